@@ -53,7 +53,7 @@ def network(loss, shape=(28, 28, 1), classes=10, seed=0):
 def features(model, x):
     """The input of the last layer, (rows, 2): the predictions of a network of the layers before it."""
     front = thalweg.Sequential(
-        [Input(model.input_shape)]
+        [Input(model.input_shape[1:])]
         + [thalweg.layers.deserialize(thalweg.layers.serialize(k)) for k in model.layers[:-1]]
     )
     front.build()

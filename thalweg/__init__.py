@@ -6,6 +6,7 @@
 """
 
 from thalweg import (
+    absent,
     activations,
     backend,
     callbacks,
@@ -43,6 +44,11 @@ from thalweg.optimizers import Optimizer
 from thalweg.regularizers import Regularizer
 from thalweg.runs.stored import load_run
 from thalweg.version import __version__
+
+absent.answer_for(
+    activations, backend, callbacks, constraints, initializers, layers, losses, metrics, ops,
+    optimizers, preprocessing, random, regularizers, saving, schedules, utils,
+)  # fmt: skip
 
 __all__ = [
     "Comparison",

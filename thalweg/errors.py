@@ -96,6 +96,18 @@ class DivergedError(ThalwegError, FloatingPointError):
     model: Any = None
 
 
+class AbsentNameError(ThalwegError, AttributeError):
+    """Keras has a name that isn't here; the message says what to use instead. `hasattr` is False."""
+
+    exit_code = 2
+
+
+class AbsentModuleError(ThalwegError, ModuleNotFoundError):
+    """The same of a module, or of a name that was to be imported."""
+
+    exit_code = 2
+
+
 class ThalwegWarning(UserWarning):
     """Something that works, but certainly not as intended; the message says what to do."""
 

@@ -247,7 +247,7 @@ def test_presets_fit_small_and_large_pictures(name, shape):
     hidden = presets.hidden_layers(name, shape)
     model = Sequential([layers.Input(shape), *hidden, layers.Dense(3, "softmax")], seed=0)
     model.build()
-    assert model.output_shape == (3,)
+    assert model.output_shape == (None, 3)
     assert model.predict(np.ones((2, *shape))).shape == (2, 3)
 
 

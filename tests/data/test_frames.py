@@ -57,7 +57,7 @@ def test_frames_of_numbers_and_truth_values_train_as_arrays_do(name):
     unbuilt = Sequential([Dense(1)], seed=3)
     unbuilt.compile("sgd", "mse")
     unbuilt.fit(x, y, verbose=0)
-    assert unbuilt.input_shape == (3,)
+    assert unbuilt.input_shape == (None, 3)
 
 
 def test_get_dummies_trains():

@@ -195,30 +195,3 @@ def test_what_raises(what):
 
 def test_every_row_of_what_raises_is_tested():
     assert sorted(RAISES) == sorted(table())
-
-
-def absent():
-    """(module, name) of the list under the table."""
-    listed = PAGE[PAGE.index("These names of Keras") :]
-    for line in re.findall(r"^- (.*(?:\n  .*)*)", listed, re.MULTILINE):
-        group, names = line.split(":", 1)
-        module = group.strip("`").partition(".")[2]
-        yield from ((module, name) for name in re.findall(r"`(\w+)`", names))
-
-
-def module_of(package, name):
-    return getattr(package, name) if name else package
-
-
-def test_what_the_page_calls_absent_is_absent():
-    there = [(module, name) for module, name in absent() if hasattr(module_of(thalweg, module), name)]
-    assert not there, f"these are there now, leave them out of docs/keras-programs.md: {there}"
-
-
-def test_what_keras_has_beyond_us_is_called_absent(keras):
-    listed = set(absent())
-    for module in {module for module, _ in listed}:
-        ours, theirs = module_of(thalweg, module), module_of(keras, module)
-        names = {name for name in dir(theirs) if not name.startswith("_") and name != "src"}
-        lacking = {name for name in names if not hasattr(ours, name)} - {n for m, n in listed if m == module}
-        assert not lacking, f"list these of keras.{module} in docs/keras-programs.md: {sorted(lacking)}"

@@ -98,7 +98,7 @@ def test_the_report_is_text_json_and_a_table(found, tmp_path):
     assert {len(values) for values in columns.values()} == {8}
     found.save(tmp_path / "best.safetensors")
     again = thalweg.load_model(tmp_path / "best.safetensors")
-    x = RNG.normal(size=(4, found.model.input_shape[0])).astype(np.float32)
+    x = RNG.normal(size=(4, found.model.input_shape[1])).astype(np.float32)
     assert again.predict(x, verbose=0).tolist() == found.model.predict(x, verbose=0).tolist()
     with pytest.raises(ArgumentError, match=r"\.json, \.safetensors"):
         found.save(tmp_path / "found.txt")

@@ -125,6 +125,62 @@ def test_nothing_happens_in_evaluation_and_prediction():
     assert np.array_equal(model.predict(IMAGES), IMAGES.reshape(4, -1))
 
 
+RANDOM = [
+    layers.RandomFlip, lambda: layers.RandomTranslation((0.4, 0.5), 0.5), lambda: layers.RandomRotation((0.5, 0.5)),
+    lambda: layers.RandomZoom((0.5, 0.5)), lambda: layers.RandomContrast((0.5, 0.5)),
+    lambda: layers.RandomBrightness((0.2, 0.3)), lambda: layers.RandomErasing((1.0, 1.0)),
+    lambda: layers.RandomCrop(*SHAPE[:2]),
+]  # fmt: skip
+
+
+class Wrapped(Layer):
+    """A layer of one's own around another, called as its `call` says unless the caller says otherwise."""
+
+    def __init__(self, usual=None):
+        super().__init__()
+        self.flip = layers.RandomRotation((0.5, 0.5))
+        if usual is not None:
+            self.call = self.called_usually
+
+    def called_usually(self, x, training=False):
+        return self.flip(x, training=training)
+
+    def call(self, x):
+        return self.flip(x)
+
+
+MANY = np.tile(IMAGES, (16, 1, 1, 1))  # that no image of so many is flipped doesn't happen
+
+
+@pytest.mark.parametrize("make", [*RANDOM[:-1], Wrapped])
+def test_on_arrays_images_are_changed_unless_training_is_false(make):
+    for called in (make(), Sequential([make()]), Sequential([Input(SHAPE), Sequential([make()])])):
+        assert not np.allclose(called(MANY), MANY)
+        assert not np.allclose(called(MANY, training=True), MANY)
+        assert np.allclose(called(MANY, training=False), MANY, atol=1e-3)
+    model = Sequential([Input(SHAPE), make()])
+    assert np.allclose(model.predict(MANY), MANY, atol=1e-3)
+    assert np.allclose(model.predict_on_batch(MANY), MANY, atol=1e-3)
+
+
+def test_on_arrays_other_layers_act_as_in_prediction():
+    both = Sequential([layers.RandomRotation((0.5, 0.5)), layers.Dropout(0.5)])
+    assert (both(MANY) > 0).all()  # turned, nothing dropped
+    assert (both(MANY, training=True) == 0).any()
+    assert np.allclose(layers.Dropout(0.5)(MANY), MANY)
+    assert np.allclose(Wrapped(usual=False)(MANY), MANY, atol=1e-3)
+
+
+@pytest.mark.parametrize("place", range(len(RANDOM)))
+def test_keras_changes_the_same_calls(place, keras):
+    ours = RANDOM[place]()
+    arguments = ours.get_config()
+    theirs = getattr(keras.layers, type(ours).__name__).from_config(arguments)
+    for training in ({}, {"training": True}):
+        got, wanted = (np.allclose(np.asarray(layer(MANY, **training)), MANY) for layer in (ours, theirs))
+        assert got == wanted
+
+
 def test_every_image_every_step_and_every_seed_has_numbers_of_its_own():
     x = np.repeat(IMAGES[:1], 6, axis=0)
     model = Sequential([Input(SHAPE), layers.RandomTranslation(0.4, 0.4, seed=1), Flatten(), Dense(1)], seed=5)

@@ -467,3 +467,11 @@ def test_a_row_may_be_one_id(engine):
 def test_a_layer_that_needs_an_axis_refuses_a_row_of_one_number():
     with pytest.raises(ShapeError, match=r"Dense 'dense' needs an axis besides the rows, .* give Input\(\(1,\)\)"):
         Dense(2)(Input(()))
+
+
+@pytest.mark.parametrize("wrong", [4, -1, 1.5, np.nan])
+def test_on_arrays_an_id_beyond_the_table_is_told_with_its_row(wrong):
+    layer = Embedding(4, 2)
+    assert np.isfinite(layer(np.array([[0, 3], [1, 2]]))).all()
+    with pytest.raises(DataError, match=rf"'embedding' takes ids from 0 to 3, but row 1 has {wrong}"):
+        layer(np.array([[0, 3], [1, wrong]]))

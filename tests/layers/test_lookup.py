@@ -95,7 +95,7 @@ def test_a_model_takes_text_wherever_it_takes_numbers(capsys):
     plain = Sequential([Input((4,)), Dense(1)], seed=0)
     plain.compile("adam", "mse")
     plain.set_weights(model.get_weights())
-    assert model.input_shape == (1,)
+    assert model.input_shape == (None, 1)
     for step in (
         lambda m, x: m.fit(x, Y, epochs=3, validation_data=(x, Y), verbose=0).history,
         lambda m, x: m.fit(x, Y, epochs=2, validation_split=0.25, class_weight=None, verbose=0).history,
@@ -137,7 +137,7 @@ def test_a_row_of_floats_is_looked_up_and_not_taken_as_it_is():
 def test_the_shape_follows_from_the_first_text():
     model = Sequential([StringLookup(vocabulary=WORDS), Dense(2)])
     assert model.predict(np.array(TEXT)).shape == (2, 2)
-    assert model.input_shape == (3,)
+    assert model.input_shape == (None, 3)
     assert model.input.kind == "string"
     assert Sequential([StringLookup(vocabulary=WORDS), Dense(2)]).predict(list("abc")).shape == (3, 2)
 
@@ -234,7 +234,7 @@ SEVERAL = {"colour": X, "size": np.arange(8.0).reshape(4, 2), "kind": np.array([
 
 def test_each_input_of_a_drawn_model_has_its_own(tmp_path):
     model = wide_and_deep()
-    assert model.input_shape == [(1,), (2,), (1,)]
+    assert model.input_shape == [(None, 1), (None, 2), (None, 1)]
     W, b = model.get_weights()
     kinds = np.eye(4)[[1, 3, 0, 2]]
     words = StringLookup(vocabulary=["red", "green", "blue"], output_mode="one_hot")(X)

@@ -38,8 +38,11 @@ def test_a_weight_counts_a_row_so_many_times(metric, y, p, score):
     assert weighted.result() != pytest.approx(score, rel=1e-6)  # a case that can tell
 
 
-@pytest.mark.parametrize("kind", [metrics.Precision, metrics.Recall, metrics.TruePositives, metrics.FalsePositives,
-                                  metrics.FalseNegatives, metrics.TrueNegatives])  # fmt: skip
+COUNTED = [metrics.Precision, metrics.Recall, metrics.TruePositives, metrics.FalsePositives, metrics.FalseNegatives,
+           metrics.TrueNegatives]  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", COUNTED)
 def test_a_list_of_thresholds_has_a_result_for_each(kind):
     metric = kind(thresholds=[0.2, 0.5, 0.8])
     metric.update_state(BITS[:9], SIGMOIDS[:9])
@@ -55,6 +58,32 @@ def test_a_list_of_thresholds_has_a_result_for_each(kind):
     model = Sequential([Dense(1, input_dim=2)])
     with pytest.raises(ArgumentError, match="a history keeps one number"):
         model.compile("sgd", "mse", metrics=[metric])
+
+
+P = np.array([[0.9, 0.2, 0.8, 0.1], [0.2, 0.9, 0.7, 0.6], [0.1, 0.2, 0.4, 0.3], [0, 1, 0.7, 0.3]])
+T = np.array([[0, 1, 1, 0], [1, 0, 0, 0], [0, 0, 0, 0], [1, 1, 1, 1]])
+WEIGHTS = [((0.0, 2.0, 3.0, 5.0),), (1, 2, 3, 4), ((1,), (2,), (3,), (4,)), np.arange(16.0).reshape(4, 4), 2.0, [[3.0]]]
+
+
+@pytest.mark.parametrize("thresholds", [None, [0.15, 0.5, 0.85]])
+@pytest.mark.parametrize("kind", COUNTED)
+def test_weights_of_outputs_as_in_keras(kind, thresholds, keras):
+    ours, theirs = kind(thresholds=thresholds), getattr(keras.metrics, kind.__name__)(thresholds=thresholds)
+    for weight in WEIGHTS:
+        for metric in (ours, theirs):
+            metric.update_state(T, P, sample_weight=weight)
+        np.testing.assert_allclose(ours.result(), np.asarray(theirs.result()), rtol=1e-5)
+
+
+def test_weights_of_outputs():
+    assert metrics.TrueNegatives(thresholds=[0.15, 0.5, 0.85])(T, P, WEIGHTS[0]).tolist() == [5, 15, 23]
+    assert metrics.TrueNegatives()([0, 1, 0, 1], [0.1, 0.3, 0.6, 0.8], [1, 2, 3, 4]) == 1
+    with pytest.raises(ShapeError, match="a number for each of the 4 rows"):
+        metrics.TrueNegatives()(T, P, np.ones((2, 4)))
+    with pytest.raises(ShapeError, match="a number for each of the 4 rows"):  # which count isn't a sum over outputs
+        metrics.Precision(top_k=2)(T, P, WEIGHTS[0])
+    with pytest.raises(ShapeError, match="a number for each of the 4 rows"):
+        metrics.MeanSquaredError()(T, P, WEIGHTS[0])
 
 
 class Confident(metrics.Metric):

@@ -171,6 +171,13 @@ def test_r2_of_equal_targets_is_nan_not_a_huge_number():
         (lambda: metrics.AUC(curve="LIFT"), ArgumentError, "Choose from: PR, ROC"),
         (lambda: metrics.PearsonCorrelation(axis=1), ArgumentError, "or 0"),
         (lambda: metrics.TopKCategoricalAccuracy(0), ArgumentError, "at least 1"),
+        (lambda: metrics.FBetaScore(threshold="0.5"), ArgumentError, "threshold of fbeta_score has to be a number"),
+        (lambda: metrics.FBetaScore(beta="0.5"), ArgumentError, "beta of fbeta_score has to be a number"),
+        (lambda: metrics.F1Score(threshold=0), ArgumentError, "has to be greater than 0"),
+        (lambda: metrics.BinaryAccuracy(threshold="0.5"), ArgumentError, "threshold of binary_accuracy has to be"),
+        (lambda: metrics.BinaryCrossentropy(label_smoothing="0.1"), ArgumentError, "label_smoothing of binary_cross"),
+        (lambda: metrics.CosineSimilarity(axis="0"), ArgumentError, "axis"),
+        (lambda: metrics.TrueNegatives()(RAW, RAW, [[1.0, 2.0]]), ShapeError, "a number for each"),
     ],
 )  # fmt: skip
 def test_what_does_not_fit_is_said_in_one_sentence(make, error, words):

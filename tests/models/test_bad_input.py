@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from thalweg import Sequential, activations, initializers, layers, load_model, regularizers, utils
+from thalweg import Model, Sequential, activations, initializers, layers, load_model, regularizers, utils
 from thalweg.errors import ArgumentError, DataError, ModelFileError, ShapeError, ThalwegError
 from thalweg.layers import Activation, Dense, Dropout, Flatten, Input, LeakyReLU, Residual
 from thalweg.optimizers import SGD
@@ -195,17 +195,23 @@ def test_what_has_to_be_done_first_is_said():
     assert "no weights to train" in message(ThalwegError, lambda: nothing.fit(X, X))
 
 
-def test_a_layer_belongs_to_one_model():
+def test_models_share_a_layer_that_fits_but_a_block_has_its_own():
     layer = Dense(1)
     first, second = Sequential([Input((4,)), layer]), Sequential([Input((4,)), Dense(4, name="other"), layer])
     before = first.get_weights()
-    assert "'dense' already belongs to a model" in message(ThalwegError, lambda: Sequential([layer]))
-    assert "'dense' already belongs to a model" in message(ThalwegError, second.build)
-    assert all(np.array_equal(a, b) for a, b in zip(before, first.get_weights(), strict=True))
+    wrong = Sequential([Input((4,)), Dense(3), layer])
+    assert "'dense' with inputs of shape (3,): it has weights for rows of shape (4,)" in message(
+        ShapeError, wrong.build
+    )
+    wrong.pop()
+    wrong.add(Dense(2))
+    assert wrong.predict(X).shape == (20, 2)  # the failure left nothing behind
+    second.compile("sgd", "mse")
+    second.fit(X, X[:, :1], verbose=0)
+    after = first.get_weights()
+    assert all(np.array_equal(a, b) for a, b in zip(second.get_weights()[2:], after, strict=True))
+    assert not all(np.array_equal(a, b) for a, b in zip(before, after, strict=True))
     assert first.predict(X).shape == (20, 1)
-    second.pop()
-    second.add(Dense(2))
-    assert second.predict(X).shape == (20, 2)  # the failure left nothing behind
     model = Sequential([Input((4,)), other := Dense(4)])
     assert "already in the model" in message(ArgumentError, lambda: model.add(other))
     assert len(model.layers) == 1
@@ -244,8 +250,10 @@ def test_adding_what_is_no_layer():
     assert "two layers are called 'a'" in message(ArgumentError, lambda: model.add(Dense(3, name="a")))
     assert len(model.layers) == 1
     model.build()
-    assert "already built" in message(ThalwegError, lambda: model.add(Dense(1)))
-    assert "already built" in message(ThalwegError, model.pop)
+    outer = Sequential([Input((4,)), Dense(4)])
+    Model(x := Input((4,)), outer(x))
+    assert "layer of another model" in message(ThalwegError, lambda: outer.add(Dense(1)))
+    assert "layer of another model" in message(ThalwegError, outer.pop)
     assert "no layers" in message(ArgumentError, Sequential().pop)
     assert "Choose from: a" in message(ArgumentError, lambda: model.get_layer("b"))
     assert "none at index 5" in message(ArgumentError, lambda: model.get_layer(index=5))

@@ -209,7 +209,7 @@ def test_one_number_a_row_is_an_input_of_one_column():
     model = Sequential([Dense(1)], seed=3)
     model.compile(SGD(0.1), "mse")
     model.fit(np.arange(10.0), 2 * np.arange(10.0), verbose=0)
-    assert model.input_shape == (1,)
+    assert model.input_shape == (None, 1)
     assert model.predict([1.0, 2.0]).shape == (2, 1)
 
 

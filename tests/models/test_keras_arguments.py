@@ -39,7 +39,7 @@ class Scaled(layers.Layer):
 @pytest.mark.parametrize("make", [lambda **k: Dense(3, **k), lambda **k: Scaled(**k)], ids=["Dense", "own"])
 def test_a_first_layer_may_say_the_input_s_shape(make, given):
     model = Sequential([make(**given), Dense(2)])
-    assert model.input_shape == (4,)
+    assert model.input_shape == (None, 4)
     assert model.predict(X).shape == (50, 2)
 
 

@@ -253,7 +253,7 @@ class Stating(Layer):
 
 def test_a_stated_shape_has_to_be_the_computed_one():
     inputs = [Input((2,)), Input((3,))]
-    assert Model(inputs, Stating(5)(inputs)).output_shape == (5,)
+    assert Model(inputs, Stating(5)(inputs)).output_shape == (None, 5)
     with pytest.raises(ThalwegError, match=r"states \(None, 4\), but its call computes \(None, 5\)"):
         Model(inputs, Stating(4)(inputs))
 

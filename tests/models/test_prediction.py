@@ -194,3 +194,14 @@ def test_a_call_in_training_drops_other_units_each_time(rows):
     assert np.allclose(model(rows, training=False), model.predict(rows))
     plain = thalweg.Sequential([thalweg.Input((7,)), layers.Dense(3, "tanh")], seed=1)
     assert np.allclose(plain(rows, training=True), plain.predict(rows), atol=1e-6)
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_training_that_a_functional_model_states_holds_in_every_use(rows, training, tmp_path):
+    """In Keras 3.15 `fit`, `predict` and `model(x, training=…)` override it; here it means what it says."""
+    x = thalweg.Input((7,))
+    model = thalweg.Model(x, layers.Dropout(0.5, name="drop")(x, training=training))
+    model.save(tmp_path / "m.safetensors")
+    for one in (model, thalweg.load_model(tmp_path / "m.safetensors"), thalweg.models.clone_model(model)):
+        for y in (one.predict(rows), one(rows), one(rows, training=True), one(rows, training=False)):
+            assert (y == 0).any() == training

@@ -73,7 +73,7 @@ def test_in_a_graph_that_is_saved(row, tmp_path):
     np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-5 * max(1, np.abs(want).max()))
     model.save(tmp_path / "graph.safetensors")
     assert np.array_equal(load_model(tmp_path / "graph.safetensors").predict(x), got)
-    assert model.output_shape == got.shape[1:]
+    assert model.output_shape == (None, *got.shape[1:])
 
 
 DRAWS = {  # of numbers of a shape: the function, its mean and standard deviation

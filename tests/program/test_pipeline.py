@@ -107,11 +107,11 @@ def program(model, kind, passes, after=None):
 def computed(model, executor, dtype, kind, passes, after=None):
     """The parameters after one step, the loss and the outputs, as far as a program has them."""
     random = np.random.default_rng(1)
-    x = random.normal(size=(ROWS, *model.input_shape)).astype(dtype)
+    x = random.normal(size=(ROWS, *model.row_in)).astype(dtype)
     for ids in model._compiled.id_inputs():
         x = random.integers(0, ids.size, x.shape).astype(dtype)
-    y = random.integers(0, 2, (ROWS, *model.loss.target_shape(model.output_shape))).astype(dtype)
-    outputs = np.zeros((ROWS, *model.output_shape), dtype)
+    y = random.integers(0, 2, (ROWS, *model.loss.target_shape(model.row_out))).astype(dtype)
+    outputs = np.zeros((ROWS, *model.row_out), dtype)
     parameters, slots = aligned(model.vector.size, dtype), aligned(model._compiled.slots.size, dtype)
     parameters[:] = model.vector
     lowered = program(model, kind, passes, after)

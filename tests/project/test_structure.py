@@ -29,7 +29,7 @@ ROOMS = [
     ["thalweg.sklearn"],
     ["thalweg.experiments.tuning"],
     ["thalweg.tabular"],
-    ["thalweg.backend", "thalweg.preprocessing", "thalweg.random", "thalweg.saving", "thalweg.utils"],
+    ["thalweg.absent", "thalweg.backend", "thalweg.preprocessing", "thalweg.random", "thalweg.saving", "thalweg.utils"],
     ["thalweg.experiments"],
     ["thalweg.views"],
     ["thalweg.models"],

@@ -28,7 +28,7 @@ def kept(tmp_path_factory):
 
 
 def loaded(run, folder):
-    return load_evidence(folder, run.model.input_shape, len(run.target.classes))
+    return load_evidence(folder, run.model.row_in, len(run.target.classes))
 
 
 def test_it_comes_back_as_it_was(kept):

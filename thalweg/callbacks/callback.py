@@ -74,7 +74,7 @@ class Callback(hooks.Hooked):
     ...         print(epoch, logs["loss"])
     """
 
-    uncalled = hooks.CALLBACK
+    uncalled, lacking = hooks.CALLBACK, hooks.CALLBACK_LACKS
 
     model: Model
     params: dict[str, Any]

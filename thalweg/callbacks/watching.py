@@ -61,12 +61,12 @@ class EarlyStopping(Callback):
         start_from_epoch: int = 0,
     ) -> None:
         self.monitor = monitor
-        self.min_delta = abs(min_delta)
-        self.patience = patience
+        self.min_delta = abs(number("EarlyStopping's min_delta", min_delta, -math.inf))
+        self.patience = whole("EarlyStopping's patience", patience, 0)
         self.verbose = verbose
         self.baseline = baseline
         self.restore_best_weights = restore_best_weights
-        self.start_from_epoch = start_from_epoch
+        self.start_from_epoch = whole("EarlyStopping's start_from_epoch", start_from_epoch, 0)
         self.mode = choose("mode", mode, MODES)
 
     def on_train_begin(self, logs: Logs | None = None) -> None:

@@ -32,7 +32,7 @@ def inspect(
     say("versions: " + ", ".join(f"{name} {number}" for name, number in facts["versions"].items()))
     say(f"seed: {facts['seed']}", "")  # drawn if the command gives none
     if isinstance(loaded, image_run.ImageRun):
-        say(f"images of {'×'.join(map(str, model.input_shape))}; classes: {', '.join(loaded.classes)}", "")
+        say(f"images of {'×'.join(map(str, model.row_in))}; classes: {', '.join(loaded.classes)}", "")
     else:
         report.show_columns(loaded.features)
     one = loaded.first_network() if isinstance(loaded, table_run.TableRun) else model

@@ -24,7 +24,7 @@ def look_at_units(model: Sequential, x: NDArray[Any]) -> tuple[float, float]:
     """
     dead, saturated, units = 0, 0.0, 0
     a = np.asarray(x, np.float64)
-    for layer in model.layers[:-1]:
+    for layer in model.inside[:-1]:
         assert isinstance(layer, layers.Dense)
         W, b = (np.asarray(w, np.float64) for w in layer.get_weights()[:2])
         h = a @ W + b

@@ -18,7 +18,7 @@ Shape = tuple[int, ...]
 class Initializer(hooks.Configured):
     """Base of all initializers: `sample` draws the weights; `seed` fixes them regardless of the model's seed."""
 
-    uncalled = hooks.INITIALIZER
+    uncalled, lacking = hooks.INITIALIZER, hooks.INITIALIZER_LACKS
     called_with = {"__call__": ("shape", "generator")}  # noqa: RUF012
 
     # For the reference pages.

@@ -70,7 +70,7 @@ __all__ += volumes.__all__
 CLASSES: dict[str, type[Layer]] = {
     name: globals()[name]
     for name in sorted(__all__)
-    if isinstance(globals().get(name), type) and name not in ("Input", "Layer")
+    if isinstance(globals().get(name), type) and name not in ("Input", "InputLayer", "Layer")
 }
 __all__ += aliases.__all__
 MODELS: dict[str, type[Layer]] = {}  # the classes of models, which are layers too; each puts itself here

@@ -90,13 +90,13 @@ def check_shape(layer: Any, shape: Any) -> None:
     """Raises if the layer gets inputs of another shape than it was said to, or numbers where it needs an axis."""
     if shape == () and layer.composes and not layer.takes_numbers:
         raise ShapeError(
-            f"{type(layer).__name__} {layer.name or layer.default_name!r} needs an axis besides the rows, but its "
+            f"{type(layer).__name__} {layer.shown_name} needs an axis besides the rows, but its "
             "input is one number a row: give Input((1,)), or ops.expand_dims(x, -1)"
         )
     said = layer.declared.get("input_shape")
     if said is not None and said != shape:
         raise ShapeError(
-            f"{type(layer).__name__} {layer.name!r} was given input_shape={said}, but its input is {shape}"
+            f"{type(layer).__name__} {layer.shown_name} was given input_shape={said}, but its input is {shape}"
         )
 
 
@@ -105,7 +105,7 @@ def check_types(layers: Iterable[Any], dtype: str) -> None:
     for layer in layers:
         if layer.declared.get("dtype", dtype) != dtype:
             raise ArgumentError(
-                f"{type(layer).__name__} {layer.name!r} was given dtype={layer.declared['dtype']!r}, but its model "
+                f"{type(layer).__name__} {layer.shown_name} was given dtype={layer.declared['dtype']!r}, but its model "
                 f"computes in {dtype}: Sequential(…, dtype=…) is the type of all its layers"
             )
         check_types(layer.inside, dtype)

@@ -74,7 +74,12 @@ class Augmentation(Layer):
 
     def forward(self, program: Builder, x: Buffer) -> Buffer:
         stream = program.stream(self.seed)
-        return self.change(program, x, program.value("v", x.shape), stream) if program.training else x
+        return self.change(program, x, program.value("v", x.shape), stream) if program.augments else x
+
+    @property
+    def usual_training(self) -> bool:
+        """Called on arrays, it changes them unless `training=False`, as in Keras."""
+        return True
 
     def change(self, program: Builder, x: Buffer, z: Buffer, stream: int) -> Buffer:
         """Appends the instruction z = changed x."""
@@ -417,7 +422,7 @@ class RandomCrop(Augmentation):
 
     def forward(self, program: Builder, x: Buffer) -> Buffer:
         stream, (height, width, channels) = program.stream(self.seed), x.shape
-        if not program.training or height < self.size[0] or width < self.size[1]:
+        if not program.augments or height < self.size[0] or width < self.size[1]:
             return fitted(program, x, self.size)
         return program.append(augmentation.RandomCrop(x, program.value("v", (*self.size, channels)), stream))
 

@@ -40,6 +40,16 @@ class Called(hooks.Configured):
         """The name of a layer that was given none."""
         raise NotImplementedError
 
+    @property
+    def shown_name(self) -> str:
+        """Its name in messages, in quotes, even before it has one."""
+        return repr(self.name or self.default_name)
+
+    @property
+    def inside(self) -> list[Any]:
+        """The layers inside."""
+        raise NotImplementedError
+
     def build_for(self, input_shape: Any) -> None:
         """Declares the weights for an input shape."""
         raise NotImplementedError
@@ -105,13 +115,13 @@ class Called(hooks.Configured):
 
     def only_call(self) -> tuple[Any, Any]:
         """What the layer was called with in a network, and what it returned."""
-        draw = vars(self).get("draw")
-        if draw is not None and not vars(self).get("results"):
-            draw()  # the layers of a Sequential are called when somebody asks
+        chain = vars(self).get("_sequential")
+        if chain is not None and not vars(self).get("results"):
+            chain.draw()  # the layers of a Sequential are called when somebody asks
         results = vars(self).get("results", [])
         if len(results) != 1:
             raise ThalwegError(
-                f"layer {self.name!r} was called {len(results)} times in networks, so it has no one output"
+                f"layer {self.shown_name} was called {len(results)} times in networks, so it has no one output"
             )
         call = next(leaves(results[0])).node
         return (call.arguments[0] if len(call.arguments) == 1 else list(call.arguments)), results[0]
@@ -120,6 +130,7 @@ class Called(hooks.Configured):
         """The outputs for arrays (rows, …), in NumPy; draws initial weights if there are none yet."""
         inputs: list[tuple[Buffer, Array]] = []
         program = Builder(training=bool(named.get("training")))
+        program.told = named.get("training") is not None
 
         def taken(value: Any) -> Any:
             array = np.asarray(value)
@@ -144,7 +155,10 @@ class Called(hooks.Configured):
         shapes = [mapped(a, lambda v: row_shape(v, program)) for a in arguments if any(True for _ in leaves(a))]
         if not self.built:
             self.build_for(shapes[0] if len(shapes) == 1 else shapes)
-        with self.acting(program, named.get("training")), writing(program):
+        training = named.get("training")
+        if training is None and not program.told:
+            training = self.usual_training
+        with self.acting(program, training), writing(program):
             result = (
                 self.composed(program, arguments, named) if self.composes else self.called(program, arguments, named)
             )
@@ -168,14 +182,27 @@ class Called(hooks.Configured):
     @contextmanager
     def acting(self, program: Builder, training: Any) -> Iterator[None]:
         """Inside, layers act as in training if it is True, as in prediction if False, and are frozen with this one."""
-        before = program.frozen, program.training
+        before = program.frozen, program.training, program.told
         program.frozen = program.frozen or not self.trainable
         if training is not None:
-            program.training = bool(training)
+            program.training, program.told = bool(training), True
         try:
             yield
         finally:
-            program.frozen, program.training = before
+            program.frozen, program.training, program.told = before
+
+    @property
+    def usual_training(self) -> bool | None:
+        """What `training` is on arrays if nobody says it: the default that `call` has, as in Keras; else None."""
+        takes = signature(self.call).parameters if hasattr(self, "call") else {}
+        default = takes["training"].default if "training" in takes else None
+        return default if isinstance(default, bool) else None
+
+    @property
+    def trains_unasked(self) -> bool:
+        """Whether the layer, or one inside, acts as in training when it is called on arrays."""
+        usual = self.usual_training
+        return any(layer.trains_unasked for layer in self.inside) if usual is None else usual
 
     def composed(self, program: Builder, arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
         """The outputs of a layer with a `forward`."""

@@ -115,7 +115,7 @@ class Residual(Container):
                 layer.release()
             way = "its shortcut" if self.shortcut else "the identity"
             raise ShapeError(
-                f"the layers inside {self.name!r} turn {input_shape} into {one}, {way} into {other}: "
+                f"the layers inside {self.shown_name} turn {input_shape} into {one}, {way} into {other}: "
                 "a sum needs both shapes equal, so end with a layer of that size, or give a shortcut"
             )
 
@@ -142,7 +142,7 @@ class Parallel(Container):
     >>> model = Sequential([Input((8, 8, 3)), Parallel([Conv2D(4, 1), Conv2D(6, 3, padding="same"), []])])
     >>> model.build()
     >>> model.output_shape
-    (8, 8, 13)
+    (None, 8, 8, 13)
     """
 
     title_zh = "並聯"
@@ -158,7 +158,7 @@ class Parallel(Container):
         if len({shape[:-1] for shape in shapes}) > 1:
             for layer in self.inside:
                 layer.release()
-            raise ShapeError(f"the branches of {self.name!r} end in {shapes}: only the last axis may differ")
+            raise ShapeError(f"the branches of {self.shown_name} end in {shapes}: only the last axis may differ")
 
     def join(self, program: Builder, x: Buffer) -> Buffer:
         return program.concatenate([self.through(branch, program, x) for branch in self.branches])

@@ -99,7 +99,7 @@ class Conv2D(KernelLayer):
     >>> model = Sequential([Input((28, 28, 1)), Conv2D(32, 3, activation="relu")])
     >>> model.build()
     >>> model.output_shape, model.count_params()
-    ((26, 26, 32), 320)
+    ((None, 26, 26, 32), 320)
     """
 
     title_zh = "二維卷積"

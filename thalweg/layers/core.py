@@ -46,7 +46,7 @@ class Input(Symbol):
     ((None, 4), (None, 2))
     """
 
-    __slots__ = ("kind",)
+    __slots__ = ("kind", "layer")
     title_zh = "輸入"
     summary_zh = "說明一列資料的形狀。"
 
@@ -77,6 +77,7 @@ class Input(Symbol):
         super().__init__(None, 0, (None, *whole_sizes), name or "", False)
         kind = "float32" if dtype is None else getattr(dtype, "__name__", None) or str(dtype)
         self.kind = choose("dtype of an input", kind, KINDS)
+        self.layer = InputLayer(input_tensor=self)
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make an equal input."""
@@ -84,15 +85,68 @@ class Input(Symbol):
         return {"shape": list(self.row_shape), "name": self.name or None} | kind
 
 
-def InputLayer(
-    shape: Sequence[int] | int | None = None, input_shape: Sequence[int] | int | None = None, **named: Any
-) -> Input:
-    """Keras's name of `Input` as the first layer of a `Sequential`, with its arguments; input_shape: an older name.
+class InputLayer(Layer):
+    """An input as Keras counts it among the layers of `Model(inputs, outputs)`; `output` is its tensor.
 
-    >>> InputLayer(input_shape=(4,)).shape
-    (None, 4)
+    Args:
+        shape, batch_size, dtype, batch_shape, name: those of `Input`. input_shape: an older name of `shape`.
+        input_tensor: in place of all these, the tensor itself.
+
+    >>> import thalweg
+    >>> x = thalweg.Input((4,), name="columns")
+    >>> thalweg.Model(x, Dense(1, name="price")(x)).layers
+    [<InputLayer columns: (4,) → (4,)>, <Dense price: (4,) → (1,)>]
     """
-    return Input(input_shape if shape is None else shape, **named)
+
+    tensor: Symbol
+
+    def __init__(
+        self,
+        shape: Sequence[int] | int | None = None,
+        batch_size: int | None = None,
+        dtype: str | None = None,
+        batch_shape: Sequence[int | None] | None = None,
+        input_tensor: Symbol | None = None,
+        name: str | None = None,
+        *,
+        input_shape: Sequence[int] | int | None = None,
+    ) -> None:
+        shape = input_shape if shape is None else shape
+        if input_tensor is None:
+            input_tensor = Input(shape, name, dtype=dtype, batch_size=batch_size, batch_shape=batch_shape)
+            input_tensor.layer = self
+        elif any(v is not None for v in (shape, batch_size, dtype, batch_shape, name)):
+            raise ArgumentError("InputLayer takes an input_tensor, or the shape of one: not both")
+        self.tensor = input_tensor
+        super().__init__(input_tensor.name or None)
+        self.input_shape = self.output_shape = input_tensor.row_shape
+
+    @property
+    def name(self) -> str | None:
+        """The name of the input, None while it has none."""
+        return self.tensor.name or None
+
+    @name.setter
+    def name(self, value: str | None) -> None:
+        self.tensor.name = value or ""
+
+    @property
+    def output(self) -> Symbol:
+        """The tensor."""
+        return self.tensor
+
+    input = output
+
+    @property
+    def batch_shape(self) -> tuple[int | None, ...]:
+        """Its shape, None for the rows."""
+        return (None, *self.tensor.row_shape)
+
+    def forward(self, program: Builder, x: Any) -> Any:
+        raise ArgumentError(f"the InputLayer {self.name!r} is a beginning: call a layer on its output")
+
+    def get_config(self) -> dict[str, Any]:
+        return {"batch_shape": self.batch_shape, "dtype": getattr(self.tensor, "kind", "float32"), "name": self.name}
 
 
 class Dense(KernelLayer):
@@ -322,7 +376,7 @@ class Lambda(Layer):
         name = getattr(self.function, "__name__", "")
         if not name.isidentifier():
             raise ArgumentError(
-                f"layer {self.name!r}: a lambda has no name under which it could be found again; make it a function"
+                f"layer {self.shown_name}: a lambda has no name under which it could be found again; make it a function"
             )
         shape = {} if self.promised is None else {"output_shape": self.promised}
         if callable(self.promised):
@@ -332,15 +386,25 @@ class Lambda(Layer):
         return {"function": name, "arguments": self.arguments, "name": self.name} | shape
 
 
-def connect_all(layers: Sequence[Layer], shape: Shape) -> Shape:
-    """Builds layer after layer and returns the last output shape; if one can't be built, none is."""
-    for place, layer in enumerate(layers):
+def connect_all(layers: Sequence[Layer], shape: Shape, shared: bool = False) -> Shape:
+    """Builds layer after layer and returns the last output shape; if one can't be built, none is.
+
+    shared: whether they may be built already, for the same shape.
+    """
+    made: list[Layer] = []
+    for layer in layers:
         try:
+            if shared and layer.built:
+                if mapped(layer.row_in, int) != mapped(shape, int):
+                    raise ShapeError(f"it has weights for rows of shape {layer.row_in}")
+                shape = layer.row_out
+                continue
             shape = layer.connect(shape)
+            made.append(layer)
         except BaseException as error:
-            for built in layers[:place]:
-                built.release()
+            for other in made:
+                other.release()
             if isinstance(error, ShapeError):
-                raise ShapeError(f"layer {layer.name!r} with inputs of shape {shape}: {error}") from None
+                raise ShapeError(f"layer {layer.shown_name} with inputs of shape {shape}: {error}") from None
             raise
     return shape

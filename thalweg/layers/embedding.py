@@ -100,7 +100,8 @@ class Embedding(Layer):
 
     @property
     def embeddings(self) -> Variable | None:
-        """W, once the layer is built."""
+        """W, once the input's shape is known."""
+        self.build_around()
         return getattr(self, "W", None)
 
     def given(self, weights: Any) -> Array:
@@ -124,6 +125,17 @@ class Embedding(Layer):
             constraint=self.embeddings_constraint,
         )
 
+    def on_arrays(self, arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
+        ids = np.asarray(arguments[0])
+        if ids.dtype.kind in "buif" and ids.ndim:
+            wrong = np.argwhere(~((ids >= 0) & (ids < self.input_dim) & (ids == np.floor(ids))))
+            if len(wrong):
+                wanted, row = ids[tuple(wrong[0])], wrong[0][0]
+                raise DataError(
+                    f"layer {self.shown_name} takes ids from 0 to {self.input_dim - 1}, but row {row} has {wanted}"
+                )
+        return super().on_arrays(arguments, named)
+
     def forward(self, program: Builder, x: Buffer) -> Buffer:
         if isinstance(x, Constant):  # positions, say, which are the same for every row
             return self.looked_up(program, x)
@@ -134,7 +146,7 @@ class Embedding(Layer):
         numbers = ids.values.astype(np.int64)
         if np.any(numbers != ids.values) or numbers.min() < 0 or numbers.max() >= self.input_dim:
             raise DataError(
-                f"layer {self.name!r} takes ids from 0 to {self.input_dim - 1}, but got {ids.values.tolist()}"
+                f"layer {self.shown_name} takes ids from 0 to {self.input_dim - 1}, but got {ids.values.tolist()}"
             )
         return program.take(self.W, numbers, 0)
 

@@ -45,12 +45,14 @@ class KernelLayer(Layer):
 
     @property
     def kernel(self) -> Variable | None:
-        """W, once the layer is built."""
+        """W, once the input's shape is known."""
+        self.build_around()
         return getattr(self, "W", None)
 
     @property
     def bias(self) -> Variable | None:
-        """b, once the layer is built; None without a bias."""
+        """b, once the input's shape is known; None without a bias."""
+        self.build_around()
         return getattr(self, "b", None)
 
     def add_kernel(self, shape: Shape, key: str = "W") -> Buffer:

@@ -17,7 +17,7 @@ from thalweg.constraints import Constraint
 from thalweg.errors import ArgumentError, ShapeError, ThalwegError
 from thalweg.layers.arguments import EVERY, accept, check_shape
 from thalweg.layers.calls import Called
-from thalweg.ops.variable import HasVariables, Variable, set_arrays
+from thalweg.ops.variable import HasVariables, Variable, set_arrays, variables_of
 from thalweg.program.builder import Builder
 from thalweg.program.ir.instruction import Buffer
 from thalweg.regularizers import Regularizer
@@ -66,7 +66,7 @@ class Layer(HasVariables, Called):
     ...         return x * ops.sigmoid(ops.matmul(x, self.w))
     """
 
-    uncalled = hooks.LAYER
+    uncalled, lacking = hooks.LAYER, hooks.LAYER_LACKS
     every: ClassVar[tuple[str, ...]] = EVERY  # what the constructor of every layer takes
     takes_numbers: ClassVar[bool] = False  # whether a row may be one number, of shape ()
     declared: Mapping[str, Any] = MappingProxyType({})  # of these, the input's shape and type, where they were given
@@ -108,6 +108,11 @@ class Layer(HasVariables, Called):
         return list({id(layer): layer for layer in found}.values())
 
     @property
+    def listed(self) -> list[Layer]:
+        """The layers inside, in Keras's order."""
+        return self.inside
+
+    @property
     def built(self) -> bool:
         """Whether the shapes are known and the parameters declared."""
         return self.input_shape is not None
@@ -116,6 +121,16 @@ class Layer(HasVariables, Called):
     def built(self, value: bool) -> None:
         if value is not True:  # which Keras's layers say at the end of build
             raise ArgumentError(f"{type(self).__name__} sets built = {value!r}: thalweg knows itself what is built")
+
+    @property
+    def row_in(self) -> Shapes:
+        """The shape of a row of the input, as layers know it; that of a model is Keras's, with None for the rows."""
+        return self.input_shape
+
+    @property
+    def row_out(self) -> Shapes:
+        """The same of the output."""
+        return self.output_shape
 
     def __repr__(self) -> str:
         shape = "" if self.output_shape is None else f": {self.input_shape} → {self.output_shape}"
@@ -256,7 +271,7 @@ class Layer(HasVariables, Called):
         self.check_made()
         if self.built:
             raise ThalwegError(
-                f"layer {self.name!r} already belongs to a model; make a new layer (its weights can be "
+                f"layer {self.shown_name} already belongs to a model; make a new layer (its weights can be "
                 "copied with get_weights and set_weights)"
             )
 
@@ -286,22 +301,36 @@ class Layer(HasVariables, Called):
         """Whether the layer has weights with gradients, trained or frozen."""
         return any(p.trainable for _, p in self.all_parameters())
 
+    def build_around(self) -> None:
+        """Builds the `Sequential` that the layer is in, if its input is known: then the layer has weights."""
+        if not self.built and "_sequential" in vars(self):
+            vars(self)["_sequential"].make()
+
+    @property
+    def weights(self) -> list[Variable]:
+        """All weights, kernel before bias; none while the input's shape is unknown."""
+        self.build_around()
+        return variables_of(self.all_parameters())
+
     def count_params(self) -> int:
         """The number of weights in the layer."""
+        self.build_around()
         return sum(p.buffer.size for _, p in self.all_parameters())
 
     def get_weights(self) -> list[Array]:
         """Copies of the layer's arrays, kernel before bias."""
+        self.build_around()
         return [np.array(self.bound(p)) for _, p in self.all_parameters()]
 
     def set_weights(self, weights: list[ArrayLike]) -> None:
         """Replaces the layer's arrays with ones of the same shapes."""
+        self.build_around()
         set_arrays(self.all_parameters(), weights)
 
     def bound(self, parameter: Parameter) -> Array:
         """The parameter's array in the model."""
         if parameter.array is None:
-            raise ThalwegError(f"layer {self.name!r} has no weights yet: build its model first")
+            raise ThalwegError(f"layer {self.shown_name} has no weights yet: build its model first")
         return parameter.array
 
 
@@ -311,9 +340,12 @@ accept(Layer)
 def building(build: Any) -> Any:
     """`build`, but called by the user, such as by the `build` of a layer around it, it builds the whole layer once."""
 
+    takes = signature(build)
+
     @wraps(build)
-    def once(self: Layer, *shapes: Any) -> None:
+    def once(self: Layer, *shapes: Any, **named: Any) -> None:
         self.check_made()
+        shapes = takes.bind(self, *shapes, **named).args[1:]
         if self.building:
             build(self, *shapes)
             return

@@ -25,9 +25,9 @@ class Merge(Layer):
     def call(self, inputs: Any) -> Any:
         """One tensor, from a list of them."""
         if not isinstance(inputs, (list, tuple)) or len(inputs) < self.least:
-            raise ArgumentError(f"layer {self.name!r} takes a list of {self.least} or more tensors, got {inputs!r}")
+            raise ArgumentError(f"layer {self.shown_name} takes a list of {self.least} or more tensors, got {inputs!r}")
         if self.most is not None and len(inputs) > self.most:
-            raise ArgumentError(f"layer {self.name!r} takes a list of {self.most} tensors, got {len(inputs)}")
+            raise ArgumentError(f"layer {self.shown_name} takes a list of {self.most} tensors, got {len(inputs)}")
         return self.merge(list(inputs))
 
     def merge(self, inputs: list[Any]) -> Any:
@@ -45,7 +45,7 @@ class Elementwise(Merge):
                 result = self.pair(result, other)
             except ShapeError:
                 shapes = " and ".join(str(x.shape) for x in inputs)
-                raise ShapeError(f"layer {self.name!r} can't join tensors of shapes {shapes}") from None
+                raise ShapeError(f"layer {self.shown_name} can't join tensors of shapes {shapes}") from None
         return result
 
     def pair(self, x: Any, y: Any) -> Any:
@@ -206,9 +206,11 @@ class Dot(Merge):
         x, y = inputs
         one, other = (a % len(t.shape) for a, t in zip(self.axes, inputs, strict=True))
         if 0 in (one, other):
-            raise ArgumentError(f"layer {self.name!r}: axis 0 are the rows of the batch, which stay by themselves")
+            raise ArgumentError(f"layer {self.shown_name}: axis 0 are the rows of the batch, which stay by themselves")
         if x.shape[one] != y.shape[other]:
-            raise ShapeError(f"layer {self.name!r} can't multiply {x.shape} and {y.shape} along the axes {self.axes}")
+            raise ShapeError(
+                f"layer {self.shown_name} can't multiply {x.shape} and {y.shape} along the axes {self.axes}"
+            )
         if self.normalize:
             x, y = ops.normalize(x, one), ops.normalize(y, other)
         if len(x.shape) == len(y.shape) == 2:

@@ -29,7 +29,7 @@ class Conv1D(KernelLayer):
     >>> model = Sequential([Input((100, 4)), Conv1D(8, 5, strides=2)])
     >>> model.build()
     >>> model.output_shape
-    (48, 8)
+    (None, 48, 8)
     """
 
     title_zh = "一維卷積"
@@ -110,7 +110,7 @@ class DepthwiseConv2D(KernelLayer):
     >>> model = Sequential([Input((8, 8, 3)), DepthwiseConv2D(3, depth_multiplier=2)])
     >>> model.build()
     >>> model.output_shape, model.count_params()
-    ((6, 6, 6), 60)
+    ((None, 6, 6, 6), 60)
     """
 
     title_zh = "逐通道卷積"
@@ -189,7 +189,7 @@ class SeparableConv1D(KernelLayer):
     >>> model = Sequential([Input((8, 3)), SeparableConv1D(16, 3)])
     >>> model.build()
     >>> model.output_shape, model.count_params()
-    ((6, 16), 73)
+    ((None, 6, 16), 73)
     """
 
     title_zh = "一維可分離卷積"
@@ -285,7 +285,7 @@ class SeparableConv2D(KernelLayer):
     >>> model = Sequential([Input((8, 8, 3)), SeparableConv2D(16, 3)])
     >>> model.build()
     >>> model.output_shape, model.count_params()
-    ((6, 6, 16), 91)
+    ((None, 6, 6, 16), 91)
     """
 
     title_zh = "可分離卷積"

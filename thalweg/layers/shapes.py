@@ -43,7 +43,7 @@ class Reshape(Layer):
     >>> model = Sequential([Input((12,)), Reshape((-1, 2, 3))])
     >>> model.build()
     >>> model.output_shape
-    (2, 2, 3)
+    (None, 2, 2, 3)
     """
 
     title_zh = "改變形狀"

@@ -58,7 +58,7 @@ class Conv2DTranspose(KernelLayer):
     >>> model = Sequential([Input((7, 7, 8)), Conv2DTranspose(4, 3, strides=2, padding="same")])
     >>> model.build()
     >>> model.output_shape, model.count_params()
-    ((14, 14, 4), 292)
+    ((None, 14, 14, 4), 292)
     """
 
     title_zh = "二維轉置卷積"
@@ -139,7 +139,7 @@ class Conv1DTranspose(KernelLayer):
     >>> model = Sequential([Input((10, 4)), Conv1DTranspose(8, 5, strides=2)])
     >>> model.build()
     >>> model.output_shape
-    (23, 8)
+    (None, 23, 8)
     """
 
     title_zh = "一維轉置卷積"

@@ -81,7 +81,7 @@ class Conv3D(KernelLayer):
     >>> model = Sequential([Input((8, 8, 8, 1)), Conv3D(16, 3, activation="relu")])
     >>> model.build()
     >>> model.output_shape, model.count_params()
-    ((6, 6, 6, 16), 448)
+    ((None, 6, 6, 6, 16), 448)
     """
 
     title_zh = "三維卷積"
@@ -231,7 +231,7 @@ class MaxPooling3D(Pooling3D):
     >>> model = Sequential([Input((4, 6, 8, 3)), MaxPooling3D()])
     >>> model.build()
     >>> model.output_shape
-    (2, 3, 4, 3)
+    (None, 2, 3, 4, 3)
     """
 
     title_zh = "三維最大池化"

@@ -22,6 +22,7 @@ from thalweg.program.instructions.losses.row_losses import RowLoss
 from thalweg.program.instructions.losses.row_value import RowValue
 from thalweg.program.ir.instruction import TOTALS, Buffer, Instruction
 from thalweg.support import hooks
+from thalweg.support.checks import AT_MOST_1, number
 from thalweg.support.naming import choose, snake_case
 
 Shape = tuple[int, ...]
@@ -37,7 +38,7 @@ class Loss(hooks.Configured):
     The class attributes from `formula` on are its entry in the reference pages.
     """
 
-    uncalled = hooks.LOSS
+    uncalled, lacking = hooks.LOSS, hooks.LOSS_LACKS
 
     reduction: str = field(default="sum_over_batch_size", kw_only=True)
 
@@ -72,9 +73,7 @@ class Loss(hooks.Configured):
                 f"so reduction can't be {None if self.reduction == 'none' else self.reduction}"
             )
         choose(f"reduction of {self.name}", self.reduction, ("sum_over_batch_size", "mean", "sum"))
-        smoothing = getattr(self, "label_smoothing", 0.0)
-        if not 0 <= smoothing <= 1:
-            raise ArgumentError(f"{self.name}: label_smoothing has to be between 0 and 1, got {smoothing}")
+        number(f"label_smoothing of {self.name}", getattr(self, "label_smoothing", 0.0), 0, AT_MOST_1)
 
     @property
     def own(self) -> bool:

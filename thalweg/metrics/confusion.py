@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from thalweg.errors import ArgumentError, ShapeError
 from thalweg.metrics.metric import Metric, Shape, ratio
 from thalweg.program.instructions import metrics as instructions
-from thalweg.support.checks import number, whole
+from thalweg.support.checks import AT_MOST_1, number, whole
 from thalweg.support.naming import choose
 
 EPSILON = 1e-7
@@ -33,7 +33,7 @@ class Counts(Metric):
         if several and not given:
             raise ArgumentError(f"thresholds of {self.name} is a number or a list of them, got an empty one")
         for threshold in given if several else [] if given is None else [given]:
-            number(f"thresholds of {self.name}", threshold, 0, 1 + 1e-9)
+            number(f"thresholds of {self.name}", threshold, 0, AT_MOST_1)
         if several:
             object.__setattr__(self, "thresholds", tuple(given) if len(given) > 1 else given[0])
         if several and len(given) > 1:
@@ -48,6 +48,10 @@ class Counts(Metric):
 
     def sums(self, output: Shape) -> int:
         return 4
+
+    @property
+    def by_element(self) -> bool:
+        return getattr(self, "class_id", None) is None and getattr(self, "top_k", None) is None
 
     def check(self, output: Shape, target: Shape) -> None:
         super().check(output, target)
@@ -207,8 +211,8 @@ class FScore(Metric):
             choose(f"average of {self.name}", self.average, ("macro", "micro", "weighted"))
         if number(f"beta of {self.name}", self.beta) == 0:
             raise ArgumentError(f"beta of {self.name} has to be greater than 0")
-        if self.threshold is not None and not 0 < self.threshold <= 1:
-            raise ArgumentError(f"threshold of {self.name} has to be in (0, 1], got {self.threshold}")
+        if self.threshold is not None and number(f"threshold of {self.name}", self.threshold, 0, AT_MOST_1) == 0:
+            raise ArgumentError(f"threshold of {self.name} has to be greater than 0")
 
     def constants(self) -> dict[str, float]:
         return {"threshold": -1.0 if self.threshold is None else self.threshold}

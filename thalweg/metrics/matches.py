@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from thalweg.metrics.metric import Metric, Shape, needs_class_numbers
 from thalweg.program.instructions import metrics as instructions
-from thalweg.support.checks import whole
+from thalweg.support.checks import number, whole
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,10 @@ class BinaryAccuracy(Metric):
     use = "Two classes of similar size."
     title_zh = "二元準確率"
     summary_zh = "門檻判斷正確的比例。"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        number(f"threshold of {self.name}", self.threshold, -math.inf)
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,10 @@ class LossMetric(Metric):
     loss: ClassVar[type[losses.Loss]]
     sign: ClassVar[float] = 1.0
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.as_loss()  # raises for options that it can't take
+
     def as_loss(self) -> losses.Loss:
         """The loss with this metric's options."""
         return self.loss(**{f.name: getattr(self, f.name) for f in fields(self) if f.name != "name"})

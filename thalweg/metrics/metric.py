@@ -31,7 +31,7 @@ class Metric(hooks.Configured):
     of your own for use by itself overrides `update_state` and `result`, in NumPy.
     """
 
-    uncalled = hooks.METRIC
+    uncalled, lacking = hooks.METRIC, hooks.METRIC_LACKS
     called_with = {"score": ("sums", "rows", "output")}  # noqa: RUF012
 
     name: str = field(default="", kw_only=True, repr=False)  # the key in `History` and in the logs
@@ -77,6 +77,11 @@ class Metric(hooks.Configured):
         return 1
 
     @property
+    def by_element(self) -> bool:
+        """Whether every output counts by itself, so that each may have a weight."""
+        return False
+
+    @property
     def between_rows(self) -> bool:
         """Whether the score needs several rows: then a one-dimensional input of `__call__` holds many rows."""
         return False
@@ -110,7 +115,8 @@ class Metric(hooks.Configured):
     def update_state(self, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None) -> None:
         """Adds a batch: from then on `result` is the score of all rows so far, each counted with its weight.
 
-        A one-dimensional input is one row, as in Keras.
+        A one-dimensional input is one row, as in Keras. sample_weight: a number for each row; for counts, `Precision`
+        and `Recall` also one for each output, (1, outputs) or (rows, outputs).
 
         >>> from thalweg.metrics import MeanAbsoluteError
         >>> metric = MeanAbsoluteError()
@@ -120,9 +126,14 @@ class Metric(hooks.Configured):
         2.5
         """
         y, p = self.operands(y_true, y_pred)
-        weights = row_weights(sample_weight, len(p))
+        output, given = p.shape[1:], None if sample_weight is None else np.asarray(sample_weight, np.float64)
+        shapes = [(1, *output), p.shape, *([output] if np.ndim(y_pred) == 1 else [])]
+        if self.by_element and given is not None and given.shape in shapes:
+            self.check(output, y.shape[1:])
+            given, y, p = np.broadcast_to(given, p.shape).reshape(-1), y.reshape(-1, 1), p.reshape(-1, 1)
+        weights = row_weights(given, len(p))
         for metric in self.parts or (self,):
-            metric.add(y, p, weights)
+            metric.add(y, p, weights, output)
 
     def result(self) -> Any:
         """The score of the rows so far, 0 before the first; an array where there is a number for each threshold."""
@@ -158,11 +169,10 @@ class Metric(hooks.Configured):
             raise ShapeError(f"y_pred has {len(p)} rows but y_true has {len(y)}")
         return y, p
 
-    def add(self, y: Array, p: Array, weights: Array | None) -> None:
+    def add(self, y: Array, p: Array, weights: Array | None, output: Shape) -> None:
         """Adds rows to the sums: those of equal weight at once, because the sums of a row are multiplied by it."""
         from thalweg.engine.reference import evaluate_metric
 
-        output = p.shape[1:]
         instruction = self.instruction_for(y, p)
         if self.running is not None and self.running[2] != output:
             raise ShapeError(f"metric {self.name!r} was given outputs of shape {self.running[2]}, and now {output}")
@@ -229,7 +239,7 @@ def row_weights(given: ArrayLike | None, rows: int) -> Array | None:
     if given is None:
         return None
     weights = np.asarray(given, np.float64)
-    if weights.size not in (1, rows) or weights.ndim > 2:
+    if weights.size not in (1, rows) or weights.ndim > 2 or (weights.ndim == 2 and weights.shape[1] != 1):
         raise ShapeError(f"sample_weight is a number for each of the {rows} rows, got the shape {weights.shape}")
     return np.broadcast_to(weights.reshape(-1), (rows,))
 

@@ -31,12 +31,10 @@ def clone_model(
     >>> model = Sequential([Dense(2, input_dim=3, name="hidden")])
     >>> again = clone_model(model)
     >>> again.layers[0].name, again.layers[0] is model.layers[0], again.input_shape
-    ('hidden', False, (3,))
+    ('hidden', False, (None, 3))
     >>> frozen = clone_model(model, clone_function=lambda layer: Dense.from_config({**layer.get_config(), "units": 4}))
     >>> frozen.output_shape
-    >>> frozen.build()
-    >>> frozen.output_shape
-    (4,)
+    (None, 4)
     """
     if not isinstance(model, Model):
         raise ArgumentError(f"clone_model takes a model, got {model!r}")

@@ -83,11 +83,15 @@ class Compiled:
             raise ArgumentError(f"this {kind} belongs to another model, whose steps it counts: make a new one")
         goals.check(self.graph)  # raises before anything changes
         self.optimizer, self.goals = optimizer, goals
-        self.optimizer.iterations, self.optimizer.owner = 0, self
-        self.slots = aligned(0, self.weights.dtype)
-        self.complete = True
-        self.forget()
+        self.optimizer.owner, self.complete = self, True
+        self.restart()
         self.warn()
+
+    def restart(self) -> None:
+        """Lets the optimizer start over, if there is one: the model was compiled, or its layers have changed."""
+        self.forget()
+        if self.complete:
+            self.optimizer.iterations, self.slots = 0, aligned(0, self.weights.dtype)
 
     def forget(self) -> None:
         """Drops the programs, which are made again when they are needed."""

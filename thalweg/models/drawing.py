@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from thalweg.errors import ArgumentError, ShapeError, ThalwegError
-from thalweg.layers import Input, Layer
+from thalweg.layers import Input, InputLayer, Layer
 from thalweg.layers.layer import name_layers
 from thalweg.layers.lookups.lookup import Lookup
 from thalweg.models.graph import Graph
@@ -36,6 +36,9 @@ class Drawn(Graph):
         self.layers = list({id(layer): layer for layer in found}.values())
         name_layers(self.layers)
         name_inputs(self.inputs)
+        fronts = {id(x): x.layer if isinstance(x, Input) else InputLayer(input_tensor=x) for x in self.inputs}
+        steps = by_distance(self.inputs, self.outputs, self.drawn)
+        self.order = [fronts.get(id(step), step) for step in steps if id(step) in fronts or isinstance(step, Layer)]
         self.fed = self.find_fed()
         for feed, _ in self.fed:
             feed.check(self.inputs[feed.place])
@@ -75,6 +78,11 @@ class Drawn(Graph):
                 found.append((Feed(places[id(source)], lookups), symbol))
         found.sort(key=lambda pair: pair[0].place)
         return found
+
+    @property
+    def listed(self) -> list[Layer]:
+        """The layers as Keras counts them: with the inputs, and those that are the farthest from the outputs first."""
+        return list(self.order)
 
     @property
     def feeds(self) -> list[Feed]:
@@ -151,6 +159,44 @@ def calls_between(inputs: list[Any], outputs: list[Any]) -> list[Call]:
             pending.append((symbol, True))
             pending.extend((s, False) for s in reversed(symbol.node.inputs()))
     return order
+
+
+def by_distance(inputs: list[Any], outputs: list[Any], calls: list[Call]) -> list[Any]:
+    """The inputs, layers and operations in Keras's order: by their greatest distance from an output.
+
+    Of equal ones the order is that in which a search finds them, from the outputs backwards and depth first.
+    """
+    ends = {id(x) for x in inputs}
+    found = {id(x): -1 for x in inputs}  # of what is found, the number
+    known: dict[int, Any] = {id(x): x for x in inputs}
+    pending, seen = list(reversed(outputs)), set()
+    while pending:
+        symbol = pending.pop()
+        call = symbol if id(symbol) in ends else symbol.node
+        if id(call) in seen:
+            continue
+        seen.add(id(call))
+        step = call if call is symbol else step_of(call)
+        if found.get(id(step), -1) < 0:
+            found[id(step)] = len(seen)
+        known[id(step)] = step
+        if call is not symbol:
+            pending.extend(reversed(call.inputs()))
+    of_call: dict[int, int] = {}
+    distance = dict.fromkeys(known, 0)
+    for call in reversed(calls):
+        step = id(step_of(call))
+        distance[step] = far = max(of_call.get(id(call), 0), distance[step])
+        for symbol in call.inputs():
+            source = id(symbol) if id(symbol) in ends else id(symbol.node)
+            nearest = distance if source in ends else of_call
+            nearest[source] = max(nearest.get(source, 0), far + 1)
+    return sorted(known.values(), key=lambda step: (-distance[id(step)], found[id(step)]))
+
+
+def step_of(call: Call) -> Any:
+    """What Keras counts as one: a layer, however often it is called, or an operation, which is another each time."""
+    return call.function if isinstance(call.function, Layer) else call
 
 
 class Own(Graph):

@@ -112,8 +112,8 @@ class Goals:
         if graph.own_loss is not None:
             own: list[Any] = [self.of_model(graph.own_loss), *[None] * (count - 1)]
         else:
-            own = spread(alone(self.loss, count), names, "loss", every, shared=True, partial=True)
-        weights = spread(alone(self.loss_weights, count), names, "loss_weights", every, partial=True)
+            own = spread(alone("loss", self.loss, count), names, "loss", every, shared=True, partial=True)
+        weights = spread(alone("loss_weights", self.loss_weights, count), names, "loss_weights", every, partial=True)
         given = self.metrics_of(names)
         goals = []
         for k, shape in enumerate(shapes):
@@ -175,9 +175,13 @@ def one_or_more(given: Any) -> list[Any]:
     return [] if given is None else list(given) if isinstance(given, (list, tuple)) else [given]
 
 
-def alone(given: Any, count: int) -> Any:
+def alone(what: str, given: Any, count: int) -> Any:
     """For a model with one output, what a list of one value holds."""
-    return given[0] if count == 1 and isinstance(given, (list, tuple)) and len(given) == 1 else given
+    if count > 1 or not isinstance(given, (list, tuple)):
+        return given
+    if len(given) != 1:
+        raise ArgumentError(f"{what} is a list of {len(given)}, but the model has one output: give one {what}")
+    return given[0]
 
 
 def spread(

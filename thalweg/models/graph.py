@@ -18,6 +18,7 @@ from thalweg.ops.tensor import Traced
 from thalweg.program.builder import Builder
 from thalweg.program.ir.instruction import Buffer
 from thalweg.support.naming import choose
+from thalweg.support.nested import leaves
 
 UNKNOWN_INPUT = "the input shape isn't known yet: begin with Input(shape), or give data"
 
@@ -54,6 +55,11 @@ class Graph(ABC):
         return False
 
     @property
+    def listed(self) -> list[Layer]:
+        """The layers as Keras counts them."""
+        return list(self.layers)
+
+    @property
     def built(self) -> bool:
         """Whether the shapes are known."""
         return bool(self.output_shapes)
@@ -63,10 +69,10 @@ class Graph(ABC):
         if (name is None) == (index is None):
             raise ArgumentError("get_layer takes either a name or an index")
         if index is not None:
-            if not -len(self.layers) <= index < len(self.layers):
-                raise ArgumentError(f"the model has {len(self.layers)} layers, none at index {index}")
-            return self.layers[index]
-        return choose("layer", name, {str(layer.name): layer for layer in self.layers})
+            if not -len(self.listed) <= index < len(self.listed):
+                raise ArgumentError(f"the model has {len(self.listed)} layers, none at index {index}")
+            return self.listed[index]
+        return choose("layer", name, {str(layer.name): layer for layer in self.listed})
 
     @property
     def input(self) -> Any:
@@ -118,7 +124,7 @@ class Graph(ABC):
     def features_shape(self) -> Shape | None:
         """The input shape of the last layer with weights; None if no layer with weights precedes it."""
         weighted = [layer for layer in self.layers if layer.weighted]
-        return weighted[-1].input_shape if len(weighted) > 1 else None
+        return weighted[-1].row_in if len(weighted) > 1 else None
 
 
 class Chain(Graph):
@@ -129,7 +135,7 @@ class Chain(Graph):
         self.inputs: list[Input] = []
         self.layers: list[Layer] = []
         self.output_shapes: list[Shape] = []
-        self.before_drawing: Callable[[], Any] | None = None  # builds the model
+        self.build: Callable[[], Any] | None = None  # builds the model
         for layer in layers or []:
             self.add(layer)
 
@@ -137,40 +143,45 @@ class Chain(Graph):
         """Appends a layer."""
         if isinstance(layer, type) or not isinstance(layer, (Layer, Input)):
             raise ArgumentError(f"a model is made of layers, got {layer!r}")
-        if self.built:
-            raise ThalwegError("the model is already built; add layers before it gets data, or make a new model")
+        layer = getattr(layer, "tensor", layer)  # of an InputLayer
         if isinstance(layer, Input):
             if self.inputs or self.layers:
                 raise ArgumentError("Input comes first, and only once")
             self.inputs = [layer]
         else:
             if any(layer is other for other in self.layers):
-                raise ArgumentError(f"layer {layer.name!r} is already in the model; make a new one for a second place")
-            layer.check_free()
+                raise ArgumentError(
+                    f"layer {layer.shown_name} is already in the model; make a new one for a second place"
+                )
+            layer.check_made()
             if isinstance(layer, Lookup) and len(self.entry) < len(self.layers):
                 raise layer.misplaced()
-            name_layers([*self.layers, layer])
+            name_layers(
+                sorted([*self.layers, layer], key=lambda one: not one.built)
+            )  # those of others keep their names
             if not self.inputs and not self.layers and "input_shape" in layer.declared:
                 self.inputs = [Input(layer.declared["input_shape"])]
             self.layers.append(layer)
-            vars(layer)["draw"] = self.draw
+            vars(layer)["_sequential"] = self
+
+    def make(self) -> None:
+        """Builds the model if its input is known."""
+        if self.build is not None and self.inputs:
+            self.build()
 
     def draw(self) -> Any:
         """Calls the layers on the input, one on the output of the other; returns the last tensor."""
-        if self.before_drawing is not None:
-            self.before_drawing()
+        self.make()
         if not self.inputs:
             raise ThalwegError(UNKNOWN_INPUT)
         value: Any = self.inputs[0]
         for layer in self.layers:
-            results = vars(layer).get("results")
-            value = results[0] if results else layer(value)
+            known = [r for r in vars(layer).get("results", []) if next(leaves(r)).node.arguments[0] is value]
+            value = known[0] if known else layer(value)
         return value
 
     def pop(self) -> Layer:
         """Removes the last layer and returns it."""
-        if self.built:
-            raise ThalwegError("the model is already built; remove layers before it gets data")
         if not self.layers:
             raise ArgumentError("the model has no layers")
         return self.layers.pop()
@@ -204,11 +215,12 @@ class Chain(Graph):
         text = bool(self.entry) and self.entry[0].takes == (TEXT,)
         front = self.inputs or [Input(tuple(input_shape or ()), dtype="string" if text else "float32")]
         self.feeds[0].check(front[0])
-        output = connect_all(self.layers, front[0].row_shape)
+        new = [layer for layer in self.layers if not layer.built]
+        output = connect_all(self.layers, front[0].row_shape, shared=True)
         try:
             yield
         except BaseException:
-            for layer in self.layers:
+            for layer in new:
                 layer.release()
             raise
         self.inputs, self.output_shapes = front, [output]  # last: from now on, other threads see it as built

@@ -15,6 +15,7 @@ from thalweg.engine import make_executor
 from thalweg.engine.contract import Array, Chunk, Job
 from thalweg.errors import ThalwegError
 from thalweg.layers import Layer
+from thalweg.layers.calls import with_rows
 from thalweg.models.compiled import Compiled
 from thalweg.models.drawing import Drawn
 from thalweg.models.graph import Graph
@@ -44,6 +45,23 @@ class Inspected:
     program = done_by("_compiled", Compiled.program)
     profile = done_by("_compiled", Compiled.profile)
     trace = done_by("_compiled", Compiled.trace)
+
+    @property
+    def layers(self) -> list[Layer]:
+        """The layers as Keras counts them: those of `Model(inputs, outputs)` begin with an InputLayer."""
+        return self._weights.graph.listed
+
+    @property
+    def input_shape(self) -> Any:
+        """The input's shape with None for the rows, or a list of those of all inputs."""
+        return with_rows(self._weights.graph.input_shape)
+
+    @property
+    def output_shape(self) -> Any:
+        """The output's shape with None for the rows, or a list of those of all; None while it is unknown."""
+        if self.inputs:
+            self.build()
+        return with_rows(self._weights.graph.output_shape) if self._weights.placed else None
 
     def summary(self, print_fn: Callable[[str], Any] | None = None) -> None:
         """Prints every layer with its output shape and number of weights; "?" while they are unknown."""
@@ -138,7 +156,7 @@ def glyphs(weights: Weights) -> list[Glyph]:
     if isinstance(graph, Drawn) or not weights.placed or len(graph.input_shapes) != 1:
         return []
     front = [Glyph("input", "Input", tuple(graph.input_shapes[0]))]
-    shapes = [(layer, layer.output_shape) for layer in graph.layers]
+    shapes = [(layer, layer.row_out) for layer in graph.layers]
     if any(not isinstance(shape, tuple) for _, shape in shapes):
         return []
     layers = [
@@ -188,7 +206,7 @@ def steps_of(graph: Graph) -> list[Step]:
     if not isinstance(graph, Drawn):
         steps, before = [], ["input"]
         for layer in graph.layers:
-            shape = "?" if layer.output_shape is None else mapped_shapes(layer.output_shape)
+            shape = "?" if layer.row_out is None else mapped_shapes(layer.row_out)
             count = layer.count_params() if layer.built else None
             steps.append(Step(str(layer.name), type(layer).__name__, shape, count, before))
             before = [str(layer.name)]

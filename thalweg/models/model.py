@@ -64,11 +64,11 @@ class Model(Inspected, Layer):
     >>> h = Dense(8, activation="relu")(x)
     >>> model = Model(x, [Dense(1, name="price")(h), Dense(3, activation="softmax", name="kind")(h)])
     >>> model.output_shape
-    [(1,), (3,)]
+    [(None, 1), (None, 3)]
     >>> model.compile("adam", {"price": "mse", "kind": "sparse_categorical_crossentropy"}, loss_weights={"price": 0.1})
     """
 
-    uncalled = hooks.MODEL
+    uncalled, lacking = hooks.MODEL, hooks.MODEL_LACKS
     every = ("trainable",)
 
     def __new__(cls, *arguments: Any, **named: Any) -> Any:
@@ -126,8 +126,6 @@ class Model(Inspected, Layer):
     name: str = held_by("_graph", "name", "The model's name.")
     input: Any = held_by("_graph", "input", "The input, or the list of them; None while it is unknown.")
     inputs: list[Input] = held_by("_graph", "inputs", "The inputs.")
-    input_shape: Any = held_by("_graph", "input_shape", "The shape of one row, or a list of those of all inputs.")
-    output_shape: Any = held_by("_graph", "output_shape", "The shape of one row's output, once it is built, or a list.")
     output_names: list[str] = held_by("_graph", "output_names", "The names of the outputs.")
     built: bool = held_by("_weights", "placed", "Whether the shapes are known and the weights made.")
     dtype: np.dtype[Any] = held_by("_weights", "dtype", "The type of the weights and of all computed values.")
@@ -135,18 +133,17 @@ class Model(Inspected, Layer):
     seed: int = held_by("_compiled", "seed", "The seed of initial weights, shuffling and dropout.")
     engine: str = held_by("_compiled", "engine", '"native" or "reference".')
 
-    named_parameters = done_by("_weights", Weights.named)
+    named_parameters = done_by("_weights", Weights.listed)
+    listed: list[Layer] = held_by("_graph", "listed", "The layers as Keras counts them.")
     trained_parameters = done_by("_weights", Weights.trained)
 
     @property
-    def layers(self) -> list[Layer]:
-        """The layers, without `Input`."""
-        return list(self._graph.layers)
-
-    @property
     def inside(self) -> list[Layer]:
-        """The same, or of a class with `call`, the layers that are attributes."""
+        """The layers without those of the inputs; of a class with `call`, the ones that are attributes."""
         return Layer.inside.fget(self) if isinstance(self._graph, Own) else list(self._graph.layers)  # type: ignore[attr-defined]
+
+    row_in: Any = held_by("_graph", "input_shape", "The shape of a row of the input, or a list of those of all.")
+    row_out: Any = held_by("_graph", "output_shape", "The shape of a row of the output, or a list; None if unknown.")
 
     def get_config(self) -> dict[str, Any]:
         """What makes an equal model, without its weights; of a class with `call`, only its name."""
@@ -189,9 +186,9 @@ class Model(Inspected, Layer):
     def connect(self, input_shape: Any) -> Any:
         """Builds the model for an input shape, unless it is built, and returns its output shape."""
         self.build(input_shape)
-        if mapped(input_shape, int) != mapped(self.input_shape, int):
-            raise ShapeError(f"model {self.name!r} takes rows of shape {self.input_shape}, got {input_shape}")
-        return self.output_shape
+        if mapped(input_shape, int) != mapped(self.row_in, int):
+            raise ShapeError(f"model {self.name!r} takes rows of shape {self.row_in}, got {input_shape}")
+        return self.row_out
 
     def build_for(self, input_shape: Any) -> None:
         self.build(input_shape)
@@ -210,7 +207,7 @@ class Model(Inspected, Layer):
         shapes = [v.buffer.shape for v in values]
         if shapes != self._graph.input_shapes:
             raise ShapeError(
-                f"{caller()}: model {self.name!r} takes rows of shape {self.input_shape}, got "
+                f"{caller()}: model {self.name!r} takes rows of shape {self.row_in}, got "
                 f"{shapes[0] if len(shapes) == 1 else shapes}"
             )
         outputs = iter(self._graph.run(program, values))
@@ -245,7 +242,7 @@ class Model(Inspected, Layer):
         """All weights, kernel before bias of the first layer, of the second, …; none while the shapes are unknown."""
         if self.inputs:
             self.build()
-        return variables_of(self._weights.named())
+        return variables_of(self._weights.listed())
 
     def count_params(self) -> int:
         """The number of weights in the model."""
@@ -457,15 +454,17 @@ class Model(Inspected, Layer):
     def __call__(self, x: Any, *more: Any, **named: Any) -> Any:
         """On arrays: the network's outputs, as from `predict`. On tensors, it is a layer of another network.
 
-        With training=True, the layers act as in training: dropout and noise draw new numbers at every call.
+        With training=True, the layers act as in training: dropout and noise draw new numbers at every call. Unless it
+        is False, layers that change images at random do, as in Keras.
         """
         if any(isinstance(leaf, Tensor) for leaf in leaves([x, more, named])):
             return Layer.__call__(self, x, *more, **named)
         if more or set(named) - {"training", "mask"}:
             raise ArgumentError(f"{caller()}: on arrays a model is called as model(x), or model(x, training=True)")
-        if named.get("training"):
+        training = named.get("training")
+        if training or (training is None and self.trains_unasked):
             self._compiled.build_for(x)
-            return self.on_arrays((x,), {"training": True})
+            return self.on_arrays((x,), {"training": training})
         return self.predict(x, verbose=0)
 
     def to_json(self, **kwargs: Any) -> str:

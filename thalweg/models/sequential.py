@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Self
 
+from thalweg.errors import ThalwegError
 from thalweg.layers import MODELS, CustomObjects, Input, Layer, deserialize
 from thalweg.models.graph import Chain
 from thalweg.models.model import Model
 from thalweg.support import hooks
-from thalweg.support.parts import done_by
 
 
 class Sequential(Model):
@@ -34,6 +35,7 @@ class Sequential(Model):
     """
 
     uncalled = hooks.SEQUENTIAL
+    _graph: Chain
 
     def __init__(
         self,
@@ -46,13 +48,12 @@ class Sequential(Model):
     ) -> None:
         graph = Chain(layers, name)
         self._assemble(graph, seed, engine, dtype)
-        graph.before_drawing = self.build
+        graph.build = self.build
 
     @property
     def output(self) -> Any:
         """The output's tensor, from which other models may go on."""
-        graph: Any = self._graph
-        return graph.draw()
+        return self._graph.draw()
 
     @property
     def outputs(self) -> list[Any]:
@@ -67,8 +68,37 @@ class Sequential(Model):
         front: list[Any] = [] if shape is None else [Input(shape, dtype=kind)]
         return cls([*front, *(deserialize(d, custom_objects) for d in config["layers"])], **how)
 
-    add = done_by("_graph", Chain.add)
-    pop = done_by("_graph", Chain.pop)
+    def add(self, layer: Layer | Input) -> None:
+        """Appends a layer. The others keep their weights; a compiled model's optimizer starts over.
+
+        >>> from thalweg.layers import Dense
+        >>> model = Sequential([Input((4,)), Dense(3)])
+        >>> model.count_params()
+        15
+        >>> model.add(Dense(2))
+        >>> model.output_shape
+        (None, 2)
+        """
+        with self.changing():
+            self._graph.add(layer)
+
+    def pop(self) -> Layer:
+        """Removes the last layer and returns it. The others keep their weights; the optimizer starts over."""
+        with self.changing():
+            return self._graph.pop()
+
+    @contextmanager
+    def changing(self) -> Iterator[None]:
+        """Inside, the layers may change: afterwards the model is built again for the same input."""
+        self._trainer.check("change its layers")
+        if vars(self).get("results"):
+            raise ThalwegError(f"{self.name!r} is a layer of another model by now: add and remove layers before")
+        yield
+        if self.built:
+            self._graph.output_shapes = []
+            self._weights.placed = False
+            self._compiled.restart()
+            self._predictor = None
 
 
 MODELS["Sequential"] = Sequential

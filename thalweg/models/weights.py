@@ -6,7 +6,7 @@ Models with common layers (an encoder, and the autoencoder around it) share the 
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from thalweg.engine import aligned
 from thalweg.engine.contract import Array
 from thalweg.errors import ArgumentError
 from thalweg.layers.arguments import check_types
-from thalweg.layers.layer import Parameter, Shape
+from thalweg.layers.layer import Layer, Parameter, Shape
 from thalweg.models.graph import Graph
 from thalweg.ops.variable import set_arrays
 from thalweg.program.ir.memory import align
@@ -169,8 +169,13 @@ class Weights:
                 raise
 
     def named(self) -> list[tuple[str, Parameter]]:
-        """(layer/key, parameter) of every array of weights, in order."""
+        """(layer/key, parameter) of every array of weights, in the order in which they lie in memory and in files."""
         return unique(pair for layer in self.graph.layers for pair in layer.all_parameters())
+
+    def listed(self) -> list[tuple[str, Parameter]]:
+        """The same in Keras's order of layers, which `get_weights` and `set_weights` have."""
+        places = {id(parameter): place for place, parameter in enumerate(within(self.graph.listed))}
+        return sorted(self.named(), key=lambda pair: places[id(pair[1])])
 
     def live(self) -> list[tuple[str, Parameter]]:
         """(layer/key, parameter) of those that training changes, moving averages included."""
@@ -186,11 +191,18 @@ class Weights:
 
     def get(self) -> list[Array]:
         """Copies of all arrays."""
-        return [np.array(p.array) for _, p in self.named()]
+        return [np.array(p.array) for _, p in self.listed()]
 
     def set(self, weights: Sequence[ArrayLike]) -> None:
         """Replaces all arrays; if their number or a shape is wrong, nothing changes."""
-        set_arrays(self.named(), list(weights))
+        set_arrays(self.listed(), list(weights))
+
+
+def within(layers: Iterable[Layer]) -> Iterator[Parameter]:
+    """The parameters of these layers and of those inside them, in Keras's order."""
+    for layer in layers:
+        yield from layer.parameters
+        yield from within(layer.listed)
 
 
 def unique(pairs: Iterable[tuple[str, Parameter]]) -> list[tuple[str, Parameter]]:

@@ -94,7 +94,7 @@ class Optimizer(hooks.Configured):
         learning_rate_factors: {layer or "layer/W": factor}: the learning rate of these weights is multiplied by it.
     """
 
-    uncalled = hooks.OPTIMIZER
+    uncalled, lacking = hooks.OPTIMIZER, hooks.OPTIMIZER_LACKS
 
     elementwise: ClassVar[bool] = True  # whether an element's step depends on no other element
     slots: ClassVar[tuple[str, ...]] = ()  # names of the vectors it keeps

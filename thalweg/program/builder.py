@@ -48,6 +48,7 @@ class Builder:
 
     def __init__(self, training: bool) -> None:
         self.training = training  # whether layers such as Dropout act
+        self.told = True  # whether anybody said so; a layer that is called on arrays may not be told
         self.frozen = False  # whether the current layer is inside one that isn't trained
         self.instructions: list[Instruction] = []
         self.names: set[str] = set()
@@ -58,6 +59,11 @@ class Builder:
         self.inputs: list[Buffer] = []  # of the whole network, and its outputs, once they are known
         self.outputs: list[Buffer] = []
         self.features: Buffer  # the input of the last layer with weights
+
+    @property
+    def augments(self) -> bool:
+        """Whether images are changed at random: in training, and on arrays unless somebody says otherwise."""
+        return self.training or not self.told
 
     def value(self, name: str, shape: tuple[int, ...], per_row: bool = True) -> Buffer:
         """A new value. Its name is made unique by a prime and a number: z1, z1′, z1′2, z1′3 …"""

@@ -388,7 +388,7 @@ def architecture(layers: Sequence[Layer], path: str = "") -> Iterator[dict[str, 
         if layer.inside:
             yield from architecture(layer.inside, f"{name}/")
             continue
-        shape, activation = layer.output_shape, getattr(layer, "activation", None)
+        shape, activation = layer.row_out, getattr(layer, "activation", None)
         yield {
             "name": name,
             "kind": type(layer).__name__,

@@ -128,7 +128,7 @@ class ImageRun(Run):
 
     def descriptions(self) -> dict[str, Any]:
         """Classes, size, channels and scale, as images.json, and the recorded kernels, as kernels.npz."""
-        height, width, channels = self.model.input_shape
+        height, width, channels = self.model.row_in
         about = {
             "classes": list(self.classes),
             "height": height,
@@ -211,10 +211,10 @@ def build(images: Images, options: ImageOptions, steps: int) -> tuple[Sequential
         peak = optimizer.learning_rate * (PEAK if options.learning_rate is None else 1)
         optimizer.learning_rate = warm_cosine(peak, steps)
     model.compile(optimizer, RECIPE.loss, metrics=[RECIPE.metric])
-    if model.output_shape is None:
+    if model.row_out is None:
         model.build()
-    if model.output_shape != (len(images.classes),):
-        shape = model.layers[-1].input_shape
+    if model.row_out != (len(images.classes),):
+        shape = model.inside[-1].row_in
         raise DataError(f"{options.model} ends in the shape {shape}: end with Flatten or GlobalAveragePooling2D")
     return model, scale
 
@@ -341,8 +341,8 @@ def check_range(run: ImageRun, images: Images) -> None:
 
 def fitting(run: ImageRun, images: Images) -> Images:
     """The images with the run's class numbers; an error for an unknown class or another shape."""
-    if images.shape != run.model.input_shape:
-        raise DataError(f"{images.source} has images of {images.shape}, the network takes {run.model.input_shape}")
+    if images.shape != run.model.row_in:
+        raise DataError(f"{images.source} has images of {images.shape}, the network takes {run.model.row_in}")
     if unknown := sorted(set(images.classes) - set(run.classes)):
         raise DataError(f"{images.source} has the class {unknown[0]!r}, which the network has never met")
     numbers = np.array([run.classes.index(name) for name in images.classes])

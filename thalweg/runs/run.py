@@ -175,6 +175,6 @@ def prediction_columns(first: dict[str, Array], guesses: Array, shares: Mapping[
 def load_network(folder: Path, expected: tuple[tuple[int, ...], tuple[int, ...]], description: str) -> Model:
     """The model of a run folder; ModelFileError unless it has the input and output shapes of the description."""
     model = load_model(folder / MODEL)
-    if (model.input_shape, model.output_shape) != expected:
+    if (model.row_in, model.row_out) != expected:
         raise ModelFileError(f"{folder}: the model and {description} don't belong together")
     return model

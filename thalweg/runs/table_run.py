@@ -162,7 +162,7 @@ class TableRun(Run):
 
     def first_network(self) -> Model:
         """The first network by itself, compiled as it was trained, except for its learning rate."""
-        if FIRST not in [layer.name for layer in self.model.layers]:  # a single network
+        if FIRST not in [layer.name for layer in self.model.inside]:  # a single network
             return self.model
         task, options = recipe(self.target.task), self.facts["options"]
         loss = losses.get(options.get("loss") or task.loss)

@@ -9,6 +9,8 @@ from typing import Any
 
 from thalweg.errors import ArgumentError
 
+AT_MOST_1 = math.nextafter(1.0, 2.0)  # the end of [0, 1] for `number`
+
 
 def number(what: str, value: Any, low: float = 0.0, high: float = math.inf) -> float:
     """`value` as a float in [low, high).

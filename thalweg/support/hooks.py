@@ -1,22 +1,33 @@
-"""Keras's hooks that thalweg doesn't call: a subclass that overrides one raises, instead of training without it.
+"""What Keras's objects have and thalweg's don't: overriding it in a subclass, or asking for it, raises and says so.
 
-There is a table for each kind of class, method → what to do instead. To support a hook, remove it from its table.
+There is a table for each kind of class, name → what to do instead: of hooks that are never called, instead of training
+without them (`uncalled`), and of other attributes (`lacking`). To support one, remove it from its table.
 """
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from thalweg.errors import ArgumentError
+from thalweg.errors import AbsentNameError, ArgumentError
 
 
 class Hooked:
     """Base of everything that can be subclassed. The base class of each kind names its `uncalled` hooks."""
 
     uncalled: ClassVar[Mapping[str, str]] = {}  # method → what to do instead
+    lacking: ClassVar[Mapping[str, str]] = {}  # an attribute that a subclass may well have → the same
     called_with: ClassVar[Mapping[str, tuple[str, ...]]] = {}  # Keras's method → its arguments here
+
+    if not TYPE_CHECKING:  # a type checker goes on finding misspelt names
+
+        def __getattr__(self, name: str) -> Any:
+            kind = type(self)
+            instead = kind.uncalled.get(name) or kind.lacking.get(name)
+            if instead is None:
+                return object.__getattribute__(self, name)  # raises Python's error, or that of a property
+            raise AbsentNameError(f"{kind.__name__} has no {name}: {instead}", name=name, obj=self)
 
     def __init_subclass__(cls, **arguments: Any) -> None:
         super().__init_subclass__(**arguments)
@@ -82,7 +93,10 @@ TYPES = (
     "quantized_call",
     "a model computes in its own dtype, Sequential(…, dtype=…)",
 )
-GRAPH = ("input output inputs outputs input_spec path", "a model knows its layers' shapes; choose another name")
+GRAPH = (
+    "input output inputs outputs input_spec path",
+    "a model knows its layers' inputs and outputs, and its weights their paths",
+)
 MASKS = ("compute_mask supports_masking", "there are no masks; weight the rows with sample_weight")
 SHAPES = ("compute_output_spec", "the shape follows from what call, or forward, computes")
 
@@ -175,4 +189,49 @@ CALLBACK = table(
     ("get_monitor_value", "the monitored value is the one in the logs"),
     ("in_cooldown", "ReduceLROnPlateau counts its cooldown itself"),
     ("summary", "TensorBoard writes what its arguments say"),
+)
+
+# --- what is not there, though a subclass may have it ----------------------------------------------------------------
+
+LAYER_LACKS = table(
+    ("call", "it composes instructions in forward; a layer is called as layer(x)"),
+    ("compute_output_shape", "layer.output_shape is known once it is built, and model.output_shape"),
+    ("activity_regularizer", "layers with a kernel take one; behind others stands ActivityRegularization(l1, l2)"),
+    ("autocast lora_alpha lora_enabled lora_rank quantization_config", TYPES[1]),
+    ("supports_jit", "every program is compiled"),
+    ("call_signature_parameters", "inspect.signature(layer.call) tells"),
+    ("beta_constraint gamma_constraint", "scale and shift of a normalization have no constraints"),
+    ("renorm renorm_clipping renorm_momentum synchronized", "the cores always share a batch's statistics"),
+    ("beta gamma", "they are made when the model is built; then see layer.weights"),
+    ("bounding_box_format", "a layer changes what passes through it, not boxes beside it"),
+    ("data_format rank", "images are (rows, height, width, channels)"),
+    ("backend generator", "the engine draws from a counter (seed, step, element)"),
+    ("input_mean input_variance", "adapt, or the arguments mean and variance, set Normalization's numbers"),
+    ("mask_zero", MASKS[1]),
+    ("optional ragged sparse", "arrays are dense, and every input is needed"),
+)
+MODEL_LACKS = LAYER_LACKS | table(
+    ("predict_function test_function train_function steps_per_execution", STEP),
+    ("operations", "model.layers, and program() lists every instruction"),
+    ("call", "a model is called as model(x)"),
+)
+OPTIMIZER_LACKS = table(("built", "its vectors are made with the model that is compiled with it"))
+LOSS_LACKS = table(("call fn", "a loss is called as loss(y_true, y_pred)"))
+METRIC_LACKS = table(
+    (
+        "count total false_negatives false_positives true_negatives true_positives",
+        "a metric keeps its sums itself; result() is the score",
+    ),
+    ("label_weights num_labels thresholds", "give one metric for each threshold or label"),
+)
+INITIALIZER_LACKS = table(
+    ("distribution mode scale", "get_config() tells its arguments"),
+    ("input_axes output_axes", "the last axis is the outputs'"),
+)
+CALLBACK_LACKS = table(
+    (
+        "best best_weights cooldown_counter min_delta monitor_op stopped_epoch wait",
+        "they follow from history.epoch and history.history",
+    ),
+    ("model params", "a callback knows its model while it is used: fit(callbacks=[…])"),
 )

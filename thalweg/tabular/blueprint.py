@@ -137,7 +137,7 @@ class Blueprint:
     def factors(self, model: Model) -> dict[str, float]:
         """Learning-rate factors: 1/√inputs for a kernel, 0.1 for a bias."""
         found: dict[str, float] = {}
-        for layer in model.layers:
+        for layer in model.inside:
             if isinstance(layer, layers.Dense):
                 found[f"{layer.name}/W"] = 1 / math.sqrt(layer.get_weights()[0].shape[0])
                 found[f"{layer.name}/b"] = SMALL
@@ -166,7 +166,7 @@ class Blueprint:
         mean = ends[0] if len(ends) == 1 else layers.Average(name="mean")(ends)
         whole = Functional(x, mean, name="ensemble", seed=0)
         for number, model in enumerate(trained):  # after Ctrl-C the first ones may be missing
-            for layer in model.layers:
+            for layer in model.inside:
                 if layer.weighted:
                     name = f"{named(number)}{str(layer.name).removeprefix(str(model.name))}"
                     whole.get_layer(name).set_weights(list(layer.get_weights()))

@@ -79,7 +79,7 @@ def with_input(steps: list[Step], model: Any) -> list[Step]:
     """The steps, with one for the input of a Sequential."""
     if any(s.kind == "Input" for s in steps):
         return steps
-    return [Step("input", "Input", str((None, *model.input_shape)), 0, []), *steps]
+    return [Step("input", "Input", str(model.input_shape), 0, []), *steps]
 
 
 def label(step: Step, shapes: bool, names: bool) -> list[str]:

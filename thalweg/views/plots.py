@@ -71,10 +71,10 @@ def feature_maps(model: Sequential, picture: Array) -> dict[str, Array]:
     network, passes = model._compiled.network(), TARGETS[model.engine].passes
     request = Request("inference", of_bytes=x.dtype == np.uint8)
     values: dict[str, Array] = {}
-    for count, layer in enumerate(model.layers, start=1):
-        assert layer.output_shape is not None
-        first = replace(network, run=Chain.part(model.layers[:count]), output_shapes=[layer.output_shape])
-        y = np.empty((1, *layer.output_shape), model.dtype)
+    for count, layer in enumerate(model.inside, start=1):
+        assert layer.row_out is not None
+        first = replace(network, run=Chain.part(model.inside[:count]), output_shapes=[layer.row_out])
+        y = np.empty((1, *layer.row_out), model.dtype)
         program = lower(first, request, passes)
         job = Job(program, {"X": x, "Y_pred": y}, 1, 1, model.vector, model.vector[:0])
         make_executor(model.engine, job).run(Chunk(0, 0, 1, 0, np.zeros(1)))

@@ -43,7 +43,7 @@ class PeriodicEmbedding(Layer):
     >>> model = Sequential([Input((5,)), PeriodicEmbedding(frequencies=16, units=3)])
     >>> model.build()
     >>> model.output_shape, model.count_params()
-    ((15,), 415)
+    ((None, 15), 415)
     """
 
     title_zh = "週期嵌入層"

@@ -34,7 +34,7 @@ def stored_subject(folder: Path, diagnosis: Diagnosis | None = None) -> Subject:
 
 def input_shape(run: Run) -> tuple[int, ...]:
     """The shape of a row of the network's input."""
-    shape: tuple[int, ...] = run.model.input_shape
+    shape: tuple[int, ...] = run.model.row_in
     return shape
 
 

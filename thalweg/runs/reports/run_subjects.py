@@ -338,7 +338,7 @@ def about_images(subject: Subject, run: ImageRun, evidence: Evidence | None) -> 
     facts, model = run.facts, run.model
     subject.task, subject.target = "multiclass" if len(run.classes) > 2 else "binary", "class"
     subject.classes = run.classes
-    shape = "×".join(map(str, model.input_shape))
+    shape = "×".join(map(str, model.row_in))
     count = model.count_params()
     subject.facts = [
         (both("source", "資料來源"), str(facts.get("source", ""))),

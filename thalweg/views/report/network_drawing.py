@@ -70,12 +70,12 @@ def with_weights(subject: Subject, network: Network) -> Figure | None:
     """The drawing of a chain of dense layers; None for another network."""
     nodes, model = network.nodes, network.model
     chain = all(len(node["sources"]) <= 1 for node in nodes)
-    layers = list(model.layers)
+    layers = model.inside
     dense = [layer for layer in layers if type(layer).__name__ == "Dense"]
     others = [layer for layer in layers if type(layer).__name__ != "Dense"]
     if not chain or not dense or any(type(layer).__name__ not in PASSING for layer in others):
         return None
-    shape = model.input_shape
+    shape = model.row_in
     if not isinstance(shape, tuple) or len(shape) != 1:
         return None
     drawn: list[dict[str, Any]] = [{"name": "input", "kind": "input", "units": int(shape[0]), "activation": ""}]

@@ -140,7 +140,7 @@ def described(model: Model, facts: dict[str, Any]) -> list[tuple[Text, Text]]:
     """What was trained on what."""
     lines: list[tuple[Text, Text]] = [
         (both("model", "模型"), f"{type(model).__name__} {model.name}: {model.count_params():,} weights"),
-        (both("rows of shape", "資料列的形狀"), str(model.input_shape)),
+        (both("rows of shape", "資料列的形狀"), str(model.row_in)),
         (both("loss", "損失函數"), written(getattr(model.loss, "name", model.loss))),
         (both("optimizer", "最佳化方法"), type(model.optimizer).__name__),
     ]
@@ -191,7 +191,7 @@ def trained(model: Model, facts: dict[str, Any]) -> tuple[int, int, float]:
 
 def task_of(model: Model, y: Any) -> tuple[str, int]:
     """ "binary", "multiclass" or "regression" and the number of classes; "" for anything else."""
-    shape = model.output_shape
+    shape = model.row_out
     if not isinstance(shape, tuple) or len(shape) != 1 or not isinstance(y, np.ndarray):
         return "", 0
     loss = str(getattr(model.loss, "name", ""))
@@ -286,7 +286,7 @@ def retrained(model: Model, batch: int, steps: int) -> Callable[[int, Array, Arr
     if config is None or optimizer is None or not {"layers", "calls"} & config.keys():
         return None
     steps = min(RETRAINED_STEPS, steps)
-    own = {type(layer).__name__: type(layer) for layer in model.layers}
+    own = {type(layer).__name__: type(layer) for layer in model.inside}
 
     def again(seed: int, x: Any, y: Any) -> Array:
         other: Any = type(model).from_config(config | {"seed": model.seed + seed}, custom_objects=own)
@@ -327,7 +327,7 @@ def code_of(model: Model, facts: dict[str, Any]) -> list[tuple[Text, str, str]]:
 def model_code(model: Model) -> list[str]:
     """The lines that make the model."""
     config = described_or_none(model.get_config) or {}
-    made = [layer_code(one) for one in model.layers] if "layers" in config and "calls" not in config else []
+    made = [layer_code(one) for one in model.inside] if "layers" in config and "calls" not in config else []
     if made and all(made):
         shape = [f"Input({tuple(config['input_shape'])!r})"] if "input_shape" in config else []
         body = [f"    {line}," for line in [*shape, *made]]
@@ -340,7 +340,7 @@ def model_code(model: Model) -> list[str]:
         ]
     if not {"layers", "calls"} & config.keys():
         return [f"model = {type(model).__name__}(...)  # as in your program: it can't be told from its description"]
-    own = sorted({type(one).__name__ for one in model.layers if not (known_layer(one) or hasattr(one, "layers"))})
+    own = sorted({type(one).__name__ for one in model.inside if not (known_layer(one) or hasattr(one, "layers"))})
     objects = f", custom_objects={{{', '.join(f'{name!r}: {name}' for name in own)}}}" if own else ""
     return ["from thalweg.models import model_from_json", "", f"model = model_from_json({model.to_json()!r}{objects})"]
 

@@ -24,7 +24,7 @@ def picture_insides(subject: Subject, clock: Clock) -> dict[str, Any] | None:
     network = subject.network
     if network is None:
         return None
-    shape = network.model.input_shape
+    shape = network.model.row_in
     if not isinstance(shape, tuple) or len(shape) != 3:
         return None
     figures: list[Figure] = kernel_figures(network.model)
@@ -62,7 +62,7 @@ def salient(subject: Subject, inputs: PictureInputs, most: int) -> Figure:
     first = np.sort(first)[: max(1, min(most, MOST_PICTURES))]
     guesses = held.guesses[at[first]].astype(np.int64)
     captions = [caption(subject, held, place) for place in at[first].tolist()]
-    units = network.model.output_shape[-1]
+    units = network.model.row_out[-1]
     answers = guesses if units > 1 else np.zeros(len(guesses), np.int64)
     figure = saliency_figure(network.model, inputs.x[first], answers, captions)
     more = both("", "")

@@ -1,0 +1,512 @@
+"""The rows of docs/keras-differences.md as programs: what happens here, and that something else happens in Keras.
+
+A program is Python text that Keras runs too, with `keras` for the library. It is refused here, or leaves in `r` what
+the row says; with Keras installed it runs there, or leaves something else.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+REFUSED = "refused"  # raises an error of thalweg, an AttributeError or a TypeError
+RUNS = "runs"  # here, while Keras raises
+OURS_ALONE = {"theirs": False}  # a program that Keras can't run, for want of the name or of TensorFlow
+
+
+@dataclass(frozen=True)
+class Row:
+    """What a row says."""
+
+    cell: str  # how its first cell begins, as far as it is unique
+    programs: tuple[str, ...]
+    ours: Any = REFUSED
+    theirs: bool = True  # whether Keras's outcome is another; False: it can't run the program
+
+
+def each(pattern, *arguments):
+    """The pattern with each of these in the place of {}."""
+    return tuple(pattern.replace("{}", argument) for argument in arguments)
+
+
+def row(cell, *programs, ours=REFUSED, theirs=True):
+    flat = [text for p in programs for text in (p if isinstance(p, tuple) else (p,))]
+    return Row(cell, tuple(flat), ours, theirs)
+
+
+FITTED = "m = built(keras); m.fit(X, Y, verbose=0); "
+NETWORK = "[keras.Input((4,)), keras.layers.Dense(1)]"
+LOOKUPS = ("StringLookup", "IntegerLookup", "Hashing", "CategoryEncoding", "Discretization")
+
+MODELS = [
+    row("GPU, TPU, mixed precision", *each("keras.layers.Dense(3, dtype={})", "'float16'", "'mixed_float16'")),
+    row('`compile(optimizer="rmsprop", loss=None)`', "built(keras).compile()"),
+    row(
+        "a loss after softmax or sigmoid uses the probabilities",
+        "m = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, 'sigmoid', kernel_initializer='ones')])\n"
+        "m.compile('sgd', 'binary_crossentropy')\n"
+        "r = round(float(m.evaluate(np.full((2, 1), 50.0), np.zeros((2, 1)), verbose=0)), 3)",
+        ours=50.0,
+    ),
+    row(
+        "NaN goes on",
+        "m = keras.Sequential(" + NETWORK + "); m.compile(keras.optimizers.SGD(1e30), 'mse')\n"
+        "m.fit(X, X[:, :1], epochs=9, verbose=0)",
+    ),
+    row("`fit(steps_per_epoch)` other", "built(keras).fit(X, Y, batch_size=4, steps_per_epoch=2, verbose=0)"),
+    row(
+        "`fit` on `tf.data`",
+        "class Loader:\n    def __iter__(self): return iter([(X, Y)])\n"
+        "    def __len__(self): return 1\nbuilt(keras).fit(Loader(), verbose=0)",
+        **OURS_ALONE,
+    ),
+    row("`fit` on a `PyDataset` or a generator", "built(keras).fit(((X[:n], Y[:n]) for n in (2, 3, 2)), verbose=0)"),
+    row(
+        "`PyDataset(workers, use_multiprocessing)`",
+        *each("class D(keras.utils.PyDataset): pass\nD({})", "workers=2", "use_multiprocessing=True"),
+    ),
+    row(
+        "`validation_freq` above 1",
+        "built(keras).fit(X, Y, epochs=2, validation_data=(X, Y), validation_freq=2, verbose=0,\n"
+        "    callbacks=[keras.callbacks.EarlyStopping('val_loss')])",
+    ),
+    row(
+        "`fit`, `evaluate`, `train_on_batch`, `test_on_batch` without `x`",
+        *each("built(keras).{}(X)", "train_on_batch", "test_on_batch"),
+        **OURS_ALONE,
+    ),
+    row(
+        "`add(rebuild)`, `pop(rebuild)`",
+        *each(
+            "keras.Sequential(" + NETWORK + ").{}",
+            "add(keras.layers.Dense(1), rebuild=False)",
+            "pop(rebuild=False)",
+            "summary(line_length=80)",
+            "summary(positions=[.3, .6, .8, 1.])",
+            "summary(expand_nested=True)",
+            "summary(show_trainable=True)",
+            "summary(layer_range=['dense', 'dense'])",
+        ),
+        **OURS_ALONE,
+    ),
+    row(
+        "`save(zipped)`",
+        "built(keras).save_weights('m.weights.h5', max_shard_size=1)",
+        "built(keras).save('m.keras', zipped=True)",
+        *each(
+            "built(keras).save('n.keras'); keras.models.load_model('n.keras', {})", "compile=False", "safe_mode=True"
+        ),
+    ),
+    row("`compile(loss_weights, metrics)` in this order", "built(keras).compile('sgd', 'mse', [1.0])"),
+    row(
+        "`compile(run_eagerly, steps_per_execution",
+        "import warnings\nwith warnings.catch_warnings(record=True) as w:\n"
+        "    warnings.simplefilter('always')\n    built(keras).compile('sgd', 'mse', steps_per_execution=2)\n"
+        "r = 'without effect' in ' '.join(str(one.message) for one in w)",
+        ours=True,
+    ),
+    row(
+        "overridden methods that Keras would call",
+        "class M(keras.Model):\n    def train_step(self, data): pass",
+        "class O(keras.optimizers.Optimizer):\n    def update_step(self, *a): pass",
+    ),
+    row(
+        "a network whose output the loss can't take",
+        "import warnings\n"
+        "with warnings.catch_warnings(record=True) as w:\n    warnings.simplefilter('always')\n"
+        "    m = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])\n"
+        "    m.compile('sgd', 'categorical_crossentropy')\n"
+        "    m.build()\nr = 'softmax' in ' '.join(str(one.message) for one in w)",
+        ours=True,
+    ),
+    row(
+        "saved as .keras or .h5", "built(keras).save('m.keras'); r = open('m.keras', 'rb').read(2) == b'PK'", ours=False
+    ),
+    row("a weight's `name` is kernel", "r = built(keras).weights[0].name", ours="W"),
+    row(
+        "a clone never has the initial weights of its model",
+        "keras.utils.set_random_seed(1); m = built(keras)\nif hasattr(m, 'seed'): m._compiled.seed_given = True\n"
+        "c = keras.models.clone_model(m); c.build(); m = keras.models.clone_model(c); m.build()\n"
+        "r = bool(np.array_equal(np.asarray(c.weights[0]), np.asarray(m.weights[0])))",
+        ours=True,
+    ),
+    row(
+        "`clone_model(input_tensors)`",
+        "x = keras.Input((4,)); m = keras.Model(x, keras.layers.Dense(1)(x))\n"
+        "keras.models.clone_model(m, clone_function=lambda one: one.__class__.from_config(one.get_config()))",
+        "keras.models.clone_model(built(keras), input_tensors=keras.Input((4,)))",
+    ),
+    row("axes of unknown length", "keras.Input((None, 4))"),
+    row(
+        "`fit` of a model that has no weights to train",
+        "m = built(keras); m.layers[0].trainable = False; m.compile('sgd', 'mse'); m.fit(X, X[:, :3], verbose=0)",
+    ),
+    row(
+        "`Dropout(0.5)(x, training=True)` in a functional model",
+        "x = keras.Input((4,)); m = keras.Model(x, keras.layers.Dropout(0.5)(x, training=True))\n"
+        "r = bool((np.asarray(m.predict(np.ones((50, 4)), verbose=0)) == 0).any())",
+        ours=True,
+    ),
+    row(
+        "`input_shape` of a layer that isn't the first",
+        "keras.Sequential([keras.Input((4,)), keras.layers.Dense(3), keras.layers.Dense(1, input_shape=(5,))]).build()",
+    ),
+    row(
+        "`compile(loss=…, metrics=…)` with functions of the whole batch",
+        "m = keras.Sequential(" + NETWORK + ")\n"
+        "m.compile('sgd', lambda y, p: keras.ops.sqrt(keras.ops.mean((y - p) ** 2)))\nm.fit(X, X[:, :1], verbose=0)",
+    ),
+    row("unnamed inputs and layers", "r = [keras.Input((4,)).name, keras.layers.Dense(2).name]", ours=["", None]),
+    row(
+        "`datasets`: files of imdb and reuters",
+        "import inspect\nr = 'folder' in inspect.signature(keras.datasets.imdb.load_data).parameters",
+        ours=True,
+    ),
+    row(
+        "`backend.clear_session`",
+        "keras.layers.Dense(1); keras.backend.clear_session(); r = keras.layers.Dense(1).name",
+        ours=None,
+    ),
+    row("`utils.normalize(x, axis=0)` raises", "keras.utils.normalize(np.ones((2, 3)), axis=0)", ours=RUNS),
+    row("`optimizers.schedules`", "keras.schedules.CosineDecay", ours=RUNS),
+]
+
+WEIGHTS = [
+    row(
+        "random numbers of its backend",
+        "r = round(float(np.asarray(keras.initializers.RandomNormal(seed=1)((9,)))[0]), 6)",
+        ours=0.017279,
+    ),
+    row(
+        "an initializer as a Python function",
+        "m = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1,\n"
+        "    kernel_initializer=lambda shape, generator: np.full(shape, 2.0))]); m.build()\n"
+        "r = m.get_weights()[0][0, 0]",
+        ours=2.0,
+    ),
+    row(
+        "every initializer's `input_axes`, `output_axes`",
+        *each("keras.initializers.HeNormal({}=0)", "input_axes", "output_axes"),
+    ),
+    row("arrays and files as initial weights", "keras.initializers.FromArray(np.ones((4, 1)))", ours=RUNS),
+    row("`OrthogonalRegularizer` of one row", "keras.regularizers.OrthogonalRegularizer()(np.ones((1, 3), 'f'))"),
+    row("constraints as Python functions", "keras.layers.Dense(1, kernel_constraint=lambda w: w)"),
+    row(
+        "a constraint's `axis` may be any",
+        "keras.layers.Conv2D(2, 3, kernel_constraint=keras.constraints.UnitNorm(axis=[0, 3]), input_shape=(8, 8, 1))\n"
+        "m = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Conv2D(2, 3,\n"
+        "    kernel_constraint=keras.constraints.UnitNorm(axis=[0, 3]))]); m.build()",
+    ),
+]
+
+SCORES = [
+    row("`activations.elu(x, alpha=.5)`", "keras.activations.elu.using(alpha=0.5)", ours=RUNS),
+    row("`threshold` by name", "keras.layers.Activation('threshold')", **OURS_ALONE),
+    row(
+        "`sparsemax` with the JAX backend",
+        "r = np.round(np.asarray(keras.activations.sparsemax(\n    np.full((1, 3), 0.5, 'f'))), 3).tolist()",
+        ours=[[0.333, 0.333, 0.333]],
+    ),
+    row("`softmax(axis)`", "keras.layers.Softmax(axis=1)(np.ones((2, 3, 4)))"),
+    row("the slope of `leaky_relu` at 0", "r = slope(keras, 'leaky_relu')", ours=0.2),
+    row(
+        "a loss called with one-dimensional predictions and a weight for each",
+        "keras.losses.MeanSquaredError()(np.ones(3), np.zeros(3), sample_weight=np.ones(3))",
+    ),
+    row(
+        "metrics `F1Score`, `FBetaScore`, `R2Score` of one-dimensional inputs raise",
+        *each("keras.metrics.{}()(np.array([0., 1, 1]), np.array([.2, .9, .6]))", "R2Score", "F1Score"),
+        ours=RUNS,
+    ),
+    row(
+        "every loss's `name`, `dtype`, `axis`",
+        *each("keras.losses.MeanSquaredError({})", "name='x'", "dtype='float32'"),
+        "keras.losses.CategoricalCrossentropy(axis=1)",
+    ),
+    row(
+        "a probability of 1 counts as",
+        "r = round(float(keras.losses.BinaryCrossentropy()(np.zeros((1, 1)), np.ones((1, 1)))), 3)",
+        ours=16.118,
+    ),
+    row(
+        "`losses.MeanSquaredError()(y_true, y_pred, sample_weight=0.5)`",
+        "keras.losses.MeanSquaredError()(X, X, sample_weight=0.5)",
+    ),
+    row('`metrics.get("mse")`', "keras.metrics.get('mse')"),
+    row("`SparseCategoricalCrossentropy(ignore_class)`", "keras.losses.SparseCategoricalCrossentropy(ignore_class=0)"),
+    row("`CategoricalFocalCrossentropy(alpha=[…])`", "keras.losses.CategoricalFocalCrossentropy(alpha=[.25, .5, .25])"),
+    row(
+        "every metric's `dtype`, `axis`",
+        "keras.metrics.MeanSquaredError(dtype='float32')",
+        "keras.metrics.BinaryAccuracy('accuracy')",
+        "keras.metrics.CategoricalCrossentropy(axis=1)",
+    ),
+    row(
+        "`SparseTopKCategoricalAccuracy(from_sorted_ids)`",
+        "keras.metrics.SparseTopKCategoricalAccuracy(from_sorted_ids=True)",
+    ),
+    row(
+        "`R2Score(num_regressors)`",
+        "m = keras.metrics.R2Score(num_regressors=1)\nm.update_state(X, X + 0.5)\nr = round(float(m.result()), 4)",
+        ours=0.6528,
+    ),
+    row(
+        "`R2Score`, `PearsonCorrelation` of targets that are all equal",
+        "r = bool(np.isnan(float(keras.metrics.R2Score()(np.ones((4, 1)), np.arange(4.0)[:, None]))))",
+        ours=True,
+    ),
+    row(
+        '`reduction=None` or "mean_with_sample_weight"',
+        *each("keras.losses.MeanSquaredError(reduction={})", "None", "'mean_with_sample_weight'"),
+    ),
+    row(
+        "`Dice` and `Tversky` sum over the batch by default",
+        "r = round(float(keras.losses.Dice()(np.array([[1, 1], [0, 1]], 'f'), \n"
+        "    np.array([[.9, .1], [.5, .5]], 'f'))), 3)",
+        ours=0.417,
+    ),
+    row("center loss: own code", "keras.losses.CenterLoss(0.1, 0.5)", ours=RUNS),
+    row("metrics weighted by `sample_weight`", "built(keras).compile('sgd', 'mse', weighted_metrics=['mae'])"),
+    row(
+        "`compile(metrics=[…])` of `Mean`, `Sum`",
+        "m = built(keras)\nm.compile('adam', 'mse', metrics=[keras.metrics.MeanMetricWrapper(lambda y, p: y)])",
+    ),
+    row(
+        "`compile(metrics=[…])` with `thresholds` lists",
+        "m = built(keras); m.compile('adam', 'mse', metrics=[keras.metrics.Precision(thresholds=[.3, .6])])",
+        *each("keras.metrics.AUC({})", "thresholds=[.5]", "label_weights=[1.]", "num_labels=3, multi_label=True"),
+    ),
+]
+
+TRAINING = [
+    row("`loss_scale_factor`", "keras.optimizers.Adam(loss_scale_factor=2.0)"),
+    row("`optimizer.learning_rate.assign(0.1)`", "built(keras).optimizer.learning_rate.assign(0.1)"),
+    row("`Adam(decay=0.1)`", "keras.optimizers.Adam(decay=0.1)"),
+    row(
+        "`learning_rate` as a function",
+        "o = keras.optimizers.SGD(lambda step: 0.5)\nm = keras.Sequential("
+        + NETWORK
+        + ")\nm.compile(o, 'mse'); m.fit(X, X[:, :1], verbose=0)",
+        ours=RUNS,
+    ),
+    row(
+        "an optimizer for several models",
+        "o = keras.optimizers.SGD()\nfor _ in range(2):\n    m = keras.Sequential("
+        + NETWORK
+        + "); m.compile(o, 'mse')",
+    ),
+    row("`Lamb` of gradients below", "r = one_step(keras, keras.optimizers.Lamb(1.0), 1e-30) != 1.0", ours=True),
+    row(
+        "`Ftrl(initial_accumulator_value=0)`",
+        "r = bool(np.isnan(one_step(keras, keras.optimizers.Ftrl(initial_accumulator_value=0.0), 0.0)))",
+        ours=False,
+    ),
+    row("learning-rate multipliers", "keras.optimizers.SGD(learning_rate_factors={'dense': 0.1})", ours=RUNS),
+    row(
+        "`TensorBoard(write_images, profile_batch",
+        *each(
+            "keras.callbacks.TensorBoard('logs', {})",
+            "write_images=True",
+            "profile_batch=2",
+            "embeddings_freq=1",
+            "embeddings_metadata='m.tsv'",
+        ),
+        **OURS_ALONE,
+    ),
+    row(
+        "`TensorBoard`: needs TensorFlow",
+        "import pytest; pytest.importorskip('tensorboardX')\nm = built(keras)\n"
+        "m.fit(X, Y, verbose=0, callbacks=[keras.callbacks.TensorBoard('logs')])",
+        ours=RUNS,
+    ),
+    row(
+        "`BackupAndRestore(save_freq=<batches>",
+        *each("keras.callbacks.BackupAndRestore('backup', {})", "save_freq=10", "save_before_preemption=True"),
+        **OURS_ALONE,
+    ),
+    row(
+        "a monitored name that isn't logged",
+        "built(keras).fit(X, Y, verbose=0, callbacks=[keras.callbacks.EarlyStopping('val_loss')])",
+    ),
+    row(
+        "evaluation and prediction always go batch by batch",
+        "calls = []\nclass C(keras.callbacks.Callback):\n"
+        "    def on_predict_end(self, logs=None): calls.append('end')\nm = built(keras)\n"
+        "m.predict(X, batch_size=4, verbose=0, callbacks=[C()]); r = calls",
+        ours=["end"],
+        theirs=False,
+    ),
+    row("`LambdaCallback(**kwargs)`", "keras.callbacks.LambdaCallback(on_epoch_ends=lambda epoch, logs: None)"),
+    row(
+        "Ctrl-C ends `fit` at once",
+        "import _thread\nseen = []\nclass C(keras.callbacks.Callback):\n"
+        "    def on_epoch_begin(self, epoch, logs=None): _thread.interrupt_main()\n"
+        "    def on_train_end(self, logs=None): seen.append('end')\nm = built(keras)\ntry:\n"
+        "    m.fit(X, Y, epochs=9, verbose=0, callbacks=[C()])\nexcept KeyboardInterrupt: pass\nr = seen",
+        ours=["end"],
+    ),
+    row(
+        '`verbose=1` and "auto" print every epoch',
+        "import io, contextlib\nout = io.StringIO()\n"
+        "with contextlib.redirect_stdout(out): built(keras).fit(X, Y, epochs=300, verbose=1)\n"
+        "r = out.getvalue().count('loss') < 300",
+        ours=True,
+    ),
+    row(
+        "`predict` shows progress by default",
+        "import io, contextlib\nout = io.StringIO()\n"
+        "with contextlib.redirect_stdout(out): built(keras).predict(X)\nr = out.getvalue()",
+        ours="",
+    ),
+]
+
+LAYERS = [
+    row(
+        "`Input(shape=None, batch_size, sparse",
+        "keras.Input()",
+        *each("keras.Input((4,), {})", "sparse=True", "ragged=True", "optional=True"),
+        *each("keras.layers.InputLayer((4,), {})", "sparse=True", "ragged=True", "optional=True"),
+        **OURS_ALONE,
+    ),
+    row('`Conv1D(padding="causal")`', "keras.layers.Conv1D(3, 3, padding='causal')"),
+    row("`PReLU` has the slope 0 at x = 0", "r = slope(keras, 'PReLU')", ours=0.0, theirs=False),
+    row(
+        "every layer's `dtype` other than its model's",
+        "keras.layers.Dense(3, dtype='float16')",
+        "keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, dtype='float64')]).build()",
+    ),
+    row("every layer's `data_format`", "keras.layers.Conv2D(3, 3, data_format='channels_first')"),
+    row("`Layer(activity_regularizer)`", "keras.layers.Layer(activity_regularizer='l2')"),
+    row(
+        "`Dense(lora_rank, lora_alpha, quantization_config)`",
+        *each("keras.layers.Dense(3, {})", "lora_rank=2", "lora_alpha=2"),
+        **OURS_ALONE,
+    ),
+    row(
+        "`BatchNormalization(renorm",
+        *each("keras.layers.BatchNormalization({})", "renorm=True", "synchronized=True"),
+        "keras.layers.BatchNormalization(axis=1)(np.ones((2, 3, 4)))",
+        **OURS_ALONE,
+    ),
+    row(
+        "`beta_constraint`, `gamma_constraint`",
+        *each(
+            "keras.layers.{}_constraint='non_neg')",
+            "BatchNormalization(beta",
+            "BatchNormalization(gamma",
+            "LayerNormalization(beta",
+            "GroupNormalization(beta",
+        ),
+    ),
+    row(
+        "`Embedding`: every row of the table is updated",
+        "r = keras.layers.Embedding(4, 2).get_config().get('sparse', False)",
+        ours=True,
+    ),
+    row("`Embedding(mask_zero", *each("keras.layers.Embedding(4, 2, {})", "mask_zero=True", "lora_rank=2")),
+    row("`Embedding`: an id beyond the table", "keras.layers.Embedding(4, 2)(np.array([[9]]))"),
+    row(
+        "`Discretization`, `CategoryEncoding`, `IntegerLookup`, `Hashing` behind other layers",
+        "keras.Sequential([keras.Input((2,)), keras.layers.Dense(2), keras.layers.Discretization([0.0])])",
+    ),
+    row(
+        "`StringLookup(sparse)`, `IntegerLookup(sparse)`",
+        "keras.layers.StringLookup(sparse=True)",
+        "keras.layers.Hashing(3, sparse=True)",
+        "keras.layers.IntegerLookup(sparse=True)",
+        "keras.layers.CategoryEncoding(3, sparse=True)",
+        "keras.layers.Discretization([0.], sparse=True)",
+        **OURS_ALONE,
+    ),
+    row(
+        "`StringLookup`, `IntegerLookup`, `Hashing` need TensorFlow",
+        "keras.layers.StringLookup(vocabulary=['a'])(np.array(['a']))",
+        ours=RUNS,
+        theirs=False,
+    ),
+    row(
+        "`StringLookup(invert=True)` returns bytes",
+        "r = keras.layers.StringLookup(vocabulary=['a'], invert=True)(\n    np.array([1]))[0]",
+        ours="a",
+        theirs=False,
+    ),
+    row(
+        "`adapt(steps)` of look-ups",
+        "keras.layers.Discretization(num_bins=2).adapt(X, steps=1)",
+        "keras.layers.StringLookup().adapt((x for x in [['a']]))",
+        **OURS_ALONE,
+    ),
+    row(
+        "look-ups of NaN, missing cells",
+        "keras.layers.Discretization([0.0])(np.array([[np.nan]]))",
+        "keras.layers.CategoryEncoding(3, output_mode='one_hot')(np.array([[7]]))",
+        **OURS_ALONE,
+    ),
+    row("look-ups that haven't been adapted", "keras.layers.StringLookup()(np.array(['a']))", **OURS_ALONE),
+    row(
+        "look-ups loaded with a model can be adapted again", "keras.layers.Discretization([0.0]).adapt(X)", **OURS_ALONE
+    ),
+    row(
+        "`Dropout(noise_shape)`, `AlphaDropout(noise_shape)`",
+        *each("keras.layers.{}(0.5, noise_shape=(None, 1))", "Dropout", "AlphaDropout"),
+    ),
+    row(
+        "`Normalization(axis)` of several axes",
+        "keras.layers.Normalization(axis=(1, 2)).adapt(np.ones((2, 3, 4)))",
+        "keras.layers.Normalization().adapt(np.array([[np.nan]]))",
+    ),
+    row(
+        "`Resizing`, `CenterCrop` and the random layers called on one image",
+        "keras.layers.Resizing(2, 2)(np.zeros((4, 4, 1)))",
+        "keras.layers.RandomErasing(bounding_box_format='xyxy')",
+        "keras.layers.RandomFlip()({'images': np.zeros((1, 4, 4, 1)), 'labels': np.zeros(1)})",
+    ),
+    row(
+        "`Resizing` of whole numbers rounds",
+        "r = str(np.asarray(keras.layers.Resizing(3, 3)(\n    np.arange(4, dtype='uint8').reshape(1, 2, 2, 1))).dtype)",
+        ours="float32",
+    ),
+    row(
+        "`RandomCrop`: one place for all images",
+        "x = np.arange(400.0).reshape(1, 20, 20, 1).repeat(50, axis=0)\n"
+        "r = len({float(z) for z in np.asarray(keras.layers.RandomCrop(2, 2)(x, training=True))[:, 0, 0, 0]}) > 1",
+        ours=True,
+    ),
+    row(
+        "`RandomCrop` in prediction leaves images as they are",
+        "r = np.asarray(keras.layers.RandomCrop(2, 2)(\n    np.zeros((1, 4, 4, 1)), training=False)).shape",
+        ours=(1, 2, 2, 1),
+    ),
+    row(
+        "`RandomErasing(fill_value=[r, g, b])` raises",
+        "keras.layers.RandomErasing(fill_value=[1., 2., 3.])(\n    np.zeros((1, 9, 9, 3), 'f'), training=True)",
+        ours=RUNS,
+    ),
+    row(
+        "augmentation layers may stand anywhere",
+        "m = keras.Sequential([keras.Input((4, 4, 1)),\n"
+        "    keras.layers.Conv2D(1, 3, padding='same'), keras.layers.RandomFlip(), keras.layers.Flatten(),\n"
+        "    keras.layers.Dense(1)]); m.compile('sgd', 'mse'); \n"
+        "m.fit(np.ones((4, 4, 4, 1)), np.ones((4, 1)), verbose=0)",
+    ),
+]
+
+CHECKED = [
+    row(
+        "`ops.outer` of tensors with rows",
+        "x = keras.Input((3,)); keras.ops.outer(x, x)",
+        "keras.ops.diagonal(keras.Input((3, 3)))",
+    ),
+    row("`ops.norm(x, 2)`", each("keras.ops.norm(keras.Input((3, 3)), {}, axis=(1, 2))", "2", "-2", "'nuc'")),
+    row(
+        "`Lambda(output_shape=…)`",
+        "keras.Sequential([keras.Input((4,)), keras.layers.Lambda(lambda x: x, output_shape=(9,))])(X)",
+        **OURS_ALONE,  # it holds by the backend that Keras has
+    ),
+    row(
+        "`register_keras_serializable` of two things",
+        "register = keras.saving.register_keras_serializable\n"
+        "register('a')(type('Twin', (keras.layers.Layer,), {}))\n"
+        "register('b')(type('Twin', (keras.layers.Layer,), {}))",
+    ),
+]
+
+ROWS = [*MODELS, *WEIGHTS, *SCORES, *TRAINING, *LAYERS, *CHECKED]

@@ -1,0 +1,263 @@
+"""Names of Keras's modules that aren't here, and what to use instead: one table for errors, docs and tests.
+
+A module of thalweg that `answer_for` got answers for them: `layers.LSTM`, `from thalweg.layers import LSTM` and
+`import thalweg.applications` raise with the row's sentence, and `hasattr` stays False. The table of what *objects* lack
+is `support.hooks`.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+from typing import Any
+
+from thalweg.errors import AbsentModuleError, AbsentNameError
+
+OWN = __name__.partition(".")[0]
+
+SERIALIZED = "classes are named by registering them, keras.saving.register_keras_serializable, or in custom_objects"
+GET = "what get_config returned goes to the class's from_config, and a name to get"
+FLOAT32 = "a model computes in float32, or in float64 with Sequential(…, engine='reference', dtype='float64')"
+ONE_CPU = "a model runs on the cores of one CPU, see the argument lanes of fit"
+INSIDE = "Input and layers make tensors, add_weight makes weights, and the engine computes"
+PILLOW = "read images with Pillow, np.asarray(Image.open(path)); `thalweg train FOLDER` reads a folder of them"
+PICTURES = "draw pictures with matplotlib"
+FILES = "read the files into arrays (`thalweg train FOLDER` takes folders of images), or give fit a utils.PyDataset"
+RECURRENT = "nothing recurs over time; take Conv1D and pooling, or attention as examples/keras/text_transformer.py does"
+ATTENTION = "compose it of Dense layers, ops.einsum and ops.softmax, as examples/keras/text_transformer.py does"
+BODIES = "volumes have Conv3D, pooling, Flatten and Reshape; other steps are a layer of your own with a call"
+CHANGES = "images are changed by RandomFlip, RandomRotation, RandomZoom, RandomContrast and the other random layers"
+OTHERS = "other libraries' programs can't be differentiated here; write a layer with a call in thalweg.ops"
+SOUND = "compute the spectrogram beforehand, by SciPy or librosa"
+SEGMENTS = "compute it from model.predict(x), with NumPy or scikit-learn"
+CURVES = "compute it by scikit-learn's precision_recall_curve or roc_curve, from model.predict(x)"
+ON_ARRAYS = "on arrays NumPy has it; in a network compose it of the functions that thalweg.ops has"
+IN_OPS = "the functions are in thalweg.ops itself"
+
+NAMES: dict[str, Sequence[tuple[str, str]]] = {  # module → (names, what to do instead)
+    "": (
+        (
+            "applications",
+            "there are no networks trained on ImageNet; train one of your own, or on features that another library "
+            "computes",
+        ),
+        ("config DTypePolicy FloatDTypePolicy dtype_policies mixed_precision Quantizer quantizers", FLOAT32),
+        ("device distribution", ONE_CPU),
+        ("distillation", "distil in compute_loss, as examples/keras/distillation.py does"),
+        ("export", "model.save writes a safetensors file; model.get_weights() are arrays for other libraries"),
+        ("Function KerasTensor Operation StatelessScope SymbolicScope Variable name_scope", INSIDE),
+        ("InputSpec", "a layer's build looks at the input_shape that it gets"),
+        ("RematScope remat", "memory is planned once, and nothing is computed twice"),
+        ("legacy", "optimizers and saving are those of Keras 3"),
+        ("tree", "lists, tuples and dicts of arrays are taken as they are"),
+        ("visualization", PICTURES),
+        ("wrappers", "thalweg.sklearn has MLPClassifier and MLPRegressor, TabularClassifier and TabularRegressor"),
+        ("estimator", "thalweg.sklearn has estimators"),
+    ),
+    "activations": (("deserialize", "activations.get takes a name, a formula, or what serialize returned"),),
+    "backend": (
+        ("is_keras_tensor is_float_dtype is_int_dtype result_type standardize_dtype", FLOAT32),
+        ("get_uid", "layers are named within their model: dense, dense_1, …"),
+        ("set_epsilon", "ε is an argument of the layers, optimizers and losses that have one"),
+    ),
+    "callbacks": (
+        ("CallbackList", "fit takes a list of callbacks"),
+        ("OrbaxCheckpoint", "ModelCheckpoint saves models that train on bit for bit"),
+        ("ProgbarLogger", "fit(verbose=1) shows progress"),
+        ("RemoteMonitor", "a callback of your own sends what on_epoch_end gets; CSVLogger writes it"),
+    ),
+    "constraints": (("deserialize", GET),),
+    "initializers": (
+        ("deserialize", GET),
+        ("STFT STFTInitializer stft", "FromArray takes any array as initial weights"),
+    ),
+    "layers": (
+        (
+            "LSTM LSTMCell GRU GRUCell RNN SimpleRNN SimpleRNNCell StackedRNNCells Bidirectional TimeDistributed "
+            "ConvLSTM1D ConvLSTM2D ConvLSTM3D CuDNNLSTM CuDNNGRU",
+            RECURRENT,
+        ),
+        ("Attention AdditiveAttention MultiHeadAttention GroupQueryAttention GroupedQueryAttention", ATTENTION),
+        ("Identity", "Activation('linear') hands its input on"),
+        ("Masking", "there are no masks; use ops.not_equal and ops.where, as examples/keras/text_and_table.py does"),
+        ("RepeatVector", "Reshape((1, n)), then UpSampling1D(times)"),
+        ("Wrapper", "a layer of your own takes a layer as an attribute"),
+        ("EinsumDense", "Dense works on the last axis; ops.einsum in a layer of your own does the rest"),
+        ("DepthwiseConv1D", "Reshape to images of height 1, then DepthwiseConv2D((1, width))"),
+        ("Conv3DTranspose Convolution3DTranspose Cropping3D SpatialDropout3D UpSampling3D ZeroPadding3D", BODIES),
+        (
+            "AdaptiveAveragePooling1D AdaptiveAveragePooling2D AdaptiveAveragePooling3D AdaptiveMaxPooling1D "
+            "AdaptiveMaxPooling2D AdaptiveMaxPooling3D",
+            "give AveragePooling2D, MaxPooling2D, … a pool_size, or take the global ones",
+        ),
+        ("SpectralNormalization", "kernel_constraint=UnitNorm() or MaxNorm() bounds the weights"),
+        ("UnitNormalization", "ops.normalize(x, axis=-1), in a Lambda or a layer of your own"),
+        ("CutMix MixUp", "mix x and y in a generator for fit, as a layer doesn't see labels, nor other rows"),
+        (
+            "AugMix AutoContrast ContrastLimitedAdaptiveHistogramEqualization Equalization MaxNumBoundingBoxes "
+            "RandAugment RandomColorDegeneration RandomColorJitter RandomElasticTransform RandomGaussianBlur "
+            "RandomGrayscale RandomHue RandomInvert RandomPerspective RandomPosterization RandomSaturation "
+            "RandomSharpness RandomShear Solarization",
+            CHANGES,
+        ),
+        ("MelSpectrogram STFTSpectrogram", SOUND),
+        ("Pipeline", "a Sequential of the layers"),
+        ("FlaxLayer JaxLayer TFSMLayer TorchModuleWrapper", OTHERS),
+        ("HashedCrossing", "Hashing of a column that joins the two, or thalweg.tabular, which encodes tables"),
+        ("TextVectorization", "split the text in Python, then StringLookup and Embedding"),
+        ("ReversibleEmbedding", "ops.matmul(x, ops.transpose(embedding.embeddings)) in a layer of your own"),
+        ("InputSpec", "a layer's build looks at the input_shape that it gets"),
+        ("experimental", "the layers are in thalweg.layers itself"),
+    ),
+    "losses": (
+        ("deserialize", GET),
+        ("CTC ctc", "sequences without a known alignment can't be learnt here"),
+        ("Circle circle", "a loss belongs to a row; give pairs as rows, as examples/keras/siamese_network.py does"),
+    ),
+    "metrics": (
+        ("deserialize", GET),
+        ("BinaryIoU IoU MeanIoU OneHotIoU OneHotMeanIoU", SEGMENTS),
+        (
+            "ConcordanceCorrelation concordance_correlation pearson_correlation",
+            "the class PearsonCorrelation, or SciPy",
+        ),
+        ("PrecisionAtRecall RecallAtPrecision SensitivityAtSpecificity SpecificityAtSensitivity", CURVES),
+    ),
+    "ops": (
+        ("image linalg nn numpy", IN_OPS),
+        (
+            "adaptive_average_pool adaptive_max_pool average_pool batch_normalization conv conv_transpose "
+            "depthwise_conv layer_normalization max_pool rms_normalization separable_conv",
+            "a layer does it, such as Conv2D, MaxPooling2D, LayerNormalization, made in __init__ and called in call",
+        ),
+        (
+            "celu glu hard_shrink hard_sigmoid hard_silu hard_swish hard_tanh relu6 selu soft_shrink softsign "
+            "sparse_plus sparse_sigmoid sparsemax squareplus swish tanh_shrink threshold",
+            "thalweg.activations has these, to call or to give to a layer",
+        ),
+        (
+            "binary_crossentropy categorical_crossentropy sparse_categorical_crossentropy ctc_loss ctc_decode",
+            "thalweg.losses has the losses that there are",
+        ),
+        ("dot_product_attention", ATTENTION),
+        (
+            "cond switch while_loop fori_loop scan associative_scan map vectorize vectorized_map custom_gradient",
+            "a network is drawn once, so ops.where chooses, and a Python loop repeats a fixed number of times",
+        ),
+        ("dtype is_tensor saturate_cast view view_as_complex view_as_real", FLOAT32),
+        (
+            "allclose angle append arccosh arcsinh arctanh argpartition argsort array_split bartlett bincount "
+            "bitwise_and bitwise_invert bitwise_left_shift bitwise_not bitwise_or bitwise_right_shift bitwise_xor "
+            "blackman cbrt cdist cholesky cholesky_inverse conj conjugate corrcoef correlate cross cumprod deg2rad "
+            "depth_to_space det diag diagflat diff digitize divide_no_nan dsplit dstack eig eigh empty empty_like "
+            "erfc erfinv exp2 extract_sequences fabs fft fft2 fliplr flipud fmax fmin fmod fold gcd geomspace "
+            "hamming hanning heaviside histogram hsplit hstack hypot i0 ifft2 imag in_top_k inner inv irfft isclose "
+            "isin isneginf isposinf isreal istft jvp kaiser kron lcm ldexp left_shift logaddexp logaddexp2 logdet "
+            "logspace lstsq lu_factor matrix_rank median multi_hot nan_to_num nanargmax nanargmin nancumprod "
+            "nancumsum nanmax nanmean nanmedian nanmin nanpercentile nanprod nanquantile nanstd nansum nanvar "
+            "nextafter nonzero percentile pinv polar psnr ptp qr quantile rad2deg real rearrange rfft right_shift "
+            "rot90 scatter scatter_update searchsorted segment_max segment_min segment_prod segment_sum select "
+            "signbit sinc slice slice_update slogdet solve solve_triangular sort space_to_depth sparse_plus stft "
+            "svd top_k trace trapezoid tri trunc unfold unique unravel_index vander vsplit vstack",
+            ON_ARRAYS,
+        ),
+    ),
+    "optimizers": (
+        ("deserialize", GET),
+        ("LossScaleOptimizer", FLOAT32),
+        ("MultiOptimizer OptimizerMap", "one optimizer with learning_rate_factors={layer: factor}"),
+        ("legacy", "the optimizers are in thalweg.optimizers itself"),
+    ),
+    "preprocessing": (
+        ("image", "layers such as RandomFlip, RandomRotation and Rescaling change images; read them with Pillow"),
+        ("image_dataset_from_directory text_dataset_from_directory timeseries_dataset_from_array", FILES),
+        ("text", "split the text in Python, then StringLookup and Embedding"),
+    ),
+    "random": (
+        ("beta binomial categorical gamma randint shuffle truncated_normal", ON_ARRAYS),
+    ),
+    "regularizers": (("deserialize", GET),),
+    "saving": (
+        ("CustomObjectScope", "custom_object_scope"),
+        ("KerasFileEditor", "thalweg's files are safetensors, which its library reads and writes"),
+        (
+            "deserialize_keras_object serialize_keras_object get_custom_objects get_registered_name "
+            "get_registered_object",
+            SERIALIZED,
+        ),
+    ),
+    "schedules": (("deserialize", GET),),
+    "utils": (
+        (
+            "CustomObjectScope custom_object_scope deserialize_keras_object get_custom_objects get_registered_name "
+            "get_registered_object register_keras_serializable serialize_keras_object",
+            "thalweg.saving has register_keras_serializable and custom_object_scope",
+        ),
+        ("array_to_img img_to_array load_img save_img", PILLOW),
+        (
+            "audio_dataset_from_directory image_dataset_from_directory text_dataset_from_directory "
+            "timeseries_dataset_from_array",
+            FILES,
+        ),
+        ("bounding_boxes", "boxes around things aren't computed here"),
+        ("Config", "a dict, or a dataclass"),
+        ("FeatureSpace", "thalweg.sklearn's TabularClassifier and TabularRegressor encode tables"),
+        ("get_file", "download it by urllib.request.urlretrieve(url, path); thalweg.datasets fetches its own"),
+        ("get_source_inputs", "model.inputs"),
+        (
+            "disable_interactive_logging enable_interactive_logging is_interactive_logging_enabled Progbar",
+            "fit(verbose=0), 1 or 2 says what is printed",
+        ),
+        ("is_keras_tensor", INSIDE),
+        ("legacy", SERIALIZED),
+        ("model_to_dot", "plot_model draws a model"),
+        ("np_utils", "thalweg.utils has to_categorical itself"),
+        ("pack_x_y_sample_weight unpack_x_y_sample_weight", "batches are (x, y) or (x, y, sample_weight)"),
+        ("split_dataset", "scikit-learn's train_test_split, or fit(validation_split=0.2)"),
+        ("standardize_dtype", FLOAT32),
+    ),
+}  # fmt: skip
+INSTEAD = {module: {name: text for names, text in rows for name in names.split()} for module, rows in NAMES.items()}
+
+
+def sentence(module: str, name: str) -> str | None:
+    """What to say of a name that a module lacks; None if it isn't Keras's."""
+    instead = INSTEAD.get(module.partition(".")[2], {}).get(name)
+    return None if instead is None else f"{module} has no {name}: {instead}"
+
+
+def answer_for(*modules: ModuleType) -> None:
+    """Lets modules, and thalweg itself, answer for what they lack, as attributes and in `from … import`."""
+    for module in (sys.modules[OWN], *modules):
+        vars(module)["__getattr__"] = answering(module)
+        vars(module).setdefault("__path__", [])  # so that Python asks the finder, too
+    if not any(isinstance(finder, Finder) for finder in sys.meta_path):
+        sys.meta_path.append(Finder())
+
+
+def answering(module: ModuleType) -> Any:
+    """A module's `__getattr__`."""
+
+    def lacking(name: str) -> Any:
+        said = sentence(module.__name__, name)
+        if said is not None:
+            raise AbsentNameError(said, name=name, obj=module)
+        raise AttributeError(f"module {module.__name__!r} has no attribute {name!r}", name=name, obj=module)
+
+    return lacking
+
+
+class Finder(MetaPathFinder):
+    """Asked last for a module: says what to use instead of one of Keras's; finds nothing."""
+
+    def find_spec(self, fullname: str, path: Any, target: Any = None) -> ModuleSpec | None:
+        """Raises for a name in the table, also within a module in it: `thalweg.applications.vgg16`."""
+        module, _, name = fullname.rpartition(".")
+        if module == OWN or module.startswith(f"{OWN}."):
+            said = sentence(module, name)
+            if said is not None:
+                raise AbsentModuleError(said)
+        return None
