@@ -128,7 +128,9 @@ def _json_source(
         types = [(row[0], row[1]) for row in connection.execute(f"DESCRIBE {source})").fetchall()]
     except duckdb_error() as error:
         raise DataError(f"can't read {what}: {one_line(error)}") from None
-    types = [(name, "JSON" if name in verbatim and t == "DOUBLE" else _JSON_TEXT.sub("VARCHAR", t)) for name, t in types]
+    types = [
+        (name, "JSON" if name in verbatim and t == "DOUBLE" else _JSON_TEXT.sub("VARCHAR", t)) for name, t in types
+    ]
     kept = ", ".join(f"{literal(name)}: {literal(sql_type)}" for name, sql_type in types)
     return f"{source}, columns={{{kept}}})"
 
@@ -343,10 +345,13 @@ def _typed(name: str, values: Array) -> Verbatim:
         return Verbatim({"b": "BOOLEAN", "i": "BIGINT", "u": "UBIGINT"}[kind], values.astype(np.str_))
     if kind == "f":  # a float32 is written with its own shortest digits: 0.1, not 0.10000000149011612
         sql_type = "FLOAT" if values.dtype.itemsize <= 4 else "DOUBLE"
-        return Verbatim(sql_type, np.where(np.isnan(values), None, values.astype(np.str_).astype(object)))
+        digits = values.astype(np.str_).astype(object)
+        digits[np.isnan(values)] = None
+        return Verbatim(sql_type, digits)
     if kind == "M":
         moments = np.datetime_as_string(values.astype("datetime64[us]")).astype(object)
-        return Verbatim("TIMESTAMP", np.where(np.isnat(values), None, moments))
+        moments[np.isnat(values)] = None
+        return Verbatim("TIMESTAMP", moments)
     if kind in "UO":
         return Verbatim("VARCHAR", objects(None if cell is None or cell != cell else str(cell) for cell in values))
     raise DataError(f"can't write the column {name!r}: its values are of type {values.dtype}")

@@ -56,15 +56,14 @@ class Table:
             )
 
     @classmethod
-    def of(
-        cls, columns: Mapping[str, Any], source: str = "a dict of columns", verbatim: Collection[str] = ()
-    ) -> Table:
+    def of(cls, columns: Mapping[str, Any], source: str = "a dict of columns", verbatim: Collection[str] = ()) -> Table:
         """A table of arrays or lists by name; unlike `read_table` it may have no rows. `verbatim`: as there."""
         repeated = [name for name, count in Counter(map(str, columns)).items() if count > 1]
         if repeated:  # 1 and "1" are two keys and one name
             raise DataError(f"{source} has several columns of one name: {', '.join(repeated)}")
         arrays = {str(name): _array_of(str(name), values) for name, values in columns.items()}
-        return cls({name: _keep(name, column_of(array), array, verbatim) for name, array in arrays.items()}, source)
+        read = {name: column_of(array) for name, array in arrays.items()}
+        return cls(read | {name: _keeping(read[name], arrays[name]) for name in verbatim if name in read}, source)
 
     @classmethod
     def of_rows(cls, rows: Sequence[Mapping[str, Any]], verbatim: Collection[str] = ()) -> Table:
@@ -147,8 +146,8 @@ def read_table(
 
     Raises:
         DataError: there is no such file, it is empty or unreadable, the query fails or is more than a SELECT of files
-            it names, there are too few rows, or two columns of a frame share a name. For a text file that isn't UTF-8, the
-            message says in which encoding it seems to be.
+            it names, there are too few rows, or two columns of a frame share a name. For a text file that isn't UTF-8,
+            the message says in which encoding it seems to be.
         ArgumentError: an unknown encoding; an encoding, a sheet or a quote for a source that has none; a Table that
             was read without the verbatim columns.
         MissingPackageError: a workbook needs fastexcel, an Arrow file needs pyarrow or Polars.
@@ -218,7 +217,7 @@ def _read_path(
     if quote != QUOTE and kind != "csv":
         raise ArgumentError(f"quote={quote!r} is for files such as .csv; {files[0].name} has no such quotes")
     if len(quote) > 1 or not quote.isascii() or quote in list(",;\t|\r\n"):
-        raise ArgumentError(f"quote has to be one sign, such as ', or \"\" for none, got {quote!r}")
+        raise ArgumentError(f'quote has to be one sign, such as \', or "" for none, got {quote!r}')
     if kind not in ("workbook", "arrow"):
         return Table(read_files(path, encoding, quote, verbatim), str(path))
     if len(files) > 1:
@@ -262,14 +261,16 @@ def _read_frame(frame: Any, name: str = "", verbatim: Collection[str] = ()) -> T
             "a pandas, Polars or Arrow frame, a dict of columns, or a list of rows, each a dict"
         ) from None
     columns = {str(column.name): _column_of_series(column) for column in series}
-    asked = {str(column.name): objects(column.to_list()) for column in series if str(column.name) in verbatim}
-    return Table({name: _keep(name, column, asked.get(name), verbatim) for name, column in columns.items()}, source)
+    for cells in series:
+        name = str(cells.name)
+        if name in verbatim:
+            columns[name] = _keeping(columns[name], objects(cells.to_list()))
+    return Table(columns, source)
 
 
-def _keep(name: str, column: Column, cells: Array | None, verbatim: Collection[str]) -> Column:
-    """The column, with its cells as they stand if that is wanted."""
-    wanted = name in verbatim and cells is not None and column.kind != "other"
-    return replace(column, verbatim=verbatim_of(cells)) if wanted else column
+def _keeping(column: Column, cells: Array) -> Column:
+    """The column with its cells as they stand, unless they are lists and the like."""
+    return column if column.kind == "other" else replace(column, verbatim=verbatim_of(cells))
 
 
 def _column_of_series(series: Any) -> Column:

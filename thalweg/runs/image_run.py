@@ -28,6 +28,7 @@ from thalweg.runs.folder import read_folder, read_recording
 from thalweg.runs.presets import hidden_layers
 from thalweg.runs.run import (
     Array,
+    Cells,
     Parts,
     Run,
     Scores,
@@ -326,7 +327,7 @@ def fitting(run: ImageRun, images: Images) -> Images:
     return replace(images, y=numbers[images.y], classes=run.classes)
 
 
-def predictions(run: ImageRun, pictures: Sequence[Path], skip_bad: bool = False) -> tuple[dict[str, Array], list[str]]:
+def predictions(run: ImageRun, pictures: Sequence[Path], skip_bad: bool = False) -> tuple[dict[str, Cells], list[str]]:
     """Columns (file, likeliest class, probability of each class), and what was wrong with the pictures left out."""
     x: dict[Path, Array] = {}
     bad: dict[Path, str] = {}

@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from thalweg.data.verbatim import Verbatim
 from thalweg.doctor import Diagnosis, diagnose
 from thalweg.doctor.finding import Text
 from thalweg.errors import ArgumentError, DataError, ModelFileError
@@ -22,6 +23,7 @@ from thalweg.runs.folder import MODEL, RECORDING, write_folder
 from thalweg.support.checks import whole
 
 Array = NDArray[Any]
+Cells = Array | Verbatim
 Scores = dict[str, float]
 Data = TypeVar("Data")
 
@@ -143,9 +145,9 @@ def class_baseline(trained: Array, tested: Array, classes: Sequence[Any]) -> dic
     return {"answer": classes[answer], "scores": {"accuracy": float((tested == answer).mean())}}
 
 
-def prediction_columns(first: dict[str, Array], guesses: Array, shares: Mapping[Any, Array]) -> dict[str, Array]:
+def prediction_columns(first: Mapping[str, Cells], guesses: Array, shares: Mapping[Any, Array]) -> dict[str, Cells]:
     """What `thalweg predict` writes: the first columns, the prediction, and the probability of each class."""
-    columns = {**first, "prediction": guesses}
+    columns: dict[str, Cells] = {**first, "prediction": guesses}
     for label, share in shares.items():
         name = f"probability of {label}"
         if name in columns:

@@ -1,4 +1,4 @@
-"""Text files whose lines end in several ways, \\n, \\r\\n or \\r: copied to a temporary file in which all end in \\n."""
+"""Text files whose lines end in several ways: copied to a temporary file in which all end in a line feed."""
 
 from __future__ import annotations
 
