@@ -151,7 +151,7 @@ def filled(run: table_run.TableRun, table: Table, fill: list[str]) -> Table:
     whole = table_run.with_columns(run, table, given)
     for name, value in given.items():
         print(f"note: {table.source} has no column {name!r}; it is {value!r} in {table.rows:,} rows", file=sys.stderr)
-    run.features.check_columns(whole, "; --fill COLUMN=VALUE gives all rows a value")
+    run.features.check_columns(whole, "; --fill {}=VALUE gives all rows a value")
     return whole
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import glob
 import json
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +27,7 @@ from thalweg.data.database import (
     one_line,
     quoted,
 )
-from thalweg.data.sources import csv_failure, csv_source, file_kind, is_table_file, named_files
+from thalweg.data.sources import csv_source, file_kind, from_csv, is_table_file, named_files
 from thalweg.errors import DataError
 from thalweg.support.untrusted import allowed
 
@@ -146,28 +146,36 @@ def _shadow(connection: duckdb.DuckDBPyConnection, name: str, verbatim: Collecti
     column is text as it stands, unless it is integers that are written in no other way."""
     if "://" in name:
         raise DataError(f"the query names {name!r}, and a query reads local files only")
-    files = named_files(name)
     failure = duckdb_error()
-    confine(connection, allowed(*files))
-    try:
-        types = load(connection, "cells", csv_source(files))
-        read = converted(connection, "cells", types)
-        whole = [i for i, (kind, _) in read.items() if kind == "integer"]
-        small = ", ".join(f"count({read[i][1]}) = count(TRY_CAST({read[i][1]} AS BIGINT))" for i in whole)
-        fitting = connection.execute(f"SELECT {small} FROM cells").fetchall()[0] if whole else ()
-        sql = {i: sql for i, (_, sql) in read.items()}
-        sql |= {i: f"CAST({sql[i]} AS BIGINT)" for i, fits in zip(whole, fitting, strict=True) if fits}
-        kept = [i for i, (column, _) in enumerate(types) if column in verbatim]
-        same = ", ".join(f"bool_and(c{i} IS NOT DISTINCT FROM CAST({sql.get(i, 'NULL')} AS VARCHAR))" for i in kept)
-        equal = connection.execute(f"SELECT {same} FROM cells").fetchall()[0] if kept else ()
-        sql |= {i: f"c{i}" for i, unchanged in zip(kept, equal, strict=True) if not unchanged}
-        columns = ", ".join(
-            f"{sql.get(i) or bare_text(f'c{i}')} AS {quoted(column)}" for i, (column, _) in enumerate(types)
-        )
-        connection.execute(f"CREATE TEMP TABLE {quoted(name)} AS SELECT {columns} FROM cells")
-        connection.execute("DROP TABLE cells")
-    except failure as error:
-        raise csv_failure(files, DataError(f"can't read {name}: {one_line(error)}")) from None
+
+    def read(files: Sequence[Path]) -> None:
+        confine(connection, allowed(*files))
+        try:
+            _make(connection, name, csv_source(files), verbatim)
+        except failure as error:
+            raise DataError(f"can't read {name}: {one_line(error)}") from None
+
+    from_csv(named_files(name), read)
+
+
+def _make(connection: duckdb.DuckDBPyConnection, name: str, source: str, verbatim: Collection[str]) -> None:
+    """Makes the table of what `source` reads as text."""
+    types = load(connection, "cells", source)
+    read = converted(connection, "cells", types)
+    whole = [i for i, (kind, _) in read.items() if kind == "integer"]
+    small = ", ".join(f"count({read[i][1]}) = count(TRY_CAST({read[i][1]} AS BIGINT))" for i in whole)
+    fitting = connection.execute(f"SELECT {small} FROM cells").fetchall()[0] if whole else ()
+    sql = {i: sql for i, (_, sql) in read.items()}
+    sql |= {i: f"CAST({sql[i]} AS BIGINT)" for i, fits in zip(whole, fitting, strict=True) if fits}
+    kept = [i for i, (column, _) in enumerate(types) if column in verbatim]
+    same = ", ".join(f"bool_and(c{i} IS NOT DISTINCT FROM CAST({sql.get(i, 'NULL')} AS VARCHAR))" for i in kept)
+    equal = connection.execute(f"SELECT {same} FROM cells").fetchall()[0] if kept else ()
+    sql |= {i: f"c{i}" for i, unchanged in zip(kept, equal, strict=True) if not unchanged}
+    columns = ", ".join(
+        f"{sql.get(i) or bare_text(f'c{i}')} AS {quoted(column)}" for i, (column, _) in enumerate(types)
+    )
+    connection.execute(f"CREATE TEMP TABLE {quoted(name)} AS SELECT {columns} FROM cells")
+    connection.execute("DROP TABLE cells")
 
 
 def _shadowed(shadows: dict[str, str]) -> list[Path]:

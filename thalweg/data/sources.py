@@ -6,9 +6,9 @@ import difflib
 import glob
 import json
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -33,6 +33,8 @@ from thalweg.support.untrusted import allowed, readable, unpacked
 
 if TYPE_CHECKING:
     import duckdb
+
+T = TypeVar("T")
 
 LONGEST_LINE = 2_000_000  # DuckDB's own limit
 READABLE = (
@@ -90,27 +92,36 @@ def _read(files: Sequence[Path], what: str, quote: str, verbatim: Collection[str
             source = _json_source(connection, files, what, verbatim)
             return fetch(connection, source, what, limit, verbatim=verbatim)
         except DataError as error:
-            raise text_failure(files, error) from None
+            raise _text_failure(files, error) from None
 
 
 def _read_csv(files: Sequence[Path], what: str, quote: str, verbatim: Collection[str]) -> dict[str, Column]:
-    """The columns of CSV files; if their lines end in several ways, which DuckDB refuses, those of copies."""
-    delimiter = _delimiter(files[0], quote)
+    """The columns of CSV files."""
+    comma = _delimiter(files[0], quote) == ";"  # then the comma is decimal, as in many languages
 
     def read(files: Sequence[Path]) -> dict[str, Column]:
-        with connect(limit := allowed(*files)) as connection:  # where semicolons divide, the comma is decimal
-            return fetch(connection, csv_source(files, quote), what, limit, delimiter == ";", verbatim, text=True)
+        with connect(limit := allowed(*files)) as connection:
+            return fetch(connection, csv_source(files, quote), what, limit, comma, verbatim, text=True)
 
+    return from_csv(files, read, quote)
+
+
+def from_csv(files: Sequence[Path], read: Callable[[Sequence[Path]], T], quote: str = QUOTE) -> T:
+    """What `read` makes of CSV files; if their lines end in several ways, which DuckDB refuses, of copies.
+
+    Raises:
+        DataError: it can't read them; the message says what is wrong, where DuckDB's doesn't.
+    """
     try:
         return read(files)
     except DataError as error:
         if not any(map(ends_vary, files)):
-            raise csv_failure(files, error, quote) from None
-    with one_line_end(files, delimiter, quote) as copies:
+            raise _csv_failure(files, error, quote) from None
+    with one_line_end(files, _delimiter(files[0], quote), quote) as copies:
         try:
             return read(copies)
         except DataError as error:
-            raise csv_failure(copies, error, quote) from None
+            raise _csv_failure(copies, error, quote) from None
 
 
 def csv_source(files: Sequence[Path], quote: str = QUOTE) -> str:
@@ -244,7 +255,7 @@ def _header(file: Path) -> str:
     return lines[found]
 
 
-def text_failure(files: Sequence[Path], error: DataError) -> DataError:
+def _text_failure(files: Sequence[Path], error: DataError) -> DataError:
     """An error that says in which encoding a file seems to be, if that isn't UTF-8; or the error as it is."""
     for file in files:
         problem = not_utf8(file)
@@ -253,10 +264,10 @@ def text_failure(files: Sequence[Path], error: DataError) -> DataError:
     return error
 
 
-def csv_failure(files: Sequence[Path], error: DataError, quote: str = QUOTE) -> DataError:
+def _csv_failure(files: Sequence[Path], error: DataError, quote: str = QUOTE) -> DataError:
     """An error with the file and line whose number of cells differs from the header's, or whose quotes don't match,
     which DuckDB's detection doesn't name; or the error as it is."""
-    found_before = text_failure(files, error)
+    found_before = _text_failure(files, error)
     if found_before is not error:
         return found_before
     failure = duckdb_error()

@@ -268,8 +268,9 @@ def with_columns(run: TableRun, table: Table, values: Mapping[str, str]) -> Tabl
         one = Table({name: text_column([value])}, "the value")
         try:
             used[name].write(one.column(name), one, np.zeros((1, len(used[name].features)), np.float32))
-        except DataError as error:
-            raise ArgumentError(f"{name}={value} can't fill the column: {error}") from None
+        except DataError:
+            kind = next(column.kind for column in run.features.describe() if column.name == name)
+            raise ArgumentError(f"{value!r} can't fill the column {name!r}, a {kind} in training") from None
         added[name] = one.column(name).take(np.zeros(table.rows, np.intp))
     return Table({name: table.column(name) for name in table.names} | added, table.source) if added else table
 

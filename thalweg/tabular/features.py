@@ -132,7 +132,9 @@ class Features:
         columns = tuple(for_each(names, lambda name: fit_column(name, table, name in categories)))
         if not any(column.features for column in columns):
             reasons = "; ".join(f"{column.name}: {column.understood}" for column in columns[:6])
-            raise DataError(f"{table.source} has no column to learn from{f' ({reasons})' if reasons else ''}")
+            text = any(isinstance(column, LeftOut) and "free text" in column.reason for column in columns)
+            turn = "; learning from text isn't supported yet: turn it into numbers or categories first" * text
+            raise DataError(f"{table.source} has no column to learn from{f' ({reasons})' if reasons else ''}{turn}")
         return cls(columns, target, table.rows)
 
     @property
@@ -146,12 +148,14 @@ class Features:
         return {column.name: column for column in self.columns if column.features}
 
     def check_columns(self, table: Table, remedy: str = "") -> None:
-        """Raises DataError if the table lacks a column; `remedy` is what can be done, the end of the message."""
+        """Raises DataError if the table lacks a column; `remedy`, of the first, is the end of the message."""
         absent = [name for name in self.used if name not in table]
         if absent:
             shown = ", ".join(map(repr, absent[:5])) + (", …" if len(absent) > 5 else "")
             hint = nearest(absent[0], table.names) if len(absent) == 1 else ""
-            raise DataError(f"{table.source} lacks {shown}, which the model was trained with{hint}{remedy}")
+            raise DataError(
+                f"{table.source} lacks {shown}, which the model was trained with{hint}{remedy.format(absent[0])}"
+            )
 
     def matrix(self, table: Any) -> NDArray[np.float32]:
         """The network's input, float32 (rows, features), C-contiguous and finite.
