@@ -47,8 +47,10 @@ _CONVERTED: dict[Kind, tuple[str, str]] = {
 }
 THREAD_BYTES = 256 << 20  # of memory for each thread of DuckDB
 NUMBER_BYTES, TEXT_BYTES = 26, 100  # memory of a cell while it is read: in DuckDB, in transit, in a column
+FEW_ROWS = 1000
+"""Up to as many rows of text are fetched as they are, in one query; of more, DuckDB converts what it can."""
 _SAMPLE = 1000
-"""Rows that suggest what a column of text may be, before all are examined; up to as many are not examined by DuckDB."""
+"""Rows that suggest what a column of text may be, before all are examined."""
 _FEW_CELLS = 2_000_000
 """Up to as many cells of text may be fetched before it is known how many there are."""
 _TOGETHER = 32
@@ -133,7 +135,7 @@ def _few_texts(
     """The columns of a source of text, if it has few rows: one query, however many columns there are."""
     connection.execute(source)
     names = [str(name) for name, *_ in connection.description or ()]
-    few = min(_SAMPLE, _FEW_CELLS // max(1, len(names)))
+    few = min(FEW_ROWS, _FEW_CELLS // max(1, len(names)))
     rows = connection.fetchmany(few + 1)
     if len(rows) > few:
         return None
@@ -157,8 +159,8 @@ def _any_rows(
     """The columns of any source, which is run once, into a table."""
     types = load(connection, "fetched", source, verbatim)
     rows = connection.execute("SELECT count(*) FROM fetched").fetchall()[0][0]
-    read = converted(connection, "fetched", types) if rows > _SAMPLE else {}
-    coded = _coded(connection, [i for i in _texts(types) if i not in read]) if rows > _SAMPLE else {}
+    read = converted(connection, "fetched", types) if rows > FEW_ROWS else {}
+    coded = _coded(connection, [i for i in _texts(types) if i not in read]) if rows > FEW_ROWS else {}
     kept = {i: f"v{i}" for i, (name, _) in enumerate(types) if name in verbatim}
     texts = sum(i not in read and i not in coded for i in _texts(types)) + len(kept)
     _check_size(what, limit, rows, len(types), texts)
@@ -200,9 +202,11 @@ def load(
     types = [(row[0], row[1]) for row in connection.execute(f"DESCRIBE SELECT * FROM ({source}\n)").fetchall()]
     cells = [f"{_cell(i, sql_type) or 'NULL'} AS c{i}" for i, (_, sql_type) in enumerate(types)]
     for i, (name, sql_type) in enumerate(types):
-        if name in verbatim:  # JSON has no NaN
-            cell = f"nullif(c{i}, 'NaN')" if sql_type in ("FLOAT", "DOUBLE") else f"c{i}"
-            cells.append(f"CAST({cell} AS VARCHAR) AS v{i}")
+        if name in verbatim:
+            text = f"CAST(c{i} AS VARCHAR)"
+            if sql_type in ("FLOAT", "DOUBLE"):
+                text = f"nullif({text}, 'nan')"  # isnan() is wrong for Parquet's NaN
+            cells.append(f"{text} AS v{i}")
     places = ", ".join(f"c{i}" for i in range(len(types)))
     connection.execute(f"CREATE TEMP TABLE {table} AS SELECT {', '.join(cells)} FROM ({source}\n) AS source({places})")
     return types
@@ -350,8 +354,13 @@ def _spellings(connection: duckdb.DuckDBPyConnection, read: dict[int, tuple[Kind
     first = f"SELECT {', '.join(f'c{i}' for i in places)} FROM fetched LIMIT {_SAMPLE}"
     cells = connection.execute(first).fetchnumpy()  # count(DISTINCT …) takes megabytes for each column
     few = [i for i in places if len(set(np.ma.compressed(cells[f"c{i}"]).tolist())) <= FEW]
-    # An integer that is spelled differently begins with +, or is -0.
-    odd = [f"bool_or(contains(c{i}, '+') OR contains(c{i}, '-0'))" if places[i] == "integer" else "true" for i in few]
+    # An integer that is spelled differently begins with +, or is -0, or is beyond 2^53.
+    odd = [
+        f"bool_or(contains(c{i}, '+') OR contains(c{i}, '-0') OR length(c{i}) > 15)"
+        if places[i] == "integer"
+        else "true"
+        for i in few
+    ]
     asked = _aggregates(connection, "fetched", odd)
     written = {}
     for i in (i for i, wanted in zip(few, asked, strict=True) if wanted):
