@@ -56,6 +56,7 @@ QUOTE = '"'
 TEXTS = ("csv", "json")
 """The kinds of files that are text, and may be in another encoding than UTF-8."""
 _JSON_TEXT = re.compile(r"^(DATE|TIME|TIMESTAMP)( WITH TIME ZONE|_NS)?$|^UUID$")
+_UNCLEAR = re.compile("Error when sniffing|state machine")
 _QUERY = re.compile(r"\s*(select|from|with)\b", re.IGNORECASE)
 
 
@@ -271,6 +272,7 @@ def _csv_failure(files: Sequence[Path], error: DataError, quote: str = QUOTE) ->
     if found_before is not error:
         return found_before
     failure = duckdb_error()
+    instead = "; where quotes are part of the text, give quote=\"\" (--quote '')"
     with connect(allowed(*files)) as connection:
         for file in files:
             names = _unquoted(_header(file), quote).split(_delimiter(file, quote))
@@ -280,8 +282,9 @@ def _csv_failure(files: Sequence[Path], error: DataError, quote: str = QUOTE) ->
                 connection.execute(f"SELECT count(COLUMNS(*)) FROM read_csv({_listed([file])}, {options})").fetchall()
             except failure as found:
                 said = one_line(found)
-                hint = "; where quotes are part of the text, give quote=\"\" (--quote '')" * ("quote" in said)
-                return DataError(f"can't read {file}: {said}{hint}")
+                return DataError(f"can't read {file}: {said}{instead * ('quote' in said)}")
+    if quote and _UNCLEAR.search(str(error)):
+        return DataError(f"can't read {files[0]}: a quote is left open, or stands where none may stand{instead}")
     return error
 
 

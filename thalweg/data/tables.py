@@ -73,7 +73,8 @@ class Table:
         <Table of 2 rows: age (integer), town (text)>
         """
         names = dict.fromkeys(name for row in rows for name in row)
-        return cls.of({name: [row.get(name) for row in rows] for name in names}, "the list of rows", verbatim)
+        columns = {name: [_scalar(row.get(name)) for row in rows] for name in names}
+        return cls.of(columns, "the list of rows", verbatim)
 
     def column(self, name: str) -> Column:
         """A column with its kind; DataError, with the nearest names, if there is none of that name."""
@@ -287,6 +288,10 @@ def _column_of_series(series: Any) -> Column:
 def _is_cell(value: Any) -> bool:
     """Whether a value is one cell, not a column of them."""
     return isinstance(value, str | bytes) or not hasattr(value, "__len__") or getattr(value, "shape", None) == ()
+
+
+def _scalar(cell: Any) -> Any:
+    return cell[()] if isinstance(cell, np.ndarray) and cell.ndim == 0 else cell
 
 
 def _array_of(name: str, values: Any) -> Array:
