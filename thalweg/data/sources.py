@@ -200,7 +200,8 @@ def write_file(path: str | Path, columns: Mapping[str, Array | Verbatim]) -> Non
         failure = duckdb_error()
         try:
             connection.execute(f"CREATE TEMP TABLE written AS SELECT {', '.join(parts)}", cells)
-            connection.execute(f"COPY written TO {literal(str(partial))} ({WRITABLE[ending]})")
+            how = f"{WRITABLE[ending]}, USE_TMP_FILE false"  # it has a temporary name already
+            connection.execute(f"COPY written TO {literal(str(partial))} ({how})")
         except failure as error:
             raise OSError(0, file_problem(error)) from None
 
