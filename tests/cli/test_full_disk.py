@@ -12,7 +12,8 @@ import pytest
 
 import thalweg
 from thalweg import Sequential, callbacks, load_model
-from thalweg.errors import ModelFileError, ThalwegError
+from thalweg.data import write_table
+from thalweg.errors import DataError, ModelFileError, ThalwegError
 from thalweg.layers import Dense, Input
 from thalweg.runs import table_run as runs
 from thalweg.runs.keeping import keep
@@ -144,6 +145,16 @@ def test_a_comparison_that_cannot_be_saved_leaves_no_folder(tmp_path, full):
     full()
     with pytest.raises(ThalwegError, match="can't be written"):
         save_comparison(found, tmp_path / "comparison")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("ending", [".csv", ".tsv", ".parquet", ".json", ".jsonl"])
+def test_a_table_that_cannot_be_written(ending, tmp_path, full):
+    path = tmp_path / f"p{ending}"
+    full()
+    with pytest.raises(DataError) as caught:
+        write_table(path, {"a": np.random.default_rng(0).random(100_000)})
+    assert str(caught.value) == f"{path} can't be written: File too large; make room there, or give another path"
     assert list(tmp_path.iterdir()) == []
 
 

@@ -361,7 +361,7 @@ def test_before_a_step_is_done_nothing_is_left(run_thalweg, monkeypatch, place):
 
 
 def test_a_half_written_table_is_removed(monkeypatch, tmp_path):
-    monkeypatch.setattr(Path, "rename", lambda *_: press())
+    monkeypatch.setattr(Path, "replace", lambda *_: press())
     with pytest.raises(KeyboardInterrupt):
         source_files.write_file(tmp_path / "answers.csv", {"a": np.arange(3.0)})
     assert list(tmp_path.iterdir()) == []

@@ -117,6 +117,53 @@ def test_every_file_kind_gives_the_same_table(tmp_path):
         assert same(read_table(source), csv), source
 
 
+def test_lines_may_end_in_several_ways(tmp_path):
+    expected = [["1", "two\r\nlines", "3", 'a "b"'], ["x", "y\n", '5" z', "w"]]
+    rows = [["1", "x"], ['"two\r\nlines"', '"y\n"'], ["3", '5" z'], ['"a ""b"""', "w"]]
+    for ends in (["\r\n", "\n"], ["\n", "\r\n"], ["\r", "\n"], ["\n", "\r"], ["\r\n", "\r"], ["\r\n", "\n", "\r"]):
+        for delimiter, name in ((",", "m.csv"), ("\t", "m.tsv"), ("|", "m.txt")):
+            lines = [["a", "b"], *rows]
+            text = "".join(delimiter.join(row) + ends[n % len(ends)] for n, row in enumerate(lines))
+            (tmp_path / name).write_bytes(text.encode())
+            table = read_table(tmp_path / name)
+            assert [cells(table, "a"), cells(table, "b")] == [[cell.strip() for cell in column] for column in expected]
+    query = read_table(f"SELECT a FROM '{tmp_path}/m.csv' WHERE b = 'w'")
+    assert cells(query, "a") == ['a "b"']
+    (tmp_path / "m.csv").write_bytes(b"a,b\r\n1,2\n3,4,5\r\n")
+    assert message(tmp_path / "m.csv") == f"can't read {tmp_path}/m.csv: line 3: 3 cells, and the header has 2"
+    many = "a\r\n" + "".join(f"{n}\n" for n in range(300_000)) + "1\r\n"
+    (tmp_path / "m.csv").write_bytes(many.encode())
+    assert read_table(tmp_path / "m.csv")["a"].tolist() == [*range(300_000), 1]
+
+
+def test_quotes_may_be_text(tmp_path):
+    path = write(tmp_path / "t.tsv", 'c\tm\nham\tsay "hi" to\nspam\t"quoted"\n')
+    assert cells(read_table(path), "m") == ['say "hi" to', "quoted"]
+    assert cells(read_table(path, quote=""), "m") == ['say "hi" to', '"quoted"']
+    odd = write(tmp_path / "odd.tsv", 'c\t"m\nham\t"hi" to\nspam\tx\n')
+    assert "where quotes are part of the text, give quote=\"\" (--quote '')" in message(odd)
+    table = read_table(odd, quote="")
+    assert (table.names, cells(table, '"m')) == (["c", '"m'], ['"hi" to', "x"])
+    single = write(tmp_path / "s.csv", "a,b\n'x, y',\"2\"\n")
+    assert [cells(read_table(single, quote="'"), name) for name in "ab"] == [["x, y"], ['"2"']]
+    for quote, source, reason in (
+        ("''", path, "has to be one sign"), (",", path, "has to be one sign"), ("é", path, "has to be one sign"),
+        ("", "SELECT 1 AS a", "a query has none"), ("", {"a": [1]}, "a dict has none"),
+        ("", PENGUINS.with_name("none.parquet"), "there is no file"),
+    ):  # fmt: skip
+        with pytest.raises((ArgumentError, DataError), match=reason):
+            read_table(source, quote=quote)
+    write_table(tmp_path / "t.parquet", {"a": np.ones(1)})
+    with pytest.raises(ArgumentError, match="has no such quotes"):
+        read_table(tmp_path / "t.parquet", quote="")
+
+
+@pytest.mark.skipif(not (DATA / "sms_spam.tsv").exists(), reason="needs shared/data")
+def test_messages_with_quotes():
+    assert "line 284" in message(DATA / "sms_spam.tsv")
+    assert read_table(DATA / "sms_spam.tsv", quote="").rows == 5574
+
+
 def test_a_decimal_comma(tmp_path):
     table = read_table(write(tmp_path / "t.csv", "x;i;s;code;k\n1,5;1;a,b;0,7;1,250\n-0,25;;1,5;01;2,500\n"))
     assert kinds(table) == {"x": "number", "i": "integer", "s": "text", "code": "text", "k": "number"}
@@ -385,9 +432,36 @@ def test_sources_of_other_types():
         "the columns of a dict of columns differ in length: 'a' has 2 rows, 'b' has 1"
     )
     assert message({1: [1], "1": [2]}) == "a dict of columns has several columns of one name: 1"
-    assert message({"a": 5}) == "the column 'a' is a single int; give an array or a list"
-    assert message({"a": "xyz"}) == "the column 'a' is a single str; give an array or a list"
+    assert message({"a": 5, "b": [1]}) == "the column 'a' is a single int; give an array or a list"
+    assert message({"a": [1], "b": "xyz"}) == "the column 'b' is a single str; give an array or a list"
+    assert "can't read a table from builtins.list" in message([[1, 2]])
+    assert message({}) == "a dict of columns has no columns"
+    assert message([]) == "the list of rows has no columns"
     assert message({"a": np.zeros((2, 3))}) == "the column 'a' has shape (2, 3); a column has one axis"
+
+
+def test_a_row_is_a_dict_and_rows_are_a_list_of_them():
+    row = {"a": 1, "b": "x", "c": None, "d": np.float32(0.5), "e": np.array(7)}
+    for one in (row, [row]):
+        table = read_table(one)
+        assert (table.rows, kinds(table)["b"], kinds(table)["d"]) == (1, "text", "number")
+        assert [cells(table, name)[0] for name in row] == [1, "x", None, 0.5, 7]
+    table = read_table([{"a": 1}, {"b": "y", "a": None}, {}])
+    assert (cells(table, "a"), cells(table, "b")) == ([1, None, None], [None, "y", None])
+    assert same(read_table({"a": [[1], [1, 2]]}), Table.of({"a": [[1], [1, 2]]}))  # one column of lists, no row
+
+
+@pytest.mark.parametrize("ending", [".csv", ".tsv", ".parquet", ".json", ".jsonl"])
+def test_a_table_of_no_rows_is_read_where_that_is_asked_for(ending, tmp_path):
+    path = tmp_path / f"t{ending}"
+    write_table(path, {"a": np.zeros(0), "s": objects([])})
+    if ending not in (".json", ".jsonl"):  # which name no columns, then
+        table = read_table(path, least_rows=0)
+        assert (table.rows, table.names) == (0, ["a", "s"])
+        assert message(path).endswith("has the columns a, s but no rows")
+    assert read_table([], least_rows=0).rows == 0
+    with pytest.raises(DataError, match="but 1 row, and 2 are needed"):
+        read_table({"a": [1]}, least_rows=2)
 
 
 def test_an_unknown_column_names_the_nearest():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from thalweg.errors import first_of
 from thalweg.support.typesetting import width
@@ -18,14 +18,16 @@ if TYPE_CHECKING:
 FOLDED = 16  # the least width of a text column, or all that the text needs
 
 
-def say(*things: Any) -> None:
-    """Prints to standard output, as wide as the text needs when it isn't a terminal.
+def say(*things: Any, stream: TextIO | None = None) -> None:
+    """Prints to standard output, or to another stream, as wide as the text needs when it isn't a terminal.
 
     Column names, classes and paths are the user's: nothing in them is markup, and "[kg]" is printed as it is.
     """
     from rich.console import Console
 
-    console = Console(markup=False, emoji=False, highlight=False, width=None if sys.stdout.isatty() else 10_000)
+    stream = sys.stdout if stream is None else stream
+    width = None if stream.isatty() else 10_000
+    console = Console(file=stream, markup=False, emoji=False, highlight=False, width=width)
     for thing in things:
         console.print(thing, soft_wrap=isinstance(thing, str))  # a path broken by rich couldn't be copied
 
@@ -38,10 +40,10 @@ def folded(text: str, indent: int = 0) -> Padding:
     return Padding(Text(text), (0, 0, 0, indent), expand=False)
 
 
-def say_skipped(problems: Sequence[str]) -> None:
+def say_skipped(problems: Sequence[str], stream: TextIO | None = None) -> None:
     """Prints how much was left out, and the first three reasons."""
     if problems:
-        say(f"skipped {len(problems):,}: {first_of(problems)}")
+        say(f"skipped {len(problems):,}: {first_of(problems)}", stream=stream)
 
 
 class Grid:

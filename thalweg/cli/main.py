@@ -16,6 +16,7 @@ from thalweg.cli.apply import evaluate, predict
 from thalweg.cli.compare import compare
 from thalweg.cli.doing import doing
 from thalweg.cli.inspect_run import inspect
+from thalweg.cli.options import Command
 from thalweg.cli.pictures import features, filters
 from thalweg.cli.play import play
 from thalweg.cli.report import in_options
@@ -59,7 +60,7 @@ def common(
 
 
 for command in (train, evaluate, predict, report, compare, tune, inspect, trace, play, filters, features):
-    app.command()(command)
+    app.command(cls=Command)(command)
 
 
 def note(message: Warning | str, category: type[Warning], *where: object, **other: object) -> None:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, get_type_hints
 
 import typer
 from typer import Argument, Option
+from typer.core import TyperCommand
 
+from thalweg.data.sources import QUOTE
 from thalweg.data.tables import Table, read_table
 from thalweg.errors import ArgumentError
 
@@ -45,9 +48,14 @@ class FileFormat:
     ] = None
     sheet: Annotated[str | None, Option(help="tables: of a workbook, the sheet's name or number; the first")] = None
 
-    def read(self, source: str) -> Table:
+    quote: Annotated[
+        str, Option(help="tables: what may stand around the cells of a CSV or TSV file; '' if quotes are text there")
+    ] = QUOTE
+
+    def read(self, source: str, verbatim: Sequence[str] = (), least_rows: int = 1) -> Table:
         """The table."""
-        return read_table(source, encoding=self.encoding, sheet=self.sheet)
+        how: dict[str, Any] = {"verbatim": verbatim, "least_rows": least_rows}
+        return read_table(source, encoding=self.encoding, sheet=self.sheet, quote=self.quote, **how)
 
 
 @dataclass(frozen=True)
@@ -194,6 +202,18 @@ FOR_TABLES = (
     "l2",
 )
 FOR_IMAGES = ("schedule", *(field.name for field in fields(Pictures)))
+
+
+class Command(TyperCommand):
+    """A command that refuses an option given twice, where Typer would drop the first value without a word."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        *_, order = self.make_parser(ctx).parse_args(list(args))
+        for parameter, count in Counter(order).items():
+            single = parameter.param_type_name == "option" and not parameter.multiple
+            if count > 1 and single and not getattr(parameter, "is_flag", False):
+                raise ArgumentError(f"{parameter.opts[0]} is given {count} times, and takes one value")
+        return super().parse_args(ctx, args)
 
 
 def grouped(command: Callable[..., None]) -> Callable[..., None]:

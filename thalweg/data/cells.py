@@ -26,6 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from thalweg.data.reading import bare, read
+from thalweg.data.verbatim import Verbatim, is_nothing
 
 Array = NDArray[Any]
 Kind = Literal["number", "integer", "boolean", "text", "date", "other"]
@@ -51,6 +52,8 @@ class Column:
     """The unit that text wrote with every number: "kg", "NT$", "%"."""
     text: Array | None = None
     """The bare text of the cells, objects (rows,), of a column of numbers or dates that could be read otherwise."""
+    verbatim: Verbatim | None = None
+    """The cells as they stood, if that was asked for; see `read_table`."""
 
     def missing(self) -> NDArray[np.bool_]:
         """Which cells are missing: (rows,)."""
@@ -59,7 +62,9 @@ class Column:
         return np.isnat(self.values) if self.kind == "date" else np.isnan(self.values)
 
     def take(self, rows: Array) -> Column:
-        return replace(self, values=self.values[rows], text=None if self.text is None else self.text[rows])
+        text = None if self.text is None else self.text[rows]
+        verbatim = None if self.verbatim is None else self.verbatim[rows]
+        return replace(self, values=self.values[rows], text=text, verbatim=verbatim)
 
     def as_text(self) -> Array:
         """The cells as `str` or None, as they were written; 3, not 3.0: (rows,) of objects."""
@@ -179,7 +184,7 @@ def _column_of_objects(values: Array) -> Column:
     """Cells of Python objects. Their types decide; numbers among text become text (and are reported later, by row)."""
     cells = values.tolist()
     if not set(map(type, cells)) <= {str, type(None)}:
-        cells = [None if _is_nothing(cell) else cell for cell in cells]
+        cells = [None if is_nothing(cell) else cell for cell in cells]
     types = set(map(type, cells)) - {type(None)}
     if not types or all(issubclass(t, str | uuid.UUID) for t in types):
         return text_column([None if cell is None else str(cell) for cell in cells])
@@ -196,15 +201,6 @@ def _column_of_objects(values: Array) -> Column:
         return text_column([cell if cell is None or isinstance(cell, str) else _cell_text(cell) for cell in cells])
     names = " and ".join(sorted({t.__name__ for t in types}))
     return Column("other", np.full(len(cells), None, dtype=object), holds=names)
-
-
-def _is_nothing(cell: Any) -> bool:
-    """None, NaN, NaT, pandas' NA (known by its type's name: pandas itself may not be installed), a masked cell."""
-    if cell is None or cell is np.ma.masked or type(cell).__name__ in ("NAType", "NaTType"):
-        return True
-    if isinstance(cell, np.datetime64 | np.timedelta64):
-        return bool(np.isnat(cell))
-    return isinstance(cell, numbers.Number) and bool(cell != cell)
 
 
 def _is_number(kind: type) -> bool:

@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from thalweg.data.cells import FEW, Array, Column, Kind, category_column, number_text, spelling, text_column
+from thalweg.data.cells import (
+    FEW,
+    Array,
+    Column,
+    Kind,
+    category_column,
+    number_text,
+    objects,
+    spelling,
+    text_column,
+)
 from thalweg.data.notations.quantities import may_be_groups
 from thalweg.data.reading import INTEGER, MISSING_MARKERS, MOMENT, NUMBER, WHITE_SPACE, bare
+from thalweg.data.verbatim import Verbatim
 from thalweg.engine.lanes import cores
 from thalweg.errors import DataError
 from thalweg.support.interrupts import stopped_by_ctrl_c
@@ -35,8 +47,12 @@ _CONVERTED: dict[Kind, tuple[str, str]] = {
 }
 THREAD_BYTES = 256 << 20  # of memory for each thread of DuckDB
 NUMBER_BYTES, TEXT_BYTES = 26, 100  # memory of a cell while it is read: in DuckDB, in transit, in a column
+FEW_ROWS = 1000
+"""Up to as many rows of text are fetched as they are, in one query; of more, DuckDB converts what it can."""
 _SAMPLE = 1000
 """Rows that suggest what a column of text may be, before all are examined."""
+_FEW_CELLS = 2_000_000
+"""Up to as many cells of text may be fetched before it is known how many there are."""
 _TOGETHER = 32
 """Aggregates in one query: its time and its memory grow with their square."""
 
@@ -50,6 +66,7 @@ def connect(memory: int) -> Iterator[duckdb.DuckDBPyConnection]:
     with duckdb.connect(":memory:") as connection, stopped_by_ctrl_c(connection.interrupt):
         confine(connection, memory)
         connection.execute("SET temp_directory = ''")  # otherwise it would fill the disk
+        connection.execute("SET TimeZone = 'UTC'")  # the same day and the same text on every machine
         for setting in (
             "enable_progress_bar",
             "python_enable_replacements",  # FROM x must not find a variable of this package
@@ -75,34 +92,83 @@ def duckdb_error() -> type[Exception]:
 
 
 def fetch(
-    connection: duckdb.DuckDBPyConnection, source: str, what: str, limit: int, decimal_comma: bool = False
+    connection: duckdb.DuckDBPyConnection,
+    source: str,
+    what: str,
+    limit: int,
+    decimal_comma: bool = False,
+    verbatim: Collection[str] = (),
+    text: bool = False,
 ) -> dict[str, Column]:
-    """The columns of `source`, a SELECT, which is run once.
+    """The columns of `source`, a SELECT, whose rows come from one run.
+
+    Args:
+        what: names the source in messages.
+        limit: the bytes that it may take.
+        decimal_comma: commas in text are decimal points.
+        verbatim: columns whose cells are kept as they stood, too.
+        text: all its cells are text, and running it twice does no harm.
 
     Raises:
-        DataError: DuckDB can't read it, or it takes more than `limit` bytes; `what` names it in the message.
+        DataError: DuckDB can't read it, or it takes more than `limit` bytes.
     """
     import duckdb
 
     failure = duckdb_error()
     try:
-        types = load(connection, "fetched", source)
-        read = converted(connection, "fetched", types)
-        rows = connection.execute("SELECT count(*) FROM fetched").fetchall()[0][0]
-        coded = _coded(connection, [i for i in _texts(types) if i not in read]) if rows > _SAMPLE else {}
-        texts = sum(i not in read and i not in coded for i in _texts(types))
-        needed = rows * (TEXT_BYTES * texts + NUMBER_BYTES * (len(types) - texts))
-        if needed > limit:
-            raise too_large(f"{what}, {rows:,} rows and {len(types):,} columns,", limit, needed)
-        sql = {i: f"c{i}" for i, (_, sql_type) in enumerate(types) if _cell(i, sql_type)}
-        sql |= {i: cell for i, (_, cell) in read.items()} | {i: cell for i, (_, cell) in coded.items()}
-        wanted = ", ".join(f"{cell} AS c{i}" for i, cell in sql.items())
-        found = connection.execute(f"SELECT {wanted} FROM fetched").fetchnumpy() if wanted else {}
-        written = _spellings(connection, read)
+        found = _few_texts(connection, source, what, limit, decimal_comma, verbatim) if text else None
+        return _any_rows(connection, source, what, limit, decimal_comma, verbatim) if found is None else found
     except duckdb.OutOfMemoryException:
         raise too_large(what, limit) from None
     except failure as error:
         raise DataError(f"can't read {what}: {one_line(error)}") from None
+
+
+def _few_texts(
+    connection: duckdb.DuckDBPyConnection,
+    source: str,
+    what: str,
+    limit: int,
+    decimal_comma: bool,
+    verbatim: Collection[str],
+) -> dict[str, Column] | None:
+    """The columns of a source of text, if it has few rows: one query, however many columns there are."""
+    connection.execute(source)
+    names = [str(name) for name, *_ in connection.description or ()]
+    few = min(FEW_ROWS, _FEW_CELLS // max(1, len(names)))
+    rows = connection.fetchmany(few + 1)
+    if len(rows) > few:
+        return None
+    _check_size(what, limit, len(rows), len(names), len(names))
+    cells = zip(*rows, strict=True) if rows else ((),) * len(names)
+    columns = {name: (text_column(texts, decimal_comma), texts) for name, texts in zip(names, cells, strict=True)}
+    return {
+        name: replace(column, verbatim=Verbatim("VARCHAR", objects(texts))) if name in verbatim else column
+        for name, (column, texts) in columns.items()
+    }
+
+
+def _any_rows(
+    connection: duckdb.DuckDBPyConnection,
+    source: str,
+    what: str,
+    limit: int,
+    decimal_comma: bool,
+    verbatim: Collection[str],
+) -> dict[str, Column]:
+    """The columns of any source, which is run once, into a table."""
+    types = load(connection, "fetched", source, verbatim)
+    rows = connection.execute("SELECT count(*) FROM fetched").fetchall()[0][0]
+    read = converted(connection, "fetched", types) if rows > FEW_ROWS else {}
+    coded = _coded(connection, [i for i in _texts(types) if i not in read]) if rows > FEW_ROWS else {}
+    kept = {i: f"v{i}" for i, (name, _) in enumerate(types) if name in verbatim}
+    texts = sum(i not in read and i not in coded for i in _texts(types)) + len(kept)
+    _check_size(what, limit, rows, len(types), texts)
+    sql = {i: f"c{i}" for i, (_, sql_type) in enumerate(types) if _cell(i, sql_type)}
+    sql |= {i: cell for i, (_, cell) in read.items()} | {i: cell for i, (_, cell) in coded.items()}
+    wanted = ", ".join([*(f"{cell} AS c{i}" for i, cell in sql.items()), *kept.values()])
+    found = connection.execute(f"SELECT {wanted} FROM fetched").fetchnumpy() if wanted else {}
+    written = _spellings(connection, read)
     columns = {}
     for i, (name, sql_type) in enumerate(types):
         if i in coded:
@@ -115,15 +181,34 @@ def fetch(
         else:
             holds = "LIST" if sql_type.endswith("]") else re.split(r"[(\s]", sql_type)[0]
             columns[name] = Column("other", np.full(rows, None, dtype=object), holds)
+        if i in kept and columns[name].kind != "other":
+            kind = "VARCHAR" if _CATEGORIES.fullmatch(sql_type) else sql_type
+            columns[name] = replace(columns[name], verbatim=Verbatim(kind, _text_cells(found[f"v{i}"])))
     return columns
 
 
-def load(connection: duckdb.DuckDBPyConnection, table: str, source: str) -> list[tuple[str, str]]:
-    """Runs `source` into a table with columns c0, c1, … of text, DOUBLE or dates; returns its names and types."""
+def _check_size(what: str, limit: int, rows: int, columns: int, texts: int) -> None:
+    """Raises if so many columns, `texts` of them of text, take more than `limit` bytes while they are read."""
+    needed = rows * (TEXT_BYTES * texts + NUMBER_BYTES * (columns - texts))
+    if needed > limit:
+        raise too_large(f"{what}, {rows:,} rows and {columns:,} columns,", limit, needed)
+
+
+def load(
+    connection: duckdb.DuckDBPyConnection, table: str, source: str, verbatim: Collection[str] = ()
+) -> list[tuple[str, str]]:
+    """Runs `source` into a table with columns c0, c1, … of text, DOUBLE or dates, and v0, … of the text of those that
+    are wanted verbatim; returns its names and types."""
     types = [(row[0], row[1]) for row in connection.execute(f"DESCRIBE SELECT * FROM ({source}\n)").fetchall()]
-    cells = ", ".join(f"{_cell(i, sql_type) or 'NULL'} AS c{i}" for i, (_, sql_type) in enumerate(types))
+    cells = [f"{_cell(i, sql_type) or 'NULL'} AS c{i}" for i, (_, sql_type) in enumerate(types)]
+    for i, (name, sql_type) in enumerate(types):
+        if name in verbatim:
+            text = f"CAST(c{i} AS VARCHAR)"
+            if sql_type in ("FLOAT", "DOUBLE"):
+                text = f"nullif({text}, 'nan')"  # isnan() is wrong for Parquet's NaN
+            cells.append(f"{text} AS v{i}")
     places = ", ".join(f"c{i}" for i in range(len(types)))
-    connection.execute(f"CREATE TEMP TABLE {table} AS SELECT {cells} FROM ({source}\n) AS source({places})")
+    connection.execute(f"CREATE TEMP TABLE {table} AS SELECT {', '.join(cells)} FROM ({source}\n) AS source({places})")
     return types
 
 
@@ -173,6 +258,12 @@ def one_line(error: Exception) -> str:
         return f"line {found[1]}: {cause.rstrip('.')}"
     candidates = next((line for line in lines[1:] if line.startswith("Candidate bindings")), "")
     return text.rstrip(".! ") + (f" ({candidates[0].lower()}{candidates[1:]})" if candidates else "")
+
+
+def file_problem(error: Exception) -> str:
+    """Why DuckDB couldn't write a file, without its own account of where: "No space left on device"."""
+    found = re.search(r"(?:Could not|Cannot) \w+ file \\*\"[^\"]*\": ([^\"]+)", str(error).replace('\\"', '"'))
+    return found[1].strip() if found else one_line(error)
 
 
 def quoted(name: str) -> str:
@@ -263,8 +354,13 @@ def _spellings(connection: duckdb.DuckDBPyConnection, read: dict[int, tuple[Kind
     first = f"SELECT {', '.join(f'c{i}' for i in places)} FROM fetched LIMIT {_SAMPLE}"
     cells = connection.execute(first).fetchnumpy()  # count(DISTINCT …) takes megabytes for each column
     few = [i for i in places if len(set(np.ma.compressed(cells[f"c{i}"]).tolist())) <= FEW]
-    # An integer that is spelled differently begins with +, or is -0.
-    odd = [f"bool_or(contains(c{i}, '+') OR contains(c{i}, '-0'))" if places[i] == "integer" else "true" for i in few]
+    # An integer that is spelled differently begins with +, or is -0, or is beyond 2^53.
+    odd = [
+        f"bool_or(contains(c{i}, '+') OR contains(c{i}, '-0') OR length(c{i}) > 15)"
+        if places[i] == "integer"
+        else "true"
+        for i in few
+    ]
     asked = _aggregates(connection, "fetched", odd)
     written = {}
     for i in (i for i, wanted in zip(few, asked, strict=True) if wanted):
@@ -276,14 +372,19 @@ def _spellings(connection: duckdb.DuckDBPyConnection, read: dict[int, tuple[Kind
 def _column(values: Any, sql_type: str, decimal_comma: bool) -> Column:
     """The column that DuckDB holds, or that its text means."""
     if _TEXTS.fullmatch(sql_type) or _CATEGORIES.fullmatch(sql_type):
-        cells = np.ma.getdata(values).astype(object)
-        cells[np.ma.getmaskarray(values)] = None
-        texts = cells.tolist()
+        texts = _text_cells(values).tolist()
         return text_column(texts, decimal_comma) if _TEXTS.fullmatch(sql_type) else category_column(texts)
     kind: Kind = "boolean" if sql_type == "BOOLEAN" else "date" if _DATES.fullmatch(sql_type) else "number"
     if _INTEGERS.fullmatch(sql_type):
         kind = "integer"
     return Column(kind, _values(values, kind))
+
+
+def _text_cells(values: Any) -> Array:
+    """The text that `fetchnumpy` returns: `str`, and None for a missing cell."""
+    cells: Array = np.ma.getdata(values).astype(object)
+    cells[np.ma.getmaskarray(values)] = None
+    return cells
 
 
 def _values(values: Any, kind: Kind) -> Array:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import glob
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +27,7 @@ from thalweg.data.database import (
     one_line,
     quoted,
 )
-from thalweg.data.sources import csv_failure, csv_source, file_kind, is_table_file, named_files
+from thalweg.data.sources import csv_source, file_kind, from_csv, is_table_file, named_files
 from thalweg.errors import DataError
 from thalweg.support.untrusted import allowed
 
@@ -45,8 +45,8 @@ _REFUSED = "disabled by configuration"
 Node = dict[str, Any]
 
 
-def read_query(query: str) -> dict[str, Column]:
-    """The columns of a SELECT's result, in its row order.
+def read_query(query: str, verbatim: Collection[str] = ()) -> dict[str, Column]:
+    """The columns of a SELECT's result, in its row order. `verbatim`: as in `read_table`.
 
     Raises:
         DataError: `query` isn't exactly one SELECT, it fails, or it reads something it may not.
@@ -55,7 +55,7 @@ def read_query(query: str) -> dict[str, Column]:
     with connect(allowed()) as connection:
         text = _without_semicolon(query)
         tree = _tree(connection, text)
-        paths, shadows = _files(connection, tree)
+        paths, shadows = _files(connection, tree, verbatim)
         if _renamed(tree, shadows):
             text = connection.execute("SELECT json_deserialize_sql(?)", [json.dumps(tree)]).fetchall()[0][0]
         limit = allowed(*(path for name in paths if (path := Path(name)).is_file()), *_shadowed(shadows))
@@ -64,7 +64,7 @@ def read_query(query: str) -> dict[str, Column]:
         connection.execute("SET enable_external_access = false")
         connection.execute("SET lock_configuration = true")
         try:
-            return fetch(connection, text, "the query", limit)
+            return fetch(connection, text, "the query", limit, verbatim=verbatim)
         except DataError as error:
             if _REFUSED not in str(error):
                 raise
@@ -108,7 +108,9 @@ def _tree(connection: duckdb.DuckDBPyConnection, text: str) -> Node:
     return tree
 
 
-def _files(connection: duckdb.DuckDBPyConnection, tree: Node) -> tuple[set[str], dict[str, str]]:
+def _files(
+    connection: duckdb.DuckDBPyConnection, tree: Node, verbatim: Collection[str]
+) -> tuple[set[str], dict[str, str]]:
     """The paths that the query may read; and the CSV files that are tables now, by name, with the alias of each."""
     paths: set[str] = set()
     shadows: dict[str, str] = {}
@@ -124,7 +126,7 @@ def _files(connection: duckdb.DuckDBPyConnection, tree: Node) -> tuple[set[str],
             if name in shadows or file_kind(Path(name)) != "csv":
                 paths |= _paths(name)
             else:
-                _shadow(connection, name)
+                _shadow(connection, name, verbatim)
                 shadows[name] = Path(name).name.partition(".")[0]
     return paths, shadows
 
@@ -139,28 +141,41 @@ def _paths(name: str) -> set[str]:
     return {name, *pattern, *(str(path) for file in found for path in (file, file.absolute()))}
 
 
-def _shadow(connection: duckdb.DuckDBPyConnection, name: str) -> None:
-    """Makes a table named as a CSV file, which the query reads instead: integers, numbers, moments and text."""
+def _shadow(connection: duckdb.DuckDBPyConnection, name: str, verbatim: Collection[str]) -> None:
+    """Makes a table named as a CSV file, which the query reads instead: integers, numbers, moments and text. A verbatim
+    column is text as it stands, unless it is integers that are written in no other way."""
     if "://" in name:
         raise DataError(f"the query names {name!r}, and a query reads local files only")
-    files = named_files(name)
     failure = duckdb_error()
-    confine(connection, allowed(*files))
-    try:
-        types = load(connection, "cells", csv_source(files))
-        read = converted(connection, "cells", types)
-        whole = [i for i, (kind, _) in read.items() if kind == "integer"]
-        small = ", ".join(f"count({read[i][1]}) = count(TRY_CAST({read[i][1]} AS BIGINT))" for i in whole)
-        fitting = connection.execute(f"SELECT {small} FROM cells").fetchall()[0] if whole else ()
-        sql = {i: sql for i, (_, sql) in read.items()}
-        sql |= {i: f"CAST({sql[i]} AS BIGINT)" for i, fits in zip(whole, fitting, strict=True) if fits}
-        columns = ", ".join(
-            f"{sql.get(i) or bare_text(f'c{i}')} AS {quoted(column)}" for i, (column, _) in enumerate(types)
-        )
-        connection.execute(f"CREATE TEMP TABLE {quoted(name)} AS SELECT {columns} FROM cells")
-        connection.execute("DROP TABLE cells")
-    except failure as error:
-        raise csv_failure(connection, files, DataError(f"can't read {name}: {one_line(error)}")) from None
+
+    def read(files: Sequence[Path]) -> None:
+        confine(connection, allowed(*files))
+        try:
+            _make(connection, name, csv_source(files), verbatim)
+        except failure as error:
+            raise DataError(f"can't read {name}: {one_line(error)}") from None
+
+    from_csv(named_files(name), read)
+
+
+def _make(connection: duckdb.DuckDBPyConnection, name: str, source: str, verbatim: Collection[str]) -> None:
+    """Makes the table of what `source` reads as text."""
+    types = load(connection, "cells", source)
+    read = converted(connection, "cells", types)
+    whole = [i for i, (kind, _) in read.items() if kind == "integer"]
+    small = ", ".join(f"count({read[i][1]}) = count(TRY_CAST({read[i][1]} AS BIGINT))" for i in whole)
+    fitting = connection.execute(f"SELECT {small} FROM cells").fetchall()[0] if whole else ()
+    sql = {i: sql for i, (_, sql) in read.items()}
+    sql |= {i: f"CAST({sql[i]} AS BIGINT)" for i, fits in zip(whole, fitting, strict=True) if fits}
+    kept = [i for i, (column, _) in enumerate(types) if column in verbatim]
+    same = ", ".join(f"bool_and(c{i} IS NOT DISTINCT FROM CAST({sql.get(i, 'NULL')} AS VARCHAR))" for i in kept)
+    equal = connection.execute(f"SELECT {same} FROM cells").fetchall()[0] if kept else ()
+    sql |= {i: f"c{i}" for i, unchanged in zip(kept, equal, strict=True) if not unchanged}
+    columns = ", ".join(
+        f"{sql.get(i) or bare_text(f'c{i}')} AS {quoted(column)}" for i, (column, _) in enumerate(types)
+    )
+    connection.execute(f"CREATE TEMP TABLE {quoted(name)} AS SELECT {columns} FROM cells")
+    connection.execute("DROP TABLE cells")
 
 
 def _shadowed(shadows: dict[str, str]) -> list[Path]:

@@ -6,21 +6,35 @@ import difflib
 import glob
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from thalweg.data.cells import Array, Column
-from thalweg.data.database import connect, duckdb_error, fetch, literal, literals, one_line, quoted
+from thalweg.data.cells import Array, Column, objects
+from thalweg.data.database import (
+    connect,
+    duckdb_error,
+    fetch,
+    file_problem,
+    literal,
+    literals,
+    one_line,
+    quoted,
+)
 from thalweg.data.formats import arrow_files, workbooks
 from thalweg.data.formats.encodings import codec, decoded, not_utf8
+from thalweg.data.formats.line_ends import ends_vary, one_line_end
+from thalweg.data.verbatim import Verbatim
 from thalweg.errors import ArgumentError, DataError, NotFoundError
+from thalweg.support.files import writing
 from thalweg.support.untrusted import allowed, readable, unpacked
 
 if TYPE_CHECKING:
     import duckdb
+
+T = TypeVar("T")
 
 LONGEST_LINE = 2_000_000  # DuckDB's own limit
 READABLE = (
@@ -37,9 +51,12 @@ _ENDINGS = {
     **dict.fromkeys(workbooks.ENDINGS, "workbook"),
     **dict.fromkeys(arrow_files.ENDINGS, "arrow"),
 }
+QUOTE = '"'
+"""What cells of CSV files are quoted with, unless something else is given."""
 TEXTS = ("csv", "json")
 """The kinds of files that are text, and may be in another encoding than UTF-8."""
 _JSON_TEXT = re.compile(r"^(DATE|TIME|TIMESTAMP)( WITH TIME ZONE|_NS)?$|^UUID$")
+_UNCLEAR = re.compile("Error when sniffing|state machine")
 _QUERY = re.compile(r"\s*(select|from|with)\b", re.IGNORECASE)
 
 
@@ -48,54 +65,85 @@ def is_query(text: str) -> bool:
     return _QUERY.match(text) is not None and not _exists(text)
 
 
-def read_files(path: str | Path, encoding: str | None = None) -> dict[str, Column]:
+def read_files(
+    path: str | Path, encoding: str | None = None, quote: str = QUOTE, verbatim: Collection[str] = ()
+) -> dict[str, Column]:
     """The columns of a file, or of all files that a glob matches, in the order of their names.
 
     Columns of several files are matched by name; a column that a file lacks is missing in its rows. `encoding`: of text
-    that isn't UTF-8.
+    that isn't UTF-8. `quote`, `verbatim`: as in `read_table`.
     """
     files = named_files(path)
     what = str(path) if len(files) > 1 else str(files[0])
     if encoding is None or codec(encoding) == "utf-8":
-        return _read(files, what)
-    if file_kind(files[0]) not in TEXTS:
-        raise ArgumentError(f"encoding={encoding!r} is for text files such as .csv; {files[0].name} says its own")
+        return _read(files, what, quote, verbatim)
     with decoded(files, encoding) as copies:
-        return _read(copies, what)
+        return _read(copies, what, quote, verbatim)
 
 
-def _read(files: Sequence[Path], what: str) -> dict[str, Column]:
+def _read(files: Sequence[Path], what: str, quote: str, verbatim: Collection[str]) -> dict[str, Column]:
     """The columns of files of one kind, in UTF-8."""
     kind = file_kind(files[0])
+    if kind == "csv":
+        return _read_csv(files, what, quote, verbatim)
     with connect(limit := allowed(*files)) as connection:
         if kind == "parquet":
-            return fetch(connection, f"FROM read_parquet({_listed(files)})", what, limit)
+            return fetch(connection, f"FROM read_parquet({_listed(files)})", what, limit, verbatim=verbatim)
         try:
-            if kind == "json":
-                return fetch(connection, _json_source(connection, files, what), what, limit)
-            return fetch(connection, csv_source(files), what, limit, commas_are_decimal(files))
+            source = _json_source(connection, files, what, verbatim)
+            return fetch(connection, source, what, limit, verbatim=verbatim)
         except DataError as error:
-            raise (csv_failure(connection, files, error) if kind == "csv" else text_failure(files, error)) from None
+            raise _text_failure(files, error) from None
 
 
-def csv_source(files: Sequence[Path]) -> str:
+def _read_csv(files: Sequence[Path], what: str, quote: str, verbatim: Collection[str]) -> dict[str, Column]:
+    """The columns of CSV files."""
+    comma = _delimiter(files[0], quote) == ";"  # then the comma is decimal, as in many languages
+
+    def read(files: Sequence[Path]) -> dict[str, Column]:
+        with connect(limit := allowed(*files)) as connection:
+            return fetch(connection, csv_source(files, quote), what, limit, comma, verbatim, text=True)
+
+    return from_csv(files, read, quote)
+
+
+def from_csv(files: Sequence[Path], read: Callable[[Sequence[Path]], T], quote: str = QUOTE) -> T:
+    """What `read` makes of CSV files; if their lines end in several ways, which DuckDB refuses, of copies.
+
+    Raises:
+        DataError: it can't read them; the message says what is wrong, where DuckDB's doesn't.
+    """
+    try:
+        return read(files)
+    except DataError as error:
+        if not any(map(ends_vary, files)):
+            raise _csv_failure(files, error, quote) from None
+    with one_line_end(files, _delimiter(files[0], quote), quote) as copies:
+        try:
+            return read(copies)
+        except DataError as error:
+            raise _csv_failure(copies, error, quote) from None
+
+
+def csv_source(files: Sequence[Path], quote: str = QUOTE) -> str:
     """The SQL that reads CSV files, all cells as text: `thalweg.data.reading` interprets them."""
-    return f"FROM read_csv({_listed(files)}, all_varchar=true, {_dialect(files[0])})"
+    return f"FROM read_csv({_listed(files)}, all_varchar=true, {_dialect(files[0], quote)})"
 
 
-def commas_are_decimal(files: Sequence[Path]) -> bool:
-    """Whether semicolons separate the cells: then the comma is the decimal point, as in many languages."""
-    return _delimiter(files[0]) == ";"
-
-
-def _json_source(connection: duckdb.DuckDBPyConnection, files: Sequence[Path], what: str) -> str:
-    """The SQL that reads JSON files, with text left as it is even if DuckDB would make dates and times of it."""
+def _json_source(
+    connection: duckdb.DuckDBPyConnection, files: Sequence[Path], what: str, verbatim: Collection[str]
+) -> str:
+    """The SQL that reads JSON files, with text left as it is even if DuckDB would make dates and times of it, and the
+    numbers of verbatim columns even if they have more digits than a DOUBLE."""
     source = f"FROM read_json({_listed(files)}, sample_size=-1"
     try:
         types = [(row[0], row[1]) for row in connection.execute(f"DESCRIBE {source})").fetchall()]
     except duckdb_error() as error:
         raise DataError(f"can't read {what}: {one_line(error)}") from None
-    kept = ", ".join(f"{literal(name)}: {literal(_JSON_TEXT.sub('VARCHAR', sql_type))}" for name, sql_type in types)
+    types = [
+        (name, "JSON" if name in verbatim and t == "DOUBLE" else _JSON_TEXT.sub("VARCHAR", t)) for name, t in types
+    ]
+    kept = ", ".join(f"{literal(name)}: {literal(sql_type)}" for name, sql_type in types)
     return f"{source}, columns={{{kept}}})"
 
 
@@ -116,6 +164,10 @@ WRITABLE = {
 }
 
 
+_NOT_IN_PARQUET = re.compile("U?HUGEINT|BIGNUM|VARINT|TIME WITH TIME ZONE|INTERVAL")
+"""Types that Parquet lacks, or that DuckDB rounds or moves there; they become text."""
+
+
 def writable(path: str | Path) -> Path:
     """The path, if a table can be written there: a known ending, an existing folder, nothing to overwrite."""
     path = Path(path).expanduser()
@@ -128,7 +180,7 @@ def writable(path: str | Path) -> Path:
     return path
 
 
-def write_file(path: str | Path, columns: Mapping[str, Array]) -> None:
+def write_file(path: str | Path, columns: Mapping[str, Array | Verbatim]) -> None:
     """Writes columns as .csv, .tsv, .parquet, .json (an array) or .jsonl (a line per row); see `write_table`."""
     path = writable(path)
     if not columns:
@@ -138,22 +190,31 @@ def write_file(path: str | Path, columns: Mapping[str, Array]) -> None:
         raise DataError(f"can't write {path}: the columns differ in length ({sizes})")
     # Cells travel as JSON text and are cast to their type by DuckDB. Its own scan of NumPy arrays needs pandas for text
     # in older versions, and binding Python lists is a hundred times slower there.
-    parts, cells = [], []
+    ending, parts, cells = path.suffix.lower(), [], []
     for position, (name, values) in enumerate(columns.items(), start=1):
-        sql_type, text = _as_text_cells(name, np.asarray(values))
-        parts.append(f"CAST(unnest(from_json(${position}, '[\"VARCHAR\"]')) AS {sql_type}) AS {quoted(name)}")
-        cells.append(json.dumps(text))
-    partial = path.with_name(path.name + ".part")
-    with connect(allowed()) as connection:
+        typed = values if isinstance(values, Verbatim) else _typed(name, np.asarray(values))
+        cell = _written(f"unnest(from_json(${position}, '[\"VARCHAR\"]'))", typed.sql_type, ending)
+        parts.append(f"{cell} AS {quoted(name)}")
+        cells.append(json.dumps(typed.texts.tolist()))
+    with writing(path, DataError) as partial, connect(allowed()) as connection:
         failure = duckdb_error()
         try:
             connection.execute(f"CREATE TEMP TABLE written AS SELECT {', '.join(parts)}", cells)
-            connection.execute(f"COPY written TO {literal(str(partial))} ({WRITABLE[path.suffix.lower()]})")
-            partial.rename(path)
-        except (failure, OSError) as error:
-            raise DataError(f"can't write {path}: {one_line(error)}") from None
-        finally:
-            partial.unlink(missing_ok=True)  # if it wasn't renamed
+            how = f"{WRITABLE[ending]}, USE_TMP_FILE false"  # it has a temporary name already
+            connection.execute(f"COPY written TO {literal(str(partial))} ({how})")
+        except failure as error:
+            raise OSError(0, file_problem(error)) from None
+
+
+def _written(cell: str, sql_type: str, ending: str) -> str:
+    """The SQL that makes a cell of its text: of its type, or of one that the format keeps without loss."""
+    if ending == ".parquet" and _NOT_IN_PARQUET.fullmatch(sql_type):
+        sql_type = "VARCHAR"
+    if sql_type == "FLOAT" and WRITABLE[ending].startswith("FORMAT json"):  # its shortest digits, as in CSV
+        sql_type = "DOUBLE"
+    if sql_type == "JSON" and not WRITABLE[ending].startswith("FORMAT json"):
+        return f"(CAST({cell} AS JSON) ->> '$')"
+    return f"CAST({cell} AS {sql_type})"
 
 
 def nearest(name: str, names: Sequence[str], cutoff: float = 0.6) -> str:
@@ -167,20 +228,25 @@ def nearest(name: str, names: Sequence[str], cutoff: float = 0.6) -> str:
     return f" (did you mean {' or '.join(folded[match] for match in close)}?)" if close else ""
 
 
-def _dialect(file: Path) -> str:
+def _dialect(file: Path, quote: str) -> str:
     """read_csv's dialect. The delimiter is the header's: DuckDB's own guess turns a file with one ragged row into a
     single column, drops rows before the "real" header and takes rows that start with # for comments."""
-    return f"delim={literal(_delimiter(file))}, header=true, skip=0, quote='\"', escape='\"', comment=''"
+    delimiter, mark = literal(_delimiter(file, quote)), literal(quote)
+    return f"delim={delimiter}, header=true, skip=0, quote={mark}, escape={mark}, comment=''"
 
 
-def _delimiter(file: Path) -> str:
-    header = _header(file)
-    return "\t" if _ending(file) in (".tsv", ".tab") else max(",;\t|", key=re.sub('"[^"]*"', "", header).count)
+def _delimiter(file: Path, quote: str) -> str:
+    return "\t" if _ending(file) in (".tsv", ".tab") else max(",;\t|", key=_unquoted(_header(file), quote).count)
 
 
-def header_width(file: Path) -> int:
+def _unquoted(line: str, quote: str) -> str:
+    """A line without its quoted parts."""
+    return re.sub(f"{quote}[^{quote}]*{quote}", "", line) if quote else line
+
+
+def header_width(file: Path, quote: str = QUOTE) -> int:
     """How many columns the header of a CSV file names."""
-    return len(re.sub('"[^"]*"', "", _header(file)).split(_delimiter(file)))
+    return len(_unquoted(_header(file), quote).split(_delimiter(file, quote)))
 
 
 def _header(file: Path) -> str:
@@ -196,7 +262,7 @@ def _header(file: Path) -> str:
     return lines[found]
 
 
-def text_failure(files: Sequence[Path], error: DataError) -> DataError:
+def _text_failure(files: Sequence[Path], error: DataError) -> DataError:
     """An error that says in which encoding a file seems to be, if that isn't UTF-8; or the error as it is."""
     for file in files:
         problem = not_utf8(file)
@@ -205,20 +271,25 @@ def text_failure(files: Sequence[Path], error: DataError) -> DataError:
     return error
 
 
-def csv_failure(connection: duckdb.DuckDBPyConnection, files: Sequence[Path], error: DataError) -> DataError:
-    """An error with the file and line whose number of cells differs from the header's, which DuckDB's detection doesn't
-    name; or the error as it is."""
-    found_before = text_failure(files, error)
+def _csv_failure(files: Sequence[Path], error: DataError, quote: str = QUOTE) -> DataError:
+    """An error with the file and line whose number of cells differs from the header's, or whose quotes don't match,
+    which DuckDB's detection doesn't name; or the error as it is."""
+    found_before = _text_failure(files, error)
     if found_before is not error:
         return found_before
     failure = duckdb_error()
-    for file in files:
-        columns = "{" + ", ".join(f"'c{i}': 'VARCHAR'" for i in range(header_width(file))) + "}"
-        options = f"{_dialect(files[0])}, auto_detect=false, columns={columns}"
-        try:
-            connection.execute(f"SELECT count(COLUMNS(*)) FROM read_csv({_listed([file])}, {options})").fetchall()
-        except failure as found:
-            return DataError(f"can't read {file}: {one_line(found)}")
+    instead = "; where quotes are part of the text, give quote=\"\" (--quote '')"
+    with connect(allowed(*files)) as connection:
+        for file in files:
+            columns = "{" + ", ".join(f"'c{i}': 'VARCHAR'" for i in range(header_width(file, quote))) + "}"
+            options = f"{_dialect(files[0], quote)}, auto_detect=false, columns={columns}"
+            try:
+                connection.execute(f"SELECT count(COLUMNS(*)) FROM read_csv({_listed([file])}, {options})").fetchall()
+            except failure as found:
+                said = one_line(found)
+                return DataError(f"can't read {file}: {said}{instead * ('quote' in said)}")
+    if quote and _UNCLEAR.search(str(error)):
+        return DataError(f"can't read {files[0]}: a quote is left open, or stands where none may stand{instead}")
     return error
 
 
@@ -284,21 +355,22 @@ def file_kind(file: Path) -> str:
     return kind
 
 
-def _as_text_cells(name: str, values: Array) -> tuple[str, list[str | None]]:
+def _typed(name: str, values: Array) -> Verbatim:
     """A column as a DuckDB type and cells of text that it casts from; missing cells are None."""
     kind = values.dtype.kind
     if values.ndim != 1:
         raise DataError(f"can't write the column {name!r}: it has shape {values.shape}, and a column has one axis")
     if kind in "biu":
-        sql_type = {"b": "BOOLEAN", "i": "BIGINT", "u": "UBIGINT"}[kind]
-        return sql_type, list(map(str, values.tolist()))
+        return Verbatim({"b": "BOOLEAN", "i": "BIGINT", "u": "UBIGINT"}[kind], values.astype(np.str_))
     if kind == "f":  # a float32 is written with its own shortest digits: 0.1, not 0.10000000149011612
         sql_type = "FLOAT" if values.dtype.itemsize <= 4 else "DOUBLE"
-        digits = values.astype(np.str_).tolist()
-        return sql_type, [None if lost else text for text, lost in zip(digits, np.isnan(values).tolist(), strict=True)]
+        digits = values.astype(np.str_).astype(object)
+        digits[np.isnan(values)] = None
+        return Verbatim(sql_type, digits)
     if kind == "M":
-        moments = np.datetime_as_string(values.astype("datetime64[us]")).tolist()
-        return "TIMESTAMP", [None if moment == "NaT" else moment for moment in moments]
+        moments = np.datetime_as_string(values.astype("datetime64[us]")).astype(object)
+        moments[np.isnat(values)] = None
+        return Verbatim("TIMESTAMP", moments)
     if kind in "UO":
-        return "VARCHAR", [None if cell is None or cell != cell else str(cell) for cell in values.tolist()]
+        return Verbatim("VARCHAR", objects(None if cell is None or cell != cell else str(cell) for cell in values))
     raise DataError(f"can't write the column {name!r}: its values are of type {values.dtype}")

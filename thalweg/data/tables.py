@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 
@@ -15,7 +15,8 @@ from thalweg.data.formats import arrow_files, workbooks
 from thalweg.data.formats.arrow_files import read_arrow
 from thalweg.data.formats.workbooks import read_sheet
 from thalweg.data.queries import read_query
-from thalweg.data.sources import file_kind, is_query, named_files, nearest, read_files, write_file
+from thalweg.data.sources import QUOTE, TEXTS, file_kind, is_query, named_files, nearest, read_files, write_file
+from thalweg.data.verbatim import Verbatim, verbatim_of
 from thalweg.errors import ArgumentError, DataError, NotFoundError
 from thalweg.support.untrusted import readable
 
@@ -55,12 +56,25 @@ class Table:
             )
 
     @classmethod
-    def of(cls, columns: Mapping[str, Any], source: str = "a dict of columns") -> Table:
-        """A table of arrays or lists by name; unlike `read_table` it may have no rows."""
+    def of(cls, columns: Mapping[str, Any], source: str = "a dict of columns", verbatim: Collection[str] = ()) -> Table:
+        """A table of arrays or lists by name; unlike `read_table` it may have no rows. `verbatim`: as there."""
         repeated = [name for name, count in Counter(map(str, columns)).items() if count > 1]
         if repeated:  # 1 and "1" are two keys and one name
             raise DataError(f"{source} has several columns of one name: {', '.join(repeated)}")
-        return cls({str(name): _column_of_any(str(name), values) for name, values in columns.items()}, source)
+        arrays = {str(name): _array_of(str(name), values) for name, values in columns.items()}
+        read = {name: column_of(array) for name, array in arrays.items()}
+        return cls(read | {name: _keeping(read[name], arrays[name]) for name in verbatim if name in read}, source)
+
+    @classmethod
+    def of_rows(cls, rows: Sequence[Mapping[str, Any]], verbatim: Collection[str] = ()) -> Table:
+        """A table of rows, each a dict; what one of them lacks is missing there.
+
+        >>> Table.of_rows([{"age": 31, "town": "Ulm"}, {"age": 40}])
+        <Table of 2 rows: age (integer), town (text)>
+        """
+        names = dict.fromkeys(name for row in rows for name in row)
+        columns = {name: [_scalar(row.get(name)) for row in rows] for name in names}
+        return cls.of(columns, "the list of rows", verbatim)
 
     def column(self, name: str) -> Column:
         """A column with its kind; DataError, with the nearest names, if there is none of that name."""
@@ -95,16 +109,29 @@ class Table:
         return int(row if self._numbers is None else self._numbers[row]) + 1
 
 
-def read_table(source: object, *, encoding: str | None = None, sheet: str | int | None = None) -> Table:
+def read_table(
+    source: object,
+    *,
+    encoding: str | None = None,
+    sheet: str | int | None = None,
+    quote: str = QUOTE,
+    verbatim: Collection[str] = (),
+    least_rows: int = 1,
+) -> Table:
     """Reads a table.
 
     Args:
         source: a path, or a glob of several files (.csv, .tsv, .txt, .parquet, .json, .jsonl; text also with .gz);
             a workbook (.xlsx, .xls) or an Arrow file (.arrow, .feather, .ipc); a SQL query, which is a string that
-            starts with SELECT, FROM or WITH and names no file; a pandas, Polars or Arrow frame; a dict of columns; or a
-            Table, which is returned.
+            starts with SELECT, FROM or WITH and names no file; a pandas, Polars or Arrow frame; a dict of columns; a
+            row as a dict, or a list of such rows; or a Table, which is returned.
         encoding: of text files that aren't UTF-8; any that Python knows, such as "cp950" (Big5), "utf-16", "gb18030".
         sheet: of a workbook, the sheet's name or its number, from 1; by default the first.
+        quote: what may stand around the cells of a CSV or TSV file; "" if quotes are text like any other. In a cell
+            that doesn't begin with one they are, anyway.
+        verbatim: columns whose cells are kept as they stood, too, with their type (`Column.verbatim`): `write_table`
+            writes them back unchanged. Names that the source lacks are passed over.
+        least_rows: how many rows there have to be; 0 takes a table without rows.
 
     Row order is kept. The first line of a CSV or TSV file names the columns, as written; its delimiter is a comma,
     semicolon, tab or bar. A cell of text means the same in every format (`thalweg.data.reading`): a column whose
@@ -120,9 +147,10 @@ def read_table(source: object, *, encoding: str | None = None, sheet: str | int 
 
     Raises:
         DataError: there is no such file, it is empty or unreadable, the query fails or is more than a SELECT of files
-            it names, there are no rows, or two columns of a frame share a name. For a text file that isn't UTF-8, the
-            message says in which encoding it seems to be.
-        ArgumentError: an unknown encoding; an encoding or a sheet for a source that has none.
+            it names, there are too few rows, or two columns of a frame share a name. For a text file that isn't UTF-8,
+            the message says in which encoding it seems to be.
+        ArgumentError: an unknown encoding; an encoding, a sheet or a quote for a source that has none; a Table that
+            was read without the verbatim columns.
         MissingPackageError: a workbook needs fastexcel, an Arrow file needs pyarrow or Polars.
 
     >>> read_table("SELECT sex, body_mass_g FROM 'examples/penguins.csv' WHERE island = 'Dream'")
@@ -130,34 +158,46 @@ def read_table(source: object, *, encoding: str | None = None, sheet: str | int 
     """
     query = isinstance(source, str) and is_query(source)
     if query or not isinstance(source, str | Path):
-        for name, given in (("encoding", encoding), ("sheet", sheet)):
-            if given is not None:
+        for name, given, usual in (("encoding", encoding, None), ("sheet", sheet, None), ("quote", quote, QUOTE)):
+            if given != usual:
                 held = "a query" if query else f"a {type(source).__name__}"
                 raise ArgumentError(f"{name}={given!r} is for files; {held} has none")
     if isinstance(source, Table):
+        lost = next((name for name in verbatim if name in source and source.column(name).verbatim is None), None)
+        if lost is not None:
+            raise ArgumentError(f"the table was read without verbatim={[lost]}: give its source, or read it with that")
         return source
     if isinstance(source, str) and query:
-        table = Table(read_query(source), "the query's result")
+        table = Table(read_query(source, verbatim), "the query's result")
     elif isinstance(source, str | Path):
-        table = _read_path(source, encoding, sheet)
+        table = _read_path(source, encoding, sheet, quote, verbatim)
     elif isinstance(source, Mapping):
-        table = Table.of(source)
+        one_row = source and all(map(_is_cell, source.values()))
+        table = Table.of_rows([source], verbatim) if one_row else Table.of(source, verbatim=verbatim)
+    elif is_rows(source):
+        table = Table.of_rows(source, verbatim)
     else:
-        table = _read_frame(source)
-    if not table.names:
+        table = _read_frame(source, verbatim=verbatim)
+    if not table.names and (least_rows or not isinstance(source, list)):
         raise DataError(f"{table.source} has no columns")
-    if not table.rows:
-        raise DataError(f"{table.source} has {_listed(table.names)} but no rows")
+    if table.rows < least_rows:
+        held = f"{table.rows} row{'s' * (table.rows > 1)}, and {least_rows} are needed" if table.rows else "no rows"
+        raise DataError(f"{table.source} has {_listed(table.names)} but {held}")
     return table
 
 
-def write_table(path: str | Path, columns: Mapping[str, Array]) -> None:
+def is_rows(source: object) -> TypeGuard[list[Mapping[str, Any]]]:
+    """Whether `source` is a list of rows, each a dict."""
+    return isinstance(source, list) and all(isinstance(row, Mapping) for row in source)
+
+
+def write_table(path: str | Path, columns: Mapping[str, Array | Verbatim]) -> None:
     """Writes columns as a file: .csv, .tsv, .parquet, .json (one array) or .jsonl (one line per row).
 
     Args:
         path: a name that does not exist yet.
-        columns: one-dimensional arrays of equal length: booleans, integers, floats, dates or text (objects). NaN, NaT
-            and None are written as missing.
+        columns: one-dimensional arrays of equal length: booleans, integers, floats, dates or text (objects); or cells
+            that were read verbatim. NaN, NaT and None are written as missing.
 
     Raises:
         ArgumentError: the path exists, or its ending is unknown.
@@ -166,20 +206,26 @@ def write_table(path: str | Path, columns: Mapping[str, Array]) -> None:
     write_file(path, columns)
 
 
-def _read_path(path: str | Path, encoding: str | None, sheet: str | int | None) -> Table:
+def _read_path(
+    path: str | Path, encoding: str | None, sheet: str | int | None, quote: str, verbatim: Collection[str]
+) -> Table:
     files = named_files(path)
     kind = file_kind(files[0])
     if sheet is not None and kind != "workbook":
         raise ArgumentError(f"sheet={sheet!r} is for workbooks; {files[0].name} has no sheets")
-    if kind not in ("workbook", "arrow"):
-        return Table(read_files(path, encoding), str(path))
-    if encoding is not None:
+    if encoding is not None and kind not in TEXTS:
         raise ArgumentError(f"encoding={encoding!r} is for text files such as .csv; {files[0].name} says its own")
+    if quote != QUOTE and kind != "csv":
+        raise ArgumentError(f"quote={quote!r} is for files such as .csv; {files[0].name} has no such quotes")
+    if len(quote) > 1 or not quote.isascii() or quote in list(",;\t|\r\n"):
+        raise ArgumentError(f'quote has to be one sign, such as \', or "" for none, got {quote!r}')
+    if kind not in ("workbook", "arrow"):
+        return Table(read_files(path, encoding, quote, verbatim), str(path))
     if len(files) > 1:
         raise DataError(f"{path} matches {len(files)} files; of {', '.join(READ_ALONE)} one at a time is read")
     frame = read_sheet(files[0], sheet) if kind == "workbook" else read_arrow(files[0])
     with readable(DataError, f"can't read {path}: it is damaged"):  # names that aren't text, for example
-        table = _read_frame(frame, str(path))
+        table = _read_frame(frame, str(path), verbatim)
     if kind == "arrow":
         return table
     # In a workbook all numbers are floats, as 5 is in a cell.
@@ -189,11 +235,13 @@ def _read_path(path: str | Path, encoding: str | None, sheet: str | int | None) 
 def _whole(column: Column) -> Column:
     """A column of whole numbers as integers."""
     present = column.values[~column.missing()]
-    whole = column.kind == "number" and column.text is None and bool((present == np.rint(present)).all())
-    return replace(column, kind="integer") if whole else column
+    if column.kind != "number" or column.text is not None or not (present == np.rint(present)).all():
+        return column
+    verbatim = column.verbatim and verbatim_of(objects(None if cell != cell else int(cell) for cell in column.values))
+    return replace(column, kind="integer", verbatim=verbatim)
 
 
-def _read_frame(frame: Any, name: str = "") -> Table:
+def _read_frame(frame: Any, name: str = "", verbatim: Collection[str] = ()) -> Table:
     import narwhals as nw
 
     kind = type(frame)
@@ -211,9 +259,19 @@ def _read_frame(frame: Any, name: str = "") -> Table:
     except TypeError:
         raise DataError(
             f"can't read a table from {kind.__module__}.{kind.__qualname__}: give a path, a glob, a SQL query, "
-            "a pandas, Polars or Arrow frame, or a dict of columns"
+            "a pandas, Polars or Arrow frame, a dict of columns, or a list of rows, each a dict"
         ) from None
-    return Table({str(column.name): _column_of_series(column) for column in series}, source)
+    columns = {str(column.name): _column_of_series(column) for column in series}
+    for cells in series:
+        name = str(cells.name)
+        if name in verbatim:
+            columns[name] = _keeping(columns[name], objects(cells.to_list()))
+    return Table(columns, source)
+
+
+def _keeping(column: Column, cells: Array) -> Column:
+    """The column with its cells as they stand, unless they are lists and the like."""
+    return column if column.kind == "other" else replace(column, verbatim=verbatim_of(cells))
 
 
 def _column_of_series(series: Any) -> Column:
@@ -227,8 +285,18 @@ def _column_of_series(series: Any) -> Column:
     return column_of(values, missing, integer=str(series.dtype).startswith(("Int", "UInt")))
 
 
-def _column_of_any(name: str, values: Any) -> Column:
-    if isinstance(values, str | bytes) or not hasattr(values, "__len__"):
+def _is_cell(value: Any) -> bool:
+    """Whether a value is one cell, not a column of them."""
+    return isinstance(value, str | bytes) or not hasattr(value, "__len__") or getattr(value, "shape", None) == ()
+
+
+def _scalar(cell: Any) -> Any:
+    return cell[()] if isinstance(cell, np.ndarray) and cell.ndim == 0 else cell
+
+
+def _array_of(name: str, values: Any) -> Array:
+    """A column's values as an array (rows,)."""
+    if _is_cell(values):
         raise DataError(f"the column {name!r} is a single {type(values).__name__}; give an array or a list")
     array = values if isinstance(values, np.ndarray) else None
     if array is None and hasattr(values, "__array__"):
@@ -237,7 +305,7 @@ def _column_of_any(name: str, values: Any) -> Column:
         array = objects(values)
     if array.ndim != 1:
         raise DataError(f"the column {name!r} has shape {array.shape}; a column has one axis")
-    return column_of(array)
+    return array
 
 
 def _repeated(frame: Any) -> str:

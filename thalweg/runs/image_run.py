@@ -56,6 +56,7 @@ from thalweg.runs.mistakes import class_mistakes
 from thalweg.runs.presets import hidden_layers
 from thalweg.runs.run import (
     Array,
+    Cells,
     Parts,
     Run,
     Scores,
@@ -351,7 +352,7 @@ def fitting(run: ImageRun, images: Images) -> Images:
     return replace(images, y=numbers[images.y], classes=run.classes)
 
 
-def predictions(run: ImageRun, pictures: Sequence[Path], skip_bad: bool = False) -> tuple[dict[str, Array], list[str]]:
+def predictions(run: ImageRun, pictures: Sequence[Path], skip_bad: bool = False) -> tuple[dict[str, Cells], list[str]]:
     """Columns (file, likeliest class, probability of each class), and what was wrong with the pictures left out.
 
     Warns of pictures that don't look like those of training.

@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from thalweg.data.verbatim import Verbatim
 from thalweg.doctor import Diagnosis, diagnose
 from thalweg.doctor.budget import SECONDS
 from thalweg.doctor.finding import Text
@@ -26,6 +27,7 @@ from thalweg.support.naming import choose
 from thalweg.support.progress import stage
 
 Array = NDArray[Any]
+Cells = Array | Verbatim
 Scores = dict[str, float]
 Data = TypeVar("Data")
 
@@ -161,9 +163,9 @@ def balanced_weights(codes: Array) -> Array:
     return weights
 
 
-def prediction_columns(first: dict[str, Array], guesses: Array, shares: Mapping[Any, Array]) -> dict[str, Array]:
+def prediction_columns(first: Mapping[str, Cells], guesses: Array, shares: Mapping[Any, Array]) -> dict[str, Cells]:
     """What `thalweg predict` writes: the first columns, the prediction, and the probability of each class."""
-    columns = {**first, "prediction": guesses}
+    columns: dict[str, Cells] = {**first, "prediction": guesses}
     for label, share in shares.items():
         name = f"probability of {label}"
         if name in columns:

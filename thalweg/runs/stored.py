@@ -13,8 +13,8 @@ def load_run(path: str | Path) -> Run:
     """A run from the folder that `thalweg train` wrote: its networks with the columns, classes or pictures they know.
 
     It has `predict`, `predict_proba` and `evaluate`, which take what the command line takes (for a table: a pandas,
-    Polars or Arrow frame, a dict of columns, a path, a glob or a SQL query), `model`, `history` (a record for each
-    epoch) and `facts` (run.json: command, options, scores, versions).
+    Polars or Arrow frame, a dict of columns, a row as a dict, a list of such rows, a path, a glob or a SQL query),
+    `model`, `history` (a record for each epoch) and `facts` (run.json: command, options, scores, versions).
 
     Raises:
         NotFoundError: there is no such folder, or it holds no run. ModelFileError: it is damaged.

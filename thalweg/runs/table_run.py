@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -11,7 +11,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from thalweg import layers, losses
+from thalweg.data.cells import text_column
 from thalweg.data.recipe import recipe
+from thalweg.data.sources import nearest
 from thalweg.data.tables import Table, read_table
 from thalweg.doctor.finding import Text
 from thalweg.errors import ArgumentError, DataError, ModelFileError
@@ -21,10 +23,10 @@ from thalweg.runs.divisions import Division
 from thalweg.runs.folder import COLUMNS, RUN, read_folder, read_recording
 from thalweg.runs.forest import load_trees, save_trees
 from thalweg.runs.judging import Judgement, judge
-from thalweg.runs.run import Array, Parts, Run, Scores, TrainingOptions, load_network, prediction_columns
+from thalweg.runs.run import Array, Cells, Parts, Run, Scores, TrainingOptions, load_network, prediction_columns
 from thalweg.support.checks import number, whole
 from thalweg.support.untrusted import readable
-from thalweg.tabular.features import Features, Target, without_bad_rows
+from thalweg.tabular.features import Features, Target, at_least_one, without_bad_rows
 from thalweg.tabular.qualities import Settings, settings_of
 from thalweg.tabular.trees import Trees, mixed
 
@@ -121,13 +123,14 @@ class TableRun(Run):
 
     def predicted(self, table: Table, alone: bool = False) -> Array:
         """Probabilities (rows, classes), or numbers (rows,) in the target's unit; `alone`: by the networks only."""
-        x = self.features.matrix(table)
+        x = at_least_one(self.features.matrix(table))
         y_pred = self.model.predict(x, verbose=0)
         if self.target.task == "regression":
             networks = self.features.decode(y_pred)
         else:
             networks = np.column_stack(list(self.features.probabilities(y_pred).values()))
-        return networks if alone else mixed(networks, self.trees, self.features, x)
+        found: Array = networks if alone else mixed(networks, self.trees, self.features, x)
+        return found[: table.rows]
 
     def labels(self, predicted: Array) -> Array:
         """The likeliest classes, or the numbers."""
@@ -137,17 +140,18 @@ class TableRun(Run):
         """The likeliest class of each row, in the labels of the training table, or its number: (rows,).
 
         Args:
-            frame: a pandas, Polars or Arrow frame, a dict of columns, a path, a glob or a SQL query, with the columns
-                of the training (the target need not be there; order and further columns don't matter).
+            frame: a pandas, Polars or Arrow frame, a dict of columns, a row as a dict, a list of such rows, a path, a
+                glob or a SQL query, with the columns of the training (the target need not be there; order and further
+                columns don't matter). No rows have no predictions.
 
         Raises:
             DataError: a column is missing or of another kind, or a cell can't be used (named, with its row).
         """
-        return self.labels(self.predicted(read_table(frame)))
+        return self.labels(self.predicted(read_table(frame, least_rows=0)))
 
     def predict_proba(self, frame: Any) -> Array:
         """The probability of each class, (rows, classes), in the order of `target.classes`; raises for a number."""
-        table = read_table(frame)
+        table = read_table(frame, least_rows=0)
         if self.target.task == "regression":
             raise ArgumentError(f"the target {self.target.name!r} is a number, which has no probabilities: use predict")
         return self.predicted(table)
@@ -243,36 +247,48 @@ def load(folder: str | Path) -> TableRun:
     return run
 
 
-def predictions(run: TableRun, table: Table, numbered: bool = False, id: str | None = None) -> dict[str, Array]:
+def with_columns(run: TableRun, table: Table, values: Mapping[str, str]) -> Table:
+    """The table with further columns, each of one value, which is read as a cell of a file is.
+
+    Raises:
+        ArgumentError: the table has such a column, or the model doesn't, or can't use the value.
+    """
+    used, added = run.features.used, {}
+    for name, value in values.items():
+        if name not in used:
+            raise ArgumentError(
+                f"the model uses no column {name!r}{nearest(name, list(used))}: there is nothing to fill"
+            )
+        if name in table:
+            raise ArgumentError(f"{table.source} has a column {name!r}: only one that isn't there can be filled")
+        one = Table({name: text_column([value])}, "the value")
+        try:
+            used[name].write(one.column(name), one, np.zeros((1, len(used[name].features)), np.float32))
+        except DataError:
+            kind = next(column.kind for column in run.features.describe() if column.name == name)
+            raise ArgumentError(f"{value!r} can't fill the column {name!r}, a {kind} in training") from None
+        added[name] = one.column(name).take(np.zeros(table.rows, np.intp))
+    return Table({name: table.column(name) for name in table.names} | added, table.source) if added else table
+
+
+def predictions(run: TableRun, table: Table, numbered: bool = False, ids: Sequence[str] = ()) -> dict[str, Cells]:
     """A column "prediction", and for classes the probability of each: what `thalweg predict` writes.
 
-    `numbered` puts a column "row" first, the row's number in its source: some rows may have been left out. The column
-    `id`, or the run's own if the table has it, comes before the prediction.
+    `numbered` puts a column "row" first, the row's number in its source: some rows may have been left out. The columns
+    `ids`, which the table was read with verbatim, come before the prediction.
     """
     predicted = run.predicted(table)
-    first: dict[str, Array] = {"row": np.array([table.row_number(k) for k in range(table.rows)])} if numbered else {}
-    name = id if id is not None else run.id if run.id is not None and run.id in table else None
-    if name is not None:
-        if name in (*first, "prediction"):
+    first: dict[str, Cells] = {}
+    if numbered:
+        first["row"] = np.array([table.row_number(k) for k in range(table.rows)], np.int64)
+    for name in ids:
+        if name in ("prediction", "row")[: 1 + numbered]:
             raise ArgumentError(f"the column {name!r} can't name the rows: the predictions have a column of that name")
-        first[name] = carried(table, name)
+        column = table.column(name)
+        if column.verbatim is None:
+            raise DataError(f"the column {name!r} holds {column.holds} values, which can't name rows")
+        first[name] = column.verbatim
     classes = run.target.classes
     return prediction_columns(
         first, run.labels(predicted), dict(zip(classes, predicted.T, strict=True)) if classes else {}
     )
-
-
-def carried(table: Table, name: str) -> Array:
-    """A column as it is written beside predictions."""
-    column = table.column(name)
-    if column.kind == "other":
-        raise DataError(f"the column {name!r} holds {column.holds} values, which can't name rows")
-    if column.kind == "date":
-        return column.values
-    return column.as_text() if column.kind in ("text", "boolean") or column.written else whole_or_not(column.values)
-
-
-def whole_or_not(values: Array) -> Array:
-    """Integers as integers, if none is missing."""
-    exact = np.isfinite(values).all() and (abs(values) < 2**53).all() and (values == np.trunc(values)).all()
-    return values.astype(np.int64) if exact else values

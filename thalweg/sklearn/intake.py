@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from sklearn.utils import check_array, check_X_y
 
 from thalweg.data.cells import Column, Kind
-from thalweg.data.tables import Table, read_table
+from thalweg.data.tables import Table, is_rows, read_table
 from thalweg.errors import ArgumentError, DataError, ThalwegWarning
 
 Array = NDArray[Any]
@@ -25,8 +25,12 @@ class CellError(DataError, TypeError):
 
 
 def is_frame(X: Any) -> bool:
-    """Whether X has named columns: a data frame, an Arrow table, a dict, a `Table`."""
-    return isinstance(X, Mapping | Table) or type(X).__module__.partition(".")[0] in ("pandas", "polars", "pyarrow")
+    """Whether X has named columns: a data frame, an Arrow table, a dict, a list of dicts, a `Table`."""
+    return (
+        isinstance(X, Mapping | Table)
+        or is_rows(X)
+        or type(X).__module__.partition(".")[0] in ("pandas", "polars", "pyarrow")
+    )
 
 
 def table_of(X: Any, estimator: Any, least_rows: int = 1) -> Table:
@@ -38,7 +42,7 @@ def table_of(X: Any, estimator: Any, least_rows: int = 1) -> Table:
     if is_frame(X):
         if len(getattr(X, "shape", (0, 0))) == 1:
             raise DataError(f"X has to be a frame of columns, got one column of {type(X).__name__}")
-        table = read_table(X)
+        table = read_table(X, least_rows=0)
         if table.rows < least_rows:
             raise DataError(f"{table.source} has {table.rows} sample; {least_rows} rows or more are needed")
         return table
@@ -84,7 +88,11 @@ def known_columns(estimator: Any, X: Any, table: Table) -> Table:
     fitted: Array | None = getattr(estimator, "feature_names_in_", None)
     name = type(estimator).__name__
     if is_frame(X) and fitted is not None:
-        check_names(list(fitted), table.names)
+        known, names = fitted.tolist(), table.names
+        if isinstance(X, Mapping) or is_rows(X):  # the order of a dict means nothing
+            names = [name for name in known if name in table] + [name for name in names if name not in set(known)]
+        if not (is_rows(X) and not X):  # a list of no rows names no columns
+            check_names(known, names)
         return table
     if len(table.names) != estimator.n_features_in_:
         raise DataError(

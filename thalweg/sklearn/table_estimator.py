@@ -25,7 +25,7 @@ from thalweg.support.printing import out
 from thalweg.tabular import canonical
 from thalweg.tabular.clock import Clock
 from thalweg.tabular.ensemble import Ensemble, Member
-from thalweg.tabular.features import Features
+from thalweg.tabular.features import Features, at_least_one
 from thalweg.tabular.judge import Judge
 from thalweg.tabular.newcomers import understood
 from thalweg.tabular.preparation import prepare
@@ -94,7 +94,8 @@ class TableEstimator(BaseEstimator):
         """Learns from a table.
 
         Args:
-            X: a pandas, Polars or Arrow frame, a dict of columns, a `Table`, or an array (rows, columns).
+            X: a pandas, Polars or Arrow frame, a dict of columns, a list of rows, each a dict, a `Table`, or an array
+                (rows, columns).
             y: (rows,) labels or numbers, without missing ones.
             sample_weight: (rows,) a weight for each row; rows of weight 0 are left out.
             groups: (rows,) such as a customer's number: rows of a group are held out together.
@@ -237,11 +238,11 @@ class TableEstimator(BaseEstimator):
     def _predicted(self, X: Any) -> Array:
         """Probabilities (rows, classes) or numbers (rows,) for these rows."""
         check_is_fitted(self)
-        table = known_columns(self, X, table_of(X, self))
+        table = known_columns(self, X, table_of(X, self, least_rows=0))
         table = understood(self.features_, table)
-        x = self.features_.matrix(table)
+        x = at_least_one(self.features_.matrix(table))
         predicted = self._of_graph(self.model_.predict(x, verbose=0, lanes=self._lanes()))
-        return mixed(predicted, self.trees_, self.features_, x)
+        return mixed(predicted, self.trees_, self.features_, x)[: table.rows]
 
     def _of_graph(self, outputs: Array) -> Array:
         """Probabilities (rows, classes) or numbers (rows,) from the graph's outputs."""

@@ -132,13 +132,30 @@ class Features:
         columns = tuple(for_each(names, lambda name: fit_column(name, table, name in categories)))
         if not any(column.features for column in columns):
             reasons = "; ".join(f"{column.name}: {column.understood}" for column in columns[:6])
-            raise DataError(f"{table.source} has no column to learn from{f' ({reasons})' if reasons else ''}")
+            text = any(isinstance(column, LeftOut) and "free text" in column.reason for column in columns)
+            turn = "; learning from text isn't supported yet: turn it into numbers or categories first" * text
+            raise DataError(f"{table.source} has no column to learn from{f' ({reasons})' if reasons else ''}{turn}")
         return cls(columns, target, table.rows)
 
     @property
     def feature_names(self) -> list[str]:
         """The matrix columns' names: "age", "age is missing", "sex=male", …"""
         return [feature for column in self.columns for feature in column.features]
+
+    @property
+    def used(self) -> dict[str, FittedColumn]:
+        """The columns that the matrix is made of, by name."""
+        return {column.name: column for column in self.columns if column.features}
+
+    def check_columns(self, table: Table, remedy: str = "") -> None:
+        """Raises DataError if the table lacks a column; `remedy`, of the first, is the end of the message."""
+        absent = [name for name in self.used if name not in table]
+        if absent:
+            shown = ", ".join(map(repr, absent[:5])) + (", …" if len(absent) > 5 else "")
+            hint = nearest(absent[0], table.names) if len(absent) == 1 else ""
+            raise DataError(
+                f"{table.source} lacks {shown}, which the model was trained with{hint}{remedy.format(absent[0])}"
+            )
 
     def matrix(self, table: Any) -> NDArray[np.float32]:
         """The network's input, float32 (rows, features), C-contiguous and finite.
@@ -151,12 +168,10 @@ class Features:
                 numbers (named, with its row).
         """
         table = read_table(table)
-        used = [column for column in self.columns if column.features]
-        absent = [column.name for column in used if column.name not in table]
-        if absent:
-            shown = ", ".join(map(repr, absent[:5])) + (", …" if len(absent) > 5 else "")
-            hint = nearest(absent[0], table.names) if len(absent) == 1 else ""
-            raise DataError(f"{table.source} lacks {shown}, which the model was trained with{hint}")
+        if not table.rows and not table.names:  # a list of no rows
+            return np.zeros((0, len(self.feature_names)), dtype=np.float32)
+        self.check_columns(table)
+        used = list(self.used.values())
         out = np.zeros((table.rows, len(self.feature_names)), dtype=np.float32)
         ends = np.cumsum([len(column.features) for column in used]).tolist()
         parts = zip(used, [0, *ends], ends, strict=False)
@@ -230,6 +245,11 @@ def for_each(things: Iterable[T], use: Callable[[T], Result]) -> list[Result]:
     if errors:
         raise errors[0] if len(errors) == 1 else BadRowsError.together(errors)
     return results
+
+
+def at_least_one(x: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The matrix, or a row of zeros if it has none: neither networks nor trees take an empty one."""
+    return x if len(x) else np.zeros((1, x.shape[1]), x.dtype)
 
 
 def without_bad_rows(table: Table, use: Callable[[Table], object]) -> tuple[Table, list[str]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import codecs
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -36,16 +36,25 @@ def codec(encoding: str) -> str:
 
 @contextmanager
 def decoded(files: Sequence[Path], encoding: str) -> Iterator[list[Path]]:
-    """Copies of the files in UTF-8, which are gone afterwards; messages about them name the originals.
+    """Copies of the files in UTF-8, as `copied` has them.
 
     Raises:
         DataError: a file isn't text in this encoding, or is larger than is allowed.
     """
-    name, limit = codec(encoding), allowed(*files)
+    name = codec(encoding)
+    with copied(files, lambda file, copy, limit: _decode(file, copy, name, limit)) as copies:
+        yield copies
+
+
+@contextmanager
+def copied(files: Sequence[Path], write: Callable[[Path, Path, int], int]) -> Iterator[list[Path]]:
+    """Changed copies of the files, which are gone afterwards; messages about them name the originals. `write` makes one
+    of at most so many bytes, and returns how many there are."""
+    limit = allowed(*files)
     with own_folder("thalweg-text-") as folder:
         copies = [folder / f"{number}-{file.name.removesuffix('.gz')}" for number, file in enumerate(files)]
         for file, copy in zip(files, copies, strict=True):
-            limit -= _decode(file, copy, name, limit)
+            limit -= write(file, copy, limit)
         try:
             yield copies
         except DataError as error:
