@@ -13,7 +13,7 @@ from thalweg.cli.options import FileFormat, RunFolder, SkipBad, Source, grouped,
 from thalweg.cli.report import show_mistakes, show_predictions, show_scores, warn_of_unseen
 from thalweg.data.images import pictures_in
 from thalweg.data.sources import writable
-from thalweg.data.tables import Table, write_table
+from thalweg.data.tables import write_table
 from thalweg.errors import ArgumentError, DataError
 from thalweg.runs import image_run, table_run
 
@@ -29,13 +29,13 @@ def evaluate(
         refuse_given(context, OF_FILES, "tables", f"{run} was trained on images")
         evaluate_images(run, source, skip_bad)
     else:
-        evaluate_table(run, file_format.read(source), skip_bad)
+        evaluate_table(run, source, file_format, skip_bad)
 
 
-def evaluate_table(run: Path, rows: Table, skip_bad: bool) -> None:
+def evaluate_table(run: Path, source: str, file_format: FileFormat, skip_bad: bool) -> None:
     """The scores of a run on the rows of a table whose target is known."""
     loaded = table_run.load(run)
-    table = table_run.with_target(rows, loaded.target)
+    table = table_run.with_target(file_format.read(source, loaded.features.kept), loaded.target)
     if skip_bad:
         table, skipped = table_run.usable(loaded, table, with_targets=True)
         say_skipped(skipped)
@@ -95,7 +95,7 @@ def predict_table(
     if out is None:
         raise ArgumentError("a table's predictions are written to a file: add --out predictions.csv")
     writable(out)
-    table = file_format.read(source[0])
+    table = file_format.read(source[0], loaded.features.kept)
     if id is not None:
         table.column(id)
     elif loaded.id is not None and loaded.id not in table:

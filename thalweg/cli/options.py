@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, get_type_hints
@@ -38,9 +38,9 @@ class FileFormat:
     ] = None
     sheet: Annotated[str | None, Option(help="tables: of a workbook, the sheet's name or number; the first")] = None
 
-    def read(self, source: str) -> Table:
-        """The table."""
-        return read_table(source, encoding=self.encoding, sheet=self.sheet)
+    def read(self, source: str, text: Collection[str] = ()) -> Table:
+        """The table. `text`: columns whose cells are kept as they are written."""
+        return read_table(source, encoding=self.encoding, sheet=self.sheet, text=text)
 
 
 @dataclass(frozen=True)
@@ -49,11 +49,18 @@ class Columns:
 
     task: Annotated[str | None, Option(help="binary, multiclass or regression; follows from the target")] = None
     ignore: Annotated[list[str] | None, Option(help="a column not to use (repeat for more)")] = None
-    category: Annotated[list[str] | None, Option(help="a number column to take as categories")] = None
+    category: Annotated[list[str] | None, Option(help="a column to take as categories, such as codes")] = None
+    number: Annotated[
+        list[str] | None, Option(help="a column to take as numbers; cells that are none count as missing")
+    ] = None
 
     def lists(self) -> dict[str, tuple[str, ...]]:
         """The columns given, by their names in the options of a run."""
-        return {"ignore": tuple(self.ignore or ()), "categories": tuple(self.category or ())}
+        return {
+            "ignore": tuple(self.ignore or ()),
+            "categories": tuple(self.category or ()),
+            "numbers": tuple(self.number or ()),
+        }
 
 
 @dataclass(frozen=True)

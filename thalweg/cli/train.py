@@ -72,7 +72,9 @@ def train(
         read = {"target": target, "layers": layers, "trees": not ensemble.no_trees, **columns.lists()}
         options = chosen(TableOptions, columns, rows, ensemble, network, optimization, training, **read)
         with report_page.on_failure(source, place, not no_report), Networks() as watch:
-            run = table_training.train(file_format.read(source), options, report.announce_table, watch.begin)
+            run = table_training.train(
+                file_format.read(source, options.categories), options, report.announce_table, watch.begin
+            )
         next_input = "NEW_ROWS --out predictions.csv"
     command = ["thalweg", *sys.argv[1:]]
     folder, problem = keep(lambda place: run.save(place, command), out or free_folder(given.name_of(source)))

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from thalweg.data.cells import FEW, Array, Column, Kind, category_column, number_text, spelling, text_column
-from thalweg.data.notations.quantities import may_be_groups
-from thalweg.data.reading import INTEGER, MISSING_MARKERS, MOMENT, NUMBER, WHITE_SPACE, bare
+from thalweg.data.cells import EXACT, Array, Column, Kind, bare_column, text_column
+from thalweg.data.reading import INTEGER, MISSING_MARKERS, MOMENT, TIMES, WHITE_SPACE, are_versions, bare
 from thalweg.engine.lanes import cores
 from thalweg.errors import DataError
 from thalweg.support.interrupts import stopped_by_ctrl_c
@@ -22,21 +21,29 @@ if TYPE_CHECKING:
 
 _CSV_CAUSE = re.compile(r"Expected Number|Error when|Invalid |Value with|Could not|Maximum line")
 _INTEGERS = re.compile(r"U?(TINYINT|SMALLINT|INTEGER|BIGINT|HUGEINT)|BIGNUM|VARINT|DECIMAL\(\d+,0\)")
+_WIDE = re.compile(r"U?BIGINT|U?HUGEINT|BIGNUM|VARINT|DECIMAL\((1[6-9]|[23]\d),0\)")  # may be beyond 2^53
 _NUMBERS = re.compile(r"FLOAT|DOUBLE|DECIMAL\(\d+,\d+\)")
 _TEXTS = re.compile(r"VARCHAR|UUID|JSON")
 _CATEGORIES = re.compile(r"ENUM\(.*\)", re.DOTALL)
 _DATES = re.compile(r"DATE|TIMESTAMP(_S|_MS|_NS| WITH TIME ZONE)?")
 _TIMES = re.compile(r"TIME|TIME WITH TIME ZONE|TIME_NS|INTERVAL")
-# Text that DuckDB converts; `text_column` reads all other text, and would read these in the same way.
+_EXACT_DIGITS = "[1-9][0-9]{0,14}"  # of whole numbers that a float64 surely holds
+# Text that DuckDB converts; `text_column` reads all other text, and would read these in the same way. Integers here are
+# spelled as this package does, so that none of their text is lost.
 _CONVERTED: dict[Kind, tuple[str, str]] = {
-    "integer": (INTEGER, "DOUBLE"),
-    "number": (NUMBER, "DOUBLE"),
+    "integer": (f"0|-?{_EXACT_DIGITS}", "DOUBLE"),
+    "number": (
+        rf"(?:[+-]?(?:0|{_EXACT_DIGITS})|{INTEGER}\.[0-9]*|[+-]?\.[0-9]+)(?:[eE][+-]?[0-9]+)?|[+-]?(?i:inf(?:inity)?)",
+        "DOUBLE",
+    ),
     "date": (MOMENT, "TIMESTAMP"),
 }
 THREAD_BYTES = 256 << 20  # of memory for each thread of DuckDB
 NUMBER_BYTES, TEXT_BYTES = 26, 100  # memory of a cell while it is read: in DuckDB, in transit, in a column
 _SAMPLE = 1000
 """Rows that suggest what a column of text may be, before all are examined."""
+_FEW_NUMBERS = 100
+"""Up to so many different numbers with a fraction among the first rows may be names of something."""
 _TOGETHER = 32
 """Aggregates in one query: its time and its memory grow with their square."""
 
@@ -75,9 +82,14 @@ def duckdb_error() -> type[Exception]:
 
 
 def fetch(
-    connection: duckdb.DuckDBPyConnection, source: str, what: str, limit: int, decimal_comma: bool = False
+    connection: duckdb.DuckDBPyConnection,
+    source: str,
+    what: str,
+    limit: int,
+    decimal_comma: bool = False,
+    text: Collection[str] = (),
 ) -> dict[str, Column]:
-    """The columns of `source`, a SELECT, which is run once.
+    """The columns of `source`, a SELECT, which is run once. `text`: columns whose text is kept, if they are text.
 
     Raises:
         DataError: DuckDB can't read it, or it takes more than `limit` bytes; `what` names it in the message.
@@ -87,18 +99,20 @@ def fetch(
     failure = duckdb_error()
     try:
         types = load(connection, "fetched", source)
-        read = converted(connection, "fetched", types)
         rows = connection.execute("SELECT count(*) FROM fetched").fetchall()[0][0]
-        coded = _coded(connection, [i for i in _texts(types) if i not in read]) if rows > _SAMPLE else {}
-        texts = sum(i not in read and i not in coded for i in _texts(types))
-        needed = rows * (TEXT_BYTES * texts + NUMBER_BYTES * (len(types) - texts))
+        texts = _texts(types)
+        read = converted(connection, "fetched", [i for i in texts if types[i][0] not in text]) if rows > _SAMPLE else {}
+        coded = _coded(connection, [i for i in texts if i not in read]) if rows > _SAMPLE else {}
+        kept = sum(i not in read and i not in coded for i in texts)
+        needed = rows * (TEXT_BYTES * kept + NUMBER_BYTES * (len(types) - kept))
         if needed > limit:
             raise too_large(f"{what}, {rows:,} rows and {len(types):,} columns,", limit, needed)
         sql = {i: f"c{i}" for i, (_, sql_type) in enumerate(types) if _cell(i, sql_type)}
         sql |= {i: cell for i, (_, cell) in read.items()} | {i: cell for i, (_, cell) in coded.items()}
+        large = _beyond_exact(connection, types)
+        sql |= {i: f"CAST(c{i} AS {'VARCHAR' if is_large else 'DOUBLE'})" for i, is_large in large.items()}
         wanted = ", ".join(f"{cell} AS c{i}" for i, cell in sql.items())
         found = connection.execute(f"SELECT {wanted} FROM fetched").fetchnumpy() if wanted else {}
-        written = _spellings(connection, read)
     except duckdb.OutOfMemoryException:
         raise too_large(what, limit) from None
     except failure as error:
@@ -109,7 +123,10 @@ def fetch(
             codes = np.ma.filled(np.ma.asarray(found[f"c{i}"]).astype(np.int64), -1)  # missing: the last text, None
             columns[name] = text_column([*coded[i][0], None], decimal_comma).take(codes)
         elif i in read:
-            columns[name] = Column(read[i][0], _values(found[f"c{i}"], read[i][0]), written=written.get(i, {}))
+            columns[name] = Column(read[i][0], _values(found[f"c{i}"], read[i][0]), origin="text")
+        elif large.get(i):
+            digits = _objects(found[f"c{i}"])
+            columns[name] = Column("integer", digits.astype(np.float64), text=digits)
         elif i in sql:
             columns[name] = _column(found[f"c{i}"], sql_type, decimal_comma)
         else:
@@ -128,16 +145,15 @@ def load(connection: duckdb.DuckDBPyConnection, table: str, source: str) -> list
 
 
 def converted(
-    connection: duckdb.DuckDBPyConnection, table: str, types: Sequence[tuple[str, str]]
+    connection: duckdb.DuckDBPyConnection, table: str, texts: Sequence[int], names: bool = True
 ) -> dict[int, tuple[Kind, str]]:
-    """The text columns of a loaded table that hold nothing but integers, numbers or plain moments, by their position:
-    their kind, and the SQL that converts them."""
-    texts = _texts(types)
+    """Those of a loaded table's text columns that hold nothing but integers, numbers or plain moments, by their
+    position: their kind, and the SQL that converts them. `names`: not so few numbers that they may name something."""
     if not texts:
         return {}
     places = ", ".join(f"c{i}" for i in texts)
     sample = connection.execute(f"SELECT {places} FROM {table} LIMIT {_SAMPLE}").fetchnumpy()
-    trials = {i: _trials(i, set(np.ma.compressed(sample[f"c{i}"]).tolist())) for i in texts}
+    trials = {i: _trials(i, set(np.ma.compressed(sample[f"c{i}"]).tolist()), names) for i in texts}
     found: dict[int, tuple[Kind, str]] = {}
     while pending := {i: trial.pop(0) for i, trial in trials.items() if trial and i not in found}:
         counted = _aggregates(connection, table, [_count(cell, *_CONVERTED[kind]) for kind, cell in pending.values()])
@@ -193,6 +209,8 @@ def literals(texts: Sequence[str]) -> str:
 def _cell(position: int, sql_type: str) -> str | None:
     """The SQL that turns a cell into something that `fetchnumpy` returns without loss; None if there is none."""
     column = f"c{position}"
+    if _WIDE.fullmatch(sql_type):
+        return column  # what it is cast to depends on the largest
     if _INTEGERS.fullmatch(sql_type) or _NUMBERS.fullmatch(sql_type) or sql_type == "BOOLEAN":
         return f"CAST({column} AS DOUBLE)"
     if _CATEGORIES.fullmatch(sql_type):
@@ -204,6 +222,13 @@ def _cell(position: int, sql_type: str) -> str | None:
     if _TIMES.fullmatch(sql_type):
         return f"CAST(epoch({column}) AS DOUBLE)"
     return None
+
+
+def _beyond_exact(connection: duckdb.DuckDBPyConnection, types: Sequence[tuple[str, str]]) -> dict[int, bool]:
+    """Whether columns of wide integers, by position, hold some that no float64 can."""
+    wide = [i for i, (_, sql_type) in enumerate(types) if _WIDE.fullmatch(sql_type)]
+    found = _aggregates(connection, "fetched", [f"max(abs(CAST(c{i} AS DOUBLE))) > {EXACT:.0f}" for i in wide])
+    return {i: bool(is_large) for i, is_large in zip(wide, found, strict=True)}
 
 
 def _texts(types: Sequence[tuple[str, str]]) -> list[int]:
@@ -227,15 +252,15 @@ def _coded(connection: duckdb.DuckDBPyConnection, texts: Sequence[int]) -> dict[
     return coded
 
 
-def _trials(position: int, sample: set[str]) -> list[tuple[Kind, str]]:
+def _trials(position: int, sample: set[str], names: bool) -> list[tuple[Kind, str]]:
     """What a text column may be, by some of its cells, and the SQL for its cells: as they are (faster), or bare.
 
     Integers are tried first, since they are numbers too.
     """
     cells = {cell for cell in map(bare, sample) if cell is not None}
     fitting = [kind for kind, (pattern, _) in _CONVERTED.items() if all(re.fullmatch(pattern, cell) for cell in cells)]
-    if len(sample) < _SAMPLE and may_be_groups(cells):
-        fitting = []  # few points that may divide thousands: a column that knows how it is written reads the text
+    if (len(sample) <= _FEW_NUMBERS and names) or are_versions(cells):  # 1.1 and 1.10 may be two things
+        fitting = [kind for kind in fitting if kind != "number"]
     forms = [f"c{position}"] * (cells == sample) + [bare_text(f"c{position}")]
     return [(kind, form) for form in forms for kind in fitting]
 
@@ -255,35 +280,22 @@ def _aggregates(connection: duckdb.DuckDBPyConnection, table: str, wanted: Seque
     return found
 
 
-def _spellings(connection: duckdb.DuckDBPyConnection, read: dict[int, tuple[Kind, str]]) -> dict[int, dict[float, str]]:
-    """How the few different numbers of a column are spelled, if differently from us; see `spelling`."""
-    places = {i: kind for i, (kind, _) in read.items() if kind != "date"}
-    if not places:
-        return {}
-    first = f"SELECT {', '.join(f'c{i}' for i in places)} FROM fetched LIMIT {_SAMPLE}"
-    cells = connection.execute(first).fetchnumpy()  # count(DISTINCT …) takes megabytes for each column
-    few = [i for i in places if len(set(np.ma.compressed(cells[f"c{i}"]).tolist())) <= FEW]
-    # An integer that is spelled differently begins with +, or is -0.
-    odd = [f"bool_or(contains(c{i}, '+') OR contains(c{i}, '-0'))" if places[i] == "integer" else "true" for i in few]
-    asked = _aggregates(connection, "fetched", odd)
-    written = {}
-    for i in (i for i, wanted in zip(few, asked, strict=True) if wanted):
-        texts = connection.execute(f"SELECT DISTINCT {bare_text(f'c{i}')} FROM fetched LIMIT {FEW + 2}").fetchall()
-        written[i] = spelling({text: float(text) for (text,) in texts if text is not None}, number_text)
-    return written
-
-
 def _column(values: Any, sql_type: str, decimal_comma: bool) -> Column:
     """The column that DuckDB holds, or that its text means."""
     if _TEXTS.fullmatch(sql_type) or _CATEGORIES.fullmatch(sql_type):
-        cells = np.ma.getdata(values).astype(object)
-        cells[np.ma.getmaskarray(values)] = None
-        texts = cells.tolist()
-        return text_column(texts, decimal_comma) if _TEXTS.fullmatch(sql_type) else category_column(texts)
+        texts = _objects(values).tolist()
+        return text_column(texts, decimal_comma) if _TEXTS.fullmatch(sql_type) else bare_column(texts, "category")
     kind: Kind = "boolean" if sql_type == "BOOLEAN" else "date" if _DATES.fullmatch(sql_type) else "number"
     if _INTEGERS.fullmatch(sql_type):
         kind = "integer"
-    return Column(kind, _values(values, kind))
+    return Column(kind, _values(values, kind), notation=TIMES if _TIMES.fullmatch(sql_type) else "")
+
+
+def _objects(values: Any) -> Array:
+    """Text that `fetchnumpy` returns, with None for a missing cell."""
+    cells: Array = np.ma.getdata(values).astype(object)
+    cells[np.ma.getmaskarray(values)] = None
+    return cells
 
 
 def _values(values: Any, kind: Kind) -> Array:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import glob
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,8 +45,8 @@ _REFUSED = "disabled by configuration"
 Node = dict[str, Any]
 
 
-def read_query(query: str) -> dict[str, Column]:
-    """The columns of a SELECT's result, in its row order.
+def read_query(query: str, keep: Collection[str] = ()) -> dict[str, Column]:
+    """The columns of a SELECT's result, in its row order. `keep`: columns whose text is kept, in CSV files, too.
 
     Raises:
         DataError: `query` isn't exactly one SELECT, it fails, or it reads something it may not.
@@ -55,7 +55,7 @@ def read_query(query: str) -> dict[str, Column]:
     with connect(allowed()) as connection:
         text = _without_semicolon(query)
         tree = _tree(connection, text)
-        paths, shadows = _files(connection, tree)
+        paths, shadows = _files(connection, tree, keep)
         if _renamed(tree, shadows):
             text = connection.execute("SELECT json_deserialize_sql(?)", [json.dumps(tree)]).fetchall()[0][0]
         limit = allowed(*(path for name in paths if (path := Path(name)).is_file()), *_shadowed(shadows))
@@ -64,7 +64,7 @@ def read_query(query: str) -> dict[str, Column]:
         connection.execute("SET enable_external_access = false")
         connection.execute("SET lock_configuration = true")
         try:
-            return fetch(connection, text, "the query", limit)
+            return fetch(connection, text, "the query", limit, text=keep)
         except DataError as error:
             if _REFUSED not in str(error):
                 raise
@@ -108,7 +108,7 @@ def _tree(connection: duckdb.DuckDBPyConnection, text: str) -> Node:
     return tree
 
 
-def _files(connection: duckdb.DuckDBPyConnection, tree: Node) -> tuple[set[str], dict[str, str]]:
+def _files(connection: duckdb.DuckDBPyConnection, tree: Node, keep: Collection[str]) -> tuple[set[str], dict[str, str]]:
     """The paths that the query may read; and the CSV files that are tables now, by name, with the alias of each."""
     paths: set[str] = set()
     shadows: dict[str, str] = {}
@@ -124,7 +124,7 @@ def _files(connection: duckdb.DuckDBPyConnection, tree: Node) -> tuple[set[str],
             if name in shadows or file_kind(Path(name)) != "csv":
                 paths |= _paths(name)
             else:
-                _shadow(connection, name)
+                _shadow(connection, name, keep)
                 shadows[name] = Path(name).name.partition(".")[0]
     return paths, shadows
 
@@ -139,7 +139,7 @@ def _paths(name: str) -> set[str]:
     return {name, *pattern, *(str(path) for file in found for path in (file, file.absolute()))}
 
 
-def _shadow(connection: duckdb.DuckDBPyConnection, name: str) -> None:
+def _shadow(connection: duckdb.DuckDBPyConnection, name: str, keep: Collection[str]) -> None:
     """Makes a table named as a CSV file, which the query reads instead: integers, numbers, moments and text."""
     if "://" in name:
         raise DataError(f"the query names {name!r}, and a query reads local files only")
@@ -148,7 +148,8 @@ def _shadow(connection: duckdb.DuckDBPyConnection, name: str) -> None:
     confine(connection, allowed(*files))
     try:
         types = load(connection, "cells", csv_source(files))
-        read = converted(connection, "cells", types)
+        texts = [i for i, (column, _) in enumerate(types) if column not in keep]
+        read = converted(connection, "cells", texts, names=False)
         whole = [i for i, (kind, _) in read.items() if kind == "integer"]
         small = ", ".join(f"count({read[i][1]}) = count(TRY_CAST({read[i][1]} AS BIGINT))" for i in whole)
         fitting = connection.execute(f"SELECT {small} FROM cells").fetchall()[0] if whole else ()

@@ -6,7 +6,7 @@ import difflib
 import glob
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -48,32 +48,32 @@ def is_query(text: str) -> bool:
     return _QUERY.match(text) is not None and not _exists(text)
 
 
-def read_files(path: str | Path, encoding: str | None = None) -> dict[str, Column]:
+def read_files(path: str | Path, encoding: str | None = None, text: Collection[str] = ()) -> dict[str, Column]:
     """The columns of a file, or of all files that a glob matches, in the order of their names.
 
     Columns of several files are matched by name; a column that a file lacks is missing in its rows. `encoding`: of text
-    that isn't UTF-8.
+    that isn't UTF-8. `text`: columns whose text is kept.
     """
     files = named_files(path)
     what = str(path) if len(files) > 1 else str(files[0])
     if encoding is None or codec(encoding) == "utf-8":
-        return _read(files, what)
+        return _read(files, what, text)
     if file_kind(files[0]) not in TEXTS:
         raise ArgumentError(f"encoding={encoding!r} is for text files such as .csv; {files[0].name} says its own")
     with decoded(files, encoding) as copies:
-        return _read(copies, what)
+        return _read(copies, what, text)
 
 
-def _read(files: Sequence[Path], what: str) -> dict[str, Column]:
+def _read(files: Sequence[Path], what: str, text: Collection[str]) -> dict[str, Column]:
     """The columns of files of one kind, in UTF-8."""
     kind = file_kind(files[0])
     with connect(limit := allowed(*files)) as connection:
         if kind == "parquet":
-            return fetch(connection, f"FROM read_parquet({_listed(files)})", what, limit)
+            return fetch(connection, f"FROM read_parquet({_listed(files)})", what, limit, text=text)
         try:
             if kind == "json":
-                return fetch(connection, _json_source(connection, files, what), what, limit)
-            return fetch(connection, csv_source(files), what, limit, commas_are_decimal(files))
+                return fetch(connection, _json_source(connection, files, what), what, limit, text=text)
+            return fetch(connection, csv_source(files), what, limit, commas_are_decimal(files), text)
         except DataError as error:
             raise (csv_failure(connection, files, error) if kind == "csv" else text_failure(files, error)) from None
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from thalweg.data.cells import Array, Column, category_column, column_of, objects
+from thalweg.data.cells import Array, Column, bare_column, column_of, objects
 from thalweg.data.formats import arrow_files, workbooks
 from thalweg.data.formats.arrow_files import read_arrow
 from thalweg.data.formats.workbooks import read_sheet
@@ -90,12 +90,18 @@ class Table:
         numbers = chosen if self._numbers is None else self._numbers[chosen]
         return Table({name: column.take(chosen) for name, column in self._columns.items()}, self.source, numbers)
 
+    def with_columns(self, columns: Mapping[str, Column]) -> Table:
+        """The table with these columns in place of its own of the same names."""
+        return Table({**self._columns, **columns}, self.source, self._numbers)
+
     def row_number(self, row: int) -> int:
         """The row's number for users: in the source, counted from 1, without the header."""
         return int(row if self._numbers is None else self._numbers[row]) + 1
 
 
-def read_table(source: object, *, encoding: str | None = None, sheet: str | int | None = None) -> Table:
+def read_table(
+    source: object, *, encoding: str | None = None, sheet: str | int | None = None, text: Collection[str] = ()
+) -> Table:
     """Reads a table.
 
     Args:
@@ -105,6 +111,9 @@ def read_table(source: object, *, encoding: str | None = None, sheet: str | int 
             Table, which is returned.
         encoding: of text files that aren't UTF-8; any that Python knows, such as "cp950" (Big5), "utf-16", "gb18030".
         sheet: of a workbook, the sheet's name or its number, from 1; by default the first.
+        text: columns of a file or query whose cells are kept as they are written, beside what they mean. Otherwise
+            those of a column with more than about 1,000 different plain numbers aren't; as a category, or to read
+            them by a decimal comma, it has to be named here. Names that the source lacks don't matter.
 
     Row order is kept. The first line of a CSV or TSV file names the columns, as written; its delimiter is a comma,
     semicolon, tab or bar. A cell of text means the same in every format (`thalweg.data.reading`): a column whose
@@ -137,9 +146,9 @@ def read_table(source: object, *, encoding: str | None = None, sheet: str | int 
     if isinstance(source, Table):
         return source
     if isinstance(source, str) and query:
-        table = Table(read_query(source), "the query's result")
+        table = Table(read_query(source, text), "the query's result")
     elif isinstance(source, str | Path):
-        table = _read_path(source, encoding, sheet)
+        table = _read_path(source, encoding, sheet, text)
     elif isinstance(source, Mapping):
         table = Table.of(source)
     else:
@@ -166,13 +175,13 @@ def write_table(path: str | Path, columns: Mapping[str, Array]) -> None:
     write_file(path, columns)
 
 
-def _read_path(path: str | Path, encoding: str | None, sheet: str | int | None) -> Table:
+def _read_path(path: str | Path, encoding: str | None, sheet: str | int | None, text: Collection[str]) -> Table:
     files = named_files(path)
     kind = file_kind(files[0])
     if sheet is not None and kind != "workbook":
         raise ArgumentError(f"sheet={sheet!r} is for workbooks; {files[0].name} has no sheets")
     if kind not in ("workbook", "arrow"):
-        return Table(read_files(path, encoding), str(path))
+        return Table(read_files(path, encoding, text), str(path))
     if encoding is not None:
         raise ArgumentError(f"encoding={encoding!r} is for text files such as .csv; {files[0].name} says its own")
     if len(files) > 1:
@@ -220,11 +229,13 @@ def _column_of_series(series: Any) -> Column:
     import narwhals as nw
 
     missing = np.asarray(series.is_null().to_numpy(), dtype=bool)
-    values = np.array(series.to_numpy())
+    whole = str(series.dtype).startswith(("Int", "UInt"))
+    # NumPy has no missing integers: with one, to_numpy makes floats of all.
+    values = np.array((series.fill_null(0) if whole and missing.any() else series).to_numpy())
     if series.dtype in (nw.Categorical, nw.Enum):  # categories stay categories, even where numbers name them
-        whole = Column("integer", values) if values.dtype.kind in "iuf" else column_of(values.astype(object), missing)
-        return category_column([None if lost else cell for cell, lost in zip(whole.as_text(), missing, strict=True)])
-    return column_of(values, missing, integer=str(series.dtype).startswith(("Int", "UInt")))
+        cells = (Column("integer", values) if values.dtype.kind == "f" else column_of(values, missing)).as_text()
+        return bare_column([None if lost else cell for cell, lost in zip(cells, missing, strict=True)], "category")
+    return column_of(values, missing, integer=whole)
 
 
 def _column_of_any(name: str, values: Any) -> Column:

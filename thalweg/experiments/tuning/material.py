@@ -20,7 +20,7 @@ from thalweg.experiments.tuning.space import Candidate
 from thalweg.support.frames import as_array
 from thalweg.tabular.blueprint import Blueprint
 from thalweg.tabular.design import design
-from thalweg.tabular.features import Features
+from thalweg.tabular.features import Features, with_numbers
 from thalweg.tabular.qualities import Settings
 
 Array = NDArray[Any]
@@ -86,6 +86,7 @@ class Material:
         task: str | None,
         ignore: Sequence[str],
         categories: Sequence[str],
+        numbers: Sequence[str],
         shares: tuple[float, float],
         seed: int,
     ) -> Material:
@@ -93,11 +94,13 @@ class Material:
         for name, share in zip(("test_share", "validation_share"), shares, strict=True):
             if not 0 < share < 1:
                 raise ArgumentError(f"{name} has to lie between 0 and 1, got {share!r}")
+        table = with_numbers(table, numbers, categories)
         found = Target.of(table, target, task)
         learn, test = split_rows(table[target], found.task, shares[0], seed)
         learn = np.random.default_rng(seed).permutation(learn)
         rows, apart = table.take(learn), table.take(test)
-        features = Features.fit(rows, found, ignore=ignore, categories=categories)
+        numeric = [name for name in numbers if name != target]
+        features = Features.fit(rows, found, ignore=ignore, categories=categories, numbers=numeric)
         return cls(features, part(features, rows), part(features, apart), (learn, test), shares[1], seed)
 
     @property
