@@ -28,10 +28,9 @@ _CATEGORIES = re.compile(r"ENUM\(.*\)", re.DOTALL)
 _DATES = re.compile(r"DATE|TIMESTAMP(_S|_MS|_NS| WITH TIME ZONE)?")
 _TIMES = re.compile(r"TIME|TIME WITH TIME ZONE|TIME_NS|INTERVAL")
 _EXACT_DIGITS = "[1-9][0-9]{0,14}"  # of whole numbers that a float64 surely holds
-# Text that DuckDB converts; `text_column` reads all other text, and would read these in the same way. Integers here are
-# spelled as this package does, so that none of their text is lost.
+# Text that DuckDB converts; `text_column` reads all other text, and would read these in the same way.
 _CONVERTED: dict[Kind, tuple[str, str]] = {
-    "integer": (f"0|-?{_EXACT_DIGITS}", "DOUBLE"),
+    "integer": (rf"[+-]?(?:0|{_EXACT_DIGITS})", "DOUBLE"),
     "number": (
         rf"(?:[+-]?(?:0|{_EXACT_DIGITS})|{INTEGER}\.[0-9]*|[+-]?\.[0-9]+)(?:[eE][+-]?[0-9]+)?|[+-]?(?i:inf(?:inity)?)",
         "DOUBLE",
@@ -259,8 +258,11 @@ def _trials(position: int, sample: set[str], names: bool) -> list[tuple[Kind, st
     """
     cells = {cell for cell in map(bare, sample) if cell is not None}
     fitting = [kind for kind, (pattern, _) in _CONVERTED.items() if all(re.fullmatch(pattern, cell) for cell in cells)]
-    if (len(sample) <= _FEW_NUMBERS and names) or are_versions(cells):  # 1.1 and 1.10 may be two things
-        fitting = [kind for kind in fitting if kind != "number"]
+    if (len(sample) <= _FEW_NUMBERS and names) or are_versions(
+        cells
+    ):  # 1.1 and 1.10 may be two things, as may 1 and +1
+        spelled = any(cell[0] == "+" or cell == "-0" for cell in cells)
+        fitting = [kind for kind in fitting if kind == "date" or (kind == "integer" and not (spelled and names))]
     forms = [f"c{position}"] * (cells == sample) + [bare_text(f"c{position}")]
     return [(kind, form) for form in forms for kind in fitting]
 

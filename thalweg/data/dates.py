@@ -43,7 +43,8 @@ class DateColumn:
 
     @classmethod
     def fit(cls, name: str, column: Column, table: Table) -> Self | LeftOut:
-        values = _dates(name, column, table, column.notation)
+        notation = _DIGITS if column.kind in ("integer", "number") else column.notation
+        values = _dates(name, column, table, notation)
         present = values[~np.isnat(values)]
         missing = len(values) - len(present)
         if not len(present):
@@ -61,7 +62,7 @@ class DateColumn:
             weekday=bool(np.ptp(_weekday(days))),
             clock=bool(np.ptp((present - days).astype(np.int64))),
             missing=missing,
-            notation=_DIGITS if column.kind in ("integer", "number") else column.notation,
+            notation=notation,
         )
 
     @property
