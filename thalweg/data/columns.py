@@ -31,7 +31,7 @@ from thalweg.data.numerals import (
     warn_of_odd_cells,
     warn_of_versions,
 )
-from thalweg.data.reading import are_versions, looks_like_date
+from thalweg.data.reading import PLAIN_OR_TIMES, are_versions, looks_like_date
 from thalweg.data.tables import Table
 from thalweg.errors import DataError
 
@@ -76,7 +76,8 @@ class NumberColumn:
     @property
     def understood(self) -> str:
         low, median, high = (f"{v:.6g}" if abs(v) < 1e5 else number_text(v) for v in (self.low, self.median, self.high))
-        written = f"; written as {self.notation or '1234.5'}" * bool(self.notation or self.unit)
+        noted = self.unit or self.notation not in ("", PLAIN_OR_TIMES)
+        written = f"; written as {self.notation or '1234.5'}" * bool(noted)
         written += f" with {self.unit}" * bool(self.unit)
         written += f"; {self.odd:,} odd cells taken as missing" * bool(self.odd)
         return (f"{low} to {high}, median {median}" if low != high else f"{low} or missing") + written

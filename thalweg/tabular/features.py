@@ -72,11 +72,11 @@ class Features:
 
     Text follows one set of rules in every format (`thalweg.data.reading`): text that is nothing but numbers, truth
     values or dates becomes numbers, booleans or dates. How it was written is stored, and each later cell is read alone
-    by that: day first or month first, with a decimal comma or without, with these units and no others. A column of text that is half numbers or dates is named in a
-    ThalwegWarning. Whole numbers that all spell dates, 20201231, are dates if there are more than 20 or the name says
-    so. A column that was yes and no in training may be true and false
-    later, or 1 and 0, and vice versa; a category is found by its meaning, 7 for "7.0" or "007", if only one has it.
-    Whole numbers beyond 2^53 and versions are text, and a categorical type is never read otherwise.
+    by that: day first or month first, with a decimal comma or without, with these units and no others. A column of text
+    that is half numbers or dates is named in a ThalwegWarning. Whole numbers that all spell dates, 20201231, are dates
+    if there are more than 20 or the name says so. A column that was yes and no in training may be true and false later,
+    or 1 and 0, and vice versa; a category is found by its meaning, 7 for "7.0" or "007", if only one has it. Whole
+    numbers beyond 2^53 and versions are text, and a categorical type is never read otherwise.
 
     >>> from thalweg.data import read_table
     >>> table = read_table("examples/penguins.csv")
