@@ -86,9 +86,9 @@ class Material:
         task: str | None,
         ignore: Sequence[str],
         categories: Sequence[str],
-        numbers: Sequence[str],
         shares: tuple[float, float],
         seed: int,
+        numbers: Sequence[str] = (),
     ) -> Material:
         """From a table; `ignore` are columns not to use, `shares` those of test and validation rows."""
         for name, share in zip(("test_share", "validation_share"), shares, strict=True):

@@ -102,7 +102,7 @@ def tune(
     lanes = cores() if lanes is None else whole("lanes", lanes)
     table, name = as_table(x, y, target)
     shares = test_share, validation_share
-    material = Material.of(table, name, task, ignore, categories, numbers, shares, whole("seed", seed, 0))
+    material = Material.of(table, name, task, ignore, categories, shares, whole("seed", seed, 0), numbers)
     chosen = Metric.of(material.task.task, metric)
     searched = Space.of(material.task, round(len(material.learn.y) * (1 - validation_share)), space)
     if folds > len(material.learn.y):
