@@ -70,7 +70,7 @@ def test_a_sheet_of_a_workbook(run_thalweg, monkeypatch):
 
 
 def test_a_warning_is_a_note(run_thalweg, capsys):
-    cells = [*(f"{n * 37:,}" for n in range(100, 180)), "about 5", "unknown"]
+    cells = [*(f"{n * 37:,}" for n in range(100, 180)), *(f"unknown {n}" for n in range(12))]
     lines = [f'"{cell}",{n},{n % 2}' for n, cell in enumerate(cells)]
     Path("t.csv").write_text("\n".join(["x,z,賣出", *lines]) + "\n", encoding="utf-8")
     with warnings.catch_warnings():
@@ -83,6 +83,36 @@ def test_a_warning_is_a_note(run_thalweg, capsys):
     note("it is old", DeprecationWarning, "file.py", 3)
     note("it is odd", ThalwegWarning, "file.py", 3, line=None)
     assert capsys.readouterr().err == "note: DeprecationWarning: it is old\nnote: it is odd\n"
+
+
+def test_numbers_written_by_hand(run_thalweg):
+    """A column and a target of numbers, some with their unit, whose odd cells are counted; --number takes more so."""
+    by_hand = [f'{n}.{n % 10}坪,{n % 7}/9,"{4000 + 97 * n:,}元"' for n in range(60)]
+    rows = [*by_hand, *(f"{n},{n % 7}樓,{n}.5萬" for n in range(4, 34)), "面議,5,5000", "7,5,面議"]
+    Path("t.csv").write_text("\n".join(["坪數,樓層,租金", *rows]) + "\n", encoding="utf-8")
+    quick = ["--members", "1", "--epochs", "2", "--layers", "4", "--seed", "0", "--no-trees", "--target", "租金"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("default")
+        code, out, error = run_thalweg("train", "t.csv", *quick, "--number", "樓層", "--out", "run")
+        assert code == 0, error
+        assert re.search(r"坪數 +number .*written as 1234.5 with 坪", out)
+        assert re.search(r"樓層 +number .*with 樓; [0-9]+ odd cells taken as missing +[0-9]+", out)
+        assert "target 租金: regression" in out
+        assert "1 rows without a target are left out" in out
+        assert re.search("note: [0-9]+ cells of the column '樓層' aren't numbers written as 1234.5 with 樓", error)
+        assert (
+            "note: 1 cells of the column '租金' aren't numbers written as 1,234.5k with 元 and count as missing"
+            in error
+        )
+        Path("one.csv").write_text("坪數,樓層\n約25坪,3\n", encoding="utf-8")
+        assert run_thalweg("predict", "run", "one.csv", "--out", "p.csv")[0] == 0
+        Path("odd.csv").write_text("坪數,樓層\n25 kg,3\n", encoding="utf-8")
+        code, _, error = run_thalweg("predict", "run", "odd.csv", "--out", "q.csv")
+        assert (code, "'25 kg'" in error) == (0, True)
+        code, _, error = run_thalweg("train", "t.csv", *quick, "--number", "樓層", "--category", "樓層")
+        assert (code, "the column '樓層' can't be a number and a category: give one of them" in error) == (2, True)
+        code, _, error = run_thalweg("train", "t.csv", *quick, "--number", "樓", "--out", "no")
+        assert "no column '樓'" in error
 
 
 def test_pictures_have_neither(run_thalweg):

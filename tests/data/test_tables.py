@@ -500,6 +500,8 @@ def test_what_is_written_reads_back(tmp_path, ending):
         read = back.column(name)
         if name == "f":
             assert np.array_equal(read.values.astype(np.float32), columns["f"], equal_nan=True)
+        elif name == "d":
+            assert np.array_equal(read.values, expected.values, equal_nan=True)
         else:
             assert [*read.as_text()] == [*expected.as_text()], name
     if ending == ".csv":

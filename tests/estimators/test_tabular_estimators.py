@@ -305,6 +305,35 @@ def test_columns_that_are_missing_or_new_are_named(fitted):
         fitted.predict(X.to_numpy()[:, :4])
 
 
+def test_numbers_and_targets_written_by_hand():
+    size = [f"{n}.5坪" if n % 3 else f"約{n}" for n in range(10, 110)]
+    floor = [f"{n % 9}樓" if n % 2 else f"{n % 9}/9" for n in range(100)]
+    rent = [f"{n}.5萬" if n % 3 else f"NT${n * 10_000:,}" for n in range(10, 110)]
+    frame = pd.DataFrame({"size": size, "floor": floor})
+    with pytest.warns(ThalwegWarning, match="50 cells of the column 'floor' aren't numbers"):
+        model = TabularRegressor("fast", members=1, epochs=2, random_state=0, numbers=["floor"]).fit(frame, rent)
+    assert [column.kind for column in model.features_.describe()] == ["number", "number"]
+    assert model.features_.columns[1].odd == 50
+    assert model.features_.target.mean > 100_000
+    with pytest.warns(ThalwegWarning, match="'floor' has 50 cells that are no numbers, taken as missing"):
+        together = model.predict(frame)
+    with pytest.warns(ThalwegWarning, match="'floor' has 1 cells"):
+        alone = model.predict(frame.iloc[[0]])
+    assert alone == pytest.approx(together[:1], rel=1e-6)
+    with pytest.raises(DataError, match="row 1 of the column 'size' holds the text '25 kg'"):
+        model.predict(frame.assign(size="25 kg"))
+    with pytest.raises(DataError, match="y holds no number in row 101: '面議'"):
+        TabularRegressor("fast").fit(pd.concat([frame, frame.head(1)]), [*rent, "面議"])
+    assert clone(model).numbers == ["floor"]
+
+
+def test_classes_beyond_2_to_53_are_given_back():
+    labels = np.array([2**53, 2**53 + 1] * 20)
+    model = TabularClassifier("fast", members=1, epochs=2, random_state=0).fit(np.arange(40.0)[:, None], labels)
+    assert model.classes_.tolist() == [2**53, 2**53 + 1]
+    assert set(model.predict(np.arange(40.0)[:, None]).tolist()) <= {2**53, 2**53 + 1}
+
+
 def test_infinite_numbers_in_training_are_named():
     with pytest.raises(DataError, match="row 6 of the column 'a' holds inf"):
         classifier().fit(X.assign(a=X["a"].where(X.index != 5, np.inf)), Y)

@@ -45,13 +45,13 @@ def evaluate(
         evaluate_images(run, source, invert, fit, skip_bad)
     else:
         refuse_given(context, OF_PICTURES, "images", f"{run} was trained on a table")
-        evaluate_table(run, file_format.read(source), skip_bad)
+        evaluate_table(run, source, file_format, skip_bad)
 
 
-def evaluate_table(run: Path, rows: Table, skip_bad: bool) -> None:
+def evaluate_table(run: Path, source: str, file_format: FileFormat, skip_bad: bool) -> None:
     """The scores of a run on the rows of a table whose target is known."""
     loaded = table_run.load(run)
-    table = table_run.with_target(rows, loaded.target)
+    table = table_run.with_target(file_format.read(source, loaded.features.kept), loaded.target)
     if skip_bad:
         table, skipped = table_run.usable(loaded, table, with_targets=True)
         say_skipped(skipped)
@@ -140,7 +140,7 @@ def predict_table(
         raise ArgumentError("a table's predictions are written to a file: add --out predictions.csv")
     told = stream_beside(out)
     names = ids or [name for name in [loaded.id] if name is not None]
-    table = file_format.read(source[0], verbatim=names, least_rows=0)
+    table = file_format.read(source[0], loaded.features.kept, verbatim=names, least_rows=0)
     for name in ids:
         table.column(name)
     if not ids and loaded.id is not None and loaded.id not in table:

@@ -49,7 +49,7 @@ def compare(
     name = f"{name_of(source)}-{knob}"
     refuse_unwritable(out or free_folder(name, "comparisons"))
     tried = None if entries is None else split_entries(knob, entries)
-    table, skipped = usable_rows(file_format.read(source), options)
+    table, skipped = usable_rows(file_format.read(source, options.categories), options)
     say_skipped(skipped)
     with Trainings(f"comparing {knob}") as progress:
         found = table_comparison.compare(knob, table, options, tried, seeds, progress)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, get_type_hints
@@ -52,9 +52,11 @@ class FileFormat:
         str, Option(help="tables: what may stand around the cells of a CSV or TSV file; '' if quotes are text there")
     ] = QUOTE
 
-    def read(self, source: str, verbatim: Sequence[str] = (), least_rows: int = 1) -> Table:
-        """The table."""
-        how: dict[str, Any] = {"verbatim": verbatim, "least_rows": least_rows}
+    def read(
+        self, source: str, text: Collection[str] = (), verbatim: Collection[str] = (), least_rows: int = 1
+    ) -> Table:
+        """The table; see `read_table`."""
+        how: dict[str, Any] = {"text": text, "verbatim": verbatim, "least_rows": least_rows}
         return read_table(source, encoding=self.encoding, sheet=self.sheet, quote=self.quote, **how)
 
 
@@ -64,11 +66,18 @@ class Columns:
 
     task: Annotated[str | None, Option(help="binary, multiclass or regression; follows from the target")] = None
     ignore: Annotated[list[str] | None, Option(help="a column not to use (repeat for more)")] = None
-    category: Annotated[list[str] | None, Option(help="a number column to take as categories")] = None
+    category: Annotated[list[str] | None, Option(help="a column to take as categories, such as codes")] = None
+    number: Annotated[
+        list[str] | None, Option(help="a column to take as numbers; cells that are none count as missing")
+    ] = None
 
     def lists(self) -> dict[str, tuple[str, ...]]:
         """The columns given, by their names in the options of a run."""
-        return {"ignore": tuple(self.ignore or ()), "categories": tuple(self.category or ())}
+        return {
+            "ignore": tuple(self.ignore or ()),
+            "categories": tuple(self.category or ()),
+            "numbers": tuple(self.number or ()),
+        }
 
 
 @dataclass(frozen=True)

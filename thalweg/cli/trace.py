@@ -69,7 +69,7 @@ def trace(
     else:
         refuse_given(context, ("label",), "images", f"{run} was trained on a table, whose target is a column")
         refuse_given(context, OF_PICTURES, "images", f"{run} was trained on a table")
-        network, x, y, given = rows_of(run, file_format.read(source), numbers)
+        network, x, y, given = rows_of(run, source, file_format, numbers)
     if learning_rate is not None:
         network.optimizer.set_learning_rate(number("--learning-rate", learning_rate, 0))
     say(folded(which_step(network)), "")
@@ -106,11 +106,12 @@ def places(numbers: Sequence[int], count: int, source: str) -> list[int]:
 # --- tables ----------------------------------------------------------------------------------------------------------
 
 
-def rows_of(folder: Path, table: Table, numbers: Sequence[int]) -> Chosen:
+def rows_of(folder: Path, source: str, file_format: FileFormat, numbers: Sequence[int]) -> Chosen:
     """The first network and rows of a table; prints their cells and what the columns make of them."""
     run = table_run.load(folder)
+    table = file_format.read(source, run.features.kept)
     chosen = table.take(places(numbers, table.rows, table.source))
-    unknown = np.flatnonzero(chosen.column(run.target.name).missing())
+    unknown = np.flatnonzero(run.target.missing_in(chosen))
     if unknown.size:
         first = chosen.row_number(int(unknown[0]))
         raise DataError(f"row {first} of {table.source} has no value of {run.target.name!r}, and without it no error")

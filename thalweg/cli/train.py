@@ -87,7 +87,7 @@ def train(
         options.check()
         clock = Clock(options.time_limit)
         with clock.refusing("reading the table"), stage(f"reading {source}"):
-            table = file_format.read(source)
+            table = file_format.read(source, options.categories)
         fit = partial(train_networks, table, options, clock)
         next_input = "NEW_ROWS --out predictions.csv"
     command = ["thalweg", *sys.argv[1:]]

@@ -69,13 +69,13 @@ def tune(
     refuse_unwritable(folder)
     kept = storage or folder.with_name(f"{folder.name}.trials")
     options = chosen(TableOptions, columns, target=target, skip_bad=skip_bad, **columns.lists())
-    table, skipped = usable_rows(file_format.read(source), options)
+    table, skipped = usable_rows(file_format.read(source, options.categories), options)
     say_skipped(skipped)
     say(f"the trials are kept in {kept}; the same command goes on where it was ended", "")
     given: dict[str, Any] = {"metric": metric, "trials": trials, "time_limit": time_limit, "storage": str(kept)}
     given |= {"folds": folds, "seeds": seeds, "test_share": test_share, "validation_share": validation_share}
     given |= {"seed": seed, "lanes": lanes, "task": options.task, "target": target}
-    given |= {"ignore": options.ignore, "categories": options.categories}
+    given |= {"ignore": options.ignore, "categories": options.categories, "numbers": options.numbers}
     with Trainings("searching") as progress:
         found = search_settings(table, space=spaces(search or []), progress=progress, **given)
     show_tuning(found)

@@ -9,7 +9,7 @@
 | date    | datetime64[us]; with a time zone, in UTC | NaT            |
 | other   | object, all None; `holds` says what     | None           |
 
-Times of day and durations are numbers, in seconds.
+Times of day and durations are numbers, in seconds. Whole numbers beyond 2^53 keep their digits as `text`.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import datetime
 import decimal
 import numbers
 import uuid
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
@@ -25,14 +26,18 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from thalweg.data.reading import bare, read
+from thalweg.data.reading import FEW as FEW
+from thalweg.data.reading import TIMES, bare, forced, is_gap, number_in, read, read_among
 from thalweg.data.verbatim import Verbatim, is_nothing
+from thalweg.errors import DataError
 
 Array = NDArray[Any]
 Kind = Literal["number", "integer", "boolean", "text", "date", "other"]
 
-FEW = 20
-"""Up to this many different numbers may be names of something; more are measurements."""
+Origin = Literal["typed", "text", "category"]
+
+EXACT = 2.0**53
+"""Up to here every whole number is a float64."""
 
 _EPOCH = datetime.datetime(1970, 1, 1)
 
@@ -49,11 +54,29 @@ class Column:
     notation: str = ""
     """How text wrote the numbers or dates, if not in the plain way (`thalweg.data.reading`): "1,234.5", "day first"."""
     unit: str = ""
-    """The unit that text wrote with every number: "kg", "NT$", "%"."""
+    """The units that text wrote with numbers: "kg", "NT$", "%"; several with commas between them."""
     text: Array | None = None
-    """The bare text of the cells, objects (rows,), of a column of numbers or dates that could be read otherwise."""
+    """The bare text of the cells, objects (rows,), of anything but text that came as text; None of many plain numbers
+    or moments of a file, which DuckDB converted. Of whole numbers beyond 2^53: their digits."""
+    origin: Origin = "typed"
+    """What the cells came as: numbers, dates and the like; text; or categories, which stay text."""
+    forgiving: bool = False
+    """Whether there may be odd cells among the numbers, which count as missing."""
     verbatim: Verbatim | None = None
     """The cells as they stood, if that was asked for; see `read_table`."""
+
+    @property
+    def texts(self) -> Array | None:
+        """The bare text of the cells, objects (rows,), None for a missing one; None if they didn't come as text, or it
+        wasn't kept."""
+        if self.kind == "text":
+            return self.values
+        return None if self.origin == "typed" else self.text
+
+    @property
+    def exact(self) -> bool:
+        """Whether no two different whole numbers may have become one float64."""
+        return self.kind != "integer" or self.text is None or not bool((np.abs(self.values) > EXACT).any())
 
     def missing(self) -> NDArray[np.bool_]:
         """Which cells are missing: (rows,)."""
@@ -66,10 +89,19 @@ class Column:
         verbatim = None if self.verbatim is None else self.verbatim[rows]
         return replace(self, values=self.values[rows], text=text, verbatim=verbatim)
 
+    def odd(self) -> int:
+        """How many cells are no numbers, and count as missing."""
+        if self.text is None or not self.forgiving:
+            return 0
+        texts = self.text[self.missing()].tolist()
+        return sum(text is not None and not is_gap(text) for text in texts)
+
     def as_text(self) -> Array:
         """The cells as `str` or None, as they were written; 3, not 3.0: (rows,) of objects."""
         if self.kind in ("text", "other"):
             return self.values
+        if self.text is not None:
+            return self.text
         present = ~self.missing()
         text = np.full(len(self.values), None, dtype=object)
         if self.kind == "date":
@@ -119,26 +151,29 @@ def column_of(values: Array, missing: Array | None = None, integer: bool = False
     kind = values.dtype.kind
     if kind in "biuf":
         cells = _hide(values.astype(np.float64), missing, np.nan)
+        if kind in "iu" and len(values) and max(abs(int(values.max())), abs(int(values.min()))) > EXACT:
+            digits = _hide(values.astype(np.str_).astype(object), missing, None)
+            return Column("integer", cells, text=digits)
         return Column("boolean" if kind == "b" else "integer" if kind in "iu" or integer else "number", cells)
     if kind == "M":
         return Column("date", _hide(values.astype("datetime64[us]"), missing, np.datetime64("NaT", "us")))
     if kind == "m":
         seconds = np.where(np.isnat(values), np.nan, values / np.timedelta64(1, "s"))
-        return Column("number", _hide(seconds, missing, np.nan))
+        return Column("number", _hide(seconds, missing, np.nan), notation=TIMES)
     if kind in "UTO":
         return _column_of_objects(_hide(values.astype(object), missing, None))
     return Column("other", np.full(len(values), None, dtype=object), holds=str(values.dtype))
 
 
-def category_column(cells: Sequence[str | None]) -> Column:
+def bare_column(cells: Sequence[str | None], origin: Origin = "text") -> Column:
     """Text that stays text whatever it says, with None for its missing cells.
 
-    >>> category_column(["7", "?", None, " NA"]).values.tolist()
+    >>> bare_column(["7", "?", None, " NA"]).values.tolist()
     ['7', None, None, None]
     """
     meaning = {text: bare(text) for text in set(cells)}
     changed = any(text != said for text, said in meaning.items())
-    return Column("text", objects(map(meaning.__getitem__, cells) if changed else cells))
+    return Column("text", objects(map(meaning.__getitem__, cells) if changed else cells), origin=origin)
 
 
 def text_column(cells: Sequence[str | None], decimal_comma: bool = False) -> Column:
@@ -147,21 +182,48 @@ def text_column(cells: Sequence[str | None], decimal_comma: bool = False) -> Col
     >>> text_column(["7", "?", " 1.5"]).values.tolist(), text_column(["red", " NA"]).values.tolist()
     ([7.0, nan, 1.5], ['red', None])
     """
-    return meant(category_column(cells), decimal_comma)
+    return meant(bare_column(cells), decimal_comma)
 
 
 def meant(text: Column, decimal_comma: bool = False) -> Column:
     """The column that a column of bare text means; itself if it is text."""
-    found = read(set(text.values.tolist()) - {None}, decimal_comma)
+    cells = text.values.tolist()
+    present = dict.fromkeys(cells)
+    present.pop(None, None)
+    found = read(present, decimal_comma) or read_among([c for c in cells if c is not None], decimal_comma)
     if found is None:
         return text
     kind, meaning = found.kind, found.meaning
     dtype, missing = ("datetime64[us]", np.datetime64("NaT", "us")) if kind == "date" else ("float64", np.nan)
     written = {} if kind == "date" else spelling(meaning, truth_text if kind == "boolean" else number_text)
-    says: dict[str | None, Any] = dict.fromkeys(text.values.tolist(), missing)  # what isn't found is a gap
+    says: dict[str | None, Any] = dict.fromkeys(cells, missing)  # what isn't found is a gap, or odd
     says.update(meaning)
-    values = np.fromiter(map(says.__getitem__, text.values.tolist()), dtype, len(text.values))
-    return Column(kind, values, "", written, found.notation, found.unit, text=text.values if found.open else None)
+    values = np.fromiter(map(says.__getitem__, cells), dtype, len(cells))
+    return Column(kind, values, "", written, found.notation, found.unit, text.values, "text", found.odd)
+
+
+def forced_number(name: str, column: Column) -> Column:
+    """The column as numbers, whatever it seems to be: cells that are none count as missing.
+
+    Raises:
+        DataError: no cell is a number.
+    """
+    if column.kind in ("number", "integer", "boolean") and column.origin != "category":
+        return replace(column, forgiving=True)
+    texts = column.texts
+    if texts is None:
+        held = column.holds or "dates"
+        raise DataError(f"the column {name!r} holds {held}, which can't be taken as numbers")
+    counts = Counter(texts[~column.missing()].tolist())
+    style = forced(counts)
+    meaning: dict[str | None, float] = {None: np.nan}
+    for text in counts:
+        number = number_in(text, style)
+        meaning[text] = np.nan if number is None else number
+    values = np.array([meaning.get(text, np.nan) for text in texts.tolist()], dtype=np.float64)
+    if np.isnan(values).all() and counts:
+        raise DataError(f"the column {name!r} can't be taken as numbers: none of its cells is one")
+    return Column("number", values, "", {}, style.notation, style.unit, texts, "text", forgiving=True)
 
 
 def spelling(meaning: Mapping[str, float], plain: Callable[[float], str]) -> dict[float, str]:
@@ -192,11 +254,12 @@ def _column_of_objects(values: Array) -> Column:
         return Column("boolean", _floats(cells))
     if all(_is_number(t) for t in types):
         integer = all(issubclass(t, numbers.Integral | np.bool_) for t in types)
-        return Column("integer" if integer else "number", _floats(cells))
+        return _number_column(cells, integer)
     if all(issubclass(t, datetime.date | np.datetime64) for t in types):
         return Column("date", np.array([_moment(cell) for cell in cells], dtype="datetime64[us]"))
     if all(issubclass(t, datetime.time | datetime.timedelta | np.timedelta64) for t in types):
-        return Column("number", _floats([None if cell is None else _seconds(cell) for cell in cells]))
+        seconds = _floats([None if cell is None else _seconds(cell) for cell in cells])
+        return Column("number", seconds, notation=TIMES)
     if all(issubclass(t, str | bool | np.bool_) or _is_number(t) for t in types):
         return text_column([cell if cell is None or isinstance(cell, str) else _cell_text(cell) for cell in cells])
     names = " and ".join(sorted({t.__name__ for t in types}))
@@ -205,6 +268,19 @@ def _column_of_objects(values: Array) -> Column:
 
 def _is_number(kind: type) -> bool:
     return issubclass(kind, numbers.Real | decimal.Decimal | np.bool_)
+
+
+def _number_column(cells: Sequence[Any], integer: bool) -> Column:
+    """The column of Python's numbers, with the digits of whole ones beyond 2^53."""
+    column = Column("integer" if integer else "number", _floats(cells))
+    large = (np.abs(column.values) > EXACT) & np.isfinite(column.values)
+    whole = large.any() and all(cell == int(cell) for cell, is_large in zip(cells, large, strict=True) if is_large)
+    if not whole or any(isinstance(cell, float | np.floating) for cell in cells):
+        return column
+    if not integer and any(cell is not None and cell != int(cell) for cell in cells):
+        return column  # decimals, some with a fraction
+    digits = objects(None if cell is None else str(int(cell)) for cell in cells)
+    return replace(column, kind="integer", text=digits)
 
 
 def _floats(cells: Sequence[Any]) -> Array:
@@ -232,4 +308,6 @@ def _seconds(cell: Any) -> float:
 
 
 def _cell_text(cell: Any) -> str:
-    return truth_text(float(cell)) if isinstance(cell, bool | np.bool_) else number_text(_float(cell))
+    if isinstance(cell, bool | np.bool_):
+        return truth_text(float(cell))
+    return str(int(cell)) if isinstance(cell, numbers.Integral) else number_text(_float(cell))

@@ -1,5 +1,7 @@
 """The fitted columns of a table: what each one learned from the training rows, and how it fills the matrix.
 
+A column of the training rows decides once how its cells are read; from then on each cell is read alone, by that.
+
 Every kind has `fit(name, column, table)`, `features` (the names of its matrix columns), `write(column, table, out)` and
 `understood` (for people). A missing cell becomes a neutral value, and 1 in another column if the training rows had
 missing cells too.
@@ -17,8 +19,19 @@ from thalweg.data.cells import FEW, Array, Column, meant, number_text
 from thalweg.data.dates import DateColumn, written_in_digits
 from thalweg.data.fitted import LeftOut, Scale, indicator, kind_changed
 from thalweg.data.labels import label_codes
-from thalweg.data.numerals import numbers_in_text, others_than, refuse_infinite, text_as_numbers, warn_of_odd_cells
-from thalweg.data.reading import looks_like_date
+from thalweg.data.notations.quantities import Style
+from thalweg.data.numerals import (
+    numbers_in_text,
+    numbers_of,
+    others_than,
+    refuse_infinite,
+    warn_of_identifiers,
+    warn_of_large,
+    warn_of_missing,
+    warn_of_odd_cells,
+    warn_of_versions,
+)
+from thalweg.data.reading import PLAIN_OR_TIMES, are_versions, looks_like_date
 from thalweg.data.tables import Table
 from thalweg.errors import DataError
 
@@ -37,11 +50,15 @@ class NumberColumn:
     scale: Scale
     missing: int = 0
     notation: str = ""  # how the training rows' text wrote the numbers, if not plainly: "1,234.5"
-    unit: str = ""  # what it wrote with each: "kg", "NT$", "%"
+    unit: str = ""  # what it wrote with them: "kg", "NT$", "%"; several with commas between them
+    odd: int = 0  # cells that were no numbers, among the missing ones
+    forgiving: bool = False  # whether later odd cells are missing, too, as there were some or the user takes them so
 
     @classmethod
     def fit(cls, name: str, column: Column, table: Table) -> Self | LeftOut:
-        values = _numbers(name, column, table, column.notation, column.unit)
+        style = Style(column.notation, column.unit)
+        values, odd = numbers_of(table, name, column, style, column.forgiving)
+        refuse_infinite(table, name, values)
         present = values[~np.isnan(values)]
         missing = len(values) - len(present)
         if not len(present):
@@ -49,7 +66,8 @@ class NumberColumn:
         low, high = float(present.min()), float(present.max())
         if low == high and not missing:
             return LeftOut(name, f"one value, {number_text(low)}, in all training rows")
-        return cls(name, _median(present), low, high, Scale.of(present), missing, column.notation, column.unit)
+        scale = Scale.of(present)
+        return cls(name, _median(present), low, high, scale, missing, style.notation, style.unit, odd, column.forgiving)
 
     @property
     def features(self) -> list[str]:
@@ -58,12 +76,21 @@ class NumberColumn:
     @property
     def understood(self) -> str:
         low, median, high = (f"{v:.6g}" if abs(v) < 1e5 else number_text(v) for v in (self.low, self.median, self.high))
-        written = f"; written as {self.notation or '1234.5'}" * bool(self.notation or self.unit)
+        noted = self.unit or self.notation not in ("", PLAIN_OR_TIMES)
+        written = f"; written as {self.notation or '1234.5'}" * bool(noted)
         written += f" with {self.unit}" * bool(self.unit)
+        written += f"; {self.odd:,} odd cells taken as missing" * bool(self.odd)
         return (f"{low} to {high}, median {median}" if low != high else f"{low} or missing") + written
 
+    def numbers(self, column: Column, table: Table) -> tuple[Array, int]:
+        """The numbers of these rows, float64 (rows,), infinite ones included, and how many cells are odd ones."""
+        return numbers_of(table, self.name, column, Style(self.notation, self.unit), self.forgiving)
+
     def write(self, column: Column, table: Table, out: Array) -> None:
-        values = _numbers(self.name, column, table, self.notation, self.unit)
+        values, odd = self.numbers(column, table)
+        refuse_infinite(table, self.name, values)
+        if odd:
+            warn_of_missing(table, self.name, Style(self.notation, self.unit), column, odd)
         missing = np.isnan(values)
         if self.scale.scale > 0:
             out[:, 0] = self.scale.apply(np.where(missing, self.median, values))
@@ -122,6 +149,11 @@ class CategoryColumn:
     @classmethod
     def fit(cls, name: str, column: Column, table: Table, demanded: bool = False) -> Self | LeftOut:
         """`demanded`: the user calls it a category, so many different values are no reason to leave it out."""
+        if column.origin == "text" and column.texts is None and column.kind == "number":
+            raise DataError(
+                f"the column {name!r} was read as numbers, and 1.10 may have been 1.1: to take it as a category, read "
+                f"the table with read_table(…, text=[{name!r}])"
+            )
         cells = column.as_text()
         counts = Counter(cells.tolist())
         missing = counts.pop(None, 0)
@@ -169,16 +201,21 @@ class CategoryColumn:
 FittedColumn = NumberColumn | BooleanColumn | CategoryColumn | DateColumn | LeftOut
 
 
-def fit_column(name: str, table: Table, category: bool) -> FittedColumn:
-    """Decides what a column of the training rows is, and fits it. `category`: the user says it is a category."""
+def fit_column(name: str, table: Table, category: bool, number: bool = False) -> FittedColumn:
+    """Decides what a column of the training rows is, and fits it. `category`, `number`: the user says that it's one."""
     column = table.column(name)
     if column.kind == "other":
         raise DataError(
             f"the column {name!r} holds {column.holds} values, which no network of this kind can read; "
             "ignore it, or turn it into numbers or text"
         )
-    if category:
+    if number:
+        return NumberColumn.fit(name, column, table)
+    if category or column.origin == "category":
         return CategoryColumn.fit(name, column, table, demanded=True)
+    if not column.exact:
+        warn_of_large(name)
+        return CategoryColumn.fit(name, column, table)
     if column.kind == "text":
         return _fit_text(name, column, table)
     if column.kind == "date":
@@ -196,6 +233,8 @@ def _fit_text(name: str, column: Column, table: Table) -> FittedColumn:
     if numbers is not None:
         return _fit_numbers(name, numbers, table)
     fitted = CategoryColumn.fit(name, column, table)
+    if are_versions(set(column.values.tolist()) - {None}):
+        warn_of_versions(name)
     odd = others_than(looks_like_date, column)
     if odd is not None:
         warn_of_odd_cells(table, name, column, odd, "dates")
@@ -203,19 +242,10 @@ def _fit_text(name: str, column: Column, table: Table) -> FittedColumn:
 
 
 def _fit_numbers(name: str, column: Column, table: Table) -> FittedColumn:
-    kind = DateColumn if written_in_digits(name, column) else NumberColumn
-    return kind.fit(name, column, table)
-
-
-def _numbers(name: str, column: Column, table: Table, notation: str, unit: str) -> Array:
-    """Float64 (rows,) of a column that was a number in training, written in this way."""
-    differs = (column.notation, column.unit) != (notation, unit) and (notation or unit)
-    if column.kind == "text" or (column.kind in ("integer", "number") and column.text is not None and differs):
-        return text_as_numbers(table, name, column, notation, unit)
-    if column.kind in ("date", "other"):
-        raise kind_changed(name, column, "numbers", table)
-    refuse_infinite(table, name, column.values)
-    return column.values
+    if written_in_digits(name, column):
+        return DateColumn.fit(name, column, table)
+    warn_of_identifiers(name, column)
+    return NumberColumn.fit(name, column, table)
 
 
 def _truths(name: str, column: Column, table: Table) -> Array:

@@ -10,19 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from thalweg.data.cells import (
-    FEW,
-    Array,
-    Column,
-    Kind,
-    category_column,
-    number_text,
-    objects,
-    spelling,
-    text_column,
-)
-from thalweg.data.notations.quantities import may_be_groups
-from thalweg.data.reading import INTEGER, MISSING_MARKERS, MOMENT, NUMBER, WHITE_SPACE, bare
+from thalweg.data.cells import EXACT, Array, Column, Kind, bare_column, objects, text_column
+from thalweg.data.reading import INTEGER, MISSING_MARKERS, MOMENT, TIMES, WHITE_SPACE, are_versions, bare
 from thalweg.data.verbatim import Verbatim
 from thalweg.engine.lanes import cores
 from thalweg.errors import DataError
@@ -34,15 +23,20 @@ if TYPE_CHECKING:
 
 _CSV_CAUSE = re.compile(r"Expected Number|Error when|Invalid |Value with|Could not|Maximum line")
 _INTEGERS = re.compile(r"U?(TINYINT|SMALLINT|INTEGER|BIGINT|HUGEINT)|BIGNUM|VARINT|DECIMAL\(\d+,0\)")
+_WIDE = re.compile(r"U?BIGINT|U?HUGEINT|BIGNUM|VARINT|DECIMAL\((1[6-9]|[23]\d),0\)")  # may be beyond 2^53
 _NUMBERS = re.compile(r"FLOAT|DOUBLE|DECIMAL\(\d+,\d+\)")
 _TEXTS = re.compile(r"VARCHAR|UUID|JSON")
 _CATEGORIES = re.compile(r"ENUM\(.*\)", re.DOTALL)
 _DATES = re.compile(r"DATE|TIMESTAMP(_S|_MS|_NS| WITH TIME ZONE)?")
 _TIMES = re.compile(r"TIME|TIME WITH TIME ZONE|TIME_NS|INTERVAL")
+_EXACT_DIGITS = "[1-9][0-9]{0,14}"  # of whole numbers that a float64 surely holds
 # Text that DuckDB converts; `text_column` reads all other text, and would read these in the same way.
 _CONVERTED: dict[Kind, tuple[str, str]] = {
-    "integer": (INTEGER, "DOUBLE"),
-    "number": (NUMBER, "DOUBLE"),
+    "integer": (rf"[+-]?(?:0|{_EXACT_DIGITS})", "DOUBLE"),
+    "number": (
+        rf"(?:[+-]?(?:0|{_EXACT_DIGITS})|{INTEGER}\.[0-9]*|[+-]?\.[0-9]+)(?:[eE][+-]?[0-9]+)?|[+-]?(?i:inf(?:inity)?)",
+        "DOUBLE",
+    ),
     "date": (MOMENT, "TIMESTAMP"),
 }
 THREAD_BYTES = 256 << 20  # of memory for each thread of DuckDB
@@ -53,6 +47,8 @@ _SAMPLE = 1000
 """Rows that suggest what a column of text may be, before all are examined."""
 _FEW_CELLS = 2_000_000
 """Up to as many cells of text may be fetched before it is known how many there are."""
+_FEW_NUMBERS = 100
+"""Up to so many different numbers with a fraction among the first rows may be names of something."""
 _TOGETHER = 32
 """Aggregates in one query: its time and its memory grow with their square."""
 
@@ -98,7 +94,8 @@ def fetch(
     limit: int,
     decimal_comma: bool = False,
     verbatim: Collection[str] = (),
-    text: bool = False,
+    text: Collection[str] = (),
+    all_text: bool = False,
 ) -> dict[str, Column]:
     """The columns of `source`, a SELECT, whose rows come from one run.
 
@@ -107,7 +104,8 @@ def fetch(
         limit: the bytes that it may take.
         decimal_comma: commas in text are decimal points.
         verbatim: columns whose cells are kept as they stood, too.
-        text: all its cells are text, and running it twice does no harm.
+        text: columns whose text is kept, if they are text.
+        all_text: all its cells are text, and running it twice does no harm.
 
     Raises:
         DataError: DuckDB can't read it, or it takes more than `limit` bytes.
@@ -116,8 +114,10 @@ def fetch(
 
     failure = duckdb_error()
     try:
-        found = _few_texts(connection, source, what, limit, decimal_comma, verbatim) if text else None
-        return _any_rows(connection, source, what, limit, decimal_comma, verbatim) if found is None else found
+        found = _few_texts(connection, source, what, limit, decimal_comma, verbatim) if all_text else None
+        if found is None:
+            found = _any_rows(connection, source, what, limit, decimal_comma, verbatim, text)
+        return found
     except duckdb.OutOfMemoryException:
         raise too_large(what, limit) from None
     except failure as error:
@@ -155,27 +155,34 @@ def _any_rows(
     limit: int,
     decimal_comma: bool,
     verbatim: Collection[str],
+    text: Collection[str],
 ) -> dict[str, Column]:
     """The columns of any source, which is run once, into a table."""
     types = load(connection, "fetched", source, verbatim)
     rows = connection.execute("SELECT count(*) FROM fetched").fetchall()[0][0]
-    read = converted(connection, "fetched", types) if rows > FEW_ROWS else {}
-    coded = _coded(connection, [i for i in _texts(types) if i not in read]) if rows > FEW_ROWS else {}
+    of_text = _texts(types)
+    many = rows > FEW_ROWS
+    read = converted(connection, "fetched", [i for i in of_text if types[i][0] not in text]) if many else {}
+    coded = _coded(connection, [i for i in of_text if i not in read]) if many else {}
     kept = {i: f"v{i}" for i, (name, _) in enumerate(types) if name in verbatim}
-    texts = sum(i not in read and i not in coded for i in _texts(types)) + len(kept)
+    texts = sum(i not in read and i not in coded for i in of_text) + len(kept)
     _check_size(what, limit, rows, len(types), texts)
+    large = _beyond_exact(connection, types)
     sql = {i: f"c{i}" for i, (_, sql_type) in enumerate(types) if _cell(i, sql_type)}
     sql |= {i: cell for i, (_, cell) in read.items()} | {i: cell for i, (_, cell) in coded.items()}
+    sql |= {i: f"CAST(c{i} AS {'VARCHAR' if is_large else 'DOUBLE'})" for i, is_large in large.items()}
     wanted = ", ".join([*(f"{cell} AS c{i}" for i, cell in sql.items()), *kept.values()])
     found = connection.execute(f"SELECT {wanted} FROM fetched").fetchnumpy() if wanted else {}
-    written = _spellings(connection, read)
     columns = {}
     for i, (name, sql_type) in enumerate(types):
         if i in coded:
             codes = np.ma.filled(np.ma.asarray(found[f"c{i}"]).astype(np.int64), -1)  # missing: the last text, None
             columns[name] = text_column([*coded[i][0], None], decimal_comma).take(codes)
         elif i in read:
-            columns[name] = Column(read[i][0], _values(found[f"c{i}"], read[i][0]), written=written.get(i, {}))
+            columns[name] = Column(read[i][0], _values(found[f"c{i}"], read[i][0]), origin="text")
+        elif large.get(i):
+            digits = _text_cells(found[f"c{i}"])
+            columns[name] = Column("integer", digits.astype(np.float64), text=digits)
         elif i in sql:
             columns[name] = _column(found[f"c{i}"], sql_type, decimal_comma)
         else:
@@ -213,16 +220,15 @@ def load(
 
 
 def converted(
-    connection: duckdb.DuckDBPyConnection, table: str, types: Sequence[tuple[str, str]]
+    connection: duckdb.DuckDBPyConnection, table: str, texts: Sequence[int], names: bool = True
 ) -> dict[int, tuple[Kind, str]]:
-    """The text columns of a loaded table that hold nothing but integers, numbers or plain moments, by their position:
-    their kind, and the SQL that converts them."""
-    texts = _texts(types)
+    """Those of a loaded table's text columns that hold nothing but integers, numbers or plain moments, by their
+    position: their kind, and the SQL that converts them. `names`: not so few numbers that they may name something."""
     if not texts:
         return {}
     places = ", ".join(f"c{i}" for i in texts)
     sample = connection.execute(f"SELECT {places} FROM {table} LIMIT {_SAMPLE}").fetchnumpy()
-    trials = {i: _trials(i, set(np.ma.compressed(sample[f"c{i}"]).tolist())) for i in texts}
+    trials = {i: _trials(i, set(np.ma.compressed(sample[f"c{i}"]).tolist()), names) for i in texts}
     found: dict[int, tuple[Kind, str]] = {}
     while pending := {i: trial.pop(0) for i, trial in trials.items() if trial and i not in found}:
         counted = _aggregates(connection, table, [_count(cell, *_CONVERTED[kind]) for kind, cell in pending.values()])
@@ -284,6 +290,8 @@ def literals(texts: Sequence[str]) -> str:
 def _cell(position: int, sql_type: str) -> str | None:
     """The SQL that turns a cell into something that `fetchnumpy` returns without loss; None if there is none."""
     column = f"c{position}"
+    if _WIDE.fullmatch(sql_type):
+        return column  # what it is cast to depends on the largest
     if _INTEGERS.fullmatch(sql_type) or _NUMBERS.fullmatch(sql_type) or sql_type == "BOOLEAN":
         return f"CAST({column} AS DOUBLE)"
     if _CATEGORIES.fullmatch(sql_type):
@@ -295,6 +303,13 @@ def _cell(position: int, sql_type: str) -> str | None:
     if _TIMES.fullmatch(sql_type):
         return f"CAST(epoch({column}) AS DOUBLE)"
     return None
+
+
+def _beyond_exact(connection: duckdb.DuckDBPyConnection, types: Sequence[tuple[str, str]]) -> dict[int, bool]:
+    """Whether columns of wide integers, by position, hold some that no float64 can."""
+    wide = [i for i, (_, sql_type) in enumerate(types) if _WIDE.fullmatch(sql_type)]
+    found = _aggregates(connection, "fetched", [f"max(abs(CAST(c{i} AS DOUBLE))) > {EXACT:.0f}" for i in wide])
+    return {i: bool(is_large) for i, is_large in zip(wide, found, strict=True)}
 
 
 def _texts(types: Sequence[tuple[str, str]]) -> list[int]:
@@ -318,15 +333,18 @@ def _coded(connection: duckdb.DuckDBPyConnection, texts: Sequence[int]) -> dict[
     return coded
 
 
-def _trials(position: int, sample: set[str]) -> list[tuple[Kind, str]]:
+def _trials(position: int, sample: set[str], names: bool) -> list[tuple[Kind, str]]:
     """What a text column may be, by some of its cells, and the SQL for its cells: as they are (faster), or bare.
 
     Integers are tried first, since they are numbers too.
     """
     cells = {cell for cell in map(bare, sample) if cell is not None}
     fitting = [kind for kind, (pattern, _) in _CONVERTED.items() if all(re.fullmatch(pattern, cell) for cell in cells)]
-    if len(sample) < _SAMPLE and may_be_groups(cells):
-        fitting = []  # few points that may divide thousands: a column that knows how it is written reads the text
+    if (len(sample) <= _FEW_NUMBERS and names) or are_versions(
+        cells
+    ):  # 1.1 and 1.10 may be two things, as may 1 and +1
+        spelled = any(cell[0] == "+" or cell == "-0" for cell in cells)
+        fitting = [kind for kind in fitting if kind == "date" or (kind == "integer" and not (spelled and names))]
     forms = [f"c{position}"] * (cells == sample) + [bare_text(f"c{position}")]
     return [(kind, form) for form in forms for kind in fitting]
 
@@ -346,38 +364,15 @@ def _aggregates(connection: duckdb.DuckDBPyConnection, table: str, wanted: Seque
     return found
 
 
-def _spellings(connection: duckdb.DuckDBPyConnection, read: dict[int, tuple[Kind, str]]) -> dict[int, dict[float, str]]:
-    """How the few different numbers of a column are spelled, if differently from us; see `spelling`."""
-    places = {i: kind for i, (kind, _) in read.items() if kind != "date"}
-    if not places:
-        return {}
-    first = f"SELECT {', '.join(f'c{i}' for i in places)} FROM fetched LIMIT {_SAMPLE}"
-    cells = connection.execute(first).fetchnumpy()  # count(DISTINCT …) takes megabytes for each column
-    few = [i for i in places if len(set(np.ma.compressed(cells[f"c{i}"]).tolist())) <= FEW]
-    # An integer that is spelled differently begins with +, or is -0, or is beyond 2^53.
-    odd = [
-        f"bool_or(contains(c{i}, '+') OR contains(c{i}, '-0') OR length(c{i}) > 15)"
-        if places[i] == "integer"
-        else "true"
-        for i in few
-    ]
-    asked = _aggregates(connection, "fetched", odd)
-    written = {}
-    for i in (i for i, wanted in zip(few, asked, strict=True) if wanted):
-        texts = connection.execute(f"SELECT DISTINCT {bare_text(f'c{i}')} FROM fetched LIMIT {FEW + 2}").fetchall()
-        written[i] = spelling({text: float(text) for (text,) in texts if text is not None}, number_text)
-    return written
-
-
 def _column(values: Any, sql_type: str, decimal_comma: bool) -> Column:
     """The column that DuckDB holds, or that its text means."""
     if _TEXTS.fullmatch(sql_type) or _CATEGORIES.fullmatch(sql_type):
         texts = _text_cells(values).tolist()
-        return text_column(texts, decimal_comma) if _TEXTS.fullmatch(sql_type) else category_column(texts)
+        return text_column(texts, decimal_comma) if _TEXTS.fullmatch(sql_type) else bare_column(texts, "category")
     kind: Kind = "boolean" if sql_type == "BOOLEAN" else "date" if _DATES.fullmatch(sql_type) else "number"
     if _INTEGERS.fullmatch(sql_type):
         kind = "integer"
-    return Column(kind, _values(values, kind))
+    return Column(kind, _values(values, kind), notation=TIMES if _TIMES.fullmatch(sql_type) else "")
 
 
 def _text_cells(values: Any) -> Array:

@@ -8,11 +8,11 @@ from typing import Self
 
 import numpy as np
 
-from thalweg.data.cells import FEW, Array, Column, meant
+from thalweg.data.cells import FEW, Array, Column
 from thalweg.data.fitted import LeftOut, Scale, indicator, kind_changed
-from thalweg.data.notations.calendars import DAY_FIRST, EITHER, ORDERS, dates_of_digits
+from thalweg.data.notations.calendars import EITHER, ORDERS, date_of_digits, dates_of_digits
 from thalweg.data.numerals import odd_cells
-from thalweg.data.reading import dates_in
+from thalweg.data.reading import date_in, plain_number
 from thalweg.data.tables import Table
 from thalweg.errors import BadRowsError
 
@@ -43,7 +43,8 @@ class DateColumn:
 
     @classmethod
     def fit(cls, name: str, column: Column, table: Table) -> Self | LeftOut:
-        values = _dates(name, column, table, column.notation)
+        notation = _DIGITS if column.kind in ("integer", "number") else column.notation
+        values = _dates(name, column, table, notation)
         present = values[~np.isnat(values)]
         missing = len(values) - len(present)
         if not len(present):
@@ -61,7 +62,7 @@ class DateColumn:
             weekday=bool(np.ptp(_weekday(days))),
             clock=bool(np.ptp((present - days).astype(np.int64))),
             missing=missing,
-            notation=_DIGITS if column.kind in ("integer", "number") else column.notation,
+            notation=notation,
         )
 
     @property
@@ -119,20 +120,18 @@ def written_in_digits(name: str, column: Column) -> bool:
 
 
 def _dates(name: str, column: Column, table: Table, notation: str) -> Array:
-    """Datetime64[us] (rows,) of a column that held dates in training, written by this rule."""
-    if column.missing().all() and column.kind != "other":
-        return np.full(len(column.values), np.datetime64("NaT", "us"), dtype="datetime64[us]")
-    if column.kind == "date" and not _other_order(column.notation, notation):
-        return column.values
-    numbers = meant(column) if column.kind == "text" else column
-    if numbers.kind in ("integer", "number"):
-        dates = dates_of_digits(numbers.values, minguo=_SAYS_DATE.search(name) is not None)
-        if dates is not None:
-            return dates
-    if column.kind not in ("text", "date"):
+    """Datetime64[us] (rows,) of a column that held dates in training, written by this rule. Each cell is read alone."""
+    minguo = notation == _DIGITS and _SAYS_DATE.search(name) is not None
+    if column.texts is None:
+        if column.kind == "date":
+            return column.values
+        if column.kind in ("integer", "number"):
+            dates = dates_of_digits(column.values, minguo)
+            if dates is not None:
+                return dates
         raise kind_changed(name, column, "dates", table)
-    cells = column.values if column.text is None else column.text
-    moments = dates_in(set(cells.tolist()) - {None}, "" if notation == _DIGITS else notation)
+    texts = column.texts.tolist()
+    moments = {text: _date(text, notation, minguo) for text in set(texts) - {None}}
     odd = {text for text, moment in moments.items() if moment is None}
     if odd:
         rule = f", {notation}" if notation in ORDERS else ""
@@ -140,14 +139,16 @@ def _dates(name: str, column: Column, table: Table, notation: str) -> Array:
             odd_cells(table, name, column, odd),
             f", and in training it held dates{rule}; write them as 2024-05-31",
         )
-    return np.array([moments.get(text) for text in cells.tolist()], dtype="datetime64[us]")
+    return np.array([moments.get(text) for text in texts], dtype="datetime64[us]")
 
 
-def _other_order(held: str, learned: str) -> bool:
-    """Whether dates that were read in one order have to be read in another; without one, the question stays open."""
-    if learned not in ORDERS:
-        return held == EITHER
-    return held in ORDERS and held != learned and {held, learned} != {DAY_FIRST, EITHER}
+def _date(text: str, notation: str, minguo: bool) -> np.datetime64 | None:
+    """What a text says in a column of dates; 20201231 by itself is one, too."""
+    number = plain_number(text)
+    if number is not None:
+        return date_of_digits(number, minguo)
+    moment: np.datetime64 | None = date_in(text, "" if notation == _DIGITS else notation)
+    return moment
 
 
 def _shown(moment: str) -> str:

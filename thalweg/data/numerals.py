@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections import Counter
 from collections.abc import Callable, Collection
@@ -10,12 +11,18 @@ from dataclasses import replace
 import numpy as np
 
 from thalweg.data.cells import FEW, Array, Column, meant
-from thalweg.data.reading import is_code, looks_like_number, numbers_in, plain_number
+from thalweg.data.fitted import kind_changed
+from thalweg.data.notations.quantities import POINT_DECIMAL, Style
+from thalweg.data.reading import are_versions, is_code, looks_like_number, number_in, plain_number
 from thalweg.data.tables import Table
-from thalweg.errors import BadRowsError, ThalwegWarning, first_of
+from thalweg.errors import BadRowsError, DataError, ThalwegWarning, first_of
 
 TRIED = 1000
 """Rows that say whether a column is worth examining."""
+_SAYS_CODE = re.compile(
+    r"phone|(?:^|[^a-z])(?:zip|tel|fax|ssn|isbn|ean|upc|code)(?:$|[^a-z])|電話|手機|號碼|郵遞|代碼|代號|編號|統編",
+    re.IGNORECASE,
+)
 
 
 def numbers_in_text(table: Table, name: str, column: Column) -> Column | None:
@@ -23,14 +30,14 @@ def numbers_in_text(table: Table, name: str, column: Column) -> Column | None:
 
     It is numbers if all cells are numbers, written in one way, and more than 20 differ. If nine cells in ten are plain
     numbers (or all but one of five or more), the others are mistakes, unless the numbers are few and the text recurs
-    (0, 1, 2, "3+"). Codes with a leading zero are text. If half of the cells are numbers in any notation, more than 20
-    different ones, the column is text, and a ThalwegWarning names the other cells.
+    (0, 1, 2, "3+"). Codes with a leading zero and versions are text. If half of the cells are numbers in any notation,
+    more than 20 different ones, the column is text, and a ThalwegWarning names the other cells.
 
     Raises:
         BadRowsError: mistakes, with their rows.
     """
     counts = Counter(column.values[~column.missing()].tolist())
-    if not counts or any(map(is_code, counts)):
+    if not counts or any(map(is_code, counts)) or are_versions(counts):
         return None
     said = meant(column)
     if said.kind in ("integer", "number"):
@@ -48,32 +55,113 @@ def numbers_in_text(table: Table, name: str, column: Column) -> Column | None:
     return None
 
 
-def text_as_numbers(table: Table, name: str, column: Column, notation: str = "", unit: str = "") -> Array:
-    """Text read as numbers, written in this way, float64 (rows,) with NaN for missing cells; BadRowsError for cells
-    that aren't numbers."""
-    cells = column.values if column.text is None else column.text
-    parsed = numbers_in(set(cells.tolist()) - {None}, notation, unit)
-    odd = {text for text, number in parsed.items() if number is None}
-    if odd:
-        raise text_error(table, name, column, odd)
-    meaning: dict[str | None, float | None] = {None: np.nan}
-    meaning.update(parsed)
-    numbers = np.fromiter(map(meaning.__getitem__, cells.tolist()), np.float64, len(cells))
-    refuse_infinite(table, name, numbers)
-    return numbers
+def numbers_of(table: Table, name: str, column: Column, style: Style, forgiving: bool = False) -> tuple[Array, int]:
+    """The numbers of a column that was one of numbers in training: float64 (rows,), NaN for missing cells, and how many
+    cells are odd ones. Each cell is read alone. A number that came as one is itself: 0.45 where the text was 45%.
+
+    `forgiving`: odd cells are missing.
+
+    Raises:
+        BadRowsError: odd cells, with their rows. DataError: another kind of column.
+    """
+    texts = column.texts
+    if texts is None and column.origin == "text" and column.kind in ("integer", "number"):
+        if style.base in POINT_DECIMAL and style.bare:
+            return column.values, 0
+        if column.kind == "number" and style.base not in POINT_DECIMAL:
+            raise DataError(
+                f"the column {name!r} was read as plain numbers, and in training it was written as {style.notation}: "
+                f"read the table with read_table(…, text=[{name!r}])"
+            )
+        texts = column.as_text()
+    if texts is None:
+        if column.kind in ("date", "other"):
+            raise kind_changed(name, column, "numbers", table)
+        return column.values, 0
+    meaning: dict[str | None, float | None] = {text: number_in(text, style) for text in set(texts.tolist()) - {None}}
+    odd = {text for text, number in meaning.items() if number is None and text is not None}
+    if odd and not forgiving:
+        raise text_error(table, name, replace(column, text=texts), odd, style)
+    meaning[None] = np.nan
+    cells = [meaning[text] for text in texts.tolist()]
+    return np.array(cells, dtype=np.float64), cells.count(None)
 
 
-def text_error(table: Table, name: str, column: Column, odd: set[str]) -> BadRowsError:
-    """The error for the cells of a number column whose text is one of `odd`."""
-    return BadRowsError(
-        odd_cells(table, name, column, odd),
-        ", where the others are numbers; correct the cell, leave it empty, or take the column as a category",
+def warn_of_missing(table: Table, name: str, style: Style, column: Column, odd: int) -> None:
+    """Warns that odd cells among numbers count as missing, and names the first."""
+    texts = column.texts
+    assert texts is not None
+    cells = (f"row {table.row_number(row)} holds {text!r}" for row, text in enumerate(texts.tolist())
+             if text is not None and number_in(text, style) is None)  # fmt: skip
+    warnings.warn(
+        f"{odd:,} cells of the column {name!r} aren't numbers{_written(style)} and count as missing: "
+        f"{first_of(list(cells))}",
+        ThalwegWarning,
+        stacklevel=2,
     )
+
+
+def warn_of_large(name: str) -> None:
+    """Warns that whole numbers are taken as text, since they'd be alike as numbers."""
+    warnings.warn(
+        f"the column {name!r} holds whole numbers beyond 2^53, which a number can't tell apart, and is taken as text: "
+        f"--number {name} (numbers=[{name!r}]) takes it as numbers",
+        ThalwegWarning,
+        stacklevel=2,
+    )
+
+
+def warn_of_versions(name: str) -> None:
+    """Warns that text was taken as versions."""
+    warnings.warn(
+        f"the column {name!r} looks like versions, with 1.1 beside 1.10, and is taken as text: --number {name} "
+        f"(numbers=[{name!r}]) takes it as numbers",
+        ThalwegWarning,
+        stacklevel=2,
+    )
+
+
+def warn_of_identifiers(name: str, column: Column) -> None:
+    """Warns that numbers look like codes, whose order and size say nothing."""
+    present = column.values[~column.missing()]
+    if column.kind != "integer" or len(present) < 2 or column.forgiving:
+        return
+    digits = np.floor(np.log10(np.maximum(np.abs(present), 1)))
+    named = _SAYS_CODE.search(name) is not None
+    if not (present >= 0).all() or not (named or (digits.min() == digits.max() >= 8)):
+        return
+    what = "its name says so" if named else f"all have {int(digits.min()) + 1} digits"
+    warnings.warn(
+        f"the column {name!r} looks like codes ({what}), but is taken as numbers: --category {name} "
+        f"(categories=[{name!r}]) takes it as categories, --number {name} (numbers=[{name!r}]) as numbers without "
+        "this note",
+        ThalwegWarning,
+        stacklevel=2,
+    )
+
+
+def text_error(
+    table: Table, name: str, column: Column, odd: Collection[str], style: Style | None = None
+) -> BadRowsError:
+    """The error for cells of a number column whose text is one of `odd`. `style`: how it was written in training."""
+    if style is None:
+        rest = ", where the others are numbers; correct the cell, leave it empty, or take the column as a category"
+    else:
+        rest = f", and in training it held numbers{_written(style)}; write it so, or leave the cell empty"
+    return BadRowsError(odd_cells(table, name, column, odd), rest)
+
+
+def _written(style: Style) -> str:
+    """How a column writes its numbers, for people, after "numbers"."""
+    if style == Style():
+        return " without units or marks"
+    units = f" with {style.unit}" if style.unit else ""
+    return f" written as {style.notation or '1234.5'}{units}"
 
 
 def odd_cells(table: Table, name: str, column: Column, odd: Collection[str]) -> dict[int, str]:
     """What is wrong with the rows whose text is one of `odd`, by row."""
-    texts = column.values if column.text is None else column.text
+    texts = column.as_text()
     cells = {table.row_number(row): text for row, text in enumerate(texts.tolist()) if text in odd}
     return {row: f"row {row} of the column {name!r} holds the text {text!r}" for row, text in cells.items()}
 
@@ -103,8 +191,8 @@ def refuse_infinite(table: Table, name: str, values: Array) -> None:
 
 def others_than(fits: Callable[[str], bool], column: Column) -> set[str] | None:
     """The texts that don't fit, if at least half of the cells do, and more than 20 different texts; otherwise None."""
-    some = set(column.values[:TRIED].tolist()) - {None}
-    if 2 * sum(map(fits, some)) < len(some):
+    some = Counter(text for text in column.values[:TRIED].tolist() if text is not None)
+    if 2 * sum(count for text, count in some.items() if fits(text)) < some.total():
         return None
     counts = Counter(column.values[~column.missing()].tolist())
     odd = {text for text in counts if not fits(text)}

@@ -45,26 +45,26 @@ _REFUSED = "disabled by configuration"
 Node = dict[str, Any]
 
 
-def read_query(query: str, verbatim: Collection[str] = ()) -> dict[str, Column]:
-    """The columns of a SELECT's result, in its row order. `verbatim`: as in `read_table`.
+def read_query(query: str, verbatim: Collection[str] = (), text: Collection[str] = ()) -> dict[str, Column]:
+    """The columns of a SELECT's result, in its row order. `verbatim`, `text`: as in `read_table`.
 
     Raises:
         DataError: `query` isn't exactly one SELECT, it fails, or it reads something it may not.
         NotFoundError: a file that it names isn't there.
     """
     with connect(allowed()) as connection:
-        text = _without_semicolon(query)
-        tree = _tree(connection, text)
-        paths, shadows = _files(connection, tree, verbatim)
+        select = _without_semicolon(query)
+        tree = _tree(connection, select)
+        paths, shadows = _files(connection, tree, verbatim, text)
         if _renamed(tree, shadows):
-            text = connection.execute("SELECT json_deserialize_sql(?)", [json.dumps(tree)]).fetchall()[0][0]
+            select = connection.execute("SELECT json_deserialize_sql(?)", [json.dumps(tree)]).fetchall()[0][0]
         limit = allowed(*(path for name in paths if (path := Path(name)).is_file()), *_shadowed(shadows))
         confine(connection, limit)
         connection.execute(f"SET allowed_paths = {literals(sorted(paths))}")
         connection.execute("SET enable_external_access = false")
         connection.execute("SET lock_configuration = true")
         try:
-            return fetch(connection, text, "the query", limit, verbatim=verbatim)
+            return fetch(connection, select, "the query", limit, verbatim=verbatim, text=text)
         except DataError as error:
             if _REFUSED not in str(error):
                 raise
@@ -109,7 +109,7 @@ def _tree(connection: duckdb.DuckDBPyConnection, text: str) -> Node:
 
 
 def _files(
-    connection: duckdb.DuckDBPyConnection, tree: Node, verbatim: Collection[str]
+    connection: duckdb.DuckDBPyConnection, tree: Node, verbatim: Collection[str], text: Collection[str]
 ) -> tuple[set[str], dict[str, str]]:
     """The paths that the query may read; and the CSV files that are tables now, by name, with the alias of each."""
     paths: set[str] = set()
@@ -126,7 +126,7 @@ def _files(
             if name in shadows or file_kind(Path(name)) != "csv":
                 paths |= _paths(name)
             else:
-                _shadow(connection, name, verbatim)
+                _shadow(connection, name, verbatim, text)
                 shadows[name] = Path(name).name.partition(".")[0]
     return paths, shadows
 
@@ -141,7 +141,7 @@ def _paths(name: str) -> set[str]:
     return {name, *pattern, *(str(path) for file in found for path in (file, file.absolute()))}
 
 
-def _shadow(connection: duckdb.DuckDBPyConnection, name: str, verbatim: Collection[str]) -> None:
+def _shadow(connection: duckdb.DuckDBPyConnection, name: str, verbatim: Collection[str], text: Collection[str]) -> None:
     """Makes a table named as a CSV file, which the query reads instead: integers, numbers, moments and text. A verbatim
     column is text as it stands, unless it is integers that are written in no other way."""
     if "://" in name:
@@ -151,17 +151,20 @@ def _shadow(connection: duckdb.DuckDBPyConnection, name: str, verbatim: Collecti
     def read(files: Sequence[Path]) -> None:
         confine(connection, allowed(*files))
         try:
-            _make(connection, name, csv_source(files), verbatim)
+            _make(connection, name, csv_source(files), verbatim, text)
         except failure as error:
             raise DataError(f"can't read {name}: {one_line(error)}") from None
 
     from_csv(named_files(name), read)
 
 
-def _make(connection: duckdb.DuckDBPyConnection, name: str, source: str, verbatim: Collection[str]) -> None:
+def _make(
+    connection: duckdb.DuckDBPyConnection, name: str, source: str, verbatim: Collection[str], text: Collection[str]
+) -> None:
     """Makes the table of what `source` reads as text."""
     types = load(connection, "cells", source)
-    read = converted(connection, "cells", types)
+    texts = [i for i, (column, _) in enumerate(types) if column not in text]
+    read = converted(connection, "cells", texts, names=False)
     whole = [i for i, (kind, _) in read.items() if kind == "integer"]
     small = ", ".join(f"count({read[i][1]}) = count(TRY_CAST({read[i][1]} AS BIGINT))" for i in whole)
     fitting = connection.execute(f"SELECT {small} FROM cells").fetchall()[0] if whole else ()

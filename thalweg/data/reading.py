@@ -2,6 +2,8 @@
 
 White space around a cell doesn't count, and the `MISSING_MARKERS` are missing cells; among numbers and dates, the
 `GAPS` are, too. A column of text holds numbers, truth values or dates if *all* its cells are; otherwise it holds text.
+Numbers that people wrote, with units or marks between their digits, may have odd cells among them: up to one in ten,
+which are taken as missing.
 
 | kind    | a cell                                                                                        |
 |---------|-----------------------------------------------------------------------------------------------|
@@ -9,7 +11,7 @@ White space around a cell doesn't count, and the `MISSING_MARKERS` are missing c
 | number  | 1.5, .5, 1e-3, inf; 10:30 and 10:30:15 are seconds                                            |
 |         | 1,234.5, 1.234,5, 1 234,5, 1'234.5; 0,5 if any comma can't divide thousands, 1,234 otherwise   |
 |         | (1,234) is negative; 45% is 0.45; 1.2k, 3M, 3萬 and 1.2億 are multiplied; full-width digits       |
-|         | with a unit or currency that all cells share: $5, NT$1,234, € 1.234,50, 72 kg, 72公斤           |
+|         | with a unit or currency, which some cells may lack: $5, NT$1,234, € 1.234,50, 72 kg, 約25坪     |
 | boolean | true and false, in capitals or not; yes and no are text                                       |
 | date    | 2024-05-31, 2024/5/31 10:30:15.5, 2024-05-31T10:30Z, 20240531T1030+0800, 2024-05, 2024-W22    |
 |         | 31 May 2024, May 31, 2024 3:04 PM, Fri, 31 May 2024, 31-May-24, May 2024, 2024Q2              |
@@ -18,25 +20,34 @@ White space around a cell doesn't count, and the `MISSING_MARKERS` are missing c
 
 A column of 31/5/2024 without a number above 12 is taken as day first, and says so where it is described. In a file with
 semicolons between its cells the comma is decimal. Numbers are not read as codes are written: 12A, 3+, 5th are text, and
-so are units that differ, years of two digits in 31/12/99, and months in other languages.
+so are units that differ, IP addresses, versions (1.1 beside 1.10), years of two digits in 31/12/99, and months in other
+languages.
 
-A column remembers how it was written (`notation`), and keeps its text where it could be read otherwise: what was fitted
-on day-first dates or decimal commas reads them so in whatever it meets later.
+The cells decide together only when a column is fitted. How they were written is stored with the fitted column, and from
+then on each text is read alone by that (`number_in`, `date_in`): it is a value, a gap, or an odd cell.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Literal
 
 import numpy as np
 
-from thalweg.data.notations.calendars import EITHER, MOMENT, TIME, may_be_date, read_dates, read_dates_by
+from thalweg.data.notations.calendars import MOMENT, TIME, date_by, may_be_date, read_dates
 from thalweg.data.notations.letters import plainly
-from thalweg.data.notations.quantities import INTEGER, NUMBER, may_be_groups, read_numbers, same_unit
+from thalweg.data.notations.quantities import (
+    INTEGER,
+    NUMBER,
+    POINT_DECIMAL,
+    Style,
+    numbers_among,
+    read_numbers,
+)
 
 __all__ = ["GAPS", "INTEGER", "MISSING_MARKERS", "MOMENT", "NUMBER", "WHITE_SPACE", "Found", "Kind", "bare", "read"]
 
@@ -52,8 +63,19 @@ GAPS = frozenset(
 """Text, in small letters, that means "missing" where all other cells are numbers or dates."""
 WHITE_SPACE = " \t\n\r\f\v"
 
+TIMES = "10:30"
+"""The notation of times of day, in seconds."""
+PLAIN_OR_TIMES = "1234.5 or 10:30"
+"""What columns of plain numbers of runs made before may hold."""
+FEW = 20
+"""Up to this many different numbers may be names of something; more are measurements."""
+
 _LENIENT = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?inf(inity)?", re.ASCII | re.IGNORECASE)
+_VERSION = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3})?", re.ASCII)
+_PHONE = re.compile(r"\+[0-9]{7,}", re.ASCII)
 _SOME = 8  # cells that a reading is tried on before all are read
+_MANY = 50  # cells that say whether a column may be numbers with odd cells among them
+_MOST_VERSIONS = 100
 
 Kind = Literal["integer", "number", "boolean", "date"]
 Meaning = dict[str, Any]
@@ -69,9 +91,9 @@ class Found:
     notation: str = ""
     """How numbers or dates are written, if not in the plain way: "1,234.5", "day first"."""
     unit: str = ""
-    """What all numbers are followed or preceded by: "kg", "NT$", "%"."""
-    open: bool = False
-    """Whether the texts could be read otherwise: by a notation or unit of another column, or as text."""
+    """What numbers are followed or preceded by: "kg", "NT$", "%"; several with commas between them."""
+    odd: bool = False
+    """Whether some texts mean nothing: odd cells among numbers."""
 
 
 def _seconds(time: str) -> float:
@@ -79,11 +101,11 @@ def _seconds(time: str) -> float:
     return 3600 * int(hours) + 60 * int(minutes) + float(*seconds)
 
 
-_PLAIN: tuple[tuple[Kind, re.Pattern[str], Callable[[str], float]], ...] = (
-    ("integer", re.compile(INTEGER), float),
-    ("number", re.compile(NUMBER), float),
-    ("boolean", re.compile("(?i:true|false)"), lambda text: float(text.lower() == "true")),
-    ("number", re.compile(TIME), _seconds),
+_PLAIN: tuple[tuple[Kind, re.Pattern[str], Callable[[str], float], str], ...] = (
+    ("integer", re.compile(INTEGER), float, ""),
+    ("number", re.compile(NUMBER), float, ""),
+    ("boolean", re.compile("(?i:true|false)"), lambda text: float(text.lower() == "true"), ""),
+    ("number", re.compile(TIME), _seconds, TIMES),
 )
 
 
@@ -112,20 +134,56 @@ def read(texts: Collection[str], decimal_comma: bool = False) -> Found | None:
     >>> read(["13/06/2024"]).notation, read(["1,234", "5.678"]), read(["yes", "no"])
     ('day first', None, None)
     """
-    if not texts:
+    if not texts or are_versions(texts) or all(map(_PHONE.fullmatch, texts)):
         return None
-    for kind, pattern, value in _PLAIN:
+    for kind, pattern, value, notation in _PLAIN:
         if all(map(pattern.fullmatch, texts)):
-            open_ = kind == "number" and may_be_groups(texts)
-            return Found(kind, {text: value(text) for text in texts}, open=open_)
+            return Found(kind, {text: value(text) for text in texts}, notation)
     if not _may_be_read(texts):
         return None
     present = [text for text in texts if not is_gap(text)]
     if len(present) < len(texts):
         found = read(present, decimal_comma)
-        # The gaps count as text still, for a column that knows them as categories.
-        return None if found is None or found.kind == "boolean" else replace(found, open=True)
+        return None if found is None or found.kind == "boolean" else found
     return _read_numbers(texts, decimal_comma) or _read_dates(texts)
+
+
+def read_among(cells: Collection[str], decimal_comma: bool = False) -> Found | None:
+    """What bare texts mean, one a cell, of which up to one in ten is an odd one among numbers that people wrote.
+
+    None if more are odd, if at most 20 different ones are numbers, or if the numbers are plain: those come from a
+    program, and what is no number among them is a mistake.
+    """
+    counts = Counter(cells)
+    different = [text for text in counts if not is_gap(text)]
+    some = different[:: max(1, len(different) // _MANY)]
+    if 2 * sum(map(looks_like_number, some)) < len(some):
+        return None
+    style = numbers_among({text: counts[text] for text in different}, decimal_comma)
+    if style is None or style == Style():
+        return None
+    meaning = {text: value for text in different if (value := style.value(text)) is not None}
+    return Found("number", meaning, style.notation, style.unit, odd=True) if len(meaning) > FEW else None
+
+
+def forced(counts: Mapping[str, int]) -> Style:
+    """How the numbers among bare texts are written, however few they are."""
+    present = {text: count for text, count in counts.items() if not is_gap(text)}
+    if all(map(re.compile(TIME).fullmatch, present)):
+        return Style(TIMES)
+    return numbers_among(present, least_share=0) or Style()
+
+
+def are_versions(texts: Collection[str]) -> bool:
+    """Whether texts seem to be versions or sections: 1.1 and 1.10 are among them, and not many differ.
+
+    >>> are_versions(["1.1", "1.2", "1.10"]), are_versions(["1.10", "1.20", "1.15"]), are_versions(["1", "1.0"])
+    (True, False, False)
+    """
+    if len(texts) > _MOST_VERSIONS or not all(map(_VERSION.fullmatch, texts)):
+        return False
+    fractions = [text for text in texts if float(text) % 1]
+    return len(set(map(float, fractions))) < len(fractions)
 
 
 def _may_be_read(texts: Collection[str]) -> bool:
@@ -140,13 +198,12 @@ def _read_numbers(texts: Collection[str], decimal_comma: bool) -> Found | None:
     numbers = read_numbers(texts, decimal_comma)
     if numbers is None:
         return None
-    kind: Kind = "integer" if numbers.whole else "number"
-    return Found(kind, dict(numbers.meaning), numbers.notation, numbers.unit, open=True)
+    return Found("integer" if numbers.whole else "number", dict(numbers.meaning), numbers.notation, numbers.unit)
 
 
 def _read_dates(texts: Collection[str]) -> Found | None:
     dates = read_dates(texts)
-    return None if dates is None else Found("date", dict(dates.meaning), dates.notation, open=bool(dates.notation))
+    return None if dates is None else Found("date", dict(dates.meaning), dates.notation)
 
 
 def looks_like_number(text: str) -> bool:
@@ -169,61 +226,32 @@ def plain_number(text: str) -> float | None:
     return float(text) if _LENIENT.fullmatch(text) else None
 
 
-def numbers_in(texts: Collection[str], notation: str = "", unit: str = "") -> dict[str, float | None]:
-    """The meaning of bare, different texts in a column that is known to hold numbers, written in this way.
+def number_in(text: str, style: Style) -> float | None:
+    """What a bare text says in a column of numbers of this style; NaN for a gap, None for an odd cell.
 
-    What all texts say in the known notation counts, or what they say by themselves; among others, each text is read
-    alone. NaN for a gap, None for what is no number.
-
-    >>> numbers_in(["1,250"], "1234,5"), numbers_in(["1,250"]), numbers_in(["1", "two", "-"])
-    ({'1,250': 1.25}, {'1,250': 1250.0}, {'-': nan, '1': 1.0, 'two': None})
+    >>> [number_in(text, Style("1234,5")) for text in ("1,250", "-", "1.250")]
+    [1.25, nan, None]
+    >>> [number_in(text, Style()) for text in ("007", "1,250", "5 kg", "10:30")]
+    [7.0, None, None, None]
     """
-    gaps: dict[str, float | None] = {text: float("nan") for text in texts if is_gap(text)}
-    present = [text for text in texts if text not in gaps]
-    if not present:
-        return gaps
-    if notation or unit:
-        known = read_numbers(present, notation=notation, unit=unit)
-        if known is not None:
-            return {**gaps, **known.meaning}
-    own = read(present)
-    if own is not None and own.kind in ("integer", "number") and ("" in (unit, own.unit) or same_unit(own.unit, unit)):
-        return {**gaps, **own.meaning}
-    return {**gaps, **{text: _number_in(text, notation, unit) for text in present}}
+    if is_gap(text):
+        return float("nan")
+    if style.notation in (TIMES, PLAIN_OR_TIMES) and re.fullmatch(TIME, text):
+        return _seconds(text)
+    if style.notation == TIMES:
+        return None
+    plain = style.base in (*POINT_DECIMAL, PLAIN_OR_TIMES) and style.bare
+    number = plain_number(text) if plain else None
+    return style.value(text) if number is None else number
 
 
-def _number_in(text: str, notation: str, unit: str) -> float | None:
-    """The meaning of a text among numbers: a plain number, one in the known notation, or a time of day."""
-    number = plain_number(text)
-    if number is None:
-        found = read_numbers([text, "0"], notation=notation or None, unit=unit or None)
-        number = None if found is None else found.meaning[text]
-    if number is None and re.fullmatch(TIME, text):
-        number = _seconds(text)
-    return number
+def date_in(text: str, notation: str = "") -> Any:
+    """What a bare text says in a column of dates written by this rule: datetime64, NaT for a gap, None for an odd cell.
 
-
-def dates_in(texts: Collection[str], notation: str = "") -> dict[str, Any]:
-    """The meaning of bare, different texts in a column that is known to hold dates, written by this rule.
-
-    Without a rule, the texts decide together; what they leave open is None, as is what is no date. NaT for a gap.
-
-    >>> dates_in(["5/6/2024"], "month first")["5/6/2024"], dates_in(["5/6/2024"]), dates_in(["5/6/2024", "May"])
-    (np.datetime64('2024-05-06T00:00:00.000000'), {'5/6/2024': None}, {'5/6/2024': None, 'May': None})
+    >>> date_in("5/6/2024", "month first"), date_in("5/6/2024"), date_in("2024-05-06", "month first")
+    (np.datetime64('2024-05-06T00:00:00.000000'), None, np.datetime64('2024-05-06T00:00:00.000000'))
     """
-    gaps: dict[str, Any] = {text: np.datetime64("NaT", "us") for text in texts if is_gap(text)}
-    present = [text for text in texts if text not in gaps]
-    if notation:
-        return gaps | read_dates_by(present, notation)
-    own = read_dates(present)
-    if own is not None:
-        return gaps | (dict.fromkeys(present) if own.notation == EITHER else own.meaning)
-    return gaps | {text: _date_in(text) for text in present}
-
-
-def _date_in(text: str) -> np.datetime64 | None:
-    found = read_dates([text])
-    return None if found is None or found.notation == EITHER else found.meaning[text]
+    return np.datetime64("NaT", "us") if is_gap(text) else date_by(text, notation)
 
 
 def is_code(text: str) -> bool:

@@ -66,43 +66,51 @@ def is_query(text: str) -> bool:
 
 
 def read_files(
-    path: str | Path, encoding: str | None = None, quote: str = QUOTE, verbatim: Collection[str] = ()
+    path: str | Path,
+    encoding: str | None = None,
+    quote: str = QUOTE,
+    verbatim: Collection[str] = (),
+    text: Collection[str] = (),
 ) -> dict[str, Column]:
     """The columns of a file, or of all files that a glob matches, in the order of their names.
 
     Columns of several files are matched by name; a column that a file lacks is missing in its rows. `encoding`: of text
-    that isn't UTF-8. `quote`, `verbatim`: as in `read_table`.
+    that isn't UTF-8. `quote`, `verbatim`, `text`: as in `read_table`.
     """
     files = named_files(path)
     what = str(path) if len(files) > 1 else str(files[0])
     if encoding is None or codec(encoding) == "utf-8":
-        return _read(files, what, quote, verbatim)
+        return _read(files, what, quote, verbatim, text)
     with decoded(files, encoding) as copies:
-        return _read(copies, what, quote, verbatim)
+        return _read(copies, what, quote, verbatim, text)
 
 
-def _read(files: Sequence[Path], what: str, quote: str, verbatim: Collection[str]) -> dict[str, Column]:
+def _read(
+    files: Sequence[Path], what: str, quote: str, verbatim: Collection[str], text: Collection[str]
+) -> dict[str, Column]:
     """The columns of files of one kind, in UTF-8."""
     kind = file_kind(files[0])
     if kind == "csv":
-        return _read_csv(files, what, quote, verbatim)
+        return _read_csv(files, what, quote, verbatim, text)
     with connect(limit := allowed(*files)) as connection:
         if kind == "parquet":
-            return fetch(connection, f"FROM read_parquet({_listed(files)})", what, limit, verbatim=verbatim)
+            return fetch(connection, f"FROM read_parquet({_listed(files)})", what, limit, verbatim=verbatim, text=text)
         try:
             source = _json_source(connection, files, what, verbatim)
-            return fetch(connection, source, what, limit, verbatim=verbatim)
+            return fetch(connection, source, what, limit, verbatim=verbatim, text=text)
         except DataError as error:
             raise _text_failure(files, error) from None
 
 
-def _read_csv(files: Sequence[Path], what: str, quote: str, verbatim: Collection[str]) -> dict[str, Column]:
+def _read_csv(
+    files: Sequence[Path], what: str, quote: str, verbatim: Collection[str], text: Collection[str]
+) -> dict[str, Column]:
     """The columns of CSV files."""
     comma = _delimiter(files[0], quote) == ";"  # then the comma is decimal, as in many languages
 
     def read(files: Sequence[Path]) -> dict[str, Column]:
         with connect(limit := allowed(*files)) as connection:
-            return fetch(connection, csv_source(files, quote), what, limit, comma, verbatim, text=True)
+            return fetch(connection, csv_source(files, quote), what, limit, comma, verbatim, text, all_text=True)
 
     return from_csv(files, read, quote)
 

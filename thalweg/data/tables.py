@@ -10,7 +10,7 @@ from typing import Any, TypeGuard
 
 import numpy as np
 
-from thalweg.data.cells import Array, Column, category_column, column_of, objects
+from thalweg.data.cells import Array, Column, bare_column, column_of, objects
 from thalweg.data.formats import arrow_files, workbooks
 from thalweg.data.formats.arrow_files import read_arrow
 from thalweg.data.formats.workbooks import read_sheet
@@ -104,6 +104,10 @@ class Table:
         numbers = chosen if self._numbers is None else self._numbers[chosen]
         return Table({name: column.take(chosen) for name, column in self._columns.items()}, self.source, numbers)
 
+    def with_columns(self, columns: Mapping[str, Column]) -> Table:
+        """The table with these columns in place of its own of the same names."""
+        return Table({**self._columns, **columns}, self.source, self._numbers)
+
     def row_number(self, row: int) -> int:
         """The row's number for users: in the source, counted from 1, without the header."""
         return int(row if self._numbers is None else self._numbers[row]) + 1
@@ -115,6 +119,7 @@ def read_table(
     encoding: str | None = None,
     sheet: str | int | None = None,
     quote: str = QUOTE,
+    text: Collection[str] = (),
     verbatim: Collection[str] = (),
     least_rows: int = 1,
 ) -> Table:
@@ -129,6 +134,9 @@ def read_table(
         sheet: of a workbook, the sheet's name or its number, from 1; by default the first.
         quote: what may stand around the cells of a CSV or TSV file; "" if quotes are text like any other. In a cell
             that doesn't begin with one they are, anyway.
+        text: columns of a file or query whose cells are kept as they are written, beside what they mean. Otherwise
+            those of a column with more than about 1,000 different plain numbers aren't; as a category, or to read
+            them by a decimal comma, it has to be named here. Names that the source lacks don't matter.
         verbatim: columns whose cells are kept as they stood, too, with their type (`Column.verbatim`): `write_table`
             writes them back unchanged. Names that the source lacks are passed over.
         least_rows: how many rows there have to be; 0 takes a table without rows.
@@ -168,9 +176,9 @@ def read_table(
             raise ArgumentError(f"the table was read without verbatim={[lost]}: give its source, or read it with that")
         return source
     if isinstance(source, str) and query:
-        table = Table(read_query(source, verbatim), "the query's result")
+        table = Table(read_query(source, verbatim, text), "the query's result")
     elif isinstance(source, str | Path):
-        table = _read_path(source, encoding, sheet, quote, verbatim)
+        table = _read_path(source, encoding, sheet, quote, verbatim, text)
     elif isinstance(source, Mapping):
         one_row = source and all(map(_is_cell, source.values()))
         table = Table.of_rows([source], verbatim) if one_row else Table.of(source, verbatim=verbatim)
@@ -207,7 +215,12 @@ def write_table(path: str | Path, columns: Mapping[str, Array | Verbatim]) -> No
 
 
 def _read_path(
-    path: str | Path, encoding: str | None, sheet: str | int | None, quote: str, verbatim: Collection[str]
+    path: str | Path,
+    encoding: str | None,
+    sheet: str | int | None,
+    quote: str,
+    verbatim: Collection[str],
+    text: Collection[str],
 ) -> Table:
     files = named_files(path)
     kind = file_kind(files[0])
@@ -220,7 +233,7 @@ def _read_path(
     if len(quote) > 1 or not quote.isascii() or quote in list(",;\t|\r\n"):
         raise ArgumentError(f'quote has to be one sign, such as \', or "" for none, got {quote!r}')
     if kind not in ("workbook", "arrow"):
-        return Table(read_files(path, encoding, quote, verbatim), str(path))
+        return Table(read_files(path, encoding, quote, verbatim, text), str(path))
     if len(files) > 1:
         raise DataError(f"{path} matches {len(files)} files; of {', '.join(READ_ALONE)} one at a time is read")
     frame = read_sheet(files[0], sheet) if kind == "workbook" else read_arrow(files[0])
@@ -278,11 +291,13 @@ def _column_of_series(series: Any) -> Column:
     import narwhals as nw
 
     missing = np.asarray(series.is_null().to_numpy(), dtype=bool)
-    values = np.array(series.to_numpy())
+    whole = str(series.dtype).startswith(("Int", "UInt"))
+    # NumPy has no missing integers: with one, to_numpy makes floats of all.
+    values = np.array((series.fill_null(0) if whole and missing.any() else series).to_numpy())
     if series.dtype in (nw.Categorical, nw.Enum):  # categories stay categories, even where numbers name them
-        whole = Column("integer", values) if values.dtype.kind in "iuf" else column_of(values.astype(object), missing)
-        return category_column([None if lost else cell for cell, lost in zip(whole.as_text(), missing, strict=True)])
-    return column_of(values, missing, integer=str(series.dtype).startswith(("Int", "UInt")))
+        cells = (Column("integer", values) if values.dtype.kind == "f" else column_of(values, missing)).as_text()
+        return bare_column([None if lost else cell for cell, lost in zip(cells, missing, strict=True)], "category")
+    return column_of(values, missing, integer=whole)
 
 
 def _is_cell(value: Any) -> bool:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from thalweg.data.cells import FEW, Array, Column, column_of, magnitude, number_text, objects
-from thalweg.data.fitted import kind_changed
 from thalweg.data.labels import Label, label_codes
-from thalweg.data.numerals import numbers_in_text, refuse_infinite, text_as_numbers
+from thalweg.data.notations.quantities import Style
+from thalweg.data.numerals import numbers_in_text, numbers_of, refuse_infinite, warn_of_missing
+from thalweg.data.reading import PLAIN_OR_TIMES, plain_number
 from thalweg.data.recipe import TASKS, Task, recipe
 from thalweg.data.tables import Table, read_table
 from thalweg.errors import ArgumentError, BadRowsError, DataError, ModelFileError, ShapeError
@@ -37,6 +39,8 @@ class Target:
         mean, scale: a regression target is learned as (y - mean) / scale; 0 and 1 for classes.
         missing: how many rows lack a target; nothing can be learned from them, and they are left out.
         why: how the task was decided, for people.
+        notation, unit, forgiving: how a regression's targets were written, as text wrote them, and whether odd cells
+            among them are missing; each later cell is read so (`thalweg.data.reading`).
     """
 
     name: str
@@ -46,6 +50,9 @@ class Target:
     scale: float = 1.0
     missing: int = 0
     why: str = ""
+    notation: str = ""
+    unit: str = ""
+    forgiving: bool = False
 
     @classmethod
     def of(cls, table: Any, name: str, task: str | None = None) -> Self:
@@ -66,9 +73,9 @@ class Target:
         column = _usable(table, name)
         if column.kind == "date":
             raise DataError(f"the column {name!r} holds dates, which can't be a target; turn them into numbers or text")
-        if column.unit and task != "regression":
+        if column.unit and task != "regression" and not column.forgiving:
             column = _named(column)
-        if column.kind == "text" and task in (None, "regression"):
+        if column.kind == "text" and (task == "regression" or (task is None and column.origin != "category")):
             column = numbers_in_text(table, name, column) or column
         counts = _label_counts(column)
         decided, why = _decide(column, counts, name)
@@ -77,12 +84,16 @@ class Target:
             why = "as asked for"
         missing = int(column.missing().sum())
         if chosen == "regression":
-            numbers = _numbers(table, name, column)
+            style = Style(column.notation, column.unit)
+            numbers, odd = _numbers(table, name, column, style, column.forgiving)
+            if odd:
+                warn_of_missing(table, name, style, column, odd)
             mean, scale = _moments(numbers[~np.isnan(numbers)])
-            return cls(name, chosen, (), mean, scale, missing, why)
+            missing = int(np.isnan(numbers).sum())
+            return cls(name, chosen, (), mean, scale, missing, why, style.notation, style.unit, column.forgiving)
         _check_classes(name, chosen, len(counts), len(column.values) - missing)
         classes = sorted(counts)
-        if column.written:
+        if column.written and column.exact:
             classes = [column.written.get(float(label), label) for label in classes]
         return cls(name, chosen, tuple(classes), missing=missing, why=why)
 
@@ -109,18 +120,25 @@ class Target:
         Raises:
             DataError: a row's target is missing, or is none of the classes.
         """
-        column = _usable(table, self.name)
-        lost = np.flatnonzero(column.missing())
+        lost = np.flatnonzero(self.missing_in(table))
         if len(lost):
             raise DataError(f"row {table.row_number(lost[0])} has no value in the target column {self.name!r}")
         if self.task == "regression":
             return np.ascontiguousarray((self.numbers(table) - self.mean) / self.scale, dtype=np.float32)[:, None]
-        codes = self._codes(table, column)
+        codes = self._codes(table, _usable(table, self.name))
         return codes.astype(np.float32)[:, None] if self.task == "binary" else codes
 
     def numbers(self, table: Table) -> Array:
         """A regression's targets in their own unit: float64 (rows,), NaN where missing; DataError for text."""
-        return _numbers(table, self.name, _usable(table, self.name))
+        column = _usable(table, self.name)
+        return _numbers(table, self.name, column, Style(self.notation, self.unit), self.forgiving)[0]
+
+    def missing_in(self, table: Table) -> NDArray[np.bool_]:
+        """Which rows have no target: (rows,)."""
+        if self.task == "regression":
+            return np.isnan(self.numbers(table))
+        column = _usable(table, self.name)
+        return np.asarray(label_codes(self.classes, column) == -2)
 
     def _codes(self, table: Table, column: Column) -> Array:
         """Class numbers (rows,) of labels, whether the column holds text, numbers or truth values."""
@@ -147,7 +165,7 @@ class Target:
         if self.task == "regression":
             return y_pred[:, 0].astype(np.float64) * self.scale + self.mean
         codes = y_pred.argmax(axis=1) if y_pred.shape[1] > 1 else (y_pred[:, 0] >= 0.5).astype(np.int64)
-        labels = objects(self.classes) if isinstance(self.classes[0], str) else np.array(self.classes)
+        labels = labels_array(self.classes)
         decoded: Array = labels[codes]
         return decoded
 
@@ -176,6 +194,11 @@ class Target:
             "scale": self.scale,
             "missing": self.missing,
             "why": self.why,
+            **(
+                {"notation": self.notation, "unit": self.unit, "forgiving": self.forgiving}
+                if self.task == "regression"
+                else {}
+            ),
         }
 
     @classmethod
@@ -189,7 +212,7 @@ class Target:
             not all(isinstance(stored.get(key), str) for key in ("name", "why"))
             or not isinstance(classes, list)
             or not all(
-                isinstance(label, str) or (isinstance(label, int | float) and abs(label) < 2**63) for label in classes
+                isinstance(label, str | int) or (isinstance(label, float) and abs(label) < 2**63) for label in classes
             )
             or not all(isinstance(number, int | float) and np.isfinite(number) for number in numbers)
             or stored["scale"] <= 0
@@ -197,7 +220,10 @@ class Target:
         ):
             raise ModelFileError(f"the model's target is damaged: {dict(stored)}")
         name, why, missing = stored["name"], stored["why"], int(stored["missing"])
-        return cls(name, task, tuple(classes), float(stored["mean"]), float(stored["scale"]), missing, why)
+        written = [stored.get("notation", PLAIN_OR_TIMES), stored.get("unit", ""), stored.get("forgiving", False)]
+        if not all(isinstance(part, kind) for part, kind in zip(written, (str, str, bool), strict=True)):
+            raise ModelFileError(f"the model's target is damaged: {dict(stored)}")
+        return cls(name, task, tuple(classes), float(stored["mean"]), float(stored["scale"]), missing, why, *written)
 
 
 def infer_task(table: Any, target: str) -> Task:
@@ -287,11 +313,11 @@ def _usable(table: Table, name: str) -> Column:
     return column
 
 
-def _numbers(table: Table, name: str, column: Column) -> Array:
-    """The column as float64 (rows,), text read as numbers; regression needs it."""
-    if column.kind == "date":
-        raise kind_changed(name, column, "numbers", table)
-    return text_as_numbers(table, name, column) if column.kind == "text" else column.values
+def _numbers(table: Table, name: str, column: Column, style: Style, forgiving: bool) -> tuple[Array, int]:
+    """The column as float64 (rows,), and how many cells are odd ones; regression needs it."""
+    numbers, odd = numbers_of(table, name, column, style, forgiving)
+    refuse_infinite(table, name, numbers)
+    return numbers, odd
 
 
 def _named(column: Column) -> Column:
@@ -301,7 +327,7 @@ def _named(column: Column) -> Column:
         return column
     text = column.text.copy()
     text[lost] = None
-    return Column("text", text)
+    return Column("text", text, origin="text")
 
 
 def _label_counts(column: Column) -> Counter[Any]:
@@ -309,6 +335,10 @@ def _label_counts(column: Column) -> Counter[Any]:
     present = column.values[~column.missing()]
     if column.kind == "text":
         return Counter(present.tolist())
+    if not column.exact:
+        texts = column.as_text()[~column.missing()].tolist()
+        plain = all(plain_number(text) is not None for text in set(texts))
+        return Counter(map(int, texts) if plain else texts)
     convert = {"boolean": bool, "integer": int}.get(column.kind, float)
     labels, counts = np.unique(present, return_counts=True)
     return Counter(dict(zip(map(convert, labels.tolist()), counts.tolist(), strict=True)))
@@ -317,9 +347,8 @@ def _label_counts(column: Column) -> Counter[Any]:
 def _codes_of(column: Column) -> Array:
     """Any numbering of the different cells, 0 … n-1: (rows,)."""
     numbering: dict[Any, int] = {}
-    return np.fromiter(
-        (numbering.setdefault(c, len(numbering)) for c in column.values.tolist()), int, len(column.values)
-    )
+    cells = (column.values if column.exact else column.as_text()).tolist()
+    return np.fromiter((numbering.setdefault(cell, len(numbering)) for cell in cells), int, len(cells))
 
 
 def _moments(numbers: Array) -> tuple[float, float]:
@@ -362,6 +391,12 @@ def _check_classes(name: str, task: Task, classes: int, rows: int) -> None:
         )
 
 
+def labels_array(labels: Sequence[Label]) -> Array:
+    """The labels as an array of their own type: objects where NumPy would turn them into others."""
+    array = np.array(labels)
+    return array if array.dtype.kind != "U" and array.tolist() == list(labels) else objects(labels)
+
+
 def label_text(label: Label) -> str:
     """A label for people: 3, not 3.0; True, not 1."""
-    return number_text(float(label)) if isinstance(label, int | float) and not isinstance(label, bool) else str(label)
+    return number_text(label) if isinstance(label, float) else str(label)

@@ -44,7 +44,7 @@ class Division:
         if self.group is not None:
             return _by_group(group_codes(table, self.group), _codes(table, target), self.share, self.seed)
         if self.time is not None:
-            known = np.flatnonzero(~table.column(target.name).missing())
+            known = np.flatnonzero(~target.missing_in(table))
             return _latest(known, times(table, self.time)[known], self.share, self.time)
         return split_rows(y, target.task, self.share, self.seed)
 
@@ -97,7 +97,7 @@ def times(table: Table, name: str) -> Array:
 
 def _codes(table: Table, target: Target) -> Array:
     """Class numbers, or 0 for numbers; -1 for a row without a target: int64 (rows,)."""
-    known = ~table.column(target.name).missing()
+    known = ~target.missing_in(table)
     codes = np.where(known, 0, -1)
     if target.task != "regression":
         codes[known] = target.encode(table.take(np.flatnonzero(known))).ravel().astype(np.int64)

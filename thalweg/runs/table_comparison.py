@@ -31,7 +31,13 @@ def compare(
     """`thalweg.compare` on a table, with columns fitted on the training rows."""
     options.check()
     _, target, parts = divide(table, options)
-    features = Features.fit(parts.train, target, ignore=options.ignore, categories=options.categories)
+    features = Features.fit(
+        parts.train,
+        target,
+        ignore=options.ignore,
+        categories=options.categories,
+        numbers=options.inputs_as_numbers,
+    )
     settings = {name: getattr(options, name) for name in SETTINGS} | {"initializer": options.initial_weights}
     settings.pop(knob, None)
     return comparison.compare(

@@ -26,7 +26,7 @@ from thalweg.runs.judging import Judgement, judge
 from thalweg.runs.run import Array, Cells, Parts, Run, Scores, TrainingOptions, load_network, prediction_columns
 from thalweg.support.checks import number, whole
 from thalweg.support.untrusted import readable
-from thalweg.tabular.features import Features, Target, at_least_one, without_bad_rows
+from thalweg.tabular.features import Features, Target, at_least_one, with_numbers, without_bad_rows
 from thalweg.tabular.qualities import Settings, settings_of
 from thalweg.tabular.trees import Trees, mixed
 
@@ -49,6 +49,7 @@ class TableOptions(TrainingOptions):
     task: str | None = None
     ignore: tuple[str, ...] = ()
     categories: tuple[str, ...] = ()
+    numbers: tuple[str, ...] = ()
     id: str | None = None
     group: str | None = None
     time: str | None = None
@@ -95,6 +96,11 @@ class TableOptions(TrainingOptions):
         """The columns that aren't inputs, besides the target."""
         apart = (self.id, self.group, None if self.keep_time else self.time)
         return tuple(dict.fromkeys([*self.ignore, *(name for name in apart if name is not None)]))
+
+    @property
+    def inputs_as_numbers(self) -> tuple[str, ...]:
+        """The inputs to take as numbers; the target may be among `numbers` too."""
+        return tuple(name for name in self.numbers if name != self.target)
 
 
 @dataclass(kw_only=True)
@@ -147,18 +153,22 @@ class TableRun(Run):
         Raises:
             DataError: a column is missing or of another kind, or a cell can't be used (named, with its row).
         """
-        return self.labels(self.predicted(read_table(frame, least_rows=0)))
+        return self.labels(self.predicted(self.read(frame, least_rows=0)))
 
     def predict_proba(self, frame: Any) -> Array:
         """The probability of each class, (rows, classes), in the order of `target.classes`; raises for a number."""
-        table = read_table(frame, least_rows=0)
+        table = self.read(frame, least_rows=0)
         if self.target.task == "regression":
             raise ArgumentError(f"the target {self.target.name!r} is a number, which has no probabilities: use predict")
         return self.predicted(table)
 
     def evaluate(self, frame: Any) -> Scores:
         """Scores by name, of the rows whose target is known: of `predict` and `predict_proba`."""
-        return self.judge(with_target(read_table(frame), self.target)).values
+        return self.judge(with_target(self.read(frame), self.target)).values
+
+    def read(self, frame: Any, least_rows: int = 1) -> Table:
+        """A table whose columns can be read as those of the training were."""
+        return read_table(frame, text=self.features.kept, least_rows=least_rows)
 
     def judge(self, table: Table, alone: bool = False) -> Judgement:
         """The judgement on predictions for rows whose target is known."""
@@ -194,8 +204,11 @@ def usable_rows(table: Table, options: TableOptions) -> tuple[Table, list[str]]:
 
 def fit_all(table: Table, options: TableOptions) -> None:
     """Fits target and columns on all rows, to find out whether they can be used."""
+    table = with_numbers(table, options.numbers, options.categories)
     target = Target.of(table, options.target, options.task)
-    Features.fit(table, target, ignore=options.no_inputs, categories=options.categories)
+    Features.fit(
+        table, target, ignore=options.no_inputs, categories=options.categories, numbers=options.inputs_as_numbers
+    )
     options.division.once(table, target)
 
 
@@ -205,6 +218,7 @@ def divide(table: Table, options: TableOptions) -> tuple[Table, Target, Parts[Ta
         if name is not None:
             table.column(name)
     table, skipped = usable_rows(table, options)
+    table = with_numbers(table, options.numbers, options.categories)
     target = Target.of(table, options.target, options.task)
     learn, test = options.division.once(table, target)
     return table, target, Parts(table.take(learn), None, table.take(test), skipped)
@@ -212,7 +226,7 @@ def divide(table: Table, options: TableOptions) -> tuple[Table, Target, Parts[Ta
 
 def with_target(table: Table, target: Target) -> Table:
     """The rows whose target is known; an error if there is none."""
-    known = np.flatnonzero(~table.column(target.name).missing())
+    known = np.flatnonzero(~target.missing_in(table))
     if not known.size:
         raise DataError(f"no row of {table.source} has a value in the target column {target.name!r}")
     return table.take(known)

@@ -151,6 +151,7 @@ def made_ready(table: Table, target: Target, options: TableOptions) -> Prepared:
         time=None if options.time is None else times(table, options.time),
         ignore=options.no_inputs,
         categories=options.categories,
+        numeric=options.inputs_as_numbers,
         seed=options.split_seed,
     )
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import check_array, check_X_y
 
-from thalweg.data.cells import Column, Kind
+from thalweg.data.cells import Column, Kind, column_of
 from thalweg.data.tables import Table, is_rows, read_table
 from thalweg.errors import ArgumentError, DataError, ThalwegWarning
 
@@ -132,6 +132,8 @@ def targets_of(y: Any, rows: int, numeric: bool, estimator: Any) -> Array:
         raise ValueError(f"This {type(estimator).__name__} estimator requires y to be passed, but the target y is None")
     if hasattr(y, "to_numpy") and not hasattr(y, "__array__"):
         y = y.to_numpy()
+    if numeric:
+        y = numbers_of_text(y)
     placeholder = np.zeros((rows, 1))
     _, checked = check_X_y(placeholder, y, y_numeric=numeric, estimator=estimator, ensure_min_samples=1)
     result: Array = checked
@@ -140,6 +142,20 @@ def targets_of(y: Any, rows: int, numeric: bool, estimator: Any) -> Array:
         if lost:
             raise DataError(f"Input y contains NaN: row {lost[0] + 1} has no value")
     return result
+
+
+def numbers_of_text(y: Any) -> Any:
+    """Targets that are text as the numbers that they mean, NaN for a missing one; other targets as they are."""
+    array = np.asarray(y)
+    if array.ndim != 1 or array.dtype.kind not in "OUT" or not any(isinstance(cell, str) for cell in array.tolist()):
+        return y
+    column = column_of(array)
+    if column.kind not in ("number", "integer"):
+        return y
+    if column.odd():
+        row = next(k for k in np.flatnonzero(column.missing()).tolist() if column.as_text()[k] is not None)
+        raise DataError(f"y holds no number in row {row + 1}: {column.as_text()[row]!r}; leave such rows out")
+    return column.values
 
 
 def per_row(values: Any, rows: int, what: str) -> Array | None:

@@ -46,7 +46,8 @@ class TabularClassifier(ClassifierMixin, TableEstimator):
         batch_size: rows a step; by default 256, fewer for tables below 4,096 rows.
         epochs: at most; a network ends once its epoch ≥ 2.5·best + 4.
         dropout: share of hidden units; 0.15 by default.
-        categories: columns to take as categories whatever they hold. ignore: columns to leave out. By name or position.
+        categories: columns to take as categories whatever they hold. numbers: columns to take as numbers, in which a
+            cell that is none is missing. ignore: columns to leave out. By name or position.
         class_weight: "balanced", or a dict from label to weight.
         random_state: a seed; the same seed gives the same network, bit for bit, on the same machine.
         n_jobs: cores; None and -1: all.

@@ -64,6 +64,7 @@ class TableEstimator(BaseEstimator):
         epochs: int | None = None,
         dropout: float | None = None,
         categories: Sequence[str | int] = (),
+        numbers: Sequence[str | int] = (),
         ignore: Sequence[str | int] = (),
         class_weight: Any = None,
         random_state: Any = None,
@@ -84,6 +85,7 @@ class TableEstimator(BaseEstimator):
         self.epochs = epochs
         self.dropout = dropout
         self.categories = categories
+        self.numbers = numbers
         self.ignore = ignore
         self.class_weight = class_weight
         self.random_state = random_state
@@ -186,7 +188,8 @@ class TableEstimator(BaseEstimator):
         time: Array | None,
     ) -> None:
         """Fits columns and networks. `numbers`: class numbers (rows,), or standardised numbers."""
-        ignore, categories = (column_names(table, getattr(self, n), n) for n in ("ignore", "categories"))
+        listed = ("ignore", "categories", "numbers")
+        ignore, categories, numeric = (column_names(table, getattr(self, name), name) for name in listed)
         prepared = prepare(
             table,
             target,
@@ -199,6 +202,7 @@ class TableEstimator(BaseEstimator):
             time=time,
             ignore=ignore,
             categories=categories,
+            numeric=numeric,
             seed=int(check_random_state(self.random_state).randint(2**31 - 1)),
         )
         warn_of_text(prepared.features)
@@ -337,7 +341,7 @@ def warn_of_text(features: Features) -> None:
         listed = ", ".join(map(repr, left[:5])) + (", …" if len(left) > 5 else "")
         warnings.warn(
             f"{listed}: text that differs in nearly every row is left out; name it in categories= if its values are "
-            "categories, or in ignore= to leave it out silently",
+            "categories, in numbers= if they are numbers, or in ignore= to leave it out silently",
             ThalwegWarning,
             stacklevel=4,
         )

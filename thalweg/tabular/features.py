@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, Self, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from thalweg.data.cells import forced_number
 from thalweg.data.columns import (
     BooleanColumn,
     CategoryColumn,
@@ -21,6 +22,7 @@ from thalweg.data.columns import (
 from thalweg.data.dates import DateColumn
 from thalweg.data.fitted import LeftOut, Scale
 from thalweg.data.labels import Label
+from thalweg.data.reading import PLAIN_OR_TIMES
 from thalweg.data.sources import nearest
 from thalweg.data.tables import Table, read_table
 from thalweg.data.target import Target, infer_task, split_rows
@@ -37,7 +39,7 @@ _KINDS: dict[str, type[FittedColumn]] = {
     "boolean": BooleanColumn,
     "left out": LeftOut,
 }
-_ADDED = ("notation", "unit")  # what columns of runs made before lack
+_ADDED = {"notation": "", "unit": "", "odd": 0, "forgiving": False}  # what columns of runs made before lack
 _KIND_OF = {column: kind for kind, column in _KINDS.items()}
 
 
@@ -69,11 +71,12 @@ class Features:
     * constant columns, columns without values, and text that differs in (nearly) every row are left out
 
     Text follows one set of rules in every format (`thalweg.data.reading`): text that is nothing but numbers, truth
-    values or dates becomes numbers, booleans or dates; later rows are read as the training rows were written, day first
-    or month first, with a decimal comma or without. A column of text that is half numbers or dates is named in a
-    ThalwegWarning. Whole numbers that all spell dates, 20201231, are dates if there are more than 20 or the name says
-    so. A column that was yes and no in training may be true and false
-    later, or 1 and 0, and vice versa; a category is found by its meaning, 7 for "7.0" or "007".
+    values or dates becomes numbers, booleans or dates. How it was written is stored, and each later cell is read alone
+    by that: day first or month first, with a decimal comma or without, with these units and no others. A column of text
+    that is half numbers or dates is named in a ThalwegWarning. Whole numbers that all spell dates, 20201231, are dates
+    if there are more than 20 or the name says so. A column that was yes and no in training may be true and false later,
+    or 1 and 0, and vice versa; a category is found by its meaning, 7 for "7.0" or "007", if only one has it. Whole
+    numbers beyond 2^53 and versions are text, and a categorical type is never read otherwise.
 
     >>> from thalweg.data import read_table
     >>> table = read_table("examples/penguins.csv")
@@ -103,6 +106,7 @@ class Features:
         task: str | None = None,
         ignore: Sequence[str] = (),
         categories: Sequence[str] = (),
+        numbers: Sequence[str] = (),
     ) -> Self:
         """Fit the columns on the rows of `table`, which should be the training rows only.
 
@@ -114,22 +118,23 @@ class Features:
             task: "binary", "multiclass" or "regression", with a name, to override what the column suggests.
             ignore: columns not to use.
             categories: columns to take as categories whatever they hold, such as numeric codes.
+            numbers: columns, maybe the target, to take as numbers whatever they hold: cells that are none are missing.
 
         Raises:
             DataError: an unknown column; an infinite number, or text among numbers (named, with its row); a column of
                 lists or structs that is not ignored; no column is left to learn from.
         """
-        table = read_table(table)
+        table = with_numbers(read_table(table), numbers, categories)
         target = _target_of(table, target, task)
         for name in (*ignore, *categories):
             table.column(name)
         if target is not None:
             if target.name in ignore or target.name in categories:
                 raise ArgumentError(f"the target {target.name!r} can't be among the columns to ignore or to take apart")
-            table = table.take(np.flatnonzero(~table.column(target.name).missing()))
+            table = table.take(np.flatnonzero(~target.missing_in(table)))
         skipped = {*ignore, *([target.name] if target else [])}
         names = [name for name in table.names if name not in skipped]
-        columns = tuple(for_each(names, lambda name: fit_column(name, table, name in categories)))
+        columns = tuple(for_each(names, lambda name: fit_column(name, table, name in categories, name in numbers)))
         if not any(column.features for column in columns):
             reasons = "; ".join(f"{column.name}: {column.understood}" for column in columns[:6])
             text = any(isinstance(column, LeftOut) and "free text" in column.reason for column in columns)
@@ -191,6 +196,13 @@ class Features:
         """Each class's probability: (rows,) by label."""
         return self._known_target().probabilities(y_pred)
 
+    @property
+    def kept(self) -> tuple[str, ...]:
+        """The columns whose cells have to be kept as text when a table is read, so that each is read as in training:
+        `read_table(path, text=features.kept)`."""
+        names = [c.name for c in self.columns if isinstance(c, CategoryColumn) or _noted(c)]
+        return (*names, self.target.name) if self.target is not None else tuple(names)
+
     def unseen(self, table: Any) -> dict[str, list[str]]:
         """The categories of a table, by column, that the training rows lack and that the network can't tell apart."""
         table = read_table(table)
@@ -231,6 +243,24 @@ class Features:
         if self.target is None:
             raise ArgumentError("these features were fitted without a target")
         return self.target
+
+
+def _noted(column: FittedColumn) -> bool:
+    """Whether it is read in another way than the plain one."""
+    return isinstance(column, NumberColumn | DateColumn) and column.notation not in ("", PLAIN_OR_TIMES)
+
+
+def with_numbers(table: Table, numbers: Sequence[str], categories: Sequence[str] = ()) -> Table:
+    """The table with these columns as numbers, whatever they seemed to be.
+
+    Raises:
+        DataError: there is no such column, or none of its cells is a number. ArgumentError: it is to be a category too.
+    """
+    both = [name for name in numbers if name in categories]
+    if both:
+        raise ArgumentError(f"the column {both[0]!r} can't be a number and a category: give one of them")
+    forced = {name: forced_number(name, table.column(name)) for name in numbers}
+    return table.with_columns(forced) if forced else table
 
 
 def for_each(things: Iterable[T], use: Callable[[T], Result]) -> list[Result]:
@@ -293,7 +323,9 @@ def _column_from_json(stored: object) -> FittedColumn:
 def _fields(made: type, stored: Mapping[str, Any], where: str) -> dict[str, Any]:
     """The arguments of a dataclass, each checked against its annotation."""
     types = {field.name: str(field.type) for field in dataclasses.fields(made)}
-    stored = {name: "" for name in types if name in _ADDED} | dict(stored)
+    if made is NumberColumn and "odd" not in stored and not stored.get("notation") and not stored.get("unit"):
+        stored = {**stored, "notation": PLAIN_OR_TIMES}
+    stored = {name: value for name, value in _ADDED.items() if name in types} | dict(stored)
     if types.keys() != stored.keys():
         odd = ", ".join(sorted(types.keys() ^ stored.keys()))
         raise ModelFileError(f"the model's table columns are damaged: {where} lacks, or should not have, {odd}")

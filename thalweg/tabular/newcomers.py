@@ -20,6 +20,7 @@ def understood(features: Features, table: Table) -> Table:
     """The table with infinite numbers replaced by huge ones, which the scale limits; warns of what is new in it.
 
     * an infinite number counts as a very large or small one
+    * an odd cell among numbers counts as missing, where training rows had some; otherwise it is an error
     * a category that no training row has is none of those known: 0 in all its columns
     * a missing cell in a column that had none is taken as the median, or as no category
     """
@@ -29,12 +30,16 @@ def understood(features: Features, table: Table) -> Table:
         if not column.features or column.name not in table:
             continue
         cells = table.column(column.name)
-        if isinstance(column, NumberColumn) and cells.kind in ("number", "integer", "boolean"):
-            infinite = np.isinf(cells.values)
+        if isinstance(column, NumberColumn):
+            values, odd = column.numbers(cells, table)
+            infinite = np.isinf(values)
             if infinite.any():
-                values = np.where(infinite, np.sign(cells.values) * HUGE, cells.values)
-                replaced[column.name] = Column(cells.kind, values)
+                values = np.where(infinite, np.sign(values) * HUGE, values)
                 found.append(f"{column.name!r} has {infinite.sum():,} infinite numbers, taken as very large ones")
+            if odd:
+                found.append(f"{column.name!r} has {odd:,} cells that are no numbers, taken as missing")
+            if values is not cells.values:
+                cells = replaced[column.name] = Column("number", values)
         if isinstance(column, CategoryColumn) and not column.rest and cells.kind != "other":
             unknown = column.codes(cells) == -1
             if unknown.any():
@@ -49,4 +54,4 @@ def understood(features: Features, table: Table) -> Table:
         warnings.warn("; ".join(found[:5]) + more, ThalwegWarning, stacklevel=5)
     if not replaced:
         return table
-    return Table({name: replaced.get(name, table.column(name)) for name in table.names}, table.source)
+    return table.with_columns(replaced)

@@ -73,6 +73,7 @@ def prepare(
     time: Array | None = None,
     ignore: Sequence[str] = (),
     categories: Sequence[str] = (),
+    numeric: Sequence[str] = (),
     seed: int = 0,
 ) -> Prepared:
     """Fits the columns on all rows of a table, and decides what each member holds out.
@@ -84,10 +85,10 @@ def prepare(
         weights: of the rows. class_factors: of their classes, multiplied in for training and choosing, not in scores.
         metric: on which epochs are chosen; log-loss or RMSE by default.
         groups, time: (rows,) by which rows are held out.
-        ignore, categories: columns, as in `Features.fit`.
+        ignore, categories: columns, as in `Features.fit`; numeric: those to take as numbers.
     """
     features = Features.fit(table, ignore=[*ignore, *([target.name] if target.name in table else [])],
-                            categories=categories)  # fmt: skip
+                            categories=categories, numbers=numeric)  # fmt: skip
     features = replace(features, target=target)
     if numbers is None:
         numbers = encoded(target, table)

@@ -65,7 +65,7 @@ _EVIDENT = (
     _form(rf"{_Y}[- /]{_NAME}[- /]{_D}"),
     _form(rf"{_NAME},?[- /]?{_Y}", ""),
     _form("(?P<y>[12][0-9]{3})(?P<m>0[1-9]|1[0-2])(?P<d>0[1-9]|[12][0-9]|3[01])", _BASIC_CLOCK),
-    _form("(?P<y>[12][0-9]{3})[-/](?P<m>0[1-9]|1[0-2])", ""),
+    _form("(?P<y>(?:1[89]|2[01])[0-9]{2})[-/](?P<m>0[1-9]|1[0-2])", ""),  # 1074-03 is a code
     _form("(?P<m>0[1-9]|1[0-2])[-/](?P<y>(?:19|20)[0-9]{2})", ""),
     _form("(?P<y>[12][0-9]{3})-W(?P<week>[0-5][0-9])(?:-(?P<weekday>[1-7]))?", ""),
     _form("(?P<y>[12][0-9]{3}) ?-?Q(?P<quarter>[1-4])", ""),
@@ -117,7 +117,7 @@ def _by_rule(texts: Collection[str]) -> Dates | None:
     """The meaning of texts that need a rule, and it."""
     days, months = _whole(texts, DAY_FIRST), _whole(texts, MONTH_FIRST)
     if days is not None:
-        return Dates(days, "" if days == months else DAY_FIRST if months is None else EITHER)
+        return Dates(days, DAY_FIRST if months is None else EITHER)
     if months is not None:
         return Dates(months, MONTH_FIRST)
     years = _whole(texts, MINGUO)
@@ -127,15 +127,14 @@ def _by_rule(texts: Collection[str]) -> Dates | None:
     return None
 
 
-def read_dates_by(texts: Iterable[str], notation: str) -> dict[str, np.datetime64 | None]:
-    """Each text's meaning among dates that are written by a rule; None for what it can't be.
+def date_by(text: str, notation: str) -> np.datetime64 | None:
+    """What a bare text means among dates that are written by a rule; None for what it can't be.
 
-    >>> read_dates_by(["1/2/2020", "12/31/2020", "2020-02-01"], "day first")["12/31/2020"] is None
-    True
+    >>> date_by("1/2/2020", "day first"), date_by("12/31/2020", "day first"), date_by("12/31/2020", "")
+    (np.datetime64('2020-02-01T00:00:00.000000'), None, None)
     """
-    texts = list(texts)
-    forms = (*_EVIDENT, *_rule(notation))
-    return dict(zip(texts, _all(texts, forms), strict=True))
+    (moment,) = _all([text], (*_EVIDENT, *_rule(notation)))
+    return moment
 
 
 def _rule(notation: str) -> tuple[re.Pattern[str], ...]:
@@ -226,7 +225,7 @@ def dates_of_digits(numbers: NDArray[Any], minguo: bool = False) -> NDArray[Any]
     for place, value in enumerate(different.tolist()):
         if value != value:
             continue
-        moment = _spelled(value, minguo)
+        moment = date_of_digits(value, minguo)
         if moment is None:
             return None
         moments[place] = moment
@@ -234,7 +233,8 @@ def dates_of_digits(numbers: NDArray[Any], minguo: bool = False) -> NDArray[Any]
     return found
 
 
-def _spelled(value: float, minguo: bool) -> np.datetime64 | None:
+def date_of_digits(value: float, minguo: bool = False) -> np.datetime64 | None:
+    """The date that a whole number such as 20201231 spells; None if it is none."""
     year, rest = divmod(int(value), 10_000) if abs(value) < 1e8 and value.is_integer() else (0, 0)
     year += _ROC * (minguo and 1 <= year < 200)
     if not 1800 <= year < 2200:

@@ -1,19 +1,25 @@
-"""Numbers as people write them: 1,234.5, 1.234,5, NT$1,234, 45%, (1,234), 1.2k, 72 kg, １２３.
+"""Numbers as people write them: 1,234.5, 1.234,5, NT$1,234, 45%, (1,234), 1.2k, 72 kg, 約25坪, １２３.
 
-A *notation* is how all cells of a column write their digits, and is named by an example; a *unit* is what they share:
-a currency, per cent, kilograms. Per cent and per mille are fractions, as spreadsheets hold them: 45% is 0.45.
+A *notation* is how a column writes its digits, and is named by an example; its *units* are those that its cells have: a
+currency, per cent, kilograms. Some cells may lack it, and several may mean the same: NT$ and 元. Per cent and per mille
+are fractions, as spreadsheets hold them: 45% is 0.45, and beside it 45 is no number.
+
+All cells of a column decide together how it is written (`numbers_among`); from then on each cell is read alone
+(`Style.value`).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 from thalweg.data.notations.letters import plainly
 
-# DuckDB converts columns that fit one of these two, and reads the patterns as Python does.
+# DuckDB converts columns that fit such patterns, and reads them as Python does.
 INTEGER = "[+-]?(?:0|[1-9][0-9]*)"
 NUMBER = rf"(?:{INTEGER}(?:\.[0-9]*)?|[+-]?\.[0-9]+)(?:[eE][+-]?[0-9]+)?|[+-]?(?i:inf(?:inity)?)"
 
@@ -27,7 +33,10 @@ def _grouped(mark: str, decimals: str) -> str:
 
 COMMAS, POINTS, APOSTROPHES, SPACES, SPACES_AND_COMMA = "1,234.5", "1.234,5", "1'234.5", "1 234.5", "1 234,5"
 _GROUPING = (COMMAS, POINTS, APOSTROPHES, SPACES, SPACES_AND_COMMA)
-DECIMAL_COMMA, MULTIPLES = "1234,5", "1.2k"
+DECIMAL_COMMA, MULTIPLES, GROUPED_MULTIPLES = "1234,5", "1.2k", "1,234.5k"
+MARKED = "~1234.5"
+"""Plain digits, and cells in brackets or with a mark that says "about"."""
+_BASES = {MULTIPLES: "", GROUPED_MULTIPLES: COMMAS, MARKED: ""}  # how a notation writes the digits themselves
 _BODIES = {
     notation: re.compile(pattern)
     for notation, pattern in {
@@ -40,11 +49,9 @@ _BODIES = {
         SPACES_AND_COMMA: _grouped(" ", ","),
     }.items()
 }
-_FRACTION = {
-    notation: re.compile(r"[.eE]" if notation in ("", COMMAS, APOSTROPHES, SPACES) else "[,eE]") for notation in _BODIES
-}
+POINT_DECIMAL = ("", COMMAS, APOSTROPHES, SPACES)
+_FRACTION = {notation: re.compile(r"[.eE]" if notation in POINT_DECIMAL else "[,eE]") for notation in _BODIES}
 _GROUPS = re.compile("0|[1-9][0-9]{0,2}(?:,[0-9]{3})*")
-_POINTED = re.compile(r"[+-]?(?:0|[1-9][0-9]{0,2}(?:\.[0-9]{3})?)")
 _CODES = "USD|TWD|NTD|EUR|GBP|JPY|CNY|RMB|HKD|KRW|INR|CHF|AUD|CAD|SGD"
 _CURRENCY = rf"(?:NT|US|HK|AU|CA|SG|NZ|A|C|R|S)?\$|[€£¥₹₩₽₫₺₴₱฿]|(?:{_CODES})\b"
 # Units that may follow a digit at once: "12A" might be a code, "12V" or "12 A" is a quantity.
@@ -54,27 +61,30 @@ _GLUED = {
     "yr", "yrs", "kB", "KB", "MB", "GB", "TB", "Hz", "kHz", "MHz", "GHz", "W", "kW", "MW", "Wh", "kWh", "mV", "V",
     "kV", "mA", "mAh", "Ah", "hp", "HP", "bhp", "rpm", "Nm", "bar", "psi", "Pa", "hPa", "kPa", "px", "pt", "dpi",
     "cal", "kcal", "J", "kJ", "mph", "km/h", "kmh", "kph", "m/s", "kmpl", "m2", "m²", "m3", "m³", "km2", "km²", "ha",
-    "sqft", "€", "£", "$", "¥", "kr", "zł", "Kč", "Ft", "bp", "bps", "dB", "x",
+    "sqft", "F", "€", "£", "$", "¥", "kr", "zł", "Kč", "Ft", "bp", "bps", "dB", "x",
 }  # fmt: skip
 _FOLDED = {unit.casefold() for unit in _GLUED}
+# Letters that mean one thing in capitals and another in small ones: metre and mega, gram and giga, bit and byte.
+_CASED = {*"mkgsthb", "mw", "mv", "ma", "mg", "mhz", "mj", "mpa", "mwh", "mah", "mb", "kb", "gb", "tb"}
+_SAME = {"KB": "kB", "°c": "℃", "°f": "℉", "公斤": "kg", "公克": "g", "公分": "cm", "公尺": "m", "公里": "km"}
 _POWERS = {"k": 3, "K": 3, "M": 6, "千": 3, "萬": 4, "万": 4, "億": 8, "亿": 8}
 _SHARES = {"%": -2, "‰": -3}
+# What people write for one currency, or one quantity, in the same column.
+_MONEY = (
+    ("nt$", "ntd", "twd", "元", "圓", "塊", "$"), ("us$", "usd", "美元", "$"), ("hk$", "hkd", "港幣", "$"),
+    ("rmb", "cny", "元", "人民幣", "¥"), ("jpy", "円", "日圓", "¥"), ("eur", "€", "euro"), ("gbp", "£"),
+)  # fmt: skip
+_FAMILIES = (*_MONEY, ("樓", "f", "fl", "層", "階"), ("年", "yr", "year", "y"))
+_ABOUT = r"(?:約略?|大約|约|大约|≈|~|～|(?i:about|approx\.?|ca\.) ) ?"
 _CELL = re.compile(
-    rf"(?P<open>\( ?)?(?P<sign>[+-]?) ?(?P<before>{_CURRENCY})? ?(?P<inner>[+-]?)"
+    rf"(?P<about>{_ABOUT})?(?P<open>\( ?)?(?P<sign>[+-]?) ?(?P<before>{_CURRENCY})? ?(?P<inner>[+-]?)"
     r"(?P<body>[0-9.,](?:[0-9.,' ]*[0-9.])?(?:(?<=[0-9])[eE][+-]?[0-9]+)?)"
     r"(?P<gap> ?)(?P<after>(?:[^\W\d_]|[%‰°℃℉€£¥$₹₩₽₫₺₴₱฿])[^\d()+,;]{0,19}[23²³]?)?(?P<close> ?\))?"
 )
 _EAST_ASIAN = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3]")
-
-
-class Numbers(NamedTuple):
-    """The meaning of different texts, and how they write it."""
-
-    meaning: dict[str, float]
-    notation: str
-    unit: str
-    whole: bool
-    """Whether they are integers, written as such."""
+_ADDRESS = re.compile(r"[0-9]+(?:\.[0-9]+){3}")  # an IP address may look like 1.234.567.890
+LEAST_SHARE = 0.9
+"""Of the cells of a column have to be numbers, for the others to be odd ones among them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,23 +93,80 @@ class _Cell:
 
     body: str
     negative: bool
+    marked: bool
+    """Whether it is in brackets, or said to be about so much."""
     bracketed: bool
     unit: str
     times: str
 
 
-def read_numbers(
-    texts: Collection[str], decimal_comma: bool = False, notation: str | None = None, unit: str | None = None
-) -> Numbers | None:
+class Numbers(NamedTuple):
+    """What different texts mean, and how they write it."""
+
+    meaning: dict[str, float]
+    notation: str
+    unit: str
+    whole: bool
+    """Whether they are integers, written as such."""
+
+
+@dataclass(frozen=True)
+class Style:
+    """How a column writes its numbers: a notation, and its units with commas between them.
+
+    >>> Style("1,234.5", "NT$").value("NT$1,234"), Style("1,234.5", "NT$").value("€5")
+    (1234.0, None)
+    >>> Style("1234,5").value("1,250"), Style("1,234.5").value("1,250"), Style().value("1,250")
+    (1.25, 1250.0, None)
+    """
+
+    notation: str = ""
+    unit: str = ""
+
+    @cached_property
+    def base(self) -> str:
+        """How it writes the digits themselves."""
+        return _BASES.get(self.notation, self.notation)
+
+    @cached_property
+    def _units(self) -> tuple[str, ...]:
+        return tuple(filter(None, self.unit.split(", ")))
+
+    def value(self, text: str) -> float | None:
+        """What a text says, read alone; None if this style doesn't write so."""
+        cell = _cell(plainly(text))
+        return None if cell is None or not self._writes(cell) else _value(cell, self.base)
+
+    @property
+    def bare(self) -> bool:
+        """Whether a number may stand without a unit."""
+        return not any(unit in _SHARES or unit in _POWERS for unit in self._units)
+
+    def _writes(self, cell: _Cell) -> bool:
+        if cell.unit and _spelled(cell.unit) not in map(_spelled, self._units):
+            return False
+        if cell.marked and not (self.notation or self.unit):
+            return False
+        if cell.times:
+            if self.notation not in (MULTIPLES, GROUPED_MULTIPLES) or not _BODIES[""].fullmatch(cell.body):
+                return False
+            if not (cell.unit or _may_be_multiple(cell.times, self._units)):
+                return False
+        if not (cell.unit or cell.body == "0" or self.bare):
+            return False
+        pattern = _BODIES.get(self.base)
+        return pattern is not None and pattern.fullmatch(cell.body) is not None
+
+
+def read_numbers(texts: Collection[str], decimal_comma: bool = False) -> Numbers | None:
     """The meaning of bare, different texts that all are numbers, written in one way; None for other text.
 
-    `decimal_comma`: commas are known to be decimal. `notation` and `unit`: how a column is known to write numbers;
-    plain numbers are read, too.
+    `decimal_comma`: commas are known to be decimal.
 
     >>> read_numbers(["NT$1,234", "NT$56"])
     Numbers(meaning={'NT$1,234': 1234.0, 'NT$56': 56.0}, notation='1,234.5', unit='NT$', whole=True)
-    >>> read_numbers(["72 kg", "5 lb"]), read_numbers(["1,250"], notation="1234,5").meaning
-    (None, {'1,250': 1.25})
+    >>> read_numbers(["72 kg", "5 lb"]), read_numbers(["22.8坪", "14.9"]).unit
+    (None, '坪')
     """
     cells: dict[str, _Cell] = {}
     for text in texts:
@@ -107,39 +174,106 @@ def read_numbers(
         if cell is None:
             return None
         cells[text] = cell
-    shared = _shared_unit(cells.values())
-    if shared is None or not cells:
+    style = _style(cells.values(), decimal_comma)
+    if style is None:
         return None
-    if unit is not None and shared and not same_unit(shared, unit):
-        return None
-    if notation is None and all(cell.bracketed for cell in cells.values()):
-        return None  # (1), (2), (3) number things
-    bodies = {cell.body for cell in cells.values()}
-    written = _notation(bodies, decimal_comma) if notation is None else _as_learned(bodies, notation)
-    if written is None:
-        return None
-    meaning = {text: _value(cell, written) for text, cell in cells.items()}
-    times = any(cell.times for cell in cells.values())
-    if times and written != "":
-        return None
-    whole = not any(map(_FRACTION[written].search, bodies)) and all(map(float.is_integer, meaning.values()))
-    return Numbers(meaning, MULTIPLES if times else written, shared, whole)
+    meaning = {text: _value(cell, style.base) for text, cell in cells.items()}
+    bodies = [cell.body for cell in cells.values()]
+    whole = not any(map(_FRACTION[style.base].search, bodies)) and all(map(float.is_integer, meaning.values()))
+    return Numbers(meaning, style.notation, style.unit, whole)
 
 
-def same_unit(one: str, other: str) -> bool:
-    """Whether two units are one: kg, KG and kg. are, as are year and years."""
-    return _spelled(one) == _spelled(other)
+def numbers_among(
+    counts: Mapping[str, int], decimal_comma: bool = False, least_share: float = LEAST_SHARE
+) -> Style | None:
+    """How the numbers among bare texts are written, if such a share of the cells are numbers that fit together.
+
+    `counts`: how many cells hold each text. The other cells are odd ones, of which the style makes None.
+
+    >>> numbers_among({"22.8坪": 20, "14.9": 20, "約25坪": 1, "call us": 1})
+    Style(notation='', unit='坪')
+    >>> numbers_among({"5 kg": 5, "7 lb": 5})
+    """
+    cells = {text: cell for text in counts if (cell := _cell(plainly(text))) is not None}
+    least, total = least_share * sum(counts.values()), sum(counts[text] for text in cells)
+    if total < least:
+        return None
+    # Without the cells of rare units and notations, one after the other, until the others fit together.
+    kinds = Counter[tuple[str, str]]()
+    for text, cell in cells.items():
+        kinds[_kind_of(cell)] += counts[text]
+    for rarest in sorted(kinds, key=kinds.__getitem__):
+        style = _style(cells.values(), decimal_comma)
+        if style is not None:
+            return style
+        total -= kinds[rarest]
+        if total < least:
+            return None
+        cells = {text: cell for text, cell in cells.items() if _kind_of(cell) != rarest}
+    return None
+
+
+def _kind_of(cell: _Cell) -> tuple[str, str]:
+    """What sets a cell apart from others: its unit, and the marks between its digits."""
+    return _spelled(cell.unit), "".join(sorted({*cell.body} - {*"0123456789"}))
+
+
+def _style(cells: Collection[_Cell], decimal_comma: bool) -> Style | None:
+    """How all the cells are written; None if they don't fit together."""
+    unit = _joined(cells)
+    if unit is None or not cells or all(cell.bracketed for cell in cells):  # (1), (2), (3) number things
+        return None
+    if all(_ADDRESS.fullmatch(cell.body) for cell in cells):
+        return None
+    times = [cell for cell in cells if cell.times]
+    base = _notation({cell.body for cell in cells}, decimal_comma)
+    if base is None or (times and (base not in ("", COMMAS) or not all(_BODIES[""].fullmatch(c.body) for c in times))):
+        return None
+    if times:
+        return Style(MULTIPLES if base == "" else GROUPED_MULTIPLES, unit)
+    return Style(MARKED if base == "" and not unit and any(cell.marked for cell in cells) else base, unit)
+
+
+def _joined(cells: Collection[_Cell]) -> str | None:
+    """The units of the cells, the most frequent first; None if they don't fit together. 0 needs none."""
+    needing = [cell for cell in cells if cell.unit or cell.body != "0"]
+    units: dict[str, str] = {}
+    for cell in needing:
+        if cell.unit:
+            spelled = _spelled(cell.unit)
+            units[spelled] = min(cell.unit, units.get(spelled, cell.unit))
+    joined = ", ".join(sorted(units.values()))
+    if any(not cell.unit for cell in needing) and not Style("", joined).bare:
+        return None
+    if any(cell.times and not cell.unit and not _may_be_multiple(cell.times, units.values()) for cell in cells):
+        return None
+    return joined if len(units) < 2 or _one_quantity(units) else None
+
+
+def _one_quantity(units: Iterable[str]) -> bool:
+    """Whether spelled units mean the same: NT$ and 元, 元 and 元/月; not 元/月 and 元/年."""
+    parts = [unit.partition("/") for unit in units]
+    bases, rates = {base for base, _, _ in parts}, {rate for _, _, rate in parts if rate}
+    families = _MONEY if rates else _FAMILIES
+    return len(rates) < 2 and any(bases <= {*family} for family in families)
+
+
+def _may_be_multiple(times: str, units: Iterable[str]) -> bool:
+    """Whether a multiple may stand without a unit beside these: 5M among dollars, 5 million; not among metres."""
+    money = {unit for family in _MONEY for unit in family}
+    return not times.isascii() or all(
+        unit.casefold().partition("/")[0] in money or re.fullmatch(_CURRENCY, unit) for unit in units
+    )
 
 
 def _spelled(unit: str) -> str:
-    unit = unit.casefold().rstrip(".")
-    return unit[:-1] if len(unit) > 3 and unit.endswith("s") else unit
-
-
-def may_be_groups(texts: Collection[str]) -> bool:
-    """Whether all points in plain numbers could divide thousands: 1.234 and 567. They are taken as decimal, unless the
-    column is known to be written otherwise."""
-    return any("." in text for text in texts) and all(map(_POINTED.fullmatch, texts))
+    """A unit as it is compared: kg, KG and kg. are one, as are year and years; m and M are two."""
+    unit = _SAME.get(unit, unit).rstrip(".")
+    folded = unit.casefold()
+    if folded in _CASED:
+        return unit
+    folded = _SAME.get(folded, folded)
+    return folded[:-1] if len(folded) > 3 and folded.endswith("s") else folded
 
 
 def _cell(text: str) -> _Cell | None:
@@ -153,23 +287,17 @@ def _cell(text: str) -> _Cell | None:
     if after and not (found["gap"] or times or _known(after) or _EAST_ASIAN.match(after)):
         return None
     sign = found["sign"] or found["inner"]
-    if found["open"] and sign:
+    if found["open"] and (sign or found["about"]):
         return None
-    return _Cell(found["body"], sign == "-" or bool(found["open"]), bool(found["open"]), before + after, times)
+    brackets = bool(found["open"])
+    marked = brackets or bool(found["about"])
+    return _Cell(found["body"], sign == "-" or brackets, marked, brackets, before + after, times)
 
 
 def _known(unit: str) -> bool:
     """Whether a unit may follow a digit at once, in capitals or not."""
     unit = unit.rstrip(".")
     return unit in _GLUED or (len(unit) > 1 and unit.casefold() in _FOLDED)
-
-
-def _shared_unit(cells: Iterable[_Cell]) -> str | None:
-    """The unit of all cells but those that say 0, which need none; None if they differ."""
-    needing = [cell for cell in cells if cell.unit or cell.body != "0"]
-    if len({_spelled(cell.unit) for cell in needing}) > 1:
-        return None
-    return min((cell.unit for cell in needing), default="")
 
 
 def _notation(bodies: Collection[str], decimal_comma: bool) -> str | None:
@@ -186,11 +314,6 @@ def _notation(bodies: Collection[str], decimal_comma: bool) -> str | None:
     if fitting == [COMMAS, POINTS]:  # 1.234 and 5,678
         return POINTS if decimal_comma else None
     return fitting[0] if fitting else None
-
-
-def _as_learned(bodies: Collection[str], notation: str) -> str | None:
-    learned = "" if notation == MULTIPLES else notation
-    return learned if learned in _BODIES and all(map(_BODIES[learned].fullmatch, bodies)) else None
 
 
 def _value(cell: _Cell, notation: str) -> float:

@@ -20,7 +20,7 @@ from thalweg.experiments.tuning.space import Candidate
 from thalweg.support.frames import as_array
 from thalweg.tabular.blueprint import Blueprint
 from thalweg.tabular.design import design
-from thalweg.tabular.features import Features
+from thalweg.tabular.features import Features, with_numbers
 from thalweg.tabular.qualities import Settings
 
 Array = NDArray[Any]
@@ -88,16 +88,19 @@ class Material:
         categories: Sequence[str],
         shares: tuple[float, float],
         seed: int,
+        numbers: Sequence[str] = (),
     ) -> Material:
         """From a table; `ignore` are columns not to use, `shares` those of test and validation rows."""
         for name, share in zip(("test_share", "validation_share"), shares, strict=True):
             if not 0 < share < 1:
                 raise ArgumentError(f"{name} has to lie between 0 and 1, got {share!r}")
+        table = with_numbers(table, numbers, categories)
         found = Target.of(table, target, task)
         learn, test = split_rows(table[target], found.task, shares[0], seed)
         learn = np.random.default_rng(seed).permutation(learn)
         rows, apart = table.take(learn), table.take(test)
-        features = Features.fit(rows, found, ignore=ignore, categories=categories)
+        numeric = [name for name in numbers if name != target]
+        features = Features.fit(rows, found, ignore=ignore, categories=categories, numbers=numeric)
         return cls(features, part(features, rows), part(features, apart), (learn, test), shares[1], seed)
 
     @property

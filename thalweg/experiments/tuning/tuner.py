@@ -50,6 +50,7 @@ def tune(
     validation_share: float = 0.2,
     ignore: Sequence[str] = (),
     categories: Sequence[str] = (),
+    numbers: Sequence[str] = (),
     seed: int = 0,
     lanes: int | None = None,
     progress: Report | None = None,
@@ -79,7 +80,7 @@ def tune(
             may work on one at once; `trials` counts those of all. By default they are kept in memory.
         folds, seeds: of the reruns.
         test_share: rows set apart for the final judgement. validation_share: of the others, to judge trials by.
-        ignore, categories: columns not to use, and columns to take as categories.
+        ignore, categories, numbers: columns not to use, columns to take as categories, and to take as numbers.
         seed: of the divisions, the weights and the search. lanes: trainings at once; by default one a core.
         progress: called now and then with (done, total, text).
 
@@ -103,7 +104,7 @@ def tune(
     lanes = cores() if lanes is None else whole("lanes", lanes)
     table, name = as_table(x, y, target)
     shares = test_share, validation_share
-    material = Material.of(table, name, task, ignore, categories, shares, whole("seed", seed, 0))
+    material = Material.of(table, name, task, ignore, categories, shares, whole("seed", seed, 0), numbers)
     chosen = Metric.of(material.task.task, metric)
     searched = Space.of(material.task, round(len(material.learn.y) * (1 - validation_share)), space)
     if folds > len(material.learn.y):
