@@ -182,7 +182,7 @@ def test_a_query_sees_text_where_numbers_would_lose_their_digits(tmp_path):
     path = written(tmp_path / "i.csv", ["1.10", "1.1", "2"])
     table = read_table(f"SELECT id FROM '{path}' ORDER BY n DESC", verbatim=["id"])
     assert table.column("id").verbatim.texts.tolist() == ["2", "1.1", "1.10"]
-    assert table["id"].tolist() == [2, 1.1, 1.1]
+    assert table["id"].tolist() == ["2", "1.1", "1.10"]
     whole = written(tmp_path / "w.csv", ["7", "8"])
     assert read_table(f"SELECT id + 1 AS id FROM '{whole}'", verbatim=["id"])["id"].tolist() == [8, 9]
 

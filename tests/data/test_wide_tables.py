@@ -68,6 +68,10 @@ def same(one, other, name):
     )
     for held in ("values", "text"):
         a, b = getattr(one, held), getattr(other, held)
+        if a is None and held == "text" and b is not None:  # of plain numbers and moments, many rows keep no text
+            assert one.kind in ("integer", "number", "date"), name
+            assert other.origin == one.origin == "text"
+            continue
         assert (a is None) == (b is None), (name, held)
         if a is not None:
             a = a[: len(b)]
