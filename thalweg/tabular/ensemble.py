@@ -24,7 +24,7 @@ from thalweg.tabular.clock import Clock
 from thalweg.tabular.judge import Judge
 from thalweg.tabular.pace import Pace
 from thalweg.tabular.scoring import shown
-from thalweg.tabular.training import BestEpoch
+from thalweg.tabular.training import BestEpoch, agree
 from thalweg.tabular.trees import Trees
 
 Array = NDArray[Any]
@@ -67,7 +67,8 @@ class Member:
         network: columns → probabilities at the ensemble's temperature, or standardised numbers: a part of the
             ensemble's graph.
         held_out: the rows it didn't learn from, sorted.
-        best_epoch: the epoch whose weights it has, counted from 1; the last, if nothing was held out.
+        best_epoch: the epoch whose weights it has, counted from 1; the last, if nothing was held out. All members have
+            the same of few rows (`Settings.of_few_rows`).
         score: on the held-out rows at that epoch; NaN if nothing was held out.
         seed: of its initial weights, order of rows and dropout.
         records: a record for each epoch: "epoch", "loss", "held_out".
@@ -195,6 +196,8 @@ def train(
         if interrupted:
             raise KeyboardInterrupt
         raise errors[0] if errors else ThalwegError("no network was trained in time")
+    if blueprint.settings.together:
+        agree([trained.watcher for trained in ended])
     joined = join(blueprint, ended, seeds, judge, len(rows.x))
     return replace(joined, diverged=len(errors), interrupted=interrupted, recording=ended[0].recording)
 
@@ -218,7 +221,9 @@ def fit_one(
     batch = settings.batch_of(len(x))
     model, bare = blueprint.member(number, seed, settings.epochs * -(-len(x) // batch))
     y = recipe(blueprint.task).encode(learned.y, blueprint.outputs, model.loss)
-    watcher = BestEpoch(bare, rows.x[held], held, judge, clock, lanes, settings.patience, tell)
+    watcher = BestEpoch(
+        bare, rows.x[held], held, judge, clock, lanes, settings.patience, settings.together, tell
+    )  # fmt: skip
     try:
         history = model.fit(
             x, y, batch, settings.epochs, verbose=0, callbacks=[watcher], sample_weight=learned.weights, lanes=lanes,
@@ -247,6 +252,8 @@ def join(blueprint: Blueprint, ended: Sequence[Trained], seeds: Sequence[int], j
             at = np.concatenate([rows for rows, _ in seen])
             logits = np.concatenate([z for _, z in seen])
             each = temperature.fitted(logits, judge.y[at], None if judge.weights is None else judge.weights[at])
+        elif blueprint.settings.together:  # too few rows to hold out any: nothing speaks for certainty
+            each = temperature.HIGH
     used = each if len(ended) == 1 else each**0.5
     model, networks = blueprint.ensemble([t.model for t in ended], [used] * len(ended), judge.low, judge.high)
     members = [
