@@ -29,7 +29,7 @@ from benchmarks.worker import environment
 
 RESULTS = Path(__file__).parent / "small.jsonl"
 SIZES = (10, 20, 40, 60, 100, 200)
-DRAWS = 10
+DRAWS = 5
 NAMES = ("adult", "bank_marketing", "telco_churn", "spambase", "wine_quality", "breast_cancer", "penguins",
          "kc_house", "bike_hour", "reg_cpu_act", "abalone", "diabetes")  # fmt: skip
 COMPARED = ("majority or mean", "linear", "HistGradientBoosting", "CatBoost", "thalweg fast", "thalweg balanced",

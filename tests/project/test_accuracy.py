@@ -166,9 +166,9 @@ def test_the_page_tells_losses_and_methods_with_few_tables(made_up: dict[records
 
 def test_the_page_is_replaced_between_its_marks(tmp_path: Path) -> None:
     path = tmp_path / "page.md"
-    path.write_text(f"before\n{page.BEGIN}\nold\n{page.END}\nafter\n")
+    path.write_text("before\n<!-- accuracy: begin -->\nold\n<!-- accuracy: end -->\nafter\n")
     page.write(path, "new")
-    assert path.read_text() == f"before\n{page.BEGIN}\nnew\n{page.END}\nafter\n"
+    assert path.read_text() == "before\n<!-- accuracy: begin -->\nnew\n<!-- accuracy: end -->\nafter\n"
     path.write_text("no marks")
     with pytest.raises(SystemExit, match="no place for the results"):
         page.write(path, "new")

@@ -1,4 +1,7 @@
-"""Trees in a run folder: by skops, which tells what a file holds before it makes anything of it. No pickle is read."""
+"""Trees and linear models in a run folder: by skops, which tells what a file holds before it makes anything of it.
+
+No pickle is read.
+"""
 
 from __future__ import annotations
 
@@ -71,10 +74,13 @@ def is_kind(value: Any, columns: int) -> bool:
 
 
 def is_sound(model: Any, columns: int) -> bool:
-    """Whether every step of a model's trees leads to a later node, and asks for a column that there is.
+    """Whether every step of a model's trees leads to a later node, and asks for a column that there is; of a linear
+    model, whether it has a weight for each.
 
     scikit-learn follows the numbers of the nodes without checking them.
     """
+    if hasattr(model, "coef_"):
+        return bool(np.shape(model.coef_)[-1:] == (columns,))
     last = model.steps[-1][1] if hasattr(model, "steps") else model
     if hasattr(last, "_predictors"):
         predictors = [tree for of_class in last._predictors for tree in of_class]

@@ -105,6 +105,16 @@ def _predicted(model: Any, features: Features, z: Array) -> Array:
     return shares
 
 
+def called(names: Sequence[str]) -> str:
+    """What models of these names are, in words.
+
+    >>> called(["ExtraTrees"]), called([LINEAR]), called([LINEAR, "ExtraTrees"])
+    ('trees', 'a linear model', 'a linear model and trees')
+    """
+    parts = ["a linear model"] * (LINEAR in names) + ["trees"] * any(name != LINEAR for name in names)
+    return " and ".join(parts)
+
+
 def mixed(networks: Array, trees: Sequence[Trees], features: Features, x: Array) -> Array:
     """The ensemble's prediction, from the networks' for the same rows and the trees."""
     if not trees:
