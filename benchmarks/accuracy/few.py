@@ -97,20 +97,20 @@ def markdown(one: Few) -> str:
     worse, better = (sum(column) for column in zip(*cells, strict=True))
     return "\n\n".join(
         [
-            f"**{len(one.tables)} tables, {draws} draws each.** {DEFAULT} is worse than the linear model by more than "
-            f"the interval in {worse} of {len(cells) * len(one.tables)} cells, and better by more in {better}.",
+            f"**{len(one.tables)} tables, {draws} draws or more of each.** {DEFAULT} is worse than the linear model by "
+            f"more than the interval in {worse} of {len(cells) * len(one.tables)} cells, and better by more in {better}.",
             "**Mean rank by log-loss or RMSE**",
             by_size(lambda m, n: f"{one.mean_ranks(n)[place[m]]:.2f}"),
-            "**Log-loss or RMSE against the linear model, %** (in brackets: tables on which it is worse, and better, by "
-            "more than the interval)",
+            "**Log-loss or RMSE against the linear model, %** (in brackets: on how many tables it is worse, and better, "
+            "by more than the interval)",
             by_size(
                 lambda m, n: f"{one.against_linear(m, n):+.0f} ({' / '.join(map(str, one.worse_and_better(m, n)))})",
                 others,
             ),
             "**Mean confidence minus accuracy, points**",
             by_size(lambda m, n: f"{one.certainty(m, n):+.1f}"),
-            f"**{DEFAULT} minus linear, log-loss or RMSE / standard deviation**, with half the 95 % interval; bold where "
-            "it is worse by more",
+            f"**{DEFAULT} minus linear, log-loss or RMSE / standard deviation**, with half the 95 % interval; bold: "
+            "worse by more than that",
             lines(
                 ["", *(f"{n} rows" for n in one.sizes)],
                 [[t, *(difference(*one.difference(DEFAULT, t, n)) for n in one.sizes)] for t in one.tables],

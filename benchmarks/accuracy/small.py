@@ -1,7 +1,7 @@
 """Tables of 10 to 200 rows: every method on the same draws, paired with the linear model on each of them.
 
-`python -m benchmarks.accuracy.small METHOD TABLE DRAWS ROWS…` fits a method to each draw of so many rows, in one process;
-each line of its output is a record as JSON.
+`python -m benchmarks.accuracy.small METHOD TABLE DRAWS ROWS…` fits a method to each draw of so many rows, all in one
+process; each line of its output is a record as JSON.
 """
 
 from __future__ import annotations
@@ -74,7 +74,8 @@ def measured(method: Method, name: str, rows: int, draws: int) -> Record:
         predicted = Fitted(method, table.task, number, train, codes).predict(test)
         if table.task == "classes":
             found = of_classes(np.searchsorted(seen, y[split.test]), predicted)
-            found = {"error": found["error"], "log_loss": found["log_loss"], "sure": float(predicted.max(axis=1).mean())}
+            found.pop("auc", None)
+            found["sure"] = float(predicted.max(axis=1).mean())
         else:
             found = of_numbers(y[split.test], predicted)
         for score, value in found.items():
@@ -110,8 +111,8 @@ def measure(methods: list[Method], tables: list[str], path: Path, again: bool = 
     found = read(path, key)
     for table in (name for name in tables if KNOWN[name].present):
         for method in methods:
-            missing = [n for n in SIZES if "failed" in found.get((method.name, table, n), {"failed": ""})]
-            for record in fits(method.name, table, list(SIZES) if again else missing, draws) if missing or again else ():
+            lacking = [n for n in SIZES if again or "failed" in found.get((method.name, table, n), {"failed": ""})]
+            for record in fits(method.name, table, lacking, draws) if lacking else ():
                 append(path, record)
                 score = record.get("failed") or f"{np.mean(record.get('log_loss', record.get('nrmse'))):.4f}"
                 print(f"{method.name}, {table}, {record['rows']} rows: {score}", flush=True)

@@ -39,8 +39,8 @@ def line(rows, seed=0):
 
 @pytest.mark.parametrize("members", [None, "networks"])
 def test_forty_noisy_rows_are_not_predicted_with_certainty(members):
-    x, y = noisy(40)
-    test, truth = noisy(2000, seed=1)
+    x, y = noisy(40, seed=1)
+    test, truth = noisy(2000, seed=100)
     model = TabularClassifier("fast", members=members, **ONE).fit(x, y)
     p = model.predict_proba(test)
     assert log_loss(truth, p) < log_loss(truth, LogisticRegression().fit(x, y).predict_proba(test)) + 0.02
@@ -146,7 +146,7 @@ def test_the_latest_of_few_rows_are_held_out():
 
 
 def test_doubt_pulls_shares_to_equal_ones():
-    """By hand: p·w − y is w₁ in one row; (w₁² + doubt·¼·((w₁ − ½)² + (w₂ − ½)²)) is least at w₁ = doubt/(4 + 2·doubt)."""
+    """By hand: p·w − y = w₁ in one row, and w₁² + doubt·¼·2·(w₁ − ½)² is least at w₁ = doubt/(4 + 2·doubt)."""
     p, y = np.array([[1.0, 0.0]]), np.array([0.0])
     assert averaging_shares(p, y) == pytest.approx([0, 1], abs=1e-3)
     for doubt in (1, 4):

@@ -77,7 +77,9 @@ class Ensemble:
 
     quality: Annotated[
         str,
-        Option(help="tables: fast (two networks), balanced (four) or best (eight, larger); with trees, few rows with a linear model"),
+        Option(
+            help="tables: fast (two networks), balanced (four) or best (eight, larger); with trees or a linear model"
+        ),
     ] = "balanced"
     time_limit: Annotated[float | None, Option(help="tables: seconds of training, at most")] = None
     members: Annotated[int | None, Option(help="tables: how many networks; their predictions are averaged")] = None

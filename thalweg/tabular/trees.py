@@ -1,4 +1,4 @@
-"""Trees beside the networks, and of few rows a linear model: cross-fitted, weighted by what each predicts out of fold."""
+"""Trees beside the networks, for few rows a linear model too: cross-fitted, weighted by what they predict out of fold."""
 
 from __future__ import annotations
 
