@@ -97,12 +97,12 @@ def markdown(one: Few) -> str:
     worse, better = (sum(column) for column in zip(*cells, strict=True))
     return "\n\n".join(
         [
-            f"**{len(one.tables)} tables, {draws} draws or more of each.** {DEFAULT} is worse than the linear model by "
-            f"more than the interval in {worse} of {len(cells) * len(one.tables)} cells, and better by more in {better}.",
+            f"**{len(one.tables)} tables, {draws} draws or more.** {DEFAULT} is worse than the linear model by more "
+            f"than the interval in {worse} of {len(cells) * len(one.tables)} cells, and better by more in {better}.",
             "**Mean rank by log-loss or RMSE**",
             by_size(lambda m, n: f"{one.mean_ranks(n)[place[m]]:.2f}"),
-            "**Log-loss or RMSE against the linear model, %** (in brackets: on how many tables it is worse, and better, "
-            "by more than the interval)",
+            "**Log-loss or RMSE against the linear model, %** (in brackets: on how many tables it is worse, and "
+            "better, by more than the interval)",
             by_size(
                 lambda m, n: f"{one.against_linear(m, n):+.0f} ({' / '.join(map(str, one.worse_and_better(m, n)))})",
                 others,

@@ -1,4 +1,4 @@
-"""Trees beside the networks, for few rows a linear model too: cross-fitted, weighted by what they predict out of fold."""
+"""Trees beside the networks, for few rows a linear model too: cross-fitted, weighted by out-of-fold predictions."""
 
 from __future__ import annotations
 
