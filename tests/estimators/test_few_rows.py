@@ -124,7 +124,8 @@ def test_ten_rows_of_twelve_columns(kinds):
 @pytest.mark.parametrize("rows", [2, 3, 5])
 def test_a_handful_of_rows_says_little(rows):
     x, y = np.arange(rows, dtype=float)[:, None], np.arange(rows) % 2
-    assert TabularClassifier(**ONE).fit(x, y).predict_proba(x).max() < 0.95
+    model = TabularClassifier(**ONE).fit(x, y)
+    assert model.predict_proba(x).max() < (0.8 if rows == 2 else 0.95)  # of two rows none can be held out
 
 
 def test_a_linear_model_stays_within_the_range_learned_from():

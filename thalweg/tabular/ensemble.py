@@ -198,7 +198,7 @@ def train(
         raise errors[0] if errors else ThalwegError("no network was trained in time")
     if blueprint.settings.together:
         agree([trained.watcher for trained in ended])
-    joined = join(blueprint, ended, seeds, judge, len(rows.x))
+    joined = join(blueprint, ended, seeds, judge, rows)
     return replace(joined, diverged=len(errors), interrupted=interrupted, recording=ended[0].recording)
 
 
@@ -241,26 +241,30 @@ def fit_one(
     return Trained(number, model, watcher, held, records, recording)
 
 
-def join(blueprint: Blueprint, ended: Sequence[Trained], seeds: Sequence[int], judge: Judge, count: int) -> Ensemble:
+def join(blueprint: Blueprint, ended: Sequence[Trained], seeds: Sequence[int], judge: Judge, rows: Rows) -> Ensemble:
     """The ensemble of trained members, with its temperature."""
     held = [trained.held_out for trained in ended]
     outputs = [trained.watcher.outputs for trained in ended]
     each = 1.0
     if blueprint.task != "regression":
-        seen = [(rows, z) for rows, z in zip(held, outputs, strict=True) if z is not None]
+        seen = [(left, z) for left, z in zip(held, outputs, strict=True) if z is not None]
         if seen:
-            at = np.concatenate([rows for rows, _ in seen])
+            at = np.concatenate([left for left, _ in seen])
             logits = np.concatenate([z for _, z in seen])
             each = temperature.fitted(logits, judge.y[at], None if judge.weights is None else judge.weights[at])
-        elif blueprint.settings.together:  # too few rows to hold out any: nothing speaks for certainty
-            each = temperature.HIGH
+        elif (
+            blueprint.settings.together
+        ):  # too few rows to hold out any: those learned from claim no more than they may
+            logits = np.mean([t.watcher.bare.predict(rows.x, verbose=0, lanes=1) for t in ended], axis=0)
+            whole = temperature.fitted(logits, judge.y, judge.weights, high=1000.0)
+            each = whole if len(ended) == 1 else whole**2  # its root is used
     used = each if len(ended) == 1 else each**0.5
     model, networks = blueprint.ensemble([t.model for t in ended], [used] * len(ended), judge.low, judge.high)
     members = [
         Member(network, t.held_out, t.epochs, t.score(judge.metric), seeds[t.number], t.records)
         for network, t in zip(networks, ended, strict=True)
     ]
-    return Ensemble(model, members, each, out_of_fold(blueprint, held, outputs, judge, used, count))
+    return Ensemble(model, members, each, out_of_fold(blueprint, held, outputs, judge, used, len(rows.x)))
 
 
 def out_of_fold(
