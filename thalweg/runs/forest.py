@@ -13,6 +13,7 @@ import numpy as np
 
 from thalweg.errors import ModelFileError
 from thalweg.support.untrusted import readable
+from thalweg.tabular.qualities import LINEAR
 from thalweg.tabular.trees import Trees
 
 KNOWN = [
@@ -69,18 +70,20 @@ def is_kind(value: Any, columns: int) -> bool:
         and isinstance(value["weight"], float)
         and 0 <= value["weight"] <= 1
         and isinstance(value["models"], list)
-        and all(is_sound(model, columns) for model in value["models"])
+        and all((is_line if value["name"] == LINEAR else is_sound)(model, columns) for model in value["models"])
     )
 
 
+def is_line(model: Any, columns: int) -> bool:
+    """Whether it is a linear model with a weight for each column."""
+    return bool(np.shape(getattr(model, "coef_", ()))[-1:] == (columns,))
+
+
 def is_sound(model: Any, columns: int) -> bool:
-    """Whether every step of a model's trees leads to a later node, and asks for a column that there is; of a linear
-    model, whether it has a weight for each.
+    """Whether every step of a model's trees leads to a later node, and asks for a column that there is.
 
     scikit-learn follows the numbers of the nodes without checking them.
     """
-    if hasattr(model, "coef_"):
-        return bool(np.shape(model.coef_)[-1:] == (columns,))
     last = model.steps[-1][1] if hasattr(model, "steps") else model
     if hasattr(last, "_predictors"):
         predictors = [tree for of_class in last._predictors for tree in of_class]

@@ -14,7 +14,7 @@ PENALTIES = (1, 3, 10, 30, 100, 300)
 """α of the penalty α·|w|²/2, beside the sum of log-losses, or half that of the squared errors."""
 
 
-def linear(
+def penalised(
     x: Array, y: Array, weights: Array | None, held: Array, coded: list[bool], task: str, seed: int, penalty: float
 ) -> Any:
     """Logistic or ridge regression without the held-out rows; None if the others are of one class.
@@ -37,4 +37,4 @@ def linear(
         return LogisticRegression(C=1 / penalty, max_iter=500).fit(x, y, weights)
 
 
-__all__ = ["PENALTIES", "linear"]
+__all__ = ["PENALTIES", "penalised"]

@@ -16,7 +16,7 @@ from thalweg.experiments.population import side_by_side
 from thalweg.tabular import scoring
 from thalweg.tabular.clock import Clock
 from thalweg.tabular.features import Features
-from thalweg.tabular.linear import PENALTIES, linear
+from thalweg.tabular.linear import PENALTIES, penalised
 from thalweg.tabular.qualities import LINEAR
 
 Array = NDArray[Any]
@@ -241,7 +241,7 @@ def _with_one_thread(model: Any, x: Array, y: Array, weights: Array | None, more
 KINDS: Mapping[str, Sequence[Callable[..., Any]]] = {
     "HistGradientBoosting": [boosted],
     "ExtraTrees": [extra],
-    LINEAR: [partial(linear, penalty=penalty) for penalty in PENALTIES],
+    LINEAR: [partial(penalised, penalty=penalty) for penalty in PENALTIES],
 }
 """Of several ways to fit a kind the one is kept that predicts best out of fold."""
 
