@@ -114,7 +114,7 @@ def measure(methods: list[Method], tables: list[str], path: Path, again: bool = 
             lacking = [n for n in SIZES if again or "failed" in found.get((method.name, table, n), {"failed": ""})]
             for record in fits(method.name, table, lacking, draws) if lacking else ():
                 append(path, record)
-                score = record.get("failed") or f"{np.mean(record.get('log_loss', record.get('nrmse'))):.4f}"
+                score = record.get("failed") or f"{np.mean(record.get('log_loss') or record.get('nrmse') or []):.4f}"
                 print(f"{method.name}, {table}, {record['rows']} rows: {score}", flush=True)
 
 

@@ -16,7 +16,7 @@ from thalweg.experiments.population import side_by_side
 from thalweg.tabular import scoring
 from thalweg.tabular.clock import Clock
 from thalweg.tabular.features import Features
-from thalweg.tabular.linear import PENALTIES, penalised
+from thalweg.tabular.penalised import PENALTIES, penalised
 from thalweg.tabular.qualities import LINEAR
 
 Array = NDArray[Any]
