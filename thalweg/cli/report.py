@@ -125,9 +125,9 @@ def show_facts(facts: Facts) -> None:
     members = facts.get("members", [])
     if members:
         show_members(members, facts.get("metric", "score"))
-        beside = {kind["name"]: kind["weight"] for kind in facts.get("trees", [])}
-        if beside:
-            shares = {"networks": 1 - sum(beside.values())} | beside
+        models = {kind["name"]: kind["weight"] for kind in facts.get("trees", [])}
+        if models:
+            shares = {"networks": 1 - sum(models.values())} | models
             said = ", ".join(f"{name} {share:.0%}" for name, share in shares.items())
             say("", f"shares in the predictions: {said}")
         say("")
