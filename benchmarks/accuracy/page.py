@@ -21,7 +21,7 @@ from benchmarks.accuracy.ranking import (
 from benchmarks.accuracy.records import Key, Record
 from benchmarks.accuracy.tables import SPLITS, TABLES
 
-BEGIN, END = "<!-- accuracy: begin -->", "<!-- accuracy: end -->"
+MARK = "accuracy"
 
 
 def comparisons(records: dict[Key, Record], tables: Sequence[str] = tuple(TABLES)) -> list[Comparison]:
@@ -173,10 +173,11 @@ def scores(one: Comparison, kind: str) -> str:
     return rows(["", *one.methods], body)
 
 
-def write(path: Path, text: str) -> None:
-    """Replaces the part of a page between the two marks."""
-    before, begin, rest = path.read_text(encoding="utf-8").partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not (begin and end):
-        raise SystemExit(f"{path.name} has no place for the results: it lies between {BEGIN} and {END}")
-    path.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}", encoding="utf-8")
+def write(path: Path, text: str, mark: str = MARK) -> None:
+    """Replaces the part of a page between two marks of this name."""
+    begin, end = f"<!-- {mark}: begin -->", f"<!-- {mark}: end -->"
+    before, found, rest = path.read_text(encoding="utf-8").partition(begin)
+    _, ended, after = rest.partition(end)
+    if not (found and ended):
+        raise SystemExit(f"{path.name} has no place for the results: it lies between {begin} and {end}")
+    path.write_text(f"{before}{begin}\n{text}\n{end}{after}", encoding="utf-8")

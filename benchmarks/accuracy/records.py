@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +16,8 @@ def key(record: Record) -> Key:
     return record["method"], record["table"], record["split"]
 
 
-def read(path: Path) -> dict[Key, Record]:
-    """All records, the last of each method, table and split; a line cut off by a crash is left out."""
+def read(path: Path, key: Callable[[Record], Key] = key) -> dict[Key, Record]:
+    """All records, the last of each key; a line cut off by a crash is left out."""
     found: dict[Key, Record] = {}
     for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
         try:

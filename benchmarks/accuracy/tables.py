@@ -77,6 +77,7 @@ TABLES = {
         Table("diabetes", "numbers", bundled="load_diabetes"),
     )
 }
+SMALL_TABLES = {table.name: table for table in (Table("penguins", "classes"), Table("titanic", "classes"))}
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from sklearn.metrics import log_loss, roc_auc_score
 
 sys.path.insert(0, str(Path(__file__).parents[2]))  # benchmarks/ is not installed
 
-from benchmarks.accuracy import columns, page, picture, records, runs, tables
+from benchmarks.accuracy import columns, few, page, picture, records, runs, small, tables
 from benchmarks.accuracy.methods import METHODS, Fitted
 from benchmarks.accuracy.ranking import DEFAULT, REFERENCE, Comparison, complete, measured, partial
 from benchmarks.accuracy.scores import area, of_classes, of_numbers, ranks
@@ -166,9 +166,9 @@ def test_the_page_tells_losses_and_methods_with_few_tables(made_up: dict[records
 
 def test_the_page_is_replaced_between_its_marks(tmp_path: Path) -> None:
     path = tmp_path / "page.md"
-    path.write_text(f"before\n{page.BEGIN}\nold\n{page.END}\nafter\n")
+    path.write_text("before\n<!-- accuracy: begin -->\nold\n<!-- accuracy: end -->\nafter\n")
     page.write(path, "new")
-    assert path.read_text() == f"before\n{page.BEGIN}\nnew\n{page.END}\nafter\n"
+    assert path.read_text() == "before\n<!-- accuracy: begin -->\nnew\n<!-- accuracy: end -->\nafter\n"
     path.write_text("no marks")
     with pytest.raises(SystemExit, match="no place for the results"):
         page.write(path, "new")
@@ -235,6 +235,67 @@ def test_a_fit_in_a_process_of_its_own() -> None:
 
 def test_a_failure_is_a_record() -> None:
     assert "KeyError" in runs.fit(("linear", "no such table", 101))["failed"]
+
+
+# --- Few rows --------------------------------------------------------------------------------------------------------
+
+
+def test_draws_of_few_rows_are_nested_and_apart_from_the_test() -> None:
+    y = np.random.default_rng(0).choice([0, 0, 0, 0, 0, 0, 0, 0, 1, 2], size=3000)
+    for number in range(5):
+        ten, forty = (small.draw(y, "classes", rows, number) for rows in (10, 40))
+        assert forty.train[:10].tolist() == ten.train.tolist()
+        assert len(np.unique(y[ten.train])) > 1
+        assert not set(forty.train) & set(forty.test)
+        assert set(y[ten.test]) <= set(y[ten.train])
+        assert len(forty.test) <= small.TEST
+    assert small.draw(y, "classes", 10, 0).train.tolist() != small.draw(y, "classes", 10, 1).train.tolist()
+
+
+def few_records() -> dict[small.Key, records.Record]:
+    """The default is better than the linear model on adult, worse on abalone, and has another draw than CatBoost."""
+    found = {}
+    for size in (10, 20):
+        for name, losses in {
+            "linear": [0.5, 0.6, 0.7],
+            DEFAULT: [0.4, 0.51, 0.6, 9],
+            REFERENCE: [0.5, 0.5, 0.9],
+        }.items():
+            classes = {"error": [0.2] * 4, "log_loss": losses, "sure": [0.9] * 4}
+            numbers = [0.5, 0.51, 0.5] if name == "linear" else [0.6, 0.62, 0.6]
+            for table, scores in {"adult": classes, "abalone": {"nrmse": numbers}}.items():
+                found[name, table, size] = {"method": name, "table": table, "rows": size, **scores}
+    del found[REFERENCE, "adult", 20]
+    return found
+
+
+def test_differences_are_paired_and_those_beyond_their_interval_are_told() -> None:
+    one = few.Few.of(few_records())
+    assert (one.methods, one.tables, one.sizes) == (["linear", DEFAULT], ["adult", "abalone"], [10, 20])
+    mean, half = one.difference(DEFAULT, "adult", 10)
+    assert mean == pytest.approx(-0.29 / 3)
+    assert half == pytest.approx(4.3027 * np.std([-0.1, -0.09, -0.1], ddof=1) / np.sqrt(3), rel=1e-4)
+    assert one.worse_and_better(DEFAULT, 10) == (1, 1)
+    assert one.certainty(DEFAULT, 10) == pytest.approx(10)  # 90 % sure, 80 % right
+    assert one.mean_ranks(10).tolist() == [1.5, 1.5]
+    text = few.markdown(one)
+    assert "worse than the linear model by more than the interval in 2 of 4 cells, and better by more in 2" in text
+    assert "| abalone | **+0.103 ± " in text
+    assert few.markdown(few.Few.of({})).startswith("Nothing to compare yet")
+
+
+def test_the_picture_of_few_rows_names_the_methods(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    few.draw(few.Few.of(few_records()), tmp_path / "few.svg")
+    text = (tmp_path / "few.svg").read_text()
+    assert f">{DEFAULT}<" in text
+    assert ">linear<" in text
+
+
+def test_fits_of_few_rows_are_records_or_failures() -> None:
+    done, failed = small.fits("linear", "breast_cancer", [10], 2), small.fits("linear", "no such table", [10], 2)
+    assert len(next(done)["log_loss"]) == 2
+    assert "KeyError" in next(failed)["failed"]
 
 
 # --- Methods ---------------------------------------------------------------------------------------------------------

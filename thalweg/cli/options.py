@@ -101,7 +101,9 @@ class Ensemble:
 
     quality: Annotated[
         str,
-        Option(help="tables: fast (two networks), balanced (four) or best (eight, larger); with trees"),
+        Option(
+            help="tables: fast (two networks), balanced (four) or best (eight, larger); with trees or a linear model"
+        ),
     ] = "balanced"
     time_limit: Annotated[
         float | None, Option(help="tables: seconds for reading and training, at most; fewer rows if they have to be")

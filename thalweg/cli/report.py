@@ -49,13 +49,17 @@ def announce_table(plan: Plan) -> None:
     say_skipped(parts.skipped)
     say(f"rows: {parts.train.rows:,} to learn from, {parts.test.rows:,} held out to judge by", "")
     prepared.blueprint.member(0, 0, 1)[0].summary()
-    members = prepared.blueprint.settings.members
+    settings = prepared.blueprint.settings
+    members = settings.members
     count, held = members, max(map(len, prepared.folds[:members]))
     lead = "one network" if count == 1 else f"{count} networks like this one"
-    epoch = f"epoch chosen by {held:,} rows that it doesn't learn from" if held else "last epoch"
-    trees = prepared.blueprint.settings.trees
-    beside = f"; {' and '.join(trees)} where they help" if trees else ""
-    say("", f"{lead}, {'each ' if count > 1 else ''}of the {epoch}{beside}")
+    each = "each " if count > 1 else ""
+    epoch = f"{each}of the epoch chosen by {held:,} rows that it doesn't learn from"
+    if settings.together and count > 1:
+        epoch = f"each without {held:,} of the rows, all of the epoch chosen by the rows that they don't learn from"
+    beside = f"; {' and '.join(settings.trees)} where they help" if settings.trees else ""
+    text = f"{lead}, {epoch if held else f'{each}of the last epoch'}{beside}"
+    say("", folded(text) if settings.together else text)
     if plan.sample is not None:
         of, needed = plan.rows, plan.sample.needed
         say(f"the time limit allows {parts.train.rows:,} of {of:,} rows; --time-limit {needed} would allow all")
@@ -174,8 +178,11 @@ def show_facts(facts: Facts) -> None:
     members = facts.get("members", [])
     if members:
         show_members(members, facts.get("metric", "score"))
-        for kind in facts.get("trees", []):
-            say("", f"{kind['name']} has a share of {kind['weight']:.0%} in the predictions, the networks the rest")
+        models = {kind["name"]: kind["weight"] for kind in facts.get("trees", [])}
+        if models:
+            shares = {"networks": 1 - sum(models.values())} | models
+            said = ", ".join(f"{name} {share:.0%}" for name, share in shares.items())
+            say("", f"shares in the predictions: {said}")
         say("")
     others: dict[str, Scores] = {"networks": facts["networks"]} if "networks" in facts else {}
     if facts["baseline"] is not None:
@@ -184,7 +191,7 @@ def show_facts(facts: Facts) -> None:
         others["linear"] = facts["linear"]["scores"]
     title = "ensemble" if facts.get("trees") else f"{len(members)} networks" if len(members) > 1 else "network"
     rows, linear = facts["rows"]["test"], facts.get("linear")
-    beside = f" (linear: {linear['model']}; networks: without trees)" if "networks" in facts and linear else ""
+    beside = f" (linear: {linear['model']}; networks: by themselves)" if "networks" in facts and linear else ""
     beside = beside or (f" (linear: {linear['model']})" if linear else "")
     show_scores(f"held-out score{beside}", rows, facts["held-out"], facts.get("intervals"), others, title)
     show_mistakes(facts.get("mistakes"))

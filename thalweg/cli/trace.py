@@ -21,6 +21,7 @@ from thalweg.runs.run import Array
 from thalweg.support.checks import number
 from thalweg.support.files import to_json, writing
 from thalweg.support.naming import choose
+from thalweg.tabular.trees import called
 
 if TYPE_CHECKING:
     from thalweg.models.model import Model
@@ -119,7 +120,7 @@ def rows_of(folder: Path, source: str, file_format: FileFormat, numbers: Sequenc
     given = cells(run, chosen)
     show_cells(run, chosen, x, given)
     count = len(run.facts.get("members", [1]))
-    beside = ", with trees beside them" if run.trees else ""
+    beside = f", with {called([kind.name for kind in run.trees])} beside them" if run.trees else ""
     if count > 1:
         say(folded(f"the first of {count} networks, whose mean is the answer{beside}"))
     return run.first_network(), x, y, given

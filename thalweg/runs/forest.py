@@ -1,4 +1,7 @@
-"""Trees in a run folder: by skops, which tells what a file holds before it makes anything of it. No pickle is read."""
+"""Trees and linear models in a run folder: by skops, which tells what a file holds before it makes anything of it.
+
+No pickle is read.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ import numpy as np
 
 from thalweg.errors import ModelFileError
 from thalweg.support.untrusted import readable
+from thalweg.tabular.qualities import LINEAR
 from thalweg.tabular.trees import Trees
 
 KNOWN = [
@@ -66,8 +70,13 @@ def is_kind(value: Any, columns: int) -> bool:
         and isinstance(value["weight"], float)
         and 0 <= value["weight"] <= 1
         and isinstance(value["models"], list)
-        and all(is_sound(model, columns) for model in value["models"])
+        and all((is_line if value["name"] == LINEAR else is_sound)(model, columns) for model in value["models"])
     )
+
+
+def is_line(model: Any, columns: int) -> bool:
+    """Whether it is a linear model with a weight for each column."""
+    return bool(np.shape(getattr(model, "coef_", ()))[-1:] == (columns,))
 
 
 def is_sound(model: Any, columns: int) -> bool:

@@ -23,20 +23,23 @@ Array = NDArray[Any]
 class TabularClassifier(ClassifierMixin, TableEstimator):
     """Predicts classes from a table: an ensemble of small networks, with defaults that need no tuning.
 
-    P(class) = (1 − Σ w)·mean over networks of softmax(z/√T) + Σ w·P of trees of one kind
+    P(class) = (1 − Σ w)·mean over networks of softmax(z/√T) + Σ w·P of models of one kind
 
     Columns may be numbers, text, categories, truth values and dates, with missing cells (`thalweg.tabular.Features`).
     Each network holds out an eighth of the rows and keeps the epoch that predicts them best; with those rows T and the
-    trees' weights w are found. What each part is worth: docs/tables.md. Tables of at most 1,000 rows are put in an
-    order of their own, and whole sample weights mean repetitions there.
+    weights w of trees are found. Of few rows, at most 256 different ones, every row is held out by a network, all
+    networks keep the epoch that predicts these rows best, and logistic or ridge regression may join them. What each
+    part is worth: docs/tables.md. Tables of at most 1,000 rows are put in an order of their own, and whole sample
+    weights mean repetitions there.
 
     Args:
-        quality: "fast" (two networks), "balanced" (four), "best" (eight, twice as wide).
+        quality: "fast" (two networks), "balanced" (four), "best" (eight, twice as wide); of few rows eight, eight and
+            sixteen.
         metric: on which the epoch is chosen, and which is reported: "log_loss" (default), "accuracy",
             "balanced_accuracy", "auc", "f1", "brier".
         time_limit: seconds for `fit`, preprocessing included: fewer networks and epochs are trained if they have to be.
             What begins before that is over, a step or a tree, is finished.
-        members: how many networks; "networks": as many as the quality has, without trees beside them.
+        members: how many networks; "networks": as many as the quality has, without other models beside them.
         layers: units of the hidden layers. activation: a name, formula or function, or a list with one for each layer.
         initial_weights: of the kernels, with biases of 0; by default N(0, 1/inputs) and N(0, 1).
         loss: cross-entropy by default, or another that fits the task.
@@ -60,9 +63,9 @@ class TabularClassifier(ClassifierMixin, TableEstimator):
         model_: all networks as one graph: `features_.matrix(X)` → probabilities.
         members_: each network, with its held-out rows, best epoch, score and records.
         temperature_: T, of a single network; several are divided by √T each, as averaging softens too.
-        trees_: trees with their models and weights; `shares_`: the weights by name, those of the networks included.
-        out_of_fold_: for each row, what networks and trees that didn't learn from it predict; NaN where there is none.
-        validation_score_: of out-of-fold predictions; `networks_score_` without trees; `metric_` names the metric.
+        trees_: models beside the networks, with their weights; `shares_`: the weights by name, with the networks'.
+        out_of_fold_: for each row, what those that didn't learn from it predict; NaN where there is none.
+        validation_score_: of out-of-fold predictions; `networks_score_` of the networks'; `metric_` names the metric.
         history_: a record for each epoch of each member.
 
     >>> import pandas as pd

@@ -20,7 +20,7 @@ Array = NDArray[Any]
 class TabularRegressor(RegressorMixin, TableEstimator):
     """Predicts a number from a table: an ensemble of small networks, with defaults that need no tuning.
 
-    ŷ = (1 − Σ w)·mean over networks of clip(z, least y, largest y) + Σ w·ŷ of trees of one kind
+    ŷ = (1 − Σ w)·mean over networks of clip(z, least y, largest y) + Σ w·ŷ of models of one kind
 
     As `TabularClassifier`, except for:
 

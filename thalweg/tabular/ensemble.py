@@ -25,7 +25,7 @@ from thalweg.tabular.clock import Clock
 from thalweg.tabular.judge import Judge
 from thalweg.tabular.pace import Pace
 from thalweg.tabular.scoring import shown
-from thalweg.tabular.training import BestEpoch
+from thalweg.tabular.training import BestEpoch, agree
 from thalweg.tabular.trees import Trees
 
 Array = NDArray[Any]
@@ -68,7 +68,8 @@ class Member:
         network: columns → probabilities at the ensemble's temperature, or standardised numbers: a part of the
             ensemble's graph.
         held_out: the rows it didn't learn from, sorted.
-        best_epoch: the epoch whose weights it has, counted from 1; the last, if nothing was held out.
+        best_epoch: the epoch whose weights it has, counted from 1; the last, if nothing was held out. All members have
+            the same of few rows (`Settings.of_few_rows`).
         score: on the held-out rows at that epoch; NaN if nothing was held out.
         seed: of its initial weights, order of rows and dropout.
         records: a record for each epoch: "epoch", "loss", "held_out".
@@ -197,7 +198,9 @@ def train(
         if interrupted:
             raise KeyboardInterrupt
         raise errors[0] if errors else ThalwegError("no network was trained in time")
-    joined = join(blueprint, ended, seeds, judge, len(rows.x))
+    if blueprint.settings.together:
+        agree([trained.watcher for trained in ended])
+    joined = join(blueprint, ended, seeds, judge, rows)
     return replace(joined, diverged=len(errors), interrupted=interrupted, recording=ended[0].recording)
 
 
@@ -222,7 +225,9 @@ def fit_one(
     y = recipe(blueprint.task).encode(learned.y, blueprint.outputs, model.loss)
     encoded = recipe(blueprint.task).encode(rows.y, blueprint.outputs, model.loss)
     loss = partial(held_loss, model, encoded[held]) if record and len(held) else None
-    watcher = BestEpoch(bare, rows.x[held], held, judge, clock, lanes, settings.patience, tell, loss)
+    watcher = BestEpoch(
+        bare, rows.x[held], held, judge, clock, lanes, settings.patience, settings.together, tell, loss
+    )  # fmt: skip
     try:
         history = model.fit(
             x, y, batch, settings.epochs, verbose=0, callbacks=[watcher], sample_weight=learned.weights, lanes=lanes,
@@ -262,24 +267,30 @@ def codes_of(y: Array) -> Array:
     return (y.argmax(axis=1) if wide else y.reshape(len(y))).astype(np.int64)
 
 
-def join(blueprint: Blueprint, ended: Sequence[Trained], seeds: Sequence[int], judge: Judge, count: int) -> Ensemble:
+def join(blueprint: Blueprint, ended: Sequence[Trained], seeds: Sequence[int], judge: Judge, rows: Rows) -> Ensemble:
     """The ensemble of trained members, with its temperature."""
     held = [trained.held_out for trained in ended]
     outputs = [trained.watcher.outputs for trained in ended]
     each = 1.0
     if blueprint.task != "regression":
-        seen = [(rows, z) for rows, z in zip(held, outputs, strict=True) if z is not None]
+        seen = [(left, z) for left, z in zip(held, outputs, strict=True) if z is not None]
         if seen:
-            at = np.concatenate([rows for rows, _ in seen])
+            at = np.concatenate([left for left, _ in seen])
             logits = np.concatenate([z for _, z in seen])
             each = temperature.fitted(logits, judge.y[at], None if judge.weights is None else judge.weights[at])
+        elif (
+            blueprint.settings.together
+        ):  # too few rows to hold out any: those learned from claim no more than they may
+            logits = np.mean([t.watcher.bare.predict(rows.x, verbose=0, lanes=1) for t in ended], axis=0)
+            whole = temperature.fitted(logits, judge.y, judge.weights, high=1000.0)
+            each = whole if len(ended) == 1 else whole**2  # its root is used
     used = each if len(ended) == 1 else each**0.5
     model, networks = blueprint.ensemble([t.model for t in ended], [used] * len(ended), judge.low, judge.high)
     members = [
         Member(network, t.held_out, t.epochs, t.score(judge.metric), seeds[t.number], t.records)
         for network, t in zip(networks, ended, strict=True)
     ]
-    return Ensemble(model, members, each, out_of_fold(blueprint, held, outputs, judge, used, count))
+    return Ensemble(model, members, each, out_of_fold(blueprint, held, outputs, judge, used, len(rows.x)))
 
 
 def out_of_fold(

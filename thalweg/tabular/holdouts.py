@@ -12,8 +12,8 @@ from thalweg.errors import DataError
 Array = NDArray[Any]
 
 FOLDS = 8
-LEAST_ROWS = 50
-"""With fewer rows nothing is held out: a handful of rows would choose the epoch by luck."""
+LATEST = 10
+"""At least so many of the latest rows, but no more than half of all."""
 MOST_ROWS = 20_000
 """More rows than these choose no better."""
 
@@ -27,7 +27,7 @@ def rotating(
     alike: Array | None = None,
 ) -> list[Array]:
     """The rows that each member holds out, sorted: member i the fold i mod 8 of the same permutation; after eight
-    members another permutation begins.
+    members another permutation begins. Of fewer than eight rows each is a fold.
 
     Args:
         count: rows.
@@ -37,16 +37,15 @@ def rotating(
         alike: a number for each row, the same for equal rows, which stay together: a row held out would otherwise be
             known from its copies.
 
-    >>> [rows.tolist() for rows in rotating(4, 2, None, seed=0)]
-    [[], []]
+    >>> [rows.tolist() for rows in rotating(3, 4, None, seed=0)]
+    [[2], [0], [1], [2]]
     """
     if alike is not None:
         one_of_each = np.unique(alike, return_index=True)[1]
         kinds = None if classes is None else classes[one_of_each]
         held = rotating(len(one_of_each), members, kinds, seed, folds)
         return [np.flatnonzero(np.isin(alike, different)) for different in held]
-    if count < LEAST_ROWS:
-        return [np.arange(0)] * members
+    folds = min(folds, count)
     held = []
     for first in range(0, members, folds):
         order = np.random.default_rng([seed, first]).permutation(count)
@@ -90,7 +89,7 @@ def grouped(groups: Array, members: int, seed: int, folds: int = FOLDS) -> list[
 def latest(time: Array, members: int, folds: int = FOLDS) -> list[Array]:
     """The latest eighth of the rows for every member: as in use, the rows to predict come after those learned from.
 
-    Rows of the same time stay together.
+    Of fewer than 80 rows the latest 10, or half of them. Rows of the same time stay together.
 
     Raises:
         DataError: all rows are of the same time.
@@ -98,9 +97,8 @@ def latest(time: Array, members: int, folds: int = FOLDS) -> list[Array]:
     ranks = np.unique(time, return_inverse=True)[1]
     if not len(ranks) or ranks.max() == 0:
         raise DataError("time is the same in all rows: there is no latest part to hold out")
-    if len(time) < LEAST_ROWS:
-        return [np.arange(0)] * members
-    start = np.sort(ranks)[-max(1, min(len(ranks) // folds, MOST_ROWS))]
+    held = max(len(ranks) // folds, min(LATEST, len(ranks) // 2))
+    start = np.sort(ranks)[-max(1, min(held, MOST_ROWS))]
     return [np.flatnonzero(ranks >= max(start, 1))] * members
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from thalweg.data.tables import Table
 from thalweg.data.target import Target
-from thalweg.tabular import canonical, holdouts
+from thalweg.tabular import canonical, holdouts, qualities
 from thalweg.tabular.blueprint import Blueprint
 from thalweg.tabular.clock import Clock
 from thalweg.tabular.design import design
@@ -19,7 +19,7 @@ from thalweg.tabular.ensemble import Ensemble, Progress, Rows, train
 from thalweg.tabular.features import Features
 from thalweg.tabular.judge import Judge
 from thalweg.tabular.qualities import Settings
-from thalweg.tabular.trees import grow, weighted
+from thalweg.tabular.trees import DOUBT, FITS, grow, weighted
 
 Array = NDArray[Any]
 
@@ -48,15 +48,18 @@ class Prepared:
         """Trains the members, `lanes` at a time (see `thalweg.tabular.ensemble.train`), and trees if asked for."""
         rows, judge, kinds = self.rows, self.judge, self.blueprint.settings.trees
         clock.check("reading the columns")
-        grown = grow(self.features, rows.x, judge.y, rows.weights, self.folds, kinds, self.seed, clock, lanes)
+        settings = self.blueprint.settings
+        fits = settings.folds if settings.together else FITS
+        folds = self.folds[: settings.folds]
+        grown = grow(self.features, rows.x, judge.y, rows.weights, folds, kinds, self.seed, clock, lanes, fits)
         if clock.interrupted:
             raise KeyboardInterrupt
-        held_out = self.folds[: self.blueprint.settings.members]
+        held_out = self.folds[: settings.members]
         found = train(self.blueprint, rows, held_out, judge, self.seed, clock, lanes, progress, record)
         networks, y = found.out_of_fold, judge.y
         if judge.task == "regression":
             networks, y = networks[:, 0], judge.numbers(y)
-        trees, together = weighted(networks, grown, y, judge.weights)
+        trees, together = weighted(networks, grown, y, judge.weights, DOUBT if settings.together else 0)
         return replace(found, trees=trees, together=together)
 
 
@@ -96,11 +99,14 @@ def prepare(
     combined = class_factors if weights is None else weights if class_factors is None else weights * class_factors
     training = None if combined is None else (combined / combined.mean()).astype(np.float32)
     judge = Judge.of(target.task, numbers, combined, metric, settings.loss, target.mean, target.scale)
+    alike = canonical.alike(x, numbers) if len(x) <= canonical.FEW_ROWS else None
+    if alike is not None and alike.max() < qualities.FEW:
+        settings = settings.of_few_rows()
     settings = replace(settings, epochs=settings.epochs_of(len(x), target.task))
     if len(x) > settings.tree_rows:
         settings = replace(settings, trees=())
     blueprint = design(features, x, numbers, settings, training, seed)
-    held = hold_out(x, numbers, target.task, settings, groups, time, seed)
+    held = hold_out(alike, numbers, target.task, settings, groups, time, seed)
     y = numbers if target.task == "multiclass" else numbers.astype(np.float32)[:, None]
     return Prepared(features, Rows(x, y, training), blueprint, held, judge, seed)
 
@@ -114,7 +120,13 @@ def encoded(target: Target, table: Table) -> Array:
 
 
 def hold_out(
-    x: Array, numbers: Array, task: str, settings: Settings, groups: Array | None, time: Array | None, seed: int
+    alike: Array | None,
+    numbers: Array,
+    task: str,
+    settings: Settings,
+    groups: Array | None,
+    time: Array | None,
+    seed: int,
 ) -> list[Array]:
     """The rows that each member holds out: whole groups, the latest, or a fold of all; further folds for trees."""
     folds = settings.folds
@@ -125,5 +137,4 @@ def hold_out(
         return holdouts.grouped(np.unique(groups, return_inverse=True)[1], members, seed, folds)
     if time is not None:
         return holdouts.latest(time, members, folds)
-    alike = canonical.alike(x, numbers) if len(x) <= canonical.FEW_ROWS else None
-    return holdouts.rotating(len(x), members, None if task == "regression" else numbers, seed, folds, alike)
+    return holdouts.rotating(len(numbers), members, None if task == "regression" else numbers, seed, folds, alike)

@@ -11,6 +11,8 @@ from thalweg.support.checks import number, whole
 from thalweg.support.naming import choose
 from thalweg.tabular.holdouts import FOLDS
 
+FEW = 256
+"""Up to so many different rows are few: see `Settings.of_few_rows`."""
 BATCH, LEAST_BATCH, STEPS = 256, 16, 16
 LEAST_ROWS = 2000
 
@@ -20,8 +22,9 @@ class Settings:
     """The members of an ensemble, and how each is trained.
 
     Attributes:
-        members: how many networks.
-        trees: kinds of scikit-learn's trees that may join them, by what they predict out of fold.
+        members: how many networks. members_of_few: of few rows; 0: as many as the folds, and twice `members` at least.
+        together: whether all networks keep the same epoch, by all rows that are held out.
+        trees: kinds of scikit-learn's models that may join them, by what they predict out of fold.
         tree_rows: of more rows no trees are grown.
         layers: units of the hidden layers.
         activation, initial_weights, loss, optimizer, learning_rate: as the estimators take them; None is the default.
@@ -38,6 +41,8 @@ class Settings:
     """
 
     members: int = 4
+    members_of_few: int = 0
+    together: bool = False
     trees: tuple[str, ...] = ()
     tree_rows: int = 1_000_000
     layers: tuple[int, ...] = (128, 128, 128)
@@ -64,6 +69,23 @@ class Settings:
             return FOLDS
         return max(2, round(1 / self.held_share)) if self.held_share else 0
 
+    def of_few_rows(self) -> Settings:
+        """The settings for a table of few rows, of which each fold has a handful.
+
+        They would choose each network's epoch by luck: so all networks keep one epoch, by the rows that any of them
+        holds out, and they are enough for every row to be held out. A linear model joins those that may join;
+        boosted trees don't, whose leaves need 20 rows.
+
+        >>> few = QUALITIES["balanced"].of_few_rows()
+        >>> few.members, few.together, few.trees
+        (8, True, ('linear model', 'ExtraTrees'))
+        """
+        if not self.folds:
+            return self
+        members = self.members_of_few or max(FOLDS, 2 * self.members)
+        trees = (LINEAR, *(kind for kind in self.trees if kind != KINDS[0])) if self.trees else ()
+        return replace(self, members=members, together=True, trees=trees)
+
     def batch_of(self, rows: int) -> int:
         """Rows a step: as asked; otherwise 256, and of fewer than 4,096 rows 1/16, between 16 and 256, as a power of 2.
 
@@ -84,6 +106,7 @@ class Settings:
         return self.epochs or max(4, min(few, self.row_epochs // rows))
 
 
+LINEAR = "linear model"
 KINDS = ("HistGradientBoosting", "ExtraTrees")
 
 QUALITIES: Mapping[str, Settings] = {
@@ -104,13 +127,15 @@ def settings_of(quality: str, **given: Any) -> Settings:
     if changes.get("members") == "networks":
         del changes["members"]
         chosen = replace(chosen, trees=())
+    if "members" in changes:
+        changes["members_of_few"] = changes["members"]
     if "held_share" in changes:
         changes["held_share"] = number("held_share", changes["held_share"], 0, 0.9)
     if "patience" in changes:
         changes["patience"] = whole("patience", changes["patience"], 0)
     if "l2" in changes:
         changes["l2"] = number("l2", changes["l2"])
-    for name in ("members", "batch_size", "epochs"):
+    for name in ("members", "members_of_few", "batch_size", "epochs"):
         if name in changes:
             changes[name] = whole(name, changes[name])
     if "layers" in changes:

@@ -56,7 +56,9 @@ def least_loss(logits: Array, y: Array, weights: Array | None = None) -> tuple[f
     return min((loss_at(logits, y, t, weights), t) for t in GRID.tolist())
 
 
-def fitted(logits: Array, y: Array, weights: Array | None = None, low: float | None = None) -> float:
+def fitted(
+    logits: Array, y: Array, weights: Array | None = None, low: float | None = None, high: float = HIGH
+) -> float:
     """The temperature of least loss, between `low` and 8; 1 if there are no rows. `low` is 0.7, or 1 for few rows.
 
     >>> rng = np.random.default_rng(0)
@@ -71,7 +73,7 @@ def fitted(logits: Array, y: Array, weights: Array | None = None, low: float | N
 
     found = minimize_scalar(
         lambda log_t: loss_at(logits, y, float(np.exp(log_t)), weights),
-        bounds=(np.log(low or (LOW if len(y) >= MANY else 1.0)), np.log(HIGH)),
+        bounds=(np.log(low or (LOW if len(y) >= MANY else 1.0)), np.log(high)),
         method="bounded",
         options={"xatol": 1e-4},
     )

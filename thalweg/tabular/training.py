@@ -1,8 +1,8 @@
-"""Trains one member: the epoch that predicts its held-out rows best is kept."""
+"""Trains one member: the epoch that predicts its held-out rows best is kept, or one that all members have in common."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -33,6 +33,8 @@ class BestEpoch(Callback):
         clock: the time that is left.
         lanes: cores to judge with.
         patience: epochs without a better one after which it ends; 0: never; None: by its best epoch.
+        together: whether `agree` will choose the epoch, of those that are a power of two, or one and a half, and the
+            last; then it doesn't end early unless patience says so.
         progress: called after each epoch with its number from 1, and the logs.
         loss: of outputs for the held-out rows, kept by epoch in `losses`; None: it isn't wanted.
     """
@@ -46,17 +48,21 @@ class BestEpoch(Callback):
         clock: Clock,
         lanes: int,
         patience: int | None = None,
+        together: bool = False,
         progress: Callable[[int, Logs], None] | None = None,
         loss: Callable[[Array], float] | None = None,
     ) -> None:
-        self.patience, self.progress, self.loss = patience, progress, loss
+        self.patience, self.together, self.progress, self.loss = patience, together, progress, loss
         self.losses: list[float] = []
         self.bare, self.x, self.rows, self.judge, self.clock, self.lanes = bare, x, rows, judge, clock, lanes
         self.best: tuple[float, ...] = (-np.inf,)
         self.best_epoch = 0  # counted from 1; 0: none was judged
         self.outputs: Array | None = None  # for the held-out rows, at the best epoch
         self.weights: Array | None = None
+        self.latest: Array | None = None  # outputs for the held-out rows, the last time that they were judged
+        self.ended = 0  # epochs
         self.judged = -1  # the steps done when it was judged last
+        self.seen: dict[int, tuple[Array | None, Array]] = {}  # by epoch, to choose of: outputs and weights
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         network: Any = self.model
@@ -67,6 +73,9 @@ class BestEpoch(Callback):
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         score = self.look(epoch + 1)
+        self.ended = epoch + 1
+        if self.together and is_milestone(epoch + 1):
+            self.see()
         if score is not None and logs is not None:
             logs[SCORE] = shown(self.judge.metric, score)
         if self.best_epoch and self.vain(epoch + 1):
@@ -78,12 +87,15 @@ class BestEpoch(Callback):
         """Whether to go on is unlikely to help."""
         if self.patience is not None:
             return 0 < self.patience <= epoch - self.best_epoch
-        return epoch >= PATIENCE * self.best_epoch + GRACE
+        return not self.together and epoch >= PATIENCE * self.best_epoch + GRACE
 
     def on_train_end(self, logs: Logs | None = None) -> None:
         self.clock.running.discard(self.model)
         if self.model.optimizer.iterations != self.judged:  # stopped within an epoch
             self.look(self.best_epoch + 1)
+            self.ended += 1
+        if self.together:
+            self.see()
         if self.weights is not None:
             self.vector[...] = self.weights
 
@@ -93,7 +105,7 @@ class BestEpoch(Callback):
         if not len(self.x):
             self.best_epoch = 0
             return None
-        outputs = self.bare.predict(self.x, verbose=0, lanes=self.lanes)
+        outputs = self.latest = self.bare.predict(self.x, verbose=0, lanes=self.lanes)
         score = self.judge(self.rows, outputs)
         if self.loss is not None and len(self.losses) < epoch:
             self.losses.append(self.loss(outputs))
@@ -101,3 +113,45 @@ class BestEpoch(Callback):
             self.best, self.best_epoch, self.outputs = score, epoch, outputs
             self.weights = self.vector.copy()
         return score[0]
+
+    def see(self) -> None:
+        """Remembers the network as it is."""
+        self.seen[self.ended] = self.latest, self.vector.copy()
+
+    def take(self, epoch: int) -> None:
+        """Puts back the weights of this epoch, or of the last one before it that is remembered."""
+        epoch = max((seen for seen in self.seen if seen <= epoch), default=min(self.seen))
+        self.outputs, weights = self.seen[epoch]
+        self.best_epoch = epoch
+        self.best = (np.nan,) if self.outputs is None else self.judge(self.rows, self.outputs)
+        self.vector[...] = weights
+
+
+def is_milestone(epoch: int) -> bool:
+    """Whether it is a power of two, or one and a half.
+
+    >>> [epoch for epoch in range(1, 33) if is_milestone(epoch)]
+    [1, 2, 3, 4, 6, 8, 12, 16, 24, 32]
+    """
+    return any(part & (part - 1) == 0 for part in (epoch, *([epoch // 3] if epoch % 3 == 0 else [])))
+
+
+def agree(watchers: Sequence[BestEpoch]) -> None:
+    """All networks take one epoch: the one at which the rows that they hold out are predicted best, all together.
+
+    A network that ended before takes its last one.
+    """
+    judge = watchers[0].judge
+    epochs = sorted({epoch for watcher in watchers for epoch in watcher.seen})
+
+    def score(epoch: int) -> tuple[float, ...]:
+        for watcher in watchers:
+            watcher.take(epoch)
+        told = [(w.rows, w.outputs) for w in watchers if w.outputs is not None]
+        if not told:
+            return (float(epoch),)  # nothing is held out: the last
+        return judge(np.concatenate([rows for rows, _ in told]), np.concatenate([z for _, z in told]))
+
+    best = max(epochs, key=score)
+    for watcher in watchers:
+        watcher.take(best)

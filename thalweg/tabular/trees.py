@@ -1,4 +1,4 @@
-"""Trees beside the networks: fits of other kinds, cross-fitted, weighted by how well each predicts out of fold."""
+"""Trees beside the networks, for few rows a linear model too: cross-fitted, weighted by out-of-fold predictions."""
 
 from __future__ import annotations
 
@@ -14,17 +14,22 @@ from numpy.typing import NDArray
 
 from thalweg.data.columns import CategoryColumn
 from thalweg.experiments.population import side_by_side
+from thalweg.tabular import scoring
 from thalweg.tabular.clock import Clock
 from thalweg.tabular.features import Features
+from thalweg.tabular.penalised import PENALTIES, penalised
+from thalweg.tabular.qualities import LINEAR
 
 Array = NDArray[Any]
 
 FITS = 4
+DOUBT = 5
+"""Of few rows, weights are found as if so many more rows had been predicted equally well by all kinds."""
 MOST_COLUMNS, MOST_CLASSES = 1000, 20
 """With more, trees are left out: they would take longer than the networks."""
 PART = 0.3
 """Of a time limit, what trees may take."""
-LEAST_WEIGHT = {"networks": 0.02, "HistGradientBoosting": 0.02, "ExtraTrees": 0.1}
+LEAST_WEIGHT = {"networks": 0.02, LINEAR: 0.02, "HistGradientBoosting": 0.02, "ExtraTrees": 0.1}
 """Those of less weight are left out; unpruned trees take about a megabyte each."""
 MOST_ROWS = {"ExtraTrees": 20_000}
 NETWORKS = "networks"
@@ -38,18 +43,18 @@ GROWTH = 2.0
 
 
 class Trees(NamedTuple):
-    """Trees of one kind in an ensemble."""
+    """Trees of one kind in an ensemble, or linear models."""
 
     name: str
     models: list[Any]
-    """Fitted scikit-learn estimators, whose predictions are averaged; their input is `compact(features, x)`."""
+    """Fitted scikit-learn estimators, whose predictions are averaged; their input is `seen_by(name, features, x)`."""
     weight: float
     """Their part in the ensemble's prediction; the networks have the rest."""
 
 
 @dataclass(frozen=True)
 class Grown:
-    """Trees of one kind before they are weighted; `out_of_fold` has NaN where no tree left the row out."""
+    """Models of one kind before they are weighted; `out_of_fold` has NaN where none left the row out."""
 
     name: str
     models: list[Any]
@@ -59,6 +64,11 @@ class Grown:
 def compact(features: Features, x: Array) -> Array:
     """The matrix with one column for each column of categories, its code, NaN for none; trees learn faster from it."""
     return np.column_stack([part for part, _ in _parts(features, x)])
+
+
+def seen_by(name: str, features: Features, x: Array) -> Array:
+    """The matrix as models of this kind take it: compact for trees."""
+    return x if name == LINEAR else compact(features, x)
 
 
 def categorical(features: Features, x: Array) -> list[bool]:
@@ -83,8 +93,8 @@ def _parts(features: Features, x: Array) -> list[tuple[Array, bool]]:
 
 
 def predictions(models: Sequence[Any], features: Features, z: Array) -> Array:
-    """The mean of fitted trees for compact rows: probabilities (rows, classes), or numbers (rows,) in the target's
-    unit."""
+    """The mean of fitted models of a kind for rows as it takes them: probabilities (rows, classes), or numbers (rows,)
+    in the target's unit."""
     with one_thread():
         mean: Array = np.mean([_predicted(model, features, z) for model in models], axis=0)
     return mean
@@ -94,21 +104,32 @@ def _predicted(model: Any, features: Features, z: Array) -> Array:
     target = features.target
     assert target is not None
     if target.task == "regression":
-        numbers: Array = model.predict(z) * target.scale + target.mean
-        return numbers
+        numbers: Array = model.predict(z)
+        if hasattr(model, "range_"):  # a linear one's; trees can't leave it
+            numbers = np.clip(numbers, *model.range_)
+        return numbers * target.scale + target.mean
     shares = np.zeros((len(z), len(target.classes)))  # a class that a fit hasn't seen keeps 0
     shares[:, model.classes_.astype(np.int64)] = model.predict_proba(z)
     return shares
+
+
+def called(names: Sequence[str]) -> str:
+    """What models of these names are, in words.
+
+    >>> called(["ExtraTrees"]), called([LINEAR]), called([LINEAR, "ExtraTrees"])
+    ('trees', 'a linear model', 'a linear model and trees')
+    """
+    parts = ["a linear model"] * (LINEAR in names) + ["trees"] * any(name != LINEAR for name in names)
+    return " and ".join(parts)
 
 
 def mixed(networks: Array, trees: Sequence[Trees], features: Features, x: Array) -> Array:
     """The ensemble's prediction, from the networks' for the same rows and the trees."""
     if not trees:
         return networks
-    z = compact(features, x)
     result = (1 - sum(kind.weight for kind in trees)) * networks
     for kind in trees:
-        result = result + kind.weight * predictions(kind.models, features, z)
+        result = result + kind.weight * predictions(kind.models, features, seen_by(kind.name, features, x))
     return result
 
 
@@ -125,12 +146,15 @@ def grow(
     seed: int,
     clock: Clock,
     lanes: int,
+    count: int = FITS,
 ) -> list[Grown]:
-    """Trees of each kind, four fits without a quarter of the rows each; of fewer rows where a time limit is short.
+    """Models of each kind, so many fits that leave out their part of the rows each; none if they would take too long.
+
+    Where a time limit is short, trees learn from fewer rows.
 
     Args:
         y: class numbers or standardised numbers (rows,).
-        folds: rows that are held out together; two of eight make a quarter.
+        folds: rows that are held out together; two of eight make a quarter, a fit's part of four.
         lanes: fits at a time.
     """
     target = features.target
@@ -139,9 +163,9 @@ def grow(
     kinds = kinds_for(features, x, kinds)
     if not folds or not kinds:
         return []
-    coded, z = categorical(features, x), compact(features, x)
+    coded = categorical(features, x)
     parts = [
-        np.concatenate([folds[k] for k in part]) for part in np.array_split(range(len(folds)), min(FITS, len(folds)))
+        np.concatenate([folds[k] for k in part]) for part in np.array_split(range(len(folds)), min(count, len(folds)))
     ]
     budget, begin, took = PART * clock.left, clock.passed, [0.0]
     most, iterations = len(x), ITERATIONS
@@ -150,9 +174,10 @@ def grow(
         most = int((budget + begin - clock.passed) * min(lanes, len(parts)) / (len(parts) * GROWTH * pace.row))
         iterations = min(iterations, round(GROWTH * pace.iterations))
     shape = (len(x), len(target.classes)) if target.classes else (len(x),)
+    truth = y * target.scale + target.mean if target.task == "regression" else y
     grown: list[Grown] = []
 
-    def one(fit: Callable[..., Any], out_of_fold: Array, held: Array) -> Any:
+    def one(fit: Callable[..., Any], z: Array, out_of_fold: Array, held: Array) -> Any:
         if clock.stopped or clock.passed - begin + max(took) > budget:
             return None
         started = clock.passed
@@ -160,18 +185,30 @@ def grow(
         if len(learn) > most:
             learn = np.sort(np.random.default_rng(seed).choice(learn, most, replace=False))
         model = fit(z, y, weights, learn, held, coded, target.task, seed)
-        out_of_fold[held] = predictions([model], features, z[held])
+        if model is not None:
+            out_of_fold[held] = predictions([model], features, z[held])
         took.append(clock.passed - started)
         return model
 
-    fitting = KINDS | {BOOSTED: partial(boosted, iterations=iterations)}
     for name in kinds if most else ():
-        out_of_fold = np.full(shape, np.nan)
-        fits = side_by_side([partial(one, fitting[name], out_of_fold, held) for held in parts], lanes, clock.stop)
-        models = [model for model in fits if model is not None]
-        if models:
-            grown.append(Grown(name, models, out_of_fold))
+        z, tried = seen_by(name, features, x), []
+        for way in KINDS[name]:
+            fit = partial(way, iterations=iterations) if name == BOOSTED else way
+            out_of_fold = np.full(shape, np.nan)
+            fits = side_by_side([partial(one, fit, z, out_of_fold, held) for held in parts], lanes, clock.stop)
+            models = [model for model in fits if model is not None]
+            if models:
+                tried.append(Grown(name, models, out_of_fold))
+        if tried:
+            grown.append(min(tried, key=partial(loss, y=truth, weights=weights)) if len(tried) > 1 else tried[0])
     return grown
+
+
+def loss(one: Grown, y: Array, weights: Array | None) -> float:
+    """Of its out-of-fold predictions: log-loss, or squared error; y as in `weighted`."""
+    rows = np.flatnonzero(~np.isnan(one.out_of_fold.reshape(len(y), -1)[:, 0]))
+    score = scoring.rmse if one.out_of_fold.ndim == 1 else scoring.log_loss
+    return -score(y[rows], one.out_of_fold[rows], None if weights is None else weights[rows])
 
 
 def kinds_for(features: Features, x: Array, kinds: Sequence[str]) -> list[str]:
@@ -257,18 +294,26 @@ def _with_one_thread(model: Any, x: Array, y: Array, weights: Array | None, more
         return model.fit(x, y, sample_weight=weights, **more)
 
 
-KINDS: dict[str, Callable[..., Any]] = {BOOSTED: boosted, "ExtraTrees": extra}
+KINDS: Mapping[str, Sequence[Callable[..., Any]]] = {
+    BOOSTED: [boosted],
+    "ExtraTrees": [extra],
+    LINEAR: [partial(penalised, penalty=penalty) for penalty in PENALTIES],
+}
+"""Of several ways to fit a kind the one is kept that predicts best out of fold."""
 
 
 # --- weighting -------------------------------------------------------------------------------------------------------
 
 
-def weighted(networks: Array, grown: Sequence[Grown], y: Array, weights: Array | None) -> tuple[list[Trees], Array]:
-    """Trees with their weights, those that don't help left out, and the mixture's out-of-fold predictions.
+def weighted(
+    networks: Array, grown: Sequence[Grown], y: Array, weights: Array | None, doubt: float = 0
+) -> tuple[list[Trees], Array]:
+    """Models with their weights, kinds that don't help left out, and the mixture's out-of-fold predictions.
 
     Args:
         networks: their out-of-fold predictions: probabilities (rows, classes), or numbers (rows,) in the target's unit.
         y: class numbers, or numbers in the target's unit (rows,).
+        doubt: further rows that all kinds predict equally well, which a few rows need.
     """
     each = [networks, *(kind.out_of_fold for kind in grown)]
     known = [~np.isnan(one.reshape(len(networks), -1)[:, 0]) for one in each]
@@ -277,39 +322,47 @@ def weighted(networks: Array, grown: Sequence[Grown], y: Array, weights: Array |
         return [], networks
     chosen = None if weights is None else weights[rows]
     least = np.array([LEAST_WEIGHT[name] for name in (NETWORKS, *(kind.name for kind in grown))])
-    shares = best_shares(each, rows, y, chosen)
+    shares = best_shares(each, rows, y, chosen, doubt)
     if (shares < least).any():
         kept = np.flatnonzero(shares >= least)
         shares = np.zeros(len(each))
-        shares[kept] = best_shares([each[k] for k in kept], rows, y, chosen)
+        shares[kept] = best_shares([each[k] for k in kept], rows, y, chosen, doubt)
     used = [Trees(k.name, k.models, float(w)) for k, w in zip(grown, shares[1:], strict=True) if w > 0]
     predicted: Array = sum(w * p for w, p in zip(shares, each, strict=True) if w > 0)
     return used, predicted
 
 
-def best_shares(each: Sequence[Array], rows: Array, y: Array, weights: Array | None) -> Array:
+def best_shares(each: Sequence[Array], rows: Array, y: Array, weights: Array | None, doubt: float = 0) -> Array:
     """The share of each of several predictions in their mean, by these rows."""
     if each[0].ndim > 1:
-        return mixture_shares(np.stack([p[rows, y[rows]] for p in each]), weights)
-    return averaging_shares(np.stack([p[rows] for p in each], axis=1), y[rows], weights)
+        return mixture_shares(np.stack([p[rows, y[rows]] for p in each]), weights, doubt)
+    return averaging_shares(np.stack([p[rows] for p in each], axis=1), y[rows], weights, doubt)
 
 
-def mixture_shares(p: Array, weights: Array | None = None, rounds: int = 400) -> Array:
+def mixture_shares(p: Array, weights: Array | None = None, doubt: float = 0, rounds: int = 400) -> Array:
     """The shares w ≥ 0, Σw = 1, of least −log Σ w·p, by expectation-maximisation; p (kinds, rows) of the true classes.
+
+    `doubt` further rows are each kind's in equal parts (a Dirichlet prior).
 
     >>> mixture_shares(np.array([[0.9, 0.9, 0.9], [0.1, 0.5, 0.2]])).round(3).tolist()
     [1.0, 0.0]
+    >>> mixture_shares(np.array([[0.9, 0.9, 0.9], [0.1, 0.5, 0.2]]), doubt=3).round(3).tolist()
+    [0.746, 0.254]
     """
     p = np.maximum(p, 1e-7)
     shares = np.full(len(p), 1 / len(p))
     for _ in range(rounds):
         parts = shares[:, None] * p
         shares = np.average(parts / parts.sum(axis=0), axis=1, weights=weights)
+        if doubt:
+            shares = (shares * p.shape[1] + doubt / len(p)) / (p.shape[1] + doubt)
     return shares
 
 
-def averaging_shares(p: Array, y: Array, weights: Array | None = None) -> Array:
+def averaging_shares(p: Array, y: Array, weights: Array | None = None, doubt: float = 0) -> Array:
     """The shares w ≥ 0, Σw = 1, of least squared error of p·w, p (rows, kinds).
+
+    `doubt` pulls them to equal ones: it is added, times |w − 1/kinds|² and the mean squared error of those.
 
     >>> averaging_shares(np.array([[1.0, 3.0], [2.0, 0.0], [4.0, 4.0]]), np.array([2.0, 1.0, 4.0])).round(3).tolist()
     [0.5, 0.5]
@@ -319,7 +372,12 @@ def averaging_shares(p: Array, y: Array, weights: Array | None = None) -> Array:
     root = np.ones(len(y)) if weights is None else np.sqrt(weights)
     errors = (p - y[:, None]) * root[:, None]  # Σw = 1, so p·w − y = (p − y)·w
     unit = np.abs(errors).max() or 1.0
-    system = np.vstack([errors / unit, np.full((1, p.shape[1]), 1e3 * np.sqrt(len(y)))])
-    shares: Array = nnls(system, np.append(np.zeros(len(y)), 1e3 * np.sqrt(len(y))))[0]
+    kinds = p.shape[1]
+    parts, wanted = [errors / unit, np.full((1, kinds), 1e3 * np.sqrt(len(y)))], np.zeros(len(y) + 1)
+    wanted[-1] = 1e3 * np.sqrt(len(y))
+    if doubt:
+        pull = np.sqrt(doubt * np.mean((errors / unit).mean(axis=1) ** 2))
+        parts, wanted = [*parts, pull * np.eye(kinds)], np.append(wanted, np.full(kinds, pull / kinds))
+    shares: Array = nnls(np.vstack(parts), wanted)[0]
     normalized: Array = shares / shares.sum()
     return normalized

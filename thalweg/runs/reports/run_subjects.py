@@ -21,7 +21,7 @@ from thalweg.runs.evidence import Evidence
 from thalweg.runs.image_run import ImageRun
 from thalweg.runs.run import Run
 from thalweg.runs.table_run import TableRun
-from thalweg.tabular.trees import mixed
+from thalweg.tabular.trees import called, mixed
 from thalweg.views.report.of_model import retrained, retrained_share
 from thalweg.views.report.subject import ColumnInputs, Network, PictureInputs, Score, Subject, Text, both, written
 
@@ -217,7 +217,7 @@ def left_out(run: TableRun) -> list[tuple[Text, Text]]:
 
 
 def trained_text(members: int, trees: Any, weights: int) -> dict[str, str]:
-    """How many networks, and which trees."""
+    """How many networks, and what is beside them."""
     size = f", {weights:,} weights" if weights else ""
     size_zh = f"，{weights:,} 個權重" if weights else ""
     parts = ", ".join(f"{kind.name} {kind.weight:.0%}" for kind in trees)
@@ -225,7 +225,9 @@ def trained_text(members: int, trees: Any, weights: int) -> dict[str, str]:
     if members > 1:
         networks = both(f"the mean of {members} networks", f"{members} 個網路的平均")
     if trees:
-        beside = both(f", with trees ({parts} of the prediction)", f"，加上樹（預測中占 {parts}）")
+        models = called([kind.name for kind in trees])
+        models_zh = models.replace("a linear model", "線性模型").replace(" and ", "與").replace("trees", "樹")
+        beside = both(f", with {models} ({parts} of the prediction)", f"，加上{models_zh}（預測中占 {parts}）")
     return both(f"{networks['en']}{size}{beside['en']}", f"{networks['zh']}{size_zh}{beside['zh']}")
 
 

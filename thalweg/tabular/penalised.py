@@ -1,0 +1,47 @@
+"""A linear model beside the networks: of few rows it is often the best there is."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+PENALTIES = (1, 3, 10, 30, 100, 300)
+"""α of the penalty α·|w|²/2, beside the sum of log-losses, or half that of the squared errors."""
+
+
+def penalised(
+    x: Array,
+    y: Array,
+    weights: Array | None,
+    learn: Array,
+    held: Array,
+    coded: list[bool],
+    task: str,
+    seed: int,
+    penalty: float,
+) -> Any:
+    """Logistic or ridge regression of some rows; None if they are of one class.
+
+    The range of the targets goes with a regression, whose predictions are limited to it.
+    """
+    from sklearn.linear_model import LogisticRegression, Ridge
+    from threadpoolctl import threadpool_limits
+
+    x, y, weights = x[learn].astype(np.float64), y[learn], None if weights is None else weights[learn]
+    if task == "regression":
+        model = Ridge(penalty).fit(x, y, weights)
+        model.range_ = (float(y.min()), float(y.max()))
+        return model
+    if len(np.unique(y)) < 2:
+        return None
+    with warnings.catch_warnings(), threadpool_limits(1):  # several threads wait for each other longer than they work
+        warnings.simplefilter("ignore")  # it has not converged in so many steps, and is judged as it is
+        return LogisticRegression(C=1 / penalty, max_iter=500).fit(x, y, weights)
+
+
+__all__ = ["PENALTIES", "penalised"]
