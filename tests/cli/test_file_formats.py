@@ -101,7 +101,7 @@ def test_numbers_written_by_hand(run_thalweg):
         assert "1 rows without a target are left out" in out
         assert re.search("note: [0-9]+ cells of the column '樓層' aren't numbers written as 1234.5 with 樓", error)
         assert (
-            "note: 1 cells of the column '租金' aren't numbers written as 1,234.5k with 元 and count as missing"
+            "note: 1 cell of the column '租金' isn't a number written as 1,234.5k with 元 and counts as missing"
             in error
         )
         Path("one.csv").write_text("坪數,樓層\n約25坪,3\n", encoding="utf-8")

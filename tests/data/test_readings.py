@@ -58,6 +58,18 @@ def test_numbers_that_came_as_numbers_are_themselves():
     assert values(fit(["10:30", "11:15", "9:00"]), [datetime.time(10, 30)]) == pytest.approx([37800], rel=1e-5)
 
 
+def test_numbers_after_per_cents_that_seem_to_be_per_cents_are_told_of():
+    """45 after 45% is 4,500 %: not read otherwise, but not without a word. Each number alone."""
+    shares = fit(["45%", "30%", "7.5%"])
+    cases = {"1 number .* such as 45 in row 2": [0.4, 45.0], "2 numbers .* such as 8 in row 1": [8.0, 45.0]}
+    for told, numbers in cases.items():
+        with pytest.warns(ThalwegWarning, match=rf"{told}, would lie in the range of training as .*% is 0\.\d+"):
+            shares.matrix(Table.of({"x": numbers, "other": [0] * len(numbers)}))
+    for quiet in ([0.4, 0.1], [0.9, 0.01], [4500.0]):  # as learned; a little outside; in per cent as strange
+        shares.matrix(Table.of({"x": quiet, "other": [0] * len(quiet)}))
+    fit(["45 kg", "30 kg", "7.5 kg"]).matrix(Table.of({"x": [4000.0], "other": [0]}))
+
+
 def test_what_a_long_file_wrote_is_read_as_learned(tmp_path):
     """DuckDB converts long columns of plain numbers; their text is kept where it has to be read otherwise."""
     cells = [f"{n // 1000}.{n % 1000:03}" for n in range(1000, 4000)]
@@ -118,7 +130,7 @@ def test_odd_cells_among_handwritten_numbers_are_missing_and_counted():
     with pytest.warns(ThalwegWarning, match=message):
         matrix = features.matrix(Table.of({"x": cells, "other": [0] * len(cells)}))
     assert matrix[:, 1].tolist() == [0] * 100 + [1] * 4
-    with pytest.warns(ThalwegWarning, match="1 cells of the column 'x'"):
+    with pytest.warns(ThalwegWarning, match="1 cell of the column 'x'"):
         alone = features.matrix(Table.of({"x": ["ask"], "other": [0]}))
     assert np.array_equal(alone[0], matrix[-1])
     with pytest.warns(ThalwegWarning, match="looks like numbers, but is taken as text"):
@@ -152,7 +164,7 @@ def test_a_column_is_numbers_if_the_user_says_so():
 def test_a_target_may_be_written_by_hand():
     cells = [*[f"{n}.5萬" for n in range(30)], *[f"NT${n * 999:,}" for n in range(30)], "面議", "1200", None]
     table = Table.of({"y": cells, "x": range(63)})
-    with pytest.warns(ThalwegWarning, match="1 cells of the column 'y' aren't numbers"):
+    with pytest.warns(ThalwegWarning, match="1 cell of the column 'y' isn't a number"):
         target = Target.of(table, "y")
     assert (target.task, target.missing, target.forgiving) == ("regression", 2, True)
     stored = Target.from_json(json.loads(json.dumps(target.to_json())))

@@ -19,7 +19,7 @@ from thalweg.data.cells import FEW, Array, Column, meant, number_text
 from thalweg.data.dates import DateColumn, written_in_digits
 from thalweg.data.fitted import LeftOut, Scale, indicator, kind_changed
 from thalweg.data.labels import label_codes
-from thalweg.data.notations.quantities import Style
+from thalweg.data.notations.quantities import SHARES, Style
 from thalweg.data.numerals import (
     numbers_in_text,
     numbers_of,
@@ -29,6 +29,7 @@ from thalweg.data.numerals import (
     warn_of_large,
     warn_of_missing,
     warn_of_odd_cells,
+    warn_of_shares,
     warn_of_versions,
 )
 from thalweg.data.reading import PLAIN_OR_TIMES, are_versions, looks_like_date
@@ -91,6 +92,8 @@ class NumberColumn:
         refuse_infinite(table, self.name, values)
         if odd:
             warn_of_missing(table, self.name, Style(self.notation, self.unit), column, odd)
+        if column.texts is None and self.unit in SHARES:
+            warn_of_shares(table, self.name, self.unit, values, self.low, self.high)
         missing = np.isnan(values)
         if self.scale.scale > 0:
             out[:, 0] = self.scale.apply(np.where(missing, self.median, values))

@@ -12,7 +12,7 @@ import numpy as np
 
 from thalweg.data.cells import FEW, Array, Column, meant
 from thalweg.data.fitted import kind_changed
-from thalweg.data.notations.quantities import POINT_DECIMAL, Style
+from thalweg.data.notations.quantities import POINT_DECIMAL, SHARES, Style
 from thalweg.data.reading import are_versions, is_code, looks_like_number, number_in, plain_number
 from thalweg.data.tables import Table
 from thalweg.errors import BadRowsError, DataError, ThalwegWarning, first_of
@@ -93,12 +93,37 @@ def warn_of_missing(table: Table, name: str, style: Style, column: Column, odd: 
     assert texts is not None
     cells = (f"row {table.row_number(row)} holds {text!r}" for row, text in enumerate(texts.tolist())
              if text is not None and number_in(text, style) is None)  # fmt: skip
+    verb = "isn't a number" if odd == 1 else "aren't numbers"
     warnings.warn(
-        f"{odd:,} cells of the column {name!r} aren't numbers{_written(style)} and count as missing: "
-        f"{first_of(list(cells))}",
+        f"{counted(odd, 'cell')} of the column {name!r} {verb}{_written(style)} and count{'s' * (odd == 1)} as "
+        f"missing: {first_of(list(cells))}",
         ThalwegWarning,
         stacklevel=2,
     )
+
+
+def warn_of_shares(table: Table, name: str, unit: str, values: Array, low: float, high: float) -> None:
+    """Warns of numbers that came as such and are probably meant in per cent: 45 after 45%, which is 0.45.
+
+    Each number is judged by itself: as it is it lies outside of what training held, and in per cent within.
+    """
+    share = 10.0 ** SHARES[unit]
+    outside, within = (values < low) | (values > high), (values * share >= low) & (values * share <= high)
+    rows = np.flatnonzero(outside & within)
+    if len(rows):
+        first = values[rows[0]]
+        warnings.warn(
+            f"{counted(len(rows), 'number')} of the column {name!r}, such as {first:g} in row "
+            f"{table.row_number(int(rows[0]))}, would lie in the range of training as {first:g}{unit}; numbers count "
+            f"as they are, so that {first:g}{unit} is {first * share:g}",
+            ThalwegWarning,
+            stacklevel=2,
+        )
+
+
+def counted(count: int, what: str) -> str:
+    """So many of them: "1 cell", "1,200 cells"."""
+    return f"{count:,} {what}{'s' * (count != 1)}"
 
 
 def warn_of_large(name: str) -> None:

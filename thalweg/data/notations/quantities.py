@@ -68,7 +68,7 @@ _FOLDED = {unit.casefold() for unit in _GLUED}
 _CASED = {*"mkgsthb", "mw", "mv", "ma", "mg", "mhz", "mj", "mpa", "mwh", "mah", "mb", "kb", "gb", "tb"}
 _SAME = {"KB": "kB", "°c": "℃", "°f": "℉", "公斤": "kg", "公克": "g", "公分": "cm", "公尺": "m", "公里": "km"}
 _POWERS = {"k": 3, "K": 3, "M": 6, "千": 3, "萬": 4, "万": 4, "億": 8, "亿": 8}
-_SHARES = {"%": -2, "‰": -3}
+SHARES = {"%": -2, "‰": -3}
 # What people write for one currency, or one quantity, in the same column.
 _MONEY = (
     ("nt$", "ntd", "twd", "元", "圓", "塊", "$"), ("us$", "usd", "美元", "$"), ("hk$", "hkd", "港幣", "$"),
@@ -140,7 +140,7 @@ class Style:
     @property
     def bare(self) -> bool:
         """Whether a number may stand without a unit."""
-        return not any(unit in _SHARES or unit in _POWERS for unit in self._units)
+        return not any(unit in SHARES or unit in _POWERS for unit in self._units)
 
     def _writes(self, cell: _Cell) -> bool:
         if cell.unit and _spelled(cell.unit) not in map(_spelled, self._units):
@@ -318,7 +318,7 @@ def _notation(bodies: Collection[str], decimal_comma: bool) -> str | None:
 
 def _value(cell: _Cell, notation: str) -> float:
     body = cell.body.replace(notation[1], "") if notation in _GROUPING else cell.body
-    power = _POWERS.get(cell.times, 0) + _SHARES.get(cell.unit, 0)
+    power = _POWERS.get(cell.times, 0) + SHARES.get(cell.unit, 0)
     body = body.replace(",", ".")
     value = float(f"{body}e{power}") if "e" not in body.lower() else float(body) * 10.0**power
     return -value if cell.negative else value
