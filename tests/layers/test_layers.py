@@ -92,7 +92,7 @@ ROWS: dict[type[Layer], list[tuple[Any, Shape | list[Shape], Shape, int]]] = {
     Tied: [(lambda: Tied(), (3,), (3,), 9)],
     Lambda: [
         (lambda: Lambda(halves), (4,), (2,), 0),
-        (lambda: Lambda(halves, {"factor": 0.5}), (2, 4), (2, 2), 0),
+        (lambda: Lambda(halves, arguments={"factor": 0.5}), (2, 4), (2, 2), 0),
     ],
     Add: [(lambda: Add(), [(3,), (3,)], (3,), 0), (lambda: Add(), [(2, 3), (1, 3), (2, 1)], (2, 3), 0)],
     Subtract: [(lambda: Subtract(), [(3,), (3,)], (3,), 0), (lambda: Subtract(), [(2, 1), (1, 3)], (2, 3), 0)],

@@ -91,13 +91,14 @@ def test_one_step_is_the_tutorials(opened):
         delta_w = 0.5 * error_term * x
         w = w + delta_w
         found = {"h": h, "y_predict": y_predict, "error": error, "error_term": error_term, "delta_w": delta_w}
-        for name, value in found.items():
+        shown = {name: value for name, value in found.items() if name != "error"} | {"difference": error, "w_after": w}
+        for name, value in shown.items():
             until_numbers(page, f".numpy-value[data-show={name}]", value)
         page.locator(".panel-arithmetic").scroll_into_view_if_needed()
         for name in ("h", "y_predict", "error", "error_term"):
             until_numbers(page, f".sum[data-name={name}] b", found[name])
         page.keyboard.press("s")
-    until_numbers(page, ".numpy-value[data-show=learning_rate]", 0.5)
+    assert "learn_rate = 0.5" in page.inner_text(".numpy")
 
 
 SOLUTIONS = {
@@ -162,7 +163,7 @@ def assert_lines_are_those_of_the_engine(page, name, heard):
         if show is not None and show != "epoch":
             found = [number(v) for v in re.findall(r"[−-]?[\d.,]*\d(?:e[−-]?\d+)?", text.replace(", ", " "))]
             assert len(found) == np.size(values[show]), f"{line}: {text}"
-            np.testing.assert_allclose(found, np.ravel(values[show]), rtol=1.5e-3, atol=1e-12, err_msg=line)
+            np.testing.assert_allclose(found, np.ravel(values[show]), rtol=5e-3, atol=1e-12, err_msg=line)
             compared += 1
     assert compared >= 2
 
@@ -216,8 +217,10 @@ def test_a_typed_formula_and_a_broken_one(opened):
     assert "x * expp(" in page.inner_text(".message.is-error")
     page.wait_for_selector("[data-key=activation-all-text][aria-invalid=true]")
     settled(page)
-    page.click("[data-key=tool-s]")  # the page and the old network live on
-    until(page, "iteration", "v === 2")
+    page.click("[data-key=tool-s]")  # which would train another network than the page shows
+    page.wait_for_timeout(500)
+    assert page.is_visible(".message.is-error")
+    assert readout(page, "iteration") == 1
     page.fill("[data-key=activation-all-text]", "x * exp(-x)")
     page.press("[data-key=activation-all-text]", "Enter")
     until(page, "iteration", "v === 0")

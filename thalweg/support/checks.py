@@ -18,13 +18,17 @@ def number(what: str, value: Any, low: float = 0.0, high: float = math.inf) -> f
     >>> number("Dropout's rate", 1.5, 0, 1)
     Traceback (most recent call last):
     thalweg.errors.ArgumentError: Dropout's rate has to be a number in [0, 1), got 1.5
+    >>> number("label_smoothing", 1.5, 0, AT_MOST_1)
+    Traceback (most recent call last):
+    thalweg.errors.ArgumentError: label_smoothing has to be a number in [0, 1], got 1.5
     """
     try:
         result = float(value) if not isinstance(value, (str, bytes)) else math.nan
     except (TypeError, ValueError):
         result = math.nan
     if not low <= result < high:
-        raise ArgumentError(f"{what} has to be a number in [{low:g}, {high:g}), got {value!r}")
+        end = "]" if high == AT_MOST_1 else ")"
+        raise ArgumentError(f"{what} has to be a number in [{low:g}, {high:g}{end}, got {value!r}")
     return result
 
 
