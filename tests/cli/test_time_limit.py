@@ -141,9 +141,9 @@ def test_trees_of_a_short_limit_learn_from_fewer_rows(monkeypatch):
         return fit(z, y, weights, learn, held, *more, iterations=3)
 
     fit, clock = trees.boosted, Slow(101.0)
-    monkeypatch.setattr(trees, "boosted", boosted)
+    monkeypatch.setitem(trees.KINDS, trees.BOOSTED, [boosted])
     monkeypatch.setattr(trees.TreePace, "of", lambda *_: trees.TreePace(0.001, 40))
-    arguments = prepared.features, prepared.rows.x, prepared.judge.y, None, prepared.folds, trees.KINDS, 0
+    arguments = prepared.features, prepared.rows.x, prepared.judge.y, None, prepared.folds, [trees.BOOSTED], 0
     assert [kind.name for kind in grow(*arguments, clock, 2)] == ["HistGradientBoosting"]
     assert seen == [(7500, 80)] * 4  # 30 s · 2 lanes / (4 fits · 2 · 0.001 s)
     seen.clear()

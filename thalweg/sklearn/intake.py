@@ -26,6 +26,8 @@ class CellError(DataError, TypeError):
 
 def is_frame(X: Any) -> bool:
     """Whether X has named columns: a data frame, an Arrow table, a dict, a list of dicts, a `Table`."""
+    if hasattr(X, "toarray"):  # SciPy's dictionary of keys is a dict
+        return False
     return (
         isinstance(X, Mapping | Table)
         or is_rows(X)

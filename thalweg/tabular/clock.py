@@ -70,9 +70,9 @@ class Clock:
 
         watch = threading.Timer(max(0.0, self.left), end)
         watch.daemon = True
-        watch.start()
         try:
             try:
+                watch.start()  # which may interrupt at once
                 yield
             finally:
                 watch.cancel()

@@ -44,4 +44,21 @@ def penalised(
         return LogisticRegression(C=1 / penalty, max_iter=500).fit(x, y, weights)
 
 
-__all__ = ["PENALTIES", "penalised"]
+def linear(model: Any, x: Array) -> Array:
+    """What a model of `penalised` predicts: numbers (rows,), or the probabilities of its classes (rows, classes).
+
+    Sums of each row by itself: those of a matrix product depend on how many rows there are.
+    """
+    from scipy.special import expit, softmax
+
+    sums: Array = np.einsum("ij,kj->ik", x.astype(np.float64), np.atleast_2d(model.coef_)) + model.intercept_
+    if hasattr(model, "range_"):
+        numbers: Array = np.clip(sums[:, 0], *model.range_)
+        return numbers
+    if sums.shape[1] > 1:
+        shares: Array = softmax(sums, axis=1)
+        return shares
+    return np.column_stack([expit(-sums[:, 0]), expit(sums[:, 0])])
+
+
+__all__ = ["PENALTIES", "linear", "penalised"]
