@@ -170,6 +170,6 @@ def test_rows_in_both_parts_are_counted(thalweg):
 
 def test_a_time_limit_is_kept(thalweg):
     visits()
-    code, out, error = thalweg("train", "visits.parquet", "--target", "y", "--time-limit", "1e-6", "--out", "none")
+    code, _, error = thalweg("train", "visits.parquet", "--target", "y", "--time-limit", "1e-6", "--out", "none")
     assert (code, "--time-limit" in error) == (2, True), error
     assert not Path("none").exists()

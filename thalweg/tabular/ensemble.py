@@ -243,7 +243,8 @@ def fit_one(
         recording = with_rows(recording, rows.x, encoded, learn, held)
         of_all = len(x) / len(learn)  # the fit's loss is a mean over all its rows, with those of weight 0
         course = recording.facts["history"]
-        course |= {"loss": [of_all * value for value in course["loss"]], "val_loss": watcher.losses}
+        if "loss" in course:  # Ctrl-C may have ended it before its first epoch
+            course |= {"loss": [of_all * value for value in course["loss"]], "val_loss": watcher.losses}
         told = {"held_penalised": False, "kept_epoch": watcher.best_epoch, "weighted": rows.weights is not None}
         recording = recording.with_facts(history=course, **told)
     return Trained(number, model, watcher, held, records, recording)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from thalweg.data.cells import magnitude
 from thalweg.errors import ArgumentError
 from thalweg.support.naming import choose
 
@@ -63,7 +64,9 @@ def brier(y: Array, p: Array, weights: Array | None) -> float:
 
 def rmse(y: Array, p: Array, weights: Array | None) -> float:
     """Minus the root of the mean squared error."""
-    return -float(np.sqrt(mean((y - p) ** 2, weights)))
+    errors = y - p
+    unit = magnitude(errors)  # a power of two: no bit is lost, and no square is infinite
+    return -float(np.sqrt(mean((errors / unit) ** 2, weights))) * unit
 
 
 def mae(y: Array, p: Array, weights: Array | None) -> float:
