@@ -17,7 +17,7 @@ from PIL import Image
 DOCS = Path(__file__).parent
 CHROMIUM = sys.argv[1] if len(sys.argv) > 1 else "/usr/bin/chromium"
 QUIET = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update")
-LEARNED = "document.body.innerText.match(/accuracy \\(validation\\)\\s*(9[5-9]|100)/)"
+LEARNED = "() => document.body.innerText.match(/validation accuracy\\s*(9[5-9]|100)/)"
 
 
 @contextmanager
