@@ -65,6 +65,8 @@ def pytest_addoption(parser):
 def pytest_configure(config):
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in a shell's background job; some tests press Ctrl-C
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:  # by nohup; some tests send it
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
     if config.pluginmanager.hasplugin("cacheprovider"):  # which -p no:cacheprovider takes away
         config.pluginmanager.register(Skipped(config), "skipped")
 
