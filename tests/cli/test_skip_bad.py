@@ -28,7 +28,7 @@ def columns(rows=60):
     x, z = np.arange(float(rows)), np.arange(rows).astype(object)
     x[[3, 20]] = np.inf, -np.inf
     x[7] = np.inf
-    z[[7, 44]] = "three", "?!"
+    z[[7, 44]] = "3 kg", "?!"
     return {"x": x, "z": np.array(list(map(str, z)), object), "y": np.array(["a", "b", "b"] * (rows // 3), object)}
 
 

@@ -18,7 +18,7 @@ from thalweg.data.cells import text_column
 from thalweg.data.columns import CategoryColumn, NumberColumn
 from thalweg.data.fitted import LeftOut
 from thalweg.data.reading import read
-from thalweg.errors import ArgumentError, DataError, NotFoundError, ThalwegWarning
+from thalweg.errors import ArgumentError, BadRowsError, DataError, NotFoundError, ThalwegWarning
 from thalweg.tabular.features import Features
 
 
@@ -135,6 +135,19 @@ def test_odd_cells_among_handwritten_numbers_are_missing_and_counted():
     assert np.array_equal(alone[0], matrix[-1])
     with pytest.warns(ThalwegWarning, match="looks like numbers, but is taken as text"):
         assert isinstance(fit([*HOUSES, *["面議"] * 12]).columns[0], CategoryColumn | LeftOut)  # more than one in ten
+
+
+def test_a_unit_among_plain_numbers_makes_no_odd_cell_missing():
+    """A typo among plain numbers is an error with its row, and one unit beside it changes nothing of that."""
+    plain = [f"{n}.5" for n in range(100)]
+    for few in ([], ["3 kg"], ["3 kg", "4 kg"] * 4):
+        cells = [*plain, *few, "?!"]
+        with pytest.raises(BadRowsError) as caught:
+            fit(cells)
+        assert list(caught.value.problems) == list(range(101, len(cells) + 1))  # the units, and what is no number
+    many = [f"{n} kg" for n in range(40)]
+    assert fit([*plain, *many, "?!"]).describe()[0].understood.endswith("with kg; 1 odd cell taken as missing")
+    assert fit([*plain, "3 kg"]).describe()[0].understood.endswith("with kg")  # all are numbers
 
 
 def test_a_column_is_numbers_if_the_user_says_so():

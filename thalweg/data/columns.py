@@ -80,7 +80,7 @@ class NumberColumn:
         noted = self.unit or self.notation not in ("", PLAIN_OR_TIMES)
         written = f"; written as {self.notation or '1234.5'}" * bool(noted)
         written += f" with {self.unit}" * bool(self.unit)
-        written += f"; {self.odd:,} odd cells taken as missing" * bool(self.odd)
+        written += f"; {self.odd:,} odd cell{'s' * (self.odd != 1)} taken as missing" * bool(self.odd)
         return (f"{low} to {high}, median {median}" if low != high else f"{low} or missing") + written
 
     def numbers(self, column: Column, table: Table) -> tuple[Array, int]:

@@ -73,6 +73,8 @@ FEW = 20
 _LENIENT = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?inf(inity)?", re.ASCII | re.IGNORECASE)
 _VERSION = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3})?", re.ASCII)
 _PHONE = re.compile(r"\+[0-9]{7,}", re.ASCII)
+PLAIN_SHARE = 0.9
+"""Of numbers, from which on those with a unit or another notation are mistakes, if there are odd cells, too."""
 _SOME = 8  # cells that a reading is tried on before all are read
 _MANY = 50  # cells that say whether a column may be numbers with odd cells among them
 _MOST_VERSIONS = 100
@@ -151,8 +153,8 @@ def read(texts: Collection[str], decimal_comma: bool = False) -> Found | None:
 def read_among(cells: Collection[str], decimal_comma: bool = False) -> Found | None:
     """What bare texts mean, one a cell, of which up to one in ten is an odd one among numbers that people wrote.
 
-    None if more are odd, if at most 20 different ones are numbers, or if the numbers are plain: those come from a
-    program, and what is no number among them is a mistake.
+    None if more are odd, if at most 20 different ones are numbers, or if nine numbers in ten are plain: those come from
+    a program, and what is no number among them, or has a unit, is a mistake.
     """
     counts = Counter(cells)
     different = [text for text in counts if not is_gap(text)]
@@ -163,6 +165,9 @@ def read_among(cells: Collection[str], decimal_comma: bool = False) -> Found | N
     if style is None or style == Style():
         return None
     meaning = {text: value for text in different if (value := style.value(text)) is not None}
+    plain = sum(counts[text] for text in meaning if plain_number(text) is not None)
+    if plain > PLAIN_SHARE * sum(counts[text] for text in meaning):
+        return None
     return Found("number", meaning, style.notation, style.unit, odd=True) if len(meaning) > FEW else None
 
 
