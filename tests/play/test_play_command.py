@@ -136,7 +136,8 @@ def test_a_paused_server_leaves_the_core_alone():
         ({"source": "nowhere.csv"}, "nowhere.csv"),
         ({"port": 99999}, "from 0"),
         ({"port": -1}, "from 0"),
-        ({"encoding": "cp950"}, "--encoding and --sheet say how SOURCE is read"),
+        ({"encoding": "cp950"}, "--encoding, --sheet and --quote say how SOURCE is read"),
+        ({"quote": ""}, "--encoding, --sheet and --quote say how SOURCE is read"),
         ({"lesson": "one-row", "preset": "local-valley"}, "one of SOURCE, --lesson and --preset"),
     ],
 )

@@ -172,6 +172,18 @@ def test_another_encoding_is_named_with_what_can_be_done(encoding):
         Uploads().add(text.encode(encoding), "房價.csv")
 
 
+def test_the_command_lines_quote_is_the_programs_too(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    rows = "".join(f'"{n % 3},{n},{n % 2}\n' for n in range(40))
+    (tmp_path / "q.csv").write_text("a,b,y\n" + rows)
+    with pytest.raises(ThalwegError, match="--quote"):
+        of_source("q.csv")
+    source = of_source("q.csv", quote="")
+    assert sorted(set(source.table["a"])) == ['"0', '"1', '"2']
+    course = Course(State.of({"data": {"name": "table", "source": "source", "target": "y"}}), Uploads(source))
+    assert "read_table('q.csv', quote='')" in course.network.exercise.code
+
+
 def test_the_command_lines_encoding_is_the_programs_too(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "房價.csv").write_bytes(("坪數,價格\n" + "".join(f"{n},{n * 30}\n" for n in range(40))).encode("cp950"))

@@ -12,7 +12,18 @@ from typing import Annotated, Any, TextIO
 import typer
 
 from thalweg.cli.console import say, say_skipped
-from thalweg.cli.options import FileFormat, Fit, Invert, RunFolder, SkipBad, Source, grouped, refuse_given
+from thalweg.cli.options import (
+    OF_FILES,
+    OF_PICTURES,
+    FileFormat,
+    Fit,
+    Invert,
+    RunFolder,
+    SkipBad,
+    Source,
+    grouped,
+    refuse_given,
+)
 from thalweg.cli.report import show_mistakes, show_predictions, show_scores, warn_of_unseen
 from thalweg.data.images.image_folders import pictures_in
 from thalweg.data.sources import writable
@@ -24,7 +35,6 @@ from thalweg.runs.run import Run
 from thalweg.support.files import explained
 from thalweg.support.untrusted import CHUNK
 
-OF_FILES, OF_PICTURES = ("encoding", "sheet", "quote"), ("invert", "fit")
 STANDARD_OUTPUT = Path("-")
 
 

@@ -212,6 +212,10 @@ FOR_TABLES = (
     "dropout",
     "l2",
 )
+OF_FILES = tuple(field.name for field in fields(FileFormat))
+"""How a table's file is read."""
+OF_PICTURES = ("invert", "fit")
+"""How pictures are read."""
 FOR_IMAGES = ("schedule", *(field.name for field in fields(Pictures)))
 
 

@@ -6,6 +6,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Annotated
 
 from typer import Argument, Option
@@ -36,8 +37,8 @@ def play(
         raise ArgumentError("give one of SOURCE, --lesson and --preset: each is what the page begins with")
     states = scenes.initial(lesson, preset, source is not None)
     if source is None and file_format != FileFormat():
-        raise ArgumentError("--encoding and --sheet say how SOURCE is read: give one")
-    table = None if source is None else of_source(source, file_format.encoding, file_format.sheet)
+        raise ArgumentError("--encoding, --sheet and --quote say how SOURCE is read: give one")
+    table = None if source is None else of_source(source, **asdict(file_format))
     sweep()
     at = listening(port)
     site = Site(at.getsockname()[1], table, states, lesson, preset)

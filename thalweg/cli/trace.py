@@ -11,7 +11,7 @@ import numpy as np
 import typer
 
 from thalweg.cli.console import Grid, folded, say
-from thalweg.cli.options import FileFormat, Fit, Invert, RunFolder, grouped, refuse_given
+from thalweg.cli.options import OF_FILES, OF_PICTURES, FileFormat, Fit, Invert, RunFolder, grouped, refuse_given
 from thalweg.data.images.image_sources import is_image_source
 from thalweg.data.tables import Table
 from thalweg.errors import ArgumentError, DataError, NotFoundError
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from thalweg.tracing.step_trace import Trace
 
 Chosen = tuple["Model", Array, Array, dict[str, str]]  # a network, x, y, and what they are
-OF_FILES, OF_PICTURES = ("encoding", "sheet"), ("invert", "fit")
 
 
 @grouped

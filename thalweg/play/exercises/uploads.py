@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from thalweg.data.formats.encodings import likely_encoding
-from thalweg.data.sources import header_width
+from thalweg.data.sources import QUOTE, header_width
 from thalweg.data.tables import Table, read_table
 from thalweg.errors import DataError, ThalwegError
 from thalweg.play.requests.bounds import TABLE_FEATURES, TABLE_ROWS, UPLOADS
@@ -72,10 +72,11 @@ def suggested(table: Table, usable: list[str]) -> str | None:
     return next(iter(known or usable[-1:]), None)
 
 
-def of_source(source: str, encoding: str | None = None, sheet: str | None = None) -> Upload:
+def of_source(source: str, encoding: str | None = None, sheet: str | None = None, quote: str = QUOTE) -> Upload:
     """The table that the command line names."""
     how = {key: given for key, given in (("encoding", encoding), ("sheet", sheet)) if given is not None}
-    table = limited(read_table(source, encoding=encoding, sheet=sheet))
+    how |= {} if quote == QUOTE else {"quote": quote}
+    table = limited(read_table(source, encoding=encoding, sheet=sheet, quote=quote))
     return Upload("source", Path(source).name or source, source, table, how)
 
 
