@@ -110,8 +110,8 @@ def pose(x: ArrayLike, y: ArrayLike, task: str | None, held: Any, test_share: fl
     if task == "regression":
         numbers = [np.asarray(part, np.float64) for part in (y_train, y_held)]
         mean, scale = numbers[0].mean(), numbers[0].std() or 1.0
-        numbers = [((part - mean) / scale).astype(np.float32)[:, None] for part in numbers]
-        return Problem(recipe(task), 0, Rows(x_train, numbers[0]), Rows(x_held, numbers[1]))
+        scaled = [((part - mean) / scale).astype(np.float32)[:, None] for part in numbers]
+        return Problem(recipe(task), 0, Rows(x_train, scaled[0]), Rows(x_held, scaled[1]))
     classes = np.unique(y_train)
     if task == "binary" and len(classes) != 2:
         raise DataError(f"task='binary' needs a target of two classes, this one has {len(classes)}")

@@ -353,7 +353,7 @@ class Normalization(Layer):
         x = x.reshape(len(x), -1, channels)
         parts = [x[first : first + ROWS] for first in range(0, len(x), ROWS)]
         places = len(x) * x.shape[1]
-        mean = sum(part.sum(axis=(0, 1), dtype=np.float64) for part in parts) / places
+        mean: Any = sum(part.sum(axis=(0, 1), dtype=np.float64) for part in parts) / places
         if not np.isfinite(mean).all():
             row = next((n for n, values in enumerate(x) if not np.isfinite(values).all()), None)
             where = "numbers too large to be summed" if row is None else f"a value that is not finite in row {row}"

@@ -22,6 +22,8 @@ __all__ = [
     "sum", "var",
 ]  # fmt: skip
 
+_numpy: Any = np  # its stubs overload `keepdims` by True and False, and have nothing for a bool
+
 
 def along(name: str, numpy: Callable[..., Any], doc: str) -> Any:
     """A reduction over axes; over all of them, rows included, a sum or a mean is one over the batch."""
@@ -53,8 +55,8 @@ def axes_of(axis: Any) -> Any:
 def _mean(x: Any, axis: Any, keepdims: bool) -> Any:
     """The sum of floats in float64, as it may exceed the largest float32 where the mean doesn't."""
     if x.dtype.kind != "f":
-        return np.mean(x, axis=axis, keepdims=keepdims)
-    return np.mean(x, axis=axis, keepdims=keepdims, dtype=np.float64).astype(x.dtype)
+        return _numpy.mean(x, axis=axis, keepdims=keepdims)
+    return _numpy.mean(x, axis=axis, keepdims=keepdims, dtype=np.float64).astype(x.dtype)
 
 
 def _logsumexp(x: Any, axis: Any, keepdims: bool) -> Any:
@@ -130,7 +132,7 @@ def any(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """
     if isinstance(x, Operators):
         return largest(truth(x), axis, keepdims)
-    return np.any(x, axes_of(axis), keepdims=keepdims)
+    return _numpy.any(x, axes_of(axis), keepdims=keepdims)
 
 
 def all(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
@@ -141,7 +143,7 @@ def all(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """
     if isinstance(x, Operators):
         return smallest(truth(x), axis, keepdims)
-    return np.all(x, axes_of(axis), keepdims=keepdims)
+    return _numpy.all(x, axes_of(axis), keepdims=keepdims)
 
 
 def truth(x: Any) -> Any:
@@ -251,7 +253,7 @@ def norm_of_matrices(x: Any, ord: Any, axes: tuple[int, ...], keepdims: bool) ->
         found = (largest if ord > 0 else smallest)(sums, second, True)
         return found if keepdims else FUNCTIONS["squeeze"](found, axes)
     if ord in (2, -2, "nuc") and not isinstance(x, Operators):
-        return np.linalg.norm(x, ord, axes, keepdims)
+        return _numpy.linalg.norm(x, ord, axes, keepdims)
     where = "on arrays alone 2, -2 and 'nuc', which need singular values" if ord in (2, -2, "nuc") else "no others"
     raise refuse(f"norm of matrices has the orders 'fro', 1, -1, inf and -inf, {where}; got {ord!r}")
 

@@ -143,7 +143,7 @@ def few_pictures(trained: Array, watched: int, tested: int, classes: Sequence[An
         watched, tested: how many there are to watch by, 0 if none are asked for, and to judge by.
     """
     counts = np.bincount(trained, minlength=len(classes))
-    few = [k for k in np.argsort(counts, kind="stable") if counts[k] < FEW]
+    few = [k for k in np.argsort(counts, kind="stable").tolist() if counts[k] < FEW]
     said = []
     if few:
         shown = listed([f"{label_text(classes[k])} {counts[k]}" for k in few])

@@ -259,7 +259,7 @@ class Writer:
 
 def close(a: Array, b: Array) -> bool:
     """Whether two arrays are equal up to rounding in float32."""
-    return a.shape == b.shape and bool(abs(a - b).max(initial=0.0) <= CLOSE * max(abs(b).max(initial=0.0), 1e-6))
+    return a.shape == b.shape and bool(abs(a - b).max(initial=0.0) <= CLOSE * max(float(abs(b).max(initial=0.0)), 1e-6))
 
 
 def in_tutorial(trace: Trace, name: str) -> str:

@@ -41,7 +41,8 @@ class Total(Instruction):
         return (self.p.size, self.p.shape[-1])
 
     def reference(self, xp: Any, p: Array, y: Array) -> Array:
-        return self.value(xp, y, p).sum(dtype=np.float64)
+        total: Array = xp.asarray(self.value(xp, y, p).sum(dtype=np.float64))
+        return total
 
     def flops(self, rows: int) -> int:
         return 2 * rows * self.p.size

@@ -80,7 +80,8 @@ class CenterDistance(Instruction):
     def reference(self, xp: Any, x: Array, y: Array, weight: Array | None, centers: Array, step: StepState) -> Array:
         squares = (away(xp, x, y, centers) ** 2).sum(axis=1, keepdims=True)
         mean = weighted(squares, weight).sum(dtype=np.float64) * self.factor / 2
-        return mean * (step.batch_rows if self.total else 1)
+        loss: Array = xp.asarray(mean * (step.batch_rows if self.total else 1))
+        return loss
 
     def flops(self, rows: int) -> int:
         return 3 * rows * self.x.size

@@ -67,7 +67,8 @@ class SquaredNorm(Stretch):
         return f"{self.n} = Σ {self.dw}²"
 
     def reference(self, xp: Any, dw: Array) -> Array:
-        return (dw.astype(np.float64) ** 2).sum()
+        total: Array = xp.asarray((dw.astype(np.float64) ** 2).sum())
+        return total
 
     def flops(self, rows: int) -> int:
         return 2 * self.dw.size
