@@ -26,11 +26,10 @@ from thalweg.data.numerals import (
     others_than,
     refuse_infinite,
     warn_of_identifiers,
-    warn_of_large,
     warn_of_missing,
     warn_of_odd_cells,
     warn_of_shares,
-    warn_of_versions,
+    warn_of_text,
 )
 from thalweg.data.reading import PLAIN_OR_TIMES, are_versions, looks_like_date
 from thalweg.data.tables import Table
@@ -217,7 +216,7 @@ def fit_column(name: str, table: Table, category: bool, number: bool = False) ->
     if category or column.origin == "category":
         return CategoryColumn.fit(name, column, table, demanded=True)
     if not column.exact:
-        warn_of_large(name)
+        warn_of_text(name, "holds whole numbers beyond 2^53, which a number can't tell apart")
         return CategoryColumn.fit(name, column, table)
     if column.kind == "text":
         return _fit_text(name, column, table)
@@ -237,7 +236,7 @@ def _fit_text(name: str, column: Column, table: Table) -> FittedColumn:
         return _fit_numbers(name, numbers, table)
     fitted = CategoryColumn.fit(name, column, table)
     if are_versions(set(column.values.tolist()) - {None}):
-        warn_of_versions(name)
+        warn_of_text(name, "looks like versions, with 1.1 beside 1.10")
     odd = others_than(looks_like_date, column)
     if odd is not None:
         warn_of_odd_cells(table, name, column, odd, "dates")

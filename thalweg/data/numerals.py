@@ -126,21 +126,10 @@ def counted(count: int, what: str) -> str:
     return f"{count:,} {what}{'s' * (count != 1)}"
 
 
-def warn_of_large(name: str) -> None:
-    """Warns that whole numbers are taken as text, since they'd be alike as numbers."""
+def warn_of_text(name: str, why: str) -> None:
+    """Warns that a column that could be numbers is taken as text."""
     warnings.warn(
-        f"the column {name!r} holds whole numbers beyond 2^53, which a number can't tell apart, and is taken as text: "
-        f"--number {name} (numbers=[{name!r}]) takes it as numbers",
-        ThalwegWarning,
-        stacklevel=2,
-    )
-
-
-def warn_of_versions(name: str) -> None:
-    """Warns that text was taken as versions."""
-    warnings.warn(
-        f"the column {name!r} looks like versions, with 1.1 beside 1.10, and is taken as text: --number {name} "
-        f"(numbers=[{name!r}]) takes it as numbers",
+        f"the column {name!r} {why}, and is taken as text: --number {name} (numbers=[{name!r}]) takes it as numbers",
         ThalwegWarning,
         stacklevel=2,
     )
