@@ -42,7 +42,7 @@ def test_a_reader_that_has_read_enough_loses_nothing(tmp_path):
     command.stdout.close()
     with command.stderr:
         said = command.stderr.read()
-    assert (command.wait(), b"rror" in said or b"roken" in said) == (0, False)
+    assert (command.wait(300), b"rror" in said or b"roken" in said) == (0, False)
     assert not whole(tmp_path)["interrupted"]
 
 
@@ -62,7 +62,7 @@ def test_streams_that_are_closed_from_the_beginning(closed, tmp_path):
         for number in closed:
             os.close(number)
 
-    assert started(tmp_path, "--epochs", "3", preexec_fn=close).wait() == 0
+    assert started(tmp_path, "--epochs", "3", preexec_fn=close).wait(300) == 0
     whole(tmp_path)
 
 
@@ -83,7 +83,7 @@ def test_a_terminal_that_goes_away_ends_the_training_and_keeps_it(number, tmp_pa
     for _ in range(3):
         command.send_signal(number)
         time.sleep(0.02)
-    assert command.wait() == 0
+    assert command.wait(300) == 0
     assert whole(tmp_path)["interrupted"]
 
 
