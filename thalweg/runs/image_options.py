@@ -21,9 +21,8 @@ from thalweg.support.checks import number
 
 RECIPE = recipe("multiclass")
 SCHEDULES = ("cosine", "constant")
-PEAK = (
-    3.0  # of the cosine, as a multiple of the optimizer's own learning rate; over all steps the mean is half the peak
-)
+# of the cosine, as a multiple of the optimizer's own learning rate; over all steps the mean is half the peak
+PEAK = 3.0
 BATCHES, LEAST_STEPS_AN_EPOCH = (128, 64, 32, 16), 20
 EPOCHS, MOST_EPOCHS, LEAST_STEPS = 15, 100, 600
 WARM_UP = 0.1  # share of the steps in which it rises to the peak: Adam's first means are over few gradients
