@@ -25,6 +25,7 @@ from thalweg.layers import Dense, Input
 from thalweg.models import trainer as training
 from thalweg.optimizers import SGD
 from thalweg.support.interrupts import Held, stopped_by_ctrl_c
+from thalweg.tabular.clock import Clock
 from thalweg.tabular.training import BestEpoch
 
 ROOT = Path(thalweg.__file__).parents[1]
@@ -345,18 +346,33 @@ def test_a_run_that_ctrl_c_ends_is_kept(run_thalweg, monkeypatch, arguments):
 
 
 @pytest.mark.parametrize(
-    "place",
-    ["thalweg.tabular.features.Features.fit", "thalweg.tabular.blueprint.Blueprint.member",
-     "thalweg.engine.make_executor"],
-)  # fmt: skip
-def test_before_a_step_is_done_nothing_is_left(run_thalweg, monkeypatch, place):
-    module, name = place.rsplit(".", 1)
-    owners = {"fit": thalweg.tabular.features.Features, "member": thalweg.tabular.blueprint.Blueprint}
-    owner = owners[name] if name in owners else sys.modules[module]
-    for holder in [owner, training] if name == "make_executor" else [owner]:
-        monkeypatch.setattr(holder, name, lambda *_, **__: press())
+    ("owner", "name"), [(thalweg.tabular.features.Features, "fit"), (thalweg.tabular.blueprint.Blueprint, "member")]
+)
+def test_before_training_nothing_is_left(run_thalweg, monkeypatch, owner, name):
+    monkeypatch.setattr(owner, name, lambda *_, **__: press())
     code, _, error = run_thalweg("train", PENGUINS, "--target", "target", "--epochs", "2")
     assert (code, error) == (130, "thalweg: interrupted\n")
+    assert not [path for path in Path().rglob("*") if path.is_file()]
+
+
+def test_before_a_step_is_done_nothing_is_left(run_thalweg, monkeypatch):
+    """Ctrl-C reaches the main thread; the network that is about to begin waits here until it has been heard."""
+    make, interrupt, heard = training.make_executor, Clock.interrupt, threading.Event()
+
+    def interrupted(clock):
+        interrupt(clock)
+        heard.set()
+
+    def pressed(engine, job):
+        press()
+        assert heard.wait(60)
+        return make(engine, job)
+
+    monkeypatch.setattr(Clock, "interrupt", interrupted)
+    monkeypatch.setattr(training, "make_executor", pressed)
+    code, _, error = run_thalweg("train", PENGUINS, "--target", "target", "--epochs", "2")
+    assert (code, error) == (130, "thalweg: interrupted\n")
+    assert heard.is_set()
     assert not [path for path in Path().rglob("*") if path.is_file()]
 
 
