@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, TypeGuard
 
 from thalweg.program.formula.equation import Equation
@@ -80,7 +81,7 @@ class Elementwise(Activation):
     def name(self) -> str:  # type: ignore[override]
         return self.equation.name
 
-    @property
+    @cached_property
     def operands(self) -> tuple[Buffer | None, ...]:
         return (self.h, *self.parameters, self.a)
 
@@ -199,7 +200,7 @@ class ElementwiseAdjoint(Instruction):
     def parameters(self) -> tuple[Buffer, ...]:
         return self.of.parameters
 
-    @property
+    @cached_property
     def operands(self) -> tuple[Buffer | None, ...]:
         return (self.v, *self.parameters, self.da, self.dh)
 
@@ -244,7 +245,7 @@ class ParameterGradient(Instruction):
     def parameters(self) -> tuple[Buffer, ...]:
         return self.of.parameters
 
-    @property
+    @cached_property
     def operands(self) -> tuple[Buffer | None, ...]:
         return (self.v, *self.of.parameters, self.da, self.dp)
 

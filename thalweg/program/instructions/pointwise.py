@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -37,7 +38,7 @@ class Pointwise(Instruction):
     def name(self) -> str:  # type: ignore[override]
         return self.operation.name
 
-    @property
+    @cached_property
     def operands(self) -> tuple[Buffer | None, ...]:
         return (*self.values, self.z)
 

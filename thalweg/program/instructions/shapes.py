@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -166,7 +167,7 @@ class Concatenation(Instruction):
     name = "concatenation"
     writes = ("z",)
 
-    @property
+    @cached_property
     def operands(self) -> tuple[Buffer | None, ...]:
         """z, then the parts, in places of which the kernel knows how many there are."""
         return (self.z, *self.parts, *[None] * (MOST_PARTS - len(self.parts)))

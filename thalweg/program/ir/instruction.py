@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, fields
+from functools import cached_property
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
@@ -108,7 +109,10 @@ class StepState:
 
 
 class Instruction:
-    """One operation of a program. Subclasses are frozen dataclasses whose `Buffer` fields are the operands."""
+    """One operation of a program. Subclasses are frozen dataclasses whose `Buffer` fields are the operands.
+
+    What it reads and writes never changes, so `operands`, `inputs` and `outputs` are found once.
+    """
 
     name: ClassVar[str]  # as printed; the native kernel has the same name with underscores
     writes: ClassVar[tuple[str, ...]]  # the fields that are written; every other buffer is only read
@@ -138,18 +142,18 @@ class Instruction:
         """The operation with the real names of its buffers."""
         raise NotImplementedError
 
-    @property
+    @cached_property
     def operands(self) -> tuple[Buffer | None, ...]:
         """Every buffer field in order of declaration; None where an optional one is absent."""
         values = (getattr(self, field.name) for field in fields(self))  # type: ignore[arg-type]
         return tuple(v for v in values if v is None or isinstance(v, Buffer))
 
-    @property
+    @cached_property
     def outputs(self) -> tuple[Buffer, ...]:
         """The buffers written."""
         return tuple(b for b in (getattr(self, name) for name in self.writes) if b is not None)
 
-    @property
+    @cached_property
     def inputs(self) -> tuple[Buffer, ...]:
         """The buffers read."""
         outputs = self.outputs

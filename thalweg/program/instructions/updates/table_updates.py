@@ -6,6 +6,7 @@ Each lane takes the rows that belong to it. All others, and their slots, stay as
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 from thalweg.program.instructions.updates.updates import Statements, Update
@@ -70,7 +71,7 @@ class TableUpdate(Statements):
     def title(self) -> str:
         return f"{self.called} of rows"
 
-    @property
+    @cached_property
     def operands(self) -> tuple[Buffer, ...]:
         return (*self.vectors, self.counts, self.own)
 

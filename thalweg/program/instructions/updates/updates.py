@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from functools import cached_property
 from typing import Any
 
 from thalweg.program.formula.statements import operations, run, shown_step, targets
@@ -61,11 +62,11 @@ class Statements(Stretch):
     def vectors(self) -> tuple[Buffer, ...]:
         return tuple(self.buffers.values())
 
-    @property
+    @cached_property
     def operands(self) -> tuple[Buffer, ...]:
         return self.vectors
 
-    @property
+    @cached_property
     def outputs(self) -> tuple[Buffer, ...]:
         changed = targets(self.text)
         return tuple(b for name, b in self.buffers.items() if name in changed)
