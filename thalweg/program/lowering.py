@@ -18,8 +18,9 @@ from thalweg.program.instructions.metrics import Total
 from thalweg.program.instructions.updates.table_updates import Touched
 from thalweg.program.ir.instruction import DATA, FIRST_METRIC, LOSS, PENALTY, TOTALS, Buffer, Instruction
 from thalweg.program.ir.program import Program
-from thalweg.program.passes.draft import Draft, Pass, Request, names, rewritten
+from thalweg.program.passes.draft import Draft, Pass, Request, names
 from thalweg.program.passes.sparse import sparse_gradients
+from thalweg.program.passes.verifier import rewritten, scheduled
 from thalweg.support.naming import choose
 
 
@@ -211,9 +212,9 @@ def lower(
     trained = [weight.buffer for weight in network.weights]
     draft = rewritten(Draft(builder.instructions, (), request, trained, outputs), passes, after)
     if not draft.backward:
-        return Program(draft.forward)
+        return scheduled(Program(draft.forward))
     assert optimizer is not None
     draft, touched = sparse_gradients(draft, network.constraints) if optimizer.by_rows else (draft, {})
     weights = [weight._replace(touched=touched.get(weight.buffer)) for weight in network.weights]
     update = [*optimizer.lower(weights, network.vector), *network.constraints]
-    return Program(draft.forward, draft.backward, update, optimizer.every)
+    return scheduled(Program(draft.forward, draft.backward, update, optimizer.every))

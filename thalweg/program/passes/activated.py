@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from thalweg.program.instructions.activations import Elementwise, ElementwiseAdjoint
@@ -72,26 +72,21 @@ class ActivatedLoss(Instruction):
 def fuse_activations(draft: Draft) -> Draft:
     """Lets a loss of single outputs compute the adjoint of the activation before it, and the activation too if nothing
     else reads its value."""
-    forward, backward = list(draft.forward), list(draft.backward)
-    for loss in [i for i in forward if isinstance(i, LossAndGradient)]:
-        both = [*forward, *backward]
-        adjoint = next((i for i in both if isinstance(i, ElementwiseAdjoint) and i.da is loss.dp), None)
-        if adjoint is None or not can_fuse(loss, adjoint) or sum(loss.dp in i.inputs for i in both) > 1:
+    for loss in [i for i in draft.forward if isinstance(i, LossAndGradient)]:
+        adjoint = draft.only_reader(loss.dp)
+        if not isinstance(adjoint, ElementwiseAdjoint) or not can_fuse(loss, adjoint):
             continue
-        of, place = adjoint.of, forward.index(loss)
+        of = adjoint.of
         assert isinstance(of, Elementwise)
-        alone = not any(of.a in i.inputs for i in both if i not in (loss, adjoint))
-        if not alone and adjoint.v is not of.a:
-            continue
-        v = of.h if alone else of.a
-        forward[place] = ActivatedLoss(of, loss, adjoint, v, loss.y, loss.weight, loss.sums, adjoint.dh)
-        backward.remove(adjoint)
-        if alone:
-            forward.remove(of)
-    return replace(draft, forward=forward, backward=backward)
+        alone = all(i in (loss, adjoint) for i in draft.readers(of.a))
+        if alone or adjoint.v is of.a:
+            v = of.h if alone else of.a
+            whole = ActivatedLoss(of, loss, adjoint, v, loss.y, loss.weight, loss.sums, adjoint.dh)
+            draft = draft.changed({loss: [whole], adjoint: []} | ({of: []} if alone else {}))
+    return draft
 
 
 def can_fuse(loss: LossAndGradient, adjoint: ElementwiseAdjoint) -> bool:
     """Whether both are equations of single numbers, without parameters or an activation within the loss."""
     plain = isinstance(adjoint.of, Elementwise) and not adjoint.of.parameters and adjoint.of.a is loss.p
-    return plain and isinstance(loss.of, ElementwiseLoss) and loss.of.activation is None and loss.a is None
+    return plain and isinstance(loss.of, ElementwiseLoss) and loss.of.activation is None

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from functools import lru_cache, partial
 
 from thalweg.program.formula.language import names_in, within
@@ -13,7 +11,7 @@ from thalweg.program.formula.operations import BINARY, Operation
 from thalweg.program.instructions.activations import Elementwise, ElementwiseAdjoint
 from thalweg.program.instructions.elementwise import Add
 from thalweg.program.instructions.pointwise import Pointwise
-from thalweg.program.ir.instruction import WORKSPACE, Buffer, Instruction
+from thalweg.program.ir.instruction import Buffer, Instruction
 from thalweg.program.passes.draft import Draft
 
 MOST_VALUES = 6  # that a chain reads: with more, a row of the machine's table may be too short
@@ -28,30 +26,37 @@ Chain = list[Pointwise]  # in order; each but the last is read by a later one al
 def fuse_chains(draft: Draft) -> Draft:
     """Joins pointwise operations, activations, their adjoints and sums of adjoints of which each is read by the next
     alone and has as many elements. Activations without a pointwise operation beside them stay as they are."""
-    readers = Counter(b for i in draft for b in {*i.inputs})
-    return replace(draft, forward=list(joined(draft.forward, readers)), backward=list(joined(draft.backward, readers)))
+    changes = chained(draft, draft.forward) | chained(draft, draft.backward)
+    return draft.changed(changes)
 
 
-def joined(instructions: Sequence[Instruction], readers: Counter[Buffer]) -> Iterator[Instruction]:
-    """One half of a program, its chains at the places of their last operations."""
+def chained(draft: Draft, half: Sequence[Instruction]) -> dict[Instruction, Sequence[Instruction]]:
+    """The changes of one half of a program: its chains come to the places of their last operations."""
     chains: dict[Buffer, Chain] = {}  # by what they write
-    for i in instructions:
+    for i in half:
         if (operation := pointwise(i)) is not None:
             chain = [operation]
             for v in dict.fromkeys(operation.values):
                 before = chains.get(v)
-                if before and readers[v] == 1 and same_elements(before[-1], operation) and fits([*before, *chain]):
+                if (
+                    before
+                    and draft.only_reader(v) is i
+                    and same_elements(before[-1], operation)
+                    and fits([*before, *chain])
+                ):
                     chain = [*before, *chain]
                     del chains[v]
             chains[operation.z] = chain
     ends = {z: chain for z, chain in chains.items() if pays(chain)}
     inner = {member.z for chain in ends.values() for member in chain[:-1]}
-    for i in instructions:
+    changes: dict[Instruction, Sequence[Instruction]] = {}
+    for i in half:
         z = i.outputs[0]
         if z in ends:
-            yield whole(ends[z])
-        elif z not in inner:
-            yield i
+            changes[i] = [whole(ends[z])]
+        elif z in inner:
+            changes[i] = []
+    return changes
 
 
 def pays(chain: Chain) -> bool:
@@ -66,8 +71,7 @@ def fits(chain: Chain) -> bool:
 
 def same_elements(one: Pointwise, reader: Pointwise) -> bool:
     """Whether an operation computes, without a sum, one element for each that its reader computes."""
-    z = one.z
-    return z.region == WORKSPACE and z.per_row and not one.summed and z.shape == reader.space
+    return not one.summed and one.z.shape == reader.space
 
 
 def pointwise(i: Instruction) -> Pointwise | None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 from thalweg.program.ir.instruction import Buffer, Instruction
 
@@ -26,9 +27,12 @@ class Request:
         return self.kind == "training"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Draft:
-    """A program in the making: its forward instructions and, once derived, the backward ones."""
+    """A program in the making: its forward instructions and, once derived, the backward ones.
+
+    A pass asks who reads a value and says what replaces an instruction; it never looks for them itself.
+    """
 
     forward: Sequence[Instruction]
     backward: Sequence[Instruction] = ()
@@ -39,6 +43,45 @@ class Draft:
     def __iter__(self) -> Iterator[Instruction]:
         yield from self.forward
         yield from self.backward
+
+    def readers(self, value: Buffer) -> Sequence[Instruction]:
+        """All instructions that read a value, in order. What reads it under another shape reads a reshape's result."""
+        return self._readers.get(value, ())
+
+    def only_reader(self, value: Buffer) -> Instruction | None:
+        """The instruction that reads a value, if there is exactly one."""
+        readers = self.readers(value)
+        return readers[0] if len(readers) == 1 else None
+
+    def writers(self, value: Buffer) -> Sequence[Instruction]:
+        """The instructions that write a value or add to it: one, but for gradients and running sums."""
+        return self._writers.get(value, ())
+
+    def changed(self, changes: Mapping[Instruction, Sequence[Instruction]]) -> Draft:
+        """The draft with others in the place of some instructions; with none, they are left out."""
+        forward, backward = (
+            [new for i in half for new in changes.get(i, (i,))] for half in (self.forward, self.backward)
+        )
+        return replace(self, forward=forward, backward=backward)
+
+    @cached_property
+    def _readers(self) -> dict[Buffer, list[Instruction]]:
+        return by_buffer(self, lambda i: i.inputs)
+
+    @cached_property
+    def _writers(self) -> dict[Buffer, list[Instruction]]:
+        return by_buffer(self, lambda i: i.outputs)
+
+
+def by_buffer(
+    instructions: Iterable[Instruction], buffers: Callable[[Instruction], Sequence[Buffer]]
+) -> dict[Buffer, list[Instruction]]:
+    """The instructions by each of their buffers."""
+    found: dict[Buffer, list[Instruction]] = {}
+    for i in instructions:
+        for b in dict.fromkeys(buffers(i)):
+            found.setdefault(b, []).append(i)
+    return found
 
 
 @dataclass(frozen=True)
@@ -53,13 +96,3 @@ class Pass:
 def names(passes: Iterable[Pass], request: Request) -> list[str]:
     """The passes that run for a request, in their order."""
     return [p.name for p in passes if p.when(request)]
-
-
-def rewritten(draft: Draft, passes: Iterable[Pass], after: str | None = None) -> Draft:
-    """The draft after all passes that run for its request, or after the one of that name."""
-    for p in passes:
-        if p.when(draft.request):
-            draft = p.rewrite(draft)
-            if p.name == after:
-                break
-    return draft

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from thalweg.program.instructions.elementwise import Dropout, DropoutAdjoint
-from thalweg.program.ir.instruction import Instruction
+from thalweg.program.ir.instruction import Buffer, Instruction
 from thalweg.program.passes.draft import Draft
 
 
@@ -16,12 +17,15 @@ def reuse_masks(draft: Draft) -> Draft:
     An adjoint that draws the numbers again takes as long as dropout itself, three times as long as this: with both, a
     tenth of the step of a network for tables.
     """
-    kept = {b for i in draft.backward for b in i.inputs}
-    drops = {i.stream: i for i in draft.forward if isinstance(i, Dropout) and i.a in kept and len(i.a.shape) == 1}
-    adjoints = [i for i in draft.backward if isinstance(i, Dropout) and i.stream in drops]
-    changed: dict[Instruction, Instruction] = {}
-    for i in adjoints:
-        of = drops[i.stream]
-        changed |= {i: DropoutAdjoint(of.a, i.h, i.a, i.rate, i.stream), of: replace(of, marked=True)}
-    forward, backward = ([changed.get(i, i) for i in half] for half in (draft.forward, draft.backward))
-    return replace(draft, forward=forward, backward=backward)
+    drops = {i.stream: i for i in draft.forward if isinstance(i, Dropout) and kept(draft, i.a) and len(i.a.shape) == 1}
+    changes: dict[Instruction, Sequence[Instruction]] = {}
+    for i in draft.backward:
+        if isinstance(i, Dropout) and i.stream in drops:
+            of = drops[i.stream]
+            changes |= {i: [DropoutAdjoint(of.a, i.h, i.a, i.rate, i.stream)], of: [replace(of, marked=True)]}
+    return draft.changed(changes)
+
+
+def kept(draft: Draft, value: Buffer) -> bool:
+    """Whether the backward half reads a value."""
+    return any(i in draft.backward for i in draft.readers(value))

@@ -17,12 +17,13 @@ def sparse_gradients(draft: Draft, constraints: Sequence[Instruction]) -> tuple[
     A table's gradient stays dense, and all its rows are updated, if something else contributes to it or reads it (a
     regularizer, a second use of the table), if the table has a constraint, or if its layer asks for it.
     """
-    backward, result = list(draft.backward), {}
-    for place, i in enumerate(backward):
+    result: dict[Buffer, Touched] = {}
+    changes: dict[Instruction, Sequence[Instruction]] = {}
+    for i in draft.backward:
         if not isinstance(i, EmbeddingGradient) or not i.sparse or i.dW.region != GRADIENTS:
             continue
         table = next(W for W in draft.trained if W.offset == i.dW.offset)
-        if any(other is not i and i.dW in other.operands for other in draft):
+        if draft.readers(i.dW) or len(draft.writers(i.dW)) > 1:
             continue
         if any(table in other.operands for other in constraints):
             continue
@@ -32,5 +33,5 @@ def sparse_gradients(draft: Draft, constraints: Sequence[Instruction]) -> tuple[
             for what, n in (("counts of", size), ("rows of", 1 + size), ("own rows of", 1 + size))
         )
         result[table] = Touched(counts, listed, own, i.ids.size)
-        backward[place] = replace(i, counts=counts, touched=listed)
-    return replace(draft, backward=backward), result
+        changes[i] = [replace(i, counts=counts, touched=listed)]
+    return draft.changed(changes), result

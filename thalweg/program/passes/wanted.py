@@ -17,34 +17,34 @@ def narrow_input_gradients(draft: Draft) -> Draft:
     A network for tables begins with a dense layer on columns, their codes and embeddings, one after the other; only the
     embeddings need their part of dx, often a tenth of it. The slice that would cut the part out is left out, too.
     """
-    backward = list(draft.backward)
-    for i in [i for i in backward if isinstance(i, InputGradient) and i.a is None]:
-        readers = [r for r in draft if i.dx in r.inputs]
+    for i in [i for i in draft.backward if isinstance(i, InputGradient)]:
+        readers = draft.readers(i.dx)
         slices = [r for r in readers if isinstance(r, Slice) and is_of_columns(r)]
-        if slices and len(slices) == len(readers):
+        if len(slices) == len(readers):
             first = min(s.starts[-1] for s in slices)
             after = max(s.starts[-1] + s.z.shape[-1] for s in slices)
             if after - first < i.dx.shape[-1]:
-                backward = narrowed(backward, i, slices, first, after)
-    return replace(draft, backward=backward)
+                draft = draft.changed(narrowed(draft, i, slices, first, after))
+    return draft
 
 
 def is_of_columns(s: Slice) -> bool:
     """Whether a slice takes consecutive columns, at all positions of a row."""
-    return s.steps[-1] == 1 and not any(s.starts[:-1]) and s.z.shape[:-1] == s.x.shape[:-1]
+    return s.steps[-1] == 1 and s.z.shape[:-1] == s.x.shape[:-1]
 
 
 def narrowed(
-    backward: Sequence[Instruction], i: InputGradient, slices: Sequence[Slice], first: int, after: int
-) -> list[Instruction]:
-    """The instructions with columns `first` to `after` of dx alone."""
+    draft: Draft, i: InputGradient, slices: Sequence[Slice], first: int, after: int
+) -> dict[Instruction, Sequence[Instruction]]:
+    """The changes after which only columns `first` to `after` of dx are computed."""
     whole = len(slices) == 1
     dx = slices[0].z if whole else Buffer(f"{i.dx}[{first}:{after}]", (*i.dx.shape[:-1], after - first))
-    transposed = next((t for t in backward if isinstance(t, Transpose) and t.Wt is i.W), None)
-    changed: dict[Instruction, Instruction] = {i: replace(i, dx=dx, first=first)}
-    if transposed is not None:
+    changes: dict[Instruction, Sequence[Instruction]] = {i: [replace(i, dx=dx, first=first)]}
+    if i.transposed:
+        (transposed,) = draft.writers(i.W)
+        assert isinstance(transposed, Transpose)
         Wt = Buffer(f"{transposed.W}[{first}:{after}]ᵀ", (i.W.shape[0], after - first), per_row=False)
-        changed = {transposed: replace(transposed, Wt=Wt, first=first), i: replace(i, W=Wt, dx=dx)}
-    for s in slices if not whole else ():
-        changed[s] = replace(s, x=dx, starts=(*s.starts[:-1], s.starts[-1] - first))
-    return [changed.get(b, b) for b in backward if not (whole and b is slices[0])]
+        changes = {transposed: [replace(transposed, Wt=Wt, first=first)], i: [replace(i, W=Wt, dx=dx)]}
+    for s in slices:
+        changes[s] = [] if whole else [replace(s, x=dx, starts=(*s.starts[:-1], s.starts[-1] - first))]
+    return changes

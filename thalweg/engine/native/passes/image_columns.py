@@ -40,14 +40,13 @@ MOVED = 24  # floating-point operations in the time it takes to move an element 
 def batches_by_columns(draft: Draft) -> Draft:
     """Stores a gathered batch by columns if only affine maps with few units and their weight gradients read it.
 
-    Its buffer is marked, and its readers choose their kernels accordingly.
+    Readers choose their kernels by their operand's layout.
     """
-    instructions = list(draft)
-    for gather in [i for i in instructions if isinstance(i, GatherFloats)]:
-        x = gather.x
-        readers = [i for i in instructions if any(b.storage is x for b in i.inputs)]
+    for gather in [i for i in draft.forward if isinstance(i, GatherFloats)]:
+        x, readers = gather.x, draft.readers(gather.x)
         if len(x.shape) == 1 and 1 < x.size <= NARROW and readers and all(takes_columns(i) for i in readers):
-            x.by_columns = all(i.x is x for i in readers if isinstance(i, Affine | WeightGradient))
+            columns = {x: replace(x, by_columns=True)}
+            draft = draft.changed({i: [on_buffers(i, columns)] for i in (gather, *readers)})
     return draft
 
 
@@ -60,13 +59,11 @@ def takes_columns(i: Instruction) -> bool:
 
 def fuse_biases(draft: Draft) -> Draft:
     """Lets a weight gradient by columns sum the bias's gradient too, as it has dh in registers."""
-    result = list(draft.backward)
-    for gradient in [i for i in result if isinstance(i, WeightGradient) and i.x.by_columns]:
-        bias = next((i for i in result if isinstance(i, BiasGradient) and i.dh is gradient.dh), None)
+    for gradient in [i for i in draft.backward if isinstance(i, WeightGradient) and i.x.by_columns]:
+        bias = next((i for i in draft.readers(gradient.dh) if isinstance(i, BiasGradient)), None)
         if bias is not None:
-            result[result.index(gradient)] = replace(gradient, db=bias.db)
-            result.remove(bias)
-    return replace(draft, backward=result)
+            draft = draft.changed({gradient: [replace(gradient, db=bias.db)], bias: []})
+    return draft
 
 
 @dataclass(frozen=True, eq=False)
@@ -179,13 +176,11 @@ def images_by_columns(draft: Draft) -> Draft:
     columns = {b: column_of(b) for i in members for b in images_of(i)}
     outside = crossing(members, both)
 
-    def rewritten(half: Sequence[Instruction]) -> Iterator[Instruction]:
-        for i in half:
-            if i in members:
-                yield on_buffers(i, columns)
-                yield from (Layout(columns[b], b) for b in i.outputs if b in outside)
-            else:
-                yield i
-                yield from (Layout(b, columns[b]) for b in i.outputs if b in outside)
-
-    return replace(draft, forward=list(rewritten(draft.forward)), backward=list(rewritten(draft.backward)))
+    changes = {
+        i: [
+            on_buffers(i, columns) if i in members else i,
+            *(Layout(columns[b], b) if i in members else Layout(b, columns[b]) for b in i.outputs if b in outside),
+        ]
+        for i in both
+    }
+    return draft.changed(changes)

@@ -8,8 +8,8 @@ units numbers. After a meeting, each lane adds up those of its own rows, and eve
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from thalweg.engine.native.layouts.blocks import shared_gradients
@@ -155,12 +155,14 @@ class FirstLayer(NamedTuple):
     reshapes: Sequence[Instruction]
 
 
-def first_layer(program: Iterable[Instruction]) -> FirstLayer | None:
+def first_layer(draft: Draft) -> FirstLayer | None:
     """The first layer, if it could be split: its weight gradient is wide."""
-    instructions = list(program)
-    for gather in (i for i in instructions if isinstance(i, GatherFloats)):
-        readers = [i for i in instructions if any(b.storage is gather.x for b in i.inputs)]
-        reshapes = [i for i in readers if isinstance(i, Reshape)]
+    for gather in (i for i in draft.forward if isinstance(i, GatherFloats)):
+        readers, reshapes = list(draft.readers(gather.x)), []
+        for i in readers:  # which grows: a reshape's readers follow
+            if isinstance(i, Reshape):
+                reshapes.append(i)
+                readers += draft.readers(i.z)
         affine = [i for i in readers if isinstance(i, Affine)]
         gradients = [i for i in readers if isinstance(i, WeightGradient) and i.wide_gradient and len(i.x.shape) == 1]
         if len(affine) == len(gradients) == 1 and len(readers) == 2 + len(reshapes):
@@ -172,7 +174,7 @@ def splits(program: Program, request: Request) -> bool:
     """Whether the lanes share the inputs: there are many compared with the batch, and all its x and dh stay."""
     if not request.trains or request.visible:
         return False
-    layer, batch, lanes = first_layer((*program.forward, *program.backward)), request.batch, request.lanes
+    layer, batch, lanes = first_layer(Draft(program.forward, program.backward)), request.batch, request.lanes
     many = layer is not None and layer.affine.W.shape[0] > MANY * batch
     return many and bool(shared_gradients(program, batch, lanes))
 
@@ -186,12 +188,10 @@ def split_inputs(draft: Draft) -> Draft:
     rows = lanes * align(-(-draft.request.batch // lanes))  # as many as all lanes have room for
     x = Buffer(f"{affine.x}ₗ", (rows, -(-inputs // lanes)), per_row=False)
     parts = Buffer(f"parts of {affine.h}", (rows, units), EXCHANGE, per_row=False)
-    new: dict[int, list[Instruction]] = {id(i): [] for i in reshapes}
-    new[id(gather)] = [GatherShare(gather.X, x, lanes)]
-    new[id(affine)] = [
-        AffineShare(x, affine.W, parts, lanes),
-        AffineSum(parts, affine.b, affine.h, lanes, affine.relu),
-    ]
-    new[id(gradient)] = [ShareWeightGradient(x, gradient.dh, gradient.dW, lanes=lanes)]
-    forward, backward = ([n for i in half for n in new.get(id(i), [i])] for half in (draft.forward, draft.backward))
-    return replace(draft, forward=forward, backward=backward)
+    split = AffineShare(x, affine.W, parts, lanes)
+    total = AffineSum(parts, affine.b, affine.h, lanes, affine.relu)
+    changes: dict[Instruction, Sequence[Instruction]] = {i: [] for i in reshapes}
+    changes[gather] = [GatherShare(gather.X, x, lanes)]
+    changes[affine] = [split, total]
+    changes[gradient] = [ShareWeightGradient(x, gradient.dh, gradient.dW, lanes=lanes)]
+    return draft.changed(changes)

@@ -310,14 +310,9 @@ def transform_flops(matrix: Array) -> int:
 
 def by_winograd(draft: Draft) -> Draft:
     """Replaces every convolution, and each of its two gradients, for which it pays."""
-    forward, backward = ([j for i in half for j in replaced(i)] for half in (draft.forward, draft.backward))
-    read = {b for i in (*forward, *backward) for b in i.inputs}
-
-    def needed(half: Sequence[Instruction]) -> list[Instruction]:
-        """Without flipped kernels that nothing reads any more."""
-        return [i for i in half if not isinstance(i, Flip) or i.flipped in read]
-
-    return replace(draft, forward=needed(forward), backward=needed(backward))
+    draft = draft.changed({i: replaced(i) for i in draft})
+    unread = [i for i in draft if isinstance(i, Flip) and not draft.readers(i.flipped)]
+    return draft.changed({i: [] for i in unread})
 
 
 def replaced(i: Instruction) -> list[Instruction]:

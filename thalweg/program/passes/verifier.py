@@ -1,0 +1,115 @@
+"""What holds of every program, checked after each pass: a pass that breaks it would compute something else, unseen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from thalweg.errors import ThalwegError
+from thalweg.program.instructions.losses.loss_instruction import LossAndGradient
+from thalweg.program.ir.instruction import (
+    DATA,
+    GRADIENTS,
+    PARAMETERS,
+    SLOTS,
+    TOTALS,
+    WORKSPACE,
+    Buffer,
+    Instruction,
+)
+from thalweg.program.ir.program import Program
+from thalweg.program.passes.draft import Draft, Pass
+
+GIVEN = (DATA, PARAMETERS, SLOTS)  # regions that hold their values before a step begins
+LASTING = (TOTALS, GRADIENTS, *GIVEN)  # regions that are seen after it, so that what is written there is wanted
+
+
+def rewritten(draft: Draft, passes: Iterable[Pass], after: str | None = None) -> Draft:
+    """The draft after all passes that run for its request, or after the one of that name; each result is verified."""
+    refuse(violations(draft), "lowering")
+    for p in passes:
+        if p.when(draft.request):
+            before, draft = draft, p.rewrite(draft)
+            refuse([*violations(draft), *lost(before, draft)], f"the pass '{p.name}'")
+            if p.name == after:
+                break
+    return draft
+
+
+def scheduled(program: Program) -> Program:
+    """The program, if each of its phases finds the values that it reads."""
+    refuse(order_violations(program), "the division into phases")
+    return program
+
+
+def refuse(found: Iterable[str], step: str) -> None:
+    """Raises with the first violation, if there is any."""
+    for violation in found:
+        raise ThalwegError(f"{step} made a wrong program: {violation}. This is a bug of thalweg's, please report it")
+
+
+def violations(draft: Draft) -> Iterator[str]:
+    """What is wrong with a draft by itself."""
+    yield from order_violations(draft)
+    yield from repeated(draft)
+    for b in dict.fromkeys(b for i in draft for b in i.operands if b is not None):
+        yield from misplaced(b)
+    shapes = {W.offset: W.shape for W in draft.trained}
+    for i in draft.backward:
+        for b in i.outputs:
+            if b.region == GRADIENTS and b.shape != shapes.get(b.offset):
+                yield f"{b}, a gradient of shape {b.shape}, is not one of a trained weight's"
+    if draft.request.visible:
+        for y in draft.outputs:
+            if not draft.writers(y.storage):
+                yield f"{y}, an output, has to be visible but nothing writes it"
+
+
+def order_violations(instructions: Iterable[Instruction]) -> Iterator[str]:
+    """What is read, or added to, before it is written. An optimizer reads the gradients of several weights as one."""
+    written: set[Buffer] = set()
+    for i in instructions:
+        for b in (*i.inputs, *(i.outputs if i.accumulates else ())):
+            if b.region in GIVEN or b.region == TOTALS or b.storage in written:
+                continue
+            if b.region == GRADIENTS and any(overlap(b, w) for w in written):
+                continue
+            yield f"'{i.title}' ({i.formula}) reads {b}, which nothing has written"
+        written.update(b.storage for b in i.outputs)
+
+
+def overlap(one: Buffer, other: Buffer) -> bool:
+    """Whether two buffers of a flat vector have elements in common."""
+    apart = one.offset >= other.offset + other.size or other.offset >= one.offset + one.size
+    return one.region == other.region and not apart
+
+
+def repeated(draft: Draft) -> Iterator[str]:
+    """What is written by several instructions, of which only the last would count."""
+    for b in dict.fromkeys(b for i in draft for b in i.outputs):
+        writers = [i for i in draft.writers(b) if not i.accumulates]
+        own = {i.of for i in writers if isinstance(i, LossAndGradient)}  # both count the loss until they are one
+        if len([i for i in writers if i not in own]) > 1:
+            yield f"{b} is written by {' and '.join(repr(i.title) for i in writers)}"
+
+
+def misplaced(b: Buffer) -> Iterator[str]:
+    """What is wrong with a buffer by itself."""
+    of = b.view_of
+    if of is not None and (b.size, b.region, b.per_row) != (of.size, of.region, of.per_row):
+        yield f"{b} is a view of {of}, which has other elements"
+    if b.per_row and b.region not in (WORKSPACE, DATA):
+        yield f"{b} has a value for each row, for which the {b.region} have no place"
+
+
+def lost(before: Draft, after: Draft) -> Iterator[str]:
+    """The results of a step that a pass has lost, and values that are computed but that it left without a reader."""
+    results = lasting(after)
+    yield from (f"{b} is no longer written" for b in lasting(before) if b not in results)
+    for b in dict.fromkeys(b for i in after for b in i.outputs):
+        if before.readers(b) and not after.readers(b) and b.region not in LASTING:
+            yield f"nothing reads {b} any more, though it is computed"
+
+
+def lasting(draft: Draft) -> dict[Buffer, None]:
+    """What a step leaves behind: sums of losses and metrics, gradients, outputs, moving averages."""
+    return dict.fromkeys(b for i in draft for b in i.outputs if b.region in LASTING)
