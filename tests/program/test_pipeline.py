@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from networks import NETWORKS, network
 
 from thalweg import Input, Sequential
 from thalweg.engine import TARGETS, aligned
@@ -11,113 +12,39 @@ from thalweg.engine.contract import Chunk, Job
 from thalweg.engine.native.runtime.executor import NativeExecutor
 from thalweg.engine.reference import ReferenceExecutor
 from thalweg.errors import ArgumentError
-from thalweg.layers import (
-    Activation,
-    AveragePooling2D,
-    BatchNormalization,
-    Conv2D,
-    Conv2DTranspose,
-    Dense,
-    Dropout,
-    Embedding,
-    Flatten,
-    GlobalAveragePooling1D,
-    Layer,
-    MaxPooling2D,
-    Parallel,
-    PeriodicEmbedding,
-    ReLU,
-    Residual,
-)
-from thalweg.optimizers import SGD
+from thalweg.layers import Activation, Dense, Dropout, Parallel, PeriodicEmbedding
+from thalweg.program.instructions.linear import Affine
 from thalweg.program.instructions.losses.loss_instruction import LossAndGradient
 from thalweg.program.ir.instruction import LOSS
-from thalweg.program.lowering import Objective, OutputObjective, lower
+from thalweg.program.lowering import places
 from thalweg.program.passes.draft import KINDS, Pass, Request, names
-from thalweg.program.plain import FUSE_LOSSES, PLAIN
+from thalweg.program.plain import PLAIN
 
 ROWS = 16
 PASSES = TARGETS["native"].passes
 
 
-def normalized(filters):
-    return [Conv2D(filters, 3, padding="same", use_bias=False), BatchNormalization()]
-
-
-class Gate(Layer):
-    """x·σ(2x)·c, in pointwise operations."""
-
-    def forward(self, program, x):
-        gate = program.unary("sigmoid", program.scalar("multiply", x, 2.0))
-        return program.binary("multiply", program.binary("multiply", x, gate), program.constant(np.arange(1.0, 5.0)))
-
-
-# Between them every pass that one lane needs has something to do.
-NETWORKS = {
-    "narrow": lambda: ((5,), [Dense(3, "relu"), Dense(1, "sigmoid")], "mse"),
-    "joined": lambda: (
-        (5,),
-        [Parallel([[], [Dense(3, "tanh")], [PeriodicEmbedding(4, 2)], []]), Dense(4), Dropout(0.4), Dense(2)],
-        "mse",
-    ),
-    "operations": lambda: ((5,), [Dense(4), Gate(), Dense(2)], "mse"),
-    "ids": lambda: (
-        (6,),
-        [Embedding(9, 4, "normal"), GlobalAveragePooling1D(), Dense(1, "sigmoid")],
-        "binary_crossentropy",
-    ),
-    "few channels": lambda: (
-        (12, 12, 1),
-        [Conv2D(6, 5, activation="relu"), AveragePooling2D(2), Flatten(), Dense(4, "softmax")],
-        "sparse_categorical_crossentropy",
-    ),
-    "many channels": lambda: (
-        (10, 8, 16),
-        [
-            Conv2D(32, 3, padding="same"),
-            ReLU(),
-            MaxPooling2D(2),
-            *normalized(16),
-            ReLU(),
-            Residual(normalized(16)),
-            ReLU(),
-            Residual([Conv2DTranspose(16, 3, padding="same", activation="relu")]),
-            Flatten(),
-            Dense(3, "sigmoid"),
-        ],
-        "binary_crossentropy",
-    ),
-}
-
-
-def network(name, **options):
-    shape, inside, loss = NETWORKS[name]()
-    model = Sequential([Input(shape), *inside], seed=2, **options)
-    model.compile(SGD(0.1, momentum=0.9), loss)
-    model.build()
-    model._compiled.prepare_slots()
-    return model
-
-
 def program(model, kind, passes, after=None):
-    objective = None if kind == "inference" else Objective([OutputObjective(model.loss)])
-    return lower(model._compiled.network(), Request(kind), passes, objective, model.optimizer, after)
+    return model._compiled._lower(Request(kind), after, passes)[0]
 
 
 def computed(model, executor, dtype, kind, passes, after=None):
     """The parameters after one step, the loss and the outputs, as far as a program has them."""
-    random = np.random.default_rng(1)
-    x = random.normal(size=(ROWS, *model.row_in)).astype(dtype)
-    for ids in model._compiled.id_inputs():
+    random, own = np.random.default_rng(1), model._compiled
+    x = random.normal(size=(ROWS, *model.input_shape[1:])).astype(dtype)
+    for ids in own.id_inputs():
         x = random.integers(0, ids.size, x.shape).astype(dtype)
-    y = random.integers(0, 2, (ROWS, *model.loss.target_shape(model.row_out))).astype(dtype)
-    outputs = np.zeros((ROWS, *model.row_out), dtype)
-    parameters, slots = aligned(model.vector.size, dtype), aligned(model._compiled.slots.size, dtype)
+    shapes = own.scored_shapes
+    targets = [random.integers(0, 2, (ROWS, *goal.loss.target_shape(shape))) for goal, shape in own.goals_and_shapes()]
+    outputs = [np.zeros((ROWS, *shape), dtype) for shape in shapes]
+    arrays = [(places("Y", len(shapes)), targets), (places("Y_pred", len(shapes)), outputs)]
+    data = {name: array.astype(dtype, copy=False) for some in arrays for name, array in zip(*some, strict=True)}
+    parameters, slots = aligned(model.vector.size, dtype), aligned(own.slots.size, dtype)
     parameters[:] = model.vector
-    lowered = program(model, kind, passes, after)
-    job = Job(lowered, {"X": x, "Y": y, "Y_pred": outputs}, ROWS, ROWS, parameters, slots)
-    totals = executor(job).run(Chunk(0, 0, 1, 0, np.array([0.1]))).records[0]
-    return parameters, totals[LOSS], outputs
+    lowered, totals = own._lower(Request(kind), after, passes)
+    job = Job(lowered, {"X": x} | data, ROWS, ROWS, parameters, slots, totals)
+    sums = executor(job).run(Chunk(0, 0, 1, 0, np.array([0.1]))).records[0]
+    return parameters, sums[LOSS], np.concatenate([y.reshape(ROWS, -1) for y in outputs], axis=1)
 
 
 def check_every_pass(name, kind, executor, dtype, tolerance, passes=PASSES):
@@ -138,22 +65,23 @@ def check_every_pass(name, kind, executor, dtype, tolerance, passes=PASSES):
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("name", NETWORKS)
 @pytest.mark.parametrize(
-    ("executor", "dtype", "tolerance"), [(ReferenceExecutor, np.float64, 1e-9), (NativeExecutor, np.float32, 1e-4)]
+    ("executor", "dtype", "tolerance"), [(ReferenceExecutor, np.float64, 1e-9), (NativeExecutor, np.float32, 2e-4)]
 )
 def test_every_pass_leaves_what_is_computed_as_it_is(name, kind, executor, dtype, tolerance):
     """After each pass, references in float64 and kernels in float32 compute what the plain program does in float64."""
     check_every_pass(name, kind, executor, dtype, tolerance)
 
 
-@pytest.mark.parametrize("lost", ["bias gradient", "max pooling adjoint"])
-def test_a_wrong_pass_would_be_noticed(lost):
-    def damaged(draft):
-        return replace(draft, backward=[i for i in draft.backward if i.name != lost])
+def test_a_wrong_pass_would_be_noticed():
+    """One that no verifier can refuse, as each value is read and written as before."""
 
-    place = PASSES.index(FUSE_LOSSES)
-    wrong = [*PASSES[:place], Pass("damage", damaged, lambda r: r.trains), *PASSES[place:]]
+    def damaged(draft):
+        plain = next(i for i in draft.forward if isinstance(i, Affine))
+        return draft.changed({plain: [replace(plain, relu=True)]})
+
+    wrong = [*PASSES, Pass("damage", damaged, lambda r: r.trains)]
     with pytest.raises(AssertionError, match="Not equal to tolerance"):
-        check_every_pass("many channels", "training", ReferenceExecutor, np.float64, 1e-9, wrong)
+        check_every_pass("joined", "training", ReferenceExecutor, np.float64, 1e-9, wrong)
 
 
 def test_every_pass_has_been_tried():

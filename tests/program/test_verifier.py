@@ -1,0 +1,139 @@
+"""What a wrong pass does is refused, whatever numbers it gives: see `program/passes/verifier.py`."""
+
+from dataclasses import replace
+
+import pytest
+from networks import network
+
+from thalweg.engine import TARGETS
+from thalweg.errors import ThalwegError
+from thalweg.program.instructions.activations import is_relu
+from thalweg.program.instructions.elementwise import Add
+from thalweg.program.instructions.linear import Affine, BiasGradient
+from thalweg.program.instructions.normalization import BatchMoments, BatchSums
+from thalweg.program.ir.instruction import GRADIENTS, TOTALS, Buffer
+from thalweg.program.passes.draft import Pass, Request
+from thalweg.program.passes.verifier import scheduled
+from thalweg.program.plain import DERIVE, FUSE_LOSSES
+
+PASSES = TARGETS["native"].passes
+USUAL = Request()
+
+
+def first(draft, kind):
+    return next(i for i in draft if isinstance(i, kind))
+
+
+def without(draft, *names):
+    return draft.changed({i: [] for i in draft if i.name in names})
+
+
+def a_product_away(draft):
+    """What the sum reads is no longer written."""
+    relu = next(i for i in draft if is_relu(i))
+    product = next(iter(draft.writers(relu.h)))
+    return draft.changed({product: [replace(product, h=relu.a, relu=True)], relu: []})
+
+
+def in_reverse(draft):
+    return replace(draft, forward=draft.forward[::-1])
+
+
+def twice(draft):
+    i = first(draft, Affine)
+    return draft.changed({i: [i, replace(i)]})
+
+
+def gradient_of_another_shape(draft):
+    i = first(draft, BiasGradient)
+    return draft.changed({i: [replace(i, db=Buffer("db", (99,), GRADIENTS, False, i.db.offset))]})
+
+
+def gradient_elsewhere(draft):
+    i = first(draft, BiasGradient)
+    return draft.changed({i: [replace(i, db=Buffer("db", i.db.shape, GRADIENTS, False, 10_000))]})
+
+
+def a_gradient_of_each_row(draft):
+    i = first(draft, BiasGradient)
+    return draft.changed({i: [replace(i, db=Buffer("db", i.db.shape, GRADIENTS, True, i.db.offset))]})
+
+
+def a_view_of_something_larger(draft):
+    i = first(draft, Affine)
+    view = Buffer("view", (1, 2), view_of=i.h)
+    return draft.changed({i: [i, Add(view, view, Buffer("z", (1, 2)))]})
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (a_product_away, r"'add' \(.*\) reads h1, which nothing has written"),
+        (in_reverse, "which nothing has written"),
+        (twice, "h1 is written by 'affine' and 'affine'"),
+        (lambda d: without(d, "gather"), "reads x, which nothing has written"),
+        (lambda d: without(d, "bias gradient"), "db2 is no longer written"),
+        (gradient_of_another_shape, r"db, a gradient of shape \(99,\), is not one of a trained weight's"),
+        (gradient_elsewhere, "is not one of a trained weight's"),
+        (a_gradient_of_each_row, "db has a value for each row, for which the gradients have no place"),
+        (a_view_of_something_larger, "view is a view of h1, which has other elements"),
+    ],
+    ids=lambda v: getattr(v, "__name__", None),
+)
+def test_a_wrong_pass_is_refused(damage, message):
+    with pytest.raises(ThalwegError, match=f"the pass 'damage' made a wrong program: .*{message}"):
+        lowered("relu of a sum", damage, PASSES.index(DERIVE) + 1)
+
+
+def lowered(name, damage, place=None, request=USUAL):
+    """The program of a network, damaged by a further pass."""
+    passes = [*PASSES]
+    passes.insert(len(PASSES) if place is None else place, Pass("damage", damage, lambda r: True))
+    return network(name)._compiled._lower(request, None, passes)
+
+
+def test_a_loss_is_not_lost():
+    def lost(draft):
+        return draft.changed({i: [] for i in draft if any(b.region == TOTALS for b in i.outputs)})
+
+    with pytest.raises(ThalwegError, match="L is no longer written"):
+        lowered("relu of a sum", lost, request=Request("evaluation"))
+
+
+def test_no_contribution_is_lost():
+    """A sum forgets one of its two operands, which is still computed."""
+
+    def forgotten(draft):
+        sums = next(i for i in draft if isinstance(i, BatchSums) and i.more is not None)
+        return draft.changed({sums: [replace(sums, more=None)]})
+
+    with pytest.raises(ThalwegError, match=r"nothing reads d.* any more, though it is computed"):
+        lowered("norms joined", forgotten)
+
+
+def test_an_output_that_has_to_be_visible_is_not_lost():
+    def hidden(draft):
+        return without(draft, "sigmoid")
+
+    passes = [DERIVE, FUSE_LOSSES, Pass("damage", hidden, lambda r: r.visible)]
+    model = network("sigmoid, crossentropy")
+    model._compiled._lower(Request(), None, passes)  # nothing reads it: the loss computes it along the way
+    with pytest.raises(ThalwegError, match="y_pred, an output, has to be visible but nothing writes it"):
+        model._compiled._lower(Request(visible=True), None, [DERIVE, Pass("damage", hidden, lambda r: r.visible)])
+
+
+def test_phases_find_what_they_read():
+    program, _ = network("norms joined")._compiled._lower(Request(), None, PASSES)
+    assert scheduled(program) is program
+    moments = first(program, BatchMoments)
+    program.rows.remove(moments)
+    program.finish.append(moments)
+    with pytest.raises(ThalwegError, match=r"the division into phases made a wrong program: .*'batch normali[sz]ation"):
+        scheduled(program)
+
+
+def test_an_optimizer_reads_gradients_as_one_vector():
+    program, _ = network("narrow")._compiled._lower(Request(), None, PASSES)
+    program.rows.insert(0, program.finish.pop())
+    with pytest.raises(ThalwegError, match=r"'momentum' .* reads dw, which nothing has written"):
+        scheduled(program)
