@@ -5,61 +5,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from networks import NETWORKS, network
+from pass_checks import PASSES, check_every_pass, program
 
 from thalweg import Input, Sequential
-from thalweg.engine import TARGETS, aligned
-from thalweg.engine.contract import Chunk, Job
 from thalweg.engine.native.runtime.executor import NativeExecutor
 from thalweg.engine.reference import ReferenceExecutor
 from thalweg.errors import ArgumentError
 from thalweg.layers import Activation, Dense, Dropout, Parallel, PeriodicEmbedding
 from thalweg.program.instructions.linear import Affine
-from thalweg.program.instructions.losses.loss_instruction import LossAndGradient
-from thalweg.program.ir.instruction import LOSS
-from thalweg.program.lowering import places
 from thalweg.program.passes.draft import KINDS, Pass, Request, names
-from thalweg.program.plain import PLAIN
-
-ROWS = 16
-PASSES = TARGETS["native"].passes
-
-
-def program(model, kind, passes, after=None):
-    return model._compiled._lower(Request(kind), after, passes)[0]
-
-
-def computed(model, executor, dtype, kind, passes, after=None):
-    """The parameters after one step, the loss and the outputs, as far as a program has them."""
-    random, own = np.random.default_rng(1), model._compiled
-    x = random.normal(size=(ROWS, *model.input_shape[1:])).astype(dtype)
-    for ids in own.id_inputs():
-        x = random.integers(0, ids.size, x.shape).astype(dtype)
-    shapes = own.scored_shapes
-    targets = [random.integers(0, 2, (ROWS, *goal.loss.target_shape(shape))) for goal, shape in own.goals_and_shapes()]
-    outputs = [np.zeros((ROWS, *shape), dtype) for shape in shapes]
-    arrays = [(places("Y", len(shapes)), targets), (places("Y_pred", len(shapes)), outputs)]
-    data = {name: array.astype(dtype, copy=False) for some in arrays for name, array in zip(*some, strict=True)}
-    parameters, slots = aligned(model.vector.size, dtype), aligned(own.slots.size, dtype)
-    parameters[:] = model.vector
-    lowered, totals = own._lower(Request(kind), after, passes)
-    job = Job(lowered, {"X": x} | data, ROWS, ROWS, parameters, slots, totals)
-    sums = executor(job).run(Chunk(0, 0, 1, 0, np.array([0.1]))).records[0]
-    return parameters, sums[LOSS], np.concatenate([y.reshape(ROWS, -1) for y in outputs], axis=1)
-
-
-def check_every_pass(name, kind, executor, dtype, tolerance, passes=PASSES):
-    model = network(name)
-    weights, loss, outputs = computed(model, ReferenceExecutor, np.float64, kind, PLAIN)
-    if kind == "training":
-        assert np.abs(weights - model.vector).max() > 1e-3
-    for after in names(passes, Request(kind)):
-        found = computed(model, executor, dtype, kind, passes, after)
-        np.testing.assert_allclose(found[2], outputs, rtol=tolerance, atol=tolerance)
-        steps = program(model, kind, passes, after)
-        if steps.backward or kind != "training":
-            np.testing.assert_allclose(found[0], weights, rtol=tolerance, atol=tolerance)
-        if not any(isinstance(i, LossAndGradient) for i in steps.backward):  # which count the loss once more
-            np.testing.assert_allclose(found[1], loss, rtol=tolerance)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -69,7 +23,7 @@ def check_every_pass(name, kind, executor, dtype, tolerance, passes=PASSES):
 )
 def test_every_pass_leaves_what_is_computed_as_it_is(name, kind, executor, dtype, tolerance):
     """After each pass, references in float64 and kernels in float32 compute what the plain program does in float64."""
-    check_every_pass(name, kind, executor, dtype, tolerance)
+    check_every_pass(network(name), kind, executor, dtype, tolerance)
 
 
 def test_a_wrong_pass_would_be_noticed():
@@ -81,7 +35,7 @@ def test_a_wrong_pass_would_be_noticed():
 
     wrong = [*PASSES, Pass("damage", damaged, lambda r: r.trains)]
     with pytest.raises(AssertionError, match="Not equal to tolerance"):
-        check_every_pass("joined", "training", ReferenceExecutor, np.float64, 1e-9, wrong)
+        check_every_pass(network("joined"), "training", ReferenceExecutor, np.float64, 1e-9, wrong)
 
 
 def test_every_pass_has_been_tried():

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 from networks import network
+from pass_checks import PASSES
 
-from thalweg.engine import TARGETS
 from thalweg.errors import ThalwegError
 from thalweg.program.instructions.activations import is_relu
 from thalweg.program.instructions.elementwise import Add
@@ -16,7 +16,6 @@ from thalweg.program.passes.draft import Pass, Request
 from thalweg.program.passes.verifier import scheduled
 from thalweg.program.plain import DERIVE, FUSE_LOSSES
 
-PASSES = TARGETS["native"].passes
 USUAL = Request()
 
 

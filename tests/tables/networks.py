@@ -17,6 +17,7 @@ from thalweg.layers import (
     Concatenate,
     Conv2D,
     Conv2DTranspose,
+    Cropping2D,
     Dense,
     Dropout,
     Embedding,
@@ -216,7 +217,7 @@ def softmax_needed_after() -> Made:
 
 
 def softmax_of_others() -> Made:
-    """The logits have other activations than the one that the loss computes along the way, and one of them before it."""
+    """The logits have other activations than the one that the loss computes, one of them computed before it."""
     x = Input((5,))
     h = Dense(3)(x)
     losses = ["categorical_crossentropy", "mse", "mse"]
@@ -366,6 +367,44 @@ def images_left_as_they_are() -> Made:
     return Model(x, Dense(2)(Concatenate()(flat)), seed=2), "mse"
 
 
+def windows_of_all_kinds() -> Made:
+    """Convolutions of many channels that tiles can't or needn't compute, beside some that they can."""
+    pixels = Input((9, 11, 4))
+    x = Conv2D(16, 1)(pixels)
+    convolutions = [
+        Conv2D(32, 2),
+        Conv2D(32, 7),
+        Conv2D(32, (3, 5)),
+        Conv2D(32, 3, strides=2),
+        Conv2D(32, 3, dilation_rate=2),
+        Conv2D(32, 3, groups=2),
+        Conv2D(32, 5, padding="same"),
+        Conv2DTranspose(16, 3),
+    ]
+    flat = [GlobalAveragePooling2D()(c(x)) for c in convolutions]
+    small = GlobalAveragePooling2D()(Conv2D(32, 3, padding="same")(Cropping2D((4, 0))(x)))
+    return Model(pixels, Dense(2)(Concatenate()([*flat, small])), seed=2), "mse"
+
+
+def images_with_a_learned_activation() -> Made:
+    """By columns, a channel's number would be found elsewhere."""
+    own = Activation("max(x, 0) + a * min(x, 0)", parameters={"a": 0.25})
+    layers = [Conv2D(6, 5), own, AveragePooling2D(2), Flatten(), Dense(2)]
+    return sequential((12, 12, 1), "mse", *layers)
+
+
+def narrow_sequences() -> Made:
+    return sequential((2, 3), "mse", Dense(2, "tanh"), Flatten(), Dense(2))
+
+
+def one_input() -> Made:
+    return sequential((1,), "mse", Dense(2, "tanh"), Dense(1))
+
+
+def few_units() -> Made:
+    return sequential((4,), "mse", Dense(2, "tanh", use_bias=False), Dense(1))
+
+
 NETWORKS: dict[str, Callable[[], Made]] = {
     made.__name__.replace("_", " "): made
     for made in (
@@ -374,7 +413,8 @@ NETWORKS: dict[str, Callable[[], Made]] = {
         softmax_needed_before, softmax_needed_after, softmax_of_others, outputs_read_on, reshaped_output, two_losses,
         output_and_a_constant, logits_activated, learned_output, two_convolutions, rows_wanted, gated_twice,
         columns_wanted, columns_read_whole, masks, inputs_read_twice, inputs_by_columns, images_left_as_they_are,
-        frozen_output, own_output, measured_logits,
+        frozen_output, own_output, windows_of_all_kinds, images_with_a_learned_activation, narrow_sequences, one_input,
+        few_units, measured_logits,
     )
 }  # fmt: skip
 NETWORKS |= {f"{kind} seen": outputs_seen(kind) for kind in ("sigmoid", "silu", "relu")}

@@ -1,0 +1,53 @@
+"""What a program computes after each pass, beside what the plain program does in float64."""
+
+import numpy as np
+
+from thalweg.engine import TARGETS, aligned
+from thalweg.engine.contract import Chunk, Job
+from thalweg.engine.reference import ReferenceExecutor
+from thalweg.program.instructions.losses.loss_instruction import LossAndGradient
+from thalweg.program.ir.instruction import LOSS
+from thalweg.program.lowering import places
+from thalweg.program.passes.draft import Request, names
+from thalweg.program.plain import PLAIN
+
+ROWS = 16
+PASSES = tuple(TARGETS["native"].passes)
+
+
+def program(model, kind, passes, after=None):
+    return model._compiled._lower(Request(kind), after, passes)[0]
+
+
+def computed(model, executor, dtype, kind, passes, after=None, lanes=1):
+    """The parameters after one step, the loss and the outputs, as far as a program has them."""
+    random, own = np.random.default_rng(1), model._compiled
+    x = random.normal(size=(ROWS, *model.input_shape[1:])).astype(dtype)
+    for ids in own.id_inputs():
+        x = random.integers(0, ids.size, x.shape).astype(dtype)
+    shapes = own.scored_shapes
+    targets = [random.integers(0, 2, (ROWS, *goal.loss.target_shape(shape))) for goal, shape in own.goals_and_shapes()]
+    outputs = [np.zeros((ROWS, *shape), dtype) for shape in shapes]
+    arrays = [(places("Y", len(shapes)), targets), (places("Y_pred", len(shapes)), outputs)]
+    data = {name: array.astype(dtype, copy=False) for some in arrays for name, array in zip(*some, strict=True)}
+    parameters, slots = aligned(model.vector.size, dtype), aligned(own.slots.size, dtype)
+    parameters[:] = model.vector
+    lowered, totals = own._lower(Request(kind, ROWS, lanes), after, passes)
+    job = Job(lowered, {"X": x} | data, ROWS, ROWS, parameters, slots, totals, lanes=lanes)
+    sums = executor(job).run(Chunk(0, 0, 1, 0, np.array([0.1]))).records[0]
+    return parameters, sums[LOSS], np.concatenate([y.reshape(ROWS, -1) for y in outputs], axis=1)
+
+
+def check_every_pass(model, kind, executor, dtype, tolerance, passes=PASSES, last=False):
+    """Compares with the plain program what is computed after each pass, or after the last one."""
+    weights, loss, outputs = computed(model, ReferenceExecutor, np.float64, kind, PLAIN)
+    if kind == "training":
+        assert np.abs(weights - model.vector).max() > 1e-3
+    for after in names(passes, Request(kind))[-1:] if last else names(passes, Request(kind)):
+        found = computed(model, executor, dtype, kind, passes, after)
+        np.testing.assert_allclose(found[2], outputs, rtol=tolerance, atol=tolerance)
+        steps = program(model, kind, passes, after)
+        if steps.backward or kind != "training":
+            np.testing.assert_allclose(found[0], weights, rtol=tolerance, atol=tolerance)
+        if not any(isinstance(i, LossAndGradient) for i in steps.backward):  # which count the loss once more
+            np.testing.assert_allclose(found[1], loss, rtol=tolerance)
