@@ -28,7 +28,9 @@ class Without(ast.NodeTransformer):
         return self.neutral(node, value)
 
     def visit_If(self, node: ast.If) -> ast.AST:
-        leaves = isinstance(node.body[-1], ast.Continue | ast.Return)  # a reason to leave something as it is
+        last = node.body[-1]
+        nothing = isinstance(last, ast.Return) and ast.unparse(last) in ("return", "return None", "return False")
+        leaves = nothing or isinstance(last, ast.Continue)  # a reason to leave something as it is
         node.test = self.condition(node.test, not leaves)
         node.body = [self.visit(n) for n in node.body]
         node.orelse = [self.visit(n) for n in node.orelse]
