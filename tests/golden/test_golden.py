@@ -149,3 +149,26 @@ def test_a_file_of_a_format_that_this_version_does_not_know_is_refused(format, t
     for read in (thalweg.load_model, MODELS["dense"]()[0].load_weights):
         with pytest.raises(ModelFileError, match=f"has the format '{format}', this version reads '1'"):
             read(path)
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        (lambda d: layer(d, "Dense").update(groups=2), "groups"),
+        (lambda d: d["compile"]["optimizer"]["config"].update(lookahead=5), "lookahead"),
+        (lambda d: d["compile"]["loss"].update(class_name="Dice2"), "Dice2"),
+        (lambda d: d["layers"][1].update(class_name="Maxout"), "Maxout"),
+    ],
+)
+def test_what_a_newer_version_has_is_refused_by_name(change, named, tmp_path):
+    path = changed(VERSIONS[-1] / "dense.safetensors", tmp_path, change)
+    with pytest.raises(ModelFileError, match=named):
+        thalweg.load_model(path)
+
+
+def test_a_setting_that_came_later_has_its_old_meaning(tmp_path):
+    """As if the argument had been added after the file was written."""
+    path = changed(
+        VERSIONS[-1] / "dense.safetensors", tmp_path, lambda d: layer(d, "BatchNormalization").pop("epsilon")
+    )
+    test_a_model_predicts_and_trains_on_as_when_it_was_saved(path)
