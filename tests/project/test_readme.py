@@ -1,4 +1,4 @@
-"""The Python of the READMEs and the tour runs as it stands there; the READMEs are short, and alike in both languages."""
+"""The Python of the READMEs and the tour runs as it stands there; the READMEs are short, alike in both languages."""
 
 import re
 import shutil

@@ -54,7 +54,7 @@ def extras(line):
 
 
 def commands(name):
-    """(command, extras installed before it), in the order of a README, then of the tour."""
+    """(command, extras installed before it), each once, in the order of a README, then of the tour."""
     found, brought = [], None
     tour = "docs/tour.zh.md" if "zh" in name else "docs/tour.md"
     text = "".join((ROOT / page).read_text(encoding="utf-8") for page in (name, tour))
@@ -63,7 +63,7 @@ def commands(name):
             if line.startswith("pip install"):
                 brought = (*(brought or ()), *extras(line))
                 continue
-            if not line:
+            if not line or line in dict(found):
                 continue
             found.append((line, brought))
     return found
