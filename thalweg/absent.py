@@ -237,6 +237,8 @@ def answer_for(module: str, homes: dict[str, str] | None = None) -> None:
     """
     names = vars(sys.modules[module])
     names["__getattr__"] = answering(module) if homes is None else importing(module, homes)
+    if homes is not None:
+        names["__dir__"] = lambda: sorted({*names, *names["__all__"]})
     names.setdefault("__path__", [])  # so that Python asks the finder, too
     if not any(isinstance(finder, Finder) for finder in sys.meta_path):
         sys.meta_path.append(Finder())

@@ -279,11 +279,15 @@ model.predict([[0.0, 1.0]])
 
 def test_the_command_begins_with_next_to_nothing():
     """Ctrl-C is answered from then on, so everything else is imported inside the command."""
-    code = "import sys; old = {*sys.modules}; import thalweg.__main__; print(*{*sys.modules} - old)"
+    code = (
+        "import sys; old = {*sys.modules}; import thalweg.__main__; print(*{*sys.modules} - old); print(*dir(thalweg))"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment())
-    ours = {name for name in done.stdout.split() if name.startswith("thalweg")}
+    modules, names = (set(line.split()) for line in done.stdout.splitlines())
+    ours = {name for name in modules if name.startswith("thalweg")}
     assert ours == {"thalweg", "thalweg.__main__", "thalweg.absent", "thalweg.errors", "thalweg.version"}
-    assert "numpy" not in done.stdout.split()
+    assert "numpy" not in modules
+    assert set(thalweg.__all__) <= names
 
 
 def test_what_is_imported_on_request_is_what_type_checkers_see():
