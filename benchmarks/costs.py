@@ -122,7 +122,7 @@ def first_step(peer: str) -> None:
 def starts(peers: Sequence[str], rounds: int) -> list[Cost]:
     """Import, and start to the first steps, of every peer in turn; the first round warms the disk cache."""
     codes = {
-        "import": {peer: f"import {PEERS[peer].imports}" for peer in peers},
+        "import": {peer: PEERS[peer].imports for peer in peers},
         "start": {peer: f"from benchmarks.costs import first_step; first_step({peer!r})" for peer in peers},
     }
     result = []

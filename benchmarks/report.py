@@ -1,10 +1,10 @@
-"""The results as Markdown, in the languages of the READMEs."""
+"""The results as Markdown, in both languages: some rows for the READMEs, all of them for docs/compared.md."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchmarks.compare import Best, Contender, duration
@@ -89,7 +89,9 @@ CHINESE_NAMES = {  # the parts of names of workloads and versions, replaced in t
     r"; ": "；",
     r", ": "，",
 }
-LANGUAGES = {"README.md": ENGLISH, "README.zh-TW.md": CHINESE}
+LANGUAGES = [("README.md", "docs/compared.md", ENGLISH), ("README.zh-TW.md", "docs/compared.zh.md", CHINESE)]
+HEADLINES = ("5-1 ", "30-64-64-3", "784-", "predict 1 row", "convnet: Keras", "convnet: LeNet")
+"""How the names of the workloads begin that the READMEs show."""
 
 
 @dataclass(frozen=True)
@@ -147,9 +149,16 @@ class Report:
                     **numbers,
                 )
             )
+        return "\n\n".join([*parts, self.method(words)])
+
+    def headlines(self, words: dict[str, str]) -> str:
+        """A few rows, for a README; where thalweg is slower is told all the same."""
+        few = replace(self, results=[(work, best) for work, best in self.results if work.name.startswith(HEADLINES)])
+        return "\n\n".join([few.speed(words), self.lost(words), self.method(words)])
+
+    def method(self, words: dict[str, str]) -> str:
         method = words["method"].format(rounds=self.rounds, versions=translated(self.versions, words))
-        parts.append(method if self.compiled else f"{method} {words['eager']}")
-        return "\n\n".join(parts)
+        return method if self.compiled else f"{method} {words['eager']}"
 
     def speed(self, words: dict[str, str]) -> str:
         peers = [peer for peer in self.peers if any(peer in best for _, best in self.results)]
@@ -197,17 +206,18 @@ def translated(name: str, words: dict[str, str]) -> str:
 
 
 def write(report: Report) -> None:
-    """Replaces the part of each README between the two marks."""
-    for name, words in LANGUAGES.items():
-        path = ROOT / name
-        before, begin, rest = path.read_text(encoding="utf-8").partition(BEGIN)
-        _, end, after = rest.partition(END)
-        if not (begin and end):
-            raise SystemExit(f"{name} has no place for the table: it lies between {BEGIN} and {END}")
-        charts = "\n\n".join(
-            f"![{words['charts']}](docs/{chart})"
-            for chart in ("speed.svg", "scaling.svg")
-            if (ROOT / "docs" / chart).exists()
-        )
-        text = f"{before}{BEGIN}\n{report.markdown(words)}\n\n{charts}".rstrip() + f"\n{END}{after}"
-        path.write_text(text, encoding="utf-8")
+    """Replaces what stands between the two marks, in each README and on the page beside it."""
+    drawn = [chart for chart in ("speed.svg", "scaling.svg") if (ROOT / "docs" / chart).exists()]
+    for readme, page, words in LANGUAGES:
+        put(readme, report.headlines(words))
+        put(page, "\n\n".join([report.markdown(words), *(f"![{words['charts']}]({chart})" for chart in drawn)]))
+
+
+def put(name: str, text: str) -> None:
+    """Puts a text between the marks of a file."""
+    path = ROOT / name
+    before, begin, rest = path.read_text(encoding="utf-8").partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not (begin and end):
+        raise SystemExit(f"{name} has no place for the table: it lies between {BEGIN} and {END}")
+    path.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}", encoding="utf-8")

@@ -23,17 +23,17 @@ class Peer:
     module: str  # here
     package: str
     needs: tuple[str, ...]
-    imports: str  # what is imported to time `import`
+    imports: str  # the statement that is timed as `import`
 
 
 BEFORE = "thalweg before"  # another version of it, with --before
 PEERS = {
-    "thalweg": Peer("ours", "thalweg", ("thalweg",), "thalweg"),
-    BEFORE: Peer("ours", "thalweg", ("thalweg",), "thalweg"),
-    "PyTorch": Peer("pytorch", "torch", ("torch",), "torch"),
-    "Keras on JAX": Peer("keras_jax", "keras", ("keras", "jax"), "keras"),
-    "JAX": Peer("jax_scan", "jax", ("jax",), "jax"),
-    "scikit-learn": Peer("scikit", "scikit-learn", ("sklearn",), "sklearn.neural_network"),
+    "thalweg": Peer("ours", "thalweg", ("thalweg",), "from thalweg import *"),
+    BEFORE: Peer("ours", "thalweg", ("thalweg",), "from thalweg import *"),
+    "PyTorch": Peer("pytorch", "torch", ("torch",), "import torch"),
+    "Keras on JAX": Peer("keras_jax", "keras", ("keras", "jax"), "import keras"),
+    "JAX": Peer("jax_scan", "jax", ("jax",), "import jax"),
+    "scikit-learn": Peer("scikit", "scikit-learn", ("sklearn",), "import sklearn.neural_network"),
 }
 
 

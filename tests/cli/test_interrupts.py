@@ -25,6 +25,8 @@ from thalweg.layers import Dense, Input
 from thalweg.models import trainer as training
 from thalweg.optimizers import SGD
 from thalweg.support.interrupts import Held, stopped_by_ctrl_c
+from thalweg.tabular import Features
+from thalweg.tabular.blueprint import Blueprint
 from thalweg.tabular.clock import Clock
 from thalweg.tabular.training import BestEpoch
 
@@ -345,9 +347,7 @@ def test_a_run_that_ctrl_c_ends_is_kept(run_thalweg, monkeypatch, arguments):
     assert run_thalweg("evaluate", "run", PENGUINS)[0] == 0
 
 
-@pytest.mark.parametrize(
-    ("owner", "name"), [(thalweg.tabular.features.Features, "fit"), (thalweg.tabular.blueprint.Blueprint, "member")]
-)
+@pytest.mark.parametrize(("owner", "name"), [(Features, "fit"), (Blueprint, "member")])
 def test_before_training_nothing_is_left(run_thalweg, monkeypatch, owner, name):
     monkeypatch.setattr(owner, name, lambda *_, **__: press())
     code, _, error = run_thalweg("train", PENGUINS, "--target", "target", "--epochs", "2")
@@ -395,7 +395,7 @@ class Press:
 
 sys.meta_path.insert(0, Press())
 sys.argv = ["thalweg", "train", {str(PENGUINS)!r}, "--target", "target", "--epochs", "1", "--quality", "fast"]
-from thalweg_command import main
+from thalweg.__main__ import main
 main()
 """
     environment = os.environ | {"PYTHONPATH": str(ROOT)}

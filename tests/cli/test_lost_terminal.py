@@ -23,7 +23,7 @@ pytestmark = pytest.mark.skipif(os.name == "nt", reason="pipes and signals are P
 
 def started(folder, *more, **streams):
     """The command, at work in this folder."""
-    code = "from thalweg_command import main; main()"
+    code = "from thalweg.__main__ import main; main()"
     call = [sys.executable, "-c", code, *TRAIN, "--out", "run", *more]
     return subprocess.Popen(call, cwd=folder, env=os.environ | {"PYTHONPATH": str(ROOT)}, **streams)
 

@@ -117,20 +117,25 @@ def test_the_readmes_get_the_tables_in_their_language_with_what_loses(
     whole: Report, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(report, "ROOT", tmp_path)
-    for name in report.LANGUAGES:
+    (tmp_path / "docs").mkdir()
+    files = [name for readme, page, _ in report.LANGUAGES for name in (readme, page)]
+    for name in files:
         (tmp_path / name).write_text(f"before\n{report.BEGIN}\nold\n{report.END}\nafter\n", encoding="utf-8")
+    (tmp_path / "docs" / "speed.svg").touch()
     for _ in range(2):  # a second run replaces the first's
         report.write(whole)
-    english, chinese = ((tmp_path / name).read_text(encoding="utf-8") for name in report.LANGUAGES)
-    for text in (english, chinese):
+    texts = {name: (tmp_path / name).read_text(encoding="utf-8") for name in files}
+    for name, text in texts.items():
         assert text.startswith("before\n")
         assert text.endswith("after\n")
         assert "old" not in text
         assert text.count("**20.0×**") == 1
         assert "0.90×" in text
-    assert "thalweg is slower than JAX on 30-64-64-3" in english
-    assert "預測 100,000 列" in chinese
-    assert "30-64-64-3，批次 64，Adam 慢於 JAX（0.90×）" in chinese
+        page = name.startswith("docs/")
+        assert ("](speed.svg)" in text) == ("100,000" in text) == page
+    assert "thalweg is slower than JAX on 30-64-64-3" in texts["README.md"]
+    assert "預測 100,000 列" in texts["docs/compared.zh.md"]
+    assert "30-64-64-3，批次 64，Adam 慢於 JAX（0.90×）" in texts["README.zh-TW.md"]
 
 
 def test_every_name_of_a_workload_is_told_in_chinese() -> None:

@@ -8,13 +8,19 @@ from pathlib import Path
 import pytest
 import yaml
 
+import thalweg
+
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 TARGETS = set(re.search(r"\.PHONY: (.*)", MAKEFILE)[1].split())
 CI = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8"))
 HOOKS = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8"))
-PAGES = [ROOT / "CONTRIBUTING.md", ROOT / "README.md", ROOT / "README.zh-TW.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [
+    *sorted(ROOT.glob("*.md")),
+    ROOT / ".github" / "PULL_REQUEST_TEMPLATE.md",
+    *sorted((ROOT / "docs").glob("*.md")),
+]
 
 
 def test_the_workflow_runs_every_python_on_every_system():
@@ -66,6 +72,34 @@ def test_the_hooks_run_tools_of_the_dev_extra():
     dev = {re.split(r"\W", line)[0] for line in PROJECT["optional-dependencies"]["dev"]}
     tools = [shlex.split(h["entry"])[0] for h in HOOKS["repos"][0]["hooks"] if h["language"] == "system"]
     assert {Path(tool).name for tool in tools} == {"ruff", "mypy"} <= dev
+
+
+def test_the_version_stands_in_one_place():
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    assert "version" not in PROJECT
+    assert PROJECT["dynamic"] == ["version"]
+    source = (ROOT / settings["tool"]["hatch"]["version"]["path"]).read_text(encoding="utf-8")
+    assert f'__version__ = "{thalweg.__version__}"' in source
+    assert (ROOT / "CHANGELOG.md").read_text(encoding="utf-8").startswith(f"# Changes\n\n## {thalweg.__version__}")
+
+
+def test_the_citation_agrees_with_the_package():
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert citation["license"] == PROJECT["license"]
+    assert citation["keywords"] == PROJECT["keywords"]
+    assert [author["name"] for author in citation["authors"]] == [author["name"] for author in PROJECT["authors"]]
+    assert not {"version", "date-released"} & set(citation)  # the version stands in one place
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / ".github" / "ISSUE_TEMPLATE").iterdir()), ids=lambda path: path.stem)
+def test_a_form_for_issues_is_one(path):
+    form = yaml.safe_load(path.read_text(encoding="utf-8"))
+    assert set(form) == {"name", "description", "labels", "body"}
+    asked = [field["id"] for field in form["body"]]
+    assert len(set(asked)) == len(asked) > 1
+    for field in form["body"]:
+        assert field["type"] in ("textarea", "input")
+        assert field["attributes"]["label"]
 
 
 CATALOGUES = (ROOT / "docs" / "reference" / "catalogues.py").read_text(encoding="utf-8")

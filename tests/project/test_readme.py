@@ -1,4 +1,4 @@
-"""The READMEs' Python runs as it stands there, and is the same in both languages."""
+"""The Python of the READMEs and the tour runs as it stands there; the READMEs are short, alike in both languages."""
 
 import re
 import shutil
@@ -10,7 +10,20 @@ import thalweg
 
 ROOT = Path(__file__).parents[2]
 READMES = {name: (ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "README.zh-TW.md")}
-BLOCKS = {name: re.findall(r"```python\n(.*?)```", text, re.DOTALL) for name, text in READMES.items()}
+TOURS = {"README.md": "docs/tour.md", "README.zh-TW.md": "docs/tour.zh.md"}
+PAGES = {"README.md": "docs/compared.md", "README.zh-TW.md": "docs/compared.zh.md"}
+LINES = 150  # three screens
+
+
+def python(text):
+    return re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+
+
+def page(name):
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+BLOCKS = {name: python(text) + python(page(TOURS[name])) for name, text in READMES.items()}
 
 
 def without_comments(block):
@@ -20,6 +33,20 @@ def without_comments(block):
 def test_both_readmes_show_the_same_code():
     english, chinese = ([without_comments(block) for block in blocks] for blocks in BLOCKS.values())
     assert english == chinese
+
+
+@pytest.mark.parametrize("name", READMES)
+def test_a_readme_is_three_screens(name):
+    assert len(READMES[name].splitlines()) <= LINES
+
+
+@pytest.mark.parametrize("name", READMES)
+def test_a_readmes_numbers_are_those_of_the_page_behind_it(name):
+    """All that the benchmark wrote, and the rows of the other table."""
+    written = READMES[name].partition("<!-- benchmark: begin -->")[2].partition("<!-- benchmark: end -->")[0]
+    lines = [line for line in READMES[name].splitlines() if line.startswith("| ")]
+    assert len(written.splitlines()) > 8 < len(lines) - written.count("\n| ")
+    assert not {*lines, *written.splitlines()} - set(page(PAGES[name]).splitlines())
 
 
 def test_the_picture_of_the_terminal_shows_its_last_line_whole():

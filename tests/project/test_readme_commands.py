@@ -1,6 +1,6 @@
-"""Every command in the READMEs runs with what the install line above it brings.
+"""Every command in the READMEs and in the tour runs with what the install line above it brings.
 
-The commands run one after the other in a folder with small data under the READMEs' names; packages that the last
+The commands run one after the other in a folder with small data under the names there; packages that the last
 `pip install` before a command doesn't bring can't be imported, though this environment has them.
 """
 
@@ -54,14 +54,16 @@ def extras(line):
 
 
 def commands(name):
-    """(command, extras installed before it), in the order of a README."""
+    """(command, extras installed before it), each once, in the order of a README, then of the tour."""
     found, brought = [], None
-    for block, inline in LINE.findall((ROOT / name).read_text(encoding="utf-8")):
+    tour = "docs/tour.zh.md" if "zh" in name else "docs/tour.md"
+    text = "".join((ROOT / page).read_text(encoding="utf-8") for page in (name, tour))
+    for block, inline in LINE.findall(text):
         for line in (re.sub(r"\s#.*", "", line).strip() for line in (block or " ".join(inline.split())).splitlines()):
             if line.startswith("pip install"):
                 brought = (*(brought or ()), *extras(line))
                 continue
-            if not line:
+            if not line or line in dict(found):
                 continue
             found.append((line, brought))
     return found
@@ -97,7 +99,7 @@ def serves(arguments, brought, folder):
 
 @pytest.fixture
 def folder(tmp_path):
-    """Penguins, little images and pictures under the names of the READMEs."""
+    """Penguins, little images and pictures under the names of the READMEs and the tour."""
     image = pytest.importorskip("PIL.Image")
     shutil.copytree(ROOT / "examples", tmp_path / "examples")
     random = np.random.default_rng(0)

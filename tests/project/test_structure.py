@@ -2,6 +2,7 @@
 
 `python tests/project/test_structure.py` prints what is counted here."""
 
+import ast
 import importlib
 import json
 import os
@@ -17,7 +18,7 @@ import thalweg
 ROOT = Path(thalweg.__file__).parent
 # From top to bottom, as docs/architecture.md lists them. A room may import from itself, its row, and the rows below.
 ROOMS = [
-    ["thalweg"],  # the public names
+    ["thalweg", "thalweg.__main__"],  # the public names, and the command
     ["thalweg.cli"],
     ["thalweg.play"],
     ["thalweg.play.exports"],
@@ -29,7 +30,7 @@ ROOMS = [
     ["thalweg.sklearn"],
     ["thalweg.experiments.tuning"],
     ["thalweg.tabular"],
-    ["thalweg.absent", "thalweg.backend", "thalweg.preprocessing", "thalweg.random", "thalweg.saving", "thalweg.utils"],
+    ["thalweg.backend", "thalweg.preprocessing", "thalweg.random", "thalweg.saving", "thalweg.utils"],
     ["thalweg.experiments"],
     ["thalweg.views"],
     ["thalweg.models"],
@@ -67,6 +68,7 @@ ROOMS = [
     ["thalweg.program.ir"],
     ["thalweg.views.web"],
     ["thalweg.support"],
+    ["thalweg.absent"],
     ["thalweg.errors", "thalweg.version"],
 ]  # fmt: skip
 MOST_MODULES = 20  # in a room
@@ -245,18 +247,21 @@ HEAVY = {
 }
 
 
+def environment():
+    return os.environ | {"PYTHONPATH": str(ROOT.parent)}
+
+
 def loaded(code):
     """The heavy modules that a fresh Python has loaded after the code."""
-    environment = os.environ | {"PYTHONPATH": str(ROOT.parent)}
     script = f"{code}\nimport json, sys\nprint(json.dumps(sorted(sys.modules)))"
     result = subprocess.run(
-        [sys.executable, "-W", "error", "-c", script], capture_output=True, text=True, check=True, env=environment
+        [sys.executable, "-W", "error", "-c", script], capture_output=True, text=True, check=True, env=environment()
     )
     return HEAVY & {name.split(".")[0] for name in json.loads(result.stdout.splitlines()[-1])}
 
 
 def test_importing_is_light():
-    assert loaded("import thalweg") == set()
+    assert loaded("from thalweg import *") == set()
     assert loaded("import thalweg.data") == set()
     assert loaded("import numba") >= {"numba", "llvmlite"}  # the control: such a module would be seen
 
@@ -272,7 +277,36 @@ model.predict([[0.0, 1.0]])
     assert loaded(code) == set()
 
 
+def test_the_command_begins_with_next_to_nothing():
+    """Ctrl-C is answered from then on, so everything else is imported inside the command."""
+    code = (
+        "import sys; old = {*sys.modules}; import thalweg.__main__; print(*{*sys.modules} - old); print(*dir(thalweg))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment())
+    modules, names = (set(line.split()) for line in done.stdout.splitlines())
+    ours = {name for name in modules if name.startswith("thalweg")}
+    assert ours == {"thalweg", "thalweg.__main__", "thalweg.absent", "thalweg.errors", "thalweg.version"}
+    assert "numpy" not in modules
+    assert set(thalweg.__all__) <= names
+
+
+def test_what_is_imported_on_request_is_what_type_checkers_see():
+    block = next(node for node in HOUSE.trees["thalweg"].body if isinstance(node, ast.If))
+    typed = {a.name: node.module for node in block.body for a in node.names if node.module != "thalweg"}
+    modules = {a.name for node in block.body for a in node.names if node.module == "thalweg"}
+    assert typed.keys() | modules | {"__version__"} == set(thalweg.__all__)
+    for name, home in typed.items():
+        assert getattr(thalweg, name) is getattr(importlib.import_module(home), name)
+    for name in modules:
+        assert getattr(thalweg, name) is importlib.import_module(f"thalweg.{name}")
+    assert thalweg.errors.ThalwegError  # a room that isn't in __all__
+    with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
+        thalweg.nothing  # noqa: B018
+
+
 def test_all_is_the_public_names():
+    for name in thalweg.__all__:
+        getattr(thalweg, name)
     public = {name for name in vars(thalweg) if not name.startswith("_")}
     submodules = {name.split(".")[1] for name in MODULES if name.count(".")}
     offered = set(thalweg.__all__) - {"__version__"}

@@ -158,8 +158,8 @@ def test_every_number_of_the_first_step_can_be_seen(options, tolerance):
 ROW = re.compile(r"^\| `(\w+)` \| `([^`]+)` \|$", re.MULTILINE)
 
 
-@pytest.mark.parametrize("name", ["README.md", "README.zh-TW.md"])
-def test_the_readmes_table_of_both_names(name):
+@pytest.mark.parametrize("name", ["docs/tour.md", "docs/tour.zh.md"])
+def test_the_tours_table_of_both_names(name):
     """Each line: the tutorial's name, and what is equal to it, written with the names of the listing."""
     rows = ROW.findall((Path(__file__).parents[2] / name).read_text(encoding="utf-8"))
     x, y, w = exact([1.0, 2.0, -0.5, 0.25, -1.0]), 0.8, exact([0.1, 0.3, -0.2, 0.4, 0.2])

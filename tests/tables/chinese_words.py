@@ -25,7 +25,6 @@ OTHER_WORDS = {  # pattern → the word chosen
 
 
 def faults(text):
-    """The words that aren't the chosen ones; the README's glossary, code and addresses are left out."""
-    text = re.sub(r"## 用語.*?(?=## )", "", text, flags=re.DOTALL)
+    """The words that aren't the chosen ones; addresses are left out."""
     text = re.sub(r"\]\([^)]*\)", "]", text)
     return [f"{found[0]} → {word}" for other, word in OTHER_WORDS.items() for found in re.finditer(other, text)]

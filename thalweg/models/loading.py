@@ -6,8 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from thalweg import layers, losses, metrics, optimizers
 from thalweg.errors import ArgumentError, ModelFileError, ThalwegError
 from thalweg.models.functional import Functional
@@ -114,9 +112,8 @@ def own_model(description: dict[str, Any], custom_objects: layers.CustomObjects 
     """A model of a user's class."""
     kind: Any = choose("class", description["class_name"], layers.known(custom_objects))
     model: Model = kind.from_config(description["config"])
-    compiled, weights = model._compiled, model._weights
-    compiled.seed, compiled.engine = description["seed"], description["engine"]
-    weights.dtype = np.dtype(description["dtype"])
+    model._compiled.seed, model._compiled.engine = description["seed"], description["engine"]
+    model._weights.compute_in(description["dtype"])
     return model
 
 

@@ -100,9 +100,7 @@ class Weights:
 
     def __init__(self, graph: Graph, dtype: str) -> None:
         self.graph = graph
-        kind = getattr(dtype, "__name__", None) or str(dtype)  # np.float64, np.dtype("float64") or "float64"
-        self.dtype = np.dtype(choose("dtype", kind, ("float32", "float64")))
-        self.vector_of = Vector(self.dtype)
+        self.compute_in(dtype)
         self.placed = False
         self.listeners: list[Callable[[dict[int, int]], None]] = []  # called with old offsets when the vector has moved
 
@@ -111,6 +109,12 @@ class Weights:
         if self.placed:
             self.vector_of.models.add(self)
             self.vector_of.bind()
+
+    def compute_in(self, dtype: str) -> None:
+        """Sets the type of the weights and of all computed values, before there are any."""
+        kind = getattr(dtype, "__name__", None) or str(dtype)  # np.float64, np.dtype("float64") or "float64"
+        self.dtype = np.dtype(choose("dtype", kind, ("float32", "float64")))
+        self.vector_of = Vector(self.dtype)
 
     @property
     def vector(self) -> Array:

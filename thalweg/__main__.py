@@ -1,4 +1,4 @@
-"""The entry point of `thalweg`: outside the package, so that Ctrl-C is one line also while that is imported."""
+"""The command `thalweg`, also as `python -m thalweg`: it begins before the rest is imported, and answers to Ctrl-C."""
 
 import sys
 
@@ -12,3 +12,7 @@ def main() -> None:
     except KeyboardInterrupt:
         print("thalweg: interrupted", file=sys.stderr)
         sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()
