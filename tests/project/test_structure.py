@@ -144,7 +144,7 @@ def test_imports_point_downwards():
 def test_an_import_of_a_room_above_would_be_found(tmp_path):
     files = {"layers/a.py": "import toy.program.b", "program/b.py": "def f():\n    from ..layers import a"}
     house = build(tmp_path, files, [["toy"], ["toy.layers"], ["toy.program"]])
-    assert house.upwards() == [("toy.program.b", "toy.layers.a", False)]
+    assert house.upwards() == [("toy.program.b", "toy.layers.a", "function")]
     assert house.arrows() == {("toy.layers", "toy.program"), ("toy.program", "toy.layers")}
 
 
@@ -158,9 +158,9 @@ def test_the_imports_of_a_module_are_found(tmp_path):
             "b/d.py": "",
         },
     )
-    assert house.imports("toy.a") == {("toy.b.c", True)}
-    assert house.imports("toy.b") == {("toy.b.c", True), ("toy.a", True)}
-    assert house.imports("toy.b.c") == {("toy.b.d", False)}
+    assert house.imports("toy.a") == {("toy.b.c", "top")}
+    assert house.imports("toy.b") == {("toy.b.c", "top"), ("toy.a", "top")}
+    assert house.imports("toy.b.c") == {("toy.a", "types"), ("toy.b.d", "function")}
 
 
 def test_no_circles():
@@ -173,6 +173,14 @@ def test_a_circle_would_be_found(tmp_path):
     assert build(tmp_path, files | {"b.py": ""}).circles() == []
 
 
+def test_an_import_for_types_alone_counts(tmp_path):
+    typed = "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from toy.layers.a import A\n"
+    files = {"layers/a.py": "import toy.program.b", "program/b.py": typed}
+    house = build(tmp_path, files, [["toy"], ["toy.layers"], ["toy.program"]])
+    assert house.circles() == [["toy.layers.a", "toy.program.b"]]
+    assert house.upwards() == [("toy.program.b", "toy.layers.a", "types")]
+
+
 def test_rooms_and_files_are_small():
     assert crowded(HOUSE) == {}
     assert too_long(HOUSE) == set()
@@ -182,6 +190,15 @@ def test_a_large_room_or_file_would_be_found(tmp_path):
     house = build(tmp_path, {"b/c.py": "x = 1\n" * 3, "b/d.py": ""})
     assert crowded(house, 1) == {"toy.b": 2}
     assert too_long(house, 2) == {"toy.b.c"}
+
+
+def test_lines_of_code_are_counted(tmp_path):
+    text = '"""A text."""\n\nx = 1  # why\n# why not\n\n\n'
+    text += 'def f():\n    """Another,\n    longer."""\n    return """a\nb"""\n'
+    house = build(tmp_path, {"b/c.py": text, "b/d.py": "y = 2\n"}, [["toy"], ["toy.b"]])
+    assert house.code() == {"toy": 0, "toy.b.c": 4, "toy.b.d": 1}
+    assert house.by_room(house.code()) == {"toy": 0, "toy.b": 5}
+    assert house.by_room(house.lines()) == {"toy": 0, "toy.b": 12}
 
 
 def test_a_name_stands_once():
@@ -299,14 +316,19 @@ def test_type_hints_are_shipped():
     assert (ROOT / "py.typed").exists()
 
 
+WHERE = {"top": "", "function": ", inside a function", "types": ", for a type"}
+
+
 def report(house):
-    lines, circles, namesakes = house.lines(), house.circles(), house.namesakes()
-    print(f"{len(house.files)} modules, {sum(lines.values())} lines, in {len(house.folders)} folders")
-    for folder, modules in sorted(house.folders.items()):
-        print(f"  {len(modules):3} {folder}")
+    lines, code, circles, namesakes = house.lines(), house.code(), house.circles(), house.namesakes()
+    print(f"{len(house.files)} modules in {len(house.folders)} folders")
+    print(f"{sum(lines.values()):,} lines, {sum(code.values()):,} of them code; by room:")
+    of_code = house.by_room(code)
+    for room, count in house.by_room(lines).items():
+        print(f"  {count:6,} {of_code[room]:6,} {room}")
     print(f"{len(house.arrows())} arrows between rooms; imports of a room above: {len(house.upwards())}")
-    for module, imported, top in house.upwards():
-        print(f"  {module} → {imported}{'' if top else ', inside a function'}")
+    for module, imported, where in house.upwards():
+        print(f"  {module} → {imported}{WHERE[where]}")
     print(f"{len(circles)} circles, of {[len(circle) for circle in circles]} modules")
     for circle in circles:
         print("  " + " ".join(circle))

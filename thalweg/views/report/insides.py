@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,9 +19,7 @@ from thalweg.program.instructions.rowwise import Rowwise
 from thalweg.program.ir.instruction import DATA, LOSS, TOTALS, Buffer, Instruction, StepState
 from thalweg.program.lowering import forward
 from thalweg.program.passes.draft import Request
-
-if TYPE_CHECKING:
-    from thalweg.models.model import Model
+from thalweg.recordings.compiled_model import WholeModel
 
 Array = NDArray[Any]
 
@@ -39,7 +37,7 @@ class Passed:
         return self.values[buffer]
 
 
-def passed(model: Model, x: Array) -> Passed:
+def passed(model: WholeModel, x: Array) -> Passed:
     """Passes rows (n, …) through a model with one input and one output; meant for a few, since NumPy does it."""
     network = model._compiled.network()
     if len(network.input_shapes) != 1 or len(network.output_shapes) != 1:
@@ -52,7 +50,7 @@ def passed(model: Model, x: Array) -> Passed:
     return Passed(program, values, program.inputs[0], output)
 
 
-def start(model: Model, rows: int) -> Values:
+def start(model: WholeModel, rows: int) -> Values:
     """The weights, and nothing else yet."""
     values = Values({}, StepState(rows=rows, batch_rows=rows, seed=0))
     for _, parameter in model.named_parameters():
@@ -68,7 +66,7 @@ def execute(instruction: Instruction, values: Values) -> None:
             values[buffer] = result
 
 
-def input_gradient(model: Model, x: Array, classes: Array) -> Array:
+def input_gradient(model: WholeModel, x: Array, classes: Array) -> Array:
     """How much the score of a class changes with each number of the input: ∂hₖ/∂x, (n, …), for class k of each row.
 
     The score hₖ is the output before its last activation. From Simonyan, Vedaldi and Zisserman, "Deep Inside
