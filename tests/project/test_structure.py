@@ -39,6 +39,7 @@ ROOMS = [
     ["thalweg.doctor"],
     ["thalweg.recordings"],
     ["thalweg.callbacks", "thalweg.datasets"],
+    ["thalweg.views.web"],
     ["thalweg.data.images"],
     ["thalweg.data"],
     ["thalweg.data.formats"],
@@ -65,7 +66,6 @@ ROOMS = [
      "thalweg.program.instructions.numerical", "thalweg.program.instructions.updates"],
     ["thalweg.program.formula"],
     ["thalweg.program.ir"],
-    ["thalweg.views.web"],
     ["thalweg.support"],
     ["thalweg.errors", "thalweg.version"],
 ]  # fmt: skip
