@@ -1,6 +1,6 @@
 """Names of Keras's modules that aren't here, and what to use instead: one table for errors, docs and tests.
 
-A module of thalweg that `answer_for` got answers for them: `layers.LSTM`, `from thalweg.layers import LSTM` and
+A module of thalweg that called `answer_for` answers for them: `layers.LSTM`, `from thalweg.layers import LSTM` and
 `import thalweg.applications` raise with the row's sentence, and `hasattr` stays False. The table of what *objects* lack
 is `support.hooks`.
 """
@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec
-from types import ModuleType
 from typing import Any
 
 from thalweg.errors import AbsentModuleError, AbsentNameError
@@ -229,28 +227,24 @@ def sentence(module: str, name: str) -> str | None:
     return None if instead is None else f"{module} has no {name}: {instead}"
 
 
-def answer_for(*modules: ModuleType) -> None:
-    """Lets modules, and thalweg itself, answer for what they lack, as attributes and in `from … import`."""
-    for module in (sys.modules[OWN], *modules):
-        vars(module)["__getattr__"] = answering(module)
-        vars(module).setdefault("__path__", [])  # so that Python asks the finder, too
-    if not any(isinstance(finder, Finder) for finder in sys.meta_path):
-        sys.meta_path.append(Finder())
+def answer_for(name: str) -> None:
+    """Lets a module, thalweg itself too, answer for what it lacks, as an attribute and in `from … import`."""
+    module = sys.modules[name]
+    otherwise = vars(module).get("__getattr__")
 
-
-def answering(module: ModuleType) -> Any:
-    """A module's `__getattr__`."""
-
-    def lacking(name: str) -> Any:
-        said = sentence(module.__name__, name)
+    def lacking(wanted: str) -> Any:
+        said = sentence(name, wanted)
         if said is not None:
-            raise AbsentNameError(said, name=name, obj=module)
-        raise AttributeError(f"module {module.__name__!r} has no attribute {name!r}", name=name, obj=module)
+            raise AbsentNameError(said, name=wanted, obj=module)
+        if otherwise is not None:
+            return otherwise(wanted)
+        raise AttributeError(f"module {name!r} has no attribute {wanted!r}", name=wanted, obj=module)
 
-    return lacking
+    vars(module)["__getattr__"] = lacking
+    vars(module).setdefault("__path__", [])  # so that Python asks the finder, too
 
 
-class Finder(MetaPathFinder):
+class Finder:
     """Asked last for a module: says what to use instead of one of Keras's; finds nothing."""
 
     def find_spec(self, fullname: str, path: Any, target: Any = None) -> ModuleSpec | None:
@@ -261,3 +255,6 @@ class Finder(MetaPathFinder):
             if said is not None:
                 raise AbsentModuleError(said)
         return None
+
+
+sys.meta_path.append(Finder())

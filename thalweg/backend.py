@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from thalweg import ops, random
+from thalweg.absent import answer_for
 from thalweg.errors import ArgumentError
 from thalweg.ops import *  # noqa: F403 — K.mean, K.exp, …
 from thalweg.program.instructions.losses.loss_instruction import EPSILON
@@ -142,3 +143,6 @@ def set_value(x: Any, value: Any) -> None:
             f"set_value takes a weight, got {x!r}: set model.optimizer.learning_rate = {value!r} itself"
         )
     x.assign(value)
+
+
+answer_for(__name__)

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
+from thalweg.absent import answer_for
 from thalweg.errors import ArgumentError, ShapeError
 from thalweg.program.instructions.updates import constraints as instructions
 from thalweg.program.ir.instruction import Buffer, Instruction
@@ -203,3 +204,6 @@ def serialize(constraint: Constraint | None) -> dict[str, Any] | None:
     if constraint is None:
         return None
     return {"class_name": type(constraint).__name__, "config": constraint.get_config()}
+
+
+answer_for(__name__)

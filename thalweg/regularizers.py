@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
+from thalweg.absent import answer_for
 from thalweg.errors import ArgumentError, ShapeError
 from thalweg.ops.operation import row_value
 from thalweg.ops.tensor import Traced, writing
@@ -216,3 +217,6 @@ def serialize(regularizer: Regularizer | None) -> dict[str, Any] | None:
     if regularizer is None:
         return None
     return {"class_name": type(regularizer).__name__, "config": regularizer.get_config()}
+
+
+answer_for(__name__)

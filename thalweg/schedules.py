@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from thalweg.absent import answer_for
 from thalweg.errors import ArgumentError
 from thalweg.support import hooks
 from thalweg.support.checks import number, whole
@@ -457,3 +458,6 @@ def get(description: dict[str, Any]) -> LearningRateSchedule:
     0.05
     """
     return choose("schedule", description.get("class_name"), CLASSES)(**description["config"])
+
+
+answer_for(__name__)

@@ -23,7 +23,7 @@ from thalweg.experiments.tuning.reruns import Rerun, Reruns, holm, wilcoxon
 from thalweg.experiments.tuning.search import TimeLimit
 from thalweg.experiments.tuning.space import BY_INPUTS, KNOBS, Space
 from thalweg.support.stopwatch import Stopwatch
-from thalweg.support.typesetting import width
+from thalweg.support.terminal import width
 
 optuna = pytest.importorskip("optuna")
 RNG = np.random.default_rng(0)

@@ -2,7 +2,9 @@
 
 `python tests/project/test_structure.py` prints what is counted here."""
 
+import ast
 import importlib
+import inspect
 import json
 import os
 import subprocess
@@ -13,6 +15,7 @@ import pytest
 from house import House, is_abstract
 
 import thalweg
+import thalweg.data
 
 ROOT = Path(thalweg.__file__).parent
 # From top to bottom, as docs/architecture.md lists them. A room may import from itself, its row, and the rows below.
@@ -29,7 +32,7 @@ ROOMS = [
     ["thalweg.sklearn"],
     ["thalweg.experiments.tuning"],
     ["thalweg.tabular"],
-    ["thalweg.absent", "thalweg.backend", "thalweg.preprocessing", "thalweg.random", "thalweg.saving", "thalweg.utils"],
+    ["thalweg.backend", "thalweg.preprocessing", "thalweg.random", "thalweg.saving", "thalweg.utils"],
     ["thalweg.experiments"],
     ["thalweg.views"],
     ["thalweg.models"],
@@ -67,6 +70,7 @@ ROOMS = [
     ["thalweg.program.formula"],
     ["thalweg.program.ir"],
     ["thalweg.support"],
+    ["thalweg.absent"],
     ["thalweg.errors", "thalweg.version"],
 ]  # fmt: skip
 MOST_MODULES = 20  # in a room
@@ -262,14 +266,15 @@ HEAVY = {
 }
 
 
-def loaded(code):
-    """The heavy modules that a fresh Python has loaded after the code."""
+def loaded(code, watched=None):
+    """Which of the modules a fresh Python has loaded after the code; of the heavy packages, if none are given."""
     environment = os.environ | {"PYTHONPATH": str(ROOT.parent)}
     script = f"{code}\nimport json, sys\nprint(json.dumps(sorted(sys.modules)))"
     result = subprocess.run(
         [sys.executable, "-W", "error", "-c", script], capture_output=True, text=True, check=True, env=environment
     )
-    return HEAVY & {name.split(".")[0] for name in json.loads(result.stdout.splitlines()[-1])}
+    names = set(json.loads(result.stdout.splitlines()[-1]))
+    return HEAVY & {name.split(".")[0] for name in names} if watched is None else watched & names
 
 
 def test_importing_is_light():
@@ -289,16 +294,30 @@ model.predict([[0.0, 1.0]])
     assert loaded(code) == set()
 
 
-def test_all_is_the_public_names():
-    public = {name for name in vars(thalweg) if not name.startswith("_")}
-    submodules = {name.split(".")[1] for name in MODULES if name.count(".")}
-    offered = set(thalweg.__all__) - {"__version__"}
-    assert set(thalweg.__all__) >= {"__version__"}
-    assert offered <= public
-    # A submodule that something has imported is an attribute too; only those in __all__ are meant.
-    assert public - submodules == offered - submodules
-    assert len(thalweg.__all__) == len(set(thalweg.__all__))
-    assert sorted(thalweg.__all__) == thalweg.__all__
+@pytest.mark.parametrize("package", [thalweg, thalweg.data])
+def test_all_is_what_is_imported_when_it_is_asked_for(package):
+    """The names for type checkers, those of `dir`, and those that are imported in the end are the same."""
+    typed = {
+        alias.name
+        for node in ast.parse(Path(package.__file__).read_text(encoding="utf-8")).body
+        if isinstance(node, ast.If)
+        for line in node.body
+        for alias in line.names
+    }
+    assert sorted(package.__all__) == package.__all__ == dir(package)
+    assert typed == set(package.__all__) - {"__version__"}
+    submodules = {name.rpartition(".")[2] for name in MODULES if name.rpartition(".")[0] == package.__name__}
+    for name in package.__all__:
+        assert inspect.ismodule(getattr(package, name)) == (name in submodules), name
+    with pytest.raises(AttributeError, match="has no attribute 'attic'"):
+        package.attic  # noqa: B018
+
+
+def test_importing_takes_no_longer_than_numpy():
+    """What is imported is what is asked for: `thalweg` alone is next to nothing, `thalweg.layers` no table."""
+    assert {"numpy", "thalweg.layers"} & loaded("import thalweg", {"numpy", "thalweg.layers"}) == set()
+    rooms = {"thalweg.layers", "thalweg.data.tables", "thalweg.runs", "thalweg.tabular", "thalweg.experiments"}
+    assert loaded("from thalweg import Sequential, layers", rooms) == {"thalweg.layers"}
 
 
 @pytest.mark.parametrize("module", [m for m in MODULES if "__main__" not in m])

@@ -4,6 +4,7 @@ A callback that listens to batches makes training (evaluation, prediction) run b
 epochs, epoch by epoch; with neither, as many epochs as fit into a tenth of a second run in one native call.
 """
 
+from thalweg.absent import answer_for
 from thalweg.callbacks.average import SwapEMAWeights
 from thalweg.callbacks.callback import Callback, History, LambdaCallback, Logs
 from thalweg.callbacks.checkpoints import BackupAndRestore, CSVLogger, ModelCheckpoint
@@ -25,3 +26,5 @@ __all__ = [
     "TensorBoard",
     "TerminateOnNaN",
 ]
+
+answer_for(__name__)

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from thalweg.absent import answer_for
 from thalweg.errors import ArgumentError
 from thalweg.initializers.drawn import (
     Constant,
@@ -110,3 +111,6 @@ def get(identifier: InitializerLike) -> Initializer:
 def serialize(initializer: Initializer) -> dict[str, Any]:
     """A plain description that `get` turns back into an equal initializer."""
     return {"class_name": type(initializer).__name__, "config": initializer.get_config()}
+
+
+answer_for(__name__)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from thalweg.absent import answer_for
 from thalweg.activations import CustomFunction
 from thalweg.errors import ArgumentError
 from thalweg.layers import (
@@ -112,3 +113,6 @@ def layers_of(value: Any, custom_objects: CustomObjects | None) -> Any:
     if isinstance(value, list):
         return [layers_of(inner, custom_objects) for inner in value]
     return deserialize(value, custom_objects) if isinstance(value, dict) else value
+
+
+answer_for(__name__)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from thalweg.absent import answer_for
 from thalweg.losses import by_row
 from thalweg.losses.by_row import *  # noqa: F403
 from thalweg.losses.by_row import LossFunction
@@ -131,3 +132,6 @@ def get(identifier: str | Loss | LossFunction | dict[str, Any]) -> Loss:
 def serialize(loss: Loss) -> dict[str, Any]:
     """A plain description that `get` turns back into an equal loss."""
     return {"class_name": type(loss).__name__, "config": loss.get_config()}
+
+
+answer_for(__name__)

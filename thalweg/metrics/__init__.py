@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from thalweg.absent import answer_for
 from thalweg.errors import ArgumentError
 from thalweg.losses.by_row import LossFunction
 from thalweg.metrics import row_scores, running
@@ -166,3 +167,6 @@ def get(identifier: str | Metric | dict[str, Any], output: Shape, target: Shape)
 def serialize(named: Named) -> dict[str, Any]:
     """A plain description that `get` turns back into an equal metric."""
     return {"class_name": type(named.metric).__name__, "config": named.metric.get_config(), "key": named.key}
+
+
+answer_for(__name__)

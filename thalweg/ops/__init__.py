@@ -9,6 +9,7 @@ they compute with NumPy.
 5.0
 """
 
+from thalweg.absent import answer_for
 from thalweg.ops import arrangement, contractions, creation, indexing, pointwise, summaries
 from thalweg.ops.arrangement import *  # noqa: F403 — a new operation is named only in its own file
 from thalweg.ops.contractions import *  # noqa: F403
@@ -24,3 +25,5 @@ __all__ += creation.__all__
 __all__ += indexing.__all__
 __all__ += pointwise.__all__
 __all__ += summaries.__all__
+
+answer_for(__name__)

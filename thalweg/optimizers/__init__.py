@@ -22,6 +22,7 @@ from collections.abc import Callable
 from typing import Any
 
 from thalweg import schedules
+from thalweg.absent import answer_for
 from thalweg.optimizers import adaptive, descent, matrices
 from thalweg.optimizers.adaptive import *  # noqa: F403 — a new optimizer is named only in its own file
 from thalweg.optimizers.descent import *  # noqa: F403
@@ -59,3 +60,6 @@ def serialize(optimizer: Optimizer) -> dict[str, Any]:
     """A plain description that `get` turns back into an equal optimizer."""
     description = {"class_name": type(optimizer).__name__, "config": optimizer.get_config()}
     return description | ({"not_decayed": list(optimizer.not_decayed)} if optimizer.not_decayed else {})
+
+
+answer_for(__name__)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from thalweg.program.ir.instruction import Array
-from thalweg.support.typesetting import width as columns_of
+from thalweg.support.terminal import width as columns_of
 from thalweg.tracing.step import Step
 from thalweg.tracing.tutorial import Line, givens, in_tutorial, lines
 
