@@ -52,3 +52,10 @@ class Step(Mapping[str, Array]):
     def __or__(self, other: Mapping[str, Any]) -> dict[str, Any]:
         """A dict of both, as of two dicts."""
         return {**self.arrays, **other}
+
+    @property
+    def headline(self) -> str:
+        """What the step is a step of, for people."""
+        made = self.setting
+        rows = "1 row" if made.rows == 1 else f"{made.rows:,} rows"
+        return f"One step on {rows}: {made.optimizer}, learning rate {made.learning_rate:g}"

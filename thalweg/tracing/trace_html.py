@@ -13,11 +13,9 @@ ROOM = 96  # columns of numbers
 
 def as_html(trace: Step) -> str:
     """The tutorial's lines, the instructions (folded, if there are such lines), the weights, the loss."""
-    setting, tutorial = trace.setting, lines(trace)
-    rows = "1 row" if setting.rows == 1 else f"{setting.rows:,} rows"
-    head = f"One step on {rows}: {setting.optimizer}, learning rate {setting.learning_rate:g}"
+    tutorial = lines(trace)
     loss = f"loss before {number(trace.loss_before)}, after {number(trace.loss_after)}"
-    parts = [html_parts.line(head, strong=True), html_parts.line(loss)]
+    parts = [html_parts.line(trace.headline, strong=True), html_parts.line(loss)]
     if tutorial:
         given = [[made.code or made.name, "\n".join(numbers(made.value, ROOM))] for made in (*givens(trace), *tutorial)]
         parts.append(html_parts.table(["as a tutorial writes it", "value"], given, mono=(0, 1)))

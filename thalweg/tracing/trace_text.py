@@ -27,9 +27,7 @@ def written(trace: Step, width: int | None) -> str:
 
 def parts(trace: Step, room: int) -> Iterator[str]:
     """The lines."""
-    setting = trace.setting
-    rows = "1 row" if setting.rows == 1 else f"{setting.rows:,} rows"
-    yield f"One step on {rows}: {setting.optimizer}, learning rate {setting.learning_rate:g}"
+    yield trace.headline
     tutorial = lines(trace)
     if tutorial:
         yield from ("", "as a tutorial writes it")

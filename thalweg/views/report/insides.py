@@ -9,14 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from thalweg.engine.eager import Values
-from thalweg.engine.reference import compute, written
 from thalweg.errors import ArgumentError
 from thalweg.program.autodiff import derive
 from thalweg.program.builder import Builder
 from thalweg.program.instructions.activations import Elementwise
 from thalweg.program.instructions.losses.row_value import RowValue
 from thalweg.program.instructions.rowwise import Rowwise
-from thalweg.program.ir.instruction import DATA, LOSS, TOTALS, Buffer, Instruction, StepState
+from thalweg.program.ir.instruction import DATA, LOSS, TOTALS, Buffer, StepState
 from thalweg.program.lowering import forward
 from thalweg.program.passes.draft import Request
 from thalweg.recordings.compiled_model import WholeModel
@@ -46,7 +45,7 @@ def passed(model: WholeModel, x: Array) -> Passed:
     values = start(model, len(x))
     values[program.inputs[0]] = x.astype(model.dtype)
     for instruction in program.instructions[1:]:  # the first one gathers the rows
-        execute(instruction, values)
+        values.execute(instruction)
     return Passed(program, values, program.inputs[0], output)
 
 
@@ -57,13 +56,6 @@ def start(model: WholeModel, rows: int) -> Values:
         assert parameter.array is not None
         values[parameter.buffer] = parameter.array
     return values
-
-
-def execute(instruction: Instruction, values: Values) -> None:
-    """Computes what an instruction writes."""
-    for buffer, result in zip(written(instruction), compute(instruction, values), strict=True):
-        if result is not None:
-            values[buffer] = result
 
 
 def input_gradient(model: WholeModel, x: Array, classes: Array) -> Array:
@@ -85,12 +77,12 @@ def input_gradient(model: WholeModel, x: Array, classes: Array) -> Array:
     before = len(program.instructions)
     value = program.reduce("sum", program.binary("multiply", score, chosen), (0,), keepdims=True)
     for instruction in program.instructions[before:]:
-        execute(instruction, found.values)
+        found.values.execute(instruction)
     total = RowValue(value, None, Buffer("L", (1,), TOTALS, per_row=False, offset=LOSS), total=True)
     gradient = Buffer("dx", found.input.shape)
     kept = program.instructions[1:]  # without the gather, which has no adjoint
     for instruction in derive([*kept, total], {found.input: gradient}):
-        execute(instruction, found.values)
+        found.values.execute(instruction)
     return np.asarray(found[gradient])
 
 
