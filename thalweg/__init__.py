@@ -5,12 +5,13 @@
 >>> model.compile(optimizer="adam", loss="sparse_categorical_crossentropy", metrics=["accuracy"])
 """
 
-import typing as _typing
+from typing import TYPE_CHECKING
 
-from thalweg import absent as _absent
+from thalweg.absent import answer_for
+from thalweg.support.lazily import lazily
 from thalweg.version import __version__
 
-if _typing.TYPE_CHECKING:  # at run time each name is imported when it is asked for: the command begins with nothing
+if TYPE_CHECKING:
     from thalweg import (
         activations,
         backend,
@@ -48,31 +49,6 @@ if _typing.TYPE_CHECKING:  # at run time each name is imported when it is asked 
     from thalweg.optimizers import Optimizer
     from thalweg.regularizers import Regularizer
     from thalweg.runs.stored import load_run
-
-_absent.answer_for(
-    __name__,
-    homes={
-        "Comparison": "thalweg.experiments.results",
-        "Initializer": "thalweg.initializers",
-        "Input": "thalweg.layers",
-        "Layer": "thalweg.layers",
-        "LearningRateTest": "thalweg.experiments.range_test",
-        "Loss": "thalweg.losses",
-        "Metric": "thalweg.metrics",
-        "Model": "thalweg.models.model",
-        "Optimizer": "thalweg.optimizers",
-        "Regularizer": "thalweg.regularizers",
-        "Sequential": "thalweg.models.sequential",
-        "Tuning": "thalweg.experiments.tuning.outcome",
-        "compare": "thalweg.experiments.comparison",
-        "find_learning_rate": "thalweg.experiments.range_test",
-        "fit_many": "thalweg.experiments.population",
-        "load_model": "thalweg.models.loading",
-        "load_run": "thalweg.runs.stored",
-        "lsuv": "thalweg.experiments.unit_variance",
-        "tune": "thalweg.experiments.tuning.tuner",
-    },
-)
 
 __all__ = [
     "Comparison",
@@ -114,3 +90,27 @@ __all__ = [
     "tune",
     "utils",
 ]
+
+HOMES = {
+    "Comparison": "thalweg.experiments.results",
+    "Initializer": "thalweg.initializers",
+    "Input": "thalweg.layers",
+    "Layer": "thalweg.layers",
+    "LearningRateTest": "thalweg.experiments.range_test",
+    "Loss": "thalweg.losses",
+    "Metric": "thalweg.metrics",
+    "Model": "thalweg.models.model",
+    "Optimizer": "thalweg.optimizers",
+    "Regularizer": "thalweg.regularizers",
+    "Sequential": "thalweg.models.sequential",
+    "Tuning": "thalweg.experiments.tuning.outcome",
+    "compare": "thalweg.experiments.comparison",
+    "find_learning_rate": "thalweg.experiments.range_test",
+    "fit_many": "thalweg.experiments.population",
+    "load_model": "thalweg.models.loading",
+    "load_run": "thalweg.runs.stored",
+    "lsuv": "thalweg.experiments.unit_variance",
+    "tune": "thalweg.experiments.tuning.tuner",
+}
+lazily(__name__, HOMES)
+answer_for(__name__)

@@ -1,6 +1,6 @@
 """Names of Keras's modules that aren't here, and what to use instead: one table for errors, docs and tests.
 
-A module of thalweg that calls `answer_for` answers for them: `layers.LSTM`, `from thalweg.layers import LSTM` and
+A module of thalweg that called `answer_for` answers for them: `layers.LSTM`, `from thalweg.layers import LSTM` and
 `import thalweg.applications` raise with the row's sentence, and `hasattr` stays False. The table of what *objects* lack
 is `support.hooks`.
 """
@@ -8,8 +8,7 @@ is `support.hooks`.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
-from importlib import import_module
+from collections.abc import Sequence
 from importlib.machinery import ModuleSpec
 from typing import Any
 
@@ -228,54 +227,25 @@ def sentence(module: str, name: str) -> str | None:
     return None if instead is None else f"{module} has no {name}: {instead}"
 
 
-def answer_for(module: str, homes: dict[str, str] | None = None) -> None:
-    """Lets a module that is being imported answer for what it lacks, as attributes and in `from … import`.
+def answer_for(name: str) -> None:
+    """Lets a module, thalweg itself too, answer for what it lacks, as an attribute and in `from … import`."""
+    module = sys.modules[name]
+    otherwise = vars(module).get("__getattr__")
 
-    Args:
-        module: its name.
-        homes: of names that it offers without having imported them, where they are.
-    """
-    names = vars(sys.modules[module])
-    names["__getattr__"] = answering(module) if homes is None else importing(module, homes)
-    if homes is not None:
-        names["__dir__"] = lambda: sorted({*names, *names["__all__"]})
-    names.setdefault("__path__", [])  # so that Python asks the finder, too
-    if not any(isinstance(finder, Finder) for finder in sys.meta_path):
-        sys.meta_path.append(Finder())
-
-
-def answering(module: str) -> Callable[[str], Any]:
-    """A module's `__getattr__`."""
-
-    def lacking(name: str) -> Any:
-        said = sentence(module, name)
+    def lacking(wanted: str) -> Any:
+        said = sentence(name, wanted)
         if said is not None:
-            raise AbsentNameError(said, name=name, obj=sys.modules[module])
-        raise AttributeError(f"module {module!r} has no attribute {name!r}", name=name, obj=sys.modules[module])
+            raise AbsentNameError(said, name=wanted, obj=module)
+        if otherwise is not None:
+            return otherwise(wanted)
+        raise AttributeError(f"module {name!r} has no attribute {wanted!r}", name=wanted, obj=module)
 
-    return lacking
-
-
-def importing(package: str, homes: dict[str, str]) -> Callable[[str], Any]:
-    """A package's `__getattr__` that imports what is asked for: a name from its home, or a module of the package."""
-    lacking = answering(package)
-
-    def imported(name: str) -> Any:
-        if name in homes:
-            value = vars(sys.modules[package])[name] = getattr(import_module(homes[name]), name)
-            return value
-        try:
-            return import_module(f"{package}.{name}")
-        except ModuleNotFoundError as missing:
-            if missing.name not in (None, f"{package}.{name}"):
-                raise  # it is there, and needs what isn't
-        return lacking(name)
-
-    return imported
+    vars(module)["__getattr__"] = lacking
+    vars(module).setdefault("__path__", [])  # so that Python asks the finder, too
 
 
 class Finder:
-    """Asked last for a module (`sys.meta_path`): says what to use instead of one of Keras's; finds nothing."""
+    """Asked last for a module: says what to use instead of one of Keras's; finds nothing."""
 
     def find_spec(self, fullname: str, path: Any, target: Any = None) -> ModuleSpec | None:
         """Raises for a name in the table, also within a module in it: `thalweg.applications.vgg16`."""
@@ -285,3 +255,6 @@ class Finder:
             if said is not None:
                 raise AbsentModuleError(said)
         return None
+
+
+sys.meta_path.append(Finder())

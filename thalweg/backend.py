@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from thalweg import absent, ops, random
+from thalweg import ops, random
+from thalweg.absent import answer_for
 from thalweg.errors import ArgumentError
 from thalweg.ops import *  # noqa: F403 — K.mean, K.exp, …
 from thalweg.program.instructions.losses.loss_instruction import EPSILON
@@ -144,4 +145,4 @@ def set_value(x: Any, value: Any) -> None:
     x.assign(value)
 
 
-absent.answer_for(__name__)
+answer_for(__name__)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
-from thalweg import absent
+from thalweg.absent import answer_for
 from thalweg.errors import ArgumentError, ShapeError
 from thalweg.program.instructions.updates import constraints as instructions
 from thalweg.program.ir.instruction import Buffer, Instruction
@@ -206,4 +206,4 @@ def serialize(constraint: Constraint | None) -> dict[str, Any] | None:
     return {"class_name": type(constraint).__name__, "config": constraint.get_config()}
 
 
-absent.answer_for(__name__)
+answer_for(__name__)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
-from thalweg import absent
+from thalweg.absent import answer_for
 from thalweg.errors import ArgumentError, ShapeError
 from thalweg.ops.operation import row_value
 from thalweg.ops.tensor import Traced, writing
@@ -219,4 +219,4 @@ def serialize(regularizer: Regularizer | None) -> dict[str, Any] | None:
     return {"class_name": type(regularizer).__name__, "config": regularizer.get_config()}
 
 
-absent.answer_for(__name__)
+answer_for(__name__)

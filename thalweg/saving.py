@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from thalweg import absent
+from thalweg.absent import answer_for
 from thalweg.models.loading import load_model, save_model
 from thalweg.models.model import Model
 from thalweg.support.registry import custom_object_scope, register_keras_serializable
@@ -29,4 +29,4 @@ def load_weights(model: Model, filepath: str | Path) -> None:
     model.load_weights(filepath)
 
 
-absent.answer_for(__name__)
+answer_for(__name__)

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from thalweg import absent
+from thalweg.absent import answer_for
 from thalweg.errors import ArgumentError
 from thalweg.support import hooks
 from thalweg.support.checks import number, whole
@@ -460,4 +460,4 @@ def get(description: dict[str, Any]) -> LearningRateSchedule:
     return choose("schedule", description.get("class_name"), CLASSES)(**description["config"])
 
 
-absent.answer_for(__name__)
+answer_for(__name__)

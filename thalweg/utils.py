@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from thalweg import absent
+from thalweg.absent import answer_for
 from thalweg.backend import clear_session
 from thalweg.data.streams import PyDataset
 from thalweg.errors import DataError, ShapeError
@@ -102,4 +102,4 @@ def pad_sequences(
 
 Sequence = PyDataset  # an older name of the same
 
-absent.answer_for(__name__)
+answer_for(__name__)

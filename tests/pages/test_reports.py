@@ -124,7 +124,7 @@ def test_a_report_is_drawn(new_page, made, width, language):
         page.get_by_role("button", name="中文").click()
     full, inner, _, scripts = page.evaluate(BOX)
     assert full <= inner, "the page scrolls sideways"
-    assert scripts == 1
+    assert scripts == 2
     for figure in page.locator("figure").evaluate_all(f"figures => figures.map({SEEN})"):
         assert figure["colours"] or figure["marks"] > 2 or figure["words"] > 5, f"{figure['title']} is empty"
         assert min(figure["colours"], default=2) > 1, f"{figure['title']}: a canvas of one colour"

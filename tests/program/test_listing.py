@@ -15,8 +15,8 @@ from thalweg.layers import BatchNormalization, Conv2D, Dense, Dropout, Flatten, 
 from thalweg.losses import SumSquaredError
 from thalweg.models import inspection
 from thalweg.optimizers import SGD, Adam
-from thalweg.program.ir import listing as listings
-from thalweg.support.typesetting import table, width
+from thalweg.support.terminal import table, width
+from thalweg.tracing import listing as listings
 
 
 def tutorial(**options):

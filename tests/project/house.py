@@ -3,8 +3,14 @@
 import ast
 import importlib
 import inspect
+import tokenize
 from collections import defaultdict
 from functools import cached_property
+
+NO_CODE = {
+    tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENCODING,
+    tokenize.ENDMARKER,
+}  # fmt: skip
 
 
 class House:
@@ -51,18 +57,17 @@ class House:
         return {module: ast.parse(path.read_text(encoding="utf-8")) for module, path in self.files.items()}
 
     def imports(self, module):
-        """(imported module, whether at the top of the file); imports for type checking don't count."""
+        """(imported module, "top", "function" or "types"): at the top of the file, inside a function, or only for type
+        checking."""
         path = self.files[module]
         package = module if path.name == "__init__.py" else module.rpartition(".")[0]
 
-        def visit(node, top):
+        def visit(node, where):
             for child in ast.iter_child_nodes(node):
                 if isinstance(child, ast.expr):
                     continue
-                if isinstance(child, ast.If) and "TYPE_CHECKING" in ast.dump(child.test):
-                    continue
                 if isinstance(child, ast.Import):
-                    yield from ((alias.name, top) for alias in child.names)
+                    yield from ((alias.name, where) for alias in child.names)
                 elif isinstance(child, ast.ImportFrom):
                     base = child.module or ""
                     if child.level:
@@ -70,21 +75,26 @@ class House:
                         base = ".".join([*above, base]).strip(".")
                     for alias in child.names:
                         whole = f"{base}.{alias.name}"
-                        yield (whole if whole in self.files else base), top
-                inner = isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef))
-                yield from visit(child, top and not inner)
+                        yield (whole if whole in self.files else base), where
+                inner = where
+                if isinstance(child, ast.If) and "TYPE_CHECKING" in ast.dump(child.test):
+                    inner = "types"
+                elif isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                    inner = "function"
+                yield from visit(child, inner)
 
-        return {(name, top) for name, top in visit(self.trees[module], True) if name.split(".")[0] == self.root.name}
+        found = visit(self.trees[module], "top")
+        return {(name, where) for name, where in found if name.split(".")[0] == self.root.name}
 
     @cached_property
     def graph(self):
-        """Module → the modules that it imports, at the top or inside a function."""
+        """Module → the modules that it imports, wherever that stands and be it for a type alone."""
         return {m: {name for name, _ in self.imports(m) if name in self.files} - {m} for m in self.modules}
 
     def upwards(self):
-        """(module, imported module, whether at the top of the file) of every import of a room above."""
-        every = [(m, name, top) for m in self.modules for name, top in sorted(self.imports(m))]
-        return [(m, name, top) for m, name, top in every if self.floor(name) < self.floor(m)]
+        """(module, imported module, where) of every import of a room above."""
+        every = [(m, name, where) for m in self.modules for name, where in sorted(self.imports(m))]
+        return [(m, name, where) for m, name, where in every if self.floor(name) < self.floor(m)]
 
     def arrows(self):
         """The pairs of different rooms of which the first imports from the second."""
@@ -97,6 +107,17 @@ class House:
 
     def lines(self):
         return {m: len(path.read_text(encoding="utf-8").splitlines()) for m, path in self.files.items()}
+
+    def code(self):
+        """The same without empty lines, comments and texts that stand by themselves, such as docstrings."""
+        return {m: len(code_lines(path, self.trees[m])) for m, path in self.files.items()}
+
+    def by_room(self, counts):
+        """Room → the sum over its modules."""
+        found = dict.fromkeys((room for row in self.rooms for room in row), 0)
+        for module, count in counts.items():
+            found[self.room(module)] += count
+        return found
 
     def namesakes(self):
         """Name → the modules that have it, where there are several; `__init__` and `__main__` are no names."""
@@ -133,6 +154,24 @@ class House:
         own = {c for c in found if c.__module__.split(".")[0] == self.root.name}
         children = {c: [s for s in own if c in s.__bases__] for c in own}
         return {c: subclasses for c, subclasses in children.items() if subclasses}
+
+
+def code_lines(path, tree):
+    """The numbers of the lines that hold code."""
+    texts = {
+        number
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+        for number in range(node.lineno, node.end_lineno + 1)
+    }
+    with path.open("rb") as file:
+        found = {
+            number
+            for token in tokenize.tokenize(file.readline)
+            if token.type not in NO_CODE
+            for number in range(token.start[0], token.end[0] + 1)
+        }
+    return found - texts
 
 
 def components(graph):

@@ -381,7 +381,7 @@ def test_a_document_that_breaks_the_schema_is_refused():
 
 @pytest.mark.parametrize("width", [60, 80, 120, None])
 def test_the_text_fits(width):
-    from thalweg.support.typesetting import width as columns_of
+    from thalweg.support.terminal import width as columns_of
 
     for model, x, y in (network("classes", {}), several()):
         text = model.trace(x, y, gradient_check=True).text(width)

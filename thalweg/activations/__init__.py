@@ -12,7 +12,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from thalweg import absent, initializers
+from thalweg import initializers
+from thalweg.absent import answer_for
 from thalweg.activations.catalogue import *  # noqa: F403 — every function of the catalogue
 from thalweg.activations.catalogue import ALIASES, NAMES, linear
 from thalweg.activations.function import ActivationFunction, BuiltInFunction
@@ -95,4 +96,4 @@ def serialize(function: ActivationFunction) -> str | dict[str, Any]:
     return {"name": function.name, "arguments": arguments}
 
 
-absent.answer_for(__name__)
+answer_for(__name__)

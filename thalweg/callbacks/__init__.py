@@ -4,7 +4,7 @@ A callback that listens to batches makes training (evaluation, prediction) run b
 epochs, epoch by epoch; with neither, as many epochs as fit into a tenth of a second run in one native call.
 """
 
-from thalweg import absent
+from thalweg.absent import answer_for
 from thalweg.callbacks.average import SwapEMAWeights
 from thalweg.callbacks.callback import Callback, History, LambdaCallback, Logs
 from thalweg.callbacks.checkpoints import BackupAndRestore, CSVLogger, ModelCheckpoint
@@ -27,4 +27,4 @@ __all__ = [
     "TerminateOnNaN",
 ]
 
-absent.answer_for(__name__)
+answer_for(__name__)

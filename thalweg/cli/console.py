@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
 from thalweg.errors import first_of
-from thalweg.support.typesetting import width
+from thalweg.support.terminal import width
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import time
-
 from thalweg.doctor.finding import Text
 from thalweg.errors import ThalwegError
-from thalweg.support.stopwatch import compiling
+from thalweg.support.stopwatch import Elapsed
 
 SECONDS = 10.0
 """For an examination, unless it is told: usual ones take one or two."""
@@ -32,14 +30,12 @@ class Budget:
     """
 
     def __init__(self, seconds: float) -> None:
-        self.seconds = seconds
-        self.begin, self.compiled = time.perf_counter(), compiling.so_far
+        self.seconds, self.passed = seconds, Elapsed()
 
     @property
     def left(self) -> float:
         """Seconds."""
-        passed = time.perf_counter() - self.begin - (compiling.so_far - self.compiled)
-        return max(0.0, self.seconds - passed)
+        return max(0.0, self.seconds - self.passed.seconds)
 
     def allow(self, seconds: float) -> None:
         """Raises TooLongError unless there is time for so many seconds of work."""

@@ -8,7 +8,7 @@ from thalweg.engine.contract import Array
 from thalweg.engine.reference import compute, written
 from thalweg.errors import ThalwegError
 from thalweg.program.builder import Builder
-from thalweg.program.ir.instruction import DATA, WORKSPACE, Buffer, Constant, StepState
+from thalweg.program.ir.instruction import DATA, WORKSPACE, Buffer, Constant, Instruction, StepState
 
 
 @dataclass
@@ -32,6 +32,12 @@ class Values:
         self.arrays[id(buffer)] = array
         self.kept.append(buffer)
 
+    def execute(self, instruction: Instruction) -> None:
+        """Computes what an instruction writes."""
+        for buffer, result in zip(written(instruction), compute(instruction, self), strict=True):
+            if result is not None:
+                self[buffer] = result
+
 
 def evaluate(program: Builder, inputs: list[tuple[Buffer, Array]], seed: int) -> Values:
     """Executes the builder's instructions on these arrays."""
@@ -45,7 +51,5 @@ def evaluate(program: Builder, inputs: list[tuple[Buffer, Array]], seed: int) ->
                 f"'{instruction.title}' keeps something from step to step, which a layer called on arrays "
                 "can't: train a model"
             )
-        for buffer, result in zip(written(instruction), compute(instruction, values), strict=True):
-            if result is not None:
-                values[buffer] = result
+        values.execute(instruction)
     return values

@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 from thalweg.errors import ArgumentError
 from thalweg.experiments.problem import Settings
 from thalweg.support.files import finite, to_json, writing
-from thalweg.support.terminal import columns
-from thalweg.support.typesetting import table
+from thalweg.support.terminal import columns, table
 from thalweg.views.charts import Scored, draw_scores
 from thalweg.views.figures import write_figure
 from thalweg.views.web.html_parts import block, line

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from thalweg import absent
+from thalweg.absent import answer_for
 from thalweg.errors import ArgumentError
 from thalweg.initializers.drawn import (
     Constant,
@@ -113,4 +113,4 @@ def serialize(initializer: Initializer) -> dict[str, Any]:
     return {"class_name": type(initializer).__name__, "config": initializer.get_config()}
 
 
-absent.answer_for(__name__)
+answer_for(__name__)

@@ -10,16 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from thalweg.errors import ArgumentError
 from thalweg.landscapes.terrain import Terrain
-
-if TYPE_CHECKING:
-    from thalweg.models.model import Model
+from thalweg.recordings.compiled_model import WholeModel
 
 Array = NDArray[Any]
 LEAST = 9
@@ -53,7 +51,7 @@ class Plane:
 
 
 def landscape(
-    model: Model,
+    model: WholeModel,
     x: Any,
     y: Any,
     *,
@@ -97,7 +95,7 @@ def landscape(
 
 
 def pca_plane(
-    model: Model,
+    model: WholeModel,
     x: Any,
     y: Any,
     path: Any,
@@ -134,7 +132,7 @@ def pca_plane(
 
 
 def valleys(
-    model: Model, x: Any, y: Any, others: Sequence[ArrayLike], *, path: Any = None, size: int = 25, seed: int = 0,
+    model: WholeModel, x: Any, y: Any, others: Sequence[ArrayLike], *, path: Any = None, size: int = 25, seed: int = 0,
     seconds: float = 2.0,
 ) -> dict[str, Any]:  # fmt: skip
     """The loss on the plane through the model's weights and two other solutions: local valleys, and what is between.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -11,11 +11,9 @@ from numpy.typing import ArrayLike, NDArray
 from thalweg.engine import make_executor, usable_lanes
 from thalweg.engine.contract import Chunk, mean_loss
 from thalweg.errors import ArgumentError
+from thalweg.recordings.compiled_model import WholeModel
 from thalweg.support.interrupts import Held
 from thalweg.support.once import making
-
-if TYPE_CHECKING:
-    from thalweg.models.model import Model
 
 Array = NDArray[Any]
 
@@ -36,7 +34,7 @@ class Terrain:
         ArgumentError: the model isn't compiled, or the rows don't fit it.
     """
 
-    def __init__(self, model: Model, x: Any, y: Any, seed: int = 0) -> None:
+    def __init__(self, model: WholeModel, x: Any, y: Any, seed: int = 0) -> None:
         if not model.compiled:
             raise ArgumentError("a loss landscape needs a loss: compile the model first")
         compiled = model._compiled

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from thalweg import absent
+from thalweg.absent import answer_for
 from thalweg.activations import CustomFunction
 from thalweg.errors import ArgumentError
 from thalweg.layers import (
@@ -115,4 +115,4 @@ def layers_of(value: Any, custom_objects: CustomObjects | None) -> Any:
     return deserialize(value, custom_objects) if isinstance(value, dict) else value
 
 
-absent.answer_for(__name__)
+answer_for(__name__)

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from thalweg import absent
+from thalweg.absent import answer_for
 from thalweg.losses import by_row
 from thalweg.losses.by_row import *  # noqa: F403
 from thalweg.losses.by_row import LossFunction
@@ -134,4 +134,4 @@ def serialize(loss: Loss) -> dict[str, Any]:
     return {"class_name": type(loss).__name__, "config": loss.get_config()}
 
 
-absent.answer_for(__name__)
+answer_for(__name__)

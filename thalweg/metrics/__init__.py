@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from thalweg import absent
+from thalweg.absent import answer_for
 from thalweg.errors import ArgumentError
 from thalweg.losses.by_row import LossFunction
 from thalweg.metrics import row_scores, running
@@ -169,4 +169,4 @@ def serialize(named: Named) -> dict[str, Any]:
     return {"class_name": type(named.metric).__name__, "config": named.metric.get_config(), "key": named.key}
 
 
-absent.answer_for(__name__)
+answer_for(__name__)

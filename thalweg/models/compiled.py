@@ -25,7 +25,6 @@ from thalweg.models.inputs import IdInput, id_inputs
 from thalweg.models.rows import Data, first, input_arrays, row_of, targets_and_weights
 from thalweg.models.weights import Weights
 from thalweg.program.ir.instruction import FIRST_METRIC, ROWS, SLOTS, Buffer
-from thalweg.program.ir.listing import Listing
 from thalweg.program.ir.memory import align
 from thalweg.program.ir.program import Program
 from thalweg.program.lowering import Network, Objective, OutputObjective, Weight, forward, lower, places
@@ -38,6 +37,7 @@ from thalweg.support.once import making
 from thalweg.support.seeds import draw_seed
 from thalweg.tracing import making as tracing
 from thalweg.tracing.following import Place
+from thalweg.tracing.listing import Listing
 from thalweg.tracing.step_trace import Trace
 
 

@@ -201,11 +201,6 @@ class Chain(Graph):
     def run(self, program: Builder, values: list[Traced]) -> list[Traced]:
         return [Traced(program, through(self.layers[len(self.entry) :], program, values[0].buffer))]
 
-    @staticmethod
-    def part(layers: Sequence[Layer]) -> Callable[[Builder, list[Buffer]], list[Buffer]]:
-        """The network of these layers alone."""
-        return lambda program, values: [through(layers, program, values[0])]
-
     @contextmanager
     def building(self, input_shape: Sequence[int] | None) -> Iterator[None]:
         if not self.layers:

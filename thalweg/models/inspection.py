@@ -27,8 +27,7 @@ from thalweg.support.checks import number
 from thalweg.support.nested import leaves
 from thalweg.support.parts import done_by
 from thalweg.support.printing import out
-from thalweg.support.terminal import columns
-from thalweg.support.typesetting import table
+from thalweg.support.terminal import columns, table
 from thalweg.views.notebook.model_html import model_html
 from thalweg.views.web.network_svg import Glyph
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -19,7 +18,7 @@ from thalweg.support.checks import whole
 from thalweg.support.interrupts import Held
 from thalweg.support.nested import mapped
 from thalweg.support.progress import level
-from thalweg.support.stopwatch import compiling
+from thalweg.support.stopwatch import Elapsed
 
 BATCH_EVENTS = ("on_predict_batch_begin", "on_predict_batch_end")
 MANY_FLOPS = 50_000_000  # from here on a second lane pays: some hundred microseconds of work
@@ -139,13 +138,13 @@ def predict_aloud(
     listeners = introduced(callbacks, model, -(-rows // batch))
     notify(listeners, "on_predict_begin", {})
     model.stop_predicting = False
-    begin = time.perf_counter() - compiling.seconds
+    passed = Elapsed()
     if listened(listeners, BATCH_EVENTS):
         outputs = by_batch(model, predictor, inputs, batch, listeners, lanes)
     else:
         outputs = predictor(inputs, batch_size, lanes)
     if aloud:
-        print(f"{rows:,} rows in {time.perf_counter() - compiling.seconds - begin:.3f} s")
+        print(f"{rows:,} rows in {passed.seconds:.3f} s")
     notify(listeners, "on_predict_end", {})
     return outputs
 

@@ -9,7 +9,7 @@ they compute with NumPy.
 5.0
 """
 
-from thalweg import absent
+from thalweg.absent import answer_for
 from thalweg.ops import arrangement, contractions, creation, indexing, pointwise, summaries
 from thalweg.ops.arrangement import *  # noqa: F403 — a new operation is named only in its own file
 from thalweg.ops.contractions import *  # noqa: F403
@@ -26,4 +26,4 @@ __all__ += indexing.__all__
 __all__ += pointwise.__all__
 __all__ += summaries.__all__
 
-absent.answer_for(__name__)
+answer_for(__name__)

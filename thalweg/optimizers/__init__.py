@@ -21,7 +21,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from thalweg import absent, schedules
+from thalweg import schedules
+from thalweg.absent import answer_for
 from thalweg.optimizers import adaptive, descent, matrices
 from thalweg.optimizers.adaptive import *  # noqa: F403 — a new optimizer is named only in its own file
 from thalweg.optimizers.descent import *  # noqa: F403
@@ -61,4 +62,4 @@ def serialize(optimizer: Optimizer) -> dict[str, Any]:
     return description | ({"not_decayed": list(optimizer.not_decayed)} if optimizer.not_decayed else {})
 
 
-absent.answer_for(__name__)
+answer_for(__name__)

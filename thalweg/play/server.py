@@ -25,7 +25,6 @@ from thalweg.play.side import THREAD
 from thalweg.support.extras import need
 from thalweg.support.naming import choose
 from thalweg.version import __version__
-from thalweg.views.web.minifier import lean
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -241,12 +240,10 @@ async def body(request: Request) -> bytes:
 
 
 def answer(path: Path) -> Response:
-    """A file of the page; modules and style sheets as lean as reports carry them."""
+    """A file of the page."""
     from starlette.responses import Response
 
-    ours = path.suffix in (".js", ".css") and "vendor" not in path.parts
-    content = lean(path.read_text("utf-8"), path.suffix).encode() if ours else path.read_bytes()
-    return Response(content, media_type=f"{TYPES[path.suffix]}; charset=utf-8")
+    return Response(path.read_bytes(), media_type=f"{TYPES[path.suffix]}; charset=utf-8")
 
 
 def listening(port: int) -> socket.socket:

@@ -1,8 +1,8 @@
 """Preparing data, under Keras's module names."""
 
-from thalweg import absent
+from thalweg.absent import answer_for
 from thalweg.preprocessing import sequence
 
 __all__ = ["sequence"]
 
-absent.answer_for(__name__)
+answer_for(__name__)

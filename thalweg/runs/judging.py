@@ -16,6 +16,7 @@ from thalweg.doctor.givens import TWINS
 from thalweg.runs.mistakes import class_mistakes, number_mistakes
 from thalweg.runs.scores import Score, class_scores, number_scores
 from thalweg.runs.suspicions import Key, Leak
+from thalweg.support.naming import listed
 from thalweg.tabular.features import Features
 
 FEW = 20
@@ -60,7 +61,7 @@ def too_rare(rare: dict[Any, float]) -> list[str]:
     """A warning of rare classes, with their shares of the training rows."""
     if not rare:
         return []
-    shown = listed([f"{label_text(label)} ({share:.2g})" for label, share in rare.items()])
+    shown = listed([f"{label_text(label)} ({share:.2g})" for label, share in rare.items()], MOST_NAMED)
     return [
         f"rare classes, with their shares of the rows: {shown}; --class-weight balanced lets each class count as much "
         "as the others, and balanced accuracy or F1 say more than accuracy"
@@ -71,7 +72,7 @@ def given_away(leaks: Sequence[Leak], looked: int, columns: int) -> list[str]:
     """A warning of columns that tell the target by themselves."""
     if not leaks:
         return []
-    names = listed([f"{leak.column!r} ({leak.measure} {leak.score:.3f})" for leak in leaks])
+    names = listed([f"{leak.column!r} ({leak.measure} {leak.score:.3f})" for leak in leaks], MOST_NAMED)
     part = f" (of {columns:,}, the first {looked:,} were looked at)" if looked < columns else ""
     return [
         f"columns that tell the target by themselves: {names}{part}; if they aren't known before the answer is, the "
@@ -83,7 +84,7 @@ def counting(keys: Sequence[Key]) -> list[str]:
     """A warning of inputs that are the rows' numbers or keys."""
     if not keys:
         return []
-    names = listed([f"{key.column!r} ({key.low:.0f} … {key.high:.0f})" for key in keys])
+    names = listed([f"{key.column!r} ({key.low:.0f} … {key.high:.0f})" for key in keys], MOST_NAMED)
     options = " ".join(f"--ignore {shlex.quote(key.column)}" for key in keys[:MOST_NAMED])
     return [
         f"inputs that look like row numbers or keys: {names}; each row has its own, so they say nothing about new "
@@ -146,7 +147,7 @@ def few_pictures(trained: Array, watched: int, tested: int, classes: Sequence[An
     few = [k for k in np.argsort(counts, kind="stable").tolist() if counts[k] < FEW]
     said = []
     if few:
-        shown = listed([f"{label_text(classes[k])} {counts[k]}" for k in few])
+        shown = listed([f"{label_text(classes[k])} {counts[k]}" for k in few], MOST_NAMED)
         said.append(
             f"few pictures to learn from ({FEW} of each class are a bare minimum, some hundreds are usual): {shown}; "
             "take more, and vary those that you have: --flip horizontal --shift 0.1 --rotate 0.05 --zoom 0.1"
@@ -164,8 +165,3 @@ def few_pictures(trained: Array, watched: int, tested: int, classes: Sequence[An
 def is_better(name: str, one: float, other: float) -> bool:
     """Whether a score is better than another."""
     return one < other if name in ("RMSE", "MAE", "log loss") else one > other
-
-
-def listed(parts: Sequence[str]) -> str:
-    """The first few, and how many more there are."""
-    return ", ".join([*parts[:MOST_NAMED], *([f"and {len(parts) - MOST_NAMED:,} more"] * (len(parts) > MOST_NAMED))])

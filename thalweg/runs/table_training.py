@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -20,7 +19,7 @@ from thalweg.runs.table_run import OF_MEMBERS, TableOptions, TableRun, divide, f
 from thalweg.support.interrupts import Kept
 from thalweg.support.progress import stage
 from thalweg.support.seeds import draw_seed
-from thalweg.support.stopwatch import compiling
+from thalweg.support.stopwatch import Elapsed
 from thalweg.tabular.clock import Clock
 from thalweg.tabular.ensemble import Ensemble, Progress
 from thalweg.tabular.features import Features
@@ -81,9 +80,9 @@ def train(
         announce(Plan(prepared, parts, sample, [times_folds(one, options) for one in foreseen], count))
     if kept is not None:
         kept.begin(clock.interrupt)
-    begin, compiled = time.perf_counter(), compiling.seconds
+    passed = Elapsed()
     found = solve(prepared, options, "training", progress, clock, record=True)
-    seconds = time.perf_counter() - begin - (compiling.seconds - compiled)
+    seconds = passed.seconds
     run = TableRun(model=found.model, features=prepared.features, history=history(found), trees=found.trees)
     if found.recording is not None:
         run.recording = found.recording.with_facts(columns=list(prepared.features.feature_names))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Mapping, Sequence
-from typing import TypeVar, overload
+from typing import Any, TypeVar, overload
 
 from thalweg.errors import ArgumentError
 
@@ -45,3 +45,13 @@ def choose(what: str, name: object, choices: Mapping[str, T] | Sequence[str]) ->
     near = difflib.get_close_matches(str(name), names, n=1)
     hint = f"; did you mean {near[0]!r}?" if near else "."
     raise ArgumentError(f"unknown {what} {name!r}{hint} Choose from: {', '.join(sorted(names))}")
+
+
+def listed(things: Sequence[Any], most: int) -> str:
+    """The first few, and how many more there are.
+
+    >>> listed("abc", 3), listed("abcde", 3)
+    ('a, b, c', 'a, b, c and 2 more')
+    """
+    more = len(things) - most
+    return ", ".join(map(str, things[:most])) + (f" and {more:,} more" if more > 0 else "")

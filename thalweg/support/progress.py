@@ -18,8 +18,7 @@ from numpy.typing import NDArray
 
 from thalweg.errors import ArgumentError
 from thalweg.support.printing import out
-from thalweg.support.terminal import interactive
-from thalweg.support.typesetting import width
+from thalweg.support.terminal import interactive, width
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions

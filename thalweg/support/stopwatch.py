@@ -1,4 +1,4 @@
-"""The time that this process has spent compiling kernels, so that it can be subtracted from other times."""
+"""The time that this process has spent compiling kernels, and other times without it."""
 
 from __future__ import annotations
 
@@ -43,3 +43,15 @@ class Stopwatch(ContextDecorator):
 
 
 compiling = Stopwatch()
+
+
+class Elapsed:
+    """The seconds since it was made, without those of compiling kernels, which is done once on a machine."""
+
+    def __init__(self) -> None:
+        self.begin = time.perf_counter() - compiling.so_far
+
+    @property
+    def seconds(self) -> float:
+        """So far."""
+        return time.perf_counter() - compiling.so_far - self.begin

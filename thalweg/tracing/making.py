@@ -15,7 +15,8 @@ from thalweg.optimizers import SGD, Optimizer
 from thalweg.program.ir.program import Program
 from thalweg.tracing.central import Check, check
 from thalweg.tracing.following import Followed, Place, follow
-from thalweg.tracing.step_trace import Setting, Trace
+from thalweg.tracing.step import Setting
+from thalweg.tracing.step_trace import Trace
 
 
 def trace(

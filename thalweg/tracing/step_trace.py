@@ -2,39 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
-from thalweg.program.ir.instruction import Array
 from thalweg.support.checks import whole
-from thalweg.tracing.central import Check
+from thalweg.tracing.step import Step
 from thalweg.tracing.trace_figure import figure
 from thalweg.tracing.trace_html import as_html
 from thalweg.tracing.trace_json import described
 from thalweg.tracing.trace_text import written
 from thalweg.tracing.tutorial import Line, lines
-from thalweg.tracing.values import TracedStep, TracedWeight
-
-
-@dataclass(frozen=True)
-class Setting:
-    """What the step is a step of."""
-
-    rows: int
-    divisor: int  # of the adjoints: the rows, or 1 where the loss is a sum over them
-    iteration: int  # steps done before
-    learning_rate: float
-    optimizer: str  # its class's name
-    plain: bool  # whether a step is w −= learning rate·dW and nothing else
-    losses: tuple[str | None, ...]  # of each output: the class's name
-    half_squared: bool  # whether the loss is half the sum of squared errors, of one output
-    engine: str
-    dtype: str
 
 
 @dataclass(frozen=True, eq=False)
-class Trace(Mapping[str, Array]):
+class Trace(Step):
     """Every number of one training step, as `model.trace` returns it: a mapping from names in the listing to arrays.
 
     Printed, it is the step as a tutorial writes it (where the network is a chain of dense layers), every instruction
@@ -66,28 +47,6 @@ class Trace(Mapping[str, Array]):
     w += delta_w
     """
 
-    arrays: Mapping[str, Array]
-    setting: Setting
-    steps: tuple[TracedStep, ...]
-    weights: tuple[TracedWeight, ...]
-    loss_before: float
-    loss_after: float
-    check: Check | None = None
-    given: Mapping[str, str] = field(default_factory=dict)  # where the rows are from: a table's cells, a picture's name
-
-    def __getitem__(self, name: str) -> Array:
-        return self.arrays[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.arrays)
-
-    def __len__(self) -> int:
-        return len(self.arrays)
-
-    def __or__(self, other: Mapping[str, Any]) -> dict[str, Any]:
-        """A dict of both, as of two dicts."""
-        return {**self.arrays, **other}
-
     def tutorial(self) -> list[Line]:
         """The step as lines of NumPy with the tutorial's names and their values; none unless it is a chain of dense
         layers with a squared error or a cross-entropy."""
@@ -118,6 +77,3 @@ class Trace(Mapping[str, Array]):
     def _repr_html_(self) -> str:
         """The same, for notebooks."""
         return as_html(self)
-
-
-__all__ = ["Setting", "Trace"]

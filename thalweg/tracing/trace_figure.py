@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from thalweg.program.ir.instruction import Array
+from thalweg.tracing.step import Step
 from thalweg.tracing.tutorial import givens, in_tutorial, lines
-
-if TYPE_CHECKING:
-    from thalweg.tracing.step_trace import Trace
 
 MOST, MOST_READ = 1024, 256
 """Numbers of an array that go into a page, which shows the first: of what is written, of what is read."""
@@ -31,7 +29,7 @@ def shown(name: str, array: Array, tutorial: str = "", most: int = MOST) -> Figu
     )
 
 
-def figure(trace: Trace) -> Figure:
+def figure(trace: Step) -> Figure:
     """The figure of the kind "steps"."""
     setting = trace.setting
     rows = "1 row" if setting.rows == 1 else f"{setting.rows:,} rows"
@@ -69,7 +67,7 @@ def figure(trace: Trace) -> Figure:
     return result
 
 
-def weight(trace: Trace, place: int) -> Figure:
+def weight(trace: Step, place: int) -> Figure:
     """An array of weights before and after the step."""
     w = trace.weights[place]
     result: Figure = {"name": w.path, "printed": w.name, "before": shown(w.name, w.before)}

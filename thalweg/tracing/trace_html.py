@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from thalweg.tracing.step import Step
 from thalweg.tracing.trace_text import number, numbers, shape_of
 from thalweg.tracing.tutorial import givens, in_tutorial, lines
 from thalweg.tracing.values import Value
 from thalweg.views.web import html_parts
 
-if TYPE_CHECKING:
-    from thalweg.tracing.step_trace import Trace
-
 ROOM = 96  # columns of numbers
 
 
-def as_html(trace: Trace) -> str:
+def as_html(trace: Step) -> str:
     """The tutorial's lines, the instructions (folded, if there are such lines), the weights, the loss."""
-    setting, tutorial = trace.setting, lines(trace)
-    rows = "1 row" if setting.rows == 1 else f"{setting.rows:,} rows"
-    head = f"One step on {rows}: {setting.optimizer}, learning rate {setting.learning_rate:g}"
+    tutorial = lines(trace)
     loss = f"loss before {number(trace.loss_before)}, after {number(trace.loss_after)}"
-    parts = [html_parts.line(head, strong=True), html_parts.line(loss)]
+    parts = [html_parts.line(trace.headline, strong=True), html_parts.line(loss)]
     if tutorial:
         given = [[made.code or made.name, "\n".join(numbers(made.value, ROOM))] for made in (*givens(trace), *tutorial)]
         parts.append(html_parts.table(["as a tutorial writes it", "value"], given, mono=(0, 1)))
@@ -33,7 +27,7 @@ def as_html(trace: Trace) -> str:
     return html_parts.block(*parts)
 
 
-def instructions(trace: Trace) -> str:
+def instructions(trace: Step) -> str:
     """Every instruction with what it writes."""
     rows, section = [], ""
     for step in trace.steps:
@@ -45,14 +39,14 @@ def instructions(trace: Trace) -> str:
     return html_parts.table(["#", "instruction", "formula", "numbers"], rows, right=(0,), mono=(2, 3))
 
 
-def value_text(trace: Trace, value: Value) -> str:
+def value_text(trace: Step, value: Value) -> str:
     """A value's name, what the tutorial calls it, and its numbers."""
     called = in_tutorial(trace, value.name)
     note = f"  ({called})" if called and called != value.name else ""
     return "\n".join([f"{value.name} {shape_of(value.array)}{note}", *numbers(value.array, ROOM)])
 
 
-def weights(trace: Trace) -> str:
+def weights(trace: Step) -> str:
     """Every array of weights before the step, its gradient, and after it."""
     rows = []
     for w in trace.weights:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from thalweg.program.ir.instruction import Array
+from thalweg.tracing.step import Step
 from thalweg.tracing.tutorial import Line, givens, in_tutorial, lines
 from thalweg.tracing.values import Value
-
-if TYPE_CHECKING:
-    from thalweg.tracing.step_trace import Trace
 
 VERSION = 1
 Json = dict[str, Any]
@@ -37,7 +35,7 @@ def worded(value: Any) -> Any:
     return value
 
 
-def described(trace: Trace, most: int | None) -> Json:
+def described(trace: Step, most: int | None) -> Json:
     """The trace as JSON."""
 
     def value(v: Value) -> Json:
@@ -82,7 +80,7 @@ def described(trace: Trace, most: int | None) -> Json:
     return result
 
 
-def weight(trace: Trace, place: int, most: int | None) -> Json:
+def weight(trace: Step, place: int, most: int | None) -> Json:
     """An array of weights before and after the step, its gradient, and the check of that."""
     w = trace.weights[place]
     result: Json = {"name": w.path, "listing": w.name, "before": numbers(w.before, most)}

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from thalweg.program.ir.instruction import Array
-from thalweg.support.typesetting import width as columns_of
+from thalweg.support.terminal import width as columns_of
+from thalweg.tracing.step import Step
 from thalweg.tracing.tutorial import Line, givens, in_tutorial, lines
-
-if TYPE_CHECKING:
-    from thalweg.tracing.step_trace import Trace
 
 LEAST = 60
 WIDE = 100  # columns where there is no terminal
@@ -22,17 +19,15 @@ FIRST_LINES = 4  # … as many
 INDENT = 4
 
 
-def written(trace: Trace, width: int | None) -> str:
+def written(trace: Step, width: int | None) -> str:
     """The whole text."""
     room = max(LEAST, width or WIDE)
     return "\n".join(line.rstrip() for line in parts(trace, room))
 
 
-def parts(trace: Trace, room: int) -> Iterator[str]:
+def parts(trace: Step, room: int) -> Iterator[str]:
     """The lines."""
-    setting = trace.setting
-    rows = "1 row" if setting.rows == 1 else f"{setting.rows:,} rows"
-    yield f"One step on {rows}: {setting.optimizer}, learning rate {setting.learning_rate:g}"
+    yield trace.headline
     tutorial = lines(trace)
     if tutorial:
         yield from ("", "as a tutorial writes it")
@@ -53,7 +48,7 @@ def parts(trace: Trace, room: int) -> Iterator[str]:
     yield f"loss before {number(trace.loss_before)}, after {number(trace.loss_after)}"
 
 
-def weights(trace: Trace, room: int) -> Iterator[str]:
+def weights(trace: Step, room: int) -> Iterator[str]:
     """Every array of weights: before, its gradient, by central differences, after."""
     yield from ("", "weights")
     for w in trace.weights:

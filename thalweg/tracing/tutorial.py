@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from thalweg.program.ir.instruction import Array
+from thalweg.tracing.step import Step
 from thalweg.tracing.values import TracedStep, TracedWeight, Value
-
-if TYPE_CHECKING:
-    from thalweg.tracing.step_trace import Trace
 
 Text = dict[str, str]
 MEANINGS: dict[str, Text] = {
@@ -70,20 +67,20 @@ class Dense:
         return f"{name}{self.number}"
 
 
-def lines(trace: Trace) -> list[Line]:
+def lines(trace: Step) -> list[Line]:
     """The step's lines; none if the network isn't a chain of dense layers, or its loss has no error in this sense."""
     chain = list(layers_of(trace))
     made = Writer(trace, chain) if chain else None
     return list(made.lines()) if made is not None and made.holds() else []
 
 
-def givens(trace: Trace) -> list[Line]:
+def givens(trace: Step) -> list[Line]:
     """What the lines start from: x, y, the weights, the learning rate."""
     made = Writer(trace, list(layers_of(trace)))
     return list(made.given())
 
 
-def layers_of(trace: Trace) -> Iterator[Dense]:
+def layers_of(trace: Step) -> Iterator[Dense]:
     """The dense layers, if the network is nothing but a chain of them with activations between; otherwise nothing."""
     weights = {w.name: w for w in trace.weights}
     if len(trace.setting.losses) != 1 or trace.setting.losses[0] not in FACTORS or "x" not in trace:
@@ -120,7 +117,7 @@ def layers_of(trace: Trace) -> Iterator[Dense]:
 class Writer:
     """Writes the lines of a chain."""
 
-    def __init__(self, trace: Trace, chain: list[Dense]) -> None:
+    def __init__(self, trace: Step, chain: list[Dense]) -> None:
         self.trace, self.chain = trace, chain
         self.one = trace.setting.rows == 1
         # The tutorial's first example: the weights of one unit are a vector, and h is a number.
@@ -262,7 +259,7 @@ def close(a: Array, b: Array) -> bool:
     return a.shape == b.shape and bool(abs(a - b).max(initial=0.0) <= CLOSE * max(float(abs(b).max(initial=0.0)), 1e-6))
 
 
-def in_tutorial(trace: Trace, name: str) -> str:
+def in_tutorial(trace: Step, name: str) -> str:
     """What the tutorial calls a value of the listing, if the step is a tutorial's: "error_term = -rows*dh"."""
     rows = "" if trace.setting.divisor == 1 else "rows*"
     if name == "y_pred":

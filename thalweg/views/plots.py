@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,13 +11,8 @@ from numpy.typing import NDArray
 
 from thalweg.callbacks import Callback, Logs
 from thalweg.callbacks.callback import Model
-from thalweg.engine import TARGETS, make_executor
-from thalweg.engine.contract import Chunk, Job
 from thalweg.errors import ArgumentError
 from thalweg.layers import Layer
-from thalweg.models.graph import Chain
-from thalweg.program.lowering import lower
-from thalweg.program.passes.draft import Request
 from thalweg.support.naming import choose
 from thalweg.views.figures import new_figure, write_figure
 
@@ -67,18 +61,11 @@ class KernelHistory(Callback):
 def feature_maps(model: Sequential, picture: Array) -> dict[str, Array]:
     """The output of every layer for one row, by the layer's name, in the order of the network."""
     model.build()
-    x = picture[None]
-    network, passes = model._compiled.network(), TARGETS[model.engine].passes
-    request = Request("inference", of_bytes=x.dtype == np.uint8)
     values: dict[str, Array] = {}
-    for count, layer in enumerate(model.inside, start=1):
-        assert layer.row_out is not None
-        first = replace(network, run=Chain.part(model.inside[:count]), output_shapes=[layer.row_out])
-        y = np.empty((1, *layer.row_out), model.dtype)
-        program = lower(first, request, passes)
-        job = Job(program, {"X": x, "Y_pred": y}, 1, 1, model.vector, model.vector[:0])
-        make_executor(model.engine, job).run(Chunk(0, 0, 1, 0, np.zeros(1)))
-        values[str(layer.name)] = y[0]
+    x = picture[None]
+    for layer in model.inside:
+        x = layer(x, training=False)
+        values[str(layer.name)] = x[0]
     return values
 
 

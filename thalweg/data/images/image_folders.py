@@ -14,6 +14,7 @@ from thalweg.data.cells import Array
 from thalweg.data.images.image_set import Images
 from thalweg.data.images.picture_files import Reading, read_picture, spell
 from thalweg.errors import BadRowsError, DataError, NotFoundError, ThalwegWarning
+from thalweg.support.naming import listed
 from thalweg.support.untrusted import allowed, too_large
 
 TRAIN, TEST, VALIDATION = "train", "test", ("val", "valid", "validation")
@@ -66,13 +67,7 @@ def grouped(bad: dict[Path, str]) -> list[str]:
     kinds: dict[str, list[Path]] = {}
     for file, problem in bad.items():
         kinds.setdefault(problem.removeprefix(str(file)), []).append(file)
-    return [f"{files[0]}{what}" if len(files) == 1 else f"{listed(files)}: each{what}" for what, files in kinds.items()]
-
-
-def listed(files: Sequence[Path]) -> str:
-    """The first few, and how many more there are."""
-    more = len(files) - SHOWN
-    return ", ".join(map(str, files[:SHOWN])) + (f" and {more:,} more" if more > 0 else "")
+    return [listed(files, SHOWN) + (what if len(files) == 1 else f": each{what}") for what, files in kinds.items()]
 
 
 def sizes(shapes: dict[tuple[int, ...], list[Path]]) -> str:
@@ -138,7 +133,7 @@ def parts_in(folder: Path, survey: Survey) -> tuple[str, str] | None:
         survey.notes.append(f"{folder / held[1]} isn't used: scores are those of {folder / held[0]}")
     if others := [name for key, name in found.items() if key not in (TRAIN, TEST, *VALIDATION)]:
         survey.notes.append(
-            f"{listed([folder / name for name in others])}: not used, beside {found[TRAIN]} and {held[0]}"
+            f"{listed([folder / name for name in others], SHOWN)}: not used, beside {found[TRAIN]} and {held[0]}"
         )
     return found[TRAIN], held[0]
 
@@ -149,10 +144,10 @@ def class_folders(folder: Path, survey: Survey, least: int = 2) -> list[str]:
     loose = [file for file in files_in(folder) if is_picture(file)]
     if len(names) >= least:
         if loose:
-            survey.notes.append(f"pictures beside the class folders aren't used: {listed(loose)}")
+            survey.notes.append(f"pictures beside the class folders aren't used: {listed(loose, SHOWN)}")
         deep = [folder / name / inner for name in names for inner in folders_in(folder / name)]
         if deep:
-            survey.notes.append(f"pictures in folders of a class folder count as that class: {listed(deep)}")
+            survey.notes.append(f"pictures in folders of a class folder count as that class: {listed(deep, SHOWN)}")
         return names
     needed = f"{folder} needs a folder of images for each of at least two classes"
     if not names:
@@ -179,7 +174,9 @@ def read_classes(
         path = folder / classes[number]
         survey.bad[path] = f"{path} is a class folder without images{' that can be read' if there else ''}"
     if alone and (single := [folder / classes[number] for number in np.flatnonzero(counts == 1).tolist()]):
-        survey.notes.append(f"class folders with a single picture, learned from and not judged by: {listed(single)}")
+        survey.notes.append(
+            f"class folders with a single picture, learned from and not judged by: {listed(single, SHOWN)}"
+        )
     if found[1] is None:
         return None
     y = np.array([number for number, f in files if f in read], int)

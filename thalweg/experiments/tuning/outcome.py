@@ -17,8 +17,7 @@ from thalweg.experiments.tuning.space import KNOBS, Candidate, Range, Space
 from thalweg.models.model import Model
 from thalweg.support.files import finite, to_json, writing
 from thalweg.support.naming import choose
-from thalweg.support.terminal import columns
-from thalweg.support.typesetting import table
+from thalweg.support.terminal import columns, table
 from thalweg.tabular.features import Features
 from thalweg.views.figures import write_figure
 from thalweg.views.searches import Axis, draw_parallel, draw_slices

@@ -17,7 +17,7 @@ from thalweg.experiments.tuning.jury import Metric, Verdict
 from thalweg.experiments.tuning.material import Array, Material, Part
 from thalweg.experiments.tuning.space import Candidate
 from thalweg.models.model import Model
-from thalweg.support.stopwatch import compiling
+from thalweg.support.stopwatch import Elapsed
 from thalweg.tabular.blueprint import Blueprint
 
 if TYPE_CHECKING:
@@ -33,17 +33,11 @@ class TimeLimit:
     """A limit in seconds of wall time, in which the compiling of kernels doesn't count; None: no limit."""
 
     seconds: float | None
-    begin: float = field(default_factory=time.perf_counter)
-    compiled: float = field(default_factory=lambda: compiling.so_far)
-
-    @property
-    def passed(self) -> float:
-        """Seconds since the start."""
-        return time.perf_counter() - self.begin - (compiling.so_far - self.compiled)
+    passed: Elapsed = field(default_factory=Elapsed)
 
     def share(self) -> float:
         """How much of the limit has passed; 0 without one."""
-        return 0.0 if self.seconds is None else self.passed / self.seconds
+        return 0.0 if self.seconds is None else self.passed.seconds / self.seconds
 
 
 @dataclass(frozen=True)

@@ -146,7 +146,7 @@ class Work:
             if not known:
                 raise ArgumentError(
                     f"time_limit={self.clock.seconds:g} s was over before a trial had ended its first cycle: allow "
-                    f"{math.ceil(4 * self.clock.passed)} s or more"
+                    f"{math.ceil(4 * self.clock.passed.seconds)} s or more"
                 )
             found.entries.append(Rerun(DEFAULT, self.space.default))
             found.entries.extend(Rerun(name_of(trial), trial.candidate) for trial in self.best(known))
@@ -275,7 +275,7 @@ class Work:
             row_numbers=self.material.rows,
             cycles=self.cycles.count,
             importance=self.importance(journal),
-            seconds=self.clock.passed,
+            seconds=self.clock.passed.seconds,
             interrupted=interrupted,
         )
 

@@ -8,7 +8,7 @@ where it is used.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from thalweg.play.requests.bounds import FORMULA, HIDDEN_LAYERS, ROWS, UNITS
@@ -310,10 +310,6 @@ seed, shuffle
     def differs_in(self, before: State) -> set[str]:
         """The keys whose values are others."""
         return {key for key in CHECKS if getattr(self, key) != getattr(before, key)}
-
-    def with_rate(self, rate: float) -> State:
-        """The same with another learning rate."""
-        return replace(self, learning_rate=rate)
 
 
 CHECKS: dict[str, Check] = {

@@ -24,6 +24,7 @@ from thalweg.runs.table_run import TableRun
 from thalweg.tabular.trees import called, mixed
 from thalweg.views.report.of_model import retrained, retrained_share
 from thalweg.views.report.subject import ColumnInputs, Network, PictureInputs, Score, Subject, Text, both, written
+from thalweg.views.report.training_curves import number
 
 MOST_LEFT_OUT = 30
 """Columns that aren't used and are named."""
@@ -75,11 +76,6 @@ def subject_of_run(run: Run, evidence: Evidence | None, folder: Path) -> Subject
             )
         )
     return subject
-
-
-def number(value: Any) -> float:
-    """A number of run.json; NaN for null."""
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else np.nan
 
 
 def shown(value: Any) -> str:

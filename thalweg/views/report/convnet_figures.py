@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from thalweg.recordings.compiled_model import WholeModel
 from thalweg.views.report.insides import input_gradient, maps, passed
-
-if TYPE_CHECKING:
-    from thalweg.models.model import Model
 
 Array = NDArray[Any]
 Figure = dict[str, Any]
@@ -19,7 +17,7 @@ MOST = 32
 """Kernels, or maps of a layer, that are shown."""
 
 
-def kernel_figures(model: Model, layers: int = 3) -> list[Figure]:
+def kernel_figures(model: WholeModel, layers: int = 3) -> list[Figure]:
     """The kernels of the first convolutions, each filter as a picture; none if there is no convolution.
 
     Those of the first convolution with 1 or 3 input channels as they are, in grey or in colour, mid-grey being 0; of
@@ -55,7 +53,7 @@ def kernel_figures(model: Model, layers: int = 3) -> list[Figure]:
     return figures
 
 
-def map_figures(model: Model, x: Array, layers: int = 6) -> list[Figure]:
+def map_figures(model: WholeModel, x: Array, layers: int = 6) -> list[Figure]:
     """What each layer makes of one picture (1, height, width, channels): up to 32 maps of each of the first layers.
 
     Each map in its own range, from black to white; one that is the same everywhere is black.
@@ -81,7 +79,7 @@ def map_figures(model: Model, x: Array, layers: int = 6) -> list[Figure]:
     return figures[:layers]
 
 
-def saliency_figure(model: Model, x: Array, classes: Array, captions: Sequence[Any]) -> Figure:
+def saliency_figure(model: WholeModel, x: Array, classes: Array, captions: Sequence[Any]) -> Figure:
     """Pictures (n, height, width, channels) and, over each, how much each pixel moves the score of a class.
 
     The overlay is ∂hₖ/∂x, of colours the channel in which it is greatest, scaled to −1 … 1 by its own greatest size.

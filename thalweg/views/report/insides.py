@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from thalweg.engine.eager import Values
-from thalweg.engine.reference import compute, written
 from thalweg.errors import ArgumentError
 from thalweg.program.autodiff import derive
 from thalweg.program.builder import Builder
 from thalweg.program.instructions.activations import Elementwise
 from thalweg.program.instructions.losses.row_value import RowValue
 from thalweg.program.instructions.rowwise import Rowwise
-from thalweg.program.ir.instruction import DATA, LOSS, TOTALS, Buffer, Instruction, StepState
+from thalweg.program.ir.instruction import DATA, LOSS, TOTALS, Buffer, StepState
 from thalweg.program.lowering import forward
 from thalweg.program.passes.draft import Request
-
-if TYPE_CHECKING:
-    from thalweg.models.model import Model
+from thalweg.recordings.compiled_model import WholeModel
 
 Array = NDArray[Any]
 
@@ -39,7 +36,7 @@ class Passed:
         return self.values[buffer]
 
 
-def passed(model: Model, x: Array) -> Passed:
+def passed(model: WholeModel, x: Array) -> Passed:
     """Passes rows (n, …) through a model with one input and one output; meant for a few, since NumPy does it."""
     network = model._compiled.network()
     if len(network.input_shapes) != 1 or len(network.output_shapes) != 1:
@@ -48,11 +45,11 @@ def passed(model: Model, x: Array) -> Passed:
     values = start(model, len(x))
     values[program.inputs[0]] = x.astype(model.dtype)
     for instruction in program.instructions[1:]:  # the first one gathers the rows
-        execute(instruction, values)
+        values.execute(instruction)
     return Passed(program, values, program.inputs[0], output)
 
 
-def start(model: Model, rows: int) -> Values:
+def start(model: WholeModel, rows: int) -> Values:
     """The weights, and nothing else yet."""
     values = Values({}, StepState(rows=rows, batch_rows=rows, seed=0))
     for _, parameter in model.named_parameters():
@@ -61,14 +58,7 @@ def start(model: Model, rows: int) -> Values:
     return values
 
 
-def execute(instruction: Instruction, values: Values) -> None:
-    """Computes what an instruction writes."""
-    for buffer, result in zip(written(instruction), compute(instruction, values), strict=True):
-        if result is not None:
-            values[buffer] = result
-
-
-def input_gradient(model: Model, x: Array, classes: Array) -> Array:
+def input_gradient(model: WholeModel, x: Array, classes: Array) -> Array:
     """How much the score of a class changes with each number of the input: ∂hₖ/∂x, (n, …), for class k of each row.
 
     The score hₖ is the output before its last activation. From Simonyan, Vedaldi and Zisserman, "Deep Inside
@@ -87,12 +77,12 @@ def input_gradient(model: Model, x: Array, classes: Array) -> Array:
     before = len(program.instructions)
     value = program.reduce("sum", program.binary("multiply", score, chosen), (0,), keepdims=True)
     for instruction in program.instructions[before:]:
-        execute(instruction, found.values)
+        found.values.execute(instruction)
     total = RowValue(value, None, Buffer("L", (1,), TOTALS, per_row=False, offset=LOSS), total=True)
     gradient = Buffer("dx", found.input.shape)
     kept = program.instructions[1:]  # without the gather, which has no adjoint
     for instruction in derive([*kept, total], {found.input: gradient}):
-        execute(instruction, found.values)
+        found.values.execute(instruction)
     return np.asarray(found[gradient])
 
 

@@ -6,13 +6,14 @@ import inspect
 import json
 import platform
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from thalweg import layers, losses, metrics, optimizers
 from thalweg.errors import ArgumentError, DivergedError, ThalwegError
 from thalweg.losses.traced import FunctionLoss
+from thalweg.recordings.compiled_model import WholeModel
 from thalweg.support.naming import snake_case
 from thalweg.support.nested import leaves
 from thalweg.version import __version__
@@ -30,9 +31,6 @@ from thalweg.views.report.subject import (
 )
 from thalweg.views.report.worst_rows import worst_of
 
-if TYPE_CHECKING:
-    from thalweg.models.model import Model
-
 MOST_ROWS, MOST_INPUTS = 20_000, 2_000
 """Rows that are judged, and rows whose inputs are used."""
 MOST_COLUMNS = 2_000
@@ -40,7 +38,7 @@ RETRAINED_STEPS = 2_000
 """A network of other initial weights is trained for so many steps at most."""
 
 
-def subject_of(model: Model, nodes: Sequence[Any], x: Any = None, y: Any = None) -> Subject:
+def subject_of(model: WholeModel, nodes: Sequence[Any], x: Any = None, y: Any = None) -> Subject:
     """What is known of a model.
 
     Args:
@@ -131,12 +129,12 @@ def taken(data: Any, rows: Any) -> Any:
     return [np.asarray(array)[rows] for array in data] if isinstance(data, list | tuple) else data[rows]
 
 
-def records_of(model: Model) -> list[dict[str, Any]]:
+def records_of(model: WholeModel) -> list[dict[str, Any]]:
     """The history's records; none if it was never trained."""
     return [] if model.history is None else model.history.records()
 
 
-def described(model: Model, facts: dict[str, Any]) -> list[tuple[Text, Text]]:
+def described(model: WholeModel, facts: dict[str, Any]) -> list[tuple[Text, Text]]:
     """What was trained on what."""
     lines: list[tuple[Text, Text]] = [
         (both("model", "模型"), f"{type(model).__name__} {model.name}: {model.count_params():,} weights"),
@@ -163,7 +161,7 @@ def described(model: Model, facts: dict[str, Any]) -> list[tuple[Text, Text]]:
     return lines
 
 
-def settings_of(model: Model, facts: dict[str, Any]) -> dict[str, str]:
+def settings_of(model: WholeModel, facts: dict[str, Any]) -> dict[str, str]:
     """The four knobs and the others."""
     loss = getattr(model.loss, "name", model.loss)
     optimizer = described_or_none(lambda: optimizers.serialize(model.optimizer)["config"]) or {}
@@ -178,7 +176,7 @@ def settings_of(model: Model, facts: dict[str, Any]) -> dict[str, str]:
     }
 
 
-def trained(model: Model, facts: dict[str, Any]) -> tuple[int, int, float]:
+def trained(model: WholeModel, facts: dict[str, Any]) -> tuple[int, int, float]:
     """Rows of a step, epochs, and seconds of the last training, as far as they are known."""
     history = model.history
     seconds = float(facts.get("seconds") or (history.seconds if history is not None else 0.0))
@@ -189,7 +187,7 @@ def trained(model: Model, facts: dict[str, Any]) -> tuple[int, int, float]:
 # --- rows ------------------------------------------------------------------------------------------------------------
 
 
-def task_of(model: Model, y: Any) -> tuple[str, int]:
+def task_of(model: WholeModel, y: Any) -> tuple[str, int]:
     """ "binary", "multiclass" or "regression" and the number of classes; "" for anything else."""
     shape = model.row_out
     if not isinstance(shape, tuple) or len(shape) != 1 or not isinstance(y, np.ndarray):
@@ -203,7 +201,7 @@ def task_of(model: Model, y: Any) -> tuple[str, int]:
     return ("regression", 0) if shape[0] == 1 and known else ("", 0)
 
 
-def judged(subject: Subject, model: Model, x: Any, y: Any) -> None:
+def judged(subject: Subject, model: WholeModel, x: Any, y: Any) -> None:
     """Adds scores, predictions and inputs."""
     try:
         values = model.evaluate(x, y, verbose=0, return_dict=True)
@@ -235,7 +233,7 @@ def judged(subject: Subject, model: Model, x: Any, y: Any) -> None:
     subject.inputs = inputs_of(subject.held, model, subject.task, x) if isinstance(x, np.ndarray) else None
 
 
-def answers(model: Model, task: str, x: Array) -> Array:
+def answers(model: WholeModel, task: str, x: Array) -> Array:
     """Probabilities (rows, classes), or numbers (rows,)."""
     y_pred = np.asarray(model.predict(x, verbose=0), np.float64)
     if task == "regression":
@@ -250,7 +248,7 @@ def answers(model: Model, task: str, x: Array) -> Array:
     return shares
 
 
-def inputs_of(held: Held, model: Model, task: str, x: Array) -> ColumnInputs | PictureInputs | None:
+def inputs_of(held: Held, model: WholeModel, task: str, x: Array) -> ColumnInputs | PictureInputs | None:
     """The inputs of some rows drawn at random, and of the worst."""
     drawn = np.random.default_rng(0).permutation(len(x))[:MOST_INPUTS]
     worst = np.setdiff1d(worst_of(held), drawn)
@@ -276,7 +274,7 @@ def inputs_of(held: Held, model: Model, task: str, x: Array) -> ColumnInputs | P
 # --- other seeds, and code -------------------------------------------------------------------------------------------
 
 
-def retrained(model: Model, batch: int, steps: int) -> Callable[[int, Array, Array], Array] | None:
+def retrained(model: WholeModel, batch: int, steps: int) -> Callable[[int, Array, Array], Array] | None:
     """What trains the same network from other initial weights for about so many steps, `RETRAINED_STEPS` at most.
 
     None if it can't be made again from its description.
@@ -311,7 +309,7 @@ def retrained_share(steps: int) -> float:
     return min(1.0, RETRAINED_STEPS / max(1, steps))
 
 
-def code_of(model: Model, facts: dict[str, Any]) -> list[tuple[Text, str, str]]:
+def code_of(model: WholeModel, facts: dict[str, Any]) -> list[tuple[Text, str, str]]:
     """Python that makes and trains the same model, and the versions."""
     imported, optimizer = optimizer_code(model)
     lines = [*imported, *model_code(model)]
@@ -324,7 +322,7 @@ def code_of(model: Model, facts: dict[str, Any]) -> list[tuple[Text, str, str]]:
     ]
 
 
-def model_code(model: Model) -> list[str]:
+def model_code(model: WholeModel) -> list[str]:
     """The lines that make the model."""
     config = described_or_none(model.get_config) or {}
     made = [layer_code(one) for one in model.inside] if "layers" in config and "calls" not in config else []
@@ -345,7 +343,7 @@ def model_code(model: Model) -> list[str]:
     return ["from thalweg.models import model_from_json", "", f"model = model_from_json({model.to_json()!r}{objects})"]
 
 
-def optimizer_code(model: Model) -> tuple[list[str], str]:
+def optimizer_code(model: WholeModel) -> tuple[list[str], str]:
     """What has to be imported for the optimizer, and how it is written."""
     described = described_or_none(lambda: optimizers.serialize(model.optimizer))
     if described is None:
@@ -382,7 +380,7 @@ def fit_code(batch: int, epochs: int, facts: dict[str, Any]) -> str:
     return f"model.fit(x, y, batch_size={batch}, epochs={epochs}{more}, record=True)"
 
 
-def names_of(model: Model) -> list[str]:
+def names_of(model: WholeModel) -> list[str]:
     """The metrics as compile takes them, those that have names."""
     known = {"accuracy", "acc", *metrics.NAMES}
     return [name for name in model.metrics_names if name in known or name.lower() in known]

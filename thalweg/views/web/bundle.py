@@ -10,7 +10,6 @@ import re
 from pathlib import Path
 
 from thalweg.errors import ArgumentError, NotFoundError
-from thalweg.views.web.minifier import lean
 
 HERE = Path(__file__).parent
 VENDOR = ("vendor/uPlot.iife.min.js",)
@@ -40,19 +39,16 @@ def bundle(entry: str | Path, *, module: bool = False) -> str:
     order = _order(HERE / entry)
     _unique(order)
     parts = [(HERE / name).read_text(encoding="utf-8") for name in VENDOR]
-    parts += [_body(path, text) for path, text in order.items()]
+    parts += [EXPORT.sub("", IMPORT.sub("", text)) for text in order.values()]
     if module:
         names = [name for path, name in _defined(*list(order.items())[-1]) if path]
         parts.append(f"export default {{ {', '.join(names)} }};\n")
-    script = "\n".join(part.rstrip() + "\n" for part in parts)
-    if found := re.search(r"</script|<!--", script, re.IGNORECASE):
-        raise ArgumentError(f"{entry}: {found[0]} would end the page's script; write it in two parts")
-    return script
+    return "\n".join(part.strip() + "\n" for part in parts)
 
 
 def styles(*more: str) -> str:
     """The style sheets of all pages as one text, followed by more of this folder."""
-    return "\n".join(lean((HERE / name).read_text(encoding="utf-8"), ".css") for name in (*STYLES, *more)) + "\n"
+    return "\n".join((HERE / name).read_text(encoding="utf-8").strip() for name in (*STYLES, *more)) + "\n"
 
 
 def _order(entry: Path) -> dict[Path, str]:
@@ -107,8 +103,3 @@ def _unique(modules: dict[Path, str]) -> None:
             if name in where:
                 raise ArgumentError(f"{where[name].name} and {path.name} both define {name!r}; rename one")
             where[name] = path
-
-
-def _body(path: Path, text: str) -> str:
-    """A module without its imports, the word export, and what is for readers."""
-    return lean(EXPORT.sub("", IMPORT.sub("", text)), path.suffix)

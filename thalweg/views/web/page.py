@@ -18,7 +18,7 @@ from typing import Any
 from thalweg.errors import ArgumentError
 from thalweg.support.files import writing
 from thalweg.support.naming import choose
-from thalweg.views.web.bundle import bundle, styles
+from thalweg.views.web.bundle import HERE, bundle, styles
 from thalweg.views.web.encoding import encode
 
 LANGUAGES = {"en": "en", "zh": "zh-Hant-TW"}
@@ -42,7 +42,8 @@ PAGE = """<!doctype html>
 <body class="thalweg page">
 <noscript>This page draws its figures with JavaScript. 這一頁的圖需要 JavaScript 才能畫出。</noscript>
 <script type="text/plain" id="document">{data}</script>
-<script type="module">{script}</script>
+<script type="text/plain" id="code">{code}</script>
+<script type="module">{unpack}</script>
 </body>
 </html>
 """
@@ -58,8 +59,8 @@ def write_page(path: str | Path, document: Mapping[str, Any]) -> None:
 def page_html(document: Mapping[str, Any]) -> str:
     """The page as text.
 
-    Its data are encoded, deflated and in base64. By its content security policy the browser runs nothing but the one
-    script whose hash it names, and requests nothing.
+    Code and encoded data are deflated and in base64. By its content security policy the browser runs nothing but the
+    code and what unpacks it, whose hashes it names, and requests nothing.
 
     Raises:
         ArgumentError: the document lacks a part, has a figure of an unknown kind, or a value that a page can't hold.
@@ -70,19 +71,21 @@ def page_html(document: Mapping[str, Any]) -> str:
     True
     """
     check(document)
-    language, script, style = document["language"], bundle("report.js"), styles()
+    language, code, style = document["language"], bundle("report.js"), styles()
+    unpack = (HERE / "unpack.js").read_text(encoding="utf-8")
     title = document["title"] if isinstance(document["title"], str) else document["title"][language]
     policy = (
-        f"default-src 'none'; script-src '{_source(script)}'; style-src '{_source(style)}'; img-src data:; "
-        "base-uri 'none'; form-action 'none'"
+        f"default-src 'none'; script-src '{_source(unpack)}' '{_source(code)}'; style-src '{_source(style)}'; "
+        "img-src data:; base-uri 'none'; form-action 'none'"
     )
     return PAGE.format(
         lang=LANGUAGES[language],
         policy=policy,
         title=html.escape(title),
         style=style,
-        data=base64.b64encode(_deflated(encode(document))).decode(),
-        script=script,
+        data=_packed(encode(document)),
+        code=_packed(code.encode()),
+        unpack=unpack,
     )
 
 
@@ -100,9 +103,9 @@ def check(document: Mapping[str, Any]) -> None:
             choose("kind of figure", figure["kind"], KINDS)
 
 
-def _deflated(data: bytes) -> bytes:
+def _packed(data: bytes) -> str:
     deflater = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)  # raw: DecompressionStream("deflate-raw")
-    return deflater.compress(data) + deflater.flush()
+    return base64.b64encode(deflater.compress(data) + deflater.flush()).decode()
 
 
 def _source(text: str) -> str:

@@ -9,8 +9,7 @@ from typing import Any
 
 from thalweg.program.ir.instruction import Buffer, Instruction
 from thalweg.program.ir.program import Program
-from thalweg.support.terminal import columns
-from thalweg.support.typesetting import table, width
+from thalweg.support.terminal import columns, table, width
 from thalweg.views.web.html_parts import block
 from thalweg.views.web.html_parts import table as html_table
 

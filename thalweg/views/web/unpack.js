@@ -1,0 +1,7 @@
+// Runs the page's code, which stands in the file deflated and in base64.
+const stored = /** @type {HTMLElement} */ (document.getElementById("code"));
+const packed = Uint8Array.from(atob(stored.textContent ?? ""), (c) => c.charCodeAt(0));
+const script = document.createElement("script");
+script.type = "module";
+script.textContent = await new Response(new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate-raw"))).text();
+stored.replaceWith(script);
