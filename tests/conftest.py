@@ -1,4 +1,6 @@
-"""What all tests share: Keras, where it is installed, and `pytest --skipped`.
+"""What all tests share: Keras, where it is installed, how much is tried, and `pytest --skipped`.
+
+Tests of random examples ask `amounts.py` how many: `make test` tries few, `make soak` all.
 
 `--skipped` runs the tests that were skipped for want of a package, once it is there. A test that lacks one is
 remembered until it has run; `make parity` installs PyTorch, Keras, JAX and TensorBoard and runs what is remembered,
@@ -6,14 +8,18 @@ remembered until it has run; `make parity` installs PyTorch, Keras, JAX and Tens
 no run has run.
 """
 
+import math
 import os
 import signal
 import sys
 
+import amounts
 import pytest
 
 KEY = "thalweg/skipped"  # in pytest's cache folder
 LACKING = ("could not import", "is not on the PATH")  # why a test is skipped that has to run later
+
+amounts.register()
 
 
 class Skipped:
@@ -67,6 +73,10 @@ def pytest_configure(config):
         signal.signal(signal.SIGINT, signal.default_int_handler)
     if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:  # by nohup; some tests send it
         signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    if hasattr(config, "workerinput"):  # of pytest-xdist: every core has one, so that processes to compile don't pay
+        from thalweg.engine.native.compiler import workers
+
+        workers.MANY = math.inf
     if config.pluginmanager.hasplugin("cacheprovider"):  # which -p no:cacheprovider takes away
         config.pluginmanager.register(Skipped(config), "skipped")
 
