@@ -90,6 +90,13 @@ DAMAGES = {
         ),
         ("program/instructions/noise.py", "xp.where(keep, h / (1 - self.amount), 0)", "xp.where(keep, h, 0)"),
     ],
+    "tests/layers/test_more_layers.py": [
+        (
+            "layers/containers.py",
+            "program.frozen = outside or not self.trainable",
+            "program.frozen = not self.trainable",
+        ),
+    ],
     "tests/layers/test_embedding.py": [
         (
             "engine/lanes.py",
@@ -107,13 +114,6 @@ DAMAGES = {
     ],
     "tests/layers/test_numerical.py": [
         ("layers/numerical/periodic.py", "limit = self.frequencies**-0.5", "limit = self.frequencies**0.5"),
-    ],
-    "tests/layers/test_residual.py": [
-        (
-            "layers/containers.py",
-            "program.frozen = outside or not self.trainable",
-            "program.frozen = not self.trainable",
-        ),
     ],
     "tests/layers/test_augmentation.py": [
         (
@@ -145,7 +145,6 @@ DAMAGES = {
             "ratio(float(sums[0]), float(sums[0] + sums[2]))",
             "ratio(float(sums[0]), float(sums[0] + sums[1]))",
         ),
-        ("program/instructions/metrics.py", "(p > self.threshold) == y", "(p >= self.threshold) == y"),
     ],
     "tests/metrics/test_metric_state.py": [
         (
@@ -154,6 +153,7 @@ DAMAGES = {
             "self.count.assign_add(v.size)",
         ),
         ("metrics/means.py", "mean(axis=1), weights=sample_weight)", "mean(axis=1))"),
+        ("program/instructions/metrics.py", "(p > self.threshold) == y", "(p >= self.threshold) == y"),
     ],
     # --- optimizers, initializers, penalties, constraints, schedules -----------------------------------------------
     "tests/optimizers/test_optimizers.py": [
@@ -162,20 +162,24 @@ DAMAGES = {
             "units * lane // lanes, units * (lane + 1) // lanes",
             "units * lane // lanes, units * (lane + 1) // lanes - 1",
         ),
-        ("optimizers/adaptive.py", "top = max(top, v)", "top = v"),
+    ],
+    "tests/optimizers/test_optimizer_equations.py": [
         (
             "optimizers/descent.py",
             'w += momentum * v - learning_rate * dw"""',
             'w += momentum * v + learning_rate * dw"""',
         ),
+        ("optimizers/adaptive.py", "top = max(top, v)", "top = v"),
+    ],
+    "tests/optimizers/test_shared_arguments.py": [
         (
             "optimizers/optimizer.py",
             "return 0.0 if matches(self.not_decayed, weight.path) else self.weight_decay or 0.0",
             "return self.weight_decay or 0.0",
         ),
-        ("optimizers/optimizer.py", "max(names, key=len)", "min(names, key=len)"),
         ("program/instructions/updates/gradients.py", "dw = (dw + a) / steps", "dw = dw + a"),
         ("program/instructions/updates/gradients.py", "keep = where(t > 1, momentum, 0)", "keep = momentum"),
+        ("optimizers/optimizer.py", "max(names, key=len)", "min(names, key=len)"),
     ],
     "tests/optimizers/test_constraints.py": [
         ("constraints.py", "return 0.0, self.max_value, 1.0", "return self.max_value, self.max_value, 1.0"),
