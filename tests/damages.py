@@ -199,8 +199,10 @@ DAMAGES = {
             "if self.wait > self.patience and epoch > 0:",
         ),
         ("callbacks/watching.py", 'mode = "max" if higher or "accuracy" in name else "min"', 'mode = "min"'),
-        ("callbacks/watching.py", "self.cooling, self.wait = self.cooldown, 0", "self.cooling, self.wait = 0, 0"),
         ("callbacks/checkpoints.py", "self.filepath.format(epoch=epoch + 1,", "self.filepath.format(epoch=epoch,"),
+    ],
+    "tests/callbacks/test_more_callbacks.py": [
+        ("callbacks/watching.py", "self.cooling, self.wait = self.cooldown, 0", "self.cooling, self.wait = 0, 0"),
         ("callbacks/checkpoints.py", "self.model.initial_epoch = epochs", "self.model.initial_epoch = epochs - 1"),
     ],
     # --- data ------------------------------------------------------------------------------------------------------
@@ -217,7 +219,7 @@ DAMAGES = {
     "tests/data/test_verbatim.py": [
         ("data/verbatim.py", '"BIGINT" if longest < 2**63 else', '"DOUBLE" if longest < 2**63 else'),
     ],
-    "tests/data/test_tables.py": [
+    "tests/data/test_wide_tables.py tests/data/test_readings.py": [
         ("data/cells.py", "EXACT = 2.0**53", "EXACT = 2.0**63"),
     ],
     "tests/models/test_streams.py": [
@@ -243,10 +245,12 @@ DAMAGES = {
         ("data/fitted.py", "return z / np.sqrt(1 + (z / CLIP) ** 2)", "return z"),
         ("data/target.py", "* self.scale + self.mean", "* self.scale"),
     ],
-    "tests/estimators/test_tabular_estimators.py": [
-        ("tabular/scoring.py", "np.average(values, weights=weights)", "np.average(values)"),
+    "tests/estimators/test_by_time.py": [
         ("tabular/holdouts.py", "ranks >= max(start, 1)", "ranks > max(start, 1)"),
         ("sklearn/folds.py", "(ranks >= cut) & (ranks < end)", "ranks < end"),
+    ],
+    "tests/tabular/test_scoring.py": [
+        ("tabular/scoring.py", "np.average(values, weights=weights)", "np.average(values)"),
     ],
     "tests/estimators/test_few_rows.py": [
         ("tabular/temperature.py", "doubt = classes / (classes - 1) / (len(y) + 2)", "doubt = 0.0"),
