@@ -245,16 +245,16 @@ DAMAGES = {
         ("data/fitted.py", "return z / np.sqrt(1 + (z / CLIP) ** 2)", "return z"),
         ("data/target.py", "* self.scale + self.mean", "* self.scale"),
     ],
-    "tests/estimators/test_by_time.py": [
+    "tests/estimators/test_held_out_rows.py": [
         ("tabular/holdouts.py", "ranks >= max(start, 1)", "ranks > max(start, 1)"),
         ("sklearn/folds.py", "(ranks >= cut) & (ranks < end)", "ranks < end"),
+        ("tabular/holdouts.py", "fold_of[np.bincount(classes)[classes] == 1] = -1", "pass"),
     ],
     "tests/tabular/test_scoring.py": [
         ("tabular/scoring.py", "np.average(values, weights=weights)", "np.average(values)"),
     ],
     "tests/estimators/test_few_rows.py": [
         ("tabular/temperature.py", "doubt = classes / (classes - 1) / (len(y) + 2)", "doubt = 0.0"),
-        ("tabular/holdouts.py", "fold_of[np.bincount(classes)[classes] == 1] = -1", "pass"),
     ],
     "tests/estimators/test_mlp.py": [
         ("sklearn/stopping.py", "optimizer.learning_rate = rate / 5.0", "optimizer.learning_rate = rate / 2.0"),
