@@ -8,10 +8,12 @@ remembered until it has run; `make parity` installs PyTorch, Keras, JAX and Tens
 no run has run.
 """
 
+import io
 import math
 import os
 import signal
 import sys
+from contextlib import redirect_stderr, redirect_stdout
 
 import amounts
 import pytest
@@ -106,23 +108,51 @@ def fresh(monkeypatch):
     cache.places.cache_clear()
 
 
-@pytest.fixture
-def run_thalweg(monkeypatch, capsys, tmp_path):
-    """Runs a command in an empty folder; returns exit code, standard output, standard error."""
+def command(*arguments):
+    """Runs a command in this process, in the current folder; returns its exit code."""
     from thalweg.cli import doing
     from thalweg.cli import main as cli
 
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(doing, "QUIET", 1e6)  # what it says depends on how fast the machine is
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["thalweg", *map(str, arguments)])
-        code = 0
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(doing, "QUIET", 1e6)  # what it says depends on how fast the machine is
+        patch.setattr(sys, "argv", ["thalweg", *map(str, arguments)])
         try:
             cli.main()
         except SystemExit as end:
-            code = end.code or 0
+            return end.code or 0
+    return 0
+
+
+@pytest.fixture
+def run_thalweg(monkeypatch, capsys, tmp_path):
+    """Runs a command in an empty folder; returns exit code, standard output, standard error."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments):
+        code = command(*arguments)
         printed = capsys.readouterr()
         return code, printed.out, printed.err
 
     return run
+
+
+@pytest.fixture(scope="session")
+def run_made(tmp_path_factory):
+    """The folder in which a command has made a run called "run"; a command that was run before isn't run again.
+
+    `prepare` makes the files that it needs. Tests get copies.
+    """
+    made = {}
+
+    def make(*arguments, prepare=lambda: None):
+        if arguments not in made:
+            made[arguments] = folder = tmp_path_factory.mktemp("made")
+            said = io.StringIO()  # none of what the test's own commands say
+            with pytest.MonkeyPatch.context() as patch, redirect_stdout(said), redirect_stderr(said):
+                patch.chdir(folder)
+                prepare()
+                code = command(*arguments, "--out", "run")
+            assert code == 0, said.getvalue()
+        return made[arguments]
+
+    return make

@@ -204,6 +204,11 @@ DAMAGES = {
     "tests/callbacks/test_more_callbacks.py": [
         ("callbacks/watching.py", "self.cooling, self.wait = self.cooldown, 0", "self.cooling, self.wait = 0, 0"),
         ("callbacks/checkpoints.py", "self.model.initial_epoch = epochs", "self.model.initial_epoch = epochs - 1"),
+        (
+            "models/model_file.py",
+            "model.epochs_trained, model.optimizer.iterations = epochs, steps",
+            "model.epochs_trained = epochs",
+        ),
     ],
     # --- data ------------------------------------------------------------------------------------------------------
     "tests/data/test_notations.py": [
@@ -264,11 +269,6 @@ DAMAGES = {
     # --- models ----------------------------------------------------------------------------------------------------
     "tests/models/test_saving.py": [
         ("models/model_file.py", "if digest(text, arrays) != checksum:", "if False:"),
-        (
-            "models/model_file.py",
-            "model.epochs_trained, model.optimizer.iterations = epochs, steps",
-            "model.epochs_trained = epochs",
-        ),
         ("models/loading.py", 'model.optimizer.iterations = whole("iterations", compiled["iterations"], 0)', "pass"),
     ],
     "tests/engine/test_threads.py tests/models/test_fit.py": [

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -26,11 +27,9 @@ def thalweg(run_thalweg):
 
 
 @pytest.fixture
-def trained(thalweg):
+def trained(thalweg, run_made):
     """A run folder."""
-    code, _, error = thalweg("train", PENGUINS, "--target", "target", "--out", "run", *QUICK)
-    assert code == 0, error
-    return Path("run")
+    return Path(shutil.copytree(run_made("train", PENGUINS, "--target", "target", *QUICK) / "run", "run"))
 
 
 def penguins(change):
