@@ -299,6 +299,8 @@ DAMAGES = {
     ],
     "tests/cli/test_cli.py": [
         ("cli/train.py", '"trees": not ensemble.no_trees', '"trees": ensemble.no_trees'),
+    ],
+    "tests/cli/test_compare_command.py": [
         ("cli/compare.py", "return [float(part) for part in parts]", "return list(parts)"),
     ],
     # --- experiments, doctor, recordings ---------------------------------------------------------------------------

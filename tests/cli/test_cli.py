@@ -194,7 +194,8 @@ def test_every_option_reaches_the_training(thalweg, announced):
 
 
 def test_early_stopping_counts_epochs_without_a_better_one(thalweg):
-    train = ("train", PENGUINS, "--target", "target", "--members", "1", "--seed", "0", "--epochs", "60")
+    train = ("train", PENGUINS, "--target", "target", "--seed", "0", "--epochs", "60")
+    train += ("--members", "1", "--no-trees", "--no-report", "--layers", "16")
     for number, (given, rule) in enumerate(
         [
             (("--early-stopping", "3"), lambda best: best + 3),
@@ -206,6 +207,7 @@ def test_early_stopping_counts_epochs_without_a_better_one(thalweg):
         assert code == 0, error
         (member,) = runs.load(f"run{number}").facts["members"]
         assert member["epochs"] == min(60, rule(member["best epoch"]))
+        assert (member["epochs"] < 60) == (given[1:] != ("0",))
 
 
 def test_without_validation_the_last_epoch_is_kept(thalweg):
