@@ -178,6 +178,7 @@ def test_every_option_reaches_the_training(thalweg, announced):
     assert network.loss.name == "mean_squared_error"
     assert type(network.optimizer).__name__ == "SGD"
     assert network.optimizer.schedule(0) == pytest.approx(0.3)
+    assert task.blueprint.settings.trees == ()
     assert task.judge.metric == run.facts["metric"] == "accuracy"
     sums = [task.rows.weights[task.rows.y == code].sum() for code in range(3)]
     assert sums == pytest.approx([206 / 3 + 52 / 3] * 3)
