@@ -196,9 +196,9 @@ DAMAGES = {
         ),
         ("callbacks/watching.py", 'mode = "max" if higher or "accuracy" in name else "min"', 'mode = "min"'),
         ("callbacks/checkpoints.py", "self.filepath.format(epoch=epoch + 1,", "self.filepath.format(epoch=epoch,"),
+        ("callbacks/watching.py", "self.cooling, self.wait = self.cooldown, 0", "self.cooling, self.wait = 0, 0"),
     ],
     "tests/callbacks/test_more_callbacks.py": [
-        ("callbacks/watching.py", "self.cooling, self.wait = self.cooldown, 0", "self.cooling, self.wait = 0, 0"),
         ("callbacks/checkpoints.py", "self.model.initial_epoch = epochs", "self.model.initial_epoch = epochs - 1"),
         (
             "models/model_file.py",
