@@ -22,6 +22,6 @@ def soaking() -> bool:
     return settings().max_examples == 100
 
 
-def examples(most: int) -> int:
-    """How many of a test's examples are tried."""
-    return min(most, max(LEAST, most * settings().max_examples // 100))
+def examples(most: int, least: int = LEAST) -> int:
+    """How many of a test's examples are tried; `least` is lower where each needs kernels of its own."""
+    return min(most, max(least, most * settings().max_examples // 100))
