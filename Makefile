@@ -34,12 +34,12 @@ lint: .venv/dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# Structure, defaults, gradients and kernels of all instructions, passes, activations, losses, metrics, optimizers, fit,
+# Structure, defaults, gradients and kernels of all instructions, passes, activations, metrics, optimizers, fit,
 # saving, formulas, and the command line from end to end.
 quick: lint
 	$(BIN)/pytest -n auto --dist loadfile tests/project/test_structure.py tests/project/test_signatures.py \
 		tests/project/test_damages.py tests/program tests/activations/test_activations.py tests/activations/test_formulas.py \
-		tests/losses/test_losses.py tests/metrics/test_metric_state.py tests/optimizers/test_optimizer_equations.py \
+		tests/metrics/test_metric_state.py tests/optimizers/test_optimizer_equations.py \
 		tests/optimizers/test_shared_arguments.py tests/layers/test_noise.py tests/models/test_fit.py \
 		tests/models/test_saving.py tests/cli/test_cli.py::test_the_whole_way
 
