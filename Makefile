@@ -1,6 +1,8 @@
 # make demo: train on real data.  make test: lint, types, tests, doctests.  make bench: compare speed with the peers.
 # How well tables are predicted takes hours and isn't part of it: .venv/bin/python -m benchmarks --accuracy
-# make quick: lint, types and the tests that find most, in less than a minute once the kernels are compiled.
+# make quick: lint, types and the tests that find most, in about a minute once the kernels are compiled.
+# make soak: all random examples and shapes of the tests of kernels, gradients, formulas and readers of files.
+# make damages: mistakes in a copy of the package, one after the other; tests have to notice each.
 # make coverage: the tests once more, with the share of lines that they run, which doubles their time.
 # make docs: the site, in build/site, with links checked; open build/site/index.html.
 # make lowest: some tests with the lowest versions of the dependencies that pyproject.toml allows (Python 3.11 or 3.12).
@@ -10,7 +12,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo lint quick test coverage parity pages web-types lowest bench docs clean
+.PHONY: demo lint quick test soak damages coverage parity pages web-types lowest bench docs clean
 
 .venv/created:
 	$(PYTHON) -m venv .venv
@@ -32,14 +34,24 @@ lint: .venv/dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# Structure, gradients and kernels of all instructions, fit, saving, formulas, and the command line from end to end.
+# Structure, defaults, gradients and kernels of all instructions, passes, activations, metrics, optimizers, fit,
+# saving, formulas, and the command line from end to end.
 quick: lint
-	$(BIN)/pytest -n auto --dist loadfile tests/project/test_structure.py tests/program/test_conformance.py \
-		tests/program/test_autodiff.py tests/models/test_fit.py tests/models/test_saving.py \
-		tests/activations/test_formulas.py tests/cli/test_cli.py::test_the_whole_way
+	$(BIN)/pytest -n auto --dist loadfile tests/project/test_structure.py tests/project/test_signatures.py \
+		tests/project/test_damages.py tests/program tests/activations/test_activations.py tests/activations/test_formulas.py \
+		tests/metrics/test_metric_state.py tests/optimizers/test_optimizer_equations.py \
+		tests/optimizers/test_shared_arguments.py tests/layers/test_noise.py tests/models/test_fit.py \
+		tests/models/test_saving.py tests/cli/test_cli.py::test_the_whole_way
 
 test: lint
 	$(BIN)/pytest -n auto --dist loadfile
+
+soak: .venv/dev
+	$(BIN)/pytest -n auto --dist loadfile --hypothesis-profile soak tests/program tests/engine tests/activations tests/data \
+		tests/models/test_random_graphs.py tests/tabular
+
+damages: .venv/dev
+	$(BIN)/python tests/damages.py
 
 coverage: .venv/dev
 	$(BIN)/pytest -n auto --dist loadfile --cov

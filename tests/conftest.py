@@ -1,4 +1,6 @@
-"""What all tests share: Keras, where it is installed, and `pytest --skipped`.
+"""What all tests share: Keras, where it is installed, how much is tried, and `pytest --skipped`.
+
+Tests of random examples ask `amounts.py` how many: `make test` tries few, `make soak` all.
 
 `--skipped` runs the tests that were skipped for want of a package, once it is there. A test that lacks one is
 remembered until it has run; `make parity` installs PyTorch, Keras, JAX and TensorBoard and runs what is remembered,
@@ -6,14 +8,20 @@ remembered until it has run; `make parity` installs PyTorch, Keras, JAX and Tens
 no run has run.
 """
 
+import io
+import math
 import os
 import signal
 import sys
+from contextlib import redirect_stderr, redirect_stdout
 
+import amounts
 import pytest
 
 KEY = "thalweg/skipped"  # in pytest's cache folder
 LACKING = ("could not import", "is not on the PATH")  # why a test is skipped that has to run later
+
+amounts.register()
 
 
 class Skipped:
@@ -67,6 +75,10 @@ def pytest_configure(config):
         signal.signal(signal.SIGINT, signal.default_int_handler)
     if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:  # by nohup; some tests send it
         signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    if hasattr(config, "workerinput"):  # of pytest-xdist: every core has one, so that processes to compile don't pay
+        from thalweg.engine.native.compiler import workers
+
+        workers.MANY = math.inf
     if config.pluginmanager.hasplugin("cacheprovider"):  # which -p no:cacheprovider takes away
         config.pluginmanager.register(Skipped(config), "skipped")
 
@@ -96,23 +108,51 @@ def fresh(monkeypatch):
     cache.places.cache_clear()
 
 
-@pytest.fixture
-def run_thalweg(monkeypatch, capsys, tmp_path):
-    """Runs a command in an empty folder; returns exit code, standard output, standard error."""
+def command(*arguments):
+    """Runs a command in this process, in the current folder; returns its exit code."""
     from thalweg.cli import doing
     from thalweg.cli import main as cli
 
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(doing, "QUIET", 1e6)  # what it says depends on how fast the machine is
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["thalweg", *map(str, arguments)])
-        code = 0
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(doing, "QUIET", 1e6)  # what it says depends on how fast the machine is
+        patch.setattr(sys, "argv", ["thalweg", *map(str, arguments)])
         try:
             cli.main()
         except SystemExit as end:
-            code = end.code or 0
+            return end.code or 0
+    return 0
+
+
+@pytest.fixture
+def run_thalweg(monkeypatch, capsys, tmp_path):
+    """Runs a command in an empty folder; returns exit code, standard output, standard error."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments):
+        code = command(*arguments)
         printed = capsys.readouterr()
         return code, printed.out, printed.err
 
     return run
+
+
+@pytest.fixture(scope="session")
+def run_made(tmp_path_factory):
+    """The folder in which a command has made a run called "run"; a command that was run before isn't run again.
+
+    `prepare` makes the files that it needs. Tests get copies.
+    """
+    made = {}
+
+    def make(*arguments, prepare=lambda: None):
+        if arguments not in made:
+            made[arguments] = folder = tmp_path_factory.mktemp("made")
+            said = io.StringIO()  # none of what the test's own commands say
+            with pytest.MonkeyPatch.context() as patch, redirect_stdout(said), redirect_stderr(said):
+                patch.chdir(folder)
+                prepare()
+                code = command(*arguments, "--out", "run")
+            assert code == 0, said.getvalue()
+        return made[arguments]
+
+    return make

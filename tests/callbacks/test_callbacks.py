@@ -422,3 +422,14 @@ def test_history_round_trips_as_records():
         again.append(record.pop("epoch"), record)
     assert again.history == history.history
     assert again.epoch == history.epoch
+
+
+def test_the_rate_rests_after_a_reduction():
+    model = SimpleNamespace(metrics=[], optimizer=SimpleNamespace(learning_rate=1.0))
+    callback, rates = ReduceLROnPlateau("loss", factor=0.5, patience=1, cooldown=2), []
+    callback.set_model(model)
+    callback.on_train_begin()
+    for epoch in range(6):
+        callback.on_epoch_end(epoch, {"loss": 1.0})
+        rates.append(model.optimizer.learning_rate)
+    assert rates == [1.0, 0.5, 0.5, 0.25, 0.25, 0.125]

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -26,11 +27,9 @@ def thalweg(run_thalweg):
 
 
 @pytest.fixture
-def trained(thalweg):
+def trained(thalweg, run_made):
     """A run folder."""
-    code, _, error = thalweg("train", PENGUINS, "--target", "target", "--out", "run", *QUICK)
-    assert code == 0, error
-    return Path("run")
+    return Path(shutil.copytree(run_made("train", PENGUINS, "--target", "target", *QUICK) / "run", "run"))
 
 
 def penguins(change):
@@ -179,6 +178,7 @@ def test_every_option_reaches_the_training(thalweg, announced):
     assert network.loss.name == "mean_squared_error"
     assert type(network.optimizer).__name__ == "SGD"
     assert network.optimizer.schedule(0) == pytest.approx(0.3)
+    assert task.blueprint.settings.trees == ()
     assert task.judge.metric == run.facts["metric"] == "accuracy"
     sums = [task.rows.weights[task.rows.y == code].sum() for code in range(3)]
     assert sums == pytest.approx([206 / 3 + 52 / 3] * 3)
@@ -195,7 +195,8 @@ def test_every_option_reaches_the_training(thalweg, announced):
 
 
 def test_early_stopping_counts_epochs_without_a_better_one(thalweg):
-    train = ("train", PENGUINS, "--target", "target", "--members", "1", "--seed", "0", "--epochs", "60")
+    train = ("train", PENGUINS, "--target", "target", "--seed", "0", "--epochs", "60")
+    train += ("--members", "1", "--no-trees", "--no-report", "--layers", "16")
     for number, (given, rule) in enumerate(
         [
             (("--early-stopping", "3"), lambda best: best + 3),
@@ -207,6 +208,7 @@ def test_early_stopping_counts_epochs_without_a_better_one(thalweg):
         assert code == 0, error
         (member,) = runs.load(f"run{number}").facts["members"]
         assert member["epochs"] == min(60, rule(member["best epoch"]))
+        assert (member["epochs"] < 60) == (given[1:] != ("0",))
 
 
 def test_without_validation_the_last_epoch_is_kept(thalweg):

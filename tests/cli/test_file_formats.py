@@ -17,7 +17,20 @@ ROWS = [
     for n in range(90)
 ]
 TEXT = "\n".join(["城市,日期,價格,賣出", *ROWS]) + "\n"
-QUICK = ("--target", "賣出", "--members", "1", "--epochs", "2", "--layers", "4", "--seed", "0")
+QUICK = (
+    "--target",
+    "賣出",
+    "--members",
+    "1",
+    "--epochs",
+    "2",
+    "--layers",
+    "4",
+    "--seed",
+    "0",
+    "--no-trees",
+    "--no-report",
+)
 
 
 def test_a_table_in_big5(run_thalweg):

@@ -104,6 +104,15 @@ def test_one_picture_alone_is_judged_as_among_others(run_thalweg, trained, drawn
     assert run_thalweg("predict", trained / "run", "learned/3.png")[2] == ""
 
 
+def test_what_is_as_far_the_other_way_round_is_not_called_dark_for_light(trained, tmp_path):
+    """Warnings are errors here."""
+    random = np.random.default_rng(0)
+    paths = [tmp_path / f"{number}.png" for number in range(5)]
+    for path in paths:
+        Image.fromarray(random.choice([0, 255], (12, 12)).astype(np.uint8)).save(path)
+    assert len(thalweg.load_run(trained / "run").predict(paths)) == 5
+
+
 def test_every_command_that_takes_a_picture_tells(run_thalweg, trained, drawn):
     pytest.importorskip("matplotlib")
     for begin, more in ((["features"], []), (["trace"], ["--label", "lying"])):

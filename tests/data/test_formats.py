@@ -12,6 +12,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
+from amounts import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -395,7 +396,7 @@ pieces = st.sampled_from(
 texts = st.lists(st.lists(pieces, max_size=8).map("".join), min_size=1, max_size=4)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(texts, st.booleans())
 def test_duckdb_reads_text_as_python_does(tmp_path_factory, cells, long):
     """What DuckDB converts, in Parquet and in a query, is what Python would: also where cells come again and again."""

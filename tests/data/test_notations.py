@@ -8,6 +8,7 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
+from amounts import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -363,7 +364,7 @@ NOTATIONS = {
 UNITS = {"": "{}", "NT$": "NT${}", "€": "{} €", "kg": "{} kg", "公斤": "{}公斤", "(": "({})"}
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(st.lists(exact, min_size=1, max_size=6), st.sampled_from(sorted(NOTATIONS)), st.sampled_from(sorted(UNITS)))
 def test_a_number_in_any_notation_reads_back(numbers, notation, unit):
     numbers = [*numbers, 1234567.25]  # shows how thousands are divided
@@ -378,7 +379,7 @@ def test_a_number_in_any_notation_reads_back(numbers, notation, unit):
     assert [number_in(text, style) for text in texts] == numbers
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(
     st.lists(st.dates(datetime.date(1950, 1, 1), datetime.date(2090, 1, 1)), min_size=1, max_size=6),
     st.sampled_from(
@@ -423,7 +424,7 @@ pieces = st.sampled_from(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(st.lists(st.lists(pieces, min_size=1, max_size=9).map("".join), min_size=1, max_size=3))
 def test_whatever_is_read_is_read_again(texts):
     """No text makes the readers fail; what a column means as a whole, it means by the rule that it names."""

@@ -301,3 +301,14 @@ def test_whatever_is_trained_can_be_examined(what, optimizer):
     assert set(diagnosis.checked) | set(diagnosis.not_checked) == set(RULES)
     assert diagnosis.text("zh")
     assert diagnose(Recording(facts=model.recording.facts)).text()
+
+
+def test_a_loss_that_rises_once_does_not_diverge():
+    assert "diverging" not in rules(recording((0.69, 0.3, 0.2, 0.9)))
+    assert "diverging" in rules(recording((0.69, 0.3, 0.2, 0.9, 0.9)))
+
+
+def test_a_gradient_that_has_vanished_since_is_told():
+    begun_well = np.array([[1.0, 1.0], [1e-9, 1.0], [1e-9, 1.0]])
+    assert "vanishing gradients" in rules(recording(gradient_norm=begun_well))
+    assert "vanishing gradients" not in rules(recording(gradient_norm=begun_well[[1, 0, 1]]))

@@ -14,6 +14,7 @@ from pathlib import Path
 import numba
 import numpy as np
 import pytest
+from seeded_cache import seeded
 
 import thalweg
 from thalweg import Input, Sequential
@@ -68,7 +69,8 @@ def edit(path, text):
 def test_an_edit_is_picked_up_where_it_counts_and_compiling_is_announced_once(tmp_path):
     shutil.copytree(PACKAGE, tmp_path / "thalweg", ignore=shutil.ignore_patterns("__pycache__"))
     native = tmp_path / "thalweg" / "engine" / "native"
-    settings = {"THALWEG_CACHE_DIR": str(tmp_path / "cache"), "PYTHONDONTWRITEBYTECODE": "1"}
+    folder = seeded(tmp_path / "cache", "generated")
+    settings = {"THALWEG_CACHE_DIR": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
 
     first, second = (start(tmp_path, **settings) for _ in range(2))  # two at once disturb each other in nothing
     for out, err in (finish(first), finish(second)):
@@ -203,7 +205,8 @@ def trained(activation, **settings):
 @pytest.fixture(scope="module")
 def filled(tmp_path_factory):
     """A folder with the kernels of TRAINING, and what the process that compiled them says."""
-    path = tmp_path_factory.mktemp("filled")
+    trained('"sigmoid"')  # so that this user has the others
+    path = seeded(tmp_path_factory.mktemp("filled"), "generated", "kernels", "updates")
     return path, trained('"sigmoid"', THALWEG_CACHE_DIR=str(path))
 
 
@@ -332,8 +335,9 @@ def test_workers_compile_what_is_missing_and_the_process_what_they_leave(tmp_pat
         "from thalweg.engine.native.compiler import workers; workers.json.dumps = lambda kernel: '[1, 2]'": True,
     }
     losses = set()
+    run(PACKAGE.parent, SEVERAL.format(before=""))  # so that this user has the others
     for number, (before, numba_here) in enumerate(befores.items()):
-        settings = {"THALWEG_CACHE_DIR": str(tmp_path / str(number))}
+        settings = {"THALWEG_CACHE_DIR": str(seeded(tmp_path / str(number), "generated", "kernels"))}
         out, err = run(PACKAGE.parent, SEVERAL.format(before=before), **settings)
         loss, here = out.split()
         losses.add(loss)

@@ -6,6 +6,7 @@ import sys
 
 import numpy as np
 import pytest
+from amounts import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -115,7 +116,7 @@ def shapes(draw):
     return draw(st.permutations([wide, *others]))
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=examples(1500), deadline=None)
 @given(shapes(), st.sampled_from(USES), st.integers(0, 5), st.booleans(), st.booleans(), st.integers(0, 2**32 - 1))
 def test_product(shape, use, gap, bias, accumulate, seed):
     check(np.random.default_rng(seed), use, *shape, gap, bias, accumulate)
@@ -129,7 +130,7 @@ def test_several_blocks(shape, use):
     check(np.random.default_rng(0), use, *shape, 3, True, True)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(shapes(), st.integers(0, 5), st.booleans(), st.booleans(), st.sampled_from(ENDS), st.integers(0, 2**32 - 1))
 def test_product_of_a_layer(shape, gap, across, bias, end, seed):
     check_product(np.random.default_rng(seed), *shape, gap, across, bias, *end)
@@ -142,7 +143,7 @@ def test_several_blocks_of_a_layer(shape, across, end):
     check_product(np.random.default_rng(0), *shape, 3, across, True, *end)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(shapes(), st.integers(1, 5), st.booleans(), st.booleans(), st.integers(0, 2**32 - 1))
 def test_what_is_updated_next_stays_as_it_is(shape, parts, turned, accumulate, seed):
     """A product of several parts, as of several lanes' rows; A by columns, or by rows."""
@@ -212,13 +213,13 @@ def check_column_sums(random, rows, n, accumulate):
     assert np.isnan(memory).all()
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(st.integers(1, 120), st.integers(1, 120), st.integers(0, 2**32 - 1))
 def test_transpose(rows, columns, seed):
     check_transpose(np.random.default_rng(seed), rows, columns)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(st.integers(1, 1100), st.integers(1, 150), st.booleans(), st.integers(0, 2**32 - 1))
 def test_column_sums(rows, n, accumulate, seed):
     check_column_sums(np.random.default_rng(seed), rows, n, accumulate)

@@ -181,6 +181,9 @@ def test_any_loss_of_classes(loss, y):
     assert model.score(X, y) > 0.75
     if "hinge" in str(loss):
         assert not hasattr(model, "predict_proba")
+        margins = model.model_.predict(X.astype(np.float32), verbose=0).ravel()
+        assert ((margins > 0) & (margins < 0.5)).any()  # where a probability would be below one half
+        assert np.array_equal(model.predict(X) == model.classes_[1], margins > 0)
     else:
         np.testing.assert_allclose(model.predict_proba(X).sum(axis=1), 1, atol=1e-6)
 

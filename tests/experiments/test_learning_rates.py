@@ -8,7 +8,7 @@ import pytest
 from thalweg import Sequential, find_learning_rate
 from thalweg.callbacks import LambdaCallback
 from thalweg.errors import ArgumentError, DivergedError
-from thalweg.experiments.range_test import moving_average, steepest
+from thalweg.experiments.range_test import SMOOTHING, moving_average, steepest
 from thalweg.layers import Dense, Dropout, Input
 from thalweg.optimizers import SGD, Adam
 
@@ -137,3 +137,13 @@ def test_a_wrong_argument_is_said_in_one_sentence(arguments, words):
     with pytest.raises(ArgumentError, match=words) as caught:
         find_learning_rate(network("sgd"), X, Y, **arguments)
     assert "\n" not in str(caught.value)
+
+
+def test_an_explosion_in_the_last_step_hides_nothing_before_it():
+    model = Sequential([Input((4,)), Dense(1)], seed=3)
+    model.compile(SGD(), "mse")
+    test = find_learning_rate(model, X, Y, start=1e-3, end=1e6, steps=12)
+    limit = max(test.losses[0], 4 * test.losses.min())
+    assert (test.ended, test.losses[-1] > limit) == ("loss rose", True)
+    assert test.smoothed.max() <= limit * (1 + 1e-9)
+    assert moving_average(test.losses, SMOOTHING * 12).max() > limit  # a case that can tell

@@ -222,6 +222,17 @@ def test_frozen_batch_normalization_uses_its_averages_as_in_pytorch_s_eval(insid
         np.testing.assert_allclose(a, w[name].detach().numpy(), rtol=1e-4, atol=1e-5, err_msg=name)
 
 
+@pytest.mark.parametrize("inside", [False, True])
+def test_a_frozen_layer_keeps_its_averages_and_uses_them(inside):
+    x = np.random.default_rng(0).normal(1, 2, (40, 4, 5, 2)).astype("f")
+    model, norm = frozen(inside, x)
+    before, y = norm.get_weights(), np.zeros((40, 2))
+    (loss,) = model.fit(x, y, batch_size=40, epochs=1, verbose=0).history["loss"]
+    model.set_weights(frozen(inside, x)[0].get_weights())
+    assert loss == pytest.approx(model.evaluate(x, y, verbose=0), rel=1e-5)
+    assert all(np.array_equal(a, b) for a, b in zip(norm.get_weights(), before, strict=True))
+
+
 def test_freezing_takes_effect_between_two_fits_also_without_weights_to_train():
     x = np.random.default_rng(0).normal(1, 2, (40, 4, 5, 2)).astype("f")
     model, norm = frozen(False, x, center=False, scale=False)

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from test_metrics import BITS, METRICS, ONE_HOT, SIGMOIDS
 
-from thalweg import Sequential, losses, metrics
+from thalweg import Sequential, losses, metrics, ops
 from thalweg.errors import ArgumentError, ShapeError
 from thalweg.layers import Dense
+from thalweg.metrics.means import FunctionMetric
 
 
 def fresh(metric):
@@ -168,3 +169,19 @@ def test_the_functions_are_the_means_of_their_classes():
 def test_what_a_metric_by_itself_is_said_in_both_languages():
     words = ("formula", "range", "use", "title_zh", "summary_zh")
     assert all(getattr(kind, word) for kind in metrics.BY_THEMSELVES.values() for word in words)
+
+
+def test_weights_count_in_running_means_and_in_functions():
+    values, weights = np.array([1.0, 3.0, 8.0]), np.array([3.0, 1.0, 0.5])
+    mean = metrics.Mean()
+    for part in (slice(0, 1), slice(1, 3)):
+        mean.update_state(values[part], sample_weight=weights[part])
+    assert mean.result() == pytest.approx(np.average(values, weights=weights))
+    distance = FunctionMetric(lambda y_true, y_pred: ops.abs(y_true - y_pred))
+    y, p = np.zeros((3, 2)), np.repeat(values[:, None], 2, axis=1)
+    assert distance(y, p) == pytest.approx(values.mean())
+    assert distance(y, p, sample_weight=weights) == pytest.approx(np.average(values, weights=weights))
+
+
+def test_a_prediction_at_the_threshold_is_not_above_it():
+    assert metrics.BinaryAccuracy()([[0.0], [0.0], [1.0]], [[0.5], [0.4], [0.6]]) == 1.0

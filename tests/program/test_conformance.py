@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pointwise_rows
 import pytest
+from amounts import soaking
 from conformance import ROWS
 from conformance_activations import EQUATIONS
 from conformance_formulas import FORMULAS
@@ -238,7 +239,8 @@ def test_comparisons_and_steps_have_a_derivative_of_0(name):
 
 @pytest.mark.parametrize("name", ROWS)
 def test_cost_is_a_whole_number_that_grows_with_the_rows(name):
-    for flags in range(256):
+    pairs = {1 << one | 1 << other for one in range(8) for other in range(8)}
+    for flags in range(256) if soaking() else (0, *pairs, 255):
         i = Case(ROWS[name], Shape(width=7, units=2, positions=2, flags=flags)).instruction
         for cost in (i.flops, i.bytes):
             assert all(type(cost(rows)) is int for rows in (0, 1, 64))

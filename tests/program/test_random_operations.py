@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+from amounts import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_autodiff import Custom, X, check, gradient
@@ -69,7 +70,7 @@ def test_any_graph_of_operations_agrees_with_central_differences(steps):
     check(made(steps, engine="reference", dtype="float64"))
 
 
-@settings(max_examples=12, deadline=None, database=None, derandomize=True)
+@settings(max_examples=examples(12, 5), deadline=None, database=None, derandomize=True)
 @given(st.lists(STEP, min_size=4, max_size=8))
 def test_any_graph_of_operations_has_the_same_gradient_in_both_engines(steps):
     """Few, as their chains are compiled."""

@@ -16,7 +16,8 @@ from packaging.requirements import Requirement
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 FOLDERS = ("tests", "thalweg", "docs", "examples")
-TABLES = ROOT / "tests" / "tables"  # which pytest looks in for imports
+TESTS = ROOT / "tests"
+LOOKED_IN = (TESTS, TESTS / "tables")  # by pytest, for imports
 FILES = sorted(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py"))
 CONFTEST = Path(__file__).parents[1].joinpath("conftest.py").read_text(encoding="utf-8")
 
@@ -50,7 +51,7 @@ def installed_by(*extras):
 
 def foreign(path, known):
     """The imports in a file of what isn't known: (package, line, whether as soon as the file is imported)."""
-    near = {p.stem for folder in (path.parent, TABLES) for p in folder.glob("*.py")} | {"thalweg", "benchmarks"}
+    near = {p.stem for folder in (path.parent, *LOOKED_IN) for p in folder.glob("*.py")} | {"thalweg", "benchmarks"}
 
     def visit(node, top):
         for child in ast.iter_child_nodes(node):
@@ -134,7 +135,8 @@ def test_whole_file():
 
 def ran(folder, *options):
     """(exit code, the names of the tests that passed, the output) of pytest in a folder."""
-    environment = os.environ | {"PYTHONPATH": str(folder / "packages"), "PYTEST_ADDOPTS": ""}
+    paths = map(str, (folder / "packages", *LOOKED_IN))
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths), "PYTEST_ADDOPTS": ""}
     environment.pop("PYTEST_XDIST_WORKER", None)
     command = [sys.executable, "-m", "pytest", "--doctest-modules", "-v", *options, "."]
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)

@@ -92,3 +92,7 @@ def test_twins_are_those_found_row_by_row(kind):
 
 def test_zero_and_minus_zero_are_twins():
     assert twins(np.array([[0.0, 1.0]]), np.array([[-0.0, 1.0], [0.0, -1.0]])) == {"equal": 1, "looked_at": 2}
+
+
+def test_minus_0_is_the_same_number():
+    assert twins(np.array([[0.0, 1.0]]), np.array([[-0.0, 1.0]])) == {"equal": 1, "looked_at": 1}

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from amounts import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -487,7 +488,7 @@ def test_split_refuses():
         split_rows(np.zeros((2, 2)), "binary", 0.5, 0)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(
     st.lists(st.none() | st.sampled_from(LETTERS), min_size=2, max_size=60),
     st.floats(0.01, 0.99),
@@ -580,7 +581,7 @@ moments = st.lists(st.none() | st.datetimes(datetime.datetime(1900, 1, 1)), min_
 tables = st.fixed_dictionaries({"x": numbers, "s": words, "b": truths, "d": moments})
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(tables, tables)
 def test_no_matrix_holds_a_nan_and_json_is_exact(seen, new):
     table = Table.of({**seen, "always": np.arange(8)})
@@ -595,7 +596,7 @@ def test_no_matrix_holds_a_nan_and_json_is_exact(seen, new):
         assert np.array_equal(restored.matrix(rows), matrix)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 @given(tables, tables)
 def test_only_training_rows_are_learned_from(seen, new):
     """Whatever stands in the other rows, the fit is that of the training rows, and rows are transformed one by one."""

@@ -193,6 +193,10 @@ def test_the_loss_is_that_of_fit_with_penalties_and_with_the_same_units_dropped(
     history = model.fit(x, y, batch_size=len(x), shuffle=False, verbose=0)
     assert trace.loss_before == pytest.approx(history.history["loss"][0], rel=1e-5)
     assert trace["penalty"] > 0
+    shown = {
+        v.name: float(v.array.ravel()[0]) for step in trace.steps for v in step.outputs if v.name in ("L", "penalty")
+    }
+    assert sum(shown.values()) == pytest.approx(trace.loss_before, rel=1e-5)  # the mean, not the running sum
 
 
 def several():

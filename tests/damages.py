@@ -1,0 +1,493 @@
+"""Damages: mistakes that somebody might make in the package, each of which a test has to notice.
+
+`make damages` copies the repository, makes one mistake after the other in the copy, and runs the tests that should
+fail: "n of n". The formulas of activations and losses have a list of their own, every sign and number in them
+(tests/program/test_damage.py).
+
+A damage is written where tests are listed that notice it: file, old text, new text. The old text stands in the file
+exactly once (tests/project/test_damages.py). Where none of the tests fails, one is missing: write it.
+"""
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = "thalweg"
+MADE = {"build", "comparisons", "runs"}  # folders of the repository that aren't part of it, as hidden ones
+FAILED, BROKEN = 1, 2  # pytest's exit status: a test fails; a module can't even be imported
+
+# By what notices them: files of tests, or single tests, with blanks between.
+DAMAGES = {
+    # --- program: what a network becomes -------------------------------------------------------------------------
+    "tests/program/test_autodiff.py": [
+        ("program/autodiff.py", "Add(total, part, result)", "Add(part, part, result)"),
+        ("program/autodiff.py", "if self.uses[value] == 1:", "if self.uses[value] >= 1:"),
+    ],
+    "tests/program/test_memory.py": [
+        (
+            "program/ir/memory.py",
+            "p.start <= life.end and life.start <= p.end",
+            "p.start < life.end and life.start < p.end",
+        ),
+        ("program/ir/memory.py", "one.end == n and other.start == n and", "other.start == n and"),
+    ],
+    "tests/program/test_penalties.py": [
+        ("program/lowering.py", "ActivityPenalty(a, l1, l2,", "ActivityPenalty(a, l2, l1,"),
+    ],
+    "tests/program/test_equations.py": [
+        ("program/formula/functions.py", "xp.where(x >= 0, 1, e) / (1 + e)", "xp.where(x >= 0, e, 1) / (1 + e)"),
+    ],
+    "thalweg/program/ir/counter.py": [
+        ("program/ir/counter.py", "* (i + 1)) >> 32", "* i) >> 32"),
+    ],
+    # The passes that rewrite programs, and those that know the machine (program/passes, engine/native/passes).
+    # --- engine ----------------------------------------------------------------------------------------------------
+    "tests/models/test_ordering.py tests/models/test_fit.py": [
+        (
+            "engine/reference.py",
+            "if (chunk.batch + step + 1) % job.steps_per_epoch == 0:",
+            "if (chunk.batch + step) % job.steps_per_epoch == 0:",
+        ),
+    ],
+    "tests/engine/test_thread_policy.py": [
+        ("engine/native/runtime/threads.py", "if account < 0:", "if account > 0:"),
+    ],
+    "tests/engine/test_cache_folders.py": [
+        ("engine/native/compiler/cache.py", "stat.S_IWGRP | stat.S_IWOTH", "stat.S_IWOTH"),
+        (
+            "engine/native/compiler/cache.py",
+            'return not hasattr(os, "geteuid") or found.st_uid in (0, os.geteuid())',
+            "return True",
+        ),
+    ],
+    "tests/engine/test_cache.py": [
+        ("engine/native/compiler/fingerprint.py", 'waiting += imported(source(module) or "")', "pass"),
+    ],
+    "tests/engine/test_kernels.py": [
+        ("engine/native/kernels/images/pooling.py", "return kh > sh or kw > sw", "return kh > sh"),
+    ],
+    # --- layers ----------------------------------------------------------------------------------------------------
+    "tests/layers/test_batch_normalization.py": [
+        (
+            "layers/normalization.py",
+            "options = self.momentum, self.epsilon, self.trainable",
+            "options = self.momentum, self.epsilon, True",
+        ),
+    ],
+    "tests/layers/test_noise.py": [
+        (
+            "layers/noise.py",
+            "x, math.sqrt(self.rate / (1 - self.rate)), self.seed",
+            "x, self.rate / (1 - self.rate), self.seed",
+        ),
+        ("program/instructions/noise.py", "xp.where(keep, h / (1 - self.amount), 0)", "xp.where(keep, h, 0)"),
+    ],
+    "tests/layers/test_more_layers.py": [
+        ("layers/containers.py", "program.frozen = outside or not self.trainable", "program.frozen = outside"),
+    ],
+    "tests/layers/test_embedding.py": [
+        (
+            "engine/lanes.py",
+            "by_work = min(program.flops(rows, scattered=False) // LEAST_FLOPS_A_LANE, rows",
+            "by_work = min(10**9, rows",
+        ),
+        ("layers/embedding.py", "(ids >= 0) & (ids < self.input_dim)", "(ids >= 0) & (ids <= self.input_dim)"),
+    ],
+    "tests/layers/test_lookup.py": [
+        (
+            "layers/lookups/lookup.py",
+            "np.bincount(cells, chosen, len(rows) * depth)",
+            "np.bincount(cells, None, len(rows) * depth)",
+        ),
+    ],
+    "tests/layers/test_numerical.py": [
+        ("layers/numerical/periodic.py", "limit = self.frequencies**-0.5", "limit = self.frequencies**0.5"),
+    ],
+    "tests/layers/test_augmentation.py": [
+        (
+            "layers/augmentation.py",
+            '"horizontal" in self.mode, "vertical" in self.mode',
+            '"vertical" in self.mode, "horizontal" in self.mode',
+        ),
+    ],
+    # --- activations, losses, metrics ------------------------------------------------------------------------------
+    "tests/activations/test_activations.py": [
+        ("activations/catalogue.py", "where(h > 0, h, alpha * expm1(h / alpha))", "where(h > 0, h, alpha * expm1(h))"),
+        ("activations/catalogue.py", 'arguments={"b": 4.0}', 'arguments={"b": 1.0}'),
+    ],
+    "tests/losses/test_losses.py": [
+        ("losses/numbers.py", "delta * abs(e) - 0.5 * delta**2", "delta * abs(e) + 0.5 * delta**2"),
+        ("losses/numbers.py", "return 0.5 if self.half else 1.0", "return 1.0 if self.half else 0.5"),
+        (
+            "losses/probabilities.py",
+            "t = y * (1 - label_smoothing) + 0.5 * label_smoothing",
+            "t = y * (1 - label_smoothing) + label_smoothing",
+        ),
+    ],
+    "tests/losses/test_outputs.py": [
+        ("losses/outputs.py", "rowwise.LogSoftmax: 0,", "rowwise.LogSoftmax: 1,"),
+    ],
+    "tests/metrics/test_metrics.py": [
+        (
+            "metrics/confusion.py",
+            "ratio(float(sums[0]), float(sums[0] + sums[2]))",
+            "ratio(float(sums[0]), float(sums[0] + sums[1]))",
+        ),
+    ],
+    "tests/metrics/test_metric_state.py": [
+        (
+            "metrics/running.py",
+            "self.count.assign_add(v.size if w is None else w.sum())",
+            "self.count.assign_add(v.size)",
+        ),
+        ("metrics/means.py", "mean(axis=1), weights=sample_weight)", "mean(axis=1))"),
+        ("program/instructions/metrics.py", "(p > self.threshold) == y", "(p >= self.threshold) == y"),
+    ],
+    # --- optimizers, initializers, penalties, constraints, schedules -----------------------------------------------
+    "tests/optimizers/test_optimizers.py": [
+        (
+            "engine/native/runtime/partition.py",
+            "units * lane // lanes, units * (lane + 1) // lanes",
+            "units * lane // lanes, units * (lane + 1) // lanes - 1",
+        ),
+    ],
+    "tests/optimizers/test_optimizer_equations.py": [
+        (
+            "optimizers/descent.py",
+            'w += momentum * v - learning_rate * dw"""',
+            'w += momentum * v + learning_rate * dw"""',
+        ),
+        ("optimizers/adaptive.py", "top = max(top, v)", "top = v"),
+    ],
+    "tests/optimizers/test_shared_arguments.py": [
+        (
+            "optimizers/optimizer.py",
+            "return 0.0 if matches(self.not_decayed, weight.path) else self.weight_decay or 0.0",
+            "return self.weight_decay or 0.0",
+        ),
+        ("program/instructions/updates/gradients.py", "dw = (dw + a) / steps", "dw = dw + a"),
+        ("program/instructions/updates/gradients.py", "keep = where(t > 1, momentum, 0)", "keep = momentum"),
+        ("optimizers/optimizer.py", "max(names, key=len)", "min(names, key=len)"),
+    ],
+    "tests/optimizers/test_constraints.py": [
+        ("constraints.py", "return 0.0, self.max_value, 1.0", "return self.max_value, self.max_value, 1.0"),
+    ],
+    "tests/initializers/test_initializers.py": [
+        (
+            "initializers/drawn.py",
+            "self.mean + self.stddev * truncated_normal(shape, generator)",
+            "self.mean + truncated_normal(shape, generator)",
+        ),
+    ],
+    # --- callbacks -------------------------------------------------------------------------------------------------
+    "tests/callbacks/test_callbacks.py": [
+        (
+            "callbacks/watching.py",
+            "if self.wait >= self.patience and epoch > 0:",
+            "if self.wait > self.patience and epoch > 0:",
+        ),
+        ("callbacks/watching.py", 'mode = "max" if higher or "accuracy" in name else "min"', 'mode = "min"'),
+        ("callbacks/checkpoints.py", "self.filepath.format(epoch=epoch + 1,", "self.filepath.format(epoch=epoch,"),
+        ("callbacks/watching.py", "self.cooling, self.wait = self.cooldown, 0", "self.cooling, self.wait = 0, 0"),
+    ],
+    "tests/callbacks/test_more_callbacks.py": [
+        ("callbacks/checkpoints.py", "self.model.initial_epoch = epochs", "self.model.initial_epoch = epochs - 1"),
+        (
+            "models/model_file.py",
+            "model.epochs_trained, model.optimizer.iterations = epochs, steps",
+            "model.epochs_trained = epochs",
+        ),
+    ],
+    # --- data ------------------------------------------------------------------------------------------------------
+    "tests/data/test_notations.py": [
+        (
+            "data/notations/quantities.py",
+            "power = _POWERS.get(cell.times, 0) + SHARES.get(cell.unit, 0)",
+            "power = _POWERS.get(cell.times, 0)",
+        ),
+        ("data/notations/quantities.py", "return -value if cell.negative else value", "return value"),
+        ("data/notations/calendars.py", "1900 if number >= 69 else 2000", "1900 if number > 69 else 2000"),
+        ("data/notations/calendars.py", 'seconds -= int(zone[0] + "1")', 'seconds += int(zone[0] + "1")'),
+    ],
+    "tests/data/test_verbatim.py": [
+        ("data/verbatim.py", '"BIGINT" if longest < 2**63 else', '"DOUBLE" if longest < 2**63 else'),
+    ],
+    "tests/data/test_wide_tables.py tests/data/test_readings.py": [
+        ("data/cells.py", "EXACT = 2.0**53", "EXACT = 2.0**63"),
+    ],
+    "tests/models/test_streams.py": [
+        ("data/streams.py", "default_rng((self.seed, self.epochs))", "default_rng(self.seed)"),
+    ],
+    "tests/models/test_fit.py": [
+        ("data/arrays.py", "first = int(rows * (1 - share))", "first = int(rows * share)"),
+        ("data/arrays.py", "if y.shape[1] == 1 else y.argmax(axis=1)", "if y.shape[1] == 1 else y.argmax(axis=0)"),
+    ],
+    "tests/cli/test_unlike_pictures.py": [
+        (
+            "data/images/likeness.py",
+            "(own > MARGIN * self.limit) & (own > TIMES * other)",
+            "(own > MARGIN * self.limit)",
+        ),
+    ],
+    "tests/datasets/test_datasets.py": [
+        ("datasets/words.py", "if len(row) < limit]", "if len(row) <= limit]"),
+        ("datasets/pickled.py", "if (module, name) not in KNOWN:", "if False:"),
+    ],
+    # --- tables: tabular, scikit-learn ------------------------------------------------------------------------------
+    "tests/tabular/test_tabular.py": [
+        ("data/fitted.py", "return z / np.sqrt(1 + (z / CLIP) ** 2)", "return z"),
+        ("data/target.py", "* self.scale + self.mean", "* self.scale"),
+    ],
+    "tests/estimators/test_held_out_rows.py": [
+        ("tabular/holdouts.py", "ranks >= max(start, 1)", "ranks > max(start, 1)"),
+        ("sklearn/folds.py", "(ranks >= cut) & (ranks < end)", "ranks < end"),
+        ("tabular/holdouts.py", "fold_of[np.bincount(classes)[classes] == 1] = -1", "pass"),
+    ],
+    "tests/tabular/test_scoring.py": [
+        ("tabular/scoring.py", "np.average(values, weights=weights)", "np.average(values)"),
+    ],
+    "tests/estimators/test_few_rows.py": [
+        ("tabular/temperature.py", "doubt = classes / (classes - 1) / (len(y) + 2)", "doubt = 0.0"),
+    ],
+    "tests/estimators/test_mlp.py": [
+        ("sklearn/stopping.py", "optimizer.learning_rate = rate / 5.0", "optimizer.learning_rate = rate / 2.0"),
+        ("sklearn/perceptron.py", "l2 = self._alpha / (2 * self._usual_batch)", "l2 = self._alpha / self._usual_batch"),
+        ("sklearn/mlp_classifier.py", "threshold = 0.0 if self._aim.margin else 0.5", "threshold = 0.5"),
+    ],
+    # --- models ----------------------------------------------------------------------------------------------------
+    "tests/models/test_saving.py": [
+        ("models/model_file.py", "if digest(text, arrays) != checksum:", "if False:"),
+        ("models/loading.py", 'model.optimizer.iterations = whole("iterations", compiled["iterations"], 0)', "pass"),
+    ],
+    "tests/engine/test_threads.py tests/models/test_fit.py": [
+        ("models/trainer.py", 'self.check("train it")', "pass"),
+    ],
+    "tests/models/test_keras_arguments.py": [
+        ("models/trainer.py", "return (epoch + 1) % whole(", "return epoch % whole("),
+        ("models/evaluator.py", "a[: whole(what, steps) * batch]", "a[: whole(what, steps)]"),
+    ],
+    # --- runs, the command line -------------------------------------------------------------------------------------
+    "tests/runs/test_scores.py": [
+        ("runs/scores.py", "weight / (4 * rows)", "weight / rows"),
+        (
+            "runs/scores.py",
+            "math.sqrt(float((influence**2).mean()) / max(1, len(influence) - 1))",
+            "math.sqrt(float((influence**2).mean()))",
+        ),
+        ("runs/mistakes.py", "errors = guess[rows] - truth[rows]", "errors = truth[rows] - guess[rows]"),
+    ],
+    "tests/runs/test_divisions.py": [
+        ("runs/divisions.py", "return rows[~held], rows[held]", "return rows, rows[held]"),
+    ],
+    "tests/runs/test_suspicions.py": [
+        ("runs/suspicions.py", "if score >= GIVES_AWAY:", "if score > 1:"),
+    ],
+    "tests/cli/test_predict_command.py": [
+        ("cli/apply.py", 'if "=" not in text or name in given:', 'if "=" not in text:'),
+    ],
+    "tests/cli/test_cli.py::test_every_option_reaches_the_training": [
+        ("cli/train.py", '"trees": not ensemble.no_trees', '"trees": ensemble.no_trees'),
+    ],
+    "tests/cli/test_compare_command.py": [
+        ("cli/compare.py", "return [float(part) for part in parts]", "return list(parts)"),
+    ],
+    # --- experiments, doctor, recordings ---------------------------------------------------------------------------
+    "tests/experiments/test_learning_rates.py": [
+        ("experiments/range_test.py", "moving_average(np.minimum(found, limit),", "moving_average(found,"),
+        (
+            "experiments/range_test.py",
+            "rates = np.geomspace(start, end, count)",
+            "rates = np.linspace(start, end, count)",
+        ),
+    ],
+    "tests/experiments/test_comparison.py": [
+        ("experiments/results.py", "np.std(finals, ddof=1)", "np.std(finals)"),
+    ],
+    "tests/experiments/test_tuning.py": [
+        (
+            "experiments/tuning/jury.py",
+            "return -1 if self.name in LOSSES else 1",
+            "return 1 if self.name in LOSSES else -1",
+        ),
+    ],
+    "tests/experiments/test_unit_variance.py": [
+        ("experiments/unit_variance.py", "parameter.array /= math.sqrt(variance)", "parameter.array /= variance"),
+    ],
+    "tests/doctor/test_diagnose.py": [
+        ("doctor/blowups.py", "not grown[-2:].all()", "not grown[-1:].all()"),
+        ("doctor/lifeless.py", "if not small[-2:].all():", "if not small.all():"),
+    ],
+    "tests/doctor/test_budget.py": [
+        ("doctor/budget.py", " - (compiling.so_far - self.compiled)", ""),
+    ],
+    "tests/recordings/test_timetable.py": [
+        ("recordings/timetable.py", "self.apart = max(2 * self.apart,", "self.apart = max(self.apart,"),
+    ],
+    "tests/recordings/test_measuring.py": [
+        ("recordings/datafacts.py", "flat = flat + flat.dtype.type(0)", "pass"),
+    ],
+    # --- tracing, views, landscapes --------------------------------------------------------------------------------
+    "tests/tracing/test_trace.py": [
+        (
+            "tracing/tutorial.py",
+            "return -layer.adjoint * self.trace.setting.divisor",
+            "return layer.adjoint * self.trace.setting.divisor",
+        ),
+        ("tracing/following.py", "array = array / self.job.rows", "pass"),
+        ("tracing/central.py", "h = STEP * max(1.0, abs(float(vector[place])))", "h = 100 * STEP"),
+    ],
+    "tests/views/test_report.py": [
+        ("views/report/class_judgement.py", "fp = len(negative) - np.searchsorted", "fp = np.searchsorted"),
+    ],
+    "tests/views/test_judgement_of_numbers.py": [
+        ("views/report/number_judgement.py", "error = guess[part] - truth[part]", "error = truth[part] - guess[part]"),
+    ],
+    "tests/pages/test_encoding.py": [
+        ("views/web/encoding.py", "blob += bytes(-len(blob) % ALIGNMENT)", "pass"),
+        ("views/web/encoding.py", 'return "int32" if fits else "float64"', 'return "int32"'),
+    ],
+    "tests/landscapes/test_planes.py": [
+        (
+            "landscapes/planes.py",
+            "length = np.linalg.norm(noise, axis=0)",
+            "length = np.linalg.norm(noise, axis=1)[:, None]",
+        ),
+    ],
+    # --- the live page ---------------------------------------------------------------------------------------------
+    "tests/play/test_gate.py": [
+        (
+            "play/gate.py",
+            "if any(origin.lower() not in self.origins for origin in origins) or len(origins) > 1:",
+            "if len(origins) > 1:",
+        ),
+        ("play/gate.py", "if len(hosts) != 1 or hosts[0].lower() not in self.hosts:", "if len(hosts) != 1:"),
+    ],
+    "tests/play/test_rhythm.py": [
+        ("play/rhythm.py", "if due > LATE * rate + 1:", "if False:"),
+    ],
+    "tests/play/test_uploads.py": [
+        ("play/exercises/uploads.py", "if len(table) > TABLE_ROWS:", "if False:"),
+    ],
+    # --- defaults, whose list is tests/tables/signatures.txt
+    "tests/project/test_signatures.py": [
+        (
+            "optimizers/adaptive.py",
+            "0.999,\n        epsilon: float = 1e-7,\n        amsgrad: bool = False,\n        **common: Unpack[Common]",
+            "0.99,\n        epsilon: float = 1e-7,\n        amsgrad: bool = False,\n        **common: Unpack[Common]",
+        ),
+        ("optimizers/optimizer.py", "ema_momentum: float = 0.99", "ema_momentum: float = 0.9"),
+        ("metrics/confusion.py", "num_thresholds: int = 200", "num_thresholds: int = 100"),
+        ("layers/normalization.py", "momentum: float = 0.99", "momentum: float = 0.9"),
+    ],
+    # --- ops, support ----------------------------------------------------------------------------------------------
+    "tests/ops/test_ops.py": [
+        ("ops/pointwise.py", "((x2, x1, False), (x1, x2, True))", "((x2, x1, True), (x1, x2, False))"),
+        (
+            "ops/summaries.py",
+            "power(sum(power(size, float(ord)), axis, keepdims), 1 / float(ord))",
+            "power(sum(power(size, float(ord)), axis, keepdims), float(ord))",
+        ),
+    ],
+    "tests/cli/test_interrupts.py": [
+        ("support/interrupts.py", "if again and self.first_only:", "if self.first_only:"),
+    ],
+    "tests/cli/test_full_disk.py": [
+        ("support/files.py", "file.truncate(before)", "pass"),
+    ],
+}
+
+
+class Damage(NamedTuple):
+    """A mistake in a file of the package, and the tests that notice it."""
+
+    file: str
+    old: str
+    new: str
+    tests: tuple[str, ...]
+
+    @property
+    def shown(self) -> str:
+        """For people: the file, and what becomes of its text, each in one line."""
+        old, new = (" ".join(text.split()) for text in (self.old, self.new))
+        return f"{self.file}: {old} → {new or 'nothing'}"
+
+    def made(self, text: str) -> str:
+        """The file's text with the mistake."""
+        if text.count(self.old) != 1:
+            raise ValueError(f"{self.file} has {self.old!r} {text.count(self.old)} times: bring the damage up to date")
+        return text.replace(self.old, self.new)
+
+
+def damages() -> list[Damage]:
+    return [Damage(*changed, tuple(tests.split())) for tests, several in DAMAGES.items() for changed in several]
+
+
+def copied(root: Path, place: Path) -> Path:
+    """A copy of the repository in the folder `place`."""
+
+    def left_out(folder: str, names: list[str]) -> list[str]:
+        return [n for n in names if n.startswith((".", "__pycache__")) or (Path(folder) == root and n in MADE)]
+
+    return Path(shutil.copytree(root, place / "copy", ignore=left_out))
+
+
+def status(copy: Path, tests: Iterable[str]) -> int:
+    """pytest's exit status on these tests of a copy, of which the first that fails ends it."""
+    options = ("-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist")
+    environment = os.environ | {"PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1"}
+    command = [sys.executable, "-m", "pytest", *options, *tests]
+    return subprocess.run(command, cwd=copy, env=environment, capture_output=True, check=False).returncode
+
+
+def is_noticed(copy: Path, damage: Damage) -> bool:
+    """Whether the damage's tests fail with it; afterwards the copy is whole again."""
+    file = copy / PACKAGE / damage.file
+    whole = file.read_text(encoding="utf-8")
+    file.write_text(damage.made(whole), encoding="utf-8")
+    try:
+        found = status(copy, damage.tests)
+    finally:
+        file.write_text(whole, encoding="utf-8")
+    if found not in (0, FAILED, BROKEN):
+        raise RuntimeError(f"pytest ended with {found} on {' '.join(damage.tests)}")
+    return found != 0
+
+
+def unnoticed(root: Path, chosen: Sequence[Damage]) -> list[Damage]:
+    """The damages of a repository that none of their tests notices; says how each fares."""
+    result = []
+    with tempfile.TemporaryDirectory(prefix="thalweg-damages-") as place:
+        copy = copied(root, Path(place))
+        if status(copy, dict.fromkeys(test for damage in chosen for test in damage.tests)):
+            raise RuntimeError("some of these tests fail without any damage: mend that first")
+        for damage in chosen:
+            begin = time.perf_counter()
+            noticed = is_noticed(copy, damage)
+            print(
+                f"{'noticed' if noticed else 'UNSEEN '} {time.perf_counter() - begin:4.0f} s  {damage.shown}",
+                flush=True,
+            )
+            if not noticed:
+                result.append(damage)
+    print(f"{len(chosen) - len(result)} of {len(chosen)} damages are noticed")
+    return result
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Makes mistakes in a copy of the package; tests have to notice each.")
+    parser.add_argument("words", nargs="*", help="only damages with one of these words in the file or its tests")
+    words = parser.parse_args().words
+    chosen = [d for d in damages() if not words or any(word in " ".join((d.file, *d.tests)) for word in words)]
+    return bool(unnoticed(ROOT, chosen))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
