@@ -7,7 +7,7 @@ from typing import Any
 from thalweg.errors import ArgumentError, ShapeError
 from thalweg.layers import kinds
 from thalweg.layers.kernel_layer import KernelLayer
-from thalweg.layers.layer import Layer, Shape
+from thalweg.layers.layer import Shape
 from thalweg.program.builder import Builder
 from thalweg.program.instructions import convolution
 from thalweg.program.instructions.convolution import Pair, Window
@@ -44,33 +44,23 @@ def placed(layer: str, padding: str, size: Pair, strides: Pair, dilation: Pair, 
     return window
 
 
-def check_arguments(layer: Layer, strides: Shape, dilation: Shape, filters: int, groups: int) -> None:
-    """Raises for arguments that are wrong for every input."""
-    what = type(layer).__name__
-    if max(strides) > 1 and max(dilation) > 1:
-        raise ArgumentError(f"{what} can't combine strides > 1 with dilation_rate > 1")
-    if filters % groups:
-        raise ArgumentError(f"{what}'s {groups} groups don't divide its {filters} filters")
-
-
 def across(size: Any) -> Pair:
     """(height, width) of a size: that of a sequence has the height 1."""
     return size if isinstance(size, tuple) else (1, size)
 
 
-class Convolution(KernelLayer):
+class Sliding(KernelLayer):
     """Base of layers whose kernel slides over an image, or over a sequence, which is an image of height 1."""
 
-    kernel_size: Any  # a pair for images, a number for sequences
+    kernel_size: Any  # a number for sequences, one for each dimension otherwise
     strides: Any
     padding: kinds.Padding
     dilation_rate: Any
-    filters: int
-    groups: int
 
     def __post_init__(self) -> None:
         _, strides, dilation = self.sizes
-        check_arguments(self, strides, dilation, getattr(self, "filters", 1), getattr(self, "groups", 1))
+        if max(strides) > 1 and max(dilation) > 1:
+            raise ArgumentError(f"{type(self).__name__} can't combine strides > 1 with dilation_rate > 1")
 
     @property
     def sizes(self) -> tuple[Pair, Pair, Pair]:
@@ -82,22 +72,15 @@ class Convolution(KernelLayer):
         what = type(self).__name__
         return image_shape(what, shape) if isinstance(self.kernel_size, tuple) else (1, *sequence_shape(what, shape))
 
-    def window_over(self, image: Shape) -> Window:
-        """The kernel's way over an image."""
-        return placed(type(self).__name__, self.padding, *self.sizes, image)
+    def place(self, shape: Shape) -> int:
+        """Finds the kernel's way over the input; returns its number of channels."""
+        image = self.image_of(shape)
+        self.window = placed(type(self).__name__, self.padding, *self.sizes, image)
+        return image[-1]
 
     def kernel_shape(self, *channels: int) -> Shape:
         """(height, width, channels, …) for images, (steps, channels, …) for sequences."""
         return (*self.kernel_size, *channels) if isinstance(self.kernel_size, tuple) else (self.kernel_size, *channels)
-
-    def build(self, input_shape: Shape) -> None:
-        image = self.image_of(input_shape)
-        inputs, what = image[-1], type(self).__name__
-        if inputs % self.groups:
-            raise ShapeError(f"{what}'s {self.groups} groups don't divide the {inputs} channels of its input")
-        self.window = self.window_over(image)
-        self.W = self.add_kernel(self.kernel_shape(inputs // self.groups, self.filters))
-        self.b = self.add_bias(self.filters)
 
     def forward(self, program: Builder, x: Buffer) -> Buffer:
         image = x if len(x.shape) == 3 else program.reshape(x, (1, *x.shape))
@@ -106,6 +89,44 @@ class Convolution(KernelLayer):
 
     def convolved(self, program: Builder, x: Buffer) -> Buffer:
         """h, from an image."""
+        raise NotImplementedError
+
+
+@arguments
+class Convolution(Sliding):
+    """Base of convolutions; a subclass says what its sizes are."""
+
+    filters: kinds.Count
+    kernel_size: Any
+    strides: Any = 1
+    padding: kinds.Padding = "valid"
+    dilation_rate: Any = 1
+    groups: kinds.Count = 1
+    activation: kinds.Activation = default(None)
+    use_bias: bool = True
+    kernel_initializer: kinds.Initializer = default("glorot_uniform")
+    bias_initializer: kinds.Initializer = default("zeros")
+    kernel_regularizer: kinds.Regularizer = default(None)
+    bias_regularizer: kinds.Regularizer = default(None)
+    activity_regularizer: kinds.ActivityRegularizer = default(None)
+    kernel_constraint: kinds.Constraint = default(None)
+    bias_constraint: kinds.Constraint = default(None)
+    name: str | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.filters % self.groups:
+            raise ArgumentError(f"{type(self).__name__}'s {self.groups} groups don't divide its {self.filters} filters")
+
+    def build(self, input_shape: Shape) -> None:
+        inputs = self.place(input_shape)
+        if inputs % self.groups:
+            what = type(self).__name__
+            raise ShapeError(f"{what}'s {self.groups} groups don't divide the {inputs} channels of its input")
+        self.W = self.add_kernel(self.kernel_shape(inputs // self.groups, self.filters))
+        self.b = self.add_bias(self.filters)
+
+    def convolved(self, program: Builder, x: Buffer) -> Buffer:
         return program.convolution(x, self.W, self.b, self.window, self.groups)
 
 
@@ -135,22 +156,9 @@ class Conv2D(Convolution):
     title_zh = "二維卷積"
     summary_zh = "卷積核在影像上滑動，取出局部特徵。"
 
-    filters: kinds.Count
     kernel_size: kinds.Pair
     strides: kinds.Pair = default((1, 1))
-    padding: kinds.Padding = "valid"
     dilation_rate: kinds.Pair = default((1, 1))
-    groups: kinds.Count = 1
-    activation: kinds.Activation = default(None)
-    use_bias: bool = True
-    kernel_initializer: kinds.Initializer = default("glorot_uniform")
-    bias_initializer: kinds.Initializer = default("zeros")
-    kernel_regularizer: kinds.Regularizer = default(None)
-    bias_regularizer: kinds.Regularizer = default(None)
-    activity_regularizer: kinds.ActivityRegularizer = default(None)
-    kernel_constraint: kinds.Constraint = default(None)
-    bias_constraint: kinds.Constraint = default(None)
-    name: str | None = None
 
 
 @arguments
@@ -170,19 +178,6 @@ class Conv1D(Convolution):
     title_zh = "一維卷積"
     summary_zh = "卷積核沿序列滑動。"
 
-    filters: kinds.Count
     kernel_size: kinds.Single
     strides: kinds.Single = 1
-    padding: kinds.Padding = "valid"
     dilation_rate: kinds.Single = 1
-    groups: kinds.Count = 1
-    activation: kinds.Activation = default(None)
-    use_bias: bool = True
-    kernel_initializer: kinds.Initializer = default("glorot_uniform")
-    bias_initializer: kinds.Initializer = default("zeros")
-    kernel_regularizer: kinds.Regularizer = default(None)
-    bias_regularizer: kinds.Regularizer = default(None)
-    activity_regularizer: kinds.ActivityRegularizer = default(None)
-    kernel_constraint: kinds.Constraint = default(None)
-    bias_constraint: kinds.Constraint = default(None)
-    name: str | None = None

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from thalweg.layers import kinds
-from thalweg.layers.convolution import Convolution
+from thalweg.layers.convolution import Sliding
 from thalweg.layers.layer import Shape
 from thalweg.program.builder import Builder
 from thalweg.program.instructions.convolution import Window
@@ -14,7 +16,7 @@ __all__ = ["DepthwiseConv2D", "SeparableConv1D", "SeparableConv2D"]
 
 
 @arguments
-class DepthwiseConv2D(Convolution):
+class DepthwiseConv2D(Sliding):
     """a = activation(x ∗ W + b), each channel of x with kernels of its own      → (rows, …, inputs·depth_multiplier)
 
     A `Conv2D` with a group for each channel. W is (height, width, inputs, depth_multiplier). The arguments are Keras's;
@@ -47,8 +49,7 @@ class DepthwiseConv2D(Convolution):
     name: str | None = None
 
     def build(self, input_shape: Shape) -> None:
-        image = self.image_of(input_shape)
-        self.inputs, self.window = image[-1], self.window_over(image)
+        self.inputs = self.place(input_shape)
         self.W = self.add_kernel(self.kernel_shape(self.inputs, self.depth_multiplier), "W", "depthwise")
         self.b = self.add_bias(self.inputs * self.depth_multiplier)
 
@@ -57,14 +58,32 @@ class DepthwiseConv2D(Convolution):
         return program.convolution(x, self.W, self.b, self.window, self.inputs, outputs)
 
 
-class SeparableConvolution(Convolution):
+@arguments
+class SeparableConvolution(Sliding):
     """Base of a depthwise convolution with one of size 1 behind it, which mixes the channels."""
 
-    depth_multiplier: int
+    filters: kinds.Count
+    kernel_size: Any
+    strides: Any = 1
+    padding: kinds.Padding = "valid"
+    dilation_rate: Any = 1
+    depth_multiplier: kinds.Count = 1
+    activation: kinds.Activation = default(None)
+    use_bias: bool = True
+    depthwise_initializer: kinds.Initializer = default("glorot_uniform")
+    pointwise_initializer: kinds.Initializer = default("glorot_uniform")
+    bias_initializer: kinds.Initializer = default("zeros")
+    depthwise_regularizer: kinds.Regularizer = default(None)
+    pointwise_regularizer: kinds.Regularizer = default(None)
+    bias_regularizer: kinds.Regularizer = default(None)
+    activity_regularizer: kinds.ActivityRegularizer = default(None)
+    depthwise_constraint: kinds.Constraint = default(None)
+    pointwise_constraint: kinds.Constraint = default(None)
+    bias_constraint: kinds.Constraint = default(None)
+    name: str | None = None
 
     def build(self, input_shape: Shape) -> None:
-        image = self.image_of(input_shape)
-        self.inputs, self.window = image[-1], self.window_over(image)
+        self.inputs = self.place(input_shape)
         self.D = self.add_kernel(self.kernel_shape(self.inputs, self.depth_multiplier), "D", "depthwise")
         ones = (1,) * (len(input_shape) - 1)
         self.P = self.add_kernel((*ones, self.inputs * self.depth_multiplier, self.filters), "P", "pointwise")
@@ -92,25 +111,9 @@ class SeparableConv1D(SeparableConvolution):
     title_zh = "一維可分離卷積"
     summary_zh = "先逐通道卷積，再混合通道。"
 
-    filters: kinds.Count
     kernel_size: kinds.Single
     strides: kinds.Single = 1
-    padding: kinds.Padding = "valid"
     dilation_rate: kinds.Single = 1
-    depth_multiplier: kinds.Count = 1
-    activation: kinds.Activation = default(None)
-    use_bias: bool = True
-    depthwise_initializer: kinds.Initializer = default("glorot_uniform")
-    pointwise_initializer: kinds.Initializer = default("glorot_uniform")
-    bias_initializer: kinds.Initializer = default("zeros")
-    depthwise_regularizer: kinds.Regularizer = default(None)
-    pointwise_regularizer: kinds.Regularizer = default(None)
-    bias_regularizer: kinds.Regularizer = default(None)
-    activity_regularizer: kinds.ActivityRegularizer = default(None)
-    depthwise_constraint: kinds.Constraint = default(None)
-    pointwise_constraint: kinds.Constraint = default(None)
-    bias_constraint: kinds.Constraint = default(None)
-    name: str | None = None
 
 
 @arguments
@@ -130,22 +133,6 @@ class SeparableConv2D(SeparableConvolution):
     title_zh = "可分離卷積"
     summary_zh = "先逐通道卷積，再混合通道。"
 
-    filters: kinds.Count
     kernel_size: kinds.Pair
     strides: kinds.Pair = default((1, 1))
-    padding: kinds.Padding = "valid"
     dilation_rate: kinds.Pair = default((1, 1))
-    depth_multiplier: kinds.Count = 1
-    activation: kinds.Activation = default(None)
-    use_bias: bool = True
-    depthwise_initializer: kinds.Initializer = default("glorot_uniform")
-    pointwise_initializer: kinds.Initializer = default("glorot_uniform")
-    bias_initializer: kinds.Initializer = default("zeros")
-    depthwise_regularizer: kinds.Regularizer = default(None)
-    pointwise_regularizer: kinds.Regularizer = default(None)
-    bias_regularizer: kinds.Regularizer = default(None)
-    activity_regularizer: kinds.ActivityRegularizer = default(None)
-    depthwise_constraint: kinds.Constraint = default(None)
-    pointwise_constraint: kinds.Constraint = default(None)
-    bias_constraint: kinds.Constraint = default(None)
-    name: str | None = None

@@ -6,7 +6,7 @@ from typing import Any
 
 from thalweg.errors import ArgumentError, ShapeError
 from thalweg.layers import kinds
-from thalweg.layers.convolution import Convolution
+from thalweg.layers.convolution import Sliding
 from thalweg.layers.layer import Shape
 from thalweg.program.builder import Builder
 from thalweg.program.instructions.convolution import enlarging
@@ -16,10 +16,26 @@ from thalweg.support.arguments import arguments, default
 __all__ = ["Conv1DTranspose", "Conv2DTranspose"]
 
 
-class TransposedConvolution(Convolution):
+@arguments
+class TransposedConvolution(Sliding):
     """Base of the gradients of convolutions with respect to their inputs."""
 
-    output_padding: Any
+    filters: kinds.Count
+    kernel_size: Any
+    strides: Any = 1
+    padding: kinds.Padding = "valid"
+    output_padding: Any = None
+    dilation_rate: Any = 1
+    activation: kinds.Activation = default(None)
+    use_bias: bool = True
+    kernel_initializer: kinds.Initializer = default("glorot_uniform")
+    bias_initializer: kinds.Initializer = default("zeros")
+    kernel_regularizer: kinds.Regularizer = default(None)
+    bias_regularizer: kinds.Regularizer = default(None)
+    activity_regularizer: kinds.ActivityRegularizer = default(None)
+    kernel_constraint: kinds.Constraint = default(None)
+    bias_constraint: kinds.Constraint = default(None)
+    name: str | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -74,22 +90,10 @@ class Conv2DTranspose(TransposedConvolution):
     title_zh = "二維轉置卷積"
     summary_zh = "卷積的反向，放大影像。"
 
-    filters: kinds.Count
     kernel_size: kinds.Pair
     strides: kinds.Pair = default((1, 1))
-    padding: kinds.Padding = "valid"
     output_padding: kinds.MaybePair = default(None)
     dilation_rate: kinds.Pair = default((1, 1))
-    activation: kinds.Activation = default(None)
-    use_bias: bool = True
-    kernel_initializer: kinds.Initializer = default("glorot_uniform")
-    bias_initializer: kinds.Initializer = default("zeros")
-    kernel_regularizer: kinds.Regularizer = default(None)
-    bias_regularizer: kinds.Regularizer = default(None)
-    activity_regularizer: kinds.ActivityRegularizer = default(None)
-    kernel_constraint: kinds.Constraint = default(None)
-    bias_constraint: kinds.Constraint = default(None)
-    name: str | None = None
 
 
 @arguments
@@ -109,19 +113,7 @@ class Conv1DTranspose(TransposedConvolution):
     title_zh = "一維轉置卷積"
     summary_zh = "卷積的反向，拉長序列。"
 
-    filters: kinds.Count
     kernel_size: kinds.Single
     strides: kinds.Single = 1
-    padding: kinds.Padding = "valid"
     output_padding: kinds.MaybeSingle = None
     dilation_rate: kinds.Single = 1
-    activation: kinds.Activation = default(None)
-    use_bias: bool = True
-    kernel_initializer: kinds.Initializer = default("glorot_uniform")
-    bias_initializer: kinds.Initializer = default("zeros")
-    kernel_regularizer: kinds.Regularizer = default(None)
-    bias_regularizer: kinds.Regularizer = default(None)
-    activity_regularizer: kinds.ActivityRegularizer = default(None)
-    kernel_constraint: kinds.Constraint = default(None)
-    bias_constraint: kinds.Constraint = default(None)
-    name: str | None = None

@@ -12,8 +12,7 @@ import numpy as np
 
 from thalweg.errors import ShapeError
 from thalweg.layers import kinds
-from thalweg.layers.convolution import check_arguments
-from thalweg.layers.kernel_layer import KernelLayer
+from thalweg.layers.convolution import Convolution
 from thalweg.layers.kinds import listed, optional, sizes
 from thalweg.layers.layer import Shape
 from thalweg.layers.pooling import GlobalPooling, Pooling
@@ -58,7 +57,7 @@ def reached(window: Window, n: int) -> Any:
 
 
 @arguments
-class Conv3D(KernelLayer):
+class Conv3D(Convolution):
     """a = activation(x ∗ W + b)      x (rows, depth, height, width, inputs) → a (rows, depth', …, filters)
 
     `Conv2D` in three dimensions: a kernel slides through the volume. The arguments are the same, each a number or three
@@ -78,34 +77,14 @@ class Conv3D(KernelLayer):
     title_zh = "三維卷積"
     summary_zh = "卷積核在立體資料中滑動，取出局部特徵。"
 
-    filters: kinds.Count
     kernel_size: kinds.Triple
     strides: kinds.Triple = default((1, 1, 1))
-    padding: kinds.Padding = "valid"
     dilation_rate: kinds.Triple = default((1, 1, 1))
-    groups: kinds.Count = 1
-    activation: kinds.Activation = default(None)
-    use_bias: bool = True
-    kernel_initializer: kinds.Initializer = default("glorot_uniform")
-    bias_initializer: kinds.Initializer = default("zeros")
-    kernel_regularizer: kinds.Regularizer = default(None)
-    bias_regularizer: kinds.Regularizer = default(None)
-    activity_regularizer: kinds.ActivityRegularizer = default(None)
-    kernel_constraint: kinds.Constraint = default(None)
-    bias_constraint: kinds.Constraint = default(None)
-    name: str | None = None
 
-    def __post_init__(self) -> None:
-        check_arguments(self, self.strides, self.dilation_rate, self.filters, self.groups)
-
-    def build(self, input_shape: Shape) -> None:
-        *_, inputs = volume_shape("Conv3D", input_shape)
-        if inputs % self.groups:
-            raise ShapeError(f"Conv3D's {self.groups} groups don't divide the {inputs} channels of its input")
+    def place(self, shape: Shape) -> int:
         sizes = self.kernel_size, self.strides, self.dilation_rate
-        self.windows = along_axes("Conv3D", self.padding, *sizes, input_shape)
-        self.W = self.add_kernel((*self.kernel_size, inputs // self.groups, self.filters))
-        self.b = self.add_bias(self.filters)
+        self.windows = along_axes("Conv3D", self.padding, *sizes, volume_shape("Conv3D", shape))
+        return shape[-1]
 
     def forward(self, program: Builder, x: Buffer) -> Buffer:
         outputs = [w.outputs(1, n)[1] for w, n in zip(self.windows, x.shape, strict=False)]
