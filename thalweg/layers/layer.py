@@ -15,8 +15,8 @@ from numpy.typing import ArrayLike, NDArray
 from thalweg import activations, constraints, initializers, regularizers
 from thalweg.constraints import Constraint
 from thalweg.errors import ArgumentError, ShapeError, ThalwegError
-from thalweg.layers.arguments import EVERY, accept, check_shape
 from thalweg.layers.calls import Called
+from thalweg.layers.keywords import EVERY, accept, check_shape
 from thalweg.ops.variable import HasVariables, Variable, set_arrays, variables_of
 from thalweg.program.builder import Builder
 from thalweg.program.ir.instruction import Buffer

@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike
 from thalweg.errors import ArgumentError, DataError, ShapeError, ThalwegError
 from thalweg.layers import kinds
 from thalweg.layers.layer import Array, Layer, Shape
+from thalweg.layers.lookups.fingerprints import fingerprint64, siphash
 from thalweg.ops.tensor import Call, Result, Symbol
 from thalweg.ops.variable import to_numbers
 from thalweg.program.builder import Builder
@@ -22,7 +23,6 @@ from thalweg.program.ir.instruction import Buffer
 from thalweg.support import hooks
 from thalweg.support.arguments import Checked, Taken, arguments, default
 from thalweg.support.checks import whole
-from thalweg.support.fingerprints import fingerprint64, siphash
 from thalweg.support.frames import as_texts, holds_text
 from thalweg.support.naming import choose
 
