@@ -3,21 +3,18 @@
 From the declaration come the signature, for Python and for type checkers, the checks, and the configuration.
 
 >>> from typing import Annotated
->>> from thalweg.support.checks import number
 >>> @arguments
-... class Circle:
-...     radius: Annotated[float, Checked(number)]
+... class Ellipse:
+...     axes: Annotated[tuple[float, ...], Checked(lambda what, value: tuple(map(float, value)), list)]
 ...     filled: bool = False
->>> configuration(Circle(2))
-{'radius': 2.0, 'filled': False}
->>> Circle(-1)
-Traceback (most recent call last):
-thalweg.errors.ArgumentError: Circle's radius has to be a number in [0, inf), got -1
+>>> configuration(Ellipse((1, 2), filled=1))
+{'axes': [1.0, 2.0], 'filled': True}
 """
 
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import KW_ONLY, InitVar, dataclass
 from functools import cache
@@ -93,18 +90,18 @@ def arguments(cls: type[T]) -> type[T]:
         taken |= vars(base).get("declared_arguments", {})
     taken |= {argument.parameter.name: argument for argument in declared(cls)}
     parameters = sorted((argument.parameter for argument in taken.values()), key=lambda p: p.kind)
-    signature = Signature(parameters)
+    signature = Signature([Parameter("self", Parameter.POSITIONAL_OR_KEYWORD), *parameters], return_annotation=None)
     base = next(b for b in cls.__mro__ if "__init__" in vars(b) and "declared_arguments" not in vars(b))
     initialise: Any = vars(base)["__init__"]
 
     def __init__(self: Any, *given: Any, **named: Any) -> None:
         also = {name: named.pop(name) for name in getattr(cls, "every", ()) if name in named and name not in taken}
         try:
-            bound = signature.bind(*given, **named)
+            bound = signature.bind(self, *given, **named)
         except TypeError as error:
             raise TypeError(f"{type(self).__name__}: {error}") from None
         bound.apply_defaults()
-        values = bound.arguments
+        values = {name: value for name, value in bound.arguments.items() if name in taken}
         initialise(self, **{name: values.pop(name) for name in takes(base) if name in values}, **also)
         later = {}
         for name, value in values.items():
@@ -118,9 +115,7 @@ def arguments(cls: type[T]) -> type[T]:
             self.__post_init__(**later)
 
     __init__.__qualname__ = f"{cls.__qualname__}.__init__"
-    __init__.__signature__ = Signature(  # type: ignore[attr-defined]
-        [Parameter("self", Parameter.POSITIONAL_OR_KEYWORD), *parameters], return_annotation=None
-    )
+    __init__.__signature__ = signature  # type: ignore[attr-defined]
     setattr(cls, "__init__", __init__)  # noqa: B010 — which a type checker takes from the declaration
     setattr(cls, "declared_arguments", taken)  # noqa: B010
     return cls
@@ -129,7 +124,8 @@ def arguments(cls: type[T]) -> type[T]:
 def declared(cls: type) -> Iterator[Argument]:
     """The arguments that a class itself declares; their defaults don't stay as its attributes."""
     kind: Any = Parameter.POSITIONAL_OR_KEYWORD
-    for name, annotation in inspect.get_annotations(cls, eval_str=True).items():
+    for name, written in inspect.get_annotations(cls).items():
+        annotation = meant(written, cls.__module__) if isinstance(written, str) else written
         if annotation is KW_ONLY:
             kind = Parameter.KEYWORD_ONLY
         elif ClassVar not in (annotation, get_origin(annotation)):
@@ -139,6 +135,12 @@ def declared(cls: type) -> Iterator[Argument]:
             if start is not Parameter.empty:
                 delattr(cls, name)
             yield Argument(Parameter(name, kind, default=start, annotation=shown), rule, held is not annotation)
+
+
+@cache
+def meant(annotation: str, module: str) -> Any:
+    """The type that a text stands for in a module."""
+    return eval(annotation, vars(sys.modules[module]))
 
 
 def read(annotation: Any) -> tuple[Any, Checked]:
