@@ -104,6 +104,20 @@ def test_positions_are_keras_s_and_no_more():
         Scaled(1, 2, True, None, "n", "up")
 
 
+class Forgetful(layers.Layer):
+    """One without the decorator."""
+
+    units: kinds.Count
+    pool: kinds.Count = 2
+
+
+@pytest.mark.parametrize("given", [((2,), {}), ((2, 3), {}), ((), {"pool": 3})], ids=str)
+def test_a_forgotten_decorator_is_told(given):
+    with pytest.raises(TypeError, match="if units and pool of Forgetful are arguments, the class needs @arguments"):
+        Forgetful(*given[0], **given[1])
+    assert Forgetful().name is None
+
+
 class Wrapped(layers.Dense):
     """Keras's way to derive from a layer: a constructor and a get_config of one's own."""
 
