@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Any
+from dataclasses import KW_ONLY, InitVar
+from typing import Annotated, Any
 
-from thalweg import activations, constraints, initializers, regularizers
+from thalweg import activations
 from thalweg.errors import ShapeError
-from thalweg.layers.kernel_layer import RegularizerLike
-from thalweg.layers.layer import Layer, Shape, check_last_axis, last_axis
+from thalweg.layers import kinds
+from thalweg.layers.layer import Layer, Shape, check_last_axis
 from thalweg.program.builder import Builder
 from thalweg.program.ir.instruction import Buffer
+from thalweg.support.arguments import Checked, Taken, arguments, default
 from thalweg.support.checks import number, whole
 
 __all__ = ["ELU", "ActivityRegularization", "LeakyReLU", "PReLU", "ReLU", "Softmax"]
 
 
+@arguments
 class LeakyReLU(Layer):
     """a = x for x > 0, otherwise negative_slope·x. (As in Keras, the default is .3 here, .2 in the activation.)
 
@@ -26,18 +28,29 @@ class LeakyReLU(Layer):
     title_zh = "帶洩漏線性整流層"
     summary_zh = "負半邊保留小斜率。"
 
-    def __init__(self, negative_slope: float = 0.3, name: str | None = None, *, alpha: float | None = None) -> None:
-        super().__init__(name)
-        slope = negative_slope if alpha is None else alpha
-        self.negative_slope = number("LeakyReLU's negative_slope", slope)
+    negative_slope: kinds.Amount = 0.3
+    name: str | None = None
+    _: KW_ONLY
+    alpha: InitVar[float | None] = None
+
+    def __post_init__(self, alpha: float | None) -> None:
+        if alpha is not None:
+            self.negative_slope = number("LeakyReLU's negative_slope", alpha)
 
     def forward(self, program: Builder, x: Buffer) -> Buffer:
         return activations.leaky_relu.using(negative_slope=self.negative_slope).forward(program, x)
 
-    def get_config(self) -> dict[str, Any]:
-        return {"negative_slope": self.negative_slope, "name": self.name}
+
+def axes(what: str, value: Any) -> list[int]:
+    """A list of axes, from one, several or none."""
+    given = value if isinstance(value, (list, tuple)) else [] if value is None else [value]
+    return [whole("PReLU's shared axis", axis) for axis in given]
 
 
+Axes = Annotated[Taken[kinds.Sizes | None, list[int]], Checked(axes, lambda kept: kept or None)]
+
+
+@arguments
 class PReLU(Layer):
     """a = x for x > 0, otherwise α·x, with a trained α for each element of a row      x, a (rows, …)
 
@@ -60,20 +73,13 @@ class PReLU(Layer):
     title_zh = "參數化線性整流層"
     summary_zh = "負半邊的斜率由訓練決定。"
 
-    def __init__(
-        self,
-        alpha_initializer: initializers.InitializerLike = "zeros",
-        alpha_regularizer: RegularizerLike = None,
-        alpha_constraint: constraints.ConstraintLike = None,
-        shared_axes: int | Sequence[int] | None = None,
-        name: str | None = None,
-    ) -> None:
-        super().__init__(name)
-        self.alpha_initializer = initializers.get(alpha_initializer)
-        self.alpha_regularizer = regularizers.get(alpha_regularizer)
-        self.alpha_constraint = constraints.get(alpha_constraint)
-        axes = shared_axes if isinstance(shared_axes, (list, tuple)) else [] if shared_axes is None else [shared_axes]
-        self.shared_axes = [whole("PReLU's shared axis", axis) for axis in axes]
+    alpha_initializer: kinds.Initializer = default("zeros")
+    alpha_regularizer: kinds.Regularizer = default(None)
+    alpha_constraint: kinds.Constraint = default(None)
+    shared_axes: Annotated[Taken[kinds.Sizes | None, list[int]], Checked(axes, lambda kept: kept or None)] = default(
+        None
+    )
+    name: str | None = None
 
     def build(self, input_shape: Shape) -> None:
         if any(axis > len(input_shape) for axis in self.shared_axes):
@@ -86,16 +92,8 @@ class PReLU(Layer):
     def forward(self, program: Builder, x: Buffer) -> Buffer:
         return program.prelu(x, self.alpha)
 
-    def get_config(self) -> dict[str, Any]:
-        return {
-            "alpha_initializer": initializers.serialize(self.alpha_initializer),
-            "alpha_regularizer": regularizers.serialize(self.alpha_regularizer),
-            "alpha_constraint": constraints.serialize(self.alpha_constraint),
-            "shared_axes": self.shared_axes or None,
-            "name": self.name,
-        }
 
-
+@arguments
 class ActivityRegularization(Layer):
     """a = x; adds l1·Σ|x| + l2·Σ x², divided by the rows of the batch, to the loss.
 
@@ -113,20 +111,17 @@ class ActivityRegularization(Layer):
     title_zh = "輸出正則化"
     summary_zh = "把對輸入大小的懲罰加入損失，數值不變。"
 
-    def __init__(self, l1: float = 0.0, l2: float = 0.0, name: str | None = None) -> None:
-        super().__init__(name)
-        self.l1 = number("ActivityRegularization's l1", l1)
-        self.l2 = number("ActivityRegularization's l2", l2)
+    l1: kinds.Amount = 0.0
+    l2: kinds.Amount = 0.0
+    name: str | None = None
 
     def forward(self, program: Builder, x: Buffer) -> Buffer:
         if self.l1 or self.l2:
             program.penalize(x, self.l1, self.l2)
         return x
 
-    def get_config(self) -> dict[str, Any]:
-        return {"l1": self.l1, "l2": self.l2, "name": self.name}
 
-
+@arguments
 class ELU(Layer):
     """a = x for x > 0, otherwise alpha·(eˣ − 1)
 
@@ -139,17 +134,14 @@ class ELU(Layer):
     title_zh = "指數線性單元層"
     summary_zh = "負半邊為指數曲線的激勵層。"
 
-    def __init__(self, alpha: float = 1.0, name: str | None = None) -> None:
-        super().__init__(name)
-        self.alpha = number("ELU's alpha", alpha)
+    alpha: kinds.Amount = 1.0
+    name: str | None = None
 
     def forward(self, program: Builder, x: Buffer) -> Buffer:
         return activations.elu.using(alpha=self.alpha).forward(program, x)
 
-    def get_config(self) -> dict[str, Any]:
-        return {"alpha": self.alpha, "name": self.name}
 
-
+@arguments
 class ReLU(Layer):
     """a = min(x, max_value) for x > threshold, otherwise negative_slope·(x − threshold)
 
@@ -159,17 +151,10 @@ class ReLU(Layer):
     title_zh = "線性整流層"
     summary_zh = "負數歸零的激勵層。"
 
-    def __init__(
-        self,
-        max_value: float | None = None,
-        negative_slope: float = 0.0,
-        threshold: float = 0.0,
-        name: str | None = None,
-    ) -> None:
-        super().__init__(name)
-        self.max_value = None if max_value is None else number("ReLU's max_value", max_value)
-        self.negative_slope = number("ReLU's negative_slope", negative_slope)
-        self.threshold = number("ReLU's threshold", threshold)
+    max_value: Annotated[float | None, Checked(kinds.optional(number))] = None
+    negative_slope: kinds.Amount = 0.0
+    threshold: kinds.Amount = 0.0
+    name: str | None = None
 
     def forward(self, program: Builder, x: Buffer) -> Buffer:
         return activations.relu.using(
@@ -178,30 +163,19 @@ class ReLU(Layer):
             threshold=self.threshold,
         ).forward(program, x)
 
-    def get_config(self) -> dict[str, Any]:
-        return {
-            "max_value": self.max_value,
-            "negative_slope": self.negative_slope,
-            "threshold": self.threshold,
-            "name": self.name,
-        }
 
-
+@arguments
 class Softmax(Layer):
     """a = eˣ / Σ eˣ over the last axis: axis is −1 or its number."""
 
     title_zh = "Softmax 層"
     summary_zh = "把一列數變成機率。"
 
-    def __init__(self, axis: int = -1, name: str | None = None) -> None:
-        super().__init__(name)
-        self.axis = last_axis("Softmax", axis)
+    axis: kinds.Axis = -1
+    name: str | None = None
 
     def build(self, input_shape: Shape) -> None:
         check_last_axis("Softmax", self.axis, input_shape)
 
     def forward(self, program: Builder, x: Buffer) -> Buffer:
         return activations.softmax.forward(program, x)
-
-    def get_config(self) -> dict[str, Any]:
-        return {"axis": self.axis, "name": self.name}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from thalweg.layers.convolution import Conv2D
+from thalweg.layers.convolution import Conv1D, Conv2D
 from thalweg.layers.pooling import (
     AveragePooling1D,
     AveragePooling2D,
@@ -13,7 +13,7 @@ from thalweg.layers.pooling import (
     MaxPooling1D,
     MaxPooling2D,
 )
-from thalweg.layers.separable import Conv1D, SeparableConv1D, SeparableConv2D
+from thalweg.layers.separable import SeparableConv1D, SeparableConv2D
 from thalweg.layers.transposed import Conv1DTranspose, Conv2DTranspose
 from thalweg.layers.volumes import (
     AveragePooling3D,

@@ -9,19 +9,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated
+
+import numpy as np
 
 from thalweg.errors import ArgumentError, ShapeError
-from thalweg.layers.convolution import channels_last
+from thalweg.layers import kinds
+from thalweg.layers.kinds import listed, one_of, optional
 from thalweg.layers.layer import Layer, Shape
 from thalweg.layers.shapes import fitted
 from thalweg.program.builder import Builder
 from thalweg.program.instructions.images import augmentation
 from thalweg.program.instructions.images.augmentation import FILL_MODES, INTERPOLATIONS, Range
 from thalweg.program.ir.instruction import Buffer
-from thalweg.support.checks import number, whole
+from thalweg.support.arguments import Checked, Taken, arguments, default
+from thalweg.support.checks import AT_MOST_1, number
 from thalweg.support.hooks import unwritten
-from thalweg.support.naming import choose
 
 __all__ = [
     "RandomBrightness",
@@ -35,8 +38,10 @@ __all__ = [
 ]
 
 Factor = float | Sequence[float]
+Fill = float | Sequence[float] | None
 NONE: Range = (0.0, 0.0)
 ONE: Range = (1.0, 1.0)
+MODES = ("horizontal", "vertical", "horizontal_and_vertical")
 
 
 def bounds(what: str, factor: Factor, low: float, high: float) -> Range:
@@ -57,13 +62,45 @@ def limits(what: str, value_range: Sequence[float]) -> Range:
     return float(value_range[0]), float(value_range[1])
 
 
+def bounded(low: float, high: float) -> kinds.Check:
+    """The check of a factor."""
+    return lambda what, value: bounds(what, value, low, high)
+
+
+def in_order(what: str, value_range: Sequence[float]) -> Range:
+    """The same, in either order."""
+    return limits(what, sorted(value_range))
+
+
+def contrast(what: str, factor: Factor) -> Range:
+    """(lower, upper) from two numbers, or one for both."""
+    pair = factor if isinstance(factor, (tuple, list)) else (factor, factor)
+    if len(pair) != 2:
+        raise ArgumentError(f"{what} is a number or two numbers in [0, 1], got {factor!r}")
+    return number(what, pair[0], 0, AT_MOST_1), number(what, pair[1], 0, AT_MOST_1)
+
+
+def fill(what: str, value: Fill) -> Fill:
+    """A number, three, or None."""
+    if not isinstance(value, (list, tuple)):
+        return None if value is None else number(what, value, -math.inf)
+    if len(value) != 3:
+        raise ArgumentError(f"{what} is a number, three of them or None, got {value!r}")
+    return [number(what, v, -math.inf) for v in value]
+
+
+zoom = bounded(math.nextafter(-1.0, 0.0), 1)
+Way = Annotated[Taken[Factor, Range], Checked(bounded(-1, 1), list)]
+Chance = Annotated[Taken[Factor, Range], Checked(bounded(0, 1), list)]
+Limits = Annotated[Taken[Sequence[float], Range], Checked(limits, list)]
+FillMode = Annotated[str, Checked(one_of(*FILL_MODES))]
+Interpolation = Annotated[str, Checked(one_of(*INTERPOLATIONS))]
+
+
 class Augmentation(Layer):
     """Base of the layers in this file: images in, images out, of the same shape but for a crop; random in training."""
 
-    def __init__(self, seed: int | None, data_format: str | None, name: str | None) -> None:
-        super().__init__(name)
-        self.seed = None if seed is None else whole(f"{type(self).__name__}'s seed", seed, least=0)
-        channels_last(type(self).__name__, data_format)
+    seed: kinds.Seed
 
     def build(self, input_shape: Shape) -> None:
         if len(input_shape) != 3:
@@ -85,10 +122,8 @@ class Augmentation(Layer):
         """Appends the instruction z = changed x."""
         raise unwritten(self, "change(self, program, x, z, stream)", "it appends the instruction z = changed x")
 
-    def get_config(self) -> dict[str, Any]:
-        return {"seed": self.seed, "name": self.name}
 
-
+@arguments
 class RandomFlip(Augmentation):
     """z = x or its mirror image, each with probability ½.
 
@@ -100,23 +135,14 @@ class RandomFlip(Augmentation):
 
     title_zh = "隨機翻轉"
     summary_zh = "訓練時隨機把影像左右或上下翻轉。"
-    MODES = ("horizontal", "vertical", "horizontal_and_vertical")
 
-    def __init__(
-        self,
-        mode: str = "horizontal_and_vertical",
-        seed: int | None = None,
-        data_format: str | None = None,
-        name: str | None = None,
-    ) -> None:
-        super().__init__(seed, data_format, name)
-        self.mode = choose("RandomFlip's mode", mode, self.MODES)
+    mode: Annotated[str, Checked(one_of(*MODES))] = "horizontal_and_vertical"
+    seed: kinds.Seed = None
+    data_format: kinds.DataFormat = None
+    name: str | None = None
 
     def change(self, program: Builder, x: Buffer, z: Buffer, stream: int) -> Buffer:
         return program.append(augmentation.RandomFlip(x, z, "horizontal" in self.mode, "vertical" in self.mode, stream))
-
-    def get_config(self) -> dict[str, Any]:
-        return {"mode": self.mode, **super().get_config()}
 
 
 class WarpLayer(Augmentation):
@@ -126,19 +152,9 @@ class WarpLayer(Augmentation):
     edge's pixel) or "wrap" (from the other side). interpolation: "bilinear" or "nearest".
     """
 
-    def __init__(
-        self,
-        fill_mode: str,
-        interpolation: str,
-        seed: int | None,
-        fill_value: float,
-        data_format: str | None,
-        name: str | None,
-    ) -> None:
-        super().__init__(seed, data_format, name)
-        self.fill_mode = choose(f"{type(self).__name__}'s fill_mode", fill_mode, FILL_MODES)
-        self.interpolation = choose(f"{type(self).__name__}'s interpolation", interpolation, INTERPOLATIONS)
-        self.fill_value = number(f"{type(self).__name__}'s fill_value", fill_value, -math.inf)
+    fill_mode: FillMode
+    interpolation: Interpolation
+    fill_value: kinds.Real
 
     def warp(
         self,
@@ -154,11 +170,8 @@ class WarpLayer(Augmentation):
         fill = (self.fill_mode, self.fill_value, self.interpolation)
         return program.append(augmentation.RandomWarp(x, z, angle, shift, zoom, alike, *fill, stream))
 
-    def get_config(self) -> dict[str, Any]:
-        fill = {"fill_mode": self.fill_mode, "interpolation": self.interpolation, "fill_value": self.fill_value}
-        return {**fill, **super().get_config()}
 
-
+@arguments
 class RandomTranslation(WarpLayer):
     """z = x shifted down and to the right by random shares of its height and width.
 
@@ -173,29 +186,20 @@ class RandomTranslation(WarpLayer):
     title_zh = "隨機平移"
     summary_zh = "訓練時隨機平移影像。"
 
-    def __init__(
-        self,
-        height_factor: Factor,
-        width_factor: Factor,
-        fill_mode: str = "reflect",
-        interpolation: str = "bilinear",
-        seed: int | None = None,
-        fill_value: float = 0.0,
-        data_format: str | None = None,
-        name: str | None = None,
-    ) -> None:
-        super().__init__(fill_mode, interpolation, seed, fill_value, data_format, name)
-        self.height_factor = bounds("RandomTranslation's height_factor", height_factor, -1, 1)
-        self.width_factor = bounds("RandomTranslation's width_factor", width_factor, -1, 1)
+    height_factor: Way
+    width_factor: Way
+    fill_mode: FillMode = "reflect"
+    interpolation: Interpolation = "bilinear"
+    seed: kinds.Seed = None
+    fill_value: kinds.Real = 0.0
+    data_format: kinds.DataFormat = None
+    name: str | None = None
 
     def change(self, program: Builder, x: Buffer, z: Buffer, stream: int) -> Buffer:
         return self.warp(program, x, z, stream, shift=(self.height_factor, self.width_factor))
 
-    def get_config(self) -> dict[str, Any]:
-        factors = {"height_factor": list(self.height_factor), "width_factor": list(self.width_factor)}
-        return {**factors, **super().get_config()}
 
-
+@arguments
 class RandomRotation(WarpLayer):
     """z = x rotated about its centre by a random angle.
 
@@ -209,26 +213,19 @@ class RandomRotation(WarpLayer):
     title_zh = "隨機旋轉"
     summary_zh = "訓練時隨機旋轉影像。"
 
-    def __init__(
-        self,
-        factor: Factor,
-        fill_mode: str = "reflect",
-        interpolation: str = "bilinear",
-        seed: int | None = None,
-        fill_value: float = 0.0,
-        data_format: str | None = None,
-        name: str | None = None,
-    ) -> None:
-        super().__init__(fill_mode, interpolation, seed, fill_value, data_format, name)
-        self.factor = bounds("RandomRotation's factor", factor, -1, 1)
+    factor: Way
+    fill_mode: FillMode = "reflect"
+    interpolation: Interpolation = "bilinear"
+    seed: kinds.Seed = None
+    fill_value: kinds.Real = 0.0
+    data_format: kinds.DataFormat = None
+    name: str | None = None
 
     def change(self, program: Builder, x: Buffer, z: Buffer, stream: int) -> Buffer:
         return self.warp(program, x, z, stream, angle=self.factor)
 
-    def get_config(self) -> dict[str, Any]:
-        return {"factor": list(self.factor), **super().get_config()}
 
-
+@arguments
 class RandomZoom(WarpLayer):
     """z = x seen from a random distance: +0.2 shows 20 % more in each direction, so things become smaller.
 
@@ -243,34 +240,22 @@ class RandomZoom(WarpLayer):
     title_zh = "隨機縮放"
     summary_zh = "訓練時隨機放大或縮小影像。"
 
-    def __init__(
-        self,
-        height_factor: Factor,
-        width_factor: Factor | None = None,
-        fill_mode: str = "reflect",
-        interpolation: str = "bilinear",
-        seed: int | None = None,
-        fill_value: float = 0.0,
-        data_format: str | None = None,
-        name: str | None = None,
-    ) -> None:
-        super().__init__(fill_mode, interpolation, seed, fill_value, data_format, name)
-        least = math.nextafter(-1.0, 0.0)
-        self.height_factor = bounds("RandomZoom's height_factor", height_factor, least, 1)
-        self.width_factor = (
-            None if width_factor is None else bounds("RandomZoom's width_factor", width_factor, least, 1)
-        )
+    height_factor: Annotated[Taken[Factor, Range], Checked(zoom, list)]
+    width_factor: Annotated[Taken[Factor | None, Range | None], Checked(optional(zoom), listed)] = default(None)
+    fill_mode: FillMode = "reflect"
+    interpolation: Interpolation = "bilinear"
+    seed: kinds.Seed = None
+    fill_value: kinds.Real = 0.0
+    data_format: kinds.DataFormat = None
+    name: str | None = None
 
     def change(self, program: Builder, x: Buffer, z: Buffer, stream: int) -> Buffer:
         tall = (1 + self.height_factor[0], 1 + self.height_factor[1])
         wide = tall if self.width_factor is None else (1 + self.width_factor[0], 1 + self.width_factor[1])
         return self.warp(program, x, z, stream, zoom=(tall, wide), alike=self.width_factor is None)
 
-    def get_config(self) -> dict[str, Any]:
-        width = None if self.width_factor is None else list(self.width_factor)
-        return {"height_factor": list(self.height_factor), "width_factor": width, **super().get_config()}
 
-
+@arguments
 class RandomContrast(Augmentation):
     """z = mean + f·(x − mean), clipped to `value_range`; the mean over an image's pixels, for each channel.
 
@@ -284,29 +269,17 @@ class RandomContrast(Augmentation):
     title_zh = "隨機對比"
     summary_zh = "訓練時隨機改變影像的對比。"
 
-    def __init__(
-        self,
-        factor: Factor,
-        value_range: Sequence[float] = (0, 255),
-        seed: int | None = None,
-        name: str | None = None,
-    ) -> None:
-        super().__init__(seed, None, name)
-        pair = factor if isinstance(factor, (tuple, list)) else (factor, factor)
-        if len(pair) != 2:
-            raise ArgumentError(f"RandomContrast's factor is a number or two numbers in [0, 1], got {factor!r}")
-        lower, upper = (number("RandomContrast's factor", v, 0, math.nextafter(1.0, 2.0)) for v in pair)
-        self.factor = (lower, upper)
-        self.value_range = limits("RandomContrast's value_range", value_range)
+    factor: Annotated[Taken[Factor, Range], Checked(contrast, list)]
+    value_range: Limits = default((0, 255))
+    seed: kinds.Seed = None
+    name: str | None = None
 
     def change(self, program: Builder, x: Buffer, z: Buffer, stream: int) -> Buffer:
         factor = (1 - self.factor[0], 1 + self.factor[1])
         return program.append(augmentation.RandomContrast(x, z, factor, self.value_range, stream))
 
-    def get_config(self) -> dict[str, Any]:
-        return {"factor": list(self.factor), "value_range": list(self.value_range), **super().get_config()}
 
-
+@arguments
 class RandomBrightness(Augmentation):
     """z = x + f·(greatest − least), clipped to `value_range`
 
@@ -320,25 +293,17 @@ class RandomBrightness(Augmentation):
     title_zh = "隨機亮度"
     summary_zh = "訓練時隨機改變影像的亮度。"
 
-    def __init__(
-        self,
-        factor: Factor,
-        value_range: Sequence[float] = (0, 255),
-        seed: int | None = None,
-        data_format: str | None = None,
-        name: str | None = None,
-    ) -> None:
-        super().__init__(seed, data_format, name)
-        self.factor = bounds("RandomBrightness's factor", factor, -1, 1)
-        self.value_range = limits("RandomBrightness's value_range", sorted(value_range))
+    factor: Way
+    value_range: Annotated[Taken[Sequence[float], Range], Checked(in_order, list)] = default((0, 255))
+    seed: kinds.Seed = None
+    data_format: kinds.DataFormat = None
+    name: str | None = None
 
     def change(self, program: Builder, x: Buffer, z: Buffer, stream: int) -> Buffer:
         return program.append(augmentation.RandomBrightness(x, z, self.factor, self.value_range, stream))
 
-    def get_config(self) -> dict[str, Any]:
-        return {"factor": list(self.factor), "value_range": list(self.value_range), **super().get_config()}
 
-
+@arguments
 class RandomErasing(Augmentation):
     """z = x but for a rectangle at a random place, filled with noise or a value (Zhong et al., arXiv 1708.04896)
 
@@ -358,25 +323,16 @@ class RandomErasing(Augmentation):
     title_zh = "隨機抹除"
     summary_zh = "訓練時隨機抹去影像中的一塊。"
 
-    def __init__(
-        self,
-        factor: Factor = 1.0,
-        scale: Factor = (0.02, 0.33),
-        fill_value: float | Sequence[float] | None = None,
-        value_range: Sequence[float] = (0, 255),
-        seed: int | None = None,
-        data_format: str | None = None,
-        name: str | None = None,
-    ) -> None:
-        super().__init__(seed, data_format, name)
-        self.factor = bounds("RandomErasing's factor", factor, 0, 1)
-        self.scale = bounds("RandomErasing's scale", scale, 0, 1)
-        self.value_range = limits("RandomErasing's value_range", value_range)
-        several = isinstance(fill_value, (list, tuple))
-        if several and len(fill_value) != 3:  # type: ignore[arg-type]
-            raise ArgumentError(f"RandomErasing's fill_value is a number, three of them or None, got {fill_value!r}")
-        fills: Any = fill_value if several else [] if fill_value is None else [fill_value]
-        self.fills = [number("RandomErasing's fill_value", v, -math.inf) for v in fills]
+    factor: Chance = default(1.0)
+    scale: Chance = default((0.02, 0.33))
+    fill_value: Annotated[Fill, Checked(fill)] = None
+    value_range: Limits = default((0, 255))
+    seed: kinds.Seed = None
+    data_format: kinds.DataFormat = None
+    name: str | None = None
+
+    def __post_init__(self) -> None:
+        self.fills = [] if self.fill_value is None else np.atleast_1d(self.fill_value).tolist()
 
     def build(self, input_shape: Shape) -> None:
         super().build(input_shape)
@@ -388,12 +344,8 @@ class RandomErasing(Augmentation):
         fills = tuple(min(max(v, low), high) for v in self.fills)
         return program.append(augmentation.RandomErasing(x, z, self.factor, self.scale, fills, (low, high), stream))
 
-    def get_config(self) -> dict[str, Any]:
-        fill = self.fills if len(self.fills) == 3 else self.fills[0] if self.fills else None
-        ranges = {"factor": list(self.factor), "scale": list(self.scale), "value_range": list(self.value_range)}
-        return {**ranges, "fill_value": fill, **super().get_config()}
 
-
+@arguments
 class RandomCrop(Augmentation):
     """z = a part of x, at a random place in training; (rows, h, w, channels) → (rows, height, width, channels)
 
@@ -409,22 +361,17 @@ class RandomCrop(Augmentation):
     title_zh = "隨機裁切"
     summary_zh = "訓練時隨機取影像的一部分。"
 
-    def __init__(
-        self,
-        height: int,
-        width: int,
-        seed: int | None = None,
-        data_format: str | None = None,
-        name: str | None = None,
-    ) -> None:
-        super().__init__(seed, data_format, name)
-        self.size = whole("RandomCrop's height", height), whole("RandomCrop's width", width)
+    height: kinds.Count
+    width: kinds.Count
+    seed: kinds.Seed = None
+    data_format: kinds.DataFormat = None
+    name: str | None = None
+
+    def __post_init__(self) -> None:
+        self.size = self.height, self.width
 
     def forward(self, program: Builder, x: Buffer) -> Buffer:
         stream, (height, width, channels) = program.stream(self.seed), x.shape
         if not program.augments or height < self.size[0] or width < self.size[1]:
             return fitted(program, x, self.size)
         return program.append(augmentation.RandomCrop(x, program.value("v", (*self.size, channels)), stream))
-
-    def get_config(self) -> dict[str, Any]:
-        return {"height": self.size[0], "width": self.size[1], **super().get_config()}

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
 from thalweg.errors import ArgumentError, ShapeError
 from thalweg.layers.core import connect_all
+from thalweg.layers.kinds import owner
 from thalweg.layers.layer import Layer, Shape, name_layers, serialize
 from thalweg.program.builder import Builder
 from thalweg.program.ir.instruction import Buffer
+from thalweg.support.arguments import Checked, Taken, arguments, default
 from thalweg.support.hooks import unwritten
 
 __all__ = ["Parallel", "Residual"]
@@ -20,9 +22,7 @@ Branch = list[Layer]
 class Container(Layer):
     """Base of layers that hold branches of other layers, each of which gets the container's input."""
 
-    def __init__(self, branches: Sequence[Branch], name: str | None) -> None:
-        super().__init__(name)
-        self.branches = list(branches)
+    branches: Any  # lists of layers
 
     @property
     def inside(self) -> list[Layer]:
@@ -78,6 +78,27 @@ def branch_of(what: str, layers: Any) -> Branch:
     return list(branch)
 
 
+def some_layers(what: str, layers: Any) -> Branch:
+    """The same, of one layer or more."""
+    branch = branch_of(owner(what), layers)
+    if not branch:
+        raise ArgumentError("Residual needs at least one layer: z = layers(x) + x")
+    return branch
+
+
+def some_branches(what: str, branches: Any) -> list[Branch]:
+    """One branch or more."""
+    if not isinstance(branches, (list, tuple)) or not branches:
+        raise ArgumentError(f"Parallel takes a list of branches, each a list of layers, got {branches!r}")
+    return [branch_of("Parallel's branch", branch) for branch in branches]
+
+
+def described(branch: Branch) -> list[dict[str, Any]]:
+    """The layers of a branch as `deserialize` takes them."""
+    return [serialize(layer) for layer in branch]
+
+
+@arguments
 class Residual(Container):
     """z = layers(x) + shortcut(x): a residual connection (He et al., CVPR 2016) around the layers inside.
 
@@ -99,14 +120,17 @@ class Residual(Container):
     title_zh = "殘差連接"
     summary_zh = "把輸入加到內部各層的輸出上，形成捷徑。"
 
-    def __init__(
-        self, layers: Sequence[Layer], shortcut: Layer | Sequence[Layer] | None = None, name: str | None = None
-    ) -> None:
-        self.layers = branch_of("Residual", layers)
-        self.shortcut = branch_of("Residual's shortcut", [] if shortcut is None else shortcut)
-        if not self.layers:
-            raise ArgumentError("Residual needs at least one layer: z = layers(x) + x")
-        super().__init__([self.layers, self.shortcut], name)
+    layers: Annotated[Taken[Sequence[Layer], Branch], Checked(some_layers, described)]
+    shortcut: Annotated[
+        Taken[Layer | Sequence[Layer] | None, Branch],
+        Checked(
+            lambda what, value: branch_of(what, [] if value is None else value), lambda kept: described(kept) or None
+        ),
+    ] = default(None)
+    name: str | None = None
+
+    def __post_init__(self) -> None:
+        self.branches = [self.layers, self.shortcut]
 
     def build(self, input_shape: Shape) -> None:
         one, other = self.connect_branches(input_shape)
@@ -123,14 +147,8 @@ class Residual(Container):
         value = self.through(self.layers, program, x)
         return program.add(value, self.through(self.shortcut, program, x))
 
-    def get_config(self) -> dict[str, Any]:
-        return {
-            "layers": [serialize(layer) for layer in self.layers],
-            "shortcut": [serialize(layer) for layer in self.shortcut] or None,
-            "name": self.name,
-        }
 
-
+@arguments
 class Parallel(Container):
     """z = the outputs of several branches, joined along the last axis; in Keras this needs the functional interface.
 
@@ -148,10 +166,11 @@ class Parallel(Container):
     title_zh = "並聯"
     summary_zh = "把多個分支的輸出接成一個。"
 
-    def __init__(self, branches: Sequence[Layer | Sequence[Layer]], name: str | None = None) -> None:
-        if not isinstance(branches, (list, tuple)) or not branches:
-            raise ArgumentError(f"Parallel takes a list of branches, each a list of layers, got {branches!r}")
-        super().__init__([branch_of("Parallel's branch", branch) for branch in branches], name)
+    branches: Annotated[
+        Taken[Sequence[Layer | Sequence[Layer]], list[Branch]],
+        Checked(some_branches, lambda kept: [described(branch) for branch in kept]),
+    ]
+    name: str | None = None
 
     def build(self, input_shape: Shape) -> None:
         shapes = self.connect_branches(input_shape)
@@ -162,6 +181,3 @@ class Parallel(Container):
 
     def join(self, program: Builder, x: Buffer) -> Buffer:
         return program.concatenate([self.through(branch, program, x) for branch in self.branches])
-
-    def get_config(self) -> dict[str, Any]:
-        return {"branches": [[serialize(layer) for layer in b] for b in self.branches], "name": self.name}

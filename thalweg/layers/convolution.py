@@ -2,32 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
-from thalweg import initializers
-from thalweg.constraints import ConstraintLike
 from thalweg.errors import ArgumentError, ShapeError
-from thalweg.layers.kernel_layer import ActivationLike, KernelLayer, RegularizerLike
+from thalweg.layers import kinds
+from thalweg.layers.kernel_layer import KernelLayer
 from thalweg.layers.layer import Shape
 from thalweg.program.builder import Builder
 from thalweg.program.instructions import convolution
 from thalweg.program.instructions.convolution import Pair, Window
 from thalweg.program.ir.instruction import Buffer
-from thalweg.support.checks import whole
-from thalweg.support.naming import choose
+from thalweg.support.arguments import arguments, default
 
-__all__ = ["Conv2D"]
-
-Sizes = int | Sequence[int]
-
-
-def pair(what: str, value: Sizes, least: int = 1) -> Pair:
-    """A whole number for both dimensions, or one for each: (height, width)."""
-    values = list(value) if isinstance(value, (list, tuple)) else [value, value]
-    if len(values) != 2:
-        raise ArgumentError(f"{what} is a whole number or two of them, got {value!r}")
-    return whole(what, values[0], least), whole(what, values[1], least)
+__all__ = ["Conv1D", "Conv2D"]
 
 
 def image_shape(layer: str, shape: Shape) -> Shape:
@@ -37,34 +24,11 @@ def image_shape(layer: str, shape: Shape) -> Shape:
     return shape
 
 
-def channels_last(layer: str, data_format: str | None) -> None:
-    """Raises for images whose channels come first."""
-    if data_format not in (None, "channels_last"):
-        raise ArgumentError(
-            f"{layer} takes images as (height, width, channels): data_format='channels_last', not {data_format!r}"
-        )
-
-
 def sequence_shape(layer: str, shape: Shape) -> Shape:
     """The shape of a sequence; anything else raises."""
     if len(shape) != 2:
         raise ShapeError(f"{layer} takes sequences of shape (steps, channels), not {shape}")
     return shape
-
-
-def single(what: str, value: int | Sequence[int], least: int = 1) -> int:
-    """A whole number, or a list with just one."""
-    if isinstance(value, (list, tuple)) and len(value) == 1:
-        value = value[0]
-    return whole(what, value, least)
-
-
-def check_groups(layer: str, groups: int, filters: int, stride: int, dilation: int) -> None:
-    """Raises for arguments that are wrong for every input."""
-    if stride > 1 and dilation > 1:
-        raise ArgumentError(f"{layer} can't combine strides > 1 with dilation_rate > 1")
-    if filters % groups:
-        raise ArgumentError(f"{layer}'s {groups} groups don't divide its {filters} filters")
 
 
 def placed(layer: str, padding: str, size: Pair, strides: Pair, dilation: Pair, image: Shape) -> Window:
@@ -80,7 +44,94 @@ def placed(layer: str, padding: str, size: Pair, strides: Pair, dilation: Pair, 
     return window
 
 
-class Conv2D(KernelLayer):
+def across(size: Any) -> Pair:
+    """(height, width) of a size: that of a sequence has the height 1."""
+    return size if isinstance(size, tuple) else (1, size)
+
+
+class Sliding(KernelLayer):
+    """Base of layers whose kernel slides over an image, or over a sequence, which is an image of height 1."""
+
+    kernel_size: Any  # a number for sequences, one for each dimension otherwise
+    strides: Any
+    padding: kinds.Padding
+    dilation_rate: Any
+
+    def __post_init__(self) -> None:
+        _, strides, dilation = self.sizes
+        if max(strides) > 1 and max(dilation) > 1:
+            raise ArgumentError(f"{type(self).__name__} can't combine strides > 1 with dilation_rate > 1")
+
+    @property
+    def sizes(self) -> tuple[Pair, Pair, Pair]:
+        """kernel_size, strides and dilation_rate along height and width."""
+        return across(self.kernel_size), across(self.strides), across(self.dilation_rate)
+
+    def image_of(self, shape: Shape) -> Shape:
+        """The shape of the input as an image; one that the layer doesn't take raises."""
+        what = type(self).__name__
+        return image_shape(what, shape) if isinstance(self.kernel_size, tuple) else (1, *sequence_shape(what, shape))
+
+    def place(self, shape: Shape) -> int:
+        """Finds the kernel's way over the input; returns its number of channels."""
+        image = self.image_of(shape)
+        self.window = placed(type(self).__name__, self.padding, *self.sizes, image)
+        return image[-1]
+
+    def kernel_shape(self, *channels: int) -> Shape:
+        """(height, width, channels, …) for images, (steps, channels, …) for sequences."""
+        return (*self.kernel_size, *channels) if isinstance(self.kernel_size, tuple) else (self.kernel_size, *channels)
+
+    def forward(self, program: Builder, x: Buffer) -> Buffer:
+        image = x if len(x.shape) == 3 else program.reshape(x, (1, *x.shape))
+        h = self.convolved(program, image)
+        return self.activate(program, h if image is x else program.reshape(h, h.shape[1:]))
+
+    def convolved(self, program: Builder, x: Buffer) -> Buffer:
+        """h, from an image."""
+        raise NotImplementedError
+
+
+@arguments
+class Convolution(Sliding):
+    """Base of convolutions; a subclass says what its sizes are."""
+
+    filters: kinds.Count
+    kernel_size: Any
+    strides: Any = 1
+    padding: kinds.Padding = "valid"
+    dilation_rate: Any = 1
+    groups: kinds.Count = 1
+    activation: kinds.Activation = default(None)
+    use_bias: bool = True
+    kernel_initializer: kinds.Initializer = default("glorot_uniform")
+    bias_initializer: kinds.Initializer = default("zeros")
+    kernel_regularizer: kinds.Regularizer = default(None)
+    bias_regularizer: kinds.Regularizer = default(None)
+    activity_regularizer: kinds.ActivityRegularizer = default(None)
+    kernel_constraint: kinds.Constraint = default(None)
+    bias_constraint: kinds.Constraint = default(None)
+    name: str | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.filters % self.groups:
+            raise ArgumentError(f"{type(self).__name__}'s {self.groups} groups don't divide its {self.filters} filters")
+
+    def build(self, input_shape: Shape) -> None:
+        inputs = self.place(input_shape)
+        if inputs % self.groups:
+            what = type(self).__name__
+            raise ShapeError(f"{what}'s {self.groups} groups don't divide the {inputs} channels of its input")
+        self.W = self.add_kernel(self.kernel_shape(inputs // self.groups, self.filters))
+        self.b = self.add_bias(self.filters)
+
+    def convolved(self, program: Builder, x: Buffer) -> Buffer:
+        return program.convolution(x, self.W, self.b, self.window, self.groups)
+
+
+@arguments
+class Conv2D(Convolution):
     """a = activation(x ∗ W + b)      x (rows, height, width, inputs) → a (rows, height', width', filters)
 
     A kernel slides over the image: h[i, j, o] = b[o] + Σ x[i·s + a·d − p, j·s + b·d − p, c]·W[a, b, c, o] over the
@@ -105,64 +156,28 @@ class Conv2D(KernelLayer):
     title_zh = "二維卷積"
     summary_zh = "卷積核在影像上滑動，取出局部特徵。"
 
-    def __init__(
-        self,
-        filters: int,
-        kernel_size: Sizes,
-        strides: Sizes = (1, 1),
-        padding: str = "valid",
-        dilation_rate: Sizes = (1, 1),
-        groups: int = 1,
-        activation: ActivationLike = None,
-        use_bias: bool = True,
-        kernel_initializer: initializers.InitializerLike = "glorot_uniform",
-        bias_initializer: initializers.InitializerLike = "zeros",
-        kernel_regularizer: RegularizerLike = None,
-        bias_regularizer: RegularizerLike = None,
-        activity_regularizer: RegularizerLike = None,
-        kernel_constraint: ConstraintLike = None,
-        bias_constraint: ConstraintLike = None,
-        name: str | None = None,
-    ) -> None:
-        super().__init__(
-            activation,
-            use_bias,
-            kernel_initializer,
-            bias_initializer,
-            kernel_regularizer,
-            bias_regularizer,
-            activity_regularizer,
-            kernel_constraint,
-            bias_constraint,
-            name,
-        )
-        self.filters = whole("Conv2D's filters", filters)
-        self.kernel_size = pair("Conv2D's kernel_size", kernel_size)
-        self.strides = pair("Conv2D's strides", strides)
-        self.padding = choose("padding", padding, ("valid", "same"))
-        self.dilation_rate = pair("Conv2D's dilation_rate", dilation_rate)
-        self.groups = whole("Conv2D's groups", groups)
-        check_groups("Conv2D", self.groups, self.filters, max(self.strides), max(self.dilation_rate))
+    kernel_size: kinds.Pair
+    strides: kinds.Pair = default((1, 1))
+    dilation_rate: kinds.Pair = default((1, 1))
 
-    def build(self, input_shape: Shape) -> None:
-        *_, inputs = image_shape("Conv2D", input_shape)
-        if inputs % self.groups:
-            raise ShapeError(f"Conv2D's {self.groups} groups don't divide the {inputs} channels of its input")
-        self.window = placed("Conv2D", self.padding, self.kernel_size, self.strides, self.dilation_rate, input_shape)
-        self.W = self.add_kernel((*self.kernel_size, inputs // self.groups, self.filters))
-        self.b = self.add_bias(self.filters)
 
-    def forward(self, program: Builder, x: Buffer) -> Buffer:
-        h = program.convolution(x, self.W, self.b, self.window, self.groups)
-        return self.activate(program, h)
+@arguments
+class Conv1D(Convolution):
+    """a = activation(x ∗ W + b)      x (rows, steps, inputs) → a (rows, steps', filters)
 
-    def get_config(self) -> dict[str, Any]:
-        return {
-            "filters": self.filters,
-            "kernel_size": list(self.kernel_size),
-            "strides": list(self.strides),
-            "padding": self.padding,
-            "dilation_rate": list(self.dilation_rate),
-            "groups": self.groups,
-            **self.kernel_config(),
-        }
+    `Conv2D` along one dimension; the arguments are the same, each a single number. W is (kernel_size, inputs/groups,
+    filters).
+
+    >>> from thalweg import Input, Sequential
+    >>> model = Sequential([Input((100, 4)), Conv1D(8, 5, strides=2)])
+    >>> model.build()
+    >>> model.output_shape
+    (None, 48, 8)
+    """
+
+    title_zh = "一維卷積"
+    summary_zh = "卷積核沿序列滑動。"
+
+    kernel_size: kinds.Single
+    strides: kinds.Single = 1
+    dilation_rate: kinds.Single = 1

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from dataclasses import KW_ONLY, InitVar
+from typing import Annotated, Any
 
 import numpy as np
 
 from thalweg import activations, initializers, ops
-from thalweg.constraints import ConstraintLike
 from thalweg.errors import ArgumentError, ShapeError
-from thalweg.layers.kernel_layer import ActivationLike, KernelLayer, RegularizerLike
+from thalweg.layers import kinds
+from thalweg.layers.kernel_layer import KernelLayer
 from thalweg.layers.layer import Layer, Shape
 from thalweg.ops.tensor import Symbol
 from thalweg.program.builder import Builder
 from thalweg.program.instructions.elementwise import Rescale
 from thalweg.program.ir.instruction import Buffer
-from thalweg.support.checks import number, whole
+from thalweg.support.arguments import Checked, Taken, arguments, default
+from thalweg.support.checks import whole
 from thalweg.support.naming import choose
 from thalweg.support.nested import leaves, mapped
 from thalweg.support.registry import REGISTERED
@@ -149,6 +150,7 @@ class InputLayer(Layer):
         return {"batch_shape": self.batch_shape, "dtype": getattr(self.tensor, "kind", "float32"), "name": self.name}
 
 
+@arguments
 class Dense(KernelLayer):
     """a = activation(x·W + b)      x (rows, …, inputs) → a (rows, …, units)
 
@@ -173,33 +175,17 @@ class Dense(KernelLayer):
     title_zh = "全連接層"
     summary_zh = "每個單元連接所有輸入：a = f(x·W + b)。"
 
-    def __init__(
-        self,
-        units: int,
-        activation: ActivationLike = None,
-        use_bias: bool = True,
-        kernel_initializer: initializers.InitializerLike = "glorot_uniform",
-        bias_initializer: initializers.InitializerLike = "zeros",
-        kernel_regularizer: RegularizerLike = None,
-        bias_regularizer: RegularizerLike = None,
-        activity_regularizer: RegularizerLike = None,
-        kernel_constraint: ConstraintLike = None,
-        bias_constraint: ConstraintLike = None,
-        name: str | None = None,
-    ) -> None:
-        super().__init__(
-            activation,
-            use_bias,
-            kernel_initializer,
-            bias_initializer,
-            kernel_regularizer,
-            bias_regularizer,
-            activity_regularizer,
-            kernel_constraint,
-            bias_constraint,
-            name,
-        )
-        self.units = whole("Dense's units", units)
+    units: kinds.Count
+    activation: kinds.Activation = default(None)
+    use_bias: bool = True
+    kernel_initializer: kinds.Initializer = default("glorot_uniform")
+    bias_initializer: kinds.Initializer = default("zeros")
+    kernel_regularizer: kinds.Regularizer = default(None)
+    bias_regularizer: kinds.Regularizer = default(None)
+    activity_regularizer: kinds.ActivityRegularizer = default(None)
+    kernel_constraint: kinds.Constraint = default(None)
+    bias_constraint: kinds.Constraint = default(None)
+    name: str | None = None
 
     def build(self, input_shape: Shape) -> None:
         self.W = self.add_kernel((input_shape[-1], self.units))
@@ -208,10 +194,8 @@ class Dense(KernelLayer):
     def forward(self, program: Builder, x: Buffer) -> Buffer:
         return self.activate(program, program.affine(x, self.W, self.b))
 
-    def get_config(self) -> dict[str, Any]:
-        return {"units": self.units, **self.kernel_config()}
 
-
+@arguments
 class Activation(Layer):
     """a = activation(x), element by element (softmax and its relatives: over the last axis).
 
@@ -233,22 +217,23 @@ class Activation(Layer):
     title_zh = "激勵層"
     summary_zh = "對輸入套用一個激勵函數。"
 
-    def __init__(
-        self,
-        activation: str | activations.ActivationFunction,
-        name: str | None = None,
-        *,
-        constants: Mapping[str, float] | None = None,
-        parameters: Mapping[str, float | initializers.InitializerLike] | None = None,
-    ) -> None:
-        super().__init__(name)
-        self.activation: activations.ActivationFunction
+    activation: Annotated[
+        Taken[str | activations.ActivationFunction, activations.ActivationFunction],
+        Checked(lambda what, value: value, activations.serialize),
+    ]
+    name: str | None = None
+    _: KW_ONLY
+    constants: InitVar[Mapping[str, float] | None] = None
+    parameters: InitVar[Mapping[str, float | initializers.InitializerLike] | None] = None
+
+    def __post_init__(self, constants: Any, parameters: Any) -> None:
+        given: Any = self.activation
         if constants or parameters:
-            if not isinstance(activation, str) or activation in activations.NAMES:
+            if not isinstance(given, str) or given in activations.NAMES:
                 raise ArgumentError("constants and parameters belong to an activation that is given as a formula")
-            self.activation = activations.formula(activation, constants, parameters)
+            self.activation = activations.formula(given, constants, parameters)
         else:
-            self.activation = activations.get(activation)
+            self.activation = activations.get(given)
 
     def build(self, input_shape: Shape) -> None:
         self.add_activation(self.activation, input_shape[-1])
@@ -256,10 +241,8 @@ class Activation(Layer):
     def forward(self, program: Builder, x: Buffer) -> Buffer:
         return self.activated(program, self.activation, x)
 
-    def get_config(self) -> dict[str, Any]:
-        return {"activation": activations.serialize(self.activation), "name": self.name}
 
-
+@arguments
 class Dropout(Layer):
     """In training, every element becomes 0 with probability `rate`, and the others are divided by 1 − rate.
 
@@ -271,34 +254,27 @@ class Dropout(Layer):
     title_zh = "隨機失活"
     summary_zh = "訓練時隨機把一部分輸出歸零，減少過度擬合。"
 
-    def __init__(self, rate: float, seed: int | None = None, name: str | None = None) -> None:
-        super().__init__(name)
-        self.rate = number("Dropout's rate", rate, 0, 1)
-        self.seed = None if seed is None else whole("Dropout's seed", seed, least=0)
+    rate: kinds.Share
+    seed: kinds.Seed = None
+    name: str | None = None
 
     def forward(self, program: Builder, x: Buffer) -> Buffer:
         return program.dropout(x, self.rate, self.seed)
 
-    def get_config(self) -> dict[str, Any]:
-        return {"rate": self.rate, "seed": self.seed, "name": self.name}
 
-
+@arguments
 class Rescaling(Layer):
     """z = scale·x + offset: `Rescaling(1 / 255)` brings the bytes of images to 0 … 1."""
 
     title_zh = "縮放"
     summary_zh = "把輸入乘上倍數再加位移。"
 
-    def __init__(self, scale: float, offset: float = 0.0, name: str | None = None) -> None:
-        super().__init__(name)
-        self.scale = number("Rescaling's scale", scale, -math.inf)
-        self.offset = number("Rescaling's offset", offset, -math.inf)
+    scale: kinds.Real
+    offset: kinds.Real = 0.0
+    name: str | None = None
 
     def forward(self, program: Builder, x: Buffer) -> Buffer:
         return program.append(Rescale(x, program.value("z", x.shape), self.scale, self.offset))
-
-    def get_config(self) -> dict[str, Any]:
-        return {"scale": self.scale, "offset": self.offset, "name": self.name}
 
 
 class Flatten(Layer):
@@ -311,6 +287,24 @@ class Flatten(Layer):
         return x if len(x.shape) == 1 else program.reshape(x, (x.size,))
 
 
+UNMASKED = kinds.only(None, ": no layer takes a mask yet, so mask has to be None")
+
+
+def function_of(what: str, function: Any) -> Any:
+    """A function of tensors, given by its name if it is registered."""
+    if isinstance(function, str):
+        function = choose("function of a Lambda layer", function, REGISTERED)
+    if not callable(function):
+        raise ArgumentError(f"Lambda takes a function of tensors, got {function!r}")
+    return function
+
+
+def given(what: str, arguments: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Arguments by name."""
+    return dict(arguments or {})
+
+
+@arguments
 class Lambda(Layer):
     """z = function(x), a Python function of tensors written in `thalweg.ops`, without weights.
 
@@ -332,25 +326,17 @@ class Lambda(Layer):
     title_zh = "函數層"
     summary_zh = "把一個函數當成一層。"
 
-    def __init__(
-        self,
-        function: Callable[..., Any] | str,
-        output_shape: Any = None,
-        mask: None = None,
-        arguments: Mapping[str, Any] | None = None,
-        name: str | None = None,
-    ) -> None:
-        super().__init__(name)
-        if isinstance(function, str):
-            function = choose("function of a Lambda layer", function, REGISTERED)
-        if not callable(function):
-            raise ArgumentError(f"Lambda takes a function of tensors, got {function!r}")
-        if mask is not None:
-            raise ArgumentError("Lambda: no layer takes a mask yet, so mask has to be None")
+    function: Annotated[Taken[Callable[..., Any] | str, Callable[..., Any]], Checked(function_of)]
+    output_shape: InitVar[Any] = None
+    mask: Annotated[None, Checked(UNMASKED, kept=False)] = None
+    arguments: Annotated[Taken[Mapping[str, Any] | None, dict[str, Any]], Checked(given)] = default(None)
+    name: str | None = None
+
+    def __post_init__(self, output_shape: Any) -> None:
         if not callable(output_shape) and output_shape is not None:
             sizes = output_shape if isinstance(output_shape, (tuple, list)) else (output_shape,)
             output_shape = tuple(whole("Lambda's output_shape", n) for n in sizes)
-        self.function, self.promised, self.arguments = function, output_shape, dict(arguments or {})
+        self.promised = output_shape
 
     def call(self, x: Any, training: bool | None = None) -> Any:
         """What the function returns."""
@@ -383,7 +369,7 @@ class Lambda(Layer):
             raise ArgumentError(
                 f"layer {self.name!r}: a file can't hold an output_shape that is a function; leave it out"
             )
-        return {"function": name, "arguments": self.arguments, "name": self.name} | shape
+        return super().get_config() | {"function": name} | shape
 
 
 def connect_all(layers: Sequence[Layer], shape: Shape, shared: bool = False) -> Shape:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import InitVar
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from thalweg import constraints, initializers, regularizers
-from thalweg.constraints import ConstraintLike
+from thalweg import initializers
 from thalweg.errors import ArgumentError, DataError, ShapeError
-from thalweg.layers.kernel_layer import RegularizerLike
+from thalweg.layers import kinds
 from thalweg.layers.layer import Array, Layer, Shape
 from thalweg.ops.variable import Variable, to_numbers
 from thalweg.program.builder import Builder
 from thalweg.program.ir.instruction import Buffer, Constant
+from thalweg.support.arguments import Checked, arguments, default
 from thalweg.support.checks import whole
 
 __all__ = ["Embedding"]
@@ -22,6 +23,19 @@ __all__ = ["Embedding"]
 MOST_IDS = 1 << 24  # up to which float32, in which ids travel, holds every whole number
 
 
+UNMASKED = kinds.only(False, ": no layer takes a mask yet, so mask_zero has to be False: id 0 is an id like any other")
+FULL_RANK = kinds.only(None, ": low-rank adaptation isn't supported: leave out lora_rank and lora_alpha")
+
+
+def number_of_ids(what: str, value: Any) -> int:
+    """As many as float32 can tell apart."""
+    ids = whole(what, value)
+    if ids > MOST_IDS:
+        raise ArgumentError(f"{what} is at most 2²⁴ (float32 holds no larger ids), got {value}")
+    return ids
+
+
+@arguments
 class Embedding(Layer):
     """h = W[ids]      ids (rows, …), whole numbers in 0 … input_dim − 1 → h (rows, …, output_dim)
 
@@ -64,39 +78,22 @@ class Embedding(Layer):
     title_zh = "嵌入層"
     summary_zh = "為每個編號學習一個向量；每一步只更新批次裡出現的列。"
 
-    def __init__(
-        self,
-        input_dim: int,
-        output_dim: int,
-        embeddings_initializer: initializers.InitializerLike = "uniform",
-        embeddings_regularizer: RegularizerLike = None,
-        embeddings_constraint: ConstraintLike = None,
-        mask_zero: bool = False,
-        weights: ArrayLike | None = None,
-        lora_rank: int | None = None,
-        lora_alpha: float | None = None,
-        input_length: int | None = None,
-        sparse: bool = True,
-        name: str | None = None,
-    ) -> None:
-        super().__init__(name)
-        self.input_dim = whole("Embedding's input_dim", input_dim)
-        if self.input_dim > MOST_IDS:
-            raise ArgumentError(f"Embedding's input_dim is at most 2²⁴ (float32 holds no larger ids), got {input_dim}")
-        self.output_dim = whole("Embedding's output_dim", output_dim)
-        self.embeddings_initializer = initializers.get(embeddings_initializer)
+    input_dim: Annotated[int, Checked(number_of_ids)]
+    output_dim: kinds.Count
+    embeddings_initializer: kinds.Initializer = default("uniform")
+    embeddings_regularizer: kinds.Regularizer = default(None)
+    embeddings_constraint: kinds.Constraint = default(None)
+    mask_zero: Annotated[bool, Checked(UNMASKED, kept=False)] = False
+    weights: InitVar[ArrayLike | None] = None
+    lora_rank: Annotated[int | None, Checked(FULL_RANK, kept=False)] = None
+    lora_alpha: Annotated[float | None, Checked(FULL_RANK, kept=False)] = None
+    input_length: Annotated[int | None, Checked(kinds.optional(whole))] = None
+    sparse: bool = True
+    name: str | None = None
+
+    def __post_init__(self, weights: Any) -> None:
         if weights is not None:
             self.embeddings_initializer = initializers.get(self.given(weights))
-        self.embeddings_regularizer = regularizers.get(embeddings_regularizer)
-        self.embeddings_constraint = constraints.get(embeddings_constraint)
-        if mask_zero:
-            raise ArgumentError(
-                "Embedding: no layer takes a mask yet, so mask_zero has to be False: id 0 is an id like any other"
-            )
-        if lora_rank is not None or lora_alpha is not None:
-            raise ArgumentError("Embedding: low-rank adaptation isn't supported: leave out lora_rank and lora_alpha")
-        self.input_length = None if input_length is None else whole("Embedding's input_length", input_length)
-        self.sparse = bool(sparse)
 
     @property
     def embeddings(self) -> Variable | None:
@@ -149,15 +146,3 @@ class Embedding(Layer):
                 f"layer {self.shown_name} takes ids from 0 to {self.input_dim - 1}, but got {ids.values.tolist()}"
             )
         return program.take(self.W, numbers, 0)
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            "input_dim": self.input_dim,
-            "output_dim": self.output_dim,
-            "embeddings_initializer": initializers.serialize(self.embeddings_initializer),
-            "embeddings_regularizer": regularizers.serialize(self.embeddings_regularizer),
-            "embeddings_constraint": constraints.serialize(self.embeddings_constraint),
-            "input_length": self.input_length,
-            "sparse": self.sparse,
-            "name": self.name,
-        }

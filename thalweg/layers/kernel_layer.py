@@ -2,46 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from thalweg import activations, constraints, initializers, regularizers
+from thalweg.layers import kinds
 from thalweg.layers.layer import Layer, Shape
 from thalweg.ops.variable import Variable
 from thalweg.program.builder import Builder
 from thalweg.program.ir.instruction import Buffer
 
-ActivationLike = str | activations.ActivationFunction | None
-RegularizerLike = str | regularizers.Regularizer | None
-
 
 class KernelLayer(Layer):
-    """Base of layers that multiply by a kernel W, add a bias b, and apply an activation."""
+    """Base of layers that multiply by a kernel W, add a bias b, and apply an activation; each declares these."""
 
-    def __init__(
-        self,
-        activation: ActivationLike,
-        use_bias: bool,
-        kernel_initializer: initializers.InitializerLike,
-        bias_initializer: initializers.InitializerLike,
-        kernel_regularizer: RegularizerLike,
-        bias_regularizer: RegularizerLike,
-        activity_regularizer: RegularizerLike,
-        kernel_constraint: constraints.ConstraintLike,
-        bias_constraint: constraints.ConstraintLike,
-        name: str | None,
-    ) -> None:
-        super().__init__(name)
-        self.activation = activations.get(activation)
-        self.use_bias = bool(use_bias)
-        self.kernel_initializer = initializers.get(kernel_initializer)
-        self.bias_initializer = initializers.get(bias_initializer)
-        self.kernel_regularizer = regularizers.get(kernel_regularizer)
-        self.bias_regularizer = regularizers.get(bias_regularizer)
-        self.activity_regularizer = regularizers.get(activity_regularizer)
-        if self.activity_regularizer is not None:
-            self.activity_regularizer.factors()  # raises for a penalty on matrices only
-        self.kernel_constraint = constraints.get(kernel_constraint)
-        self.bias_constraint = constraints.get(bias_constraint)
+    activation: kinds.Activation
+    use_bias: bool
+    bias_initializer: kinds.Initializer
+    bias_regularizer: kinds.Regularizer
+    activity_regularizer: kinds.ActivityRegularizer
+    bias_constraint: kinds.Constraint
 
     @property
     def kernel(self) -> Variable | None:
@@ -55,11 +31,10 @@ class KernelLayer(Layer):
         self.build_around()
         return getattr(self, "b", None)
 
-    def add_kernel(self, shape: Shape, key: str = "W") -> Buffer:
-        """Declares the kernel."""
-        return self.add_weight(
-            key, shape, self.kernel_initializer, self.kernel_regularizer, constraint=self.kernel_constraint
-        )
+    def add_kernel(self, shape: Shape, key: str = "W", name: str = "kernel") -> Buffer:
+        """Declares the kernel, by the arguments name_initializer, name_regularizer and name_constraint."""
+        start, penalty, bound = (getattr(self, f"{name}_{k}") for k in ("initializer", "regularizer", "constraint"))
+        return self.add_weight(key, shape, start, penalty, constraint=bound)
 
     def add_bias(self, units: int) -> Buffer | None:
         """Declares the weights of each unit: the bias, if the layer has one, and the activation's parameters."""
@@ -77,18 +52,3 @@ class KernelLayer(Layer):
         if self.activity_regularizer is not None:
             program.penalize(a, *self.activity_regularizer.factors())
         return a
-
-    def kernel_config(self) -> dict[str, Any]:
-        """The arguments that this class takes."""
-        return {
-            "activation": activations.serialize(self.activation),
-            "use_bias": self.use_bias,
-            "kernel_initializer": initializers.serialize(self.kernel_initializer),
-            "bias_initializer": initializers.serialize(self.bias_initializer),
-            "kernel_regularizer": regularizers.serialize(self.kernel_regularizer),
-            "bias_regularizer": regularizers.serialize(self.bias_regularizer),
-            "activity_regularizer": regularizers.serialize(self.activity_regularizer),
-            "kernel_constraint": constraints.serialize(self.kernel_constraint),
-            "bias_constraint": constraints.serialize(self.bias_constraint),
-            "name": self.name,
-        }

@@ -15,13 +15,14 @@ from numpy.typing import ArrayLike, NDArray
 from thalweg import activations, constraints, initializers, regularizers
 from thalweg.constraints import Constraint
 from thalweg.errors import ArgumentError, ShapeError, ThalwegError
-from thalweg.layers.arguments import EVERY, accept, check_shape
 from thalweg.layers.calls import Called
+from thalweg.layers.keywords import EVERY, accept, check_shape
 from thalweg.ops.variable import HasVariables, Variable, set_arrays, variables_of
 from thalweg.program.builder import Builder
 from thalweg.program.ir.instruction import Buffer
 from thalweg.regularizers import Regularizer
 from thalweg.support import hooks
+from thalweg.support.arguments import configuration
 from thalweg.support.naming import snake_case
 from thalweg.support.nested import leaves, mapped
 
@@ -146,7 +147,7 @@ class Layer(HasVariables, Called):
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make an equal layer."""
-        return {"name": self.name}
+        return configuration(self) | {"name": self.name}
 
     def add_weight(
         self,
@@ -379,16 +380,6 @@ def name_layers(layers: Sequence[Layer]) -> None:
 def serialize(layer: Layer) -> dict[str, Any]:
     """A plain description that `deserialize` turns back into an equal layer, without its weights."""
     return {"class_name": type(layer).__name__, "config": layer.get_config()}
-
-
-def last_axis(layer: str, axis: Any) -> int:
-    """An axis that may be the last one: −1, or its number, which `check_last_axis` checks once the shape is known."""
-    one = axis[0] if isinstance(axis, (list, tuple)) and len(axis) == 1 else axis
-    if isinstance(one, bool) or not isinstance(one, (int, np.integer)) or (one != -1 and one < 1):
-        raise ArgumentError(
-            f"{layer} works along the last axis: axis is -1 or its number, rows being axis 0, got {axis!r}"
-        )
-    return int(one)
 
 
 def check_last_axis(layer: str, axis: int, shape: Shape) -> None:

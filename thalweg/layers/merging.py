@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from thalweg import ops
 from thalweg.errors import ArgumentError, ShapeError
+from thalweg.layers import kinds
 from thalweg.layers.layer import Layer
+from thalweg.support.arguments import Checked, Taken, arguments
 from thalweg.support.checks import whole
 
 __all__ = [
@@ -147,6 +149,24 @@ class Minimum(Elementwise):
         return ops.minimum(x, y)
 
 
+def axis_of(what: str, axis: Any) -> int:
+    """An axis besides the rows."""
+    if isinstance(axis, (list, tuple)):
+        raise ArgumentError("Concatenate takes an axis; branches of layers are joined by Parallel(branches)")
+    if whole(what, axis, least=-99) == 0:
+        raise ArgumentError("Concatenate's axis 0 are the rows of the batch, which stay by themselves")
+    return int(axis)
+
+
+def axes_of(what: str, axes: Any) -> list[int]:
+    """An axis of each of two tensors, from two or one."""
+    both = [axes, axes] if isinstance(axes, int) else list(axes)
+    if len(both) != 2:
+        raise ArgumentError(f"Dot's axes are one, or one for each of two tensors, got {axes!r}")
+    return [whole("Dot's axis", axis, least=-99) for axis in both]
+
+
+@arguments
 class Concatenate(Merge):
     """z = the tensors one after the other along an axis; their shapes differ only there.
 
@@ -164,21 +184,14 @@ class Concatenate(Merge):
     summary_zh = "把多個張量沿一個軸接起來。"
     least = 1
 
-    def __init__(self, axis: Any = -1, name: str | None = None) -> None:
-        super().__init__(name)
-        if isinstance(axis, (list, tuple)):
-            raise ArgumentError("Concatenate takes an axis; branches of layers are joined by Parallel(branches)")
-        self.axis = whole("Concatenate's axis", axis, least=-99)
-        if self.axis == 0:
-            raise ArgumentError("Concatenate's axis 0 are the rows of the batch, which stay by themselves")
+    axis: Annotated[int, Checked(axis_of)] = -1
+    name: str | None = None
 
     def merge(self, inputs: list[Any]) -> Any:
         return ops.concatenate(inputs, self.axis)
 
-    def get_config(self) -> dict[str, Any]:
-        return {"axis": self.axis, "name": self.name}
 
-
+@arguments
 class Dot(Merge):
     """z = Σ x₁·x₂ over an axis of each.
 
@@ -195,12 +208,9 @@ class Dot(Merge):
     summary_zh = "兩個張量沿一個軸的內積。"
     most = 2
 
-    def __init__(self, axes: int | Sequence[int], normalize: bool = False, name: str | None = None) -> None:
-        super().__init__(name)
-        both = [axes, axes] if isinstance(axes, int) else list(axes)
-        if len(both) != 2:
-            raise ArgumentError(f"Dot's axes are one, or one for each of two tensors, got {axes!r}")
-        self.axes, self.normalize = [whole("Dot's axis", a, least=-99) for a in both], bool(normalize)
+    axes: Annotated[Taken[kinds.Sizes, list[int]], Checked(axes_of)]
+    normalize: bool = False
+    name: str | None = None
 
     def merge(self, inputs: list[Any]) -> Any:
         x, y = inputs
@@ -217,9 +227,6 @@ class Dot(Merge):
             return ops.sum(x * y, axis=1, keepdims=True)
         x, y = ops.moveaxis(x, one, -1), ops.moveaxis(y, other, 1)
         return vectors(x, y)
-
-    def get_config(self) -> dict[str, Any]:
-        return {"axes": list(self.axes), "normalize": self.normalize, "name": self.name}
 
 
 def vectors(x: Any, y: Any) -> Any:

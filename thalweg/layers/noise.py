@@ -7,64 +7,60 @@ can be repeated exactly. `seed` shifts a layer's counter; the model's seed sets 
 from __future__ import annotations
 
 import math
-from typing import Any, ClassVar
+from typing import Annotated, ClassVar
 
-from thalweg.errors import ArgumentError, ShapeError
+from thalweg.errors import ShapeError
+from thalweg.layers import kinds
 from thalweg.layers.layer import Layer, Shape
 from thalweg.program.builder import Builder
 from thalweg.program.instructions import noise
 from thalweg.program.ir.instruction import Buffer
-from thalweg.support.checks import number, whole
+from thalweg.support.arguments import Checked, arguments
 
 __all__ = ["AlphaDropout", "GaussianDropout", "GaussianNoise", "SpatialDropout1D", "SpatialDropout2D"]
 
+EACH = kinds.only(None, " draws for every element: noise_shape can only be None")
 
+
+@arguments
 class GaussianNoise(Layer):
     """a = x + stddev·z, z normal with mean 0 and variance 1: as if there were more data, with every row blurred."""
 
     title_zh = "高斯雜訊"
     summary_zh = "訓練時加上常態分布的雜訊。"
 
-    def __init__(self, stddev: float, seed: int | None = None, name: str | None = None) -> None:
-        super().__init__(name)
-        self.stddev = number("GaussianNoise's stddev", stddev)
-        self.seed = None if seed is None else whole("GaussianNoise's seed", seed, least=0)
+    stddev: kinds.Amount
+    seed: kinds.Seed = None
+    name: str | None = None
 
     def forward(self, program: Builder, x: Buffer) -> Buffer:
         return program.noise(noise.GaussianNoise, x, self.stddev, self.seed)
 
-    def get_config(self) -> dict[str, Any]:
-        return {"stddev": self.stddev, "seed": self.seed, "name": self.name}
 
-
+@arguments
 class GaussianDropout(Layer):
     """a = x·(1 + z·√(rate/(1 − rate))), z normal with mean 0 and variance 1 (Srivastava et al., JMLR 2014)."""
 
     title_zh = "高斯失活"
     summary_zh = "訓練時乘上平均為 1 的常態雜訊。"
 
-    def __init__(self, rate: float, seed: int | None = None, name: str | None = None) -> None:
-        super().__init__(name)
-        self.rate = number("GaussianDropout's rate", rate, 0, 1)
-        self.seed = None if seed is None else whole("GaussianDropout's seed", seed, least=0)
+    rate: kinds.Share
+    seed: kinds.Seed = None
+    name: str | None = None
 
     def forward(self, program: Builder, x: Buffer) -> Buffer:
         return program.noise(noise.GaussianDropout, x, math.sqrt(self.rate / (1 - self.rate)), self.seed)
 
-    def get_config(self) -> dict[str, Any]:
-        return {"rate": self.rate, "seed": self.seed, "name": self.name}
 
-
+@arguments
 class SpatialDropout(Layer):
     """Base of the layers that drop whole channels."""
 
     axes: ClassVar[tuple[str, ...]]  # of a row
 
-    def __init__(self, rate: float, seed: int | None = None, name: str | None = None) -> None:
-        super().__init__(name)
-        what = type(self).__name__
-        self.rate = number(f"{what}'s rate", rate, 0, 1)
-        self.seed = None if seed is None else whole(f"{what}'s seed", seed, least=0)
+    rate: kinds.Share
+    seed: kinds.Seed = None
+    name: str | None = None
 
     def build(self, input_shape: Shape) -> None:
         if len(input_shape) != len(self.axes):
@@ -73,9 +69,6 @@ class SpatialDropout(Layer):
 
     def forward(self, program: Builder, x: Buffer) -> Buffer:
         return program.noise(noise.SpatialDropout, x, self.rate, self.seed)
-
-    def get_config(self) -> dict[str, Any]:
-        return {"rate": self.rate, "seed": self.seed, "name": self.name}
 
 
 class SpatialDropout2D(SpatialDropout):
@@ -116,6 +109,7 @@ class SpatialDropout1D(SpatialDropout):
     axes = ("steps", "channels")
 
 
+@arguments
 class AlphaDropout(Layer):
     """Dropout for selu: dropped elements become −1.758, and all are scaled to keep mean 0 and variance 1.
 
@@ -126,15 +120,10 @@ class AlphaDropout(Layer):
     title_zh = "Alpha 隨機失活"
     summary_zh = "保持平均與變異數的隨機失活，配合 SELU。"
 
-    def __init__(self, rate: float, noise_shape: None = None, seed: int | None = None, name: str | None = None) -> None:
-        super().__init__(name)
-        if noise_shape is not None:
-            raise ArgumentError("AlphaDropout draws for every element: noise_shape can only be None")
-        self.rate = number("AlphaDropout's rate", rate, 0, 1)
-        self.seed = None if seed is None else whole("AlphaDropout's seed", seed, least=0)
+    rate: kinds.Share
+    noise_shape: Annotated[None, Checked(EACH)] = None
+    seed: kinds.Seed = None
+    name: str | None = None
 
     def forward(self, program: Builder, x: Buffer) -> Buffer:
         return program.noise(noise.AlphaDropout, x, self.rate, self.seed)
-
-    def get_config(self) -> dict[str, Any]:
-        return {"rate": self.rate, "noise_shape": None, "seed": self.seed, "name": self.name}

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from thalweg import initializers, regularizers
 from thalweg.errors import ArgumentError, DataError, ShapeError
-from thalweg.layers.kernel_layer import RegularizerLike
-from thalweg.layers.layer import Array, Layer, Shape, check_last_axis, last_axis
+from thalweg.layers import kinds
+from thalweg.layers.layer import Array, Layer, Shape, check_last_axis
 from thalweg.ops.variable import Variable, to_numbers
 from thalweg.program.builder import Builder
 from thalweg.program.instructions.standardization import ChannelScale, Standardization
 from thalweg.program.ir.instruction import Buffer
-from thalweg.support.checks import number, whole
+from thalweg.support.arguments import Checked, Taken, arguments, default
+from thalweg.support.checks import whole
 
 __all__ = ["BatchNormalization", "GroupNormalization", "LayerNormalization", "Normalization", "RMSNormalization"]
 
@@ -23,6 +23,7 @@ LEAST = 1e-7  # the least standard deviation, so that a constant column becomes 
 ROWS = 4096  # measured at a time
 
 
+@arguments
 class BatchNormalization(Layer):
     """a = γ·(x − μ)/√(σ² + ε) + β, with the mean μ and variance σ² of each channel over the batch
 
@@ -49,32 +50,18 @@ class BatchNormalization(Layer):
     title_zh = "批次正規化"
     summary_zh = "以批次的平均與變異數把每個通道標準化。"
 
-    def __init__(
-        self,
-        axis: int = -1,
-        momentum: float = 0.99,
-        epsilon: float = 1e-3,
-        center: bool = True,
-        scale: bool = True,
-        beta_initializer: initializers.InitializerLike = "zeros",
-        gamma_initializer: initializers.InitializerLike = "ones",
-        moving_mean_initializer: initializers.InitializerLike = "zeros",
-        moving_variance_initializer: initializers.InitializerLike = "ones",
-        beta_regularizer: RegularizerLike = None,
-        gamma_regularizer: RegularizerLike = None,
-        name: str | None = None,
-    ) -> None:
-        super().__init__(name)
-        self.axis = last_axis("BatchNormalization", axis)
-        self.momentum = number("BatchNormalization's momentum", momentum, 0, 1)
-        self.epsilon = number("BatchNormalization's epsilon", epsilon)
-        self.center, self.scale = bool(center), bool(scale)
-        self.beta_initializer = initializers.get(beta_initializer)
-        self.gamma_initializer = initializers.get(gamma_initializer)
-        self.moving_mean_initializer = initializers.get(moving_mean_initializer)
-        self.moving_variance_initializer = initializers.get(moving_variance_initializer)
-        self.beta_regularizer = regularizers.get(beta_regularizer)
-        self.gamma_regularizer = regularizers.get(gamma_regularizer)
+    axis: kinds.Axis = -1
+    momentum: kinds.Share = 0.99
+    epsilon: kinds.Amount = 1e-3
+    center: bool = True
+    scale: bool = True
+    beta_initializer: kinds.Initializer = default("zeros")
+    gamma_initializer: kinds.Initializer = default("ones")
+    moving_mean_initializer: kinds.Initializer = default("zeros")
+    moving_variance_initializer: kinds.Initializer = default("ones")
+    beta_regularizer: kinds.Regularizer = default(None)
+    gamma_regularizer: kinds.Regularizer = default(None)
+    name: str | None = None
 
     @property
     def moving_mean(self) -> Variable | None:
@@ -100,49 +87,20 @@ class BatchNormalization(Layer):
         options = self.momentum, self.epsilon, self.trainable
         return program.batch_normalization(x, self.moving, self.gamma, self.beta, *options)
 
-    def get_config(self) -> dict[str, Any]:
-        return {
-            "axis": self.axis,
-            "momentum": self.momentum,
-            "epsilon": self.epsilon,
-            "center": self.center,
-            "scale": self.scale,
-            "beta_initializer": initializers.serialize(self.beta_initializer),
-            "gamma_initializer": initializers.serialize(self.gamma_initializer),
-            "moving_mean_initializer": initializers.serialize(self.moving_mean_initializer),
-            "moving_variance_initializer": initializers.serialize(self.moving_variance_initializer),
-            "beta_regularizer": regularizers.serialize(self.beta_regularizer),
-            "gamma_regularizer": regularizers.serialize(self.gamma_regularizer),
-            "name": self.name,
-        }
-
 
 class RowNormalization(Layer):
     """Base of layers that standardise each row separately, then scale each channel by γ and shift it by β."""
 
     by_place: ClassVar[bool]
 
-    def __init__(
-        self,
-        axis: int,
-        epsilon: float,
-        center: bool,
-        scale: bool,
-        beta_initializer: initializers.InitializerLike,
-        gamma_initializer: initializers.InitializerLike,
-        beta_regularizer: RegularizerLike,
-        gamma_regularizer: RegularizerLike,
-        name: str | None,
-    ) -> None:
-        super().__init__(name)
-        what = type(self).__name__
-        self.axis = last_axis(what, axis)
-        self.epsilon = number(f"{what}'s epsilon", epsilon)
-        self.center, self.scale = bool(center), bool(scale)
-        self.beta_initializer = initializers.get(beta_initializer)
-        self.gamma_initializer = initializers.get(gamma_initializer)
-        self.beta_regularizer = regularizers.get(beta_regularizer)
-        self.gamma_regularizer = regularizers.get(gamma_regularizer)
+    axis: kinds.Axis
+    epsilon: kinds.Amount
+    center: bool
+    scale: bool
+    beta_initializer: kinds.Initializer
+    gamma_initializer: kinds.Initializer
+    beta_regularizer: kinds.Regularizer
+    gamma_regularizer: kinds.Regularizer
 
     def groups_of(self, channels: int) -> int:
         """The number of groups that the channels are divided into."""
@@ -158,20 +116,8 @@ class RowNormalization(Layer):
     def forward(self, program: Builder, x: Buffer) -> Buffer:
         return program.standardization(x, self.gamma, self.beta, self.parts, self.by_place, self.epsilon)
 
-    def get_config(self) -> dict[str, Any]:
-        return {
-            "axis": self.axis,
-            "epsilon": self.epsilon,
-            "center": self.center,
-            "scale": self.scale,
-            "beta_initializer": initializers.serialize(self.beta_initializer),
-            "gamma_initializer": initializers.serialize(self.gamma_initializer),
-            "beta_regularizer": regularizers.serialize(self.beta_regularizer),
-            "gamma_regularizer": regularizers.serialize(self.gamma_regularizer),
-            "name": self.name,
-        }
 
-
+@arguments
 class LayerNormalization(RowNormalization):
     """a = γ·(x − mean)/√(variance + ε) + β, mean and variance over the last axis, at each position separately
 
@@ -188,23 +134,23 @@ class LayerNormalization(RowNormalization):
     summary_zh = "對每一列資料各自標準化。"
     by_place = True
 
-    def __init__(
-        self,
-        axis: int = -1,
-        epsilon: float = 1e-3,
-        center: bool = True,
-        scale: bool = True,
-        beta_initializer: initializers.InitializerLike = "zeros",
-        gamma_initializer: initializers.InitializerLike = "ones",
-        beta_regularizer: RegularizerLike = None,
-        gamma_regularizer: RegularizerLike = None,
-        name: str | None = None,
-    ) -> None:
-        super().__init__(
-            axis, epsilon, center, scale, beta_initializer, gamma_initializer, beta_regularizer, gamma_regularizer, name
-        )
+    axis: kinds.Axis = -1
+    epsilon: kinds.Amount = 1e-3
+    center: bool = True
+    scale: bool = True
+    beta_initializer: kinds.Initializer = default("zeros")
+    gamma_initializer: kinds.Initializer = default("ones")
+    beta_regularizer: kinds.Regularizer = default(None)
+    gamma_regularizer: kinds.Regularizer = default(None)
+    name: str | None = None
 
 
+def each_or_whole(what: str, value: Any) -> int:
+    """A number of groups; −1 for as many as there are channels."""
+    return -1 if value == -1 else whole(what, value)
+
+
+@arguments
 class GroupNormalization(RowNormalization):
     """a = γ·(x − mean)/√(variance + ε) + β, mean and variance over a group of channels at all positions of a row
 
@@ -219,23 +165,16 @@ class GroupNormalization(RowNormalization):
     summary_zh = "把通道分組，各組標準化。"
     by_place = False
 
-    def __init__(
-        self,
-        groups: int = 32,
-        axis: int = -1,
-        epsilon: float = 1e-3,
-        center: bool = True,
-        scale: bool = True,
-        beta_initializer: initializers.InitializerLike = "zeros",
-        gamma_initializer: initializers.InitializerLike = "ones",
-        beta_regularizer: RegularizerLike = None,
-        gamma_regularizer: RegularizerLike = None,
-        name: str | None = None,
-    ) -> None:
-        super().__init__(
-            axis, epsilon, center, scale, beta_initializer, gamma_initializer, beta_regularizer, gamma_regularizer, name
-        )
-        self.groups = groups if groups == -1 else whole("GroupNormalization's groups", groups)
+    groups: Annotated[int, Checked(each_or_whole)] = 32
+    axis: kinds.Axis = -1
+    epsilon: kinds.Amount = 1e-3
+    center: bool = True
+    scale: bool = True
+    beta_initializer: kinds.Initializer = default("zeros")
+    gamma_initializer: kinds.Initializer = default("ones")
+    beta_regularizer: kinds.Regularizer = default(None)
+    gamma_regularizer: kinds.Regularizer = default(None)
+    name: str | None = None
 
     def groups_of(self, channels: int) -> int:
         groups = channels if self.groups == -1 else self.groups
@@ -243,10 +182,8 @@ class GroupNormalization(RowNormalization):
             raise ShapeError(f"GroupNormalization's {groups} groups don't divide the {channels} channels of its input")
         return groups
 
-    def get_config(self) -> dict[str, Any]:
-        return {"groups": self.groups, **super().get_config()}
 
-
+@arguments
 class RMSNormalization(Layer):
     """a = γ·x/√(mean x² + ε), the mean over the last axis, at each position separately
 
@@ -265,10 +202,9 @@ class RMSNormalization(Layer):
     title_zh = "均方根正規化"
     summary_zh = "以均方根縮放每一列資料，不減平均。"
 
-    def __init__(self, axis: int = -1, epsilon: float = 1e-6, name: str | None = None) -> None:
-        super().__init__(name)
-        self.axis = last_axis("RMSNormalization", axis)
-        self.epsilon = number("RMSNormalization's epsilon", epsilon)
+    axis: kinds.Axis = -1
+    epsilon: kinds.Amount = 1e-6
+    name: str | None = None
 
     def build(self, input_shape: Shape) -> None:
         check_last_axis("RMSNormalization", self.axis, input_shape)
@@ -280,10 +216,8 @@ class RMSNormalization(Layer):
         n = program.append(Standardization(x, n, groups=1, by_place=True, epsilon=self.epsilon, centered=False))
         return program.append(ChannelScale(n, self.gamma, None, program.value("n", x.shape)))
 
-    def get_config(self) -> dict[str, Any]:
-        return {"axis": self.axis, "epsilon": self.epsilon, "name": self.name}
 
-
+@arguments
 class Normalization(Layer):
     """z = (x − mean)/σ, σ the square root of the variance, at least 1e-7; with `invert` z = mean + σ·x
 
@@ -306,19 +240,17 @@ class Normalization(Layer):
     title_zh = "標準化"
     summary_zh = "以訓練資料的平均與變異數標準化輸入。"
 
-    def __init__(
-        self,
-        axis: int | None = -1,
-        mean: ArrayLike | None = None,
-        variance: ArrayLike | None = None,
-        invert: bool = False,
-        name: str | None = None,
-    ) -> None:
-        super().__init__(name)
+    axis: Annotated[int | None, Checked(kinds.optional(kinds.last_axis))] = -1
+    mean: Taken[ArrayLike | None, Array] = default(None)
+    variance: Taken[ArrayLike | None, Array] = default(None)
+    invert: bool = False
+    name: str | None = None
+
+    def __post_init__(self) -> None:
+        mean: Any = self.mean
+        variance: Any = self.variance
         if (mean is None) != (variance is None):
             raise ArgumentError("Normalization takes mean and variance together, or neither")
-        self.axis = None if axis is None else last_axis("Normalization", axis)
-        self.invert = bool(invert)
         self.given = mean is not None
         self.mean = self.given_numbers("mean", 0.0 if mean is None else mean)
         self.variance = self.given_numbers("variance", 1.0 if variance is None else variance)
@@ -390,5 +322,5 @@ class Normalization(Layer):
         return program.normalization(x, self.centre, self.scale, None, None, 0.0)
 
     def get_config(self) -> dict[str, Any]:
-        given = {"mean": self.mean.tolist(), "variance": self.variance.tolist()} if self.given else {}
-        return {"axis": self.axis, "mean": None, "variance": None, **given, "invert": self.invert, "name": self.name}
+        given = (self.mean.tolist(), self.variance.tolist()) if self.given else (None, None)
+        return super().get_config() | dict(zip(("mean", "variance"), given, strict=True))

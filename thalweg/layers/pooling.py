@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
-from thalweg.layers.convolution import Sizes, image_shape, pair, placed, sequence_shape, single
+from thalweg.layers import kinds
+from thalweg.layers.convolution import image_shape, placed, sequence_shape
+from thalweg.layers.kinds import listed, optional, single, sizes
 from thalweg.layers.layer import Layer, Shape
 from thalweg.program.builder import Builder
-from thalweg.program.instructions.convolution import Window
+from thalweg.program.instructions.convolution import Pair, Window
 from thalweg.program.instructions.images.pooling import AveragePooling, MaxPooling
 from thalweg.program.ir.instruction import Buffer
-from thalweg.support.naming import choose
+from thalweg.support.arguments import Checked, Taken, arguments, default
 
 __all__ = [
     "AveragePooling1D",
@@ -24,23 +26,26 @@ __all__ = [
 ]
 
 
-class Pooling2D(Layer):
-    """Base of layers that reduce each window of an image to one number, channel by channel."""
+class Pooling(Layer):
+    """Base of layers that reduce each window to one number, channel by channel."""
 
     kind: ClassVar[type[MaxPooling] | type[AveragePooling]]
+    pool_size: Any
+    strides: Any
 
-    def __init__(
-        self,
-        pool_size: Sizes = (2, 2),
-        strides: Sizes | None = None,
-        padding: str = "valid",
-        name: str | None = None,
-    ) -> None:
-        super().__init__(name)
-        what = type(self).__name__
-        self.pool_size = pair(f"{what}'s pool_size", pool_size)
-        self.strides = self.pool_size if strides is None else pair(f"{what}'s strides", strides)
-        self.padding = choose("padding", padding, ("valid", "same"))
+    def __post_init__(self) -> None:
+        if self.strides is None:
+            self.strides = self.pool_size
+
+
+@arguments
+class Pooling2D(Pooling):
+    """Base of the layers for images."""
+
+    pool_size: kinds.Pair = default((2, 2))
+    strides: Annotated[Taken[kinds.Sizes | None, Pair], Checked(optional(sizes(2)), listed)] = default(None)
+    padding: kinds.Padding = "valid"
+    name: str | None = None
 
     def build(self, input_shape: Shape) -> None:
         what = type(self).__name__
@@ -48,14 +53,6 @@ class Pooling2D(Layer):
 
     def forward(self, program: Builder, x: Buffer) -> Buffer:
         return program.pooling(self.kind, x, self.window)
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            "pool_size": list(self.pool_size),
-            "strides": list(self.strides),
-            "padding": self.padding,
-            "name": self.name,
-        }
 
 
 class MaxPooling2D(Pooling2D):
@@ -89,14 +86,18 @@ class AveragePooling2D(Pooling2D):
     kind = AveragePooling
 
 
-class GlobalPooling2D(Layer):
-    """Base of layers that reduce each channel of an image to one number."""
+@arguments
+class GlobalPooling(Layer):
+    """Base of layers that reduce each channel to one number."""
 
     kind: ClassVar[type[MaxPooling] | type[AveragePooling]]
 
-    def __init__(self, keepdims: bool = False, name: str | None = None) -> None:
-        super().__init__(name)
-        self.keepdims = bool(keepdims)
+    keepdims: bool = False
+    name: str | None = None
+
+
+class GlobalPooling2D(GlobalPooling):
+    """Base of the layers for images."""
 
     def build(self, input_shape: Shape) -> None:
         height, width, _ = image_shape(type(self).__name__, input_shape)
@@ -105,9 +106,6 @@ class GlobalPooling2D(Layer):
     def forward(self, program: Builder, x: Buffer) -> Buffer:
         a = program.pooling(self.kind, x, self.window)
         return a if self.keepdims else program.reshape(a, (x.shape[-1],))
-
-    def get_config(self) -> dict[str, Any]:
-        return {"keepdims": self.keepdims, "name": self.name}
 
 
 class GlobalAveragePooling2D(GlobalPooling2D):
@@ -134,19 +132,14 @@ class GlobalMaxPooling2D(GlobalPooling2D):
     kind = MaxPooling
 
 
-class Pooling1D(Layer):
-    """Base of layers that reduce each window of a sequence to one number, channel by channel."""
+@arguments
+class Pooling1D(Pooling):
+    """Base of the layers for sequences."""
 
-    kind: ClassVar[type[MaxPooling] | type[AveragePooling]]
-
-    def __init__(
-        self, pool_size: int = 2, strides: int | None = None, padding: str = "valid", name: str | None = None
-    ) -> None:
-        super().__init__(name)
-        what = type(self).__name__
-        self.pool_size = single(f"{what}'s pool_size", pool_size)
-        self.strides = self.pool_size if strides is None else single(f"{what}'s strides", strides)
-        self.padding = choose("padding", padding, ("valid", "same"))
+    pool_size: kinds.Single = 2
+    strides: Annotated[Taken[int | None, int], Checked(optional(single()))] = default(None)
+    padding: kinds.Padding = "valid"
+    name: str | None = None
 
     def build(self, input_shape: Shape) -> None:
         what = type(self).__name__
@@ -156,14 +149,6 @@ class Pooling1D(Layer):
     def forward(self, program: Builder, x: Buffer) -> Buffer:
         a = program.pooling(self.kind, program.reshape(x, (1, *x.shape)), self.window)
         return program.reshape(a, a.shape[1:])
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            "pool_size": self.pool_size,
-            "strides": self.strides,
-            "padding": self.padding,
-            "name": self.name,
-        }
 
 
 class MaxPooling1D(Pooling1D):
@@ -188,14 +173,8 @@ class AveragePooling1D(Pooling1D):
     kind = AveragePooling
 
 
-class GlobalPooling1D(Layer):
-    """Base of layers that reduce each channel of a sequence to one number."""
-
-    kind: ClassVar[type[MaxPooling] | type[AveragePooling]]
-
-    def __init__(self, keepdims: bool = False, name: str | None = None) -> None:
-        super().__init__(name)
-        self.keepdims = bool(keepdims)
+class GlobalPooling1D(GlobalPooling):
+    """Base of the layers for sequences."""
 
     def build(self, input_shape: Shape) -> None:
         steps, _ = sequence_shape(type(self).__name__, input_shape)
@@ -204,9 +183,6 @@ class GlobalPooling1D(Layer):
     def forward(self, program: Builder, x: Buffer) -> Buffer:
         a = program.pooling(self.kind, program.reshape(x, (1, *x.shape)), self.window)
         return program.reshape(a, a.shape[1:] if self.keepdims else (x.shape[-1],))
-
-    def get_config(self) -> dict[str, Any]:
-        return {"keepdims": self.keepdims, "name": self.name}
 
 
 class GlobalAveragePooling1D(GlobalPooling1D):

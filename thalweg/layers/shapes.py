@@ -7,17 +7,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
 from thalweg.errors import ArgumentError, ShapeError
-from thalweg.layers.convolution import Sizes, channels_last, image_shape, pair, sequence_shape
+from thalweg.layers import kinds
+from thalweg.layers.convolution import image_shape, sequence_shape
 from thalweg.layers.layer import Layer, Shape
 from thalweg.program.builder import Builder
 from thalweg.program.instructions.convolution import Pair
 from thalweg.program.instructions.images.resizing import INTERPOLATIONS
 from thalweg.program.ir.instruction import Buffer
-from thalweg.support.checks import number, whole
-from thalweg.support.naming import choose
+from thalweg.support.arguments import Checked, Taken, arguments, default
+from thalweg.support.checks import whole
 
 __all__ = [
     "CenterCrop",
@@ -33,6 +34,45 @@ __all__ = [
 ]
 
 
+def border(what: str, value: Any) -> tuple[Pair, ...]:
+    """((top, bottom), (left, right)) from one number, two numbers, or two pairs."""
+    if not isinstance(value, (list, tuple)):
+        value = (value, value)
+    if len(value) != 2:
+        raise ArgumentError(f"{what} is a whole number, two of them, or ((top, bottom), (left, right)), got {value!r}")
+    return tuple(kinds.sizes(2, 0)(what, side) for side in value)
+
+
+def shape_of(what: str, value: Any) -> Shape:
+    """A shape, in which one −1 stands for the rest."""
+    if not isinstance(value, (list, tuple)) or not value:
+        raise ArgumentError(f"{what} is a tuple of whole numbers, got {value!r}")
+    shape = tuple(n if n == -1 else whole(what, n) for n in value)
+    if shape.count(-1) > 1:
+        raise ArgumentError(f"{what} may hold one −1, got {value!r}")
+    return shape
+
+
+def order(what: str, value: Any) -> Shape:
+    """The numbers of axes, each once."""
+    if not isinstance(value, (list, tuple)) or not 1 <= len(value) <= MOST:
+        raise ArgumentError(f"{what} is a tuple of up to {MOST} whole numbers, got {value!r}")
+    axes = tuple(whole(what, n) for n in value)
+    if sorted(axes) != list(range(1, len(axes) + 1)):
+        raise ArgumentError(f"{what} holds each of 1 … {len(axes)} once, got {value!r}")
+    return axes
+
+
+MOST = 8  # axes, which is all that a row of the machine's table holds
+Border = Annotated[Taken[Any, tuple[Pair, Pair]], Checked(border, kinds.listed)]
+Ends = Annotated[Taken[kinds.Sizes, Pair], Checked(kinds.sizes(2, 0), kinds.listed)]
+Numbers = Annotated[Taken[Sequence[int], Shape], Checked(shape_of, kinds.listed)]
+Axes = Annotated[Taken[Sequence[int], Shape], Checked(order, kinds.listed)]
+Interpolation = Annotated[str, Checked(kinds.one_of(*INTERPOLATIONS))]
+Constant = Annotated[str, Checked(kinds.one_of("constant"))]
+
+
+@arguments
 class Reshape(Layer):
     """(rows, …) → (rows, *target_shape): the same elements in the same order
 
@@ -49,13 +89,8 @@ class Reshape(Layer):
     title_zh = "改變形狀"
     summary_zh = "同樣的數，另一個形狀。"
 
-    def __init__(self, target_shape: Sequence[int], name: str | None = None) -> None:
-        super().__init__(name)
-        if not isinstance(target_shape, (list, tuple)) or not target_shape:
-            raise ArgumentError(f"Reshape's target_shape is a tuple of whole numbers, got {target_shape!r}")
-        self.target_shape = tuple(n if n == -1 else whole("Reshape's target_shape", n) for n in target_shape)
-        if self.target_shape.count(-1) > 1:
-            raise ArgumentError(f"Reshape's target_shape may hold one −1, got {target_shape!r}")
+    target_shape: Numbers
+    name: str | None = None
 
     def build(self, input_shape: Shape) -> None:
         known = math.prod(n for n in self.target_shape if n != -1)
@@ -66,10 +101,8 @@ class Reshape(Layer):
     def forward(self, program: Builder, x: Buffer) -> Buffer:
         return program.reshape(x, self.shape)
 
-    def get_config(self) -> dict[str, Any]:
-        return {"target_shape": list(self.target_shape), "name": self.name}
 
-
+@arguments
 class Permute(Layer):
     """The axes of a row in another order: axis k of the result is axis dims[k] of the input, counted from 1
 
@@ -85,15 +118,9 @@ class Permute(Layer):
 
     title_zh = "換軸"
     summary_zh = "改變各軸的順序。"
-    MOST = 8  # axes, which is all that a row of the machine's table holds
 
-    def __init__(self, dims: Sequence[int], name: str | None = None) -> None:
-        super().__init__(name)
-        if not isinstance(dims, (list, tuple)) or not 1 <= len(dims) <= self.MOST:
-            raise ArgumentError(f"Permute's dims is a tuple of up to {self.MOST} whole numbers, got {dims!r}")
-        self.dims = tuple(whole("Permute's dims", n) for n in dims)
-        if sorted(self.dims) != list(range(1, len(dims) + 1)):
-            raise ArgumentError(f"Permute's dims holds each of 1 … {len(dims)} once, got {dims!r}")
+    dims: Axes
+    name: str | None = None
 
     def build(self, input_shape: Shape) -> None:
         if len(input_shape) != len(self.dims):
@@ -102,19 +129,8 @@ class Permute(Layer):
     def forward(self, program: Builder, x: Buffer) -> Buffer:
         return program.permute(x, tuple(n - 1 for n in self.dims))
 
-    def get_config(self) -> dict[str, Any]:
-        return {"dims": list(self.dims), "name": self.name}
 
-
-def border(what: str, value: Any) -> tuple[Pair, Pair]:
-    """((top, bottom), (left, right)) from one number, two numbers, or two pairs."""
-    if not isinstance(value, (list, tuple)):
-        value = (value, value)
-    if len(value) != 2:
-        raise ArgumentError(f"{what} is a whole number, two of them, or ((top, bottom), (left, right)), got {value!r}")
-    return pair(what, value[0], least=0), pair(what, value[1], least=0)
-
-
+@arguments
 class ZeroPadding2D(Layer):
     """Zeros around an image      (rows, height, width, channels) → (rows, top + height + bottom, …, channels)
 
@@ -125,9 +141,8 @@ class ZeroPadding2D(Layer):
     title_zh = "補零"
     summary_zh = "在影像四周補零。"
 
-    def __init__(self, padding: Any = (1, 1), name: str | None = None) -> None:
-        super().__init__(name)
-        self.padding = border("ZeroPadding2D's padding", padding)
+    padding: Border = default((1, 1))
+    name: str | None = None
 
     def build(self, input_shape: Shape) -> None:
         image_shape("ZeroPadding2D", input_shape)
@@ -136,10 +151,8 @@ class ZeroPadding2D(Layer):
         (top, bottom), (left, right) = self.padding
         return program.pad(x, ((top, bottom), (left, right), (0, 0)))
 
-    def get_config(self) -> dict[str, Any]:
-        return {"padding": [list(side) for side in self.padding], "name": self.name}
 
-
+@arguments
 class Cropping2D(Layer):
     """An image without its border      (rows, height, width, channels) → (rows, height − top − bottom, …, channels)
 
@@ -150,9 +163,8 @@ class Cropping2D(Layer):
     title_zh = "裁切"
     summary_zh = "去掉影像邊緣。"
 
-    def __init__(self, cropping: Any = ((0, 0), (0, 0)), name: str | None = None) -> None:
-        super().__init__(name)
-        self.cropping = border("Cropping2D's cropping", cropping)
+    cropping: Border = default(((0, 0), (0, 0)))
+    name: str | None = None
 
     def build(self, input_shape: Shape) -> None:
         sizes = image_shape("Cropping2D", input_shape)
@@ -163,10 +175,8 @@ class Cropping2D(Layer):
         (top, bottom), (left, right) = self.cropping
         return program.crop(x, (top, left), (bottom, right))
 
-    def get_config(self) -> dict[str, Any]:
-        return {"cropping": [list(side) for side in self.cropping], "name": self.name}
 
-
+@arguments
 class UpSampling2D(Layer):
     """Enlarges images, by repeating every element or between them   (rows, h, w, channels) → (rows, h·size, w·size, …)
 
@@ -182,10 +192,9 @@ class UpSampling2D(Layer):
     title_zh = "放大"
     summary_zh = "重複像素或在像素之間內插，放大影像。"
 
-    def __init__(self, size: Sizes = (2, 2), interpolation: str = "nearest", name: str | None = None) -> None:
-        super().__init__(name)
-        self.size = pair("UpSampling2D's size", size)
-        self.interpolation = choose("UpSampling2D's interpolation", interpolation, INTERPOLATIONS)
+    size: kinds.Pair = default((2, 2))
+    interpolation: Interpolation = "nearest"
+    name: str | None = None
 
     def build(self, input_shape: Shape) -> None:
         image_shape("UpSampling2D", input_shape)
@@ -196,10 +205,8 @@ class UpSampling2D(Layer):
         height, width, _ = x.shape
         return program.resize(x, (height * self.size[0], width * self.size[1]), self.interpolation)
 
-    def get_config(self) -> dict[str, Any]:
-        return {"size": list(self.size), "interpolation": self.interpolation, "name": self.name}
 
-
+@arguments
 class ZeroPadding1D(Layer):
     """Zeros before and after a sequence      (rows, steps, channels) → (rows, before + steps + after, channels)
 
@@ -210,9 +217,8 @@ class ZeroPadding1D(Layer):
     title_zh = "一維補零"
     summary_zh = "在序列兩端補零。"
 
-    def __init__(self, padding: Sizes = 1, name: str | None = None) -> None:
-        super().__init__(name)
-        self.padding = pair("ZeroPadding1D's padding", padding, least=0)
+    padding: Ends = default(1)
+    name: str | None = None
 
     def build(self, input_shape: Shape) -> None:
         sequence_shape("ZeroPadding1D", input_shape)
@@ -220,10 +226,8 @@ class ZeroPadding1D(Layer):
     def forward(self, program: Builder, x: Buffer) -> Buffer:
         return program.pad(x, (self.padding, (0, 0)))
 
-    def get_config(self) -> dict[str, Any]:
-        return {"padding": list(self.padding), "name": self.name}
 
-
+@arguments
 class Cropping1D(Layer):
     """A sequence without its ends      (rows, steps, channels) → (rows, steps − before − after, channels)
 
@@ -234,9 +238,8 @@ class Cropping1D(Layer):
     title_zh = "一維裁切"
     summary_zh = "去掉序列兩端。"
 
-    def __init__(self, cropping: Sizes = (1, 1), name: str | None = None) -> None:
-        super().__init__(name)
-        self.cropping = pair("Cropping1D's cropping", cropping, least=0)
+    cropping: Ends = default((1, 1))
+    name: str | None = None
 
     def build(self, input_shape: Shape) -> None:
         steps, _ = sequence_shape("Cropping1D", input_shape)
@@ -247,10 +250,8 @@ class Cropping1D(Layer):
         steps, channels = x.shape
         return program.slice(x, (self.cropping[0], 0), (steps - self.cropping[1], channels), (1, 1))
 
-    def get_config(self) -> dict[str, Any]:
-        return {"cropping": list(self.cropping), "name": self.name}
 
-
+@arguments
 class UpSampling1D(Layer):
     """Repeats every step of a sequence      (rows, steps, channels) → (rows, steps·size, channels)
 
@@ -261,9 +262,8 @@ class UpSampling1D(Layer):
     title_zh = "一維放大"
     summary_zh = "重複序列的每一步。"
 
-    def __init__(self, size: int = 2, name: str | None = None) -> None:
-        super().__init__(name)
-        self.size = whole("UpSampling1D's size", size)
+    size: kinds.Count = 2
+    name: str | None = None
 
     def build(self, input_shape: Shape) -> None:
         sequence_shape("UpSampling1D", input_shape)
@@ -271,9 +271,6 @@ class UpSampling1D(Layer):
     def forward(self, program: Builder, x: Buffer) -> Buffer:
         z = program.upsample(program.reshape(x, (1, *x.shape)), (1, self.size))
         return program.reshape(z, z.shape[1:])
-
-    def get_config(self) -> dict[str, Any]:
-        return {"size": self.size, "name": self.name}
 
 
 def cut(program: Builder, x: Buffer, start: Pair, size: Pair) -> Buffer:
@@ -299,6 +296,7 @@ def framed(program: Builder, x: Buffer, size: Pair, value: float) -> Buffer:
     return program.pad(x, ((down, down), (across, across), (0, 0)), value)
 
 
+@arguments
 class Resizing(Layer):
     """Images of another size      (rows, h, w, channels) → (rows, height, width, channels)
 
@@ -326,29 +324,21 @@ class Resizing(Layer):
     title_zh = "改變影像大小"
     summary_zh = "以內插把影像放大或縮小。"
 
-    def __init__(
-        self,
-        height: int,
-        width: int,
-        interpolation: str = "bilinear",
-        crop_to_aspect_ratio: bool = False,
-        pad_to_aspect_ratio: bool = False,
-        fill_mode: str = "constant",
-        fill_value: float = 0.0,
-        antialias: bool = False,
-        data_format: str | None = None,
-        name: str | None = None,
-    ) -> None:
-        super().__init__(name)
-        self.size = whole("Resizing's height", height), whole("Resizing's width", width)
-        self.interpolation = choose("Resizing's interpolation", interpolation, INTERPOLATIONS)
-        self.crop_to_aspect_ratio, self.pad_to_aspect_ratio = bool(crop_to_aspect_ratio), bool(pad_to_aspect_ratio)
-        if crop_to_aspect_ratio and pad_to_aspect_ratio:
+    height: kinds.Count
+    width: kinds.Count
+    interpolation: Interpolation = "bilinear"
+    crop_to_aspect_ratio: bool = False
+    pad_to_aspect_ratio: bool = False
+    fill_mode: Constant = "constant"
+    fill_value: kinds.Real = 0.0
+    antialias: bool = False
+    data_format: kinds.DataFormat = None
+    name: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.crop_to_aspect_ratio and self.pad_to_aspect_ratio:
             raise ArgumentError("Resizing takes crop_to_aspect_ratio or pad_to_aspect_ratio, not both")
-        self.fill_mode = choose("Resizing's fill_mode", fill_mode, ("constant",))
-        self.fill_value = number("Resizing's fill_value", fill_value, -math.inf)
-        self.antialias = bool(antialias)
-        channels_last("Resizing", data_format)
+        self.size = self.height, self.width
 
     def build(self, input_shape: Shape) -> None:
         image_shape("Resizing", input_shape)
@@ -360,20 +350,8 @@ class Resizing(Layer):
             x = framed(program, x, self.size, self.fill_value)
         return program.resize(x, self.size, self.interpolation, self.antialias)
 
-    def get_config(self) -> dict[str, Any]:
-        return {
-            "height": self.size[0],
-            "width": self.size[1],
-            "interpolation": self.interpolation,
-            "crop_to_aspect_ratio": self.crop_to_aspect_ratio,
-            "pad_to_aspect_ratio": self.pad_to_aspect_ratio,
-            "fill_mode": self.fill_mode,
-            "fill_value": self.fill_value,
-            "antialias": self.antialias,
-            "name": self.name,
-        }
 
-
+@arguments
 class CenterCrop(Layer):
     """The middle of an image      (rows, h, w, channels) → (rows, height, width, channels)
 
@@ -392,10 +370,13 @@ class CenterCrop(Layer):
     title_zh = "中央裁切"
     summary_zh = "取影像的中央部分。"
 
-    def __init__(self, height: int, width: int, data_format: str | None = None, name: str | None = None) -> None:
-        super().__init__(name)
-        self.size = whole("CenterCrop's height", height), whole("CenterCrop's width", width)
-        channels_last("CenterCrop", data_format)
+    height: kinds.Count
+    width: kinds.Count
+    data_format: kinds.DataFormat = None
+    name: str | None = None
+
+    def __post_init__(self) -> None:
+        self.size = self.height, self.width
 
     def build(self, input_shape: Shape) -> None:
         image_shape("CenterCrop", input_shape)
@@ -405,6 +386,3 @@ class CenterCrop(Layer):
         if down < 0 or across < 0:
             return fitted(program, x, self.size)
         return cut(program, x, (down // 2, across // 2), self.size)
-
-    def get_config(self) -> dict[str, Any]:
-        return {"height": self.size[0], "width": self.size[1], "name": self.name}

@@ -6,36 +6,25 @@ be seen as one.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Annotated, Any
 
 import numpy as np
 
-from thalweg import initializers
-from thalweg.constraints import ConstraintLike
-from thalweg.errors import ArgumentError, ShapeError
-from thalweg.layers.convolution import check_groups
-from thalweg.layers.kernel_layer import ActivationLike, KernelLayer, RegularizerLike
-from thalweg.layers.layer import Layer, Shape
+from thalweg.errors import ShapeError
+from thalweg.layers import kinds
+from thalweg.layers.convolution import Convolution
+from thalweg.layers.kinds import listed, optional, sizes
+from thalweg.layers.layer import Shape
+from thalweg.layers.pooling import GlobalPooling, Pooling
 from thalweg.program.builder import Builder
 from thalweg.program.instructions.convolution import Window, same
 from thalweg.program.instructions.images.pooling import AveragePooling, MaxPooling
 from thalweg.program.ir.instruction import Buffer
-from thalweg.support.checks import whole
-from thalweg.support.naming import choose
+from thalweg.support.arguments import Checked, Taken, arguments, default
 
 __all__ = ["AveragePooling3D", "Conv3D", "GlobalAveragePooling3D", "GlobalMaxPooling3D", "MaxPooling3D"]
 
 Triple = tuple[int, int, int]
-Sizes = int | Sequence[int]
-
-
-def triple(what: str, value: Sizes) -> Triple:
-    """A whole number for all three dimensions, or one for each: (depth, height, width)."""
-    values = list(value) if isinstance(value, (list, tuple)) else [value] * 3
-    if len(values) != 3:
-        raise ArgumentError(f"{what} is a whole number or three of them, got {value!r}")
-    return whole(what, values[0]), whole(what, values[1]), whole(what, values[2])
 
 
 def volume_shape(layer: str, shape: Shape) -> Shape:
@@ -67,7 +56,8 @@ def reached(window: Window, n: int) -> Any:
     return window.strides[1] * np.arange(outputs)[:, None] + window.dilation[1] * np.arange(window.size[1])
 
 
-class Conv3D(KernelLayer):
+@arguments
+class Conv3D(Convolution):
     """a = activation(x ∗ W + b)      x (rows, depth, height, width, inputs) → a (rows, depth', …, filters)
 
     `Conv2D` in three dimensions: a kernel slides through the volume. The arguments are the same, each a number or three
@@ -87,53 +77,14 @@ class Conv3D(KernelLayer):
     title_zh = "三維卷積"
     summary_zh = "卷積核在立體資料中滑動，取出局部特徵。"
 
-    def __init__(
-        self,
-        filters: int,
-        kernel_size: Sizes,
-        strides: Sizes = (1, 1, 1),
-        padding: str = "valid",
-        dilation_rate: Sizes = (1, 1, 1),
-        groups: int = 1,
-        activation: ActivationLike = None,
-        use_bias: bool = True,
-        kernel_initializer: initializers.InitializerLike = "glorot_uniform",
-        bias_initializer: initializers.InitializerLike = "zeros",
-        kernel_regularizer: RegularizerLike = None,
-        bias_regularizer: RegularizerLike = None,
-        activity_regularizer: RegularizerLike = None,
-        kernel_constraint: ConstraintLike = None,
-        bias_constraint: ConstraintLike = None,
-        name: str | None = None,
-    ) -> None:
-        super().__init__(
-            activation,
-            use_bias,
-            kernel_initializer,
-            bias_initializer,
-            kernel_regularizer,
-            bias_regularizer,
-            activity_regularizer,
-            kernel_constraint,
-            bias_constraint,
-            name,
-        )
-        self.filters = whole("Conv3D's filters", filters)
-        self.kernel_size = triple("Conv3D's kernel_size", kernel_size)
-        self.strides = triple("Conv3D's strides", strides)
-        self.padding = choose("padding", padding, ("valid", "same"))
-        self.dilation_rate = triple("Conv3D's dilation_rate", dilation_rate)
-        self.groups = whole("Conv3D's groups", groups)
-        check_groups("Conv3D", self.groups, self.filters, max(self.strides), max(self.dilation_rate))
+    kernel_size: kinds.Triple
+    strides: kinds.Triple = default((1, 1, 1))
+    dilation_rate: kinds.Triple = default((1, 1, 1))
 
-    def build(self, input_shape: Shape) -> None:
-        *_, inputs = volume_shape("Conv3D", input_shape)
-        if inputs % self.groups:
-            raise ShapeError(f"Conv3D's {self.groups} groups don't divide the {inputs} channels of its input")
+    def place(self, shape: Shape) -> int:
         sizes = self.kernel_size, self.strides, self.dilation_rate
-        self.windows = along_axes("Conv3D", self.padding, *sizes, input_shape)
-        self.W = self.add_kernel((*self.kernel_size, inputs // self.groups, self.filters))
-        self.b = self.add_bias(self.filters)
+        self.windows = along_axes("Conv3D", self.padding, *sizes, volume_shape("Conv3D", shape))
+        return shape[-1]
 
     def forward(self, program: Builder, x: Buffer) -> Buffer:
         outputs = [w.outputs(1, n)[1] for w, n in zip(self.windows, x.shape, strict=False)]
@@ -162,17 +113,6 @@ class Conv3D(KernelLayer):
             x = program.permute(x, (0, 1, 3, 5, 2, 4, 6))
         return program.reshape(x, (depth, len(rows) * places, taps * kernel * inputs)), taps
 
-    def get_config(self) -> dict[str, Any]:
-        return {
-            "filters": self.filters,
-            "kernel_size": list(self.kernel_size),
-            "strides": list(self.strides),
-            "padding": self.padding,
-            "dilation_rate": list(self.dilation_rate),
-            "groups": self.groups,
-            **self.kernel_config(),
-        }
-
 
 def joined(first: Window, second: Window) -> Window:
     """The window that moves along two axes as these along each."""
@@ -180,24 +120,15 @@ def joined(first: Window, second: Window) -> Window:
     return Window(*((getattr(first, k)[1], getattr(second, k)[1]) for k in sizes))
 
 
-class Pooling3D(Layer):
+@arguments
+class Pooling3D(Pooling):
     """Base of layers that reduce each window of a volume to one number, channel by channel: along the width, then along
     depth and height."""
 
-    kind: ClassVar[type[MaxPooling] | type[AveragePooling]]
-
-    def __init__(
-        self,
-        pool_size: Sizes = (2, 2, 2),
-        strides: Sizes | None = None,
-        padding: str = "valid",
-        name: str | None = None,
-    ) -> None:
-        super().__init__(name)
-        what = type(self).__name__
-        self.pool_size = triple(f"{what}'s pool_size", pool_size)
-        self.strides = self.pool_size if strides is None else triple(f"{what}'s strides", strides)
-        self.padding = choose("padding", padding, ("valid", "same"))
+    pool_size: kinds.Triple = default((2, 2, 2))
+    strides: Annotated[Taken[kinds.Sizes | None, Triple], Checked(optional(sizes(3)), listed)] = default(None)
+    padding: kinds.Padding = "valid"
+    name: str | None = None
 
     def build(self, input_shape: Shape) -> None:
         what = type(self).__name__
@@ -212,14 +143,6 @@ class Pooling3D(Layer):
         slices = program.reshape(a, (depth, height, places * channels))
         a = program.pooling(self.kind, slices, joined(deep, tall))
         return program.reshape(a, (*a.shape[:2], places, channels))
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            "pool_size": list(self.pool_size),
-            "strides": list(self.strides),
-            "padding": self.padding,
-            "name": self.name,
-        }
 
 
 class MaxPooling3D(Pooling3D):
@@ -250,14 +173,8 @@ class AveragePooling3D(Pooling3D):
     kind = AveragePooling
 
 
-class GlobalPooling3D(Layer):
+class GlobalPooling3D(GlobalPooling):
     """Base of layers that reduce each channel of a volume to one number."""
-
-    kind: ClassVar[type[MaxPooling] | type[AveragePooling]]
-
-    def __init__(self, keepdims: bool = False, name: str | None = None) -> None:
-        super().__init__(name)
-        self.keepdims = bool(keepdims)
 
     def build(self, input_shape: Shape) -> None:
         volume_shape(type(self).__name__, input_shape)
@@ -267,9 +184,6 @@ class GlobalPooling3D(Layer):
         image = program.reshape(x, (depth * height, width, channels))
         a = program.pooling(self.kind, image, Window((depth * height, width)))
         return program.reshape(a, (1, 1, 1, channels) if self.keepdims else (channels,))
-
-    def get_config(self) -> dict[str, Any]:
-        return {"keepdims": self.keepdims, "name": self.name}
 
 
 class GlobalAveragePooling3D(GlobalPooling3D):

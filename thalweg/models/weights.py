@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 from thalweg.engine import aligned
 from thalweg.engine.contract import Array
 from thalweg.errors import ArgumentError
-from thalweg.layers.arguments import check_types
+from thalweg.layers.keywords import check_types
 from thalweg.layers.layer import Layer, Parameter, Shape
 from thalweg.models.graph import Graph
 from thalweg.ops.variable import set_arrays

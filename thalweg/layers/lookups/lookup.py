@@ -7,20 +7,22 @@ of a model. Layers with a vocabulary are in `vocabulary.py`.
 from __future__ import annotations
 
 import math
-from typing import Any, ClassVar
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from thalweg.errors import ArgumentError, DataError, ShapeError, ThalwegError
+from thalweg.layers import kinds
 from thalweg.layers.layer import Array, Layer, Shape
+from thalweg.layers.lookups.fingerprints import fingerprint64, siphash
 from thalweg.ops.tensor import Call, Result, Symbol
 from thalweg.ops.variable import to_numbers
 from thalweg.program.builder import Builder
 from thalweg.program.ir.instruction import Buffer
 from thalweg.support import hooks
-from thalweg.support.checks import number, whole
-from thalweg.support.fingerprints import fingerprint64, siphash
+from thalweg.support.arguments import Checked, Taken, arguments, default
+from thalweg.support.checks import whole
 from thalweg.support.frames import as_texts, holds_text
 from thalweg.support.naming import choose
 
@@ -39,14 +41,8 @@ class Lookup(Layer):
     """
 
     uncalled = hooks.LOOKUP
-    modes: ClassVar[tuple[str, ...]] = ("int", "one_hot", "multi_hot", "count")
 
-    def __init__(self, output_mode: str, sparse: bool, name: str | None) -> None:
-        super().__init__(name)
-        kind = type(self).__name__
-        self.output_mode = choose(f"output_mode of {kind}", output_mode, self.modes)
-        if sparse:
-            raise ArgumentError(f"{kind} makes dense arrays: leave sparse False")
+    output_mode: str
 
     def read(self, values: Any) -> Array:
         """The values as an array, checked."""
@@ -164,6 +160,50 @@ def refuse(bad: Array, array: Array, expected: str) -> None:
         raise DataError(f"{expected}, but row {row} holds {value:g}")
 
 
+MODES = ("int", "one_hot", "multi_hot", "count")
+
+
+def mode(*modes: str) -> kinds.Check:
+    """The check of an output mode."""
+    return lambda what, value: choose(f"output_mode of {kinds.owner(what)}", value, modes)
+
+
+def key_of(what: str, salt: Any) -> list[int]:
+    """SipHash's key, two whole numbers, from one or two."""
+    keys = list(salt) if isinstance(salt, (list, tuple)) else [salt, salt]
+    if len(keys) != 2:
+        raise ArgumentError(f"{what} is a whole number or two, got {salt!r}")
+    return [whole(what, key, 0) for key in keys]
+
+
+def known(what: str, value: Any) -> int:
+    """A number of tokens."""
+    if value is None:
+        raise ArgumentError("CategoryEncoding needs num_tokens; IntegerLookup learns the numbers from data")
+    return whole(what, value)
+
+
+def boundaries(what: str, values: ArrayLike) -> list[float]:
+    """Increasing numbers."""
+    given = to_numbers(values, what).astype(np.float64)
+    if given.ndim != 1 or np.isnan(given).any() or (np.diff(given) < 0).any():
+        raise ArgumentError(f"{what} are increasing numbers, got {values!r}")
+    numbers: list[float] = given.tolist()
+    return numbers
+
+
+def word_or_number(what: str, value: Any) -> str | int | None:
+    """A text, a whole number, or None."""
+    return value if value is None or isinstance(value, str) else whole(what, value, -(1 << 63))
+
+
+Mode = Annotated[str, Checked(mode(*MODES))]
+Boundaries = Annotated[Taken[ArrayLike | None, list[float] | None], Checked(kinds.optional(boundaries))]
+Dense = Annotated[bool, Checked(kinds.only(False, " makes dense arrays: leave sparse False"), kept=False)]
+Salt = Annotated[Taken[kinds.Sizes | None, list[int] | None], Checked(kinds.optional(key_of))]
+
+
+@arguments
 class CategoryEncoding(Lookup):
     """Whole numbers 0 … num_tokens − 1 as vectors of num_tokens numbers.
 
@@ -189,19 +229,11 @@ class CategoryEncoding(Lookup):
 
     title_zh = "類別編碼"
     summary_zh = "把類別編號轉成 one-hot、multi-hot 或次數向量。"
-    modes = ("one_hot", "multi_hot", "count")
 
-    def __init__(
-        self,
-        num_tokens: int | None = None,
-        output_mode: str = "multi_hot",
-        sparse: bool = False,
-        name: str | None = None,
-    ) -> None:
-        super().__init__(output_mode, sparse, name)
-        if num_tokens is None:
-            raise ArgumentError("CategoryEncoding needs num_tokens; IntegerLookup learns the numbers from data")
-        self.num_tokens = whole("CategoryEncoding's num_tokens", num_tokens)
+    num_tokens: Annotated[Taken[int | None, int], Checked(known)] = default(None)
+    output_mode: Annotated[str, Checked(mode(*MODES[1:]))] = "multi_hot"
+    sparse: Dense = False
+    name: str | None = None
 
     @property
     def depth(self) -> int:
@@ -227,10 +259,8 @@ class CategoryEncoding(Lookup):
             raise ShapeError(f"count_weights has the shape {weights.shape}, the values have {array.shape}")
         return encode(array, "count", self.depth, weights)
 
-    def get_config(self) -> dict[str, Any]:
-        return {"num_tokens": self.num_tokens, "output_mode": self.output_mode, "name": self.name}
 
-
+@arguments
 class Discretization(Lookup):
     """The number of the range in which a value lies: 0 below the first boundary, 1 from there to the second, …
 
@@ -255,26 +285,18 @@ class Discretization(Lookup):
     title_zh = "分箱"
     summary_zh = "把連續數值換成所在區間的編號。"
 
-    def __init__(
-        self,
-        bin_boundaries: ArrayLike | None = None,
-        num_bins: int | None = None,
-        epsilon: float = 0.01,
-        output_mode: str = "int",
-        sparse: bool = False,
-        name: str | None = None,
-    ) -> None:
-        super().__init__(output_mode, sparse, name)
-        if (bin_boundaries is None) == (num_bins is None):
+    bin_boundaries: Annotated[Taken[ArrayLike | None, list[float] | None], Checked(kinds.optional(boundaries))] = (
+        default(None)
+    )
+    num_bins: Annotated[int | None, Checked(kinds.optional(whole))] = None
+    epsilon: Annotated[float, Checked(kinds.within(1e-9, 1))] = 0.01
+    output_mode: Mode = "int"
+    sparse: Dense = False
+    name: str | None = None
+
+    def __post_init__(self) -> None:
+        if (self.bin_boundaries is None) == (self.num_bins is None):
             raise ArgumentError("Discretization takes either bin_boundaries, or num_bins and a call of adapt")
-        self.num_bins = None if num_bins is None else whole("Discretization's num_bins", num_bins)
-        self.epsilon = number("Discretization's epsilon", epsilon, 1e-9, 1)
-        self.bin_boundaries: list[float] | None = None
-        if bin_boundaries is not None:
-            given = to_numbers(bin_boundaries, "Discretization's bin_boundaries").astype(np.float64)
-            if given.ndim != 1 or np.isnan(given).any() or (np.diff(given) < 0).any():
-                raise ArgumentError(f"Discretization's bin_boundaries are increasing numbers, got {bin_boundaries!r}")
-            self.bin_boundaries = given.tolist()
 
     def adapt(self, data: ArrayLike) -> None:
         """Measures the boundaries on all numbers of the data, by quantiles of a summary, as Keras does."""
@@ -311,14 +333,8 @@ class Discretization(Lookup):
         return np.searchsorted(boundaries, array, side="right").astype(np.int64)
 
     def get_config(self) -> dict[str, Any]:
-        measured = self.bin_boundaries is not None
-        return {
-            "bin_boundaries": self.bin_boundaries,
-            "num_bins": None if measured else self.num_bins,
-            "epsilon": self.epsilon,
-            "output_mode": self.output_mode,
-            "name": self.name,
-        }
+        measured = {} if self.bin_boundaries is None else {"num_bins": None}
+        return super().get_config() | measured
 
 
 def condensed(values: Array, weights: Array, epsilon: float) -> tuple[Array, Array]:
@@ -332,22 +348,13 @@ def condensed(values: Array, weights: Array, epsilon: float) -> tuple[Array, Arr
     return at.astype(np.float32), np.diff(reached, prepend=0).astype(np.float32)
 
 
-def key_of(kind: str, salt: Any) -> list[int] | None:
-    """SipHash's key, two whole numbers, from a layer's `salt`."""
-    if salt is None:
-        return None
-    keys = list(salt) if isinstance(salt, (list, tuple)) else [salt, salt]
-    if len(keys) != 2:
-        raise ArgumentError(f"{kind}'s salt is a whole number or two, got {salt!r}")
-    return [whole(f"{kind}'s salt", key, 0) for key in keys]
-
-
 def bins_of(texts: list[bytes], bins: int, key: list[int] | None) -> Array:
     """The hash of each text mod `bins`: FarmHash, or SipHash with a key."""
     hashes = fingerprint64(texts) if key is None else siphash(texts, (key[0], key[1]))
     return (hashes % np.uint64(bins)).astype(np.int64)
 
 
+@arguments
 class Hashing(Lookup):
     """Text or whole numbers become one of num_bins indices by a hash, without a vocabulary: index = hash mod num_bins.
 
@@ -370,21 +377,12 @@ class Hashing(Lookup):
     title_zh = "雜湊"
     summary_zh = "以雜湊函數把文字或整數分到固定數目的編號。"
 
-    def __init__(
-        self,
-        num_bins: int,
-        mask_value: str | int | None = None,
-        salt: int | list[int] | tuple[int, int] | None = None,
-        output_mode: str = "int",
-        sparse: bool = False,
-        name: str | None = None,
-    ) -> None:
-        super().__init__(output_mode, sparse, name)
-        self.num_bins = whole("Hashing's num_bins", num_bins)
-        if mask_value is not None and not isinstance(mask_value, str):
-            mask_value = whole("Hashing's mask_value", mask_value, -(1 << 63))
-        self.mask_value = mask_value
-        self.salt = key_of("Hashing", salt)
+    num_bins: kinds.Count
+    mask_value: Annotated[str | int | None, Checked(word_or_number)] = None
+    salt: Salt = default(None)
+    output_mode: Mode = "int"
+    sparse: Dense = False
+    name: str | None = None
 
     @property
     def depth(self) -> int:
@@ -416,12 +414,3 @@ class Hashing(Lookup):
         """The indices of texts, without that of the mask."""
         bins = self.num_bins - (self.mask_value is not None and self.num_bins > 1)
         return bins_of(texts, bins, self.salt)
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            "num_bins": self.num_bins,
-            "mask_value": self.mask_value,
-            "salt": self.salt,
-            "output_mode": self.output_mode,
-            "name": self.name,
-        }

@@ -4,18 +4,32 @@ from __future__ import annotations
 
 import codecs
 from collections import Counter
+from dataclasses import InitVar
 from itertools import repeat
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from thalweg.errors import ArgumentError, DataError, NotFoundError, ThalwegError
+from thalweg.layers import kinds
 from thalweg.layers.layer import Array, Shape
-from thalweg.layers.lookups.lookup import DROPPED, NUMBERS, TEXT, Lookup, bins_of, encode, key_of, whole_numbers
+from thalweg.layers.lookups.lookup import (
+    DROPPED,
+    MODES,
+    NUMBERS,
+    TEXT,
+    Dense,
+    Lookup,
+    Salt,
+    bins_of,
+    encode,
+    mode,
+    whole_numbers,
+)
 from thalweg.ops.variable import to_numbers
-from thalweg.support.checks import whole
+from thalweg.support.arguments import Checked, arguments, default
 from thalweg.support.frames import as_texts
 from thalweg.support.naming import choose
 
@@ -25,39 +39,48 @@ UNKNOWN = -2  # a token that isn't in the vocabulary, before it gets its index
 SHOWN = 3  # tokens in a message
 
 
+def encoding_of(what: str, encoding: Any) -> str:
+    """The name of a way to write text as bytes."""
+    try:
+        return codecs.lookup(encoding).name
+    except (LookupError, TypeError):
+        raise ArgumentError(f"{what} is a name such as 'utf-8', got {encoding!r}") from None
+
+
+def int64(what: str, value: Any) -> str:
+    """The only type of a vocabulary of numbers."""
+    if value != "int64":
+        raise ArgumentError(f"{what} is 'int64', got {value!r}")
+    return "int64"
+
+
+Encoding = Annotated[str, Checked(encoding_of)]
+MostTokens = Annotated[int | None, Checked(kinds.optional(kinds.least(2)))]
+OutputMode = Annotated[str, Checked(mode(*MODES, "tf_idf"))]
+Method = Annotated[str, Checked(lambda what, value: choose("oov_method", value, ("floormod", "farmhash")))]
+
+
 class Vocabulary(Lookup):
     """Base of lookups: a vocabulary is the mask token, the out-of-vocabulary tokens, then the tokens.
 
     A subclass has `to_tokens`, `counted` and `found`, which depend on what tokens are.
     """
 
-    modes = ("int", "one_hot", "multi_hot", "count", "tf_idf")
+    max_tokens: MostTokens
+    num_oov_indices: kinds.Index
+    mask_token: Any
+    oov_token: Any
+    invert: bool
+    pad_to_max_tokens: bool
 
-    def __init__(
-        self,
-        max_tokens: int | None,
-        num_oov_indices: int,
-        mask_token: Any,
-        oov_token: Any,
-        vocabulary: Any,
-        idf_weights: ArrayLike | None,
-        invert: bool,
-        output_mode: str,
-        pad_to_max_tokens: bool,
-        sparse: bool,
-        name: str | None,
-    ) -> None:
-        super().__init__(output_mode, sparse, name)
+    def __post_init__(self, vocabulary: Any, idf_weights: Any) -> None:
         kind = type(self).__name__
-        self.max_tokens = None if max_tokens is None else whole(f"{kind}'s max_tokens", max_tokens, 2)
-        self.num_oov_indices = whole(f"{kind}'s num_oov_indices", num_oov_indices, 0)
-        self.mask_token = None if mask_token is None else self.to_tokens([mask_token])[0]
-        self.oov_token = None if oov_token is None else self.to_tokens([oov_token])[0]
-        self.invert, self.pad_to_max_tokens = bool(invert), bool(pad_to_max_tokens)
+        self.mask_token = None if self.mask_token is None else self.to_tokens([self.mask_token])[0]
+        self.oov_token = None if self.oov_token is None else self.to_tokens([self.oov_token])[0]
         if self.pad_to_max_tokens and self.max_tokens is None:
             raise ArgumentError(f"{kind} with pad_to_max_tokens needs max_tokens")
-        if self.invert and output_mode != "int":
-            raise ArgumentError(f"{kind} with invert has output_mode='int', not {output_mode!r}")
+        if self.invert and self.output_mode != "int":
+            raise ArgumentError(f"{kind} with invert has output_mode='int', not {self.output_mode!r}")
         self.tokens: list[Any] | None = None  # without mask and out-of-vocabulary tokens
         self.places: dict[Any, int] = {}  # token → index
         self.idf_weights: Array | None = None  # one for each index
@@ -244,21 +267,10 @@ class Vocabulary(Lookup):
         result = np.asarray(tokens[np.where(inside, indices, len(tokens) - 1)])
         return result.astype(str) if self.takes_text else result
 
-    def vocabulary_config(self) -> dict[str, Any]:
-        """The arguments that both kinds have."""
+    def get_config(self) -> dict[str, Any]:
         weights = None if self.idf_weights is None else self.idf_weights.tolist()
-        return {
-            "max_tokens": self.max_tokens,
-            "num_oov_indices": self.num_oov_indices,
-            "mask_token": self.mask_token,
-            "oov_token": self.oov_token,
-            "vocabulary": None if self.tokens is None else self.get_vocabulary(),
-            "idf_weights": weights,
-            "invert": self.invert,
-            "output_mode": self.output_mode,
-            "pad_to_max_tokens": self.pad_to_max_tokens,
-            "name": self.name,
-        }
+        learned = {"vocabulary": None if self.tokens is None else self.get_vocabulary(), "idf_weights": weights}
+        return super().get_config() | learned
 
 
 def lines(path: str | Path) -> list[str]:
@@ -273,6 +285,7 @@ def few(tokens: list[Any]) -> str:
     return ", ".join(map(repr, tokens[:SHOWN])) + (f" and {len(tokens) - SHOWN} more" if len(tokens) > SHOWN else "")
 
 
+@arguments
 class StringLookup(Vocabulary):
     """Text becomes an index into a vocabulary: 0 for unknown words, 1, 2, … for known ones.
 
@@ -306,31 +319,19 @@ class StringLookup(Vocabulary):
     title_zh = "字串查表"
     summary_zh = "把文字換成詞彙表中的編號。"
 
-    def __init__(
-        self,
-        max_tokens: int | None = None,
-        num_oov_indices: int = 1,
-        mask_token: str | None = None,
-        oov_token: str = "[UNK]",
-        vocabulary: Any = None,
-        idf_weights: ArrayLike | None = None,
-        invert: bool = False,
-        output_mode: str = "int",
-        pad_to_max_tokens: bool = False,
-        sparse: bool = False,
-        encoding: str = "utf-8",
-        name: str | None = None,
-        salt: int | list[int] | tuple[int, int] | None = None,
-    ) -> None:
-        self.salt = key_of("StringLookup", salt)
-        try:
-            self.encoding = codecs.lookup(encoding).name
-        except (LookupError, TypeError):
-            raise ArgumentError(f"StringLookup's encoding is a name such as 'utf-8', got {encoding!r}") from None
-        super().__init__(
-            max_tokens, num_oov_indices, mask_token, oov_token, vocabulary, idf_weights, invert, output_mode,
-            pad_to_max_tokens, sparse, name,
-        )  # fmt: skip
+    max_tokens: MostTokens = None
+    num_oov_indices: kinds.Index = 1
+    mask_token: str | None = None
+    oov_token: str = "[UNK]"
+    vocabulary: InitVar[Any] = None
+    idf_weights: InitVar[ArrayLike | None] = None
+    invert: bool = False
+    output_mode: OutputMode = "int"
+    pad_to_max_tokens: bool = False
+    sparse: Dense = False
+    encoding: Encoding = "utf-8"
+    name: str | None = None
+    salt: Salt = default(None)
 
     takes_text = True
 
@@ -351,10 +352,8 @@ class StringLookup(Vocabulary):
     def bucket(self, unknown: Array) -> Array:
         return bins_of([text.encode() for text in unknown.tolist()], self.num_oov_indices, self.salt)
 
-    def get_config(self) -> dict[str, Any]:
-        return {**self.vocabulary_config(), "encoding": self.encoding, "salt": self.salt}
 
-
+@arguments
 class IntegerLookup(Vocabulary):
     """Whole numbers become indices into a vocabulary: 0 for unknown numbers, 1, 2, … for known ones.
 
@@ -377,33 +376,25 @@ class IntegerLookup(Vocabulary):
     title_zh = "整數查表"
     summary_zh = "把整數換成詞彙表中的編號。"
 
-    def __init__(
-        self,
-        max_tokens: int | None = None,
-        num_oov_indices: int = 1,
-        mask_token: int | None = None,
-        oov_token: int = -1,
-        vocabulary: Any = None,
-        vocabulary_dtype: str = "int64",
-        idf_weights: ArrayLike | None = None,
-        invert: bool = False,
-        output_mode: str = "int",
-        sparse: bool = False,
-        pad_to_max_tokens: bool = False,
-        oov_method: str = "floormod",
-        salt: int | list[int] | tuple[int, int] | None = None,
-        name: str | None = None,
-    ) -> None:
-        self.oov_method = choose("oov_method", oov_method, ("floormod", "farmhash"))
-        self.salt = key_of("IntegerLookup", salt)
-        if salt is not None and oov_method != "farmhash":
+    max_tokens: MostTokens = None
+    num_oov_indices: kinds.Index = 1
+    mask_token: int | None = None
+    oov_token: int = -1
+    vocabulary: InitVar[Any] = None
+    vocabulary_dtype: Annotated[str, Checked(int64, kept=False)] = "int64"
+    idf_weights: InitVar[ArrayLike | None] = None
+    invert: bool = False
+    output_mode: OutputMode = "int"
+    sparse: Dense = False
+    pad_to_max_tokens: bool = False
+    oov_method: Method = "floormod"
+    salt: Salt = default(None)
+    name: str | None = None
+
+    def __post_init__(self, vocabulary: Any, idf_weights: Any) -> None:
+        if self.salt is not None and self.oov_method != "farmhash":
             raise ArgumentError("IntegerLookup's salt needs oov_method='farmhash'")
-        if vocabulary_dtype != "int64":
-            raise ArgumentError(f"IntegerLookup's vocabulary_dtype is 'int64', got {vocabulary_dtype!r}")
-        super().__init__(
-            max_tokens, num_oov_indices, mask_token, oov_token, vocabulary, idf_weights, invert, output_mode,
-            pad_to_max_tokens, sparse, name,
-        )  # fmt: skip
+        super().__post_init__(vocabulary, idf_weights)
 
     takes_text = False
 
@@ -435,6 +426,3 @@ class IntegerLookup(Vocabulary):
         if self.oov_method == "floormod":
             return unknown % self.num_oov_indices
         return bins_of([b"%d" % n for n in unknown.tolist()], self.num_oov_indices, self.salt)
-
-    def get_config(self) -> dict[str, Any]:
-        return {**self.vocabulary_config(), "oov_method": self.oov_method, "salt": self.salt}

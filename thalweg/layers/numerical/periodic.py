@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated
 
-from thalweg import activations, initializers, regularizers
+from thalweg import initializers
 from thalweg.errors import ShapeError
 from thalweg.initializers import RandomNormal, RandomUniform
-from thalweg.layers.kernel_layer import ActivationLike, RegularizerLike
+from thalweg.layers import kinds
 from thalweg.layers.layer import Layer, Shape
 from thalweg.program.builder import Builder
 from thalweg.program.instructions.numerical import periodic
 from thalweg.program.ir.instruction import Buffer
-from thalweg.support.checks import number, whole
+from thalweg.support.arguments import Checked, Taken, arguments, default
+
+Start = Annotated[
+    Taken[initializers.InitializerLike, initializers.Initializer],
+    Checked(kinds.optional(lambda what, value: initializers.get(value)), initializers.serialize),
+]
 
 
+@arguments
 class PeriodicEmbedding(Layer):
     """a[c, u] = activation(Σ_k W[c, k, u]·cos(2π(ω[c, k]·x[c] + φ[c, k])) + b[c, u])
 
@@ -49,35 +55,24 @@ class PeriodicEmbedding(Layer):
     title_zh = "週期嵌入層"
     summary_zh = "每個數值欄位經一組餘弦函數，再線性組合成幾個數。"
 
-    def __init__(
-        self,
-        frequencies: int = 16,
-        units: int = 3,
-        sigma: float = 0.1,
-        activation: ActivationLike = "linear",
-        frequency_initializer: initializers.InitializerLike = None,
-        phase_initializer: initializers.InitializerLike = None,
-        kernel_initializer: initializers.InitializerLike = None,
-        bias_initializer: initializers.InitializerLike = None,
-        kernel_regularizer: RegularizerLike = None,
-        name: str | None = None,
-    ) -> None:
-        super().__init__(name)
-        self.frequencies = whole("PeriodicEmbedding's frequencies", frequencies)
-        self.units = whole("PeriodicEmbedding's units", units)
-        self.sigma = number("PeriodicEmbedding's sigma", sigma)
-        self.activation = activations.get(activation)
+    frequencies: kinds.Count = 16
+    units: kinds.Count = 3
+    sigma: kinds.Amount = 0.1
+    activation: kinds.Activation = default("linear")
+    frequency_initializer: Start = default(None)
+    phase_initializer: Start = default(None)
+    kernel_initializer: Start = default(None)
+    bias_initializer: Start = default(None)
+    kernel_regularizer: kinds.Regularizer = default(None)
+    name: str | None = None
+
+    def __post_init__(self) -> None:
         limit = self.frequencies**-0.5
         even = RandomUniform(-limit, limit)
-        self.frequency_initializer = initializers.get(
-            RandomNormal(0.0, self.sigma) if frequency_initializer is None else frequency_initializer
-        )
-        self.phase_initializer = initializers.get(
-            RandomUniform(-0.5, 0.5) if phase_initializer is None else phase_initializer
-        )
-        self.kernel_initializer = initializers.get(even if kernel_initializer is None else kernel_initializer)
-        self.bias_initializer = initializers.get(even if bias_initializer is None else bias_initializer)
-        self.kernel_regularizer = regularizers.get(kernel_regularizer)
+        starts = {"frequency": RandomNormal(0.0, self.sigma), "phase": RandomUniform(-0.5, 0.5)}
+        for name, start in (starts | {"kernel": even, "bias": even}).items():
+            if getattr(self, f"{name}_initializer") is None:
+                setattr(self, f"{name}_initializer", start)
 
     def build(self, input_shape: Shape) -> None:
         if len(input_shape) != 1:
@@ -97,17 +92,3 @@ class PeriodicEmbedding(Layer):
         a = program.value("h", (x.size * self.units,))
         h = program.append(periodic.PeriodicEmbedding(x, self.omega, self.phi, self.W, self.b, a))
         return self.activated(program, self.activation, h)
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            "frequencies": self.frequencies,
-            "units": self.units,
-            "sigma": self.sigma,
-            "activation": activations.serialize(self.activation),
-            "frequency_initializer": initializers.serialize(self.frequency_initializer),
-            "phase_initializer": initializers.serialize(self.phase_initializer),
-            "kernel_initializer": initializers.serialize(self.kernel_initializer),
-            "bias_initializer": initializers.serialize(self.bias_initializer),
-            "kernel_regularizer": regularizers.serialize(self.kernel_regularizer),
-            "name": self.name,
-        }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import accumulate
-from typing import Any
+from typing import Annotated
 
 import numpy as np
 
@@ -14,10 +14,42 @@ from thalweg.ops.variable import to_numbers
 from thalweg.program.builder import Builder
 from thalweg.program.instructions.numerical.piecewise import BinIndicators, PiecewiseLinear
 from thalweg.program.ir.instruction import Buffer
+from thalweg.support.arguments import Checked, Taken, arguments
 
 FEWEST = 3  # edges: a single bin would only be the column again
 
 
+def checked_column(column: Sequence[float], number: int) -> Array:
+    """The edges of a column in float32, in which the network computes; none if there are fewer than three."""
+    edges = to_numbers(column, f"PiecewiseLinearEncoding's edges of column {number}").astype(np.float32)
+    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+        slopes = 1 / np.diff(edges)
+    if not np.isfinite(edges).all() or not ((slopes > 0) & np.isfinite(slopes)).all():
+        raise ArgumentError(
+            f"PiecewiseLinearEncoding's edges of column {number} have to be finite and to increase, got "
+            f"{np.array2string(edges, threshold=8)}; np.unique sorts them and drops equal ones"
+        )
+    return edges if len(edges) >= FEWEST else edges[:0]
+
+
+def checked_edges(what: str, edges: Sequence[Sequence[float]]) -> list[Array]:
+    """The edges of each column, at least three of one."""
+    if not all(np.ndim(column) == 1 for column in edges):
+        raise ArgumentError(f"{what} are a list of numbers for each column")
+    checked = [checked_column(column, number) for number, column in enumerate(edges)]
+    if not any(map(len, checked)):
+        raise ArgumentError(
+            f"PiecewiseLinearEncoding: none of {len(checked)} columns has {FEWEST} edges: leave the layer out"
+        )
+    return checked
+
+
+def plain_edges(edges: list[Array]) -> list[list[float]]:
+    """The edges as lists."""
+    return [column.tolist() for column in edges]
+
+
+@arguments
 class PiecewiseLinearEncoding(Layer):
     """a[j] = clip((x − eⱼ)/(eⱼ₊₁ − eⱼ), 0, 1) for each bin eⱼ … eⱼ₊₁ of each column      (rows, columns) → (rows, bins)
 
@@ -46,16 +78,9 @@ class PiecewiseLinearEncoding(Layer):
     title_zh = "分段線性編碼層"
     summary_zh = "以各欄的區間把一個數編成多個 0 到 1 之間的數。"
 
-    def __init__(self, edges: Sequence[Sequence[float]], steps: bool = False, name: str | None = None) -> None:
-        super().__init__(name)
-        if not all(np.ndim(column) == 1 for column in edges):
-            raise ArgumentError("PiecewiseLinearEncoding's edges are a list of numbers for each column")
-        self.edges = [checked_edges(column, number) for number, column in enumerate(edges)]
-        self.steps = bool(steps)
-        if not any(map(len, self.edges)):
-            raise ArgumentError(
-                f"PiecewiseLinearEncoding: none of {len(self.edges)} columns has {FEWEST} edges: leave the layer out"
-            )
+    edges: Annotated[Taken[Sequence[Sequence[float]], list[Array]], Checked(checked_edges, plain_edges)]
+    steps: bool = False
+    name: str | None = None
 
     @property
     def bins(self) -> list[int]:
@@ -80,19 +105,3 @@ class PiecewiseLinearEncoding(Layer):
         lows = program.constant(np.concatenate([e[:-1] for e in used]))
         slopes = program.constant(np.concatenate([1 / np.diff(e) for e in used]))
         return program.append(PiecewiseLinear(x, places, lows, slopes, z))
-
-    def get_config(self) -> dict[str, Any]:
-        return {"edges": [column.tolist() for column in self.edges], "steps": self.steps, "name": self.name}
-
-
-def checked_edges(column: Sequence[float], number: int) -> Array:
-    """The edges of a column in float32, in which the network computes; none if there are fewer than three."""
-    edges = to_numbers(column, f"PiecewiseLinearEncoding's edges of column {number}").astype(np.float32)
-    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
-        slopes = 1 / np.diff(edges)
-    if not np.isfinite(edges).all() or not ((slopes > 0) & np.isfinite(slopes)).all():
-        raise ArgumentError(
-            f"PiecewiseLinearEncoding's edges of column {number} have to be finite and to increase, got "
-            f"{np.array2string(edges, threshold=8)}; np.unique sorts them and drops equal ones"
-        )
-    return edges if len(edges) >= FEWEST else edges[:0]

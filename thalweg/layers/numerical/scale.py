@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from thalweg import constraints, initializers, regularizers
-from thalweg.constraints import ConstraintLike
-from thalweg.layers.kernel_layer import RegularizerLike
+from thalweg.layers import kinds
 from thalweg.layers.layer import Layer, Shape
 from thalweg.program.builder import Builder
 from thalweg.program.instructions.standardization import ChannelScale
 from thalweg.program.ir.instruction import Buffer
+from thalweg.support.arguments import arguments, default
 
 
+@arguments
 class ElementwiseScale(Layer):
     """a = γ·x, a trained factor for each column or channel      x, a (rows, …, columns), γ (columns,)
 
@@ -33,17 +31,10 @@ class ElementwiseScale(Layer):
     title_zh = "逐欄縮放層"
     summary_zh = "每個欄位乘上自己的可訓練係數。"
 
-    def __init__(
-        self,
-        scale_initializer: initializers.InitializerLike = "ones",
-        scale_regularizer: RegularizerLike = None,
-        scale_constraint: ConstraintLike = None,
-        name: str | None = None,
-    ) -> None:
-        super().__init__(name)
-        self.scale_initializer = initializers.get(scale_initializer)
-        self.scale_regularizer = regularizers.get(scale_regularizer)
-        self.scale_constraint = constraints.get(scale_constraint)
+    scale_initializer: kinds.Initializer = default("ones")
+    scale_regularizer: kinds.Regularizer = default(None)
+    scale_constraint: kinds.Constraint = default(None)
+    name: str | None = None
 
     def build(self, input_shape: Shape) -> None:
         self.gamma = self.add_weight(
@@ -53,11 +44,3 @@ class ElementwiseScale(Layer):
     def forward(self, program: Builder, x: Buffer) -> Buffer:
         program.number = self.gamma.name.lstrip("γ")
         return program.append(ChannelScale(x, self.gamma, None, program.value("n", x.shape)))
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            "scale_initializer": initializers.serialize(self.scale_initializer),
-            "scale_regularizer": regularizers.serialize(self.scale_regularizer),
-            "scale_constraint": constraints.serialize(self.scale_constraint),
-            "name": self.name,
-        }

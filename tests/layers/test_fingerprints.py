@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from thalweg.support.fingerprints import fingerprint64, siphash
+from thalweg.layers.lookups.fingerprints import fingerprint64, siphash
 
 KNOWN = {  # of every branch: up to 3, 7, 16, 32, 64 and more bytes
     "": 11160318154034397263,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from functools import wraps
-from inspect import signature
+from inspect import get_annotations, signature
 from typing import Any
 
 import numpy as np
@@ -31,10 +31,21 @@ def taking(init: Any, every: tuple[str, ...]) -> Any:
     @wraps(init)
     def constructor(self: Any, *arguments: Any, **named: Any) -> None:
         given = {name: named.pop(name) for name in common & named.keys()}
-        init(self, *arguments, **named)
+        try:
+            init(self, *arguments, **named)
+        except (TypeError, ArgumentError) as error:
+            if names := undeclared(type(self)):
+                hint = f"if {' and '.join(names)} of {type(self).__name__} are arguments, the class needs @arguments"
+                raise TypeError(f"{error}; {hint}") from None
+            raise
         keep(self, given)
 
     return constructor
+
+
+def undeclared(kind: type) -> list[str]:
+    """What stands annotated in a class that has no constructor of its own."""
+    return [] if "__init__" in vars(kind) else list(get_annotations(kind))
 
 
 def telling(get_config: Any) -> Any:
