@@ -52,6 +52,7 @@ soak: .venv/dev
 
 damages: .venv/dev
 	$(BIN)/python tests/damages.py
+	for pass in input_split winograd image_columns; do $(BIN)/python tests/tables/native_pass_damage.py $$pass || exit 1; done
 
 coverage: .venv/dev
 	$(BIN)/pytest -n auto --dist loadfile --cov

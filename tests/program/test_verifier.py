@@ -6,7 +6,9 @@ import pytest
 from networks import network
 from pass_checks import PASSES
 
+from thalweg import Input, Sequential
 from thalweg.errors import ThalwegError
+from thalweg.layers import Dense
 from thalweg.program.instructions.activations import is_relu
 from thalweg.program.instructions.elementwise import Add
 from thalweg.program.instructions.linear import Affine, BiasGradient
@@ -129,6 +131,20 @@ def test_phases_find_what_they_read():
     program.finish.append(moments)
     with pytest.raises(ThalwegError, match=r"the division into phases made a wrong program: .*'batch normali[sz]ation"):
         scheduled(program)
+
+
+def test_what_is_added_to_has_been_written():
+    """The gradient of a penalty adds to a weight's, which has to be there."""
+
+    def first(draft):
+        added = [i for i in draft.backward if i.accumulates]
+        return replace(draft, backward=[*added, *(i for i in draft.backward if not i.accumulates)])
+
+    model = Sequential([Input((5,)), Dense(3, kernel_regularizer="l2"), Dense(2)])
+    model.compile("sgd", "mse")
+    model.build()
+    with pytest.raises(ThalwegError, match="reads dW1, which nothing has written"):
+        model._compiled._lower(USUAL, None, [DERIVE, Pass("damage", first, lambda r: True)])
 
 
 def test_an_optimizer_reads_gradients_as_one_vector():
