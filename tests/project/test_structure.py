@@ -66,6 +66,7 @@ ROOMS = [
     ["thalweg.program.formula"],
     ["thalweg.program.ir"],
     ["thalweg.views.web"],
+    ["thalweg.words"],
     ["thalweg.support"],
     ["thalweg.errors", "thalweg.version"],
 ]  # fmt: skip

@@ -23,9 +23,11 @@ from thalweg.play.scenes import WEB, initial
 from thalweg.play.session import Session
 from thalweg.play.side import THREAD
 from thalweg.support.extras import need
+from thalweg.support.files import to_json
 from thalweg.support.naming import choose
 from thalweg.version import __version__
 from thalweg.views.web.minifier import lean
+from thalweg.views.web.wording import MODULE, SCENES, catalogue_module, noscript, scenes
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -103,15 +105,20 @@ class Site:
 
     async def page(self, request: Request) -> Response:
         """The page itself."""
-        return answer(WEB / "play" / "index.html")
+        from starlette.responses import HTMLResponse
+
+        return HTMLResponse((WEB / "play" / "index.html").read_text("utf-8").format(noscript=noscript()))
 
     async def file(self, request: Request) -> Response:
         """A file of the page: nothing outside the folder, and nothing of another kind."""
-        from starlette.responses import PlainTextResponse
+        from starlette.responses import PlainTextResponse, Response
 
         asked = request.path_params["path"]
         path = WEB if "\0" in asked else (WEB / asked).resolve()
         inside = path.is_relative_to(WEB.resolve()) and path.suffix in TYPES
+        if path == MODULE:
+            modules = (file.read_text("utf-8") for file in WEB.rglob("*.js") if "vendor" not in file.parts)
+            return Response(catalogue_module(modules), media_type=f"{TYPES[path.suffix]}; charset=utf-8")
         if not inside or not path.is_file():
             return PlainTextResponse("there is no such file\n", 404)
         return answer(path)
@@ -245,7 +252,10 @@ def answer(path: Path) -> Response:
     from starlette.responses import Response
 
     ours = path.suffix in (".js", ".css") and "vendor" not in path.parts
-    content = lean(path.read_text("utf-8"), path.suffix).encode() if ours else path.read_bytes()
+    if path.suffix == ".json" and path.stem in SCENES:
+        content = to_json(scenes(path.stem)).encode()
+    else:
+        content = lean(path.read_text("utf-8"), path.suffix).encode() if ours else path.read_bytes()
     return Response(content, media_type=f"{TYPES[path.suffix]}; charset=utf-8")
 
 
