@@ -14,35 +14,34 @@ from thalweg.words.translations import catalogue
 
 ROOT = Path(thalweg.__file__).parent
 PO = ROOT / "words" / "zh.po"
-SAYING = ("RefusedError",)
-"""What takes a sentence and its values as words.say and words.text do."""
-HEAD = r"""# Chinese as in Taiwan. Which word is chosen for what: docs/glossary.md. How a sentence is added: docs/recipes.md.
+HEAD = r"""# Chinese as in Taiwan. Which word is chosen for what: docs/glossary.md. How to add: docs/recipes.md
 msgid ""
-msgstr "Language: zh_TW\nMIME-Version: 1.0\nContent-Type: text/plain; charset=UTF-8\nContent-Transfer-Encoding: 8bit\n"
+msgstr "Language: zh_TW\nContent-Type: text/plain; charset=UTF-8\n"
 """
 
 
 def in_python(text):
     """(context, English, names of the values) of what a module says; the English is None where it is no literal."""
     for node in ast.walk(ast.parse(text)):
-        if isinstance(node, ast.Call) and says(node.func):
+        if isinstance(node, ast.Call) and says(node):
             values = {keyword.arg: keyword.value for keyword in node.keywords}
             context = values.pop("context", ast.Constant(""))
             for english in literals(node.args[0]):
                 yield getattr(context, "value", None), english, set(values)
 
 
-def says(function):
-    if isinstance(function, ast.Attribute):
-        return function.attr in ("say", "text") and getattr(function.value, "id", "") == "words"
-    return getattr(function, "id", "") in SAYING
+def says(call):
+    """Whether it is words.say or words.text, or an error with a sentence and not with a text that is said already."""
+    if isinstance(call.func, ast.Attribute):
+        return call.func.attr in ("say", "text") and getattr(call.func.value, "id", "") == "words"
+    return getattr(call.func, "id", "") == "RefusedError" and not isinstance(call.args[0], ast.Attribute)
 
 
 def literals(node):
     """The texts that an argument may be."""
     if isinstance(node, ast.IfExp):
         return [*literals(node.body), *literals(node.orelse)]
-    return [node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else None]
+    return [node.value if isinstance(node, ast.Constant) else None]
 
 
 def in_scenes(value, context):

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from thalweg import words
 from thalweg.errors import ArgumentError, ThalwegError
 from thalweg.play.choices import choices
 from thalweg.play.exercises.uploads import Upload
@@ -140,7 +141,7 @@ class Site:
         """The session that a request belongs to."""
         found = self.sessions.get(request.query_params.get("session", ""))
         if found is None:
-            raise RefusedError("this page's connection has ended: load it again", "這一頁的連線已經結束：請重新載入")
+            raise RefusedError("this page's connection has ended: load it again")
         return found
 
     async def apart(self, work: Callable[..., T], *arguments: Any) -> T:
@@ -170,7 +171,7 @@ class Site:
         try:
             return await result
         except asyncio.CancelledError:
-            raise RefusedError("the page has been ended", "這一頁已經結束") from None
+            raise RefusedError("the page has been ended") from None
         finally:
             self.awaited.discard(result)
 
@@ -198,7 +199,7 @@ class Site:
             export = choose("export", request.path_params["kind"], EXPORTS)
             side = session.sides.get(1 if request.query_params.get("side") == "1" else 0)
             if side is None:
-                raise RefusedError("there is no such side", "沒有這一邊")
+                raise RefusedError("there is no such side")
 
             def made() -> bytes:
                 with side.still() as course:
@@ -222,8 +223,9 @@ class TooLargeError(RefusedError):
     def __init__(self) -> None:
         most = UPLOAD_BYTES // 1_000_000
         super().__init__(
-            f"the file is larger than {most} MB: give a part of it, or start with thalweg play FILE",
-            f"檔案超過 {most} MB：請給一部分，或用 thalweg play 檔案 開始",
+            words.text(
+                "the file is larger than {most} MB: give a part of it, or start with thalweg play FILE", most=most
+            )
         )
 
 
