@@ -9,6 +9,7 @@ from pathlib import Path
 from string import Formatter
 
 import thalweg
+from thalweg.doctor import RULES
 from thalweg.views.web.wording import OWN_NAME, SCENES, TOLD, spoken
 from thalweg.words.translations import catalogue
 
@@ -67,6 +68,8 @@ def sentences():
         said |= {(context, english) for context, english, _ in in_python(text) if english is not None}
     for text in modules("*.js").values():
         said |= set(spoken(text))
+    for rule in RULES.values():
+        said |= {("rule", rule.name), *(("", text) for text in (rule.sentence, rule.evidence, rule.remedy))}
     for name in SCENES:
         scenes = json.loads((ROOT / "views" / "web" / "play" / f"{name}.json").read_text(encoding="utf-8"))
         said |= set(in_scenes(scenes, name))

@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from thalweg.doctor import blowups, generalising, givens, lifeless, steps
 from thalweg.doctor.budget import SECONDS, TooLongError
 from thalweg.doctor.case import MISSING, Case, Predict
-from thalweg.doctor.finding import SEVERITIES, Diagnosis, Text
+from thalweg.doctor.finding import SEVERITIES, Diagnosis
 from thalweg.doctor.rule import Rule
 from thalweg.doctor.yardsticks import load
 from thalweg.recordings.recording import Recording
 from thalweg.support.naming import choose
+from thalweg.words import Text
 
 RULES: dict[str, Rule] = {
     rule.name: rule for family in (blowups, steps, lifeless, givens, generalising) for rule in family.RULES

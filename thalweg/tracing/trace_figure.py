@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from thalweg import words
 from thalweg.program.ir.instruction import Array
 from thalweg.tracing.tutorial import givens, in_tutorial, lines
 
@@ -38,7 +39,7 @@ def figure(trace: Trace) -> Figure:
     tutorial = lines(trace)
     result: Figure = {
         "kind": "steps",
-        "title": {"en": f"One step of gradient descent on {rows}", "zh": f"一步梯度下降（{setting.rows:,} 列資料）"},
+        "title": words.text("One step of gradient descent on {rows}", rows=rows, rows2=setting.rows),
         "rows": setting.rows,
         "learning_rate": setting.learning_rate,
         "optimizer": setting.optimizer,
@@ -65,7 +66,7 @@ def figure(trace: Trace) -> Figure:
             for line in (*givens(trace), *tutorial)
         ]
     if trace.check is not None:
-        result["check_note"] = {"en": trace.check.sentence(), "zh": trace.check.sentence_zh()}
+        result["check_note"] = trace.check.told()
     return result
 
 

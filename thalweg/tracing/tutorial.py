@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from thalweg import words
 from thalweg.program.ir.instruction import Array
 from thalweg.tracing.values import TracedStep, TracedWeight, Value
 
@@ -16,20 +17,20 @@ if TYPE_CHECKING:
 
 Text = dict[str, str]
 MEANINGS: dict[str, Text] = {
-    "x": {"en": "the inputs", "zh": "輸入"},
-    "y": {"en": "the target", "zh": "目標"},
-    "w": {"en": "the weights", "zh": "權重"},
-    "b": {"en": "the bias", "zh": "偏差"},
-    "learn_rate": {"en": "the learning rate", "zh": "學習率"},
-    "h": {"en": "the weighted sum of the inputs", "zh": "輸入的加權總和"},
-    "a": {"en": "the activation", "zh": "激勵函數的值"},
-    "y_predict": {"en": "the prediction", "zh": "預測值"},
-    "error": {"en": "how far the prediction is from the target", "zh": "預測值與目標的差距（誤差）"},
-    "error_term": {"en": "minus the derivative of the loss with respect to h", "zh": "誤差項：損失對 h 的導數取負號"},
-    "delta_w": {"en": "the change of the weights", "zh": "權重的變化量"},
-    "delta_b": {"en": "the change of the bias", "zh": "偏差的變化量"},
-    "w +=": {"en": "the weights after the step", "zh": "更新後的權重"},
-    "b +=": {"en": "the bias after the step", "zh": "更新後的偏差"},
+    "x": words.text("the inputs"),
+    "y": words.text("the target"),
+    "w": words.text("the weights"),
+    "b": words.text("the bias"),
+    "learn_rate": words.text("the learning rate"),
+    "h": words.text("the weighted sum of the inputs"),
+    "a": words.text("the activation"),
+    "y_predict": words.text("the prediction"),
+    "error": words.text("how far the prediction is from the target"),
+    "error_term": words.text("minus the derivative of the loss with respect to h"),
+    "delta_w": words.text("the change of the weights"),
+    "delta_b": words.text("the change of the bias"),
+    "w +=": words.text("the weights after the step"),
+    "b +=": words.text("the bias after the step"),
 }
 FACTORS: dict[str, Callable[[int], float]] = {  # of the error in the error term, if the loss is over n outputs
     "SumSquaredError": lambda n: 2.0,
