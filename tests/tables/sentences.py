@@ -5,6 +5,7 @@ what nothing says any more."""
 
 import ast
 import json
+import sys
 from pathlib import Path
 from string import Formatter
 
@@ -14,6 +15,7 @@ from thalweg.views.web.wording import OWN_NAME, SCENES, TOLD, spoken
 from thalweg.words.translations import catalogue
 
 ROOT = Path(thalweg.__file__).parent
+REFERENCE = str(ROOT.parent / "docs" / "reference")
 PO = ROOT / "words" / "zh.po"
 HEAD = r"""# Chinese as in Taiwan. Which word is chosen for what: docs/glossary.md. How to add: docs/recipes.md
 msgid ""
@@ -73,7 +75,11 @@ def sentences():
     for name in SCENES:
         scenes = json.loads((ROOT / "views" / "web" / "play" / f"{name}.json").read_text(encoding="utf-8"))
         said |= set(in_scenes(scenes, name))
-    return said
+    if REFERENCE not in sys.path:
+        sys.path.insert(0, REFERENCE)
+    from catalogues import sentences as of_the_reference  # what docs/reference/generate.py writes
+
+    return said | set(of_the_reference())
 
 
 def fields(template):

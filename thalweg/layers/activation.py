@@ -23,9 +23,6 @@ class LeakyReLU(Layer):
     alpha: Keras's old name of negative_slope.
     """
 
-    title_zh = "帶洩漏線性整流層"
-    summary_zh = "負半邊保留小斜率。"
-
     def __init__(self, negative_slope: float = 0.3, name: str | None = None, *, alpha: float | None = None) -> None:
         super().__init__(name)
         slope = negative_slope if alpha is None else alpha
@@ -56,9 +53,6 @@ class PReLU(Layer):
     >>> model.count_params()
     16
     """
-
-    title_zh = "參數化線性整流層"
-    summary_zh = "負半邊的斜率由訓練決定。"
 
     def __init__(
         self,
@@ -110,9 +104,6 @@ class ActivityRegularization(Layer):
     1.0
     """
 
-    title_zh = "輸出正則化"
-    summary_zh = "把對輸入大小的懲罰加入損失，數值不變。"
-
     def __init__(self, l1: float = 0.0, l2: float = 0.0, name: str | None = None) -> None:
         super().__init__(name)
         self.l1 = number("ActivityRegularization's l1", l1)
@@ -136,9 +127,6 @@ class ELU(Layer):
     array([[-0.5,  1. ]], dtype=float32)
     """
 
-    title_zh = "指數線性單元層"
-    summary_zh = "負半邊為指數曲線的激勵層。"
-
     def __init__(self, alpha: float = 1.0, name: str | None = None) -> None:
         super().__init__(name)
         self.alpha = number("ELU's alpha", alpha)
@@ -155,9 +143,6 @@ class ReLU(Layer):
 
     max_value: None means no upper bound.
     """
-
-    title_zh = "線性整流層"
-    summary_zh = "負數歸零的激勵層。"
 
     def __init__(
         self,
@@ -189,9 +174,6 @@ class ReLU(Layer):
 
 class Softmax(Layer):
     """a = eˣ / Σ eˣ over the last axis: axis is −1 or its number."""
-
-    title_zh = "Softmax 層"
-    summary_zh = "把一列數變成機率。"
 
     def __init__(self, axis: int = -1, name: str | None = None) -> None:
         super().__init__(name)

@@ -98,8 +98,6 @@ class RandomFlip(Augmentation):
         data_format: None or "channels_last".
     """
 
-    title_zh = "隨機翻轉"
-    summary_zh = "訓練時隨機把影像左右或上下翻轉。"
     MODES = ("horizontal", "vertical", "horizontal_and_vertical")
 
     def __init__(
@@ -170,9 +168,6 @@ class RandomTranslation(WarpLayer):
         data_format: None or "channels_last".
     """
 
-    title_zh = "隨機平移"
-    summary_zh = "訓練時隨機平移影像。"
-
     def __init__(
         self,
         height_factor: Factor,
@@ -206,9 +201,6 @@ class RandomRotation(WarpLayer):
         data_format: None or "channels_last".
     """
 
-    title_zh = "隨機旋轉"
-    summary_zh = "訓練時隨機旋轉影像。"
-
     def __init__(
         self,
         factor: Factor,
@@ -239,9 +231,6 @@ class RandomZoom(WarpLayer):
         seed: shifts the layer's random numbers.
         data_format: None or "channels_last".
     """
-
-    title_zh = "隨機縮放"
-    summary_zh = "訓練時隨機放大或縮小影像。"
 
     def __init__(
         self,
@@ -281,9 +270,6 @@ class RandomContrast(Augmentation):
         seed: shifts the layer's random numbers.
     """
 
-    title_zh = "隨機對比"
-    summary_zh = "訓練時隨機改變影像的對比。"
-
     def __init__(
         self,
         factor: Factor,
@@ -316,9 +302,6 @@ class RandomBrightness(Augmentation):
         seed: shifts the layer's random numbers.
         data_format: None or "channels_last".
     """
-
-    title_zh = "隨機亮度"
-    summary_zh = "訓練時隨機改變影像的亮度。"
 
     def __init__(
         self,
@@ -354,9 +337,6 @@ class RandomErasing(Augmentation):
         seed: shifts the layer's random numbers.
         data_format: None or "channels_last".
     """
-
-    title_zh = "隨機抹除"
-    summary_zh = "訓練時隨機抹去影像中的一塊。"
 
     def __init__(
         self,
@@ -405,9 +385,6 @@ class RandomCrop(Augmentation):
         seed: shifts the layer's random numbers; each image has a place of its own, where Keras's batch has one.
         data_format: None or "channels_last".
     """
-
-    title_zh = "隨機裁切"
-    summary_zh = "訓練時隨機取影像的一部分。"
 
     def __init__(
         self,

@@ -96,9 +96,6 @@ class Residual(Container):
     ['residual/dense/W', 'residual/dense/b', 'residual/dense_1/W', 'residual/dense_1/b']
     """
 
-    title_zh = "殘差連接"
-    summary_zh = "把輸入加到內部各層的輸出上，形成捷徑。"
-
     def __init__(
         self, layers: Sequence[Layer], shortcut: Layer | Sequence[Layer] | None = None, name: str | None = None
     ) -> None:
@@ -144,9 +141,6 @@ class Parallel(Container):
     >>> model.output_shape
     (None, 8, 8, 13)
     """
-
-    title_zh = "並聯"
-    summary_zh = "把多個分支的輸出接成一個。"
 
     def __init__(self, branches: Sequence[Layer | Sequence[Layer]], name: str | None = None) -> None:
         if not isinstance(branches, (list, tuple)) or not branches:

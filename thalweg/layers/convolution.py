@@ -102,9 +102,6 @@ class Conv2D(KernelLayer):
     ((None, 26, 26, 32), 320)
     """
 
-    title_zh = "二維卷積"
-    summary_zh = "卷積核在影像上滑動，取出局部特徵。"
-
     def __init__(
         self,
         filters: int,

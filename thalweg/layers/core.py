@@ -47,8 +47,6 @@ class Input(Symbol):
     """
 
     __slots__ = ("kind", "layer")
-    title_zh = "輸入"
-    summary_zh = "說明一列資料的形狀。"
 
     def __init__(
         self,
@@ -170,9 +168,6 @@ class Dense(KernelLayer):
     8
     """
 
-    title_zh = "全連接層"
-    summary_zh = "每個單元連接所有輸入：a = f(x·W + b)。"
-
     def __init__(
         self,
         units: int,
@@ -230,9 +225,6 @@ class Activation(Layer):
     [array([0.25, 0.25], dtype=float32)]
     """
 
-    title_zh = "激勵層"
-    summary_zh = "對輸入套用一個激勵函數。"
-
     def __init__(
         self,
         activation: str | activations.ActivationFunction,
@@ -268,9 +260,6 @@ class Dropout(Layer):
     counter; the model's seed sets all of them.
     """
 
-    title_zh = "隨機失活"
-    summary_zh = "訓練時隨機把一部分輸出歸零，減少過度擬合。"
-
     def __init__(self, rate: float, seed: int | None = None, name: str | None = None) -> None:
         super().__init__(name)
         self.rate = number("Dropout's rate", rate, 0, 1)
@@ -286,9 +275,6 @@ class Dropout(Layer):
 class Rescaling(Layer):
     """z = scale·x + offset: `Rescaling(1 / 255)` brings the bytes of images to 0 … 1."""
 
-    title_zh = "縮放"
-    summary_zh = "把輸入乘上倍數再加位移。"
-
     def __init__(self, scale: float, offset: float = 0.0, name: str | None = None) -> None:
         super().__init__(name)
         self.scale = number("Rescaling's scale", scale, -math.inf)
@@ -303,9 +289,6 @@ class Rescaling(Layer):
 
 class Flatten(Layer):
     """(rows, height, width, …) → (rows, height·width·…), the last axis fastest."""
-
-    title_zh = "攤平"
-    summary_zh = "把一列資料的所有軸攤成一個向量。"
 
     def forward(self, program: Builder, x: Buffer) -> Buffer:
         return x if len(x.shape) == 1 else program.reshape(x, (x.size,))
@@ -328,9 +311,6 @@ class Lambda(Layer):
     >>> Lambda(lambda x: ops.mean(x, axis=1))(Input((5, 3))).shape
     (None, 3)
     """
-
-    title_zh = "函數層"
-    summary_zh = "把一個函數當成一層。"
 
     def __init__(
         self,

@@ -61,8 +61,6 @@ class Embedding(Layer):
     """
 
     takes_numbers = True
-    title_zh = "嵌入層"
-    summary_zh = "為每個編號學習一個向量；每一步只更新批次裡出現的列。"
 
     def __init__(
         self,

@@ -22,9 +22,6 @@ __all__ = ["AlphaDropout", "GaussianDropout", "GaussianNoise", "SpatialDropout1D
 class GaussianNoise(Layer):
     """a = x + stddev·z, z normal with mean 0 and variance 1: as if there were more data, with every row blurred."""
 
-    title_zh = "高斯雜訊"
-    summary_zh = "訓練時加上常態分布的雜訊。"
-
     def __init__(self, stddev: float, seed: int | None = None, name: str | None = None) -> None:
         super().__init__(name)
         self.stddev = number("GaussianNoise's stddev", stddev)
@@ -39,9 +36,6 @@ class GaussianNoise(Layer):
 
 class GaussianDropout(Layer):
     """a = x·(1 + z·√(rate/(1 − rate))), z normal with mean 0 and variance 1 (Srivastava et al., JMLR 2014)."""
-
-    title_zh = "高斯失活"
-    summary_zh = "訓練時乘上平均為 1 的常態雜訊。"
 
     def __init__(self, rate: float, seed: int | None = None, name: str | None = None) -> None:
         super().__init__(name)
@@ -100,8 +94,6 @@ class SpatialDropout2D(SpatialDropout):
            [2., 0., 0.]], dtype=float32)
     """
 
-    title_zh = "整通道隨機失活"
-    summary_zh = "訓練時隨機把整個通道歸零。"
     axes = ("height", "width", "channels")
 
 
@@ -111,8 +103,6 @@ class SpatialDropout1D(SpatialDropout):
     (rows, steps, channels) → the same. Arguments as in `SpatialDropout2D`.
     """
 
-    title_zh = "一維整通道隨機失活"
-    summary_zh = "訓練時隨機把序列的整個通道歸零。"
     axes = ("steps", "channels")
 
 
@@ -122,9 +112,6 @@ class AlphaDropout(Layer):
     Klambauer et al., Self-Normalizing Neural Networks, NeurIPS 2017. Each element is drawn separately: Keras's
     `noise_shape` can only be None.
     """
-
-    title_zh = "Alpha 隨機失活"
-    summary_zh = "保持平均與變異數的隨機失活，配合 SELU。"
 
     def __init__(self, rate: float, noise_shape: None = None, seed: int | None = None, name: str | None = None) -> None:
         super().__init__(name)

@@ -46,9 +46,6 @@ class BatchNormalization(Layer):
     ['batch_normalization/γ', 'batch_normalization/β', 'batch_normalization/μ', 'batch_normalization/σ²']
     """
 
-    title_zh = "批次正規化"
-    summary_zh = "以批次的平均與變異數把每個通道標準化。"
-
     def __init__(
         self,
         axis: int = -1,
@@ -184,8 +181,6 @@ class LayerNormalization(RowNormalization):
         beta_initializer, gamma_initializer, beta_regularizer, gamma_regularizer: initial values and penalties.
     """
 
-    title_zh = "層正規化"
-    summary_zh = "對每一列資料各自標準化。"
     by_place = True
 
     def __init__(
@@ -215,8 +210,6 @@ class GroupNormalization(RowNormalization):
         axis, epsilon, center, scale, beta_initializer, …: as in `LayerNormalization`.
     """
 
-    title_zh = "分組正規化"
-    summary_zh = "把通道分組，各組標準化。"
     by_place = False
 
     def __init__(
@@ -262,9 +255,6 @@ class RMSNormalization(Layer):
     array([[0.849, 1.131]], dtype=float32)
     """
 
-    title_zh = "均方根正規化"
-    summary_zh = "以均方根縮放每一列資料，不減平均。"
-
     def __init__(self, axis: int = -1, epsilon: float = 1e-6, name: str | None = None) -> None:
         super().__init__(name)
         self.axis = last_axis("RMSNormalization", axis)
@@ -302,9 +292,6 @@ class Normalization(Layer):
     >>> Sequential([Input((2,)), layer]).predict([[1.0, 11.0]])
     array([[0., 1.]], dtype=float32)
     """
-
-    title_zh = "標準化"
-    summary_zh = "以訓練資料的平均與變異數標準化輸入。"
 
     def __init__(
         self,

@@ -32,9 +32,6 @@ class Conv1D(KernelLayer):
     (None, 48, 8)
     """
 
-    title_zh = "一維卷積"
-    summary_zh = "卷積核沿序列滑動。"
-
     def __init__(
         self,
         filters: int,
@@ -113,9 +110,6 @@ class DepthwiseConv2D(KernelLayer):
     ((None, 6, 6, 6), 60)
     """
 
-    title_zh = "逐通道卷積"
-    summary_zh = "每個通道各自卷積。"
-
     def __init__(
         self,
         kernel_size: Sizes,
@@ -191,9 +185,6 @@ class SeparableConv1D(KernelLayer):
     >>> model.output_shape, model.count_params()
     ((None, 6, 16), 73)
     """
-
-    title_zh = "一維可分離卷積"
-    summary_zh = "先逐通道卷積，再混合通道。"
 
     def __init__(
         self,
@@ -287,9 +278,6 @@ class SeparableConv2D(KernelLayer):
     >>> model.output_shape, model.count_params()
     ((None, 6, 6, 16), 91)
     """
-
-    title_zh = "可分離卷積"
-    summary_zh = "先逐通道卷積，再混合通道。"
 
     def __init__(
         self,

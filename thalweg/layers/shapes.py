@@ -46,9 +46,6 @@ class Reshape(Layer):
     (None, 2, 2, 3)
     """
 
-    title_zh = "改變形狀"
-    summary_zh = "同樣的數，另一個形狀。"
-
     def __init__(self, target_shape: Sequence[int], name: str | None = None) -> None:
         super().__init__(name)
         if not isinstance(target_shape, (list, tuple)) or not target_shape:
@@ -83,8 +80,6 @@ class Permute(Layer):
             [3., 6.]]], dtype=float32)
     """
 
-    title_zh = "換軸"
-    summary_zh = "改變各軸的順序。"
     MOST = 8  # axes, which is all that a row of the machine's table holds
 
     def __init__(self, dims: Sequence[int], name: str | None = None) -> None:
@@ -122,9 +117,6 @@ class ZeroPadding2D(Layer):
         padding: a number for all sides, (height, width), or ((top, bottom), (left, right)).
     """
 
-    title_zh = "補零"
-    summary_zh = "在影像四周補零。"
-
     def __init__(self, padding: Any = (1, 1), name: str | None = None) -> None:
         super().__init__(name)
         self.padding = border("ZeroPadding2D's padding", padding)
@@ -146,9 +138,6 @@ class Cropping2D(Layer):
     Args:
         cropping: a number for all sides, (height, width), or ((top, bottom), (left, right)).
     """
-
-    title_zh = "裁切"
-    summary_zh = "去掉影像邊緣。"
 
     def __init__(self, cropping: Any = ((0, 0), (0, 0)), name: str | None = None) -> None:
         super().__init__(name)
@@ -179,9 +168,6 @@ class UpSampling2D(Layer):
     array([0., 1., 3., 4.], dtype=float32)
     """
 
-    title_zh = "放大"
-    summary_zh = "重複像素或在像素之間內插，放大影像。"
-
     def __init__(self, size: Sizes = (2, 2), interpolation: str = "nearest", name: str | None = None) -> None:
         super().__init__(name)
         self.size = pair("UpSampling2D's size", size)
@@ -207,9 +193,6 @@ class ZeroPadding1D(Layer):
         padding: a number for both ends, or (before, after).
     """
 
-    title_zh = "一維補零"
-    summary_zh = "在序列兩端補零。"
-
     def __init__(self, padding: Sizes = 1, name: str | None = None) -> None:
         super().__init__(name)
         self.padding = pair("ZeroPadding1D's padding", padding, least=0)
@@ -230,9 +213,6 @@ class Cropping1D(Layer):
     Args:
         cropping: a number for both ends, or (before, after).
     """
-
-    title_zh = "一維裁切"
-    summary_zh = "去掉序列兩端。"
 
     def __init__(self, cropping: Sizes = (1, 1), name: str | None = None) -> None:
         super().__init__(name)
@@ -257,9 +237,6 @@ class UpSampling1D(Layer):
     Args:
         size: how many times.
     """
-
-    title_zh = "一維放大"
-    summary_zh = "重複序列的每一步。"
 
     def __init__(self, size: int = 2, name: str | None = None) -> None:
         super().__init__(name)
@@ -323,9 +300,6 @@ class Resizing(Layer):
     array([1., 2., 4., 5.], dtype=float32)
     """
 
-    title_zh = "改變影像大小"
-    summary_zh = "以內插把影像放大或縮小。"
-
     def __init__(
         self,
         height: int,
@@ -388,9 +362,6 @@ class CenterCrop(Layer):
     >>> Sequential([Input((1, 3, 1)), CenterCrop(1, 1)]).predict([[[[3], [4], [5]]]])
     array([[[[4.]]]], dtype=float32)
     """
-
-    title_zh = "中央裁切"
-    summary_zh = "取影像的中央部分。"
 
     def __init__(self, height: int, width: int, data_format: str | None = None, name: str | None = None) -> None:
         super().__init__(name)

@@ -61,9 +61,6 @@ class Conv2DTranspose(KernelLayer):
     ((None, 14, 14, 4), 292)
     """
 
-    title_zh = "二維轉置卷積"
-    summary_zh = "卷積的反向，放大影像。"
-
     def __init__(
         self,
         filters: int,
@@ -141,9 +138,6 @@ class Conv1DTranspose(KernelLayer):
     >>> model.output_shape
     (None, 23, 8)
     """
-
-    title_zh = "一維轉置卷積"
-    summary_zh = "卷積的反向，拉長序列。"
 
     def __init__(
         self,

@@ -187,8 +187,6 @@ class CategoryEncoding(Lookup):
            [4. , 0. , 0. , 0. ]], dtype=float32)
     """
 
-    title_zh = "類別編碼"
-    summary_zh = "把類別編號轉成 one-hot、multi-hot 或次數向量。"
     modes = ("one_hot", "multi_hot", "count")
 
     def __init__(
@@ -251,9 +249,6 @@ class Discretization(Lookup):
     >>> layer([0, 400, 999])
     array([0, 1, 3])
     """
-
-    title_zh = "分箱"
-    summary_zh = "把連續數值換成所在區間的編號。"
 
     def __init__(
         self,
@@ -366,9 +361,6 @@ class Hashing(Lookup):
     >>> Hashing(3, salt=[133, 137])(["A", "B", "C", "D", "E"])
     array([1, 2, 1, 0, 2])
     """
-
-    title_zh = "雜湊"
-    summary_zh = "以雜湊函數把文字或整數分到固定數目的編號。"
 
     def __init__(
         self,

@@ -303,9 +303,6 @@ class StringLookup(Vocabulary):
     ['d', '[UNK]']
     """
 
-    title_zh = "字串查表"
-    summary_zh = "把文字換成詞彙表中的編號。"
-
     def __init__(
         self,
         max_tokens: int | None = None,
@@ -373,9 +370,6 @@ class IntegerLookup(Vocabulary):
     >>> IntegerLookup(vocabulary=[12, 36, 1138, 42], invert=True)([1, 0])
     array([12, -1])
     """
-
-    title_zh = "整數查表"
-    summary_zh = "把整數換成詞彙表中的編號。"
 
     def __init__(
         self,

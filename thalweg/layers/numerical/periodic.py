@@ -46,9 +46,6 @@ class PeriodicEmbedding(Layer):
     ((None, 15), 415)
     """
 
-    title_zh = "週期嵌入層"
-    summary_zh = "每個數值欄位經一組餘弦函數，再線性組合成幾個數。"
-
     def __init__(
         self,
         frequencies: int = 16,

@@ -43,9 +43,6 @@ class PiecewiseLinearEncoding(Layer):
     array([[0., 1., 1., 0.]], dtype=float32)
     """
 
-    title_zh = "分段線性編碼層"
-    summary_zh = "以各欄的區間把一個數編成多個 0 到 1 之間的數。"
-
     def __init__(self, edges: Sequence[Sequence[float]], steps: bool = False, name: str | None = None) -> None:
         super().__init__(name)
         if not all(np.ndim(column) == 1 for column in edges):

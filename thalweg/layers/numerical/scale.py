@@ -30,9 +30,6 @@ class ElementwiseScale(Layer):
     array([[3., 1.]], dtype=float32)
     """
 
-    title_zh = "逐欄縮放層"
-    summary_zh = "每個欄位乘上自己的可訓練係數。"
-
     def __init__(
         self,
         scale_initializer: initializers.InitializerLike = "ones",
