@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
@@ -29,27 +29,33 @@ NOT_FINITE = "the data holds"
 """What the sentence of an error says if data, not training, was to blame."""
 ACCURACIES = ("accuracy", "acc", "binary_accuracy", "categorical_accuracy", "sparse_categorical_accuracy")
 
-MISSING: dict[str, Text] = {
-    "recorded": words.text("only the losses are known: fit(record=True) records the rest"),
-    "samples": words.text("it takes two steps that were recorded by layers"),
-    "course": words.text("it takes two epochs, or one of many batches"),
-    "validation": words.text("there were no validation rows: validation_split or validation_data"),
-    "once": words.text("it takes two epochs that were validated"),
-    "each": words.text("some epochs were not validated: validation_freq=1"),
-    "plain": words.text("rows are weighted in the training loss, and not in that of the validation"),
-    "classes": words.text("the target isn't one class of several"),
-    "constant": words.text("the loss of a constant answer isn't known for this loss"),
-    "weighted": words.text("the loss of a constant answer isn't known for weighted rows: validate on others"),
-    "always": words.text("a constant answer is always right: the target has one value"),
-    "rows": words.text("no rows of the data were recorded"),
-    "inputs": words.text("of several inputs no rows are recorded"),
-    "columns": words.text("the rows aren't columns of a table"),
-    "yardsticks": words.text("no simple model could be fitted for comparison"),
-    "predictions": words.text("it takes the network's predictions: model.diagnose()"),
-    "accuracy": words.text("no accuracy was measured: compile(metrics=['accuracy'])"),
-    "twins": words.text("rows of both parts were not compared"),
-    "time": words.text("it takes too long while the network trains"),
-}
+
+@cache
+def reasons() -> dict[str, Text]:
+    """Why something that a rule needs may be missing."""
+    return {
+        "recorded": words.text("only the losses are known: fit(record=True) records the rest"),
+        "samples": words.text("it takes two steps that were recorded by layers"),
+        "course": words.text("it takes two epochs, or one of many batches"),
+        "validation": words.text("there were no validation rows: validation_split or validation_data"),
+        "once": words.text("it takes two epochs that were validated"),
+        "each": words.text("some epochs were not validated: validation_freq=1"),
+        "plain": words.text("rows are weighted in the training loss, and not in that of the validation"),
+        "classes": words.text("the target isn't one class of several"),
+        "constant": words.text("the loss of a constant answer isn't known for this loss"),
+        "weighted": words.text("the loss of a constant answer isn't known for weighted rows: validate on others"),
+        "always": words.text("a constant answer is always right: the target has one value"),
+        "rows": words.text("no rows of the data were recorded"),
+        "inputs": words.text("of several inputs no rows are recorded"),
+        "columns": words.text("the rows aren't columns of a table"),
+        "yardsticks": words.text("no simple model could be fitted for comparison"),
+        "predictions": words.text("it takes the network's predictions: model.diagnose()"),
+        "accuracy": words.text("no accuracy was measured: compile(metrics=['accuracy'])"),
+        "twins": words.text("rows of both parts were not compared"),
+        "time": words.text("it takes too long while the network trains"),
+    }
+
+
 OF_LOSSES = ("course", "validation", "accuracy")
 """What may be known without a recording."""
 WARM = 8
@@ -77,7 +83,7 @@ class Case:
     def missing(self, needs: tuple[str, ...]) -> Text | None:
         """Why a rule that needs these can't be checked; None if it can."""
         if "loss" not in self.facts and not set(needs) <= set(OF_LOSSES):
-            return MISSING["recorded"]
+            return reasons()["recorded"]
         has: dict[str, Callable[[], bool]] = {
             "samples": lambda: len(self.recording) >= 2,
             "course": lambda: len(self.loss) >= 2 or self.blown_up,
@@ -105,7 +111,7 @@ class Case:
             "constant": "weighted" if weighted else "always" if self.one_value else need,
             "rows": "inputs" if self.facts.get("inputs", 1) > 1 else need,
         }
-        return MISSING[other.get(need, need)]
+        return reasons()[other.get(need, need)]
 
     # --- the course of the loss ----------------------------------------------------------------------------------
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from thalweg.doctor import blowups, generalising, givens, lifeless, steps
 from thalweg.doctor.budget import SECONDS, TooLongError
-from thalweg.doctor.case import MISSING, Case, Predict
+from thalweg.doctor.case import Case, Predict, reasons
 from thalweg.doctor.finding import SEVERITIES, Diagnosis
 from thalweg.doctor.rule import Rule
 from thalweg.doctor.yardsticks import load
@@ -53,7 +53,7 @@ def diagnose(
     for rule in RULES.values():
         if rule.name in not_checked:
             continue
-        why = MISSING["time"] if rule.thorough and not thorough else case.missing(rule.needs)
+        why = reasons()["time"] if rule.thorough and not thorough else case.missing(rule.needs)
         if why is not None:
             not_checked[rule.name] = why
             continue

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from thalweg import words
 from thalweg.doctor.case import Case
 from thalweg.doctor.rule import Numbers, Rule
-from thalweg.doctor.yardsticks import LINEAR, loss_of
+from thalweg.doctor.yardsticks import loss_of
 
 Floats = NDArray[np.float64]
 Codes = NDArray[np.int64]
@@ -191,7 +191,7 @@ def no_better(case: Case) -> Numbers | None:
         return None
     assert case.constant is not None
     name = "forest" if worse < WORSE else "linear"
-    other = LINEAR if name == "linear" else yardsticks.name
+    other = words.text("a linear model") if name == "linear" else yardsticks.name
     return {
         "loss": (1 - last) * case.constant,
         "linear": (1 - yardsticks.linear) * case.constant,

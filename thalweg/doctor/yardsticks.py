@@ -33,8 +33,6 @@ MOST_PRODUCTS = 2_000_000
 discriminant analysis, whose time doesn't grow with the classes."""
 TINY = 1e-3
 """A simple model's probabilities are at least this: it has seen few rows."""
-LINEAR: Text = words.text("a linear model")
-FOREST: Text = words.text("a forest of decision trees")
 
 
 @dataclass(frozen=True)
@@ -60,7 +58,7 @@ class Yardsticks:
     @property
     def name(self) -> Text:
         """The better one's name."""
-        return LINEAR if self.linear >= self.forest else FOREST
+        return words.text("a linear model" if self.linear >= self.forest else "a forest of decision trees")
 
 
 def loss_of(facts: Mapping[str, Any]) -> Loss | None:

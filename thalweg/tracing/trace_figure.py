@@ -35,11 +35,15 @@ def shown(name: str, array: Array, tutorial: str = "", most: int = MOST) -> Figu
 def figure(trace: Trace) -> Figure:
     """The figure of the kind "steps"."""
     setting = trace.setting
-    rows = "1 row" if setting.rows == 1 else f"{setting.rows:,} rows"
     tutorial = lines(trace)
     result: Figure = {
         "kind": "steps",
-        "title": words.text("One step of gradient descent on {rows}", rows=rows, rows2=setting.rows),
+        "title": words.text(
+            "One step of gradient descent on 1 row"
+            if setting.rows == 1
+            else "One step of gradient descent on {rows:,} rows",
+            rows=setting.rows,
+        ),
         "rows": setting.rows,
         "learning_rate": setting.learning_rate,
         "optimizer": setting.optimizer,

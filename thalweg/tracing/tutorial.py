@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,27 +12,33 @@ import numpy as np
 from thalweg import words
 from thalweg.program.ir.instruction import Array
 from thalweg.tracing.values import TracedStep, TracedWeight, Value
+from thalweg.words import Text
 
 if TYPE_CHECKING:
     from thalweg.tracing.step_trace import Trace
 
-Text = dict[str, str]
-MEANINGS: dict[str, Text] = {
-    "x": words.text("the inputs"),
-    "y": words.text("the target"),
-    "w": words.text("the weights"),
-    "b": words.text("the bias"),
-    "learn_rate": words.text("the learning rate"),
-    "h": words.text("the weighted sum of the inputs"),
-    "a": words.text("the activation"),
-    "y_predict": words.text("the prediction"),
-    "error": words.text("how far the prediction is from the target"),
-    "error_term": words.text("minus the derivative of the loss with respect to h"),
-    "delta_w": words.text("the change of the weights"),
-    "delta_b": words.text("the change of the bias"),
-    "w +=": words.text("the weights after the step"),
-    "b +=": words.text("the bias after the step"),
-}
+
+@cache
+def meanings() -> dict[str, Text]:
+    """What the names of a tutorial stand for."""
+    return {
+        "x": words.text("the inputs"),
+        "y": words.text("the target"),
+        "w": words.text("the weights"),
+        "b": words.text("the bias"),
+        "learn_rate": words.text("the learning rate"),
+        "h": words.text("the weighted sum of the inputs"),
+        "a": words.text("the activation"),
+        "y_predict": words.text("the prediction"),
+        "error": words.text("how far the prediction is from the target"),
+        "error_term": words.text("minus the derivative of the loss with respect to h"),
+        "delta_w": words.text("the change of the weights"),
+        "delta_b": words.text("the change of the bias"),
+        "w +=": words.text("the weights after the step"),
+        "b +=": words.text("the bias after the step"),
+    }
+
+
 FACTORS: dict[str, Callable[[int], float]] = {  # of the error in the error term, if the loss is over n outputs
     "SumSquaredError": lambda n: 2.0,
     "MeanSquaredError": lambda n: 2.0 / n,
@@ -134,7 +141,7 @@ class Writer:
         return array.reshape(array.shape[:-1]) if self.flat and array.shape[-1:] == (1,) else array
 
     def line(self, name: str, code: str, value: Array, row: bool = True, meaning: str = "") -> Line:
-        return Line(name, code, self.shaped(value, row), MEANINGS[meaning or name.rstrip("0123456789")])
+        return Line(name, code, self.shaped(value, row), meanings()[meaning or name.rstrip("0123456789")])
 
     @property
     def sparse(self) -> bool:
@@ -190,12 +197,12 @@ class Writer:
         y = self.trace["y"].reshape(len(self.trace["y"]), -1)
         y = y[:, 0].astype(int) if self.sparse else y
         yield self.line("x", "", self.trace["x"])
-        yield Line("y", "", self.shaped(y) if y.ndim > 1 else (y[0] if self.one else y), MEANINGS["y"])
+        yield Line("y", "", self.shaped(y) if y.ndim > 1 else (y[0] if self.one else y), meanings()["y"])
         for layer in self.chain:
             yield self.line(layer.called("w"), "", layer.weights.before, row=False)
             if layer.bias is not None:
                 yield self.line(layer.called("b"), "", layer.bias.before, row=False)
-        yield Line("learn_rate", "", np.array(self.trace.setting.learning_rate), MEANINGS["learn_rate"])
+        yield Line("learn_rate", "", np.array(self.trace.setting.learning_rate), meanings()["learn_rate"])
 
     def lines(self) -> Iterator[Line]:
         """Forward, errors, error terms backwards, changes, new weights."""

@@ -18,7 +18,7 @@ from thalweg.errors import DataError
 Text = dict[str, str]
 """A text by language: of each of LANGUAGES."""
 LANGUAGES = ("en", "zh")
-STRING = r'"(?:[^"\\\n]|\\["\\nt])*"'
+STRING = r'"[^"\\\n]*(?:\\["\\nt][^"\\\n]*)*"'
 ENTRY = re.compile(
     rf"(?:msgctxt (?P<context>{STRING})\n)?msgid (?P<english>{STRING}(?:\n{STRING})*)\n"
     rf"msgstr (?P<other>{STRING}(?:\n{STRING})*)\n*|#.*\n|\n+"
@@ -77,6 +77,13 @@ def translated(value: Any, keys: Iterable[str], context: str) -> Any:
     }
 
 
+def unquoted(strings: str) -> str:
+    """Strings of a .po file, one a line, as the text that they are together; JSON has the same signs."""
+    return (
+        strings[1:-1] if "\\" not in strings and "\n" not in strings else "".join(map(json.loads, strings.split("\n")))
+    )
+
+
 @lru_cache(maxsize=len(LANGUAGES))
 def catalogue(language: str) -> Mapping[tuple[str, str], str]:
     """(context, English) → what is said in a language."""
@@ -101,7 +108,7 @@ def read(po: str) -> dict[tuple[str, str], str]:
         at = entry.end()
         if entry["english"] is None:
             continue
-        context, english, other = ("".join(map(json.loads, (part or "").splitlines())) for part in entry.groups())
+        context, english, other = (unquoted(part or '""') for part in entry.groups())
         if (context, english) in found:
             raise DataError(f"the catalogue has this twice: {english!r}")
         if english:

@@ -56,9 +56,8 @@ def worst_rows(subject: Subject, important: list[str] | None = None) -> dict[str
         return None
     name = subject.rows_name
     text = words.text(
-        "{capitalize} that the prediction misses most: wrong labels and unusual cases stand here first.",
-        capitalize=name["en"].capitalize(),
-        name=name,
+        "{rows} that the prediction misses most: wrong labels and unusual cases stand here first.",
+        rows={language: text.capitalize() for language, text in name.items()},
     )
     if not wrong:
         text = words.text("All {name} are predicted right; of these the prediction was least sure.", name=name)
