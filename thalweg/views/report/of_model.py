@@ -131,7 +131,15 @@ def records_of(model: Model) -> list[dict[str, Any]]:
 def described(model: Model, facts: dict[str, Any]) -> list[tuple[Text, Text]]:
     """What was trained on what."""
     lines: list[tuple[Text, Text]] = [
-        (words.text("model"), f"{type(model).__name__} {model.name}: {model.count_params():,} weights"),
+        (
+            words.text("model"),
+            words.text(
+                "{kind} {name}: {count:,} weights",
+                kind=type(model).__name__,
+                name=model.name,
+                count=model.count_params(),
+            ),
+        ),
         (words.text("rows of shape"), str(model.row_in)),
         (words.text("loss", context="fact"), written(getattr(model.loss, "name", model.loss))),
         (words.text("optimizer"), type(model.optimizer).__name__),

@@ -77,14 +77,14 @@ export function drawFindings(element, figure) {
 }
 
 /** @param {Finding} finding */
-function finding({ rule, severity, sentence, evidence, remedy }) {
+function finding({ rule, title, severity, sentence, evidence, remedy }) {
   const level = /err|ser|crit|high/i.test(severity) ? "error" : /info|note|hint|low/i.test(severity) ? "info" : "warning";
   const line = (/** @type {string} */ name, /** @type {Words} */ text) =>
     said(text) ? [h("dt", {}, name), h("dd", {}, said(text))] : [];
   return h(
     "li",
     { class: `finding finding-${level}` },
-    h("p", { class: "finding-head" }, h("span", { class: "badge" }, { error: word("Serious"), warning: word("Warning"), info: word("Note") }[level]), h("code", { class: "rule" }, rule)),
+    h("p", { class: "finding-head" }, h("span", { class: "badge" }, { error: word("Serious"), warning: word("Warning"), info: word("Note") }[level]), h("code", { class: "rule" }, said(title ?? rule))),
     h("p", { class: "finding-sentence" }, said(sentence)),
     h("dl", {}, ...line(word("Evidence"), evidence), ...line(word("What to try"), remedy)),
   );
