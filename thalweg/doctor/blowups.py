@@ -137,14 +137,10 @@ RULES = [
         needs=("constant", "course"),
         check=bad_start,
         sentence="The training starts far from the target: its first epochs only make up for the initial weights.",
-        evidence=(
-            "the first loss is {first:.4g}, a constant answer has {constant:.4g}, and it took {spent} of "
-            "{epochs} epochs to get below that"
-        ),
-        remedy=(
-            "Draw smaller initial weights (kernel_initializer='glorot_uniform', bias_initializer='zeros'), "
-            "and scale {what} to about −1 … 1."
-        ),
+        evidence="the first loss is {first:.4g}, a constant answer has {constant:.4g}, and it took {spent} of "
+        "{epochs} epochs to get below that",
+        remedy="Draw smaller initial weights (kernel_initializer='glorot_uniform', bias_initializer='zeros'), "
+        "and scale {what} to about −1 … 1.",
     ),
     Rule(
         name="diverging",
@@ -165,15 +161,11 @@ RULES = [
         yields_to=("not finite", "diverging"),
         check=oscillation,
         sentence="The loss jumps up and down without getting better.",
-        evidence=(
-            "over the last {epochs} epochs it changed by {swing:.0%} of the constant answer's loss from "
-            "one to the next, and turned at {turns:.0%} of them; its mean is {loss:.4g}, and it has been "
-            "{least:.4g}"
-        ),
-        remedy=(
-            "Give the optimizer a smaller learning_rate, or let it fall (schedules.CosineDecay); or a "
-            "larger batch_size."
-        ),
+        evidence="over the last {epochs} epochs it changed by {swing:.0%} of the constant answer's loss from "
+        "one to the next, and turned at {turns:.0%} of them; its mean is {loss:.4g}, and it has been "
+        "{least:.4g}",
+        remedy="Give the optimizer a smaller learning_rate, or let it fall (schedules.CosineDecay); or a "
+        "larger batch_size.",
     ),
     Rule(
         name="exploding gradients",
@@ -184,9 +176,7 @@ RULES = [
         check=exploding,
         sentence="The gradients explode.",
         evidence="the norm of {layer}'s gradient is {times:.3g} times that {than}; {harm}",
-        remedy=(
-            "Give the optimizer clipnorm=1.0, draw smaller initial weights "
-            "(kernel_initializer='he_normal'), or put BatchNormalization between the layers."
-        ),
+        remedy="Give the optimizer clipnorm=1.0, draw smaller initial weights "
+        "(kernel_initializer='he_normal'), or put BatchNormalization between the layers.",
     ),
 ]

@@ -244,8 +244,8 @@ RULES = [
         check=overfitting,
         sentence="The network learns its rows by heart: it has become worse on those that it doesn't learn from.",
         evidence="the validation loss was {least:.4g} in epoch {epoch} and is {held:.4g}, the training loss {loss:.4g}",
-        remedy=("Stop at the best epoch (callbacks.EarlyStopping(patience=10, restore_best_weights=True)); "
-            "layers.Dropout, kernel_regularizer='l2', fewer units, or more rows."),
+        remedy="Stop at the best epoch (callbacks.EarlyStopping(patience=10, restore_best_weights=True)); "
+        "layers.Dropout, kernel_regularizer='l2', fewer units, or more rows.",
     ),
     Rule(
         name="too few rows",
@@ -256,9 +256,9 @@ RULES = [
         check=too_few,
         sentence="There are too few rows to learn anything that holds for others.",
         evidence="{learned} to learn from; {so}",
-        remedy=("Get more rows, some hundreds of each class; vary the images that there are "
-            "(layers.RandomFlip, layers.RandomTranslation); until then use few units, and judge a table by "
-            "cross-validation (thalweg train: --folds 5)."),
+        remedy="Get more rows, some hundreds of each class; vary the images that there are "
+        "(layers.RandomFlip, layers.RandomTranslation); until then use few units, and judge a table by "
+        "cross-validation (thalweg train: --folds 5).",
     ),
     Rule(
         name="answers the majority",
@@ -268,10 +268,10 @@ RULES = [
         needs=("classes", "constant", "course"),
         check=majority,
         sentence="The network gives the same answer to every row.",
-        evidence=("{same:.0%} of the answers are one class; the most frequent class, {class}, has {greatest:.0%} "
-            "of the rows; {harm}"),
-        remedy=("Look at the other findings first; then class_weight in fit, scaled inputs, or a larger "
-            "learning_rate."),
+        evidence="{same:.0%} of the answers are one class; the most frequent class, {class}, has {greatest:.0%} "
+        "of the rows; {harm}",
+        remedy="Look at the other findings first; then class_weight in fit, scaled inputs, or a larger "
+        "learning_rate.",
     ),
     Rule(
         name="imbalance",
@@ -283,10 +283,10 @@ RULES = [
         yields_to=("answers the majority",),
         check=imbalance,
         sentence="The network overlooks the rare class {class}.",
-        evidence=("class {class} has {share:.1%} of the rows; the network finds {found:.0%} of them, a simple "
-            "model that weighs classes equally {easily:.0%}"),
-        remedy=("Give fit a class_weight (thalweg train: --class-weight balanced), more rows of this class, or "
-            "choose the threshold by what mistakes cost."),
+        evidence="class {class} has {share:.1%} of the rows; the network finds {found:.0%} of them, a simple "
+        "model that weighs classes equally {easily:.0%}",
+        remedy="Give fit a class_weight (thalweg train: --class-weight balanced), more rows of this class, or "
+        "choose the threshold by what mistakes cost.",
     ),
     Rule(
         name="no better than a linear model",
@@ -302,9 +302,9 @@ RULES = [
                    "unscaled inputs", "oscillation"),
         check=no_better,
         sentence="The network is no better than a linear model.",
-        evidence=("its loss on new rows is {loss:.4g}; a linear model has {linear:.4g}, a forest of decision "
-            "trees {forest:.4g}"),
-        remedy=("Give the hidden layers an activation ('relu') and more units, or train longer; if {other} "
-            "stays better, use it."),
+        evidence="its loss on new rows is {loss:.4g}; a linear model has {linear:.4g}, a forest of decision "
+        "trees {forest:.4g}",
+        remedy="Give the hidden layers an activation ('relu') and more units, or train longer; if {other} "
+        "stays better, use it.",
     ),
 ]  # fmt: skip

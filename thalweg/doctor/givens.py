@@ -220,10 +220,8 @@ RULES = [
         check=unscaled,
         sentence="The inputs are not scaled.",
         evidence="{what}: the root mean square is {size:.3g}, where about 1 is expected; {harm}",
-        remedy=(
-            "Put layers.Normalization() (after adapt(x)) or layers.Rescaling(1 / 255) in front, or scale x "
-            "to mean 0 and deviation 1."
-        ),
+        remedy="Put layers.Normalization() (after adapt(x)) or layers.Rescaling(1 / 255) in front, or scale x "
+        "to mean 0 and deviation 1.",
     ),
     Rule(
         name="leaking column",
@@ -261,8 +259,6 @@ RULES = [
         check=unfitting,
         sentence="Loss, output and target don't fit together.",
         evidence="{what}; {harm}",
-        remedy=(
-            "End the network with activation='{wanted}', or choose the loss for the target (model.compile(loss=…))."
-        ),
+        remedy="End the network with activation='{wanted}', or choose the loss for the target (model.compile(loss=…)).",
     ),
 ]

@@ -83,10 +83,8 @@ RULES = [
         check=saturated,
         sentence="The units of {layer} are saturated.",
         evidence="{share:.0%} of its pre-activations are at least 5 in size, where its activation is flat; {harm}",
-        remedy=(
-            "Scale the inputs to about −1 … 1, draw smaller initial weights "
-            "(kernel_initializer='glorot_uniform'), or put BatchNormalization before the activation."
-        ),
+        remedy="Scale the inputs to about −1 … 1, draw smaller initial weights "
+        "(kernel_initializer='glorot_uniform'), or put BatchNormalization before the activation.",
     ),
     Rule(
         name="symmetry",
@@ -96,9 +94,8 @@ RULES = [
         check=symmetry,
         sentence="Units of {layer} are equal, and stay so.",
         evidence="{share:.0%} of them have a twin with the same weights, so that they get the same gradient; {harm}",
-        remedy=(
-            "Draw the initial weights at random: kernel_initializer='glorot_uniform' instead of 'zeros' or a constant."
-        ),
+        remedy="Draw the initial weights at random: kernel_initializer='glorot_uniform' instead of "
+        "'zeros' or a constant.",
     ),
     Rule(
         name="vanishing gradients",
@@ -109,9 +106,7 @@ RULES = [
         check=vanishing,
         sentence="The gradient vanishes on its way to the first layer.",
         evidence="the gradient of {first} is {times:.2g} times that of {last}; {harm}",
-        remedy=(
-            "Use activation='relu' with kernel_initializer='he_normal', fewer layers, BatchNormalization, "
-            "or layers.Residual."
-        ),
+        remedy="Use activation='relu' with kernel_initializer='he_normal', fewer layers, BatchNormalization, "
+        "or layers.Residual.",
     ),
 ]

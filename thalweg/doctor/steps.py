@@ -137,8 +137,8 @@ RULES = [
         check=stalled,
         sentence="The training has come to a standstill before it has learned much.",
         evidence="in the last {epochs} epochs the loss moved by {moved:.2%} of the constant answer's; {harm}",
-        remedy=("It sits in a valley of its own or on a plain: try another seed, a larger learning_rate, or "
-            "more units."),
+        remedy="It sits in a valley of its own or on a plain: try another seed, a larger learning_rate, or "
+        "more units.",
     ),
     Rule(
         name="still falling",
