@@ -415,6 +415,13 @@ DAMAGES = {
             "power(sum(power(size, float(ord)), axis, keepdims), float(ord))",
         ),
     ],
+    "tests/project/test_words.py tests/tracing/test_tutorial.py tests/tracing/test_trace.py": [
+        (
+            "words/translations.py",
+            "return value[language] if isinstance(value, dict) else value",
+            'return value["en"] if isinstance(value, dict) else value',
+        ),
+    ],
     "tests/cli/test_interrupts.py": [
         ("support/interrupts.py", "if again and self.first_only:", "if self.first_only:"),
     ],

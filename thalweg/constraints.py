@@ -31,8 +31,6 @@ class Constraint(hooks.Configured):
     use: ClassVar[str]
     avoid: ClassVar[str]
     paper: ClassVar[str]
-    title_zh: ClassVar[str]
-    summary_zh: ClassVar[str]
 
     def lower(self, W: Buffer) -> Instruction:
         """The instruction that changes W after an update."""
@@ -94,8 +92,6 @@ class MaxNorm(NormConstraint):
     use = "With dropout and large learning rates: weights can't run away."
     avoid = "With weight decay on the same layer: both act on the same length."
     paper = "Srivastava et al., JMLR 2014"
-    title_zh = "最大範數"
-    summary_zh = "每次更新後，把過長的權重向量縮回上限。"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "max_value", number("MaxNorm's max_value", self.max_value))
@@ -121,8 +117,6 @@ class MinMaxNorm(NormConstraint):
     use = "To keep the norm of every unit's weights between two bounds."
     avoid = "Biases and layers that have to learn their scale."
     paper = "Keras"
-    title_zh = "範數上下限"
-    summary_zh = "每次更新後，讓權重向量的長度回到上下限之間。"
 
     def __post_init__(self) -> None:
         for name in ("min_value", "max_value"):
@@ -147,8 +141,6 @@ class UnitNorm(NormConstraint):
     use = "Where only the direction of a unit's weights matters, as for cosine similarity."
     avoid = "Layers that have to learn their scale, such as the last one of a regression."
     paper = "Keras"
-    title_zh = "單位範數"
-    summary_zh = "每次更新後，把權重向量的長度調整為 1。"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "axis", check_axis("UnitNorm", self.axis))
@@ -165,8 +157,6 @@ class NonNeg(Constraint):
     use = "Where a larger input must never mean a smaller output: with rising activations the network is monotonic."
     avoid = "Everywhere else: a unit loses half of what it can express."
     paper = "Sill, NIPS 1997 (monotonic networks)"
-    title_zh = "非負"
-    summary_zh = "每次更新後，負的權重改為 0。"
 
     def lower(self, W: Buffer) -> Instruction:
         return instructions.non_negative(W)

@@ -30,8 +30,6 @@ class Regularizer(hooks.Configured):
     use: ClassVar[str]
     avoid: ClassVar[str]
     paper: ClassVar[str]
-    title_zh: ClassVar[str]
-    summary_zh: ClassVar[str]
 
     def factors(self) -> tuple[float, float]:
         """(l1, l2)"""
@@ -71,8 +69,6 @@ class L1(Regularizer):
     use = "To find out which inputs matter: weights that don't help become exactly 0."
     avoid = "Correlated inputs: it keeps one of them, by chance."
     paper = "Tibshirani, JRSS B 1996"
-    title_zh = "L1 正則化"
-    summary_zh = "懲罰權重的絕對值，讓不重要的權重變成 0。"
 
     def factors(self) -> tuple[float, float]:
         return self.l1, 0.0
@@ -88,8 +84,6 @@ class L2(Regularizer):
     use = "Against overfitting: the usual choice."
     avoid = "With Adam, where weight decay (AdamW) has the intended effect; on biases and scales."
     paper = "Krogh and Hertz, NIPS 1991"
-    title_zh = "L2 正則化"
-    summary_zh = "懲罰權重的平方，讓權重保持小。"
 
     def factors(self) -> tuple[float, float]:
         return 0.0, self.l2
@@ -106,8 +100,6 @@ class L1L2(Regularizer):
     use = "Few weights and small ones, where inputs are correlated."
     avoid = "Where one of the two will do: there are two factors to tune."
     paper = "Zou and Hastie, JRSS B 2005"
-    title_zh = "L1 與 L2 正則化"
-    summary_zh = "同時懲罰絕對值與平方。"
 
     def factors(self) -> tuple[float, float]:
         return self.l1, self.l2
@@ -136,8 +128,6 @@ class OrthogonalRegularizer(Regularizer):
     use = "Units that should not repeat each other: features of different directions."
     avoid = "More rows than columns (or vice versa, by mode): they can't all be at right angles to each other."
     paper = "Brock et al., ICLR 2017, arXiv 1609.07093"
-    title_zh = "正交正則化"
-    summary_zh = "懲罰列（或行）向量之間的夾角，使它們彼此垂直。"
 
     def __post_init__(self) -> None:
         number("OrthogonalRegularizer's factor", self.factor)

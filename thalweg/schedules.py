@@ -42,8 +42,6 @@ class LearningRateSchedule(hooks.Configured):
     use: ClassVar[str]
     avoid: ClassVar[str]
     paper: ClassVar[str]
-    title_zh: ClassVar[str]
-    summary_zh: ClassVar[str]
 
     def value(self, step: Rates) -> Any:
         """The learning rates of these steps."""
@@ -79,8 +77,6 @@ class ExponentialDecay(LearningRateSchedule):
     use = "a smooth decay without a planned end: the same factor every T steps"
     avoid = "the number of steps is known: a cosine ends at 0 exactly then"
     paper = "common practice; Keras"
-    title_zh = "指數衰減"
-    summary_zh = "每過固定步數，學習率乘上同一個因子。"
 
     def __init__(
         self,
@@ -112,8 +108,6 @@ class PiecewiseConstantDecay(LearningRateSchedule):
     use = "repeating a published recipe that drops the rate at given epochs"
     avoid = "there is no recipe: the steps of the drops would have to be tuned"
     paper = "He et al., CVPR 2016"
-    title_zh = "分段常數"
-    summary_zh = "在指定的步數把學習率換成下一個固定值。"
 
     def __init__(self, boundaries: Sequence[float], values: Sequence[float], name: str = "PiecewiseConstant") -> None:
         self.boundaries = [self.number("boundary", b) for b in boundaries]
@@ -145,8 +139,6 @@ class PolynomialDecay(LearningRateSchedule):
     use = "a straight line to a small rate (p = 1), as for transformers and in segmentation (p = 0.9)"
     avoid = "training may continue after T steps: the rate stays at its end"
     paper = "Liu et al., ParseNet, 2015"
-    title_zh = "多項式衰減"
-    summary_zh = "依 (1 − t/T) 的次方降到終值；次方為 1 時是一條直線。"
 
     def __init__(
         self,
@@ -185,8 +177,6 @@ class InverseTimeDecay(LearningRateSchedule):
     use = "plain gradient descent on noisy gradients: Σ lr diverges and Σ lr² converges, as its theory requires"
     avoid = "few epochs: the rate falls fast first and hardly at all later"
     paper = "Robbins and Monro, 1951"
-    title_zh = "反時間衰減"
-    summary_zh = "學習率與 1 + r·t/T 成反比，符合隨機逼近的收斂條件。"
 
     def __init__(
         self,
@@ -222,8 +212,6 @@ class CosineDecay(LearningRateSchedule):
     use = "the default when the number of steps is known; with a warm-up for large batches and Adam"
     avoid = "training may be stopped early or prolonged: the best weights come only at the end"
     paper = "Loshchilov and Hutter, SGDR, ICLR 2017"
-    title_zh = "餘弦衰減"
-    summary_zh = "以半個餘弦波平滑地降到終值；可先線性暖身。"
 
     def __init__(
         self,
@@ -267,8 +255,6 @@ class CosineDecayRestarts(LearningRateSchedule):
     use = "good weights are wanted at several times, as for an ensemble of snapshots"
     avoid = "one result is wanted: a single cosine over all steps is simpler and as good"
     paper = "Loshchilov and Hutter, SGDR, ICLR 2017"
-    title_zh = "餘弦重啟"
-    summary_zh = "餘弦衰減到底後重新開始，週期逐次加長。"
 
     def __init__(
         self,
@@ -314,8 +300,6 @@ class OneCycle(LearningRateSchedule):
     use = "few epochs with a high rate, found by find_learning_rate"
     avoid = "the number of steps isn't known beforehand"
     paper = "Smith and Topin, super-convergence, 2018"
-    title_zh = "單週期"
-    summary_zh = "先升到很高的學習率，再降到接近 0；適合輪數少的訓練。"
 
     def __init__(
         self,
@@ -360,8 +344,6 @@ class Coslog4(LearningRateSchedule):
     use = "networks for tables whose best epoch is kept: there are good weights at several times"
     avoid = "the number of steps isn't known beforehand"
     paper = "Holzmüller et al., RealMLP, NeurIPS 2024"
-    title_zh = "對數餘弦四週期"
-    summary_zh = "四個週期，長度逐次加倍；RealMLP 用於表格資料。"
 
     def __init__(self, learning_rate: float, total_steps: int) -> None:
         self.learning_rate = self.number("learning_rate", learning_rate)
@@ -384,8 +366,6 @@ class FlatCos(LearningRateSchedule):
     use = "most of the training at a good constant rate, with a calm end"
     avoid = "the number of steps isn't known beforehand"
     paper = "Wright, Ranger, 2019; fastai's fit_flat_cos"
-    title_zh = "先平後餘弦"
-    summary_zh = "大部分時間維持固定學習率，最後以餘弦降到 0。"
 
     def __init__(self, learning_rate: float, total_steps: int, flat: float = 0.75, alpha: float = 0.0) -> None:
         self.learning_rate = self.number("learning_rate", learning_rate)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import inspect
-import json
+import re
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,11 +30,12 @@ from thalweg import (
     schedules,
     sklearn,
     tabular,
+    words,
 )
 from thalweg.runs.run import Run
 from thalweg.tracing.step_trace import Trace
 
-CHINESE = json.loads((Path(__file__).parent / "zh.json").read_text(encoding="utf-8"))
+DEFINITION = "a definition, no paper"
 RULE = ("formula", "use", "avoid", "paper")
 MODEL = (  # the methods that a user calls, in the order in which one meets them
     *("build", "compile", "fit", "evaluate", "predict", "summary", "program", "profile", "trace", "diagnose", "report"),
@@ -148,7 +149,7 @@ def sections() -> list[Section]:
         Section(
             "optimizers",
             "Optimizers",
-            "優化器",
+            "最佳化方法",
             'How the weights follow the gradient: `model.compile(optimizer="adam")`.',
             "權重如何跟著梯度移動。",
             classes(optimizers),
@@ -225,20 +226,32 @@ def fact(thing: Any, which: str) -> str:
     """One fact of an entry, which is its own attribute."""
     value = getattr(thing, which, None)
     if which == "paper" and value == "":
-        return "a definition, no paper"
+        return DEFINITION
     return value if isinstance(value, str) else ""
 
 
 def fact_zh(section: Section, name: str, which: str) -> str:
-    """A fact in Chinese: its title and summary are the thing's own, its advice stands in zh.json."""
-    thing = section.things[name]
-    if which in ("title_zh", "summary_zh"):
-        stated = fact(thing, which) if section.name not in CHINESE["summaries"] else ""
-        return stated or CHINESE["summaries"].get(section.name, {}).get(name, {}).get(which, "")
-    if which in ("use", "avoid"):
-        return str(CHINESE["advice"].get(section.name, {}).get(name, {}).get(which, ""))
-    english = fact(thing, which)
-    return str(CHINESE["phrases"].get(english, english))
+    """A fact in Chinese; also its "title", a translation of the name, and its "summary", one sentence on it."""
+    if which in ("title", "summary"):
+        return words.say(name, "zh", context=f"{section.name}: {which}")
+    english = fact(section.things[name], which)
+    return words.say(english, "zh", context=f"{section.name}: {which}") if in_words(which, english) else english
+
+
+def in_words(which: str, english: str) -> bool:
+    """Whether a fact is a sentence, rather than a formula, an interval or the title of a paper."""
+    if which in ("range", "targets"):
+        return bool(re.search("[a-z]{3}", re.sub("alpha|threshold|default_value", "", english)))
+    return which in ("use", "avoid") or (which == "paper" and english == DEFINITION)
+
+
+def sentences() -> Iterator[tuple[str, str]]:
+    """(context, English) of all that the pages say in Chinese, too: keys of the catalogue."""
+    for section in sections():
+        for name, thing in section.things.items():
+            yield from ((f"{section.name}: {which}", name) for which in ("title", "summary"))
+            told = ((which, fact(thing, which)) for which in section.facts)
+            yield from ((f"{section.name}: {which}", text) for which, text in told if in_words(which, text))
 
 
 def call(name: str, thing: Any) -> str:

@@ -2,7 +2,7 @@
 
 The texts of docs/ are copied; a page for each catalogue is generated from the code: a table of everything in it, then
 an entry each with its call, formula, curve, and when to use it. Every fact is an attribute of the thing itself; its
-Chinese is one too, or stands in zh.json.
+Chinese stands in the catalogue of words, thalweg/words/zh.po.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def page(section: Section, folder: Path) -> str:
     lines = [f"# {section.title} {section.title_zh}", "", section.intro, "", section.intro_zh, ""]
     lines += ["| Name 名稱 | 中文 | What it is 說明 |", "|---|---|---|"]
     for name, thing in section.things.items():
-        title, summary = (fact_zh(section, name, which) for which in ("title_zh", "summary_zh"))
+        title, summary = (fact_zh(section, name, which) for which in ("title", "summary"))
         said = cell(f"{in_short(section, thing)}<br>{summary}".replace("\\|", "|"))
         lines.append(f"| [`{name}`](#{anchor(name)}) | {cell(title)} | {said} |")
     for name, thing in section.things.items():
@@ -78,7 +78,7 @@ def page(section: Section, folder: Path) -> str:
 
 def entry(section: Section, name: str, thing: Any, folder: Path) -> Iterator[str]:
     """The lines of one entry."""
-    title, summary = (fact_zh(section, name, which) for which in ("title_zh", "summary_zh"))
+    title, summary = (fact_zh(section, name, which) for which in ("title", "summary"))
     yield f"## {heading(name, title)} {{: #{anchor(name)} }}"
     yield ""
     yield summary

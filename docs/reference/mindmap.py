@@ -6,15 +6,16 @@ Run as a program, it draws the pictures that the repository shows: docs/map.svg 
 from __future__ import annotations
 
 import ast
-import json
 import re
 from collections.abc import Iterator
 from html import escape
 from pathlib import Path
 from typing import Any
 
+from thalweg.views.web.wording import scenes
+
 ROOT = Path(__file__).parents[2]
-MAP = json.loads((ROOT / "thalweg" / "views" / "web" / "play" / "map.json").read_text(encoding="utf-8"))
+MAP = scenes("map")
 WORDS = {
     "en": {
         "title": "The map",

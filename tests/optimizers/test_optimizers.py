@@ -87,7 +87,7 @@ def test_six_steps_lower_the_loss_alike_on_both_engines_and_on_two_lanes(make):
 @EVERY
 def test_records_are_there_and_the_description_is_complete(make):
     optimizer = make()
-    for name in ("formula", "use", "avoid", "paper", "title_zh", "summary_zh"):
+    for name in ("formula", "use", "avoid", "paper"):
         assert getattr(optimizer, name)
     again = optimizers.get(json.loads(json.dumps(optimizers.serialize(optimizer))))
     assert type(again) is type(optimizer)
@@ -278,7 +278,7 @@ def test_every_schedule(name):
     assert [schedule(int(step)) for step in steps[::17]] == pytest.approx(many[::17])
     again = schedules.get(json.loads(json.dumps(schedules.serialize(schedule))))
     assert np.array_equal(again(steps), many)
-    for field in ("formula", "use", "avoid", "paper", "title_zh", "summary_zh"):
+    for field in ("formula", "use", "avoid", "paper"):
         assert getattr(schedule, field)
 
 

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from chinese_words import faults
 from live_page import settled, wait
 
 from thalweg.play.requests.page_state import State
@@ -396,27 +395,6 @@ def test_a_closed_page_ends_its_training(opened, server):
     before = used()
     time.sleep(2)
     assert used() - before < 0.5  # a training would use 2 seconds
-
-
-def test_every_phrase_is_there_in_both_languages():
-    phrases = json.loads((PLAY / "phrases.json").read_text(encoding="utf-8"))
-    said = set()
-    for path in PLAY.glob("*.js"):
-        said |= set(re.findall(r'say\("(\w+)"', path.read_text(encoding="utf-8")))
-    assert said <= set(phrases)
-    assert all(entry["en"] and entry["zh"] for entry in phrases.values())
-
-
-@pytest.mark.parametrize("name", ["phrases", "lessons", "presets"])
-def test_one_chinese_word_for_a_thing(name):
-    def chinese(value):
-        if isinstance(value, dict):
-            return [value["zh"]] if set(value) == {"en", "zh"} else [t for v in value.values() for t in chinese(v)]
-        return [t for v in value for t in chinese(v)] if isinstance(value, list) else []
-
-    found = chinese(json.loads((PLAY / f"{name}.json").read_text(encoding="utf-8")))
-    assert len(found) > 8
-    assert not [fault for text in found for fault in faults(text)]
 
 
 def test_lessons_and_presets_are_states_that_the_page_takes():

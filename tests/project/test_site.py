@@ -12,6 +12,7 @@ import yaml
 
 from thalweg import activations, datasets, losses, ops, random, saving, utils
 from thalweg.doctor import RULES
+from thalweg.views.web.wording import scenes
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -312,7 +313,7 @@ def test_every_lesson_and_preset_is_told_in_both_languages():
 # --- the map ---------------------------------------------------------------------------------------------------------
 
 
-MAP = json.loads((ROOT / "thalweg" / "views" / "web" / "play" / "map.json").read_text(encoding="utf-8"))
+MAP = scenes("map")
 KNOBS = ["initial_weights", "activation", "loss", "learning_rate"]
 
 

@@ -69,6 +69,7 @@ ROOMS = [
      "thalweg.program.instructions.numerical", "thalweg.program.instructions.updates"],
     ["thalweg.program.formula"],
     ["thalweg.program.ir"],
+    ["thalweg.words"],
     ["thalweg.support"],
     ["thalweg.absent"],
     ["thalweg.errors", "thalweg.version"],
@@ -78,22 +79,23 @@ MOST_LINES = 500  # in a file
 # The lines that a room may have, docstrings and comments included. A room grows by changing its number here, with the
 # reason in the commit's message; one that has become smaller lowers it. Where this is going: 72,000 in all.
 BUDGET = {
-    "thalweg": 140, "cli": 2_180, "play": 1_320, "play.exports": 440, "play.training": 1_480, "play.exercises": 720,
+    "thalweg": 140, "cli": 2_180, "play": 1_340, "play.exports": 440, "play.training": 1_480, "play.exercises": 720,
     "play.requests": 540, "runs.reports": 500, "runs": 3_240, "sklearn": 2_300, "experiments.tuning": 2_140,
     "tabular": 2_640, "backend": 160, "preprocessing": 20, "random": 20, "saving": 40, "utils": 120,
     "experiments": 1_060, "views": 580, "models": 4_200, "tracing": 1_380, "views.report": 3_040, "views.notebook": 340,
-    "landscapes": 340, "doctor": 2_120, "recordings": 1_400, "callbacks": 1_060, "datasets": 780, "views.web": 860,
-    "data.images": 920, "data": 3_720, "data.formats": 380, "data.notations": 600, "layers": 4_920,
-    "layers.lookups": 880, "layers.numerical": 400, "activations": 1_020, "constraints": 220, "initializers": 720,
+    "landscapes": 340, "doctor": 1_920, "recordings": 1_400, "callbacks": 1_060, "datasets": 780, "views.web": 920,
+    "data.images": 920, "data": 3_720, "data.formats": 380, "data.notations": 600, "layers": 4_240,
+    "layers.lookups": 1_040, "layers.numerical": 400, "activations": 1_020, "constraints": 220, "initializers": 720,
     "losses": 1_520, "metrics": 1_540, "optimizers": 1_220, "regularizers": 240, "schedules": 480, "ops": 2_480,
     "engine": 360, "engine.native": 0, "engine.native.runtime": 1_560, "engine.native.kernels": 2_440,
     "engine.native.kernels.generated": 860, "engine.native.kernels.images": 340, "engine.native.kernels.losses": 820,
     "engine.native.kernels.numerical": 300, "engine.native.kernels.rewritten": 820,
     "engine.native.kernels.updates": 380, "engine.native.linalg": 2_540, "engine.native.compiler": 1_460,
     "engine.native.passes": 800, "engine.native.layouts": 180, "engine.contract": 180, "engine.lanes": 80,
-    "program": 860, "program.passes": 560, "program.instructions": 3_700, "program.instructions.images": 620,
+    "program": 860, "program.passes": 700, "program.instructions": 3_700, "program.instructions.images": 620,
     "program.instructions.losses": 1_100, "program.instructions.numerical": 260, "program.instructions.updates": 620,
     "program.formula": 1_580, "program.ir": 580, "support": 2_040, "absent": 280, "errors": 140, "version": 20,
+    "words": 140, "__main__": 20,
 }  # fmt: skip
 SLACK = 100  # so many lines more than a room has, its number may be
 # A name may stand once in each of these: a layer or loss …, its instruction, and its kernel. A pass of the native

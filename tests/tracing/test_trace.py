@@ -284,7 +284,7 @@ def test_gradients_that_are_0_but_for_rounding_are_no_error(options):
     assert [c.path for c in check.arrays if c.zero] == ["dense/b"]
     assert check.error < 1e-4
     assert "those of dense/b are 0 but for rounding" in check.sentence()
-    assert "dense/b 的梯度除捨入誤差外為 0" in check.sentence_zh()
+    assert "dense/b 的梯度除捨入誤差外為 0" in check.told()["zh"]
 
 
 def test_a_gradient_that_is_said_to_be_0_and_is_not_would_be_found():

@@ -20,8 +20,6 @@ linear = BuiltInFunction(
     range="(−∞, ∞)",
     use="the output of a regression; a layer that only mixes its inputs",
     avoid="hidden layers: several linear layers in a row are one",
-    title_zh="線性（恆等）",
-    summary_zh="輸出等於輸入；迴歸的輸出層。",
 )
 sigmoid = BuiltInFunction(
     "sigmoid",
@@ -30,8 +28,6 @@ sigmoid = BuiltInFunction(
     use="the output for two classes or several independent ones; gates",
     avoid="hidden layers of deep networks: the slope is at most ¼ and vanishes for large |x|",
     paper="Rumelhart, Hinton & Williams, Nature 1986",
-    title_zh="S 型函數",
-    summary_zh="把任何數壓到 0 與 1 之間，可當作機率。",
 )
 tanh = BuiltInFunction(
     "tanh",
@@ -40,8 +36,6 @@ tanh = BuiltInFunction(
     use="hidden layers of small networks; centred on 0, so that the next layer learns faster",
     avoid="deep networks: the slope vanishes for large |x|",
     paper="LeCun, Bottou, Orr & Müller, Efficient BackProp, 1998",
-    title_zh="雙曲正切",
-    summary_zh="以 0 為中心的 S 型函數。",
 )
 relu = BuiltInFunction(
     "relu",
@@ -51,8 +45,6 @@ relu = BuiltInFunction(
     use="the first choice for hidden layers: cheap, and the slope doesn't vanish for x > 0",
     avoid="a large learning rate: a unit that is negative for every row stops learning",
     paper="Nair & Hinton, ICML 2010",
-    title_zh="線性整流",
-    summary_zh="負數歸零，正數不變；隱藏層的預設選擇。",
 )
 leaky_relu = BuiltInFunction(
     "leaky_relu",
@@ -61,8 +53,6 @@ leaky_relu = BuiltInFunction(
     use="where relu units die",
     avoid="where exact zeros are wanted",
     paper="Maas, Hannun & Ng, ICML 2013",
-    title_zh="帶洩漏線性整流",
-    summary_zh="負半邊保留小斜率，單元不會死。",
 )
 relu6 = elementwise(
     "relu6",
@@ -73,8 +63,6 @@ relu6 = elementwise(
     use="networks that will be stored in few bits",
     avoid="other networks: beyond 6 the slope is 0",
     paper="Howard et al., MobileNets, arXiv 1704.04861",
-    title_zh="上限為 6 的線性整流",
-    summary_zh="線性整流，最大到 6，利於低位元量化。",
 )
 elu = BuiltInFunction(
     "elu",
@@ -83,8 +71,6 @@ elu = BuiltInFunction(
     use="hidden layers whose mean should be near 0, without normalisation",
     avoid="where the cost of an exponential matters",
     paper="Clevert, Unterthiner & Hochreiter, ICLR 2016",
-    title_zh="指數線性單元",
-    summary_zh="負半邊平滑地趨近 −alpha，使平均值接近 0。",
 )
 celu = elementwise(
     "celu",
@@ -97,8 +83,6 @@ celu = elementwise(
     use="like elu, with a slope that is continuous for every alpha",
     avoid="like elu",
     paper="Barron, arXiv 1704.07483",
-    title_zh="連續可微指數線性單元",
-    summary_zh="斜率處處連續的 ELU。",
 )
 selu = elementwise(
     "selu",
@@ -109,8 +93,6 @@ selu = elementwise(
     use="deep plain networks without normalisation, with lecun_normal weights and AlphaDropout",
     avoid="networks with normalisation, residual paths or other initial weights",
     paper="Klambauer et al., Self-Normalizing Neural Networks, NeurIPS 2017",
-    title_zh="自正規化指數線性單元",
-    summary_zh="讓每層輸出自動趨向平均 0、變異數 1。",
 )
 gelu = BuiltInFunction(
     "gelu",
@@ -120,8 +102,6 @@ gelu = BuiltInFunction(
     use="transformers; often a little better than relu",
     avoid="where relu does as well and speed counts",
     paper="Hendrycks & Gimpel, arXiv 1606.08415",
-    title_zh="高斯誤差線性單元",
-    summary_zh="以常態分布的累積機率當作閘門。",
 )
 silu = BuiltInFunction(
     "silu",
@@ -130,8 +110,6 @@ silu = BuiltInFunction(
     use="deep networks, as a smooth relu",
     avoid="where relu does as well and speed counts",
     paper="Ramachandran, Zoph & Le, Searching for Activation Functions, 2017",
-    title_zh="S 型加權線性單元",
-    summary_zh="輸入乘以自己的 sigmoid，又稱 swish。",
 )
 mish = elementwise(
     "mish",
@@ -143,8 +121,6 @@ mish_gate(x) + x * mish_gate_slope(x)""",
     use="image networks, as a smooth relu",
     avoid="where relu does as well and speed counts",
     paper="Misra, BMVC 2020",
-    title_zh="Mish",
-    summary_zh="平滑、非單調，類似 silu。",
 )
 golu = elementwise(
     "golu",
@@ -157,8 +133,6 @@ exp(-exp(-x)) * (1 + x * exp(-x))""",
     use="deep networks, in place of gelu or silu; its gate is lower for small x, which lowers the variance",
     avoid="where relu does as well and speed counts",
     paper="Das et al., Gompertz Linear Units, 2025",
-    title_zh="Gompertz 線性單元",
-    summary_zh="以 Gompertz 函數當作閘門的激勵函數。",
 )
 lisht = elementwise(
     "lisht",
@@ -171,8 +145,6 @@ t + x * (1 - t**2)""",
     use="where the sign of an input means nothing: it is even, and never negative",
     avoid="where units have to tell x from −x",
     paper="Roy et al., LiSHT: Non-Parametric Linearly Scaled Hyperbolic Tangent, arXiv 1901.05894",
-    title_zh="線性縮放雙曲正切",
-    summary_zh="輸入乘以自己的 tanh，左右對稱且不為負。",
 )
 softplus = BuiltInFunction(
     "softplus",
@@ -181,8 +153,6 @@ softplus = BuiltInFunction(
     use="an output that has to be positive: a scale, a rate, a variance",
     avoid="hidden layers: relu is cheaper and learns faster",
     paper="Dugas et al., NIPS 2000",
-    title_zh="軟性整流",
-    summary_zh="relu 的平滑版本，輸出恆正。",
 )
 softsign = elementwise(
     "softsign",
@@ -193,8 +163,6 @@ softsign = elementwise(
     use="in place of tanh, with tails that flatten more slowly",
     avoid="where a probability is wanted",
     paper="Turian, Bergstra & Bengio, 2009",
-    title_zh="軟符號",
-    summary_zh="尾端趨近較慢的 tanh。",
 )
 exponential = BuiltInFunction(
     "exponential",
@@ -202,8 +170,6 @@ exponential = BuiltInFunction(
     range="(0, ∞)",
     use="the output of a Poisson regression, whose logarithm is linear",
     avoid="hidden layers: it explodes",
-    title_zh="指數",
-    summary_zh="輸出恆正；卜瓦松迴歸的輸出層。",
 )
 hard_sigmoid = elementwise(
     "hard_sigmoid",
@@ -214,8 +180,6 @@ hard_sigmoid = elementwise(
     use="gates where an exponential is too slow",
     avoid="outputs that are read as probabilities: it reaches 0 and 1",
     paper="Courbariaux, Bengio & David, NIPS 2015",
-    title_zh="硬 S 型函數",
-    summary_zh="以三段直線近似 sigmoid。",
 )
 hard_silu = elementwise(
     "hard_silu",
@@ -226,8 +190,6 @@ hard_silu = elementwise(
     use="small image networks on phones",
     avoid="where the cost of silu doesn't matter",
     paper="Howard et al., MobileNetV3, ICCV 2019",
-    title_zh="硬 silu",
-    summary_zh="以直線近似 silu，又稱 hard swish。",
 )
 hard_tanh = elementwise(
     "hard_tanh",
@@ -238,8 +200,6 @@ hard_tanh = elementwise(
     use="in place of tanh where an exponential is too slow",
     avoid="deep networks: beyond ±1 the slope is 0",
     paper="Collobert, PhD thesis, 2004",
-    title_zh="硬雙曲正切",
-    summary_zh="截斷在 −1 與 1 之間的直線。",
 )
 hard_shrink = elementwise(
     "hard_shrink",
@@ -251,8 +211,6 @@ hard_shrink = elementwise(
     use="to remove small values, as in denoising",
     avoid="as the only activation: it jumps at ±threshold",
     paper="Donoho & Johnstone, Biometrika 1994",
-    title_zh="硬收縮",
-    summary_zh="絕對值小於門檻者歸零。",
 )
 soft_shrink = elementwise(
     "soft_shrink",
@@ -265,8 +223,6 @@ soft_shrink = elementwise(
     use="sparse codes: the step of an L1 penalty",
     avoid="where large values have to keep their size",
     paper="Donoho & Johnstone, Biometrika 1994",
-    title_zh="軟收縮",
-    summary_zh="往 0 收縮一個門檻，小者歸零。",
 )
 tanh_shrink = elementwise(
     "tanh_shrink",
@@ -276,8 +232,6 @@ tanh_shrink = elementwise(
     range="(−∞, ∞)",
     use="sparse codes; nearly 0 around 0",
     avoid="as a general activation: its slope is 0 at 0",
-    title_zh="tanh 收縮",
-    summary_zh="輸入減去自己的 tanh。",
 )
 log_sigmoid = elementwise(
     "log_sigmoid",
@@ -287,8 +241,6 @@ log_sigmoid = elementwise(
     range="(−∞, 0)",
     use="the logarithm of a probability, without loss of digits",
     avoid="hidden layers",
-    title_zh="對數 S 型",
-    summary_zh="sigmoid 的對數，數值穩定。",
 )
 squareplus = elementwise(
     "squareplus",
@@ -301,8 +253,6 @@ squareplus = elementwise(
     use="in place of softplus, without exponential or logarithm",
     avoid="where its slow approach to 0 for x < 0 matters",
     paper="Barron, arXiv 2112.11687",
-    title_zh="平方整流",
-    summary_zh="只用平方根的平滑 relu。",
 )
 sparse_plus = elementwise(
     "sparse_plus",
@@ -313,8 +263,6 @@ sparse_plus = elementwise(
     use="with sparse_sigmoid: the softplus that belongs to sparsemax",
     avoid="where every unit has to keep learning: below −1 the slope is 0",
     paper="Martins & Astudillo, ICML 2016",
-    title_zh="稀疏整流",
-    summary_zh="小於 −1 為 0、大於 1 為直線，中間為拋物線。",
 )
 sparse_sigmoid = elementwise(
     "sparse_sigmoid",
@@ -325,8 +273,6 @@ sparse_sigmoid = elementwise(
     use="sparsemax for two classes",
     avoid="deep networks: beyond ±1 the slope is 0",
     paper="Martins & Astudillo, ICML 2016",
-    title_zh="稀疏 S 型",
-    summary_zh="sparsemax 的二元版本。",
 )
 threshold = elementwise(
     "threshold",
@@ -336,8 +282,6 @@ threshold = elementwise(
     range="{default_value} ∪ (threshold, ∞)",
     use="to pass only what exceeds a threshold",
     avoid="as the only activation: it may jump",
-    title_zh="門檻",
-    summary_zh="大於門檻者通過，其餘換成預設值。",
 )
 step = elementwise(
     "step",
@@ -347,8 +291,6 @@ step = elementwise(
     use="to show what a perceptron computes; prediction only",
     avoid="training: the slope is 0, so nothing before it learns",
     paper="McCulloch & Pitts, 1943; Rosenblatt, 1958",
-    title_zh="階梯函數",
-    summary_zh="大於等於 0 為 1，否則為 0；無法以梯度學習。",
 )
 gaussian = elementwise(
     "gaussian",
@@ -360,8 +302,6 @@ gaussian = elementwise(
     use="units that respond only near one point, such as radial basis functions",
     avoid="deep networks: the slope vanishes for large |x|",
     paper="Broomhead & Lowe, 1988",
-    title_zh="高斯函數",
-    summary_zh="只在 0 附近有反應的鐘形函數。",
 )
 sine = BuiltInFunction(
     "sine",
@@ -370,8 +310,6 @@ sine = BuiltInFunction(
     use="signals, images and fields as functions of a coordinate; periodic data",
     avoid="tables: many local minima",
     paper="Sitzmann et al., SIREN, NeurIPS 2020",
-    title_zh="正弦",
-    summary_zh="週期函數，適合表示訊號與影像。",
 )
 arctan = BuiltInFunction(
     "arctan",
@@ -379,8 +317,6 @@ arctan = BuiltInFunction(
     range="(−π/2, π/2)",
     use="in place of tanh, with tails that flatten more slowly",
     avoid="where an output between −1 and 1 is wanted",
-    title_zh="反正切",
-    summary_zh="尾端較平緩的 S 型函數。",
 )
 bent_identity = elementwise(
     "bent_identity",
@@ -392,8 +328,6 @@ h + h * (x / (sqrt(x**2 + 1) + 1)) / 2""",
     range="(−∞, ∞)",
     use="regression, where a slope that never falls below ½ is wanted",
     avoid="networks that need strong curvature or sparse values",
-    title_zh="彎曲恆等",
-    summary_zh="略為彎曲的直線，斜率介於 ½ 與 1½。",
 )
 softmax = BuiltInFunction(
     "softmax",
@@ -402,8 +336,6 @@ softmax = BuiltInFunction(
     use="the output for one of several classes",
     avoid="hidden layers, except for attention",
     paper="Bridle, NATO ASI 1990",
-    title_zh="正規化指數函數",
-    summary_zh="一列輸出變成總和為 1 的機率。",
 )
 log_softmax = BuiltInFunction(
     "log_softmax",
@@ -411,8 +343,6 @@ log_softmax = BuiltInFunction(
     range="(−∞, 0)",
     use="logarithms of class probabilities, without loss of digits",
     avoid="before a cross-entropy, which takes probabilities or logits",
-    title_zh="對數 softmax",
-    summary_zh="softmax 的對數，數值穩定。",
 )
 sparsemax = BuiltInFunction(
     "sparsemax",
@@ -421,8 +351,6 @@ sparsemax = BuiltInFunction(
     use="attention, or class probabilities of which many should be exactly 0",
     avoid="with a cross-entropy: the logarithm of 0",
     paper="Martins & Astudillo, ICML 2016",
-    title_zh="稀疏 softmax",
-    summary_zh="投影到機率單形，多數機率恰為 0。",
 )
 glu = BuiltInFunction(
     "glu",
@@ -431,8 +359,6 @@ glu = BuiltInFunction(
     use="gated layers: one half decides how much of the other passes",
     avoid="where the layer before can't be twice as wide",
     paper="Dauphin et al., ICML 2017",
-    title_zh="閘控線性單元",
-    summary_zh="一半輸入作閘門，控制另一半。",
 )
 
 NAMES = {f.name: f for f in tuple(globals().values()) if isinstance(f, ActivationFunction)}

@@ -38,8 +38,6 @@ class ActivationFunction(hooks.Hooked):
     use: str = field(default="", kw_only=True, compare=False)  # when
     avoid: str = field(default="", kw_only=True, compare=False)  # when not
     paper: str = field(default="", kw_only=True, compare=False)
-    title_zh: str = field(default="", kw_only=True, compare=False)
-    summary_zh: str = field(default="", kw_only=True, compare=False)
 
     rowwise = False  # whether an output depends on its whole row, as in softmax
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import numpy as np
 import typer
 
+from thalweg import words
 from thalweg.cli.console import Grid, folded, say
 from thalweg.cli.options import OF_FILES, OF_PICTURES, FileFormat, Fit, Invert, RunFolder, grouped, refuse_given
 from thalweg.data.images.image_sources import is_image_source
@@ -206,9 +207,9 @@ def write_html(path: Path, made: Trace, run: Path, source: str) -> None:
         pixels = np.asarray(made["x"], np.float64)
         top = 255 if pixels.max(initial=0) > 1 else 1
         shown = np.clip(pixels * (255 / top), 0, 255).astype(np.uint8)
-        title = {"en": "What the network sees", "zh": "網路看到的"}
+        title = words.text("What the network sees")
         captions = [made.given["class"]] if len(shown) == 1 else made.given["class"].split("; ")
         figures.insert(0, {"kind": "images", "title": title, "images": shown, "captions": captions, "scale": 6})
-    title = {"en": f"One step of {run.name}", "zh": f"{run.name} 的一步"}
-    section = {"id": "step", "title": {"en": source, "zh": source}, "figures": figures}
+    title = words.text("One step of {name}", name=run.name)
+    section = {"id": "step", "title": source, "figures": figures}
     write_page(path, {"title": title, "language": "en", "sections": [section]})

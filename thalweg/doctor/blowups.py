@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from thalweg import words
 from thalweg.doctor.case import Case
 from thalweg.doctor.rule import Numbers, Rule
 
@@ -35,14 +36,11 @@ def not_finite(case: Case) -> Numbers | None:
     data = not case.blown_up
     return {
         "what": case.diverged,
-        "remedy": {
-            "en": "Fill in or drop the missing values in x and y."
-            if data
-            else "Give the optimizer a smaller learning_rate, or clipnorm=1.0; scale the inputs to about −1 … 1.",
-            "zh": "請填補或刪去 x 與 y 中的遺漏值。"
-            if data
-            else "請調小 optimizer 的 learning_rate，或給 clipnorm=1.0；並把輸入縮放到大約 −1 … 1。",
-        },
+        "remedy": words.text("Fill in or drop the missing values in x and y.")
+        if data
+        else words.text(
+            "Give the optimizer a smaller learning_rate, or clipnorm=1.0; scale the inputs to about −1 … 1.",
+        ),
     }
 
 
@@ -65,7 +63,7 @@ def bad_start(case: Case) -> Numbers | None:
         "constant": constant,
         "spent": spent,
         "epochs": len(case.gone),
-        "what": {"en": "the inputs", "zh": "輸入"} if classes else {"en": "inputs and target", "zh": "輸入與目標"},
+        "what": words.text("the inputs") if classes else words.text("inputs and target"),
     }
 
 
@@ -109,12 +107,12 @@ def exploding(case: Case) -> Numbers | None:
     beside[~np.isfinite(beside)] = 0.0
     first, last = case.recording.layers[0], case.recording.layers[-1]
     if case.ever_twice(across > ACROSS)[0]:
-        than = {"en": f"of {last}", "zh": f"{last} 的梯度"}
+        than = words.text("of {last}", last=last)
         return case.harm | {"layer": first, "times": float(across[across > ACROSS].max()), "than": than}
     twice = case.ever_twice(beside > BESIDE)
     if twice.any():
         place = int(np.where(twice, beside.max(axis=0), 0).argmax())
-        than = {"en": "of its weights", "zh": "自己的權重"}
+        than = words.text("of its weights")
         layer = case.recording.layers[place]
         return case.harm | {"layer": layer, "times": float(beside[:, place].max()), "than": than}
     return None
@@ -127,9 +125,9 @@ RULES = [
         symptom="loss, weights or the optimizer's vectors became NaN or infinite",
         harm="`fit` has stopped",
         check=not_finite,
-        sentence={"en": "The training stopped at a number that isn't finite.", "zh": "訓練遇到不是有限的數而停止了。"},
-        evidence={"en": "{what}", "zh": "{what}"},
-        remedy={"en": "{remedy}", "zh": "{remedy}"},
+        sentence="The training stopped at a number that isn't finite.",
+        evidence="{what}",
+        remedy="{remedy}",
     ),
     Rule(
         name="bad start",
@@ -138,22 +136,11 @@ RULES = [
         harm=f"it takes two epochs, and {WASTED:.0%} of all, to come down to that answer",
         needs=("constant", "course"),
         check=bad_start,
-        sentence={
-            "en": "The training starts far from the target: its first epochs only make up for the initial weights.",
-            "zh": "訓練的起點離目標太遠：最初幾輪只是在彌補初始權重。",
-        },
-        evidence={
-            "en": "the first loss is {first:.4g}, a constant answer has {constant:.4g}, and it took {spent} of "
-            "{epochs} epochs "
-            "to get below that",
-            "zh": "第一個損失為 {first:.4g}，只回答一個常數就有 {constant:.4g}；{epochs} 輪中花了 {spent} 輪才低於它",
-        },
-        remedy={
-            "en": "Draw smaller initial weights (kernel_initializer='glorot_uniform', bias_initializer='zeros'), "
-            "and scale {what} to about −1 … 1.",
-            "zh": "請用較小的初始權重（kernel_initializer='glorot_uniform'、bias_initializer='zeros'），"
-            "並把{what}縮放到大約 −1 … 1。",
-        },
+        sentence="The training starts far from the target: its first epochs only make up for the initial weights.",
+        evidence="the first loss is {first:.4g}, a constant answer has {constant:.4g}, and it took {spent} of "
+        "{epochs} epochs to get below that",
+        remedy="Draw smaller initial weights (kernel_initializer='glorot_uniform', bias_initializer='zeros'), "
+        "and scale {what} to about −1 … 1.",
     ),
     Rule(
         name="diverging",
@@ -162,15 +149,9 @@ RULES = [
         harm="and above that of a constant answer, in the last two epochs",
         needs=("course",),
         check=diverging,
-        sentence={"en": "The loss grows instead of falling.", "zh": "損失不降反升。"},
-        evidence={
-            "en": "the loss is {loss:.4g}; it was {least:.4g} in epoch {epoch}, and a constant answer has {level:.4g}",
-            "zh": "損失為 {loss:.4g}；在第 {epoch} 輪曾是 {least:.4g}，只回答一個常數就有 {level:.4g}",
-        },
-        remedy={
-            "en": "Give the optimizer a learning_rate ten times smaller, or clipnorm=1.0.",
-            "zh": "請把 optimizer 的 learning_rate 調小十倍，或給 clipnorm=1.0。",
-        },
+        sentence="The loss grows instead of falling.",
+        evidence="the loss is {loss:.4g}; it was {least:.4g} in epoch {epoch}, and a constant answer has {level:.4g}",
+        remedy="Give the optimizer a learning_rate ten times smaller, or clipnorm=1.0.",
     ),
     Rule(
         name="oscillation",
@@ -179,20 +160,12 @@ RULES = [
         needs=("constant", "course"),
         yields_to=("not finite", "diverging"),
         check=oscillation,
-        sentence={"en": "The loss jumps up and down without getting better.", "zh": "損失忽上忽下，沒有變好。"},
-        evidence={
-            "en": "over the last {epochs} epochs it changed by {swing:.0%} of the constant answer's loss from one "
-            "to the next, "
-            "and turned at {turns:.0%} of them; its mean is {loss:.4g}, and it has been {least:.4g}",
-            "zh": "最後 {epochs} 輪中，每輪的變化平均是常數答案之損失的 {swing:.0%}，其中 {turns:.0%} 轉了方向；"
-            "平均損失為 {loss:.4g}，曾經低到 {least:.4g}",
-        },
-        remedy={
-            "en": "Give the optimizer a smaller learning_rate, or let it fall (schedules.CosineDecay); or a larger "
-            "batch_size.",
-            "zh": "請調小 optimizer 的 learning_rate，或讓它逐漸下降（schedules.CosineDecay）；"
-            "或用更大的批次（batch_size）。",
-        },
+        sentence="The loss jumps up and down without getting better.",
+        evidence="over the last {epochs} epochs it changed by {swing:.0%} of the constant answer's loss from "
+        "one to the next, and turned at {turns:.0%} of them; its mean is {loss:.4g}, and it has been "
+        "{least:.4g}",
+        remedy="Give the optimizer a smaller learning_rate, or let it fall (schedules.CosineDecay); or a "
+        "larger batch_size.",
     ),
     Rule(
         name="exploding gradients",
@@ -201,17 +174,9 @@ RULES = [
         harm="poor progress",
         needs=("samples", "course"),
         check=exploding,
-        sentence={"en": "The gradients explode.", "zh": "梯度爆炸了。"},
-        evidence={
-            "en": "the norm of {layer}'s gradient is {times:.3g} times that {than}; {harm}",
-            "zh": "{layer} 的梯度範數是{than}的 {times:.3g} 倍；{harm}",
-        },
-        remedy={
-            "en": "Give the optimizer clipnorm=1.0, draw smaller initial weights (kernel_initializer='he_normal'), "
-            "or put "
-            "BatchNormalization between the layers.",
-            "zh": "請給 optimizer clipnorm=1.0，用較小的初始權重（kernel_initializer='he_normal'），或在層之間加 "
-            "BatchNormalization。",
-        },
+        sentence="The gradients explode.",
+        evidence="the norm of {layer}'s gradient is {times:.3g} times that {than}; {harm}",
+        remedy="Give the optimizer clipnorm=1.0, draw smaller initial weights "
+        "(kernel_initializer='he_normal'), or put BatchNormalization between the layers.",
     ),
 ]

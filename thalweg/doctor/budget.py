@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from thalweg.doctor.finding import Text
+from thalweg import words
 from thalweg.errors import ThalwegError
 from thalweg.support.stopwatch import Elapsed
 
@@ -14,8 +14,10 @@ class TooLongError(ThalwegError):
     """Work that would take longer than there is time for."""
 
     def __init__(self, seconds: float, left: float) -> None:
-        super().__init__(f"it would take about {seconds:.2g} s, and {left:.2g} s are left")
-        self.why: Text = {"en": str(self), "zh": f"大約需要 {seconds:.2g} 秒，而只剩 {left:.2g} 秒"}
+        self.why = words.text(
+            "it would take about {seconds:.2g} s, and {left:.2g} s are left", seconds=seconds, left=left
+        )
+        super().__init__(self.why["en"])
 
 
 class Budget:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from thalweg import words
 from thalweg.doctor.budget import SECONDS, Budget, TooLongError
-from thalweg.doctor.finding import Text
 from thalweg.doctor.yardsticks import Yardsticks, constant_loss, seconds_of, yardsticks
 from thalweg.recordings.recording import Recording
+from thalweg.words import Text
 
 Array = NDArray[Any]
 Predict = Callable[[Array], Array]
@@ -28,57 +29,33 @@ NOT_FINITE = "the data holds"
 """What the sentence of an error says if data, not training, was to blame."""
 ACCURACIES = ("accuracy", "acc", "binary_accuracy", "categorical_accuracy", "sparse_categorical_accuracy")
 
-MISSING: dict[str, Text] = {
-    "recorded": {
-        "en": "only the losses are known: fit(record=True) records the rest",
-        "zh": "只知道損失：fit(record=True) 才會記錄其他的",
-    },
-    "samples": {
-        "en": "it takes two steps that were recorded by layers",
-        "zh": "至少要有兩步的逐層紀錄",
-    },
-    "course": {"en": "it takes two epochs, or one of many batches", "zh": "至少要有兩輪，或一輪裡有許多批次"},
-    "validation": {
-        "en": "there were no validation rows: validation_split or validation_data",
-        "zh": "沒有驗證資料：請給 validation_split 或 validation_data",
-    },
-    "once": {"en": "it takes two epochs that were validated", "zh": "至少要有兩輪做過驗證"},
-    "each": {"en": "some epochs were not validated: validation_freq=1", "zh": "有些輪沒有驗證：validation_freq=1"},
-    "plain": {
-        "en": "rows are weighted in the training loss, and not in that of the validation",
-        "zh": "訓練損失中的資料列有權重，驗證損失則沒有",
-    },
-    "classes": {"en": "the target isn't one class of several", "zh": "目標不是多個類別中的一個"},
-    "constant": {
-        "en": "the loss of a constant answer isn't known for this loss",
-        "zh": "不知道常數答案在這個損失函數下的損失",
-    },
-    "weighted": {
-        "en": "the loss of a constant answer isn't known for weighted rows: validate on others",
-        "zh": "不知道常數答案在加權資料列上的損失：請給驗證資料",
-    },
-    "always": {
-        "en": "a constant answer is always right: the target has one value",
-        "zh": "只回答一個常數就全對：目標只有一個值",
-    },
-    "rows": {"en": "no rows of the data were recorded", "zh": "沒有記錄任何資料列"},
-    "inputs": {"en": "of several inputs no rows are recorded", "zh": "有多個輸入時不記錄資料列"},
-    "columns": {"en": "the rows aren't columns of a table", "zh": "資料不是表格的欄"},
-    "yardsticks": {
-        "en": "no simple model could be fitted for comparison",
-        "zh": "沒有可供比較的簡單模型",
-    },
-    "predictions": {
-        "en": "it takes the network's predictions: model.diagnose()",
-        "zh": "需要網路的預測：請用 model.diagnose()",
-    },
-    "accuracy": {
-        "en": "no accuracy was measured: compile(metrics=['accuracy'])",
-        "zh": "沒有測量準確率：請用 compile(metrics=['accuracy'])",
-    },
-    "twins": {"en": "rows of both parts were not compared", "zh": "沒有比較訓練與驗證的資料列"},
-    "time": {"en": "it takes too long while the network trains", "zh": "訓練中檢查太花時間"},
-}
+
+@cache
+def reasons() -> dict[str, Text]:
+    """Why something that a rule needs may be missing."""
+    return {
+        "recorded": words.text("only the losses are known: fit(record=True) records the rest"),
+        "samples": words.text("it takes two steps that were recorded by layers"),
+        "course": words.text("it takes two epochs, or one of many batches"),
+        "validation": words.text("there were no validation rows: validation_split or validation_data"),
+        "once": words.text("it takes two epochs that were validated"),
+        "each": words.text("some epochs were not validated: validation_freq=1"),
+        "plain": words.text("rows are weighted in the training loss, and not in that of the validation"),
+        "classes": words.text("the target isn't one class of several"),
+        "constant": words.text("the loss of a constant answer isn't known for this loss"),
+        "weighted": words.text("the loss of a constant answer isn't known for weighted rows: validate on others"),
+        "always": words.text("a constant answer is always right: the target has one value"),
+        "rows": words.text("no rows of the data were recorded"),
+        "inputs": words.text("of several inputs no rows are recorded"),
+        "columns": words.text("the rows aren't columns of a table"),
+        "yardsticks": words.text("no simple model could be fitted for comparison"),
+        "predictions": words.text("it takes the network's predictions: model.diagnose()"),
+        "accuracy": words.text("no accuracy was measured: compile(metrics=['accuracy'])"),
+        "twins": words.text("rows of both parts were not compared"),
+        "time": words.text("it takes too long while the network trains"),
+    }
+
+
 OF_LOSSES = ("course", "validation", "accuracy")
 """What may be known without a recording."""
 WARM = 8
@@ -106,7 +83,7 @@ class Case:
     def missing(self, needs: tuple[str, ...]) -> Text | None:
         """Why a rule that needs these can't be checked; None if it can."""
         if "loss" not in self.facts and not set(needs) <= set(OF_LOSSES):
-            return MISSING["recorded"]
+            return reasons()["recorded"]
         has: dict[str, Callable[[], bool]] = {
             "samples": lambda: len(self.recording) >= 2,
             "course": lambda: len(self.loss) >= 2 or self.blown_up,
@@ -134,7 +111,7 @@ class Case:
             "constant": "weighted" if weighted else "always" if self.one_value else need,
             "rows": "inputs" if self.facts.get("inputs", 1) > 1 else need,
         }
-        return MISSING[other.get(need, need)]
+        return reasons()[other.get(need, need)]
 
     # --- the course of the loss ----------------------------------------------------------------------------------
 
@@ -278,17 +255,21 @@ class Case:
         """What the texts say of poor progress."""
         values: dict[str, Any] = {"loss": float(self.loss[-1]) if len(self.loss) else np.nan}
         if self.blown_up:
-            return values | {"harm": {"en": "the training failed", "zh": "訓練失敗了"}}
+            return values | {"harm": words.text("the training failed")}
         if self.constant is None:
-            return values | {"harm": {"en": f"the loss is {values['loss']:.4g}", "zh": f"損失為 {values['loss']:.4g}"}}
+            return values | {"harm": words.text("the loss is {loss:.4g}", loss=values["loss"])}
         constant, loss = self.constant, values["loss"]
-        english = f"the loss is {loss:.4g}, and a constant answer has {constant:.4g}"
-        chinese = f"損失為 {loss:.4g}，而只回答一個常數就有 {constant:.4g}"
+        harm = words.text(
+            "the loss is {loss:.4g}, and a constant answer has {constant:.4g}", loss=loss, constant=constant
+        )
         if self.yardsticks is not None:
-            reached = (1 - self.yardsticks.best) * constant
-            english += f"; {self.yardsticks.name['en']} reaches {reached:.4g} on rows it hasn't seen"
-            chinese += f"；{self.yardsticks.name['zh']}在沒看過的資料上有 {reached:.4g}"
-        return values | {"harm": {"en": english, "zh": chinese}}
+            harm = words.text(
+                "{harm}; {model} reaches {reached:.4g} on rows it hasn't seen",
+                harm=harm,
+                model=self.yardsticks.name,
+                reached=(1 - self.yardsticks.best) * constant,
+            )
+        return values | {"harm": harm}
 
     # --- layers --------------------------------------------------------------------------------------------------
 

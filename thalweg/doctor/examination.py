@@ -6,12 +6,13 @@ from collections.abc import Mapping
 
 from thalweg.doctor import blowups, generalising, givens, lifeless, steps
 from thalweg.doctor.budget import SECONDS, TooLongError
-from thalweg.doctor.case import MISSING, Case, Predict
-from thalweg.doctor.finding import SEVERITIES, Diagnosis, Text
+from thalweg.doctor.case import Case, Predict, reasons
+from thalweg.doctor.finding import SEVERITIES, Diagnosis
 from thalweg.doctor.rule import Rule
 from thalweg.doctor.yardsticks import load
 from thalweg.recordings.recording import Recording
 from thalweg.support.naming import choose
+from thalweg.words import Text
 
 RULES: dict[str, Rule] = {
     rule.name: rule for family in (blowups, steps, lifeless, givens, generalising) for rule in family.RULES
@@ -52,7 +53,7 @@ def diagnose(
     for rule in RULES.values():
         if rule.name in not_checked:
             continue
-        why = MISSING["time"] if rule.thorough and not thorough else case.missing(rule.needs)
+        why = reasons()["time"] if rule.thorough and not thorough else case.missing(rule.needs)
         if why is not None:
             not_checked[rule.name] = why
             continue

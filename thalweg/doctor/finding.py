@@ -6,51 +6,16 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from thalweg import words
 from thalweg.support.naming import choose
+from thalweg.words import Text
 
-Text = dict[str, str]
-"""A text by language, "en" or "zh" (as written in Taiwan)."""
-
-CHINESE = {
-    "not finite": "不是有限的數",
-    "bad start": "起點不良",
-    "diverging": "發散",
-    "oscillation": "振盪",
-    "exploding gradients": "梯度爆炸",
-    "learning rate too high": "學習率太高",
-    "learning rate too low": "學習率太低",
-    "stalled": "停滯",
-    "still falling": "仍在下降",
-    "dead units": "壞死的單元",
-    "saturated units": "飽和的單元",
-    "symmetry": "對稱",
-    "vanishing gradients": "梯度消失",
-    "unscaled inputs": "輸入未縮放",
-    "leaking column": "洩漏答案的欄位",
-    "shared rows": "重複的資料列",
-    "loss that doesn't fit": "損失函數不相配",
-    "overfitting": "過度擬合",
-    "too few rows": "資料太少",
-    "answers the majority": "只答多數類別",
-    "imbalance": "類別不平衡",
-    "no better than a linear model": "不比線性模型好",
-}
-"""The rules' names in Chinese."""
 SEVERITIES = ("error", "warning", "note")
-LABELS: dict[str, Text] = {
-    "evidence": {"en": "evidence", "zh": "證據"},
-    "remedy": {"en": "remedy", "zh": "處方"},
-    "none": {
-        "en": "nothing wrong was found by {count} rules",
-        "zh": "檢查了 {count} 條規則，沒有發現問題",
-    },
-    "not checked": {"en": "not checked", "zh": "沒有檢查"},
-}
 
 
 def title_of(rule: str) -> Text:
-    """A rule's name in both languages."""
-    return {"en": rule, "zh": CHINESE.get(rule, rule)}
+    """A rule's name in all languages."""
+    return words.text(rule, context="rule")
 
 
 @dataclass(frozen=True)
@@ -73,10 +38,10 @@ class Finding:
 
     def text(self, language: str = "en") -> str:
         """The three texts, in "en" or "zh"."""
-        choose("language", language, ("en", "zh"))
-        lead, colon = self.sentence[language], ": " if language == "en" else "："
-        parts = [f"{LABELS[part][language]}{colon}{getattr(self, part)[language]}" for part in ("evidence", "remedy")]
-        return "\n".join([lead, *(f"  {part}" for part in parts)])
+        choose("language", language, words.LANGUAGES)
+        evidence = words.say("evidence: {evidence}", language, evidence=self.evidence)
+        remedy = words.say("remedy: {remedy}", language, remedy=self.remedy)
+        return f"{self.sentence[language]}\n  {evidence}\n  {remedy}"
 
     def __str__(self) -> str:
         return self.text()
@@ -105,18 +70,15 @@ class Diagnosis:
 
     def text(self, language: str = "en") -> str:
         """The findings, and which rules were not checked, in "en" or "zh"."""
-        choose("language", language, ("en", "zh"))
+        choose("language", language, words.LANGUAGES)
         lines = [finding.text(language) for finding in self.findings]
         if not lines:
-            lines.append(LABELS["none"][language].format(count=len(self.checked)))
-        reasons: dict[str, list[str]] = {}
+            lines.append(words.say("nothing wrong was found by {count} rules", language, count=len(self.checked)))
+        reasons: dict[str, tuple[Text, list[Text]]] = {}
         for rule, why in self.not_checked.items():
-            reasons.setdefault(why[language], []).append(rule)
-        comma, opening, closing = (", ", " (", ")") if language == "en" else ("、", "（", "）")
-        for reason, rules in reasons.items():
-            named = comma.join(title_of(rule)[language] for rule in rules)
-            colon = ": " if language == "en" else "："
-            lines.append(f"{LABELS['not checked'][language]}{colon}{named}{opening}{reason}{closing}")
+            reasons.setdefault(why["en"], (why, []))[1].append(title_of(rule))
+        for why, rules in reasons.values():
+            lines.append(words.say("not checked: {rules} ({why})", language, rules=words.listed(rules), why=why))
         return "\n".join(lines)
 
     def __repr__(self) -> str:  # in a notebook it is what its cell ends with
@@ -129,18 +91,3 @@ class Diagnosis:
             "checked": list(self.checked),
             "not_checked": dict(self.not_checked),
         }
-
-
-def filled(template: Text, values: Mapping[str, Any]) -> Text:
-    """A template in both languages with its values, which may be texts themselves.
-
-    >>> template = {"en": "{share:.0%} of {what}", "zh": "{what}的 {share:.0%}"}
-    >>> filled(template, {"share": 0.5, "what": {"en": "units", "zh": "單元"}})
-    {'en': '50% of units', 'zh': '單元的 50%'}
-    """
-    return {
-        language: sentence.format(
-            **{name: value[language] if isinstance(value, dict) else value for name, value in values.items()}
-        )
-        for language, sentence in template.items()
-    }

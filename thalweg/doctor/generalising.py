@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from thalweg import words
 from thalweg.doctor.case import Case
 from thalweg.doctor.rule import Numbers, Rule
-from thalweg.doctor.yardsticks import LINEAR, loss_of
+from thalweg.doctor.yardsticks import loss_of
 
 Floats = NDArray[np.float64]
 Codes = NDArray[np.int64]
@@ -154,21 +155,25 @@ def too_few(case: Case) -> Numbers | None:
     judged = held >= FEW_ROWS and len(case.held_loss) >= 2
     if judged and (case.held_loss[-2:] <= case.constant).any():
         return None
-    what = {"en": "", "zh": ""} if classes == 1 else {"en": f" of {classes} classes", "zh": f"（{classes} 類）"}
-    last = f"{case.held_loss[-1]:.4g}" if judged else ""
-    so = {
-        "en": f"{held} to validate by have a loss of {last}, and a constant answer has {case.constant:.4g}"
-        if judged
-        else f"{held} to validate by, where one more or less that is right is {1 / held:.0%} of the accuracy"
-        if held
-        else "none to validate by",
-        "zh": f"{held} 列驗證資料的損失為 {last}，而只回答一個常數就有 {case.constant:.4g}"
-        if judged
-        else f"驗證用 {held} 列，其中一列對錯就是 {1 / held:.0%} 的準確率"
-        if held
-        else "沒有驗證資料",
-    }
-    return {"rows": rows, "what": what, "so": so}
+    learned = words.text(
+        "{rows:,} rows" if classes == 1 else "{rows:,} rows of {classes} classes", rows=rows, classes=classes
+    )
+    if judged:
+        so = words.text(
+            "{held} to validate by have a loss of {loss:.4g}, and a constant answer has {constant:.4g}",
+            held=held,
+            loss=float(case.held_loss[-1]),
+            constant=case.constant,
+        )
+    elif held:
+        so = words.text(
+            "{held} to validate by, where one more or less that is right is {share:.0%} of the accuracy",
+            held=held,
+            share=1 / held,
+        )
+    else:
+        so = words.text("none to validate by")
+    return {"learned": learned, "so": so}
 
 
 def no_better(case: Case) -> Numbers | None:
@@ -186,7 +191,7 @@ def no_better(case: Case) -> Numbers | None:
         return None
     assert case.constant is not None
     name = "forest" if worse < WORSE else "linear"
-    other = LINEAR if name == "linear" else yardsticks.name
+    other = words.text("a linear model") if name == "linear" else yardsticks.name
     return {
         "loss": (1 - last) * case.constant,
         "linear": (1 - yardsticks.linear) * case.constant,
@@ -237,23 +242,10 @@ RULES = [
         "loss itself",
         needs=("constant", "validation", "each", "plain"),
         check=overfitting,
-        sentence={
-            "en": "The network learns its rows by heart: it has become worse on those that it doesn't learn from.",
-            "zh": "過度擬合：網路把訓練資料背了下來，對沒學過的資料反而變差了。",
-        },
-        evidence={
-            "en": "the validation loss was {least:.4g} in epoch {epoch} and is {held:.4g}, the training loss "
-            "{loss:.4g}",
-            "zh": "驗證損失在第 {epoch} 輪為 {least:.4g}，現在是 {held:.4g}，訓練損失則為 {loss:.4g}",
-        },
-        remedy={
-            "en": "Stop at the best epoch (callbacks.EarlyStopping(patience=10, restore_best_weights=True)); "
-            "layers.Dropout, "
-            "kernel_regularizer='l2', fewer units, or more rows.",
-            "zh": "請停在最好的一輪（callbacks.EarlyStopping(patience=10, restore_best_weights=True)）；或用 "
-            "layers.Dropout、"
-            "kernel_regularizer='l2'、減少單元，或增加資料。",
-        },
+        sentence="The network learns its rows by heart: it has become worse on those that it doesn't learn from.",
+        evidence="the validation loss was {least:.4g} in epoch {epoch} and is {held:.4g}, the training loss {loss:.4g}",
+        remedy="Stop at the best epoch (callbacks.EarlyStopping(patience=10, restore_best_weights=True)); "
+        "layers.Dropout, kernel_regularizer='l2', fewer units, or more rows.",
     ),
     Rule(
         name="too few rows",
@@ -262,18 +254,11 @@ RULES = [
         "the last two epochs is above that of a constant answer",
         needs=("constant", "course"),
         check=too_few,
-        sentence={
-            "en": "There are too few rows to learn anything that holds for others.",
-            "zh": "資料列太少，學到的東西無法用在其他資料上。",
-        },
-        evidence={"en": "{rows:,} rows{what} to learn from; {so}", "zh": "訓練用 {rows:,} 列{what}；{so}"},
-        remedy={
-            "en": "Get more rows, some hundreds of each class; vary the images that there are (layers.RandomFlip, "
-            "layers.RandomTranslation); until then use few units, and judge a table by "
-            "cross-validation (thalweg train: --folds 5).",
-            "zh": "請增加資料，每類數百列；影像可用 layers.RandomFlip、layers.RandomTranslation 產生變化；"
-            "在那之前請用較少的單元，表格則以交叉驗證評判（thalweg train：--folds 5）。",
-        },
+        sentence="There are too few rows to learn anything that holds for others.",
+        evidence="{learned} to learn from; {so}",
+        remedy="Get more rows, some hundreds of each class; vary the images that there are "
+        "(layers.RandomFlip, layers.RandomTranslation); until then use few units, and judge a table by "
+        "cross-validation (thalweg train: --folds 5).",
     ),
     Rule(
         name="answers the majority",
@@ -282,18 +267,11 @@ RULES = [
         harm="poor progress",
         needs=("classes", "constant", "course"),
         check=majority,
-        sentence={"en": "The network gives the same answer to every row.", "zh": "網路對每一列都給同一個答案。"},
-        evidence={
-            "en": "{same:.0%} of the answers are one class; the most frequent class, {class}, has {greatest:.0%} "
-            "of the rows; "
-            "{harm}",
-            "zh": "{same:.0%} 的答案是同一類；最常見的第 {class} 類占 {greatest:.0%}；{harm}",
-        },
-        remedy={
-            "en": "Look at the other findings first; then class_weight in fit, scaled inputs, or a larger "
-            "learning_rate.",
-            "zh": "請先看其他診斷；再試 fit 的 class_weight、縮放輸入，或較大的 learning_rate。",
-        },
+        sentence="The network gives the same answer to every row.",
+        evidence="{same:.0%} of the answers are one class; the most frequent class, {class}, has {greatest:.0%} "
+        "of the rows; {harm}",
+        remedy="Look at the other findings first; then class_weight in fit, scaled inputs, or a larger "
+        "learning_rate.",
     ),
     Rule(
         name="imbalance",
@@ -304,20 +282,11 @@ RULES = [
         thorough=True,
         yields_to=("answers the majority",),
         check=imbalance,
-        sentence={"en": "The network overlooks the rare class {class}.", "zh": "網路忽略了稀少的第 {class} 類。"},
-        evidence={
-            "en": "class {class} has {share:.1%} of the rows; the network finds {found:.0%} of them, a simple "
-            "model that weighs "
-            "classes equally {easily:.0%}",
-            "zh": "第 {class} 類占 {share:.1%}；網路找到其中 {found:.0%}，而把各類同等看待的簡單模型找到 {easily:.0%}",
-        },
-        remedy={
-            "en": "Give fit a class_weight (thalweg train: --class-weight balanced), more rows of this class, or "
-            "choose the "
-            "threshold by what mistakes cost.",
-            "zh": "請給 fit class_weight（thalweg train：--class-weight balanced）、增加這一類的資料，"
-            "或依錯誤的代價選門檻。",
-        },
+        sentence="The network overlooks the rare class {class}.",
+        evidence="class {class} has {share:.1%} of the rows; the network finds {found:.0%} of them, a simple "
+        "model that weighs classes equally {easily:.0%}",
+        remedy="Give fit a class_weight (thalweg train: --class-weight balanced), more rows of this class, or "
+        "choose the threshold by what mistakes cost.",
     ),
     Rule(
         name="no better than a linear model",
@@ -332,16 +301,10 @@ RULES = [
                    "loss that doesn't fit", "bad start", "answers the majority", "still falling",
                    "unscaled inputs", "oscillation"),
         check=no_better,
-        sentence={"en": "The network is no better than a linear model.", "zh": "網路不比線性模型好。"},
-        evidence={
-            "en": "its loss on new rows is {loss:.4g}; a linear model has {linear:.4g}, a forest of decision trees "
-            "{forest:.4g}",
-            "zh": "它在新資料上的損失為 {loss:.4g}；線性模型為 {linear:.4g}，決策樹森林為 {forest:.4g}",
-        },
-        remedy={
-            "en": "Give the hidden layers an activation ('relu') and more units, or train longer; if {other} stays "
-            "better, use it.",
-            "zh": "請給隱藏層激勵函數（'relu'）與更多單元，或訓練久一點；若{other}仍然較好，就用它。",
-        },
+        sentence="The network is no better than a linear model.",
+        evidence="its loss on new rows is {loss:.4g}; a linear model has {linear:.4g}, a forest of decision "
+        "trees {forest:.4g}",
+        remedy="Give the hidden layers an activation ('relu') and more units, or train longer; if {other} "
+        "stays better, use it.",
     ),
 ]  # fmt: skip

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from thalweg import words
 from thalweg.doctor.case import Case
-from thalweg.doctor.finding import Text
 from thalweg.doctor.generalising import codes, row_losses_of
 from thalweg.doctor.leaks import GIVES_AWAY, tells_apart, tree_score
 from thalweg.doctor.rule import Numbers, Rule
+from thalweg.words import Text
 
 Array = NDArray[Any]
 
@@ -48,8 +49,8 @@ def column_name(case: Case, place: int) -> Text:
     """A column by its name, or its number from 0."""
     names = case.facts.get("columns")
     if names and place < len(names):
-        return {"en": f"column {names[place]}", "zh": f"欄位 {names[place]}"}
-    return {"en": f"column {place}", "zh": f"第 {place} 欄"}
+        return words.text("column {name}", name=names[place])
+    return words.text("column {place}", place=place)
 
 
 def unscaled(case: Case) -> Numbers | None:
@@ -69,7 +70,7 @@ def unscaled(case: Case) -> Numbers | None:
     place, largest = int(sizes.argmax()), float(sizes.max())
     if SMALL <= largest <= LARGE:
         return None
-    what = column_name(case, place) if by_column else {"en": "the inputs", "zh": "輸入"}
+    what = column_name(case, place) if by_column else words.text("the inputs")
     return case.harm | {"what": what, "size": largest}
 
 
@@ -101,7 +102,7 @@ def leaking(case: Case) -> Numbers | None:
     without = tree_score(np.delete(x, place, axis=1), truth, learn, judge, task)
     if scores[place] - without < LESS:
         return None
-    measure = {"en": "R²", "zh": "R²"} if task == "regression" else {"en": "balanced accuracy", "zh": "平均各類準確率"}
+    measure = words.text("R²") if task == "regression" else words.text("balanced accuracy")
     return {"what": column_name(case, place), "score": float(scores[place]), "without": without, "measure": measure}
 
 
@@ -116,11 +117,19 @@ def shared(case: Case) -> Numbers | None:
     unusual = share > 2 * repeated_share(case)
     if seems < MUCH and not (unusual and (seems >= FLATTERED or share >= MOST_TWINS)):
         return None
-    english, chinese = "", ""
+    found = words.text(
+        "{equal:,} of {looked:,} validation rows ({share:.0%}) are also trained on",
+        equal=equal,
+        looked=looked,
+        share=share,
+    )
     if flattered is not None:
-        english = f"; without them the validation loss is larger by {flattered:.0%} of the constant answer's"
-        chinese = f"；不算它們，驗證損失會增加常數答案之損失的 {flattered:.0%}"
-    return {"equal": equal, "looked": looked, "share": share, "more": {"en": english, "zh": chinese}}
+        found = words.text(
+            "{found}; without them the validation loss is larger by {flattered:.0%} of the constant answer's",
+            found=found,
+            flattered=flattered,
+        )
+    return {"found": found}
 
 
 def row_keys(x: Array) -> list[bytes]:
@@ -175,13 +184,12 @@ def unfitting(case: Case) -> Numbers | None:
         if not case.poor:
             return None  # such as with from_logits=True
         wanted = PROBABLE[loss][0]
-        english = f"{loss} takes probabilities, and the output's activation is {activation}"
-        chinese = f"{loss} 需要機率，而輸出的激勵函數是 {activation}"
+        what = words.text(
+            "{loss} takes probabilities, and the output's activation is {activation}", loss=loss, activation=activation
+        )
         if activation == "softmax":
-            english = "softmax over a single output is always 1"
-            chinese = "只有一個輸出時，softmax 永遠是 1"
-            wanted = "sigmoid"
-        return case.harm | said(english, chinese, wanted)
+            what, wanted = words.text("softmax over a single output is always 1"), "sigmoid"
+        return case.harm | {"what": what, "wanted": wanted}
     low, high = (0.0, 1.0) if loss == "binary_crossentropy" else RANGES.get(activation, (-np.inf, np.inf))
     if case.shares is not None or not np.isfinite([low, high]).any():
         return None
@@ -192,13 +200,14 @@ def unfitting(case: Case) -> Numbers | None:
     gone = case.gone[-2:].max(initial=-np.inf) if case.constant is not None else -np.inf
     if left < OUT_OF_REACH or gone > 1 - OUT_OF_REACH / 2:
         return None
-    english = f"{activation} gives numbers from {low:g} to {high:g}, and {share:.0%} of the targets are outside"
-    chinese = f"{activation} 只會給出 {low:g} 到 {high:g} 的數，而 {share:.0%} 的目標不在其中"
-    return case.harm | said(english, chinese, "linear")
-
-
-def said(english: str, chinese: str, wanted: str) -> dict[str, Any]:
-    return {"what": {"en": english, "zh": chinese}, "wanted": wanted}
+    what = words.text(
+        "{activation} gives numbers from {low:g} to {high:g}, and {share:.0%} of the targets are outside",
+        activation=activation,
+        low=low,
+        high=high,
+        share=share,
+    )
+    return case.harm | {"what": what, "wanted": "linear"}
 
 
 RULES = [
@@ -209,18 +218,10 @@ RULES = [
         harm="poor progress",
         needs=("rows", "course", "samples"),
         check=unscaled,
-        sentence={"en": "The inputs are not scaled.", "zh": "輸入沒有縮放。"},
-        evidence={
-            "en": "{what}: the root mean square is {size:.3g}, where about 1 is expected; {harm}",
-            "zh": "{what}的均方根為 {size:.3g}，應該在 1 左右；{harm}",
-        },
-        remedy={
-            "en": "Put layers.Normalization() (after adapt(x)) or layers.Rescaling(1 / 255) in front, or scale x "
-            "to mean 0 and "
-            "deviation 1.",
-            "zh": "請在最前面加 layers.Normalization()（先 adapt(x)）或 layers.Rescaling(1 / 255)，或把 x "
-            "縮放到平均 0、標準差 1。",
-        },
+        sentence="The inputs are not scaled.",
+        evidence="{what}: the root mean square is {size:.3g}, where about 1 is expected; {harm}",
+        remedy="Put layers.Normalization() (after adapt(x)) or layers.Rescaling(1 / 255) in front, or scale x "
+        "to mean 0 and deviation 1.",
     ),
     Rule(
         name="leaking column",
@@ -231,15 +232,9 @@ RULES = [
         needs=("columns", "rows", "constant", "course"),
         thorough=True,
         check=leaking,
-        sentence={"en": "{what} alone predicts the target.", "zh": "單靠{what}就能預測目標。"},
-        evidence={
-            "en": "a small tree on it alone has a {measure} of {score:.3f}, and {without:.3f} on all other columns",
-            "zh": "只看它的小決策樹，{measure}為 {score:.3f}；看其餘所有欄位則為 {without:.3f}",
-        },
-        remedy={
-            "en": "If it is known only after the target, leave it out (thalweg train: --ignore NAME).",
-            "zh": "如果它是在目標之後才知道的，請拿掉它（thalweg train：--ignore 欄名）。",
-        },
+        sentence="{what} alone predicts the target.",
+        evidence="a small tree on it alone has a {measure} of {score:.3f}, and {without:.3f} on all other columns",
+        remedy="If it is known only after the target, leave it out (thalweg train: --ignore NAME).",
     ),
     Rule(
         name="shared rows",
@@ -251,18 +246,9 @@ RULES = [
         needs=("twins",),
         thorough=True,
         check=shared,
-        sentence={
-            "en": "Training and validation share rows: the validation flatters the network.",
-            "zh": "訓練與驗證有相同的資料列：驗證成績因此偏高。",
-        },
-        evidence={
-            "en": "{equal:,} of {looked:,} validation rows ({share:.0%}) are also trained on{more}",
-            "zh": "{looked:,} 列驗證資料中有 {equal:,} 列（{share:.0%}）也在訓練資料裡{more}",
-        },
-        remedy={
-            "en": "Drop repeated rows before splitting, or keep them on one side (thalweg train: --group COLUMN).",
-            "zh": "請在分割前去掉重複的列，或讓它們留在同一邊（thalweg train：--group 欄名）。",
-        },
+        sentence="Training and validation share rows: the validation flatters the network.",
+        evidence="{found}",
+        remedy="Drop repeated rows before splitting, or keep them on one side (thalweg train: --group COLUMN).",
     ),
     Rule(
         name="loss that doesn't fit",
@@ -271,12 +257,8 @@ RULES = [
         harm=f"poor progress; or {OUT_OF_REACH:.0%} of the constant answer's loss remain in any case",
         needs=("rows", "course"),
         check=unfitting,
-        sentence={"en": "Loss, output and target don't fit together.", "zh": "損失函數、輸出與目標不相配。"},
-        evidence={"en": "{what}; {harm}", "zh": "{what}；{harm}"},
-        remedy={
-            "en": "End the network with activation='{wanted}', or choose the loss for the target "
-            "(model.compile(loss=…)).",
-            "zh": "請讓網路以 activation='{wanted}' 結束，或依目標選擇損失函數（model.compile(loss=…)）。",
-        },
+        sentence="Loss, output and target don't fit together.",
+        evidence="{what}; {harm}",
+        remedy="End the network with activation='{wanted}', or choose the loss for the target (model.compile(loss=…)).",
     ),
 ]

@@ -70,15 +70,9 @@ RULES = [
         needs=("samples", "course"),
         yields_to=("symmetry",),
         check=dead,
-        sentence={"en": "{share:.0%} of the units of {layer} are dead.", "zh": "{layer} 有 {share:.0%} 的單元壞死了。"},
-        evidence={
-            "en": "their pre-activation is at most 0 for every row, so that no gradient passes; {harm}",
-            "zh": "對每一列資料，它們的激勵前數值都不大於 0，梯度因此無法通過；{harm}",
-        },
-        remedy={
-            "en": "Use activation='leaky_relu' or 'elu', kernel_initializer='he_normal', or a smaller learning_rate.",
-            "zh": "請用 activation='leaky_relu' 或 'elu'、kernel_initializer='he_normal'，或較小的 learning_rate。",
-        },
+        sentence="{share:.0%} of the units of {layer} are dead.",
+        evidence="their pre-activation is at most 0 for every row, so that no gradient passes; {harm}",
+        remedy="Use activation='leaky_relu' or 'elu', kernel_initializer='he_normal', or a smaller learning_rate.",
     ),
     Rule(
         name="saturated units",
@@ -87,19 +81,10 @@ RULES = [
         needs=("samples", "course"),
         yields_to=("symmetry",),
         check=saturated,
-        sentence={"en": "The units of {layer} are saturated.", "zh": "{layer} 的單元飽和了。"},
-        evidence={
-            "en": "{share:.0%} of its pre-activations are at least 5 in size, where its activation is flat; {harm}",
-            "zh": "它的激勵前數值有 {share:.0%} 大小不小於 5，激勵函數在那裡幾乎是平的；{harm}",
-        },
-        remedy={
-            "en": "Scale the inputs to about −1 … 1, draw smaller initial weights "
-            "(kernel_initializer='glorot_uniform'), or "
-            "put BatchNormalization before the activation.",
-            "zh": "請把輸入縮放到大約 −1 … 1，用較小的初始權重（kernel_initializer='glorot_uniform'），"
-            "或在激勵函數前加 "
-            "BatchNormalization。",
-        },
+        sentence="The units of {layer} are saturated.",
+        evidence="{share:.0%} of its pre-activations are at least 5 in size, where its activation is flat; {harm}",
+        remedy="Scale the inputs to about −1 … 1, draw smaller initial weights "
+        "(kernel_initializer='glorot_uniform'), or put BatchNormalization before the activation.",
     ),
     Rule(
         name="symmetry",
@@ -107,16 +92,10 @@ RULES = [
         harm="poor progress",
         needs=("samples", "course"),
         check=symmetry,
-        sentence={"en": "Units of {layer} are equal, and stay so.", "zh": "{layer} 的單元彼此相同，而且一直如此。"},
-        evidence={
-            "en": "{share:.0%} of them have a twin with the same weights, so that they get the same gradient; {harm}",
-            "zh": "其中 {share:.0%} 有權重相同的雙胞胎，得到的梯度也相同；{harm}",
-        },
-        remedy={
-            "en": "Draw the initial weights at random: kernel_initializer='glorot_uniform' instead of 'zeros' or a "
-            "constant.",
-            "zh": "請隨機產生初始權重：kernel_initializer='glorot_uniform'，不要用 'zeros' 或常數。",
-        },
+        sentence="Units of {layer} are equal, and stay so.",
+        evidence="{share:.0%} of them have a twin with the same weights, so that they get the same gradient; {harm}",
+        remedy="Draw the initial weights at random: kernel_initializer='glorot_uniform' instead of "
+        "'zeros' or a constant.",
     ),
     Rule(
         name="vanishing gradients",
@@ -125,16 +104,9 @@ RULES = [
         needs=("samples", "course"),
         yields_to=("dead units", "saturated units", "symmetry"),
         check=vanishing,
-        sentence={"en": "The gradient vanishes on its way to the first layer.", "zh": "梯度在傳到第一層之前就消失了。"},
-        evidence={
-            "en": "the gradient of {first} is {times:.2g} times that of {last}; {harm}",
-            "zh": "{first} 的梯度是 {last} 的 {times:.2g} 倍；{harm}",
-        },
-        remedy={
-            "en": "Use activation='relu' with kernel_initializer='he_normal', fewer layers, BatchNormalization, or "
-            "layers.Residual.",
-            "zh": "請用 activation='relu' 配 kernel_initializer='he_normal'、減少層數，或用 BatchNormalization 或 "
-            "layers.Residual。",
-        },
+        sentence="The gradient vanishes on its way to the first layer.",
+        evidence="the gradient of {first} is {times:.2g} times that of {last}; {harm}",
+        remedy="Use activation='relu' with kernel_initializer='he_normal', fewer layers, BatchNormalization, "
+        "or layers.Residual.",
     ),
 ]

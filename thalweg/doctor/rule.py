@@ -6,11 +6,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from thalweg import words
 from thalweg.doctor.case import Case
-from thalweg.doctor.finding import Finding, Text, filled
+from thalweg.doctor.finding import Finding
 
 Numbers = Mapping[str, Any]
-"""The values of a rule's texts; a value may itself be a text in both languages."""
+"""The values of a rule's texts; a value may itself be a text by language."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,7 +22,7 @@ class Rule:
         name: its name, which findings carry.
         symptom, harm: what `check` looks for, for people. Both must be there, in two consecutive samples or epochs.
         check: the values of the texts if symptom and harm are there, and None otherwise.
-        sentence, evidence, remedy: the texts, as templates of those values.
+        sentence, evidence, remedy: the texts in English, as templates of those values.
         needs: what the case must have; without it, the rule isn't checked, and it is said why.
         thorough: whether it takes too long to be checked while a network trains.
         yields_to: rules whose findings explain this one, which is then left out.
@@ -31,9 +32,9 @@ class Rule:
     symptom: str
     harm: str
     check: Callable[[Case], Numbers | None]
-    sentence: Text
-    evidence: Text
-    remedy: Text
+    sentence: str
+    evidence: str
+    remedy: str
     severity: str = "warning"
     needs: tuple[str, ...] = ()
     thorough: bool = False
@@ -44,5 +45,5 @@ class Rule:
         numbers = self.check(case)
         if numbers is None:
             return None
-        texts = (filled(template, numbers) for template in (self.sentence, self.evidence, self.remedy))
+        texts = (words.text(template, **numbers) for template in (self.sentence, self.evidence, self.remedy))
         return Finding(self.name, self.severity, *texts)

@@ -99,14 +99,8 @@ def still_falling(case: Case) -> Numbers | None:
     return case.harm | {"fall": falls[0], "window": window, "epochs": len(case.loss), "more": 2 * len(case.loss)}
 
 
-STEP_SIZE = {
-    "en": "a step changes the weights by 10^{ratio:.1f} of their size, where 10^−3 is usual; {harm}",
-    "zh": "每一步對權重的改變是權重大小的 10^{ratio:.1f}，通常約為 10^−3；{harm}",
-}
-OTHER_RATE = {
-    "en": "Give the optimizer learning_rate={try:.1g} instead of {rate:.2g}.",
-    "zh": "請把 optimizer 的 learning_rate 從 {rate:.2g} 改成 {try:.1g}。",
-}
+STEP_SIZE = "a step changes the weights by 10^{ratio:.1f} of their size, where 10^−3 is usual; {harm}"
+OTHER_RATE = "Give the optimizer learning_rate={try:.1g} instead of {rate:.2g}."
 
 RULES = [
     Rule(
@@ -116,7 +110,7 @@ RULES = [
         needs=("samples", "course"),
         yields_to=("symmetry",),
         check=too_high,
-        sentence={"en": "The learning rate is too high.", "zh": "學習率太高。"},
+        sentence="The learning rate is too high.",
         evidence=STEP_SIZE,
         remedy=OTHER_RATE,
     ),
@@ -128,7 +122,7 @@ RULES = [
         needs=("samples", "course"),
         yields_to=("dead units", "symmetry", "vanishing gradients", "saturated units", "unscaled inputs"),
         check=too_low,
-        sentence={"en": "The learning rate is too low.", "zh": "學習率太低。"},
+        sentence="The learning rate is too low.",
         evidence=STEP_SIZE,
         remedy=OTHER_RATE,
     ),
@@ -141,19 +135,10 @@ RULES = [
         yields_to=("dead units", "symmetry", "vanishing gradients", "saturated units", "learning rate too low",
                    "learning rate too high", "loss that doesn't fit", "unscaled inputs"),
         check=stalled,
-        sentence={
-            "en": "The training has come to a standstill before it has learned much.",
-            "zh": "訓練還沒學到多少就停滯了。",
-        },
-        evidence={
-            "en": "in the last {epochs} epochs the loss moved by {moved:.2%} of the constant answer's; {harm}",
-            "zh": "最後 {epochs} 輪中，損失只動了常數答案之損失的 {moved:.2%}；{harm}",
-        },
-        remedy={
-            "en": "It sits in a valley of its own or on a plain: try another seed, a larger learning_rate, or more "
-            "units.",
-            "zh": "它停在局部的山谷或平地上：請換一個 seed、加大 learning_rate，或增加單元。",
-        },
+        sentence="The training has come to a standstill before it has learned much.",
+        evidence="in the last {epochs} epochs the loss moved by {moved:.2%} of the constant answer's; {harm}",
+        remedy="It sits in a valley of its own or on a plain: try another seed, a larger learning_rate, or "
+        "more units.",
     ),
     Rule(
         name="still falling",
@@ -165,14 +150,8 @@ RULES = [
         needs=("constant", "course"),
         yields_to=("learning rate too low",),
         check=still_falling,
-        sentence={"en": "The loss was still falling when the training ended.", "zh": "訓練結束時，損失還在下降。"},
-        evidence={
-            "en": "the last {window} of {epochs} epochs took away {fall:.1%} of the constant answer's loss; {harm}",
-            "zh": "{epochs} 輪中的最後 {window} 輪使損失降低了常數答案的 {fall:.1%}；{harm}",
-        },
-        remedy={
-            "en": "Train longer (epochs={more}), or give the optimizer a larger learning_rate.",
-            "zh": "請訓練久一點（epochs={more}），或加大 optimizer 的 learning_rate。",
-        },
+        sentence="The loss was still falling when the training ended.",
+        evidence="the last {window} of {epochs} epochs took away {fall:.1%} of the constant answer's loss; {harm}",
+        remedy="Train longer (epochs={more}), or give the optimizer a larger learning_rate.",
     ),
 ]  # fmt: skip

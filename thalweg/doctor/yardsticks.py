@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from thalweg import losses
-from thalweg.doctor.finding import Text
+from thalweg import losses, words
 from thalweg.errors import ThalwegError
 from thalweg.losses.loss import Loss
 from thalweg.recordings.recording import Sample
+from thalweg.words import Text
 
 Array = NDArray[Any]
 
@@ -33,8 +33,6 @@ MOST_PRODUCTS = 2_000_000
 discriminant analysis, whose time doesn't grow with the classes."""
 TINY = 1e-3
 """A simple model's probabilities are at least this: it has seen few rows."""
-LINEAR: Text = {"en": "a linear model", "zh": "線性模型"}
-FOREST: Text = {"en": "a forest of decision trees", "zh": "決策樹森林"}
 
 
 @dataclass(frozen=True)
@@ -60,7 +58,7 @@ class Yardsticks:
     @property
     def name(self) -> Text:
         """The better one's name."""
-        return LINEAR if self.linear >= self.forest else FOREST
+        return words.text("a linear model" if self.linear >= self.forest else "a forest of decision trees")
 
 
 def loss_of(facts: Mapping[str, Any]) -> Loss | None:

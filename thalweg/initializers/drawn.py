@@ -26,8 +26,6 @@ class Zeros(Initializer):
     use = "Biases."
     avoid = "The kernel of a hidden layer: its units stay equal and learn nothing."
     paper = "a definition, no paper"
-    title_zh = "全零"
-    summary_zh = "所有權重都從 0 開始；適合偏差，不適合隱藏層的權重。"
 
     def sample(self, shape: Shape, generator: np.random.Generator) -> Array:
         return np.zeros(shape)
@@ -41,8 +39,6 @@ class Ones(Initializer):
     use = "Scales, such as a normalisation's gamma."
     avoid = "Kernels: all units compute the same."
     paper = "a definition, no paper"
-    title_zh = "全一"
-    summary_zh = "所有權重都從 1 開始；適合縮放參數，不適合隱藏層的權重。"
 
     def sample(self, shape: Shape, generator: np.random.Generator) -> Array:
         return np.ones(shape)
@@ -58,8 +54,6 @@ class Constant(Initializer):
     use = "Biases, such as .1 before ReLU or the log-odds of a rare class before a sigmoid."
     avoid = "Kernels: all units compute the same."
     paper = "a definition, no paper"
-    title_zh = "常數"
-    summary_zh = "所有權重都從同一個指定的數開始。"
 
     def __post_init__(self) -> None:
         given = np.asarray(self.value)
@@ -82,8 +76,6 @@ class RandomNormal(Initializer):
     use = "A standard deviation of your choice."
     avoid = "Deep networks: the deviation doesn't follow the layer's width, so signals grow or fade."
     paper = "a definition, no paper"
-    title_zh = "常態分布"
-    summary_zh = "從指定平均數與標準差的常態分布抽取權重。"
 
     def __post_init__(self) -> None:
         number("RandomNormal's mean", self.mean, -math.inf)
@@ -105,8 +97,6 @@ class RandomUniform(Initializer):
     use = "Bounds of your choice."
     avoid = "Deep networks: the bounds don't follow the layer's width."
     paper = "a definition, no paper"
-    title_zh = "均勻分布"
-    summary_zh = "從指定上下界的均勻分布抽取權重。"
 
     def __post_init__(self) -> None:
         number("RandomUniform's minval", self.minval, -math.inf)
@@ -131,8 +121,6 @@ class TruncatedNormal(Initializer):
     use = "A normal distribution without outliers."
     avoid = "Deep networks: the deviation doesn't follow the layer's width."
     paper = "a definition, no paper"
-    title_zh = "截尾常態分布"
-    summary_zh = "常態分布，超過兩個標準差的值重新抽取。"
 
     def __post_init__(self) -> None:
         number("TruncatedNormal's mean", self.mean, -math.inf)
@@ -157,8 +145,6 @@ class Identity(Initializer):
     use = "Layers that begin by passing their input on."
     avoid = "Layers whose width differs greatly from their input's: what is cut off is lost."
     paper = "Le, Jaitly and Hinton, arXiv 1504.00941, 2015"
-    title_zh = "單位矩陣"
-    summary_zh = "對角線為增益，其餘為 0：一開始原樣傳遞輸入。"
 
     def __post_init__(self) -> None:
         number("Identity's gain", self.gain, -math.inf)
@@ -188,8 +174,6 @@ class Orthogonal(Initializer):
     use = "Deep networks, and before `lsuv`: neither signal nor gradient changes its length."
     avoid = "Very wide layers, if building time matters: a QR decomposition is cubic in the width."
     paper = "Saxe, McClelland and Ganguli, ICLR 2014"
-    title_zh = "正交矩陣"
-    summary_zh = "各行互相正交的隨機矩陣，訊號與梯度的長度不變。"
 
     def __post_init__(self) -> None:
         number("Orthogonal's gain", self.gain, -math.inf)
@@ -232,8 +216,6 @@ class VarianceScaling(Initializer):
     use = "The family behind Glorot, He and LeCun, with your own scale."
     avoid = "Where a named case fits: its name says more."
     paper = "He et al., ICCV 2015"
-    title_zh = "變異數縮放"
-    summary_zh = "依層的輸入數或輸出數調整變異數，是 Glorot、He、LeCun 的通式。"
 
     def __post_init__(self) -> None:
         if number("VarianceScaling's scale", self.scale) == 0:
@@ -285,8 +267,6 @@ class GlorotUniform(Scaled):
     use = "tanh, sigmoid and softmax layers; the default for kernels."
     avoid = "Deep ReLU networks: half of the variance is lost in every layer; take He."
     paper = "Glorot and Bengio, AISTATS 2010"
-    title_zh = "Glorot 均勻分布"
-    summary_zh = "兼顧前向訊號與反向梯度的變異數；權重的預設值。"
 
     def scaling(self) -> VarianceScaling:
         return VarianceScaling(1.0, "fan_avg", "uniform")
@@ -300,8 +280,6 @@ class GlorotNormal(Scaled):
     use = "tanh, sigmoid and softmax layers."
     avoid = "Deep ReLU networks: take He."
     paper = "Glorot and Bengio, AISTATS 2010"
-    title_zh = "Glorot 常態分布"
-    summary_zh = "兼顧前向訊號與反向梯度的變異數，常態分布版本。"
 
     def scaling(self) -> VarianceScaling:
         return VarianceScaling(1.0, "fan_avg", "truncated_normal")
@@ -315,8 +293,6 @@ class HeUniform(Scaled):
     use = "ReLU and its relatives."
     avoid = "SELU and linear layers: signals grow; take LeCun."
     paper = "He et al., ICCV 2015"
-    title_zh = "He 均勻分布"
-    summary_zh = "為 ReLU 設計：補回被截掉的一半變異數。"
 
     def scaling(self) -> VarianceScaling:
         return VarianceScaling(2.0, "fan_in", "uniform")
@@ -330,8 +306,6 @@ class HeNormal(Scaled):
     use = "ReLU and its relatives."
     avoid = "SELU and linear layers: signals grow; take LeCun."
     paper = "He et al., ICCV 2015"
-    title_zh = "He 常態分布"
-    summary_zh = "為 ReLU 設計的常態分布版本。"
 
     def scaling(self) -> VarianceScaling:
         return VarianceScaling(2.0, "fan_in", "truncated_normal")
@@ -345,8 +319,6 @@ class LecunUniform(Scaled):
     use = "SELU, and layers that are nearly linear."
     avoid = "Deep ReLU networks: signals fade; take He."
     paper = "LeCun, Bottou, Orr and Müller, Efficient BackProp, 1998"
-    title_zh = "LeCun 均勻分布"
-    summary_zh = "讓每個單元的輸出變異數與輸入相同。"
 
     def scaling(self) -> VarianceScaling:
         return VarianceScaling(1.0, "fan_in", "uniform")
@@ -360,8 +332,6 @@ class LecunNormal(Scaled):
     use = "SELU, which needs it to normalise itself."
     avoid = "Deep ReLU networks: signals fade; take He."
     paper = "LeCun, Bottou, Orr and Müller, Efficient BackProp, 1998"
-    title_zh = "LeCun 常態分布"
-    summary_zh = "讓輸出變異數與輸入相同；SELU 需要它。"
 
     def scaling(self) -> VarianceScaling:
         return VarianceScaling(1.0, "fan_in", "truncated_normal")

@@ -48,8 +48,6 @@ class FromArray(Initializer):
     use = "Weights worked out by hand, or made by other code."
     avoid = "Large arrays in models that are saved: use FromFile."
     paper = "a definition, no paper"
-    title_zh = "指定陣列"
-    summary_zh = "直接以 NumPy 陣列作為初始權重。"
 
     def sample(self, shape: Shape, generator: np.random.Generator) -> Array:
         return checked(self.values, shape, "the array of initial weights")
@@ -82,8 +80,6 @@ class FromFile(Initializer):
     use = "Weights from an earlier training, of one layer or all."
     avoid = "Loading a whole model: load_model does it."
     paper = "a definition, no paper"
-    title_zh = "讀取檔案"
-    summary_zh = "從 .npy、.npz 或 safetensors 檔讀取初始權重。"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "path", str(self.path))
@@ -143,8 +139,6 @@ class Function(Initializer):
     use = "A distribution that the catalogue lacks."
     avoid = "Where a named one will do: a file can't hold a function."
     paper = "a definition, no paper"
-    title_zh = "自訂函數"
-    summary_zh = "用自己的函數 f(shape, generator) 產生初始權重。"
 
     def sample(self, shape: Shape, generator: np.random.Generator) -> Array:
         if self.function is None:

@@ -26,8 +26,6 @@ class Initializer(hooks.Configured):
     use: ClassVar[str]
     avoid: ClassVar[str]
     paper: ClassVar[str]
-    title_zh: ClassVar[str]
-    summary_zh: ClassVar[str]
 
     def sample(self, shape: Shape, generator: np.random.Generator) -> Array:
         """Weights of `shape`."""

@@ -25,9 +25,6 @@ class LeakyReLU(Layer):
     alpha: Keras's old name of negative_slope.
     """
 
-    title_zh = "帶洩漏線性整流層"
-    summary_zh = "負半邊保留小斜率。"
-
     negative_slope: kinds.Amount = 0.3
     name: str | None = None
     _: KW_ONLY
@@ -70,9 +67,6 @@ class PReLU(Layer):
     16
     """
 
-    title_zh = "參數化線性整流層"
-    summary_zh = "負半邊的斜率由訓練決定。"
-
     alpha_initializer: kinds.Initializer = default("zeros")
     alpha_regularizer: kinds.Regularizer = default(None)
     alpha_constraint: kinds.Constraint = default(None)
@@ -108,9 +102,6 @@ class ActivityRegularization(Layer):
     1.0
     """
 
-    title_zh = "輸出正則化"
-    summary_zh = "把對輸入大小的懲罰加入損失，數值不變。"
-
     l1: kinds.Amount = 0.0
     l2: kinds.Amount = 0.0
     name: str | None = None
@@ -131,9 +122,6 @@ class ELU(Layer):
     array([[-0.5,  1. ]], dtype=float32)
     """
 
-    title_zh = "指數線性單元層"
-    summary_zh = "負半邊為指數曲線的激勵層。"
-
     alpha: kinds.Amount = 1.0
     name: str | None = None
 
@@ -147,9 +135,6 @@ class ReLU(Layer):
 
     max_value: None means no upper bound.
     """
-
-    title_zh = "線性整流層"
-    summary_zh = "負數歸零的激勵層。"
 
     max_value: Annotated[float | None, Checked(kinds.optional(number))] = None
     negative_slope: kinds.Amount = 0.0
@@ -167,9 +152,6 @@ class ReLU(Layer):
 @arguments
 class Softmax(Layer):
     """a = eˣ / Σ eˣ over the last axis: axis is −1 or its number."""
-
-    title_zh = "Softmax 層"
-    summary_zh = "把一列數變成機率。"
 
     axis: kinds.Axis = -1
     name: str | None = None

@@ -133,9 +133,6 @@ class RandomFlip(Augmentation):
         data_format: None or "channels_last".
     """
 
-    title_zh = "隨機翻轉"
-    summary_zh = "訓練時隨機把影像左右或上下翻轉。"
-
     mode: Annotated[str, Checked(one_of(*MODES))] = "horizontal_and_vertical"
     seed: kinds.Seed = None
     data_format: kinds.DataFormat = None
@@ -183,9 +180,6 @@ class RandomTranslation(WarpLayer):
         data_format: None or "channels_last".
     """
 
-    title_zh = "隨機平移"
-    summary_zh = "訓練時隨機平移影像。"
-
     height_factor: Way
     width_factor: Way
     fill_mode: FillMode = "reflect"
@@ -210,9 +204,6 @@ class RandomRotation(WarpLayer):
         data_format: None or "channels_last".
     """
 
-    title_zh = "隨機旋轉"
-    summary_zh = "訓練時隨機旋轉影像。"
-
     factor: Way
     fill_mode: FillMode = "reflect"
     interpolation: Interpolation = "bilinear"
@@ -236,9 +227,6 @@ class RandomZoom(WarpLayer):
         seed: shifts the layer's random numbers.
         data_format: None or "channels_last".
     """
-
-    title_zh = "隨機縮放"
-    summary_zh = "訓練時隨機放大或縮小影像。"
 
     height_factor: Annotated[Taken[Factor, Range], Checked(zoom, list)]
     width_factor: Annotated[Taken[Factor | None, Range | None], Checked(optional(zoom), listed)] = default(None)
@@ -266,9 +254,6 @@ class RandomContrast(Augmentation):
         seed: shifts the layer's random numbers.
     """
 
-    title_zh = "隨機對比"
-    summary_zh = "訓練時隨機改變影像的對比。"
-
     factor: Annotated[Taken[Factor, Range], Checked(contrast, list)]
     value_range: Limits = default((0, 255))
     seed: kinds.Seed = None
@@ -289,9 +274,6 @@ class RandomBrightness(Augmentation):
         seed: shifts the layer's random numbers.
         data_format: None or "channels_last".
     """
-
-    title_zh = "隨機亮度"
-    summary_zh = "訓練時隨機改變影像的亮度。"
 
     factor: Way
     value_range: Annotated[Taken[Sequence[float], Range], Checked(in_order, list)] = default((0, 255))
@@ -319,9 +301,6 @@ class RandomErasing(Augmentation):
         seed: shifts the layer's random numbers.
         data_format: None or "channels_last".
     """
-
-    title_zh = "隨機抹除"
-    summary_zh = "訓練時隨機抹去影像中的一塊。"
 
     factor: Chance = default(1.0)
     scale: Chance = default((0.02, 0.33))
@@ -357,9 +336,6 @@ class RandomCrop(Augmentation):
         seed: shifts the layer's random numbers; each image has a place of its own, where Keras's batch has one.
         data_format: None or "channels_last".
     """
-
-    title_zh = "隨機裁切"
-    summary_zh = "訓練時隨機取影像的一部分。"
 
     height: kinds.Count
     width: kinds.Count

@@ -117,9 +117,6 @@ class Residual(Container):
     ['residual/dense/W', 'residual/dense/b', 'residual/dense_1/W', 'residual/dense_1/b']
     """
 
-    title_zh = "殘差連接"
-    summary_zh = "把輸入加到內部各層的輸出上，形成捷徑。"
-
     layers: Annotated[Taken[Sequence[Layer], Branch], Checked(some_layers, described)]
     shortcut: Annotated[
         Taken[Layer | Sequence[Layer] | None, Branch],
@@ -162,9 +159,6 @@ class Parallel(Container):
     >>> model.output_shape
     (None, 8, 8, 13)
     """
-
-    title_zh = "並聯"
-    summary_zh = "把多個分支的輸出接成一個。"
 
     branches: Annotated[
         Taken[Sequence[Layer | Sequence[Layer]], list[Branch]],

@@ -153,9 +153,6 @@ class Conv2D(Convolution):
     ((None, 26, 26, 32), 320)
     """
 
-    title_zh = "二維卷積"
-    summary_zh = "卷積核在影像上滑動，取出局部特徵。"
-
     kernel_size: kinds.Pair
     strides: kinds.Pair = default((1, 1))
     dilation_rate: kinds.Pair = default((1, 1))
@@ -174,9 +171,6 @@ class Conv1D(Convolution):
     >>> model.output_shape
     (None, 48, 8)
     """
-
-    title_zh = "一維卷積"
-    summary_zh = "卷積核沿序列滑動。"
 
     kernel_size: kinds.Single
     strides: kinds.Single = 1

@@ -48,8 +48,6 @@ class Input(Symbol):
     """
 
     __slots__ = ("kind", "layer")
-    title_zh = "輸入"
-    summary_zh = "說明一列資料的形狀。"
 
     def __init__(
         self,
@@ -172,9 +170,6 @@ class Dense(KernelLayer):
     8
     """
 
-    title_zh = "全連接層"
-    summary_zh = "每個單元連接所有輸入：a = f(x·W + b)。"
-
     units: kinds.Count
     activation: kinds.Activation = default(None)
     use_bias: bool = True
@@ -214,9 +209,6 @@ class Activation(Layer):
     [array([0.25, 0.25], dtype=float32)]
     """
 
-    title_zh = "激勵層"
-    summary_zh = "對輸入套用一個激勵函數。"
-
     activation: Annotated[
         Taken[str | activations.ActivationFunction, activations.ActivationFunction],
         Checked(lambda what, value: value, activations.serialize),
@@ -251,9 +243,6 @@ class Dropout(Layer):
     counter; the model's seed sets all of them.
     """
 
-    title_zh = "隨機失活"
-    summary_zh = "訓練時隨機把一部分輸出歸零，減少過度擬合。"
-
     rate: kinds.Share
     seed: kinds.Seed = None
     name: str | None = None
@@ -266,9 +255,6 @@ class Dropout(Layer):
 class Rescaling(Layer):
     """z = scale·x + offset: `Rescaling(1 / 255)` brings the bytes of images to 0 … 1."""
 
-    title_zh = "縮放"
-    summary_zh = "把輸入乘上倍數再加位移。"
-
     scale: kinds.Real
     offset: kinds.Real = 0.0
     name: str | None = None
@@ -279,9 +265,6 @@ class Rescaling(Layer):
 
 class Flatten(Layer):
     """(rows, height, width, …) → (rows, height·width·…), the last axis fastest."""
-
-    title_zh = "攤平"
-    summary_zh = "把一列資料的所有軸攤成一個向量。"
 
     def forward(self, program: Builder, x: Buffer) -> Buffer:
         return x if len(x.shape) == 1 else program.reshape(x, (x.size,))
@@ -322,9 +305,6 @@ class Lambda(Layer):
     >>> Lambda(lambda x: ops.mean(x, axis=1))(Input((5, 3))).shape
     (None, 3)
     """
-
-    title_zh = "函數層"
-    summary_zh = "把一個函數當成一層。"
 
     function: Annotated[Taken[Callable[..., Any] | str, Callable[..., Any]], Checked(function_of)]
     output_shape: InitVar[Any] = None

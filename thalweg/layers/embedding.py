@@ -75,8 +75,6 @@ class Embedding(Layer):
     """
 
     takes_numbers = True
-    title_zh = "嵌入層"
-    summary_zh = "為每個編號學習一個向量；每一步只更新批次裡出現的列。"
 
     input_dim: Annotated[int, Checked(number_of_ids)]
     output_dim: kinds.Count

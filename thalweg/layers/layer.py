@@ -71,8 +71,6 @@ class Layer(HasVariables, Called):
     every: ClassVar[tuple[str, ...]] = EVERY  # what the constructor of every layer takes
     takes_numbers: ClassVar[bool] = False  # whether a row may be one number, of shape ()
     declared: Mapping[str, Any] = MappingProxyType({})  # of these, the input's shape and type, where they were given
-    title_zh: ClassVar[str] = ""
-    summary_zh: ClassVar[str] = ""
 
     def __init_subclass__(cls, **arguments: Any) -> None:
         super().__init_subclass__(**arguments)

@@ -63,9 +63,6 @@ class Add(Elementwise):
     (None, 3)
     """
 
-    title_zh = "相加"
-    summary_zh = "把多個張量逐元素相加。"
-
     def pair(self, x: Any, y: Any) -> Any:
         return ops.add(x, y)
 
@@ -78,8 +75,6 @@ class Subtract(Elementwise):
     (None, 3)
     """
 
-    title_zh = "相減"
-    summary_zh = "第一個張量減去第二個。"
     most = 2
 
     def pair(self, x: Any, y: Any) -> Any:
@@ -94,9 +89,6 @@ class Multiply(Elementwise):
     (None, 3)
     """
 
-    title_zh = "相乘"
-    summary_zh = "把多個張量逐元素相乘。"
-
     def pair(self, x: Any, y: Any) -> Any:
         return ops.multiply(x, y)
 
@@ -108,9 +100,6 @@ class Average(Elementwise):
     >>> Average()([Input((3,)), Input((3,))]).shape
     (None, 3)
     """
-
-    title_zh = "平均"
-    summary_zh = "多個張量逐元素的平均。"
 
     def merge(self, inputs: list[Any]) -> Any:
         return super().merge(inputs) * (1 / len(inputs))
@@ -127,9 +116,6 @@ class Maximum(Elementwise):
     (None, 3)
     """
 
-    title_zh = "取大"
-    summary_zh = "多個張量逐元素的最大值。"
-
     def pair(self, x: Any, y: Any) -> Any:
         return ops.maximum(x, y)
 
@@ -141,9 +127,6 @@ class Minimum(Elementwise):
     >>> Minimum()([Input((3,)), Input((3,))]).shape
     (None, 3)
     """
-
-    title_zh = "取小"
-    summary_zh = "多個張量逐元素的最小值。"
 
     def pair(self, x: Any, y: Any) -> Any:
         return ops.minimum(x, y)
@@ -180,8 +163,6 @@ class Concatenate(Merge):
     (None, 7)
     """
 
-    title_zh = "串接"
-    summary_zh = "把多個張量沿一個軸接起來。"
     least = 1
 
     axis: Annotated[int, Checked(axis_of)] = -1
@@ -204,8 +185,6 @@ class Dot(Merge):
     (None, 1)
     """
 
-    title_zh = "內積"
-    summary_zh = "兩個張量沿一個軸的內積。"
     most = 2
 
     axes: Annotated[Taken[kinds.Sizes, list[int]], Checked(axes_of)]

@@ -26,9 +26,6 @@ EACH = kinds.only(None, " draws for every element: noise_shape can only be None"
 class GaussianNoise(Layer):
     """a = x + stddev·z, z normal with mean 0 and variance 1: as if there were more data, with every row blurred."""
 
-    title_zh = "高斯雜訊"
-    summary_zh = "訓練時加上常態分布的雜訊。"
-
     stddev: kinds.Amount
     seed: kinds.Seed = None
     name: str | None = None
@@ -40,9 +37,6 @@ class GaussianNoise(Layer):
 @arguments
 class GaussianDropout(Layer):
     """a = x·(1 + z·√(rate/(1 − rate))), z normal with mean 0 and variance 1 (Srivastava et al., JMLR 2014)."""
-
-    title_zh = "高斯失活"
-    summary_zh = "訓練時乘上平均為 1 的常態雜訊。"
 
     rate: kinds.Share
     seed: kinds.Seed = None
@@ -93,8 +87,6 @@ class SpatialDropout2D(SpatialDropout):
            [2., 0., 0.]], dtype=float32)
     """
 
-    title_zh = "整通道隨機失活"
-    summary_zh = "訓練時隨機把整個通道歸零。"
     axes = ("height", "width", "channels")
 
 
@@ -104,8 +96,6 @@ class SpatialDropout1D(SpatialDropout):
     (rows, steps, channels) → the same. Arguments as in `SpatialDropout2D`.
     """
 
-    title_zh = "一維整通道隨機失活"
-    summary_zh = "訓練時隨機把序列的整個通道歸零。"
     axes = ("steps", "channels")
 
 
@@ -116,9 +106,6 @@ class AlphaDropout(Layer):
     Klambauer et al., Self-Normalizing Neural Networks, NeurIPS 2017. Each element is drawn separately: Keras's
     `noise_shape` can only be None.
     """
-
-    title_zh = "Alpha 隨機失活"
-    summary_zh = "保持平均與變異數的隨機失活，配合 SELU。"
 
     rate: kinds.Share
     noise_shape: Annotated[None, Checked(EACH)] = None

@@ -47,9 +47,6 @@ class BatchNormalization(Layer):
     ['batch_normalization/γ', 'batch_normalization/β', 'batch_normalization/μ', 'batch_normalization/σ²']
     """
 
-    title_zh = "批次正規化"
-    summary_zh = "以批次的平均與變異數把每個通道標準化。"
-
     axis: kinds.Axis = -1
     momentum: kinds.Share = 0.99
     epsilon: kinds.Amount = 1e-3
@@ -130,8 +127,6 @@ class LayerNormalization(RowNormalization):
         beta_initializer, gamma_initializer, beta_regularizer, gamma_regularizer: initial values and penalties.
     """
 
-    title_zh = "層正規化"
-    summary_zh = "對每一列資料各自標準化。"
     by_place = True
 
     axis: kinds.Axis = -1
@@ -161,8 +156,6 @@ class GroupNormalization(RowNormalization):
         axis, epsilon, center, scale, beta_initializer, …: as in `LayerNormalization`.
     """
 
-    title_zh = "分組正規化"
-    summary_zh = "把通道分組，各組標準化。"
     by_place = False
 
     groups: Annotated[int, Checked(each_or_whole)] = 32
@@ -199,9 +192,6 @@ class RMSNormalization(Layer):
     array([[0.849, 1.131]], dtype=float32)
     """
 
-    title_zh = "均方根正規化"
-    summary_zh = "以均方根縮放每一列資料，不減平均。"
-
     axis: kinds.Axis = -1
     epsilon: kinds.Amount = 1e-6
     name: str | None = None
@@ -236,9 +226,6 @@ class Normalization(Layer):
     >>> Sequential([Input((2,)), layer]).predict([[1.0, 11.0]])
     array([[0., 1.]], dtype=float32)
     """
-
-    title_zh = "標準化"
-    summary_zh = "以訓練資料的平均與變異數標準化輸入。"
 
     axis: Annotated[int | None, Checked(kinds.optional(kinds.last_axis))] = -1
     mean: Taken[ArrayLike | None, Array] = default(None)

@@ -70,8 +70,6 @@ class MaxPooling2D(Pooling2D):
     array([4., 4., 4., 4.], dtype=float32)
     """
 
-    title_zh = "二維最大池化"
-    summary_zh = "每個窗格取最大值，縮小影像。"
     kind = MaxPooling
 
 
@@ -81,8 +79,6 @@ class AveragePooling2D(Pooling2D):
     Arguments as in `MaxPooling2D`. With padding="same", pixels outside the image don't count.
     """
 
-    title_zh = "二維平均池化"
-    summary_zh = "每個窗格取平均，縮小影像。"
     kind = AveragePooling
 
 
@@ -115,8 +111,6 @@ class GlobalAveragePooling2D(GlobalPooling2D):
         keepdims: whether the result is (rows, 1, 1, channels).
     """
 
-    title_zh = "全域平均池化"
-    summary_zh = "每個通道取整張影像的平均。"
     kind = AveragePooling
 
 
@@ -127,8 +121,6 @@ class GlobalMaxPooling2D(GlobalPooling2D):
         keepdims: whether the result is (rows, 1, 1, channels).
     """
 
-    title_zh = "全域最大池化"
-    summary_zh = "每個通道取整張影像的最大值。"
     kind = MaxPooling
 
 
@@ -157,8 +149,6 @@ class MaxPooling1D(Pooling1D):
     Arguments as in `MaxPooling2D`, each a single number.
     """
 
-    title_zh = "一維最大池化"
-    summary_zh = "每個窗格取最大值。"
     kind = MaxPooling
 
 
@@ -168,8 +158,6 @@ class AveragePooling1D(Pooling1D):
     Arguments as in `MaxPooling2D`, each a single number.
     """
 
-    title_zh = "一維平均池化"
-    summary_zh = "每個窗格取平均。"
     kind = AveragePooling
 
 
@@ -196,8 +184,6 @@ class GlobalAveragePooling1D(GlobalPooling1D):
     array([[3., 5.]], dtype=float32)
     """
 
-    title_zh = "一維全域平均池化"
-    summary_zh = "每個通道取整段序列的平均。"
     kind = AveragePooling
 
 
@@ -208,6 +194,4 @@ class GlobalMaxPooling1D(GlobalPooling1D):
         keepdims: whether the result is (rows, 1, channels).
     """
 
-    title_zh = "一維全域最大池化"
-    summary_zh = "每個通道取整段序列的最大值。"
     kind = MaxPooling

@@ -29,9 +29,6 @@ class DepthwiseConv2D(Sliding):
     ((None, 6, 6, 6), 60)
     """
 
-    title_zh = "逐通道卷積"
-    summary_zh = "每個通道各自卷積。"
-
     kernel_size: kinds.Pair
     strides: kinds.Pair = default((1, 1))
     padding: kinds.Padding = "valid"
@@ -108,9 +105,6 @@ class SeparableConv1D(SeparableConvolution):
     ((None, 6, 16), 73)
     """
 
-    title_zh = "一維可分離卷積"
-    summary_zh = "先逐通道卷積，再混合通道。"
-
     kernel_size: kinds.Single
     strides: kinds.Single = 1
     dilation_rate: kinds.Single = 1
@@ -129,9 +123,6 @@ class SeparableConv2D(SeparableConvolution):
     >>> model.output_shape, model.count_params()
     ((None, 6, 6, 16), 91)
     """
-
-    title_zh = "可分離卷積"
-    summary_zh = "先逐通道卷積，再混合通道。"
 
     kernel_size: kinds.Pair
     strides: kinds.Pair = default((1, 1))

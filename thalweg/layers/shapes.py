@@ -86,9 +86,6 @@ class Reshape(Layer):
     (None, 2, 2, 3)
     """
 
-    title_zh = "改變形狀"
-    summary_zh = "同樣的數，另一個形狀。"
-
     target_shape: Numbers
     name: str | None = None
 
@@ -116,9 +113,6 @@ class Permute(Layer):
             [3., 6.]]], dtype=float32)
     """
 
-    title_zh = "換軸"
-    summary_zh = "改變各軸的順序。"
-
     dims: Axes
     name: str | None = None
 
@@ -138,9 +132,6 @@ class ZeroPadding2D(Layer):
         padding: a number for all sides, (height, width), or ((top, bottom), (left, right)).
     """
 
-    title_zh = "補零"
-    summary_zh = "在影像四周補零。"
-
     padding: Border = default((1, 1))
     name: str | None = None
 
@@ -159,9 +150,6 @@ class Cropping2D(Layer):
     Args:
         cropping: a number for all sides, (height, width), or ((top, bottom), (left, right)).
     """
-
-    title_zh = "裁切"
-    summary_zh = "去掉影像邊緣。"
 
     cropping: Border = default(((0, 0), (0, 0)))
     name: str | None = None
@@ -189,9 +177,6 @@ class UpSampling2D(Layer):
     array([0., 1., 3., 4.], dtype=float32)
     """
 
-    title_zh = "放大"
-    summary_zh = "重複像素或在像素之間內插，放大影像。"
-
     size: kinds.Pair = default((2, 2))
     interpolation: Interpolation = "nearest"
     name: str | None = None
@@ -214,9 +199,6 @@ class ZeroPadding1D(Layer):
         padding: a number for both ends, or (before, after).
     """
 
-    title_zh = "一維補零"
-    summary_zh = "在序列兩端補零。"
-
     padding: Ends = default(1)
     name: str | None = None
 
@@ -234,9 +216,6 @@ class Cropping1D(Layer):
     Args:
         cropping: a number for both ends, or (before, after).
     """
-
-    title_zh = "一維裁切"
-    summary_zh = "去掉序列兩端。"
 
     cropping: Ends = default((1, 1))
     name: str | None = None
@@ -258,9 +237,6 @@ class UpSampling1D(Layer):
     Args:
         size: how many times.
     """
-
-    title_zh = "一維放大"
-    summary_zh = "重複序列的每一步。"
 
     size: kinds.Count = 2
     name: str | None = None
@@ -321,9 +297,6 @@ class Resizing(Layer):
     array([1., 2., 4., 5.], dtype=float32)
     """
 
-    title_zh = "改變影像大小"
-    summary_zh = "以內插把影像放大或縮小。"
-
     height: kinds.Count
     width: kinds.Count
     interpolation: Interpolation = "bilinear"
@@ -366,9 +339,6 @@ class CenterCrop(Layer):
     >>> Sequential([Input((1, 3, 1)), CenterCrop(1, 1)]).predict([[[[3], [4], [5]]]])
     array([[[[4.]]]], dtype=float32)
     """
-
-    title_zh = "中央裁切"
-    summary_zh = "取影像的中央部分。"
 
     height: kinds.Count
     width: kinds.Count

@@ -87,9 +87,6 @@ class Conv2DTranspose(TransposedConvolution):
     ((None, 14, 14, 4), 292)
     """
 
-    title_zh = "二維轉置卷積"
-    summary_zh = "卷積的反向，放大影像。"
-
     kernel_size: kinds.Pair
     strides: kinds.Pair = default((1, 1))
     output_padding: kinds.MaybePair = default(None)
@@ -109,9 +106,6 @@ class Conv1DTranspose(TransposedConvolution):
     >>> model.output_shape
     (None, 23, 8)
     """
-
-    title_zh = "一維轉置卷積"
-    summary_zh = "卷積的反向，拉長序列。"
 
     kernel_size: kinds.Single
     strides: kinds.Single = 1

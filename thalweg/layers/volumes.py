@@ -74,9 +74,6 @@ class Conv3D(Convolution):
     ((None, 6, 6, 6, 16), 448)
     """
 
-    title_zh = "三維卷積"
-    summary_zh = "卷積核在立體資料中滑動，取出局部特徵。"
-
     kernel_size: kinds.Triple
     strides: kinds.Triple = default((1, 1, 1))
     dilation_rate: kinds.Triple = default((1, 1, 1))
@@ -157,8 +154,6 @@ class MaxPooling3D(Pooling3D):
     (None, 2, 3, 4, 3)
     """
 
-    title_zh = "三維最大池化"
-    summary_zh = "每個立體窗格取最大值。"
     kind = MaxPooling
 
 
@@ -168,8 +163,6 @@ class AveragePooling3D(Pooling3D):
     Arguments as in `MaxPooling2D`, each a number or three of them.
     """
 
-    title_zh = "三維平均池化"
-    summary_zh = "每個立體窗格取平均。"
     kind = AveragePooling
 
 
@@ -193,8 +186,6 @@ class GlobalAveragePooling3D(GlobalPooling3D):
         keepdims: whether the result is (rows, 1, 1, 1, channels).
     """
 
-    title_zh = "三維全域平均池化"
-    summary_zh = "每個通道取整個立體的平均。"
     kind = AveragePooling
 
 
@@ -205,6 +196,4 @@ class GlobalMaxPooling3D(GlobalPooling3D):
         keepdims: whether the result is (rows, 1, 1, 1, channels).
     """
 
-    title_zh = "三維全域最大池化"
-    summary_zh = "每個通道取整個立體的最大值。"
     kind = MaxPooling

@@ -64,8 +64,6 @@ class CenterLoss(OfClassNumbers):
     use = "Features that are compared by distance, such as faces: near within a class, far between classes."
     avoid = "Where only the class counts: there are two more numbers to tune."
     paper = "Wen, Zhang, Li and Qiao, ECCV 2016"
-    title_zh = "中心損失"
-    summary_zh = "交叉熵之外，把同類的特徵拉向該類的中心。"
 
     def __post_init__(self) -> None:
         super().__post_init__()

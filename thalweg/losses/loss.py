@@ -54,8 +54,6 @@ class Loss(hooks.Configured):
     use: ClassVar[str]
     avoid: ClassVar[str]
     paper: ClassVar[str]
-    title_zh: ClassVar[str]
-    summary_zh: ClassVar[str]
 
     def __init__(self, name: str | None = None, reduction: str = "sum_over_batch_size") -> None:
         """What the `__init__` of a loss of one's own calls; `name` stands in messages."""

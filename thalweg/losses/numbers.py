@@ -26,8 +26,6 @@ class MeanSquaredError(Loss):
     use = "Regression with normally distributed errors; the default."
     avoid = "Targets with gross outliers: their squares dominate."
     paper = "Legendre, Nouvelles méthodes, 1805"
-    title_zh = "均方誤差"
-    summary_zh = "誤差平方的平均；迴歸的預設選擇，對離群值敏感。"
 
 
 @dataclass(frozen=True)
@@ -55,8 +53,6 @@ class SumSquaredError(Loss):
     use = "Following a textbook's delta rule by hand."
     avoid = "Networks with many outputs: the step grows with their number."
     paper = "Widrow and Hoff, Adaptive switching circuits, 1960"
-    title_zh = "平方誤差和"
-    summary_zh = "誤差平方的總和；取一半時導數正好是誤差。"
 
 
 @dataclass(frozen=True)
@@ -72,8 +68,6 @@ class MeanAbsoluteError(Loss):
     use = "Targets with outliers; predicts the median."
     avoid = "When small errors should count little: the slope doesn't shrink near the target."
     paper = "Boscovich, 1757"
-    title_zh = "平均絕對誤差"
-    summary_zh = "誤差絕對值的平均；預測中位數，較不受離群值影響。"
 
 
 @dataclass(frozen=True)
@@ -93,8 +87,6 @@ class MeanAbsolutePercentageError(Loss):
     use = "Errors that matter in proportion to the target: prices, quantities."
     avoid = "Targets near 0, where a tiny error is a huge percentage."
     paper = "Makridakis, International Journal of Forecasting, 1993"
-    title_zh = "平均絕對百分比誤差"
-    summary_zh = "誤差占目標的百分比；目標接近 0 時不可用。"
 
 
 @dataclass(frozen=True)
@@ -116,8 +108,6 @@ where(p < 1e-7, 0, 2 * (log(q) - log(1 + max(y, 1e-7))) / q)""",
     use = "Counts and amounts over several powers of ten."
     avoid = "Predictions that may be negative: they get no gradient."
     paper = ""
-    title_zh = "均方對數誤差"
-    summary_zh = "比較對數後的平方誤差；適合跨越數個數量級的非負目標。"
 
 
 @dataclass(frozen=True)
@@ -133,8 +123,6 @@ class LogCosh(Loss):
     use = "Like Huber, with a slope that is smooth everywhere."
     avoid = "Errors of a scale far from 1: scale the targets first."
     paper = "Green, IEEE Transactions on Medical Imaging, 1990"
-    title_zh = "對數雙曲餘弦"
-    summary_zh = "小誤差近似平方、大誤差近似絕對值，處處平滑。"
 
 
 @dataclass(frozen=True)
@@ -167,8 +155,6 @@ where(abs(e) <= delta, 0.5 * e**2, delta * abs(e) - 0.5 * delta**2)""",
     use = "Regression where some targets are wrong."
     avoid = "When δ can't be set to the size of an ordinary error."
     paper = "Huber, Annals of Mathematical Statistics, 1964"
-    title_zh = "Huber 損失"
-    summary_zh = "小誤差用平方、大誤差用絕對值；delta 為分界。"
 
 
 @dataclass(frozen=True)
@@ -202,8 +188,6 @@ where(e > 0, 1 - quantile, where(e < 0, -quantile, e))""",
     use = "Prediction intervals: one network each for .05 and .95."
     avoid = "When the mean is wanted."
     paper = "Koenker and Bassett, Econometrica, 1978"
-    title_zh = "分位數損失"
-    summary_zh = "預測分位數，用來得到預測區間。"
 
 
 @dataclass(frozen=True)
@@ -219,8 +203,6 @@ class Poisson(Loss):
     use = "Counts; end the network with softplus or exponential."
     avoid = "Outputs that may be negative: the logarithm is then not a number."
     paper = "Nelder and Wedderburn, Generalized linear models, 1972"
-    title_zh = "卜瓦松損失"
-    summary_zh = "計數資料的負對數概似；輸出須為正。"
 
 
 @dataclass(frozen=True)
@@ -265,8 +247,6 @@ class GaussianNLL(Loss):
     use = "Regression that also says how uncertain it is."
     avoid = "Few rows: the variance shrinks around memorized targets."
     paper = "Nix and Weigend, ICNN 1994"
-    title_zh = "高斯負對數概似"
-    summary_zh = "同時預測平均值與變異數，給出不確定度。"
 
 
 @dataclass(frozen=True)
@@ -288,8 +268,6 @@ where(t * p < 1, -t, 0)""",
     use = "A linear output that only has to be on the right side, with a margin."
     avoid = "When probabilities are wanted."
     paper = "Cortes and Vapnik, Machine Learning, 1995"
-    title_zh = "鉸鏈損失"
-    summary_zh = "支援向量機的損失；只要求分對且有間隔。"
 
 
 @dataclass(frozen=True)
@@ -311,8 +289,6 @@ max(1 - t * p, 0)**2""",
     use = "Like Hinge, but smooth at the margin."
     avoid = "Wrong labels: their squares dominate."
     paper = "Cortes and Vapnik, Machine Learning, 1995"
-    title_zh = "平方鉸鏈損失"
-    summary_zh = "鉸鏈損失的平方，邊界處平滑。"
 
 
 @dataclass(frozen=True)
@@ -328,8 +304,6 @@ class CategoricalHinge(Loss):
     use = "Scores of classes that only have to be in the right order."
     avoid = "When probabilities are wanted."
     paper = "Weston and Watkins, ESANN 1999"
-    title_zh = "多類別鉸鏈損失"
-    summary_zh = "正確類別的分數須比其他最高者高出 1。"
 
 
 @dataclass(frozen=True)
@@ -351,5 +325,3 @@ class CosineSimilarity(Loss):
     use = "Embeddings, whose length means nothing."
     avoid = "One output: only its sign is left."
     paper = "Salton, Wong and Yang, Communications of the ACM, 1975"
-    title_zh = "餘弦相似度"
-    summary_zh = "只比較方向，不比較長度。"

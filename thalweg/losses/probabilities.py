@@ -112,8 +112,6 @@ class BinaryCrossentropy(OfProbabilities):
     use = "Two classes, or several labels that don't exclude each other."
     avoid = "Classes that exclude each other: take categorical cross-entropy."
     paper = "Good, Rational decisions, 1952"
-    title_zh = "二元交叉熵"
-    summary_zh = "二元分類與多標籤分類的標準損失。"
 
 
 @dataclass(frozen=True)
@@ -154,8 +152,6 @@ class BinaryFocalCrossentropy(OfProbabilities):
     use = "Rare positives among many easy negatives."
     avoid = "Balanced classes, or when the probabilities have to be calibrated."
     paper = "Lin et al., ICCV 2017, arXiv 1708.02002"
-    title_zh = "二元焦點損失"
-    summary_zh = "降低易分樣本的權重，專注於難分樣本。"
 
 
 @dataclass(frozen=True)
@@ -179,8 +175,6 @@ class CategoricalCrossentropy(OfOneHot):
     use = "Classes that exclude each other, with one-hot targets."
     avoid = "Several labels for one row: take binary cross-entropy."
     paper = "Bridle, NIPS 1989"
-    title_zh = "分類交叉熵"
-    summary_zh = "多類別分類的標準損失，目標為 one-hot。"
 
 
 @dataclass(frozen=True)
@@ -210,8 +204,6 @@ class CategoricalFocalCrossentropy(OfOneHot):
     use = "Many easy rows of frequent classes."
     avoid = "Balanced classes, or when the probabilities have to be calibrated."
     paper = "Lin et al., ICCV 2017, arXiv 1708.02002"
-    title_zh = "分類焦點損失"
-    summary_zh = "多類別版本的焦點損失。"
 
 
 @dataclass(frozen=True)
@@ -236,8 +228,6 @@ class SparseCategoricalCrossentropy(OfClassNumbers):
     use = "Classes that exclude each other, with class numbers."
     avoid = "Targets that are probabilities: take categorical cross-entropy."
     paper = "Bridle, NIPS 1989"
-    title_zh = "稀疏分類交叉熵"
-    summary_zh = "多類別分類的標準損失，目標為類別編號。"
 
 
 @dataclass(frozen=True)
@@ -264,8 +254,6 @@ class CategoricalGeneralizedCrossEntropy(OfClassNumbers):
     use = "Labels of which some are wrong: q between cross-entropy (0) and absolute error (1)."
     avoid = "Clean labels: it learns more slowly."
     paper = "Zhang and Sabuncu, NeurIPS 2018, arXiv 1805.07836"
-    title_zh = "廣義交叉熵"
-    summary_zh = "對錯誤標籤較穩健的分類損失。"
 
 
 @dataclass(frozen=True)
@@ -290,8 +278,6 @@ where(p < 1e-7 or p > 1, 0, -t / max(p, 1e-7))""",
     use = "Targets that are distributions: distillation, soft labels."
     avoid = "One-hot targets: cross-entropy has the same gradient and is cheaper."
     paper = "Kullback and Leibler, Annals of Mathematical Statistics, 1951"
-    title_zh = "KL 散度"
-    summary_zh = "兩個機率分布的差異。"
 
 
 @dataclass(frozen=True)
@@ -317,8 +303,6 @@ class Dice(Loss):
     use = "Masks in which few pixels are set."
     avoid = "Rows without any positive target: the loss is 1 whatever is predicted."
     paper = "Milletari et al., 3DV 2016, arXiv 1606.04797"
-    title_zh = "Dice 損失"
-    summary_zh = "衡量兩個區域的重疊，用於影像分割。"
 
 
 @dataclass(frozen=True)
@@ -347,5 +331,3 @@ class Tversky(Loss):
     use = "Masks in which a miss is worse than a false alarm, or vice versa."
     avoid = "Rows without any positive target."
     paper = "Salehi et al., 2017, arXiv 1706.05721"
-    title_zh = "Tversky 損失"
-    summary_zh = "可分別調整漏報與誤報的 Dice 損失。"

@@ -73,8 +73,6 @@ class TruePositives(Counts):
     formula = "Σ [ŷ > threshold and y = 1]"
     range = "0 and above"
     use = "Counting what a decision gets right and wrong."
-    title_zh = "真陽性數"
-    summary_zh = "判為正且確為正的數量。"
 
     def score(self, sums: Sums, rows: float, output: Shape) -> float:
         return float(sums[0])
@@ -92,8 +90,6 @@ class FalsePositives(Counts):
     formula = "Σ [ŷ > threshold and y = 0]"
     range = "0 and above"
     use = "Counting what a decision gets right and wrong."
-    title_zh = "偽陽性數"
-    summary_zh = "判為正但實為負的數量。"
 
     def score(self, sums: Sums, rows: float, output: Shape) -> float:
         return float(sums[1])
@@ -111,8 +107,6 @@ class FalseNegatives(Counts):
     formula = "Σ [ŷ ≤ threshold and y = 1]"
     range = "0 and above"
     use = "Counting what a decision gets right and wrong."
-    title_zh = "偽陰性數"
-    summary_zh = "判為負但實為正的數量。"
 
     def score(self, sums: Sums, rows: float, output: Shape) -> float:
         return float(sums[2])
@@ -131,8 +125,6 @@ class TrueNegatives(Counts):
     formula = "Σ [ŷ ≤ threshold and y = 0]"
     range = "0 and above"
     use = "Counting what a decision gets right and wrong."
-    title_zh = "真陰性數"
-    summary_zh = "判為負且確為負的數量。"
 
     def score(self, sums: Sums, rows: float, output: Shape) -> float:
         return float(sums[3])
@@ -167,8 +159,6 @@ class Precision(Rate):
     formula = "TP/(TP + FP)"
     range = "0 to 1, 1 is best"
     use = "When a false alarm is expensive."
-    title_zh = "精確率"
-    summary_zh = "判為正者中確為正的比例。"
 
     def score(self, sums: Sums, rows: float, output: Shape) -> float:
         return ratio(float(sums[0]), float(sums[0] + sums[1]))
@@ -185,8 +175,6 @@ class Recall(Rate):
     formula = "TP/(TP + FN)"
     range = "0 to 1, 1 is best"
     use = "When a miss is expensive."
-    title_zh = "召回率"
-    summary_zh = "實際為正者中被找出的比例。"
 
     def score(self, sums: Sums, rows: float, output: Shape) -> float:
         return ratio(float(sums[0]), float(sums[0] + sums[2]))
@@ -254,8 +242,6 @@ class FBetaScore(FScore):
 
     short: ClassVar[str] = "fbeta_score"
     formula = "(1 + β²)·P·R/(β²·P + R)"
-    title_zh = "F-beta 分數"
-    summary_zh = "精確率與召回率的加權調和平均。"
 
 
 @dataclass(frozen=True)
@@ -266,8 +252,6 @@ class F1Score(FScore):
 
     short: ClassVar[str] = "f1_score"
     formula = "2·P·R/(P + R)"
-    title_zh = "F1 分數"
-    summary_zh = "精確率與召回率的調和平均。"
 
     def get_config(self) -> dict[str, Any]:
         return {key: value for key, value in super().get_config().items() if key != "beta"}
@@ -292,8 +276,6 @@ class AUC(Metric):
     formula = "∫ TPR dFPR, or ∫ precision drecall"
     range = "0 to 1, 1 is best; 0.5 is chance (ROC)"
     use = "Ranking, whatever the threshold; rare positives: PR."
-    title_zh = "曲線下面積"
-    summary_zh = "不依賴門檻的排序品質。"
 
     def __post_init__(self) -> None:
         super().__post_init__()

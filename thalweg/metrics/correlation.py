@@ -37,8 +37,6 @@ class R2Score(Metric):
     formula = "1 − Σ(y − ŷ)²/Σ(y − mean y)²"
     range = "up to 1, 1 is best"
     use = "Regression, comparable between targets."
-    title_zh = "決定係數"
-    summary_zh = "模型解釋的變異比例。"
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -84,8 +82,6 @@ class PearsonCorrelation(Metric):
     formula = "cov(y, ŷ)/(σ_y·σ_ŷ)"
     range = "−1 to 1, 1 is best"
     use = "Whether predictions rise with targets, whatever their scale."
-    title_zh = "皮爾森相關係數"
-    summary_zh = "預測與目標線性相關的程度。"
 
     def __post_init__(self) -> None:
         super().__post_init__()

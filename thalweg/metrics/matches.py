@@ -23,8 +23,6 @@ class Accuracy(Metric):
     formula = "mean [ŷ = y]"
     range = "0 to 1, 1 is best"
     use = "Outputs that are exact values."
-    title_zh = "準確率"
-    summary_zh = "預測值與目標完全相等的比例。"
 
 
 @dataclass(frozen=True)
@@ -38,8 +36,6 @@ class BinaryAccuracy(Metric):
     formula = "mean [(ŷ > threshold) = y]"
     range = "0 to 1, 1 is best"
     use = "Two classes of similar size."
-    title_zh = "二元準確率"
-    summary_zh = "門檻判斷正確的比例。"
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -65,8 +61,6 @@ class CategoricalAccuracy(ShareOfRows):
     instruction = instructions.CategoricalMatches
     formula = "mean [argmax ŷ = argmax y]"
     use = "Classes of similar size, one-hot targets."
-    title_zh = "分類準確率"
-    summary_zh = "最大輸出為正確類別的比例。"
 
 
 @dataclass(frozen=True)
@@ -76,8 +70,6 @@ class SparseCategoricalAccuracy(ShareOfRows):
     instruction = instructions.SparseMatches
     formula = "mean [argmax ŷ = y]"
     use = "Classes of similar size, class numbers."
-    title_zh = "稀疏分類準確率"
-    summary_zh = "最大輸出為正確類別的比例（類別編號）。"
 
     def check(self, output: Shape, target: Shape) -> None:
         needs_class_numbers(self, output, target)
@@ -102,8 +94,6 @@ class TopKCategoricalAccuracy(TopK):
 
     instruction = instructions.TopMatches
     formula = "mean [fewer than k predictions exceed ŷ[argmax y]]"
-    title_zh = "前 k 準確率"
-    summary_zh = "正確類別在前 k 名的比例。"
 
 
 @dataclass(frozen=True)
@@ -112,8 +102,6 @@ class SparseTopKCategoricalAccuracy(TopK):
 
     instruction = instructions.SparseTopMatches
     formula = "mean [fewer than k predictions exceed ŷ[y]]"
-    title_zh = "稀疏前 k 準確率"
-    summary_zh = "正確類別在前 k 名的比例（類別編號）。"
 
     def check(self, output: Shape, target: Shape) -> None:
         needs_class_numbers(self, output, target)

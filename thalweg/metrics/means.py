@@ -121,8 +121,6 @@ class MeanSquaredError(LossMetric):
     formula = "mean (y − ŷ)²"
     range = "0 and above, 0 is best"
     use = "Regression."
-    title_zh = "均方誤差"
-    summary_zh = "誤差平方的平均。"
 
 
 @dataclass(frozen=True)
@@ -133,8 +131,6 @@ class RootMeanSquaredError(LossMetric):
     formula = "√ mean (y − ŷ)²"
     range = "0 and above, 0 is best"
     use = "Regression, in the target's own unit."
-    title_zh = "均方根誤差"
-    summary_zh = "與目標同單位的平均誤差。"
 
     def score(self, sums: NDArray[np.float64], rows: float, output: Shape) -> float:
         return math.sqrt(super().score(sums, rows, output))
@@ -148,8 +144,6 @@ class MeanAbsoluteError(LossMetric):
     formula = "mean |y − ŷ|"
     range = "0 and above, 0 is best"
     use = "Regression with outliers."
-    title_zh = "平均絕對誤差"
-    summary_zh = "誤差絕對值的平均。"
 
 
 @dataclass(frozen=True)
@@ -160,8 +154,6 @@ class MeanAbsolutePercentageError(LossMetric):
     formula = "mean 100·|y − ŷ|/|y|"
     range = "0 and above, 0 is best"
     use = "Targets away from 0, errors in proportion."
-    title_zh = "平均絕對百分比誤差"
-    summary_zh = "誤差占目標的百分比。"
 
 
 @dataclass(frozen=True)
@@ -172,8 +164,6 @@ class MeanSquaredLogarithmicError(LossMetric):
     formula = "mean (log(1 + y) − log(1 + ŷ))²"
     range = "0 and above, 0 is best"
     use = "Amounts over several powers of ten."
-    title_zh = "均方對數誤差"
-    summary_zh = "比較對數後的平方誤差。"
 
 
 @dataclass(frozen=True)
@@ -184,8 +174,6 @@ class LogCoshError(LossMetric):
     formula = "mean log cosh(ŷ − y)"
     range = "0 and above, 0 is best"
     use = "Regression with some outliers."
-    title_zh = "對數雙曲餘弦誤差"
-    summary_zh = "平滑的絕對誤差。"
     short = "logcosh"
 
 
@@ -199,8 +187,6 @@ class CosineSimilarity(LossMetric):
     formula = "mean Σ y·ŷ/(‖y‖·‖ŷ‖)"
     range = "−1 to 1, 1 is best"
     use = "Embeddings."
-    title_zh = "餘弦相似度"
-    summary_zh = "兩向量方向的相似程度。"
     sign = -1.0
     higher_is_better = True
 
@@ -213,8 +199,6 @@ class Hinge(LossMetric):
     formula = "mean max(1 − y·ŷ, 0)"
     range = "0 and above, 0 is best"
     use = "Margins."
-    title_zh = "鉸鏈損失"
-    summary_zh = "分類間隔的損失。"
 
 
 @dataclass(frozen=True)
@@ -225,8 +209,6 @@ class SquaredHinge(LossMetric):
     formula = "mean max(1 − y·ŷ, 0)²"
     range = "0 and above, 0 is best"
     use = "Margins."
-    title_zh = "平方鉸鏈損失"
-    summary_zh = "鉸鏈損失的平方。"
 
 
 @dataclass(frozen=True)
@@ -237,8 +219,6 @@ class CategoricalHinge(LossMetric):
     formula = "mean max(max (1 − y)·ŷ − Σ y·ŷ + 1, 0)"
     range = "0 and above, 0 is best"
     use = "Margins between classes."
-    title_zh = "多類別鉸鏈損失"
-    summary_zh = "多類別的分類間隔損失。"
 
 
 @dataclass(frozen=True)
@@ -252,8 +232,6 @@ class BinaryCrossentropy(LossMetric):
     formula = "mean −y·log ŷ − (1 − y)·log(1 − ŷ)"
     range = "0 and above, 0 is best"
     use = "How good probabilities of two classes are."
-    title_zh = "二元交叉熵"
-    summary_zh = "二元機率預測的品質。"
 
 
 @dataclass(frozen=True)
@@ -267,8 +245,6 @@ class CategoricalCrossentropy(LossMetric):
     formula = "mean −Σ y·log ŷ"
     range = "0 and above, 0 is best"
     use = "How good probabilities of classes are."
-    title_zh = "分類交叉熵"
-    summary_zh = "多類別機率預測的品質。"
 
 
 @dataclass(frozen=True)
@@ -281,8 +257,6 @@ class SparseCategoricalCrossentropy(LossMetric):
     formula = "mean −log ŷ[y]"
     range = "0 and above, 0 is best"
     use = "How good probabilities of classes are."
-    title_zh = "稀疏分類交叉熵"
-    summary_zh = "目標為類別編號的交叉熵。"
 
 
 @dataclass(frozen=True)
@@ -293,8 +267,6 @@ class KLDivergence(LossMetric):
     formula = "mean Σ y·log(y/ŷ)"
     range = "0 and above, 0 is best"
     use = "Targets that are distributions."
-    title_zh = "KL 散度"
-    summary_zh = "兩個機率分布的差異。"
 
 
 @dataclass(frozen=True)
@@ -305,5 +277,3 @@ class Poisson(LossMetric):
     formula = "mean ŷ − y·log ŷ"
     range = "any number, less is better"
     use = "Counts."
-    title_zh = "卜瓦松損失"
-    summary_zh = "計數資料的負對數概似。"

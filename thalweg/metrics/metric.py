@@ -49,8 +49,6 @@ class Metric(hooks.Configured):
     formula: ClassVar[str]  # from here on its entry in the reference pages
     range: ClassVar[str]
     use: ClassVar[str]
-    title_zh: ClassVar[str]
-    summary_zh: ClassVar[str]
 
     def __post_init__(self) -> None:
         if not hasattr(self, "instruction") and type(self).lower is Metric.lower and not self.by_itself:

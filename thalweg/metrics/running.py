@@ -74,8 +74,6 @@ class Mean(Reduction):
     formula = "Σ w·v/Σ w"
     range = "that of the values"
     use = "The loss of a training loop of your own."
-    title_zh = "平均"
-    summary_zh = "至今所有數值的（加權）平均。"
 
     def result(self) -> float:
         return float(self.total / self.count) if self.count else 0.0
@@ -92,8 +90,6 @@ class Sum(Reduction):
     formula = "Σ w·v"
     range = "any number"
     use = "Counting, in a training loop of your own."
-    title_zh = "總和"
-    summary_zh = "至今所有數值的（加權）總和。"
 
     def result(self) -> float:
         return float(self.total)
@@ -111,8 +107,6 @@ class MeanMetricWrapper(Metric):
     formula = "Σ w·fn(y, ŷ)/Σ w"
     range = "that of the function"
     use = "A score of your own, in a training loop of your own."
-    title_zh = "函數的平均"
-    summary_zh = "自訂函數在各列上的平均。"
 
     def __init__(self, fn: Callable[..., ArrayLike], name: str | None = None, **kwargs: Any) -> None:
         if not callable(fn):

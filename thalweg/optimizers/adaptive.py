@@ -44,8 +44,6 @@ w -= learning_rate * dw / sqrt(v + epsilon)"""
     use = "gradients whose size changes during training: recurrent networks, reinforcement learning"
     avoid = "momentum is wanted: Adam corrects its initial bias"
     paper = "Hinton, Coursera lecture 6e, 2012; centered: Graves, 2013"
-    title_zh = "均方根傳播"
-    summary_zh = "用近期梯度平方的平均調整每個權重的步伐。"
 
     def __init__(
         self,
@@ -136,8 +134,6 @@ class Adam(AdamStep):
     use = "the first choice: works with its defaults on most networks"
     avoid = "the last points of accuracy on images, where SGD with momentum often generalises better"
     paper = "Kingma and Ba, ICLR 2015"
-    title_zh = "Adam（自適應動量）"
-    summary_zh = "同時追蹤梯度與其平方的移動平均；大多數網路的首選。"
 
 
 class AdamW(AdamStep):
@@ -151,8 +147,6 @@ class AdamW(AdamStep):
     use = "Adam with regularisation: larger networks, transformers, tables"
     avoid = "biases and the scales of normalisation decay too unless they are excluded"
     paper = "Loshchilov and Hutter, ICLR 2019"
-    title_zh = "AdamW（解耦權重衰減）"
-    summary_zh = "在 Adam 之外直接縮小權重，不經過梯度。"
 
     def __init__(
         self,
@@ -187,8 +181,6 @@ w -= learning_rate / (1 - beta_1**t) * m / (sqrt(s / (1 - beta_2**t)) + epsilon)
     use = "Adam's speed with a generalisation closer to SGD's; also generative adversarial networks"
     avoid = "gradients of pure noise; comparisons with published results, which mostly use Adam"
     paper = "Zhuang et al., NeurIPS 2020"
-    title_zh = "AdaBelief（信念自適應）"
-    summary_zh = "以梯度偏離其平均的程度調整步伐：越符合預期，步伐越大。"
 
     def __init__(
         self,
@@ -217,8 +209,6 @@ w -= learning_rate * step / (sqrt(v / (1 - beta_2**t)) + epsilon)"""
     use = "where Adam works, sometimes a little faster at the start"
     avoid = "no strong reason; Adam is merely better known"
     paper = "Dozat, ICLR workshop 2016"
-    title_zh = "Nadam（Nesterov 自適應動量）"
-    summary_zh = "Adam 加上 Nesterov 的前瞻。"
 
 
 class Adamax(Moments):
@@ -235,8 +225,6 @@ w -= learning_rate / (1 - beta_1**t) * m / (u + epsilon)"""
     use = "sparse gradients, embeddings: a rare large gradient isn't averaged away"
     avoid = "gradients with outliers, which keep all later steps small"
     paper = "Kingma and Ba, ICLR 2015"
-    title_zh = "Adamax（最大範數）"
-    summary_zh = "以近期最大的梯度取代 Adam 的均方。"
 
 
 class Adagrad(Optimizer):
@@ -253,8 +241,6 @@ w -= learning_rate * dw / sqrt(a + epsilon)"""
     use = "sparse inputs such as words: rare features keep a large step"
     avoid = "long training: the steps only ever shrink"
     paper = "Duchi, Hazan and Singer, JMLR 2011"
-    title_zh = "自適應梯度"
-    summary_zh = "累積所有梯度平方；罕見特徵保有較大的步伐。"
 
     def __init__(
         self,
@@ -288,8 +274,6 @@ w -= learning_rate * step"""
     use = "repeating results of the paper, with a learning rate of 1"
     avoid = "its default rate 0.001, which hardly moves; Adam is easier"
     paper = "Zeiler, arXiv 1212.5701, 2012"
-    title_zh = "Adadelta（自適應增量）"
-    summary_zh = "以過去步伐的大小決定下一步，單位與權重一致。"
 
     def __init__(
         self, learning_rate: Rate = 0.001, rho: float = 0.95, epsilon: float = 1e-7, **common: Unpack[Common]
@@ -325,8 +309,6 @@ w = where(divisor == 0, w, (min(max(z, -l1_regularization_strength), l1_regulari
     use = "wide linear models of sparse features, with l1 for few weights"
     avoid = "deep networks: the weights are recomputed from z, so initial weights are lost"
     paper = "McMahan et al., KDD 2013"
-    title_zh = "跟隨正則化領導者"
-    summary_zh = "適合稀疏特徵的線性模型，能讓許多權重恰為 0。"
 
     def __init__(
         self,
@@ -376,8 +358,6 @@ w = (1 - beta_1) * z + beta_1 * (x + (z - x) / t)"""
     use = "the number of steps isn't known: good weights at any time, with a constant rate"
     avoid = "a tuned cosine is at hand; a batch normalisation's statistics belong to w, not to the mean x"
     paper = "Defazio et al., NeurIPS 2024"
-    title_zh = "免排程 AdamW"
-    summary_zh = "以權重的平均取代學習率排程，隨時可停。"
 
     def __init__(
         self,

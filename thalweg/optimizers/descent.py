@@ -33,8 +33,6 @@ w += momentum * v - learning_rate * dw"""
     use = "the baseline; with momentum 0.9 and a schedule still the best for many convolutional networks"
     avoid = "inputs or layers of very different scales, unless the rate can be tuned"
     paper = "Robbins and Monro, 1951; Polyak, 1964; Sutskever et al., ICML 2013"
-    title_zh = "隨機梯度下降"
-    summary_zh = "沿負梯度走一步；加上動量可以衝過狹長的谷。"
 
     def __init__(
         self, learning_rate: Rate = 0.01, momentum: float = 0.0, nesterov: bool = False, **common: Unpack[Common]
@@ -67,8 +65,6 @@ m += (1 - beta_2) * (dw - m)"""
     use = "large batches, with weight decay; half the memory of Adam"
     avoid = "small batches, whose noise decides the sign"
     paper = "Chen et al., NeurIPS 2023"
-    title_zh = "Lion（符號動量）"
-    summary_zh = "只看動量的正負號，每個權重每步移動相同的量。"
 
     def __init__(
         self, learning_rate: Rate = 0.001, beta_1: float = 0.9, beta_2: float = 0.99, **common: Unpack[Common]

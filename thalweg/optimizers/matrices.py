@@ -31,8 +31,6 @@ class Lamb(Moments):
     use = "very large batches, thousands of rows"
     avoid = "small batches: Adam is simpler and as good"
     paper = "You et al., ICLR 2020"
-    title_zh = "逐層自適應 Adam"
-    summary_zh = "每層的步伐與該層權重的大小成比例；適合極大的批次。"
 
     def kind_of(self, weight: Weight) -> Any:
         return weight.path
@@ -59,8 +57,6 @@ class Adafactor(Optimizer):
     use = "large matrices, where steps relative to the weights' own size are wanted"
     avoid = "small networks: Adam's full mean squares cost nothing there"
     paper = "Shazeer and Stern, ICML 2018"
-    title_zh = "Adafactor（因子化二階動量）"
-    summary_zh = "以列與行的平均近似梯度平方，步伐相對於權重大小。"
 
     def __init__(
         self,
@@ -138,8 +134,6 @@ class Muon(Optimizer):
     use = "wide hidden layers: every direction of a matrix moves equally fast"
     avoid = "the output layer and embeddings, which exclude_layers leaves to Adam; small networks"
     paper = "Jordan, Muon, 2024; Liu et al., arXiv 2502.16982"
-    title_zh = "Muon（正交化動量）"
-    summary_zh = "把動量矩陣正交化後再走一步；其餘權重用 Adam。"
 
     def __init__(
         self,

@@ -104,8 +104,6 @@ class Optimizer(hooks.Configured):
     use: ClassVar[str]  # when it is the right choice
     avoid: ClassVar[str]  # and when not
     paper: ClassVar[str]
-    title_zh: ClassVar[str]
-    summary_zh: ClassVar[str]
 
     def __init_subclass__(cls, **arguments: Any) -> None:
         super().__init_subclass__(**arguments)

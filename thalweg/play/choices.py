@@ -4,26 +4,26 @@ from __future__ import annotations
 
 from typing import Any
 
-from thalweg import activations, initializers, losses, optimizers
+from thalweg import activations, initializers, losses, optimizers, words
 from thalweg.play.exercises.exercise import NUMBERS
 from thalweg.play.requests.page_state import DATA, INPUTS, LAYERS, Option
-from thalweg.play.requests.refusal import Text, both
 from thalweg.play.training.knobs import HALVED, RATES, SCHEDULES, arguments
 from thalweg.support.naming import snake_case
+from thalweg.words import Text
 
 TITLES: dict[str, Text] = {
-    "blobs": both("Blobs", "團塊"),
-    "moons": both("Moons", "半月"),
-    "circles": both("Circles", "同心圓"),
-    "spiral": both("Spiral", "螺旋"),
-    "xor": both("XOR", "互斥或"),
-    "plane": both("A plane", "平面"),
-    "hills": both("Hills", "山丘"),
-    "line": both("A curve", "曲線"),
-    "given": both("Rows of one's own", "自己的資料列"),
-    "table": both("A table", "表格"),
-    "digits": both("Digits", "手寫數字"),
-    "edges": both("Edges", "邊緣"),
+    "blobs": words.text("Blobs"),
+    "moons": words.text("Moons"),
+    "circles": words.text("Circles"),
+    "spiral": words.text("Spiral"),
+    "xor": words.text("XOR"),
+    "plane": words.text("A plane"),
+    "hills": words.text("Hills"),
+    "line": words.text("A curve"),
+    "given": words.text("Rows of one's own"),
+    "table": words.text("A table"),
+    "digits": words.text("Digits"),
+    "edges": words.text("Edges"),
 }
 SPECIAL = ("CenterLoss", "GaussianNLL")
 """Losses that need a network of their own."""

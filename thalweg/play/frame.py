@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from thalweg.errors import DivergedError
-from thalweg.play.requests.refusal import Text
 from thalweg.play.survey import Survey
 from thalweg.play.training.arithmetic import Choice, arithmetic, kernel_of
 from thalweg.play.training.ball import Valley
 from thalweg.play.training.journey import Course
 from thalweg.play.training.network import finite
+from thalweg.words import Text
 
 WANTS = ("surface", "units", "weights", "landscape", "arithmetic", "findings")
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 from thalweg.play.requests.page_state import State
 from thalweg.support.naming import choose
 from thalweg.views import web
+from thalweg.views.web import wording
 
 WEB = Path(web.__file__).parent
 """The pages' files: all that the server gives away."""
@@ -26,8 +26,7 @@ def presets() -> dict[str, dict[str, Any]]:
 
 def listed(what: str) -> dict[str, dict[str, Any]]:
     """The scenes of a file, by their names."""
-    scenes = json.loads((WEB / "play" / f"{what}.json").read_text(encoding="utf-8"))
-    return {scene["id"]: scene for scene in scenes}
+    return {scene["id"]: scene for scene in wording.scenes(what)}
 
 
 def states_of(scene: dict[str, Any]) -> list[dict[str, Any]]:

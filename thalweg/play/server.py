@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from thalweg import words
 from thalweg.errors import ArgumentError, ThalwegError
 from thalweg.play.choices import choices
 from thalweg.play.exercises.uploads import Upload
@@ -23,8 +24,10 @@ from thalweg.play.scenes import WEB, initial
 from thalweg.play.session import Session
 from thalweg.play.side import THREAD
 from thalweg.support.extras import need
+from thalweg.support.files import to_json
 from thalweg.support.naming import choose
 from thalweg.version import __version__
+from thalweg.views.web.wording import MODULE, SCENES, catalogue_module, noscript, scenes
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -102,15 +105,20 @@ class Site:
 
     async def page(self, request: Request) -> Response:
         """The page itself."""
-        return answer(WEB / "play" / "index.html")
+        from starlette.responses import HTMLResponse
+
+        return HTMLResponse((WEB / "play" / "index.html").read_text("utf-8").format(noscript=noscript()))
 
     async def file(self, request: Request) -> Response:
         """A file of the page: nothing outside the folder, and nothing of another kind."""
-        from starlette.responses import PlainTextResponse
+        from starlette.responses import PlainTextResponse, Response
 
         asked = request.path_params["path"]
         path = WEB if "\0" in asked else (WEB / asked).resolve()
         inside = path.is_relative_to(WEB.resolve()) and path.suffix in TYPES
+        if path == MODULE:
+            modules = (file.read_text("utf-8") for file in WEB.rglob("*.js") if "vendor" not in file.parts)
+            return Response(catalogue_module(modules), media_type=f"{TYPES[path.suffix]}; charset=utf-8")
         if not inside or not path.is_file():
             return PlainTextResponse("there is no such file\n", 404)
         return answer(path)
@@ -132,7 +140,7 @@ class Site:
         """The session that a request belongs to."""
         found = self.sessions.get(request.query_params.get("session", ""))
         if found is None:
-            raise RefusedError("this page's connection has ended: load it again", "這一頁的連線已經結束：請重新載入")
+            raise RefusedError("this page's connection has ended: load it again")
         return found
 
     async def apart(self, work: Callable[..., T], *arguments: Any) -> T:
@@ -162,7 +170,7 @@ class Site:
         try:
             return await result
         except asyncio.CancelledError:
-            raise RefusedError("the page has been ended", "這一頁已經結束") from None
+            raise RefusedError("the page has been ended") from None
         finally:
             self.awaited.discard(result)
 
@@ -190,7 +198,7 @@ class Site:
             export = choose("export", request.path_params["kind"], EXPORTS)
             side = session.sides.get(1 if request.query_params.get("side") == "1" else 0)
             if side is None:
-                raise RefusedError("there is no such side", "沒有這一邊")
+                raise RefusedError("there is no such side")
 
             def made() -> bytes:
                 with side.still() as course:
@@ -214,8 +222,9 @@ class TooLargeError(RefusedError):
     def __init__(self) -> None:
         most = UPLOAD_BYTES // 1_000_000
         super().__init__(
-            f"the file is larger than {most} MB: give a part of it, or start with thalweg play FILE",
-            f"檔案超過 {most} MB：請給一部分，或用 thalweg play 檔案 開始",
+            words.text(
+                "the file is larger than {most} MB: give a part of it, or start with thalweg play FILE", most=most
+            )
         )
 
 
@@ -243,7 +252,11 @@ def answer(path: Path) -> Response:
     """A file of the page."""
     from starlette.responses import Response
 
-    return Response(path.read_bytes(), media_type=f"{TYPES[path.suffix]}; charset=utf-8")
+    if path.suffix == ".json" and path.stem in SCENES:
+        content = to_json(scenes(path.stem)).encode()
+    else:
+        content = path.read_bytes()
+    return Response(content, media_type=f"{TYPES[path.suffix]}; charset=utf-8")
 
 
 def listening(port: int) -> socket.socket:

@@ -131,7 +131,7 @@ class Session:
                 each.acknowledge(message["frame"])
         elif do == "state" and message["state"] is None:
             if side != 1:
-                raise RefusedError("only the second side can be taken away", "只有第二邊可以拿掉")
+                raise RefusedError("only the second side can be taken away")
             gone = self.sides.pop(1, None)
             if gone is not None:
                 asyncio.get_running_loop().run_in_executor(None, gone.close)
@@ -142,7 +142,7 @@ class Session:
             self.side(side).tell(message)
 
 
-TOO_DEEP = RefusedError("the message is nested too deeply", "訊息的層數太多")
+TOO_DEEP = RefusedError("the message is nested too deeply")
 
 
 def read(text: str) -> dict[str, Any]:
@@ -154,7 +154,7 @@ def read(text: str) -> dict[str, Any]:
     try:
         message = some_object("a message", json.loads(text, parse_constant=no_constant))
     except json.JSONDecodeError as error:
-        raise RefusedError(f"a message has to be JSON: {error}", f"訊息要是 JSON：{error}") from None
+        raise RefusedError("a message has to be JSON: {error}", error=error) from None
     do = choose("message", message.get("do"), DOES)
     found: dict[str, Any] = {"do": do}
     if message.get("side") is not None:
@@ -181,16 +181,13 @@ def read(text: str) -> dict[str, Any]:
 
 def no_constant(name: str) -> Any:
     """NaN and Infinity are no JSON."""
-    raise RefusedError(f"a message can't hold {name}", f"訊息裡不能有 {name}")
+    raise RefusedError("a message can't hold {name}", name=name)
 
 
 def drawing(given: Any) -> Any:
     """A drawing as an array (side, side) of 0 … 1."""
     rows = [some_list("a row of the image", row) for row in some_list("image", given)]
     if len(rows) not in DRAWINGS or any(len(row) != len(rows) for row in rows):
-        raise RefusedError(
-            f"a drawing is 8 × 8 or 28 × 28 numbers, got {shortened([len(rows)])} rows",
-            "圖畫要是 8 × 8 或 28 × 28 個數字",
-        )
+        raise RefusedError("a drawing is 8 × 8 or 28 × 28 numbers, got {value} rows", value=shortened([len(rows)]))
     check = number(0, 1)
     return np.array([[check("a pixel", value) for value in row] for row in rows])

@@ -16,12 +16,13 @@ from thalweg.errors import DivergedError, ThalwegError
 from thalweg.play.exercises.uploads import Uploads
 from thalweg.play.frame import Frame
 from thalweg.play.requests.page_state import State
-from thalweg.play.requests.refusal import RefusedError, Text, told
+from thalweg.play.requests.refusal import RefusedError, told
 from thalweg.play.requests.typed_formulas import COMPILE_SECONDS, told_if_slow
 from thalweg.play.rhythm import Pace
 from thalweg.play.survey import Survey
 from thalweg.play.training.arithmetic import Choice
 from thalweg.play.training.journey import Course
+from thalweg.words import Text
 
 FRAME_SECONDS = 1 / 60
 """From one frame to the next, at least."""
@@ -83,7 +84,7 @@ class Side:
                 self.inbox = deque(m for m in self.inbox if m["do"] != "state")
             if len(self.inbox) >= INBOX:
                 del self.inbox[int(self.inbox[0]["do"] == "state")]  # the newest count, and what they are about
-                self.frame.error = told(RefusedError("too many messages at once", "一次送來太多訊息"))
+                self.frame.error = told(RefusedError("too many messages at once"))
             self.inbox.append(message)
             self.condition.notify()
 
@@ -99,9 +100,9 @@ class Side:
         """The course, while its thread waits."""
         with self.working:
             if self.refused is not None:
-                raise RefusedError(self.refused["en"], self.refused["zh"])
+                raise RefusedError(self.refused)
             if self.course is None:
-                raise RefusedError("there is no network yet", "還沒有網路")
+                raise RefusedError("there is no network yet")
             yield self.course
 
     def close(self, seconds: float = 10.0) -> bool:
@@ -205,7 +206,7 @@ class Side:
             case do if self.refused is not None and do in TRAINS:  # it would train what the page no longer shows
                 self.refuse(self.refused)
             case _ if course is None:
-                raise RefusedError("there is no network yet: send a state", "還沒有網路：請先送出 state")
+                raise RefusedError("there is no network yet: send a state")
             case "play":
                 self.playing, self.frame.status = True, "playing"
                 self.pace.begin()

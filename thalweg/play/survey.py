@@ -8,9 +8,10 @@ from collections.abc import Callable
 from typing import Any
 
 from thalweg.errors import ThalwegError
-from thalweg.play.requests.refusal import Text, told
+from thalweg.play.requests.refusal import told
 from thalweg.play.training.ball import Valley, copied, valley
 from thalweg.play.training.journey import Course
+from thalweg.words import Text
 
 AGAIN = 4.0
 """Seconds from one landscape to the next, when the ball has left it."""

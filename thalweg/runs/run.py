@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from thalweg.data.verbatim import Verbatim
 from thalweg.doctor import Diagnosis, diagnose
 from thalweg.doctor.budget import SECONDS
-from thalweg.doctor.finding import Text
 from thalweg.errors import ArgumentError, DataError, ModelFileError
 from thalweg.models.loading import load_model
 from thalweg.models.model import Model
@@ -25,6 +24,7 @@ from thalweg.runs.folder import MODEL, RECORDING, write_folder
 from thalweg.support.checks import whole
 from thalweg.support.naming import choose
 from thalweg.support.progress import stage
+from thalweg.words import Text
 
 Array = NDArray[Any]
 Cells = Array | Verbatim

@@ -10,12 +10,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from thalweg import layers, losses
+from thalweg import layers, losses, words
 from thalweg.data.cells import text_column
 from thalweg.data.recipe import recipe
 from thalweg.data.sources import nearest
 from thalweg.data.tables import Table, read_table
-from thalweg.doctor.finding import Text
 from thalweg.errors import ArgumentError, DataError, ModelFileError
 from thalweg.models.functional import Functional
 from thalweg.models.model import Model
@@ -29,6 +28,7 @@ from thalweg.support.untrusted import readable
 from thalweg.tabular.features import Features, Target, at_least_one, with_numbers, without_bad_rows
 from thalweg.tabular.qualities import Settings, settings_of
 from thalweg.tabular.trees import Trees, mixed
+from thalweg.words import Text
 
 TREES = "trees.skops"
 
@@ -111,7 +111,7 @@ class TableRun(Run):
     trees: list[Trees] = field(default_factory=list)  # beside the networks, which are the model
 
     told: ClassVar[Mapping[str, Text]] = {
-        rule: {"en": "the run looks at all rows for it; see its warnings", "zh": "執行結果已檢查所有資料列；見其警告"}
+        rule: words.text("the run looks at all rows for it; see its warnings")
         for rule in ("leaking column", "shared rows", "imbalance", "no better than a linear model")
     }
 

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from thalweg import words
 from thalweg.program.ir.instruction import Array
 from thalweg.tracing.values import TracedWeight
+from thalweg.words import Text
 
 Loss = Callable[[Array], float]
 STEP = float(np.cbrt(np.finfo(np.float64).eps))  # its truncation error and its rounding error are about equal
@@ -47,32 +49,30 @@ class Check:
         return next((c for c in self.arrays if c.path == path), None)
 
     def sentence(self) -> str:
-        """What was checked, and the outcome."""
+        """What was checked, and the outcome, in English."""
+        return self.told()["en"]
+
+    def told(self) -> Text:
+        """The same in every language."""
         checked, kinks = sum(c.checked for c in self.arrays), sum(c.kinks for c in self.arrays)
         total = sum(c.numeric.size for c in self.arrays)
-        some = "all" if checked == total else f"{checked:,} of"
-        near = f"; {kinks} at a kink of the loss are left out" if kinks else ""
-        if zero := [c.path for c in self.arrays if c.zero]:
-            near += f"; those of {listed(zero)} are 0 but for rounding: of the largest of all"
-        return (
-            f"central differences in float64 of {some} {total:,} gradients: they differ by at most {self.error:.1e} of "
-            f"the largest in the same array{near}"
+        of_all = words.text(
+            "all {total:,}" if checked == total else "{checked:,} of {total:,}", total=total, checked=checked
         )
-
-    def sentence_zh(self) -> str:
-        """The same in Chinese."""
-        checked, kinks = sum(c.checked for c in self.arrays), sum(c.kinks for c in self.arrays)
-        total = sum(c.numeric.size for c in self.arrays)
-        some = f"全部 {total:,} 個" if checked == total else f"{total:,} 個中的 {checked:,} 個"
-        near = f"；{kinks} 個正好在損失函數的折點上，不列入" if kinks else ""
+        said = words.text(
+            "central differences in float64 of {of_all} gradients: they differ by at most {error:.1e} of the largest "
+            "in the same array",
+            of_all=of_all,
+            error=self.error,
+        )
+        if kinks:
+            said = words.text("{said}; {kinks} at a kink of the loss are left out", said=said, kinks=kinks)
         if zero := [c.path for c in self.arrays if c.zero]:
-            near += f"；{listed(zero, '、')} 的梯度除捨入誤差外為 0，改與所有梯度中最大的相比"
-        return f"以 float64 的中央差分檢查{some}梯度：相差最多是同一陣列中最大梯度的 {self.error:.1e}{near}"
-
-
-def listed(paths: Sequence[str], comma: str = ", ") -> str:
-    """The first of them: "dense_1/b, dense_2/b, …"."""
-    return comma.join([*paths[:3], *["…"] * (len(paths) > 3)])
+            paths = words.listed([*zero[:3], *["…"] * (len(zero) > 3)])
+            said = words.text(
+                "{said}; those of {paths} are 0 but for rounding: of the largest of all", said=said, paths=paths
+            )
+        return said
 
 
 def check(loss: Loss, vector: Array, weights: Sequence[tuple[TracedWeight, int]], seed: int = 0) -> Check:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from thalweg import words
 from thalweg.program.ir.instruction import Array
 from thalweg.tracing.step import Step
 from thalweg.tracing.tutorial import givens, in_tutorial, lines
@@ -32,11 +33,15 @@ def shown(name: str, array: Array, tutorial: str = "", most: int = MOST) -> Figu
 def figure(trace: Step) -> Figure:
     """The figure of the kind "steps"."""
     setting = trace.setting
-    rows = "1 row" if setting.rows == 1 else f"{setting.rows:,} rows"
     tutorial = lines(trace)
     result: Figure = {
         "kind": "steps",
-        "title": {"en": f"One step of gradient descent on {rows}", "zh": f"一步梯度下降（{setting.rows:,} 列資料）"},
+        "title": words.text(
+            "One step of gradient descent on 1 row"
+            if setting.rows == 1
+            else "One step of gradient descent on {rows:,} rows",
+            rows=setting.rows,
+        ),
         "rows": setting.rows,
         "learning_rate": setting.learning_rate,
         "optimizer": setting.optimizer,
@@ -63,7 +68,7 @@ def figure(trace: Step) -> Figure:
             for line in (*givens(trace), *tutorial)
         ]
     if trace.check is not None:
-        result["check_note"] = {"en": trace.check.sentence(), "zh": trace.check.sentence_zh()}
+        result["check_note"] = trace.check.told()
     return result
 
 

@@ -4,30 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
+from thalweg import words
 from thalweg.program.ir.instruction import Array
 from thalweg.tracing.step import Step
 from thalweg.tracing.values import TracedStep, TracedWeight, Value
+from thalweg.words import Text
 
-Text = dict[str, str]
-MEANINGS: dict[str, Text] = {
-    "x": {"en": "the inputs", "zh": "輸入"},
-    "y": {"en": "the target", "zh": "目標"},
-    "w": {"en": "the weights", "zh": "權重"},
-    "b": {"en": "the bias", "zh": "偏差"},
-    "learn_rate": {"en": "the learning rate", "zh": "學習率"},
-    "h": {"en": "the weighted sum of the inputs", "zh": "輸入的加權總和"},
-    "a": {"en": "the activation", "zh": "激勵函數的值"},
-    "y_predict": {"en": "the prediction", "zh": "預測值"},
-    "error": {"en": "how far the prediction is from the target", "zh": "預測值與目標的差距（誤差）"},
-    "error_term": {"en": "minus the derivative of the loss with respect to h", "zh": "誤差項：損失對 h 的導數取負號"},
-    "delta_w": {"en": "the change of the weights", "zh": "權重的變化量"},
-    "delta_b": {"en": "the change of the bias", "zh": "偏差的變化量"},
-    "w +=": {"en": "the weights after the step", "zh": "更新後的權重"},
-    "b +=": {"en": "the bias after the step", "zh": "更新後的偏差"},
-}
+
+@cache
+def meanings() -> dict[str, Text]:
+    """What the names of a tutorial stand for."""
+    return {
+        "x": words.text("the inputs"),
+        "y": words.text("the target"),
+        "w": words.text("the weights"),
+        "b": words.text("the bias"),
+        "learn_rate": words.text("the learning rate"),
+        "h": words.text("the weighted sum of the inputs"),
+        "a": words.text("the activation"),
+        "y_predict": words.text("the prediction"),
+        "error": words.text("how far the prediction is from the target"),
+        "error_term": words.text("minus the derivative of the loss with respect to h"),
+        "delta_w": words.text("the change of the weights"),
+        "delta_b": words.text("the change of the bias"),
+        "w +=": words.text("the weights after the step"),
+        "b +=": words.text("the bias after the step"),
+    }
+
+
 FACTORS: dict[str, Callable[[int], float]] = {  # of the error in the error term, if the loss is over n outputs
     "SumSquaredError": lambda n: 2.0,
     "MeanSquaredError": lambda n: 2.0 / n,
@@ -130,7 +138,7 @@ class Writer:
         return array.reshape(array.shape[:-1]) if self.flat and array.shape[-1:] == (1,) else array
 
     def line(self, name: str, code: str, value: Array, row: bool = True, meaning: str = "") -> Line:
-        return Line(name, code, self.shaped(value, row), MEANINGS[meaning or name.rstrip("0123456789")])
+        return Line(name, code, self.shaped(value, row), meanings()[meaning or name.rstrip("0123456789")])
 
     @property
     def sparse(self) -> bool:
@@ -186,12 +194,12 @@ class Writer:
         y = self.trace["y"].reshape(len(self.trace["y"]), -1)
         y = y[:, 0].astype(int) if self.sparse else y
         yield self.line("x", "", self.trace["x"])
-        yield Line("y", "", self.shaped(y) if y.ndim > 1 else (y[0] if self.one else y), MEANINGS["y"])
+        yield Line("y", "", self.shaped(y) if y.ndim > 1 else (y[0] if self.one else y), meanings()["y"])
         for layer in self.chain:
             yield self.line(layer.called("w"), "", layer.weights.before, row=False)
             if layer.bias is not None:
                 yield self.line(layer.called("b"), "", layer.bias.before, row=False)
-        yield Line("learn_rate", "", np.array(self.trace.setting.learning_rate), MEANINGS["learn_rate"])
+        yield Line("learn_rate", "", np.array(self.trace.setting.learning_rate), meanings()["learn_rate"])
 
     def lines(self) -> Iterator[Line]:
         """Forward, errors, error terms backwards, changes, new weights."""

@@ -227,9 +227,6 @@ class CategoryEncoding(Lookup):
            [4. , 0. , 0. , 0. ]], dtype=float32)
     """
 
-    title_zh = "類別編碼"
-    summary_zh = "把類別編號轉成 one-hot、multi-hot 或次數向量。"
-
     num_tokens: Annotated[Taken[int | None, int], Checked(known)] = default(None)
     output_mode: Annotated[str, Checked(mode(*MODES[1:]))] = "multi_hot"
     sparse: Dense = False
@@ -281,9 +278,6 @@ class Discretization(Lookup):
     >>> layer([0, 400, 999])
     array([0, 1, 3])
     """
-
-    title_zh = "分箱"
-    summary_zh = "把連續數值換成所在區間的編號。"
 
     bin_boundaries: Annotated[Taken[ArrayLike | None, list[float] | None], Checked(kinds.optional(boundaries))] = (
         default(None)
@@ -373,9 +367,6 @@ class Hashing(Lookup):
     >>> Hashing(3, salt=[133, 137])(["A", "B", "C", "D", "E"])
     array([1, 2, 1, 0, 2])
     """
-
-    title_zh = "雜湊"
-    summary_zh = "以雜湊函數把文字或整數分到固定數目的編號。"
 
     num_bins: kinds.Count
     mask_value: Annotated[str | int | None, Checked(word_or_number)] = None

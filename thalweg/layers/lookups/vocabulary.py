@@ -316,9 +316,6 @@ class StringLookup(Vocabulary):
     ['d', '[UNK]']
     """
 
-    title_zh = "字串查表"
-    summary_zh = "把文字換成詞彙表中的編號。"
-
     max_tokens: MostTokens = None
     num_oov_indices: kinds.Index = 1
     mask_token: str | None = None
@@ -372,9 +369,6 @@ class IntegerLookup(Vocabulary):
     >>> IntegerLookup(vocabulary=[12, 36, 1138, 42], invert=True)([1, 0])
     array([12, -1])
     """
-
-    title_zh = "整數查表"
-    summary_zh = "把整數換成詞彙表中的編號。"
 
     max_tokens: MostTokens = None
     num_oov_indices: kinds.Index = 1

@@ -52,9 +52,6 @@ class PeriodicEmbedding(Layer):
     ((None, 15), 415)
     """
 
-    title_zh = "週期嵌入層"
-    summary_zh = "每個數值欄位經一組餘弦函數，再線性組合成幾個數。"
-
     frequencies: kinds.Count = 16
     units: kinds.Count = 3
     sigma: kinds.Amount = 0.1

@@ -75,9 +75,6 @@ class PiecewiseLinearEncoding(Layer):
     array([[0., 1., 1., 0.]], dtype=float32)
     """
 
-    title_zh = "分段線性編碼層"
-    summary_zh = "以各欄的區間把一個數編成多個 0 到 1 之間的數。"
-
     edges: Annotated[Taken[Sequence[Sequence[float]], list[Array]], Checked(checked_edges, plain_edges)]
     steps: bool = False
     name: str | None = None

@@ -28,9 +28,6 @@ class ElementwiseScale(Layer):
     array([[3., 1.]], dtype=float32)
     """
 
-    title_zh = "逐欄縮放層"
-    summary_zh = "每個欄位乘上自己的可訓練係數。"
-
     scale_initializer: kinds.Initializer = default("ones")
     scale_regularizer: kinds.Regularizer = default(None)
     scale_constraint: kinds.Constraint = default(None)

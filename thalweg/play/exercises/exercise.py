@@ -145,8 +145,9 @@ def written(state: State) -> Exercise:
     x, y = matrix("data.x", data["x"]), matrix("data.y", data["y"])
     if len(x) != len(y) or not len(x):
         raise RefusedError(
-            f"data.x and data.y need one row each for every example, got {len(x)} and {len(y)}",
-            f"data.x 與 data.y 每個例子各要一列，收到的是 {len(x)} 與 {len(y)} 列",
+            "data.x and data.y need one row each for every example, got {rows} and {targets}",
+            rows=len(x),
+            targets=len(y),
         )
     names = named_columns(data["names"], x.shape[1], "x")
     classes: list[str] | None = None
@@ -155,8 +156,7 @@ def written(state: State) -> Exercise:
         codes = np.unique(y)
         if y.shape[1] != 1 or len(codes) < 2 or not np.array_equal(codes, np.arange(len(codes))):
             raise RefusedError(
-                "classes in data.y are whole numbers 0, 1, 2, … without gaps, at least two, one for each row",
-                "data.y 的類別要是 0、1、2……的整數，不跳號，至少兩類，每列一個",
+                "classes in data.y are whole numbers 0, 1, 2, … without gaps, at least two, one for each row"
             )
         classes, y = [str(int(c)) for c in codes], y[:, 0].astype(int)
         targets = ["y"]
@@ -195,8 +195,10 @@ def matrix(what: str, rows: Any) -> Array:
     found = found[:, None] if found.ndim == 1 else found
     if found.ndim != 2 or not 0 < len(found) <= GIVEN_ROWS or not 0 < found.shape[1] <= GIVEN_COLUMNS:
         raise RefusedError(
-            f"{what} is a list of 1 to {GIVEN_ROWS:,} rows of equal length, 1 to {GIVEN_COLUMNS} numbers each",
-            f"{what} 要是 1 到 {GIVEN_ROWS:,} 列、每列一樣長、各 1 到 {GIVEN_COLUMNS} 個數字的串列",
+            "{what} is a list of 1 to {given_rows:,} rows of equal length, 1 to {given_columns} numbers each",
+            what=what,
+            given_rows=GIVEN_ROWS,
+            given_columns=GIVEN_COLUMNS,
         )
     return found
 
@@ -207,8 +209,7 @@ def named_columns(names: list[str] | None, count: int, letter: str) -> list[str]
         return [letter] if letter == "y" and count == 1 else [f"{letter}{n}" for n in range(1, count + 1)]
     if len(names) != count:
         raise RefusedError(
-            f"there are {count} columns of {letter} and {len(names)} names",
-            f"{letter} 有 {count} 欄，名稱卻有 {len(names)} 個",
+            "there are {count} columns of {letter} and {names} names", count=count, letter=letter, names=len(names)
         )
     return names
 
@@ -231,11 +232,11 @@ def digits(state: State) -> Exercise:
     images, labels = loaded()
     kept = sorted(set(state.data["digits"] or range(10)))
     if len(kept) < 2:
-        raise RefusedError("there have to be two digits at least to tell apart", "至少要有兩個數字才能分類")
+        raise RefusedError("there have to be two digits at least to tell apart")
     rows = np.flatnonzero(np.isin(labels, kept))[: state.data["rows"]]
     x, y = images[rows], np.searchsorted(kept, labels[rows])
     if len(np.unique(y)) < len(kept):
-        raise RefusedError("these are too few rows: some digits are missing", "列數太少：有的數字沒有出現")
+        raise RefusedError("these are too few rows: some digits are missing")
     code = f"rows = np.flatnonzero(np.isin(labels, {kept}))[:{len(rows)}]\n"
     code += f"x, y = x[rows], np.searchsorted({kept}, labels[rows])\n"
     task = "binary" if len(kept) == 2 else "multiclass"
@@ -283,5 +284,5 @@ def wanted_kernel(given: Any) -> Array:
         return np.array(KERNELS[given])
     kernel = matrix("data.kernel", given).astype(float)
     if max(kernel.shape) > 5:
-        raise RefusedError("data.kernel has 5 × 5 numbers at most", "data.kernel 最多 5 × 5 個數字")
+        raise RefusedError("data.kernel has 5 × 5 numbers at most")
     return kernel

@@ -36,8 +36,9 @@ def tabular(state: State, upload: Upload) -> Exercise:
     count = len(features.feature_names)
     if count > TABLE_FEATURES:
         raise RefusedError(
-            f"these columns become {count:,} inputs; {TABLE_FEATURES:,} are the most: choose fewer",
-            f"這些欄位會變成 {count:,} 個輸入，最多 {TABLE_FEATURES:,} 個：請少選幾欄",
+            "these columns become {count:,} inputs; {table_features:,} are the most: choose fewer",
+            count=count,
+            table_features=TABLE_FEATURES,
         )
     parts = [table.take(rows) for rows in (train, held)]
     x, held_x = (features.matrix(part) for part in parts)
@@ -77,7 +78,7 @@ def left_out(upload: Upload, columns: list[str], target: str) -> list[str]:
     for column in columns:
         choose(f"column of {upload.name}", column, upload.table.names)
     if not set(columns) - {target}:
-        raise RefusedError("choose a column to learn from, besides the target", "除了目標以外，至少要選一欄來學習")
+        raise RefusedError("choose a column to learn from, besides the target")
     return [name for name in upload.table.names if name not in columns and name != target]
 
 
@@ -95,7 +96,7 @@ def sight_of(state: State, features: Features, train: Table, held: Table) -> Sig
     names = numeric[:2] if state.plane is None else state.plane
     if len(names) != 2 or (state.plane is None and len(numeric) < 2):
         if state.plane is not None:
-            raise RefusedError("plane names two columns of numbers", "plane 要是兩個數字欄位的名稱")
+            raise RefusedError("plane names two columns of numbers")
         return None
     for name in names:
         choose("column of numbers for the plane", name, numeric)

@@ -84,8 +84,10 @@ def limited(table: Table) -> Table:
     """The table, if it isn't too long for a page."""
     if len(table) > TABLE_ROWS:
         raise RefusedError(
-            f"{table.source} has {len(table):,} rows; a page takes {TABLE_ROWS:,} at most: give a sample of it",
-            f"{table.source} 有 {len(table):,} 列，網頁最多接受 {TABLE_ROWS:,} 列：請給一部分",
+            "{source} has {count:,} rows; a page takes {table_rows:,} at most: give a sample of it",
+            source=table.source,
+            count=len(table),
+            table_rows=TABLE_ROWS,
         )
     return table
 
@@ -94,8 +96,10 @@ def check_width(columns: int, label: str) -> None:
     """Refuses a file by its header: columns take longer to read than rows, and the network couldn't take them."""
     if columns > TABLE_FEATURES:
         raise RefusedError(
-            f"{label} has {columns:,} columns; a page takes {TABLE_FEATURES:,} at most: give those that matter",
-            f"{label} 有 {columns:,} 欄，網頁最多接受 {TABLE_FEATURES:,} 欄：請只給需要的欄位",
+            "{label} has {columns:,} columns; a page takes {table_features:,} at most: give those that matter",
+            label=label,
+            columns=columns,
+            table_features=TABLE_FEATURES,
         )
 
 
@@ -126,10 +130,10 @@ class Uploads:
                 likely = likely_encoding(path)
                 if likely not in (None, "utf-8"):
                     raise RefusedError(
-                        f"{label} isn't UTF-8; it looks like {likely}: save it as UTF-8, or start with thalweg play "
-                        f"FILE --encoding {likely}",
-                        f"{label} 不是 UTF-8，看起來是 {likely}：請存成 UTF-8，或用 "
-                        f"thalweg play 檔案 --encoding {likely} 開始",
+                        "{label} isn't UTF-8; it looks like {likely}: save it as UTF-8, or start with "
+                        "thalweg play FILE --encoding {likely}",
+                        label=label,
+                        likely=likely,
                     ) from None
                 raise DataError(str(error).replace(str(path), label)) from None
         table = Table({n: read.column(n) for n in read.names}, label)
@@ -144,7 +148,5 @@ class Uploads:
         if id == "source" and self.source is not None:
             return self.source
         if id not in self.uploaded:
-            raise RefusedError(
-                "this table is no longer here: open its file again", "這個表格已經不在了：請再開一次檔案"
-            )
+            raise RefusedError("this table is no longer here: open its file again")
         return self.uploaded[id]

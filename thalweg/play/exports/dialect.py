@@ -6,7 +6,7 @@ import inspect
 from dataclasses import dataclass
 from typing import Any
 
-from thalweg import activations, initializers, optimizers
+from thalweg import activations, initializers, optimizers, words
 from thalweg.activations import FormulaFunction
 from thalweg.losses import FormulaLoss, Loss, SumSquaredError
 from thalweg.play.exercises.exercise import Exercise
@@ -63,7 +63,7 @@ class Dialect:
             return f"lambda x: {in_keras(name)}"
         equation = getattr(function, "equation", None)
         if equation is None or "\n" in equation.value.strip():
-            raise self.lacks("activation", name, "啟動函數")
+            raise self.lacks(words.text("activation", context="of Keras"), name)
         return f"lambda h: {in_keras(equation.value)}"
 
     def loss(self, state: State, exercise: Exercise) -> str:
@@ -78,7 +78,7 @@ class Dialect:
             return f"losses.SumSquaredError(half={loss.half})"
         name = plain_name(loss)
         if self.keras and name not in KERAS_LOSSES:
-            raise self.lacks("loss", name, "損失函數")
+            raise self.lacks(words.text("loss", context="of Keras"), name)
         return quoted(name)
 
     def initializer(self, given: str | dict[str, Any]) -> str:
@@ -96,7 +96,7 @@ class Dialect:
         """The optimizer with its learning rate."""
         name, rest = split(state.optimizer)
         if self.keras and name not in KERAS_OPTIMIZERS:
-            raise self.lacks("optimizer", name, "最佳化器")
+            raise self.lacks(words.text("optimizer", context="of Keras"), name)
         return f"optimizers.{CAMEL[name]}({', '.join([rate, *([written(rest)] if rest else [])])})"
 
     def rate(self, state: State) -> str:
@@ -105,7 +105,7 @@ class Dialect:
             return repr(state.learning_rate)
         name, rest = split(state.schedule)
         if self.keras and name not in KERAS_SCHEDULES:
-            raise self.lacks("schedule", name, "學習率排程")
+            raise self.lacks(words.text("schedule", context="of Keras"), name)
         kind = choose("schedule", name, knobs.SCHEDULES)
         _, *others = inspect.signature(kind).parameters
         usual = {key: knobs.USUAL[key] for key in others if key in knobs.USUAL}
@@ -120,12 +120,9 @@ class Dialect:
             return repr(values[0])
         return f"{self.schedules}.PiecewiseConstantDecay({boundaries}, {values})"
 
-    def lacks(self, what: str, name: str, chinese: str) -> RefusedError:
+    def lacks(self, what: words.Text, name: str) -> RefusedError:
         """Keras has no such thing."""
-        return RefusedError(
-            f"Keras has no {what} {name}: choose another to export to Keras",
-            f"Keras 沒有{chinese} {name}：請換一個再匯出",
-        )
+        return RefusedError("Keras has no {what} {name}: choose another to export to Keras", what=what, name=name)
 
 
 def quoted(text: str) -> str:

@@ -23,7 +23,7 @@ class Translation(ast.NodeTransformer):
     def visit_Call(self, node: ast.Call) -> ast.AST:
         name = node.func.id if isinstance(node.func, ast.Name) else ""
         if name not in FUNCTIONS:
-            raise RefusedError(f"Keras has no {name} for this formula", f"Keras 沒有這個公式用到的 {name}")
+            raise RefusedError("Keras has no {name} for this formula", name=name)
         arguments: list[ast.expr] = [self.visit(argument) for argument in node.args]
         if name in ("min", "max"):
             return reduce(lambda a, b: call(FUNCTIONS[name], a, b), arguments)

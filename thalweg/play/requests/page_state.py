@@ -26,8 +26,11 @@ def number(low: float, high: float) -> Check:
         right = isinstance(value, (int, float)) and not isinstance(value, bool)
         if not right or not low <= value <= high:  # NaN is in no range
             raise RefusedError(
-                f"{what} has to be a number from {low:g} to {high:g}, got {shortened(value)}",
-                f"{what} 要是 {low:g} 到 {high:g} 的數字，收到的是 {shortened(value)}",
+                "{what} has to be a number from {low:g} to {high:g}, got {value}",
+                what=what,
+                low=low,
+                high=high,
+                value=shortened(value),
             )
         return float(value)
 
@@ -41,8 +44,11 @@ def whole(low: int, high: int) -> Check:
         right = isinstance(value, (int, float)) and not isinstance(value, bool)
         if not right or not low <= value <= high or value != int(value):
             raise RefusedError(
-                f"{what} has to be a whole number from {low} to {high:,}, got {shortened(value)}",
-                f"{what} 要是 {low} 到 {high:,} 的整數，收到的是 {shortened(value)}",
+                "{what} has to be a whole number from {low} to {high:,}, got {value}",
+                what=what,
+                low=low,
+                high=high,
+                value=shortened(value),
             )
         return int(value)
 
@@ -52,10 +58,7 @@ def whole(low: int, high: int) -> Check:
 def truth(what: str, value: Any) -> bool:
     """True or false."""
     if not isinstance(value, bool):
-        raise RefusedError(
-            f"{what} has to be true or false, got {shortened(value)}",
-            f"{what} 要是 true 或 false，收到的是 {shortened(value)}",
-        )
+        raise RefusedError("{what} has to be true or false, got {value}", what=what, value=shortened(value))
     return value
 
 
@@ -63,8 +66,10 @@ def text(what: str, value: Any) -> str:
     """A short text: a name or a formula."""
     if not isinstance(value, str) or not value.strip() or len(value) > FORMULA:
         raise RefusedError(
-            f"{what} has to be a text of at most {FORMULA} characters, got {shortened(value)}",
-            f"{what} 要是最多 {FORMULA} 個字元的文字，收到的是 {shortened(value)}",
+            "{what} has to be a text of at most {formula} characters, got {value}",
+            what=what,
+            formula=FORMULA,
+            value=shortened(value),
         )
     return value.strip()
 
@@ -76,19 +81,13 @@ def texts(what: str, value: Any) -> list[str]:
 
 def some_list(what: str, value: Any) -> list[Any]:
     if not isinstance(value, list) or len(value) > 1000:
-        raise RefusedError(
-            f"{what} has to be a list of at most 1,000, got {shortened(value)}",
-            f"{what} 要是最多 1,000 項的串列，收到的是 {shortened(value)}",
-        )
+        raise RefusedError("{what} has to be a list of at most 1,000, got {value}", what=what, value=shortened(value))
     return value
 
 
 def some_object(what: str, value: Any) -> dict[str, Any]:
     if not isinstance(value, dict):
-        raise RefusedError(
-            f"{what} has to be an object, {{…}}, got {shortened(value)}",
-            f"{what} 要是物件 {{…}}，收到的是 {shortened(value)}",
-        )
+        raise RefusedError("{what} has to be an object, {{…}}, got {value}", what=what, value=shortened(value))
     return value
 
 
@@ -111,7 +110,7 @@ def numbers(what: str, value: Any, depth: int = 0) -> Any:
     """A list of numbers, or a list of such lists."""
     if isinstance(value, list):
         if depth == 4:
-            raise RefusedError(f"{what} is nested too deeply", f"{what} 的層數太多")
+            raise RefusedError("{what} is nested too deeply", what=what)
         return [numbers(what, item, depth + 1) for item in some_list(what, value)]
     return number(-1e6, 1e6)(what, value)
 
@@ -123,8 +122,7 @@ def named(what: str, value: Any) -> str | dict[str, Any]:
     given = some_object(f"{what}, if it isn't a name,", value)
     if "name" not in given:
         raise RefusedError(
-            f'{what} is a name, or an object with a "name", got {shortened(given)}',
-            f"{what} 要是名稱，或帶有 name 的物件，收到的是 {shortened(given)}",
+            '{what} is a name, or an object with a "name", got {given}', what=what, given=shortened(given)
         )
     return {key: argument(f"{what}'s {key}", key, inner) for key, inner in given.items()}
 
@@ -236,8 +234,9 @@ def read_layers(what: str, given: Any) -> list[dict[str, Any]]:
     """The hidden layers."""
     if len(some_list(what, given)) > HIDDEN_LAYERS:
         raise RefusedError(
-            f"there may be {HIDDEN_LAYERS} hidden layers at most, got {len(given)}",
-            f"最多可以有 {HIDDEN_LAYERS} 個隱藏層，收到了 {len(given)} 個",
+            "there may be {hidden_layers} hidden layers at most, got {count}",
+            hidden_layers=HIDDEN_LAYERS,
+            count=len(given),
         )
     return [read_layer(f"layer {place}", layer) for place, layer in enumerate(given, start=1)]
 

@@ -42,10 +42,14 @@ each other, exponents that add up to 24, and 40 operators; a power such as x**x 
     exponents = sum(exponent(node) for node in nodes)
     if calls > CALLS or operations > OPERATIONS or exponents > EXPONENTS or depth(tree) > DEPTH:
         raise RefusedError(
-            f"the formula is too large for the page: at most {CALLS} functions, {DEPTH} within each other, exponents "
-            f"that add up to {EXPONENTS}, and {OPERATIONS} operators; a power such as x**x counts as {POWER} functions",
-            f"公式太大了：最多 {CALLS} 個函數、巢狀 {DEPTH} 層、指數總和 {EXPONENTS}、{OPERATIONS} 個運算子；"
-            f"x**x 這樣的次方算 {POWER} 個函數",
+            "the formula is too large for the page: at most {calls} functions, {depth} within each other, "
+            "exponents that add up to {exponents}, and {operations} operators; a power such as x**x counts "
+            "as {power} functions",
+            calls=CALLS,
+            depth=DEPTH,
+            exponents=EXPONENTS,
+            operations=OPERATIONS,
+            power=POWER,
         )
     return text
 
@@ -57,8 +61,8 @@ def told_if_slow() -> Iterator[None]:
         yield
     except TooSlowError:
         raise RefusedError(
-            f"compiling the formula was stopped after {COMPILE_SECONDS:g} s: try a shorter one, with fewer functions",
-            f"公式編譯超過 {COMPILE_SECONDS:g} 秒，已經停止：請用短一點、函數少一點的公式",
+            "compiling the formula was stopped after {compile_seconds:g} s: try a shorter one, with fewer functions",
+            compile_seconds=COMPILE_SECONDS,
         ) from None
 
 

@@ -16,16 +16,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from thalweg import words
 from thalweg.activations import FormulaFunction
 from thalweg.engine import make_executor
 from thalweg.layers import Conv2D
 from thalweg.losses import SumSquaredError
 from thalweg.play.requests.page_state import State
-from thalweg.play.requests.refusal import Text, both
 from thalweg.play.training.network import Network, activation_name
 from thalweg.play.training.numpy_lines import factor_of, numpy_lines
 from thalweg.program.formula.language import evaluate
 from thalweg.support.once import making
+from thalweg.words import Text
 
 Array = NDArray[Any]
 MOST_ROWS = 200
@@ -183,7 +184,7 @@ def arithmetic(network: Network, choice: Choice, step: Step | None = None) -> di
         found["step"] = change(network, choice, kernel, bias, step)
     notes = found.pop("notes") + reservations(network, convolution, place)
     if notes:
-        found["note"] = {language: " ".join(note[language] for note in notes) for language in ("en", "zh")}
+        found["note"] = {language: " ".join(note[language] for note in notes) for language in words.LANGUAGES}
     return found
 
 
@@ -210,10 +211,10 @@ def errors(
             shared = f"(y − y_predict)/{over.denominator}" if over and over.denominator > 1 else "y − y_predict"
             equations |= {"error": "error = y − y_predict", "error_term": f"error_term = {shared}"}
             result["notes"].append(
-                both(
-                    f"{name} and this cross-entropy together: their derivatives cancel, and what is left is "
+                words.text(
+                    "{name} and this cross-entropy together: their derivatives cancel, and what is left is "
                     "y − y_predict.",
-                    f"{name} 與這個交叉熵合在一起：兩者的導數相消，剩下 y − y_predict。",
+                    name=name,
                 )
             )
             return result
@@ -352,29 +353,20 @@ def reservations(network: Network, convolution: bool, place: tuple[int, ...]) ->
     notes = []
     if convolution:
         notes.append(
-            both(
-                f"A kernel is used at every place; this is its arithmetic at row {place[0]}, column {place[1]} of the "
-                "map, where it answers most.",
-                f"卷積核用在每個位置；這裡算的是特徵圖第 {place[0]} 列、第 {place[1]} 行，反應最強的地方。",
+            words.text(
+                "A kernel is used at every place; this is its arithmetic at row {row}, column {column} "
+                "of the map, where it answers most.",
+                row=place[0],
+                column=place[1],
             )
         )
     kinds = {given["kind"] for given in network.state.layers}
     if "batch_norm" in kinds:
-        notes.append(
-            both(
-                "Batch normalisation has no other row to compare with here.",
-                "這裡只有一列，批次正規化沒有別的列可以比較。",
-            )
-        )
+        notes.append(words.text("Batch normalisation has no other row to compare with here."))
     if network.state.dropout or "dropout" in kinds:
-        notes.append(both("Dropout has drawn which units take part.", "丟棄法已抽出這次參與的單元。"))
+        notes.append(words.text("Dropout has drawn which units take part."))
     if network.state.optimizer != "sgd":
-        notes.append(
-            both(
-                "This is plain gradient descent; the optimizer makes its own step of it.",
-                "這是單純的梯度下降；最佳化器會再調整這一步。",
-            )
-        )
+        notes.append(words.text("This is plain gradient descent; the optimizer makes its own step of it."))
     if network.state.l1 or network.state.l2:
-        notes.append(both("The penalty on large weights comes on top.", "另外還要加上對大權重的懲罰。"))
+        notes.append(words.text("The penalty on large weights comes on top."))
     return notes

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from thalweg import words
 from thalweg.errors import DivergedError
 from thalweg.landscapes.planes import Plane, drawn, extents, random_direction
 from thalweg.landscapes.terrain import Terrain
@@ -72,7 +73,7 @@ def valley(
         return of_weights(model, terrain, walked, seconds)
     here = model.vector.copy()
     if not np.linalg.norm(here.astype(np.float64)) < LARGEST:
-        raise RefusedError("the weights are too large for a landscape around them", "權重太大，畫不出周圍的地形")
+        raise RefusedError("the weights are too large for a landscape around them")
     way = [*walked, here, *ahead(model, x, y, batch, shuffle)]
     moving = len(way) >= 3 and len(here) <= REMEMBERED and not np.allclose(way[0], way[-1])
     if not moving:
@@ -149,7 +150,7 @@ def framed(figure: dict[str, Any]) -> dict[str, Any]:
     """A figure of the kind "landscape"."""
     return figure | {
         "kind": "landscape",
-        "title": {"en": "Loss landscape", "zh": "損失的地形"},
-        "a_label": {"en": "along the way", "zh": "沿著路徑"},
-        "b_label": {"en": "across", "zh": "橫向"},
+        "title": words.text("Loss landscape"),
+        "a_label": words.text("along the way"),
+        "b_label": words.text("across"),
     }

@@ -82,7 +82,7 @@ def array(values: Any) -> Any:
     try:
         return np.array(values, np.float64)
     except ValueError:
-        raise RefusedError("given weights have rows of different lengths", "給定的權重每列長度不一") from None
+        raise RefusedError("given weights have rows of different lengths") from None
 
 
 def optimizer(state: State) -> optimizers.Optimizer:
@@ -93,13 +93,10 @@ def optimizer(state: State) -> optimizers.Optimizer:
     )
     kind = choose("optimizer", name, optimizers.NAMES)
     if "learning_rate" in rest:
-        raise RefusedError(
-            "the learning rate is the state's learning_rate, not the optimizer's",
-            "學習率要寫在 learning_rate，不是寫在最佳化器裡",
-        )
+        raise RefusedError("the learning rate is the state's learning_rate, not the optimizer's")
     for key, most in MOST.items():
         if isinstance(rest.get(key), (int, float)) and rest[key] > most:
-            raise RefusedError(f"the optimizer's {key} is {most:,} at most", f"最佳化器的 {key} 最多 {most:,}")
+            raise RefusedError("the optimizer's {key} is {most:,} at most", key=key, most=most)
     result: optimizers.Optimizer = made("optimizer", kind, {"learning_rate": rate(state)} | rest)
     return result
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from thalweg import layers
+from thalweg import layers, words
 from thalweg.layers import Input, Layer
 from thalweg.models.bursts import Bursts, evaluation
 from thalweg.models.functional import Functional
@@ -17,9 +17,10 @@ from thalweg.models.sequential import Sequential
 from thalweg.play.exercises.exercise import Exercise
 from thalweg.play.requests.bounds import PARAMETERS, STEP_WORK
 from thalweg.play.requests.page_state import State
-from thalweg.play.requests.refusal import RefusedError, Text, both
+from thalweg.play.requests.refusal import RefusedError
 from thalweg.play.training import knobs
 from thalweg.regularizers import L1L2
+from thalweg.words import Text
 
 Array = NDArray[Any]
 
@@ -49,10 +50,7 @@ class Network:
     def __init__(self, state: State, exercise: Exercise, before: Network | None = None) -> None:
         self.state, self.exercise = state, exercise
         if not len(exercise.x):
-            raise RefusedError(
-                "all rows are held out to validate on: take more rows, or a smaller share of them",
-                "所有資料列都拿去驗證了：請增加列數，或減少驗證的比例",
-            )
+            raise RefusedError("all rows are held out to validate on: take more rows, or a smaller share of them")
         self.loss = knobs.loss(state, exercise)
         with building, warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
@@ -72,7 +70,7 @@ class Network:
             self.train = evaluation(self.model, exercise.x, self.y)
             self.held = evaluation(self.model, exercise.held_x, self.held_y) if exercise.held else None
             self.bursts.record(*((exercise.held_x, self.held_y) if exercise.held else ()))
-        self.notes: list[Text] = [both(str(w.message), f"請注意（原文）：{w.message}") for w in caught]
+        self.notes: list[Text] = [words.text("{warning}", context="warned", warning=w.message) for w in caught]
         self.metric = next(key for key in self.model.metrics_names if key != "loss")
 
     @property
@@ -90,16 +88,18 @@ class Network:
         count = self.model.count_params()
         if count > PARAMETERS:
             raise RefusedError(
-                f"this network has {count:,} weights; a page takes {PARAMETERS:,} at most: use fewer units or layers",
-                f"這個網路有 {count:,} 個權重，網頁最多 {PARAMETERS:,} 個：請減少單元或層數",
+                "this network has {count:,} weights; a page takes {parameters:,} at most: use fewer units or layers",
+                count=count,
+                parameters=PARAMETERS,
             )
         rows = min(self.state.batch, len(self.exercise.x))
         work = sum(row.flops for row in self.model.program("inference", batch_size=rows).rows)
         if work > STEP_WORK:
             raise RefusedError(
-                f"one step would take {work / 1e9:,.0f} billion operations; {STEP_WORK / 1e9:g} are the most: use a "
+                "one step would take {work:,.0f} billion operations; {most:g} are the most: use a "
                 "smaller batch or network",
-                f"一步要 {work / 1e9:,.0f} 十億次運算，最多 {STEP_WORK / 1e9:g} 十億：請用小一點的批次或網路",
+                work=work / 1e9,
+                most=STEP_WORK / 1e9,
             )
 
     def outputs(self, x: Array) -> list[Array]:
@@ -169,8 +169,9 @@ def made_layers(state: State, exercise: Exercise) -> list[Any]:
         kind = given["kind"]
         if kind in ("conv2d", "max_pool") and not images:
             raise RefusedError(
-                f"layer {place}, {kind}, takes images: use the digits, and put it before flatten and dense layers",
-                f"第 {place} 層 {kind} 需要影像：請用手寫數字，並放在 flatten 與 dense 之前",
+                "layer {place}, {kind}, takes images: use the digits, and put it before flatten and dense layers",
+                place=place,
+                kind=kind,
             )
         if kind == "dense" and images:
             found.append(layers.Flatten())
@@ -184,7 +185,7 @@ def made_layers(state: State, exercise: Exercise) -> list[Any]:
         ending = knobs.activation(knobs.output_activation(state, exercise))
         found.append(layers.Dense(exercise.outputs, ending, **weights(state.output, state)))
     if not any(isinstance(layer, KERNELS) for layer in found):
-        raise RefusedError("there is no layer with weights to train", "沒有任何有權重可以訓練的層")
+        raise RefusedError("there is no layer with weights to train")
     return found
 
 
@@ -216,7 +217,7 @@ def weights(given: dict[str, Any], state: State) -> dict[str, Any]:
     }
     if given["bias"] is not None:
         if not given["use_bias"]:
-            raise RefusedError("a layer has given biases and use_bias false", "這一層給了偏差，use_bias 卻是 false")
+            raise RefusedError("a layer has given biases and use_bias false")
         found["bias_initializer"] = knobs.array(given["bias"])
     if state.l1 or state.l2:
         found["kernel_regularizer"] = L1L2(state.l1, state.l2)

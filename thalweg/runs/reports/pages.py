@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from thalweg import words
 from thalweg.doctor import Diagnosis
 from thalweg.errors import ArgumentError, DivergedError
 from thalweg.models.inspection import steps_of
@@ -18,7 +19,7 @@ from thalweg.support.progress import stage
 from thalweg.views.report.document import SECONDS, report_document
 from thalweg.views.report.of_model import subject_of
 from thalweg.views.report.several import comparison_document
-from thalweg.views.report.subject import Subject, both
+from thalweg.views.report.subject import Subject
 from thalweg.views.web.page import write_page
 
 REPORT = "report.html"
@@ -57,9 +58,9 @@ def write_failed(error: DivergedError, path: Path, source: str, diagnosis: Diagn
     model = error.model
     subject = subject_of(model, steps_of(model._weights.graph))
     subject.name = f"{Path(source).stem}: a training that failed"
-    subject.facts = [(both("source", "資料來源"), source), *subject.facts]
+    subject.facts = [(words.text("source"), source), *subject.facts]
     if not subject.remarks:
-        subject.remarks.append(both(f"The training failed: {error}", f"訓練失敗：{error}"))
+        subject.remarks.append(words.text("The training failed: {error}", error=error))
     subject.diagnose = None if diagnosis is None else lambda _: diagnosis
     write_page(path, report_document(subject))
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from thalweg import words
 from thalweg.data.cells import Array
 from thalweg.data.recipe import recipe
 from thalweg.data.target import label_text
@@ -23,7 +24,7 @@ from thalweg.runs.run import Run
 from thalweg.runs.table_run import TableRun
 from thalweg.tabular.trees import called, mixed
 from thalweg.views.report.of_model import retrained, retrained_share
-from thalweg.views.report.subject import ColumnInputs, Network, PictureInputs, Score, Subject, Text, both, written
+from thalweg.views.report.subject import ColumnInputs, Network, PictureInputs, Score, Subject, Text, written
 from thalweg.views.report.training_curves import number
 
 MOST_LEFT_OUT = 30
@@ -41,9 +42,9 @@ def subject_of_run(run: Run, evidence: Evidence | None, folder: Path) -> Subject
         folder: the run folder.
     """
     subject = Subject(name=run_name(folder), history=run.history, recording=run.recording)
-    subject.remarks = [both(f"Warning: {said}.", f"警告：{said}。") for said in run.facts.get("warnings", [])]
+    subject.remarks = [words.text("Warning: {said}.", said=said) for said in run.facts.get("warnings", [])]
     if run.facts.get("interrupted"):
-        subject.remarks.insert(0, both("The training was interrupted by Ctrl-C.", "訓練被 Ctrl-C 中斷。"))
+        subject.remarks.insert(0, words.text("The training was interrupted by Ctrl-C."))
     subject.diagnose = run.diagnose if run.recording is not None else None
     subject.metric = str(run.facts.get("metric", ""))
     subject.scores = scores_of(run)
@@ -61,18 +62,16 @@ def subject_of_run(run: Run, evidence: Evidence | None, folder: Path) -> Subject
         about_images(subject, run, evidence)
     if evidence is None:
         subject.missing.append(
-            both(
-                "The run folder keeps no held-out rows: it was made by an older version. Train again for confusion, "
-                "curves, importance and mistakes.",
-                "執行資料夾沒有保留資料列（由較舊版本產生）。重新訓練即可得到混淆矩陣、曲線、重要性與錯誤。",
+            words.text(
+                "The run folder keeps no held-out rows: it was made by an older version. Train again for "
+                "confusion, curves, importance and mistakes."
             )
         )
     if subject.recording is None:
         subject.missing.append(
-            both(
-                "Nothing was recorded while it trained: there are no statistics of layers, loss by batch, path of "
-                "descent, or findings.",
-                "訓練時沒有記錄：沒有各層統計、逐批次損失、下降路徑與診斷。",
+            words.text(
+                "Nothing was recorded while it trained: there are no statistics of layers, loss by batch, "
+                "path of descent, or findings."
             )
         )
     return subject
@@ -118,9 +117,9 @@ run.evaluate({source!r})
 """
     versions = "".join(f"{package} {version}\n" for package, version in run.facts["versions"].items())
     return [
-        (both("The command", "指令"), "shell", shlex.join(command) + "\n"),
-        (both("In Python", "以 Python"), "python", python),
-        (both("Versions", "版本"), "text", versions),
+        (words.text("The command"), "shell", shlex.join(command) + "\n"),
+        (words.text("In Python"), "python", python),
+        (words.text("Versions"), "text", versions),
     ]
 
 
@@ -128,18 +127,20 @@ def rows_text(facts: dict[str, Any]) -> Text:
     """How many rows were for what."""
     rows = facts["rows"]
     held = rows.get("validation") or 0
-    watched = f", {held:,} to watch by" if held else ""
-    watched_zh = f"、驗證 {held:,}" if held else ""
-    return both(
-        f"{rows['train']:,} to learn from{watched}, {rows['test']:,} held out",
-        f"訓練 {rows['train']:,}{watched_zh}、保留 {rows['test']:,}",
+    return words.text(
+        "{train:,} to learn from, {held:,} to watch by, {test:,} held out"
+        if held
+        else "{train:,} to learn from, {test:,} held out",
+        train=rows["train"],
+        held=held,
+        test=rows["test"],
     )
 
 
 def seconds_text(facts: dict[str, Any], epochs: int) -> Text:
     """How long it trained."""
     seconds = number(facts.get("seconds"))
-    return both(f"{epochs:,} epochs in {seconds:.2f} s", f"{epochs:,} 輪，{seconds:.2f} 秒")
+    return words.text("{epochs:,} epochs in {seconds:.2f} s", epochs=epochs, seconds=seconds)
 
 
 # --- tables ----------------------------------------------------------------------------------------------------------
@@ -153,20 +154,22 @@ def about_table(subject: Subject, run: TableRun, evidence: Evidence | None) -> N
     subject.classes = [label_text(label) for label in target.classes]
     used = sum(1 for column in run.features.columns if column.features)
     subject.facts = [
-        (both("source", "資料來源"), str(facts.get("source", ""))),
-        (both("target", "目標"), f"{target.name}, {target.task}: {target.why}"),
+        (words.text("source"), str(facts.get("source", ""))),
+        (words.text("target"), f"{target.name}, {target.task}: {target.why}"),
         (
-            both("columns", "欄位"),
-            both(
-                f"{used} of {len(run.features.columns)} used, as {len(run.features.feature_names)} inputs",
-                f"使用 {len(run.features.columns)} 欄中的 {used} 欄，成為 {len(run.features.feature_names)} 個輸入",
+            words.text("columns", context="fact"),
+            words.text(
+                "{used} of {columns} used, as {inputs} inputs",
+                used=used,
+                columns=len(run.features.columns),
+                inputs=len(run.features.feature_names),
             ),
         ),
         *left_out(run),
-        (both("rows", "資料列"), rows_text(facts)),
-        (both("trained", "訓練了"), trained_text(members, trees, run.model.count_params())),
-        (both("training", "訓練過程"), seconds_text(facts, len(run.history))),
-        (both("seed", "亂數種子"), str(facts["seed"])),
+        (words.text("rows", context="fact"), rows_text(facts)),
+        (words.text("trained"), trained_text(members, trees, run.model.count_params())),
+        (words.text("training", context="fact"), seconds_text(facts, len(run.history))),
+        (words.text("seed"), str(facts["seed"])),
     ]
     first = alone(run)
     steps = steps_of(first._weights.graph)
@@ -181,9 +184,8 @@ def about_table(subject: Subject, run: TableRun, evidence: Evidence | None) -> N
         seconds=number(facts.get("seconds")) / members * retrained_share(done),
     )
     if members > 1 or trees:
-        subject.inside = both(
-            f"Of the first network; the prediction is {trained_text(members, trees, 0)['en']}.",
-            f"這裡看的是第一個網路；預測：{trained_text(members, trees, 0)['zh']}。",
+        subject.inside = words.text(
+            "Of the first network; the prediction is {predictors}.", predictors=trained_text(members, trees, 0)
         )
     recorded(subject)
     if subject.recording is not None:
@@ -209,22 +211,28 @@ def left_out(run: TableRun) -> list[tuple[Text, Text]]:
     if not named:
         return []
     more = [f"… {len(named) - MOST_LEFT_OUT:,}"] * (len(named) > MOST_LEFT_OUT)
-    return [(both("columns left out", "未使用的欄位"), "; ".join([*named[:MOST_LEFT_OUT], *more]))]
+    return [(words.text("columns left out"), "; ".join([*named[:MOST_LEFT_OUT], *more]))]
+
+
+MODELS = {
+    name["en"]: name
+    for name in (words.text("trees"), words.text("a linear model"), words.text("a linear model and trees"))
+}
+"""What `called` calls them."""
 
 
 def trained_text(members: int, trees: Any, weights: int) -> dict[str, str]:
     """How many networks, and what is beside them."""
-    size = f", {weights:,} weights" if weights else ""
-    size_zh = f"，{weights:,} 個權重" if weights else ""
-    parts = ", ".join(f"{kind.name} {kind.weight:.0%}" for kind in trees)
-    networks, beside = both("one network", "一個網路"), both("", "")
-    if members > 1:
-        networks = both(f"the mean of {members} networks", f"{members} 個網路的平均")
+    said = words.text("the mean of {members} networks" if members > 1 else "one network", members=members)
+    if weights:
+        said = words.text("{networks}, {weights:,} weights", networks=said, weights=weights)
     if trees:
-        models = called([kind.name for kind in trees])
-        models_zh = models.replace("a linear model", "線性模型").replace(" and ", "與").replace("trees", "樹")
-        beside = both(f", with {models} ({parts} of the prediction)", f"，加上{models_zh}（預測中占 {parts}）")
-    return both(f"{networks['en']}{size}{beside['en']}", f"{networks['zh']}{size_zh}{beside['zh']}")
+        names, parts = [kind.name for kind in trees], ", ".join(f"{kind.name} {kind.weight:.0%}" for kind in trees)
+        models = MODELS[called(names)]
+        said = words.text(
+            "{networks}, with {models} ({parts} of the prediction)", networks=said, models=models, parts=parts
+        )
+    return said
 
 
 def alone(run: TableRun) -> Model:
@@ -339,20 +347,17 @@ def about_images(subject: Subject, run: ImageRun, evidence: Evidence | None) -> 
     shape = "×".join(map(str, model.row_in))
     count = model.count_params()
     subject.facts = [
-        (both("source", "資料來源"), str(facts.get("source", ""))),
-        (both("images", "圖片"), shape),
-        (both("classes", "類別"), f"{len(run.classes)}: {', '.join(run.classes[:12])}"),
-        (both("images for what", "圖片的用途"), rows_text(facts)),
+        (words.text("source"), str(facts.get("source", ""))),
+        (words.text("images", context="fact"), shape),
+        (words.text("classes"), f"{len(run.classes)}: {', '.join(run.classes[:12])}"),
+        (words.text("images for what"), rows_text(facts)),
         (
-            both("trained", "訓練了"),
-            both(
-                f"{facts['options'].get('model')}, {count:,} weights",
-                f"{facts['options'].get('model')}，{count:,} 個權重",
-            ),
+            words.text("trained"),
+            words.text("{model}, {count:,} weights", model=facts["options"].get("model"), count=count),
         ),
-        (both("training", "訓練過程"), seconds_text(facts, len(run.history))),
-        *((both("weights kept", "保留的權重"), kept_text(member)) for member in facts.get("members", [])),
-        (both("seed", "亂數種子"), str(facts["seed"])),
+        (words.text("training", context="fact"), seconds_text(facts, len(run.history))),
+        *((words.text("weights kept"), kept_text(member)) for member in facts.get("members", [])),
+        (words.text("seed"), str(facts["seed"])),
     ]
     batch = int(facts["options"]["batch_size"])
     steps = len(run.history) * -(-facts["rows"]["train"] // batch)
@@ -376,7 +381,7 @@ def about_images(subject: Subject, run: ImageRun, evidence: Evidence | None) -> 
 def kept_text(member: dict[str, Any]) -> Text:
     """Which epoch's weights were kept."""
     best, epochs = member["best epoch"], member["epochs"]
-    return both(f"those of epoch {best:,} of {epochs:,}", f"{epochs:,} 輪中第 {best:,} 輪的")
+    return words.text("those of epoch {best:,} of {epochs:,}", best=best, epochs=epochs)
 
 
 def run_name(folder: Path) -> str:

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from thalweg import words
 from thalweg.errors import ThalwegWarning
 from thalweg.support.jupyter import cell
 from thalweg.support.untrusted import reason
@@ -183,5 +184,5 @@ def live_chart(chart: Chart) -> dict[str, Any]:
         {"name": c.name, "x": np.asarray(c.x, float), "y": np.asarray(c.y, float), "dashed": c.dashed}
         for c in chart.curves
     ]
-    labels = {"x_label": {"en": "epoch", "zh": "輪"}, "y_label": chart.title}
+    labels = {"x_label": words.text("epoch"), "y_label": chart.title}
     return {"kind": "curves", "title": chart.title, "x": series[0]["x"], "series": series} | labels

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from thalweg.views.report.subject import Array, Figure, Held, Subject, Text, both, thinned
+from thalweg import words
+from thalweg.views.report.subject import Array, Figure, Held, Subject, Text, thinned
 
 MOST_CLASSES = 30
 """Of a confusion matrix; with more, the most frequent ones and one row and column for the others."""
@@ -43,9 +44,10 @@ def part_of(held: Held) -> list[Text]:
         return []
     kept = len(held.truth)
     return [
-        both(
-            f"Drawn from {kept:,} of the {held.of:,} rows, chosen at random; the scores above are of all.",
-            f"以下取自 {held.of:,} 列中隨機選出的 {kept:,} 列；上面的分數則用了全部。",
+        words.text(
+            "Drawn from {kept:,} of the {of:,} rows, chosen at random; the scores above are of all.",
+            kept=kept,
+            of=held.of,
         )
     ]
 
@@ -67,21 +69,22 @@ def confusion(truth: Array, guesses: Array, classes: Any) -> Figure:
         group[kept] = np.arange(len(kept))
         truth, guesses = group[truth], group[guesses]
         rest = count - len(kept)
-        names = [*(classes[k] for k in kept), both(f"{rest} others", f"其他 {rest} 類")]
-        note = both(
-            f"The {len(kept)} most frequent of {count} classes; mistakes among the others aren't told apart.",
-            f"{count} 個類別中最常見的 {len(kept)} 個；其他類別之間的錯誤不再區分。",
+        names = [*(classes[k] for k in kept), words.text("{rest} others", rest=rest)]
+        note = words.text(
+            "The {count} most frequent of {classes} classes; mistakes among the others aren't told apart.",
+            count=len(kept),
+            classes=count,
         )
         count = len(names)
     counts = np.bincount(truth * count + guesses, minlength=count * count).reshape(count, count)
     return {
         "kind": "matrix",
-        "title": both("Confusion matrix", "混淆矩陣"),
+        "title": words.text("Confusion matrix"),
         "values": counts.astype(np.int32),
         "rows": names,
         "columns": names,
-        "row_label": both("truth", "實際"),
-        "column_label": both("prediction", "預測"),
+        "row_label": words.text("truth"),
+        "column_label": words.text("prediction"),
         "normalise": True,
         **({"note": note} if note else {}),
     }
@@ -110,12 +113,13 @@ def ranking(truth: Array, shares: Array, classes: Any, chosen: list[int]) -> lis
         return []
     note = {}
     if count < len(classes):
-        note["note"] = both(
-            f"Of {count} of the {len(classes)} classes, the most frequent ones, each against the rest.",
-            f"{len(classes)} 個類別中最常見的 {count} 個，各對其餘類別。",
+        note["note"] = words.text(
+            "Of {count} of the {classes} classes, the most frequent ones, each against the rest.",
+            count=count,
+            classes=len(classes),
         )
     chance = {
-        "name": both("guessing", "隨機猜測"),
+        "name": words.text("guessing"),
         "x": np.array([0.0, 1.0]),
         "y": np.array([0.0, 1.0]),
         "dashed": True,
@@ -123,19 +127,19 @@ def ranking(truth: Array, shares: Array, classes: Any, chosen: list[int]) -> lis
     return [
         {
             "kind": "curves",
-            "title": both("ROC", "ROC 曲線"),
+            "title": words.text("ROC"),
             "x": roc[0]["x"],
-            "x_label": both("false positive rate", "偽陽性率"),
-            "y_label": both("true positive rate", "真陽性率"),
+            "x_label": words.text("false positive rate"),
+            "y_label": words.text("true positive rate"),
             "series": [*roc, chance],
             **note,
         },
         {
             "kind": "curves",
-            "title": both("Precision and recall", "精確率與召回率"),
+            "title": words.text("Precision and recall"),
             "x": recall[0]["x"],
-            "x_label": both("recall", "召回率"),
-            "y_label": both("precision", "精確率"),
+            "x_label": words.text("recall"),
+            "y_label": words.text("precision"),
             "series": recall,
             **note,
         },
@@ -179,16 +183,15 @@ def calibration(truth: Array, shares: Array, classes: Any, binary: bool) -> Figu
     observed = np.bincount(place, came, BINS)[there] / counts[there]
     error = float(np.sum(counts[there] * abs(predicted - observed)) / len(share))
     what = (
-        both(f"The probability of {classes[1]}", f"{classes[1]} 的機率")
+        words.text("The probability of {classes}", classes=classes[1])
         if binary
-        else both("The probability of the class that is answered", "所答類別的機率")
+        else words.text("The probability of the class that is answered")
     )
     return {
         "kind": "calibration",
-        "title": both("Calibration", "校準"),
-        "note": both(
-            f"{what['en']}, and how often it came true. On average they differ by {error:.3f}.",
-            f"{what['zh']}，以及實際發生的比例。平均相差 {error:.3f}。",
+        "title": words.text("Calibration"),
+        "note": words.text(
+            "{what}, and how often it came true. On average they differ by {error:.3f}.", what=what, error=error
         ),
         "predicted": predicted,
         "observed": observed,
@@ -203,7 +206,7 @@ def thresholds(positive: Array, share: Array, name: str) -> Figure:
     fp = len(negative) - np.searchsorted(negative, STEPS, "left")
     return {
         "kind": "thresholds",
-        "title": both(f"From which probability on the answer is {name}", f"機率多高才回答 {name}"),
+        "title": words.text("From which probability on the answer is {name}", name=name),
         "thresholds": STEPS,
         "tp": tp.astype(np.int32),
         "fp": fp.astype(np.int32),
@@ -227,18 +230,17 @@ def sureness(truth: Array, shares: Array) -> list[Figure]:
     return [
         {
             "kind": "curves",
-            "title": both("If only sure answers count", "只回答有把握的"),
-            "note": both(
-                "Rows below the threshold go unanswered: how many remain, and how many of them are right.",
-                "機率低於門檻的資料列不作答：還剩多少、其中多少是對的。",
+            "title": words.text("If only sure answers count"),
+            "note": words.text(
+                "Rows below the threshold go unanswered: how many remain, and how many of them are right."
             ),
             "x": STEPS[part],
-            "x_label": both("least probability of an answer", "作答所需的最低機率"),
-            "y_label": both("share", "比例"),
+            "x_label": words.text("least probability of an answer"),
+            "y_label": words.text("share"),
             "series": [
-                {"name": both("right, of those answered", "作答中正確的比例"), "x": STEPS[part], "y": accuracy},
+                {"name": words.text("right, of those answered"), "x": STEPS[part], "y": accuracy},
                 {
-                    "name": both("answered", "作答的比例"),
+                    "name": words.text("answered"),
                     "x": STEPS[part],
                     "y": counts[part] / len(truth),
                     "dashed": True,

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from thalweg import words
 from thalweg.recordings.compiled_model import WholeModel
 from thalweg.views.report.insides import input_gradient, maps, passed
 
@@ -32,17 +33,15 @@ def kernel_figures(model: WholeModel, layers: int = 3) -> list[Figure]:
         shown = np.moveaxis(array[..., :MOST], -1, 0)
         averaged = channels not in (1, 3)
         cells = signed_pixels(shown.mean(axis=3, keepdims=True) if averaged else shown)
-        en = f"Kernels of {name}: {filters} of {array.shape[0]}×{array.shape[1]}×{channels}"
-        zh = f"{name} 的卷積核：{filters} 個，{array.shape[0]}×{array.shape[1]}×{channels}"
-        note_en = "Mid-grey is 0, lighter is positive, darker is negative."
-        note_zh = "中灰為 0，較亮為正，較暗為負。"
+        size = f"{array.shape[0]}×{array.shape[1]}×{channels}"
+        note = words.text("Mid-grey is 0, lighter is positive, darker is negative.")
         if averaged:
-            note_en, note_zh = f"The mean over the input channels. {note_en}", f"各輸入通道的平均。{note_zh}"
+            note = words.text("The mean over the input channels. {note}", note=note)
         figures.append(
             {
                 "kind": "images",
-                "title": {"en": en, "zh": zh},
-                "note": {"en": note_en, "zh": note_zh},
+                "title": words.text("Kernels of {layer}: {filters} of {size}", layer=name, filters=filters, size=size),
+                "note": note,
                 "images": cells,
                 "captions": [str(k) for k in range(len(cells))],
                 "scale": 40 / array.shape[0],
@@ -67,10 +66,13 @@ def map_figures(model: WholeModel, x: Array, layers: int = 6) -> list[Figure]:
         figures.append(
             {
                 "kind": "images",
-                "title": {
-                    "en": f"Feature maps {name}, {count} of {height}×{width}",
-                    "zh": f"特徵圖 {name}，{count} 張，{height}×{width}",
-                },
+                "title": words.text(
+                    "Feature maps {name}, {count} of {height}×{width}",
+                    name=name,
+                    count=count,
+                    height=height,
+                    width=width,
+                ),
                 "images": np.stack([grey(cell) for cell in cells]),
                 "captions": [str(k) for k in range(len(cells))],
                 "scale": 56 / max(height, width),
@@ -90,11 +92,8 @@ def saliency_figure(model: WholeModel, x: Array, classes: Array, captions: Seque
     limit = np.abs(strongest).max(axis=(1, 2), keepdims=True)
     return {
         "kind": "images",
-        "title": {"en": "Saliency: the pixels that matter", "zh": "顯著圖：哪些像素重要"},
-        "note": {
-            "en": "Orange: a brighter pixel raises the score of the predicted class; blue: it lowers it.",
-            "zh": "橘色：像素越亮，預測類別的分數越高；藍色：越低。",
-        },
+        "title": words.text("Saliency: the pixels that matter"),
+        "note": words.text("Orange: a brighter pixel raises the score of the predicted class; blue: it lowers it."),
         "images": pixels(x),
         "overlay": strongest / np.where(limit, limit, 1),
         "captions": list(captions),

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from thalweg import words
 from thalweg.errors import ThalwegError
 from thalweg.support.files import to_json
 from thalweg.support.progress import stage
@@ -20,7 +21,7 @@ from thalweg.views.report.number_judgement import number_judgement
 from thalweg.views.report.overview import overview
 from thalweg.views.report.picture_insides import picture_insides
 from thalweg.views.report.reproduction import reproduction
-from thalweg.views.report.subject import Array, Clock, Figure, Subject, Text, both
+from thalweg.views.report.subject import Array, Clock, Figure, Subject, Text
 from thalweg.views.report.timing import timing
 from thalweg.views.report.training_curves import training_curves
 from thalweg.views.report.worst_rows import worst_rows
@@ -35,18 +36,18 @@ MOST_OF_A_FIGURE = 400_000
 """Bytes of a figure's pictures; larger ones lose rows and columns of pixels."""
 LEAST_SIDE = 8
 TITLES = {
-    "overview": both("Overview", "概覽"),
-    "findings": both("The doctor", "診斷"),
-    "course": both("The course of the training", "訓練過程"),
-    "judgement": both("How good the predictions are", "預測的好壞"),
-    "mistakes": both("The worst mistakes", "最嚴重的錯誤"),
-    "influence": both("What the predictions depend on", "預測取決於什麼"),
-    "network": both("The network", "網路"),
-    "convolutions": both("What the network looks at", "網路看到了什麼"),
-    "layers": both("Inside the layers", "各層內部"),
-    "landscape": both("The loss landscape", "損失地形"),
-    "program": both("One training step, instruction by instruction", "逐指令看一個訓練步"),
-    "reproduction": both("How to reproduce it", "如何重現"),
+    "overview": words.text("Overview"),
+    "findings": words.text("The doctor"),
+    "course": words.text("The course of the training"),
+    "judgement": words.text("How good the predictions are"),
+    "mistakes": words.text("The worst mistakes"),
+    "influence": words.text("What the predictions depend on"),
+    "network": words.text("The network"),
+    "convolutions": words.text("What the network looks at"),
+    "layers": words.text("Inside the layers"),
+    "landscape": words.text("The loss landscape"),
+    "program": words.text("One training step, instruction by instruction"),
+    "reproduction": words.text("How to reproduce it"),
 }
 """Of the sections, in their order."""
 INSIDE = ("findings", "network", "convolutions", "layers", "landscape", "program")
@@ -68,7 +69,7 @@ def report_document(subject: Subject, language: str = "en", seconds: float = SEC
     lacks = lacking([*subject.missing, *failed, *dropped], clock)
     sections += [lacks] if lacks is not None else []
     return {
-        "title": both(f"{subject.name}: report", f"{subject.name}：報告"),
+        "title": words.text("{name}: report", name=subject.name),
         "language": language,
         "sections": sections,
     }
@@ -91,7 +92,7 @@ def collected(subject: Subject, clock: Clock) -> tuple[list[Section], list[Text]
         except ThalwegError as error:  # such as a network of a kind that can't be shown so
             made[name] = None
             title = TITLES[name]
-            failed.append(both(f"{title['en']}: {error}", f"{title['zh']}：{error}"))
+            failed.append(words.text("{title}: {error}", title=title, error=error))
 
     make("overview", lambda: overview(subject))
     make("course", lambda: training_curves(subject))
@@ -119,18 +120,16 @@ def lacking(missing: list[Text], clock: Clock) -> Section | None:
     late = clock.left_out
     if late:
         names = list({str(text): text for text in late}.values())
-        english = ", ".join(text if isinstance(text, str) else text["en"] for text in names)
-        chinese = "、".join(text if isinstance(text, str) else text["zh"] for text in names)
         missing = [
             *missing,
-            both(
-                f"There was no time for: {english}. With more seconds (thalweg report --seconds 60) it is there.",
-                f"時間不夠，未包含：{chinese}。給更多秒數（thalweg report --seconds 60）就會有。",
+            words.text(
+                "There was no time for: {names}. With more seconds (thalweg report --seconds 60) it is there.",
+                names=words.listed(names),
             ),
         ]
     if not missing:
         return None
-    return {"id": "missing", "title": both("What this report lacks", "這份報告缺少的"), "text": missing, "figures": []}
+    return {"id": "missing", "title": words.text("What this report lacks"), "text": missing, "figures": []}
 
 
 # --- size ------------------------------------------------------------------------------------------------------------
@@ -159,8 +158,7 @@ def within(sections: list[Section], most: int = MOST_BYTES) -> tuple[list[Sectio
 
 def too_large(title: Text) -> Text:
     """What is said of a figure that was left out for its size."""
-    english, chinese = (title, title) if isinstance(title, str) else (title["en"], title["zh"])
-    return both(f"{english}: too large for this file.", f"{chinese}：對這個檔案來說太大。")
+    return words.text("{title}: too large for this file.", title=title)
 
 
 def size_of(value: Any) -> int:

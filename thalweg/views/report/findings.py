@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from thalweg import words
 from thalweg.doctor import Diagnosis, diagnose
 from thalweg.doctor.finding import title_of
 from thalweg.recordings import Recording
-from thalweg.views.report.subject import Clock, Subject, Text, both
+from thalweg.views.report.subject import Clock, Subject, Text
 
 
 def examined(subject: Subject, clock: Clock) -> Diagnosis | None:
@@ -33,12 +34,9 @@ def findings(subject: Subject, clock: Clock) -> dict[str, Any] | None:
         return None
     found = [finding.to_json() for finding in diagnosis.findings]
     checked, unchecked = len(diagnosis.checked), dict(diagnosis.not_checked)
-    rules = "1 rule was" if checked == 1 else f"{checked} rules were"
-    first = both(
-        f"{rules} checked; each wants a symptom and its harm.",
-        f"檢查了 {checked} 條規則；每一條都要有症狀與其危害才會提出。",
-    )
-    figures: list[dict[str, Any]] = [{"kind": "findings", "title": both("Findings", "發現"), "findings": found}]
+    rules = words.text("1 rule was checked" if checked == 1 else "{count} rules were checked", count=checked)
+    first = words.text("{rules}; each wants a symptom and its harm.", rules=rules)
+    figures: list[dict[str, Any]] = [{"kind": "findings", "title": words.text("Findings"), "findings": found}]
     reasons: dict[str, tuple[Text, list[str]]] = {}
     for rule, why in unchecked.items():
         reasons.setdefault(str(why), (why, []))[1].append(str(rule))
@@ -46,8 +44,8 @@ def findings(subject: Subject, clock: Clock) -> dict[str, Any] | None:
         figures.append(
             {
                 "kind": "table",
-                "title": both("Not checked", "未檢查的規則"),
-                "columns": [both("why", "原因"), both("rules", "規則")],
+                "title": words.text("Not checked"),
+                "columns": [words.text("why"), words.text("rules")],
                 "rows": [[why, named(rules)] for why, rules in reasons.values()],
                 "numeric": [False, False],
             }
@@ -58,4 +56,4 @@ def findings(subject: Subject, clock: Clock) -> dict[str, Any] | None:
 def named(rules: list[str]) -> Text:
     """Rules by their names in both languages."""
     titles = [title_of(rule) for rule in rules]
-    return both(", ".join(title["en"] for title in titles), "、".join(title["zh"] for title in titles))
+    return words.listed(titles)

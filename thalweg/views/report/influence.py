@@ -14,9 +14,10 @@ from typing import Any
 
 import numpy as np
 
+from thalweg import words
 from thalweg.errors import DataError
 from thalweg.views.report.number_judgement import LARGEST
-from thalweg.views.report.subject import Array, Clock, ColumnInputs, Figure, Held, Subject, both, thinned, written
+from thalweg.views.report.subject import Array, Clock, ColumnInputs, Figure, Held, Subject, thinned, written
 
 REPEATS = 5
 MOST_ROWS = 1000
@@ -59,14 +60,12 @@ def influence(subject: Subject, clock: Clock) -> dict[str, Any] | None:
         return None
     if held.predicted.ndim == 1 and float(abs(held.truth).max()) > LARGEST:
         raise DataError(f"the numbers of {subject.target!r} are too large to be squared")
-    if not clock.has(LEAST, both("importance of columns, partial dependence", "欄位的重要性與部分相依")):
+    if not clock.has(LEAST, words.text("importance of columns, partial dependence")):
         return None
     found = importance(inputs, held, PART * clock.left)
     figures = [importance_bars(found, subject)]
     for place in found.order[:DRAWN]:
-        if not clock.has(
-            LEAST, both(f"partial dependence on {found.names[place]}", f"對 {found.names[place]} 的部分相依")
-        ):
+        if not clock.has(LEAST, words.text("partial dependence on {column}", column=found.names[place])):
             break
         drawn = dependence(inputs, place, subject)
         if drawn is not None:
@@ -74,11 +73,10 @@ def influence(subject: Subject, clock: Clock) -> dict[str, Any] | None:
     return {
         "id": "influence",
         "text": [
-            both(
-                f"Measured on {subject.rows_name['en']}. A column that says the same as another seems unimportant, "
-                "since the other remains; none of this says what causes what.",
-                f"在{subject.rows_name['zh']}上測量。"
-                "若一欄與另一欄說的是同一件事，單獨打亂它會顯得不重要；這些結果也不代表因果。",
+            words.text(
+                "Measured on {rows_name}. A column that says the same as another seems unimportant, since "
+                "the other remains; none of this says what causes what.",
+                rows_name=subject.rows_name,
             )
         ],
         "figures": figures,
@@ -132,28 +130,36 @@ def importance(inputs: ColumnInputs, held: Held, seconds: float, seed: int = 0) 
 def importance_bars(found: Importance, subject: Subject) -> Figure:
     """The most important columns."""
     shown = found.order[:SHOWN]
-    measure = both("log loss", "對數損失") if subject.classes else both("RMSE", "RMSE")
-    more = more_zh = ""
+    measure = words.text("log loss") if subject.classes else words.text("RMSE")
+    note = words.text(
+        "By how much the {measure} ({score}) grows when a column's cells change places among {rows:,} {rows_name}; "
+        "{rounds} times each, with the standard deviation.",
+        measure=measure,
+        score=written(found.base),
+        rows=found.rows,
+        rows_name=subject.rows_name,
+        rounds=found.rounds,
+    )
     if found.looked < len(found.names):
-        more = f" There was time for the first {found.looked:,} of {len(found.names):,} columns."
-        more_zh = f"時間只夠看 {len(found.names):,} 欄中的前 {found.looked:,} 欄。"
+        note = words.text(
+            "{note} There was time for the first {looked:,} of {columns:,} columns.",
+            note=note,
+            looked=found.looked,
+            columns=len(found.names),
+        )
     if len(shown) < found.looked:
-        more += f" The {len(shown)} most important of {found.looked:,}."
-        more_zh += f"{found.looked:,} 欄中最重要的 {len(shown)} 欄。"
+        note = words.text(
+            "{note} The {count} most important of {looked:,}.", note=note, count=len(shown), looked=found.looked
+        )
     return {
         "kind": "bars",
-        "title": both("Importance of the columns", "欄位的重要性"),
-        "note": both(
-            f"By how much the {measure['en']} ({written(found.base)}) grows when a column's cells change places among "
-            f"{found.rows:,} {subject.rows_name['en']}; {found.rounds} times each, with the standard deviation.{more}",
-            f"把一欄的值在 {found.rows:,} 個{subject.rows_name['zh']}間打亂後，"
-            f"{measure['zh']}（{written(found.base)}）增加多少；每欄 {found.rounds} 次，附標準差。{more_zh}",
-        ),
+        "title": words.text("Importance of the columns"),
+        "note": note,
         "labels": [found.names[k] for k in shown],
         "values": found.mean[shown],
         "low": (found.mean - found.spread)[shown],
         "high": (found.mean + found.spread)[shown],
-        "value_label": both(f"{measure['en']} added", f"{measure['zh']}的增加量"),
+        "value_label": words.text("{measure} added", measure=measure),
     }
 
 
@@ -175,7 +181,7 @@ def grid(cells: Array, numeric: bool) -> tuple[list[Any], Array]:
     if all(DATE.match(cell) for cell in different if cell is not None):
         dates = sorted(cell for cell in different if cell is not None)
         kept = [*(dates[k] for k in thinned(len(dates), VALUES)), *([None] if None in different else [])]
-    labels = [both("missing", "遺漏值") if cell is None else str(cell) for cell in kept]
+    labels = [words.text("missing") if cell is None else str(cell) for cell in kept]
     return labels, np.array([values.index(cell) for cell in kept])
 
 
@@ -190,11 +196,12 @@ def dependence(inputs: ColumnInputs, column: int, subject: Subject) -> Figure | 
     x[:, inputs.places[column]] = np.repeat(inputs.x[rows, inputs.places[column]], len(base), axis=0)
     predicted = np.asarray(inputs.predict(x), np.float64).reshape(len(values), len(base), -1)
     name = inputs.names[column]
-    note = both(
-        f"The mean over {len(base)} rows, all given this value of {name}; the band holds the middle 80 % of them.",
-        f"{len(base)} 列都換成此 {name} 值時的平均；帶狀區域為其中間的 80 %。",
+    note = words.text(
+        "The mean over {count} rows, all given this value of {name}; the band holds the middle 80 % of them.",
+        count=len(base),
+        name=name,
     )
-    title = both(f"Partial dependence on {name}", f"對 {name} 的部分相依")
+    title = words.text("Partial dependence on {name}", name=name)
     lines = answers(predicted, subject)
     if numeric:
         at = np.array(values)
@@ -204,10 +211,7 @@ def dependence(inputs: ColumnInputs, column: int, subject: Subject) -> Figure | 
         ]
         if len(series) > 1:  # bands over one another say nothing
             series = [{k: v for k, v in one.items() if k != "band"} for one in series]
-            note = both(
-                f"The mean over {len(base)} rows, all given this value of {name}.",
-                f"{len(base)} 列都換成此 {name} 值時的平均。",
-            )
+            note = words.text("The mean over {count} rows, all given this value of {name}.", count=len(base), name=name)
         return {
             "kind": "curves",
             "title": title,
@@ -221,21 +225,21 @@ def dependence(inputs: ColumnInputs, column: int, subject: Subject) -> Figure | 
         return {
             "kind": "matrix",
             "title": title,
-            "note": both(
-                f"The mean probability over {len(base)} rows, all given this value of {name}.",
-                f"{len(base)} 列都換成此 {name} 值時的平均機率。",
+            "note": words.text(
+                "The mean probability over {count} rows, all given this value of {name}.", count=len(base), name=name
             ),
             "values": np.array([part.mean(axis=1) for _, part in lines]).T,
             "rows": values,
             "columns": [text for text, _ in lines],
             "row_label": name,
-            "column_label": both("class", "類別"),
+            "column_label": words.text("class"),
         }
     part = lines[0][1]
     low, high = np.quantile(part, [0.1, 0.9], axis=1)
-    note = both(
-        f"The mean over {len(base)} rows, all given this value of {name}; the line holds the middle 80 % of them.",
-        f"{len(base)} 列都換成此 {name} 值時的平均；線段為其中間的 80 %。",
+    note = words.text(
+        "The mean over {count} rows, all given this value of {name}; the line holds the middle 80 % of them.",
+        count=len(base),
+        name=name,
     )
     return {
         "kind": "bars",
@@ -263,7 +267,7 @@ def answers(predicted: Array, subject: Subject) -> list[tuple[str, Array]]:
 def answer_label(subject: Subject) -> Any:
     """What the values of partial dependence are."""
     if not subject.classes:
-        return both(f"predicted {subject.target or 'y'}", f"預測的 {subject.target or 'y'}")
+        return words.text("predicted {target}", target=subject.target or "y")
     if len(subject.classes) == 2:
-        return both(f"probability of {subject.classes[1]}", f"{subject.classes[1]} 的機率")
-    return both("probability", "機率")
+        return words.text("probability of {name}", name=subject.classes[1])
+    return words.text("probability")

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from thalweg.views.report.subject import Array, Figure, Subject, Text, both, thinned
+from thalweg import words
+from thalweg.views.report.subject import Array, Figure, Subject, Text, thinned
 from thalweg.views.report.training_curves import curves
 
 MOST_SAMPLES = 300
@@ -15,58 +16,46 @@ TIMES, DRAWN = 40, 3
 """Times, and layers, of which histograms are drawn."""
 STATISTICS: dict[str, tuple[Text, Text]] = {
     "update_ratio": (
-        both("Update-to-weight ratio", "更新量與權重之比"),
-        both(
-            "mean |Δw| / mean |w| of a step, by layer. About 0.001 is common; far above 0.1 the steps tear down what "
-            "was learned, far below 0.0001 next to nothing happens.",
-            "每一步的 mean |Δw| / mean |w|（逐層）。常見約為 0.001；遠高於 0.1 表示步伐會毀掉已學到的，"
-            "遠低於 0.0001 則幾乎沒有變化。",
+        words.text("Update-to-weight ratio"),
+        words.text(
+            "mean |Δw| / mean |w| of a step, by layer. About 0.001 is common; far above 0.1 the steps tear "
+            "down what was learned, far below 0.0001 next to nothing happens."
         ),
     ),
     "gradient_norm": (
-        both("Norm of the gradients", "梯度的範數"),
-        both(
-            "By layer. If the first layers' is a thousandth of the last one's, the gradient vanishes on its way back.",
-            "逐層。若最前面的層只有最後一層的千分之一，表示梯度在反向傳播途中消失了。",
+        words.text("Norm of the gradients"),
+        words.text(
+            "By layer. If the first layers' is a thousandth of the last one's, the gradient vanishes on its way back."
         ),
     ),
-    "weight_norm": (both("Norm of the weights", "權重的範數"), both("By layer.", "逐層。")),
+    "weight_norm": (words.text("Norm of the weights"), words.text("By layer.")),
     "activation_std": (
-        both("Spread of the activations", "激勵值的分散程度"),
-        both("Standard deviation of each layer's outputs on sample rows.", "各層輸出在樣本列上的標準差。"),
+        words.text("Spread of the activations"),
+        words.text("Standard deviation of each layer's outputs on sample rows."),
     ),
     "activation_mean": (
-        both("Mean of the activations", "激勵值的平均"),
-        both("Of each layer's outputs on sample rows.", "各層輸出在樣本列上的平均。"),
+        words.text("Mean of the activations"),
+        words.text("Of each layer's outputs on sample rows."),
     ),
     "dead": (
-        both("Dead units", "死亡的單元"),
-        both(
-            "The share of units that no sample row activates; such a unit learns nothing any more.",
-            "沒有任何樣本列能激勵的單元所占比例；這樣的單元不再學習。",
-        ),
+        words.text("Dead units"),
+        words.text("The share of units that no sample row activates; such a unit learns nothing any more."),
     ),
     "saturated": (
-        both("Saturated units", "飽和的單元"),
-        both(
-            "The share of pre-activations beyond ±5, where the activation is flat.",
-            "激勵前數值超過 ±5 的比例，激勵函數在那裡是平的。",
-        ),
+        words.text("Saturated units"),
+        words.text("The share of pre-activations beyond ±5, where the activation is flat."),
     ),
     "equal_units": (
-        both("Equal units", "相同的單元"),
-        both(
-            "The share of units that have an equal twin: they compute the same, and learn the same.",
-            "與另一個單元完全相同的比例：它們計算相同、學到的也相同。",
-        ),
+        words.text("Equal units"),
+        words.text("The share of units that have an equal twin: they compute the same, and learn the same."),
     ),
 }
 """By name: title and note, in the order in which they are shown."""
 SHARES = ("dead", "saturated", "equal_units")
-KINDS: dict[str, tuple[str, str]] = {
-    "weights": ("weights", "權重"),
-    "gradients": ("gradients", "梯度"),
-    "activations": ("activations", "激勵值"),
+KINDS = {
+    "weights": words.text("weights", context="of a layer"),
+    "gradients": words.text("gradients"),
+    "activations": words.text("activations"),
 }
 
 
@@ -88,7 +77,7 @@ def layer_statistics(subject: Subject) -> dict[str, Any] | None:
     text: list[Text] = []
     if len(layers) < len(recording.layers):
         shown = ", ".join(recording.layers[k] for k in layers)
-        text.append(both(f"Of {len(recording.layers)} layers: {shown}.", f"{len(recording.layers)} 層中的：{shown}。"))
+        text.append(words.text("Of {count} layers: {shown}.", count=len(recording.layers), shown=shown))
     return {"id": "layers", "text": text, "figures": figures}
 
 
@@ -107,7 +96,7 @@ def over_time(recording: Any, name: str, layers: Array) -> Figure | None:
         {"name": recording.layers[k], "x": x, "y": values[keep, k]} for k in layers.tolist() if known[keep, k].any()
     ]
     title, note = STATISTICS[name]
-    return curves(title, series, both("step", "步"), title, note) if series else None
+    return curves(title, series, words.text("step"), title, note) if series else None
 
 
 def histogram(recording: Any, name: str, layer: int) -> Figure | None:
@@ -120,13 +109,12 @@ def histogram(recording: Any, name: str, layer: int) -> Figure | None:
     there = np.isfinite(low) & np.isfinite(high) & (counts.sum(axis=1) > 0)
     if there.sum() < 2:
         return None
-    en, zh = KINDS[name]
     return {
         "kind": "histograms",
-        "title": both(f"{recording.layers[layer]}: {en} over time", f"{recording.layers[layer]}：{zh}隨時間的分布"),
+        "title": words.text("{layer}: {kind} over time", layer=recording.layers[layer], kind=KINDS[name]),
         "counts": counts[there].astype(np.int32),
         "low": low[there],
         "high": high[there],
         "times": np.asarray(recording.iterations, np.float64)[keep][there],
-        "time_label": both("step", "步"),
+        "time_label": words.text("step"),
     }

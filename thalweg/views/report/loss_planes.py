@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from thalweg import words
 from thalweg.errors import ThalwegError
 from thalweg.landscapes import planes, terrain
-from thalweg.views.report.subject import Array, Clock, Figure, Network, Subject, Text, both, thinned
+from thalweg.views.report.subject import Array, Clock, Figure, Network, Subject, Text, thinned
 
 LEAST, MOST = 0.3, 2.0
 """Seconds for a plane."""
@@ -28,7 +29,7 @@ def loss_planes(subject: Subject, clock: Clock) -> dict[str, Any] | None:
     network, x, y = subject.network, subject.x, subject.y
     if network is None or x is None or y is None or not network.model.compiled or not len(x):
         return None
-    what = both("loss landscapes", "損失地形")
+    what = words.text("loss landscapes")
     if not clock.has(LEAST, what):
         return None
     if not float(np.abs(network.model.vector).max(initial=0.0)) < LARGEST:  # nor NaN
@@ -43,17 +44,16 @@ def loss_planes(subject: Subject, clock: Clock) -> dict[str, Any] | None:
     try:
         figures += local_valleys(network, x, y, clock, seconds)
     except ThalwegError as error:  # such as a network that can't be made again, or solutions that are equal
-        subject.missing.append(both(f"Local valleys: {error}", f"局部的山谷：{error}"))
+        subject.missing.append(words.text("Local valleys: {error}", error=error))
     figures = [figure for figure in figures if np.isfinite(figure["loss"]).any()]
     if not figures:
         return None
     return {
         "id": "landscape",
         "text": [
-            both(
-                "The loss as a function of the weights, on planes through the space of all weights. Distances are "
-                "those of the weights; the mean is over at most 512 rows.",
-                "把損失看作權重的函數，畫在穿過權重空間的平面上。距離是權重的距離；損失取至多 512 列的平均。",
+            words.text(
+                "The loss as a function of the weights, on planes through the space of all weights. "
+                "Distances are those of the weights; the mean is over at most 512 rows."
             )
         ],
         "figures": figures,
@@ -63,7 +63,7 @@ def loss_planes(subject: Subject, clock: Clock) -> dict[str, Any] | None:
 def local_valleys(network: Network, x: Any, y: Any, clock: Clock, seconds: float) -> list[Figure]:
     """The plane through this solution and two others, if there are so many and there is time."""
     others = solutions(network, x, y, clock)
-    if len(others) < 2 or not clock.has(LEAST, both("local valleys", "局部的山谷")):
+    if len(others) < 2 or not clock.has(LEAST, words.text("local valleys")):
         return []
     two = dict(list(others.items())[:2])  # others wouldn't lie on the plane through these
     found = planes.valleys(network.model, x, y, list(two.values()), seconds=min(seconds, clock.left))
@@ -88,7 +88,7 @@ def solutions(network: Network, x: Any, y: Any, clock: Clock) -> dict[str, Array
         return network.others
     found = dict(network.others)
     for seed in range(1, SEEDS + 1):
-        if not clock.has(2 * network.seconds + LEAST, both("solutions of other seeds", "其他亂數種子的解")):
+        if not clock.has(2 * network.seconds + LEAST, words.text("solutions of other seeds")):
             break
         found[f"seed {seed}"] = network.again(seed, x, y)
     return found
@@ -114,15 +114,14 @@ def named(found: dict[str, Any], name: Callable[[int], Text]) -> dict[str, Any]:
 def around(found: dict[str, Any]) -> Figure:
     """The random plane: how steep the valley is around the solution."""
     return figure_of(
-        named(found, lambda _: both("solution", "解")),
-        both("Around the solution", "解的四周"),
-        both(
-            "Two random directions, each unit's as long as the unit's own weights (Li et al. 2018): at 1, the weights "
-            "are changed by as much as they are long. Flat means that the solution doesn't depend on exact weights.",
-            "兩個隨機方向，每個單元的方向與它自己的權重等長（Li et al. 2018）：在 1 處，權重的改變與其長度相同。"
-            "平坦表示解不依賴精確的權重。",
+        named(found, lambda _: words.text("solution")),
+        words.text("Around the solution"),
+        words.text(
+            "Two random directions, each unit's as long as the unit's own weights (Li et al. 2018): at 1, "
+            "the weights are changed by as much as they are long. Flat means that the solution doesn't "
+            "depend on exact weights."
         ),
-        (both("random direction 1", "隨機方向 1"), both("random direction 2", "隨機方向 2")),
+        (words.text("random direction 1"), words.text("random direction 2")),
     )
 
 
@@ -130,31 +129,32 @@ def descent(found: dict[str, Any]) -> Figure:
     """The plane in which descent has moved most."""
     first, second = (f"{share:.0%}" for share in found.get("explained", (np.nan, np.nan)))
     return figure_of(
-        named(found, lambda _: both("solution", "解")),
-        both("The path of descent", "下降的路徑"),
-        both(
-            f"The two directions in which the weights have moved most: {first} and {second} of the path's variance. "
-            "The path lies near this plane, not in it, so its losses differ from the ground's. It ends with the last "
-            "step; the network may have kept the weights of an earlier epoch, its best.",
-            f"權重移動最多的兩個方向：分別占路徑變異的 {first} 與 {second}。"
-            "路徑在此平面附近而不在其上，故其損失與地面不同。路徑止於最後一步；網路保留的可能是較早的、最好的那一輪的權重。",
+        named(found, lambda _: words.text("solution")),
+        words.text("The path of descent"),
+        words.text(
+            "The two directions in which the weights have moved most: {first} and {second} of the path's "
+            "variance. The path lies near this plane, not in it, so its losses differ from the ground's. "
+            "It ends with the last step; the network may have kept the weights of an earlier epoch, its "
+            "best.",
+            first=first,
+            second=second,
         ),
-        (both("first principal direction", "第一主方向"), both("second principal direction", "第二主方向")),
+        (words.text("first principal direction"), words.text("second principal direction")),
     )
 
 
 def between(found: dict[str, Any], names: list[str]) -> Figure:
     """The plane through this solution and two others."""
-    labels = ["this network", *names]
-    chinese = {name: name.replace("network", "網路").replace("seed", "種子") for name in names}
-    chinese["this network"] = "這個網路"
+    labels = [words.text("this network")]
+    for name in names:
+        kind, number = name.split()
+        labels.append(words.text("network {number}" if kind == "network" else "seed {number}", number=number))
     return figure_of(
-        named(found, lambda k: both(labels[k], chinese[labels[k]])),
-        both("Local valleys", "局部的山谷"),
-        both(
-            "The plane through this network and two others, trained from other initial weights: where a ridge lies "
-            "between them, each has found a valley of its own.",
-            "穿過這個網路與另外兩個由其他初始權重訓練出的網路的平面：若中間有山脊，就表示各自找到了不同的山谷。",
+        named(found, lambda k: labels[k]),
+        words.text("Local valleys"),
+        words.text(
+            "The plane through this network and two others, trained from other initial weights: where a "
+            "ridge lies between them, each has found a valley of its own."
         ),
-        tuple(both(f"towards {name}", f"朝向{chinese[name]}") for name in labels[1:3]),
+        tuple(words.text("towards {name}", name=name) for name in labels[1:3]),
     )

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from thalweg.views.report.subject import ColumnInputs, Figure, Network, Subject, Text, both
+from thalweg import words
+from thalweg.views.report.subject import ColumnInputs, Figure, Network, Subject, Text
 
 MOST_UNITS = 24
 """Of a layer that are drawn with their weights; a figure folds the others."""
@@ -26,9 +27,10 @@ def network_drawing(subject: Subject) -> dict[str, Any] | None:
     text: list[Text] = []
     if len(network.nodes) > MOST_NODES:
         text.append(
-            both(
-                f"The first {MOST_NODES} of {len(network.nodes)} layers and operations are drawn.",
-                f"只畫出 {len(network.nodes)} 個層與運算中的前 {MOST_NODES} 個。",
+            words.text(
+                "The first {most_nodes} of {count} layers and operations are drawn.",
+                most_nodes=MOST_NODES,
+                count=len(network.nodes),
             )
         )
     return {"id": "network", "text": text, "figures": figures}
@@ -42,15 +44,13 @@ def summary_table(network: Network) -> Figure:
     ]
     return {
         "kind": "table",
-        "title": both("Layers", "各層"),
-        "note": both(
-            f"{network.model.count_params():,} weights in all.", f"共 {network.model.count_params():,} 個權重。"
-        ),
+        "title": words.text("Layers"),
+        "note": words.text("{count_params:,} weights in all.", count_params=network.model.count_params()),
         "columns": [
-            both("layer", "層"),
-            both("kind", "種類"),
-            both("output shape", "輸出形狀"),
-            both("weights", "權重數"),
+            words.text("layer"),
+            words.text("kind"),
+            words.text("output shape"),
+            words.text("weights"),
         ],
         "rows": rows,
         "numeric": [False, False, False, True],
@@ -94,10 +94,8 @@ def with_weights(subject: Subject, network: Network) -> Figure | None:
             drawn[-1]["activation"] = name or type(layer).__name__.lower()
     return {
         "kind": "network",
-        "title": both("The network with its weights", "網路與其權重"),
-        "note": both(
-            "Lines are weights: the thicker, the larger; colour tells the sign.", "線是權重：越粗越大，顏色表示正負。"
-        ),
+        "title": words.text("The network with its weights"),
+        "note": words.text("Lines are weights: the thicker, the larger; colour tells the sign."),
         "layers": drawn,
         "weights": weights,
         "biases": biases,
@@ -147,7 +145,7 @@ def graph(network: Network) -> Figure:
         drawn = [*({"id": s, "name": s, "kind": "Input", "shape": "", "params": 0} for s in outside), *drawn]
     return {
         "kind": "graph",
-        "title": both("The network as a graph", "網路圖"),
+        "title": words.text("The network as a graph"),
         "nodes": drawn,
         "edges": [[source, node["name"]] for node in nodes for source in node["sources"]],
     }

@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from thalweg import words
 from thalweg.errors import DataError
 from thalweg.views.report.class_judgement import part_of
-from thalweg.views.report.subject import Array, Figure, Subject, both, written
+from thalweg.views.report.subject import Array, Figure, Subject, written
 
 MOST_POINTS = 1500
 BINS = 15
@@ -47,18 +48,15 @@ def some(count: int) -> Array:
 def against(truth: Array, guess: Array, unit: str) -> Figure:
     """A point for each row: the number predicted over the true one."""
     at = some(len(truth))
-    drawn = both(
-        f"{len(at):,} of {len(truth):,} rows; on the line, both agree.",
-        f"{len(truth):,} 列中的 {len(at):,} 列；在線上表示兩者一致。",
-    )
+    drawn = words.text("{shown:,} of {rows:,} rows; on the line, both agree.", shown=len(at), rows=len(truth))
     return {
         "kind": "scatter",
-        "title": both("Predicted against true", "預測值與實際值"),
+        "title": words.text("Predicted against true"),
         "note": drawn,
         "x": truth[at],
         "y": guess[at],
-        "x_label": both(f"true {unit}", f"實際的 {unit}"),
-        "y_label": both(f"predicted {unit}", f"預測的 {unit}"),
+        "x_label": words.text("true {unit}", unit=unit),
+        "y_label": words.text("predicted {unit}", unit=unit),
         "diagonal": True,
     }
 
@@ -68,15 +66,14 @@ def residuals(truth: Array, guess: Array, unit: str) -> Figure:
     at = some(len(truth))
     return {
         "kind": "scatter",
-        "title": both("Residuals", "殘差"),
-        "note": both(
-            "True minus predicted, over the prediction: a pattern here is something that the network hasn't learned.",
-            "實際值減預測值，對預測值作圖：若有規律，就是網路還沒學到的東西。",
+        "title": words.text("Residuals"),
+        "note": words.text(
+            "True minus predicted, over the prediction: a pattern here is something that the network hasn't learned."
         ),
         "x": guess[at],
         "y": (truth - guess)[at],
-        "x_label": both(f"predicted {unit}", f"預測的 {unit}"),
-        "y_label": both("true − predicted", "實際 − 預測"),
+        "x_label": words.text("predicted {unit}", unit=unit),
+        "y_label": words.text("true − predicted"),
     }
 
 
@@ -89,14 +86,13 @@ def spread(truth: Array, guess: Array, unit: str) -> Figure:
     counts, edges = np.histogram(np.clip(off, low, high), BINS, (low, high))
     return {
         "kind": "bars",
-        "title": both("How large the residuals are", "殘差的大小"),
-        "note": both(
-            f"Rows by true minus predicted {unit}; the outermost 1 % are in the first and last bar.",
-            f"依實際值減預測值（{unit}）分組的列數；最外側的 1 % 併入第一條與最後一條。",
+        "title": words.text("How large the residuals are"),
+        "note": words.text(
+            "Rows by true minus predicted {unit}; the outermost 1 % are in the first and last bar.", unit=unit
         ),
         "labels": [written(float(middle)) for middle in (edges[1:] + edges[:-1]) / 2],
         "values": counts.astype(np.int32),
-        "value_label": both("rows", "列數"),
+        "value_label": words.text("rows", context="how many"),
     }
 
 
@@ -115,12 +111,12 @@ def by_truth(truth: Array, guess: Array, unit: str) -> Figure:
         )
     return {
         "kind": "table",
-        "title": both("Errors by the true value", "依實際值分組的誤差"),
+        "title": words.text("Errors by the true value"),
         "columns": [
-            both(f"true {unit}", f"實際的 {unit}"),
-            both("rows", "列數"),
-            both("mean absolute error", "平均絕對誤差"),
-            both("too high by", "平均偏高"),
+            words.text("true {unit}", unit=unit),
+            words.text("rows", context="how many"),
+            words.text("mean absolute error"),
+            words.text("too high by"),
         ],
         "rows": rows,
         "numeric": [False, True, True, True],

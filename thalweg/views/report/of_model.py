@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from thalweg import layers, losses, metrics, optimizers
+from thalweg import layers, losses, metrics, optimizers, words
 from thalweg.errors import ArgumentError, DivergedError, ThalwegError
 from thalweg.losses.traced import FunctionLoss
 from thalweg.recordings.compiled_model import WholeModel
@@ -26,7 +26,6 @@ from thalweg.views.report.subject import (
     Score,
     Subject,
     Text,
-    both,
     written,
 )
 from thalweg.views.report.worst_rows import worst_of
@@ -66,13 +65,12 @@ def subject_of(model: WholeModel, nodes: Sequence[Any], x: Any = None, y: Any = 
     )
     subject.network.seconds = seconds * retrained_share(model.optimizer.iterations)
     if facts.get("diverged"):
-        subject.remarks.append(both(f"The training failed: {facts['diverged']}", f"訓練失敗：{facts['diverged']}"))
+        subject.remarks.append(words.text("The training failed: {diverged}", diverged=facts["diverged"]))
     if recording is None:
         subject.missing.append(
-            both(
-                "Nothing was recorded while it trained: fit(..., record=True) gives the layers' statistics, the loss "
-                "by batch, the path of descent and the doctor's findings.",
-                "訓練時沒有記錄：fit(..., record=True) 可得各層統計、逐批次損失、下降路徑與診斷。",
+            words.text(
+                "Nothing was recorded while it trained: fit(..., record=True) gives the layers' "
+                "statistics, the loss by batch, the path of descent and the doctor's findings."
             )
         )
     elif recording.sample.x is not None:
@@ -82,10 +80,7 @@ def subject_of(model: WholeModel, nodes: Sequence[Any], x: Any = None, y: Any = 
         judged(subject, model, *given)
         if subject.scores and subject.judged_by == "trained":
             subject.remarks.append(
-                both(
-                    "Judged by rows that it was trained on, as no others were kept: new rows will fare worse.",
-                    "以訓練過的資料列評判（沒有保留其他資料列）：新的資料列會表現得較差。",
-                )
+                words.text("Judged by rows that it was trained on, as no others were kept: new rows will fare worse.")
             )
         if subject.x is None:
             subject.x, subject.y = (taken(data, slice(MOST_INPUTS)) for data in given)
@@ -100,10 +95,7 @@ def rows_of(subject: Subject, recording: Any, x: Any, y: Any) -> tuple[Any, Any]
     sample = None if recording is None else recording.sample
     if sample is None or (sample.held_x is None and sample.x is None):
         subject.missing.append(
-            both(
-                "There are no rows to judge it by: give x and y, or validate while it trains.",
-                "沒有可用來評判的資料列：請給 x 與 y，或在訓練時驗證。",
-            )
+            words.text("There are no rows to judge it by: give x and y, or validate while it trains.")
         )
         return None
     if sample.held_x is not None and sample.held_y is not None:
@@ -137,24 +129,35 @@ def records_of(model: WholeModel) -> list[dict[str, Any]]:
 def described(model: WholeModel, facts: dict[str, Any]) -> list[tuple[Text, Text]]:
     """What was trained on what."""
     lines: list[tuple[Text, Text]] = [
-        (both("model", "模型"), f"{type(model).__name__} {model.name}: {model.count_params():,} weights"),
-        (both("rows of shape", "資料列的形狀"), str(model.row_in)),
-        (both("loss", "損失函數"), written(getattr(model.loss, "name", model.loss))),
-        (both("optimizer", "最佳化方法"), type(model.optimizer).__name__),
+        (
+            words.text("model"),
+            words.text(
+                "{kind} {name}: {count:,} weights",
+                kind=type(model).__name__,
+                name=model.name,
+                count=model.count_params(),
+            ),
+        ),
+        (words.text("rows of shape"), str(model.row_in)),
+        (words.text("loss", context="fact"), written(getattr(model.loss, "name", model.loss))),
+        (words.text("optimizer"), type(model.optimizer).__name__),
     ]
     if facts.get("rows"):
         held = facts.get("held_rows") or 0
-        lines.append((both("rows trained on, validated on", "訓練與驗證的列數"), f"{facts['rows']:,}, {held:,}"))
+        lines.append((words.text("rows trained on, validated on"), f"{facts['rows']:,}, {held:,}"))
     if facts.get("steps") is not None:
         seconds = facts.get("seconds")
         took = "" if seconds is None else f", {seconds:.2f} s"
         done, asked = written(facts.get("epochs_done")), facts.get("epochs")
         lines.append(
             (
-                both("training", "訓練"),
-                both(
-                    f"{facts['steps']:,} steps, {done} of {asked} epochs{took}",
-                    f"{facts['steps']:,} 步，{asked} 輪中的 {done} 輪{took}",
+                words.text("training"),
+                words.text(
+                    "{steps:,} steps, {done} of {asked} epochs{took}",
+                    steps=facts["steps"],
+                    done=done,
+                    asked=asked,
+                    took=took,
                 ),
             )
         )
@@ -207,15 +210,14 @@ def judged(subject: Subject, model: WholeModel, x: Any, y: Any) -> None:
         values = model.evaluate(x, y, verbose=0, return_dict=True)
         subject.scores = [Score(name=name, value=float(value)) for name, value in values.items()]
     except DivergedError as error:
-        subject.missing.append(both(f"There are no scores: {error}", f"沒有分數：{error}"))
+        subject.missing.append(words.text("There are no scores: {error}", error=error))
         return
     subject.task, classes = task_of(model, y)
     if not subject.task:
         subject.missing.append(
-            both(
-                "What it answers to a row is neither one class nor one number: beside the scores, nothing tells how "
-                "good the predictions are, or what they depend on.",
-                "它對一列的回答既不是一個類別，也不是一個數字：除了分數，沒有預測好壞與其依據的圖表。",
+            words.text(
+                "What it answers to a row is neither one class nor one number: beside the scores, nothing "
+                "tells how good the predictions are, or what they depend on."
             )
         )
         return
@@ -317,8 +319,8 @@ def code_of(model: WholeModel, facts: dict[str, Any]) -> list[tuple[Text, str, s
     lines.append(fit_code(*trained(model, facts)[:2], facts))
     versions = f"thalweg {__version__}\npython {platform.python_version()}\nnumpy {np.__version__}\n"
     return [
-        (both("In Python", "以 Python"), "python", "\n".join(lines) + "\n"),
-        (both("Versions", "版本"), "text", versions),
+        (words.text("In Python"), "python", "\n".join(lines) + "\n"),
+        (words.text("Versions"), "text", versions),
     ]
 
 

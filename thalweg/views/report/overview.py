@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from thalweg.views.report.subject import Figure, Score, Subject, Text, both, written
+from thalweg import words
+from thalweg.views.report.subject import Figure, Score, Subject, Text, written
 
 ERRORS = ("log loss", "loss", "RMSE", "MAE")
 """Scores that are better the smaller they are."""
@@ -19,7 +20,7 @@ def overview(subject: Subject) -> dict[str, Any]:
         figures.append(
             {
                 "kind": "table",
-                "title": both("What was trained on what", "訓練了什麼、用什麼資料"),
+                "title": words.text("What was trained on what"),
                 "columns": ["", ""],
                 "rows": [[name, value] for name, value in subject.facts],
                 "numeric": [False, False],
@@ -38,8 +39,8 @@ def score_table(subject: Subject) -> Figure:
     """Scores with intervals, beside those of simpler answers."""
     others = list(dict.fromkeys(name for score in subject.scores for name in score.others))
     intervals = [interval(score) for score in subject.scores]
-    columns: list[Text] = [both("score", "分數"), both("this run", "本次執行")]
-    columns += [both("95 % interval", "95 % 信賴區間")] * any(intervals)
+    columns: list[Text] = [words.text("score"), words.text("this run")]
+    columns += [words.text("95 % interval")] * any(intervals)
     rows = [
         [score.name, known(score.value), *[limits] * any(intervals), *(known(score.others.get(k)) for k in others)]
         for score, limits in zip(subject.scores, intervals, strict=True)
@@ -70,11 +71,11 @@ def known(value: float | None) -> str:
 def scored_on(subject: Subject, of: int) -> tuple[Text, Text]:
     """The title of the scores, and on how many rows they are."""
     if subject.judged_by == "held":
-        return both("Scores on rows held out", "保留資料列上的分數"), both(
-            f"On {of:,} rows that no weight was learned from.", f"在 {of:,} 個未用於學習權重的資料列上計算。"
+        return words.text("Scores on rows held out"), words.text(
+            "On {of:,} rows that no weight was learned from.", of=of
         )
     name = subject.rows_name
-    return both(f"Scores on {name['en']}", f"{name['zh']}上的分數"), both(f"On {of:,} rows.", f"在 {of:,} 列上計算。")
+    return words.text("Scores on {name}", name=name), words.text("On {of:,} rows.", of=of)
 
 
 def against_others(subject: Subject) -> list[Figure]:
@@ -83,14 +84,14 @@ def against_others(subject: Subject) -> list[Figure]:
     known = {name: value for name, value in main.others.items() if np.isfinite(value)}
     if not known or not np.isfinite(main.value):
         return []
-    labels: list[Text] = [both("this run", "本次執行"), *known]
+    labels: list[Text] = [words.text("this run"), *known]
     values = np.array([main.value, *known.values()])
     nothing = [np.nan] * len(known)
-    better = both("smaller is better", "越小越好") if main.name in ERRORS else both("larger is better", "越大越好")
+    better = words.text("smaller is better") if main.name in ERRORS else words.text("larger is better")
     return [
         {
             "kind": "bars",
-            "title": both(f"{main.name}, beside simpler answers", f"{main.name}：與較簡單的答案相比"),
+            "title": words.text("{name}, beside simpler answers", name=main.name),
             "note": better,
             "labels": labels,
             "values": values,

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from thalweg import words
 from thalweg.views.report.convnet_figures import kernel_figures, map_figures, saliency_figure
-from thalweg.views.report.subject import Clock, Figure, PictureInputs, Subject, Text, both
+from thalweg.views.report.subject import Clock, Figure, PictureInputs, Subject, Text
 from thalweg.views.report.worst_rows import CAPTIONS, caption
 
 LEAST = 0.2
@@ -32,14 +33,14 @@ def picture_insides(subject: Subject, clock: Clock) -> dict[str, Any] | None:
     inputs, held = subject.inputs, subject.held
     if isinstance(inputs, PictureInputs) and inputs.random and int(np.prod(shape)) <= MOST_PIXELS:
         seconds = np.inf  # that one picture takes in NumPy
-        if clock.has(LEAST, both("feature maps", "特徵圖")):
+        if clock.has(LEAST, words.text("feature maps")):
             if held is not None and subject.classes:
                 said = caption(subject, held, int(inputs.at[0]))
-                text.append(both(f"The feature maps are of this picture: {said}.", f"特徵圖取自這張圖：{said}。"))
+                text.append(words.text("The feature maps are of this picture: {said}.", said=said))
             begin = time.perf_counter()
             figures += map_figures(network.model, inputs.x[:1])
             seconds = time.perf_counter() - begin
-        what = both("saliency", "顯著圖")
+        what = words.text("saliency")
         if held is not None and subject.classes and clock.has(BACKWARD * seconds, what):
             figures.append(salient(subject, inputs, int(clock.left / 2 / (BACKWARD * seconds))))
     if not figures:
@@ -65,10 +66,7 @@ def salient(subject: Subject, inputs: PictureInputs, most: int) -> Figure:
     units = network.model.row_out[-1]
     answers = guesses if units > 1 else np.zeros(len(guesses), np.int64)
     figure = saliency_figure(network.model, inputs.x[first], answers, captions)
-    more = both("", "")
+    note = words.text("{note} {more}", note=figure["note"], more=CAPTIONS)
     if len(first) < count:
-        more = both(f" Of {len(first)} of {count} classes.", f"{count} 類中的 {len(first)} 類。")
-    note = figure["note"]
-    return figure | {
-        "note": {key: f"{note[key]}{gap}{CAPTIONS[key]}{more[key]}" for key, gap in (("en", " "), ("zh", ""))}
-    }
+        note = words.text("{note} Of {shown} of {count} classes.", note=note, shown=len(first), count=count)
+    return figure | {"note": note}

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from thalweg.views.report.subject import Subject, both
+from thalweg import words
+from thalweg.views.report.subject import Subject
 
 
 def reproduction(subject: Subject) -> dict[str, Any] | None:
@@ -16,8 +17,8 @@ def reproduction(subject: Subject) -> dict[str, Any] | None:
         figures.append(
             {
                 "kind": "table",
-                "title": both("Settings", "設定"),
-                "columns": [both("setting", "設定"), both("value", "值")],
+                "title": words.text("Settings"),
+                "columns": [words.text("setting"), words.text("value")],
                 "rows": [[name, value] for name, value in subject.settings.items()],
                 "numeric": [False, False],
                 "mono": True,
@@ -27,11 +28,6 @@ def reproduction(subject: Subject) -> dict[str, Any] | None:
         return None
     return {
         "id": "reproduction",
-        "text": [
-            both(
-                "With the same data, versions, seed and number of lanes, the same bits come out.",
-                "資料、版本、亂數種子與通道數都相同時，結果逐位元相同。",
-            )
-        ],
+        "text": [words.text("With the same data, versions, seed and number of lanes, the same bits come out.")],
         "figures": figures,
     }

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from thalweg import words
 from thalweg.views.report.overview import ERRORS, interval, known
-from thalweg.views.report.subject import Figure, Score, Subject, Text, both, thinned, written
+from thalweg.views.report.subject import Figure, Score, Subject, Text, thinned, written
 from thalweg.views.report.training_curves import EPOCH, MOST_EPOCHS, curves, number, split, titled
 
 MOST_SCORES = 4
@@ -19,7 +20,7 @@ def comparison_document(subjects: Sequence[Subject], names: Sequence[str], langu
     """The document that compares trainings; `names` tell them apart."""
     sections = [scores_section(subjects, names), curves_section(subjects, names), settings_section(subjects, names)]
     return {
-        "title": both(f"{len(subjects)} runs compared", f"比較 {len(subjects)} 次執行"),
+        "title": words.text("{count} runs compared", count=len(subjects)),
         "language": language,
         "sections": [section for section in sections if section["figures"]],
     }
@@ -33,9 +34,9 @@ def scores_section(subjects: Sequence[Subject], names: Sequence[str]) -> dict[st
     figures: list[Figure] = [
         {
             "kind": "table",
-            "title": both("Scores on rows held out", "保留資料列上的分數"),
-            "note": both("With their 95 % intervals.", "附 95 % 信賴區間。"),
-            "columns": [both("score", "分數"), *names],
+            "title": words.text("Scores on rows held out"),
+            "note": words.text("With their 95 % intervals."),
+            "columns": [words.text("score"), *names],
             "rows": rows,
             "numeric": [False, *[True] * len(names)],
         }
@@ -46,9 +47,7 @@ def scores_section(subjects: Sequence[Subject], names: Sequence[str]) -> dict[st
             {
                 "kind": "bars",
                 "title": kind,
-                "note": both("smaller is better", "越小越好")
-                if kind in ERRORS
-                else both("larger is better", "越大越好"),
+                "note": words.text("smaller is better") if kind in ERRORS else words.text("larger is better"),
                 "labels": list(names),
                 "values": np.array([np.nan if s is None else s.value for s in each]),
                 "low": np.array([np.nan if s is None else s.low for s in each]),
@@ -58,7 +57,7 @@ def scores_section(subjects: Sequence[Subject], names: Sequence[str]) -> dict[st
         )
     return {
         "id": "scores",
-        "title": both("Scores", "分數"),
+        "title": words.text("Scores"),
         "text": [same_rows(subjects)],
         "figures": figures,
     }
@@ -78,15 +77,13 @@ def same_rows(subjects: Sequence[Subject]) -> Text:
         np.array_equal(h.rows, known[0].rows) and np.array_equal(h.truth, known[0].truth) for h in known
     )
     if same:
-        return both(
-            "All were judged by the same rows, so their differences are surer than the 95 % intervals suggest, which "
-            "are those of each alone.",
-            "全部以相同的資料列評判，因此差異比各自的 95 % 區間所示更可靠。",
+        return words.text(
+            "All were judged by the same rows, so their differences are surer than the 95 % intervals "
+            "suggest, which are those of each alone."
         )
-    return both(
-        "They were not judged by the same rows (give the same --seed and --test-share for that): differences within "
-        "the 95 % intervals say nothing.",
-        "它們並非以相同的資料列評判（請給相同的 --seed 與 --test-share）：95 % 區間內的差異不代表什麼。",
+    return words.text(
+        "They were not judged by the same rows (give the same --seed and --test-share for that): "
+        "differences within the 95 % intervals say nothing."
     )
 
 
@@ -114,12 +111,11 @@ def curves_section(subjects: Sequence[Subject], names: Sequence[str]) -> dict[st
             metric = next((subject.metric for subject in subjects if subject.metric), "")
             title = titled(key.removeprefix("val_"), metric)
             if key.startswith("val_"):
-                english, chinese = (title, title) if isinstance(title, str) else (title["en"], title["zh"])
-                title = both(f"validation {english}", f"驗證{chinese}")
+                title = words.text("validation {metric}", metric=title)
             figures.append(curves(title, series, EPOCH, title))
     several = any(len(split(subject.history)) > 1 for subject in subjects)
-    text: list[Text] = [both("Of the first network of each.", "各取第一個網路。")] if several else []
-    return {"id": "course", "title": both("The course of the trainings", "訓練過程"), "text": text, "figures": figures}
+    text: list[Text] = [words.text("Of the first network of each.")] if several else []
+    return {"id": "course", "title": words.text("The course of the trainings"), "text": text, "figures": figures}
 
 
 def settings_section(subjects: Sequence[Subject], names: Sequence[str]) -> dict[str, Any]:
@@ -131,11 +127,9 @@ def settings_section(subjects: Sequence[Subject], names: Sequence[str]) -> dict[
         figures.append(
             {
                 "kind": "table",
-                "title": both("Settings that differ", "不同的設定"),
-                "note": both(
-                    f"The other {len(keys) - len(unlike)} are the same.", f"其餘 {len(keys) - len(unlike)} 項相同。"
-                ),
-                "columns": [both("setting", "設定"), *names],
+                "title": words.text("Settings that differ"),
+                "note": words.text("The other {count} are the same.", count=len(keys) - len(unlike)),
+                "columns": [words.text("setting"), *names],
                 "rows": [[key, *(subject.settings.get(key, "") for subject in subjects)] for key in unlike],
                 "numeric": [False] * (1 + len(names)),
                 "mono": True,
@@ -143,16 +137,16 @@ def settings_section(subjects: Sequence[Subject], names: Sequence[str]) -> dict[
         )
     sizes = list(dict.fromkeys(key for subject in subjects for key in subject.sizes))
     said = {
-        "weights": both("weights", "權重數"),
-        "seconds": both("seconds of training", "訓練秒數"),
-        "epochs": both("epochs, of all networks together", "輪數（所有網路合計）"),
-        "rows": both("rows to learn from", "訓練列數"),
+        "weights": words.text("weights"),
+        "seconds": words.text("seconds of training"),
+        "epochs": words.text("epochs, of all networks together"),
+        "rows": words.text("rows to learn from"),
     }
     figures.append(
         {
             "kind": "table",
-            "title": both("Sizes and times", "大小與時間"),
-            "columns": [both("", ""), *names],
+            "title": words.text("Sizes and times"),
+            "columns": ["", *names],
             "rows": [
                 [said.get(key, key), *(written(subject.sizes.get(key, np.nan)) for subject in subjects)]
                 for key in sizes
@@ -160,10 +154,10 @@ def settings_section(subjects: Sequence[Subject], names: Sequence[str]) -> dict[
             "numeric": [False, *[True] * len(names)],
         }
     )
-    text: list[Text] = [] if unlike else [both("All settings are the same.", "所有設定都相同。")]
+    text: list[Text] = [] if unlike else [words.text("All settings are the same.")]
     return {
         "id": "settings",
-        "title": both("Settings, sizes and times", "設定、大小與時間"),
+        "title": words.text("Settings, sizes and times"),
         "text": text,
         "figures": figures,
     }

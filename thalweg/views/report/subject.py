@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from thalweg import words
+
 if TYPE_CHECKING:
     from thalweg.doctor import Diagnosis
 
@@ -18,15 +20,10 @@ Text = str | dict[str, str]
 Figure = dict[str, Any]
 
 
-def both(en: str, zh: str) -> dict[str, str]:
-    """A text in the two languages of the pages."""
-    return {"en": en, "zh": zh}
-
-
 ROWS = {
-    "held": both("held-out rows", "保留資料列"),
-    "trained": both("training rows", "訓練資料列"),
-    "given": both("given rows", "給定的資料列"),
+    "held": words.text("held-out rows"),
+    "trained": words.text("training rows"),
+    "given": words.text("given rows"),
 }
 """What the rows are that a training is judged by."""
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from thalweg.views.report.subject import Clock, Subject, both
+from thalweg import words
+from thalweg.views.report.subject import Clock, Subject
 
 REPEATS = 20
 LEAST = 0.5
 MOST_ROWS = 120
 LONGEST = 160
-SECTIONS = {"forward": ("forward", "前向"), "backward": ("backward", "反向"), "update": ("update", "更新")}
+SECTIONS = {"forward": words.text("forward"), "backward": words.text("backward"), "update": words.text("update")}
 
 
 def timing(subject: Subject, clock: Clock) -> dict[str, Any] | None:
@@ -18,43 +19,43 @@ def timing(subject: Subject, clock: Clock) -> dict[str, Any] | None:
     network = subject.network
     if network is None or not network.model.compiled:
         return None
-    measured = clock.has(LEAST, both("time of each instruction", "每個指令的時間"))
+    measured = clock.has(LEAST, words.text("time of each instruction"))
     model, batch = network.model, network.batch
     listing = model.profile(batch, REPEATS) if measured else model.program("training", batch)
     rows = []
     for row in listing.rows[:MOST_ROWS]:
         formula = row.formula if len(row.formula) <= LONGEST else row.formula[: LONGEST - 1] + "…"
-        line: list[Any] = [str(row.number), both(*SECTIONS[row.section]), row.name, formula]
+        line: list[Any] = [str(row.number), SECTIONS[row.section], row.name, formula]
         line += ["×".join(map(str, row.shape)), f"{row.flops:,}"]
         if measured:
             line += ["", ""] if row.seconds is None else [f"{row.seconds * 1e6:,.1f}", f"{row.share or 0:.1%}"]
         rows.append(line)
-    columns: list[Any] = ["#", both("part", "部分"), both("instruction", "指令"), both("formula", "公式")]
-    columns += [both("shape", "形狀"), "FLOPs", *([both("µs", "微秒"), both("share", "比例")] if measured else [])]
+    columns: list[Any] = ["#", words.text("part"), words.text("instruction"), words.text("formula")]
+    columns += [words.text("shape"), "FLOPs", *([words.text("µs"), words.text("share")] if measured else [])]
     total = sum(row.seconds or 0.0 for row in listing.rows)
     flops = sum(row.flops for row in listing.rows)
-    note = both(f"One step of {batch} rows: {flops:,} FLOPs", f"一步 {batch} 列：{flops:,} FLOPs")
+    note = words.text("One step of {batch} rows: {flops:,} FLOPs", batch=batch, flops=flops)
     if measured and total:
-        note = both(
-            f"{note['en']}, {total * 1e6:,.0f} µs on one core of the machine that wrote this report.",
-            f"{note['zh']}，在產生本報告的機器上以一個核心費時 {total * 1e6:,.0f} 微秒。",
+        note = words.text(
+            "{note}, {microseconds:,.0f} µs on one core of the machine that wrote this report.",
+            note=note,
+            microseconds=total * 1e6,
         )
     if len(listing.rows) > MOST_ROWS:
         more = len(listing.rows) - MOST_ROWS
-        note = both(f"{note['en']} {more} more instructions aren't listed.", f"{note['zh']}另有 {more} 個指令未列出。")
+        note = words.text("{note} {more} more instructions aren't listed.", note=note, more=more)
     return {
         "id": "program",
         "text": [
-            both(
-                "The network as it is computed: forward, backward by the chain rule, update. dv is the derivative of "
-                "the loss with respect to v.",
-                "網路實際的計算：前向、依連鎖律反向、更新。dv 是損失對 v 的導數。",
+            words.text(
+                "The network as it is computed: forward, backward by the chain rule, update. dv is the "
+                "derivative of the loss with respect to v."
             )
         ],
         "figures": [
             {
                 "kind": "table",
-                "title": both("The program", "程式"),
+                "title": words.text("The program"),
                 "note": note,
                 "columns": columns,
                 "rows": rows,

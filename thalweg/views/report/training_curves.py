@@ -6,13 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from thalweg.views.report.subject import Array, Figure, Subject, Text, both, thinned
+from thalweg import words
+from thalweg.views.report.subject import Array, Figure, Subject, Text, thinned
 
 MOST_EPOCHS, MOST_POINTS, MOST_MEMBERS = 1000, 1000, 8
 SPREAD, MOSTLY = 100.0, 0.8
 """A curve whose largest value is so many times its smallest is drawn on a logarithmic axis."""
 HELD = "held_out"
-EPOCH = both("epoch", "輪（epoch）")
+EPOCH = words.text("epoch")
 
 
 def training_curves(subject: Subject) -> dict[str, Any] | None:
@@ -40,7 +41,7 @@ def by_epoch(subject: Subject) -> list[Figure]:
         name = titled(key, subject.metric)
         note = None
         if len(members) > MOST_MEMBERS:
-            note = both(f"The first {MOST_MEMBERS} networks.", f"前 {MOST_MEMBERS} 個網路。")
+            note = words.text("The first {most_members} networks.", most_members=MOST_MEMBERS)
         figures.append(curves(name, series, EPOCH, name, note))
     return figures
 
@@ -64,11 +65,11 @@ def lines(records: list[dict[str, Any]], keys: list[str], member: Any, members: 
         y = np.array([number(record.get(key)) for record in kept])
         if not np.isfinite(y).any():
             continue
-        part: Text = both("validation", "驗證") if key.startswith("val_") else both("training", "訓練")
+        part: Text = words.text("validation") if key.startswith("val_") else words.text("training")
         if members > 1:
-            part = both(f"network {member + 1}", f"網路 {member + 1}")
+            part = words.text("network {number}", number=member + 1)
         elif key == HELD:
-            part = both("held out", "保留資料")
+            part = words.text("held out")
         found.append({"name": part, "x": x, "y": y, "dashed": key.startswith("val_")})
     return found
 
@@ -76,9 +77,9 @@ def lines(records: list[dict[str, Any]], keys: list[str], member: Any, members: 
 def titled(key: str, metric: str) -> Text:
     """The title of a key of the history."""
     if key == "loss":
-        return both("loss", "損失")
+        return words.text("loss")
     if key == HELD:
-        return both(f"{metric.replace('_', ' ')}, rows held out", f"{metric.replace('_', ' ')}（保留資料列）")
+        return words.text("{replace}, rows held out", replace=metric.replace("_", " "))
     return key.replace("_", " ")
 
 
@@ -123,13 +124,12 @@ def by_batch(recording: Any) -> list[Figure]:
     at = np.asarray(recording.batch_iterations, np.float64)
     x, mean, low, high = condensed(at, losses, MOST_POINTS)
     each = -(-len(losses) // len(x))
-    note = both(
-        f"Each point is the mean of {each} batches; the band reaches from the least to the greatest.",
-        f"每個點是 {each} 個批次的平均；帶狀區域是其中最小到最大的範圍。",
+    note = words.text(
+        "Each point is the mean of {each} batches; the band reaches from the least to the greatest.", each=each
     )
-    name = both("loss of each batch", "每個批次的損失")
+    name = words.text("loss of each batch")
     series = [{"name": name, "x": x, "y": mean, **({"band": [low, high]} if each > 1 else {})}]
-    figure = curves(both("Loss by batch", "逐批次的損失"), series, both("step", "步"), both("loss", "損失"))
+    figure = curves(words.text("Loss by batch"), series, words.text("step"), words.text("loss"))
     return [figure | ({"note": note} if each > 1 else {})]
 
 
@@ -154,9 +154,9 @@ def learning_rates(recording: Any) -> list[Figure]:
     if len(rates) < 2 or np.ptp(rates[np.isfinite(rates)]) == 0:
         return []
     keep = np.union1d(thinned(len(rates), MOST_POINTS), [rates.argmax(), rates.argmin()])
-    name = both("learning rate", "學習率")
+    name = words.text("learning rate")
     note = None
     if not len(recording.batch_rates):  # a file of an older version
-        note = both(f"Known at {len(rates)} steps; between them it may be another.", f"只知道 {len(rates)} 步的值。")
+        note = words.text("Known at {count} steps; between them it may be another.", count=len(rates))
     series = [{"name": name, "x": x[keep], "y": rates[keep]}]
-    return [curves(both("Learning rate", "學習率"), series, both("step", "步"), name, note)]
+    return [curves(words.text("Learning rate"), series, words.text("step"), name, note)]

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from thalweg.views.report.subject import Array, ColumnInputs, Figure, Held, PictureInputs, Subject, Text, both, written
+from thalweg import words
+from thalweg.views.report.subject import Array, ColumnInputs, Figure, Held, PictureInputs, Subject, written
 
 MOST, FEW = 20, 6
 MOST_COLUMNS = 12
@@ -14,10 +15,7 @@ LONGEST = 60
 """Letters of a cell that are shown."""
 SIDE = 96
 """Pixels of a picture's side, at most."""
-CAPTIONS = both(
-    "The class, what it was taken for, and the probability given to that.",
-    "依序為：實際類別、被認作的類別、給它的機率。",
-)
+CAPTIONS = words.text("The class, what it was taken for, and the probability given to that.")
 
 
 def badness(held: Held) -> Array:
@@ -57,16 +55,13 @@ def worst_rows(subject: Subject, important: list[str] | None = None) -> dict[str
     if figure is None:
         return None
     name = subject.rows_name
-    text = both(
-        f"{name['en'].capitalize()} that the prediction misses most: wrong labels and unusual cases stand here first.",
-        f"預測偏差最大的{name['zh']}：標錯的資料與不尋常的例子會先出現在這裡。",
+    text = words.text(
+        "{rows} that the prediction misses most: wrong labels and unusual cases stand here first.",
+        rows={language: text.capitalize() for language, text in name.items()},
     )
     if not wrong:
-        text = both(
-            f"All {name['en']} are predicted right; of these the prediction was least sure.",
-            f"所有{name['zh']}都預測正確；以下是預測最沒有把握的。",
-        )
-        figure["title"] = both("The least sure rows", "最沒有把握的列")
+        text = words.text("All {name} are predicted right; of these the prediction was least sure.", name=name)
+        figure["title"] = words.text("The least sure rows")
     return {"id": "mistakes", "text": [text], "figures": [figure]}
 
 
@@ -112,26 +107,22 @@ def rows_table(
         rows.append(line)
     names = [inputs.names[k] for k in shown] if inputs is not None else []
     numeric = [inputs.numeric[k] for k in shown] if inputs is not None else []
-    last = both("predicted − true", "預測 − 實際") if numbers else both("probability of the truth", "實際類別的機率")
-    first = [both("row", "列")] if numbered else []
+    last = words.text("predicted − true") if numbers else words.text("probability of the truth")
+    first = [words.text("row")] if numbered else []
     figure: Figure = {
         "kind": "table",
-        "title": counted(len(rows), ("row", "rows"), "列"),
-        "columns": [*first, both("truth", "實際"), both("prediction", "預測"), last, *names],
+        "title": words.text("The worst row" if len(rows) == 1 else "The {count} worst rows", count=len(rows)),
+        "columns": [*first, words.text("truth"), words.text("prediction"), last, *names],
         "rows": rows,
         "numeric": [*[True] * numbered, numbers, numbers, True, *numeric],
     }
     if inputs is not None and len(names) < len(inputs.names):
-        figure["note"] = both(
-            f"With {len(names)} of {len(inputs.names):,} columns, the most important first.",
-            f"列出 {len(inputs.names):,} 欄中的 {len(names)} 欄，最重要的在前。",
+        figure["note"] = words.text(
+            "With {count} of {columns:,} columns, the most important first.",
+            count=len(names),
+            columns=len(inputs.names),
         )
     return figure
-
-
-def counted(count: int, names: tuple[str, str], zh: str) -> Text:
-    """A title: the worst row, or the 20 worst rows."""
-    return both(f"The worst {names[0]}" if count == 1 else f"The {count} worst {names[1]}", f"最差的 {count} {zh}")
 
 
 def cell_text(cell: Any) -> str:
@@ -155,7 +146,9 @@ def pictures(subject: Subject, held: Held, inputs: PictureInputs, places: Array)
     captions = [caption(subject, held, place) for place in places[there].tolist()]
     return {
         "kind": "images",
-        "title": counted(len(captions), ("picture", "pictures"), "張圖"),
+        "title": words.text(
+            "The worst picture" if len(captions) == 1 else "The {count} worst pictures", count=len(captions)
+        ),
         "note": CAPTIONS,
         "images": shown,
         "captions": captions,

@@ -10,6 +10,7 @@ import re
 from pathlib import Path
 
 from thalweg.errors import ArgumentError, NotFoundError
+from thalweg.views.web.wording import MODULE, catalogue_module
 
 HERE = Path(__file__).parent
 VENDOR = ("vendor/uPlot.iife.min.js",)
@@ -37,6 +38,8 @@ def bundle(entry: str | Path, *, module: bool = False) -> str:
     True
     """
     order = _order(HERE / entry)
+    if MODULE in order:
+        order[MODULE] = catalogue_module(order.values())
     _unique(order)
     parts = [(HERE / name).read_text(encoding="utf-8") for name in VENDOR]
     parts += [EXPORT.sub("", IMPORT.sub("", text)) for text in order.values()]
@@ -63,13 +66,11 @@ def _order(entry: Path) -> dict[Path, str]:
         if path in open_:
             circle = " → ".join(p.name for p in [*open_[open_.index(path) :], path])
             raise ArgumentError(f"modules import each other in a circle: {circle}; move what they share to a third")
-        if not path.is_file():
-            raise NotFoundError(f"{whence}: there is no module {path}")
-        text = path.read_text(encoding="utf-8")
+        text = _text(path, whence)
         open_.append(path)
         for names, target in IMPORT.findall(text):
             visit(path.parent / target, path.name)
-            _offered(path, names, path.parent / target)
+            _offered(path, names, path.parent / target, found)
         open_.pop()
         found[path] = text
 
@@ -77,9 +78,17 @@ def _order(entry: Path) -> dict[Path, str]:
     return found
 
 
-def _offered(path: Path, names: str, target: Path) -> None:
-    """Raises unless each imported name is exported by the target."""
-    exported = {name for is_exported, name in _defined(target, target.read_text(encoding="utf-8")) if is_exported}
+def _text(path: Path, whence: str) -> str:
+    if path == MODULE:
+        return catalogue_module(())  # what the others say isn't known yet
+    if not path.is_file():
+        raise NotFoundError(f"{whence}: there is no module {path}")
+    return path.read_text(encoding="utf-8")
+
+
+def _offered(path: Path, names: str, target: Path, modules: dict[Path, str]) -> None:
+    """Raises unless each imported name is exported by the target, which is among the modules."""
+    exported = {name for is_exported, name in _defined(target, modules[target.resolve()]) if is_exported}
     for name in filter(None, (part.strip() for part in names.split(","))):
         if name not in exported:
             raise ArgumentError(f"{path.name} imports {name!r} from {target.name}, which exports {sorted(exported)}")

@@ -20,6 +20,7 @@ from thalweg.support.files import writing
 from thalweg.support.naming import choose
 from thalweg.views.web.bundle import HERE, bundle, styles
 from thalweg.views.web.encoding import encode
+from thalweg.views.web.wording import noscript
 
 LANGUAGES = {"en": "en", "zh": "zh-Hant-TW"}
 KINDS = (
@@ -40,7 +41,7 @@ PAGE = """<!doctype html>
 <style>{style}</style>
 </head>
 <body class="thalweg page">
-<noscript>This page draws its figures with JavaScript. 這一頁的圖需要 JavaScript 才能畫出。</noscript>
+<noscript>{noscript}</noscript>
 <script type="text/plain" id="document">{data}</script>
 <script type="text/plain" id="code">{code}</script>
 <script type="module">{unpack}</script>
@@ -83,6 +84,7 @@ def page_html(document: Mapping[str, Any]) -> str:
         policy=policy,
         title=html.escape(title),
         style=style,
+        noscript=noscript(),
         data=_packed(encode(document)),
         code=_packed(code.encode()),
         unpack=unpack,

@@ -130,7 +130,7 @@ export function probe(plot, reader) {
   };
   plot.node.tabIndex = 0;
   plot.node.setAttribute("role", "group");
-  plot.node.setAttribute("aria-label", word("hover"));
+  plot.node.setAttribute("aria-label", word("Point at the figure, or focus it and use the arrow keys, to read its values."));
   plot.node.addEventListener("pointermove", pointed);
   plot.node.addEventListener("pointerdown", pointed);
   plot.node.addEventListener("keydown", (event) => {

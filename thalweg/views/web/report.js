@@ -22,8 +22,8 @@ function show(report) {
   const labels = [];
   labels.push(() => {
     title.textContent = document.title = said(report.title);
-    heading.textContent = word("contents");
-    contents.setAttribute("aria-label", word("contents"));
+    heading.textContent = word("Contents");
+    contents.setAttribute("aria-label", word("Contents"));
     document.documentElement.lang = tag(language());
   });
   for (const section of report.sections) {

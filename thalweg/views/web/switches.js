@@ -1,14 +1,18 @@
 // Buttons for language and theme.
+import { CHINESE } from "./catalogue.js";
 import { h } from "./dom.js";
 import { language, onSettings, setLanguage, setTheme, theme } from "./settings.js";
 import { tag, word } from "./words.js";
+
+/** The name of the language that one can change to, in that language. */
+const OTHER = { en: CHINESE["language\u0004English"], zh: "English" };
 
 /** @returns {HTMLButtonElement} */
 export function languageButton() {
   const button = h("button", { type: "button", class: "switch", onclick: () => setLanguage(other()) });
   const other = () => /** @type {Language} */ (language() === "en" ? "zh" : "en");
   const label = () => {
-    button.textContent = word("other_language");
+    button.textContent = OTHER[language()];
     button.lang = tag(other());
   };
   label();
@@ -23,7 +27,7 @@ export function themeButton() {
   const button = h("button", { type: "button", class: "switch", onclick: () => setTheme(next[theme()]) });
   const label = () => {
     button.textContent = signs[theme()];
-    const spoken = `${word("theme")}: ${word(`theme_${theme()}`)}`;
+    const spoken = `${word("Theme")}: ${{ auto: word("System colours"), light: word("Light"), dark: word("Dark") }[theme()]}`;
     button.setAttribute("aria-label", spoken);
     button.title = spoken;
   };

@@ -132,6 +132,7 @@ interface Code extends Figure {
 }
 interface Finding {
   rule: string;
+  title?: Words;
   severity: string;
   sentence: Words;
   evidence: Words;

@@ -12,7 +12,7 @@ import { said, word } from "../words.js";
 export function drawBars(element, figure) {
   return redrawn(element, figure, (/** @type {Bars} */ f) => {
     const values = tensor(f.values);
-    if (!values.length) return h("p", { class: "empty" }, word("no_data"));
+    if (!values.length) return h("p", { class: "empty" }, word("Nothing to show here."));
     const [low, high] = [f.low ? tensor(f.low) : null, f.high ? tensor(f.high) : null];
     const [least, most] = extent([0], values, low ?? [], high ?? []);
     const at = (/** @type {number} */ v) => (100 * (v - least)) / (most - least || 1);

@@ -34,11 +34,11 @@ export function drawCurves(element, figure) {
     width = element.clientWidth || width;
     const data = aligned(current);
     holder.setAttribute("aria-label", curveSummary(current));
-    holder.setAttribute("aria-description", word("hover"));
+    holder.setAttribute("aria-description", word("Point at the figure, or focus it and use the arrow keys, to read its values."));
     readout.textContent = "";
     key.replaceChildren(...(current.series.length > 1 ? legend(element, current) : []));
     if (!data[0].length) {
-      holder.append(h("p", { class: "empty" }, word("no_data")));
+      holder.append(h("p", { class: "empty" }, word("Nothing to show here.")));
       return;
     }
     plot = new uPlot(options(element, current, data, width, read), data, holder);
@@ -153,7 +153,7 @@ function legend(element, figure) {
 function curveSummary(figure) {
   const parts = figure.series.map((series) => {
     const y = tensor(series.y);
-    return `${said(series.name)}: ${word("from_to", numeral(y[0]), numeral(y[y.length - 1]))}`;
+    return `${said(series.name)}: ${word("from {0} to {1}", numeral(y[0]), numeral(y[y.length - 1]))}`;
   });
   return `${said(figure.title)} — ${said(figure.y_label)} / ${said(figure.x_label)}. ${parts.join("; ")}`;
 }

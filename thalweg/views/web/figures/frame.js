@@ -30,7 +30,7 @@ export function framed(element, figure, model, draw) {
   /** @type {Drawn | null} */
   let drawn = null;
   guarded(body, () => {
-    if (!draw) throw new Error(`${word("unknown_kind")}: ${figure.kind}`);
+    if (!draw) throw new Error(`${word("unknown kind of figure")}: ${figure.kind}`);
     drawn = draw(body, figure, model);
   });
   const renew = () => {
@@ -60,6 +60,6 @@ function guarded(body, act) {
     act();
   } catch (error) {
     console.error(error);
-    body.replaceChildren(h("p", { class: "broken", role: "alert" }, `${word("broken")}: ${error instanceof Error ? error.message : error}`));
+    body.replaceChildren(h("p", { class: "broken", role: "alert" }, `${word("This figure can't be drawn")}: ${error instanceof Error ? error.message : error}`));
   }
 }

@@ -17,7 +17,7 @@ const LEAST_SHARE = 0.7; // of its size, to which a drawing shrinks before it is
  */
 export function drawGraph(element, figure) {
   return redrawn(element, figure, (/** @type {Graph} */ f, room) => {
-    if (!f.nodes.length) return h("p", { class: "empty" }, word("no_data"));
+    if (!f.nodes.length) return h("p", { class: "empty" }, word("Nothing to show here."));
     const rows = layered(f);
     const widest = Math.max(...rows.map((row) => row.length));
     const across = (/** @type {Sizes} */ size) => widest * (size.width + size.across) - size.across + 2 * size.aside;

@@ -17,7 +17,7 @@ const RISE = 4.5; // the highest ridge, in distances between two
 export function drawHistograms(element, figure) {
   return redrawn(element, figure, (/** @type {Histograms} */ f, width) => {
     const ridges = thinned(f);
-    if (!ridges.length) return h("p", { class: "empty" }, word("no_data"));
+    if (!ridges.length) return h("p", { class: "empty" }, word("Nothing to show here."));
     const last = ridges.length - 1;
     const [low, high] = bulk(ridges);
     const room = (high - low || Math.abs(low) || 1) * 0.04;
@@ -37,7 +37,7 @@ export function drawHistograms(element, figure) {
       xLabel: said(f.value_label) || word("value"),
       yLabel: said(f.time_label),
       yTicks,
-      summary: `${said(f.title)}: ${ridges.length} × ${word("from_to", ...edges(ridges))}`,
+      summary: `${said(f.title)}: ${ridges.length} × ${word("from {0} to {1}", ...edges(ridges))}`,
       paint: (context, w, tall) => {
         const scale = sequential(element);
         ridges.forEach((ridge, n) => {

@@ -18,7 +18,7 @@ export function drawImages(element, figure) {
     };
     const images = tensor(f.images);
     const [count, height, across] = images.shape;
-    if (!count) return h("p", { class: "empty" }, word("no_data"));
+    if (!count) return h("p", { class: "empty" }, word("Nothing to show here."));
     const overlay = f.overlay ? tensor(f.overlay) : null;
     const scale = Math.max(0.1, Math.min(f.scale ?? Math.max(1, Math.floor(96 / across)), width / across));
     const size = { width: `${across * scale}px`, height: `${height * scale}px` };
@@ -30,7 +30,7 @@ export function drawImages(element, figure) {
     });
     const box = overlay && h("input", { type: "checkbox", onchange: toggle });
     if (box) box.checked = covered;
-    return [box ? h("label", { class: "check" }, box, word("saliency")) : null, h("ul", { class: "pictures", "aria-label": said(f.title) }, items)];
+    return [box ? h("label", { class: "check" }, box, word("overlay")) : null, h("ul", { class: "pictures", "aria-label": said(f.title) }, items)];
   });
 }
 

@@ -232,6 +232,6 @@ function named(plot, names) {
 function landscapeSummary(f, loss) {
   const [low, high] = extent(loss);
   const path = f.path_loss ? tensor(f.path_loss) : null;
-  const walked = path?.length ? ` ${word("path")}: ${word("from_to", numeral(path[0]), numeral(path[path.length - 1]))}.` : "";
-  return `${said(f.title)}: ${word("loss")} ${word("from_to", numeral(low), numeral(high))}.${walked}`;
+  const walked = path?.length ? ` ${word("path of descent")}: ${word("from {0} to {1}", numeral(path[0]), numeral(path[path.length - 1]))}.` : "";
+  return `${said(f.title)}: ${word("loss")} ${word("from {0} to {1}", numeral(low), numeral(high))}.${walked}`;
 }

@@ -16,7 +16,7 @@ export function drawMatrix(element, figure) {
   return redrawn(element, figure, (/** @type {Matrix} */ f, width) => {
     const values = tensor(f.values);
     const [rows, columns] = values.shape;
-    if (!rows || !columns) return h("p", { class: "empty" }, word("no_data"));
+    if (!rows || !columns) return h("p", { class: "empty" }, word("Nothing to show here."));
     const tint = tinted(element, f, values);
     const readable = rows <= MOST_CELLS && columns <= MOST_CELLS;
     return readable ? cells(f, values, tint) : dense(element, f, values, tint, width);
@@ -105,7 +105,7 @@ function dense(element, figure, values, tint, width) {
         context.fillRect((j * wide) / columns, (i * high) / rows, wide / columns + 0.5, high / rows + 0.5);
       }
     }
-  }, { role: "img", tabindex: 0, "aria-label": matrixSummary(figure, values), "aria-description": word("hover"), onpointermove: pointed, onpointerdown: pointed, onkeydown: moved });
+  }, { role: "img", tabindex: 0, "aria-label": matrixSummary(figure, values), "aria-description": word("Point at the figure, or focus it and use the arrow keys, to read its values."), onpointermove: pointed, onpointerdown: pointed, onkeydown: moved });
   /** @param {PointerEvent} event */
   function pointed(event) {
     const i = Math.floor((event.offsetY / high) * rows);
@@ -136,5 +136,5 @@ function dense(element, figure, values, tint, width) {
  */
 function matrixSummary(figure, values) {
   const [low, high] = extent(values);
-  return `${said(figure.title)}: ${values.shape[0]} × ${values.shape[1]}, ${word("from_to", numeral(low), numeral(high))}`;
+  return `${said(figure.title)}: ${values.shape[0]} × ${values.shape[1]}, ${word("from {0} to {1}", numeral(low), numeral(high))}`;
 }

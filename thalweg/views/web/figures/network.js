@@ -38,7 +38,7 @@ export function drawNetwork(element, figure, model) {
     picture.style.width = `${width}px`;
     picture.style.height = `${layout.height}px`;
     picture.setAttribute("aria-label", networkSummary(current));
-    picture.setAttribute("aria-description", word("hover"));
+    picture.setAttribute("aria-description", word("Point at the figure, or focus it and use the arrow keys, to read its values."));
     readout.textContent = "";
     key.replaceChildren(dots(element, [
       { name: `${word("weight")} > 0`, colour: colour(element, "positive") },
@@ -342,7 +342,7 @@ function described(figure, { layer, unit }) {
     const inputs = Array.from({ length: figure.layers[layer - 1].units }, (_, k) => ({ k, value: matrix.at(k, unit) }));
     inputs.sort((p, q) => Math.abs(q.value) - Math.abs(p.value));
     const shown = inputs.slice(0, 5).map(({ k, value }) => `${name(layer - 1, k)} ${numeral(value, 3)}`);
-    parts.push(`${word("weights")}: ${shown.join(", ")}${inputs.length > 5 ? ", …" : ""}`);
+    parts.push(`${word("Weights")}: ${shown.join(", ")}${inputs.length > 5 ? ", …" : ""}`);
   }
   return parts.join(" · ");
 }

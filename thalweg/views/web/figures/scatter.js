@@ -16,7 +16,7 @@ export function drawScatter(element, figure) {
   return redrawn(element, figure, (/** @type {Scatter} */ f, width) => {
     const [x, y] = [tensor(f.x), tensor(f.y)];
     const classes = f.classes ? tensor(f.classes) : null;
-    const names = f.class_names?.map(said) ?? (classes ? Array.from({ length: 1 + extent(classes)[1] }, (_, k) => `${word("class_")} ${k}`) : []);
+    const names = f.class_names?.map(said) ?? (classes ? Array.from({ length: 1 + extent(classes)[1] }, (_, k) => `${word("class")} ${k}`) : []);
     const inks = names.map((_, k) => classColour(element, k, names.length));
     const ranges = f.diagonal ? [padded(extent(x, y)), padded(extent(x, y))] : [padded(extent(x)), padded(extent(y))];
     const plot = plotted(element, {
@@ -26,7 +26,7 @@ export function drawScatter(element, figure) {
       y: ranges[1],
       xLabel: said(f.x_label),
       yLabel: said(f.y_label),
-      summary: `${said(f.title)}: ${x.length} ${word("all_points")}, ${said(f.x_label)} ${word("from_to", ...spoken(x))}, ${said(f.y_label)} ${word("from_to", ...spoken(y))}`,
+      summary: `${said(f.title)}: ${x.length} ${word("points")}, ${said(f.x_label)} ${word("from {0} to {1}", ...spoken(x))}, ${said(f.y_label)} ${word("from {0} to {1}", ...spoken(y))}`,
       paint: (context, w, h) => {
         const at = (/** @type {Range2} */ range, /** @type {number} */ v) => (v - range[0]) / (range[1] - range[0]);
         const radius = x.length > 800 ? 1.8 : x.length > 200 ? 2.6 : 3.4;
@@ -64,8 +64,8 @@ export function drawCalibration(element, figure) {
       height: Math.round(Math.min(400, Math.max(240, width * 0.8))),
       x: [0, 1],
       y: [0, 1],
-      xLabel: word("predicted_probability"),
-      yLabel: word("observed_share"),
+      xLabel: word("predicted probability"),
+      yLabel: word("observed share"),
       summary: `${said(f.title)}: ${kept.map((n) => `${percent(predicted[n])} → ${percent(observed[n])}`).join(", ")}`,
     });
     const d = kept.map((n, k) => `${k ? "L" : "M"}${plot.x(x[k]).toFixed(1)} ${plot.y(y[k]).toFixed(1)}`).join("");
@@ -76,7 +76,7 @@ export function drawCalibration(element, figure) {
       ...kept.map((n, k) => svg("circle", { class: "curve-point", cx: plot.x(x[k]), cy: plot.y(y[k]), r: 3 + 4 * Math.sqrt(counts[n] / most) })),
     );
     const line = probe(plot, closest(plot, x, y, (k) =>
-      `${word("predicted_probability")} ${percent(x[k])} · ${word("observed_share")} ${percent(y[k])} · ${word("count")} ${numeral(counts[kept[k]])}`,
+      `${word("predicted probability")} ${percent(x[k])} · ${word("observed share")} ${percent(y[k])} · ${word("count")} ${numeral(counts[kept[k]])}`,
     ));
     return [plot.node, line];
   });

@@ -17,14 +17,14 @@ export function drawSteps(element, figure) {
     const scale = diverging(element);
     const show = (/** @type {Value | undefined | null} */ value) => (value ? valueBox(value, scale) : null);
     const parts = [head(f)];
-    if (f.given?.length) parts.push(part(word("given"), [given(f.given)]));
-    if (f.tutorial?.length) parts.push(part(word("tutorial"), [tutorial(f.tutorial, scale)]));
+    if (f.given?.length) parts.push(part(word("The row"), [given(f.given)]));
+    if (f.tutorial?.length) parts.push(part(word("As the tutorial writes it"), [tutorial(f.tutorial, scale)]));
     for (const section of [...new Set(f.steps.map((step) => step.section))]) {
       const own = f.steps.filter((step) => step.section === section);
       parts.push(part(sectionName(section), own.map((step) => card(step, show))));
     }
     if (f.weights?.length) {
-      parts.push(part(word("weights"), [...f.weights.map((change) => changed(change, show)), f.check_note ? h("p", { class: "figure-note" }, said(f.check_note)) : null]));
+      parts.push(part(word("Weights"), [...f.weights.map((change) => changed(change, show)), f.check_note ? h("p", { class: "figure-note" }, said(f.check_note)) : null]));
     }
     return parts;
   });
@@ -40,7 +40,8 @@ function part(title, children) {
 
 /** @param {string} section */
 function sectionName(section) {
-  return section === "forward" || section === "backward" || section === "update" ? word(section) : section;
+  const names = { forward: word("Forward"), backward: word("Backward"), update: word("Update") };
+  return names[/** @type {keyof typeof names} */ (section)] ?? section;
 }
 
 /** @param {Steps} f */
@@ -51,7 +52,7 @@ function head(f) {
     { class: "shares" },
     fact(`${word("loss")} (${word("before")})`, f.loss_before),
     fact(`${word("loss")} (${word("after")})`, f.loss_after),
-    fact(`${word("learning_rate")}${f.optimizer ? ` (${f.optimizer})` : ""}`, f.learning_rate),
+    fact(`${word("learning rate")}${f.optimizer ? ` (${f.optimizer})` : ""}`, f.learning_rate),
     fact(word("rows"), f.rows),
   );
 }
@@ -81,7 +82,7 @@ function card(step, show) {
     { class: "step" },
     h("p", { class: "step-head" }, h("span", { class: "step-number" }, String(step.number)), h("span", { class: "step-title" }, step.title), h("code", {}, step.formula)),
     h("div", { class: "step-values" }, (step.outputs ?? []).map(show)),
-    step.inputs?.length ? h("details", {}, h("summary", {}, word("from_inputs")), h("div", { class: "step-values" }, step.inputs.map(show))) : null,
+    step.inputs?.length ? h("details", {}, h("summary", {}, word("computed from")), h("div", { class: "step-values" }, step.inputs.map(show))) : null,
   );
 }
 
@@ -101,7 +102,7 @@ function changed(change, show) {
       { class: "step-values" },
       named(word("before"), change.before),
       named(word("gradient"), change.gradient),
-      named(off === undefined || off === null ? word("numeric_check") : `${word("numeric_check")} (${word("difference")} ${numeral(off, 2)})`, change.check),
+      named(off === undefined || off === null ? word("numerical derivative") : `${word("numerical derivative")} (${word("difference")} ${numeral(off, 2)})`, change.check),
       named(word("after"), change.after),
     ),
   );
@@ -134,6 +135,6 @@ function valueBox(value, scale) {
     { class: "value" },
     value.name ? h("p", { class: "value-name" }, h("code", {}, value.name), h("small", {}, shape), value.tutorial ? h("small", { class: "in-tutorial" }, value.tutorial) : null) : null,
     h("div", { class: "scroller" }, h("table", { class: "numbers mono" }, h("tbody", {}, lines))),
-    rest > 0 ? h("p", { class: "axis-label" }, word("of_numbers", numeral(total))) : null,
+    rest > 0 ? h("p", { class: "axis-label" }, word("… of {0} numbers", numeral(total))) : null,
   );
 }

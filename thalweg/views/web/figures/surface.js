@@ -127,7 +127,7 @@ export function classColour(element, k, count) {
  * @param {number} k
  */
 function className(f, k) {
-  return f.class_names?.[k] === undefined ? `${word("class_")} ${k}` : said(f.class_names[k]);
+  return f.class_names?.[k] === undefined ? `${word("class")} ${k}` : said(f.class_names[k]);
 }
 
 /**
@@ -189,6 +189,6 @@ function rowsOfData(context, places, labels, ink, held, paper) {
  */
 function surfaceSummary(f, values) {
   const [low, high] = extent(values);
-  const points = f.points ? ` ${tensor(f.points).shape[0]} ${word("all_points")}.` : "";
-  return `${said(f.title)}: ${said(f.names[0])} × ${said(f.names[1])}, ${word("from_to", numeral(low, 3), numeral(high, 3))}.${points}`;
+  const points = f.points ? ` ${tensor(f.points).shape[0]} ${word("points")}.` : "";
+  return `${said(f.title)}: ${said(f.names[0])} × ${said(f.names[1])}, ${word("from {0} to {1}", numeral(low, 3), numeral(high, 3))}.${points}`;
 }

@@ -22,9 +22,9 @@ export function drawText(element, figure) {
  */
 export function drawCode(element, figure) {
   return redrawn(element, figure, (/** @type {Code} */ f) => {
-    const button = h("button", { class: "quiet copy", type: "button", onclick: copy }, word("copy"));
+    const button = h("button", { class: "quiet copy", type: "button", onclick: copy }, word("Copy"));
     function copy() {
-      navigator.clipboard?.writeText(f.text).then(() => (button.textContent = word("copied")));
+      navigator.clipboard?.writeText(f.text).then(() => (button.textContent = word("Copied")));
     }
     const text = h("pre", { tabindex: 0 }, h("code", { "data-language": f.language }, f.text));
     return h("div", { class: "code" }, navigator.clipboard ? button : null, text);
@@ -38,7 +38,7 @@ export function drawCode(element, figure) {
 export function drawTable(element, figure) {
   let all = false;
   return redrawn(element, figure, (/** @type {Table} */ f, _, again) => {
-    if (!f.rows.length) return h("p", { class: "empty" }, word("no_data"));
+    if (!f.rows.length) return h("p", { class: "empty" }, word("Nothing to show here."));
     const toggle = () => {
       all = !all;
       again();
@@ -54,7 +54,7 @@ export function drawTable(element, figure) {
     const table = h("table", { class: f.mono ? "mono" : "" }, f.columns.length ? h("thead", {}, head) : null, h("tbody", {}, lines));
     return [
       h("div", { class: "scroller", tabindex: 0, role: "region", "aria-label": said(f.title) || word("rows") }, table),
-      many ? h("button", { class: "quiet", type: "button", onclick: toggle }, all ? word("fewer_rows") : word("more_rows", f.rows.length)) : null,
+      many ? h("button", { class: "quiet", type: "button", onclick: toggle }, all ? word("Show fewer rows") : word("Show all {0} rows", f.rows.length)) : null,
     ];
   });
 }
@@ -71,21 +71,21 @@ function cell(value) {
  */
 export function drawFindings(element, figure) {
   return redrawn(element, figure, (/** @type {Findings} */ f) => {
-    if (!f.findings.length) return h("p", { class: "finding finding-good" }, word("nothing_found"));
+    if (!f.findings.length) return h("p", { class: "finding finding-good" }, word("Nothing wrong was found."));
     return h("ul", { class: "findings" }, f.findings.map(finding));
   });
 }
 
 /** @param {Finding} finding */
-function finding({ rule, severity, sentence, evidence, remedy }) {
+function finding({ rule, title, severity, sentence, evidence, remedy }) {
   const level = /err|ser|crit|high/i.test(severity) ? "error" : /info|note|hint|low/i.test(severity) ? "info" : "warning";
-  const line = (/** @type {"evidence" | "remedy"} */ name, /** @type {Words} */ text) =>
-    said(text) ? [h("dt", {}, word(name)), h("dd", {}, said(text))] : [];
+  const line = (/** @type {string} */ name, /** @type {Words} */ text) =>
+    said(text) ? [h("dt", {}, name), h("dd", {}, said(text))] : [];
   return h(
     "li",
     { class: `finding finding-${level}` },
-    h("p", { class: "finding-head" }, h("span", { class: "badge" }, word(`severity_${level}`)), h("code", { class: "rule" }, rule)),
+    h("p", { class: "finding-head" }, h("span", { class: "badge" }, { error: word("Serious"), warning: word("Warning"), info: word("Note") }[level]), h("code", { class: "rule" }, said(title ?? rule))),
     h("p", { class: "finding-sentence" }, said(sentence)),
-    h("dl", {}, ...line("evidence", evidence), ...line("remedy", remedy)),
+    h("dl", {}, ...line(word("Evidence"), evidence), ...line(word("What to try"), remedy)),
   );
 }

@@ -23,10 +23,10 @@ export function drawThresholds(element, figure) {
       height: 190,
       x: [Math.min(...all), Math.max(...all)],
       y: [0, 1],
-      xLabel: word("threshold"),
-      summary: `${said(f.title)}: ${word("precision")}, ${word("recall")}, F1`,
+      xLabel: word("Threshold"),
+      summary: `${said(f.title)}: ${word("Precision")}, ${word("Recall")}, F1`,
     });
-    const names = [word("precision"), word("recall"), "F1"];
+    const names = [word("Precision"), word("Recall"), "F1"];
     const inks = names.map((_, k) => seriesColour(element, k));
     names.forEach((_, k) => plot.marks.append(svg("path", { class: "curve", stroke: inks[k], d: curvePath(plot, all, rates.map((r) => r[k])) })));
     const marker = svg("line", { class: "marker", y1: 0, y2: plot.height });
@@ -34,7 +34,7 @@ export function drawThresholds(element, figure) {
 
     const numbers = h("div", { class: "threshold-numbers", "aria-live": "polite" });
     const output = h("output", { class: "mono" });
-    const slider = h("input", { type: "range", min: 0, max: all.length - 1, step: 1, value: chosen, "aria-label": word("threshold"), oninput: moved });
+    const slider = h("input", { type: "range", min: 0, max: all.length - 1, step: 1, value: chosen, "aria-label": word("Threshold"), oninput: moved });
     function moved() {
       chosen = Number(slider.value);
       show();
@@ -49,7 +49,7 @@ export function drawThresholds(element, figure) {
     }
     show();
     return [
-      h("label", { class: "threshold" }, h("span", {}, word("threshold")), slider, output),
+      h("label", { class: "threshold" }, h("span", {}, word("Threshold")), slider, output),
       numbers,
       dots(element, names.map((name, k) => ({ name, colour: inks[k] }))),
       plot.node,
@@ -99,13 +99,13 @@ function four([tp, fp, fn, tn]) {
   return h(
     "table",
     { class: "four" },
-    h("thead", {}, h("tr", {}, h("th", {}), h("th", { scope: "col" }, word("predicted_yes")), h("th", { scope: "col" }, word("predicted_no")))),
-    h("tbody", {}, h("tr", {}, h("th", { scope: "row" }, word("truly_yes")), cell(tp, true), cell(fn, false)), h("tr", {}, h("th", { scope: "row" }, word("truly_no")), cell(fp, false), cell(tn, true))),
+    h("thead", {}, h("tr", {}, h("th", {}), h("th", { scope: "col" }, word("Predicted: yes")), h("th", { scope: "col" }, word("Predicted: no")))),
+    h("tbody", {}, h("tr", {}, h("th", { scope: "row" }, word("Truly yes")), cell(tp, true), cell(fn, false)), h("tr", {}, h("th", { scope: "row" }, word("Truly no")), cell(fp, false), cell(tn, true))),
   );
 }
 
 /** @param {number[]} rates */
 function shares([precision, recall, f1, accuracy]) {
   const one = (/** @type {string} */ name, /** @type {number} */ value) => h("div", {}, h("dt", {}, name), h("dd", { class: "mono" }, Number.isFinite(value) ? numeral(value, 3) : "–"));
-  return h("dl", { class: "shares" }, one(word("precision"), precision), one(word("recall"), recall), one("F1", f1), one(word("accuracy"), accuracy));
+  return h("dl", { class: "shares" }, one(word("Precision"), precision), one(word("Recall"), recall), one("F1", f1), one(word("Accuracy"), accuracy));
 }

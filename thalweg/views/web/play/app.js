@@ -2,11 +2,11 @@
 import { h } from "../dom.js";
 import { socketModel } from "../models/socket.js";
 import { onSettings } from "../settings.js";
-import { said } from "../words.js";
+import { said, word } from "../words.js";
 import { showKnobs, showTraining } from "./controls.js";
 import { showData } from "./datapanel.js";
 import { followLesson, showLesson } from "./lessons.js";
-import { read, say } from "./phrases.js";
+import { read } from "./pictures.js";
 import { Side } from "./side.js";
 import { copied, differences, unpackedLink } from "./states.js";
 import { showTop } from "./top.js";
@@ -65,7 +65,7 @@ export class App {
     this.top = el("header.top");
     this.lessonPanel = h("div", { class: "lesson-panel", hidden: true });
     this.notice = h("div", { class: "notice", hidden: true });
-    this.knobs = h("div", { class: "knobs", role: "region", "aria-label": say("knobs") });
+    this.knobs = h("div", { class: "knobs", role: "region", "aria-label": word("The four knobs") });
     this.dataPanel = el("div.panel.data-panel");
     this.training = el("div.fields");
     this.differs = h("div", { class: "differs", hidden: true });
@@ -81,11 +81,11 @@ export class App {
 
   /** Reads what the page needs, and opens the socket. */
   async start() {
-    if (!this.token) return this.tell(say("no_token"));
+    if (!this.token) return this.tell(word("This address lacks its token: open the one that `thalweg play` printed."));
     [this.lessons, this.presets, this.map] = await Promise.all(["lessons", "presets", "map"].map(read));
     this.model = socketModel(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/socket?token=${encodeURIComponent(this.token)}`);
     this.model.on("change:message", (/** @type {any} */ message) => (message.hello ? (this.greeted = this.greet(message.hello)) : this.greeted.then(() => this.receive(message))));
-    this.model.on("change:closed", () => this.tell(say("closed")));
+    this.model.on("change:closed", () => this.tell(word("The connection has ended: start `thalweg play` again and reload this page.")));
     onSettings(() => this.rebuild());
     this.redraw();
   }
@@ -95,7 +95,7 @@ export class App {
    * @param {any} hello
    */
   async greet(hello) {
-    const linked = await unpackedLink(location.hash).catch(() => this.tell(say("broken_link")));
+    const linked = await unpackedLink(location.hash).catch(() => this.tell(word("The state in this link can't be read; the usual one is shown.")));
     this.hello = hello; // from here on panels are drawn
     if (hello.source) this.tables.set(hello.source.id, hello.source);
     (linked?.sides ?? hello.initial).forEach((/** @type {any} */ state) => this.addSide(state));
@@ -157,7 +157,7 @@ export class App {
     this.showNotice();
     showKnobs(this, this.knobs);
     showData(this, this.dataPanel);
-    /** @type {HTMLElement} */ (this.training.previousElementSibling).textContent = say("more");
+    /** @type {HTMLElement} */ (this.training.previousElementSibling).textContent = word("Training");
     showTraining(this, this.training);
     this.showDifferences();
     this.stage.classList.toggle("is-double", this.sides.length > 1);
@@ -166,7 +166,7 @@ export class App {
 
   showNotice() {
     this.notice.hidden = !this.preset;
-    if (this.preset) this.notice.replaceChildren(el("h2", said(this.preset.title)), el("p", el("b", `${say("notice")}: `), said(this.preset.text)));
+    if (this.preset) this.notice.replaceChildren(el("h2", said(this.preset.title)), el("p", el("b", `${word("What to notice")}: `), said(this.preset.text)));
   }
 
   showDifferences() {
@@ -174,13 +174,13 @@ export class App {
     if (this.differs.hidden) return;
     const found = differences(this.sides[0].state, this.sides[1].state);
     const tab = (/** @type {number} */ n) => h("button", { type: "button", class: `tab tone-${"ab"[n]}`, "aria-pressed": String(n === this.active), onclick: () => this.activate(n) }, "AB"[n]);
-    refill(this.differs, () => [h("span", { class: "tabs", role: "group" }, el("span", say("editing")), tab(0), tab(1)), el("span.differs-title", say("differs")), el("ul", found.length ? found.slice(0, 12).map(differenceLine) : el("li", say("no_difference")))]);
+    refill(this.differs, () => [h("span", { class: "tabs", role: "group" }, el("span", word("Settings of")), tab(0), tab(1)), el("span.differs-title", word("What differs")), el("ul", found.length ? found.slice(0, 12).map(differenceLine) : el("li", word("A and B are equal: change a setting of one of them.")))]);
   }
 
   /** Everything in other words or colours. */
   rebuild() {
-    this.knobs.setAttribute("aria-label", say("knobs"));
-    document.title = say("page");
+    this.knobs.setAttribute("aria-label", word("The four knobs"));
+    document.title = word("thalweg · live");
     for (const side of this.sides) side.build();
     this.changed();
   }
@@ -370,7 +370,7 @@ export class App {
 
   /** @param {File} file */
   async upload(file) {
-    this.uploadSaid = say("uploading", file.name);
+    this.uploadSaid = word("Reading {0} …", file.name);
     this.changed();
     const answer = await fetch(this.address("/upload", { name: file.name }), { method: "POST", body: file, headers: { "Content-Type": "text/csv" } });
     const result = await answer.json().catch(() => ({ error: `${answer.status} ${answer.statusText}` }));

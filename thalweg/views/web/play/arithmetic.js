@@ -1,8 +1,7 @@
 // This step's arithmetic for one unit and one row, with the tutorial's names and the numbers put into its formulas.
 import { h } from "../dom.js";
 import { numeral } from "../format.js";
-import { said } from "../words.js";
-import { say } from "./phrases.js";
+import { said, word } from "../words.js";
 import { el, menu, refill } from "./widgets.js";
 
 /**
@@ -63,15 +62,15 @@ function chooser(side, app, a) {
   const set = (/** @type {string} */ key) => (/** @type {string} */ v) => app.select({ [key]: Number(v) }, side);
   const rows = Math.min(side.values.facts?.rows ?? 1, 500);
   return h("div", { class: "inline chooser" },
-    menu(`layer-${side.index}`, say("layer"), layers.map((/** @type {any} */ l, /** @type {number} */ i) => [String(i), i === layers.length - 1 ? say("output") : say("hidden", i + 1)]), String(a.layer), set("layer"), { hidden: true }),
-    menu(`unit-${side.index}`, say("unit"), count(layers[a.layer]?.units ?? 1, say("unit")), String(a.unit), set("unit"), { hidden: true }),
-    menu(`row-${side.index}`, say("row"), count(rows, say("row")), String(a.row), set("row"), { hidden: true }));
+    menu(`layer-${side.index}`, word("layer"), layers.map((/** @type {any} */ l, /** @type {number} */ i) => [String(i), i === layers.length - 1 ? word("Output") : word("Hidden layer {0}", i + 1)]), String(a.layer), set("layer"), { hidden: true }),
+    menu(`unit-${side.index}`, word("unit"), count(layers[a.layer]?.units ?? 1, word("unit")), String(a.unit), set("unit"), { hidden: true }),
+    menu(`row-${side.index}`, word("row"), count(rows, word("row")), String(a.row), set("row"), { hidden: true }));
 }
 
 /** @param {any} a */
 function forward(a) {
   const bias = a.b === null || a.b === undefined ? "" : ` + ${factor(a.b)}`;
-  return el("div", el("h4", say("forward")), line("h", a.formulas.h, products(a.x, a.w) + bias, numeral(a.h)), line("y_predict", a.formulas.y_predict, "", numeral(a.y_predict)));
+  return el("div", el("h4", word("Forward")), line("h", a.formulas.h, products(a.x, a.w) + bias, numeral(a.h)), line("y_predict", a.formulas.y_predict, "", numeral(a.y_predict)));
 }
 
 /** @param {any} a */
@@ -80,9 +79,9 @@ function backward(a) {
   const through = a.next ? products(a.next.error_term, a.next.w) : "";
   const error = output && a.formulas.error.includes("y − y_predict") ? `${numeral(a.y)} − ${factor(a.y_predict)}` : through;
   const sloped = a.slope !== null && a.slope !== undefined && !a.formulas.error_term.includes("y − y_predict");
-  return el("div", el("h4", say("backward")),
+  return el("div", el("h4", word("Backward")),
     line("error", a.formulas.error, error, numeral(a.error)),
-    a.next && el("p.hint", say("from_next")),
+    a.next && el("p.hint", word("the next layer's error terms, through its weights")),
     line("error_term", a.formulas.error_term, sloped ? `${factor(a.error)}·${factor(a.slope)}` : "", numeral(a.error_term)));
 }
 
@@ -92,13 +91,13 @@ function update(a) {
   const shown = Array.from(a.x).slice(0, 12);
   const cell = (/** @type {any} */ v) => el("td", v);
   const rows = shown.map((v, i) => el("tr", h("th", { scope: "row" }, names[i]), cell(numeral(/** @type {number} */ (v))), cell(numeral(a.w[i])), el("td.changed", numeral(a.delta_w[i])), cell(numeral(a.w_after[i]))));
-  if (a.b !== null && a.b !== undefined) rows.push(el("tr", h("th", { scope: "row" }, say("bias")), cell("1"), cell(numeral(a.b)), el("td.changed", numeral(a.delta_b)), cell(numeral(a.b + a.delta_b))));
-  return el("div.update", el("h4", say("update")),
+  if (a.b !== null && a.b !== undefined) rows.push(el("tr", h("th", { scope: "row" }, word("bias")), cell("1"), cell(numeral(a.b)), el("td.changed", numeral(a.delta_b)), cell(numeral(a.b + a.delta_b))));
+  return el("div.update", el("h4", word("Update")),
     line("delta_w", a.formulas.delta_w, `${numeral(a.learning_rate)}·${factor(a.error_term)}·${list(a.x)}`, list(a.delta_w)),
     el("div.scroller", el("table", el("thead", el("tr", ["", "x", "w", "delta_w", "w + delta_w"].map((t) => el("th", t)))), el("tbody", rows))));
 }
 
 /** What the step really did. @param {any} a */
 function made(a) {
-  return a.step && el("p.hint.made", say("really", a.step.rows), ": ", el("code", `delta_w = ${list(a.step.delta_w)}`));
+  return a.step && el("p.hint.made", word("In the last step really made ({0} rows)", a.step.rows), ": ", el("code", `delta_w = ${list(a.step.delta_w)}`));
 }

@@ -1,9 +1,8 @@
 // What stands in a side's panels: the figures' data, numbers, messages and images.
 import { h } from "../dom.js";
 import { numeral, percent } from "../format.js";
-import { said } from "../words.js";
+import { said, word } from "../words.js";
 import { drawingPad } from "./drawing.js";
-import { say } from "./phrases.js";
 import { el } from "./widgets.js";
 
 /** @typedef {import("./side.js").Side} Side */
@@ -13,8 +12,8 @@ export const FIGURES_OF = {
   network: networkFigure,
   surface: surfaceFigure,
   curves({ points: { epochs, loss, val_loss } }) {
-    const held = val_loss?.some(Number.isFinite) ? [{ name: say("validation"), y: val_loss, dashed: true }] : [];
-    return epochs.length ? { kind: "curves", x: epochs, x_label: say("epoch"), y_label: say("loss"), series: [{ name: say("training"), y: loss }, ...held] } : null;
+    const held = val_loss?.some(Number.isFinite) ? [{ name: word("validation"), y: val_loss, dashed: true }] : [];
+    return epochs.length ? { kind: "curves", x: epochs, x_label: word("epoch"), y_label: word("loss"), series: [{ name: word("training"), y: loss }, ...held] } : null;
   },
   landscape: ({ values: { landscape, ball }, trail }) => (landscape?.loss ? { ...landscape, kind: "landscape", points: [], path: trail, ball } : null),
 };
@@ -66,19 +65,28 @@ function surfaceFigure({ values: { surface, line, facts } }) {
   return { kind: "curves", x: line.x, x_label: facts?.inputs[0], y_label: facts?.targets[0], series: [{ name: "y_predict", y: line.y_pred, x: line.x }, ...points] };
 }
 
+/** How a panel is read. @param {"network" | "surface" | "landscape"} panel */
+export function noteOn(panel) {
+  return {
+    network: word("Lines are weights: blue positive, orange negative, thick large. In each unit: what it answers over the plane. Click a unit to see its arithmetic."),
+    surface: word("Colour: what the network answers there. Full points train, hollow points are held back."),
+    landscape: word("A plane through the weights, coloured by the loss; the ball is the network now."),
+  }[panel];
+}
+
 /** @param {Side} side */
 export function showReadouts({ values, places, app, index, element }) {
   const lost = values.status === "diverged";
   const metric = values.facts?.metric;
   const items = /** @type {[string, string, (v: number) => string][]} */ ([
-    ["epoch", say("epoch"), (v) => numeral(Math.floor(v))], ["iteration", say("iteration"), numeral], ["loss_now", say("loss"), numeral], ["val_loss", say("val_loss"), numeral],
-    ...(metric === "accuracy" ? [["accuracy", say("accuracy"), percent], ["val_accuracy", say("val_accuracy"), percent]] : [["mae", say("mae"), numeral]]),
+    ["epoch", word("epoch"), (v) => numeral(Math.floor(v))], ["iteration", word("step"), numeral], ["loss_now", word("loss"), numeral], ["val_loss", word("validation loss"), numeral],
+    ...(metric === "accuracy" ? [["accuracy", word("accuracy"), percent], ["val_accuracy", word("validation accuracy"), percent]] : [["mae", word("mean error"), numeral]]),
   ]);
   element.classList.toggle("is-lost", lost);
   const name = app.sides.length > 1 ? [el(`span.side-name.tone-${"ab"[index]}`, "AB"[index])] : [];
   const numbers = items.filter(([key]) => typeof values[key] === "number" || (lost && key === "loss_now")).map(([key, label, shown]) => h("span", { "data-readout": key }, label, el("b", lost && key.includes("loss") ? "NaN" : shown(values[key]))));
   places.readouts.replaceChildren(...name, ...numbers);
-  places.parameters.textContent = values.facts ? say("parameters", numeral(values.facts.parameters)) : "";
+  places.parameters.textContent = values.facts ? word("{0} weights", numeral(values.facts.parameters)) : "";
 }
 
 /**
@@ -87,7 +95,7 @@ export function showReadouts({ values, places, app, index, element }) {
  */
 export function showMessage(place, { error, status, notes }) {
   const lost = status === "diverged";
-  const texts = [error ? said(error) : lost && `${say("diverged")}.`, status === "building" && say("building"), ...(notes ?? []).map(said)];
+  const texts = [error ? said(error) : lost && `${word("NaN: the training stopped")}.`, status === "building" && word("Preparing …"), ...(notes ?? []).map(said)];
   const text = texts.filter(Boolean).join(" ");
   if (place.textContent !== text) place.textContent = text;
   place.hidden = !text;
@@ -103,8 +111,8 @@ export function showImages(side) {
   if (digits) side.pad ??= drawingPad(places.pad, (image) => app.send({ do: "draw", side: index, image }));
   if (drawing) side.pad?.answer(drawing);
   const kernel = weights?.find((/** @type {any} */ w) => w.shape.length === 4);
-  const all = [["kernel", kernel], ["image", sample?.x], ["answer", sample?.y_pred], ["target", sample?.y]].filter(([, values]) => values?.shape?.length >= 2);
-  places.images.replaceChildren(...all.map(([title, values]) => grid(say(title), values)));
+  const all = [[word("Kernel"), kernel], [word("image"), sample?.x], [word("answer"), sample?.y_pred], [word("Target"), sample?.y]].filter(([, values]) => values?.shape?.length >= 2);
+  places.images.replaceChildren(...all.map(([title, values]) => grid(title, values)));
 }
 
 /** A small matrix in shades, a kernel with its numbers; of a kernel, that of the first channel and unit. @param {string} title @param {any} values */

@@ -1,7 +1,7 @@
 // The four knobs and the other settings of the network that is being edited.
 import { h } from "../dom.js";
 import { numeral, percent } from "../format.js";
-import { say } from "./phrases.js";
+import { word, wordIn } from "../words.js";
 import { forgetGiven, withUnits } from "./states.js";
 import { button, decades, el, formulaField, menu, numberField, refill, slider } from "./widgets.js";
 
@@ -42,8 +42,8 @@ export function setting(app, { key, label, kinds, value, set, first = [], formul
   const fields = Object.entries(numbersOf(kinds[name])).map(([argument, usualValue]) =>
     numberField(`${key}-${argument}`, argument, value?.[argument] ?? usualValue, (v) => set({ name, ...value, [argument]: v })));
   return [
-    menu(key, label, [...first, ...(formula ? [[FORMULA, say("formula")]] : []), ...names], typed ? FORMULA : name, pick, { hidden: true, title: label }),
-    typed ? formulaField(`${key}-text`, say("formula_of", formula), known ? "" : name, set, app.refused) : fields.length > 0 && el("div.given", fields),
+    menu(key, label, [...first, ...(formula ? [[FORMULA, word("formula…")]] : []), ...names], typed ? FORMULA : name, pick, { hidden: true, title: label }),
+    typed ? formulaField(`${key}-text`, word("Formula in {0}", formula), known ? "" : name, set, app.refused) : fields.length > 0 && el("div.given", fields),
   ];
 }
 
@@ -62,7 +62,7 @@ function numbersOf(kind) {
  */
 export function activation(app, key, value, set, first = []) {
   const kinds = Object.fromEntries((app.hello?.choices.activations ?? []).map((/** @type {any} */ a) => [a.name, {}]));
-  return setting(app, { key, label: say("knob_activation"), kinds, value, set, first, formula: "x", usual: USUAL });
+  return setting(app, { key, label: wordIn("knob", "Activation"), kinds, value, set, first, formula: "x", usual: USUAL });
 }
 
 /**
@@ -70,12 +70,14 @@ export function activation(app, key, value, set, first = []) {
  * @param {HTMLElement} panel
  */
 export function showKnobs(app, panel) {
-  const knob = (/** @type {string} */ id, /** @type {any[]} */ content, /** @type {number} */ n) => {
-    const title = say(`knob_${id}`);
+  const knob = (/** @type {string} */ id, /** @type {string} */ title, /** @type {any[]} */ content, /** @type {number} */ n) => {
     return h("div", { class: "knob", id: `knob-${id}`, role: "group", "aria-label": title }, el("h3", h("span", { class: "number-badge", "aria-hidden": "true" }, n + 1), title), content.flat(Infinity));
   };
-  const contents = /** @type {[string, any[]][]} */ ([["weights", weightsKnob(app)], ["activation", activationKnob(app)], ["loss", lossKnob(app)], ["rate", rateKnob(app)]]);
-  refill(panel, () => contents.map(([id, content], n) => knob(id, content, n)));
+  const contents = /** @type {[string, string, any[]][]} */ ([
+    ["weights", wordIn("knob", "Initial weights"), weightsKnob(app)], ["activation", wordIn("knob", "Activation"), activationKnob(app)],
+    ["loss", wordIn("knob", "Loss"), lossKnob(app)], ["rate", wordIn("knob", "Learning rate"), rateKnob(app)],
+  ]);
+  refill(panel, () => contents.map(([id, title, content], n) => knob(id, title, content, n)));
 }
 
 /** @param {App} app */
@@ -91,10 +93,10 @@ function weightsKnob(app) {
     else s.initializer = v;
   });
   return [
-    setting(app, { key: "initializer", label: say("knob_weights"), kinds, value: given ? "given" : state.initializer ?? "glorot_uniform", set, first: few || given ? [["given", say("given_weights")]] : [] }),
+    setting(app, { key: "initializer", label: wordIn("knob", "Initial weights"), kinds, value: given ? "given" : state.initializer ?? "glorot_uniform", set, first: few || given ? [["given", word("given")]] : [] }),
     given && givenFields(app),
-    el("div.inline", numberField("seed", say("seed"), state.seed ?? 0, (v) => app.edit((s) => (s.seed = Math.max(0, Math.round(v))))),
-      button("dice", "⚄", () => app.edit((s) => (s.seed = (s.seed ?? 0) + 1)), { class: "quiet", "aria-label": `${say("seed")} + 1` })),
+    el("div.inline", numberField("seed", word("Seed"), state.seed ?? 0, (v) => app.edit((s) => (s.seed = Math.max(0, Math.round(v))))),
+      button("dice", "⚄", () => app.edit((s) => (s.seed = (s.seed ?? 0) + 1)), { class: "quiet", "aria-label": `${word("Seed")} + 1` })),
   ];
 }
 
@@ -124,13 +126,13 @@ function activationKnob(app) {
   const layers = withUnits(state);
   const found = [...new Set(layers.map((l) => l.activation ?? "relu"))];
   const value = layers.length ? (found.length > 1 ? MIXED : found[0]) : state.output?.activation ?? "auto";
-  const first = layers.length ? (value === MIXED ? [[MIXED, say("mixed")]] : []) : [["auto", say("automatic")]];
+  const first = layers.length ? (value === MIXED ? [[MIXED, word("differs by layer")]] : []) : [["auto", word("auto")]];
   const set = (/** @type {string} */ v) => app.edit((s) => {
     for (const layer of withUnits(s)) layer.activation = v;
     if (!layers.length) s.output = { ...s.output, activation: v };
   });
   const formula = app.hello.choices.activations.find((/** @type {any} */ a) => a.name === value)?.formula;
-  return [activation(app, "activation-all", value, set, first), el("p.hint", say(layers.length ? "all_layers" : "output"), formula && el("code", `: ${formula}`))];
+  return [activation(app, "activation-all", value, set, first), el("p.hint", layers.length ? word("all hidden layers") : word("Output"), formula && el("code", `: ${formula}`))];
 }
 
 /** @param {App} app */
@@ -139,7 +141,7 @@ function lossKnob(app) {
   const kinds = Object.fromEntries(app.hello.choices.losses.map((/** @type {string} */ n) => [n, {}]));
   const used = app.side().values.facts?.loss;
   return [
-    setting(app, { key: "loss", label: say("knob_loss"), kinds, value, set: (v) => app.edit((s) => (s.loss = v)), first: [["auto", say("automatic")]], formula: "y_true, y_pred" }),
+    setting(app, { key: "loss", label: wordIn("knob", "Loss"), kinds, value, set: (v) => app.edit((s) => (s.loss = v)), first: [["auto", word("auto")]], formula: "y_true, y_pred" }),
     value === "auto" && used && el("p.hint", el("code", used)),
   ];
 }
@@ -149,8 +151,8 @@ function rateKnob(app) {
   const state = app.state();
   const rate = state.learning_rate ?? 0.01;
   const set = (/** @type {number} */ v) => v > 0 && app.edit((s) => (s.learning_rate = v));
-  const [schedules, fields] = setting(app, { key: "schedule", label: say("schedule"), kinds: app.hello.choices.schedules, value: state.schedule ?? "", set: (v) => app.edit((s) => (s.schedule = v || null)), first: [["", say("constant")]] });
-  return [slider("rate", say("knob_rate"), rate, decades(-5, 2), set), el("div.inline", numberField("rate-number", say("knob_rate"), rate, set, { bare: true }), schedules), fields];
+  const [schedules, fields] = setting(app, { key: "schedule", label: word("Schedule"), kinds: app.hello.choices.schedules, value: state.schedule ?? "", set: (v) => app.edit((s) => (s.schedule = v || null)), first: [["", word("constant")]] });
+  return [slider("rate", wordIn("knob", "Learning rate"), rate, decades(-5, 2), set), el("div.inline", numberField("rate-number", wordIn("knob", "Learning rate"), rate, set, { bare: true }), schedules), fields];
 }
 
 /**
@@ -163,12 +165,12 @@ export function showTraining(app, panel) {
   const rows = app.side().values.facts?.rows ?? 100;
   const batches = [1, 2, 5, 10, 20, 32, 50, 64, 100, 200, 500, 1000].filter((n) => n < rows).concat(rows);
   const put = (/** @type {string} */ key) => (/** @type {any} */ v) => app.edit((s) => (s[key] = v));
-  const slide = (/** @type {string} */ key, /** @type {number[]} */ values, /** @type {(v: number) => string} */ shown = numeral) => slider(key, say(key), Math.min(state[key] ?? 0, values[values.length - 1]), values, put(key), shown);
+  const slide = (/** @type {string} */ key, /** @type {string} */ title, /** @type {number[]} */ values, /** @type {(v: number) => string} */ shown = numeral) => slider(key, title, Math.min(state[key] ?? 0, values[values.length - 1]), values, put(key), shown);
   const optimizers = Object.fromEntries(Object.entries(app.hello.choices.optimizers).map(([name, { momentum, weight_decay }]) => [name, { momentum, weight_decay }]));
   refill(panel, () => [
-    el("label.field", el("span", say("optimizer"))),
-    setting(app, { key: "optimizer", label: say("optimizer"), kinds: optimizers, value: state.optimizer ?? "adam", set: put("optimizer"), usual: ["sgd", "adam", "adamw", "rmsprop", "nadam"] }),
-    slide("batch", batches, (v) => (v >= rows ? say("all_rows") : String(v))),
-    slide("l1", [0, ...decades(-5, -1)]), slide("l2", [0, ...decades(-5, -1)]), slide("dropout", [0, 0.1, 0.2, 0.3, 0.5, 0.7], percent),
+    el("label.field", el("span", word("Optimizer"))),
+    setting(app, { key: "optimizer", label: word("Optimizer"), kinds: optimizers, value: state.optimizer ?? "adam", set: put("optimizer"), usual: ["sgd", "adam", "adamw", "rmsprop", "nadam"] }),
+    slide("batch", word("Batch"), batches, (v) => (v >= rows ? word("all rows") : String(v))),
+    slide("l1", "L1", [0, ...decades(-5, -1)]), slide("l2", "L2", [0, ...decades(-5, -1)]), slide("dropout", word("Dropout"), [0, 0.1, 0.2, 0.3, 0.5, 0.7], percent),
   ]);
 }

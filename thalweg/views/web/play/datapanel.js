@@ -1,8 +1,8 @@
 // Which data: the small sets, digits, and one's own table with its columns.
 import { h } from "../dom.js";
-import { said } from "../words.js";
+import { said, word } from "../words.js";
 import { numeral, percent } from "../format.js";
-import { say, sketch } from "./phrases.js";
+import { sketch } from "./pictures.js";
 import { forgetGiven, isImages, isPlanar } from "./states.js";
 import { button, el, menu, refill, slider } from "./widgets.js";
 
@@ -21,7 +21,7 @@ export function showData(app, panel) {
     const { data } = app.state();
     const name = data?.name;
     return [
-      h("div", { class: "datasets", role: "group", "aria-label": say("data") }, Object.keys(app.hello.choices.data).filter((n) => n !== "given" && n !== "table").map((n) => dataButton(app, n, n === name))),
+      h("div", { class: "datasets", role: "group", "aria-label": word("Data") }, Object.keys(app.hello.choices.data).filter((n) => n !== "given" && n !== "table").map((n) => dataButton(app, n, n === name))),
       uploadButton(app),
       name === "table" ? tablePanel(app) : name === "given" ? givenTable(app) : samplePanel(app),
       isPlanar(app.state()) && inputPanel(app),
@@ -73,11 +73,11 @@ function samplePanel(app) {
   const most = images ? 1797 : app.hello?.limits.rows ?? 5000;
   const rows = ROWS.filter((n) => n < most).concat(images ? most : ROWS.filter((n) => n === most));
   return [
-    !images && slider("noise", say("noise"), value("noise", 0.1), NOISES, set("noise")),
-    slider("rows", say("rows"), value("rows", 300), rows, set("rows"), String),
-    slider("share", say("share"), value("share", 0.3), SHARES, set("share"), percent),
-    ["blobs", "spiral"].includes(data.name) && slider("classes", say("classes"), value("classes", 2), [2, 3, 4, 5, 6], set("classes"), String),
-    button("new-data", say("new_data"), () => app.edit((s) => (s.data.seed = (s.data.seed ?? 0) + 1)), { class: "quiet" }),
+    !images && slider("noise", word("Noise"), value("noise", 0.1), NOISES, set("noise")),
+    slider("rows", word("Rows"), value("rows", 300), rows, set("rows"), String),
+    slider("share", word("Validation share"), value("share", 0.3), SHARES, set("share"), percent),
+    ["blobs", "spiral"].includes(data.name) && slider("classes", word("Classes"), value("classes", 2), [2, 3, 4, 5, 6], set("classes"), String),
+    button("new-data", word("New sample"), () => app.edit((s) => (s.data.seed = (s.data.seed ?? 0) + 1)), { class: "quiet" }),
   ];
 }
 
@@ -93,14 +93,14 @@ function inputPanel(app) {
       s.layers?.[0] && delete s.layers[0].weights;
       forgetGiven(s);
     });
-  return h("div", { class: "chips", role: "group", "aria-label": say("inputs") }, el("span.chips-title", say("inputs")),
+  return h("div", { class: "chips", role: "group", "aria-label": word("Inputs") }, el("span.chips-title", word("Inputs")),
     all.map((/** @type {string} */ name) => button(`input-${name}`, name, () => toggle(name), { class: "chip", "aria-pressed": String(chosen.includes(name)) })));
 }
 
 /** @param {App} app */
 function uploadButton(app) {
   const input = h("input", { type: "file", accept: ".csv,.tsv,.txt,text/csv", hidden: true, id: "upload", onchange: () => input.files[0] && app.upload(input.files[0]) });
-  return el("div.upload", button("upload", say("own_data"), () => input.click(), { class: "quiet", "aria-pressed": String(app.state().data?.name === "table") }), input, h("p", { class: "hint", id: "upload-said", role: "status" }, app.uploadSaid));
+  return el("div.upload", button("upload", word("Your CSV…"), () => input.click(), { class: "quiet", "aria-pressed": String(app.state().data?.name === "table") }), input, h("p", { class: "hint", id: "upload-said", role: "status" }, app.uploadSaid));
 }
 
 /** @param {App} app */
@@ -122,14 +122,14 @@ function tablePanel(app) {
   const names = (/** @type {any[]} */ columns) => columns.map((c) => [c.name, c.name]);
   const axes = plane ?? app.side().values.surface?.names ?? [];
   const numeric = features.filter((/** @type {any} */ c) => chosen.includes(c.name) && c.kind === "number");
-  const axis = (/** @type {number} */ n) => menu(`axis-${n}`, `${say("plane")} ${n + 1}`, names(numeric), axes[n], (v) => app.edit((s) => (s.plane = n ? [axes[0], v] : [v, axes[1]])), { hidden: true });
+  const axis = (/** @type {number} */ n) => menu(`axis-${n}`, `${word("Axes of the picture")} ${n + 1}`, names(numeric), axes[n], (v) => app.edit((s) => (s.plane = n ? [axes[0], v] : [v, axes[1]])), { hidden: true });
   return [
-    el("p.hint", `${table.name} · ${say("rows_of", numeral(table.rows))}`),
-    menu("target", say("target"), names(usable), target, (v) => app.edit((s) => { s.data.target = v; delete s.data.columns; delete s.data.task; s.plane = null; s.output = { activation: "auto" }; s.loss = "auto"; })),
-    h("div", { class: "chips columns-chosen", role: "group", "aria-label": say("columns") }, el("span.chips-title", say("columns")),
+    el("p.hint", `${table.name} · ${word("{0} rows", numeral(table.rows))}`),
+    menu("target", word("Target"), names(usable), target, (v) => app.edit((s) => { s.data.target = v; delete s.data.columns; delete s.data.task; s.plane = null; s.output = { activation: "auto" }; s.loss = "auto"; })),
+    h("div", { class: "chips columns-chosen", role: "group", "aria-label": word("Columns") }, el("span.chips-title", word("Columns")),
       features.map((/** @type {any} */ c) => button(`column-${c.name}`, c.name, () => toggle(c.name), { class: "chip", title: c.kind, "aria-pressed": String(chosen.includes(c.name)) }))),
-    numeric.length > 2 && axes.length === 2 && el("div.field", el("span", say("plane")), el("div.inline", axis(0), axis(1))),
-    slider("share", say("share"), data.share ?? 0.3, SHARES, (v) => app.edit((s) => (s.data.share = v)), percent),
+    numeric.length > 2 && axes.length === 2 && el("div.field", el("span", word("Axes of the picture")), el("div.inline", axis(0), axis(1))),
+    slider("share", word("Validation share"), data.share ?? 0.3, SHARES, (v) => app.edit((s) => (s.data.share = v)), percent),
   ];
 }
 

@@ -1,7 +1,7 @@
 // A canvas for a digit: the strokes become 28×28 numbers 0 … 1, and the network's answer stands beside them.
 import { h } from "../dom.js";
 import { percent } from "../format.js";
-import { say } from "./phrases.js";
+import { word } from "../words.js";
 import { button, el } from "./widgets.js";
 
 /** @typedef {import("./side.js").Side} Side */
@@ -14,7 +14,7 @@ const CELLS = 28;
  * @param {(image: number[][]) => void} drawn
  */
 export function drawingPad(panel, drawn) {
-  const pad = h("canvas", { width: SIZE, height: SIZE, class: "pad", tabindex: 0, role: "img", "aria-label": say("draw_note") });
+  const pad = h("canvas", { width: SIZE, height: SIZE, class: "pad", tabindex: 0, role: "img", "aria-label": word("Draw with mouse, pen or finger.") });
   const context = pad.getContext("2d", { willReadFrequently: true });
   const bars = el("ol.probabilities");
   const clear = () => {
@@ -52,7 +52,7 @@ export function drawingPad(panel, drawn) {
       last = null;
     });
   }
-  panel.replaceChildren(el("div.pad-row", el("div", pad, el("div.inline", button("clear", say("clear"), clear, { class: "quiet" }), el("span.hint", say("draw_note")))), bars));
+  panel.replaceChildren(el("div.pad-row", el("div", pad, el("div.inline", button("clear", word("Clear"), clear, { class: "quiet" }), el("span.hint", word("Draw with mouse, pen or finger.")))), bars));
   return {
     /** @param {any} answer probabilities by class */
     answer(answer) {

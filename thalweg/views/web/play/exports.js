@@ -1,8 +1,7 @@
 // What leaves the page: programs, the model, a link, a picture.
 import { h } from "../dom.js";
 import { colour } from "../colours.js";
-import { said } from "../words.js";
-import { say } from "./phrases.js";
+import { said, word } from "../words.js";
 import { packed } from "./states.js";
 import { button, el } from "./widgets.js";
 
@@ -13,13 +12,13 @@ import { button, el } from "./widgets.js";
  * @returns {HTMLElement}
  */
 export function exportMenu(app) {
-  const details = h("details", { class: "dropdown", id: "export" }, el("summary.switch", say("export")));
+  const details = h("details", { class: "dropdown", id: "export" }, el("summary.switch", word("Export")));
   const close = () => (details.open = false);
   const item = (/** @type {string} */ key, /** @type {string} */ text, /** @type {() => void} */ act) => button(key, text, () => (close(), act()));
   const file = (/** @type {string} */ kind) => () => download(app, kind);
   details.append(h("div", { class: "dropdown-list" },
-    item("export-python", say("export_python"), file("python")), item("export-keras", say("export_keras"), file("keras")),
-    item("export-model", say("export_model"), file("model")), item("export-link", say("export_link"), () => copyLink(app)), item("export-png", say("export_png"), () => savePicture(app))));
+    item("export-python", word("Python program (thalweg)"), file("python")), item("export-keras", word("Python program (Keras)"), file("keras")),
+    item("export-model", word("The trained model"), file("model")), item("export-link", word("Copy a link to this state"), () => copyLink(app)), item("export-png", word("Picture of the figures (PNG)"), () => savePicture(app))));
   details.addEventListener("focusout", (/** @type {FocusEvent} */ e) => !details.contains(/** @type {Node | null} */ (e.relatedTarget)) && close());
   return details;
 }
@@ -43,7 +42,7 @@ function save(blob, name) {
 export async function copyLink(app) {
   history.replaceState(null, "", `#state=${await packed({ sides: app.sides.map((side) => side.state) })}`);
   const copied = await navigator.clipboard?.writeText(location.href).then(() => true, () => false);
-  app.tell(say(copied ? "link_copied" : "link_here"), true);
+  app.tell(copied ? word("The link is copied: it restores data, network and settings.") : word("The address of this page is now the link."), true);
 }
 
 /** The panels that hold figures, as they stand on the page. @param {App} app */

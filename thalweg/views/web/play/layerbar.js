@@ -1,6 +1,6 @@
 // Above the drawn network: what each layer is, with more or fewer units, its activation, and layers added or removed.
 import { activation } from "./controls.js";
-import { say } from "./phrases.js";
+import { word } from "../words.js";
 import { forgetGiven, isImages } from "./states.js";
 import { button, el, menu, refill } from "./widgets.js";
 
@@ -21,7 +21,8 @@ const FRESH = {
 
 /** @param {string} kind */
 function kindName(kind) {
-  return kind === "dropout" ? say("dropout_layer") : say(/** @type {any} */ (kind));
+  const names = { dense: word("dense"), conv2d: word("convolution"), max_pool: word("max pooling"), flatten: word("flatten"), dropout: word("dropout"), batch_norm: word("batch normalization") };
+  return names[/** @type {keyof typeof names} */ (kind)];
 }
 
 /**
@@ -35,9 +36,9 @@ export function layerBar(side, app, panel) {
     const { state } = side;
     const facts = side.values.facts;
     const layers = state.layers ?? [];
-    const inputs = el("div.layer-card", el("span", say("inputs")), el("b", facts?.inputs.length ?? ""));
-    const output = state.output === null ? null : el("div.layer-card", el("span", say("output")),
-      activation(app, `output-activation-${side.index}`, state.output?.activation ?? "auto", (v) => edit((s) => (s.output = { ...(s.output ?? {}), activation: v })), [["auto", [say("automatic"), facts?.output_activation].filter(Boolean).join(" · ")]]));
+    const inputs = el("div.layer-card", el("span", word("Inputs")), el("b", facts?.inputs.length ?? ""));
+    const output = state.output === null ? null : el("div.layer-card", el("span", word("Output")),
+      activation(app, `output-activation-${side.index}`, state.output?.activation ?? "auto", (v) => edit((s) => (s.output = { ...(s.output ?? {}), activation: v })), [["auto", [word("auto"), facts?.output_activation].filter(Boolean).join(" · ")]]));
     return [inputs, layers.map((/** @type {any} */ layer, /** @type {number} */ n) => card(side, app, layer, n, edit)), output];
   });
   refill(side.places.adder, () => [adder(side, app, edit)]);
@@ -57,10 +58,10 @@ function card(side, app, layer, n, edit) {
     s.layers[n][size ?? ""] = Math.max(1, Math.min(app.hello?.limits.units ?? 256, s.layers[n][size ?? ""] + by));
     forgetGiven(s);
   });
-  const remove = button(`remove-${key}`, "×", () => edit((s) => { s.layers.splice(n, 1); forgetGiven(s); }), { class: "tiny remove", "aria-label": `${say("remove_layer")}: ${kindName(layer.kind)}`, title: say("remove_layer") });
+  const remove = button(`remove-${key}`, "×", () => edit((s) => { s.layers.splice(n, 1); forgetGiven(s); }), { class: "tiny remove", "aria-label": `${word("Remove this layer")}: ${kindName(layer.kind)}`, title: word("Remove this layer") });
   const by = layer[size ?? ""] >= 16 ? 8 : 1;
   return el("div.layer-card.hidden-layer", el("span", kindName(layer.kind)), remove,
-    size && el("span.stepper", button(`fewer-${key}`, "−", () => resize(-by), { class: "tiny", "aria-label": say("fewer_units") }), el("output", layer[size]), button(`more-${key}`, "+", () => resize(by), { class: "tiny", "aria-label": say("more_units") })),
+    size && el("span.stepper", button(`fewer-${key}`, "−", () => resize(-by), { class: "tiny", "aria-label": word("One unit less") }), el("output", layer[size]), button(`more-${key}`, "+", () => resize(by), { class: "tiny", "aria-label": word("One unit more") })),
     layer.kind === "dropout" && el("b", `${Math.round(100 * (layer.rate ?? 0.2))} %`),
     size && activation(app, `activation-${key}`, layer.activation ?? "linear", (v) => edit((s) => (s.layers[n].activation = v))));
 }
@@ -79,7 +80,7 @@ function adder(side, app, edit) {
     forgetGiven(s);
   });
   if ((side.state.layers ?? []).length >= (app.hello?.limits.layers ?? 8)) return null;
-  return menu(`add-${side.index}`, say("add_layer"), [["", `+ ${say("layer")}`], ...kinds.map((k) => [k, kindName(k)])], "", add, { hidden: true, title: say("add_layer") });
+  return menu(`add-${side.index}`, word("Add a layer"), [["", `+ ${word("layer")}`], ...kinds.map((k) => [k, kindName(k)])], "", add, { hidden: true, title: word("Add a layer") });
 }
 
 /** Layers that come after the maps were made flat. @param {any} layer */

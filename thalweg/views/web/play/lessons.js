@@ -1,8 +1,7 @@
 // The lessons: a paragraph, the NumPy lines beside the live numbers, and a task that is checked in every frame.
 import { h } from "../dom.js";
 import { numeral } from "../format.js";
-import { said } from "../words.js";
-import { say } from "./phrases.js";
+import { said, word } from "../words.js";
 import { at } from "./states.js";
 import { button, el, refill } from "./widgets.js";
 
@@ -65,7 +64,7 @@ export function showLesson(app, panel) {
     el("ol.lesson-strip", app.lessons.map((l, n) => el("li", button(`lesson-${l.id}`, [el("span.number-badge", app.done.has(l.id) ? "✓" : n + 1), el("span", said(l.title))], () => app.openLesson(l.id), { "aria-current": l === lesson ? "step" : null, class: app.done.has(l.id) ? "done" : null })))),
     lesson && h("div", { class: "lesson" },
       el("div.lesson-text", el("h2", said(lesson.title)), el("p", said(lesson.text)), task(app, lesson)),
-      el("div.numpy", el("h3", say("numpy")), el("div.scroller", el("table", el("tbody", lesson.code.map(codeLine)))))),
+      el("div.numpy", el("h3", word("In NumPy, with the numbers now")), el("div.scroller", el("table", el("tbody", lesson.code.map(codeLine)))))),
   ]);
   followLesson(app, panel);
 }
@@ -88,9 +87,9 @@ function written(side, line) {
 /** @param {App} app @param {any} lesson */
 function task(app, lesson) {
   const index = app.lessons.indexOf(lesson);
-  return h("div", { class: "task", id: "task", role: "status" }, el("h3", say("task")), el("p", said(lesson.task.text)),
+  return h("div", { class: "task", id: "task", role: "status" }, el("h3", word("Your task")), el("p", said(lesson.task.text)),
     el("p.task-done", said(lesson.task.done)),
-    el("div.inline", button("again", say("restart"), () => app.openLesson(lesson.id), { class: "quiet" }), index < app.lessons.length - 1 && button("next", `${say("next_lesson")} →`, () => app.openLesson(app.lessons[index + 1].id), { class: "quiet next" })));
+    el("div.inline", button("again", word("Start again"), () => app.openLesson(lesson.id), { class: "quiet" }), index < app.lessons.length - 1 && button("next", `${word("Next lesson")} →`, () => app.openLesson(app.lessons[index + 1].id), { class: "quiet next" })));
 }
 
 /**

@@ -1,8 +1,7 @@
 // The map of the whole: data → … → decision, with the numbers of now, and the four knobs where they act.
 import { h, svg } from "../dom.js";
 import { numeral } from "../format.js";
-import { said } from "../words.js";
-import { say } from "./phrases.js";
+import { said, word } from "../words.js";
 import { button, el } from "./widgets.js";
 
 /** @typedef {import("./app.js").App} App */
@@ -33,8 +32,8 @@ export function mindMap(app, map, toKnob) {
   const choose = (/** @type {any} */ node) => {
     about.replaceChildren(
       el("h3", said(node.title)), el("p", said(node.text)), el("p", el("code", node.formula)),
-      el("p.hint", node.instruction ? `${say("instruction")}: ${node.instruction} · ` : "", `${say("code_at")}: ${node.code.file}, ${node.code.name}`),
-      ...(KNOBS[node.id] ? [button("to-knob", say("go_knob"), () => toKnob(KNOBS[node.id]), { class: "quiet" })] : []),
+      el("p.hint", node.instruction ? `${word("Instruction")}: ${node.instruction} · ` : "", `${word("In the code")}: ${node.code.file}, ${node.code.name}`),
+      ...(KNOBS[node.id] ? [button("to-knob", word("Show this knob"), () => toKnob(KNOBS[node.id]), { class: "quiet" })] : []),
     );
     for (const other of place.querySelectorAll(".map-node")) other.classList.toggle("chosen", /** @type {SVGElement} */ (other).dataset.id === node.id);
   };
@@ -70,5 +69,5 @@ function drawMap(map, form, values, choose) {
       number >= 0 && svg("circle", { cx: x - w / 2, cy: y - tall / 2, r: 11 }), number >= 0 && svg("text", { x: x - w / 2, y: y - tall / 2 + 4, class: "map-number" }, number + 1));
   });
   const arrow = svg("marker", { id: `arrow-${form}`, viewBox: "0 0 8 8", refX: 7, refY: 4, markerWidth: 7, markerHeight: 7, orient: "auto-start-reverse" }, svg("path", { d: "M0,0 L8,4 L0,8 Z" }));
-  return svg("svg", { viewBox: `0 0 ${width} ${height}`, class: `map-${form}`, role: "group", "aria-label": say("map") }, svg("defs", {}, arrow), edges, labels, nodes);
+  return svg("svg", { viewBox: `0 0 ${width} ${height}`, class: `map-${form}`, role: "group", "aria-label": word("The map") }, svg("defs", {}, arrow), edges, labels, nodes);
 }

@@ -2,13 +2,13 @@
 import { followSystem, onSettings, setLanguage, language } from "../settings.js";
 import { tag } from "../words.js";
 import { App } from "./app.js";
-import { loadWords } from "./phrases.js";
+import { loadPictures } from "./pictures.js";
 import { listenToKeys } from "./top.js";
 
 onSettings(() => (document.documentElement.lang = tag(language())));
 setLanguage(navigator.language.toLowerCase().startsWith("zh") ? "zh" : "en");
 followSystem();
-await loadWords();
+await loadPictures();
 const app = new App(document.body);
 listenToKeys(app);
 await app.start();

@@ -4,11 +4,10 @@ import { drawCurves } from "../figures/curves.js";
 import { drawLandscape } from "../figures/landscape.js";
 import { drawNetwork } from "../figures/network.js";
 import { drawSurface } from "../figures/surface.js";
-import { said } from "../words.js";
+import { said, word } from "../words.js";
 import { showArithmetic } from "./arithmetic.js";
-import { FIGURES_OF, showImages, showMessage, showReadouts } from "./contents.js";
+import { FIGURES_OF, noteOn, showImages, showMessage, showReadouts } from "./contents.js";
 import { layerBar } from "./layerbar.js";
-import { say } from "./phrases.js";
 import { copied } from "./states.js";
 import { el } from "./widgets.js";
 
@@ -75,11 +74,17 @@ export class Side {
     this.destroy();
     const { places } = this;
     const place = (/** @type {string} */ name, /** @type {string} */ kind) => (places[name] = el(kind));
-    const panel = (/** @type {string} */ name, /** @type {any[]} */ above, /** @type {string} */ note = "") =>
-      h("div", { class: `panel panel-${name}`, "data-panel": name }, el("h3", el("span", say(name)), above[0]), above[1], place(name, "div.panel-body"), note && el("p.hint", say(note)));
+    const panel = (/** @type {string} */ name, /** @type {string} */ title, /** @type {any[]} */ above, /** @type {string} */ note = "") =>
+      h("div", { class: `panel panel-${name}`, "data-panel": name }, el("h3", el("span", title), above[0]), above[1], place(name, "div.panel-body"), note && el("p.hint", note));
     const head = [place("parameters", "small"), place("adder", "span.adder")];
-    const left = [panel("network", [head, place("layers", "div.layers")], "network_note"), panel("arithmetic", [], "arithmetic_note")];
-    const right = [panel("images", [null, place("pad", "div")]), panel("surface", []), panel("curves", []), panel("landscape", [], "landscape_note")];
+    const left = [
+      panel("network", word("Network"), [head, place("layers", "div.layers")], noteOn("network")),
+      panel("arithmetic", word("This step's arithmetic"), [], word("One step of gradient descent on this row alone, at the weights now.")),
+    ];
+    const right = [
+      panel("images", word("The selected row"), [null, place("pad", "div")]), panel("surface", word("Prediction"), []), panel("curves", word("Loss"), []),
+      panel("landscape", word("Loss landscape"), [], noteOn("landscape")),
+    ];
     this.element.replaceChildren(place("readouts", "div.readouts"), place("message", "p.message"), place("doctor", "ul.doctor"), el("div.side-columns", el("div.side-column", left), el("div.side-column", right)));
     places.message.setAttribute("role", "alert");
     for (const element of this.element.querySelectorAll(".panel")) this.observer.observe(element);
@@ -216,5 +221,5 @@ function pick(value, keys) {
 
 /** @param {Finding} f */
 function findingLine(f) {
-  return h("li", { class: `doctor-${f.severity}` }, el("b", said(f.sentence)), el("p.hint", said(f.evidence)), el("p.hint", say("remedy"), said(f.remedy)));
+  return h("li", { class: `doctor-${f.severity}` }, el("b", said(f.sentence)), el("p.hint", said(f.evidence)), el("p.hint", word("Try: "), said(f.remedy)));
 }

@@ -2,10 +2,11 @@
 import { h } from "../dom.js";
 import { language, setLanguage } from "../settings.js";
 import { languageButton, themeButton } from "../switches.js";
-import { said } from "../words.js";
+import { said, word } from "../words.js";
+import { noteOn } from "./contents.js";
 import { exportMenu } from "./exports.js";
 import { mindMap } from "./mindmap.js";
-import { icon, say } from "./phrases.js";
+import { icon } from "./pictures.js";
 import { button, el, refill } from "./widgets.js";
 
 /** @typedef {import("./app.js").App} App */
@@ -26,24 +27,24 @@ export function showTop(app, panel) {
   const tool = (/** @type {string} */ sign, /** @type {string} */ text, /** @type {string} */ key, /** @type {() => void} */ onclick, /** @type {any} */ more = {}) =>
     button(`tool-${key}`, icon(sign), onclick, { class: "tool", title: `${text} (${key})`, "aria-label": text, ...more });
   refill(panel, () => [
-    el("div.brand", el("b", "thalweg"), el("span", say("subtitle"))),
+    el("div.brand", el("b", "thalweg"), el("span", word("a network you can watch while it learns"))),
     h("div", { class: "transport", role: "group" },
-      tool("reset", say("reset"), "r", act("reset")), tool(playing ? "pause" : "play", say(playing ? "pause" : "play"), "space", () => app.toggle(), { id: "play" }),
-      tool("step", say("step"), "s", act("step")), tool("epoch", say("epoch_button"), "e", act("epoch")), paceMenu(app)),
+      tool("reset", word("Reset"), "r", act("reset")), tool(playing ? "pause" : "play", playing ? word("Pause") : word("Play"), "space", () => app.toggle(), { id: "play" }),
+      tool("step", word("One step"), "s", act("step")), tool("epoch", word("One epoch"), "e", act("epoch")), paceMenu(app)),
     h("div", { class: "tools" },
-      button("lessons", say("lessons"), () => app.toggleLessons(), { class: "switch", "aria-pressed": String(app.showsLessons) }),
-      dropdown("presets", say("presets"), app.presets.map((p) => button(`preset-${p.id}`, said(p.title), () => app.openPreset(p.id)))),
-      button("map", say("map"), () => showMap(app), { class: "switch" }),
-      button("compare", say("compare"), () => app.toggleCompare(), { class: "switch", title: say("compare_long"), "aria-pressed": String(app.sides.length > 1) }),
-      exportMenu(app), SWITCHES, button("help", "?", () => showHelp(app), { class: "switch", "aria-label": say("help"), title: say("help") })),
+      button("lessons", word("Lessons"), () => app.toggleLessons(), { class: "switch", "aria-pressed": String(app.showsLessons) }),
+      dropdown("presets", word("Things to see"), app.presets.map((p) => button(`preset-${p.id}`, said(p.title), () => app.openPreset(p.id)))),
+      button("map", word("The map"), () => showMap(app), { class: "switch" }),
+      button("compare", word("A | B"), () => app.toggleCompare(), { class: "switch", title: word("Two settings side by side"), "aria-pressed": String(app.sides.length > 1) }),
+      exportMenu(app), SWITCHES, button("help", "?", () => showHelp(app), { class: "switch", "aria-label": word("Help"), title: word("Help") })),
   ]);
 }
 
 /** @param {App} app */
 function paceMenu(app) {
   const chosen = PACES.indexOf(app.pace) < 0 ? [...PACES.slice(0, -1), app.pace, null] : PACES;
-  const select = h("select", { "data-key": "pace", "aria-label": say("pace"), title: say("pace"), onchange: () => app.setPace(select.value === "" ? null : Number(select.value)) },
-    chosen.map((p) => h("option", { value: p ?? "", selected: p === app.pace }, p === null ? say("pace_full") : say("pace_of", p))));
+  const select = h("select", { "data-key": "pace", "aria-label": word("Pace"), title: word("Pace"), onchange: () => app.setPace(select.value === "" ? null : Number(select.value)) },
+    chosen.map((p) => h("option", { value: p ?? "", selected: p === app.pace }, p === null ? word("as fast as it goes") : word("{0} epochs/s", p))));
   return select;
 }
 
@@ -58,7 +59,7 @@ function dropdown(key, title, items) {
 /** @param {string} title @param {any} content @param {string} kind */
 function dialog(title, content, kind) {
   const element = /** @type {HTMLDialogElement} */ (h("dialog", { class: `dialog dialog-${kind}`, "aria-label": title, onclose: () => element.remove(), onclick: (/** @type {MouseEvent} */ e) => e.target === element && element.close() },
-    el("div.dialog-head", el("h2", title), h("button", { type: "button", class: "switch", "aria-label": say("close"), onclick: () => element.close() }, "×")), content));
+    el("div.dialog-head", el("h2", title), h("button", { type: "button", class: "switch", "aria-label": word("Close"), onclick: () => element.close() }, "×")), content));
   document.body.append(element);
   element.showModal();
   return element;
@@ -66,10 +67,10 @@ function dialog(title, content, kind) {
 
 /** @param {App} app */
 function showHelp(app) {
-  const keys = /** @type {const} */ ([["space", "key_space"], ["s", "key_s"], ["e", "key_e"], ["r", "key_r"], ["c", "key_c"], ["l", "key_l"], ["?", "key_help"]]);
-  const content = [el("p", say("help_text")), el("p", say("network_note")), el("p", say("surface_note")), el("p", say("landscape_note")), el("h3", say("keyboard")), el("dl.keys", keys.flatMap(([key, text]) => [el("dt", el("kbd", key)), el("dd", say(text))])),
+  const keys = [["space", word("play, pause")], ["s", word("one step (a batch)")], ["e", word("to the end of the epoch")], ["r", word("reset")], ["c", "A | B"], ["l", word("language")], ["?", word("this help")]];
+  const content = [el("p", word("A network learns here on this machine, step by step, on the real engine. Choose data, change the network or one of the four knobs, and press play. Everything that you see is computed from its weights as they are now.")), el("p", noteOn("network")), el("p", noteOn("surface")), el("p", noteOn("landscape")), el("h3", word("Keyboard")), el("dl.keys", keys.flatMap(([key, text]) => [el("dt", el("kbd", key)), el("dd", text)])),
     el("p.hint", `thalweg ${app.hello?.version ?? ""}`)];
-  dialog(say("help"), content, "help");
+  dialog(word("Help"), content, "help");
 }
 
 /** @param {App} app */
@@ -82,7 +83,7 @@ function showMap(app) {
     setTimeout(() => knob?.classList.remove("is-shown"), 1600);
     /** @type {HTMLElement | null | undefined} */ (knob?.querySelector("select, input"))?.focus();
   };
-  const opened = dialog(say("map"), mindMap(app, app.map, toKnob), "map");
+  const opened = dialog(word("The map"), mindMap(app, app.map, toKnob), "map");
 }
 
 /** @param {App} app */

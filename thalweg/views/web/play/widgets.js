@@ -1,7 +1,7 @@
 // Controls: each has a key, by which the focus finds it again after its panel was made anew.
 import { h } from "../dom.js";
 import { numeral } from "../format.js";
-import { say } from "./phrases.js";
+import { word } from "../words.js";
 
 /**
  * An element by its tag and classes, such as "p.hint".
@@ -120,7 +120,7 @@ export function formulaField(key, label, value, chosen, refused = false) {
   });
   const use = () => input.value.trim() && chosen(input.value.trim());
   input.addEventListener("keydown", (/** @type {KeyboardEvent} */ e) => e.key === "Enter" && use());
-  return el("div.formula", input, button(`${key}-use`, say("apply"), use));
+  return el("div.formula", input, button(`${key}-use`, word("Use"), use));
 }
 
 /**

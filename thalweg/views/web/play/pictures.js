@@ -1,9 +1,6 @@
-// The live page's own words and small pictures, which are data: phrases.json and pictures.json.
+// The live page's data that aren't code, and its small pictures: pictures.json.
 import { svg } from "../dom.js";
-import { said } from "../words.js";
 
-/** @type {{ [name: string]: { en: string, zh: string } }} */
-const PHRASES = {};
 /** @type {{ [kind: string]: any }} */
 const PICTURES = {};
 
@@ -12,20 +9,9 @@ export async function read(name) {
   return (await fetch(`/web/play/${name}.json`)).json();
 }
 
-/** Reads the words: nothing can be said before. */
-export async function loadWords() {
-  Object.assign(PHRASES, await read("phrases"));
+/** Reads the pictures: nothing can be drawn before. */
+export async function loadPictures() {
   Object.assign(PICTURES, await read("pictures"));
-}
-
-/**
- * A phrase in the page's language; {0}, {1} are replaced by the values.
- * @param {string} name
- * @param {...(string | number)} values
- * @returns {string}
- */
-export function say(name, ...values) {
-  return values.reduce((/** @type {string} */ text, value, n) => text.replace(`{${n}}`, String(value)), said(PHRASES[name]));
 }
 
 /** @param {string} name */

@@ -1,0 +1,103 @@
+"""The catalogue of words: all that users read is in it, translated, and Chinese stands nowhere else in the package."""
+
+import re
+from collections import Counter
+
+import pytest
+from chinese_words import faults
+
+pytest.importorskip("matplotlib")  # the reference pages draw with it, and their words are among the sentences
+from sentences import PO, ROOT, fields, in_python, modules, sentences, written
+
+from thalweg.views.web.wording import SAID
+from thalweg.words.translations import catalogue, read
+
+CHINESE = re.compile("[\u3000-\u303f\u3400-\u9fff\uff00-\uffef]")
+READERS = {  # they hold Chinese that they read: dates, units, names of columns, gaps; or, in tests, letters
+    *(f"data/notations/{name}.py" for name in ("calendars", "letters", "quantities")),
+    *(f"data/{name}.py" for name in ("dates", "numerals", "reading", "tables")),
+    "runs/suspicions.py",
+    "support/printing.py",
+}
+DYNAMIC = {"doctor/finding.py", "doctor/rule.py", "play/requests/refusal.py", "views/web/wording.py"}
+"""Where sentences are said whose English comes from elsewhere, and is collected there."""
+ENTRIES = catalogue("zh")
+SAID_BY_ALL = sentences()
+
+
+def holding_chinese():
+    """Lines with Chinese, by file of the package."""
+    counts = Counter()
+    for path in sorted(ROOT.rglob("*")):
+        if path.suffix in (".py", ".js", ".json", ".css", ".html", ".ts", ".po", ".md") and "vendor" not in path.parts:
+            lines = path.read_text(encoding="utf-8").splitlines()
+            counts[path.relative_to(ROOT).as_posix()] = sum(bool(CHINESE.search(line)) for line in lines)
+    return +counts
+
+
+def test_chinese_stands_in_the_catalogue_alone():
+    found = set(holding_chinese())
+    assert found - READERS == {"words/zh.po"}, "write English there, and Chinese in thalweg/words/zh.po"
+    assert found >= READERS, "no longer with Chinese: take it out of READERS"
+
+
+def test_every_sentence_is_translated():
+    waiting = sorted(key for key in SAID_BY_ALL if not ENTRIES.get(key))
+    assert waiting == [], "wait for Chinese: python tests/tables/sentences.py adds them to thalweg/words/zh.po"
+
+
+def test_the_catalogue_has_no_sentence_that_nobody_says():
+    assert sorted(ENTRIES.keys() - SAID_BY_ALL) == [], "python tests/tables/sentences.py takes them out"
+
+
+def test_both_languages_take_the_same_values():
+    for (_, english), chinese in ENTRIES.items():
+        assert fields(english) == fields(chinese), english
+
+
+def test_sentences_get_the_values_that_they_name():
+    for name, text in modules("*.py").items():
+        for _, english, values in in_python(text):
+            if english is None:
+                assert name in DYNAMIC, f"{name}: a sentence that can't be collected: write it where it is said"
+            elif values:
+                assert fields(english) <= values, f"{name}: {english}"
+
+
+def test_pages_say_literals():
+    for name, text in modules("*.js").items():
+        calls = re.findall(r"\bword(?:In)?\(", text)
+        assert name == "views/web/words.js" or len(calls) == len(SAID.findall(text)), f"{name}: word() takes a literal"
+
+
+def test_one_chinese_word_for_a_thing():
+    assert [fault for chinese in ENTRIES.values() for fault in faults(chinese)] == []
+
+
+def test_the_file_is_as_the_tool_writes_it():
+    assert PO.read_text(encoding="utf-8") == written(ENTRIES)
+
+
+def test_translators_tools_read_the_same():
+    pofile = pytest.importorskip("babel.messages.pofile")
+    with PO.open("rb") as file:
+        messages = {(m.context or "", m.id): m.string for m in pofile.read_po(file) if m.id}
+    assert messages == ENTRIES
+
+
+def test_faults_would_be_found():
+    assert list(in_python('words.text("{a} b", a=1)')) == [("", "{a} b", {"a"})]
+    assert list(in_python('words.say("a" if b else "c", "en", context="d")')) == [("d", "a", set()), ("d", "c", set())]
+    assert list(in_python("words.text(a)")) == [("", None, set())]
+    assert list(in_python('text("a"); RefusedError(a.text)')) == []
+    assert fields("{a:,} {b!r}") == {"a", "b"}
+    assert CHINESE.search("（")
+    with pytest.raises(ValueError, match="line 4 of the catalogue"):
+        read('msgid "a"\nmsgstr "b"\n\nmsgid a\n')
+    with pytest.raises(ValueError, match="twice"):
+        read('msgid "a"\nmsgstr "b"\n\nmsgid "a"\nmsgstr "c"\n')
+
+
+if __name__ == "__main__":
+    for name, lines in holding_chinese().most_common():
+        print(f"{lines:5} {name}")

@@ -1,0 +1,10 @@
+"""What users read, in their language: the English text is the key, and Chinese as in Taiwan stands in zh.po.
+
+>>> from thalweg import words
+>>> words.say("{share:.0%} of the units of {layer} are dead.", "en", share=0.5, layer="dense_1")
+'50% of the units of dense_1 are dead.'
+"""
+
+from thalweg.words.translations import LANGUAGES, Text, listed, say, text, translated
+
+__all__ = ["LANGUAGES", "Text", "listed", "say", "text", "translated"]
