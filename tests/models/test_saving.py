@@ -5,6 +5,8 @@ import json
 import os
 import pickle
 import stat
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -374,3 +376,14 @@ def test_the_functions_of_keras_s_module_do_what_the_methods_do(tmp_path):
     again.set_weights([0 * w for w in again.get_weights()])
     thalweg.saving.load_weights(again, tmp_path / "weights")
     assert again.vector.tolist() == model.vector.tolist()
+
+
+def test_a_description_may_name_a_model_before_any_was_made():
+    """In a fresh process, where `thalweg.layers` alone has been imported."""
+    code = (
+        "from thalweg.layers import deserialize\n"
+        "inside = [{'class_name': 'Dense', 'config': {'units': 3}}]\n"
+        "print(type(deserialize({'class_name': 'Sequential', 'config': {'layers': inside}})).__name__)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "Sequential\n"

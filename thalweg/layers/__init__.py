@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib import import_module
 from typing import Any
 
 from thalweg.absent import answer_for
@@ -74,13 +75,17 @@ CLASSES: dict[str, type[Layer]] = {
     if isinstance(globals().get(name), type) and name not in ("Input", "InputLayer", "Layer")
 }
 __all__ += aliases.__all__
-MODELS: dict[str, type[Layer]] = {}  # the classes of models, which are layers too; each puts itself here
+MODELS = {  # classes that are layers too, and stand above them: imported when a description may name one
+    "Functional": "thalweg.models.functional",
+    "Sequential": "thalweg.models.sequential",
+}
 
 
 def known(custom_objects: CustomObjects | None) -> dict[str, Any]:
     """Every class that a description may name."""
     own = {name: thing for name, thing in (custom_objects or {}).items() if isinstance(thing, type)}
-    return {**CLASSES, **MODELS, **REGISTERED, **own}
+    models = {name: getattr(import_module(home), name) for name, home in MODELS.items()}
+    return {**CLASSES, **models, **REGISTERED, **own}
 
 
 def deserialize(description: dict[str, Any], custom_objects: CustomObjects | None = None) -> Layer:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Self
 
-from thalweg.layers import MODELS, CustomObjects
+from thalweg.layers import CustomObjects
 from thalweg.models.description import draw
 from thalweg.models.drawing import Drawn
 from thalweg.models.model import DRAWN, Model
@@ -37,4 +37,3 @@ class Functional(Model):
 
 
 DRAWN.append(Functional)
-MODELS["Functional"] = Functional

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any, Self
 
 from thalweg.errors import ThalwegError
-from thalweg.layers import MODELS, CustomObjects, Input, Layer, deserialize
+from thalweg.layers import CustomObjects, Input, Layer, deserialize
 from thalweg.models.graph import Chain
 from thalweg.models.model import Model
 from thalweg.support import hooks
@@ -99,6 +99,3 @@ class Sequential(Model):
             self._weights.placed = False
             self._compiled.restart()
             self._predictor = None
-
-
-MODELS["Sequential"] = Sequential
