@@ -58,7 +58,13 @@ class Draft:
         return self._writers.get(value, ())
 
     def changed(self, changes: Mapping[Instruction, Sequence[Instruction]]) -> Draft:
-        """The draft with others in the place of some instructions; with none, they are left out."""
+        """The draft with others in the place of some instructions; with none, they are left out.
+
+        It is the same draft if nothing changes.
+        """
+        changes = {old: new for old, new in changes.items() if list(new) != [old]}
+        if not changes:
+            return self
         forward, backward = (
             [new for i in half for new in changes.get(i, (i,))] for half in (self.forward, self.backward)
         )

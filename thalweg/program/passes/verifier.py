@@ -29,7 +29,8 @@ def rewritten(draft: Draft, passes: Iterable[Pass], after: str | None = None) ->
     for p in passes:
         if p.when(draft.request):
             before, draft = draft, p.rewrite(draft)
-            refuse([*violations(draft), *lost(before, draft)], f"the pass '{p.name}'")
+            if draft is not before:
+                refuse([*violations(draft), *lost(before, draft)], f"the pass '{p.name}'")
             if p.name == after:
                 break
     return draft
