@@ -25,7 +25,7 @@ from thalweg.program.instructions.elementwise import Reshape
 from thalweg.program.instructions.linear import Affine
 from thalweg.program.ir.instruction import PARAMETERS, WORKSPACE, Buffer, StepState
 from thalweg.program.ir.program import Program
-from thalweg.program.passes.draft import Request
+from thalweg.program.passes.draft import Draft, Request
 
 FLOAT64 = {"engine": "reference", "dtype": "float64"}
 RANDOM = np.random.default_rng(1)
@@ -39,6 +39,11 @@ def lowered(model: Sequential, kind: str) -> Program:
     model.build()
     program, _ = model.lower(Request(kind))
     return program
+
+
+def draft(model: Sequential, kind: str) -> Draft:
+    program = lowered(model, kind)
+    return Draft(program.forward, program.backward)
 
 
 def lives(program: Program) -> dict[Buffer, tuple[int, int]]:
@@ -384,7 +389,7 @@ def test_inputs_are_split_where_there_are_many_for_the_rows_of_a_batch():
         for n in (1, 2)
     }
     assert split == {(128, 1): False, (128, 2): True, (512, 1): False, (512, 2): False}
-    assert input_split.first_layer(list(lowered(model, "inference"))) is None
+    assert input_split.first_layer(draft(model, "inference")) is None
 
 
 @pytest.mark.parametrize("layer", [Dropout(0.5), Activation("tanh"), LeakyReLU()])
@@ -392,4 +397,4 @@ def test_inputs_are_not_split_where_something_else_reads_them(layer, monkeypatch
     monkeypatch.setattr(linear, "WIDE", 1)
     model = Sequential([Input((42,)), layer, Dense(20, "relu"), Dense(3)], seed=0)
     model.compile("adam", "mse")
-    assert input_split.first_layer(list(lowered(model, "training"))) is None
+    assert input_split.first_layer(draft(model, "training")) is None

@@ -202,6 +202,13 @@ def norms_joined() -> Made:
     return Model(x, Dense(2)(Flatten()(Add()([Add()(rest[:2]), rest[2]]))), seed=2), "mse"
 
 
+def one_norm_twice() -> Made:
+    """A normalisation is called twice, and its moving averages change twice."""
+    x = Input((5,))
+    norm, dense = BatchNormalization(), Dense(3)
+    return Model(x, Add()([norm(dense(x)), ReLU()(norm(dense(ops.tanh(x))))]), seed=2), "mse"
+
+
 def softmax_needed_before() -> Made:
     """The last activation is read by a layer whose result is an output of its own, before the loss."""
     x = Input((5,))
@@ -409,7 +416,7 @@ NETWORKS: dict[str, Callable[[], Made]] = {
     made.__name__.replace("_", " "): made
     for made in (
         narrow, joined, operations, ids, few_channels, many_channels, relu_of_a_sum, relu_and_linear, pooled_twice,
-        pooled_relus, ids_read_twice, ids_in_parts, one_table_twice, norms_read_twice, norms_joined,
+        pooled_relus, ids_read_twice, ids_in_parts, one_table_twice, norms_read_twice, norms_joined, one_norm_twice,
         softmax_needed_before, softmax_needed_after, softmax_of_others, outputs_read_on, reshaped_output, two_losses,
         output_and_a_constant, logits_activated, learned_output, two_convolutions, rows_wanted, gated_twice,
         columns_wanted, columns_read_whole, masks, inputs_read_twice, inputs_by_columns, images_left_as_they_are,

@@ -44,8 +44,8 @@ def taking(init: Any, every: tuple[str, ...]) -> Any:
 
 
 def undeclared(kind: type) -> list[str]:
-    """What stands annotated in a class that has no constructor of its own."""
-    return [] if "__init__" in vars(kind) else list(get_annotations(kind))
+    """What stands annotated in a class that has no constructor of its own, but for what is its private matter."""
+    return [] if "__init__" in vars(kind) else [name for name in get_annotations(kind) if not name.startswith("_")]
 
 
 def telling(get_config: Any) -> Any:

@@ -13,7 +13,7 @@ from thalweg.program.instructions.embedding import Embedding
 from thalweg.program.instructions.images.pooling import AveragePooling, AveragePoolingAdjoint, MaxPooling
 from thalweg.program.instructions.linear import Affine, InputGradient
 from thalweg.program.instructions.losses.loss_instruction import LossAndGradient
-from thalweg.program.instructions.normalization import BatchNormalization, BatchSums
+from thalweg.program.instructions.normalization import BatchNormalization, BatchSums, MovingAverage
 from thalweg.program.ir.instruction import Instruction
 from thalweg.program.passes.draft import Draft
 
@@ -51,6 +51,7 @@ def normalize_and_add(draft: Draft) -> Draft:
     With statistics of the batch, a lane has all its rows in one block, too large for its caches: every instruction
     less saves a trip to memory. Backward, relu's adjoint is part of the normalisation's.
     """
+    given = draft
     for norm in [i for i in draft.forward if isinstance(i, BatchNormalization)]:
         whole = norm
         last: Instruction = norm
@@ -62,9 +63,11 @@ def normalize_and_add(draft: Draft) -> Draft:
         if is_relu(relu):
             whole = replace(whole, a=relu.a, relu=True)
             draft = draft.changed({relu: []})
-        followers = [i for b in (norm.mean, norm.variance) for i in draft.readers(b)]  # of its statistics
-        draft = draft.changed({i: [] for i in (norm, *followers)} | {last: [whole, *followers]})
-    return draft
+        draft = draft.changed({norm: [], last: [whole]})
+    averages = [i for i in draft.forward if isinstance(i, MovingAverage)]  # of statistics that may now come later
+    if draft is given or not averages:
+        return draft
+    return replace(draft, forward=[*(i for i in draft.forward if i not in averages), *averages])
 
 
 def fuse_relu(draft: Draft) -> Draft:

@@ -9,6 +9,7 @@ from thalweg.program.instructions.losses.loss_instruction import LossAndGradient
 from thalweg.program.ir.instruction import (
     DATA,
     GRADIENTS,
+    NORMS,
     PARAMETERS,
     SLOTS,
     TOTALS,
@@ -66,13 +67,14 @@ def violations(draft: Draft) -> Iterator[str]:
 
 
 def order_violations(instructions: Iterable[Instruction]) -> Iterator[str]:
-    """What is read, or added to, before it is written. An optimizer reads the gradients of several weights as one."""
+    """What is read, or added to, before it is written. An optimizer reads the gradients of several weights as one, and
+    their norms."""
     written: set[Buffer] = set()
     for i in instructions:
         for b in (*i.inputs, *(i.outputs if i.accumulates else ())):
             if b.region in GIVEN or b.region == TOTALS or b.storage in written:
                 continue
-            if b.region == GRADIENTS and any(overlap(b, w) for w in written):
+            if b.region in (GRADIENTS, NORMS) and any(overlap(b, w) for w in written):
                 continue
             yield f"'{i.title}' ({i.formula}) reads {b}, which nothing has written"
         written.update(b.storage for b in i.outputs)
@@ -85,8 +87,8 @@ def overlap(one: Buffer, other: Buffer) -> bool:
 
 
 def repeated(draft: Draft) -> Iterator[str]:
-    """What is written by several instructions, of which only the last would count."""
-    for b in dict.fromkeys(b for i in draft for b in i.outputs):
+    """What several instructions write, of which only the last would count; a state may change several times."""
+    for b in dict.fromkeys(b for i in draft for b in i.outputs if b.region not in (PARAMETERS, SLOTS)):
         writers = [i for i in draft.writers(b) if not i.accumulates]
         own = {i.of for i in writers if isinstance(i, LossAndGradient)}  # both count the loss until they are one
         if len([i for i in writers if i not in own]) > 1:
