@@ -265,7 +265,7 @@ def test_the_simple_preset_is_keras_s_network():
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("- Conv2D: {filters: 4}", "Conv2D: missing a required argument: 'kernel_size'"),
+        ("- Conv2D: {filters: 4}", "net.yaml: Conv2D: missing a required argument: 'kernel_size'"),
         ("- Conv2D: {filtres: 4}", "unknown argument of Conv2D .* did you mean 'filters'"),
         ("- ConvLSTM2D", "unknown layer in .*: 'ConvLSTM2D'"),
         ("- Dense: {units: -1}", "Dense's units"),

@@ -163,6 +163,5 @@ def make_layer(entry: Any, path: Path) -> layers.Layer:
     except ThalwegError as error:
         raise ArgumentError(f"{path}: {str(error).partition(chr(10))[0]}") from None
     except Exception as error:  # an argument is missing, or of an unforeseen kind, such as a date
-        said = reason(error)
-        raise ArgumentError(f"{path}: {name}: {said.partition('__init__() ')[2] or said}") from error
+        raise ArgumentError(f"{path}: {name}: {reason(error).removeprefix(f'{name}: ')}") from error
     return layer
