@@ -44,6 +44,8 @@ PAYS = {
         "pointwise: any((b is not None and b.by_columns for b in i.operands))": "the layout of native images",
     },
     "fuse": {
+        "add_before_relu: sums.more is None": "sums of three contributions come in order: the last is joined",
+        "fuse_losses: i in before": "an activation after the loss, a metric's, could be written by the loss, too",
         "fuse_losses: readers": "speed: an activation would be written for nobody",
         "fuse_losses: any((a is y for y in shown))": "the same",
     },
@@ -52,6 +54,7 @@ PAYS = {
         "reuse_masks: len(i.a.shape) == 1": "speed",
     },
     "wanted": {
+        "narrow_input_gradients: slices": "no gradient is computed for nobody today",
         "narrow_input_gradients: after - first < i.dx.shape[-1]": "nothing would become narrower",
         "is_of_columns: s.steps[-1] == 1": "no gradient is cut in steps today; the next test",
     },

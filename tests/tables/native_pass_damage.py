@@ -52,6 +52,7 @@ PAYS = {
     ],
     "image_columns": [
         "batches_by_columns: 1 < x.size <= NARROW",  # speed
+        "batches_by_columns: readers",  # what nobody reads may have any layout
         "takes_columns: i.W.shape[1] <= MOST_UNITS",
         "takes_columns: i.dW.shape[1] <= MOST_UNITS",
         "images_of: b.per_row",  # what isn't per row has other axes than an image

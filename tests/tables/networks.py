@@ -202,6 +202,12 @@ def norms_joined() -> Made:
     return Model(x, Dense(2)(Flatten()(Add()([Add()(rest[:2]), rest[2]]))), seed=2), "mse"
 
 
+def norm_of_the_inputs() -> Made:
+    """Two read a normalisation whose input wants no gradient, so that its sums alone read its adjoint."""
+    layers = [BatchNormalization(), Residual(normalized(3)), GlobalAveragePooling2D(), Dense(2)]
+    return sequential((5, 6, 3), "mse", *layers)
+
+
 def one_norm_twice() -> Made:
     """A normalisation is called twice, and its moving averages change twice."""
     x = Input((5,))
@@ -417,11 +423,11 @@ NETWORKS: dict[str, Callable[[], Made]] = {
     for made in (
         narrow, joined, operations, ids, few_channels, many_channels, relu_of_a_sum, relu_and_linear, pooled_twice,
         pooled_relus, ids_read_twice, ids_in_parts, one_table_twice, norms_read_twice, norms_joined, one_norm_twice,
-        softmax_needed_before, softmax_needed_after, softmax_of_others, outputs_read_on, reshaped_output, two_losses,
-        output_and_a_constant, logits_activated, learned_output, two_convolutions, rows_wanted, gated_twice,
-        columns_wanted, columns_read_whole, masks, inputs_read_twice, inputs_by_columns, images_left_as_they_are,
-        frozen_output, own_output, windows_of_all_kinds, images_with_a_learned_activation, narrow_sequences, one_input,
-        few_units, measured_logits,
+        norm_of_the_inputs, softmax_needed_before, softmax_needed_after, softmax_of_others, outputs_read_on,
+        reshaped_output, two_losses, output_and_a_constant, logits_activated, learned_output, two_convolutions,
+        rows_wanted, gated_twice, columns_wanted, columns_read_whole, masks, inputs_read_twice, inputs_by_columns,
+        images_left_as_they_are, frozen_output, own_output, windows_of_all_kinds, images_with_a_learned_activation,
+        narrow_sequences, one_input, few_units, measured_logits,
     )
 }  # fmt: skip
 NETWORKS |= {f"{kind} seen": outputs_seen(kind) for kind in ("sigmoid", "silu", "relu")}

@@ -150,6 +150,11 @@ class BatchSums(Instruction):
     name = "batch sums"
     writes = ("sums", "dn")
 
+    def __post_init__(self) -> None:
+        assert self.more is None or self.dn is not None, (
+            "what is added up has to be kept"
+        )  # the kernel has no other way
+
     @property
     def inplace(self) -> tuple[str, str] | None:  # type: ignore[override]
         return None if self.dn is None else ("da", "dn")

@@ -90,13 +90,10 @@ def fuse_relu(draft: Draft) -> Draft:
 
 
 def add_before_relu(draft: Draft) -> Draft:
-    """Lets a relu's batch sums add up the two contributions to its adjoint as they read them.
-
-    Without a relu they aren't the only reader of the sum: the normalisation's adjoint needs it, too.
-    """
+    """Lets a relu's batch sums add up the two contributions to its adjoint as they read them."""
     for add in [i for i in draft.backward if isinstance(i, Add)]:
         sums = draft.only_reader(add.z)
-        if isinstance(sums, BatchSums):
+        if isinstance(sums, BatchSums) and sums.dn is not None and sums.more is None:
             draft = draft.changed({sums: [replace(sums, da=add.x, more=add.y)], add: []})
     return draft
 
@@ -111,7 +108,7 @@ def fuse_losses(draft: Draft) -> Draft:
     for gradient in [i for i in draft.backward if isinstance(i, LossAndGradient)]:
         whole, kind = gradient, gradient.of.activation
         before = draft.forward[: draft.forward.index(gradient.of)]
-        sources = [i for i in draft.readers(gradient.p) if kind and is_activation(i, kind)]
+        sources = [i for i in draft.readers(gradient.p) if kind and is_activation(i, kind) and i in before]
         for source in sources[:1]:
             a = source.outputs[0]
             readers = draft.readers(a)

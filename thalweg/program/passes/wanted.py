@@ -20,7 +20,7 @@ def narrow_input_gradients(draft: Draft) -> Draft:
     for i in [i for i in draft.backward if isinstance(i, InputGradient)]:
         readers = draft.readers(i.dx)
         slices = [r for r in readers if isinstance(r, Slice) and is_of_columns(r)]
-        if len(slices) == len(readers):
+        if slices and len(slices) == len(readers):
             first = min(s.starts[-1] for s in slices)
             after = max(s.starts[-1] + s.z.shape[-1] for s in slices)
             if after - first < i.dx.shape[-1]:

@@ -44,7 +44,7 @@ def batches_by_columns(draft: Draft) -> Draft:
     """
     for gather in [i for i in draft.forward if isinstance(i, GatherFloats)]:
         x, readers = gather.x, draft.readers(gather.x)
-        if len(x.shape) == 1 and 1 < x.size <= NARROW and all(takes_columns(i) for i in readers):
+        if len(x.shape) == 1 and 1 < x.size <= NARROW and readers and all(takes_columns(i) for i in readers):
             columns = {x: replace(x, by_columns=True)}
             draft = draft.changed({i: [on_buffers(i, columns)] for i in (gather, *readers)})
     return draft
