@@ -20,9 +20,12 @@ from pass_damage import damaged
 from thalweg import Model
 from thalweg.engine.native.kernels.table import kernel_of
 from thalweg.engine.reference import ReferenceExecutor
+from thalweg.program.formula.operations import BINARY
 from thalweg.program.instructions.elementwise import Reshape
+from thalweg.program.instructions.pointwise import Pointwise
 from thalweg.program.instructions.shapes import Slice
-from thalweg.program.ir.instruction import Buffer
+from thalweg.program.ir.instruction import PARAMETERS, Buffer
+from thalweg.program.passes.chains import same_elements
 from thalweg.program.passes.draft import Pass, Request
 from thalweg.program.passes.wanted import is_of_columns
 from thalweg.program.plain import PLAIN
@@ -39,7 +42,9 @@ PAYS = {
         "pays: any((m.operation.name not in PLAIN for m in chain))": "speed",
         "fits: len(values) <= MOST_VALUES": "a kernel's table has so much room: test_chains.py",
         "fits: sum((len(m.arguments) for m in chain)) <= MOST_NUMBERS": "a kernel's table has so much room",
-        "same_elements: one.z.shape == reader.space": "speed: what is repeated would be computed again",
+        "same_elements: z.region == WORKSPACE": "what lies elsewhere isn't per row",
+        "same_elements: z.per_row": "what reads a sum over the rows isn't per row today; below",
+        "same_elements: z.shape == reader.space": "speed: what is repeated would be computed again",
         "pointwise: i.per_row": "speed: what is done once a step would be done for each row",
         "pointwise: any((b is not None and b.by_columns for b in i.operands))": "the layout of native images",
     },
@@ -54,6 +59,7 @@ PAYS = {
         "reuse_masks: len(i.a.shape) == 1": "speed",
     },
     "wanted": {
+        "narrow_input_gradients: i.a is None": "relus are fused later",
         "narrow_input_gradients: slices": "no gradient is computed for nobody today",
         "narrow_input_gradients: after - first < i.dx.shape[-1]": "nothing would become narrower",
         "is_of_columns: s.steps[-1] == 1": "no gradient is cut in steps today; the next test",
@@ -108,3 +114,11 @@ def test_steps_are_no_consecutive_columns():
     x, z = Buffer("x", (3, 8)), Buffer("z", (3, 4))
     assert is_of_columns(Slice(x, z, (0, 2), (1, 1)))
     assert not is_of_columns(Slice(x, z, (0, 0), (1, 2)))
+
+
+def test_a_sum_over_the_rows_ends_a_chain():
+    x, W, of_weight = Buffer("x", (4,)), Buffer("W", (4,), PARAMETERS, per_row=False), Buffer("s", (4,), per_row=False)
+    product = Pointwise(BINARY["multiply"], (x, W), Buffer("z", (4,)))
+    reader = Pointwise(BINARY["multiply"], (product.z, W), Buffer("y", (4,)))
+    assert same_elements(product, reader)
+    assert not same_elements(replace(product, z=of_weight), replace(reader, values=(of_weight, x)))

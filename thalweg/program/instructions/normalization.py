@@ -151,9 +151,7 @@ class BatchSums(Instruction):
     writes = ("sums", "dn")
 
     def __post_init__(self) -> None:
-        assert self.more is None or self.dn is not None, (
-            "what is added up has to be kept"
-        )  # the kernel has no other way
+        assert self.more is None or self.dn is not None, "the kernel adds only into what it keeps"
 
     @property
     def inplace(self) -> tuple[str, str] | None:  # type: ignore[override]

@@ -11,7 +11,7 @@ from thalweg.program.formula.operations import BINARY, Operation
 from thalweg.program.instructions.activations import Elementwise, ElementwiseAdjoint
 from thalweg.program.instructions.elementwise import Add
 from thalweg.program.instructions.pointwise import Pointwise
-from thalweg.program.ir.instruction import Buffer, Instruction
+from thalweg.program.ir.instruction import WORKSPACE, Buffer, Instruction
 from thalweg.program.passes.draft import Draft
 
 MOST_VALUES = 6  # that a chain reads: with more, a row of the machine's table may be too short
@@ -71,7 +71,8 @@ def fits(chain: Chain) -> bool:
 
 def same_elements(one: Pointwise, reader: Pointwise) -> bool:
     """Whether an operation computes, without a sum, one element for each that its reader computes."""
-    return not one.summed and one.z.shape == reader.space
+    z = one.z
+    return z.region == WORKSPACE and z.per_row and not one.summed and z.shape == reader.space
 
 
 def pointwise(i: Instruction) -> Pointwise | None:

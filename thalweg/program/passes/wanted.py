@@ -17,7 +17,7 @@ def narrow_input_gradients(draft: Draft) -> Draft:
     A network for tables begins with a dense layer on columns, their codes and embeddings, one after the other; only the
     embeddings need their part of dx, often a tenth of it. The slice that would cut the part out is left out, too.
     """
-    for i in [i for i in draft.backward if isinstance(i, InputGradient)]:
+    for i in [i for i in draft.backward if isinstance(i, InputGradient) and i.a is None]:
         readers = draft.readers(i.dx)
         slices = [r for r in readers if isinstance(r, Slice) and is_of_columns(r)]
         if slices and len(slices) == len(readers):
