@@ -241,7 +241,7 @@ def fact_zh(section: Section, name: str, which: str) -> str:
 def in_words(which: str, english: str) -> bool:
     """Whether a fact is a sentence, rather than a formula, an interval or the title of a paper."""
     if which in ("range", "targets"):
-        return bool(re.search("[a-z]{3}", re.sub("alpha|threshold|default_value", "", english)))
+        return bool(re.search(r"\b(to|or)\b|[a-z]{3}", re.sub("alpha|threshold|default_value", "", english)))
     return which in ("use", "avoid") or (which == "paper" and english == DEFINITION)
 
 

@@ -59,7 +59,7 @@ def in_scenes(value, context):
 
 def modules(pattern):
     """The package's files of a kind, and their texts."""
-    found = (path for path in sorted(ROOT.rglob(pattern)) if "vendor" not in path.parts)
+    found = (path for path in sorted(ROOT.rglob(pattern)) if "vendor" not in path.relative_to(ROOT).parts)
     return {path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8") for path in found}
 
 
@@ -84,8 +84,13 @@ def sentences():
 
 def fields(template):
     """The names of a template's values; of a sentence without values, its braces are none."""
+    return {name for name, *_ in formats(template)}
+
+
+def formats(template):
+    """The values of a template, and how each is written: (name, format, conversion)."""
     try:
-        return {name for _, name, _, _ in Formatter().parse(template) if name is not None}
+        return {(name, *how) for _, name, *how in Formatter().parse(template) if name is not None}
     except ValueError:
         return set()
 

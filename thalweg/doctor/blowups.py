@@ -36,10 +36,10 @@ def not_finite(case: Case) -> Numbers | None:
     data = not case.blown_up
     return {
         "what": case.diverged,
-        "remedy": words.text("Fill in or drop the missing values in x and y.")
-        if data
-        else words.text(
-            "Give the optimizer a smaller learning_rate, or clipnorm=1.0; scale the inputs to about −1 … 1.",
+        "remedy": words.text(
+            "Fill in or drop the missing values in x and y."
+            if data
+            else "Give the optimizer a smaller learning_rate, or clipnorm=1.0; scale the inputs to about −1 … 1."
         ),
     }
 

@@ -117,7 +117,7 @@ class Site:
         path = WEB if "\0" in asked else (WEB / asked).resolve()
         inside = path.is_relative_to(WEB.resolve()) and path.suffix in TYPES
         if path == MODULE:
-            modules = (file.read_text("utf-8") for file in WEB.rglob("*.js") if "vendor" not in file.parts)
+            modules = (file.read_text("utf-8") for file in WEB.rglob("*.js"))
             return Response(catalogue_module(modules), media_type=f"{TYPES[path.suffix]}; charset=utf-8")
         if not inside or not path.is_file():
             return PlainTextResponse("there is no such file\n", 404)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +84,7 @@ def unquoted(strings: str) -> str:
     )
 
 
-@lru_cache(maxsize=len(LANGUAGES))
+@cache
 def catalogue(language: str) -> Mapping[tuple[str, str], str]:
     """(context, English) → what is said in a language."""
     return read((Path(__file__).parent / f"{language}.po").read_text(encoding="utf-8"))

@@ -195,10 +195,10 @@ def matrix(what: str, rows: Any) -> Array:
     found = found[:, None] if found.ndim == 1 else found
     if found.ndim != 2 or not 0 < len(found) <= GIVEN_ROWS or not 0 < found.shape[1] <= GIVEN_COLUMNS:
         raise RefusedError(
-            "{what} is a list of 1 to {given_rows:,} rows of equal length, 1 to {given_columns} numbers each",
+            "{what} is a list of 1 to {rows:,} rows of equal length, 1 to {columns} numbers each",
             what=what,
-            given_rows=GIVEN_ROWS,
-            given_columns=GIVEN_COLUMNS,
+            rows=GIVEN_ROWS,
+            columns=GIVEN_COLUMNS,
         )
     return found
 

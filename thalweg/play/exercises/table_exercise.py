@@ -36,9 +36,9 @@ def tabular(state: State, upload: Upload) -> Exercise:
     count = len(features.feature_names)
     if count > TABLE_FEATURES:
         raise RefusedError(
-            "these columns become {count:,} inputs; {table_features:,} are the most: choose fewer",
+            "these columns become {count:,} inputs; {most:,} are the most: choose fewer",
             count=count,
-            table_features=TABLE_FEATURES,
+            most=TABLE_FEATURES,
         )
     parts = [table.take(rows) for rows in (train, held)]
     x, held_x = (features.matrix(part) for part in parts)

@@ -84,10 +84,10 @@ def limited(table: Table) -> Table:
     """The table, if it isn't too long for a page."""
     if len(table) > TABLE_ROWS:
         raise RefusedError(
-            "{source} has {count:,} rows; a page takes {table_rows:,} at most: give a sample of it",
+            "{source} has {count:,} rows; a page takes {most:,} at most: give a sample of it",
             source=table.source,
             count=len(table),
-            table_rows=TABLE_ROWS,
+            most=TABLE_ROWS,
         )
     return table
 
@@ -96,10 +96,10 @@ def check_width(columns: int, label: str) -> None:
     """Refuses a file by its header: columns take longer to read than rows, and the network couldn't take them."""
     if columns > TABLE_FEATURES:
         raise RefusedError(
-            "{label} has {columns:,} columns; a page takes {table_features:,} at most: give those that matter",
+            "{label} has {columns:,} columns; a page takes {most:,} at most: give those that matter",
             label=label,
             columns=columns,
-            table_features=TABLE_FEATURES,
+            most=TABLE_FEATURES,
         )
 
 

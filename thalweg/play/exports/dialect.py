@@ -96,7 +96,7 @@ class Dialect:
         """The optimizer with its learning rate."""
         name, rest = split(state.optimizer)
         if self.keras and name not in KERAS_OPTIMIZERS:
-            raise self.lacks(words.text("optimizer", context="of Keras"), name)
+            raise self.lacks(words.text("optimizer"), name)
         return f"optimizers.{CAMEL[name]}({', '.join([rate, *([written(rest)] if rest else [])])})"
 
     def rate(self, state: State) -> str:

@@ -234,8 +234,8 @@ def read_layers(what: str, given: Any) -> list[dict[str, Any]]:
     """The hidden layers."""
     if len(some_list(what, given)) > HIDDEN_LAYERS:
         raise RefusedError(
-            "there may be {hidden_layers} hidden layers at most, got {count}",
-            hidden_layers=HIDDEN_LAYERS,
+            "there may be {most} hidden layers at most, got {count}",
+            most=HIDDEN_LAYERS,
             count=len(given),
         )
     return [read_layer(f"layer {place}", layer) for place, layer in enumerate(given, start=1)]

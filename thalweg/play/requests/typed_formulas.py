@@ -61,8 +61,8 @@ def told_if_slow() -> Iterator[None]:
         yield
     except TooSlowError:
         raise RefusedError(
-            "compiling the formula was stopped after {compile_seconds:g} s: try a shorter one, with fewer functions",
-            compile_seconds=COMPILE_SECONDS,
+            "compiling the formula was stopped after {seconds:g} s: try a shorter one, with fewer functions",
+            seconds=COMPILE_SECONDS,
         ) from None
 
 

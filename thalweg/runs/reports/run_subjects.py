@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,8 @@ from thalweg.runs.evidence import Evidence
 from thalweg.runs.image_run import ImageRun
 from thalweg.runs.run import Run
 from thalweg.runs.table_run import TableRun
-from thalweg.tabular.trees import called, mixed
+from thalweg.tabular.qualities import LINEAR
+from thalweg.tabular.trees import mixed
 from thalweg.views.report.of_model import retrained, retrained_share
 from thalweg.views.report.subject import ColumnInputs, Network, PictureInputs, Score, Subject, Text, written
 from thalweg.views.report.training_curves import number
@@ -214,11 +215,12 @@ def left_out(run: TableRun) -> list[tuple[Text, Text]]:
     return [(words.text("columns left out"), "; ".join([*named[:MOST_LEFT_OUT], *more]))]
 
 
-MODELS = {
-    name["en"]: name
-    for name in (words.text("trees"), words.text("a linear model"), words.text("a linear model and trees"))
-}
-"""What `called` calls them."""
+def models_beside(names: Sequence[str]) -> Text:
+    """What models of these names are, as `tabular.trees.called` says it in the terminal."""
+    trees = any(name != LINEAR for name in names)
+    if LINEAR not in names:
+        return words.text("trees")
+    return words.text("a linear model and trees" if trees else "a linear model")
 
 
 def trained_text(members: int, trees: Any, weights: int) -> dict[str, str]:
@@ -228,9 +230,11 @@ def trained_text(members: int, trees: Any, weights: int) -> dict[str, str]:
         said = words.text("{networks}, {weights:,} weights", networks=said, weights=weights)
     if trees:
         names, parts = [kind.name for kind in trees], ", ".join(f"{kind.name} {kind.weight:.0%}" for kind in trees)
-        models = MODELS[called(names)]
         said = words.text(
-            "{networks}, with {models} ({parts} of the prediction)", networks=said, models=models, parts=parts
+            "{networks}, with {models} ({parts} of the prediction)",
+            networks=said,
+            models=models_beside(names),
+            parts=parts,
         )
     return said
 

@@ -183,7 +183,7 @@ def calibration(truth: Array, shares: Array, classes: Any, binary: bool) -> Figu
     observed = np.bincount(place, came, BINS)[there] / counts[there]
     error = float(np.sum(counts[there] * abs(predicted - observed)) / len(share))
     what = (
-        words.text("The probability of {classes}", classes=classes[1])
+        words.text("The probability of {name}", name=classes[1])
         if binary
         else words.text("The probability of the class that is answered")
     )

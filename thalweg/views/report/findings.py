@@ -54,6 +54,5 @@ def findings(subject: Subject, clock: Clock) -> dict[str, Any] | None:
 
 
 def named(rules: list[str]) -> Text:
-    """Rules by their names in both languages."""
-    titles = [title_of(rule) for rule in rules]
-    return words.listed(titles)
+    """Rules by their names."""
+    return words.listed(map(title_of, rules))

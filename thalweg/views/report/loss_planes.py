@@ -147,8 +147,10 @@ def between(found: dict[str, Any], names: list[str]) -> Figure:
     """The plane through this solution and two others."""
     labels = [words.text("this network")]
     for name in names:
-        kind, number = name.split()
-        labels.append(words.text("network {number}" if kind == "network" else "seed {number}", number=number))
+        kind, _, number = name.partition(" ")
+        known = kind in ("network", "seed")
+        text = words.text("network {number}" if kind == "network" else "seed {number}", number=number)
+        labels.append(text if known else words.listed([name]))
     return figure_of(
         named(found, lambda k: labels[k]),
         words.text("Local valleys"),

@@ -28,8 +28,8 @@ def network_drawing(subject: Subject) -> dict[str, Any] | None:
     if len(network.nodes) > MOST_NODES:
         text.append(
             words.text(
-                "The first {most_nodes} of {count} layers and operations are drawn.",
-                most_nodes=MOST_NODES,
+                "The first {shown} of {count} layers and operations are drawn.",
+                shown=MOST_NODES,
                 count=len(network.nodes),
             )
         )
@@ -45,7 +45,7 @@ def summary_table(network: Network) -> Figure:
     return {
         "kind": "table",
         "title": words.text("Layers"),
-        "note": words.text("{count_params:,} weights in all.", count_params=network.model.count_params()),
+        "note": words.text("{count:,} weights in all.", count=network.model.count_params()),
         "columns": [
             words.text("layer"),
             words.text("kind"),

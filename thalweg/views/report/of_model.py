@@ -65,7 +65,7 @@ def subject_of(model: WholeModel, nodes: Sequence[Any], x: Any = None, y: Any = 
     )
     subject.network.seconds = seconds * retrained_share(model.optimizer.iterations)
     if facts.get("diverged"):
-        subject.remarks.append(words.text("The training failed: {diverged}", diverged=facts["diverged"]))
+        subject.remarks.append(words.text("The training failed: {error}", error=facts["diverged"]))
     if recording is None:
         subject.missing.append(
             words.text(

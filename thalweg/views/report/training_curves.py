@@ -41,7 +41,7 @@ def by_epoch(subject: Subject) -> list[Figure]:
         name = titled(key, subject.metric)
         note = None
         if len(members) > MOST_MEMBERS:
-            note = words.text("The first {most_members} networks.", most_members=MOST_MEMBERS)
+            note = words.text("The first {shown} networks.", shown=MOST_MEMBERS)
         figures.append(curves(name, series, EPOCH, name, note))
     return figures
 
@@ -79,7 +79,7 @@ def titled(key: str, metric: str) -> Text:
     if key == "loss":
         return words.text("loss")
     if key == HELD:
-        return words.text("{replace}, rows held out", replace=metric.replace("_", " "))
+        return words.text("{metric}, rows held out", metric=metric.replace("_", " "))
     return key.replace("_", " ")
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from thalweg import words
 from thalweg.words.translations import STRING
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).resolve().parent  # as it is compared with resolved paths
 MODULE = HERE / "catalogue.js"
 """Isn't a file: it is made from the catalogue, with what the modules beside it say."""
 SAID = re.compile(rf"\bword(?:In\((?P<context>{STRING}), |\()(?P<english>{STRING})")

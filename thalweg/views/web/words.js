@@ -22,7 +22,7 @@ export function word(english, ...values) {
  */
 export function wordIn(context, english, ...values) {
   const text = (language() === "zh" && CHINESE[context ? `${context}\u0004${english}` : english]) || english;
-  return values.reduce((/** @type {string} */ t, v, n) => t.replace(`{${n}}`, String(v)), text);
+  return values.reduce((/** @type {string} */ t, v, n) => t.replace(`{${n}}`, () => String(v)), text);
 }
 
 /**

@@ -1,7 +1,7 @@
 // This step's arithmetic for one unit and one row, with the tutorial's names and the numbers put into its formulas.
 import { h } from "../dom.js";
 import { numeral } from "../format.js";
-import { said, word } from "../words.js";
+import { said, word, wordIn } from "../words.js";
 import { el, menu, refill } from "./widgets.js";
 
 /**
@@ -64,7 +64,7 @@ function chooser(side, app, a) {
   return h("div", { class: "inline chooser" },
     menu(`layer-${side.index}`, word("layer"), layers.map((/** @type {any} */ l, /** @type {number} */ i) => [String(i), i === layers.length - 1 ? word("Output") : word("Hidden layer {0}", i + 1)]), String(a.layer), set("layer"), { hidden: true }),
     menu(`unit-${side.index}`, word("unit"), count(layers[a.layer]?.units ?? 1, word("unit")), String(a.unit), set("unit"), { hidden: true }),
-    menu(`row-${side.index}`, word("row"), count(rows, word("row")), String(a.row), set("row"), { hidden: true }));
+    menu(`row-${side.index}`, wordIn("chooser", "row"), count(rows, wordIn("chooser", "row")), String(a.row), set("row"), { hidden: true }));
 }
 
 /** @param {any} a */
