@@ -5,7 +5,7 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import KW_ONLY, InitVar
+from dataclasses import KW_ONLY, InitVar, field
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
@@ -116,6 +116,100 @@ def test_a_forgotten_decorator_is_told(given):
     with pytest.raises(TypeError, match="if units and pool of Forgetful are arguments, the class needs @arguments"):
         Forgetful(*given[0], **given[1])
     assert Forgetful().name is None
+
+
+class Guarded(layers.Layer):
+    def __init__(self, k):
+        super().__init__()
+        if k < 0:
+            raise ArgumentError("k is negative")
+
+
+class Noted(Guarded):
+    """Its attributes are no arguments: its constructor is another's."""
+
+    w: int
+
+
+class Constant(layers.Layer):
+    """Nor are these."""
+
+    times: "ClassVar[int]" = 3
+    _made: bool
+
+
+def test_other_errors_are_told_as_they_are():
+    with pytest.raises(ArgumentError, match=r"^k is negative$"):
+        Noted(-1)
+    with pytest.raises(ArgumentError, match=r"a/b.*[^@]$") as told:
+        Constant(name="a/b")
+    assert "@arguments" not in str(told.value)
+
+
+@arguments
+class Nameless(layers.Layer):
+    """One that declares nothing that every layer takes."""
+
+    units: kinds.Count
+
+
+def test_what_every_layer_takes_need_not_be_declared(tmp_path):
+    layer = Nameless(3, name="n", trainable=False)
+    assert (layer.name, layer.trainable) == ("n", False)
+    assert list(inspect.signature(Nameless).parameters.values())[-1].kind is inspect.Parameter.KEYWORD_ONLY
+    again = Nameless.from_config(layer.get_config())
+    assert again.get_config() == layer.get_config()
+
+
+class Chosen(layers.Dense):
+    """A constructor of its own, which chooses some of Dense's arguments."""
+
+    def __init__(self, units, name=None):
+        super().__init__(units, activation="relu", use_bias=False, name=name)
+        self.made = getattr(self, "made", 0) + 1
+
+
+@arguments
+class Further(Chosen):
+    extra: int = 1
+
+    def __post_init__(self):
+        self.looked = getattr(self, "looked", 0) + 1
+
+
+def test_a_constructor_in_between_keeps_what_it_chose():
+    layer = Further(units=3, extra=5)
+    assert (layer.activation.name, layer.use_bias, layer.extra) == ("relu", False, 5)
+    assert layer.made == 1
+    with pytest.raises(TypeError, match="units"):
+        Further(5)
+
+
+@pytest.mark.parametrize(
+    ("written", "start", "said"),
+    [
+        ({"sizes": list}, {"sizes": []}, "Own's sizes: all would share this default"),
+        ({"sizes": list}, {"sizes": field(default_factory=list)}, "Own's sizes: all would share this default"),
+        ({"a": int, "b": int}, {"a": 1}, "Own: non-default argument"),
+        ({"a": "Nowhere"}, {}, "Own's a: name 'Nowhere' is not defined in .*, where the type"),
+    ],
+)
+def test_a_declaration_that_can_t_be_meant_is_refused(written, start, said):
+    with pytest.raises(ArgumentError, match=said):
+        arguments(type("Own", (), {"__annotations__": written, "__module__": __name__, **start}))
+
+
+def test_a_constant_may_name_what_only_type_checkers_import():
+    made = arguments(type("Own", (), {"__annotations__": {"a": "ClassVar[Nowhere]"}, "__module__": __name__}))
+    assert list(inspect.signature(made).parameters) == []
+
+
+def test_an_alias_is_looked_up_again():
+    """As where a cell of a notebook is run again."""
+    for most in (3, 5):
+        globals()["Alias"] = Annotated[int, Checked(lambda what, value, most=most: min(value, most))]
+        made = arguments(type("Own", (), {"__annotations__": {"n": "Alias"}, "__module__": __name__}))
+        assert made(9).n == most
 
 
 class Wrapped(layers.Dense):

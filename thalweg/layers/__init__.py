@@ -75,17 +75,17 @@ CLASSES: dict[str, type[Layer]] = {
     if isinstance(globals().get(name), type) and name not in ("Input", "InputLayer", "Layer")
 }
 __all__ += aliases.__all__
-MODELS = {  # classes that are layers too, and stand above them: imported when a description may name one
+MODELS = {  # classes that are layers too, and stand above them: imported when a description names one
     "Functional": "thalweg.models.functional",
     "Sequential": "thalweg.models.sequential",
 }
 
 
-def known(custom_objects: CustomObjects | None) -> dict[str, Any]:
-    """Every class that a description may name."""
-    own = {name: thing for name, thing in (custom_objects or {}).items() if isinstance(thing, type)}
-    models = {name: getattr(import_module(home), name) for name, home in MODELS.items()}
-    return {**CLASSES, **models, **REGISTERED, **own}
+def class_named(what: str, name: str, custom_objects: CustomObjects | None) -> Any:
+    """The class that a description names; an unknown one raises, with all that are known."""
+    own = {key: thing for key, thing in (custom_objects or {}).items() if isinstance(thing, type)}
+    found = choose(what, name, {**CLASSES, **MODELS, **REGISTERED, **own})
+    return getattr(import_module(found), name) if isinstance(found, str) else found
 
 
 def deserialize(description: dict[str, Any], custom_objects: CustomObjects | None = None) -> Layer:
@@ -105,7 +105,7 @@ def deserialize(description: dict[str, Any], custom_objects: CustomObjects | Non
     activation = config.get("activation")
     if isinstance(activation, dict) and activation.get("custom") in own:
         config["activation"] = own[activation["custom"]]
-    kind: Any = choose("layer", description["class_name"], known(custom_objects))
+    kind = class_named("layer", description["class_name"], custom_objects)
     with custom_object_scope(custom_objects):  # for functions that the layer looks up itself
         layer: Layer = kind.from_config(config) if hasattr(kind, "from_config") else kind(**config)
     if "trainable" in description:  # where older files have it

@@ -70,9 +70,7 @@ class PReLU(Layer):
     alpha_initializer: kinds.Initializer = default("zeros")
     alpha_regularizer: kinds.Regularizer = default(None)
     alpha_constraint: kinds.Constraint = default(None)
-    shared_axes: Annotated[Taken[kinds.Sizes | None, list[int]], Checked(axes, lambda kept: kept or None)] = default(
-        None
-    )
+    shared_axes: Axes = default(None)
     name: str | None = None
 
     def build(self, input_shape: Shape) -> None:

@@ -31,21 +31,34 @@ def taking(init: Any, every: tuple[str, ...]) -> Any:
     @wraps(init)
     def constructor(self: Any, *arguments: Any, **named: Any) -> None:
         given = {name: named.pop(name) for name in common & named.keys()}
-        try:
-            init(self, *arguments, **named)
-        except (TypeError, ArgumentError) as error:
-            if names := undeclared(type(self)):
-                hint = f"if {' and '.join(names)} of {type(self).__name__} are arguments, the class needs @arguments"
-                raise TypeError(f"{error}; {hint}") from None
-            raise
+        init(self, *arguments, **named)
         keep(self, given)
 
     return constructor
 
 
+def hinting(kind: Any) -> None:
+    """Lets the constructor of all layers ask, where it fails, for what a class without one of its own has forgotten."""
+    init = kind.__init__
+
+    @wraps(init)
+    def constructor(self: Any, *arguments: Any, **named: Any) -> None:
+        try:
+            init(self, *arguments, **named)
+        except (TypeError, ArgumentError) as error:
+            alone = next(b for b in type(self).__mro__ if "__init__" in vars(b)) is kind
+            if not alone or not (names := undeclared(type(self))):
+                raise
+            hint = f"if {' and '.join(names)} of {type(self).__name__} are arguments, the class needs @arguments"
+            raise TypeError(f"{error}; {hint}") from error
+
+    kind.__init__ = constructor
+
+
 def undeclared(kind: type) -> list[str]:
-    """What stands annotated in a class that has no constructor of its own, but for what is its private matter."""
-    return [] if "__init__" in vars(kind) else [name for name in get_annotations(kind) if not name.startswith("_")]
+    """What stands annotated in a class, but for constants and what is its private matter."""
+    noted = get_annotations(kind).items()
+    return [name for name, written in noted if not name.startswith("_") and "ClassVar" not in str(written)]
 
 
 def telling(get_config: Any) -> Any:

@@ -16,7 +16,7 @@ from thalweg import activations, constraints, initializers, regularizers
 from thalweg.constraints import Constraint
 from thalweg.errors import ArgumentError, ShapeError, ThalwegError
 from thalweg.layers.calls import Called
-from thalweg.layers.keywords import EVERY, accept, check_shape
+from thalweg.layers.keywords import EVERY, accept, check_shape, hinting
 from thalweg.ops.variable import HasVariables, Variable, set_arrays, variables_of
 from thalweg.program.builder import Builder
 from thalweg.program.ir.instruction import Buffer
@@ -334,6 +334,7 @@ class Layer(HasVariables, Called):
 
 
 accept(Layer)
+hinting(Layer)
 
 
 def building(build: Any) -> Any:

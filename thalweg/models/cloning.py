@@ -7,11 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 from thalweg.errors import ArgumentError
-from thalweg.layers import CustomObjects, Layer, known
+from thalweg.layers import CustomObjects, Layer, class_named
 from thalweg.models.description import settings
 from thalweg.models.model import Model
 from thalweg.models.sequential import Sequential
-from thalweg.support.naming import choose
 from thalweg.support.registry import custom_object_scope
 
 
@@ -70,6 +69,6 @@ def model_from_json(json_string: str, custom_objects: CustomObjects | None = Non
     except (TypeError, ValueError, KeyError) as error:
         raise ArgumentError(f"model_from_json takes what model.to_json() returned: {error!r}") from None
     with custom_object_scope(custom_objects):
-        model: Any = choose("class of model", name, known(custom_objects))
+        model: Any = class_named("class of model", name, custom_objects)
         made: Model = model.from_config(config)
     return made

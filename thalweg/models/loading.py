@@ -13,7 +13,6 @@ from thalweg.models.model import Model
 from thalweg.models.model_file import STATE, Arrays, compare, put, read, set_state, take_state
 from thalweg.models.sequential import Sequential
 from thalweg.support.checks import whole
-from thalweg.support.naming import choose
 from thalweg.support.registry import custom_object_scope
 from thalweg.support.untrusted import reason
 
@@ -110,7 +109,7 @@ def model_of(description: dict[str, Any], custom_objects: layers.CustomObjects |
 
 def own_model(description: dict[str, Any], custom_objects: layers.CustomObjects | None) -> Model:
     """A model of a user's class."""
-    kind: Any = choose("class", description["class_name"], layers.known(custom_objects))
+    kind = layers.class_named("class", description["class_name"], custom_objects)
     model: Model = kind.from_config(description["config"])
     model._compiled.seed, model._compiled.engine = description["seed"], description["engine"]
     model._weights.compute_in(description["dtype"])

@@ -14,9 +14,10 @@ From the declaration come the signature, for Python and for type checkers, the c
 from __future__ import annotations
 
 import inspect
+import re
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import KW_ONLY, InitVar, dataclass
+from dataclasses import KW_ONLY, Field, InitVar, dataclass
 from functools import cache
 from inspect import Parameter, Signature
 from typing import (
@@ -31,6 +32,8 @@ from typing import (
     get_args,
     get_origin,
 )  # fmt: skip
+
+from thalweg.errors import ArgumentError
 
 T = TypeVar("T")
 Given = TypeVar("Given", contravariant=True)
@@ -79,19 +82,28 @@ class Argument(NamedTuple):
 
 @dataclass_transform(eq_default=False)
 def arguments(cls: type[T]) -> type[T]:
-    """Makes a constructor of the class's annotated attributes, by the rules of `dataclasses`.
+    """Makes a constructor of the class's annotated attributes, in the order that `dataclasses` have.
 
-    Those of a base that has declared some come first; what follows `_: KW_ONLY` is given by name. What the constructor
-    of the nearest base without declarations takes, is given to that; every other is checked and set, in order. Then
-    `__post_init__`, if there is one, may look at them together; it gets those that are an `InitVar`.
+    Those of a base that has declared some come first, down to the nearest base with a constructor of its own; what
+    follows `_: KW_ONLY` is given by name. What that constructor takes, is given to it, by name if it isn't declared;
+    every other is checked and set, in order. Then `__post_init__`, if there is one, may look at them together; it gets
+    those that are an `InitVar`.
+
+    Raises:
+        ArgumentError: a default that all would share, such as a list; one before an argument without; a type that
+            isn't known in the class's module.
     """
+    base = next(b for b in cls.__mro__[1:] if "__init__" in vars(b) and "declared_arguments" not in vars(b))
     taken: dict[str, Argument] = {}
-    for base in reversed(cls.__mro__[1:]):
-        taken |= vars(base).get("declared_arguments", {})
+    for kind in reversed(cls.__mro__[1 : cls.__mro__.index(base)]):
+        taken |= vars(kind).get("declared_arguments", {})
     taken |= {argument.parameter.name: argument for argument in declared(cls)}
-    parameters = sorted((argument.parameter for argument in taken.values()), key=lambda p: p.kind)
-    signature = Signature([Parameter("self", Parameter.POSITIONAL_OR_KEYWORD), *parameters], return_annotation=None)
-    base = next(b for b in cls.__mro__ if "__init__" in vars(b) and "declared_arguments" not in vars(b))
+    own = (p.replace(kind=Parameter.KEYWORD_ONLY) for name, p in takes(base).items() if name not in taken)
+    parameters = sorted([*(argument.parameter for argument in taken.values()), *own], key=lambda p: p.kind)
+    try:
+        signature = Signature([Parameter("self", Parameter.POSITIONAL_OR_KEYWORD), *parameters], return_annotation=None)
+    except ValueError as error:
+        raise ArgumentError(f"{cls.__name__}: {error}") from None
     initialise: Any = vars(base)["__init__"]
 
     def __init__(self: Any, *given: Any, **named: Any) -> None:
@@ -101,7 +113,7 @@ def arguments(cls: type[T]) -> type[T]:
         except TypeError as error:
             raise TypeError(f"{type(self).__name__}: {error}") from None
         bound.apply_defaults()
-        values = {name: value for name, value in bound.arguments.items() if name in taken}
+        values = {name: value for name, value in bound.arguments.items() if name != "self"}
         initialise(self, **{name: values.pop(name) for name in takes(base) if name in values}, **also)
         later = {}
         for name, value in values.items():
@@ -114,7 +126,7 @@ def arguments(cls: type[T]) -> type[T]:
         if hasattr(self, "__post_init__"):
             self.__post_init__(**later)
 
-    __init__.__qualname__ = f"{cls.__qualname__}.__init__"
+    __init__.__module__, __init__.__qualname__ = cls.__module__, f"{cls.__qualname__}.__init__"
     __init__.__signature__ = signature  # type: ignore[attr-defined]
     setattr(cls, "__init__", __init__)  # noqa: B010 — which a type checker takes from the declaration
     setattr(cls, "declared_arguments", taken)  # noqa: B010
@@ -125,7 +137,9 @@ def declared(cls: type) -> Iterator[Argument]:
     """The arguments that a class itself declares; their defaults don't stay as its attributes."""
     kind: Any = Parameter.POSITIONAL_OR_KEYWORD
     for name, written in inspect.get_annotations(cls).items():
-        annotation = meant(written, cls.__module__) if isinstance(written, str) else written
+        if isinstance(written, str) and re.match(r"(typing\.)?ClassVar\b", written):
+            continue  # it may name what only type checkers import
+        annotation = meant(written, cls, name) if isinstance(written, str) else written
         if annotation is KW_ONLY:
             kind = Parameter.KEYWORD_ONLY
         elif ClassVar not in (annotation, get_origin(annotation)):
@@ -134,13 +148,24 @@ def declared(cls: type) -> Iterator[Argument]:
             start = vars(cls).get(name, Parameter.empty)
             if start is not Parameter.empty:
                 delattr(cls, name)
+                refuse_shared(f"{cls.__name__}'s {name}", start)
             yield Argument(Parameter(name, kind, default=start, annotation=shown), rule, held is not annotation)
 
 
-@cache
-def meant(annotation: str, module: str) -> Any:
-    """The type that a text stands for in a module."""
-    return eval(annotation, vars(sys.modules[module]))
+def meant(annotation: str, cls: type, name: str) -> Any:
+    """The type that a text stands for in the class's module."""
+    try:
+        return eval(annotation, vars(sys.modules[cls.__module__]))
+    except NameError as error:
+        raise ArgumentError(
+            f"{cls.__name__}'s {name}: {error} in {cls.__module__}, where the type of an argument has to be known"
+        ) from None
+
+
+def refuse_shared(what: str, start: Any) -> None:
+    """Raises for a default that every instance would share, or that `dataclasses` make."""
+    if isinstance(start, Field) or type(start).__hash__ is None:
+        raise ArgumentError(f"{what}: all would share this default; take None, and make it in __post_init__")
 
 
 def read(annotation: Any) -> tuple[Any, Checked]:
@@ -155,9 +180,12 @@ def read(annotation: Any) -> tuple[Any, Checked]:
 
 
 @cache
-def takes(base: type) -> tuple[str, ...]:
-    """The arguments of a base's constructor."""
-    return () if base is object else tuple(inspect.signature(base).parameters)
+def takes(base: type) -> dict[str, Parameter]:
+    """The arguments of a base's constructor, by name."""
+    if base is object:
+        return {}
+    several = (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD)
+    return {name: p for name, p in inspect.signature(base).parameters.items() if p.kind not in several}
 
 
 def configuration(thing: Any) -> dict[str, Any]:

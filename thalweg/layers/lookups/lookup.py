@@ -199,7 +199,7 @@ def word_or_number(what: str, value: Any) -> str | int | None:
 
 Mode = Annotated[str, Checked(mode(*MODES))]
 Boundaries = Annotated[Taken[ArrayLike | None, list[float] | None], Checked(kinds.optional(boundaries))]
-Dense = Annotated[bool, Checked(kinds.only(False, " makes dense arrays: leave sparse False"), kept=False)]
+Sparse = Annotated[bool, Checked(kinds.only(False, " makes dense arrays: leave sparse False"), kept=False)]
 Salt = Annotated[Taken[kinds.Sizes | None, list[int] | None], Checked(kinds.optional(key_of))]
 
 
@@ -229,7 +229,7 @@ class CategoryEncoding(Lookup):
 
     num_tokens: Annotated[Taken[int | None, int], Checked(known)] = default(None)
     output_mode: Annotated[str, Checked(mode(*MODES[1:]))] = "multi_hot"
-    sparse: Dense = False
+    sparse: Sparse = False
     name: str | None = None
 
     @property
@@ -279,13 +279,11 @@ class Discretization(Lookup):
     array([0, 1, 3])
     """
 
-    bin_boundaries: Annotated[Taken[ArrayLike | None, list[float] | None], Checked(kinds.optional(boundaries))] = (
-        default(None)
-    )
+    bin_boundaries: Boundaries = default(None)
     num_bins: Annotated[int | None, Checked(kinds.optional(whole))] = None
     epsilon: Annotated[float, Checked(kinds.within(1e-9, 1))] = 0.01
     output_mode: Mode = "int"
-    sparse: Dense = False
+    sparse: Sparse = False
     name: str | None = None
 
     def __post_init__(self) -> None:
@@ -372,7 +370,7 @@ class Hashing(Lookup):
     mask_value: Annotated[str | int | None, Checked(word_or_number)] = None
     salt: Salt = default(None)
     output_mode: Mode = "int"
-    sparse: Dense = False
+    sparse: Sparse = False
     name: str | None = None
 
     @property

@@ -20,9 +20,9 @@ from thalweg.layers.lookups.lookup import (
     MODES,
     NUMBERS,
     TEXT,
-    Dense,
     Lookup,
     Salt,
+    Sparse,
     bins_of,
     encode,
     mode,
@@ -325,7 +325,7 @@ class StringLookup(Vocabulary):
     invert: bool = False
     output_mode: OutputMode = "int"
     pad_to_max_tokens: bool = False
-    sparse: Dense = False
+    sparse: Sparse = False
     encoding: Encoding = "utf-8"
     name: str | None = None
     salt: Salt = default(None)
@@ -379,7 +379,7 @@ class IntegerLookup(Vocabulary):
     idf_weights: InitVar[ArrayLike | None] = None
     invert: bool = False
     output_mode: OutputMode = "int"
-    sparse: Dense = False
+    sparse: Sparse = False
     pad_to_max_tokens: bool = False
     oov_method: Method = "floormod"
     salt: Salt = default(None)
