@@ -387,3 +387,29 @@ def test_a_description_may_name_a_model_before_any_was_made():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "Sequential\n"
+
+
+@thalweg.saving.register_keras_serializable()
+class Ready(thalweg.Model):
+    """Has its weights from the start."""
+
+    def __init__(self, **options):
+        super().__init__(**options)
+        self.dense = Dense(3)
+        self.build((None, 4))
+
+    def call(self, x):
+        return self.dense(x)
+
+
+def test_a_model_that_is_built_in_its_constructor_comes_back(tmp_path):
+    model = Ready()
+    model.compile("adam", "mse")
+    x = np.random.default_rng(0).normal(size=(20, 4))
+    model.fit(x, x[:, :3], verbose=0)
+    model.save(tmp_path / "m.safetensors")
+    again = load_model(tmp_path / "m.safetensors")
+    assert np.array_equal(again.predict(x), model.predict(x))
+    for one in (model, again):
+        one.fit(x, x[:, :3], verbose=0)
+    assert np.array_equal(again.vector, model.vector)

@@ -82,7 +82,7 @@ BUDGET = {
     "thalweg": 140, "cli": 2_180, "play": 1_340, "play.exports": 440, "play.training": 1_480, "play.exercises": 720,
     "play.requests": 540, "runs.reports": 500, "runs": 3_240, "sklearn": 2_300, "experiments.tuning": 2_140,
     "tabular": 2_640, "backend": 160, "preprocessing": 20, "random": 20, "saving": 40, "utils": 120,
-    "experiments": 1_060, "views": 580, "models": 4_200, "tracing": 1_380, "views.report": 3_040, "views.notebook": 340,
+    "experiments": 1_060, "views": 580, "models": 4_220, "tracing": 1_380, "views.report": 3_040, "views.notebook": 340,
     "landscapes": 340, "doctor": 1_920, "recordings": 1_400, "callbacks": 1_060, "datasets": 780, "views.web": 920,
     "data.images": 920, "data": 3_720, "data.formats": 380, "data.notations": 600, "layers": 4_240,
     "layers.lookups": 1_040, "layers.numerical": 400, "activations": 1_020, "constraints": 220, "initializers": 720,
@@ -356,7 +356,7 @@ def test_the_command_begins_with_next_to_nothing():
     assert set(thalweg.__all__) <= names
 
 
-@pytest.mark.parametrize("package", [thalweg, thalweg.data])
+@pytest.mark.parametrize("package", [thalweg, thalweg.data, thalweg.models])
 def test_all_is_what_is_imported_when_it_is_asked_for(package):
     """The names for type checkers, those of `dir`, and those that are imported in the end are the same."""
     typed = {
@@ -380,6 +380,32 @@ def test_importing_loads_what_is_asked_for():
     assert loaded("import thalweg", rooms) == set()
     assert loaded("from thalweg import Sequential, layers", rooms) == {"numpy", "thalweg.layers"}
     assert loaded("from thalweg import tune", rooms) == rooms - {"thalweg.runs"}  # the control
+
+
+def test_threads_may_ask_for_different_names_at_once():
+    code = """
+import threading, thalweg
+start, failed = threading.Barrier(4), []
+
+def ask(names):
+    start.wait()
+    thing = thalweg
+    try:
+        for name in names.split("."):
+            thing = getattr(thing, name)
+    except BaseException as error:
+        failed.append(repr(error))
+
+wanted = ("Sequential", "layers.Dense", "load_model", "optimizers.Adam")
+threads = [threading.Thread(target=ask, args=(names,)) for names in wanted]
+[thread.start() for thread in threads]
+[thread.join() for thread in threads]
+print(failed)
+"""
+    command = [sys.executable, "-W", "error", "-c", code]
+    for _ in range(3):
+        done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment(), timeout=120)
+        assert done.stdout == "[]\n"
 
 
 @pytest.mark.parametrize("module", [m for m in MODULES if "__main__" not in m])

@@ -8,7 +8,7 @@ from typing import Any, Self
 from thalweg.layers import CustomObjects
 from thalweg.models.description import draw
 from thalweg.models.drawing import Drawn
-from thalweg.models.model import DRAWN, Model
+from thalweg.models.model import Model
 
 
 class Functional(Model):
@@ -34,6 +34,3 @@ class Functional(Model):
     def outputs(self) -> list[Any]:
         """The outputs, as a list of tensors."""
         return list(self._graph.outputs)
-
-
-DRAWN.append(Functional)

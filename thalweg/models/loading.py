@@ -112,7 +112,14 @@ def own_model(description: dict[str, Any], custom_objects: layers.CustomObjects 
     kind = layers.class_named("class", description["class_name"], custom_objects)
     model: Model = kind.from_config(description["config"])
     model._compiled.seed, model._compiled.engine = description["seed"], description["engine"]
-    model._weights.compute_in(description["dtype"])
+    weights = model._weights
+    if description["dtype"] != weights.dtype.name:
+        if weights.placed:
+            raise ModelFileError(
+                f"{description['class_name']} builds itself in {weights.dtype.name} where it is made, and was saved in "
+                f"{description['dtype']}: let its constructor take the dtype"
+            )
+        weights.compute_in(description["dtype"])
     return model
 
 

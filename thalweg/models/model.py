@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,10 @@ from thalweg.support.nested import leaves, mapped
 from thalweg.support.once import making
 from thalweg.support.parts import done_by, held_by
 
-DRAWN: list[Any] = []  # the class that `Model(inputs, outputs)` makes
+
+def drawn_class() -> Any:
+    """The class that `Model(inputs, outputs)` makes, which derives from it: imported when it is asked for."""
+    return import_module("thalweg.models.functional").Functional
 
 
 class Model(Inspected, Layer):
@@ -73,7 +77,7 @@ class Model(Inspected, Layer):
 
     def __new__(cls, *arguments: Any, **named: Any) -> Any:
         if cls is Model and (arguments or "inputs" in named):
-            return object.__new__(DRAWN[0])
+            return object.__new__(drawn_class())
         return object.__new__(cls)
 
     def __init__(
@@ -154,7 +158,7 @@ class Model(Inspected, Layer):
     @classmethod
     def from_config(cls, config: Mapping[str, Any], custom_objects: CustomObjects | None = None) -> Any:
         """The model whose `get_config` returned this, with new weights; `custom_objects` has classes of one's own."""
-        return DRAWN[0].from_config(config, custom_objects) if "calls" in config else cls(**config)
+        return drawn_class().from_config(config, custom_objects) if "calls" in config else cls(**config)
 
     def compute_loss(
         self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True

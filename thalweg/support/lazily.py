@@ -17,6 +17,8 @@ def lazily(package: str, homes: Mapping[str, str]) -> None:
     namespace = vars(sys.modules[package])
 
     def found(name: str) -> Any:
+        if name in namespace["__all__"]:  # threads that import several parts of NumPy at once wait for each other
+            import_module("numpy.typing")
         if name in homes:
             value = getattr(import_module(homes[name]), name)
         elif not name.startswith("_") and find_spec(f"{package}.{name}") is not None:
