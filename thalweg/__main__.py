@@ -1,4 +1,4 @@
-"""The command `thalweg`, also as `python -m thalweg`: it begins before the rest is imported, and answers to Ctrl-C."""
+"""The command `thalweg`, also as `python -m thalweg`: the rest is imported within, so that Ctrl-C is answered."""
 
 import sys
 

@@ -258,7 +258,7 @@ def write_run(folder: Path, name: str) -> None:
     """One run folder, by the command line."""
     source, _, options = RUNS[name]
     shared = ["--epochs", "4", "--seed", "1", "--lanes", "1", "--no-report", "--out", name]
-    command = [sys.executable, "-m", "thalweg.cli.main", "train", source, *options, *shared]
+    command = [sys.executable, "-m", "thalweg", "train", source, *options, *shared]
     subprocess.run(command, cwd=folder, check=True, stdout=subprocess.DEVNULL)
     np.savez_compressed(folder / f"{name}.npz", **run_answers(folder, name))
 

@@ -21,7 +21,7 @@ from thalweg.errors import ThalwegError
 from thalweg.play import server
 from thalweg.support import extras
 
-COMMAND = [sys.executable, "-W", "error", "-m", "thalweg.cli.main", "play", "--no-open"]
+COMMAND = [sys.executable, "-W", "error", "-m", "thalweg", "play", "--no-open"]
 
 
 def started(*arguments):

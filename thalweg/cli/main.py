@@ -102,7 +102,3 @@ def run() -> None:
         if end.code == INTERRUPTED:  # typer ends without a word
             print("thalweg: interrupted", file=sys.stderr)
         raise
-
-
-if __name__ == "__main__":
-    main()

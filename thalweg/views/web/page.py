@@ -20,7 +20,7 @@ from thalweg.support.files import writing
 from thalweg.support.naming import choose
 from thalweg.views.web.bundle import HERE, bundle, styles
 from thalweg.views.web.encoding import encode
-from thalweg.views.web.wording import noscript
+from thalweg.views.web.wording import noscript, too_old
 
 LANGUAGES = {"en": "en", "zh": "zh-Hant-TW"}
 KINDS = (
@@ -43,7 +43,7 @@ PAGE = """<!doctype html>
 <body class="thalweg page">
 <noscript>{noscript}</noscript>
 <script type="text/plain" id="document">{data}</script>
-<script type="text/plain" id="code">{code}</script>
+<script type="text/plain" id="code" data-old="{old}">{code}</script>
 <script type="module">{unpack}</script>
 </body>
 </html>
@@ -85,6 +85,7 @@ def page_html(document: Mapping[str, Any]) -> str:
         title=html.escape(title),
         style=style,
         noscript=noscript(),
+        old=too_old(),
         data=_packed(encode(document)),
         code=_packed(code.encode()),
         unpack=unpack,

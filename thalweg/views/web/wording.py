@@ -46,6 +46,11 @@ def noscript() -> str:
     return " ".join(words.text("This page draws its figures with JavaScript.").values())
 
 
+def too_old() -> str:
+    """What a page says to a browser that can't unpack it, before there is a language."""
+    return " ".join(words.text("This page needs a newer browser, of 2023 or later.").values())
+
+
 def scenes(name: str) -> Any:
     """The live page's lessons, presets or map, with every text in all languages."""
     plain = json.loads((HERE / "play" / f"{name}.json").read_text(encoding="utf-8"))
