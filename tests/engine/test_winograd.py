@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from harness import execute
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pipelines import leave_out
@@ -9,7 +10,6 @@ from pipelines import leave_out
 from thalweg import Input, Sequential, layers
 from thalweg.engine.native.passes import winograd
 from thalweg.engine.native.passes.winograd import plan
-from thalweg.engine.reference import execute
 from thalweg.program.instructions.convolution import (
     Convolution,
     Flip,

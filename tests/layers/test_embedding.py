@@ -10,7 +10,7 @@ from optimizer_equations import EQUATIONS
 
 from thalweg import Input, Model, Sequential, load_model, ops, optimizers
 from thalweg.callbacks import Callback
-from thalweg.engine import make_executor, usable_lanes
+from thalweg.engine import ENGINES, make_executor, usable_lanes
 from thalweg.errors import ArgumentError, DataError, ShapeError, ThalwegError
 from thalweg.layers import Concatenate, Dense, Embedding, Flatten, GlobalAveragePooling1D, Layer
 from thalweg.optimizers import SGD, Adam, AdamW
@@ -245,7 +245,7 @@ def test_work_on_scattered_rows_alone_takes_one_lane(monkeypatch):
         model.compile("adam", "mse")
         model.build()
         program, _ = model._compiled.lower(Request("training", 128))
-        assert usable_lanes(None, program, 128, "native") == lanes
+        assert usable_lanes(None, program, 128, ENGINES["native"]) == lanes
 
 
 # --- the dense update ----------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from thalweg.engine.contract import Array, Job, aligned
 from thalweg.engine.native.compiler.compile import address_of
 from thalweg.engine.native.kernels.table import kernel_of
 from thalweg.engine.native.layouts import job as m
+from thalweg.engine.native.scheduling.schedule import Schedule, Segment
 from thalweg.program.instructions.batches import Gather
 from thalweg.program.instructions.elementwise import Reshape
 from thalweg.program.instructions.linear import WeightGradient
@@ -28,7 +29,6 @@ from thalweg.program.ir.instruction import (
     Constant,
     Instruction,
 )
-from thalweg.program.ir.program import Segment
 
 FAR = 1 << 20  # bytes of data: more than this exceeds a core's own caches
 
@@ -39,6 +39,7 @@ class Memory(Mapping[Buffer, Array]):
     def __init__(
         self,
         job: Job,
+        schedule: Schedule,
         block: int,
         workspace: Array,
         prepared: Array,
@@ -52,9 +53,9 @@ class Memory(Mapping[Buffer, Array]):
         self.lanes = job.lanes
         self.rows = block
         self.data = job.data
-        program = job.program
+        self.plan = schedule.plan
         self.workspace = workspace
-        self.once = program.workspace_row * block  # where the buffers that aren't per row begin
+        self.once = self.plan.row * block  # where the buffers that aren't per row begin
         self.flat = {
             PARAMETERS: job.parameters,
             PREPARED: prepared,
@@ -71,7 +72,7 @@ class Memory(Mapping[Buffer, Array]):
             return buffer.single, 0
         if buffer.region == DATA:
             return self.data[buffer.name], 0
-        offset = buffer.storage.offset
+        offset = self.plan.offset(buffer)
         if buffer.region == EXCHANGE:
             return self.flat[EXCHANGE], offset * self.lanes  # the lanes' parts are contiguous
         if buffer.region != WORKSPACE:
@@ -139,21 +140,21 @@ def executed(instructions: Sequence[Instruction], lanes: int) -> list[Instructio
     return [i for i in instructions if not isinstance(i, Reshape) and i.on_lanes(lanes, [])]
 
 
-def finish_of(job: Job, shared: Sequence[Buffer]) -> list[Segment]:
+def finish_of(schedule: Schedule, lanes: int, shared: Sequence[Buffer]) -> list[Segment]:
     """The segments of the finish. Gradients that lanes share are computed first, and aren't summed over the lanes."""
-    segments = [replace(s, instructions=executed(s.instructions, job.lanes)) for s in job.program.segments()]
+    segments = [replace(s, instructions=executed(s.instructions, lanes)) for s in schedule.segments()]
     if shared:
         number = next(number for number, s in enumerate(segments) if s.sliced)
-        rest = [part for i in segments[number].instructions for part in i.on_lanes(job.lanes, shared)]
-        segments[number] = replace(segments[number], instructions=[*job.program.wide, *rest])
+        rest = [part for i in segments[number].instructions for part in i.on_lanes(lanes, shared)]
+        segments[number] = replace(segments[number], instructions=[*schedule.wide, *rest])
     return segments
 
 
-def phases_of(job: Job, finish: Sequence[Segment]) -> list[list[Instruction]]:
+def phases_of(schedule: Schedule, lanes: int, finish: Sequence[Segment]) -> list[list[Instruction]]:
     """The instructions to execute in each phase. Gradients that lanes share are left to the finish."""
     last = [i for segment in finish for i in segment.instructions]
-    rows = [i for i in job.program.rows if i not in last]
-    return [executed(phase, job.lanes) for phase in (job.program.prepare, rows, job.program.collect, last)]
+    rows = [i for i in schedule.rows if i not in last]
+    return [executed(phase, lanes) for phase in (schedule.prepare, rows, schedule.collect, last)]
 
 
 def overlaps(instruction: Instruction, gradients: Sequence[Buffer]) -> bool:
