@@ -388,7 +388,7 @@ def test_inputs_are_split_where_there_are_many_for_the_rows_of_a_batch():
     model.compile("adam", "mse")
     model.build()
     split = {
-        (b, n): "gather share" in [r.name for r in model.program(batch_size=b, lanes=n)]
+        (b, n): "gather share" in [r.name for r in model.schedule(batch_size=b, lanes=n)]
         for b in (128, 512)
         for n in (1, 2)
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,13 @@ from thalweg.program.passes.draft import Pass, Request
 from thalweg.support.alignment import ALIGNMENT
 
 Array = NDArray[Any]
+
+
+class Plan(NamedTuple):
+    """How an engine runs a program: what is executed, in order, each with its phase, and some numbers by name."""
+
+    instructions: Sequence[tuple[str, Instruction]]
+    numbers: Mapping[str, int]
 
 
 @dataclass(frozen=True)
@@ -28,7 +35,7 @@ class Engine:
     arithmetic: Callable[[Program, int], int] | None = None  # FLOPs of a step to share among lanes; None: has one lane
     small_batch: int = 1  # batches of fewer rows get another program
     splits: Callable[[Program, Request], bool] = lambda program, request: False  # whether lanes share a layer's inputs
-    shared_gradients: Callable[[Program, int, int], Sequence[Buffer]] = lambda program, batch, lanes: ()  # by lanes
+    plan: Callable[[Program, int, int], Plan] | None = None  # how a batch is run by lanes; None: in the program's order
 
     def common(self, request: Request, lower: Callable[[Request], Program]) -> Request:
         """The request that represents all with the same program: few batch sizes and lane counts make a difference.

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from thalweg.engine.contract import Engine, Executor, Job
 from thalweg.engine.native.passes.image_columns import LEAST_ROWS, batches_by_columns, fuse_biases, images_by_columns
 from thalweg.engine.native.passes.input_split import split_inputs, splits
 from thalweg.engine.native.passes.winograd import by_winograd
-from thalweg.engine.native.scheduling.blocks import shared_gradients
+from thalweg.engine.native.scheduling.phases import plan
 from thalweg.engine.native.scheduling.schedule import schedule_of
-from thalweg.program.ir.instruction import Buffer
 from thalweg.program.ir.program import Program
 from thalweg.program.passes.activated import fuse_activations
 from thalweg.program.passes.chains import fuse_chains
@@ -54,11 +52,6 @@ PIPELINE = (
 )
 
 
-def shared(program: Program, batch: int, lanes: int) -> Sequence[Buffer]:
-    """The gradients that lanes share in the finish."""
-    return shared_gradients(schedule_of(program), batch, lanes)
-
-
 def arithmetic(program: Program, rows: int) -> int:
     """Floating-point operations of a step, without those that wait for memory."""
     return schedule_of(program).arithmetic(rows)
@@ -77,4 +70,4 @@ def predictor(*arguments: Any) -> Any:
     return NativePredictor(*arguments)
 
 
-NATIVE = Engine(executor, PIPELINE, ("float32",), predictor, arithmetic, LEAST_ROWS, splits, shared)
+NATIVE = Engine(executor, PIPELINE, ("float32",), predictor, arithmetic, LEAST_ROWS, splits, plan)

@@ -16,10 +16,11 @@ from thalweg.engine.native.compiler.workers import prepare
 from thalweg.engine.native.kernels.table import FLUSH, MACHINE, RESTORE, kernel_of
 from thalweg.engine.native.layouts import job as m
 from thalweg.engine.native.layouts import state
-from thalweg.engine.native.runtime.linking import Memory, finish_of, link, overlaps, phases_of
+from thalweg.engine.native.runtime.linking import Memory, link
 from thalweg.engine.native.runtime.partition import first_free, lines, slices
 from thalweg.engine.native.runtime.threads import Part, ThreadPolicy
 from thalweg.engine.native.scheduling.blocks import block_of, shared_gradients
+from thalweg.engine.native.scheduling.phases import finish_of, overlaps, phases_of
 from thalweg.engine.native.scheduling.schedule import schedule_of
 from thalweg.engine.native.scheduling.traits import OwnInputs
 from thalweg.errors import ArgumentError

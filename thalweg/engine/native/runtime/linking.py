@@ -11,9 +11,8 @@ from thalweg.engine.contract import Array, Job, aligned
 from thalweg.engine.native.compiler.compile import address_of
 from thalweg.engine.native.kernels.table import kernel_of
 from thalweg.engine.native.layouts import job as m
-from thalweg.engine.native.scheduling.schedule import Schedule, Segment
+from thalweg.engine.native.scheduling.schedule import Schedule
 from thalweg.program.instructions.batches import Gather
-from thalweg.program.instructions.elementwise import Reshape
 from thalweg.program.instructions.linear import WeightGradient
 from thalweg.program.ir.instruction import (
     DATA,
@@ -133,31 +132,3 @@ def link(phases: Sequence[Sequence[Instruction]], own: Memory, first: Memory) ->
 def shared(buffer: Buffer | None) -> bool:
     """Whether all lanes use the first lane's copy of a buffer in the finish."""
     return buffer is not None and (buffer.region == GRADIENTS or (buffer.region == WORKSPACE and buffer.per_row))
-
-
-def executed(instructions: Sequence[Instruction], lanes: int) -> list[Instruction]:
-    """The instructions that do any work: a reshape only renames memory, and one lane has nothing to combine."""
-    return [i for i in instructions if not isinstance(i, Reshape) and i.on_lanes(lanes, [])]
-
-
-def finish_of(schedule: Schedule, lanes: int, shared: Sequence[Buffer]) -> list[Segment]:
-    """The segments of the finish. Gradients that lanes share are computed first, and aren't summed over the lanes."""
-    segments = [replace(s, instructions=executed(s.instructions, lanes)) for s in schedule.segments()]
-    if shared:
-        number = next(number for number, s in enumerate(segments) if s.sliced)
-        rest = [part for i in segments[number].instructions for part in i.on_lanes(lanes, shared)]
-        segments[number] = replace(segments[number], instructions=[*schedule.wide, *rest])
-    return segments
-
-
-def phases_of(schedule: Schedule, lanes: int, finish: Sequence[Segment]) -> list[list[Instruction]]:
-    """The instructions to execute in each phase. Gradients that lanes share are left to the finish."""
-    last = [i for segment in finish for i in segment.instructions]
-    rows = [i for i in schedule.rows if i not in last]
-    return [executed(phase, lanes) for phase in (schedule.prepare, rows, schedule.collect, last)]
-
-
-def overlaps(instruction: Instruction, gradients: Sequence[Buffer]) -> bool:
-    """Whether an operand of an instruction shares elements with one of these gradients."""
-    own = [b for b in instruction.operands if b is not None and b.region == GRADIENTS]
-    return any(b.offset < g.offset + g.size and g.offset < b.offset + b.size for b in own for g in gradients)

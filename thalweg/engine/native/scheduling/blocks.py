@@ -20,15 +20,19 @@ def shared_gradients(schedule: Schedule, batch: int, lanes: int) -> list[Buffer]
 
 
 def block_of(job: Job) -> int:
+    """Rows per block of a job."""
+    return block_for(schedule_of(job.program), job.batch, job.lanes)
+
+
+def block_for(schedule: Schedule, batch: int, lanes: int) -> int:
     """Rows per block: equal for all blocks of a batch, a multiple of the vector, with as many blocks for every lane.
 
     If lanes meet between instructions, or share a gradient in the finish, a lane has one block.
     """
-    schedule = schedule_of(job.program)
-    if schedule.meetings or shared_gradients(schedule, job.batch, job.lanes):
-        return align(-(-job.batch // job.lanes))
+    if schedule.meetings or shared_gradients(schedule, batch, lanes):
+        return align(-(-batch // lanes))
     row_bytes = 4 * max(1, schedule.plan.row)
     least = align(-(-LEAST_BLOCK // schedule.positions))
-    most = max(least, WORKSPACE_BYTES // (1 if job.program.backward else FORWARD_SHARE) // row_bytes)
-    blocks = job.lanes * -(-job.batch // (job.lanes * most))
-    return align(-(-job.batch // blocks))
+    most = max(least, WORKSPACE_BYTES // (1 if schedule.program.backward else FORWARD_SHARE) // row_bytes)
+    blocks = lanes * -(-batch // (lanes * most))
+    return align(-(-batch // blocks))
