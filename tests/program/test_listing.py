@@ -195,7 +195,7 @@ def test_a_listing_fits_a_terminal_and_loses_nothing_but_names(terminal, room, p
 
 
 def test_formulas_stand_behind_the_numbers_or_below(terminal):
-    listing = tutorial().program(batch_size=1)
+    listing = tutorial().schedule(batch_size=1)
     terminal(80)
     lines = str(listing).splitlines()
     place = lines[0].index("formula")

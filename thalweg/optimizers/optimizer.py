@@ -19,10 +19,10 @@ from thalweg.program.instructions.updates import gradients
 from thalweg.program.instructions.updates.matrix_updates import WholeUpdate
 from thalweg.program.instructions.updates.table_updates import TableReduce, TableUpdate, of_rows
 from thalweg.program.instructions.updates.updates import GIVEN, Update
+from thalweg.program.ir.alignment import align
 from thalweg.program.ir.instruction import NORMS, Buffer, Instruction
 from thalweg.program.lowering import Weight
 from thalweg.support import hooks
-from thalweg.support.alignment import align
 from thalweg.support.checks import number, whole
 
 Array = NDArray[Any]
