@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from weakref import WeakKeyDictionary
 
 from thalweg.engine.native.scheduling.memory_plan import planned
 from thalweg.engine.native.scheduling.traits import OwnInputs, meets, scattered, sliced
@@ -141,16 +140,13 @@ class Schedule:
         return max(1, int(rows))
 
 
-_schedules: WeakKeyDictionary[Program, Schedule] = WeakKeyDictionary()
-
-
 def schedule_of(program: Program) -> Schedule:
     """The schedule of a program; made when it is first asked for."""
-    found = _schedules.get(program)
-    if found is None:
-        found = Schedule(program)
-        in_order(found, "the division into phases")
-        _schedules[program] = found
+    if "native" not in program.kept:
+        schedule = Schedule(program)
+        in_order(schedule, "the division into phases")
+        program.kept["native"] = schedule
+    found: Schedule = program.kept["native"]
     return found
 
 
