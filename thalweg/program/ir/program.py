@@ -24,7 +24,7 @@ class Program:
     every: int = 1  # steps whose gradients are accumulated for one update
     kept: dict[str, Any] = field(
         default_factory=dict, repr=False
-    )  # what an engine has made of it, by the engine's name
+    )  # what engines have made of it, by name
 
     def __iter__(self) -> Iterator[Instruction]:
         """Every instruction in the order of execution."""
