@@ -15,6 +15,7 @@ from thalweg.program.ir.program import Program
 from thalweg.program.passes.draft import Pass, Request
 
 Array = NDArray[Any]
+Parts = Callable[[Instruction], Sequence[Instruction]]
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,8 @@ class Target:
     passes: Sequence[Pass]  # in the order they run
     small_batch: int = 1  # batches of fewer rows get another program
     splits: Callable[[Program, Request], bool] = lambda program, request: False  # whether lanes share a layer's inputs
-    shared_gradients: Callable[[Program, int, int], Sequence[Buffer]] = lambda program, batch, lanes: ()  # by lanes
+    # What is executed of each instruction, for a batch and a number of lanes:
+    parts: Callable[[Program, int, int], Parts] = lambda program, batch, lanes: lambda i: [i]
 
     def common(self, request: Request, lower: Callable[[Request], Program]) -> Request:
         """The request that represents all with the same program: few batch sizes and lane counts make a difference.

@@ -403,8 +403,8 @@ class Compiled:
         request = Request(kind, whole("batch_size", batch_size), whole("lanes", lanes))
         program, _ = self.lower(request) if after is None else self._lower(self._common(request), after)
         profiled, seconds = self._profiles.get((kind, batch_size), (program, None))
-        shared = TARGETS[self.engine].shared_gradients(program, batch_size, lanes)
-        return Listing(program, batch_size, seconds if program is profiled else None, lanes, shared)
+        parts = TARGETS[self.engine].parts(program, batch_size, lanes)
+        return Listing(program, batch_size, seconds if program is profiled else None, parts)
 
     def profile(self, batch_size: int = 32, repeats: int = 50) -> Listing:
         """Times every instruction of a training step on random inputs, then returns the listing with times.

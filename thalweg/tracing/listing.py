@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from thalweg.program.ir.instruction import Buffer, Instruction
+from thalweg.engine.contract import Parts
+from thalweg.program.ir.instruction import Instruction
 from thalweg.program.ir.program import Program
 from thalweg.support.terminal import columns, table, width
 from thalweg.views.web.html_parts import block
@@ -34,7 +35,7 @@ class Row:
 class Listing(Sequence[Row]):
     """The rows of a program for a batch of `rows`; printing it shows the table.
 
-    shared: the gradients that lanes share, which need no sum over the lanes.
+    parts: what is executed of an instruction; by default, the instruction.
     """
 
     def __init__(
@@ -42,8 +43,7 @@ class Listing(Sequence[Row]):
         program: Program,
         rows: int,
         seconds: Sequence[float] | None = None,
-        lanes: int = 1,
-        shared: Sequence[Buffer] = (),
+        parts: Parts = lambda i: [i],
     ) -> None:
         sections = {id(i): "backward" for i in program.backward} | {id(i): "update" for i in program.update}
         order = sorted(program, key=lambda i: ["forward", "backward", "update"].index(sections.get(id(i), "forward")))
@@ -62,7 +62,7 @@ class Listing(Sequence[Row]):
                 measured.get(id(whole)),
                 measured[id(whole)] / total if total else None,
             )
-            for number, (whole, i) in enumerate(parts_run(order, lanes, shared), start=1)
+            for number, (whole, i) in enumerate(((i, part) for i in order for part in parts(i)), start=1)
         ]
 
     def __len__(self) -> int:
@@ -127,17 +127,6 @@ class Listing(Sequence[Row]):
         return beside(table([*lines, last], (0, 3, 4, 5, 6), room, cut=1), [*formulas, ""], room)
 
     __repr__ = __str__
-
-
-def parts_run(
-    order: Sequence[Instruction], lanes: int, shared: Sequence[Buffer]
-) -> Iterator[tuple[Instruction, Instruction]]:
-    """Each instruction with each part of it that this many lanes run.
-
-    One lane has nothing to sum, and gradients that lanes share need no sum.
-    """
-    for i in order:
-        yield from ((i, part) for part in i.on_lanes(lanes, shared))
 
 
 def shape_of(instruction: Instruction, rows: int) -> tuple[int, ...]:

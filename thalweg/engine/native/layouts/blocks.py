@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 from thalweg.engine.contract import Job
-from thalweg.program.ir.instruction import Buffer
+from thalweg.engine.native.instructions.updates import on_lanes
+from thalweg.program.ir.instruction import Buffer, Instruction
 from thalweg.program.ir.memory import align
 from thalweg.program.ir.program import Program
 
@@ -17,6 +20,12 @@ def shared_gradients(program: Program, batch: int, lanes: int) -> list[Buffer]:
     """The wide weight gradients, if the lanes share them in the finish, for which all activations have to be kept."""
     rows = align(-(-batch // lanes))
     return program.wide_gradients if 4 * rows * program.workspace_row <= SHARED_BYTES else []
+
+
+def parts(program: Program, batch: int, lanes: int) -> Callable[[Instruction], Sequence[Instruction]]:
+    """What so many lanes execute of each instruction of a program: gradients that they share need no sum."""
+    shared = shared_gradients(program, batch, lanes)
+    return lambda i: on_lanes(i, lanes, shared)
 
 
 def block_of(job: Job) -> int:

@@ -9,6 +9,7 @@ import numpy as np
 
 from thalweg.engine.contract import Array, Job, aligned
 from thalweg.engine.native.compiler.compile import address_of
+from thalweg.engine.native.instructions.updates import on_lanes
 from thalweg.engine.native.kernels.table import kernel_of
 from thalweg.engine.native.layouts import job as m
 from thalweg.program.instructions.batches import Gather
@@ -136,7 +137,7 @@ def shared(buffer: Buffer | None) -> bool:
 
 def executed(instructions: Sequence[Instruction], lanes: int) -> list[Instruction]:
     """The instructions that do any work: a reshape only renames memory, and one lane has nothing to combine."""
-    return [i for i in instructions if not isinstance(i, Reshape) and i.on_lanes(lanes, [])]
+    return [i for i in instructions if not isinstance(i, Reshape) and on_lanes(i, lanes, [])]
 
 
 def finish_of(job: Job, shared: Sequence[Buffer]) -> list[Segment]:
@@ -144,7 +145,7 @@ def finish_of(job: Job, shared: Sequence[Buffer]) -> list[Segment]:
     segments = [replace(s, instructions=executed(s.instructions, job.lanes)) for s in job.program.segments()]
     if shared:
         number = next(number for number, s in enumerate(segments) if s.sliced)
-        rest = [part for i in segments[number].instructions for part in i.on_lanes(job.lanes, shared)]
+        rest = [part for i in segments[number].instructions for part in on_lanes(i, job.lanes, shared)]
         segments[number] = replace(segments[number], instructions=[*job.program.wide, *rest])
     return segments
 
