@@ -18,7 +18,7 @@ from thalweg.program.instructions.metrics import Total
 from thalweg.program.ir.instruction import DATA, FIRST_METRIC, LOSS, PENALTY, TOTALS, Buffer, Instruction
 from thalweg.program.ir.program import Program
 from thalweg.program.passes.draft import Draft, Pass, Request, names
-from thalweg.program.passes.verifier import rewritten, scheduled
+from thalweg.program.passes.verifier import rewritten
 from thalweg.program.sparse import Occurring, sparse_tables
 from thalweg.support.naming import choose
 
@@ -213,9 +213,9 @@ def lower(
     draft = Draft(builder.instructions, (), update, request, trained, outputs, network.vector)
     draft = rewritten(draft, passes, after)
     if not draft.backward:
-        return scheduled(Program(draft.forward))
+        return Program(draft.forward)
     assert optimizer is not None
-    return scheduled(Program(draft.forward, draft.backward, draft.update, optimizer.every))
+    return Program(draft.forward, draft.backward, draft.update, optimizer.every)
 
 
 def update_of(network: Network, optimizer: LowersUpdate, builder: Builder) -> list[Instruction]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from thalweg.program.ir.instruction import Buffer
-from thalweg.program.ir.memory import align
+from thalweg.support.alignment import align
 
 
 def pieces(weights: Sequence[Buffer], keys: Sequence[Any]) -> list[slice]:

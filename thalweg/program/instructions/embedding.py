@@ -25,7 +25,6 @@ class Embedding(Instruction):
     mean: bool = False
 
     name = "embedding"
-    scattered = True
     writes = ("h",)
 
     @property
@@ -76,9 +75,8 @@ class EmbeddingGradient(Instruction):
     mean: bool = False
 
     name = "embedding gradient"
-    scattered = True
     writes = ("dW", "counts")
-    reduces = True
+    reduces = ("dW", "counts")
 
     @property
     def formula(self) -> str:

@@ -22,10 +22,6 @@ class EmbeddingGradient(embedding.EmbeddingGradient):
     writes = ("dW", "counts", "touched")
 
     @property
-    def sparse_gradient(self) -> Buffer | None:
-        return None if self.counts is None else self.dW
-
-    @property
     def formula(self) -> str:
         mean = f"/{self.ids.size}" if self.mean else ""
         rows = "" if self.counts is None else f", {self.counts}, {self.touched}"

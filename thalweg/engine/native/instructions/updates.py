@@ -90,8 +90,6 @@ class ClipNorm(gradients.ClipNorm):
 
     norms: int
 
-    meets = True
-
     @property
     def formula(self) -> str:
         return f"{self.dw} = {self.dw}·min(1, {self.limit:g}/√Σ {self.n})"
@@ -154,7 +152,6 @@ class TableReduce(Instruction):
     ids: int  # in a row of the batch
 
     name = "table reduce"
-    scattered = True
     writes = ("dw", "own")
     due = True
 

@@ -23,7 +23,6 @@ class WholeUpdate(Stretch):
     dw: Buffer
     factor: float = field(default=1.0, kw_only=True)
 
-    sliced = False
     due = True
     cost: ClassVar[int]  # operations for each weight
 

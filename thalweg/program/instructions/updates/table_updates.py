@@ -19,8 +19,6 @@ class TableUpdate(Statements):
     ids: int  # in a row of the batch
 
     name = "table update"
-    scattered = True
-    sliced = False
     due = True
 
     @property
