@@ -95,8 +95,8 @@ class ClipNorm(gradients.ClipNorm):
         return f"{self.dw} = {self.dw}·min(1, {self.limit:g}/√Σ {self.n})"
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return (*super().sizes, self.n.size)
+    def sizes(self) -> dict[str, int]:
+        return super().sizes | {"count": self.n.size}
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,8 +106,8 @@ class Lamb(matrix_updates.Lamb):
     turn: int = field(kw_only=True)
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return turned(self, super().sizes)
+    def sizes(self) -> dict[str, int]:
+        return turned(super().sizes)
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,8 +117,8 @@ class Adafactor(matrix_updates.Adafactor):
     turn: int = field(kw_only=True)
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return turned(self, super().sizes)
+    def sizes(self) -> dict[str, int]:
+        return turned(super().sizes)
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,13 +128,13 @@ class Muon(matrix_updates.Muon):
     turn: int = field(kw_only=True)
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return turned(self, super().sizes)
+    def sizes(self) -> dict[str, int]:
+        return turned(super().sizes)
 
 
-def turned(i: Lamb | Adafactor | Muon, sizes: tuple[int, ...]) -> tuple[int, ...]:
+def turned(sizes: dict[str, int]) -> dict[str, int]:
     """The sizes in the kernels' order: the stretch, the turn, all others."""
-    return (*sizes[:2], i.turn, *sizes[2:-1])
+    return {name: sizes[name] for name in ("size", "offset", "turn")} | sizes
 
 
 TURNED = {matrix_updates.Lamb: Lamb, matrix_updates.Adafactor: Adafactor, matrix_updates.Muon: Muon}
@@ -160,8 +160,9 @@ class TableReduce(Instruction):
         return f"{self.dw} = Σ {self.dw} over the lanes where {self.counts} > 0; {self.own} from {self.listed}"
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return (*self.dw.shape, self.vector)
+    def sizes(self) -> dict[str, int]:
+        entries, columns = self.dw.shape
+        return {"entries": entries, "columns": columns, "vector": self.vector}
 
     def reference(self, xp: Any, dw: Array) -> tuple[Array, None]:
         return dw, None  # of the only lane

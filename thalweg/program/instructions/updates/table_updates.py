@@ -30,8 +30,8 @@ class TableUpdate(Statements):
         return (*self.vectors, self.counts)
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return (self.columns,)
+    def sizes(self) -> dict[str, int]:
+        return {"columns": self.columns}
 
     @property
     def formula(self) -> str:
