@@ -22,9 +22,7 @@ class Program:
     backward: Sequence[Instruction] = ()
     update: Sequence[Instruction] = ()
     every: int = 1  # steps whose gradients are accumulated for one update
-    kept: dict[str, Any] = field(
-        default_factory=dict, repr=False
-    )  # what engines have made of it, by name
+    kept: dict[str, Any] = field(default_factory=dict, repr=False)  # what engines have made of it, by name
 
     def __iter__(self) -> Iterator[Instruction]:
         """Every instruction in the order of execution."""
@@ -39,11 +37,6 @@ class Program:
         """The instructions that change weights, or a state that is kept from step to step."""
         yield from (i for i in (*self.forward, *self.backward) if changes(i))
         yield from self.update
-
-    @property
-    def sparse_gradients(self) -> list[Buffer]:
-        """The gradients of which only some rows are written and updated."""
-        return [gradient for i in self.backward if (gradient := i.sparse_gradient) is not None]
 
     def buffers(self) -> list[Buffer]:
         """Every buffer of the program, in the order of first use."""
