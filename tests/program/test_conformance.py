@@ -18,6 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from loss_rows import EQUATIONS as LOSSES
 
+import thalweg.engine.native.passes
 import thalweg.program
 from thalweg import activations
 from thalweg.engine.native.kernels.generated import formulas
@@ -44,8 +45,9 @@ def subclasses(kind: type) -> Iterator[type]:
 
 def instructions() -> set[type[Instruction]]:
     """Every concrete instruction of the package: the abstract ones have no name."""
-    for module in pkgutil.walk_packages(thalweg.program.__path__, "thalweg.program."):
-        importlib.import_module(module.name)
+    for package in (thalweg.program, thalweg.engine.native.passes):
+        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            importlib.import_module(module.name)
     return {c for c in subclasses(Instruction) if c.__module__.startswith("thalweg.") and hasattr(c, "name")}
 
 

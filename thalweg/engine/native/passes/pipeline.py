@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from thalweg.engine.contract import Target
 from thalweg.engine.native.layouts.blocks import shared_gradients
+from thalweg.engine.native.passes.activated import fuse_activations
+from thalweg.engine.native.passes.chains import fuse_chains
+from thalweg.engine.native.passes.fuse import (
+    add_before_relu,
+    embed_mean,
+    fuse_relu,
+    normalize_and_add,
+    pool_before_relu,
+)
 from thalweg.engine.native.passes.image_columns import LEAST_ROWS, batches_by_columns, fuse_biases, images_by_columns
 from thalweg.engine.native.passes.input_split import split_inputs, splits
+from thalweg.engine.native.passes.masks import reuse_masks
+from thalweg.engine.native.passes.wanted import narrow_input_gradients
 from thalweg.engine.native.passes.winograd import by_winograd
-from thalweg.program.passes.activated import fuse_activations
-from thalweg.program.passes.chains import fuse_chains
 from thalweg.program.passes.draft import Pass, Request
-from thalweg.program.passes.fuse import add_before_relu, embed_mean, fuse_relu, normalize_and_add, pool_before_relu
-from thalweg.program.passes.masks import reuse_masks
-from thalweg.program.passes.wanted import narrow_input_gradients
 from thalweg.program.plain import DERIVE, FUSE_LOSSES
 
 

@@ -1,18 +1,17 @@
-"""Fusion into one instruction: a loss, its gradient and the activation before it; relu and max pooling; batch
-normalisation and the sum and relu that follow it."""
+"""Fusion into one instruction: relu and max pooling, relu and a product, the mean of an embedding, batch normalisation
+and the sum and relu that follow it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
 
-from thalweg.program.instructions.activations import ElementwiseAdjoint, is_activation, is_relu
+from thalweg.program.instructions.activations import ElementwiseAdjoint, is_relu
 from thalweg.program.instructions.convolution import Convolution, TransposedConvolution
 from thalweg.program.instructions.elementwise import Add, Reshape
 from thalweg.program.instructions.embedding import Embedding
 from thalweg.program.instructions.images.pooling import AveragePooling, AveragePoolingAdjoint, MaxPooling
 from thalweg.program.instructions.linear import Affine, InputGradient
-from thalweg.program.instructions.losses.loss_instruction import LossAndGradient
 from thalweg.program.instructions.normalization import BatchNormalization, BatchSums, MovingAverage
 from thalweg.program.ir.instruction import Instruction
 from thalweg.program.passes.draft import Draft
@@ -95,25 +94,4 @@ def add_before_relu(draft: Draft) -> Draft:
         sums = draft.only_reader(add.z)
         if isinstance(sums, BatchSums) and sums.dn is not None and sums.more is None:
             draft = draft.changed({sums: [replace(sums, da=add.x, more=add.y)], add: []})
-    return draft
-
-
-def fuse_losses(draft: Draft) -> Draft:
-    """Replaces each loss by its adjoint, which computes its value too.
-
-    A loss of logits computes softmax or sigmoid along the way. So if the network ends with that activation, its
-    instruction goes, and the loss writes the activation itself if something else reads it or it has to be visible.
-    """
-    shown = draft.outputs if draft.request.visible else ()
-    for gradient in [i for i in draft.backward if isinstance(i, LossAndGradient)]:
-        whole, kind = gradient, gradient.of.activation
-        before = draft.forward[: draft.forward.index(gradient.of)]
-        sources = [i for i in draft.readers(gradient.p) if kind and is_activation(i, kind) and i in before]
-        for source in sources[:1]:
-            a = source.outputs[0]
-            readers = draft.readers(a)
-            if not any(i in before for i in readers):  # otherwise it is needed before the loss
-                whole = replace(gradient, a=a if readers or any(a is y for y in shown) else None)
-                draft = draft.changed({source: []})
-        draft = draft.changed({gradient.of: [whole], gradient: []})
     return draft
