@@ -56,7 +56,7 @@ DAMAGES = {
             "return readers[0] if len(readers) == 1 else None",
             "return readers[0] if readers else None",
         ),
-        ("engine/native/passes/masks.py", "[replace(of, marked=True)]", "[of]"),
+        ("engine/native/passes/masks.py", "[native(of, marked=True)]", "[of]"),
         ("engine/native/passes/activated.py", "a if self.back.v is self.activation.a else v", "v"),
     ],
     "tests/program/test_verifier.py": [

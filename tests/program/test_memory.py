@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from thalweg import Sequential
 from thalweg.engine.contract import Chunk
+from thalweg.engine.native.instructions import linear
 from thalweg.engine.native.layouts import blocks
 from thalweg.engine.native.layouts import job as layout
 from thalweg.engine.native.passes import input_split
@@ -19,7 +20,6 @@ from thalweg.engine.native.runtime.partition import TILE, WIDE_SLICE, lines, sli
 from thalweg.engine.reference import ReferenceExecutor, execute
 from thalweg.layers import Activation, Dense, Dropout, Flatten, Input, LeakyReLU
 from thalweg.optimizers import Adam
-from thalweg.program.instructions import linear
 from thalweg.program.instructions.batches import Gather
 from thalweg.program.instructions.elementwise import Reshape
 from thalweg.program.instructions.linear import Affine

@@ -51,7 +51,7 @@ PAYS = {
         "same_elements: z.per_row": "what reads a sum over the rows isn't per row today; below",
         "same_elements: z.shape == reader.space": "speed: what is repeated would be computed again",
         "pointwise: i.per_row": "speed: what is done once a step would be done for each row",
-        "pointwise: any((b is not None and b.by_columns for b in i.operands))": "the layout of native images",
+        "pointwise: any((isinstance(b, ByColumns) for b in i.operands))": "the layout of native images",
     },
     "fuse": {
         "add_before_relu: sums.more is None": "sums of three contributions come in order: the last is joined",
@@ -65,8 +65,10 @@ PAYS = {
         "reuse_masks: kept(draft, i.a)": "memory",
         "reuse_masks: len(i.a.shape) == 1": "speed",
     },
+    "prepared": {
+        "prepare_products: i.W.size <= TRANSPOSED": "speed",
+    },
     "wanted": {
-        "narrow_input_gradients: i.a is None": "relus are fused later",
         "narrow_input_gradients: slices": "no gradient is computed for nobody today",
         "narrow_input_gradients: after - first < i.dx.shape[-1]": "nothing would become narrower",
         "is_of_columns: s.steps[-1] == 1": "no gradient is cut in steps today; the next test",

@@ -70,7 +70,7 @@ def share_weight_gradient(c: Case) -> Instruction:
         return result
 
     c.magnitudes["dW"] = size
-    return input_split.ShareWeightGradient(x, dh, dW, lanes=lanes)
+    return input_split.ShareWeightGradient(x, dh, dW, lanes)
 
 
 ROWS = {

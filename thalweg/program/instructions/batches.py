@@ -22,8 +22,7 @@ class Gather(Instruction):
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        far = 0  # whether the data exceed a core's own caches: set when a lane's table is linked
-        return (self.x.size, int(self.x.by_columns), far)
+        return (self.x.size,)
 
     def reference(self, xp: Any, X: Array, step: StepState) -> Array:
         return xp.take(X, step.order, axis=0)
@@ -37,7 +36,7 @@ class GatherFloats(Gather):
 
     @property
     def formula(self) -> str:
-        return f"{self.x} = {self.X}[order]" + (", by columns" if self.x.by_columns else "")
+        return f"{self.x} = {self.X}[order]"
 
     def bytes(self, rows: int) -> int:
         return 8 * rows * self.x.size

@@ -14,7 +14,6 @@ from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Instruction
 class Embedding(Instruction):
     """h = W[ids], NaN where an id isn't a row      ids (rows, …), W (input_dim, output_dim) → h (rows, …, output_dim)
 
-    With `mean`, the mean over all ids of a row: h (rows, output_dim). It is the average pooling that follows, fused.
     `sparse`: whether the gradient may be that of the batch's rows alone, see `thalweg.program.passes.sparse`.
     """
 
@@ -22,7 +21,6 @@ class Embedding(Instruction):
     W: Buffer
     h: Buffer
     sparse: bool = True
-    mean: bool = False
 
     name = "embedding"
     scattered = True
@@ -34,26 +32,22 @@ class Embedding(Instruction):
 
     @property
     def formula(self) -> str:
-        return f"{self.h} = {'mean ' if self.mean else ''}{self.W}[{self.ids}]"
+        return f"{self.h} = {self.W}[{self.ids}]"
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        return (*self.W.shape, self.ids.size, int(self.mean))
+        return (*self.W.shape, self.ids.size)
 
     def differentiable(self) -> tuple[Buffer, ...]:
         return (self.W,)
 
     def adjoint(self, d: Adjoints) -> Iterator[Instruction]:
         if d.wants(self.W):
-            yield EmbeddingGradient(self.ids, d(self.h), d.into(self.W), sparse=self.sparse, mean=self.mean)
+            yield EmbeddingGradient(self.ids, d(self.h), d.into(self.W), sparse=self.sparse)
 
     def reference(self, xp: Any, ids: Array, W: Array) -> Array:
         numbers, known = class_numbers(xp, ids, len(W))
-        h = xp.where(known[..., None], xp.take(W, numbers, axis=0), xp.nan)
-        return h.reshape(len(h), -1, h.shape[-1]).mean(axis=1).reshape(-1, *self.h.shape) if self.mean else h
-
-    def flops(self, rows: int) -> int:
-        return rows * self.ids.size * self.W.shape[1] if self.mean else 0
+        return xp.where(known[..., None], xp.take(W, numbers, axis=0), xp.nan)
 
     def bytes(self, rows: int) -> int:
         return 4 * rows * (self.ids.size * (1 + self.W.shape[1]) + self.h.size)
@@ -62,8 +56,6 @@ class Embedding(Instruction):
 @dataclass(frozen=True, eq=False)
 class EmbeddingGradient(Instruction):
     """dW[i] = Σ of dh over the places where the id is i; ids that aren't rows don't count
-
-    With `mean`, dh (rows, output_dim)/ids belongs to all ids of its row.
 
     With `counts` and `touched`, only the rows of dW that occur in the batch are written. counts (input_dim,) is how
     often each occurs; the kernel also lists them in `touched` (1 + input_dim,): their number, then the rows themselves
@@ -76,7 +68,6 @@ class EmbeddingGradient(Instruction):
     counts: Buffer | None = None
     touched: Buffer | None = None
     sparse: bool = True
-    mean: bool = False
 
     name = "embedding gradient"
     scattered = True
@@ -89,19 +80,17 @@ class EmbeddingGradient(Instruction):
 
     @property
     def formula(self) -> str:
-        mean = f"/{self.ids.size}" if self.mean else ""
         rows = "" if self.counts is None else f", {self.counts}, {self.touched}"
-        return f"{self.dW}[{self.ids}]{rows} += {self.dh}{mean}"
+        return f"{self.dW}[{self.ids}]{rows} += {self.dh}"
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        return (*self.dW.shape, self.ids.size, int(self.mean))
+        return (*self.dW.shape, self.ids.size)
 
     def reference(self, xp: Any, ids: Array, dh: Array) -> tuple[Array, Array | None, None]:
         (count, width), n = self.dW.shape, self.ids.size
         numbers, known = class_numbers(xp, ids.reshape(-1, n), count)
-        dh = dh.reshape(len(ids), -1, width) / (n if self.mean else 1)
-        parts = xp.where(known[..., None], xp.broadcast_to(dh, (len(ids), n, width)), 0)
+        parts = xp.where(known[..., None], dh.reshape(len(ids), n, width), 0)
         places = numbers[..., None] * width + xp.arange(width)
         dW = xp.bincount(places.reshape(-1), parts.reshape(-1), minlength=count * width).reshape(count, width)
         counts = xp.bincount(numbers.reshape(-1), known.reshape(-1).astype(dh.dtype), minlength=count)

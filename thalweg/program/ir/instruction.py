@@ -42,7 +42,6 @@ class Buffer:
     per_row: bool = True
     offset: int = -1  # in elements from the start of its region; -1: to be placed by the memory plan
     view_of: Buffer | None = None  # the same storage under another shape
-    by_columns: bool = False  # a block holds the first element of all rows, then the second, …; images by channels
 
     @property
     def size(self) -> int:

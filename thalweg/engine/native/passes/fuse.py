@@ -6,13 +6,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from thalweg.engine.native.instructions.normalization import NativeBatchNormalization, NativeBatchSums
+from thalweg.engine.native.instructions.variants import native
 from thalweg.program.instructions.activations import ElementwiseAdjoint, is_relu
 from thalweg.program.instructions.convolution import Convolution, TransposedConvolution
 from thalweg.program.instructions.elementwise import Add, Reshape
 from thalweg.program.instructions.embedding import Embedding
 from thalweg.program.instructions.images.pooling import AveragePooling, AveragePoolingAdjoint, MaxPooling
 from thalweg.program.instructions.linear import Affine, InputGradient
-from thalweg.program.instructions.normalization import BatchNormalization, BatchSums, MovingAverage
+from thalweg.program.instructions.normalization import MovingAverage
 from thalweg.program.ir.instruction import Instruction
 from thalweg.program.passes.draft import Draft
 
@@ -26,7 +28,7 @@ def pool_before_relu(draft: Draft) -> Draft:
     for pool in [i for i in draft.forward if isinstance(i, MaxPooling)]:
         relu = next((i for i in draft.writers(pool.x) if is_relu(i)), None)
         if relu is not None and draft.only_reader(relu.a) is pool:
-            draft = draft.changed({pool: [replace(pool, x=relu.h, relu=True)], relu: []})
+            draft = draft.changed({pool: [native(pool, x=relu.h, relu=True)], relu: []})
     return draft
 
 
@@ -40,7 +42,7 @@ def embed_mean(draft: Draft) -> Draft:
             left_out[reader] = []
             reader = draft.only_reader(reader.z)
         if isinstance(reader, AveragePooling) and reader.a.size == embedding.W.shape[1] == reader.x.shape[-1]:
-            draft = draft.changed({**left_out, reader: [replace(embedding, h=reader.a, mean=True)]})
+            draft = draft.changed({**left_out, reader: [native(embedding, h=reader.a, mean=True)]})
     return draft
 
 
@@ -51,7 +53,7 @@ def normalize_and_add(draft: Draft) -> Draft:
     less saves a trip to memory. Backward, relu's adjoint is part of the normalisation's.
     """
     given = draft
-    for norm in [i for i in draft.forward if isinstance(i, BatchNormalization)]:
+    for norm in [i for i in draft.forward if isinstance(i, NativeBatchNormalization)]:
         whole = norm
         last: Instruction = norm
         add = draft.only_reader(norm.a)
@@ -75,16 +77,13 @@ def fuse_relu(draft: Draft) -> Draft:
     for product in [i for i in draft.forward if isinstance(i, Affine | Convolution | TransposedConvolution)]:
         relu = draft.only_reader(product.h)
         if is_relu(relu):
-            draft = draft.changed({product: [replace(product, h=relu.a, relu=True)], relu: []})
+            draft = draft.changed({product: [native(product, h=relu.a, relu=True)], relu: []})
     makers = InputGradient | AveragePoolingAdjoint | Convolution | TransposedConvolution
     for gradient in [i for i in draft.backward if isinstance(i, makers)]:
         adjoint = draft.only_reader(gradient.outputs[0])
         if isinstance(adjoint, ElementwiseAdjoint) and is_relu(adjoint.of):
-            if isinstance(gradient, InputGradient | AveragePoolingAdjoint):
-                whole: Instruction = replace(gradient, dx=adjoint.dh, a=adjoint.v)
-            else:
-                whole = replace(gradient, h=adjoint.dh, a=adjoint.v)
-            draft = draft.changed({gradient: [whole], adjoint: []})
+            result = {gradient.writes[0]: adjoint.dh}
+            draft = draft.changed({gradient: [native(gradient, a=adjoint.v, **result)], adjoint: []})
     return draft
 
 
@@ -92,6 +91,6 @@ def add_before_relu(draft: Draft) -> Draft:
     """Lets a relu's batch sums add up the two contributions to its adjoint as they read them."""
     for add in [i for i in draft.backward if isinstance(i, Add)]:
         sums = draft.only_reader(add.z)
-        if isinstance(sums, BatchSums) and sums.dn is not None and sums.more is None:
+        if isinstance(sums, NativeBatchSums) and sums.dn is not None and sums.more is None:
             draft = draft.changed({sums: [replace(sums, da=add.x, more=add.y)], add: []})
     return draft

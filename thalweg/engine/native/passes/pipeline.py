@@ -6,6 +6,7 @@ from thalweg.engine.contract import Target
 from thalweg.engine.native.layouts.blocks import shared_gradients
 from thalweg.engine.native.passes.activated import fuse_activations
 from thalweg.engine.native.passes.chains import fuse_chains
+from thalweg.engine.native.passes.exchanged import exchange_statistics
 from thalweg.engine.native.passes.fuse import (
     add_before_relu,
     embed_mean,
@@ -16,6 +17,7 @@ from thalweg.engine.native.passes.fuse import (
 from thalweg.engine.native.passes.image_columns import LEAST_ROWS, batches_by_columns, fuse_biases, images_by_columns
 from thalweg.engine.native.passes.input_split import split_inputs, splits
 from thalweg.engine.native.passes.masks import reuse_masks
+from thalweg.engine.native.passes.prepared import prepare_products
 from thalweg.engine.native.passes.wanted import narrow_input_gradients
 from thalweg.engine.native.passes.winograd import by_winograd
 from thalweg.program.passes.draft import Pass, Request
@@ -31,11 +33,13 @@ def trains_unseen(r: Request) -> bool:
 
 
 PIPELINE = (
+    Pass("exchange statistics", exchange_statistics, trains),
     Pass("pool before relu", pool_before_relu, lambda r: r.kind != "inference"),
     Pass("normalize and add", normalize_and_add, trains),
     Pass("embed mean", embed_mean, lambda r: not r.visible),
     DERIVE,
     Pass("narrow input gradients", narrow_input_gradients, trains_unseen),
+    Pass("prepare products", prepare_products, lambda r: True),
     Pass("reuse masks", reuse_masks, trains_unseen),
     Pass("add before relu", add_before_relu, trains),
     FUSE_LOSSES,

@@ -1,0 +1,62 @@
+"""The mean of an embedding's vectors, without the vectors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from thalweg.engine.native.instructions.changes import variant
+from thalweg.program.instructions.embedding import Embedding, EmbeddingGradient
+from thalweg.program.ir.instruction import Adjoints, Array, Instruction
+
+
+@dataclass(frozen=True, eq=False)
+class NativeEmbedding(Embedding):
+    """h = W[ids]; with `mean`, the mean over all ids of a row: h (rows, output_dim)
+
+    The mean is the average pooling that follows, fused.
+    """
+
+    mean: bool = False
+
+    @property
+    def formula(self) -> str:
+        return f"{self.h} = {'mean ' if self.mean else ''}{self.W}[{self.ids}]"
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        return (*super().sizes, int(self.mean))
+
+    def adjoint(self, d: Adjoints) -> Iterator[Instruction]:
+        for i in super().adjoint(d):
+            yield variant(NativeEmbeddingGradient, i, mean=self.mean)
+
+    def reference(self, xp: Any, ids: Array, W: Array) -> Array:
+        h = super().reference(xp, ids, W)
+        return h.reshape(len(h), -1, h.shape[-1]).mean(axis=1).reshape(-1, *self.h.shape) if self.mean else h
+
+    def flops(self, rows: int) -> int:
+        return rows * self.ids.size * self.W.shape[1] if self.mean else 0
+
+
+@dataclass(frozen=True, eq=False)
+class NativeEmbeddingGradient(EmbeddingGradient):
+    """dW[i] = Σ of dh over the places where the id is i; with `mean`, dh (rows, output_dim)/ids belongs to all ids of
+    its row."""
+
+    mean: bool = False
+
+    @property
+    def formula(self) -> str:
+        return super().formula + (f"/{self.ids.size}" if self.mean else "")
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        return (*super().sizes, int(self.mean))
+
+    def reference(self, xp: Any, ids: Array, dh: Array) -> tuple[Array, Array | None, None]:
+        if self.mean:
+            n = self.ids.size
+            dh = xp.broadcast_to(dh.reshape(len(ids), 1, -1) / n, (len(ids), n, self.dW.shape[1]))
+        return super().reference(xp, ids, dh)
