@@ -5,15 +5,15 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from harness import ACCUMULATE, EXTREME, IN_PLACE, OPTIONAL, ORDERED, TWICE, Case
+from harness import ACCUMULATE, EXTREME, IN_PLACE, OPTIONAL, ORDERED, TWICE, Case, execute
 
 from thalweg.engine.native.instructions import normalization as native
+from thalweg.engine.native.layouts.regions import EXCHANGE
 from thalweg.engine.native.passes import image_columns as columns
-from thalweg.engine.reference import execute
 from thalweg.program.instructions import convolution, normalization, shapes, standardization
 from thalweg.program.instructions.convolution import Window
 from thalweg.program.instructions.images import pooling
-from thalweg.program.ir.instruction import EXCHANGE, GRADIENTS, PARAMETERS, WORKSPACE, Buffer, Instruction
+from thalweg.program.ir.instruction import GRADIENTS, PARAMETERS, WORKSPACE, Buffer, Instruction
 
 
 def window(c: Case, image: tuple[int, int], dilates: bool = True, plain: bool = False) -> Window:

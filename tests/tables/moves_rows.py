@@ -47,7 +47,7 @@ def matrix_product(c: Case) -> Instruction:
 
 def adds(c: Case, of: Instruction) -> bool:
     """Whether the result is added to what was there."""
-    return of.reduces and c.memory(np.float64).accumulate
+    return bool(of.reduces) and c.memory(np.float64).accumulate
 
 
 def block(c: Case) -> tuple[int, ...]:
@@ -196,7 +196,7 @@ def argsort(c: Case) -> Instruction:
 def random_values(kind: type[noise.RandomValues]) -> Callable[[Case], Instruction]:
     def build(c: Case) -> Instruction:
         z = c.output("z", block(c))
-        c.magnitudes["z"] = lambda m: np.full((), 4.0 * math.hypot(*of.constants))
+        c.magnitudes["z"] = lambda m: np.full((), 4.0 * math.hypot(*of.constants.values()))
         of = kind(z, (0.3, -1.0, 0.5)[c.shape.seed % 3], (0.7, 2.0)[c.has(TWICE)], 7)
         return of
 

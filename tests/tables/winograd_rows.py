@@ -5,13 +5,13 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from harness import OPTIONAL, TWICE, Case
+from harness import OPTIONAL, TWICE, Case, execute
 from image_rows import end
 
 from thalweg.engine.native.layouts import filtering
+from thalweg.engine.native.layouts.regions import PREPARED
 from thalweg.engine.native.passes import winograd
-from thalweg.engine.reference import execute
-from thalweg.program.ir.instruction import GRADIENTS, PARAMETERS, PREPARED, WORKSPACE, Buffer, Instruction
+from thalweg.program.ir.instruction import GRADIENTS, PARAMETERS, WORKSPACE, Buffer, Instruction
 
 
 def magnitudes(build: Callable[[], Instruction], *operands: Buffer | None) -> Callable[[Any], Any]:

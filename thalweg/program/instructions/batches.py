@@ -18,11 +18,10 @@ class Gather(Instruction):
     x: Buffer
 
     writes = ("x",)
-    gathers = True
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return (self.x.size,)
+    def sizes(self) -> dict[str, int]:
+        return {"size": self.x.size}
 
     def reference(self, xp: Any, X: Array, step: StepState) -> Array:
         return xp.take(X, step.order, axis=0)
@@ -71,8 +70,8 @@ class Store(Instruction):
         return f"{self.Y}[order] = {self.y}"
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return (self.y.size,)
+    def sizes(self) -> dict[str, int]:
+        return {"size": self.y.size}
 
     def reference(self, xp: Any, y: Array, Y: Array, step: StepState) -> Array:
         rows, every = len(step.order), np.arange(len(Y)) + len(step.order)

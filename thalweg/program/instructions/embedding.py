@@ -23,7 +23,6 @@ class Embedding(Instruction):
     sparse: bool = True
 
     name = "embedding"
-    scattered = True
     writes = ("h",)
 
     @property
@@ -35,8 +34,9 @@ class Embedding(Instruction):
         return f"{self.h} = {self.W}[{self.ids}]"
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return (*self.W.shape, self.ids.size)
+    def sizes(self) -> dict[str, int]:
+        entries, columns = self.W.shape
+        return {"entries": entries, "columns": columns, "n": self.ids.size}
 
     def differentiable(self) -> tuple[Buffer, ...]:
         return (self.W,)
@@ -70,9 +70,8 @@ class EmbeddingGradient(Instruction):
     sparse: bool = True
 
     name = "embedding gradient"
-    scattered = True
     writes = ("dW", "counts", "touched")
-    reduces = True
+    reduces = ("dW",)
 
     @property
     def sparse_gradient(self) -> Buffer | None:
@@ -84,8 +83,9 @@ class EmbeddingGradient(Instruction):
         return f"{self.dW}[{self.ids}]{rows} += {self.dh}"
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return (*self.dW.shape, self.ids.size)
+    def sizes(self) -> dict[str, int]:
+        entries, columns = self.dW.shape
+        return {"entries": entries, "columns": columns, "n": self.ids.size}
 
     def reference(self, xp: Any, ids: Array, dh: Array) -> tuple[Array, Array | None, None]:
         (count, width), n = self.dW.shape, self.ids.size

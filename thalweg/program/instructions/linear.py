@@ -36,8 +36,8 @@ class Affine(Instruction):
         return f"{self.h} = {self.x}·{self.W}" + ("" if self.b is None else f" + {self.b}")
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return (*self.W.shape, positions(self.x))
+    def sizes(self) -> dict[str, int]:
+        return {"inputs": self.W.shape[0], "units": self.W.shape[1], "positions": positions(self.x)}
 
     def differentiable(self) -> tuple[Buffer, ...]:
         return (self.x, self.W) if self.b is None else (self.x, self.W, self.b)
@@ -72,15 +72,15 @@ class WeightGradient(Instruction):
 
     name = "weight gradient"
     writes = ("dW",)
-    reduces = True
+    reduces = ("dW",)
 
     @property
     def formula(self) -> str:
         return f"{self.dW} = {self.x}ᵀ·{self.dh}"
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return (*self.dW.shape, positions(self.x))
+    def sizes(self) -> dict[str, int]:
+        return {"inputs": self.dW.shape[0], "units": self.dW.shape[1], "positions": positions(self.x)}
 
     def reference(self, xp: Any, x: Array, dh: Array) -> Array:
         return matrix(x).T @ matrix(dh)
@@ -98,15 +98,15 @@ class BiasGradient(Instruction):
 
     name = "bias gradient"
     writes = ("db",)
-    reduces = True
+    reduces = ("db",)
 
     @property
     def formula(self) -> str:
         return f"{self.db} = Σ {self.dh}"
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return (self.db.size, positions(self.dh))
+    def sizes(self) -> dict[str, int]:
+        return {"units": self.db.size, "positions": positions(self.dh)}
 
     def reference(self, xp: Any, dh: Array) -> Array:
         return matrix(dh).sum(axis=0)
@@ -131,8 +131,8 @@ class InputGradient(Instruction):
         return f"{self.dx} = {self.dh}·{self.W}ᵀ"
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return (self.dx.shape[-1], self.dh.shape[-1], positions(self.dh))
+    def sizes(self) -> dict[str, int]:
+        return {"inputs": self.dx.shape[-1], "units": self.dh.shape[-1], "positions": positions(self.dh)}
 
     def reference(self, xp: Any, dh: Array, W: Array) -> Array:
         return dh @ W.T

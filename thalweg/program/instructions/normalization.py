@@ -30,8 +30,8 @@ class BatchStatistics(Instruction):
         return f"{self.mean} = mean {self.x}, {self.variance} = mean ({self.x} − {self.mean})²"
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return (positions(self.x), self.x.shape[-1])
+    def sizes(self) -> dict[str, int]:
+        return {"positions": positions(self.x), "channels": self.x.shape[-1]}
 
     def reference(self, xp: Any, x: Array) -> tuple[Array, Array]:
         x = matrix(x)
@@ -76,12 +76,12 @@ class BatchNormalization(Instruction):
         return f"{self.a} = {self.text}"
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return (positions(self.x), self.x.shape[-1])
+    def sizes(self) -> dict[str, int]:
+        return {"positions": positions(self.x), "channels": self.x.shape[-1]}
 
     @property
-    def constants(self) -> tuple[float, ...]:
-        return (self.epsilon,)
+    def constants(self) -> dict[str, float]:
+        return {"epsilon": self.epsilon}
 
     def differentiable(self) -> tuple[Buffer, ...]:
         return tuple(b for b in (self.x, self.gamma, self.beta) if b is not None)
@@ -136,12 +136,12 @@ class BatchSums(Instruction):
         return f"{self.sums} = Σ {da}, Σ {da}·({self.x} − {self.mean})/√({self.variance} + {self.epsilon:g})"
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return (positions(self.x), self.x.shape[-1])
+    def sizes(self) -> dict[str, int]:
+        return {"positions": positions(self.x), "channels": self.x.shape[-1]}
 
     @property
-    def constants(self) -> tuple[float, ...]:
-        return (self.epsilon,)
+    def constants(self) -> dict[str, float]:
+        return {"epsilon": self.epsilon}
 
     def reference(self, xp: Any, x: Array, mean: Array, variance: Array, da: Array) -> Array:
         normal = (x - mean) / xp.sqrt(variance + self.epsilon)
@@ -167,8 +167,8 @@ class ChannelGradient(Instruction):
         return f"{self.dp} = part {self.place} of {self.sums}"
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return (self.dp.size, self.place)
+    def sizes(self) -> dict[str, int]:
+        return {"size": self.dp.size, "place": self.place}
 
     def reference(self, xp: Any, sums: Array) -> Array:
         return xp.split(sums, 2)[self.place]
@@ -197,12 +197,12 @@ class BatchNormalizationAdjoint(Instruction):
         return f"{self.dx} = {scale_text('', self.gamma, None)}({self.da} − means from {self.sums})/√…, x̂ = {normal}"
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return (positions(self.x), self.x.shape[-1])
+    def sizes(self) -> dict[str, int]:
+        return {"positions": positions(self.x), "channels": self.x.shape[-1]}
 
     @property
-    def constants(self) -> tuple[float, ...]:
-        return (self.epsilon,)
+    def constants(self) -> dict[str, float]:
+        return {"epsilon": self.epsilon}
 
     def reference(
         self, xp: Any, x: Array, mean: Array, variance: Array, gamma: Array | None, da: Array, sums: Array
@@ -231,12 +231,12 @@ class MovingAverage(Instruction):
         return f"{self.moving} += {1 - self.momentum:g}·({self.value} − {self.moving})"
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return (self.moving.size,)
+    def sizes(self) -> dict[str, int]:
+        return {"size": self.moving.size}
 
     @property
-    def constants(self) -> tuple[float, ...]:
-        return (self.momentum,)
+    def constants(self) -> dict[str, float]:
+        return {"momentum": self.momentum}
 
     def reference(self, xp: Any, value: Array, moving: Array) -> Array:
         return moving + (1 - self.momentum) * (value - moving)
@@ -270,12 +270,12 @@ class Normalization(Instruction):
         return f"{self.a} = {scale_text(text, self.gamma, self.beta)}"
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return (positions(self.x), self.x.shape[-1])
+    def sizes(self) -> dict[str, int]:
+        return {"positions": positions(self.x), "channels": self.x.shape[-1]}
 
     @property
-    def constants(self) -> tuple[float, ...]:
-        return (self.epsilon,)
+    def constants(self) -> dict[str, float]:
+        return {"epsilon": self.epsilon}
 
     def differentiable(self) -> tuple[Buffer, ...]:
         return tuple(b for b in (self.x, self.gamma, self.beta) if b is not None)

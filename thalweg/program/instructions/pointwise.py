@@ -48,8 +48,8 @@ class Pointwise(Instruction):
         return dict(zip(self.operation.slopes, self.values, strict=True))
 
     @property
-    def reduces(self) -> bool:  # type: ignore[override]
-        return self.per_row and not self.z.per_row
+    def reduces(self) -> tuple[str, ...]:  # type: ignore[override]
+        return ("z",) if self.per_row and not self.z.per_row else ()
 
     @property
     def space(self) -> tuple[int, ...]:
@@ -67,18 +67,18 @@ class Pointwise(Instruction):
         names = {name: b.name for name, b in self.named.items()}
         numbers = dict(zip(self.operation.arguments, self.arguments, strict=True))
         line = shown(self.operation.value, names, numbers)
-        along = ["rows"] * self.reduces + [f"axis {axis + 1}" for axis in self.summed]
+        along = ["rows"] * len(self.reduces) + [f"axis {axis + 1}" for axis in self.summed]
         if not along:
             return f"{self.z} = {line}"
         return f"{self.z} = {COMBINED[self.operation.combine]} over {', '.join(along)} of {line}"
 
     @property
-    def sizes(self) -> tuple[int, ...]:
+    def sizes(self) -> dict[str, int | tuple[int, ...]]:
         """The axes, with adjacent ones merged: how many, which of them includes the rows (−1: none), their sizes, and
         for each operand a number whose bit k says whether it varies along axis k."""
         at_rows, axes = self.axes()
         masks = [sum(1 << k for k, (_, varies) in enumerate(axes) if varies[n]) for n in range(len(self.operands))]
-        return (len(axes), at_rows, *(size for size, _ in axes), *masks)
+        return {"count": len(axes), "at_rows": at_rows, "axes": (*(size for size, _ in axes), *masks)}
 
     def axes(self) -> tuple[int, list[tuple[int, tuple[bool, ...]]]]:
         """The number of the axis that includes the rows, and the merged axes, two at least: size, and which vary."""
@@ -99,8 +99,8 @@ class Pointwise(Instruction):
         return (max(missing, 0) if self.per_row else -1), [(1, (True,) * len(operands))] * missing + found
 
     @property
-    def constants(self) -> tuple[float, ...]:
-        return self.arguments
+    def constants(self) -> dict[str, float]:
+        return {f"k{n}": k for n, k in enumerate(self.arguments)}
 
     def differentiable(self) -> tuple[Buffer, ...]:
         if self.operation.combine != "sum":
@@ -153,7 +153,7 @@ class Pointwise(Instruction):
         result = xp.asarray(evaluate(self.operation.value, texts | numbers, xp))
         leading = (step.rows,) * self.per_row
         result = xp.broadcast_to(result, (*leading, *self.space))
-        axes = (*range(self.reduces), *(axis + self.per_row for axis in self.summed))
+        axes = (*range(len(self.reduces)), *(axis + self.per_row for axis in self.summed))
         if axes:
             result = getattr(xp, self.operation.combine)(result, axis=axes)
         return result.reshape((*leading * self.z.per_row, *self.z.shape))

@@ -8,7 +8,7 @@ same name is in ``thalweg/engine/native/``.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import Any, ClassVar, Protocol
@@ -25,8 +25,6 @@ PARAMETERS = "parameters"  # every weight and bias of the network
 GRADIENTS = "gradients"  # laid out like the parameters
 SLOTS = "slots"  # the optimizer's vectors, laid out like the parameters, followed by the state of the loss
 WORKSPACE = "workspace"  # activations and their adjoints, planned by liveness
-PREPARED = "prepared"  # what a step derives from the parameters alone, once for all lanes
-EXCHANGE = "exchange"  # one part per lane, which the others read after a meeting
 TOTALS = "totals"  # float64 running sums of the loss and the metrics
 LOSS, ROWS, PENALTY, FIRST_METRIC = 0, 1, 2, 3  # places in TOTALS
 NORMS = "norms"  # float64 sums over gradients; each lane holds its part until all have met
@@ -115,16 +113,10 @@ class Instruction:
 
     name: ClassVar[str]  # as printed; the native kernel has the same name with underscores
     writes: ClassVar[tuple[str, ...]]  # the fields that are written; every other buffer is only read
-    reduces: ClassVar[bool] = False  # sums over the rows of a block into something that isn't per row
+    reduces: ClassVar[tuple[str, ...]] = ()  # the written fields that are sums over the rows, and not per row
     accumulates: ClassVar[bool] = False  # adds to a gradient that is otherwise finished
-    gathers: ClassVar[bool] = False  # fetches rows of the data, on which the others then work
-    own_inputs: ClassVar[bool] = False  # works on the inputs that are this lane's, for all rows of the batch
-    scattered: ClassVar[bool] = False  # waits for rows here and there in memory, not for arithmetic
     inplace: ClassVar[tuple[str, str] | None] = None  # (read, written): fields that may share their memory
-    # What the machine has to know about an instruction that works on parameters, after the gradients:
-    sliced: ClassVar[bool] = False  # element by element, so that it can run on any stretch of the vector
-    meets: ClassVar[bool] = False  # needs the results of the preceding instructions on every lane
-    due: ClassVar[bool] = False  # is skipped in steps that only accumulate gradients
+    due: ClassVar[bool] = False  # in an update: is skipped in steps that only accumulate gradients
 
     @property
     def title(self) -> str:
@@ -159,14 +151,14 @@ class Instruction:
         return tuple(b for b in self.operands if b is not None and not any(b is o for o in outputs))
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        """The whole numbers the native kernel needs besides the number of rows."""
+    def sizes(self) -> Mapping[str, int | tuple[int, ...]]:
+        """The whole numbers the native kernel needs besides the number of rows, by name; a tuple for any number."""
         raise NotImplementedError
 
     @property
-    def constants(self) -> tuple[float, ...]:
-        """The real numbers the native kernel needs."""
-        return ()
+    def constants(self) -> Mapping[str, float | tuple[float, ...]]:
+        """The real numbers the native kernel needs, by name; a tuple for any number."""
+        return {}
 
     @property
     def labels(self) -> tuple[Buffer, int] | None:
@@ -177,11 +169,6 @@ class Instruction:
     def matrix_size(self) -> int:
         """Elements of the matrix for a product; 0 for anything else."""
         return 0
-
-    @property
-    def wide_gradient(self) -> Buffer | None:
-        """The gradient that this computes, if it is large enough for the lanes to share it in the finish."""
-        return None
 
     @property
     def sparse_gradient(self) -> Buffer | None:

@@ -17,5 +17,5 @@ class NativeGatherFloats(GatherFloats):
         return super().formula + (", by columns" if in_columns(self.x) else "")
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return (*super().sizes, in_columns(self.x))
+    def sizes(self) -> dict[str, int]:
+        return {**super().sizes, "x_by_columns": in_columns(self.x)}

@@ -32,8 +32,8 @@ class NativeConvolution(Convolution):
         return ended(super().formula, self.relu, self.a)
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return (*super().sizes, int(self.relu))
+    def sizes(self) -> dict[str, int]:
+        return {**super().sizes, "relu": int(self.relu)}
 
     def reference(  # type: ignore[override] # it reads a, too
         self, xp: Any, x: Array, W: Array, b: Array | None, a: Array | None
@@ -66,8 +66,8 @@ class NativeTransposedConvolution(TransposedConvolution):
         return ended(super().formula, self.relu, self.a)
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return (*super().sizes, int(self.relu))
+    def sizes(self) -> dict[str, int]:
+        return {**super().sizes, "relu": int(self.relu)}
 
     def reference(  # type: ignore[override] # it reads a, too
         self, xp: Any, x: Array, flipped: Array, b: Array | None, a: Array | None

@@ -17,8 +17,8 @@ class NativeDropout(Dropout):
     marked: bool = False
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return (*super().sizes, int(self.marked))
+    def sizes(self) -> dict[str, int]:
+        return {**super().sizes, "marked": int(self.marked)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,12 +40,12 @@ class DropoutAdjoint(Instruction):
         return f"{self.dh} = {self.da}·keep/{1 - self.rate:g}, as in {self.a}"
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return (self.dh.size,)
+    def sizes(self) -> dict[str, int]:
+        return {"size": self.dh.size}
 
     @property
-    def constants(self) -> tuple[float, ...]:
-        return (self.rate,)
+    def constants(self) -> dict[str, float]:
+        return {"rate": self.rate}
 
     def reference(self, xp: Any, a: Array, da: Array, step: StepState) -> Array:
         """Draws again: an array library may not keep the sign of 0."""

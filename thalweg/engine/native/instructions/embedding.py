@@ -25,8 +25,8 @@ class NativeEmbedding(Embedding):
         return f"{self.h} = {'mean ' if self.mean else ''}{self.W}[{self.ids}]"
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return (*super().sizes, int(self.mean))
+    def sizes(self) -> dict[str, int]:
+        return {**super().sizes, "mean": int(self.mean)}
 
     def adjoint(self, d: Adjoints) -> Iterator[Instruction]:
         for i in super().adjoint(d):
@@ -52,8 +52,8 @@ class NativeEmbeddingGradient(EmbeddingGradient):
         return super().formula + (f"/{self.ids.size}" if self.mean else "")
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return (*super().sizes, int(self.mean))
+    def sizes(self) -> dict[str, int]:
+        return {**super().sizes, "mean": int(self.mean)}
 
     def reference(self, xp: Any, ids: Array, dh: Array) -> tuple[Array, Array | None, None]:
         if self.mean:

@@ -27,8 +27,8 @@ class NativeAffine(Affine):
         return ended(super().formula, self.relu, None)
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return (*super().sizes, int(self.relu), in_columns(self.x))
+    def sizes(self) -> dict[str, int]:
+        return {**super().sizes, "relu": int(self.relu), "x_by_columns": in_columns(self.x)}
 
     def reference(self, xp: Any, x: Array, W: Array, b: Array | None) -> Array:
         return end(xp, super().reference(xp, x, W, b), self.relu, None)
@@ -37,8 +37,22 @@ class NativeAffine(Affine):
         return super().flops(rows) + self.relu * rows * self.h.size
 
 
+class Waits(Instruction):
+    """Base: may be left to the finish, if what it computes is large enough for the lanes to share it."""
+
+    @property
+    def wide_gradient(self) -> Buffer | None:
+        """The gradient, if so."""
+        raise NotImplementedError
+
+
+def wide_gradient(i: Instruction) -> Buffer | None:
+    """The gradient that an instruction computes, if that may be left to the finish."""
+    return i.wide_gradient if isinstance(i, Waits) else None
+
+
 @dataclass(frozen=True, eq=False)
-class NativeWeightGradient(WeightGradient):
+class NativeWeightGradient(WeightGradient, Waits):
     """dW = xᵀ·dh      over the rows of a block; one that is wide may be left to the finish
 
     By columns, also db = Σ dh over rows: see `fuse_biases`.
@@ -47,6 +61,7 @@ class NativeWeightGradient(WeightGradient):
     db: Buffer | None = None
 
     writes = ("dW", "db")
+    reduces = ("dW", "db")
 
     @property
     def wide_gradient(self) -> Buffer | None:
@@ -58,8 +73,8 @@ class NativeWeightGradient(WeightGradient):
         return super().formula + ("" if self.db is None else f", {self.db} = Σ {self.dh}")
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return (*super().sizes, self.dW.offset, in_columns(self.x))
+    def sizes(self) -> dict[str, int]:
+        return {**super().sizes, "dW_offset": self.dW.offset, "x_by_columns": in_columns(self.x)}
 
     def reference(self, xp: Any, x: Array, dh: Array) -> tuple[Array, Array | None]:  # type: ignore[override]
         return super().reference(xp, x, dh), None if self.db is None else matrix(dh).sum(axis=0)
@@ -73,8 +88,8 @@ class NativeBiasGradient(BiasGradient):
     """db = Σ dh over rows and places of images by columns"""
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return (*super().sizes, in_columns(self.dh))
+    def sizes(self) -> dict[str, int]:
+        return {**super().sizes, "dh_by_columns": in_columns(self.dh)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,8 +111,9 @@ class Transpose(Instruction):
         return f"{self.Wt}"
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return (*self.Wt.shape[::-1], self.first)
+    def sizes(self) -> dict[str, int]:
+        units, inputs = self.Wt.shape
+        return {"inputs": inputs, "units": units, "first": self.first}
 
     def reference(self, xp: Any, W: Array) -> Array:
         return W[self.first : self.first + self.Wt.shape[1]].T
@@ -131,8 +147,8 @@ class NativeInputGradient(InputGradient):
         return ended(f"{self.dx} = {self.dh}·{self.W}{part}{'' if self.transposed else 'ᵀ'}", False, self.a)
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return (*super().sizes, int(self.transposed), self.first)
+    def sizes(self) -> dict[str, int]:
+        return {**super().sizes, "transposed": int(self.transposed), "first": self.first}
 
     def reference(self, xp: Any, dh: Array, W: Array, a: Array | None) -> Array:  # type: ignore[override]
         return end(xp, dh @ (W if self.transposed else W[self.rows].T), False, a)

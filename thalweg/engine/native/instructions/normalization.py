@@ -32,8 +32,8 @@ class BatchMoments(Instruction):
         return f"{self.parts} = mean {self.x}, Σ ({self.x} − mean)²"
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return (positions(self.x), self.x.shape[-1])
+    def sizes(self) -> dict[str, int]:
+        return {"positions": positions(self.x), "channels": self.x.shape[-1]}
 
     def reference(self, xp: Any, x: Array) -> Array:
         x = matrix(x)
@@ -80,8 +80,8 @@ class NativeBatchNormalization(BatchNormalization):
         return f"{self.mean}, {self.variance} from {self.parts}; {super().formula}"
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return (*super().sizes, int(self.relu))
+    def sizes(self) -> dict[str, int]:
+        return {**super().sizes, "relu": int(self.relu)}
 
     def differentiable(self) -> tuple[Buffer, ...]:
         return (*super().differentiable(), *([] if self.shortcut is None else [self.shortcut]))

@@ -84,8 +84,8 @@ class Layout(Instruction):
         return f"{self.z} = {self.x} by {'columns' if in_columns(self.z) else 'rows'}"
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return (positions(self.x), self.x.shape[-1], in_columns(self.x))
+    def sizes(self) -> dict[str, int]:
+        return {"positions": positions(self.x), "channels": self.x.shape[-1], "x_by_columns": in_columns(self.x)}
 
     def reference(self, xp: Any, x: Array) -> Array:
         return x

@@ -13,15 +13,18 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from thalweg.engine.native.instructions.changes import end, ended, variant
-from thalweg.engine.native.instructions.linear import NativeAffine
-from thalweg.engine.native.layouts.blocks import shared_gradients
+from thalweg.engine.native.instructions.linear import NativeAffine, Waits, wide_gradient
+from thalweg.engine.native.layouts.regions import EXCHANGE
+from thalweg.engine.native.scheduling.blocks import shared_gradients
+from thalweg.engine.native.scheduling.schedule import schedule_of
+from thalweg.engine.native.scheduling.traits import OwnInputs
 from thalweg.program.instructions.batches import GatherFloats
 from thalweg.program.instructions.elementwise import Reshape
 from thalweg.program.instructions.linear import Affine, WeightGradient
-from thalweg.program.ir.instruction import EXCHANGE, Array, Buffer, Instruction, StepState, front_replaced
-from thalweg.program.ir.memory import align
+from thalweg.program.ir.instruction import Array, Buffer, Instruction, StepState, front_replaced
 from thalweg.program.ir.program import Program
 from thalweg.program.passes.draft import Draft, Request
+from thalweg.support.alignment import align
 
 MANY = 2  # inputs per row of a batch from which on it pays: measured, docs/measurements.md
 
@@ -37,7 +40,7 @@ def first_inputs(x: Array, rows: int, own: slice) -> Array:
 
 
 @dataclass(frozen=True, eq=False)
-class GatherShare(Instruction):
+class GatherShare(OwnInputs):
     """xₗ = X[order]      this lane's inputs of all rows of the batch"""
 
     X: Buffer
@@ -46,15 +49,14 @@ class GatherShare(Instruction):
 
     name = "gather share"
     writes = ("x",)
-    own_inputs = True
 
     @property
     def formula(self) -> str:
         return f"{self.x} = {self.X}[order], all rows, a lane's inputs"
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return (self.X.size, self.lanes)
+    def sizes(self) -> dict[str, int]:
+        return {"inputs": self.X.size, "lanes": self.lanes}
 
     def reference(self, xp: Any, X: Array, x: Array, step: StepState) -> Array:
         own = xp.take(X.reshape(len(X), -1), step.order, axis=0)[:, share(self.X.size, 0, self.lanes)]
@@ -65,7 +67,7 @@ class GatherShare(Instruction):
 
 
 @dataclass(frozen=True, eq=False)
-class AffineShare(Instruction):
+class AffineShare(OwnInputs):
     """hₗ = xₗ·Wₗ      the contribution of this lane's inputs, for all rows of the batch"""
 
     x: Buffer
@@ -75,15 +77,15 @@ class AffineShare(Instruction):
 
     name = "affine share"
     writes = ("h",)
-    own_inputs = True
 
     @property
     def formula(self) -> str:
         return f"{self.h} = {self.x}·{self.W}, a lane's rows of {self.W}"
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return (*self.W.shape, self.lanes, self.h.size)
+    def sizes(self) -> dict[str, int]:
+        inputs, units = self.W.shape
+        return {"inputs": inputs, "units": units, "lanes": self.lanes, "part": self.h.size}
 
     def reference(self, xp: Any, x: Array, W: Array, h: Array, step: StepState) -> Array:
         own = share(self.W.shape[0], 0, self.lanes)
@@ -112,8 +114,8 @@ class AffineSum(Instruction):
         return ended(h, self.relu, None)
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return (self.h.size, self.lanes, self.parts.size, int(self.relu))
+    def sizes(self) -> dict[str, int]:
+        return {"units": self.h.size, "lanes": self.lanes, "part": self.parts.size, "relu": int(self.relu)}
 
     def reference(self, xp: Any, parts: Array, b: Array | None, step: StepState) -> Array:
         parts = parts.reshape(self.lanes, -1, self.h.size)[:, step.first_row : step.first_row + step.rows]
@@ -124,7 +126,7 @@ class AffineSum(Instruction):
 
 
 @dataclass(frozen=True, eq=False)
-class ShareWeightGradient(Instruction):
+class ShareWeightGradient(OwnInputs, Waits):
     """dW = xᵀ·dh      for a lane's inputs, from all rows of the batch, in the finish"""
 
     x: Buffer
@@ -134,8 +136,7 @@ class ShareWeightGradient(Instruction):
 
     name = "share weight gradient"
     writes = ("dW",)
-    reduces = True
-    own_inputs = True
+    reduces = ("dW",)
 
     @property
     def wide_gradient(self) -> Buffer:
@@ -146,8 +147,9 @@ class ShareWeightGradient(Instruction):
         return f"{self.dW} = {self.x}ᵀ·{self.dh}, a lane's rows of {self.dW}"
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return (*self.dW.shape, self.dW.offset, self.lanes)
+    def sizes(self) -> dict[str, int]:
+        inputs, units = self.dW.shape
+        return {"inputs": inputs, "units": units, "dW_offset": self.dW.offset, "lanes": self.lanes}
 
     def reference(self, xp: Any, x: Array, dh: Array, dW: Array, step: StepState) -> Array:
         own = share(self.dW.shape[0], 0, self.lanes)
@@ -175,7 +177,7 @@ def first_layer(draft: Draft) -> FirstLayer | None:
                 reshapes.append(i)
                 readers += draft.readers(i.z)
         affine = [i for i in readers if isinstance(i, Affine)]
-        gradients = [i for i in readers if isinstance(i, WeightGradient) and i.wide_gradient and len(i.x.shape) == 1]
+        gradients = [i for i in readers if isinstance(i, WeightGradient) and wide_gradient(i) and len(i.x.shape) == 1]
         if len(affine) == len(gradients) == 1 and len(readers) == 2 + len(reshapes):
             return FirstLayer(gather, affine[0], gradients[0], reshapes)
     return None
@@ -187,7 +189,7 @@ def splits(program: Program, request: Request) -> bool:
         return False
     layer, batch, lanes = first_layer(Draft(program.forward, program.backward)), request.batch, request.lanes
     many = layer is not None and layer.affine.W.shape[0] > MANY * batch
-    return many and bool(shared_gradients(program, batch, lanes))
+    return many and bool(shared_gradients(schedule_of(program), batch, lanes))
 
 
 def split_inputs(draft: Draft) -> Draft:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from thalweg.engine.contract import Target
-from thalweg.engine.native.layouts.blocks import shared_gradients
+from typing import Any
+
+from thalweg.engine.contract import Engine, Executor, Job
 from thalweg.engine.native.passes.activated import fuse_activations
 from thalweg.engine.native.passes.chains import fuse_chains
-from thalweg.engine.native.passes.exchanged import exchange_statistics
+from thalweg.engine.native.passes.exchanged import exchange_statistics, share_values
 from thalweg.engine.native.passes.fuse import (
     add_before_relu,
     embed_mean,
@@ -20,6 +21,9 @@ from thalweg.engine.native.passes.masks import reuse_masks
 from thalweg.engine.native.passes.prepared import prepare_products
 from thalweg.engine.native.passes.wanted import narrow_input_gradients
 from thalweg.engine.native.passes.winograd import by_winograd
+from thalweg.engine.native.scheduling.phases import plan
+from thalweg.engine.native.scheduling.schedule import schedule_of
+from thalweg.program.ir.program import Program
 from thalweg.program.passes.draft import Pass, Request
 from thalweg.program.plain import DERIVE, FUSE_LOSSES
 
@@ -39,7 +43,8 @@ PIPELINE = (
     Pass("embed mean", embed_mean, lambda r: not r.visible),
     DERIVE,
     Pass("narrow input gradients", narrow_input_gradients, trains_unseen),
-    Pass("prepare products", prepare_products, lambda r: True),
+    Pass("prepare products", prepare_products, trains),
+    Pass("share values", share_values, lambda r: True),
     Pass("reuse masks", reuse_masks, trains_unseen),
     Pass("add before relu", add_before_relu, trains),
     FUSE_LOSSES,
@@ -56,4 +61,24 @@ PIPELINE = (
     Pass("fuse biases", fuse_biases, trains_unseen),
     Pass("fuse chains", fuse_chains, lambda r: not r.visible),
 )
-TARGET = Target(PIPELINE, LEAST_ROWS, splits, shared_gradients)
+
+
+def arithmetic(program: Program, rows: int) -> int:
+    """Floating-point operations of a step, without those that wait for memory."""
+    return schedule_of(program).arithmetic(rows)
+
+
+def executor(job: Job) -> Executor:
+    """The compiler is loaded only now."""
+    from thalweg.engine.native.runtime.executor import NativeExecutor
+
+    return NativeExecutor(job)
+
+
+def predictor(*arguments: Any) -> Any:
+    from thalweg.engine.native.runtime.predict import NativePredictor
+
+    return NativePredictor(*arguments)
+
+
+NATIVE = Engine(executor, PIPELINE, ("float32",), predictor, arithmetic, LEAST_ROWS, splits, plan)

@@ -1,15 +1,13 @@
-"""What a step derives from the weights alone, once and for all blocks, and gradients that may wait until it ends."""
+"""Products with a kernel that is transposed once a step, and weight gradients that may wait until it ends."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
-from thalweg.engine.native.instructions.changes import on_buffers, variant
+from thalweg.engine.native.instructions.changes import variant
 from thalweg.engine.native.instructions.linear import NativeInputGradient, NativeWeightGradient, Transpose
-from thalweg.program.instructions.convolution import Flip
 from thalweg.program.instructions.linear import InputGradient, WeightGradient
-from thalweg.program.ir.instruction import PREPARED, Buffer, Instruction
+from thalweg.program.ir.instruction import Buffer, Instruction
 from thalweg.program.passes.draft import Draft
 
 # The input gradient needs Wᵀ. Up to this many elements (512 KiB), each lane makes it once a step for all its blocks. A
@@ -18,14 +16,10 @@ TRANSPOSED = 1 << 17
 
 
 def prepare_products(draft: Draft) -> Draft:
-    """Lets input gradients read a Wᵀ that is made once a step, and lanes share the flipped kernels; weight gradients
-    that are wide may be left to the finish."""
+    """Lets input gradients read a Wᵀ that is made once a step, and wide weight gradients wait for the finish."""
     changes: dict[Instruction, Sequence[Instruction]] = {}
-    flipped = {i.flipped: replace(i.flipped, region=PREPARED) for i in draft if isinstance(i, Flip)}
-    for i in draft:
-        if not flipped.keys().isdisjoint(i.operands):
-            changes[i] = [on_buffers(i, flipped)]
-        elif isinstance(i, InputGradient) and i.W.size <= TRANSPOSED:
+    for i in draft.backward:
+        if isinstance(i, InputGradient) and i.W.size <= TRANSPOSED:
             changes[i] = on_transposed(variant(NativeInputGradient, i))
         elif isinstance(i, WeightGradient) and (wide := variant(NativeWeightGradient, i)).wide_gradient:
             changes[i] = [wide]

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from thalweg.program.instructions.convolution import Window
+from thalweg.program.instructions.convolution import Window, images
 from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Instruction
 
 
@@ -28,8 +28,8 @@ class MaxPooling(Instruction):
         return f"{self.a} = max over {self.window.size} of {self.x}"
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return (*self.x.shape, *self.a.shape, *self.window.sizes)
+    def sizes(self) -> dict[str, int]:
+        return {**images(self.x, self.a), **self.window.sizes}
 
     def differentiable(self) -> tuple[Buffer, ...]:
         return (self.x,)
@@ -64,8 +64,8 @@ class MaxPoolingAdjoint(Instruction):
         return f"{self.dx} = {self.da} where {self.x} is the first {self.a}"
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return (*self.x.shape, *self.a.shape, *self.window.sizes)
+    def sizes(self) -> dict[str, int]:
+        return {**images(self.x, self.a), **self.window.sizes}
 
     def reference(self, xp: Any, x: Array, a: Array, da: Array) -> Array:
         padded, parts = self.window.pad(xp, x, -np.inf), {}
@@ -103,8 +103,8 @@ class AveragePooling(Instruction):
         return f"{self.a} = mean over {self.window.size} of {self.x}"
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return (*self.x.shape, *self.a.shape, *self.window.sizes)
+    def sizes(self) -> dict[str, int]:
+        return {**images(self.x, self.a), **self.window.sizes}
 
     def differentiable(self) -> tuple[Buffer, ...]:
         return (self.x,)
@@ -137,8 +137,8 @@ class AveragePoolingAdjoint(Instruction):
         return f"{self.dx} = {self.da} spread over {self.window.size}"
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return (*self.dx.shape, *self.da.shape, *self.window.sizes)
+    def sizes(self) -> dict[str, int]:
+        return {**images(self.dx, self.da), **self.window.sizes}
 
     def reference(self, xp: Any, da: Array) -> Array:
         share = da / counted(self.window, self.dx.shape)

@@ -86,15 +86,14 @@ class ClipNorm(Stretch):
     name = "clip norm"
     writes = ("dw",)
     due = True
-    meets = True
 
     @property
     def formula(self) -> str:
         return f"{self.dw} = {self.dw}·min(1, {self.limit:g}/√Σ {self.n})"
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return (*super().sizes, self.n.size)
+    def sizes(self) -> dict[str, int]:
+        return super().sizes | {"count": self.n.size}
 
     def reference(self, xp: Any, dw: Array, n: Array) -> Array:
         return dw * (self.limit / xp.maximum(xp.sqrt(n.sum()), self.limit))

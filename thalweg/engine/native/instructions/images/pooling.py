@@ -40,8 +40,8 @@ class NativeMaxPooling(MaxPooling):
         return f"{self.a} = max over {self.window.size} of {of}"
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return (*super().sizes, int(self.relu), in_columns(self.x))
+    def sizes(self) -> dict[str, int]:
+        return {**super().sizes, "relu": int(self.relu), "x_by_columns": in_columns(self.x)}
 
     def adjoint(self, d: Adjoints) -> Iterator[Instruction]:
         for i in super().adjoint(d):
@@ -73,8 +73,8 @@ class NativeMaxPoolingAdjoint(MaxPoolingAdjoint):
         return super().formula + (f" and {self.a} > 0" if self.relu else "")
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return (*super().sizes, int(self.relu), in_columns(self.x))
+    def sizes(self) -> dict[str, int]:
+        return {**super().sizes, "relu": int(self.relu), "x_by_columns": in_columns(self.x)}
 
     def reference(self, xp: Any, x: Array, a: Array, da: Array) -> Array:
         """A window whose largest element isn't above 0 has nothing to give."""
@@ -86,8 +86,8 @@ class NativeAveragePooling(AveragePooling):
     """a = the mean of each window, of images by columns"""
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return (*super().sizes, in_columns(self.x))
+    def sizes(self) -> dict[str, int]:
+        return {**super().sizes, "x_by_columns": in_columns(self.x)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,8 +104,8 @@ class NativeAveragePoolingAdjoint(AveragePoolingAdjoint):
         return ended(super().formula, False, self.a)
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return (*super().sizes, in_columns(self.da))
+    def sizes(self) -> dict[str, int]:
+        return {**super().sizes, "da_by_columns": in_columns(self.da)}
 
     def reference(self, xp: Any, da: Array, a: Array | None) -> Array:  # type: ignore[override] # it reads a, too
         return end(xp, super().reference(xp, da), False, a)
