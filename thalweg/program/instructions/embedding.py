@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from thalweg.program.instructions.losses.loss_instruction import class_numbers
-from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Instruction
+from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Instruction, summed_at
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,7 +76,7 @@ class EmbeddingGradient(Instruction):
     mean: bool = False
 
     name = "embedding gradient"
-    writes = ("dW", "counts")
+    writes: ClassVar[tuple[str, ...]] = ("dW", "counts")
     reduces = ("dW", "counts")
 
     @property
@@ -96,8 +96,8 @@ class EmbeddingGradient(Instruction):
         dh = dh.reshape(len(ids), -1, width) / (n if self.mean else 1)
         parts = xp.where(known[..., None], xp.broadcast_to(dh, (len(ids), n, width)), 0)
         places = numbers[..., None] * width + xp.arange(width)
-        dW = xp.bincount(places.reshape(-1), parts.reshape(-1), minlength=count * width).reshape(count, width)
-        counts = xp.bincount(numbers.reshape(-1), known.reshape(-1).astype(dh.dtype), minlength=count)
+        dW = summed_at(xp, places, parts, count * width).reshape(count, width)
+        counts = summed_at(xp, numbers, known.astype(dh.dtype), count)
         return dW, None if self.counts is None else counts
 
     def flops(self, rows: int) -> int:
