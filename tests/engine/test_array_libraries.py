@@ -1,19 +1,22 @@
 """References are pure functions of arrays: they write to none, and another array library stands in for NumPy."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
+import strict
 from conformance import EVERY
 from harness import Case, Memory, Shape
 from quick_jax import quickly_compiled
 
 from thalweg import Input, Sequential
 from thalweg.engine.contract import Chunk
-from thalweg.engine.reference import ReferenceExecutor, compute, parameters, written
+from thalweg.engine.execution import compute, parameters, written
+from thalweg.engine.reference import ReferenceExecutor
 from thalweg.layers import AveragePooling2D, Conv2D, Dense, Dropout, Flatten
-from thalweg.program.instructions import linear
+from thalweg.program.instructions import elementwise, linear
 from thalweg.program.ir.instruction import Buffer, Constant, StepState
 
 SHAPES = [Shape(rows=3, width=5, units=3, positions=2, seed=8), Shape(rows=4, width=6, units=2, flags=255, seed=5)]
@@ -81,8 +84,11 @@ class Traced(dict[Buffer, Any]):
     step: StepState
 
 
-def traced(case: Case, m: Memory, jnp: Any) -> tuple[Any, ...]:
-    """The results of a reference that is compiled for any arrays and any numbers of a step, but for those of rows."""
+Given = tuple[dict[int, Any], dict[str, Any], dict[int, Any]]
+
+
+def traced(case: Case, m: Memory, xp: Any, run: Callable[[Callable[..., Any], Given], Any]) -> tuple[Any, ...]:
+    """The results of a reference as a function of any arrays, any numbers of a step but those of rows, and its keys."""
     i, step = case.instruction, m.step
     fields = [getattr(i, name) for name in parameters(type(i)) if name != "step"]
     operands = [b for f in fields for b in each(f) if b is not None]
@@ -94,20 +100,47 @@ def traced(case: Case, m: Memory, jnp: Any) -> tuple[Any, ...]:
     def reference(arrays: Any, numbers: Any, keys: Any) -> Any:
         values = Traced(constants | {operands[n]: array for n, array in arrays.items()})
         values.step = replace(step, seed=None, **numbers, keys=keys)
-        return compute(i, values, jnp)
+        return compute(i, values, xp)
 
-    given = arrays, numbers | {"order": step.order}, keys
-    return quickly_compiled(reference, *given)(*given)
+    results: tuple[Any, ...] = run(reference, (arrays, numbers | {"order": step.order}, keys))
+    return results
+
+
+def with_jax(function: Callable[..., Any], given: Given) -> Any:
+    return quickly_compiled(function, *given)(*given)
+
+
+def strictly(function: Callable[..., Any], given: Given) -> Any:
+    with np.errstate(all="ignore"):
+        return strict.plain(function(*({k: strict.strict(v) for k, v in part.items()} for part in given)))
 
 
 @EACH
 @pytest.mark.parametrize("name", [name for name in EVERY if name not in OF_NUMPY])
 def test_a_reference_may_be_compiled_for_any_arrays_and_numbers_of_a_step(name, shape, jnp):
+    check_traced(name, shape, jnp, with_jax)
+
+
+@EACH
+@pytest.mark.parametrize("name", [name for name in EVERY if name not in OF_NUMPY])
+def test_a_reference_gives_arrays_to_no_other_library_and_takes_no_number_out(name, shape):
+    check_traced(name, shape, strict, strictly)
+
+
+@pytest.mark.parametrize("wrong", [lambda x: np.tanh(x), lambda x: x + float(x.sum()), lambda x: -x if x.max() else x])
+def test_numpy_in_a_reference_is_noticed(wrong, monkeypatch):
+    monkeypatch.setattr(elementwise.Add, "reference", lambda self, xp, x, y: wrong(x) + y)
+    with pytest.raises(TypeError, match=r"another library|a Python number"):
+        check_traced("add", SHAPES[0], strict, strictly)
+
+
+def check_traced(name: str, shape: Shape, xp: Any, run: Callable[[Callable[..., Any], Given], Any]) -> None:
+    """The reference, run in this way, gives what NumPy gives."""
     case = Case(EVERY[name], shape)
     case.dtype = np.float64
     m = case.memory(np.float64)
     fields = [(f, b) for f in case.instruction.writes for b in each(getattr(case.instruction, f))]
-    results = zip(fields, traced(case, m, jnp), compute(case.instruction, m), strict=True)
+    results = zip(fields, traced(case, m, xp, run), compute(case.instruction, m), strict=True)
     for (field, buffer), got, want in results:
         assert (got is None) == (want is None)
         if want is None:

@@ -31,7 +31,7 @@ PREPARED = "prepared"  # what a step derives from the parameters alone, once for
 EXCHANGE = "exchange"  # one part per lane, which the others read after a meeting
 TOTALS = "totals"  # float64 running sums of the loss and the metrics
 LOSS, ROWS, PENALTY, FIRST_METRIC = 0, 1, 2, 3  # places in TOTALS
-NORMS = "norms"  # float64 sums over gradients; each lane holds its part until all have met
+NORMS = "norms"  # float64 sums over gradients
 
 
 @dataclass(eq=False, slots=True)
@@ -243,7 +243,7 @@ def number(xp: Any, value: Any, like: Array) -> Array:
 
 def summed_at(xp: Any, places: Array, values: Array, count: int) -> Array:
     """(count,): at each place the sum of the values that belong there. Array libraries differ in how they are told."""
-    size = {"minlength" if xp is np else "length": count}
+    size = {"minlength" if xp.__name__ == "numpy" else "length": count}
     result: Array = xp.bincount(places.reshape(-1), values.reshape(-1), **size)
     return result
 
