@@ -59,7 +59,7 @@ def instructions() -> set[type[Instruction]]:
 def built() -> set[type[Instruction]]:
     """The classes that the rows build: of some, the program's own form and the native variant."""
     shapes = [Shape(flags=flags, seed=seed) for flags in (0, 255, *(1 << bit for bit in range(8))) for seed in range(3)]
-    return {type(Case(build, shape).instruction) for build in ROWS.values() for shape in shapes}
+    return {type(Case(build, shape).instruction) for build in EVERY.values() for shape in shapes}
 
 
 # --- the table is complete -----------------------------------------------------------------------------------------
