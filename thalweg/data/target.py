@@ -10,7 +10,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from thalweg.data.cells import FEW, Array, Column, column_of, magnitude, number_text, objects
+from thalweg.data.cells import FEW, Array, Column, column_of, magnitude, meant, number_text, objects
 from thalweg.data.labels import Label, label_codes
 from thalweg.data.notations.quantities import Style
 from thalweg.data.numerals import numbers_in_text, numbers_of, refuse_infinite, warn_of_missing
@@ -76,7 +76,8 @@ class Target:
         if column.unit and task != "regression" and not column.forgiving:
             column = _named(column)
         if column.kind == "text" and (task == "regression" or (task is None and column.origin != "category")):
-            column = numbers_in_text(table, name, column) or column
+            texts = column.counts()
+            column = numbers_in_text(table, name, column, texts, meant(column, counts=texts)) or column
         counts = _label_counts(column)
         decided, why = _decide(column, counts, name)
         chosen = asked or decided

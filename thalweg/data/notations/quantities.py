@@ -137,10 +137,15 @@ class Style:
         cell = _cell(plainly(text))
         return None if cell is None or not self._writes(cell) else _value(cell, self.base)
 
-    @property
+    @cached_property
     def bare(self) -> bool:
         """Whether a number may stand without a unit."""
         return not any(unit in SHARES or unit in _POWERS for unit in self._units)
+
+    @cached_property
+    def takes_plain(self) -> bool:
+        """Whether a plain number, 1234.5, says what it says anywhere."""
+        return self.base in POINT_DECIMAL and self.bare
 
     def _writes(self, cell: _Cell) -> bool:
         if cell.unit and _spelled(cell.unit) not in map(_spelled, self._units):
