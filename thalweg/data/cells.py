@@ -27,6 +27,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from thalweg.data.notations.quantities import Style
 from thalweg.data.reading import FEW as FEW
 from thalweg.data.reading import TIMES, Meanings, bared, forced, is_gap, number_in, read, read_among
 from thalweg.data.verbatim import Verbatim, is_nothing
@@ -73,6 +74,11 @@ class Column:
         if self.kind == "text":
             return self.values
         return None if self.origin == "typed" else self.text
+
+    @property
+    def style(self) -> Style:
+        """How text wrote the numbers."""
+        return Style(self.notation, self.unit)
 
     @property
     def exact(self) -> bool:

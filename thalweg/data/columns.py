@@ -56,8 +56,7 @@ class NumberColumn:
 
     @classmethod
     def fit(cls, name: str, column: Column, table: Table) -> Self | LeftOut:
-        style = Style(column.notation, column.unit)
-        values, odd = numbers_of(table, name, column, style, column.forgiving)
+        values, odd = numbers_of(table, name, column, column.style, column.forgiving)
         refuse_infinite(table, name, values)
         present = values[~np.isnan(values)]
         missing = len(values) - len(present)
@@ -67,7 +66,8 @@ class NumberColumn:
         if low == high and not missing:
             return LeftOut(name, f"one value, {number_text(low)}, in all training rows")
         scale = Scale.of(present)
-        return cls(name, _median(present), low, high, scale, missing, style.notation, style.unit, odd, column.forgiving)
+        written = column.notation, column.unit
+        return cls(name, _median(present), low, high, scale, missing, *written, odd, column.forgiving)
 
     @property
     def features(self) -> list[str]:

@@ -131,7 +131,8 @@ def _dates(name: str, column: Column, table: Table, notation: str) -> Array:
             if dates is not None:
                 return dates
         raise kind_changed(name, column, "dates", table)
-    if column.kind == "date" and column.notation == notation and not any(map(_is_plain, set(column.texts.tolist()))):
+    known = column.kind == "date" and column.notation == notation
+    if known and all(text is None or plain_number(text) is None for text in set(column.texts.tolist())):
         return column.values
     moments = Meanings(lambda text: _date(text, notation, minguo), missing=np.datetime64("NaT", "us"))
     dates = moments.of(column.texts)
@@ -143,10 +144,6 @@ def _dates(name: str, column: Column, table: Table, notation: str) -> Array:
             f", and in training it held dates{rule}; write them as 2024-05-31",
         )
     return np.array(dates, dtype="datetime64[us]")
-
-
-def _is_plain(text: str | None) -> bool:
-    return text is not None and plain_number(text) is not None
 
 
 def _date(text: str, notation: str, minguo: bool) -> np.datetime64 | None:

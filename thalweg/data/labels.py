@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -34,60 +33,40 @@ def label_codes(known: Sequence[Label], column: Column) -> Array:
     >>> label_codes(["1.1", "7", "007"], Column("text", np.array(["1.10", "7", "007", "7.0"], object)))
     array([-1,  1,  2, -1])
     """
-    labels = _Labels(known)
     texts = column.texts if column.exact else column.as_text()
+    spelled = dict(reversed([(label.strip(), code) for code, label in enumerate(known) if isinstance(label, str)]))
+    if texts is not None and spelled.keys() >= set(texts.tolist()) - {None}:  # as in most columns
+        return np.array(Meanings(spelled.__getitem__, missing=-2).of(texts), dtype=np.int64)
+    places: dict[Key, set[int]] = {}
+    for code, label in enumerate(known):
+        for key in _meanings(label):
+            places.setdefault(key, set()).add(code)
+    truths = _truths(known)
+
+    def code_of(text: str, keys: list[Key]) -> int:
+        if text in spelled:
+            return spelled[text]
+        found = {code for key in keys for code in places.get(key, ())}
+        if not found and truths is not None:
+            words: list[Key] = [("text", text), *keys]
+            found = {truths.index(truth) for key in words if (truth := _truth(key)) is not None}
+        return found.pop() if len(found) == 1 else -1
+
+    def code_of_text(text: str) -> int:
+        code = code_of(text, _meanings_of_text(text))
+        return -2 if code == -1 and is_gap(text) else code
+
     if texts is not None:
-        meanings = Meanings(labels.code_of_text, missing=-2)
-        meanings.update(labels.spelled)
-        return np.array(meanings.of(texts), dtype=np.int64)
+        return np.array(Meanings(code_of_text, missing=-2).of(texts), dtype=np.int64)
     codes = np.full(len(column.values), -2, dtype=np.int64)
     present = ~column.missing()
     if column.kind != "other":
         different, cell = np.unique(column.values[present], return_inverse=True)
         kind = "number" if column.kind == "integer" else column.kind
         names = Column(column.kind, different, written=column.written).as_text()
-        found = [labels.code_of(name, [(kind, value)]) for name, value in zip(names, different, strict=True)]
+        found = [code_of(name, [(kind, value)]) for name, value in zip(names, different, strict=True)]
         codes[present] = np.array(found, dtype=np.int64)[cell]
     return codes
-
-
-class _Labels:
-    """Finds a label's position by its spelling, or else by its meaning, which most columns never need."""
-
-    def __init__(self, known: Sequence[Label]) -> None:
-        self.known = known
-        self.spelled: dict[str, int] = {}
-        for code, label in enumerate(known):
-            if isinstance(label, str):
-                self.spelled.setdefault(label.strip(), code)
-
-    @cached_property
-    def places(self) -> dict[Key, set[int]]:
-        """The positions of the labels with each meaning."""
-        places: dict[Key, set[int]] = {}
-        for code, label in enumerate(self.known):
-            for key in _meanings(label):
-                places.setdefault(key, set()).add(code)
-        return places
-
-    @cached_property
-    def truths(self) -> list[float] | None:
-        return _truths(self.known)
-
-    def code_of_text(self, text: str) -> int:
-        """The position of the label that a cell of text is; -1 if it is none of them, -2 if it is a gap."""
-        code = self.code_of(text, _meanings_of_text(text))
-        return -2 if code == -1 and is_gap(text) else code
-
-    def code_of(self, text: str, keys: list[Key]) -> int:
-        """The position of the label that a cell of this text and these meanings is; -1 if it is none of them."""
-        if text in self.spelled:
-            return self.spelled[text]
-        found = {code for key in keys for code in self.places.get(key, ())}
-        if not found and self.truths is not None:
-            words: list[Key] = [("text", text), *keys]
-            found = {self.truths.index(truth) for key in words if (truth := _truth(key)) is not None}
-        return found.pop() if len(found) == 1 else -1
 
 
 def _meanings(label: Label) -> list[Key]:

@@ -64,11 +64,11 @@ def numbers_of(table: Table, name: str, column: Column, style: Style, forgiving:
     Raises:
         BadRowsError: odd cells, with their rows. DataError: another kind of column.
     """
-    texts, numeric = column.texts, column.kind in ("integer", "number")
-    if texts is not None and numeric and not column.forgiving and Style(column.notation, column.unit) == style:
-        return column.values, 0
-    if texts is None and column.origin == "text" and numeric:
-        if style.takes_plain:
+    texts = column.texts
+    if texts is None:
+        if column.kind in ("date", "other"):
+            raise kind_changed(name, column, "numbers", table)
+        if column.origin == "typed" or style.takes_plain:
             return column.values, 0
         if column.kind == "number" and style.base not in POINT_DECIMAL:
             raise DataError(
@@ -76,9 +76,7 @@ def numbers_of(table: Table, name: str, column: Column, style: Style, forgiving:
                 f"read the table with read_table(…, text=[{name!r}])"
             )
         texts = column.as_text()
-    if texts is None:
-        if column.kind in ("date", "other"):
-            raise kind_changed(name, column, "numbers", table)
+    elif column.style == style and column.kind in ("integer", "number") and not column.forgiving:
         return column.values, 0
     numbers = Meanings(lambda text: number_in(text, style), missing=np.nan)
     cells = numbers.of(texts)
@@ -92,12 +90,13 @@ def warn_of_missing(table: Table, name: str, style: Style, column: Column, odd: 
     """Warns that odd cells among numbers count as missing, and names the first."""
     texts = column.texts
     assert texts is not None
-    cells = (f"row {table.row_number(row)} holds {text!r}" for row, text in enumerate(texts.tolist())
-             if text is not None and number_in(text, style) is None)  # fmt: skip
+    read = Meanings(lambda text: number_in(text, style), missing=np.nan).of(texts)
+    rows = (row for row, number in enumerate(read) if number is None)
+    cells = [f"row {table.row_number(row)} holds {texts[row]!r}" for row in rows]
     verb = "isn't a number" if odd == 1 else "aren't numbers"
     warnings.warn(
         f"{counted(odd, 'cell')} of the column {name!r} {verb}{_written(style)} and count{'s' * (odd == 1)} as "
-        f"missing: {first_of(list(cells))}",
+        f"missing: {first_of(cells)}",
         ThalwegWarning,
         stacklevel=2,
     )

@@ -135,8 +135,7 @@ class Meanings(dict[str | None, Any]):
 
 def bared(texts: Iterable[str | None]) -> dict[str | None, str | None]:
     """Each text without the white space around it, None if it is missing."""
-    stripped = ((text, None if text is None else text.strip(WHITE_SPACE)) for text in texts)
-    return {text: None if core in _MISSING else core for text, core in stripped}
+    return {text: None if text is None or (core := text.strip(WHITE_SPACE)) in _MISSING else core for text in texts}
 
 
 def is_gap(text: str) -> bool:
@@ -182,10 +181,9 @@ def read_among(counts: Mapping[str, int], decimal_comma: bool = False) -> Found 
     some = different[:: max(1, len(different) // _MANY)]
     if 2 * sum(map(looks_like_number, some)) < len(some):
         return None
-    style = numbers_among({text: counts[text] for text in different}, decimal_comma)
+    style, meaning = numbers_among({text: counts[text] for text in different}, decimal_comma)
     if style is None or style == Style():
         return None
-    meaning = {text: value for text in different if (value := style.value(text)) is not None}
     plain = sum(counts[text] for text in meaning if plain_number(text) is not None)
     if plain > PLAIN_SHARE * sum(counts[text] for text in meaning):
         return None
@@ -197,7 +195,7 @@ def forced(counts: Mapping[str, int]) -> Style:
     present = {text: count for text, count in counts.items() if not is_gap(text)}
     if all(map(_TIME.fullmatch, present)):
         return Style(TIMES)
-    return numbers_among(present, least_share=0) or Style()
+    return numbers_among(present, least_share=0)[0] or Style()
 
 
 def are_versions(texts: Collection[str]) -> bool:
@@ -234,9 +232,9 @@ def _read_dates(texts: Collection[str]) -> Found | None:
 
 def looks_like_number(text: str) -> bool:
     """Whether a text is a number by itself, in any notation and with any unit: 7, 1,234.5, NT$5, 12%."""
-    if _DIGIT.search(text) is None:
-        return plain_number(text) is not None
-    return plain_number(text) is not None or read_numbers([text, "0"]) is not None  # (5) alone numbers something
+    if plain_number(text) is not None:
+        return True
+    return _DIGIT.search(text) is not None and read_numbers([text, "0"]) is not None  # (5) alone numbers something
 
 
 def looks_like_date(text: str) -> bool:

@@ -85,13 +85,12 @@ class Target:
             why = "as asked for"
         missing = int(column.missing().sum())
         if chosen == "regression":
-            style = Style(column.notation, column.unit)
-            numbers, odd = _numbers(table, name, column, style, column.forgiving)
+            numbers, odd = _numbers(table, name, column, column.style, column.forgiving)
             if odd:
-                warn_of_missing(table, name, style, column, odd)
+                warn_of_missing(table, name, column.style, column, odd)
             mean, scale = _moments(numbers[~np.isnan(numbers)])
             missing = int(np.isnan(numbers).sum())
-            return cls(name, chosen, (), mean, scale, missing, why, style.notation, style.unit, column.forgiving)
+            return cls(name, chosen, (), mean, scale, missing, why, column.notation, column.unit, column.forgiving)
         _check_classes(name, chosen, len(counts), len(column.values) - missing)
         classes = sorted(counts)
         if column.written and column.exact:
