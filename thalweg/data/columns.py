@@ -19,7 +19,7 @@ from thalweg.data.cells import FEW, Array, Column, meant, number_text
 from thalweg.data.dates import DateColumn, written_in_digits
 from thalweg.data.fitted import LeftOut, Scale, indicator, kind_changed
 from thalweg.data.labels import label_codes
-from thalweg.data.notations.quantities import SHARES, Style
+from thalweg.data.notations.quantities import PLAIN_OR_TIMES, SHARES, Style
 from thalweg.data.numerals import (
     numbers_in_text,
     numbers_of,
@@ -31,7 +31,7 @@ from thalweg.data.numerals import (
     warn_of_shares,
     warn_of_text,
 )
-from thalweg.data.reading import PLAIN_OR_TIMES, are_versions, looks_like_date
+from thalweg.data.reading import are_versions, looks_like_date
 from thalweg.data.tables import Table
 from thalweg.errors import DataError
 

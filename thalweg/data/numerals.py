@@ -88,8 +88,7 @@ def numbers_of(table: Table, name: str, column: Column, style: Style, forgiving:
 
 def warn_of_missing(table: Table, name: str, style: Style, column: Column, odd: int) -> None:
     """Warns that odd cells among numbers count as missing, and names the first."""
-    texts = column.texts
-    assert texts is not None
+    texts = column.as_text()
     read = Meanings(lambda text: number_in(text, style), missing=np.nan).of(texts)
     rows = (row for row, number in enumerate(read) if number is None)
     cells = [f"row {table.row_number(row)} holds {texts[row]!r}" for row in rows]

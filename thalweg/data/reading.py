@@ -43,6 +43,7 @@ from thalweg.data.notations.letters import plainly
 from thalweg.data.notations.quantities import (
     INTEGER,
     NUMBER,
+    PLAIN_OR_TIMES,
     Style,
     numbers_among,
     read_numbers,
@@ -65,8 +66,6 @@ WHITE_SPACE = " \t\n\r\f\v"
 
 TIMES = "10:30"
 """The notation of times of day, in seconds."""
-PLAIN_OR_TIMES = "1234.5 or 10:30"
-"""What columns of plain numbers of runs made before may hold."""
 FEW = 20
 """Up to this many different numbers may be names of something; more are measurements."""
 
@@ -260,7 +259,7 @@ def number_in(text: str, style: Style) -> float | None:
     >>> [number_in(text, Style()) for text in ("007", "1,250", "5 kg", "10:30")]
     [7.0, None, None, None]
     """
-    number = plain_number(text) if style.takes_plain or (style.notation == PLAIN_OR_TIMES and style.bare) else None
+    number = plain_number(text) if style.takes_plain else None
     if number is not None:
         return number
     if is_gap(text):

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from thalweg.data.cells import FEW, Array, Column, column_of, magnitude, meant, number_text, objects
 from thalweg.data.labels import Label, label_codes
-from thalweg.data.notations.quantities import Style
+from thalweg.data.notations.quantities import PLAIN_OR_TIMES, Style
 from thalweg.data.numerals import numbers_in_text, numbers_of, refuse_infinite, warn_of_missing
-from thalweg.data.reading import PLAIN_OR_TIMES, plain_number
+from thalweg.data.reading import plain_number
 from thalweg.data.recipe import TASKS, Task, recipe
 from thalweg.data.tables import Table, read_table
 from thalweg.errors import ArgumentError, BadRowsError, DataError, ModelFileError, ShapeError

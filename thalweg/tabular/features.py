@@ -24,7 +24,7 @@ from thalweg.data.columns import (
 from thalweg.data.dates import DateColumn
 from thalweg.data.fitted import LeftOut, Scale
 from thalweg.data.labels import Label
-from thalweg.data.reading import PLAIN_OR_TIMES
+from thalweg.data.notations.quantities import PLAIN_OR_TIMES
 from thalweg.data.sources import nearest
 from thalweg.data.tables import Table, read_table
 from thalweg.data.target import Target, infer_task, split_rows

@@ -50,6 +50,8 @@ _BODIES = {
     }.items()
 }
 POINT_DECIMAL = ("", COMMAS, APOSTROPHES, SPACES)
+PLAIN_OR_TIMES = "1234.5 or 10:30"
+"""What columns of plain numbers of runs made before may hold."""
 _FRACTION = {notation: re.compile(r"[.eE]" if notation in POINT_DECIMAL else "[,eE]") for notation in _BODIES}
 _GROUPS = re.compile("0|[1-9][0-9]{0,2}(?:,[0-9]{3})*")
 _CODES = "USD|TWD|NTD|EUR|GBP|JPY|CNY|RMB|HKD|KRW|INR|CHF|AUD|CAD|SGD"
@@ -145,7 +147,7 @@ class Style:
     @cached_property
     def takes_plain(self) -> bool:
         """Whether a plain number, 1234.5, says what it says anywhere."""
-        return self.base in POINT_DECIMAL and self.bare
+        return self.base in (*POINT_DECIMAL, PLAIN_OR_TIMES) and self.bare
 
     def writes(self, cell: _Cell) -> bool:
         """Whether a cell is written so."""
