@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -33,19 +34,20 @@ def label_codes(known: Sequence[Label], column: Column) -> Array:
     >>> label_codes(["1.1", "7", "007"], Column("text", np.array(["1.10", "7", "007", "7.0"], object)))
     array([-1,  1,  2, -1])
     """
-    texts = column.texts if column.exact else column.as_text()
     spelled = dict(reversed([(label.strip(), code) for code, label in enumerate(known) if isinstance(label, str)]))
-    if texts is not None and spelled.keys() >= set(texts.tolist()) - {None}:  # as in most columns
-        return np.array(Meanings(spelled.__getitem__, missing=-2).of(texts), dtype=np.int64)
-    places: dict[Key, set[int]] = {}
-    for code, label in enumerate(known):
-        for key in _meanings(label):
-            places.setdefault(key, set()).add(code)
-    truths = _truths(known)
+
+    @cache
+    def by_meaning() -> tuple[dict[Key, set[int]], list[float] | None]:  # most columns never need it
+        places: dict[Key, set[int]] = {}
+        for code, label in enumerate(known):
+            for key in _meanings(label):
+                places.setdefault(key, set()).add(code)
+        return places, _truths(known)
 
     def code_of(text: str, keys: list[Key]) -> int:
         if text in spelled:
             return spelled[text]
+        places, truths = by_meaning()
         found = {code for key in keys for code in places.get(key, ())}
         if not found and truths is not None:
             words: list[Key] = [("text", text), *keys]
@@ -56,8 +58,11 @@ def label_codes(known: Sequence[Label], column: Column) -> Array:
         code = code_of(text, _meanings_of_text(text))
         return -2 if code == -1 and is_gap(text) else code
 
+    texts = column.texts if column.exact else column.as_text()
     if texts is not None:
-        return np.array(Meanings(code_of_text, missing=-2).of(texts), dtype=np.int64)
+        meanings = Meanings(code_of_text, missing=-2)
+        meanings.update(spelled)
+        return np.fromiter(map(meanings.__getitem__, texts.tolist()), np.int64, len(texts))
     codes = np.full(len(column.values), -2, dtype=np.int64)
     present = ~column.missing()
     if column.kind != "other":
