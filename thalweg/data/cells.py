@@ -207,7 +207,8 @@ def meant(text: Column, decimal_comma: bool = False, counts: Counter[str] | None
     kind, meaning = found.kind, found.meaning
     dtype, missing = ("datetime64[us]", np.datetime64("NaT", "us")) if kind == "date" else ("float64", np.nan)
     written = {} if kind == "date" else spelling(meaning, truth_text if kind == "boolean" else number_text)
-    says: dict[str | None, Any] = {None: missing, **dict.fromkeys(counts, missing), **meaning}
+    says = Meanings(lambda gap_or_odd: missing, missing)
+    says.update(meaning)
     values = np.fromiter(map(says.__getitem__, text.values.tolist()), dtype, len(text.values))
     return Column(kind, values, "", written, found.notation, found.unit, text.values, "text", found.odd)
 

@@ -338,7 +338,7 @@ def _trials(position: int, sample: set[str], names: bool) -> list[tuple[Kind, st
 
     Integers are tried first, since they are numbers too.
     """
-    cells = set(bared(sample).values()) - {None}
+    cells = {cell for cell in bared(sample).values() if cell is not None}
     fitting = [kind for kind, (pattern, _) in _CONVERTED.items() if all(re.fullmatch(pattern, cell) for cell in cells)]
     if (len(sample) <= _FEW_NUMBERS and names) or are_versions(
         cells

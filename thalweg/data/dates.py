@@ -135,15 +135,15 @@ def _dates(name: str, column: Column, table: Table, notation: str) -> Array:
     if known and all(text is None or plain_number(text) is None for text in set(column.texts.tolist())):
         return column.values
     moments = Meanings(lambda text: _date(text, notation, minguo), missing=np.datetime64("NaT", "us"))
-    dates = moments.of(column.texts)
-    odd = {text for text, moment in moments.items() if moment is None}
+    cells = moments.of(column.texts)
+    odd = {text for text, moment in moments.items() if moment is None and text is not None}
     if odd:
         rule = f", {notation}" if notation in ORDERS else ""
         raise BadRowsError(
             odd_cells(table, name, column, odd),
             f", and in training it held dates{rule}; write them as 2024-05-31",
         )
-    return np.array(dates, dtype="datetime64[us]")
+    return np.array(cells, dtype="datetime64[us]")
 
 
 def _date(text: str, notation: str, minguo: bool) -> np.datetime64 | None:
