@@ -10,7 +10,7 @@ from thalweg.errors import ShapeError
 from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Instruction
 
 
-def levels(row: tuple[int, ...], own: tuple[int, ...]) -> tuple[int, ...]:
+def levels(row: tuple[int, ...], own: tuple[int, ...]) -> dict[str, int]:
     """(A, B, C, D, E): the axes of a row, with adjacent axes of the same kind merged. Along A, C and E the elements
     share an α; along B and D each has its own.
 
@@ -29,7 +29,7 @@ def levels(row: tuple[int, ...], own: tuple[int, ...]) -> tuple[int, ...]:
     sizes = [1] * (5 - len(groups)) + [size for _, size in groups]
     if len(sizes) > 5:
         raise ShapeError(f"PReLU's shared axes cut rows of shape {row} into too many pieces: use Reshape before it")
-    return tuple(sizes)
+    return dict(zip("ABCDE", sizes, strict=True))
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +49,7 @@ class Prelu(Instruction):
         return f"{self.a} = ({self.h} > 0 ? {self.h} : {self.alpha}·{self.h})"
 
     @property
-    def sizes(self) -> tuple[int, ...]:
+    def sizes(self) -> dict[str, int]:
         return levels(self.h.shape, self.alpha.shape)
 
     def differentiable(self) -> tuple[Buffer, ...]:
@@ -86,7 +86,7 @@ class PreluAdjoint(Instruction):
         return f"{self.dh} = {self.da}·({self.h} > 0 ? 1 : {self.alpha})"
 
     @property
-    def sizes(self) -> tuple[int, ...]:
+    def sizes(self) -> dict[str, int]:
         return levels(self.h.shape, self.alpha.shape)
 
     def reference(self, xp: Any, h: Array, alpha: Array, da: Array) -> Array:
@@ -113,7 +113,7 @@ class PreluGradient(Instruction):
         return f"{self.dalpha} = Σ {self.da}·min({self.h}, 0)"
 
     @property
-    def sizes(self) -> tuple[int, ...]:
+    def sizes(self) -> dict[str, int]:
         return levels(self.h.shape, self.dalpha.shape)
 
     def reference(self, xp: Any, h: Array, da: Array) -> Array:

@@ -8,7 +8,7 @@ same name is in ``thalweg/engine/native/``.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import Any, ClassVar, Protocol
@@ -154,14 +154,14 @@ class Instruction:
         return tuple(b for b in self.operands if b is not None and not any(b is o for o in outputs))
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        """The whole numbers the native kernel needs besides the number of rows."""
+    def sizes(self) -> Mapping[str, int | tuple[int, ...]]:
+        """The whole numbers the native kernel needs besides the number of rows, by name; a tuple for any number."""
         raise NotImplementedError
 
     @property
-    def constants(self) -> tuple[float, ...]:
-        """The real numbers the native kernel needs."""
-        return ()
+    def constants(self) -> Mapping[str, float | tuple[float, ...]]:
+        """The real numbers the native kernel needs, by name; a tuple for any number."""
+        return {}
 
     @property
     def labels(self) -> tuple[Buffer, int] | None:
@@ -177,15 +177,6 @@ class Instruction:
     def wide_gradient(self) -> Buffer | None:
         """The gradient that this computes, if it is large enough for the lanes to share it in the finish."""
         return None
-
-    @property
-    def sparse_gradient(self) -> Buffer | None:
-        """The gradient that this computes, if only some of its rows are written and updated."""
-        return None
-
-    def on_lanes(self, lanes: int, shared: Sequence[Buffer]) -> Sequence[Instruction]:
-        """What a number of lanes does of it: all, except sums over the lanes of gradients that they share."""
-        return [self]
 
     def differentiable(self) -> tuple[Buffer, ...]:
         """The buffers to whose adjoints this instruction contributes."""

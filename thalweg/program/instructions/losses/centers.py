@@ -1,8 +1,5 @@
-"""Class centres in feature space: the distance to them, its gradient, and their update.
-
-Each lane sums over its own rows into its part of the exchange. When all lanes have, each moves its share of the centres
-by the sum of all parts, in the order of the lanes.
-"""
+"""Class centres in feature space: the distance to them, its gradient, the sums of the batch by class, and the update of
+the centres by these."""
 
 from __future__ import annotations
 
@@ -61,12 +58,12 @@ class CenterDistance(Instruction):
         return f"{self.sums} += {over_rows} {factor}‖{self.x} − {self.centers}[{self.y}]‖²"
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return (self.x.size, int(self.total), self.centers.shape[0])
+    def sizes(self) -> dict[str, int]:
+        return {"features": self.x.size, "total": int(self.total), "classes": self.centers.shape[0]}
 
     @property
-    def constants(self) -> tuple[float, ...]:
-        return (self.factor,)
+    def constants(self) -> dict[str, float]:
+        return {"factor": self.factor}
 
     def differentiable(self) -> tuple[Buffer, ...]:
         return (self.x,)  # the centres aren't moved by a gradient
@@ -108,12 +105,12 @@ class CenterDistanceGradient(Instruction):
         return f"{self.dx} = {text}" + ("" if self.total else "/rows")
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return (self.x.size, int(self.total), self.centers.shape[0])
+    def sizes(self) -> dict[str, int]:
+        return {"features": self.x.size, "total": int(self.total), "classes": self.centers.shape[0]}
 
     @property
-    def constants(self) -> tuple[float, ...]:
-        return (self.factor,)
+    def constants(self) -> dict[str, float]:
+        return {"factor": self.factor}
 
     def reference(self, xp: Any, x: Array, y: Array, weight: Array | None, centers: Array, step: StepState) -> Array:
         slope = weighted(away(xp, x, y, centers), weight) * scale(self.total, self.factor, step)
@@ -125,7 +122,7 @@ class CenterDistanceGradient(Instruction):
 
 @dataclass(frozen=True, eq=False)
 class CenterSums(Instruction):
-    """parts = for each class Σ w·(c − x) and, in the last column, Σ w over this lane's rows of the class
+    """parts = for each class Σ w·(c − x) and, in the last column, Σ w over its rows
 
     parts (classes, features + 1). A row of weight 2 counts as two rows, one of weight 0 as none.
     """
@@ -146,8 +143,8 @@ class CenterSums(Instruction):
         return f"{self.parts} = Σ {w}({self.centers} − {self.x}), Σ {w or '1'} of each {self.y}".replace("· of", " of")
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return (self.x.size, self.parts.shape[0])
+    def sizes(self) -> dict[str, int]:
+        return {"features": self.x.size, "classes": self.parts.shape[0]}
 
     def reference(self, xp: Any, x: Array, y: Array, weight: Array | None, centers: Array) -> Array:
         difference = away(xp, x, y, centers)
@@ -161,7 +158,7 @@ class CenterSums(Instruction):
 
 @dataclass(frozen=True, eq=False)
 class CenterUpdate(Instruction):
-    """c ← c − alpha·Σ (c − x)/(1 + n) for each class, from the parts of all lanes; n = the rows of the class"""
+    """c ← c − alpha·Σ (c − x)/(1 + n) for each class; n = the rows of the class"""
 
     parts: Buffer
     centers: Buffer
@@ -175,12 +172,13 @@ class CenterUpdate(Instruction):
         return f"{self.centers} −= {times(self.alpha)}Σ/(1 + n) from {self.parts}"
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return self.centers.shape
+    def sizes(self) -> dict[str, int]:
+        classes, features = self.centers.shape
+        return {"classes": classes, "features": features}
 
     @property
-    def constants(self) -> tuple[float, ...]:
-        return (self.alpha,)
+    def constants(self) -> dict[str, float]:
+        return {"alpha": self.alpha}
 
     def reference(self, xp: Any, parts: Array, centers: Array) -> Array:
         return centers - self.alpha * parts[:, :-1] / (1 + parts[:, -1:])

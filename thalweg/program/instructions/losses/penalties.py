@@ -32,8 +32,8 @@ class NormPenalty(Instruction):
         return shown(self.text, {"w": self.w.name}, {"l1": self.l1, "l2": self.l2})
 
     @property
-    def constants(self) -> tuple[float, ...]:
-        return (self.l1, self.l2)
+    def constants(self) -> dict[str, float]:
+        return {"l1": self.l1, "l2": self.l2}
 
     def evaluate(self, xp: Any, w: Array) -> Array:
         result: Array = evaluate(self.text, {"w": w, "l1": self.l1, "l2": self.l2}, xp)
@@ -55,8 +55,8 @@ class Penalty(NormPenalty):
         return f"{self.sums} = Σ ({self.shown()})"
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return (self.w.size, self.w.offset)
+    def sizes(self) -> dict[str, int]:
+        return {"size": self.w.size, "w_offset": self.w.offset}
 
     def differentiable(self) -> tuple[Buffer, ...]:
         return ()  # the contribution is added in place, after all others
@@ -88,8 +88,8 @@ class PenaltyGradient(NormPenalty):
         return f"{self.dw} += {self.shown()}"
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return (self.w.size, self.w.offset)
+    def sizes(self) -> dict[str, int]:
+        return {"size": self.w.size, "w_offset": self.w.offset}
 
     def reference(self, xp: Any, w: Array, step: StepState) -> Array:
         return step.penalties * self.evaluate(xp, w)
@@ -114,8 +114,8 @@ class ActivityPenalty(NormPenalty):
         return f"{self.sums} = mean Σ ({self.shown()})"
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return (self.w.size,)
+    def sizes(self) -> dict[str, int]:
+        return {"size": self.w.size}
 
     def differentiable(self) -> tuple[Buffer, ...]:
         return (self.w,)
@@ -146,8 +146,8 @@ class ActivityPenaltyGradient(NormPenalty):
         return f"{self.dw} = ({self.shown()})/rows"
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return (self.w.size,)
+    def sizes(self) -> dict[str, int]:
+        return {"size": self.w.size}
 
     def reference(self, xp: Any, w: Array, step: StepState) -> Array:
         return self.evaluate(xp, w) / step.batch_rows
@@ -162,7 +162,7 @@ class OrthogonalPenalty(Instruction):
 
     lengths (2, n): 1/‖w‖ of each vector, and Σⱼ|uᵢ·uⱼ|. U: W with unit-length vectors. P (n, n): the gradient is P·U
     for rows, U·P for columns; k·sign(uᵢ·uⱼ) with k = 2·factor/(n·(n − 1)·‖wᵢ‖), and on the diagonal −k·Σⱼ|uᵢ·uⱼ|,
-    since a vector's length has no effect. All lanes share P and write parts of it; each has its own lengths and U.
+    since a vector's length has no effect.
     """
 
     W: Buffer
@@ -183,12 +183,13 @@ class OrthogonalPenalty(Instruction):
         return f"{u}; {self.sums} = {self.factor:g}·mean |u·u'|, {self.P} = slopes"
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return (*self.W.shape, int(self.columns))
+    def sizes(self) -> dict[str, int]:
+        height, width = self.W.shape
+        return {"height": height, "width": width, "columns": int(self.columns)}
 
     @property
-    def constants(self) -> tuple[float, ...]:
-        return (self.factor,)
+    def constants(self) -> dict[str, float]:
+        return {"factor": self.factor}
 
     def differentiable(self) -> tuple[Buffer, ...]:
         return ()  # the contribution is added in place, after all others
@@ -233,8 +234,9 @@ class OrthogonalPenaltyGradient(Instruction):
         return f"{self.dW} += {self.U}·{self.P}" if self.columns else f"{self.dW} += {self.P}·{self.U}"
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return (*self.dW.shape, int(self.columns), self.dW.offset)
+    def sizes(self) -> dict[str, int]:
+        height, width = self.dW.shape
+        return {"height": height, "width": width, "columns": int(self.columns), "dW_offset": self.dW.offset}
 
     def reference(self, xp: Any, U: Array, P: Array) -> Array:
         return U @ P if self.columns else P @ U

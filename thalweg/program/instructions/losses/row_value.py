@@ -29,8 +29,8 @@ class RowValue(Instruction):
         return f"{self.sums} = {'Σ' if self.total else 'mean'} {weight}{self.v}"
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return (int(self.total),)
+    def sizes(self) -> dict[str, int]:
+        return {"total": int(self.total)}
 
     def differentiable(self) -> tuple[Buffer, ...]:
         return () if self.metric else (self.v,)
@@ -63,8 +63,8 @@ class RowValueGradient(Instruction):
         return f"{self.dv} = {'1' if self.weight is None else self.weight}{'' if self.total else '/rows'}"
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return (int(self.total),)
+    def sizes(self) -> dict[str, int]:
+        return {"total": int(self.total)}
 
     def reference(self, xp: Any, weight: Array | None, step: StepState) -> Array:
         scale = 1.0 if self.total else 1.0 / step.batch_rows
