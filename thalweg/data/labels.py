@@ -34,6 +34,7 @@ def label_codes(known: Sequence[Label], column: Column) -> Array:
     >>> label_codes(["1.1", "7", "007"], Column("text", np.array(["1.10", "7", "007", "7.0"], object)))
     array([-1,  1,  2, -1])
     """
+    # The first of labels that are spelled the same.
     spelled = dict(reversed([(label.strip(), code) for code, label in enumerate(known) if isinstance(label, str)]))
 
     @cache
