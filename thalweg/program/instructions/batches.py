@@ -19,8 +19,7 @@ class Gather(Instruction):
 
     @property
     def sizes(self) -> dict[str, int]:
-        far = 0  # whether the data exceed a core's own caches: set when a lane's table is linked
-        return {"size": self.x.size, "x_by_columns": int(self.x.by_columns), "far": far}
+        return {"size": self.x.size}
 
     def reference(self, xp: Any, X: Array, step: StepState) -> Array:
         return xp.take(X, step.order, axis=0)
@@ -34,7 +33,7 @@ class GatherFloats(Gather):
 
     @property
     def formula(self) -> str:
-        return f"{self.x} = {self.X}[order]" + (", by columns" if self.x.by_columns else "")
+        return f"{self.x} = {self.X}[order]"
 
     def bytes(self, rows: int) -> int:
         return 8 * rows * self.x.size

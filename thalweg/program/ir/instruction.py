@@ -27,8 +27,6 @@ PARAMETERS = "parameters"  # every weight and bias of the network
 GRADIENTS = "gradients"  # laid out like the parameters
 SLOTS = "slots"  # the optimizer's vectors, laid out like the parameters, followed by the state of the loss
 WORKSPACE = "workspace"  # activations and their adjoints, planned by liveness
-PREPARED = "prepared"  # what a step derives from the parameters alone, once for all lanes
-EXCHANGE = "exchange"  # one part per lane, which the others read after a meeting
 TOTALS = "totals"  # float64 running sums of the loss and the metrics
 LOSS, ROWS, PENALTY, FIRST_METRIC = 0, 1, 2, 3  # places in TOTALS
 NORMS = "norms"  # float64 sums over gradients
@@ -44,7 +42,6 @@ class Buffer:
     per_row: bool = True
     offset: int = -1  # in elements from the start of its region; -1: to be placed by the memory plan
     view_of: Buffer | None = None  # the same storage under another shape
-    by_columns: bool = False  # a block holds the first element of all rows, then the second, …; images by channels
 
     @property
     def size(self) -> int:
@@ -188,11 +185,6 @@ class Instruction:
     def matrix_size(self) -> int:
         """Elements of the matrix for a product; 0 for anything else."""
         return 0
-
-    @property
-    def wide_gradient(self) -> Buffer | None:
-        """The gradient that this computes, if it is large enough for the lanes to share it in the finish."""
-        return None
 
     @property
     def streams(self) -> tuple[int, ...]:
