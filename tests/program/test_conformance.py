@@ -11,7 +11,7 @@ import numpy as np
 import pointwise_rows
 import pytest
 from amounts import soaking
-from conformance import ROWS
+from conformance import EVERY, PLAIN, ROWS
 from conformance_activations import EQUATIONS
 from conformance_formulas import FORMULAS
 from harness import IN_PLACE, Case, Dot, Shape, run
@@ -19,10 +19,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from loss_rows import EQUATIONS as LOSSES
 
-import thalweg.engine.native.instructions
-import thalweg.engine.native.passes
 import thalweg.program
 from thalweg import activations
+from thalweg.engine.native import instructions as variants
+from thalweg.engine.native import passes
 from thalweg.engine.native.instructions.normalization import BatchMoments, NativeBatchNormalization
 from thalweg.engine.native.kernels.generated import formulas
 from thalweg.engine.native.kernels.table import KERNELS
@@ -49,7 +49,7 @@ def subclasses(kind: type) -> Iterator[type]:
 
 def instructions() -> set[type[Instruction]]:
     """Every concrete instruction of the package: the abstract ones have no name."""
-    for package in (thalweg.program, thalweg.engine.native.instructions, thalweg.engine.native.passes):
+    for package in (thalweg.program, variants, passes):
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             importlib.import_module(module.name)
     return {c for c in subclasses(Instruction) if c.__module__.startswith("thalweg.") and hasattr(c, "name")}
@@ -59,7 +59,7 @@ def instructions() -> set[type[Instruction]]:
 def built() -> set[type[Instruction]]:
     """The classes that the rows build: of some, the program's own form and the native variant."""
     shapes = [Shape(flags=flags, seed=seed) for flags in (0, 255, *(1 << bit for bit in range(8))) for seed in range(3)]
-    return {type(Case(build, shape).instruction) for build in ROWS.values() for shape in shapes}
+    return {type(Case(build, shape).instruction) for build in EVERY.values() for shape in shapes}
 
 
 # --- the table is complete -----------------------------------------------------------------------------------------
@@ -75,7 +75,7 @@ def test_every_kernel_has_a_row_and_every_row_a_kernel():
 
 
 def test_a_row_builds_the_instruction_that_its_kernel_is_named_after():
-    for name, build in ROWS.items():
+    for name, build in (*ROWS.items(), *PLAIN.items()):
         assert Case(build, Shape()).instruction.kernel == name
 
 
@@ -252,11 +252,11 @@ def test_comparisons_and_steps_have_a_derivative_of_0(name):
 # --- cost and formula ----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ROWS)
+@pytest.mark.parametrize("name", EVERY)
 def test_cost_is_a_whole_number_that_grows_with_the_rows(name):
     pairs = {1 << one | 1 << other for one in range(8) for other in range(8)}
     for flags in range(256) if soaking() else (0, *pairs, 255):
-        i = Case(ROWS[name], Shape(width=7, units=2, positions=2, flags=flags)).instruction
+        i = Case(EVERY[name], Shape(width=7, units=2, positions=2, flags=flags)).instruction
         for cost in (i.flops, i.bytes):
             assert all(type(cost(rows)) is int for rows in (0, 1, 64))
             assert 0 <= cost(1) <= cost(64)
@@ -264,17 +264,17 @@ def test_cost_is_a_whole_number_that_grows_with_the_rows(name):
             assert i.bytes(64) > i.bytes(1)
 
 
-@pytest.mark.parametrize("name", ROWS)
+@pytest.mark.parametrize("name", EVERY)
 def test_formula_names_every_operand(name):
     for flags in (0, 1, 255):
-        i = Case(ROWS[name], Shape(width=7, units=2, positions=2, flags=flags)).instruction
+        i = Case(EVERY[name], Shape(width=7, units=2, positions=2, flags=flags)).instruction
         for operand in i.operands:
             assert operand is None or operand.name in i.formula, f"{i.title} hides {operand} in {i.formula!r}"
 
 
-@pytest.mark.parametrize("name", ROWS)
+@pytest.mark.parametrize("name", EVERY)
 def test_operands_are_read_or_written(name):
-    case = Case(ROWS[name], Shape(flags=1 | IN_PLACE))
+    case = Case(EVERY[name], Shape(flags=1 | IN_PLACE))
     i = case.instruction
     assert {*i.inputs, *i.outputs} == {b for b in i.operands if b is not None}
     assert all(isinstance(size, int) for size in flat(i.sizes))

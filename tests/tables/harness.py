@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from thalweg.engine.execution import compute
 from thalweg.engine.native.compiler.compile import callable_of
 from thalweg.engine.native.instructions.variants import native
 from thalweg.engine.native.kernels.table import kernel_of, operands_of
@@ -15,7 +16,6 @@ from thalweg.engine.native.layouts.by_columns import ByColumns, in_columns
 from thalweg.engine.native.layouts.limits import NARROW
 from thalweg.engine.native.runtime.linking import flat
 from thalweg.engine.native.scheduling.traits import OwnInputs, sliced
-from thalweg.engine.reference import compute
 from thalweg.program.instructions.elementwise import Copy
 from thalweg.program.ir.instruction import (
     DATA,

@@ -1,14 +1,15 @@
-"""The mean of an embedding's vectors, without the vectors."""
+"""The mean of an embedding's vectors, without the vectors; and the gradient of a table, which lists the rows that it
+writes."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from thalweg.engine.native.instructions.changes import variant
 from thalweg.program.instructions.embedding import Embedding, EmbeddingGradient
-from thalweg.program.ir.instruction import Adjoints, Array, Instruction
+from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Instruction
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,21 +43,29 @@ class NativeEmbedding(Embedding):
 
 @dataclass(frozen=True, eq=False)
 class NativeEmbeddingGradient(EmbeddingGradient):
-    """dW[i] = Σ of dh over the places where the id is i; with `mean`, dh (rows, output_dim)/ids belongs to all ids of
-    its row."""
+    """With `counts`, only the rows of dW that occur in the batch are written, and listed.
 
+    touched (1 + input_dim,): their number, then the rows themselves in the order of their first occurrence. It begins
+    as zeros, as do the counts. With `mean`, dh (rows, output_dim)/ids belongs to all ids of its row.
+    """
+
+    touched: Buffer | None = None
     mean: bool = False
+
+    writes: ClassVar[tuple[str, ...]] = ("dW", "counts", "touched")
 
     @property
     def formula(self) -> str:
-        return super().formula + (f"/{self.ids.size}" if self.mean else "")
+        mean = f"/{self.ids.size}" if self.mean else ""
+        rows = "" if self.counts is None else f", {self.counts}, {self.touched}"
+        return f"{self.dW}[{self.ids}]{rows} += {self.dh}{mean}"
 
     @property
     def sizes(self) -> dict[str, int]:
         return {**super().sizes, "mean": int(self.mean)}
 
-    def reference(self, xp: Any, ids: Array, dh: Array) -> tuple[Array, Array | None, None]:
+    def reference(self, xp: Any, ids: Array, dh: Array) -> tuple[Array | None, ...]:  # type: ignore[override]
         if self.mean:
             n = self.ids.size
             dh = xp.broadcast_to(dh.reshape(len(ids), 1, -1) / n, (len(ids), n, self.dW.shape[1]))
-        return super().reference(xp, ids, dh)
+        return (*super().reference(xp, ids, dh), None)

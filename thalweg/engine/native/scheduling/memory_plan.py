@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from thalweg.engine.native.instructions.linear import wide_gradient
 from thalweg.engine.native.layouts.regions import EXCHANGE, PREPARED
 from thalweg.program.instructions.batches import Gather
+from thalweg.program.ir.alignment import align
 from thalweg.program.ir.instruction import WORKSPACE, Buffer, Instruction
-from thalweg.support.alignment import align
 
 
 @dataclass(eq=False, slots=True)
