@@ -32,7 +32,6 @@ from thalweg.engine.native.instructions.elementwise import DropoutAdjoint
 from thalweg.program.instructions import batches, elementwise, linear, noise
 from thalweg.program.instructions.images import augmentation
 from thalweg.program.instructions.losses import penalties
-from thalweg.program.ir.counter import drawn
 from thalweg.program.ir.instruction import DATA, GRADIENTS, PARAMETERS, WORKSPACE, Buffer, Instruction, StepState
 
 Build = Callable[[Case], Instruction]
@@ -122,7 +121,7 @@ def dropout_adjoint(c: Case) -> Instruction:
     rate, a = (0.1, 0.5, 0.9)[c.shape.seed % 3], c.normal("a", c.row)
     step = StepState(rows=c.shape.rows, first_row=c.first_row, iteration=c.iteration, seed=c.shape.seed)
     c.values[a].flat[::5] = 0.0
-    c.values[a][drawn(step, 7, c.row) < rate] = -0.0
+    c.values[a][step.drawn(np, 7, c.row) < rate] = -0.0
     return DropoutAdjoint(a, c.normal("da", c.row), c.output("dh", c.row), rate, 7)
 
 

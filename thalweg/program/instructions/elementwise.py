@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from thalweg.program.ir.counter import drawn
 from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Instruction, StepState
 
 
@@ -190,7 +189,7 @@ class Dropout(Instruction):
             yield Dropout(d(self.a), d.into(self.h), self.rate, self.stream)
 
     def reference(self, xp: Any, h: Array, step: StepState) -> Array:
-        u = drawn(step, self.stream, self.a.shape)
+        u = step.drawn(xp, self.stream, self.a.shape)
         return xp.where(u >= self.rate, h / (1 - self.rate), 0)
 
     def flops(self, rows: int) -> int:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from thalweg.program.instructions.losses.loss_instruction import class_numbers
-from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Instruction
+from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Instruction, summed_at
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,8 +85,8 @@ class EmbeddingGradient(Instruction):
         numbers, known = class_numbers(xp, ids.reshape(-1, n), count)
         parts = xp.where(known[..., None], dh.reshape(len(ids), n, width), 0)
         places = numbers[..., None] * width + xp.arange(width)
-        dW = xp.bincount(places.reshape(-1), parts.reshape(-1), minlength=count * width).reshape(count, width)
-        counts = xp.bincount(numbers.reshape(-1), known.reshape(-1).astype(dh.dtype), minlength=count)
+        dW = summed_at(xp, places, parts, count * width).reshape(count, width)
+        counts = summed_at(xp, numbers, known.astype(dh.dtype), count)
         return dW, None if self.counts is None else counts
 
     def flops(self, rows: int) -> int:

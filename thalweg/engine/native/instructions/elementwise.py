@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from thalweg.program.instructions.elementwise import Dropout
-from thalweg.program.ir.counter import drawn
 from thalweg.program.ir.instruction import Array, Buffer, Instruction, StepState
 
 
@@ -49,7 +48,7 @@ class DropoutAdjoint(Instruction):
 
     def reference(self, xp: Any, a: Array, da: Array, step: StepState) -> Array:
         """Draws again: an array library may not keep the sign of 0."""
-        return xp.where(drawn(step, self.stream, self.dh.shape) >= self.rate, da / (1 - self.rate), 0)
+        return xp.where(step.drawn(xp, self.stream, self.dh.shape) >= self.rate, da / (1 - self.rate), 0)
 
     def flops(self, rows: int) -> int:
         return rows * self.dh.size

@@ -1,5 +1,4 @@
-"""The mean of an embedding's vectors, without the vectors; and the gradient of a table, which lists the rows that it
-writes."""
+"""The mean of an embedding's vectors, without the vectors; the gradient of a table, whose kernel lists its rows."""
 
 from __future__ import annotations
 
@@ -43,14 +42,15 @@ class NativeEmbedding(Embedding):
 
 @dataclass(frozen=True, eq=False)
 class NativeEmbeddingGradient(EmbeddingGradient):
-    """With `counts`, only the rows of dW that occur in the batch are written, and listed.
+    """dW[i] = Σ of dh over the places where the id is i; with `mean`, dh (rows, output_dim)/ids belongs to all ids of
+    its row.
 
-    touched (1 + input_dim,): their number, then the rows themselves in the order of their first occurrence. It begins
-    as zeros, as do the counts. With `mean`, dh (rows, output_dim)/ids belongs to all ids of its row.
+    With `counts`, only the rows of dW that occur in the batch are written, and listed in `touched` (1 + input_dim,):
+    their number, then the rows themselves in the order of their first occurrence. It begins as zeros, as do the counts.
     """
 
-    touched: Buffer | None = None
     mean: bool = False
+    touched: Buffer | None = None
 
     writes: ClassVar[tuple[str, ...]] = ("dW", "counts", "touched")
 
