@@ -11,7 +11,7 @@ from thalweg.engine.native.compiler.compile import callable_of
 from thalweg.engine.native.kernels.table import kernel_of
 from thalweg.engine.native.layouts import state
 from thalweg.engine.native.passes.image_columns import NARROW
-from thalweg.engine.native.runtime.linking import flat
+from thalweg.engine.native.runtime.linking import Places, row
 from thalweg.engine.reference import execute
 from thalweg.program.instructions.elementwise import Copy
 from thalweg.program.ir.instruction import (
@@ -67,6 +67,26 @@ class Memory(dict[Buffer, Array]):
         other = Memory(arrays)
         other.__dict__.update(self.__dict__)
         return other
+
+
+class Operands(Places):
+    """The operands of one instruction, in an arena; no weights are taken from other cores, and no data are far."""
+
+    def __init__(self, places: dict[Buffer, slice], arena: Array, totals: dict[Buffer, Array]) -> None:
+        self.places, self.arena, self.totals = places, arena, totals
+
+    def address(self, buffer: Buffer | None) -> int:
+        if buffer is None:
+            return 0
+        if buffer in self.totals:
+            return self.totals[buffer].ctypes.data + 8
+        return self.arena.ctypes.data + 4 * self.places[buffer].start
+
+    def weights(self, buffer: Buffer) -> int:
+        return 0
+
+    def far(self, buffer: Buffer) -> int:
+        return 0
 
 
 class Case:
@@ -212,12 +232,8 @@ class Case:
         return outputs
 
     def call(self, i: Instruction, places: dict[Buffer, slice], arena: Array, totals: dict[Buffer, Array]) -> None:
-        addresses = [
-            0 if b is None else totals[b].ctypes.data + 8 if b in totals else arena.ctypes.data + 4 * places[b].start
-            for b in i.operands
-        ]
-        o = np.array([*addresses, *flat(i.sizes), 0], np.int64)  # 0: no weights to take from other cores
-        c = np.array([*flat(i.constants), *[0.0] * 4])
+        words, reals = row(i, Operands(places, arena, totals))
+        o, c = np.array([*words, 0], np.int64), np.array([*reals, 0.0])
         s, f = np.zeros(state.STATE, np.int64), np.zeros(state.REALS)
         order = np.ascontiguousarray(self.order, np.int64)
         s[state.ROWS], s[state.FIRST_ROW], s[state.BATCH_ROWS] = self.shape.rows, self.first_row, self.batch_rows

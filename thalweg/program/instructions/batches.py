@@ -22,8 +22,7 @@ class Gather(Instruction):
 
     @property
     def sizes(self) -> dict[str, int]:
-        far = 0  # whether the data exceed a core's own caches: set when a lane's table is linked
-        return {"size": self.x.size, "x_by_columns": int(self.x.by_columns), "far": far}
+        return {"size": self.x.size}
 
     def reference(self, xp: Any, X: Array, step: StepState) -> Array:
         return xp.take(X, step.order, axis=0)

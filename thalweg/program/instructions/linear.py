@@ -65,7 +65,7 @@ class Affine(Instruction):
     @property
     def sizes(self) -> dict[str, int]:
         sizes = {"inputs": self.W.shape[0], "units": self.W.shape[1], "positions": positions(self.x)}
-        return {**sizes, "relu": int(self.relu), "x_by_columns": int(self.x.by_columns)}
+        return {**sizes, "relu": int(self.relu)}
 
     def differentiable(self) -> tuple[Buffer, ...]:
         return (self.x, self.W) if self.b is None else (self.x, self.W, self.b)
@@ -130,8 +130,7 @@ class WeightGradient(DenseGradient):
 
     @property
     def sizes(self) -> dict[str, int]:
-        sizes = {"inputs": self.dW.shape[0], "units": self.dW.shape[1], "positions": positions(self.x)}
-        return {**sizes, "dW_offset": self.dW.offset, "x_by_columns": int(self.x.by_columns)}
+        return {"inputs": self.dW.shape[0], "units": self.dW.shape[1], "positions": positions(self.x)}
 
     def reference(self, xp: Any, x: Array, dh: Array) -> tuple[Array, Array | None]:
         return matrix(x).T @ matrix(dh), None if self.db is None else matrix(dh).sum(axis=0)
@@ -157,7 +156,7 @@ class BiasGradient(Instruction):
 
     @property
     def sizes(self) -> dict[str, int]:
-        return {"units": self.db.size, "positions": positions(self.dh), "dh_by_columns": int(self.dh.by_columns)}
+        return {"units": self.db.size, "positions": positions(self.dh)}
 
     def reference(self, xp: Any, dh: Array) -> Array:
         return matrix(dh).sum(axis=0)

@@ -138,7 +138,7 @@ class ShareWeightGradient(DenseGradient):
     @property
     def sizes(self) -> dict[str, int]:
         inputs, units = self.dW.shape
-        return {"inputs": inputs, "units": units, "dW_offset": self.dW.offset, "lanes": self.lanes}
+        return {"inputs": inputs, "units": units, "lanes": self.lanes}
 
     def reference(self, xp: Any, x: Array, dh: Array, dW: Array, step: StepState) -> tuple[Array, None]:
         own = share(self.dW.shape[0], 0, self.lanes)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,11 +10,10 @@ import numpy as np
 
 from thalweg.engine.contract import Array, Job, aligned
 from thalweg.engine.native.compiler.compile import address_of
-from thalweg.engine.native.kernels.table import kernel_of
+from thalweg.engine.native.compiler.parameters import Parameter
+from thalweg.engine.native.kernels.table import kernel_of, parameters_of
 from thalweg.engine.native.layouts import job as m
-from thalweg.program.instructions.batches import Gather
 from thalweg.program.instructions.elementwise import Reshape
-from thalweg.program.instructions.linear import WeightGradient
 from thalweg.program.ir.instruction import (
     DATA,
     EXCHANGE,
@@ -105,6 +104,97 @@ class Memory(Mapping[Buffer, Array]):
         raise TypeError("memory is looked up by buffer, it has no list of them")
 
 
+class Places:
+    """Where a kernel finds an instruction's operands, and what it may ask about them."""
+
+    def __init__(self, own: Memory, first: Memory, last: bool) -> None:
+        self.own, self.first, self.last = own, first, last
+
+    def address(self, buffer: Buffer | None) -> int:
+        return (self.first if self.last and shared(buffer) else self.own).address(buffer)
+
+    def weights(self, buffer: Buffer) -> int:
+        """Of a gradient in the finish: the address of the weights, which are updated next; before it 0."""
+        return self.own.address(replace(buffer, region=PARAMETERS)) if self.last else 0
+
+    def far(self, buffer: Buffer) -> int:
+        """Whether data exceed a core's own caches."""
+        return int(self.own.data[buffer.name].nbytes > FAR)
+
+
+FACTS: dict[str, Callable[[Places, Buffer], int]] = {  # a kernel asks for them as x_by_columns, dW_offset, …
+    "by_columns": lambda places, buffer: int(buffer.by_columns),
+    "offset": lambda places, buffer: buffer.offset,
+    "weights": lambda places, buffer: places.weights(buffer),
+    "far": lambda places, buffer: places.far(buffer),
+}
+
+
+def row(i: Instruction, places: Places) -> tuple[list[int], list[float]]:
+    """What the row of an instruction holds after the kernel's address, and its constants."""
+    asked = parameters_of(kernel_of(i))
+    words = [word(i, p, places) for p in asked.words]
+    reals = [real(i, p) for p in asked.reals]
+    if asked.rest and asked.whole:
+        operands, numbers = i.named_operands.get(asked.rest, ()), i.sizes.get(asked.rest, ())
+        words += [places.address(b) for b in several(operands)] + several(numbers)
+    elif asked.rest:
+        reals += several(i.constants.get(asked.rest, ()))
+    if len(words) >= m.ROW_WIDTH or len(reals) > m.CONSTANTS:
+        raise OverflowError(
+            f"{i.title} has more numbers than a row of the table: {len(words)} whole, {len(reals)} real"
+        )
+    return words, reals
+
+
+def several(value: Any) -> list[Any]:
+    """The values of a starred parameter."""
+    return list(value) if isinstance(value, tuple) else [value]
+
+
+def word(i: Instruction, p: Parameter, places: Places) -> int:
+    """An operand's address, a whole number of the instruction, or a fact about an operand; otherwise the default."""
+    if p.name in i.named_operands:
+        operand = i.named_operands[p.name]
+        assert not isinstance(operand, tuple)
+        return places.address(operand)
+    if p.name in i.sizes:
+        number = i.sizes[p.name]
+        assert not isinstance(number, tuple)
+        return number
+    for fact, answer in FACTS.items():
+        operand = i.named_operands.get(p.name.removesuffix(f"_{fact}")) if p.name.endswith(f"_{fact}") else None
+        if isinstance(operand, Buffer):
+            return answer(places, operand)
+    if p.default is None:
+        raise missing(i, p, (*i.named_operands, *i.sizes))
+    return int(p.default)
+
+
+def real(i: Instruction, p: Parameter) -> float:
+    """A real number of the instruction, or the default."""
+    number = i.constants.get(p.name, p.default)
+    if number is None:
+        raise missing(i, p, i.constants)
+    assert not isinstance(number, tuple)
+    return number
+
+
+def missing(i: Instruction, p: Parameter, names: Iterable[str]) -> LookupError:
+    return LookupError(
+        f"the kernel {i.kernel} asks for {p.name!r}, which the instruction {i.title!r} doesn't have; it has: "
+        f"{', '.join(names) or 'nothing'}. Name an operand, a key of `sizes` or `constants`, or give it a default"
+    )
+
+
+def cells(i: Instruction) -> Iterator[tuple[int, Buffer]]:
+    """The columns of an instruction's row that hold addresses of operands, and the operands."""
+    asked = parameters_of(kernel_of(i))
+    operands = [i.named_operands.get(p.name) for p in asked.words]
+    operands += several(i.named_operands.get(asked.rest, ())) if asked.whole else []
+    yield from ((column, b) for column, b in enumerate(operands, start=1) if isinstance(b, Buffer))
+
+
 def link(phases: Sequence[Sequence[Instruction]], own: Memory, first: Memory) -> tuple[Array, Array]:
     """The table of rows and the table of constants for one lane.
 
@@ -118,22 +208,11 @@ def link(phases: Sequence[Sequence[Instruction]], own: Memory, first: Memory) ->
     for number, phase in enumerate(phases):
         for i in phase:
             last = number == len(phases) - 1
-            operands = [(first if last and shared(b) else own).address(b) for b in i.operands]
-            row = [address_of(kernel_of(i)), *operands, *flat(i.sizes)]
-            if isinstance(i, Gather):
-                row[-1] = int(own.data[i.X.name].nbytes > FAR)
-            elif last and isinstance(i, WeightGradient):
-                row.append(own.address(replace(i.dW, region=PARAMETERS)))  # the weights, which are updated next
-            table[place, : len(row)] = row
-            reals = flat(i.constants)
+            words, reals = row(i, Places(own, first if last else own, last))
+            table[place, : 1 + len(words)] = address_of(kernel_of(i)), *words
             constants[place, : len(reals)] = reals
             place += 1
     return table, constants
-
-
-def flat(numbers: Mapping[str, Any]) -> list[Any]:
-    """The numbers in their order, those of a tuple one by one."""
-    return [n for value in numbers.values() for n in (value if isinstance(value, tuple) else (value,))]
 
 
 def shared(buffer: Buffer | None) -> bool:

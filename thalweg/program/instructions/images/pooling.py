@@ -44,8 +44,7 @@ class MaxPooling(Instruction):
 
     @property
     def sizes(self) -> dict[str, int]:
-        how = {"relu": int(self.relu), "x_by_columns": int(self.x.by_columns)}
-        return {**images(self.x, self.a), **self.window.sizes, **how}
+        return {**images(self.x, self.a), **self.window.sizes, "relu": int(self.relu)}
 
     def differentiable(self) -> tuple[Buffer, ...]:
         return (self.x,)
@@ -91,8 +90,7 @@ class MaxPoolingAdjoint(Instruction):
 
     @property
     def sizes(self) -> dict[str, int]:
-        how = {"relu": int(self.relu), "x_by_columns": int(self.x.by_columns)}
-        return {**images(self.x, self.a), **self.window.sizes, **how}
+        return {**images(self.x, self.a), **self.window.sizes, "relu": int(self.relu)}
 
     def reference(self, xp: Any, x: Array, a: Array, da: Array) -> Array:
         padded, parts = self.window.pad(xp, x, -np.inf), {}
@@ -131,7 +129,7 @@ class AveragePooling(Instruction):
 
     @property
     def sizes(self) -> dict[str, int]:
-        return {**images(self.x, self.a), **self.window.sizes, "x_by_columns": int(self.x.by_columns)}
+        return {**images(self.x, self.a), **self.window.sizes}
 
     def differentiable(self) -> tuple[Buffer, ...]:
         return (self.x,)
@@ -169,7 +167,7 @@ class AveragePoolingAdjoint(Instruction):
 
     @property
     def sizes(self) -> dict[str, int]:
-        return {**images(self.dx, self.da), **self.window.sizes, "da_by_columns": int(self.da.by_columns)}
+        return {**images(self.dx, self.da), **self.window.sizes}
 
     def reference(self, xp: Any, da: Array, a: Array | None) -> Array:
         share = da / counted(self.window, self.dx.shape)

@@ -44,8 +44,7 @@ class TableReduce(Instruction):
 
     @property
     def sizes(self) -> dict[str, int]:
-        entries, columns = self.dw.shape
-        return {"entries": entries, "columns": columns, "vector": self.vector}
+        return {"columns": self.dw.shape[1], "vector": self.vector}
 
     def reference(self, xp: Any, dw: Array) -> tuple[Array, None]:
         return dw, None  # of the only lane
@@ -73,8 +72,8 @@ class TableUpdate(Statements):
         return f"{self.called} of rows"
 
     @cached_property
-    def operands(self) -> tuple[Buffer, ...]:
-        return (*self.vectors, self.counts, self.own)
+    def named_operands(self) -> dict[str, Buffer | tuple[Buffer, ...] | None]:
+        return {**super().named_operands, "counts": self.counts, "own": self.own}
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -94,7 +93,7 @@ class TableUpdate(Statements):
         )
 
     def flops(self, rows: int) -> int:
-        size = self.operands[0].size
+        size = self.vectors[0].size
         return super().flops(rows) * min(size, rows * self.ids * self.columns) // size
 
 
