@@ -13,8 +13,8 @@ from thalweg.engine.native.runtime.executor import NativeExecutor
 from thalweg.program.instructions.batches import GatherFloats, Store
 from thalweg.program.instructions.convolution import Convolution, Flip, KernelGradient, TransposedConvolution, same
 from thalweg.program.instructions.updates.gradients import Reduce
+from thalweg.program.ir.alignment import align
 from thalweg.program.ir.instruction import DATA, GRADIENTS, PARAMETERS, PREPARED, Buffer, Instruction
-from thalweg.program.ir.memory import align
 from thalweg.program.ir.program import Program
 from thalweg.program.passes.draft import Draft
 

@@ -3,6 +3,7 @@
 import importlib
 import pkgutil
 import re
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -21,10 +22,10 @@ from loss_rows import EQUATIONS as LOSSES
 import thalweg.program
 from thalweg import activations
 from thalweg.engine.native.kernels.generated import formulas
-from thalweg.engine.native.kernels.table import KERNELS
-from thalweg.engine.native.runtime.linking import flat
+from thalweg.engine.native.kernels.table import KERNELS, kernel_of, parameters_of
+from thalweg.engine.native.runtime.rows import several
 from thalweg.program.autodiff import can_be_differentiated, derive
-from thalweg.program.instructions import convolution, linear, normalization
+from thalweg.program.instructions import convolution, elementwise, linear, normalization
 from thalweg.program.instructions.losses import penalties
 from thalweg.program.ir.instruction import TOTALS, WORKSPACE, Buffer, Instruction
 
@@ -80,6 +81,20 @@ def test_an_instruction_without_a_row_is_noticed(monkeypatch):
     monkeypatch.delitem(KERNELS, "add")
     with pytest.raises(AssertionError):
         test_every_kernel_has_a_row_and_every_row_but_reshape_a_kernel()
+
+
+def test_every_number_of_an_instruction_is_taken_by_a_kernel_of_it():
+    """Kernels of one instruction may differ: those of depthwise convolutions take no groups."""
+    given, taken = defaultdict(set), defaultdict(set)
+    for build in ROWS.values():
+        for flags in (0, 255):
+            i = Case(build, Shape(flags=flags)).instruction
+            if not isinstance(i, elementwise.Reshape):
+                asked = parameters_of(kernel_of(i))
+                given[type(i)] |= {*i.sizes, *i.constants}
+                taken[type(i)] |= {p.name for p in (*asked.words, *asked.reals)} | {asked.rest}
+    unused = {kind.__name__: sorted(given[kind] - taken[kind]) for kind in given if given[kind] - taken[kind]}
+    assert unused == {}
 
 
 # --- a wrong kernel is found ---------------------------------------------------------------------------------------
@@ -263,6 +278,6 @@ def test_operands_are_read_or_written(name):
     case = Case(ROWS[name], Shape(flags=1 | IN_PLACE))
     i = case.instruction
     assert {*i.inputs, *i.outputs} == {b for b in i.operands if b is not None}
-    assert all(isinstance(size, int) for size in flat(i.sizes))
-    assert all(isinstance(constant, float) for constant in flat(i.constants))
+    assert all(isinstance(n, int) for size in i.sizes.values() for n in several(size))
+    assert all(isinstance(k, float) for constant in i.constants.values() for k in several(constant))
     assert i.inplace is None or (i.inplace[1] in i.writes and i.inplace[0] not in i.writes)

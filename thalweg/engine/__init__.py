@@ -2,22 +2,45 @@
 
 from __future__ import annotations
 
-from thalweg.engine.contract import Executor, Job, Target, aligned
+from typing import Any
+
+from thalweg.engine.contract import Engine, Executor, Job, aligned
 from thalweg.engine.lanes import usable_lanes
-from thalweg.engine.native.passes.pipeline import TARGET
+from thalweg.engine.native.passes.image_columns import LEAST_ROWS
+from thalweg.engine.native.passes.input_split import splits
+from thalweg.engine.native.passes.pipeline import PIPELINE
+from thalweg.engine.native.scheduling.phases import plan
+from thalweg.engine.native.scheduling.schedule import arithmetic
 from thalweg.program.plain import PLAIN
 
-__all__ = ["TARGETS", "aligned", "make_executor", "usable_lanes"]
-
-TARGETS = {"native": TARGET, "reference": Target(PLAIN)}
+__all__ = ["ENGINES", "Engine", "aligned", "make_executor", "usable_lanes"]
 
 
-def make_executor(engine: str, job: Job) -> Executor:
-    """The named engine, bound to a job. The compiler is loaded when the native engine is first used."""
-    if engine == "reference":
-        from thalweg.engine.reference import ReferenceExecutor
-
-        return ReferenceExecutor(job)
+def native(job: Job) -> Executor:
+    """The compiler is loaded only now."""
     from thalweg.engine.native.runtime.executor import NativeExecutor
 
     return NativeExecutor(job)
+
+
+def predictor(*arguments: Any) -> Any:
+    from thalweg.engine.native.runtime.predict import NativePredictor
+
+    return NativePredictor(*arguments)
+
+
+def reference(job: Job) -> Executor:
+    from thalweg.engine.reference import ReferenceExecutor
+
+    return ReferenceExecutor(job)
+
+
+ENGINES = {
+    "native": Engine(native, PIPELINE, ("float32",), predictor, arithmetic, LEAST_ROWS, splits, plan),
+    "reference": Engine(reference, PLAIN, ("float32", "float64")),
+}
+
+
+def make_executor(engine: str, job: Job) -> Executor:
+    """The named engine, bound to a job."""
+    return ENGINES[engine].executor(job)

@@ -14,8 +14,8 @@ from numpy.typing import ArrayLike, NDArray
 from thalweg import metrics as metric_module
 from thalweg import optimizers as optimizer_module
 from thalweg.callbacks.callback import Columns, Logs
-from thalweg.engine import TARGETS, aligned, make_executor, usable_lanes
-from thalweg.engine.contract import Array, Chunk, Job, mean_loss
+from thalweg.engine import ENGINES, aligned, usable_lanes
+from thalweg.engine.contract import Array, Chunk, Engine, Job, mean_loss
 from thalweg.errors import ArgumentError, ThalwegError, ThalwegWarning
 from thalweg.layers.layer import Shape
 from thalweg.losses.outputs import doubt
@@ -24,11 +24,11 @@ from thalweg.models.graph import Graph
 from thalweg.models.inputs import IdInput, id_inputs
 from thalweg.models.rows import Data, first, input_arrays, row_of, targets_and_weights
 from thalweg.models.weights import Weights
+from thalweg.program.ir.alignment import align
 from thalweg.program.ir.instruction import FIRST_METRIC, ROWS, SLOTS, Buffer
-from thalweg.program.ir.memory import align
 from thalweg.program.ir.program import Program
 from thalweg.program.lowering import Network, Objective, OutputObjective, Weight, forward, lower, places
-from thalweg.program.passes.draft import KINDS, Pass, Request
+from thalweg.program.passes.draft import Pass, Request
 from thalweg.program.plain import PLAIN
 from thalweg.support.checks import whole
 from thalweg.support.naming import choose
@@ -37,7 +37,6 @@ from thalweg.support.once import making
 from thalweg.support.seeds import draw_seed
 from thalweg.tracing import making as tracing
 from thalweg.tracing.following import Place
-from thalweg.tracing.listing import Listing
 from thalweg.tracing.step_trace import Trace
 
 
@@ -52,9 +51,14 @@ class Compiled:
         self.graph, self.weights = graph, weights
         self.seed_given = seed is not None
         self.seed = draw_seed() if seed is None else whole("Sequential's seed", seed, least=0)
-        self.engine = choose("engine", engine, ("native", "reference"))
-        if engine == "native" and weights.dtype != np.float32:
-            raise ArgumentError("the native engine computes in float32; dtype='float64' needs engine='reference'")
+        choose("engine", engine, ENGINES)
+        self.engine = engine
+        if weights.dtype.name not in self.runs.dtypes:
+            others = [name for name, other in ENGINES.items() if weights.dtype.name in other.dtypes]
+            raise ArgumentError(
+                f"the {engine} engine computes in {' or '.join(self.runs.dtypes)}; dtype={weights.dtype.name!r} needs "
+                f"engine={' or '.join(map(repr, others))}"
+            )
         weights.listeners.append(self.moved)
         self.slots, self.stride = aligned(0, weights.dtype), 0  # from one of the optimizer's vectors to the next
         self.complete = False  # whether `compile` was called
@@ -64,6 +68,11 @@ class Compiled:
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_programs": {}, "_profiles": {}}
+
+    @property
+    def runs(self) -> Engine:
+        """The engine that runs it."""
+        return ENGINES[self.engine]
 
     # --- loss, optimizer, metrics --------------------------------------------------------------------------------
 
@@ -274,13 +283,13 @@ class Compiled:
 
     def _common(self, request: Request) -> Request:
         """The request that represents all those with the same program."""
-        return TARGETS[self.engine].common(request, lambda other: self.lower(other)[0])
+        return self.runs.common(request, lambda other: self.lower(other)[0])
 
     def _lower(
         self, request: Request, after: str | None = None, passes: Sequence[Pass] | None = None
     ) -> tuple[Program, int]:
         """Makes the program, or what it is after the pass named by `after`. `passes`: by default the engine's."""
-        network, passes = self.network(), TARGETS[self.engine].passes if passes is None else passes
+        network, passes = self.network(), self.runs.passes if passes is None else passes
         if request.kind == "inference":
             return lower(network, request, passes, after=after), FIRST_METRIC
         if request.trains and not network.weights:
@@ -365,61 +374,13 @@ class Compiled:
         """The job of training on these arrays; a batch holds no more than all rows."""
         batch = min(batch, len(first(data)))
         program, _ = self.lower_for("training", data, batch)
-        return self.job(
-            "training", data, batch, usable_lanes(lanes, program, batch, self.engine), shuffle=bool(shuffle)
-        )
+        return self.job("training", data, batch, usable_lanes(lanes, program, batch, self.runs), shuffle=bool(shuffle))
 
     def next_step(self) -> Chunk:
         """A chunk of one training step."""
         return Chunk(0, 0, 1, self.optimizer.iterations, np.array([self.optimizer.learning_rate]))
 
     # --- inspection ----------------------------------------------------------------------------------------------
-
-    def program(
-        self, kind: str = "training", batch_size: int = 32, lanes: int = 1, after: str | None = None
-    ) -> Listing:
-        """The program that the network is compiled to: every instruction with formula, shape and cost.
-
-        kind: "training" (forward, backward, update), "evaluation" or "inference".
-        lanes: with more than one, the sum of the lanes' gradients is shown too. Wide layers need no sum: right before
-            the update, each lane computes a share of their gradients from all rows. A first layer with many inputs is
-            split among the lanes by its inputs.
-        after: shows the program as it is after this pass: "derive" adds the backward half; "fuse losses", "fuse relu"
-            and others make it faster. An unknown name raises an error that lists the passes.
-
-        >>> import thalweg
-        >>> model = thalweg.Sequential([thalweg.Input((2,)), thalweg.layers.Dense(1, "sigmoid")])
-        >>> model.compile("sgd", "mse")
-        >>> [row.name for row in model.program(after="derive") if row.section == "backward"]
-        ['squared error + gradient', 'sigmoid adjoint', 'weight gradient', 'bias gradient']
-        >>> [row.name for row in model.program() if row.section == "backward"]
-        ['weight gradient']
-        """
-        choose("kind of program", kind, KINDS)
-        if kind == "inference":
-            self.build()
-        else:
-            self.ready()
-        request = Request(kind, whole("batch_size", batch_size), whole("lanes", lanes))
-        program, _ = self.lower(request) if after is None else self._lower(self._common(request), after)
-        profiled, seconds = self._profiles.get((kind, batch_size), (program, None))
-        shared = TARGETS[self.engine].shared_gradients(program, batch_size, lanes)
-        return Listing(program, batch_size, seconds if program is profiled else None, lanes, shared)
-
-    def profile(self, batch_size: int = 32, repeats: int = 50) -> Listing:
-        """Times every instruction of a training step on random inputs, then returns the listing with times.
-
-        The weights don't change. Later calls of `program(batch_size=…)` show the times too.
-        """
-        with making:  # no other thread compiles the model
-            self.ready()
-            job = self.job("training", self.random_data(batch_size), whole("batch_size", batch_size))
-        job.parameters, job.slots = self.weights.vector.copy(), self.slots.copy()
-        executor = make_executor(self.engine, job)
-        chunk = Chunk(0, 0, 1, job.program.every - 1, np.array([0.0]))  # a step that updates
-        seconds = executor.measure(chunk, whole("repeats", repeats))
-        self._profiles[("training", batch_size)] = (job.program, seconds)
-        return self.program("training", batch_size)
 
     def random_data(self, rows: int) -> Data:
         """Random inputs, and targets of zeros."""

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
+from thalweg.program.ir.alignment import align
 from thalweg.program.ir.instruction import GRADIENTS, PARAMETERS, SLOTS, Buffer
-from thalweg.program.ir.memory import align
 from thalweg.program.lowering import Weight
 
 ALIASES = {"W": "kernel", "b": "bias"}  # what Keras calls them

@@ -18,7 +18,6 @@ class Gather(Instruction):
     x: Buffer
 
     writes = ("x",)
-    gathers = True
 
     @property
     def sizes(self) -> dict[str, int]:

@@ -106,7 +106,7 @@ class PreluGradient(Instruction):
 
     name = "prelu gradient"
     writes = ("dalpha",)
-    reduces = True
+    reduces = ("dalpha",)
 
     @property
     def formula(self) -> str:

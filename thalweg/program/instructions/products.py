@@ -56,8 +56,8 @@ class MatrixProduct(Instruction):
     writes = ("z",)
 
     @property
-    def reduces(self) -> bool:  # type: ignore[override]
-        return self.per_row and not self.z.per_row
+    def reduces(self) -> tuple[str, ...]:  # type: ignore[override]
+        return ("z",) if self.per_row and not self.z.per_row else ()
 
     @property
     def space(self) -> Shape:
@@ -117,7 +117,7 @@ class MatrixProduct(Instruction):
             "K": K,
             **turned,
             **rows,
-            "summed_rows": int(self.reduces),
+            "summed_rows": len(self.reduces),
             "count": len(axes),
             "axes": loop,
         }
@@ -136,7 +136,7 @@ class MatrixProduct(Instruction):
 
     def reference(self, xp: Any, x: Array, y: Array) -> Array:
         products = xp.matmul(turned(xp, x, self.transpose_x), turned(xp, y, self.transpose_y))
-        axes = (*range(self.reduces), *(axis + self.per_row for axis in self.summed))
+        axes = (*range(len(self.reduces)), *(axis + self.per_row for axis in self.summed))
         if axes:
             products = products.sum(axis=axes)
         return products.reshape(*[-1] * self.z.per_row, *self.z.shape)

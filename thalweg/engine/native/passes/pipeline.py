@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from thalweg.engine.contract import Target
-from thalweg.engine.native.layouts.blocks import shared_gradients
 from thalweg.engine.native.passes.image_columns import LEAST_ROWS, batches_by_columns, fuse_biases, images_by_columns
-from thalweg.engine.native.passes.input_split import split_inputs, splits
+from thalweg.engine.native.passes.input_split import split_inputs
 from thalweg.engine.native.passes.winograd import by_winograd
 from thalweg.program.passes.activated import fuse_activations
 from thalweg.program.passes.chains import fuse_chains
@@ -46,4 +44,3 @@ PIPELINE = (
     Pass("fuse biases", fuse_biases, trains_unseen),
     Pass("fuse chains", fuse_chains, lambda r: not r.visible),
 )
-TARGET = Target(PIPELINE, LEAST_ROWS, splits, shared_gradients)

@@ -247,7 +247,7 @@ class WinogradGradient(Instruction):
 
     name = "winograd gradient"
     writes = ("dU",)
-    reduces = True
+    reduces = ("dU",)
 
     @property
     def kernel(self) -> str:

@@ -8,9 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from thalweg.program.instructions.convolution import Window, images
+from thalweg.program.instructions.convolution import Window
 from thalweg.program.instructions.linear import end, ended
 from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Instruction
+
+
+def pooled(x: Buffer, a: Buffer) -> dict[str, int]:
+    """An image's shape and that of its windows, as kernels take them."""
+    return dict(zip(("H", "Wd", "C", "OH", "OW"), (*x.shape, *a.shape[:2]), strict=True))
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +49,7 @@ class MaxPooling(Instruction):
 
     @property
     def sizes(self) -> dict[str, int]:
-        return {**images(self.x, self.a), **self.window.sizes, "relu": int(self.relu)}
+        return {**pooled(self.x, self.a), **self.window.sizes, "relu": int(self.relu)}
 
     def differentiable(self) -> tuple[Buffer, ...]:
         return (self.x,)
@@ -90,7 +95,7 @@ class MaxPoolingAdjoint(Instruction):
 
     @property
     def sizes(self) -> dict[str, int]:
-        return {**images(self.x, self.a), **self.window.sizes, "relu": int(self.relu)}
+        return {**pooled(self.x, self.a), **self.window.sizes, "relu": int(self.relu)}
 
     def reference(self, xp: Any, x: Array, a: Array, da: Array) -> Array:
         padded, parts = self.window.pad(xp, x, -np.inf), {}
@@ -129,7 +134,7 @@ class AveragePooling(Instruction):
 
     @property
     def sizes(self) -> dict[str, int]:
-        return {**images(self.x, self.a), **self.window.sizes}
+        return {**pooled(self.x, self.a), **self.window.sizes}
 
     def differentiable(self) -> tuple[Buffer, ...]:
         return (self.x,)
@@ -167,7 +172,7 @@ class AveragePoolingAdjoint(Instruction):
 
     @property
     def sizes(self) -> dict[str, int]:
-        return {**images(self.dx, self.da), **self.window.sizes}
+        return {**pooled(self.dx, self.da), **self.window.sizes}
 
     def reference(self, xp: Any, da: Array, a: Array | None) -> Array:
         share = da / counted(self.window, self.dx.shape)

@@ -48,7 +48,6 @@ class Penalty(NormPenalty):
 
     name = "penalty"
     writes = ("sums",)
-    sliced = True
     text = L1_L2.value
 
     @property
@@ -82,7 +81,6 @@ class PenaltyGradient(NormPenalty):
     name = "penalty gradient"
     writes = ("dw",)
     accumulates = True
-    sliced = True
     text = L1_L2.slope
 
     @property
@@ -108,7 +106,7 @@ class ActivityPenalty(NormPenalty):
 
     name = "activity penalty"
     writes = ("sums",)
-    reduces = True
+    reduces = ("sums",)
     text = L1_L2.value
 
     @property
@@ -230,7 +228,6 @@ class OrthogonalPenaltyGradient(Instruction):
     name = "orthogonal penalty gradient"
     writes = ("dW",)
     accumulates = True
-    sliced = True
 
     @property
     def formula(self) -> str:

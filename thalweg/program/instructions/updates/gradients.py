@@ -86,7 +86,6 @@ class ClipNorm(Stretch):
     name = "clip norm"
     writes = ("dw",)
     due = True
-    meets = True
 
     @property
     def formula(self) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from thalweg.engine.native.compiler.compile import address_of
 from thalweg.engine.native.compiler.kernel import CompilerError, Kernel
 from thalweg.engine.native.kernels.generated.formulas import ADJOINT, IMPORTS, VALUE, generated
 from thalweg.errors import ArgumentError
@@ -36,6 +35,8 @@ def kernel_of_custom(i: Instruction) -> Kernel:
         (VALUE, "each(function, h, a, n, k)") if of is i else (ADJOINT, "each_adjoint(function, v, da, dh, n, k)")
     )
     kernel = generated("custom", head + entry.format(reals="", k="()", run=run))
+    from thalweg.engine.native.compiler.compile import address_of  # which needs llvmlite, and the table doesn't
+
     try:
         address_of(kernel)
     except CompilerError as error:

@@ -64,15 +64,14 @@ def affine_sum(parts, b, h, units, lanes, part, relu, *, rows, first_row):
 
 @kernel
 def share_weight_gradient(
-    x, dh, dW, inputs, units, lanes, dW_offset, dW_weights, *, batch_rows, lane, busy, block, stride, first, after
+    x, dh, dW, inputs, units, lanes, dW_offset, *, batch_rows, lane, busy, block, stride, first, after
 ):
-    """dW = xᵀ·dh in the finish, over all lanes' rows: this lane's rows of dW in the current slice; dW_weights: W"""
+    """dW = xᵀ·dh in the finish, over all lanes' rows: this lane's rows of dW in the current slice"""
     mine, others = inputs_of(lane, inputs, lanes)
     n = others - mine
     begin, end = stretch(inputs * units, dW_offset, first, after)
     row, last = max(mine, begin // units), min(others, end // units)
     if row < last:
-        own = dW_weights - dW if dW_weights else 0
         gradient_of_all_rows(
-            x + 4 * (row - mine), n, block * n, dh, dW, own, row, last - row, units, 1, stride, block, batch_rows, busy
+            x + 4 * (row - mine), n, block * n, dh, dW, 0, row, last - row, units, 1, stride, block, batch_rows, busy
         )
