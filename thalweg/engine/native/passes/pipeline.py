@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from thalweg.engine.native.passes.image_columns import LEAST_ROWS, batches_by_columns, fuse_biases, images_by_columns
 from thalweg.engine.native.passes.input_split import split_inputs
+from thalweg.engine.native.passes.update import update_on_lanes
 from thalweg.engine.native.passes.winograd import by_winograd
 from thalweg.program.passes.activated import fuse_activations
 from thalweg.program.passes.chains import fuse_chains
@@ -43,4 +44,5 @@ PIPELINE = (
     Pass("batches by columns", batches_by_columns, trains),
     Pass("fuse biases", fuse_biases, trains_unseen),
     Pass("fuse chains", fuse_chains, lambda r: not r.visible),
+    Pass("update on lanes", update_on_lanes, trains, needed=True),
 )
