@@ -19,7 +19,7 @@ from thalweg import activations
 from thalweg.engine.native.compiler.compile import address_of
 from thalweg.engine.native.compiler.llvm import call
 from thalweg.engine.native.kernels.table import kernel_of
-from thalweg.engine.native.runtime.rows import row as row_of
+from thalweg.engine.native.runtime.table_rows import row as row_of
 from thalweg.program.builder import Builder
 from thalweg.program.ir.instruction import Buffer, Instruction
 

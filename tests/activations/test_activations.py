@@ -214,7 +214,7 @@ def model_value(model, x):
     from thalweg.engine.native.compiler.compile import callable_of
     from thalweg.engine.native.kernels.table import kernel_of
     from thalweg.engine.native.layouts.state import REALS, ROWS, STATE
-    from thalweg.engine.native.runtime.rows import row
+    from thalweg.engine.native.runtime.table_rows import row
     from thalweg.program.builder import Builder
     from thalweg.program.ir.instruction import Buffer
 

@@ -15,7 +15,7 @@ from thalweg.engine.native.compiler.kernel import HOME, CompilerError, Kernel
 from thalweg.engine.native.compiler.parameters import REALS, WHOLE, Parameter, parameters
 from thalweg.engine.native.kernels import table
 from thalweg.engine.native.layouts import job as m
-from thalweg.engine.native.runtime.rows import cells, row
+from thalweg.engine.native.runtime.table_rows import cells, row
 from thalweg.program.instructions.elementwise import Rescale
 from thalweg.program.instructions.shapes import Concatenation
 from thalweg.program.ir.instruction import Buffer, Instruction

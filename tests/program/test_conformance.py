@@ -23,7 +23,7 @@ import thalweg.program
 from thalweg import activations
 from thalweg.engine.native.kernels.generated import formulas
 from thalweg.engine.native.kernels.table import KERNELS, kernel_of, parameters_of
-from thalweg.engine.native.runtime.rows import several
+from thalweg.engine.native.runtime.table_rows import several
 from thalweg.program.autodiff import can_be_differentiated, derive
 from thalweg.program.instructions import convolution, elementwise, linear, normalization
 from thalweg.program.instructions.losses import penalties
@@ -105,7 +105,7 @@ def test_every_number_of_an_instruction_is_taken_by_a_kernel_of_it():
     ("kernel", "wrong"),
     [
         ("categorical_matches", "equal_matches"),
-        ("softmax", "copy"),
+        ("softmax", "log_softmax"),
     ],
 )
 def test_the_harness_finds_a_wrong_kernel(kernel, wrong, monkeypatch):
@@ -113,6 +113,14 @@ def test_the_harness_finds_a_wrong_kernel(kernel, wrong, monkeypatch):
     monkeypatch.setitem(KERNELS, kernel, KERNELS[wrong])
     with pytest.raises(AssertionError, match=r"the reference says|writes beside"):
         Case(ROWS[kernel], Shape(rows=3, width=5, seed=3)).check()
+
+
+def test_a_kernel_of_other_operands_is_refused(monkeypatch):
+    monkeypatch.setitem(KERNELS, "softmax", KERNELS["copy"])
+    with pytest.raises(
+        LookupError, match="the kernel softmax asks for 'x', which the instruction 'softmax' doesn't have"
+    ):
+        Case(ROWS["softmax"], Shape(rows=3, width=5, seed=3)).check()
 
 
 def forget_kernels():

@@ -12,7 +12,7 @@ from thalweg.engine.native.compiler.compile import callable_of
 from thalweg.engine.native.kernels.table import kernel_of
 from thalweg.engine.native.layouts import state
 from thalweg.engine.native.passes.image_columns import NARROW
-from thalweg.engine.native.runtime.rows import row
+from thalweg.engine.native.runtime.table_rows import row
 from thalweg.engine.native.scheduling.traits import OwnInputs, sliced
 from thalweg.program.instructions.elementwise import Copy
 from thalweg.program.ir.instruction import (

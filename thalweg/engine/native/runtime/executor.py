@@ -18,7 +18,7 @@ from thalweg.engine.native.layouts import job as m
 from thalweg.engine.native.layouts import state
 from thalweg.engine.native.runtime.linking import Memory, link
 from thalweg.engine.native.runtime.partition import first_free, lines, slices
-from thalweg.engine.native.runtime.rows import cells
+from thalweg.engine.native.runtime.table_rows import cells
 from thalweg.engine.native.runtime.threads import Part, ThreadPolicy
 from thalweg.engine.native.scheduling.blocks import block_of, shared_gradients
 from thalweg.engine.native.scheduling.phases import finish_of, overlaps, phases_of

@@ -11,7 +11,7 @@ from thalweg.engine.contract import Array, Job, aligned
 from thalweg.engine.native.compiler.compile import address_of
 from thalweg.engine.native.kernels.table import kernel_of
 from thalweg.engine.native.layouts import job as m
-from thalweg.engine.native.runtime.rows import row
+from thalweg.engine.native.runtime.table_rows import row
 from thalweg.engine.native.scheduling.schedule import Schedule
 from thalweg.program.ir.instruction import (
     DATA,
