@@ -22,7 +22,7 @@ def ask(ids, k, count, table, rows, size):
 
 
 @kernel
-def embedding(ids, W, h, entries, columns, n, mean, *, rows):
+def embedding(ids, W, h, entries, columns, n, mean=0, *, rows):
     """h = W[ids], or its mean over the ids of a row; NaN where an id isn't a row of W"""
     count, each = rows * n, n if mean else 1
     scale = F32(1.0 / each)
@@ -55,7 +55,7 @@ def forget(counts, touched):
 
 
 @kernel
-def embedding_gradient(ids, dh, dW, counts, touched, entries, columns, n, mean, *, rows, accumulate):
+def embedding_gradient(ids, dh, dW, entries, columns, n, counts=0, touched=0, mean=0, *, rows, accumulate):
     """dW[ids] += dh, or dh/n for every id of a row. If there are counts, rows that don't occur aren't written."""
     if not accumulate:
         if counts:

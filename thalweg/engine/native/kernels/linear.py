@@ -34,7 +34,7 @@ def gradient_of_all_rows(x, ldx, nx, dh, dW, own, row, rows, units, positions, s
 
 @kernel
 def weight_gradient(
-    x, dh, dW, db, inputs, units, positions, x_by_columns, dW_offset, dW_weights,
+    x, dh, dW, inputs, units, positions, x_by_columns, dW_offset, dW_weights, db=0,
     *, rows, batch_rows, accumulate, busy, block, stride, first, after,
 ):  # fmt: skip
     """dW = xᵀ·dh over this block; in the finish, the rows of dW in the current slice, over all lanes' rows

@@ -142,7 +142,7 @@ def batch_moments(x, parts, positions, channels, *, rows, lane):
 
 @kernel
 def batch_normalization(
-    x, parts, gamma, beta, shortcut, a, mean, variance, positions, channels, epsilon: float, relu=0,
+    x, parts, gamma, beta, a, mean, variance, positions, channels, epsilon: float, shortcut=0, relu=0,
     *, rows, batch_rows, lanes, block,
 ):  # fmt: skip
     """Every lane combines the parts of all lanes in the same order (Chan, Golub and LeVeque 1979)."""
@@ -195,7 +195,7 @@ def _sums(x, mean, variance, da, more, a, kept, key, sums, rows, n, channels, co
 
 
 @kernel
-def batch_sums(x, mean, variance, da, more, a, dn, sums, positions, channels, epsilon: float, *, rows, lane):
+def batch_sums(x, mean, variance, da, sums, positions, channels, epsilon: float, more=0, a=0, dn=0, *, rows, lane):
     """sums = Σ v, Σ v·x̂ of this lane's rows; v = da, or with a (da + more)·[a > 0], which is kept; more is optional"""
     key, to, copies = (1 if a else 0) + (1 if more else 0), sums + 8 * lane * channels, _copies(channels)
     for first in range(0, channels, RUN):

@@ -11,15 +11,15 @@ from thalweg.engine.contract import Array, Job, aligned
 from thalweg.engine.native.compiler.compile import address_of
 from thalweg.engine.native.kernels.table import kernel_of
 from thalweg.engine.native.layouts import job as m
+from thalweg.engine.native.layouts.by_columns import ByColumns
+from thalweg.engine.native.layouts.regions import EXCHANGE, PREPARED
 from thalweg.engine.native.runtime.table_rows import row
 from thalweg.engine.native.scheduling.schedule import Schedule
 from thalweg.program.ir.instruction import (
     DATA,
-    EXCHANGE,
     GRADIENTS,
     NORMS,
     PARAMETERS,
-    PREPARED,
     SLOTS,
     TOTALS,
     WORKSPACE,
@@ -91,7 +91,7 @@ class Memory(Mapping[Buffer, Array]):
         if buffer.region == DATA:
             return array if isinstance(buffer, Constant) else array.reshape(-1, *buffer.shape)
         shape = (self.rows, *buffer.shape) if buffer.per_row else buffer.shape
-        if buffer.by_columns:
+        if isinstance(buffer, ByColumns):
             columns = array[offset : offset + buffer.size * self.rows]
             return columns.reshape(buffer.shape[-1], *buffer.shape[:-1], self.rows).swapaxes(0, -1)
         return array[offset : offset + buffer.size * (self.rows if buffer.per_row else 1)].reshape(shape)

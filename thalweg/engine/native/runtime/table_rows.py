@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from thalweg.engine.native.compiler.parameters import Parameter
 from thalweg.engine.native.kernels.table import kernel_of, parameters_of
 from thalweg.engine.native.layouts import job as m
+from thalweg.engine.native.layouts.by_columns import in_columns
 from thalweg.program.ir.instruction import Buffer, Instruction
 
 
@@ -28,7 +29,7 @@ class Places(Protocol):
 
 
 FACTS: dict[str, Callable[[Places, Buffer], int]] = {  # a kernel asks for them as x_by_columns, dW_offset, …
-    "by_columns": lambda places, buffer: int(buffer.by_columns),
+    "by_columns": lambda places, buffer: in_columns(buffer),
     "offset": lambda places, buffer: buffer.offset,
     "weights": lambda places, buffer: places.weights(buffer),
     "far": lambda places, buffer: int(places.far(buffer)),
