@@ -19,7 +19,7 @@ from thalweg import activations
 from thalweg.engine.native.compiler.compile import address_of
 from thalweg.engine.native.compiler.llvm import call
 from thalweg.engine.native.kernels.table import kernel_of
-from thalweg.engine.native.runtime.linking import flat
+from thalweg.engine.native.runtime.table_rows import row as row_of
 from thalweg.program.builder import Builder
 from thalweg.program.ir.instruction import Buffer, Instruction
 
@@ -76,8 +76,20 @@ class Kernels:
 
     def arguments(self, i: Instruction) -> tuple[int, NDArray[Any], NDArray[Any]]:
         """A kernel's address, its table row and its constants."""
-        addresses = [self.values[b].ctypes.data for b in i.operands if b is not None]
-        return address_of(kernel_of(i)), np.array([*addresses, *flat(i.sizes)]), np.array([*flat(i.constants), 0.0])
+        words, reals = row_of(i, self)
+        return address_of(kernel_of(i)), np.array(words), np.array([*reals, 0.0])
+
+    def address(self, buffer: Buffer | None) -> int:
+        """Where an operand is."""
+        return 0 if buffer is None else int(self.values[buffer].ctypes.data)
+
+    def weights(self, gradient: Buffer) -> int:
+        """No weights are updated."""
+        return 0
+
+    def far(self, data: Buffer) -> bool:
+        """All operands are near."""
+        return False
 
     def run(self, again: Callable[..., None], times: int) -> float:
         """Seconds of this many forward and backward passes."""

@@ -1,6 +1,7 @@
 """Every activation against an independent statement, PyTorch and Keras: values and slopes, at extreme places too."""
 
 import os
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -213,6 +214,7 @@ def model_value(model, x):
     from thalweg.engine.native.compiler.compile import callable_of
     from thalweg.engine.native.kernels.table import kernel_of
     from thalweg.engine.native.layouts.state import REALS, ROWS, STATE
+    from thalweg.engine.native.runtime.table_rows import row
     from thalweg.program.builder import Builder
     from thalweg.program.ir.instruction import Buffer
 
@@ -222,7 +224,9 @@ def model_value(model, x):
         return x
     i = program.instructions[0]
     h, a = np.ascontiguousarray(x), np.zeros((len(x), *result.shape), np.float32)
-    o, c = np.array([h.ctypes.data, a.ctypes.data, *i.sizes.values()], np.int64), np.array([*i.constants.values(), 0.0])
+    places = SimpleNamespace(address={i.h: h.ctypes.data, i.a: a.ctypes.data}.get)
+    words, reals = row(i, places)
+    o, c = np.array(words, np.int64), np.array([*reals, 0.0])
     s, f = np.zeros(STATE, np.int64), np.zeros(REALS)
     s[ROWS] = len(x)
     callable_of(kernel_of(i))(*(v.ctypes.data for v in (o, c, s, f)))

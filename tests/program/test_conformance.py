@@ -3,6 +3,7 @@
 import importlib
 import pkgutil
 import re
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
@@ -25,10 +26,10 @@ from thalweg.engine.native import instructions as variants
 from thalweg.engine.native import passes
 from thalweg.engine.native.instructions.normalization import BatchMoments, NativeBatchNormalization
 from thalweg.engine.native.kernels.generated import formulas
-from thalweg.engine.native.kernels.table import KERNELS
-from thalweg.engine.native.runtime.linking import flat
+from thalweg.engine.native.kernels.table import KERNELS, kernel_of, parameters_of
+from thalweg.engine.native.runtime.table_rows import several
 from thalweg.program.autodiff import can_be_differentiated, derive
-from thalweg.program.instructions import convolution, linear, normalization
+from thalweg.program.instructions import convolution, elementwise, linear, normalization
 from thalweg.program.instructions.losses import penalties
 from thalweg.program.ir.instruction import TOTALS, WORKSPACE, Buffer, Instruction
 
@@ -94,6 +95,20 @@ def test_an_instruction_without_a_row_is_noticed(monkeypatch):
         test_every_kernel_has_a_row_and_every_row_a_kernel()
 
 
+def test_every_number_of_an_instruction_is_taken_by_a_kernel_of_it():
+    """Kernels of one instruction, and of its native variant, may differ: those by columns take no strides."""
+    given, taken = defaultdict(set), defaultdict(set)
+    for build in ROWS.values():
+        for flags in (0, 255):
+            i = Case(build, Shape(flags=flags)).instruction
+            if not isinstance(i, elementwise.Reshape | normalization.BatchStatistics):  # which have no kernel
+                asked = parameters_of(kernel_of(i))
+                given[type(i)] |= {*i.sizes, *i.constants}
+                taken[type(i)] |= {p.name for p in (*asked.words, *asked.reals)} | {asked.rest}
+    unused = {kind: given[kind].difference(*(taken[base] for base in kind.__mro__)) for kind in [*given]}
+    assert {kind.__name__: names for kind, names in unused.items() if names} == {}
+
+
 # --- a wrong kernel is found ---------------------------------------------------------------------------------------
 
 
@@ -101,7 +116,7 @@ def test_an_instruction_without_a_row_is_noticed(monkeypatch):
     ("kernel", "wrong"),
     [
         ("categorical_matches", "equal_matches"),
-        ("softmax", "copy"),
+        ("softmax", "log_softmax"),
     ],
 )
 def test_the_harness_finds_a_wrong_kernel(kernel, wrong, monkeypatch):
@@ -109,6 +124,14 @@ def test_the_harness_finds_a_wrong_kernel(kernel, wrong, monkeypatch):
     monkeypatch.setitem(KERNELS, kernel, KERNELS[wrong])
     with pytest.raises(AssertionError, match=r"the reference says|writes beside"):
         Case(ROWS[kernel], Shape(rows=3, width=5, seed=3)).check()
+
+
+def test_a_kernel_of_other_operands_is_refused(monkeypatch):
+    monkeypatch.setitem(KERNELS, "softmax", KERNELS["copy"])
+    with pytest.raises(
+        LookupError, match="the kernel softmax asks for 'x', which the instruction 'softmax' doesn't have"
+    ):
+        Case(ROWS["softmax"], Shape(rows=3, width=5, seed=3)).check()
 
 
 def forget_kernels():
@@ -277,6 +300,6 @@ def test_operands_are_read_or_written(name):
     case = Case(EVERY[name], Shape(flags=1 | IN_PLACE))
     i = case.instruction
     assert {*i.inputs, *i.outputs} == {b for b in i.operands if b is not None}
-    assert all(isinstance(size, int) for size in flat(i.sizes))
-    assert all(isinstance(constant, float) for constant in flat(i.constants))
+    assert all(isinstance(n, int) for size in i.sizes.values() for n in several(size))
+    assert all(isinstance(k, float) for constant in i.constants.values() for k in several(constant))
     assert i.inplace is None or (i.inplace[1] in i.writes and i.inplace[0] not in i.writes)

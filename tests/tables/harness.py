@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from thalweg.engine.execution import compute
 from thalweg.engine.native.compiler.compile import callable_of
 from thalweg.engine.native.instructions.variants import native
-from thalweg.engine.native.kernels.table import kernel_of, operands_of
+from thalweg.engine.native.kernels.table import kernel_of
 from thalweg.engine.native.layouts import state
 from thalweg.engine.native.layouts.by_columns import ByColumns, in_columns
 from thalweg.engine.native.layouts.limits import NARROW
-from thalweg.engine.native.runtime.linking import flat
+from thalweg.engine.native.runtime.table_rows import row
 from thalweg.engine.native.scheduling.traits import OwnInputs, sliced
 from thalweg.program.instructions.elementwise import Copy
 from thalweg.program.ir.instruction import (
@@ -70,6 +70,26 @@ class Memory(dict[Buffer, Array]):
         other = Memory(arrays)
         other.__dict__.update(self.__dict__)
         return other
+
+
+class Operands:
+    """The operands of one instruction, in an arena; no weights are taken from other cores, and no data are far."""
+
+    def __init__(self, places: dict[Buffer, slice], arena: Array, totals: dict[Buffer, Array]) -> None:
+        self.places, self.arena, self.totals = places, arena, totals
+
+    def address(self, buffer: Buffer | None) -> int:
+        if buffer is None:
+            return 0
+        if buffer in self.totals:
+            return self.totals[buffer].ctypes.data + 8
+        return self.arena.ctypes.data + 4 * self.places[buffer].start
+
+    def weights(self, gradient: Buffer) -> int:
+        return 0
+
+    def far(self, data: Buffer) -> bool:
+        return False
 
 
 def execute(instruction: Instruction, memory: Memory, xp: Any = np) -> None:
@@ -248,12 +268,8 @@ class Case:
         return outputs
 
     def call(self, i: Instruction, places: dict[Buffer, slice], arena: Array, totals: dict[Buffer, Array]) -> None:
-        addresses = [
-            0 if b is None else totals[b].ctypes.data + 8 if b in totals else arena.ctypes.data + 4 * places[b].start
-            for b in operands_of(i)
-        ]
-        o = np.array([*addresses, *flat(i.sizes), *[0] * 8], np.int64)  # 0: what only variants have
-        c = np.array([*flat(i.constants), *[0.0] * 4])
+        words, reals = row(i, Operands(places, arena, totals))
+        o, c = np.array([*words, 0], np.int64), np.array([*reals, 0.0])
         s, f = np.zeros(state.STATE, np.int64), np.zeros(state.REALS)
         order = np.ascontiguousarray(self.order, np.int64)
         s[state.ROWS], s[state.FIRST_ROW], s[state.BATCH_ROWS] = self.shape.rows, self.first_row, self.batch_rows

@@ -82,8 +82,8 @@ class Elementwise(Activation):
         return self.equation.name
 
     @cached_property
-    def operands(self) -> tuple[Buffer | None, ...]:
-        return (self.h, *self.parameters, self.a)
+    def named_operands(self) -> dict[str, Buffer | tuple[Buffer, ...] | None]:
+        return {"h": self.h, **numbered(self.parameters), "a": self.a}
 
     @property
     def numbers(self) -> dict[str, float]:
@@ -171,6 +171,11 @@ def is_relu(i: Instruction | None) -> TypeGuard[Elementwise]:
     return is_activation(i, RELU)
 
 
+def numbered(parameters: tuple[Buffer, ...]) -> dict[str, Buffer]:
+    """Trainable parameters by the names that equations give them."""
+    return {f"p{n}": p for n, p in enumerate(parameters)}
+
+
 def sizes(of: Activation, like: Buffer) -> dict[str, int]:
     """The size of a row and whether there are rows; with parameters, the positions in a row and the number of units."""
     if not of.parameters:
@@ -201,8 +206,8 @@ class ElementwiseAdjoint(Instruction):
         return self.of.parameters
 
     @cached_property
-    def operands(self) -> tuple[Buffer | None, ...]:
-        return (self.v, *self.parameters, self.da, self.dh)
+    def named_operands(self) -> dict[str, Buffer | tuple[Buffer, ...] | None]:
+        return {"v": self.v, **numbered(self.parameters), "da": self.da, "dh": self.dh}
 
     @property
     def formula(self) -> str:
@@ -246,8 +251,8 @@ class ParameterGradient(Instruction):
         return self.of.parameters
 
     @cached_property
-    def operands(self) -> tuple[Buffer | None, ...]:
-        return (self.v, *self.of.parameters, self.da, self.dp)
+    def named_operands(self) -> dict[str, Buffer | tuple[Buffer, ...] | None]:
+        return {"v": self.v, **numbered(self.parameters), "da": self.da, "dp": self.dp}
 
     @property
     def formula(self) -> str:
@@ -256,6 +261,10 @@ class ParameterGradient(Instruction):
     @property
     def sizes(self) -> dict[str, int]:
         return sizes(self.of, self.da)
+
+    @property
+    def constants(self) -> dict[str, float]:
+        return self.of.constants
 
     def reference(self, xp: Any, v: Array, parameters: tuple[Array, ...], da: Array) -> Array:
         dp: Array = matrix(da * self.of.evaluate(self.text, xp, v, parameters)).sum(axis=0)

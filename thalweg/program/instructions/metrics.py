@@ -22,6 +22,7 @@ class Total(Instruction):
     writes = ("sums",)
     reduces = ("sums",)
     formula_text: ClassVar[str]
+    by_class: ClassVar[bool] = True  # whether it has to know where a row, or the numbers of the classes, begin
 
     def value(self, xp: Any, y: Array, p: Array) -> Array:
         """What each row adds: shape (rows, …)."""
@@ -38,7 +39,7 @@ class Total(Instruction):
 
     @property
     def sizes(self) -> dict[str, int]:
-        return {"size": self.p.size, "classes": self.p.shape[-1]}
+        return {"size": self.p.size} | ({"classes": self.p.shape[-1]} if self.by_class else {})
 
     def reference(self, xp: Any, p: Array, y: Array) -> Array:
         total: Array = xp.asarray(self.value(xp, y, p).sum(dtype=np.float64))
@@ -53,6 +54,7 @@ class EqualMatches(Total):
     """sums += Σ [ŷ = y]"""
 
     name = "equal matches"
+    by_class = False
     formula_text = "Σ [{p} = {y}]"
 
     def value(self, xp: Any, y: Array, p: Array) -> Array:
@@ -66,6 +68,7 @@ class BinaryMatches(Total):
     threshold: float = 0.5
 
     name = "binary matches"
+    by_class = False
     formula_text = "Σ [({p} > threshold) = {y}]"
 
     @property
@@ -103,6 +106,7 @@ class SquaresAndTargets(Total):
     """sums += Σ (ŷ − y)², Σ y, Σ y² for each output, for R² = 1 − Σ(ŷ − y)²/Σ(y − mean y)²."""
 
     name = "squares and targets"
+    by_class = False
     formula_text = "Σ ({p} − {y})², Σ {y}, Σ {y}²"
 
     def reference(self, xp: Any, p: Array, y: Array) -> Array:
@@ -264,6 +268,7 @@ class Moments(Total):
     """sums += Σ ŷ, Σ y, Σ ŷ², Σ y², Σ ŷ·y for each output"""
 
     name = "moments"
+    by_class = False
     formula_text = "Σ {p}, Σ {y}, Σ {p}², Σ {y}², Σ {p}·{y}"
 
     def reference(self, xp: Any, p: Array, y: Array) -> Array:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -130,7 +130,7 @@ class AlphaNoise(Noise):
 
     @property
     def constants(self) -> dict[str, float]:
-        return {"amount": self.amount, "scale": self.scale, "shift": self.shift}
+        return {"rate": self.amount, "scale": self.scale}
 
     def keep(self, xp: Any, step: StepState) -> Array:
         """Which elements are kept."""
@@ -142,6 +142,10 @@ class AlphaDropout(AlphaNoise):
     """a = scale·(keep ? h : −1.758) + shift, which preserves mean 0 and variance 1 (Klambauer et al. 2017)."""
 
     name = "alpha dropout"
+
+    @property
+    def constants(self) -> dict[str, float]:
+        return super().constants | {"shift": self.shift}
 
     @property
     def formula(self) -> str:
@@ -182,6 +186,7 @@ class RandomValues(Instruction):
     stream: int
 
     writes = ("z",)
+    meanings: ClassVar[tuple[str, str]]  # of the two numbers
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -189,7 +194,7 @@ class RandomValues(Instruction):
 
     @property
     def constants(self) -> dict[str, float]:
-        return {"first": self.first, "second": self.second}
+        return dict(zip(self.meanings, (self.first, self.second), strict=True))
 
     def flops(self, rows: int) -> int:
         return 10 * rows * self.z.size
@@ -200,6 +205,7 @@ class RandomNormal(RandomValues):
     """z = first + second·n, n normal with mean 0 and variance 1"""
 
     name = "random normal"
+    meanings = ("mean", "stddev")
 
     @property
     def formula(self) -> str:
@@ -217,6 +223,7 @@ class RandomUniform(RandomValues):
     """z = first + (second − first)·u, u uniform in [0, 1)"""
 
     name = "random uniform"
+    meanings = ("least", "most")
 
     @property
     def formula(self) -> str:
@@ -231,6 +238,7 @@ class RandomBernoulli(RandomValues):
     """z = second with probability first, otherwise 0"""
 
     name = "random bernoulli"
+    meanings = ("probability", "value")
 
     @property
     def formula(self) -> str:

@@ -39,8 +39,8 @@ class Pointwise(Instruction):
         return self.operation.name
 
     @cached_property
-    def operands(self) -> tuple[Buffer | None, ...]:
-        return (*self.values, self.z)
+    def named_operands(self) -> dict[str, Buffer | tuple[Buffer, ...] | None]:
+        return {**{f"v{n}": b for n, b in enumerate(self.values)}, "z": self.z}
 
     @property
     def named(self) -> dict[str, Buffer]:

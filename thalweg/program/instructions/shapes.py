@@ -79,12 +79,12 @@ class Slicing(Instruction):
 
     @property
     def sizes(self) -> dict[str, int | tuple[int, ...]]:
-        """Whether there are rows, the elements of the large array, the first place in it, and the loop from there."""
+        """Whether there are rows, the first place in the large array, and the loop from there."""
         apart = distances(self.large.shape)
         first = sum(start * step for start, step in zip(self.starts, apart, strict=True))
         steps = [step * by for step, by in zip(self.steps, apart, strict=True)]
         loop = walk(self.small.shape, steps, self.large.size)
-        return {"per_row": int(self.z.per_row), "large": self.large.size, "start": first, "loop": loop}
+        return {"per_row": int(self.z.per_row), "start": first, "loop": loop}
 
     def differentiable(self) -> tuple[Buffer, ...]:
         return (self.x,)
@@ -138,6 +138,10 @@ class Placement(Slicing):
         return f"{self.z}[{self.shown}] = {self.x}, else {self.value:g}"
 
     @property
+    def sizes(self) -> dict[str, int | tuple[int, ...]]:
+        return super().sizes | {"large": self.large.size}
+
+    @property
     def constants(self) -> dict[str, float]:
         return {"value": self.value}
 
@@ -169,9 +173,8 @@ class Concatenation(Instruction):
     writes = ("z",)
 
     @cached_property
-    def operands(self) -> tuple[Buffer | None, ...]:
-        """z, then the parts, in places of which the kernel knows how many there are."""
-        return (self.z, *self.parts, *[None] * (MOST_PARTS - len(self.parts)))
+    def named_operands(self) -> dict[str, Buffer | tuple[Buffer, ...] | None]:
+        return {"z": self.z, "parts": self.parts}
 
     @property
     def formula(self) -> str:
@@ -180,7 +183,7 @@ class Concatenation(Instruction):
 
     @property
     def sizes(self) -> dict[str, int | tuple[int, ...]]:
-        """Whether there are rows, the elements before the axis, how many parts, and the run of each."""
+        """Whether there are rows, the elements before the axis, how many parts, and the run of each part."""
         before = math.prod(self.z.shape[: self.axis])
         runs = tuple(p.size // before for p in self.parts)
         return {"per_row": int(self.z.per_row), "before": before, "count": len(self.parts), "parts": runs}

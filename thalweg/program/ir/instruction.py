@@ -150,10 +150,15 @@ class Instruction:
         raise NotImplementedError
 
     @cached_property
+    def named_operands(self) -> Mapping[str, Buffer | tuple[Buffer, ...] | None]:
+        """Every buffer field, by name, in order of declaration; None where an optional one is absent."""
+        values = ((field.name, getattr(self, field.name)) for field in fields(self))  # type: ignore[arg-type]
+        return {name: v for name, v in values if v is None or isinstance(v, Buffer)}
+
+    @cached_property
     def operands(self) -> tuple[Buffer | None, ...]:
-        """Every buffer field in order of declaration; None where an optional one is absent."""
-        values = (getattr(self, field.name) for field in fields(self))  # type: ignore[arg-type]
-        return tuple(v for v in values if v is None or isinstance(v, Buffer))
+        """The operands in this order, those of a tuple one by one."""
+        return tuple(b for v in self.named_operands.values() for b in (v if isinstance(v, tuple) else (v,)))
 
     @cached_property
     def outputs(self) -> tuple[Buffer, ...]:

@@ -28,7 +28,7 @@ class Kernel(NamedTuple):
         """The Python function to compile, or a family."""
         if self.text:
             names: dict[str, Any] = {"__name__": f"thalweg_{self.module}"}
-            exec(compile(self.text, f"<{self.name}>", "exec"), names)
+            exec(compile(self.text, f"<{self.name}>", "exec", dont_inherit=True), names)
             made: Function = names[self.name]
             return made
         defined: Function = getattr(importlib.import_module(f"{HOME}.{self.module}"), self.name)

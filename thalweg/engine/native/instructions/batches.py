@@ -15,7 +15,3 @@ class NativeGatherFloats(GatherFloats):
     @property
     def formula(self) -> str:
         return super().formula + (", by columns" if in_columns(self.x) else "")
-
-    @property
-    def sizes(self) -> dict[str, int]:
-        return {**super().sizes, "x_by_columns": in_columns(self.x)}

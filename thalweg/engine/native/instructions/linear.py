@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from thalweg.engine.native.instructions.changes import end, ended
-from thalweg.engine.native.layouts.by_columns import in_columns
 from thalweg.program.instructions.linear import Affine, BiasGradient, InputGradient, WeightGradient, matrix
 from thalweg.program.ir.instruction import GRADIENTS, Array, Buffer, Instruction
 
@@ -28,7 +27,7 @@ class NativeAffine(Affine):
 
     @property
     def sizes(self) -> dict[str, int]:
-        return {**super().sizes, "relu": int(self.relu), "x_by_columns": in_columns(self.x)}
+        return {**super().sizes, "relu": int(self.relu)}
 
     def reference(self, xp: Any, x: Array, W: Array, b: Array | None) -> Array:
         return end(xp, super().reference(xp, x, W, b), self.relu, None)
@@ -72,10 +71,6 @@ class NativeWeightGradient(WeightGradient, Waits):
     def formula(self) -> str:
         return super().formula + ("" if self.db is None else f", {self.db} = Σ {self.dh}")
 
-    @property
-    def sizes(self) -> dict[str, int]:
-        return {**super().sizes, "dW_offset": self.dW.offset, "x_by_columns": in_columns(self.x)}
-
     def reference(self, xp: Any, x: Array, dh: Array) -> tuple[Array, Array | None]:  # type: ignore[override]
         return super().reference(xp, x, dh), None if self.db is None else matrix(dh).sum(axis=0)
 
@@ -86,10 +81,6 @@ class NativeWeightGradient(WeightGradient, Waits):
 @dataclass(frozen=True, eq=False)
 class NativeBiasGradient(BiasGradient):
     """db = Σ dh over rows and places of images by columns"""
-
-    @property
-    def sizes(self) -> dict[str, int]:
-        return {**super().sizes, "dh_by_columns": in_columns(self.dh)}
 
 
 @dataclass(frozen=True, eq=False)

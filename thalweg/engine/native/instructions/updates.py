@@ -106,10 +106,6 @@ class Lamb(matrix_updates.Lamb):
 
     turn: int = field(kw_only=True)
 
-    @property
-    def sizes(self) -> dict[str, int]:
-        return turned(super().sizes)
-
 
 @dataclass(frozen=True, eq=False)
 class Adafactor(matrix_updates.Adafactor):
@@ -117,25 +113,12 @@ class Adafactor(matrix_updates.Adafactor):
 
     turn: int = field(kw_only=True)
 
-    @property
-    def sizes(self) -> dict[str, int]:
-        return turned(super().sizes)
-
 
 @dataclass(frozen=True, eq=False)
 class Muon(matrix_updates.Muon):
     """On one lane, see `Lamb`."""
 
     turn: int = field(kw_only=True)
-
-    @property
-    def sizes(self) -> dict[str, int]:
-        return turned(super().sizes)
-
-
-def turned(sizes: dict[str, int]) -> dict[str, int]:
-    """The sizes in the kernels' order: the stretch, the turn, all others."""
-    return {name: sizes[name] for name in ("size", "offset", "turn")} | sizes
 
 
 TURNED = {matrix_updates.Lamb: Lamb, matrix_updates.Adafactor: Adafactor, matrix_updates.Muon: Muon}
@@ -162,8 +145,7 @@ class TableReduce(Instruction):
 
     @property
     def sizes(self) -> dict[str, int]:
-        entries, columns = self.dw.shape
-        return {"entries": entries, "columns": columns, "vector": self.vector}
+        return {"columns": self.dw.shape[1], "vector": self.vector}
 
     def reference(self, xp: Any, dw: Array) -> tuple[Array, None]:
         return dw, None  # of the only lane
@@ -179,8 +161,8 @@ class TableUpdate(table_updates.TableUpdate):
     own: Buffer = field(kw_only=True)
 
     @cached_property
-    def operands(self) -> tuple[Buffer, ...]:
-        return (*self.vectors, self.counts, self.own)
+    def named_operands(self) -> dict[str, Buffer | tuple[Buffer, ...] | None]:
+        return {**super().named_operands, "own": self.own}
 
     @property
     def formula(self) -> str:

@@ -3,7 +3,7 @@
 import numba
 
 from thalweg.engine.native.compiler.llvm import FLAGS, bytes_of, fetch, floats, integers, load_f32, store_f32
-from thalweg.engine.native.layouts.state import NEXT, ORDER, ROWS, START
+from thalweg.engine.native.compiler.named import kernel
 from thalweg.engine.native.linalg import gemm
 
 LINE = 64  # bytes of a cache line
@@ -36,62 +36,62 @@ def fetch_row(X, order, later, r, size):
 
 
 @numba.njit(inline="always", **FLAGS)
-def numbers(s, rows, far):
+def numbers(order, next, rows, far):
     """The numbers of the block's rows, and those of the next step if the data are far; otherwise none."""
-    return integers(s[ORDER], rows), integers(s[NEXT], rows if far and s[NEXT] else 0)
+    return integers(order, rows), integers(next, rows if far and next else 0)
 
 
-def gather(o, c, s, f):
-    """x = X[order]; o[3]: by columns; o[4]: the data exceed the core's caches"""
-    rows, size = s[ROWS], o[2]
-    x = floats(o[1], rows * size)
-    if o[3] and s[ORDER] == 0:
-        gemm.transpose(o[0] + 4 * s[START] * size, rows, size, o[1], 0, size)
-    elif o[3]:
-        order, later = numbers(s, rows, o[4])
+@kernel
+def gather(X, x, size, x_by_columns, X_far, *, rows, order, start, next):
+    """x = X[order], or by columns; X_far: the data exceed the core's caches"""
+    target = floats(x, rows * size)
+    if x_by_columns and order == 0:
+        gemm.transpose(X + 4 * start * size, rows, size, x, 0, size)
+    elif x_by_columns:
+        each, later = numbers(order, next, rows, X_far)
         for r in range(rows):
-            fetch_row(o[0], order, later, r, 4 * size)
-            at = o[0] + 4 * order[r] * size
+            fetch_row(X, each, later, r, 4 * size)
+            at = X + 4 * each[r] * size
             for j in range(size):
-                store_f32(o[1], j * rows + r, load_f32(at, j))
-    elif s[ORDER] == 0:
-        X = floats(o[0] + 4 * s[START] * size, rows * size)
+                store_f32(x, j * rows + r, load_f32(at, j))
+    elif order == 0:
+        source = floats(X + 4 * start * size, rows * size)
         for i in range(rows * size):
-            x[i] = X[i]
+            target[i] = source[i]
     else:
-        order, later = numbers(s, rows, o[4])
+        each, later = numbers(order, next, rows, X_far)
         for r in range(rows):
-            fetch_row(o[0], order, later, r, 4 * size)
-            X = floats(o[0] + 4 * order[r] * size, size)
+            fetch_row(X, each, later, r, 4 * size)
+            source = floats(X + 4 * each[r] * size, size)
             for j in range(size):
-                x[r * size + j] = X[j]
+                target[r * size + j] = source[j]
 
 
-def gather_bytes(o, c, s, f):
+@kernel
+def gather_bytes(X, x, size, X_far, *, rows, order, start, next):
     """x = float(X[order])"""
-    rows, size = s[ROWS], o[2]
     for r in range(rows):
-        row = s[START] + r
-        if s[ORDER]:
-            order, later = numbers(s, rows, o[4])
-            row = order[r]
-            fetch_row(o[0], order, later, r, size)
-        X, x = bytes_of(o[0] + row * size, size), floats(o[1] + 4 * r * size, size)
+        row = start + r
+        if order:
+            each, later = numbers(order, next, rows, X_far)
+            row = each[r]
+            fetch_row(X, each, later, r, size)
+        source, target = bytes_of(X + row * size, size), floats(x + 4 * r * size, size)
         for j in range(size):
-            x[j] = X[j]
+            target[j] = source[j]
 
 
-def store(o, c, s, f):
+@kernel
+def store(y, Y, size, *, rows, order, start):
     """Y[order] = y"""
-    rows, size = s[ROWS], o[2]
-    y = floats(o[0], rows * size)
-    if s[ORDER] == 0:
-        Y = floats(o[1] + 4 * s[START] * size, rows * size)
+    source = floats(y, rows * size)
+    if order == 0:
+        target = floats(Y + 4 * start * size, rows * size)
         for i in range(rows * size):
-            Y[i] = y[i]
+            target[i] = source[i]
     else:
-        order = integers(s[ORDER], rows)
+        each = integers(order, rows)
         for r in range(rows):
-            Y = floats(o[1] + 4 * order[r] * size, size)
+            target = floats(Y + 4 * each[r] * size, size)
             for j in range(size):
-                Y[j] = y[r * size + j]
+                target[j] = source[r * size + j]

@@ -16,9 +16,8 @@ the element i·s + t·d + at.
 import numba
 
 from thalweg.engine.native.compiler.llvm import compiled, floats, load_f32, stack, store_f32
+from thalweg.engine.native.compiler.named import kernel
 from thalweg.engine.native.compiler.processor import VW
-from thalweg.engine.native.layouts.state import ACCUMULATE, LANE, LANES
-from thalweg.engine.native.layouts.state import ROWS as IMAGES
 from thalweg.engine.native.linalg import gemm
 from thalweg.engine.native.linalg.microkernel import ROWS, WIDEST, tile
 from thalweg.engine.native.linalg.moves import copy
@@ -233,41 +232,44 @@ def _products(a, aq, ap, rsa, ga, b, gb, ldb, c, cq, cp, ldc, bias, accumulate, 
         j += v * VW
 
 
-def convolution(o, c, s, f):
+@kernel
+def convolution(
+    x, W, b, h, H, Wd, C, OH, OW, O, kh, kw, sh, sw, dilation_h, dilation_w, top, left, groups, relu=0, a=0, *, rows
+):
     """h = x ∗ W + b; max(h, 0), or h·[a > 0]"""
-    x, W, b, h, a, H, Wd, C, OH, OW, O = o[0], o[1], o[2], o[3], o[4], o[5], o[6], o[7], o[8], o[9], o[10]
-    kh, kw, sh, sw, dh, dw, top, left = o[11], o[12], o[13], o[14], o[15], o[16], o[17], o[18]
-    groups, relu = o[19], o[20]
+    dh, dw = dilation_h, dilation_w
     n, m, gate = C // groups, O // groups, a - h if a else 0
     if kh * kw * sh * sw * groups == 1 and H * Wd == OH * OW:
-        gemm.product(x, C, 1, W, O, 0, h, O, b, relu, a, s[IMAGES] * OH * OW, O, C)
+        gemm.product(x, C, 1, W, O, 0, h, O, b, relu, a, rows * OH * OW, O, C)
         return
     if groups == 1:
-        dense_correlate(x, H, Wd, C, W, h, OH, OW, O, b, s[IMAGES], sh, dh, -top, kh, sw, dw, -left, kw, relu, gate)
+        dense_correlate(x, H, Wd, C, W, h, OH, OW, O, b, rows, sh, dh, -top, kh, sw, dw, -left, kw, relu, gate)
         return
     for g in range(groups):
         correlate(
             x + 4 * g * n, H * Wd * C, Wd * C, C, H, Wd, W + 4 * g * m, kw * n * O, n * O, n,
             h + 4 * g * m, OH * OW * O, OW * O, O, m, O, b + 4 * g * m if b else 0,
-            s[IMAGES], OH, sh, dh, -top, kh, OW, sw, dw, -left, kw, relu, gate,
+            rows, OH, sh, dh, -top, kh, OW, sw, dw, -left, kw, relu, gate,
         )  # fmt: skip
 
 
-def transposed_convolution(o, c, s, f):
+@kernel
+def transposed_convolution(
+    x, flipped, b, h, H, Wd, C, OH, OW, O, kh, kw, sh, sw, dilation_h, dilation_w, top, left, groups, relu=0, a=0,
+    *, rows,
+):  # fmt: skip
     """h = x ∗ Wᶠ + b; max(h, 0), or h·[a > 0]
 
     Elements of the image that are a stride apart lie under the same taps, so they are computed together.
     """
-    x, W, bias, h, gated, H, Wd, C, OH, OW, O = o[0], o[2], o[3], o[4], o[5], o[6], o[7], o[8], o[9], o[10], o[11]
-    kh, kw, sh, sw, dh, dw, top, left = o[12], o[13], o[14], o[15], o[16], o[17], o[18], o[19]
-    groups, relu = o[20], o[21]
-    n, m, gate = C // groups, O // groups, gated - h if gated else 0
+    dh, dw = dilation_h, dilation_w
+    n, m, gate = C // groups, O // groups, a - h if a else 0
     if kh * kw * sh * sw * groups == 1 and H * Wd == OH * OW:
-        gemm.product(x, O, 1, W, C, 0, h, C, bias, relu, gated, s[IMAGES] * OH * OW, C, O)
+        gemm.product(x, O, 1, flipped, C, 0, h, C, b, relu, a, rows * OH * OW, C, O)
         return
     if sh * sw * groups == 1:
         ah, aw = top - (kh - 1) * dh, left - (kw - 1) * dw
-        dense_correlate(x, OH, OW, O, W, h, H, Wd, C, bias, s[IMAGES], 1, dh, ah, kh, 1, dw, aw, kw, relu, gate)
+        dense_correlate(x, OH, OW, O, flipped, h, H, Wd, C, b, rows, 1, dh, ah, kh, 1, dw, aw, kw, relu, gate)
         return
     for p in range(min(sh, H)):
         th, first_a, ah = _phase(p, kh, sh, dh, top)
@@ -276,10 +278,10 @@ def transposed_convolution(o, c, s, f):
             for g in range(groups):
                 correlate(
                     x + 4 * g * m, OH * OW * O, OW * O, O, OH, OW,
-                    W + 4 * ((first_a * kw + first_b) * O + g * m) * n, kw * O * n, O * n, m,
+                    flipped + 4 * ((first_a * kw + first_b) * O + g * m) * n, kw * O * n, O * n, m,
                     h + 4 * ((p * Wd + q) * C + g * n), H * Wd * C, sh * Wd * C, sw * C, n, n,
-                    bias + 4 * g * n if bias else 0,
-                    s[IMAGES], (H - p + sh - 1) // sh, 1, dh, ah, th, (Wd - q + sw - 1) // sw, 1, dw, aw, tw,
+                    b + 4 * g * n if b else 0,
+                    rows, (H - p + sh - 1) // sh, 1, dh, ah, th, (Wd - q + sw - 1) // sw, 1, dw, aw, tw,
                     relu, gate,
                 )  # fmt: skip
 
@@ -308,10 +310,10 @@ def _before_phase(n, s, phase):
     return count
 
 
-def flip(o, c, s, f):
+@kernel
+def flip(W, flipped, kh, kw, C, O, sh, sw, *, lane, lanes):
     """Wᶠ, this lane's share of its taps"""
-    W, flipped, kh, kw, C, O, sh, sw = o[0], o[1], o[2], o[3], o[4], o[5], o[6], o[7]
-    for t in range(s[LANE], kh * kw, s[LANES]):
+    for t in range(lane, kh * kw, lanes):
         a, b = t // kw, t % kw
         row = _before_phase(kh, sh, a % sh) + _of_phase(kh, sh, a % sh) - 1 - a // sh
         column = _before_phase(kw, sw, b % sw) + _of_phase(kw, sw, b % sw) - 1 - b // sw
@@ -348,21 +350,23 @@ def _with_border(x, H, W, C, target, images, high, wide, first, left):
             row[to:] = 0
 
 
-def kernel_gradient(o, c, s, f):
+@kernel
+def kernel_gradient(
+    x, dh, dW, H, Wd, C, OH, OW, O, kh, kw, sh, sw, dilation_h, dilation_w, top, left, groups, *, rows, accumulate
+):
     """dW = x ∗ dh"""
-    x, d, dW, H, Wd, C, OH, OW, O = o[0], o[1], o[2], o[3], o[4], o[5], o[6], o[7], o[8]
-    kh, kw, sh, sw, dh, dw, top, left, groups = o[9], o[10], o[11], o[12], o[13], o[14], o[15], o[16], o[17]
-    images, more = s[IMAGES], s[ACCUMULATE]
     if kh * kw * sh * sw * groups == 1 and H * Wd == OH * OW:
-        gemm.gemm(x, 1, C, d, O, dW, O, 0, more, C, O, images * OH * OW)
+        gemm.gemm(x, 1, C, dh, O, dW, O, 0, accumulate, C, O, rows * OH * OW)
         return
-    g = _together(O, OW, C, kh, sw, dw, kw) if groups == 1 else 1
+    g = _together(O, OW, C, kh, sw, dilation_w, kw) if groups == 1 else 1
     if g == 1:
-        _taps(x, d, dW, H, Wd, C, OH, OW, O, kh, kw, sh, sw, dh, dw, top, left, groups, images, more)
+        _taps(
+            x, dh, dW, H, Wd, C, OH, OW, O, kh, kw, sh, sw, dilation_h, dilation_w, top, left, groups, rows, accumulate
+        )
         return
     kernel, wide = _widened(), kw + (g - 1) * sw
-    _taps(x, d, kernel, H, Wd, C, OH, OW // g, g * O, kh, wide, sh, g * sw, dh, 1, top, left, 1, images, 0)
-    _narrow(kernel, C, O, kh, sw, kw, g, dW, more)
+    _taps(x, dh, kernel, H, Wd, C, OH, OW // g, g * O, kh, wide, sh, g * sw, dilation_h, 1, top, left, 1, rows, 0)
+    _narrow(kernel, C, O, kh, sw, kw, g, dW, accumulate)
 
 
 @compiled

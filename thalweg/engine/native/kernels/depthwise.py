@@ -8,9 +8,9 @@ from numba import types
 from numba.extending import intrinsic
 
 from thalweg.engine.native.compiler.llvm import F32, compiled, floats, pointer
+from thalweg.engine.native.compiler.named import kernel
 from thalweg.engine.native.compiler.processor import VW
 from thalweg.engine.native.kernels.convolution import _phase, _zone
-from thalweg.engine.native.layouts.state import ACCUMULATE, ROWS
 from thalweg.engine.native.linalg.microkernel import Emitter, Family, integer
 
 RUN = ("row", "column", "rows", "columns", "count", "step", "channels")
@@ -199,47 +199,52 @@ def _correlate(
             i = next_i
 
 
-def depthwise_convolution(o, c, s, f):
+@kernel
+def depthwise_convolution(
+    x, W, b, h, H, Wd, C, OH, OW, kh, kw, sh, sw, dilation_h, dilation_w, top, left, relu=0, a=0, *, rows
+):
     """h = x ∗ W + b; max(h, 0), or h·[a > 0]"""
-    x, W, b, h, a, H, Wd, C, OH, OW = o[0], o[1], o[2], o[3], o[4], o[5], o[6], o[7], o[8], o[9]
-    kh, kw, sh, sw, dh, dw, top, left, relu = o[11], o[12], o[13], o[14], o[15], o[16], o[17], o[18], o[20]
+    dh, dw = dilation_h, dilation_w
     _correlate(
-        x, H, Wd, C, W, kw * C, b, h, OH * OW * C, OW * C, C, s[ROWS], OH, sh, dh, -top, kh, OW, sw, dw, -left, kw,
+        x, H, Wd, C, W, kw * C, b, h, OH * OW * C, OW * C, C, rows, OH, sh, dh, -top, kh, OW, sw, dw, -left, kw,
         relu, a - h if a else 0,
     )  # fmt: skip
 
 
-def depthwise_transposed_convolution(o, c, s, f):
+@kernel
+def depthwise_transposed_convolution(
+    x, flipped, b, h, H, Wd, C, OH, OW, kh, kw, sh, sw, dilation_h, dilation_w, top, left, relu=0, a=0, *, rows
+):
     """h = x ∗ Wᶠ + b; max(h, 0), or h·[a > 0]; elements that are a stride apart lie under the same taps."""
-    x, W, bias, h, gated, H, Wd, C, OH, OW = o[0], o[2], o[3], o[4], o[5], o[6], o[7], o[8], o[9], o[10]
-    kh, kw, sh, sw, dh, dw, top, left, relu = o[12], o[13], o[14], o[15], o[16], o[17], o[18], o[19], o[21]
-    gate = gated - h if gated else 0
+    dh, dw = dilation_h, dilation_w
+    gate = a - h if a else 0
     for p in range(min(sh, H)):
         th, first_a, ah = _phase(p, kh, sh, dh, top)
         for q in range(min(sw, Wd)):
             tw, first_b, aw = _phase(q, kw, sw, dw, left)
             _correlate(
-                x, OH, OW, C, W + 4 * (first_a * kw + first_b) * C, kw * C, bias, h + 4 * (p * Wd + q) * C,
-                H * Wd * C, sh * Wd * C, sw * C, s[ROWS], (H - p + sh - 1) // sh, 1, dh, ah, th,
+                x, OH, OW, C, flipped + 4 * (first_a * kw + first_b) * C, kw * C, b, h + 4 * (p * Wd + q) * C,
+                H * Wd * C, sh * Wd * C, sw * C, rows, (H - p + sh - 1) // sh, 1, dh, ah, th,
                 (Wd - q + sw - 1) // sw, 1, dw, aw, tw, relu, gate,
             )  # fmt: skip
 
 
-def depthwise_kernel_gradient(o, c, s, f):
+@kernel
+def depthwise_kernel_gradient(
+    x, dh, dW, H, Wd, C, OH, OW, kh, kw, sh, sw, dilation_h, dilation_w, top, left, *, rows, accumulate
+):
     """dW = x ∗ dh"""
-    x, d, dW, H, W, C, OH, OW = o[0], o[1], o[2], o[3], o[4], o[5], o[6], o[7]
-    kh, kw, sh, sw, dh, dw, top, left = o[9], o[10], o[11], o[12], o[13], o[14], o[15], o[16]
-    if s[ACCUMULATE] == 0:
+    if accumulate == 0:
         floats(dW, kh * kw * C)[:] = 0
-    for image in range(s[ROWS]):
+    for image in range(rows):
         for i in range(OH):
-            a, after_a, _ = _zone(i, i + 1, H, sh, dh, -top, kh)
+            a, after_a, _ = _zone(i, i + 1, H, sh, dilation_h, -top, kh)
             j = 0
             while j < OW:
-                b, after_b, next_j = _zone(j, OW, W, sw, dw, -left, kw)
+                b, after_b, next_j = _zone(j, OW, Wd, sw, dilation_w, -left, kw)
                 weigh_gradient(
-                    x + 4 * ((image * H + i * sh + a * dh - top) * W + j * sw + b * dw - left) * C,
-                    d + 4 * ((image * OH + i) * OW + j) * C, dW + 4 * (a * kw + b) * C, kw * C,
-                    dh * W * C, dw * C, after_a - a, max(0, after_b - b), next_j - j, sw * C, C,
+                    x + 4 * ((image * H + i * sh + a * dilation_h - top) * Wd + j * sw + b * dilation_w - left) * C,
+                    dh + 4 * ((image * OH + i) * OW + j) * C, dW + 4 * (a * kw + b) * C, kw * C,
+                    dilation_h * Wd * C, dilation_w * C, after_a - a, max(0, after_b - b), next_j - j, sw * C, C,
                 )  # fmt: skip
                 j = next_j

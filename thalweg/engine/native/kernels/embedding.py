@@ -4,8 +4,8 @@ import numba
 import numpy as np
 
 from thalweg.engine.native.compiler.llvm import FLAGS, fetch, floats, load_f32, store_f32
+from thalweg.engine.native.compiler.named import kernel
 from thalweg.engine.native.kernels.losses.class_numbers import NO_CLASS, class_of
-from thalweg.engine.native.layouts.state import ACCUMULATE, ROWS
 
 F32 = np.float32
 LINE = 64  # bytes of a cache line
@@ -21,16 +21,16 @@ def ask(ids, k, count, table, rows, size):
         fetch(line)
 
 
-def embedding(o, c, s, f):
+@kernel
+def embedding(ids, W, h, entries, columns, n, mean=0, *, rows):
     """h = W[ids], or its mean over the ids of a row; NaN where an id isn't a row of W"""
-    ids, W, h, rows, columns, n, mean = o[0], o[1], o[2], o[3], o[4], o[5], o[6]
-    count, each = s[ROWS] * n, n if mean else 1
+    count, each = rows * n, n if mean else 1
     scale = F32(1.0 / each)
     for r in range(count // each):
         out = floats(h + 4 * r * columns, columns)
         for k in range(r * each, (r + 1) * each):
-            ask(ids, k, count, W, rows, 4 * columns)
-            row = class_of(load_f32(ids, k), rows)
+            ask(ids, k, count, W, entries, 4 * columns)
+            row = class_of(load_f32(ids, k), entries)
             if row == NO_CLASS:
                 out[:] = F32(np.nan)
                 break
@@ -54,20 +54,20 @@ def forget(counts, touched):
     store_f32(touched, 0, F32(0))
 
 
-def embedding_gradient(o, c, s, f):
+@kernel
+def embedding_gradient(ids, dh, dW, entries, columns, n, counts=0, touched=0, mean=0, *, rows, accumulate):
     """dW[ids] += dh, or dh/n for every id of a row. If there are counts, rows that don't occur aren't written."""
-    ids, dh, dW, counts, touched, rows, columns, n, mean = o[0], o[1], o[2], o[3], o[4], o[5], o[6], o[7], o[8]
-    if not s[ACCUMULATE]:
+    if not accumulate:
         if counts:
             forget(counts, touched)
         else:
-            floats(dW, rows * columns)[:] = F32(0)
+            floats(dW, entries * columns)[:] = F32(0)
     listed = np.int64(load_f32(touched, 0)) if counts else 0
-    count, each = s[ROWS] * n, n if mean else 1
+    count, each = rows * n, n if mean else 1
     scale = F32(1.0 / each)
     for k in range(count):
-        ask(ids, k, count, dW, rows, 4 * columns)
-        row = class_of(load_f32(ids, k), rows)
+        ask(ids, k, count, dW, entries, 4 * columns)
+        row = class_of(load_f32(ids, k), entries)
         if row == NO_CLASS:  # then h is NaN, and the step ends before the update
             continue
         d, to = floats(dh + 4 * (k // each) * columns, columns), floats(dW + 4 * row * columns, columns)

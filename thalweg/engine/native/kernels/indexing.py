@@ -4,7 +4,7 @@ import numba
 import numpy as np
 
 from thalweg.engine.native.compiler.llvm import FLAGS, floats
-from thalweg.engine.native.layouts.state import ROWS
+from thalweg.engine.native.compiler.named import kernel
 
 F32 = np.float32
 
@@ -18,65 +18,68 @@ def place(number, n):
     return -1
 
 
-def take(o, c, s, f):
+@kernel
+def take(x, indices, z, before, n, after, per_row, count, *, rows):
     """z[j] = x[indices[j]] along an axis"""
-    n, after, count = o[4], o[5], o[7]
-    indices = floats(o[1], count)
-    for run in range(o[3] * (s[ROWS] if o[6] else 1)):
-        x, z = floats(o[0] + 4 * run * n * after, n * after), floats(o[2] + 4 * run * count * after, count * after)
+    indices = floats(indices, count)
+    for run in range(before * (rows if per_row else 1)):
+        source, target = floats(x + 4 * run * n * after, n * after), floats(z + 4 * run * count * after, count * after)
         if after == 1:
             for j in range(count):
-                z[j] = x[np.int64(indices[j])]
+                target[j] = source[np.int64(indices[j])]
         else:
             for j in range(count):
                 at, to = np.int64(indices[j]) * after, j * after
                 for i in range(after):
-                    z[to + i] = x[at + i]
+                    target[to + i] = source[at + i]
 
 
-def take_adjoint(o, c, s, f):
+@kernel
+def take_adjoint(dz, indices, dx, before, n, after, per_row, count, *, rows):
     """dx[indices[j]] += dz[j] along an axis"""
-    before, n, after, count = o[3] * (s[ROWS] if o[6] else 1), o[4], o[5], o[7]
-    indices = floats(o[1], count)
-    floats(o[2], before * n * after)[:] = F32(0)
+    before *= rows if per_row else 1
+    indices = floats(indices, count)
+    floats(dx, before * n * after)[:] = F32(0)
     for run in range(before):
-        dz, dx = floats(o[0] + 4 * run * count * after, count * after), floats(o[2] + 4 * run * n * after, n * after)
+        d, g = floats(dz + 4 * run * count * after, count * after), floats(dx + 4 * run * n * after, n * after)
         for j in range(count):
             at, to = j * after, np.int64(indices[j]) * after
             for i in range(after):
-                dx[to + i] += dz[at + i]
+                g[to + i] += d[at + i]
 
 
-def take_along_axis(o, c, s, f):
+@kernel
+def take_along_axis(x, ids, z, before, n, after, per_row, count, *, rows):
     """z[j] = x[ids[j]] along an axis, for each index of the others"""
-    n, after, count = o[4], o[5], o[7]
-    for run in range(o[3] * (s[ROWS] if o[6] else 1)):
-        x, start = floats(o[0] + 4 * run * n * after, n * after), 4 * run * count * after
-        ids, z = floats(o[1] + start, count * after), floats(o[2] + start, count * after)
+    for run in range(before * (rows if per_row else 1)):
+        source, start = floats(x + 4 * run * n * after, n * after), 4 * run * count * after
+        chosen, target = floats(ids + start, count * after), floats(z + start, count * after)
         for j in range(0, count * after, after):
             for i in range(after):
-                k = place(ids[j + i], n)
-                z[j + i] = x[k * after + i] if k >= 0 else F32(np.nan)
+                k = place(chosen[j + i], n)
+                target[j + i] = source[k * after + i] if k >= 0 else F32(np.nan)
 
 
-def take_along_axis_adjoint(o, c, s, f):
+@kernel
+def take_along_axis_adjoint(dz, ids, dx, before, n, after, per_row, count, *, rows):
     """dx[ids[j]] += dz[j] along an axis, for each index of the others"""
-    before, n, after, count = o[3] * (s[ROWS] if o[6] else 1), o[4], o[5], o[7]
-    floats(o[2], before * n * after)[:] = F32(0)
+    before *= rows if per_row else 1
+    floats(dx, before * n * after)[:] = F32(0)
     for run in range(before):
-        dx, start = floats(o[2] + 4 * run * n * after, n * after), 4 * run * count * after
-        ids, dz = floats(o[1] + start, count * after), floats(o[0] + start, count * after)
+        g, start = floats(dx + 4 * run * n * after, n * after), 4 * run * count * after
+        chosen, d = floats(ids + start, count * after), floats(dz + start, count * after)
         for j in range(0, count * after, after):
             for i in range(after):
-                k = place(ids[j + i], n)
+                k = place(chosen[j + i], n)
                 if k >= 0:
-                    dx[k * after + i] += dz[j + i]
+                    g[k * after + i] += d[j + i]
 
 
-def one_hot(o, c, s, f):
+@kernel
+def one_hot(ids, z, count, depth, per_row, *, rows):
     """z[k] = 1 where the id is k, otherwise 0"""
-    count, depth = o[2] * (s[ROWS] if o[4] else 1), o[3]
-    ids, z = floats(o[0], count), floats(o[1], count * depth)
+    count *= rows if per_row else 1
+    ids, z = floats(ids, count), floats(z, count * depth)
     z[:] = F32(0)
     for i in range(count):
         if ids[i] >= F32(0) and ids[i] < F32(depth) and ids[i] == np.floor(ids[i]):
@@ -108,19 +111,20 @@ def sift(x, sign, heap, root, count):
     heap[root] = moved
 
 
-def argsort(o, c, s, f):
+@kernel
+def argsort(x, z, before, n, k, per_row, descending, *, rows):
     """z = the ids of the first k in the order: a heap of the first so far, the last of them on top"""
-    n, k, sign = o[3], o[4], F32(-1 if o[6] else 1)
-    for run in range(o[2] * (s[ROWS] if o[5] else 1)):
-        x, heap = floats(o[0] + 4 * run * n, n), floats(o[1] + 4 * run * k, k)
+    sign = F32(-1 if descending else 1)
+    for run in range(before * (rows if per_row else 1)):
+        u, heap = floats(x + 4 * run * n, n), floats(z + 4 * run * k, k)
         for i in range(k):
             heap[i] = F32(i)
         for root in range(k // 2 - 1, -1, -1):
-            sift(x, sign, heap, root, k)
+            sift(u, sign, heap, root, k)
         for i in range(k, n):
-            if earlier(x, sign, i, np.int64(heap[0])):
+            if earlier(u, sign, i, np.int64(heap[0])):
                 heap[0] = F32(i)
-                sift(x, sign, heap, 0, k)
+                sift(u, sign, heap, 0, k)
         for last in range(k - 1, 0, -1):
             heap[0], heap[last] = heap[last], heap[0]
-            sift(x, sign, heap, 0, last)
+            sift(u, sign, heap, 0, last)

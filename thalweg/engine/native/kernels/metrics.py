@@ -4,31 +4,33 @@ import numba
 import numpy as np
 
 from thalweg.engine.native.compiler.llvm import INNER, doubles, floats
+from thalweg.engine.native.compiler.named import kernel
 from thalweg.engine.native.kernels.losses.class_numbers import NO_CLASS, class_of
-from thalweg.engine.native.layouts.state import ROWS
 from thalweg.engine.native.linalg import mathematics as maths
 
 F32 = np.float32
 
 
-def equal_matches(o, c, s, f):
+@kernel
+def equal_matches(p, y, sums, size, *, rows):
     """sums += Σ [ŷ = y]"""
-    n = s[ROWS] * o[3]
-    p, y = floats(o[0], n), floats(o[1], n)
+    n = rows * size
+    p, y = floats(p, n), floats(y, n)
     result = 0
     for i in range(n):
         result += p[i] == y[i]
-    doubles(o[2], 1)[0] += result
+    doubles(sums, 1)[0] += result
 
 
-def binary_matches(o, c, s, f):
+@kernel
+def binary_matches(p, y, sums, size, threshold: float, *, rows):
     """sums += Σ [(ŷ > threshold) = y]"""
-    n = s[ROWS] * o[3]
-    p, y, threshold = floats(o[0], n), floats(o[1], n), F32(c[0])
+    n = rows * size
+    p, y, threshold = floats(p, n), floats(y, n), F32(threshold)
     result = 0
     for i in range(n):
         result += (F32(1) if p[i] > threshold else F32(0)) == y[i]
-    doubles(o[2], 1)[0] += result
+    doubles(sums, 1)[0] += result
 
 
 @numba.njit(**INNER)
@@ -41,30 +43,32 @@ def argmax(v, first, classes):
     return best
 
 
-def categorical_matches(o, c, s, f):
+@kernel
+def categorical_matches(p, y, sums, size, classes, *, rows):
     """sums += Σ [argmax ŷ = argmax y]"""
-    n, classes = s[ROWS] * o[3], o[4]
-    p, y = floats(o[0], n), floats(o[1], n)
+    n = rows * size
+    p, y = floats(p, n), floats(y, n)
     result = 0
     for first in range(0, n, classes):
         result += argmax(p, first, classes) == argmax(y, first, classes)
-    doubles(o[2], 1)[0] += result
+    doubles(sums, 1)[0] += result
 
 
-def sparse_matches(o, c, s, f):
+@kernel
+def sparse_matches(p, y, sums, size, classes, *, rows):
     """sums += Σ [argmax ŷ = y]"""
-    n, classes = s[ROWS] * o[3], o[4]
-    p, y = floats(o[0], n), floats(o[1], n // classes)
+    n = rows * size
+    p, y = floats(p, n), floats(y, n // classes)
     result = 0
     for r in range(n // classes):
         result += F32(argmax(p, r * classes, classes)) == y[r]
-    doubles(o[2], 1)[0] += result
+    doubles(sums, 1)[0] += result
 
 
-def squares_and_targets(o, c, s, f):
+@kernel
+def squares_and_targets(p, y, sums, size, *, rows):
     """sums += Σ (ŷ − y)², Σ y, Σ y², for each output"""
-    rows, size = s[ROWS], o[3]
-    p, y, sums = floats(o[0], rows * size), floats(o[1], rows * size), doubles(o[2], 3 * size)
+    p, y, sums = floats(p, rows * size), floats(y, rows * size), doubles(sums, 3 * size)
     for r in range(rows):
         for j in range(size):
             t = np.float64(y[r * size + j])
@@ -83,51 +87,55 @@ def exceeded_by_fewer(p, first, classes, own, k):
     return larger < k and np.isfinite(value)
 
 
-def top_matches(o, c, s, f):
+@kernel
+def top_matches(p, y, sums, size, classes, k, *, rows):
     """sums += Σ [fewer than k predictions exceed ŷ[argmax y]]"""
-    n, classes = s[ROWS] * o[3], o[4]
-    p, y = floats(o[0], n), floats(o[1], n)
+    n = rows * size
+    p, y = floats(p, n), floats(y, n)
     result = 0
     for first in range(0, n, classes):
-        result += exceeded_by_fewer(p, first, classes, argmax(y, first, classes), o[5])
-    doubles(o[2], 1)[0] += result
+        result += exceeded_by_fewer(p, first, classes, argmax(y, first, classes), k)
+    doubles(sums, 1)[0] += result
 
 
-def sparse_top_matches(o, c, s, f):
+@kernel
+def sparse_top_matches(p, y, sums, size, classes, k, *, rows):
     """sums += Σ [fewer than k predictions exceed ŷ[y]]"""
-    n, classes = s[ROWS] * o[3], o[4]
-    p, y = floats(o[0], n), floats(o[1], n // classes)
+    n = rows * size
+    p, y = floats(p, n), floats(y, n // classes)
     result = 0
     for r in range(n // classes):
         own = class_of(y[r], classes)
         if own != NO_CLASS:
-            result += exceeded_by_fewer(p, r * classes, classes, own, o[5])
-    doubles(o[2], 1)[0] += result
+            result += exceeded_by_fewer(p, r * classes, classes, own, k)
+    doubles(sums, 1)[0] += result
 
 
-def confusion_counts(o, c, s, f):
+@kernel
+def confusion_counts(p, y, sums, size, classes, class_id, top_k, threshold: float, *, rows):
     """sums += TP, FP, FN, TN"""
-    n, classes, only, top = s[ROWS] * o[3], o[4], o[5], o[6]
-    p, y, sums, threshold = floats(o[0], n), floats(o[1], n), doubles(o[2], 4), F32(c[0])
+    n = rows * size
+    p, y, sums, threshold = floats(p, n), floats(y, n), doubles(sums, 4), F32(threshold)
     for i in range(n):
         j = i % classes
-        if only >= 0 and j != only:
+        if class_id >= 0 and j != class_id:
             continue
         positive = p[i] > threshold
-        if top and positive:
+        if top_k and positive:
             larger = 0
             for k in range(classes):
                 other = p[i - j + k]
                 larger += other > p[i] or (other == p[i] and k < j)
-            positive = larger < top
+            positive = larger < top_k
         sums[(0 if positive else 2) + (0 if y[i] != F32(0) else 1)] += 1.0
 
 
-def class_counts(o, c, s, f):
+@kernel
+def class_counts(p, y, sums, size, classes, columns, threshold: float, *, rows):
     """sums += right, predicted and actual rows of each class"""
-    n, classes, columns = s[ROWS] * o[3], o[4], o[5]
+    n = rows * size
     lines = n // classes
-    p, y, sums, threshold = floats(o[0], n), floats(o[1], lines * columns), doubles(o[2], 3 * classes), F32(c[0])
+    p, y, sums, threshold = floats(p, n), floats(y, lines * columns), doubles(sums, 3 * classes), F32(threshold)
     for r in range(lines):
         first = r * classes
         top = p[first + argmax(p, first, classes)]
@@ -140,11 +148,12 @@ def class_counts(o, c, s, f):
             sums[2 * classes + j] += truth
 
 
-def score_histogram(o, c, s, f):
+@kernel
+def score_histogram(p, y, sums, size, classes, buckets, by_output, logits, *, rows):
     """sums += Σ y, Σ (1 − y) in each bucket of ŷ"""
-    n, classes, buckets, by_output, logits = s[ROWS] * o[3], o[4], o[5], o[6], o[7]
-    p, y = floats(o[0], n), floats(o[1], n)
-    sums = doubles(o[2], 2 * buckets * (classes if by_output else 1))
+    n = rows * size
+    p, y = floats(p, n), floats(y, n)
+    sums = doubles(sums, 2 * buckets * (classes if by_output else 1))
     for i in range(n):
         value = maths.sigmoid(p[i]) if logits else p[i]
         value = value if value < F32(1) else F32(1)
@@ -155,10 +164,11 @@ def score_histogram(o, c, s, f):
         sums[place + buckets] += F32(1) - y[i]
 
 
-def row_correlations(o, c, s, f):
+@kernel
+def row_correlations(p, y, sums, size, classes, *, rows):
     """sums += Σ over rows of the correlation of y and ŷ"""
-    n, classes = s[ROWS] * o[3], o[4]
-    p, y = floats(o[0], n), floats(o[1], n)
+    n = rows * size
+    p, y = floats(p, n), floats(y, n)
     result = 0.0
     for first in range(0, n, classes):
         mean_p, mean_y = 0.0, 0.0
@@ -171,13 +181,13 @@ def row_correlations(o, c, s, f):
             a, b = p[j] - mean_p, y[j] - mean_y
             pp, yy, py = pp + a * a, yy + b * b, py + a * b
         result += py / np.sqrt(pp * yy)
-    doubles(o[2], 1)[0] += result
+    doubles(sums, 1)[0] += result
 
 
-def moments(o, c, s, f):
+@kernel
+def moments(p, y, sums, size, *, rows):
     """sums += Σ ŷ, Σ y, Σ ŷ², Σ y², Σ ŷ·y, for each output"""
-    rows, size = s[ROWS], o[3]
-    p, y, sums = floats(o[0], rows * size), floats(o[1], rows * size), doubles(o[2], 5 * size)
+    p, y, sums = floats(p, rows * size), floats(y, rows * size), doubles(sums, 5 * size)
     for r in range(rows):
         for j in range(size):
             a, b = np.float64(p[r * size + j]), np.float64(y[r * size + j])

@@ -4,7 +4,7 @@ import numba
 import numpy as np
 
 from thalweg.engine.native.compiler.llvm import FLAGS, floats, select, stack
-from thalweg.engine.native.layouts.state import FIRST_ROW, ITERATION, ROWS, SEED
+from thalweg.engine.native.compiler.named import kernel
 from thalweg.engine.native.linalg import mathematics as maths
 from thalweg.engine.native.linalg.hashing import key, uniform
 
@@ -23,13 +23,14 @@ def normal(low, high, counter):
     return np.sqrt(F32(-2) * maths.log(F32(1) - u)) * maths.cos(F32(6.2831853) * v)
 
 
-def gaussian_noise(o, c, s, f):
+@kernel
+def gaussian_noise(h, a, size, stream, amount: float, *, rows, first_row, seed, iteration):
     """a = h + amount·z"""
-    amount, n, first = F32(c[0]), s[ROWS] * o[2], U32(U64(s[FIRST_ROW] * o[2]))
-    k = key(s[SEED], s[ITERATION], o[3])
+    amount, n, first = F32(amount), rows * size, U32(U64(first_row * size))
+    k = key(seed, iteration, stream)
     low, high = U32(k & U64(0xFFFFFFFF)), U32(k >> U64(32))
-    h, a = floats(o[0], n), floats(o[1], n)
-    if o[0] == o[1]:
+    alone, h, a = h == a, floats(h, n), floats(a, n)
+    if alone:
         for i in range(n):
             a[i] += amount * normal(low, high, U32(first + U32(i)))
     else:
@@ -37,13 +38,14 @@ def gaussian_noise(o, c, s, f):
             a[i] = h[i] + amount * normal(low, high, U32(first + U32(i)))
 
 
-def gaussian_dropout(o, c, s, f):
+@kernel
+def gaussian_dropout(h, a, size, stream, amount: float, *, rows, first_row, seed, iteration):
     """a = h·(1 + amount·z)"""
-    amount, n, first = F32(c[0]), s[ROWS] * o[2], U32(U64(s[FIRST_ROW] * o[2]))
-    k = key(s[SEED], s[ITERATION], o[3])
+    amount, n, first = F32(amount), rows * size, U32(U64(first_row * size))
+    k = key(seed, iteration, stream)
     low, high = U32(k & U64(0xFFFFFFFF)), U32(k >> U64(32))
-    h, a = floats(o[0], n), floats(o[1], n)
-    if o[0] == o[1]:
+    alone, h, a = h == a, floats(h, n), floats(a, n)
+    if alone:
         for i in range(n):
             a[i] *= F32(1) + amount * normal(low, high, U32(first + U32(i)))
     else:
@@ -51,34 +53,36 @@ def gaussian_dropout(o, c, s, f):
             a[i] = h[i] * (F32(1) + amount * normal(low, high, U32(first + U32(i))))
 
 
-def spatial_dropout(o, c, s, f):
+@kernel
+def spatial_dropout(h, a, positions, channels, stream, amount: float, *, rows, first_row, seed, iteration):
     """a = h·keep/(1 − rate); a channel's counter is its place among the channels of the batch."""
-    places, channels, rate, scale = o[2], o[3], F32(c[0]), F32(1.0 / (1.0 - c[0]))
-    k = key(s[SEED], s[ITERATION], o[4])
+    rate, scale = F32(amount), F32(1.0 / (1.0 - amount))
+    k = key(seed, iteration, stream)
     low, high = U32(k & U64(0xFFFFFFFF)), U32(k >> U64(32))
     keep = _keep()
-    for row in range(s[ROWS]):
+    for row in range(rows):
         for begin in range(0, channels, RUN):
             w = min(RUN, channels - begin)
-            first = U32(U64((s[FIRST_ROW] + row) * channels + begin))
+            first = U32(U64((first_row + row) * channels + begin))
             factor = floats(keep, w)
             for i in range(w):
                 factor[i] = select(uniform(low, high, U32(first + U32(i))) >= rate, scale, F32(0))
-            for place in range(places):
-                at = 4 * ((row * places + place) * channels + begin)
-                h, a = floats(o[0] + at, w), floats(o[1] + at, w)
+            for place in range(positions):
+                at = 4 * ((row * positions + place) * channels + begin)
+                u, v = floats(h + at, w), floats(a + at, w)
                 for i in range(w):
-                    a[i] = select(factor[i] > F32(0), h[i] * factor[i], F32(0))
+                    v[i] = select(factor[i] > F32(0), u[i] * factor[i], F32(0))
 
 
-def alpha_dropout(o, c, s, f):
+@kernel
+def alpha_dropout(h, a, size, stream, rate: float, scale: float, shift: float, *, rows, first_row, seed, iteration):
     """a = scale·(keep ? h : −1.758) + shift"""
-    rate, scale, shift = F32(c[0]), F32(c[1]), F32(c[2])
-    n, first = s[ROWS] * o[2], U32(U64(s[FIRST_ROW] * o[2]))
-    k = key(s[SEED], s[ITERATION], o[3])
+    rate, scale, shift = F32(rate), F32(scale), F32(shift)
+    n, first = rows * size, U32(U64(first_row * size))
+    k = key(seed, iteration, stream)
     low, high = U32(k & U64(0xFFFFFFFF)), U32(k >> U64(32))
-    h, a = floats(o[0], n), floats(o[1], n)
-    if o[0] == o[1]:
+    alone, h, a = h == a, floats(h, n), floats(a, n)
+    if alone:
         for i in range(n):
             keep = uniform(low, high, U32(first + U32(i))) >= rate
             a[i] = scale * select(keep, a[i], F32(-1.7580993)) + shift
@@ -88,14 +92,15 @@ def alpha_dropout(o, c, s, f):
             a[i] = scale * select(keep, h[i], F32(-1.7580993)) + shift
 
 
-def alpha_dropout_adjoint(o, c, s, f):
+@kernel
+def alpha_dropout_adjoint(h, a, size, stream, rate: float, scale: float, *, rows, first_row, seed, iteration):
     """dh = scale·keep·da"""
-    rate, scale = F32(c[0]), F32(c[1])
-    n, first = s[ROWS] * o[2], U32(U64(s[FIRST_ROW] * o[2]))
-    k = key(s[SEED], s[ITERATION], o[3])
+    rate, scale = F32(rate), F32(scale)
+    n, first = rows * size, U32(U64(first_row * size))
+    k = key(seed, iteration, stream)
     low, high = U32(k & U64(0xFFFFFFFF)), U32(k >> U64(32))
-    h, a = floats(o[0], n), floats(o[1], n)
-    if o[0] == o[1]:
+    alone, h, a = h == a, floats(h, n), floats(a, n)
+    if alone:
         for i in range(n):
             keep = uniform(low, high, U32(first + U32(i))) >= rate
             a[i] = select(keep, scale * a[i], F32(0))
@@ -105,31 +110,34 @@ def alpha_dropout_adjoint(o, c, s, f):
             a[i] = select(keep, scale * h[i], F32(0))
 
 
-def random_normal(o, c, s, f):
+@kernel
+def random_normal(z, size, stream, mean: float, stddev: float, *, rows, first_row, seed, iteration):
     """z = mean + stddev·n"""
-    n, first, mean, stddev = s[ROWS] * o[1], U32(U64(s[FIRST_ROW] * o[1])), F32(c[0]), F32(c[1])
-    k = key(s[SEED], s[ITERATION], o[2])
+    n, first, mean, stddev = rows * size, U32(U64(first_row * size)), F32(mean), F32(stddev)
+    k = key(seed, iteration, stream)
     low, high = U32(k & U64(0xFFFFFFFF)), U32(k >> U64(32))
-    z = floats(o[0], n)
+    z = floats(z, n)
     for i in range(n):
         z[i] = mean + stddev * normal(low, high, U32(first + U32(i)))
 
 
-def random_uniform(o, c, s, f):
-    """z = low + (high − low)·u"""
-    n, first, least, width = s[ROWS] * o[1], U32(U64(s[FIRST_ROW] * o[1])), F32(c[0]), F32(c[1] - c[0])
-    k = key(s[SEED], s[ITERATION], o[2])
+@kernel
+def random_uniform(z, size, stream, least: float, most: float, *, rows, first_row, seed, iteration):
+    """z = least + (most − least)·u"""
+    n, first, least, width = rows * size, U32(U64(first_row * size)), F32(least), F32(most - least)
+    k = key(seed, iteration, stream)
     low, high = U32(k & U64(0xFFFFFFFF)), U32(k >> U64(32))
-    z = floats(o[0], n)
+    z = floats(z, n)
     for i in range(n):
         z[i] = least + width * uniform(low, high, U32(first + U32(i)))
 
 
-def random_bernoulli(o, c, s, f):
+@kernel
+def random_bernoulli(z, size, stream, probability: float, value: float, *, rows, first_row, seed, iteration):
     """z = value with a probability, otherwise 0"""
-    n, first, probability, value = s[ROWS] * o[1], U32(U64(s[FIRST_ROW] * o[1])), F32(c[0]), F32(c[1])
-    k = key(s[SEED], s[ITERATION], o[2])
+    n, first, probability, value = rows * size, U32(U64(first_row * size)), F32(probability), F32(value)
+    k = key(seed, iteration, stream)
     low, high = U32(k & U64(0xFFFFFFFF)), U32(k >> U64(32))
-    z = floats(o[0], n)
+    z = floats(z, n)
     for i in range(n):
         z[i] = select(uniform(low, high, U32(first + U32(i))) < probability, value, F32(0))

@@ -9,8 +9,8 @@ import numba
 import numpy as np
 
 from thalweg.engine.native.compiler.llvm import FLAGS, compiled, doubles, floats, load_f32, select, stack, store_f32
+from thalweg.engine.native.compiler.named import kernel
 from thalweg.engine.native.compiler.processor import VW
-from thalweg.engine.native.layouts.state import BATCH_ROWS, BLOCK, LANE, LANES, ROWS
 from thalweg.engine.native.linalg.channels import GROUP, moments, products, scale, unscale
 
 F32 = np.float32
@@ -72,9 +72,9 @@ def _take(sums, n, copies, totals):
 
 
 @numba.njit(inline="always", **FLAGS)
-def _rows_of(lane, s):
+def _rows_of(lane, rows, lanes, block, batch_rows):
     """How many rows of the batch a lane has."""
-    return s[ROWS] if s[LANES] == 1 else max(0, min(s[BLOCK], s[BATCH_ROWS] - lane * s[BLOCK]))
+    return rows if lanes == 1 else max(0, min(block, batch_rows - lane * block))
 
 
 @compiled
@@ -130,25 +130,27 @@ def _moments(x, rows, n, channels, copies, mean, squares):
         store_f32(squares, j, select(left < F32(0), F32(0), left))
 
 
-def batch_moments(o, c, s, f):
+@kernel
+def batch_moments(x, parts, positions, channels, *, rows, lane):
     """parts = mean x, Σ (x − mean)² of this lane's rows"""
-    x, channels = o[0], o[3]
-    mean = o[1] + 8 * s[LANE] * channels
+    mean = parts + 8 * lane * channels
     for first in range(0, channels, RUN):
         n, at = min(RUN, channels - first), 4 * first
         squares = mean + 4 * channels + at
-        _moments(x + at, s[ROWS] * o[2], n, channels, _copies(channels), mean + at, squares)
+        _moments(x + at, rows * positions, n, channels, _copies(channels), mean + at, squares)
 
 
-def batch_normalization(o, c, s, f):
+@kernel
+def batch_normalization(
+    x, parts, gamma, beta, a, mean, variance, positions, channels, epsilon: float, shortcut=0, relu=0,
+    *, rows, batch_rows, lanes, block,
+):  # fmt: skip
     """Every lane combines the parts of all lanes in the same order (Chan, Golub and LeVeque 1979)."""
-    x, mean, variance, gamma, beta, a, parts, shortcut = o[0], o[1], o[2], o[3], o[4], o[5], o[6], o[7]
-    positions, channels, relu = o[8], o[9], o[10]
     mu, sigma = floats(mean, channels), floats(variance, channels)
     mu[:], sigma[:] = F32(0), F32(0)
     seen = 0
-    for lane in range(s[LANES]):
-        more = _rows_of(lane, s)
+    for lane in range(lanes):
+        more = _rows_of(lane, rows, lanes, block, batch_rows)
         if more == 0:
             continue
         part = floats(parts + 8 * lane * channels, 2 * channels)
@@ -162,12 +164,13 @@ def batch_normalization(o, c, s, f):
     scale = F32(1) / F32(seen * positions)
     for j in range(channels):
         sigma[j] *= scale
-    _normalize(x, a, s[ROWS] * positions, channels, mean, variance, gamma, beta, c[0], shortcut, relu)
+    _normalize(x, a, rows * positions, channels, mean, variance, gamma, beta, epsilon, shortcut, relu)
 
 
-def normalization(o, c, s, f):
+@kernel
+def normalization(x, mean, variance, gamma, beta, a, positions, channels, epsilon: float, *, rows):
     """a = γ·(x − μ)/√(σ² + ε) + β"""
-    _normalize(o[0], o[5], s[ROWS] * o[6], o[7], o[1], o[2], o[3], o[4], c[0], 0, 0)
+    _normalize(x, a, rows * positions, channels, mean, variance, gamma, beta, epsilon, 0, 0)
 
 
 @compiled
@@ -191,61 +194,63 @@ def _sums(x, mean, variance, da, more, a, kept, key, sums, rows, n, channels, co
         store_f32(sums, channels + j, F32(second[j]) * load_f32(factor, j))
 
 
-def batch_sums(o, c, s, f):
+@kernel
+def batch_sums(x, mean, variance, da, sums, positions, channels, epsilon: float, more=0, a=0, dn=0, *, rows, lane):
     """sums = Σ v, Σ v·x̂ of this lane's rows; v = da, or with a (da + more)·[a > 0], which is kept; more is optional"""
-    x, mean, variance, da, sums, more, a, kept = o[0], o[1], o[2], o[3], o[4], o[5], o[6], o[7]
-    positions, channels = o[8], o[9]
-    key, to, copies = (1 if a else 0) + (1 if more else 0), sums + 8 * s[LANE] * channels, _copies(channels)
+    key, to, copies = (1 if a else 0) + (1 if more else 0), sums + 8 * lane * channels, _copies(channels)
     for first in range(0, channels, RUN):
         n, at = min(RUN, channels - first), 4 * first
         _sums(
-            x + at, mean + at, variance + at, da + at, more + at, a + at, kept + at, key, to + at,
-            s[ROWS] * positions, n, channels, copies, c[0],
+            x + at, mean + at, variance + at, da + at, more + at, a + at, dn + at, key, to + at,
+            rows * positions, n, channels, copies, epsilon,
         )  # fmt: skip
 
 
-def channel_gradient(o, c, s, f):
+@kernel
+def channel_gradient(sums, dp, size, place, *, lane):
     """dβ or dγ of this lane"""
-    n = o[2]
-    source, target = floats(o[0] + 4 * (2 * s[LANE] + o[3]) * n, n), floats(o[1], n)
-    for j in range(n):
+    source, target = floats(sums + 4 * (2 * lane + place) * size, size), floats(dp, size)
+    for j in range(size):
         target[j] = source[j]
 
 
-def batch_normalization_adjoint(o, c, s, f):
+@kernel
+def batch_normalization_adjoint(
+    x, mean, variance, gamma, da, sums, dx, positions, channels, epsilon: float, *, rows, batch_rows, lanes, block
+):
     """dx = γ/√(σ² + ε)·(da − mean da − x̂·mean(da·x̂))"""
-    x, mean, variance, gamma, da, sums, dx, positions, channels = o[0], o[1], o[2], o[3], o[4], o[5], o[6], o[7], o[8]
-    rows, seen = s[ROWS] * positions, 0
-    for lane in range(s[LANES]):
-        seen += _rows_of(lane, s)
+    seen = 0
+    for lane in range(lanes):
+        seen += _rows_of(lane, rows, lanes, block, batch_rows)
     centre, factor, shift, slope = _a(), _b(), _c(), _d()
     copies = _copies(channels)
     for first in range(0, channels, RUN):
         n = min(RUN, channels - first)
         for j in range(n):
             one, other = F32(0), F32(0)
-            for lane in range(s[LANES]):
-                if _rows_of(lane, s):
+            for lane in range(lanes):
+                if _rows_of(lane, rows, lanes, block, batch_rows):
                     one += load_f32(sums, (2 * lane) * channels + first + j)
                     other += load_f32(sums, (2 * lane + 1) * channels + first + j)
             store_f32(shift, j, one / F32(seen * positions))
-            inverse = F32(1 / math.sqrt(load_f32(variance, first + j) + c[0]))
+            inverse = F32(1 / math.sqrt(load_f32(variance, first + j) + epsilon))
             store_f32(slope, j, other / F32(seen * positions) * inverse)
-        _inverse(variance + 4 * first, gamma + 4 * first if gamma else 0, n, c[0], factor)
+        _inverse(variance + 4 * first, gamma + 4 * first if gamma else 0, n, epsilon, factor)
         _repeat(factor, n, copies, factor)
         _repeat(shift, n, copies, shift)
         _repeat(slope, n, copies, slope)
         _repeat(mean + 4 * first, n, copies, centre)
         step = _rows_at_once(n, copies)
-        for r in range(0, rows, step):
-            at, m = 4 * (r * channels + first), min(step, rows - r)
+        for r in range(0, rows * positions, step):
+            at, m = 4 * (r * channels + first), min(step, rows * positions - r)
             unscale(x + at, da + at, dx + at, centre, factor, shift, slope, m, n, channels, copies)
 
 
-def moving_average(o, c, s, f):
+@kernel
+def moving_average(value, moving, size, momentum: float, *, lane):
     """moving += (1 − momentum)·(value − moving), by the first lane"""
-    if s[LANE] == 0:
-        n, rate = o[2], F32(1 - c[0])
-        value, moving = floats(o[0], n), floats(o[1], n)
-        for j in range(n):
+    if lane == 0:
+        rate = F32(1 - momentum)
+        value, moving = floats(value, size), floats(moving, size)
+        for j in range(size):
             moving[j] += rate * (value[j] - moving[j])

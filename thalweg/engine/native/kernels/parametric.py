@@ -7,8 +7,8 @@ places are computed at once, with the α repeated for each of them.
 import numpy as np
 
 from thalweg.engine.native.compiler.llvm import floats, load_f32, select, stack, unknown
+from thalweg.engine.native.compiler.named import kernel
 from thalweg.engine.native.kernels.generated.loops import scalar
-from thalweg.engine.native.layouts.state import ACCUMULATE, ROWS
 
 F32 = np.float32
 ONE = F32(1)
@@ -77,14 +77,16 @@ def slopes(h, alpha, z, y, rows, A, B, C, D, E):
                 slopes_of_shared(h + there, load_f32(own, j), z + there, y + there, E)
 
 
-def prelu(o, c, s, f):
+@kernel
+def prelu(h, alpha, a, A, B, C, D, E, *, rows):
     """a = h·(h > 0 ? 1 : α)"""
-    slopes(o[0], o[1], o[0], o[2], s[ROWS], o[3], o[4], o[5], o[6], o[7])
+    slopes(h, alpha, h, a, rows, A, B, C, D, E)
 
 
-def prelu_adjoint(o, c, s, f):
+@kernel
+def prelu_adjoint(h, alpha, da, dh, A, B, C, D, E, *, rows):
     """dh = da·(h > 0 ? 1 : α)"""
-    slopes(o[0], o[1], o[2], o[3], s[ROWS], o[4], o[5], o[6], o[7], o[8])
+    slopes(h, alpha, da, dh, rows, A, B, C, D, E)
 
 
 @scalar
@@ -101,24 +103,24 @@ def sums_of_short(h, da, dalpha, D, size):
             total[j] += sums[k + j]
 
 
-def prelu_gradient(o, c, s, f):
+@kernel
+def prelu_gradient(h, da, dalpha, A, B, C, D, E, *, rows, accumulate):
     """dα = Σ da·min(h, 0)"""
-    B, C, D, E = o[4], o[5], o[6], o[7]
-    if not s[ACCUMULATE]:
-        floats(o[2], B * D)[:] = F32(0)
+    if not accumulate:
+        floats(dalpha, B * D)[:] = F32(0)
     if B == 1 and E == 1 and 2 * D <= RUN:
-        sums_of_short(o[0], o[1], o[2], D, s[ROWS] * o[3] * C * D)
+        sums_of_short(h, da, dalpha, D, rows * A * C * D)
         return
-    for place in range(s[ROWS] * o[3] * B * C):
-        total, at = floats(o[2] + 4 * (place // C % B) * D, D), 4 * place * D * E
+    for place in range(rows * A * B * C):
+        total, at = floats(dalpha + 4 * (place // C % B) * D, D), 4 * place * D * E
         if E == 1:
-            h, da = floats(o[0] + at, D), floats(o[1] + at, D)
+            u, d = floats(h + at, D), floats(da + at, D)
             for j in range(D):
-                total[j] += da[j] * select(h[j] > F32(0), F32(0), h[j])
+                total[j] += d[j] * select(u[j] > F32(0), F32(0), u[j])
         else:
             for j in range(D):
-                h, da = floats(o[0] + at + 4 * j * E, E), floats(o[1] + at + 4 * j * E, E)
+                u, d = floats(h + at + 4 * j * E, E), floats(da + at + 4 * j * E, E)
                 part = F32(0)
                 for i in range(E):
-                    part += da[i] * select(h[i] > F32(0), F32(0), h[i])
+                    part += d[i] * select(u[i] > F32(0), F32(0), u[i])
                 total[j] += part

@@ -8,10 +8,10 @@ import numba
 import numpy as np
 
 from thalweg.engine.native.compiler.llvm import FLAGS, INNER, bits_float, float_bits, float_rows, floats, select
+from thalweg.engine.native.compiler.named import kernel
 from thalweg.engine.native.compiler.processor import VW
-from thalweg.engine.native.kernels.losses import row_losses
+from thalweg.engine.native.kernels.losses import row_functions
 from thalweg.engine.native.kernels.losses.loss_loops import ROWS_AT_ONCE, classes_scratch, rows_scratch, turn_rows
-from thalweg.engine.native.layouts.state import ROWS
 from thalweg.engine.native.linalg import mathematics as maths
 from thalweg.engine.native.linalg.moves import turn
 
@@ -56,8 +56,8 @@ def softmax_turned(h, a, rows, classes):
         n = (count + 15) // 16 * 16
         P = float_rows(turned, classes, n)
         turn_rows(h + 4 * first * classes, turned, count, n, classes)
-        row_losses.largest(P, top, n, classes)
-        row_losses.softmax(P, top, mass, n, classes)
+        row_functions.largest(P, top, n, classes)
+        row_functions.softmax(P, top, mass, n, classes)
         turn(turned, n, a + 4 * first * classes, classes, classes, count)
 
 
@@ -79,37 +79,38 @@ def softmax_rows(h, a, rows, classes):
             y[j] *= scale
 
 
-def softmax(o, c, s, f):
-    h, a, rows, classes = o[0], o[1], s[ROWS] * o[2], o[3]
-    if classes < VW <= rows:
-        softmax_turned(h, a, rows, classes)
+@kernel
+def softmax(h, a, vectors, n, *, rows):
+    rows *= vectors
+    if n < VW <= rows:
+        softmax_turned(h, a, rows, n)
     else:
-        softmax_rows(h, a, rows, classes)
+        softmax_rows(h, a, rows, n)
 
 
-def softmax_adjoint(o, c, s, f):
+@kernel
+def softmax_adjoint(v, da, dh, vectors, n, *, rows):
     """dh = a·(da − Σ da·a)"""
-    classes = o[4]
-    for r in range(s[ROWS] * o[3]):
-        start = 4 * r * classes
-        a, da, dh = floats(o[0] + start, classes), floats(o[1] + start, classes), floats(o[2] + start, classes)
+    for r in range(rows * vectors):
+        start = 4 * r * n
+        a, d, g = floats(v + start, n), floats(da + start, n), floats(dh + start, n)
         total = F32(0)
-        for j in range(classes):
-            total += da[j] * a[j]
-        if o[1] == o[2]:
-            for j in range(classes):
-                dh[j] = a[j] * (dh[j] - total)
+        for j in range(n):
+            total += d[j] * a[j]
+        if da == dh:
+            for j in range(n):
+                g[j] = a[j] * (g[j] - total)
         else:
-            for j in range(classes):
-                dh[j] = a[j] * (da[j] - total)
+            for j in range(n):
+                g[j] = a[j] * (d[j] - total)
 
 
-def log_softmax(o, c, s, f):
+@kernel
+def log_softmax(h, a, vectors, n, *, rows):
     """a = h − max h − ln Σ e^(h − max h)"""
-    n = o[3]
-    for r in range(s[ROWS] * o[2]):
-        row_below_maximum(o[0] + 4 * r * n, o[1] + 4 * r * n, n)
-        y = floats(o[1] + 4 * r * n, n)
+    for r in range(rows * vectors):
+        row_below_maximum(h + 4 * r * n, a + 4 * r * n, n)
+        y = floats(a + 4 * r * n, n)
         total = F32(0)
         for j in range(n):
             total += maths.exp(y[j])
@@ -118,31 +119,31 @@ def log_softmax(o, c, s, f):
             y[j] -= size
 
 
-def log_softmax_adjoint(o, c, s, f):
+@kernel
+def log_softmax_adjoint(v, da, dh, vectors, n, *, rows):
     """dh = da − eᵃ·Σ da"""
-    n = o[4]
-    for r in range(s[ROWS] * o[3]):
-        a, da, dh = floats(o[0] + 4 * r * n, n), floats(o[1] + 4 * r * n, n), floats(o[2] + 4 * r * n, n)
+    for r in range(rows * vectors):
+        a, d, g = floats(v + 4 * r * n, n), floats(da + 4 * r * n, n), floats(dh + 4 * r * n, n)
         total = F32(0)
         for j in range(n):
-            total += da[j]
-        if o[1] == o[2]:
+            total += d[j]
+        if da == dh:
             for j in range(n):
-                dh[j] -= maths.exp(a[j]) * total
+                g[j] -= maths.exp(a[j]) * total
         else:
             for j in range(n):
-                dh[j] = da[j] - maths.exp(a[j]) * total
+                g[j] = d[j] - maths.exp(a[j]) * total
 
 
-def sparsemax(o, c, s, f):
+@kernel
+def sparsemax(h, a, vectors, n, *, rows):
     """a = max(h − τ, 0): τ from the whole row, then from the elements above it, until no more fall below.
 
     Michelot's algorithm (1986): it needs no sorting and no memory, and ends after a few rounds.
     """
-    n = o[3]
-    for r in range(s[ROWS] * o[2]):
-        row_below_maximum(o[0] + 4 * r * n, o[1] + 4 * r * n, n)
-        y = floats(o[1] + 4 * r * n, n)
+    for r in range(rows * vectors):
+        row_below_maximum(h + 4 * r * n, a + 4 * r * n, n)
+        y = floats(a + 4 * r * n, n)
         tau, count = F32(-1), F32(-1)  # an element more than 1 below the largest is 0 in any case
         for _ in range(n):
             total, above = F32(0), F32(0)
@@ -159,40 +160,42 @@ def sparsemax(o, c, s, f):
             y[j] = select(rest < F32(0), F32(0), rest)
 
 
-def sparsemax_adjoint(o, c, s, f):
+@kernel
+def sparsemax_adjoint(v, da, dh, vectors, n, *, rows):
     """dh = da − mean of da where a > 0, 0 elsewhere"""
-    n = o[4]
-    for r in range(s[ROWS] * o[3]):
-        a, da, dh = floats(o[0] + 4 * r * n, n), floats(o[1] + 4 * r * n, n), floats(o[2] + 4 * r * n, n)
+    for r in range(rows * vectors):
+        a, d, g = floats(v + 4 * r * n, n), floats(da + 4 * r * n, n), floats(dh + 4 * r * n, n)
         total, count = F32(0), F32(0)
         for j in range(n):
-            total += select(a[j] > F32(0), da[j], F32(0))
+            total += select(a[j] > F32(0), d[j], F32(0))
             count += select(a[j] > F32(0), F32(1), F32(0))
         mean = total / count
-        if o[1] == o[2]:
+        if da == dh:
             for j in range(n):
-                dh[j] = select(a[j] > F32(0), dh[j] - mean, F32(0))
+                g[j] = select(a[j] > F32(0), g[j] - mean, F32(0))
         else:
             for j in range(n):
-                dh[j] = select(a[j] > F32(0), da[j] - mean, F32(0))
+                g[j] = select(a[j] > F32(0), d[j] - mean, F32(0))
 
 
-def glu(o, c, s, f):
+@kernel
+def glu(h, a, vectors, n, *, rows):
     """a = x·σ(g), x and g the halves of h"""
-    n = o[3] // 2
-    for r in range(s[ROWS] * o[2]):
-        x, g, a = floats(o[0] + 8 * r * n, n), floats(o[0] + 8 * r * n + 4 * n, n), floats(o[1] + 4 * r * n, n)
+    n //= 2
+    for r in range(rows * vectors):
+        x, g, out = floats(h + 8 * r * n, n), floats(h + 8 * r * n + 4 * n, n), floats(a + 4 * r * n, n)
         for j in range(n):
-            a[j] = x[j] * maths.sigmoid(g[j])
+            out[j] = x[j] * maths.sigmoid(g[j])
 
 
-def glu_adjoint(o, c, s, f):
+@kernel
+def glu_adjoint(v, da, dh, vectors, n, *, rows):
     """dx = da·σ(g), dg = da·x·σ'(g)"""
-    n = o[4] // 2
-    for r in range(s[ROWS] * o[3]):
-        x, g, da = floats(o[0] + 8 * r * n, n), floats(o[0] + 8 * r * n + 4 * n, n), floats(o[1] + 4 * r * n, n)
-        dx, dg = floats(o[2] + 8 * r * n, n), floats(o[2] + 8 * r * n + 4 * n, n)
+    n //= 2
+    for r in range(rows * vectors):
+        x, g, d = floats(v + 8 * r * n, n), floats(v + 8 * r * n + 4 * n, n), floats(da + 4 * r * n, n)
+        dx, dg = floats(dh + 8 * r * n, n), floats(dh + 8 * r * n + 4 * n, n)
         for j in range(n):
             gate = maths.sigmoid(g[j])
-            dx[j] = da[j] * gate
-            dg[j] = da[j] * x[j] * gate * (F32(1) - gate)
+            dx[j] = d[j] * gate
+            dg[j] = d[j] * x[j] * gate * (F32(1) - gate)

@@ -3,8 +3,8 @@
 import numpy as np
 
 from thalweg.engine.native.compiler.llvm import apart, compiled, floats
+from thalweg.engine.native.compiler.named import kernel
 from thalweg.engine.native.compiler.processor import VW
-from thalweg.engine.native.layouts.state import ROWS
 from thalweg.engine.native.linalg.moves import turn
 
 F32 = np.float32
@@ -43,15 +43,15 @@ def _grid(x, down, across, z, below, beside, m, n):
 
 
 @compiled
-def _walk(o, at, spread, line, inward, rows):
-    """Copies elements that are some steps apart to a line without gaps, or back, if `inward`; o[at:] describes the
-    loop: see `walk` in thalweg/program/instructions/shapes.py."""
-    axes, sizes, steps = o[at], at + 1, at + 1 + o[at]
-    m, n = o[sizes + axes - 2], o[sizes + axes - 1]
-    down, across = o[steps + axes - 2], o[steps + axes - 1]
+def _walk(loop, spread, line, inward, rows):
+    """Copies elements that are some steps apart to a line without gaps, or back, if `inward`; for the numbers that
+    describe the loop, see `walk` in thalweg/program/instructions/shapes.py."""
+    axes, sizes, steps = loop[0], 1, 1 + loop[0]
+    m, n = loop[sizes + axes - 2], loop[sizes + axes - 1]
+    down, across = loop[steps + axes - 2], loop[steps + axes - 1]
     runs = 1
     for axis in range(axes - 2):
-        runs *= o[sizes + axis]
+        runs *= loop[sizes + axis]
     if axes > 2:
         runs *= rows
     else:
@@ -59,10 +59,10 @@ def _walk(o, at, spread, line, inward, rows):
     for run in range(runs):
         rest, place = run, spread
         for axis in range(axes - 3, 0, -1):
-            place += 4 * (rest % o[sizes + axis]) * o[steps + axis]
-            rest //= o[sizes + axis]
+            place += 4 * (rest % loop[sizes + axis]) * loop[steps + axis]
+            rest //= loop[sizes + axis]
         if axes > 2:
-            place += 4 * rest * o[steps]
+            place += 4 * rest * loop[steps]
         if inward:
             _grid(line, n, 1, place, down, across, m, n)
         else:
@@ -70,54 +70,58 @@ def _walk(o, at, spread, line, inward, rows):
         line += 4 * m * n
 
 
-def slice(o, c, s, f):
+@kernel
+def slice(x, z, per_row, start, *loop, rows):
     """z = some elements of x"""
-    _walk(o, 5, o[0] + 4 * o[4], o[1], 0, s[ROWS] if o[2] else 1)
+    _walk(loop, x + 4 * start, z, 0, rows if per_row else 1)
 
 
-def placement(o, c, s, f):
+@kernel
+def placement(x, z, per_row, large, start, value: float, *loop, rows):
     """z = x in some of its places, and a fixed value elsewhere"""
-    rows = s[ROWS] if o[2] else 1
-    floats(o[1], rows * o[3])[:] = F32(c[0])
-    _walk(o, 5, o[1] + 4 * o[4], o[0], 1, rows)
+    rows = rows if per_row else 1
+    floats(z, rows * large)[:] = F32(value)
+    _walk(loop, z + 4 * start, x, 1, rows)
 
 
-def concatenation(o, c, s, f):
-    """z = the parts one after the other: those whose places aren't 0"""
-    z, rows, count, runs = o[0], o[10] * (s[ROWS] if o[9] else 1), o[11], 12
+@kernel
+def concatenation(z, per_row, before, count, *parts, rows):
+    """z = the parts one after the other: `count` addresses, then as many runs, the elements that belong together"""
+    before *= rows if per_row else 1
     width = 0
     for part in range(count):
-        width += o[runs + part]
+        width += parts[count + part]
     for part in range(count):
-        n = o[runs + part]
-        _grid(o[1 + part], n, 1, z, width, 1, rows, n)
+        n = parts[count + part]
+        _grid(parts[part], n, 1, z, width, 1, before, n)
         z += 4 * n
 
 
-def permutation(o, c, s, f):
+@kernel
+def permutation(x, z, per_row, *loop, rows):
     """z = x with its axes in another order"""
-    _walk(o, 3, o[0], o[1], 0, s[ROWS] if o[2] else 1)
+    _walk(loop, x, z, 0, rows if per_row else 1)
 
 
-def upsampling(o, c, s, f):
+@kernel
+def upsampling(x, z, H, Wd, C, down, across, *, rows):
     """z = x with each element repeated"""
-    x, z, H, W, C, down, across = o[0], o[1], o[2], o[3], o[4], o[5], o[6]
-    row = W * across * C
-    for i in range(s[ROWS] * H):
+    row = Wd * across * C
+    for i in range(rows * H):
         to = z + 4 * i * down * row
-        for j in range(W):
+        for j in range(Wd):
             for k in range(across):
-                _copy(x + 4 * (i * W + j) * C, to + 4 * (j * across + k) * C, C)
+                _copy(x + 4 * (i * Wd + j) * C, to + 4 * (j * across + k) * C, C)
         for k in range(1, down):
             _copy(to, to + 4 * k * row, row)
 
 
-def upsampling_adjoint(o, c, s, f):
+@kernel
+def upsampling_adjoint(dz, dx, H, Wd, C, down, across, *, rows):
     """dx = Σ of dz over the copies of each element"""
-    dz, dx, H, W, C, down, across = o[0], o[1], o[2], o[3], o[4], o[5], o[6]
-    floats(dx, s[ROWS] * H * W * C)[:] = F32(0)
-    for i in range(s[ROWS] * H * down):
-        for j in range(W * across):
-            d, y = floats(dz + 4 * (i * W * across + j) * C, C), floats(dx + 4 * (i // down * W + j // across) * C, C)
+    floats(dx, rows * H * Wd * C)[:] = F32(0)
+    for i in range(rows * H * down):
+        for j in range(Wd * across):
+            d, y = floats(dz + 4 * (i * Wd * across + j) * C, C), floats(dx + 4 * (i // down * Wd + j // across) * C, C)
             for k in range(C):
                 y[k] += d[k]

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from thalweg.engine.native.compiler.llvm import floats, load_f32, stack, store_f32
-from thalweg.engine.native.layouts.state import ACCUMULATE, ROWS
+from thalweg.engine.native.compiler.named import kernel
 
 F32 = np.float32
 RUN = 1024  # channels at a time
@@ -14,11 +14,11 @@ FLUSH = 64  # rows whose products are summed before they are added to a total: l
 _sums = stack(RUN)
 
 
-def standardization(o, c, s, f):
+@kernel
+def standardization(x, a, lines, places, groups, channels, centered, epsilon: float, *, rows):
     """a = (x − mean)/√(variance + ε); if not centered, the mean is taken as 0"""
-    x, a, places, groups, channels, centered = o[0], o[1], o[3], o[4], o[5], o[6]
     width = groups * channels
-    for r in range(s[ROWS] * o[2]):
+    for r in range(rows * lines):
         for g in range(groups):
             first = 4 * (r * places * width + g * channels)
             total = 0.0
@@ -35,18 +35,18 @@ def standardization(o, c, s, f):
                 for k in range(channels):
                     part += (u[k] - mean) * (u[k] - mean)
                 squares += part
-            scale = F32(1 / math.sqrt(squares / (places * channels) + c[0]))
+            scale = F32(1 / math.sqrt(squares / (places * channels) + epsilon))
             for p in range(places):
                 u, v = floats(x + first + 4 * p * width, channels), floats(a + first + 4 * p * width, channels)
                 for k in range(channels):
                     v[k] = (u[k] - mean) * scale
 
 
-def standardization_adjoint(o, c, s, f):
+@kernel
+def standardization_adjoint(x, da, dx, lines, places, groups, channels, centered, epsilon: float, *, rows):
     """dx = (da − mean da − x̂·mean(da·x̂))/√(variance + ε); if not centered, mean x and mean da are taken as 0"""
-    x, da, dx, places, groups, channels, centered = o[0], o[1], o[2], o[4], o[5], o[6], o[7]
     width, n = groups * channels, places * channels
-    for r in range(s[ROWS] * o[3]):
+    for r in range(rows * lines):
         for g in range(groups):
             first = 4 * (r * places * width + g * channels)
             total, sums = 0.0, 0.0
@@ -68,7 +68,7 @@ def standardization_adjoint(o, c, s, f):
                     more += (u[k] - mean) * d[k]
                 squares += part
                 products += more
-            variance = squares / n + c[0]
+            variance = squares / n + epsilon
             scale, shift, slope = F32(1 / math.sqrt(variance)), F32(sums / n), F32(products / n / variance)
             for p in range(places):
                 u, d = floats(x + first + 4 * p * width, channels), floats(da + first + 4 * p * width, channels)
@@ -77,10 +77,10 @@ def standardization_adjoint(o, c, s, f):
                     v[k] = (d[k] - shift - (u[k] - mean) * slope) * scale
 
 
-def channel_scale(o, c, s, f):
+@kernel
+def channel_scale(x, gamma, beta, a, positions, channels, *, rows):
     """a = γ·x + β"""
-    x, gamma, beta, a, channels = o[0], o[1], o[2], o[3], o[5]
-    for r in range(s[ROWS] * o[4]):
+    for r in range(rows * positions):
         u, v = floats(x + 4 * r * channels, channels), floats(a + 4 * r * channels, channels)
         if gamma:
             k = floats(gamma, channels)
@@ -95,12 +95,13 @@ def channel_scale(o, c, s, f):
                 v[i] += b[i]
 
 
-def channel_scale_gradient(o, c, s, f):
+@kernel
+def channel_scale_gradient(x, da, dgamma, positions, channels, *, rows, accumulate):
     """dγ = Σ da·x"""
-    x, da, target, channels = o[0], o[1], o[2], o[4]
-    rows, sums = s[ROWS] * o[3], _sums()
-    if not s[ACCUMULATE]:
-        floats(target, channels)[:] = F32(0)
+    rows *= positions
+    sums = _sums()
+    if not accumulate:
+        floats(dgamma, channels)[:] = F32(0)
     for first in range(0, channels, RUN):
         w = min(RUN, channels - first)
         for begin in range(0, rows, FLUSH):
@@ -111,4 +112,4 @@ def channel_scale_gradient(o, c, s, f):
                 for i in range(w):
                     t[i] += d[i] * u[i]
             for i in range(w):
-                store_f32(target, first + i, load_f32(target, first + i) + load_f32(sums, i))
+                store_f32(dgamma, first + i, load_f32(dgamma, first + i) + load_f32(sums, i))

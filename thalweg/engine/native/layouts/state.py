@@ -2,10 +2,13 @@
 
 Every kernel is a C function `void kernel(int64 *o, double *c, int64 *s, double *f)`:
 
-- o: the instruction's operands (addresses, in the order of its fields), followed by its sizes,
-- c: the instruction's constants,
-- s: whole numbers, the state of the step; the names below are their indices,
+- o: the operands (addresses) and the whole numbers that it asks for, in the order of its parameters,
+- c: the real numbers,
+- s: whole numbers, the state of the step; the names below are their indices, and in lower case those by which kernels
+  ask for them,
 - f: real numbers of the step.
+
+The parameters have names: see `compiler/parameters.py`.
 """
 
 ROWS = 0  # rows in this block

@@ -56,9 +56,8 @@ class ActivatedLoss(Instruction):
 
     @property
     def constants(self) -> Mapping[str, float | tuple[float, ...]]:
-        """The loss's four, then the activation's."""
-        own = {f"k{n}": 0.0 for n in range(len(self.loss.constants), 4)}
-        return {**self.loss.constants, **own, **{f"j{k[1:]}": v for k, v in self.activation.constants.items()}}
+        """The loss's, k1, k2, …, and the activation's, j0, j1, …"""
+        return {**self.loss.constants, **{f"j{k[1:]}": v for k, v in self.activation.constants.items()}}
 
     def reference(self, xp: Any, v: Array, y: Array, weight: Array | None, step: StepState) -> tuple[Array, Array]:
         a = v if self.v is self.activation.a else self.activation.value(xp, v)

@@ -85,7 +85,7 @@ class Layout(Instruction):
 
     @property
     def sizes(self) -> dict[str, int]:
-        return {"positions": positions(self.x), "channels": self.x.shape[-1], "x_by_columns": in_columns(self.x)}
+        return {"positions": positions(self.x), "channels": self.x.shape[-1]}
 
     def reference(self, xp: Any, x: Array) -> Array:
         return x

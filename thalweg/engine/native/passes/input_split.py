@@ -149,7 +149,7 @@ class ShareWeightGradient(OwnInputs, Waits):
     @property
     def sizes(self) -> dict[str, int]:
         inputs, units = self.dW.shape
-        return {"inputs": inputs, "units": units, "dW_offset": self.dW.offset, "lanes": self.lanes}
+        return {"inputs": inputs, "units": units, "lanes": self.lanes}
 
     def reference(self, xp: Any, x: Array, dh: Array, dW: Array, step: StepState) -> Array:
         own = share(self.dW.shape[0], 0, self.lanes)

@@ -18,6 +18,7 @@ from thalweg.engine.native.layouts import job as m
 from thalweg.engine.native.layouts import state
 from thalweg.engine.native.runtime.linking import Memory, link
 from thalweg.engine.native.runtime.partition import first_free, lines, slices
+from thalweg.engine.native.runtime.table_rows import cells
 from thalweg.engine.native.runtime.threads import Part, ThreadPolicy
 from thalweg.engine.native.scheduling.blocks import block_of, shared_gradients
 from thalweg.engine.native.scheduling.phases import finish_of, overlaps, phases_of
@@ -102,15 +103,15 @@ class NativeExecutor:
         self.data_cells = [  # the cells of a table that hold addresses of the caller's arrays
             (place, column, buffer)
             for place, i in enumerate(i for phase in self.phases for i in phase)
-            for column, buffer in enumerate(i.operands, start=1)
-            if buffer is not None and buffer.region == DATA
+            for column, buffer in cells(i)
+            if buffer.region == DATA
         ]
         moved = GRADIENTS if self.shared_gradients else None
         places = [  # in a table: the finish's operands that are gradients, if some gradients are moved
             row * m.ROW_WIDTH + column
             for row, i in enumerate(self.phases[3], start=sum(map(len, self.phases[:3])))
-            for column, buffer in enumerate(i.operands, start=1)
-            if buffer is not None and buffer.region == moved
+            for column, buffer in cells(i)
+            if buffer.region == moved
         ]
         self.cells = [table.ctypes.data + 8 * np.array(places, np.int64) for table, _ in self.tables]
 

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
 from thalweg.engine.contract import Array, Job, aligned
 from thalweg.engine.native.compiler.compile import address_of
-from thalweg.engine.native.kernels.table import kernel_of, operands_of
+from thalweg.engine.native.kernels.table import kernel_of
 from thalweg.engine.native.layouts import job as m
 from thalweg.engine.native.layouts.by_columns import ByColumns
 from thalweg.engine.native.layouts.regions import EXCHANGE, PREPARED
+from thalweg.engine.native.runtime.table_rows import row
 from thalweg.engine.native.scheduling.schedule import Schedule
-from thalweg.program.instructions.batches import Gather
-from thalweg.program.instructions.linear import WeightGradient
 from thalweg.program.ir.instruction import (
     DATA,
     GRADIENTS,
@@ -105,6 +103,24 @@ class Memory(Mapping[Buffer, Array]):
         raise TypeError("memory is looked up by buffer, it has no list of them")
 
 
+class Operands:
+    """Where one lane's kernels find their operands, and what they may ask about them."""
+
+    def __init__(self, own: Memory, first: Memory, last: bool) -> None:
+        self.own, self.first, self.last = own, first, last
+
+    def address(self, buffer: Buffer | None) -> int:
+        return (self.first if self.last and shared(buffer) else self.own).address(buffer)
+
+    def weights(self, gradient: Buffer) -> int:
+        """In the finish, the address of the weights that are updated next; before it 0."""
+        return self.own.address(replace(gradient, region=PARAMETERS)) if self.last else 0
+
+    def far(self, data: Buffer) -> bool:
+        """Whether data exceed a core's own caches."""
+        return bool(self.own.data[data.name].nbytes > FAR)
+
+
 def link(phases: Sequence[Sequence[Instruction]], own: Memory, first: Memory) -> tuple[Array, Array]:
     """The table of rows and the table of constants for one lane.
 
@@ -118,22 +134,11 @@ def link(phases: Sequence[Sequence[Instruction]], own: Memory, first: Memory) ->
     for number, phase in enumerate(phases):
         for i in phase:
             last = number == len(phases) - 1
-            operands = [(first if last and shared(b) else own).address(b) for b in operands_of(i)]
-            row = [address_of(kernel_of(i)), *operands, *flat(i.sizes)]
-            if isinstance(i, Gather):
-                row += [*[0] * (5 - len(row)), int(own.data[i.X.name].nbytes > FAR)]
-            elif last and isinstance(i, WeightGradient):
-                row.append(own.address(replace(i.dW, region=PARAMETERS)))  # the weights, which are updated next
-            table[place, : len(row)] = row
-            reals = flat(i.constants)
+            words, reals = row(i, Operands(own, first, last))
+            table[place, : 1 + len(words)] = address_of(kernel_of(i)), *words
             constants[place, : len(reals)] = reals
             place += 1
     return table, constants
-
-
-def flat(numbers: Mapping[str, Any]) -> list[Any]:
-    """The numbers in their order, those of a tuple one by one."""
-    return [n for value in numbers.values() for n in (value if isinstance(value, tuple) else (value,))]
 
 
 def shared(buffer: Buffer | None) -> bool:

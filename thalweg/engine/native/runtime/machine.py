@@ -1,7 +1,7 @@
 """The machine: runs whole chunks of an epoch in one native call, which every thread makes for the lanes it runs.
 
-A program is a table of rows [kernel, operands …, sizes …] of int64, and a table of constants. A step is, for each lane:
-its share of what is prepared; all meet; this lane's blocks of rows (in segments between which all meet, if they
+A program is a table of rows [kernel, operands and sizes …] of int64, and a table of constants. A step is, for each
+lane: its share of what is prepared; all meet; this lane's blocks of rows (in segments between which all meet, if they
 exchange something), then collect; all meet; the finish on the lane's own share of the parameter vector, in segments
 between which all meet; all meet. What a lane computes doesn't depend on which thread runs it.
 

@@ -8,8 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from thalweg.program.instructions.convolution import Window, images
+from thalweg.program.instructions.convolution import Window
 from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Instruction
+
+
+def pooled(x: Buffer, a: Buffer) -> dict[str, int]:
+    """An image's shape and that of its windows, as kernels take them."""
+    return dict(zip(("H", "Wd", "C", "OH", "OW"), (*x.shape, *a.shape[:2]), strict=True))
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +34,7 @@ class MaxPooling(Instruction):
 
     @property
     def sizes(self) -> dict[str, int]:
-        return {**images(self.x, self.a), **self.window.sizes}
+        return {**pooled(self.x, self.a), **self.window.sizes}
 
     def differentiable(self) -> tuple[Buffer, ...]:
         return (self.x,)
@@ -65,7 +70,7 @@ class MaxPoolingAdjoint(Instruction):
 
     @property
     def sizes(self) -> dict[str, int]:
-        return {**images(self.x, self.a), **self.window.sizes}
+        return {**pooled(self.x, self.a), **self.window.sizes}
 
     def reference(self, xp: Any, x: Array, a: Array, da: Array) -> Array:
         padded, parts = self.window.pad(xp, x, -np.inf), {}
@@ -104,7 +109,7 @@ class AveragePooling(Instruction):
 
     @property
     def sizes(self) -> dict[str, int]:
-        return {**images(self.x, self.a), **self.window.sizes}
+        return {**pooled(self.x, self.a), **self.window.sizes}
 
     def differentiable(self) -> tuple[Buffer, ...]:
         return (self.x,)
@@ -138,7 +143,7 @@ class AveragePoolingAdjoint(Instruction):
 
     @property
     def sizes(self) -> dict[str, int]:
-        return {**images(self.dx, self.da), **self.window.sizes}
+        return {**pooled(self.dx, self.da), **self.window.sizes}
 
     def reference(self, xp: Any, da: Array) -> Array:
         share = da / counted(self.window, self.dx.shape)

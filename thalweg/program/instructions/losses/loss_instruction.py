@@ -85,8 +85,7 @@ class Loss(Instruction):
 
     @property
     def sizes(self) -> dict[str, int]:
-        classes, columns = self.p.shape[-1], self.y.shape[-1]
-        return {"size": self.p.size, "classes": classes, "columns": columns, "total": int(self.total)}
+        return {"size": self.p.size, "total": int(self.total)}
 
     @property
     def constants(self) -> dict[str, float]:

@@ -56,7 +56,7 @@ class Penalty(NormPenalty):
 
     @property
     def sizes(self) -> dict[str, int]:
-        return {"size": self.w.size, "w_offset": self.w.offset}
+        return {"size": self.w.size}
 
     def differentiable(self) -> tuple[Buffer, ...]:
         return ()  # the contribution is added in place, after all others
@@ -89,7 +89,7 @@ class PenaltyGradient(NormPenalty):
 
     @property
     def sizes(self) -> dict[str, int]:
-        return {"size": self.w.size, "w_offset": self.w.offset}
+        return {"size": self.w.size}
 
     def reference(self, xp: Any, w: Array, step: StepState) -> Array:
         return number(xp, step.penalties, w) * self.evaluate(xp, w)
@@ -236,7 +236,7 @@ class OrthogonalPenaltyGradient(Instruction):
     @property
     def sizes(self) -> dict[str, int]:
         height, width = self.dW.shape
-        return {"height": height, "width": width, "columns": int(self.columns), "dW_offset": self.dW.offset}
+        return {"height": height, "width": width, "columns": int(self.columns)}
 
     def reference(self, xp: Any, U: Array, P: Array) -> Array:
         return U @ P if self.columns else P @ U

@@ -44,6 +44,11 @@ class RowLoss(Loss):
         return [field.name for field in fields(cls)[len(fields(Loss)) :]]
 
     @property
+    def sizes(self) -> dict[str, int]:
+        columns = {} if self.sparse else {"columns": self.y.shape[-1]}
+        return super().sizes | {"classes": self.p.shape[-1]} | columns
+
+    @property
     def constants(self) -> dict[str, float]:
         return {"coefficient": self.coefficient} | {name: float(getattr(self, name)) for name in self.options()}
 

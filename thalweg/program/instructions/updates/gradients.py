@@ -24,8 +24,8 @@ class SquaredNorm(Instruction):
     due = True
 
     @cached_property
-    def operands(self) -> tuple[Buffer, ...]:
-        return (*self.dw, self.n)
+    def named_operands(self) -> dict[str, Buffer | tuple[Buffer, ...] | None]:
+        return {"dw": self.dw, "n": self.n}
 
     @property
     def formula(self) -> str:

@@ -26,8 +26,8 @@ class TableUpdate(Statements):
         return f"{self.called} of rows"
 
     @cached_property
-    def operands(self) -> tuple[Buffer, ...]:
-        return (*self.vectors, self.counts)
+    def named_operands(self) -> dict[str, Buffer | tuple[Buffer, ...] | None]:
+        return {**super().named_operands, "counts": self.counts}
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -47,7 +47,7 @@ class TableUpdate(Statements):
         )
 
     def flops(self, rows: int) -> int:
-        size = self.operands[0].size
+        size = self.vectors[0].size
         return super().flops(rows) * min(size, rows * self.ids * self.columns) // size
 
 

@@ -23,9 +23,7 @@ class Stretch(Instruction):
     def sizes(self) -> dict[str, int]:
         first = self.operands[0]
         assert first is not None
-        return {"size": first.size, "offset": first.offset} | {
-            name: int(v) for name, v in self.values() if isinstance(v, int)
-        }
+        return {"size": first.size} | {name: int(v) for name, v in self.values() if isinstance(v, int)}
 
     @property
     def constants(self) -> dict[str, float]:
@@ -65,8 +63,8 @@ class Statements(Stretch):
         return tuple(self.buffers.values())
 
     @cached_property
-    def operands(self) -> tuple[Buffer, ...]:
-        return self.vectors
+    def named_operands(self) -> dict[str, Buffer | tuple[Buffer, ...] | None]:
+        return {f"vector_{name}": buffer for name, buffer in self.buffers.items()}
 
     @cached_property
     def outputs(self) -> tuple[Buffer, ...]:
@@ -75,8 +73,7 @@ class Statements(Stretch):
 
     @property
     def sizes(self) -> dict[str, int]:
-        first = self.operands[0]
-        return {"size": first.size, "offset": first.offset}
+        return {"size": self.vectors[0].size}
 
     @property
     def constants(self) -> dict[str, float]:
@@ -94,7 +91,7 @@ class Statements(Stretch):
         return tuple(after[name] if name in changed else None for name in before)
 
     def flops(self, rows: int) -> int:
-        return operations(self.text, self.names) * self.operands[0].size
+        return operations(self.text, self.names) * self.vectors[0].size
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from thalweg.engine.native.instructions.changes import end, ended, variant
-from thalweg.engine.native.layouts.by_columns import in_columns
 from thalweg.program.instructions.images.pooling import (
     AveragePooling,
     AveragePoolingAdjoint,
@@ -41,7 +40,7 @@ class NativeMaxPooling(MaxPooling):
 
     @property
     def sizes(self) -> dict[str, int]:
-        return {**super().sizes, "relu": int(self.relu), "x_by_columns": in_columns(self.x)}
+        return {**super().sizes, "relu": int(self.relu)}
 
     def adjoint(self, d: Adjoints) -> Iterator[Instruction]:
         for i in super().adjoint(d):
@@ -74,7 +73,7 @@ class NativeMaxPoolingAdjoint(MaxPoolingAdjoint):
 
     @property
     def sizes(self) -> dict[str, int]:
-        return {**super().sizes, "relu": int(self.relu), "x_by_columns": in_columns(self.x)}
+        return {**super().sizes, "relu": int(self.relu)}
 
     def reference(self, xp: Any, x: Array, a: Array, da: Array) -> Array:
         """A window whose largest element isn't above 0 has nothing to give."""
@@ -84,10 +83,6 @@ class NativeMaxPoolingAdjoint(MaxPoolingAdjoint):
 @dataclass(frozen=True, eq=False)
 class NativeAveragePooling(AveragePooling):
     """a = the mean of each window, of images by columns"""
-
-    @property
-    def sizes(self) -> dict[str, int]:
-        return {**super().sizes, "x_by_columns": in_columns(self.x)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,10 +97,6 @@ class NativeAveragePoolingAdjoint(AveragePoolingAdjoint):
     @property
     def formula(self) -> str:
         return ended(super().formula, False, self.a)
-
-    @property
-    def sizes(self) -> dict[str, int]:
-        return {**super().sizes, "da_by_columns": in_columns(self.da)}
 
     def reference(self, xp: Any, da: Array, a: Array | None) -> Array:  # type: ignore[override] # it reads a, too
         return end(xp, super().reference(xp, da), False, a)

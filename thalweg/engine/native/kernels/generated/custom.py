@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from thalweg.engine.native.compiler.compile import address_of
 from thalweg.engine.native.compiler.kernel import CompilerError, Kernel
-from thalweg.engine.native.kernels.generated.formulas import IMPORTS, KERNEL, PLAIN, generated
+from thalweg.engine.native.kernels.generated.formulas import ADJOINT, IMPORTS, VALUE, generated
 from thalweg.errors import ArgumentError
 from thalweg.program.instructions.activations import ElementwiseAdjoint
 from thalweg.program.instructions.custom_activation import CustomActivation
@@ -29,10 +28,15 @@ def kernel_of_custom(i: Instruction) -> Kernel:
     """The kernel, compiled at once, so that a function that numba can't compile is refused in one sentence."""
     of = i.of if isinstance(i, ElementwiseAdjoint) else i
     assert isinstance(of, CustomActivation)
-    own, what, loop = (of.pair.value, "value", "value") if of is i else (of.pair.derivative, "derivative", "adjoint")
+    own, what = (of.pair.value, "value") if of is i else (of.pair.derivative, "derivative")
     definition = own.text.replace("def own(", "@numba.njit(forceinline=True, **FLAGS)\ndef own(", 1)
     head = IMPORTS + OWN.replace("{definition}", definition)
-    kernel = generated("custom", head + PLAIN.format(loop=loop, k="()") + KERNEL)
+    entry, run = (
+        (VALUE, "each(function, h, a, n, k)") if of is i else (ADJOINT, "each_adjoint(function, v, da, dh, n, k)")
+    )
+    kernel = generated("custom", head + entry.format(reals="", k="()", run=run))
+    from thalweg.engine.native.compiler.compile import address_of  # which needs llvmlite, and the table doesn't
+
     try:
         address_of(kernel)
     except CompilerError as error:

@@ -25,10 +25,10 @@ IMPORTS = """import numba
 import numpy as np
 
 from thalweg.engine.native.linalg import mathematics as maths
-from thalweg.engine.native.kernels.generated.loops import adjoint, any_of, each, scalar, value
+from thalweg.engine.native.kernels.generated.loops import any_of, each, each_adjoint, scalar
 from thalweg.engine.native.compiler.llvm import FLAGS, floats, select, unknown
-from thalweg.engine.native.kernels.losses.loss_loops import elements, total, total_and_slopes
-from thalweg.engine.native.layouts.state import ACCUMULATE, BATCH_ROWS, ROWS
+from thalweg.engine.native.compiler.named import kernel
+from thalweg.engine.native.kernels.losses.loss_loops import elements
 
 F32, I32 = np.float32, np.int32
 """
@@ -40,28 +40,37 @@ def {name}({arguments}):
     {lines}
 """
 
-PLAIN = """
+# An activation's value, and its adjoint; {reals} declares the equation's arguments, {k} is their tuple.
+VALUE = """
 
-@scalar
-def run(function, o, c, s):
-    {loop}(function, o, s, {k})
+@kernel
+def {{name}}(h, a, size, per_row{reals}, *, rows):
+    n, k = size * (rows if per_row else 1), {k}
+    {run}
 """
 
-# An activation's value or adjoint with trainable parameters, one number per unit. o: operands, positions, units.
+ADJOINT = """
+
+@kernel
+def {{name}}(v, da, dh, size, per_row{reals}, *, rows):
+    n, k = size * (rows if per_row else 1), {k}
+    {run}
+"""
+
+# The same with trainable parameters, one number per unit: z is f(h), or da·f'(v).
 UNITS = """
 
 @scalar
-def run(function, o, c, s):
-    units = o[{last} + 2]
-    {parameters}
+def run(function, x_at, z_at, y_at, lines, units, k, {parameters}):
+    {views}
     one = unknown(F32(1))
-    for r in range(s[ROWS] * o[{last} + 1]):
-        x, y = floats(o[0] + 4 * r * units, units), floats(o[{last}] + 4 * r * units, units)
-        if o[{source}] == o[{last}]:
+    for r in range(lines):
+        x, y = floats(x_at + 4 * r * units, units), floats(y_at + 4 * r * units, units)
+        if z_at == y_at:
             for j in range(units):
                 y[j] = {in_place}
         else:
-            z = floats(o[{source}] + 4 * r * units, units)
+            z = floats(z_at + 4 * r * units, units)
             for j in range(units):
                 y[j] = {apart}
 """
@@ -69,73 +78,75 @@ def run(function, o, c, s):
 GRADIENT = """
 
 @scalar
-def run(function, o, c, s):
-    units = o[{last} + 2]
-    {parameters}
-    y = floats(o[{last}], units)
-    if not s[ACCUMULATE]:
-        for j in range(units):
-            y[j] = F32(0)
-    for r in range(s[ROWS] * o[{last} + 1]):
-        x, z = floats(o[0] + 4 * r * units, units), floats(o[{source}] + 4 * r * units, units)
+def run(function, x_at, z_at, y_at, lines, units, k, {parameters}):
+    {views}
+    y = floats(y_at, units)
+    for r in range(lines):
+        x, z = floats(x_at + 4 * r * units, units), floats(z_at + 4 * r * units, units)
         for j in range(units):
             y[j] += z[j] * {call}
 """
 
-KERNEL = """
-
-def {name}(o, c, s, f):
-    run(function, o, c, s)
+CLEARED = """    if not accumulate:
+        floats(dp, units)[:] = F32(0)
 """
 
-# For an equation with functions that are faster where no argument is far from 0.
-NEAR_OR_FAR = """
+OF_UNITS = """
 
-def {name}(o, c, s, f):
-    if far_among(o, c, s):
-        run(function, o, c, s)
-    else:
-        run(near, o, c, s)
-"""
-
-FAR_PLAIN = """
-
-@scalar
-def far_among(o, c, s):
-    return any_of(far, o[0], o[{size}] * (s[ROWS] if o[{size} + 1] else 1), {k})
+@kernel
+def {{name}}({operands}, positions, units{reals}, *, rows{more}):
+    lines, k = rows * positions, {k}
+{cleared}    {run}
 """
 
 FAR_UNITS = """
 
 @scalar
-def far_among(o, c, s):
-    units, found = o[{last} + 2], I32(0)
-    {parameters}
-    for r in range(s[ROWS] * o[{last} + 1]):
-        x = floats(o[0] + 4 * r * units, units)
+def far_among(x_at, lines, units, k, {parameters}):
+    {views}
+    found = I32(0)
+    for r in range(lines):
+        x = floats(x_at + 4 * r * units, units)
         for j in range(units):
             found |= I32({far})
     return found != I32(0)
 """
 
+# For an equation with functions that are faster where no argument is far from 0.
+NEAR_OR_FAR = """if {far}:
+        {run}
+    else:
+        {near}"""
+
 LOSS = """
 
-def {{name}}(o, c, s, f):
-    {loop}(function, o, c, s)
+@kernel
+def {{name}}(p, y, weight, sums, size, total, coefficient: float{reals}, *, rows, batch_rows):
+    elements(function, {k}, p, y, weight, sums, 0, size, total, coefficient, rows, batch_rows)
+"""
+
+LOSS_AND_SLOPES = """
+
+@kernel
+def {{name}}(p, y, weight, sums, dp, size, total, coefficient: float{reals}, *, rows, batch_rows):
+    elements(function, {k}, p, y, weight, sums, dp, size, total, coefficient, rows, batch_rows)
 """
 
 # The same, with the activation that it includes, if something reads it.
-LOSS_OF_LOGITS = (
-    LOSS
-    + """    if o[5]:
-        each(activation, o[0], o[5], s[ROWS] * o[6], ())
+LOSS_OF_LOGITS = """
+
+@kernel
+def {{name}}(p, y, weight, sums, dp, a, size, total, coefficient: float{reals}, *, rows, batch_rows):
+    elements(function, {k}, p, y, weight, sums, dp, size, total, coefficient, rows, batch_rows)
+    if a:
+        each(activation, p, a, rows * size, ())
 """
-)
 
 ACTIVATED = """
 
-def {{name}}(o, c, s, f):
-    elements(function, {k}, o, o[4], o[5], o[8], c, s)
+@kernel
+def {{name}}(v, y, weight, sums, dh, size, total, coefficient: float{reals}, *, rows, batch_rows):
+    elements(function, {k}, v, y, weight, sums, dh, size, total, coefficient, rows, batch_rows)
 """
 
 FORCED = "numba.njit(forceinline=True, **FLAGS)"
@@ -154,9 +165,14 @@ def places(names: Iterable[str], place: str, first: int = 0) -> dict[str, str]:
     return {name: place.format(first + n) for n, name in enumerate(names)}
 
 
-def tuple_of(count: int, first: int = 0) -> str:
-    """A kernel's constants as a tuple."""
-    return f"({''.join(f'F32(c[{first + n}]), ' for n in range(count))})"
+def reals(names: Iterable[str]) -> str:
+    """The declaration of a kernel's real parameters."""
+    return "".join(f", {name}: float" for name in names)
+
+
+def tuple_of(names: Iterable[str]) -> str:
+    """Real parameters as a tuple."""
+    return f"({''.join(f'F32({name}), ' for name in names)})"
 
 
 def kernel_of_equation(i: Instruction) -> Kernel:
@@ -190,32 +206,45 @@ def activation_kernel(kernel: str, computes: str, equation: Equation, text: str,
     symbols = {"h": "x", "a": "x"} | places(equation.arguments, "k[{}]") | {p: p for p in parameters}
     arguments = ["x", "k", *parameters]
     code = Code(symbols, equation.arguments)
-    head, entry = IMPORTS + written(code, [code.of(text)], arguments), KERNEL
+    head = IMPORTS + written(code, [code.of(text)], arguments)
     near = Code(symbols, equation.arguments, near=True)
     nearby = near.of(text)
     if near.bounded:
         head += written(near, [nearby], arguments, name="near")
         head += written(near, [" | ".join(f"(abs({v}) > maths.NEAR)" for v in near.bounded)], arguments, name="far")
-        entry = NEAR_OR_FAR
-    k = tuple_of(len(equation.arguments))
+    k = [f"k{n}" for n in range(len(equation.arguments))]
+    words = {"reals": reals(k), "k": tuple_of(k)}
     if not count:
-        loop, size = ("value", 2) if forward else ("adjoint", 3)
-        far = FAR_PLAIN.format(size=size, k=k) if near.bounded else ""
-        return generated(kernel, head + PLAIN.format(loop=loop, k=k) + far + entry)
-    given = f"{k}, {', '.join(f'{p}[j]' for p in parameters)}"
-    call = f"function({{}}, {given})"
-    last, source = (count + 1, 0) if forward else (count + 2, count + 1)
-    words: dict[str, str | int] = {"last": last, "source": source}
-    words["parameters"] = "\n    ".join(f"{p} = floats(o[{n + 1}], units)" for n, p in enumerate(parameters))
-    far = FAR_UNITS.format(far=f"far(x[j], {given})", **words) if near.bounded else ""
-    if computes == "gradient":
-        return generated(kernel, head + GRADIENT.format(call=call.format("x[j]"), **words) + far + entry)
+        kind, run = (VALUE, "each({}, h, a, n, k)") if forward else (ADJOINT, "each_adjoint({}, v, da, dh, n, k)")
+        far = f"any_of(far, {'h' if forward else 'v'}, n, k)"
+        return generated(kernel, head + kind.format(run=chosen(run, far, bool(near.bounded)), **words))
+    given = f"k, {', '.join(f'u{n}[j]' for n in range(count))}"
+    words["parameters"] = ", ".join(parameters)
+    words["views"] = "\n    ".join(f"u{n} = floats({p}, units)" for n, p in enumerate(parameters))
+    x, z, y = {"value": ("h", "h", "a"), "adjoint": ("v", "da", "dh"), "gradient": ("v", "da", "dp")}[computes]
     in_place, apart = (
-        (call.format("y[j] * one"), call.format("z[j]"))
+        (f"function(y[j] * one, {given})", f"function(z[j], {given})")
         if forward
-        else (f"y[j] * {call.format('x[j]')}", f"z[j] * {call.format('x[j]')}")
+        else (f"y[j] * function(x[j], {given})", f"z[j] * function(x[j], {given})")
     )
-    return generated(kernel, head + UNITS.format(in_place=in_place, apart=apart, **words) + far + entry)
+    loop = GRADIENT if computes == "gradient" else UNITS
+    head += loop.format(call=f"function(x[j], {given})", in_place=in_place, apart=apart, **words)
+    if near.bounded:
+        head += FAR_UNITS.format(far=f"far(x[j], {given})", **words)
+    run = f"run({{}}, {x}, {z}, {y}, lines, units, k, {words['parameters']})"
+    far = f"far_among({x}, lines, units, k, {words['parameters']})"
+    words["operands"] = ", ".join(dict.fromkeys((x, *parameters, z, y)))
+    gradient = {"more": ", accumulate", "cleared": CLEARED} if computes == "gradient" else {"more": "", "cleared": ""}
+    return generated(kernel, head + OF_UNITS.format(run=chosen(run, far, bool(near.bounded)), **words, **gradient))
+
+
+def chosen(run: str, far: str, bounded: bool) -> str:
+    """The code that runs an equation, or its faster version where no argument is far from 0."""
+    return (
+        NEAR_OR_FAR.format(far=far, run=run.format("function"), near=run.format("near"))
+        if bounded
+        else run.format("function")
+    )
 
 
 def kernel_of_loss(i: Instruction) -> Kernel:
@@ -227,16 +256,18 @@ def kernel_of_loss(i: Instruction) -> Kernel:
 
 @lru_cache(maxsize=256)
 def loss_kernel(kernel: str, equation: Equation, gradient: bool) -> Kernel:
-    code = Code({"y": "y", "p": "p"} | places(equation.arguments, "k{}", 1), equation.arguments)
+    own = places(equation.arguments, "k{}", 1)
+    code = Code({"y": "y", "p": "p"} | own, equation.arguments)
     results = [code.of(equation.value), code.of(equation.slope)]
-    head = IMPORTS + written(code, results, ["y", "p", "k1", "k2", "k3"], FORCED)
+    head = IMPORTS + written(code, results, ["y", "p", *own.values()], FORCED)
+    words = {"reals": reals(own.values()), "k": tuple_of(own.values())}
     if not gradient:
-        return generated(kernel, head + LOSS.format(loop="total"))
+        return generated(kernel, head + LOSS.format(**words))
     if equation.activation is None:
-        return generated(kernel, head + LOSS.format(loop="total_and_slopes"))
+        return generated(kernel, head + LOSS_AND_SLOPES.format(**words))
     code = Code({"h": "x"})
     head += written(code, [code.of(equation.activation.value)], ["x", "k"], name="activation")
-    return generated(kernel, head + LOSS_OF_LOGITS.format(loop="total_and_slopes"))
+    return generated(kernel, head + LOSS_OF_LOGITS.format(**words))
 
 
 def kernel_of_activated(i: ActivatedLoss) -> Kernel:
@@ -252,11 +283,13 @@ def activated_kernel(activation: Equation, loss: Equation, whole: bool) -> Kerne
     a = code.of(activation.value) if whole else "v"
     code.symbols["a"] = a
     back = code.of(activation.slope)
-    code.symbols, code.numbers = {"y": "y", "p": a} | places(loss.arguments, "k{}", 1), set(loss.arguments)
+    of_loss = places(loss.arguments, "k{}", 1)
+    code.symbols, code.numbers = {"y": "y", "p": a} | of_loss, set(loss.arguments)
     results = [code.of(loss.value), f"{code.of(loss.slope)} * {back}"]
-    head = IMPORTS + written(code, results, ["y", "v", "k1", "k2", "k3", *own.values()], FORCED)
+    names = [*of_loss.values(), *own.values()]
+    head = IMPORTS + written(code, results, ["y", "v", *names], FORCED)
     name = f"{activation.kernel}{'' if whole else '_adjoint'}_{loss.kernel}"
-    return generated(name, head + ACTIVATED.format(k=tuple_of(len(own), 4)))
+    return generated(name, head + ACTIVATED.format(reals=reals(names), k=tuple_of(names)))
 
 
 def generated(name: str, text: str) -> Kernel:

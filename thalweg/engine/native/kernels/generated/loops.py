@@ -9,7 +9,6 @@ import numba
 import numpy as np
 
 from thalweg.engine.native.compiler.llvm import FLAGS, floats, unknown
-from thalweg.engine.native.layouts.state import ROWS
 
 F32, I32 = np.float32, np.int32
 
@@ -54,15 +53,3 @@ def any_of(condition, v, n, arguments):
     for i in range(n):
         found |= I32(condition(x[i], arguments))
     return found != I32(0)
-
-
-@scalar
-def value(function, o, s, arguments):
-    """The kernel of an activation a = f(h; arguments)."""
-    each(function, o[0], o[1], o[2] * (s[ROWS] if o[3] else 1), arguments)
-
-
-@scalar
-def adjoint(slope, o, s, arguments):
-    """The kernel of an activation's adjoint, dh = da·f'(v; arguments)."""
-    each_adjoint(slope, o[0], o[1], o[2], o[3] * (s[ROWS] if o[4] else 1), arguments)

@@ -12,9 +12,9 @@ from thalweg.program.ir.instruction import TOTALS
 IMPORTS = """import numpy as np
 
 from thalweg.engine.native.compiler.llvm import doubles, floats, select
+from thalweg.engine.native.compiler.named import kernel
 from thalweg.engine.native.kernels.generated.loops import scalar
 from thalweg.engine.native.kernels.updates.gradients import stretch
-from thalweg.engine.native.layouts.state import BATCH_ROWS, PENALTIES, ROWS
 from thalweg.engine.native.linalg import mathematics as maths
 
 F32 = np.float32
@@ -22,32 +22,44 @@ F32 = np.float32
 
 SUM = """
 
-def {{name}}(o, c, s, f):
+@kernel
+def {{name}}(w, sums, {given}):
     first, after = {range}
-    w, l1, l2, total = floats(o[0], after), F32(c[0]), F32(c[1]), 0.0
+    w, l1, l2, total = floats(w, after), F32(l1), F32(l2), 0.0
     for i in range(first, after):
         total += np.float64(function(w[i], l1, l2))
-    doubles(o[1], 1)[0] += {factor} * total
+    doubles(sums, 1)[0] += {factor} * total
 """
 
 SLOPES = """
 
-def {{name}}(o, c, s, f):
+@kernel
+def {{name}}(w, dw, {given}):
     first, after = {range}
-    w, dw, l1, l2 = floats(o[0], after), floats(o[1], after), F32(c[0] {scaled}), F32(c[1] {scaled})
+    w, dw, l1, l2 = floats(w, after), floats(dw, after), F32(l1 {scaled}), F32(l2 {scaled})
     for i in range(first, after):
         dw[i] {stored} function(w[i], l1, l2)
 """
+
+SLICED = {
+    "given": "size, w_offset, l1: float, l2: float, *, first, after, batch_rows, penalties",
+    "range": "stretch(size, w_offset, first, after)",
+    "factor": "batch_rows * penalties",
+    "stored": "+=",
+    "scaled": "* penalties",
+}
+OF_ROWS = {
+    "given": "size, l1: float, l2: float, *, rows, batch_rows",
+    "range": "0, rows * size",
+    "factor": "1.0",
+    "stored": "=",
+    "scaled": "/ batch_rows",
+}
 
 
 def kernel_of_penalty(i: NormPenalty) -> Kernel:
     """The kernel of a penalty or of its gradient, over a lane's slice of the weights or the rows of a block."""
     code = Code({"w": "w", "l1": "l1", "l2": "l2"}, ("l1", "l2"))
     head = IMPORTS + written(code, [code.of(i.text)], ["w", "l1", "l2"])
-    words = {"range": "stretch(o[2], o[3], s)" if sliced(i) else "0, s[ROWS] * o[2]"}
-    if i.outputs[0].region == TOTALS:
-        return generated(
-            i.kernel, head + SUM.format(factor="s[BATCH_ROWS] * f[PENALTIES]" if sliced(i) else "1.0", **words)
-        )
-    words |= {"stored": "+=", "scaled": "* f[PENALTIES]"} if sliced(i) else {"stored": "=", "scaled": "/ s[BATCH_ROWS]"}
-    return generated(i.kernel, head + SLOPES.format(**words))
+    kind = SUM if i.outputs[0].region == TOTALS else SLOPES
+    return generated(i.kernel, head + kind.format(**(SLICED if sliced(i) else OF_ROWS)))

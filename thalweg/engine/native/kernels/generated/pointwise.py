@@ -12,7 +12,7 @@ from functools import lru_cache
 
 from thalweg.engine.native.compiler.kernel import Kernel
 from thalweg.engine.native.kernels.generated.code import Code
-from thalweg.engine.native.kernels.generated.formulas import FORCED, generated, places, tuple_of, written
+from thalweg.engine.native.kernels.generated.formulas import FORCED, generated, places, reals, tuple_of, written
 from thalweg.program.formula.operations import Operation
 from thalweg.program.instructions.pointwise import Pointwise
 
@@ -20,32 +20,32 @@ IMPORTS = """import numba
 import numpy as np
 
 from thalweg.engine.native.compiler.llvm import FLAGS, apart, bits_float, float_bits, floats, select
+from thalweg.engine.native.compiler.named import kernel
 from thalweg.engine.native.kernels.rowwise import ordered
-from thalweg.engine.native.layouts.state import ACCUMULATE, ROWS
 from thalweg.engine.native.linalg import mathematics as maths
 
 F32, I32 = np.float32, np.int32
 """
 
-# Sizes start at o[{first}]: the number of axes, the one that includes the rows, the size of each, the operands' masks.
+# axes: the size of each of `count`, then the operands' masks.
 KERNEL = """
 
-def {{name}}(o, c, s, f):
+@kernel
+def {{name}}({operands}, count, at_rows{reals}, *axes, rows, accumulate):
     k = {k}
-    axes, at_rows, sizes, masks = o[{first}], o[{first} + 1], {first} + 2, {first} + 2 + o[{first}]
-    inner = o[sizes + axes - 1] * (s[ROWS] if at_rows == axes - 1 else 1)
-    middle = o[sizes + axes - 2] * (s[ROWS] if at_rows == axes - 2 else 1)
+    inner = axes[count - 1] * (rows if at_rows == count - 1 else 1)
+    middle = axes[count - 2] * (rows if at_rows == count - 2 else 1)
     outer, elements = 1, 1
-    for axis in range(axes):
-        n = o[sizes + axis] * (s[ROWS] if at_rows == axis else 1)
-        outer *= n if axis < axes - 2 else 1
-        elements *= n if o[masks + {last}] >> axis & 1 else 1
+    for axis in range(count):
+        n = axes[axis] * (rows if at_rows == axis else 1)
+        outer *= n if axis < count - 2 else 1
+        elements *= n if axes[count + {last}] >> axis & 1 else 1
 {setup}
     for run in range(outer):
         rest = run
 {begin}
-        for axis in range(axes - 3, -1, -1):
-            n = o[sizes + axis] * (s[ROWS] if at_rows == axis else 1)
+        for axis in range(count - 3, -1, -1):
+            n = axes[axis] * (rows if at_rows == axis else 1)
             index = rest % n
             rest //= n
 {decode}
@@ -67,7 +67,8 @@ def kernel_of_pointwise(i: Pointwise) -> Kernel:
 @lru_cache(maxsize=1024)
 def pointwise_kernel(of: Operation, varies: tuple[bool, ...], whole: bool) -> Kernel:
     last = len(varies) - 1
-    operands = list(of.slopes)
+    operands, k = list(of.slopes), [f"k{n}" for n in range(len(of.arguments))]
+    named = [*places(operands, "v{}").values(), "z"]
     code = Code(places(operands, "v{}") | places(of.arguments, "k[{}]"), of.arguments)
     function = written(code, [code.of(of.value)], ["k", *places(operands, "v{}").values()], FORCED)
     accesses = "".join(f"load_{n}, store_{n} = apart({n}, {last + 1})\n" for n in range(last + 1))
@@ -75,11 +76,12 @@ def pointwise_kernel(of: Operation, varies: tuple[bool, ...], whole: bool) -> Ke
     return generated(
         of.name.replace(" ", "_"),
         text.format(
-            k=tuple_of(len(of.arguments)),
-            first=last + 1,
+            operands=", ".join(named),
+            reals=reals(k),
+            k=tuple_of(k),
             last=last,
             setup=lines(setup(of, varies, whole), 1),
-            begin=lines((f"a{n}, w{n} = o[{n}], 4 * size{n}" for n in range(last + 1)), 2),
+            begin=lines((f"a{n}, w{n} = {b}, 4 * size{n}" for n, b in enumerate(named)), 2),
             decode=lines(decode(last + 1), 3),
             body=lines(body(of, varies, whole), 3),
         ),
@@ -93,21 +95,21 @@ def lines(texts: Iterator[str], depth: int) -> str:
 def setup(of: Operation, varies: tuple[bool, ...], whole: bool) -> Iterator[str]:
     """Each operand's step along the last axis but one and its size along the last two; the result's first value."""
     for n, runs in enumerate(varies):
-        yield f"along{n} = o[masks + {n}] >> (axes - 2) & 1"
+        yield f"along{n} = axes[count + {n}] >> (count - 2) & 1"
         yield f"step{n} = along{n} * {'inner' if runs else '1'}"
         yield f"size{n} = {'inner' if runs else '1'} * (middle if along{n} else 1)"
     if whole:
         return
     z = len(varies) - 1
-    yield f"over_rows = at_rows >= 0 and not o[masks + {z}] >> at_rows & 1"
-    yield "if not (over_rows and s[ACCUMULATE]):"
-    yield f"    floats(o[{z}], elements)[:] = F32({IDENTITY[of.combine]})"
+    yield f"over_rows = at_rows >= 0 and not axes[count + {z}] >> at_rows & 1"
+    yield "if not (over_rows and accumulate):"
+    yield f"    floats(z, elements)[:] = F32({IDENTITY[of.combine]})"
 
 
 def decode(count: int) -> Iterator[str]:
     """Moves each operand that varies along an outer axis to the axis's index."""
     for n in range(count):
-        yield f"if o[masks + {n}] >> axis & 1:"
+        yield f"if axes[count + {n}] >> axis & 1:"
         yield f"    a{n} += index * w{n}"
         yield f"    w{n} *= n"
 

@@ -11,6 +11,7 @@ from functools import lru_cache
 from thalweg.engine.native.compiler.kernel import Kernel
 from thalweg.engine.native.instructions.updates import TableUpdate
 from thalweg.engine.native.kernels.generated.code import Code
+from thalweg.engine.native.kernels.generated.formulas import reals
 from thalweg.program.formula.language import CONSTANTS, names_in
 from thalweg.program.formula.statements import elementwise, statements, target, value
 from thalweg.program.instructions.updates.updates import Statements
@@ -20,8 +21,8 @@ HEAD = """import math
 import numpy as np
 
 from thalweg.engine.native.compiler.llvm import apart, load_f32, select
+from thalweg.engine.native.compiler.named import kernel
 from thalweg.engine.native.kernels.updates.gradients import stretch
-from thalweg.engine.native.layouts.state import ITERATION, LEARNING_RATE, UPDATE
 from thalweg.engine.native.linalg import mathematics as maths
 
 F32 = np.float32
@@ -29,12 +30,11 @@ F32 = np.float32
 
 KERNEL = """
 
-def {name}(o, c, s, f):
+@kernel
+def {name}({given}learning_rate, update, iteration):
     {part}
-    scalar_learning_rate, scalar_t, scalar_iteration = f[LEARNING_RATE] * c[0], float(s[UPDATE]), float(s[ITERATION])
+    scalar_learning_rate, scalar_t, scalar_iteration = learning_rate * factor, float(update), float(iteration)
 """
-ON_A_STRETCH = "first, after = stretch(o[{count}], o[{count} + 1], s)"
-ON_ROWS = "own, columns = o[{count} + 1], o[{count} + 2]"  # rows of a table that are listed at `own`
 
 
 class Scalars(ast.NodeTransformer):
@@ -70,8 +70,7 @@ class Writer:
         self.vectors, self.on_rows = vectors, on_rows
         self.every = elementwise(text, vectors)
         self.scalars = {name: f"scalar_{name}" for name in ("learning_rate", "t", "iteration")}
-        self.scalars |= {name: f"c[{n}]" for n, name in enumerate(numbers, start=1)}
-        self.loads = [f"a{n} = o[{n}]" for n in range(len(vectors))]
+        self.scalars |= {name: f"scalar_{name}" for name in numbers}
 
     def scalar(self, e: ast.expr) -> str:
         return ast.unparse(ast.fix_missing_locations(Scalars(self.scalars).visit(copy.deepcopy(e))))
@@ -116,7 +115,7 @@ class Writer:
                 return ast.Name(name, ast.Load())
             if isinstance(e, ast.Name) and e.id in self.vectors and e.id not in code.symbols:
                 n = self.vectors.index(e.id)
-                loads.append(f"    {e.id}_before = load_{n}(a{n}, i)")
+                loads.append(f"    {e.id}_before = load_{n}(vector_{e.id}, i)")
                 code.symbols[e.id] = f"{e.id}_before"
             e = copy.copy(e)
             for field, child in ast.iter_fields(e):
@@ -133,7 +132,7 @@ class Writer:
         for name in dict.fromkeys(target(s) for s in body):
             if name in self.vectors:
                 n = self.vectors.index(name)
-                lines.append(f"    store_{n}(a{n}, i, {code.symbols[name]})")
+                lines.append(f"    store_{n}(vector_{name}, i, {code.symbols[name]})")
         if self.on_rows:
             yield "for k in range(1, 1 + np.int64(load_f32(own, 0))):"
             yield "    first = np.int64(load_f32(own, k)) * columns"
@@ -152,9 +151,14 @@ def step_kernel(
     kernel: str, text: str, vectors: tuple[str, ...], numbers: tuple[str, ...], on_rows: bool = False
 ) -> Kernel:
     writer, count = Writer(text, vectors, numbers, on_rows), len(vectors)
-    part = (ON_ROWS if on_rows else ON_A_STRETCH).format(count=count)
+    names, declared = [f"vector_{name}" for name in vectors], reals(["factor", *(f"scalar_{name}" for name in numbers)])
+    if on_rows:  # of a table, which are listed at `own`
+        part, given = "", f"{', '.join(names)}, own, columns{declared}, *, "
+    else:
+        part = f"first, after = stretch(size, {names[0]}_offset, first, after)"
+        given = f"{', '.join(names)}, size, {names[0]}_offset{declared}, *, first, after, "
     accesses = "".join(f"load_{n}, store_{n} = apart({n}, {count})\n" for n in range(count))
-    body = "".join(f"    {line}\n" for line in (*writer.loads, *writer.block(statements(text))))
+    body = "".join(f"    {line}\n" for line in writer.block(statements(text)))
     digest = hashlib.sha256((accesses + body).encode()).hexdigest()[:16]
     name = f"{kernel}_{digest}".replace("-", "_")
-    return Kernel("updates", name, HEAD + accesses + KERNEL.format(name=name, part=part) + body)
+    return Kernel("updates", name, HEAD + accesses + KERNEL.format(name=name, given=given, part=part) + body)

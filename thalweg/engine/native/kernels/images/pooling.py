@@ -4,7 +4,7 @@ By columns, an image's channels count as images, and the rows of the block as ch
 """
 
 from thalweg.engine.native.compiler.llvm import compiled, floats
-from thalweg.engine.native.layouts.state import ROWS
+from thalweg.engine.native.compiler.named import kernel
 from thalweg.engine.native.linalg.windows import give, largest, mean, spread
 
 
@@ -36,83 +36,89 @@ def _prepare(dx, images, size, kh, kw, sh, sw, tiled):
     return kh > sh or kw > sw
 
 
-def max_pooling(o, c, s, f):
+@kernel
+def max_pooling(
+    x, a, H, Wd, C, OH, OW, kh, kw, sh, sw, dilation_h, dilation_w, top, left, x_by_columns, relu=0, *, rows
+):
     """a = the largest element of each window; with relu, max(a, 0)"""
-    x, a, H, W, C, OH, OW = o[0], o[1], o[2], o[3], o[4], o[5], o[6]
-    kh, kw, sh, sw, dh, dw, top, left, relu = o[8], o[9], o[10], o[11], o[12], o[13], o[14], o[15], o[16]
-    images, C = (C, s[ROWS]) if o[17] else (s[ROWS], C)
+    dh, dw = dilation_h, dilation_w
+    images, C = (C, rows) if x_by_columns else (rows, C)
     for image in range(images):
         for i in range(OH):
             t, after_t = _reached(i, H, sh, dh, top, kh)
             j = 0
             while j < OW:
-                u, after_u = _reached(j, W, sw, dw, left, kw)
-                end = _after(j, OW, W, sw, dw, left, kw)
-                at = x + _down(image, i, t, H, W, C, sh, dh, top) + 4 * (j * sw + u * dw - left) * C
+                u, after_u = _reached(j, Wd, sw, dw, left, kw)
+                end = _after(j, OW, Wd, sw, dw, left, kw)
+                at = x + _down(image, i, t, H, Wd, C, sh, dh, top) + 4 * (j * sw + u * dw - left) * C
                 to = a + 4 * ((image * OH + i) * OW + j) * C
-                largest(at, to, relu, dh * W * C, dw * C, after_t - t, after_u - u, end - j, sw * C, C, 1)
+                largest(at, to, relu, dh * Wd * C, dw * C, after_t - t, after_u - u, end - j, sw * C, C, 1)
                 j = end
 
 
-def max_pooling_adjoint(o, c, s, f):
+@kernel
+def max_pooling_adjoint(
+    x, a, da, dx, H, Wd, C, OH, OW, kh, kw, sh, sw, dilation_h, dilation_w, top, left, x_by_columns, relu=0, *, rows
+):
     """dx = Σ of da over the windows in which the element is the first largest; with relu, if it is above 0"""
-    x, a, da, dx, H, W, C, OH, OW = o[0], o[1], o[2], o[3], o[4], o[5], o[6], o[7], o[8]
-    kh, kw, sh, sw, dh, dw, top, left, relu = o[10], o[11], o[12], o[13], o[14], o[15], o[16], o[17], o[18]
-    images, C = (C, s[ROWS]) if o[19] else (s[ROWS], C)
-    tiled = kh == sh and kw == sw and OH * sh == H and OW * sw == W
-    more = _prepare(dx, images, H * W * C, kh, kw, sh, sw, tiled)
+    dh, dw = dilation_h, dilation_w
+    images, C = (C, rows) if x_by_columns else (rows, C)
+    tiled = kh == sh and kw == sw and OH * sh == H and OW * sw == Wd
+    more = _prepare(dx, images, H * Wd * C, kh, kw, sh, sw, tiled)
     for image in range(images):
         for i in range(OH):
             t, after_t = _reached(i, H, sh, dh, top, kh)
             j = 0
             while j < OW:
-                u, after_u = _reached(j, W, sw, dw, left, kw)
-                end = _after(j, OW, W, sw, dw, left, kw)
-                at = _down(image, i, t, H, W, C, sh, dh, top) + 4 * (j * sw + u * dw - left) * C
+                u, after_u = _reached(j, Wd, sw, dw, left, kw)
+                end = _after(j, OW, Wd, sw, dw, left, kw)
+                at = _down(image, i, t, H, Wd, C, sh, dh, top) + 4 * (j * sw + u * dw - left) * C
                 of = 4 * ((image * OH + i) * OW + j) * C
                 give(
                     x + at, a + of, da + of, dx + at, relu,
-                    dh * W * C, dw * C, after_t - t, after_u - u, end - j, sw * C, C, tiled, more,
+                    dh * Wd * C, dw * C, after_t - t, after_u - u, end - j, sw * C, C, tiled, more,
                 )  # fmt: skip
                 j = end
 
 
-def average_pooling(o, c, s, f):
+@kernel
+def average_pooling(x, a, H, Wd, C, OH, OW, kh, kw, sh, sw, dilation_h, dilation_w, top, left, x_by_columns, *, rows):
     """a = the mean of each window"""
-    x, a, H, W, C, OH, OW = o[0], o[1], o[2], o[3], o[4], o[5], o[6]
-    kh, kw, sh, sw, dh, dw, top, left = o[8], o[9], o[10], o[11], o[12], o[13], o[14], o[15]
-    images, C = (C, s[ROWS]) if o[16] else (s[ROWS], C)
+    dh, dw = dilation_h, dilation_w
+    images, C = (C, rows) if x_by_columns else (rows, C)
     for image in range(images):
         for i in range(OH):
             t, after_t = _reached(i, H, sh, dh, top, kh)
             j = 0
             while j < OW:
-                u, after_u = _reached(j, W, sw, dw, left, kw)
-                end = _after(j, OW, W, sw, dw, left, kw)
-                at = x + _down(image, i, t, H, W, C, sh, dh, top) + 4 * (j * sw + u * dw - left) * C
+                u, after_u = _reached(j, Wd, sw, dw, left, kw)
+                end = _after(j, OW, Wd, sw, dw, left, kw)
+                at = x + _down(image, i, t, H, Wd, C, sh, dh, top) + 4 * (j * sw + u * dw - left) * C
                 to = a + 4 * ((image * OH + i) * OW + j) * C
-                mean(at, to, dh * W * C, dw * C, after_t - t, after_u - u, end - j, sw * C, C, 1)
+                mean(at, to, dh * Wd * C, dw * C, after_t - t, after_u - u, end - j, sw * C, C, 1)
                 j = end
 
 
-def average_pooling_adjoint(o, c, s, f):
+@kernel
+def average_pooling_adjoint(
+    da, dx, H, Wd, C, OH, OW, kh, kw, sh, sw, dilation_h, dilation_w, top, left, da_by_columns, a=0, *, rows
+):
     """dx = Σ of da/elements over the windows that cover the element; with a, times [a > 0]"""
-    da, dx, a, H, W, C, OH, OW = o[0], o[1], o[2], o[3], o[4], o[5], o[6], o[7]
-    kh, kw, sh, sw, dh, dw, top, left = o[9], o[10], o[11], o[12], o[13], o[14], o[15], o[16]
-    images, C = (C, s[ROWS]) if o[17] else (s[ROWS], C)
+    dh, dw = dilation_h, dilation_w
+    images, C = (C, rows) if da_by_columns else (rows, C)
     gate = a - dx if a else 0
-    tiled = kh == sh and kw == sw and OH * sh == H and OW * sw == W
-    more = _prepare(dx, images, H * W * C, kh, kw, sh, sw, tiled)
+    tiled = kh == sh and kw == sw and OH * sh == H and OW * sw == Wd
+    more = _prepare(dx, images, H * Wd * C, kh, kw, sh, sw, tiled)
     for image in range(images):
         for i in range(OH):
             t, after_t = _reached(i, H, sh, dh, top, kh)
             j = 0
             while j < OW:
-                u, after_u = _reached(j, W, sw, dw, left, kw)
-                end = _after(j, OW, W, sw, dw, left, kw)
-                to = dx + _down(image, i, t, H, W, C, sh, dh, top) + 4 * (j * sw + u * dw - left) * C
+                u, after_u = _reached(j, Wd, sw, dw, left, kw)
+                end = _after(j, OW, Wd, sw, dw, left, kw)
+                to = dx + _down(image, i, t, H, Wd, C, sh, dh, top) + 4 * (j * sw + u * dw - left) * C
                 of = da + 4 * ((image * OH + i) * OW + j) * C
                 spread(
-                    of, to, dh * W * C, dw * C, after_t - t, after_u - u, end - j, sw * C, C, tiled, gate, more
+                    of, to, dh * Wd * C, dw * C, after_t - t, after_u - u, end - j, sw * C, C, tiled, gate, more
                 )  # fmt: skip
                 j = end

@@ -1,9 +1,8 @@
 """How losses are summed and differentiated. Sums over blocks are taken in float64.
 
-Operands of a loss: p, y, weight (0: none), sums; of a loss with its gradient: p, y, weight, sums, dp, and the address
-of the activation (0: nothing reads it). Sizes: elements of a row, classes, columns of y, 1 for a plain sum over the
-batch. Constants: coefficient and up to three of the loss's own. The losses themselves are functions passed to the
-helpers here: elementwise ones are generated from their equations, those of whole rows are in `row_losses.py`.
+The losses themselves are functions passed to the helpers here: elementwise ones are generated from their equations,
+those of whole rows are in `row_functions.py`. An address of 0 stands for weights that are all 1, and for slopes, or
+an activation, that nothing reads.
 """
 
 import numba
@@ -11,7 +10,6 @@ import numpy as np
 
 from thalweg.engine.native.compiler.llvm import FLAGS, allocate, compiled, doubles, float_rows, floats, release, stack
 from thalweg.engine.native.kernels.losses.class_numbers import NO_CLASS, class_of
-from thalweg.engine.native.layouts.state import BATCH_ROWS, ROWS
 from thalweg.engine.native.linalg.moves import turn
 
 F32 = np.float32
@@ -32,83 +30,63 @@ classes_scratch = stack(3 * FEW * ROWS_AT_ONCE)
 
 
 @numba.njit(inline="always", **FLAGS)
-def total(function, o, c, s):
-    """sums += coefficient·Σ w·f(y, p)"""
-    elements(function, (), o, 0, o[4], o[7], c, s)
+def elements(function, arguments, p, y, weight, sums, gradient, size, total, coefficient, rows, batch_rows):
+    """sums += coefficient·Σ w·f(y, p), and the slopes: scale·w·f'(y, p) in `gradient`, block by block.
 
-
-@numba.njit(inline="always", **FLAGS)
-def total_and_slopes(function, o, c, s):
-    """sums as in `total`, and dp = scale·w·f'(y, p)"""
-    elements(function, (), o, o[4], o[6], o[9], c, s)
-
-
-@numba.njit(inline="always", **FLAGS)
-def elements(function, arguments, o, gradient, size, is_sum, c, s):
-    """function(y, p, three constants, arguments) → (value, slope), both float32, for all elements, block by block.
-
-    Each vector element adds up some of a block's values in float32: converting every value to float64 would take as
-    long as a squared error and its slope.
+    function(y, p, *arguments) → (value, slope), both float32. Each vector element adds up some of a block's values in
+    float32: converting every value to float64 would take as long as a squared error and its slope.
 
     A block is an array of its own: for all LLVM knows, an index first + i might be negative and count from the end, so
     that it would gather and scatter.
     """
-    n = s[ROWS] * size
-    nowhere, weight, weights = slopes_scratch(), floats(o[2], s[ROWS]), floats(weights_scratch(), ELEMENTS)
-    k1, k2, k3 = F32(c[1]), F32(c[2]), F32(c[3])
-    scale = F32(c[0] if is_sum else c[0] / s[BATCH_ROWS])
+    n = rows * size
+    nowhere, of_rows, weights = slopes_scratch(), floats(weight, rows), floats(weights_scratch(), ELEMENTS)
+    scale = F32(coefficient if total else coefficient / batch_rows)
     result = 0.0
     for first in range(0, n, ELEMENTS):
         count = min(ELEMENTS, n - first)
-        p, y = floats(o[0] + 4 * first, count), floats(o[1] + 4 * first, count)
+        u, v = floats(p + 4 * first, count), floats(y + 4 * first, count)
         slopes = floats(gradient + 4 * first if gradient else nowhere, count)
         block = F32(0)
-        if o[2]:
+        if weight:
             r, j = first // size, first % size
             for i in range(count):
-                weights[i] = weight[r]
+                weights[i] = of_rows[r]
                 j += 1
                 if j == size:
                     r, j = r + 1, 0
             for i in range(count):
-                value, slope = function(y[i], p[i], k1, k2, k3, *arguments)
+                value, slope = function(v[i], u[i], *arguments)
                 slopes[i] = scale * slope * weights[i]
                 block += value * weights[i]
         else:
             for i in range(count):
-                value, slope = function(y[i], p[i], k1, k2, k3, *arguments)
+                value, slope = function(v[i], u[i], *arguments)
                 slopes[i] = scale * slope
                 block += value
         result += np.float64(block)
-    doubles(o[3], 1)[0] += result * c[0] * (s[BATCH_ROWS] if is_sum else 1)
+    doubles(sums, 1)[0] += result * coefficient * (batch_rows if total else 1)
 
 
 # --- losses over the classes of a row ------------------------------------------------------------------------------
 
 
 @numba.njit(inline="always", **FLAGS)
-def row_total(function, sparse, o, c, s):
-    """sums += coefficient·Σ w·ℓ(row)"""
-    rows_of_classes(function, sparse, o, 0, 0, o[4], o[5], o[6], o[7], c, s)
+def rows_of_classes(
+    function, arguments, sparse, p, y, weight, sums, gradient, activation, size, classes, columns, total, coefficient,
+    rows, batch_rows,
+):  # fmt: skip
+    """sums += coefficient·Σ w·ℓ(row), scale·w·∂ℓ/∂p in `gradient`, and P, as the function leaves it, in `activation`.
 
-
-@numba.njit(inline="always", **FLAGS)
-def row_total_and_slopes(function, sparse, o, c, s):
-    """sums as in `row_total`, dp = scale·w·∂ℓ/∂p, and P, as the function leaves it, copied to the activation."""
-    rows_of_classes(function, sparse, o, o[4], o[5], o[6], o[7], o[8], o[9], c, s)
-
-
-@numba.njit(inline="always", **FLAGS)
-def rows_of_classes(function, sparse, o, gradient, activation, size, classes, columns, is_sum, c, s):
-    """function(P, Y, D, T, n, classes, three constants): P and Y hold n rows, transposed so that the numbers of a class
-    are contiguous. It writes the slopes to D, ℓ of each row to T[:n], and may use the rest of T and overwrite P.
+    function(P, Y, D, T, n, classes, *arguments): P and Y hold n rows, transposed so that the numbers of a class are
+    contiguous. It writes the slopes to D, ℓ of each row to T[:n], and may use the rest of T and overwrite P. If
+    `sparse`, y holds class numbers.
 
     So the loops over the rows are vectors, however few the classes are. Rows that pad a vector are zeros.
     """
-    lines = s[ROWS] * size // classes
+    lines = rows * size // classes
     positions = size // classes
-    weight, scale = floats(o[2], s[ROWS]), F32(c[0] if is_sum else c[0] / s[BATCH_ROWS])
-    k1, k2, k3 = F32(c[1]), F32(c[2]), F32(c[3])
+    of_rows, scale = floats(weight, rows), F32(coefficient if total else coefficient / batch_rows)
     memory, work = 0, classes_scratch()
     if classes > FEW:
         memory = allocate(4 * 3 * classes * min(ROWS_AT_ONCE, (lines + 15) // 16 * 16) + LINE)
@@ -120,12 +98,12 @@ def rows_of_classes(function, sparse, o, gradient, activation, size, classes, co
         n = (count + 15) // 16 * 16
         to_p, to_y, to_d = work, work + 4 * classes * n, work + 8 * classes * n
         P, Y, D = float_rows(to_p, classes, n), float_rows(to_y, classes, n), float_rows(to_d, classes, n)
-        turn_rows(o[0] + 4 * first * classes, to_p, count, n, classes)
+        turn_rows(p + 4 * first * classes, to_p, count, n, classes)
         if sparse:
             for j in range(classes):
                 for r in range(n):
                     Y[j, r] = F32(0)
-            labels = floats(o[1] + 4 * first, count)
+            labels = floats(y + 4 * first, count)
             for r in range(count):
                 label = class_of(labels[r], classes)
                 if label == NO_CLASS:
@@ -133,12 +111,12 @@ def rows_of_classes(function, sparse, o, gradient, activation, size, classes, co
                 else:
                     Y[label, r] = ONE
         else:
-            turn_rows(o[1] + 4 * first * columns, to_y, count, n, columns)
-        function(P, Y, D, T, n, classes, k1, k2, k3)
+            turn_rows(y + 4 * first * columns, to_y, count, n, columns)
+        function(P, Y, D, T, n, classes, *arguments)
         scales = T[n : 2 * n]
-        if o[2]:
+        if weight:
             for r in range(count):
-                w = weight[(first + r) // positions]
+                w = of_rows[(first + r) // positions]
                 T[r] *= w
                 scales[r] = w * scale
         else:
@@ -154,7 +132,7 @@ def rows_of_classes(function, sparse, o, gradient, activation, size, classes, co
         if activation:
             turn(to_p, n, activation + 4 * first * classes, classes, classes, count)
     release(memory)
-    doubles(o[3], 1)[0] += result * c[0] * (s[BATCH_ROWS] if is_sum else 1)
+    doubles(sums, 1)[0] += result * coefficient * (batch_rows if total else 1)
 
 
 @compiled

@@ -6,8 +6,8 @@ import numba
 import numpy as np
 
 from thalweg.engine.native.compiler.llvm import FLAGS, doubles, floats
+from thalweg.engine.native.compiler.named import kernel
 from thalweg.engine.native.kernels.updates.gradients import share, stretch
-from thalweg.engine.native.layouts.state import BATCH_ROWS, LANE, LANES
 from thalweg.engine.native.linalg import gemm
 from thalweg.engine.native.linalg.mathematics import sign
 
@@ -71,18 +71,18 @@ def products_of_columns(W, U, P, inverses, totals, height, n, first, after, k):
             p[i] = k * inverses[i] * sign(p[i])
 
 
-def orthogonal_penalty(o, c, s, f):
+@kernel
+def orthogonal_penalty(W, sums, lengths, U, P, height, width, columns, factor: float, *, batch_rows, lane, lanes):
     """sums += rows·factor·mean |u·u'|; U: unit-length vectors; P: slopes; for this lane's share of the vectors"""
-    W, U, P, rows, width, columns = o[0], o[3], o[4], o[5], o[6], o[7]
-    n = width if columns else rows
-    first, after = share(n, s[LANE], s[LANES])
+    n = width if columns else height
+    first, after = share(n, lane, lanes)
     if first == after:
         return
-    inverses, totals = floats(o[2], n), floats(o[2] + 4 * n, n)
-    mean = c[0] / (np.float64(n) * np.float64(n - 1))
+    inverses, totals = floats(lengths, n), floats(lengths + 4 * n, n)
+    mean = factor / (np.float64(n) * np.float64(n - 1))
     k = F32(2 * mean)
     if columns:
-        products_of_columns(W, U, P, inverses, totals, rows, n, first, after, k)
+        products_of_columns(W, U, P, inverses, totals, height, n, first, after, k)
     else:
         products_of_rows(W, U, P, inverses, totals, n, width, first, after, k)
     result = 0.0
@@ -90,14 +90,14 @@ def orthogonal_penalty(o, c, s, f):
         inside = inverses[i] < F32(1 / LEAST_NORM)  # otherwise the vector is 0, and its length is not divided out
         floats(P + 4 * i * (n + 1), 1)[0] = -k * inverses[i] * totals[i] if inside else F32(0)
         result += np.float64(totals[i])
-    doubles(o[1], 1)[0] += s[BATCH_ROWS] * mean * result
+    doubles(sums, 1)[0] += batch_rows * mean * result
 
 
-def orthogonal_penalty_gradient(o, c, s, f):
+@kernel
+def orthogonal_penalty_gradient(dW, U, P, height, width, columns, dW_offset, *, first, after):
     """dW += P·U, or U·P for columns: whole rows of dW together, and the partial rows at a stretch's ends"""
-    dW, U, P, rows, width, columns = o[0], o[1], o[2], o[3], o[4], o[5]
-    first, after = stretch(rows * width, o[6], s)
-    left, right, n = U if columns else P, P if columns else U, width if columns else rows
+    first, after = stretch(height * width, dW_offset, first, after)
+    left, right, n = U if columns else P, P if columns else U, width if columns else height
     while first < after:
         row, column = first // width, first % width
         many = 1 if column else max(1, (after - first) // width)

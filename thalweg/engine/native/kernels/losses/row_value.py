@@ -3,29 +3,31 @@
 import numpy as np
 
 from thalweg.engine.native.compiler.llvm import doubles, floats
-from thalweg.engine.native.layouts.state import BATCH_ROWS, ROWS
+from thalweg.engine.native.compiler.named import kernel
 
 F32 = np.float32
 
 
-def row_value(o, c, s, f):
+@kernel
+def row_value(v, weight, sums, total, *, rows, batch_rows):
     """sums += Σ w·v, with a plain sum over the batch times its rows"""
-    v, w, total = floats(o[0], s[ROWS]), floats(o[1], s[ROWS]), 0.0
-    if o[1]:
-        for i in range(s[ROWS]):
-            total += np.float64(v[i]) * np.float64(w[i])
+    v, w, result = floats(v, rows), floats(weight, rows), 0.0
+    if weight:
+        for i in range(rows):
+            result += np.float64(v[i]) * np.float64(w[i])
     else:
-        for i in range(s[ROWS]):
-            total += np.float64(v[i])
-    doubles(o[2], 1)[0] += total * np.float64(s[BATCH_ROWS] if o[3] else 1)
+        for i in range(rows):
+            result += np.float64(v[i])
+    doubles(sums, 1)[0] += result * np.float64(batch_rows if total else 1)
 
 
-def row_value_gradient(o, c, s, f):
+@kernel
+def row_value_gradient(weight, dv, total, *, rows, batch_rows):
     """dv = w/rows, or w"""
-    w, dv, scale = floats(o[0], s[ROWS]), floats(o[1], s[ROWS]), F32(1.0 if o[2] else 1.0 / s[BATCH_ROWS])
-    if o[0]:
-        for i in range(s[ROWS]):
+    w, dv, scale = floats(weight, rows), floats(dv, rows), F32(1.0 if total else 1.0 / batch_rows)
+    if weight:
+        for i in range(rows):
             dv[i] = scale * w[i]
     else:
-        for i in range(s[ROWS]):
+        for i in range(rows):
             dv[i] = scale

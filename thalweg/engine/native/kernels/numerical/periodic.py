@@ -4,8 +4,8 @@ out, so that every number of ω, φ and W is one for a whole vector, and only th
 import numpy as np
 
 from thalweg.engine.native.compiler.llvm import compiled, floats, load_f32, stack, store_f32
+from thalweg.engine.native.compiler.named import kernel
 from thalweg.engine.native.kernels.generated.loops import scalar
-from thalweg.engine.native.layouts.state import ACCUMULATE, ROWS
 from thalweg.engine.native.linalg.angles import cos_of_turns, sin_of_turns
 from thalweg.engine.native.linalg.moves import turn
 
@@ -77,16 +77,16 @@ def _pulled_back(W, da, g, units, n):
         _add(load_f32(W, u), da + 4 * u * RUN, g)
 
 
-def periodic_embedding(o, c, s, f):
+@kernel
+def periodic_embedding(x, omega, phi, W, b, a, columns, K, U, *, rows):
     """a = Σ_k W·cos(2π(ω·x + φ)) + b"""
-    x, omega, phi, W, b, a, columns, K, U = o[0], o[1], o[2], o[3], o[4], o[5], o[6], o[7], o[8]
     xs, ys, wave = _emptied(_columns(), MOST * RUN), _results(), _waves()
     together, piece = max(1, MOST // U), min(U, MOST)  # columns, and units of each
-    for row in range(0, s[ROWS], RUN):
-        rows = min(RUN, s[ROWS] - row)
+    for row in range(0, rows, RUN):
+        some = min(RUN, rows - row)
         for first in range(0, columns, together):
             n = min(together, columns - first)
-            turn(x + 4 * (row * columns + first), columns, xs, RUN, rows, n)
+            turn(x + 4 * (row * columns + first), columns, xs, RUN, some, n)
             for unit in range(0, U, piece):
                 m = min(piece, U - unit)
                 for j in range(n):
@@ -97,34 +97,33 @@ def periodic_embedding(o, c, s, f):
                         _cosines(xs + 4 * j * RUN, load_f32(omega, at), load_f32(phi, at), wave)
                         for u in range(m):
                             _add(load_f32(W, at * U + unit + u), wave, ys + 4 * (j * m + u) * RUN)
-                turn(ys, RUN, a + 4 * ((row * columns + first) * U + unit), columns * U, n * m, rows)
+                turn(ys, RUN, a + 4 * ((row * columns + first) * U + unit), columns * U, n * m, some)
 
 
 @scalar
-def _cleared(address, n, s):
-    if address and not s[ACCUMULATE]:
+def _cleared(address, n, accumulate):
+    if address and not accumulate:
         floats(address, n)[:] = F32(0)
 
 
-def periodic_gradient(o, c, s, f):
+@kernel
+def periodic_gradient(x, omega, phi, W, da, domega, dphi, dW, db, columns, K, U, *, rows, accumulate):
     """dφ = Σ g, dω = Σ g·x, dW = Σ cos(2π(ω·x + φ))·da, db = Σ da; rows beyond the last count as x = 0, da = 0"""
-    x, omega, phi, W, da, domega, dphi, dW, db = o[0], o[1], o[2], o[3], o[4], o[5], o[6], o[7], o[8]
-    columns, K, U = o[9], o[10], o[11]
-    _cleared(domega, columns * K, s)
-    _cleared(dphi, columns * K, s)
-    _cleared(dW, columns * K * U, s)
-    _cleared(db, columns * U, s)
+    _cleared(domega, columns * K, accumulate)
+    _cleared(dphi, columns * K, accumulate)
+    _cleared(dW, columns * K * U, accumulate)
+    _cleared(db, columns * U, accumulate)
     wave, back = _waves(), _backs()
     together, piece = max(1, MOST // U), min(U, MOST)
-    for row in range(0, s[ROWS], RUN):
-        rows = min(RUN, s[ROWS] - row)
+    for row in range(0, rows, RUN):
+        some = min(RUN, rows - row)
         xs, ds = _emptied(_columns(), MOST * RUN), _emptied(_results(), MOST * RUN)
         for first in range(0, columns, together):
             n = min(together, columns - first)
-            turn(x + 4 * (row * columns + first), columns, xs, RUN, rows, n)
+            turn(x + 4 * (row * columns + first), columns, xs, RUN, some, n)
             for unit in range(0, U, piece):
                 m = min(piece, U - unit)
-                turn(da + 4 * ((row * columns + first) * U + unit), columns * U, ds, RUN, rows, n * m)
+                turn(da + 4 * ((row * columns + first) * U + unit), columns * U, ds, RUN, some, n * m)
                 for j in range(n):
                     own = ds + 4 * j * m * RUN
                     if db:
@@ -144,22 +143,22 @@ def periodic_gradient(o, c, s, f):
                             _add_dot(back, xs + 4 * j * RUN, domega + 4 * at)
 
 
-def periodic_input_gradient(o, c, s, f):
+@kernel
+def periodic_input_gradient(x, omega, phi, W, da, dx, columns, K, U, *, rows):
     """dx = Σ_k ω·g"""
-    x, omega, phi, W, da, dx, columns, K, U = o[0], o[1], o[2], o[3], o[4], o[5], o[6], o[7], o[8]
     xs, ds, back = _emptied(_columns(), MOST * RUN), _emptied(_results(), MOST * RUN), _backs()
     total, piece = _waves(), min(U, MOST)
-    for row in range(0, s[ROWS], RUN):
-        rows = min(RUN, s[ROWS] - row)
+    for row in range(0, rows, RUN):
+        some = min(RUN, rows - row)
         for column in range(columns):
-            turn(x + 4 * (row * columns + column), columns, xs, RUN, rows, 1)
+            turn(x + 4 * (row * columns + column), columns, xs, RUN, some, 1)
             floats(total, RUN)[:] = F32(0)
             for unit in range(0, U, piece):
                 m = min(piece, U - unit)
-                turn(da + 4 * ((row * columns + column) * U + unit), columns * U, ds, RUN, rows, m)
+                turn(da + 4 * ((row * columns + column) * U + unit), columns * U, ds, RUN, some, m)
                 for k in range(K):
                     at = column * K + k
                     _pulled_back(W + 4 * (at * U + unit), ds, back, m, 0)
                     _slopes(xs, load_f32(omega, at), load_f32(phi, at), back)
                     _add(load_f32(omega, at), back, total)
-            turn(total, RUN, dx + 4 * (row * columns + column), columns, 1, rows)
+            turn(total, RUN, dx + 4 * (row * columns + column), columns, 1, some)

@@ -7,9 +7,9 @@ from numba import types
 from numba.extending import intrinsic
 
 from thalweg.engine.native.compiler.llvm import F32, I32, compiled, floats, load_f32, pointer, select, store_f32
+from thalweg.engine.native.compiler.named import kernel
 from thalweg.engine.native.compiler.processor import VW
 from thalweg.engine.native.kernels.generated.loops import scalar
-from thalweg.engine.native.layouts.state import ROWS
 
 ZERO, ONE = np.float32(0), np.float32(1)
 TOGETHER = 8  # rows for which a column's edges are read together; their codes stay in the L1 cache
@@ -88,23 +88,23 @@ def _codes(x, places, lows, ends, z, columns, bins, rows, linear):
                         _write_inside(load_f32(x, r * columns + column), low, high, z + 4 * (r * bins + j))
 
 
-def piecewise_linear(o, c, s, f):
-    """z = clip((x − low)·slope, 0, 1)"""
-    x, places, lows, slopes, z, columns, bins = o[0], o[1], o[2], o[3], o[4], o[5], o[6]
-    _codes(x, places, lows, slopes, z, columns, bins, s[ROWS], True)
+@kernel
+def piecewise_linear(x, places, lows, ends, z, columns, bins, *, rows):
+    """z = clip((x − low)·slope, 0, 1), with the slopes in the place of ends"""
+    _codes(x, places, lows, ends, z, columns, bins, rows, True)
 
 
-def bin_indicators(o, c, s, f):
+@kernel
+def bin_indicators(x, places, lows, ends, z, columns, bins, *, rows):
     """z = [low ≤ x < end]"""
-    x, places, lows, ends, z, columns, bins = o[0], o[1], o[2], o[3], o[4], o[5], o[6]
-    _codes(x, places, lows, ends, z, columns, bins, s[ROWS], False)
+    _codes(x, places, lows, ends, z, columns, bins, rows, False)
 
 
-def piecewise_linear_adjoint(o, c, s, f):
+@kernel
+def piecewise_linear_adjoint(x, places, lows, slopes, dz, dx, columns, bins, *, rows):
     """dx = Σ dz·slope·[0 ≤ (x − low)·slope < 1]"""
-    x, places, lows, slopes, dz, dx, columns, bins = o[0], o[1], o[2], o[3], o[4], o[5], o[6], o[7]
     at = floats(places, columns + 1)
-    for row in range(s[ROWS]):
+    for row in range(rows):
         for column in range(columns):
             begin, n = int(at[column]), int(at[column + 1]) - int(at[column])
             u, part = load_f32(x, row * columns + column), ZERO

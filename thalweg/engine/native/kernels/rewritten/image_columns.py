@@ -13,6 +13,7 @@ from numba import types
 from numba.extending import intrinsic
 
 from thalweg.engine.native.compiler.llvm import compiled, floats, load_f32, stack
+from thalweg.engine.native.compiler.named import kernel
 from thalweg.engine.native.compiler.processor import VW
 from thalweg.engine.native.kernels.convolution import (
     _after_place,
@@ -24,8 +25,6 @@ from thalweg.engine.native.kernels.convolution import (
     _zone,
 )
 from thalweg.engine.native.layouts.limits import MOST_CHANNELS
-from thalweg.engine.native.layouts.state import ACCUMULATE
-from thalweg.engine.native.layouts.state import ROWS as IMAGES
 from thalweg.engine.native.linalg.dots import DotProducts
 from thalweg.engine.native.linalg.microkernel import ROWS, WIDEST, Family, integer
 from thalweg.engine.native.linalg.moves import turn
@@ -137,21 +136,19 @@ def stretch(x, xc, xa, xb, C, B, ba, y, yc, O, biases, n, taps_a, taps_b, relu, 
         j += v * VW
 
 
-def convolution_by_columns(o, c, s, f):
+@kernel
+def convolution_by_columns(x, W, b, h, H, Wd, C, OH, OW, O, kh, kw, top, left, relu=0, a=0, *, rows):
     """h = x ∗ W + b; max(h, 0), or h·[a > 0]"""
-    x, W, b, h, a, H, Wd, C, OH, OW, O = o[0], o[1], o[2], o[3], o[4], o[5], o[6], o[7], o[8], o[9], o[10]
-    kh, kw, top, left, relu = o[11], o[12], o[17], o[18], o[20]
     gate = a - h if a else 0
-    correlate(x, H, Wd, C, W, h, OH, OW, O, b, s[IMAGES], -top, kh, -left, kw, 0, OH, 0, OW, relu, gate)
+    correlate(x, H, Wd, C, W, h, OH, OW, O, b, rows, -top, kh, -left, kw, 0, OH, 0, OW, relu, gate)
 
 
-def transposed_convolution_by_columns(o, c, s, f):
+@kernel
+def transposed_convolution_by_columns(x, flipped, b, h, H, Wd, C, OH, OW, O, kh, kw, top, left, relu=0, a=0, *, rows):
     """h = x ∗ Wᶠ + b; max(h, 0), or h·[a > 0]"""
-    x, W, b, h, a, H, Wd, C, OH, OW, O = o[0], o[2], o[3], o[4], o[5], o[6], o[7], o[8], o[9], o[10], o[11]
-    kh, kw, top, left, relu = o[12], o[13], o[18], o[19], o[21]
     gate = a - h if a else 0
     ah, aw = top - kh + 1, left - kw + 1
-    correlate(x, OH, OW, O, W, h, H, Wd, C, b, s[IMAGES], ah, kh, aw, kw, 0, H, 0, Wd, relu, gate)
+    correlate(x, OH, OW, O, flipped, h, H, Wd, C, b, rows, ah, kh, aw, kw, 0, H, 0, Wd, relu, gate)
 
 
 @compiled
@@ -188,24 +185,23 @@ def add_dots(a, rsa, na, b, ldb, nb, outer, depth, c, ldc, M, N):
             add_sums(sums, t, m, c + 4 * (i * ldc + j), ldc)
 
 
-def kernel_gradient_by_columns(o, c, s, f):
+@kernel
+def kernel_gradient_by_columns(x, dh, dW, H, Wd, C, OH, OW, O, kh, kw, top, left, *, rows, accumulate):
     """dW = x ∗ dh, channel by channel, with zeros around each, so that all taps in a row see the same places."""
-    x, d, dW, H, W, C, OH, OW, O = o[0], o[1], o[2], o[3], o[4], o[5], o[6], o[7], o[8]
-    kh, kw, top, left = o[9], o[10], o[15], o[16]
-    R, wide = s[IMAGES], OW + kw - 1
-    if s[ACCUMULATE] == 0:
+    R, wide = rows, OW + kw - 1
+    if accumulate == 0:
         floats(dW, kh * kw * C * O)[:] = 0
-    copies = (left > 0 or wide > W) and H * wide * R <= BORDERED
+    copies = (left > 0 or wide > Wd) and H * wide * R <= BORDERED
     for channel in range(C):
-        plane, width, before = x + 4 * channel * H * W * R, W, left
+        plane, width, before = x + 4 * channel * H * Wd * R, Wd, left
         if copies:
             plane, width, before = _border(), wide, 0
-            _with_border(x + 4 * channel * H * W * R, H, W, R, left, plane, wide)
+            _with_border(x + 4 * channel * H * Wd * R, H, Wd, R, left, plane, wide)
         for a in range(kh):
             i, after_i = _first_place(a, 1, 1, -top), _after_place(a, H, OH, 1, 1, -top)
             if i < after_i:
                 _row_of_taps(
-                    plane + 4 * (i + a - top) * width * R, width, before, R, d + 4 * i * OW * R, OH, OW, O,
+                    plane + 4 * (i + a - top) * width * R, width, before, R, dh + 4 * i * OW * R, OH, OW, O,
                     after_i - i, kw, dW + 4 * (a * kw * C + channel) * O, C,
                 )  # fmt: skip
 
@@ -229,16 +225,15 @@ def _row_of_taps(x, W, left, R, d, OH, OW, O, rows, kw, dW, C):
         b = after
 
 
-def layout(o, c, s, f):
+@kernel
+def layout(x, z, positions, channels, x_by_columns, *, rows):
     """z = x by columns, or back by rows"""
-    x, z, places, C, back = o[0], o[1], o[2], o[3], o[4]
-    R = s[IMAGES]
-    if C == 1:
-        rows, columns = (places, R) if back else (R, places)
-        turn(x, columns, z, rows, rows, columns)
+    if channels == 1:
+        down, across = (positions, rows) if x_by_columns else (rows, positions)
+        turn(x, across, z, down, down, across)
         return
-    for p in range(places):
-        if back:
-            turn(x + 4 * p * R, places * R, z + 4 * p * C, places * C, C, R)
+    for p in range(positions):
+        if x_by_columns:
+            turn(x + 4 * p * rows, positions * rows, z + 4 * p * channels, positions * channels, channels, rows)
         else:
-            turn(x + 4 * p * C, places * C, z + 4 * p * R, places * R, R, C)
+            turn(x + 4 * p * channels, positions * channels, z + 4 * p * rows, positions * rows, rows, channels)

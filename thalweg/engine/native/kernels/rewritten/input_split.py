@@ -3,10 +3,10 @@
 import numba
 
 from thalweg.engine.native.compiler.llvm import FLAGS, floats, integers
+from thalweg.engine.native.compiler.named import kernel
 from thalweg.engine.native.kernels.batches import ask_ahead
 from thalweg.engine.native.kernels.linear import gradient_of_all_rows
 from thalweg.engine.native.kernels.updates.gradients import stretch
-from thalweg.engine.native.layouts.state import BATCH_ROWS, BLOCK, FIRST_ROW, LANE, ORDER, ROWS, START
 from thalweg.engine.native.linalg import gemm
 
 
@@ -16,35 +16,35 @@ def inputs_of(lane, inputs, lanes):
     return inputs * lane // lanes, inputs * (lane + 1) // lanes
 
 
-def gather_share(o, c, s, f):
+@kernel
+def gather_share(X, x, inputs, lanes, *, batch_rows, order, start, lane):
     """x = X[order] for the whole batch, this lane's inputs"""
-    rows, inputs = s[BATCH_ROWS], o[2]
-    first, after = inputs_of(s[LANE], inputs, o[3])
-    n, source = after - first, o[0] + 4 * first
-    for r in range(rows):
-        row = s[START] + r
-        if s[ORDER]:
-            order = integers(s[ORDER], rows)
-            row = order[r]
-            ask_ahead(source, order, r, 4 * inputs, 4 * n)
-        X, x = floats(source + 4 * row * inputs, n), floats(o[1] + 4 * r * n, n)
+    first, after = inputs_of(lane, inputs, lanes)
+    n, own = after - first, X + 4 * first
+    for r in range(batch_rows):
+        row = start + r
+        if order:
+            each = integers(order, batch_rows)
+            row = each[r]
+            ask_ahead(own, each, r, 4 * inputs, 4 * n)
+        source, target = floats(own + 4 * row * inputs, n), floats(x + 4 * r * n, n)
         for j in range(n):
-            x[j] = X[j]
+            target[j] = source[j]
 
 
-def affine_share(o, c, s, f):
+@kernel
+def affine_share(x, W, h, inputs, units, lanes, part, *, batch_rows, lane):
     """h = x·W for the whole batch, this lane's inputs"""
-    x, W, h, inputs, units = o[0], o[1], o[2], o[3], o[4]
-    first, after = inputs_of(s[LANE], inputs, o[5])
-    n, h = after - first, h + 4 * s[LANE] * o[6]
-    gemm.product(x, n, 1, W + 4 * first * units, units, 0, h, units, 0, 0, 0, s[BATCH_ROWS], units, n)
+    first, after = inputs_of(lane, inputs, lanes)
+    n, to = after - first, h + 4 * lane * part
+    gemm.product(x, n, 1, W + 4 * first * units, units, 0, to, units, 0, 0, 0, batch_rows, units, n)
 
 
-def affine_sum(o, c, s, f):
+@kernel
+def affine_sum(parts, b, h, units, lanes, part, relu, *, rows, first_row):
     """h = Σ parts + b over the lanes, in their order; or max(h, 0)"""
-    b, h, units, lanes, part, relu = o[1], o[2], o[3], o[4], o[5], o[6]
-    parts = o[0] + 4 * s[FIRST_ROW] * units
-    for r in range(s[ROWS]):
+    parts += 4 * first_row * units
+    for r in range(rows):
         at = 4 * r * units
         x, y = floats(parts + at, units), floats(h + at, units)
         if b:
@@ -59,15 +59,19 @@ def affine_sum(o, c, s, f):
             for j in range(units):
                 y[j] += x[j]
     if relu:
-        gemm.end(h, units, 0, s[ROWS], units)
+        gemm.end(h, units, 0, rows, units)
 
 
-def share_weight_gradient(o, c, s, f):
-    """dW = xᵀ·dh in the finish, over all lanes' rows: this lane's rows of dW in the current slice."""
-    x, dh, dW, inputs, units, offset, lanes = o[0], o[1], o[2], o[3], o[4], o[5], o[6]
-    first, after = inputs_of(s[LANE], inputs, lanes)
-    n = after - first
-    begin, end = stretch(inputs * units, offset, s)
-    row, last = max(first, begin // units), min(after, end // units)
+@kernel
+def share_weight_gradient(
+    x, dh, dW, inputs, units, lanes, dW_offset, *, batch_rows, lane, busy, block, stride, first, after
+):
+    """dW = xᵀ·dh in the finish, over all lanes' rows: this lane's rows of dW in the current slice"""
+    mine, others = inputs_of(lane, inputs, lanes)
+    n = others - mine
+    begin, end = stretch(inputs * units, dW_offset, first, after)
+    row, last = max(mine, begin // units), min(others, end // units)
     if row < last:
-        gradient_of_all_rows(x + 4 * (row - first), n, s[BLOCK] * n, dh, dW, 0, row, last - row, units, 1, s)
+        gradient_of_all_rows(
+            x + 4 * (row - mine), n, block * n, dh, dW, 0, row, last - row, units, 1, stride, block, batch_rows, busy
+        )

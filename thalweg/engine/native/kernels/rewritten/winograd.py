@@ -15,11 +15,11 @@ from numba import types
 from numba.extending import intrinsic
 
 from thalweg.engine.native.compiler.llvm import F32, I64, compiled, stack
+from thalweg.engine.native.compiler.named import kernel
 from thalweg.engine.native.compiler.processor import VW
 from thalweg.engine.native.kernels.convolution import correlate
 from thalweg.engine.native.kernels.updates.gradients import share
 from thalweg.engine.native.layouts.filtering import SIDE, TAPS, matrices
-from thalweg.engine.native.layouts.state import ACCUMULATE, LANE, LANES, ROWS
 from thalweg.engine.native.linalg import gemm
 from thalweg.engine.native.linalg.microkernel import Emitter, Family, integer
 from thalweg.engine.native.linalg.moves import transposition
@@ -307,27 +307,26 @@ def _outputs(kind, planes, plane, y, H, W, C, some, bias, size, high, wide, firs
         t += n
 
 
-def winograd_convolution(o, c, s, f):
+@kernel
+def winograd_convolution(x, U, W, b, h, H, Wd, C, OH, OW, O, taps, top, left, down, across, relu=0, a=0, *, rows):
     """h = Aᵀ·((Bᵀ·x·B) ⊙ U)·A + b, directly where tiles don't cover h; max(h, 0), or h·[a > 0]"""
-    x, U, kernel, b, h, a, H, W, C, OH, OW, O = o[0], o[1], o[2], o[3], o[4], o[5], o[6], o[7], o[8], o[9], o[10], o[11]
-    taps, top, left, rows, columns, relu = o[12], o[13], o[14], o[15], o[16], o[17]
     gate, kind = (a - h, GATED) if a else (0, OUTPUT)
     size = SIDE + 1 - taps
-    high, wide = (rows + size - 1) // size, (columns + size - 1) // size
-    tiles, most = s[ROWS] * high * wide, _most_tiles(C + O)
+    high, wide = (down + size - 1) // size, (across + size - 1) // size
+    tiles, most = rows * high * wide, _most_tiles(C + O)
     for first in range(0, tiles, most):
         n = min(most, tiles - first)
         of_v, of_m = n * C + 16, n * O + 16
         V = _scratch()
         M = V + 4 * PRODUCTS * of_v
-        _squares(IMAGE, x, H, W, C, C, SIDE, size, top, left, high, wide, first, n, V, of_v)
+        _squares(IMAGE, x, H, Wd, C, C, SIDE, size, top, left, high, wide, first, n, V, of_v)
         for p in range(PRODUCTS):
             gemm.gemm(V + 4 * p * of_v, C, 1, U + 4 * p * C * O, O, M + 4 * p * of_m, O, 0, 0, n, O, C)
         _outputs(_kind(taps, kind), M, of_m, h, OH, OW, O, O, b, size, high, wide, first, n, relu, gate)
-    if rows < OH:
-        _rest(x, H, W, C, kernel, taps, h, OH, OW, O, b, s[ROWS], top, left, rows, OH, 0, OW, relu, gate)
-    if columns < OW:
-        _rest(x, H, W, C, kernel, taps, h, OH, OW, O, b, s[ROWS], top, left, 0, rows, columns, OW, relu, gate)
+    if down < OH:
+        _rest(x, H, Wd, C, W, taps, h, OH, OW, O, b, rows, top, left, down, OH, 0, OW, relu, gate)
+    if across < OW:
+        _rest(x, H, Wd, C, W, taps, h, OH, OW, O, b, rows, top, left, 0, down, across, OW, relu, gate)
 
 
 @compiled
@@ -342,38 +341,37 @@ def _rest(
     )  # fmt: skip
 
 
-def winograd_gradient(o, c, s, f):
+@kernel
+def winograd_gradient(x, dh, dU, H, Wd, C, OH, OW, O, taps, top, left, *, rows, accumulate):
     """dU = Σ over tiles of (Bᵀ·x·B) ⊙ (A·dh·Aᵀ)"""
-    x, d, dU, H, W, C, OH, OW, O = o[0], o[1], o[2], o[3], o[4], o[5], o[6], o[7], o[8]
-    taps, top, left = o[9], o[10], o[11]
     size = SIDE + 1 - taps
     high, wide = (OH + size - 1) // size, (OW + size - 1) // size
-    tiles, most = s[ROWS] * high * wide, _most_tiles(C + O)
-    more = s[ACCUMULATE]
+    tiles, most = rows * high * wide, _most_tiles(C + O)
+    more = accumulate
     for first in range(0, tiles, most):
         n = min(most, tiles - first)
         of_v, of_d = n * C + 16, n * O + 16
         V = _scratch()
         D = V + 4 * PRODUCTS * of_v
-        _squares(IMAGE, x, H, W, C, C, SIDE, size, top, left, high, wide, first, n, V, of_v)
-        _squares(_kind(taps, ERROR), d, OH, OW, O, O, size, size, 0, 0, high, wide, first, n, D, of_d)
+        _squares(IMAGE, x, H, Wd, C, C, SIDE, size, top, left, high, wide, first, n, V, of_v)
+        _squares(_kind(taps, ERROR), dh, OH, OW, O, O, size, size, 0, 0, high, wide, first, n, D, of_d)
         for p in range(PRODUCTS):
             gemm.gemm(V + 4 * p * of_v, 1, C, D + 4 * p * of_d, O, dU + 4 * p * C * O, O, 0, more, C, O, n)
         more = 1
 
 
-def winograd_kernel(o, c, s, f):
+@kernel
+def winograd_kernel(W, U, C, O, taps, turned, *, lane, lanes):
     """U = G·W·Gᵀ, this lane's share; or that of the flipped kernel with its channels transposed"""
-    W, U, C, O, taps, turned = o[0], o[1], o[2], o[3], o[4], o[5]
     n = C * O
     if not turned:
-        first, after = share(n, s[LANE], s[LANES])
+        first, after = share(n, lane, lanes)
         transform(
             _kind(taps, KERNEL), 0, W + 4 * first, taps * n, n, 0, U + 4 * first, SIDE * n, n, 0, 0,
             after - first, 1, 0, taps, 0, taps, 0, 0,
         )  # fmt: skip
         return
-    first, after = share(O, s[LANE], s[LANES])
+    first, after = share(O, lane, lanes)
     square = _kernels()
     for i in range(0, C, VW):
         for j in range(first, after, VW):
@@ -386,7 +384,8 @@ def winograd_kernel(o, c, s, f):
                 transposition(square + 4 * p * VW * VW, VW, U + 4 * (p * n + j * C + i), C, high, wide)
 
 
-def winograd_kernel_gradient(o, c, s, f):
+@kernel
+def winograd_kernel_gradient(dU, dW, C, O, taps):
     """dW = Gᵀ·dU·G"""
-    n, taps = o[2] * o[3], o[4]
-    transform(_kind(taps, GRADIENT), 0, o[0], SIDE * n, n, 0, o[1], taps * n, n, 0, 0, n, 1, 0, SIDE, 0, SIDE, 0, 0)
+    n = C * O
+    transform(_kind(taps, GRADIENT), 0, dU, SIDE * n, n, 0, dW, taps * n, n, 0, 0, n, 1, 0, SIDE, 0, SIDE, 0, 0)

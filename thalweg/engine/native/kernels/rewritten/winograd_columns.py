@@ -2,6 +2,7 @@
 so that the transforms are the same."""
 
 from thalweg.engine.native.compiler.llvm import compiled, floats, load_f32, stack
+from thalweg.engine.native.compiler.named import kernel
 from thalweg.engine.native.compiler.processor import VW
 from thalweg.engine.native.kernels.rewritten.image_columns import add_dots, correlate, stretch
 from thalweg.engine.native.kernels.rewritten.winograd import (
@@ -17,7 +18,6 @@ from thalweg.engine.native.kernels.rewritten.winograd import (
     _squares,
 )
 from thalweg.engine.native.layouts.filtering import SIDE
-from thalweg.engine.native.layouts.state import ACCUMULATE, ROWS
 
 MOST_ROWS = 1 << 12
 
@@ -38,13 +38,14 @@ def _channels(C, kind, x, H, W, R, some, size, apart, top, left, high, wide, fir
         _squares(kind, x, H, W, R, some, size, apart, top, left, high, wide, at, count, to, plane)
 
 
-def winograd_convolution_by_columns(o, c, s, f):
+@kernel
+def winograd_convolution_by_columns(
+    x, U, W, b, h, H, Wd, C, OH, OW, O, taps, top, left, down, across, relu=0, a=0, *, rows
+):
     """h = Aᵀ·((Bᵀ·x·B) ⊙ U)·A + b, directly where tiles don't cover h; max(h, 0), or h·[a > 0]"""
-    x, U, kernel, b, h, a, H, W, C, OH, OW, O = o[0], o[1], o[2], o[3], o[4], o[5], o[6], o[7], o[8], o[9], o[10], o[11]
-    taps, top, left, rows, columns, relu = o[12], o[13], o[14], o[15], o[16], o[17]
-    R, gate, kind = s[ROWS], (a - h if a else 0), _kind(taps, GATED if a else OUTPUT)
+    R, gate, kind = rows, (a - h if a else 0), _kind(taps, GATED if a else OUTPUT)
     size = SIDE + 1 - taps
-    high, wide = (rows + size - 1) // size, (columns + size - 1) // size
+    high, wide = (down + size - 1) // size, (across + size - 1) // size
     V, some = _scratch(), _rows(R, C + O)
     most = max(1, USUAL // (PRODUCTS * (C + O) * some))
     for r in range(0, R, some):
@@ -54,7 +55,7 @@ def winograd_convolution_by_columns(o, c, s, f):
             of_v, of_m = n * C * q + 16, n * O * q + 16
             M = V + 4 * PRODUCTS * of_v
             biases = M + 4 * PRODUCTS * of_m if b else 0
-            _channels(C, IMAGE, x + 4 * r, H, W, R, q, SIDE, size, top, left, high, wide, t, n, V, of_v)
+            _channels(C, IMAGE, x + 4 * r, H, Wd, R, q, SIDE, size, top, left, high, wide, t, n, V, of_v)
             for p in range(PRODUCTS):
                 at, to = V + 4 * p * of_v, M + 4 * p * of_m
                 stretch(at, n * q, 0, 0, C, U + 4 * p * C * O, 0, to, n * q, O, 0, n * q, 1, 1, 0, 0)
@@ -65,19 +66,18 @@ def winograd_convolution_by_columns(o, c, s, f):
                     kind, M + 4 * k * n * q, of_m, h + 4 * r, OH, OW, R, q, biases, size, high, wide,
                     k * high * wide + t, n, relu, gate,
                 )  # fmt: skip
-    if rows < OH:
-        correlate(x, H, W, C, kernel, h, OH, OW, O, b, R, -top, taps, -left, taps, rows, OH, 0, OW, relu, gate)
-    if columns < OW:
-        correlate(x, H, W, C, kernel, h, OH, OW, O, b, R, -top, taps, -left, taps, 0, rows, columns, OW, relu, gate)
+    if down < OH:
+        correlate(x, H, Wd, C, W, h, OH, OW, O, b, R, -top, taps, -left, taps, down, OH, 0, OW, relu, gate)
+    if across < OW:
+        correlate(x, H, Wd, C, W, h, OH, OW, O, b, R, -top, taps, -left, taps, 0, down, across, OW, relu, gate)
 
 
-def winograd_gradient_by_columns(o, c, s, f):
+@kernel
+def winograd_gradient_by_columns(x, dh, dU, H, Wd, C, OH, OW, O, taps, top, left, *, rows, accumulate):
     """dU = Σ over tiles of (Bᵀ·x·B) ⊙ (A·dh·Aᵀ)"""
-    x, d, dU, H, W, C, OH, OW, O = o[0], o[1], o[2], o[3], o[4], o[5], o[6], o[7], o[8]
-    taps, top, left = o[9], o[10], o[11]
-    R, size = s[ROWS], SIDE + 1 - taps
+    R, size = rows, SIDE + 1 - taps
     high, wide = (OH + size - 1) // size, (OW + size - 1) // size
-    if s[ACCUMULATE] == 0:
+    if accumulate == 0:
         floats(dU, PRODUCTS * C * O)[:] = 0
     V, some = _scratch(), _rows(R, C + O)
     most = max(1, SCRATCH // (PRODUCTS * (C + O) * some))
@@ -87,9 +87,9 @@ def winograd_gradient_by_columns(o, c, s, f):
             n = min(most, high * wide - t)
             of_v, of_d = n * C * q + 16, n * O * q + 16
             D = V + 4 * PRODUCTS * of_v
-            _channels(C, IMAGE, x + 4 * r, H, W, R, q, SIDE, size, top, left, high, wide, t, n, V, of_v)
+            _channels(C, IMAGE, x + 4 * r, H, Wd, R, q, SIDE, size, top, left, high, wide, t, n, V, of_v)
             error = _kind(taps, ERROR)
-            _channels(O, error, d + 4 * r, OH, OW, R, q, size, size, 0, 0, high, wide, t, n, D, of_d)
+            _channels(O, error, dh + 4 * r, OH, OW, R, q, size, size, 0, 0, high, wide, t, n, D, of_d)
             for p in range(PRODUCTS):
                 at, of = V + 4 * p * of_v, D + 4 * p * of_d
                 add_dots(at, n * q, 0, of, n * q, 0, 1, n * q, dU + 4 * p * C * O, O, C, O)

@@ -6,7 +6,7 @@ import numba
 import numpy as np
 
 from thalweg.engine.native.compiler.llvm import FLAGS, doubles, floats
-from thalweg.engine.native.layouts.state import ACCUMULATE, AFTER, BUSY, FIRST, LANE, LANES
+from thalweg.engine.native.compiler.named import kernel
 
 F32 = np.float32
 
@@ -19,10 +19,10 @@ def share(n, lane, lanes):
 
 
 @numba.njit(inline="always", **FLAGS)
-def stretch(size, offset, s):
+def stretch(size, offset, first, after):
     """(first, after): the elements of a stretch of the parameter vector that lie in the current slice."""
-    first = min(max(s[FIRST] - offset, 0), size)
-    return first, max(first, min(s[AFTER] - offset, size))
+    begin = min(max(first - offset, 0), size)
+    return begin, max(begin, min(after - offset, size))
 
 
 @numba.njit(inline="always", **FLAGS)
@@ -30,38 +30,41 @@ def part(address, first, after):
     return floats(address + 4 * first, after - first)
 
 
-def reduce(o, c, s, f):
+@kernel
+def reduce(dw, size, dw_offset, vector, *, busy, first, after):
     """dw = Σ dw over the lanes that had a block"""
-    first, after = stretch(o[1], o[2], s)
-    dw = part(o[0], first, after)
-    for lane in range(1, s[BUSY]):
-        other = part(o[0] + 4 * lane * o[3], first, after)
-        for i in range(dw.size):
-            dw[i] += other[i]
+    first, after = stretch(size, dw_offset, first, after)
+    g = part(dw, first, after)
+    for lane in range(1, busy):
+        other = part(dw + 4 * lane * vector, first, after)
+        for i in range(g.size):
+            g[i] += other[i]
 
 
-def squared_norm(o, c, s, f):
+@kernel
+def squared_norm(dw, n, size, dw_offset, norms, *, accumulate, lane, first, after):
     """n = Σ dw² over this lane's share, into this lane's norms"""
-    first, after = stretch(o[2], o[3], s)
-    dw, n = part(o[0], first, after), doubles(o[1] + 8 * o[4] * s[LANE], 1)
+    first, after = stretch(size, dw_offset, first, after)
+    dw, n = part(dw, first, after), doubles(n + 8 * norms * lane, 1)
     total = 0.0
     for i in range(dw.size):
         g = np.float64(dw[i])
         total += g * g
-    n[0] = n[0] + total if s[ACCUMULATE] else total
+    n[0] = n[0] + total if accumulate else total
 
 
-def clip_norm(o, c, s, f):
+@kernel
+def clip_norm(dw, n, size, dw_offset, norms, count, limit: float, *, lanes, first, after):
     """dw ·= limit/max(√Σn, limit)"""
     total = 0.0
-    for lane in range(s[LANES]):
-        n = doubles(o[1] + 8 * o[4] * lane, o[5])
-        for i in range(n.size):
-            total += n[i]
+    for lane in range(lanes):
+        parts = doubles(n + 8 * norms * lane, count)
+        for i in range(parts.size):
+            total += parts[i]
     norm = math.sqrt(total)
-    if norm <= c[0]:
+    if norm <= limit:
         return
-    first, after = stretch(o[2], o[3], s)
-    dw, scale = part(o[0], first, after), F32(c[0] / norm)
+    first, after = stretch(size, dw_offset, first, after)
+    dw, scale = part(dw, first, after), F32(limit / norm)
     for i in range(dw.size):
         dw[i] *= scale

@@ -6,17 +6,17 @@ import numba
 import numpy as np
 
 from thalweg.engine.native.compiler.llvm import FLAGS, floats
-from thalweg.engine.native.layouts.state import LANE, LANES, LEARNING_RATE, UPDATE
+from thalweg.engine.native.compiler.named import kernel
 from thalweg.engine.native.linalg import gemm
 
 F32 = np.float32
 
 
 @numba.njit(inline="always", **FLAGS)
-def mine(turn, s):
+def mine(turn, lane, lanes):
     """Whether the array of this turn is this lane's. Three lanes take turns 0, 1, 2, 2, 1, 0, 0, …: sums even out."""
-    place = turn % (2 * s[LANES])
-    return s[LANE] == (place if place < s[LANES] else 2 * s[LANES] - 1 - place)
+    place = turn % (2 * lanes)
+    return lane == (place if place < lanes else 2 * lanes - 1 - place)
 
 
 @numba.njit(inline="always", **FLAGS)
@@ -28,14 +28,18 @@ def squares(x):
     return total
 
 
-def lamb(o, c, s, f):
+@kernel
+def lamb(
+    w, dw, m, v, size, turn, factor: float, beta_1: float, beta_2: float, epsilon: float,
+    *, lane, lanes, update, learning_rate,
+):  # fmt: skip
     """m, v as in adam; u = m̂/(√v̂ + ε); w −= learning_rate·‖w‖/‖u‖·u"""
-    if not mine(o[6], s):
+    if not mine(turn, lane, lanes):
         return
-    w, dw, m, v = floats(o[0], o[4]), floats(o[1], o[4]), floats(o[2], o[4]), floats(o[3], o[4])
-    t = float(s[UPDATE])
-    new_1, new_2, epsilon = F32(1 - c[1]), F32(1 - c[2]), F32(c[3])
-    of_m, of_v = F32(1 / (1 - c[1] ** t)), F32(1 / (1 - c[2] ** t))
+    w, dw, m, v = floats(w, size), floats(dw, size), floats(m, size), floats(v, size)
+    t = float(update)
+    new_1, new_2, epsilon = F32(1 - beta_1), F32(1 - beta_2), F32(epsilon)
+    of_m, of_v = F32(1 / (1 - beta_1**t)), F32(1 / (1 - beta_2**t))
     norm = 0.0
     for i in range(w.size):
         g = dw[i]
@@ -47,45 +51,48 @@ def lamb(o, c, s, f):
         norm += u * u
     of_w = squares(w)
     ratio = math.sqrt(of_w / norm) if of_w > 0 and norm > 0 else 1.0
-    rate = F32(f[LEARNING_RATE] * c[0] * ratio)
+    rate = F32(learning_rate * factor * ratio)
     for i in range(w.size):
         w[i] -= rate * (of_m * m[i] / (math.sqrt(v[i] * of_v) + epsilon))
 
 
-def adafactor(o, c, s, f):
+@kernel
+def adafactor(
+    w, dw, r, c, size, turn, matrices, rows, columns, factor: float, decay: float, epsilon_1: float, epsilon_2:
+    float, limit: float,
+    *, lane, lanes, update, learning_rate,
+):  # fmt: skip
     """r, c = means of dw² + ε₁; u = dw/√(r·c/mean r); w −= max(ε₂, rms w)·min(lr, 1/√t)·u/max(1, rms(u)/limit)"""
-    w_address, dw_address, r_address, c_address = o[0], o[1], o[2], o[3]
-    size, turn, matrices, rows, columns = o[4], o[6], o[7], o[8], o[9]
-    if not mine(turn, s):
+    if not mine(turn, lane, lanes):
         return
-    t = float(s[UPDATE])
-    new, old, epsilon = F32(t ** c[1]), F32(1 - t ** c[1]), F32(c[2])
-    w = floats(w_address, size)
-    rms = math.sqrt(squares(w) / size)
-    rate = max(c[3], rms) * min(f[LEARNING_RATE] * c[0], 1 / math.sqrt(t))
+    t = float(update)
+    new, old, epsilon = F32(t**decay), F32(1 - t**decay), F32(epsilon_1)
+    all_w = floats(w, size)
+    rms = math.sqrt(squares(all_w) / size)
+    rate = max(epsilon_2, rms) * min(learning_rate * factor, 1 / math.sqrt(t))
     if columns == 0:
-        dw, v = floats(dw_address, size), floats(r_address, size)
+        all_dw, v = floats(dw, size), floats(r, size)
         total = 0.0
         for i in range(size):
-            g = dw[i]
+            g = all_dw[i]
             v1 = old * v[i] + new * (g * g + epsilon)
             v[i] = v1
             u = np.float64(g / math.sqrt(v1))
             total += u * u
-        step = F32(rate / max(1.0, math.sqrt(total / size) / c[4]))
+        step = F32(rate / max(1.0, math.sqrt(total / size) / limit))
         for i in range(size):
-            w[i] -= step * (dw[i] / math.sqrt(v[i]))
+            all_w[i] -= step * (all_dw[i] / math.sqrt(v[i]))
         return
     total = 0.0
     for k in range(matrices):
-        total += means_of_squares(dw_address, r_address, c_address, k, rows, columns, new, old, epsilon)
-    step = F32(rate / max(1.0, math.sqrt(total / size) / c[4]))
+        total += means_of_squares(dw, r, c, k, rows, columns, new, old, epsilon)
+    step = F32(rate / max(1.0, math.sqrt(total / size) / limit))
     for k in range(matrices):
-        of_rows, of_columns = floats(r_address + 4 * k * rows, rows), floats(c_address + 4 * k * columns, columns)
+        of_rows, of_columns = floats(r + 4 * k * rows, rows), floats(c + 4 * k * columns, columns)
         mean = mean_of(of_rows)
         for i in range(rows):
             at = 4 * (k * rows + i) * columns
-            w_row, dw_row = floats(w_address + at, columns), floats(dw_address + at, columns)
+            w_row, dw_row = floats(w + at, columns), floats(dw + at, columns)
             share = np.float64(of_rows[i]) / mean
             for j in range(columns):
                 w_row[j] -= step * F32(dw_row[j] / math.sqrt(share * np.float64(of_columns[j])))
@@ -129,17 +136,21 @@ def mean_of(x):
     return total / x.size
 
 
-def muon(o, c, s, f):
+@kernel
+def muon(
+    w, dw, m, scratch, size, turn, rows, columns, steps, nesterov, factor: float, momentum: float, a: float, b:
+    float, c: float, scale_of_step: float,
+    *, lane, lanes, learning_rate,
+):  # fmt: skip
     """m = momentum·m + dw; w −= learning_rate·scale·orthogonal(dw + momentum·m, or m)"""
-    size, turn, rows, columns, steps, nesterov = o[4], o[6], o[7], o[8], o[9], o[10]
-    if not mine(turn, s):
+    if not mine(turn, lane, lanes):
         return
     short, long = min(rows, columns), max(rows, columns)
-    x, other, turned = o[3], o[3] + 4 * size, o[3] + 8 * size
-    gram = o[3] + 12 * size
+    x, other, turned = scratch, scratch + 4 * size, scratch + 8 * size
+    gram = scratch + 12 * size
     square = gram + 4 * short * short
-    keep = F32(c[1])
-    w, dw, m, g = floats(o[0], size), floats(o[1], size), floats(o[2], size), floats(other, size)
+    keep = F32(momentum)
+    w, dw, m, g = floats(w, size), floats(dw, size), floats(m, size), floats(other, size)
     for i in range(size):
         m[i] = keep * m[i] + dw[i]
     if nesterov:
@@ -157,7 +168,7 @@ def muon(o, c, s, f):
         start = floats(x, size)
         for i in range(size):
             start[i] = g[i]
-    a, b, c2 = F32(c[2]), F32(c[3]), F32(c[4])
+    a, b, c2 = F32(a), F32(b), F32(c)
     for _ in range(steps):
         gemm.transpose(x, short, long, turned, 0, long)
         gemm.gemm(x, long, 1, turned, short, gram, short, 0, 0, short, short, long)
@@ -173,6 +184,6 @@ def muon(o, c, s, f):
     if rows > columns:
         gemm.transpose(x, short, long, other, 0, long)
         x = other
-    step, result = F32(f[LEARNING_RATE] * c[0] * c[5]), floats(x, size)
+    step, result = F32(learning_rate * factor * scale_of_step), floats(x, size)
     for i in range(size):
         w[i] -= step * result[i]

@@ -4,7 +4,7 @@ import numba
 import numpy as np
 
 from thalweg.engine.native.compiler.llvm import FLAGS, floats, load_f32, store_f32
-from thalweg.engine.native.layouts.state import BUSY, LANE, LANES, STRIDE
+from thalweg.engine.native.compiler.named import kernel
 
 F32 = np.float32
 
@@ -16,34 +16,35 @@ def owner(row, together, lanes):
     return ((row // together * 2654435769 & 0xFFFFFFFF) * lanes) >> 32
 
 
-def table_reduce(o, c, s, f):
+@kernel
+def table_reduce(dw, counts, listed, own, columns, vector, *, lane, lanes, busy, stride):
     """dw = Σ dw over the lanes in which a row occurs, for this lane's rows, which it lists"""
-    dw, own, columns, vector = o[0], o[3], o[5], o[6]
-    counts, listed = o[1] - 4 * s[STRIDE] * s[LANE], o[2] - 4 * s[STRIDE] * s[LANE]  # the first lane's
+    counts -= 4 * stride * lane  # the first lane's
+    listed -= 4 * stride * lane
     together = 1
     while together < 16 and together * columns % 16:  # floats of a cache line
         together *= 2
     number = 0
-    for lane in range(s[BUSY]):
-        rows = listed + 4 * s[STRIDE] * lane
+    for other in range(busy):
+        rows = listed + 4 * stride * other
         for k in range(1, 1 + np.int64(load_f32(rows, 0))):
             row = np.int64(load_f32(rows, k))
-            if s[LANES] > 1 and owner(row, together, s[LANES]) != s[LANE]:
+            if lanes > 1 and owner(row, together, lanes) != lane:
                 continue
             known = False
-            for earlier in range(lane):
-                known = known or load_f32(counts + 4 * s[STRIDE] * earlier, row) > F32(0)
+            for earlier in range(other):
+                known = known or load_f32(counts + 4 * stride * earlier, row) > F32(0)
             if known:
                 continue
             number += 1
             store_f32(own, number, F32(row))
             to = floats(dw + 4 * row * columns, columns)
-            if lane:
-                part = floats(dw + 4 * (lane * vector + row * columns), columns)
+            if other:
+                part = floats(dw + 4 * (other * vector + row * columns), columns)
                 for j in range(columns):
                     to[j] = part[j]
-            for later in range(lane + 1, s[BUSY]):
-                if load_f32(counts + 4 * s[STRIDE] * later, row) > F32(0):
+            for later in range(other + 1, busy):
+                if load_f32(counts + 4 * stride * later, row) > F32(0):
                     part = floats(dw + 4 * (later * vector + row * columns), columns)
                     for j in range(columns):
                         to[j] += part[j]

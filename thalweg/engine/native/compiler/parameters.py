@@ -1,0 +1,70 @@
+"""The parameters of kernels by name: what a kernel asks for, and where its arguments hold it.
+
+A kernel reads like its formula:
+
+    @kernel
+    def rescale(x, z, size, scale: float, offset: float, *, rows): ...
+
+Its parameters are the addresses of the instruction's operands (0 for one that is absent) and its whole numbers, its
+real numbers (annotated `float`) and, after the star, the state of the step (`layouts/state.py`, in lower case). A
+default stands for what an instruction doesn't have. A starred parameter, `*axes` or `*fill: float`, stands for any
+number of them. The words of an instruction's row are in the order of its kernel's signature, and so are its constants.
+
+Nothing here needs numba, so that a process that finds its kernels compiled can link them.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import NamedTuple
+
+from thalweg.engine.native.layouts import state
+
+SIGNATURE = re.compile(r"^@kernel\ndef (\w+)\(([^)]*)\):", re.M)
+PARAMETER = re.compile(r"(\**)(\w*)\s*(:\s*float)?\s*(?:=\s*(\S+))?")
+REALS = {"learning_rate": state.LEARNING_RATE, "penalties": state.PENALTIES}  # of the state
+WHOLE = {
+    name.lower(): place
+    for name, place in vars(state).items()
+    if name.isupper() and name not in ("STATE", "REALS") and name.lower() not in REALS
+}
+
+
+class Parameter(NamedTuple):
+    """What a kernel asks for by name."""
+
+    name: str
+    default: float | None = None
+
+
+class Parameters(NamedTuple):
+    """A kernel's signature. The starred parameter, which is `whole` or real, follows the others of its kind."""
+
+    words: tuple[Parameter, ...]  # operands and whole numbers
+    reals: tuple[Parameter, ...]
+    rest: str = ""
+    whole: bool = True
+    state: tuple[str, ...] = ()
+
+
+@lru_cache(maxsize=512)
+def parameters(signature: str) -> Parameters:
+    """The parameters in the text between a signature's parentheses."""
+    words: list[Parameter] = []
+    reals: list[Parameter] = []
+    rest, whole, after, asked = "", True, False, []
+    for text in filter(None, map(str.strip, signature.split(","))):
+        found = PARAMETER.fullmatch(text)
+        if found is None:
+            raise TypeError(f"{text!r} can't be a parameter of a kernel")
+        star, name, real, default = found.groups()
+        if star:
+            rest, whole, after = name, not real, True
+        elif after:
+            if name not in WHOLE and name not in REALS:
+                raise TypeError(f"the state of a step has no {name}; it has: {', '.join((*WHOLE, *REALS))}")
+            asked.append(name)
+        else:
+            (reals if real else words).append(Parameter(name, None if default is None else float(default)))
+    return Parameters(tuple(words), tuple(reals), rest, whole, tuple(asked))

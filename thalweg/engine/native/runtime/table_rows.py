@@ -1,0 +1,101 @@
+"""What a row of the table holds of an instruction: the words and the real numbers that its kernel asks for, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Protocol
+
+from thalweg.engine.native.compiler.parameters import Parameter
+from thalweg.engine.native.kernels.table import kernel_of, parameters_of
+from thalweg.engine.native.layouts import job as m
+from thalweg.engine.native.layouts.by_columns import in_columns
+from thalweg.program.ir.instruction import Buffer, Instruction
+
+
+class Places(Protocol):
+    """Where a kernel finds its operands."""
+
+    def address(self, buffer: Buffer | None) -> int:
+        """An operand's address; 0 for an absent one."""
+        ...
+
+    def weights(self, gradient: Buffer) -> int:
+        """The address of the weights that are updated right after their gradient has been computed; otherwise 0."""
+        ...
+
+    def far(self, data: Buffer) -> bool:
+        """Whether data exceed a core's own caches."""
+        ...
+
+
+FACTS: dict[str, Callable[[Places, Buffer], int]] = {  # a kernel asks for them as x_by_columns, dW_offset, …
+    "by_columns": lambda places, buffer: in_columns(buffer),
+    "offset": lambda places, buffer: buffer.offset,
+    "weights": lambda places, buffer: places.weights(buffer),
+    "far": lambda places, buffer: int(places.far(buffer)),
+}
+
+
+def row(i: Instruction, places: Places) -> tuple[list[int], list[float]]:
+    """What the row of an instruction holds after the kernel's address, and its constants."""
+    asked = parameters_of(kernel_of(i))
+    words = [word(i, p, places) for p in asked.words]
+    reals = [real(i, p) for p in asked.reals]
+    if asked.rest and asked.whole:
+        operands, numbers = i.named_operands.get(asked.rest, ()), i.sizes.get(asked.rest, ())
+        words += [places.address(b) for b in several(operands)] + several(numbers)
+    elif asked.rest:
+        reals += several(i.constants.get(asked.rest, ()))
+    if len(words) >= m.ROW_WIDTH or len(reals) > m.CONSTANTS:
+        raise OverflowError(
+            f"{i.title} has more numbers than a row of the table: {len(words)} whole, {len(reals)} real"
+        )
+    return words, reals
+
+
+def several(value: Any) -> list[Any]:
+    """The values of a starred parameter."""
+    return list(value) if isinstance(value, tuple) else [value]
+
+
+def word(i: Instruction, p: Parameter, places: Places) -> int:
+    """An operand's address, a whole number of the instruction, or a fact about an operand; otherwise the default."""
+    if p.name in i.named_operands:
+        operand = i.named_operands[p.name]
+        assert not isinstance(operand, tuple)
+        return places.address(operand)
+    if p.name in i.sizes:
+        number = i.sizes[p.name]
+        assert not isinstance(number, tuple)
+        return number
+    for fact, answer in FACTS.items():
+        operand = i.named_operands.get(p.name.removesuffix(f"_{fact}")) if p.name.endswith(f"_{fact}") else None
+        if isinstance(operand, Buffer):
+            return answer(places, operand)
+    if p.default is None:
+        raise missing(i, p, (*i.named_operands, *i.sizes))
+    return int(p.default)
+
+
+def real(i: Instruction, p: Parameter) -> float:
+    """A real number of the instruction, or the default."""
+    number = i.constants.get(p.name, p.default)
+    if number is None:
+        raise missing(i, p, i.constants)
+    assert not isinstance(number, tuple)
+    return number
+
+
+def missing(i: Instruction, p: Parameter, names: Iterable[str]) -> LookupError:
+    return LookupError(
+        f"the kernel {i.kernel} asks for {p.name!r}, which the instruction {i.title!r} doesn't have; it has: "
+        f"{', '.join(names) or 'nothing'}. Name an operand, a key of `sizes` or `constants`, or give it a default"
+    )
+
+
+def cells(i: Instruction) -> Iterator[tuple[int, Buffer]]:
+    """The columns of an instruction's row that hold addresses of operands, and the operands."""
+    asked = parameters_of(kernel_of(i))
+    operands = [i.named_operands.get(p.name) for p in asked.words]
+    operands += several(i.named_operands.get(asked.rest, ())) if asked.whole else []
+    yield from ((column, b) for column, b in enumerate(operands, start=1) if isinstance(b, Buffer))
