@@ -53,4 +53,4 @@ def test_the_listing_says_that_bytes_are_gathered():
     model = network()
     assert "float(X[order])" not in str(model.schedule())
     model.fit(X, Y, verbose=0)
-    assert model.lower(Request(of_bytes=True))[0].rows[0].title == "gather bytes"
+    assert model.lower(Request(of_bytes=True))[0].forward[0].title == "gather bytes"

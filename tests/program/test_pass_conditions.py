@@ -30,11 +30,8 @@ from thalweg.program.ir.instruction import PARAMETERS, Buffer
 from thalweg.program.passes.draft import Pass, Request
 from thalweg.program.plain import PLAIN
 
-ELSEWHERE = (
-    "image_columns",
-    "input_split",
-    "winograd",
-)  # see tables/native_pass_damage.py
+# The first three give kernels what they can't take: tables/native_pass_damage.py. Updates, lanes: tests/optimizers.
+ELSEWHERE = ("image_columns", "input_split", "winograd", "update")
 MODULES = sorted({p.rewrite.__module__ for p in PASSES if not p.rewrite.__module__.endswith((*ELSEWHERE, "plain"))})
 KINDS = ("training", "inference")
 
