@@ -9,7 +9,6 @@ missing cells too.
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from typing import Self
 
@@ -65,9 +64,8 @@ class NumberColumn:
         low, high = float(present.min()), float(present.max())
         if low == high and not missing:
             return LeftOut(name, f"one value, {number_text(low)}, in all training rows")
-        scale = Scale.of(present)
         written = column.notation, column.unit
-        return cls(name, _median(present), low, high, scale, missing, *written, odd, column.forgiving)
+        return cls(name, _median(present), low, high, Scale.of(present), missing, *written, odd, column.forgiving)
 
     @property
     def features(self) -> list[str]:
@@ -149,17 +147,14 @@ class CategoryColumn:
     missing: int = 0
 
     @classmethod
-    def fit(
-        cls, name: str, column: Column, table: Table, demanded: bool = False, counts: Counter[str] | None = None
-    ) -> Self | LeftOut:
-        """`demanded`: the user calls it a category, so many different values are no reason to leave it out. `counts`:
-        of its texts, if they are known."""
+    def fit(cls, name: str, column: Column, table: Table, demanded: bool = False) -> Self | LeftOut:
+        """`demanded`: the user calls it a category, so many different values are no reason to leave it out."""
         if column.origin == "text" and column.texts is None and column.kind == "number":
             raise DataError(
                 f"the column {name!r} was read as numbers, and 1.10 may have been 1.1: to take it as a category, read "
                 f"the table with read_table(…, text=[{name!r}])"
             )
-        counts = column.counts() if counts is None else counts
+        counts = column.counts()
         present, different = counts.total(), len(counts)
         missing = len(column.values) - present
         if not different:
@@ -237,7 +232,7 @@ def _fit_text(name: str, column: Column, table: Table) -> FittedColumn:
     numbers = numbers_in_text(table, name, column, counts, said)
     if numbers is not None:
         return _fit_numbers(name, numbers, table)
-    fitted = CategoryColumn.fit(name, column, table, counts=counts)
+    fitted = CategoryColumn.fit(name, column, table)
     if are_versions(counts):
         warn_of_text(name, "looks like versions, with 1.1 beside 1.10")
     odd = others_than(looks_like_date, column, counts)

@@ -51,8 +51,7 @@ def label_codes(known: Sequence[Label], column: Column) -> Array:
         places, truths = by_meaning()
         found = {code for key in keys for code in places.get(key, ())}
         if not found and truths is not None:
-            words: list[Key] = [("text", text), *keys]
-            found = {truths.index(truth) for key in words if (truth := _truth(key)) is not None}
+            found = {truths.index(truth) for key in (("text", text), *keys) if (truth := _truth(key)) is not None}
         return found.pop() if len(found) == 1 else -1
 
     def code_of_text(text: str) -> int:

@@ -90,14 +90,11 @@ def warn_of_missing(table: Table, name: str, style: Style, column: Column, odd: 
     """Warns that odd cells among numbers count as missing, and names the first."""
     texts = column.as_text()
     read = Meanings(lambda text: number_in(text, style), missing=np.nan).of(texts)
-    rows = (row for row, number in enumerate(read) if number is None)
-    cells = [f"row {table.row_number(row)} holds {texts[row]!r}" for row in rows]
+    cells = [f"row {table.row_number(row)} holds {texts[row]!r}" for row, number in enumerate(read) if number is None]
     verb = "isn't a number" if odd == 1 else "aren't numbers"
-    warnings.warn(
+    _warn(
         f"{counted(odd, 'cell')} of the column {name!r} {verb}{_written(style)} and count{'s' * (odd == 1)} as "
-        f"missing: {first_of(cells)}",
-        ThalwegWarning,
-        stacklevel=2,
+        f"missing: {first_of(cells)}"
     )
 
 
@@ -111,13 +108,15 @@ def warn_of_shares(table: Table, name: str, unit: str, values: Array, low: float
     rows = np.flatnonzero(outside & within)
     if len(rows):
         first = values[rows[0]]
-        warnings.warn(
+        _warn(
             f"{counted(len(rows), 'number')} of the column {name!r}, such as {first:g} in row "
             f"{table.row_number(int(rows[0]))}, would lie in the range of training as {first:g}{unit}; numbers count "
-            f"as they are, so that {first:g}{unit} is {first * share:g}",
-            ThalwegWarning,
-            stacklevel=2,
+            f"as they are, so that {first:g}{unit} is {first * share:g}"
         )
+
+
+def _warn(message: str) -> None:
+    warnings.warn(message, ThalwegWarning, stacklevel=3)
 
 
 def counted(count: int, what: str) -> str:
@@ -127,11 +126,7 @@ def counted(count: int, what: str) -> str:
 
 def warn_of_text(name: str, why: str) -> None:
     """Warns that a column that could be numbers is taken as text."""
-    warnings.warn(
-        f"the column {name!r} {why}, and is taken as text: --number {name} (numbers=[{name!r}]) takes it as numbers",
-        ThalwegWarning,
-        stacklevel=2,
-    )
+    _warn(f"the column {name!r} {why}, and is taken as text: --number {name} (numbers=[{name!r}]) takes it as numbers")
 
 
 def warn_of_identifiers(name: str, column: Column) -> None:
@@ -144,12 +139,10 @@ def warn_of_identifiers(name: str, column: Column) -> None:
     if not (present >= 0).all() or not (named or (digits.min() == digits.max() >= 8)):
         return
     what = "its name says so" if named else f"all have {int(digits.min()) + 1} digits"
-    warnings.warn(
+    _warn(
         f"the column {name!r} looks like codes ({what}), but is taken as numbers: --category {name} "
         f"(categories=[{name!r}]) takes it as categories, --number {name} (numbers=[{name!r}]) as numbers without "
-        "this note",
-        ThalwegWarning,
-        stacklevel=2,
+        "this note"
     )
 
 
@@ -184,11 +177,9 @@ def warn_of_odd_cells(table: Table, name: str, column: Column, odd: Collection[s
     cells = odd_cells(table, name, column, odd)
     total = int(np.count_nonzero(~column.missing()))
     others = f"{len(cells):,} aren't: {first_of(list(cells.values()))}" if cells else "they are written in several ways"
-    warnings.warn(
+    _warn(
         f"the column {name!r} looks like {kind}, but is taken as text: {total - len(cells):,} of {total:,} cells are "
-        f"{kind}; {others}; correct these cells or leave them empty, or take the column as a category",
-        ThalwegWarning,
-        stacklevel=2,
+        f"{kind}; {others}; correct these cells or leave them empty, or take the column as a category"
     )
 
 

@@ -40,14 +40,7 @@ from numpy.typing import NDArray
 
 from thalweg.data.notations.calendars import MOMENT, TIME, date_by, may_be_date, read_dates
 from thalweg.data.notations.letters import plainly
-from thalweg.data.notations.quantities import (
-    INTEGER,
-    NUMBER,
-    PLAIN_OR_TIMES,
-    Style,
-    numbers_among,
-    read_numbers,
-)
+from thalweg.data.notations.quantities import INTEGER, NUMBER, PLAIN_OR_TIMES, Style, numbers_among, read_numbers
 
 __all__ = ["GAPS", "INTEGER", "MISSING_MARKERS", "MOMENT", "NUMBER", "WHITE_SPACE", "Found", "Kind", "bared", "read"]
 
@@ -167,7 +160,11 @@ def read(texts: Collection[str], decimal_comma: bool = False) -> Found | None:
     if len(present) < len(texts):
         found = read(present, decimal_comma)
         return None if found is None or found.kind == "boolean" else found
-    return _read_numbers(texts, decimal_comma) or _read_dates(texts)
+    numbers = read_numbers(texts, decimal_comma)
+    if numbers is not None:
+        return Found("integer" if numbers.whole else "number", numbers.meaning, numbers.notation, numbers.unit)
+    dates = read_dates(texts)
+    return None if dates is None else Found("date", dict(dates.meaning), dates.notation)
 
 
 def read_among(counts: Mapping[str, int], decimal_comma: bool = False) -> Found | None:
@@ -217,23 +214,10 @@ def _may_be_read(texts: Collection[str]) -> bool:
     return all(map(looks_like_number, some)) or all(map(may_be_date, some))
 
 
-def _read_numbers(texts: Collection[str], decimal_comma: bool) -> Found | None:
-    numbers = read_numbers(texts, decimal_comma)
-    if numbers is None:
-        return None
-    return Found("integer" if numbers.whole else "number", dict(numbers.meaning), numbers.notation, numbers.unit)
-
-
-def _read_dates(texts: Collection[str]) -> Found | None:
-    dates = read_dates(texts)
-    return None if dates is None else Found("date", dict(dates.meaning), dates.notation)
-
-
 def looks_like_number(text: str) -> bool:
     """Whether a text is a number by itself, in any notation and with any unit: 7, 1,234.5, NT$5, 12%."""
-    if plain_number(text) is not None:
-        return True
-    return _DIGIT.search(text) is not None and read_numbers([text, "0"]) is not None  # (5) alone numbers something
+    # Beside 0, since (5) alone numbers something.
+    return plain_number(text) is not None or bool(_DIGIT.search(text) and read_numbers([text, "0"]))
 
 
 def looks_like_date(text: str) -> bool:
