@@ -18,7 +18,7 @@ from thalweg.program.formula.statements import functions_of, names_of, shown_ste
 from thalweg.program.instructions.updates import gradients
 from thalweg.program.instructions.updates.table_updates import TableReduce, of_rows
 from thalweg.program.instructions.updates.updates import GIVEN, Update
-from thalweg.program.ir.instruction import NORMS, Buffer, Instruction
+from thalweg.program.ir.instruction import DOUBLE, NORMS, Buffer, Instruction
 from thalweg.program.ir.memory import align
 from thalweg.program.lowering import Weight
 from thalweg.support import hooks
@@ -351,8 +351,10 @@ class Optimizer(hooks.Configured):
             return []
         runs = everything if self.clipnorm is None else layout.runs(lambda weight: weight.path)
         stride = align(len(runs))
-        norms = [Buffer(f"‖{run.dw}‖²", (1,), NORMS, per_row=False, offset=k) for k, run in enumerate(runs)]
-        together = Buffer("‖d…‖²", (len(runs),), NORMS, per_row=False, offset=0)
+        norms = [
+            Buffer(f"‖{run.dw}‖²", (1,), NORMS, per_row=False, offset=k, dtype=DOUBLE) for k, run in enumerate(runs)
+        ]
+        together = Buffer("‖d…‖²", (len(runs),), NORMS, per_row=False, offset=0, dtype=DOUBLE)
         total = [together] * len(runs) if self.clipnorm is None else norms
         return [
             *(gradients.SquaredNorm(run.dw, n, stride) for run, n in zip(runs, norms, strict=True)),

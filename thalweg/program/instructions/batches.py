@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
-from thalweg.program.ir.instruction import Array, Buffer, Instruction, StepState
+from thalweg.program.ir.instruction import BYTES, Array, Buffer, Instruction, StepState
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +49,7 @@ class GatherBytes(Gather):
     """x = float(X[order])      from bytes, 0 … 255, which stay bytes in memory: a quarter of the traffic"""
 
     name = "gather bytes"
+    dtypes: ClassVar[Mapping[str, str]] = {"X": BYTES}
 
     @property
     def formula(self) -> str:

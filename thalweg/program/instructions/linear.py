@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from thalweg.program.ir.instruction import GRADIENTS, Adjoints, Array, Buffer, Instruction
+from thalweg.program.ir.instruction import GRADIENTS, Adjoints, Array, Buffer, Instruction, Stated
 
 # The input gradient needs Wᵀ. Up to this many elements (512 KiB), each lane makes it once a step for all its blocks. A
 # larger one would have to come back from memory, so the product transposes W itself, panel by panel.
@@ -152,6 +152,10 @@ class BiasGradient(Instruction):
     @property
     def formula(self) -> str:
         return f"{self.db} = Σ {self.dh}"
+
+    @property
+    def stated(self) -> Stated:
+        return Stated("db = dh", {"dh": self.dh, "db": self.db})
 
     @property
     def sizes(self) -> tuple[int, ...]:

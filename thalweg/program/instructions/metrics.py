@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from thalweg.program.instructions.losses.loss_instruction import class_numbers
-from thalweg.program.ir.instruction import Array, Buffer, Instruction, rows_of
+from thalweg.program.ir.instruction import Array, Buffer, Instruction, Stated, rows_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +55,10 @@ class EqualMatches(Total):
     name = "equal matches"
     formula_text = "Σ [{p} = {y}]"
 
+    @property
+    def stated(self) -> Stated:
+        return Stated("sums = where(p == y, 1, 0)", {"p": self.p, "y": self.y, "sums": self.sums})
+
     def value(self, xp: Any, y: Array, p: Array) -> Array:
         return p == y
 
@@ -71,6 +75,11 @@ class BinaryMatches(Total):
     @property
     def constants(self) -> tuple[float, ...]:
         return (self.threshold,)
+
+    @property
+    def stated(self) -> Stated:
+        text = "sums = where(where(p > threshold, 1, 0) == y, 1, 0)"
+        return Stated(text, {"p": self.p, "y": self.y, "sums": self.sums}, {"threshold": self.threshold})
 
     def value(self, xp: Any, y: Array, p: Array) -> Array:
         return (p > self.threshold) == y

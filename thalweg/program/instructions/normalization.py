@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from thalweg.program.instructions.linear import BiasGradient, end, matrix, positions
-from thalweg.program.instructions.standardization import ChannelScaleGradient, scaled
-from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Instruction
+from thalweg.program.instructions.standardization import ChannelScaleGradient, scaled, stated_scale
+from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Instruction, Stated
 
 
 @dataclass(frozen=True, eq=False)
@@ -271,6 +271,14 @@ class MovingAverage(Instruction):
         return f"{self.moving} += {1 - self.momentum:g}·({self.value} − {self.moving})"
 
     @property
+    def stated(self) -> Stated:
+        return Stated(
+            "moving += (1 - momentum) * (value - moving)",
+            {"value": self.value, "moving": self.moving},
+            {"momentum": self.momentum},
+        )
+
+    @property
     def sizes(self) -> tuple[int, ...]:
         return (self.moving.size,)
 
@@ -308,6 +316,13 @@ class Normalization(Instruction):
         centred = str(self.x) if self.mean is None else f"({self.x} − {self.mean})"
         text = f"{centred}/√({self.variance} + {self.epsilon:g})"
         return f"{self.a} = {scale_text(text, self.gamma, self.beta)}"
+
+    @property
+    def stated(self) -> Stated:
+        centred = "x" if self.mean is None else "(x - mean)"
+        of = {"x": self.x, "variance": self.variance} | ({} if self.mean is None else {"mean": self.mean})
+        text = f"{centred} / sqrt(variance + epsilon)"
+        return stated_scale(text, of, self.gamma, self.beta, self.a, {"epsilon": self.epsilon})
 
     @property
     def sizes(self) -> tuple[int, ...]:

@@ -8,7 +8,7 @@ same name is in ``thalweg/engine/native/``.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import Any, ClassVar, Protocol
@@ -30,11 +30,23 @@ EXCHANGE = "exchange"  # one part per lane, which the others read after a meetin
 TOTALS = "totals"  # float64 running sums of the loss and the metrics
 LOSS, ROWS, PENALTY, FIRST_METRIC = 0, 1, 2, 3  # places in TOTALS
 NORMS = "norms"  # float64 sums over gradients; each lane holds its part until all have met
+REGIONS = (DATA, PARAMETERS, GRADIENTS, SLOTS, WORKSPACE, PREPARED, EXCHANGE, TOTALS, NORMS)
+
+# The types of numbers, by NumPy's names but for the first.
+FLOAT = "float"  # the program's real type: float32, or float64 when the reference engine is asked for it
+BYTES = "uint8"  # 0 … 255, as in pictures
+DOUBLE = "float64"  # sums over many rows, whatever the real type
+ROW_NUMBERS = "int64"  # of a batch or a table
+DTYPES = (FLOAT, BYTES, DOUBLE, ROW_NUMBERS)
 
 
 @dataclass(eq=False, slots=True)
 class Buffer:
-    """A named stretch of memory; a `per_row` buffer holds an array of `shape` for every row of the batch."""
+    """A named stretch of memory; a `per_row` buffer holds an array of `shape` for every row of the batch.
+
+    Its numbers are of the program's real type, "float", unless `dtype` names another: "uint8" for bytes, "float64" for
+    running sums and norms, "int64" for row numbers. Ids and classes among the data travel as "float".
+    """
 
     name: str
     shape: tuple[int, ...]
@@ -43,6 +55,7 @@ class Buffer:
     offset: int = -1  # in elements from the start of its region; -1: to be placed by the memory plan
     view_of: Buffer | None = None  # the same storage under another shape
     by_columns: bool = False  # a block holds the first element of all rows, then the second, …; images by channels
+    dtype: str = FLOAT  # one of DTYPES
 
     @property
     def size(self) -> int:
@@ -67,6 +80,22 @@ class Constant(Buffer):
         self.values: Array = np.array(values, np.float64, order="C")
         self.single = self.values.astype(np.float32)  # contiguous; kernels read it, so it lives as long as the buffer
         super().__init__(name, self.values.shape, DATA, per_row=False)
+
+
+@dataclass(frozen=True)
+class Stated:
+    """What an instruction computes, as statements in the language of formulas, see `thalweg.program.formula`.
+
+    They hold for each element, with NumPy's broadcasting: the axes of a row are aligned at the end, and those of the
+    rows, of what is per row, come before them. A name that is neither among `values` nor `numbers` is a part of the
+    others, or one of the step's: t, iteration, learning_rate, rows and batch_rows, penalties. What is assigned to a
+    value becomes one along every axis that the value lacks, by `combine`: its sum, prod, max or min.
+    """
+
+    text: str
+    values: Mapping[str, Buffer]
+    numbers: Mapping[str, float] = field(default_factory=dict)
+    combine: str = "sum"
 
 
 class Adjoints(Protocol):
@@ -121,6 +150,7 @@ class Instruction:
     gathers: ClassVar[bool] = False  # fetches rows of the data, on which the others then work
     own_inputs: ClassVar[bool] = False  # works on the inputs that are this lane's, for all rows of the batch
     scattered: ClassVar[bool] = False  # waits for rows here and there in memory, not for arithmetic
+    dtypes: ClassVar[Mapping[str, str]] = {}  # the fields that aren't of the real type; sums and norms need no entry
     inplace: ClassVar[tuple[str, str] | None] = None  # (read, written): fields that may share their memory
     # What the machine has to know about an instruction that works on parameters, after the gradients:
     sliced: ClassVar[bool] = False  # element by element, so that it can run on any stretch of the vector
@@ -141,6 +171,11 @@ class Instruction:
     def formula(self) -> str:
         """The operation with the real names of its buffers."""
         raise NotImplementedError
+
+    @property
+    def stated(self) -> Stated | None:
+        """The operation as statements, for programs that know no instructions; None for what isn't elementwise."""
+        return None
 
     @cached_property
     def operands(self) -> tuple[Buffer | None, ...]:

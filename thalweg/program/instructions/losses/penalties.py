@@ -10,7 +10,7 @@ import numpy as np
 
 from thalweg.program.formula.equation import Equation
 from thalweg.program.formula.language import evaluate, shown
-from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Instruction, StepState
+from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Instruction, Stated, StepState
 
 LEAST_NORM = 1e-7  # Keras's: a vector of zeros stays zero
 
@@ -35,6 +35,12 @@ class NormPenalty(Instruction):
     def constants(self) -> tuple[float, ...]:
         return (self.l1, self.l2)
 
+    def stated_as(self, outer: str, **result: Buffer) -> Stated:
+        """A result's value: `outer` with the text in place of {}."""
+        (name,) = result
+        text = f"{name} = {outer.format(f'({self.text})')}"
+        return Stated(text, {"w": self.w, **result}, {"l1": self.l1, "l2": self.l2})
+
     def evaluate(self, xp: Any, w: Array) -> Array:
         result: Array = evaluate(self.text, {"w": w, "l1": self.l1, "l2": self.l2}, xp)
         return result
@@ -54,6 +60,10 @@ class Penalty(NormPenalty):
     @property
     def formula(self) -> str:
         return f"{self.sums} = Σ ({self.shown()})"
+
+    @property
+    def stated(self) -> Stated:
+        return self.stated_as("penalties * batch_rows * {}", sums=self.sums)
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -90,6 +100,10 @@ class PenaltyGradient(NormPenalty):
         return f"{self.dw} += {self.shown()}"
 
     @property
+    def stated(self) -> Stated:
+        return self.stated_as("penalties * {}", dw=self.dw)
+
+    @property
     def sizes(self) -> tuple[int, ...]:
         return (self.w.size, self.w.offset)
 
@@ -114,6 +128,10 @@ class ActivityPenalty(NormPenalty):
     @property
     def formula(self) -> str:
         return f"{self.sums} = mean Σ ({self.shown()})"
+
+    @property
+    def stated(self) -> Stated:
+        return self.stated_as("{}", sums=self.sums)
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -146,6 +164,10 @@ class ActivityPenaltyGradient(NormPenalty):
     @property
     def formula(self) -> str:
         return f"{self.dw} = ({self.shown()})/rows"
+
+    @property
+    def stated(self) -> Stated:
+        return self.stated_as("{} / batch_rows", dw=self.dw)
 
     @property
     def sizes(self) -> tuple[int, ...]:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from thalweg.program.instructions.updates.updates import Running, Stretch, Update
-from thalweg.program.ir.instruction import Array, Buffer
+from thalweg.program.ir.instruction import Array, Buffer, Stated
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,6 +65,10 @@ class SquaredNorm(Stretch):
     @property
     def formula(self) -> str:
         return f"{self.n} = Σ {self.dw}²"
+
+    @property
+    def stated(self) -> Stated:
+        return Stated("n = dw * dw", {"dw": self.dw, "n": self.n})
 
     def reference(self, xp: Any, dw: Array) -> Array:
         total: Array = xp.asarray((dw.astype(np.float64) ** 2).sum())

@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 from thalweg.program.instructions.updates.updates import Statements, Update
-from thalweg.program.ir.instruction import Array, Buffer, Instruction, StepState
+from thalweg.program.ir.instruction import Array, Buffer, Instruction, Stated, StepState
 
 
 class Touched(NamedTuple):
@@ -78,6 +78,10 @@ class TableUpdate(Statements):
     @property
     def sizes(self) -> tuple[int, ...]:
         return (self.columns,)
+
+    @property
+    def stated(self) -> Stated | None:
+        return None  # the text holds in some rows only
 
     @property
     def formula(self) -> str:
