@@ -66,7 +66,7 @@ def share(work: Workload = LARGE, rounds: int = 7, seconds: float = 0.2) -> Shar
     runner = runners[0]
     assert isinstance(runner, Fit)
     model = runner.models[0]
-    flops = sum(row.flops for row in model.program(batch_size=work.batch) if row.name in PRODUCTS)
+    flops = sum(row.flops for row in model.schedule(batch_size=work.batch) if row.name in PRODUCTS)
 
     def step(lanes: int | None) -> float:
         begin, steps = time.perf_counter(), 0

@@ -107,7 +107,7 @@ def limit(work: Graph) -> Limit:
     from benchmarks.peers.our_graphs import network
     from benchmarks.peers.ours import compiled
 
-    program = compiled(work, network(work)).program(batch_size=work.batch)
+    program = compiled(work, network(work)).schedule(batch_size=work.batch)
     flops = sum(instruction.flops for instruction in program)
     weights = work.weights()
     tables, others = weights[: len(work.tables)], weights[len(work.tables) :]

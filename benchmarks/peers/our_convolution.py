@@ -14,7 +14,7 @@ from thalweg.program.instructions.batches import GatherFloats, Store
 from thalweg.program.instructions.convolution import Convolution, Flip, KernelGradient, TransposedConvolution, same
 from thalweg.program.instructions.updates.gradients import Reduce
 from thalweg.program.ir.instruction import DATA, GRADIENTS, PARAMETERS, PREPARED, Buffer, Instruction
-from thalweg.program.ir.memory import align
+from thalweg.support.alignment import align
 from thalweg.program.ir.program import Program
 from thalweg.program.passes.draft import Draft
 

@@ -73,7 +73,7 @@ def test_a_wrong_sign_is_noticed(jnp, monkeypatch):
 
 
 def test_a_network_is_trained_with_jax(jnp):
-    """Some steps in blocks: convolution, pooling, dropout, a penalty, Adam, and a smaller last batch."""
+    """Some steps: convolution, pooling, dropout, a penalty, Adam, and a smaller last batch."""
 
     def trained(xp: Any) -> np.ndarray:
         random = np.random.default_rng(0)
@@ -85,7 +85,7 @@ def test_a_network_is_trained_with_jax(jnp):
         model.build()
         model._compiled.prepare_slots()
         job = model._compiled.job("training", {"X": x, "Y": y}, 8)
-        outcome = ReferenceExecutor(job, 5, xp).run(Chunk(0, 0, 3, 0, np.full(3, 0.01)))
+        outcome = ReferenceExecutor(job, xp).run(Chunk(0, 0, 3, 0, np.full(3, 0.01)))
         return np.concatenate([job.parameters, job.slots, outcome.totals])
 
     np.testing.assert_allclose(trained(jnp), trained(np), rtol=1e-9, atol=1e-12)

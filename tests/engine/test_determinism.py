@@ -10,7 +10,7 @@ import pytest
 
 import thalweg
 from thalweg import Sequential, load_model
-from thalweg.engine.native.layouts import blocks
+from thalweg.engine.native.scheduling import blocks
 from thalweg.layers import Dense, Dropout, Input, Residual
 from thalweg.models import trainer as training
 from thalweg.optimizers import SGD, Adam

@@ -66,10 +66,10 @@ def test_training_by_columns_is_training(name, batch, lanes):
 
 
 def test_the_listing_says_so():
-    listing = str(network("lenet").program())
+    listing = str(network("lenet").schedule())
     assert "xᶜ = x by columns" in listing
     assert "p2 = p2ᶜ by rows" in listing
-    assert "by columns" not in str(network("lenet").program(batch_size=4))  # vectors of rows would be half empty
+    assert "by columns" not in str(network("lenet").schedule(batch_size=4))  # vectors of rows would be half empty
 
 
 @pytest.mark.parametrize(
@@ -80,5 +80,5 @@ def test_it_is_done_where_it_pays(channels, filters, size, by_columns):
     inside = [layers.Conv2D(filters, size), layers.GlobalAveragePooling2D(), layers.Dense(3)]
     model = Sequential([Input((20, 20, channels)), *inside])
     model.compile("sgd", "mse")
-    text = str(model.program())
+    text = str(model.schedule())
     assert ("by columns" in text) == by_columns

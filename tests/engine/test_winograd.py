@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from harness import execute
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pipelines import leave_out
@@ -9,7 +10,6 @@ from pipelines import leave_out
 from thalweg import Input, Sequential, layers
 from thalweg.engine.native.passes import winograd
 from thalweg.engine.native.passes.winograd import plan
-from thalweg.engine.reference import execute
 from thalweg.program.instructions.convolution import (
     Convolution,
     Flip,
@@ -136,7 +136,7 @@ def test_a_network_trains_as_with_direct_convolutions(lanes, monkeypatch):
         if direct:
             leave_out(monkeypatch, "winograd")
         model = network()
-        names = {row.name for row in model.program()}
+        names = {row.name for row in model.schedule()}
         assert names.isdisjoint(NAMES) if direct else names.issuperset(NAMES)
         assert ("flip" in names) == direct
         model.fit(x, y, batch_size=20, epochs=2, verbose=0, lanes=lanes)
@@ -157,7 +157,7 @@ def test_what_is_not_finite_stays_in_the_tiles_that_see_it():
     x = RANDOM.normal(size=(1, 10, 12, 16)).astype(np.float32)
     x[0, 4, 5, 3] = np.nan
     model = Sequential([Input((10, 12, 16)), layers.Conv2D(32, 3, padding="same")], seed=0)
-    assert "winograd convolution" in [row.name for row in model.program("inference")]
+    assert "winograd convolution" in [row.name for row in model.schedule("inference")]
     finite = np.isfinite(model.predict(x, verbose=0)).all(axis=(0, 3))
     assert not finite[3:6, 4:7].any()  # what the kernel sees …
     finite[:8, 4:8] = True  # … lies in two tiles of 4x4

@@ -56,7 +56,7 @@ def network(layers, **options):
 
 
 def names(model, kind="training"):
-    return [row.name for row in model.program(kind)]
+    return [row.name for row in model.schedule(kind)]
 
 
 # --- what is done together -------------------------------------------------------------------------------------------
@@ -72,9 +72,9 @@ def test_a_residual_block_has_no_instruction_for_its_sum_and_its_relus():
     assert listed.count("batch normalization + add + relu") == 1
     assert listed.count("relu adjoint + batch sums") == 2
     assert listed.count("add + relu adjoint + batch sums") == 1  # of a2, which both ways read
-    (formula,) = [row.formula for row in model.program() if row.name.endswith("add + relu")]
+    (formula,) = [row.formula for row in model.schedule() if row.name.endswith("add + relu")]
     assert formula.endswith("a6 = max(γ6·(h5 − μ of h5)/√(σ² of h5 + 0.001) + β6 + a2, 0)")
-    (formula,) = [row.formula for row in model.program() if row.name.startswith("add + relu adjoint")]
+    (formula,) = [row.formula for row in model.schedule() if row.name.startswith("add + relu adjoint")]
     assert formula.startswith("da2⁺ = (da6⁺ + da2_2)·[a2 > 0]; Σda2⁺ = Σ da2⁺, ")
 
 
@@ -126,7 +126,7 @@ def test_no_adjoint_is_copied():
     """Both ways of a sum read the adjoint of the sum itself."""
     model = network([Flatten(), Dense(8), Residual([Dense(8, "tanh"), Dense(8)]), Residual([Dense(8)]), Dense(2)])
     assert "copy" not in names(model)
-    assert "dW4 = z3ᵀ·dz4" in [row.formula for row in model.program()]
+    assert "dW4 = z3ᵀ·dz4" in [row.formula for row in model.schedule()]
 
 
 # --- how exact -------------------------------------------------------------------------------------------------------

@@ -51,6 +51,6 @@ def test_no_float_copy_of_everything_is_made():
 
 def test_the_listing_says_that_bytes_are_gathered():
     model = network()
-    assert "float(X[order])" not in str(model.program())
+    assert "float(X[order])" not in str(model.schedule())
     model.fit(X, Y, verbose=0)
     assert model.lower(Request(of_bytes=True))[0].rows[0].title == "gather bytes"

@@ -10,7 +10,7 @@ from optimizer_equations import EQUATIONS
 
 from thalweg import Input, Model, Sequential, load_model, ops, optimizers
 from thalweg.callbacks import Callback
-from thalweg.engine import make_executor, usable_lanes
+from thalweg.engine import ENGINES, make_executor, usable_lanes
 from thalweg.errors import ArgumentError, DataError, ShapeError, ThalwegError
 from thalweg.layers import Concatenate, Dense, Embedding, Flatten, GlobalAveragePooling1D, Layer
 from thalweg.optimizers import SGD, Adam, AdamW
@@ -53,7 +53,7 @@ def fit(model, x=X, epochs=1, **options):
 
 def named(model):
     """The names of the instructions of a training step."""
-    return [row.name for row in model.program()]
+    return [row.name for row in model.schedule()]
 
 
 # --- the vectors ---------------------------------------------------------------------------------------------------
@@ -245,7 +245,7 @@ def test_work_on_scattered_rows_alone_takes_one_lane(monkeypatch):
         model.compile("adam", "mse")
         model.build()
         program, _ = model._compiled.lower(Request("training", 128))
-        assert usable_lanes(None, program, 128, "native") == lanes
+        assert usable_lanes(None, program, 128, ENGINES["native"]) == lanes
 
 
 # --- the dense update ----------------------------------------------------------------------------------------------
@@ -315,7 +315,7 @@ def test_the_gradient_agrees_with_a_central_difference():
 def test_the_mean_is_computed_with_the_look_up():
     model = averaged(Adam(0.01))
     assert "average pooling" not in named(model)
-    assert "average pooling" in [row.name for row in model.program(after="normalize and add")]
+    assert "average pooling" in [row.name for row in model.schedule(after="normalize and add")]
     np.testing.assert_allclose(model.predict(X), model.get_weights()[0][X].mean(axis=1), rtol=1e-5, atol=1e-7)
     fit(model)
     assert np.isfinite(model.trace(X, Y)["dW"]).all()  # in which every value is shown

@@ -8,7 +8,7 @@ import pytest
 
 from thalweg import Sequential, compare, load_model, losses
 from thalweg.callbacks import BackupAndRestore, LambdaCallback
-from thalweg.engine.native.layouts import blocks
+from thalweg.engine.native.scheduling import blocks
 from thalweg.errors import ArgumentError, DataError, DivergedError, ModelFileError, NotFoundError, ShapeError
 from thalweg.layers import BatchNormalization, Conv2D, Dense, Dropout, Flatten, Input, Normalization
 from thalweg.losses import CenterLoss

@@ -4,11 +4,10 @@ import os
 
 import numpy as np
 import pytest
-from harness import Memory
+from harness import Memory, execute
 
 from thalweg import Sequential, constraints, load_model, regularizers
 from thalweg.constraints import MaxNorm, MinMaxNorm, NonNeg, UnitNorm
-from thalweg.engine.reference import execute
 from thalweg.errors import ArgumentError, ShapeError
 from thalweg.layers import Dense, Input
 from thalweg.optimizers import SGD

@@ -222,9 +222,9 @@ def test_the_average_replaces_the_weights_when_fit_ends():
 
 def test_the_listing_shows_what_the_lanes_share():
     model = hidden(Adam(clipvalue=1.0, weight_decay=0.1))
-    names = [row.name for row in model.program(lanes=2) if row.section == "update"]
+    names = [row.name for row in model.schedule(lanes=2) if row.section == "update"]
     assert names == ["reduce", "clip value", "weight decay", "adam"]
-    assert "reduce" not in [row.name for row in model.program()]
+    assert "reduce" not in [row.name for row in model.schedule()]
 
 
 # --- the learning rate ----------------------------------------------------------------------------------------------

@@ -50,7 +50,7 @@ def trained(function, **options):
 @pytest.mark.parametrize("function", [gated, summed, shared, long])
 def test_chains_change_nothing_but_the_rounding(function):
     chained, plain = trained(function), trained(function, engine="reference", dtype="float64")
-    assert "pointwise chain" in {row.name for row in chained.program()}
+    assert "pointwise chain" in {row.name for row in chained.schedule()}
     for one, other in zip(chained.get_weights(), plain.get_weights(), strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(chained.predict(X), plain.predict(X), rtol=1e-4, atol=1e-5)
@@ -58,7 +58,7 @@ def test_chains_change_nothing_but_the_rounding(function):
 
 def names(function, section):
     """The instructions of a section without gathers and losses."""
-    found = [row.name for row in trained(function).program() if row.section == section]
+    found = [row.name for row in trained(function).schedule() if row.section == section]
     return [name for name in found if name != "gather" and "error" not in name]
 
 
@@ -67,7 +67,7 @@ def test_a_sum_is_not_joined_to_what_reads_it():
     forward = names(summed, "forward")
     assert forward[:3] == ["affine", "difference", "pointwise chain"]
     assert forward[-2:] == ["quotient", "affine"]
-    chain = next(row for row in trained(summed).program() if row.name == "pointwise chain")
+    chain = next(row for row in trained(summed).schedule() if row.name == "pointwise chain")
     assert chain.formula.startswith("z1′ = Σ over axis 1 of ")
     assert chain.shape == (32, 1)
 
@@ -88,7 +88,7 @@ def test_ordinary_networks_have_no_chains():
     model = Sequential([Input((WIDTH,)), Residual([Dense(WIDTH, "tanh")]), Activation("silu"), Dense(3, "silu")])
     model.compile(SGD(0.1), "mse")
     model.build()
-    assert "pointwise chain" not in {row.name for row in model.program()}
+    assert "pointwise chain" not in {row.name for row in model.schedule()}
 
 
 def test_the_parts_of_a_text_get_names_of_their_own():

@@ -26,7 +26,7 @@ def tutorial(**options):
 
 
 def test_the_tutorials_network_is_four_instructions_and_the_data():
-    listing = tutorial().program(batch_size=400)
+    listing = tutorial().schedule(batch_size=400)
     rows = [(r.section, r.name, r.formula, r.shape, r.flops) for r in listing if r.name != "gather"]
     assert rows == [
         ("forward", "affine", "h = x·W", (400, 1), 4000),
@@ -63,7 +63,7 @@ def test_the_printed_table_holds_every_row_and_the_sums():
 def test_two_lanes_sum_what_they_do_not_share():
     model = Sequential([Input((256,)), Dense(128, "relu"), Dense(3)])  # 256·128 elements are wide
     model.compile(SGD(0.1), "mse")
-    sums = [[r.shape for r in model.program(batch_size=64, lanes=n) if r.name == "reduce"] for n in (1, 2)]
+    sums = [[r.shape for r in model.schedule(batch_size=64, lanes=n) if r.name == "reduce"] for n in (1, 2)]
     assert sums[0] == []
     assert sum(size for (size,) in sums[1]) == model.vector.size - 256 * 128
 
@@ -87,8 +87,8 @@ def test_a_profile_times_every_instruction_and_changes_nothing():
     assert all(row.seconds is not None and row.seconds > 0 for row in listing)
     assert sum(row.share for row in listing) == pytest.approx(1)
     assert "µs" in str(listing)
-    assert [row.seconds for row in model.program(batch_size=16)] == [row.seconds for row in listing]
-    assert model.program(batch_size=17)[0].seconds is None
+    assert [row.seconds for row in model.schedule(batch_size=16)] == [row.seconds for row in listing]
+    assert model.schedule(batch_size=17)[0].seconds is None
     assert np.array_equal(model.vector, weights)
     assert np.array_equal(model.slots, slots)
     assert model.optimizer.iterations == steps

@@ -52,41 +52,41 @@ def test_the_last_pass_leaves_the_program_that_runs():
     model = network("many channels")
     for kind in KINDS:
         last = names(PASSES, Request(kind))[-1]
-        assert str(model.program(kind, after=last)) == str(model.program(kind))
+        assert str(model.schedule(kind, after=last)) == str(model.schedule(kind))
 
 
 def test_inputs_are_split_after_a_pass_of_that_name():
     model = Sequential([Input((3000,)), Dense(64, "relu"), Dense(3)])
     model.compile("sgd", "mse")
-    before, after = (model.program(lanes=2, after=name) for name in ("winograd", "split inputs"))
+    before, after = (model.schedule(lanes=2, after=name) for name in ("winograd", "split inputs"))
     assert "gather share" not in [row.name for row in before]
     assert "gather share" in [row.name for row in after]
 
 
 def test_of_an_input_gradient_what_is_read_is_computed():
     """Between two parts without weights lie one of 3 columns and one of 10 that need theirs."""
-    rows = {row.name: row for row in network("joined").program()}
+    rows = {row.name: row for row in network("joined").schedule()}
     assert rows["input gradient"].shape == (32, 13)
-    whole = {row.name: row for row in network("joined").program(after="derive")}
+    whole = {row.name: row for row in network("joined").schedule(after="derive")}
     assert whole["input gradient"].shape == (32, 23)
     one = Sequential([Input((5,)), Parallel([[], [PeriodicEmbedding(4, 2)]]), Dense(4)])
     one.compile("sgd", "mse")
-    assert "slice" not in [row.name for row in one.program()]
+    assert "slice" not in [row.name for row in one.schedule()]
 
 
 def test_masks_are_seen_where_the_output_is_kept():
     def adjoints(*layers):
         model = Sequential([Input((5,)), Dense(4, "tanh"), *layers])
         model.compile("sgd", "mse")
-        return [row.name for row in model.program() if row.section == "backward" and "dropout" in row.name]
+        return [row.name for row in model.schedule() if row.section == "backward" and "dropout" in row.name]
 
     assert adjoints(Dropout(0.4), Dense(2)) == ["dropout adjoint"]
     assert adjoints(Dropout(0.4), Activation("sigmoid"), Dense(2)) == ["dropout"]  # whose output nothing else keeps
 
 
 def test_before_the_derivatives_there_is_no_update():
-    assert {row.section for row in network("narrow").program(after="pool before relu")} == {"forward"}
-    assert {row.section for row in network("narrow").program(after="derive")} == {"forward", "backward", "update"}
+    assert {row.section for row in network("narrow").schedule(after="pool before relu")} == {"forward"}
+    assert {row.section for row in network("narrow").schedule(after="derive")} == {"forward", "backward", "update"}
 
 
 def test_an_unknown_pass_is_told_with_the_nearest_name_and_all_that_run():
@@ -94,22 +94,22 @@ def test_an_unknown_pass_is_told_with_the_nearest_name_and_all_that_run():
     with pytest.raises(
         ArgumentError, match=r"unknown pass of a program for training 'derivation'; did you mean 'derive'\?"
     ):
-        model.program(after="derivation")
+        model.schedule(after="derivation")
     with pytest.raises(
         ArgumentError, match=r"for inference 'derive'.* Choose from: embed mean, fuse chains, fuse relu, winograd$"
     ):
-        model.program("inference", after="derive")
+        model.schedule("inference", after="derive")
     with pytest.raises(ArgumentError, match=r"'split inputs'"):
-        model.program(after="split inputs")  # one lane
+        model.schedule(after="split inputs")  # one lane
     with pytest.raises(ArgumentError, match=r"'images by columns'"):
-        network("few channels").program(batch_size=4, after="images by columns")  # vectors of rows would be half empty
+        network("few channels").schedule(batch_size=4, after="images by columns")  # vectors of rows would be half empty
 
 
 def test_the_reference_engine_runs_the_plain_program():
     model = network("few channels", engine="reference")
-    listed = [row.name for row in model.program()]
+    listed = [row.name for row in model.schedule()]
     assert {"convolution", "relu", "relu adjoint"} <= set(listed)
-    assert str(model.program(after="fuse losses")) == str(model.program())
+    assert str(model.schedule(after="fuse losses")) == str(model.schedule())
 
 
 # --- which requests get the same program -----------------------------------------------------------------------------

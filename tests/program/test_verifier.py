@@ -7,6 +7,7 @@ from networks import network
 from pass_checks import PASSES
 
 from thalweg import Input, Sequential
+from thalweg.engine.native.scheduling.schedule import Schedule
 from thalweg.errors import ThalwegError
 from thalweg.layers import Dense
 from thalweg.program.instructions.activations import is_relu
@@ -17,7 +18,7 @@ from thalweg.program.instructions.losses.loss_instruction import LossAndGradient
 from thalweg.program.instructions.normalization import BatchMoments, BatchSums
 from thalweg.program.ir.instruction import BYTES, DOUBLE, FLOAT, GRADIENTS, TOTALS, Buffer
 from thalweg.program.passes.draft import Pass, Request
-from thalweg.program.passes.verifier import scheduled
+from thalweg.program.passes.verifier import in_order
 from thalweg.program.plain import DERIVE, FUSE_LOSSES
 
 USUAL = Request()
@@ -196,12 +197,13 @@ def test_an_output_that_has_to_be_visible_is_not_lost():
 
 def test_phases_find_what_they_read():
     program, _ = network("norms joined")._compiled._lower(Request(), None, PASSES)
-    assert scheduled(program) is program
+    schedule = Schedule(program)
+    in_order(schedule, "the division into phases")
     moments = first(program, BatchMoments)
-    program.rows.remove(moments)
-    program.finish.append(moments)
+    schedule.rows.remove(moments)
+    schedule.finish.append(moments)
     with pytest.raises(ThalwegError, match=r"the division into phases made a wrong program: .*'batch normali[sz]ation"):
-        scheduled(program)
+        in_order(schedule, "the division into phases")
 
 
 def test_what_is_added_to_has_been_written():
@@ -220,6 +222,7 @@ def test_what_is_added_to_has_been_written():
 
 def test_an_optimizer_reads_gradients_as_one_vector():
     program, _ = network("narrow")._compiled._lower(Request(), None, PASSES)
-    program.rows.insert(0, program.finish.pop())
+    schedule = Schedule(program)
+    schedule.rows.insert(0, schedule.finish.pop())
     with pytest.raises(ThalwegError, match=r"'momentum' .* reads dw, which nothing has written"):
-        scheduled(program)
+        in_order(schedule, "the division into phases")

@@ -5,7 +5,7 @@ import pytest
 
 from thalweg import Sequential
 from thalweg.callbacks import LambdaCallback, TerminateOnNaN
-from thalweg.engine.native.layouts import blocks
+from thalweg.engine.native.scheduling import blocks
 from thalweg.errors import DataError, DivergedError, ThalwegWarning
 from thalweg.layers import Dense, Input
 from thalweg.models import trainer as training

@@ -5,11 +5,10 @@ from dataclasses import replace
 
 import numpy as np
 import sums
-from harness import OPTIONAL, TWICE, Array, Case, Memory, Shape
+from harness import OPTIONAL, TWICE, Array, Case, Memory, Shape, execute
 from optimizer_equations import EQUATIONS
 
 from thalweg import optimizers
-from thalweg.engine.reference import execute
 from thalweg.optimizers.layout import Run
 from thalweg.program.formula.statements import run
 from thalweg.program.instructions.updates import constraints, gradients, matrix_updates, table_updates

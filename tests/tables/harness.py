@@ -11,7 +11,8 @@ from thalweg.engine.native.compiler.compile import callable_of
 from thalweg.engine.native.kernels.table import kernel_of
 from thalweg.engine.native.layouts import state
 from thalweg.engine.native.passes.image_columns import NARROW
-from thalweg.engine.reference import execute
+from thalweg.engine.native.scheduling.traits import OwnInputs, sliced
+from thalweg.engine.reference import compute
 from thalweg.program.instructions.elementwise import Copy
 from thalweg.program.ir.instruction import (
     BYTES,
@@ -68,6 +69,26 @@ class Memory(dict[Buffer, Array]):
         other = Memory(arrays)
         other.__dict__.update(self.__dict__)
         return other
+
+
+def execute(instruction: Instruction, memory: Memory, xp: Any = np) -> None:
+    """What a kernel should do with the memory, by the instruction's reference.
+
+    Running sums and results that accumulate are added to the previous value; so are sums over the rows after the first
+    block of a batch, unless they cover the whole batch. All else is set.
+    """
+    with np.errstate(all="ignore"):
+        results = iter(compute(instruction, memory, xp))
+        for field in instruction.writes:
+            of = getattr(instruction, field)
+            for buffer, value in [(b, next(results)) for b in (of if isinstance(of, tuple) else (of,))]:
+                if value is None:
+                    continue
+                later = memory.accumulate and field in instruction.reduces and not isinstance(instruction, OwnInputs)
+                if later or instruction.accumulates or buffer.region == TOTALS:
+                    memory[buffer] += np.asarray(value)
+                else:
+                    memory[buffer][...] = np.asarray(value)
 
 
 class Case:
@@ -223,7 +244,7 @@ class Case:
         s, f = np.zeros(state.STATE, np.int64), np.zeros(state.REALS)
         order = np.ascontiguousarray(self.order, np.int64)
         s[state.ROWS], s[state.FIRST_ROW], s[state.BATCH_ROWS] = self.shape.rows, self.first_row, self.batch_rows
-        s[state.ACCUMULATE] = self.has(ACCUMULATE) and not i.sliced
+        s[state.ACCUMULATE] = self.has(ACCUMULATE) and not sliced(i)
         s[state.ITERATION], s[state.SEED] = self.iteration, self.shape.seed
         s[state.ORDER], s[state.START] = order.ctypes.data if self.has(ORDERED) else 0, self.start
         s[state.UPDATE], s[state.BUSY] = self.iteration, self.busy
@@ -234,15 +255,15 @@ class Case:
             for first, after in self.stretches(lane):
                 s[state.FIRST], s[state.AFTER] = first, after
                 callable_of(kernel_of(i))(*(a.ctypes.data for a in (o, c, s, f)))
-                if i.sliced:
+                if sliced(i):
                     s[state.ACCUMULATE] = 1
 
     def stretches(self, lane: int) -> list[tuple[int, int]]:
         """The stretches of the parameter vector that a lane works on, one after the other; any if it doesn't matter."""
         i = self.instruction
-        if i.own_inputs:
+        if isinstance(i, OwnInputs):
             return [(0, 1 << 40)]  # its share of them
-        if not i.sliced:
+        if not sliced(i):
             return [(0, 0)]
         first = i.operands[0]
         assert first is not None
@@ -274,7 +295,7 @@ class Dot(Instruction):
 
     name = "dot"
     writes = ("sums",)
-    reduces = True
+    reduces = ("sums",)
 
     def differentiable(self) -> tuple[Buffer, ...]:
         return (self.p,)

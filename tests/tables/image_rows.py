@@ -5,10 +5,9 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from harness import ACCUMULATE, EXTREME, IN_PLACE, OPTIONAL, ORDERED, TWICE, Case
+from harness import ACCUMULATE, EXTREME, IN_PLACE, OPTIONAL, ORDERED, TWICE, Case, execute
 
 from thalweg.engine.native.passes import image_columns as columns
-from thalweg.engine.reference import execute
 from thalweg.program.instructions import convolution, normalization, shapes, standardization
 from thalweg.program.instructions.convolution import Window
 from thalweg.program.instructions.images import pooling

@@ -47,7 +47,7 @@ def matrix_product(c: Case) -> Instruction:
 
 def adds(c: Case, of: Instruction) -> bool:
     """Whether the result is added to what was there."""
-    return of.reduces and c.memory(np.float64).accumulate
+    return bool(of.reduces) and c.memory(np.float64).accumulate
 
 
 def block(c: Case) -> tuple[int, ...]:

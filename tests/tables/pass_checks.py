@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from thalweg.engine import TARGETS, aligned
+from thalweg.engine import ENGINES, aligned
 from thalweg.engine.contract import Chunk, Job
 from thalweg.engine.reference import ReferenceExecutor
 from thalweg.program.instructions.losses.loss_instruction import LossAndGradient
@@ -12,7 +12,7 @@ from thalweg.program.passes.draft import Request, names
 from thalweg.program.plain import PLAIN
 
 ROWS = 16
-PASSES = tuple(TARGETS["native"].passes)
+PASSES = tuple(ENGINES["native"].passes)
 
 
 def program(model, kind, passes, after=None):

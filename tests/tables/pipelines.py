@@ -2,10 +2,10 @@
 
 from dataclasses import replace
 
-from thalweg.engine import TARGETS
+from thalweg.engine import ENGINES
 
 
 def leave_out(patch, *names):
-    native = TARGETS["native"]
+    native = ENGINES["native"]
     assert {p.name for p in native.passes}.issuperset(names)
-    patch.setitem(TARGETS, "native", replace(native, passes=[p for p in native.passes if p.name not in names]))
+    patch.setitem(ENGINES, "native", replace(native, passes=[p for p in native.passes if p.name not in names]))

@@ -77,7 +77,7 @@ def bounded(c: Case, i: Pointwise) -> Pointwise:
             summand = summand * 1 + abs(value)
         leading = (c.shape.rows,) if i.per_row else ()
         summand = np.broadcast_to(summand, (*leading, *i.space))
-        axes = (*range(i.reduces), *(axis + i.per_row for axis in i.summed))
+        axes = (*range(len(i.reduces)), *(axis + i.per_row for axis in i.summed))
         total = summand.sum(axis=axes) if axes else summand
         return total.reshape(m[i.z].shape) + (abs(m[i.z]) if i.reduces and c.has(ACCUMULATE) else 0)
 

@@ -5,12 +5,11 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from harness import OPTIONAL, TWICE, Case
+from harness import OPTIONAL, TWICE, Case, execute
 from image_rows import end, turned
 
 from thalweg.engine.native.layouts import filtering
 from thalweg.engine.native.passes import winograd
-from thalweg.engine.reference import execute
 from thalweg.program.ir.instruction import GRADIENTS, PARAMETERS, PREPARED, WORKSPACE, Buffer, Instruction
 
 

@@ -10,7 +10,7 @@ import typer
 from thalweg.cli import report
 from thalweg.cli.console import Grid, say
 from thalweg.cli.options import RunFolder
-from thalweg.engine.lanes import usable_lanes
+from thalweg.engine import ENGINES, usable_lanes
 from thalweg.program.passes.draft import Request
 from thalweg.runs import image_run, table_run
 from thalweg.support.checks import whole
@@ -43,7 +43,7 @@ def inspect(
     listing = one.program("training", batch)
     print(f"\none training step of {batch} rows{'' if one is model else ', of the first network'}\n{listing}\n")
     flops = sum(row.flops for row in listing)
-    lanes = usable_lanes(facts["options"]["lanes"], one.lower(Request())[0], batch, one.engine)
+    lanes = usable_lanes(facts["options"]["lanes"], one.lower(Request())[0], batch, ENGINES[one.engine])
     say(f"lanes: {lanes} for {flops:,} FLOPs a step", "")
     show_history(loaded.history, facts.get("metric", ""))
     report.show_facts(facts)

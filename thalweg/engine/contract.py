@@ -4,27 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from thalweg.program.ir.instruction import FIRST_METRIC, LOSS, PENALTY, ROWS, Buffer, Instruction
-from thalweg.program.ir.memory import ALIGNMENT
 from thalweg.program.ir.program import Program
 from thalweg.program.passes.draft import Pass, Request
+from thalweg.support.alignment import ALIGNMENT
 
 Array = NDArray[Any]
 
 
-@dataclass(frozen=True)
-class Target:
-    """What an engine can do, as far as a program depends on it."""
+class Plan(NamedTuple):
+    """How an engine runs a program: what is executed, in order, each with its phase, and some numbers by name."""
 
+    instructions: Sequence[tuple[str, Instruction]]
+    numbers: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class Engine:
+    """An engine by what models and lowering have to know of it. `thalweg.engine.ENGINES` has all of them, by name."""
+
+    executor: Callable[[Job], Executor]  # binds it to a job
     passes: Sequence[Pass]  # in the order they run
+    dtypes: Sequence[str]  # of the weights, in which it computes
+    predictor: Callable[..., Any] | None = None  # prepares the prediction of a few rows, if it can do that
+    arithmetic: Callable[[Program, int], int] | None = None  # FLOPs of a step to share among lanes; None: has one lane
     small_batch: int = 1  # batches of fewer rows get another program
     splits: Callable[[Program, Request], bool] = lambda program, request: False  # whether lanes share a layer's inputs
-    shared_gradients: Callable[[Program, int, int], Sequence[Buffer]] = lambda program, batch, lanes: ()  # by lanes
+    plan: Callable[[Program, int, int], Plan] | None = None  # how a batch is run by lanes; None: in the program's order
 
     def common(self, request: Request, lower: Callable[[Request], Program]) -> Request:
         """The request that represents all with the same program: few batch sizes and lane counts make a difference.

@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 from threading import Event, Thread
 
+from thalweg.engine.contract import Engine
 from thalweg.errors import ArgumentError
 from thalweg.program.ir.program import Program
 
@@ -54,9 +55,9 @@ def startable(threads: int) -> int:
     return len(started)
 
 
-def usable_lanes(asked: int | None, program: Program, rows: int, engine: str) -> int:
+def usable_lanes(asked: int | None, program: Program, rows: int, engine: Engine) -> int:
     """The number of lanes: the one asked for, otherwise THALWEG_LANES, otherwise by the work in a step."""
-    if asked is None and engine != "reference" and os.environ.get("THALWEG_LANES"):
+    if asked is None and engine.arithmetic is not None and os.environ.get("THALWEG_LANES"):
         try:
             asked = int(os.environ["THALWEG_LANES"])
         except ValueError:
@@ -69,7 +70,7 @@ def usable_lanes(asked: int | None, program: Program, rows: int, engine: str) ->
         if lanes < 1:
             raise ArgumentError(f"lanes has to be a whole number from 1, got {asked!r}")
         return lanes
-    if engine == "reference":
+    if engine.arithmetic is None:
         return 1
-    by_work = min(program.flops(rows, scattered=False) // LEAST_FLOPS_A_LANE, rows // LEAST_ROWS_A_LANE)
+    by_work = min(engine.arithmetic(program, rows) // LEAST_FLOPS_A_LANE, rows // LEAST_ROWS_A_LANE)
     return max(1, min(cores(), by_work))

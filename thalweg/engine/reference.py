@@ -4,32 +4,28 @@ from __future__ import annotations
 
 import inspect
 import time
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache, lru_cache
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from thalweg.engine.contract import Array, Chunk, Job, Outcome, added
-from thalweg.errors import ArgumentError
+from thalweg.errors import ArgumentError, ThalwegError
 from thalweg.program.instructions.losses.loss_instruction import Loss
 from thalweg.program.instructions.metrics import Total
 from thalweg.program.ir.counter import permutation
 from thalweg.program.ir.instruction import (
     DATA,
-    EXCHANGE,
     GRADIENTS,
     LOSS,
     NORMS,
     PARAMETERS,
     PENALTY,
-    PREPARED,
     ROWS,
     SLOTS,
     TOTALS,
-    WORKSPACE,
     Buffer,
     Constant,
     Instruction,
@@ -37,13 +33,72 @@ from thalweg.program.ir.instruction import (
 )
 
 
-class Storage(Protocol):
-    """What instructions work on: an array for each buffer, written in place, and the step's state."""
+class Values(Mapping[Buffer, Array]):
+    """The array of every value of a step, and the step's state.
 
-    step: StepState
-    accumulate: bool  # whether an earlier block of the batch has written the sums over the rows
+    What lasts lies in the flat vectors of its region; all other values are kept until the last instruction that reads
+    them is done.
+    """
 
-    def __getitem__(self, buffer: Buffer) -> Array: ...
+    def __init__(
+        self, flat: Mapping[str, Array], data: Mapping[str, Array], dtype: DTypeLike | None, step: StepState
+    ) -> None:
+        self.flat, self.data, self.dtype, self.step = flat, data, dtype, step
+        self.arrays: dict[Buffer, Array] = {}
+
+    def __getitem__(self, buffer: Buffer) -> Array:
+        found = self.arrays.get(buffer)
+        if found is not None:
+            return found
+        if buffer.view_of is not None:
+            return self.shaped(buffer, self[buffer.storage])
+        found = self.lasting(buffer)
+        if found is None:
+            raise ThalwegError(f"{buffer} is read before it is written")
+        return found
+
+    def lasting(self, buffer: Buffer) -> Array | None:
+        """The array of a value that is there before the step: data, a constant, a stretch of a flat vector."""
+        if isinstance(buffer, Constant):
+            return buffer.values.astype(self.dtype)
+        if buffer.region == DATA:
+            return self.data[buffer.name].reshape(-1, *buffer.shape)
+        if buffer.region in self.flat:
+            return self.flat[buffer.region][buffer.offset :][: buffer.size].reshape(buffer.shape)
+        return None
+
+    def shaped(self, buffer: Buffer, array: Array) -> Array:
+        return array.reshape(-1, *buffer.shape) if buffer.per_row else array.reshape(buffer.shape)
+
+    def __setitem__(self, buffer: Buffer, value: Array) -> None:
+        place = self.lasting(buffer)
+        if place is not None:
+            place[...] = value
+            return
+        shape = (self.step.rows, *buffer.shape) if buffer.per_row else buffer.shape
+        self.arrays[buffer] = np.asarray(np.broadcast_to(value, shape), self.dtype)
+
+    def execute(self, instruction: Instruction, xp: Any = np) -> None:
+        """Calls an instruction's reference and keeps what it returns.
+
+        Running sums (TOTALS) and results that `accumulate` are added to the previous value. All else is set.
+        """
+        with np.errstate(all="ignore"):  # the training loop finds and reports values that aren't finite
+            results = [value if value is None else np.asarray(value) for value in compute(instruction, self, xp)]
+            for buffer, value in zip(written(instruction), results, strict=True):
+                if value is not None:
+                    adds = instruction.accumulates or buffer.region == TOTALS
+                    self[buffer] = self[buffer] + value if adds else value
+
+    def forget(self, buffers: Iterable[Buffer]) -> None:
+        for buffer in buffers:
+            self.arrays.pop(buffer, None)
+
+    def __iter__(self) -> Iterator[Buffer]:
+        return iter(self.arrays)
+
+    def __len__(self) -> int:
+        return len(self.arrays)
 
 
 @cache
@@ -52,11 +107,11 @@ def parameters(kind: Any) -> tuple[str, ...]:
     return tuple(inspect.signature(kind.reference).parameters)[2:]
 
 
-def argument(value: Any, memory: Storage, xp: Any) -> Any:
+def argument(value: Any, values: Mapping[Buffer, Array], xp: Any) -> Any:
     """The argument that a reference gets for a field: an array of `xp`, None, or a tuple of arrays."""
     if isinstance(value, Buffer):
-        return memory[value] if xp is np else xp.asarray(memory[value])
-    return value if value is None else tuple(argument(v, memory, xp) for v in value)
+        return values[value] if xp is np else xp.asarray(values[value])
+    return value if value is None else tuple(argument(v, values, xp) for v in value)
 
 
 def written(instruction: Instruction) -> list[Buffer]:
@@ -65,109 +120,63 @@ def written(instruction: Instruction) -> list[Buffer]:
     return [buffer for value in values for buffer in (value if isinstance(value, tuple) else (value,))]
 
 
-def compute(instruction: Instruction, memory: Storage, xp: Any = np) -> tuple[Any, ...]:
-    """The results of an instruction's reference on arrays of `xp`, in the order of `writes`."""
+def compute(instruction: Instruction, values: Any, xp: Any = np) -> tuple[Any, ...]:
+    """The results of an instruction's reference on arrays of `xp`, in the order of `writes`.
+
+    values: the arrays by buffer, and the step's state as `step`.
+    """
     arguments = [
-        memory.step if name == "step" else argument(getattr(instruction, name), memory, xp)
+        values.step if name == "step" else argument(getattr(instruction, name), values, xp)
         for name in parameters(type(instruction))  # type: ignore[arg-type]
     ]
     results = instruction.reference(xp, *arguments)
     return results if isinstance(results, tuple) else (results,)
 
 
-def execute(instruction: Instruction, memory: Storage, xp: Any = np) -> None:
-    """Calls an instruction's reference and stores what it returns.
-
-    Running sums (TOTALS) and results that `accumulate` are added to the previous value; so are sums over the rows
-    (`reduces`) after the first block of a batch, unless they cover the whole batch (`own_inputs`). All else is set.
-    """
-    later = memory.accumulate and instruction.reduces and not instruction.own_inputs
-    with np.errstate(all="ignore"):  # the training loop finds and reports values that aren't finite
-        results = [value if value is None else np.asarray(value) for value in compute(instruction, memory, xp)]
-        for buffer, value in zip(written(instruction), results, strict=True):
-            if value is not None:
-                place = memory[buffer]
-                if later or instruction.accumulates or buffer.region == TOTALS:
-                    place += value
-                else:
-                    place[...] = value
+def last_uses(instructions: Iterable[Instruction]) -> dict[Instruction, list[Buffer]]:
+    """The values that nothing reads any more once an instruction is done, with the views of them."""
+    last: dict[Buffer, Instruction] = {}
+    views: dict[Buffer, list[Buffer]] = {}
+    for i in instructions:
+        for b in (*i.inputs, *i.outputs):
+            last[b.storage] = i
+            if b not in views.setdefault(b.storage, []):
+                views[b.storage].append(b)
+    result: dict[Instruction, list[Buffer]] = {}
+    for storage, i in last.items():
+        result.setdefault(i, []).extend(views[storage])
+    return result
 
 
-class Memory(Mapping[Buffer, Array]):
-    """Every region as an array, every buffer as a view, and the state of the step."""
+class ReferenceExecutor:
+    """Runs a job with an array library, by default NumPy: a batch as a whole, one instruction after the other."""
 
-    def __init__(self, job: Job, block: int) -> None:
-        kind = job.parameters.dtype
-        program = job.program
-        self.data = job.data
-        self.block = block
+    def __init__(self, job: Job, xp: Any = np) -> None:
+        if job.lanes != 1:
+            raise ArgumentError(f"the reference engine runs on one lane, not {job.lanes}")
+        self.job, self.xp = job, xp
+        kind, norms = job.parameters.dtype, [b.offset + b.size for b in job.program.buffers() if b.region == NORMS]
         self.flat: dict[str, Array] = {
             PARAMETERS: job.parameters,
             GRADIENTS: np.zeros(job.parameters.size, kind),
             SLOTS: job.slots,
-            PREPARED: np.zeros(program.prepared, kind),
-            EXCHANGE: np.zeros(program.exchange, kind),
             TOTALS: np.zeros(job.totals, np.float64),
-            NORMS: np.zeros(program.norms, np.float64),
+            NORMS: np.zeros(max(norms, default=0), np.float64),
         }
-        self.per_row = np.zeros(program.workspace_row * block, kind)
-        self.once = np.zeros(program.workspace_fixed, kind)
-        self.views: dict[tuple[Buffer, int], Array] = {}  # by buffer and rows in the block
-        self.step = StepState(seed=job.seed)
-        self.accumulate = False
-
-    def __getitem__(self, buffer: Buffer) -> Array:
-        key = (buffer, self.step.rows)
-        if key not in self.views:
-            self.views[key] = self.view(buffer)
-        return self.views[key]
-
-    def view(self, buffer: Buffer) -> Array:
-        storage = buffer.storage
-        if isinstance(buffer, Constant):
-            return buffer.values.astype(self.per_row.dtype)
-        if buffer.region == DATA:
-            return self.data[buffer.name].reshape(-1, *buffer.shape)
-        if buffer.region != WORKSPACE:
-            return self.flat[buffer.region][storage.offset :][: buffer.size].reshape(buffer.shape)
-        if not buffer.per_row:
-            return self.once[storage.offset :][: buffer.size].reshape(buffer.shape)
-        rows = self.step.rows
-        return self.per_row[storage.offset * self.block :][: rows * buffer.size].reshape(rows, *buffer.shape)
-
-    def __iter__(self) -> Iterator[Buffer]:
-        raise TypeError("memory is looked up by buffer, it has no list of them")
-
-    def __len__(self) -> int:
-        raise TypeError("memory is looked up by buffer, it has no list of them")
-
-
-class ReferenceExecutor:
-    """Runs a job with an array library, by default NumPy.
-
-    `block` may be set to test the division into blocks; by default a batch is one block. Memory is NumPy's in any case:
-    flat vectors, some of them the caller's, in which the memory plan places every buffer.
-    """
-
-    def __init__(self, job: Job, block: int | None = None, xp: Any = np) -> None:
-        if job.lanes != 1:
-            raise ArgumentError(f"the reference engine runs on one lane, not {job.lanes}")
-        self.job = job
-        self.memory = Memory(job, block or job.batch)
-        self.xp = xp
+        self.values = Values(self.flat, job.data, kind, StepState(seed=job.seed))
+        self.last_uses = last_uses(job.program)
         self.order = lru_cache(1)(lambda epoch: permutation(job.seed, epoch, job.rows))
 
     def rebind(self, job: Job) -> bool:
         return False
 
     def run(self, chunk: Chunk) -> Outcome:
-        m, job = self.memory, self.job
-        totals = m.flat[TOTALS]
+        job, totals = self.job, self.flat[TOTALS]
         records: list[Array] = []
         before = totals[[LOSS, PENALTY]]
         running: list[Array] = []
         for sparse in job.program.sparse_gradients if chunk.watched else []:
-            m.flat[GRADIENTS][sparse.offset :][: sparse.size] = 0
+            self.flat[GRADIENTS][sparse.offset :][: sparse.size] = 0
 
         def losses() -> Array | None:
             sums = np.array(running).reshape(len(running), 2)
@@ -186,11 +195,11 @@ class ReferenceExecutor:
         return Outcome(chunk.steps, stack(records, totals), True, totals.copy(), losses())
 
     def gradient(self) -> Array:
-        return self.memory.flat[GRADIENTS]
+        return self.flat[GRADIENTS]
 
-    def trace(self, chunk: Chunk) -> Iterator[tuple[Instruction, Memory]]:
+    def trace(self, chunk: Chunk) -> Iterator[tuple[Instruction, Values]]:
         for instruction in self.step(chunk, 0):
-            yield instruction, self.memory
+            yield instruction, self.values
 
     def measure(self, chunk: Chunk, repeats: int) -> list[float]:
         least: dict[int, float] = {}
@@ -206,7 +215,7 @@ class ReferenceExecutor:
 
     def step(self, chunk: Chunk, step: int) -> Iterator[Instruction]:
         """One step of gradient descent: forward, loss, backward, update. Yields each instruction once it is done."""
-        m, job, program = self.memory, self.job, self.job.program
+        job, program = self.job, self.job.program
         epoch, batch = divmod(chunk.batch + step, job.steps_per_epoch)
         if chunk.order is not None and not job.one_batch:
             order = chunk.order
@@ -215,29 +224,24 @@ class ReferenceExecutor:
         else:
             order = np.arange(job.rows)
         order = order[batch * job.batch : (batch + 1) * job.batch]
-        m.step = state = StepState(
+        state = StepState(
+            rows=len(order),
             batch_rows=len(order),
             iteration=chunk.iteration + step + 1,
             update=(chunk.iteration + step) // program.every + 1,
             seed=job.seed,
             learning_rate=float(chunk.learning_rates[step]) if len(chunk.learning_rates) else 0.0,
             penalties=1.0 if chunk.penalties is None else float(chunk.penalties[step]),
+            order=order,
         )
-        yield from self.execute(program.prepare)
-        for first in range(0, len(order), m.block):
-            own = order[first : first + m.block]
-            m.step, m.accumulate = replace(state, rows=len(own), first_row=first, order=own), first > 0
-            yield from self.execute(program.rows)
-        yield from self.execute(program.collect)
-        for segment in program.segments():
-            if not segment.due or state.iteration % program.every == 0:
-                yield from self.execute(segment.instructions)
-        m.flat[TOTALS][ROWS] += len(order)
-
-    def execute(self, instructions: list[Instruction]) -> Iterator[Instruction]:
-        for instruction in instructions:
-            execute(instruction, self.memory, self.xp)
-            yield instruction
+        self.values.step = state
+        updates = {i for i in program.update if i.due}
+        for instruction in program:
+            if instruction not in updates or state.iteration % program.every == 0:
+                self.values.execute(instruction, self.xp)
+                yield instruction
+                self.values.forget(self.last_uses.get(instruction, ()))
+        self.flat[TOTALS][ROWS] += len(order)
 
 
 def stack(records: list[Array], totals: Array) -> Array:

@@ -43,7 +43,7 @@ class Terrain:
             data = chosen(compiled.data(x, y), seed)
             rows = len(next(iter(data.values())))
             program, _ = compiled.lower_for("evaluation", data, rows)
-            job = compiled.job("evaluation", data, rows, usable_lanes(None, program, rows, compiled.engine))
+            job = compiled.job("evaluation", data, rows, usable_lanes(None, program, rows, compiled.runs))
         self.rows = rows
         self.solution: Array = model.vector.copy()
         self.trained = [p.buffer for _, p in model.trained_parameters()]

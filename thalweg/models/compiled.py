@@ -14,8 +14,8 @@ from numpy.typing import ArrayLike, NDArray
 from thalweg import metrics as metric_module
 from thalweg import optimizers as optimizer_module
 from thalweg.callbacks.callback import Columns, Logs
-from thalweg.engine import TARGETS, aligned, make_executor, usable_lanes
-from thalweg.engine.contract import Array, Chunk, Job, mean_loss
+from thalweg.engine import ENGINES, aligned, make_executor, usable_lanes
+from thalweg.engine.contract import Array, Chunk, Engine, Job, mean_loss
 from thalweg.errors import ArgumentError, ThalwegError, ThalwegWarning
 from thalweg.layers.layer import Shape
 from thalweg.losses.outputs import doubt
@@ -25,11 +25,11 @@ from thalweg.models.inputs import IdInput, id_inputs
 from thalweg.models.rows import Data, first, input_arrays, row_of, targets_and_weights
 from thalweg.models.weights import Weights
 from thalweg.program.ir.instruction import FIRST_METRIC, ROWS, SLOTS, Buffer
-from thalweg.program.ir.memory import align
 from thalweg.program.ir.program import Program
 from thalweg.program.lowering import Network, Objective, OutputObjective, Weight, forward, lower, places
 from thalweg.program.passes.draft import KINDS, Pass, Request
 from thalweg.program.plain import PLAIN
+from thalweg.support.alignment import align
 from thalweg.support.checks import whole
 from thalweg.support.naming import choose
 from thalweg.support.nested import mapped
@@ -52,9 +52,14 @@ class Compiled:
         self.graph, self.weights = graph, weights
         self.seed_given = seed is not None
         self.seed = draw_seed() if seed is None else whole("Sequential's seed", seed, least=0)
-        self.engine = choose("engine", engine, ("native", "reference"))
-        if engine == "native" and weights.dtype != np.float32:
-            raise ArgumentError("the native engine computes in float32; dtype='float64' needs engine='reference'")
+        choose("engine", engine, ENGINES)
+        self.engine = engine
+        if weights.dtype.name not in self.runs.dtypes:
+            others = [name for name, other in ENGINES.items() if weights.dtype.name in other.dtypes]
+            raise ArgumentError(
+                f"the {engine} engine computes in {' or '.join(self.runs.dtypes)}; dtype={weights.dtype.name!r} needs "
+                f"engine={' or '.join(map(repr, others))}"
+            )
         weights.listeners.append(self.moved)
         self.slots, self.stride = aligned(0, weights.dtype), 0  # from one of the optimizer's vectors to the next
         self.complete = False  # whether `compile` was called
@@ -64,6 +69,11 @@ class Compiled:
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_programs": {}, "_profiles": {}}
+
+    @property
+    def runs(self) -> Engine:
+        """The engine that runs it."""
+        return ENGINES[self.engine]
 
     # --- loss, optimizer, metrics --------------------------------------------------------------------------------
 
@@ -274,13 +284,13 @@ class Compiled:
 
     def _common(self, request: Request) -> Request:
         """The request that represents all those with the same program."""
-        return TARGETS[self.engine].common(request, lambda other: self.lower(other)[0])
+        return self.runs.common(request, lambda other: self.lower(other)[0])
 
     def _lower(
         self, request: Request, after: str | None = None, passes: Sequence[Pass] | None = None
     ) -> tuple[Program, int]:
         """Makes the program, or what it is after the pass named by `after`. `passes`: by default the engine's."""
-        network, passes = self.network(), TARGETS[self.engine].passes if passes is None else passes
+        network, passes = self.network(), self.runs.passes if passes is None else passes
         if request.kind == "inference":
             return lower(network, request, passes, after=after), FIRST_METRIC
         if request.trains and not network.weights:
@@ -365,9 +375,7 @@ class Compiled:
         """The job of training on these arrays; a batch holds no more than all rows."""
         batch = min(batch, len(first(data)))
         program, _ = self.lower_for("training", data, batch)
-        return self.job(
-            "training", data, batch, usable_lanes(lanes, program, batch, self.engine), shuffle=bool(shuffle)
-        )
+        return self.job("training", data, batch, usable_lanes(lanes, program, batch, self.runs), shuffle=bool(shuffle))
 
     def next_step(self) -> Chunk:
         """A chunk of one training step."""
@@ -375,41 +383,64 @@ class Compiled:
 
     # --- inspection ----------------------------------------------------------------------------------------------
 
-    def program(
-        self, kind: str = "training", batch_size: int = 32, lanes: int = 1, after: str | None = None
-    ) -> Listing:
-        """The program that the network is compiled to: every instruction with formula, shape and cost.
+    def program(self, kind: str = "training", batch_size: int = 32, after: str | None = None) -> Listing:
+        """The program that the network is: every instruction with formula, shape and cost. It knows no machine.
 
         kind: "training" (forward, backward, update), "evaluation" or "inference".
-        lanes: with more than one, the sum of the lanes' gradients is shown too. Wide layers need no sum: right before
-            the update, each lane computes a share of their gradients from all rows. A first layer with many inputs is
-            split among the lanes by its inputs.
-        after: shows the program as it is after this pass: "derive" adds the backward half; "fuse losses", "fuse relu"
-            and others make it faster. An unknown name raises an error that lists the passes.
+        after: shows the program as it is after this pass: "derive" adds the backward half, "fuse losses" computes a
+            loss with its gradient. An unknown name raises an error that lists the passes.
 
         >>> import thalweg
         >>> model = thalweg.Sequential([thalweg.Input((2,)), thalweg.layers.Dense(1, "sigmoid")])
         >>> model.compile("sgd", "mse")
-        >>> [row.name for row in model.program(after="derive") if row.section == "backward"]
-        ['squared error + gradient', 'sigmoid adjoint', 'weight gradient', 'bias gradient']
         >>> [row.name for row in model.program() if row.section == "backward"]
-        ['weight gradient']
+        ['squared error + gradient', 'sigmoid adjoint', 'weight gradient', 'bias gradient']
         """
+        request = self.requested(kind, batch_size)
+        return Listing(self._lower(request, after, PLAIN)[0], request.batch)
+
+    def schedule(
+        self, kind: str = "training", batch_size: int = 32, lanes: int = 1, after: str | None = None
+    ) -> Listing:
+        """How the engine runs the program: the instructions that it executes, phase by phase, in their order.
+
+        The native engine rewrites the program for speed: it fuses instructions, chooses other methods and layouts, and
+        divides the work among lanes. The values and gradients stay what they are.
+
+        kind, batch_size: as for `program`.
+        lanes: with more than one, the sum of the lanes' gradients is shown too. Wide layers need no sum: right before
+            the update, each lane computes a share of their gradients from all rows. A first layer with many inputs is
+            split among the lanes by its inputs.
+        after: shows the instructions as they are after this pass. An unknown name raises an error that lists the
+            passes.
+
+        >>> import thalweg
+        >>> model = thalweg.Sequential([thalweg.Input((2,)), thalweg.layers.Dense(1, "sigmoid")])
+        >>> model.compile("sgd", "mse")
+        >>> [row.name for row in model.schedule() if row.section == "backward"]
+        ['weight gradient']
+        >>> [row.phase for row in model.schedule()]
+        ['rows', 'rows', 'rows', 'rows', 'finish']
+        """
+        request = self.requested(kind, batch_size, lanes)
+        program, _ = self.lower(request) if after is None else self._lower(self._common(request), after)
+        profiled, seconds = self._profiles.get((kind, batch_size), (program, None))
+        plan = None if self.runs.plan is None else self.runs.plan(program, request.batch, request.lanes)
+        return Listing(program, request.batch, seconds if program is profiled else None, plan)
+
+    def requested(self, kind: str, batch_size: int, lanes: int = 1) -> Request:
+        """The request for a program that is to be looked at."""
         choose("kind of program", kind, KINDS)
         if kind == "inference":
             self.build()
         else:
             self.ready()
-        request = Request(kind, whole("batch_size", batch_size), whole("lanes", lanes))
-        program, _ = self.lower(request) if after is None else self._lower(self._common(request), after)
-        profiled, seconds = self._profiles.get((kind, batch_size), (program, None))
-        shared = TARGETS[self.engine].shared_gradients(program, batch_size, lanes)
-        return Listing(program, batch_size, seconds if program is profiled else None, lanes, shared)
+        return Request(kind, whole("batch_size", batch_size), whole("lanes", lanes))
 
     def profile(self, batch_size: int = 32, repeats: int = 50) -> Listing:
-        """Times every instruction of a training step on random inputs, then returns the listing with times.
+        """Times every instruction of a training step on random inputs, then returns the schedule with times.
 
-        The weights don't change. Later calls of `program(batch_size=…)` show the times too.
+        The weights don't change. Later calls of `schedule(batch_size=…)` show the times too.
         """
         with making:  # no other thread compiles the model
             self.ready()
@@ -419,7 +450,7 @@ class Compiled:
         chunk = Chunk(0, 0, 1, job.program.every - 1, np.array([0.0]))  # a step that updates
         seconds = executor.measure(chunk, whole("repeats", repeats))
         self._profiles[("training", batch_size)] = (job.program, seconds)
-        return self.program("training", batch_size)
+        return self.schedule("training", batch_size)
 
     def random_data(self, rows: int) -> Data:
         """Random inputs, and targets of zeros."""

@@ -51,7 +51,7 @@ def evaluate(
         data = batches_of(compiled.data(x, y, sample_weight), "steps", steps, batch)
         rows = len(first(data))
         program, _ = compiled.lower_for("evaluation", data, rows)
-        evaluation = Evaluation(model, compiled, data, batch, usable_lanes(lanes, program, rows, compiled.engine))
+        evaluation = Evaluation(model, compiled, data, batch, usable_lanes(lanes, program, rows, compiled.runs))
         listeners = introduced(callbacks, model, -(-rows // batch))
         evaluation.prepare(listeners)
     logs = evaluation(listeners)

@@ -42,6 +42,7 @@ class Inspected:
     recording: Recording | None = None  # of the last fit with record=True; neither copied nor pickled
 
     program = done_by("_compiled", Compiled.program)
+    schedule = done_by("_compiled", Compiled.schedule)
     profile = done_by("_compiled", Compiled.profile)
     trace = done_by("_compiled", Compiled.trace)
 

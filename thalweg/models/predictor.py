@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from thalweg.callbacks.callback import Callback, Model, introduced, listened, notify
-from thalweg.engine import make_executor, usable_lanes
+from thalweg.engine import usable_lanes
 from thalweg.engine.contract import Array, Chunk, Executor, Job
 from thalweg.models.compiled import Compiled
 from thalweg.program.lowering import places
@@ -30,7 +30,7 @@ class Predictor:
     """Predicts with one network. Any number of threads may call it at once: each has its own workspace."""
 
     def __init__(self, compiled: Compiled) -> None:
-        self.compiled, self.engine, self.parameters = compiled, compiled.engine, compiled.weights.vector
+        self.compiled, self.engine, self.parameters = compiled, compiled.runs, compiled.weights.vector
         self.program, _ = compiled.lower(Request("inference"))
         self.input_shapes, self.output_shapes = compiled.graph.fed_shapes, compiled.output_shapes
         self.random = any(hasattr(i, "stream") for i in self.program)  # then each call draws new numbers
@@ -39,7 +39,7 @@ class Predictor:
             not self.random and len(self.input_shapes) == len(self.output_shapes) == 1 and compiled.graph.structure == 0
         )
         flops = max(1, self.program.flops(1))
-        prepared = self.engine == "native" and single
+        prepared = self.engine.predictor is not None and single
         self.many_rows = -(-MANY_FLOPS // flops) if prepared else 0  # the prepared path takes fewer …
         self.long_rows = -(-LONG_FLOPS // flops)  # … and lets other threads run from here on
         self.own = threading.local()  # a predictor for each thread that finds the first one busy
@@ -66,11 +66,10 @@ class Predictor:
         return outputs
 
     def prepare(self) -> Any:
-        """A native predictor."""
-        from thalweg.engine.native.runtime.predict import NativePredictor
-
+        """What predicts a few rows without a job."""
+        assert self.engine.predictor is not None
         shapes = self.input_shapes[0], self.output_shapes[0]
-        return NativePredictor(self.program, self.parameters, *shapes, self.many_rows, self.long_rows)
+        return self.engine.predictor(self.program, self.parameters, *shapes, self.many_rows, self.long_rows)
 
     def many(self, inputs: list[Array], outputs: list[Array], batch: int, lanes: int | None) -> None:
         """Fills the outputs, `batch` rows at a time."""
@@ -85,7 +84,7 @@ class Predictor:
         executors: dict[Any, Executor] = vars(self.own).setdefault("executors", {})  # this thread's
         executor = executors.get((of_bytes, lanes))
         if executor is None or not executor.rebind(job):
-            executor = executors[of_bytes, lanes] = make_executor(self.engine, job)
+            executor = executors[of_bytes, lanes] = self.engine.executor(job)
         steps = job.steps_per_epoch
         try:
             with Held():  # so that no thread is left behind in the engine

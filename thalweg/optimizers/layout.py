@@ -9,8 +9,8 @@ from itertools import groupby
 from typing import Any
 
 from thalweg.program.ir.instruction import GRADIENTS, PARAMETERS, SLOTS, Buffer
-from thalweg.program.ir.memory import align
 from thalweg.program.lowering import Weight
+from thalweg.support.alignment import align
 
 ALIASES = {"W": "kernel", "b": "bias"}  # what Keras calls them
 

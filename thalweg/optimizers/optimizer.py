@@ -16,12 +16,13 @@ from thalweg.optimizers.layout import Layout, Run, matches
 from thalweg.program.formula.functions import FUNCTIONS
 from thalweg.program.formula.statements import functions_of, names_of, shown_step, targets
 from thalweg.program.instructions.updates import gradients
-from thalweg.program.instructions.updates.table_updates import TableReduce, of_rows
+from thalweg.program.instructions.updates.matrix_updates import WholeUpdate
+from thalweg.program.instructions.updates.table_updates import TableReduce, TableUpdate, of_rows
 from thalweg.program.instructions.updates.updates import GIVEN, Update
 from thalweg.program.ir.instruction import DOUBLE, NORMS, Buffer, Instruction
-from thalweg.program.ir.memory import align
 from thalweg.program.lowering import Weight
 from thalweg.support import hooks
+from thalweg.support.alignment import align
 from thalweg.support.checks import number, whole
 
 Array = NDArray[Any]
@@ -320,7 +321,7 @@ class Optimizer(hooks.Configured):
             steps.append(self.update(run))
         for weight in weights:
             steps += self.step_of_table(weight, layout)
-        steps.sort(key=lambda i: bool(i.due and not i.sliced))  # unsliced ones last: one meeting
+        steps.sort(key=lambda i: isinstance(i, WholeUpdate | TableReduce | TableUpdate))  # these last
         if self.use_ema:
             overwrite = self.ema_overwrite_frequency or 0
             steps += [gradients.average(r.w, r.slots[AVERAGE], self.ema_momentum, overwrite) for r in everything]

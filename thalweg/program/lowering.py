@@ -31,7 +31,7 @@ from thalweg.program.ir.instruction import (
 from thalweg.program.ir.program import Program
 from thalweg.program.passes.draft import Draft, Pass, Request, names
 from thalweg.program.passes.sparse import sparse_gradients
-from thalweg.program.passes.verifier import rewritten, scheduled
+from thalweg.program.passes.verifier import in_order, rewritten
 from thalweg.support.naming import choose
 
 
@@ -225,9 +225,11 @@ def lower(
     trained = [weight.buffer for weight in network.weights]
     draft = rewritten(Draft(builder.instructions, (), request, trained, outputs), passes, after)
     if not draft.backward:
-        return scheduled(Program(draft.forward))
+        return Program(draft.forward)
     assert optimizer is not None
     draft, touched = sparse_gradients(draft, network.constraints) if optimizer.by_rows else (draft, {})
     weights = [weight._replace(touched=touched.get(weight.buffer)) for weight in network.weights]
     update = [*optimizer.lower(weights, network.vector), *network.constraints]
-    return scheduled(Program(draft.forward, draft.backward, update, optimizer.every))
+    program = Program(draft.forward, draft.backward, update, optimizer.every)
+    in_order(program, "lowering of the update")
+    return program

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from thalweg.callbacks import callback
-from thalweg.engine.contract import Job
+from thalweg.engine.contract import Engine, Job
 from thalweg.layers import CustomObjects, Layer
 from thalweg.layers.layer import Parameter
 from thalweg.losses import Loss
@@ -53,6 +53,8 @@ class Compiled(Protocol):
     def optimizer(self) -> Optimizer: ...
     @property
     def engine(self) -> str: ...
+    @property
+    def runs(self) -> Engine: ...
     @property
     def seed(self) -> int: ...
     @property

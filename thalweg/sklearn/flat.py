@@ -12,7 +12,6 @@ from thalweg.engine.contract import Chunk, mean_loss
 from thalweg.engine.reference import ReferenceExecutor
 from thalweg.errors import DataError
 from thalweg.models.sequential import Sequential
-from thalweg.program.ir.instruction import GRADIENTS
 
 Array = NDArray[Any]
 
@@ -37,7 +36,7 @@ class Objective:
         outcome = self.executor.run(self.step)
         if not outcome.finite:
             return np.inf, np.zeros_like(weights)
-        return float(mean_loss(outcome.records[0])), self.executor.memory.flat[GRADIENTS].copy()
+        return float(mean_loss(outcome.records[0])), self.executor.gradient().copy()
 
 
 def minimize(

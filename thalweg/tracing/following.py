@@ -22,7 +22,7 @@ from thalweg.program.ir.instruction import (
     Constant,
     Instruction,
 )
-from thalweg.program.ir.memory import align
+from thalweg.support.alignment import align
 from thalweg.tracing.values import TracedStep, TracedWeight, Value
 
 SECTIONS = ("forward", "backward", "update")

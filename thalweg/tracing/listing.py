@@ -7,12 +7,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from thalweg.program.ir.instruction import Buffer, Instruction
+from thalweg.engine.contract import Plan
+from thalweg.errors import ThalwegError
+from thalweg.program.interchange.writing import to_json
+from thalweg.program.ir.instruction import Instruction
 from thalweg.program.ir.program import Program
 from thalweg.support.terminal import columns, table, width
 from thalweg.views.web.html_parts import block
 from thalweg.views.web.html_parts import table as html_table
 
+SECTIONS = ("forward", "backward", "update")
 LEAST_FORMULA = 24  # columns; with less room, a formula gets lines of its own
 
 
@@ -29,40 +33,44 @@ class Row:
     bytes: int
     seconds: float | None = None
     share: float | None = None
+    phase: str = ""  # of a schedule
+
+    @property
+    def part(self) -> str:
+        """The part of the table in which it is printed."""
+        return self.phase or self.section
 
 
 class Listing(Sequence[Row]):
-    """The rows of a program for a batch of `rows`; printing it shows the table.
+    """The rows of a program for a batch of `rows`, or of a schedule; printing it shows the table.
 
-    shared: the gradients that lanes share, which need no sum over the lanes.
+    seconds: the time of each instruction. plan: how an engine runs the program; its rows are in the order of execution.
     """
 
     def __init__(
-        self,
-        program: Program,
-        rows: int,
-        seconds: Sequence[float] | None = None,
-        lanes: int = 1,
-        shared: Sequence[Buffer] = (),
+        self, program: Program, rows: int, seconds: Sequence[float] | None = None, plan: Plan | None = None
     ) -> None:
-        sections = {id(i): "backward" for i in program.backward} | {id(i): "update" for i in program.update}
-        order = sorted(program, key=lambda i: ["forward", "backward", "update"].index(sections.get(id(i), "forward")))
-        measured = dict(zip((id(i) for i in program), seconds, strict=True)) if seconds is not None else {}
+        sections = dict.fromkeys(program.backward, "backward") | dict.fromkeys(program.update, "update")
+        order = sorted(program, key=lambda i: SECTIONS.index(sections.get(i, "forward")))
+        executed = [("", i) for i in order] if plan is None else plan.instructions
+        measured = dict(zip(program, seconds, strict=True)) if seconds is not None else {}
         total = sum(measured.values())
-        self.batch = rows
+        self.program, self.scheduled = program, plan is not None
+        self.batch, self.numbers = rows, {} if plan is None else plan.numbers
         self.rows = [
             Row(
                 number,
-                sections.get(id(whole), "forward"),
+                sections.get(i, "forward"),
                 i.title,
                 i.formula,
                 shape_of(i, rows),
                 i.flops(rows),
                 i.bytes(rows),
-                measured.get(id(whole)),
-                measured[id(whole)] / total if total else None,
+                measured.get(i),
+                measured.get(i, 0.0) / total if total else None,
+                phase,
             )
-            for number, (whole, i) in enumerate(parts_run(order, lanes, shared), start=1)
+            for number, (phase, i) in enumerate(executed, start=1)
         ]
 
     def __len__(self) -> int:
@@ -77,6 +85,27 @@ class Listing(Sequence[Row]):
     def records(self) -> list[dict[str, Any]]:
         """The rows as plain dicts."""
         return [asdict(row) for row in self.rows]
+
+    def to_json(self) -> dict[str, Any]:
+        """The program as JSON, whole, for other tools: values, operations with their attributes, and equations.
+
+        The schema is `program.schema.json` in `thalweg/program/interchange`; "Programs" on the page on saved files says
+        what it promises. `thalweg.program.interchange.reading.from_json` reads it back.
+
+        Raises:
+            ThalwegError: this is a schedule, or the program holds a Python function.
+
+        >>> import thalweg
+        >>> model = thalweg.Sequential([thalweg.Input((2,)), thalweg.layers.Dense(1, "tanh")])
+        >>> document = model.program("inference").to_json()
+        >>> [i["operation"] for i in document["forward"]]
+        ['gather_floats', 'affine', 'elementwise', 'store']
+        >>> document["forward"][2]["equation"]["text"]
+        'a = tanh(h)'
+        """
+        if self.scheduled:
+            raise ThalwegError("a schedule is one machine's: write the program, model.program(…).to_json()")
+        return to_json(self.program)
 
     @property
     def timed(self) -> bool:
@@ -102,8 +131,8 @@ class Listing(Sequence[Row]):
         timed, section = self.timed, ""
         rows: list[list[str]] = []
         for row in self.rows:
-            if row.section != section:
-                section = row.section
+            if row.part != section:
+                section = row.part
                 rows.append([section])
             rows.append([*self.cells(row, timed), row.formula])
         rows.append([*self.sums(timed), ""])
@@ -116,28 +145,18 @@ class Listing(Sequence[Row]):
         header = self.header(timed)
         lines, formulas, section = [header], ["formula"], ""
         for row in self.rows:
-            if row.section != section:
-                section = row.section
+            if row.part != section:
+                section = row.part
                 lines.append(["", section])
                 formulas.append("")
             lines.append(self.cells(row, timed))
             formulas.append(row.formula)
         last = self.sums(timed)
         room = columns()
-        return beside(table([*lines, last], (0, 3, 4, 5, 6), room, cut=1), [*formulas, ""], room)
+        above = "".join(f"{name}: {number:,}\n" for name, number in self.numbers.items())
+        return above + beside(table([*lines, last], (0, 3, 4, 5, 6), room, cut=1), [*formulas, ""], room)
 
     __repr__ = __str__
-
-
-def parts_run(
-    order: Sequence[Instruction], lanes: int, shared: Sequence[Buffer]
-) -> Iterator[tuple[Instruction, Instruction]]:
-    """Each instruction with each part of it that this many lanes run.
-
-    One lane has nothing to sum, and gradients that lanes share need no sum.
-    """
-    for i in order:
-        yield from ((i, part) for part in i.on_lanes(lanes, shared))
 
 
 def shape_of(instruction: Instruction, rows: int) -> tuple[int, ...]:

@@ -251,7 +251,7 @@ class ParameterGradient(Instruction):
 
     name = "formula gradient"
     writes = ("dp",)
-    reduces = True
+    reduces = ("dp",)
 
     @property
     def text(self) -> str:

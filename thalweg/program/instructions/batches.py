@@ -19,7 +19,6 @@ class Gather(Instruction):
     x: Buffer
 
     writes = ("x",)
-    gathers = True
 
     @property
     def sizes(self) -> tuple[int, ...]:

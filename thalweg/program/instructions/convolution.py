@@ -215,7 +215,7 @@ class KernelGradient(Instruction):
 
     name = "kernel gradient"
     writes = ("dW",)
-    reduces = True
+    reduces = ("dW",)
 
     @property
     def kernel(self) -> str:

@@ -25,7 +25,6 @@ class Embedding(Instruction):
     mean: bool = False
 
     name = "embedding"
-    scattered = True
     writes = ("h",)
 
     @property
@@ -79,9 +78,8 @@ class EmbeddingGradient(Instruction):
     mean: bool = False
 
     name = "embedding gradient"
-    scattered = True
     writes = ("dW", "counts", "touched")
-    reduces = True
+    reduces = ("dW",)
 
     @property
     def sparse_gradient(self) -> Buffer | None:

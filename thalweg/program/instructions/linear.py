@@ -106,7 +106,7 @@ class DenseGradient(Instruction):
     db: Buffer | None = None
 
     writes = ("dW", "db")
-    reduces = True
+    reduces = ("dW", "db")
 
     @property
     def wide_gradient(self) -> Buffer | None:
@@ -147,7 +147,7 @@ class BiasGradient(Instruction):
 
     name = "bias gradient"
     writes = ("db",)
-    reduces = True
+    reduces = ("db",)
 
     @property
     def formula(self) -> str:

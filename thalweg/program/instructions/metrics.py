@@ -20,7 +20,7 @@ class Total(Instruction):
     sums: Buffer
 
     writes = ("sums",)
-    reduces = True
+    reduces = ("sums",)
     formula_text: ClassVar[str]
 
     def value(self, xp: Any, y: Array, p: Array) -> Array:

@@ -116,7 +116,7 @@ class PreluGradient(Instruction):
 
     name = "prelu gradient"
     writes = ("dalpha",)
-    reduces = True
+    reduces = ("dalpha",)
 
     @property
     def formula(self) -> str:

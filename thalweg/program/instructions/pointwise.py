@@ -48,8 +48,8 @@ class Pointwise(Instruction):
         return dict(zip(self.operation.slopes, self.values, strict=True))
 
     @property
-    def reduces(self) -> bool:  # type: ignore[override]
-        return self.per_row and not self.z.per_row
+    def reduces(self) -> tuple[str, ...]:  # type: ignore[override]
+        return ("z",) if self.per_row and not self.z.per_row else ()
 
     @property
     def space(self) -> tuple[int, ...]:
@@ -67,7 +67,7 @@ class Pointwise(Instruction):
         names = {name: b.name for name, b in self.named.items()}
         numbers = dict(zip(self.operation.arguments, self.arguments, strict=True))
         line = shown(self.operation.value, names, numbers)
-        along = ["rows"] * self.reduces + [f"axis {axis + 1}" for axis in self.summed]
+        along = ["rows"] * len(self.reduces) + [f"axis {axis + 1}" for axis in self.summed]
         if not along:
             return f"{self.z} = {line}"
         return f"{self.z} = {COMBINED[self.operation.combine]} over {', '.join(along)} of {line}"
@@ -159,7 +159,7 @@ class Pointwise(Instruction):
         result = xp.asarray(evaluate(self.operation.value, texts | numbers, xp))
         leading = (step.rows,) * self.per_row
         result = xp.broadcast_to(result, (*leading, *self.space))
-        axes = (*range(self.reduces), *(axis + self.per_row for axis in self.summed))
+        axes = (*range(len(self.reduces)), *(axis + self.per_row for axis in self.summed))
         if axes:
             result = getattr(xp, self.operation.combine)(result, axis=axes)
         return result.reshape((*leading * self.z.per_row, *self.z.shape))

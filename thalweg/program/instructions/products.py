@@ -56,8 +56,8 @@ class MatrixProduct(Instruction):
     writes = ("z",)
 
     @property
-    def reduces(self) -> bool:  # type: ignore[override]
-        return self.per_row and not self.z.per_row
+    def reduces(self) -> tuple[str, ...]:  # type: ignore[override]
+        return ("z",) if self.per_row and not self.z.per_row else ()
 
     @property
     def space(self) -> Shape:
@@ -110,7 +110,7 @@ class MatrixProduct(Instruction):
         masks = [sum(axis.varies[n] << k for k, axis in enumerate(axes)) for n in range(3)]
         flags = (self.transpose_x, self.transpose_y, rows_in_M, rows_in_K)
         sizes = (axis.size for axis in axes)
-        return (M, N, K, *map(int, flags), at_rows, int(self.reduces), len(axes), *sizes, *masks)
+        return (M, N, K, *map(int, flags), at_rows, len(self.reduces), len(axes), *sizes, *masks)
 
     def differentiable(self) -> tuple[Buffer, ...]:
         return (self.x, self.y)
@@ -126,7 +126,7 @@ class MatrixProduct(Instruction):
 
     def reference(self, xp: Any, x: Array, y: Array) -> Array:
         products = xp.matmul(turned(xp, x, self.transpose_x), turned(xp, y, self.transpose_y))
-        axes = (*range(self.reduces), *(axis + self.per_row for axis in self.summed))
+        axes = (*range(len(self.reduces)), *(axis + self.per_row for axis in self.summed))
         if axes:
             products = products.sum(axis=axes)
         return products.reshape(*[-1] * self.z.per_row, *self.z.shape)

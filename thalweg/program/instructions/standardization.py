@@ -182,7 +182,7 @@ class ChannelScaleGradient(Instruction):
 
     name = "channel scale gradient"
     writes = ("dgamma",)
-    reduces = True
+    reduces = ("dgamma",)
 
     @property
     def formula(self) -> str:

@@ -59,12 +59,12 @@ def program(document: Any) -> Program:
         for half in HALVES
     }
     every = whole(document["every"], "every", least=1)
-    order = [i for half in HALVES for i in read[half]]
-    for violation in (*order_violations(order), *wrong_values(order)):
+    found = Program(read["forward"], read["backward"], read["update"], every)
+    for violation in (*order_violations(found), *wrong_values(found)):
         raise wrong("the document", f"says what can't be: {violation}")
     if unused := set(range(len(reader.values))) - reader.used:
         raise wrong(f"values[{min(unused)}]", "is used by nothing")
-    return Program(read["forward"], read["backward"], read["update"], every)
+    return found
 
 
 def wrong(where: str, what: str) -> ThalwegError:

@@ -145,17 +145,11 @@ class Instruction:
 
     name: ClassVar[str]  # as printed; the native kernel has the same name with underscores
     writes: ClassVar[tuple[str, ...]]  # the fields that are written; every other buffer is only read
-    reduces: ClassVar[bool] = False  # sums over the rows of a block into something that isn't per row
+    reduces: ClassVar[tuple[str, ...]] = ()  # the written fields that are sums over the rows, and not per row
     accumulates: ClassVar[bool] = False  # adds to a gradient that is otherwise finished
-    gathers: ClassVar[bool] = False  # fetches rows of the data, on which the others then work
-    own_inputs: ClassVar[bool] = False  # works on the inputs that are this lane's, for all rows of the batch
-    scattered: ClassVar[bool] = False  # waits for rows here and there in memory, not for arithmetic
     dtypes: ClassVar[Mapping[str, str]] = {}  # the fields that aren't of the real type; sums and norms need no entry
     inplace: ClassVar[tuple[str, str] | None] = None  # (read, written): fields that may share their memory
-    # What the machine has to know about an instruction that works on parameters, after the gradients:
-    sliced: ClassVar[bool] = False  # element by element, so that it can run on any stretch of the vector
-    meets: ClassVar[bool] = False  # needs the results of the preceding instructions on every lane
-    due: ClassVar[bool] = False  # is skipped in steps that only accumulate gradients
+    due: ClassVar[bool] = False  # in an update: is skipped in steps that only accumulate gradients
 
     @property
     def title(self) -> str:

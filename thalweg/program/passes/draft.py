@@ -13,7 +13,7 @@ KINDS = ("training", "evaluation", "inference")
 
 @dataclass(frozen=True)
 class Request:
-    """Which program is wanted, and for what. Most batch sizes and lane counts share one: see `Target.common`."""
+    """Which program is wanted, and for what. Most batch sizes and lane counts share one: see `Engine.common`."""
 
     kind: str = "training"  # one of KINDS
     batch: int = 32  # rows

@@ -25,7 +25,6 @@ from thalweg.program.ir.instruction import (
     Buffer,
     Instruction,
 )
-from thalweg.program.ir.program import Program
 from thalweg.program.passes.draft import Draft, Pass
 
 GIVEN = (DATA, PARAMETERS, SLOTS)  # regions that hold their values before a step begins
@@ -45,10 +44,9 @@ def rewritten(draft: Draft, passes: Iterable[Pass], after: str | None = None) ->
     return draft
 
 
-def scheduled(program: Program) -> Program:
-    """The program, if each of its phases finds the values that it reads."""
-    refuse(order_violations(program), "the division into phases")
-    return program
+def in_order(instructions: Iterable[Instruction], step: str) -> None:
+    """Raises if one of these instructions doesn't find the values that it reads. step: what has put them in order."""
+    refuse(order_violations(instructions), step)
 
 
 def refuse(found: Iterable[str], step: str) -> None:

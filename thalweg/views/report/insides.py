@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from thalweg.engine.eager import Values
+from thalweg.engine.eager import LayerValues
 from thalweg.errors import ArgumentError
 from thalweg.program.autodiff import derive
 from thalweg.program.builder import Builder
@@ -28,7 +28,7 @@ class Passed:
     """A forward pass: its instructions, and the value of each buffer."""
 
     program: Builder
-    values: Values
+    values: LayerValues
     input: Buffer
     output: Buffer
 
@@ -49,9 +49,9 @@ def passed(model: WholeModel, x: Array) -> Passed:
     return Passed(program, values, program.inputs[0], output)
 
 
-def start(model: WholeModel, rows: int) -> Values:
+def start(model: WholeModel, rows: int) -> LayerValues:
     """The weights, and nothing else yet."""
-    values = Values({}, StepState(rows=rows, batch_rows=rows, seed=0))
+    values = LayerValues(StepState(rows=rows, batch_rows=rows, seed=0))
     for _, parameter in model.named_parameters():
         assert parameter.array is not None
         values[parameter.buffer] = parameter.array

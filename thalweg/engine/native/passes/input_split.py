@@ -12,14 +12,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from thalweg.engine.native.layouts.blocks import shared_gradients
+from thalweg.engine.native.scheduling.blocks import shared_gradients
+from thalweg.engine.native.scheduling.schedule import schedule_of
+from thalweg.engine.native.scheduling.traits import OwnInputs
 from thalweg.program.instructions.batches import GatherFloats
 from thalweg.program.instructions.elementwise import Reshape
 from thalweg.program.instructions.linear import Affine, DenseGradient, WeightGradient, end, ended
 from thalweg.program.ir.instruction import EXCHANGE, Array, Buffer, Instruction, StepState, front_replaced
-from thalweg.program.ir.memory import align
 from thalweg.program.ir.program import Program
 from thalweg.program.passes.draft import Draft, Request
+from thalweg.support.alignment import align
 
 MANY = 2  # inputs per row of a batch from which on it pays: measured, docs/measurements.md
 
@@ -35,7 +37,7 @@ def first_inputs(x: Array, rows: int, own: slice) -> Array:
 
 
 @dataclass(frozen=True, eq=False)
-class GatherShare(Instruction):
+class GatherShare(OwnInputs):
     """xₗ = X[order]      this lane's inputs of all rows of the batch"""
 
     X: Buffer
@@ -44,7 +46,6 @@ class GatherShare(Instruction):
 
     name = "gather share"
     writes = ("x",)
-    own_inputs = True
 
     @property
     def formula(self) -> str:
@@ -63,7 +64,7 @@ class GatherShare(Instruction):
 
 
 @dataclass(frozen=True, eq=False)
-class AffineShare(Instruction):
+class AffineShare(OwnInputs):
     """hₗ = xₗ·Wₗ      the contribution of this lane's inputs, for all rows of the batch"""
 
     x: Buffer
@@ -73,7 +74,6 @@ class AffineShare(Instruction):
 
     name = "affine share"
     writes = ("h",)
-    own_inputs = True
 
     @property
     def formula(self) -> str:
@@ -122,13 +122,12 @@ class AffineSum(Instruction):
 
 
 @dataclass(frozen=True, eq=False)
-class ShareWeightGradient(DenseGradient):
+class ShareWeightGradient(OwnInputs, DenseGradient):
     """dW = xᵀ·dh      for a lane's inputs, from all rows of the batch, in the finish"""
 
     lanes: int = 1
 
     name = "share weight gradient"
-    own_inputs = True
 
     @property
     def formula(self) -> str:
@@ -176,7 +175,7 @@ def splits(program: Program, request: Request) -> bool:
         return False
     layer, batch, lanes = first_layer(Draft(program.forward, program.backward)), request.batch, request.lanes
     many = layer is not None and layer.affine.W.shape[0] > MANY * batch
-    return many and bool(shared_gradients(program, batch, lanes))
+    return many and bool(shared_gradients(schedule_of(program), batch, lanes))
 
 
 def split_inputs(draft: Draft) -> Draft:

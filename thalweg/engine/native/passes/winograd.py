@@ -244,7 +244,7 @@ class WinogradGradient(Instruction):
 
     name = "winograd gradient"
     writes = ("dU",)
-    reduces = True
+    reduces = ("dU",)
 
     @property
     def kernel(self) -> str:

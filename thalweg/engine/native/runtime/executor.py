@@ -16,10 +16,13 @@ from thalweg.engine.native.compiler.workers import prepare
 from thalweg.engine.native.kernels.table import FLUSH, MACHINE, RESTORE, kernel_of
 from thalweg.engine.native.layouts import job as m
 from thalweg.engine.native.layouts import state
-from thalweg.engine.native.layouts.blocks import block_of, shared_gradients
-from thalweg.engine.native.runtime.linking import Memory, finish_of, link, overlaps, phases_of
+from thalweg.engine.native.runtime.linking import Memory, link
 from thalweg.engine.native.runtime.partition import first_free, lines, slices
 from thalweg.engine.native.runtime.threads import Part, ThreadPolicy
+from thalweg.engine.native.scheduling.blocks import block_of, shared_gradients
+from thalweg.engine.native.scheduling.phases import finish_of, overlaps, phases_of
+from thalweg.engine.native.scheduling.schedule import schedule_of
+from thalweg.engine.native.scheduling.traits import OwnInputs
 from thalweg.errors import ArgumentError
 from thalweg.program.instructions.batches import Gather
 from thalweg.program.ir.instruction import (
@@ -31,7 +34,7 @@ from thalweg.program.ir.instruction import (
     WORKSPACE,
     Instruction,
 )
-from thalweg.program.ir.memory import ALIGNMENT, align
+from thalweg.support.alignment import ALIGNMENT, align
 
 
 class NativeExecutor:
@@ -45,9 +48,10 @@ class NativeExecutor:
         self.process = os.getpid()  # the process that owns the pool's threads
         self.pool: ThreadPoolExecutor | None = None
         self.others: list[Future[None]] = []  # threads that may still be about to enter the machine
-        self.shared_gradients = shared_gradients(job.program, job.batch, job.lanes)
-        self.segments = finish_of(job, self.shared_gradients)
-        self.phases = phases_of(job, self.segments)
+        self.schedule = schedule = schedule_of(job.program)
+        self.shared_gradients = shared_gradients(schedule, job.batch, job.lanes)
+        self.segments = finish_of(schedule, job.lanes, self.shared_gradients)
+        self.phases = phases_of(schedule, job.lanes, self.segments)
         self.watched = False  # whether the gradients of the last call were kept
         prepare(frozenset([MACHINE, *(kernel_of(i) for phase in self.phases for i in phase)]))
         self.run_lanes = callable_of(MACHINE)
@@ -60,29 +64,30 @@ class NativeExecutor:
 
     def allocate(self) -> None:
         """Allocates the memory of all lanes, and what the machine keeps for each."""
-        job, program, lanes, block = self.job, self.job.program, self.job.lanes, block_of(self.job)
-        vector = align(job.parameters.size) if program.backward else 0
+        job, schedule, lanes, block = self.job, self.schedule, self.job.lanes, block_of(self.job)
+        vector, plan = align(job.parameters.size) if job.program.backward else 0, schedule.plan
         self.gradients = aligned(lanes * vector).reshape(lanes, vector)
-        self.norms = aligned(lanes * program.norms, np.float64)
+        self.norms = aligned(lanes * schedule.norms, np.float64)
         self.totals = np.zeros((lanes, align(job.totals)), np.float64)
         self.order = np.zeros(job.rows if (job.shuffle or job.ordered) and not job.one_batch else 0, np.int64)
         self.shared = aligned(m.COME + m.WORD * lanes, np.int64)  # through which the threads communicate
         self.states = aligned(lanes * state.STATE, np.int64).reshape(lanes, -1)
         self.reals = aligned(lanes * state.REALS, np.float64).reshape(lanes, -1)
         self.jobs = aligned(lanes * m.JOB_SIZE, np.int64).reshape(lanes, -1)
-        prepared, exchange = aligned(program.prepared), aligned(lanes * program.exchange)
-        stride = align(program.workspace_row * block + program.workspace_fixed) + ALIGNMENT  # its address isn't round
+        prepared, exchange = aligned(plan.prepared), aligned(lanes * plan.exchange)
+        stride = align(plan.row * block + plan.once) + ALIGNMENT  # its address isn't round
         workspaces = aligned(lanes * stride).reshape(lanes, stride)
         self.memories = [
             Memory(
-                job, block, workspaces[lane], prepared, self.gradients[lane], self.totals[lane], exchange, self.norms
+                job, schedule, block, workspaces[lane], prepared,
+                self.gradients[lane], self.totals[lane], exchange, self.norms,
             )
             for lane in range(lanes)
-        ]
+        ]  # fmt: skip
 
     def share_out(self) -> None:
         """Determines where the lanes meet, and which part of the finish each does."""
-        job, lanes, met = self.job, range(self.job.lanes), self.job.program.meetings
+        job, lanes, met = self.job, range(self.job.lanes), self.schedule.meetings
         self.cuts = np.array([n for n, i in enumerate(self.phases[1]) if any(i is other for other in met)], np.int64)
         self.finish_cuts = np.array([(len(s.instructions), s.sliced, s.due) for s in self.segments], np.int64)
         shared, sparse = self.shared_gradients, job.program.sparse_gradients
@@ -114,7 +119,7 @@ class NativeExecutor:
         job = self.job
         return {
             m.JOB_PREPARE: len(self.phases[0]),
-            m.JOB_PREPARED: int(job.program.meets_early),
+            m.JOB_PREPARED: int(self.schedule.meets_early),
             m.JOB_GATHERS: sum(isinstance(i, Gather) for i in self.phases[1]),
             m.JOB_ROWS: len(self.phases[1]),
             m.JOB_COLLECT: len(self.phases[2]),
@@ -348,7 +353,7 @@ class NativeExecutor:
         for segment in self.segments:
             if not segment.due or (chunk.iteration + 1) % job.program.every == 0:
                 for n, i in enumerate(segment.instructions):
-                    for lane in range(lanes if i.own_inputs else 1):
+                    for lane in range(lanes if isinstance(i, OwnInputs) else 1):
                         yield from self.one_by_one([i], place + n, repeats, lane)
             place += len(segment.instructions)
         self.totals[0, ROWS] += rows
@@ -360,7 +365,7 @@ class NativeExecutor:
         flush, restore = callable_of(FLUSH), callable_of(RESTORE)
         for number, instruction in enumerate(instructions, start=int(place)):
             kernel = callable_of(kernel_of(instruction))
-            self.states[0, state.LANE] = lane if instruction.own_inputs else 0
+            self.states[0, state.LANE] = lane if isinstance(instruction, OwnInputs) else 0
             arguments = (table[number, 1:].ctypes.data, constants[number].ctypes.data, *self.state_of(0))
             seconds, mode = [], np.zeros(1, np.int64)
             flush(mode.ctypes.data, *arguments[1:])

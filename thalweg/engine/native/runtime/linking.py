@@ -11,8 +11,8 @@ from thalweg.engine.contract import Array, Job, aligned
 from thalweg.engine.native.compiler.compile import address_of
 from thalweg.engine.native.kernels.table import kernel_of
 from thalweg.engine.native.layouts import job as m
+from thalweg.engine.native.scheduling.schedule import Schedule
 from thalweg.program.instructions.batches import Gather
-from thalweg.program.instructions.elementwise import Reshape
 from thalweg.program.instructions.linear import WeightGradient
 from thalweg.program.ir.instruction import (
     DATA,
@@ -28,7 +28,6 @@ from thalweg.program.ir.instruction import (
     Constant,
     Instruction,
 )
-from thalweg.program.ir.program import Segment
 
 FAR = 1 << 20  # bytes of data: more than this exceeds a core's own caches
 
@@ -39,6 +38,7 @@ class Memory(Mapping[Buffer, Array]):
     def __init__(
         self,
         job: Job,
+        schedule: Schedule,
         block: int,
         workspace: Array,
         prepared: Array,
@@ -52,9 +52,9 @@ class Memory(Mapping[Buffer, Array]):
         self.lanes = job.lanes
         self.rows = block
         self.data = job.data
-        program = job.program
+        self.plan = schedule.plan
         self.workspace = workspace
-        self.once = program.workspace_row * block  # where the buffers that aren't per row begin
+        self.once = self.plan.row * block  # where the buffers that aren't per row begin
         self.flat = {
             PARAMETERS: job.parameters,
             PREPARED: prepared,
@@ -71,7 +71,7 @@ class Memory(Mapping[Buffer, Array]):
             return buffer.single, 0
         if buffer.region == DATA:
             return self.data[buffer.name], 0
-        offset = buffer.storage.offset
+        offset = self.plan.offset(buffer)
         if buffer.region == EXCHANGE:
             return self.flat[EXCHANGE], offset * self.lanes  # the lanes' parts are contiguous
         if buffer.region != WORKSPACE:
@@ -132,31 +132,3 @@ def link(phases: Sequence[Sequence[Instruction]], own: Memory, first: Memory) ->
 def shared(buffer: Buffer | None) -> bool:
     """Whether all lanes use the first lane's copy of a buffer in the finish."""
     return buffer is not None and (buffer.region == GRADIENTS or (buffer.region == WORKSPACE and buffer.per_row))
-
-
-def executed(instructions: Sequence[Instruction], lanes: int) -> list[Instruction]:
-    """The instructions that do any work: a reshape only renames memory, and one lane has nothing to combine."""
-    return [i for i in instructions if not isinstance(i, Reshape) and i.on_lanes(lanes, [])]
-
-
-def finish_of(job: Job, shared: Sequence[Buffer]) -> list[Segment]:
-    """The segments of the finish. Gradients that lanes share are computed first, and aren't summed over the lanes."""
-    segments = [replace(s, instructions=executed(s.instructions, job.lanes)) for s in job.program.segments()]
-    if shared:
-        number = next(number for number, s in enumerate(segments) if s.sliced)
-        rest = [part for i in segments[number].instructions for part in i.on_lanes(job.lanes, shared)]
-        segments[number] = replace(segments[number], instructions=[*job.program.wide, *rest])
-    return segments
-
-
-def phases_of(job: Job, finish: Sequence[Segment]) -> list[list[Instruction]]:
-    """The instructions to execute in each phase. Gradients that lanes share are left to the finish."""
-    last = [i for segment in finish for i in segment.instructions]
-    rows = [i for i in job.program.rows if i not in last]
-    return [executed(phase, job.lanes) for phase in (job.program.prepare, rows, job.program.collect, last)]
-
-
-def overlaps(instruction: Instruction, gradients: Sequence[Buffer]) -> bool:
-    """Whether an operand of an instruction shares elements with one of these gradients."""
-    own = [b for b in instruction.operands if b is not None and b.region == GRADIENTS]
-    return any(b.offset < g.offset + g.size and g.offset < b.offset + b.size for b in own for g in gradients)

@@ -48,7 +48,7 @@ class CenterDistance(Instruction):
 
     name = "center distance"
     writes = ("sums",)
-    reduces = True
+    reduces = ("sums",)
 
     @property
     def labels(self) -> tuple[Buffer, int] | None:
@@ -138,7 +138,7 @@ class CenterSums(Instruction):
 
     name = "center sums"
     writes = ("parts",)
-    reduces = True
+    reduces = ("parts",)
 
     @property
     def formula(self) -> str:

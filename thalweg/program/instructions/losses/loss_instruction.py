@@ -52,7 +52,7 @@ class Loss(Instruction):
     metric: bool = False  # only reported: it has no gradient
 
     writes = ("sums",)
-    reduces = True
+    reduces = ("sums",)
     whole_rows: ClassVar[bool] = False  # ℓ needs all outputs of a row at once
     activation: ClassVar[Equation | type[Softmax] | None] = None  # what a loss of logits computes along the way
 

@@ -54,7 +54,6 @@ class Penalty(NormPenalty):
 
     name = "penalty"
     writes = ("sums",)
-    sliced = True
     text = L1_L2.value
 
     @property
@@ -92,7 +91,6 @@ class PenaltyGradient(NormPenalty):
     name = "penalty gradient"
     writes = ("dw",)
     accumulates = True
-    sliced = True
     text = L1_L2.slope
 
     @property
@@ -122,7 +120,7 @@ class ActivityPenalty(NormPenalty):
 
     name = "activity penalty"
     writes = ("sums",)
-    reduces = True
+    reduces = ("sums",)
     text = L1_L2.value
 
     @property
@@ -251,7 +249,6 @@ class OrthogonalPenaltyGradient(Instruction):
     name = "orthogonal penalty gradient"
     writes = ("dW",)
     accumulates = True
-    sliced = True
 
     @property
     def formula(self) -> str:

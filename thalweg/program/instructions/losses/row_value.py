@@ -21,7 +21,7 @@ class RowValue(Instruction):
 
     name = "row value"
     writes = ("sums",)
-    reduces = True
+    reduces = ("sums",)
 
     @property
     def formula(self) -> str:

@@ -84,7 +84,7 @@ class PeriodicGradient(Instruction):
 
     name = "periodic gradient"
     writes = ("domega", "dphi", "dW", "db")
-    reduces = True
+    reduces = ("domega", "dphi", "dW", "db")
 
     @property
     def formula(self) -> str:

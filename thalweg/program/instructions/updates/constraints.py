@@ -29,7 +29,6 @@ class NormConstraint(Instruction):
     name = "norm constraint"
     writes = ("W",)
     due = True
-    meets = True  # a norm needs all of its weights updated
 
     @property
     def formula(self) -> str:

@@ -90,7 +90,6 @@ class ClipNorm(Stretch):
     name = "clip norm"
     writes = ("dw",)
     due = True
-    meets = True
 
     @property
     def formula(self) -> str:

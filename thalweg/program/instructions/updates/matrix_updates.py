@@ -27,7 +27,6 @@ class WholeUpdate(Stretch):
     factor: float = field(default=1.0, kw_only=True)
     turn: int = field(default=0, kw_only=True)
 
-    sliced = False
     due = True
     cost: ClassVar[int]  # operations for each weight
 

@@ -34,7 +34,6 @@ class TableReduce(Instruction):
     ids: int  # in a row of the batch
 
     name = "table reduce"
-    scattered = True
     writes = ("dw", "own")
     due = True
 
@@ -63,8 +62,6 @@ class TableUpdate(Statements):
     ids: int
 
     name = "table update"
-    scattered = True
-    sliced = False
     due = True
 
     @property

@@ -19,8 +19,6 @@ class Stretch(Instruction):
     The first operand gives the stretch; ints among the fields are sizes, floats are constants.
     """
 
-    sliced = True
-
     @property
     def sizes(self) -> tuple[int, ...]:
         first = self.operands[0]

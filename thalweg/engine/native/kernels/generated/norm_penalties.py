@@ -5,6 +5,7 @@ from __future__ import annotations
 from thalweg.engine.native.compiler.kernel import Kernel
 from thalweg.engine.native.kernels.generated.code import Code
 from thalweg.engine.native.kernels.generated.formulas import generated, written
+from thalweg.engine.native.scheduling.traits import sliced
 from thalweg.program.instructions.losses.penalties import NormPenalty
 from thalweg.program.ir.instruction import TOTALS
 
@@ -43,10 +44,10 @@ def kernel_of_penalty(i: NormPenalty) -> Kernel:
     """The kernel of a penalty or of its gradient, over a lane's slice of the weights or the rows of a block."""
     code = Code({"w": "w", "l1": "l1", "l2": "l2"}, ("l1", "l2"))
     head = IMPORTS + written(code, [code.of(i.text)], ["w", "l1", "l2"])
-    words = {"range": "stretch(o[2], o[3], s)" if i.sliced else "0, s[ROWS] * o[2]"}
+    words = {"range": "stretch(o[2], o[3], s)" if sliced(i) else "0, s[ROWS] * o[2]"}
     if i.outputs[0].region == TOTALS:
         return generated(
-            i.kernel, head + SUM.format(factor="s[BATCH_ROWS] * f[PENALTIES]" if i.sliced else "1.0", **words)
+            i.kernel, head + SUM.format(factor="s[BATCH_ROWS] * f[PENALTIES]" if sliced(i) else "1.0", **words)
         )
-    words |= {"stored": "+=", "scaled": "* f[PENALTIES]"} if i.sliced else {"stored": "=", "scaled": "/ s[BATCH_ROWS]"}
+    words |= {"stored": "+=", "scaled": "* f[PENALTIES]"} if sliced(i) else {"stored": "=", "scaled": "/ s[BATCH_ROWS]"}
     return generated(i.kernel, head + SLOPES.format(**words))

@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from thalweg.program.instructions.batches import Gather
 from thalweg.program.ir.instruction import EXCHANGE, PREPARED, WORKSPACE, Buffer, Instruction
-
-ALIGNMENT = 16  # elements: a cache line of float32, so that vector loads don't straddle two
-
-
-def align(elements: int) -> int:
-    """`elements` rounded up to a whole number of cache lines."""
-    return -(-elements // ALIGNMENT) * ALIGNMENT
+from thalweg.support.alignment import align
 
 
 @dataclass(eq=False, slots=True)
@@ -25,34 +20,45 @@ class Life:
     offset: int = -1
 
 
-def place(
-    prepare: Sequence[Instruction], rows: Sequence[Instruction], after: Sequence[Instruction]
-) -> tuple[int, int, int, int]:
-    """Sets the offset of every buffer of the plan. Returns how many elements are needed per row, once a step, for the
-    prepared buffers, and for a lane's part of the exchange.
+@dataclass(slots=True)
+class MemoryPlan:
+    """Where each buffer lies, in elements from the start of its region, and how many elements each region needs.
 
-    A per-row buffer's offset counts elements of one row: in a block of r rows it starts r times as far in. Buffers that
-    aren't per row (a second contribution to a gradient) live through the whole step and follow these; so do prepared
-    buffers, in a region of their own.
+    The offset of a per-row buffer counts elements of one row: in a block of r rows it starts r times as far in. Buffers
+    that aren't per row (a second contribution to a gradient) live through the whole step and follow these; so do
+    prepared buffers, in a region of their own.
     """
+
+    offsets: dict[Buffer, int] = field(default_factory=dict)
+    row: int = 0  # workspace for each row of a block
+    once: int = 0  # workspace needed once
+    prepared: int = 0
+    exchange: int = 0  # a lane's part
+
+    def offset(self, buffer: Buffer) -> int:
+        """The place of a buffer: planned, or its own in a vector that outlives the step."""
+        return self.offsets.get(buffer.storage, buffer.storage.offset)
+
+    def in_order(self, buffers: Sequence[Buffer]) -> int:
+        """Places buffers one after the other; returns the elements they take."""
+        top = 0
+        for buffer in buffers:
+            self.offsets[buffer] = top
+            top += align(buffer.size)
+        return top
+
+
+def planned(prepare: Sequence[Instruction], rows: Sequence[Instruction], after: Sequence[Instruction]) -> MemoryPlan:
+    """The plan for the phases of a step."""
+    plan = MemoryPlan()
     per_row = region(WORKSPACE, rows, per_row=True)
-    once = region(WORKSPACE, [*prepare, *rows, *after], per_row=False)
-    prepared = region(PREPARED, prepare, per_row=False)
-    exchange = region(EXCHANGE, [*rows, *after], per_row=False)
     lives = lifetimes(per_row, rows)
-    top = pack(list(dict.fromkeys(lives.values())))
-    for buffer in per_row:
-        buffer.offset = lives[buffer].offset
-    return top, place_in_order(once), place_in_order(prepared), place_in_order(exchange)
-
-
-def place_in_order(buffers: Sequence[Buffer]) -> int:
-    """Places buffers one after the other; returns the elements they take."""
-    top = 0
-    for buffer in buffers:
-        buffer.offset = top
-        top += align(buffer.size)
-    return top
+    plan.row = pack(list(dict.fromkeys(lives.values())))
+    plan.offsets.update((buffer, lives[buffer].offset) for buffer in per_row)
+    plan.once = plan.in_order(region(WORKSPACE, [*prepare, *rows, *after], per_row=False))
+    plan.prepared = plan.in_order(region(PREPARED, prepare, per_row=False))
+    plan.exchange = plan.in_order(region(EXCHANGE, [*rows, *after], per_row=False))
+    return plan
 
 
 def region(name: str, instructions: Sequence[Instruction], per_row: bool) -> list[Buffer]:
@@ -67,7 +73,7 @@ def lifetimes(buffers: Sequence[Buffer], rows: Sequence[Instruction]) -> dict[Bu
     for buffer in buffers:
         uses = [n for n, i in enumerate(rows) if any(b is buffer for b in i.operands)]
         lives[buffer] = Life(buffer.size, min(uses), max(uses))
-    batch = {b for i in rows if i.gathers for b in i.outputs}
+    batch = {b for i in rows if isinstance(i, Gather) for b in i.outputs}
     for buffer in batch:  # a batch that is the whole data set is gathered only once: it has to survive the step
         lives[buffer].end = len(rows)
     for buffer in (b for i in rows if i.wide_gradient is not None for b in i.inputs if b.per_row):

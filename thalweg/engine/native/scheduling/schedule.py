@@ -1,0 +1,158 @@
+"""A schedule: how the native engine runs a program: in which phases, where the lanes meet, where each value lies."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from weakref import WeakKeyDictionary
+
+from thalweg.engine.native.scheduling.memory_plan import planned
+from thalweg.engine.native.scheduling.traits import OwnInputs, meets, scattered, sliced
+from thalweg.program.instructions.batches import Gather
+from thalweg.program.ir.instruction import (
+    EXCHANGE,
+    NORMS,
+    PARAMETERS,
+    TOTALS,
+    WORKSPACE,
+    Buffer,
+    Constant,
+    Instruction,
+)
+from thalweg.program.ir.program import Program, changes
+from thalweg.program.passes.verifier import in_order
+from thalweg.support.alignment import align
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A part of the finish between two meetings of the lanes.
+
+    A sliced segment runs all its instructions on a few thousand parameters before the next few thousand, so that each
+    vector is read from memory once. Otherwise, each instruction works on a whole array, on one lane.
+    """
+
+    instructions: list[Instruction]
+    sliced: bool
+    due: bool  # only in steps that update the weights
+
+
+def known(buffer: Buffer) -> bool:
+    """Whether a buffer holds its values before a step begins."""
+    return buffer.region == PARAMETERS or isinstance(buffer, Constant)
+
+
+class Schedule:
+    """A program's instructions divided into phases, and the memory that they need.
+
+    A step runs in four phases. `prepare`, done once, depends on parameters and constants only, or is a lane's share of
+    something done for the whole batch; `rows` is done block by block over the rows of the batch; `collect` puts
+    together the gradients of one lane; `finish` (penalties, the sum over the lanes and the update) follows when all
+    lanes have met, divided into segments between which they meet again. The lanes also meet before an instruction of
+    the rows phase that reads what all lanes have written (statistics of the batch); then each has all its rows in one
+    block.
+    """
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self.prepare: list[Instruction] = []
+        self.rows: list[Instruction] = []
+        self.collect: list[Instruction] = []
+        self.finish: list[Instruction] = []
+        self.divide()
+        self.plan = planned(self.prepare, self.rows, [*self.collect, *self.finish])
+        self.meetings = self.meet()  # instructions of the rows phase, before which all lanes meet
+        self.norms = align(max((b.offset + b.size for b in program.buffers() if b.region == NORMS), default=0))
+
+    def divide(self) -> None:
+        """Gives each instruction to a phase."""
+        ready: set[Buffer] = set()  # what a lane derives from the parameters alone
+        for instruction in (*self.program.forward, *self.program.backward):
+            early = all(b.storage in ready or known(b) for b in instruction.inputs)
+            own = isinstance(instruction, OwnInputs)
+            if not instruction.per_row and all(b.view_of is not None for b in instruction.outputs):  # no work
+                self.prepare.append(instruction)
+            elif changes(instruction):  # moving averages and centres
+                self.finish.append(instruction)
+            elif own and not instruction.reduces:
+                self.prepare.append(instruction)
+            elif instruction.per_row:
+                self.rows.append(instruction)
+            elif any(b.region == TOTALS for b in instruction.outputs) or instruction.accumulates:
+                self.finish.append(instruction)
+            elif early:
+                self.prepare.append(instruction)
+                ready.update(b for b in instruction.outputs if b.region == WORKSPACE)
+            else:
+                self.collect.append(instruction)
+        self.finish.sort(key=sliced)  # stable: one meeting at most before the update
+        self.finish.extend(self.program.update)
+        self.rows.sort(key=lambda i: not isinstance(i, Gather))  # stable: the batch comes first
+
+    def __iter__(self) -> Iterator[Instruction]:
+        """Every instruction in the order of execution."""
+        yield from self.prepare
+        yield from self.rows
+        yield from self.collect
+        yield from self.finish
+
+    def segments(self) -> list[Segment]:
+        """The finish, divided where the lanes have to meet."""
+        result: list[Segment] = []
+        for i in self.finish:
+            kind = (sliced(i), i.due and self.program.every > 1)
+            behind = not result or (meets(i) and not meets(result[-1].instructions[0]))
+            if behind or kind != (result[-1].sliced, result[-1].due):
+                result.append(Segment([], *kind))
+            result[-1].instructions.append(i)
+        return result
+
+    def meet(self) -> list[Instruction]:
+        """The instructions of the rows phase before which all lanes meet."""
+        result: list[Instruction] = []
+        written: set[Buffer] = set()
+        for instruction in self.rows:
+            if not written.isdisjoint(instruction.inputs):
+                result.append(instruction)
+                written.clear()
+            written.update(b for b in instruction.outputs if b.region == EXCHANGE)
+        return result
+
+    @property
+    def meets_early(self) -> bool:
+        """Whether the lanes read what others have prepared."""
+        return self.plan.prepared > 0 or any(isinstance(i, OwnInputs) for i in self.prepare)
+
+    @property
+    def wide(self) -> list[Instruction]:
+        """The instructions that compute the weight gradients that may be left to the finish."""
+        return [i for i in self.rows if i.wide_gradient is not None]
+
+    @property
+    def wide_gradients(self) -> list[Buffer]:
+        """The weight gradients that may be left to the finish."""
+        return [gradient for i in self.rows if (gradient := i.wide_gradient) is not None]
+
+    @property
+    def positions(self) -> int:
+        """Rows of a product per row of the batch, on average: 1 for dense layers, more for images."""
+        products = [i for i in self.program.forward if i.matrix_size]
+        rows = sum(i.flops(1) / 2 for i in products) / max(1, sum(i.matrix_size for i in products))
+        return max(1, int(rows))
+
+    def arithmetic(self, rows: int) -> int:
+        """Floating-point operations of one step over a batch of `rows`, without those that wait for memory."""
+        return sum(i.flops(rows) for i in self if not scattered(i))
+
+
+_schedules: WeakKeyDictionary[Program, Schedule] = WeakKeyDictionary()
+
+
+def schedule_of(program: Program) -> Schedule:
+    """The schedule of a program; made when it is first asked for."""
+    found = _schedules.get(program)
+    if found is None:
+        found = Schedule(program)
+        in_order(found, "the division into phases")
+        _schedules[program] = found
+    return found
