@@ -90,7 +90,7 @@ class Listing(Sequence[Row]):
         """The program as JSON, whole, for other tools: values, operations with their attributes, and equations.
 
         The schema is `program.schema.json` in `thalweg/program/interchange`; "Programs" on the page on saved files says
-        what it promises. `thalweg.program.interchange.reading.from_json` reads it back.
+        what it promises. `thalweg.program.interchange.reading_back.from_json` reads it back.
 
         Raises:
             ThalwegError: this is a schedule, or the program holds a Python function.

@@ -9,7 +9,7 @@ from typing import Any, get_args, get_origin
 
 from thalweg.errors import ThalwegError
 from thalweg.program.instructions.custom_activation import CustomActivation
-from thalweg.program.interchange.operations import FORMAT, VERSION, Json, hints, is_operand, operations, optional
+from thalweg.program.interchange.operation_names import FORMAT, VERSION, Json, hints, is_operand, operations, optional
 from thalweg.program.ir.instruction import (
     GRADIENTS,
     NORMS,

@@ -12,7 +12,7 @@ from thalweg.program.formula.checking import check_text
 from thalweg.program.formula.equation import Equation
 from thalweg.program.formula.operations import Operation
 from thalweg.program.instructions.updates.updates import Statements
-from thalweg.program.interchange.operations import FORMAT, VERSION, hints, is_operand, operations, optional
+from thalweg.program.interchange.operation_names import FORMAT, VERSION, hints, is_operand, operations, optional
 from thalweg.program.interchange.writing import PLACED, Writer
 from thalweg.program.ir.instruction import DATA, DTYPES, REGIONS, Buffer, Constant, Instruction
 from thalweg.program.ir.program import Program
