@@ -19,6 +19,7 @@ from thalweg import activations
 from thalweg.engine.native.compiler.compile import address_of
 from thalweg.engine.native.compiler.llvm import call
 from thalweg.engine.native.kernels.table import kernel_of
+from thalweg.engine.native.runtime.linking import flat
 from thalweg.program.builder import Builder
 from thalweg.program.ir.instruction import Buffer, Instruction
 
@@ -76,7 +77,7 @@ class Kernels:
     def arguments(self, i: Instruction) -> tuple[int, NDArray[Any], NDArray[Any]]:
         """A kernel's address, its table row and its constants."""
         addresses = [self.values[b].ctypes.data for b in i.operands if b is not None]
-        return address_of(kernel_of(i)), np.array([*addresses, *i.sizes]), np.array([*i.constants, 0.0])
+        return address_of(kernel_of(i)), np.array([*addresses, *flat(i.sizes)]), np.array([*flat(i.constants), 0.0])
 
     def run(self, again: Callable[..., None], times: int) -> float:
         """Seconds of this many forward and backward passes."""

@@ -33,11 +33,11 @@ DAMAGES = {
     ],
     "tests/program/test_memory.py": [
         (
-            "program/ir/memory.py",
+            "engine/native/scheduling/memory_plan.py",
             "p.start <= life.end and life.start <= p.end",
             "p.start < life.end and life.start < p.end",
         ),
-        ("program/ir/memory.py", "one.end == n and other.start == n and", "other.start == n and"),
+        ("engine/native/scheduling/memory_plan.py", "one.end == n and other.start == n and", "other.start == n and"),
     ],
     "tests/program/test_penalties.py": [
         ("program/lowering.py", "ActivityPenalty(a, l1, l2,", "ActivityPenalty(a, l2, l1,"),
@@ -115,7 +115,7 @@ DAMAGES = {
     "tests/layers/test_embedding.py": [
         (
             "engine/lanes.py",
-            "by_work = min(program.flops(rows, scattered=False) // LEAST_FLOPS_A_LANE, rows",
+            "by_work = min(engine.arithmetic(program, rows) // LEAST_FLOPS_A_LANE, rows",
             "by_work = min(10**9, rows",
         ),
         ("layers/embedding.py", "(ids >= 0) & (ids < self.input_dim)", "(ids >= 0) & (ids <= self.input_dim)"),

@@ -222,7 +222,7 @@ def model_value(model, x):
         return x
     i = program.instructions[0]
     h, a = np.ascontiguousarray(x), np.zeros((len(x), *result.shape), np.float32)
-    o, c = np.array([h.ctypes.data, a.ctypes.data, *i.sizes], np.int64), np.array([*i.constants, 0.0])
+    o, c = np.array([h.ctypes.data, a.ctypes.data, *i.sizes.values()], np.int64), np.array([*i.constants.values(), 0.0])
     s, f = np.zeros(STATE, np.int64), np.zeros(REALS)
     s[ROWS] = len(x)
     callable_of(kernel_of(i))(*(v.ctypes.data for v in (o, c, s, f)))

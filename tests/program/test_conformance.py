@@ -22,6 +22,7 @@ import thalweg.program
 from thalweg import activations
 from thalweg.engine.native.kernels.generated import formulas
 from thalweg.engine.native.kernels.table import KERNELS
+from thalweg.engine.native.runtime.linking import flat
 from thalweg.program.autodiff import can_be_differentiated, derive
 from thalweg.program.instructions import convolution, linear, normalization
 from thalweg.program.instructions.losses import penalties
@@ -262,6 +263,6 @@ def test_operands_are_read_or_written(name):
     case = Case(ROWS[name], Shape(flags=1 | IN_PLACE))
     i = case.instruction
     assert {*i.inputs, *i.outputs} == {b for b in i.operands if b is not None}
-    assert all(isinstance(size, int) for size in i.sizes)
-    assert all(isinstance(constant, float) for constant in i.constants)
+    assert all(isinstance(size, int) for size in flat(i.sizes))
+    assert all(isinstance(constant, float) for constant in flat(i.constants))
     assert i.inplace is None or (i.inplace[1] in i.writes and i.inplace[0] not in i.writes)

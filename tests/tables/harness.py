@@ -11,6 +11,7 @@ from thalweg.engine.native.compiler.compile import callable_of
 from thalweg.engine.native.kernels.table import kernel_of
 from thalweg.engine.native.layouts import state
 from thalweg.engine.native.passes.image_columns import NARROW
+from thalweg.engine.native.runtime.linking import flat
 from thalweg.engine.native.scheduling.traits import OwnInputs, sliced
 from thalweg.engine.reference import compute
 from thalweg.program.instructions.elementwise import Copy
@@ -239,8 +240,8 @@ class Case:
             0 if b is None else totals[b].ctypes.data + 8 if b in totals else arena.ctypes.data + 4 * places[b].start
             for b in i.operands
         ]
-        o = np.array([*addresses, *i.sizes, 0], np.int64)  # 0: no weights to take from other cores
-        c = np.array([*i.constants, *[0.0] * 4])
+        o = np.array([*addresses, *flat(i.sizes), 0], np.int64)  # 0: no weights to take from other cores
+        c = np.array([*flat(i.constants), *[0.0] * 4])
         s, f = np.zeros(state.STATE, np.int64), np.zeros(state.REALS)
         order = np.ascontiguousarray(self.order, np.int64)
         s[state.ROWS], s[state.FIRST_ROW], s[state.BATCH_ROWS] = self.shape.rows, self.first_row, self.batch_rows

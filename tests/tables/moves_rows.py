@@ -196,7 +196,7 @@ def argsort(c: Case) -> Instruction:
 def random_values(kind: type[noise.RandomValues]) -> Callable[[Case], Instruction]:
     def build(c: Case) -> Instruction:
         z = c.output("z", block(c))
-        c.magnitudes["z"] = lambda m: np.full((), 4.0 * math.hypot(*of.constants))
+        c.magnitudes["z"] = lambda m: np.full((), 4.0 * math.hypot(*of.constants.values()))
         of = kind(z, (0.3, -1.0, 0.5)[c.shape.seed % 3], (0.7, 2.0)[c.has(TWICE)], 7)
         return of
 

@@ -23,6 +23,9 @@ MOST_EPOCHS = 24
 def inspect(
     run: RunFolder,
     batch_size: Annotated[int | None, typer.Option(help="rows of the listed step; by default the run's")] = None,
+    schedule: Annotated[
+        bool, typer.Option("--schedule", help="how the engine runs the program, instead of it")
+    ] = False,
 ) -> None:
     """Shows a run: how it was made, its columns or classes, networks, program, history and scores."""
     loaded = image_run.load(run) if image_run.is_image_run(run) else table_run.load(run)
@@ -40,10 +43,10 @@ def inspect(
     if len(facts.get("members", [])) > 1:
         count, size = len(facts["members"]), model.count_params()
         say("", f"{count} networks like this one, {size:,} parameters in all; the mean of what they give is the answer")
-    listing = one.program("training", batch)
+    lanes = usable_lanes(facts["options"]["lanes"], one.lower(Request())[0], batch, ENGINES[one.engine])
+    listing = one.schedule("training", batch, lanes) if schedule else one.program("training", batch)
     print(f"\none training step of {batch} rows{'' if one is model else ', of the first network'}\n{listing}\n")
     flops = sum(row.flops for row in listing)
-    lanes = usable_lanes(facts["options"]["lanes"], one.lower(Request())[0], batch, ENGINES[one.engine])
     say(f"lanes: {lanes} for {flops:,} FLOPs a step", "")
     show_history(loaded.history, facts.get("metric", ""))
     report.show_facts(facts)

@@ -55,8 +55,8 @@ class Activation(Instruction):
         raise NotImplementedError
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return (self.a.size, int(self.a.per_row))
+    def sizes(self) -> dict[str, int]:
+        return {"size": self.a.size, "per_row": int(self.a.per_row)}
 
     def differentiable(self) -> tuple[Buffer, ...]:
         return (self.h,)
@@ -128,12 +128,12 @@ class Elementwise(Activation):
         return self.h if "h" in names_in(slope) else self.a
 
     @property
-    def sizes(self) -> tuple[int, ...]:
+    def sizes(self) -> dict[str, int]:
         return sizes(self, self.a)
 
     @property
-    def constants(self) -> tuple[float, ...]:
-        return tuple(map(float, self.arguments))
+    def constants(self) -> dict[str, float]:
+        return {f"k{n}": float(k) for n, k in enumerate(self.arguments)}
 
     def differentiable(self) -> tuple[Buffer, ...]:
         return (self.h, *self.parameters) if self.equation.slope else ()
@@ -181,12 +181,12 @@ def is_relu(i: Instruction | None) -> TypeGuard[Elementwise]:
     return is_activation(i, RELU)
 
 
-def sizes(of: Activation, like: Buffer) -> tuple[int, ...]:
+def sizes(of: Activation, like: Buffer) -> dict[str, int]:
     """The size of a row and whether there are rows; with parameters, the positions in a row and the number of units."""
     if not of.parameters:
-        return (like.size, int(like.per_row))
+        return {"size": like.size, "per_row": int(like.per_row)}
     units = of.parameters[0].size
-    return like.size // units, units
+    return {"positions": like.size // units, "units": units}
 
 
 @dataclass(frozen=True, eq=False)
@@ -225,11 +225,11 @@ class ElementwiseAdjoint(Instruction):
         return self.of.stated_as("dh", within("da * {}", self.of.equation.slope), {"da": self.da, "dh": self.dh})
 
     @property
-    def sizes(self) -> tuple[int, ...]:
+    def sizes(self) -> dict[str, int]:
         return sizes(self.of, self.dh)
 
     @property
-    def constants(self) -> tuple[float, ...]:
+    def constants(self) -> Mapping[str, float | tuple[float, ...]]:
         return self.of.constants
 
     def reference(self, xp: Any, v: Array, parameters: tuple[Array, ...], da: Array) -> Array:
@@ -274,7 +274,7 @@ class ParameterGradient(Instruction):
         return self.of.stated_as("dp", within("da * {}", self.text), {"da": self.da, "dp": self.dp})
 
     @property
-    def sizes(self) -> tuple[int, ...]:
+    def sizes(self) -> dict[str, int]:
         return sizes(self.of, self.da)
 
     def reference(self, xp: Any, v: Array, parameters: tuple[Array, ...], da: Array) -> Array:

@@ -21,9 +21,9 @@ class Gather(Instruction):
     writes = ("x",)
 
     @property
-    def sizes(self) -> tuple[int, ...]:
+    def sizes(self) -> dict[str, int]:
         far = 0  # whether the data exceed a core's own caches: set when a lane's table is linked
-        return (self.x.size, int(self.x.by_columns), far)
+        return {"size": self.x.size, "x_by_columns": int(self.x.by_columns), "far": far}
 
     def reference(self, xp: Any, X: Array, step: StepState) -> Array:
         return xp.take(X, step.order, axis=0)
@@ -73,8 +73,8 @@ class Store(Instruction):
         return f"{self.Y}[order] = {self.y}"
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return (self.y.size,)
+    def sizes(self) -> dict[str, int]:
+        return {"size": self.y.size}
 
     def reference(self, xp: Any, y: Array, Y: Array, step: StepState) -> Array:
         rows, every = len(step.order), np.arange(len(Y)) + len(step.order)

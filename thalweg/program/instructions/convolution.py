@@ -23,6 +23,11 @@ from thalweg.program.ir.instruction import PREPARED, Adjoints, Array, Buffer, In
 Pair = tuple[int, int]  # (along the height, along the width)
 
 
+def images(x: Buffer, h: Buffer) -> dict[str, int]:
+    """The shapes of an image and of one made of it, as kernels take them."""
+    return dict(zip(("H", "Wd", "C", "OH", "OW", "O"), (*x.shape, *h.shape), strict=True))
+
+
 @dataclass(frozen=True)
 class Window:
     """How a window moves over an image: its size, strides, dilation, and the zeros before and after the image."""
@@ -48,9 +53,12 @@ class Window:
         return h, w
 
     @property
-    def sizes(self) -> tuple[int, ...]:
+    def sizes(self) -> dict[str, int]:
         """The whole numbers that native kernels take."""
-        return (*self.size, *self.strides, *self.dilation, *self.before)
+        (kh, kw), (sh, sw), (down, across), (top, left) = self.size, self.strides, self.dilation, self.before
+        return {
+            "kh": kh, "kw": kw, "sh": sh, "sw": sw, "dilation_h": down, "dilation_w": across, "top": top, "left": left
+        }  # fmt: skip
 
     def pad(self, xp: Any, x: Array, value: float = 0.0) -> Array:
         """(rows, height, width, channels) with the border around it."""
@@ -165,8 +173,8 @@ class Convolution(Instruction):
         return f"{self.h} = {ended(f'{self.x} ∗ {self.W}{bias}', self.relu, self.a)}"
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return (*self.x.shape, *self.h.shape, *self.window.sizes, self.groups, int(self.relu))
+    def sizes(self) -> dict[str, int]:
+        return {**images(self.x, self.h), **self.window.sizes, "groups": self.groups, "relu": int(self.relu)}
 
     @property
     def kernel_shape(self) -> tuple[int, int, int, int]:
@@ -226,8 +234,8 @@ class KernelGradient(Instruction):
         return f"{self.dW} = {self.x} ∗ {self.dh}"
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return (*self.x.shape, *self.dh.shape, *self.window.sizes, self.groups)
+    def sizes(self) -> dict[str, int]:
+        return {**images(self.x, self.dh), **self.window.sizes, "groups": self.groups}
 
     def reference(self, xp: Any, x: Array, dh: Array) -> Array:
         windows = grouped_windows(xp, x, self.window, self.groups)
@@ -258,9 +266,9 @@ class Flip(Instruction):
         return f"{self.flipped} = {self.W} turned around"
 
     @property
-    def sizes(self) -> tuple[int, ...]:
+    def sizes(self) -> dict[str, int]:
         rows, columns, outputs, inputs = self.flipped.shape
-        return (rows, columns, inputs, outputs, *self.strides)
+        return {"kh": rows, "kw": columns, "C": inputs, "O": outputs, "sh": self.strides[0], "sw": self.strides[1]}
 
     def reference(self, xp: Any, W: Array) -> Array:
         rows, columns = (turned(n, s) for n, s in zip(self.flipped.shape, self.strides, strict=False))
@@ -313,8 +321,8 @@ class TransposedConvolution(Instruction):
         return f"{self.h} = {ended(f'{self.x} ∗ {self.flipped}{bias}', self.relu, self.a)}"
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return (*self.h.shape, *self.x.shape, *self.window.sizes, self.groups, int(self.relu))
+    def sizes(self) -> dict[str, int]:
+        return {**images(self.h, self.x), **self.window.sizes, "groups": self.groups, "relu": int(self.relu)}
 
     def differentiable(self) -> tuple[Buffer, ...]:
         return (self.x, self.W) if self.b is None else (self.x, self.W, self.b)

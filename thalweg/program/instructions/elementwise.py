@@ -31,8 +31,8 @@ class Add(Instruction):
         return Stated("z = x + y", {"x": self.x, "y": self.y, "z": self.z})
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return (self.z.size, int(self.z.per_row))
+    def sizes(self) -> dict[str, int]:
+        return {"size": self.z.size, "per_row": int(self.z.per_row)}
 
     def differentiable(self) -> tuple[Buffer, ...]:
         return (self.x, self.y)
@@ -65,8 +65,8 @@ class Copy(Instruction):
         return f"{self.z} = {self.x}"
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return (self.z.size, int(self.z.per_row))
+    def sizes(self) -> dict[str, int]:
+        return {"size": self.z.size, "per_row": int(self.z.per_row)}
 
     def differentiable(self) -> tuple[Buffer, ...]:
         return (self.x,)
@@ -95,8 +95,8 @@ class Reshape(Instruction):
         return f"{self.z} = {self.x} as {'a constant' if self.stops else self.z.shape}"
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return ()
+    def sizes(self) -> dict[str, int]:
+        return {}
 
     def differentiable(self) -> tuple[Buffer, ...]:
         return () if self.stops else (self.x,)
@@ -143,12 +143,12 @@ class Rescale(Instruction):
         )
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return (self.z.size,)
+    def sizes(self) -> dict[str, int]:
+        return {"size": self.z.size}
 
     @property
-    def constants(self) -> tuple[float, ...]:
-        return (self.scale, self.offset)
+    def constants(self) -> dict[str, float]:
+        return {"scale": self.scale, "offset": self.offset}
 
     def differentiable(self) -> tuple[Buffer, ...]:
         return (self.x,)
@@ -187,12 +187,12 @@ class Dropout(Instruction):
         return f"{self.a} = {self.h}·keep/{1 - self.rate:g}"
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return (self.a.size, self.stream, int(self.marked))
+    def sizes(self) -> dict[str, int]:
+        return {"size": self.a.size, "stream": self.stream, "marked": int(self.marked)}
 
     @property
-    def constants(self) -> tuple[float, ...]:
-        return (self.rate,)
+    def constants(self) -> dict[str, float]:
+        return {"rate": self.rate}
 
     def differentiable(self) -> tuple[Buffer, ...]:
         return (self.h,)
@@ -228,12 +228,12 @@ class DropoutAdjoint(Instruction):
         return f"{self.dh} = {self.da}·keep/{1 - self.rate:g}, as in {self.a}"
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return (self.dh.size,)
+    def sizes(self) -> dict[str, int]:
+        return {"size": self.dh.size}
 
     @property
-    def constants(self) -> tuple[float, ...]:
-        return (self.rate,)
+    def constants(self) -> dict[str, float]:
+        return {"rate": self.rate}
 
     def reference(self, xp: Any, a: Array, da: Array, step: StepState) -> Array:
         """Draws again: an array library may not keep the sign of 0."""

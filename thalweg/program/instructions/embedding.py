@@ -36,8 +36,9 @@ class Embedding(Instruction):
         return f"{self.h} = {'mean ' if self.mean else ''}{self.W}[{self.ids}]"
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return (*self.W.shape, self.ids.size, int(self.mean))
+    def sizes(self) -> dict[str, int]:
+        entries, columns = self.W.shape
+        return {"entries": entries, "columns": columns, "n": self.ids.size, "mean": int(self.mean)}
 
     def differentiable(self) -> tuple[Buffer, ...]:
         return (self.W,)
@@ -92,8 +93,9 @@ class EmbeddingGradient(Instruction):
         return f"{self.dW}[{self.ids}]{rows} += {self.dh}{mean}"
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return (*self.dW.shape, self.ids.size, int(self.mean))
+    def sizes(self) -> dict[str, int]:
+        entries, columns = self.dW.shape
+        return {"entries": entries, "columns": columns, "n": self.ids.size, "mean": int(self.mean)}
 
     def reference(self, xp: Any, ids: Array, dh: Array) -> tuple[Array, Array | None, None]:
         (count, width), n = self.dW.shape, self.ids.size

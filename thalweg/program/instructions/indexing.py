@@ -33,8 +33,8 @@ class Take(Instruction):
         return f"{self.z} = {self.x} at {self.indices} along axis {self.axis + 1}"
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return (*around(self.x, self.axis), self.indices.size)
+    def sizes(self) -> dict[str, int]:
+        return {**around(self.x, self.axis), "count": self.indices.size}
 
     def differentiable(self) -> tuple[Buffer, ...]:
         return (self.x,)
@@ -64,8 +64,8 @@ class TakeAdjoint(Instruction):
         return f"{self.dx} = Σ of {self.dz}, each at its place of {self.indices} along axis {self.axis + 1}"
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return (*around(self.dx, self.axis), self.indices.size)
+    def sizes(self) -> dict[str, int]:
+        return {**around(self.dx, self.axis), "count": self.indices.size}
 
     def reference(self, xp: Any, dz: Array, indices: Array) -> Array:
         axis = self.axis + self.dx.per_row
@@ -96,8 +96,8 @@ class TakeAlongAxis(Instruction):
         return f"{self.z} = {self.x} at {self.ids} along axis {self.axis + 1}"
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return (*around(self.x, self.axis), self.ids.shape[self.axis])
+    def sizes(self) -> dict[str, int]:
+        return {**around(self.x, self.axis), "count": self.ids.shape[self.axis]}
 
     def differentiable(self) -> tuple[Buffer, ...]:
         return (self.x,)
@@ -131,8 +131,8 @@ class TakeAlongAxisAdjoint(Instruction):
         return f"{self.dx} = Σ of {self.dz}, each at its place of {self.ids} along axis {self.axis + 1}"
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return (*around(self.dx, self.axis), self.ids.shape[self.axis])
+    def sizes(self) -> dict[str, int]:
+        return {**around(self.dx, self.axis), "count": self.ids.shape[self.axis]}
 
     def reference(self, xp: Any, dz: Array, ids: Array) -> Array:
         axis, n = self.axis + self.dx.per_row, self.dx.shape[self.axis]
@@ -162,8 +162,8 @@ class OneHot(Instruction):
         return f"{self.z} = 1 at {self.ids}, otherwise 0"
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return (self.ids.size, self.z.shape[-1], int(self.z.per_row))
+    def sizes(self) -> dict[str, int]:
+        return {"count": self.ids.size, "depth": self.z.shape[-1], "per_row": int(self.z.per_row)}
 
     def adjoint(self, d: Adjoints) -> Iterator[Instruction]:
         yield from ()  # an id is a whole number: its derivative is 0
@@ -192,9 +192,10 @@ class Argsort(Instruction):
         return f"{self.z} = the ids of the {self.z.shape[-1]} {which} of {self.x}"
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        before, n, _, per_row = around(self.x, len(self.x.shape) - 1)
-        return (before, n, self.z.shape[-1], per_row, int(self.descending))
+    def sizes(self) -> dict[str, int]:
+        *before, n = self.x.shape
+        axes = {"before": math.prod(before), "n": n, "k": self.z.shape[-1]}
+        return {**axes, "per_row": int(self.x.per_row), "descending": int(self.descending)}
 
     def adjoint(self, d: Adjoints) -> Iterator[Instruction]:
         yield from ()  # an id is a whole number: its derivative is 0

@@ -63,8 +63,9 @@ class Affine(Instruction):
         return f"{self.h} = {ended(h, self.relu, None)}"
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return (*self.W.shape, positions(self.x), int(self.relu), int(self.x.by_columns))
+    def sizes(self) -> dict[str, int]:
+        sizes = {"inputs": self.W.shape[0], "units": self.W.shape[1], "positions": positions(self.x)}
+        return {**sizes, "relu": int(self.relu), "x_by_columns": int(self.x.by_columns)}
 
     def differentiable(self) -> tuple[Buffer, ...]:
         return (self.x, self.W) if self.b is None else (self.x, self.W, self.b)
@@ -128,8 +129,9 @@ class WeightGradient(DenseGradient):
         return f"{self.dW} = {self.x}ᵀ·{self.dh}" + ("" if self.db is None else f", {self.db} = Σ {self.dh}")
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return (*self.dW.shape, positions(self.x), self.dW.offset, int(self.x.by_columns))
+    def sizes(self) -> dict[str, int]:
+        sizes = {"inputs": self.dW.shape[0], "units": self.dW.shape[1], "positions": positions(self.x)}
+        return {**sizes, "dW_offset": self.dW.offset, "x_by_columns": int(self.x.by_columns)}
 
     def reference(self, xp: Any, x: Array, dh: Array) -> tuple[Array, Array | None]:
         return matrix(x).T @ matrix(dh), None if self.db is None else matrix(dh).sum(axis=0)
@@ -158,8 +160,8 @@ class BiasGradient(Instruction):
         return Stated("db = dh", {"dh": self.dh, "db": self.db})
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return (self.db.size, positions(self.dh), int(self.dh.by_columns))
+    def sizes(self) -> dict[str, int]:
+        return {"units": self.db.size, "positions": positions(self.dh), "dh_by_columns": int(self.dh.by_columns)}
 
     def reference(self, xp: Any, dh: Array) -> Array:
         return matrix(dh).sum(axis=0)
@@ -187,8 +189,9 @@ class Transpose(Instruction):
         return f"{self.Wt}"
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return (*self.Wt.shape[::-1], self.first)
+    def sizes(self) -> dict[str, int]:
+        units, inputs = self.Wt.shape
+        return {"inputs": inputs, "units": units, "first": self.first}
 
     def reference(self, xp: Any, W: Array) -> Array:
         return W[self.first : self.first + self.Wt.shape[1]].T
@@ -223,8 +226,9 @@ class InputGradient(Instruction):
         return f"{self.dx} = {ended(f'{self.dh}·{self.W}{part}' + ('' if self.transposed else 'ᵀ'), False, self.a)}"
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return (self.dx.shape[-1], self.dh.shape[-1], positions(self.dh), int(self.transposed), self.first)
+    def sizes(self) -> dict[str, int]:
+        sizes = {"inputs": self.dx.shape[-1], "units": self.dh.shape[-1], "positions": positions(self.dh)}
+        return {**sizes, "transposed": int(self.transposed), "first": self.first}
 
     def reference(self, xp: Any, dh: Array, W: Array, a: Array | None) -> Array:
         return end(xp, dh @ (W if self.transposed else W[self.rows].T), False, a)

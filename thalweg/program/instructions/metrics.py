@@ -37,8 +37,8 @@ class Total(Instruction):
         return f"{self.sums} += {self.formula_text.format(p=self.p, y=self.y)}"
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return (self.p.size, self.p.shape[-1])
+    def sizes(self) -> dict[str, int]:
+        return {"size": self.p.size, "classes": self.p.shape[-1]}
 
     def reference(self, xp: Any, p: Array, y: Array) -> Array:
         total: Array = xp.asarray(self.value(xp, y, p).sum(dtype=np.float64))
@@ -73,8 +73,8 @@ class BinaryMatches(Total):
     formula_text = "Σ [({p} > threshold) = {y}]"
 
     @property
-    def constants(self) -> tuple[float, ...]:
-        return (self.threshold,)
+    def constants(self) -> dict[str, float]:
+        return {"threshold": self.threshold}
 
     @property
     def stated(self) -> Stated:
@@ -131,8 +131,8 @@ class LargestMatches(Total):
     k: int = 5
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return (self.p.size, self.p.shape[-1], self.k)
+    def sizes(self) -> dict[str, int]:
+        return super().sizes | {"k": self.k}
 
     def among_largest(self, xp: Any, p: Array, classes: Array) -> Array:
         """Whether the prediction of each row's class, (rows, …, 1), is among the k largest."""
@@ -179,12 +179,12 @@ class ConfusionCounts(Total):
     formula_text = "TP, FP, FN, TN of ({p} > threshold) and {y}"
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return (self.p.size, self.p.shape[-1], self.class_id, self.top_k)
+    def sizes(self) -> dict[str, int]:
+        return super().sizes | {"class_id": self.class_id, "top_k": self.top_k}
 
     @property
-    def constants(self) -> tuple[float, ...]:
-        return (float(self.threshold),)
+    def constants(self) -> dict[str, float]:
+        return {"threshold": float(self.threshold)}
 
     def reference(self, xp: Any, p: Array, y: Array) -> Array:
         p, y = p.reshape(-1, self.p.shape[-1]), y.reshape(-1, self.p.shape[-1]) != 0
@@ -212,12 +212,12 @@ class ClassCounts(Total):
     formula_text = "right, predicted and actual rows of each class, from {p} and {y}"
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return (self.p.size, self.p.shape[-1], self.y.shape[-1])
+    def sizes(self) -> dict[str, int]:
+        return super().sizes | {"columns": self.y.shape[-1]}
 
     @property
-    def constants(self) -> tuple[float, ...]:
-        return (float(self.threshold),)
+    def constants(self) -> dict[str, float]:
+        return {"threshold": float(self.threshold)}
 
     def reference(self, xp: Any, p: Array, y: Array) -> Array:
         p, y = p.reshape(-1, self.p.shape[-1]), y.reshape(-1, self.y.shape[-1])
@@ -241,8 +241,8 @@ class ScoreHistogram(Total):
     formula_text = "Σ {y}, Σ (1 − {y}) in each bucket of {p}"
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return (self.p.size, self.p.shape[-1], self.buckets, self.by_output, self.logits)
+    def sizes(self) -> dict[str, int]:
+        return super().sizes | {"buckets": self.buckets, "by_output": self.by_output, "logits": self.logits}
 
     def reference(self, xp: Any, p: Array, y: Array) -> Array:
         p, y = p.reshape(-1, self.p.shape[-1]), y.reshape(-1, self.p.shape[-1])

@@ -36,12 +36,12 @@ class Noise(Instruction):
     inplace = ("h", "a")
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return (self.a.size, self.stream)
+    def sizes(self) -> dict[str, int]:
+        return {"size": self.a.size, "stream": self.stream}
 
     @property
-    def constants(self) -> tuple[float, ...]:
-        return (self.amount,)
+    def constants(self) -> dict[str, float]:
+        return {"amount": self.amount}
 
     def differentiable(self) -> tuple[Buffer, ...]:
         return (self.h,)
@@ -100,8 +100,8 @@ class SpatialDropout(Noise):
         return f"{self.a} = {self.h}·keep/{1 - self.amount:g}, a keep for each channel"
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return (positions(self.a), self.a.shape[-1], self.stream)
+    def sizes(self) -> dict[str, int]:
+        return {"positions": positions(self.a), "channels": self.a.shape[-1], "stream": self.stream}
 
     def adjoint(self, d: Adjoints) -> Iterator[Instruction]:
         if d.wants(self.h):
@@ -129,8 +129,8 @@ class AlphaNoise(Noise):
         return -self.scale * self.amount * DROPPED
 
     @property
-    def constants(self) -> tuple[float, ...]:
-        return (self.amount, self.scale, self.shift)
+    def constants(self) -> dict[str, float]:
+        return {"amount": self.amount, "scale": self.scale, "shift": self.shift}
 
     def keep(self, step: StepState) -> Array:
         """Which elements are kept."""
@@ -184,12 +184,12 @@ class RandomValues(Instruction):
     writes = ("z",)
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return (self.z.size, self.stream)
+    def sizes(self) -> dict[str, int]:
+        return {"size": self.z.size, "stream": self.stream}
 
     @property
-    def constants(self) -> tuple[float, ...]:
-        return (self.first, self.second)
+    def constants(self) -> dict[str, float]:
+        return {"first": self.first, "second": self.second}
 
     def flops(self, rows: int) -> int:
         return 10 * rows * self.z.size

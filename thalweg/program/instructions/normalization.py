@@ -31,8 +31,8 @@ class BatchMoments(Instruction):
         return f"{self.parts} = mean {self.x}, Σ ({self.x} − mean)²"
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return (positions(self.x), self.x.shape[-1])
+    def sizes(self) -> dict[str, int]:
+        return {"positions": positions(self.x), "channels": self.x.shape[-1]}
 
     def reference(self, xp: Any, x: Array) -> Array:
         x = matrix(x)
@@ -90,12 +90,12 @@ class BatchNormalization(Instruction):
         return f"{self.mean}, {self.variance} from {self.parts}; {self.a} = {text}"
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return (positions(self.x), self.x.shape[-1], int(self.relu))
+    def sizes(self) -> dict[str, int]:
+        return {"positions": positions(self.x), "channels": self.x.shape[-1], "relu": int(self.relu)}
 
     @property
-    def constants(self) -> tuple[float, ...]:
-        return (self.epsilon,)
+    def constants(self) -> dict[str, float]:
+        return {"epsilon": self.epsilon}
 
     def differentiable(self) -> tuple[Buffer, ...]:
         return tuple(b for b in (self.x, self.gamma, self.beta, self.shortcut) if b is not None)
@@ -172,12 +172,12 @@ class BatchSums(Instruction):
         return f"{first}{self.sums} = Σ {dn}, Σ {dn}·({self.x} − {self.mean})/√({self.variance} + {self.epsilon:g})"
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return (positions(self.x), self.x.shape[-1])
+    def sizes(self) -> dict[str, int]:
+        return {"positions": positions(self.x), "channels": self.x.shape[-1]}
 
     @property
-    def constants(self) -> tuple[float, ...]:
-        return (self.epsilon,)
+    def constants(self) -> dict[str, float]:
+        return {"epsilon": self.epsilon}
 
     def reference(
         self, xp: Any, x: Array, mean: Array, variance: Array, da: Array, more: Array | None, a: Array | None
@@ -207,8 +207,8 @@ class ChannelGradient(Instruction):
         return f"{self.dp} = part {self.place} of {self.sums}"
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return (self.dp.size, self.place)
+    def sizes(self) -> dict[str, int]:
+        return {"size": self.dp.size, "place": self.place}
 
     def reference(self, xp: Any, sums: Array) -> Array:
         return xp.split(sums, 2)[self.place]
@@ -237,12 +237,12 @@ class BatchNormalizationAdjoint(Instruction):
         return f"{self.dx} = {scale_text('', self.gamma, None)}({self.da} − means from {self.sums})/√…, x̂ = {normal}"
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return (positions(self.x), self.x.shape[-1])
+    def sizes(self) -> dict[str, int]:
+        return {"positions": positions(self.x), "channels": self.x.shape[-1]}
 
     @property
-    def constants(self) -> tuple[float, ...]:
-        return (self.epsilon,)
+    def constants(self) -> dict[str, float]:
+        return {"epsilon": self.epsilon}
 
     def reference(
         self, xp: Any, x: Array, mean: Array, variance: Array, gamma: Array | None, da: Array, sums: Array
@@ -279,12 +279,12 @@ class MovingAverage(Instruction):
         )
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return (self.moving.size,)
+    def sizes(self) -> dict[str, int]:
+        return {"size": self.moving.size}
 
     @property
-    def constants(self) -> tuple[float, ...]:
-        return (self.momentum,)
+    def constants(self) -> dict[str, float]:
+        return {"momentum": self.momentum}
 
     def reference(self, xp: Any, value: Array, moving: Array) -> Array:
         return moving + (1 - self.momentum) * (value - moving)
@@ -325,12 +325,12 @@ class Normalization(Instruction):
         return stated_scale(text, of, self.gamma, self.beta, self.a, {"epsilon": self.epsilon})
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return (positions(self.x), self.x.shape[-1])
+    def sizes(self) -> dict[str, int]:
+        return {"positions": positions(self.x), "channels": self.x.shape[-1]}
 
     @property
-    def constants(self) -> tuple[float, ...]:
-        return (self.epsilon,)
+    def constants(self) -> dict[str, float]:
+        return {"epsilon": self.epsilon}
 
     def differentiable(self) -> tuple[Buffer, ...]:
         return tuple(b for b in (self.x, self.gamma, self.beta) if b is not None)

@@ -10,7 +10,7 @@ from thalweg.errors import ShapeError
 from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Instruction, Stated
 
 
-def levels(row: tuple[int, ...], own: tuple[int, ...]) -> tuple[int, ...]:
+def levels(row: tuple[int, ...], own: tuple[int, ...]) -> dict[str, int]:
     """(A, B, C, D, E): the axes of a row, with adjacent axes of the same kind merged. Along A, C and E the elements
     share an α; along B and D each has its own.
 
@@ -29,7 +29,7 @@ def levels(row: tuple[int, ...], own: tuple[int, ...]) -> tuple[int, ...]:
     sizes = [1] * (5 - len(groups)) + [size for _, size in groups]
     if len(sizes) > 5:
         raise ShapeError(f"PReLU's shared axes cut rows of shape {row} into too many pieces: use Reshape before it")
-    return tuple(sizes)
+    return dict(zip("ABCDE", sizes, strict=True))
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +53,7 @@ class Prelu(Instruction):
         return Stated("a = where(h > 0, h, alpha * h)", {"h": self.h, "alpha": self.alpha, "a": self.a})
 
     @property
-    def sizes(self) -> tuple[int, ...]:
+    def sizes(self) -> dict[str, int]:
         return levels(self.h.shape, self.alpha.shape)
 
     def differentiable(self) -> tuple[Buffer, ...]:
@@ -96,7 +96,7 @@ class PreluAdjoint(Instruction):
         )
 
     @property
-    def sizes(self) -> tuple[int, ...]:
+    def sizes(self) -> dict[str, int]:
         return levels(self.h.shape, self.alpha.shape)
 
     def reference(self, xp: Any, h: Array, alpha: Array, da: Array) -> Array:
@@ -127,7 +127,7 @@ class PreluGradient(Instruction):
         return Stated("dalpha = da * min(h, 0)", {"h": self.h, "da": self.da, "dalpha": self.dalpha})
 
     @property
-    def sizes(self) -> tuple[int, ...]:
+    def sizes(self) -> dict[str, int]:
         return levels(self.h.shape, self.dalpha.shape)
 
     def reference(self, xp: Any, h: Array, da: Array) -> Array:

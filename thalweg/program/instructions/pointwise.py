@@ -79,12 +79,12 @@ class Pointwise(Instruction):
         return Stated(text, self.named | {"result": self.z}, numbers, self.operation.combine)
 
     @property
-    def sizes(self) -> tuple[int, ...]:
+    def sizes(self) -> dict[str, int | tuple[int, ...]]:
         """The axes, with adjacent ones merged: how many, which of them includes the rows (−1: none), their sizes, and
         for each operand a number whose bit k says whether it varies along axis k."""
         at_rows, axes = self.axes()
         masks = [sum(1 << k for k, (_, varies) in enumerate(axes) if varies[n]) for n in range(len(self.operands))]
-        return (len(axes), at_rows, *(size for size, _ in axes), *masks)
+        return {"count": len(axes), "at_rows": at_rows, "axes": (*(size for size, _ in axes), *masks)}
 
     def axes(self) -> tuple[int, list[tuple[int, tuple[bool, ...]]]]:
         """The number of the axis that includes the rows, and the merged axes, two at least: size, and which vary."""
@@ -105,8 +105,8 @@ class Pointwise(Instruction):
         return (max(missing, 0) if self.per_row else -1), [(1, (True,) * len(operands))] * missing + found
 
     @property
-    def constants(self) -> tuple[float, ...]:
-        return self.arguments
+    def constants(self) -> dict[str, float]:
+        return {f"k{n}": k for n, k in enumerate(self.arguments)}
 
     def differentiable(self) -> tuple[Buffer, ...]:
         if self.operation.combine != "sum":

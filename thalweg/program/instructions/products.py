@@ -103,14 +103,24 @@ class MatrixProduct(Instruction):
         return Nest(M, N, K, alone and in_M, alone and in_K, 0 if self.per_row and merged else -1, merged)
 
     @property
-    def sizes(self) -> tuple[int, ...]:
+    def sizes(self) -> dict[str, int | tuple[int, ...]]:
         """Those of the matrices; which are transposed; where the rows are; whether they are summed; the axes: how many,
         their sizes, and for each operand a number whose bit k says whether it varies along axis k."""
         M, N, K, rows_in_M, rows_in_K, at_rows, axes = self.nest
         masks = [sum(axis.varies[n] << k for k, axis in enumerate(axes)) for n in range(3)]
-        flags = (self.transpose_x, self.transpose_y, rows_in_M, rows_in_K)
-        sizes = (axis.size for axis in axes)
-        return (M, N, K, *map(int, flags), at_rows, len(self.reduces), len(axes), *sizes, *masks)
+        turned = {"transpose_x": int(self.transpose_x), "transpose_y": int(self.transpose_y)}
+        rows = {"rows_in_M": int(rows_in_M), "rows_in_K": int(rows_in_K), "at_rows": at_rows}
+        loop = (*(axis.size for axis in axes), *masks)
+        return {
+            "M": M,
+            "N": N,
+            "K": K,
+            **turned,
+            **rows,
+            "summed_rows": len(self.reduces),
+            "count": len(axes),
+            "axes": loop,
+        }
 
     def differentiable(self) -> tuple[Buffer, ...]:
         return (self.x, self.y)

@@ -44,9 +44,9 @@ class Rowwise(Instruction):
         return f"{self.a} = {self.formula_text.format(h=self.h)}"
 
     @property
-    def sizes(self) -> tuple[int, ...]:
+    def sizes(self) -> dict[str, int]:
         """Vectors in a row, and numbers in a vector of h."""
-        return (self.h.size // self.h.shape[-1], self.h.shape[-1])
+        return {"vectors": self.h.size // self.h.shape[-1], "n": self.h.shape[-1]}
 
     def differentiable(self) -> tuple[Buffer, ...]:
         return (self.h,)
@@ -87,7 +87,7 @@ class RowwiseAdjoint(Instruction):
         return f"{self.dh} = {self.of.slope_text.format(h=self.v, a=self.v, da=self.da)}"
 
     @property
-    def sizes(self) -> tuple[int, ...]:
+    def sizes(self) -> dict[str, int]:
         return self.of.sizes
 
     def reference(self, xp: Any, v: Array, da: Array) -> Array:

@@ -10,9 +10,10 @@ from typing import Any
 from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Instruction
 
 
-def around(x: Buffer, axis: int) -> tuple[int, int, int, int]:
+def around(x: Buffer, axis: int) -> dict[str, int]:
     """The elements before an axis, along it and after it, and whether there are rows."""
-    return math.prod(x.shape[:axis]), x.shape[axis], math.prod(x.shape[axis + 1 :]), int(x.per_row)
+    before, after = math.prod(x.shape[:axis]), math.prod(x.shape[axis + 1 :])
+    return {"before": before, "n": x.shape[axis], "after": after, "per_row": int(x.per_row)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,8 +37,8 @@ class CumulativeSum(Instruction):
         return f"{self.z} = sums of {self.x} along axis {self.axis + 1}{order}"
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return (*around(self.x, self.axis), int(self.backwards))
+    def sizes(self) -> dict[str, int]:
+        return {**around(self.x, self.axis), "backwards": int(self.backwards)}
 
     def differentiable(self) -> tuple[Buffer, ...]:
         return (self.x,)
@@ -74,8 +75,8 @@ class Argmax(Instruction):
         return f"{self.z} = {'argmin' if self.smallest else 'argmax'} of {self.x} along axis {self.axis + 1}"
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return (*around(self.x, self.axis), int(self.smallest))
+    def sizes(self) -> dict[str, int]:
+        return {**around(self.x, self.axis), "smallest": int(self.smallest)}
 
     def adjoint(self, d: Adjoints) -> Iterator[Instruction]:
         yield from ()  # an index moves in jumps: its derivative is 0

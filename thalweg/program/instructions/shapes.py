@@ -78,12 +78,13 @@ class Slicing(Instruction):
         return ", ".join(":" if all_ else t.removesuffix(":1") for all_, t in zip(whole, texts, strict=True))
 
     @property
-    def sizes(self) -> tuple[int, ...]:
+    def sizes(self) -> dict[str, int | tuple[int, ...]]:
         """Whether there are rows, the elements of the large array, the first place in it, and the loop from there."""
         apart = distances(self.large.shape)
         first = sum(start * step for start, step in zip(self.starts, apart, strict=True))
         steps = [step * by for step, by in zip(self.steps, apart, strict=True)]
-        return (int(self.z.per_row), self.large.size, first, *walk(self.small.shape, steps, self.large.size))
+        loop = walk(self.small.shape, steps, self.large.size)
+        return {"per_row": int(self.z.per_row), "large": self.large.size, "start": first, "loop": loop}
 
     def differentiable(self) -> tuple[Buffer, ...]:
         return (self.x,)
@@ -137,8 +138,8 @@ class Placement(Slicing):
         return f"{self.z}[{self.shown}] = {self.x}, else {self.value:g}"
 
     @property
-    def constants(self) -> tuple[float, ...]:
-        return (self.value,)
+    def constants(self) -> dict[str, float]:
+        return {"value": self.value}
 
     def adjoint(self, d: Adjoints) -> Iterator[Instruction]:
         if d.wants(self.x):
@@ -178,10 +179,11 @@ class Concatenation(Instruction):
         return f"{self.z} = {', '.join(p.name for p in self.parts)}{along}"
 
     @property
-    def sizes(self) -> tuple[int, ...]:
+    def sizes(self) -> dict[str, int | tuple[int, ...]]:
         """Whether there are rows, the elements before the axis, how many parts, and the run of each."""
         before = math.prod(self.z.shape[: self.axis])
-        return (int(self.z.per_row), before, len(self.parts), *(p.size // before for p in self.parts))
+        runs = tuple(p.size // before for p in self.parts)
+        return {"per_row": int(self.z.per_row), "before": before, "count": len(self.parts), "parts": runs}
 
     def differentiable(self) -> tuple[Buffer, ...]:
         return self.parts
@@ -217,10 +219,11 @@ class Permutation(Instruction):
         return f"{self.z} = {self.x}, its axes in the order {', '.join(str(k + 1) for k in self.order)}"
 
     @property
-    def sizes(self) -> tuple[int, ...]:
+    def sizes(self) -> dict[str, int | tuple[int, ...]]:
         """Whether there are rows, and the loop over the elements of x in the order of z."""
         apart = distances(self.x.shape)
-        return (int(self.z.per_row), *walk(self.z.shape, [apart[axis] for axis in self.order], self.x.size))
+        loop = walk(self.z.shape, [apart[axis] for axis in self.order], self.x.size)
+        return {"per_row": int(self.z.per_row), "loop": loop}
 
     def differentiable(self) -> tuple[Buffer, ...]:
         return (self.x,)
@@ -232,6 +235,11 @@ class Permutation(Instruction):
     def reference(self, xp: Any, x: Array) -> Array:
         rows = tuple(range(self.z.per_row))
         return x.transpose(*rows, *(k + len(rows) for k in self.order))
+
+
+def upsampled(x: Buffer, size: Pair) -> dict[str, int]:
+    """An image's shape and how often its elements are repeated, as kernels take them."""
+    return dict(zip(("H", "Wd", "C", "down", "across"), (*x.shape, *size), strict=True))
 
 
 @dataclass(frozen=True, eq=False)
@@ -250,8 +258,8 @@ class Upsampling(Instruction):
         return f"{self.z} = {self.x}, each {self.size} times"
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return (*self.x.shape, *self.size)
+    def sizes(self) -> dict[str, int]:
+        return upsampled(self.x, self.size)
 
     def differentiable(self) -> tuple[Buffer, ...]:
         return (self.x,)
@@ -280,8 +288,8 @@ class UpsamplingAdjoint(Instruction):
         return f"{self.dx} = Σ over {self.size} of {self.dz}"
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return (*self.dx.shape, *self.size)
+    def sizes(self) -> dict[str, int]:
+        return upsampled(self.dx, self.size)
 
     def reference(self, xp: Any, dz: Array) -> Array:
         height, width, channels = self.dx.shape

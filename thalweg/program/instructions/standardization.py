@@ -35,14 +35,17 @@ class Standardization(Instruction):
         return f"{self.a} = ({self.x} − mean)/√(variance + {self.epsilon:g})"
 
     @property
-    def sizes(self) -> tuple[int, ...]:
+    def sizes(self) -> dict[str, int]:
         places = positions(self.x)
-        rows, inside = (places, 1) if self.by_place else (1, places)
-        return (rows, inside, self.groups, self.x.shape[-1] // self.groups, int(self.centered))
+        lines, inside = (places, 1) if self.by_place else (1, places)
+        return {
+            "lines": lines, "places": inside, "groups": self.groups, "channels": self.x.shape[-1] // self.groups,
+            "centered": int(self.centered),
+        }  # fmt: skip
 
     @property
-    def constants(self) -> tuple[float, ...]:
-        return (self.epsilon,)
+    def constants(self) -> dict[str, float]:
+        return {"epsilon": self.epsilon}
 
     def differentiable(self) -> tuple[Buffer, ...]:
         return (self.x,)
@@ -53,7 +56,7 @@ class Standardization(Instruction):
 
     def sets(self, x: Array) -> Array:
         """x as (rows, places, groups, channels of a group)."""
-        return x.reshape(-1, *self.sizes[1:4])
+        return x.reshape(-1, *(self.sizes[name] for name in ("places", "groups", "channels")))
 
     def standard(self, xp: Any, x: Array) -> tuple[Array, Array]:
         """(the standardised sets, 1/√(variance + ε))"""
@@ -88,11 +91,11 @@ class StandardizationAdjoint(Instruction):
         return f"{self.dx} = ({self.da}{mean} − x̂·mean({self.da}·x̂))/√…, x̂ standardised {self.x}"
 
     @property
-    def sizes(self) -> tuple[int, ...]:
+    def sizes(self) -> dict[str, int]:
         return self.of.sizes
 
     @property
-    def constants(self) -> tuple[float, ...]:
+    def constants(self) -> dict[str, float]:
         return self.of.constants
 
     def reference(self, xp: Any, x: Array, da: Array) -> Array:
@@ -150,8 +153,8 @@ class ChannelScale(Instruction):
         return stated_scale("x", {"x": self.x}, self.gamma, self.beta, self.a)
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return (positions(self.x), self.x.shape[-1])
+    def sizes(self) -> dict[str, int]:
+        return {"positions": positions(self.x), "channels": self.x.shape[-1]}
 
     def differentiable(self) -> tuple[Buffer, ...]:
         return tuple(b for b in (self.x, self.gamma, self.beta) if b is not None)
@@ -193,8 +196,8 @@ class ChannelScaleGradient(Instruction):
         return Stated("dgamma = da * x", {"da": self.da, "x": self.x, "dgamma": self.dgamma})
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return (positions(self.x), self.x.shape[-1])
+    def sizes(self) -> dict[str, int]:
+        return {"positions": positions(self.x), "channels": self.x.shape[-1]}
 
     def reference(self, xp: Any, x: Array, da: Array) -> Array:
         return matrix(da * x).sum(axis=0)

@@ -189,14 +189,14 @@ class Instruction:
         return tuple(b for b in self.operands if b is not None and not any(b is o for o in outputs))
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        """The whole numbers the native kernel needs besides the number of rows."""
+    def sizes(self) -> Mapping[str, int | tuple[int, ...]]:
+        """The whole numbers the native kernel needs besides the number of rows, by name; a tuple for any number."""
         raise NotImplementedError
 
     @property
-    def constants(self) -> tuple[float, ...]:
-        """The real numbers the native kernel needs."""
-        return ()
+    def constants(self) -> Mapping[str, float | tuple[float, ...]]:
+        """The real numbers the native kernel needs, by name; a tuple for any number."""
+        return {}
 
     @property
     def labels(self) -> tuple[Buffer, int] | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,14 +51,14 @@ class ActivatedLoss(Instruction):
         return ", ".join(i.formula for i in self.parts)
 
     @property
-    def sizes(self) -> tuple[int, ...]:
+    def sizes(self) -> Mapping[str, int | tuple[int, ...]]:
         return self.loss.sizes
 
     @property
-    def constants(self) -> tuple[float, ...]:
+    def constants(self) -> Mapping[str, float | tuple[float, ...]]:
         """The loss's four, then the activation's."""
-        own = self.loss.constants
-        return (*own, *[0.0] * (4 - len(own)), *self.activation.constants)
+        own = {f"k{n}": 0.0 for n in range(len(self.loss.constants), 4)}
+        return {**self.loss.constants, **own, **{f"j{k[1:]}": v for k, v in self.activation.constants.items()}}
 
     def reference(self, xp: Any, v: Array, y: Array, weight: Array | None, step: StepState) -> tuple[Array, Array]:
         a = v if self.v is self.activation.a else self.activation.value(xp, v)

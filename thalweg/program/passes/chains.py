@@ -86,13 +86,13 @@ def pointwise(i: Instruction) -> Pointwise | None:
             return Pointwise(named("add", BINARY["add"].value, ("x", "y"), (), 1), (i.x, i.y), i.z)
         case Elementwise(parameters=()):
             e = i.equation
-            return Pointwise(named("activation", e.value, ("h",), tuple(e.arguments), e.cost), (i.h,), i.a, i.constants)
+            return Pointwise(named("activation", e.value, ("h",), tuple(e.arguments), e.cost), (i.h,), i.a, i.arguments)
         case ElementwiseAdjoint(of=Elementwise(parameters=()) as of):
             e = of.equation
             text, v = within("da * {}", e.slope), "h" if i.v is of.h else "a"
             used = {"da": i.da} | ({v: i.v} if v in names_in(text) else {})
             operation = named("activation adjoint", text, tuple(used), tuple(e.arguments), e.cost + 1)
-            return Pointwise(operation, tuple(used.values()), i.dh, i.constants)
+            return Pointwise(operation, tuple(used.values()), i.dh, of.arguments)
     return None
 
 

@@ -81,8 +81,8 @@ class Layout(Instruction):
         return f"{self.z} = {self.x} by {'columns' if self.z.by_columns else 'rows'}"
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return (positions(self.x), self.x.shape[-1], int(self.x.by_columns))
+    def sizes(self) -> dict[str, int]:
+        return {"positions": positions(self.x), "channels": self.x.shape[-1], "x_by_columns": int(self.x.by_columns)}
 
     def reference(self, xp: Any, x: Array) -> Array:
         return x

@@ -52,8 +52,8 @@ class GatherShare(OwnInputs):
         return f"{self.x} = {self.X}[order], all rows, a lane's inputs"
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return (self.X.size, self.lanes)
+    def sizes(self) -> dict[str, int]:
+        return {"inputs": self.X.size, "lanes": self.lanes}
 
     def reference(self, xp: Any, X: Array, x: Array, step: StepState) -> Array:
         own = xp.take(X.reshape(len(X), -1), step.order, axis=0)[:, share(self.X.size, 0, self.lanes)]
@@ -80,8 +80,9 @@ class AffineShare(OwnInputs):
         return f"{self.h} = {self.x}·{self.W}, a lane's rows of {self.W}"
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return (*self.W.shape, self.lanes, self.h.size)
+    def sizes(self) -> dict[str, int]:
+        inputs, units = self.W.shape
+        return {"inputs": inputs, "units": units, "lanes": self.lanes, "part": self.h.size}
 
     def reference(self, xp: Any, x: Array, W: Array, h: Array, step: StepState) -> Array:
         own = share(self.W.shape[0], 0, self.lanes)
@@ -110,8 +111,8 @@ class AffineSum(Instruction):
         return f"{self.h} = {ended(h, self.relu, None)}"
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return (self.h.size, self.lanes, self.parts.size, int(self.relu))
+    def sizes(self) -> dict[str, int]:
+        return {"units": self.h.size, "lanes": self.lanes, "part": self.parts.size, "relu": int(self.relu)}
 
     def reference(self, xp: Any, parts: Array, b: Array | None, step: StepState) -> Array:
         parts = parts.reshape(self.lanes, -1, self.h.size)[:, step.first_row : step.first_row + step.rows]
@@ -134,8 +135,9 @@ class ShareWeightGradient(OwnInputs, DenseGradient):
         return f"{self.dW} = {self.x}ᵀ·{self.dh}, a lane's rows of {self.dW}"
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return (*self.dW.shape, self.dW.offset, self.lanes)
+    def sizes(self) -> dict[str, int]:
+        inputs, units = self.dW.shape
+        return {"inputs": inputs, "units": units, "dW_offset": self.dW.offset, "lanes": self.lanes}
 
     def reference(self, xp: Any, x: Array, dh: Array, dW: Array, step: StepState) -> tuple[Array, None]:
         own = share(self.dW.shape[0], 0, self.lanes)

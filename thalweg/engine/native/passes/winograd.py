@@ -36,6 +36,7 @@ from thalweg.program.instructions.convolution import (
     Pair,
     TransposedConvolution,
     Window,
+    images,
 )
 from thalweg.program.instructions.linear import end, ended
 from thalweg.program.ir.instruction import PREPARED, WORKSPACE, Array, Buffer, Instruction
@@ -148,19 +149,19 @@ class WinogradKernel(Instruction):
         return f"{self.U} = G·{self.W}{' turned around' if self.turned else ''}·Gᵀ"
 
     @property
-    def sizes(self) -> tuple[int, ...]:
+    def sizes(self) -> dict[str, int]:
         channels = self.U.shape[:1:-1] if self.turned else self.U.shape[2:]
-        return (*channels, self.taps, int(self.turned))
+        return {"C": channels[0], "O": channels[1], "taps": self.taps, "turned": int(self.turned)}
 
     def reference(self, xp: Any, W: Array) -> Array:
-        W = W.reshape(self.taps, self.taps, *self.sizes[:2])
+        W = W.reshape(self.taps, self.taps, self.sizes["C"], self.sizes["O"])
         W = W[::-1, ::-1].swapaxes(2, 3) if self.turned else W
         G = matrices(self.taps).G
         U: Array = xp.einsum("pa,qb,abco->pqco", G, G, W)
         return U
 
     def flops(self, rows: int) -> int:
-        return self.sizes[0] * self.sizes[1] * transform_flops(matrices(self.taps).G)
+        return self.sizes["C"] * self.sizes["O"] * transform_flops(matrices(self.taps).G)
 
 
 @dataclass(frozen=True, eq=False)
@@ -195,8 +196,10 @@ class WinogradConvolution(Instruction):
         return f"{self.h} = {ended(f'Aᵀ·((Bᵀ·{self.x}·B) ⊙ {self.U})·A{bias}', self.relu, self.a)}{last}"
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return (*self.x.shape, *self.h.shape, self.taps, *self.before, *self.covered, int(self.relu))
+    def sizes(self) -> dict[str, int]:
+        (top, left), (down, across) = self.before, self.covered
+        covered = {"taps": self.taps, "top": top, "left": left, "down": down, "across": across}
+        return {**images(self.x, self.h), **covered, "relu": int(self.relu)}
 
     def reference(self, xp: Any, x: Array, U: Array, W: Array | None, b: Array | None, a: Array | None) -> Array:
         BT, _, A = matrices(self.taps)
@@ -255,8 +258,9 @@ class WinogradGradient(Instruction):
         return f"{self.dU} = Σ (Bᵀ·{self.x}·B) ⊙ (A·{self.dh}·Aᵀ)"
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return (*self.x.shape, *self.dh.shape, self.taps, *self.before)
+    def sizes(self) -> dict[str, int]:
+        top, left = self.before
+        return {**images(self.x, self.dh), "taps": self.taps, "top": top, "left": left}
 
     def reference(self, xp: Any, x: Array, dh: Array) -> Array:
         BT, _, A = matrices(self.taps)
@@ -289,8 +293,8 @@ class WinogradKernelGradient(Instruction):
         return f"{self.dW} = Gᵀ·{self.dU}·G"
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return (*self.dU.shape[2:], self.taps)
+    def sizes(self) -> dict[str, int]:
+        return {"C": self.dU.shape[2], "O": self.dU.shape[3], "taps": self.taps}
 
     def reference(self, xp: Any, dU: Array) -> Array:
         G = matrices(self.taps).G
@@ -298,7 +302,7 @@ class WinogradKernelGradient(Instruction):
         return dW.reshape(self.dW.shape)
 
     def flops(self, rows: int) -> int:
-        return self.sizes[0] * self.sizes[1] * transform_flops(matrices(self.taps).G.T)
+        return self.sizes["C"] * self.sizes["O"] * transform_flops(matrices(self.taps).G.T)
 
 
 def transform_flops(matrix: Array) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -118,15 +119,21 @@ def link(phases: Sequence[Sequence[Instruction]], own: Memory, first: Memory) ->
         for i in phase:
             last = number == len(phases) - 1
             operands = [(first if last and shared(b) else own).address(b) for b in i.operands]
-            row = [address_of(kernel_of(i)), *operands, *i.sizes]
+            row = [address_of(kernel_of(i)), *operands, *flat(i.sizes)]
             if isinstance(i, Gather):
                 row[-1] = int(own.data[i.X.name].nbytes > FAR)
             elif last and isinstance(i, WeightGradient):
                 row.append(own.address(replace(i.dW, region=PARAMETERS)))  # the weights, which are updated next
             table[place, : len(row)] = row
-            constants[place, : len(i.constants)] = i.constants
+            reals = flat(i.constants)
+            constants[place, : len(reals)] = reals
             place += 1
     return table, constants
+
+
+def flat(numbers: Mapping[str, Any]) -> list[Any]:
+    """The numbers in their order, those of a tuple one by one."""
+    return [n for value in numbers.values() for n in (value if isinstance(value, tuple) else (value,))]
 
 
 def shared(buffer: Buffer | None) -> bool:

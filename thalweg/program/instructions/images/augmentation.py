@@ -7,6 +7,7 @@ adjoint: they belong before the first layer with weights, and anywhere else the 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +22,16 @@ FILL_MODES = ("constant", "nearest", "wrap", "reflect")  # what lies beyond an e
 INTERPOLATIONS = ("nearest", "bilinear")
 DRAWS = 5  # random numbers per image for a warp
 ERASING = 6  # those for an erased patch
+
+
+def sides(x: Buffer) -> dict[str, int]:
+    """An image's shape, as kernels take it."""
+    return dict(zip(("height", "width", "channels"), x.shape, strict=True))
+
+
+def bounds(ranges: Mapping[str, Range]) -> dict[str, float]:
+    """The ends of ranges, as kernels take them."""
+    return {f"{name}_{end}": float(n) for name, r in ranges.items() for end, n in zip(("low", "high"), r, strict=True)}
 
 
 def between(u: Array, bounds: Range) -> Array:
@@ -47,8 +58,9 @@ class RandomFlip(Instruction):
         return f"{self.z} = {self.x}, half of them {', '.join(axes)}"
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return (*self.x.shape, int(self.horizontal), int(self.vertical), self.stream)
+    def sizes(self) -> dict[str, int]:
+        ways = {"horizontal": int(self.horizontal), "vertical": int(self.vertical)}
+        return {**sides(self.x), **ways, "stream": self.stream}
 
     def reference(self, xp: Any, x: Array, step: StepState) -> Array:
         axes = [1] * self.vertical + [2] * self.horizontal
@@ -89,14 +101,15 @@ class RandomWarp(Instruction):
         return f"{self.z} = {self.x}[{'; '.join(text for text, acts in parts.items() if acts) or 'as it is'}]"
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        mode = FILL_MODES.index(self.fill_mode)
-        return (*self.x.shape, int(self.alike), mode, INTERPOLATIONS.index(self.interpolation), self.stream)
+    def sizes(self) -> dict[str, int]:
+        mode, bilinear = FILL_MODES.index(self.fill_mode), INTERPOLATIONS.index(self.interpolation)
+        return {**sides(self.x), "alike": int(self.alike), "mode": mode, "bilinear": bilinear, "stream": self.stream}
 
     @property
-    def constants(self) -> tuple[float, ...]:
-        ranges = (self.angle, *self.shift, *self.zoom)
-        return (self.fill_value, *(float(bound) for pair in ranges for bound in pair))
+    def constants(self) -> dict[str, float]:
+        (down, right), (tall, wide) = self.shift, self.zoom
+        ranges = {"angle": self.angle, "down": down, "right": right, "tall": tall, "wide": wide}
+        return {"fill": self.fill_value, **bounds(ranges)}
 
     def maps(self, step: StepState) -> tuple[Array, Array]:
         """Each image's matrix (rows, 2, 2) and offset (rows, 2): position p in z is matrix·p + offset in x."""
@@ -163,12 +176,12 @@ class RandomContrast(Instruction):
         return f"{self.z} = clip(mean + f·({self.x} − mean)), f {limits(self.factor)}"
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return (*self.x.shape, self.stream)
+    def sizes(self) -> dict[str, int]:
+        return {**sides(self.x), "stream": self.stream}
 
     @property
-    def constants(self) -> tuple[float, ...]:
-        return (*self.factor, *self.clip)
+    def constants(self) -> dict[str, float]:
+        return {**bounds({"factor": self.factor}), "low": self.clip[0], "high": self.clip[1]}
 
     def reference(self, xp: Any, x: Array, step: StepState) -> Array:
         factor = between(drawn(step, self.stream, (1, 1, 1)), self.factor).astype(x.dtype)
@@ -198,12 +211,12 @@ class RandomBrightness(Instruction):
         return f"{self.z} = clip({self.x} + f·{self.clip[1] - self.clip[0]:g}), f {limits(self.factor)}"
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return (self.x.size, self.stream)
+    def sizes(self) -> dict[str, int]:
+        return {"size": self.x.size, "stream": self.stream}
 
     @property
-    def constants(self) -> tuple[float, ...]:
-        return (*self.factor, *self.clip)
+    def constants(self) -> dict[str, float]:
+        return {**bounds({"factor": self.factor}), "low": self.clip[0], "high": self.clip[1]}
 
     def reference(self, xp: Any, x: Array, step: StepState) -> Array:
         share = between(drawn(step, self.stream, (1, 1, 1)), self.factor)
@@ -242,12 +255,13 @@ class RandomErasing(Instruction):
         return key(self.stream, 0, 0) >> 1
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return (*self.x.shape, len(self.fill), self.stream, self.noise)
+    def sizes(self) -> dict[str, int]:
+        return {**sides(self.x), "fills": len(self.fill), "stream": self.stream, "noise": self.noise}
 
     @property
-    def constants(self) -> tuple[float, ...]:
-        return (*self.factor, *self.scale, *self.clip, *self.fill)
+    def constants(self) -> dict[str, float | tuple[float, ...]]:
+        ranges = bounds({"factor": self.factor, "area": self.scale})
+        return {**ranges, "low": self.clip[0], "high": self.clip[1], "fill": self.fill}
 
     def rectangle(self, step: StepState) -> Array:
         """Which pixels are erased: (rows, height, width, 1)."""
@@ -289,8 +303,8 @@ class RandomCrop(Instruction):
         return f"{self.z} = {self.z.shape[0]}×{self.z.shape[1]} of {self.x}"
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return (*self.x.shape, *self.z.shape[:2], self.stream)
+    def sizes(self) -> dict[str, int]:
+        return {**sides(self.x), "tall": self.z.shape[0], "wide": self.z.shape[1], "stream": self.stream}
 
     def reference(self, xp: Any, x: Array, step: StepState) -> Array:
         u = drawn(step, self.stream, (2,)).astype(np.float64)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from thalweg.program.instructions.convolution import Window
+from thalweg.program.instructions.convolution import Window, images
 from thalweg.program.instructions.linear import end, ended
 from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Instruction
 
@@ -43,8 +43,9 @@ class MaxPooling(Instruction):
         return f"{self.a} = max over {self.window.size} of {of}"
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return (*self.x.shape, *self.a.shape, *self.window.sizes, int(self.relu), int(self.x.by_columns))
+    def sizes(self) -> dict[str, int]:
+        how = {"relu": int(self.relu), "x_by_columns": int(self.x.by_columns)}
+        return {**images(self.x, self.a), **self.window.sizes, **how}
 
     def differentiable(self) -> tuple[Buffer, ...]:
         return (self.x,)
@@ -89,8 +90,9 @@ class MaxPoolingAdjoint(Instruction):
         return f"{self.dx} = {self.da} where {self.x} is the first {self.a}{above}"
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return (*self.x.shape, *self.a.shape, *self.window.sizes, int(self.relu), int(self.x.by_columns))
+    def sizes(self) -> dict[str, int]:
+        how = {"relu": int(self.relu), "x_by_columns": int(self.x.by_columns)}
+        return {**images(self.x, self.a), **self.window.sizes, **how}
 
     def reference(self, xp: Any, x: Array, a: Array, da: Array) -> Array:
         padded, parts = self.window.pad(xp, x, -np.inf), {}
@@ -128,8 +130,8 @@ class AveragePooling(Instruction):
         return f"{self.a} = mean over {self.window.size} of {self.x}"
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return (*self.x.shape, *self.a.shape, *self.window.sizes, int(self.x.by_columns))
+    def sizes(self) -> dict[str, int]:
+        return {**images(self.x, self.a), **self.window.sizes, "x_by_columns": int(self.x.by_columns)}
 
     def differentiable(self) -> tuple[Buffer, ...]:
         return (self.x,)
@@ -166,8 +168,8 @@ class AveragePoolingAdjoint(Instruction):
         return f"{self.dx} = {ended(f'{self.da} spread over {self.window.size}', False, self.a)}"
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return (*self.dx.shape, *self.da.shape, *self.window.sizes, int(self.da.by_columns))
+    def sizes(self) -> dict[str, int]:
+        return {**images(self.dx, self.da), **self.window.sizes, "da_by_columns": int(self.da.by_columns)}
 
     def reference(self, xp: Any, da: Array, a: Array | None) -> Array:
         share = da / counted(self.window, self.dx.shape)

@@ -89,8 +89,9 @@ class Resampling(Instruction):
         return f"{self.z} = {sums}, {new} of {old} along axis {self.axis + 1}"
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return (*around(self.x, self.axis), *self.weights.shape)
+    def sizes(self) -> dict[str, int]:
+        m, most = self.weights.shape
+        return {**around(self.x, self.axis), "m": m, "most": most}
 
     @property
     def matrix(self) -> Array:
@@ -118,5 +119,5 @@ class Resampling(Instruction):
         return z
 
     def flops(self, rows: int) -> int:
-        before, _, after, per_row = around(self.x, self.axis)
-        return 2 * int(self.places.values[:, 1].sum()) * before * after * (rows if per_row else 1)
+        columns = self.x.size // self.x.shape[self.axis]
+        return 2 * int(self.places.values[:, 1].sum()) * columns * (rows if self.x.per_row else 1)

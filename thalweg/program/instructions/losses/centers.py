@@ -61,12 +61,12 @@ class CenterDistance(Instruction):
         return f"{self.sums} += {over_rows} {factor}‖{self.x} − {self.centers}[{self.y}]‖²"
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return (self.x.size, int(self.total), self.centers.shape[0])
+    def sizes(self) -> dict[str, int]:
+        return {"features": self.x.size, "total": int(self.total), "classes": self.centers.shape[0]}
 
     @property
-    def constants(self) -> tuple[float, ...]:
-        return (self.factor,)
+    def constants(self) -> dict[str, float]:
+        return {"factor": self.factor}
 
     def differentiable(self) -> tuple[Buffer, ...]:
         return (self.x,)  # the centres aren't moved by a gradient
@@ -108,12 +108,12 @@ class CenterDistanceGradient(Instruction):
         return f"{self.dx} = {text}" + ("" if self.total else "/rows")
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return (self.x.size, int(self.total), self.centers.shape[0])
+    def sizes(self) -> dict[str, int]:
+        return {"features": self.x.size, "total": int(self.total), "classes": self.centers.shape[0]}
 
     @property
-    def constants(self) -> tuple[float, ...]:
-        return (self.factor,)
+    def constants(self) -> dict[str, float]:
+        return {"factor": self.factor}
 
     def reference(self, xp: Any, x: Array, y: Array, weight: Array | None, centers: Array, step: StepState) -> Array:
         slope = weighted(away(xp, x, y, centers), weight) * scale(self.total, self.factor, step)
@@ -146,8 +146,8 @@ class CenterSums(Instruction):
         return f"{self.parts} = Σ {w}({self.centers} − {self.x}), Σ {w or '1'} of each {self.y}".replace("· of", " of")
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return (self.x.size, self.parts.shape[0])
+    def sizes(self) -> dict[str, int]:
+        return {"features": self.x.size, "classes": self.parts.shape[0]}
 
     def reference(self, xp: Any, x: Array, y: Array, weight: Array | None, centers: Array) -> Array:
         difference = away(xp, x, y, centers)
@@ -175,12 +175,13 @@ class CenterUpdate(Instruction):
         return f"{self.centers} −= {times(self.alpha)}Σ/(1 + n) from {self.parts}"
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return self.centers.shape
+    def sizes(self) -> dict[str, int]:
+        classes, features = self.centers.shape
+        return {"classes": classes, "features": features}
 
     @property
-    def constants(self) -> tuple[float, ...]:
-        return (self.alpha,)
+    def constants(self) -> dict[str, float]:
+        return {"alpha": self.alpha}
 
     def reference(self, xp: Any, parts: Array, centers: Array) -> Array:
         return centers - self.alpha * parts[:, :-1] / (1 + parts[:, -1:])

@@ -36,8 +36,8 @@ class ElementwiseLoss(Loss):
         return dict(zip(self.equation.arguments, self.arguments, strict=True))
 
     @property
-    def constants(self) -> tuple[float, ...]:
-        return (self.coefficient, *map(float, self.arguments))
+    def constants(self) -> dict[str, float]:
+        return {"coefficient": self.coefficient} | {f"k{n}": float(k) for n, k in enumerate(self.arguments, start=1)}
 
     def shown(self, text: str, outer: str = "{}", factor: float = 1.0) -> str:
         """A formula as printed, with a note on operands that have no effect."""

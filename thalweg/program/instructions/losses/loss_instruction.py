@@ -84,12 +84,13 @@ class Loss(Instruction):
         return f"{self.sums} = {over_rows} over rows of {summed}"
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return (self.p.size, self.p.shape[-1], self.y.shape[-1], int(self.total))
+    def sizes(self) -> dict[str, int]:
+        classes, columns = self.p.shape[-1], self.y.shape[-1]
+        return {"size": self.p.size, "classes": classes, "columns": columns, "total": int(self.total)}
 
     @property
-    def constants(self) -> tuple[float, ...]:
-        return (self.coefficient,)
+    def constants(self) -> dict[str, float]:
+        return {"coefficient": self.coefficient}
 
     def differentiable(self) -> tuple[Buffer, ...]:
         return () if self.metric else (self.p,)
@@ -162,7 +163,7 @@ class LossAndGradient(Instruction):
         return Elementwise(self.p, a, kind) if isinstance(kind, Equation) else kind(self.p, a)
 
     @property
-    def sizes(self) -> tuple[int, ...]:
+    def sizes(self) -> dict[str, int]:
         return self.of.sizes
 
     @property
@@ -170,7 +171,7 @@ class LossAndGradient(Instruction):
         return self.of.labels
 
     @property
-    def constants(self) -> tuple[float, ...]:
+    def constants(self) -> dict[str, float]:
         return self.of.constants
 
     def reference(

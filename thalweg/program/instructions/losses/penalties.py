@@ -32,8 +32,8 @@ class NormPenalty(Instruction):
         return shown(self.text, {"w": self.w.name}, {"l1": self.l1, "l2": self.l2})
 
     @property
-    def constants(self) -> tuple[float, ...]:
-        return (self.l1, self.l2)
+    def constants(self) -> dict[str, float]:
+        return {"l1": self.l1, "l2": self.l2}
 
     def stated_as(self, outer: str, **result: Buffer) -> Stated:
         """A result's value: `outer` with the text in place of {}."""
@@ -65,8 +65,8 @@ class Penalty(NormPenalty):
         return self.stated_as("penalties * batch_rows * {}", sums=self.sums)
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return (self.w.size, self.w.offset)
+    def sizes(self) -> dict[str, int]:
+        return {"size": self.w.size, "w_offset": self.w.offset}
 
     def differentiable(self) -> tuple[Buffer, ...]:
         return ()  # the contribution is added in place, after all others
@@ -102,8 +102,8 @@ class PenaltyGradient(NormPenalty):
         return self.stated_as("penalties * {}", dw=self.dw)
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return (self.w.size, self.w.offset)
+    def sizes(self) -> dict[str, int]:
+        return {"size": self.w.size, "w_offset": self.w.offset}
 
     def reference(self, xp: Any, w: Array, step: StepState) -> Array:
         return step.penalties * self.evaluate(xp, w)
@@ -132,8 +132,8 @@ class ActivityPenalty(NormPenalty):
         return self.stated_as("{}", sums=self.sums)
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return (self.w.size,)
+    def sizes(self) -> dict[str, int]:
+        return {"size": self.w.size}
 
     def differentiable(self) -> tuple[Buffer, ...]:
         return (self.w,)
@@ -168,8 +168,8 @@ class ActivityPenaltyGradient(NormPenalty):
         return self.stated_as("{} / batch_rows", dw=self.dw)
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return (self.w.size,)
+    def sizes(self) -> dict[str, int]:
+        return {"size": self.w.size}
 
     def reference(self, xp: Any, w: Array, step: StepState) -> Array:
         return self.evaluate(xp, w) / step.batch_rows
@@ -205,12 +205,13 @@ class OrthogonalPenalty(Instruction):
         return f"{u}; {self.sums} = {self.factor:g}·mean |u·u'|, {self.P} = slopes"
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return (*self.W.shape, int(self.columns))
+    def sizes(self) -> dict[str, int]:
+        height, width = self.W.shape
+        return {"height": height, "width": width, "columns": int(self.columns)}
 
     @property
-    def constants(self) -> tuple[float, ...]:
-        return (self.factor,)
+    def constants(self) -> dict[str, float]:
+        return {"factor": self.factor}
 
     def differentiable(self) -> tuple[Buffer, ...]:
         return ()  # the contribution is added in place, after all others
@@ -255,8 +256,9 @@ class OrthogonalPenaltyGradient(Instruction):
         return f"{self.dW} += {self.U}·{self.P}" if self.columns else f"{self.dW} += {self.P}·{self.U}"
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return (*self.dW.shape, int(self.columns), self.dW.offset)
+    def sizes(self) -> dict[str, int]:
+        height, width = self.dW.shape
+        return {"height": height, "width": width, "columns": int(self.columns), "dW_offset": self.dW.offset}
 
     def reference(self, xp: Any, U: Array, P: Array) -> Array:
         return U @ P if self.columns else P @ U

@@ -30,7 +30,7 @@ def over_classes(xp: Any, x: Array) -> Array:
 class RowLoss(Loss):
     """Base: the target is a row of the same width, or with `sparse` a class number.
 
-    The fields that a subclass adds are its constants, passed to the kernel in this order, three at most.
+    The fields that a subclass adds are its constants, three at most.
     """
 
     whole_rows: ClassVar[bool] = True
@@ -44,8 +44,8 @@ class RowLoss(Loss):
         return [field.name for field in fields(cls)[len(fields(Loss)) :]]
 
     @property
-    def constants(self) -> tuple[float, ...]:
-        return (self.coefficient, *(float(getattr(self, name)) for name in self.options()))
+    def constants(self) -> dict[str, float]:
+        return {"coefficient": self.coefficient} | {name: float(getattr(self, name)) for name in self.options()}
 
     def shown(self, text: str) -> str:
         return text.format(p=self.p, y=self.y, **{name: f"{getattr(self, name):g}" for name in self.options()})

@@ -35,8 +35,8 @@ class RowValue(Instruction):
         return Stated(text, {"v": self.v, **optional, "sums": self.sums})
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return (int(self.total),)
+    def sizes(self) -> dict[str, int]:
+        return {"total": int(self.total)}
 
     def differentiable(self) -> tuple[Buffer, ...]:
         return () if self.metric else (self.v,)
@@ -74,8 +74,8 @@ class RowValueGradient(Instruction):
         return Stated(f"dv = {text}", {"dv": self.dv} | ({} if self.weight is None else {"weight": self.weight}))
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return (int(self.total),)
+    def sizes(self) -> dict[str, int]:
+        return {"total": int(self.total)}
 
     def reference(self, xp: Any, weight: Array | None, step: StepState) -> Array:
         scale = 1.0 if self.total else 1.0 / step.batch_rows

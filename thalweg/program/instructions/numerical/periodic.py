@@ -35,8 +35,8 @@ class PeriodicEmbedding(Instruction):
         return f"{self.a} = Σ {self.W}·cos(2π({self.omega}·{self.x} + {self.phi})) + {self.b}, for each column"
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return self.W.shape
+    def sizes(self) -> dict[str, int]:
+        return dict(zip(("columns", "K", "U"), self.W.shape, strict=True))
 
     def differentiable(self) -> tuple[Buffer, ...]:
         return (self.x, self.omega, self.phi, self.W, self.b)
@@ -94,8 +94,8 @@ class PeriodicGradient(Instruction):
         return ", ".join(f"{to} = Σ {what}" for to, what in of.items() if to is not None)
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return self.W.shape
+    def sizes(self) -> dict[str, int]:
+        return dict(zip(("columns", "K", "U"), self.W.shape, strict=True))
 
     def reference(self, xp: Any, x: Array, omega: Array, phi: Array, W: Array, da: Array) -> tuple[Array | None, ...]:
         g, each = slopes(xp, x, omega, phi, W, da), da.reshape(len(x), len(W), -1)
@@ -129,8 +129,8 @@ class PeriodicInputGradient(Instruction):
         return f"{self.dx} = −2π·Σ {self.omega}·sin({wave})·Σ {self.W}·{self.da}"
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return self.W.shape
+    def sizes(self) -> dict[str, int]:
+        return dict(zip(("columns", "K", "U"), self.W.shape, strict=True))
 
     def reference(self, xp: Any, x: Array, omega: Array, phi: Array, W: Array, da: Array) -> Array:
         return (omega * slopes(xp, x, omega, phi, W, da)).sum(axis=2)

@@ -24,8 +24,8 @@ class BinCodes(Instruction):
     writes = ("z",)
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return (*self.x.shape, *self.z.shape)
+    def sizes(self) -> dict[str, int]:
+        return {"columns": self.x.size, "bins": self.z.size}
 
     @property
     def columns(self) -> Array:
@@ -83,8 +83,8 @@ class PiecewiseLinearAdjoint(Instruction):
         return f"{self.dx} = Σ {self.dz}·{self.slopes}·{inside}, bins from {self.places} on"
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return (*self.x.shape, *self.dz.shape)
+    def sizes(self) -> dict[str, int]:
+        return {"columns": self.x.size, "bins": self.dz.size}
 
     def reference(self, xp: Any, x: Array, places: Array, lows: Array, slopes: Array, dz: Array) -> Array:
         columns = columns_of(self.places)

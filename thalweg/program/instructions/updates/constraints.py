@@ -41,12 +41,12 @@ class NormConstraint(Instruction):
         return f"{w} ·= ({self.rate:g}·{clipped} + {1 - self.rate:g}·‖{w}‖)/(‖{w}‖ + ε)"
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return (self.outer, self.reduced, self.inner)
+    def sizes(self) -> dict[str, int]:
+        return {"outer": self.outer, "reduced": self.reduced, "inner": self.inner}
 
     @property
-    def constants(self) -> tuple[float, ...]:
-        return (self.low, self.high, self.rate)
+    def constants(self) -> dict[str, float]:
+        return {"low": self.low, "high": self.high, "rate": self.rate}
 
     def reference(self, xp: Any, W: Array) -> Array:
         w = W.reshape(self.outer, self.reduced, self.inner)

@@ -96,8 +96,8 @@ class ClipNorm(Stretch):
         return f"{self.dw} = {self.dw}·min(1, {self.limit:g}/√Σ {self.n})"
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return (*super().sizes, self.n.size)
+    def sizes(self) -> dict[str, int]:
+        return super().sizes | {"count": self.n.size}
 
     def reference(self, xp: Any, dw: Array, n: Array) -> Array:
         return dw * (self.limit / xp.maximum(xp.sqrt(n.sum()), self.limit))

@@ -42,8 +42,9 @@ class TableReduce(Instruction):
         return f"{self.dw} = Σ {self.dw} over the lanes where {self.counts} > 0; {self.own} from {self.listed}"
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return (*self.dw.shape, self.vector)
+    def sizes(self) -> dict[str, int]:
+        entries, columns = self.dw.shape
+        return {"entries": entries, "columns": columns, "vector": self.vector}
 
     def reference(self, xp: Any, dw: Array) -> tuple[Array, None]:
         return dw, None  # of the only lane
@@ -73,8 +74,8 @@ class TableUpdate(Statements):
         return (*self.vectors, self.counts, self.own)
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        return (self.columns,)
+    def sizes(self) -> dict[str, int]:
+        return {"columns": self.columns}
 
     @property
     def stated(self) -> Stated | None:

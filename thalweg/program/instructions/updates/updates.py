@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import Any
@@ -20,16 +20,20 @@ class Stretch(Instruction):
     """
 
     @property
-    def sizes(self) -> tuple[int, ...]:
+    def sizes(self) -> dict[str, int]:
         first = self.operands[0]
         assert first is not None
-        values = (getattr(self, field.name) for field in fields(self))  # type: ignore[arg-type]
-        return (first.size, first.offset, *(int(v) for v in values if isinstance(v, int)))
+        return {"size": first.size, "offset": first.offset} | {
+            name: int(v) for name, v in self.values() if isinstance(v, int)
+        }
 
     @property
-    def constants(self) -> tuple[float, ...]:
-        values = (getattr(self, field.name) for field in fields(self))  # type: ignore[arg-type]
-        return tuple(v for v in values if isinstance(v, float))
+    def constants(self) -> dict[str, float]:
+        return {name: v for name, v in self.values() if isinstance(v, float)}
+
+    def values(self) -> Iterator[tuple[str, Any]]:
+        """The fields and their values."""
+        return ((field.name, getattr(self, field.name)) for field in fields(self))  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,13 +74,13 @@ class Statements(Stretch):
         return tuple(b for name, b in self.buffers.items() if name in changed)
 
     @property
-    def sizes(self) -> tuple[int, ...]:
+    def sizes(self) -> dict[str, int]:
         first = self.operands[0]
-        return (first.size, first.offset)
+        return {"size": first.size, "offset": first.offset}
 
     @property
-    def constants(self) -> tuple[float, ...]:
-        return (self.factor, *self.numbers.values())
+    def constants(self) -> dict[str, float]:
+        return {"factor": self.factor} | {f"scalar_{name}": number for name, number in self.numbers.items()}
 
     @property
     def formula(self) -> str:
