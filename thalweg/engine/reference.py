@@ -64,7 +64,7 @@ class Values(Mapping[Buffer, Array]):
         if buffer.region == DATA:
             return self.data[buffer.name].reshape(-1, *buffer.shape)
         if buffer.region in self.flat:
-            return self.flat[buffer.region][buffer.offset :][: buffer.size].reshape(buffer.shape)
+            return self.flat[buffer.region][buffer.storage.offset :][: buffer.size].reshape(buffer.shape)
         return None
 
     def shaped(self, buffer: Buffer, array: Array) -> Array:

@@ -51,5 +51,5 @@ class Program:
 
 
 def changes(instruction: Instruction) -> bool:
-    """Whether an instruction changes weights or a state."""
-    return any(b.region in (PARAMETERS, SLOTS) for b in instruction.outputs)
+    """Whether an instruction changes weights or a state. A view of them under another shape doesn't."""
+    return any(b.region in (PARAMETERS, SLOTS) and b.view_of is None for b in instruction.outputs)
