@@ -130,7 +130,16 @@ class Exporter:
 
     # --- operations that state an equation
 
-    def stated(self, i):
+    def of_rows(self, i):
+        """An update whose equation holds in the rows of a table that occur in the batch."""
+        counts, a = i["operands"]["counts"], i["attributes"]
+        text = f"learning_rate = {a['factor']!r} * learning_rate\n{a['text'].strip()}"
+        values, numbers = dict(i["operands"]["buffers"]), dict(a["numbers"])
+        equation = {"text": text, "values": values, "numbers": numbers, "combine": "sum"}
+        occurring = f"table_updated({{}}, {{}}, v{counts}, {a['columns']})"
+        return self.stated({**i, "equation": equation}, occurring)
+
+    def stated(self, i, where="{}"):
         """Lines that compute an equation: its names are local, its results are put where they belong at the end."""
         equation = i["equation"]
         values, named = equation["values"], equation["values"].values()
@@ -145,7 +154,9 @@ class Exporter:
         for s in ast.parse(equation["text"]).body:
             lines += self.statement(s, names, targets)
         return lines + [
-            self.result(n, self.fitted(n, names[name], space, lead, equation["combine"]), i["adds"])
+            self.result(
+                n, where.format(self.fitted(n, names[name], space, lead, equation["combine"]), f"v{n}"), i["adds"]
+            )
             for name, n in values.items()
             if name in targets
         ]
@@ -185,6 +196,8 @@ class Exporter:
     def listed(self, i):
         """The line of the table."""
         operation, attributes = i["operation"], dict(i["attributes"])
+        if operation == "table_update":
+            return self.of_rows(i)
         of = attributes.pop("of", None)
         if of is not None:
             attributes, operation = {**of["attributes"], **attributes}, f"{operation} {of['operation']}"

@@ -439,7 +439,7 @@ def embedding_gradient(ids, dh, shape):
     numbers, known = classes(ids.reshape(len(ids), -1), shape[0])
     dW = np.zeros(shape)
     np.add.at(dW, numbers, np.where(known[..., None], dh.reshape(*numbers.shape, -1), 0))
-    return dW
+    return dW, np.bincount(numbers.ravel(), known.ravel() * 1.0, shape[0])
 
 
 def norm_constraint(W, low, high, rate, outer, reduced, inner):

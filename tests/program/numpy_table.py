@@ -44,7 +44,7 @@ TABLE = {
     "cumulative_sum": f"{CUMULATIVE} if backwards else np.cumsum(x, axis + x_lead)",
     "dropout": "np.where(draw(stream, *a_shape) >= rate, h / (1 - rate), 0)",
     "embedding": "embedded(ids, W)",
-    "embedding_gradient": "embedding_gradient(ids, dh, dW_shape)",
+    "embedding_gradient": "dW, counts = embedding_gradient(ids, dh, dW_shape)",
     "flip": "turned(W, flipped_shape, strides)",
     "gather_bytes": "X[order].astype(float)",
     "gather_floats": "X[order]",

@@ -36,8 +36,7 @@ REGIONS = (DATA, PARAMETERS, GRADIENTS, SLOTS, WORKSPACE, PREPARED, EXCHANGE, TO
 FLOAT = "float"  # the program's real type: float32, or float64 when the reference engine is asked for it
 BYTES = "uint8"  # 0 … 255, as in pictures
 DOUBLE = "float64"  # sums over many rows, whatever the real type
-ROW_NUMBERS = "int64"  # of a batch or a table
-DTYPES = (FLOAT, BYTES, DOUBLE, ROW_NUMBERS)
+DTYPES = (FLOAT, BYTES, DOUBLE)
 
 
 @dataclass(eq=False, slots=True)
@@ -45,7 +44,7 @@ class Buffer:
     """A named stretch of memory; a `per_row` buffer holds an array of `shape` for every row of the batch.
 
     Its numbers are of the program's real type, "float", unless `dtype` names another: "uint8" for bytes, "float64" for
-    running sums and norms, "int64" for row numbers. Ids and classes among the data travel as "float".
+    running sums and norms. Ids, classes and row numbers travel as "float".
     """
 
     name: str
