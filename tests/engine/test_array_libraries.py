@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conformance import ROWS
+from conformance import EVERY
 from harness import Case, Shape
 
 from thalweg import Input, Sequential
@@ -32,7 +32,7 @@ def jnp():
 
 def check(name: str, shape: Shape, xp: Any) -> None:
     """Both libraries give the same, to rounding errors of the size of the sum behind each output."""
-    case = Case(ROWS[name], shape)
+    case = Case(EVERY[name], shape)
     case.dtype = np.float64
     if not name.startswith(OF_NUMPY):
         for value in compute(case.instruction, case.memory(np.float64), xp):
@@ -46,9 +46,9 @@ def check(name: str, shape: Shape, xp: Any) -> None:
 
 
 @EACH
-@pytest.mark.parametrize("name", ROWS)
+@pytest.mark.parametrize("name", EVERY)
 def test_a_reference_writes_to_no_array(name, shape):
-    case = Case(ROWS[name], shape)
+    case = Case(EVERY[name], shape)
     m = case.memory(np.float64)
     for array in m.values():
         array.setflags(write=False)
@@ -58,7 +58,7 @@ def test_a_reference_writes_to_no_array(name, shape):
 
 
 @EACH
-@pytest.mark.parametrize("name", ROWS)
+@pytest.mark.parametrize("name", EVERY)
 def test_jax_stands_in_for_numpy(name, shape, jnp):
     check(name, shape, jnp)
 

@@ -295,6 +295,14 @@ def test_a_penalty_or_a_constraint_makes_the_gradient_dense(option):
     np.testing.assert_allclose(*(m.get_weights()[0] for m in models), rtol=1e-3, atol=1e-5)
 
 
+def test_a_second_use_makes_the_gradient_dense_if_a_loss_depends_on_it():
+    for loss, sparse in ((["mse", None], True), (["mse", "mse"], False)):
+        x, table = Input((LENGTH,)), Embedding(IDS, WIDTH)
+        model = Model(x, [GlobalAveragePooling1D()(table(x)), Flatten()(table(x))])
+        model.compile(Adam(0.01), loss)
+        assert ("table reduce" in named(model)) == sparse
+
+
 def test_the_gradient_agrees_with_a_central_difference():
     model = flattened(SGD(1.0), engine="reference", dtype="float64")
     model.build()

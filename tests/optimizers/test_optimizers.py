@@ -8,7 +8,8 @@ import pytest
 from thalweg import Sequential, optimizers, regularizers, schedules
 from thalweg.errors import ArgumentError
 from thalweg.layers import Dense, Input
-from thalweg.optimizers import SGD, Adam, AdamW, RMSprop
+from thalweg.optimizers import SGD, Adam, AdamW, Muon, RMSprop
+from thalweg.program.passes.draft import Request
 from thalweg.regularizers import L1, L1L2, L2, OrthogonalRegularizer
 
 RANDOM = np.random.default_rng(0)
@@ -225,6 +226,32 @@ def test_the_listing_shows_what_the_lanes_share():
     names = [row.name for row in model.schedule(lanes=2) if row.section == "update"]
     assert names == ["reduce", "clip value", "weight decay", "adam"]
     assert "reduce" not in [row.name for row in model.schedule()]
+
+
+def test_the_plain_program_says_what_is_computed_and_the_native_one_how():
+    def update(engine, **options):
+        model = hidden(Muon(0.1, exclude_layers=["two"], weight_decay=None, adam_weight_decay=None, **options))
+        model.build()
+        model._compiled.engine = engine
+        return model.lower(Request(lanes=2))[0].update
+
+    plain, native = update("reference", global_clipnorm=0.5), update("native", global_clipnorm=0.5)
+    assert [i.name for i in plain] == ["squared norm", "clip norm", "update", "muon"]
+    assert [i.name for i in native] == ["reduce", *(i.name for i in plain)]
+    assert [str(i.formula) for i in plain[:2]] == ["‖d…‖² = Σ dw²", "dw = dw·min(1, 0.5/√‖d…‖²)"]
+    assert not any("native" in type(i).__module__ for i in plain)
+    assert not any(hasattr(i, "turn") for i in plain)
+    assert [i.turn for i in native if i.name == "muon"] == [0]
+
+
+def test_a_norm_is_that_of_several_stretches_together():
+    layers = [Dense(3, "tanh"), Dense(2, trainable=False), Dense(1)]
+    model = Sequential([Input((X.shape[1],)), *layers], seed=1, engine="reference")
+    model.compile(SGD(0.1, global_clipnorm=0.5), "mse")
+    model.build()
+    first, *clips = model.lower(Request())[0].update[:3]
+    assert first.formula == "‖d…‖² = Σ dW1…b1² + Σ dW3…b3²"
+    assert [clip.formula for clip in clips] == [f"{dw} = {dw}·min(1, 0.5/√‖d…‖²)" for dw in ("dW1…b1", "dW3…b3")]
 
 
 # --- the learning rate ----------------------------------------------------------------------------------------------

@@ -62,6 +62,7 @@ ROOMS = [
     ["thalweg.engine.native.compiler"],
     ["thalweg.engine.native.passes"],
     ["thalweg.engine.native.layouts"],
+    ["thalweg.engine.native.instructions"],
     ["thalweg.engine.contract", "thalweg.engine.lanes"],
     ["thalweg.program"],
     ["thalweg.program.interchange"],
@@ -92,9 +93,10 @@ BUDGET = {
     "engine.native.kernels.generated": 860, "engine.native.kernels.images": 340, "engine.native.kernels.losses": 820,
     "engine.native.kernels.numerical": 300, "engine.native.kernels.rewritten": 820,
     "engine.native.kernels.updates": 380, "engine.native.linalg": 2_540, "engine.native.compiler": 1_460,
-    "engine.native.passes": 800, "engine.native.layouts": 180, "engine.contract": 180, "engine.lanes": 80,
-    "program": 860, "program.passes": 700, "program.instructions": 3_700, "program.instructions.images": 620,
-    "program.instructions.losses": 1_100, "program.instructions.numerical": 260, "program.instructions.updates": 620,
+    "engine.native.instructions": 260,
+    "engine.native.passes": 900, "engine.native.layouts": 180, "engine.contract": 180, "engine.lanes": 80,
+    "program": 960, "program.passes": 680, "program.instructions": 3_700, "program.instructions.images": 620,
+    "program.instructions.losses": 1_100, "program.instructions.numerical": 260, "program.instructions.updates": 540,
     "program.formula": 1_680, "program.ir": 580, "support": 2_040, "absent": 280, "errors": 140, "version": 20,
     "program.interchange": 460, "words": 140, "__main__": 20,
 }  # fmt: skip
@@ -104,10 +106,12 @@ SLACK = 100  # so many lines more than a room has, its number may be
 ROLES = [
     ["layers", "ops", "activations", "constraints", "initializers", "losses", "metrics", "optimizers", "regularizers"],
     ["program.instructions", "engine.native.passes"],
+    ["engine.native.instructions"],
     ["engine.native.kernels"],
 ]
 # Still to be given a common base; a class that has one has to be taken out.
 STILL_CONCRETE = {"thalweg.program.ir.instruction.Buffer"}
+NATIVE = ".engine.native.instructions."  # whose classes are the native forms of instructions, which stay as they are
 HOUSE = House(ROOT, ROOMS)
 MODULES = HOUSE.modules
 
@@ -160,7 +164,7 @@ def concrete(house):
     return {
         f"{kind.__module__}.{kind.__qualname__}"
         for kind, subclasses in house.classes().items()
-        if not is_abstract(kind, subclasses, made)
+        if (others := [s for s in subclasses if NATIVE not in s.__module__]) and not is_abstract(kind, others, made)
     }
 
 

@@ -1,7 +1,8 @@
 """The conformance table: a row for every instruction, that builds it at any shape with values for its operands.
 
 Three kinds of tests read it: gradients against central differences, kernels against references, costs and formulas. A
-new instruction needs a row in `ROWS` and nothing else; `test_conformance.py` fails where a row is missing.
+new instruction needs a row in `ROWS` and nothing else; `test_conformance.py` fails where a row is missing. `PLAIN` has
+those that the native engine rewrites into others, so that they have no kernel.
 
 A row also says how large the sum is that makes each output (`sizes`): rounding errors are measured by it, since a sum
 may cancel. Where it says nothing, the output itself is the measure.
@@ -265,3 +266,5 @@ ROWS |= image_rows.ROWS | loss_rows.ROWS | FORMULAS | weight_rows.ROWS | metric_
 ROWS |= winograd_rows.ROWS | share_rows.ROWS | moves_rows.ROWS | embedding_rows.ROWS
 ROWS |= numerical_rows.ROWS
 ROWS |= {name: build for name, build in pointwise_rows.ROWS.items() if name not in ACTIVATIONS}
+PLAIN = conformance_updates.PLAIN | embedding_rows.PLAIN
+EVERY = ROWS | {f"plain {name}": build for name, build in PLAIN.items()}

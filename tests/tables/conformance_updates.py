@@ -9,6 +9,8 @@ from harness import OPTIONAL, TWICE, Array, Case, Memory, Shape, execute
 from optimizer_equations import EQUATIONS
 
 from thalweg import optimizers
+from thalweg.engine.native.instructions import updates
+from thalweg.engine.native.passes.update import copied
 from thalweg.optimizers.layout import Run
 from thalweg.program.formula.statements import run
 from thalweg.program.instructions.updates import constraints, gradients, matrix_updates, table_updates
@@ -30,7 +32,7 @@ def reduce(c: Case) -> Instruction:
     c.busy = lanes
     dw = vector(c, "dw", GRADIENTS, (lanes * c.vector,))
     c.magnitudes["dw"] = lambda m: np.tile(abs(m[dw]).reshape(lanes, -1).sum(axis=0), lanes)
-    return gradients.Reduce(dw, c.vector)
+    return updates.Reduce(dw, c.vector)
 
 
 def accumulate(c: Case) -> Instruction:
@@ -39,15 +41,24 @@ def accumulate(c: Case) -> Instruction:
 
 
 def squared_norm(c: Case) -> Instruction:
+    dw = tuple(vector(c, f"dw{k}", GRADIENTS) for k in range(1 + c.shape.seed % 3))
+    return gradients.SquaredNorm(dw, norms(c, 1))
+
+
+def squared_norm_of_a_share(c: Case) -> Instruction:
     dw = vector(c, "dw", GRADIENTS)
     c.lanes = 1  # every lane has a norm of its own
-    return gradients.SquaredNorm(dw, norms(c, 1), 16)
+    return updates.SquaredNorm(dw, norms(c, 1), 16)
 
 
 def clip_norm(c: Case) -> Instruction:
+    return gradients.ClipNorm(vector(c, "dw", GRADIENTS), norms(c, 1), (0.5, 2.0)[c.has(TWICE)])
+
+
+def clip_several_norms(c: Case) -> Instruction:
     dw = vector(c, "dw", GRADIENTS)
     c.lanes = 1
-    return gradients.ClipNorm(dw, norms(c, 1 + c.shape.seed % 5), 16, (0.5, 2.0)[c.has(TWICE)])
+    return updates.ClipNorm(dw, norms(c, 1 + c.shape.seed % 5), (0.5, 2.0)[c.has(TWICE)], 16)
 
 
 def norms(c: Case, count: int) -> Buffer:
@@ -89,7 +100,7 @@ def step_of(name: str) -> Build:
                 c.values[slot] = c.values[slot] ** 2
         if "a" in slots and "v" in slots:  # v − a² is a variance
             c.values[slots["v"]] += np.float32(1.1) * c.values[slots["a"]] ** 2
-        i = optimizer.update(Run([Weight("one/W", w)], w, dw, slots, 0))
+        i = optimizer.update(Run([Weight("one/W", w)], w, dw, slots))
         assert isinstance(i, Statements)
         return sized(c, replace(i, factor=(1.0, 0.5)[c.shape.seed % 2]))
 
@@ -134,7 +145,7 @@ def adafactor(c: Case) -> Instruction:
     c.magnitudes["w"] = moved(c, w)
     c.magnitudes |= {"r": lambda m: m[r] + 10, "c": lambda m: m[columns] + 10}
     numbers = (int(np.prod(stack)), rows, width, -0.8, 1e-30, 1e-3, (1.0, 0.3)[c.shape.seed % 2])
-    return matrix_updates.Adafactor(w, dw, r, columns, *numbers, turn=c.shape.seed % 9)
+    return matrix_updates.Adafactor(w, dw, r, columns, *numbers)
 
 
 def muon(c: Case) -> Instruction:
@@ -147,7 +158,17 @@ def muon(c: Case) -> Instruction:
         "scratch": lambda v: np.full(scratch.size, np.inf),
     }
     numbers = (*shape, 5, c.has(TWICE), 0.95, 3.4445, -4.775, 2.0315, 0.2)
-    return matrix_updates.Muon(w, dw, m, scratch, *numbers, turn=c.shape.seed % 9)
+    return matrix_updates.Muon(w, dw, m, scratch, *numbers)
+
+
+def dealt(build: Build) -> Build:
+    """The step on a whole array when it is some lane's turn."""
+
+    def native(c: Case) -> Instruction:
+        i = build(c)
+        return copied(updates.TURNED[type(i)], i, turn=c.shape.seed % 9)
+
+    return native
 
 
 def step_of_rows(c: Case) -> Instruction:
@@ -160,22 +181,33 @@ def step_of_rows(c: Case) -> Instruction:
     c.lanes = 1  # each has rows of its own
     c.values[v] **= 2
     counts = np.where(c.random.random(size) < 0.5, 2, 0)
-    rows = c.random.permutation(np.flatnonzero(counts))
-    listed = np.concatenate([[len(rows)], rows, np.zeros(size - len(rows))])
-    touched = table_updates.Touched(
-        c.put("counts", (size,), counts, per_row=False), w, c.put("own", (1 + size,), listed, per_row=False), 1
-    )
-    step = optimizers.Adam().update(Run([Weight("one/W", w)], w, dw, {"m": m, "v": v}, 0))
-    return sized(c, table_updates.of_rows(step, touched, columns))
+    step = optimizers.Adam().update(Run([Weight("one/W", w)], w, dw, {"m": m, "v": v}))
+    return sized(c, table_updates.of_rows(step, c.put("counts", (size,), counts, per_row=False), columns, 1))
+
+
+def step_of_own_rows(c: Case) -> Instruction:
+    """The same on the rows that are listed."""
+    i = step_of_rows(c)
+    rows = c.random.permutation(np.flatnonzero(c.values[i.counts]))
+    listed = np.concatenate([[len(rows)], rows, np.zeros(i.counts.size - len(rows))])
+    return copied(updates.TableUpdate, i, own=c.put("own", (1 + i.counts.size,), listed, per_row=False))
 
 
 ROWS: dict[str, Build] = {
     "reduce": reduce,
+    "squared_norm": squared_norm_of_a_share,
+    "clip_norm": clip_several_norms,
+    "lamb": dealt(lamb),
+    "adafactor": dealt(adafactor),
+    "muon": dealt(muon),
+}
+PLAIN: dict[str, Build] = {
     "squared_norm": squared_norm,
     "clip_norm": clip_norm,
     "lamb": lamb,
     "adafactor": adafactor,
     "muon": muon,
+    "adam_of_rows": step_of_rows,
 }
 # Those whose kernels are made from their texts. An optimizer's row is in optimizer_equations.py.
 BUILDS = [
@@ -186,5 +218,5 @@ BUILDS = [
     lambda c: constraints.non_negative(vector(c, "W", PARAMETERS, (c.shape.width, 9 * c.shape.units))),
     *(step_of(name) for name in EQUATIONS if optimizers.CLASSES[name].equation),
 ]
-ON_ROWS: dict[str, Build] = {"adam_of_rows": step_of_rows}
+ON_ROWS: dict[str, Build] = {"adam_of_rows": step_of_own_rows}
 STATEMENTS: dict[str, Build] = {Case(build, Shape()).instruction.kernel: build for build in BUILDS}

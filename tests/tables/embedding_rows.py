@@ -5,9 +5,10 @@ from dataclasses import replace
 import numpy as np
 from harness import ACCUMULATE, OPTIONAL, TWICE, Array, Case
 
+from thalweg.engine.native.instructions.updates import TableReduce
+from thalweg.engine.native.passes.update import listing
 from thalweg.program.instructions import embedding
 from thalweg.program.instructions.losses.loss_instruction import class_numbers
-from thalweg.program.instructions.updates import table_updates
 from thalweg.program.ir.instruction import GRADIENTS, PARAMETERS, WORKSPACE, Buffer, Instruction
 
 WRONG = (-1.0, 0.5, np.nan, np.inf, -np.inf, 1e9)
@@ -54,12 +55,17 @@ def gradient(c: Case) -> Instruction:
     counts, rows = counts_before(c)
     here = counts if added else np.where(now, 1, 0)  # rows whose gradient isn't 0, or is to be overwritten
     c.values[dW] = np.where(here[:, None] > 0, c.values[dW], 0).astype(np.float32)
-    c.magnitudes["touched"] = lambda m: np.full(1 + size, np.inf)  # only the kernels keep a list
-    return replace(
-        i,
-        counts=c.put("counts", (size,), counts, WORKSPACE, per_row=False),
-        touched=c.put("touched", (1 + size,), rows, WORKSPACE, per_row=False),
-    )
+    c.put("touched", (1 + size,), rows, WORKSPACE, per_row=False)
+    return replace(i, counts=c.put("counts", (size,), counts, WORKSPACE, per_row=False))
+
+
+def listed_gradient(c: Case) -> Instruction:
+    """The same with a list of the rows, which only kernels keep."""
+    i = gradient(c)
+    if i.counts is None:
+        return listing(i, None)
+    c.magnitudes["touched"] = lambda m: np.full(1 + c.shape.units, np.inf)
+    return listing(i, next(b for b in c.values if b.name == "touched"))
 
 
 def table_reduce(c: Case) -> Instruction:
@@ -68,7 +74,7 @@ def table_reduce(c: Case) -> Instruction:
     dw = c.normal("dw", (size, c.shape.width), GRADIENTS, per_row=False)
     counts, rows = counts_before(c)
     c.magnitudes["own"] = lambda m: np.full(1 + size, np.inf)
-    return table_updates.TableReduce(
+    return TableReduce(
         dw,
         c.put("counts", (size,), counts, WORKSPACE, per_row=False),
         c.put("listed", (1 + size,), rows, WORKSPACE, per_row=False),
@@ -78,4 +84,5 @@ def table_reduce(c: Case) -> Instruction:
     )
 
 
-ROWS = {"embedding": look_up, "embedding_gradient": gradient, "table_reduce": table_reduce}
+ROWS = {"embedding": look_up, "embedding_gradient": listed_gradient, "table_reduce": table_reduce}
+PLAIN = {"embedding_gradient": gradient}

@@ -175,8 +175,6 @@ class ReferenceExecutor:
         records: list[Array] = []
         before = totals[[LOSS, PENALTY]]
         running: list[Array] = []
-        for sparse in job.program.sparse_gradients if chunk.watched else []:
-            self.flat[GRADIENTS][sparse.offset :][: sparse.size] = 0
 
         def losses() -> Array | None:
             sums = np.array(running).reshape(len(running), 2)

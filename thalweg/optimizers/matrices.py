@@ -38,7 +38,7 @@ class Lamb(Moments):
     def update(self, run: Run) -> Instruction:
         numbers = (self.beta_1, self.beta_2, self.epsilon)
         vectors = (run.w, run.dw, run.slots["m"], run.slots["v"])
-        return matrix_updates.Lamb(*vectors, *numbers, factor=self.factor_of(run.weights[0]), turn=run.turn)
+        return matrix_updates.Lamb(*vectors, *numbers, factor=self.factor_of(run.weights[0]))
 
 
 class Adafactor(Optimizer):
@@ -98,7 +98,6 @@ class Adafactor(Optimizer):
             self.epsilon_2,
             self.clip_threshold,
             factor=self.factor_of(run.weights[0]),
-            turn=run.turn,
         )
 
 
@@ -203,5 +202,5 @@ class Muon(Optimizer):
         polynomial = (self.momentum, self.muon_a, self.muon_b, self.muon_c)
         return matrix_updates.Muon(
             run.w, run.dw, m, self.scratch, rows, columns, self.ns_steps, self.nesterov, *polynomial, scale,
-            factor=factor, turn=run.turn,
+            factor=factor,
         )  # fmt: skip

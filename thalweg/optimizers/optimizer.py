@@ -17,12 +17,11 @@ from thalweg.program.formula.functions import FUNCTIONS
 from thalweg.program.formula.statements import functions_of, names_of, shown_step, targets
 from thalweg.program.instructions.updates import gradients
 from thalweg.program.instructions.updates.matrix_updates import WholeUpdate
-from thalweg.program.instructions.updates.table_updates import TableReduce, TableUpdate, of_rows
+from thalweg.program.instructions.updates.table_updates import TableUpdate, of_rows
 from thalweg.program.instructions.updates.updates import GIVEN, Update
 from thalweg.program.ir.instruction import DOUBLE, NORMS, Buffer, Instruction
 from thalweg.program.lowering import Weight
 from thalweg.support import hooks
-from thalweg.support.alignment import align
 from thalweg.support.checks import number, whole
 
 Array = NDArray[Any]
@@ -296,9 +295,9 @@ class Optimizer(hooks.Configured):
         return self.learning_rate_factors[max(names, key=len)] if names else 1.0
 
     def lower(self, weights: Sequence[Weight], vector: int) -> list[Instruction]:
-        """All instructions on the gradients: sum over the lanes, clipping, decay, update, average.
+        """All instructions on the gradients: clipping, decay, update, average.
 
-        weights: those that are trained, in the order of the parameter vector, which has `vector` elements.
+        weights: those that are trained, in the order of the parameter vector. It and every slot have `vector` elements.
         """
         for name in self.learning_rate_factors:
             if not any(w.path == name or w.path.startswith(f"{name}/") for w in weights):
@@ -306,10 +305,10 @@ class Optimizer(hooks.Configured):
         for pattern in self.not_decayed:
             if not any(matches((pattern,), w.path) for w in weights):
                 raise ArgumentError(f"{self.kind}: no weight to exclude from decay matches {pattern!r}")
-        layout = Layout([w for w in weights if w.touched is None], vector, self.slot_names())
+        layout = Layout([w for w in weights if w.rows is None], vector, self.slot_names())
         everything = layout.runs(lambda weight: None)
         groups = layout.runs(lambda weight: (self.kind_of(weight), self.factor_of(weight), self.decay_of(weight)))
-        steps: list[Instruction] = [gradients.Reduce(run.dw, align(vector)) for run in everything]
+        steps: list[Instruction] = []
         if self.gradient_accumulation_steps:
             n = self.gradient_accumulation_steps
             steps += [gradients.accumulate(run.dw, run.slots[ACCUMULATED], n) for run in everything]
@@ -321,7 +320,7 @@ class Optimizer(hooks.Configured):
             steps.append(self.update(run))
         for weight in weights:
             steps += self.step_of_table(weight, layout)
-        steps.sort(key=lambda i: isinstance(i, WholeUpdate | TableReduce | TableUpdate))  # these last
+        steps.sort(key=lambda i: isinstance(i, WholeUpdate | TableUpdate))  # first what works element by element
         if self.use_ema:
             overwrite = self.ema_overwrite_frequency or 0
             steps += [gradients.average(r.w, r.slots[AVERAGE], self.ema_momentum, overwrite) for r in everything]
@@ -329,19 +328,17 @@ class Optimizer(hooks.Configured):
 
     def step_of_table(self, weight: Weight, layout: Layout) -> Iterator[Instruction]:
         """The instructions on a table of which only some rows are updated, those of the batch; none for others."""
-        touched, W = weight.touched, weight.buffer
-        if touched is None:
+        if weight.rows is None:
             return
-        run = layout.run([weight], 0)
-        dW = Buffer(run.dw.name, W.shape, run.dw.region, per_row=False, offset=W.offset)
-        yield TableReduce(dW, touched.counts, touched.listed, touched.own, align(layout.vector), touched.ids)
+        run, columns = layout.run([weight]), weight.buffer.shape[1]
+        steps: list[Instruction] = []
         if self.clipvalue is not None:
-            yield of_rows(gradients.clip_value(run.dw, self.clipvalue), touched, W.shape[1])
+            steps.append(gradients.clip_value(run.dw, self.clipvalue))
         if decay := self.decay_of(weight):
-            yield of_rows(gradients.weight_decay(run.w, decay, self.factor_of(weight)), touched, W.shape[1])
-        step = self.update(run)
-        assert isinstance(step, Update)  # of an optimizer that works element by element
-        yield of_rows(step, touched, W.shape[1])
+            steps.append(gradients.weight_decay(run.w, decay, self.factor_of(weight)))
+        for step in (*steps, self.update(run)):
+            assert isinstance(step, Update)  # of an optimizer that works element by element
+            yield of_rows(step, weight.rows.counts, columns, weight.rows.ids)
 
     def clipping(self, layout: Layout, everything: list[Run]) -> list[Instruction]:
         """The instructions that bound the gradients."""
@@ -350,14 +347,13 @@ class Optimizer(hooks.Configured):
         limit = self.clipnorm or self.global_clipnorm
         if limit is None:
             return []
-        runs = everything if self.clipnorm is None else layout.runs(lambda weight: weight.path)
-        stride = align(len(runs))
-        norms = [
-            Buffer(f"‖{run.dw}‖²", (1,), NORMS, per_row=False, offset=k, dtype=DOUBLE) for k, run in enumerate(runs)
-        ]
-        together = Buffer("‖d…‖²", (len(runs),), NORMS, per_row=False, offset=0, dtype=DOUBLE)
-        total = [together] * len(runs) if self.clipnorm is None else norms
+        if self.clipnorm is None:
+            groups = {"‖d…‖²": [run.dw for run in everything]}
+        else:
+            groups = {f"‖{run.dw}‖²": [run.dw] for run in layout.runs(lambda weight: weight.path)}
+        norms = [Buffer(name, (1,), NORMS, per_row=False, offset=k, dtype=DOUBLE) for k, name in enumerate(groups)]
+        parts = list(zip(norms, groups.values(), strict=True))
         return [
-            *(gradients.SquaredNorm(run.dw, n, stride) for run, n in zip(runs, norms, strict=True)),
-            *(gradients.ClipNorm(run.dw, n, stride, limit) for run, n in zip(runs, total, strict=True)),
+            *(gradients.SquaredNorm(tuple(dws), n) for n, dws in parts),
+            *(gradients.ClipNorm(dw, n, limit) for n, dws in parts for dw in dws),
         ]

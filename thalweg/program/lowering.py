@@ -15,7 +15,6 @@ from thalweg.program.instructions.losses.loss_instruction import Loss
 from thalweg.program.instructions.losses.penalties import ActivityPenalty
 from thalweg.program.instructions.losses.row_value import RowValue
 from thalweg.program.instructions.metrics import Total
-from thalweg.program.instructions.updates.table_updates import Touched
 from thalweg.program.ir.instruction import (
     BYTES,
     DATA,
@@ -30,8 +29,8 @@ from thalweg.program.ir.instruction import (
 )
 from thalweg.program.ir.program import Program
 from thalweg.program.passes.draft import Draft, Pass, Request, names
-from thalweg.program.passes.sparse import sparse_gradients
-from thalweg.program.passes.verifier import in_order, rewritten
+from thalweg.program.passes.verifier import rewritten
+from thalweg.program.sparse import Occurring, sparse_tables
 from thalweg.support.naming import choose
 
 
@@ -76,7 +75,7 @@ class Weight(NamedTuple):
 
     path: str
     buffer: Buffer
-    touched: Touched | None = None  # if its gradient is sparse: the rows that are updated
+    rows: Occurring | None = None  # of a table of which only the rows that occur in the batch are updated
 
 
 @dataclass
@@ -223,13 +222,18 @@ def lower(
         for name, y_pred in zip(places("Y_pred", len(outputs)), outputs, strict=True):
             builder.append(Store(y_pred, Buffer(name, y_pred.shape, DATA)))
     trained = [weight.buffer for weight in network.weights]
-    draft = rewritten(Draft(builder.instructions, (), request, trained, outputs), passes, after)
+    update = update_of(network, optimizer, builder) if request.trains and optimizer is not None else []
+    draft = Draft(builder.instructions, (), update, request, trained, outputs, network.vector)
+    draft = rewritten(draft, passes, after)
     if not draft.backward:
         return Program(draft.forward)
     assert optimizer is not None
-    draft, touched = sparse_gradients(draft, network.constraints) if optimizer.by_rows else (draft, {})
-    weights = [weight._replace(touched=touched.get(weight.buffer)) for weight in network.weights]
-    update = [*optimizer.lower(weights, network.vector), *network.constraints]
-    program = Program(draft.forward, draft.backward, update, optimizer.every)
-    in_order(program, "lowering of the update")
-    return program
+    return Program(draft.forward, draft.backward, draft.update, optimizer.every)
+
+
+def update_of(network: Network, optimizer: LowersUpdate, builder: Builder) -> list[Instruction]:
+    """What is done with the gradients: the optimizer's step, of some tables on the rows of the batch; constraints."""
+    trained = {weight.buffer for weight in network.weights}
+    tables = sparse_tables(builder.instructions, trained, network.constraints) if optimizer.by_rows else {}
+    weights = [weight._replace(rows=tables.get(weight.buffer)) for weight in network.weights]
+    return [*optimizer.lower(weights, network.vector), *network.constraints]

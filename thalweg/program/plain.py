@@ -8,12 +8,13 @@ from thalweg.program.autodiff import derive
 from thalweg.program.ir.instruction import GRADIENTS, Buffer
 from thalweg.program.passes.draft import Draft, Pass
 from thalweg.program.passes.fuse import fuse_losses
+from thalweg.program.sparse import counting
 
 
 def derived(draft: Draft) -> Draft:
     """Adds the backward half, which writes each trained weight's gradient at the weight's offset in a vector."""
     gradients = {W: Buffer(f"d{W}", W.shape, GRADIENTS, per_row=False, offset=W.offset) for W in draft.trained}
-    return replace(draft, backward=derive(draft.forward, gradients))
+    return replace(draft, backward=counting(derive(draft.forward, gradients), draft.update))
 
 
 DERIVE = Pass("derive", derived, lambda r: r.trains)

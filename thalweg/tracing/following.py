@@ -64,12 +64,11 @@ class Followed:
         return (sums.get(LOSS, 0.0) + sums.get(PENALTY, 0.0)) / self.job.rows
 
     def steps(self) -> Iterator[TracedStep]:
-        """The instructions in the order of the listing; those that one lane doesn't run are left out."""
+        """The instructions in the order of the listing."""
         program = self.job.program
         section = {id(i): "backward" for i in program.backward} | {id(i): "update" for i in program.update}
         ordered = sorted(self.seen, key=lambda s: SECTIONS.index(section.get(id(s.instruction), "forward")))
-        shown = (s for s in ordered if s.instruction.on_lanes(1, ()))
-        for number, seen in enumerate(shown, start=1):
+        for number, seen in enumerate(ordered, start=1):
             i = seen.instruction
             inputs, outputs = (
                 tuple(v for b, arrays in kept.items() for v in self.shown(b, np.concatenate(arrays)))

@@ -15,7 +15,7 @@ class Embedding(Instruction):
     """h = W[ids], NaN where an id isn't a row      ids (rows, …), W (input_dim, output_dim) → h (rows, …, output_dim)
 
     With `mean`, the mean over all ids of a row: h (rows, output_dim). It is the average pooling that follows, fused.
-    `sparse`: whether the gradient may be that of the batch's rows alone, see `thalweg.program.passes.sparse`.
+    `sparse`: whether the gradient may be that of the batch's rows alone, see `thalweg.program.sparse`.
     """
 
     ids: Buffer
@@ -45,7 +45,7 @@ class Embedding(Instruction):
 
     def adjoint(self, d: Adjoints) -> Iterator[Instruction]:
         if d.wants(self.W):
-            yield EmbeddingGradient(self.ids, d(self.h), d.into(self.W), sparse=self.sparse, mean=self.mean)
+            yield EmbeddingGradient(self.ids, d(self.h), d.into(self.W), mean=self.mean)
 
     def reference(self, xp: Any, ids: Array, W: Array) -> Array:
         numbers, known = class_numbers(xp, ids, len(W))
@@ -65,31 +65,24 @@ class EmbeddingGradient(Instruction):
 
     With `mean`, dh (rows, output_dim)/ids belongs to all ids of its row.
 
-    With `counts` and `touched`, only the rows of dW that occur in the batch are written. counts (input_dim,) is how
-    often each occurs; the kernel also lists them in `touched` (1 + input_dim,): their number, then the rows themselves
-    in the order of their first occurrence. (float32 holds whole numbers exactly up to 2²⁴.) Both begin as zeros.
+    With `counts` (input_dim,), how often each row occurs in the batch, only the rows of dW that occur are of interest.
+    (float32 holds whole numbers exactly up to 2²⁴.)
     """
 
     ids: Buffer
     dh: Buffer
     dW: Buffer
     counts: Buffer | None = None
-    touched: Buffer | None = None
-    sparse: bool = True
     mean: bool = False
 
     name = "embedding gradient"
-    writes = ("dW", "counts", "touched")
-    reduces = ("dW",)
-
-    @property
-    def sparse_gradient(self) -> Buffer | None:
-        return None if self.counts is None else self.dW
+    writes = ("dW", "counts")
+    reduces = ("dW", "counts")
 
     @property
     def formula(self) -> str:
         mean = f"/{self.ids.size}" if self.mean else ""
-        rows = "" if self.counts is None else f", {self.counts}, {self.touched}"
+        rows = "" if self.counts is None else f", {self.counts}"
         return f"{self.dW}[{self.ids}]{rows} += {self.dh}{mean}"
 
     @property
@@ -97,7 +90,7 @@ class EmbeddingGradient(Instruction):
         entries, columns = self.dW.shape
         return {"entries": entries, "columns": columns, "n": self.ids.size, "mean": int(self.mean)}
 
-    def reference(self, xp: Any, ids: Array, dh: Array) -> tuple[Array, Array | None, None]:
+    def reference(self, xp: Any, ids: Array, dh: Array) -> tuple[Array, Array | None]:
         (count, width), n = self.dW.shape, self.ids.size
         numbers, known = class_numbers(xp, ids.reshape(-1, n), count)
         dh = dh.reshape(len(ids), -1, width) / (n if self.mean else 1)
@@ -105,7 +98,7 @@ class EmbeddingGradient(Instruction):
         places = numbers[..., None] * width + xp.arange(width)
         dW = xp.bincount(places.reshape(-1), parts.reshape(-1), minlength=count * width).reshape(count, width)
         counts = xp.bincount(numbers.reshape(-1), known.reshape(-1).astype(dh.dtype), minlength=count)
-        return dW, None if self.counts is None else counts, None
+        return dW, None if self.counts is None else counts
 
     def flops(self, rows: int) -> int:
         return rows * self.ids.size * self.dW.shape[1]

@@ -8,7 +8,7 @@ same name is in ``thalweg/engine/native/``.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import Any, ClassVar, Protocol
@@ -211,15 +211,6 @@ class Instruction:
     def wide_gradient(self) -> Buffer | None:
         """The gradient that this computes, if it is large enough for the lanes to share it in the finish."""
         return None
-
-    @property
-    def sparse_gradient(self) -> Buffer | None:
-        """The gradient that this computes, if only some of its rows are written and updated."""
-        return None
-
-    def on_lanes(self, lanes: int, shared: Sequence[Buffer]) -> Sequence[Instruction]:
-        """What a number of lanes does of it: all, except sums over the lanes of gradients that they share."""
-        return [self]
 
     def differentiable(self) -> tuple[Buffer, ...]:
         """The buffers to whose adjoints this instruction contributes."""

@@ -36,11 +36,6 @@ class Program:
         yield from (i for i in (*self.forward, *self.backward) if changes(i))
         yield from self.update
 
-    @property
-    def sparse_gradients(self) -> list[Buffer]:
-        """The gradients of which only some rows are written and updated."""
-        return [gradient for i in self.backward if (gradient := i.sparse_gradient) is not None]
-
     def buffers(self) -> list[Buffer]:
         """Every buffer of the program, in the order of first use."""
         return list(dict.fromkeys(b for i in self for b in i.operands if b is not None))

@@ -30,20 +30,23 @@ class Request:
 
 @dataclass(frozen=True, eq=False)
 class Draft:
-    """A program in the making: its forward instructions and, once derived, the backward ones.
+    """A program in the making: its forward instructions and, once derived, the backward ones; in training, the update.
 
     A pass asks who reads a value and says what replaces an instruction; it never looks for them itself.
     """
 
     forward: Sequence[Instruction]
     backward: Sequence[Instruction] = ()
+    update: Sequence[Instruction] = ()  # what is done with the gradients, also before they are derived
     request: Request = Request()
     trained: Sequence[Buffer] = ()  # the weights whose gradients are wanted
     outputs: Sequence[Buffer] = ()  # the network's
+    vector: int = 0  # elements of the parameter vector, gaps included
 
     def __iter__(self) -> Iterator[Instruction]:
         yield from self.forward
         yield from self.backward
+        yield from self.update
 
     def readers(self, value: Buffer) -> Sequence[Instruction]:
         """All instructions that read a value, in order. What reads it under another shape reads a reshape's result."""
@@ -66,10 +69,10 @@ class Draft:
         changes = {old: new for old, new in changes.items() if list(new) != [old]}
         if not changes:
             return self
-        forward, backward = (
-            [new for i in half for new in changes.get(i, (i,))] for half in (self.forward, self.backward)
+        forward, backward, update = (
+            [new for i in part for new in changes.get(i, (i,))] for part in (self.forward, self.backward, self.update)
         )
-        return replace(self, forward=forward, backward=backward)
+        return replace(self, forward=forward, backward=backward, update=update)
 
     @cached_property
     def _readers(self) -> dict[Buffer, list[Instruction]]:
@@ -98,6 +101,7 @@ class Pass:
     name: str
     rewrite: Callable[[Draft], Draft]
     when: Callable[[Request], bool]
+    needed: bool = False  # to run a program at all, so that it also follows on an earlier pass after which one stops
 
 
 def names(passes: Iterable[Pass], request: Request) -> list[str]:

@@ -32,15 +32,18 @@ LASTING = (TOTALS, GRADIENTS, *GIVEN)  # regions that are seen after it, so that
 
 
 def rewritten(draft: Draft, passes: Iterable[Pass], after: str | None = None) -> Draft:
-    """The draft after all passes that run for its request, or after the one of that name; each result is verified."""
+    """The draft after all passes that run for its request, or after the one of that name and those that are needed.
+
+    Each result is verified.
+    """
     refuse(violations(draft), "lowering")
+    stopped = False
     for p in passes:
-        if p.when(draft.request):
+        if p.when(draft.request) and (p.needed or not stopped):
             before, draft = draft, p.rewrite(draft)
             if draft is not before:
                 refuse([*violations(draft), *lost(before, draft)], f"the pass '{p.name}'")
-            if p.name == after:
-                break
+            stopped = stopped or p.name == after
     return draft
 
 
@@ -57,7 +60,7 @@ def refuse(found: Iterable[str], step: str) -> None:
 
 def violations(draft: Draft) -> Iterator[str]:
     """What is wrong with a draft by itself."""
-    yield from order_violations(draft)
+    yield from order_violations(draft if draft.backward else draft.forward)  # an update has to wait for gradients
     yield from repeated(draft)
     shapes = {W.offset: W.shape for W in draft.trained}
     for i in draft.backward:
@@ -102,9 +105,11 @@ def overlap(one: Buffer, other: Buffer) -> bool:
 
 
 def repeated(draft: Draft) -> Iterator[str]:
-    """What several instructions write, of which only the last would count; a state may change several times."""
-    for b in dict.fromkeys(b for i in draft for b in i.outputs if b.region not in (PARAMETERS, SLOTS)):
-        writers = [i for i in draft.writers(b) if not i.accumulates]
+    """What several instructions write, of which only the last would count; a state may change several times, and an
+    update works on the gradients in place."""
+    halves = dict.fromkeys([*draft.forward, *draft.backward])
+    for b in dict.fromkeys(b for i in halves for b in i.outputs if b.region not in (PARAMETERS, SLOTS)):
+        writers = [i for i in draft.writers(b) if not i.accumulates and i in halves]
         own = {i.of for i in writers if isinstance(i, LossAndGradient)}  # both count the loss until they are one
         if len([i for i in writers if i not in own]) > 1:
             yield f"{b} is written by {' and '.join(repr(i.title) for i in writers)}"

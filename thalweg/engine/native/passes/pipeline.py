@@ -7,6 +7,7 @@ from typing import Any
 from thalweg.engine.contract import Engine, Executor, Job
 from thalweg.engine.native.passes.image_columns import LEAST_ROWS, batches_by_columns, fuse_biases, images_by_columns
 from thalweg.engine.native.passes.input_split import split_inputs, splits
+from thalweg.engine.native.passes.update import update_on_lanes
 from thalweg.engine.native.passes.winograd import by_winograd
 from thalweg.engine.native.scheduling.phases import plan
 from thalweg.engine.native.scheduling.schedule import schedule_of
@@ -49,6 +50,7 @@ PIPELINE = (
     Pass("batches by columns", batches_by_columns, trains),
     Pass("fuse biases", fuse_biases, trains_unseen),
     Pass("fuse chains", fuse_chains, lambda r: not r.visible),
+    Pass("update on lanes", update_on_lanes, trains, needed=True),
 )
 
 

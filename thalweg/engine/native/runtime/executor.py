@@ -90,7 +90,7 @@ class NativeExecutor:
         job, lanes, met = self.job, range(self.job.lanes), self.schedule.meetings
         self.cuts = np.array([n for n, i in enumerate(self.phases[1]) if any(i is other for other in met)], np.int64)
         self.finish_cuts = np.array([(len(s.instructions), s.sliced, s.due) for s in self.segments], np.int64)
-        shared, sparse = self.shared_gradients, job.program.sparse_gradients
+        shared, sparse = self.shared_gradients, self.schedule.sparse_gradients
         read_again = sum(any(overlaps(i, shared) for i in s.instructions) for s in self.segments) > 1
         self.slices = [slices(job.parameters.size, shared, lane, job.lanes, read_again, sparse) for lane in lanes]
         self.moves = [own[:, 2].copy() for own in self.slices]
@@ -214,7 +214,7 @@ class NativeExecutor:
         self.watched = watched
         for moved, own in zip(self.moves, self.slices, strict=True):
             own[:, 2] = 0 if watched else moved
-        for sparse in self.job.program.sparse_gradients if watched else []:
+        for sparse in self.schedule.sparse_gradients if watched else []:
             self.gradients[:, sparse.offset :][:, : sparse.size] = 0
 
     def gradient(self) -> Array:

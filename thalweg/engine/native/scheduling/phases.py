@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from thalweg.engine.contract import Plan
+from thalweg.engine.native.instructions.updates import on_lanes
 from thalweg.engine.native.scheduling.blocks import block_for, shared_gradients
 from thalweg.engine.native.scheduling.schedule import Schedule, Segment, schedule_of
 from thalweg.program.instructions.elementwise import Reshape
@@ -17,7 +18,7 @@ PHASES = ("prepare", "rows", "collect", "finish")
 
 def executed(instructions: Sequence[Instruction], lanes: int) -> list[Instruction]:
     """The instructions that do any work: a reshape only renames memory, and one lane has nothing to combine."""
-    return [i for i in instructions if not isinstance(i, Reshape) and i.on_lanes(lanes, [])]
+    return [i for i in instructions if not isinstance(i, Reshape) and on_lanes(i, lanes, [])]
 
 
 def finish_of(schedule: Schedule, lanes: int, shared: Sequence[Buffer]) -> list[Segment]:
@@ -25,7 +26,7 @@ def finish_of(schedule: Schedule, lanes: int, shared: Sequence[Buffer]) -> list[
     segments = [replace(s, instructions=executed(s.instructions, lanes)) for s in schedule.segments()]
     if shared:
         number = next(number for number, s in enumerate(segments) if s.sliced)
-        rest = [part for i in segments[number].instructions for part in i.on_lanes(lanes, shared)]
+        rest = [part for i in segments[number].instructions for part in on_lanes(i, lanes, shared)]
         segments[number] = replace(segments[number], instructions=[*schedule.wide, *rest])
     return segments
 

@@ -9,6 +9,7 @@ from weakref import WeakKeyDictionary
 from thalweg.engine.native.scheduling.memory_plan import planned
 from thalweg.engine.native.scheduling.traits import OwnInputs, meets, scattered, sliced
 from thalweg.program.instructions.batches import Gather
+from thalweg.program.instructions.embedding import EmbeddingGradient
 from thalweg.program.ir.instruction import (
     EXCHANGE,
     NORMS,
@@ -132,6 +133,11 @@ class Schedule:
     def wide_gradients(self) -> list[Buffer]:
         """The weight gradients that may be left to the finish."""
         return [gradient for i in self.rows if (gradient := i.wide_gradient) is not None]
+
+    @property
+    def sparse_gradients(self) -> list[Buffer]:
+        """The gradients of which only some rows are written and updated."""
+        return [i.dW for i in self.rows if isinstance(i, EmbeddingGradient) and i.counts is not None]
 
     @property
     def positions(self) -> int:

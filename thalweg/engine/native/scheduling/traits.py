@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from thalweg.engine.native.instructions.updates import TableReduce
 from thalweg.program.instructions.embedding import Embedding, EmbeddingGradient
 from thalweg.program.instructions.losses.penalties import OrthogonalPenaltyGradient, Penalty, PenaltyGradient
 from thalweg.program.instructions.updates.constraints import NormConstraint
 from thalweg.program.instructions.updates.gradients import ClipNorm
 from thalweg.program.instructions.updates.matrix_updates import WholeUpdate
-from thalweg.program.instructions.updates.table_updates import TableReduce, TableUpdate
+from thalweg.program.instructions.updates.table_updates import TableUpdate
 from thalweg.program.instructions.updates.updates import Stretch
 from thalweg.program.ir.instruction import Instruction
 

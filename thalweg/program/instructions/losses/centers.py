@@ -1,8 +1,5 @@
-"""Class centres in feature space: the distance to them, its gradient, and their update.
-
-Each lane sums over its own rows into its part of the exchange. When all lanes have, each moves its share of the centres
-by the sum of all parts, in the order of the lanes.
-"""
+"""Class centres in feature space: the distance to them, its gradient, the sums of the batch by class, and the update of
+the centres by these."""
 
 from __future__ import annotations
 
@@ -125,7 +122,7 @@ class CenterDistanceGradient(Instruction):
 
 @dataclass(frozen=True, eq=False)
 class CenterSums(Instruction):
-    """parts = for each class Σ w·(c − x) and, in the last column, Σ w over this lane's rows of the class
+    """parts = for each class Σ w·(c − x) and, in the last column, Σ w over its rows
 
     parts (classes, features + 1). A row of weight 2 counts as two rows, one of weight 0 as none.
     """
@@ -161,7 +158,7 @@ class CenterSums(Instruction):
 
 @dataclass(frozen=True, eq=False)
 class CenterUpdate(Instruction):
-    """c ← c − alpha·Σ (c − x)/(1 + n) for each class, from the parts of all lanes; n = the rows of the class"""
+    """c ← c − alpha·Σ (c − x)/(1 + n) for each class; n = the rows of the class"""
 
     parts: Buffer
     centers: Buffer

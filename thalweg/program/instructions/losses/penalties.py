@@ -184,7 +184,7 @@ class OrthogonalPenalty(Instruction):
 
     lengths (2, n): 1/‖w‖ of each vector, and Σⱼ|uᵢ·uⱼ|. U: W with unit-length vectors. P (n, n): the gradient is P·U
     for rows, U·P for columns; k·sign(uᵢ·uⱼ) with k = 2·factor/(n·(n − 1)·‖wᵢ‖), and on the diagonal −k·Σⱼ|uᵢ·uⱼ|,
-    since a vector's length has no effect. All lanes share P and write parts of it; each has its own lengths and U.
+    since a vector's length has no effect.
     """
 
     W: Buffer

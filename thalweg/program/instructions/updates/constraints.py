@@ -1,4 +1,4 @@
-"""Constraints that weights meet after an update: on a norm or a sign. Each lane takes its own share of an array."""
+"""Constraints that weights meet after an update: on a norm or a sign."""
 
 from __future__ import annotations
 

@@ -2,89 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from thalweg.program.instructions.updates.updates import Running, Stretch, Update
-from thalweg.program.ir.instruction import Array, Buffer, Stated
+from thalweg.program.ir.instruction import Array, Buffer, Instruction, Stated
 
 
 @dataclass(frozen=True, eq=False)
-class Reduce(Stretch):
-    """dw ← Σ dw over the lanes, in the order of the lanes, so that the same lanes give the same bits."""
+class SquaredNorm(Instruction):
+    """n ← Σ dw², in float64, over all elements of some stretches of the gradients"""
 
-    dw: Buffer
-    vector: int  # elements from one lane's gradients to the next lane's
-
-    name = "reduce"
-    writes = ("dw",)
-
-    @property
-    def formula(self) -> str:
-        return f"{self.dw} = Σ {self.dw} over the lanes"
-
-    def reference(self, xp: Any, dw: Array) -> Array:
-        first, *others = dw.reshape(-1, min(self.vector, dw.size))
-        return xp.concatenate([sum(others, first), *others])
-
-    def on_lanes(self, lanes: int, shared: Sequence[Buffer]) -> list[Reduce]:
-        """The sums over the stretches between shared gradients; one lane has nothing to sum."""
-        if lanes == 1:
-            return []
-        places = [self.dw.offset]
-        for dW in sorted(shared, key=lambda dW: dW.offset):
-            if self.dw.offset <= dW.offset < self.dw.offset + self.dw.size:
-                places += [dW.offset, dW.offset + dW.size]
-        places.append(self.dw.offset + self.dw.size)
-        pairs = zip(places[::2], places[1::2], strict=True)
-        return [
-            replace(self, dw=Buffer(self.dw.name, (after - first,), self.dw.region, per_row=False, offset=first))
-            for first, after in pairs
-            if first < after
-        ]
-
-    def flops(self, rows: int) -> int:
-        return self.dw.size
-
-
-@dataclass(frozen=True, eq=False)
-class SquaredNorm(Stretch):
-    """n ← Σ dw² over a lane's share of a stretch of the gradients"""
-
-    dw: Buffer
+    dw: tuple[Buffer, ...]
     n: Buffer
-    norms: int  # elements from one lane's norms to the next lane's
 
     name = "squared norm"
     writes = ("n",)
     due = True
 
+    @cached_property
+    def operands(self) -> tuple[Buffer, ...]:
+        return (*self.dw, self.n)
+
     @property
     def formula(self) -> str:
-        return f"{self.n} = Σ {self.dw}²"
+        return f"{self.n} = " + " + ".join(f"Σ {dw}²" for dw in self.dw)
 
     @property
-    def stated(self) -> Stated:
-        return Stated("n = dw * dw", {"dw": self.dw, "n": self.n})
+    def sizes(self) -> dict[str, int]:
+        return {}
 
-    def reference(self, xp: Any, dw: Array) -> Array:
-        total: Array = xp.asarray((dw.astype(np.float64) ** 2).sum())
+    def reference(self, xp: Any, dw: tuple[Array, ...]) -> Array:
+        total: Array = xp.stack([(part.astype(np.float64) ** 2).sum() for part in dw]).sum()
         return total
 
     def flops(self, rows: int) -> int:
-        return 2 * self.dw.size
+        return 2 * sum(dw.size for dw in self.dw)
 
 
 @dataclass(frozen=True, eq=False)
 class ClipNorm(Stretch):
-    """dw ← dw·limit/max(√Σn, limit): a norm of at most `limit`, with Σ n over all lanes and all of n's norms"""
+    """dw ← dw·limit/max(√n, limit): a norm of at most `limit`, if n is the square of the norm"""
 
     dw: Buffer
     n: Buffer
-    norms: int
     limit: float
 
     name = "clip norm"
@@ -93,11 +57,12 @@ class ClipNorm(Stretch):
 
     @property
     def formula(self) -> str:
-        return f"{self.dw} = {self.dw}·min(1, {self.limit:g}/√Σ {self.n})"
+        return f"{self.dw} = {self.dw}·min(1, {self.limit:g}/√{self.n})"
 
     @property
-    def sizes(self) -> dict[str, int]:
-        return super().sizes | {"count": self.n.size}
+    def stated(self) -> Stated:
+        text = "dw = dw * (limit / max(sqrt(n), limit))"
+        return Stated(text, {"dw": self.dw, "n": self.n}, {"limit": self.limit})
 
     def reference(self, xp: Any, dw: Array, n: Array) -> Array:
         return dw * (self.limit / xp.maximum(xp.sqrt(n.sum()), self.limit))

@@ -1,6 +1,6 @@
 """Optimizer steps that need more of a parameter than one element: its norm, rows and columns, or singular vectors.
 
-Each works on one whole array, on one lane: the arrays are dealt to the lanes by size.
+Each works on one whole array.
 """
 
 from __future__ import annotations
@@ -17,15 +17,11 @@ from thalweg.program.ir.instruction import Array, Buffer, StepState, front_repla
 
 @dataclass(frozen=True, eq=False)
 class WholeUpdate(Stretch):
-    """Base of these, with a factor that multiplies the learning rate.
-
-    `turn` is the parameter's rank among all of them by size, the largest first.
-    """
+    """Base of these, with a factor that multiplies the learning rate."""
 
     w: Buffer
     dw: Buffer
     factor: float = field(default=1.0, kw_only=True)
-    turn: int = field(default=0, kw_only=True)
 
     due = True
     cost: ClassVar[int]  # operations for each weight

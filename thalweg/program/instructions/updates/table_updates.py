@@ -1,66 +1,22 @@
-"""Work on the rows of a table that occur in the batch: the sum of their gradients, and their update.
-
-Each lane takes the rows that belong to it. All others, and their slots, stay as they are.
-"""
+"""Steps on the rows of a table that occur in the batch. All others, and their slots, stay as they are."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 from thalweg.program.instructions.updates.updates import Statements, Update
-from thalweg.program.ir.instruction import Array, Buffer, Instruction, Stated, StepState
-
-
-class Touched(NamedTuple):
-    """The rows of a table that occur in the batch, see `EmbeddingGradient`."""
-
-    counts: Buffer  # how often, by one lane's gradient
-    listed: Buffer  # by one lane's gradient
-    own: Buffer  # those that a lane sums up and updates, listed the same way
-    ids: int  # in a row of the batch
-
-
-@dataclass(frozen=True, eq=False)
-class TableReduce(Instruction):
-    """dw = Σ dw over the lanes, in the rows that occur in the batch; lists this lane's share of them"""
-
-    dw: Buffer  # (input_dim, output_dim)
-    counts: Buffer
-    listed: Buffer
-    own: Buffer
-    vector: int  # elements from one lane's gradients to the next lane's
-    ids: int  # in a row of the batch
-
-    name = "table reduce"
-    writes = ("dw", "own")
-    due = True
-
-    @property
-    def formula(self) -> str:
-        return f"{self.dw} = Σ {self.dw} over the lanes where {self.counts} > 0; {self.own} from {self.listed}"
-
-    @property
-    def sizes(self) -> dict[str, int]:
-        entries, columns = self.dw.shape
-        return {"entries": entries, "columns": columns, "vector": self.vector}
-
-    def reference(self, xp: Any, dw: Array) -> tuple[Array, None]:
-        return dw, None  # of the only lane
-
-    def flops(self, rows: int) -> int:
-        return self.dw.shape[1] * min(self.dw.shape[0], rows * self.ids)
+from thalweg.program.ir.instruction import Array, Buffer, Stated, StepState
 
 
 @dataclass(frozen=True, eq=False)
 class TableUpdate(Statements):
     """A step as a text, on the rows of a table that occur in the batch."""
 
-    counts: Buffer
-    own: Buffer
+    counts: Buffer  # how often each row occurs, see `EmbeddingGradient`
     columns: int
-    ids: int
+    ids: int  # in a row of the batch
 
     name = "table update"
     due = True
@@ -71,7 +27,7 @@ class TableUpdate(Statements):
 
     @cached_property
     def operands(self) -> tuple[Buffer, ...]:
-        return (*self.vectors, self.counts, self.own)
+        return (*self.vectors, self.counts)
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -83,7 +39,7 @@ class TableUpdate(Statements):
 
     @property
     def formula(self) -> str:
-        return f"{super().formula}, in rows {self.own} where {self.counts} > 0"
+        return f"{super().formula}, in rows where {self.counts} > 0"
 
     def reference(  # type: ignore[override] # it reads the counts, too
         self, xp: Any, vectors: tuple[Array, ...], counts: Array, step: StepState
@@ -99,16 +55,6 @@ class TableUpdate(Statements):
         return super().flops(rows) * min(size, rows * self.ids * self.columns) // size
 
 
-def of_rows(step: Update, touched: Touched, columns: int) -> TableUpdate:
+def of_rows(step: Update, counts: Buffer, columns: int, ids: int) -> TableUpdate:
     """The same step on the rows that occur in the batch."""
-    return TableUpdate(
-        step.called,
-        step.text,
-        step.buffers,
-        step.numbers,
-        touched.counts,
-        touched.own,
-        columns,
-        touched.ids,
-        factor=step.factor,
-    )
+    return TableUpdate(step.called, step.text, step.buffers, step.numbers, counts, columns, ids, factor=step.factor)

@@ -9,10 +9,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 
 from thalweg.engine.native.compiler.kernel import Kernel
+from thalweg.engine.native.instructions.updates import TableUpdate
 from thalweg.engine.native.kernels.generated.code import Code
 from thalweg.program.formula.language import CONSTANTS, names_in
 from thalweg.program.formula.statements import elementwise, statements, target, value
-from thalweg.program.instructions.updates.table_updates import TableUpdate
 from thalweg.program.instructions.updates.updates import Statements
 
 HEAD = """import math

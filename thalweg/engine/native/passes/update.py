@@ -1,0 +1,100 @@
+"""The update on lanes: each has gradients of its own, which are summed; each then updates its share of the weights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any, TypeVar
+
+from thalweg.engine.native.instructions import embedding
+from thalweg.engine.native.instructions.updates import TURNED, ClipNorm, Reduce, SquaredNorm, TableReduce, TableUpdate
+from thalweg.program.instructions.embedding import EmbeddingGradient
+from thalweg.program.instructions.updates import gradients, table_updates
+from thalweg.program.instructions.updates.matrix_updates import WholeUpdate
+from thalweg.program.ir.instruction import DOUBLE, GRADIENTS, NORMS, Buffer, Instruction
+from thalweg.program.passes.draft import Draft
+from thalweg.program.stretches import named, pieces, span
+from thalweg.support.alignment import align
+
+I = TypeVar("I", bound=Instruction)
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of which a lane updates the rows that occur in the batch and are its own."""
+
+    gradient: embedding.EmbeddingGradient
+    listed: Buffer
+    own: Buffer
+
+
+def update_on_lanes(draft: Draft) -> Draft:
+    """Sums the gradients of all lanes before the update; sums norms in parts, one for each lane and stretch; deals out
+    whole arrays in order of size; and lists the rows of tables, so that a lane finds its own."""
+    if not draft.backward:
+        return draft
+    found = [i for i in draft.backward if isinstance(i, EmbeddingGradient)]
+    tables = {i.counts: table_of(i) for i in found if i.counts is not None}
+    changes: dict[Instruction, Sequence[Instruction]] = {
+        i: [listing(i, None) if i.counts is None else tables[i.counts].gradient] for i in found
+    }
+    for counts, table in tables.items():
+        steps = [u for u in draft.update if isinstance(u, table_updates.TableUpdate) and u.counts is counts]
+        changes |= {u: [copied(TableUpdate, u, own=table.own)] for u in steps}
+        changes[steps[0]] = [rows_reduced(draft, table, steps), *changes[steps[0]]]
+    whole = sorted((u for u in draft.update if isinstance(u, WholeUpdate)), key=lambda u: -u.w.size)
+    changes |= {u: [copied(TURNED[type(u)], u, turn=turn)] for turn, u in enumerate(whole)}
+    draft = draft.changed(changes | dict(norms(draft.update)))
+    return replace(draft, update=[*reduced(draft, [table.gradient.dW for table in tables.values()]), *draft.update])
+
+
+def copied(kind: type[I], i: Instruction, **more: Any) -> I:
+    """The native form of an instruction."""
+    return kind(**{field.name: getattr(i, field.name) for field in fields(i)}, **more)  # type: ignore[arg-type]
+
+
+def listing(i: EmbeddingGradient, touched: Buffer | None) -> embedding.EmbeddingGradient:
+    return copied(embedding.EmbeddingGradient, i, touched=touched)
+
+
+def table_of(i: EmbeddingGradient) -> Table:
+    listed, own = (Buffer(f"{what} {i.dW}", (1 + i.dW.shape[0],), per_row=False) for what in ("rows of", "own rows of"))
+    return Table(listing(i, listed), listed, own)
+
+
+def rows_reduced(draft: Draft, table: Table, steps: Sequence[table_updates.TableUpdate]) -> TableReduce:
+    """The sum over the lanes before a table's steps."""
+    i, dw = table.gradient, next(u.buffers["dw"] for u in steps if "dw" in u.buffers)
+    assert i.counts is not None
+    dW = replace(dw, shape=i.dW.shape)
+    return TableReduce(dW, i.counts, table.listed, table.own, align(draft.vector), i.ids.size)
+
+
+def reduced(draft: Draft, sparse: Sequence[Buffer]) -> list[Reduce]:
+    """The sums over the lanes of all gradients but sparse ones, whose rows are summed on their own."""
+    apart = {dW.offset for dW in sparse}
+    weights = [W for W in draft.trained if W.offset not in apart]
+    result = []
+    for cut in pieces(weights, [None] * len(weights)):
+        (offset, size), name = span(weights[cut]), named(weights[cut], draft.vector)
+        dw = Buffer(f"d{name}", (size,), GRADIENTS, per_row=False, offset=offset)
+        result.append(Reduce(dw, align(draft.vector)))
+    return result
+
+
+def norms(update: Sequence[Instruction]) -> Iterator[tuple[Instruction, Sequence[Instruction]]]:
+    """The changes after which each lane and each stretch has a norm of its own, whose sum those who clip take."""
+    squares = [i for i in update if isinstance(i, gradients.SquaredNorm)]
+    stride = align(sum(len(i.dw) for i in squares))
+    sums: dict[Buffer, Buffer] = {}
+    place = 0
+    for i in squares:
+        sums[i.n] = Buffer(i.n.name, (len(i.dw),), NORMS, per_row=False, dtype=DOUBLE, offset=place)
+        own = [
+            Buffer(f"‖{dw}‖²", (1,), NORMS, per_row=False, dtype=DOUBLE, offset=place + k) for k, dw in enumerate(i.dw)
+        ]
+        yield i, [SquaredNorm(dw, n, stride) for dw, n in zip(i.dw, own, strict=True)]
+        place += len(i.dw)
+    for clip in update:
+        if isinstance(clip, gradients.ClipNorm):
+            yield clip, [ClipNorm(clip.dw, sums[clip.n], clip.limit, stride)]
