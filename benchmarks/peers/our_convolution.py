@@ -13,10 +13,10 @@ from thalweg.engine.native.passes.winograd import by_winograd
 from thalweg.engine.native.runtime.executor import NativeExecutor
 from thalweg.program.instructions.batches import GatherFloats, Store
 from thalweg.program.instructions.convolution import Convolution, Flip, KernelGradient, TransposedConvolution, same
+from thalweg.program.ir.alignment import align
 from thalweg.program.ir.instruction import DATA, GRADIENTS, PARAMETERS, PREPARED, Buffer, Instruction
 from thalweg.program.ir.program import Program
 from thalweg.program.passes.draft import Draft
-from thalweg.support.alignment import align
 
 
 class Convolve(Runner):

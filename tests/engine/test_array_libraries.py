@@ -9,7 +9,8 @@ from harness import Case, Shape
 
 from thalweg import Input, Sequential
 from thalweg.engine.contract import Chunk
-from thalweg.engine.reference import ReferenceExecutor, compute, written
+from thalweg.engine.execution import compute, written
+from thalweg.engine.reference import ReferenceExecutor
 from thalweg.layers import AveragePooling2D, Conv2D, Dense, Dropout, Flatten
 from thalweg.program.instructions import linear
 

@@ -1,5 +1,7 @@
 """The memory plan: what is alive at once never overlaps, and blocks and lanes change nothing but the rounding."""
 
+import gc
+import weakref
 from typing import Any
 
 import numpy as np
@@ -402,3 +404,12 @@ def test_inputs_are_not_split_where_something_else_reads_them(layer, monkeypatch
     model = Sequential([Input((42,)), layer, Dense(20, "relu"), Dense(3)], seed=0)
     model.compile("adam", "mse")
     assert input_split.first_layer(draft(model, "training")) is None
+
+
+def test_a_model_and_its_schedules_are_freed_with_it():
+    model = compiled(Dense(8, "tanh"), Dense(3))
+    model.fit(X[:, :8], Y, verbose=0)
+    program = weakref.ref(schedule_of(model._compiled.lower(Request())[0]))
+    del model
+    gc.collect()
+    assert program() is None

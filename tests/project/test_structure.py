@@ -61,6 +61,7 @@ ROOMS = [
     ["thalweg.engine.native.linalg"],
     ["thalweg.engine.native.compiler"],
     ["thalweg.engine.native.passes"],
+    ["thalweg.engine.native.scheduling"],
     ["thalweg.engine.native.layouts"],
     ["thalweg.engine.native.instructions"],
     ["thalweg.engine.contract", "thalweg.engine.lanes"],

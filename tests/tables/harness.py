@@ -7,13 +7,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from thalweg.engine.execution import compute
 from thalweg.engine.native.compiler.compile import callable_of
 from thalweg.engine.native.kernels.table import kernel_of
 from thalweg.engine.native.layouts import state
 from thalweg.engine.native.passes.image_columns import NARROW
 from thalweg.engine.native.runtime.linking import flat
 from thalweg.engine.native.scheduling.traits import OwnInputs, sliced
-from thalweg.engine.reference import compute
 from thalweg.program.instructions.elementwise import Copy
 from thalweg.program.ir.instruction import (
     BYTES,

@@ -2,12 +2,31 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from thalweg.engine.contract import Engine, Executor, Job, aligned
 from thalweg.engine.lanes import usable_lanes
-from thalweg.engine.native.passes.pipeline import NATIVE
+from thalweg.engine.native.passes.image_columns import LEAST_ROWS
+from thalweg.engine.native.passes.input_split import splits
+from thalweg.engine.native.passes.pipeline import PIPELINE
+from thalweg.engine.native.scheduling.phases import plan
+from thalweg.engine.native.scheduling.schedule import arithmetic
 from thalweg.program.plain import PLAIN
 
 __all__ = ["ENGINES", "Engine", "aligned", "make_executor", "usable_lanes"]
+
+
+def native(job: Job) -> Executor:
+    """The compiler is loaded only now."""
+    from thalweg.engine.native.runtime.executor import NativeExecutor
+
+    return NativeExecutor(job)
+
+
+def predictor(*arguments: Any) -> Any:
+    from thalweg.engine.native.runtime.predict import NativePredictor
+
+    return NativePredictor(*arguments)
 
 
 def reference(job: Job) -> Executor:
@@ -16,7 +35,10 @@ def reference(job: Job) -> Executor:
     return ReferenceExecutor(job)
 
 
-ENGINES = {"native": NATIVE, "reference": Engine(reference, PLAIN, ("float32", "float64"))}
+ENGINES = {
+    "native": Engine(native, PIPELINE, ("float32",), predictor, arithmetic, LEAST_ROWS, splits, plan),
+    "reference": Engine(reference, PLAIN, ("float32", "float64")),
+}
 
 
 def make_executor(engine: str, job: Job) -> Executor:

@@ -9,10 +9,10 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from thalweg.program.ir.alignment import ALIGNMENT
 from thalweg.program.ir.instruction import FIRST_METRIC, LOSS, PENALTY, ROWS, Buffer, Instruction
 from thalweg.program.ir.program import Program
 from thalweg.program.passes.draft import Pass, Request
-from thalweg.support.alignment import ALIGNMENT
 
 Array = NDArray[Any]
 

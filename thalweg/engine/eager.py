@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from thalweg.engine.contract import Array
-from thalweg.engine.reference import Values
+from thalweg.engine.execution import Values
 from thalweg.errors import ThalwegError
 from thalweg.program.builder import Builder
 from thalweg.program.ir.instruction import DATA, WORKSPACE, Buffer, Constant, StepState
@@ -11,9 +11,6 @@ from thalweg.program.ir.instruction import DATA, WORKSPACE, Buffer, Constant, St
 
 class LayerValues(Values):
     """The values of a layer called on arrays: weights bring their own, and every value keeps its type."""
-
-    def __init__(self, step: StepState) -> None:
-        super().__init__({}, {}, None, step)
 
     def lasting(self, buffer: Buffer) -> Array | None:
         if isinstance(buffer, Constant):

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import inspect
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from thalweg.engine.contract import Array, Chunk, Job, Outcome, added
-from thalweg.errors import ArgumentError, ThalwegError
+from thalweg.engine.execution import Values
+from thalweg.errors import ArgumentError
 from thalweg.program.instructions.losses.loss_instruction import Loss
 from thalweg.program.instructions.metrics import Total
 from thalweg.program.ir.counter import permutation
@@ -33,32 +33,14 @@ from thalweg.program.ir.instruction import (
 )
 
 
-class Values(Mapping[Buffer, Array]):
-    """The array of every value of a step, and the step's state.
+class StepValues(Values):
+    """The values of a step: what lasts lies in the flat vectors of its region or in the caller's data."""
 
-    What lasts lies in the flat vectors of its region; all other values are kept until the last instruction that reads
-    them is done.
-    """
-
-    def __init__(
-        self, flat: Mapping[str, Array], data: Mapping[str, Array], dtype: DTypeLike | None, step: StepState
-    ) -> None:
-        self.flat, self.data, self.dtype, self.step = flat, data, dtype, step
-        self.arrays: dict[Buffer, Array] = {}
-
-    def __getitem__(self, buffer: Buffer) -> Array:
-        found = self.arrays.get(buffer)
-        if found is not None:
-            return found
-        if buffer.view_of is not None:
-            return self.shaped(buffer, self[buffer.storage])
-        found = self.lasting(buffer)
-        if found is None:
-            raise ThalwegError(f"{buffer} is read before it is written")
-        return found
+    def __init__(self, flat: Mapping[str, Array], data: Mapping[str, Array], dtype: DTypeLike, step: StepState) -> None:
+        super().__init__(step, dtype)
+        self.flat, self.data = flat, data
 
     def lasting(self, buffer: Buffer) -> Array | None:
-        """The array of a value that is there before the step: data, a constant, a stretch of a flat vector."""
         if isinstance(buffer, Constant):
             return buffer.values.astype(self.dtype)
         if buffer.region == DATA:
@@ -66,71 +48,6 @@ class Values(Mapping[Buffer, Array]):
         if buffer.region in self.flat:
             return self.flat[buffer.region][buffer.storage.offset :][: buffer.size].reshape(buffer.shape)
         return None
-
-    def shaped(self, buffer: Buffer, array: Array) -> Array:
-        return array.reshape(-1, *buffer.shape) if buffer.per_row else array.reshape(buffer.shape)
-
-    def __setitem__(self, buffer: Buffer, value: Array) -> None:
-        place = self.lasting(buffer)
-        if place is not None:
-            place[...] = value
-            return
-        shape = (self.step.rows, *buffer.shape) if buffer.per_row else buffer.shape
-        self.arrays[buffer] = np.asarray(np.broadcast_to(value, shape), self.dtype)
-
-    def execute(self, instruction: Instruction, xp: Any = np) -> None:
-        """Calls an instruction's reference and keeps what it returns.
-
-        Running sums (TOTALS) and results that `accumulate` are added to the previous value. All else is set.
-        """
-        with np.errstate(all="ignore"):  # the training loop finds and reports values that aren't finite
-            results = [value if value is None else np.asarray(value) for value in compute(instruction, self, xp)]
-            for buffer, value in zip(written(instruction), results, strict=True):
-                if value is not None:
-                    adds = instruction.accumulates or buffer.region == TOTALS
-                    self[buffer] = self[buffer] + value if adds else value
-
-    def forget(self, buffers: Iterable[Buffer]) -> None:
-        for buffer in buffers:
-            self.arrays.pop(buffer, None)
-
-    def __iter__(self) -> Iterator[Buffer]:
-        return iter(self.arrays)
-
-    def __len__(self) -> int:
-        return len(self.arrays)
-
-
-@cache
-def parameters(kind: Any) -> tuple[str, ...]:
-    """The names of the parameters after the array library of a class's `reference`."""
-    return tuple(inspect.signature(kind.reference).parameters)[2:]
-
-
-def argument(value: Any, values: Mapping[Buffer, Array], xp: Any) -> Any:
-    """The argument that a reference gets for a field: an array of `xp`, None, or a tuple of arrays."""
-    if isinstance(value, Buffer):
-        return values[value] if xp is np else xp.asarray(values[value])
-    return value if value is None else tuple(argument(v, values, xp) for v in value)
-
-
-def written(instruction: Instruction) -> list[Buffer]:
-    """The buffers of the fields in `writes`, each of which holds one or several."""
-    values = (getattr(instruction, name) for name in instruction.writes)
-    return [buffer for value in values for buffer in (value if isinstance(value, tuple) else (value,))]
-
-
-def compute(instruction: Instruction, values: Any, xp: Any = np) -> tuple[Any, ...]:
-    """The results of an instruction's reference on arrays of `xp`, in the order of `writes`.
-
-    values: the arrays by buffer, and the step's state as `step`.
-    """
-    arguments = [
-        values.step if name == "step" else argument(getattr(instruction, name), values, xp)
-        for name in parameters(type(instruction))  # type: ignore[arg-type]
-    ]
-    results = instruction.reference(xp, *arguments)
-    return results if isinstance(results, tuple) else (results,)
 
 
 def last_uses(instructions: Iterable[Instruction]) -> dict[Instruction, list[Buffer]]:
@@ -163,7 +80,7 @@ class ReferenceExecutor:
             TOTALS: np.zeros(job.totals, np.float64),
             NORMS: np.zeros(max(norms, default=0), np.float64),
         }
-        self.values = Values(self.flat, job.data, kind, StepState(seed=job.seed))
+        self.values = StepValues(self.flat, job.data, kind, StepState(seed=job.seed))
         self.last_uses = last_uses(job.program)
         self.order = lru_cache(1)(lambda epoch: permutation(job.seed, epoch, job.rows))
 
@@ -195,7 +112,7 @@ class ReferenceExecutor:
     def gradient(self) -> Array:
         return self.flat[GRADIENTS]
 
-    def trace(self, chunk: Chunk) -> Iterator[tuple[Instruction, Values]]:
+    def trace(self, chunk: Chunk) -> Iterator[tuple[Instruction, StepValues]]:
         for instruction in self.step(chunk, 0):
             yield instruction, self.values
 
@@ -236,7 +153,8 @@ class ReferenceExecutor:
         updates = {i for i in program.update if i.due}
         for instruction in program:
             if instruction not in updates or state.iteration % program.every == 0:
-                self.values.execute(instruction, self.xp)
+                with np.errstate(all="ignore"):  # the training loop finds and reports values that aren't finite
+                    self.values.execute(instruction, self.xp)
                 yield instruction
                 self.values.forget(self.last_uses.get(instruction, ()))
         self.flat[TOTALS][ROWS] += len(order)

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from thalweg import metrics as metric_module
 from thalweg import optimizers as optimizer_module
 from thalweg.callbacks.callback import Columns, Logs
-from thalweg.engine import ENGINES, aligned, make_executor, usable_lanes
+from thalweg.engine import ENGINES, aligned, usable_lanes
 from thalweg.engine.contract import Array, Chunk, Engine, Job, mean_loss
 from thalweg.errors import ArgumentError, ThalwegError, ThalwegWarning
 from thalweg.layers.layer import Shape
@@ -24,12 +24,12 @@ from thalweg.models.graph import Graph
 from thalweg.models.inputs import IdInput, id_inputs
 from thalweg.models.rows import Data, first, input_arrays, row_of, targets_and_weights
 from thalweg.models.weights import Weights
+from thalweg.program.ir.alignment import align
 from thalweg.program.ir.instruction import FIRST_METRIC, ROWS, SLOTS, Buffer
 from thalweg.program.ir.program import Program
 from thalweg.program.lowering import Network, Objective, OutputObjective, Weight, forward, lower, places
-from thalweg.program.passes.draft import KINDS, Pass, Request
+from thalweg.program.passes.draft import Pass, Request
 from thalweg.program.plain import PLAIN
-from thalweg.support.alignment import align
 from thalweg.support.checks import whole
 from thalweg.support.naming import choose
 from thalweg.support.nested import mapped
@@ -37,7 +37,6 @@ from thalweg.support.once import making
 from thalweg.support.seeds import draw_seed
 from thalweg.tracing import making as tracing
 from thalweg.tracing.following import Place
-from thalweg.tracing.listing import Listing
 from thalweg.tracing.step_trace import Trace
 
 
@@ -382,75 +381,6 @@ class Compiled:
         return Chunk(0, 0, 1, self.optimizer.iterations, np.array([self.optimizer.learning_rate]))
 
     # --- inspection ----------------------------------------------------------------------------------------------
-
-    def program(self, kind: str = "training", batch_size: int = 32, after: str | None = None) -> Listing:
-        """The program that the network is: every instruction with formula, shape and cost. It knows no machine.
-
-        kind: "training" (forward, backward, update), "evaluation" or "inference".
-        after: shows the program as it is after this pass: "derive" adds the backward half, "fuse losses" computes a
-            loss with its gradient. An unknown name raises an error that lists the passes.
-
-        >>> import thalweg
-        >>> model = thalweg.Sequential([thalweg.Input((2,)), thalweg.layers.Dense(1, "sigmoid")])
-        >>> model.compile("sgd", "mse")
-        >>> [row.name for row in model.program() if row.section == "backward"]
-        ['squared error + gradient', 'sigmoid adjoint', 'weight gradient', 'bias gradient']
-        """
-        request = self.requested(kind, batch_size)
-        return Listing(self._lower(request, after, PLAIN)[0], request.batch)
-
-    def schedule(
-        self, kind: str = "training", batch_size: int = 32, lanes: int = 1, after: str | None = None
-    ) -> Listing:
-        """How the engine runs the program: the instructions that it executes, phase by phase, in their order.
-
-        The native engine rewrites the program for speed: it fuses instructions, chooses other methods and layouts, and
-        divides the work among lanes. The values and gradients stay what they are.
-
-        kind, batch_size: as for `program`.
-        lanes: with more than one, the sum of the lanes' gradients is shown too. Wide layers need no sum: right before
-            the update, each lane computes a share of their gradients from all rows. A first layer with many inputs is
-            split among the lanes by its inputs.
-        after: shows the instructions as they are after this pass. An unknown name raises an error that lists the
-            passes.
-
-        >>> import thalweg
-        >>> model = thalweg.Sequential([thalweg.Input((2,)), thalweg.layers.Dense(1, "sigmoid")])
-        >>> model.compile("sgd", "mse")
-        >>> [row.name for row in model.schedule() if row.section == "backward"]
-        ['weight gradient']
-        >>> [row.phase for row in model.schedule()]
-        ['rows', 'rows', 'rows', 'rows', 'finish']
-        """
-        request = self.requested(kind, batch_size, lanes)
-        program, _ = self.lower(request) if after is None else self._lower(self._common(request), after)
-        profiled, seconds = self._profiles.get((kind, batch_size), (program, None))
-        plan = None if self.runs.plan is None else self.runs.plan(program, request.batch, request.lanes)
-        return Listing(program, request.batch, seconds if program is profiled else None, plan)
-
-    def requested(self, kind: str, batch_size: int, lanes: int = 1) -> Request:
-        """The request for a program that is to be looked at."""
-        choose("kind of program", kind, KINDS)
-        if kind == "inference":
-            self.build()
-        else:
-            self.ready()
-        return Request(kind, whole("batch_size", batch_size), whole("lanes", lanes))
-
-    def profile(self, batch_size: int = 32, repeats: int = 50) -> Listing:
-        """Times every instruction of a training step on random inputs, then returns the schedule with times.
-
-        The weights don't change. Later calls of `schedule(batch_size=…)` show the times too.
-        """
-        with making:  # no other thread compiles the model
-            self.ready()
-            job = self.job("training", self.random_data(batch_size), whole("batch_size", batch_size))
-        job.parameters, job.slots = self.weights.vector.copy(), self.slots.copy()
-        executor = make_executor(self.engine, job)
-        chunk = Chunk(0, 0, 1, job.program.every - 1, np.array([0.0]))  # a step that updates
-        seconds = executor.measure(chunk, whole("repeats", repeats))
-        self._profiles[("training", batch_size)] = (job.program, seconds)
-        return self.schedule("training", batch_size)
 
     def random_data(self, rows: int) -> Data:
         """Random inputs, and targets of zeros."""

@@ -21,13 +21,17 @@ from thalweg.models.drawing import Drawn
 from thalweg.models.graph import Graph
 from thalweg.models.weights import Weights
 from thalweg.program.ir.instruction import Instruction
-from thalweg.program.passes.draft import Request
+from thalweg.program.passes.draft import KINDS, Request
+from thalweg.program.plain import PLAIN
 from thalweg.recordings import Recording
-from thalweg.support.checks import number
+from thalweg.support.checks import number, whole
+from thalweg.support.naming import choose
 from thalweg.support.nested import leaves
+from thalweg.support.once import making
 from thalweg.support.parts import done_by
 from thalweg.support.printing import out
 from thalweg.support.terminal import columns, table
+from thalweg.tracing.listing import Listing
 from thalweg.views.notebook.model_html import model_html
 from thalweg.views.web.network_svg import Glyph
 
@@ -41,10 +45,77 @@ class Inspected:
     _compiled: Compiled
     recording: Recording | None = None  # of the last fit with record=True; neither copied nor pickled
 
-    program = done_by("_compiled", Compiled.program)
-    schedule = done_by("_compiled", Compiled.schedule)
-    profile = done_by("_compiled", Compiled.profile)
     trace = done_by("_compiled", Compiled.trace)
+
+    def program(self, kind: str = "training", batch_size: int = 32, after: str | None = None) -> Listing:
+        """The program that the network is: every instruction with formula, shape and cost. It knows no machine.
+
+        kind: "training" (forward, backward, update), "evaluation" or "inference".
+        after: shows the program as it is after this pass: "derive" adds the backward half, "fuse losses" computes a
+            loss with its gradient. An unknown name raises an error that lists the passes.
+
+        >>> import thalweg
+        >>> model = thalweg.Sequential([thalweg.Input((2,)), thalweg.layers.Dense(1, "sigmoid")])
+        >>> model.compile("sgd", "mse")
+        >>> [row.name for row in model.program() if row.section == "backward"]
+        ['squared error + gradient', 'sigmoid adjoint', 'weight gradient', 'bias gradient']
+        """
+        compiled, request = self._compiled, self._requested(kind, batch_size)
+        return Listing(compiled._lower(request, after, PLAIN)[0], request.batch)
+
+    def schedule(
+        self, kind: str = "training", batch_size: int = 32, lanes: int = 1, after: str | None = None
+    ) -> Listing:
+        """How the engine runs the program: the instructions that it executes, phase by phase, in their order.
+
+        The native engine rewrites the program for speed: it fuses instructions, chooses other methods and layouts, and
+        divides the work among lanes. The values and gradients stay what they are.
+
+        kind, batch_size: as for `program`.
+        lanes: with more than one, the sum of the lanes' gradients is shown too. Wide layers need no sum: right before
+            the update, each lane computes a share of their gradients from all rows. A first layer with many inputs is
+            split among the lanes by its inputs.
+        after: shows the instructions as they are after this pass. An unknown name raises an error that lists the
+            passes.
+
+        >>> import thalweg
+        >>> model = thalweg.Sequential([thalweg.Input((2,)), thalweg.layers.Dense(1, "sigmoid")])
+        >>> model.compile("sgd", "mse")
+        >>> [row.name for row in model.schedule() if row.section == "backward"]
+        ['weight gradient']
+        >>> [row.phase for row in model.schedule()]
+        ['rows', 'rows', 'rows', 'rows', 'finish']
+        """
+        compiled, request = self._compiled, self._requested(kind, batch_size, lanes)
+        program, _ = compiled.lower(request) if after is None else compiled._lower(compiled._common(request), after)
+        profiled, seconds = compiled._profiles.get((kind, batch_size), (program, None))
+        plan = None if compiled.runs.plan is None else compiled.runs.plan(program, request.batch, request.lanes)
+        return Listing(program, request.batch, seconds if program is profiled else None, plan)
+
+    def _requested(self, kind: str, batch_size: int, lanes: int = 1) -> Request:
+        """The request for a program that is to be looked at."""
+        choose("kind of program", kind, KINDS)
+        if kind == "inference":
+            self.build()
+        else:
+            self._compiled.ready()
+        return Request(kind, whole("batch_size", batch_size), whole("lanes", lanes))
+
+    def profile(self, batch_size: int = 32, repeats: int = 50) -> Listing:
+        """Times every instruction of a training step on random inputs, then returns the schedule with times.
+
+        The weights don't change. Later calls of `schedule(batch_size=…)` show the times too.
+        """
+        compiled = self._compiled
+        with making:  # no other thread compiles the model
+            compiled.ready()
+            job = compiled.job("training", compiled.random_data(batch_size), whole("batch_size", batch_size))
+        job.parameters, job.slots = compiled.weights.vector.copy(), compiled.slots.copy()
+        executor = make_executor(compiled.engine, job)
+        chunk = Chunk(0, 0, 1, job.program.every - 1, np.array([0.0]))  # a step that updates
+        seconds = executor.measure(chunk, whole("repeats", repeats))
+        compiled._profiles[("training", batch_size)] = (job.program, seconds)
+        return self.schedule("training", batch_size)
 
     @property
     def layers(self) -> list[Layer]:

@@ -20,7 +20,7 @@ from thalweg.errors import ModelFileError
 from thalweg.layers.layer import name_layers
 from thalweg.models.compiled import Compiled
 from thalweg.models.description import describe as graph_of
-from thalweg.support.alignment import align
+from thalweg.program.ir.alignment import align
 from thalweg.support.checks import model_path, whole
 from thalweg.support.files import writing
 from thalweg.support.nested import mapped

@@ -19,7 +19,7 @@ from thalweg.layers.keywords import check_types
 from thalweg.layers.layer import Layer, Parameter, Shape
 from thalweg.models.graph import Graph
 from thalweg.ops.variable import set_arrays
-from thalweg.support.alignment import align
+from thalweg.program.ir.alignment import align
 from thalweg.support.naming import choose
 from thalweg.support.once import making
 

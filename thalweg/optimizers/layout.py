@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from thalweg.program.ir.alignment import align
 from thalweg.program.ir.instruction import GRADIENTS, PARAMETERS, SLOTS, Buffer
 from thalweg.program.lowering import Weight
 from thalweg.program.stretches import named, pieces, span
-from thalweg.support.alignment import align
 
 ALIASES = {"W": "kernel", "b": "bias"}  # what Keras calls them
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from thalweg.program.ir.alignment import align
 from thalweg.program.ir.instruction import Buffer
-from thalweg.support.alignment import align
 
 
 def pieces(weights: Sequence[Buffer], keys: Sequence[Any]) -> list[slice]:

@@ -9,6 +9,7 @@ import numpy as np
 
 from thalweg.engine.contract import Array, Chunk, Executor, Job
 from thalweg.program.instructions.activations import Activation
+from thalweg.program.ir.alignment import align
 from thalweg.program.ir.instruction import (
     DATA,
     FIRST_METRIC,
@@ -22,7 +23,6 @@ from thalweg.program.ir.instruction import (
     Constant,
     Instruction,
 )
-from thalweg.support.alignment import align
 from thalweg.tracing.values import TracedStep, TracedWeight, Value
 
 SECTIONS = ("forward", "backward", "update")

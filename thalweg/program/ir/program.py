@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from thalweg.program.ir.instruction import PARAMETERS, SLOTS, Buffer, Instruction
 
 
-@dataclass(eq=False, slots=True, weakref_slot=True)
+@dataclass(eq=False, slots=True)
 class Program:
     """Instructions of one kind of work (training, evaluation, prediction), ready to be executed or printed.
 
@@ -21,6 +22,7 @@ class Program:
     backward: Sequence[Instruction] = ()
     update: Sequence[Instruction] = ()
     every: int = 1  # steps whose gradients are accumulated for one update
+    kept: dict[str, Any] = field(default_factory=dict, repr=False)  # what engines have made of it, by name
 
     def __iter__(self) -> Iterator[Instruction]:
         """Every instruction in the order of execution."""

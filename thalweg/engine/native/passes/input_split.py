@@ -18,10 +18,10 @@ from thalweg.engine.native.scheduling.traits import OwnInputs
 from thalweg.program.instructions.batches import GatherFloats
 from thalweg.program.instructions.elementwise import Reshape
 from thalweg.program.instructions.linear import Affine, DenseGradient, WeightGradient, end, ended
+from thalweg.program.ir.alignment import align
 from thalweg.program.ir.instruction import EXCHANGE, Array, Buffer, Instruction, StepState, front_replaced
 from thalweg.program.ir.program import Program
 from thalweg.program.passes.draft import Draft, Request
-from thalweg.support.alignment import align
 
 MANY = 2  # inputs per row of a batch from which on it pays: measured, docs/measurements.md
 

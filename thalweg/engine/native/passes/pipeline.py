@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from thalweg.engine.contract import Engine, Executor, Job
 from thalweg.engine.native.passes.image_columns import LEAST_ROWS, batches_by_columns, fuse_biases, images_by_columns
-from thalweg.engine.native.passes.input_split import split_inputs, splits
+from thalweg.engine.native.passes.input_split import split_inputs
 from thalweg.engine.native.passes.update import update_on_lanes
 from thalweg.engine.native.passes.winograd import by_winograd
-from thalweg.engine.native.scheduling.phases import plan
-from thalweg.engine.native.scheduling.schedule import schedule_of
-from thalweg.program.ir.program import Program
 from thalweg.program.passes.activated import fuse_activations
 from thalweg.program.passes.chains import fuse_chains
 from thalweg.program.passes.draft import Pass, Request
@@ -52,24 +46,3 @@ PIPELINE = (
     Pass("fuse chains", fuse_chains, lambda r: not r.visible),
     Pass("update on lanes", update_on_lanes, trains, needed=True),
 )
-
-
-def arithmetic(program: Program, rows: int) -> int:
-    """Floating-point operations of a step, without those that wait for memory."""
-    return schedule_of(program).arithmetic(rows)
-
-
-def executor(job: Job) -> Executor:
-    """The compiler is loaded only now."""
-    from thalweg.engine.native.runtime.executor import NativeExecutor
-
-    return NativeExecutor(job)
-
-
-def predictor(*arguments: Any) -> Any:
-    from thalweg.engine.native.runtime.predict import NativePredictor
-
-    return NativePredictor(*arguments)
-
-
-NATIVE = Engine(executor, PIPELINE, ("float32",), predictor, arithmetic, LEAST_ROWS, splits, plan)

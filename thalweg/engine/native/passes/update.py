@@ -11,10 +11,10 @@ from thalweg.engine.native.instructions.updates import TURNED, ClipNorm, Reduce,
 from thalweg.program.instructions.embedding import EmbeddingGradient
 from thalweg.program.instructions.updates import gradients, table_updates
 from thalweg.program.instructions.updates.matrix_updates import WholeUpdate
+from thalweg.program.ir.alignment import align
 from thalweg.program.ir.instruction import DOUBLE, GRADIENTS, NORMS, Buffer, Instruction
 from thalweg.program.passes.draft import Draft
 from thalweg.program.stretches import named, pieces, span
-from thalweg.support.alignment import align
 
 I = TypeVar("I", bound=Instruction)
 

@@ -25,6 +25,7 @@ from thalweg.engine.native.scheduling.schedule import schedule_of
 from thalweg.engine.native.scheduling.traits import OwnInputs
 from thalweg.errors import ArgumentError
 from thalweg.program.instructions.batches import Gather
+from thalweg.program.ir.alignment import ALIGNMENT, align
 from thalweg.program.ir.instruction import (
     DATA,
     GRADIENTS,
@@ -34,7 +35,6 @@ from thalweg.program.ir.instruction import (
     WORKSPACE,
     Instruction,
 )
-from thalweg.support.alignment import ALIGNMENT, align
 
 
 class NativeExecutor:

@@ -8,8 +8,8 @@ from itertools import pairwise
 import numpy as np
 
 from thalweg.engine.contract import Array
+from thalweg.program.ir.alignment import ALIGNMENT, align
 from thalweg.program.ir.instruction import PARAMETERS, Buffer, Instruction
-from thalweg.support.alignment import ALIGNMENT, align
 
 SLICE = 4096  # parameters finished at a time: their vectors stay in the core's caches
 WIDE_SLICE = 1 << 16  # if their gradient is computed there too: enough for the product, and fits the L2 cache

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from thalweg.engine.contract import Job
 from thalweg.engine.native.scheduling.schedule import Schedule, schedule_of
+from thalweg.program.ir.alignment import align
 from thalweg.program.ir.instruction import Buffer
-from thalweg.support.alignment import align
 
 WORKSPACE_BYTES = 1 << 20  # a block's activations are kept to about the size of a core's own cache
 FORWARD_SHARE = 4  # without a backward phase (no gradient to add to for every block), to this fraction (1/4) of it

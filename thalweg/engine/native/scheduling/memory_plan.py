@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from thalweg.program.instructions.batches import Gather
+from thalweg.program.ir.alignment import align
 from thalweg.program.ir.instruction import EXCHANGE, PREPARED, WORKSPACE, Buffer, Instruction
-from thalweg.support.alignment import align
 
 
 @dataclass(eq=False, slots=True)

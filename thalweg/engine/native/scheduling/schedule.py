@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from weakref import WeakKeyDictionary
 
 from thalweg.engine.native.scheduling.memory_plan import planned
 from thalweg.engine.native.scheduling.traits import OwnInputs, meets, scattered, sliced
 from thalweg.program.instructions.batches import Gather
 from thalweg.program.instructions.embedding import EmbeddingGradient
+from thalweg.program.ir.alignment import align
 from thalweg.program.ir.instruction import (
     EXCHANGE,
     NORMS,
@@ -22,7 +22,6 @@ from thalweg.program.ir.instruction import (
 )
 from thalweg.program.ir.program import Program, changes
 from thalweg.program.passes.verifier import in_order
-from thalweg.support.alignment import align
 
 
 @dataclass(frozen=True)
@@ -146,19 +145,17 @@ class Schedule:
         rows = sum(i.flops(1) / 2 for i in products) / max(1, sum(i.matrix_size for i in products))
         return max(1, int(rows))
 
-    def arithmetic(self, rows: int) -> int:
-        """Floating-point operations of one step over a batch of `rows`, without those that wait for memory."""
-        return sum(i.flops(rows) for i in self if not scattered(i))
-
-
-_schedules: WeakKeyDictionary[Program, Schedule] = WeakKeyDictionary()
-
 
 def schedule_of(program: Program) -> Schedule:
     """The schedule of a program; made when it is first asked for."""
-    found = _schedules.get(program)
-    if found is None:
-        found = Schedule(program)
-        in_order(found, "the division into phases")
-        _schedules[program] = found
+    if "native" not in program.kept:
+        schedule = Schedule(program)
+        in_order(schedule, "the division into phases")
+        program.kept["native"] = schedule
+    found: Schedule = program.kept["native"]
     return found
+
+
+def arithmetic(program: Program, rows: int) -> int:
+    """Floating-point operations of one step over a batch of `rows`, without those that wait for memory."""
+    return sum(i.flops(rows) for i in program if not scattered(i))
