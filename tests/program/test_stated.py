@@ -5,7 +5,7 @@ import pytest
 from conformance import ROWS
 from harness import Case, Shape
 
-from thalweg.engine.reference import compute, written
+from thalweg.engine.execution import compute, written
 from thalweg.program.formula.language import names_in
 from thalweg.program.formula.statements import flat, run, statements, targets, value
 from thalweg.program.ir.instruction import Stated
