@@ -50,7 +50,8 @@ def counting(backward: Sequence[Instruction], update: Sequence[Instruction]) -> 
     counts = {i.vectors[0].offset: i.counts for i in update if isinstance(i, TableUpdate)}
 
     def counted(i: Instruction) -> Instruction:
-        whole = isinstance(i, EmbeddingGradient) and i.dW.region == GRADIENTS
-        return replace(i, counts=counts.get(i.dW.offset)) if whole else i
+        if isinstance(i, EmbeddingGradient) and i.dW.region == GRADIENTS:
+            return replace(i, counts=counts.get(i.dW.offset))
+        return i
 
     return [counted(i) for i in backward]

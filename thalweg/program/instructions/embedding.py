@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from thalweg.program.instructions.losses.loss_instruction import class_numbers
 from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Instruction
@@ -76,7 +76,7 @@ class EmbeddingGradient(Instruction):
     mean: bool = False
 
     name = "embedding gradient"
-    writes = ("dW", "counts")
+    writes: ClassVar[tuple[str, ...]] = ("dW", "counts")
     reduces = ("dW", "counts")
 
     @property

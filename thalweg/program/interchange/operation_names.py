@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Iterator, Mapping
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
 from functools import cache
 from types import NoneType
 from typing import Any, get_args, get_type_hints
@@ -34,11 +34,20 @@ def subclasses(kind: type[Instruction]) -> Iterator[type[Instruction]]:
         yield from subclasses(child)
 
 
-@cache
 def hints(kind: Any) -> Mapping[str, Any]:
     """The fields of a dataclass with their types."""
+    return fields_and_types(kind)
+
+
+@cache
+def fields_and_types(kind: Any) -> Mapping[str, Any]:
     types = get_type_hints(kind)
     return {field.name: types[field.name] for field in fields(kind)}
+
+
+def is_record(hint: Any) -> bool:
+    """Whether a field of this type holds fields of its own."""
+    return is_dataclass(hint)
 
 
 def is_operand(hint: Any) -> bool:

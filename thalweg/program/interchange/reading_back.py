@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import is_dataclass
 from typing import Any, get_args, get_origin
 
 from thalweg.errors import ThalwegError
@@ -12,7 +11,15 @@ from thalweg.program.formula.checking import check_text
 from thalweg.program.formula.equation import Equation
 from thalweg.program.formula.operations import Operation
 from thalweg.program.instructions.updates.updates import Statements
-from thalweg.program.interchange.operation_names import FORMAT, VERSION, hints, is_operand, operations, optional
+from thalweg.program.interchange.operation_names import (
+    FORMAT,
+    VERSION,
+    hints,
+    is_operand,
+    is_record,
+    operations,
+    optional,
+)
 from thalweg.program.interchange.writing import PLACED, Writer
 from thalweg.program.ir.instruction import DATA, DTYPES, REGIONS, Buffer, Constant, Instruction
 from thalweg.program.ir.program import Program
@@ -251,7 +258,7 @@ class Reader:
             return found
         if issubclass(hint, Instruction):
             return self.operation(given, where, hint)
-        assert is_dataclass(hint), f"no value of type {hint} can be read"
+        assert is_record(hint), f"no value of type {hint} can be read"
         types = hints(hint)
         keys(given, tuple(types), where)
         made = {name: self.decoded(kind, given[name], f"{where}.{name}") for name, kind in types.items()}

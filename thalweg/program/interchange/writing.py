@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import fields
 from typing import Any, get_args, get_origin
 
 from thalweg.errors import ThalwegError
 from thalweg.program.instructions.custom_activation import CustomActivation
-from thalweg.program.interchange.operation_names import FORMAT, VERSION, Json, hints, is_operand, operations, optional
+from thalweg.program.interchange.operation_names import (
+    FORMAT,
+    VERSION,
+    Json,
+    hints,
+    is_operand,
+    is_record,
+    operations,
+    optional,
+)
 from thalweg.program.ir.instruction import (
     GRADIENTS,
     NORMS,
@@ -107,12 +116,12 @@ class Writer:
             return self.number(given)
         if isinstance(given, Instruction):
             return self.operation(given)
-        if is_dataclass(hint):
-            return {name: self.encoded(kind, getattr(given, name)) for name, kind in hints(hint).items()}
         if hint is float:
             return number(float(given))
         if hint in (bool, int, str):
             return hint(given)
+        if is_record(hint):
+            return {name: self.encoded(kind, getattr(given, name)) for name, kind in hints(hint).items()}
         raise ThalwegError(f"{given!r} can't be written as part of a program")
 
 

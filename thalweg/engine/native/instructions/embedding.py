@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from thalweg.program.instructions import embedding
 from thalweg.program.ir.instruction import Array, Buffer
@@ -19,7 +19,7 @@ class EmbeddingGradient(embedding.EmbeddingGradient):
 
     touched: Buffer | None = None
 
-    writes = ("dW", "counts", "touched")
+    writes: ClassVar[tuple[str, ...]] = ("dW", "counts", "touched")
 
     @property
     def formula(self) -> str:

@@ -33,7 +33,8 @@ class Reduce(Stretch):
 
     def reference(self, xp: Any, dw: Array) -> Array:
         first, *others = dw.reshape(-1, min(self.vector, dw.size))
-        return xp.concatenate([sum(others, first), *others])
+        result: Array = xp.concatenate([sum(others, first), *others])
+        return result
 
     def parts(self, lanes: int, shared: Sequence[Buffer]) -> list[Reduce]:
         """The sums over the stretches between shared gradients; one lane has nothing to sum."""
