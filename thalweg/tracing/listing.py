@@ -89,8 +89,8 @@ class Listing(Sequence[Row]):
     def to_json(self) -> dict[str, Any]:
         """The program as JSON, whole, for other tools: values, operations with their attributes, and equations.
 
-        The schema is `program.schema.json` in `thalweg/program/interchange`; "Programs" on the page on saved files says
-        what it promises. `thalweg.program.interchange.reading_back.from_json` reads it back.
+        The schema is `program.schema.json` in `thalweg/program/interchange`, whose `from_json` reads it back: see "A
+        program as JSON" on the page on the architecture.
 
         Raises:
             ThalwegError: this is a schedule, or the program holds a Python function.
