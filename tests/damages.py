@@ -56,8 +56,8 @@ DAMAGES = {
             "return readers[0] if len(readers) == 1 else None",
             "return readers[0] if readers else None",
         ),
-        ("program/passes/masks.py", "[replace(of, marked=True)]", "[of]"),
-        ("program/passes/activated.py", "a if self.back.v is self.activation.a else v", "v"),
+        ("engine/native/passes/masks.py", "[native(of, marked=True)]", "[of]"),
+        ("engine/native/passes/activated.py", "a if self.back.v is self.activation.a else v", "v"),
     ],
     "tests/program/test_verifier.py": [
         ("program/passes/verifier.py", "if len([i for i in writers if i not in own]) > 1:", "if False:"),

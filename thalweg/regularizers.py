@@ -12,7 +12,7 @@ from thalweg.ops.operation import row_value
 from thalweg.ops.tensor import Traced, writing
 from thalweg.program.builder import Builder
 from thalweg.program.instructions.losses.penalties import OrthogonalPenalty, Penalty
-from thalweg.program.ir.instruction import EXCHANGE, WORKSPACE, Buffer, Instruction
+from thalweg.program.ir.instruction import Buffer, Instruction
 from thalweg.support import hooks
 from thalweg.support.checks import number
 from thalweg.support.naming import choose, snake_case
@@ -143,12 +143,8 @@ class OrthogonalRegularizer(Regularizer):
     def lower(self, W: Buffer, sums: Buffer) -> Instruction:
         n = W.shape[self.mode == "columns"]
         lengths, U, P = (
-            Buffer(f"{key} of {W}", shape, region, per_row=False)
-            for key, shape, region in (
-                ("lengths", (2, n), WORKSPACE),
-                ("U", W.shape, WORKSPACE),
-                ("P", (n, n), EXCHANGE),
-            )
+            Buffer(f"{key} of {W}", shape, per_row=False)
+            for key, shape in (("lengths", (2, n)), ("U", W.shape), ("P", (n, n)))
         )
         return OrthogonalPenalty(W, sums, lengths, U, P, float(self.factor), self.mode == "columns")
 

@@ -9,12 +9,13 @@ from benchmarks.peers.base import Arrays, Runner
 from thalweg.engine.contract import Chunk, Job, aligned
 from thalweg.engine.lanes import cores
 from thalweg.engine.native.instructions.updates import Reduce
+from thalweg.engine.native.layouts.regions import PREPARED
 from thalweg.engine.native.passes.winograd import by_winograd
 from thalweg.engine.native.runtime.executor import NativeExecutor
 from thalweg.program.instructions.batches import GatherFloats, Store
 from thalweg.program.instructions.convolution import Convolution, Flip, KernelGradient, TransposedConvolution, same
 from thalweg.program.ir.alignment import align
-from thalweg.program.ir.instruction import DATA, GRADIENTS, PARAMETERS, PREPARED, Buffer, Instruction
+from thalweg.program.ir.instruction import DATA, GRADIENTS, PARAMETERS, Buffer, Instruction
 from thalweg.program.ir.program import Program
 from thalweg.program.passes.draft import Draft
 

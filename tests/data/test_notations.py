@@ -19,7 +19,7 @@ from thalweg.data.dates import DateColumn
 from thalweg.data.fitted import LeftOut
 from thalweg.data.notations.calendars import dates_of_digits, read_dates
 from thalweg.data.notations.quantities import Style, read_numbers
-from thalweg.data.reading import number_in, read
+from thalweg.data.reading import date_in, number_in, read
 from thalweg.errors import DataError, ThalwegWarning
 from thalweg.tabular.features import Features
 
@@ -165,6 +165,50 @@ def test_columns_of_numbers_of_runs_made_before_are_read():
     dates = fit(["2020-01-01", "2021-05-05"]).to_json()
     del dates["columns"][0]["notation"]
     assert isinstance(Features.from_json(dates).columns[0], DateColumn)
+
+
+def test_plain_numbers_of_a_large_file_are_read_by_the_rules_of_training(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("x,other\n" + "".join(f"{n / 8},0\n" for n in range(2000)))
+    assert read_table(path).column("x").text is None  # DuckDB converted them
+
+    stored = fit([1.0, 2.0, 4.0]).to_json()
+    for column in stored["columns"]:
+        del column["notation"], column["unit"], column["odd"], column["forgiving"]
+    before, now = Features.from_json(stored), fit([1.0, 2.0, 4.0])
+    assert np.array_equal(before.matrix(path), now.matrix(path))
+
+    shares = fit([f"{n}%" for n in range(100)] + ["call us"])
+    path.write_text("x,other\n" + "".join(f"{n + 1},0\n" for n in range(2000)))
+    with pytest.warns(ThalwegWarning, match="2,000 cells of the column 'x' aren't numbers written as 1234.5 with %"):
+        assert (shares.matrix(path)[:, 1] == 1).all()
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        ["1", "-2", ".5", "1e3", "-", "n/a", None], ["1", "inf", "-INF"], ["+7", "-0", "3"], ["１２", "− 5", "7"],
+        ["1,234", "5", "—"], ["1,5", "2", "1e3"], ["1.234,5", "1"], ["1'234", "0"], ["1 234,5", "7"],
+        ["(5)", "7", "約3"],
+        ["5 kg", "7", "72 KG."], ["45%", "12.5%", "0"], ["1.2k", "300", "5M"], ["1.2萬元", "300元"],
+        ["NT$1,234", "5元", "0"], ["10:30", "9:05:15.5", None],
+        ["2024-05-31", "31 May 2024", "-"], ["31/5/2024", "1/2/2024"], ["1/2/2024", None], ["113/5/31", "99/1/2"],
+        ["20240531T1030", "2024-05", "2024Q2"],
+    ],
+)  # fmt: skip
+def test_cells_read_together_are_what_each_is_by_itself(cells):
+    """A column that was read by the very style that is asked for isn't read again: that has to be the same."""
+    column = text_column(cells)
+    assert column.kind in ("integer", "number", "date")
+    for text, value in zip(cells, column.values, strict=True):
+        if text is not None:
+            alone = date_in(text, column.notation) if column.kind == "date" else number_in(text, column.style)
+            assert str(alone) == str(value)  # -0.0 and NaN, too
+
+
+def test_dates_that_are_digits_alone_are_read_by_what_digits_say():
+    dates = fit(["20240531T1030", "2024-05-31", "2024-06-01"])
+    assert "row 1 of the column 'x' holds the text '15001231'" in said(dates, ["15001231", "2024-05-31"])
 
 
 def test_a_category_that_was_a_gap_or_a_number_with_a_unit_is_found_as_before():

@@ -1,22 +1,27 @@
 """References are pure functions of arrays: they write to none, and another array library stands in for NumPy."""
 
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
+import strict
 from conformance import EVERY
-from harness import Case, Shape
+from harness import Case, Memory, Shape
+from quick_jax import quickly_compiled
 
 from thalweg import Input, Sequential
 from thalweg.engine.contract import Chunk
-from thalweg.engine.execution import compute, written
+from thalweg.engine.execution import compute, parameters, written
 from thalweg.engine.reference import ReferenceExecutor
 from thalweg.layers import AveragePooling2D, Conv2D, Dense, Dropout, Flatten
-from thalweg.program.instructions import linear
+from thalweg.program.instructions import elementwise, linear
+from thalweg.program.ir.instruction import Buffer, Constant, StepState
 
 SHAPES = [Shape(rows=3, width=5, units=3, positions=2, seed=8), Shape(rows=4, width=6, units=2, flags=255, seed=5)]
 EACH = pytest.mark.parametrize("shape", SHAPES, ids=["plain", "every option"])
-OF_NUMPY = ("formula", "custom")  # rows of what is compiled from the user's text: its NumPy form knows no other library
+OF_NUMPY = ("custom", "custom_adjoint")  # the user's own Python function, which is called number by number
 TOLERANCE = 1e-10
 pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")  # what isn't finite is compared, too
 
@@ -31,19 +36,24 @@ def jnp():
     jax.config.update("jax_enable_x64", before)
 
 
+def alike(got: Any, want: Any, size: Any) -> Any:
+    """Where two results are the same, to rounding errors of the size of the sum behind each."""
+    return (got == want) | (np.isnan(got) & np.isnan(want)) | (abs(got - want) <= TOLERANCE * size + 1e-13)
+
+
 def check(name: str, shape: Shape, xp: Any) -> None:
     """Both libraries give the same, to rounding errors of the size of the sum behind each output."""
     case = Case(EVERY[name], shape)
     case.dtype = np.float64
-    if not name.startswith(OF_NUMPY):
+    if name not in OF_NUMPY:
         for value in compute(case.instruction, case.memory(np.float64), xp):
             assert value is None or isinstance(value, xp.ndarray), f"{name} leaves the array library"
     m, wanted = case.memory(np.float64), case.reference()
     for field, got in case.reference(xp).items():
         want = wanted[field]
         size = case.magnitudes[field](m) if field in case.magnitudes else np.abs(want)
-        alike = (got == want) | (np.isnan(got) & np.isnan(want)) | (abs(got - want) <= TOLERANCE * size + 1e-13)
-        assert alike.all(), f"{name}: {field} is {got[~alike][0]}, by NumPy {want[~alike][0]}"
+        same = alike(got, want, size)
+        assert same.all(), f"{name}: {field} is {got[~same][0]}, by NumPy {want[~same][0]}"
 
 
 @EACH
@@ -62,6 +72,83 @@ def test_a_reference_writes_to_no_array(name, shape):
 @pytest.mark.parametrize("name", EVERY)
 def test_jax_stands_in_for_numpy(name, shape, jnp):
     check(name, shape, jnp)
+
+
+def each(field: Any) -> tuple[Any, ...]:
+    return field if isinstance(field, tuple) else (field,)
+
+
+class Traced(dict[Buffer, Any]):
+    """Traced arrays by buffer, and the state of a step."""
+
+    step: StepState
+
+
+Given = tuple[dict[int, Any], dict[str, Any], dict[int, Any]]
+
+
+def traced(case: Case, m: Memory, xp: Any, run: Callable[[Callable[..., Any], Given], Any]) -> tuple[Any, ...]:
+    """The results of a reference as a function of any arrays, any numbers of a step but those of rows, and its keys."""
+    i, step = case.instruction, m.step
+    fields = [getattr(i, name) for name in parameters(type(i)) if name != "step"]
+    operands = [b for f in fields for b in each(f) if b is not None]
+    constants = {b: m[b] for b in operands if isinstance(b, Constant)}  # a part of what is compiled
+    arrays = {n: m[b] for n, b in enumerate(operands) if b not in constants}
+    numbers = {name: np.asarray(getattr(step, name)) for name in ("iteration", "update", "learning_rate", "penalties")}
+    keys = {stream: step.key(stream) for stream in i.streams}
+
+    def reference(arrays: Any, numbers: Any, keys: Any) -> Any:
+        values = Traced(constants | {operands[n]: array for n, array in arrays.items()})
+        values.step = replace(step, seed=None, **numbers, keys=keys)
+        return compute(i, values, xp)
+
+    results: tuple[Any, ...] = run(reference, (arrays, numbers | {"order": step.order}, keys))
+    return results
+
+
+def with_jax(function: Callable[..., Any], given: Given) -> Any:
+    return quickly_compiled(function, *given)(*given)
+
+
+def strictly(function: Callable[..., Any], given: Given) -> Any:
+    with np.errstate(all="ignore"):
+        return strict.plain(function(*({k: strict.strict(v) for k, v in part.items()} for part in given)))
+
+
+@EACH
+@pytest.mark.parametrize("name", [name for name in EVERY if name not in OF_NUMPY])
+def test_a_reference_may_be_compiled_for_any_arrays_and_numbers_of_a_step(name, shape, jnp):
+    check_traced(name, shape, jnp, with_jax)
+
+
+@EACH
+@pytest.mark.parametrize("name", [name for name in EVERY if name not in OF_NUMPY])
+def test_a_reference_gives_arrays_to_no_other_library_and_takes_no_number_out(name, shape):
+    check_traced(name, shape, strict, strictly)
+
+
+@pytest.mark.parametrize("wrong", [lambda x: np.tanh(x), lambda x: x + float(x.sum()), lambda x: -x if x.max() else x])
+def test_numpy_in_a_reference_is_noticed(wrong, monkeypatch):
+    monkeypatch.setattr(elementwise.Add, "reference", lambda self, xp, x, y: wrong(x) + y)
+    with pytest.raises(TypeError, match=r"another library|a Python number"):
+        check_traced("add", SHAPES[0], strict, strictly)
+
+
+def check_traced(name: str, shape: Shape, xp: Any, run: Callable[[Callable[..., Any], Given], Any]) -> None:
+    """The reference, run in this way, gives what NumPy gives."""
+    case = Case(EVERY[name], shape)
+    case.dtype = np.float64
+    m = case.memory(np.float64)
+    fields = [(f, b) for f in case.instruction.writes for b in each(getattr(case.instruction, f))]
+    results = zip(fields, traced(case, m, xp, run), compute(case.instruction, m), strict=True)
+    for (field, buffer), got, want in results:
+        assert (got is None) == (want is None)
+        if want is None:
+            continue
+        named = field if field in case.magnitudes else getattr(buffer, "name", "")
+        size = case.magnitudes[named](m) if named in case.magnitudes else np.abs(want)
+        same = alike(np.asarray(got), np.asarray(want), size)
+        assert same.all(), f"{name}: {field} is {np.asarray(got)[~same][0]}, by NumPy {np.asarray(want)[~same][0]}"
 
 
 def test_a_wrong_sign_is_noticed(jnp, monkeypatch):

@@ -420,11 +420,6 @@ def standardization_adjoint(x, da, groups, by_place, epsilon, centered):
     return ((da - normal * (da * normal).mean(axis=(1, 3), keepdims=True)) * scale).reshape(x.shape)
 
 
-def moments(x):
-    mean = flat(x).mean(axis=0)
-    return np.concatenate([mean, ((flat(x) - mean) ** 2).sum(axis=0)])
-
-
 def away(x, y, centers):
     labels, known = classes(y[:, 0], len(centers))
     return np.where(known[:, None], x.reshape(len(x), -1) - centers[labels], np.nan)
@@ -528,12 +523,6 @@ def turned(W, shape, strides):
         [a for phase in range(s) for a in reversed(range(phase, n, s))] for n, s in zip(shape, strides, strict=False)
     )
     return W.reshape(*shape[:2], *shape[:1:-1])[np.ix_(rows, columns)].swapaxes(2, 3)
-
-
-def normalized(x, parts, gamma, beta, epsilon):
-    mean, variance = np.split(parts, 2)
-    variance = variance / len(flat(x))
-    return scaled((x - mean) / np.sqrt(variance + epsilon), gamma, beta), mean, variance
 
 
 def normalization_sums(x, mean, variance, da, epsilon):

@@ -5,9 +5,9 @@ import pytest
 from test_autodiff import Custom, X
 
 from thalweg import Sequential
+from thalweg.engine.native.passes.chains import MOST_VALUES, renamed
 from thalweg.layers import Activation, Dense, Input, Residual
 from thalweg.optimizers import SGD
-from thalweg.program.passes.chains import MOST_VALUES, renamed
 from thalweg.program.passes.draft import Request
 
 WIDTH = X.shape[1]

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from thalweg import Sequential
 from thalweg.engine.contract import Chunk
+from thalweg.engine.native.instructions import linear
 from thalweg.engine.native.layouts import job as layout
 from thalweg.engine.native.passes import input_split
 from thalweg.engine.native.runtime.executor import NativeExecutor
@@ -21,7 +22,6 @@ from thalweg.engine.native.scheduling.schedule import Schedule, schedule_of
 from thalweg.engine.reference import ReferenceExecutor
 from thalweg.layers import Activation, Dense, Dropout, Flatten, Input, LeakyReLU
 from thalweg.optimizers import Adam
-from thalweg.program.instructions import linear
 from thalweg.program.instructions.batches import Gather
 from thalweg.program.instructions.elementwise import Reshape
 from thalweg.program.instructions.linear import Affine

@@ -101,6 +101,8 @@ def computed(case: Case) -> dict[str, np.ndarray]:
             return np.sum(x) * (case.batch_rows if how == "=" else 1)
 
         def mean(x, over_rows):
+            if name in outputs and not operands[name].per_row and not running:  # over rows and positions
+                return np.asarray(x).reshape(-1, x.shape[-1]).mean(axis=0)
             rows = np.broadcast_to(x, np.broadcast_shapes(np.shape(x), (case.shape.rows, *[1] * (np.ndim(x) - 1))))
             return rows.sum() if over_rows else rows.mean() * case.shape.rows
 

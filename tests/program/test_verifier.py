@@ -7,6 +7,8 @@ from networks import network
 from pass_checks import PASSES
 
 from thalweg import Input, Sequential
+from thalweg.engine.native.instructions.normalization import BatchMoments, NativeBatchSums
+from thalweg.engine.native.instructions.variants import native
 from thalweg.engine.native.scheduling.schedule import Schedule
 from thalweg.errors import ThalwegError
 from thalweg.layers import Dense
@@ -15,7 +17,6 @@ from thalweg.program.instructions.batches import GatherBytes, GatherFloats
 from thalweg.program.instructions.elementwise import Add, Copy, Reshape
 from thalweg.program.instructions.linear import Affine, BiasGradient
 from thalweg.program.instructions.losses.loss_instruction import LossAndGradient
-from thalweg.program.instructions.normalization import BatchMoments, BatchSums
 from thalweg.program.ir.instruction import BYTES, DOUBLE, FLOAT, GRADIENTS, TOTALS, Buffer
 from thalweg.program.passes.draft import Pass, Request
 from thalweg.program.passes.verifier import in_order
@@ -36,7 +37,7 @@ def a_product_away(draft):
     """What the sum reads is no longer written."""
     relu = next(i for i in draft if is_relu(i))
     product = next(iter(draft.writers(relu.h)))
-    return draft.changed({product: [replace(product, h=relu.a, relu=True)], relu: []})
+    return draft.changed({product: [native(product, h=relu.a, relu=True)], relu: []})
 
 
 def in_reverse(draft):
@@ -177,7 +178,7 @@ def test_no_contribution_is_lost():
     """A sum forgets one of its two operands, which is still computed."""
 
     def forgotten(draft):
-        sums = next(i for i in draft if isinstance(i, BatchSums) and i.more is not None)
+        sums = next(i for i in draft if isinstance(i, NativeBatchSums) and i.more is not None)
         return draft.changed({sums: [replace(sums, more=None)]})
 
     with pytest.raises(ThalwegError, match=r"nothing reads d.* any more, though it is computed"):

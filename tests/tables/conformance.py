@@ -27,10 +27,11 @@ from conformance_activations import ACTIVATIONS
 from conformance_formulas import FORMULAS
 from harness import ACCUMULATE, OPTIONAL, ORDERED, SMOOTHED, TOTAL, TWICE, Case, Memory
 
+from thalweg.engine.native.instructions import linear as native_linear
+from thalweg.engine.native.instructions.elementwise import DropoutAdjoint
 from thalweg.program.instructions import batches, elementwise, linear, noise
 from thalweg.program.instructions.images import augmentation
 from thalweg.program.instructions.losses import penalties
-from thalweg.program.ir.counter import drawn
 from thalweg.program.ir.instruction import DATA, GRADIENTS, PARAMETERS, WORKSPACE, Buffer, Instruction, StepState
 
 Build = Callable[[Case], Instruction]
@@ -39,34 +40,34 @@ Build = Callable[[Case], Instruction]
 def affine(c: Case) -> Instruction:
     by_columns = c.narrow()
     x = c.normal("x", c.row)
-    x.by_columns = by_columns
+    x = c.turned(x) if by_columns else x
     W = c.normal("W", (c.shape.width, c.shape.units), PARAMETERS, per_row=False)
     b = c.normal("b", (c.shape.units,), PARAMETERS, per_row=False) if c.has(OPTIONAL) else None
     c.magnitudes["h"] = lambda m: abs(m[x]) @ abs(m[W]) + (0 if b is None else abs(m[b]))
     relu = c.has(TWICE) and not c.smooth  # its adjoint is derived without
-    return linear.Affine(x, W, b, c.output("h", (*c.row[:-1], c.shape.units)), relu)
+    return c.built(linear.Affine(x, W, b, c.output("h", (*c.row[:-1], c.shape.units))), relu=relu)
 
 
 def weight_gradient(c: Case) -> Instruction:
     by_columns = c.narrow()
     x, dh = c.normal("x", c.row), c.normal("dh", (*c.row[:-1], c.shape.units))
-    x.by_columns = by_columns
+    x = c.turned(x) if by_columns else x
     dW = c.output("dW", (c.shape.width, c.shape.units), GRADIENTS, per_row=False)
     c.magnitudes["dW"] = lambda m: linear.matrix(abs(m[x])).T @ linear.matrix(abs(m[dh])) + old(c, m, dW)
     if not (by_columns and c.has(OPTIONAL)):
-        return linear.WeightGradient(x, dh, dW)
+        return c.built(linear.WeightGradient(x, dh, dW))
     db = c.output("db", (c.shape.units,), GRADIENTS, per_row=False)
     c.magnitudes["db"] = lambda m: abs(m[dh]).sum(axis=0) + old(c, m, db)
-    return linear.WeightGradient(x, dh, dW, db)
+    return c.built(linear.WeightGradient(x, dh, dW), db=db)
 
 
 def bias_gradient(c: Case) -> Instruction:
     of_images = c.has(TWICE)
     dh = c.normal("dh", (2, c.shape.positions, c.shape.width) if of_images else c.row)
-    dh.by_columns = of_images and c.has(OPTIONAL)
+    dh = c.turned(dh) if of_images and c.has(OPTIONAL) else dh
     db = c.output("db", (c.shape.width,), GRADIENTS, per_row=False)
     c.magnitudes["db"] = lambda m: linear.matrix(abs(m[dh])).sum(axis=0) + old(c, m, db)
-    return linear.BiasGradient(dh, db)
+    return c.built(linear.BiasGradient(dh, db))
 
 
 def old(c: Case, m: Memory, gradient: Buffer) -> Any:
@@ -77,7 +78,7 @@ def old(c: Case, m: Memory, gradient: Buffer) -> Any:
 def transpose(c: Case) -> Instruction:
     first = c.shape.seed % 4  # rows of W that aren't wanted, and some at the end
     W = c.normal("W", (first + c.shape.width + c.shape.seed % 3, c.shape.units), PARAMETERS, per_row=False)
-    return linear.Transpose(W, c.put("Wᵀ", (c.shape.units, c.shape.width), np.nan, per_row=False), first)
+    return native_linear.Transpose(W, c.put("Wᵀ", (c.shape.units, c.shape.width), np.nan, per_row=False), first)
 
 
 def input_gradient(c: Case) -> Instruction:
@@ -86,9 +87,9 @@ def input_gradient(c: Case) -> Instruction:
     shape = (c.shape.width, inputs) if transposed else (first + inputs + more, c.shape.width)
     dh, W, dx = c.normal("dh", c.row), c.normal("W", shape, per_row=False), c.output("dx", (*c.row[:-1], inputs))
     a = c.normal("a", dx.shape) if c.has(TWICE) else None
-    i = linear.InputGradient(dh, W, dx, transposed, a, first)
+    i = native_linear.NativeInputGradient(dh, W, dx, transposed, a, first)
     c.magnitudes["dx"] = lambda m: abs(m[dh]) @ (abs(m[W]) if transposed else abs(m[W])[i.rows].T)
-    return i
+    return linear.InputGradient(dh, W, dx) if not transposed and a is None and first == more == 0 else i
 
 
 def add(c: Case) -> Instruction:
@@ -112,15 +113,16 @@ def reshape(c: Case) -> Instruction:
 def dropout(c: Case) -> Instruction:
     h = c.normal("h", c.row)
     c.values[h].flat[::5] = -0.0
-    return elementwise.Dropout(h, c.output("a", c.row), (0.1, 0.5, 0.9)[c.shape.seed % 3], 7, c.has(TWICE))
+    i = elementwise.Dropout(h, c.output("a", c.row), (0.1, 0.5, 0.9)[c.shape.seed % 3], 7)
+    return c.built(i, marked=c.has(TWICE))
 
 
 def dropout_adjoint(c: Case) -> Instruction:
     rate, a = (0.1, 0.5, 0.9)[c.shape.seed % 3], c.normal("a", c.row)
     step = StepState(rows=c.shape.rows, first_row=c.first_row, iteration=c.iteration, seed=c.shape.seed)
     c.values[a].flat[::5] = 0.0
-    c.values[a][drawn(step, 7, c.row) < rate] = -0.0
-    return elementwise.DropoutAdjoint(a, c.normal("da", c.row), c.output("dh", c.row), rate, 7)
+    c.values[a][step.drawn(np, 7, c.row) < rate] = -0.0
+    return DropoutAdjoint(a, c.normal("da", c.row), c.output("dh", c.row), rate, 7)
 
 
 def random_noise(kind: type[noise.Noise]) -> Build:
@@ -142,8 +144,8 @@ def gather(c: Case) -> Instruction:
     choose_rows(c)
     by_columns = c.narrow()
     x = c.output("x", c.row)
-    x.by_columns = by_columns
-    return batches.GatherFloats(c.normal("X", c.row, DATA), x)
+    x = c.turned(x) if by_columns else x
+    return c.built(batches.GatherFloats(c.normal("X", c.row, DATA), x))
 
 
 def gather_bytes(c: Case) -> Instruction:

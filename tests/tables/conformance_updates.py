@@ -10,7 +10,7 @@ from optimizer_equations import EQUATIONS
 
 from thalweg import optimizers
 from thalweg.engine.native.instructions import updates
-from thalweg.engine.native.passes.update import copied
+from thalweg.engine.native.instructions.changes import variant
 from thalweg.optimizers.layout import Run
 from thalweg.program.formula.statements import run
 from thalweg.program.instructions.updates import constraints, gradients, matrix_updates, table_updates
@@ -166,7 +166,7 @@ def dealt(build: Build) -> Build:
 
     def native(c: Case) -> Instruction:
         i = build(c)
-        return copied(updates.TURNED[type(i)], i, turn=c.shape.seed % 9)
+        return variant(updates.TURNED[type(i)], i, turn=c.shape.seed % 9)
 
     return native
 
@@ -190,7 +190,7 @@ def step_of_own_rows(c: Case) -> Instruction:
     i = step_of_rows(c)
     rows = c.random.permutation(np.flatnonzero(c.values[i.counts]))
     listed = np.concatenate([[len(rows)], rows, np.zeros(i.counts.size - len(rows))])
-    return copied(updates.TableUpdate, i, own=c.put("own", (1 + i.counts.size,), listed, per_row=False))
+    return variant(updates.TableUpdate, i, own=c.put("own", (1 + i.counts.size,), listed, per_row=False))
 
 
 ROWS: dict[str, Build] = {

@@ -29,7 +29,8 @@ def look_up(c: Case) -> Instruction:
     ids, mean = ids_of(c), c.has(TWICE)
     W = c.normal("W", (c.shape.units, c.shape.width), PARAMETERS, per_row=False)
     c.magnitudes["h"] = lambda m: i.reference(np, m[ids], abs(m[W]))
-    i = embedding.Embedding(ids, W, c.output("h", (c.shape.width,) if mean else (*ids.shape, c.shape.width)), mean=mean)
+    h = c.output("h", (c.shape.width,) if mean else (*ids.shape, c.shape.width))
+    i = c.built(embedding.Embedding(ids, W, h), mean=mean)
     return i
 
 
@@ -45,7 +46,7 @@ def gradient(c: Case) -> Instruction:
     width, size = c.shape.width, c.shape.units
     dh = c.normal("dh", (width,) if mean else (*ids.shape, width))
     dW = c.output("dW", (size, width), GRADIENTS, per_row=False)
-    i = embedding.EmbeddingGradient(ids, dh, dW, mean=mean)
+    i = c.built(embedding.EmbeddingGradient(ids, dh, dW), mean=mean)
     added = c.has(ACCUMULATE)
     c.magnitudes["dW"] = lambda m: i.reference(np, m[ids], abs(m[dh]))[0] + (abs(m[dW]) if added else 0)
     if not c.has(OPTIONAL):

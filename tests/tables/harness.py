@@ -9,9 +9,11 @@ from numpy.typing import NDArray
 
 from thalweg.engine.execution import compute
 from thalweg.engine.native.compiler.compile import callable_of
-from thalweg.engine.native.kernels.table import kernel_of
+from thalweg.engine.native.instructions.variants import native
+from thalweg.engine.native.kernels.table import kernel_of, operands_of
 from thalweg.engine.native.layouts import state
-from thalweg.engine.native.passes.image_columns import NARROW
+from thalweg.engine.native.layouts.by_columns import ByColumns, in_columns
+from thalweg.engine.native.layouts.limits import NARROW
 from thalweg.engine.native.runtime.linking import flat
 from thalweg.engine.native.scheduling.traits import OwnInputs, sliced
 from thalweg.program.instructions.elementwise import Copy
@@ -109,6 +111,7 @@ class Case:
         self.penalties = (shape.seed % 3 + 1) / 2  # the step's factor
         self.first_row, self.start, self.iteration = shape.seed % 11, 0, 1 + shape.seed % 1000
         self.order: Array = np.arange(shape.rows)
+        self.images_by_columns = False
         self.instruction = build(self)
         self.inplace = self.has(IN_PLACE) and self.instruction.inplace is not None
 
@@ -120,7 +123,9 @@ class Case:
     def put(
         self, name: str, shape: tuple[int, ...], values: Any, region: str = WORKSPACE, per_row: bool = True
     ) -> Buffer:
-        buffer = Buffer(name, shape, region, per_row, 0 if region in (PARAMETERS, GRADIENTS, TOTALS) else -1)
+        columns = self.images_by_columns and per_row and region == WORKSPACE and len(shape) == 3
+        kind, offset = ByColumns if columns else Buffer, 0 if region in (PARAMETERS, GRADIENTS, TOTALS) else -1
+        buffer = kind(name, shape, region, per_row, offset)
         leading = (self.data_rows if region == DATA else self.shape.rows,) if per_row else ()
         self.values[buffer] = np.broadcast_to(values, (*leading, *shape)).astype(np.float32)
         return buffer
@@ -158,6 +163,16 @@ class Case:
             return False
         self.shape = self.shape._replace(width=1 + self.shape.width % NARROW)
         return True
+
+    def turned(self, b: Buffer) -> Buffer:
+        """The same operand by columns."""
+        columns = ByColumns(b.name, b.shape)
+        self.values[columns] = self.values.pop(b)
+        return columns
+
+    def built(self, i: Instruction, **more: Any) -> Instruction:
+        """The instruction, or its native variant if an operand is by columns or there is more to compute."""
+        return native(i, **more) if any(more.values()) or any(map(in_columns, i.operands)) else i
 
     def logits(self, name: str) -> Buffer:
         """Pre-activations, up to ±10,000 where extreme."""
@@ -211,7 +226,7 @@ class Case:
                 places[b] = slice(begin, cursor)
         arena = np.full(cursor + 32, SENTINEL, np.float32)
         for b, place in places.items():
-            values = self.values[b].swapaxes(0, -1) if b.by_columns else self.values[b]
+            values = self.values[b].swapaxes(0, -1) if in_columns(b) else self.values[b]
             arena[place].view(np.uint8)[: values.nbytes] = values.ravel().view(np.uint8)
         if result is not None:
             places[result] = places[source]
@@ -227,7 +242,7 @@ class Case:
                 before[places[b]] = arena[places[b]]
                 values = arena[places[b]]
                 shape = self.values[b].shape
-                if b.by_columns:
+                if in_columns(b):
                     outputs[field] = values.reshape(shape[-1], *shape[1:-1], shape[0]).swapaxes(0, -1)
                 else:
                     outputs[field] = values.reshape(shape)
@@ -238,9 +253,9 @@ class Case:
     def call(self, i: Instruction, places: dict[Buffer, slice], arena: Array, totals: dict[Buffer, Array]) -> None:
         addresses = [
             0 if b is None else totals[b].ctypes.data + 8 if b in totals else arena.ctypes.data + 4 * places[b].start
-            for b in i.operands
+            for b in operands_of(i)
         ]
-        o = np.array([*addresses, *flat(i.sizes), 0], np.int64)  # 0: no weights to take from other cores
+        o = np.array([*addresses, *flat(i.sizes), *[0] * 8], np.int64)  # 0: what only variants have
         c = np.array([*flat(i.constants), *[0.0] * 4])
         s, f = np.zeros(state.STATE, np.int64), np.zeros(state.REALS)
         order = np.ascontiguousarray(self.order, np.int64)

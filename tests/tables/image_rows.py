@@ -7,11 +7,13 @@ from typing import Any
 import numpy as np
 from harness import ACCUMULATE, EXTREME, IN_PLACE, OPTIONAL, ORDERED, TWICE, Case, execute
 
+from thalweg.engine.native.instructions import normalization as native
+from thalweg.engine.native.layouts.regions import EXCHANGE
 from thalweg.engine.native.passes import image_columns as columns
 from thalweg.program.instructions import convolution, normalization, shapes, standardization
 from thalweg.program.instructions.convolution import Window
 from thalweg.program.instructions.images import pooling
-from thalweg.program.ir.instruction import EXCHANGE, GRADIENTS, PARAMETERS, WORKSPACE, Buffer, Instruction
+from thalweg.program.ir.instruction import GRADIENTS, PARAMETERS, WORKSPACE, Buffer, Instruction
 
 
 def window(c: Case, image: tuple[int, int], dilates: bool = True, plain: bool = False) -> Window:
@@ -52,6 +54,7 @@ def convolution_parts(
     c.shape = c.shape._replace(rows=1 + c.shape.rows % 9)
     c.data_rows = c.shape.rows
     (height, width), (groups, inputs, outputs) = image(c), channels(c)
+    c.images_by_columns = by_columns
     if by_columns:
         groups, inputs, outputs = 1, inputs // groups, min(outputs // groups, columns.MOST_CHANNELS)
     if depthwise:
@@ -76,23 +79,10 @@ def positive(build: Callable[[dict[Any, Any]], Instruction], c: Case, output: Bu
     return size
 
 
-def turned(i: Instruction) -> Instruction:
-    """The same on images by columns."""
-    for b in columns.images_of(i):
-        b.by_columns = True
-    return i
-
-
-def either(c: Case, i: Instruction) -> Instruction:
-    """By columns every other time, where the kernel is the same."""
-    return turned(i) if c.shape.seed % 2 else i
-
-
 def layout(c: Case) -> Instruction:
     shape = (*image(c), 1 + c.shape.width % 40)
-    i = columns.Layout(c.normal("x", shape), c.output("z", shape))
-    (i.x if c.has(TWICE) else i.z).by_columns = True
-    return i
+    x, z = c.normal("x", shape), c.output("z", shape)
+    return columns.Layout(c.turned(x), z) if c.has(TWICE) else columns.Layout(x, c.turned(z))
 
 
 def end(c: Case, h: Buffer) -> tuple[bool, Buffer | None]:
@@ -107,8 +97,7 @@ def conv(c: Case, by_columns: bool = False, depthwise: bool = False) -> Instruct
     h = c.output("h", (*w.outputs(*x.shape[:2]), W.shape[-1]))
     relu, a = end(c, h)
     c.magnitudes["h"] = positive(conv, c, h, x, W, b, a)
-    i = convolution.Convolution(x, W, b, h, w, groups, relu, a)
-    return turned(i) if by_columns else i
+    return c.built(convolution.Convolution(x, W, b, h, w, groups), relu=relu, a=a)
 
 
 def kernel_gradient(c: Case, by_columns: bool = False, depthwise: bool = False) -> Instruction:
@@ -116,8 +105,7 @@ def kernel_gradient(c: Case, by_columns: bool = False, depthwise: bool = False) 
     dh = c.normal("dh", (*w.outputs(*x.shape[:2]), W.shape[-1]))
     dW = c.output("dW", W.shape, GRADIENTS, per_row=False)
     c.magnitudes["dW"] = positive(kernel_gradient, c, dW, x, dh)
-    i = convolution.KernelGradient(x, dh, dW, w, groups)
-    return turned(i) if by_columns else i
+    return c.built(convolution.KernelGradient(x, dh, dW, w, groups))
 
 
 def flip(c: Case) -> Instruction:
@@ -138,13 +126,13 @@ def transposed_convolution(c: Case, by_columns: bool = False, depthwise: bool = 
     h = c.output("h", (height, width, filters))
     relu, a = end(c, h)
     c.magnitudes["h"] = positive(transposed_convolution, c, h, x, flip.flipped, b, a)
-    i = convolution.TransposedConvolution(x, W, flip.flipped, b, h, w, groups, relu, a)
-    return turned(i) if by_columns else i
+    return c.built(convolution.TransposedConvolution(x, W, flip.flipped, b, h, w, groups), relu=relu, a=a)
 
 
 def pool_parts(c: Case) -> tuple[Buffer, Window]:
     c.shape = c.shape._replace(rows=1 + c.shape.rows % 9)
     c.data_rows = c.shape.rows
+    c.images_by_columns = c.shape.seed % 2 == 1  # the kernel is the same
     height, width = image(c)
     values = c.random.normal(size=(c.shape.rows, height, width, 1 + c.shape.width))
     if c.smooth:  # no two so near that a small step changes which is the larger
@@ -157,7 +145,7 @@ def pool_parts(c: Case) -> tuple[Buffer, Window]:
 def max_pooling(c: Case) -> Instruction:
     x, w = pool_parts(c)
     a, relu = c.output("a", (*w.outputs(*x.shape[:2]), x.shape[-1])), c.shape.seed % 3 == 0
-    return either(c, pooling.MaxPooling(x, a, w, relu))
+    return c.built(pooling.MaxPooling(x, a, w), relu=relu)
 
 
 def max_pooling_adjoint(c: Case) -> Instruction:
@@ -167,14 +155,14 @@ def max_pooling_adjoint(c: Case) -> Instruction:
     da, dx = c.normal("da", a.shape), c.output("dx", x.shape)
     c.magnitudes["dx"] = positive(max_pooling_adjoint, c, dx, da)
     c.magnitudes["dx"] = lambda m: 4 * np.abs(m[da]).max() + np.zeros((c.shape.rows, *x.shape))
-    return either(c, pooling.MaxPoolingAdjoint(x, a, da, dx, w, relu))
+    return c.built(pooling.MaxPoolingAdjoint(x, a, da, dx, w), relu=relu)
 
 
 def average_pooling(c: Case) -> Instruction:
     x, w = pool_parts(c)
     a = c.output("a", (*w.outputs(*x.shape[:2]), x.shape[-1]))
     c.magnitudes["a"] = positive(average_pooling, c, a, x)
-    return either(c, pooling.AveragePooling(x, a, w))
+    return c.built(pooling.AveragePooling(x, a, w))
 
 
 def average_pooling_adjoint(c: Case) -> Instruction:
@@ -182,7 +170,7 @@ def average_pooling_adjoint(c: Case) -> Instruction:
     da, dx = c.normal("da", (*w.outputs(*x.shape[:2]), x.shape[-1])), c.output("dx", x.shape)
     a = c.normal("a", x.shape) if c.has(EXTREME) else None
     c.magnitudes["dx"] = positive(average_pooling_adjoint, c, dx, da, a)
-    return either(c, pooling.AveragePoolingAdjoint(da, dx, w, a))
+    return c.built(pooling.AveragePoolingAdjoint(da, dx, w), a=a)
 
 
 def batch(c: Case) -> tuple[Buffer, int]:
@@ -206,7 +194,13 @@ def batch_moments(c: Case) -> Instruction:
     x, n = batch(c)
     parts = c.put("parts", (2 * n,), np.nan, EXCHANGE, per_row=False)
     c.magnitudes["parts"] = lambda m: np.full(2 * n, abs(m[x]).sum() / n)
-    return normalization.BatchMoments(x, parts)
+    return native.BatchMoments(x, parts)
+
+
+def batch_statistics(c: Case) -> Instruction:
+    x, n = batch(c)
+    mean, variance = (c.put(name, (n,), np.nan, per_row=False) for name in ("μ", "σ²"))
+    return normalization.BatchStatistics(x, mean, variance)
 
 
 def batch_normalization(c: Case) -> Instruction:
@@ -221,7 +215,7 @@ def batch_normalization(c: Case) -> Instruction:
         c.values[shortcut] += 100 * np.sign(c.values[shortcut])
     c.magnitudes["a"] = lambda m: 120 + abs(m[x]) / np.sqrt(m[x].reshape(-1, n).var(0) + 1e-3)
     parts = c.put("parts", (2 * n,), parts, EXCHANGE, per_row=False)
-    return normalization.BatchNormalization(x, parts, gamma, beta, shortcut, a, *outputs, 1e-3, c.has(ORDERED))
+    return native.NativeBatchNormalization(x, *outputs, gamma, beta, a, 1e-3, parts, shortcut, c.has(ORDERED))
 
 
 def statistics(c: Case, x: Buffer, n: int) -> tuple[Buffer, Buffer]:
@@ -237,7 +231,8 @@ def batch_sums(c: Case) -> Instruction:
     more = c.normal("da_2", x.shape) if relu and c.has(TWICE) else None
     c.magnitudes["sums"] = lambda m: np.full(2 * n, 50 * abs(m[da]).sum() + 1)
     c.magnitudes["dn"] = lambda m: 4 + abs(m[da])
-    return normalization.BatchSums(x, *statistics(c, x, n), da, more, a, dn, sums, 1e-3)
+    i = normalization.BatchSums(x, *statistics(c, x, n), da, sums, 1e-3)
+    return c.built(i, more=more, a=a, dn=dn)
 
 
 def channel_gradient(c: Case) -> Instruction:
@@ -269,6 +264,9 @@ def given_normalization(c: Case) -> Instruction:
     if c.has(TWICE):
         mean = None
     c.magnitudes["a"] = lambda m: 3 * (abs(m[x]) + 3)
+    if c.has(ORDERED):  # of the batch, in the program's own form
+        mean, variance = statistics(c, x, n)
+        return normalization.BatchNormalization(x, mean, variance, gamma, beta, c.output("a", x.shape), 1e-3)
     return normalization.Normalization(x, mean, variance, gamma, beta, c.output("a", x.shape), 1e-3)
 
 
@@ -341,6 +339,7 @@ ROWS: dict[str, Callable[[Case], Instruction]] = {
     "max_pooling_adjoint": max_pooling_adjoint,
     "average_pooling": average_pooling,
     "average_pooling_adjoint": average_pooling_adjoint,
+    "batch_statistics": batch_statistics,
     "batch_moments": batch_moments,
     "batch_normalization": batch_normalization,
     "batch_sums": batch_sums,

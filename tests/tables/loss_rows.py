@@ -9,6 +9,7 @@ from conformance_activations import away_from_kinks
 from harness import EXTREME, OPTIONAL, SMOOTHED, TOTAL, TWICE, Array, Case, Memory
 
 from thalweg import losses
+from thalweg.engine.native.passes.activated import ActivatedLoss
 from thalweg.program.formula.equation import Equation
 from thalweg.program.instructions.activations import Elementwise, ElementwiseAdjoint
 from thalweg.program.instructions.losses import row_losses as rows
@@ -16,7 +17,6 @@ from thalweg.program.instructions.losses.elementwise_losses import ElementwiseLo
 from thalweg.program.instructions.losses.loss_instruction import EPSILON, Loss, LossAndGradient
 from thalweg.program.instructions.losses.row_value import RowValue, RowValueGradient
 from thalweg.program.ir.instruction import Buffer, Instruction
-from thalweg.program.passes.activated import ActivatedLoss
 
 Build = Callable[[Case], Instruction]
 Key = str | type[Loss]  # an equation by the name of its kernel, or the class of a loss of whole rows

@@ -37,7 +37,7 @@ PAYS = {
     "input_split": [
         "first_layer: isinstance(i, Affine)",  # other kinds are counted as readers all the same
         "first_layer: isinstance(i, WeightGradient)",
-        "first_layer: i.wide_gradient",  # shared_gradients asks again
+        "first_layer: wide_gradient(i)",  # shared_gradients asks again
         "splits: request.trains",  # for what doesn't train it is never asked
         "splits: request.visible",
         "splits: layer.affine.W.shape[0] > MANY * batch",  # speed

@@ -3,8 +3,9 @@
 import numpy as np
 from harness import OPTIONAL, ORDERED, TWICE, Array, Case, Memory
 
+from thalweg.engine.native.layouts.regions import EXCHANGE
 from thalweg.engine.native.passes import input_split
-from thalweg.program.ir.instruction import DATA, EXCHANGE, GRADIENTS, PARAMETERS, Buffer, Instruction
+from thalweg.program.ir.instruction import DATA, GRADIENTS, PARAMETERS, Buffer, Instruction
 
 LEFT = -3.5  # what stays where a lane writes nothing
 
@@ -70,7 +71,7 @@ def share_weight_gradient(c: Case) -> Instruction:
         return result
 
     c.magnitudes["dW"] = size
-    return input_split.ShareWeightGradient(x, dh, dW, lanes=lanes)
+    return input_split.ShareWeightGradient(x, dh, dW, lanes)
 
 
 ROWS = {

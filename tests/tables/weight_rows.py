@@ -5,9 +5,10 @@ from collections.abc import Callable
 import numpy as np
 from harness import ACCUMULATE, OPTIONAL, TOTAL, Array, Case, Memory
 
+from thalweg.engine.native.layouts.regions import EXCHANGE
 from thalweg.program.instructions.losses import centers, penalties
 from thalweg.program.instructions.updates import constraints
-from thalweg.program.ir.instruction import EXCHANGE, GRADIENTS, PARAMETERS, SLOTS, WORKSPACE, Buffer, Instruction
+from thalweg.program.ir.instruction import GRADIENTS, PARAMETERS, SLOTS, WORKSPACE, Buffer, Instruction
 
 
 def norm_constraint(c: Case) -> Instruction:

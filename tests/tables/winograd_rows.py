@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 from harness import OPTIONAL, TWICE, Case, execute
-from image_rows import end, turned
+from image_rows import end
 
 from thalweg.engine.native.layouts import filtering
+from thalweg.engine.native.layouts.regions import PREPARED
 from thalweg.engine.native.passes import winograd
-from thalweg.program.ir.instruction import GRADIENTS, PARAMETERS, PREPARED, WORKSPACE, Buffer, Instruction
+from thalweg.program.ir.instruction import GRADIENTS, PARAMETERS, WORKSPACE, Buffer, Instruction
 
 
 def magnitudes(build: Callable[[], Instruction], *operands: Buffer | None) -> Callable[[Any], Any]:
@@ -34,7 +35,7 @@ def magnitudes(build: Callable[[], Instruction], *operands: Buffer | None) -> Ca
 def parts(c: Case, by_columns: bool = False) -> tuple[int, tuple[int, int], int, int, tuple[int, int], tuple[int, int]]:
     """Taps, height and width, channels in and out, zeros before the image, and the outputs' height and width."""
     c.shape = c.shape._replace(rows=1 + c.shape.rows % (20 if by_columns else 7))
-    c.data_rows = c.shape.rows
+    c.data_rows, c.images_by_columns = c.shape.rows, by_columns
     random = np.random.default_rng(c.shape.seed)
     image = (random.integers(1, 9).item(), random.integers(1, 20).item())
     taps = random.choice(winograd.TAPS).item()
@@ -74,7 +75,7 @@ def convolution(c: Case, by_columns: bool = False) -> Instruction:
     relu, a = end(c, h)
     result = winograd.WinogradConvolution(x, U, rest, b, h, taps, before, (covered[0], covered[1]), relu, a)
     c.magnitudes["h"] = magnitudes(lambda: result, x, U, rest, b, a)
-    return turned(result) if by_columns else result
+    return result
 
 
 def gradient(c: Case, by_columns: bool = False) -> Instruction:
@@ -83,7 +84,7 @@ def gradient(c: Case, by_columns: bool = False) -> Instruction:
     dU = c.output("dU", (6, 6, inputs, outputs), WORKSPACE, per_row=False)
     result = winograd.WinogradGradient(x, dh, dU, taps, before)
     c.magnitudes["dU"] = magnitudes(lambda: result, x, dh)
-    return turned(result) if by_columns else result
+    return result
 
 
 def kernel_gradient(c: Case) -> Instruction:

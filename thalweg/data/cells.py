@@ -21,13 +21,15 @@ import uuid
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from operator import ne
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from thalweg.data.notations.quantities import Style
 from thalweg.data.reading import FEW as FEW
-from thalweg.data.reading import TIMES, bare, forced, is_gap, number_in, read, read_among
+from thalweg.data.reading import TIMES, Meanings, bared, forced, is_gap, number_in, read, read_among
 from thalweg.data.verbatim import Verbatim, is_nothing
 from thalweg.errors import DataError
 
@@ -74,6 +76,11 @@ class Column:
         return None if self.origin == "typed" else self.text
 
     @property
+    def style(self) -> Style:
+        """How text wrote the numbers."""
+        return Style(self.notation, self.unit)
+
+    @property
     def exact(self) -> bool:
         """Whether no two different whole numbers may have become one float64."""
         return self.kind != "integer" or self.text is None or not bool((np.abs(self.values) > EXACT).any())
@@ -83,6 +90,12 @@ class Column:
         if self.kind in ("text", "other"):
             return np.asarray(self.values == None)  # noqa: E711 - cell by cell, in C
         return np.isnat(self.values) if self.kind == "date" else np.isnan(self.values)
+
+    def counts(self) -> Counter[str]:
+        """How many cells hold each text (`as_text`), in the order of the first ones; missing cells hold none."""
+        counts = Counter(self.as_text().tolist())
+        del counts[None]
+        return counts
 
     def take(self, rows: Array) -> Column:
         text = None if self.text is None else self.text[rows]
@@ -171,9 +184,9 @@ def bare_column(cells: Sequence[str | None], origin: Origin = "text") -> Column:
     >>> bare_column(["7", "?", None, " NA"]).values.tolist()
     ['7', None, None, None]
     """
-    meaning = {text: bare(text) for text in set(cells)}
-    changed = any(text != said for text, said in meaning.items())
-    return Column("text", objects(map(meaning.__getitem__, cells) if changed else cells), origin=origin)
+    said = bared(set(cells))
+    changed = any(map(ne, said, said.values()))
+    return Column("text", objects(map(said.__getitem__, cells) if changed else cells), origin=origin)
 
 
 def text_column(cells: Sequence[str | None], decimal_comma: bool = False) -> Column:
@@ -185,20 +198,18 @@ def text_column(cells: Sequence[str | None], decimal_comma: bool = False) -> Col
     return meant(bare_column(cells), decimal_comma)
 
 
-def meant(text: Column, decimal_comma: bool = False) -> Column:
-    """The column that a column of bare text means; itself if it is text."""
-    cells = text.values.tolist()
-    present = dict.fromkeys(cells)
-    present.pop(None, None)
-    found = read(present, decimal_comma) or read_among([c for c in cells if c is not None], decimal_comma)
+def meant(text: Column, decimal_comma: bool = False, counts: Counter[str] | None = None) -> Column:
+    """The column that a column of bare text means; itself if it is text. `counts`: of its texts, if they are known."""
+    counts = text.counts() if counts is None else counts
+    found = read(counts, decimal_comma) or read_among(counts, decimal_comma)
     if found is None:
         return text
     kind, meaning = found.kind, found.meaning
     dtype, missing = ("datetime64[us]", np.datetime64("NaT", "us")) if kind == "date" else ("float64", np.nan)
     written = {} if kind == "date" else spelling(meaning, truth_text if kind == "boolean" else number_text)
-    says: dict[str | None, Any] = dict.fromkeys(cells, missing)  # what isn't found is a gap, or odd
+    says = Meanings(lambda gap_or_odd: missing, missing)
     says.update(meaning)
-    values = np.fromiter(map(says.__getitem__, cells), dtype, len(cells))
+    values = np.fromiter(map(says.__getitem__, text.values.tolist()), dtype, len(text.values))
     return Column(kind, values, "", written, found.notation, found.unit, text.values, "text", found.odd)
 
 
@@ -216,11 +227,8 @@ def forced_number(name: str, column: Column) -> Column:
         raise DataError(f"the column {name!r} holds {held}, which can't be taken as numbers")
     counts = Counter(texts[~column.missing()].tolist())
     style = forced(counts)
-    meaning: dict[str | None, float] = {None: np.nan}
-    for text in counts:
-        number = number_in(text, style)
-        meaning[text] = np.nan if number is None else number
-    values = np.array([meaning.get(text, np.nan) for text in texts.tolist()], dtype=np.float64)
+    numbers = Meanings(lambda text: number_in(text, style), missing=np.nan)
+    values = np.array(numbers.of(texts), dtype=np.float64)  # an odd cell's None is NaN
     if np.isnan(values).all() and counts:
         raise DataError(f"the column {name!r} can't be taken as numbers: none of its cells is one")
     return Column("number", values, "", {}, style.notation, style.unit, texts, "text", forgiving=True)
@@ -231,9 +239,9 @@ def spelling(meaning: Mapping[str, float], plain: Callable[[float], str]) -> dic
 
     Nothing if the values are many, as measurements are, or if one value is spelled in several ways.
     """
-    written = {value: text for text, value in meaning.items()}
-    ours = all(text in (plain(value), repr(value)) for text, value in meaning.items())
-    return {} if ours or len(meaning) > FEW or len(written) < len(meaning) else written
+    written = {value: text for text, value in meaning.items()} if len(meaning) <= FEW else {}
+    ours = all(text in (plain(value), repr(value)) for value, text in written.items())
+    return {} if ours or len(written) < len(meaning) else written
 
 
 def _hide(values: Array, missing: Array | None, empty: Any) -> Array:

@@ -19,7 +19,7 @@ from thalweg.data.cells import FEW, Array, Column, meant, number_text
 from thalweg.data.dates import DateColumn, written_in_digits
 from thalweg.data.fitted import LeftOut, Scale, indicator, kind_changed
 from thalweg.data.labels import label_codes
-from thalweg.data.notations.quantities import SHARES, Style
+from thalweg.data.notations.quantities import PLAIN_OR_TIMES, SHARES, Style
 from thalweg.data.numerals import (
     numbers_in_text,
     numbers_of,
@@ -31,7 +31,7 @@ from thalweg.data.numerals import (
     warn_of_shares,
     warn_of_text,
 )
-from thalweg.data.reading import PLAIN_OR_TIMES, are_versions, looks_like_date
+from thalweg.data.reading import are_versions, looks_like_date
 from thalweg.data.tables import Table
 from thalweg.errors import DataError
 
@@ -56,8 +56,7 @@ class NumberColumn:
 
     @classmethod
     def fit(cls, name: str, column: Column, table: Table) -> Self | LeftOut:
-        style = Style(column.notation, column.unit)
-        values, odd = numbers_of(table, name, column, style, column.forgiving)
+        values, odd = numbers_of(table, name, column, column.style, column.forgiving)
         refuse_infinite(table, name, values)
         present = values[~np.isnan(values)]
         missing = len(values) - len(present)
@@ -67,7 +66,8 @@ class NumberColumn:
         if low == high and not missing:
             return LeftOut(name, f"one value, {number_text(low)}, in all training rows")
         scale = Scale.of(present)
-        return cls(name, _median(present), low, high, scale, missing, style.notation, style.unit, odd, column.forgiving)
+        written = column.notation, column.unit
+        return cls(name, _median(present), low, high, scale, missing, *written, odd, column.forgiving)
 
     @property
     def features(self) -> list[str]:
@@ -149,17 +149,19 @@ class CategoryColumn:
     missing: int = 0
 
     @classmethod
-    def fit(cls, name: str, column: Column, table: Table, demanded: bool = False) -> Self | LeftOut:
-        """`demanded`: the user calls it a category, so many different values are no reason to leave it out."""
+    def fit(
+        cls, name: str, column: Column, table: Table, demanded: bool = False, counts: Counter[str] | None = None
+    ) -> Self | LeftOut:
+        """`demanded`: the user calls it a category, so many different values are no reason to leave it out. `counts`:
+        of its texts, if they are known."""
         if column.origin == "text" and column.texts is None and column.kind == "number":
             raise DataError(
                 f"the column {name!r} was read as numbers, and 1.10 may have been 1.1: to take it as a category, read "
                 f"the table with read_table(…, text=[{name!r}])"
             )
-        cells = column.as_text()
-        counts = Counter(cells.tolist())
-        missing = counts.pop(None, 0)
-        present, different = len(cells) - missing, len(counts)
+        counts = column.counts() if counts is None else counts
+        present, different = counts.total(), len(counts)
+        missing = len(column.values) - present
         if not different:
             return LeftOut(name, "no values in the training rows", missing)
         if different == 1 and not missing:
@@ -228,16 +230,17 @@ def fit_column(name: str, table: Table, category: bool, number: bool = False) ->
 
 
 def _fit_text(name: str, column: Column, table: Table) -> FittedColumn:
-    said = meant(column)
+    counts = column.counts()
+    said = meant(column, counts=counts)
     if said.kind == "date":
         return DateColumn.fit(name, said, table)
-    numbers = numbers_in_text(table, name, column)
+    numbers = numbers_in_text(table, name, column, counts, said)
     if numbers is not None:
         return _fit_numbers(name, numbers, table)
-    fitted = CategoryColumn.fit(name, column, table)
-    if are_versions(set(column.values.tolist()) - {None}):
+    fitted = CategoryColumn.fit(name, column, table, counts=counts)
+    if are_versions(counts):
         warn_of_text(name, "looks like versions, with 1.1 beside 1.10")
-    odd = others_than(looks_like_date, column)
+    odd = others_than(looks_like_date, column, counts)
     if odd is not None:
         warn_of_odd_cells(table, name, column, odd, "dates")
     return fitted

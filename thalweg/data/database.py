@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from thalweg.data.cells import EXACT, Array, Column, Kind, bare_column, objects, text_column
-from thalweg.data.reading import INTEGER, MISSING_MARKERS, MOMENT, TIMES, WHITE_SPACE, are_versions, bare
+from thalweg.data.reading import INTEGER, MISSING_MARKERS, MOMENT, TIMES, WHITE_SPACE, are_versions, bared
 from thalweg.data.verbatim import Verbatim
 from thalweg.engine.lanes import cores
 from thalweg.errors import DataError
@@ -239,7 +239,7 @@ def converted(
 
 
 def bare_text(text: str) -> str:
-    """`reading.bare` in SQL. Most cells have no white space to strip, as their first and last characters show."""
+    """`reading.bared` in SQL. Most cells have no white space to strip, as their first and last characters show."""
     markers = ", ".join(map(literal, MISSING_MARKERS))
     stripped = f"trim({text}, {literal(WHITE_SPACE)})"
     return (
@@ -338,7 +338,7 @@ def _trials(position: int, sample: set[str], names: bool) -> list[tuple[Kind, st
 
     Integers are tried first, since they are numbers too.
     """
-    cells = {cell for cell in map(bare, sample) if cell is not None}
+    cells = {cell for cell in bared(sample).values() if cell is not None}
     fitting = [kind for kind, (pattern, _) in _CONVERTED.items() if all(re.fullmatch(pattern, cell) for cell in cells)]
     if (len(sample) <= _FEW_NUMBERS and names) or are_versions(
         cells

@@ -12,7 +12,7 @@ from thalweg.data.cells import FEW, Array, Column
 from thalweg.data.fitted import LeftOut, Scale, indicator, kind_changed
 from thalweg.data.notations.calendars import EITHER, ORDERS, date_of_digits, dates_of_digits
 from thalweg.data.numerals import odd_cells
-from thalweg.data.reading import date_in, plain_number
+from thalweg.data.reading import Meanings, date_in, plain_number
 from thalweg.data.tables import Table
 from thalweg.errors import BadRowsError
 
@@ -120,7 +120,8 @@ def written_in_digits(name: str, column: Column) -> bool:
 
 
 def _dates(name: str, column: Column, table: Table, notation: str) -> Array:
-    """Datetime64[us] (rows,) of a column that held dates in training, written by this rule. Each cell is read alone."""
+    """Datetime64[us] (rows,) of a column that held dates in training, written by this rule. Each cell is read alone; a
+    column that was read by the same rule, and has no number that would be read as digits here, has been."""
     minguo = notation == _DIGITS and _SAYS_DATE.search(name) is not None
     if column.texts is None:
         if column.kind == "date":
@@ -130,16 +131,19 @@ def _dates(name: str, column: Column, table: Table, notation: str) -> Array:
             if dates is not None:
                 return dates
         raise kind_changed(name, column, "dates", table)
-    texts = column.texts.tolist()
-    moments = {text: _date(text, notation, minguo) for text in set(texts) - {None}}
-    odd = {text for text, moment in moments.items() if moment is None}
+    known = column.kind == "date" and column.notation == notation
+    if known and all(text is None or plain_number(text) is None for text in set(column.texts.tolist())):
+        return column.values
+    moments = Meanings(lambda text: _date(text, notation, minguo), missing=np.datetime64("NaT", "us"))
+    cells = moments.of(column.texts)
+    odd = {text for text, moment in moments.items() if moment is None and text is not None}
     if odd:
         rule = f", {notation}" if notation in ORDERS else ""
         raise BadRowsError(
             odd_cells(table, name, column, odd),
             f", and in training it held dates{rule}; write them as 2024-05-31",
         )
-    return np.array([moments.get(text) for text in texts], dtype="datetime64[us]")
+    return np.array(cells, dtype="datetime64[us]")
 
 
 def _date(text: str, notation: str, minguo: bool) -> np.datetime64 | None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
 
 from thalweg.data.cells import Array, Column
 from thalweg.data.notations.calendars import EITHER
-from thalweg.data.reading import is_gap, plain_number, read
+from thalweg.data.reading import Meanings, is_gap, plain_number, read
 
 Label = str | int | float | bool
 Key = tuple[str, Any]
@@ -33,29 +34,36 @@ def label_codes(known: Sequence[Label], column: Column) -> Array:
     >>> label_codes(["1.1", "7", "007"], Column("text", np.array(["1.10", "7", "007", "7.0"], object)))
     array([-1,  1,  2, -1])
     """
-    spelled: dict[str, int] = {}
-    places: dict[Key, set[int]] = {}
-    for code, label in enumerate(known):
-        if isinstance(label, str):
-            spelled.setdefault(label.strip(), code)
-        for key in _meanings(label):
-            places.setdefault(key, set()).add(code)
-    truths = _truths(known)
+    # The first of labels that are spelled the same.
+    spelled = dict(reversed([(label.strip(), code) for code, label in enumerate(known) if isinstance(label, str)]))
 
-    def code_of(text: str | None, keys: list[Key]) -> int:
-        if text is not None and text in spelled:
+    @cache
+    def by_meaning() -> tuple[dict[Key, set[int]], list[float] | None]:  # most columns never need it
+        places: dict[Key, set[int]] = {}
+        for code, label in enumerate(known):
+            for key in _meanings(label):
+                places.setdefault(key, set()).add(code)
+        return places, _truths(known)
+
+    def code_of(text: str, keys: list[Key]) -> int:
+        if text in spelled:
             return spelled[text]
+        places, truths = by_meaning()
         found = {code for key in keys for code in places.get(key, ())}
         if not found and truths is not None:
-            words = [("text", text)] if text is not None else []
-            found = {truths.index(truth) for key in (*words, *keys) if (truth := _truth(key)) is not None}
+            words: list[Key] = [("text", text), *keys]
+            found = {truths.index(truth) for key in words if (truth := _truth(key)) is not None}
         return found.pop() if len(found) == 1 else -1
+
+    def code_of_text(text: str) -> int:
+        code = code_of(text, _meanings_of_text(text))
+        return -2 if code == -1 and is_gap(text) else code
 
     texts = column.texts if column.exact else column.as_text()
     if texts is not None:
-        meaning = {text: code_of(text, _meanings_of_text(text)) for text in set(texts.tolist()) - {None}}
-        meaning |= {text: -2 for text, code in meaning.items() if code == -1 and is_gap(text)}
-        return np.fromiter((meaning.get(text, -2) for text in texts.tolist()), np.int64, len(texts))
+        meanings = Meanings(code_of_text, missing=-2)
+        meanings.update(spelled)
+        return np.fromiter(map(meanings.__getitem__, texts.tolist()), np.int64, len(texts))
     codes = np.full(len(column.values), -2, dtype=np.int64)
     present = ~column.missing()
     if column.kind != "other":

@@ -10,10 +10,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from thalweg.data.cells import FEW, Array, Column, meant
+from thalweg.data.cells import FEW, Array, Column
 from thalweg.data.fitted import kind_changed
 from thalweg.data.notations.quantities import POINT_DECIMAL, SHARES, Style
-from thalweg.data.reading import are_versions, is_code, looks_like_number, number_in, plain_number
+from thalweg.data.reading import Meanings, are_versions, is_code, looks_like_number, number_in, plain_number
 from thalweg.data.tables import Table
 from thalweg.errors import BadRowsError, DataError, ThalwegWarning, first_of
 
@@ -25,8 +25,9 @@ _SAYS_CODE = re.compile(
 )
 
 
-def numbers_in_text(table: Table, name: str, column: Column) -> Column | None:
-    """The number column that a text column is meant as; None if it is text.
+def numbers_in_text(table: Table, name: str, column: Column, counts: Counter[str], said: Column) -> Column | None:
+    """The number column that a text column is meant as; None if it is text. `counts`: of its texts; `said`: what they
+    mean, all together.
 
     It is numbers if all cells are numbers, written in one way, and more than 20 differ. If nine cells in ten are plain
     numbers (or all but one of five or more), the others are mistakes, unless the numbers are few and the text recurs
@@ -36,10 +37,8 @@ def numbers_in_text(table: Table, name: str, column: Column) -> Column | None:
     Raises:
         BadRowsError: mistakes, with their rows.
     """
-    counts = Counter(column.values[~column.missing()].tolist())
     if not counts or any(map(is_code, counts)) or are_versions(counts):
         return None
-    said = meant(column)
     if said.kind in ("integer", "number"):
         return replace(said, kind="number") if len(counts) > FEW else None
     odd = {text for text in counts if plain_number(text) is None}
@@ -49,7 +48,7 @@ def numbers_in_text(table: Table, name: str, column: Column) -> Column | None:
         if few and min(counts[text] for text in odd) >= 3:
             return None
         raise text_error(table, name, column, odd)
-    other = others_than(looks_like_number, column)
+    other = others_than(looks_like_number, column, counts)
     if other is not None:
         warn_of_odd_cells(table, name, column, other, "numbers")
     return None
@@ -57,7 +56,8 @@ def numbers_in_text(table: Table, name: str, column: Column) -> Column | None:
 
 def numbers_of(table: Table, name: str, column: Column, style: Style, forgiving: bool = False) -> tuple[Array, int]:
     """The numbers of a column that was one of numbers in training: float64 (rows,), NaN for missing cells, and how many
-    cells are odd ones. Each cell is read alone. A number that came as one is itself: 0.45 where the text was 45%.
+    cells are odd ones. Each cell is read alone, by `style`; a column that was read by the same style, and held nothing
+    else, has been. A number that came as one is itself: 0.45 where the text was 45%.
 
     `forgiving`: odd cells are missing.
 
@@ -65,8 +65,10 @@ def numbers_of(table: Table, name: str, column: Column, style: Style, forgiving:
         BadRowsError: odd cells, with their rows. DataError: another kind of column.
     """
     texts = column.texts
-    if texts is None and column.origin == "text" and column.kind in ("integer", "number"):
-        if style.base in POINT_DECIMAL and style.bare:
+    if texts is None:
+        if column.kind in ("date", "other"):
+            raise kind_changed(name, column, "numbers", table)
+        if column.origin == "typed" or style.takes_plain:
             return column.values, 0
         if column.kind == "number" and style.base not in POINT_DECIMAL:
             raise DataError(
@@ -74,29 +76,26 @@ def numbers_of(table: Table, name: str, column: Column, style: Style, forgiving:
                 f"read the table with read_table(…, text=[{name!r}])"
             )
         texts = column.as_text()
-    if texts is None:
-        if column.kind in ("date", "other"):
-            raise kind_changed(name, column, "numbers", table)
+    elif column.style == style and column.kind in ("integer", "number") and not column.forgiving:
         return column.values, 0
-    meaning: dict[str | None, float | None] = {text: number_in(text, style) for text in set(texts.tolist()) - {None}}
-    odd = {text for text, number in meaning.items() if number is None and text is not None}
+    numbers = Meanings(lambda text: number_in(text, style), missing=np.nan)
+    cells = numbers.of(texts)
+    odd = {text for text, number in numbers.items() if number is None and text is not None}
     if odd and not forgiving:
         raise text_error(table, name, replace(column, text=texts), odd, style)
-    meaning[None] = np.nan
-    cells = [meaning[text] for text in texts.tolist()]
     return np.array(cells, dtype=np.float64), cells.count(None)
 
 
 def warn_of_missing(table: Table, name: str, style: Style, column: Column, odd: int) -> None:
     """Warns that odd cells among numbers count as missing, and names the first."""
-    texts = column.texts
-    assert texts is not None
-    cells = (f"row {table.row_number(row)} holds {text!r}" for row, text in enumerate(texts.tolist())
-             if text is not None and number_in(text, style) is None)  # fmt: skip
+    texts = column.as_text()
+    read = Meanings(lambda text: number_in(text, style), missing=np.nan).of(texts)
+    rows = (row for row, number in enumerate(read) if number is None)
+    cells = [f"row {table.row_number(row)} holds {texts[row]!r}" for row in rows]
     verb = "isn't a number" if odd == 1 else "aren't numbers"
     warnings.warn(
         f"{counted(odd, 'cell')} of the column {name!r} {verb}{_written(style)} and count{'s' * (odd == 1)} as "
-        f"missing: {first_of(list(cells))}",
+        f"missing: {first_of(cells)}",
         ThalwegWarning,
         stacklevel=2,
     )
@@ -203,13 +202,17 @@ def refuse_infinite(table: Table, name: str, values: Array) -> None:
         )
 
 
-def others_than(fits: Callable[[str], bool], column: Column) -> set[str] | None:
-    """The texts that don't fit, if at least half of the cells do, and more than 20 different texts; otherwise None."""
-    some = Counter(text for text in column.values[:TRIED].tolist() if text is not None)
-    if 2 * sum(count for text, count in some.items() if fits(text)) < some.total():
+def others_than(fits: Callable[[str], bool], column: Column, counts: Counter[str]) -> set[str] | None:
+    """The texts that don't fit, if at least half of the cells do, and more than 20 different texts; otherwise None.
+    `counts`: of the column's texts."""
+    if len(counts) <= FEW:
         return None
-    counts = Counter(column.values[~column.missing()].tolist())
-    odd = {text for text in counts if not fits(text)}
+    some = Counter(column.values[:TRIED].tolist())
+    del some[None]
+    odd = {text for text in some if not fits(text)}
+    if 2 * sum(some[text] for text in odd) > some.total():
+        return None
+    odd |= {text for text in counts if text not in some and not fits(text)}
     if 2 * sum(counts[text] for text in odd) > counts.total() or len(counts) - len(odd) <= FEW:
         return None
     return odd

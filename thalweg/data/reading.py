@@ -30,29 +30,30 @@ then on each text is read alone by that (`number_in`, `date_in`): it is a value,
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from thalweg.data.notations.calendars import MOMENT, TIME, date_by, may_be_date, read_dates
 from thalweg.data.notations.letters import plainly
 from thalweg.data.notations.quantities import (
     INTEGER,
     NUMBER,
-    POINT_DECIMAL,
+    PLAIN_OR_TIMES,
     Style,
     numbers_among,
     read_numbers,
 )
 
-__all__ = ["GAPS", "INTEGER", "MISSING_MARKERS", "MOMENT", "NUMBER", "WHITE_SPACE", "Found", "Kind", "bare", "read"]
+__all__ = ["GAPS", "INTEGER", "MISSING_MARKERS", "MOMENT", "NUMBER", "WHITE_SPACE", "Found", "Kind", "bared", "read"]
 
 MISSING_MARKERS = ("", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", "?")
 """Text that means "missing", also with white space around it; a database's NULL, None and NaN are always missing."""
+_MISSING = frozenset(MISSING_MARKERS)
 GAPS = frozenset(
     [
         *("-", "--", "---", "–", "—", ".", "..", "...", "…", "*", "/"),
@@ -65,14 +66,14 @@ WHITE_SPACE = " \t\n\r\f\v"
 
 TIMES = "10:30"
 """The notation of times of day, in seconds."""
-PLAIN_OR_TIMES = "1234.5 or 10:30"
-"""What columns of plain numbers of runs made before may hold."""
 FEW = 20
 """Up to this many different numbers may be names of something; more are measurements."""
 
 _LENIENT = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?inf(inity)?", re.ASCII | re.IGNORECASE)
 _VERSION = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3})?", re.ASCII)
 _PHONE = re.compile(r"\+[0-9]{7,}", re.ASCII)
+_TIME = re.compile(TIME)
+_DIGIT = re.compile("[0-9０-９]")  # no date is without one, and of numbers only inf
 PLAIN_SHARE = 0.9
 """Of numbers, from which on those with a unit or another notation are mistakes, if there are odd cells, too."""
 _SOME = 8  # cells that a reading is tried on before all are read
@@ -107,14 +108,33 @@ _PLAIN: tuple[tuple[Kind, re.Pattern[str], Callable[[str], float], str], ...] = 
     ("integer", re.compile(INTEGER), float, ""),
     ("number", re.compile(NUMBER), float, ""),
     ("boolean", re.compile("(?i:true|false)"), lambda text: float(text.lower() == "true"), ""),
-    ("number", re.compile(TIME), _seconds, TIMES),
+    ("number", _TIME, _seconds, TIMES),
 )
 
 
-def bare(text: str | None) -> str | None:
-    """A cell without the white space around it, None if it is missing."""
-    stripped = None if text is None else text.strip(WHITE_SPACE)
-    return None if stripped in MISSING_MARKERS else stripped
+class Meanings(dict[str | None, Any]):
+    """What the texts of a column mean, each read alone, and once: when it is first asked for.
+
+    >>> Meanings(len, missing=0).of(np.array(["red", None, "red"], dtype=object))
+    [3, 0, 3]
+    """
+
+    def __init__(self, read: Callable[[str], Any], missing: Any) -> None:
+        super().__init__({None: missing})
+        self._read = read
+
+    def __missing__(self, text: str) -> Any:
+        self[text] = meaning = self._read(text)
+        return meaning
+
+    def of(self, texts: NDArray[Any]) -> list[Any]:
+        """What each cell means."""
+        return list(map(self.__getitem__, texts.tolist()))
+
+
+def bared(texts: Iterable[str | None]) -> dict[str | None, str | None]:
+    """Each text without the white space around it, None if it is missing."""
+    return {text: None if text is None or (core := text.strip(WHITE_SPACE)) in _MISSING else core for text in texts}
 
 
 def is_gap(text: str) -> bool:
@@ -140,7 +160,7 @@ def read(texts: Collection[str], decimal_comma: bool = False) -> Found | None:
         return None
     for kind, pattern, value, notation in _PLAIN:
         if all(map(pattern.fullmatch, texts)):
-            return Found(kind, {text: value(text) for text in texts}, notation)
+            return Found(kind, dict(zip(texts, map(value, texts), strict=True)), notation)
     if not _may_be_read(texts):
         return None
     present = [text for text in texts if not is_gap(text)]
@@ -150,21 +170,19 @@ def read(texts: Collection[str], decimal_comma: bool = False) -> Found | None:
     return _read_numbers(texts, decimal_comma) or _read_dates(texts)
 
 
-def read_among(cells: Collection[str], decimal_comma: bool = False) -> Found | None:
-    """What bare texts mean, one a cell, of which up to one in ten is an odd one among numbers that people wrote.
+def read_among(counts: Mapping[str, int], decimal_comma: bool = False) -> Found | None:
+    """What bare texts mean, of which up to one cell in ten is an odd one among numbers that people wrote.
 
     None if more are odd, if at most 20 different ones are numbers, or if nine numbers in ten are plain: those come from
-    a program, and what is no number among them, or has a unit, is a mistake.
+    a program, and what is no number among them, or has a unit, is a mistake. `counts`: how many cells hold each text.
     """
-    counts = Counter(cells)
     different = [text for text in counts if not is_gap(text)]
     some = different[:: max(1, len(different) // _MANY)]
     if 2 * sum(map(looks_like_number, some)) < len(some):
         return None
-    style = numbers_among({text: counts[text] for text in different}, decimal_comma)
+    style, meaning = numbers_among({text: counts[text] for text in different}, decimal_comma)
     if style is None or style == Style():
         return None
-    meaning = {text: value for text in different if (value := style.value(text)) is not None}
     plain = sum(counts[text] for text in meaning if plain_number(text) is not None)
     if plain > PLAIN_SHARE * sum(counts[text] for text in meaning):
         return None
@@ -174,9 +192,9 @@ def read_among(cells: Collection[str], decimal_comma: bool = False) -> Found | N
 def forced(counts: Mapping[str, int]) -> Style:
     """How the numbers among bare texts are written, however few they are."""
     present = {text: count for text, count in counts.items() if not is_gap(text)}
-    if all(map(re.compile(TIME).fullmatch, present)):
+    if all(map(_TIME.fullmatch, present)):
         return Style(TIMES)
-    return numbers_among(present, least_share=0) or Style()
+    return numbers_among(present, least_share=0)[0] or Style()
 
 
 def are_versions(texts: Collection[str]) -> bool:
@@ -194,7 +212,7 @@ def are_versions(texts: Collection[str]) -> bool:
 def _may_be_read(texts: Collection[str]) -> bool:
     """Whether the first texts are numbers, or dates: most text is neither, and isn't looked through."""
     some = list(islice((text for text in texts if not is_gap(text)), _SOME))
-    if not all(any(letter.isdigit() for letter in text) for text in some):
+    if not all(map(_DIGIT.search, some)):
         return False
     return all(map(looks_like_number, some)) or all(map(may_be_date, some))
 
@@ -213,12 +231,14 @@ def _read_dates(texts: Collection[str]) -> Found | None:
 
 def looks_like_number(text: str) -> bool:
     """Whether a text is a number by itself, in any notation and with any unit: 7, 1,234.5, NT$5, 12%."""
-    return plain_number(text) is not None or read_numbers([text, "0"]) is not None  # (5) alone numbers something
+    if plain_number(text) is not None:
+        return True
+    return _DIGIT.search(text) is not None and read_numbers([text, "0"]) is not None  # (5) alone numbers something
 
 
 def looks_like_date(text: str) -> bool:
     """Whether a text is a date by itself, even if it could be two."""
-    return any(letter.isdigit() for letter in text) and read_dates([text]) is not None
+    return _DIGIT.search(text) is not None and read_dates([text]) is not None
 
 
 def plain_number(text: str) -> float | None:
@@ -239,15 +259,14 @@ def number_in(text: str, style: Style) -> float | None:
     >>> [number_in(text, Style()) for text in ("007", "1,250", "5 kg", "10:30")]
     [7.0, None, None, None]
     """
+    number = plain_number(text) if style.takes_plain else None
+    if number is not None:
+        return number
     if is_gap(text):
         return float("nan")
-    if style.notation in (TIMES, PLAIN_OR_TIMES) and re.fullmatch(TIME, text):
+    if style.notation in (TIMES, PLAIN_OR_TIMES) and _TIME.fullmatch(text):
         return _seconds(text)
-    if style.notation == TIMES:
-        return None
-    plain = style.base in (*POINT_DECIMAL, PLAIN_OR_TIMES) and style.bare
-    number = plain_number(text) if plain else None
-    return style.value(text) if number is None else number
+    return None if style.notation == TIMES else style.value(text)
 
 
 def date_in(text: str, notation: str = "") -> Any:

@@ -10,11 +10,11 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from thalweg.data.cells import FEW, Array, Column, column_of, magnitude, number_text, objects
+from thalweg.data.cells import FEW, Array, Column, column_of, magnitude, meant, number_text, objects
 from thalweg.data.labels import Label, label_codes
-from thalweg.data.notations.quantities import Style
+from thalweg.data.notations.quantities import PLAIN_OR_TIMES, Style
 from thalweg.data.numerals import numbers_in_text, numbers_of, refuse_infinite, warn_of_missing
-from thalweg.data.reading import PLAIN_OR_TIMES, plain_number
+from thalweg.data.reading import plain_number
 from thalweg.data.recipe import TASKS, Task, recipe
 from thalweg.data.tables import Table, read_table
 from thalweg.errors import ArgumentError, BadRowsError, DataError, ModelFileError, ShapeError
@@ -76,7 +76,8 @@ class Target:
         if column.unit and task != "regression" and not column.forgiving:
             column = _named(column)
         if column.kind == "text" and (task == "regression" or (task is None and column.origin != "category")):
-            column = numbers_in_text(table, name, column) or column
+            texts = column.counts()
+            column = numbers_in_text(table, name, column, texts, meant(column, counts=texts)) or column
         counts = _label_counts(column)
         decided, why = _decide(column, counts, name)
         chosen = asked or decided
@@ -84,13 +85,12 @@ class Target:
             why = "as asked for"
         missing = int(column.missing().sum())
         if chosen == "regression":
-            style = Style(column.notation, column.unit)
-            numbers, odd = _numbers(table, name, column, style, column.forgiving)
+            numbers, odd = _numbers(table, name, column, column.style, column.forgiving)
             if odd:
-                warn_of_missing(table, name, style, column, odd)
+                warn_of_missing(table, name, column.style, column, odd)
             mean, scale = _moments(numbers[~np.isnan(numbers)])
             missing = int(np.isnan(numbers).sum())
-            return cls(name, chosen, (), mean, scale, missing, why, style.notation, style.unit, column.forgiving)
+            return cls(name, chosen, (), mean, scale, missing, why, column.notation, column.unit, column.forgiving)
         _check_classes(name, chosen, len(counts), len(column.values) - missing)
         classes = sorted(counts)
         if column.written and column.exact:

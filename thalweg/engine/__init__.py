@@ -16,7 +16,7 @@ from thalweg.program.plain import PLAIN
 __all__ = ["ENGINES", "Engine", "aligned", "make_executor", "usable_lanes"]
 
 
-def native(job: Job) -> Executor:
+def native_executor(job: Job) -> Executor:
     """The compiler is loaded only now."""
     from thalweg.engine.native.runtime.executor import NativeExecutor
 
@@ -29,15 +29,15 @@ def predictor(*arguments: Any) -> Any:
     return NativePredictor(*arguments)
 
 
-def reference(job: Job) -> Executor:
+def reference_executor(job: Job) -> Executor:
     from thalweg.engine.reference import ReferenceExecutor
 
     return ReferenceExecutor(job)
 
 
 ENGINES = {
-    "native": Engine(native, PIPELINE, ("float32",), predictor, arithmetic, LEAST_ROWS, splits, plan),
-    "reference": Engine(reference, PLAIN, ("float32", "float64")),
+    "native": Engine(native_executor, PIPELINE, ("float32",), predictor, arithmetic, LEAST_ROWS, splits, plan),
+    "reference": Engine(reference_executor, PLAIN, ("float32", "float64")),
 }
 
 

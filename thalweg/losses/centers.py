@@ -12,7 +12,7 @@ from thalweg.losses.loss import Shape
 from thalweg.losses.probabilities import OfClassNumbers
 from thalweg.program.instructions import rowwise
 from thalweg.program.instructions.losses import centers, row_losses
-from thalweg.program.ir.instruction import EXCHANGE, Buffer, Instruction
+from thalweg.program.ir.instruction import Buffer, Instruction
 from thalweg.support.checks import number
 
 CENTERS = "centers"
@@ -100,7 +100,7 @@ class CenterLoss(OfClassNumbers):
         distance = centers.CenterDistance(features, y, weight, of, sums, float(self.weight), total)
         if not training:
             return [distance]
-        parts = Buffer(f"parts of {of}", (of.shape[0], of.shape[1] + 1), EXCHANGE, per_row=False)
+        parts = Buffer(f"parts of {of}", (of.shape[0], of.shape[1] + 1), per_row=False)
         return [
             distance,
             centers.CenterSums(features, y, weight, of, parts),

@@ -22,7 +22,7 @@ from thalweg.program.instructions.images.resizing import Resampling, banded, int
 from thalweg.program.instructions.indexing import Argsort, OneHot, Take, TakeAlongAxis
 from thalweg.program.instructions.linear import Affine
 from thalweg.program.instructions.noise import Noise, RandomBernoulli, RandomNormal, RandomUniform
-from thalweg.program.instructions.normalization import BatchMoments, BatchNormalization, MovingAverage, Normalization
+from thalweg.program.instructions.normalization import BatchNormalization, BatchStatistics, MovingAverage, Normalization
 from thalweg.program.instructions.parametric import Prelu
 from thalweg.program.instructions.pointwise import Pointwise
 from thalweg.program.instructions.products import MatrixProduct
@@ -38,7 +38,7 @@ from thalweg.program.instructions.shapes import (
 )
 from thalweg.program.instructions.standardization import ChannelScale, Standardization
 from thalweg.program.ir.counter import key
-from thalweg.program.ir.instruction import EXCHANGE, WORKSPACE, Buffer, Constant, Instruction
+from thalweg.program.ir.instruction import WORKSPACE, Buffer, Constant, Instruction
 
 LEAST_NORMAL = 2.0**-126  # of float32
 
@@ -145,10 +145,9 @@ class Builder:
         if not self.training or self.frozen or not trained:
             return self.normalization(x, *moving, gamma, beta, epsilon)
         a, channels = self.value("n", x.shape), x.shape[-1]
-        parts = Buffer(f"parts of {a}", (2 * channels,), EXCHANGE, per_row=False)
         mean, variance = (Buffer(f"{k} of {x}", (channels,), WORKSPACE, per_row=False) for k in ("μ", "σ²"))
-        self.instructions.append(BatchMoments(x, parts))
-        self.instructions.append(BatchNormalization(x, parts, gamma, beta, None, a, mean, variance, epsilon))
+        self.instructions.append(BatchStatistics(x, mean, variance))
+        self.instructions.append(BatchNormalization(x, mean, variance, gamma, beta, a, epsilon))
         for value, average in zip((mean, variance), moving, strict=True):
             self.instructions.append(MovingAverage(value, average, momentum))
         return a

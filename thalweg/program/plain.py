@@ -7,7 +7,7 @@ from dataclasses import replace
 from thalweg.program.autodiff import derive
 from thalweg.program.ir.instruction import GRADIENTS, Buffer
 from thalweg.program.passes.draft import Draft, Pass
-from thalweg.program.passes.fuse import fuse_losses
+from thalweg.program.passes.fused_losses import fuse_losses
 from thalweg.program.sparse import counting
 
 

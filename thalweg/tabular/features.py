@@ -6,6 +6,8 @@ import dataclasses
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import accumulate
 from typing import Any, NamedTuple, Self, TypeVar
 
 import numpy as np
@@ -22,7 +24,7 @@ from thalweg.data.columns import (
 from thalweg.data.dates import DateColumn
 from thalweg.data.fitted import LeftOut, Scale
 from thalweg.data.labels import Label
-from thalweg.data.reading import PLAIN_OR_TIMES
+from thalweg.data.notations.quantities import PLAIN_OR_TIMES
 from thalweg.data.sources import nearest
 from thalweg.data.tables import Table, read_table
 from thalweg.data.target import Target, infer_task, split_rows
@@ -147,7 +149,7 @@ class Features:
         """The matrix columns' names: "age", "age is missing", "sex=male", …"""
         return [feature for column in self.columns for feature in column.features]
 
-    @property
+    @cached_property
     def used(self) -> dict[str, FittedColumn]:
         """The columns that the matrix is made of, by name."""
         return {column.name: column for column in self.columns if column.features}
@@ -176,10 +178,9 @@ class Features:
         if not table.rows and not table.names:  # a list of no rows
             return np.zeros((0, len(self.feature_names)), dtype=np.float32)
         self.check_columns(table)
-        used = list(self.used.values())
-        out = np.zeros((table.rows, len(self.feature_names)), dtype=np.float32)
-        ends = np.cumsum([len(column.features) for column in used]).tolist()
-        parts = zip(used, [0, *ends], ends, strict=False)
+        ends = list(accumulate(len(column.features) for column in self.used.values()))
+        out = np.zeros((table.rows, ends[-1] if ends else 0), dtype=np.float32)
+        parts = zip(self.used.values(), [0, *ends], ends, strict=False)
         for_each(parts, lambda part: part[0].write(table.column(part[0].name), table, out[:, part[1] : part[2]]))
         return out
 

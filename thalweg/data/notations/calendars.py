@@ -72,6 +72,7 @@ _EVIDENT = (
 )
 _DAY_FORM, _MONTH_FORM = _form(rf"{_D}{_S}{_M}(?P=s){_Y}"), _form(rf"{_M}(?P<s>[-/]){_D}(?P=s){_Y}")
 _MINGUO_FORM = _form(rf"(?P<roc>[1-9][0-9]|1[0-9]{{2}}){_S}{_M}(?P=s){_D}")
+_RULES = {DAY_FIRST: (_DAY_FORM,), EITHER: (_DAY_FORM,), MONTH_FIRST: (_MONTH_FORM,), MINGUO: (_MINGUO_FORM,)}
 _WEEKDAY = re.compile(
     r"^(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?\.?,? |"
     r" ?(?:[(](?:星期|週|周)?[一二三四五六日天][)]|(?:星期|週|周)[一二三四五六日天])(?= |$)",
@@ -133,18 +134,12 @@ def date_by(text: str, notation: str) -> np.datetime64 | None:
     >>> date_by("1/2/2020", "day first"), date_by("12/31/2020", "day first"), date_by("12/31/2020", "")
     (np.datetime64('2020-02-01T00:00:00.000000'), None, None)
     """
-    (moment,) = _all([text], (*_EVIDENT, *_rule(notation)))
+    (moment,) = _all([text], (*_EVIDENT, *_RULES.get(notation, ())))
     return moment
 
 
-def _rule(notation: str) -> tuple[re.Pattern[str], ...]:
-    return {
-        DAY_FIRST: (_DAY_FORM,), EITHER: (_DAY_FORM,), MONTH_FIRST: (_MONTH_FORM,), MINGUO: (_MINGUO_FORM,)
-    }.get(notation, ())  # fmt: skip
-
-
 def _whole(texts: Collection[str], notation: str) -> dict[str, np.datetime64] | None:
-    found = dict(zip(texts, _all(texts, _rule(notation)), strict=True))
+    found = dict(zip(texts, _all(texts, _RULES[notation]), strict=True))
     kept = {text: moment for text, moment in found.items() if moment is not None}
     return kept if len(kept) == len(found) else None
 

@@ -50,6 +50,8 @@ _BODIES = {
     }.items()
 }
 POINT_DECIMAL = ("", COMMAS, APOSTROPHES, SPACES)
+PLAIN_OR_TIMES = "1234.5 or 10:30"
+"""What columns of plain numbers of runs made before may hold."""
 _FRACTION = {notation: re.compile(r"[.eE]" if notation in POINT_DECIMAL else "[,eE]") for notation in _BODIES}
 _GROUPS = re.compile("0|[1-9][0-9]{0,2}(?:,[0-9]{3})*")
 _CODES = "USD|TWD|NTD|EUR|GBP|JPY|CNY|RMB|HKD|KRW|INR|CHF|AUD|CAD|SGD"
@@ -135,14 +137,20 @@ class Style:
     def value(self, text: str) -> float | None:
         """What a text says, read alone; None if this style doesn't write so."""
         cell = _cell(plainly(text))
-        return None if cell is None or not self._writes(cell) else _value(cell, self.base)
+        return _value(cell, self.base) if cell is not None and self.writes(cell) else None
 
-    @property
+    @cached_property
     def bare(self) -> bool:
         """Whether a number may stand without a unit."""
         return not any(unit in SHARES or unit in _POWERS for unit in self._units)
 
-    def _writes(self, cell: _Cell) -> bool:
+    @cached_property
+    def takes_plain(self) -> bool:
+        """Whether a plain number, 1234.5, says what it says anywhere."""
+        return self.base in (*POINT_DECIMAL, PLAIN_OR_TIMES) and self.bare
+
+    def writes(self, cell: _Cell) -> bool:
+        """Whether a cell is written so."""
         if cell.unit and _spelled(cell.unit) not in map(_spelled, self._units):
             return False
         if cell.marked and not (self.notation or self.unit):
@@ -185,17 +193,27 @@ def read_numbers(texts: Collection[str], decimal_comma: bool = False) -> Numbers
 
 def numbers_among(
     counts: Mapping[str, int], decimal_comma: bool = False, least_share: float = LEAST_SHARE
-) -> Style | None:
-    """How the numbers among bare texts are written, if such a share of the cells are numbers that fit together.
+) -> tuple[Style | None, dict[str, float]]:
+    """How the numbers among bare texts are written, and what these mean, if such a share of the cells are numbers that
+    fit together; otherwise None. `counts`: how many cells hold each text. The other cells are odd ones.
 
-    `counts`: how many cells hold each text. The other cells are odd ones, of which the style makes None.
-
-    >>> numbers_among({"22.8坪": 20, "14.9": 20, "約25坪": 1, "call us": 1})
-    Style(notation='', unit='坪')
+    >>> numbers_among({"22.8坪": 20, "14.9": 20, "call us": 1})
+    (Style(notation='', unit='坪'), {'22.8坪': 22.8, '14.9': 14.9})
     >>> numbers_among({"5 kg": 5, "7 lb": 5})
+    (None, {})
     """
     cells = {text: cell for text in counts if (cell := _cell(plainly(text))) is not None}
-    least, total = least_share * sum(counts.values()), sum(counts[text] for text in cells)
+    style = _style_of_most(cells, counts, decimal_comma, least_share * sum(counts.values()))
+    if style is None:
+        return None, {}
+    return style, {text: _value(cell, style.base) for text, cell in cells.items() if style.writes(cell)}
+
+
+def _style_of_most(
+    cells: Mapping[str, _Cell], counts: Mapping[str, int], decimal_comma: bool, least: float
+) -> Style | None:
+    """How numbers are written that fit together, at least so many cells."""
+    total = sum(counts[text] for text in cells)
     if total < least:
         return None
     # Without the cells of rare units and notations, one after the other, until the others fit together.

@@ -64,9 +64,10 @@ def power(xp: Any, x: Any, y: Any) -> Any:
     return xp.where((x == -math.inf) & (y == 0.5), math.inf, z).astype(z.dtype) if z.dtype.kind == "f" else z
 
 
-def pochhammer(xp: Any, a: float, q: float, n: float) -> float:
+def pochhammer(xp: Any, a: float, q: float, n: Any) -> Any:
     """The q-Pochhammer symbol (a; q)ₙ = Π (1 − a·qᵏ) for k < n, for scalars 0 ≤ a < ½, 0 ≤ q < 1."""
-    return math.prod(1 - a * q**k for k in range(min(int(n), 2000)))
+    k = xp.arange(2000)
+    return xp.cumprod(xp.where(k < n, 1 - a * q**k, 1))[-1]
 
 
 NORMAL, GATE = ("normal", "normal_density"), ("mish_gate", "mish_gate_slope")

@@ -93,16 +93,62 @@ def elementwise(text: str, vectors: Collection[str]) -> set[str]:
     return found
 
 
-def run(text: str | Sequence[ast.stmt], values: Mapping[str, Any], xp: Any) -> dict[str, Any]:
-    """The values after a step, with the functions of an array library."""
-    after = dict(values)
-    for s in statements(text) if isinstance(text, str) else text:
-        if isinstance(s, ast.If):
-            after = run(s.body if evaluate(s.test, after, xp) else s.orelse, after, xp)
-        else:
-            new = evaluate(value(s), after, xp)
-            after[target(s)] = float(new) if xp.ndim(new) == 0 else new  # a Python float doesn't change arrays' dtype
-    return after
+@lru_cache(maxsize=1024)
+def divided(s: ast.stmt, vectors: frozenset[str]) -> tuple[ast.expr, dict[str, ast.expr]]:
+    """The value that a statement assigns, with a name for each of its largest parts without a vector, and these."""
+    scalars: dict[str, ast.expr] = {}
+
+    def of(e: ast.expr) -> ast.expr:
+        if not isinstance(e, ast.Constant) and not names_in(e) & vectors:
+            name = f"scalar {len(scalars)}"
+            scalars[name] = e
+            return ast.Name(name, ast.Load())
+        e = copy.copy(e)
+        for part, child in ast.iter_fields(e):
+            if isinstance(child, ast.expr) and part != "func":
+                setattr(e, part, of(child))
+            elif isinstance(child, list):
+                setattr(e, part, [of(c) if isinstance(c, ast.expr) else c for c in child])
+        return e
+
+    return of(value(s)), scalars
+
+
+def typed(xp: Any, scalar: Any, like: Any) -> Any:
+    """A number that doesn't change the type of the vectors with which it is computed."""
+    if isinstance(scalar, int | float):
+        return float(scalar) if isinstance(scalar, float) else scalar  # Python's numbers have no type of their own
+    return scalar if scalar.dtype == bool else xp.asarray(scalar, like.dtype)
+
+
+def run(text: str, values: Mapping[str, Any], xp: Any) -> dict[str, Any]:
+    """The values after a step, with the functions of an array library.
+
+    Scalars are computed in their own precision, and take the vectors' type where they meet them. Any of them may be
+    traced: both sides of an `if` are computed.
+    """
+    vectors = frozenset(elementwise(text, [name for name, v in values.items() if xp.ndim(v)]))
+    like = next(v for v in values.values() if xp.ndim(v))
+
+    def after(body: Sequence[ast.stmt], values: Mapping[str, Any]) -> dict[str, Any]:
+        result = dict(values)
+        for s in body:
+            if isinstance(s, ast.If):
+                test, one, other = evaluate(s.test, result, xp), after(s.body, result), after(s.orelse, result)
+                for name in map(target, flat([s])):
+                    sides = [side[name] for side in (one, other) if name in side]
+                    result[name] = xp.where(test, *sides) if len(sides) > 1 else sides[0]  # or nothing else reads it
+                continue
+            e, scalars = divided(s, vectors)
+            numbers = {name: evaluate(part, result, xp) for name, part in scalars.items()}
+            if isinstance(e, ast.Name) and e.id in numbers:
+                new = numbers[e.id]
+            else:
+                new = evaluate(e, result | {name: typed(xp, v, like) for name, v in numbers.items()}, xp)
+            result[target(s)] = xp.full_like(like, new) if target(s) in vectors and not xp.ndim(new) else new
+        return result
+
+    return after(statements(text), values)
 
 
 @lru_cache(maxsize=256)

@@ -6,9 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-import numpy as np
-
-from thalweg.program.ir.instruction import BYTES, Array, Buffer, Instruction, StepState
+from thalweg.program.ir.instruction import BYTES, Array, Buffer, Instruction, StepState, summed_at
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,8 +20,7 @@ class Gather(Instruction):
 
     @property
     def sizes(self) -> dict[str, int]:
-        far = 0  # whether the data exceed a core's own caches: set when a lane's table is linked
-        return {"size": self.x.size, "x_by_columns": int(self.x.by_columns), "far": far}
+        return {"size": self.x.size}
 
     def reference(self, xp: Any, X: Array, step: StepState) -> Array:
         return xp.take(X, step.order, axis=0)
@@ -37,7 +34,7 @@ class GatherFloats(Gather):
 
     @property
     def formula(self) -> str:
-        return f"{self.x} = {self.X}[order]" + (", by columns" if self.x.by_columns else "")
+        return f"{self.x} = {self.X}[order]"
 
     def bytes(self, rows: int) -> int:
         return 8 * rows * self.x.size
@@ -77,8 +74,9 @@ class Store(Instruction):
         return {"size": self.y.size}
 
     def reference(self, xp: Any, y: Array, Y: Array, step: StepState) -> Array:
-        rows, every = len(step.order), np.arange(len(Y)) + len(step.order)
-        every[step.order] = np.arange(rows)  # each row's index in y followed by Y
+        rows, count = len(step.order), len(Y)
+        place = summed_at(xp, step.order, xp.arange(1, rows + 1), count).astype(int)  # of a row in y, from 1; 0: none
+        every = xp.where(place > 0, place - 1, xp.arange(count) + rows)  # each row's index in y followed by Y
         return xp.take(xp.concatenate([y, Y]), every, axis=0)
 
     def bytes(self, rows: int) -> int:

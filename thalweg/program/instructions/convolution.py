@@ -17,8 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from thalweg.program.instructions.linear import BiasGradient, end, ended
-from thalweg.program.ir.instruction import PREPARED, Adjoints, Array, Buffer, Instruction
+from thalweg.program.instructions.linear import BiasGradient
+from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Instruction
 
 Pair = tuple[int, int]  # (along the height, along the width)
 
@@ -136,9 +136,7 @@ def grouped_windows(xp: Any, x: Array, window: Window, groups: int) -> Array:
 
 
 def special(kernel: str, x: Buffer, h: Buffer, groups: int) -> str:
-    """The native kernel: the usual one, that for images by columns, or that for a kernel per channel (depthwise)."""
-    if x.by_columns:
-        return f"{kernel}_by_columns"
+    """The native kernel: the usual one, or that for a kernel per channel (depthwise)."""
     return f"depthwise_{kernel}" if groups == x.shape[-1] == h.shape[-1] > 1 else kernel
 
 
@@ -147,8 +145,6 @@ class Convolution(Instruction):
     """h = x ∗ W + b
 
     x (rows, height, width, in), W (kernel rows, columns, in/groups, out), b (out,) → h (rows, height', width', out)
-
-    With `relu`, max(h, 0): the relu that follows; with a, h·[a > 0]: a relu's adjoint. Set once adjoints are derived.
     """
 
     x: Buffer
@@ -157,8 +153,6 @@ class Convolution(Instruction):
     h: Buffer
     window: Window
     groups: int = 1
-    relu: bool = False
-    a: Buffer | None = None
 
     name = "convolution"
     writes = ("h",)
@@ -170,11 +164,11 @@ class Convolution(Instruction):
     @property
     def formula(self) -> str:
         bias = "" if self.b is None else f" + {self.b}"
-        return f"{self.h} = {ended(f'{self.x} ∗ {self.W}{bias}', self.relu, self.a)}"
+        return f"{self.h} = {self.x} ∗ {self.W}{bias}"
 
     @property
     def sizes(self) -> dict[str, int]:
-        return {**images(self.x, self.h), **self.window.sizes, "groups": self.groups, "relu": int(self.relu)}
+        return {**images(self.x, self.h), **self.window.sizes, "groups": self.groups}
 
     @property
     def kernel_shape(self) -> tuple[int, int, int, int]:
@@ -195,12 +189,12 @@ class Convolution(Instruction):
             yield flip
             yield TransposedConvolution(dh, self.W, flip.flipped, None, d.into(self.x), self.window, self.groups)
 
-    def reference(self, xp: Any, x: Array, W: Array, b: Array | None, a: Array | None) -> Array:
+    def reference(self, xp: Any, x: Array, W: Array, b: Array | None) -> Array:
         windows = grouped_windows(xp, x, self.window, self.groups)
         W = ungrouped(W.reshape(self.kernel_shape), self.groups)
         h = xp.einsum("nijgcab,abcgo->nijgo", windows, W, optimize=True)
         h = h.reshape(*h.shape[:3], -1)
-        return end(xp, h if b is None else h + b, self.relu, a)
+        return h if b is None else h + b
 
     @property
     def matrix_size(self) -> int:
@@ -279,7 +273,7 @@ class Flip(Instruction):
 def flip_of(W: Buffer, shape: tuple[int, int, int, int], window: Window) -> Flip:
     """The instruction that flips W, seen as (kernel rows, columns, inputs, outputs)."""
     rows, columns, inputs, outputs = shape
-    return Flip(W, Buffer(f"{W}ᶠ", (rows, columns, outputs, inputs), PREPARED, per_row=False), window.strides)
+    return Flip(W, Buffer(f"{W}ᶠ", (rows, columns, outputs, inputs), per_row=False), window.strides)
 
 
 def turned(n: int, stride: int) -> list[int]:
@@ -294,8 +288,6 @@ class TransposedConvolution(Instruction):
     The gradient of a convolution with respect to its input, with x for dh: each is the other's adjoint. The product
     reads the flipped W; the adjoint is that of W itself.
     x (rows, height', width', in), W (kernel rows, columns, out/groups, in), b (out,) → h (rows, height, width, out)
-
-    relu, a: as in `Convolution`.
     """
 
     x: Buffer
@@ -305,8 +297,6 @@ class TransposedConvolution(Instruction):
     h: Buffer
     window: Window  # as it moves over h
     groups: int = 1
-    relu: bool = False
-    a: Buffer | None = None
 
     name = "transposed convolution"
     writes = ("h",)
@@ -318,11 +308,11 @@ class TransposedConvolution(Instruction):
     @property
     def formula(self) -> str:
         bias = "" if self.b is None else f" + {self.b}"
-        return f"{self.h} = {ended(f'{self.x} ∗ {self.flipped}{bias}', self.relu, self.a)}"
+        return f"{self.h} = {self.x} ∗ {self.flipped}{bias}"
 
     @property
     def sizes(self) -> dict[str, int]:
-        return {**images(self.h, self.x), **self.window.sizes, "groups": self.groups, "relu": int(self.relu)}
+        return {**images(self.h, self.x), **self.window.sizes, "groups": self.groups}
 
     def differentiable(self) -> tuple[Buffer, ...]:
         return (self.x, self.W) if self.b is None else (self.x, self.W, self.b)
@@ -336,7 +326,7 @@ class TransposedConvolution(Instruction):
         if d.wants(self.x):
             yield Convolution(dh, self.W, None, d.into(self.x), self.window, self.groups)
 
-    def reference(self, xp: Any, x: Array, flipped: Array, b: Array | None, a: Array | None) -> Array:
+    def reference(self, xp: Any, x: Array, flipped: Array, b: Array | None) -> Array:
         x = ungrouped(x, self.groups)
         rows, columns = (turned(n, s) for n, s in zip(self.window.size, self.window.strides, strict=True))
         parts = {}
@@ -346,7 +336,7 @@ class TransposedConvolution(Instruction):
                 part = xp.einsum("nijgo,goc->nijgc", x, W, optimize=True)
                 parts[row, column] = part.reshape(*part.shape[:3], -1)
         h = self.window.spread(xp, parts, self.h.shape)
-        return end(xp, h if b is None else h + b, self.relu, a)
+        return h if b is None else h + b
 
     @property
     def matrix_size(self) -> int:

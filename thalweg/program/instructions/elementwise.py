@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from thalweg.program.ir.counter import drawn
 from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Instruction, Stated, StepState
 
 
@@ -168,15 +167,13 @@ class Rescale(Instruction):
 class Dropout(Instruction):
     """a = h·keep/(1 − rate); keep is 0 with probability `rate`, drawn from a counter, so that no mask is stored.
 
-    The adjoint is the same instruction on the adjoints: the same counter gives the same mask. If `marked`, the dropped
-    elements are −0 and all others are not, for `DropoutAdjoint`.
+    The adjoint is the same instruction on the adjoints: the same counter gives the same mask.
     """
 
     h: Buffer
     a: Buffer
     rate: float
     stream: int  # distinguishes this layer's random numbers from another's
-    marked: bool = False
 
     name = "dropout"
     writes = ("a",)
@@ -188,7 +185,7 @@ class Dropout(Instruction):
 
     @property
     def sizes(self) -> dict[str, int]:
-        return {"size": self.a.size, "stream": self.stream, "marked": int(self.marked)}
+        return {"size": self.a.size, "stream": self.stream}
 
     @property
     def constants(self) -> dict[str, float]:
@@ -202,42 +199,8 @@ class Dropout(Instruction):
             yield Dropout(d(self.a), d.into(self.h), self.rate, self.stream)
 
     def reference(self, xp: Any, h: Array, step: StepState) -> Array:
-        u = drawn(step, self.stream, self.a.shape)
+        u = step.drawn(xp, self.stream, self.a.shape)
         return xp.where(u >= self.rate, h / (1 - self.rate), 0)
 
     def flops(self, rows: int) -> int:
         return 10 * rows * self.a.size
-
-
-@dataclass(frozen=True, eq=False)
-class DropoutAdjoint(Instruction):
-    """dh = da·keep/(1 − rate), where a says what was kept: see `marked` of `Dropout`. Drawing again takes longer."""
-
-    a: Buffer
-    da: Buffer
-    dh: Buffer
-    rate: float
-    stream: int
-
-    name = "dropout adjoint"
-    writes = ("dh",)
-    inplace = ("da", "dh")
-
-    @property
-    def formula(self) -> str:
-        return f"{self.dh} = {self.da}·keep/{1 - self.rate:g}, as in {self.a}"
-
-    @property
-    def sizes(self) -> dict[str, int]:
-        return {"size": self.dh.size}
-
-    @property
-    def constants(self) -> dict[str, float]:
-        return {"rate": self.rate}
-
-    def reference(self, xp: Any, a: Array, da: Array, step: StepState) -> Array:
-        """Draws again: an array library may not keep the sign of 0."""
-        return xp.where(drawn(step, self.stream, self.dh.shape) >= self.rate, da / (1 - self.rate), 0)
-
-    def flops(self, rows: int) -> int:
-        return rows * self.dh.size

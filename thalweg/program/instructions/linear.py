@@ -6,16 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from thalweg.program.ir.instruction import GRADIENTS, Adjoints, Array, Buffer, Instruction, Stated
-
-# The input gradient needs Wᵀ. Up to this many elements (512 KiB), each lane makes it once a step for all its blocks. A
-# larger one would have to come back from memory, so the product transposes W itself, panel by panel.
-TRANSPOSED = 1 << 17
-
-# From this many elements on (128 KiB), a weight gradient is wide: if a lane's rows fit one block, it is computed just
-# before the update, some rows of W at a time, each by one lane from all lanes' x and dh. So there are no partial
-# gradients to add up, and the update finds it in the core's cache.
-WIDE = 1 << 15
+from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Instruction, Stated
 
 
 def matrix(value: Array) -> Array:
@@ -28,44 +19,25 @@ def positions(value: Buffer) -> int:
     return value.size // value.shape[-1]
 
 
-def ended(value: str, relu: bool, a: Buffer | None) -> str:
-    """The formula of a product followed by a relu or a relu's adjoint."""
-    if relu:
-        return f"max({value}, 0)"
-    return value if a is None else f"{value}·[{a} > 0]"
-
-
-def end(xp: Any, h: Array, relu: bool, a: Array | None) -> Array:
-    """A product h followed by a relu or a relu's adjoint."""
-    h = xp.maximum(h, 0) if relu else h
-    return h if a is None else h * (a > 0)
-
-
 @dataclass(frozen=True, eq=False)
 class Affine(Instruction):
-    """h = x·W + b      x (rows, …, inputs), W (inputs, units), b (units,) → h (rows, …, units)
-
-    With `relu`, max(h, 0): the relu that follows, fused once the adjoints are derived.
-    """
+    """h = x·W + b      x (rows, …, inputs), W (inputs, units), b (units,) → h (rows, …, units)"""
 
     x: Buffer
     W: Buffer
     b: Buffer | None
     h: Buffer
-    relu: bool = False
 
     name = "affine"
     writes = ("h",)
 
     @property
     def formula(self) -> str:
-        h = f"{self.x}·{self.W}" + ("" if self.b is None else f" + {self.b}")
-        return f"{self.h} = {ended(h, self.relu, None)}"
+        return f"{self.h} = {self.x}·{self.W}" + ("" if self.b is None else f" + {self.b}")
 
     @property
     def sizes(self) -> dict[str, int]:
-        sizes = {"inputs": self.W.shape[0], "units": self.W.shape[1], "positions": positions(self.x)}
-        return {**sizes, "relu": int(self.relu), "x_by_columns": int(self.x.by_columns)}
+        return {"inputs": self.W.shape[0], "units": self.W.shape[1], "positions": positions(self.x)}
 
     def differentiable(self) -> tuple[Buffer, ...]:
         return (self.x, self.W) if self.b is None else (self.x, self.W, self.b)
@@ -76,68 +48,45 @@ class Affine(Instruction):
             yield WeightGradient(self.x, dh, d.into(self.W))  # dW = xᵀ·dh
         if self.b is not None and d.wants(self.b):
             yield BiasGradient(dh, d.into(self.b))  # db = Σ dh over rows
-        if not d.wants(self.x):
-            return
-        if self.W.size > TRANSPOSED:
-            yield InputGradient(dh, self.W, d.into(self.x), transposed=False)  # dx = dh·Wᵀ
-        else:
-            transposed = Buffer(f"{self.W}ᵀ", self.W.shape[::-1], per_row=False)
-            yield Transpose(self.W, transposed)
-            yield InputGradient(dh, transposed, d.into(self.x), transposed=True)
+        if d.wants(self.x):
+            yield InputGradient(dh, self.W, d.into(self.x))  # dx = dh·Wᵀ
 
     def reference(self, xp: Any, x: Array, W: Array, b: Array | None) -> Array:
-        h = x @ W if b is None else x @ W + b
-        return end(xp, h, self.relu, None)
+        return x @ W if b is None else x @ W + b
 
     @property
     def matrix_size(self) -> int:
         return self.W.size
 
     def flops(self, rows: int) -> int:
-        return rows * (2 * positions(self.x) * self.W.size + ((self.b is not None) + self.relu) * self.h.size)
+        return rows * (2 * positions(self.x) * self.W.size + (self.b is not None) * self.h.size)
 
 
 @dataclass(frozen=True, eq=False)
-class DenseGradient(Instruction):
-    """Base: dW = xᵀ·dh      x (rows, inputs), dh (rows, units) → dW (inputs, units)"""
+class WeightGradient(Instruction):
+    """dW = xᵀ·dh      x (rows, inputs), dh (rows, units) → dW (inputs, units)"""
 
     x: Buffer
     dh: Buffer
     dW: Buffer
-    db: Buffer | None = None
-
-    writes = ("dW", "db")
-    reduces = ("dW", "db")
-
-    @property
-    def wide_gradient(self) -> Buffer | None:
-        """dW, if it is large and the whole of W's gradient."""
-        return self.dW if self.dW.size >= WIDE and self.dW.region == GRADIENTS else None
-
-
-@dataclass(frozen=True, eq=False)
-class WeightGradient(DenseGradient):
-    """dW = xᵀ·dh      over the rows of a block
-
-    By columns, also db = Σ dh over rows: see `fuse_biases`.
-    """
 
     name = "weight gradient"
+    writes = ("dW",)
+    reduces = ("dW",)
 
     @property
     def formula(self) -> str:
-        return f"{self.dW} = {self.x}ᵀ·{self.dh}" + ("" if self.db is None else f", {self.db} = Σ {self.dh}")
+        return f"{self.dW} = {self.x}ᵀ·{self.dh}"
 
     @property
     def sizes(self) -> dict[str, int]:
-        sizes = {"inputs": self.dW.shape[0], "units": self.dW.shape[1], "positions": positions(self.x)}
-        return {**sizes, "dW_offset": self.dW.offset, "x_by_columns": int(self.x.by_columns)}
+        return {"inputs": self.dW.shape[0], "units": self.dW.shape[1], "positions": positions(self.x)}
 
-    def reference(self, xp: Any, x: Array, dh: Array) -> tuple[Array, Array | None]:
-        return matrix(x).T @ matrix(dh), None if self.db is None else matrix(dh).sum(axis=0)
+    def reference(self, xp: Any, x: Array, dh: Array) -> Array:
+        return matrix(x).T @ matrix(dh)
 
     def flops(self, rows: int) -> int:
-        return rows * (2 * positions(self.x) * self.dW.size + (0 if self.db is None else self.dh.size))
+        return 2 * rows * positions(self.x) * self.dW.size
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,7 +110,7 @@ class BiasGradient(Instruction):
 
     @property
     def sizes(self) -> dict[str, int]:
-        return {"units": self.db.size, "positions": positions(self.dh), "dh_by_columns": int(self.dh.by_columns)}
+        return {"units": self.db.size, "positions": positions(self.dh)}
 
     def reference(self, xp: Any, dh: Array) -> Array:
         return matrix(dh).sum(axis=0)
@@ -171,68 +120,26 @@ class BiasGradient(Instruction):
 
 
 @dataclass(frozen=True, eq=False)
-class Transpose(Instruction):
-    """Wᵀ, once a step, so that the input gradient reads it along its rows.      W (inputs, units) → (units, inputs)
-
-    Each lane makes its own: fetching a cache line that another core has written takes several times as long.
-    """
-
-    W: Buffer
-    Wt: Buffer
-    first: int = 0  # of the rows of W that are wanted
-
-    name = "transpose"
-    writes = ("Wt",)
-
-    @property
-    def formula(self) -> str:
-        return f"{self.Wt}"
-
-    @property
-    def sizes(self) -> dict[str, int]:
-        units, inputs = self.Wt.shape
-        return {"inputs": inputs, "units": units, "first": self.first}
-
-    def reference(self, xp: Any, W: Array) -> Array:
-        return W[self.first : self.first + self.Wt.shape[1]].T
-
-
-@dataclass(frozen=True, eq=False)
 class InputGradient(Instruction):
-    """dx = dh·Wᵀ      dh (rows, units), W (inputs, units) or Wᵀ (units, inputs) → dx (rows, inputs)
-
-    With a, if x is the relu output a, dx·[a > 0]: the relu's adjoint, which follows. dx may be only some columns of x's
-    adjoint, from `first` on: see `narrow_input_gradients`.
-    """
+    """dx = dh·Wᵀ      dh (rows, units), W (inputs, units) → dx (rows, inputs)"""
 
     dh: Buffer
-    W: Buffer  # Wᵀ where `transposed`, and no more of it than is needed
+    W: Buffer
     dx: Buffer
-    transposed: bool
-    a: Buffer | None = None
-    first: int = 0
 
     name = "input gradient"
     writes = ("dx",)
 
     @property
-    def rows(self) -> slice:
-        """The rows of W that are read, if it isn't transposed."""
-        return slice(self.first, self.first + self.dx.shape[-1])
-
-    @property
     def formula(self) -> str:
-        part = "" if self.transposed or self.W.shape[0] == self.dx.shape[-1] else f"[{self.first}:{self.rows.stop}]"
-        return f"{self.dx} = {ended(f'{self.dh}·{self.W}{part}' + ('' if self.transposed else 'ᵀ'), False, self.a)}"
+        return f"{self.dx} = {self.dh}·{self.W}ᵀ"
 
     @property
     def sizes(self) -> dict[str, int]:
-        sizes = {"inputs": self.dx.shape[-1], "units": self.dh.shape[-1], "positions": positions(self.dh)}
-        return {**sizes, "transposed": int(self.transposed), "first": self.first}
+        return {"inputs": self.dx.shape[-1], "units": self.dh.shape[-1], "positions": positions(self.dh)}
 
-    def reference(self, xp: Any, dh: Array, W: Array, a: Array | None) -> Array:
-        return end(xp, dh @ (W if self.transposed else W[self.rows].T), False, a)
+    def reference(self, xp: Any, dh: Array, W: Array) -> Array:
+        return dh @ W.T
 
     def flops(self, rows: int) -> int:
-        product = 2 * positions(self.dh) * self.dx.shape[-1] * self.dh.shape[-1]
-        return rows * (product + (0 if self.a is None else 2 * self.dx.size))
+        return 2 * rows * positions(self.dh) * self.dx.shape[-1] * self.dh.shape[-1]

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from thalweg.program.instructions.losses.loss_instruction import class_numbers
-from thalweg.program.ir.instruction import Array, Buffer, Instruction, Stated, rows_of
+from thalweg.program.ir.instruction import Array, Buffer, Instruction, Stated, rows_of, summed_at
 
 
 @dataclass(frozen=True, eq=False)
@@ -252,8 +252,7 @@ class ScoreHistogram(Total):
         output = xp.arange(p.shape[1]) if self.by_output else 0
         place = (2 * self.buckets * output + bucket).ravel()
         size = self.sums.size
-        negative = xp.bincount(place + self.buckets, (1 - y).ravel(), size)
-        return xp.bincount(place, y.ravel(), size) + negative
+        return summed_at(xp, place, y, size) + summed_at(xp, place + self.buckets, 1 - y, size)
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,16 +11,16 @@ from typing import Any
 import numpy as np
 
 from thalweg.program.instructions.linear import positions
-from thalweg.program.ir.counter import drawn
 from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Instruction, Shape, StepState
 
 DROPPED = -1.7580993408473766  # −scale·alpha of selu: its limit for very negative inputs
 
 
-def normal(step: StepState, stream: int, row: Shape) -> Array:
+def normal(xp: Any, step: StepState, stream: int, row: Shape) -> Array:
     """Normal numbers of mean 0 and variance 1 (Box and Muller 1958)."""
-    u = drawn(step, stream, (*row, 2)).astype(np.float64)
-    return np.sqrt(-2 * np.log(1 - u[..., 0])) * np.cos(2 * np.pi * u[..., 1])
+    u = step.drawn(xp, stream, (*row, 2)).astype(np.float64)
+    numbers: Array = xp.sqrt(-2 * xp.log(1 - u[..., 0])) * xp.cos(2 * np.pi * u[..., 1])
+    return numbers
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +65,7 @@ class GaussianNoise(Noise):
             yield from d.pass_on(d(self.a), self.h)
 
     def reference(self, xp: Any, h: Array, step: StepState) -> Array:
-        return h + self.amount * normal(step, self.stream, self.a.shape)
+        return h + self.amount * normal(xp, step, self.stream, self.a.shape)
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +83,7 @@ class GaussianDropout(Noise):
             yield GaussianDropout(d(self.a), d.into(self.h), self.amount, self.stream)
 
     def reference(self, xp: Any, h: Array, step: StepState) -> Array:
-        return h * (1 + self.amount * normal(step, self.stream, self.a.shape))
+        return h * (1 + self.amount * normal(xp, step, self.stream, self.a.shape))
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,7 +109,7 @@ class SpatialDropout(Noise):
 
     def reference(self, xp: Any, h: Array, step: StepState) -> Array:
         one_place = (*(1 for _ in self.a.shape[1:]), self.a.shape[-1])
-        keep = drawn(step, self.stream, one_place) >= np.float32(self.amount)
+        keep = step.drawn(xp, self.stream, one_place) >= np.float32(self.amount)
         return xp.where(keep, h / (1 - self.amount), 0)
 
     def flops(self, rows: int) -> int:
@@ -132,9 +132,9 @@ class AlphaNoise(Noise):
     def constants(self) -> dict[str, float]:
         return {"amount": self.amount, "scale": self.scale, "shift": self.shift}
 
-    def keep(self, step: StepState) -> Array:
+    def keep(self, xp: Any, step: StepState) -> Array:
         """Which elements are kept."""
-        return drawn(step, self.stream, self.a.shape) >= np.float32(self.amount)
+        return step.drawn(xp, self.stream, self.a.shape) >= np.float32(self.amount)
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,7 +152,7 @@ class AlphaDropout(AlphaNoise):
             yield AlphaDropoutAdjoint(d(self.a), d.into(self.h), self.amount, self.stream)
 
     def reference(self, xp: Any, h: Array, step: StepState) -> Array:
-        return self.scale * xp.where(self.keep(step), h, DROPPED) + self.shift
+        return self.scale * xp.where(self.keep(xp, step), h, DROPPED) + self.shift
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,7 +169,7 @@ class AlphaDropoutAdjoint(AlphaNoise):
         return f"{self.a} = {self.scale:.4g}·keep·{self.h}"
 
     def reference(self, xp: Any, h: Array, step: StepState) -> Array:
-        return xp.where(self.keep(step), self.scale * h, 0)
+        return xp.where(self.keep(xp, step), self.scale * h, 0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -206,7 +206,7 @@ class RandomNormal(RandomValues):
         return f"{self.z} = {self.first:g} + {self.second:g}·n, n normal"
 
     def reference(self, xp: Any, step: StepState) -> Array:
-        return xp.asarray(self.first + self.second * normal(step, self.stream, self.z.shape))
+        return xp.asarray(self.first + self.second * normal(xp, step, self.stream, self.z.shape))
 
     def flops(self, rows: int) -> int:
         return 40 * rows * self.z.size
@@ -223,7 +223,7 @@ class RandomUniform(RandomValues):
         return f"{self.z} = uniform in [{self.first:g}, {self.second:g})"
 
     def reference(self, xp: Any, step: StepState) -> Array:
-        return xp.asarray(self.first + (self.second - self.first) * drawn(step, self.stream, self.z.shape))
+        return xp.asarray(self.first + (self.second - self.first) * step.drawn(xp, self.stream, self.z.shape))
 
 
 @dataclass(frozen=True, eq=False)
@@ -237,4 +237,4 @@ class RandomBernoulli(RandomValues):
         return f"{self.z} = {self.second:g} with probability {self.first:g}, otherwise 0"
 
     def reference(self, xp: Any, step: StepState) -> Array:
-        return xp.where(drawn(step, self.stream, self.z.shape) < np.float32(self.first), self.second, 0)
+        return xp.where(step.drawn(xp, self.stream, self.z.shape) < np.float32(self.first), self.second, 0)

@@ -1,9 +1,4 @@
-"""Batch normalisation: the statistics of a whole batch, which all lanes compute together.
-
-A lane writes the statistics of its own rows into the exchange; when all lanes have, each reads every lane's part and
-combines them in the same order. So the rows phase of such a program is divided into segments, and a lane keeps all its
-rows of the batch in one block.
-"""
+"""Batch normalisation: with the statistics of the batch in training, otherwise with given ones."""
 
 from __future__ import annotations
 
@@ -11,33 +6,37 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from thalweg.program.instructions.linear import BiasGradient, end, matrix, positions
+from thalweg.program.instructions.linear import BiasGradient, matrix, positions
 from thalweg.program.instructions.standardization import ChannelScaleGradient, scaled, stated_scale
 from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Instruction, Stated
 
 
 @dataclass(frozen=True, eq=False)
-class BatchMoments(Instruction):
-    """parts = for each channel, the mean over this lane's rows, and the sum of squared differences from it"""
+class BatchStatistics(Instruction):
+    """μ, σ² = for each channel, the mean and the (biased) variance over the batch
+
+    The adjoint of the normalisation, which is all that depends on them, takes them into account.
+    """
 
     x: Buffer
-    parts: Buffer
+    mean: Buffer
+    variance: Buffer
 
-    name = "batch moments"
-    writes = ("parts",)
+    name = "batch statistics"
+    writes = ("mean", "variance")
 
     @property
     def formula(self) -> str:
-        return f"{self.parts} = mean {self.x}, Σ ({self.x} − mean)²"
+        return f"{self.mean} = mean {self.x}, {self.variance} = mean ({self.x} − {self.mean})²"
 
     @property
     def sizes(self) -> dict[str, int]:
         return {"positions": positions(self.x), "channels": self.x.shape[-1]}
 
-    def reference(self, xp: Any, x: Array) -> Array:
+    def reference(self, xp: Any, x: Array) -> tuple[Array, Array]:
         x = matrix(x)
         mean = x.mean(axis=0)
-        return xp.concatenate([mean, ((x - mean) ** 2).sum(axis=0)])
+        return mean, ((x - mean) ** 2).mean(axis=0)
 
     def flops(self, rows: int) -> int:
         return 4 * rows * self.x.size
@@ -50,126 +49,37 @@ def scale_text(text: str, gamma: Buffer | None, beta: Buffer | None) -> str:
 
 @dataclass(frozen=True, eq=False)
 class BatchNormalization(Instruction):
-    """a = γ·(x − μ)/√(σ² + ε) + β, with mean μ and (biased) variance σ² of each channel over the batch
-
-    A `shortcut` is added, and `relu` applies max(0, …): a sum and a relu that follow the normalisation, fused into it
-    (see fuse.py).
-    """
+    """a = γ·(x − μ)/√(σ² + ε) + β, with the mean μ and the variance σ² of each channel over the batch"""
 
     x: Buffer
-    parts: Buffer
+    mean: Buffer
+    variance: Buffer
     gamma: Buffer | None
     beta: Buffer | None
-    shortcut: Buffer | None
     a: Buffer
-    mean: Buffer
-    variance: Buffer
     epsilon: float
-    relu: bool = False
 
     name = "batch normalization"
-    writes = ("a", "mean", "variance")
-
-    @property
-    def inplace(self) -> tuple[str, str] | None:  # type: ignore[override]
-        return None if self.shortcut is None else ("shortcut", "a")
-
-    @property
-    def title(self) -> str:
-        return self.name + ("" if self.shortcut is None else " + add") + (" + relu" if self.relu else "")
+    writes = ("a",)
 
     @property
     def kernel(self) -> str:
-        return "batch_normalization"
+        return "normalization"
+
+    @property
+    def text(self) -> str:
+        """The value as printed."""
+        return scale_text(f"({self.x} − {self.mean})/√({self.variance} + {self.epsilon:g})", self.gamma, self.beta)
 
     @property
     def formula(self) -> str:
-        text = scale_text(f"({self.x} − {self.mean})/√({self.variance} + {self.epsilon:g})", self.gamma, self.beta)
-        text += "" if self.shortcut is None else f" + {self.shortcut}"
-        text = f"max({text}, 0)" if self.relu else text
-        return f"{self.mean}, {self.variance} from {self.parts}; {self.a} = {text}"
+        return f"{self.a} = {self.text}"
 
     @property
-    def sizes(self) -> dict[str, int]:
-        return {"positions": positions(self.x), "channels": self.x.shape[-1], "relu": int(self.relu)}
-
-    @property
-    def constants(self) -> dict[str, float]:
-        return {"epsilon": self.epsilon}
-
-    def differentiable(self) -> tuple[Buffer, ...]:
-        return tuple(b for b in (self.x, self.gamma, self.beta, self.shortcut) if b is not None)
-
-    def adjoint(self, d: Adjoints) -> Iterator[Instruction]:
-        da = d(self.a)
-        dn = Buffer(f"{da}⁺", da.shape) if self.relu else da
-        sums = Buffer(f"Σ{dn}", self.parts.shape, self.parts.region, per_row=False)
-        a, masked = (self.a, dn) if self.relu else (None, None)
-        yield BatchSums(self.x, self.mean, self.variance, da, None, a, masked, sums, self.epsilon)
-        for place, parameter in enumerate((self.beta, self.gamma)):
-            if parameter is not None and d.wants(parameter):
-                yield ChannelGradient(sums, d.into(parameter), place)
-        if d.wants(self.x):
-            yield BatchNormalizationAdjoint(
-                self.x, self.mean, self.variance, self.gamma, dn, sums, d.into(self.x), self.epsilon
-            )
-        if self.shortcut is not None and d.wants(self.shortcut):
-            yield from d.pass_on(dn, self.shortcut)
-
-    def reference(
-        self, xp: Any, x: Array, parts: Array, gamma: Array | None, beta: Array | None, shortcut: Array | None
-    ) -> tuple[Array, ...]:
-        mean, variance = xp.split(parts, 2)
-        variance = variance / (len(x) * positions(self.x))
-        a = scaled((x - mean) / xp.sqrt(variance + self.epsilon), gamma, beta)
-        a = a if shortcut is None else a + shortcut
-        return end(xp, a, self.relu, None), mean, variance
-
-    def flops(self, rows: int) -> int:
-        return (3 + (self.shortcut is not None) + self.relu) * rows * self.x.size
-
-
-@dataclass(frozen=True, eq=False)
-class BatchSums(Instruction):
-    """sums = for each channel Σ dn and Σ dn·(x − μ)/√(σ² + ε), over this lane's rows
-
-    If the normalisation has a relu, dn = (da + more)·[a > 0] is computed here, as da is read anyway; otherwise dn is
-    da. `more` is a second contribution to the adjoint of a, if this instruction adds it (see fuse.py).
-    """
-
-    x: Buffer
-    mean: Buffer
-    variance: Buffer
-    da: Buffer
-    more: Buffer | None
-    a: Buffer | None
-    dn: Buffer | None
-    sums: Buffer
-    epsilon: float
-
-    name = "batch sums"
-    writes = ("sums", "dn")
-
-    def __post_init__(self) -> None:
-        assert self.more is None or self.dn is not None, "the kernel adds only into what it keeps"
-
-    @property
-    def inplace(self) -> tuple[str, str] | None:  # type: ignore[override]
-        return None if self.dn is None else ("da", "dn")
-
-    @property
-    def title(self) -> str:
-        return ("" if self.more is None else "add + ") + ("" if self.dn is None else "relu adjoint + ") + self.name
-
-    @property
-    def kernel(self) -> str:
-        return "batch_sums"
-
-    @property
-    def formula(self) -> str:
-        da = f"{self.da}" if self.more is None else f"({self.da} + {self.more})"
-        dn, first = (self.da, "") if self.dn is None else (self.dn, f"{self.dn} = {da}·[{self.a} > 0]; ")
-        return f"{first}{self.sums} = Σ {dn}, Σ {dn}·({self.x} − {self.mean})/√({self.variance} + {self.epsilon:g})"
+    def stated(self) -> Stated:
+        of = {"x": self.x, "mean": self.mean, "variance": self.variance}
+        text = "(x - mean) / sqrt(variance + epsilon)"
+        return stated_scale(text, of, self.gamma, self.beta, self.a, {"epsilon": self.epsilon})
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -179,21 +89,77 @@ class BatchSums(Instruction):
     def constants(self) -> dict[str, float]:
         return {"epsilon": self.epsilon}
 
+    def differentiable(self) -> tuple[Buffer, ...]:
+        return tuple(b for b in (self.x, self.gamma, self.beta) if b is not None)
+
+    def sums_of(self, da: Buffer) -> BatchSums:
+        """What the adjoint needs to know of the whole batch."""
+        sums = Buffer(f"Σ{da}", (2 * self.mean.size,), per_row=False)
+        return BatchSums(self.x, self.mean, self.variance, da, sums, self.epsilon)
+
+    def adjoint(self, d: Adjoints) -> Iterator[Instruction]:
+        of = self.sums_of(d(self.a))
+        yield of
+        for place, parameter in enumerate((self.beta, self.gamma)):
+            if parameter is not None and d.wants(parameter):
+                yield ChannelGradient(of.sums, d.into(parameter), place)
+        if d.wants(self.x):
+            yield BatchNormalizationAdjoint(
+                self.x, self.mean, self.variance, self.gamma, of.seen, of.sums, d.into(self.x), self.epsilon
+            )
+
     def reference(
-        self, xp: Any, x: Array, mean: Array, variance: Array, da: Array, more: Array | None, a: Array | None
-    ) -> tuple[Array, Array | None]:
-        normal = (x - mean) / xp.sqrt(variance + self.epsilon)
-        dn = end(xp, da if more is None else da + more, False, a)
-        sums = xp.concatenate([matrix(dn).sum(axis=0), matrix(dn * normal).sum(axis=0)])
-        return sums, None if self.dn is None else dn
+        self, xp: Any, x: Array, mean: Array, variance: Array, gamma: Array | None, beta: Array | None
+    ) -> Array:
+        return scaled((x - mean) / xp.sqrt(variance + self.epsilon), gamma, beta)
 
     def flops(self, rows: int) -> int:
-        return (5 + 2 * (self.dn is not None) + (self.more is not None)) * rows * self.x.size
+        return 3 * rows * self.x.size
+
+
+@dataclass(frozen=True, eq=False)
+class BatchSums(Instruction):
+    """sums = for each channel Σ da and Σ da·(x − μ)/√(σ² + ε)"""
+
+    x: Buffer
+    mean: Buffer
+    variance: Buffer
+    da: Buffer
+    sums: Buffer
+    epsilon: float
+
+    name = "batch sums"
+    writes = ("sums",)
+
+    @property
+    def seen(self) -> Buffer:
+        """The adjoint that is summed."""
+        return self.da
+
+    @property
+    def formula(self) -> str:
+        da = self.seen
+        return f"{self.sums} = Σ {da}, Σ {da}·({self.x} − {self.mean})/√({self.variance} + {self.epsilon:g})"
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        return {"positions": positions(self.x), "channels": self.x.shape[-1]}
+
+    @property
+    def constants(self) -> dict[str, float]:
+        return {"epsilon": self.epsilon}
+
+    def reference(self, xp: Any, x: Array, mean: Array, variance: Array, da: Array) -> Array:
+        normal = (x - mean) / xp.sqrt(variance + self.epsilon)
+        return xp.concatenate([matrix(da).sum(axis=0), matrix(da * normal).sum(axis=0)])
+
+    def flops(self, rows: int) -> int:
+        return 5 * rows * self.x.size
 
 
 @dataclass(frozen=True, eq=False)
 class ChannelGradient(Instruction):
-    """dβ (place 0) or dγ (place 1) of this lane, from its sums"""
+    """dβ (place 0) or dγ (place 1), from the sums"""
 
     sums: Buffer
     dp: Buffer

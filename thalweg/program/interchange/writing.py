@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import fields
 from typing import Any, get_args, get_origin
 
 from thalweg.errors import ThalwegError
@@ -33,7 +32,6 @@ from thalweg.program.ir.program import Program
 from thalweg.support.naming import snake_case
 
 PLACED = (PARAMETERS, GRADIENTS, SLOTS, TOTALS, NORMS)  # regions in which a value's place is part of the program
-KNOWN = ("name", "shape", "region", "per_row", "offset", "view_of", "dtype")
 
 
 def to_json(program: Program) -> Json:
@@ -127,9 +125,6 @@ class Writer:
 
 def value(b: Buffer, view_of: int | None) -> Json:
     """A value without its numbers, which only constants have."""
-    for field in fields(Buffer):
-        if field.name not in KNOWN and getattr(b, field.name) != field.default:
-            raise ThalwegError(f"{b} is laid out for a machine ({field.name}): only plain programs can be written")
     result: Json = {"name": b.name, "shape": list(b.shape), "dtype": b.dtype, "region": b.region, "per_row": b.per_row}
     if isinstance(b, Constant):
         result["numbers"] = [number(n) for n in b.values.ravel().tolist()]

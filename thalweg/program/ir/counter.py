@@ -5,14 +5,14 @@ The NumPy form here and the native form in ``engine/native/linalg/hashing.py`` g
 
 from __future__ import annotations
 
-import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from thalweg.program.ir.instruction import StepState
-
 MASK = (1 << 64) - 1
+HALF = (1 << 32) - 1
+Key = tuple[Any, Any]  # the lower and the upper 32 bits, as numbers of 32 bits, which may be traced
 
 
 def splitmix(z: int) -> int:
@@ -28,31 +28,28 @@ def key(seed: int, iteration: int, stream: int) -> int:
     return splitmix(splitmix(splitmix(seed & MASK) ^ iteration) ^ stream)
 
 
-def mix(x: NDArray[np.uint32]) -> NDArray[np.uint32]:
+def halves(key: int) -> Key:
+    """A key as two numbers of 32 bits, which every array library has."""
+    return np.uint32(key & HALF), np.uint32(key >> 32)
+
+
+def mix(x: Any) -> Any:
     """lowbias32 (Wellons, hash-prospector): a bijection of 32 bits that vectorises."""
     x = (x ^ (x >> np.uint32(16))) * np.uint32(0x7FEB352D)
     x = (x ^ (x >> np.uint32(15))) * np.uint32(0x846CA68B)
     return x ^ (x >> np.uint32(16))
 
 
-def uniform(seed: int, iteration: int, stream: int, first: int, count: int) -> NDArray[np.float32]:
+def uniform(xp: Any, key: Key, first: int, count: int) -> Any:
     """`count` numbers in [0, 1), starting at counter `first`, of 24 bits each: float32's precision.
 
-    >>> uniform(seed=0, iteration=1, stream=0, first=0, count=4).round(3)
+    >>> uniform(np, halves(key(seed=0, iteration=1, stream=0)), first=0, count=4).round(3)
     array([0.218, 0.856, 0.556, 0.607], dtype=float32)
     """
-    k = key(seed, iteration, stream)
-    low, high = np.uint32(k & 0xFFFFFFFF), np.uint32(k >> 32)
-    counter = np.arange(first, first + count, dtype=np.uint64).astype(np.uint32)
+    low, high = key
+    counter = xp.arange(count, dtype=np.uint32) + np.uint32(first & HALF)
     bits = mix(mix(counter ^ low) + high)
     return (bits >> np.uint32(8)).astype(np.float32) * np.float32(2.0**-24)
-
-
-def drawn(step: StepState, stream: int, row: tuple[int, ...]) -> NDArray[np.float32]:
-    """Numbers in [0, 1) for every row of a block, of shape (rows, *row). They depend on no array."""
-    size = math.prod(row)
-    numbers = uniform(step.seed, step.iteration, stream, step.first_row * size, step.rows * size)
-    return numbers.reshape(step.rows, *row)
 
 
 def permutation(seed: int, epoch: int, n: int) -> NDArray[np.int64]:

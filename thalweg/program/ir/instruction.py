@@ -16,6 +16,8 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from thalweg.program.ir.counter import Key, halves, key, uniform
+
 Array = NDArray[Any]
 Shape = tuple[int, ...]
 
@@ -25,12 +27,10 @@ PARAMETERS = "parameters"  # every weight and bias of the network
 GRADIENTS = "gradients"  # laid out like the parameters
 SLOTS = "slots"  # the optimizer's vectors, laid out like the parameters, followed by the state of the loss
 WORKSPACE = "workspace"  # activations and their adjoints, planned by liveness
-PREPARED = "prepared"  # what a step derives from the parameters alone, once for all lanes
-EXCHANGE = "exchange"  # one part per lane, which the others read after a meeting
 TOTALS = "totals"  # float64 running sums of the loss and the metrics
 LOSS, ROWS, PENALTY, FIRST_METRIC = 0, 1, 2, 3  # places in TOTALS
-NORMS = "norms"  # float64 sums over gradients; each lane holds its part until all have met
-REGIONS = (DATA, PARAMETERS, GRADIENTS, SLOTS, WORKSPACE, PREPARED, EXCHANGE, TOTALS, NORMS)
+NORMS = "norms"  # float64 sums over gradients
+REGIONS = (DATA, PARAMETERS, GRADIENTS, SLOTS, WORKSPACE, TOTALS, NORMS)
 
 # The types of numbers, by NumPy's names but for the first.
 FLOAT = "float"  # the program's real type: float32, or float64 when the reference engine is asked for it
@@ -53,7 +53,6 @@ class Buffer:
     per_row: bool = True
     offset: int = -1  # in elements from the start of its region; -1: to be placed by the memory plan
     view_of: Buffer | None = None  # the same storage under another shape
-    by_columns: bool = False  # a block holds the first element of all rows, then the second, …; images by channels
     dtype: str = FLOAT  # one of DTYPES
 
     @property
@@ -123,7 +122,10 @@ class Adjoints(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class StepState:
-    """What a reference may know of the step besides its arrays."""
+    """What a reference may know of the step besides its arrays.
+
+    An array library may trace all but the numbers of rows and the seed: then it needs the keys, too.
+    """
 
     rows: int = 0  # rows in this block
     first_row: int = 0  # where the block starts in its batch
@@ -134,6 +136,17 @@ class StepState:
     learning_rate: float = 0.0
     penalties: float = 1.0  # the factor of the l1 and l2 penalties on weights
     order: Array = field(default_factory=lambda: np.arange(0))  # the row numbers of this block
+    keys: Mapping[int, Key] | None = None  # of the random numbers, by stream; None: made of seed and iteration
+
+    def key(self, stream: int) -> Key:
+        """The key of a stream's random numbers in this step."""
+        return halves(key(self.seed, self.iteration, stream)) if self.keys is None else self.keys[stream]
+
+    def drawn(self, xp: Any, stream: int, row: tuple[int, ...]) -> Array:
+        """Numbers in [0, 1) for every row of the block, of shape (rows, *row). They depend on no array."""
+        size = math.prod(row)
+        numbers: Array = uniform(xp, self.key(stream), self.first_row * size, self.rows * size)
+        return numbers.reshape(self.rows, *row)
 
 
 class Instruction:
@@ -208,9 +221,9 @@ class Instruction:
         return 0
 
     @property
-    def wide_gradient(self) -> Buffer | None:
-        """The gradient that this computes, if it is large enough for the lanes to share it in the finish."""
-        return None
+    def streams(self) -> tuple[int, ...]:
+        """The streams of random numbers that it draws from."""
+        return (self.stream,) if hasattr(self, "stream") else ()
 
     def differentiable(self) -> tuple[Buffer, ...]:
         """The buffers to whose adjoints this instruction contributes."""
@@ -246,6 +259,19 @@ class Instruction:
     def per_row(self) -> bool:
         """Whether the work is done row by row, in blocks, rather than once a step."""
         return any(b.per_row for b in self.operands if b is not None)
+
+
+def number(xp: Any, value: Any, like: Array) -> Array:
+    """A number of a step in the type of an array: what is computed with it keeps that type, also if it is traced."""
+    result: Array = xp.asarray(value, like.dtype)
+    return result
+
+
+def summed_at(xp: Any, places: Array, values: Array, count: int) -> Array:
+    """(count,): at each place the sum of the values that belong there. Array libraries differ in how they are told."""
+    size = {"minlength" if xp.__name__ == "numpy" else "length": count}
+    result: Array = xp.bincount(places.reshape(-1), values.reshape(-1), **size)
+    return result
 
 
 def rows_of(value: Array) -> Array:

@@ -142,7 +142,7 @@ def batch_moments(o, c, s, f):
 
 def batch_normalization(o, c, s, f):
     """Every lane combines the parts of all lanes in the same order (Chan, Golub and LeVeque 1979)."""
-    x, parts, gamma, beta, shortcut, a, mean, variance = o[0], o[1], o[2], o[3], o[4], o[5], o[6], o[7]
+    x, mean, variance, gamma, beta, a, parts, shortcut = o[0], o[1], o[2], o[3], o[4], o[5], o[6], o[7]
     positions, channels, relu = o[8], o[9], o[10]
     mu, sigma = floats(mean, channels), floats(variance, channels)
     mu[:], sigma[:] = F32(0), F32(0)
@@ -193,7 +193,7 @@ def _sums(x, mean, variance, da, more, a, kept, key, sums, rows, n, channels, co
 
 def batch_sums(o, c, s, f):
     """sums = Σ v, Σ v·x̂ of this lane's rows; v = da, or with a (da + more)·[a > 0], which is kept; more is optional"""
-    x, mean, variance, da, more, a, kept, sums = o[0], o[1], o[2], o[3], o[4], o[5], o[6], o[7]
+    x, mean, variance, da, sums, more, a, kept = o[0], o[1], o[2], o[3], o[4], o[5], o[6], o[7]
     positions, channels = o[8], o[9]
     key, to, copies = (1 if a else 0) + (1 if more else 0), sums + 8 * s[LANE] * channels, _copies(channels)
     for first in range(0, channels, RUN):

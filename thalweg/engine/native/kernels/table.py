@@ -15,7 +15,7 @@ from thalweg.engine.native.kernels.generated.updates import kernel_of_statements
 from thalweg.program.instructions.losses.penalties import NormPenalty
 from thalweg.program.instructions.pointwise import Pointwise
 from thalweg.program.instructions.updates.updates import Statements
-from thalweg.program.ir.instruction import Instruction
+from thalweg.program.ir.instruction import Buffer, Instruction
 
 KERNEL = re.compile(r"^def (\w+)\(o, c, s, f\):", re.M)
 
@@ -32,6 +32,19 @@ KERNELS = dict(kernels())
 MACHINE = Kernel("runtime.machine", "machine")
 SUMMARISE, ACTIVITY = (Kernel("runtime.vector_sums", name) for name in ("summarise", "activity"))
 FLUSH, RESTORE = (Kernel("runtime.denormals", name) for name in ("flush", "restore"))
+
+
+# The operands that these kernels take: those behind the program's own belong to native variants.
+OPERANDS = {"input_gradient": 4, "weight_gradient": 4, "average_pooling_adjoint": 3, "batch_sums": 8} | {
+    f"{kind}{name}": count
+    for kind in ("", "depthwise_")
+    for name, count in (("convolution", 5), ("transposed_convolution", 6))
+}
+
+
+def operands_of(i: Instruction) -> list[Buffer | None]:
+    """An instruction's operands as its kernel takes them, None for those that it doesn't have."""
+    return [*i.operands, *[None] * (OPERANDS.get(i.kernel, 0) - len(i.operands))]
 
 
 def kernel_of(i: Instruction) -> Kernel:

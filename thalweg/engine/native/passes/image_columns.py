@@ -11,9 +11,12 @@ columns every lane is used, and all work on these images, pooling and activation
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 from typing import Any
 
+from thalweg.engine.native.instructions.changes import on_buffers
+from thalweg.engine.native.instructions.variants import native
+from thalweg.engine.native.layouts.by_columns import ByColumns, in_columns
 from thalweg.engine.native.layouts.limits import MOST_CHANNELS, NARROW
 from thalweg.engine.native.passes.winograd import VECTOR, planned
 from thalweg.program.instructions.activations import Activation, ElementwiseAdjoint
@@ -45,8 +48,8 @@ def batches_by_columns(draft: Draft) -> Draft:
     for gather in [i for i in draft.forward if isinstance(i, GatherFloats)]:
         x, readers = gather.x, draft.readers(gather.x)
         if len(x.shape) == 1 and 1 < x.size <= NARROW and readers and all(takes_columns(i) for i in readers):
-            columns = {x: replace(x, by_columns=True)}
-            draft = draft.changed({i: [on_buffers(i, columns)] for i in (gather, *readers)})
+            columns = {x: ByColumns(x.name, x.shape)}
+            draft = draft.changed({i: [on_buffers(native(i), columns)] for i in (gather, *readers)})
     return draft
 
 
@@ -59,10 +62,10 @@ def takes_columns(i: Instruction) -> bool:
 
 def fuse_biases(draft: Draft) -> Draft:
     """Lets a weight gradient by columns sum the bias's gradient too, as it has dh in registers."""
-    for gradient in [i for i in draft.backward if isinstance(i, WeightGradient) and i.x.by_columns]:
+    for gradient in [i for i in draft.backward if isinstance(i, WeightGradient) and in_columns(i.x)]:
         bias = next((i for i in draft.readers(gradient.dh) if isinstance(i, BiasGradient)), None)
         if bias is not None:
-            draft = draft.changed({gradient: [replace(gradient, db=bias.db)], bias: []})
+            draft = draft.changed({gradient: [native(gradient, db=bias.db)], bias: []})
     return draft
 
 
@@ -78,11 +81,11 @@ class Layout(Instruction):
 
     @property
     def formula(self) -> str:
-        return f"{self.z} = {self.x} by {'columns' if self.z.by_columns else 'rows'}"
+        return f"{self.z} = {self.x} by {'columns' if in_columns(self.z) else 'rows'}"
 
     @property
     def sizes(self) -> dict[str, int]:
-        return {"positions": positions(self.x), "channels": self.x.shape[-1], "x_by_columns": int(self.x.by_columns)}
+        return {"positions": positions(self.x), "channels": self.x.shape[-1], "x_by_columns": in_columns(self.x)}
 
     def reference(self, xp: Any, x: Array) -> Array:
         return x
@@ -115,14 +118,7 @@ def fits(i: Instruction) -> bool:
 
 def column_of(b: Buffer) -> Buffer:
     """A buffer for the same values by columns."""
-    return Buffer(f"{b}ᶜ", b.shape, by_columns=True)
-
-
-def on_buffers(i: Instruction, columns: dict[Buffer, Buffer]) -> Instruction:
-    """The same instruction on other buffers."""
-    values = {f.name: getattr(i, f.name) for f in fields(i)}  # type: ignore[arg-type]
-    others = {name: columns[b] for name, b in values.items() if isinstance(b, Buffer) and b in columns}
-    return replace(i, **others)  # type: ignore[type-var]
+    return ByColumns(f"{b}ᶜ", b.shape)
 
 
 def filled(i: Product) -> float:
@@ -178,7 +174,7 @@ def images_by_columns(draft: Draft) -> Draft:
 
     changes = {
         i: [
-            on_buffers(i, columns) if i in members else i,
+            on_buffers(native(i), columns) if i in members else i,
             *(Layout(columns[b], b) if i in members else Layout(b, columns[b]) for b in i.outputs if b in outside),
         ]
         for i in both

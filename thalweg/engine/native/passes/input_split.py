@@ -12,14 +12,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from thalweg.engine.native.instructions.changes import end, ended, variant
+from thalweg.engine.native.instructions.linear import NativeAffine, Waits, wide_gradient
+from thalweg.engine.native.layouts.regions import EXCHANGE
 from thalweg.engine.native.scheduling.blocks import shared_gradients
 from thalweg.engine.native.scheduling.schedule import schedule_of
 from thalweg.engine.native.scheduling.traits import OwnInputs
 from thalweg.program.instructions.batches import GatherFloats
 from thalweg.program.instructions.elementwise import Reshape
-from thalweg.program.instructions.linear import Affine, DenseGradient, WeightGradient, end, ended
+from thalweg.program.instructions.linear import Affine, WeightGradient
 from thalweg.program.ir.alignment import align
-from thalweg.program.ir.instruction import EXCHANGE, Array, Buffer, Instruction, StepState, front_replaced
+from thalweg.program.ir.instruction import Array, Buffer, Instruction, StepState, front_replaced
 from thalweg.program.ir.program import Program
 from thalweg.program.passes.draft import Draft, Request
 
@@ -107,8 +110,8 @@ class AffineSum(Instruction):
 
     @property
     def formula(self) -> str:
-        h = f"Σ {self.parts}" + ("" if self.b is None else f" + {self.b}")
-        return f"{self.h} = {ended(h, self.relu, None)}"
+        h = f"{self.h} = Σ {self.parts}" + ("" if self.b is None else f" + {self.b}")
+        return ended(h, self.relu, None)
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -123,12 +126,21 @@ class AffineSum(Instruction):
 
 
 @dataclass(frozen=True, eq=False)
-class ShareWeightGradient(OwnInputs, DenseGradient):
+class ShareWeightGradient(OwnInputs, Waits):
     """dW = xᵀ·dh      for a lane's inputs, from all rows of the batch, in the finish"""
 
-    lanes: int = 1
+    x: Buffer
+    dh: Buffer
+    dW: Buffer
+    lanes: int
 
     name = "share weight gradient"
+    writes = ("dW",)
+    reduces = ("dW",)
+
+    @property
+    def wide_gradient(self) -> Buffer:
+        return self.dW
 
     @property
     def formula(self) -> str:
@@ -139,9 +151,9 @@ class ShareWeightGradient(OwnInputs, DenseGradient):
         inputs, units = self.dW.shape
         return {"inputs": inputs, "units": units, "dW_offset": self.dW.offset, "lanes": self.lanes}
 
-    def reference(self, xp: Any, x: Array, dh: Array, dW: Array, step: StepState) -> tuple[Array, None]:
+    def reference(self, xp: Any, x: Array, dh: Array, dW: Array, step: StepState) -> Array:
         own = share(self.dW.shape[0], 0, self.lanes)
-        return front_replaced(xp, dW, first_inputs(x, step.batch_rows, own).T @ dh), None
+        return front_replaced(xp, dW, first_inputs(x, step.batch_rows, own).T @ dh)
 
     def flops(self, rows: int) -> int:
         return 2 * rows * self.dW.size
@@ -165,7 +177,7 @@ def first_layer(draft: Draft) -> FirstLayer | None:
                 reshapes.append(i)
                 readers += draft.readers(i.z)
         affine = [i for i in readers if isinstance(i, Affine)]
-        gradients = [i for i in readers if isinstance(i, WeightGradient) and i.wide_gradient and len(i.x.shape) == 1]
+        gradients = [i for i in readers if isinstance(i, WeightGradient) and wide_gradient(i) and len(i.x.shape) == 1]
         if len(affine) == len(gradients) == 1 and len(readers) == 2 + len(reshapes):
             return FirstLayer(gather, affine[0], gradients[0], reshapes)
     return None
@@ -190,9 +202,9 @@ def split_inputs(draft: Draft) -> Draft:
     x = Buffer(f"{affine.x}ₗ", (rows, -(-inputs // lanes)), per_row=False)
     parts = Buffer(f"parts of {affine.h}", (rows, units), EXCHANGE, per_row=False)
     split = AffineShare(x, affine.W, parts, lanes)
-    total = AffineSum(parts, affine.b, affine.h, lanes, affine.relu)
+    total = AffineSum(parts, affine.b, affine.h, lanes, variant(NativeAffine, affine).relu)
     changes: dict[Instruction, Sequence[Instruction]] = {i: [] for i in reshapes}
     changes[gather] = [GatherShare(gather.X, x, lanes)]
     changes[affine] = [split, total]
-    changes[gradient] = [ShareWeightGradient(x, gradient.dh, gradient.dW, lanes=lanes)]
+    changes[gradient] = [ShareWeightGradient(x, gradient.dh, gradient.dW, lanes)]
     return draft.changed(changes)

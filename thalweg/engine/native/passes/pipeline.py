@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from thalweg.engine.native.passes.activated import fuse_activations
+from thalweg.engine.native.passes.chains import fuse_chains
+from thalweg.engine.native.passes.exchanged import exchange_statistics, share_values
+from thalweg.engine.native.passes.fuse import (
+    add_before_relu,
+    embed_mean,
+    fuse_relu,
+    normalize_and_add,
+    pool_before_relu,
+)
 from thalweg.engine.native.passes.image_columns import LEAST_ROWS, batches_by_columns, fuse_biases, images_by_columns
 from thalweg.engine.native.passes.input_split import split_inputs
+from thalweg.engine.native.passes.masks import reuse_masks
+from thalweg.engine.native.passes.prepared import prepare_products
 from thalweg.engine.native.passes.update import update_on_lanes
+from thalweg.engine.native.passes.wanted import narrow_input_gradients
 from thalweg.engine.native.passes.winograd import by_winograd
-from thalweg.program.passes.activated import fuse_activations
-from thalweg.program.passes.chains import fuse_chains
 from thalweg.program.passes.draft import Pass, Request
-from thalweg.program.passes.fuse import add_before_relu, embed_mean, fuse_relu, normalize_and_add, pool_before_relu
-from thalweg.program.passes.masks import reuse_masks
-from thalweg.program.passes.wanted import narrow_input_gradients
 from thalweg.program.plain import DERIVE, FUSE_LOSSES
 
 
@@ -24,11 +32,14 @@ def trains_unseen(r: Request) -> bool:
 
 
 PIPELINE = (
+    Pass("exchange statistics", exchange_statistics, trains),
     Pass("pool before relu", pool_before_relu, lambda r: r.kind != "inference"),
     Pass("normalize and add", normalize_and_add, trains),
     Pass("embed mean", embed_mean, lambda r: not r.visible),
     DERIVE,
     Pass("narrow input gradients", narrow_input_gradients, trains_unseen),
+    Pass("prepare products", prepare_products, trains),
+    Pass("share values", share_values, lambda r: True),
     Pass("reuse masks", reuse_masks, trains_unseen),
     Pass("add before relu", add_before_relu, trains),
     FUSE_LOSSES,

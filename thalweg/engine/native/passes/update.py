@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields, replace
-from typing import Any, TypeVar
+from dataclasses import dataclass, replace
 
-from thalweg.engine.native.instructions import embedding
+from thalweg.engine.native.instructions.changes import variant
+from thalweg.engine.native.instructions.embedding import NativeEmbeddingGradient
 from thalweg.engine.native.instructions.updates import TURNED, ClipNorm, Reduce, SquaredNorm, TableReduce, TableUpdate
 from thalweg.program.instructions.embedding import EmbeddingGradient
 from thalweg.program.instructions.updates import gradients, table_updates
@@ -16,14 +16,12 @@ from thalweg.program.ir.instruction import DOUBLE, GRADIENTS, NORMS, Buffer, Ins
 from thalweg.program.passes.draft import Draft
 from thalweg.program.stretches import named, pieces, span
 
-I = TypeVar("I", bound=Instruction)
-
 
 @dataclass(frozen=True)
 class Table:
     """A table of which a lane updates the rows that occur in the batch and are its own."""
 
-    gradient: embedding.EmbeddingGradient
+    gradient: NativeEmbeddingGradient
     listed: Buffer
     own: Buffer
 
@@ -40,21 +38,16 @@ def update_on_lanes(draft: Draft) -> Draft:
     }
     for counts, table in tables.items():
         steps = [u for u in draft.update if isinstance(u, table_updates.TableUpdate) and u.counts is counts]
-        changes |= {u: [copied(TableUpdate, u, own=table.own)] for u in steps}
+        changes |= {u: [variant(TableUpdate, u, own=table.own)] for u in steps}
         changes[steps[0]] = [rows_reduced(draft, table, steps), *changes[steps[0]]]
     whole = sorted((u for u in draft.update if isinstance(u, WholeUpdate)), key=lambda u: -u.w.size)
-    changes |= {u: [copied(TURNED[type(u)], u, turn=turn)] for turn, u in enumerate(whole)}
+    changes |= {u: [variant(TURNED[type(u)], u, turn=turn)] for turn, u in enumerate(whole)}
     draft = draft.changed(changes | dict(norms(draft.update)))
     return replace(draft, update=[*reduced(draft, [table.gradient.dW for table in tables.values()]), *draft.update])
 
 
-def copied(kind: type[I], i: Instruction, **more: Any) -> I:
-    """The native form of an instruction."""
-    return kind(**{field.name: getattr(i, field.name) for field in fields(i)}, **more)  # type: ignore[arg-type]
-
-
-def listing(i: EmbeddingGradient, touched: Buffer | None) -> embedding.EmbeddingGradient:
-    return copied(embedding.EmbeddingGradient, i, touched=touched)
+def listing(i: EmbeddingGradient, touched: Buffer | None) -> NativeEmbeddingGradient:
+    return variant(NativeEmbeddingGradient, i, touched=touched)
 
 
 def table_of(i: EmbeddingGradient) -> Table:

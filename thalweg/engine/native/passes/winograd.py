@@ -28,7 +28,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from thalweg.engine.native.instructions.changes import end, ended, variant
+from thalweg.engine.native.instructions.convolution import (
+    NativeConvolution,
+    NativeTransposedConvolution,
+    layout_of,
+)
+from thalweg.engine.native.layouts.by_columns import in_columns
 from thalweg.engine.native.layouts.filtering import SIDE, TAPS, matrices
+from thalweg.engine.native.layouts.regions import PREPARED
 from thalweg.program.instructions.convolution import (
     Convolution,
     Flip,
@@ -38,8 +46,7 @@ from thalweg.program.instructions.convolution import (
     Window,
     images,
 )
-from thalweg.program.instructions.linear import end, ended
-from thalweg.program.ir.instruction import PREPARED, WORKSPACE, Array, Buffer, Instruction
+from thalweg.program.ir.instruction import WORKSPACE, Array, Buffer, Instruction
 from thalweg.program.passes.draft import Draft
 
 VECTOR = 16  # floats in a vector of the widest processor: passes assume it, so that programs are the same everywhere
@@ -83,7 +90,7 @@ def plan(x: Buffer, h: Buffer, window: Window, groups: int, whole: bool = False)
     if inputs + outputs > MOST_CHANNELS or not all(0 <= n < r for n in window.before):
         return None
     (height, width), m = h.shape[:2], SIDE + 1 - r
-    tap, tile = (times_by_columns if x.by_columns else times_by_rows)(inputs, outputs)
+    tap, tile = (times_by_columns if in_columns(x) else times_by_rows)(inputs, outputs)
 
     def direct(rows: int, columns: int) -> float:
         places = seen(x.shape[0], rows, window.before[0], r) * seen(x.shape[1], columns, window.before[1], r)
@@ -96,7 +103,7 @@ def plan(x: Buffer, h: Buffer, window: Window, groups: int, whole: bool = False)
     choices = [(height, width)] if whole else [(i, j) for i in (height, full[0]) for j in (width, full[1]) if i and j]
     best = min(choices, key=cost)
     part = cost(best) / direct(height, width)
-    return Plan(best, part) if (GAIN_BY_COLUMNS if x.by_columns else GAIN) * part <= 1 else None
+    return Plan(best, part) if (GAIN_BY_COLUMNS if in_columns(x) else GAIN) * part <= 1 else None
 
 
 def times_by_rows(inputs: int, outputs: int) -> tuple[float, float]:
@@ -179,7 +186,7 @@ class WinogradConvolution(Instruction):
     taps: int
     before: Pair  # zeros before the image
     covered: Pair  # rows and columns of h that tiles cover
-    relu: bool = False  # relu, a: as in `Convolution`
+    relu: bool = False  # relu, a: as in `NativeConvolution`
     a: Buffer | None = None
 
     name = "winograd convolution"
@@ -187,13 +194,13 @@ class WinogradConvolution(Instruction):
 
     @property
     def kernel(self) -> str:
-        return "winograd_convolution_by_columns" if self.x.by_columns else "winograd_convolution"
+        return layout_of("winograd_convolution", self.x)
 
     @property
     def formula(self) -> str:
         bias = "" if self.b is None else f" + {self.b}"
         last = "" if self.W is None else f", last places {self.x} ∗ {self.W}{bias}"
-        return f"{self.h} = {ended(f'Aᵀ·((Bᵀ·{self.x}·B) ⊙ {self.U})·A{bias}', self.relu, self.a)}{last}"
+        return ended(f"{self.h} = Aᵀ·((Bᵀ·{self.x}·B) ⊙ {self.U})·A{bias}", self.relu, self.a) + last
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -211,7 +218,7 @@ class WinogradConvolution(Instruction):
         h = y.reshape(rows, high * down, wide * across, outputs)[:, :height, :width]
         if self.W is not None:
             window = Window((self.taps, self.taps), before=self.before, after=self.after)
-            direct = Convolution(self.x, self.W, None, self.h, window).reference(xp, x, W, None, None)  # type: ignore[arg-type]
+            direct = Convolution(self.x, self.W, None, self.h, window).reference(xp, x, W, None)  # type: ignore[arg-type]
             h = xp.concatenate([h, direct[:, :height, width:]], axis=2)
             h = xp.concatenate([h, direct[:, height:]], axis=1)
         return end(xp, h if b is None else h + b, self.relu, a)
@@ -251,7 +258,7 @@ class WinogradGradient(Instruction):
 
     @property
     def kernel(self) -> str:
-        return "winograd_gradient_by_columns" if self.x.by_columns else "winograd_gradient"
+        return layout_of("winograd_gradient", self.x)
 
     @property
     def formula(self) -> str:
@@ -326,10 +333,10 @@ def replaced(i: Instruction) -> list[Instruction]:
         return [i]
     if isinstance(i, Convolution):
         kernel = WinogradKernel(i.W, transform_of(i.W, i.x, i.h), i.window.size[0])
-        return taken(kernel, i.W, i, i.window.before, way.covered)
+        return taken(kernel, i.W, variant(NativeConvolution, i), i.window.before, way.covered)
     if isinstance(i, TransposedConvolution):
         kernel = WinogradKernel(i.W, transform_of(i.flipped, i.x, i.h), i.window.size[0], turned=True)
-        return taken(kernel, i.flipped, i, turned(i.window).before, way.covered)
+        return taken(kernel, i.flipped, variant(NativeTransposedConvolution, i), turned(i.window).before, way.covered)
     assert isinstance(i, KernelGradient)
     r, shape = i.window.size[0], (SIDE, SIDE, i.x.shape[-1], i.dh.shape[-1])
     dU = Buffer(f"dU{i.dW.name.removeprefix('d')}", shape, WORKSPACE, per_row=False)
@@ -341,7 +348,7 @@ def transform_of(W: Buffer, x: Buffer, h: Buffer) -> Buffer:
 
 
 def taken(
-    kernel: WinogradKernel, W: Buffer, i: Convolution | TransposedConvolution, before: Pair, covered: Pair
+    kernel: WinogradKernel, W: Buffer, i: NativeConvolution | NativeTransposedConvolution, before: Pair, covered: Pair
 ) -> list[Instruction]:
     """The transform of the kernel, and the convolution; W is read only for outputs that tiles don't cover."""
     rest = None if covered == i.h.shape[:2] else W

@@ -10,18 +10,18 @@ import numpy as np
 
 from thalweg.engine.contract import Array, Job, aligned
 from thalweg.engine.native.compiler.compile import address_of
-from thalweg.engine.native.kernels.table import kernel_of
+from thalweg.engine.native.kernels.table import kernel_of, operands_of
 from thalweg.engine.native.layouts import job as m
+from thalweg.engine.native.layouts.by_columns import ByColumns
+from thalweg.engine.native.layouts.regions import EXCHANGE, PREPARED
 from thalweg.engine.native.scheduling.schedule import Schedule
 from thalweg.program.instructions.batches import Gather
 from thalweg.program.instructions.linear import WeightGradient
 from thalweg.program.ir.instruction import (
     DATA,
-    EXCHANGE,
     GRADIENTS,
     NORMS,
     PARAMETERS,
-    PREPARED,
     SLOTS,
     TOTALS,
     WORKSPACE,
@@ -93,7 +93,7 @@ class Memory(Mapping[Buffer, Array]):
         if buffer.region == DATA:
             return array if isinstance(buffer, Constant) else array.reshape(-1, *buffer.shape)
         shape = (self.rows, *buffer.shape) if buffer.per_row else buffer.shape
-        if buffer.by_columns:
+        if isinstance(buffer, ByColumns):
             columns = array[offset : offset + buffer.size * self.rows]
             return columns.reshape(buffer.shape[-1], *buffer.shape[:-1], self.rows).swapaxes(0, -1)
         return array[offset : offset + buffer.size * (self.rows if buffer.per_row else 1)].reshape(shape)
@@ -118,10 +118,10 @@ def link(phases: Sequence[Sequence[Instruction]], own: Memory, first: Memory) ->
     for number, phase in enumerate(phases):
         for i in phase:
             last = number == len(phases) - 1
-            operands = [(first if last and shared(b) else own).address(b) for b in i.operands]
+            operands = [(first if last and shared(b) else own).address(b) for b in operands_of(i)]
             row = [address_of(kernel_of(i)), *operands, *flat(i.sizes)]
             if isinstance(i, Gather):
-                row[-1] = int(own.data[i.X.name].nbytes > FAR)
+                row += [*[0] * (5 - len(row)), int(own.data[i.X.name].nbytes > FAR)]
             elif last and isinstance(i, WeightGradient):
                 row.append(own.address(replace(i.dW, region=PARAMETERS)))  # the weights, which are updated next
             table[place, : len(row)] = row

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from thalweg.engine.native.instructions.linear import wide_gradient
+from thalweg.engine.native.layouts.regions import EXCHANGE, PREPARED
 from thalweg.program.instructions.batches import Gather
 from thalweg.program.ir.alignment import align
-from thalweg.program.ir.instruction import EXCHANGE, PREPARED, WORKSPACE, Buffer, Instruction
+from thalweg.program.ir.instruction import WORKSPACE, Buffer, Instruction
 
 
 @dataclass(eq=False, slots=True)
@@ -76,7 +78,7 @@ def lifetimes(buffers: Sequence[Buffer], rows: Sequence[Instruction]) -> dict[Bu
     batch = {b for i in rows if isinstance(i, Gather) for b in i.outputs}
     for buffer in batch:  # a batch that is the whole data set is gathered only once: it has to survive the step
         lives[buffer].end = len(rows)
-    for buffer in (b for i in rows if i.wide_gradient is not None for b in i.inputs if b.per_row):
+    for buffer in (b for i in rows if wide_gradient(i) is not None for b in i.inputs if b.per_row):
         lives[buffer].end = len(rows)  # the product may be left to the finish
     for buffer in buffers:
         if buffer.view_of is not None:

@@ -5,21 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from thalweg.engine.native.instructions.linear import wide_gradient
+from thalweg.engine.native.layouts.regions import EXCHANGE
 from thalweg.engine.native.scheduling.memory_plan import planned
 from thalweg.engine.native.scheduling.traits import OwnInputs, meets, scattered, sliced
 from thalweg.program.instructions.batches import Gather
 from thalweg.program.instructions.embedding import EmbeddingGradient
 from thalweg.program.ir.alignment import align
-from thalweg.program.ir.instruction import (
-    EXCHANGE,
-    NORMS,
-    PARAMETERS,
-    TOTALS,
-    WORKSPACE,
-    Buffer,
-    Constant,
-    Instruction,
-)
+from thalweg.program.ir.instruction import NORMS, PARAMETERS, TOTALS, WORKSPACE, Buffer, Constant, Instruction
 from thalweg.program.ir.program import Program, changes
 from thalweg.program.passes.verifier import in_order
 
@@ -126,12 +119,12 @@ class Schedule:
     @property
     def wide(self) -> list[Instruction]:
         """The instructions that compute the weight gradients that may be left to the finish."""
-        return [i for i in self.rows if i.wide_gradient is not None]
+        return [i for i in self.rows if wide_gradient(i) is not None]
 
     @property
     def wide_gradients(self) -> list[Buffer]:
         """The weight gradients that may be left to the finish."""
-        return [gradient for i in self.rows if (gradient := i.wide_gradient) is not None]
+        return [gradient for i in self.rows if (gradient := wide_gradient(i)) is not None]
 
     @property
     def sparse_gradients(self) -> list[Buffer]:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from thalweg.program.instructions.noise import normal
-from thalweg.program.ir.counter import drawn, key
+from thalweg.program.ir.counter import key
 from thalweg.program.ir.instruction import Array, Buffer, Instruction, StepState
 
 Range = tuple[float, float]
@@ -64,7 +64,7 @@ class RandomFlip(Instruction):
 
     def reference(self, xp: Any, x: Array, step: StepState) -> Array:
         axes = [1] * self.vertical + [2] * self.horizontal
-        return xp.where(drawn(step, self.stream, (1, 1, 1)) <= 0.5, xp.flip(x, tuple(axes)), x)
+        return xp.where(step.drawn(xp, self.stream, (1, 1, 1)) <= 0.5, xp.flip(x, tuple(axes)), x)
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,45 +111,46 @@ class RandomWarp(Instruction):
         ranges = {"angle": self.angle, "down": down, "right": right, "tall": tall, "wide": wide}
         return {"fill": self.fill_value, **bounds(ranges)}
 
-    def maps(self, step: StepState) -> tuple[Array, Array]:
+    def maps(self, xp: Any, step: StepState) -> tuple[Array, Array]:
         """Each image's matrix (rows, 2, 2) and offset (rows, 2): position p in z is matrix·p + offset in x."""
-        u = drawn(step, self.stream, (DRAWS,))
+        u = step.drawn(xp, self.stream, (DRAWS,))
         height, width, _ = self.x.shape
         turn = 2 * np.pi * between(u[:, 0], self.angle)
         down, right = between(u[:, 1], self.shift[0]) * height, between(u[:, 2], self.shift[1]) * width
         tall = between(u[:, 3], self.zoom[0])
         wide = tall if self.alike else between(u[:, 4], self.zoom[1])
-        cos, sin = np.cos(turn), np.sin(turn)
-        matrix = np.stack([cos * tall, sin * wide, -sin * tall, cos * wide], axis=1).reshape(-1, 2, 2)
-        centre = np.array([(height - 1) / 2, (width - 1) / 2])
-        return matrix, centre - matrix @ centre - np.stack([down, right], axis=1)
+        cos, sin = xp.cos(turn), xp.sin(turn)
+        matrix = xp.stack([cos * tall, sin * wide, -sin * tall, cos * wide], axis=1).reshape(-1, 2, 2)
+        centre = xp.asarray([(height - 1) / 2, (width - 1) / 2])
+        return matrix, centre - matrix @ centre - xp.stack([down, right], axis=1)
 
     def reference(self, xp: Any, x: Array, step: StepState) -> Array:
         height, width, _ = self.x.shape
-        matrix, offset = self.maps(step)
-        grid = np.stack(np.meshgrid(np.arange(height), np.arange(width), indexing="ij"), axis=-1)
-        places = np.einsum("nij,yxj->nyxi", matrix, grid) + offset[:, None, None, :]
+        matrix, offset = self.maps(xp, step)
+        grid = xp.stack(xp.meshgrid(xp.arange(height), xp.arange(width), indexing="ij"), axis=-1)
+        places = xp.einsum("nij,yxj->nyxi", matrix, grid.astype(matrix.dtype)) + offset[:, None, None, :]
         if self.interpolation == "nearest":
-            return self.look(xp, x, np.floor(places + 0.5).astype(int))
-        low = np.floor(places).astype(int)
+            return self.look(xp, x, xp.floor(places + 0.5).astype(int))
+        low = xp.floor(places).astype(int)
         share = places - low
         z: Any = 0.0
         for corner in ((0, 0), (0, 1), (1, 0), (1, 1)):
-            weight = np.where(corner, share, 1 - share).prod(axis=-1, keepdims=True)
+            corner = xp.asarray(corner)
+            weight = xp.where(corner, share, 1 - share).prod(axis=-1, keepdims=True)
             z = z + weight * self.look(xp, x, low + corner)
         return z
 
     def look(self, xp: Any, x: Array, places: Array) -> Array:
         """The pixels at integer positions (rows, height, width, 2), including those beyond the edges."""
-        n = np.array(self.x.shape[:2])
+        n = xp.asarray(self.x.shape[:2])
         inside = ((places >= 0) & (places < n)).all(axis=-1, keepdims=True)
         if self.fill_mode == "reflect":
-            places = np.minimum(places % (2 * n), 2 * n - 1 - places % (2 * n))
+            places = xp.minimum(places % (2 * n), 2 * n - 1 - places % (2 * n))
         elif self.fill_mode == "wrap":
             places = places % n
         else:
-            places = np.clip(places, 0, n - 1)
-        pixels = x[np.arange(len(x))[:, None, None], places[..., 0], places[..., 1]]
+            places = xp.clip(places, 0, n - 1)
+        pixels = x[xp.arange(len(x))[:, None, None], places[..., 0], places[..., 1]]
         return pixels if self.fill_mode != "constant" else xp.where(inside, pixels, self.fill_value)
 
     def flops(self, rows: int) -> int:
@@ -184,7 +185,7 @@ class RandomContrast(Instruction):
         return {**bounds({"factor": self.factor}), "low": self.clip[0], "high": self.clip[1]}
 
     def reference(self, xp: Any, x: Array, step: StepState) -> Array:
-        factor = between(drawn(step, self.stream, (1, 1, 1)), self.factor).astype(x.dtype)
+        factor = between(step.drawn(xp, self.stream, (1, 1, 1)), self.factor).astype(x.dtype)
         mean = x.mean(axis=(1, 2), keepdims=True)
         return xp.clip(mean + factor * (x - mean), *self.clip)
 
@@ -219,7 +220,7 @@ class RandomBrightness(Instruction):
         return {**bounds({"factor": self.factor}), "low": self.clip[0], "high": self.clip[1]}
 
     def reference(self, xp: Any, x: Array, step: StepState) -> Array:
-        share = between(drawn(step, self.stream, (1, 1, 1)), self.factor)
+        share = between(step.drawn(xp, self.stream, (1, 1, 1)), self.factor)
         return xp.clip(x + (share * (self.clip[1] - self.clip[0])).astype(x.dtype), *self.clip)
 
     def flops(self, rows: int) -> int:
@@ -255,6 +256,10 @@ class RandomErasing(Instruction):
         return key(self.stream, 0, 0) >> 1
 
     @property
+    def streams(self) -> tuple[int, ...]:
+        return (self.stream, self.noise)
+
+    @property
     def sizes(self) -> dict[str, int]:
         return {**sides(self.x), "fills": len(self.fill), "stream": self.stream, "noise": self.noise}
 
@@ -263,25 +268,25 @@ class RandomErasing(Instruction):
         ranges = bounds({"factor": self.factor, "area": self.scale})
         return {**ranges, "low": self.clip[0], "high": self.clip[1], "fill": self.fill}
 
-    def rectangle(self, step: StepState) -> Array:
+    def rectangle(self, xp: Any, step: StepState) -> Array:
         """Which pixels are erased: (rows, height, width, 1)."""
-        u, (height, width, _) = drawn(step, self.stream, (ERASING,)), self.x.shape
+        u, (height, width, _) = step.drawn(xp, self.stream, (ERASING,)), self.x.shape
         erased = u[:, 5] < between(u[:, 4], self.factor)
         along = []
         for n, share, place in ((height, u[:, 1], u[:, 3]), (width, u[:, 0], u[:, 2])):
-            length = np.sqrt(between(share, self.scale)) * n
+            length = xp.sqrt(between(share, self.scale)) * n
             start = place.astype(np.float64) * (n - length)
-            at = np.arange(n)
+            at = xp.arange(n)
             along.append((at >= start[:, None]) & (at < (start + length)[:, None]))
         return (along[0][:, :, None] & along[1][:, None, :] & erased[:, None, None])[..., None]
 
     def reference(self, xp: Any, x: Array, step: StepState) -> Array:
         fill = (
-            np.array(self.fill)
+            xp.asarray(self.fill)
             if self.fill
-            else np.clip(normal(step, self.noise, self.x.shape) * self.clip[1], *self.clip)
+            else xp.clip(normal(xp, step, self.noise, self.x.shape) * self.clip[1], *self.clip)
         )
-        return xp.where(self.rectangle(step), fill.astype(x.dtype), x)
+        return xp.where(self.rectangle(xp, step), fill.astype(x.dtype), x)
 
     def flops(self, rows: int) -> int:
         return 0 if self.fill else int(40 * rows * self.x.size * sum(self.scale) / 2)
@@ -307,11 +312,11 @@ class RandomCrop(Instruction):
         return {**sides(self.x), "tall": self.z.shape[0], "wide": self.z.shape[1], "stream": self.stream}
 
     def reference(self, xp: Any, x: Array, step: StepState) -> Array:
-        u = drawn(step, self.stream, (2,)).astype(np.float64)
-        spare = np.array([old - new + 1 for old, new in zip(self.x.shape[:2], self.z.shape[:2], strict=True)])
-        start = np.floor(u * spare).astype(int)
-        down, across = (start[:, k, None] + np.arange(self.z.shape[k]) for k in range(2))
-        return x[np.arange(len(start))[:, None, None], down[:, :, None], across[:, None, :]]
+        u = step.drawn(xp, self.stream, (2,)).astype(np.float64)
+        spare = xp.asarray([old - new + 1 for old, new in zip(self.x.shape[:2], self.z.shape[:2], strict=True)])
+        start = xp.floor(u * spare).astype(int)
+        down, across = (start[:, k, None] + xp.arange(self.z.shape[k]) for k in range(2))
+        return x[xp.arange(len(start))[:, None, None], down[:, :, None], across[:, None, :]]
 
 
 def limits(bounds: Range) -> str:

@@ -9,94 +9,67 @@ from typing import Any
 import numpy as np
 
 from thalweg.program.instructions.convolution import Window, images
-from thalweg.program.instructions.linear import end, ended
 from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Instruction
 
 
 @dataclass(frozen=True, eq=False)
 class MaxPooling(Instruction):
-    """a = the largest element of each window; padding doesn't count. NaN stays NaN.
-
-    With `relu`, a = max(0, the largest element): a relu before the pooling, in one instruction. As relu is monotonic,
-    the result is the same.
-    """
+    """a = the largest element of each window; padding doesn't count. NaN stays NaN."""
 
     x: Buffer
     a: Buffer
     window: Window
-    relu: bool = False
 
     name = "max pooling"
     writes = ("a",)
 
     @property
-    def title(self) -> str:
-        return "relu + max pooling" if self.relu else self.name
-
-    @property
-    def kernel(self) -> str:
-        return "max_pooling"
-
-    @property
     def formula(self) -> str:
-        of = f"max({self.x}, 0)" if self.relu else f"{self.x}"
-        return f"{self.a} = max over {self.window.size} of {of}"
+        return f"{self.a} = max over {self.window.size} of {self.x}"
 
     @property
     def sizes(self) -> dict[str, int]:
-        how = {"relu": int(self.relu), "x_by_columns": int(self.x.by_columns)}
-        return {**images(self.x, self.a), **self.window.sizes, **how}
+        return {**images(self.x, self.a), **self.window.sizes}
 
     def differentiable(self) -> tuple[Buffer, ...]:
         return (self.x,)
 
     def adjoint(self, d: Adjoints) -> Iterator[Instruction]:
         if d.wants(self.x):
-            yield MaxPoolingAdjoint(self.x, self.a, d(self.a), d.into(self.x), self.window, self.relu)
+            yield MaxPoolingAdjoint(self.x, self.a, d(self.a), d.into(self.x), self.window)
 
     def reference(self, xp: Any, x: Array) -> Array:
-        largest = self.window.windows(xp, self.window.pad(xp, x, -np.inf)).max(axis=(-2, -1))
-        return end(xp, largest, self.relu, None)
+        largest: Array = self.window.windows(xp, self.window.pad(xp, x, -np.inf)).max(axis=(-2, -1))
+        return largest
 
     def flops(self, rows: int) -> int:
-        return rows * self.a.size * (self.window.size[0] * self.window.size[1] - 1 + self.relu)
+        return rows * self.a.size * (self.window.size[0] * self.window.size[1] - 1)
 
 
 @dataclass(frozen=True, eq=False)
 class MaxPoolingAdjoint(Instruction):
-    """dx = Σ of da over the windows in which the element is the first largest; with a relu, if it is above 0"""
+    """dx = Σ of da over the windows in which the element is the first largest"""
 
     x: Buffer
     a: Buffer
     da: Buffer
     dx: Buffer
     window: Window
-    relu: bool = False
 
     name = "max pooling adjoint"
     writes = ("dx",)
 
     @property
-    def title(self) -> str:
-        return "relu + max pooling adjoint" if self.relu else self.name
-
-    @property
-    def kernel(self) -> str:
-        return "max_pooling_adjoint"
-
-    @property
     def formula(self) -> str:
-        above = f" and {self.a} > 0" if self.relu else ""
-        return f"{self.dx} = {self.da} where {self.x} is the first {self.a}{above}"
+        return f"{self.dx} = {self.da} where {self.x} is the first {self.a}"
 
     @property
     def sizes(self) -> dict[str, int]:
-        how = {"relu": int(self.relu), "x_by_columns": int(self.x.by_columns)}
-        return {**images(self.x, self.a), **self.window.sizes, **how}
+        return {**images(self.x, self.a), **self.window.sizes}
 
     def reference(self, xp: Any, x: Array, a: Array, da: Array) -> Array:
         padded, parts = self.window.pad(xp, x, -np.inf), {}
-        left = a > 0 if self.relu else xp.ones(a.shape, bool)  # windows whose largest element isn't found yet
+        left = xp.ones(a.shape, bool)  # windows whose largest element isn't found yet
         for place in np.ndindex(self.window.size):
             here = left & (self.window.under(padded, *place) == a)
             parts[place] = xp.where(here, da, 0)
@@ -131,7 +104,7 @@ class AveragePooling(Instruction):
 
     @property
     def sizes(self) -> dict[str, int]:
-        return {**images(self.x, self.a), **self.window.sizes, "x_by_columns": int(self.x.by_columns)}
+        return {**images(self.x, self.a), **self.window.sizes}
 
     def differentiable(self) -> tuple[Buffer, ...]:
         return (self.x,)
@@ -150,31 +123,26 @@ class AveragePooling(Instruction):
 
 @dataclass(frozen=True, eq=False)
 class AveragePoolingAdjoint(Instruction):
-    """dx = Σ of da/(elements in the window) over the windows that cover the element
-
-    With a, if x is the relu output a, dx·[a > 0]: the relu's adjoint, which follows.
-    """
+    """dx = Σ of da/(elements in the window) over the windows that cover the element"""
 
     da: Buffer
     dx: Buffer
     window: Window
-    a: Buffer | None = None
 
     name = "average pooling adjoint"
     writes = ("dx",)
 
     @property
     def formula(self) -> str:
-        return f"{self.dx} = {ended(f'{self.da} spread over {self.window.size}', False, self.a)}"
+        return f"{self.dx} = {self.da} spread over {self.window.size}"
 
     @property
     def sizes(self) -> dict[str, int]:
-        return {**images(self.dx, self.da), **self.window.sizes, "da_by_columns": int(self.da.by_columns)}
+        return {**images(self.dx, self.da), **self.window.sizes}
 
-    def reference(self, xp: Any, da: Array, a: Array | None) -> Array:
+    def reference(self, xp: Any, da: Array) -> Array:
         share = da / counted(self.window, self.dx.shape)
-        dx = self.window.spread(xp, dict.fromkeys(np.ndindex(self.window.size), share), self.dx.shape)
-        return end(xp, dx, False, a)
+        return self.window.spread(xp, dict.fromkeys(np.ndindex(self.window.size), share), self.dx.shape)
 
     def flops(self, rows: int) -> int:
         return rows * self.da.size * self.window.size[0] * self.window.size[1]

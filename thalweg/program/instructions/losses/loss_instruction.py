@@ -3,7 +3,7 @@
 For one row, ℓ is a sum over its outputs times `coefficient`. The loss of a batch is the mean over its rows, or the sum
 (`total`), each row times its sample weight: L = Σ wᵢ·ℓᵢ / rows. Each instruction adds rows·L to a running float64 sum,
 so that the mean over an epoch counts every row the same. Its adjoint computes both the value and ∂L/∂(the operand it
-reads), because they share most of their work; `fuse.py` replaces the loss by it.
+reads), because they share most of their work; `fused_losses.py` replaces the loss by it.
 
 The losses themselves are in `elementwise_losses.py` (each output separately) and `row_losses.py` (whole rows).
 """

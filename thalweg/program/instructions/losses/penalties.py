@@ -10,7 +10,7 @@ import numpy as np
 
 from thalweg.program.formula.equation import Equation
 from thalweg.program.formula.language import evaluate, shown
-from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Instruction, Stated, StepState
+from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Instruction, Stated, StepState, number
 
 LEAST_NORM = 1e-7  # Keras's: a vector of zeros stays zero
 
@@ -106,7 +106,7 @@ class PenaltyGradient(NormPenalty):
         return {"size": self.w.size, "w_offset": self.w.offset}
 
     def reference(self, xp: Any, w: Array, step: StepState) -> Array:
-        return step.penalties * self.evaluate(xp, w)
+        return number(xp, step.penalties, w) * self.evaluate(xp, w)
 
     def flops(self, rows: int) -> int:
         return 4 * self.w.size

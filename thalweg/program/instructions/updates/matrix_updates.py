@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from thalweg.program.instructions.updates.updates import Stretch
-from thalweg.program.ir.instruction import Array, Buffer, StepState, front_replaced
+from thalweg.program.ir.instruction import Array, Buffer, StepState, front_replaced, number
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,10 +64,10 @@ class Lamb(WholeUpdate):
         return f"{m}; {v}; {u}; {step}"
 
     def reference(self, xp: Any, w: Array, dw: Array, m: Array, v: Array, step: StepState) -> tuple[Array, ...]:
-        t = step.update
+        of_m, of_v = (number(xp, 1 - beta**step.update, w) for beta in (self.beta_1, self.beta_2))
         m = m + (1 - self.beta_1) * (dw - m)
         v = v + (1 - self.beta_2) * (dw * dw - v)
-        u = m / (1 - self.beta_1**t) / (xp.sqrt(v / (1 - self.beta_2**t)) + self.epsilon)
+        u = m / of_m / (xp.sqrt(v / of_v) + self.epsilon)
         of_w, of_u = (xp.sqrt((x.astype(np.float64) ** 2).sum()) for x in (w, u))  # small squares would underflow
         ratio = xp.where((of_w != 0) & (of_u != 0), of_w / of_u, 1)
         return w - self.learning_rate(step) * ratio * u, m, v
@@ -106,20 +106,22 @@ class Adafactor(WholeUpdate):
 
     def reference(self, xp: Any, w: Array, dw: Array, r: Array, c: Array, step: StepState) -> tuple[Array, ...]:
         new = step.update**self.decay
+        old, new = number(xp, 1 - new, w), number(xp, new, w)
         square = dw * dw + self.epsilon_1
         if self.columns:
             square = square.reshape(self.matrices, self.rows, self.columns)
             kept = square.shape[:2], (self.matrices, self.columns)  # at the front of r and of c
             of_rows, of_columns = (x.ravel()[: math.prod(k)].reshape(k) for x, k in zip((r, c), kept, strict=True))
-            of_rows = (1 - new) * of_rows + new * square.mean(axis=2)
-            of_columns = (1 - new) * of_columns + new * square.mean(axis=1)
+            of_rows = old * of_rows + new * square.mean(axis=2)
+            of_columns = old * of_columns + new * square.mean(axis=1)
             share = of_rows / of_rows.mean(axis=1, keepdims=True)
             v = (share[:, :, None] * of_columns[:, None]).reshape(dw.shape)
             r, c = front_replaced(xp, r, of_rows), front_replaced(xp, c, of_columns)
         else:
-            v = r = (1 - new) * r + new * square
+            v = r = old * r + new * square
         u = dw / xp.sqrt(v)
-        rate = xp.maximum(self.epsilon_2, rms(xp, w)) * min(self.learning_rate(step), 1 / math.sqrt(step.update))
+        most = xp.minimum(self.learning_rate(step), 1 / xp.sqrt(step.update))
+        rate = xp.maximum(self.epsilon_2, rms(xp, w)) * number(xp, most, w)
         return w - rate * u / xp.maximum(1.0, rms(xp, u) / self.limit), r, c
 
 
@@ -166,7 +168,7 @@ class Muon(WholeUpdate):
             gram = x @ x.T
             x = self.a * x + (self.b * gram + self.c * gram @ gram) @ x
         x = x.T if self.rows > self.columns else x
-        return w - self.learning_rate(step) * self.scale_of_step * x.reshape(g.shape), m, None
+        return w - number(xp, self.learning_rate(step) * self.scale_of_step, w) * x.reshape(g.shape), m, None
 
     def flops(self, rows: int) -> int:
         short, long = sorted((self.rows, self.columns))

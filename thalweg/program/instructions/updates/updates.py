@@ -96,10 +96,7 @@ class Statements(Stretch):
         before = dict(zip(self.names, vectors, strict=True))
         given = {"t": step.update, "iteration": step.iteration, "learning_rate": step.learning_rate * self.factor}
         after, changed = run(self.text, {**before, **given, **self.numbers}, xp), targets(self.text)
-        return tuple(
-            None if name not in changed else after[name] if xp.ndim(after[name]) else xp.full_like(old, after[name])
-            for name, old in before.items()
-        )
+        return tuple(after[name] if name in changed else None for name in before)
 
     def flops(self, rows: int) -> int:
         return operations(self.text, self.names) * self.operands[0].size

@@ -14,12 +14,12 @@ from typing import Any
 
 from thalweg.engine.native.compiler.kernel import Kernel
 from thalweg.engine.native.kernels.generated.code import Code
+from thalweg.engine.native.passes.activated import ActivatedLoss
 from thalweg.program.formula.equation import Equation
 from thalweg.program.instructions.activations import Elementwise, ElementwiseAdjoint, ParameterGradient
 from thalweg.program.instructions.losses.elementwise_losses import ElementwiseLoss
 from thalweg.program.instructions.losses.loss_instruction import LossAndGradient
 from thalweg.program.ir.instruction import Instruction
-from thalweg.program.passes.activated import ActivatedLoss
 
 IMPORTS = """import numba
 import numpy as np

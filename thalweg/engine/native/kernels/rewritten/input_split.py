@@ -63,12 +63,11 @@ def affine_sum(o, c, s, f):
 
 
 def share_weight_gradient(o, c, s, f):
-    """dW = xᵀ·dh in the finish, over all lanes' rows: this lane's rows of dW in the current slice. o[8]: W"""
-    x, dh, dW, inputs, units, offset, lanes = o[0], o[1], o[2], o[4], o[5], o[6], o[7]
+    """dW = xᵀ·dh in the finish, over all lanes' rows: this lane's rows of dW in the current slice."""
+    x, dh, dW, inputs, units, offset, lanes = o[0], o[1], o[2], o[3], o[4], o[5], o[6]
     first, after = inputs_of(s[LANE], inputs, lanes)
     n = after - first
     begin, end = stretch(inputs * units, offset, s)
     row, last = max(first, begin // units), min(after, end // units)
     if row < last:
-        own = o[8] - dW if o[8] else 0
-        gradient_of_all_rows(x + 4 * (row - first), n, s[BLOCK] * n, dh, dW, own, row, last - row, units, 1, s)
+        gradient_of_all_rows(x + 4 * (row - first), n, s[BLOCK] * n, dh, dW, 0, row, last - row, units, 1, s)

@@ -1,19 +1,20 @@
-"""Fusion into one instruction: a loss, its gradient and the activation before it; relu and max pooling; batch
-normalisation and the sum and relu that follow it."""
+"""Fusion into one instruction: relu and max pooling, relu and a product, the mean of an embedding, batch normalisation
+and the sum and relu that follow it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
 
-from thalweg.program.instructions.activations import ElementwiseAdjoint, is_activation, is_relu
+from thalweg.engine.native.instructions.normalization import NativeBatchNormalization, NativeBatchSums
+from thalweg.engine.native.instructions.variants import native
+from thalweg.program.instructions.activations import ElementwiseAdjoint, is_relu
 from thalweg.program.instructions.convolution import Convolution, TransposedConvolution
 from thalweg.program.instructions.elementwise import Add, Reshape
 from thalweg.program.instructions.embedding import Embedding
 from thalweg.program.instructions.images.pooling import AveragePooling, AveragePoolingAdjoint, MaxPooling
 from thalweg.program.instructions.linear import Affine, InputGradient
-from thalweg.program.instructions.losses.loss_instruction import LossAndGradient
-from thalweg.program.instructions.normalization import BatchNormalization, BatchSums, MovingAverage
+from thalweg.program.instructions.normalization import MovingAverage
 from thalweg.program.ir.instruction import Instruction
 from thalweg.program.passes.draft import Draft
 
@@ -27,7 +28,7 @@ def pool_before_relu(draft: Draft) -> Draft:
     for pool in [i for i in draft.forward if isinstance(i, MaxPooling)]:
         relu = next((i for i in draft.writers(pool.x) if is_relu(i)), None)
         if relu is not None and draft.only_reader(relu.a) is pool:
-            draft = draft.changed({pool: [replace(pool, x=relu.h, relu=True)], relu: []})
+            draft = draft.changed({pool: [native(pool, x=relu.h, relu=True)], relu: []})
     return draft
 
 
@@ -41,7 +42,7 @@ def embed_mean(draft: Draft) -> Draft:
             left_out[reader] = []
             reader = draft.only_reader(reader.z)
         if isinstance(reader, AveragePooling) and reader.a.size == embedding.W.shape[1] == reader.x.shape[-1]:
-            draft = draft.changed({**left_out, reader: [replace(embedding, h=reader.a, mean=True)]})
+            draft = draft.changed({**left_out, reader: [native(embedding, h=reader.a, mean=True)]})
     return draft
 
 
@@ -52,7 +53,7 @@ def normalize_and_add(draft: Draft) -> Draft:
     less saves a trip to memory. Backward, relu's adjoint is part of the normalisation's.
     """
     given = draft
-    for norm in [i for i in draft.forward if isinstance(i, BatchNormalization)]:
+    for norm in [i for i in draft.forward if isinstance(i, NativeBatchNormalization)]:
         whole = norm
         last: Instruction = norm
         add = draft.only_reader(norm.a)
@@ -76,16 +77,13 @@ def fuse_relu(draft: Draft) -> Draft:
     for product in [i for i in draft.forward if isinstance(i, Affine | Convolution | TransposedConvolution)]:
         relu = draft.only_reader(product.h)
         if is_relu(relu):
-            draft = draft.changed({product: [replace(product, h=relu.a, relu=True)], relu: []})
+            draft = draft.changed({product: [native(product, h=relu.a, relu=True)], relu: []})
     makers = InputGradient | AveragePoolingAdjoint | Convolution | TransposedConvolution
     for gradient in [i for i in draft.backward if isinstance(i, makers)]:
         adjoint = draft.only_reader(gradient.outputs[0])
         if isinstance(adjoint, ElementwiseAdjoint) and is_relu(adjoint.of):
-            if isinstance(gradient, InputGradient | AveragePoolingAdjoint):
-                whole: Instruction = replace(gradient, dx=adjoint.dh, a=adjoint.v)
-            else:
-                whole = replace(gradient, h=adjoint.dh, a=adjoint.v)
-            draft = draft.changed({gradient: [whole], adjoint: []})
+            result = {gradient.writes[0]: adjoint.dh}
+            draft = draft.changed({gradient: [native(gradient, a=adjoint.v, **result)], adjoint: []})
     return draft
 
 
@@ -93,27 +91,6 @@ def add_before_relu(draft: Draft) -> Draft:
     """Lets a relu's batch sums add up the two contributions to its adjoint as they read them."""
     for add in [i for i in draft.backward if isinstance(i, Add)]:
         sums = draft.only_reader(add.z)
-        if isinstance(sums, BatchSums) and sums.dn is not None and sums.more is None:
+        if isinstance(sums, NativeBatchSums) and sums.dn is not None and sums.more is None:
             draft = draft.changed({sums: [replace(sums, da=add.x, more=add.y)], add: []})
-    return draft
-
-
-def fuse_losses(draft: Draft) -> Draft:
-    """Replaces each loss by its adjoint, which computes its value too.
-
-    A loss of logits computes softmax or sigmoid along the way. So if the network ends with that activation, its
-    instruction goes, and the loss writes the activation itself if something else reads it or it has to be visible.
-    """
-    shown = draft.outputs if draft.request.visible else ()
-    for gradient in [i for i in draft.backward if isinstance(i, LossAndGradient)]:
-        whole, kind = gradient, gradient.of.activation
-        before = draft.forward[: draft.forward.index(gradient.of)]
-        sources = [i for i in draft.readers(gradient.p) if kind and is_activation(i, kind) and i in before]
-        for source in sources[:1]:
-            a = source.outputs[0]
-            readers = draft.readers(a)
-            if not any(i in before for i in readers):  # otherwise it is needed before the loss
-                whole = replace(gradient, a=a if readers or any(a is y for y in shown) else None)
-                draft = draft.changed({source: []})
-        draft = draft.changed({gradient.of: [whole], gradient: []})
     return draft

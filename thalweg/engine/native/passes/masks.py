@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
-from thalweg.program.instructions.elementwise import Dropout, DropoutAdjoint
+from thalweg.engine.native.instructions.elementwise import DropoutAdjoint
+from thalweg.engine.native.instructions.variants import native
+from thalweg.program.instructions.elementwise import Dropout
 from thalweg.program.ir.instruction import Buffer, Instruction
 from thalweg.program.passes.draft import Draft
 
@@ -22,7 +23,7 @@ def reuse_masks(draft: Draft) -> Draft:
     for i in draft.backward:
         if isinstance(i, Dropout) and i.stream in drops:
             of = drops[i.stream]
-            changes |= {i: [DropoutAdjoint(of.a, i.h, i.a, i.rate, i.stream)], of: [replace(of, marked=True)]}
+            changes |= {i: [DropoutAdjoint(of.a, i.h, i.a, i.rate, i.stream)], of: [native(of, marked=True)]}
     return draft.changed(changes)
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from thalweg.program.instructions.linear import InputGradient, Transpose
+from thalweg.engine.native.instructions.variants import native
+from thalweg.program.instructions.linear import InputGradient
 from thalweg.program.instructions.shapes import Slice
 from thalweg.program.ir.instruction import Buffer, Instruction
 from thalweg.program.passes.draft import Draft
@@ -17,14 +18,14 @@ def narrow_input_gradients(draft: Draft) -> Draft:
     A network for tables begins with a dense layer on columns, their codes and embeddings, one after the other; only the
     embeddings need their part of dx, often a tenth of it. The slice that would cut the part out is left out, too.
     """
-    for i in [i for i in draft.backward if isinstance(i, InputGradient) and i.a is None]:
+    for i in [i for i in draft.backward if isinstance(i, InputGradient)]:
         readers = draft.readers(i.dx)
         slices = [r for r in readers if isinstance(r, Slice) and is_of_columns(r)]
         if slices and len(slices) == len(readers):
             first = min(s.starts[-1] for s in slices)
             after = max(s.starts[-1] + s.z.shape[-1] for s in slices)
             if after - first < i.dx.shape[-1]:
-                draft = draft.changed(narrowed(draft, i, slices, first, after))
+                draft = draft.changed(narrowed(i, slices, first, after))
     return draft
 
 
@@ -34,17 +35,12 @@ def is_of_columns(s: Slice) -> bool:
 
 
 def narrowed(
-    draft: Draft, i: InputGradient, slices: Sequence[Slice], first: int, after: int
+    i: InputGradient, slices: Sequence[Slice], first: int, after: int
 ) -> dict[Instruction, Sequence[Instruction]]:
     """The changes after which only columns `first` to `after` of dx are computed."""
     whole = len(slices) == 1
     dx = slices[0].z if whole else Buffer(f"{i.dx}[{first}:{after}]", (*i.dx.shape[:-1], after - first))
-    changes: dict[Instruction, Sequence[Instruction]] = {i: [replace(i, dx=dx, first=first)]}
-    if i.transposed:
-        (transposed,) = draft.writers(i.W)
-        assert isinstance(transposed, Transpose)
-        Wt = Buffer(f"{transposed.W}[{first}:{after}]ᵀ", (i.W.shape[0], after - first), per_row=False)
-        changes = {transposed: [replace(transposed, Wt=Wt, first=first)], i: [replace(i, W=Wt, dx=dx)]}
+    changes: dict[Instruction, Sequence[Instruction]] = {i: [native(i, dx=dx, first=first)]}
     for s in slices:
         changes[s] = [] if whole else [replace(s, x=dx, starts=(*s.starts[:-1], s.starts[-1] - first))]
     return changes

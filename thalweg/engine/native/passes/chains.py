@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from functools import lru_cache, partial
 
+from thalweg.engine.native.layouts.by_columns import ByColumns
 from thalweg.program.formula.language import names_in, within
 from thalweg.program.formula.operations import BINARY, Operation
 from thalweg.program.instructions.activations import Elementwise, ElementwiseAdjoint
@@ -77,7 +78,7 @@ def same_elements(one: Pointwise, reader: Pointwise) -> bool:
 
 def pointwise(i: Instruction) -> Pointwise | None:
     """A per-row instruction as a pointwise operation; None if it isn't one, or works by columns."""
-    if not i.per_row or any(b is not None and b.by_columns for b in i.operands):
+    if not i.per_row or any(isinstance(b, ByColumns) for b in i.operands):
         return None
     match i:
         case Pointwise(operation=Operation(combine="sum")):

@@ -1,0 +1,75 @@
+"""Convolutions with a relu or its adjoint behind them, on images by rows or by columns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from thalweg.engine.native.instructions.changes import end, ended
+from thalweg.engine.native.layouts.by_columns import in_columns
+from thalweg.program.instructions.convolution import Convolution, KernelGradient, TransposedConvolution
+from thalweg.program.ir.instruction import Array, Buffer
+
+
+def layout_of(kernel: str, x: Buffer) -> str:
+    """The name of a kernel, or of the one for images by columns."""
+    return f"{kernel}_by_columns" if in_columns(x) else kernel
+
+
+@dataclass(frozen=True, eq=False)
+class NativeConvolution(Convolution):
+    """h = x ∗ W + b; with `relu`, max(h, 0): the relu that follows; with a, h·[a > 0]: a relu's adjoint."""
+
+    relu: bool = False
+    a: Buffer | None = None
+
+    @property
+    def kernel(self) -> str:
+        return layout_of(super().kernel, self.x)
+
+    @property
+    def formula(self) -> str:
+        return ended(super().formula, self.relu, self.a)
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        return {**super().sizes, "relu": int(self.relu)}
+
+    def reference(  # type: ignore[override] # it reads a, too
+        self, xp: Any, x: Array, W: Array, b: Array | None, a: Array | None
+    ) -> Array:
+        return end(xp, super().reference(xp, x, W, b), self.relu, a)
+
+
+@dataclass(frozen=True, eq=False)
+class NativeKernelGradient(KernelGradient):
+    """dW[a, b, c, o] = Σ over rows and places of x under (a, b)·dh, of images by columns"""
+
+    @property
+    def kernel(self) -> str:
+        return layout_of(super().kernel, self.x)
+
+
+@dataclass(frozen=True, eq=False)
+class NativeTransposedConvolution(TransposedConvolution):
+    """h = x ∗ Wᶠ + b; relu, a: as in `NativeConvolution`"""
+
+    relu: bool = False
+    a: Buffer | None = None
+
+    @property
+    def kernel(self) -> str:
+        return layout_of(super().kernel, self.x)
+
+    @property
+    def formula(self) -> str:
+        return ended(super().formula, self.relu, self.a)
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        return {**super().sizes, "relu": int(self.relu)}
+
+    def reference(  # type: ignore[override] # it reads a, too
+        self, xp: Any, x: Array, flipped: Array, b: Array | None, a: Array | None
+    ) -> Array:
+        return end(xp, super().reference(xp, x, flipped, b), self.relu, a)
