@@ -4,8 +4,10 @@ import io
 import json
 import re
 
+import networks as nets
 import numpy as np
 import pytest
+from networks import NETWORKS
 from rich.console import Console
 
 from thalweg import Sequential
@@ -15,6 +17,8 @@ from thalweg.layers import BatchNormalization, Conv2D, Dense, Dropout, Flatten, 
 from thalweg.losses import SumSquaredError
 from thalweg.models import inspection
 from thalweg.optimizers import SGD, Adam
+from thalweg.program.passes.draft import Request
+from thalweg.program.plain import PLAIN
 from thalweg.support.terminal import table, width
 from thalweg.tracing import listing as listings
 
@@ -255,3 +259,22 @@ def test_a_grid_folds_texts_and_not_numbers():
     Console(file=file, width=52).print(Grid("columns", ["column", "understood as", "sum"], [["island", text, number]]))
     assert max(map(len, file.getvalue().splitlines())) <= 52
     assert {*text.split(), number} <= set(file.getvalue().split())
+
+
+EXCHANGED = ("parts of", "rows of d")  # what lanes tell each other, which the native engine can't do without
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_what_is_traced_is_the_program(name):
+    """Nothing is fused or done by another method where values are to be seen."""
+    model = nets.network(name)
+    model.build()
+    seen, shown = (
+        [i for i in program.computed() if not any(word in i.formula for word in EXCHANGED)]
+        for program, _ in (
+            model._compiled.lower(Request(visible=True)),
+            model._compiled._lower(Request(visible=True), None, PLAIN),
+        )
+    )
+    formulas = {i.formula for i in shown}
+    assert [i.formula for i in seen if i.formula not in formulas] == []

@@ -27,33 +27,38 @@ def trains(r: Request) -> bool:
     return r.trains
 
 
+def unseen(r: Request) -> bool:
+    """Whether nobody looks at the values: a visible program is run as it is shown."""
+    return not r.visible
+
+
 def trains_unseen(r: Request) -> bool:
     return r.trains and not r.visible
 
 
 PIPELINE = (
     Pass("exchange statistics", exchange_statistics, trains),
-    Pass("pool before relu", pool_before_relu, lambda r: r.kind != "inference"),
-    Pass("normalize and add", normalize_and_add, trains),
-    Pass("embed mean", embed_mean, lambda r: not r.visible),
+    Pass("pool before relu", pool_before_relu, lambda r: r.kind != "inference" and not r.visible),
+    Pass("normalize and add", normalize_and_add, trains_unseen),
+    Pass("embed mean", embed_mean, unseen),
     DERIVE,
     Pass("narrow input gradients", narrow_input_gradients, trains_unseen),
-    Pass("prepare products", prepare_products, trains),
+    Pass("prepare products", prepare_products, trains_unseen),
     Pass("share values", share_values, lambda r: True),
     Pass("reuse masks", reuse_masks, trains_unseen),
-    Pass("add before relu", add_before_relu, trains),
+    Pass("add before relu", add_before_relu, trains_unseen),
     FUSE_LOSSES,
     Pass("fuse activations", fuse_activations, trains_unseen),
-    Pass("fuse relu", fuse_relu, lambda r: not r.visible),
+    Pass("fuse relu", fuse_relu, unseen),
     Pass(
         "images by columns",
         images_by_columns,
         lambda r: r.kind != "inference" and not r.visible and r.batch >= LEAST_ROWS,
     ),
-    Pass("winograd", by_winograd, lambda r: r.trains or not r.visible),
+    Pass("winograd", by_winograd, unseen),
     Pass("split inputs", split_inputs, lambda r: r.lanes > 1),
-    Pass("batches by columns", batches_by_columns, trains),
+    Pass("batches by columns", batches_by_columns, trains_unseen),
     Pass("fuse biases", fuse_biases, trains_unseen),
-    Pass("fuse chains", fuse_chains, lambda r: not r.visible),
+    Pass("fuse chains", fuse_chains, unseen),
     Pass("update on lanes", update_on_lanes, trains, needed=True),
 )
