@@ -6,8 +6,8 @@ import sys
 
 import numpy as np
 import pytest
-from conformance import EVERY
-from harness import Case, Shape, execute
+from conformance import EVERY, SHAPES
+from harness import Case, execute
 from networks import NETWORKS, network
 from numpy_exporter import exported
 from numpy_table import LOSSES, OF_CLASSES, TABLE
@@ -27,7 +27,6 @@ from thalweg.program.plain import PLAIN
 
 WRITTEN = [name for name in NETWORKS if name != "own output"]  # which has a Python function in it
 CLIPPING = [Adam(global_clipnorm=0.1), Adam(clipnorm=0.1), Adam(clipvalue=1e-3, weight_decay=0.01, use_ema=True)]
-FLAGS = (0, 1, 4, 8, 16, 32, 64, 128, 253)  # 2: adding to an earlier block of rows, which programs know nothing of
 
 
 def can_be_written(i):
@@ -110,8 +109,8 @@ def alone(i, m):
 
 @pytest.mark.parametrize("name", EVERY)
 def test_a_written_file_computes_an_instruction(name):
-    for flags in FLAGS:
-        case = Case(EVERY[name], Shape(3, 5, 4, 2, flags, flags + 1))
+    for shape in SHAPES:
+        case = Case(EVERY[name], shape)
         i, m = case.instruction, case.memory(np.float64)
         if not can_be_written(i):
             continue
@@ -123,14 +122,13 @@ def test_a_written_file_computes_an_instruction(name):
         found = run_of(document)(data, np.zeros(0), np.zeros(0), *step, given)
         execute(i, m)
         for b in i.outputs:
-            close(found[numbers[b]], m[b], f"{b} of {name} with flags {flags}")
+            close(found[numbers[b]], m[b], f"{b} of {name} at {shape}")
 
 
 def test_the_table_has_nothing_else():
     """An operation that states its equation needs no line, and one that is gone has none."""
     lines = {name.split()[0] for name in TABLE} | set(LOSSES) | set(OF_CLASSES)
-    shapes = [Shape(3, 5, 4, 2, flags, flags + 1) for flags in FLAGS]
-    made = [Case(build, shape).instruction for build in EVERY.values() for shape in shapes]
+    made = [Case(build, shape).instruction for build in EVERY.values() for shape in SHAPES]
     unstated = {type(i) for i in made if i.stated is None}
     assert lines == {name for name, kind in operations().items() if kind in unstated} - {
         "custom_activation",  # a Python function

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from conformance import EVERY
-from harness import Case, Shape
+from conformance import EVERY, SHAPES
+from harness import Case
 
 from thalweg.engine.execution import compute, written
 from thalweg.program.formula.language import names_in
@@ -11,16 +11,14 @@ from thalweg.program.formula.statements import flat, run, statements, targets, v
 from thalweg.program.interchange.operation_names import operations
 from thalweg.program.ir.instruction import Stated
 
-FLAGS = (0, 1, 4, 8, 32, 64, 128, 255)
 
-
-def own(name, flags):
+def own(name, shape):
     """A row's case, if it builds an instruction of the program that states what it computes; not a native form."""
-    case = Case(EVERY[name], Shape(3, 5, 4, 2, flags, flags + 1))
+    case = Case(EVERY[name], shape)
     return case if type(case.instruction) in operations().values() and case.instruction.stated is not None else None
 
 
-STATED = [name for name in EVERY if any(own(name, flags) for flags in FLAGS)]
+STATED = [name for name in EVERY if any(own(name, shape) for shape in SHAPES)]
 STEP = ("t", "iteration", "learning_rate", "rows", "batch_rows", "penalties")
 
 
@@ -53,7 +51,7 @@ def as_stated(stated: Stated, m):
 
 @pytest.mark.parametrize("name", STATED)
 def test_what_is_stated_is_what_the_reference_computes(name):
-    for case in filter(None, (own(name, flags) for flags in FLAGS)):
+    for case in filter(None, (own(name, shape) for shape in SHAPES)):
         i, m = case.instruction, case.memory(np.float64)
         with np.errstate(all="ignore"):
             wanted = zip(written(i), compute(i, m), strict=True)
@@ -66,7 +64,7 @@ def test_what_is_stated_is_what_the_reference_computes(name):
 
 @pytest.mark.parametrize("name", STATED)
 def test_a_statement_names_what_it_uses(name):
-    stated = next(case.instruction.stated for flags in reversed(FLAGS) if (case := own(name, flags)))
+    stated = next(case.instruction.stated for shape in reversed(SHAPES) if (case := own(name, shape)))
     used = {n for s in flat(statements(stated.text)) for n in names_in(value(s))}
     assert used <= {*stated.values, *stated.numbers, *targets(stated.text), *STEP}
     assert set(stated.values) <= used | set(targets(stated.text))
