@@ -22,6 +22,7 @@ from thalweg.program.ir.instruction import (
     GRADIENTS,
     NORMS,
     PARAMETERS,
+    REGIONS,
     SLOTS,
     TOTALS,
     Buffer,
@@ -125,6 +126,8 @@ class Writer:
 
 def value(b: Buffer, view_of: int | None) -> Json:
     """A value without its numbers, which only constants have."""
+    if b.region not in REGIONS:
+        raise ThalwegError(f"{b} lies in the {b.region} of a machine: only plain programs can be written")
     result: Json = {"name": b.name, "shape": list(b.shape), "dtype": b.dtype, "region": b.region, "per_row": b.per_row}
     if isinstance(b, Constant):
         result["numbers"] = [number(n) for n in b.values.ravel().tolist()]

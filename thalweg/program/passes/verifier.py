@@ -9,6 +9,7 @@ from dataclasses import fields
 import numpy as np
 
 from thalweg.errors import ThalwegError
+from thalweg.program.formula.statements import targets
 from thalweg.program.instructions.elementwise import Copy, Reshape
 from thalweg.program.instructions.losses.loss_instruction import LossAndGradient
 from thalweg.program.instructions.pointwise import Pointwise
@@ -157,7 +158,7 @@ def misshapen(i: Instruction) -> Iterator[str]:
     except ValueError:
         yield f"'{i.title}' ({i.formula}): {' and '.join(f'{b} of shape {b.shape}' for b in values)} don't fit together"
         return
-    for z in i.outputs:
+    for z in (stated.values[name] for name in targets(stated.text) if name in stated.values):
         adds = i.reduces or isinstance(i, Pointwise) or z.region in (TOTALS, NORMS)
         if not adds and (z.size, z.per_row) != (math.prod(space), any(b.per_row for b in values)):
             yield f"'{i.title}' ({i.formula}): {z} of shape {z.shape} has no place for each of {space}"
