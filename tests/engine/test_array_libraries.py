@@ -1,6 +1,6 @@
 """References are pure functions of arrays: they write to none, and another array library stands in for NumPy."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -15,9 +15,21 @@ from thalweg import Input, Sequential
 from thalweg.engine.contract import Chunk
 from thalweg.engine.execution import compute, parameters, written
 from thalweg.engine.reference import ReferenceExecutor
-from thalweg.layers import AveragePooling2D, Conv2D, Dense, Dropout, Flatten
+from thalweg.layers import AveragePooling2D, BatchNormalization, Conv2D, Dense, Dropout, Embedding, Flatten
+from thalweg.optimizers import Adam, Muon, Nadam
 from thalweg.program.instructions import elementwise, linear
-from thalweg.program.ir.instruction import Buffer, Constant, StepState
+from thalweg.program.ir.counter import halves, key
+from thalweg.program.ir.instruction import (
+    DATA,
+    GRADIENTS,
+    NORMS,
+    PARAMETERS,
+    SLOTS,
+    TOTALS,
+    Buffer,
+    Constant,
+    StepState,
+)
 
 SHAPES = [Shape(rows=3, width=5, units=3, positions=2, seed=8), Shape(rows=4, width=6, units=2, flags=255, seed=5)]
 EACH = pytest.mark.parametrize("shape", SHAPES, ids=["plain", "every option"])
@@ -177,3 +189,77 @@ def test_a_network_is_trained_with_jax(jnp):
         return np.concatenate([job.parameters, job.slots, outcome.totals])
 
     np.testing.assert_allclose(trained(jnp), trained(np), rtol=1e-9, atol=1e-12)
+
+
+class Step(Mapping[Buffer, Any]):
+    """The values of one step: arrays by buffer, and the flat vectors of what lasts, none of which is written to."""
+
+    def __init__(self, flat: dict[str, Any], data: dict[str, Any], step: StepState) -> None:
+        self.flat, self.data, self.step = dict(flat), data, step
+        self.arrays: dict[Buffer, Any] = {}
+
+    def __getitem__(self, b: Buffer) -> Any:
+        if isinstance(b, Constant):
+            return b.values
+        if b.region == DATA:
+            return self.data[b.name].reshape(-1, *b.shape)
+        if b.region in self.flat:
+            return self.flat[b.region][b.offset :][: b.size].reshape(b.shape)
+        return self.arrays[b.storage].reshape(*[-1] * b.per_row, *b.shape)
+
+    def execute(self, i: Any, xp: Any) -> None:
+        for b, value in zip(written(i), compute(i, self, xp), strict=True):
+            if value is None:
+                continue
+            if b.region not in self.flat:
+                self.arrays[b.storage] = xp.broadcast_to(value, (self.step.rows, *b.shape) if b.per_row else b.shape)
+                continue
+            added = self[b] if i.accumulates or b.region == TOTALS else 0
+            self.flat[b.region] = self.flat[b.region].at[b.offset : b.offset + b.size].set((added + value).reshape(-1))
+
+    def __iter__(self) -> Iterator[Buffer]:
+        return iter(self.arrays)
+
+    def __len__(self) -> int:
+        return len(self.arrays)
+
+
+@pytest.mark.parametrize("optimizer", [Adam(global_clipnorm=0.1, gradient_accumulation_steps=2), Nadam(), Muon()])
+def test_a_step_of_training_may_be_compiled_as_a_whole(optimizer, jnp):
+    """With traced weights, state, data, keys and numbers, one function serves every step."""
+    random = np.random.default_rng(0)
+    x, y = random.integers(0, 9, (8, 4)), random.normal(size=(8, 2))
+    network = [Embedding(9, 6, "normal"), Flatten(), Dropout(0.3), Dense(5, "tanh", kernel_regularizer="l2")]
+    model = Sequential(
+        [Input((4,)), *network, BatchNormalization(), Dense(2)], seed=1, engine="reference", dtype="float64"
+    )
+    model.compile(optimizer, "mse")
+    model.build()
+    model._compiled.prepare_slots()
+    job = model._compiled.job("training", {"X": x.astype(np.float64), "Y": y}, 8)
+    program, streams = job.program, {s for i in job.program for s in i.streams}
+    flat = {PARAMETERS: job.parameters.copy(), SLOTS: job.slots.copy(), GRADIENTS: np.zeros(job.parameters.size)}
+    flat |= {TOTALS: np.zeros(job.totals), NORMS: np.zeros(4)}
+
+    def step(flat: Any, data: Any, numbers: Any, keys: Any, due: Any) -> Any:
+        state = StepState(rows=8, batch_rows=8, seed=None, order=np.arange(8), keys=keys, **numbers)
+        values = Step(flat, data, state)
+        for i in program:
+            before = values.flat
+            values.flat = dict(before)
+            values.execute(i, jnp)
+            if i.due:  # kept only where gradients aren't accumulated
+                values.flat = {region: jnp.where(due, v, before[region]) for region, v in values.flat.items()}
+        return values.flat
+
+    compiled = None
+    for n in range(4):
+        numbers = {"iteration": n + 1, "update": n // program.every + 1, "learning_rate": 0.01 * (n + 1)}
+        keys = {s: halves(key(job.seed, n + 1, s)) for s in streams}
+        given = (flat, dict(job.data), {k: np.asarray(v) for k, v in numbers.items()}, keys)
+        given = (*given, np.asarray((n + 1) % program.every == 0))
+        compiled = compiled or quickly_compiled(step, *given)
+        flat = {region: np.asarray(v) for region, v in compiled(*given).items()}
+    ReferenceExecutor(job).run(Chunk(0, 0, 4, 0, 0.01 * np.arange(1, 5)))
+    np.testing.assert_allclose(flat[PARAMETERS], job.parameters, rtol=1e-7, atol=1e-9)
+    np.testing.assert_allclose(flat[SLOTS], job.slots, rtol=1e-7, atol=1e-9)

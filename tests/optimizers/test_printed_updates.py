@@ -7,6 +7,8 @@ import pytest
 from conformance_updates import STATEMENTS
 from harness import Case, Shape
 
+from thalweg.program.formula.statements import run
+
 NAMES = {
     "√": np.sqrt, "sqrt": np.sqrt, "abs": np.abs, "min": np.minimum, "max": np.maximum, "sign": np.sign,
     "where": np.where, "product": lambda a, q, n: np.prod([1 - a * q**k for k in range(n)]),
@@ -61,3 +63,17 @@ def test_a_wrong_sign_in_print_is_noticed():
     case.reference = Case(STATEMENTS["lion"], Shape(seed=1)).reference
     with pytest.raises(AssertionError):
         check(case)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("t", [1, 3])
+def test_a_number_of_the_step_may_be_an_array(t, dtype):
+    """Then both sides of an if are computed; of a number that is known, only one, where the other may divide by 0."""
+    text = "if t > 1:\n    part = learning_rate / (t - 1)\n    w -= part * dw\nelse:\n    w = 0"
+    given = {"w": np.ones(3, dtype), "dw": np.arange(3, dtype=dtype), "learning_rate": 0.1, "t": t}
+    with np.errstate(divide="ignore"):
+        known, traced = (run(text, given | {"t": number}, np)["w"] for number in (t, np.asarray(t)))
+    want = 0 if t == 1 else given["w"] - dtype(0.1 / (t - 1)) * given["dw"]
+    for w in (known, traced):
+        assert w.dtype == dtype
+        np.testing.assert_array_equal(w, np.broadcast_to(want, 3))

@@ -19,10 +19,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from loss_rows import EQUATIONS as LOSSES
 
-import thalweg.engine.native.instructions
-import thalweg.engine.native.passes
 import thalweg.program
 from thalweg import activations
+from thalweg.engine.native import instructions as variants
+from thalweg.engine.native import passes
 from thalweg.engine.native.instructions.normalization import BatchMoments, NativeBatchNormalization
 from thalweg.engine.native.kernels.generated import formulas
 from thalweg.engine.native.kernels.table import KERNELS
@@ -49,7 +49,7 @@ def subclasses(kind: type) -> Iterator[type]:
 
 def instructions() -> set[type[Instruction]]:
     """Every concrete instruction of the package: the abstract ones have no name."""
-    for package in (thalweg.program, thalweg.engine.native.instructions, thalweg.engine.native.passes):
+    for package in (thalweg.program, variants, passes):
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             importlib.import_module(module.name)
     return {c for c in subclasses(Instruction) if c.__module__.startswith("thalweg.") and hasattr(c, "name")}

@@ -41,7 +41,7 @@ PAYS = {
         "splits: request.trains",  # for what doesn't train it is never asked
         "splits: request.visible",
         "splits: layer.affine.W.shape[0] > MANY * batch",  # speed
-        "splits: bool(shared_gradients(program, batch, lanes))",  # memory
+        "splits: bool(shared_gradients(schedule_of(program), batch, lanes))",  # memory
     ],
     "winograd": [
         "plan: inputs + outputs > MOST_CHANNELS",  # speed
@@ -63,7 +63,6 @@ PAYS = {
         "fits: i.parameters",  # its gradient's images would have to be moved, which never pays
         "fits: narrow",  # speed
         "fits: planned(i) is None",
-        "on_buffers: isinstance(b, Buffer)",
         "filled: width % g == 0",
         "groups_of: all((writers.count(b) == 1 for b in images_of(i)))",  # the verifier asks again
         "groups_of: images.isdisjoint(images_of(i))",

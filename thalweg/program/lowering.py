@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol
 
 from thalweg.errors import ThalwegError
 from thalweg.program.builder import Builder
-from thalweg.program.instructions.batches import GatherBytes, GatherFloats, Store
+from thalweg.program.instructions.batches import Gather, GatherBytes, GatherFloats, Store
 from thalweg.program.instructions.elementwise import Copy
 from thalweg.program.instructions.losses.loss_instruction import Loss
 from thalweg.program.instructions.losses.penalties import ActivityPenalty
@@ -218,6 +218,7 @@ def lower(
     builder, outputs = forward(network, request)
     if objective is not None:
         judge(network, objective, request.weighted, outputs, builder)
+        builder.instructions.sort(key=lambda i: not isinstance(i, Gather))  # stable: the batch comes first
     else:
         for name, y_pred in zip(places("Y_pred", len(outputs)), outputs, strict=True):
             builder.append(Store(y_pred, Buffer(name, y_pred.shape, DATA)))

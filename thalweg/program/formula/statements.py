@@ -125,7 +125,7 @@ def run(text: str, values: Mapping[str, Any], xp: Any) -> dict[str, Any]:
     """The values after a step, with the functions of an array library.
 
     Scalars are computed in their own precision, and take the vectors' type where they meet them. Any of them may be
-    traced: both sides of an `if` are computed.
+    traced: if that of an `if` is, both sides are computed.
     """
     vectors = frozenset(elementwise(text, [name for name, v in values.items() if xp.ndim(v)]))
     like = next(v for v in values.values() if xp.ndim(v))
@@ -134,7 +134,11 @@ def run(text: str, values: Mapping[str, Any], xp: Any) -> dict[str, Any]:
         result = dict(values)
         for s in body:
             if isinstance(s, ast.If):
-                test, one, other = evaluate(s.test, result, xp), after(s.body, result), after(s.orelse, result)
+                test = evaluate(s.test, result, xp)
+                if isinstance(test, bool | np.bool_):
+                    result = after(s.body if test else s.orelse, result)
+                    continue
+                one, other = after(s.body, result), after(s.orelse, result)
                 for name in map(target, flat([s])):
                     sides = [side[name] for side in (one, other) if name in side]
                     result[name] = xp.where(test, *sides) if len(sides) > 1 else sides[0]  # or nothing else reads it

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Instruction, Stated
 
@@ -71,8 +71,8 @@ class WeightGradient(Instruction):
     dW: Buffer
 
     name = "weight gradient"
-    writes = ("dW",)
-    reduces = ("dW",)
+    writes: ClassVar[tuple[str, ...]] = ("dW",)
+    reduces: ClassVar[tuple[str, ...]] = ("dW",)
 
     @property
     def formula(self) -> str:

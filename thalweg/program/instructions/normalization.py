@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from thalweg.program.instructions.linear import BiasGradient, matrix, positions
 from thalweg.program.instructions.standardization import ChannelScaleGradient, scaled, stated_scale
@@ -60,7 +60,7 @@ class BatchNormalization(Instruction):
     epsilon: float
 
     name = "batch normalization"
-    writes = ("a",)
+    writes: ClassVar[tuple[str, ...]] = ("a",)
 
     @property
     def kernel(self) -> str:
@@ -129,7 +129,7 @@ class BatchSums(Instruction):
     epsilon: float
 
     name = "batch sums"
-    writes = ("sums",)
+    writes: ClassVar[tuple[str, ...]] = ("sums",)
 
     @property
     def seen(self) -> Buffer:

@@ -60,8 +60,8 @@ class NativeWeightGradient(WeightGradient, Waits):
 
     db: Buffer | None = None
 
-    writes = ("dW", "db")  # type: ignore[assignment]
-    reduces = ("dW", "db")  # type: ignore[assignment]
+    writes = ("dW", "db")
+    reduces = ("dW", "db")
 
     @property
     def wide_gradient(self) -> Buffer | None:

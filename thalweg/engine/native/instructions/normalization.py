@@ -56,7 +56,7 @@ class NativeBatchNormalization(BatchNormalization):
     shortcut: Buffer | None = None
     relu: bool = False
 
-    writes = ("a", "mean", "variance")  # type: ignore[assignment]
+    writes = ("a", "mean", "variance")
 
     @property
     def inplace(self) -> tuple[str, str] | None:  # type: ignore[override]
@@ -123,7 +123,7 @@ class NativeBatchSums(BatchSums):
     a: Buffer | None = None
     dn: Buffer | None = None
 
-    writes = ("sums", "dn")  # type: ignore[assignment]
+    writes = ("sums", "dn")
 
     def __post_init__(self) -> None:
         assert self.more is None or self.dn is not None, "the kernel adds only into what it keeps"

@@ -9,7 +9,6 @@ from thalweg.engine.native.instructions.linear import wide_gradient
 from thalweg.engine.native.layouts.regions import EXCHANGE
 from thalweg.engine.native.scheduling.memory_plan import planned
 from thalweg.engine.native.scheduling.traits import OwnInputs, meets, scattered, sliced
-from thalweg.program.instructions.batches import Gather
 from thalweg.program.instructions.embedding import EmbeddingGradient
 from thalweg.program.ir.alignment import align
 from thalweg.program.ir.instruction import NORMS, PARAMETERS, TOTALS, WORKSPACE, Buffer, Constant, Instruction
@@ -80,7 +79,6 @@ class Schedule:
                 self.collect.append(instruction)
         self.finish.sort(key=sliced)  # stable: one meeting at most before the update
         self.finish.extend(self.program.update)
-        self.rows.sort(key=lambda i: not isinstance(i, Gather))  # stable: the batch comes first
 
     def __iter__(self) -> Iterator[Instruction]:
         """Every instruction in the order of execution."""
