@@ -22,6 +22,7 @@ from thalweg.optimizers import SGD, Adam
 from thalweg.program.instructions.custom_activation import CustomActivation
 from thalweg.program.interchange.operation_names import operations
 from thalweg.program.interchange.writing import Writer, to_json
+from thalweg.program.ir.instruction import REGIONS
 from thalweg.program.passes.draft import KINDS, Request
 from thalweg.program.plain import PLAIN
 
@@ -95,6 +96,9 @@ def test_with_centres():
 
 def alone(i, m):
     """A document of one instruction whose values are all given, and the given arrays by number."""
+    for b in i.operands:
+        if b is not None and b.region not in REGIONS:  # of the native form, which the row builds, too
+            b.region = "workspace"
     writer = Writer()
     written = writer.instruction(i)
     values = json.loads(json.dumps(writer.values))
