@@ -38,20 +38,8 @@ from thalweg.tracing.step_trace import Trace
 DEFINITION = "a definition, no paper"
 RULE = ("formula", "use", "avoid", "paper")
 MODEL = (  # the methods that a user calls, in the order in which one meets them
-    *(
-        "build",
-        "compile",
-        "fit",
-        "evaluate",
-        "predict",
-        "summary",
-        "program",
-        "schedule",
-        "profile",
-        "trace",
-        "diagnose",
-        "report",
-    ),
+    *("build", "compile", "fit", "evaluate", "predict", "summary", "program", "schedule", "profile"),
+    *("trace", "diagnose", "report"),
     *("save", "save_weights", "load_weights", "get_weights", "set_weights", "count_params", "get_layer"),
     *("train_on_batch", "test_on_batch", "predict_on_batch", "get_config", "from_config", "to_json"),
 )

@@ -195,16 +195,19 @@ def test_permutations_are_permutations_and_differ():
 
 
 def test_uniform_numbers_are_uniform_and_independent():
-    u = counter.uniform(3, 1, 0, 0, 100_000).astype(np.float64)
+    def uniform(seed, iteration, stream, first, count):
+        return counter.uniform(np, counter.halves(counter.key(seed, iteration, stream)), first, count)
+
+    u = uniform(3, 1, 0, 0, 100_000).astype(np.float64)
     assert u.dtype == np.float64
     assert 0 <= u.min() < u.max() < 1
     assert abs(u.mean() - 0.5) < 0.004  # four standard errors
     assert abs(u.var() - 1 / 12) < 0.001
     assert abs(np.histogram(u, 20, (0, 1))[0] - 5000).max() < 350  # 5 standard deviations of 69
     for other in ((4, 1, 0), (3, 2, 0), (3, 1, 1)):
-        assert abs(np.corrcoef(u, counter.uniform(*other, 0, 100_000))[0, 1]) < 0.013
+        assert abs(np.corrcoef(u, uniform(*other, 0, 100_000))[0, 1]) < 0.013
     assert abs(np.corrcoef(u[1:], u[:-1])[0, 1]) < 0.013
-    assert np.array_equal(counter.uniform(3, 1, 0, 40, 10), counter.uniform(3, 1, 0, 0, 50)[40:])
+    assert np.array_equal(uniform(3, 1, 0, 40, 10), uniform(3, 1, 0, 0, 50)[40:])
 
 
 def test_the_native_shuffle_is_the_reference_one():

@@ -9,7 +9,7 @@ from thalweg import Input, Sequential
 from thalweg.engine.native.instructions.variants import native
 from thalweg.engine.native.runtime.executor import NativeExecutor
 from thalweg.engine.reference import ReferenceExecutor
-from thalweg.errors import ArgumentError
+from thalweg.errors import ArgumentError, ThalwegError
 from thalweg.layers import Activation, Dense, Dropout, Parallel, PeriodicEmbedding
 from thalweg.program.instructions.linear import Affine
 from thalweg.program.passes.draft import KINDS, Pass, Request, names
@@ -132,3 +132,12 @@ def test_few_batches_and_lanes_make_a_difference():
     reference.compile("sgd", "mse")
     reference.build()
     assert reference.lower(Request(batch=2)) is reference.lower(Request())
+
+
+def test_a_length_is_refused_where_nothing_takes_it():
+    """Sequences come next; requests have room for them, and programs are kept by requests."""
+    assert len({Request(), Request(length=5), Request(length=6), Request(length=5)}) == 3
+    model = network("narrow")
+    with pytest.raises(ThalwegError, match="no layer takes sequences of 5 elements yet: leave the length out"):
+        model.lower(Request(length=5))
+    assert model.lower(Request()) is model.lower(Request())

@@ -13,9 +13,11 @@ from thalweg.engine.native.scheduling.schedule import Schedule
 from thalweg.errors import ThalwegError
 from thalweg.layers import Dense
 from thalweg.program.instructions.activations import is_relu
-from thalweg.program.instructions.elementwise import Add
+from thalweg.program.instructions.batches import GatherBytes, GatherFloats
+from thalweg.program.instructions.elementwise import Add, Copy, Reshape
 from thalweg.program.instructions.linear import Affine, BiasGradient
-from thalweg.program.ir.instruction import GRADIENTS, TOTALS, Buffer
+from thalweg.program.instructions.losses.loss_instruction import LossAndGradient
+from thalweg.program.ir.instruction import BYTES, DOUBLE, FLOAT, GRADIENTS, TOTALS, Buffer
 from thalweg.program.passes.draft import Pass, Request
 from thalweg.program.passes.verifier import in_order
 from thalweg.program.plain import DERIVE, FUSE_LOSSES
@@ -68,6 +70,62 @@ def a_view_of_something_larger(draft):
     return draft.changed({i: [i, Add(view, view, Buffer("z", (1, 2)))]})
 
 
+def a_view_of_bytes(draft):
+    i = first(draft, Affine)
+    view = Buffer("view", i.h.shape, view_of=i.h, dtype=BYTES)
+    return draft.changed({i: [i, Reshape(i.h, view)]})
+
+
+def a_sum_of_floats(draft):
+    i = next(i for i in draft.backward if isinstance(i, LossAndGradient))
+    i.sums.dtype = FLOAT
+    return replace(draft, backward=[*draft.backward])
+
+
+def a_double_of_each_row(draft):
+    i = first(draft, Affine)
+    i.h.dtype = DOUBLE
+    return replace(draft, forward=[*draft.forward])
+
+
+def gathered_bytes(draft):
+    i = first(draft, GatherFloats)
+    X = Buffer(i.X.name, i.X.shape, i.X.region, dtype=BYTES)
+    return draft.changed({i: [replace(i, X=X)]})
+
+
+def gathered_floats(draft):
+    i = first(draft, GatherFloats)
+    return draft.changed({i: [GatherBytes(i.X, i.x)]})
+
+
+def a_sum_of_other_shapes(draft):
+    i = first(draft, Add)
+    return draft.changed({i: [replace(i, y=first(draft, GatherFloats).x)]})
+
+
+def a_relu_of_less(draft):
+    i = next(i for i in draft if is_relu(i))
+    less = Buffer("less", (1,))
+    return draft.changed({i: [i, replace(i, a=less)]})
+
+
+def a_relu_for_all_rows(draft):
+    i = next(i for i in draft if is_relu(i))
+    once = Buffer("once", i.a.shape, per_row=False)
+    return draft.changed({i: [i, replace(i, a=once)]})
+
+
+def a_copy_of_less(draft):
+    i = first(draft, Affine)
+    return draft.changed({i: [i, Copy(i.h, Buffer("less", (3,)))]})
+
+
+def a_reshape_of_once(draft):
+    i = first(draft, Affine)
+    return draft.changed({i: [i, Reshape(i.h, Buffer("once", i.h.shape, per_row=False))]})
+
+
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
@@ -80,6 +138,19 @@ def a_view_of_something_larger(draft):
         (gradient_elsewhere, "is not one of a trained weight's"),
         (a_gradient_of_each_row, "db has a value for each row, for which the gradients have no place"),
         (a_view_of_something_larger, "view is a view of h1, which has other elements"),
+        (a_view_of_bytes, "view is a view of h1, which has other elements"),
+        (a_sum_of_floats, "L, of type float, can't lie among the totals"),
+        (a_double_of_each_row, "h1, of type float64, can't lie among the workspace"),
+        (gathered_bytes, r"'gather' \(.*\) takes X for float, but it is uint8"),
+        (gathered_floats, r"'gather bytes' \(.*\) takes X for uint8, but it is float"),
+        (
+            a_sum_of_other_shapes,
+            r"'add' \(.*\): h1 of shape \(4,\) and x of shape \(5,\) and z1 of shape \(4,\) don't fit",
+        ),
+        (a_relu_of_less, r"'relu' \(.*\): less of shape \(1,\) has no place for each of \(4,\)"),
+        (a_relu_for_all_rows, r"'relu' \(.*\): once of shape \(4,\) has no place for each of"),
+        (a_copy_of_less, r"'copy' \(.*\): less has other elements than h1"),
+        (a_reshape_of_once, r"'reshape' \(.*\): once has other elements than h1"),
     ],
     ids=lambda v: getattr(v, "__name__", None),
 )

@@ -25,7 +25,7 @@ import weight_rows
 import winograd_rows
 from conformance_activations import ACTIVATIONS
 from conformance_formulas import FORMULAS
-from harness import ACCUMULATE, OPTIONAL, ORDERED, SMOOTHED, TOTAL, TWICE, Case, Memory
+from harness import ACCUMULATE, OPTIONAL, ORDERED, SMOOTHED, TOTAL, TWICE, Case, Memory, Shape
 
 from thalweg.engine.native.instructions import linear as native_linear
 from thalweg.engine.native.instructions.elementwise import DropoutAdjoint
@@ -270,3 +270,5 @@ ROWS |= numerical_rows.ROWS
 ROWS |= {name: build for name, build in pointwise_rows.ROWS.items() if name not in ACTIVATIONS}
 PLAIN = conformance_updates.PLAIN | embedding_rows.PLAIN
 EVERY = ROWS | {f"plain {name}": build for name, build in PLAIN.items()}
+# Some shapes in which the rows build every instruction, with and without its options. Nothing is there to be added to.
+SHAPES = [Shape(3, 5, 4, 2, flags, flags + 1) for flags in (0, 1, 4, 8, 16, 32, 64, 128, 253)] + [Shape(3, 5, 4, 2)]

@@ -15,7 +15,7 @@ from thalweg.optimizers.layout import Run
 from thalweg.program.formula.statements import run
 from thalweg.program.instructions.updates import constraints, gradients, matrix_updates, table_updates
 from thalweg.program.instructions.updates.updates import Statements
-from thalweg.program.ir.instruction import GRADIENTS, NORMS, PARAMETERS, SLOTS, WORKSPACE, Buffer, Instruction
+from thalweg.program.ir.instruction import DOUBLE, GRADIENTS, NORMS, PARAMETERS, SLOTS, WORKSPACE, Buffer, Instruction
 from thalweg.program.lowering import Weight
 
 Build = Callable[[Case], Instruction]
@@ -62,7 +62,7 @@ def clip_several_norms(c: Case) -> Instruction:
 
 
 def norms(c: Case, count: int) -> Buffer:
-    buffer = Buffer("n", (count,), NORMS, per_row=False, offset=0)
+    buffer = Buffer("n", (count,), NORMS, per_row=False, offset=0, dtype=DOUBLE)
     c.values[buffer] = c.random.uniform(0, 1, count)
     return buffer
 

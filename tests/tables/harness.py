@@ -18,7 +18,9 @@ from thalweg.engine.native.runtime.table_rows import row
 from thalweg.engine.native.scheduling.traits import OwnInputs, sliced
 from thalweg.program.instructions.elementwise import Copy
 from thalweg.program.ir.instruction import (
+    BYTES,
     DATA,
+    DOUBLE,
     GRADIENTS,
     NORMS,
     PARAMETERS,
@@ -151,6 +153,7 @@ class Case:
     def pixels(self, name: str, shape: tuple[int, ...]) -> Buffer:
         """Data of bytes."""
         buffer = self.put(name, shape, 0, DATA)
+        buffer.dtype = BYTES
         self.values[buffer] = self.random.integers(0, 256, (self.data_rows, *shape), np.uint8)
         return buffer
 
@@ -165,7 +168,7 @@ class Case:
         return self.put(name, shape, np.nan, region, per_row)
 
     def sums(self, name: str, size: int = 1) -> Buffer:
-        buffer = Buffer(name, (size,), TOTALS, per_row=False, offset=0)
+        buffer = Buffer(name, (size,), TOTALS, per_row=False, offset=0, dtype=DOUBLE)
         self.values[buffer] = self.random.uniform(0, 10, size)
         return buffer
 

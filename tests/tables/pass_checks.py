@@ -21,8 +21,17 @@ def program(model, kind, passes, after=None):
 
 def computed(model, executor, dtype, kind, passes, after=None, lanes=1):
     """The parameters after one step, the loss and the outputs, as far as a program has them."""
+    lowered, totals = model._compiled._lower(Request(kind, ROWS, lanes), after, passes)
+    job, sums = ran(model, executor, dtype, lowered, totals, lanes)
+    outputs = [job.data[name] for name in places("Y_pred", len(model._compiled.scored_shapes))]
+    return job.parameters, sums[LOSS], np.concatenate([y.reshape(ROWS, -1) for y in outputs], axis=1)
+
+
+def ran(model, executor, dtype, lowered, totals, lanes=1, pixels=False):
+    """The job of one step of a program on random rows, with weights if it takes them, and its running sums."""
     random, own = np.random.default_rng(1), model._compiled
     x = random.normal(size=(ROWS, *model.input_shape[1:])).astype(dtype)
+    x = random.integers(0, 256, x.shape, np.uint8) if pixels else x
     for ids in own.id_inputs():
         x = random.integers(0, ids.size, x.shape).astype(dtype)
     shapes = own.scored_shapes
@@ -32,10 +41,9 @@ def computed(model, executor, dtype, kind, passes, after=None, lanes=1):
     data = {name: array.astype(dtype, copy=False) for some in arrays for name, array in zip(*some, strict=True)}
     parameters, slots = aligned(model.vector.size, dtype), aligned(own.slots.size, dtype)
     parameters[:] = model.vector
-    lowered, totals = own._lower(Request(kind, ROWS, lanes), after, passes)
-    job = Job(lowered, {"X": x} | data, ROWS, ROWS, parameters, slots, totals, lanes=lanes)
-    sums = executor(job).run(Chunk(0, 0, 1, 0, np.array([0.1]))).records[0]
-    return parameters, sums[LOSS], np.concatenate([y.reshape(ROWS, -1) for y in outputs], axis=1)
+    weights = {name: random.random((ROWS, 1)).astype(dtype) for name in places("weights", len(shapes))}
+    job = Job(lowered, {"X": x} | data | weights, ROWS, ROWS, parameters, slots, totals, lanes=lanes)
+    return job, executor(job).run(Chunk(0, 0, 1, 0, np.array([0.1]))).records[0]
 
 
 def check_every_pass(model, kind, executor, dtype, tolerance, passes=PASSES, last=False):

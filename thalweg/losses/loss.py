@@ -20,7 +20,7 @@ from thalweg.program.instructions.losses.elementwise_losses import ElementwiseLo
 from thalweg.program.instructions.losses.loss_instruction import Loss as LossInstruction
 from thalweg.program.instructions.losses.row_losses import RowLoss
 from thalweg.program.instructions.losses.row_value import RowValue
-from thalweg.program.ir.instruction import TOTALS, Buffer, Instruction
+from thalweg.program.ir.instruction import DOUBLE, TOTALS, Buffer, Instruction
 from thalweg.support import hooks
 from thalweg.support.checks import AT_MOST_1, number
 from thalweg.support.naming import choose, snake_case
@@ -239,7 +239,7 @@ class Loss(hooks.Configured):
             y = y if tuple(y.shape[1:]) == output else ops.reshape(y, (-1, *output))
         smoothing = getattr(self, "label_smoothing", 0.0)
         y = y if smoothing == 0 else y * (1 - smoothing) + smoothing / output[-1]
-        sums = Buffer("loss", (1,), TOTALS, per_row=False)
+        sums = Buffer("loss", (1,), TOTALS, per_row=False, dtype=DOUBLE)
         instruction = self.made(kind, Buffer("y_pred", output), Buffer("y", output), None, sums, 1.0)
         return self.row_coefficient(output) * instruction.value(ops, y, y_pred)
 
@@ -258,7 +258,7 @@ class Loss(hooks.Configured):
 
     def instruction_for(self, y: Array, p: Array, weight: Array | None = None) -> LossInstruction:
         """The instruction for arrays of these shapes."""
-        sums = Buffer("loss", (1,), TOTALS, per_row=False)
+        sums = Buffer("loss", (1,), TOTALS, per_row=False, dtype=DOUBLE)
         w = None if weight is None else Buffer("weight", (1,))
         made = self.lower(Buffer("y_pred", p.shape[1:]), None, Buffer("y", y.shape[1:]), w, sums)
         assert isinstance(made, LossInstruction)  # a loss with a `call` is called instead

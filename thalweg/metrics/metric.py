@@ -15,7 +15,7 @@ from thalweg.initializers import InitializerLike
 from thalweg.program.builder import Builder
 from thalweg.program.instructions import metrics as instructions
 from thalweg.program.instructions.losses.loss_instruction import Loss
-from thalweg.program.ir.instruction import TOTALS, Buffer
+from thalweg.program.ir.instruction import DOUBLE, TOTALS, Buffer
 from thalweg.support import hooks
 from thalweg.support.naming import snake_case
 
@@ -183,7 +183,7 @@ class Metric(hooks.Configured):
 
     def instruction_for(self, y: Array, p: Array) -> instructions.Total | Loss:
         """The instruction for arrays of these shapes."""
-        sums = Buffer(self.name, (self.sums(p.shape[1:]),), TOTALS, per_row=False)
+        sums = Buffer(self.name, (self.sums(p.shape[1:]),), TOTALS, per_row=False, dtype=DOUBLE)
         return self.lower(Buffer("y_pred", p.shape[1:]), Buffer("y", y.shape[1:]), sums)
 
     def rows(self, y_true: ArrayLike, y_pred: ArrayLike) -> Array:

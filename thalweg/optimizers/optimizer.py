@@ -19,7 +19,7 @@ from thalweg.program.instructions.updates import gradients
 from thalweg.program.instructions.updates.matrix_updates import WholeUpdate
 from thalweg.program.instructions.updates.table_updates import TableUpdate, of_rows
 from thalweg.program.instructions.updates.updates import GIVEN, Update
-from thalweg.program.ir.instruction import NORMS, Buffer, Instruction
+from thalweg.program.ir.instruction import DOUBLE, NORMS, Buffer, Instruction
 from thalweg.program.lowering import Weight
 from thalweg.support import hooks
 from thalweg.support.checks import number, whole
@@ -351,7 +351,7 @@ class Optimizer(hooks.Configured):
             groups = {"‖d…‖²": [run.dw for run in everything]}
         else:
             groups = {f"‖{run.dw}‖²": [run.dw] for run in layout.runs(lambda weight: weight.path)}
-        norms = [Buffer(name, (1,), NORMS, per_row=False, offset=k) for k, name in enumerate(groups)]
+        norms = [Buffer(name, (1,), NORMS, per_row=False, offset=k, dtype=DOUBLE) for k, name in enumerate(groups)]
         parts = list(zip(norms, groups.values(), strict=True))
         return [
             *(gradients.SquaredNorm(tuple(dws), n) for n, dws in parts),

@@ -15,7 +15,18 @@ from thalweg.program.instructions.losses.loss_instruction import Loss
 from thalweg.program.instructions.losses.penalties import ActivityPenalty
 from thalweg.program.instructions.losses.row_value import RowValue
 from thalweg.program.instructions.metrics import Total
-from thalweg.program.ir.instruction import DATA, FIRST_METRIC, LOSS, PENALTY, TOTALS, Buffer, Instruction
+from thalweg.program.ir.instruction import (
+    BYTES,
+    DATA,
+    DOUBLE,
+    FIRST_METRIC,
+    FLOAT,
+    LOSS,
+    PENALTY,
+    TOTALS,
+    Buffer,
+    Instruction,
+)
 from thalweg.program.ir.program import Program
 from thalweg.program.passes.draft import Draft, Pass, Request, names
 from thalweg.program.passes.verifier import rewritten
@@ -104,13 +115,15 @@ def places(name: str, count: int) -> list[str]:
 
 def forward(network: Network, request: Request) -> tuple[Builder, list[Buffer]]:
     """Passes the gathered batch through the network; returns the builder and the outputs, named y_pred."""
+    if request.length is not None:
+        raise ThalwegError(f"no layer takes sequences of {request.length} elements yet: leave the length out")
     builder = Builder(request.trains)
-    gather = GatherBytes if request.of_bytes else GatherFloats
+    gather, dtype = (GatherBytes, BYTES) if request.of_bytes else (GatherFloats, FLOAT)
     count = len(network.input_shapes)
     inputs = []
     for place, shape in zip(places("X", count), network.input_shapes, strict=True):
         x = Buffer(place.lower(), shape)
-        inputs.append(builder.append(gather(Buffer(place, shape, DATA), x)))
+        inputs.append(builder.append(gather(Buffer(place, shape, DATA, dtype=dtype), x)))
     outputs = per_row(builder, network.run(builder, inputs))
     builder.inputs, builder.outputs = inputs, outputs
     for name, value in zip(places("y_pred", len(outputs)), outputs, strict=True):
@@ -183,7 +196,7 @@ def builder_inputs(
 
 
 def sums(name: str, place: int, size: int = 1) -> Buffer:
-    return Buffer(name, (size,), TOTALS, per_row=False, offset=place)
+    return Buffer(name, (size,), TOTALS, per_row=False, offset=place, dtype=DOUBLE)
 
 
 def lower(

@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from thalweg.engine.contract import Plan
+from thalweg.errors import ThalwegError
+from thalweg.program.interchange.writing import to_json
 from thalweg.program.ir.instruction import Instruction
 from thalweg.program.ir.program import Program
 from thalweg.support.terminal import columns, table, width
@@ -53,6 +55,7 @@ class Listing(Sequence[Row]):
         executed = [("", i) for i in order] if plan is None else plan.instructions
         measured = dict(zip(program, seconds, strict=True)) if seconds is not None else {}
         total = sum(measured.values())
+        self.program, self.scheduled = program, plan is not None
         self.batch, self.numbers = rows, {} if plan is None else plan.numbers
         self.rows = [
             Row(
@@ -82,6 +85,27 @@ class Listing(Sequence[Row]):
     def records(self) -> list[dict[str, Any]]:
         """The rows as plain dicts."""
         return [asdict(row) for row in self.rows]
+
+    def to_json(self) -> dict[str, Any]:
+        """The program as JSON, whole, for other tools: values, operations with their attributes, and equations.
+
+        The schema is `program.schema.json` in `thalweg/program/interchange`, whose `from_json` reads it back: see "A
+        program as JSON" on the page on the architecture.
+
+        Raises:
+            ThalwegError: this is a schedule, or the program holds a Python function.
+
+        >>> import thalweg
+        >>> model = thalweg.Sequential([thalweg.Input((2,)), thalweg.layers.Dense(1, "tanh")])
+        >>> document = model.program("inference").to_json()
+        >>> [i["operation"] for i in document["forward"]]
+        ['gather_floats', 'affine', 'elementwise', 'store']
+        >>> document["forward"][2]["equation"]["text"]
+        'a = tanh(h)'
+        """
+        if self.scheduled:
+            raise ThalwegError("a schedule is one machine's: write the program, model.program(…).to_json()")
+        return to_json(self.program)
 
     @property
     def timed(self) -> bool:

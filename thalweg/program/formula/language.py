@@ -62,6 +62,12 @@ def within(outer: str, text: str) -> str:
     return "\n".join([*definitions, outer.format(f"({value})")])
 
 
+def assigned(name: str, text: str) -> str:
+    """A text as statements that give a name its value."""
+    *definitions, value = text.strip().split("\n")
+    return "\n".join([*definitions, f"{name} = {value}"])
+
+
 def names_in(text: str | ast.expr) -> set[str]:
     """The variables, arguments and parameters of a formula, without the names that it defines."""
     definitions, value = trees(text)

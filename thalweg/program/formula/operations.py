@@ -31,6 +31,13 @@ class Operation:
     combine: str = "sum"
     cost: int = 1  # floating-point operations per element, roughly
 
+    def __eq__(self, other: object) -> bool:
+        """A copy of an operation is equal to it, as with equations."""
+        return isinstance(other, Operation) and self.__dict__ == other.__dict__
+
+    def __hash__(self) -> int:
+        return hash(self.name)
+
 
 @lru_cache(maxsize=1024)
 def adjoint(of: Operation, operand: str) -> Operation:

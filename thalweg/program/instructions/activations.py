@@ -9,10 +9,10 @@ from functools import cached_property
 from typing import Any, TypeGuard
 
 from thalweg.program.formula.equation import Equation
-from thalweg.program.formula.language import evaluate, names_in, shown, within
+from thalweg.program.formula.language import assigned, evaluate, names_in, shown, within
 from thalweg.program.formula.operations import UNARY
 from thalweg.program.instructions.linear import matrix
-from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Instruction
+from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Instruction, Stated
 
 # The activations that passes and losses refer to. The others are in thalweg/activations/catalogue.py.
 RELU, SIGMOID = UNARY["relu"], UNARY["sigmoid"]
@@ -108,6 +108,16 @@ class Elementwise(Activation):
 
     def shown_slope(self, factor: Buffer) -> str:
         return self.shown(self.equation.slope, self.source, factor)
+
+    def stated_as(self, result: str, text: str, values: Mapping[str, Buffer]) -> Stated:
+        """A result's value by a text in h or a, the parameters and `values`."""
+        known = {"h": self.h, "a": self.a, **{f"p{n}": p for n, p in enumerate(self.parameters)}, **values}
+        used = names_in(text) | {result}
+        return Stated(assigned(result, text), {n: b for n, b in known.items() if n in used}, self.numbers)
+
+    @property
+    def stated(self) -> Stated:
+        return self.stated_as("a", self.equation.value, {})
 
     @property
     def source(self) -> Buffer:
@@ -214,6 +224,12 @@ class ElementwiseAdjoint(Instruction):
         return f"{self.dh} = {self.of.shown_slope(self.da)}"
 
     @property
+    def stated(self) -> Stated | None:
+        if not isinstance(self.of, Elementwise):
+            return None
+        return self.of.stated_as("dh", within("da * {}", self.of.equation.slope), {"da": self.da, "dh": self.dh})
+
+    @property
     def sizes(self) -> dict[str, int]:
         return sizes(self.of, self.dh)
 
@@ -257,6 +273,10 @@ class ParameterGradient(Instruction):
     @property
     def formula(self) -> str:
         return f"{self.dp} = Σ {self.of.shown(self.text, self.v, self.da)}"
+
+    @property
+    def stated(self) -> Stated:
+        return self.of.stated_as("dp", within("da * {}", self.text), {"da": self.da, "dp": self.dp})
 
     @property
     def sizes(self) -> dict[str, int]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
-from thalweg.program.ir.instruction import Array, Buffer, Instruction, StepState, summed_at
+from thalweg.program.ir.instruction import BYTES, Array, Buffer, Instruction, StepState, summed_at
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +45,7 @@ class GatherBytes(Gather):
     """x = float(X[order])      from bytes, 0 … 255, which stay bytes in memory: a quarter of the traffic"""
 
     name = "gather bytes"
+    dtypes: ClassVar[Mapping[str, str]] = {"X": BYTES}
 
     @property
     def formula(self) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Instruction, StepState
+from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Instruction, Stated, StepState
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,6 +24,10 @@ class Add(Instruction):
     @property
     def formula(self) -> str:
         return f"{self.z} = {self.x} + {self.y}"
+
+    @property
+    def stated(self) -> Stated:
+        return Stated("z = x + y", {"x": self.x, "y": self.y, "z": self.z})
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -130,6 +134,12 @@ class Rescale(Instruction):
     def formula(self) -> str:
         offset = f" {'−' if self.offset < 0 else '+'} {abs(self.offset):.6g}" if self.offset else ""
         return f"{self.z} = {self.scale:.6g}·{self.x}{offset}"
+
+    @property
+    def stated(self) -> Stated:
+        return Stated(
+            "z = scale * x + offset", {"x": self.x, "z": self.z}, {"scale": self.scale, "offset": self.offset}
+        )
 
     @property
     def sizes(self) -> dict[str, int]:

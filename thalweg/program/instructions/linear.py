@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Instruction
+from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Instruction, Stated
 
 
 def matrix(value: Array) -> Array:
@@ -103,6 +103,10 @@ class BiasGradient(Instruction):
     @property
     def formula(self) -> str:
         return f"{self.db} = Σ {self.dh}"
+
+    @property
+    def stated(self) -> Stated:
+        return Stated("db = dh", {"dh": self.dh, "db": self.db})
 
     @property
     def sizes(self) -> dict[str, int]:

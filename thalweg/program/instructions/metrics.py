@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from thalweg.program.instructions.losses.loss_instruction import class_numbers
-from thalweg.program.ir.instruction import Array, Buffer, Instruction, rows_of, summed_at
+from thalweg.program.ir.instruction import Array, Buffer, Instruction, Stated, rows_of, summed_at
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,6 +57,10 @@ class EqualMatches(Total):
     by_class = False
     formula_text = "Σ [{p} = {y}]"
 
+    @property
+    def stated(self) -> Stated:
+        return Stated("sums = where(p == y, 1, 0)", {"p": self.p, "y": self.y, "sums": self.sums})
+
     def value(self, xp: Any, y: Array, p: Array) -> Array:
         return p == y
 
@@ -74,6 +78,11 @@ class BinaryMatches(Total):
     @property
     def constants(self) -> dict[str, float]:
         return {"threshold": self.threshold}
+
+    @property
+    def stated(self) -> Stated:
+        text = "sums = where(where(p > threshold, 1, 0) == y, 1, 0)"
+        return Stated(text, {"p": self.p, "y": self.y, "sums": self.sums}, {"threshold": self.threshold})
 
     def value(self, xp: Any, y: Array, p: Array) -> Array:
         return (p > self.threshold) == y

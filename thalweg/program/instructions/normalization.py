@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from thalweg.program.instructions.linear import BiasGradient, matrix, positions
-from thalweg.program.instructions.standardization import ChannelScaleGradient, scaled
-from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Instruction
+from thalweg.program.instructions.standardization import ChannelScaleGradient, scaled, stated_scale
+from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Instruction, Stated
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,6 +74,12 @@ class BatchNormalization(Instruction):
     @property
     def formula(self) -> str:
         return f"{self.a} = {self.text}"
+
+    @property
+    def stated(self) -> Stated:
+        of = {"x": self.x, "mean": self.mean, "variance": self.variance}
+        text = "(x - mean) / sqrt(variance + epsilon)"
+        return stated_scale(text, of, self.gamma, self.beta, self.a, {"epsilon": self.epsilon})
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -231,6 +237,14 @@ class MovingAverage(Instruction):
         return f"{self.moving} += {1 - self.momentum:g}·({self.value} − {self.moving})"
 
     @property
+    def stated(self) -> Stated:
+        return Stated(
+            "moving += (1 - momentum) * (value - moving)",
+            {"value": self.value, "moving": self.moving},
+            {"momentum": self.momentum},
+        )
+
+    @property
     def sizes(self) -> dict[str, int]:
         return {"size": self.moving.size}
 
@@ -268,6 +282,13 @@ class Normalization(Instruction):
         centred = str(self.x) if self.mean is None else f"({self.x} − {self.mean})"
         text = f"{centred}/√({self.variance} + {self.epsilon:g})"
         return f"{self.a} = {scale_text(text, self.gamma, self.beta)}"
+
+    @property
+    def stated(self) -> Stated:
+        centred = "x" if self.mean is None else "(x - mean)"
+        of = {"x": self.x, "variance": self.variance} | ({} if self.mean is None else {"mean": self.mean})
+        text = f"{centred} / sqrt(variance + epsilon)"
+        return stated_scale(text, of, self.gamma, self.beta, self.a, {"epsilon": self.epsilon})
 
     @property
     def sizes(self) -> dict[str, int]:

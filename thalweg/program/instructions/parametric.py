@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from thalweg.errors import ShapeError
-from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Instruction
+from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Instruction, Stated
 
 
 def levels(row: tuple[int, ...], own: tuple[int, ...]) -> dict[str, int]:
@@ -49,6 +49,10 @@ class Prelu(Instruction):
         return f"{self.a} = ({self.h} > 0 ? {self.h} : {self.alpha}·{self.h})"
 
     @property
+    def stated(self) -> Stated:
+        return Stated("a = where(h > 0, h, alpha * h)", {"h": self.h, "alpha": self.alpha, "a": self.a})
+
+    @property
     def sizes(self) -> dict[str, int]:
         return levels(self.h.shape, self.alpha.shape)
 
@@ -86,6 +90,12 @@ class PreluAdjoint(Instruction):
         return f"{self.dh} = {self.da}·({self.h} > 0 ? 1 : {self.alpha})"
 
     @property
+    def stated(self) -> Stated:
+        return Stated(
+            "dh = da * where(h > 0, 1, alpha)", {"h": self.h, "alpha": self.alpha, "da": self.da, "dh": self.dh}
+        )
+
+    @property
     def sizes(self) -> dict[str, int]:
         return levels(self.h.shape, self.alpha.shape)
 
@@ -111,6 +121,10 @@ class PreluGradient(Instruction):
     @property
     def formula(self) -> str:
         return f"{self.dalpha} = Σ {self.da}·min({self.h}, 0)"
+
+    @property
+    def stated(self) -> Stated:
+        return Stated("dalpha = da * min(h, 0)", {"h": self.h, "da": self.da, "dalpha": self.dalpha})
 
     @property
     def sizes(self) -> dict[str, int]:

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from thalweg.program.formula import operations
-from thalweg.program.formula.language import evaluate, shown
+from thalweg.program.formula.language import assigned, evaluate, shown
 from thalweg.program.formula.operations import Operation
-from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Instruction, Shape, StepState
+from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Instruction, Shape, Stated, StepState
 
 COMBINED = {"sum": "Σ", "prod": "Π", "max": "max", "min": "min"}  # as printed
 
@@ -71,6 +71,12 @@ class Pointwise(Instruction):
         if not along:
             return f"{self.z} = {line}"
         return f"{self.z} = {COMBINED[self.operation.combine]} over {', '.join(along)} of {line}"
+
+    @property
+    def stated(self) -> Stated:
+        numbers = dict(zip(self.operation.arguments, self.arguments, strict=True))
+        text = assigned("result", self.operation.value)  # z may be an operand, too
+        return Stated(text, self.named | {"result": self.z}, numbers, self.operation.combine)
 
     @property
     def sizes(self) -> dict[str, int | tuple[int, ...]]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from thalweg.program.instructions.linear import BiasGradient, matrix, positions
-from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Instruction
+from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Instruction, Stated
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,6 +115,21 @@ def scaled(value: Array, gamma: Array | None, beta: Array | None) -> Array:
     return value if beta is None else value + beta
 
 
+def stated_scale(
+    text: str,
+    of: Mapping[str, Buffer],
+    gamma: Buffer | None,
+    beta: Buffer | None,
+    a: Buffer,
+    numbers: Mapping[str, float] = MappingProxyType({}),
+) -> Stated:
+    """a = text·γ + β, without those that are None."""
+    text += "" if gamma is None else " * gamma"
+    text += "" if beta is None else " + beta"
+    optional = {name: b for name, b in (("gamma", gamma), ("beta", beta)) if b is not None}
+    return Stated(f"a = {text}", {**of, **optional, "a": a}, numbers)
+
+
 @dataclass(frozen=True, eq=False)
 class ChannelScale(Instruction):
     """a = γ·x + β, with a factor and an offset for each channel"""
@@ -131,6 +147,10 @@ class ChannelScale(Instruction):
     def formula(self) -> str:
         factor = "" if self.gamma is None else f"{self.gamma}·"
         return f"{self.a} = {factor}{self.x}" + ("" if self.beta is None else f" + {self.beta}")
+
+    @property
+    def stated(self) -> Stated:
+        return stated_scale("x", {"x": self.x}, self.gamma, self.beta, self.a)
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -170,6 +190,10 @@ class ChannelScaleGradient(Instruction):
     @property
     def formula(self) -> str:
         return f"{self.dgamma} = Σ {self.da}·{self.x}"
+
+    @property
+    def stated(self) -> Stated:
+        return Stated("dgamma = da * x", {"da": self.da, "x": self.x, "dgamma": self.dgamma})
 
     @property
     def sizes(self) -> dict[str, int]:

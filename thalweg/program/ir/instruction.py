@@ -30,11 +30,22 @@ WORKSPACE = "workspace"  # activations and their adjoints, planned by liveness
 TOTALS = "totals"  # float64 running sums of the loss and the metrics
 LOSS, ROWS, PENALTY, FIRST_METRIC = 0, 1, 2, 3  # places in TOTALS
 NORMS = "norms"  # float64 sums over gradients
+REGIONS = (DATA, PARAMETERS, GRADIENTS, SLOTS, WORKSPACE, TOTALS, NORMS)
+
+# The types of numbers, by NumPy's names but for the first.
+FLOAT = "float"  # the program's real type: float32, or float64 when the reference engine is asked for it
+BYTES = "uint8"  # 0 … 255, as in pictures
+DOUBLE = "float64"  # sums over many rows, whatever the real type
+DTYPES = (FLOAT, BYTES, DOUBLE)
 
 
 @dataclass(eq=False, slots=True)
 class Buffer:
-    """A named stretch of memory; a `per_row` buffer holds an array of `shape` for every row of the batch."""
+    """A named stretch of memory; a `per_row` buffer holds an array of `shape` for every row of the batch.
+
+    Its numbers are of the program's real type, "float", unless `dtype` names another: "uint8" for bytes, "float64" for
+    running sums and norms. Ids, classes and row numbers travel as "float".
+    """
 
     name: str
     shape: tuple[int, ...]
@@ -42,6 +53,7 @@ class Buffer:
     per_row: bool = True
     offset: int = -1  # in elements from the start of its region; -1: to be placed by the memory plan
     view_of: Buffer | None = None  # the same storage under another shape
+    dtype: str = FLOAT  # one of DTYPES
 
     @property
     def size(self) -> int:
@@ -66,6 +78,22 @@ class Constant(Buffer):
         self.values: Array = np.array(values, np.float64, order="C")
         self.single = self.values.astype(np.float32)  # contiguous; kernels read it, so it lives as long as the buffer
         super().__init__(name, self.values.shape, DATA, per_row=False)
+
+
+@dataclass(frozen=True)
+class Stated:
+    """What an instruction computes, as statements in the language of formulas, see `thalweg.program.formula`.
+
+    They hold for each element, with NumPy's broadcasting: the axes of a row are aligned at the end, and those of the
+    rows, of what is per row, come before them. A name that is neither among `values` nor `numbers` is a part of the
+    others, or one of the step's: t, iteration, learning_rate, rows and batch_rows, penalties. What is assigned to a
+    value becomes one along every axis that the value lacks, by `combine`: its sum, prod, max or min.
+    """
+
+    text: str
+    values: Mapping[str, Buffer]
+    numbers: Mapping[str, float] = field(default_factory=dict)
+    combine: str = "sum"
 
 
 class Adjoints(Protocol):
@@ -131,6 +159,7 @@ class Instruction:
     writes: ClassVar[tuple[str, ...]]  # the fields that are written; every other buffer is only read
     reduces: ClassVar[tuple[str, ...]] = ()  # the written fields that are sums over the rows, and not per row
     accumulates: ClassVar[bool] = False  # adds to a gradient that is otherwise finished
+    dtypes: ClassVar[Mapping[str, str]] = {}  # the fields that aren't of the real type; sums and norms need no entry
     inplace: ClassVar[tuple[str, str] | None] = None  # (read, written): fields that may share their memory
     due: ClassVar[bool] = False  # in an update: is skipped in steps that only accumulate gradients
 
@@ -148,6 +177,11 @@ class Instruction:
     def formula(self) -> str:
         """The operation with the real names of its buffers."""
         raise NotImplementedError
+
+    @property
+    def stated(self) -> Stated | None:
+        """The operation as statements, for programs that know no instructions; None for what isn't elementwise."""
+        return None
 
     @cached_property
     def named_operands(self) -> Mapping[str, Buffer | tuple[Buffer, ...] | None]:

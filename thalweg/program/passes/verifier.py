@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import fields
+
+import numpy as np
 
 from thalweg.errors import ThalwegError
+from thalweg.program.formula.statements import targets
+from thalweg.program.instructions.elementwise import Copy, Reshape
 from thalweg.program.instructions.losses.loss_instruction import LossAndGradient
+from thalweg.program.instructions.pointwise import Pointwise
 from thalweg.program.ir.instruction import (
     DATA,
+    DOUBLE,
+    FLOAT,
     GRADIENTS,
     NORMS,
     PARAMETERS,
@@ -54,13 +63,12 @@ def violations(draft: Draft) -> Iterator[str]:
     """What is wrong with a draft by itself."""
     yield from order_violations(draft if draft.backward else draft.forward)  # an update has to wait for gradients
     yield from repeated(draft)
-    for b in dict.fromkeys(b for i in draft for b in i.operands if b is not None):
-        yield from misplaced(b)
     shapes = {W.offset: W.shape for W in draft.trained}
     for i in draft.backward:
         for b in i.outputs:
             if b.region == GRADIENTS and b.shape != shapes.get(b.offset):
                 yield f"{b}, a gradient of shape {b.shape}, is not one of a trained weight's"
+    yield from wrong_values(draft)
     if draft.request.visible:
         for y in draft.outputs:
             if not draft.writers(y.storage):
@@ -79,6 +87,16 @@ def order_violations(instructions: Iterable[Instruction]) -> Iterator[str]:
                 continue
             yield f"'{i.title}' ({i.formula}) reads {b}, which nothing has written"
         written.update(b.storage for b in i.outputs)
+
+
+def wrong_values(instructions: Iterable[Instruction]) -> Iterator[str]:
+    """Values whose places, types or shapes can't be."""
+    instructions = list(instructions)
+    for b in dict.fromkeys(b for i in instructions for b in i.operands if b is not None):
+        yield from misplaced(b)
+    for i in instructions:
+        yield from mistyped(i)
+        yield from misshapen(i)
 
 
 def overlap(one: Buffer, other: Buffer) -> bool:
@@ -101,10 +119,49 @@ def repeated(draft: Draft) -> Iterator[str]:
 def misplaced(b: Buffer) -> Iterator[str]:
     """What is wrong with a buffer by itself."""
     of = b.view_of
-    if of is not None and (b.size, b.region, b.per_row) != (of.size, of.region, of.per_row):
+    if of is not None and (b.size, b.region, b.per_row, b.dtype) != (of.size, of.region, of.per_row, of.dtype):
         yield f"{b} is a view of {of}, which has other elements"
+    if (b.dtype == DOUBLE) != (b.region in (TOTALS, NORMS)):
+        yield f"{b}, of type {b.dtype}, can't lie among the {b.region}"
     if b.per_row and b.region not in (WORKSPACE, DATA):
         yield f"{b} has a value for each row, for which the {b.region} have no place"
+
+
+def mistyped(i: Instruction) -> Iterator[str]:
+    """Operands of another type than the one that an instruction works on."""
+    for name, b in fields_of(i):
+        wanted = i.dtypes.get(name, FLOAT)
+        if b.dtype != wanted and b.region not in (TOTALS, NORMS):
+            yield f"'{i.title}' ({i.formula}) takes {b} for {wanted}, but it is {b.dtype}"
+
+
+def fields_of(i: Instruction) -> Iterator[tuple[str, Buffer]]:
+    """The operands with the names of their fields."""
+    for field in fields(i):  # type: ignore[arg-type]
+        value = getattr(i, field.name)
+        several = value.values() if isinstance(value, Mapping) else value if isinstance(value, tuple) else (value,)
+        yield from ((field.name, b) for b in several if isinstance(b, Buffer))
+
+
+def misshapen(i: Instruction) -> Iterator[str]:
+    """Operands of an elementwise instruction whose shapes don't fit together, and copies of another size."""
+    if isinstance(i, Copy | Reshape):
+        if (i.x.size, i.x.per_row) != (i.z.size, i.z.per_row):
+            yield f"'{i.title}' ({i.formula}): {i.z} has other elements than {i.x}"
+        return
+    stated = i.stated
+    if stated is None:
+        return
+    values = stated.values.values()
+    try:
+        space = np.broadcast_shapes(*(b.shape for b in values))
+    except ValueError:
+        yield f"'{i.title}' ({i.formula}): {' and '.join(f'{b} of shape {b.shape}' for b in values)} don't fit together"
+        return
+    for z in (stated.values[name] for name in targets(stated.text) if name in stated.values):
+        adds = i.reduces or isinstance(i, Pointwise) or z.region in (TOTALS, NORMS)
+        if not adds and (z.size, z.per_row) != (math.prod(space), any(b.per_row for b in values)):
+            yield f"'{i.title}' ({i.formula}): {z} of shape {z.shape} has no place for each of {space}"
 
 
 def lost(before: Draft, after: Draft) -> Iterator[str]:

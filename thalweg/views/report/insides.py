@@ -15,7 +15,7 @@ from thalweg.program.builder import Builder
 from thalweg.program.instructions.activations import Elementwise
 from thalweg.program.instructions.losses.row_value import RowValue
 from thalweg.program.instructions.rowwise import Rowwise
-from thalweg.program.ir.instruction import DATA, LOSS, TOTALS, Buffer, StepState
+from thalweg.program.ir.instruction import DATA, DOUBLE, LOSS, TOTALS, Buffer, StepState
 from thalweg.program.lowering import forward
 from thalweg.program.passes.draft import Request
 from thalweg.recordings.compiled_model import WholeModel
@@ -78,7 +78,7 @@ def input_gradient(model: WholeModel, x: Array, classes: Array) -> Array:
     value = program.reduce("sum", program.binary("multiply", score, chosen), (0,), keepdims=True)
     for instruction in program.instructions[before:]:
         found.values.execute(instruction)
-    total = RowValue(value, None, Buffer("L", (1,), TOTALS, per_row=False, offset=LOSS), total=True)
+    total = RowValue(value, None, Buffer("L", (1,), TOTALS, per_row=False, offset=LOSS, dtype=DOUBLE), total=True)
     gradient = Buffer("dx", found.input.shape)
     kept = program.instructions[1:]  # without the gather, which has no adjoint
     for instruction in derive([*kept, total], {found.input: gradient}):

@@ -96,6 +96,10 @@ class ClipNorm(gradients.ClipNorm):
         return f"{self.dw} = {self.dw}·min(1, {self.limit:g}/√Σ {self.n})"
 
     @property
+    def stated(self) -> None:  # type: ignore[override]
+        return None
+
+    @property
     def sizes(self) -> dict[str, int]:
         return super().sizes | {"count": self.n.size}
 

@@ -12,7 +12,7 @@ from thalweg.program.instructions.embedding import EmbeddingGradient
 from thalweg.program.instructions.updates import gradients, table_updates
 from thalweg.program.instructions.updates.matrix_updates import WholeUpdate
 from thalweg.program.ir.alignment import align
-from thalweg.program.ir.instruction import GRADIENTS, NORMS, Buffer, Instruction
+from thalweg.program.ir.instruction import DOUBLE, GRADIENTS, NORMS, Buffer, Instruction
 from thalweg.program.passes.draft import Draft
 from thalweg.program.stretches import named, pieces, span
 
@@ -82,8 +82,10 @@ def norms(update: Sequence[Instruction]) -> Iterator[tuple[Instruction, Sequence
     sums: dict[Buffer, Buffer] = {}
     place = 0
     for i in squares:
-        sums[i.n] = Buffer(i.n.name, (len(i.dw),), NORMS, per_row=False, offset=place)
-        own = [Buffer(f"‖{dw}‖²", (1,), NORMS, per_row=False, offset=place + k) for k, dw in enumerate(i.dw)]
+        sums[i.n] = Buffer(i.n.name, (len(i.dw),), NORMS, per_row=False, dtype=DOUBLE, offset=place)
+        own = [
+            Buffer(f"‖{dw}‖²", (1,), NORMS, per_row=False, dtype=DOUBLE, offset=place + k) for k, dw in enumerate(i.dw)
+        ]
         yield i, [SquaredNorm(dw, n, stride) for dw, n in zip(i.dw, own, strict=True)]
         place += len(i.dw)
     for clip in update:

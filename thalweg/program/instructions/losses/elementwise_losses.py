@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from thalweg.program.formula.equation import Equation
-from thalweg.program.formula.language import PRODUCT, evaluate, shown, within
+from thalweg.program.formula.language import PRODUCT, assigned, evaluate, shown, within
 from thalweg.program.instructions.losses.loss_instruction import Loss
-from thalweg.program.ir.instruction import Array
+from thalweg.program.ir.instruction import Array, Buffer, Stated
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -51,6 +52,20 @@ class ElementwiseLoss(Loss):
     def shown_slope(self, factor: float, weight: str) -> str:
         outer = f"factor * {'weight * ' * bool(weight)}{{}}{'' if self.total else ' / rows'}"
         return self.shown(self.equation.slope, outer, factor)
+
+    def stated_with(self, gradient: Mapping[str, Buffer]) -> Stated:
+        outer = "coefficient * " + "weight * " * (self.weight is not None) + "{}"
+        total = outer + " * batch_rows" * self.total
+        lines = [assigned("sums", within(total, self.equation.value))]
+        if "dp" in gradient:
+            mean = outer + " / batch_rows" * (not self.total)
+            lines.append(assigned("dp", within(mean, self.equation.slope)))
+        if "a" in gradient:
+            assert self.activation is not None
+            lines.append(f"h = p\n{assigned('a', self.activation.value)}")
+        optional = {} if self.weight is None else {"weight": self.weight}
+        values = {"p": self.p, "y": self.y, **optional, "sums": self.sums, **gradient}
+        return Stated("\n".join(lines), values, {"coefficient": self.coefficient, **self.numbers})
 
     def value(self, xp: Any, y: Array, p: Array) -> Array:
         result: Array = evaluate(self.equation.value, {"y": y, "p": p, **self.numbers}, xp) + 0 * p

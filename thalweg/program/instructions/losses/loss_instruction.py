@@ -11,14 +11,14 @@ The losses themselves are in `elementwise_losses.py` (each output separately) an
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from thalweg.program.formula.equation import Equation
 from thalweg.program.instructions.activations import Elementwise
 from thalweg.program.instructions.rowwise import Softmax
-from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Instruction, StepState, rows_of
+from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Instruction, Stated, StepState, rows_of
 
 EPSILON = 1e-7  # Keras's: probabilities are kept this far from 0 and 1 before their logarithm is taken
 
@@ -103,6 +103,14 @@ class Loss(Instruction):
         rows = rows if weight is None else rows * weight[:, 0]
         return rows.sum() * self.coefficient * (step.batch_rows if self.total else 1)
 
+    def stated_with(self, gradient: Mapping[str, Buffer]) -> Stated | None:
+        """The value's statement, and those of dp and a if they are among the buffers of a gradient."""
+        return None
+
+    @property
+    def stated(self) -> Stated | None:
+        return self.stated_with({})
+
     def targets(self, xp: Any, y: Array, p: Array) -> Array:
         """The targets, with label smoothing if the loss has it."""
         return y
@@ -142,6 +150,10 @@ class LossAndGradient(Instruction):
         gradient = f"{self.dp} = {self.of.shown_slope(self.of.coefficient, weight)}"
         activation = "" if self.a is None else f"{self.activated(self.a).formula}, "
         return f"{activation}{self.of.formula}, {gradient}"
+
+    @property
+    def stated(self) -> Stated | None:
+        return self.of.stated_with({"dp": self.dp} | ({} if self.a is None else {"a": self.a}))
 
     def activated(self, a: Buffer) -> Elementwise | Softmax:
         """The activation that a loss of logits computes along the way, as an instruction."""

@@ -10,7 +10,7 @@ import numpy as np
 
 from thalweg.program.formula.equation import Equation
 from thalweg.program.formula.language import evaluate, shown
-from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Instruction, StepState, number
+from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Instruction, Stated, StepState, number
 
 LEAST_NORM = 1e-7  # Keras's: a vector of zeros stays zero
 
@@ -35,6 +35,12 @@ class NormPenalty(Instruction):
     def constants(self) -> dict[str, float]:
         return {"l1": self.l1, "l2": self.l2}
 
+    def stated_as(self, outer: str, **result: Buffer) -> Stated:
+        """A result's value: `outer` with the text in place of {}."""
+        (name,) = result
+        text = f"{name} = {outer.format(f'({self.text})')}"
+        return Stated(text, {"w": self.w, **result}, {"l1": self.l1, "l2": self.l2})
+
     def evaluate(self, xp: Any, w: Array) -> Array:
         result: Array = evaluate(self.text, {"w": w, "l1": self.l1, "l2": self.l2}, xp)
         return result
@@ -53,6 +59,10 @@ class Penalty(NormPenalty):
     @property
     def formula(self) -> str:
         return f"{self.sums} = Σ ({self.shown()})"
+
+    @property
+    def stated(self) -> Stated:
+        return self.stated_as("penalties * batch_rows * {}", sums=self.sums)
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -88,6 +98,10 @@ class PenaltyGradient(NormPenalty):
         return f"{self.dw} += {self.shown()}"
 
     @property
+    def stated(self) -> Stated:
+        return self.stated_as("penalties * {}", dw=self.dw)
+
+    @property
     def sizes(self) -> dict[str, int]:
         return {"size": self.w.size}
 
@@ -112,6 +126,10 @@ class ActivityPenalty(NormPenalty):
     @property
     def formula(self) -> str:
         return f"{self.sums} = mean Σ ({self.shown()})"
+
+    @property
+    def stated(self) -> Stated:
+        return self.stated_as("{}", sums=self.sums)
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -144,6 +162,10 @@ class ActivityPenaltyGradient(NormPenalty):
     @property
     def formula(self) -> str:
         return f"{self.dw} = ({self.shown()})/rows"
+
+    @property
+    def stated(self) -> Stated:
+        return self.stated_as("{} / batch_rows", dw=self.dw)
 
     @property
     def sizes(self) -> dict[str, int]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Instruction, StepState, rows_of
+from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Instruction, Stated, StepState, rows_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,6 +27,12 @@ class RowValue(Instruction):
     def formula(self) -> str:
         weight = "" if self.weight is None else f"{self.weight}·"
         return f"{self.sums} = {'Σ' if self.total else 'mean'} {weight}{self.v}"
+
+    @property
+    def stated(self) -> Stated:
+        text = "sums = v" + ("" if self.weight is None else " * weight") + " * batch_rows" * self.total
+        optional = {} if self.weight is None else {"weight": self.weight}
+        return Stated(text, {"v": self.v, **optional, "sums": self.sums})
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -61,6 +67,11 @@ class RowValueGradient(Instruction):
     @property
     def formula(self) -> str:
         return f"{self.dv} = {'1' if self.weight is None else self.weight}{'' if self.total else '/rows'}"
+
+    @property
+    def stated(self) -> Stated:
+        text = ("1" if self.weight is None else "weight") + ("" if self.total else " / batch_rows")
+        return Stated(f"dv = {text}", {"dv": self.dv} | ({} if self.weight is None else {"weight": self.weight}))
 
     @property
     def sizes(self) -> dict[str, int]:

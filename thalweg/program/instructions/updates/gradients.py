@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from thalweg.program.instructions.updates.updates import Running, Stretch, Update
-from thalweg.program.ir.instruction import Array, Buffer, Instruction
+from thalweg.program.ir.instruction import Array, Buffer, Instruction, Stated
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +58,11 @@ class ClipNorm(Stretch):
     @property
     def formula(self) -> str:
         return f"{self.dw} = {self.dw}·min(1, {self.limit:g}/√{self.n})"
+
+    @property
+    def stated(self) -> Stated:
+        text = "dw = dw * (limit / max(sqrt(n), limit))"
+        return Stated(text, {"dw": self.dw, "n": self.n}, {"limit": self.limit})
 
     def reference(self, xp: Any, dw: Array, n: Array) -> Array:
         return dw * (self.limit / xp.maximum(xp.sqrt(n.sum()), self.limit))

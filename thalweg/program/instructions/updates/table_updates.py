@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Any
 
 from thalweg.program.instructions.updates.updates import Statements, Update
-from thalweg.program.ir.instruction import Array, Buffer, StepState
+from thalweg.program.ir.instruction import Array, Buffer, Stated, StepState
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +32,10 @@ class TableUpdate(Statements):
     @property
     def sizes(self) -> dict[str, int]:
         return {"columns": self.columns}
+
+    @property
+    def stated(self) -> Stated | None:
+        return None  # the text holds in some rows only
 
     @property
     def formula(self) -> str:

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from thalweg.program.formula.statements import operations, run, shown_step, targets
-from thalweg.program.ir.instruction import Array, Buffer, Instruction, StepState
+from thalweg.program.ir.instruction import Array, Buffer, Instruction, Stated, StepState
 
 GIVEN = ("t", "iteration", "learning_rate")  # what a text may use: numbers of the update and the step, and the rate
 
@@ -83,6 +83,11 @@ class Statements(Stretch):
     def formula(self) -> str:
         names = {name: str(buffer) for name, buffer in self.buffers.items()}
         return shown_step(self.text, self.numbers, names | {"eta": "η"}, self.factor)
+
+    @property
+    def stated(self) -> Stated | None:
+        rate = "" if self.factor == 1 else f"learning_rate = {self.factor!r} * learning_rate\n"
+        return Stated(rate + self.text.strip(), self.buffers, self.numbers)
 
     def reference(self, xp: Any, vectors: tuple[Array, ...], step: StepState) -> tuple[Array | None, ...]:
         before = dict(zip(self.names, vectors, strict=True))
