@@ -94,7 +94,7 @@ BUDGET = {
     "engine.native.kernels.generated": 900, "engine.native.kernels.images": 360, "engine.native.kernels.losses": 980,
     "engine.native.kernels.numerical": 300, "engine.native.kernels.rewritten": 820,
     "engine.native.kernels.updates": 380, "engine.native.linalg": 2_540, "engine.native.compiler": 1_580,
-    "engine.native.passes": 1_460, "engine.native.instructions": 780, "engine.native.scheduling": 420,
+    "engine.native.passes": 1_460, "engine.native.instructions": 800, "engine.native.scheduling": 420,
     "engine.native.instructions.images": 140, "engine.native.layouts": 180, "engine.contract": 180, "engine.lanes": 80,
     "program": 960, "program.passes": 340, "program.instructions": 3_660, "program.instructions.images": 620,
     "program.instructions.losses": 1_160, "program.instructions.numerical": 260, "program.instructions.updates": 540,
