@@ -92,7 +92,7 @@ class Exporter:
         for n, v in enumerate(self.values):
             self.declare(n, v)
         step = [*document["forward"], *document["backward"]]
-        late = [any(self.region(n) in ("parameters", "slots") for n in i["sets"]) for i in step]
+        late = [any(self.lasts(n) for n in i["sets"]) for i in step]
         for wanted in (False, True):
             for i, changes in zip(step, late, strict=True):
                 if changes is wanted:
@@ -102,6 +102,10 @@ class Exporter:
 
     def region(self, n):
         return self.values[n]["region"]
+
+    def lasts(self, n):
+        """Whether a value is kept from step to step. A view of one is another shape of it, no change."""
+        return self.region(n) in ("parameters", "slots") and "view_of" not in self.values[n]
 
     def placed(self, n):
         """Whether a value lies in a vector or an array of the caller's, and is changed in place."""

@@ -5,6 +5,7 @@ import json
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 
+import jsonschema
 import numpy as np
 import pytest
 from conformance import EVERY, SHAPES
@@ -16,7 +17,7 @@ import thalweg.program.interchange
 from thalweg import Input, Sequential
 from thalweg.engine.reference import ReferenceExecutor
 from thalweg.errors import ThalwegError
-from thalweg.layers import Dense
+from thalweg.layers import Dense, Embedding, Flatten
 from thalweg.program.instructions.batches import GatherFloats, Store
 from thalweg.program.instructions.custom_activation import CustomActivation
 from thalweg.program.instructions.elementwise import Add
@@ -335,7 +336,6 @@ def test_nothing_may_be_missing(number):
 
 
 def check(document):
-    jsonschema = pytest.importorskip("jsonschema")
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
     jsonschema.validate(document, SCHEMA, cls=jsonschema.Draft202012Validator)
 
@@ -360,7 +360,6 @@ def test_the_schema_names_what_there_is():
 
 @pytest.mark.parametrize("change", [{"version": 2}, {"values": [{}]}, {"forward": [{}]}, {"more": 1}, {"every": 0}])
 def test_a_document_that_breaks_the_schema_is_refused(change):
-    jsonschema = pytest.importorskip("jsonschema")
     with pytest.raises(jsonschema.ValidationError):
         check(DOCUMENT | change)
 
@@ -374,3 +373,15 @@ def test_an_accumulating_program_says_what_is_due():
     assert document["every"] == 4
     assert [i.get("due", False) for i in document["update"]].count(True) == 1
     assert from_json(document).every == 4
+
+
+def test_a_step_of_a_table_names_nothing_unknown():
+    """It has no equation, since it holds for some rows only; its text is checked all the same."""
+    model = Sequential([Input((3,)), Embedding(9, 2), Flatten(), Dense(1)], seed=1)
+    model.compile("sgd", "mse")
+    document = json.loads(json.dumps(model.program().to_json()))
+    (step,) = [i for i in document["update"] if i["operation"] == "table_update"]
+    assert from_json(document)
+    step["attributes"]["text"] = "w -= foo * dw"
+    with pytest.raises(ThalwegError, match="uses 'foo', which nothing says"):
+        from_json(document)

@@ -14,9 +14,10 @@ from numpy_table import LOSSES, OF_CLASSES, TABLE
 from pass_checks import ROWS as BATCH
 from pass_checks import ran
 
-from thalweg import Input, Sequential
+from thalweg import Input, Sequential, ops
+from thalweg.engine.contract import Chunk
 from thalweg.engine.reference import ReferenceExecutor
-from thalweg.layers import BatchNormalization, Dense
+from thalweg.layers import BatchNormalization, Dense, Layer
 from thalweg.losses import CenterLoss
 from thalweg.optimizers import SGD, Adam
 from thalweg.program.instructions.custom_activation import CustomActivation
@@ -68,6 +69,44 @@ def check(model, request):
 @pytest.mark.parametrize("name", WRITTEN)
 def test_a_written_file_computes_a_network(name, kind):
     check(network(name), Request(kind))
+
+
+class Reshaped(Layer):
+    """x·W for W as it lies under another shape."""
+
+    def build(self, shape):
+        self.w = self.add_weight((2, 2 * shape[-1]), "glorot_uniform", name="w")
+
+    def call(self, x):
+        return ops.matmul(x, ops.reshape(self.w, (x.shape[-1], 4)))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_view_of_weights_comes_before_what_reads_it(kind):
+    model = Sequential([Input((6,)), Reshaped(), Dense(2)], seed=1)
+    model.compile(SGD(0.1), "mse")
+    model.build()
+    model._compiled.prepare_slots()
+    check(model, Request(kind))
+
+
+@pytest.mark.parametrize("optimizer", [SGD(0.1, momentum=0.9), Adam(0.1, gradient_accumulation_steps=3)])
+def test_several_steps(optimizer):
+    """Updates are counted apart from steps, and happen in some of them alone."""
+    model = Sequential([Input((5,)), Dense(3, "tanh"), Dense(2)], seed=1, engine="reference", dtype="float64")
+    model.compile(optimizer, "mse")
+    model.build()
+    model._compiled.prepare_slots()
+    x, y = np.random.default_rng(0).normal(size=(8, 5)), np.random.default_rng(1).normal(size=(8, 2))
+    job = model._compiled.job("training", {"X": x, "Y": y}, 8)
+    run, every = run_of(to_json(job.program)), job.program.every
+    parameters, slots = job.parameters.copy(), job.slots.copy()
+    ReferenceExecutor(job).run(Chunk(0, 0, 7, 0, np.full(7, 0.1)))
+    for step in range(7):
+        given = {"iteration": step + 1, "update": step // every + 1, "learning_rate": 0.1}
+        run({"X": x, "Y": y}, parameters, slots, np.arange(8), **given)
+    close(parameters, job.parameters)
+    close(slots, job.slots)
 
 
 @pytest.mark.parametrize("name", ["few channels", "narrow", "two losses"])

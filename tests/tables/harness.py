@@ -130,6 +130,7 @@ class Case:
         self.batch_rows = shape.rows + shape.seed % 5
         self.penalties = (shape.seed % 3 + 1) / 2  # the step's factor
         self.first_row, self.start, self.iteration = shape.seed % 11, 0, 1 + shape.seed % 1000
+        self.update = 1 + self.iteration // 3  # as if gradients were accumulated
         self.order: Array = np.arange(shape.rows)
         self.images_by_columns = False
         self.instruction = build(self)
@@ -213,7 +214,7 @@ class Case:
             first_row=self.first_row,
             batch_rows=self.batch_rows,
             iteration=self.iteration,
-            update=self.iteration,
+            update=self.update,
             seed=self.shape.seed,
             learning_rate=0.05,
             penalties=self.penalties,
@@ -279,7 +280,7 @@ class Case:
         s[state.ACCUMULATE] = self.has(ACCUMULATE) and not sliced(i)
         s[state.ITERATION], s[state.SEED] = self.iteration, self.shape.seed
         s[state.ORDER], s[state.START] = order.ctypes.data if self.has(ORDERED) else 0, self.start
-        s[state.UPDATE], s[state.BUSY] = self.iteration, self.busy
+        s[state.UPDATE], s[state.BUSY] = self.update, self.busy
         s[state.BLOCK] = self.shape.rows
         f[state.LEARNING_RATE], f[state.PENALTIES] = 0.05, self.penalties
         for lane in range(self.lanes):

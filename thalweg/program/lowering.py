@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
-from thalweg.errors import ThalwegError
+from thalweg.errors import ArgumentError, ThalwegError
 from thalweg.program.builder import Builder
 from thalweg.program.instructions.batches import Gather, GatherBytes, GatherFloats, Store
 from thalweg.program.instructions.elementwise import Copy
@@ -214,6 +214,8 @@ def lower(
         update if there are no gradients yet.
     """
     if after is not None:
+        if not names(passes, request):
+            raise ArgumentError(f"a program for {request.kind} has no passes: after={after!r} goes with a schedule")
         choose(f"pass of a program for {request.kind}", after, names(passes, request))
     builder, outputs = forward(network, request)
     if objective is not None:

@@ -42,7 +42,7 @@ def trace(
 
 
 def loss_of(job: Job, chunk: Chunk) -> Callable[[Array], float]:
-    """The loss of the step for any vector of weights, by the reference engine: the forward half, which changes nothing."""
+    """The loss of the step for any vector of weights, by the reference engine: forward alone, without what lasts."""
     program = Program([i for i in job.program.forward if not changes(i)])
     forward = replace(job, program=program, parameters=job.parameters.copy())
     executor = ReferenceExecutor(forward)

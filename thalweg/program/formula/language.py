@@ -34,9 +34,24 @@ ARITHMETIC: dict[type, Callable[[Any, Any], Any]] = {
     ast.Mult: operator.mul,
     ast.Div: operator.truediv,
     ast.Mod: operator.mod,
-    ast.Pow: operator.pow,
+    ast.Pow: lambda x, y: power(x, y),
 }
 SIGNS = {ast.Lt: "<", ast.LtE: "≤", ast.Gt: ">", ast.GtE: "≥", ast.Eq: "=", ast.NotEq: "≠"}
+
+
+MOST_DIGITS = 64  # an exponent of whole numbers up to which their power stays whole
+
+
+def power(x: Any, y: Any) -> Any:
+    """x to the power of y. That of Python's whole numbers becomes a real one, before it takes all memory."""
+    if not isinstance(x, int | float) or not isinstance(y, int | float):
+        return x**y
+    if isinstance(x, int) and (abs(y) > MOST_DIGITS or abs(x) > 1 << 32):
+        x = float(x) if abs(x) < 10**300 else math.copysign(math.inf, x)
+    try:
+        return x**y
+    except OverflowError:
+        return math.inf if x > 0 or y % 2 == 0 else -math.inf
 
 
 @lru_cache(maxsize=1024)

@@ -40,6 +40,8 @@ CONTRADICTIONS = (
 def from_json(document: Any) -> Program:
     """The program that `to_json` wrote.
 
+    It isn't checked whether the shapes of operations without an equation fit together: an engine has to check bounds.
+
     Raises:
         ThalwegError: it has another version, or isn't such a program; the sentence says where and why.
     """
@@ -216,7 +218,7 @@ class Reader:
         every: Mapping[str, Any] = {**given["operands"], **given["attributes"]}
         made = {key: self.decoded(hint, every[key], f"{where}.{key}") for key, hint in types.items()}
         if issubclass(found, Statements):
-            check_text(made["text"])
+            check_text(made["text"], (*made["buffers"], *made["numbers"], *STEP))
         return found(**made)
 
     def decoded(self, hint: Any, given: Any, where: str) -> Any:

@@ -1,4 +1,4 @@
-"""A program as JSON, for whatever isn't thalweg: values, operations, attributes, equations. See docs/saved-files.md."""
+"""A program as JSON, for whatever isn't thalweg: values, operations, attributes, equations (docs/architecture.md)."""
 
 from __future__ import annotations
 

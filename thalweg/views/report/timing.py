@@ -21,7 +21,7 @@ def timing(subject: Subject, clock: Clock) -> dict[str, Any] | None:
         return None
     measured = clock.has(LEAST, words.text("time of each instruction"))
     model, batch = network.model, network.batch
-    listing = model.profile(batch, REPEATS) if measured else model.program("training", batch)
+    listing = model.profile(batch, REPEATS) if measured else model.schedule("training", batch)
     rows = []
     parts = sorted(listing.rows, key=lambda row: list(SECTIONS).index(row.section))  # a schedule has other phases
     for number, row in enumerate(parts[:MOST_ROWS], start=1):
