@@ -416,6 +416,15 @@ def test_the_batch_of_inspect_is_checked_before_anything_is_shown(thalweg, train
         assert f"--batch-size has to be a whole number of at least 1, got {size}" in error
 
 
+def test_inspect_prints_the_program_or_its_schedule(thalweg, trained):
+    program, schedule = (thalweg("inspect", trained, *more)[1] for more in ((), ("--schedule",)))
+    assert "rows in a block" in schedule
+    assert "rows in a block" not in program
+    lines = [[line.strip() for line in listing.splitlines()] for listing in (program, schedule)]
+    assert ["backward" in part for part in lines] == [True, False]
+    assert ["finish" in part for part in lines] == [False, True]
+
+
 def test_a_score_that_is_no_number_is_null_in_the_files(thalweg):
     """Of one row R² is not defined; NaN isn't JSON."""
     Path("few.csv").write_text("a,y\n" + "".join(f"{i},{i * 1.5}\n" for i in range(60)))
