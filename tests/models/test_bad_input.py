@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from thalweg import Model, Sequential, activations, initializers, layers, load_model, regularizers, utils
-from thalweg.errors import ArgumentError, DataError, ModelFileError, ShapeError, ThalwegError
+from thalweg.errors import ArgumentError, DataError, DivergedError, ModelFileError, ShapeError, ThalwegError
 from thalweg.layers import Activation, Dense, Dropout, Flatten, Input, LeakyReLU, Residual
 from thalweg.optimizers import SGD
 
@@ -392,3 +392,13 @@ def test_every_error_is_of_one_family_and_of_the_usual_builtin_kind():
         assert issubclass(kind, ThalwegError)
         assert issubclass(kind, builtin)
     assert "there is no model file" in message(ModelFileError, lambda: load_model("/nowhere/model"))
+
+
+def test_a_nan_among_the_targets_of_one_of_two_outputs_is_named():
+    a = Input((2,))
+    model = Model(a, [Dense(1, name="one")(a), Dense(1, name="two")(a)])
+    model.compile("sgd", ["mse", "mae"])
+    y = np.ones((6, 1))
+    y[4] = np.nan
+    with pytest.raises(DivergedError, match="y2 at row 4"):
+        model.fit(np.ones((6, 2)), [np.ones((6, 1)), y], epochs=1, verbose=0)

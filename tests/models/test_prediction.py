@@ -205,3 +205,47 @@ def test_training_that_a_functional_model_states_holds_in_every_use(rows, traini
     for one in (model, thalweg.load_model(tmp_path / "m.safetensors"), thalweg.models.clone_model(model)):
         for y in (one.predict(rows), one(rows), one(rows, training=True), one(rows, training=False)):
             assert (y == 0).any() == training
+
+
+def first_and_last():
+    """Layers that read x or write the result themselves, by the shape of a row."""
+    flat, image = thalweg.Input((5,)), (6, 6, 3)
+    hidden = layers.Dense(3, "relu")(flat)
+    yield "joined last", (5,), lambda: thalweg.Model(flat, layers.Concatenate()([flat, hidden]))
+    yield "joined first", (5,), lambda: thalweg.Model(flat, layers.Dense(2)(layers.Concatenate()([hidden, flat])))
+    yield "added", (5,), lambda: thalweg.Model(flat, layers.Add()([layers.Dense(5)(flat), flat]))
+    yield "embedding", (4,), lambda: thalweg.Sequential([thalweg.Input((4,)), layers.Embedding(5, 3)])
+    stacks = {
+        "dense": ((7,), [layers.Dense(3)]),
+        "softmax": ((7,), [layers.Softmax()]),
+        "flatten": (image, [layers.Flatten()]),
+        "permute": (image, [layers.Permute((2, 3, 1))]),
+        "slice": (image, [layers.Cropping2D(1)]),
+        "padding": (image, [layers.ZeroPadding2D(1)]),
+        "upsampling": (image, [layers.UpSampling2D(2)]),
+        "convolution": (image, [layers.Conv2D(2, 3)]),
+        "transposed": (image, [layers.Conv2DTranspose(2, 3)]),
+        "transposed strides": (image, [layers.Conv2DTranspose(2, 3, strides=2, padding="same")]),
+        "depthwise": (image, [layers.DepthwiseConv2D(3)]),
+        "separable": (image, [layers.SeparableConv2D(4, 3)]),
+        "pooling": (image, [layers.MaxPooling2D(2)]),
+        "mean": (image, [layers.GlobalAveragePooling2D()]),
+        "norm": (image, [layers.BatchNormalization()]),
+        "layer norm": ((7,), [layers.LayerNormalization()]),
+        "prelu": ((7,), [layers.PReLU()]),
+        "rescaling": ((7,), [layers.Rescaling(2.0, 1.0)]),
+        "parallel": ((7,), [layers.Parallel([layers.Dense(2), layers.Dense(3)])]),
+    }
+    for name, (shape, stack) in stacks.items():
+        yield name, shape, lambda shape=shape, stack=stack: thalweg.Sequential([thalweg.Input(shape), *stack])
+
+
+@pytest.mark.parametrize(("name", "shape", "make"), [pytest.param(*row, id=row[0]) for row in first_and_last()])
+def test_what_reads_the_rows_or_writes_the_result_finds_them(name, shape, make):
+    """The prepared path writes the caller's addresses into the table of kernels."""
+    x = np.random.default_rng(0).integers(0, 5, (9, *shape)).astype(np.float32)
+    model = make()
+    expected = model.predict(x, batch_size=9)
+    for rows in (1, 2, 9):
+        np.testing.assert_allclose(model.predict(x[:rows]), expected[:rows], rtol=1e-5, atol=1e-6)
+    assert np.abs(expected).sum() > 0

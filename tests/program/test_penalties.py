@@ -163,6 +163,25 @@ def test_orthogonal_gradient_is_a_central_difference(mode, shape):
 
 
 @pytest.mark.parametrize("mode", ["rows", "columns"])
+@pytest.mark.parametrize("vectors", [2, 4, 16, 17])
+@pytest.mark.parametrize("lanes", [1, 2, 3])
+def test_lanes_without_a_vector_of_their_own_have_the_same_gradient(mode, vectors, lanes):
+    """Few vectors leave lanes without one, but each lane updates its share of the weights by all of them."""
+    inputs, units = (vectors, 20) if mode == "rows" else (20, vectors)
+
+    def trained(**how):
+        model = Sequential(
+            [Input((inputs,)), Dense(units, kernel_regularizer=OrthogonalRegularizer(5.0, mode)), Dense(3)], seed=3
+        )
+        model.compile(SGD(0.01), "mse")
+        x = np.random.default_rng(5).normal(size=(60, inputs))
+        model.fit(x, Y, batch_size=60, epochs=1, verbose=0, **how)
+        return model.get_weights()[0]
+
+    np.testing.assert_allclose(trained(lanes=lanes), trained(lanes=1), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("mode", ["rows", "columns"])
 def test_orthogonal_regularizer_is_alike_on_engines_and_lanes_and_does_what_it_says(mode, tmp_path):
     def trained(regularizer, lanes=None, **options):
         model = Sequential([Input((40,)), Dense(35, kernel_regularizer=regularizer), Dense(3)], seed=3, **options)

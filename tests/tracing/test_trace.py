@@ -9,7 +9,7 @@ import pytest
 from thalweg import Model, Sequential
 from thalweg.errors import ArgumentError
 from thalweg.layers import BatchNormalization, Conv2D, Dense, Dropout, Embedding, Flatten, Input, MaxPooling2D
-from thalweg.losses import MeanSquaredError, SumSquaredError
+from thalweg.losses import CenterLoss, MeanSquaredError, SumSquaredError
 from thalweg.optimizers import SGD, Adam
 from thalweg.tracing import central
 
@@ -242,6 +242,17 @@ def test_gradients_agree_with_central_differences(monkeypatch):
     assert max(c.checked for c in few.arrays) == 5
     assert sum(np.isfinite(c.numeric).sum() for c in few.arrays) == sum(c.checked for c in few.arrays)
     assert f"{sum(c.checked for c in few.arrays)} of" in few.sentence()
+
+
+def test_a_loss_that_keeps_a_state_is_checked_too():
+    """Its centres move with every step, and would make each number look like a kink."""
+    x, y = RANDOM.normal(size=(20, 5)), np.arange(20) % 3
+    model = Sequential([Input((5,)), Dense(4, "tanh"), Dense(3, "softmax")], seed=1)
+    model.compile("adam", CenterLoss())
+    model.fit(x, y, epochs=2, verbose=0)
+    found = model.trace(x, y, gradient_check=True).check
+    assert found.error < 1e-4
+    assert sum(c.kinks for c in found.arrays) < sum(c.checked for c in found.arrays) / 10
 
 
 def test_a_wrong_gradient_would_be_found():

@@ -46,7 +46,7 @@ def inspect(
     lanes = usable_lanes(facts["options"]["lanes"], one.lower(Request())[0], batch, ENGINES[one.engine])
     listing = one.schedule("training", batch, lanes) if schedule else one.program("training", batch)
     print(f"\none training step of {batch} rows{'' if one is model else ', of the first network'}\n{listing}\n")
-    flops = sum(row.flops for row in listing)
+    flops = sum(row.flops for row in one.schedule("training", batch))
     say(f"lanes: {lanes} for {flops:,} FLOPs a step", "")
     show_history(loaded.history, facts.get("metric", ""))
     report.show_facts(facts)

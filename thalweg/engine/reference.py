@@ -102,6 +102,7 @@ class ReferenceExecutor:
                 if not np.isfinite(totals[LOSS]):
                     last = totals.copy()
                     totals[:] = 0  # so that the steps can be repeated one by one
+                    self.values.arrays.clear()
                     return Outcome(step, stack(records, totals), False, last, losses())
             running.append(totals[[LOSS, PENALTY]])
             if (chunk.batch + step + 1) % job.steps_per_epoch == 0:

@@ -41,7 +41,8 @@ def bad_data(job: Job, gather: Gather) -> str:
     """Names the first row and column (of an image: the pixel and channel) of the data that is not a finite number."""
     data = job.data[gather.X.name].reshape(job.rows, *gather.X.shape)
     row, *inside = (int(i) for i in np.argwhere(~np.isfinite(data))[0])
-    what = COLUMN_NAMES[gather.X.name]
+    kind = gather.X.name.rstrip("0123456789")  # several are numbered: Y1, Y2, …
+    what = COLUMN_NAMES[kind] + gather.X.name.removeprefix(kind)
     column = f"column {inside[0]}" if len(inside) == 1 else f"place {tuple(inside)}"
     place = f"row {row}, {column}" if gather.X.size > 1 else f"row {row}"
     return (

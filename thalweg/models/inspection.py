@@ -13,7 +13,7 @@ import numpy as np
 from thalweg.doctor import Diagnosis, diagnose
 from thalweg.engine import make_executor
 from thalweg.engine.contract import Array, Chunk, Job
-from thalweg.errors import ThalwegError
+from thalweg.errors import ArgumentError, ThalwegError
 from thalweg.layers import Layer
 from thalweg.layers.calls import with_rows
 from thalweg.models.compiled import Compiled
@@ -61,7 +61,8 @@ class Inspected:
         ['squared error + gradient', 'sigmoid adjoint', 'weight gradient', 'bias gradient']
         """
         compiled, request = self._compiled, self._requested(kind, batch_size)
-        return Listing(compiled._lower(request, after, PLAIN)[0], request.batch)
+        with making:  # no other thread compiles the model
+            return Listing(compiled._lower(request, after, PLAIN)[0], request.batch)
 
     def schedule(
         self, kind: str = "training", batch_size: int = 32, lanes: int = 1, after: str | None = None
@@ -87,10 +88,14 @@ class Inspected:
         ['rows', 'rows', 'rows', 'rows', 'finish']
         """
         compiled, request = self._compiled, self._requested(kind, batch_size, lanes)
-        program, _ = compiled.lower(request) if after is None else compiled._lower(compiled._common(request), after)
+        if compiled.runs.plan is None and request.lanes != 1:
+            raise ArgumentError(f"the {compiled.engine} engine runs on one lane, not {request.lanes}")
+        with making:
+            program, _ = compiled.lower(request) if after is None else compiled._lower(compiled._common(request), after)
         profiled, seconds = compiled._profiles.get((kind, batch_size), (program, None))
+        times = seconds if program is profiled and request.lanes == 1 else None  # measured on one lane
         plan = None if compiled.runs.plan is None else compiled.runs.plan(program, request.batch, request.lanes)
-        return Listing(program, request.batch, seconds if program is profiled else None, plan)
+        return Listing(program, request.batch, times, plan)
 
     def _requested(self, kind: str, batch_size: int, lanes: int = 1) -> Request:
         """The request for a program that is to be looked at."""
@@ -106,14 +111,14 @@ class Inspected:
 
         The weights don't change. Later calls of `schedule(batch_size=…)` show the times too.
         """
-        compiled = self._compiled
-        with making:  # no other thread compiles the model
+        compiled, batch, repeats = self._compiled, whole("batch_size", batch_size), whole("repeats", repeats)
+        with making:
             compiled.ready()
-            job = compiled.job("training", compiled.random_data(batch_size), whole("batch_size", batch_size))
+            job = compiled.job("training", compiled.random_data(batch), batch)
         job.parameters, job.slots = compiled.weights.vector.copy(), compiled.slots.copy()
         executor = make_executor(compiled.engine, job)
         chunk = Chunk(0, 0, 1, job.program.every - 1, np.array([0.0]))  # a step that updates
-        seconds = executor.measure(chunk, whole("repeats", repeats))
+        seconds = executor.measure(chunk, repeats)
         compiled._profiles[("training", batch_size)] = (job.program, seconds)
         return self.schedule("training", batch_size)
 
@@ -313,7 +318,7 @@ def forward_values(compiled: Compiled, x: Array) -> Iterator[tuple[Instruction, 
 
     Rows that don't fit the workspace at once come in several blocks, each with every instruction.
     """
-    program, totals = compiled.lower(Request("inference", visible=True))
+    program, totals = compiled.lower(Request("inference", of_bytes=x.dtype == np.uint8, visible=True))
     vector = compiled.weights.vector
     (shape,) = compiled.output_shapes
     data = {"X": x, "Y_pred": np.empty((len(x), *shape), vector.dtype)}

@@ -12,7 +12,7 @@ from thalweg.engine.contract import Array, Chunk, Job, mean_loss
 from thalweg.engine.reference import ReferenceExecutor
 from thalweg.losses import Loss, SumSquaredError
 from thalweg.optimizers import SGD, Optimizer
-from thalweg.program.ir.program import Program
+from thalweg.program.ir.program import Program, changes
 from thalweg.tracing.central import Check, check
 from thalweg.tracing.following import Followed, Place, follow
 from thalweg.tracing.step import Setting
@@ -42,12 +42,13 @@ def trace(
 
 
 def loss_of(job: Job, chunk: Chunk) -> Callable[[Array], float]:
-    """The loss of the step for any vector of weights, by the reference engine: forward alone."""
-    forward = replace(job, program=Program(list(job.program.forward)), parameters=job.parameters.copy())
+    """The loss of the step for any vector of weights, by the reference engine: the forward half, which changes nothing."""
+    program = Program([i for i in job.program.forward if not changes(i)])
+    forward = replace(job, program=program, parameters=job.parameters.copy())
     executor = ReferenceExecutor(forward)
 
     def loss(vector: Array) -> float:
-        forward.parameters[:] = vector  # moving averages, which a step changes, begin anew each time
+        forward.parameters[:] = vector
         outcome = executor.run(chunk)
         return float(mean_loss(outcome.records[0] if len(outcome.records) else outcome.totals))
 

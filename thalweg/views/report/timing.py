@@ -23,9 +23,10 @@ def timing(subject: Subject, clock: Clock) -> dict[str, Any] | None:
     model, batch = network.model, network.batch
     listing = model.profile(batch, REPEATS) if measured else model.program("training", batch)
     rows = []
-    for row in listing.rows[:MOST_ROWS]:
+    parts = sorted(listing.rows, key=lambda row: list(SECTIONS).index(row.section))  # a schedule has other phases
+    for number, row in enumerate(parts[:MOST_ROWS], start=1):
         formula = row.formula if len(row.formula) <= LONGEST else row.formula[: LONGEST - 1] + "…"
-        line: list[Any] = [str(row.number), SECTIONS[row.section], row.name, formula]
+        line: list[Any] = [str(number), SECTIONS[row.section], row.name, formula]
         line += ["×".join(map(str, row.shape)), f"{row.flops:,}"]
         if measured:
             line += ["", ""] if row.seconds is None else [f"{row.seconds * 1e6:,.1f}", f"{row.share or 0:.1%}"]

@@ -14,6 +14,7 @@ from thalweg.engine.native.compiler.kernel import Kernel
 from thalweg.engine.native.layouts import predict_frame as t
 from thalweg.engine.native.layouts import state
 from thalweg.engine.native.runtime.executor import NativeExecutor
+from thalweg.engine.native.runtime.table_rows import cells
 from thalweg.program.instructions.batches import Gather, Store
 from thalweg.program.ir.instruction import Buffer
 from thalweg.program.ir.program import Program
@@ -110,10 +111,10 @@ class NativePredictor:
 
         def holding(buffer: Buffer) -> list[int]:
             return [
-                table[begin + row, 1 + place :].ctypes.data
+                table[begin + row, column:].ctypes.data
                 for row in range(1, last)
-                for place, operand in enumerate(program[row].operands)
-                if operand is not None and operand.storage is buffer
+                for column, operand in cells(program[row])
+                if operand.storage is buffer
             ]
 
         return begin + 1, begin + last, holding(x), holding(y)

@@ -33,6 +33,8 @@ def products_of_rows(W, U, P, inverses, totals, n, width, first, after, k):
         inverses[i] = inverse_root(squares)
         for j in range(width):
             u[j] = w[j] * inverses[i]
+    if first == after:  # a product of nothing would write something
+        return
     gemm.product(U + 4 * first * width, width, 1, U, width, 1, P + 4 * first * n, n, 0, 0, 0, after - first, n, width)
     for i in range(first, after):
         p, total, scale = floats(P + 4 * i * n, n), F32(0), k * inverses[i]
@@ -59,6 +61,8 @@ def products_of_columns(W, U, P, inverses, totals, height, n, first, after, k):
         w, u = floats(W + 4 * i * n, n), floats(U + 4 * i * n, n)
         for j in range(n):
             u[j] = w[j] * inverses[j]
+    if first == after:
+        return
     gemm.gemm(U, 1, n, U + 4 * first, n, P + 4 * first, n, 0, 0, n, after - first, height)
     for i in range(first, after):
         floats(P + 4 * i * (n + 1), 1)[0] = F32(0)
@@ -75,9 +79,7 @@ def products_of_columns(W, U, P, inverses, totals, height, n, first, after, k):
 def orthogonal_penalty(W, sums, lengths, U, P, height, width, columns, factor: float, *, batch_rows, lane, lanes):
     """sums += rows·factor·mean |u·u'|; U: unit-length vectors; P: slopes; for this lane's share of the vectors"""
     n = width if columns else height
-    first, after = share(n, lane, lanes)
-    if first == after:
-        return
+    first, after = share(n, lane, lanes)  # without a vector of its own, a lane makes all of U nevertheless
     inverses, totals = floats(lengths, n), floats(lengths + 4 * n, n)
     mean = factor / (np.float64(n) * np.float64(n - 1))
     k = F32(2 * mean)
