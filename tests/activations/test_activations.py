@@ -1,6 +1,9 @@
 """Every activation against an independent statement, PyTorch and Keras: values and slopes, at extreme places too."""
 
+import ast
 import os
+from collections import Counter
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -8,7 +11,7 @@ import pytest
 from activation_rows import ROWS
 
 from thalweg import Model, Sequential, activations, load_model, losses
-from thalweg.activations import NAMES
+from thalweg.activations import NAMES, catalogue
 from thalweg.errors import ArgumentError, ShapeError
 from thalweg.layers import Activation, Dense, Input, Layer
 from thalweg.optimizers import SGD
@@ -242,6 +245,19 @@ def test_comes_back_from_its_description(name, arguments):
     again = activations.get(activations.serialize(function))
     assert again == function
     np.testing.assert_array_equal(again(H % 7), function(H % 7))
+
+
+def misnamed(text):
+    """The statements of a catalogue whose variable has another name than the function, or one that is taken."""
+    calls = [node for node in ast.parse(text).body if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call)]
+    names = [(node.targets[0].id, node.value.args[0].value) for node in calls]
+    return [pair for pair in names if pair[0] != pair[1]] + [pair for pair, n in Counter(names).items() if n > 1]
+
+
+def test_every_name_is_given_once():
+    found = misnamed(Path(catalogue.__file__).read_text(encoding="utf-8"))
+    assert not found, f"name the variable as the function, and no two alike: {found}"
+    assert misnamed('a = f("a")\nb = f("a")\na = f("a")') == [("b", "a"), ("a", "a")]
 
 
 @pytest.mark.parametrize("name", NAMES)

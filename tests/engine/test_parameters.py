@@ -77,7 +77,7 @@ def test_state_that_there_is_not_is_named():
 
 
 def test_what_cannot_be_a_parameter_is_named():
-    with pytest.raises(TypeError, match="'x: int' can't be a parameter"):
+    with pytest.raises(TypeError, match="'x: int' can't be a parameter of a kernel: write n, n: float"):
         parameters("x: int")
 
 
@@ -141,6 +141,18 @@ def test_a_real_number_that_it_lacks_is_named(signature):
         row(Own(X, Z), PLACES)
 
 
+def test_the_lines_that_a_missing_kernel_lacks_are_named():
+    with pytest.raises(KeyError, match=r"there is no kernel for own: no lines `@kernel` and `def own\(…\):` in native"):
+        table.kernel_of(Own(X, Z))
+
+
+@pytest.mark.parametrize(("text", "right"), [("x, scale", "scale: float"), ("x, size: float", "size")])
+def test_a_number_of_the_other_type_is_told_from_a_missing_one(text, right, signature):
+    signature(text)
+    with pytest.raises(LookupError, match=f"of another type in the instruction 'own': write `{right}`"):
+        row(Own(X, Z), PLACES)
+
+
 @pytest.mark.parametrize("text", ["x, *axes", "x, *fill: float"])
 def test_a_row_holds_so_many_numbers(text, signature, monkeypatch):
     signature(text)
@@ -174,7 +186,7 @@ def wrong(x, size, *, rows):
 
 
 def test_an_error_names_the_line_of_the_kernel():
-    with pytest.raises(CompilerError, match=r'nowhere[\s\S]*File "<wrong>", line 7'):
+    with pytest.raises(CompilerError, match=r'^wrong: [\s\S]*nowhere[\s\S]*File "<wrong>", line 7'):
         make(Kernel("own", "wrong", WRONG))
 
 

@@ -216,6 +216,7 @@ class Exporter:
         if loss in {*LOSSES, *OF_CLASSES}:
             texts = self.loss(loss, attributes, names)
             return [self.result(n, printed(texts[name], names), i["adds"]) for name, n in written.items()]
+        assert operation in TABLE, f"give {operation} a line in tests/program/numpy_table.py"
         results, _, text = TABLE[operation].rpartition(" = ")
         if not results:
             (n,) = written.values()

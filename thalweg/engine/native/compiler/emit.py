@@ -78,7 +78,7 @@ def by_numba(function: Callable[..., Any], method: bool) -> Any:
     try:
         return numba.cfunc(METHOD if method else KERNEL, **OPTIONS)(function)
     except numba.core.errors.NumbaError as error:
-        raise CompilerError(str(error)) from error
+        raise CompilerError(f"{function.__name__}: {error}") from error
 
 
 def optimised(function: Callable[..., Any], method: bool) -> Any:

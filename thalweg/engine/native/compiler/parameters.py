@@ -57,7 +57,7 @@ def parameters(signature: str) -> Parameters:
     for text in filter(None, map(str.strip, signature.split(","))):
         found = PARAMETER.fullmatch(text)
         if found is None:
-            raise TypeError(f"{text!r} can't be a parameter of a kernel")
+            raise TypeError(f"{text!r} can't be a parameter of a kernel: write n, n: float, n=0 or *n")
         star, name, real, default = found.groups()
         if star:
             rest, whole, after = name, not real, True

@@ -73,7 +73,7 @@ def word(i: Instruction, p: Parameter, places: Places) -> int:
         if isinstance(operand, Buffer):
             return answer(places, operand)
     if p.default is None:
-        raise missing(i, p, (*i.named_operands, *i.sizes))
+        raise missing(i, p, (*i.named_operands, *i.sizes), i.constants, f"{p.name}: float")
     return int(p.default)
 
 
@@ -81,14 +81,18 @@ def real(i: Instruction, p: Parameter) -> float:
     """A real number of the instruction, or the default."""
     number = i.constants.get(p.name, p.default)
     if number is None:
-        raise missing(i, p, i.constants)
+        raise missing(i, p, i.constants, (*i.named_operands, *i.sizes), p.name)
     assert not isinstance(number, tuple)
     return number
 
 
-def missing(i: Instruction, p: Parameter, names: Iterable[str]) -> LookupError:
+def missing(i: Instruction, p: Parameter, names: Iterable[str], others: Iterable[str], other: str) -> LookupError:
+    """What is asked for is not among the names; it may be among those of the other kind, and is then written so."""
+    asks = f"the kernel {i.kernel} asks for {p.name!r}"
+    if p.name in others:
+        return LookupError(f"{asks}, which is of another type in the instruction {i.title!r}: write `{other}`")
     return LookupError(
-        f"the kernel {i.kernel} asks for {p.name!r}, which the instruction {i.title!r} doesn't have; it has: "
+        f"{asks}, which the instruction {i.title!r} doesn't have; it has: "
         f"{', '.join(names) or 'nothing'}. Name an operand, a key of `sizes` or `constants`, or give it a default"
     )
 

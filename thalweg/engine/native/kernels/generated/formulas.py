@@ -184,7 +184,7 @@ def kernel_of_equation(i: Instruction) -> Kernel:
             return kernel_of_loss(i)
         case ActivatedLoss():
             return kernel_of_activated(i)
-    raise KeyError(f"there is no kernel for {i.kernel}")
+    raise KeyError(f"there is no kernel for {i.kernel}: no lines `@kernel` and `def {i.kernel}(…):` in native/kernels/")
 
 
 def kernel_of_activation(i: Instruction) -> Kernel:
