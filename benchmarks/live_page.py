@@ -44,7 +44,7 @@ def measured(seconds: float, rounds: int) -> tuple[list[float], float]:
     browser_path = next(filter(None, map(shutil.which, CHROMIUM)), None)
     if browser_path is None:
         raise SystemExit("no Chromium on the PATH: install it (Debian: apt install chromium)")
-    command = [sys.executable, "-m", "thalweg.cli.main", "play", "--no-open"]
+    command = [sys.executable, "-m", "thalweg", "play", "--no-open"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server, sync_playwright() as playwright:
         assert server.stdout is not None
         address = server.stdout.readline().strip()

@@ -16,7 +16,7 @@ COMMAND = ["train", "examples/penguins.csv", "--target", "target", "--seed", "1"
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "penguins"
-        call = [sys.executable, "-m", "thalweg.cli.main", *COMMAND, "--out", str(out)]
+        call = [sys.executable, "-m", "thalweg", *COMMAND, "--out", str(out)]
         printed = subprocess.run(call, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     printed = printed.replace(str(out), "runs/penguins")
     console = Console(record=True, width=112, file=open("/dev/null", "w"))  # noqa: SIM115 — it lives as long as we do

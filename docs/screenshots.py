@@ -23,7 +23,7 @@ LEARNED = "() => document.body.innerText.match(/validation accuracy\\s*(9[5-9]|1
 @contextmanager
 def live_page() -> Iterator[str]:
     """The address of a live page that shows the spiral."""
-    call = [sys.executable, "-m", "thalweg.cli.main", "play", "--preset", "spiral", "--no-open"]
+    call = [sys.executable, "-m", "thalweg", "play", "--preset", "spiral", "--no-open"]
     server = subprocess.Popen(call, cwd=DOCS.parent, stdout=subprocess.PIPE, text=True)
     assert server.stdout is not None
     try:
@@ -62,13 +62,13 @@ def of_report(browser: Any) -> None:
     """The first screen of the penguins' report, and the valleys of three of their networks."""
     page = browser.new_page(viewport={"width": 1280, "height": 860})
     with tempfile.TemporaryDirectory() as folder:
-        call = [sys.executable, "-m", "thalweg.cli.main", "train", "examples/penguins.csv", "--target", "target"]
+        call = [sys.executable, "-m", "thalweg", "train", "examples/penguins.csv", "--target", "target"]
         out = f"{folder}/penguins"
         subprocess.run([*call, "--seed", "1", "--out", out], cwd=DOCS.parent, capture_output=True, check=True)
         page.goto(f"file://{out}/report.html")
         page.wait_for_timeout(1500)
         keep(page, "report.png")
-        call = [sys.executable, "-m", "thalweg.cli.main", "report", out, "--seconds", "100"]
+        call = [sys.executable, "-m", "thalweg", "report", out, "--seconds", "100"]
         subprocess.run(call, cwd=DOCS.parent, capture_output=True, check=True)
         page.goto(f"file://{out}/report.html")
         valleys = page.locator("section#landscape figure").filter(has_text="Local valleys")

@@ -79,7 +79,7 @@ class Page:
         """Commands, each with what it prints; one that fails raises."""
         environment = os.environ | {"PYTHONPATH": str(ROOT), "COLUMNS": str(COLUMNS), "PYTHONIOENCODING": "utf-8"}
         for command in re.findall(r"^\$ (.*)$", code, re.MULTILINE):
-            words = command.replace("thalweg", f"{sys.executable} -m thalweg.cli.main", 1)
+            words = command.replace("thalweg", f"{sys.executable} -m thalweg", 1)
             done = subprocess.run(
                 words, shell=True, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
             )

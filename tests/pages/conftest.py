@@ -55,7 +55,7 @@ def server():
     """The address that `thalweg play` prints, and the process."""
     pytest.importorskip("starlette")
     pytest.importorskip("uvicorn")
-    command = [sys.executable, "-m", "thalweg.cli.main", "play", "--no-open"]
+    command = [sys.executable, "-m", "thalweg", "play", "--no-open"]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONUNBUFFERED": "1"}
     ) as run:
