@@ -45,7 +45,8 @@ class Values(Mapping[Buffer, Array], ABC):
             place[...] = value
             return
         shape = (self.step.rows, *buffer.shape) if buffer.per_row else buffer.shape
-        self.arrays[buffer] = np.asarray(np.broadcast_to(value, shape), self.dtype)
+        whole = value if value.shape == shape else np.broadcast_to(value, shape)
+        self.arrays[buffer] = np.asarray(whole, self.dtype)
 
     def execute(self, instruction: Instruction, xp: Any = np) -> None:
         """Calls an instruction's reference and keeps what it returns.

@@ -39,15 +39,22 @@ class StepValues(Values):
     def __init__(self, flat: Mapping[str, Array], data: Mapping[str, Array], dtype: DTypeLike, step: StepState) -> None:
         super().__init__(step, dtype)
         self.flat, self.data = flat, data
+        self.views: dict[Buffer, Array] = {}  # of the flat vectors, and constants
 
     def lasting(self, buffer: Buffer) -> Array | None:
+        found = self.views.get(buffer)
+        if found is not None:
+            return found
         if isinstance(buffer, Constant):
-            return buffer.values.astype(self.dtype)
-        if buffer.region == DATA:
+            found = buffer.values.astype(self.dtype)
+        elif buffer.region in self.flat:
+            found = self.flat[buffer.region][buffer.storage.offset :][: buffer.size].reshape(buffer.shape)
+        elif buffer.region == DATA:  # the caller's, which the executor may outlive
             return self.data[buffer.name].reshape(-1, *buffer.shape)
-        if buffer.region in self.flat:
-            return self.flat[buffer.region][buffer.storage.offset :][: buffer.size].reshape(buffer.shape)
-        return None
+        else:
+            return None
+        self.views[buffer] = found
+        return found
 
 
 def last_uses(instructions: Iterable[Instruction]) -> dict[Instruction, list[Buffer]]:

@@ -83,14 +83,15 @@ def assigned(name: str, text: str) -> str:
     return "\n".join([*definitions, f"{name} = {value}"])
 
 
-def names_in(text: str | ast.expr) -> set[str]:
+@lru_cache(maxsize=4096)
+def names_in(text: str | ast.expr) -> frozenset[str]:
     """The variables, arguments and parameters of a formula, without the names that it defines."""
     definitions, value = trees(text)
     found: set[str] = set()
     for part in (value, *(part for _, part in definitions)):
         called = {id(n.func) for n in ast.walk(part) if isinstance(n, ast.Call)}
         found |= {n.id for n in ast.walk(part) if isinstance(n, ast.Name) and id(n) not in called}
-    return found - set(CONSTANTS) - {name for name, _ in definitions}
+    return frozenset(found - set(CONSTANTS) - {name for name, _ in definitions})
 
 
 def evaluate(text: str | ast.expr, values: Mapping[str, Any], xp: Any) -> Any:

@@ -84,13 +84,18 @@ def functions_of(text: str) -> set[str]:
     return {ast.unparse(function) for function in calls}
 
 
-def elementwise(text: str, vectors: Collection[str]) -> set[str]:
+def elementwise(text: str, vectors: Collection[str]) -> frozenset[str]:
     """The names that have a value for every element: the vectors, and what is computed from them."""
+    return reached(text, frozenset(vectors))
+
+
+@lru_cache(maxsize=1024)
+def reached(text: str, vectors: frozenset[str]) -> frozenset[str]:
     found = set(vectors)
     for s in flat(statements(text)):
         if names_in(value(s)) & found:
             found.add(target(s))
-    return found
+    return frozenset(found)
 
 
 @lru_cache(maxsize=1024)
@@ -127,7 +132,7 @@ def run(text: str, values: Mapping[str, Any], xp: Any) -> dict[str, Any]:
     Scalars are computed in their own precision, and take the vectors' type where they meet them. Any of them may be
     traced: if that of an `if` is, both sides are computed.
     """
-    vectors = frozenset(elementwise(text, [name for name, v in values.items() if xp.ndim(v)]))
+    vectors = elementwise(text, [name for name, v in values.items() if xp.ndim(v)])
     like = next(v for v in values.values() if xp.ndim(v))
 
     def after(body: Sequence[ast.stmt], values: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import fields
 
 import numpy as np
@@ -43,7 +43,8 @@ def rewritten(draft: Draft, passes: Iterable[Pass], after: str | None = None) ->
         if p.when(draft.request) and (p.needed or not stopped):
             before, draft = draft, p.rewrite(draft)
             if draft is not before:
-                refuse([*violations(draft), *lost(before, draft)], f"the pass '{p.name}'")
+                old = {*before, *before.update}
+                refuse([*violations(draft, old), *lost(before, draft)], f"the pass '{p.name}'")
             stopped = stopped or p.name == after
     return draft
 
@@ -59,8 +60,8 @@ def refuse(found: Iterable[str], step: str) -> None:
         raise ThalwegError(f"{step} made a wrong program: {violation}. This is a bug of thalweg's, please report it")
 
 
-def violations(draft: Draft) -> Iterator[str]:
-    """What is wrong with a draft by itself."""
+def violations(draft: Draft, old: Collection[Instruction] = ()) -> Iterator[str]:
+    """What is wrong with a draft by itself. old: instructions whose own values have been looked at before."""
     yield from order_violations(draft if draft.backward else draft.forward)  # an update has to wait for gradients
     yield from repeated(draft)
     shapes = {W.offset: W.shape for W in draft.trained}
@@ -68,7 +69,7 @@ def violations(draft: Draft) -> Iterator[str]:
         for b in i.outputs:
             if b.region == GRADIENTS and b.shape != shapes.get(b.offset):
                 yield f"{b}, a gradient of shape {b.shape}, is not one of a trained weight's"
-    yield from wrong_values(draft)
+    yield from wrong_values(i for i in draft if i not in old)
     if draft.request.visible:
         for y in draft.outputs:
             if not draft.writers(y.storage):

@@ -36,7 +36,15 @@ FLUSH, RESTORE = (Kernel("runtime.denormals", name) for name in ("flush", "resto
 
 
 def kernel_of(i: Instruction) -> Kernel:
-    """The kernel that executes an instruction: handwritten, or generated from its equation or a user's function."""
+    """The kernel that executes an instruction. It is kept with it, as generating one takes as long as some steps."""
+    kept: dict[str, Kernel] = vars(i)
+    if "native kernel" not in kept:
+        kept["native kernel"] = chosen(i)
+    return kept["native kernel"]
+
+
+def chosen(i: Instruction) -> Kernel:
+    """The kernel of an instruction: handwritten, or generated from its equation or a user's function."""
     if i.kernel in KERNELS:
         return KERNELS[i.kernel]
     if isinstance(i, Statements):
