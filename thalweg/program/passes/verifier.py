@@ -69,7 +69,7 @@ def violations(draft: Draft, old: Collection[Instruction] = ()) -> Iterator[str]
         for b in i.outputs:
             if b.region == GRADIENTS and b.shape != shapes.get(b.offset):
                 yield f"{b}, a gradient of shape {b.shape}, is not one of a trained weight's"
-    yield from wrong_values(i for i in draft if i not in old)
+    yield from wrong_values(draft, old)
     if draft.request.visible:
         for y in draft.outputs:
             if not draft.writers(y.storage):
@@ -90,14 +90,15 @@ def order_violations(instructions: Iterable[Instruction]) -> Iterator[str]:
         written.update(b.storage for b in i.outputs)
 
 
-def wrong_values(instructions: Iterable[Instruction]) -> Iterator[str]:
-    """Values whose places, types or shapes can't be."""
+def wrong_values(instructions: Iterable[Instruction], old: Collection[Instruction] = ()) -> Iterator[str]:
+    """Values whose places, types or shapes can't be. old: instructions whose operands were seen to fit."""
     instructions = list(instructions)
     for b in dict.fromkeys(b for i in instructions for b in i.operands if b is not None):
         yield from misplaced(b)
     for i in instructions:
-        yield from mistyped(i)
-        yield from misshapen(i)
+        if i not in old:
+            yield from mistyped(i)
+            yield from misshapen(i)
 
 
 def overlap(one: Buffer, other: Buffer) -> bool:
