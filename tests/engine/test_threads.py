@@ -69,7 +69,10 @@ USES = {
     "evaluate": lambda model: model.evaluate(X, Y, verbose=0),
     "compile": compiled_here,
     "weights": lambda model: model.build((6,)) or np.concatenate([w.ravel() for w in model.get_weights()]),
-    "program": lambda model: model.evaluate(X[:1], Y[:1], verbose=0) and str(model.schedule("training", lanes=2)),
+    "program": lambda model: (
+        model.evaluate(X[:1], Y[:1], verbose=0)
+        and str(model.schedule("training", lanes=2 if model.engine == "native" else 1))
+    ),
     "trace": lambda model: model.trace(X, Y)["y_pred"],
 }
 

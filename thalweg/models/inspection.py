@@ -58,7 +58,7 @@ class Inspected:
         >>> model = thalweg.Sequential([thalweg.Input((2,)), thalweg.layers.Dense(1, "sigmoid")])
         >>> model.compile("sgd", "mse")
         >>> [row.name for row in model.program() if row.section == "backward"]
-        ['squared error + gradient', 'sigmoid adjoint', 'weight gradient', 'bias gradient']
+        ['sigmoid adjoint', 'weight gradient', 'bias gradient']
         """
         compiled, request = self._compiled, self._requested(kind, batch_size)
         with making:  # no other thread compiles the model
@@ -85,7 +85,7 @@ class Inspected:
         >>> [row.name for row in model.schedule() if row.section == "backward"]
         ['weight gradient']
         >>> [row.phase for row in model.schedule()]
-        ['rows', 'rows', 'rows', 'rows', 'finish']
+        ['rows', 'rows', 'rows', 'rows', 'rows', 'finish']
         """
         compiled, request = self._compiled, self._requested(kind, batch_size, lanes)
         if compiled.runs.plan is None and request.lanes != 1:

@@ -14,8 +14,8 @@ def levels(row: tuple[int, ...], own: tuple[int, ...]) -> dict[str, int]:
     """(A, B, C, D, E): the axes of a row, with adjacent axes of the same kind merged. Along A, C and E the elements
     share an α; along B and D each has its own.
 
-    >>> levels((28, 28, 16), (1, 1, 16)), levels((28, 28, 16), (28, 28, 1)), levels((5,), (5,))
-    ((1, 1, 784, 16, 1), (1, 1, 1, 784, 16), (1, 1, 1, 5, 1))
+    >>> [tuple(levels((28, 28, 16), shape).values()) for shape in ((1, 1, 16), (28, 28, 1))]
+    [(1, 1, 784, 16, 1), (1, 1, 1, 784, 16)]
     """
     groups: list[tuple[bool, int]] = []  # (whether shared, size)
     for size, of_alpha in zip(row, own, strict=True):
