@@ -29,7 +29,7 @@ def of_attention(torch, model):
         q, k, v = (own[n](h).reshape(-1, 5, 2, 4).transpose(1, 2) for n in ("q", "k", "v"))
         z = torch.softmax(q @ k.transpose(2, 3) / 2.0, -1) @ v
         h = x + z.transpose(1, 2).reshape(-1, 5, 8)
-        return [own["out"](torch.nn.functional.gelu(own["mlp"](h), approximate="tanh").mean(1))]
+        return [own["out"](torch.nn.functional.gelu(own["mlp"](h)).mean(1))]
 
     return own, forward
 
