@@ -10,7 +10,7 @@ from optimizer_equations import EQUATIONS
 
 from thalweg import optimizers
 from thalweg.engine.native.instructions import updates
-from thalweg.engine.native.instructions.changes import variant
+from thalweg.engine.native.instructions.variants import native
 from thalweg.optimizers.layout import Run
 from thalweg.program.formula.statements import run
 from thalweg.program.instructions.updates import constraints, gradients, matrix_updates, table_updates
@@ -48,7 +48,7 @@ def squared_norm(c: Case) -> Instruction:
 def squared_norm_of_a_share(c: Case) -> Instruction:
     dw = vector(c, "dw", GRADIENTS)
     c.lanes = 1  # every lane has a norm of its own
-    return updates.SquaredNorm(dw, norms(c, 1), 16)
+    return updates.NormPart(dw, norms(c, 1), 16)
 
 
 def clip_norm(c: Case) -> Instruction:
@@ -58,7 +58,7 @@ def clip_norm(c: Case) -> Instruction:
 def clip_several_norms(c: Case) -> Instruction:
     dw = vector(c, "dw", GRADIENTS)
     c.lanes = 1
-    return updates.ClipNorm(dw, norms(c, 1 + c.shape.seed % 5), (0.5, 2.0)[c.has(TWICE)], 16)
+    return updates.NativeClipNorm(dw, norms(c, 1 + c.shape.seed % 5), (0.5, 2.0)[c.has(TWICE)], 16)
 
 
 def norms(c: Case, count: int) -> Buffer:
@@ -164,11 +164,10 @@ def muon(c: Case) -> Instruction:
 def dealt(build: Build) -> Build:
     """The step on a whole array when it is some lane's turn."""
 
-    def native(c: Case) -> Instruction:
-        i = build(c)
-        return variant(updates.TURNED[type(i)], i, turn=c.shape.seed % 9)
+    def on_a_lane(c: Case) -> Instruction:
+        return native(build(c), turn=c.shape.seed % 9)
 
-    return native
+    return on_a_lane
 
 
 def step_of_rows(c: Case) -> Instruction:
@@ -190,7 +189,7 @@ def step_of_own_rows(c: Case) -> Instruction:
     i = step_of_rows(c)
     rows = c.random.permutation(np.flatnonzero(c.values[i.counts]))
     listed = np.concatenate([[len(rows)], rows, np.zeros(i.counts.size - len(rows))])
-    return variant(updates.TableUpdate, i, own=c.put("own", (1 + i.counts.size,), listed, per_row=False))
+    return native(i, own=c.put("own", (1 + i.counts.size,), listed, per_row=False))
 
 
 ROWS: dict[str, Build] = {

@@ -6,7 +6,7 @@ import numpy as np
 from harness import ACCUMULATE, OPTIONAL, TWICE, Array, Case
 
 from thalweg.engine.native.instructions.updates import TableReduce
-from thalweg.engine.native.passes.update import listing
+from thalweg.engine.native.instructions.variants import native
 from thalweg.program.instructions import embedding
 from thalweg.program.instructions.losses.loss_instruction import class_numbers
 from thalweg.program.ir.instruction import GRADIENTS, PARAMETERS, WORKSPACE, Buffer, Instruction
@@ -64,9 +64,9 @@ def listed_gradient(c: Case) -> Instruction:
     """The same with a list of the rows, which only kernels keep."""
     i = gradient(c)
     if i.counts is None:
-        return listing(i, None)
+        return i
     c.magnitudes["touched"] = lambda m: np.full(1 + c.shape.units, np.inf)
-    return listing(i, next(b for b in c.values if b.name == "touched"))
+    return native(i, touched=next(b for b in c.values if b.name == "touched"))
 
 
 def table_reduce(c: Case) -> Instruction:

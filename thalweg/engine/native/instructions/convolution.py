@@ -8,7 +8,7 @@ from typing import Any
 from thalweg.engine.native.instructions.changes import end, ended
 from thalweg.engine.native.layouts.by_columns import in_columns
 from thalweg.program.instructions.convolution import Convolution, KernelGradient, TransposedConvolution
-from thalweg.program.ir.instruction import Array, Buffer
+from thalweg.program.ir.instruction import Array, Buffer, Instruction
 
 
 def layout_of(kernel: str, x: Buffer) -> str:
@@ -17,23 +17,28 @@ def layout_of(kernel: str, x: Buffer) -> str:
 
 
 @dataclass(frozen=True, eq=False)
-class NativeConvolution(Convolution):
-    """h = x ∗ W + b; with `relu`, max(h, 0): the relu that follows; with a, h·[a > 0]: a relu's adjoint."""
+class Ended(Instruction):
+    """Base: with `relu`, max(h, 0): the relu that follows; with a, h·[a > 0]: a relu's adjoint."""
 
     relu: bool = False
     a: Buffer | None = None
 
     @property
     def kernel(self) -> str:
-        return layout_of(super().kernel, self.x)
+        return layout_of(super().kernel, self.x)  # type: ignore[attr-defined] # of the convolution
 
     @property
     def formula(self) -> str:
         return ended(super().formula, self.relu, self.a)
 
     @property
-    def sizes(self) -> dict[str, int]:
+    def sizes(self) -> dict[str, Any]:
         return {**super().sizes, "relu": int(self.relu)}
+
+
+@dataclass(frozen=True, eq=False)
+class NativeConvolution(Ended, Convolution):
+    """h = x ∗ W + b, ended as `Ended` says"""
 
     def reference(  # type: ignore[override] # it reads a, too
         self, xp: Any, x: Array, W: Array, b: Array | None, a: Array | None
@@ -51,23 +56,8 @@ class NativeKernelGradient(KernelGradient):
 
 
 @dataclass(frozen=True, eq=False)
-class NativeTransposedConvolution(TransposedConvolution):
-    """h = x ∗ Wᶠ + b; relu, a: as in `NativeConvolution`"""
-
-    relu: bool = False
-    a: Buffer | None = None
-
-    @property
-    def kernel(self) -> str:
-        return layout_of(super().kernel, self.x)
-
-    @property
-    def formula(self) -> str:
-        return ended(super().formula, self.relu, self.a)
-
-    @property
-    def sizes(self) -> dict[str, int]:
-        return {**super().sizes, "relu": int(self.relu)}
+class NativeTransposedConvolution(Ended, TransposedConvolution):
+    """h = x ∗ Wᶠ + b, ended as `Ended` says"""
 
     def reference(  # type: ignore[override] # it reads a, too
         self, xp: Any, x: Array, flipped: Array, b: Array | None, a: Array | None

@@ -12,7 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from thalweg.program.instructions.updates import gradients, matrix_updates, table_updates
+from thalweg.program.instructions.updates.gradients import ClipNorm
+from thalweg.program.instructions.updates.matrix_updates import Adafactor, Lamb, Muon
+from thalweg.program.instructions.updates.table_updates import TableUpdate
 from thalweg.program.instructions.updates.updates import Stretch
 from thalweg.program.ir.instruction import Array, Buffer, Instruction
 
@@ -62,7 +64,7 @@ def on_lanes(i: Instruction, lanes: int, shared: Sequence[Buffer]) -> Sequence[I
 
 
 @dataclass(frozen=True, eq=False)
-class SquaredNorm(Stretch):
+class NormPart(Stretch):
     """n ← Σ dw² over a lane's share of a stretch of the gradients"""
 
     dw: Buffer
@@ -86,7 +88,7 @@ class SquaredNorm(Stretch):
 
 
 @dataclass(frozen=True, eq=False)
-class ClipNorm(gradients.ClipNorm):
+class NativeClipNorm(ClipNorm):
     """The same with Σ n over all lanes and all of n's norms in the place of n."""
 
     norms: int
@@ -105,27 +107,24 @@ class ClipNorm(gradients.ClipNorm):
 
 
 @dataclass(frozen=True, eq=False)
-class Lamb(matrix_updates.Lamb):
+class NativeLamb(Lamb):
     """On one lane. `turn` is the parameter's rank among all whole arrays by size, the largest first."""
 
     turn: int = field(kw_only=True)
 
 
 @dataclass(frozen=True, eq=False)
-class Adafactor(matrix_updates.Adafactor):
-    """On one lane, see `Lamb`."""
+class NativeAdafactor(Adafactor):
+    """On one lane, see `NativeLamb`."""
 
     turn: int = field(kw_only=True)
 
 
 @dataclass(frozen=True, eq=False)
-class Muon(matrix_updates.Muon):
-    """On one lane, see `Lamb`."""
+class NativeMuon(Muon):
+    """On one lane, see `NativeLamb`."""
 
     turn: int = field(kw_only=True)
-
-
-TURNED = {matrix_updates.Lamb: Lamb, matrix_updates.Adafactor: Adafactor, matrix_updates.Muon: Muon}
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,7 +158,7 @@ class TableReduce(Instruction):
 
 
 @dataclass(frozen=True, eq=False)
-class TableUpdate(table_updates.TableUpdate):
+class NativeTableUpdate(TableUpdate):
     """The same on the rows that are this lane's."""
 
     own: Buffer = field(kw_only=True)

@@ -29,15 +29,29 @@ from thalweg.engine.native.instructions.linear import (
     NativeWeightGradient,
 )
 from thalweg.engine.native.instructions.normalization import NativeBatchNormalization, NativeBatchSums
+from thalweg.engine.native.instructions.updates import (
+    NativeAdafactor,
+    NativeClipNorm,
+    NativeLamb,
+    NativeMuon,
+    NativeTableUpdate,
+)
 from thalweg.program.ir.instruction import Instruction
 
+
+def neutral(kind: type[Instruction]) -> type[Instruction]:
+    """The program's instruction of which a class is the variant."""
+    return next(base for base in kind.__bases__ if base.__module__.startswith(Instruction.__module__.split(".ir.")[0]))
+
+
 VARIANTS: dict[type[Instruction], type[Instruction]] = {
-    kind.__bases__[0]: kind
+    neutral(kind): kind
     for kind in (
         NativeGatherFloats, NativeConvolution, NativeKernelGradient, NativeTransposedConvolution, NativeAveragePooling,
         NativeAveragePoolingAdjoint, NativeMaxPooling, NativeMaxPoolingAdjoint, NativeAffine, NativeBiasGradient,
         NativeInputGradient, NativeWeightGradient, NativeDropout, NativeEmbedding, NativeEmbeddingGradient,
-        NativeBatchNormalization, NativeBatchSums,
+        NativeBatchNormalization, NativeBatchSums, NativeClipNorm, NativeLamb, NativeAdafactor, NativeMuon,
+        NativeTableUpdate,
     )
 }  # fmt: skip
 

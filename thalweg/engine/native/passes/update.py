@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from thalweg.engine.native.instructions.changes import variant
-from thalweg.engine.native.instructions.embedding import NativeEmbeddingGradient
-from thalweg.engine.native.instructions.updates import TURNED, ClipNorm, Reduce, SquaredNorm, TableReduce, TableUpdate
+from thalweg.engine.native.instructions.updates import NormPart, Reduce, TableReduce
+from thalweg.engine.native.instructions.variants import native
 from thalweg.program.instructions.embedding import EmbeddingGradient
-from thalweg.program.instructions.updates import gradients, table_updates
+from thalweg.program.instructions.updates.gradients import ClipNorm, SquaredNorm
 from thalweg.program.instructions.updates.matrix_updates import WholeUpdate
+from thalweg.program.instructions.updates.table_updates import TableUpdate
 from thalweg.program.ir.alignment import align
 from thalweg.program.ir.instruction import DOUBLE, GRADIENTS, NORMS, Buffer, Instruction
 from thalweg.program.passes.draft import Draft
@@ -21,8 +21,8 @@ from thalweg.program.stretches import named, pieces, span
 class Table:
     """A table of which a lane updates the rows that occur in the batch and are its own."""
 
-    gradient: NativeEmbeddingGradient
-    listed: Buffer
+    gradient: EmbeddingGradient
+    listed: Buffer  # the rows that occur, by the gradient's kernel
     own: Buffer
 
 
@@ -31,31 +31,27 @@ def update_on_lanes(draft: Draft) -> Draft:
     whole arrays in order of size; and lists the rows of tables, so that a lane finds its own."""
     if not draft.backward:
         return draft
-    found = [i for i in draft.backward if isinstance(i, EmbeddingGradient)]
-    tables = {i.counts: table_of(i) for i in found if i.counts is not None}
+    tables = [table_of(i) for i in draft.backward if isinstance(i, EmbeddingGradient) and i.counts is not None]
     changes: dict[Instruction, Sequence[Instruction]] = {
-        i: [listing(i, None) if i.counts is None else tables[i.counts].gradient] for i in found
+        table.gradient: [native(table.gradient, touched=table.listed)] for table in tables
     }
-    for counts, table in tables.items():
-        steps = [u for u in draft.update if isinstance(u, table_updates.TableUpdate) and u.counts is counts]
-        changes |= {u: [variant(TableUpdate, u, own=table.own)] for u in steps}
+    for table in tables:
+        steps = [u for u in draft.update if isinstance(u, TableUpdate) and u.counts is table.gradient.counts]
+        changes |= {u: [native(u, own=table.own)] for u in steps}
         changes[steps[0]] = [rows_reduced(draft, table, steps), *changes[steps[0]]]
     whole = sorted((u for u in draft.update if isinstance(u, WholeUpdate)), key=lambda u: -u.w.size)
-    changes |= {u: [variant(TURNED[type(u)], u, turn=turn)] for turn, u in enumerate(whole)}
+    changes |= {u: [native(u, turn=turn)] for turn, u in enumerate(whole)}
     draft = draft.changed(changes | dict(norms(draft.update)))
-    return replace(draft, update=[*reduced(draft, [table.gradient.dW for table in tables.values()]), *draft.update])
-
-
-def listing(i: EmbeddingGradient, touched: Buffer | None) -> NativeEmbeddingGradient:
-    return variant(NativeEmbeddingGradient, i, touched=touched)
+    return replace(draft, update=[*reduced(draft, [table.gradient.dW for table in tables]), *draft.update])
 
 
 def table_of(i: EmbeddingGradient) -> Table:
-    listed, own = (Buffer(f"{what} {i.dW}", (1 + i.dW.shape[0],), per_row=False) for what in ("rows of", "own rows of"))
-    return Table(listing(i, listed), listed, own)
+    return Table(
+        i, *(Buffer(f"{what} {i.dW}", (1 + i.dW.shape[0],), per_row=False) for what in ("rows of", "own rows of"))
+    )
 
 
-def rows_reduced(draft: Draft, table: Table, steps: Sequence[table_updates.TableUpdate]) -> TableReduce:
+def rows_reduced(draft: Draft, table: Table, steps: Sequence[TableUpdate]) -> TableReduce:
     """The sum over the lanes before a table's steps."""
     i, dw = table.gradient, next(u.buffers["dw"] for u in steps if "dw" in u.buffers)
     assert i.counts is not None
@@ -77,7 +73,7 @@ def reduced(draft: Draft, sparse: Sequence[Buffer]) -> list[Reduce]:
 
 def norms(update: Sequence[Instruction]) -> Iterator[tuple[Instruction, Sequence[Instruction]]]:
     """The changes after which each lane and each stretch has a norm of its own, whose sum those who clip take."""
-    squares = [i for i in update if isinstance(i, gradients.SquaredNorm)]
+    squares = [i for i in update if isinstance(i, SquaredNorm)]
     stride = align(sum(len(i.dw) for i in squares))
     sums: dict[Buffer, Buffer] = {}
     place = 0
@@ -86,8 +82,8 @@ def norms(update: Sequence[Instruction]) -> Iterator[tuple[Instruction, Sequence
         own = [
             Buffer(f"‖{dw}‖²", (1,), NORMS, per_row=False, dtype=DOUBLE, offset=place + k) for k, dw in enumerate(i.dw)
         ]
-        yield i, [SquaredNorm(dw, n, stride) for dw, n in zip(i.dw, own, strict=True)]
+        yield i, [NormPart(dw, n, stride) for dw, n in zip(i.dw, own, strict=True)]
         place += len(i.dw)
     for clip in update:
-        if isinstance(clip, gradients.ClipNorm):
-            yield clip, [ClipNorm(clip.dw, sums[clip.n], clip.limit, stride)]
+        if isinstance(clip, ClipNorm):
+            yield clip, [native(clip, n=sums[clip.n], norms=stride)]

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 
 from thalweg.engine.native.compiler.kernel import Kernel
-from thalweg.engine.native.instructions.updates import TableUpdate
+from thalweg.engine.native.instructions.updates import NativeTableUpdate
 from thalweg.engine.native.kernels.generated.code import Code
 from thalweg.engine.native.kernels.generated.formulas import reals
 from thalweg.program.formula.language import CONSTANTS, names_in
@@ -143,7 +143,7 @@ class Writer:
 
 def kernel_of_statements(i: Statements) -> Kernel:
     """The kernel, not yet compiled. Its numbers are constants of the instruction, so that it works for any numbers."""
-    return step_kernel(i.kernel, i.text, i.names, tuple(i.numbers), isinstance(i, TableUpdate))
+    return step_kernel(i.kernel, i.text, i.names, tuple(i.numbers), isinstance(i, NativeTableUpdate))
 
 
 @lru_cache(maxsize=256)
