@@ -5,10 +5,10 @@ Names stay as they are: columns, classes, layers, settings' values, code and for
 
 import json
 import pickle
-import re
 
 import numpy as np
 import pytest
+from chinese_words import is_english
 
 from thalweg import Sequential, layers, words
 from thalweg.data.images import Images
@@ -26,8 +26,6 @@ from thalweg.views.web.encoding import decode, encode
 from thalweg.words import translations
 
 QUICK = {"seed": 0, "lanes": 1, "members": 1, "layers": (4,), "epochs": 1, "trees": False}
-SENTENCE = re.compile(r"\b[a-z]{2,}(?:[ ,;:]+[a-z]{2,})+")
-CODE = re.compile(r"--[a-z-]+( [a-z.\d]+)?|thalweg [a-z]+|[a-z_.]+\([^)]*\)")
 UNSEEN = {"kind", "id", "language", "rule"}
 NAMES = (
     "name of bird",
@@ -84,13 +82,7 @@ def seen(value, key=""):
 
 def english(document, names=NAMES):
     """The sentences of a page in Chinese that are English."""
-    found = []
-    for text in seen(decode(encode(document))):
-        bare = CODE.sub("", text)
-        for name in names:
-            bare = bare.replace(name, "")
-        found += [text] * bool(SENTENCE.search(bare))
-    return found
+    return [text for text in seen(decode(encode(document))) if is_english(text, names)]
 
 
 @pytest.fixture(scope="module")
@@ -100,10 +92,10 @@ def kept(tmp_path_factory):
     data = table()
     numbers = {name: column for name, column in data.items() if name != "y"} | {"y": np.arange(120.0) ** 1.5}
     options = {"ignore": ("leak",), "id": "row id"}
-    table_training.train(Table.of(data, "birds.csv"), TableOptions(target="y", **QUICK)).save(
+    table_training.train(Table.of(data), TableOptions(target="y", **QUICK)).save(
         place / "classes", ["thalweg"]
     )
-    run = table_training.train(Table.of(numbers, "birds.csv"), TableOptions(target="y", **QUICK, **options))
+    run = table_training.train(Table.of(numbers), TableOptions(target="y", **QUICK, **options))
     run.save(place / "numbers", ["thalweg"])
     rng = np.random.default_rng(0)
     images = Images(rng.integers(0, 256, (40, 6, 6, 1), np.uint8), np.arange(40) % 2, ("ink", "rest"), "pictures")

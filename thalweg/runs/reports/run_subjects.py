@@ -160,7 +160,7 @@ def about_table(subject: Subject, run: TableRun, evidence: Evidence | None) -> N
     subject.classes = [label_text(label) for label in target.classes]
     used = sum(1 for column in run.features.columns if column.features)
     subject.facts = [
-        (words.text("source"), str(facts.get("source", ""))),
+        (words.text("source"), facts.get("source", "")),
         (
             words.text("target"),
             words.text("{name}, {task}: {why}", name=target.name, task=TASKS[target.task], why=target.why),
@@ -364,7 +364,7 @@ def about_images(subject: Subject, run: ImageRun, evidence: Evidence | None) -> 
     shape = "×".join(map(str, model.row_in))
     count = model.count_params()
     subject.facts = [
-        (words.text("source"), str(facts.get("source", ""))),
+        (words.text("source"), facts.get("source", "")),
         (words.text("images", context="fact"), shape),
         (words.text("classes"), f"{len(run.classes)}: {', '.join(run.classes[:12])}"),
         (words.text("images for what"), rows_text(facts)),
