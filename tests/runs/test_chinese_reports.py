@@ -92,9 +92,7 @@ def kept(tmp_path_factory):
     data = table()
     numbers = {name: column for name, column in data.items() if name != "y"} | {"y": np.arange(120.0) ** 1.5}
     options = {"ignore": ("leak",), "id": "row id"}
-    table_training.train(Table.of(data), TableOptions(target="y", **QUICK)).save(
-        place / "classes", ["thalweg"]
-    )
+    table_training.train(Table.of(data), TableOptions(target="y", **QUICK)).save(place / "classes", ["thalweg"])
     run = table_training.train(Table.of(numbers), TableOptions(target="y", **QUICK, **options))
     run.save(place / "numbers", ["thalweg"])
     rng = np.random.default_rng(0)
