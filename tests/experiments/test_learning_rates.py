@@ -1,6 +1,7 @@
 """The learning rate range test: what it measures is what training does, and the model stays as it was."""
 
 import copy
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -109,6 +110,18 @@ def test_the_steepest_place_of_a_known_curve():
     assert steepest(rates[:2], curve[:2]) is None
     np.testing.assert_allclose(moving_average(np.full(9, 3.0), 1.5), 3.0)
     assert moving_average(np.eye(1, 41, 20)[0], 1.5).max() == pytest.approx(1 / (1.5 * np.sqrt(2 * np.pi)), rel=1e-6)
+
+
+def test_the_chart():
+    test = find_learning_rate(network("sgd"), X, Y, steps=5)
+    chart = test.chart()
+    steps, smoothed = chart.curves
+    assert (steps.dots, chart.log_x) == (True, True)
+    assert np.array_equal(steps.y, test.losses)
+    assert np.array_equal(smoothed.y, test.smoothed)
+    assert chart.marks == [(test.suggestion, f"steepest: {test.suggestion:.2g}")]
+    assert "steepest" in test._repr_html_()
+    assert replace(test, suggestion=None).chart().marks == []
 
 
 @pytest.mark.parametrize("ending", ["png", "svg"])
