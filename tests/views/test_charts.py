@@ -33,7 +33,7 @@ def test_what_an_axis_has_no_place_for():
     _, mean, *_ = CHART.drawn()
     assert [colour for _, colour, *_ in CHART.drawn()] == [None, 0, None, 1]
     np.testing.assert_array_equal(mean[2], [np.nan, *RATES[1:]])
-    assert mean[3].tolist() == [9, 3, 2, 1, 0]  # nothing is below the floor
+    np.testing.assert_array_equal(mean[3], [9, 3, 2, 1, np.nan])  # below the floor
     assert [side.tolist() for side in mean[4]] == [[8, 2, 1, 0, 0], [10, 4, 3, 2, 0]]
     curve = Curve("", [1, 2, 3, 4], [0.0, 2, 8], band=([0, 1, 4], [1, 3, 9]))
     ((_, _, x, y, band),) = Chart("", [curve], log_y=True).drawn()
@@ -51,11 +51,17 @@ def test_as_svg():
     ticks = re.findall(r'<text x="([\d.]+)" y="[\d.]+" text-anchor="middle"[^>]*>(0\.001|0\.01|0\.1|1)</text>', text)
     assert np.ptp(np.diff([float(x) for x, _ in ticks])) < 0.2
     assert len(ticks) == 4
-    assert text.count('fill-opacity="0.12"') == 1  # the band
+    assert text.count('fill-opacity="0.1"') == 1  # the band
     assert text.count("h0") == 4 + 1  # dots, and their sample
-    band = text.index('fill-opacity="0.12"')
-    assert text[:band].count('stroke-opacity="0.4"') == 2  # the grey ones lie below
+    band = text.index('fill-opacity="0.1"')
+    assert text[:band].count('stroke-opacity="0.35"') == 2  # the grey ones lie below
     assert placed(np.array([2.0, np.inf]), 3.0, 3.0, 0.0, 10.0, False).tolist() == [5.0, 5.0]
+
+
+@pytest.mark.parametrize(("values", "rows"), [([1, 2], [142, 157, 172, 187, 202]), ([2, 1], [40, 55, 70, 85, 100])])
+def test_a_long_legend_is_where_there_is_room(values, rows):
+    text = inline([Chart("many", [Curve(f"a long name {k}", [1, 2], values) for k in range(5)])])
+    assert sorted(float(y) for y in re.findall(r'd="M[\d.]+ ([\d.]+)h18"', text)) == rows
 
 
 def test_by_matplotlib():
@@ -79,7 +85,7 @@ def test_on_a_page():
     assert [(s["dashed"], s["dots"], s["faint"], len(s["band"])) for s in figure["series"]] == [
         (False, True, True, 0), (False, False, False, 2), (False, False, True, 0), (True, False, False, 0)
     ]  # fmt: skip
-    assert figure["series"][1]["y"].tolist() == [9, 3, 2, 1, 0]
+    np.testing.assert_array_equal(figure["series"][1]["y"], [9, 3, 2, 1, np.nan])
     plain = Chart("a", []).figure()
     assert plain["y_label"] == "a"
     assert "note" not in plain

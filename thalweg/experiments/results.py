@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 Array = NDArray[Any]
 LEVEL = 0.05
 HIGHLIGHTED = 6  # curves in colour; the others are grey
+FLOOR = -0.5  # an R² may be far below 0
 
 
 @dataclass
@@ -244,7 +245,7 @@ class Comparison:
         ends = np.array([1, self.settings.epochs])
         curves.append(Curve("chance", ends, np.full(2, self.chance), dashed=True, faint=True))
         note = "mean over seeds; the band reaches from the least to the largest"
-        floor = max(np.nanmin([self.chance, *(entry.score for entry in self.entries)]), -0.5)  # an R² may be far below
+        floor = max(np.nanmin([self.chance, *(entry.score for entry in self.entries)]), FLOOR) - 0.02
         return Chart(f"held-out {self.metric}", curves, "epoch", note=note, floor=floor)
 
     def figure(self) -> Figure:

@@ -46,7 +46,7 @@ class Curve:
 class Chart:
     """Curves over a common axis.
 
-    y_label: the title, if there is none. floor: curves below run along it. marks: vertical lines with a word.
+    y_label: the title, if there is none. floor: what is below isn't drawn. marks: vertical lines with a word.
     """
 
     title: Text
@@ -56,7 +56,7 @@ class Chart:
     note: Text = ""
     log_x: bool = False
     log_y: bool = False
-    floor: float | None = None
+    floor: float = -np.inf
     marks: Sequence[tuple[float, Text]] = ()
 
     def drawn(self) -> Iterator[tuple[Curve, int | None, Array, Array, list[Array]]]:
@@ -70,8 +70,7 @@ class Chart:
             if self.log_y:
                 band = [np.maximum(side, np.min(y, where=y > 0, initial=np.inf)) for side in band]
                 y = np.where(y > 0, y, np.nan)
-            if self.floor is not None:
-                y, *band = (np.maximum(part, self.floor) for part in (y, *band))
+            y, band = np.where(y < self.floor, np.nan, y), [np.maximum(side, self.floor) for side in band]
             yield curve, None if curve.faint else colour, x, y, band
             colour += not curve.faint
 

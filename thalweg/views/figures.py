@@ -75,7 +75,7 @@ def draw_scores(ranked: Sequence[Scored], chart: Chart, chance: float, title: st
     left, right = figure.subplots(1, 2, width_ratios=[1, 1.2])
     colours = {curve.name: f"C{colour}" for curve, colour, *_ in chart.drawn() if colour is not None}
     scores = [chance, *(entry.score for entry in ranked)]
-    low, high = max(np.nanmin(scores), -0.5), np.nanmax(scores)  # an R² may be far below 0
+    low, high = max(np.nanmin(scores), chart.floor), np.nanmax(scores)
     for place, entry in enumerate(ranked):
         ink = colours.get(entry.name, "0.45")
         if not math.isnan(entry.score):

@@ -115,22 +115,24 @@ def curves(one: Chart, across: Callable[[Any], Any], up: Callable[[Any], Any]) -
         if band:
             low, high = ([*zip(*thinned(across(x), up(side)), strict=True)] for side in band)
             edge = [f"{a:.1f} {b:.1f}" for a, b in [*low, *high[::-1]] if math.isfinite(a) and math.isfinite(b)]
-            parts.append(f'<path d="M{"L".join(edge)}Z" fill="{ink(colour)}" fill-opacity="0.12"/>')
+            parts.append(f'<path d="M{"L".join(edge)}Z" fill="{ink(colour)}" fill-opacity="0.1"/>')
         parts.append(path(*thinned(across(x), up(y)), curve, colour))
     return "".join(parts)
 
 
 def legend(one: Chart, start: float) -> str:
     """Samples of the curves with their names, right of `start`; below each other in the plot if that is too narrow."""
-    told = [(curve, colour, english(curve.name)) for curve, colour, *_ in one.drawn() if curve.told]
+    told = [(curve, colour, y) for curve, colour, _, y, _ in one.drawn() if curve.told]
     if len(told) < 2:
         return ""
-    names = [name if len(name) <= 22 else name[:21] + "…" for _, _, name in told]
+    names = [name if len(name) <= 22 else name[:21] + "…" for name in (english(curve.name) for curve, *_ in told)]
     widths = [LETTER * len(name) + 30 for name in names]
     beside = start + sum(widths) <= WIDTH - RIGHT
+    rising = 2 * sum(len(y) > 0 and not y[0] >= y[-1] for *_, y in told) > len(told)
+    top = HEIGHT - BOTTOM + 9.0 - 15 * len(told) if rising else TOP + 14.0  # in the corner that has room
     parts, right = [], float(WIDTH - RIGHT)
     for n, ((curve, colour, _), name, width) in reversed(list(enumerate(zip(told, names, widths, strict=True)))):
-        left, y = (right - width, 16.0) if beside else (WIDTH - RIGHT - max(widths), TOP + 14.0 + 15 * n)
+        left, y = (right - width, 16.0) if beside else (WIDTH - RIGHT - max(widths), top + 15 * n)
         sample = f"M{left + 9:.1f} {y - 4:.1f}h0" if curve.dots else f"M{left:.1f} {y - 4:.1f}h18"
         parts.append(f'<path d="{sample}" {pen(curve, colour)}/>{text(left + 22, y, name, "start")}')
         right -= width
@@ -156,7 +158,7 @@ def pen(curve: Curve, colour: int | None) -> str:
     """How a curve's line is drawn."""
     width = 4 if curve.dots else 2 if colour is not None else 1
     more = (' stroke-linecap="round"' if curve.dots else "") + (' stroke-dasharray="5 3"' if curve.dashed else "")
-    more += ' stroke-opacity="0.4"' if colour is None else ""
+    more += ' stroke-opacity="0.35"' if colour is None else ""
     return f'fill="none" stroke="{ink(colour)}" stroke-width="{width}" stroke-linejoin="round"{more}'
 
 
