@@ -131,7 +131,7 @@ def test_the_picture(tmp_path, ending):
     test.plot(tmp_path / f"test.{ending}")
     content = (tmp_path / f"test.{ending}").read_bytes()
     assert content.startswith(b"\x89PNG") if ending == "png" else b"<svg" in content
-    with pytest.raises(ArgumentError, match=r"drawn as \.png or \.svg, not as 'test\.pdf'"):
+    with pytest.raises(ArgumentError, match=r"written as \.png or \.svg, not as 'test\.pdf'"):
         test.plot("test.pdf")
 
 

@@ -50,12 +50,9 @@ class LearningRateTest:
 
     def plot(self, path: str | Path) -> None:
         """Writes losses and suggestion over the learning rate as a picture, PNG or SVG by the ending of the path."""
-        path = Path(path)
-        if path.suffix not in (".png", ".svg"):
-            raise ArgumentError(f"a learning rate test is drawn as .png or .svg, not as {path.name!r}")
         figure = new_figure(7, 4.2)
         draw_chart(figure.subplots(), self.chart())
-        write_figure(figure, path)
+        write_figure(figure, Path(path))
 
     def chart(self) -> Chart:
         """The losses of the steps and their moving average over the learning rate, with the suggestion."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from thalweg.errors import ArgumentError
 from thalweg.support.extras import need
 from thalweg.support.files import writing
 from thalweg.views.chart import Chart, english
@@ -41,7 +41,9 @@ def new_figure(width: float, height: float) -> Figure:
 
 
 def write_figure(figure: Figure, path: Path, dpi: float | str = "figure") -> None:
-    """Writes the figure in the format that the path's ending names."""
+    """Writes the figure as PNG or SVG, by the ending of the path."""
+    if path.suffix not in (".png", ".svg"):
+        raise ArgumentError(f"a picture is written as .png or .svg, not as {path.name!r}")
     with writing(path) as new:
         figure.savefig(new, dpi=dpi)
 
@@ -78,10 +80,9 @@ def draw_scores(ranked: Sequence[Scored], chart: Chart, chance: float, title: st
     low, high = max(np.nanmin(scores), chart.floor), np.nanmax(scores)
     for place, entry in enumerate(ranked):
         ink = colours.get(entry.name, "0.45")
-        if not math.isnan(entry.score):
-            half = 0.0 if math.isnan(entry.interval) else entry.interval
-            left.errorbar(entry.score, place, xerr=half, fmt="o", color=ink, markersize=4, capsize=2)
-            left.plot(entry.finals, [place] * len(entry.finals), "|", color=ink, alpha=0.6)
+        half = np.nan_to_num(entry.interval)
+        left.errorbar(entry.score, place, xerr=half, fmt="o", color=ink, markersize=4, capsize=2)
+        left.plot(entry.finals, [place] * len(entry.finals), "|", color=ink, alpha=0.6)
     labels = [entry.name + (f"  ({entry.failed:.0%} failed)" if entry.failed else "") for entry in ranked]
     left.set_yticks(range(len(ranked)), labels, fontsize=8)
     left.invert_yaxis()

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from thalweg import words
 from thalweg.errors import ThalwegWarning
 from thalweg.support.jupyter import cell
 from thalweg.support.untrusted import reason
@@ -25,7 +26,6 @@ from thalweg.views.web.svg import COLOURS, standalone
 
 Logs = dict[str, Any]
 Inside = Callable[[], tuple[Any, dict[str, Any]]]  # epochs, and of each layer the sizes of its steps
-STEPS = "log₁₀(step / weight)"
 LATER = 0.4  # seconds of training before a figure appears: a short fit has only the picture
 PAUSE = 0.2  # seconds between two frames, …
 SHARE = 10.0  # … or this many times what the last one took
@@ -96,9 +96,8 @@ class LiveFigure:
         epochs, ratios = self.inside()
         if len(epochs) < 2:
             return []
-        with np.errstate(all="ignore"):
-            curves = [Curve(name, epochs, np.log10(r)) for name, r in list(ratios.items())[: len(COLOURS)]]
-        return [Chart(STEPS, curves, "epoch")] if curves else []
+        curves = [Curve(name, epochs, ratio) for name, ratio in list(ratios.items())[: len(COLOURS)]]
+        return [Chart("step / weight", curves, words.text("epoch"), log_y=True)] if curves else []
 
     def open(self) -> None:
         """Shows the figure as the cell's output."""

@@ -131,23 +131,13 @@ function sameNumbers(one, other) {
 }
 
 /**
- * The colour of a curve.
- * @param {HTMLElement} element
- * @param {Curves} figure
- * @param {number} n
- */
-function curveInk(element, figure, n) {
-  return figure.series[n].faint ? faded(colour(element, "muted"), 0.6) : seriesColour(element, n);
-}
-
-/**
  * @param {HTMLElement} element
  * @param {Curves} figure
  */
 function legend(element, figure) {
   return figure.series.map((series, n) => {
     const sample = canvas(22, 10, (c) => {
-      c.strokeStyle = curveInk(element, figure, n);
+      c.strokeStyle = seriesColour(element, n, series.faint);
       c.lineWidth = 2;
       c.setLineDash(series.dashed ? [5, 3] : []);
       c.beginPath();
@@ -185,7 +175,7 @@ function options(element, figure, data, width, read) {
   /** @type {any[]} */
   const bands = [];
   figure.series.forEach((one, n) => {
-    const stroke = curveInk(element, figure, n);
+    const stroke = seriesColour(element, n, one.faint);
     const few = data[0].length < 2 || listed(one.y).filter((v) => v !== null).length < 2;
     series.push({ label: said(one.name), stroke, width: one.dots ? 0 : 2, dash: one.dashed ? [6, 4] : undefined, spanGaps: true, points: { show: few || one.dots, size: 6 }, named: true });
     if (one.band?.length) {
