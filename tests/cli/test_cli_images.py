@@ -16,7 +16,7 @@ from thalweg.runs.image_options import warm_cosine
 from thalweg.runs.judging import Judgement
 from thalweg.runs.scores import class_scores
 from thalweg.views import plots
-from thalweg.views.figures import new_figure
+from thalweg.views.figures import new_figure, write_figure
 
 Image = pytest.importorskip("PIL.Image")
 pytest.importorskip("yaml")
@@ -334,6 +334,6 @@ def test_every_filter_is_drawn(inputs):
 
 def test_a_picture_is_png_or_svg(tmp_path):
     with pytest.raises(ArgumentError, match=r"written as .png or .svg"):
-        plots.save_figure(new_figure(1, 1), tmp_path / "a.bmp")
+        write_figure(new_figure(1, 1), tmp_path / "a.bmp")
     with pytest.raises(ArgumentError, match="no kernels were recorded"):
         plots.draw_strip([], "none")

@@ -227,6 +227,16 @@ def test_it_is_written_as_numbers_and_as_a_picture(tmp_path):
         assert (tmp_path / name).read_bytes().startswith(start)
 
 
+def test_the_chart_has_the_best_in_colour_and_nothing_far_below():
+    found = compare("learning_rate", X, NUMBER, entries=[0.1**k for k in range(8)] + [1e6], optimizer="sgd", **QUICK)
+    chart = found.chart()
+    names = [entry.name for entry in found.ranked() if not np.isnan(entry.score)]
+    assert [curve.name for curve in chart.curves] == [*names, "chance"]  # those that diverged have no curve
+    assert [curve.faint for curve in chart.curves] == [False] * 6 + [True] * (len(names) - 5)
+    assert [len(curve.band) for curve in chart.curves] == [2] * 6 + [0] * (len(names) - 5)
+    assert chart.floor == -0.52
+
+
 def test_fit_many_gives_the_error_in_place_of_the_history():
     def model(rate):
         made = thalweg.Sequential([Input((3,)), Dense(1)], seed=0)

@@ -1,6 +1,7 @@
 """The learning rate range test: what it measures is what training does, and the model stays as it was."""
 
 import copy
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -111,6 +112,18 @@ def test_the_steepest_place_of_a_known_curve():
     assert moving_average(np.eye(1, 41, 20)[0], 1.5).max() == pytest.approx(1 / (1.5 * np.sqrt(2 * np.pi)), rel=1e-6)
 
 
+def test_the_chart():
+    test = find_learning_rate(network("sgd"), X, Y, steps=5)
+    chart = test.chart()
+    steps, smoothed = chart.curves
+    assert (steps.dots, chart.log_x) == (True, True)
+    assert np.array_equal(steps.y, test.losses)
+    assert np.array_equal(smoothed.y, test.smoothed)
+    assert chart.marks == [(test.suggestion, f"steepest: {test.suggestion:.2g}")]
+    assert "steepest" in test._repr_html_()
+    assert replace(test, suggestion=None).chart().marks == []
+
+
 @pytest.mark.parametrize("ending", ["png", "svg"])
 def test_the_picture(tmp_path, ending):
     pytest.importorskip("matplotlib")
@@ -118,7 +131,7 @@ def test_the_picture(tmp_path, ending):
     test.plot(tmp_path / f"test.{ending}")
     content = (tmp_path / f"test.{ending}").read_bytes()
     assert content.startswith(b"\x89PNG") if ending == "png" else b"<svg" in content
-    with pytest.raises(ArgumentError, match=r"drawn as \.png or \.svg, not as 'test\.pdf'"):
+    with pytest.raises(ArgumentError, match=r"written as \.png or \.svg, not as 'test\.pdf'"):
         test.plot("test.pdf")
 
 

@@ -10,12 +10,12 @@ from thalweg import Model, Sequential, compare
 from thalweg.callbacks import History
 from thalweg.errors import ThalwegWarning
 from thalweg.layers import Concatenate, Conv2D, Dense, Flatten, Input, MaxPooling2D
-from thalweg.views.notebook.live import MOST_POINTS, Points, figures
+from thalweg.views.chart import Chart, Curve, by_epoch
+from thalweg.views.notebook.live import MOST_POINTS, Points, noted
 from thalweg.views.notebook.screens import Screen
 from thalweg.views.web import svg
 from thalweg.views.web.encoding import decode
-from thalweg.views.web.epochs_svg import charts
-from thalweg.views.web.svg import Chart, Curve, inline, standalone
+from thalweg.views.web.svg import inline, standalone
 
 ATTACK = "<script>alert('1')&\"<img_src=x>"
 RANDOM = np.random.default_rng(0)
@@ -180,8 +180,8 @@ def test_points_of_a_long_training_are_thinned_evenly():
     x, y = points.columns()["loss"]
     assert (x[0], x[-1], y[-1]) == (1, 50_000, 49_999.0)
     assert len(set(np.diff(x[:-1]))) == 1
-    shown = figures(points.columns(), "epoch 1/2")
-    assert [(f["kind"], f["title"], f["note"]) for f in shown] == [("curves", "loss", "epoch 1/2")]
+    shown = noted(points.columns(), "epoch 1/2")
+    assert [(chart.title, chart.note) for chart in shown] == [("loss", "epoch 1/2")]
 
 
 class Kept(Screen):
@@ -227,7 +227,8 @@ def test_a_notebook_that_shows_nothing_ends_no_training(broken, monkeypatch):
 
 def test_held_out_numbers_share_the_chart_of_their_name():
     pair = ([1.0], [2.0])
-    made = charts(dict.fromkeys(("loss", "accuracy", "val_loss", "val_accuracy", "learning_rate"), pair), "interrupted")
+    columns = dict.fromkeys(("loss", "accuracy", "val_loss", "val_accuracy", "learning_rate"), pair)
+    made = by_epoch({"": columns}, end="interrupted")
     assert [(c.title, [x.name for x in c.curves]) for c in made] == [
         ("loss", ["loss", "val_loss"]),
         ("accuracy", ["accuracy", "val_accuracy"]),

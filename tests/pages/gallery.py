@@ -73,7 +73,7 @@ def curves(rng):
             "y_label": both("true positive rate", "真陽性率"),
             "series": [
                 {"name": "penguins", "y": fpr**0.3},
-                {"name": both("chance", "隨機"), "x": [0, 1], "y": [0, 1], "dashed": True},
+                {"name": both("chance", "隨機"), "x": [0, 1], "y": [0, 1], "dashed": True, "faint": True},
             ],
         },
         {

@@ -107,14 +107,14 @@ def test_the_learning_rate_is_drawn_with_its_peak():
     steps = np.arange(20_000)
     rates = np.where(steps == 777, 3.0, 1 + steps / 1e5)
     recording = Recording(batch_losses=rates, batch_iterations=steps, batch_rates=rates)
-    (figure,) = learning_rates(recording)
-    (series,) = figure["series"]
-    assert len(series["x"]) < 1100
-    assert series["y"].max() == 3.0
-    assert series["x"][series["y"].argmax()] == 777
-    assert "note" not in figure
+    (chart,) = learning_rates(recording)
+    (curve,) = chart.curves
+    assert len(curve.x) < 1100
+    assert curve.y.max() == 3.0
+    assert curve.x[curve.y.argmax()] == 777
+    assert "note" not in chart.figure()
     old = Recording(iterations=steps[:4], learning_rates=rates[:4])
-    assert english(learning_rates(old)[0]["note"]).startswith("Known at 4 steps")
+    assert english(learning_rates(old)[0].note).startswith("Known at 4 steps")
 
 
 def pictures_section(seconds, size=6):
@@ -165,8 +165,8 @@ def test_thresholds_count_hits_and_errors():
 def test_sure_answers_are_counted():
     figure = class_judgement.sureness(TRUTH, SHARES)[0]
     right, answered = figure["series"]
-    place = len(figure["x"]) // 2
-    taken = SHARES.max(axis=1) >= figure["x"][place]
+    place = len(answered["x"]) // 2
+    taken = SHARES.max(axis=1) >= answered["x"][place]
     assert answered["y"][place] == pytest.approx(taken.mean())
     assert right["y"][place] == pytest.approx((SHARES.argmax(axis=1) == TRUTH)[taken].mean())
 

@@ -18,7 +18,7 @@ from thalweg.program.ir.program import Program
 from thalweg.program.passes.draft import Request
 from thalweg.support import hooks
 from thalweg.support.jupyter import cell
-from thalweg.views.web.epochs_svg import charts, sentence
+from thalweg.views.chart import by_epoch, by_name, sentence
 from thalweg.views.web.html_parts import block, line
 from thalweg.views.web.svg import inline
 
@@ -233,15 +233,13 @@ class History(Callback):
 
     def _repr_html_(self) -> str:
         """The curves, for notebooks."""
-        columns = {
-            key: ([self.epoch[k] + 1 for k in self._places.get(key, range(len(values)))], values)
-            for key, values in self.history.items()
-        }
+        columns = by_name(self.records())
         if not columns:
             return block(line("no epoch has ended yet"))
         if self.drawn_in is not None and self.drawn_in == cell():  # one picture of it is enough
             return block(line(sentence(columns)))
-        return block(inline(charts(columns, "interrupted" if self.interrupted else "")), line(sentence(columns)))
+        charts = by_epoch({"": columns}, end="interrupted" if self.interrupted else "")
+        return block(inline(charts), line(sentence(columns)))
 
 
 class LambdaCallback(Callback):

@@ -14,6 +14,7 @@ from thalweg.models.sequential import Sequential
 from thalweg.runs import image_run
 from thalweg.runs.folder import COLUMNS, free_path, refuse_existing
 from thalweg.views import plots
+from thalweg.views.figures import write_figure
 
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="a run folder of images")]
 Out = Annotated[
@@ -39,7 +40,7 @@ def filters(
     else:
         name, kernel = plots.kernel_of(loaded.model, layer)
         drawn = plots.draw_filters(kernel, f"{run.name}: kernels of {name}, {'×'.join(map(str, kernel.shape))}")
-    plots.save_figure(drawn, path)
+    write_figure(drawn, path, dpi=150)
     say(f"picture: {path}")
 
 
@@ -58,7 +59,7 @@ def features(
     assert isinstance(loaded.model, Sequential)  # as `thalweg train` makes it
     values = plots.feature_maps(loaded.model, pixels)
     drawn = plots.draw_features(values, pixels, f"{run.name}: {picture.name} through the network", loaded.classes)
-    plots.save_figure(drawn, path)
+    write_figure(drawn, path, dpi=150)
     say(f"picture: {path}")
 
 

@@ -17,8 +17,10 @@ from thalweg.models.trainer import all_finite
 from thalweg.support.checks import number, whole
 from thalweg.support.interrupts import Held
 from thalweg.support.once import making
-from thalweg.views.charts import draw_range_test
-from thalweg.views.figures import write_figure
+from thalweg.views.chart import Chart, Curve
+from thalweg.views.figures import draw_chart, new_figure, write_figure
+from thalweg.views.web.html_parts import block
+from thalweg.views.web.svg import inline
 
 if TYPE_CHECKING:
     from thalweg.models.sequential import Sequential
@@ -48,10 +50,22 @@ class LearningRateTest:
 
     def plot(self, path: str | Path) -> None:
         """Writes losses and suggestion over the learning rate as a picture, PNG or SVG by the ending of the path."""
-        path = Path(path)
-        if path.suffix not in (".png", ".svg"):
-            raise ArgumentError(f"a learning rate test is drawn as .png or .svg, not as {path.name!r}")
-        write_figure(draw_range_test(self.learning_rates, self.losses, self.smoothed, self.suggestion), path)
+        figure = new_figure(7, 4.2)
+        draw_chart(figure.subplots(), self.chart())
+        write_figure(figure, Path(path))
+
+    def chart(self) -> Chart:
+        """The losses of the steps and their moving average over the learning rate, with the suggestion."""
+        curves = [
+            Curve("loss of a step", self.learning_rates, self.losses, dots=True, faint=True),
+            Curve("smoothed", self.learning_rates, self.smoothed),
+        ]
+        marks = [] if self.suggestion is None else [(self.suggestion, f"steepest: {self.suggestion:.2g}")]
+        return Chart("loss", curves, "learning rate", log_x=True, marks=marks)
+
+    def _repr_html_(self) -> str:
+        """The chart, for notebooks."""
+        return block(inline([self.chart()]))
 
 
 def find_learning_rate(

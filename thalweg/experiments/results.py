@@ -14,17 +14,19 @@ from thalweg.errors import ArgumentError
 from thalweg.experiments.problem import Settings
 from thalweg.support.files import finite, to_json, writing
 from thalweg.support.terminal import columns, table
-from thalweg.views.charts import Scored, draw_scores
-from thalweg.views.figures import write_figure
+from thalweg.views.chart import Chart, Curve
+from thalweg.views.figures import draw_scores, write_figure
 from thalweg.views.web.html_parts import block, line
 from thalweg.views.web.html_parts import table as html_table
-from thalweg.views.web.svg import COLOURS, Chart, Curve, inline
+from thalweg.views.web.svg import inline
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Array = NDArray[Any]
 LEVEL = 0.05
+HIGHLIGHTED = 6  # curves in colour; the others are grey
+FLOOR = -0.5  # an R² may be far below 0
 
 
 @dataclass
@@ -176,21 +178,18 @@ class Comparison:
     def __str__(self) -> str:
         return "\n".join([table([self.header(), *self.lines()], range(1, 8), columns()), *self.summary()])
 
+    @property
+    def headline(self) -> str:
+        """What was compared."""
+        return f"{self.knob.replace('_', ' ')}: {self.task}, {self.rows[0]:,} rows to learn from"
+
     def _repr_html_(self) -> str:
-        """The table and the curves of the best entries, for notebooks."""
-        curves = []
-        for entry in self.ranked()[: len(COLOURS)]:
-            mean = entry.curve()[0]
-            if mean.size:
-                curves.append(Curve(entry.name, np.arange(1, mean.size + 1), mean))
-        chart = Chart(f"held-out {self.metric}", curves, "epoch") if curves else None
-        head = f"{self.knob.replace('_', ' ')}: {self.task}, {self.rows[0]:,} rows to learn from"
-        drawn = "" if chart is None else inline([chart])
+        """The table and the curves, for notebooks."""
         parts = [
-            line(head, strong=True),
+            line(self.headline, strong=True),
             html_table(self.header(), self.lines(), range(1, 8)),
             *map(line, self.summary()),
-            drawn,
+            inline([self.chart()]),
         ]
         return block(*parts, *(line(f"left out: {name}: {why}") for name, why in self.left_out.items()))
 
@@ -235,15 +234,25 @@ class Comparison:
         else:
             raise ArgumentError(f"a comparison is saved as .json, .png or .svg, not as {path.name!r}")
 
+    def chart(self) -> Chart:
+        """The mean score after each epoch, the best entries in colour, with the spread over seeds, and chance."""
+        curves = []
+        for place, entry in enumerate(self.ranked()):
+            mean, *band = entry.curve()
+            epochs, grey = np.arange(1, mean.size + 1), place >= HIGHLIGHTED
+            if mean.size:
+                curves.append(Curve(entry.name, epochs, mean, band=() if grey else band, faint=grey))
+        ends = np.array([1, self.settings.epochs])
+        curves.append(Curve("chance", ends, np.full(2, self.chance), dashed=True, faint=True))
+        note = "mean over seeds; the band reaches from the least to the largest"
+        floor = max(np.nanmin([self.chance, *(entry.score for entry in self.entries)]), FLOOR) - 0.02
+        return Chart(f"held-out {self.metric}", curves, "epoch", note=note, floor=floor)
+
     def figure(self) -> Figure:
         """Scores with their intervals, and curves with the spread over seeds: a matplotlib figure."""
-        scored = [Scored(e.name, e.score, e.interval, e.finals, e.failed, e.curve()) for e in self.ranked()]
-        settings = self.settings
-        title = (
-            f"{self.knob.replace('_', ' ')}: {self.task}, {self.rows[0]:,} rows to learn from, "
-            f"layers {'-'.join(map(str, settings.layers)) or 'none'}, {settings.epochs} epochs"
-        )
-        return draw_scores(scored, self.metric, self.chance, title)
+        layers = "-".join(map(str, self.settings.layers)) or "none"
+        title = f"{self.headline}, layers {layers}, {self.settings.epochs} epochs"
+        return draw_scores(self.ranked(), self.chart(), self.chance, title)
 
 
 def number_text(value: float, form: str) -> str:

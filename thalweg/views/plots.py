@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +13,7 @@ from thalweg.callbacks.callback import Model
 from thalweg.errors import ArgumentError
 from thalweg.layers import Layer
 from thalweg.support.naming import choose
-from thalweg.views.figures import new_figure, write_figure
+from thalweg.views.figures import new_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -188,12 +187,3 @@ def beside(axis: Any, label: str) -> None:
 def bare(axis: Any) -> None:
     axis.set_xticks([])
     axis.set_yticks([])
-
-
-def save_figure(drawn: Figure, path: Path) -> None:
-    """Writes a figure as .png or .svg."""
-    if path.suffix not in (".png", ".svg"):
-        raise ArgumentError(f"a picture is written as .png or .svg, not as {path.name!r}")
-    if not path.parent.is_dir():
-        raise ArgumentError(f"the folder {path.parent} does not exist")
-    write_figure(drawn, path, dpi=150)

@@ -26,7 +26,6 @@ from thalweg.tabular.qualities import LINEAR
 from thalweg.tabular.trees import mixed
 from thalweg.views.report.of_model import retrained, retrained_share
 from thalweg.views.report.subject import ColumnInputs, Network, PictureInputs, Score, Subject, Text, written
-from thalweg.views.report.training_curves import number
 
 MOST_LEFT_OUT = 30
 """Columns that aren't used and are named."""
@@ -147,6 +146,11 @@ def seconds_text(facts: dict[str, Any], epochs: int) -> Text:
     """How long it trained."""
     seconds = number(facts.get("seconds"))
     return words.text("{epochs:,} epochs in {seconds:.2f} s", epochs=epochs, seconds=seconds)
+
+
+def number(value: Any) -> float:
+    """A number of the facts; NaN for JSON's null."""
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else np.nan
 
 
 # --- tables ----------------------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from importlib.util import find_spec
 from typing import Any
 
@@ -19,13 +20,12 @@ from thalweg import words
 from thalweg.errors import ThalwegWarning
 from thalweg.support.jupyter import cell
 from thalweg.support.untrusted import reason
+from thalweg.views.chart import Chart, Columns, Curve, by_epoch, by_name, sentence
 from thalweg.views.notebook.screens import Screen, screen
-from thalweg.views.web.epochs_svg import charts, sentence
-from thalweg.views.web.svg import COLOURS, Chart, Curve, standalone
+from thalweg.views.web.svg import COLOURS, standalone
 
 Logs = dict[str, Any]
 Inside = Callable[[], tuple[Any, dict[str, Any]]]  # epochs, and of each layer the sizes of its steps
-STEPS = "log₁₀(step / weight)"
 LATER = 0.4  # seconds of training before a figure appears: a short fit has only the picture
 PAUSE = 0.2  # seconds between two frames, …
 SHARE = 10.0  # … or this many times what the last one took
@@ -87,7 +87,7 @@ class LiveFigure:
         """The figures as bytes."""
         from thalweg.views.web.encoding import encode
 
-        return encode([*figures(self.points.columns(), self.place), *map(live_chart, self.layers())])
+        return encode([chart.figure() for chart in [*noted(self.points.columns(), self.place), *self.layers()]])
 
     def layers(self) -> list[Chart]:
         """The sizes of the layers' steps, if they are recorded."""
@@ -96,9 +96,8 @@ class LiveFigure:
         epochs, ratios = self.inside()
         if len(epochs) < 2:
             return []
-        with np.errstate(all="ignore"):
-            curves = [Curve(name, epochs, np.log10(r)) for name, r in list(ratios.items())[: len(COLOURS)]]
-        return [Chart(STEPS, curves, "epoch")] if curves else []
+        curves = [Curve(name, epochs, ratio) for name, ratio in list(ratios.items())[: len(COLOURS)]]
+        return [Chart("step / weight", curves, words.text("epoch"), log_y=True)] if curves else []
 
     def open(self) -> None:
         """Shows the figure as the cell's output."""
@@ -115,7 +114,7 @@ class LiveFigure:
             return False
         shown["figures"] += 1
         text = sentence(columns, f", {end}" if end else "")
-        picture = standalone([*charts(columns, end), *self.layers()]) if len(self.points) else None
+        picture = standalone([*by_epoch({"": columns}, end=end), *self.layers()]) if len(self.points) else None
         self.screen.leave(picture, text, instead=self.widget is not None)
         if self.widget is not None:
             self.widget.close()
@@ -147,21 +146,15 @@ class Points:
             self.kept = [point for point in self.kept if point[0] % self.stride == 0]
             self.read = {epoch: found for epoch, found in self.read.items() if epoch % self.stride == 0}
 
-    def columns(self) -> dict[str, tuple[list[float], list[float]]]:
-        """By name the epochs, counted from 1, and their numbers."""
-        result: dict[str, tuple[list[float], list[float]]] = {}
+    def columns(self) -> Columns:
+        """What has been recorded, by name."""
         points = list(self.kept)
         if self.newest is not None and (not points or points[-1][0] != self.newest[0]):
             points.append(self.newest)
         for epoch, record, logs in points:
             if epoch not in self.read:
                 self.read[epoch] = logs(record)
-            for name, value in self.read[epoch].items():
-                if isinstance(value, (int, float, np.number)):
-                    x, y = result.setdefault(name, ([], []))
-                    x.append(epoch + 1)
-                    y.append(float(value))
-        return result
+        return by_name({"epoch": epoch} | self.read[epoch] for epoch, *_ in points)
 
 
 def copied(record: Any) -> Any:
@@ -169,20 +162,8 @@ def copied(record: Any) -> Any:
     return record.copy() if isinstance(record, np.ndarray) else record
 
 
-def figures(columns: dict[str, tuple[list[float], list[float]]], place: str) -> list[dict[str, Any]]:
-    """The curves as figures of a page: each name beside its value on the rows held out."""
-    made = []
-    for number, chart in enumerate(charts(columns)):
-        ends = ", ".join(f"{c.name} {c.y[-1]:.4g}" for c in chart.curves if len(c.y))
-        made.append(live_chart(chart) | {"note": ends if number else place})
-    return made
-
-
-def live_chart(chart: Chart) -> dict[str, Any]:
-    """A chart as a figure of a page."""
-    series = [
-        {"name": c.name, "x": np.asarray(c.x, float), "y": np.asarray(c.y, float), "dashed": c.dashed}
-        for c in chart.curves
-    ]
-    labels = {"x_label": words.text("epoch"), "y_label": chart.title}
-    return {"kind": "curves", "title": chart.title, "x": series[0]["x"], "series": series} | labels
+def noted(columns: Columns, place: str) -> list[Chart]:
+    """The charts while it trains: how far it is, and the newest values."""
+    charts = by_epoch({"": columns})
+    ends = [", ".join(f"{c.name} {c.y[-1]:.4g}" for c in chart.curves if len(c.y)) for chart in charts[1:]]
+    return [replace(chart, note=note) for chart, note in zip(charts, [place, *ends], strict=False)]

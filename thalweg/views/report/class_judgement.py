@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from thalweg import words
+from thalweg.views.chart import Chart, Curve
 from thalweg.views.report.subject import Array, Figure, Held, Subject, Text, thinned
 
 MOST_CLASSES = 30
@@ -104,45 +105,26 @@ def ranking(truth: Array, shares: Array, classes: Any, chosen: list[int]) -> lis
         keep = corners(hits, found - hits)
         keep = keep[thinned(len(keep), POINTS)]
         if len(classes) > 2 or k == 1:  # of two classes, both have the same area
-            roc.append({"name": f"{classes[k]} (AUC {area:.3f})", "x": false[keep], "y": true[keep]})
+            roc.append(Curve(f"{classes[k]} (AUC {area:.3f})", false[keep], true[keep]))
         precision = true * positive.sum() / np.maximum(found, 1)
         precision[0] = precision[1]
         average = float(np.sum(np.diff(true) * precision[1:]))
-        recall.append({"name": f"{classes[k]} (AP {average:.3f})", "x": true[keep], "y": precision[keep]})
+        recall.append(Curve(f"{classes[k]} (AP {average:.3f})", true[keep], precision[keep]))
     if not roc:
         return []
-    note = {}
+    note: Text = ""
     if count < len(classes):
-        note["note"] = words.text(
+        note = words.text(
             "Of {count} of the {classes} classes, the most frequent ones, each against the rest.",
             count=count,
             classes=len(classes),
         )
-    chance = {
-        "name": words.text("guessing"),
-        "x": np.array([0.0, 1.0]),
-        "y": np.array([0.0, 1.0]),
-        "dashed": True,
-    }
+    roc.append(Curve(words.text("guessing"), [0.0, 1.0], [0.0, 1.0], dashed=True))
+    rates = words.text("false positive rate"), words.text("true positive rate")
+    shares_of = words.text("recall"), words.text("precision")
     return [
-        {
-            "kind": "curves",
-            "title": words.text("ROC"),
-            "x": roc[0]["x"],
-            "x_label": words.text("false positive rate"),
-            "y_label": words.text("true positive rate"),
-            "series": [*roc, chance],
-            **note,
-        },
-        {
-            "kind": "curves",
-            "title": words.text("Precision and recall"),
-            "x": recall[0]["x"],
-            "x_label": words.text("recall"),
-            "y_label": words.text("precision"),
-            "series": recall,
-            **note,
-        },
+        Chart(words.text("ROC"), roc, *rates, note).figure(),
+        Chart(words.text("Precision and recall"), recall, *shares_of, note).figure(),
     ]
 
 
@@ -227,24 +209,14 @@ def sureness(truth: Array, shares: Array) -> list[Figure]:
         return []
     part = slice(first, last + 1)
     accuracy = hits[counts[part]] / np.maximum(counts[part], 1)
-    return [
-        {
-            "kind": "curves",
-            "title": words.text("If only sure answers count"),
-            "note": words.text(
-                "Rows below the threshold go unanswered: how many remain, and how many of them are right."
-            ),
-            "x": STEPS[part],
-            "x_label": words.text("least probability of an answer"),
-            "y_label": words.text("share"),
-            "series": [
-                {"name": words.text("right, of those answered"), "x": STEPS[part], "y": accuracy},
-                {
-                    "name": words.text("answered"),
-                    "x": STEPS[part],
-                    "y": counts[part] / len(truth),
-                    "dashed": True,
-                },
-            ],
-        }
-    ]
+    chart = Chart(
+        words.text("If only sure answers count"),
+        [
+            Curve(words.text("right, of those answered"), STEPS[part], accuracy),
+            Curve(words.text("answered"), STEPS[part], counts[part] / len(truth), dashed=True),
+        ],
+        words.text("least probability of an answer"),
+        words.text("share"),
+        words.text("Rows below the threshold go unanswered: how many remain, and how many of them are right."),
+    )
+    return [chart.figure()]

@@ -16,6 +16,7 @@ import numpy as np
 
 from thalweg import words
 from thalweg.errors import DataError
+from thalweg.views.chart import Chart, Curve
 from thalweg.views.report.number_judgement import LARGEST
 from thalweg.views.report.subject import Array, Clock, ColumnInputs, Figure, Held, Subject, thinned, written
 
@@ -203,24 +204,13 @@ def dependence(inputs: ColumnInputs, column: int, subject: Subject) -> Figure | 
     )
     title = words.text("Partial dependence on {name}", name=name)
     lines = answers(predicted, subject)
+    low, high = np.quantile(lines[0][1], [0.1, 0.9], axis=1)
     if numeric:
-        at = np.array(values)
-        series = [
-            {"name": text, "x": at, "y": part.mean(axis=1), "band": list(np.quantile(part, [0.1, 0.9], axis=1))}
-            for text, part in lines
-        ]
-        if len(series) > 1:  # bands over one another say nothing
-            series = [{k: v for k, v in one.items() if k != "band"} for one in series]
+        band = () if len(lines) > 1 else (low, high)  # bands over one another say nothing
+        curves = [Curve(text, values, part.mean(axis=1), band=band) for text, part in lines]
+        if len(lines) > 1:
             note = words.text("The mean over {count} rows, all given this value of {name}.", count=len(base), name=name)
-        return {
-            "kind": "curves",
-            "title": title,
-            "note": note,
-            "x": at,
-            "x_label": name,
-            "y_label": answer_label(subject),
-            "series": series,
-        }
+        return Chart(title, curves, name, answer_label(subject), note).figure()
     if len(lines) > 1:
         return {
             "kind": "matrix",
@@ -234,8 +224,6 @@ def dependence(inputs: ColumnInputs, column: int, subject: Subject) -> Figure | 
             "row_label": name,
             "column_label": words.text("class"),
         }
-    part = lines[0][1]
-    low, high = np.quantile(part, [0.1, 0.9], axis=1)
     note = words.text(
         "The mean over {count} rows, all given this value of {name}; the line holds the middle 80 % of them.",
         count=len(base),
@@ -246,7 +234,7 @@ def dependence(inputs: ColumnInputs, column: int, subject: Subject) -> Figure | 
         "title": title,
         "note": note,
         "labels": values,
-        "values": part.mean(axis=1),
+        "values": lines[0][1].mean(axis=1),
         "low": low,
         "high": high,
         "value_label": answer_label(subject),

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from thalweg import words
+from thalweg.views.chart import Chart, Curve, wide
 from thalweg.views.report.subject import Array, Figure, Subject, Text, thinned
-from thalweg.views.report.training_curves import curves
 
 MOST_SAMPLES = 300
 MOST_LAYERS = 8
@@ -92,11 +92,9 @@ def over_time(recording: Any, name: str, layers: Array) -> Figure | None:
     if not known.any() or (name in SHARES and not np.any(values[known] > 0)):
         return None
     x = np.asarray(recording.iterations, np.float64)[keep]
-    series = [
-        {"name": recording.layers[k], "x": x, "y": values[keep, k]} for k in layers.tolist() if known[keep, k].any()
-    ]
+    curves = [Curve(recording.layers[k], x, values[keep, k]) for k in layers.tolist() if known[keep, k].any()]
     title, note = STATISTICS[name]
-    return curves(title, series, words.text("step"), title, note) if series else None
+    return Chart(title, curves, words.text("step"), note=note, log_y=wide(curves)).figure() if curves else None
 
 
 def histogram(recording: Any, name: str, layer: int) -> Figure | None:

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from thalweg import words
+from thalweg.views.chart import HELD, Chart, Curve, wide
 from thalweg.views.report.overview import ERRORS, interval, known
-from thalweg.views.report.subject import Figure, Score, Subject, Text, score_name, setting_name, thinned, written
-from thalweg.views.report.training_curves import EPOCH, MOST_EPOCHS, curves, number, split, titled
+from thalweg.views.report.subject import Figure, Score, Subject, Text, score_name, setting_name, written
+from thalweg.views.report.training_curves import columns, split, titled
 
 MOST_SCORES = 4
 """Scores that are drawn as bars; the table has all."""
@@ -89,30 +90,15 @@ def same_rows(subjects: Sequence[Subject]) -> Text:
 
 def curves_section(subjects: Sequence[Subject], names: Sequence[str]) -> dict[str, Any]:
     """The curves of all, a figure for each thing that was recorded."""
-    keys = [
-        key
-        for key in dict.fromkeys(k for subject in subjects for record in subject.history for k in record)
-        if key not in ("epoch", "member", "seconds")
-    ]
+    trainings = [columns(next(iter(split(subject.history).values()), [])) for subject in subjects]
+    metric = next((subject.metric for subject in subjects if subject.metric), "")
     figures: list[Figure] = []
-    for key in keys:
-        series = []
-        for subject, name in zip(subjects, names, strict=True):
-            members = split(subject.history)
-            if not members:
-                continue
-            records = next(iter(members.values()))
-            kept = [records[k] for k in thinned(len(records), MOST_EPOCHS)]
-            y = np.array([number(record.get(key)) for record in kept])
-            if np.isfinite(y).any():
-                x = np.array([record["epoch"] + 1 for record in kept], np.float64)
-                series.append({"name": name, "x": x, "y": y})
-        if series:
-            metric = next((subject.metric for subject in subjects if subject.metric), "")
-            title = titled(key.removeprefix("val_"), metric)
-            if key.startswith("val_"):
-                title = words.text("validation {metric}", metric=title)
-            figures.append(curves(title, series, EPOCH, title))
+    for key in dict.fromkeys(key for training in trainings for key in training):
+        curves = [Curve(name, *t[key]) for name, t in zip(names, trainings, strict=True) if key in t]
+        title = titled(key.removeprefix(HELD), metric)
+        if key.startswith(HELD):
+            title = words.text("validation {metric}", metric=title)
+        figures.append(Chart(title, curves, words.text("epoch"), log_y=wide(curves)).figure())
     several = any(len(split(subject.history)) > 1 for subject in subjects)
     text: list[Text] = [words.text("Of the first network of each.")] if several else []
     return {"id": "course", "title": words.text("The course of the trainings"), "text": text, "figures": figures}

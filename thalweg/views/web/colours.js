@@ -15,9 +15,10 @@ export function colour(element, name) {
  * The colour of a class or series; after eight they begin again.
  * @param {Element} element
  * @param {number} n
+ * @param {boolean} [faint] grey instead
  */
-export function seriesColour(element, n) {
-  return colour(element, `series-${n % 8}`);
+export function seriesColour(element, n, faint) {
+  return faint ? faded(colour(element, "muted"), 0.6) : colour(element, `series-${n % 8}`);
 }
 
 /**

@@ -29,10 +29,11 @@ interface Figure {
   wide?: boolean;
 }
 interface Curves extends Figure {
-  x: Numbers;
+  /** Of the series without an x of their own. */
+  x?: Numbers;
   x_label: Words;
   y_label: Words;
-  series: { name: Words; y: Numbers; x?: Numbers; dashed?: boolean; dots?: boolean; band?: [Numbers, Numbers] }[];
+  series: { name: Words; y: Numbers; x?: Numbers; dashed?: boolean; dots?: boolean; faint?: boolean; band?: Numbers[] }[];
   log_x?: boolean;
   log_y?: boolean;
   marks?: { x: number; text: Words }[];

@@ -76,7 +76,7 @@ export function drawCurves(element, figure) {
  * @param {Curves} figure
  */
 function shapeOf(figure) {
-  const series = figure.series.map((s) => [s.name, s.dashed, Boolean(s.band)]);
+  const series = figure.series.map((s) => [s.name, s.dashed, s.dots, s.faint, Boolean(s.band?.length)]);
   return JSON.stringify([series, figure.x_label, figure.y_label, figure.log_x, figure.log_y, figure.marks]);
 }
 
@@ -91,7 +91,7 @@ function aligned(figure) {
   const positive = (/** @type {any} */ y, /** @type {boolean | undefined} */ log) =>
     listed(y).map((v) => (log && v !== null && v <= 0 ? null : v));
   for (const series of figure.series) {
-    const x = positive(series.x ?? figure.x, figure.log_x);
+    const x = positive(series.x ?? figure.x ?? [], figure.log_x);
     const columns = [series.y, ...(series.band ?? [])].map((y) => positive(y, figure.log_y));
     const kept = x.map((v, n) => n).filter((n) => x[n] !== null && n < columns[0].length);
     kept.sort((a, b) => /** @type {number} */ (x[a]) - /** @type {number} */ (x[b]));
@@ -137,7 +137,7 @@ function sameNumbers(one, other) {
 function legend(element, figure) {
   return figure.series.map((series, n) => {
     const sample = canvas(22, 10, (c) => {
-      c.strokeStyle = seriesColour(element, n);
+      c.strokeStyle = seriesColour(element, n, series.faint);
       c.lineWidth = 2;
       c.setLineDash(series.dashed ? [5, 3] : []);
       c.beginPath();
@@ -175,10 +175,10 @@ function options(element, figure, data, width, read) {
   /** @type {any[]} */
   const bands = [];
   figure.series.forEach((one, n) => {
-    const stroke = seriesColour(element, n);
+    const stroke = seriesColour(element, n, one.faint);
     const few = data[0].length < 2 || listed(one.y).filter((v) => v !== null).length < 2;
     series.push({ label: said(one.name), stroke, width: one.dots ? 0 : 2, dash: one.dashed ? [6, 4] : undefined, spanGaps: true, points: { show: few || one.dots, size: 6 }, named: true });
-    if (one.band) {
+    if (one.band?.length) {
       const edge = { stroke: "transparent", width: 0, points: { show: false }, spanGaps: true };
       series.push({ ...edge, label: "low" }, { ...edge, label: "high" });
       bands.push({ series: [series.length - 1, series.length - 2], fill: faded(stroke, 0.18) });
