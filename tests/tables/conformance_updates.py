@@ -11,6 +11,7 @@ from optimizer_equations import EQUATIONS
 from thalweg import optimizers
 from thalweg.engine.native.instructions import updates
 from thalweg.engine.native.instructions.variants import native
+from thalweg.engine.native.kernels.names import name_of
 from thalweg.optimizers.layout import Run
 from thalweg.program.formula.statements import run
 from thalweg.program.instructions.updates import constraints, gradients, matrix_updates, table_updates
@@ -218,4 +219,4 @@ BUILDS = [
     *(step_of(name) for name in EQUATIONS if optimizers.CLASSES[name].equation),
 ]
 ON_ROWS: dict[str, Build] = {"adam_of_rows": step_of_own_rows}
-STATEMENTS: dict[str, Build] = {Case(build, Shape()).instruction.kernel: build for build in BUILDS}
+STATEMENTS: dict[str, Build] = {name_of(Case(build, Shape()).instruction): build for build in BUILDS}

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from thalweg.engine.execution import compute
 from thalweg.engine.native.compiler.compile import callable_of
 from thalweg.engine.native.instructions.variants import native
+from thalweg.engine.native.kernels.names import name_of
 from thalweg.engine.native.kernels.table import kernel_of
 from thalweg.engine.native.layouts import state
 from thalweg.engine.native.layouts.by_columns import ByColumns, in_columns
@@ -257,7 +258,7 @@ class Case:
         outputs = {}
         for field, b in self.outputs().items():
             if b.region in DOUBLES:
-                assert totals[b][0] == totals[b][-1] == SENTINEL, f"{i.kernel} writes beside {b}"
+                assert totals[b][0] == totals[b][-1] == SENTINEL, f"{name_of(i)} writes beside {b}"
                 outputs[field] = totals[b][1:-1]
             else:
                 before[places[b]] = arena[places[b]]
@@ -268,7 +269,7 @@ class Case:
                 else:
                     outputs[field] = values.reshape(shape)
         changed = before.view(np.int32) != arena.view(np.int32)
-        assert not changed.any(), f"{i.kernel} writes beside its outputs"
+        assert not changed.any(), f"{name_of(i)} writes beside its outputs"
         return outputs
 
     def call(self, i: Instruction, places: dict[Buffer, slice], arena: Array, totals: dict[Buffer, Array]) -> None:
@@ -313,7 +314,7 @@ class Case:
             error = np.abs(got[field] - right)
             bad = ~(error <= TOLERANCE * size + 1e-11)
             assert not bad.any(), (
-                f"{self.instruction.kernel} at {self.shape}: {field} is {got[field][bad][0]}, "
+                f"{name_of(self.instruction)} at {self.shape}: {field} is {got[field][bad][0]}, "
                 f"the reference says {right[bad][0]}, at {np.argwhere(bad)[0]}"
             )
 

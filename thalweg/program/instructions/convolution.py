@@ -135,11 +135,6 @@ def grouped_windows(xp: Any, x: Array, window: Window, groups: int) -> Array:
     return windows.reshape(n, i, j, groups, c // groups, a, b)
 
 
-def special(kernel: str, x: Buffer, h: Buffer, groups: int) -> str:
-    """The native kernel: the usual one, or that for a kernel per channel (depthwise)."""
-    return f"depthwise_{kernel}" if groups == x.shape[-1] == h.shape[-1] > 1 else kernel
-
-
 @dataclass(frozen=True, eq=False)
 class Convolution(Instruction):
     """h = x ∗ W + b
@@ -156,10 +151,6 @@ class Convolution(Instruction):
 
     name = "convolution"
     writes = ("h",)
-
-    @property
-    def kernel(self) -> str:
-        return special("convolution", self.x, self.h, self.groups)
 
     @property
     def formula(self) -> str:
@@ -218,10 +209,6 @@ class KernelGradient(Instruction):
     name = "kernel gradient"
     writes = ("dW",)
     reduces = ("dW",)
-
-    @property
-    def kernel(self) -> str:
-        return special("kernel_gradient", self.x, self.dh, self.groups)
 
     @property
     def formula(self) -> str:
@@ -300,10 +287,6 @@ class TransposedConvolution(Instruction):
 
     name = "transposed convolution"
     writes = ("h",)
-
-    @property
-    def kernel(self) -> str:
-        return special("transposed_convolution", self.x, self.h, self.groups)
 
     @property
     def formula(self) -> str:

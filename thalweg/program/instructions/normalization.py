@@ -63,10 +63,6 @@ class BatchNormalization(Instruction):
     writes: ClassVar[tuple[str, ...]] = ("a",)
 
     @property
-    def kernel(self) -> str:
-        return "normalization"
-
-    @property
     def text(self) -> str:
         """The value as printed."""
         return scale_text(f"({self.x} − {self.mean})/√({self.variance} + {self.epsilon:g})", self.gamma, self.beta)

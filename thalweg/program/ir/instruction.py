@@ -169,11 +169,6 @@ class Instruction:
         return self.name
 
     @property
-    def kernel(self) -> str:
-        """The name of the native kernel."""
-        return self.title.replace(" ", "_")
-
-    @property
     def formula(self) -> str:
         """The operation with the real names of its buffers."""
         raise NotImplementedError

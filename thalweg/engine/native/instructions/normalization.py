@@ -67,10 +67,6 @@ class NativeBatchNormalization(BatchNormalization):
         return self.name + ("" if self.shortcut is None else " + add") + (" + relu" if self.relu else "")
 
     @property
-    def kernel(self) -> str:
-        return "batch_normalization"
-
-    @property
     def text(self) -> str:
         text = super().text + ("" if self.shortcut is None else f" + {self.shortcut}")
         return f"max({text}, 0)" if self.relu else text
@@ -139,10 +135,6 @@ class NativeBatchSums(BatchSums):
     @property
     def title(self) -> str:
         return ("" if self.more is None else "add + ") + ("" if self.dn is None else "relu adjoint + ") + self.name
-
-    @property
-    def kernel(self) -> str:
-        return "batch_sums"
 
     @property
     def formula(self) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Protocol
 
 from thalweg.engine.native.compiler.parameters import Parameter
+from thalweg.engine.native.kernels.names import name_of
 from thalweg.engine.native.kernels.table import kernel_of, parameters_of
 from thalweg.engine.native.layouts import job as m
 from thalweg.engine.native.layouts.by_columns import in_columns
@@ -88,7 +89,7 @@ def real(i: Instruction, p: Parameter) -> float:
 
 def missing(i: Instruction, p: Parameter, names: Iterable[str], others: Iterable[str], other: str) -> LookupError:
     """What is asked for is not among the names; it may be among those of the other kind, and is then written so."""
-    asks = f"the kernel {i.kernel} asks for {p.name!r}"
+    asks = f"the kernel {name_of(i)} asks for {p.name!r}"
     if p.name in others:
         return LookupError(f"{asks}, which is of another type in the instruction {i.title!r}: write `{other}`")
     return LookupError(

@@ -141,10 +141,6 @@ class LossAndGradient(Instruction):
         return f"{self.of.activation.name} + {self.of.title.removesuffix(' logits')}"
 
     @property
-    def kernel(self) -> str:
-        return f"{self.of.kernel}_gradient"
-
-    @property
     def formula(self) -> str:
         weight = "" if self.weight is None else f"{self.weight}·"
         gradient = f"{self.dp} = {self.of.shown_slope(self.of.coefficient, weight)}"

@@ -12,6 +12,7 @@ from thalweg.engine.native.compiler.kernel import Kernel
 from thalweg.engine.native.instructions.updates import NativeTableUpdate
 from thalweg.engine.native.kernels.generated.code import Code
 from thalweg.engine.native.kernels.generated.formulas import reals
+from thalweg.engine.native.kernels.names import name_of
 from thalweg.program.formula.language import CONSTANTS, names_in
 from thalweg.program.formula.statements import elementwise, statements, target, value
 from thalweg.program.instructions.updates.updates import Statements
@@ -143,7 +144,7 @@ class Writer:
 
 def kernel_of_statements(i: Statements) -> Kernel:
     """The kernel, not yet compiled. Its numbers are constants of the instruction, so that it works for any numbers."""
-    return step_kernel(i.kernel, i.text, i.names, tuple(i.numbers), isinstance(i, NativeTableUpdate))
+    return step_kernel(name_of(i), i.text, i.names, tuple(i.numbers), isinstance(i, NativeTableUpdate))
 
 
 @lru_cache(maxsize=256)
