@@ -19,6 +19,7 @@ from thalweg.engine.native.runtime.executor import NativeExecutor
 from thalweg.engine.native.runtime.partition import TILE, WIDE_SLICE, lines, slices
 from thalweg.engine.native.scheduling import blocks
 from thalweg.engine.native.scheduling.schedule import Schedule, schedule_of
+from thalweg.engine.native.scheduling.traits import in_place
 from thalweg.engine.reference import ReferenceExecutor
 from thalweg.layers import Activation, Dense, Dropout, Flatten, Input, LeakyReLU
 from thalweg.optimizers import Adam
@@ -84,8 +85,7 @@ def test_no_two_buffers_alive_at_once_overlap(steps, loss, kind):
             at = max(begin, start)
             assert at == min(end, stop), f"{one} and {other} overlap\n{program.rows}"
             instruction = program.rows[at]
-            assert instruction.inplace is not None
-            source, result = (getattr(instruction, name).storage for name in instruction.inplace)
+            source, result = (b.storage for b in in_place(instruction))
             assert {source, result} == {one, other}
             assert place_of(source) == place_of(result)
 

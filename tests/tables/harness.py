@@ -16,7 +16,7 @@ from thalweg.engine.native.layouts import state
 from thalweg.engine.native.layouts.by_columns import ByColumns, in_columns
 from thalweg.engine.native.layouts.limits import NARROW
 from thalweg.engine.native.runtime.table_rows import row
-from thalweg.engine.native.scheduling.traits import OwnInputs, sliced
+from thalweg.engine.native.scheduling.traits import OwnInputs, in_place, sliced
 from thalweg.program.instructions.elementwise import Copy
 from thalweg.program.ir.instruction import (
     BYTES,
@@ -135,7 +135,7 @@ class Case:
         self.order: Array = np.arange(shape.rows)
         self.images_by_columns = False
         self.instruction = build(self)
-        self.inplace = self.has(IN_PLACE) and self.instruction.inplace is not None
+        self.inplace = self.has(IN_PLACE) and in_place(self.instruction) is not None
 
     def has(self, flag: int) -> bool:
         return bool(self.shape.flags & flag)
@@ -238,7 +238,7 @@ class Case:
     def native(self) -> dict[str, Array]:
         """What the kernel makes of the same operands; fails where it writes anywhere else."""
         i = self.instruction
-        source, result = (getattr(i, f) for f in i.inplace) if self.inplace and i.inplace else (None, None)
+        source, result = in_place(i) if self.inplace else (None, None)  # type: ignore[misc]
         places: dict[Buffer, slice] = {}
         cursor = 0
         for b in dict.fromkeys(b for b in i.operands if b is not None and b is not result):

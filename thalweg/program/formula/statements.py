@@ -2,8 +2,7 @@
 
 A statement is `name = formula`, or `name += formula` and the like. What depends on no vector is a scalar: it is
 computed once, in float64; all else is computed for every element. `if` chooses by a scalar. The same text gives the
-new values in any array library (`run`), the line of a listing (`shown_step`), and the kernel
-(`engine/native/kernels/generated/updates.py`).
+new values in any array library (`run`), the line of a listing (`shown_step`), and an engine's code.
 
 >>> text = '''
 ... rate = learning_rate / (1 - beta**t)

@@ -57,7 +57,7 @@ class GatherBytes(Gather):
 
 @dataclass(frozen=True, eq=False)
 class Store(Instruction):
-    """Y[order] = y      the rows of this block, back to where they belong among all rows"""
+    """Y[order] = y      the rows of this batch, back to where they belong among all rows"""
 
     y: Buffer
     Y: Buffer

@@ -24,7 +24,7 @@ Pair = tuple[int, int]  # (along the height, along the width)
 
 
 def images(x: Buffer, h: Buffer) -> dict[str, int]:
-    """The shapes of an image and of one made of it, as kernels take them."""
+    """The shapes of an image and of one made of it, by name."""
     return dict(zip(("H", "Wd", "C", "OH", "OW", "O"), (*x.shape, *h.shape), strict=True))
 
 
@@ -54,7 +54,7 @@ class Window:
 
     @property
     def sizes(self) -> dict[str, int]:
-        """The whole numbers that native kernels take."""
+        """Its whole numbers, by name."""
         (kh, kw), (sh, sw), (down, across), (top, left) = self.size, self.strides, self.dilation, self.before
         return {
             "kh": kh, "kw": kw, "sh": sh, "sw": sw, "dilation_h": down, "dilation_w": across, "top": top, "left": left
@@ -265,7 +265,7 @@ def flip_of(W: Buffer, shape: tuple[int, int, int, int], window: Window) -> Flip
 
 def turned(n: int, stride: int) -> list[int]:
     """The elements 0 … n−1 grouped by their remainder modulo the stride, each group from last to first."""
-    return [a for phase in range(stride) for a in reversed(range(phase, n, stride))]
+    return [a for first in range(stride) for a in reversed(range(first, n, stride))]
 
 
 @dataclass(frozen=True, eq=False)

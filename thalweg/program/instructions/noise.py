@@ -33,7 +33,6 @@ class Noise(Instruction):
     stream: int  # distinguishes this layer's random numbers from another's
 
     writes = ("a",)
-    inplace = ("h", "a")
 
     @property
     def sizes(self) -> dict[str, int]:

@@ -191,7 +191,6 @@ class BatchNormalizationAdjoint(Instruction):
 
     name = "batch normalization adjoint"
     writes = ("dx",)
-    inplace = ("da", "dx")
 
     @property
     def formula(self) -> str:

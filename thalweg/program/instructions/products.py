@@ -21,12 +21,12 @@ class Axis(NamedTuple):
 
 
 class Nest(NamedTuple):
-    """How a kernel runs: products of (M, K) and (K, N), one for each index of the axes."""
+    """As products of (M, K) and (K, N), one for each index of the axes."""
 
     M: int
     N: int
     K: int
-    rows_in_M: bool  # the rows of the block multiply M …
+    rows_in_M: bool  # the number of rows multiplies M …
     rows_in_K: bool  # … or K …
     at_rows: int  # … or the size of this axis; −1: of none
     axes: list[Axis]

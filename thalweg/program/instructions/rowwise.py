@@ -19,7 +19,6 @@ class Rowwise(Instruction):
     a: Buffer
 
     writes = ("a",)
-    inplace = ("h", "a")
 
     formula_text: ClassVar[str]  # of {h}
     slope_text: ClassVar[str]  # dh, of {a} or {h}, and {da}
@@ -73,10 +72,6 @@ class RowwiseAdjoint(Instruction):
 
     name = "adjoint"
     writes = ("dh",)
-
-    @property
-    def inplace(self) -> tuple[str, str] | None:  # type: ignore[override]
-        return ("da", "dh") if self.da.shape == self.dh.shape else None
 
     @property
     def title(self) -> str:
@@ -160,7 +155,6 @@ class Glu(Rowwise):
     """a = x·σ(g), x and g the two halves of h along its last axis      h (rows, …, 2n) → a (rows, …, n)"""
 
     name = "glu"
-    inplace = None  # type: ignore[assignment]
     formula_text = "x·σ(g), x and g the halves of {h}"
     slope_text = "({da}·σ(g), {da}·x·σ'(g)), x and g the halves of {h}"
     slope_of = "h"

@@ -13,7 +13,7 @@ import numpy as np
 from thalweg.program.instructions.convolution import Pair
 from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Instruction, Shape
 
-MOST_PARTS = 8  # that one instruction concatenates: its operands and sizes have to fit into a row of the table
+MOST_PARTS = 8  # that one instruction concatenates, so that an engine need not have room for any number of operands
 
 
 def distances(shape: Shape) -> list[int]:
@@ -241,7 +241,7 @@ class Permutation(Instruction):
 
 
 def upsampled(x: Buffer, size: Pair) -> dict[str, int]:
-    """An image's shape and how often its elements are repeated, as kernels take them."""
+    """An image's shape and how often its elements are repeated, by name."""
     return dict(zip(("H", "Wd", "C", "down", "across"), (*x.shape, *size), strict=True))
 
 

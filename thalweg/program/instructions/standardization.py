@@ -1,4 +1,4 @@
-"""Layer and group normalisation: each row separately, so that lanes need not meet; and the scale of each channel."""
+"""Layer and group normalisation: each row separately; and the scale of each channel."""
 
 from __future__ import annotations
 
@@ -141,7 +141,6 @@ class ChannelScale(Instruction):
 
     name = "channel scale"
     writes = ("a",)
-    inplace = None  # x is kept for γ's gradient
 
     @property
     def formula(self) -> str:

@@ -59,10 +59,6 @@ class NativeBatchNormalization(BatchNormalization):
     writes = ("a", "mean", "variance")
 
     @property
-    def inplace(self) -> tuple[str, str] | None:  # type: ignore[override]
-        return None if self.shortcut is None else ("shortcut", "a")
-
-    @property
     def title(self) -> str:
         return self.name + ("" if self.shortcut is None else " + add") + (" + relu" if self.relu else "")
 
@@ -127,10 +123,6 @@ class NativeBatchSums(BatchSums):
     @property
     def seen(self) -> Buffer:
         return self.da if self.dn is None else self.dn
-
-    @property
-    def inplace(self) -> tuple[str, str] | None:  # type: ignore[override]
-        return None if self.dn is None else ("da", "dn")
 
     @property
     def title(self) -> str:

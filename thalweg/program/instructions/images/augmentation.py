@@ -18,19 +18,19 @@ from thalweg.program.ir.counter import key
 from thalweg.program.ir.instruction import Array, Buffer, Instruction, StepState
 
 Range = tuple[float, float]
-FILL_MODES = ("constant", "nearest", "wrap", "reflect")  # what lies beyond an edge, in the kernel's numbering
+FILL_MODES = ("constant", "nearest", "wrap", "reflect")  # what lies beyond an edge, as numbered in `sizes`
 INTERPOLATIONS = ("nearest", "bilinear")
 DRAWS = 5  # random numbers per image for a warp
 ERASING = 6  # those for an erased patch
 
 
 def sides(x: Buffer) -> dict[str, int]:
-    """An image's shape, as kernels take it."""
+    """An image's shape, by name."""
     return dict(zip(("height", "width", "channels"), x.shape, strict=True))
 
 
 def bounds(ranges: Mapping[str, Range]) -> dict[str, float]:
-    """The ends of ranges, as kernels take them."""
+    """The ends of ranges, by name."""
     return {f"{name}_{end}": float(n) for name, r in ranges.items() for end, n in zip(("low", "high"), r, strict=True)}
 
 
@@ -170,7 +170,6 @@ class RandomContrast(Instruction):
 
     name = "random contrast"
     writes = ("z",)
-    inplace = ("x", "z")
 
     @property
     def formula(self) -> str:
@@ -205,7 +204,6 @@ class RandomBrightness(Instruction):
 
     name = "random brightness"
     writes = ("z",)
-    inplace = ("x", "z")
 
     @property
     def formula(self) -> str:

@@ -13,7 +13,7 @@ from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Instruction
 
 
 def pooled(x: Buffer, a: Buffer) -> dict[str, int]:
-    """An image's shape and that of its windows, as kernels take them."""
+    """An image's shape and that of its windows, by name."""
     return dict(zip(("H", "Wd", "C", "OH", "OW"), (*x.shape, *a.shape[:2]), strict=True))
 
 

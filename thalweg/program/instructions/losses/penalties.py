@@ -114,7 +114,7 @@ class PenaltyGradient(NormPenalty):
 
 @dataclass(frozen=True, eq=False)
 class ActivityPenalty(NormPenalty):
-    """Adds Σ (l1·|w| + l2·w²) over the rows of a block to the penalty's running sum."""
+    """Adds Σ (l1·|w| + l2·w²) over the rows to the penalty's running sum."""
 
     sums: Buffer
 
