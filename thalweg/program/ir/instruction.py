@@ -161,6 +161,10 @@ class Instruction:
     dtypes: ClassVar[Mapping[str, str]] = {}  # the fields that aren't of the real type; sums and norms need no entry
     due: ClassVar[bool] = False  # in an update: is skipped in steps that only accumulate gradients
 
+    def __getstate__(self) -> dict[str, Any]:
+        """What is pickled: the fields, without what is found once and what engines keep beside them."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}  # type: ignore[arg-type]
+
     @property
     def title(self) -> str:
         """The name as printed."""
