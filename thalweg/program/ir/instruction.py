@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
@@ -163,7 +163,7 @@ class Instruction:
 
     def __getstate__(self) -> dict[str, Any]:
         """What is pickled: the fields, without what is found once and what engines keep beside them."""
-        return {field.name: getattr(self, field.name) for field in fields(self)}  # type: ignore[arg-type]
+        return fields_of(self)
 
     @property
     def title(self) -> str:
@@ -183,8 +183,7 @@ class Instruction:
     @cached_property
     def named_operands(self) -> Mapping[str, Buffer | tuple[Buffer, ...] | None]:
         """Every buffer field, by name, in order of declaration; None where an optional one is absent."""
-        values = ((field.name, getattr(self, field.name)) for field in fields(self))  # type: ignore[arg-type]
-        return {name: v for name, v in values if v is None or isinstance(v, Buffer)}
+        return {name: v for name, v in fields_of(self).items() if v is None or isinstance(v, Buffer)}
 
     @cached_property
     def operands(self) -> tuple[Buffer | None, ...]:
@@ -261,6 +260,17 @@ class Instruction:
     def per_row(self) -> bool:
         """Whether it is computed for every row of the batch, rather than once a step."""
         return any(b.per_row for b in self.operands if b is not None)
+
+
+def fields_of(i: Instruction) -> dict[str, Any]:
+    """The fields of an instruction with their values."""
+    return {name: getattr(i, name) for name in field_names(type(i))}
+
+
+@cache
+def field_names(kind: Any) -> tuple[str, ...]:
+    """The names of a dataclass's fields."""
+    return tuple(field.name for field in fields(kind))
 
 
 def number(xp: Any, value: Any, like: Array) -> Array:
