@@ -196,6 +196,12 @@ class Instruction:
         return tuple(b for b in (getattr(self, name) for name in self.writes) if b is not None)
 
     @cached_property
+    def results(self) -> tuple[Buffer | None, ...]:
+        """Those for which the reference returns something: the fields in `writes`, and those of a tuple one by one."""
+        values = (getattr(self, name) for name in self.writes)
+        return tuple(b for v in values for b in (v if isinstance(v, tuple) else (v,)))
+
+    @cached_property
     def inputs(self) -> tuple[Buffer, ...]:
         """The buffers read."""
         outputs = self.outputs
