@@ -17,6 +17,7 @@ class Gather(Instruction):
     x: Buffer
 
     writes = ("x",)
+    shapes = "X: rows …; x: rows …"
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -64,6 +65,7 @@ class Store(Instruction):
 
     name = "store"
     writes = ("Y",)
+    shapes = "y: rows …; Y: rows …"
 
     @property
     def formula(self) -> str:

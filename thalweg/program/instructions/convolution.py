@@ -11,6 +11,7 @@ s the strides, d the dilations and p the padding before the image (zeros outside
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -45,6 +46,11 @@ class Window:
             for k, n in enumerate((height, width))
         )
         return h, w
+
+    def fits(self, image: tuple[int, ...], places: tuple[int, ...]) -> bool:
+        """Whether it has so many places on an image (height, width, …)."""
+        positive = min(*self.size, *self.strides, *self.dilation, *places) > 0 <= min(*self.before, *self.after)
+        return positive and self.outputs(*image[:2]) == places[:2]
 
     @property
     def span(self) -> Pair:
@@ -123,6 +129,13 @@ def enlarging(
     return window, (image[0], image[1])
 
 
+def can_be(h: Buffer, x: Buffer, W: Buffer, window: Window, groups: int) -> bool:
+    """Whether h can be x ∗ W in so many groups, with a W of some shape."""
+    whole = groups > 0 and x.shape[-1] % groups == h.shape[-1] % groups == 0
+    elements = math.prod(window.size) * x.shape[-1] * h.shape[-1]
+    return whole and W.size * groups == elements and window.fits(x.shape, h.shape)
+
+
 def ungrouped(W: Array, groups: int) -> Array:
     """A kernel (…, inputs of a group, outputs) as (…, inputs of a group, groups, outputs of a group)."""
     return W.reshape(*W.shape[:-1], groups, -1)
@@ -151,6 +164,7 @@ class Convolution(Instruction):
 
     name = "convolution"
     writes = ("h",)
+    shapes = "x: rows H W in; b: out; h: rows H′ W′ out"
 
     @property
     def formula(self) -> str:
@@ -160,6 +174,10 @@ class Convolution(Instruction):
     @property
     def sizes(self) -> dict[str, int]:
         return {**images(self.x, self.h), **self.window.sizes, "groups": self.groups}
+
+    @property
+    def fits(self) -> bool:
+        return can_be(self.h, self.x, self.W, self.window, self.groups)
 
     @property
     def kernel_shape(self) -> tuple[int, int, int, int]:
@@ -209,6 +227,7 @@ class KernelGradient(Instruction):
     name = "kernel gradient"
     writes = ("dW",)
     reduces = ("dW",)
+    shapes = "x: rows H W in; dh: rows H′ W′ out"
 
     @property
     def formula(self) -> str:
@@ -217,6 +236,10 @@ class KernelGradient(Instruction):
     @property
     def sizes(self) -> dict[str, int]:
         return {**images(self.x, self.dh), **self.window.sizes, "groups": self.groups}
+
+    @property
+    def fits(self) -> bool:
+        return can_be(self.dh, self.x, self.dW, self.window, self.groups)
 
     def reference(self, xp: Any, x: Array, dh: Array) -> Array:
         windows = grouped_windows(xp, x, self.window, self.groups)
@@ -250,6 +273,10 @@ class Flip(Instruction):
     def sizes(self) -> dict[str, int]:
         rows, columns, outputs, inputs = self.flipped.shape
         return {"kh": rows, "kw": columns, "C": inputs, "O": outputs, "sh": self.strides[0], "sw": self.strides[1]}
+
+    @property
+    def fits(self) -> bool:
+        return self.W.size == self.flipped.size and min(self.strides) > 0
 
     def reference(self, xp: Any, W: Array) -> Array:
         rows, columns = (turned(n, s) for n, s in zip(self.flipped.shape, self.strides, strict=False))
@@ -287,6 +314,7 @@ class TransposedConvolution(Instruction):
 
     name = "transposed convolution"
     writes = ("h",)
+    shapes = "x: rows H W in; b: out; h: rows H′ W′ out"
 
     @property
     def formula(self) -> str:
@@ -296,6 +324,11 @@ class TransposedConvolution(Instruction):
     @property
     def sizes(self) -> dict[str, int]:
         return {**images(self.h, self.x), **self.window.sizes, "groups": self.groups}
+
+    @property
+    def fits(self) -> bool:
+        flipped = (*self.window.size, self.x.shape[-1], self.h.shape[-1] // self.groups) if self.groups else ()
+        return self.flipped.shape == flipped and can_be(self.x, self.h, self.W, self.window, self.groups)
 
     def differentiable(self) -> tuple[Buffer, ...]:
         return (self.x, self.W) if self.b is None else (self.x, self.W, self.b)

@@ -174,6 +174,7 @@ class Dropout(Instruction):
 
     name = "dropout"
     writes = ("a",)
+    shapes = "h: …; a: …"
 
     @property
     def formula(self) -> str:

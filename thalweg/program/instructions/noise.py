@@ -33,6 +33,7 @@ class Noise(Instruction):
     stream: int  # distinguishes this layer's random numbers from another's
 
     writes = ("a",)
+    shapes = "h: …; a: …"
 
     @property
     def sizes(self) -> dict[str, int]:

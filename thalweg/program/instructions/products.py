@@ -103,6 +103,12 @@ class MatrixProduct(Instruction):
         return Nest(M, N, K, alone and in_M, alone and in_K, 0 if self.per_row and merged else -1, merged)
 
     @property
+    def fits(self) -> bool:
+        x = self.x.shape[:-3:-1] if self.transpose_x else self.x.shape[-2:]
+        y = self.y.shape[:-3:-1] if self.transpose_y else self.y.shape[-2:]
+        return x[1] == y[0] and self.z.shape[-2:] == (x[0], y[1]) and len(self.space) >= len(self.z.shape) - 2
+
+    @property
     def sizes(self) -> dict[str, int | tuple[int, ...]]:
         """Those of the matrices; which are transposed; where the rows are; whether they are summed; the axes: how many,
         their sizes, and for each operand a number whose bit k says whether it varies along axis k."""

@@ -27,6 +27,7 @@ class Standardization(Instruction):
 
     name = "standardization"
     writes = ("a",)
+    shapes = "x: …; a: …"
 
     @property
     def formula(self) -> str:
@@ -84,6 +85,7 @@ class StandardizationAdjoint(Instruction):
 
     name = "standardization adjoint"
     writes = ("dx",)
+    shapes = "x: …; da: …; dx: …"
 
     @property
     def formula(self) -> str:

@@ -159,6 +159,7 @@ class Instruction:
     reduces: ClassVar[tuple[str, ...]] = ()  # the written fields that are sums over the rows, and not per row
     accumulates: ClassVar[bool] = False  # adds to a gradient that is otherwise finished
     dtypes: ClassVar[Mapping[str, str]] = {}  # the fields that aren't of the real type; sums and norms need no entry
+    shapes: ClassVar[str] = ""  # of operands, by names of axes: see `thalweg.program.passes.fitting`
     due: ClassVar[bool] = False  # in an update: is skipped in steps that only accumulate gradients
 
     def __getstate__(self) -> dict[str, Any]:
@@ -228,6 +229,11 @@ class Instruction:
         return 0
 
     @property
+    def fits(self) -> bool:
+        """Whether operands and attributes fit together, as far as `shapes` can't say it."""
+        return True
+
+    @property
     def streams(self) -> tuple[int, ...]:
         """The streams of random numbers that it draws from."""
         return (self.stream,) if hasattr(self, "stream") else ()
@@ -270,7 +276,7 @@ class Instruction:
 
 def fields_of(i: Instruction) -> dict[str, Any]:
     """The fields of an instruction with their values."""
-    return {name: getattr(i, name) for name in field_names(type(i))}
+    return {name: getattr(i, name) for name in field_names(type(i))}  # type: ignore[arg-type]
 
 
 @cache

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import fields
 from typing import Any, Protocol
 
 from thalweg.engine.native.compiler.parameters import Parameter
@@ -12,7 +11,7 @@ from thalweg.engine.native.kernels.names import name_of
 from thalweg.engine.native.kernels.table import kernel_of, parameters_of
 from thalweg.engine.native.layouts import job as m
 from thalweg.engine.native.layouts.by_columns import in_columns
-from thalweg.program.ir.instruction import Buffer, Instruction
+from thalweg.program.ir.instruction import Buffer, Instruction, field_names
 
 
 class Places(Protocol):
@@ -88,7 +87,7 @@ def real(i: Instruction, p: Parameter, constants: Mapping[str, Any]) -> float:
 def default_of(i: Instruction, p: Parameter, names: Iterable[str], others: Iterable[str], other: str) -> float:
     """A parameter's default, which stands for a field that only the instruction's native variant has."""
     variant = VARIANTS.get(type(i))
-    if p.default is None or variant is None or p.name not in {field.name for field in fields(variant)}:
+    if p.default is None or variant is None or p.name not in field_names(variant):  # type: ignore[arg-type]
         raise missing(i, p, names, others, other)
     return p.default
 

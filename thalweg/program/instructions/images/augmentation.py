@@ -51,6 +51,7 @@ class RandomFlip(Instruction):
 
     name = "random flip"
     writes = ("z",)
+    shapes = "x: rows H W n; z: rows H W n"
 
     @property
     def formula(self) -> str:
@@ -89,6 +90,7 @@ class RandomWarp(Instruction):
 
     name = "random warp"
     writes = ("z",)
+    shapes = "x: rows H W n; z: rows H W n"
 
     @property
     def formula(self) -> str:
@@ -170,6 +172,7 @@ class RandomContrast(Instruction):
 
     name = "random contrast"
     writes = ("z",)
+    shapes = "x: rows H W n; z: rows H W n"
 
     @property
     def formula(self) -> str:
@@ -204,6 +207,7 @@ class RandomBrightness(Instruction):
 
     name = "random brightness"
     writes = ("z",)
+    shapes = "x: rows …; z: rows …"
 
     @property
     def formula(self) -> str:
@@ -242,6 +246,7 @@ class RandomErasing(Instruction):
 
     name = "random erasing"
     writes = ("z",)
+    shapes = "x: rows H W n; z: rows H W n"
 
     @property
     def formula(self) -> str:
@@ -300,6 +305,7 @@ class RandomCrop(Instruction):
 
     name = "random crop"
     writes = ("z",)
+    shapes = "x: rows H W n; z: rows H′ W′ n"
 
     @property
     def formula(self) -> str:

@@ -133,6 +133,7 @@ class LossAndGradient(Instruction):
 
     name = "gradient"
     writes = ("dp", "sums", "a")
+    shapes = "p: …; dp: …; a: …"
 
     @property
     def title(self) -> str:
@@ -146,6 +147,10 @@ class LossAndGradient(Instruction):
         gradient = f"{self.dp} = {self.of.shown_slope(self.of.coefficient, weight)}"
         activation = "" if self.a is None else f"{self.activated(self.a).formula}, "
         return f"{activation}{self.of.formula}, {gradient}"
+
+    @property
+    def fits(self) -> bool:
+        return all(getattr(self, name) is getattr(self.of, name) for name in ("p", "y", "weight", "sums"))
 
     @property
     def stated(self) -> Stated | None:

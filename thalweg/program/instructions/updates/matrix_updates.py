@@ -54,6 +54,7 @@ class Lamb(WholeUpdate):
     name = "lamb"
     writes = ("w", "m", "v")
     cost = 20
+    shapes = "w: …; dw: …; m: …; v: …"
 
     @property
     def formula(self) -> str:
@@ -94,6 +95,7 @@ class Adafactor(WholeUpdate):
     name = "adafactor"
     writes = ("w", "r", "c")
     cost = 14
+    shapes = "w: …; dw: …"
 
     @property
     def formula(self) -> str:
@@ -149,7 +151,8 @@ class Muon(WholeUpdate):
     scale_of_step: float
 
     name = "muon"
-    writes = ("w", "m")
+    writes: ClassVar[tuple[str, ...]] = ("w", "m")
+    shapes = "w: …; dw: …; m: …"
 
     @property
     def formula(self) -> str:
