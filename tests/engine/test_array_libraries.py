@@ -13,7 +13,7 @@ from quick_jax import quickly_compiled
 
 from thalweg import Input, Sequential
 from thalweg.engine.contract import Chunk
-from thalweg.engine.execution import compute, parameters, written
+from thalweg.engine.execution import compute, parameters
 from thalweg.engine.reference import ReferenceExecutor
 from thalweg.layers import AveragePooling2D, BatchNormalization, Conv2D, Dense, Dropout, Embedding, Flatten
 from thalweg.optimizers import Adam, Muon, Nadam
@@ -75,7 +75,7 @@ def test_a_reference_writes_to_no_array(name, shape):
     m = case.memory(np.float64)
     for array in m.values():
         array.setflags(write=False)
-    places = [b for b in written(case.instruction) if b is None or b.view_of is None]
+    places = [b for b in case.instruction.results if b is None or b.view_of is None]
     for buffer, value in zip(places, compute(case.instruction, m), strict=False):
         assert value is None or np.broadcast_shapes(np.shape(value), m[buffer].shape) == m[buffer].shape
 
@@ -208,7 +208,7 @@ class Step(Mapping[Buffer, Any]):
         return self.arrays[b.storage].reshape(*[-1] * b.per_row, *b.shape)
 
     def execute(self, i: Any, xp: Any) -> None:
-        for b, value in zip(written(i), compute(i, self, xp), strict=True):
+        for b, value in zip(i.results, compute(i, self, xp), strict=True):
             if value is None:
                 continue
             if b.region not in self.flat:

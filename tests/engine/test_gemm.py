@@ -1,5 +1,6 @@
 """Matrix products, transposes and column sums against float64 NumPy, with guards around everything they may touch."""
 
+import itertools
 import os
 import subprocess
 import sys
@@ -36,6 +37,7 @@ def native(name, count):
 
 
 gemm, product, gemm_before_update = native("gemm", 12), native("product", 14), native("gemm_before_update", 15)
+pair = native("pair", 9)
 transpose, column_sums = native("transpose", 6), native("column_sums", 5)
 
 
@@ -173,6 +175,29 @@ def test_few_rows_by_a_matrix_stored_transposed(shape, end):
 @pytest.mark.parametrize("bias", [False, True])
 def test_no_products_leave_bias_or_zero(bias, accumulate):
     check(np.random.default_rng(0), "forward", 9, 21, 0, 0, bias, accumulate)
+
+
+@pytest.mark.parametrize("shape", [s for s in itertools.product((0, 1, 2, 9, 40), repeat=3) if 0 in s])
+def test_products_of_nothing(shape):
+    """Without rows or columns nothing is written; without products, C is what it begins with."""
+    random = np.random.default_rng(0)
+    for flags in range(8):
+        one, two, accumulate = bool(flags & 1), bool(flags & 2), bool(flags & 4)
+        check(random, USES[one], *shape, 3, two, accumulate)
+        for end in ENDS:
+            check_product(random, *shape, 3, one, two, *end)
+        check_pair(random, *shape, one, two, accumulate)
+
+
+def check_pair(random, M, N, K, tx, ty, accumulate):
+    _, X = guarded(random, *((K, M, M) if tx else (M, K, K)))
+    _, Y = guarded(random, *((N, K, K) if ty else (K, N, N)))
+    memory, Z = guarded(random, M, N, N)
+    right = (X.T if tx else X).astype("d") @ (Y.T if ty else Y) + (Z if accumulate else 0)
+    pair(address(X), tx, address(Y), ty, Z.ctypes.data, accumulate, M, N, K)
+    assert np.abs(Z - right).max(initial=0) <= 1e-4, (M, N, K, tx, ty, accumulate)
+    Z[:] = np.nan
+    assert np.isnan(memory).all(), f"wrote outside Z: {M}x{N}x{K}"
 
 
 def test_nan_and_infinity_survive():

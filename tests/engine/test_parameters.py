@@ -13,6 +13,7 @@ import pytest
 from thalweg.engine.native.compiler.compile import make
 from thalweg.engine.native.compiler.kernel import HOME, CompilerError, Kernel
 from thalweg.engine.native.compiler.parameters import REALS, WHOLE, Parameter, parameters
+from thalweg.engine.native.instructions.variants import VARIANTS
 from thalweg.engine.native.kernels import table
 from thalweg.engine.native.layouts import job as m
 from thalweg.engine.native.runtime.table_rows import cells, row
@@ -98,8 +99,18 @@ class Own(Instruction):
     writes = ("z",)
 
 
+@dataclass(frozen=True, eq=False)
+class NativeOwn(Own):
+    """Its native variant, which has more fields."""
+
+    relu: bool = False
+    slope: float = 0.0
+
+
 @pytest.fixture
 def signature(monkeypatch):
+    monkeypatch.setitem(VARIANTS, Own, NativeOwn)
+
     def give(text):
         kernel = Kernel("own", "own", f"@kernel\ndef own({text}):\n    pass\n")
         monkeypatch.setitem(table.KERNELS, "own", kernel)
@@ -113,7 +124,7 @@ def signature(monkeypatch):
         ("x, z, size, scale: float, *, rows", [100, 300, 3], [0.5]),
         ("z, size, x", [300, 3, 100], []),  # in the order of the signature
         ("b, x", [0, 100], []),  # an absent operand
-        ("x, relu=1, slope: float = 0.25", [100, 1], [0.25]),  # defaults
+        ("x, relu=1, slope: float = 0.25", [100, 1], [0.25]),  # of the native variant
         ("x, size=7, scale: float = 9.0", [100, 3], [0.5]),  # not needed
         ("x, *axes, rows", [100, 8, 9], []),
         ("x, scale: float, *fill: float, rows", [100], [0.5, 1.0, 2.0]),
@@ -132,6 +143,20 @@ def test_what_an_instruction_lacks_is_named(text, signature):
     with pytest.raises(
         LookupError, match=f"the kernel own asks for '{name}', which the instruction 'own' doesn't have"
     ):
+        row(Own(X, Z), PLACES)
+
+
+@pytest.mark.parametrize("text", ["x, rleu=0", "x, sizw=0", "x, relu_=1", "x, slop: float = 0.5"])
+def test_a_default_does_not_hide_a_misspelt_name(text, signature):
+    signature(text)
+    with pytest.raises(LookupError, match="which the instruction 'own' doesn't have"):
+        row(Own(X, Z), PLACES)
+
+
+def test_only_an_instruction_with_a_native_variant_takes_defaults(signature, monkeypatch):
+    signature("x, relu=0")
+    monkeypatch.delitem(VARIANTS, Own)
+    with pytest.raises(LookupError, match="asks for 'relu'"):
         row(Own(X, Z), PLACES)
 
 

@@ -18,7 +18,7 @@ def deep(activation="relu", **options):
 
 def variances(model, x):
     """Of every pre-activation, from the instructions that multiply."""
-    return [float(h.var()) for i, h in forward_values(model._compiled, x) if i.kernel == "affine"]
+    return [float(h.var()) for i, h in forward_values(model._compiled, x) if i.name == "affine"]
 
 
 @pytest.mark.parametrize("activation", ["relu", "tanh", "leaky_relu"])

@@ -2,7 +2,7 @@
 
 import copy
 import json
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass, replace
 from pathlib import Path
 
 import jsonschema
@@ -14,10 +14,20 @@ from networks import NETWORKS, network
 from pass_checks import PASSES, ran
 
 import thalweg.program.interchange
-from thalweg import Input, Sequential
+from thalweg import Input, Model, Sequential
 from thalweg.engine.reference import ReferenceExecutor
 from thalweg.errors import ThalwegError
-from thalweg.layers import Dense, Embedding, Flatten
+from thalweg.layers import (
+    AveragePooling2D,
+    BatchNormalization,
+    Concatenate,
+    Conv2D,
+    Conv2DTranspose,
+    Dense,
+    Embedding,
+    Flatten,
+    MaxPooling2D,
+)
 from thalweg.program.instructions.batches import GatherFloats, Store
 from thalweg.program.instructions.custom_activation import CustomActivation
 from thalweg.program.instructions.elementwise import Add
@@ -27,6 +37,7 @@ from thalweg.program.interchange.writing import Writer, to_json
 from thalweg.program.ir.instruction import DATA, DTYPES, REGIONS, Buffer, Constant, Instruction
 from thalweg.program.ir.program import Program
 from thalweg.program.passes.draft import KINDS, Request
+from thalweg.program.passes.fitting import unfitting
 from thalweg.program.plain import PLAIN
 
 SCHEMA = json.loads((Path(thalweg.program.interchange.__path__[0]) / "program.schema.json").read_text())
@@ -130,6 +141,7 @@ def test_an_instruction_comes_back(name):
         i = of_row(name, shape)
         if can_be_written(i):
             there_and_back(i)
+            assert not list(unfitting([i]))
         else:
             with pytest.raises(ThalwegError, match=r"is a Python function|is made for a machine"):
                 Writer().instruction(i)
@@ -315,6 +327,60 @@ def test_no_change_of_a_document_does_anything_but_raise(number):
             sentences.append(str(error))
     assert len(sentences) > 250
     assert not [sentence for sentence in sentences if "\n" in sentence or len(sentence) > 400]
+
+
+def structural():
+    """A document with convolutions, pooling, an embedding, a batch normalisation and a loss of whole rows."""
+    ids, image = Input((6,)), Input((9, 8, 4))
+    x = Conv2D(6, 3, 2, "same", groups=2)(MaxPooling2D(2)(BatchNormalization()(image)))
+    x = Conv2DTranspose(3, 2, 2)(AveragePooling2D((1, 2))(x))
+    y = Dense(5, "softmax")(Concatenate()([Flatten()(x), Flatten()(Embedding(7, 2)(ids))]))
+    model = Model([ids, image], y, seed=0)
+    model.compile("sgd", "categorical_crossentropy")
+    return to_json(model._compiled._lower(Request(), None, PLAIN)[0])
+
+
+STRUCTURAL = structural()
+STATING = {
+    "convolution", "kernel_gradient", "transposed_convolution", "max_pooling", "max_pooling_adjoint", "average_pooling",
+    "average_pooling_adjoint", "embedding", "embedding_gradient", "affine", "loss_and_gradient",
+    "weight_gradient", "input_gradient", "batch_sums",
+}  # fmt: skip
+
+
+def test_an_operation_states_its_shapes():
+    """By itself, or by an equation. A copy and a reshape are the verifier's; other metrics take any targets."""
+    unstated = {
+        name
+        for name, kind in operations().items()
+        if (kind.shapes, kind.fits, kind.stated) == (Instruction.shapes, Instruction.fits, Instruction.stated)
+    }
+    metrics = {"class_counts", "confusion_counts", "moments", "score_histogram", "squares_and_targets", "top_matches"}
+    alone = {"custom_activation", "random_bernoulli", "random_normal", "random_uniform", "copy", "reshape"}
+    assert unstated == metrics | alone | {"sparse_top_matches"}
+
+
+@pytest.mark.parametrize("operation", sorted(STATING))
+def test_shapes_that_do_not_fit_are_refused(operation):
+    """Every axis of every operand in turn: for the instruction alone, and where the document says what the value is."""
+    half, n, i = next(
+        (half, n, i)
+        for half in ("forward", "backward")
+        for n, i in enumerate(STRUCTURAL[half])
+        if i["operation"] == operation
+    )
+    instruction = getattr(from_json(STRUCTURAL), half)[n]
+    for role, number in i["operands"].items():
+        shape = () if number is None else STRUCTURAL["values"][number]["shape"]
+        for axis, size in enumerate(shape):
+            if (operation, role, axis) == ("embedding", "W", 0):
+                continue  # a table may have any number of rows, but its gradient has as many
+            longer = (*shape[:axis], size + 5, *shape[axis + 1 :])
+            wrong = replace(getattr(instruction, role), shape=longer, view_of=None)
+            (found,) = unfitting([replace(instruction, **{role: wrong})])
+            assert found.startswith(f"'{instruction.title}' ("), (role, axis)
+            with pytest.raises(ThalwegError, match=r"^this program can't be read: the document says what can't be: "):
+                from_json(changed(("values", number, "shape"), list(longer), STRUCTURAL))
 
 
 @pytest.mark.parametrize("number", range(len(SEVERAL)))

@@ -1,7 +1,9 @@
 """The memory plan: what is alive at once never overlaps, and blocks and lanes change nothing but the rounding."""
 
 import gc
+import pickle
 import weakref
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -19,8 +21,10 @@ from thalweg.engine.native.runtime.executor import NativeExecutor
 from thalweg.engine.native.runtime.partition import TILE, WIDE_SLICE, lines, slices
 from thalweg.engine.native.scheduling import blocks
 from thalweg.engine.native.scheduling.schedule import Schedule, schedule_of
+from thalweg.engine.native.scheduling.traits import in_place
 from thalweg.engine.reference import ReferenceExecutor
 from thalweg.layers import Activation, Dense, Dropout, Flatten, Input, LeakyReLU
+from thalweg.models.compiled import MOST_PROGRAMS
 from thalweg.optimizers import Adam
 from thalweg.program.instructions.batches import Gather
 from thalweg.program.instructions.elementwise import Reshape
@@ -84,8 +88,7 @@ def test_no_two_buffers_alive_at_once_overlap(steps, loss, kind):
             at = max(begin, start)
             assert at == min(end, stop), f"{one} and {other} overlap\n{program.rows}"
             instruction = program.rows[at]
-            assert instruction.inplace is not None
-            source, result = (getattr(instruction, name).storage for name in instruction.inplace)
+            source, result = (b.storage for b in in_place(instruction))
             assert {source, result} == {one, other}
             assert place_of(source) == place_of(result)
 
@@ -413,3 +416,27 @@ def test_a_model_and_its_schedules_are_freed_with_it():
     del model
     gc.collect()
     assert program() is None
+
+
+def test_no_more_than_some_programs_are_kept():
+    """One for each batch size, of a network whose inputs lanes share."""
+    model = Sequential([Input((784,)), Dense(128, "relu"), Dense(3)])
+    model.compile("sgd", "mse")
+    model.build()
+    requests = [Request("training", batch=batch, lanes=2) for batch in range(1, MOST_PROGRAMS + 8)]
+    programs = [model._compiled.lower(request)[0] for request in requests]
+    assert len({*map(id, programs)}) == len(programs)
+    assert len(model._compiled._programs) == MOST_PROGRAMS
+    assert model._compiled.lower(requests[-1])[0] is programs[-1]
+
+
+def test_what_an_engine_makes_of_a_program_is_not_pickled():
+    model = compiled(Dense(8, "tanh"), Dense(3))
+    model.fit(np.ones((32, 8)), np.ones((32, 3)), verbose=0)
+    program = model._compiled.lower(Request())[0]
+    assert program.kept
+    assert "native kernel" in vars(program.forward[1])
+    copy = pickle.loads(pickle.dumps(program))
+    assert not copy.kept
+    assert vars(copy.forward[1]).keys() == {field.name for field in fields(copy.forward[1])}
+    assert [i.formula for i in copy] == [i.formula for i in program]

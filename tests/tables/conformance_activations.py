@@ -7,6 +7,7 @@ import numpy as np
 from harness import ACCUMULATE, Array, Case, Memory
 
 from thalweg.activations import NAMES, BuiltInFunction
+from thalweg.engine.native.kernels.names import underscored
 from thalweg.program.formula.equation import Equation
 from thalweg.program.instructions import rowwise
 from thalweg.program.instructions.activations import Elementwise, ElementwiseAdjoint
@@ -140,7 +141,7 @@ def prelu_gradient(c: Case) -> Instruction:
 
 # Every equation of the catalogue, and arguments for those that aren't tried with their defaults.
 EQUATIONS = {
-    equation.kernel: equation
+    underscored(equation.name): equation
     for function in NAMES.values()
     if isinstance(function, BuiltInFunction)
     for equation in (function.kind, function.general)
@@ -150,7 +151,7 @@ EXAMPLES = {"general_relu": (0.1, 1.5, 0.5), "gelu_approximate": (1.0,), "thresh
 
 
 def made(equation: Equation) -> Make:
-    arguments = EXAMPLES.get(equation.kernel, tuple(equation.arguments.values()))
+    arguments = EXAMPLES.get(underscored(equation.name), tuple(equation.arguments.values()))
     return lambda h, a: Elementwise(h, a, equation, arguments)
 
 

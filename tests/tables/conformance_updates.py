@@ -11,11 +11,12 @@ from optimizer_equations import EQUATIONS
 from thalweg import optimizers
 from thalweg.engine.native.instructions import updates
 from thalweg.engine.native.instructions.variants import native
+from thalweg.engine.native.kernels.names import name_of
 from thalweg.optimizers.layout import Run
 from thalweg.program.formula.statements import run
 from thalweg.program.instructions.updates import constraints, gradients, matrix_updates, table_updates
 from thalweg.program.instructions.updates.updates import Statements
-from thalweg.program.ir.instruction import DOUBLE, GRADIENTS, NORMS, PARAMETERS, SLOTS, WORKSPACE, Buffer, Instruction
+from thalweg.program.ir.instruction import DOUBLE, GRADIENTS, NORMS, PARAMETERS, SLOTS, Buffer, Instruction
 from thalweg.program.lowering import Weight
 
 Build = Callable[[Case], Instruction]
@@ -151,14 +152,12 @@ def adafactor(c: Case) -> Instruction:
 def muon(c: Case) -> Instruction:
     shape = (c.shape.width, min(c.shape.units, 40))
     w, dw, m = vector(c, "w", PARAMETERS, shape), vector(c, "dw", GRADIENTS, shape), vector(c, "m", SLOTS, shape)
-    scratch = c.put("scratch", (matrix_updates.scratch_size(*shape),), 0.0, WORKSPACE, per_row=False)
     c.magnitudes = {
         "w": lambda v: abs(v[w]) + 1,  # each step of the iteration multiplies errors by up to 3.4
         "m": lambda v: abs(v[m]) + abs(v[dw]),
-        "scratch": lambda v: np.full(scratch.size, np.inf),
     }
     numbers = (*shape, 5, c.has(TWICE), 0.95, 3.4445, -4.775, 2.0315, 0.2)
-    return matrix_updates.Muon(w, dw, m, scratch, *numbers)
+    return matrix_updates.Muon(w, dw, m, *numbers)
 
 
 def dealt(build: Build) -> Build:
@@ -168,6 +167,13 @@ def dealt(build: Build) -> Build:
         return native(build(c), turn=c.shape.seed % 9)
 
     return on_a_lane
+
+
+def dealt_muon(c: Case) -> Instruction:
+    of = muon(c)
+    scratch = c.put("scratch", (updates.NativeMuon.room(of),), 0.0, per_row=False)
+    c.magnitudes["scratch"] = lambda v: np.full(scratch.size, np.inf)
+    return native(of, turn=c.shape.seed % 9, scratch=scratch)
 
 
 def step_of_rows(c: Case) -> Instruction:
@@ -198,7 +204,7 @@ ROWS: dict[str, Build] = {
     "clip_norm": clip_several_norms,
     "lamb": dealt(lamb),
     "adafactor": dealt(adafactor),
-    "muon": dealt(muon),
+    "muon": dealt_muon,
 }
 PLAIN: dict[str, Build] = {
     "squared_norm": squared_norm,
@@ -218,4 +224,4 @@ BUILDS = [
     *(step_of(name) for name in EQUATIONS if optimizers.CLASSES[name].equation),
 ]
 ON_ROWS: dict[str, Build] = {"adam_of_rows": step_of_own_rows}
-STATEMENTS: dict[str, Build] = {Case(build, Shape()).instruction.kernel: build for build in BUILDS}
+STATEMENTS: dict[str, Build] = {name_of(Case(build, Shape()).instruction): build for build in BUILDS}

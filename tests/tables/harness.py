@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 from thalweg.engine.execution import compute
 from thalweg.engine.native.compiler.compile import callable_of
 from thalweg.engine.native.instructions.variants import native
+from thalweg.engine.native.kernels.names import name_of
 from thalweg.engine.native.kernels.table import kernel_of
 from thalweg.engine.native.layouts import state
 from thalweg.engine.native.layouts.by_columns import ByColumns, in_columns
 from thalweg.engine.native.layouts.limits import NARROW
 from thalweg.engine.native.runtime.table_rows import row
-from thalweg.engine.native.scheduling.traits import OwnInputs, sliced
+from thalweg.engine.native.scheduling.traits import OwnInputs, in_place, sliced
 from thalweg.program.instructions.elementwise import Copy
 from thalweg.program.ir.instruction import (
     BYTES,
@@ -134,7 +135,7 @@ class Case:
         self.order: Array = np.arange(shape.rows)
         self.images_by_columns = False
         self.instruction = build(self)
-        self.inplace = self.has(IN_PLACE) and self.instruction.inplace is not None
+        self.inplace = self.has(IN_PLACE) and in_place(self.instruction) is not None
 
     def has(self, flag: int) -> bool:
         return bool(self.shape.flags & flag)
@@ -237,7 +238,7 @@ class Case:
     def native(self) -> dict[str, Array]:
         """What the kernel makes of the same operands; fails where it writes anywhere else."""
         i = self.instruction
-        source, result = (getattr(i, f) for f in i.inplace) if self.inplace and i.inplace else (None, None)
+        source, result = in_place(i) if self.inplace else (None, None)  # type: ignore[misc]
         places: dict[Buffer, slice] = {}
         cursor = 0
         for b in dict.fromkeys(b for b in i.operands if b is not None and b is not result):
@@ -257,7 +258,7 @@ class Case:
         outputs = {}
         for field, b in self.outputs().items():
             if b.region in DOUBLES:
-                assert totals[b][0] == totals[b][-1] == SENTINEL, f"{i.kernel} writes beside {b}"
+                assert totals[b][0] == totals[b][-1] == SENTINEL, f"{name_of(i)} writes beside {b}"
                 outputs[field] = totals[b][1:-1]
             else:
                 before[places[b]] = arena[places[b]]
@@ -268,7 +269,7 @@ class Case:
                 else:
                     outputs[field] = values.reshape(shape)
         changed = before.view(np.int32) != arena.view(np.int32)
-        assert not changed.any(), f"{i.kernel} writes beside its outputs"
+        assert not changed.any(), f"{name_of(i)} writes beside its outputs"
         return outputs
 
     def call(self, i: Instruction, places: dict[Buffer, slice], arena: Array, totals: dict[Buffer, Array]) -> None:
@@ -313,7 +314,7 @@ class Case:
             error = np.abs(got[field] - right)
             bad = ~(error <= TOLERANCE * size + 1e-11)
             assert not bad.any(), (
-                f"{self.instruction.kernel} at {self.shape}: {field} is {got[field][bad][0]}, "
+                f"{name_of(self.instruction)} at {self.shape}: {field} is {got[field][bad][0]}, "
                 f"the reference says {right[bad][0]}, at {np.argwhere(bad)[0]}"
             )
 

@@ -9,6 +9,7 @@ from conformance_activations import away_from_kinks
 from harness import EXTREME, OPTIONAL, SMOOTHED, TOTAL, TWICE, Array, Case, Memory
 
 from thalweg import losses
+from thalweg.engine.native.kernels.names import underscored
 from thalweg.engine.native.passes.activated import ActivatedLoss
 from thalweg.program.formula.equation import Equation
 from thalweg.program.instructions.activations import Elementwise, ElementwiseAdjoint
@@ -25,7 +26,7 @@ Operand = Callable[[Case], Buffer]
 
 # Every equation of a loss, of predictions or of logits.
 EQUATIONS = {
-    equation.kernel: equation
+    underscored(equation.name): equation
     for kind in losses.CLASSES.values()
     for equation in (kind.equation, kind.fused)
     if isinstance(equation, Equation)
@@ -57,7 +58,7 @@ def loss_of(kind: Key, p, y, weight, sums, coefficient, total, smoothed=False) -
 
 
 def key(of: Loss) -> Key:
-    return of.equation.kernel if isinstance(of, ElementwiseLoss) else type(of)
+    return underscored(of.equation.name) if isinstance(of, ElementwiseLoss) else type(of)
 
 
 def gradient(kind: Key) -> Build:

@@ -164,7 +164,7 @@ def resampling(c: Case) -> Instruction:
     if c.has(TWICE):
         matrix = resizing.interpolated(m, shape[axis], kind, False).T
     places, weights = resizing.banded(matrix)
-    c.values |= {constant: constant.single for constant in (places, weights)}
+    c.values |= {constant: constant.values.astype(np.float32) for constant in (places, weights)}
     x = c.normal("x", shape, per_row=per_row)
     z = c.put("z", (*shape[:axis], m, *shape[axis + 1 :]), np.nan, per_row=per_row)
     of = resizing.Resampling(x, places, weights, z, axis)

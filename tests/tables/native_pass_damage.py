@@ -20,6 +20,7 @@ from pass_checks import PASSES, ROWS, computed
 from pass_damage import damaged
 
 from thalweg import Input, Model, Sequential, ops
+from thalweg.engine.native.kernels.names import name_of
 from thalweg.engine.native.passes import input_split
 from thalweg.engine.native.runtime.executor import NativeExecutor
 from thalweg.engine.reference import ReferenceExecutor
@@ -105,7 +106,7 @@ def chosen(model: Model, module: ModuleType, passes: tuple[Pass, ...], lanes: in
 
 def listing(model: Model, passes: tuple[Pass, ...], lanes: int) -> list[Any]:
     program, _ = model._compiled._lower(Request("training", ROWS, lanes), None, passes)
-    return [(i.title, i.kernel, i.formula, i.sizes) for i in program]
+    return [(i.title, name_of(i), i.formula, i.sizes) for i in program]
 
 
 def noticed(models: list[Model], module: ModuleType, passes: tuple[Pass, ...], lanes: int) -> bool:

@@ -84,7 +84,7 @@ def binned(c: Case) -> tuple[Buffer, Constant, list[np.ndarray]]:
 
 def described(c: Case, places: Constant, lows: np.ndarray, ends: np.ndarray) -> tuple[Constant, Constant]:
     constants = Constant("lows", lows), Constant("ends", np.float32(ends))
-    c.values |= {constant: constant.single for constant in (places, *constants)}
+    c.values |= {constant: constant.values.astype(np.float32) for constant in (places, *constants)}
     return constants
 
 

@@ -7,6 +7,7 @@ from conformance_activations import adjoint as adjoint_of
 from conformance_activations import value as value_of
 from harness import ACCUMULATE, ORDERED, TWICE, Array, Case, Memory
 
+from thalweg.engine.native.kernels.names import underscored
 from thalweg.program.formula import operations
 from thalweg.program.formula.equation import Equation
 from thalweg.program.formula.language import evaluate
@@ -233,7 +234,7 @@ WITHIN_1 = {"arcsin", "arccos"}
 def tame(c: Case, equation: Equation, h: Buffer) -> None:
     """Values at which the function is defined, and its result known to a small part."""
     values = np.clip(c.values[h], -20, 20)
-    name = equation.kernel
+    name = underscored(equation.name)
     if name in POSITIVE or name == "power_with_number" or name.endswith("from_number"):
         values = abs(values) + np.float32(0.3)
     if name in WITHIN_1:
@@ -284,7 +285,7 @@ def adjoint_of_one(equation: Equation, arguments: tuple[float, ...]) -> Build:
 
 
 def kernel(operation: Operation) -> str:
-    return operation.name.replace(" ", "_")
+    return underscored(operation.name)
 
 
 def adjoint_kernel(operation: Operation, name: str) -> str:
@@ -319,9 +320,9 @@ ROWS |= {
     kernel(operations.LOGARITHM): logarithm,
     adjoint_kernel(operations.LOGARITHM, "x"): logarithm_adjoint,
 }
-ROWS |= {equation.kernel: one(equation, arguments) for equation, arguments in NEW.items()}
+ROWS |= {underscored(equation.name): one(equation, arguments) for equation, arguments in NEW.items()}
 ROWS |= {
-    f"{equation.kernel}_adjoint": adjoint_of_one(equation, arguments)
+    underscored(f"{equation.name} adjoint"): adjoint_of_one(equation, arguments)
     for equation, arguments in NEW.items()
     if equation.slope
 }

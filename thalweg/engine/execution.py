@@ -54,8 +54,8 @@ class Values(Mapping[Buffer, Array], ABC):
         Running sums (TOTALS) and results that `accumulate` are added to the previous value. All else is set.
         """
         results = [value if value is None else np.asarray(value) for value in compute(instruction, self, xp)]
-        for buffer, value in zip(written(instruction), results, strict=True):
-            if value is not None:
+        for buffer, value in zip(instruction.results, results, strict=True):
+            if buffer is not None and value is not None:
                 adds = instruction.accumulates or buffer.region == TOTALS
                 self[buffer] = self[buffer] + value if adds else value
 
@@ -82,12 +82,6 @@ def argument(value: Any, values: Mapping[Buffer, Array], xp: Any) -> Any:
     if isinstance(value, Buffer):
         return values[value] if xp is np else xp.asarray(values[value])
     return value if value is None else tuple(argument(v, values, xp) for v in value)
-
-
-def written(instruction: Instruction) -> list[Buffer]:
-    """The buffers of the fields in `writes`, each of which holds one or several."""
-    values = (getattr(instruction, name) for name in instruction.writes)
-    return [buffer for value in values for buffer in (value if isinstance(value, tuple) else (value,))]
 
 
 def compute(instruction: Instruction, values: Any, xp: Any = np) -> tuple[Any, ...]:

@@ -26,6 +26,7 @@ from thalweg.program.ir.instruction import (
     ROWS,
     SLOTS,
     TOTALS,
+    WORKSPACE,
     Buffer,
     Constant,
     Instruction,
@@ -42,6 +43,8 @@ class StepValues(Values):
         self.views: dict[Buffer, Array] = {}  # of the flat vectors, and constants
 
     def lasting(self, buffer: Buffer) -> Array | None:
+        if buffer.region == WORKSPACE:
+            return None
         found = self.views.get(buffer)
         if found is not None:
             return found
@@ -51,7 +54,7 @@ class StepValues(Values):
             found = self.flat[buffer.region][buffer.storage.offset :][: buffer.size].reshape(buffer.shape)
         elif buffer.region == DATA:  # the caller's, which the executor may outlive
             return self.data[buffer.name].reshape(-1, *buffer.shape)
-        else:
+        else:  # of another engine's
             return None
         self.views[buffer] = found
         return found
@@ -88,7 +91,9 @@ class ReferenceExecutor:
             NORMS: np.zeros(max(norms, default=0), np.float64),
         }
         self.values = StepValues(self.flat, job.data, kind, StepState(seed=job.seed))
-        self.last_uses = last_uses(job.program)
+        self.instructions = tuple(job.program)
+        self.due = {i for i in job.program.update if i.due}
+        self.last_uses = last_uses(self.instructions)
         self.order = lru_cache(1)(lambda epoch: permutation(job.seed, epoch, job.rows))
 
     def rebind(self, job: Job) -> bool:
@@ -105,12 +110,13 @@ class ReferenceExecutor:
             return added(sums, before, chunk.batch, job.steps_per_epoch) if job.by_step else None
 
         for step in range(chunk.steps):
-            for _ in self.step(chunk, step):
-                if not np.isfinite(totals[LOSS]):
-                    last = totals.copy()
-                    totals[:] = 0  # so that the steps can be repeated one by one
-                    self.values.arrays.clear()
-                    return Outcome(step, stack(records, totals), False, last, losses())
+            with np.errstate(all="ignore"):  # the training loop finds and reports values that aren't finite
+                for _ in self.step(chunk, step):
+                    if not np.isfinite(totals[LOSS]):
+                        last = totals.copy()
+                        totals[:] = 0  # so that the steps can be repeated one by one
+                        self.values.arrays.clear()
+                        return Outcome(step, stack(records, totals), False, last, losses())
             running.append(totals[[LOSS, PENALTY]])
             if (chunk.batch + step + 1) % job.steps_per_epoch == 0:
                 records.append(totals.copy())
@@ -121,15 +127,16 @@ class ReferenceExecutor:
         return self.flat[GRADIENTS]
 
     def trace(self, chunk: Chunk) -> Iterator[tuple[Instruction, StepValues]]:
-        for instruction in self.step(chunk, 0):
+        steps = self.step(chunk, 0)
+        while (instruction := quietly(steps)) is not None:
             yield instruction, self.values
 
     def measure(self, chunk: Chunk, repeats: int) -> list[float]:
         least: dict[int, float] = {}
         for _ in range(repeats):
             times: dict[int, float] = {}
-            begin = time.perf_counter()
-            for instruction in self.step(chunk, 0):
+            begin, steps = time.perf_counter(), self.step(chunk, 0)
+            while (instruction := quietly(steps)) is not None:
                 end = time.perf_counter()
                 times[id(instruction)] = times.get(id(instruction), 0.0) + end - begin
                 begin = end
@@ -158,14 +165,18 @@ class ReferenceExecutor:
             order=order,
         )
         self.values.step = state
-        updates = {i for i in program.update if i.due}
-        for instruction in program:
-            if instruction not in updates or state.iteration % program.every == 0:
-                with np.errstate(all="ignore"):  # the training loop finds and reports values that aren't finite
-                    self.values.execute(instruction, self.xp)
+        for instruction in self.instructions:
+            if instruction not in self.due or state.iteration % program.every == 0:
+                self.values.execute(instruction, self.xp)
                 yield instruction
                 self.values.forget(self.last_uses.get(instruction, ()))
         self.flat[TOTALS][ROWS] += len(order)
+
+
+def quietly(steps: Iterator[Instruction]) -> Instruction | None:
+    """The next instruction, executed without a warning of values that aren't finite; None after the last."""
+    with np.errstate(all="ignore"):
+        return next(steps, None)
 
 
 def stack(records: list[Array], totals: Array) -> Array:

@@ -39,6 +39,8 @@ from thalweg.tracing import making as tracing
 from thalweg.tracing.following import Place
 from thalweg.tracing.step_trace import Trace
 
+MOST_PROGRAMS = 32  # that are kept: where lanes share a network's inputs, every batch size has one
+
 
 class Compiled:
     """A graph and its weights with loss, optimizer and metrics: the programs, their memory, and the engine's jobs."""
@@ -278,6 +280,8 @@ class Compiled:
         if found is None:
             with making:
                 found = self._programs.get(key) or self._lower(request)
+                if len(self._programs) >= MOST_PROGRAMS:
+                    self._programs.pop(next(iter(self._programs)))
                 self._programs[key] = found
         return found
 

@@ -13,7 +13,7 @@ from thalweg.optimizers.layout import Run, matches
 from thalweg.optimizers.optimizer import Common, Optimizer, Rate, Shared
 from thalweg.program.instructions.updates import matrix_updates
 from thalweg.program.instructions.updates.updates import Update
-from thalweg.program.ir.instruction import WORKSPACE, Buffer, Instruction
+from thalweg.program.ir.instruction import Instruction
 from thalweg.program.lowering import Weight
 
 __all__ = ["Adafactor", "Lamb", "Muon"]
@@ -169,7 +169,6 @@ class Muon(Optimizer):
         self.ns_steps = self.whole("ns_steps", ns_steps, 0)
         self.nesterov = bool(nesterov)
         self.rms_rate = self.optional("rms_rate", rms_rate)
-        self.scratch = Buffer("scratch", (0,), WORKSPACE, per_row=False)
 
     def orthogonal(self, weight: Weight) -> bool:
         """Whether Muon updates these weights, not Adam."""
@@ -184,12 +183,6 @@ class Muon(Optimizer):
         decay = self.weight_decay if self.orthogonal(weight) else self.adam_weight_decay
         return 0.0 if matches(self.not_decayed, weight.path) else decay or 0.0
 
-    def lower(self, weights: Sequence[Weight], vector: int) -> list[Instruction]:
-        shapes = [weight.buffer.shape for weight in weights if self.orthogonal(weight)]
-        size = max((matrix_updates.scratch_size(*shape) for shape in shapes), default=0)
-        self.scratch = Buffer("scratch", (size,), WORKSPACE, per_row=False)
-        return super().lower(weights, vector)
-
     def update(self, run: Run) -> Instruction:
         weight = run.weights[0]
         m, v, factor = run.slots["m"], run.slots["v"], self.factor_of(weight)
@@ -201,6 +194,6 @@ class Muon(Optimizer):
         scale = 1.0 if self.rms_rate is None else math.sqrt(max(rows, columns)) * self.rms_rate
         polynomial = (self.momentum, self.muon_a, self.muon_b, self.muon_c)
         return matrix_updates.Muon(
-            run.w, run.dw, m, self.scratch, rows, columns, self.ns_steps, self.nesterov, *polynomial, scale,
+            run.w, run.dw, m, rows, columns, self.ns_steps, self.nesterov, *polynomial, scale,
             factor=factor,
         )  # fmt: skip

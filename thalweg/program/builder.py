@@ -391,7 +391,7 @@ class Builder:
 
     def scalar(self, kind: str, x: Buffer, number: float, reverse: bool = False) -> Buffer:
         """a = f(x, number), or f(number, x) if `reverse`: an operation of `operations.BINARY`."""
-        if number != number or 0 < abs(number) < LEAST_NORMAL:  # kernels take them for a number, or for 0
+        if number != number or 0 < abs(number) < LEAST_NORMAL:  # formulas take them for a number, or for 0
             constant = self.constant(number)
             return self.binary(kind, constant, x) if reverse else self.binary(kind, x, constant)
         if kind == "power" and not reverse:

@@ -98,5 +98,5 @@ def arity(name: str) -> int:
     """How many arguments a function takes; −1 of an unknown one."""
     if name not in FUNCTIONS:
         return -1
-    places = re.findall(r"\{(\d)\}", FUNCTIONS[name].native or FUNCTIONS[name].shown)
-    return 1 + max(map(int, places))
+    places = re.findall(r"\{(\d)\}", FUNCTIONS[name].shown)
+    return 1 + max(map(int, places), default=0)

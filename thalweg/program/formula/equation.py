@@ -24,11 +24,6 @@ class Equation:
     by_parameter: tuple[str, ...] = ()  # the derivatives with respect to the trainable parameters p0, p1, …
     activation: Equation | None = None  # for a loss of logits: the activation that it computes along the way
 
-    @property
-    def kernel(self) -> str:
-        """The name with which its kernels' names begin."""
-        return self.name.replace(" ", "_")
-
     def __eq__(self, other: object) -> bool:
         """A copy of an equation is equal to it: passes compare them."""
         return isinstance(other, Equation) and self.__dict__ == other.__dict__

@@ -1,4 +1,4 @@
-"""The functions of formulas: the value of each in any array library, its native code, and how it is printed."""
+"""The functions of formulas: the value of each in any array library, and how it is printed."""
 
 from __future__ import annotations
 
@@ -12,15 +12,12 @@ class Function(NamedTuple):
     """One function of the language. The texts have placeholders for the arguments: {0}, {1}, …"""
 
     value: Callable[..., Any]  # (xp, *arguments), xp NumPy or a library with its functions
-    native: str  # empty for min and max: generated/code.py writes these, as it knows which argument can be NaN
     shown: str  # with placeholders, or a formula of x that defines it
-    also: tuple[str, ...] = ()  # the functions that one call of the native code computes, in the order of its results
-    near: str = ""  # faster native code, that of a loop in which every |argument| is at most 2²⁰
 
 
-def same(name: str, native: str, shown: str) -> Function:
+def same(name: str, shown: str) -> Function:
     """A function that has this name in array libraries."""
-    return Function(lambda xp, *arguments: getattr(xp, name)(*arguments), native, shown)
+    return Function(lambda xp, *arguments: getattr(xp, name)(*arguments), shown)
 
 
 def special(xp: Any) -> Any:
@@ -70,44 +67,38 @@ def pochhammer(xp: Any, a: float, q: float, n: Any) -> Any:
     return xp.cumprod(xp.where(k < n, 1 - a * q**k, 1))[-1]
 
 
-NORMAL, GATE = ("normal", "normal_density"), ("mish_gate", "mish_gate_slope")
-
 FUNCTIONS = {
-    "exp": same("exp", "maths.exp({0})", "e^{0}"),
-    "expm1": same("expm1", "maths.expm1({0})", "exp(x) - 1"),
-    "log": same("log", "maths.log({0})", "ln({0})"),
-    "log1p": same("log1p", "maths.log1p({0})", "log(1 + x)"),
-    "sqrt": same("sqrt", "np.sqrt({0})", "√({0})"),
-    "abs": same("abs", "abs({0})", "|{0}|"),
-    "sign": same("sign", "maths.sign({0})", "sign({0})"),
-    "sin": same("sin", "maths.sin({0})", "sin({0})")._replace(near="maths.near_sin({0})"),
-    "cos": same("cos", "maths.cos({0})", "cos({0})")._replace(near="maths.near_cos({0})"),
-    "arctan": same("arctan", "maths.atan({0})", "arctan({0})"),
-    "arctan2": same("arctan2", "maths.atan2({0}, {1})", "arctan2({0}, {1})"),
-    "sinh": same("sinh", "maths.sinh({0})", "sinh({0})"),
-    "cosh": same("cosh", "maths.cosh({0})", "cosh({0})"),
-    "tanh": same("tanh", "maths.tanh({0})", "tanh({0})"),
-    "floor": same("floor", "np.floor({0})", "floor({0})"),
-    "ceil": same("ceil", "np.ceil({0})", "ceil({0})"),
-    "round": same("rint", "np.rint({0})", "round({0})"),
-    "mod": same("mod", "maths.mod({0}, {1})", "mod({0}, {1})"),
-    "floor_divide": same("floor_divide", "maths.floor_divide({0}, {1})", "floor({0}/{1})"),
-    "pow": Function(power, "maths.signed_power({0}, {1})", "pow({0}, {1})"),
-    "min": same("minimum", "", "min({0}, {1})"),
-    "max": same("maximum", "", "max({0}, {1})"),
-    "where": same("where", "select({0}, {1}, {2})", "({0} ? {1} : {2})"),
-    "sigmoid": Function(sigmoid, "maths.sigmoid({0})", "σ({0})"),
-    "softplus": Function(softplus, "maths.softplus({0})", "log(1 + exp(x))"),
-    "logcosh": Function(logcosh, "maths.logcosh({0})", "ln cosh({0})"),
-    "tanh_shrink": Function(lambda xp, x: x - xp.tanh(x), "maths.tanh_shrink({0})", "x - tanh(x)"),
-    "erf": Function(lambda xp, x: special(xp).erf(x), "maths.erf({0})", "erf({0})"),
-    "normal": Function(lambda xp, x: special(xp).ndtr(x), "maths.normal({0})", "Φ({0})", NORMAL),
-    "normal_density": Function(normal_density, "maths.normal({0})", "φ({0})", NORMAL),
-    "pochhammer": Function(pochhammer, "maths.pochhammer({0}, {1}, {2})", "Π_{{k<{2}}} (1 − {0}·{1}^k)"),
-    "mish_gate": Function(
-        lambda xp, x: xp.tanh(softplus(xp, x)), "maths.mish_gate({0})", "tanh(log(1 + exp(x)))", GATE
-    ),
-    "mish_gate_slope": Function(
-        mish_gate_slope, "maths.mish_gate({0})", "(1 - tanh(log(1 + exp(x)))**2) * sigmoid(x)", GATE
-    ),
+    "exp": same("exp", "e^{0}"),
+    "expm1": same("expm1", "exp(x) - 1"),
+    "log": same("log", "ln({0})"),
+    "log1p": same("log1p", "log(1 + x)"),
+    "sqrt": same("sqrt", "√({0})"),
+    "abs": same("abs", "|{0}|"),
+    "sign": same("sign", "sign({0})"),
+    "sin": same("sin", "sin({0})"),
+    "cos": same("cos", "cos({0})"),
+    "arctan": same("arctan", "arctan({0})"),
+    "arctan2": same("arctan2", "arctan2({0}, {1})"),
+    "sinh": same("sinh", "sinh({0})"),
+    "cosh": same("cosh", "cosh({0})"),
+    "tanh": same("tanh", "tanh({0})"),
+    "floor": same("floor", "floor({0})"),
+    "ceil": same("ceil", "ceil({0})"),
+    "round": same("rint", "round({0})"),
+    "mod": same("mod", "mod({0}, {1})"),
+    "floor_divide": same("floor_divide", "floor({0}/{1})"),
+    "pow": Function(power, "pow({0}, {1})"),
+    "min": same("minimum", "min({0}, {1})"),
+    "max": same("maximum", "max({0}, {1})"),
+    "where": same("where", "({0} ? {1} : {2})"),
+    "sigmoid": Function(sigmoid, "σ({0})"),
+    "softplus": Function(softplus, "log(1 + exp(x))"),
+    "logcosh": Function(logcosh, "ln cosh({0})"),
+    "tanh_shrink": Function(lambda xp, x: x - xp.tanh(x), "x - tanh(x)"),
+    "erf": Function(lambda xp, x: special(xp).erf(x), "erf({0})"),
+    "normal": Function(lambda xp, x: special(xp).ndtr(x), "Φ({0})"),
+    "normal_density": Function(normal_density, "φ({0})"),
+    "pochhammer": Function(pochhammer, "Π_{{k<{2}}} (1 − {0}·{1}^k)"),
+    "mish_gate": Function(lambda xp, x: xp.tanh(softplus(xp, x)), "tanh(log(1 + exp(x)))"),
+    "mish_gate_slope": Function(mish_gate_slope, "(1 - tanh(log(1 + exp(x)))**2) * sigmoid(x)"),
 }

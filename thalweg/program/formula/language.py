@@ -1,8 +1,7 @@
-"""The language of formulas: a text in Python's syntax that is evaluated, printed, or made into a kernel.
+"""The language of formulas: a text in Python's syntax that is evaluated, printed, or made into code by an engine.
 
-One text states an equation once. `evaluate` gives its value in any array library, `shown` the line of a listing, and
-`engine/native/kernels/generated/code.py` the native code. A text is data and is never executed. Its last line is the
-value; the lines before it may each name a part of the value.
+One text states an equation once. `evaluate` gives its value in any array library, `shown` the line of a listing. A text
+is data and is never executed. Its last line is the value; the lines before it may each name a part of the value.
 
 >>> text = '''q = max(p, 0.1)
 ... -log(q) / alpha'''

@@ -2,8 +2,7 @@
 
 A statement is `name = formula`, or `name += formula` and the like. What depends on no vector is a scalar: it is
 computed once, in float64; all else is computed for every element. `if` chooses by a scalar. The same text gives the
-new values in any array library (`run`), the line of a listing (`shown_step`), and the kernel
-(`engine/native/kernels/generated/updates.py`).
+new values in any array library (`run`), the line of a listing (`shown_step`), and an engine's code.
 
 >>> text = '''
 ... rate = learning_rate / (1 - beta**t)
@@ -21,7 +20,7 @@ from __future__ import annotations
 
 import ast
 import copy
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -103,20 +102,27 @@ def divided(s: ast.stmt, vectors: frozenset[str]) -> tuple[ast.expr, dict[str, a
     """The value that a statement assigns, with a name for each of its largest parts without a vector, and these."""
     scalars: dict[str, ast.expr] = {}
 
-    def of(e: ast.expr) -> ast.expr:
-        if not isinstance(e, ast.Constant) and not names_in(e) & vectors:
-            name = f"scalar {len(scalars)}"
-            scalars[name] = e
-            return ast.Name(name, ast.Load())
-        e = copy.copy(e)
-        for part, child in ast.iter_fields(e):
-            if isinstance(child, ast.expr) and part != "func":
-                setattr(e, part, of(child))
-            elif isinstance(child, list):
-                setattr(e, part, [of(c) if isinstance(c, ast.expr) else c for c in child])
-        return e
+    def scalar(e: ast.expr) -> ast.expr | None:
+        if isinstance(e, ast.Constant) or names_in(e) & vectors:
+            return None
+        name = f"scalar {len(scalars)}"
+        scalars[name] = e
+        return ast.Name(name, ast.Load())
 
-    return of(value(s)), scalars
+    return replaced(value(s), scalar), scalars
+
+
+def replaced(e: ast.expr, other: Callable[[ast.expr], ast.expr | None]) -> ast.expr:
+    """The expression with `other`'s in place of its largest parts for which there is one."""
+    if (found := other(e)) is not None:
+        return found
+    e = copy.copy(e)
+    for part, child in ast.iter_fields(e):
+        if isinstance(child, ast.expr) and part != "func":
+            setattr(e, part, replaced(child, other))
+        elif isinstance(child, list):
+            setattr(e, part, [replaced(c, other) if isinstance(c, ast.expr) else c for c in child])
+    return e
 
 
 def typed(xp: Any, scalar: Any, like: Any) -> Any:

@@ -34,7 +34,6 @@ class Activation(Instruction):
     a: Buffer
 
     writes = ("a",)
-    inplace = ("h", "a")
 
     @property
     def parameters(self) -> tuple[Buffer, ...]:
@@ -205,7 +204,6 @@ class ElementwiseAdjoint(Instruction):
 
     name = "adjoint"
     writes = ("dh",)
-    inplace = ("da", "dh")
 
     @property
     def title(self) -> str:

@@ -17,6 +17,7 @@ class Gather(Instruction):
     x: Buffer
 
     writes = ("x",)
+    shapes = "X: rows …; x: rows …"
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -57,13 +58,14 @@ class GatherBytes(Gather):
 
 @dataclass(frozen=True, eq=False)
 class Store(Instruction):
-    """Y[order] = y      the rows of this block, back to where they belong among all rows"""
+    """Y[order] = y      the rows of this batch, back to where they belong among all rows"""
 
     y: Buffer
     Y: Buffer
 
     name = "store"
     writes = ("Y",)
+    shapes = "y: rows …; Y: rows …"
 
     @property
     def formula(self) -> str:

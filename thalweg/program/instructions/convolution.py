@@ -11,6 +11,7 @@ s the strides, d the dilations and p the padding before the image (zeros outside
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -24,7 +25,7 @@ Pair = tuple[int, int]  # (along the height, along the width)
 
 
 def images(x: Buffer, h: Buffer) -> dict[str, int]:
-    """The shapes of an image and of one made of it, as kernels take them."""
+    """The shapes of an image and of one made of it, by name."""
     return dict(zip(("H", "Wd", "C", "OH", "OW", "O"), (*x.shape, *h.shape), strict=True))
 
 
@@ -46,6 +47,11 @@ class Window:
         )
         return h, w
 
+    def fits(self, image: tuple[int, ...], places: tuple[int, ...]) -> bool:
+        """Whether it has so many places on an image (height, width, …)."""
+        positive = min(*self.size, *self.strides, *self.dilation, *places) > 0 <= min(*self.before, *self.after)
+        return positive and self.outputs(*image[:2]) == places[:2]
+
     @property
     def span(self) -> Pair:
         """The height and width that the window covers, dilation included."""
@@ -54,7 +60,7 @@ class Window:
 
     @property
     def sizes(self) -> dict[str, int]:
-        """The whole numbers that native kernels take."""
+        """Its whole numbers, by name."""
         (kh, kw), (sh, sw), (down, across), (top, left) = self.size, self.strides, self.dilation, self.before
         return {
             "kh": kh, "kw": kw, "sh": sh, "sw": sw, "dilation_h": down, "dilation_w": across, "top": top, "left": left
@@ -123,6 +129,13 @@ def enlarging(
     return window, (image[0], image[1])
 
 
+def can_be(h: Buffer, x: Buffer, W: Buffer, window: Window, groups: int) -> bool:
+    """Whether h can be x ∗ W in so many groups, with a W of some shape."""
+    whole = groups > 0 and x.shape[-1] % groups == h.shape[-1] % groups == 0
+    elements = math.prod(window.size) * x.shape[-1] * h.shape[-1]
+    return whole and W.size * groups == elements and window.fits(x.shape, h.shape)
+
+
 def ungrouped(W: Array, groups: int) -> Array:
     """A kernel (…, inputs of a group, outputs) as (…, inputs of a group, groups, outputs of a group)."""
     return W.reshape(*W.shape[:-1], groups, -1)
@@ -133,11 +146,6 @@ def grouped_windows(xp: Any, x: Array, window: Window, groups: int) -> Array:
     windows = window.windows(xp, window.pad(xp, x))
     n, i, j, c, a, b = windows.shape
     return windows.reshape(n, i, j, groups, c // groups, a, b)
-
-
-def special(kernel: str, x: Buffer, h: Buffer, groups: int) -> str:
-    """The native kernel: the usual one, or that for a kernel per channel (depthwise)."""
-    return f"depthwise_{kernel}" if groups == x.shape[-1] == h.shape[-1] > 1 else kernel
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,10 +164,7 @@ class Convolution(Instruction):
 
     name = "convolution"
     writes = ("h",)
-
-    @property
-    def kernel(self) -> str:
-        return special("convolution", self.x, self.h, self.groups)
+    shapes = "x: rows H W in; b: out; h: rows H′ W′ out"
 
     @property
     def formula(self) -> str:
@@ -169,6 +174,10 @@ class Convolution(Instruction):
     @property
     def sizes(self) -> dict[str, int]:
         return {**images(self.x, self.h), **self.window.sizes, "groups": self.groups}
+
+    @property
+    def fits(self) -> bool:
+        return can_be(self.h, self.x, self.W, self.window, self.groups)
 
     @property
     def kernel_shape(self) -> tuple[int, int, int, int]:
@@ -218,10 +227,7 @@ class KernelGradient(Instruction):
     name = "kernel gradient"
     writes = ("dW",)
     reduces = ("dW",)
-
-    @property
-    def kernel(self) -> str:
-        return special("kernel_gradient", self.x, self.dh, self.groups)
+    shapes = "x: rows H W in; dh: rows H′ W′ out"
 
     @property
     def formula(self) -> str:
@@ -230,6 +236,10 @@ class KernelGradient(Instruction):
     @property
     def sizes(self) -> dict[str, int]:
         return {**images(self.x, self.dh), **self.window.sizes, "groups": self.groups}
+
+    @property
+    def fits(self) -> bool:
+        return can_be(self.dh, self.x, self.dW, self.window, self.groups)
 
     def reference(self, xp: Any, x: Array, dh: Array) -> Array:
         windows = grouped_windows(xp, x, self.window, self.groups)
@@ -264,6 +274,10 @@ class Flip(Instruction):
         rows, columns, outputs, inputs = self.flipped.shape
         return {"kh": rows, "kw": columns, "C": inputs, "O": outputs, "sh": self.strides[0], "sw": self.strides[1]}
 
+    @property
+    def fits(self) -> bool:
+        return self.W.size == self.flipped.size and min(self.strides) > 0
+
     def reference(self, xp: Any, W: Array) -> Array:
         rows, columns = (turned(n, s) for n, s in zip(self.flipped.shape, self.strides, strict=False))
         W = W.reshape(*self.flipped.shape[:2], *self.flipped.shape[:1:-1])
@@ -278,7 +292,7 @@ def flip_of(W: Buffer, shape: tuple[int, int, int, int], window: Window) -> Flip
 
 def turned(n: int, stride: int) -> list[int]:
     """The elements 0 … n−1 grouped by their remainder modulo the stride, each group from last to first."""
-    return [a for phase in range(stride) for a in reversed(range(phase, n, stride))]
+    return [a for first in range(stride) for a in reversed(range(first, n, stride))]
 
 
 @dataclass(frozen=True, eq=False)
@@ -300,10 +314,7 @@ class TransposedConvolution(Instruction):
 
     name = "transposed convolution"
     writes = ("h",)
-
-    @property
-    def kernel(self) -> str:
-        return special("transposed_convolution", self.x, self.h, self.groups)
+    shapes = "x: rows H W in; b: out; h: rows H′ W′ out"
 
     @property
     def formula(self) -> str:
@@ -313,6 +324,11 @@ class TransposedConvolution(Instruction):
     @property
     def sizes(self) -> dict[str, int]:
         return {**images(self.h, self.x), **self.window.sizes, "groups": self.groups}
+
+    @property
+    def fits(self) -> bool:
+        flipped = (*self.window.size, self.x.shape[-1], self.h.shape[-1] // self.groups) if self.groups else ()
+        return self.flipped.shape == flipped and can_be(self.x, self.h, self.W, self.window, self.groups)
 
     def differentiable(self) -> tuple[Buffer, ...]:
         return (self.x, self.W) if self.b is None else (self.x, self.W, self.b)

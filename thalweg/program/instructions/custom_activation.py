@@ -21,7 +21,7 @@ from thalweg.errors import ArgumentError
 from thalweg.program.instructions.activations import Activation
 from thalweg.program.ir.instruction import Array, Buffer
 
-BUILTINS = ("abs", "max", "min", "pow", "float", "int", "range", "round", "bool")  # that numba compiles
+BUILTINS = ("abs", "max", "min", "pow", "float", "int", "range", "round", "bool")  # that it may use
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,6 @@ class Add(Instruction):
 
     name = "add"
     writes = ("z",)
-    inplace = ("x", "z")
 
     @property
     def formula(self) -> str:
@@ -57,7 +56,6 @@ class Copy(Instruction):
 
     name = "copy"
     writes = ("z",)
-    inplace = ("x", "z")
 
     @property
     def formula(self) -> str:
@@ -128,7 +126,6 @@ class Rescale(Instruction):
 
     name = "rescale"
     writes = ("z",)
-    inplace = ("x", "z")
 
     @property
     def formula(self) -> str:
@@ -177,7 +174,7 @@ class Dropout(Instruction):
 
     name = "dropout"
     writes = ("a",)
-    inplace = ("h", "a")
+    shapes = "h: …; a: …"
 
     @property
     def formula(self) -> str:

@@ -24,6 +24,7 @@ class Embedding(Instruction):
 
     name = "embedding"
     writes = ("h",)
+    shapes = "ids: …; W: entries n; h: … n"
 
     @property
     def labels(self) -> tuple[Buffer, int]:
@@ -69,6 +70,7 @@ class EmbeddingGradient(Instruction):
     name = "embedding gradient"
     writes: ClassVar[tuple[str, ...]] = ("dW", "counts")
     reduces = ("dW", "counts")
+    shapes = "ids: …; dh: … n; dW: entries n; counts: entries"
 
     @property
     def formula(self) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from thalweg.program.instructions.scans import around
+from thalweg.program.instructions.scans import along, around
 from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Instruction
 
 
@@ -31,6 +31,10 @@ class Take(Instruction):
     @property
     def formula(self) -> str:
         return f"{self.z} = {self.x} at {self.indices} along axis {self.axis + 1}"
+
+    @property
+    def fits(self) -> bool:
+        return (self.z.shape, self.z.per_row) == along(self.x, self.axis, self.indices.size)
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -64,6 +68,10 @@ class TakeAdjoint(Instruction):
         return f"{self.dx} = Σ of {self.dz}, each at its place of {self.indices} along axis {self.axis + 1}"
 
     @property
+    def fits(self) -> bool:
+        return (self.dz.shape, self.dz.per_row) == along(self.dx, self.axis, self.indices.size)
+
+    @property
     def sizes(self) -> dict[str, int]:
         return {**around(self.dx, self.axis), "count": self.indices.size}
 
@@ -90,10 +98,15 @@ class TakeAlongAxis(Instruction):
 
     name = "take along axis"
     writes = ("z",)
+    shapes = "ids: …; z: …"
 
     @property
     def formula(self) -> str:
         return f"{self.z} = {self.x} at {self.ids} along axis {self.axis + 1}"
+
+    @property
+    def fits(self) -> bool:
+        return (self.z.shape, self.z.per_row) == along(self.x, self.axis, self.ids.shape[self.axis])
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -125,10 +138,15 @@ class TakeAlongAxisAdjoint(Instruction):
 
     name = "take along axis adjoint"
     writes = ("dx",)
+    shapes = "ids: …; dz: …"
 
     @property
     def formula(self) -> str:
         return f"{self.dx} = Σ of {self.dz}, each at its place of {self.ids} along axis {self.axis + 1}"
+
+    @property
+    def fits(self) -> bool:
+        return (self.dz.shape, self.dz.per_row) == along(self.dx, self.axis, self.ids.shape[self.axis])
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -156,6 +174,7 @@ class OneHot(Instruction):
 
     name = "one hot"
     writes = ("z",)
+    shapes = "ids: …; z: … depth"
 
     @property
     def formula(self) -> str:
@@ -185,6 +204,7 @@ class Argsort(Instruction):
 
     name = "argsort"
     writes = ("z",)
+    shapes = "x: … n; z: … k"
 
     @property
     def formula(self) -> str:

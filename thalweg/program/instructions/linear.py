@@ -21,7 +21,7 @@ def positions(value: Buffer) -> int:
 
 @dataclass(frozen=True, eq=False)
 class Affine(Instruction):
-    """h = x·W + b      x (rows, …, inputs), W (inputs, units), b (units,) → h (rows, …, units)"""
+    """h = x·W + b"""
 
     x: Buffer
     W: Buffer
@@ -30,6 +30,7 @@ class Affine(Instruction):
 
     name = "affine"
     writes = ("h",)
+    shapes = "x: … inputs; W: inputs units; b: units; h: … units"
 
     @property
     def formula(self) -> str:
@@ -64,7 +65,7 @@ class Affine(Instruction):
 
 @dataclass(frozen=True, eq=False)
 class WeightGradient(Instruction):
-    """dW = xᵀ·dh      x (rows, inputs), dh (rows, units) → dW (inputs, units)"""
+    """dW = xᵀ·dh"""
 
     x: Buffer
     dh: Buffer
@@ -73,6 +74,7 @@ class WeightGradient(Instruction):
     name = "weight gradient"
     writes: ClassVar[tuple[str, ...]] = ("dW",)
     reduces: ClassVar[tuple[str, ...]] = ("dW",)
+    shapes = "x: … inputs; dh: … units; dW: inputs units"
 
     @property
     def formula(self) -> str:
@@ -121,7 +123,7 @@ class BiasGradient(Instruction):
 
 @dataclass(frozen=True, eq=False)
 class InputGradient(Instruction):
-    """dx = dh·Wᵀ      dh (rows, units), W (inputs, units) → dx (rows, inputs)"""
+    """dx = dh·Wᵀ"""
 
     dh: Buffer
     W: Buffer
@@ -129,6 +131,7 @@ class InputGradient(Instruction):
 
     name = "input gradient"
     writes = ("dx",)
+    shapes = "dh: … units; W: inputs units; dx: … inputs"
 
     @property
     def formula(self) -> str:

@@ -94,6 +94,7 @@ class CategoricalMatches(Total):
 
     name = "categorical matches"
     formula_text = "Σ [argmax {p} = argmax {y}]"
+    shapes = "p: rows … n; y: rows … n; sums: 1"
 
     def value(self, xp: Any, y: Array, p: Array) -> Array:
         return p.argmax(axis=-1) == y.argmax(axis=-1)
@@ -105,6 +106,7 @@ class SparseMatches(Total):
 
     name = "sparse matches"
     formula_text = "Σ [argmax {p} = {y}]"
+    shapes = "p: rows … n; y: rows … 1; sums: 1"
 
     def value(self, xp: Any, y: Array, p: Array) -> Array:
         return p.argmax(axis=-1) == y[..., 0]
@@ -265,6 +267,7 @@ class RowCorrelations(Total):
 
     name = "row correlations"
     formula_text = "Σ corr({y}, {p})"
+    shapes = "p: rows … n; y: rows … n; sums: 1"
 
     def reference(self, xp: Any, p: Array, y: Array) -> Array:
         p, y = (v.astype(np.float64) for v in (p, y))

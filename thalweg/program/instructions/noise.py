@@ -33,7 +33,7 @@ class Noise(Instruction):
     stream: int  # distinguishes this layer's random numbers from another's
 
     writes = ("a",)
-    inplace = ("h", "a")
+    shapes = "h: …; a: …"
 
     @property
     def sizes(self) -> dict[str, int]:

@@ -24,6 +24,7 @@ class BatchStatistics(Instruction):
 
     name = "batch statistics"
     writes = ("mean", "variance")
+    shapes = "x: rows … n; mean: n; variance: n"
 
     @property
     def formula(self) -> str:
@@ -61,10 +62,6 @@ class BatchNormalization(Instruction):
 
     name = "batch normalization"
     writes: ClassVar[tuple[str, ...]] = ("a",)
-
-    @property
-    def kernel(self) -> str:
-        return "normalization"
 
     @property
     def text(self) -> str:
@@ -130,6 +127,7 @@ class BatchSums(Instruction):
 
     name = "batch sums"
     writes: ClassVar[tuple[str, ...]] = ("sums",)
+    shapes = "x: rows … n; mean: n; variance: n; da: rows … n; sums: 2·n"
 
     @property
     def seen(self) -> Buffer:
@@ -167,6 +165,7 @@ class ChannelGradient(Instruction):
 
     name = "channel gradient"
     writes = ("dp",)
+    shapes = "dp: n; sums: 2·n"
 
     @property
     def formula(self) -> str:
@@ -195,7 +194,7 @@ class BatchNormalizationAdjoint(Instruction):
 
     name = "batch normalization adjoint"
     writes = ("dx",)
-    inplace = ("da", "dx")
+    shapes = "x: rows … n; mean: n; variance: n; gamma: n; da: rows … n; sums: 2·n; dx: rows … n"
 
     @property
     def formula(self) -> str:

@@ -42,7 +42,6 @@ class Prelu(Instruction):
 
     name = "prelu"
     writes = ("a",)
-    inplace = ("h", "a")
 
     @property
     def formula(self) -> str:
@@ -83,7 +82,6 @@ class PreluAdjoint(Instruction):
 
     name = "prelu adjoint"
     writes = ("dh",)
-    inplace = ("da", "dh")
 
     @property
     def formula(self) -> str:

@@ -21,12 +21,12 @@ class Axis(NamedTuple):
 
 
 class Nest(NamedTuple):
-    """How a kernel runs: products of (M, K) and (K, N), one for each index of the axes."""
+    """As products of (M, K) and (K, N), one for each index of the axes."""
 
     M: int
     N: int
     K: int
-    rows_in_M: bool  # the rows of the block multiply M …
+    rows_in_M: bool  # the number of rows multiplies M …
     rows_in_K: bool  # … or K …
     at_rows: int  # … or the size of this axis; −1: of none
     axes: list[Axis]
@@ -101,6 +101,12 @@ class MatrixProduct(Instruction):
             M, K = M * last.size if in_M else M, K * last.size if in_K else K
         alone = self.per_row and not merged  # the rows are part of what has become one matrix
         return Nest(M, N, K, alone and in_M, alone and in_K, 0 if self.per_row and merged else -1, merged)
+
+    @property
+    def fits(self) -> bool:
+        x = self.x.shape[:-3:-1] if self.transpose_x else self.x.shape[-2:]
+        y = self.y.shape[:-3:-1] if self.transpose_y else self.y.shape[-2:]
+        return x[1] == y[0] and self.z.shape[-2:] == (x[0], y[1]) and len(self.space) >= len(self.z.shape) - 2
 
     @property
     def sizes(self) -> dict[str, int | tuple[int, ...]]:

@@ -19,7 +19,7 @@ class Rowwise(Instruction):
     a: Buffer
 
     writes = ("a",)
-    inplace = ("h", "a")
+    shapes = "a: …; h: …"
 
     formula_text: ClassVar[str]  # of {h}
     slope_text: ClassVar[str]  # dh, of {a} or {h}, and {da}
@@ -75,16 +75,18 @@ class RowwiseAdjoint(Instruction):
     writes = ("dh",)
 
     @property
-    def inplace(self) -> tuple[str, str] | None:  # type: ignore[override]
-        return ("da", "dh") if self.da.shape == self.dh.shape else None
-
-    @property
     def title(self) -> str:
         return f"{self.of.title} adjoint"
 
     @property
     def formula(self) -> str:
         return f"{self.dh} = {self.of.slope_text.format(h=self.v, a=self.v, da=self.da)}"
+
+    @property
+    def fits(self) -> bool:
+        of = self.of
+        pairs = ((self.v, getattr(of, of.slope_of)), (self.da, of.a), (self.dh, of.h))
+        return all((one.shape, one.per_row) == (other.shape, other.per_row) for one, other in pairs)
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -160,7 +162,7 @@ class Glu(Rowwise):
     """a = x·σ(g), x and g the two halves of h along its last axis      h (rows, …, 2n) → a (rows, …, n)"""
 
     name = "glu"
-    inplace = None  # type: ignore[assignment]
+    shapes = "a: … n; h: … 2·n"
     formula_text = "x·σ(g), x and g the halves of {h}"
     slope_text = "({da}·σ(g), {da}·x·σ'(g)), x and g the halves of {h}"
     slope_of = "h"

@@ -7,13 +7,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Instruction
+from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Instruction, Shape
 
 
 def around(x: Buffer, axis: int) -> dict[str, int]:
     """The elements before an axis, along it and after it, and whether there are rows."""
     before, after = math.prod(x.shape[:axis]), math.prod(x.shape[axis + 1 :])
     return {"before": before, "n": x.shape[axis], "after": after, "per_row": int(x.per_row)}
+
+
+def along(x: Buffer, axis: int, n: int) -> tuple[Shape, bool]:
+    """The shape of x with n elements along an axis, and whether it is per row."""
+    return (*x.shape[:axis], n, *x.shape[axis + 1 :]), x.per_row
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,6 +35,7 @@ class CumulativeSum(Instruction):
 
     name = "cumulative sum"
     writes = ("z",)
+    shapes = "x: …; z: …"
 
     @property
     def formula(self) -> str:
@@ -73,6 +79,10 @@ class Argmax(Instruction):
     @property
     def formula(self) -> str:
         return f"{self.z} = {'argmin' if self.smallest else 'argmax'} of {self.x} along axis {self.axis + 1}"
+
+    @property
+    def fits(self) -> bool:
+        return (self.z.size * self.x.shape[self.axis], self.z.per_row) == (self.x.size, self.x.per_row)
 
     @property
     def sizes(self) -> dict[str, int]:

@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from thalweg.program.instructions.convolution import Pair
+from thalweg.program.instructions.scans import along
 from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Instruction, Shape
 
-MOST_PARTS = 8  # that one instruction concatenates: its operands and sizes have to fit into a row of the table
+MOST_PARTS = 8  # that one instruction concatenates, so that an engine need not have room for any number of operands
 
 
 def distances(shape: Shape) -> list[int]:
@@ -64,6 +65,14 @@ class Slicing(Instruction):
     def small(self) -> Buffer:
         """Some of its elements."""
         raise NotImplementedError
+
+    @property
+    def fits(self) -> bool:
+        n, large = self.small.shape, self.large.shape
+        if not len(n) == len(large) == len(self.starts) == len(self.steps) or self.x.per_row != self.z.per_row:
+            return False
+        ends = ((s, s + step * (k - 1)) for s, step, k in zip(self.starts, self.steps, n, strict=True))
+        return all(0 <= min(pair) <= max(pair) < k for pair, k in zip(ends, large, strict=True))
 
     @property
     def places(self) -> tuple[slice, ...]:
@@ -182,6 +191,12 @@ class Concatenation(Instruction):
         return f"{self.z} = {', '.join(p.name for p in self.parts)}{along}"
 
     @property
+    def fits(self) -> bool:
+        long = (along(part, self.axis, self.z.shape[self.axis]) for part in self.parts)
+        whole = sum(part.shape[self.axis] for part in self.parts) == self.z.shape[self.axis]
+        return whole and all(shape == (self.z.shape, self.z.per_row) for shape in long)
+
+    @property
     def sizes(self) -> dict[str, int | tuple[int, ...]]:
         """Whether there are rows, the elements before the axis, how many parts, and the run of each part."""
         before = math.prod(self.z.shape[: self.axis])
@@ -222,6 +237,11 @@ class Permutation(Instruction):
         return f"{self.z} = {self.x}, its axes in the order {', '.join(str(k + 1) for k in self.order)}"
 
     @property
+    def fits(self) -> bool:
+        every = sorted(self.order) == list(range(len(self.x.shape)))
+        return every and self.z.shape == tuple(self.x.shape[k] for k in self.order) and self.z.per_row == self.x.per_row
+
+    @property
     def sizes(self) -> dict[str, int | tuple[int, ...]]:
         """Whether there are rows, and the loop over the elements of x in the order of z."""
         apart = distances(self.x.shape)
@@ -240,8 +260,14 @@ class Permutation(Instruction):
         return x.transpose(*rows, *(k + len(rows) for k in self.order))
 
 
+def enlarged(x: Buffer, size: Pair) -> Shape:
+    """The shape of an image each of whose elements is repeated."""
+    height, width, channels = x.shape
+    return height * size[0], width * size[1], channels
+
+
 def upsampled(x: Buffer, size: Pair) -> dict[str, int]:
-    """An image's shape and how often its elements are repeated, as kernels take them."""
+    """An image's shape and how often its elements are repeated, by name."""
     return dict(zip(("H", "Wd", "C", "down", "across"), (*x.shape, *size), strict=True))
 
 
@@ -259,6 +285,10 @@ class Upsampling(Instruction):
     @property
     def formula(self) -> str:
         return f"{self.z} = {self.x}, each {self.size} times"
+
+    @property
+    def fits(self) -> bool:
+        return self.z.shape == enlarged(self.x, self.size)
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -289,6 +319,10 @@ class UpsamplingAdjoint(Instruction):
     @property
     def formula(self) -> str:
         return f"{self.dx} = Σ over {self.size} of {self.dz}"
+
+    @property
+    def fits(self) -> bool:
+        return self.dz.shape == enlarged(self.dx, self.size)
 
     @property
     def sizes(self) -> dict[str, int]:

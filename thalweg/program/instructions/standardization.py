@@ -1,4 +1,4 @@
-"""Layer and group normalisation: each row separately, so that lanes need not meet; and the scale of each channel."""
+"""Layer and group normalisation: each row separately; and the scale of each channel."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ class Standardization(Instruction):
 
     name = "standardization"
     writes = ("a",)
+    shapes = "x: …; a: …"
 
     @property
     def formula(self) -> str:
@@ -84,6 +85,7 @@ class StandardizationAdjoint(Instruction):
 
     name = "standardization adjoint"
     writes = ("dx",)
+    shapes = "x: …; da: …; dx: …"
 
     @property
     def formula(self) -> str:
@@ -141,7 +143,6 @@ class ChannelScale(Instruction):
 
     name = "channel scale"
     writes = ("a",)
-    inplace = None  # x is kept for γ's gradient
 
     @property
     def formula(self) -> str:

@@ -23,6 +23,7 @@ from thalweg.program.interchange.operation_names import (
 from thalweg.program.interchange.writing import PLACED, Writer
 from thalweg.program.ir.instruction import DATA, DTYPES, REGIONS, Buffer, Constant, Instruction
 from thalweg.program.ir.program import Program
+from thalweg.program.passes.fitting import unfitting
 from thalweg.program.passes.verifier import order_violations, wrong_values
 
 HALVES = ("forward", "backward", "update")
@@ -40,7 +41,7 @@ CONTRADICTIONS = (
 def from_json(document: Any) -> Program:
     """The program that `to_json` wrote.
 
-    It isn't checked whether the shapes of operations without an equation fit together: an engine has to check bounds.
+    Shapes are checked as far as operations state them, ids are not: an engine has to check bounds.
 
     Raises:
         ThalwegError: it has another version, or isn't such a program; the sentence says where and why.
@@ -69,7 +70,7 @@ def program(document: Any) -> Program:
     }
     every = whole(document["every"], "every", least=1)
     found = Program(read["forward"], read["backward"], read["update"], every)
-    for violation in (*order_violations(found), *wrong_values(found)):
+    for violation in (*order_violations(found), *wrong_values(found), *unfitting(found)):
         raise wrong("the document", f"says what can't be: {violation}")
     if unused := set(range(len(reader.values))) - reader.used:
         raise wrong(f"values[{min(unused)}]", "is used by nothing")

@@ -1,8 +1,8 @@
-"""Flat vectors of numbers are divided at cache lines, so that a vector load never straddles two."""
+"""Arrays in a flat vector begin at multiples of a number of elements, on which engines may rely."""
 
-ALIGNMENT = 16  # elements: a cache line of float32
+ALIGNMENT = 16  # elements: 64 bytes of float32
 
 
 def align(elements: int) -> int:
-    """`elements` rounded up to a whole number of cache lines."""
+    """`elements` rounded up to a multiple of it."""
     return -(-elements // ALIGNMENT) * ALIGNMENT

@@ -1,6 +1,6 @@
 """Random numbers from a counter: number i of (seed, iteration, stream) is a hash of the four, with no state to save.
 
-The NumPy form here and the native form in ``engine/native/linalg/hashing.py`` give the same bits.
+Every engine's form gives the same bits.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def halves(key: int) -> Key:
 
 
 def mix(x: Any) -> Any:
-    """lowbias32 (Wellons, hash-prospector): a bijection of 32 bits that vectorises."""
+    """lowbias32 (Wellons, hash-prospector): a bijection of 32 bits, of few operations."""
     x = (x ^ (x >> np.uint32(16))) * np.uint32(0x7FEB352D)
     x = (x ^ (x >> np.uint32(15))) * np.uint32(0x846CA68B)
     return x ^ (x >> np.uint32(16))

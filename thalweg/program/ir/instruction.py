@@ -1,8 +1,8 @@
 """Buffers and instructions: what a program is made of.
 
 An instruction holds, in one place, its formula as printed, the buffers it reads and writes, its adjoint (the
-instructions that carry derivatives backwards through it), its reference and its cost. The native kernel of the
-same name is in ``thalweg/engine/native/``.
+instructions that carry derivatives backwards through it), its reference and its cost. How a machine computes it, an
+engine knows.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
@@ -72,11 +72,10 @@ class Buffer:
 class Constant(Buffer):
     """Numbers that belong to the program itself: the same for every row, and not trained."""
 
-    __slots__ = ("single", "values")
+    __slots__ = ("values",)
 
     def __init__(self, name: str, values: ArrayLike) -> None:
         self.values: Array = np.array(values, np.float64, order="C")
-        self.single = self.values.astype(np.float32)  # contiguous; kernels read it, so it lives as long as the buffer
         super().__init__(name, self.values.shape, DATA, per_row=False)
 
 
@@ -127,15 +126,15 @@ class StepState:
     An array library may trace all but the numbers of rows and the seed: then it needs the keys, too.
     """
 
-    rows: int = 0  # rows in this block
-    first_row: int = 0  # where the block starts in its batch
+    rows: int = 0  # of the batch, or of the part of it that is computed
+    first_row: int = 0  # where they start in the batch
     batch_rows: int = 0  # rows in the whole batch
     iteration: int = 1  # steps done so far, this one included (counts from 1)
     update: int = 1  # weight updates so far, this one included; with accumulated gradients one for several steps
     seed: int = 0
     learning_rate: float = 0.0
     penalties: float = 1.0  # the factor of the l1 and l2 penalties on weights
-    order: Array = field(default_factory=lambda: np.arange(0))  # the row numbers of this block
+    order: Array = field(default_factory=lambda: np.arange(0))  # the numbers of these rows in the data
     keys: Mapping[int, Key] | None = None  # of the random numbers, by stream; None: made of seed and iteration
 
     def key(self, stream: int) -> Key:
@@ -143,7 +142,7 @@ class StepState:
         return halves(key(self.seed, self.iteration, stream)) if self.keys is None else self.keys[stream]
 
     def drawn(self, xp: Any, stream: int, row: tuple[int, ...]) -> Array:
-        """Numbers in [0, 1) for every row of the block, of shape (rows, *row). They depend on no array."""
+        """Numbers in [0, 1) for every row, of shape (rows, *row). They depend on no array."""
         size = math.prod(row)
         numbers: Array = uniform(xp, self.key(stream), self.first_row * size, self.rows * size)
         return numbers.reshape(self.rows, *row)
@@ -155,23 +154,22 @@ class Instruction:
     What it reads and writes never changes, so `operands`, `inputs` and `outputs` are found once.
     """
 
-    name: ClassVar[str]  # as printed; the native kernel has the same name with underscores
+    name: ClassVar[str]  # as printed
     writes: ClassVar[tuple[str, ...]]  # the fields that are written; every other buffer is only read
     reduces: ClassVar[tuple[str, ...]] = ()  # the written fields that are sums over the rows, and not per row
     accumulates: ClassVar[bool] = False  # adds to a gradient that is otherwise finished
     dtypes: ClassVar[Mapping[str, str]] = {}  # the fields that aren't of the real type; sums and norms need no entry
-    inplace: ClassVar[tuple[str, str] | None] = None  # (read, written): fields that may share their memory
+    shapes: ClassVar[str] = ""  # of operands, by names of axes: see `thalweg.program.passes.fitting`
     due: ClassVar[bool] = False  # in an update: is skipped in steps that only accumulate gradients
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What is pickled: the fields, without what is found once and what engines keep beside them."""
+        return fields_of(self)
 
     @property
     def title(self) -> str:
         """The name as printed."""
         return self.name
-
-    @property
-    def kernel(self) -> str:
-        """The name of the native kernel."""
-        return self.title.replace(" ", "_")
 
     @property
     def formula(self) -> str:
@@ -186,8 +184,7 @@ class Instruction:
     @cached_property
     def named_operands(self) -> Mapping[str, Buffer | tuple[Buffer, ...] | None]:
         """Every buffer field, by name, in order of declaration; None where an optional one is absent."""
-        values = ((field.name, getattr(self, field.name)) for field in fields(self))  # type: ignore[arg-type]
-        return {name: v for name, v in values if v is None or isinstance(v, Buffer)}
+        return {name: v for name, v in fields_of(self).items() if v is None or isinstance(v, Buffer)}
 
     @cached_property
     def operands(self) -> tuple[Buffer | None, ...]:
@@ -200,6 +197,12 @@ class Instruction:
         return tuple(b for b in (getattr(self, name) for name in self.writes) if b is not None)
 
     @cached_property
+    def results(self) -> tuple[Buffer | None, ...]:
+        """Those for which the reference returns something: the fields in `writes`, and those of a tuple one by one."""
+        values = (getattr(self, name) for name in self.writes)
+        return tuple(b for v in values for b in (v if isinstance(v, tuple) else (v,)))
+
+    @cached_property
     def inputs(self) -> tuple[Buffer, ...]:
         """The buffers read."""
         outputs = self.outputs
@@ -207,12 +210,12 @@ class Instruction:
 
     @property
     def sizes(self) -> Mapping[str, int | tuple[int, ...]]:
-        """The whole numbers the native kernel needs besides the number of rows, by name; a tuple for any number."""
+        """The whole numbers that it depends on besides the number of rows, by name; a tuple for any number."""
         raise NotImplementedError
 
     @property
     def constants(self) -> Mapping[str, float | tuple[float, ...]]:
-        """The real numbers the native kernel needs, by name; a tuple for any number."""
+        """The real numbers that it depends on, by name; a tuple for any number."""
         return {}
 
     @property
@@ -224,6 +227,11 @@ class Instruction:
     def matrix_size(self) -> int:
         """Elements of the matrix for a product; 0 for anything else."""
         return 0
+
+    @property
+    def fits(self) -> bool:
+        """Whether operands and attributes fit together, as far as `shapes` can't say it."""
+        return True
 
     @property
     def streams(self) -> tuple[int, ...]:
@@ -246,7 +254,7 @@ class Instruction:
         them if its previous value matters. A parameter called `step` is the `StepState`.
 
         Returns one array, or a tuple in the order of `writes`, with None for what is not written. For the running
-        sums (TOTALS) it is what this block adds, for instructions that `reduce` this block's sum, for those that
+        sums (TOTALS) it is what these rows add, for instructions that `reduce` the sum over them, for those that
         `accumulate` the summand, and for all others the new value: the executor adds or sets, see `execute` there.
         """
         raise NotImplementedError
@@ -262,8 +270,19 @@ class Instruction:
 
     @property
     def per_row(self) -> bool:
-        """Whether the work is done row by row, in blocks, rather than once a step."""
+        """Whether it is computed for every row of the batch, rather than once a step."""
         return any(b.per_row for b in self.operands if b is not None)
+
+
+def fields_of(i: Instruction) -> dict[str, Any]:
+    """The fields of an instruction with their values."""
+    return {name: getattr(i, name) for name in field_names(type(i))}  # type: ignore[arg-type]
+
+
+@cache
+def field_names(kind: Any) -> tuple[str, ...]:
+    """The names of a dataclass's fields."""
+    return tuple(field.name for field in fields(kind))
 
 
 def number(xp: Any, value: Any, like: Array) -> Array:

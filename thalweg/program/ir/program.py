@@ -24,6 +24,10 @@ class Program:
     every: int = 1  # steps whose gradients are accumulated for one update
     kept: dict[str, Any] = field(default_factory=dict, repr=False)  # what engines have made of it, by name
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A copy, and what is pickled, is without what engines have made of it."""
+        return Program, (self.forward, self.backward, self.update, self.every)
+
     def __iter__(self) -> Iterator[Instruction]:
         """Every instruction in the order of execution."""
         yield from self.computed()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import fields
 
 import numpy as np
 
@@ -25,6 +24,7 @@ from thalweg.program.ir.instruction import (
     WORKSPACE,
     Buffer,
     Instruction,
+    fields_of,
 )
 from thalweg.program.passes.draft import Draft, Pass
 
@@ -43,7 +43,7 @@ def rewritten(draft: Draft, passes: Iterable[Pass], after: str | None = None) ->
         if p.when(draft.request) and (p.needed or not stopped):
             before, draft = draft, p.rewrite(draft)
             if draft is not before:
-                old = {*before, *before.update}
+                old = set(before)
                 refuse([*violations(draft, old), *lost(before, draft)], f"the pass '{p.name}'")
             stopped = stopped or p.name == after
     return draft
@@ -82,12 +82,13 @@ def order_violations(instructions: Iterable[Instruction]) -> Iterator[str]:
     written: set[Buffer] = set()
     for i in instructions:
         for b in (*i.inputs, *(i.outputs if i.accumulates else ())):
-            if b.region in GIVEN or b.region == TOTALS or b.storage in written:
+            if b in written or b.region in GIVEN or b.region == TOTALS or b.storage in written:
                 continue
             if b.region in (GRADIENTS, NORMS) and any(overlap(b, w) for w in written):
                 continue
             yield f"'{i.title}' ({i.formula}) reads {b}, which nothing has written"
-        written.update(b.storage for b in i.outputs)
+        written.update(i.outputs)
+        written.update(b.storage for b in i.outputs if b.view_of is not None)
 
 
 def wrong_values(instructions: Iterable[Instruction], old: Collection[Instruction] = ()) -> Iterator[str]:
@@ -111,7 +112,8 @@ def repeated(draft: Draft) -> Iterator[str]:
     """What several instructions write, of which only the last would count; a state may change several times, and an
     update works on the gradients in place."""
     halves = dict.fromkeys([*draft.forward, *draft.backward])
-    for b in dict.fromkeys(b for i in halves for b in i.outputs if b.region not in (PARAMETERS, SLOTS)):
+    several = (b for i in halves for b in i.outputs if len(draft.writers(b)) > 1)
+    for b in dict.fromkeys(b for b in several if b.region not in (PARAMETERS, SLOTS)):
         writers = [i for i in draft.writers(b) if not i.accumulates and i in halves]
         own = {i.of for i in writers if isinstance(i, LossAndGradient)}  # both count the loss until they are one
         if len([i for i in writers if i not in own]) > 1:
@@ -131,18 +133,12 @@ def misplaced(b: Buffer) -> Iterator[str]:
 
 def mistyped(i: Instruction) -> Iterator[str]:
     """Operands of another type than the one that an instruction works on."""
-    for name, b in fields_of(i):
+    for name, value in fields_of(i).items():
         wanted = i.dtypes.get(name, FLOAT)
-        if b.dtype != wanted and b.region not in (TOTALS, NORMS):
-            yield f"'{i.title}' ({i.formula}) takes {b} for {wanted}, but it is {b.dtype}"
-
-
-def fields_of(i: Instruction) -> Iterator[tuple[str, Buffer]]:
-    """The operands with the names of their fields."""
-    for field in fields(i):  # type: ignore[arg-type]
-        value = getattr(i, field.name)
         several = value.values() if isinstance(value, Mapping) else value if isinstance(value, tuple) else (value,)
-        yield from ((field.name, b) for b in several if isinstance(b, Buffer))
+        for b in several:
+            if isinstance(b, Buffer) and b.dtype != wanted and b.region not in (TOTALS, NORMS):
+                yield f"'{i.title}' ({i.formula}) takes {b} for {wanted}, but it is {b.dtype}"
 
 
 def misshapen(i: Instruction) -> Iterator[str]:

@@ -7,8 +7,9 @@ A kernel reads like its formula:
 
 Its parameters are the addresses of the instruction's operands (0 for one that is absent) and its whole numbers, its
 real numbers (annotated `float`) and, after the star, the state of the step (`layouts/state.py`, in lower case). A
-default stands for what an instruction doesn't have. A starred parameter, `*axes` or `*fill: float`, stands for any
-number of them. The words of an instruction's row are in the order of its kernel's signature, and so are its constants.
+default stands for a field that only the instruction's native variant has. A starred parameter, `*axes` or `*fill:
+float`, stands for any number of them. The words of an instruction's row are in the order of its kernel's signature, and
+so are its constants.
 
 Nothing here needs numba, so that a process that finds its kernels compiled can link them.
 """

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import Any, TypeVar
 
-from thalweg.program.ir.instruction import Array, Buffer, Instruction
+from thalweg.program.ir.instruction import Array, Buffer, Instruction, fields_of
 
 Kind = TypeVar("Kind", bound=Instruction)
 
 
 def variant(kind: type[Kind], i: Instruction, **changes: Any) -> Kind:
     """An instruction as a variant of its class, with these fields changed or added."""
-    values = {field.name: getattr(i, field.name) for field in fields(i)}  # type: ignore[arg-type]
-    return kind(**(values | changes))
+    return kind(**(fields_of(i) | changes))
 
 
 def on_buffers(i: Instruction, others: Mapping[Buffer, Buffer]) -> Instruction:
     """The same instruction on other buffers."""
-    values = {field.name: getattr(i, field.name) for field in fields(i)}  # type: ignore[arg-type]
-    changes = {name: others[b] for name, b in values.items() if isinstance(b, Buffer) and b in others}
+    changes = {name: others[b] for name, b in fields_of(i).items() if isinstance(b, Buffer) and b in others}
     return replace(i, **changes)  # type: ignore[type-var]
 
 

@@ -6,14 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from thalweg.engine.native.instructions.changes import end, ended
-from thalweg.engine.native.layouts.by_columns import in_columns
 from thalweg.program.instructions.convolution import Convolution, KernelGradient, TransposedConvolution
 from thalweg.program.ir.instruction import Array, Buffer, Instruction
-
-
-def layout_of(kernel: str, x: Buffer) -> str:
-    """The name of a kernel, or of the one for images by columns."""
-    return f"{kernel}_by_columns" if in_columns(x) else kernel
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,10 +16,6 @@ class Ended(Instruction):
 
     relu: bool = False
     a: Buffer | None = None
-
-    @property
-    def kernel(self) -> str:
-        return layout_of(super().kernel, self.x)  # type: ignore[attr-defined] # of the convolution
 
     @property
     def formula(self) -> str:
@@ -49,10 +39,6 @@ class NativeConvolution(Ended, Convolution):
 @dataclass(frozen=True, eq=False)
 class NativeKernelGradient(KernelGradient):
     """dW[a, b, c, o] = Σ over rows and places of x under (a, b)·dh, of images by columns"""
-
-    @property
-    def kernel(self) -> str:
-        return layout_of(super().kernel, self.x)
 
 
 @dataclass(frozen=True, eq=False)

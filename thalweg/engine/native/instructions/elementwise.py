@@ -32,7 +32,6 @@ class DropoutAdjoint(Instruction):
 
     name = "dropout adjoint"
     writes = ("dh",)
-    inplace = ("da", "dh")
 
     @property
     def formula(self) -> str:

@@ -59,16 +59,8 @@ class NativeBatchNormalization(BatchNormalization):
     writes = ("a", "mean", "variance")
 
     @property
-    def inplace(self) -> tuple[str, str] | None:  # type: ignore[override]
-        return None if self.shortcut is None else ("shortcut", "a")
-
-    @property
     def title(self) -> str:
         return self.name + ("" if self.shortcut is None else " + add") + (" + relu" if self.relu else "")
-
-    @property
-    def kernel(self) -> str:
-        return "batch_normalization"
 
     @property
     def text(self) -> str:
@@ -133,16 +125,8 @@ class NativeBatchSums(BatchSums):
         return self.da if self.dn is None else self.dn
 
     @property
-    def inplace(self) -> tuple[str, str] | None:  # type: ignore[override]
-        return None if self.dn is None else ("da", "dn")
-
-    @property
     def title(self) -> str:
         return ("" if self.more is None else "add + ") + ("" if self.dn is None else "relu adjoint + ") + self.name
-
-    @property
-    def kernel(self) -> str:
-        return "batch_sums"
 
     @property
     def formula(self) -> str:

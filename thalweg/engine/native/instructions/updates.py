@@ -16,7 +16,7 @@ from thalweg.program.instructions.updates.gradients import ClipNorm
 from thalweg.program.instructions.updates.matrix_updates import Adafactor, Lamb, Muon
 from thalweg.program.instructions.updates.table_updates import TableUpdate
 from thalweg.program.instructions.updates.updates import Stretch
-from thalweg.program.ir.instruction import Array, Buffer, Instruction
+from thalweg.program.ir.instruction import Array, Buffer, Instruction, StepState
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,9 +122,26 @@ class NativeAdafactor(Adafactor):
 
 @dataclass(frozen=True, eq=False)
 class NativeMuon(Muon):
-    """On one lane, see `NativeLamb`."""
+    """On one lane, see `NativeLamb`. `scratch`, of `room` elements at least, holds X twice, Xᵀ, A and A²."""
 
     turn: int = field(kw_only=True)
+    scratch: Buffer = field(kw_only=True)
+
+    writes = ("w", "m", "scratch")
+
+    @staticmethod
+    def room(of: Muon) -> int:
+        """The elements that the orthogonalisation needs besides the arrays."""
+        return 3 * of.w.size + 2 * min(of.rows, of.columns) ** 2
+
+    @property
+    def formula(self) -> str:
+        return f"{super().formula} in {self.scratch}"
+
+    def reference(  # type: ignore[override] # nobody reads the scratch
+        self, xp: Any, w: Array, dw: Array, m: Array, step: StepState
+    ) -> tuple[Array, Array, None]:
+        return (*super().reference(xp, w, dw, m, step), None)
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,6 +13,7 @@ from thalweg.engine.native.kernels.generated.formulas import kernel_of_equation
 from thalweg.engine.native.kernels.generated.norm_penalties import kernel_of_penalty
 from thalweg.engine.native.kernels.generated.pointwise import kernel_of_pointwise
 from thalweg.engine.native.kernels.generated.updates import kernel_of_statements
+from thalweg.engine.native.kernels.names import name_of
 from thalweg.program.instructions.losses.penalties import NormPenalty
 from thalweg.program.instructions.pointwise import Pointwise
 from thalweg.program.instructions.updates.updates import Statements
@@ -45,8 +46,8 @@ def kernel_of(i: Instruction) -> Kernel:
 
 def chosen(i: Instruction) -> Kernel:
     """The kernel of an instruction: handwritten, or generated from its equation or a user's function."""
-    if i.kernel in KERNELS:
-        return KERNELS[i.kernel]
+    if (name := name_of(i)) in KERNELS:
+        return KERNELS[name]
     if isinstance(i, Statements):
         return kernel_of_statements(i)
     if isinstance(i, NormPenalty):

@@ -124,7 +124,7 @@ def _at_once(a, rsa, csa, b, ldb, c, ldc, start, lds, relu, gate, M, N, K):
         row(N, a, 1, b, ldb, c, start, relu, K)
         return True
     few, vectors = N % VW, (N + VW - 1) // VW
-    if 0 < M <= ROWS and vectors <= WIDEST[M] and 0 < K <= DEPTH and (few == 0 or few * 2 > M) and ldb > 1:
+    if 0 < M <= ROWS and 0 < vectors <= WIDEST[M] and 0 < K <= DEPTH and (few == 0 or few * 2 > M) and ldb > 1:
         last = few if few else VW
         tile_ahead(M, vectors, a, rsa, csa, b, ldb, c, ldc, start, lds, K, last, 1, 0, relu, gate, 0, 0, 1, 0, 0)
         return True
@@ -154,7 +154,7 @@ def _blocks(a, rsa, csa, b, ldb, across, c, ldc, start, lds, relu, gate, parts, 
     """
     depth, height = max(_part(K, _parts(K, DEPTH)), 1), max(_part(M, _parts(M, BLOCK)), 1)
     for k in range(0, max(K, 1), depth):
-        for i in range(0, M, height):
+        for i in range(0, M if N else 0, height):  # a tile of no columns would be taken for another one
             at, to = a + 4 * (i * rsa + k * csa), c + 4 * i * ldc
             m, n, ends = min(height, M - i), min(depth, K - k), k + depth >= K
             low, open_ = relu if ends else 0, gate if ends else 0
@@ -217,7 +217,7 @@ def _block(a, rsa, csa, b, ldb, c, ldc, start, lds, relu, gate, parts, na, nb, M
         most_dots, most_rows = min(FEW_DOTS[1], K // 16), min(FEW_ROWS[1], K // 8)
     if few <= HALF:
         most_rows //= 2
-    by_dots = csa == 1 and pays and few <= most_dots
+    by_dots = csa == 1 and pays and few <= most_dots and K
     by_rows = rsa == 1 and not by_dots and pays and few <= most_rows
     wide = N - few if by_dots or by_rows else N
     if wide:

@@ -43,10 +43,6 @@ class ActivatedLoss(Instruction):
         return f"{first} + {self.loss.of.title}"
 
     @property
-    def kernel(self) -> str:
-        return "activated_loss"
-
-    @property
     def formula(self) -> str:
         return ", ".join(i.formula for i in self.parts)
 

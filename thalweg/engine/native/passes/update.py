@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from thalweg.engine.native.instructions.updates import NormPart, Reduce, TableReduce
+from thalweg.engine.native.instructions.updates import NativeMuon, NormPart, Reduce, TableReduce
 from thalweg.engine.native.instructions.variants import native
 from thalweg.program.instructions.embedding import EmbeddingGradient
 from thalweg.program.instructions.updates.gradients import ClipNorm, SquaredNorm
-from thalweg.program.instructions.updates.matrix_updates import WholeUpdate
+from thalweg.program.instructions.updates.matrix_updates import Muon, WholeUpdate
 from thalweg.program.instructions.updates.table_updates import TableUpdate
 from thalweg.program.ir.alignment import align
 from thalweg.program.ir.instruction import DOUBLE, GRADIENTS, NORMS, Buffer, Instruction
@@ -40,7 +40,10 @@ def update_on_lanes(draft: Draft) -> Draft:
         changes |= {u: [native(u, own=table.own)] for u in steps}
         changes[steps[0]] = [rows_reduced(draft, table, steps), *changes[steps[0]]]
     whole = sorted((u for u in draft.update if isinstance(u, WholeUpdate)), key=lambda u: -u.w.size)
-    changes |= {u: [native(u, turn=turn)] for turn, u in enumerate(whole)}
+    room = max((NativeMuon.room(u) for u in whole if isinstance(u, Muon)), default=0)
+    scratch = Buffer("scratch", (room,), per_row=False)
+    for turn, u in enumerate(whole):
+        changes[u] = [native(u, turn=turn, scratch=scratch) if isinstance(u, Muon) else native(u, turn=turn)]
     draft = draft.changed(changes | dict(norms(draft.update)))
     return replace(draft, update=[*reduced(draft, [table.gradient.dW for table in tables]), *draft.update])
 

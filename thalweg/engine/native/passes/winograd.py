@@ -32,7 +32,6 @@ from thalweg.engine.native.instructions.changes import end, ended, variant
 from thalweg.engine.native.instructions.convolution import (
     NativeConvolution,
     NativeTransposedConvolution,
-    layout_of,
 )
 from thalweg.engine.native.layouts.by_columns import in_columns
 from thalweg.engine.native.layouts.filtering import SIDE, TAPS, matrices
@@ -193,10 +192,6 @@ class WinogradConvolution(Instruction):
     writes = ("h",)
 
     @property
-    def kernel(self) -> str:
-        return layout_of("winograd_convolution", self.x)
-
-    @property
     def formula(self) -> str:
         bias = "" if self.b is None else f" + {self.b}"
         last = "" if self.W is None else f", last places {self.x} ∗ {self.W}{bias}"
@@ -255,10 +250,6 @@ class WinogradGradient(Instruction):
     name = "winograd gradient"
     writes = ("dU",)
     reduces = ("dU",)
-
-    @property
-    def kernel(self) -> str:
-        return layout_of("winograd_gradient", self.x)
 
     @property
     def formula(self) -> str:

@@ -51,7 +51,7 @@ class Memory(Mapping[Buffer, Array]):
         self.lanes = job.lanes
         self.rows = block
         self.data = job.data
-        self.plan = schedule.plan
+        self.plan, self.constants = schedule.plan, schedule.constants
         self.workspace = workspace
         self.once = self.plan.row * block  # where the buffers that aren't per row begin
         self.flat = {
@@ -67,7 +67,7 @@ class Memory(Mapping[Buffer, Array]):
     def place(self, buffer: Buffer) -> tuple[Array, int]:
         """The array that holds a buffer, and the buffer's offset in it."""
         if isinstance(buffer, Constant):
-            return buffer.single, 0
+            return self.constants[buffer], 0
         if buffer.region == DATA:
             return self.data[buffer.name], 0
         offset = self.plan.offset(buffer)

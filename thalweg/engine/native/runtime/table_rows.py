@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Protocol
 
 from thalweg.engine.native.compiler.parameters import Parameter
+from thalweg.engine.native.instructions.variants import VARIANTS
+from thalweg.engine.native.kernels.names import name_of
 from thalweg.engine.native.kernels.table import kernel_of, parameters_of
 from thalweg.engine.native.layouts import job as m
 from thalweg.engine.native.layouts.by_columns import in_columns
-from thalweg.program.ir.instruction import Buffer, Instruction
+from thalweg.program.ir.instruction import Buffer, Instruction, field_names
 
 
 class Places(Protocol):
@@ -38,14 +40,14 @@ FACTS: dict[str, Callable[[Places, Buffer], int]] = {  # a kernel asks for them 
 
 def row(i: Instruction, places: Places) -> tuple[list[int], list[float]]:
     """What the row of an instruction holds after the kernel's address, and its constants."""
-    asked = parameters_of(kernel_of(i))
-    words = [word(i, p, places) for p in asked.words]
-    reals = [real(i, p) for p in asked.reals]
+    asked, sizes, constants = parameters_of(kernel_of(i)), i.sizes, i.constants  # which are made whenever asked for
+    words = [word(i, p, sizes, places) for p in asked.words]
+    reals = [real(i, p, constants) for p in asked.reals]
     if asked.rest and asked.whole:
-        operands, numbers = i.named_operands.get(asked.rest, ()), i.sizes.get(asked.rest, ())
-        words += [places.address(b) for b in several(operands)] + several(numbers)
+        words += [places.address(b) for b in several(i.named_operands.get(asked.rest, ()))]
+        words += several(sizes.get(asked.rest, ()))
     elif asked.rest:
-        reals += several(i.constants.get(asked.rest, ()))
+        reals += several(constants.get(asked.rest, ()))
     if len(words) >= m.ROW_WIDTH or len(reals) > m.CONSTANTS:
         raise OverflowError(
             f"{i.title} has more numbers than a row of the table: {len(words)} whole, {len(reals)} real"
@@ -58,42 +60,47 @@ def several(value: Any) -> list[Any]:
     return list(value) if isinstance(value, tuple) else [value]
 
 
-def word(i: Instruction, p: Parameter, places: Places) -> int:
-    """An operand's address, a whole number of the instruction, or a fact about an operand; otherwise the default."""
+def word(i: Instruction, p: Parameter, sizes: Mapping[str, Any], places: Places) -> int:
+    """An operand's address, a whole number of the instruction, a fact about an operand, or the default."""
     if p.name in i.named_operands:
         operand = i.named_operands[p.name]
         assert not isinstance(operand, tuple)
         return places.address(operand)
-    if p.name in i.sizes:
-        number = i.sizes[p.name]
-        assert not isinstance(number, tuple)
-        return number
+    if p.name in sizes:
+        assert isinstance(sizes[p.name], int)
+        return int(sizes[p.name])
     for fact, answer in FACTS.items():
         operand = i.named_operands.get(p.name.removesuffix(f"_{fact}")) if p.name.endswith(f"_{fact}") else None
         if isinstance(operand, Buffer):
             return answer(places, operand)
-    if p.default is None:
-        raise missing(i, p, (*i.named_operands, *i.sizes), i.constants, f"{p.name}: float")
-    return int(p.default)
+    return int(default_of(i, p, (*i.named_operands, *sizes), i.constants, f"{p.name}: float"))
 
 
-def real(i: Instruction, p: Parameter) -> float:
+def real(i: Instruction, p: Parameter, constants: Mapping[str, Any]) -> float:
     """A real number of the instruction, or the default."""
-    number = i.constants.get(p.name, p.default)
-    if number is None:
-        raise missing(i, p, i.constants, (*i.named_operands, *i.sizes), p.name)
-    assert not isinstance(number, tuple)
-    return number
+    if p.name in constants:
+        assert isinstance(constants[p.name], float)
+        return float(constants[p.name])
+    return default_of(i, p, constants, (*i.named_operands, *i.sizes), p.name)
+
+
+def default_of(i: Instruction, p: Parameter, names: Iterable[str], others: Iterable[str], other: str) -> float:
+    """A parameter's default, which stands for a field that only the instruction's native variant has."""
+    variant = VARIANTS.get(type(i))
+    if p.default is None or variant is None or p.name not in field_names(variant):  # type: ignore[arg-type]
+        raise missing(i, p, names, others, other)
+    return p.default
 
 
 def missing(i: Instruction, p: Parameter, names: Iterable[str], others: Iterable[str], other: str) -> LookupError:
     """What is asked for is not among the names; it may be among those of the other kind, and is then written so."""
-    asks = f"the kernel {i.kernel} asks for {p.name!r}"
+    asks = f"the kernel {name_of(i)} asks for {p.name!r}"
     if p.name in others:
         return LookupError(f"{asks}, which is of another type in the instruction {i.title!r}: write `{other}`")
     return LookupError(
         f"{asks}, which the instruction {i.title!r} doesn't have; it has: "
-        f"{', '.join(names) or 'nothing'}. Name an operand, a key of `sizes` or `constants`, or give it a default"
+        f"{', '.join(names) or 'nothing'}. Name an operand, a key of `sizes` or `constants`, or give a field of "
+        "its native variant a default"
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from thalweg.engine.native.instructions.linear import wide_gradient
 from thalweg.engine.native.layouts.regions import EXCHANGE, PREPARED
+from thalweg.engine.native.scheduling.traits import in_place
 from thalweg.program.instructions.batches import Gather
 from thalweg.program.ir.alignment import align
 from thalweg.program.ir.instruction import WORKSPACE, Buffer, Instruction
@@ -84,13 +85,11 @@ def lifetimes(buffers: Sequence[Buffer], rows: Sequence[Instruction]) -> dict[Bu
         if buffer.view_of is not None:
             share(lives, buffer.storage, buffer)
     for n, instruction in enumerate(rows):
-        if instruction.inplace is None:
-            continue
-        source, result = (getattr(instruction, name) for name in instruction.inplace)
-        if source.region == result.region == WORKSPACE and source.per_row and result.per_row:
-            one, other = lives[source], lives[result]
-            if one is not other and one.end == n and other.start == n and one.size == other.size:
-                share(lives, source, result)
+        pair = in_place(instruction)
+        if pair is not None and all(b in lives for b in pair):
+            one, other = (lives[b] for b in pair)
+            if one is not other and one.end == n and other.start == n:
+                share(lives, *pair)
     return lives
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
+
 from thalweg.engine.native.instructions.linear import wide_gradient
 from thalweg.engine.native.layouts.regions import EXCHANGE
 from thalweg.engine.native.scheduling.memory_plan import planned
@@ -54,6 +56,7 @@ class Schedule:
         self.divide()
         self.plan = planned(self.prepare, self.rows, [*self.collect, *self.finish])
         self.meetings = self.meet()  # instructions of the rows phase, before which all lanes meet
+        self.constants = {b: b.values.astype(np.float32) for b in program.buffers() if isinstance(b, Constant)}
         self.norms = align(max((b.offset + b.size for b in program.buffers() if b.region == NORMS), default=0))
 
     def divide(self) -> None:

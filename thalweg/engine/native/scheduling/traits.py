@@ -2,19 +2,47 @@
 
 from __future__ import annotations
 
+from thalweg.engine.native.instructions.elementwise import DropoutAdjoint
+from thalweg.engine.native.instructions.normalization import NativeBatchNormalization, NativeBatchSums
 from thalweg.engine.native.instructions.updates import TableReduce
+from thalweg.program.instructions.activations import Activation, ElementwiseAdjoint
+from thalweg.program.instructions.elementwise import Add, Copy, Dropout, Rescale
 from thalweg.program.instructions.embedding import Embedding, EmbeddingGradient
+from thalweg.program.instructions.images.augmentation import RandomBrightness, RandomContrast
 from thalweg.program.instructions.losses.penalties import OrthogonalPenaltyGradient, Penalty, PenaltyGradient
+from thalweg.program.instructions.noise import Noise
+from thalweg.program.instructions.normalization import BatchNormalizationAdjoint
+from thalweg.program.instructions.parametric import Prelu, PreluAdjoint
+from thalweg.program.instructions.rowwise import Rowwise, RowwiseAdjoint
 from thalweg.program.instructions.updates.constraints import NormConstraint
 from thalweg.program.instructions.updates.gradients import ClipNorm
 from thalweg.program.instructions.updates.matrix_updates import WholeUpdate
 from thalweg.program.instructions.updates.table_updates import TableUpdate
 from thalweg.program.instructions.updates.updates import Stretch
-from thalweg.program.ir.instruction import Instruction
+from thalweg.program.ir.instruction import Buffer, Instruction
+
+# The operand of a kernel, and the result that it may write over it: what it has written it doesn't read again.
+OVERWRITING: tuple[tuple[tuple[type[Instruction], ...], str, str], ...] = (
+    ((Activation, Rowwise, Dropout, Noise, Prelu), "h", "a"),
+    ((ElementwiseAdjoint, RowwiseAdjoint, PreluAdjoint, DropoutAdjoint), "da", "dh"),
+    ((Add, Copy, Rescale, RandomContrast, RandomBrightness), "x", "z"),
+    ((BatchNormalizationAdjoint,), "da", "dx"),
+    ((NativeBatchNormalization,), "shortcut", "a"),
+    ((NativeBatchSums,), "da", "dn"),
+)
 
 
 class OwnInputs(Instruction):
     """Base: works on the inputs that are this lane's, for all rows of the batch."""
+
+
+def in_place(i: Instruction) -> tuple[Buffer, Buffer] | None:
+    """An operand and a result of as many elements that may share its memory, if there are such."""
+    for kinds, source, result in OVERWRITING:
+        if isinstance(i, kinds):
+            x, z = getattr(i, source), getattr(i, result)
+            return None if x is None or z is None or x.size != z.size else (x, z)
+    return None
 
 
 def sliced(i: Instruction) -> bool:

@@ -18,19 +18,19 @@ from thalweg.program.ir.counter import key
 from thalweg.program.ir.instruction import Array, Buffer, Instruction, StepState
 
 Range = tuple[float, float]
-FILL_MODES = ("constant", "nearest", "wrap", "reflect")  # what lies beyond an edge, in the kernel's numbering
+FILL_MODES = ("constant", "nearest", "wrap", "reflect")  # what lies beyond an edge, as numbered in `sizes`
 INTERPOLATIONS = ("nearest", "bilinear")
 DRAWS = 5  # random numbers per image for a warp
 ERASING = 6  # those for an erased patch
 
 
 def sides(x: Buffer) -> dict[str, int]:
-    """An image's shape, as kernels take it."""
+    """An image's shape, by name."""
     return dict(zip(("height", "width", "channels"), x.shape, strict=True))
 
 
 def bounds(ranges: Mapping[str, Range]) -> dict[str, float]:
-    """The ends of ranges, as kernels take them."""
+    """The ends of ranges, by name."""
     return {f"{name}_{end}": float(n) for name, r in ranges.items() for end, n in zip(("low", "high"), r, strict=True)}
 
 
@@ -51,6 +51,7 @@ class RandomFlip(Instruction):
 
     name = "random flip"
     writes = ("z",)
+    shapes = "x: rows H W n; z: rows H W n"
 
     @property
     def formula(self) -> str:
@@ -89,6 +90,7 @@ class RandomWarp(Instruction):
 
     name = "random warp"
     writes = ("z",)
+    shapes = "x: rows H W n; z: rows H W n"
 
     @property
     def formula(self) -> str:
@@ -170,7 +172,7 @@ class RandomContrast(Instruction):
 
     name = "random contrast"
     writes = ("z",)
-    inplace = ("x", "z")
+    shapes = "x: rows H W n; z: rows H W n"
 
     @property
     def formula(self) -> str:
@@ -205,7 +207,7 @@ class RandomBrightness(Instruction):
 
     name = "random brightness"
     writes = ("z",)
-    inplace = ("x", "z")
+    shapes = "x: rows …; z: rows …"
 
     @property
     def formula(self) -> str:
@@ -244,6 +246,7 @@ class RandomErasing(Instruction):
 
     name = "random erasing"
     writes = ("z",)
+    shapes = "x: rows H W n; z: rows H W n"
 
     @property
     def formula(self) -> str:
@@ -302,6 +305,7 @@ class RandomCrop(Instruction):
 
     name = "random crop"
     writes = ("z",)
+    shapes = "x: rows H W n; z: rows H′ W′ n"
 
     @property
     def formula(self) -> str:

@@ -13,7 +13,7 @@ from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Instruction
 
 
 def pooled(x: Buffer, a: Buffer) -> dict[str, int]:
-    """An image's shape and that of its windows, as kernels take them."""
+    """An image's shape and that of its windows, by name."""
     return dict(zip(("H", "Wd", "C", "OH", "OW"), (*x.shape, *a.shape[:2]), strict=True))
 
 
@@ -27,6 +27,7 @@ class MaxPooling(Instruction):
 
     name = "max pooling"
     writes = ("a",)
+    shapes = "x: rows H W n; a: rows H′ W′ n"
 
     @property
     def formula(self) -> str:
@@ -35,6 +36,10 @@ class MaxPooling(Instruction):
     @property
     def sizes(self) -> dict[str, int]:
         return {**pooled(self.x, self.a), **self.window.sizes}
+
+    @property
+    def fits(self) -> bool:
+        return self.window.fits(self.x.shape, self.a.shape)
 
     def differentiable(self) -> tuple[Buffer, ...]:
         return (self.x,)
@@ -63,6 +68,7 @@ class MaxPoolingAdjoint(Instruction):
 
     name = "max pooling adjoint"
     writes = ("dx",)
+    shapes = "x: rows H W n; a: rows H′ W′ n; da: rows H′ W′ n; dx: rows H W n"
 
     @property
     def formula(self) -> str:
@@ -71,6 +77,10 @@ class MaxPoolingAdjoint(Instruction):
     @property
     def sizes(self) -> dict[str, int]:
         return {**pooled(self.x, self.a), **self.window.sizes}
+
+    @property
+    def fits(self) -> bool:
+        return self.window.fits(self.x.shape, self.a.shape)
 
     def reference(self, xp: Any, x: Array, a: Array, da: Array) -> Array:
         padded, parts = self.window.pad(xp, x, -np.inf), {}
@@ -102,6 +112,7 @@ class AveragePooling(Instruction):
 
     name = "average pooling"
     writes = ("a",)
+    shapes = "x: rows H W n; a: rows H′ W′ n"
 
     @property
     def formula(self) -> str:
@@ -110,6 +121,10 @@ class AveragePooling(Instruction):
     @property
     def sizes(self) -> dict[str, int]:
         return {**pooled(self.x, self.a), **self.window.sizes}
+
+    @property
+    def fits(self) -> bool:
+        return self.window.fits(self.x.shape, self.a.shape)
 
     def differentiable(self) -> tuple[Buffer, ...]:
         return (self.x,)
@@ -136,6 +151,7 @@ class AveragePoolingAdjoint(Instruction):
 
     name = "average pooling adjoint"
     writes = ("dx",)
+    shapes = "da: rows H′ W′ n; dx: rows H W n"
 
     @property
     def formula(self) -> str:
@@ -144,6 +160,10 @@ class AveragePoolingAdjoint(Instruction):
     @property
     def sizes(self) -> dict[str, int]:
         return {**pooled(self.dx, self.da), **self.window.sizes}
+
+    @property
+    def fits(self) -> bool:
+        return self.window.fits(self.dx.shape, self.da.shape)
 
     def reference(self, xp: Any, da: Array) -> Array:
         share = da / counted(self.window, self.dx.shape)

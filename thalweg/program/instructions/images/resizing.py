@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from thalweg.program.instructions.scans import around
+from thalweg.program.instructions.scans import along, around
 from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Constant, Instruction
 
 
@@ -81,12 +81,19 @@ class Resampling(Instruction):
 
     name = "resampling"
     writes = ("z",)
+    shapes = "places: m 2; weights: m most"
 
     @property
     def formula(self) -> str:
         old, new = self.x.shape[self.axis], self.z.shape[self.axis]
         sums = f"Σ {self.weights}·{self.x} from {self.places} on"
         return f"{self.z} = {sums}, {new} of {old} along axis {self.axis + 1}"
+
+    @property
+    def fits(self) -> bool:
+        last = self.places.values.sum(axis=1).max(initial=0)
+        whole = (self.z.shape, self.z.per_row) == along(self.x, self.axis, len(self.weights.values))
+        return whole and last <= self.x.shape[self.axis] and self.places.values.min(initial=0) >= 0
 
     @property
     def sizes(self) -> dict[str, int]:

@@ -46,6 +46,7 @@ class CenterDistance(Instruction):
     name = "center distance"
     writes = ("sums",)
     reduces = ("sums",)
+    shapes = "x: rows …; y: rows 1; weight: rows 1; centers: classes n; sums: 1"
 
     @property
     def labels(self) -> tuple[Buffer, int] | None:
@@ -98,6 +99,7 @@ class CenterDistanceGradient(Instruction):
 
     name = "center distance gradient"
     writes = ("dx",)
+    shapes = "x: rows …; y: rows 1; weight: rows 1; centers: classes n; dx: rows …"
 
     @property
     def formula(self) -> str:
@@ -136,6 +138,7 @@ class CenterSums(Instruction):
     name = "center sums"
     writes = ("parts",)
     reduces = ("parts",)
+    shapes = "x: rows …; y: rows 1; weight: rows 1; centers: classes n; parts: classes n+1"
 
     @property
     def formula(self) -> str:
@@ -166,6 +169,7 @@ class CenterUpdate(Instruction):
 
     name = "center update"
     writes = ("centers",)
+    shapes = "centers: classes n; parts: classes n+1"
 
     @property
     def formula(self) -> str:

@@ -133,6 +133,7 @@ class LossAndGradient(Instruction):
 
     name = "gradient"
     writes = ("dp", "sums", "a")
+    shapes = "p: …; dp: …; a: …"
 
     @property
     def title(self) -> str:
@@ -141,15 +142,15 @@ class LossAndGradient(Instruction):
         return f"{self.of.activation.name} + {self.of.title.removesuffix(' logits')}"
 
     @property
-    def kernel(self) -> str:
-        return f"{self.of.kernel}_gradient"
-
-    @property
     def formula(self) -> str:
         weight = "" if self.weight is None else f"{self.weight}·"
         gradient = f"{self.dp} = {self.of.shown_slope(self.of.coefficient, weight)}"
         activation = "" if self.a is None else f"{self.activated(self.a).formula}, "
         return f"{activation}{self.of.formula}, {gradient}"
+
+    @property
+    def fits(self) -> bool:
+        return all(getattr(self, name) is getattr(self.of, name) for name in ("p", "y", "weight", "sums"))
 
     @property
     def stated(self) -> Stated | None:

@@ -114,7 +114,7 @@ class PenaltyGradient(NormPenalty):
 
 @dataclass(frozen=True, eq=False)
 class ActivityPenalty(NormPenalty):
-    """Adds Σ (l1·|w| + l2·w²) over the rows of a block to the penalty's running sum."""
+    """Adds Σ (l1·|w| + l2·w²) over the rows to the penalty's running sum."""
 
     sums: Buffer
 
@@ -197,6 +197,7 @@ class OrthogonalPenalty(Instruction):
 
     name = "orthogonal penalty"
     writes = ("sums", "lengths", "U", "P")
+    shapes = "W: a b; sums: 1; lengths: 2 n; U: a b; P: n n"
 
     @property
     def formula(self) -> str:
@@ -249,6 +250,7 @@ class OrthogonalPenaltyGradient(Instruction):
 
     name = "orthogonal penalty gradient"
     writes = ("dW",)
+    shapes = "dW: a b; U: a b; P: n n"
     accumulates = True
 
     @property

@@ -38,6 +38,11 @@ class RowLoss(Loss):
     formula_text: ClassVar[str]
     slope_text: ClassVar[str]
 
+    @property
+    def shapes(self) -> str:  # type: ignore[override]
+        y = "1" if self.sparse else "classes"
+        return f"p: rows … classes; y: rows … {y}; weight: rows 1; sums: 1"
+
     @classmethod
     def options(cls) -> list[str]:
         """The names of the constants that a subclass adds."""
@@ -295,6 +300,8 @@ class GaussianLoss(RowLoss):
     """Base: the target is a row of numbers; the outputs are as many means, then as many variances or log variances."""
 
     eps: float = 1e-6
+
+    shapes = "y: rows … n; p: rows … 2·n; weight: rows 1; sums: 1"
 
     def targets(self, xp: Any, y: Array, p: Array) -> Array:
         return y

@@ -29,6 +29,7 @@ class PeriodicEmbedding(Instruction):
 
     name = "periodic embedding"
     writes = ("a",)
+    shapes = "x: rows n; omega: n K; phi: n K; W: n K U; b: n U; a: rows m"
 
     @property
     def formula(self) -> str:
@@ -85,6 +86,7 @@ class PeriodicGradient(Instruction):
     name = "periodic gradient"
     writes = ("domega", "dphi", "dW", "db")
     reduces = ("domega", "dphi", "dW", "db")
+    shapes = "x: rows n; omega: n K; phi: n K; W: n K U; da: rows m; domega: n K; dphi: n K; dW: n K U; db: n U"
 
     @property
     def formula(self) -> str:
@@ -122,6 +124,7 @@ class PeriodicInputGradient(Instruction):
 
     name = "periodic input gradient"
     writes = ("dx",)
+    shapes = "x: rows n; omega: n K; phi: n K; W: n K U; da: rows m; dx: rows n"
 
     @property
     def formula(self) -> str:

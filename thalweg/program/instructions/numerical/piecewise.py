@@ -22,6 +22,7 @@ class BinCodes(Instruction):
     z: Buffer
 
     writes = ("z",)
+    shapes = "x: rows n; places: n+1; lows: bins; ends: bins; z: rows bins"
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -76,6 +77,7 @@ class PiecewiseLinearAdjoint(Instruction):
 
     name = "piecewise linear adjoint"
     writes = ("dx",)
+    shapes = "x: rows n; places: n+1; lows: bins; slopes: bins; dz: rows bins; dx: rows n"
 
     @property
     def formula(self) -> str:

@@ -41,6 +41,10 @@ class NormConstraint(Instruction):
         return f"{w} ·= ({self.rate:g}·{clipped} + {1 - self.rate:g}·‖{w}‖)/(‖{w}‖ + ε)"
 
     @property
+    def fits(self) -> bool:
+        return self.W.size == self.outer * self.reduced * self.inner
+
+    @property
     def sizes(self) -> dict[str, int]:
         return {"outer": self.outer, "reduced": self.reduced, "inner": self.inner}
 

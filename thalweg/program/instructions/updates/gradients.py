@@ -22,6 +22,7 @@ class SquaredNorm(Instruction):
     name = "squared norm"
     writes = ("n",)
     due = True
+    shapes = "n: 1"
 
     @cached_property
     def named_operands(self) -> dict[str, Buffer | tuple[Buffer, ...] | None]:

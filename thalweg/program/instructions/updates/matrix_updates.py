@@ -54,6 +54,7 @@ class Lamb(WholeUpdate):
     name = "lamb"
     writes = ("w", "m", "v")
     cost = 20
+    shapes = "w: …; dw: …; m: …; v: …"
 
     @property
     def formula(self) -> str:
@@ -94,6 +95,7 @@ class Adafactor(WholeUpdate):
     name = "adafactor"
     writes = ("w", "r", "c")
     cost = 14
+    shapes = "w: …; dw: …"
 
     @property
     def formula(self) -> str:
@@ -138,7 +140,6 @@ class Muon(WholeUpdate):
     """
 
     m: Buffer
-    scratch: Buffer
     rows: int
     columns: int
     steps: int
@@ -150,15 +151,16 @@ class Muon(WholeUpdate):
     scale_of_step: float
 
     name = "muon"
-    writes = ("w", "m", "scratch")
+    writes: ClassVar[tuple[str, ...]] = ("w", "m")
+    shapes = "w: …; dw: …; m: …"
 
     @property
     def formula(self) -> str:
         g = f"{self.dw} + {self.momentum:g}·{self.m}" if self.nesterov else f"{self.m}"
         step = f"{self.w} −= {self.scale_of_step:g}·{self.rate}·orthogonal({g})"
-        return f"{self.m} = {self.momentum:g}·{self.m} + {self.dw}; {step} in {self.scratch}"
+        return f"{self.m} = {self.momentum:g}·{self.m} + {self.dw}; {step}"
 
-    def reference(self, xp: Any, w: Array, dw: Array, m: Array, step: StepState) -> tuple[Array, Array, None]:
+    def reference(self, xp: Any, w: Array, dw: Array, m: Array, step: StepState) -> tuple[Array, Array]:
         m = self.momentum * m + dw
         g = dw + self.momentum * m if self.nesterov else m
         x = g.reshape(self.rows, self.columns)
@@ -168,14 +170,8 @@ class Muon(WholeUpdate):
             gram = x @ x.T
             x = self.a * x + (self.b * gram + self.c * gram @ gram) @ x
         x = x.T if self.rows > self.columns else x
-        return w - number(xp, self.learning_rate(step) * self.scale_of_step, w) * x.reshape(g.shape), m, None
+        return w - number(xp, self.learning_rate(step) * self.scale_of_step, w) * x.reshape(g.shape), m
 
     def flops(self, rows: int) -> int:
         short, long = sorted((self.rows, self.columns))
         return self.steps * (4 * short * short * long + 2 * short**3) + 10 * self.w.size
-
-
-def scratch_size(rows: int, columns: int) -> int:
-    """Elements that the orthogonalisation needs besides the arrays: X twice, Xᵀ, A and A²."""
-    short = min(rows, columns)
-    return 3 * rows * columns + 2 * short * short

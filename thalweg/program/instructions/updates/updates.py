@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 from thalweg.program.formula.statements import operations, run, shown_step, targets
-from thalweg.program.ir.instruction import Array, Buffer, Instruction, Stated, StepState
+from thalweg.program.ir.instruction import Array, Buffer, Instruction, Stated, StepState, fields_of
 
 GIVEN = ("t", "iteration", "learning_rate")  # what a text may use: numbers of the update and the step, and the rate
 
@@ -23,15 +23,11 @@ class Stretch(Instruction):
     def sizes(self) -> dict[str, int]:
         first = self.operands[0]
         assert first is not None
-        return {"size": first.size} | {name: int(v) for name, v in self.values() if isinstance(v, int)}
+        return {"size": first.size} | {name: int(v) for name, v in fields_of(self).items() if isinstance(v, int)}
 
     @property
     def constants(self) -> dict[str, float]:
-        return {name: v for name, v in self.values() if isinstance(v, float)}
-
-    def values(self) -> Iterator[tuple[str, Any]]:
-        """The fields and their values."""
-        return ((field.name, getattr(self, field.name)) for field in fields(self))  # type: ignore[arg-type]
+        return {name: v for name, v in fields_of(self).items() if isinstance(v, float)}
 
 
 @dataclass(frozen=True, eq=False)

@@ -30,10 +30,6 @@ class NativeMaxPooling(MaxPooling):
         return "relu + max pooling" if self.relu else self.name
 
     @property
-    def kernel(self) -> str:
-        return "max_pooling"
-
-    @property
     def formula(self) -> str:
         of = f"max({self.x}, 0)" if self.relu else f"{self.x}"
         return f"{self.a} = max over {self.window.size} of {of}"
@@ -62,10 +58,6 @@ class NativeMaxPoolingAdjoint(MaxPoolingAdjoint):
     @property
     def title(self) -> str:
         return "relu + max pooling adjoint" if self.relu else self.name
-
-    @property
-    def kernel(self) -> str:
-        return "max_pooling_adjoint"
 
     @property
     def formula(self) -> str:

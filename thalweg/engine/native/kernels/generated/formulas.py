@@ -14,6 +14,7 @@ from typing import Any
 
 from thalweg.engine.native.compiler.kernel import Kernel
 from thalweg.engine.native.kernels.generated.code import Code
+from thalweg.engine.native.kernels.names import name_of, underscored
 from thalweg.engine.native.passes.activated import ActivatedLoss
 from thalweg.program.formula.equation import Equation
 from thalweg.program.instructions.activations import Elementwise, ElementwiseAdjoint, ParameterGradient
@@ -184,7 +185,8 @@ def kernel_of_equation(i: Instruction) -> Kernel:
             return kernel_of_loss(i)
         case ActivatedLoss():
             return kernel_of_activated(i)
-    raise KeyError(f"there is no kernel for {i.kernel}: no lines `@kernel` and `def {i.kernel}(…):` in native/kernels/")
+    name = name_of(i)
+    raise KeyError(f"there is no kernel for {name}: no lines `@kernel` and `def {name}(…):` in native/kernels/")
 
 
 def kernel_of_activation(i: Instruction) -> Kernel:
@@ -196,7 +198,7 @@ def kernel_of_activation(i: Instruction) -> Kernel:
             computes, text = "gradient", i.text
         case _:
             computes, text = "adjoint", of.equation.slope
-    return activation_kernel(i.kernel, computes, of.equation, text, len(of.parameters))
+    return activation_kernel(name_of(i), computes, of.equation, text, len(of.parameters))
 
 
 @lru_cache(maxsize=256)
@@ -251,7 +253,7 @@ def kernel_of_loss(i: Instruction) -> Kernel:
     """The kernel of a loss, or of the loss and its gradient."""
     loss = i.of if isinstance(i, LossAndGradient) else i
     assert isinstance(loss, ElementwiseLoss)
-    return loss_kernel(i.kernel, loss.equation, i is not loss)
+    return loss_kernel(name_of(i), loss.equation, i is not loss)
 
 
 @lru_cache(maxsize=256)
@@ -288,7 +290,7 @@ def activated_kernel(activation: Equation, loss: Equation, whole: bool) -> Kerne
     results = [code.of(loss.value), f"{code.of(loss.slope)} * {back}"]
     names = [*of_loss.values(), *own.values()]
     head = IMPORTS + written(code, results, ["y", "v", *names], FORCED)
-    name = f"{activation.kernel}{'' if whole else '_adjoint'}_{loss.kernel}"
+    name = underscored(f"{activation.name}{'' if whole else ' adjoint'} {loss.name}")
     return generated(name, head + ACTIVATED.format(reals=reals(names), k=tuple_of(names)))
 
 

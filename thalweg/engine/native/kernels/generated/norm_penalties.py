@@ -5,6 +5,7 @@ from __future__ import annotations
 from thalweg.engine.native.compiler.kernel import Kernel
 from thalweg.engine.native.kernels.generated.code import Code
 from thalweg.engine.native.kernels.generated.formulas import generated, written
+from thalweg.engine.native.kernels.names import name_of
 from thalweg.engine.native.scheduling.traits import sliced
 from thalweg.program.instructions.losses.penalties import NormPenalty
 from thalweg.program.ir.instruction import TOTALS
@@ -62,4 +63,4 @@ def kernel_of_penalty(i: NormPenalty) -> Kernel:
     code = Code({"w": "w", "l1": "l1", "l2": "l2"}, ("l1", "l2"))
     head = IMPORTS + written(code, [code.of(i.text)], ["w", "l1", "l2"])
     kind = SUM if i.outputs[0].region == TOTALS else SLOPES
-    return generated(i.kernel, head + kind.format(**(SLICED if sliced(i) else OF_ROWS)))
+    return generated(name_of(i), head + kind.format(**(SLICED if sliced(i) else OF_ROWS)))

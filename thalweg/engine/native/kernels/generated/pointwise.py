@@ -13,6 +13,7 @@ from functools import lru_cache
 from thalweg.engine.native.compiler.kernel import Kernel
 from thalweg.engine.native.kernels.generated.code import Code
 from thalweg.engine.native.kernels.generated.formulas import FORCED, generated, places, reals, tuple_of, written
+from thalweg.engine.native.kernels.names import underscored
 from thalweg.program.formula.operations import Operation
 from thalweg.program.instructions.pointwise import Pointwise
 
@@ -74,7 +75,7 @@ def pointwise_kernel(of: Operation, varies: tuple[bool, ...], whole: bool) -> Ke
     accesses = "".join(f"load_{n}, store_{n} = apart({n}, {last + 1})\n" for n in range(last + 1))
     text = IMPORTS + accesses + function + KERNEL
     return generated(
-        of.name.replace(" ", "_"),
+        underscored(of.name),
         text.format(
             operands=", ".join(named),
             reals=reals(k),

@@ -12,8 +12,9 @@ from thalweg.engine.native.compiler.kernel import Kernel
 from thalweg.engine.native.instructions.updates import NativeTableUpdate
 from thalweg.engine.native.kernels.generated.code import Code
 from thalweg.engine.native.kernels.generated.formulas import reals
+from thalweg.engine.native.kernels.names import name_of
 from thalweg.program.formula.language import CONSTANTS, names_in
-from thalweg.program.formula.statements import elementwise, statements, target, value
+from thalweg.program.formula.statements import elementwise, replaced, statements, target, value
 from thalweg.program.instructions.updates.updates import Statements
 
 HEAD = """import math
@@ -104,8 +105,8 @@ class Writer:
         constants: dict[str, str] = {}
         loads: list[str] = []
 
-        def prepared(e: ast.expr) -> ast.expr:
-            """The formula with its scalars computed before the loop, as float32."""
+        def prepared(e: ast.expr) -> ast.expr | None:
+            """The name of a scalar, computed before the loop as float32; notes a vector that has to be read."""
             names = names_in(e)
             if names and not names & self.every:
                 text = f"F32({self.scalar(e)})"
@@ -117,16 +118,10 @@ class Writer:
                 n = self.vectors.index(e.id)
                 loads.append(f"    {e.id}_before = load_{n}(vector_{e.id}, i)")
                 code.symbols[e.id] = f"{e.id}_before"
-            e = copy.copy(e)
-            for field, child in ast.iter_fields(e):
-                if isinstance(child, ast.expr) and field != "func":
-                    setattr(e, field, prepared(child))
-                elif isinstance(child, list):
-                    setattr(e, field, [prepared(c) if isinstance(c, ast.expr) else c for c in child])
-            return e
+            return None
 
         for s in body:
-            code.symbols[target(s)] = code.of(prepared(value(s)))
+            code.symbols[target(s)] = code.of(replaced(value(s), prepared))
         yield from (f"{name} = {text}" for text, name in constants.items())
         lines = ["for i in range(first, after):", *loads, *(f"    {line}" for line in code.lines)]
         for name in dict.fromkeys(target(s) for s in body):
@@ -143,7 +138,7 @@ class Writer:
 
 def kernel_of_statements(i: Statements) -> Kernel:
     """The kernel, not yet compiled. Its numbers are constants of the instruction, so that it works for any numbers."""
-    return step_kernel(i.kernel, i.text, i.names, tuple(i.numbers), isinstance(i, NativeTableUpdate))
+    return step_kernel(name_of(i), i.text, i.names, tuple(i.numbers), isinstance(i, NativeTableUpdate))
 
 
 @lru_cache(maxsize=256)

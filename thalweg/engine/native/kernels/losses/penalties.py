@@ -33,8 +33,6 @@ def products_of_rows(W, U, P, inverses, totals, n, width, first, after, k):
         inverses[i] = inverse_root(squares)
         for j in range(width):
             u[j] = w[j] * inverses[i]
-    if first == after:  # a product of nothing would write something
-        return
     gemm.product(U + 4 * first * width, width, 1, U, width, 1, P + 4 * first * n, n, 0, 0, 0, after - first, n, width)
     for i in range(first, after):
         p, total, scale = floats(P + 4 * i * n, n), F32(0), k * inverses[i]
@@ -61,8 +59,6 @@ def products_of_columns(W, U, P, inverses, totals, height, n, first, after, k):
         w, u = floats(W + 4 * i * n, n), floats(U + 4 * i * n, n)
         for j in range(n):
             u[j] = w[j] * inverses[j]
-    if first == after:
-        return
     gemm.gemm(U, 1, n, U + 4 * first, n, P + 4 * first, n, 0, 0, n, after - first, height)
     for i in range(first, after):
         floats(P + 4 * i * (n + 1), 1)[0] = F32(0)
