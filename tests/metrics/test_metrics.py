@@ -175,7 +175,7 @@ def test_r2_of_equal_targets_is_nan_not_a_huge_number():
         (lambda: metrics.FBetaScore(beta="0.5"), ArgumentError, "FBetaScore's beta has to be a number"),
         (lambda: metrics.F1Score(threshold=0), ArgumentError, "has to be greater than 0"),
         (lambda: metrics.BinaryAccuracy(threshold="0.5"), ArgumentError, "BinaryAccuracy's threshold has to be"),
-        (lambda: metrics.BinaryCrossentropy(label_smoothing="0.1"), ArgumentError, "BinaryCrossentropy's label_smoothing"),
+        (lambda: metrics.BinaryCrossentropy(label_smoothing="0.1"), ArgumentError, "BinaryCrossentropy's label_smoo"),
         (lambda: metrics.CosineSimilarity(axis="0"), ArgumentError, "axis"),
         (lambda: metrics.TrueNegatives()(RAW, RAW, [[1.0, 2.0]]), ShapeError, "a number for each"),
     ],

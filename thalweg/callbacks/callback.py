@@ -18,9 +18,6 @@ from thalweg.program.ir.program import Program
 from thalweg.program.passes.draft import Request
 from thalweg.support import hooks
 from thalweg.support.jupyter import cell
-from thalweg.views.web.epochs_svg import charts, sentence
-from thalweg.views.web.html_parts import block, line
-from thalweg.views.web.svg import inline
 
 Logs = dict[str, Any]
 Columns = Callable[[], dict[str, list[float]]]
@@ -233,6 +230,10 @@ class History(Callback):
 
     def _repr_html_(self) -> str:
         """The curves, for notebooks."""
+        from thalweg.views.web.epochs_svg import charts, sentence
+        from thalweg.views.web.html_parts import block, line
+        from thalweg.views.web.svg import inline
+
         columns = {
             key: ([self.epoch[k] + 1 for k in self._places.get(key, range(len(values)))], values)
             for key, values in self.history.items()

@@ -132,7 +132,7 @@ class Function(Initializer):
     """
 
     name: str
-    function: Callable[[Shape, np.random.Generator], Any] | None = None
+    function: Callable[..., Any] | None = None
 
     formula = "W = f(shape, generator)"
     use = "A distribution that the catalogue lacks."

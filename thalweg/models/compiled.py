@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -35,9 +35,9 @@ from thalweg.support.naming import choose
 from thalweg.support.nested import mapped
 from thalweg.support.once import making
 from thalweg.support.seeds import draw_seed
-from thalweg.tracing import making as tracing
-from thalweg.tracing.following import Place
-from thalweg.tracing.step_trace import Trace
+
+if TYPE_CHECKING:
+    from thalweg.tracing.step_trace import Trace
 
 
 class Compiled:
@@ -422,6 +422,9 @@ class Compiled:
         >>> values["y_pred"].ravel(), values["dW"].ravel()
         (array([3., 1.], dtype=float32), array([4., 3.], dtype=float32))
         """
+        from thalweg.tracing import making as tracing
+        from thalweg.tracing.following import Place
+
         with making:  # no other thread compiles the model
             self.ready(x)
             data = self.data(x, y, sample_weight)
