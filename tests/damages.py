@@ -465,12 +465,12 @@ def copied(root: Path, place: Path) -> Path:
     return Path(shutil.copytree(root, place / "copy", ignore=left_out))
 
 
-def status(copy: Path, tests: Iterable[str]) -> int:
-    """pytest's exit status on these tests of a copy, of which the first that fails ends it."""
+def outcome(copy: Path, tests: Iterable[str]) -> subprocess.CompletedProcess[str]:
+    """pytest's run of these tests of a copy, of which the first that fails ends it."""
     options = ("-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist")
     environment = os.environ | {"PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1"}
     command = [sys.executable, "-m", "pytest", *options, *tests]
-    return subprocess.run(command, cwd=copy, env=environment, capture_output=True, check=False).returncode
+    return subprocess.run(command, cwd=copy, env=environment, capture_output=True, text=True, check=False)
 
 
 def is_noticed(copy: Path, damage: Damage) -> bool:
@@ -479,7 +479,7 @@ def is_noticed(copy: Path, damage: Damage) -> bool:
     whole = file.read_text(encoding="utf-8")
     file.write_text(damage.made(whole), encoding="utf-8")
     try:
-        found = status(copy, damage.tests)
+        found = outcome(copy, damage.tests).returncode
     finally:
         file.write_text(whole, encoding="utf-8")
     if found not in (0, FAILED, BROKEN):
@@ -492,7 +492,9 @@ def unnoticed(root: Path, chosen: Sequence[Damage]) -> list[Damage]:
     result = []
     with tempfile.TemporaryDirectory(prefix="thalweg-damages-") as place:
         copy = copied(root, Path(place))
-        if status(copy, dict.fromkeys(test for damage in chosen for test in damage.tests)):
+        whole = outcome(copy, dict.fromkeys(test for damage in chosen for test in damage.tests))
+        if whole.returncode:
+            print(whole.stdout[-4000:])
             raise RuntimeError("some of these tests fail without any damage: mend that first")
         for damage in chosen:
             begin = time.perf_counter()
