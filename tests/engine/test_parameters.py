@@ -3,7 +3,6 @@
 import ast
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -84,7 +83,6 @@ def test_what_cannot_be_a_parameter_is_named():
 # --- rows ----------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, eq=False)
 class Own(Instruction):
     """An instruction whose kernel the tests write."""
 

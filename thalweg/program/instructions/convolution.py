@@ -140,7 +140,6 @@ def special(kernel: str, x: Buffer, h: Buffer, groups: int) -> str:
     return f"depthwise_{kernel}" if groups == x.shape[-1] == h.shape[-1] > 1 else kernel
 
 
-@dataclass(frozen=True, eq=False)
 class Convolution(Instruction):
     """h = x ∗ W + b
 
@@ -205,7 +204,6 @@ class Convolution(Instruction):
         return rows * height * width * (2 * self.W.size + (0 if self.b is None else outputs))
 
 
-@dataclass(frozen=True, eq=False)
 class KernelGradient(Instruction):
     """dW[a, b, c, o] = Σ over rows and places of x under (a, b)·dh"""
 
@@ -241,7 +239,6 @@ class KernelGradient(Instruction):
         return 2 * rows * height * width * self.dW.size
 
 
-@dataclass(frozen=True, eq=False)
 class Flip(Instruction):
     """Wᶠ, once a step: W with its kernel rotated by 180° and its channels transposed, for the input gradient.
 
@@ -281,7 +278,6 @@ def turned(n: int, stride: int) -> list[int]:
     return [a for phase in range(stride) for a in reversed(range(phase, n, stride))]
 
 
-@dataclass(frozen=True, eq=False)
 class TransposedConvolution(Instruction):
     """h[i·s + a·d − p, …] = b + Σ of x[i, j]·W[a, b]ᵀ over all places whose window covers the element
 

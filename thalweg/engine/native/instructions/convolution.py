@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from thalweg.engine.native.instructions.changes import end, ended
@@ -16,7 +15,6 @@ def layout_of(kernel: str, x: Buffer) -> str:
     return f"{kernel}_by_columns" if in_columns(x) else kernel
 
 
-@dataclass(frozen=True, eq=False)
 class Ended(Instruction):
     """Base: with `relu`, max(h, 0): the relu that follows; with a, h·[a > 0]: a relu's adjoint."""
 
@@ -36,7 +34,6 @@ class Ended(Instruction):
         return {**super().sizes, "relu": int(self.relu)}
 
 
-@dataclass(frozen=True, eq=False)
 class NativeConvolution(Ended, Convolution):
     """h = x ∗ W + b, ended as `Ended` says"""
 
@@ -46,7 +43,6 @@ class NativeConvolution(Ended, Convolution):
         return end(xp, super().reference(xp, x, W, b), self.relu, a)
 
 
-@dataclass(frozen=True, eq=False)
 class NativeKernelGradient(KernelGradient):
     """dW[a, b, c, o] = Σ over rows and places of x under (a, b)·dh, of images by columns"""
 
@@ -55,7 +51,6 @@ class NativeKernelGradient(KernelGradient):
         return layout_of(super().kernel, self.x)
 
 
-@dataclass(frozen=True, eq=False)
 class NativeTransposedConvolution(Ended, TransposedConvolution):
     """h = x ∗ Wᶠ + b, ended as `Ended` says"""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import field, fields
 from functools import cached_property
 from typing import Any
 
@@ -31,10 +31,9 @@ class Stretch(Instruction):
 
     def values(self) -> Iterator[tuple[str, Any]]:
         """The fields and their values."""
-        return ((field.name, getattr(self, field.name)) for field in fields(self))  # type: ignore[arg-type]
+        return ((field.name, getattr(self, field.name)) for field in fields(self))
 
 
-@dataclass(frozen=True, eq=False)
 class Statements(Stretch):
     """Base: the statements of a text, for every element; see `thalweg.program.formula.statements`.
 
@@ -99,7 +98,6 @@ class Statements(Stretch):
         return operations(self.text, self.names) * self.vectors[0].size
 
 
-@dataclass(frozen=True, eq=False)
 class Update(Statements):
     """Runs when the weights are updated: an optimizer's step, weight decay, gradient clipping."""
 
@@ -107,7 +105,6 @@ class Update(Statements):
     due = True
 
 
-@dataclass(frozen=True, eq=False)
 class Running(Statements):
     """Runs in every step, including those that only accumulate gradients: running sums and means."""
 
