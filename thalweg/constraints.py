@@ -16,9 +16,8 @@ from thalweg.program.instructions.updates import constraints as instructions
 from thalweg.program.ir.instruction import Buffer, Instruction
 from thalweg.support import hooks
 from thalweg.support.arguments import Checked, Value, arguments
-from thalweg.support.checks import whole
+from thalweg.support.checks import Amount, Portion, owner, whole
 from thalweg.support.naming import choose, snake_case
-from thalweg.support.plain_kinds import Amount, Portion, owner
 
 
 class Constraint(Value):

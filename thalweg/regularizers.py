@@ -13,9 +13,8 @@ from thalweg.program.instructions.losses.penalties import OrthogonalPenalty, Pen
 from thalweg.program.ir.instruction import Buffer, Instruction
 from thalweg.support import hooks
 from thalweg.support.arguments import Value, arguments
-from thalweg.support.checks import number
+from thalweg.support.checks import Amount, Function, number
 from thalweg.support.naming import choose, snake_case
-from thalweg.support.plain_kinds import Amount, Function
 from thalweg.support.registry import REGISTERED
 
 

@@ -18,9 +18,8 @@ from thalweg.absent import answer_for
 from thalweg.errors import ArgumentError
 from thalweg.support import hooks
 from thalweg.support.arguments import Checked, arguments, configuration
-from thalweg.support.checks import number
+from thalweg.support.checks import Amount, Count, Index, Share, least, number, optional, within
 from thalweg.support.naming import choose
-from thalweg.support.plain_kinds import Amount, Count, Index, Share, least, optional, within
 
 AtLeast1 = Annotated[float, Checked(within(1.0))]
 Numbers = Annotated[Sequence[float], Checked(lambda what, value: [number(what, v) for v in value])]

@@ -10,9 +10,8 @@ import numpy as np
 from thalweg.errors import ShapeError
 from thalweg.initializers.initializer import Array, Initializer, Shape
 from thalweg.support.arguments import Checked, arguments
-from thalweg.support.checks import number
+from thalweg.support.checks import Amount, Positive, Real, number
 from thalweg.support.hooks import unwritten
-from thalweg.support.plain_kinds import Amount, Positive, Real
 
 # The standard deviation of a normal distribution cut off at two standard deviations (Keras's constant).
 TRUNCATED_STDDEV = 0.87962566103423978

@@ -10,10 +10,9 @@ import numpy as np
 from thalweg import activations, constraints, initializers, regularizers
 from thalweg.errors import ArgumentError
 from thalweg.support.arguments import Checked, Taken
-from thalweg.support.checks import whole
+from thalweg.support.checks import *  # noqa: F403 — as kinds of layers, too
+from thalweg.support.checks import Check, optional, owner, whole
 from thalweg.support.naming import choose
-from thalweg.support.plain_kinds import *  # noqa: F403 — as kinds of layers, too
-from thalweg.support.plain_kinds import Check, optional, owner
 
 
 def sizes(dimensions: int, smallest: int = 1) -> Check:

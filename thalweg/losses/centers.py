@@ -13,7 +13,7 @@ from thalweg.program.instructions import rowwise
 from thalweg.program.instructions.losses import centers, row_losses
 from thalweg.program.ir.instruction import Buffer, Instruction
 from thalweg.support.arguments import arguments
-from thalweg.support.plain_kinds import Amount, Portion
+from thalweg.support.checks import Amount, Portion
 
 CENTERS = "centers"
 

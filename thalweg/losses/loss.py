@@ -23,8 +23,8 @@ from thalweg.program.instructions.losses.row_value import RowValue
 from thalweg.program.ir.instruction import DOUBLE, TOTALS, Buffer, Instruction
 from thalweg.support import hooks
 from thalweg.support.arguments import Checked, Value, arguments
+from thalweg.support.checks import owner
 from thalweg.support.naming import choose, snake_case
-from thalweg.support.plain_kinds import owner
 
 Shape = tuple[int, ...]
 Array = NDArray[Any]

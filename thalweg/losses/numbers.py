@@ -9,7 +9,7 @@ from thalweg.losses.loss import Array, Axis, Loss, Shape
 from thalweg.program.formula.equation import Equation
 from thalweg.program.instructions.losses import row_losses
 from thalweg.support.arguments import Checked, arguments
-from thalweg.support.plain_kinds import Amount, Positive, positive
+from thalweg.support.checks import Amount, Positive, positive
 
 SQUARED_ERROR = Equation("squared error", "(p - y)**2", "2 * (p - y)")
 

@@ -14,7 +14,7 @@ from thalweg.program.instructions import rowwise
 from thalweg.program.instructions.activations import SIGMOID
 from thalweg.program.instructions.losses import row_losses
 from thalweg.support.arguments import Checked, arguments
-from thalweg.support.plain_kinds import Amount, Portion, positive
+from thalweg.support.checks import Amount, Portion, positive
 
 SMOOTHED = """t = y * (1 - label_smoothing) + 0.5 * label_smoothing
 """

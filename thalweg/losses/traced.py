@@ -7,7 +7,7 @@ from typing import Any
 
 from thalweg.losses.loss import Loss
 from thalweg.support.arguments import arguments
-from thalweg.support.plain_kinds import Function
+from thalweg.support.checks import Function
 
 
 @arguments

@@ -12,8 +12,7 @@ from thalweg.errors import ArgumentError, ShapeError
 from thalweg.metrics.metric import Metric, Shape, ratio
 from thalweg.program.instructions import metrics as instructions
 from thalweg.support.arguments import Checked, arguments
-from thalweg.support.checks import AT_MOST_1, number, whole
-from thalweg.support.plain_kinds import Positive, least, one_of, optional, positive
+from thalweg.support.checks import AT_MOST_1, Positive, least, number, one_of, optional, positive, whole
 
 EPSILON = 1e-7
 Sums = NDArray[np.float64]

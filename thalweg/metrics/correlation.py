@@ -13,7 +13,7 @@ from thalweg.metrics.metric import Metric, Shape
 from thalweg.program.instructions import metrics as instructions
 from thalweg.program.ir.instruction import Buffer
 from thalweg.support.arguments import Checked, arguments
-from thalweg.support.plain_kinds import Index
+from thalweg.support.checks import Index
 
 
 @arguments

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from thalweg.metrics.metric import Metric, Shape, needs_class_numbers
 from thalweg.program.instructions import metrics as instructions
 from thalweg.support.arguments import arguments
-from thalweg.support.plain_kinds import Count, Real
+from thalweg.support.checks import Count, Real
 
 
 class Accuracy(Metric):

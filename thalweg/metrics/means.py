@@ -20,7 +20,7 @@ from thalweg.program.instructions.losses.loss_instruction import Loss
 from thalweg.program.instructions.losses.row_value import RowValue
 from thalweg.program.ir.instruction import Buffer
 from thalweg.support.arguments import arguments
-from thalweg.support.plain_kinds import Function, Portion
+from thalweg.support.checks import Function, Portion
 
 
 class LossMetric(Metric):
