@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import KW_ONLY, Field, InitVar, dataclass
 from functools import cache
 from inspect import Parameter, Signature
+from types import CodeType
 from typing import (
     TYPE_CHECKING,
     Annotated,
@@ -158,10 +159,16 @@ def declared(cls: type) -> Iterator[Argument]:
             yield Argument(Parameter(name, kind, default=start, annotation=shown), rule, held is not annotation)
 
 
+@cache
+def compiled(annotation: str) -> CodeType:
+    """The same few stand in many classes."""
+    return compile(annotation, "<annotation>", "eval")
+
+
 def meant(annotation: str, cls: type, name: str) -> Any:
     """The type that a text stands for in the class's module."""
     try:
-        return eval(annotation, vars(sys.modules[cls.__module__]))
+        return eval(compiled(annotation), vars(sys.modules[cls.__module__]))
     except NameError as error:
         raise ArgumentError(
             f"{cls.__name__}'s {name}: {error} in {cls.__module__}, where the type of an argument has to be known"
