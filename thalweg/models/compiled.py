@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from thalweg import engine as engines
 from thalweg import metrics as metric_module
 from thalweg import optimizers as optimizer_module
 from thalweg.callbacks.callback import Columns, Logs
-from thalweg.engine import ENGINES, aligned, usable_lanes
+from thalweg.engine import aligned, usable_lanes
 from thalweg.engine.contract import Array, Chunk, Engine, Job, mean_loss
 from thalweg.errors import ArgumentError, ThalwegError, ThalwegWarning
 from thalweg.layers.layer import Shape
@@ -51,10 +52,10 @@ class Compiled:
         self.graph, self.weights = graph, weights
         self.seed_given = seed is not None
         self.seed = draw_seed() if seed is None else whole("Sequential's seed", seed, least=0)
-        choose("engine", engine, ENGINES)
+        choose("engine", engine, engines.ENGINES)
         self.engine = engine
         if weights.dtype.name not in self.runs.dtypes:
-            others = [name for name, other in ENGINES.items() if weights.dtype.name in other.dtypes]
+            others = [name for name, other in engines.ENGINES.items() if weights.dtype.name in other.dtypes]
             raise ArgumentError(
                 f"the {engine} engine computes in {' or '.join(self.runs.dtypes)}; dtype={weights.dtype.name!r} needs "
                 f"engine={' or '.join(map(repr, others))}"
@@ -72,7 +73,7 @@ class Compiled:
     @property
     def runs(self) -> Engine:
         """The engine that runs it."""
-        return ENGINES[self.engine]
+        return engines.ENGINES[self.engine]
 
     # --- loss, optimizer, metrics --------------------------------------------------------------------------------
 
