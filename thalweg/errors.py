@@ -73,13 +73,6 @@ class ArgumentError(ThalwegError, ValueError):
 class FormulaError(ArgumentError):
     """A formula can't be read or differentiated; the message points at the place."""
 
-    def __init__(self, message: str, text: str = "", start: int = -1, end: int = -1) -> None:
-        if start >= 0:
-            shown = "".join(c if c.isprintable() else "?" for c in text)
-            start = min(start, len(text))
-            message += f"\n    {shown}\n    {' ' * start}{'^' * max(1, min(end, len(text)) - start)}"
-        super().__init__(message)
-
 
 class ModelFileError(ThalwegError, ValueError):
     """A file or folder is not a saved model or run, is damaged, or can't be written."""

@@ -283,6 +283,7 @@ def test_the_first_kernels_of_a_process_may_be_asked_for_by_several_threads(tmp_
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:.*fork.*:RuntimeWarning")  # of JAX, where another test has imported it
 def test_a_fork_while_another_thread_makes_something_leaves_the_child_free_to_make():
     held, leave = threading.Event(), threading.Event()
 

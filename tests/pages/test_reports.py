@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from chinese_words import is_english
 from test_gallery import BOX, SEEN, opened
 
 from thalweg import Sequential, layers
@@ -27,6 +28,14 @@ TABLE = {"overview", "findings", "course", "judgement", "mistakes", "influence",
 CLASSES = {"Confusion matrix", "ROC", "Precision and recall", "Calibration", "If only sure answers count"}
 NUMBERS = {"Predicted against true", "Residuals", "How large the residuals are", "Errors by the true value"}
 INSIDES = {"The path of descent", "Around the solution", "Local valleys", "The program", "Importance of the columns"}
+SHOWN = """() => {
+    const found = [], texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+    while (texts.nextNode()) {
+        const text = texts.currentNode;
+        if (!text.parentElement.closest("script, noscript, pre, code, .mono")) found.push(text.textContent);
+    }
+    return found;
+}"""
 
 
 @dataclass
@@ -122,6 +131,9 @@ def test_a_report_is_drawn(new_page, made, width, language):
     assert made.text in page.locator("main").inner_text()
     if language == "zh":
         page.get_by_role("button", name="中文").click()
+        assert [
+            text for text in page.evaluate(SHOWN) if is_english(text, ("Li et al.", "squared error", "max pooling"))
+        ] == []
     full, inner, _, scripts = page.evaluate(BOX)
     assert full <= inner, "the page scrolls sideways"
     assert scripts == 2

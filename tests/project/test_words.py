@@ -22,7 +22,10 @@ READERS = {  # they hold Chinese that they read: dates, units, names of columns,
     "runs/suspicions.py",
     "support/printing.py",
 }
-DYNAMIC = {"doctor/finding.py", "doctor/rule.py", "play/requests/refusal.py", "views/web/wording.py"}
+DYNAMIC = {
+    *("doctor/finding.py", "doctor/rule.py", "play/requests/refusal.py", "views/report/subject.py"),
+    "views/web/wording.py",
+}
 """Where sentences are said whose English comes from elsewhere, and is collected there."""
 ENTRIES = catalogue("zh")
 SAID_BY_ALL = sentences()
@@ -95,7 +98,8 @@ def test_faults_would_be_found():
     assert list(in_python('words.text("{a} b", a=1)')) == [("", "{a} b", {"a"})]
     assert list(in_python('words.say("a" if b else "c", "en", context="d")')) == [("d", "a", set()), ("d", "c", set())]
     assert list(in_python("words.text(a)")) == [("", None, set())]
-    assert list(in_python('text("a"); RefusedError(a.text)')) == []
+    assert list(in_python('words.Said("a {b}", b=1); RefusedError("c")')) == [("", "a {b}", {"b"}), ("", "c", set())]
+    assert list(in_python('text("a"); DataError("b")')) == []
     assert fields("{a:,} {b!r}") == {"a", "b"}
     assert CHINESE.search("（")
     with pytest.raises(ValueError, match="line 4 of the catalogue"):

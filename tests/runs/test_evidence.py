@@ -66,7 +66,7 @@ def test_a_report_names_the_columns_left_out_and_why(tmp_path):
     options = TableOptions(target="target", id="ring", ignore=("dropped",), **OPTIONS)
     table_training.train(read_table(table), options).save(tmp_path / "run", ["thalweg", "train"])
     facts = {name["en"]: value for name, value in stored_subject(tmp_path / "run").facts}
-    named = dict(part.split(": ", 1) for part in facts["columns left out"].split("; "))
+    named = dict(part.split(": ", 1) for part in facts["columns left out"]["en"].split("; "))
     assert named.keys() == {"same", "note", "ring", "dropped"}
     assert (named["ring"], named["dropped"]) == ("--id", "--ignore")
 

@@ -1,4 +1,4 @@
-"""The words of Traditional Chinese that are chosen here, and what is found in their place."""
+"""The words of Traditional Chinese that are chosen here, what is found in their place, and English that is left."""
 
 import re
 
@@ -25,6 +25,16 @@ OTHER_WORDS = {  # pattern → the word chosen
     f"{CHINESE} ?batch|batch ?{CHINESE}": "批次",
     rf"{CHINESE}\(": "（）",
 }
+SENTENCE = re.compile(r"\b[a-z]{2,}(?:[ ,;:]+[a-z]{2,})+")  # or a part of one
+CODE = re.compile(r"--[a-z-]+( [a-z.\d]+)?|thalweg [a-z]+|[a-z_.]+\([^)]*\)|mean \|")
+
+
+def is_english(text, names=()):
+    """Whether words of an English sentence are in a text, other than in names, commands and formulas."""
+    bare = CODE.sub("", text)
+    for name in names:
+        bare = bare.replace(name, "")
+    return bool(SENTENCE.search(bare))
 
 
 def faults(text):

@@ -4,13 +4,25 @@
 what nothing says any more."""
 
 import ast
+import inspect
 import json
 import sys
+from dataclasses import fields as fields_of
 from pathlib import Path
 from string import Formatter
 
+import numpy as np
+
 import thalweg
+from thalweg import metrics
 from thalweg.doctor import RULES
+from thalweg.experiments.tuning.space import Candidate
+from thalweg.experiments.tuning.tuner import tune
+from thalweg.runs.image_options import ImageOptions
+from thalweg.runs.scores import class_scores, number_scores
+from thalweg.runs.table_run import TableOptions
+from thalweg.support.naming import snake_case
+from thalweg.tabular.scoring import CLASS_METRICS, NUMBER_METRICS
 from thalweg.views.web.wording import OWN_NAME, SCENES, TOLD, spoken
 from thalweg.words.translations import catalogue
 
@@ -34,10 +46,10 @@ def in_python(text):
 
 
 def says(call):
-    """Whether it is words.say or words.text, or an error with a sentence and not with a text that is said already."""
+    """Whether it is words.say, words.text or words.Said, or an error of the live page."""
     if isinstance(call.func, ast.Attribute):
-        return call.func.attr in ("say", "text") and getattr(call.func.value, "id", "") == "words"
-    return getattr(call.func, "id", "") == "RefusedError" and not isinstance(call.args[0], ast.Attribute)
+        return call.func.attr in ("Said", "say", "text") and getattr(call.func.value, "id", "") == "words"
+    return getattr(call.func, "id", "") == "RefusedError"
 
 
 def literals(node):
@@ -65,7 +77,7 @@ def modules(pattern):
 
 def sentences():
     """(context, English) of everything that is said."""
-    said = {OWN_NAME, ("", ", ")}
+    said = {OWN_NAME, ("", ", "), ("", "; ")}
     for text in modules("*.py").values():
         said |= {(context, english) for context, english, _ in in_python(text) if english is not None}
     for text in modules("*.js").values():
@@ -75,11 +87,26 @@ def sentences():
     for name in SCENES:
         scenes = json.loads((ROOT / "views" / "web" / "play" / f"{name}.json").read_text(encoding="utf-8"))
         said |= set(in_scenes(scenes, name))
+    said |= {("setting", name) for name in settings()} | {("score", name.replace("_", " ")) for name in scores()}
     if REFERENCE not in sys.path:
         sys.path.insert(0, REFERENCE)
     from catalogues import sentences as of_the_reference  # what docs/reference/generate.py writes
 
     return said | set(of_the_reference())
+
+
+def settings():
+    """What reports call settings: the options of runs and searches, and what is set of a model."""
+    options = {field.name for kind in (TableOptions, ImageOptions, Candidate) for field in fields_of(kind)}
+    of_search = inspect.signature(tune).parameters.keys() - {"table", "x", "y", "space", "progress"}
+    return options | of_search | {"search", "engine"}
+
+
+def scores():
+    """What reports call scores and the values of a history: of runs, of a table's networks, and Keras's metrics."""
+    found = class_scores(np.array([0, 1]), np.eye(2)) | number_scores(np.arange(2.0), np.arange(2.0))
+    named = {*found, *CLASS_METRICS, *NUMBER_METRICS, *map(snake_case, metrics.CLASSES)}
+    return named | {kind.short for kind in metrics.CLASSES.values() if kind.short} | {"loss", "learning_rate"}
 
 
 def fields(template):

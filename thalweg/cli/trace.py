@@ -178,7 +178,11 @@ def pictures_of(run: image_run.ImageRun, source: str, numbers: Sequence[int], fi
         images, _ = image_run.images_for(run, source)
         chosen = places(numbers, len(images.y), source)
         x, y = images.x[chosen], images.y[chosen]
-        which = ("image " if len(numbers) == 1 else "images ") + ", ".join(map(str, numbers)) + f" of {source}"
+        which: str = words.Said(
+            "image {numbers} of {source}" if len(numbers) == 1 else "images {numbers} of {source}",
+            numbers=list(map(str, numbers)),
+            source=source,
+        )
     else:
         picture = Path(source)
         if not picture.is_file():
@@ -190,7 +194,7 @@ def pictures_of(run: image_run.ImageRun, source: str, numbers: Sequence[int], fi
             raise ArgumentError(f"the class of {source} isn't known: give --label, one of {', '.join(run.classes)}")
         x, y = run.pixels(picture)[None], np.array([run.classes.index(choose("class", name, run.classes))])
         which = source
-    given = {"picture": which, "class": "; ".join(run.classes[k] for k in y)}
+    given: dict[str, str] = {words.Said("picture"): which, words.Said("class"): "; ".join(run.classes[k] for k in y)}
     say(folded(f"{which}: {given['class']}"))
     return run.model, x, y, given
 

@@ -14,6 +14,7 @@ from typing import Self
 
 import numpy as np
 
+from thalweg import words
 from thalweg.data.cells import FEW, Array, Column, meant, number_text
 from thalweg.data.dates import DateColumn, written_in_digits
 from thalweg.data.fitted import LeftOut, Scale, indicator, kind_changed
@@ -60,10 +61,10 @@ class NumberColumn:
         present = values[~np.isnan(values)]
         missing = len(values) - len(present)
         if not len(present):
-            return LeftOut(name, "no values in the training rows", missing)
+            return LeftOut.empty(name, missing)
         low, high = float(present.min()), float(present.max())
         if low == high and not missing:
-            return LeftOut(name, f"one value, {number_text(low)}, in all training rows")
+            return LeftOut.constant(name, number_text(low))
         written = column.notation, column.unit
         return cls(name, _median(present), low, high, Scale.of(present), missing, *written, odd, column.forgiving)
 
@@ -112,10 +113,10 @@ class BooleanColumn:
         present = values[~np.isnan(values)]
         missing = len(values) - len(present)
         if not len(present):
-            return LeftOut(name, "no values in the training rows", missing)
+            return LeftOut.empty(name, missing)
         share = float(present.mean())
         if share in (0.0, 1.0) and not missing:
-            return LeftOut(name, f"one value, {'true' if share else 'false'}, in all training rows")
+            return LeftOut.constant(name, "true" if share else "false")
         return cls(name, share, missing)
 
     @property
@@ -158,13 +159,17 @@ class CategoryColumn:
         present, different = counts.total(), len(counts)
         missing = len(column.values) - present
         if not different:
-            return LeftOut(name, "no values in the training rows", missing)
+            return LeftOut.empty(name, missing)
         if different == 1 and not missing:
-            return LeftOut(name, f"one value, {next(iter(counts))!r}, in all training rows")
+            return LeftOut.constant(name, repr(next(iter(counts))))
         if not demanded and different == present > 2:
-            return LeftOut(name, f"all {present} values differ, as in an id or free text", missing)
+            why = words.Said("all {present} values differ, as in an id or free text", present=present)
+            return LeftOut(name, why, missing)
         if not demanded and different > max(FEW, present / 2):
-            return LeftOut(name, f"{different} of {present} values differ, as in an id or free text", missing)
+            why = words.Said(
+                "{some} of {present} values differ, as in an id or free text", some=different, present=present
+            )
+            return LeftOut(name, why, missing)
         frequent = sorted(counts, key=lambda text: (-counts[text], text))[:MOST_CATEGORIES]
         return cls(name, tuple(sorted(frequent)), different > len(frequent), missing)
 

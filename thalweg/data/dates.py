@@ -8,6 +8,7 @@ from typing import Self
 
 import numpy as np
 
+from thalweg import words
 from thalweg.data.cells import FEW, Array, Column
 from thalweg.data.fitted import LeftOut, Scale, indicator, kind_changed
 from thalweg.data.notations.calendars import EITHER, ORDERS, date_of_digits, dates_of_digits
@@ -48,10 +49,10 @@ class DateColumn:
         present = values[~np.isnat(values)]
         missing = len(values) - len(present)
         if not len(present):
-            return LeftOut(name, "no values in the training rows", missing)
+            return LeftOut.empty(name, missing)
         first, last = (str(np.datetime_as_string(end, unit="s")) for end in (present.min(), present.max()))
         if first == last and not missing:
-            return LeftOut(name, f"one date, {_shown(first)}, in all training rows")
+            return LeftOut(name, words.Said("one date, {date}, in all training rows", date=_shown(first)))
         days, months = present.astype("datetime64[D]"), present.astype("datetime64[M]").astype(np.int64) % 12
         return cls(
             name,

@@ -8,6 +8,7 @@ from typing import Self
 
 import numpy as np
 
+from thalweg import words
 from thalweg.data.cells import Array, Column, magnitude
 from thalweg.data.tables import Table
 from thalweg.errors import DataError
@@ -62,6 +63,14 @@ class LeftOut:
     name: str
     reason: str
     missing: int = 0
+
+    @classmethod
+    def empty(cls, name: str, missing: int) -> Self:
+        return cls(name, words.Said("no values in the training rows"), missing)
+
+    @classmethod
+    def constant(cls, name: str, value: str) -> Self:
+        return cls(name, words.Said("one value, {value}, in all training rows", value=value))
 
     @property
     def features(self) -> list[str]:

@@ -10,6 +10,7 @@ from typing import Any, TypeGuard
 
 import numpy as np
 
+from thalweg import words
 from thalweg.data.cells import Array, Column, bare_column, column_of, objects
 from thalweg.data.formats import arrow_files, workbooks
 from thalweg.data.formats.arrow_files import read_arrow
@@ -22,6 +23,7 @@ from thalweg.support.untrusted import readable
 
 __all__ = ["Column", "Table", "read_table", "write_table"]
 
+A_DICT = words.Said("a dict of columns")
 READ_ALONE = (*workbooks.ENDINGS, *arrow_files.ENDINGS)
 
 
@@ -56,7 +58,7 @@ class Table:
             )
 
     @classmethod
-    def of(cls, columns: Mapping[str, Any], source: str = "a dict of columns", verbatim: Collection[str] = ()) -> Table:
+    def of(cls, columns: Mapping[str, Any], source: str = A_DICT, verbatim: Collection[str] = ()) -> Table:
         """A table of arrays or lists by name; unlike `read_table` it may have no rows. `verbatim`: as there."""
         repeated = [name for name, count in Counter(map(str, columns)).items() if count > 1]
         if repeated:  # 1 and "1" are two keys and one name
@@ -74,7 +76,7 @@ class Table:
         """
         names = dict.fromkeys(name for row in rows for name in row)
         columns = {name: [_scalar(row.get(name)) for row in rows] for name in names}
-        return cls.of(columns, "the list of rows", verbatim)
+        return cls.of(columns, words.Said("the list of rows"), verbatim)
 
     def column(self, name: str) -> Column:
         """A column with its kind; DataError, with the nearest names, if there is none of that name."""
@@ -176,7 +178,7 @@ def read_table(
             raise ArgumentError(f"the table was read without verbatim={[lost]}: give its source, or read it with that")
         return source
     if isinstance(source, str) and query:
-        table = Table(read_query(source, verbatim, text), "the query's result")
+        table = Table(read_query(source, verbatim, text), words.Said("the query's result"))
     elif isinstance(source, str | Path):
         table = _read_path(source, encoding, sheet, quote, verbatim, text)
     elif isinstance(source, Mapping):
@@ -258,7 +260,7 @@ def _read_frame(frame: Any, name: str = "", verbatim: Collection[str] = ()) -> T
     import narwhals as nw
 
     kind = type(frame)
-    source = name or f"the {kind.__module__.partition('.')[0]} frame"
+    source = name or words.Said("the {package} frame", package=kind.__module__.partition(".")[0])
     repeated = _repeated(frame)
     if repeated:
         raise DataError(f"{source} has several columns of one name: {repeated}")

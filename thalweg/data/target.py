@@ -10,6 +10,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from thalweg import words
 from thalweg.data.cells import FEW, Array, Column, column_of, magnitude, meant, number_text, objects
 from thalweg.data.labels import Label, label_codes
 from thalweg.data.notations.quantities import PLAIN_OR_TIMES, Style
@@ -82,7 +83,7 @@ class Target:
         decided, why = _decide(column, counts, name)
         chosen = asked or decided
         if asked:
-            why = "as asked for"
+            why = words.Said("as asked for")
         missing = int(column.missing().sum())
         if chosen == "regression":
             numbers, odd = _numbers(table, name, column, column.style, column.forgiving)
@@ -359,27 +360,34 @@ def _moments(numbers: Array) -> tuple[float, float]:
     return float(parts.mean()) * unit, scale or 1.0
 
 
-def _decide(column: Column, counts: Counter[Any], name: str) -> tuple[Task, str]:
+def _decide(column: Column, counts: Counter[Any], name: str) -> tuple[Task, words.Said]:
     if not counts:
         raise DataError(f"the target column {name!r} holds no values")
     if len(counts) == 1:
         only = next(iter(counts))
         raise DataError(f"the target column {name!r} holds one value only, {only!r}: there is nothing to tell apart")
-    several = f"with {len(counts)} different values"
-    if len(counts) == 2:
-        return "binary", f"two different values, {' and '.join(label_text(label) for label in sorted(counts))}"
+    count = len(counts)
+    if count == 2:
+        first, second = map(label_text, sorted(counts))
+        return "binary", words.Said("two different values, {first} and {second}", first=first, second=second)
     if column.kind == "text":
-        return "multiclass", f"text {several}"
+        return "multiclass", words.Said("text with {count} different values", count=count)
     low, high = min(counts), max(counts)
     whole = all(float(label).is_integer() for label in counts)
     if not whole:
-        return "regression", f"numbers {several}"
-    span = f"integers from {label_text(low)} to {label_text(high)} {several}"
-    counted = high - low == len(counts) - 1 and (low in (0, 1) or (low == -1 and high == 1))
-    if counted and len(counts) <= FEW and counts.total() >= ROWS_PER_CLASS * len(counts):
-        return "multiclass", f'{span}, numbered as classes are (task="regression" takes them as quantities)'
-    hint = ', taken as quantities (task="multiclass" takes them as classes)' if len(counts) <= FEW else ""
-    return "regression", span + hint
+        return "regression", words.Said("numbers with {count} different values", count=count)
+    low_text, high_text = label_text(low), label_text(high)
+    span = words.Said(
+        "integers from {low} to {high} with {count} different values", low=low_text, high=high_text, count=count
+    )
+    if count > FEW:
+        return "regression", span
+    counted = high - low == count - 1 and (low in (0, 1) or (low == -1 and high == 1))
+    if counted and counts.total() >= ROWS_PER_CLASS * count:
+        return "multiclass", words.Said(
+            '{span}, numbered as classes are (task="regression" takes them as quantities)', span=span
+        )
+    return "regression", words.Said('{span}, taken as quantities (task="multiclass" takes them as classes)', span=span)
 
 
 def _check_classes(name: str, task: Task, classes: int, rows: int) -> None:

@@ -173,7 +173,7 @@ class Case:
     def diverged(self) -> str | None:
         """The sentence of the error that ended the training."""
         sentence = self.facts.get("diverged")
-        return None if sentence is None else str(sentence)
+        return sentence if sentence is None or isinstance(sentence, str) else str(sentence)
 
     @property
     def blown_up(self) -> bool:

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from thalweg import words
 from thalweg.errors import ArgumentError
 from thalweg.landscapes.terrain import Terrain
 from thalweg.recordings.compiled_model import WholeModel
@@ -119,7 +120,7 @@ def pca_plane(
     away = walked - terrain.solution
     _, spread, directions = np.linalg.svd(away, full_matrices=False)
     if not spread[0]:
-        raise ArgumentError("the path never moves: there is no direction to show")
+        raise ArgumentError(words.Said("the path never moves: there is no direction to show"))
     if spread[1] <= 1e-6 * spread[0]:  # a straight line: any direction across will do
         across = random_direction(terrain, np.random.default_rng(seed)).astype(np.float64)
         directions[1] = across - (across @ directions[0]) * directions[0]
@@ -151,7 +152,7 @@ def valleys(
     second = two - (two @ first) * first
     across = np.linalg.norm(second)
     if not length or across <= 1e-6 * np.linalg.norm(two):
-        raise ArgumentError("the three solutions lie on a line: give others, such as those of other seeds")
+        raise ArgumentError(words.Said("the three solutions lie on a line: give others, such as those of other seeds"))
     second /= across
     kind = terrain.solution.dtype
     a, b = extents(np.array([[0.0, 0.0], [length, 0.0], [two @ first, across]]))

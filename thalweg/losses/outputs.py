@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from thalweg import activations
+from thalweg import activations, words
 from thalweg.losses.loss import Loss
 from thalweg.losses.probabilities import Dice, KLDivergence, OfClassNumbers, OfOneHot, OfProbabilities, Tversky
 from thalweg.program.instructions import rowwise
@@ -36,38 +36,47 @@ DIVIDING = (
 )
 
 
-def doubt(loss: Loss, y_pred: Buffer, instructions: Sequence[Instruction]) -> str | None:
+def doubt(loss: Loss, y_pred: Buffer, instructions: Sequence[Instruction]) -> words.Said | None:
     """What is certainly wrong with these predictions for the loss, and the remedy; None if nothing is."""
     source = origin(y_pred, instructions)
     if source is None:
         return None
     one = y_pred.shape[-1:] in ((), (1,))
     if one and type(source) in OF_A_ROW:
-        return (
-            f"{source.name} over one output is always {OF_A_ROW[type(source)]}: end the network with "
-            "Dense(1, activation='sigmoid') for two classes, or with an output for each class"
+        return words.Said(
+            "{end} over one output is always {value}: end the network with Dense(1, activation='sigmoid') for two "
+            "classes, or with an output for each class",
+            end=source.name,
+            value=OF_A_ROW[type(source)],
         )
     if one and isinstance(loss, (OfOneHot, OfClassNumbers)):
-        return (
-            f"{loss.name} compares classes, but the network has one output: take binary_crossentropy with "
-            "activation='sigmoid' for two classes, or an output for each class with activation='softmax'"
+        return words.Said(
+            "{loss} compares classes, but the network has one output: take binary_crossentropy with "
+            "activation='sigmoid' for two classes, or an output for each class with activation='softmax'",
+            loss=loss.name,
         )
     if getattr(loss, "from_logits", False):
-        return (
-            f"{loss.name} with from_logits=True takes pre-activations, but the network ends with {source.name}: leave "
-            "out one of the two"
-            if made_by(source, WITHIN)
-            else None
+        if not made_by(source, WITHIN):
+            return None
+        return words.Said(
+            "{loss} with from_logits=True takes pre-activations, but the network ends with {end}: leave out one of the "
+            "two",
+            loss=loss.name,
+            end=source.name,
         )
     if not of_probabilities(loss) or not leaves(source, loss):
         return None
     single = isinstance(loss, (Dice, Tversky)) or not isinstance(loss, (OfOneHot, OfClassNumbers, KLDivergence))
-    end = "no activation" if isinstance(source, PRODUCTS) else source.name.removeprefix("general ")
-    logits = " (or give the loss from_logits=True)" if hasattr(loss, "from_logits") and end == "no activation" else ""
-    return (
-        f"{loss.name} takes probabilities, but the network ends with {end}, which leaves 0 … 1: "
-        f"end it with activation='{'sigmoid' if single else 'softmax'}'{logits}"
+    bare = isinstance(source, PRODUCTS)
+    doubted = words.Said(
+        "{loss} takes probabilities, but the network ends with {end}, which leaves 0 … 1: end it with "
+        "activation={needed!r}",
+        loss=loss.name,
+        end=words.Said("no activation") if bare else source.name.removeprefix("general "),
+        needed="sigmoid" if single else "softmax",
     )
+    logits = bare and hasattr(loss, "from_logits")
+    return words.Said("{doubted} (or give the loss from_logits=True)", doubted=doubted) if logits else doubted
 
 
 def origin(value: Buffer, instructions: Sequence[Instruction]) -> Instruction | None:

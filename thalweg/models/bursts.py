@@ -8,7 +8,8 @@ from typing import Any, NoReturn
 from thalweg.callbacks import Logs
 from thalweg.engine import make_executor
 from thalweg.engine.contract import Array, Chunk
-from thalweg.errors import DivergedError, ThalwegError
+from thalweg.errors import ThalwegError
+from thalweg.models.diagnosis import stopped, unrepeatable
 from thalweg.models.evaluator import Evaluation
 from thalweg.models.model import Model
 from thalweg.models.rows import first
@@ -149,15 +150,11 @@ class Bursts:
             if fine:
                 self.count(1, outcome.records)
                 continue
-            number = self.batch + 1
             finding = restore_and_diagnose(self.executor, job, one, last)
             if recorder is not None:
                 recorder.take_last()
-            raise DivergedError(
-                f"training stopped in epoch {self.epochs + 1}, batch {number} of {job.steps_per_epoch}: {finding} "
-                "The model keeps its last finite weights."
-            )
-        raise DivergedError("a value was not finite, but not when the steps were repeated; the weights are those")
+            raise stopped(self.epochs, self.batch, job, finding)
+        raise unrepeatable()
 
 
 def evaluation(model: Model, x: Any, y: Any) -> Evaluation:

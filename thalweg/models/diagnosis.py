@@ -6,7 +6,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from thalweg import words
 from thalweg.engine.contract import Array, Chunk, Executor, Job
+from thalweg.errors import DivergedError
 from thalweg.program.instructions.batches import Gather
 from thalweg.program.instructions.embedding import Embedding
 from thalweg.program.instructions.losses.loss_instruction import class_numbers
@@ -15,7 +17,7 @@ from thalweg.program.ir.instruction import PARAMETERS, SLOTS, Buffer, Instructio
 COLUMN_NAMES = {"X": "x", "Y": "y", "weights": "sample_weight"}
 
 
-def diagnose(executor: Executor, job: Job, chunk: Chunk) -> str:
+def diagnose(executor: Executor, job: Job, chunk: Chunk) -> words.Said:
     """A sentence about the first step of the chunk, executed one instruction at a time. Changes the weights."""
     for instruction, memory in executor.trace(chunk):
         for output in instruction.outputs:
@@ -25,11 +27,16 @@ def diagnose(executor: Executor, job: Job, chunk: Chunk) -> str:
                     return bad_data(job, instruction)
                 if bad := bad_label(memory, instruction):
                     return bad
-                return (
-                    f"the first value that is not finite is {worst(values)} in {output.name}, "
-                    f"the output of '{instruction.title}', {instruction.formula}. {advice(instruction, chunk)}"
+                return words.Said(
+                    "the first value that is not finite is {value} in {name}, the output of '{title}', {formula}. "
+                    "{advice}",
+                    value=worst(values),
+                    name=output.name,
+                    title=instruction.title,
+                    formula=instruction.formula,
+                    advice=advice(instruction, chunk),
                 )
-    return "a value was not finite. " + general(chunk)
+    return words.Said("a value was not finite. {advice}", advice=general(chunk))
 
 
 def worst(values: Array) -> str:
@@ -37,21 +44,31 @@ def worst(values: Array) -> str:
     return str(values[~np.isfinite(values)].ravel()[0])
 
 
-def bad_data(job: Job, gather: Gather) -> str:
+def bad_data(job: Job, gather: Gather) -> words.Said:
     """Names the first row and column (of an image: the pixel and channel) of the data that is not a finite number."""
     data = job.data[gather.X.name].reshape(job.rows, *gather.X.shape)
     row, *inside = (int(i) for i in np.argwhere(~np.isfinite(data))[0])
     kind = gather.X.name.rstrip("0123456789")  # several are numbered: Y1, Y2, …
     what = COLUMN_NAMES[kind] + gather.X.name.removeprefix(kind)
-    column = f"column {inside[0]}" if len(inside) == 1 else f"place {tuple(inside)}"
-    place = f"row {row}, {column}" if gather.X.size > 1 else f"row {row}"
-    return (
-        f"the data holds {data[(row, *inside)]}: {what} at {place} (counted from 0), found by '{gather.title}', "
-        f"{gather.formula}. Fill in or drop missing values; thalweg.data and the command line do it for tables."
+    inner = inside[0] if len(inside) == 1 else str(tuple(inside))
+    if gather.X.size == 1:
+        place = words.Said("row {row}", row=row)
+    elif len(inside) == 1:
+        place = words.Said("row {row}, column {inner}", row=row, inner=inner)
+    else:
+        place = words.Said("row {row}, place {inner}", row=row, inner=inner)
+    return words.Said(
+        "the data holds {value}: {what} at {place} (counted from 0), found by '{title}', {formula}. Fill in or drop "
+        "missing values; thalweg.data and the command line do it for tables.",
+        value=str(data[(row, *inside)]),
+        what=what,
+        place=place,
+        title=gather.title,
+        formula=gather.formula,
     )
 
 
-def bad_label(memory: Mapping[Buffer, Array], instruction: Instruction) -> str | None:
+def bad_label(memory: Mapping[Buffer, Array], instruction: Instruction) -> words.Said | None:
     """Names the first class number or id that is not one, if the instruction reads such numbers and one is wrong."""
     if instruction.labels is None:
         return None
@@ -60,23 +77,50 @@ def bad_label(memory: Mapping[Buffer, Array], instruction: Instruction) -> str |
     wrong = labels[~class_numbers(np, labels, classes)[1]]
     if not len(wrong):
         return None
-    what, read = ("an id", "x") if isinstance(instruction, Embedding) else ("a class number", "y")
-    return (
-        f"{y.name} holds {wrong[0]:g} where {what} from 0 to {classes - 1} is needed, found by "
-        f"'{instruction.title}'. It was one when the training began: {read} must not change while fit runs."
+    return words.Said(
+        "{name} holds {wrong:g} where an id from 0 to {last} is needed, found by '{title}'. It was one when the "
+        "training began: x must not change while fit runs."
+        if isinstance(instruction, Embedding)
+        else "{name} holds {wrong:g} where a class number from 0 to {last} is needed, found by '{title}'. It was one "
+        "when the training began: y must not change while fit runs.",
+        name=y.name,
+        wrong=float(wrong[0]),
+        last=classes - 1,
+        title=instruction.title,
     )
 
 
-def advice(instruction: Instruction, chunk: Chunk) -> str:
+def advice(instruction: Instruction, chunk: Chunk) -> words.Said:
     """What to try, depending on the instruction."""
     if any(o.region in (PARAMETERS, SLOTS) for o in instruction.outputs):
-        return f"The step itself was too large. {general(chunk)}"
+        return words.Said("The step itself was too large. {advice}", advice=general(chunk))
     return general(chunk)
 
 
-def general(chunk: Chunk) -> str:
-    rate = float(chunk.learning_rates[0]) if len(chunk.learning_rates) else 0.0
-    return (
-        f"The weights have grown too large: try a smaller learning rate (it is {rate:g}), "
-        "inputs scaled to about −1 … 1, or smaller initial weights."
+def general(chunk: Chunk) -> words.Said:
+    return words.Said(
+        "The weights have grown too large: try a smaller learning rate (it is {rate:g}), inputs scaled to about "
+        "−1 … 1, or smaller initial weights.",
+        rate=float(chunk.learning_rates[0]) if len(chunk.learning_rates) else 0.0,
+    )
+
+
+def stopped(epoch: int, batch: int, job: Job, finding: words.Said) -> DivergedError:
+    """The error of a training that ended in this epoch and batch, both counted from 0."""
+    return DivergedError(
+        words.Said(
+            "training stopped in epoch {epoch}, batch {batch} of {batches}: {finding} The model keeps its last finite "
+            "weights.",
+            epoch=epoch + 1,
+            batch=batch + 1,
+            batches=job.steps_per_epoch,
+            finding=finding,
+        )
+    )
+
+
+def unrepeatable() -> DivergedError:
+    """The error of steps whose repetition doesn't show what was wrong."""
+    return DivergedError(
+        words.Said("a value was not finite, but not when the steps were repeated one by one; weights are restored")
     )

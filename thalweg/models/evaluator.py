@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from thalweg import words
 from thalweg.callbacks import Callback, Logs
 from thalweg.callbacks.callback import Model, introduced, listened, notify
 from thalweg.data.streams import collected
@@ -141,7 +142,12 @@ class Evaluation:
         if not outcome.finite:
             at = replace(chunk, batch=first + outcome.steps, steps=1)
             raise DivergedError(
-                f"evaluation stopped in batch {at.batch + 1} of {job.steps_per_epoch}: {diagnose(executor, job, at)}"
+                words.Said(
+                    "evaluation stopped in batch {batch} of {batches}: {finding}",
+                    batch=at.batch + 1,
+                    batches=job.steps_per_epoch,
+                    finding=diagnose(executor, job, at),
+                )
             )
         totals = outcome.records[0] if len(outcome.records) else outcome.totals
         return {key: values[0] for key, values in self.scores(totals[None]).items()}

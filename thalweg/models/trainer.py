@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 from numpy.typing import ArrayLike
 
+from thalweg import words
 from thalweg.callbacks import Callback, History, Logs, TerminateOnNaN
 from thalweg.callbacks.callback import Model, checked, listened, notify
 from thalweg.data import arrays as batches
@@ -21,7 +22,7 @@ from thalweg.engine import make_executor
 from thalweg.engine.contract import Array, Chunk, Executor, Job, Outcome
 from thalweg.errors import ArgumentError, DataError, DivergedError, ThalwegError
 from thalweg.models.compiled import Compiled
-from thalweg.models.diagnosis import diagnose
+from thalweg.models.diagnosis import diagnose, stopped, unrepeatable
 from thalweg.models.evaluator import Evaluation, batches_of, format_scores
 from thalweg.models.rows import Data, first
 from thalweg.support.checks import number, whole
@@ -90,7 +91,9 @@ class Trainer:
             outcome = executor.run(chunk)
             if not all_finite(job, outcome):
                 finding = restore_and_diagnose(executor, job, chunk, before)
-                raise DivergedError(f"the step was not done: {finding} The last finite weights are kept.")
+                raise DivergedError(
+                    words.Said("the step was not done: {finding} The last finite weights are kept.", finding=finding)
+                )
             compiled.optimizer.iterations += 1
         return format_scores(compiled.logs(outcome.records[0]), return_dict)
 
@@ -263,7 +266,7 @@ class Fit:
                 try:
                     self.loop(history, interrupts)
                 except DivergedError as error:
-                    diverged = str(error)
+                    diverged = words.Said.of(error)
                     if not any(isinstance(c, TerminateOnNaN) and not c.raise_error for c in self.callbacks):
                         raise
                     self.progress.say(f"TerminateOnNaN: {error}")
@@ -437,7 +440,7 @@ def finite(vector: Array) -> bool:
         return bool(np.isfinite(vector.sum()) or np.isfinite(vector).all())
 
 
-def restore_and_diagnose(executor: Executor, job: Job, step: Chunk, before: tuple[Array, Array]) -> str:
+def restore_and_diagnose(executor: Executor, job: Job, step: Chunk, before: tuple[Array, Array]) -> words.Said:
     """Restores the state before a step, and says what went wrong in it."""
     job.parameters[:], job.slots[:] = before
     finding = diagnose(executor, job, step)
@@ -477,9 +480,5 @@ def restore_and_explain(fit: Fit, chunk: Chunk, before: tuple[Array, Array], don
         assert history is not None
         for place, totals in enumerate(ended[: one.epoch - chunk.epoch]):
             fit.end_epoch(fit.initial_epoch + done // job.steps_per_epoch + place, fit.compiled.logs(totals), history)
-        raise DivergedError(
-            f"training stopped in epoch {fit.initial_epoch + number // job.steps_per_epoch + 1}, "
-            f"batch {number % job.steps_per_epoch + 1} of {job.steps_per_epoch}: {finding} "
-            "The model keeps its last finite weights."
-        )
-    raise DivergedError("a value was not finite, but not when the steps were repeated one by one; weights are restored")
+        raise stopped(fit.initial_epoch + number // job.steps_per_epoch, number % job.steps_per_epoch, job, finding)
+    raise unrepeatable()

@@ -222,7 +222,7 @@ class TooLargeError(RefusedError):
     def __init__(self) -> None:
         most = UPLOAD_BYTES // 1_000_000
         super().__init__(
-            words.text(
+            words.Said(
                 "the file is larger than {most} MB: give a part of it, or start with thalweg play FILE", most=most
             )
         )

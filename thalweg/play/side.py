@@ -100,7 +100,7 @@ class Side:
         """The course, while its thread waits."""
         with self.working:
             if self.refused is not None:
-                raise RefusedError(self.refused)
+                raise RefusedError("{error}", error=self.refused)
             if self.course is None:
                 raise RefusedError("there is no network yet")
             yield self.course

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from thalweg import words
 from thalweg.errors import ArgumentError, ModelFileError
 from thalweg.support.files import to_json, writing
 from thalweg.support.untrusted import Npz, read_json, readable
@@ -179,7 +180,7 @@ class Recording:
         """Everything as arrays by name, the facts as bytes of JSON."""
         result = {
             "layers": np.array(self.layers, np.str_),
-            "facts": np.frombuffer(to_json(self.facts).encode(), np.uint8),
+            "facts": np.frombuffer(to_json(words.kept(self.facts)).encode(), np.uint8),
         }
         result |= {name: getattr(self, name) for name in (*VECTORS, *SINCE)}
         result |= {f"statistics/{name}": values for name, values in self.statistics.items()}
@@ -235,7 +236,7 @@ class Recording:
 
 def made(path: Path, arrays: Mapping[str, Array]) -> Recording:
     """The recording in a file's arrays."""
-    facts = read_json(path, ModelFileError, arrays["facts"].astype(np.uint8).tobytes().decode())
+    facts = words.restored(read_json(path, ModelFileError, arrays["facts"].astype(np.uint8).tobytes().decode()))
     if not isinstance(facts, dict):
         raise ModelFileError(f"{path} is damaged: its facts are no JSON object")
     wrong = next(

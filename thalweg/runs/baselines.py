@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from thalweg import words
 from thalweg.data.cells import Array
 from thalweg.data.tables import Table
 from thalweg.runs.scores import class_scores, number_scores
@@ -58,7 +59,7 @@ def linear(features: Features, train: Table, test: Table, balanced: bool = False
             model = Ridge(solver="lsqr").fit(x, numbers)
             guess = model.predict(tested) * target.scale + target.mean
             return {
-                "model": "linear regression",
+                "model": words.Said("linear regression"),
                 "rows": train.rows,
                 "scores": values(number_scores(target.numbers(test), guess)),
             }
@@ -67,7 +68,7 @@ def linear(features: Features, train: Table, test: Table, balanced: bool = False
     shares = np.zeros((test.rows, len(target.classes)))
     shares[:, model.classes_] = model.predict_proba(tested)
     scores = class_scores(features.targets(test).ravel().astype(int), shares)
-    return {"model": "logistic regression", "rows": train.rows, "scores": values(scores)}
+    return {"model": words.Said("logistic regression"), "rows": train.rows, "scores": values(scores)}
 
 
 def sample(table: Table, most: int, seed: int) -> Table:

@@ -52,6 +52,7 @@ BIN = ("from", "to", "rows", "probability", "right")
 QUARTER = ("from", "to", "rows", "MAE", "too high by")
 WORST = ("row", "truth", "prediction")
 FURTHER: dict[str, Callable[[Any], bool]] = {  # what some runs lack, and old ones
+    "source": is_text,
     "intervals": lambda value: holds(value, is_interval),
     "linear": lambda value: (
         isinstance(value, dict) and is_text(value.get("model")) and holds(value.get("scores"), is_number)

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from thalweg import words
 from thalweg.errors import ArgumentError, ModelFileError, NotFoundError
 from thalweg.models.model import Model
 from thalweg.recordings import Recording
@@ -92,9 +93,9 @@ def write_folder(
                 elif name.endswith(".npz"):
                     np.savez(temporary / name, **content)
                 else:
-                    (temporary / name).write_text(to_json(content, indent=2), encoding="utf-8")
+                    (temporary / name).write_text(to_json(words.kept(content), indent=2), encoding="utf-8")
             (temporary / HISTORY).write_text("".join(map(to_json, history)), encoding="utf-8")
-            (temporary / RUN).write_text(to_json(facts, indent=2), encoding="utf-8")
+            (temporary / RUN).write_text(to_json(words.kept(facts), indent=2), encoding="utf-8")
             temporary.chmod(0o755)
             refuse_existing(folder)
             temporary.rename(folder)
@@ -112,10 +113,10 @@ def read_folder(folder: Path, description: str) -> tuple[Any, Records, Facts]:
     missing = [name for name in (MODEL, description, HISTORY, RUN) if not (folder / name).is_file()]
     if missing:
         raise NotFoundError(f"{folder} is not a run folder: it has no {missing[0]}")
-    records, facts = read_history(folder / HISTORY), read_json(folder / RUN, ModelFileError)
+    records, facts = read_history(folder / HISTORY), words.restored(read_json(folder / RUN, ModelFileError))
     if problem := problem_in(facts):
         raise ModelFileError(f"{folder / RUN} is damaged: {problem}")
-    return read_json(folder / description, ModelFileError), records, facts
+    return words.restored(read_json(folder / description, ModelFileError)), records, facts
 
 
 def read_recording(folder: Path) -> Recording | None:

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from thalweg import layers
+from thalweg import layers, words
 from thalweg.callbacks import Callback, History, LambdaCallback
 from thalweg.data.images.image_arrays import has_idx
 from thalweg.data.images.image_folders import grouped
@@ -276,7 +276,7 @@ def comparison(shares: Array, parts: Parts[Images]) -> dict[str, Any]:
     found = judged(test, shares)
     always = same_answer(trained, test.y, test.classes)
     warnings = [
-        *judging.beaten(found, always, None, False, "pictures"),
+        *judging.beaten(found, always, None, False, words.Said("pictures")),
         *judging.few_pictures(trained, watched, len(test.y), test.classes),
     ]
     return found.facts() | {"baseline": always, "warnings": warnings}

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from thalweg import words
 from thalweg.data.cells import Array
 from thalweg.data.tables import Table
 from thalweg.data.target import label_text
@@ -16,8 +17,8 @@ from thalweg.doctor.givens import TWINS
 from thalweg.runs.mistakes import class_mistakes, number_mistakes
 from thalweg.runs.scores import Score, class_scores, number_scores
 from thalweg.runs.suspicions import Key, Leak
-from thalweg.support.naming import listed
 from thalweg.tabular.features import Features
+from thalweg.views.report.subject import score_name
 
 FEW = 20
 """Of fewer pictures, a class isn't learned, nor is a score to be relied on."""
@@ -57,59 +58,86 @@ def judge(features: Features, predicted: Array, table: Table) -> Judgement:
 # --- what should make one careful ------------------------------------------------------------------------------------
 
 
-def too_rare(rare: dict[Any, float]) -> list[str]:
+def too_rare(rare: dict[Any, float]) -> list[words.Said]:
     """A warning of rare classes, with their shares of the training rows."""
     if not rare:
         return []
-    shown = listed([f"{label_text(label)} ({share:.2g})" for label, share in rare.items()], MOST_NAMED)
     return [
-        f"rare classes, with their shares of the rows: {shown}; --class-weight balanced lets each class count as much "
-        "as the others, and balanced accuracy or F1 say more than accuracy"
+        words.Said(
+            "rare classes, with their shares of the rows: {shown}; --class-weight balanced lets each class count as "
+            "much as the others, and balanced accuracy or F1 say more than accuracy",
+            shown=named([f"{label_text(label)} ({share:.2g})" for label, share in rare.items()]),
+        )
     ]
 
 
-def given_away(leaks: Sequence[Leak], looked: int, columns: int) -> list[str]:
+def named(things: Sequence[str]) -> Any:
+    """The first few, and how many more there are."""
+    more = len(things) - MOST_NAMED
+    few = list(things[:MOST_NAMED])
+    return words.Said("{few} and {more:,} more", few=few, more=more) if more > 0 else few
+
+
+def given_away(leaks: Sequence[Leak], looked: int, columns: int) -> list[words.Said]:
     """A warning of columns that tell the target by themselves."""
     if not leaks:
         return []
-    names = listed([f"{leak.column!r} ({leak.measure} {leak.score:.3f})" for leak in leaks], MOST_NAMED)
-    part = f" (of {columns:,}, the first {looked:,} were looked at)" if looked < columns else ""
+    each = [
+        words.Said(
+            "{column!r} ({measure} {score:.3f})", column=leak.column, measure=score_name(leak.measure), score=leak.score
+        )
+        for leak in leaks
+    ]
+    names = named(each)
+    if looked < columns:
+        names = words.Said(
+            "{names} (of {columns:,}, the first {looked:,} were looked at)", names=names, columns=columns, looked=looked
+        )
     return [
-        f"columns that tell the target by themselves: {names}{part}; if they aren't known before the answer is, the "
-        f"scores mean nothing: leave them out with --ignore"
+        words.Said(
+            "columns that tell the target by themselves: {names}; if they aren't known before the answer is, the "
+            "scores mean nothing: leave them out with --ignore",
+            names=names,
+        )
     ]
 
 
-def counting(keys: Sequence[Key]) -> list[str]:
+def counting(keys: Sequence[Key]) -> list[words.Said]:
     """A warning of inputs that are the rows' numbers or keys."""
     if not keys:
         return []
-    names = listed([f"{key.column!r} ({key.low:.0f} … {key.high:.0f})" for key in keys], MOST_NAMED)
-    options = " ".join(f"--ignore {shlex.quote(key.column)}" for key in keys[:MOST_NAMED])
     return [
-        f"inputs that look like row numbers or keys: {names}; each row has its own, so they say nothing about new "
-        f"rows, and rows can be learned by heart from them: leave them out with {options}"
+        words.Said(
+            "inputs that look like row numbers or keys: {names}; each row has its own, so they say nothing about new "
+            "rows, and rows can be learned by heart from them: leave them out with {options}",
+            names=named([f"{key.column!r} ({key.low:.0f} … {key.high:.0f})" for key in keys]),
+            options=" ".join(f"--ignore {shlex.quote(key.column)}" for key in keys[:MOST_NAMED]),
+        )
     ]
 
 
-def seen_before(twins: int, rows: int) -> list[str]:
+def seen_before(twins: int, rows: int) -> list[words.Said]:
     """A warning of held-out rows that stand among the rows learned from, too."""
     if twins < max(1, TWINS * rows):
         return []
     return [
-        f"{twins:,} of the {rows:,} held-out rows have the same inputs as a row learned from, which flatters the "
-        "scores; if such rows belong together, --group COLUMN keeps them on one side"
+        words.Said(
+            "{twins:,} of the {rows:,} held-out rows have the same inputs as a row learned from, which flatters the "
+            "scores; if such rows belong together, --group COLUMN keeps them on one side",
+            twins=twins,
+            rows=rows,
+        )
     ]
 
 
 def beaten(
-    judgement: Judgement, baseline: dict[str, Any], linear: dict[str, Any] | None, weighted: bool, inputs: str
-) -> list[str]:
+    judgement: Judgement, baseline: dict[str, Any], linear: dict[str, Any] | None, weighted: bool, inputs: words.Said
+) -> list[words.Said]:
     """Warnings of scores no better than those of one answer for all, or of a linear model.
 
     Args:
         weighted: the classes were weighted, so that the balanced accuracy counts.
-        inputs: what the network answers to, "columns" or "pictures".
+        inputs: what the network answers to: columns or pictures.
     """
     if "RMSE" in judgement.scores:
         first = main = "RMSE"
@@ -119,24 +147,42 @@ def beaten(
     own, other = judgement.scores[first].value, baseline["scores"].get(first, np.nan)
     if not is_better(first, own, other) and not np.isnan([own, other]).any():
         said.append(
-            f"{first} {own:.4g}: no better than {other:.4g}, that of the same answer for every row: either the "
-            f"{inputs} say nothing about the target, or the training failed"
+            words.Said(
+                "{score} {own:.4g}: no better than {other:.4g}, that of the same answer for every row: either the "
+                "{inputs} say nothing about the target, or the training failed",
+                score=score_name(first),
+                own=own,
+                other=other,
+                inputs=inputs,
+            )
         )
     own, other = judgement.scores[main].value, baseline["scores"].get(main, np.nan)
     if main == "log loss" and is_better(main, other, own):
         said.append(
-            f"log loss {own:.4g}: worse than {other:.4g}, that of giving every row the shares of the classes: it is "
-            "sure of answers that are wrong, so don't rely on its probabilities; more rows, or fewer epochs, help"
+            words.Said(
+                "log loss {own:.4g}: worse than {other:.4g}, that of giving every row the shares of the classes: it is "
+                "sure of answers that are wrong, so don't rely on its probabilities; more rows, or fewer epochs, help",
+                own=own,
+                other=other,
+            )
         )
     if linear is not None:
         score, other = judgement.scores[main], linear["scores"].get(main, np.nan)
         if is_better(main, other, score.value):
-            chance = " (within the interval, so it may be chance)" if score.low <= other <= score.high else ""
-            said.append(f"a {linear['model']} is better: {main} {other:.4g}, and {score.value:.4g} here{chance}")
+            better = words.Said(
+                "a {model} is better: {score} {other:.4g}, and {own:.4g} here",
+                model=linear["model"],
+                score=score_name(main),
+                other=other,
+                own=score.value,
+            )
+            if score.low <= other <= score.high:
+                better = words.Said("{better} (within the interval, so it may be chance)", better=better)
+            said.append(better)
     return said
 
 
-def few_pictures(trained: Array, watched: int, tested: int, classes: Sequence[Any]) -> list[str]:
+def few_pictures(trained: Array, watched: int, tested: int, classes: Sequence[Any]) -> list[words.Said]:
     """Warnings of too few pictures: of a class to learn from, to watch by, and to judge by.
 
     Args:
@@ -147,17 +193,27 @@ def few_pictures(trained: Array, watched: int, tested: int, classes: Sequence[An
     few = [k for k in np.argsort(counts, kind="stable").tolist() if counts[k] < FEW]
     said = []
     if few:
-        shown = listed([f"{label_text(classes[k])} {counts[k]}" for k in few], MOST_NAMED)
         said.append(
-            f"few pictures to learn from ({FEW} of each class are a bare minimum, some hundreds are usual): {shown}; "
-            "take more, and vary those that you have: --flip horizontal --shift 0.1 --rotate 0.05 --zoom 0.1"
+            words.Said(
+                "few pictures to learn from ({least} of each class are a bare minimum, some hundreds are usual): "
+                "{shown}; take more, and vary those that you have: --flip horizontal --shift 0.1 --rotate 0.05 --zoom "
+                "0.1",
+                least=FEW,
+                shown=named([f"{label_text(classes[k])} {counts[k]}" for k in few]),
+            )
         )
-    for count, what, share in ((watched, "to watch by", "validation"), (tested, "held out", "test")):
+    to_watch = words.Said("1 picture to watch by" if watched == 1 else "{count} pictures to watch by", count=watched)
+    held_out = words.Said("1 picture held out" if tested == 1 else "{count} pictures held out", count=tested)
+    for count, pictures, option in ((watched, to_watch, "--validation-share"), (tested, held_out, "--test-share")):
         if 0 < count < FEW:
             said.append(
-                f"{count} picture{'s' * (count > 1)} {what}: one more or less that is right changes the accuracy by "
-                f"{1 / count:.0%}, so such a score is mostly chance; take more pictures, or give a larger "
-                f"--{share}-share"
+                words.Said(
+                    "{pictures}: one more or less that is right changes the accuracy by {change:.0%}, so such a score "
+                    "is mostly chance; take more pictures, or give a larger {option}",
+                    pictures=pictures,
+                    change=1 / count,
+                    option=option,
+                )
             )
     return said
 

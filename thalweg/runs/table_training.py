@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from thalweg import words
 from thalweg.data.tables import Table
 from thalweg.data.target import Target
 from thalweg.engine.lanes import cores
@@ -220,7 +221,7 @@ def comparison(judgement: Judgement, features: Features, parts: Parts[Table], op
     rare = {} if balanced else suspicions.rare_classes(features, parts.train)
     used = sum(1 for column in features.columns if column.features)
     warnings = [
-        *judging.beaten(judgement, always, line, balanced, "columns"),
+        *judging.beaten(judgement, always, line, balanced, words.Said("columns")),
         *judging.given_away(leaks, looked, used),
         *judging.counting(keys),
         *judging.seen_before(twins, parts.test.rows),

@@ -350,7 +350,7 @@ def _is_count(value: Any) -> bool:
 
 
 _CHECKS: dict[str, tuple[Callable[[Any], bool], Callable[[Any], Any]]] = {
-    "str": (lambda value: isinstance(value, str), str),
+    "str": (lambda value: isinstance(value, str), lambda value: value),
     "int": (_is_count, int),
     "bool": (lambda value: isinstance(value, bool), bool),
     "float": (lambda value: type(value) in (int, float) and math.isfinite(value), float),

@@ -5,6 +5,6 @@
 '50% of the units of dense_1 are dead.'
 """
 
-from thalweg.words.translations import LANGUAGES, Text, listed, say, text, translated
+from thalweg.words.translations import LANGUAGES, Said, Text, kept, listed, restored, say, text, translated
 
-__all__ = ["LANGUAGES", "Text", "listed", "say", "text", "translated"]
+__all__ = ["LANGUAGES", "Said", "Text", "kept", "listed", "restored", "say", "text", "translated"]

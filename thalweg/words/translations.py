@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from thalweg.errors import DataError
 
@@ -47,18 +47,125 @@ def text(english: str, /, *, context: str = "", **values: Any) -> Text:
 
 
 def chosen(value: Any, language: str) -> Any:
-    """A text in a language; what isn't by language stays."""
+    """A text in a language, and several as one list; what isn't by language stays."""
+    if isinstance(value, Said):
+        return say(value.template, language, context=value.context, **value.values)
+    if isinstance(value, list):
+        return say(", ", language).join(chosen(item, language) for item in value)
     return value[language] if isinstance(value, dict) else value
 
 
-def listed(items: Iterable[Text | str]) -> Text:
+def listed(items: Iterable[Text | str], between: str = ", ") -> Text:
     """Several texts as one list.
 
     >>> listed(["a", {"en": "b", "zh": "c"}])["en"]
     'a, b'
     """
     items = list(items)
-    return {language: say(", ", language).join(chosen(item, language) for item in items) for language in LANGUAGES}
+    return {language: say(between, language).join(chosen(item, language) for item in items) for language in LANGUAGES}
+
+
+class Said(str):
+    """A sentence as a text, its English, that knows its template and values: a page says it in its reader's language.
+
+    So it goes wherever a text goes: into an error, a column's reason, a file. The arguments are those of `say`, where a
+    value may be one of these, too, or a list of texts.
+
+    >>> left = Said("{rest} others", rest=2)
+    >>> left, isinstance(left, str), sorted(left.text)
+    ('2 others', True, ['en', 'zh'])
+    """
+
+    __slots__ = ("context", "template", "values")
+    template: str
+    context: str
+    values: dict[str, Any]
+
+    def __new__(cls, english: str, /, *, context: str = "", **values: Any) -> Self:
+        values = {name: value.item() if hasattr(value, "item") else value for name, value in values.items()}  # NumPy's
+        self = super().__new__(cls, say(english, "en", context=context, **values))
+        self.template, self.context, self.values = english, context, values
+        return self
+
+    def __getnewargs_ex__(self) -> tuple[tuple[str], dict[str, Any]]:
+        return (self.template,), {"context": self.context, **self.values}
+
+    @property
+    def text(self) -> Text:
+        """In every language."""
+        return {language: chosen(self, language) for language in LANGUAGES}
+
+    @classmethod
+    def of(cls, error: BaseException | str) -> str:
+        """What an error or a warning says, as one of these if it was made with one."""
+        said = error.args[0] if isinstance(error, BaseException) and error.args else error
+        return said if isinstance(said, cls) else str(error)
+
+
+def kept(content: Any) -> Any:
+    """JSON for a file, and beside its sentences, in "said", the templates and values that they are made of.
+
+    >>> kept({"why": Said("{rest} others", rest=2)})
+    {'why': '2 others', 'said': {'2 others': {'template': '{rest} others', 'values': {'rest': 2}}}}
+    """
+
+    def how(value: Any) -> Any:
+        if isinstance(value, Said):
+            context = {"context": value.context} if value.context else {}
+            return {"template": value.template, **context, "values": {name: how(v) for name, v in value.values.items()}}
+        return [how(part) for part in value] if isinstance(value, list) else value
+
+    said = {str(sentence): how(sentence) for sentence in within(content)}
+    return content | {"said": said} if said else content
+
+
+def within(content: Any) -> Iterator[Said]:
+    """The sentences in JSON."""
+    if isinstance(content, Said):
+        yield content
+    elif isinstance(content, (dict, list, tuple)):
+        for part in content.values() if isinstance(content, dict) else content:
+            yield from within(part)
+
+
+def restored(content: Any) -> Any:
+    """What `kept` has made JSON of. A sentence stays plain English if the file doesn't have its template, or this
+    version of thalweg doesn't, or if both don't agree.
+
+    >>> restored(json.loads(json.dumps(kept({"why": Said("{rest} others", rest=2)}))))["why"].values
+    {'rest': 2}
+    """
+    if not isinstance(content, dict) or not isinstance(content.get("said"), dict):
+        return content
+    again = {english: told for english, how in content["said"].items() if (told := understood(how)) == english}
+
+    def replaced(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: replaced(part) for key, part in value.items()}
+        if isinstance(value, list):
+            return [replaced(part) for part in value]
+        return again.get(value, value) if isinstance(value, str) else value
+
+    return {key: replaced(value) for key, value in content.items() if key != "said"}
+
+
+def understood(how: Any) -> Said | None:
+    """The sentence of a file's template and values; None unless the template is the catalogue's and takes them."""
+
+    def again(value: Any) -> Any:
+        if isinstance(value, list):
+            return [again(part) for part in value]
+        if not isinstance(value, dict):
+            return value
+        context, template = value.get("context", ""), value["template"]
+        if not any((context, template) in catalogue(language) for language in LANGUAGES[1:]):
+            raise KeyError(template)
+        return Said(template, context=context, **{name: again(part) for name, part in value["values"].items()})
+
+    try:
+        return again(how) if isinstance(how, dict) else None
+    except (LookupError, TypeError, ValueError, AttributeError, RecursionError):
+        return None
 
 
 def translated(value: Any, keys: Iterable[str], context: str) -> Any:

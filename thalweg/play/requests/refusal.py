@@ -10,29 +10,35 @@ from thalweg.words import Text
 
 
 class RefusedError(ArgumentError):
-    """A setting of the page that can't be, as one sentence: in English, for the catalogue, with its values; or a text.
+    """A setting of the page that can't be, as one sentence: in English, for the catalogue, with its values.
 
     >>> str(RefusedError("a batch has at least {count} row", count=1))
     'a batch has at least 1 row'
     """
 
-    def __init__(self, said: str | Text, /, **values: Any) -> None:
-        self.text = words.text(said, **values) if isinstance(said, str) else said
-        super().__init__(self.text["en"])
+    def __init__(self, said: str, /, **values: Any) -> None:
+        super().__init__(said if isinstance(said, words.Said) else words.Said(said, **values))
 
 
 def told(error: BaseException) -> Text:
-    """An error as the page shows it. The library's own sentences are English; Chinese says so.
+    """An error as the page shows it. A sentence that the catalogue lacks is English; Chinese says so.
 
     >>> told(RefusedError("no"))["en"]
     'no'
     """
-    if isinstance(error, RefusedError):
-        return error.text
+    said = words.Said.of(error)
     if isinstance(error, DivergedError):
-        return words.text("NaN: {error}", error=error)
+        return words.text("NaN: {error}", error=said)
+    if isinstance(said, words.Said):
+        return said.text
     english = str(error) if isinstance(error, ThalwegError) else f"{type(error).__name__}: {error}"
     return words.text("{error}", context="refused", error=english)
+
+
+def warned(warning: Warning | str) -> Text:
+    """A warning as the page shows it, as `told`."""
+    said = words.Said.of(warning)
+    return said.text if isinstance(said, words.Said) else words.text("{warning}", context="warned", warning=said)
 
 
 def shortened(value: Any, most: int = 60) -> str:

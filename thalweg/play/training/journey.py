@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from thalweg import words
 from thalweg.callbacks import Logs
 from thalweg.errors import DivergedError
 from thalweg.models.bursts import Bursts
@@ -149,7 +150,7 @@ class Course:
                 if records:  # validated right at the epoch's end
                     self.note_point(self.epoch, records[-1])
         except DivergedError as error:
-            self.diverged = str(error)
+            self.diverged = words.Said.of(error)
             raise
         else:
             self.diverged = None

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from thalweg import layers, words
+from thalweg import layers
 from thalweg.layers import Input, Layer
 from thalweg.models.bursts import Bursts, evaluation
 from thalweg.models.functional import Functional
@@ -17,7 +17,7 @@ from thalweg.models.sequential import Sequential
 from thalweg.play.exercises.exercise import Exercise
 from thalweg.play.requests.bounds import PARAMETERS, STEP_WORK
 from thalweg.play.requests.page_state import State
-from thalweg.play.requests.refusal import RefusedError
+from thalweg.play.requests.refusal import RefusedError, warned
 from thalweg.play.training import knobs
 from thalweg.regularizers import L1L2
 from thalweg.words import Text
@@ -70,7 +70,7 @@ class Network:
             self.train = evaluation(self.model, exercise.x, self.y)
             self.held = evaluation(self.model, exercise.held_x, self.held_y) if exercise.held else None
             self.bursts.record(*((exercise.held_x, self.held_y) if exercise.held else ()))
-        self.notes: list[Text] = [words.text("{warning}", context="warned", warning=w.message) for w in caught]
+        self.notes: list[Text] = [warned(w.message) for w in caught]
         self.metric = next(key for key in self.model.metrics_names if key != "loss")
 
     @property

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from thalweg import words
 from thalweg.errors import ArgumentError, FormulaError
 from thalweg.program.formula.equation import Equation
 from thalweg.program.formula.language import CONSTANTS, evaluate
@@ -69,19 +70,32 @@ def formula(
     check_names(text, variables, [name for name, _ in constants], parameters)
     reader = Reader(text, [*variables, *parameters], dict(constants))
     expression = rewriting.stable(reader.expression())
-    check_real(text, expression)
+    check_real(expression)
     for kind, name in [("constant", n) for n, _ in constants] + [("parameter", n) for n in parameters]:
         if name not in reader.used:
-            raise FormulaError(f"the formula doesn't use its {kind} {name!r}", text)
+            raise FormulaError(
+                words.Said(
+                    "the formula doesn't use its constant {name!r}"
+                    if kind == "constant"
+                    else "the formula doesn't use its parameter {name!r}",
+                    name=name,
+                )
+            )
     symbols = SYMBOLS | {name: f"p{n}" for n, name in enumerate(parameters)}
     slopes = []
     for name in (variables[0], *parameters):
         slope = rewriting.derivative(expression, symbol(name))
         if slope == 0:
-            raise FormulaError(f"the derivative with respect to {name} is 0 everywhere: nothing can be learned", text)
-        check_real(text, slope)
+            raise FormulaError(
+                words.Said("the derivative with respect to {name} is 0 everywhere: nothing can be learned", name=name)
+            )
+        check_real(slope)
         if sp.count_ops(slope) > MOST_OPERATIONS:
-            raise FormulaError(f"the derivative with respect to {name} exceeds {MOST_OPERATIONS} operations", text)
+            raise FormulaError(
+                words.Said(
+                    "the derivative with respect to {name} exceeds {most} operations", name=name, most=MOST_OPERATIONS
+                )
+            )
         if variables == ("x",):
             slope = rewriting.from_value(expression, slope, symbol("x"), symbol(VALUE))
         slopes.append(rewriting.text(slope, symbols))
@@ -111,20 +125,21 @@ def check_names(text: str, variables: Sequence[str], constants: Sequence[str], p
         taken.add(name)
 
 
-def check_real(text: str, expression: Expression) -> None:
+def check_real(expression: Expression) -> None:
     """Refuses imaginary or infinite parts, and functions without code."""
     import sympy as sp
 
     from thalweg.program.formula.algebra import known_function
 
     if expression.has(sp.I, sp.zoo, sp.nan, sp.oo, -sp.oo):
-        raise FormulaError("the formula has no finite real value", text)
+        raise FormulaError(words.Said("the formula has no finite real value"))
     for node in sp.preorder_traversal(expression):
         known = node.is_Add or node.is_Mul or node.is_Pow or node.is_Symbol or node.is_Number or node.is_NumberSymbol
         if not known and not known_function(node.func):
-            raise FormulaError(f"the formula can't be differentiated: {node.func.__name__} has no derivative", text)
+            name = node.func.__name__
+            raise FormulaError(words.Said("the formula can't be differentiated: {name} has no derivative", name=name))
         if node.is_Pow and node.exp.is_Number and abs(node.exp) > 2 * LARGEST_POWER:
-            raise FormulaError(f"a power in the formula is larger than {LARGEST_POWER}", text)
+            raise FormulaError(words.Said("a power in the formula is larger than {most}", most=LARGEST_POWER))
 
 
 def check_somewhere_finite(equation: Equation) -> None:
@@ -137,9 +152,23 @@ def check_somewhere_finite(equation: Equation) -> None:
     with np.errstate(all="ignore"):
         values["a"] = value = evaluate(equation.value, values, np)
         slopes = [evaluate(text, values, np) for text in (equation.slope, *equation.by_parameter)]
-    for part, what in ((value, "value"), *((s, "derivative") for s in slopes)):
+    for part in (value, *slopes):
         if not np.isfinite(np.broadcast_to(part, 100)).any():
-            raise FormulaError(f"the formula's {what} is not a finite number anywhere between -3 and 3")
+            raise FormulaError(
+                words.Said(
+                    "the formula's value is not a finite number anywhere between -3 and 3"
+                    if part is value
+                    else "the formula's derivative is not a finite number anywhere between -3 and 3"
+                )
+            )
+
+
+def pointed(said: words.Said, text: str, start: int, end: int = -1) -> FormulaError:
+    """An error that points at a place of the text."""
+    shown = "".join(c if c.isprintable() else "?" for c in text)
+    start = min(start, len(text))
+    marks = " " * start + "^" * max(1, min(end, len(text)) - start)
+    return FormulaError(words.Said("{said}\n    {shown}\n    {marks}", said=said, shown=shown, marks=marks))
 
 
 class Reader:
@@ -150,40 +179,45 @@ class Reader:
         self.symbols, self.constants = symbols, constants
         self.used: set[str] = set()
 
-    def error(self, message: str, node: ast.AST) -> FormulaError:
+    def error(self, said: words.Said, node: ast.AST) -> FormulaError:
         """An error that points at a node, whose offsets Python counts in bytes of UTF-8."""
         line = self.text.encode()
         start, end = (len(line[: getattr(node, f)].decode(errors="ignore")) for f in ("col_offset", "end_col_offset"))
-        return FormulaError(message, self.text, start, end)
+        return pointed(said, self.text, start, end)
 
     def expression(self) -> Expression:
         tree = self.tree()
         result = self.number_or_expression(tree.body, 0)
         if not any(name in self.used for name in self.symbols):
-            raise FormulaError(f"the formula doesn't depend on {' or '.join(self.symbols)}", self.text)
+            raise FormulaError(words.Said("the formula doesn't depend on {names}", names=" or ".join(self.symbols)))
         return result
 
     def tree(self) -> ast.Expression:
         text = self.text
         if not text.strip():
-            raise ArgumentError("the formula is empty")
+            raise ArgumentError(words.Said("the formula is empty"))
         if len(text) > LONGEST:
-            raise ArgumentError(f"a formula has at most {LONGEST} characters, this one has {len(text)}")
+            raise ArgumentError(
+                words.Said(
+                    "a formula has at most {most} characters, this one has {count}", most=LONGEST, count=len(text)
+                )
+            )
         for place, letter in enumerate(text):
             if not letter.isascii() or not letter.isprintable():
-                raise FormulaError(f"a formula can't contain the character {letter!r}", text, place)
+                raise pointed(
+                    words.Said("a formula can't contain the character {letter!r}", letter=letter), text, place
+                )
         if text != text.lstrip():
-            raise FormulaError("a formula can't begin with a space", text, 0)
+            raise pointed(words.Said("a formula can't begin with a space"), text, 0)
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # Python warns about `1if x`
                 return ast.parse(text, mode="eval")
         except SyntaxError as error:
-            raise FormulaError(
-                f"the formula has a syntax error: {error.msg}", text, error.offset - 1 if error.offset else len(text)
-            ) from None
+            said = words.Said("the formula has a syntax error: {error}", error=error.msg)
+            raise pointed(said, text, error.offset - 1 if error.offset else len(text)) from None
         except (ValueError, RecursionError, MemoryError):
-            raise FormulaError("the formula is nested too deeply", text) from None
+            raise FormulaError(words.Said("the formula is nested too deeply")) from None
 
     def number_or_expression(self, node: ast.expr, depth: int) -> Expression:
         """The node's expression. One without variables becomes a number at once, so that none grows without bound."""
@@ -193,7 +227,7 @@ class Reader:
         from thalweg.program.formula import rewriting
 
         if depth > DEEPEST:
-            raise self.error(f"the formula is nested more than {DEEPEST} levels deep", node)
+            raise self.error(words.Said("the formula is nested more than {most} levels deep", most=DEEPEST), node)
         result = self.convert(node, depth + 1)
         if not result.free_symbols and not isinstance(node, ast.Constant):
             try:
@@ -203,16 +237,19 @@ class Reader:
                 value = math.nan
             result = self.number(value, node)
         if result.has(sp.I, sp.zoo, sp.nan, sp.oo, -sp.oo):
-            raise self.error("this has no finite real value", node)
+            raise self.error(words.Said("this has no finite real value"), node)
         return result
 
     def number(self, value: float, node: ast.AST) -> Expression:
         import sympy as sp
 
         if not math.isfinite(value):
-            raise self.error("this has no finite real value", node)
+            raise self.error(words.Said("this has no finite real value"), node)
         if abs(value) > LARGEST_NUMBER or 0 < abs(value) < 1 / LARGEST_NUMBER:
-            raise self.error(f"this number is {value:g}: numbers must lie between 1e-30 and 1e30 in magnitude", node)
+            said = words.Said(
+                "this number is {value:g}: numbers must lie between 1e-30 and 1e30 in magnitude", value=value
+            )
+            raise self.error(said, node)
         return sp.Rational(repr(float(value))) if value != int(value) or abs(value) > 1e15 else sp.Integer(int(value))
 
     def convert(self, node: ast.expr, depth: int) -> Expression:
@@ -224,7 +261,7 @@ class Reader:
                 try:
                     return self.number(float(value), node)  # type: ignore[arg-type]
                 except OverflowError:
-                    raise self.error("this number is too large", node) from None
+                    raise self.error(words.Said("this number is too large"), node) from None
             case ast.Name(id=name):
                 return self.named(name, node)
             case ast.UnaryOp(op=ast.USub() | ast.UAdd() as sign, operand=operand):
@@ -238,10 +275,12 @@ class Reader:
 
                 return where(self.condition(test, depth), inner(body), inner(other))
             case ast.Compare() | ast.BoolOp() | ast.UnaryOp():
-                raise self.error("a comparison can only be the condition of where(…, …, …) or of … if … else …", node)
+                said = words.Said("a comparison can only be the condition of where(…, …, …) or of … if … else …")
+                raise self.error(said, node)
             case ast.BinOp() | ast.Call():
-                raise self.error("a formula can't contain this", node)
-        raise self.error(f"a formula can't contain this ({type(node).__name__.lower()})", node)
+                raise self.error(words.Said("a formula can't contain this"), node)
+        kind = type(node).__name__.lower()
+        raise self.error(words.Said("a formula can't contain this ({kind})", kind=kind), node)
 
     def named(self, name: str, node: ast.AST) -> Expression:
         from thalweg.program.formula.algebra import FUNCTIONS
@@ -254,9 +293,10 @@ class Reader:
         if name in RESERVED:
             return self.number(math.pi if name == "pi" else math.e, node)
         if name in FUNCTIONS:
-            raise self.error(f"{name} is a function: write {name}(…)", node)
+            raise self.error(words.Said("{name} is a function: write {name}(…)", name=name), node)
         known = [*self.symbols, *self.constants, *RESERVED]
-        raise self.error(f"unknown name {name!r} in the formula. It knows: {', '.join(known)}", node)
+        said = words.Said("unknown name {name!r} in the formula. It knows: {known}", name=name, known=known)
+        raise self.error(said, node)
 
     def operation(self, operator: ast.operator, left: Expression, right: Expression, node: ast.AST) -> Expression:
         match operator:
@@ -268,19 +308,19 @@ class Reader:
                 return left * right
             case ast.Div():
                 if right == 0:
-                    raise self.error("this divides by 0", node)
+                    raise self.error(words.Said("this divides by 0"), node)
                 return left / right
             case ast.Pow():
                 return self.power(left, right, node)
             case ast.BitXor():
-                raise self.error("a power is written **, not ^", node)
-        raise self.error("a formula can use only + - * / and **", node)
+                raise self.error(words.Said("a power is written **, not ^"), node)
+        raise self.error(words.Said("a formula can use only + - * / and **"), node)
 
     def power(self, base: Expression, exponent: Expression, node: ast.AST) -> Expression:
         import sympy as sp
 
         if exponent.is_Number and abs(exponent) > LARGEST_POWER:
-            raise self.error(f"a power can't be larger than {LARGEST_POWER}", node)
+            raise self.error(words.Said("a power can't be larger than {most}", most=LARGEST_POWER), node)
         if base.is_Number and exponent.is_Number:
             try:
                 value = float(base) ** float(exponent)
@@ -289,7 +329,7 @@ class Reader:
             return self.number(value if isinstance(value, float) else math.nan, node)
         result = base**exponent
         if result.is_Pow and result.exp.is_Number and abs(result.exp) > LARGEST_POWER:
-            raise self.error(f"a power can't be larger than {LARGEST_POWER}", node)
+            raise self.error(words.Said("a power can't be larger than {most}", most=LARGEST_POWER), node)
         return sp.sympify(result)  # the argument is an expression, not a text
 
     def call(self, name: str, arguments: list[ast.expr], node: ast.Call, depth: int) -> Expression:
@@ -299,11 +339,19 @@ class Reader:
             try:
                 choose("function in the formula", name, FUNCTIONS)
             except ArgumentError as error:
-                raise self.error(str(error), node.func) from None
+                raise self.error(
+                    words.Said("{error}", context="unknown function", error=str(error)), node.func
+                ) from None
         count: int = FUNCTIONS[name][0]
         function: Any = FUNCTIONS[name][1]
         if len(arguments) != count and not (name in ("min", "max") and len(arguments) > 1):
-            raise self.error(f"{name} takes {count} argument{'s' * (count > 1)}, got {len(arguments)}", node)
+            said = words.Said(
+                "{name} takes 1 argument, got {given}" if count == 1 else "{name} takes {count} arguments, got {given}",
+                name=name,
+                count=count,
+                given=len(arguments),
+            )
+            raise self.error(said, node)
         if name == "where":
             values = [self.number_or_expression(a, depth) for a in arguments[1:]]
             return function(self.condition(arguments[0], depth), *values)
@@ -319,7 +367,7 @@ class Reader:
         from thalweg.program.formula.algebra import both, either, less, less_equal, negation
 
         if depth > DEEPEST:
-            raise self.error(f"the formula is nested more than {DEEPEST} levels deep", node)
+            raise self.error(words.Said("the formula is nested more than {most} levels deep", most=DEEPEST), node)
         match node:
             case ast.Compare(left=left, ops=operators, comparators=others):
                 values = [self.number_or_expression(n, depth + 1) for n in (left, *others)]
@@ -331,7 +379,7 @@ class Reader:
                         case ast.LtE() | ast.GtE():
                             one = less_equal(x, y) if isinstance(operator, ast.LtE) else less_equal(y, x)
                         case _:
-                            raise self.error("a condition compares with <, <=, > or >=", node)
+                            raise self.error(words.Said("a condition compares with <, <=, > or >="), node)
                     result = one if result is None else both(result, one)
                 return result
             case ast.BoolOp(op=operator, values=parts):
@@ -343,4 +391,4 @@ class Reader:
                 return result
             case ast.UnaryOp(op=ast.Not(), operand=operand):
                 return negation(self.condition(operand, depth + 1))
-        raise self.error("a condition is a comparison such as x > 0", node)
+        raise self.error(words.Said("a condition is a comparison such as x > 0"), node)

@@ -57,10 +57,10 @@ def write_failed(error: DivergedError, path: Path, source: str, diagnosis: Diagn
     """Writes a report of a training that failed, of which no run folder is kept; `diagnosis` as in `stored_subject`."""
     model = error.model
     subject = subject_of(model, steps_of(model._weights.graph))
-    subject.name = f"{Path(source).stem}: a training that failed"
+    subject.name = words.Said("{name}: a training that failed", name=Path(source).stem)
     subject.facts = [(words.text("source"), source), *subject.facts]
     if not subject.remarks:
-        subject.remarks.append(words.text("The training failed: {error}", error=error))
+        subject.remarks.append(words.text("The training failed: {error}", error=words.Said.of(error)))
     subject.diagnose = None if diagnosis is None else lambda _: diagnosis
     write_page(path, report_document(subject))
 

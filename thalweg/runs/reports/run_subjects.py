@@ -30,6 +30,11 @@ from thalweg.views.report.training_curves import number
 
 MOST_LEFT_OUT = 30
 """Columns that aren't used and are named."""
+TASKS = {
+    "binary": words.Said("binary", context="task"),
+    "multiclass": words.Said("multiclass", context="task"),
+    "regression": words.Said("regression", context="task"),
+}
 FIRST_NAMED = "member_1_"
 """How the names of the first network's layers begin in an ensemble's graph."""
 
@@ -90,13 +95,13 @@ def scores_of(run: Run) -> list[Score]:
     facts = run.facts
     others: dict[str, dict[str, Any]] = {}
     if "networks" in facts:
-        others["networks alone"] = facts["networks"]
+        others[words.Said("networks alone")] = facts["networks"]
     if facts.get("linear"):
         others[facts["linear"]["model"]] = facts["linear"]["scores"]
     if facts.get("baseline"):
         answer = facts["baseline"]["answer"]
         said = written(answer) if isinstance(answer, float) else label_text(answer)
-        others[f"always {said}"] = facts["baseline"]["scores"]
+        others[words.Said("always {answer}", answer=said)] = facts["baseline"]["scores"]
     found = []
     for name, value in facts["held-out"].items():
         low, high = facts.get("intervals", {}).get(name, (None, None))
@@ -155,8 +160,11 @@ def about_table(subject: Subject, run: TableRun, evidence: Evidence | None) -> N
     subject.classes = [label_text(label) for label in target.classes]
     used = sum(1 for column in run.features.columns if column.features)
     subject.facts = [
-        (words.text("source"), str(facts.get("source", ""))),
-        (words.text("target"), f"{target.name}, {target.task}: {target.why}"),
+        (words.text("source"), facts.get("source", "")),
+        (
+            words.text("target"),
+            words.text("{name}, {task}: {why}", name=target.name, task=TASKS[target.task], why=target.why),
+        ),
         (
             words.text("columns", context="fact"),
             words.text(
@@ -208,11 +216,11 @@ def left_out(run: TableRun) -> list[tuple[Text, Text]]:
     unused |= dict.fromkeys(options.get("ignore") or (), "--ignore")
     unused |= {options[name]: f"--{name}" for name in ("id", "group", "time") if options.get(name)}
     used = {column.name for column in run.features.columns if column.features}  # such as a time that is kept
-    named = [f"{name}: {why}" for name, why in unused.items() if name not in used]
+    named = [words.Said("{name}: {why}", name=name, why=why) for name, why in unused.items() if name not in used]
     if not named:
         return []
     more = [f"… {len(named) - MOST_LEFT_OUT:,}"] * (len(named) > MOST_LEFT_OUT)
-    return [(words.text("columns left out"), "; ".join([*named[:MOST_LEFT_OUT], *more]))]
+    return [(words.text("columns left out"), words.listed([*named[:MOST_LEFT_OUT], *more], "; "))]
 
 
 def models_beside(names: Sequence[str]) -> Text:
@@ -229,7 +237,12 @@ def trained_text(members: int, trees: Any, weights: int) -> dict[str, str]:
     if weights:
         said = words.text("{networks}, {weights:,} weights", networks=said, weights=weights)
     if trees:
-        names, parts = [kind.name for kind in trees], ", ".join(f"{kind.name} {kind.weight:.0%}" for kind in trees)
+        names = [kind.name for kind in trees]
+        beside = {LINEAR: words.Said("linear model")}  # the others are names
+        parts = [
+            words.Said("{name} {weight:.0%}", name=beside.get(kind.name, kind.name), weight=kind.weight)
+            for kind in trees
+        ]
         said = words.text(
             "{networks}, with {models} ({parts} of the prediction)",
             networks=said,
@@ -351,7 +364,7 @@ def about_images(subject: Subject, run: ImageRun, evidence: Evidence | None) -> 
     shape = "×".join(map(str, model.row_in))
     count = model.count_params()
     subject.facts = [
-        (words.text("source"), str(facts.get("source", ""))),
+        (words.text("source"), facts.get("source", "")),
         (words.text("images", context="fact"), shape),
         (words.text("classes"), f"{len(run.classes)}: {', '.join(run.classes[:12])}"),
         (words.text("images for what"), rows_text(facts)),

@@ -92,7 +92,7 @@ def collected(subject: Subject, clock: Clock) -> tuple[list[Section], list[Text]
         except ThalwegError as error:  # such as a network of a kind that can't be shown so
             made[name] = None
             title = TITLES[name]
-            failed.append(words.text("{title}: {error}", title=title, error=error))
+            failed.append(words.text("{title}: {error}", title=title, error=words.Said.of(error)))
 
     make("overview", lambda: overview(subject))
     make("course", lambda: training_curves(subject))

@@ -59,7 +59,7 @@ def influence(subject: Subject, clock: Clock) -> dict[str, Any] | None:
     if not isinstance(inputs, ColumnInputs) or held is None or inputs.random < 2 or not inputs.names:
         return None
     if held.predicted.ndim == 1 and float(abs(held.truth).max()) > LARGEST:
-        raise DataError(f"the numbers of {subject.target!r} are too large to be squared")
+        raise DataError(words.Said("the numbers of {target!r} are too large to be squared", target=subject.target))
     if not clock.has(LEAST, words.text("importance of columns, partial dependence")):
         return None
     found = importance(inputs, held, PART * clock.left)

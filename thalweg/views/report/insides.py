@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from thalweg import words
 from thalweg.engine.eager import LayerValues
 from thalweg.errors import ArgumentError
 from thalweg.program.autodiff import derive
@@ -40,7 +41,7 @@ def passed(model: WholeModel, x: Array) -> Passed:
     """Passes rows (n, …) through a model with one input and one output; meant for a few, since NumPy does it."""
     network = model._compiled.network()
     if len(network.input_shapes) != 1 or len(network.output_shapes) != 1:
-        raise ArgumentError("pictures of the insides are made of models with one input and one output")
+        raise ArgumentError(words.Said("pictures of the insides are made of models with one input and one output"))
     program, (output,) = forward(network, Request("inference", of_bytes=x.dtype == np.uint8))
     values = start(model, len(x))
     values[program.inputs[0]] = x.astype(model.dtype)
@@ -71,7 +72,9 @@ def input_gradient(model: WholeModel, x: Array, classes: Array) -> Array:
     found = passed(model, x)
     program, score = found.program, score_of(found)
     if len(score.shape) != 1:
-        raise ArgumentError(f"saliency is of a class, and the output has the shape {score.shape}")
+        raise ArgumentError(
+            words.Said("saliency is of a class, and the output has the shape {shape}", shape=str(score.shape))
+        )
     chosen = Buffer("chosen", score.shape)
     found.values[chosen] = np.eye(score.shape[0], dtype=model.dtype)[np.asarray(classes, np.int64)]
     before = len(program.instructions)

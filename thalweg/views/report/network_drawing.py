@@ -38,8 +38,12 @@ def network_drawing(subject: Subject) -> dict[str, Any] | None:
 
 def summary_table(network: Network) -> Figure:
     """Layers, shapes, numbers of weights."""
+    kinds = {"operation": words.Said("operation")}  # the others are names of layers
     rows = [
-        [node["name"], node["kind"], node["shape"], "" if node["params"] is None else f"{node['params']:,}"]
+        [
+            *(node["name"], kinds.get(node["kind"], node["kind"]), node["shape"]),
+            "" if node["params"] is None else f"{node['params']:,}",
+        ]
         for node in network.nodes[:MOST_NODES]
     ]
     return {

@@ -27,7 +27,7 @@ def number_judgement(subject: Subject) -> dict[str, Any] | None:
     truth, guess = held.truth.astype(np.float64), held.predicted.astype(np.float64)
     unit = subject.target or "y"
     if max(float(abs(truth).max()), float(abs(guess).max())) > LARGEST:
-        raise DataError(f"the numbers of {unit!r} are too large to be drawn")
+        raise DataError(words.Said("the numbers of {target!r} are too large to be drawn", target=unit))
     figures = [against(truth, guess, unit), residuals(truth, guess, unit), spread(truth, guess, unit)]
     if len(truth) >= PARTS:
         figures.append(by_truth(truth, guess, unit))

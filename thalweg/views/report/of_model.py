@@ -171,8 +171,8 @@ def settings_of(model: WholeModel, facts: dict[str, Any]) -> dict[str, str]:
     return {
         "loss": written(loss),
         "optimizer": type(model.optimizer).__name__,
-        "learning rate": json.dumps(optimizer["learning_rate"]) if "learning_rate" in optimizer else "",
-        "batch size": written(facts.get("batch")),
+        "learning_rate": json.dumps(optimizer["learning_rate"]) if "learning_rate" in optimizer else "",
+        "batch_size": written(facts.get("batch")),
         "epochs": written(facts.get("epochs")),
         "seed": str(model.seed),
         "engine": model.engine,
@@ -210,7 +210,7 @@ def judged(subject: Subject, model: WholeModel, x: Any, y: Any) -> None:
         values = model.evaluate(x, y, verbose=0, return_dict=True)
         subject.scores = [Score(name=name, value=float(value)) for name, value in values.items()]
     except DivergedError as error:
-        subject.missing.append(words.text("There are no scores: {error}", error=error))
+        subject.missing.append(words.text("There are no scores: {error}", error=words.Said.of(error)))
         return
     subject.task, classes = task_of(model, y)
     if not subject.task:

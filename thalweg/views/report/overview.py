@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from thalweg import words
-from thalweg.views.report.subject import Figure, Score, Subject, Text, written
+from thalweg.views.report.subject import Figure, Score, Subject, Text, score_name, written
 
 ERRORS = ("log loss", "loss", "RMSE", "MAE")
 """Scores that are better the smaller they are."""
@@ -42,7 +42,12 @@ def score_table(subject: Subject) -> Figure:
     columns: list[Text] = [words.text("score"), words.text("this run")]
     columns += [words.text("95 % interval")] * any(intervals)
     rows = [
-        [score.name, known(score.value), *[limits] * any(intervals), *(known(score.others.get(k)) for k in others)]
+        [
+            score_name(score.name),
+            known(score.value),
+            *[limits] * any(intervals),
+            *(known(score.others.get(k)) for k in others),
+        ]
         for score, limits in zip(subject.scores, intervals, strict=True)
     ]
     of = subject.held.of if subject.held is not None else 0
@@ -91,12 +96,12 @@ def against_others(subject: Subject) -> list[Figure]:
     return [
         {
             "kind": "bars",
-            "title": words.text("{name}, beside simpler answers", name=main.name),
+            "title": words.text("{name}, beside simpler answers", name=score_name(main.name)),
             "note": better,
             "labels": labels,
             "values": values,
             "low": np.array([main.low, *nothing]),
             "high": np.array([main.high, *nothing]),
-            "value_label": main.name,
+            "value_label": score_name(main.name),
         }
     ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from thalweg import words
-from thalweg.views.report.subject import Subject
+from thalweg.views.report.subject import Subject, setting_name
 
 
 def reproduction(subject: Subject) -> dict[str, Any] | None:
@@ -19,7 +19,7 @@ def reproduction(subject: Subject) -> dict[str, Any] | None:
                 "kind": "table",
                 "title": words.text("Settings"),
                 "columns": [words.text("setting"), words.text("value")],
-                "rows": [[name, value] for name, value in subject.settings.items()],
+                "rows": [[setting_name(name), value] for name, value in subject.settings.items()],
                 "numeric": [False, False],
                 "mono": True,
             }

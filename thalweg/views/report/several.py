@@ -9,7 +9,7 @@ import numpy as np
 
 from thalweg import words
 from thalweg.views.report.overview import ERRORS, interval, known
-from thalweg.views.report.subject import Figure, Score, Subject, Text, thinned, written
+from thalweg.views.report.subject import Figure, Score, Subject, Text, score_name, setting_name, thinned, written
 from thalweg.views.report.training_curves import EPOCH, MOST_EPOCHS, curves, number, split, titled
 
 MOST_SCORES = 4
@@ -30,7 +30,7 @@ def scores_section(subjects: Sequence[Subject], names: Sequence[str]) -> dict[st
     """Scores of each, with their intervals."""
     kinds = list(dict.fromkeys(score.name for subject in subjects for score in subject.scores))
     by_name = [{score.name: score for score in subject.scores} for subject in subjects]
-    rows = [[kind, *(scored(found.get(kind)) for found in by_name)] for kind in kinds]
+    rows = [[score_name(kind), *(scored(found.get(kind)) for found in by_name)] for kind in kinds]
     figures: list[Figure] = [
         {
             "kind": "table",
@@ -46,13 +46,13 @@ def scores_section(subjects: Sequence[Subject], names: Sequence[str]) -> dict[st
         figures.append(
             {
                 "kind": "bars",
-                "title": kind,
+                "title": score_name(kind),
                 "note": words.text("smaller is better") if kind in ERRORS else words.text("larger is better"),
                 "labels": list(names),
                 "values": np.array([np.nan if s is None else s.value for s in each]),
                 "low": np.array([np.nan if s is None else s.low for s in each]),
                 "high": np.array([np.nan if s is None else s.high for s in each]),
-                "value_label": kind,
+                "value_label": score_name(kind),
             }
         )
     return {
@@ -130,7 +130,9 @@ def settings_section(subjects: Sequence[Subject], names: Sequence[str]) -> dict[
                 "title": words.text("Settings that differ"),
                 "note": words.text("The other {count} are the same.", count=len(keys) - len(unlike)),
                 "columns": [words.text("setting"), *names],
-                "rows": [[key, *(subject.settings.get(key, "") for subject in subjects)] for key in unlike],
+                "rows": [
+                    [setting_name(key), *(subject.settings.get(key, "") for subject in subjects)] for key in unlike
+                ],
                 "numeric": [False] * (1 + len(names)),
                 "mono": True,
             }

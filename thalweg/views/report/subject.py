@@ -46,6 +46,16 @@ def written(value: Any) -> str:
     return f"{number:.4g}"
 
 
+def score_name(name: str) -> words.Said:
+    """A score or metric for people, by its name in scores, in a history or in Keras."""
+    return words.Said(name.replace("_", " "), context="score")
+
+
+def setting_name(name: str) -> words.Said:
+    """A setting for people: by the option's own name in English."""
+    return words.Said(name, context="setting")
+
+
 class Clock:
     """The seconds that a report may still take, and what was left out because they were gone."""
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from thalweg import words
-from thalweg.views.report.subject import Array, Figure, Subject, Text, thinned
+from thalweg.views.report.subject import Array, Figure, Subject, Text, score_name, thinned
 
 MOST_EPOCHS, MOST_POINTS, MOST_MEMBERS = 1000, 1000, 8
 SPREAD, MOSTLY = 100.0, 0.8
@@ -79,8 +79,8 @@ def titled(key: str, metric: str) -> Text:
     if key == "loss":
         return words.text("loss")
     if key == HELD:
-        return words.text("{metric}, rows held out", metric=metric.replace("_", " "))
-    return key.replace("_", " ")
+        return words.text("{metric}, rows held out", metric=score_name(metric))
+    return score_name(key)
 
 
 def number(value: Any) -> float:

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from thalweg import words
 from thalweg.errors import ArgumentError, DataError
 from thalweg.support.untrusted import readable
 
@@ -71,6 +72,8 @@ def _plain(value: Any, blob: bytearray, where: str) -> Any:
         return _array(value, blob, where)
     if isinstance(value, np.generic):
         value = value.item()
+    if isinstance(value, words.Said):
+        value = value.text
     if isinstance(value, dict):
         return {_key(key, where): _plain(v, blob, f"{where}[{key!r}]") for key, v in value.items()}
     if isinstance(value, (list, tuple)):

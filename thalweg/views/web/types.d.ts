@@ -199,7 +199,7 @@ interface Steps extends Figure {
   optimizer?: string;
   loss_before: number;
   loss_after: number;
-  given?: { name: string; text: string }[];
+  given?: { name: Words; text: Words }[];
   tutorial?: { name: string; code: string; meaning: Words; values: Numbers; shape: number[] }[];
   steps: Step[];
   weights?: WeightChange[];

@@ -19,8 +19,9 @@ export function drawBars(element, figure) {
     const lines = f.labels.map((label, n) => {
       const [from, to] = [Math.min(0, values[n]), Math.max(0, values[n])];
       const bar = { left: `${at(from)}%`, width: `${Math.max(0.3, at(to) - at(from))}%` };
-      const whisker = low && high ? h("i", { class: "whisker", style: { left: `${at(low[n])}%`, width: `${at(high[n]) - at(low[n])}%` } }) : null;
-      const range = low && high ? ` (${numeral(low[n], 3)} … ${numeral(high[n], 3)})` : "";
+      const known = low && high && Number.isFinite(low[n]) && Number.isFinite(high[n]);
+      const whisker = known ? h("i", { class: "whisker", style: { left: `${at(low[n])}%`, width: `${at(high[n]) - at(low[n])}%` } }) : null;
+      const range = known ? ` (${numeral(low[n], 3)} … ${numeral(high[n], 3)})` : "";
       return h(
         "li",
         { "aria-label": `${said(label)}: ${numeral(values[n])}${range}`, title: `${said(label)}: ${numeral(values[n])}${range}` },

@@ -103,14 +103,15 @@ function box(node, place, sizes) {
   const shape = node.shape === undefined ? "" : Array.isArray(node.shape) ? `(${node.shape.join(", ")})` : node.shape;
   const params = node.params ? `${numeral(node.params)} ${word("parameters")}` : "";
   const room = sizes.width - 36;
-  const kind = node.kind === node.name ? "" : node.kind;
+  const called = node.kind === "operation" ? word("operation") : node.kind;
+  const kind = node.kind === node.name ? "" : called;
   const [name, left] = [fitted(node.name, Math.max(room * 0.6, room - wide(kind, 11)), 14), fitted(shape, room - wide(params, 11), 11)];
   const line = (/** @type {string} */ role, /** @type {number} */ y, /** @type {boolean} */ right, /** @type {string} */ text) =>
     svg("text", { class: role, x: right ? sizes.width - 12 : 12, y, "text-anchor": right ? "end" : "start" }, text);
   return svg(
     "g",
     { class: /input/i.test(node.kind) ? "node node-input" : "node", transform: `translate(${place.x}, ${place.y})` },
-    svg("title", {}, [node.name, node.kind, shape, params].filter(Boolean).join(" · ")),
+    svg("title", {}, [node.name, called, shape, params].filter(Boolean).join(" · ")),
     svg("rect", { x: 0.5, y: 0.5, width: sizes.width - 1, height: sizes.height - 1, rx: 8 }),
     line("node-name", 22, false, name),
     line("node-kind", 22, true, fitted(kind, room - wide(name, 14), 11)),

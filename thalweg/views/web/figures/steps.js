@@ -57,9 +57,9 @@ function head(f) {
   );
 }
 
-/** @param {{ name: string, text: string }[]} cells */
+/** @param {{ name: Words, text: Words }[]} cells */
 function given(cells) {
-  return h("div", { class: "scroller" }, h("table", { class: "given" }, h("tbody", {}, cells.map(({ name, text }) => h("tr", {}, h("th", { scope: "row" }, name), h("td", { class: "mono" }, text))))));
+  return h("div", { class: "scroller" }, h("table", { class: "given" }, h("tbody", {}, cells.map(({ name, text }) => h("tr", {}, h("th", { scope: "row" }, said(name)), h("td", { class: "mono" }, said(text)))))));
 }
 
 /**

@@ -25,7 +25,7 @@ export function showTop(app, panel) {
   panel.classList.toggle("is-playing", playing);
   const act = (/** @type {string} */ name) => () => app.send({ do: name });
   const tool = (/** @type {string} */ sign, /** @type {string} */ text, /** @type {string} */ key, /** @type {() => void} */ onclick, /** @type {any} */ more = {}) =>
-    button(`tool-${key}`, icon(sign), onclick, { class: "tool", title: `${text} (${key})`, "aria-label": text, ...more });
+    button(`tool-${key}`, icon(sign), onclick, { class: "tool", title: `${text} (${key === "space" ? word("space bar") : key})`, "aria-label": text, ...more });
   refill(panel, () => [
     el("div.brand", el("b", "thalweg"), el("span", word("a network you can watch while it learns"))),
     h("div", { class: "transport", role: "group" },
@@ -67,7 +67,7 @@ function dialog(title, content, kind) {
 
 /** @param {App} app */
 function showHelp(app) {
-  const keys = [["space", word("play, pause")], ["s", word("one step (a batch)")], ["e", word("to the end of the epoch")], ["r", word("reset")], ["c", "A | B"], ["l", word("language")], ["?", word("this help")]];
+  const keys = [[word("space bar"), word("play, pause")], ["s", word("one step (a batch)")], ["e", word("to the end of the epoch")], ["r", word("reset")], ["c", "A | B"], ["l", word("language")], ["?", word("this help")]];
   const content = [el("p", word("A network learns here on this machine, step by step, on the real engine. Choose data, change the network or one of the four knobs, and press play. Everything that you see is computed from its weights as they are now.")), el("p", noteOn("network")), el("p", noteOn("surface")), el("p", noteOn("landscape")), el("h3", word("Keyboard")), el("dl.keys", keys.flatMap(([key, text]) => [el("dt", el("kbd", key)), el("dd", text)])),
     el("p.hint", `thalweg ${app.hello?.version ?? ""}`)];
   dialog(word("Help"), content, "help");
