@@ -403,7 +403,11 @@ DAMAGES = {
             "0.99,\n        epsilon: float = 1e-7,\n        amsgrad: bool = False,\n        **common: Unpack[Common]",
         ),
         ("optimizers/optimizer.py", "ema_momentum: float = 0.99", "ema_momentum: float = 0.9"),
-        ("metrics/confusion.py", "num_thresholds: int = 200", "num_thresholds: int = 100"),
+        (
+            "metrics/confusion.py",
+            "num_thresholds: Annotated[int, Checked(least(2))] = 200",
+            "num_thresholds: Annotated[int, Checked(least(2))] = 100",
+        ),
         ("layers/normalization.py", "momentum: kinds.Share = 0.99", "momentum: kinds.Share = 0.9"),
     ],
     # --- ops, support ----------------------------------------------------------------------------------------------

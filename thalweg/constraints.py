@@ -8,20 +8,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from thalweg.absent import answer_for
 from thalweg.errors import ArgumentError, ShapeError
 from thalweg.program.instructions.updates import constraints as instructions
 from thalweg.program.ir.instruction import Buffer, Instruction
 from thalweg.support import hooks
-from thalweg.support.checks import number, whole
+from thalweg.support.arguments import Checked, Value, arguments
+from thalweg.support.checks import Amount, Portion, owner, whole
 from thalweg.support.naming import choose, snake_case
 
 
-@dataclass(frozen=True)
-class Constraint(hooks.Configured):
+class Constraint(Value):
     """Base of all constraints."""
 
     uncalled = hooks.CONSTRAINT
@@ -36,12 +35,7 @@ class Constraint(hooks.Configured):
         """The instruction that changes W after an update."""
         raise hooks.unwritten(self, "lower(self, W)", hooks.CONSTRAINT["__call__"])
 
-    def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal constraint."""
-        return asdict(self)
 
-
-@dataclass(frozen=True)
 class NormConstraint(Constraint):
     """Base of constraints that scale the weights along `axis` to a norm."""
 
@@ -67,17 +61,20 @@ def grouped(shape: tuple[int, ...], axis: int | Sequence[int]) -> tuple[int, int
     return math.prod(shape[:first]), math.prod(shape[first:after]), math.prod(shape[after:])
 
 
-def check_axis(constraint: str, axis: Any) -> int | tuple[int, ...]:
+def check_axis(what: str, axis: Any) -> int | tuple[int, ...]:
     """A whole number, or several consecutive ones."""
     if isinstance(axis, (list, tuple)):
-        axes = tuple(whole(f"{constraint}'s axis", a, -99) for a in axis)
+        axes = tuple(whole(what, a, -99) for a in axis)
         if not axes or sorted(axes) != list(range(min(axes), min(axes) + len(axes))):
-            raise ArgumentError(f"{constraint}'s axes have to be consecutive, such as (0, 1, 2), got {axis!r}")
+            raise ArgumentError(f"{owner(what)}'s axes have to be consecutive, such as (0, 1, 2), got {axis!r}")
         return axes
-    return whole(f"{constraint}'s axis", axis, -99)
+    return whole(what, axis, -99)
 
 
-@dataclass(frozen=True)
+Axes = Annotated[int | tuple[int, ...], Checked(check_axis)]
+
+
+@arguments
 class MaxNorm(NormConstraint):
     """w ← w·min(‖w‖, max_value)/(‖w‖ + 1e-7): the norm along `axis` is at most max_value.
 
@@ -85,33 +82,29 @@ class MaxNorm(NormConstraint):
     {'max_value': 3.0, 'axis': 0}
     """
 
-    max_value: float = 2.0
-    axis: int | tuple[int, ...] = 0
+    max_value: Amount = 2.0
+    axis: Axes = 0
 
     formula = "w ← w·min(‖w‖, max_value)/(‖w‖ + 10⁻⁷)"
     use = "With dropout and large learning rates: weights can't run away."
     avoid = "With weight decay on the same layer: both act on the same length."
     paper = "Srivastava et al., JMLR 2014"
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "max_value", number("MaxNorm's max_value", self.max_value))
-        object.__setattr__(self, "axis", check_axis("MaxNorm", self.axis))
-
     def norms(self) -> tuple[float, float, float]:
         return 0.0, self.max_value, 1.0
 
 
-@dataclass(frozen=True)
+@arguments
 class MinMaxNorm(NormConstraint):
     """w ← w·d/(‖w‖ + 1e-7), d = rate·clip(‖w‖, min_value, max_value) + (1 − rate)·‖w‖.
 
     rate=1 enforces the bounds at once; a smaller one lets the norm move towards them.
     """
 
-    min_value: float = 0.0
-    max_value: float = 1.0
-    rate: float = 1.0
-    axis: int | tuple[int, ...] = 0
+    min_value: Amount = 0.0
+    max_value: Amount = 1.0
+    rate: Portion = 1.0
+    axis: Axes = 0
 
     formula = "w ← w·(rate·clip(‖w‖, min_value, max_value) + (1 − rate)·‖w‖)/(‖w‖ + 10⁻⁷)"
     use = "To keep the norm of every unit's weights between two bounds."
@@ -119,37 +112,28 @@ class MinMaxNorm(NormConstraint):
     paper = "Keras"
 
     def __post_init__(self) -> None:
-        for name in ("min_value", "max_value"):
-            object.__setattr__(self, name, number(f"MinMaxNorm's {name}", getattr(self, name)))
         if self.max_value < self.min_value:
             raise ArgumentError(f"MinMaxNorm's max_value {self.max_value:g} is below its min_value {self.min_value:g}")
-        if number("MinMaxNorm's rate", self.rate) > 1:
-            raise ArgumentError(f"MinMaxNorm's rate has to be between 0 and 1, got {self.rate:g}")
-        object.__setattr__(self, "axis", check_axis("MinMaxNorm", self.axis))
 
     def norms(self) -> tuple[float, float, float]:
-        return self.min_value, self.max_value, float(self.rate)
+        return self.min_value, self.max_value, self.rate
 
 
-@dataclass(frozen=True)
+@arguments
 class UnitNorm(NormConstraint):
     """w ← w/(‖w‖ + 1e-7): every norm along `axis` is 1."""
 
-    axis: int | tuple[int, ...] = 0
+    axis: Axes = 0
 
     formula = "w ← w/(‖w‖ + 10⁻⁷)"
     use = "Where only the direction of a unit's weights matters, as for cosine similarity."
     avoid = "Layers that have to learn their scale, such as the last one of a regression."
     paper = "Keras"
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "axis", check_axis("UnitNorm", self.axis))
-
     def norms(self) -> tuple[float, float, float]:
         return 1.0, 1.0, 1.0
 
 
-@dataclass(frozen=True)
 class NonNeg(Constraint):
     """w ← max(w, 0): no weight is negative."""
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from thalweg.absent import answer_for
 from thalweg.errors import ArgumentError, ShapeError
@@ -14,13 +12,14 @@ from thalweg.program.builder import Builder
 from thalweg.program.instructions.losses.penalties import OrthogonalPenalty, Penalty
 from thalweg.program.ir.instruction import Buffer, Instruction
 from thalweg.support import hooks
-from thalweg.support.checks import number
+from thalweg.support.arguments import Value, arguments
+from thalweg.support.checks import Amount, Function, number
 from thalweg.support.naming import choose, snake_case
 from thalweg.support.registry import REGISTERED
 
 
-@dataclass(frozen=True)
-class Regularizer(hooks.Configured):
+@arguments
+class Regularizer(Value):
     """Base of all regularizers: l1·Σ|W| + l2·ΣW² with two factors of its own, or what `lower` returns."""
 
     uncalled = hooks.REGULARIZER
@@ -50,12 +49,8 @@ class Regularizer(hooks.Configured):
         for factor in self.factors():
             number(f"{type(self).__name__}'s factor", factor)
 
-    def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal regularizer."""
-        return asdict(self)
 
-
-@dataclass(frozen=True)
+@arguments
 class L1(Regularizer):
     """l1·Σ|W|: pulls weights to exactly 0.
 
@@ -74,7 +69,7 @@ class L1(Regularizer):
         return self.l1, 0.0
 
 
-@dataclass(frozen=True)
+@arguments
 class L2(Regularizer):
     """l2·ΣW²: keeps weights small."""
 
@@ -89,7 +84,7 @@ class L2(Regularizer):
         return 0.0, self.l2
 
 
-@dataclass(frozen=True)
+@arguments
 class L1L2(Regularizer):
     """l1·Σ|W| + l2·ΣW²"""
 
@@ -105,7 +100,7 @@ class L1L2(Regularizer):
         return self.l1, self.l2
 
 
-@dataclass(frozen=True)
+@arguments
 class OrthogonalRegularizer(Regularizer):
     """factor·mean |uᵢ·uⱼ| over all pairs of rows (or columns) u of a matrix W, each scaled to length 1
 
@@ -121,8 +116,8 @@ class OrthogonalRegularizer(Regularizer):
     OrthogonalRegularizer(factor=0.1, mode='columns')
     """
 
-    factor: float = 0.01
-    mode: str = "rows"
+    factor: Amount = 0.01
+    mode: Literal["rows", "columns"] = "rows"
 
     formula = "factor·mean |uᵢ·uⱼ|, i < j, u = w/‖w‖"
     use = "Units that should not repeat each other: features of different directions."
@@ -130,8 +125,7 @@ class OrthogonalRegularizer(Regularizer):
     paper = "Brock et al., ICLR 2017, arXiv 1609.07093"
 
     def __post_init__(self) -> None:
-        number("OrthogonalRegularizer's factor", self.factor)
-        choose("mode of OrthogonalRegularizer", self.mode, ("rows", "columns"))
+        """It has no factors to check."""
 
     def factors(self) -> tuple[float, float]:
         raise ArgumentError("OrthogonalRegularizer is a penalty on matrices of weights, not on a layer's output")
@@ -146,7 +140,7 @@ class OrthogonalRegularizer(Regularizer):
             Buffer(f"{key} of {W}", shape, per_row=False)
             for key, shape in (("lengths", (2, n)), ("U", W.shape), ("P", (n, n)))
         )
-        return OrthogonalPenalty(W, sums, lengths, U, P, float(self.factor), self.mode == "columns")
+        return OrthogonalPenalty(W, sums, lengths, U, P, self.factor, self.mode == "columns")
 
 
 CLASSES: dict[str, type[Regularizer]] = {
@@ -160,7 +154,7 @@ l1, l2, l1_l2, orthogonal_regularizer = L1, L2, L1L2, OrthogonalRegularizer
 NAMES: dict[str, type[Regularizer]] = {snake_case(name): c for name, c in CLASSES.items()} | {"l1_l2": L1L2}
 
 
-@dataclass(frozen=True)
+@arguments
 class FunctionRegularizer(Regularizer):
     """A penalty that is a Python function of the weights, written in `thalweg.ops`: one number.
 
@@ -168,7 +162,7 @@ class FunctionRegularizer(Regularizer):
     >>> regularizer = get(lambda w: 0.01 * ops.sum(ops.abs(w)))
     """
 
-    function: Callable[[Any], Any]
+    function: Function
 
     def factors(self) -> tuple[float, float]:
         return (0.0, 0.0)
@@ -176,9 +170,6 @@ class FunctionRegularizer(Regularizer):
     def term(self, program: Builder, W: Buffer) -> tuple[Buffer, bool]:
         with writing(program):
             return row_value(program, self.function(Traced(program, W)))
-
-    def get_config(self) -> dict[str, Any]:
-        return {"function": getattr(self.function, "__name__", "function")}
 
 
 def get(identifier: Any) -> Regularizer | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,14 +17,17 @@ from numpy.typing import ArrayLike, NDArray
 from thalweg.absent import answer_for
 from thalweg.errors import ArgumentError
 from thalweg.support import hooks
-from thalweg.support.checks import number, whole
+from thalweg.support.arguments import Checked, arguments, configuration
+from thalweg.support.checks import Amount, Count, Index, Share, least, number, optional, within
 from thalweg.support.naming import choose
 
+AtLeast1 = Annotated[float, Checked(within(1.0))]
+Numbers = Annotated[Sequence[float], Checked(lambda what, value: [number(what, v) for v in value])]
 Rates = NDArray[np.float64]
 
 
 class LearningRateSchedule(hooks.Configured):
-    """Base of all schedules. Your own subclass needs `value(step)`, which takes and returns arrays, and `arguments`.
+    """Base of all schedules. Your own subclass needs `value(step)`, which takes and returns arrays.
 
     Instead of `value` it may define `__call__(step)`, as in Keras, which is called step by step.
 
@@ -37,7 +40,6 @@ class LearningRateSchedule(hooks.Configured):
 
     uncalled = hooks.SCHEDULE
 
-    arguments: ClassVar[tuple[str, ...]] = ()
     formula: ClassVar[str]
     use: ClassVar[str]
     avoid: ClassVar[str]
@@ -54,17 +56,10 @@ class LearningRateSchedule(hooks.Configured):
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make an equal schedule."""
-        return {name: getattr(self, name) for name in self.arguments}
-
-    def number(self, name: str, value: Any, low: float = 0.0, high: float = math.inf) -> float:
-        """`value` as a float in [low, high)."""
-        return number(f"{type(self).__name__}: {name}", value, low, high)
-
-    def steps(self, name: str, value: Any, least: int = 1) -> int:
-        """`value` as a number of steps."""
-        return whole(f"{type(self).__name__}: {name}", value, least)
+        return configuration(self)
 
 
+@arguments
 class ExponentialDecay(LearningRateSchedule):
     """initial_learning_rate·decay_rate^(step/decay_steps); with `staircase` the exponent is rounded down.
 
@@ -72,30 +67,23 @@ class ExponentialDecay(LearningRateSchedule):
     0.025
     """
 
-    arguments = ("initial_learning_rate", "decay_steps", "decay_rate", "staircase", "name")
+    initial_learning_rate: Amount
+    decay_steps: Count
+    decay_rate: Amount
+    staircase: bool = False
+    name: str = "ExponentialDecay"
+
     formula = "lr(t) = lr₀·r^(t/T), stepwise with ⌊t/T⌋"
     use = "a smooth decay without a planned end: the same factor every T steps"
     avoid = "the number of steps is known: a cosine ends at 0 exactly then"
     paper = "common practice; Keras"
-
-    def __init__(
-        self,
-        initial_learning_rate: float,
-        decay_steps: int,
-        decay_rate: float,
-        staircase: bool = False,
-        name: str = "ExponentialDecay",
-    ) -> None:
-        self.initial_learning_rate = self.number("initial_learning_rate", initial_learning_rate)
-        self.decay_steps = self.steps("decay_steps", decay_steps)
-        self.decay_rate = self.number("decay_rate", decay_rate)
-        self.staircase, self.name = bool(staircase), name
 
     def value(self, step: Rates) -> Any:
         power = step / self.decay_steps
         return self.initial_learning_rate * self.decay_rate ** (np.floor(power) if self.staircase else power)
 
 
+@arguments
 class PiecewiseConstantDecay(LearningRateSchedule):
     """values[0] up to step boundaries[0] (included), values[1] up to boundaries[1], …, then values[-1].
 
@@ -103,16 +91,16 @@ class PiecewiseConstantDecay(LearningRateSchedule):
     [0.1, 0.01, 0.001]
     """
 
-    arguments = ("boundaries", "values", "name")
+    boundaries: Numbers
+    values: Numbers
+    name: str = "PiecewiseConstant"
+
     formula = "lr(t) = vᵢ for bᵢ₋₁ < t ≤ bᵢ"
     use = "repeating a published recipe that drops the rate at given epochs"
     avoid = "there is no recipe: the steps of the drops would have to be tuned"
     paper = "He et al., CVPR 2016"
 
-    def __init__(self, boundaries: Sequence[float], values: Sequence[float], name: str = "PiecewiseConstant") -> None:
-        self.boundaries = [self.number("boundary", b) for b in boundaries]
-        self.values = [self.number("value", v) for v in values]
-        self.name = name
+    def __post_init__(self) -> None:
         if len(self.values) != len(self.boundaries) + 1:
             raise ArgumentError(
                 f"PiecewiseConstantDecay needs one more value than boundaries, got {len(self.values)} values for "
@@ -125,6 +113,7 @@ class PiecewiseConstantDecay(LearningRateSchedule):
         return np.array(self.values)[np.searchsorted(self.boundaries, step, side="left")]
 
 
+@arguments
 class PolynomialDecay(LearningRateSchedule):
     """(initial_learning_rate − end_learning_rate)·(1 − step/decay_steps)^power + end_learning_rate, then constant.
 
@@ -134,26 +123,17 @@ class PolynomialDecay(LearningRateSchedule):
     [0.1, 0.05, 0.0, 0.0]
     """
 
-    arguments = ("initial_learning_rate", "decay_steps", "end_learning_rate", "power", "cycle", "name")
+    initial_learning_rate: Amount
+    decay_steps: Count
+    end_learning_rate: Amount = 0.0001
+    power: Amount = 1.0
+    cycle: bool = False
+    name: str = "PolynomialDecay"
+
     formula = "lr(t) = (lr₀ − lr₁)·(1 − t/T)^p + lr₁"
     use = "a straight line to a small rate (p = 1), as for transformers and in segmentation (p = 0.9)"
     avoid = "training may continue after T steps: the rate stays at its end"
     paper = "Liu et al., ParseNet, 2015"
-
-    def __init__(
-        self,
-        initial_learning_rate: float,
-        decay_steps: int,
-        end_learning_rate: float = 0.0001,
-        power: float = 1.0,
-        cycle: bool = False,
-        name: str = "PolynomialDecay",
-    ) -> None:
-        self.initial_learning_rate = self.number("initial_learning_rate", initial_learning_rate)
-        self.decay_steps = self.steps("decay_steps", decay_steps)
-        self.end_learning_rate = self.number("end_learning_rate", end_learning_rate)
-        self.power = self.number("power", power)
-        self.cycle, self.name = bool(cycle), name
 
     def value(self, step: Rates) -> Any:
         whole_steps = float(self.decay_steps)
@@ -165,6 +145,7 @@ class PolynomialDecay(LearningRateSchedule):
         return span * (1 - done) ** self.power + self.end_learning_rate
 
 
+@arguments
 class InverseTimeDecay(LearningRateSchedule):
     """initial_learning_rate/(1 + decay_rate·step/decay_steps); with `staircase` the fraction is rounded down.
 
@@ -172,30 +153,23 @@ class InverseTimeDecay(LearningRateSchedule):
     [0.1, 0.05, 0.025]
     """
 
-    arguments = ("initial_learning_rate", "decay_steps", "decay_rate", "staircase", "name")
+    initial_learning_rate: Amount
+    decay_steps: Count
+    decay_rate: Amount
+    staircase: bool = False
+    name: str = "InverseTimeDecay"
+
     formula = "lr(t) = lr₀/(1 + r·t/T)"
     use = "plain gradient descent on noisy gradients: Σ lr diverges and Σ lr² converges, as its theory requires"
     avoid = "few epochs: the rate falls fast first and hardly at all later"
     paper = "Robbins and Monro, 1951"
-
-    def __init__(
-        self,
-        initial_learning_rate: float,
-        decay_steps: int,
-        decay_rate: float,
-        staircase: bool = False,
-        name: str = "InverseTimeDecay",
-    ) -> None:
-        self.initial_learning_rate = self.number("initial_learning_rate", initial_learning_rate)
-        self.decay_steps = self.steps("decay_steps", decay_steps)
-        self.decay_rate = self.number("decay_rate", decay_rate)
-        self.staircase, self.name = bool(staircase), name
 
     def value(self, step: Rates) -> Any:
         done = step / self.decay_steps
         return self.initial_learning_rate / (1 + self.decay_rate * (np.floor(done) if self.staircase else done))
 
 
+@arguments
 class CosineDecay(LearningRateSchedule):
     """Half a cosine from the initial (or warmed-up) rate to alpha of it, over decay_steps.
 
@@ -207,27 +181,19 @@ class CosineDecay(LearningRateSchedule):
     [0.0, 0.05, 0.1, 0.0]
     """
 
-    arguments = ("initial_learning_rate", "decay_steps", "alpha", "name", "warmup_target", "warmup_steps")
+    initial_learning_rate: Amount
+    decay_steps: Count
+    alpha: Amount = 0.0
+    name: str = "CosineDecay"
+    warmup_target: Annotated[float | None, Checked(optional(number))] = None
+    warmup_steps: Index = 0
+
     formula = "lr(t) = lr₀·((1 − α)·½(1 + cos(π·t/T)) + α)"
     use = "the default when the number of steps is known; with a warm-up for large batches and Adam"
     avoid = "training may be stopped early or prolonged: the best weights come only at the end"
     paper = "Loshchilov and Hutter, SGDR, ICLR 2017"
 
-    def __init__(
-        self,
-        initial_learning_rate: float,
-        decay_steps: int,
-        alpha: float = 0.0,
-        name: str = "CosineDecay",
-        warmup_target: float | None = None,
-        warmup_steps: int = 0,
-    ) -> None:
-        self.initial_learning_rate = self.number("initial_learning_rate", initial_learning_rate)
-        self.decay_steps = self.steps("decay_steps", decay_steps)
-        self.alpha = self.number("alpha", alpha)
-        self.name = name
-        self.warmup_target = None if warmup_target is None else self.number("warmup_target", warmup_target)
-        self.warmup_steps = self.steps("warmup_steps", warmup_steps, 0)
+    def __post_init__(self) -> None:
         if self.warmup_steps and self.warmup_target is None:
             raise ArgumentError("CosineDecay: warmup_steps needs a warmup_target, the rate to rise to")
 
@@ -243,6 +209,7 @@ class CosineDecay(LearningRateSchedule):
         return np.where(step < warm, rising, falling)
 
 
+@arguments
 class CosineDecayRestarts(LearningRateSchedule):
     """Half a cosine over first_decay_steps, then again over t_mul times as many from m_mul times the rate, and so on.
 
@@ -250,27 +217,17 @@ class CosineDecayRestarts(LearningRateSchedule):
     [0.1, 0.05, 0.1, 0.1]
     """
 
-    arguments = ("initial_learning_rate", "first_decay_steps", "t_mul", "m_mul", "alpha", "name")
+    initial_learning_rate: Amount
+    first_decay_steps: Count
+    t_mul: AtLeast1 = 2.0
+    m_mul: Amount = 1.0
+    alpha: Amount = 0.0
+    name: str = "SGDRDecay"
+
     formula = "lr(t) = lr₀·((1 − α)·mⁱ·½(1 + cos(π·t/Tᵢ)) + α), Tᵢ = T₀·kⁱ"
     use = "good weights are wanted at several times, as for an ensemble of snapshots"
     avoid = "one result is wanted: a single cosine over all steps is simpler and as good"
     paper = "Loshchilov and Hutter, SGDR, ICLR 2017"
-
-    def __init__(
-        self,
-        initial_learning_rate: float,
-        first_decay_steps: int,
-        t_mul: float = 2.0,
-        m_mul: float = 1.0,
-        alpha: float = 0.0,
-        name: str = "SGDRDecay",
-    ) -> None:
-        self.initial_learning_rate = self.number("initial_learning_rate", initial_learning_rate)
-        self.first_decay_steps = self.steps("first_decay_steps", first_decay_steps)
-        self.t_mul = self.number("t_mul", t_mul, 1.0)
-        self.m_mul = self.number("m_mul", m_mul)
-        self.alpha = self.number("alpha", alpha)
-        self.name = name
 
     def value(self, step: Rates) -> Any:
         done = step / self.first_decay_steps
@@ -285,6 +242,7 @@ class CosineDecayRestarts(LearningRateSchedule):
         return self.initial_learning_rate * ((1 - self.alpha) * wave + self.alpha)
 
 
+@arguments
 class OneCycle(LearningRateSchedule):
     """Up to max_learning_rate over the first share `pct_start` of the steps, then down, both as half a cosine.
 
@@ -295,25 +253,16 @@ class OneCycle(LearningRateSchedule):
     [0.04, 1.0, 0.0]
     """
 
-    arguments = ("max_learning_rate", "total_steps", "pct_start", "div_factor", "final_div_factor")
+    max_learning_rate: Amount
+    total_steps: Annotated[int, Checked(least(2))]
+    pct_start: Share = 0.3
+    div_factor: AtLeast1 = 25.0
+    final_div_factor: AtLeast1 = 1e4
+
     formula = "cosine from lr/25 up to lr over 30 % of the steps, then down to lr/250,000"
     use = "few epochs with a high rate, found by find_learning_rate"
     avoid = "the number of steps isn't known beforehand"
     paper = "Smith and Topin, super-convergence, 2018"
-
-    def __init__(
-        self,
-        max_learning_rate: float,
-        total_steps: int,
-        pct_start: float = 0.3,
-        div_factor: float = 25.0,
-        final_div_factor: float = 1e4,
-    ) -> None:
-        self.max_learning_rate = self.number("max_learning_rate", max_learning_rate)
-        self.total_steps = self.steps("total_steps", total_steps, 2)
-        self.pct_start = self.number("pct_start", pct_start, 0.0, 1.0)
-        self.div_factor = self.number("div_factor", div_factor, 1.0)
-        self.final_div_factor = self.number("final_div_factor", final_div_factor, 1.0)
 
     def value(self, step: Rates) -> Any:
         start = self.max_learning_rate / self.div_factor
@@ -330,6 +279,7 @@ def between(start: float, end: float, done: Any) -> Any:
     return end + (start - end) / 2 * (1 + np.cos(math.pi * done))
 
 
+@arguments
 class Coslog4(LearningRateSchedule):
     """learning_rate·½(1 − cos(2π·log₂(1 + 15·step/total_steps))): four cycles, each twice as long as the one before.
 
@@ -339,21 +289,20 @@ class Coslog4(LearningRateSchedule):
     [0.0, 0.0, 0.0, 0.0]
     """
 
-    arguments = ("learning_rate", "total_steps")
+    learning_rate: Amount
+    total_steps: Count
+
     formula = "lr(t) = lr·½(1 − cos(2π·log₂(1 + 15·t/T)))"
     use = "networks for tables whose best epoch is kept: there are good weights at several times"
     avoid = "the number of steps isn't known beforehand"
     paper = "Holzmüller et al., RealMLP, NeurIPS 2024"
-
-    def __init__(self, learning_rate: float, total_steps: int) -> None:
-        self.learning_rate = self.number("learning_rate", learning_rate)
-        self.total_steps = self.steps("total_steps", total_steps)
 
     def value(self, step: Rates) -> Any:
         done = np.minimum(step / self.total_steps, 1.0)
         return self.learning_rate * 0.5 * (1 - np.cos(2 * math.pi * np.log2(1 + 15 * done)))
 
 
+@arguments
 class FlatCos(LearningRateSchedule):
     """learning_rate for the first share `flat` of the steps, then half a cosine down to `alpha` of it.
 
@@ -361,17 +310,15 @@ class FlatCos(LearningRateSchedule):
     [0.1, 0.1, 0.05, 0.0]
     """
 
-    arguments = ("learning_rate", "total_steps", "flat", "alpha")
+    learning_rate: Amount
+    total_steps: Count
+    flat: Share = 0.75
+    alpha: Amount = 0.0
+
     formula = "lr(t) = lr up to f·T, then half a cosine to α·lr"
     use = "most of the training at a good constant rate, with a calm end"
     avoid = "the number of steps isn't known beforehand"
     paper = "Wright, Ranger, 2019; fastai's fit_flat_cos"
-
-    def __init__(self, learning_rate: float, total_steps: int, flat: float = 0.75, alpha: float = 0.0) -> None:
-        self.learning_rate = self.number("learning_rate", learning_rate)
-        self.total_steps = self.steps("total_steps", total_steps)
-        self.flat = self.number("flat", flat, 0.0, 1.0)
-        self.alpha = self.number("alpha", alpha)
 
     def value(self, step: Rates) -> Any:
         done = np.clip((step / self.total_steps - self.flat) / (1 - self.flat), 0.0, 1.0)

@@ -3,7 +3,6 @@
 import ast
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -85,7 +84,6 @@ def test_what_cannot_be_a_parameter_is_named():
 # --- rows ----------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, eq=False)
 class Own(Instruction):
     """An instruction whose kernel the tests write."""
 
@@ -99,7 +97,6 @@ class Own(Instruction):
     writes = ("z",)
 
 
-@dataclass(frozen=True, eq=False)
 class NativeOwn(Own):
     """Its native variant, which has more fields."""
 

@@ -109,7 +109,7 @@ def test_one_column_is_one_output_of_any_shape():
         (lambda: losses.Dice(axis=None), ArgumentError, "Dice's axis is -1, .* got None.* with Flatten"),
         (lambda: losses.CosineSimilarity(axis=1), ArgumentError, "CosineSimilarity's axis is -1"),
         (lambda: losses.GaussianNLL()([1.0], [[1.0, 2.0, 3.0]]), ShapeError, "two outputs for each target, got 3"),
-        (lambda: losses.CategoricalGeneralizedCrossEntropy(0), ArgumentError, "between 0 and 1"),
+        (lambda: losses.CategoricalGeneralizedCrossEntropy(0), ArgumentError, "q has to be greater than 0"),
         (lambda: losses.BinaryFocalCrossentropy(alpha=2), ArgumentError, "alpha"),
         (lambda: losses.MeanSquaredError(reduction="none"), ArgumentError, "reduction can't be None"),
         (lambda: losses.MeanSquaredError(reduction=None), ArgumentError, "reduction can't be None"),

@@ -147,7 +147,7 @@ def test_it_is_in_the_listing():
         (lambda: Dense(2, kernel_constraint=lambda w: w), "a Python function can't run inside the compiled update"),
         (lambda: MaxNorm(-1.0), "MaxNorm's max_value"),
         (lambda: MinMaxNorm(2.0, 1.0), "below its min_value"),
-        (lambda: MinMaxNorm(rate=2.0), "between 0 and 1"),
+        (lambda: MinMaxNorm(rate=2.0), "number in \\[0, 1\\]"),
         (lambda: UnitNorm(axis=(0, 2)), "be consecutive"),
         (lambda: UnitNorm(axis="a"), "whole number"),
         (lambda: trained(UnitNorm(axis=2)), "has no axis 2, which its constraint names"),

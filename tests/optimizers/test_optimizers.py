@@ -356,7 +356,7 @@ def test_a_learning_rate_of_0_changes_nothing():
         (lambda: SGD(gradient_accumulation_steps=1), "gradient_accumulation_steps .* at least 2"),
         (lambda: optimizers.AdamW(weight_decay=None), "AdamW: weight_decay"),
         (lambda: optimizers.Ftrl(learning_rate_power=1), "learning_rate_power can't be above 0"),
-        (lambda: schedules.CosineDecay(0.1, 0), "CosineDecay: decay_steps"),
+        (lambda: schedules.CosineDecay(0.1, 0), "CosineDecay's decay_steps"),
         (lambda: schedules.PiecewiseConstantDecay([1, 2], [1]), "one more value than boundaries"),
         (lambda: hidden(SGD(learning_rate_factors={"three": 1})).program(), "names 'three', which no weight"),
         (lambda: Adam(beta_1=1.0), r"beta_1 .*\[0, 1\), got 1"),

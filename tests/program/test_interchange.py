@@ -2,7 +2,7 @@
 
 import copy
 import json
-from dataclasses import dataclass, fields, is_dataclass, replace
+from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 
 import jsonschema
@@ -160,7 +160,6 @@ def test_every_instruction_has_come_back():
 
 
 def test_an_instruction_without_a_round_trip_is_noticed():
-    @dataclass(frozen=True, eq=False)
     class Forgotten(Add):
         table: object = None
 

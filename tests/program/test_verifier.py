@@ -1,6 +1,6 @@
 """What a wrong pass does is refused, whatever numbers it gives: see `program/passes/verifier.py`."""
 
-from dataclasses import replace
+from dataclasses import FrozenInstanceError, replace
 
 import pytest
 from networks import network
@@ -23,6 +23,18 @@ from thalweg.program.passes.verifier import in_order
 from thalweg.program.plain import DERIVE, FUSE_LOSSES
 
 USUAL = Request()
+
+
+def test_an_instruction_never_changes():
+    a, b = Buffer("a", (2,)), Buffer("b", (2,))
+    copy = Copy(a, b)
+    for name in ("x", "another"):
+        with pytest.raises(FrozenInstanceError, match=f"copy: an instruction never changes, nor does its {name}"):
+            setattr(copy, name, b)
+    assert replace(copy, x=b).x is b
+    assert copy.x is a
+    assert copy != replace(copy)
+    assert repr(copy).startswith("Copy(x=Buffer(name='a', shape=(2,)")
 
 
 def first(draft, kind):

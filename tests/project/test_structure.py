@@ -87,20 +87,20 @@ BUDGET = {
     "thalweg": 140, "cli": 2_180, "play": 1_340, "play.exports": 440, "play.training": 1_480, "play.exercises": 720,
     "play.requests": 540, "runs.reports": 520, "runs": 3_280, "sklearn": 2_300, "experiments.tuning": 2_140,
     "tabular": 2_640, "backend": 160, "preprocessing": 20, "random": 20, "saving": 40, "utils": 120,
-    "experiments": 1_080, "views": 580, "models": 4_300, "tracing": 1_400, "views.report": 3_040, "views.notebook": 340,
+    "experiments": 1_080, "views": 580, "models": 4_340, "tracing": 1_400, "views.report": 3_040, "views.notebook": 340,
     "landscapes": 340, "doctor": 1_920, "recordings": 1_400, "callbacks": 1_060, "datasets": 780, "views.web": 940,
     "data.images": 920, "data": 3_760, "data.formats": 380, "data.notations": 600, "layers": 4_240,
     "layers.lookups": 1_040, "layers.numerical": 400, "activations": 1_020, "constraints": 220, "initializers": 720,
     "losses": 1_520, "metrics": 1_540, "optimizers": 1_220, "regularizers": 240, "schedules": 480, "ops": 2_480,
-    "engine": 380, "engine.native": 0, "engine.native.runtime": 1_660, "engine.native.kernels": 2_540,
+    "engine": 400, "engine.native": 0, "engine.native.runtime": 1_660, "engine.native.kernels": 2_540,
     "engine.native.kernels.generated": 920, "engine.native.kernels.images": 360, "engine.native.kernels.losses": 980,
     "engine.native.kernels.numerical": 300, "engine.native.kernels.rewritten": 820,
     "engine.native.kernels.updates": 380, "engine.native.linalg": 2_540, "engine.native.compiler": 1_580,
-    "engine.native.passes": 1_380, "engine.native.instructions": 780, "engine.native.scheduling": 440,
-    "engine.native.instructions.images": 100, "engine.native.layouts": 180, "engine.contract": 180, "engine.lanes": 80,
+    "engine.native.passes": 1_380, "engine.native.instructions": 800, "engine.native.scheduling": 440,
+    "engine.native.instructions.images": 140, "engine.native.layouts": 180, "engine.contract": 180, "engine.lanes": 80,
     "program": 960, "program.passes": 380, "program.instructions": 3_760, "program.instructions.images": 640,
     "program.instructions.losses": 1_160, "program.instructions.numerical": 260, "program.instructions.updates": 540,
-    "program.formula": 1_800, "program.ir": 440, "support": 2_040, "absent": 280, "errors": 140, "version": 20,
+    "program.formula": 1_800, "program.ir": 440, "support": 2_180, "absent": 280, "errors": 140, "version": 20,
     "program.interchange": 520, "words": 240, "__main__": 20, "views.chart": 160,
 }  # fmt: skip
 SLACK = 100  # so many lines more than a room has, its number may be
@@ -432,6 +432,28 @@ def test_importing_loads_what_is_asked_for():
     assert loaded("import thalweg", rooms) == set()
     assert loaded("from thalweg import Sequential, layers", rooms) == {"numpy", "thalweg.layers"}
     assert loaded("from thalweg import tune", rooms) == rooms - {"thalweg.runs"}  # the control
+
+
+def others(code):
+    """The packages besides Python's and thalweg that a fresh Python loads for the code."""
+    script = (
+        f"import sys; old = {{*sys.modules}}\n{code}\n"
+        "new = {name: getattr(m, '__file__', None) for name, m in sys.modules.items() if name not in old}\n"
+        "print(*{name.split('.')[0] for name, file in new.items() if 'site-packages' in str(file)})"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, env=environment())
+    return set(done.stdout.split())
+
+
+def test_a_network_is_imported_with_numpy_alone():
+    line = "from thalweg import Sequential, layers"
+    assert others(line) == {"numpy"}
+    assert others("import safetensors") == {"safetensors"}  # the control
+    rooms = ("doctor", "tracing", "recordings", "views", "engine.native.passes", "engine.native.instructions")
+    seldom = {f"thalweg.{room}" for room in rooms}
+    assert loaded(line, {*seldom, "numpy.random", "zipfile"}) == set()
+    assert loaded("import thalweg.doctor", seldom) >= {"thalweg.doctor", "thalweg.recordings"}  # the control
+    assert loaded("import thalweg.cli.main", {"thalweg.play", "asyncio", "llvmlite"}) == set()
 
 
 def test_threads_may_ask_for_different_names_at_once():

@@ -1,7 +1,6 @@
 """One instruction at one random shape: its operands with values, its reference and its native kernel on them."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -319,7 +318,6 @@ class Case:
             )
 
 
-@dataclass(frozen=True, eq=False)
 class Dot(Instruction):
     """sums += rows·Σ c·p: a loss with the covector c, to pull any value's derivatives back through a program."""
 

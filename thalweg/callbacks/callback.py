@@ -18,9 +18,6 @@ from thalweg.program.ir.program import Program
 from thalweg.program.passes.draft import Request
 from thalweg.support import hooks
 from thalweg.support.jupyter import cell
-from thalweg.views.chart import by_epoch, by_name, sentence
-from thalweg.views.web.html_parts import block, line
-from thalweg.views.web.svg import inline
 
 Logs = dict[str, Any]
 Columns = Callable[[], dict[str, list[float]]]
@@ -233,6 +230,10 @@ class History(Callback):
 
     def _repr_html_(self) -> str:
         """The curves, for notebooks."""
+        from thalweg.views.chart import by_epoch, by_name, sentence
+        from thalweg.views.web.html_parts import block, line
+        from thalweg.views.web.svg import inline
+
         columns = by_name(self.records())
         if not columns:
             return block(line("no epoch has ended yet"))

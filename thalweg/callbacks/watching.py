@@ -5,15 +5,16 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Annotated, Any
 
 from thalweg.callbacks.callback import Callback, Logs, Model
 from thalweg.errors import ArgumentError
-from thalweg.support.checks import number, whole
-from thalweg.support.naming import choose
+from thalweg.support.arguments import Checked, arguments
+from thalweg.support.checks import Amount, Function, Index, Share, number, one_of
 from thalweg.support.printing import out
 
 MODES = ("auto", "min", "max")
+Mode = Annotated[str, Checked(one_of(*MODES))]
 
 
 def improvement(monitor: str, mode: str, model: Model) -> Callable[[float, float], bool]:
@@ -35,6 +36,7 @@ def monitored(callback: str, monitor: str, logs: Logs | None) -> float:
     return float(logs[monitor])
 
 
+@arguments
 class EarlyStopping(Callback):
     """Stops when `monitor` has not improved by more than `min_delta` for `patience` epochs.
 
@@ -49,25 +51,14 @@ class EarlyStopping(Callback):
         start_from_epoch: the number of epochs to ignore first.
     """
 
-    def __init__(
-        self,
-        monitor: str = "val_loss",
-        min_delta: float = 0,
-        patience: int = 0,
-        verbose: int = 0,
-        mode: str = "auto",
-        baseline: float | None = None,
-        restore_best_weights: bool = False,
-        start_from_epoch: int = 0,
-    ) -> None:
-        self.monitor = monitor
-        self.min_delta = abs(number("EarlyStopping's min_delta", min_delta, -math.inf))
-        self.patience = whole("EarlyStopping's patience", patience, 0)
-        self.verbose = verbose
-        self.baseline = baseline
-        self.restore_best_weights = restore_best_weights
-        self.start_from_epoch = whole("EarlyStopping's start_from_epoch", start_from_epoch, 0)
-        self.mode = choose("mode", mode, MODES)
+    monitor: str = "val_loss"
+    min_delta: Annotated[float, Checked(lambda what, value: abs(number(what, value, -math.inf)))] = 0
+    patience: Index = 0
+    verbose: int = 0
+    mode: Mode = "auto"
+    baseline: float | None = None
+    restore_best_weights: bool = False
+    start_from_epoch: Index = 0
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         self.better = improvement(self.monitor, self.mode, self.model)
@@ -103,6 +94,7 @@ class EarlyStopping(Callback):
             self.model.set_weights(self.best_weights)
 
 
+@arguments
 class ReduceLROnPlateau(Callback):
     """Multiplies the learning rate by `factor` if `monitor` hasn't improved by over `min_delta` for `patience` epochs.
 
@@ -125,24 +117,14 @@ class ReduceLROnPlateau(Callback):
     0.5
     """
 
-    def __init__(
-        self,
-        monitor: str = "val_loss",
-        factor: float = 0.1,
-        patience: int = 10,
-        verbose: int = 0,
-        mode: str = "auto",
-        min_delta: float = 1e-4,
-        cooldown: int = 0,
-        min_lr: float = 0.0,
-    ) -> None:
-        self.monitor, self.verbose = monitor, verbose
-        self.factor = number("ReduceLROnPlateau's factor", factor, 0, 1)
-        self.patience = whole("ReduceLROnPlateau's patience", patience, 0)
-        self.min_delta = number("ReduceLROnPlateau's min_delta", min_delta)
-        self.cooldown = whole("ReduceLROnPlateau's cooldown", cooldown, 0)
-        self.min_lr = number("ReduceLROnPlateau's min_lr", min_lr)
-        self.mode = choose("mode", mode, MODES)
+    monitor: str = "val_loss"
+    factor: Share = 0.1
+    patience: Index = 10
+    verbose: int = 0
+    mode: Mode = "auto"
+    min_delta: Amount = 1e-4
+    cooldown: Index = 0
+    min_lr: Amount = 0.0
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         self.better = improvement(self.monitor, self.mode, self.model)
@@ -170,6 +152,7 @@ class ReduceLROnPlateau(Callback):
                     out(f"Epoch {epoch + 1}: the learning rate goes from {rate:g} to {new:g}")
 
 
+@arguments
 class LearningRateScheduler(Callback):
     """Sets the learning rate to schedule(epoch, rate) before every epoch, and logs it as "learning_rate".
 
@@ -185,12 +168,12 @@ class LearningRateScheduler(Callback):
     >>> halve = LearningRateScheduler(lambda epoch, rate: rate if epoch < 10 else rate / 2)
     """
 
-    def __init__(self, schedule: Callable[..., float], verbose: int = 0) -> None:
-        if not callable(schedule):
-            raise ArgumentError(f"LearningRateScheduler's schedule is a function, got {schedule!r}")
-        self.schedule, self.verbose = schedule, verbose
-        self.of_epoch_alone = not takes(schedule, 2)
-        if self.of_epoch_alone and not takes(schedule, 1):
+    schedule: Function
+    verbose: int = 0
+
+    def __post_init__(self) -> None:
+        self.of_epoch_alone = not takes(self.schedule, 2)
+        if self.of_epoch_alone and not takes(self.schedule, 1):
             raise ArgumentError("LearningRateScheduler's schedule takes the epoch and the learning rate")
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
@@ -218,6 +201,7 @@ def takes(function: Callable[..., Any], count: int) -> bool:
     return True
 
 
+@arguments
 class TerminateOnNaN(Callback):
     """Ends the training with a message instead of `DivergedError`; the history and the last finite weights are kept.
 
@@ -227,5 +211,4 @@ class TerminateOnNaN(Callback):
         raise_error: True raises the error after all, as without this callback.
     """
 
-    def __init__(self, raise_error: bool = False) -> None:
-        self.raise_error = bool(raise_error)
+    raise_error: bool = False

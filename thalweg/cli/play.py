@@ -13,9 +13,6 @@ from typer import Argument, Option
 
 from thalweg.cli.options import TABLES, FileFormat, grouped
 from thalweg.errors import ArgumentError
-from thalweg.play import scenes
-from thalweg.play.exercises.uploads import of_source
-from thalweg.play.server import Site, busy, check_installed, listening, serve
 from thalweg.support.files import sweep
 
 
@@ -32,6 +29,10 @@ def play(
     no_open: Annotated[bool, Option("--no-open", help="doesn't open the browser")] = False,
 ) -> None:
     """Opens the live page: a network in the browser, trained by this machine while one watches."""
+    from thalweg.play import scenes
+    from thalweg.play.exercises.uploads import of_source
+    from thalweg.play.server import Site, busy, check_installed, listening, serve
+
     check_installed()
     if sum(given is not None for given in (source, lesson, preset)) > 1:
         raise ArgumentError("give one of SOURCE, --lesson and --preset: each is what the page begins with")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import re
 import shlex
-import statistics
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -349,6 +348,8 @@ def show_folds(folds: dict[str, list[float]] | None) -> None:
     """Prints how scores vary over folds."""
     if not folds:
         return
+    import statistics
+
     rows = []
     for name, values in folds.items():
         known = [value for value in values if value is not None and not math.isnan(value)]

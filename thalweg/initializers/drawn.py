@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 
-from thalweg.errors import ArgumentError, ShapeError
+from thalweg.errors import ShapeError
 from thalweg.initializers.initializer import Array, Initializer, Shape
-from thalweg.support.checks import number
+from thalweg.support.arguments import Checked, arguments
+from thalweg.support.checks import Amount, Positive, Real, number
 from thalweg.support.hooks import unwritten
-from thalweg.support.naming import choose
 
 # The standard deviation of a normal distribution cut off at two standard deviations (Keras's constant).
 TRUNCATED_STDDEV = 0.87962566103423978
 
 
-@dataclass(frozen=True)
 class Zeros(Initializer):
     """Every weight 0. For biases; a hidden layer's kernel of zeros never learns, its units stay equal."""
 
@@ -31,7 +29,6 @@ class Zeros(Initializer):
         return np.zeros(shape)
 
 
-@dataclass(frozen=True)
 class Ones(Initializer):
     """Every weight 1."""
 
@@ -44,32 +41,33 @@ class Ones(Initializer):
         return np.ones(shape)
 
 
-@dataclass(frozen=True)
+def alone(what: str, value: Any) -> float:
+    """−1.5, as which [−1.5] counts too."""
+    given = np.asarray(value)
+    return number(what, given.item() if given.size == 1 else value, -math.inf)
+
+
+@arguments
 class Constant(Initializer):
     """Every weight `value`."""
 
-    value: float = 0.0
+    value: Annotated[float, Checked(alone)] = 0.0
 
     formula = "W = value"
     use = "Biases, such as .1 before ReLU or the log-odds of a rare class before a sigmoid."
     avoid = "Kernels: all units compute the same."
     paper = "a definition, no paper"
 
-    def __post_init__(self) -> None:
-        given = np.asarray(self.value)
-        alone = given.item() if given.size == 1 else self.value  # [−1.5] as well as −1.5
-        object.__setattr__(self, "value", number("Constant's value", alone, -math.inf))
-
     def sample(self, shape: Shape, generator: np.random.Generator) -> Array:
         return np.full(shape, self.value)
 
 
-@dataclass(frozen=True)
+@arguments
 class RandomNormal(Initializer):
     """N(mean, stddev²)."""
 
-    mean: float = 0.0
-    stddev: float = 0.05
+    mean: Real = 0.0
+    stddev: Amount = 0.05
     seed: int | None = None
 
     formula = "W ~ N(mean, stddev²)"
@@ -77,20 +75,16 @@ class RandomNormal(Initializer):
     avoid = "Deep networks: the deviation doesn't follow the layer's width, so signals grow or fade."
     paper = "a definition, no paper"
 
-    def __post_init__(self) -> None:
-        number("RandomNormal's mean", self.mean, -math.inf)
-        number("RandomNormal's stddev", self.stddev)
-
     def sample(self, shape: Shape, generator: np.random.Generator) -> Array:
         return generator.normal(self.mean, self.stddev, shape)
 
 
-@dataclass(frozen=True)
+@arguments
 class RandomUniform(Initializer):
     """U[minval, maxval)."""
 
-    minval: float = -0.05
-    maxval: float = 0.05
+    minval: Real = -0.05
+    maxval: Real = 0.05
     seed: int | None = None
 
     formula = "W ~ U[minval, maxval)"
@@ -99,22 +93,21 @@ class RandomUniform(Initializer):
     paper = "a definition, no paper"
 
     def __post_init__(self) -> None:
-        number("RandomUniform's minval", self.minval, -math.inf)
         number("RandomUniform's maxval", self.maxval, self.minval)
 
     def sample(self, shape: Shape, generator: np.random.Generator) -> Array:
         return generator.uniform(self.minval, self.maxval, shape)
 
 
-@dataclass(frozen=True)
+@arguments
 class TruncatedNormal(Initializer):
     """N(mean, stddev²), every draw more than two standard deviations from the mean drawn again.
 
     The cut reduces the standard deviation to 0.88·stddev, as in Keras.
     """
 
-    mean: float = 0.0
-    stddev: float = 0.05
+    mean: Real = 0.0
+    stddev: Amount = 0.05
     seed: int | None = None
 
     formula = "W ~ N(mean, stddev²), |W − mean| ≤ 2·stddev"
@@ -122,15 +115,11 @@ class TruncatedNormal(Initializer):
     avoid = "Deep networks: the deviation doesn't follow the layer's width."
     paper = "a definition, no paper"
 
-    def __post_init__(self) -> None:
-        number("TruncatedNormal's mean", self.mean, -math.inf)
-        number("TruncatedNormal's stddev", self.stddev)
-
     def sample(self, shape: Shape, generator: np.random.Generator) -> Array:
         return self.mean + self.stddev * truncated_normal(shape, generator)
 
 
-@dataclass(frozen=True)
+@arguments
 class Identity(Initializer):
     """gain on the diagonal, 0 elsewhere: a layer that passes its inputs on. For matrices (inputs, units) only.
 
@@ -139,15 +128,12 @@ class Identity(Initializer):
            [0., 2., 0.]])
     """
 
-    gain: float = 1.0
+    gain: Real = 1.0
 
     formula = "W = gain·I"
     use = "Layers that begin by passing their input on."
     avoid = "Layers whose width differs greatly from their input's: what is cut off is lost."
     paper = "Le, Jaitly and Hinton, arXiv 1504.00941, 2015"
-
-    def __post_init__(self) -> None:
-        number("Identity's gain", self.gain, -math.inf)
 
     def sample(self, shape: Shape, generator: np.random.Generator) -> Array:
         if len(shape) != 2:
@@ -155,7 +141,7 @@ class Identity(Initializer):
         return self.gain * np.eye(*shape)
 
 
-@dataclass(frozen=True)
+@arguments
 class Orthogonal(Initializer):
     """A random matrix whose columns (or, with more columns than rows, rows) are orthogonal, all of length `gain`.
 
@@ -167,16 +153,13 @@ class Orthogonal(Initializer):
     True
     """
 
-    gain: float = 1.0
+    gain: Real = 1.0
     seed: int | None = None
 
     formula = "WᵀW = gain²·I"
     use = "Deep networks, and before `lsuv`: neither signal nor gradient changes its length."
     avoid = "Very wide layers, if building time matters: a QR decomposition is cubic in the width."
     paper = "Saxe, McClelland and Ganguli, ICLR 2014"
-
-    def __post_init__(self) -> None:
-        number("Orthogonal's gain", self.gain, -math.inf)
 
     def sample(self, shape: Shape, generator: np.random.Generator) -> Array:
         if len(shape) < 2:
@@ -199,7 +182,7 @@ def fans(shape: Shape) -> tuple[float, float]:
     return shape[-2] * field, shape[-1] * field
 
 
-@dataclass(frozen=True)
+@arguments
 class VarianceScaling(Initializer):
     """Variance `scale`/n, n = fan_in, fan_out or their mean.
 
@@ -207,7 +190,7 @@ class VarianceScaling(Initializer):
     "uniform" on ±√(3·variance).
     """
 
-    scale: float = 1.0
+    scale: Positive = 1.0
     mode: Literal["fan_in", "fan_out", "fan_avg"] = "fan_in"
     distribution: Literal["truncated_normal", "untruncated_normal", "uniform"] = "truncated_normal"
     seed: int | None = None
@@ -216,14 +199,6 @@ class VarianceScaling(Initializer):
     use = "The family behind Glorot, He and LeCun, with your own scale."
     avoid = "Where a named case fits: its name says more."
     paper = "He et al., ICCV 2015"
-
-    def __post_init__(self) -> None:
-        if number("VarianceScaling's scale", self.scale) == 0:
-            raise ArgumentError("VarianceScaling's scale has to be positive, got 0")
-        choose("VarianceScaling's mode", self.mode, ("fan_in", "fan_out", "fan_avg"))
-        choose(
-            "VarianceScaling's distribution", self.distribution, ("truncated_normal", "untruncated_normal", "uniform")
-        )
 
     def sample(self, shape: Shape, generator: np.random.Generator) -> Array:
         fan_in, fan_out = fans(shape)
@@ -245,7 +220,7 @@ def truncated_normal(shape: Shape, generator: np.random.Generator) -> Array:
     return sample
 
 
-@dataclass(frozen=True)
+@arguments
 class Scaled(Initializer):
     """Base of the named cases of `VarianceScaling`."""
 
@@ -259,7 +234,6 @@ class Scaled(Initializer):
         return self.scaling().sample(shape, generator)
 
 
-@dataclass(frozen=True)
 class GlorotUniform(Scaled):
     """U ±√(6/(fan_in + fan_out)) (Glorot and Bengio, AISTATS 2010): Keras's default for kernels."""
 
@@ -272,7 +246,6 @@ class GlorotUniform(Scaled):
         return VarianceScaling(1.0, "fan_avg", "uniform")
 
 
-@dataclass(frozen=True)
 class GlorotNormal(Scaled):
     """Truncated normal of variance 2/(fan_in + fan_out) (Glorot and Bengio, AISTATS 2010)."""
 
@@ -285,7 +258,6 @@ class GlorotNormal(Scaled):
         return VarianceScaling(1.0, "fan_avg", "truncated_normal")
 
 
-@dataclass(frozen=True)
 class HeUniform(Scaled):
     """U ±√(6/fan_in) (He et al., ICCV 2015): for ReLU."""
 
@@ -298,7 +270,6 @@ class HeUniform(Scaled):
         return VarianceScaling(2.0, "fan_in", "uniform")
 
 
-@dataclass(frozen=True)
 class HeNormal(Scaled):
     """Truncated normal of variance 2/fan_in (He et al., ICCV 2015): for ReLU."""
 
@@ -311,7 +282,6 @@ class HeNormal(Scaled):
         return VarianceScaling(2.0, "fan_in", "truncated_normal")
 
 
-@dataclass(frozen=True)
 class LecunUniform(Scaled):
     """U ±√(3/fan_in) (LeCun et al., 1998): keeps the variance of linear units; for SELU and tanh."""
 
@@ -324,7 +294,6 @@ class LecunUniform(Scaled):
         return VarianceScaling(1.0, "fan_in", "uniform")
 
 
-@dataclass(frozen=True)
 class LecunNormal(Scaled):
     """Truncated normal of variance 1/fan_in (LeCun et al., 1998): keeps the variance of linear units; for SELU."""
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from inspect import signature
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
 from thalweg.errors import ArgumentError, DataError, ModelFileError, NotFoundError, ShapeError
 from thalweg.initializers.initializer import Array, Initializer, Shape
+from thalweg.support.arguments import Checked, arguments
 from thalweg.support.untrusted import Npz, read_npy, readable
 
 
@@ -30,7 +30,7 @@ def checked(values: Any, shape: Shape, source: str) -> Array:
     return array.astype(np.float64)
 
 
-@dataclass(frozen=True, eq=False)
+@arguments
 class FromArray(Initializer):
     """The given values, of exactly the weights' shape. A layer also takes the NumPy array itself.
 
@@ -42,7 +42,7 @@ class FromArray(Initializer):
            [0., 1.]])
     """
 
-    values: Any
+    values: Annotated[Any, Checked(lambda what, value: value, lambda value: np.asarray(value).tolist())]
 
     formula = "W = values"
     use = "Weights worked out by hand, or made by other code."
@@ -52,16 +52,20 @@ class FromArray(Initializer):
     def sample(self, shape: Shape, generator: np.random.Generator) -> Array:
         return checked(self.values, shape, "the array of initial weights")
 
-    def get_config(self) -> dict[str, Any]:
-        return {"values": np.asarray(self.values).tolist()}
-
     def __eq__(self, other: object) -> bool:
         return isinstance(other, FromArray) and bool(np.array_equal(self.values, other.values))
 
     __hash__ = None  # type: ignore[assignment]
 
 
-@dataclass(frozen=True)
+def weight_file(what: str, path: Any) -> str:
+    """A file's name, of a kind that can be read."""
+    if Path(path).suffix not in (".npy", ".npz", ".safetensors"):
+        raise ArgumentError(f"FromFile reads .npy, .npz and .safetensors files, got {str(path)!r}")
+    return str(path)
+
+
+@arguments
 class FromFile(Initializer):
     """The array in a file: .npy, or the one called `name` in an .npz or safetensors file, such as a saved model.
 
@@ -73,18 +77,13 @@ class FromFile(Initializer):
         ModelFileError: it can't be read. ShapeError: the array has another shape.
     """
 
-    path: str
+    path: Annotated[str, Checked(weight_file)]
     name: str | None = None
 
     formula = "W = the array in the file"
     use = "Weights from an earlier training, of one layer or all."
     avoid = "Loading a whole model: load_model does it."
     paper = "a definition, no paper"
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "path", str(self.path))
-        if Path(self.path).suffix not in (".npy", ".npz", ".safetensors"):
-            raise ArgumentError(f"FromFile reads .npy, .npz and .safetensors files, got {self.path!r}")
 
     def of(self, parameter: str) -> Initializer:
         return self if self.name is not None else FromFile(self.path, parameter)
@@ -120,7 +119,7 @@ class FromFile(Initializer):
         return f"{self.name} in {self.path}"
 
 
-@dataclass(frozen=True)
+@arguments
 class Function(Initializer):
     """Your own function f(shape, generator) → array, or f(shape, dtype). A layer also takes the function itself.
 
@@ -133,7 +132,7 @@ class Function(Initializer):
     """
 
     name: str
-    function: Callable[[Shape, np.random.Generator], Any] | None = None
+    function: Callable[..., Any] | None = None
 
     formula = "W = f(shape, generator)"
     use = "A distribution that the catalogue lacks."

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from thalweg.support import hooks
+from thalweg.support.arguments import Value
 
 Array = NDArray[np.float64]
 Shape = tuple[int, ...]
 
 
-@dataclass(frozen=True)
-class Initializer(hooks.Configured):
+class Initializer(Value):
     """Base of all initializers: `sample` draws the weights; `seed` fixes them regardless of the model's seed."""
 
     uncalled, lacking = hooks.INITIALIZER, hooks.INITIALIZER_LACKS
@@ -47,7 +46,3 @@ class Initializer(hooks.Configured):
     def of(self, parameter: str) -> Initializer:
         """The initializer of one array of weights, by the array's name ("dense/W"); itself unless the name matters."""
         return self
-
-    def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal initializer."""
-        return asdict(self)

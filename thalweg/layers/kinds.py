@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import numpy as np
@@ -11,46 +10,9 @@ import numpy as np
 from thalweg import activations, constraints, initializers, regularizers
 from thalweg.errors import ArgumentError
 from thalweg.support.arguments import Checked, Taken
-from thalweg.support.checks import number, whole
+from thalweg.support.checks import *  # noqa: F403 — as kinds of layers, too
+from thalweg.support.checks import Check, optional, owner, whole
 from thalweg.support.naming import choose
-
-Check = Callable[[str, Any], Any]
-
-
-def optional(check: Check) -> Check:
-    """The check of a value that may be None."""
-    return lambda what, value: None if value is None else check(what, value)
-
-
-def least(smallest: int) -> Check:
-    """The check of a whole number."""
-    return lambda what, value: whole(what, value, smallest)
-
-
-def within(low: float = 0.0, high: float = math.inf) -> Check:
-    """The check of a number in [low, high)."""
-    return lambda what, value: number(what, value, low, high)
-
-
-def one_of(*choices: str) -> Check:
-    """The check of a name."""
-    return lambda what, value: choose(what, value, choices)
-
-
-def only(value: bool | None, sentence: str) -> Check:
-    """The check of an argument of Keras's that can only be None, or False; the sentence says why."""
-
-    def check(what: str, given: Any) -> bool | None:
-        if given is not None if value is None else given:
-            raise ArgumentError(owner(what) + sentence)
-        return value
-
-    return check
-
-
-def owner(what: str) -> str:
-    """The layer's name, "Dense", of "Dense's units"."""
-    return what.partition("'s ")[0]
 
 
 def sizes(dimensions: int, smallest: int = 1) -> Check:
@@ -108,12 +70,6 @@ def penalty_on_outputs(what: str, value: Any) -> regularizers.Regularizer | None
     return penalty
 
 
-Count = Annotated[int, Checked(whole)]
-Index = Annotated[int, Checked(least(0))]
-Seed = Annotated[int | None, Checked(optional(least(0)))]
-Amount = Annotated[float, Checked(number)]
-Real = Annotated[float, Checked(within(-math.inf))]
-Share = Annotated[float, Checked(within(0, 1))]
 Axis = Annotated[int, Checked(last_axis)]
 Padding = Annotated[str, Checked(lambda what, value: choose("padding", value, ("valid", "same")))]
 DataFormat = Annotated[str | None, Checked(channels_last, kept=False)]

@@ -340,12 +340,10 @@ hinting(Layer)
 def building(build: Any) -> Any:
     """`build`, but called by the user, such as by the `build` of a layer around it, it builds the whole layer once."""
 
-    takes = signature(build)
-
     @wraps(build)
     def once(self: Layer, *shapes: Any, **named: Any) -> None:
         self.check_made()
-        shapes = takes.bind(self, *shapes, **named).args[1:]
+        shapes = signature(build).bind(self, *shapes, **named).args[1:]
         if self.building:
             build(self, *shapes)
             return

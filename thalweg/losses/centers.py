@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 from numpy.typing import ArrayLike
 
@@ -13,12 +12,13 @@ from thalweg.losses.probabilities import OfClassNumbers
 from thalweg.program.instructions import rowwise
 from thalweg.program.instructions.losses import centers, row_losses
 from thalweg.program.ir.instruction import Buffer, Instruction
-from thalweg.support.checks import number
+from thalweg.support.arguments import arguments
+from thalweg.support.checks import Amount, Portion
 
 CENTERS = "centers"
 
 
-@dataclass(frozen=True)
+@arguments
 class CenterLoss(OfClassNumbers):
     """ℓ = −log ŷ[y] + weight·½·‖x − c_y‖², y a class number from 0, x (rows, features) the features of the row.
 
@@ -48,10 +48,10 @@ class CenterLoss(OfClassNumbers):
     (4, 2)
     """
 
-    weight: float = 0.003
-    alpha: float = 0.5
+    weight: Amount = 0.003
+    alpha: Portion = 0.5
     from_logits: bool = False
-    label_smoothing: float = 0.0
+    label_smoothing: Portion = 0.0
 
     instruction = row_losses.SparseCategoricalCrossentropy
     after = rowwise.Softmax
@@ -64,11 +64,6 @@ class CenterLoss(OfClassNumbers):
     use = "Features that are compared by distance, such as faces: near within a class, far between classes."
     avoid = "Where only the class counts: there are two more numbers to tune."
     paper = "Wen, Zhang, Li and Qiao, ECCV 2016"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        number("CenterLoss's weight", self.weight)
-        number("CenterLoss's alpha", self.alpha, 0, 1 + 1e-9)
 
     uncalled = OfClassNumbers.uncalled  # its __call__ is only for users, like that of every loss
 
@@ -97,12 +92,12 @@ class CenterLoss(OfClassNumbers):
         training: bool,
     ) -> list[Instruction]:
         of, total = state[CENTERS], self.reduction == "sum"
-        distance = centers.CenterDistance(features, y, weight, of, sums, float(self.weight), total)
+        distance = centers.CenterDistance(features, y, weight, of, sums, self.weight, total)
         if not training:
             return [distance]
         parts = Buffer(f"parts of {of}", (of.shape[0], of.shape[1] + 1), per_row=False)
         return [
             distance,
             centers.CenterSums(features, y, weight, of, parts),
-            centers.CenterUpdate(parts, of, float(self.alpha)),
+            centers.CenterUpdate(parts, of, self.alpha),
         ]

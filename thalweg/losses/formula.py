@@ -4,16 +4,27 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from typing import Annotated, Any
 
 from thalweg.errors import ArgumentError
 from thalweg.losses.loss import Loss
 from thalweg.program.formula.equation import Equation
 from thalweg.program.formula.parsing import Formula, formula
+from thalweg.support.arguments import Checked, Taken, arguments, default
 from thalweg.support.checks import number
 
+Constants = Mapping[str, float]
+NamedConstants = Annotated[Taken[Constants | None, Constants], Checked(lambda what, value: dict(value or {}))]
 
-@dataclass(frozen=True)
+
+def written(what: str, value: Any) -> str:
+    """A formula as it is written."""
+    if not isinstance(value, str):
+        raise ArgumentError(f"a loss's formula is a text such as '(y_pred - y_true)**2', got {value!r}")
+    return value
+
+
+@arguments
 class FormulaLoss(Loss):
     """ℓ = mean over the outputs of a formula in y_true and y_pred, with named constants.
 
@@ -26,13 +37,10 @@ class FormulaLoss(Loss):
     3.0
     """
 
-    text: str = ""
-    constants: Mapping[str, float] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        if not isinstance(self.text, str):
-            raise ArgumentError(f"a loss's formula is a text such as '(y_pred - y_true)**2', got {self.text!r}")
-        super().__post_init__()  # reads it
+    text: Annotated[str, Checked(written)] = ""
+    constants: Annotated[Taken[Constants | None, Constants], Checked(lambda what, value: dict(value or {}))] = default(
+        None
+    )
 
     def read(self) -> Formula:
         """The formula, differentiated by y_pred."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
-from typing import Any, ClassVar
+from dataclasses import KW_ONLY
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -22,25 +22,37 @@ from thalweg.program.instructions.losses.row_losses import RowLoss
 from thalweg.program.instructions.losses.row_value import RowValue
 from thalweg.program.ir.instruction import DOUBLE, TOTALS, Buffer, Instruction
 from thalweg.support import hooks
-from thalweg.support.checks import AT_MOST_1, number
+from thalweg.support.arguments import Checked, Value, arguments
+from thalweg.support.checks import owner
 from thalweg.support.naming import choose, snake_case
 
 Shape = tuple[int, ...]
 Array = NDArray[Any]
 
 
-@dataclass(frozen=True, init=False)
-class Loss(hooks.Configured):
+def of_a_batch(what: str, reduction: Any) -> Any:
+    """How the rows of a batch become one number."""
+    if reduction is None or reduction in ("none", "mean_with_sample_weight"):
+        raise ArgumentError(
+            f"{owner(what)}: training needs one number per batch, a sum over its rows, "
+            f"so reduction can't be {None if reduction == 'none' else reduction}"
+        )
+    return choose(what, reduction, ("sum_over_batch_size", "mean", "sum"))
+
+
+@arguments
+class Loss(Value):
     """Base of all losses. A subclass says which equation or instruction it is and what targets it takes.
 
-    Its fields that are arguments of the equation (`delta`, `label_smoothing`, …) are passed to it.
+    Those of its arguments that are arguments of the equation (`delta`, `label_smoothing`, …) are passed to it.
 
     The class attributes from `formula` on are its entry in the reference pages.
     """
 
     uncalled, lacking = hooks.LOSS, hooks.LOSS_LACKS
 
-    reduction: str = field(default="sum_over_batch_size", kw_only=True)
+    _: KW_ONLY
+    reduction: Annotated[str, Checked(of_a_batch)] = "sum_over_batch_size"
 
     equation: ClassVar[Equation | None] = None  # of each output by itself; or …
     instruction: ClassVar[type[RowLoss]]  # … that of all outputs of a row
@@ -57,21 +69,14 @@ class Loss(hooks.Configured):
 
     def __init__(self, name: str | None = None, reduction: str = "sum_over_batch_size") -> None:
         """What the `__init__` of a loss of one's own calls; `name` stands in messages."""
-        object.__setattr__(self, "reduction", reduction)
+        self.reduction = of_a_batch(f"{type(self).__name__}'s reduction", reduction)
         if name is not None:
-            object.__setattr__(self, "given_name", name)
+            self.given_name = name
         self.__post_init__()
 
     def __post_init__(self) -> None:
         if self.equation is None and not hasattr(self, "instruction") and not self.own:
             raise hooks.unwritten(self, "instruction", hooks.FORMULA)
-        if self.reduction is None or self.reduction in ("none", "mean_with_sample_weight"):
-            raise ArgumentError(
-                f"{self.name}: training needs one number per batch, a sum over its rows, "
-                f"so reduction can't be {None if self.reduction == 'none' else self.reduction}"
-            )
-        choose(f"reduction of {self.name}", self.reduction, ("sum_over_batch_size", "mean", "sum"))
-        number(f"label_smoothing of {self.name}", getattr(self, "label_smoothing", 0.0), 0, AT_MOST_1)
 
     @property
     def own(self) -> bool:
@@ -85,7 +90,7 @@ class Loss(hooks.Configured):
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make an equal loss."""
-        return asdict(self) | ({"name": self.name} if "given_name" in vars(self) else {})
+        return super().get_config() | ({"name": self.name} if "given_name" in vars(self) else {})
 
     def target_shape(self, output: Shape) -> Shape:
         """The shape of one row's target for predictions of shape (rows, *output)."""
@@ -188,7 +193,7 @@ class Loss(hooks.Configured):
         """
         if self.own:
             y = y[:, None] if y.ndim == 1 else y
-            object.__setattr__(self, "shape_of_targets", y.shape[1:])
+            self.shape_of_targets = y.shape[1:]
             return y
         return fit_shape(y, self.target_shape(output), f"the network's output for {self.name}")
 
@@ -287,10 +292,14 @@ def check_probabilities(y: Array, name: str) -> None:
         raise DataError(f"targets of {name} have to be between 0 and 1, got {y[row].tolist()} in row {row}")
 
 
-def last_axis(owner: str, axis: object) -> None:
-    """Raises if a loss is asked to sum over anything but the last axis."""
+def last_axis(what: str, axis: Any) -> int:
+    """The only axis that a loss may sum over."""
     if axis != -1 or isinstance(axis, bool):
         raise ArgumentError(
-            f"{owner}'s axis is -1, the last one, got {axis!r}: a loss belongs to one row; "
+            f"{what} is -1, the last one, got {axis!r}: a loss belongs to one row; "
             "to take all axes of a row together, end the network with Flatten"
         )
+    return -1
+
+
+Axis = Annotated[int, Checked(last_axis)]

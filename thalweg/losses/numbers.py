@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import Annotated
 
-from thalweg.errors import ArgumentError, ShapeError
-from thalweg.losses.loss import Array, Loss, Shape, last_axis
+from thalweg.errors import ShapeError
+from thalweg.losses.loss import Array, Axis, Loss, Shape
 from thalweg.program.formula.equation import Equation
 from thalweg.program.instructions.losses import row_losses
-from thalweg.support.checks import number
+from thalweg.support.arguments import Checked, arguments
+from thalweg.support.checks import Amount, Positive, positive
 
 SQUARED_ERROR = Equation("squared error", "(p - y)**2", "2 * (p - y)")
 
 
-@dataclass(frozen=True)
+@arguments
 class MeanSquaredError(Loss):
     """ℓ = mean (y − ŷ)² over the outputs."""
 
@@ -28,7 +29,7 @@ class MeanSquaredError(Loss):
     paper = "Legendre, Nouvelles méthodes, 1805"
 
 
-@dataclass(frozen=True)
+@arguments
 class SumSquaredError(Loss):
     """SSE: ℓ = Σ (y − ŷ)² over the outputs, with `half` ½ of that, whose derivative is the plain error ŷ − y.
 
@@ -55,7 +56,7 @@ class SumSquaredError(Loss):
     paper = "Widrow and Hoff, Adaptive switching circuits, 1960"
 
 
-@dataclass(frozen=True)
+@arguments
 class MeanAbsoluteError(Loss):
     """ℓ = mean |y − ŷ| over the outputs."""
 
@@ -70,7 +71,7 @@ class MeanAbsoluteError(Loss):
     paper = "Boscovich, 1757"
 
 
-@dataclass(frozen=True)
+@arguments
 class MeanAbsolutePercentageError(Loss):
     """ℓ = mean 100·|y − ŷ|/max(|y|, 10⁻⁷) over the outputs."""
 
@@ -89,7 +90,7 @@ class MeanAbsolutePercentageError(Loss):
     paper = "Makridakis, International Journal of Forecasting, 1993"
 
 
-@dataclass(frozen=True)
+@arguments
 class MeanSquaredLogarithmicError(Loss):
     """ℓ = mean (log(1 + y) − log(1 + ŷ))² over the outputs; both are at least 10⁻⁷."""
 
@@ -110,7 +111,7 @@ where(p < 1e-7, 0, 2 * (log(q) - log(1 + max(y, 1e-7))) / q)""",
     paper = ""
 
 
-@dataclass(frozen=True)
+@arguments
 class LogCosh(Loss):
     """ℓ = mean log cosh(ŷ − y) over the outputs: half the square of a small error, |e| − log 2 of a large one."""
 
@@ -125,7 +126,7 @@ class LogCosh(Loss):
     paper = "Green, IEEE Transactions on Medical Imaging, 1990"
 
 
-@dataclass(frozen=True)
+@arguments
 class Huber(Loss):
     """ℓ = mean of ½e² for |e| ≤ delta, otherwise delta·|e| − ½delta², with e = y − ŷ.
 
@@ -133,7 +134,7 @@ class Huber(Loss):
     1.5
     """
 
-    delta: float = 1.0
+    delta: Positive = 1.0
 
     equation = Equation(
         "huber",
@@ -142,11 +143,6 @@ where(abs(e) <= delta, 0.5 * e**2, delta * abs(e) - 0.5 * delta**2)""",
         "min(max(p - y, -delta), delta)",
         {"delta": 1.0},
     )
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if number("Huber's delta", self.delta) == 0:
-            raise ArgumentError("Huber's delta has to be greater than 0")
 
     formula = "ℓ = mean ½e² for |e| ≤ δ, else δ·|e| − ½δ²"
     derivative = "clip(ŷ − y, −δ, δ)/outputs"
@@ -157,7 +153,7 @@ where(abs(e) <= delta, 0.5 * e**2, delta * abs(e) - 0.5 * delta**2)""",
     paper = "Huber, Annals of Mathematical Statistics, 1964"
 
 
-@dataclass(frozen=True)
+@arguments
 class Quantile(Loss):
     """ℓ = mean max(q·e, (q − 1)·e) over the outputs, with e = y − ŷ: predicts the q-quantile. Not in Keras.
 
@@ -165,7 +161,7 @@ class Quantile(Loss):
     0.5
     """
 
-    quantile: float = 0.5
+    quantile: Annotated[float, Checked(positive(1.0))] = 0.5
 
     equation = Equation(
         "quantile",
@@ -176,11 +172,6 @@ where(e > 0, 1 - quantile, where(e < 0, -quantile, e))""",
         {"quantile": 0.5},
     )
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if number("Quantile's quantile", self.quantile, 0, 1) == 0:
-            raise ArgumentError("Quantile's quantile has to be between 0 and 1, got 0")
-
     formula = "ℓ = mean max(q·e, (q − 1)·e), e = y − ŷ"
     derivative = "([ŷ > y] − q)/outputs, 0 where they are equal"
     range = "0 and above"
@@ -190,7 +181,7 @@ where(e > 0, 1 - quantile, where(e < 0, -quantile, e))""",
     paper = "Koenker and Bassett, Econometrica, 1978"
 
 
-@dataclass(frozen=True)
+@arguments
 class Poisson(Loss):
     """ℓ = mean ŷ − y·log(ŷ + 10⁻⁷) over the outputs; ŷ is a rate."""
 
@@ -205,7 +196,7 @@ class Poisson(Loss):
     paper = "Nelder and Wedderburn, Generalized linear models, 1972"
 
 
-@dataclass(frozen=True)
+@arguments
 class GaussianNLL(Loss):
     """ℓ = mean ½(log v + (y − μ)²/v) over the targets: two outputs for each, first all means μ, then all variances v.
 
@@ -217,13 +208,9 @@ class GaussianNLL(Loss):
     """
 
     log_variance: bool = True
-    eps: float = 1e-6
+    eps: Amount = 1e-6
 
     instruction = row_losses.GaussianNLL
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        number("GaussianNLL's eps", self.eps)
 
     @property
     def kind(self) -> type[row_losses.RowLoss]:
@@ -249,7 +236,7 @@ class GaussianNLL(Loss):
     paper = "Nix and Weigend, ICNN 1994"
 
 
-@dataclass(frozen=True)
+@arguments
 class Hinge(Loss):
     """ℓ = mean max(1 − y·ŷ, 0) over the outputs, y −1 or 1 (0 counts as −1)."""
 
@@ -270,7 +257,7 @@ where(t * p < 1, -t, 0)""",
     paper = "Cortes and Vapnik, Machine Learning, 1995"
 
 
-@dataclass(frozen=True)
+@arguments
 class SquaredHinge(Loss):
     """ℓ = mean max(1 − y·ŷ, 0)² over the outputs, y −1 or 1 (0 counts as −1)."""
 
@@ -291,7 +278,7 @@ max(1 - t * p, 0)**2""",
     paper = "Cortes and Vapnik, Machine Learning, 1995"
 
 
-@dataclass(frozen=True)
+@arguments
 class CategoricalHinge(Loss):
     """ℓ = max(max (1 − y)·ŷ − Σ y·ŷ + 1, 0) over the classes, y one-hot."""
 
@@ -306,17 +293,13 @@ class CategoricalHinge(Loss):
     paper = "Weston and Watkins, ESANN 1999"
 
 
-@dataclass(frozen=True)
+@arguments
 class CosineSimilarity(Loss):
     """ℓ = −Σ y·ŷ/(‖y‖·‖ŷ‖) over the last axis: −1 for the same direction, 1 for the opposite one."""
 
-    axis: int = -1
+    axis: Axis = -1
 
     instruction = row_losses.CosineSimilarity
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        last_axis("CosineSimilarity", self.axis)
 
     formula = "ℓ = −Σ y·ŷ/(‖y‖·‖ŷ‖)"
     derivative = "−(y/‖y‖ + ℓ·ŷ/‖ŷ‖)/‖ŷ‖"

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 
-from thalweg.errors import ArgumentError, DataError, ShapeError
-from thalweg.losses.loss import Array, Loss, Shape, check_probabilities, last_axis
+from thalweg.errors import DataError, ShapeError
+from thalweg.losses.loss import Array, Axis, Loss, Shape, check_probabilities
 from thalweg.program.formula.equation import Equation
 from thalweg.program.formula.language import within
 from thalweg.program.instructions import rowwise
 from thalweg.program.instructions.activations import SIGMOID
 from thalweg.program.instructions.losses import row_losses
-from thalweg.support.checks import number
+from thalweg.support.arguments import Checked, arguments
+from thalweg.support.checks import Amount, Portion, positive
 
 SMOOTHED = """t = y * (1 - label_smoothing) + 0.5 * label_smoothing
 """
@@ -79,7 +80,7 @@ class OfClassNumbers(Loss):
         return y
 
 
-@dataclass(frozen=True)
+@arguments
 class BinaryCrossentropy(OfProbabilities):
     """ℓ = mean −y·log ŷ − (1 − y)·log(1 − ŷ) over the outputs, y in [0, 1], ŷ a probability.
 
@@ -87,7 +88,7 @@ class BinaryCrossentropy(OfProbabilities):
     """
 
     from_logits: bool = False
-    label_smoothing: float = 0.0
+    label_smoothing: Portion = 0.0
 
     equation = Equation(
         "binary crossentropy",
@@ -114,7 +115,7 @@ class BinaryCrossentropy(OfProbabilities):
     paper = "Good, Rational decisions, 1952"
 
 
-@dataclass(frozen=True)
+@arguments
 class BinaryFocalCrossentropy(OfProbabilities):
     """ℓ = mean (1 − p_t)^gamma·BCE(y, ŷ) over the outputs, p_t = y·ŷ + (1 − y)·(1 − ŷ).
 
@@ -123,10 +124,10 @@ class BinaryFocalCrossentropy(OfProbabilities):
     """
 
     apply_class_balancing: bool = False
-    alpha: float = 0.25
-    gamma: float = 2.0
+    alpha: Portion = 0.25
+    gamma: Amount = 2.0
     from_logits: bool = False
-    label_smoothing: float = 0.0
+    label_smoothing: Portion = 0.0
 
     equation = Equation("binary focal crossentropy", f"s = p\n{FOCAL}", f"s = p\n{FOCAL_SLOPE}", FOCAL_ARGUMENTS)
     fused = Equation(
@@ -136,11 +137,6 @@ class BinaryFocalCrossentropy(OfProbabilities):
         FOCAL_ARGUMENTS,
         activation=SIGMOID,
     )
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        number("BinaryFocalCrossentropy's alpha", self.alpha, 0, 1 + 1e-9)
-        number("BinaryFocalCrossentropy's gamma", self.gamma)
 
     def option(self, name: str) -> float:
         return -1.0 if name == "alpha" and not self.apply_class_balancing else super().option(name)
@@ -154,7 +150,7 @@ class BinaryFocalCrossentropy(OfProbabilities):
     paper = "Lin et al., ICCV 2017, arXiv 1708.02002"
 
 
-@dataclass(frozen=True)
+@arguments
 class CategoricalCrossentropy(OfOneHot):
     """ℓ = −Σ y·log ŷ over the classes, y one-hot or probabilities, ŷ probabilities (divided by their sum).
 
@@ -162,7 +158,7 @@ class CategoricalCrossentropy(OfOneHot):
     """
 
     from_logits: bool = False
-    label_smoothing: float = 0.0
+    label_smoothing: Portion = 0.0
 
     instruction = row_losses.CategoricalCrossentropy
     after = rowwise.Softmax
@@ -177,25 +173,20 @@ class CategoricalCrossentropy(OfOneHot):
     paper = "Bridle, NIPS 1989"
 
 
-@dataclass(frozen=True)
+@arguments
 class CategoricalFocalCrossentropy(OfOneHot):
     """ℓ = −Σ alpha·(1 − ŷ)^gamma·y·log ŷ over the classes, y one-hot, ŷ probabilities (divided by their sum).
 
     from_logits: ŷ is a pre-activation. label_smoothing s: y becomes y·(1 − s) + s/classes. alpha is one number.
     """
 
-    alpha: float = 0.25
-    gamma: float = 2.0
+    alpha: Amount = 0.25
+    gamma: Amount = 2.0
     from_logits: bool = False
-    label_smoothing: float = 0.0
+    label_smoothing: Portion = 0.0
 
     instruction = row_losses.CategoricalFocalCrossentropy
     fused = row_losses.CategoricalFocalCrossentropyLogits
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        number("CategoricalFocalCrossentropy's alpha", self.alpha)
-        number("CategoricalFocalCrossentropy's gamma", self.gamma)
 
     formula = "ℓ = −Σ α·(1 − ŷ)^γ·y·log ŷ"
     derivative = "α·y·(γ·(1 − ŷ)^(γ−1)·log ŷ − (1 − ŷ)^γ/ŷ)"
@@ -206,7 +197,7 @@ class CategoricalFocalCrossentropy(OfOneHot):
     paper = "Lin et al., ICCV 2017, arXiv 1708.02002"
 
 
-@dataclass(frozen=True)
+@arguments
 class SparseCategoricalCrossentropy(OfClassNumbers):
     """ℓ = −log ŷ[y], y a class number from 0, ŷ probabilities (divided by their sum).
 
@@ -215,7 +206,7 @@ class SparseCategoricalCrossentropy(OfClassNumbers):
     """
 
     from_logits: bool = False
-    label_smoothing: float = 0.0
+    label_smoothing: Portion = 0.0
 
     instruction = row_losses.SparseCategoricalCrossentropy
     after = rowwise.Softmax
@@ -230,7 +221,7 @@ class SparseCategoricalCrossentropy(OfClassNumbers):
     paper = "Bridle, NIPS 1989"
 
 
-@dataclass(frozen=True)
+@arguments
 class CategoricalGeneralizedCrossEntropy(OfClassNumbers):
     """ℓ = (1 − ŷ[y]^q)/q, y a class number from 0, ŷ probabilities.
 
@@ -238,14 +229,9 @@ class CategoricalGeneralizedCrossEntropy(OfClassNumbers):
     1.0
     """
 
-    q: float = 0.5
+    q: Annotated[float, Checked(positive(1.0))] = 0.5
 
     instruction = row_losses.GeneralizedCrossEntropy
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if number("CategoricalGeneralizedCrossEntropy's q", self.q, 0, 1) == 0:
-            raise ArgumentError("CategoricalGeneralizedCrossEntropy's q has to be between 0 and 1, got 0")
 
     formula = "ℓ = (1 − ŷ[y]^q)/q"
     derivative = "−[y]·ŷ^(q − 1)"
@@ -256,7 +242,7 @@ class CategoricalGeneralizedCrossEntropy(OfClassNumbers):
     paper = "Zhang and Sabuncu, NeurIPS 2018, arXiv 1805.07836"
 
 
-@dataclass(frozen=True)
+@arguments
 class KLDivergence(Loss):
     """ℓ = Σ y·log(y/ŷ) over the last axis; both are clipped to [10⁻⁷, 1]."""
 
@@ -280,7 +266,7 @@ where(p < 1e-7 or p > 1, 0, -t / max(p, 1e-7))""",
     paper = "Kullback and Leibler, Annals of Mathematical Statistics, 1951"
 
 
-@dataclass(frozen=True)
+@arguments
 class Dice(Loss):
     """ℓ = 1 − 2·Σ y·ŷ/(Σ y + Σ ŷ + 10⁻⁷) over the last axis.
 
@@ -288,13 +274,9 @@ class Dice(Loss):
     network with `Flatten`: then the sums are over all pixels of one image.
     """
 
-    axis: int = -1
+    axis: Axis = -1
 
     instruction = row_losses.Dice
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        last_axis("Dice", self.axis)
 
     formula = "ℓ = 1 − 2·Σ y·ŷ/(Σ y + Σ ŷ)"
     derivative = "2·(Σ y·ŷ/S − y)/S with S = Σ y + Σ ŷ"
@@ -305,24 +287,18 @@ class Dice(Loss):
     paper = "Milletari et al., 3DV 2016, arXiv 1606.04797"
 
 
-@dataclass(frozen=True)
+@arguments
 class Tversky(Loss):
     """ℓ = 1 − I/(I + alpha·Σ (1 − ŷ)·y + beta·Σ ŷ·(1 − y) + 10⁻⁷) over the last axis, I = Σ y·ŷ.
 
     As in Keras, alpha weighs false negatives and beta false positives. For axis, see `Dice`.
     """
 
-    alpha: float = 0.5
-    beta: float = 0.5
-    axis: int = -1
+    alpha: Amount = 0.5
+    beta: Amount = 0.5
+    axis: Axis = -1
 
     instruction = row_losses.Tversky
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        number("Tversky's alpha", self.alpha)
-        number("Tversky's beta", self.beta)
-        last_axis("Tversky", self.axis)
 
     formula = "ℓ = 1 − I/(I + α·Σ (1 − ŷ)·y + β·Σ ŷ·(1 − y)), I = Σ y·ŷ"
     derivative = "((I/B)·(y − α·y + β·(1 − y)) − y)/B, B the denominator"

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
-from thalweg.errors import ArgumentError
 from thalweg.losses.loss import Loss
+from thalweg.support.arguments import arguments
+from thalweg.support.checks import Function
 
 
-@dataclass(frozen=True)
+@arguments
 class FunctionLoss(Loss):
     """A function of y_true and y_pred, written in `thalweg.ops`: one number a row, or the mean over all.
 
@@ -19,12 +19,7 @@ class FunctionLoss(Loss):
     4.0
     """
 
-    function: Callable[..., Any]
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if not callable(self.function):
-            raise ArgumentError(f"a loss is a function of y_true and y_pred, got {self.function!r}")
+    function: Function
 
     @property
     def name(self) -> str:
@@ -34,6 +29,3 @@ class FunctionLoss(Loss):
     def call(self) -> Callable[..., Any]:
         """The function."""
         return self.function
-
-    def get_config(self) -> dict[str, Any]:
-        return {"function": self.name, "reduction": self.reduction}

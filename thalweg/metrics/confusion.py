@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,37 +11,42 @@ from numpy.typing import NDArray
 from thalweg.errors import ArgumentError, ShapeError
 from thalweg.metrics.metric import Metric, Shape, ratio
 from thalweg.program.instructions import metrics as instructions
-from thalweg.support.checks import AT_MOST_1, number, whole
-from thalweg.support.naming import choose
+from thalweg.support.arguments import Checked, arguments
+from thalweg.support.checks import AT_MOST_1, Positive, least, number, one_of, optional, positive, whole
 
 EPSILON = 1e-7
 Sums = NDArray[np.float64]
 Thresholds = float | Sequence[float] | None
+Average = Annotated[str | None, Checked(optional(one_of("macro", "micro", "weighted")))]
+Decision = Annotated[float | None, Checked(optional(positive(AT_MOST_1)))]
 
 
-@dataclass(frozen=True)
+def thresholds(what: str, given: Any) -> Any:
+    """One threshold, or several as a tuple."""
+    several = isinstance(given, (list, tuple))
+    if several and not given:
+        raise ArgumentError(f"{what} is a number or a list of them, got an empty one")
+    for threshold in given if several else [] if given is None else [given]:
+        number(what, threshold, 0, AT_MOST_1)
+    return (tuple(given) if len(given) > 1 else given[0]) if several else given
+
+
+@arguments
 class Counts(Metric):
     """Base: true positives, false positives, false negatives and true negatives at one threshold."""
+
+    thresholds: Annotated[Thresholds, Checked(thresholds)] = None
 
     instruction: ClassVar[type[instructions.Total]] = instructions.ConfusionCounts
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        given: Any = getattr(self, "thresholds")  # noqa: B009 — every subclass has it, in its own place
-        several = isinstance(given, (list, tuple))
-        if several and not given:
-            raise ArgumentError(f"thresholds of {self.name} is a number or a list of them, got an empty one")
-        for threshold in given if several else [] if given is None else [given]:
-            number(f"thresholds of {self.name}", threshold, 0, AT_MOST_1)
-        if several:
-            object.__setattr__(self, "thresholds", tuple(given) if len(given) > 1 else given[0])
-        if several and len(given) > 1:
-            object.__setattr__(self, "parts", tuple(type(self)(**self.get_config() | {"thresholds": t}) for t in given))
+        if isinstance(self.thresholds, tuple):
+            self.parts = tuple(type(self)(**self.get_config() | {"thresholds": t}) for t in self.thresholds)
 
-    def constants(self) -> dict[str, float]:
+    def constants(self) -> dict[str, Any]:
         top = getattr(self, "top_k", None)
-        given: float | None = getattr(self, "thresholds")  # noqa: B009
-        threshold = (0.5 if top is None else -np.inf) if given is None else given
+        threshold = (0.5 if top is None else -np.inf) if self.thresholds is None else self.thresholds
         class_id = getattr(self, "class_id", None)
         return {"threshold": threshold, "class_id": -1 if class_id is None else class_id, "top_k": top or 0}
 
@@ -60,14 +64,11 @@ class Counts(Metric):
             raise ArgumentError(f"class_id of {self.name} is {class_id}, but there are {output[-1]} outputs")
 
 
-@dataclass(frozen=True)
 class TruePositives(Counts):
     """The number of outputs with ŷ > threshold and y = 1.
 
     thresholds: a number, or a list for use outside of a model; 0.5 if None.
     """
-
-    thresholds: Thresholds = None
 
     higher_is_better = True
     formula = "Σ [ŷ > threshold and y = 1]"
@@ -78,14 +79,11 @@ class TruePositives(Counts):
         return float(sums[0])
 
 
-@dataclass(frozen=True)
 class FalsePositives(Counts):
     """The number of outputs with ŷ > threshold and y = 0.
 
     thresholds: a number, or a list for use outside of a model; 0.5 if None.
     """
-
-    thresholds: Thresholds = None
 
     formula = "Σ [ŷ > threshold and y = 0]"
     range = "0 and above"
@@ -95,14 +93,11 @@ class FalsePositives(Counts):
         return float(sums[1])
 
 
-@dataclass(frozen=True)
 class FalseNegatives(Counts):
     """The number of outputs with ŷ ≤ threshold and y = 1.
 
     thresholds: a number, or a list for use outside of a model; 0.5 if None.
     """
-
-    thresholds: Thresholds = None
 
     formula = "Σ [ŷ ≤ threshold and y = 1]"
     range = "0 and above"
@@ -112,14 +107,11 @@ class FalseNegatives(Counts):
         return float(sums[2])
 
 
-@dataclass(frozen=True)
 class TrueNegatives(Counts):
     """The number of outputs with ŷ ≤ threshold and y = 0.
 
     thresholds: a number, or a list for use outside of a model; 0.5 if None.
     """
-
-    thresholds: Thresholds = None
 
     higher_is_better = True
     formula = "Σ [ŷ ≤ threshold and y = 0]"
@@ -130,25 +122,16 @@ class TrueNegatives(Counts):
         return float(sums[3])
 
 
-@dataclass(frozen=True)
+@arguments
 class Rate(Counts):
     """Base of `Precision` and `Recall`: which outputs count, and which of them may be positive."""
 
-    thresholds: Thresholds = None
-    top_k: int | None = None
-    class_id: int | None = None
+    top_k: Annotated[int | None, Checked(optional(whole))] = None
+    class_id: Annotated[int | None, Checked(optional(least(0)))] = None
 
     higher_is_better = True
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.top_k is not None:
-            whole(f"top_k of {self.name}", self.top_k)
-        if self.class_id is not None:
-            whole(f"class_id of {self.name}", self.class_id, 0)
 
-
-@dataclass(frozen=True)
 class Precision(Rate):
     """TP/(TP + FP), or 0 if both are 0.
 
@@ -164,7 +147,6 @@ class Precision(Rate):
         return ratio(float(sums[0]), float(sums[0] + sums[1]))
 
 
-@dataclass(frozen=True)
 class Recall(Rate):
     """TP/(TP + FN), or 0 if both are 0.
 
@@ -180,27 +162,17 @@ class Recall(Rate):
         return ratio(float(sums[0]), float(sums[0] + sums[2]))
 
 
-@dataclass(frozen=True)
 class FScore(Metric):
     """Base of `FBetaScore` and `F1Score`: a score for each class, and their average."""
 
-    average: str | None = None
-    beta: float = 1.0
-    threshold: float | None = None
+    average: str | None
+    threshold: float | None
+    beta = 1.0
 
     instruction: ClassVar[type[instructions.Total]] = instructions.ClassCounts
     higher_is_better = True
     range = "0 to 1, 1 is best"
     use = "Classes of different sizes."
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.average is not None:
-            choose(f"average of {self.name}", self.average, ("macro", "micro", "weighted"))
-        if number(f"beta of {self.name}", self.beta) == 0:
-            raise ArgumentError(f"beta of {self.name} has to be greater than 0")
-        if self.threshold is not None and number(f"threshold of {self.name}", self.threshold, 0, AT_MOST_1) == 0:
-            raise ArgumentError(f"threshold of {self.name} has to be greater than 0")
 
     def constants(self) -> dict[str, float]:
         return {"threshold": -1.0 if self.threshold is None else self.threshold}
@@ -231,7 +203,7 @@ class FScore(Metric):
         return float(scores.mean())
 
 
-@dataclass(frozen=True)
+@arguments
 class FBetaScore(FScore):
     """(1 + β²)·precision·recall/(β²·precision + recall), for each class and then averaged.
 
@@ -240,24 +212,26 @@ class FBetaScore(FScore):
     largest output of a row is. Targets are one-hot, or class numbers (in Keras one-hot only).
     """
 
+    average: Average = None
+    beta: Positive = 1.0
+    threshold: Decision = None
+
     short: ClassVar[str] = "fbeta_score"
     formula = "(1 + β²)·P·R/(β²·P + R)"
 
 
-@dataclass(frozen=True)
+@arguments
 class F1Score(FScore):
     """2·precision·recall/(precision + recall): `FBetaScore` with β = 1."""
 
-    beta: float = field(default=1.0, init=False, repr=False)
+    average: Average = None
+    threshold: Decision = None
 
     short: ClassVar[str] = "f1_score"
     formula = "2·P·R/(P + R)"
 
-    def get_config(self) -> dict[str, Any]:
-        return {key: value for key, value in super().get_config().items() if key != "beta"}
 
-
-@dataclass(frozen=True)
+@arguments
 class AUC(Metric):
     """The area under the ROC curve, or with curve="PR" under precision against recall, by `num_thresholds` buckets.
 
@@ -265,9 +239,9 @@ class AUC(Metric):
     a sigmoid first. summation_method: "interpolation", "minoring" or "majoring".
     """
 
-    num_thresholds: int = 200
-    curve: str = "ROC"
-    summation_method: str = "interpolation"
+    num_thresholds: Annotated[int, Checked(least(2))] = 200
+    curve: Literal["ROC", "PR"] = "ROC"
+    summation_method: Literal["interpolation", "minoring", "majoring"] = "interpolation"
     multi_label: bool = False
     from_logits: bool = False
 
@@ -276,12 +250,6 @@ class AUC(Metric):
     formula = "∫ TPR dFPR, or ∫ precision drecall"
     range = "0 to 1, 1 is best; 0.5 is chance (ROC)"
     use = "Ranking, whatever the threshold; rare positives: PR."
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        whole(f"num_thresholds of {self.name}", self.num_thresholds, 2)
-        choose(f"curve of {self.name}", self.curve, ("ROC", "PR"))
-        choose(f"summation_method of {self.name}", self.summation_method, ("interpolation", "minoring", "majoring"))
 
     def constants(self) -> dict[str, float]:
         return {"buckets": self.num_thresholds, "by_output": int(self.multi_label), "logits": int(self.from_logits)}

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,11 +12,11 @@ from thalweg.errors import ArgumentError
 from thalweg.metrics.metric import Metric, Shape
 from thalweg.program.instructions import metrics as instructions
 from thalweg.program.ir.instruction import Buffer
-from thalweg.support.checks import whole
-from thalweg.support.naming import choose
+from thalweg.support.arguments import Checked, arguments
+from thalweg.support.checks import Index
 
 
-@dataclass(frozen=True)
+@arguments
 class R2Score(Metric):
     """R² = 1 − Σ(y − ŷ)²/Σ(y − mean y)², the mean over the outputs: 1 is perfect, 0 is as good as the mean.
 
@@ -29,20 +28,14 @@ class R2Score(Metric):
     0.5
     """
 
-    class_aggregation: str = "uniform_average"
-    num_regressors: int = 0
+    class_aggregation: Literal["uniform_average", "variance_weighted_average"] = "uniform_average"
+    num_regressors: Index = 0
 
     instruction = instructions.SquaresAndTargets
     higher_is_better = True
     formula = "1 − Σ(y − ŷ)²/Σ(y − mean y)²"
     range = "up to 1, 1 is best"
     use = "Regression, comparable between targets."
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        aggregations = ("uniform_average", "variance_weighted_average")
-        choose("class_aggregation of R2Score", self.class_aggregation, aggregations)
-        whole("num_regressors of R2Score", self.num_regressors, 0)
 
     @property
     def between_rows(self) -> bool:
@@ -64,7 +57,14 @@ class R2Score(Metric):
         return 1 - (1 - score) * (rows - 1) / freedom if freedom > 0 else math.nan
 
 
-@dataclass(frozen=True)
+def of_rows(what: str, axis: Any) -> int:
+    """The axis along which numbers are correlated."""
+    if axis not in (-1, 0) or isinstance(axis, bool):
+        raise ArgumentError(f"{what} is −1 (each row) or 0 (over all rows), got {axis!r}")
+    return int(axis)
+
+
+@arguments
 class PearsonCorrelation(Metric):
     """Σ (y − mean y)·(ŷ − mean ŷ)/(n·σ_y·σ_ŷ), along the outputs of each row (axis −1) and then the mean over rows.
 
@@ -75,18 +75,13 @@ class PearsonCorrelation(Metric):
     0.5
     """
 
-    axis: int = -1
+    axis: Annotated[int, Checked(of_rows)] = -1
 
     instruction: ClassVar[type[instructions.Total]] = instructions.RowCorrelations
     higher_is_better = True
     formula = "cov(y, ŷ)/(σ_y·σ_ŷ)"
     range = "−1 to 1, 1 is best"
     use = "Whether predictions rise with targets, whatever their scale."
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.axis not in (-1, 0) or isinstance(self.axis, bool):
-            raise ArgumentError(f"PearsonCorrelation's axis is −1 (each row) or 0 (over all rows), got {self.axis!r}")
 
     def lower(self, p: Buffer, y: Buffer, sums: Buffer) -> instructions.Total:
         self.check(p.shape, y.shape)

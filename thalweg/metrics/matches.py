@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -11,10 +10,10 @@ from numpy.typing import NDArray
 
 from thalweg.metrics.metric import Metric, Shape, needs_class_numbers
 from thalweg.program.instructions import metrics as instructions
-from thalweg.support.checks import number, whole
+from thalweg.support.arguments import arguments
+from thalweg.support.checks import Count, Real
 
 
-@dataclass(frozen=True)
 class Accuracy(Metric):
     """The share of predictions that equal their target."""
 
@@ -25,11 +24,11 @@ class Accuracy(Metric):
     use = "Outputs that are exact values."
 
 
-@dataclass(frozen=True)
+@arguments
 class BinaryAccuracy(Metric):
     """The share of outputs on the right side of `threshold`, for targets 0 and 1."""
 
-    threshold: float = 0.5
+    threshold: Real = 0.5
 
     instruction = instructions.BinaryMatches
     higher_is_better = True
@@ -37,12 +36,7 @@ class BinaryAccuracy(Metric):
     range = "0 to 1, 1 is best"
     use = "Two classes of similar size."
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        number(f"threshold of {self.name}", self.threshold, -math.inf)
 
-
-@dataclass(frozen=True)
 class ShareOfRows(Metric):
     """Base of the shares of rows (and positions) whose class is predicted correctly."""
 
@@ -54,7 +48,6 @@ class ShareOfRows(Metric):
         return float(sums[0] / (rows * math.prod(output[:-1])))
 
 
-@dataclass(frozen=True)
 class CategoricalAccuracy(ShareOfRows):
     """The share of rows whose largest prediction is at the position of the largest target (one-hot)."""
 
@@ -63,7 +56,6 @@ class CategoricalAccuracy(ShareOfRows):
     use = "Classes of similar size, one-hot targets."
 
 
-@dataclass(frozen=True)
 class SparseCategoricalAccuracy(ShareOfRows):
     """The share of rows whose largest prediction is that of the target, a class number."""
 
@@ -75,20 +67,15 @@ class SparseCategoricalAccuracy(ShareOfRows):
         needs_class_numbers(self, output, target)
 
 
-@dataclass(frozen=True)
+@arguments
 class TopK(ShareOfRows):
     """Base of the metrics of the k largest predictions."""
 
-    k: int = 5
+    k: Count = 5
 
     use = "Many classes, some hard to tell apart."
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        whole(f"k of {self.name}", self.k)
 
-
-@dataclass(frozen=True)
 class TopKCategoricalAccuracy(TopK):
     """The share of rows whose class (the largest target) is among the k largest predictions; ties count."""
 
@@ -96,7 +83,6 @@ class TopKCategoricalAccuracy(TopK):
     formula = "mean [fewer than k predictions exceed ŷ[argmax y]]"
 
 
-@dataclass(frozen=True)
 class SparseTopKCategoricalAccuracy(TopK):
     """The share of rows whose class number is among the k largest predictions; ties count."""
 

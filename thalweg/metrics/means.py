@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from thalweg import losses
 from thalweg.errors import ArgumentError, ShapeError
+from thalweg.losses.loss import Axis
 from thalweg.metrics.metric import Array, Metric, Shape
 from thalweg.ops.operation import row_value
 from thalweg.ops.tensor import Traced, writing
@@ -18,9 +19,10 @@ from thalweg.program.builder import Builder
 from thalweg.program.instructions.losses.loss_instruction import Loss
 from thalweg.program.instructions.losses.row_value import RowValue
 from thalweg.program.ir.instruction import Buffer
+from thalweg.support.arguments import arguments
+from thalweg.support.checks import Function, Portion
 
 
-@dataclass(frozen=True)
 class LossMetric(Metric):
     """Base: the mean over rows (and positions) of the loss of the same name and options."""
 
@@ -33,7 +35,7 @@ class LossMetric(Metric):
 
     def as_loss(self) -> losses.Loss:
         """The loss with this metric's options."""
-        return self.loss(**{f.name: getattr(self, f.name) for f in fields(self) if f.name != "name"})
+        return self.loss(**{key: value for key, value in self.given.items() if key != "name"})
 
     def check(self, output: Shape, target: Shape) -> None:
         wanted = self.as_loss().target_shape(output)
@@ -52,11 +54,11 @@ class LossMetric(Metric):
         return float(sums[0] / (rows * math.prod(output[:-1])))
 
 
-@dataclass(frozen=True)
+@arguments
 class OutputLoss(Metric):
     """The loss of one of several outputs, as it is, without its weight in the sum."""
 
-    of: losses.Loss = field(default_factory=losses.MeanSquaredError)
+    of: losses.Loss
 
     def check(self, output: Shape, target: Shape) -> None:
         pass  # the loss has checked its targets
@@ -72,7 +74,7 @@ class OutputLoss(Metric):
         return float(sums[0] / rows)
 
 
-@dataclass(frozen=True)
+@arguments
 class FunctionMetric(Metric):
     """The mean over rows of a function of y_true and y_pred, written in `thalweg.ops`.
 
@@ -81,15 +83,11 @@ class FunctionMetric(Metric):
     2.0
     """
 
-    function: Any = None
+    function: Function
 
-    def __post_init__(self) -> None:
-        if not callable(self.function):
-            raise ArgumentError(f"a metric is a function of y_true and y_pred, got {self.function!r}")
-        object.__setattr__(self, "name", self.name or getattr(self.function, "__name__", "metric"))
-
-    def get_config(self) -> dict[str, Any]:
-        return {"function": getattr(self.function, "__name__", "metric"), "name": self.name}
+    @property
+    def usual_name(self) -> str:
+        return str(getattr(self.function, "__name__", "metric"))
 
     def check(self, output: Shape, target: Shape) -> None:
         pass  # what the targets mean is up to the function
@@ -113,7 +111,6 @@ class FunctionMetric(Metric):
         return float(np.average(value.reshape(len(value), -1).mean(axis=1), weights=sample_weight))
 
 
-@dataclass(frozen=True)
 class MeanSquaredError(LossMetric):
     """mean (y − ŷ)²"""
 
@@ -123,7 +120,6 @@ class MeanSquaredError(LossMetric):
     use = "Regression."
 
 
-@dataclass(frozen=True)
 class RootMeanSquaredError(LossMetric):
     """√ mean (y − ŷ)²"""
 
@@ -136,7 +132,6 @@ class RootMeanSquaredError(LossMetric):
         return math.sqrt(super().score(sums, rows, output))
 
 
-@dataclass(frozen=True)
 class MeanAbsoluteError(LossMetric):
     """mean |y − ŷ|"""
 
@@ -146,7 +141,6 @@ class MeanAbsoluteError(LossMetric):
     use = "Regression with outliers."
 
 
-@dataclass(frozen=True)
 class MeanAbsolutePercentageError(LossMetric):
     """mean 100·|y − ŷ|/max(|y|, 10⁻⁷)"""
 
@@ -156,7 +150,6 @@ class MeanAbsolutePercentageError(LossMetric):
     use = "Targets away from 0, errors in proportion."
 
 
-@dataclass(frozen=True)
 class MeanSquaredLogarithmicError(LossMetric):
     """mean (log(1 + y) − log(1 + ŷ))²"""
 
@@ -166,7 +159,6 @@ class MeanSquaredLogarithmicError(LossMetric):
     use = "Amounts over several powers of ten."
 
 
-@dataclass(frozen=True)
 class LogCoshError(LossMetric):
     """mean log cosh(ŷ − y)"""
 
@@ -177,11 +169,11 @@ class LogCoshError(LossMetric):
     short = "logcosh"
 
 
-@dataclass(frozen=True)
+@arguments
 class CosineSimilarity(LossMetric):
     """mean over the rows of Σ y·ŷ/(‖y‖·‖ŷ‖): as in Keras the similarity, which is minus the loss."""
 
-    axis: int = -1
+    axis: Axis = -1
 
     loss = losses.CosineSimilarity
     formula = "mean Σ y·ŷ/(‖y‖·‖ŷ‖)"
@@ -191,7 +183,6 @@ class CosineSimilarity(LossMetric):
     higher_is_better = True
 
 
-@dataclass(frozen=True)
 class Hinge(LossMetric):
     """mean max(1 − y·ŷ, 0), y −1 (or 0) or 1"""
 
@@ -201,7 +192,6 @@ class Hinge(LossMetric):
     use = "Margins."
 
 
-@dataclass(frozen=True)
 class SquaredHinge(LossMetric):
     """mean max(1 − y·ŷ, 0)², y −1 (or 0) or 1"""
 
@@ -211,7 +201,6 @@ class SquaredHinge(LossMetric):
     use = "Margins."
 
 
-@dataclass(frozen=True)
 class CategoricalHinge(LossMetric):
     """mean max(max (1 − y)·ŷ − Σ y·ŷ + 1, 0), y one-hot"""
 
@@ -221,12 +210,12 @@ class CategoricalHinge(LossMetric):
     use = "Margins between classes."
 
 
-@dataclass(frozen=True)
+@arguments
 class BinaryCrossentropy(LossMetric):
     """mean −y·log ŷ − (1 − y)·log(1 − ŷ)"""
 
     from_logits: bool = False
-    label_smoothing: float = 0.0
+    label_smoothing: Portion = 0.0
 
     loss = losses.BinaryCrossentropy
     formula = "mean −y·log ŷ − (1 − y)·log(1 − ŷ)"
@@ -234,12 +223,12 @@ class BinaryCrossentropy(LossMetric):
     use = "How good probabilities of two classes are."
 
 
-@dataclass(frozen=True)
+@arguments
 class CategoricalCrossentropy(LossMetric):
     """mean −Σ y·log ŷ, y one-hot"""
 
     from_logits: bool = False
-    label_smoothing: float = 0.0
+    label_smoothing: Portion = 0.0
 
     loss = losses.CategoricalCrossentropy
     formula = "mean −Σ y·log ŷ"
@@ -247,7 +236,7 @@ class CategoricalCrossentropy(LossMetric):
     use = "How good probabilities of classes are."
 
 
-@dataclass(frozen=True)
+@arguments
 class SparseCategoricalCrossentropy(LossMetric):
     """mean −log ŷ[y], y a class number"""
 
@@ -259,7 +248,6 @@ class SparseCategoricalCrossentropy(LossMetric):
     use = "How good probabilities of classes are."
 
 
-@dataclass(frozen=True)
 class KLDivergence(LossMetric):
     """mean Σ y·log(y/ŷ)"""
 
@@ -269,7 +257,6 @@ class KLDivergence(LossMetric):
     use = "Targets that are distributions."
 
 
-@dataclass(frozen=True)
 class Poisson(LossMetric):
     """mean ŷ − y·log(ŷ + 10⁻⁷)"""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, field
+from dataclasses import KW_ONLY
 from typing import Any, ClassVar
 
 import numpy as np
@@ -17,14 +17,15 @@ from thalweg.program.instructions import metrics as instructions
 from thalweg.program.instructions.losses.loss_instruction import Loss
 from thalweg.program.ir.instruction import DOUBLE, TOTALS, Buffer
 from thalweg.support import hooks
+from thalweg.support.arguments import Value, arguments
 from thalweg.support.naming import snake_case
 
 Shape = tuple[int, ...]
 Array = NDArray[Any]
 
 
-@dataclass(frozen=True)
-class Metric(hooks.Configured):
+@arguments
+class Metric(Value):
     """Base of all metrics: which sums it needs (`instruction`), and how they become a score (`score`).
 
     A metric may be given to `compile`, or called by itself: then it keeps the sums of all rows that it was given. One
@@ -34,26 +35,35 @@ class Metric(hooks.Configured):
     uncalled, lacking = hooks.METRIC, hooks.METRIC_LACKS
     called_with = {"score": ("sums", "rows", "output")}  # noqa: RUF012
 
-    name: str = field(default="", kw_only=True, repr=False)  # the key in `History` and in the logs
+    _: KW_ONLY
+    name: str = ""  # the key in `History` and in the logs
+    unshown = ("name",)
 
     instruction: ClassVar[type[instructions.Total]]
     short: ClassVar[str] = ""  # the default name, where it isn't the class's
     higher_is_better: ClassVar[bool] = False
 
-    running: ClassVar[tuple[Array, float, Shape] | None] = (
-        None  # sums, rows and output shape so far, outside of a model
-    )
-    parts: ClassVar[tuple[Metric, ...]] = ()  # metrics of one threshold each, whose results are listed
-    variables: ClassVar[tuple[State, ...]] = ()  # of a metric of the user's
-
     formula: ClassVar[str]  # from here on its entry in the reference pages
     range: ClassVar[str]
     use: ClassVar[str]
 
+    def __init__(self, *, name: str = "") -> None:
+        """What the `__init__` of a metric of one's own calls."""
+        self.name = name
+        self.__post_init__()
+
     def __post_init__(self) -> None:
         if not hasattr(self, "instruction") and type(self).lower is Metric.lower and not self.by_itself:
             raise hooks.unwritten(self, "update_state(self, y_true, y_pred)", hooks.BY_ITSELF)
-        object.__setattr__(self, "name", self.name or self.short or snake_case(type(self).__name__))
+        vars(self)["name"] = self.name or self.usual_name
+        self.running: tuple[Array, float, Shape] | None = None  # sums, rows and output shape outside of a model
+        self.parts: tuple[Metric, ...] = ()  # metrics of one threshold each, whose results are listed
+        self.variables: tuple[State, ...] = ()  # of a metric of the user's
+
+    @property
+    def usual_name(self) -> str:
+        """The name of one that was given none."""
+        return self.short or snake_case(type(self).__name__)
 
     @property
     def by_itself(self) -> bool:
@@ -65,10 +75,6 @@ class Metric(hooks.Configured):
         if self.by_itself:
             return hooks.BY_ITSELF
         return "a history keeps one number: give one threshold for each metric" if self.parts else None
-
-    def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal metric."""
-        return asdict(self)
 
     def sums(self, output: Shape) -> int:
         """How many running sums it needs for predictions of shape (rows, *output)."""
@@ -145,7 +151,7 @@ class Metric(hooks.Configured):
             metric.reset_state()
         for variable in self.variables:
             variable.assign(0)
-        object.__setattr__(self, "running", None)
+        self.running = None
 
     def __call__(self, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None) -> Any:
         """Adds a batch, and returns the score of all rows so far: `update_state`, then `result`.
@@ -179,7 +185,7 @@ class Metric(hooks.Configured):
             chosen = slice(None) if weights is None else weights == weight
             sums = sums + weight * evaluate_metric(instruction, p[chosen], y[chosen])
             rows += weight * len(p[chosen])
-        object.__setattr__(self, "running", (sums, rows, output))
+        self.running = (sums, rows, output)
 
     def instruction_for(self, y: Array, p: Array) -> instructions.Total | Loss:
         """The instruction for arrays of these shapes."""
@@ -210,7 +216,7 @@ class Metric(hooks.Configured):
         """
         start = np.asarray(initializers.get(initializer)(tuple(shape)), dtype or np.float64)
         variable = start.view(State)
-        object.__setattr__(self, "variables", (*self.variables, variable))
+        self.variables = (*self.variables, variable)
         return variable
 
     add_weight = add_variable

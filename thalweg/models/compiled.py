@@ -6,15 +6,16 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from thalweg import engine as engines
 from thalweg import metrics as metric_module
 from thalweg import optimizers as optimizer_module
 from thalweg.callbacks.callback import Columns, Logs
-from thalweg.engine import ENGINES, aligned, usable_lanes
+from thalweg.engine import aligned, usable_lanes
 from thalweg.engine.contract import Array, Chunk, Engine, Job, mean_loss
 from thalweg.errors import ArgumentError, ThalwegError, ThalwegWarning
 from thalweg.layers.layer import Shape
@@ -35,9 +36,9 @@ from thalweg.support.naming import choose
 from thalweg.support.nested import mapped
 from thalweg.support.once import making
 from thalweg.support.seeds import draw_seed
-from thalweg.tracing import making as tracing
-from thalweg.tracing.following import Place
-from thalweg.tracing.step_trace import Trace
+
+if TYPE_CHECKING:
+    from thalweg.tracing.step_trace import Trace
 
 MOST_PROGRAMS = 32  # that are kept: where lanes share a network's inputs, every batch size has one
 
@@ -53,10 +54,10 @@ class Compiled:
         self.graph, self.weights = graph, weights
         self.seed_given = seed is not None
         self.seed = draw_seed() if seed is None else whole("Sequential's seed", seed, least=0)
-        choose("engine", engine, ENGINES)
+        choose("engine", engine, engines.ENGINES)
         self.engine = engine
         if weights.dtype.name not in self.runs.dtypes:
-            others = [name for name, other in ENGINES.items() if weights.dtype.name in other.dtypes]
+            others = [name for name, other in engines.ENGINES.items() if weights.dtype.name in other.dtypes]
             raise ArgumentError(
                 f"the {engine} engine computes in {' or '.join(self.runs.dtypes)}; dtype={weights.dtype.name!r} needs "
                 f"engine={' or '.join(map(repr, others))}"
@@ -74,7 +75,7 @@ class Compiled:
     @property
     def runs(self) -> Engine:
         """The engine that runs it."""
-        return ENGINES[self.engine]
+        return engines.ENGINES[self.engine]
 
     # --- loss, optimizer, metrics --------------------------------------------------------------------------------
 
@@ -426,6 +427,9 @@ class Compiled:
         >>> values["y_pred"].ravel(), values["dW"].ravel()
         (array([3., 1.], dtype=float32), array([4., 3.], dtype=float32))
         """
+        from thalweg.tracing import making as tracing
+        from thalweg.tracing.following import Place
+
         with making:  # no other thread compiles the model
             self.ready(x)
             data = self.data(x, y, sample_weight)

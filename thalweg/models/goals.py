@@ -17,19 +17,20 @@ from thalweg.ops.operation import row_value
 from thalweg.ops.tensor import Traced, writing
 from thalweg.program.builder import Builder
 from thalweg.program.ir.instruction import Buffer
+from thalweg.support.arguments import arguments
 from thalweg.support.checks import number, whole
 from thalweg.support.naming import choose
 from thalweg.support.nested import mapped
 
 
-@dataclass(frozen=True)
+@arguments
 class ModelLoss(losses.Loss):
     """The loss of a model whose class computes it: one number a row, or a mean over the rows.
 
     It is what `model.compute_loss(x, y, y_pred)` returns for tensors.
     """
 
-    model: Any = None
+    model: Any
     has_targets: bool = True  # whether there are any; otherwise y is None
 
     def call(self, y_true: Any, y_pred: Any) -> Any:

@@ -6,11 +6,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from thalweg.doctor import Diagnosis, diagnose
 from thalweg.engine import make_executor
 from thalweg.engine.contract import Array, Chunk, Job
 from thalweg.errors import ArgumentError, ThalwegError
@@ -23,7 +22,6 @@ from thalweg.models.weights import Weights
 from thalweg.program.ir.instruction import Instruction
 from thalweg.program.passes.draft import KINDS, Request
 from thalweg.program.plain import PLAIN
-from thalweg.recordings import Recording
 from thalweg.support.checks import number, whole
 from thalweg.support.naming import choose
 from thalweg.support.nested import leaves
@@ -31,9 +29,12 @@ from thalweg.support.once import making
 from thalweg.support.parts import done_by
 from thalweg.support.printing import out
 from thalweg.support.terminal import columns, table
-from thalweg.tracing.listing import Listing
-from thalweg.views.notebook.model_html import model_html
-from thalweg.views.web.network_svg import Glyph
+
+if TYPE_CHECKING:
+    from thalweg.doctor import Diagnosis
+    from thalweg.recordings import Recording
+    from thalweg.tracing.listing import Listing
+    from thalweg.views.web.network_svg import Glyph
 
 
 class Inspected:
@@ -60,6 +61,8 @@ class Inspected:
         >>> [row.name for row in model.program() if row.section == "backward"]
         ['sigmoid adjoint', 'weight gradient', 'bias gradient']
         """
+        from thalweg.tracing.listing import Listing
+
         compiled, request = self._compiled, self._requested(kind, batch_size)
         with making:  # no other thread compiles the model
             return Listing(compiled._lower(request, after, PLAIN)[0], request.batch)
@@ -87,6 +90,8 @@ class Inspected:
         >>> [row.phase for row in model.schedule()]
         ['rows', 'rows', 'rows', 'rows', 'rows', 'finish']
         """
+        from thalweg.tracing.listing import Listing
+
         compiled, request = self._compiled, self._requested(kind, batch_size, lanes)
         if compiled.runs.plan is None and request.lanes != 1:
             raise ArgumentError(f"the {compiled.engine} engine runs on one lane, not {request.lanes}")
@@ -147,6 +152,8 @@ class Inspected:
 
     def _repr_html_(self) -> str:
         """The layers as a drawing and a table, for notebooks; a model that isn't built yet says so."""
+        from thalweg.views.notebook.model_html import model_html
+
         graph = self._weights.graph
         if self.inputs:
             self.build()
@@ -217,6 +224,9 @@ class Inspected:
         >>> [finding.rule for finding in model.diagnose().findings]
         ['answers the majority', 'symmetry']
         """
+        from thalweg.doctor import diagnose
+        from thalweg.recordings import Recording
+
         model: Any = self
         recording, history = self.recording, model.history
         if recording is None and history is None:
@@ -228,6 +238,8 @@ class Inspected:
 
 def glyphs(weights: Weights) -> list[Glyph]:
     """The layers of a chain as they are drawn, input first; none of another graph, or while shapes are unknown."""
+    from thalweg.views.web.network_svg import Glyph
+
     graph = weights.graph
     if isinstance(graph, Drawn) or not weights.placed or len(graph.input_shapes) != 1:
         return []

@@ -5,7 +5,6 @@ safetensors checks the layout of the file; a SHA-256 over description and arrays
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Mapping
@@ -130,6 +129,8 @@ def write(path: Path, arrays: Arrays, description: dict[str, Any], overwrite: bo
 
 def digest(text: str, arrays: Mapping[str, NDArray[Any]]) -> str:
     """SHA-256 of the description and of every array with its name and shape."""
+    import hashlib
+
     total = hashlib.sha256(text.encode())
     for name in sorted(arrays):
         array = np.ascontiguousarray(arrays[name])

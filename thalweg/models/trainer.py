@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from threading import get_ident
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -25,15 +25,15 @@ from thalweg.models.compiled import Compiled
 from thalweg.models.diagnosis import diagnose, stopped, unrepeatable
 from thalweg.models.evaluator import Evaluation, batches_of, format_scores
 from thalweg.models.rows import Data, first
-from thalweg.recordings import Recording
-from thalweg.recordings.recorder import Recorder
-from thalweg.recordings.timetable import FLOOR
 from thalweg.support.checks import number, whole
 from thalweg.support.interrupts import Held
-from thalweg.support.jupyter import cell
+from thalweg.support.jupyter import cell, maybe_notebook
 from thalweg.support.once import making
 from thalweg.support.progress import Progress
-from thalweg.views.notebook.live import live_figure
+
+if TYPE_CHECKING:
+    from thalweg.recordings import Recording
+    from thalweg.recordings.recorder import Recorder
 
 CHUNK_SECONDS = 0.1  # from one look at callbacks, progress and Ctrl-C to the next …
 LONGEST_CHUNK = 1.0  # … or up to this, so that the work between chunks takes no more than this share:
@@ -197,7 +197,7 @@ class Fit:
             )
         self.validation = validation
         self.validate = None if held is None else validation.evaluation(model, compiled, held, job)
-        self.progress = Progress(verbose, self.epochs, self.initial_epoch, job.steps_per_epoch, job.rows, live_figure)
+        self.progress = Progress(verbose, self.epochs, self.initial_epoch, job.steps_per_epoch, job.rows, figure)
         self.record, self.held = seconds_of(record), held
         self.recorder: Recorder | None = None
         self.before: tuple[Array, Array] | None = None  # weights and optimizer's vectors at the start of the chunk
@@ -286,6 +286,8 @@ class Fit:
 
     def begin_recording(self, seconds: float) -> Recorder:
         """The recorder of the steps to come."""
+        from thalweg.recordings.recorder import Recorder
+
         epochs = max(0, self.epochs - self.initial_epoch)
         facts = {
             "epochs": epochs,
@@ -401,10 +403,24 @@ class Fit:
         notify(self.callbacks, event, *arguments)
 
 
+def figure() -> Any:
+    """The live figure of a fit that begins now, if this is a notebook."""
+    if not maybe_notebook():
+        return None
+    from thalweg.views.notebook.live import live_figure
+
+    return live_figure()
+
+
 def seconds_of(record: bool | float) -> float | None:
     """The seconds that samples may take in any case; None if nothing is recorded."""
-    if isinstance(record, (bool, np.bool_)):
-        return FLOOR if record else None
+    alone = isinstance(record, (bool, np.bool_))
+    if alone and not record:
+        return None
+    from thalweg.recordings.timetable import FLOOR
+
+    if alone:
+        return FLOOR
     try:
         return number("record", record, FLOOR)
     except ArgumentError:

@@ -6,7 +6,7 @@ import math
 from typing import ClassVar, Unpack
 
 from thalweg.errors import ArgumentError
-from thalweg.optimizers.optimizer import Array, Common, Optimizer, Rate, Shared
+from thalweg.optimizers.optimizer import Array, Common, Optimizer, Rate, Shared, printed
 from thalweg.support.checks import number
 
 __all__ = [
@@ -143,7 +143,7 @@ class AdamW(AdamStep):
     """
 
     arguments = ("weight_decay", *AdamStep.arguments)
-    formula = f"w −= lr·λ·w; {AdamStep.formula}"
+    formula = printed("w −= lr·λ·w; {}", "equation")
     use = "Adam with regularisation: larger networks, transformers, tables"
     avoid = "biases and the scales of normalisation decay too unless they are excluded"
     paper = "Loshchilov and Hutter, ICLR 2019"

@@ -70,9 +70,22 @@ class Common(Shared, total=False):
     weight_decay: float | None
 
 
-def printed(equation: str) -> str:
-    """An equation without numbers, in the signs of mathematics."""
-    return shown_step(equation, {}, SYMBOLS)
+class Printed:
+    """A text with equations of the class, without numbers, in the signs of mathematics; printed when one asks for it.
+
+    names: of the equations, in the order of their places in the text.
+    """
+
+    def __init__(self, text: str, *names: str) -> None:
+        self.text, self.names = text, names
+
+    def __get__(self, thing: object, kind: type) -> str:
+        return self.text.format(*(shown_step(getattr(kind, name), {}, SYMBOLS) for name in self.names))
+
+
+def printed(text: str, *names: str) -> Any:
+    """To a type checker it is a text."""
+    return Printed(text, *names)
 
 
 class Optimizer(hooks.Configured):
@@ -100,15 +113,10 @@ class Optimizer(hooks.Configured):
     slots: ClassVar[tuple[str, ...]] = ()  # names of the vectors it keeps
     arguments: ClassVar[tuple[str, ...]] = ()  # its own, besides the learning rate
     equation: ClassVar[str] = ""  # the statements of a step, see `step`
-    formula: ClassVar[str]  # the equation as shown
+    formula: ClassVar[str] = printed("{}", "equation")  # as shown
     use: ClassVar[str]  # when it is the right choice
     avoid: ClassVar[str]  # and when not
     paper: ClassVar[str]
-
-    def __init_subclass__(cls, **arguments: Any) -> None:
-        super().__init_subclass__(**arguments)
-        if "equation" in vars(cls) and "formula" not in vars(cls):
-            cls.formula = printed(cls.equation)
 
     def __init__(
         self,

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +78,8 @@ def write_folder(
     the file.
     """
     refuse_existing(folder)
+    from importlib.metadata import version
+
     versions = {"thalweg": __version__, "python": platform.python_version()}
     versions |= {name: version(name) for name in PACKAGES}
     facts = {"command": list(command), **facts, "versions": versions}

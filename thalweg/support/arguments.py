@@ -20,12 +20,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import KW_ONLY, Field, InitVar, dataclass
 from functools import cache
 from inspect import Parameter, Signature
+from types import CodeType
 from typing import (
     TYPE_CHECKING,
     Annotated,
     Any,
     ClassVar,
     Generic,
+    Literal,
     NamedTuple,
     TypeVar,
     dataclass_transform,
@@ -34,6 +36,8 @@ from typing import (
 )  # fmt: skip
 
 from thalweg.errors import ArgumentError
+from thalweg.support.hooks import Configured
+from thalweg.support.naming import choose
 
 T = TypeVar("T")
 Given = TypeVar("Given", contravariant=True)
@@ -87,7 +91,7 @@ def arguments(cls: type[T]) -> type[T]:
     Those of a base that has declared some come first, down to the nearest base with a constructor of its own; what
     follows `_: KW_ONLY` is given by name. What that constructor takes, is given to it, by name if it isn't declared;
     every other is checked and set, in order. Then `__post_init__`, if there is one, may look at them together; it gets
-    those that are an `InitVar`.
+    those that are an `InitVar`. A class may have both arguments and a constructor: it is for subclasses of one's own.
 
     Raises:
         ArgumentError: a default that all would share, such as a list; one before an argument without; a type that
@@ -98,6 +102,9 @@ def arguments(cls: type[T]) -> type[T]:
     for kind in reversed(cls.__mro__[1 : cls.__mro__.index(base)]):
         taken |= vars(kind).get("declared_arguments", {})
     taken |= {argument.parameter.name: argument for argument in declared(cls)}
+    setattr(cls, "declared_arguments", taken)  # noqa: B010 — which a type checker takes from the declaration
+    if "__init__" in vars(cls):
+        return cls
     own = (p.replace(kind=Parameter.KEYWORD_ONLY) for name, p in takes(base).items() if name not in taken)
     parameters = sorted([*(argument.parameter for argument in taken.values()), *own], key=lambda p: p.kind)
     try:
@@ -128,8 +135,7 @@ def arguments(cls: type[T]) -> type[T]:
 
     __init__.__module__, __init__.__qualname__ = cls.__module__, f"{cls.__qualname__}.__init__"
     __init__.__signature__ = signature  # type: ignore[attr-defined]
-    setattr(cls, "__init__", __init__)  # noqa: B010 — which a type checker takes from the declaration
-    setattr(cls, "declared_arguments", taken)  # noqa: B010
+    setattr(cls, "__init__", __init__)  # noqa: B010
     return cls
 
 
@@ -147,15 +153,22 @@ def declared(cls: type) -> Iterator[Argument]:
             shown, rule = read(held)
             start = vars(cls).get(name, Parameter.empty)
             if start is not Parameter.empty:
-                delattr(cls, name)
+                if "__init__" not in vars(cls):  # which may be called by no subclass
+                    delattr(cls, name)
                 refuse_shared(f"{cls.__name__}'s {name}", start)
             yield Argument(Parameter(name, kind, default=start, annotation=shown), rule, held is not annotation)
+
+
+@cache
+def compiled(annotation: str) -> CodeType:
+    """The same few stand in many classes."""
+    return compile(annotation, "<annotation>", "eval")
 
 
 def meant(annotation: str, cls: type, name: str) -> Any:
     """The type that a text stands for in the class's module."""
     try:
-        return eval(annotation, vars(sys.modules[cls.__module__]))
+        return eval(compiled(annotation), vars(sys.modules[cls.__module__]))
     except NameError as error:
         raise ArgumentError(
             f"{cls.__name__}'s {name}: {error} in {cls.__module__}, where the type of an argument has to be known"
@@ -169,8 +182,10 @@ def refuse_shared(what: str, start: Any) -> None:
 
 
 def read(annotation: Any) -> tuple[Any, Checked]:
-    """The type that is given, and the rule."""
+    """The type that is given, and the rule; `Literal` names are checked as they stand."""
     rule = BOOL if annotation is bool else ANYTHING
+    if get_origin(annotation) is Literal:
+        rule = Checked(lambda what, value: choose(what, value, get_args(annotation)))
     if get_origin(annotation) is Annotated:
         annotation, *notes = get_args(annotation)
         rule = next((note for note in notes if isinstance(note, Checked)), rule)
@@ -193,3 +208,33 @@ def configuration(thing: Any) -> dict[str, Any]:
     taken: dict[str, Argument] = getattr(type(thing), "declared_arguments", {})
     kept = [(name, a.rule) for name, a in taken.items() if a.rule.kept and not a.passed]
     return {name: rule.plain(getattr(thing, name)) for name, rule in kept}
+
+
+class Value(Configured):
+    """Base of what keeps its arguments for good, and equals another of its class with the same ones."""
+
+    unshown: ClassVar[tuple[str, ...]] = ()  # arguments that aren't printed
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """The arguments by their names."""
+        return {name: getattr(self, name) for name in getattr(type(self), "declared_arguments", ())}
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make an equal one."""
+        return configuration(self)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in vars(self) and name in getattr(type(self), "declared_arguments", ()):
+            raise AttributeError(f"{type(self).__name__}'s {name} can't be changed: make another {type(self).__name__}")
+        super().__setattr__(name, value)
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and isinstance(other, Value) and self.given == other.given
+
+    def __hash__(self) -> int:
+        return hash(tuple(self.given.values()))
+
+    def __repr__(self) -> str:
+        shown = ", ".join(f"{name}={value!r}" for name, value in self.given.items() if name not in self.unshown)
+        return f"{type(self).__qualname__}({shown})"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import decimal
 import numbers
 from typing import Any
 
@@ -79,6 +78,8 @@ def _of_column(column: Any, what: str) -> Array:
 
 def _of_objects(array: Array) -> Array | None:
     """Python numbers, booleans and missing cells as an array of numbers; None if there are other objects."""
+    import decimal
+
     cells = array.ravel().tolist()
     types = set(map(type, cells))
     empty = {kind for kind in types if kind is type(None) or kind.__name__ == "NAType"}

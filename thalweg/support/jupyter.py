@@ -6,6 +6,11 @@ import sys
 from typing import Any
 
 
+def maybe_notebook() -> bool:
+    """Whether anything that runs notebooks is loaded."""
+    return not {"IPython", "marimo"}.isdisjoint(sys.modules)
+
+
 def shell() -> Any:
     """The notebook's shell: IPython with a kernel. None elsewhere; IPython in a terminal has no kernel."""
     found = sys.modules.get("IPython")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar, overload
@@ -42,6 +41,8 @@ def choose(what: str, name: object, choices: Mapping[str, T] | Sequence[str]) ->
     names = [n for n in names if not ({n.lower(), snake_case(n)} - {n}) & plain]
     if isinstance(name, type) and name.__name__ in choices:
         raise ArgumentError(f"the {what} {name.__name__} is a class: make one, {name.__name__}(…), or give its name")
+    import difflib
+
     near = difflib.get_close_matches(str(name), names, n=1)
     hint = f"; did you mean {near[0]!r}?" if near else "."
     raise ArgumentError(f"unknown {what} {name!r}{hint} Choose from: {', '.join(sorted(names))}")

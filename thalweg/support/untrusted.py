@@ -6,12 +6,10 @@ Nothing larger is allocated because a header says so.
 
 from __future__ import annotations
 
-import gzip
 import json
 import math
 import os
 import sys
-import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -105,6 +103,8 @@ def unpacked(file: Path) -> Iterator[IO[bytes]]:
         if not file.name.lower().endswith(".gz"):
             yield packed
             return
+        import gzip
+
         with gzip.open(packed) as stream:
             yield stream  # type: ignore[misc]
 
@@ -130,6 +130,8 @@ class Npz:
     """
 
     def __init__(self, path: Path) -> None:
+        import zipfile
+
         self.file = zipfile.ZipFile(path)
         self.left = self.limit = allowed(path)
         self.path = path

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeGuard
 
@@ -26,7 +25,6 @@ where(h > threshold, where(h < max_value, 1, 0), where(h < threshold, negative_s
 )
 
 
-@dataclass(frozen=True, eq=False)
 class Activation(Instruction):
     """Base: a = f(h), element by element. Per row or once a step."""
 
@@ -68,7 +66,6 @@ class Activation(Instruction):
         return 10 * self.a.size * (rows if self.a.per_row else 1)
 
 
-@dataclass(frozen=True, eq=False)
 class Elementwise(Activation):
     """a = f(h; arguments, p₀, p₁, …) by an equation      h, a (rows, …, units), each trainable parameter (units,)"""
 
@@ -193,7 +190,6 @@ def sizes(of: Activation, like: Buffer) -> dict[str, int]:
     return {"positions": like.size // units, "units": units}
 
 
-@dataclass(frozen=True, eq=False)
 class ElementwiseAdjoint(Instruction):
     """dh = da·f'(h), element by element, for the activation `of`."""
 
@@ -242,7 +238,6 @@ class ElementwiseAdjoint(Instruction):
         return 3 * self.dh.size * (rows if self.dh.per_row else 1)
 
 
-@dataclass(frozen=True, eq=False)
 class ParameterGradient(Instruction):
     """dp = Σ da·∂f/∂p over rows and positions, for a trainable parameter of the equation of `of`."""
 

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from thalweg.program.ir.instruction import BYTES, Array, Buffer, Instruction, StepState, summed_at
 
 
-@dataclass(frozen=True, eq=False)
 class Gather(Instruction):
     """Base: x = X[order]      the rows of this batch, in this epoch's order, from all rows of the data"""
 
@@ -27,7 +25,6 @@ class Gather(Instruction):
         return xp.take(X, step.order, axis=0)
 
 
-@dataclass(frozen=True, eq=False)
 class GatherFloats(Gather):
     """x = X[order]      from data of float32"""
 
@@ -41,7 +38,6 @@ class GatherFloats(Gather):
         return 8 * rows * self.x.size
 
 
-@dataclass(frozen=True, eq=False)
 class GatherBytes(Gather):
     """x = float(X[order])      from bytes, 0 … 255, which stay bytes in memory: a quarter of the traffic"""
 
@@ -56,7 +52,6 @@ class GatherBytes(Gather):
         return 5 * rows * self.x.size
 
 
-@dataclass(frozen=True, eq=False)
 class Store(Instruction):
     """Y[order] = y      the rows of this batch, back to where they belong among all rows"""
 

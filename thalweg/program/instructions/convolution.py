@@ -148,7 +148,6 @@ def grouped_windows(xp: Any, x: Array, window: Window, groups: int) -> Array:
     return windows.reshape(n, i, j, groups, c // groups, a, b)
 
 
-@dataclass(frozen=True, eq=False)
 class Convolution(Instruction):
     """h = x ∗ W + b
 
@@ -214,7 +213,6 @@ class Convolution(Instruction):
         return rows * height * width * (2 * self.W.size + (0 if self.b is None else outputs))
 
 
-@dataclass(frozen=True, eq=False)
 class KernelGradient(Instruction):
     """dW[a, b, c, o] = Σ over rows and places of x under (a, b)·dh"""
 
@@ -251,7 +249,6 @@ class KernelGradient(Instruction):
         return 2 * rows * height * width * self.dW.size
 
 
-@dataclass(frozen=True, eq=False)
 class Flip(Instruction):
     """Wᶠ, once a step: W with its kernel rotated by 180° and its channels transposed, for the input gradient.
 
@@ -295,7 +292,6 @@ def turned(n: int, stride: int) -> list[int]:
     return [a for first in range(stride) for a in reversed(range(first, n, stride))]
 
 
-@dataclass(frozen=True, eq=False)
 class TransposedConvolution(Instruction):
     """h[i·s + a·d − p, …] = b + Σ of x[i, j]·W[a, b]ᵀ over all places whose window covers the element
 

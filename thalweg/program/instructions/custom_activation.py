@@ -161,7 +161,6 @@ class ScalarPair:
             )
 
 
-@dataclass(frozen=True, eq=False)
 class CustomActivation(Activation):
     """a = f(h), element by element, with f a compiled Python function."""
 

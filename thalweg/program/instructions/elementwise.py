@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Instruction, Stated, StepState
 
 
-@dataclass(frozen=True, eq=False)
 class Add(Instruction):
     """z = x + y: a residual connection, or the two contributions to one adjoint. Per row or once a step."""
 
@@ -47,7 +45,6 @@ class Add(Instruction):
         return self.z.size * (rows if self.z.per_row else 1)
 
 
-@dataclass(frozen=True, eq=False)
 class Copy(Instruction):
     """z = x. Per row or once a step."""
 
@@ -76,7 +73,6 @@ class Copy(Instruction):
         return x.reshape((*[-1] * self.z.per_row, *self.z.shape))
 
 
-@dataclass(frozen=True, eq=False)
 class Reshape(Instruction):
     """z = x under another shape: the same memory, no work. If it `stops` there, no derivative flows back to x."""
 
@@ -115,7 +111,6 @@ class Reshape(Instruction):
         return 0
 
 
-@dataclass(frozen=True, eq=False)
 class Rescale(Instruction):
     """z = scale·x + offset; the adjoint is the same instruction without the offset."""
 
@@ -160,7 +155,6 @@ class Rescale(Instruction):
         return 2 * rows * self.z.size
 
 
-@dataclass(frozen=True, eq=False)
 class Dropout(Instruction):
     """a = h·keep/(1 − rate); keep is 0 with probability `rate`, drawn from a counter, so that no mask is stored.
 

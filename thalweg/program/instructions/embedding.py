@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from thalweg.program.instructions.losses.loss_instruction import class_numbers
 from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Instruction, summed_at
 
 
-@dataclass(frozen=True, eq=False)
 class Embedding(Instruction):
     """h = W[ids], NaN where an id isn't a row      ids (rows, …), W (input_dim, output_dim) → h (rows, …, output_dim)
 
@@ -54,7 +52,6 @@ class Embedding(Instruction):
         return 4 * rows * (self.ids.size * (1 + self.W.shape[1]) + self.h.size)
 
 
-@dataclass(frozen=True, eq=False)
 class EmbeddingGradient(Instruction):
     """dW[i] = Σ of dh over the places where the id is i; ids that aren't rows don't count
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from thalweg.program.instructions.scans import along, around
@@ -16,7 +15,6 @@ def is_at(xp: Any, places: Array, n: int) -> Array:
     return xp.where(places[..., None] == xp.arange(n), 1.0, 0.0)
 
 
-@dataclass(frozen=True, eq=False)
 class Take(Instruction):
     """z[…, j, …] = x[…, indices[j], …] along an axis, which doesn't count the rows' axis. Per row or once a step."""
 
@@ -51,7 +49,6 @@ class Take(Instruction):
         return xp.take(x, indices.astype(int), axis=self.axis + self.z.per_row)
 
 
-@dataclass(frozen=True, eq=False)
 class TakeAdjoint(Instruction):
     """dx[…, k, …] = Σ dz[…, j, …] over all j with indices[j] = k"""
 
@@ -84,7 +81,6 @@ class TakeAdjoint(Instruction):
         return self.dz.size * (rows if self.dz.per_row else 1)
 
 
-@dataclass(frozen=True, eq=False)
 class TakeAlongAxis(Instruction):
     """z[…, j, …] = x[…, ids[…, j, …], …] along an axis, which doesn't count the rows' axis. Per row or once a step.
 
@@ -127,7 +123,6 @@ class TakeAlongAxis(Instruction):
         return xp.where(there, xp.take_along_axis(x, places, axis=self.axis + self.z.per_row), xp.nan)
 
 
-@dataclass(frozen=True, eq=False)
 class TakeAlongAxisAdjoint(Instruction):
     """dx[…, k, …] = Σ dz[…, j, …] over all j with ids[…, j, …] = k"""
 
@@ -162,7 +157,6 @@ class TakeAlongAxisAdjoint(Instruction):
         return self.dz.size * (rows if self.dz.per_row else 1)
 
 
-@dataclass(frozen=True, eq=False)
 class OneHot(Instruction):
     """z[…, k] = 1 where ids[…] = k, otherwise 0; only zeros for ids outside 0 … depth − 1. Without a derivative.
 
@@ -191,7 +185,6 @@ class OneHot(Instruction):
         return is_at(xp, ids, self.z.shape[-1])
 
 
-@dataclass(frozen=True, eq=False)
 class Argsort(Instruction):
     """z = the ids of the k smallest elements along the last axis, in their order; or largest. Without a derivative.
 

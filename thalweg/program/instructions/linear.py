@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Instruction, Stated
@@ -19,7 +18,6 @@ def positions(value: Buffer) -> int:
     return value.size // value.shape[-1]
 
 
-@dataclass(frozen=True, eq=False)
 class Affine(Instruction):
     """h = x·W + b"""
 
@@ -63,7 +61,6 @@ class Affine(Instruction):
         return rows * (2 * positions(self.x) * self.W.size + (self.b is not None) * self.h.size)
 
 
-@dataclass(frozen=True, eq=False)
 class WeightGradient(Instruction):
     """dW = xᵀ·dh"""
 
@@ -91,7 +88,6 @@ class WeightGradient(Instruction):
         return 2 * rows * positions(self.x) * self.dW.size
 
 
-@dataclass(frozen=True, eq=False)
 class BiasGradient(Instruction):
     """db = Σ dh over rows      dh (rows, units) → db (units,)"""
 
@@ -121,7 +117,6 @@ class BiasGradient(Instruction):
         return rows * self.dh.size
 
 
-@dataclass(frozen=True, eq=False)
 class InputGradient(Instruction):
     """dx = dh·Wᵀ"""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import Any, ClassVar
 
 import numpy as np
@@ -11,7 +11,6 @@ from thalweg.program.instructions.losses.loss_instruction import class_numbers
 from thalweg.program.ir.instruction import Array, Buffer, Instruction, Stated, rows_of, summed_at
 
 
-@dataclass(frozen=True, eq=False)
 class Total(Instruction):
     """sums += what this batch adds, from predictions `p` and targets `y`."""
 
@@ -49,7 +48,6 @@ class Total(Instruction):
         return 2 * rows * self.p.size
 
 
-@dataclass(frozen=True, eq=False)
 class EqualMatches(Total):
     """sums += Σ [ŷ = y]"""
 
@@ -65,7 +63,6 @@ class EqualMatches(Total):
         return p == y
 
 
-@dataclass(frozen=True, eq=False)
 class BinaryMatches(Total):
     """sums += Σ [(ŷ > threshold) = y]"""
 
@@ -88,7 +85,6 @@ class BinaryMatches(Total):
         return (p > self.threshold) == y
 
 
-@dataclass(frozen=True, eq=False)
 class CategoricalMatches(Total):
     """sums += Σ [argmax ŷ = argmax y]; the first of equal maxima counts."""
 
@@ -100,7 +96,6 @@ class CategoricalMatches(Total):
         return p.argmax(axis=-1) == y.argmax(axis=-1)
 
 
-@dataclass(frozen=True, eq=False)
 class SparseMatches(Total):
     """sums += Σ [argmax ŷ = y] for class numbers y; the first of equal maxima counts."""
 
@@ -112,7 +107,6 @@ class SparseMatches(Total):
         return p.argmax(axis=-1) == y[..., 0]
 
 
-@dataclass(frozen=True, eq=False)
 class SquaresAndTargets(Total):
     """sums += Σ (ŷ − y)², Σ y, Σ y² for each output, for R² = 1 − Σ(ŷ − y)²/Σ(y − mean y)²."""
 
@@ -130,7 +124,6 @@ def classes_of(y: Array, p: Array) -> Array:
     return y[..., 0].astype(int) if y.shape[-1] == 1 and p.shape[-1] > 1 else y.argmax(axis=-1)
 
 
-@dataclass(frozen=True, eq=False)
 class LargestMatches(Total):
     """Base: sums += Σ [fewer than k predictions exceed that of the class]; a NaN prediction is wrong."""
 
@@ -146,7 +139,6 @@ class LargestMatches(Total):
         return ((p > own).sum(axis=-1) < self.k) & xp.isfinite(own[..., 0])
 
 
-@dataclass(frozen=True, eq=False)
 class TopMatches(LargestMatches):
     """sums += Σ [fewer than k predictions exceed that of the class, argmax y]"""
 
@@ -157,7 +149,6 @@ class TopMatches(LargestMatches):
         return self.among_largest(xp, p, classes_of(y, p)[..., None])
 
 
-@dataclass(frozen=True, eq=False)
 class SparseTopMatches(LargestMatches):
     """sums += Σ [fewer than k predictions exceed that of class y]; a y that isn't a class never matches."""
 
@@ -169,7 +160,6 @@ class SparseTopMatches(LargestMatches):
         return self.among_largest(xp, p, labels) & known[..., 0]
 
 
-@dataclass(frozen=True, eq=False)
 class ConfusionCounts(Total):
     """sums += the true positives, false positives, false negatives, true negatives of ŷ > threshold.
 
@@ -205,7 +195,6 @@ class ConfusionCounts(Total):
         return xp.stack([(a & b).sum() for a, b in pairs])
 
 
-@dataclass(frozen=True, eq=False)
 class ClassCounts(Total):
     """sums += for each class: rows predicted and right, rows predicted, rows of the class.
 
@@ -235,7 +224,6 @@ class ClassCounts(Total):
         return xp.concatenate([(positive * y).sum(axis=0), positive.sum(axis=0), y.sum(axis=0)])
 
 
-@dataclass(frozen=True, eq=False)
 class ScoreHistogram(Total):
     """sums += Σ y and Σ (1 − y) in each of `buckets` buckets of ŷ, ⌈ŷ·(buckets − 1)⌉ − 1; or so for each output."""
 
@@ -261,7 +249,6 @@ class ScoreHistogram(Total):
         return summed_at(xp, place, y, size) + summed_at(xp, place + self.buckets, 1 - y, size)
 
 
-@dataclass(frozen=True, eq=False)
 class RowCorrelations(Total):
     """sums += Σ over rows of the correlation of y and ŷ along the last axis"""
 
@@ -275,7 +262,6 @@ class RowCorrelations(Total):
         return ((p * y).sum(axis=-1) / xp.sqrt((p * p).sum(axis=-1) * (y * y).sum(axis=-1))).sum()
 
 
-@dataclass(frozen=True, eq=False)
 class Moments(Total):
     """sums += Σ ŷ, Σ y, Σ ŷ², Σ y², Σ ŷ·y for each output"""
 

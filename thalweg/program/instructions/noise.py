@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -23,7 +22,6 @@ def normal(xp: Any, step: StepState, stream: int, row: Shape) -> Array:
     return numbers
 
 
-@dataclass(frozen=True, eq=False)
 class Noise(Instruction):
     """Base of instructions that draw random numbers for every element of h."""
 
@@ -50,7 +48,6 @@ class Noise(Instruction):
         return 40 * rows * self.a.size
 
 
-@dataclass(frozen=True, eq=False)
 class GaussianNoise(Noise):
     """a = h + amount·z, z normal with mean 0 and variance 1"""
 
@@ -68,7 +65,6 @@ class GaussianNoise(Noise):
         return h + self.amount * normal(xp, step, self.stream, self.a.shape)
 
 
-@dataclass(frozen=True, eq=False)
 class GaussianDropout(Noise):
     """a = h·(1 + amount·z), z normal with mean 0 and variance 1. It is its own adjoint, like dropout."""
 
@@ -86,7 +82,6 @@ class GaussianDropout(Noise):
         return h * (1 + self.amount * normal(xp, step, self.stream, self.a.shape))
 
 
-@dataclass(frozen=True, eq=False)
 class SpatialDropout(Noise):
     """a = h·keep/(1 − amount); keep is 0 with probability `amount`, drawn for each row and channel, for all positions.
 
@@ -116,7 +111,6 @@ class SpatialDropout(Noise):
         return rows * (self.a.size + 10 * self.a.shape[-1])
 
 
-@dataclass(frozen=True, eq=False)
 class AlphaNoise(Noise):
     """Base of alpha dropout and its adjoint: the elements that both keep, and their scale."""
 
@@ -137,7 +131,6 @@ class AlphaNoise(Noise):
         return step.drawn(xp, self.stream, self.a.shape) >= np.float32(self.amount)
 
 
-@dataclass(frozen=True, eq=False)
 class AlphaDropout(AlphaNoise):
     """a = scale·(keep ? h : −1.758) + shift, which preserves mean 0 and variance 1 (Klambauer et al. 2017)."""
 
@@ -159,7 +152,6 @@ class AlphaDropout(AlphaNoise):
         return self.scale * xp.where(self.keep(xp, step), h, DROPPED) + self.shift
 
 
-@dataclass(frozen=True, eq=False)
 class AlphaDropoutAdjoint(AlphaNoise):
     """dh = scale·keep·da; the fields are called a (dh) and h (da)"""
 
@@ -176,7 +168,6 @@ class AlphaDropoutAdjoint(AlphaNoise):
         return xp.where(self.keep(xp, step), self.scale * h, 0)
 
 
-@dataclass(frozen=True, eq=False)
 class RandomValues(Instruction):
     """Base of instructions whose result depends on no other value: random numbers, in every kind of program."""
 
@@ -200,7 +191,6 @@ class RandomValues(Instruction):
         return 10 * rows * self.z.size
 
 
-@dataclass(frozen=True, eq=False)
 class RandomNormal(RandomValues):
     """z = first + second·n, n normal with mean 0 and variance 1"""
 
@@ -218,7 +208,6 @@ class RandomNormal(RandomValues):
         return 40 * rows * self.z.size
 
 
-@dataclass(frozen=True, eq=False)
 class RandomUniform(RandomValues):
     """z = first + (second − first)·u, u uniform in [0, 1)"""
 
@@ -233,7 +222,6 @@ class RandomUniform(RandomValues):
         return xp.asarray(self.first + (self.second - self.first) * step.drawn(xp, self.stream, self.z.shape))
 
 
-@dataclass(frozen=True, eq=False)
 class RandomBernoulli(RandomValues):
     """z = second with probability first, otherwise 0"""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from thalweg.program.instructions.linear import BiasGradient, matrix, positions
@@ -11,7 +10,6 @@ from thalweg.program.instructions.standardization import ChannelScaleGradient, s
 from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Instruction, Stated
 
 
-@dataclass(frozen=True, eq=False)
 class BatchStatistics(Instruction):
     """μ, σ² = for each channel, the mean and the (biased) variance over the batch
 
@@ -48,7 +46,6 @@ def scale_text(text: str, gamma: Buffer | None, beta: Buffer | None) -> str:
     return ("" if gamma is None else f"{gamma}·") + text + ("" if beta is None else f" + {beta}")
 
 
-@dataclass(frozen=True, eq=False)
 class BatchNormalization(Instruction):
     """a = γ·(x − μ)/√(σ² + ε) + β, with the mean μ and the variance σ² of each channel over the batch"""
 
@@ -114,7 +111,6 @@ class BatchNormalization(Instruction):
         return 3 * rows * self.x.size
 
 
-@dataclass(frozen=True, eq=False)
 class BatchSums(Instruction):
     """sums = for each channel Σ da and Σ da·(x − μ)/√(σ² + ε)"""
 
@@ -155,7 +151,6 @@ class BatchSums(Instruction):
         return 5 * rows * self.x.size
 
 
-@dataclass(frozen=True, eq=False)
 class ChannelGradient(Instruction):
     """dβ (place 0) or dγ (place 1), from the sums"""
 
@@ -179,7 +174,6 @@ class ChannelGradient(Instruction):
         return xp.split(sums, 2)[self.place]
 
 
-@dataclass(frozen=True, eq=False)
 class BatchNormalizationAdjoint(Instruction):
     """dx = γ/√(σ² + ε)·(da − mean da − x̂·mean(da·x̂)),  x̂ = (x − μ)/√(σ² + ε)"""
 
@@ -220,7 +214,6 @@ class BatchNormalizationAdjoint(Instruction):
         return 6 * rows * self.x.size
 
 
-@dataclass(frozen=True, eq=False)
 class MovingAverage(Instruction):
     """moving ← momentum·moving + (1 − momentum)·value, once a step, with the update"""
 
@@ -258,7 +251,6 @@ class MovingAverage(Instruction):
         return 3 * self.moving.size
 
 
-@dataclass(frozen=True, eq=False)
 class Normalization(Instruction):
     """a = γ·(x − μ)/√(σ² + ε) + β, with a given mean μ (0 where absent) and variance σ² of each channel
 

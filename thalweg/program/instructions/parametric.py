@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from thalweg.errors import ShapeError
@@ -32,7 +31,6 @@ def levels(row: tuple[int, ...], own: tuple[int, ...]) -> dict[str, int]:
     return dict(zip("ABCDE", sizes, strict=True))
 
 
-@dataclass(frozen=True, eq=False)
 class Prelu(Instruction):
     """a = h for h > 0, otherwise α·h      h, a (rows, *shape), α of the same shape with size 1 on shared axes"""
 
@@ -71,7 +69,6 @@ class Prelu(Instruction):
         return 2 * rows * self.h.size
 
 
-@dataclass(frozen=True, eq=False)
 class PreluAdjoint(Instruction):
     """dh = da for h > 0, otherwise α·da; at 0, as in PyTorch, the slope is α"""
 
@@ -104,7 +101,6 @@ class PreluAdjoint(Instruction):
         return 2 * rows * self.h.size
 
 
-@dataclass(frozen=True, eq=False)
 class PreluGradient(Instruction):
     """dα = Σ da·min(h, 0), over the rows and the axes along which α is shared"""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -18,7 +17,6 @@ from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Instruction,
 COMBINED = {"sum": "Σ", "prod": "Π", "max": "max", "min": "min"}  # as printed
 
 
-@dataclass(frozen=True, eq=False)
 class Pointwise(Instruction):
     """z = f(x, y, …), element by element, with NumPy's broadcasting; summed along every axis that z lacks
 

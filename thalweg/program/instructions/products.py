@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -37,7 +36,6 @@ def turned(xp: Any, matrices: Array, turn: bool) -> Array:
     return xp.swapaxes(matrices, -1, -2) if turn else matrices
 
 
-@dataclass(frozen=True, eq=False)
 class MatrixProduct(Instruction):
     """z = x·y for each pair of matrices      x (…, M, K), y (…, K, N) → z (…, M, N)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from thalweg.errors import ShapeError
@@ -11,7 +10,6 @@ from thalweg.program.formula.functions import sigmoid
 from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Instruction
 
 
-@dataclass(frozen=True, eq=False)
 class Rowwise(Instruction):
     """a = f(h), for each vector along the last axis. A subclass is one activation and defines its derivative."""
 
@@ -62,7 +60,6 @@ class Rowwise(Instruction):
         return self.cost * rows * self.a.size
 
 
-@dataclass(frozen=True, eq=False)
 class RowwiseAdjoint(Instruction):
     """dh from da for the activation `of`, for each vector along the last axis."""
 
@@ -99,7 +96,6 @@ class RowwiseAdjoint(Instruction):
         return 4 * rows * self.dh.size
 
 
-@dataclass(frozen=True, eq=False)
 class Softmax(Rowwise):
     """a = e^(h − max h) / Σ e^(h − max h) over the last axis      h, a (rows, …, classes)"""
 
@@ -115,7 +111,6 @@ class Softmax(Rowwise):
         return v * (da - (da * v).sum(axis=-1, keepdims=True))
 
 
-@dataclass(frozen=True, eq=False)
 class LogSoftmax(Rowwise):
     """a = h − ln Σ eʰ over the last axis      h, a (rows, …, classes)"""
 
@@ -131,7 +126,6 @@ class LogSoftmax(Rowwise):
         return da - xp.exp(v) * da.sum(axis=-1, keepdims=True)
 
 
-@dataclass(frozen=True, eq=False)
 class Sparsemax(Rowwise):
     """a = max(h − τ, 0), with the τ that makes Σ a = 1 over the last axis      h, a (rows, …, classes)
 
@@ -157,7 +151,6 @@ class Sparsemax(Rowwise):
         return support * (da - mean)
 
 
-@dataclass(frozen=True, eq=False)
 class Glu(Rowwise):
     """a = x·σ(g), x and g the two halves of h along its last axis      h (rows, …, 2n) → a (rows, …, n)"""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Instruction, Shape
@@ -21,7 +20,6 @@ def along(x: Buffer, axis: int, n: int) -> tuple[Shape, bool]:
     return (*x.shape[:axis], n, *x.shape[axis + 1 :]), x.per_row
 
 
-@dataclass(frozen=True, eq=False)
 class CumulativeSum(Instruction):
     """z[k] = Σ x[i] for i ≤ k along an axis, which doesn't count the rows' axis; if `backwards`, for i ≥ k
 
@@ -61,7 +59,6 @@ class CumulativeSum(Instruction):
         return self.x.size * (rows if self.per_row else 1)
 
 
-@dataclass(frozen=True, eq=False)
 class Argmax(Instruction):
     """z = the index of the first largest element along an axis, which doesn't count the rows' axis; or smallest
 

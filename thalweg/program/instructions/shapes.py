@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -45,7 +44,6 @@ def stretch(first: int, step: int, n: int) -> slice:
     return slice(first, None if after < 0 else after, step)
 
 
-@dataclass(frozen=True, eq=False)
 class Slicing(Instruction):
     """Base: some elements of a larger array, n of them along an axis, from `starts` on and `steps` apart."""
 
@@ -99,7 +97,6 @@ class Slicing(Instruction):
         return (self.x,)
 
 
-@dataclass(frozen=True, eq=False)
 class Slice(Slicing):
     """z = x[starts::steps], as many elements as z has along each axis, not counting the rows' axis. Per row or once."""
 
@@ -126,7 +123,6 @@ class Slice(Slicing):
         return x[places]
 
 
-@dataclass(frozen=True, eq=False)
 class Placement(Slicing):
     """z[starts::steps] = x, and a fixed value elsewhere: padding, and the adjoint of a slice. Per row or once."""
 
@@ -170,7 +166,6 @@ class Placement(Slicing):
         return x
 
 
-@dataclass(frozen=True, eq=False)
 class Concatenation(Instruction):
     """z = the parts one after the other along an axis, which doesn't count the rows' axis. Per row or once a step."""
 
@@ -218,7 +213,6 @@ class Concatenation(Instruction):
         return xp.concatenate(parts, axis=self.axis + self.z.per_row)
 
 
-@dataclass(frozen=True, eq=False)
 class Permutation(Instruction):
     """z = x with its axes in another order: axis k of z is axis order[k] of x, not counting the rows' axis
 
@@ -271,7 +265,6 @@ def upsampled(x: Buffer, size: Pair) -> dict[str, int]:
     return dict(zip(("H", "Wd", "C", "down", "across"), (*x.shape, *size), strict=True))
 
 
-@dataclass(frozen=True, eq=False)
 class Upsampling(Instruction):
     """z[i, j] = x[i // size, j // size]: every element is repeated, down and across"""
 
@@ -305,7 +298,6 @@ class Upsampling(Instruction):
         return x.repeat(self.size[0], axis=1).repeat(self.size[1], axis=2)
 
 
-@dataclass(frozen=True, eq=False)
 class UpsamplingAdjoint(Instruction):
     """dx = Σ of dz over the copies of each element"""
 

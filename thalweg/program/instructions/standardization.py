@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
@@ -11,7 +10,6 @@ from thalweg.program.instructions.linear import BiasGradient, matrix, positions
 from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Instruction, Stated
 
 
-@dataclass(frozen=True, eq=False)
 class Standardization(Instruction):
     """a = (x − mean)/√(variance + ε) over each set: a group of a row's channels, at all positions or at one
 
@@ -74,7 +72,6 @@ class Standardization(Instruction):
         return 6 * rows * self.x.size
 
 
-@dataclass(frozen=True, eq=False)
 class StandardizationAdjoint(Instruction):
     """dx = (da − mean da − x̂·mean(da·x̂))/√(variance + ε), with means over each set; if not centered, no mean da"""
 
@@ -132,7 +129,6 @@ def stated_scale(
     return Stated(f"a = {text}", {**of, **optional, "a": a}, numbers)
 
 
-@dataclass(frozen=True, eq=False)
 class ChannelScale(Instruction):
     """a = γ·x + β, with a factor and an offset for each channel"""
 
@@ -176,7 +172,6 @@ class ChannelScale(Instruction):
         return 2 * rows * self.x.size
 
 
-@dataclass(frozen=True, eq=False)
 class ChannelScaleGradient(Instruction):
     """dγ = Σ da·x over rows and places"""
 

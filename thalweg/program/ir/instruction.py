@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import FrozenInstanceError, dataclass, field, fields
 from functools import cache, cached_property
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, dataclass_transform
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -148,8 +148,9 @@ class StepState:
         return numbers.reshape(self.rows, *row)
 
 
+@dataclass_transform(eq_default=False, frozen_default=True, field_specifiers=(field,))
 class Instruction:
-    """One operation of a program. Subclasses are frozen dataclasses whose `Buffer` fields are the operands.
+    """One operation of a program. A subclass becomes a dataclass, whose `Buffer` fields are the operands.
 
     What it reads and writes never changes, so `operands`, `inputs` and `outputs` are found once.
     """
@@ -161,6 +162,19 @@ class Instruction:
     dtypes: ClassVar[Mapping[str, str]] = {}  # the fields that aren't of the real type; sums and norms need no entry
     shapes: ClassVar[str] = ""  # of operands, by names of axes: see `thalweg.program.passes.fitting`
     due: ClassVar[bool] = False  # in an update: is skipped in steps that only accumulate gradients
+
+    def __init_subclass__(cls, kw_only: bool = False) -> None:
+        """Makes a constructor alone: what Python writes for a frozen dataclass takes three times as long to import."""
+        dataclass(eq=False, repr=False, kw_only=kw_only)(cls)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in vars(self) or name not in vars(type(self))["__dataclass_fields__"]:
+            raise FrozenInstanceError(f"{self.title}: an instruction never changes, nor does its {name}")
+        super().__setattr__(name, value)
+
+    def __repr__(self) -> str:
+        shown = (f"{f.name}={getattr(self, f.name)!r}" for f in fields(self) if f.repr)  # type: ignore[arg-type]
+        return f"{type(self).__qualname__}({', '.join(shown)})"
 
     def __getstate__(self) -> dict[str, Any]:
         """What is pickled: the fields, without what is found once and what engines keep beside them."""

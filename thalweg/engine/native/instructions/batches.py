@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from thalweg.engine.native.layouts.by_columns import in_columns
 from thalweg.program.instructions.batches import GatherFloats
 
 
-@dataclass(frozen=True, eq=False)
 class NativeGatherFloats(GatherFloats):
     """x = X[order], which may be by columns"""
 

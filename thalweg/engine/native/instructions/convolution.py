@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from thalweg.engine.native.instructions.changes import end, ended
@@ -10,7 +9,6 @@ from thalweg.program.instructions.convolution import Convolution, KernelGradient
 from thalweg.program.ir.instruction import Array, Buffer, Instruction
 
 
-@dataclass(frozen=True, eq=False)
 class Ended(Instruction):
     """Base: with `relu`, max(h, 0): the relu that follows; with a, h·[a > 0]: a relu's adjoint."""
 
@@ -26,7 +24,6 @@ class Ended(Instruction):
         return {**super().sizes, "relu": int(self.relu)}
 
 
-@dataclass(frozen=True, eq=False)
 class NativeConvolution(Ended, Convolution):
     """h = x ∗ W + b, ended as `Ended` says"""
 
@@ -36,12 +33,10 @@ class NativeConvolution(Ended, Convolution):
         return end(xp, super().reference(xp, x, W, b), self.relu, a)
 
 
-@dataclass(frozen=True, eq=False)
 class NativeKernelGradient(KernelGradient):
     """dW[a, b, c, o] = Σ over rows and places of x under (a, b)·dh, of images by columns"""
 
 
-@dataclass(frozen=True, eq=False)
 class NativeTransposedConvolution(Ended, TransposedConvolution):
     """h = x ∗ Wᶠ + b, ended as `Ended` says"""
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from thalweg.program.instructions.elementwise import Dropout
 from thalweg.program.ir.instruction import Array, Buffer, Instruction, StepState
 
 
-@dataclass(frozen=True, eq=False)
 class NativeDropout(Dropout):
     """a = h·keep/(1 − rate); if `marked`, the dropped elements are −0 and all others are not, for `DropoutAdjoint`."""
 
@@ -20,7 +18,6 @@ class NativeDropout(Dropout):
         return {**super().sizes, "marked": int(self.marked)}
 
 
-@dataclass(frozen=True, eq=False)
 class DropoutAdjoint(Instruction):
     """dh = da·keep/(1 − rate), where a says what was kept: see `NativeDropout`. Drawing again takes longer."""
 

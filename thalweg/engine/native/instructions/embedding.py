@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from thalweg.engine.native.instructions.changes import variant
@@ -11,7 +10,6 @@ from thalweg.program.instructions.embedding import Embedding, EmbeddingGradient
 from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Instruction
 
 
-@dataclass(frozen=True, eq=False)
 class NativeEmbedding(Embedding):
     """h = W[ids]; with `mean`, the mean over all ids of a row: h (rows, output_dim)
 
@@ -40,7 +38,6 @@ class NativeEmbedding(Embedding):
         return rows * self.ids.size * self.W.shape[1] if self.mean else 0
 
 
-@dataclass(frozen=True, eq=False)
 class NativeEmbeddingGradient(EmbeddingGradient):
     """dW[i] = Σ of dh over the places where the id is i; with `mean`, dh (rows, output_dim)/ids belongs to all ids of
     its row.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from thalweg.engine.native.instructions.changes import end, ended
@@ -15,7 +14,6 @@ from thalweg.program.ir.instruction import GRADIENTS, Array, Buffer, Instruction
 WIDE = 1 << 15
 
 
-@dataclass(frozen=True, eq=False)
 class NativeAffine(Affine):
     """h = x·W + b; with `relu`, max(h, 0): the relu that follows. x may be by columns."""
 
@@ -50,7 +48,6 @@ def wide_gradient(i: Instruction) -> Buffer | None:
     return i.wide_gradient if isinstance(i, Waits) else None
 
 
-@dataclass(frozen=True, eq=False)
 class NativeWeightGradient(WeightGradient, Waits):
     """dW = xᵀ·dh      over the rows of a block; one that is wide may be left to the finish
 
@@ -78,12 +75,10 @@ class NativeWeightGradient(WeightGradient, Waits):
         return super().flops(rows) + (0 if self.db is None else rows * self.dh.size)
 
 
-@dataclass(frozen=True, eq=False)
 class NativeBiasGradient(BiasGradient):
     """db = Σ dh over rows and places of images by columns"""
 
 
-@dataclass(frozen=True, eq=False)
 class Transpose(Instruction):
     """Wᵀ, once a step, so that the input gradient reads it along its rows.      W (inputs, units) → (units, inputs)
 
@@ -110,7 +105,6 @@ class Transpose(Instruction):
         return W[self.first : self.first + self.Wt.shape[1]].T
 
 
-@dataclass(frozen=True, eq=False)
 class NativeInputGradient(InputGradient):
     """dx = dh·Wᵀ      W (inputs, units), or where `transposed` Wᵀ (units, inputs), and no more of it than is needed
 

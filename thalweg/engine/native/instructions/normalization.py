@@ -8,7 +8,6 @@ rows of the batch in one block.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from thalweg.engine.native.instructions.changes import end, variant
@@ -17,7 +16,6 @@ from thalweg.program.instructions.normalization import BatchNormalization, Batch
 from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Instruction
 
 
-@dataclass(frozen=True, eq=False)
 class BatchMoments(Instruction):
     """parts = for each channel, the mean over this lane's rows, and the sum of squared differences from it"""
 
@@ -44,7 +42,6 @@ class BatchMoments(Instruction):
         return 4 * rows * self.x.size
 
 
-@dataclass(frozen=True, eq=False)
 class NativeBatchNormalization(BatchNormalization):
     """a = γ·(x − μ)/√(σ² + ε) + β, with the mean μ and the variance σ² that it combines from the lanes' parts
 
@@ -103,7 +100,6 @@ class NativeBatchNormalization(BatchNormalization):
         return super().flops(rows) + ((self.shortcut is not None) + self.relu) * rows * self.x.size
 
 
-@dataclass(frozen=True, eq=False)
 class NativeBatchSums(BatchSums):
     """sums = for each channel Σ dn and Σ dn·(x − μ)/√(σ² + ε), over this lane's rows
 

@@ -6,7 +6,7 @@ Each lane takes its own share of the parameter vector, in slices; of whole array
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import cached_property
 from typing import Any
 
@@ -19,7 +19,6 @@ from thalweg.program.instructions.updates.updates import Stretch
 from thalweg.program.ir.instruction import Array, Buffer, Instruction, StepState
 
 
-@dataclass(frozen=True, eq=False)
 class Reduce(Stretch):
     """dw ← Σ dw over the lanes, in the order of the lanes, so that the same lanes give the same bits."""
 
@@ -63,7 +62,6 @@ def on_lanes(i: Instruction, lanes: int, shared: Sequence[Buffer]) -> Sequence[I
     return i.parts(lanes, shared) if isinstance(i, Reduce) else [i]
 
 
-@dataclass(frozen=True, eq=False)
 class NormPart(Stretch):
     """n ← Σ dw² over a lane's share of a stretch of the gradients"""
 
@@ -87,7 +85,6 @@ class NormPart(Stretch):
         return 2 * self.dw.size
 
 
-@dataclass(frozen=True, eq=False)
 class NativeClipNorm(ClipNorm):
     """The same with Σ n over all lanes and all of n's norms in the place of n."""
 
@@ -106,21 +103,18 @@ class NativeClipNorm(ClipNorm):
         return super().sizes | {"count": self.n.size}
 
 
-@dataclass(frozen=True, eq=False)
 class NativeLamb(Lamb):
     """On one lane. `turn` is the parameter's rank among all whole arrays by size, the largest first."""
 
     turn: int = field(kw_only=True)
 
 
-@dataclass(frozen=True, eq=False)
 class NativeAdafactor(Adafactor):
     """On one lane, see `NativeLamb`."""
 
     turn: int = field(kw_only=True)
 
 
-@dataclass(frozen=True, eq=False)
 class NativeMuon(Muon):
     """On one lane, see `NativeLamb`. `scratch`, of `room` elements at least, holds X twice, Xᵀ, A and A²."""
 
@@ -144,7 +138,6 @@ class NativeMuon(Muon):
         return (*super().reference(xp, w, dw, m, step), None)
 
 
-@dataclass(frozen=True, eq=False)
 class TableReduce(Instruction):
     """dw = Σ dw over the lanes, in the rows that occur in the batch; lists this lane's share of them"""
 
@@ -174,7 +167,6 @@ class TableReduce(Instruction):
         return self.dw.shape[1] * min(self.dw.shape[0], rows * self.ids)
 
 
-@dataclass(frozen=True, eq=False)
 class NativeTableUpdate(TableUpdate):
     """The same on the rows that are this lane's."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from thalweg.program.instructions.activations import Elementwise, ElementwiseAdjoint
@@ -13,7 +12,6 @@ from thalweg.program.ir.instruction import Array, Buffer, Instruction, StepState
 from thalweg.program.passes.draft import Draft
 
 
-@dataclass(frozen=True, eq=False)
 class ActivatedLoss(Instruction):
     """ŷ = f(h), rows·L added to `sums`, and dh = ∂L/∂h, by the three instructions that it replaces.
 

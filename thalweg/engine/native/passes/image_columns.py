@@ -11,7 +11,6 @@ columns every lane is used, and all work on these images, pooling and activation
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from thalweg.engine.native.instructions.changes import on_buffers
@@ -69,7 +68,6 @@ def fuse_biases(draft: Draft) -> Draft:
     return draft
 
 
-@dataclass(frozen=True, eq=False)
 class Layout(Instruction):
     """z = x in another layout: from rows to columns or back."""
 

@@ -9,7 +9,6 @@ units numbers. After a meeting, each lane adds up those of its own rows, and eve
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from thalweg.engine.native.instructions.changes import end, ended, variant
@@ -39,7 +38,6 @@ def first_inputs(x: Array, rows: int, own: slice) -> Array:
     return x.reshape(-1)[: rows * (own.stop - own.start)].reshape(rows, -1)
 
 
-@dataclass(frozen=True, eq=False)
 class GatherShare(OwnInputs):
     """xₗ = X[order]      this lane's inputs of all rows of the batch"""
 
@@ -66,7 +64,6 @@ class GatherShare(OwnInputs):
         return 8 * rows * self.X.size
 
 
-@dataclass(frozen=True, eq=False)
 class AffineShare(OwnInputs):
     """hₗ = xₗ·Wₗ      the contribution of this lane's inputs, for all rows of the batch"""
 
@@ -95,7 +92,6 @@ class AffineShare(OwnInputs):
         return 2 * rows * self.W.size
 
 
-@dataclass(frozen=True, eq=False)
 class AffineSum(Instruction):
     """h = Σ hₗ + b over the lanes, with `relu` max(h, 0)      for this lane's rows"""
 
@@ -125,7 +121,6 @@ class AffineSum(Instruction):
         return rows * (self.lanes + self.relu) * self.h.size
 
 
-@dataclass(frozen=True, eq=False)
 class ShareWeightGradient(OwnInputs, Waits):
     """dW = xᵀ·dh      for a lane's inputs, from all rows of the batch, in the finish"""
 

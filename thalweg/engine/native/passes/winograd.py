@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -138,7 +138,6 @@ def squares(xp: Any, x: Array, size: int, taps: int, before: Pair, outputs: Sequ
     return window.windows(xp, window.pad(xp, x))
 
 
-@dataclass(frozen=True, eq=False)
 class WinogradKernel(Instruction):
     """U = G·W·Gᵀ, once a step; or that of the flipped kernel with its channels transposed, for the input gradient"""
 
@@ -170,7 +169,6 @@ class WinogradKernel(Instruction):
         return self.sizes["C"] * self.sizes["O"] * transform_flops(matrices(self.taps).G)
 
 
-@dataclass(frozen=True, eq=False)
 class WinogradConvolution(Instruction):
     """h = Aᵀ·((Bᵀ·x·B) ⊙ U)·A + b, which is x ∗ W + b; W is read if the last rows or columns are computed directly
 
@@ -237,7 +235,6 @@ class WinogradConvolution(Instruction):
         return rows * (math.prod(tiles(self.covered, self.taps)) * tile + rest)
 
 
-@dataclass(frozen=True, eq=False)
 class WinogradGradient(Instruction):
     """dU = Σ over rows and tiles of (Bᵀ·x·B) ⊙ (A·dh·Aᵀ)"""
 
@@ -275,7 +272,6 @@ class WinogradGradient(Instruction):
         return rows * math.prod(tiles(self.dh.shape, self.taps)) * (2 * self.dU.size + transforms)
 
 
-@dataclass(frozen=True, eq=False)
 class WinogradKernelGradient(Instruction):
     """dW = Gᵀ·dU·G, once all blocks of a lane are done"""
 

@@ -8,7 +8,6 @@ adjoint: they belong before the first layer with weights, and anywhere else the 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -39,7 +38,6 @@ def between(u: Array, bounds: Range) -> Array:
     return bounds[0] + (bounds[1] - bounds[0]) * u.astype(np.float64)
 
 
-@dataclass(frozen=True, eq=False)
 class RandomFlip(Instruction):
     """z = x or x mirrored, each image with probability ½, left to right, top to bottom or both at once."""
 
@@ -68,7 +66,6 @@ class RandomFlip(Instruction):
         return xp.where(step.drawn(xp, self.stream, (1, 1, 1)) <= 0.5, xp.flip(x, tuple(axes)), x)
 
 
-@dataclass(frozen=True, eq=False)
 class RandomWarp(Instruction):
     """z[p] = x[c + R·Z·(p − c) − t], c the centre, R a turn, Z = diag(zoom), t a shift, drawn for each image.
 
@@ -160,7 +157,6 @@ class RandomWarp(Instruction):
         return rows * height * width * (4 + (0 if self.interpolation == "nearest" else 4 + 8 * channels))
 
 
-@dataclass(frozen=True, eq=False)
 class RandomContrast(Instruction):
     """z = clip(mean + f·(x − mean), low, high), with each channel's mean over an image; f is drawn for each image."""
 
@@ -195,7 +191,6 @@ class RandomContrast(Instruction):
         return 4 * rows * self.x.size
 
 
-@dataclass(frozen=True, eq=False)
 class RandomBrightness(Instruction):
     """z = clip(x + f·(high − low), low, high); f is drawn for each image."""
 
@@ -229,7 +224,6 @@ class RandomBrightness(Instruction):
         return 3 * rows * self.x.size
 
 
-@dataclass(frozen=True, eq=False)
 class RandomErasing(Instruction):
     """z = x but for a rectangle: fill there, or clip(n·high) with normal numbers n. It is drawn for each image.
 
@@ -295,7 +289,6 @@ class RandomErasing(Instruction):
         return 0 if self.fill else int(40 * rows * self.x.size * sum(self.scale) / 2)
 
 
-@dataclass(frozen=True, eq=False)
 class RandomCrop(Instruction):
     """z[i, j] = x[i + top, j + left], with top and left drawn for each image from all those that lie inside."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,6 @@ def pooled(x: Buffer, a: Buffer) -> dict[str, int]:
     return dict(zip(("H", "Wd", "C", "OH", "OW"), (*x.shape, *a.shape[:2]), strict=True))
 
 
-@dataclass(frozen=True, eq=False)
 class MaxPooling(Instruction):
     """a = the largest element of each window; padding doesn't count. NaN stays NaN."""
 
@@ -56,7 +54,6 @@ class MaxPooling(Instruction):
         return rows * self.a.size * (self.window.size[0] * self.window.size[1] - 1)
 
 
-@dataclass(frozen=True, eq=False)
 class MaxPoolingAdjoint(Instruction):
     """dx = Σ of da over the windows in which the element is the first largest"""
 
@@ -102,7 +99,6 @@ def counted(window: Window, image: tuple[int, ...]) -> Array:
     return count
 
 
-@dataclass(frozen=True, eq=False)
 class AveragePooling(Instruction):
     """a = the mean of each window; padding doesn't count."""
 
@@ -141,7 +137,6 @@ class AveragePooling(Instruction):
         return rows * self.a.size * self.window.size[0] * self.window.size[1]
 
 
-@dataclass(frozen=True, eq=False)
 class AveragePoolingAdjoint(Instruction):
     """dx = Σ of da/(elements in the window) over the windows that cover the element"""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -66,7 +65,6 @@ def banded(matrix: Array) -> tuple[Constant, Constant]:
     return Constant("places", np.stack([first, counts], axis=1)), Constant("weights", weights)
 
 
-@dataclass(frozen=True, eq=False)
 class Resampling(Instruction):
     """z[…, j, …] = Σ_t weights[j, t]·x[…, first[j] + t, …] for t < count[j], along an axis
 

@@ -4,7 +4,6 @@ the centres by these."""
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -28,7 +27,6 @@ def weight_text(weight: Buffer | None) -> str:
     return "" if weight is None else f"{weight}·"
 
 
-@dataclass(frozen=True, eq=False)
 class CenterDistance(Instruction):
     """Adds rows·L to `sums`, L = mean (or Σ) w·factor·½·‖x − c_y‖² over the rows
 
@@ -85,7 +83,6 @@ class CenterDistance(Instruction):
         return 3 * rows * self.x.size
 
 
-@dataclass(frozen=True, eq=False)
 class CenterDistanceGradient(Instruction):
     """dx = w·factor·(x − c_y)/rows, with `total` without /rows"""
 
@@ -122,7 +119,6 @@ class CenterDistanceGradient(Instruction):
         return 2 * rows * self.x.size
 
 
-@dataclass(frozen=True, eq=False)
 class CenterSums(Instruction):
     """parts = for each class Σ w·(c − x) and, in the last column, Σ w over its rows
 
@@ -159,7 +155,6 @@ class CenterSums(Instruction):
         return 2 * rows * self.x.size
 
 
-@dataclass(frozen=True, eq=False)
 class CenterUpdate(Instruction):
     """c ← c − alpha·Σ (c − x)/(1 + n) for each class; n = the rows of the class"""
 

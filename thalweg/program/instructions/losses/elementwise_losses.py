@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from thalweg.program.formula.equation import Equation
@@ -12,8 +11,7 @@ from thalweg.program.instructions.losses.loss_instruction import Loss
 from thalweg.program.ir.instruction import Array, Buffer, Stated
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
-class ElementwiseLoss(Loss):
+class ElementwiseLoss(Loss, kw_only=True):
     """ℓ = coefficient·Σ f(y, ŷ; arguments)
 
     If the equation includes an activation (`activation`), ŷ stands for the pre-activations.

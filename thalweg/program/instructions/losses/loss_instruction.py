@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from thalweg.program.formula.equation import Equation
@@ -39,7 +38,6 @@ def scale(total: bool, coefficient: float, step: StepState) -> float:
     return coefficient if total else coefficient / step.batch_rows
 
 
-@dataclass(frozen=True, eq=False)
 class Loss(Instruction):
     """Base: adds rows·L to `sums`. A subclass gives ℓ and ∂ℓ/∂p; p are the predictions or the logits."""
 
@@ -119,7 +117,6 @@ class Loss(Instruction):
         return 4 * rows * self.p.size
 
 
-@dataclass(frozen=True, eq=False)
 class LossAndGradient(Instruction):
     """Adds rows·L to `sums` and sets dp = ∂L/∂p, for the loss `of`; a = its activation, if something reads it."""
 

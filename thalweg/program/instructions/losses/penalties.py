@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -18,7 +17,6 @@ LEAST_NORM = 1e-7  # Keras's: a vector of zeros stays zero
 L1_L2 = Equation("penalty", "l1 * abs(w) + l2 * w**2", "l1 * sign(w) + 2 * l2 * w", {"l1": None, "l2": None})
 
 
-@dataclass(frozen=True, eq=False)
 class NormPenalty(Instruction):
     """Base of the value and the slope of l1·|w| + l2·w², for each w of a layer's weights or outputs."""
 
@@ -46,7 +44,6 @@ class NormPenalty(Instruction):
         return result
 
 
-@dataclass(frozen=True, eq=False)
 class Penalty(NormPenalty):
     """Adds rows·Σ (l1·|w| + l2·w²) to the penalty's running sum, once a step; times the step's factor of penalties."""
 
@@ -82,7 +79,6 @@ class Penalty(NormPenalty):
         return 3 * self.w.size
 
 
-@dataclass(frozen=True, eq=False)
 class PenaltyGradient(NormPenalty):
     """dw += l1·sign(w) + 2·l2·w, after every other contribution is in; times the step's factor of penalties."""
 
@@ -112,7 +108,6 @@ class PenaltyGradient(NormPenalty):
         return 4 * self.w.size
 
 
-@dataclass(frozen=True, eq=False)
 class ActivityPenalty(NormPenalty):
     """Adds Σ (l1·|w| + l2·w²) over the rows to the penalty's running sum."""
 
@@ -149,7 +144,6 @@ class ActivityPenalty(NormPenalty):
         return 3 * rows * self.w.size
 
 
-@dataclass(frozen=True, eq=False)
 class ActivityPenaltyGradient(NormPenalty):
     """dw = (l1·sign(w) + 2·l2·w)/rows"""
 
@@ -178,7 +172,6 @@ class ActivityPenaltyGradient(NormPenalty):
         return 4 * rows * self.w.size
 
 
-@dataclass(frozen=True, eq=False)
 class OrthogonalPenalty(Instruction):
     """Adds rows·factor·mean |uᵢ·uⱼ| over all pairs to the penalty's running sum; u: W's unit-length rows or columns
 
@@ -239,7 +232,6 @@ class OrthogonalPenalty(Instruction):
         return 2 * self.W.size * self.P.shape[0]
 
 
-@dataclass(frozen=True, eq=False)
 class OrthogonalPenaltyGradient(Instruction):
     """dW += P·U, or U·P for columns, after every other contribution is in"""
 

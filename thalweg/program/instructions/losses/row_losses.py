@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import Any, ClassVar
 
 import numpy as np
@@ -26,7 +26,6 @@ def over_classes(xp: Any, x: Array) -> Array:
     return xp.sum(x, axis=-1, keepdims=True)
 
 
-@dataclass(frozen=True, eq=False)
 class RowLoss(Loss):
     """Base: the target is a row of the same width, or with `sparse` a class number.
 
@@ -78,7 +77,6 @@ class RowLoss(Loss):
         return y * (1 - smoothing) + smoothing / self.p.shape[-1]
 
 
-@dataclass(frozen=True, eq=False)
 class CrossentropyOfProbabilities(RowLoss):
     """Base: ℓ = −Σ y·log(p/Σp), p probabilities, kept in [ε, 1 − ε] (slope 0 outside)."""
 
@@ -95,7 +93,6 @@ class CrossentropyOfProbabilities(RowLoss):
         return (over_classes(xp, y) - y / xp.clip(q, EPSILON, 1)) / total
 
 
-@dataclass(frozen=True, eq=False)
 class CrossentropyOfLogits(RowLoss):
     """Base: ℓ = Σ y·(log Σeʰ − h): softmax and cross-entropy in one, stable for logits of any size."""
 
@@ -110,7 +107,6 @@ class CrossentropyOfLogits(RowLoss):
         return xp.exp(p - log_sum_exp(xp, p)) * over_classes(xp, y) - y
 
 
-@dataclass(frozen=True, eq=False)
 class CategoricalCrossentropy(CrossentropyOfProbabilities):
     """ℓ = −Σ y·log(p/Σp) for a row of probabilities y."""
 
@@ -119,7 +115,6 @@ class CategoricalCrossentropy(CrossentropyOfProbabilities):
     slope_text = "(−{y}/{p})"
 
 
-@dataclass(frozen=True, eq=False)
 class CategoricalCrossentropyLogits(CrossentropyOfLogits):
     """ℓ = Σ y·(log Σeʰ − h) for a row of probabilities y."""
 
@@ -128,7 +123,6 @@ class CategoricalCrossentropyLogits(CrossentropyOfLogits):
     slope_text = "(softmax({p}) − {y})"
 
 
-@dataclass(frozen=True, eq=False)
 class SparseCategoricalCrossentropy(CrossentropyOfProbabilities):
     """ℓ = −log(p_y/Σp) for a class number y."""
 
@@ -138,7 +132,6 @@ class SparseCategoricalCrossentropy(CrossentropyOfProbabilities):
     sparse = True
 
 
-@dataclass(frozen=True, eq=False)
 class SparseCategoricalCrossentropyLogits(CrossentropyOfLogits):
     """ℓ = log Σeʰ − h_y for a class number y: softmax and cross-entropy in one."""
 
@@ -148,7 +141,6 @@ class SparseCategoricalCrossentropyLogits(CrossentropyOfLogits):
     sparse = True
 
 
-@dataclass(frozen=True, eq=False)
 class FocalCrossentropy(RowLoss):
     """Base: ℓ = −Σ α·(1 − q)^γ·y·log q, q = p/Σp kept in [ε, 1 − ε] (slope 0 outside)."""
 
@@ -170,7 +162,6 @@ class FocalCrossentropy(RowLoss):
         return (slope - over_classes(xp, slope * q)) / total
 
 
-@dataclass(frozen=True, eq=False)
 class CategoricalFocalCrossentropy(FocalCrossentropy):
     """`FocalCrossentropy` of probabilities p."""
 
@@ -185,7 +176,6 @@ class CategoricalFocalCrossentropy(FocalCrossentropy):
         return self.slope_of_probabilities(xp, y, p)
 
 
-@dataclass(frozen=True, eq=False)
 class CategoricalFocalCrossentropyLogits(FocalCrossentropy):
     """`FocalCrossentropy` of p = softmax(h)."""
 
@@ -203,7 +193,6 @@ class CategoricalFocalCrossentropyLogits(FocalCrossentropy):
         return s * (slope - over_classes(xp, slope * s))
 
 
-@dataclass(frozen=True, eq=False)
 class GeneralizedCrossEntropy(RowLoss):
     """ℓ = (1 − p_y^q)/q for a class number y"""
 
@@ -221,7 +210,6 @@ class GeneralizedCrossEntropy(RowLoss):
         return -y * over_classes(xp, y * p) ** (self.q - 1)
 
 
-@dataclass(frozen=True, eq=False)
 class CategoricalHinge(RowLoss):
     """ℓ = max(max (1 − y)·ŷ − Σ y·ŷ + 1, 0); among equal maxima, the first gets the slope."""
 
@@ -237,7 +225,6 @@ class CategoricalHinge(RowLoss):
         return xp.where(self.value(xp, y, p)[..., None] > 0, (1 - y) * first - y, 0)
 
 
-@dataclass(frozen=True, eq=False)
 class CosineSimilarity(RowLoss):
     """ℓ = −Σ y·ŷ/(‖y‖·‖ŷ‖), the norms at least ε; coefficient −1 makes it the similarity itself."""
 
@@ -257,7 +244,6 @@ class CosineSimilarity(RowLoss):
         return -(y - turning) / (of_y * of_p)
 
 
-@dataclass(frozen=True, eq=False)
 class Dice(RowLoss):
     """ℓ = 1 − 2·Σ y·ŷ/(Σ y + Σ ŷ + ε)"""
 
@@ -273,7 +259,6 @@ class Dice(RowLoss):
         return 2 * (over_classes(xp, y * p) / total - y) / total
 
 
-@dataclass(frozen=True, eq=False)
 class Tversky(RowLoss):
     """ℓ = 1 − I/(I + α·Σ (1 − ŷ)·y + β·Σ ŷ·(1 − y) + ε), I = Σ y·ŷ"""
 
@@ -295,7 +280,6 @@ class Tversky(RowLoss):
         return (over_classes(xp, y * p) / bottom * (y - self.alpha * y + self.beta * (1 - y)) - y) / bottom
 
 
-@dataclass(frozen=True, eq=False)
 class GaussianLoss(RowLoss):
     """Base: the target is a row of numbers; the outputs are as many means, then as many variances or log variances."""
 
@@ -307,7 +291,6 @@ class GaussianLoss(RowLoss):
         return y
 
 
-@dataclass(frozen=True, eq=False)
 class GaussianNLL(GaussianLoss):
     """ℓ = coefficient·Σ ½(log v + (μ − y)²/v), for outputs (μ…, v…), v at least `eps`."""
 
@@ -329,7 +312,6 @@ class GaussianNLL(GaussianLoss):
         return xp.concatenate([of_mean, 0.5 * (1 / variance - of_mean**2)], axis=-1)
 
 
-@dataclass(frozen=True, eq=False)
 class GaussianNLLLogarithm(GaussianLoss):
     """ℓ = coefficient·Σ ½(s + (μ − y)²·e^−s), for outputs (μ…, s…) with s = log v."""
 

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Instruction, Stated, StepState, rows_of
 
 
-@dataclass(frozen=True, eq=False)
 class RowValue(Instruction):
     """Adds rows·L to `sums`, L = Σ wᵢ·vᵢ / rows; with `total`, L = Σ wᵢ·vᵢ."""
 
@@ -53,7 +51,6 @@ class RowValue(Instruction):
         return 2 * rows
 
 
-@dataclass(frozen=True, eq=False)
 class RowValueGradient(Instruction):
     """dv = w/rows, with `total` w: the slope of the loss by the number of a row."""
 

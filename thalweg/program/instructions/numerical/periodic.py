@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Instruction
@@ -12,7 +11,6 @@ from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Instruction
 TURN = 2 * math.pi
 
 
-@dataclass(frozen=True, eq=False)
 class PeriodicEmbedding(Instruction):
     """a[c, u] = Σ_k W[c, k, u]·cos(2π(ω[c, k]·x[c] + φ[c, k])) + b[c, u]
 
@@ -69,7 +67,6 @@ def slopes(xp: Any, x: Array, omega: Array, phi: Array, W: Array, da: Array) -> 
     return -TURN * xp.sin(TURN * phases(x, omega, phi)) * back
 
 
-@dataclass(frozen=True, eq=False)
 class PeriodicGradient(Instruction):
     """dφ = Σ g, dω = Σ g·x, dW = Σ cos(2π(ω·x + φ))·da, db = Σ da over rows, with g = −2π·sin(2π(ω·x + φ))·Σ_u W·da"""
 
@@ -111,7 +108,6 @@ class PeriodicGradient(Instruction):
         return rows * columns * (frequencies * (31 + 4 * units) + units)
 
 
-@dataclass(frozen=True, eq=False)
 class PeriodicInputGradient(Instruction):
     """dx[c] = Σ_k ω[c, k]·g[c, k], with g = −2π·sin(2π(ω·x + φ))·Σ_u W·da"""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,6 @@ import numpy as np
 from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Constant, Instruction
 
 
-@dataclass(frozen=True, eq=False)
 class BinCodes(Instruction):
     """Base: a number for every bin of every column      x (rows, columns) → z (rows, bins)"""
 
@@ -43,7 +41,6 @@ def columns_of(places: Constant) -> Array:
     return np.repeat(np.arange(len(firsts) - 1), np.diff(firsts))
 
 
-@dataclass(frozen=True, eq=False)
 class PiecewiseLinear(BinCodes):
     """z[j] = clip((x[c] − low[j])·slope[j], 0, 1) for each bin j of column c; `ends` are the slopes"""
 
@@ -64,7 +61,6 @@ class PiecewiseLinear(BinCodes):
         return xp.clip((xp.take(x, self.columns, axis=1) - lows) * ends, 0, 1)
 
 
-@dataclass(frozen=True, eq=False)
 class PiecewiseLinearAdjoint(Instruction):
     """dx[c] = Σ_j dz[j]·slope[j]·[0 ≤ (x[c] − low[j])·slope[j] < 1] over the bins j of column c"""
 
@@ -98,7 +94,6 @@ class PiecewiseLinearAdjoint(Instruction):
         return 4 * rows * self.dz.size
 
 
-@dataclass(frozen=True, eq=False)
 class BinIndicators(BinCodes):
     """z[j] = [low[j] ≤ x[c] < end[j]] for each bin j of column c. Its derivative is 0."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from thalweg.program.instructions.updates.updates import Update
@@ -11,7 +10,6 @@ from thalweg.program.ir.instruction import Array, Buffer, Instruction
 EPSILON = 1e-7  # Keras's: a vector of zeros stays zero
 
 
-@dataclass(frozen=True, eq=False)
 class NormConstraint(Instruction):
     """w ← w·d/(‖w‖ + ε), d = rate·clip(‖w‖, low, high) + (1 − rate)·‖w‖, for W seen as (outer, reduced, inner).
 

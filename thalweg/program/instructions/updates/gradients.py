@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -12,7 +11,6 @@ from thalweg.program.instructions.updates.updates import Running, Stretch, Updat
 from thalweg.program.ir.instruction import Array, Buffer, Instruction, Stated
 
 
-@dataclass(frozen=True, eq=False)
 class SquaredNorm(Instruction):
     """n ← Σ dw², in float64, over all elements of some stretches of the gradients"""
 
@@ -44,7 +42,6 @@ class SquaredNorm(Instruction):
         return 2 * sum(dw.size for dw in self.dw)
 
 
-@dataclass(frozen=True, eq=False)
 class ClipNorm(Stretch):
     """dw ← dw·limit/max(√n, limit): a norm of at most `limit`, if n is the square of the norm"""
 

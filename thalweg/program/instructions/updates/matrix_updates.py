@@ -6,7 +6,7 @@ Each works on one whole array.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, ClassVar
 
 import numpy as np
@@ -15,7 +15,6 @@ from thalweg.program.instructions.updates.updates import Stretch
 from thalweg.program.ir.instruction import Array, Buffer, StepState, front_replaced, number
 
 
-@dataclass(frozen=True, eq=False)
 class WholeUpdate(Stretch):
     """Base of these, with a factor that multiplies the learning rate."""
 
@@ -38,7 +37,6 @@ class WholeUpdate(Stretch):
         return self.cost * self.w.size
 
 
-@dataclass(frozen=True, eq=False)
 class Lamb(WholeUpdate):
     """m, v as in Adam;  u = m/(1−β₁ᵗ)/(√(v/(1−β₂ᵗ)) + ε);  w ← w − learning_rate·‖w‖/‖u‖·u
 
@@ -74,7 +72,6 @@ class Lamb(WholeUpdate):
         return w - self.learning_rate(step) * ratio * u, m, v
 
 
-@dataclass(frozen=True, eq=False)
 class Adafactor(WholeUpdate):
     """r, c ← moving means of dw² + ε₁ over columns and over rows;  u = dw/√(r·c/mean r);  ũ = u/max(1, rms(u)/limit)
 
@@ -131,7 +128,6 @@ def rms(xp: Any, x: Array) -> Array:
     return xp.sqrt((x * x).mean())
 
 
-@dataclass(frozen=True, eq=False)
 class Muon(WholeUpdate):
     """m ← momentum·m + dw;  g = dw + momentum·m (Nesterov) or m;  w ← w − learning_rate·scale·orthogonal(g)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -10,7 +9,6 @@ from thalweg.program.instructions.updates.updates import Statements, Update
 from thalweg.program.ir.instruction import Array, Buffer, Stated, StepState
 
 
-@dataclass(frozen=True, eq=False)
 class TableUpdate(Statements):
     """A step as a text, on the rows of a table that occur in the batch."""
 

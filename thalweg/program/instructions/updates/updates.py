@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from typing import Any
 
@@ -30,7 +30,6 @@ class Stretch(Instruction):
         return {name: v for name, v in fields_of(self).items() if isinstance(v, float)}
 
 
-@dataclass(frozen=True, eq=False)
 class Statements(Stretch):
     """Base: the statements of a text, for every element; see `thalweg.program.formula.statements`.
 
@@ -95,7 +94,6 @@ class Statements(Stretch):
         return operations(self.text, self.names) * self.vectors[0].size
 
 
-@dataclass(frozen=True, eq=False)
 class Update(Statements):
     """Runs when the weights are updated: an optimizer's step, weight decay, gradient clipping."""
 
@@ -103,7 +101,6 @@ class Update(Statements):
     due = True
 
 
-@dataclass(frozen=True, eq=False)
 class Running(Statements):
     """Runs in every step, including those that only accumulate gradients: running sums and means."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from thalweg.engine.native.instructions.changes import end, ended, variant
@@ -16,7 +15,6 @@ from thalweg.program.instructions.images.pooling import (
 from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Instruction
 
 
-@dataclass(frozen=True, eq=False)
 class NativeMaxPooling(MaxPooling):
     """a = the largest element of each window; with `relu`, max(0, …): a relu before the pooling, in one instruction.
 
@@ -49,7 +47,6 @@ class NativeMaxPooling(MaxPooling):
         return super().flops(rows) + self.relu * rows * self.a.size
 
 
-@dataclass(frozen=True, eq=False)
 class NativeMaxPoolingAdjoint(MaxPoolingAdjoint):
     """dx = Σ of da over the windows in which the element is the first largest; with a relu, if it is above 0"""
 
@@ -72,12 +69,10 @@ class NativeMaxPoolingAdjoint(MaxPoolingAdjoint):
         return super().reference(xp, x, a, xp.where(a > 0, da, 0) if self.relu else da)
 
 
-@dataclass(frozen=True, eq=False)
 class NativeAveragePooling(AveragePooling):
     """a = the mean of each window, of images by columns"""
 
 
-@dataclass(frozen=True, eq=False)
 class NativeAveragePoolingAdjoint(AveragePoolingAdjoint):
     """dx = Σ of da/(elements in the window) over the windows that cover the element
 

@@ -1,0 +1,38 @@
+"""All engines by their names, with the passes of each."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from thalweg.engine.contract import Engine, Executor, Job
+from thalweg.engine.native.passes.image_columns import LEAST_ROWS
+from thalweg.engine.native.passes.input_split import splits
+from thalweg.engine.native.passes.pipeline import PIPELINE
+from thalweg.engine.native.scheduling.phases import plan
+from thalweg.engine.native.scheduling.schedule import arithmetic
+from thalweg.program.plain import PLAIN
+
+
+def native_executor(job: Job) -> Executor:
+    """The compiler is loaded only now."""
+    from thalweg.engine.native.runtime.executor import NativeExecutor
+
+    return NativeExecutor(job)
+
+
+def predictor(*arguments: Any) -> Any:
+    from thalweg.engine.native.runtime.predict import NativePredictor
+
+    return NativePredictor(*arguments)
+
+
+def reference_executor(job: Job) -> Executor:
+    from thalweg.engine.reference import ReferenceExecutor
+
+    return ReferenceExecutor(job)
+
+
+ENGINES = {
+    "native": Engine(native_executor, PIPELINE, ("float32",), predictor, arithmetic, LEAST_ROWS, splits, plan),
+    "reference": Engine(reference_executor, PLAIN, ("float32", "float64")),
+}
