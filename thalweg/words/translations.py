@@ -58,8 +58,8 @@ def chosen(value: Any, language: str) -> Any:
 def listed(items: Iterable[Text | str], between: str = ", ") -> Text:
     """Several texts as one list.
 
-    >>> listed(["a", {"en": "b", "zh": "c"}])["en"]
-    'a, b'
+    >>> listed(["a", {"en": "b", "zh": "c"}])
+    {'en': 'a, b', 'zh': 'a、c'}
     """
     items = list(items)
     return {language: say(between, language).join(chosen(item, language) for item in items) for language in LANGUAGES}
