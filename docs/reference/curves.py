@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -115,7 +116,7 @@ def schedule(name: str, kind: Any, path: Path) -> bool:
 
 def initializer(name: str, kind: Any, path: Path) -> bool:
     """How often which weight is drawn for 100 inputs and 100 units; what draws nothing at random has no curve."""
-    if "seed" not in kind.__dataclass_fields__:
+    if "seed" not in inspect.signature(kind).parameters:
         return False
     weights = kind(seed=0)((100, 100))
     drawing, axes = figure(2.2)

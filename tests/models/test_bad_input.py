@@ -358,7 +358,7 @@ def test_weights_that_do_not_fit_change_nothing(weights, error, words):
         (lambda: initializers.RandomNormal(stddev=-1.0), "RandomNormal's stddev"),
         (lambda: initializers.RandomUniform(1.0, 0.0), "RandomUniform's maxval"),
         (lambda: initializers.Constant("a"), "Constant's value"),
-        (lambda: initializers.VarianceScaling(0.0), "positive"),
+        (lambda: initializers.VarianceScaling(0.0), "scale has to be greater than 0, got 0.0"),
         (lambda: initializers.VarianceScaling(mode="fan"), "fan_avg, fan_in, fan_out"),
         (lambda: initializers.VarianceScaling(distribution="normal"), "truncated_normal"),
         (lambda: regularizers.get(3), "unknown regularizer 3"),

@@ -70,7 +70,7 @@ def positive(high: float = math.inf) -> Check:
 
     def check(what: str, value: Any) -> float:
         if (result := number(what, value, 0.0, high)) == 0:
-            raise ArgumentError(f"{what} has to be greater than 0")
+            raise ArgumentError(f"{what} has to be greater than 0, got {value!r}")
         return result
 
     return check
