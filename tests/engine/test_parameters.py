@@ -133,6 +133,22 @@ def test_a_row_is_laid_out_by_the_signature(text, words, reals, signature):
     assert row(Own(X, Z), PLACES) == (words, reals)
 
 
+@pytest.mark.parametrize("scale", [1, 0.5, np.float32(0.5), np.int64(2), True])
+def test_a_real_number_may_be_of_any_type(scale, signature, monkeypatch):
+    signature("x, scale: float")
+    monkeypatch.setattr(Own, "constants", {"scale": scale})
+    assert row(Own(X, Z), PLACES) == ([100], [float(scale)])
+
+
+def test_a_whole_number_is_not_rounded(signature, monkeypatch):
+    signature("x, size")
+    monkeypatch.setattr(Own, "sizes", {"size": np.int64(3)})
+    assert row(Own(X, Z), PLACES) == ([100, 3], [])
+    monkeypatch.setattr(Own, "sizes", {"size": 2.5})
+    with pytest.raises(TypeError):
+        row(Own(X, Z), PLACES)
+
+
 @pytest.mark.parametrize("text", ["x, z, width, size", "x, y_offset", "x, b_offset"])
 def test_what_an_instruction_lacks_is_named(text, signature):
     signature(text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from operator import index
 from typing import Any, Protocol
 
 from thalweg.engine.native.compiler.parameters import Parameter
@@ -67,8 +68,7 @@ def word(i: Instruction, p: Parameter, sizes: Mapping[str, Any], places: Places)
         assert not isinstance(operand, tuple)
         return places.address(operand)
     if p.name in sizes:
-        assert isinstance(sizes[p.name], int)
-        return int(sizes[p.name])
+        return index(sizes[p.name])
     for fact, answer in FACTS.items():
         operand = i.named_operands.get(p.name.removesuffix(f"_{fact}")) if p.name.endswith(f"_{fact}") else None
         if isinstance(operand, Buffer):
@@ -79,8 +79,7 @@ def word(i: Instruction, p: Parameter, sizes: Mapping[str, Any], places: Places)
 def real(i: Instruction, p: Parameter, constants: Mapping[str, Any]) -> float:
     """A real number of the instruction, or the default."""
     if p.name in constants:
-        assert isinstance(constants[p.name], float)
-        return float(constants[p.name])
+        return float(constants[p.name])  # an instruction may well say 0 or NumPy's 0.5
     return default_of(i, p, constants, (*i.named_operands, *i.sizes), p.name)
 
 
