@@ -13,7 +13,7 @@ from thalweg.program.instructions.losses.penalties import OrthogonalPenalty, Pen
 from thalweg.program.ir.instruction import Buffer, Instruction
 from thalweg.support import hooks
 from thalweg.support.arguments import Value, arguments
-from thalweg.support.checks import Amount, Function, number
+from thalweg.support.checks import Amount, Function
 from thalweg.support.naming import choose, snake_case
 from thalweg.support.registry import REGISTERED
 
@@ -45,10 +45,6 @@ class Regularizer(Value):
         """The instruction that adds the penalty on W to its running sum; its adjoint adds to the gradient."""
         return Penalty(W, *self.factors(), sums)
 
-    def __post_init__(self) -> None:
-        for factor in self.factors():
-            number(f"{type(self).__name__}'s factor", factor)
-
 
 @arguments
 class L1(Regularizer):
@@ -58,7 +54,7 @@ class L1(Regularizer):
     (0.1, 0.0)
     """
 
-    l1: float = 0.01
+    l1: Amount = 0.01
 
     formula = "l1·Σ|W|"
     use = "To find out which inputs matter: weights that don't help become exactly 0."
@@ -73,7 +69,7 @@ class L1(Regularizer):
 class L2(Regularizer):
     """l2·ΣW²: keeps weights small."""
 
-    l2: float = 0.01
+    l2: Amount = 0.01
 
     formula = "l2·ΣW²"
     use = "Against overfitting: the usual choice."
@@ -88,8 +84,8 @@ class L2(Regularizer):
 class L1L2(Regularizer):
     """l1·Σ|W| + l2·ΣW²"""
 
-    l1: float = 0.0
-    l2: float = 0.0
+    l1: Amount = 0.0
+    l2: Amount = 0.0
 
     formula = "l1·Σ|W| + l2·ΣW²"
     use = "Few weights and small ones, where inputs are correlated."
@@ -123,9 +119,6 @@ class OrthogonalRegularizer(Regularizer):
     use = "Units that should not repeat each other: features of different directions."
     avoid = "More rows than columns (or vice versa, by mode): they can't all be at right angles to each other."
     paper = "Brock et al., ICLR 2017, arXiv 1609.07093"
-
-    def __post_init__(self) -> None:
-        """It has no factors to check."""
 
     def factors(self) -> tuple[float, float]:
         raise ArgumentError("OrthogonalRegularizer is a penalty on matrices of weights, not on a layer's output")

@@ -364,7 +364,7 @@ def test_a_learning_rate_of_0_changes_nothing():
         (lambda: Adam(epsilon=-1e-7), "epsilon"),
         (lambda: optimizers.get("adamm"), "did you mean 'adam'.* Choose from"),
         (lambda: optimizers.get(3), "unknown optimizer 3"),
-        (lambda: L2(-1.0), "L2's factor .* got -1.0"),
+        (lambda: L2(-1.0), "L2's l2 .* got -1.0"),
         (lambda: L1("0.1"), "got '0.1'"),
         (lambda: L1L2(0.1, float("nan")), "got nan"),
         (lambda: regularizers.get("l3"), "Choose from: .*l1.*l2"),
