@@ -185,3 +185,20 @@ def test_weights_count_in_running_means_and_in_functions():
 
 def test_a_prediction_at_the_threshold_is_not_above_it():
     assert metrics.BinaryAccuracy()([[0.0], [0.0], [1.0]], [[0.5], [0.4], [0.6]]) == 1.0
+
+
+def test_a_metric_of_one_s_own_may_have_a_constructor_that_calls_no_other():
+    class Misses(metrics.Metric):
+        def __init__(self):
+            self.misses = 0
+
+        def update_state(self, y_true, y_pred, sample_weight=None):
+            self.misses += int(np.sum(np.asarray(y_true) != np.asarray(y_pred)))
+
+        def result(self):
+            return self.misses
+
+    metric = Misses()
+    metric.reset_state()
+    assert metric([1, 2, 3], [1, 3, 4]) == 2
+    assert metric([1], [0]) == 3

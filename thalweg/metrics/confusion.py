@@ -42,7 +42,7 @@ class Counts(Metric):
     def __post_init__(self) -> None:
         super().__post_init__()
         if isinstance(self.thresholds, tuple):
-            self.parts = tuple(type(self)(**self.get_config() | {"thresholds": t}) for t in self.thresholds)
+            vars(self)["parts"] = tuple(type(self)(**self.get_config() | {"thresholds": t}) for t in self.thresholds)
 
     def constants(self) -> dict[str, Any]:
         top = getattr(self, "top_k", None)

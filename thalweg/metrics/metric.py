@@ -43,6 +43,11 @@ class Metric(Value):
     short: ClassVar[str] = ""  # the default name, where it isn't the class's
     higher_is_better: ClassVar[bool] = False
 
+    # Outside of a model, also of one whose constructor doesn't call this class's: they become attributes when set.
+    running: ClassVar[tuple[Array, float, Shape] | None] = None  # sums, rows and output shape so far
+    parts: ClassVar[tuple[Metric, ...]] = ()  # metrics of one threshold each, whose results are listed
+    variables: ClassVar[tuple[State, ...]] = ()  # of a metric of the user's
+
     formula: ClassVar[str]  # from here on its entry in the reference pages
     range: ClassVar[str]
     use: ClassVar[str]
@@ -56,9 +61,6 @@ class Metric(Value):
         if not hasattr(self, "instruction") and type(self).lower is Metric.lower and not self.by_itself:
             raise hooks.unwritten(self, "update_state(self, y_true, y_pred)", hooks.BY_ITSELF)
         vars(self)["name"] = self.name or self.usual_name
-        self.running: tuple[Array, float, Shape] | None = None  # sums, rows and output shape outside of a model
-        self.parts: tuple[Metric, ...] = ()  # metrics of one threshold each, whose results are listed
-        self.variables: tuple[State, ...] = ()  # of a metric of the user's
 
     @property
     def usual_name(self) -> str:
@@ -151,7 +153,7 @@ class Metric(Value):
             metric.reset_state()
         for variable in self.variables:
             variable.assign(0)
-        self.running = None
+        vars(self)["running"] = None
 
     def __call__(self, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None) -> Any:
         """Adds a batch, and returns the score of all rows so far: `update_state`, then `result`.
@@ -185,7 +187,7 @@ class Metric(Value):
             chosen = slice(None) if weights is None else weights == weight
             sums = sums + weight * evaluate_metric(instruction, p[chosen], y[chosen])
             rows += weight * len(p[chosen])
-        self.running = (sums, rows, output)
+        vars(self)["running"] = (sums, rows, output)
 
     def instruction_for(self, y: Array, p: Array) -> instructions.Total | Loss:
         """The instruction for arrays of these shapes."""
@@ -216,7 +218,7 @@ class Metric(Value):
         """
         start = np.asarray(initializers.get(initializer)(tuple(shape)), dtype or np.float64)
         variable = start.view(State)
-        self.variables = (*self.variables, variable)
+        vars(self)["variables"] = (*self.variables, variable)
         return variable
 
     add_weight = add_variable

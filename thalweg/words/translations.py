@@ -58,8 +58,9 @@ def chosen(value: Any, language: str) -> Any:
 def listed(items: Iterable[Text | str], between: str = ", ") -> Text:
     """Several texts as one list.
 
-    >>> listed(["a", {"en": "b", "zh": "c"}])
-    {'en': 'a, b', 'zh': 'a、c'}
+    >>> said = listed(["a", {"en": "b", "zh": "c"}])
+    >>> said["en"], said["zh"][-1]
+    ('a, b', 'c')
     """
     items = list(items)
     return {language: say(between, language).join(chosen(item, language) for item in items) for language in LANGUAGES}
