@@ -13,7 +13,7 @@ from thalweg.program.instructions.losses.penalties import OrthogonalPenalty, Pen
 from thalweg.program.ir.instruction import Buffer, Instruction
 from thalweg.support import hooks
 from thalweg.support.arguments import Value, arguments
-from thalweg.support.checks import Amount, Function
+from thalweg.support.checks import Amount, Function, number
 from thalweg.support.naming import choose, snake_case
 from thalweg.support.registry import REGISTERED
 
@@ -44,6 +44,11 @@ class Regularizer(Value):
     def lower(self, W: Buffer, sums: Buffer) -> Instruction:
         """The instruction that adds the penalty on W to its running sum; its adjoint adds to the gradient."""
         return Penalty(W, *self.factors(), sums)
+
+    def __post_init__(self) -> None:
+        """What a regularizer of one's own lacks is said when it is made."""
+        for factor in self.factors():
+            number(f"{type(self).__name__}'s factor", factor)
 
 
 @arguments
@@ -119,6 +124,9 @@ class OrthogonalRegularizer(Regularizer):
     use = "Units that should not repeat each other: features of different directions."
     avoid = "More rows than columns (or vice versa, by mode): they can't all be at right angles to each other."
     paper = "Brock et al., ICLR 2017, arXiv 1609.07093"
+
+    def __post_init__(self) -> None:
+        """It has no factors to check."""
 
     def factors(self) -> tuple[float, float]:
         raise ArgumentError("OrthogonalRegularizer is a penalty on matrices of weights, not on a layer's output")
