@@ -38,9 +38,7 @@ class FormulaLoss(Loss):
     """
 
     text: Annotated[str, Checked(written)] = ""
-    constants: Annotated[Taken[Constants | None, Constants], Checked(lambda what, value: dict(value or {}))] = default(
-        None
-    )
+    constants: NamedConstants = default(None)
 
     def read(self) -> Formula:
         """The formula, differentiated by y_pred."""

@@ -106,14 +106,15 @@ def wide(curves: Sequence[Curve]) -> bool:
 
 
 def by_name(records: Iterable[Mapping[str, Any]]) -> dict[str, tuple[list[float], list[float]]]:
-    """The columns of a history's records.
+    """The columns of a history's records; None, which a file has for what isn't finite, becomes NaN: a gap.
 
-    >>> by_name([{"epoch": 0, "loss": 0.5}, {"epoch": 1, "loss": 0.25, "val_loss": 0.5}])
-    {'loss': ([1, 2], [0.5, 0.25]), 'val_loss': ([2], [0.5])}
+    >>> by_name([{"epoch": 0, "loss": 0.5}, {"epoch": 1, "loss": None, "val_loss": 0.5}])
+    {'loss': ([1, 2], [0.5, nan]), 'val_loss': ([2], [0.5])}
     """
     found: dict[str, tuple[list[float], list[float]]] = {}
     for record in records:
         for name, value in record.items():
+            value = np.nan if value is None else value
             if name not in TOLD and isinstance(value, (int, float, np.number)) and not isinstance(value, bool):
                 x, y = found.setdefault(name, ([], []))
                 x.append(record["epoch"] + 1)
