@@ -1,8 +1,9 @@
 """Object code from numba: one file per kernel, which calls nothing in numba and can be loaded without it.
 
-numba generates machine code for every function, and all that it calls, before it continues with its caller: a function
-six calls deep is generated six times. Here its libraries hold only what LLVM has optimised, and machine code is made
-once, for the whole kernel. A family of micro-kernels is optimised and kept separately; kernels call it by name.
+numba optimises every function with all that it calls, and makes machine code of it, before it continues with its
+caller: a function six calls deep is optimised and generated six times. Here its libraries hold what it has lowered, and
+LLVM optimises the whole kernel once, when it also sees what each function is called with. A family of micro-kernels is
+optimised and kept separately; kernels call it by name.
 
 numba wraps the compiled function in a C function that turns errors into Python exceptions with the help of numba's
 runtime. Our own wrapper leaves that out. It relies on the two pointers, for its result and its error, that a compiled
@@ -39,7 +40,13 @@ DESTRUCTOR = "NRT_MemInfo_call_dtor"
 
 
 class _Library(JITCodeLibrary):  # type: ignore[misc]
-    """A function and what it calls, optimised by numba, but without machine code."""
+    """A function and what it calls, as numba lowers them: neither optimised nor made machine code."""
+
+    def _optimize_functions(self, module: Any) -> None:
+        module.data_layout = self._codegen._data_layout
+
+    def _optimize_final_module(self) -> None:
+        pass
 
     def _finalize_final_module(self) -> None:
         self._finalized = True
@@ -50,7 +57,7 @@ class _Library(JITCodeLibrary):  # type: ignore[misc]
 
 
 class _Codegen(JITCPUCodegen):  # type: ignore[misc]
-    """Makes optimised code for the target, which may be another system."""
+    """Makes code for the target, which may be another system."""
 
     _library_class = _Library
 
@@ -92,8 +99,14 @@ def by_numba(function: Callable[..., Any], method: bool) -> Any:
         raise CompilerError(f"{function.__name__}: {error}") from error
 
 
-def optimised(function: Callable[..., Any], method: bool) -> Any:
-    """numba's C function without machine code."""
+def optimise(module: Any) -> None:
+    """All of LLVM's passes, once, for a whole kernel or family."""
+    passes, builder = codegen()._module_pass_manager()
+    passes.run(module, builder)
+
+
+def lowered(function: Callable[..., Any], method: bool) -> Any:
+    """numba's C function as LLVM IR that isn't optimised."""
     context = cpu_target.target_context
     with global_compiler_lock:
         before = context._internal_codegen
@@ -109,11 +122,9 @@ def object_code(kernel: Kernel) -> tuple[bytes, list[str]] | None:
 
     None if another process couldn't use it: if it holds an address, or needs numba's runtime to create an array.
     """
-    made = optimised(kernel.function(), kernel.method)
-    source = binding.parse_assembly(made.inspect_llvm())
+    made = lowered(kernel.function(), kernel.method)
+    source = made._library._final_module
     inner = made.native_name.removeprefix("cfunc.")
-    if any(v.name.startswith(ADDRESSES) for v in source.global_variables):
-        return None
     for value in (*source.functions, *source.global_variables):
         if not value.is_declaration:
             value.linkage = "internal"  # LLVM links in only those that something refers to
@@ -122,8 +133,10 @@ def object_code(kernel: Kernel) -> tuple[bytes, list[str]] | None:
     module.link_in(source)
     for name in (inner, DESTRUCTOR):
         module.get_function(name).linkage = "internal"
+    optimise(module)
     called = [f.name for f in module.functions if f.is_declaration]
-    if any(name.startswith(RUNTIME) for name in called):
+    holds_address = any(v.name.startswith(ADDRESSES) for v in module.global_variables)
+    if holds_address or any(name.startswith(RUNTIME) for name in called):
         return None
     return target_machine().emit_object(module), [name for name in called if name.startswith(SYMBOL)]
 
@@ -134,11 +147,8 @@ def family_code(kernel: Kernel) -> bytes:
     empty.triple, empty.data_layout = machine.triple, str(machine.target_data)
     kernel.function().emit(empty)
     rewrite_module(empty, FastMathOptions(FLAGS["fastmath"]))  # as numba does with what it compiles
-    with global_compiler_lock:
-        library = codegen().create_library("family")
-        library.add_ir_module(empty)
-        library.finalize()
-    module = library._final_module
+    module = binding.parse_assembly(str(empty))
+    optimise(module)
     for function in module.functions:
         if not function.is_declaration and function.name != symbol_of(kernel):
             function.linkage = "internal"  # only now: LLVM might have changed the arguments of internal functions
