@@ -105,6 +105,15 @@ def optimise(module: Any) -> None:
     passes.run(module, builder)
 
 
+def simplify(module: Any) -> None:
+    """The two passes that shorten what is emitted as it should be; the others take a second for the tiles, in vain."""
+    builder = binding.create_pass_builder(target_machine(), binding.create_pipeline_tuning_options(speed_level=0))
+    passes = binding.create_new_module_pass_manager()
+    passes.add_simplify_cfg_pass()
+    passes.add_instruction_combine_pass()
+    passes.run(module, builder)
+
+
 def lowered(function: Callable[..., Any], method: bool) -> Any:
     """numba's C function as LLVM IR that isn't optimised."""
     context = cpu_target.target_context
@@ -148,7 +157,7 @@ def family_code(kernel: Kernel) -> bytes:
     kernel.function().emit(empty)
     rewrite_module(empty, FastMathOptions(FLAGS["fastmath"]))  # as numba does with what it compiles
     module = binding.parse_assembly(str(empty))
-    optimise(module)
+    (simplify if kernel.function().finished else optimise)(module)
     for function in module.functions:
         if not function.is_declaration and function.name != symbol_of(kernel):
             function.linkage = "internal"  # only now: LLVM might have changed the arguments of internal functions
