@@ -26,6 +26,7 @@ from numba.core.cpu_options import FastMathOptions
 from numba.core.fastmathpass import rewrite_module
 from numba.core.registry import cpu_target
 
+from thalweg.engine.native.compiler.frontend import sooner
 from thalweg.engine.native.compiler.kernel import SYMBOL, CompilerError, Kernel, symbol_of
 from thalweg.engine.native.compiler.llvm import BYTES, FLAGS, I32, I64, triple
 from thalweg.engine.native.compiler.system import FAILED
@@ -121,7 +122,8 @@ def lowered(function: Callable[..., Any], method: bool) -> Any:
         before = context._internal_codegen
         context._internal_codegen = codegen()
         try:
-            return by_numba(function, method)
+            with sooner():
+                return by_numba(function, method)
         finally:
             context._internal_codegen = before
 
