@@ -13,7 +13,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from itertools import groupby
@@ -23,11 +23,11 @@ from typing import Any
 
 from thalweg.engine.lanes import cores
 from thalweg.engine.native.compiler.cache import is_there, kept, places
-from thalweg.engine.native.compiler.compile import announce, families_of, make, need_compiler
+from thalweg.engine.native.compiler.compile import families_of, make, need_compiler
 from thalweg.engine.native.compiler.kernel import CompilerError, Kernel, family_of
+from thalweg.engine.native.compiler.progress import progress
 from thalweg.engine.native.compiler.ready import is_ready
 from thalweg.support.once import once
-from thalweg.support.stopwatch import compiling as compiling_time
 
 MANY = 4  # kernels from which on it pays to start workers, which takes a second
 MOST = 4  # workers, each of which imports numba and compiles functions that several kernels share
@@ -120,6 +120,7 @@ class Work:
         with self.changed:
             new = [kernel for kernel in families if kernel not in self.known]
             self.known.update(new)
+            progress.need(new)
             self.waiting += [[kernel] for kernel in new]
             self.changed.notify_all()
 
@@ -130,8 +131,11 @@ class Work:
 
 
 @once
-def prepare(kernels: frozenset[Kernel]) -> None:
-    """Compiles the missing kernels of a program, if they are many, and those of formulas if they may take too long."""
+def prepare(kernels: frozenset[Kernel], more: Callable[[], Iterable[Kernel]] = tuple) -> None:
+    """Compiles the missing kernels of a program, if they are many, and those of formulas if they may take too long.
+
+    more: gives kernels that will probably be needed soon, which are compiled if others are.
+    """
     kernels = frozenset(kernel for kernel in kernels if not is_ready(kernel))
     if kernels:
         need_compiler(kernels)
@@ -140,14 +144,18 @@ def prepare(kernels: frozenset[Kernel]) -> None:
         for kernel in sorted(kernels):
             if kernel.text and "formula" in kernel.name and not is_there(kernel):
                 limit.compile(kernel)
-    missing = [kernel for kernel in kernels if not is_there(kernel)]
+    missing = {kernel for kernel in kernels if not is_there(kernel)}
+    if not missing:
+        return
+    if possible():
+        missing |= {kernel for kernel in more() if not is_ready(kernel) and not is_there(kernel)}
+    progress.need(missing)
     if len(missing) >= MANY and possible():
-        announce()
-        compile_together(missing)
+        with progress:
+            compile_together(missing)
 
 
-@compiling_time
-def compile_together(kernels: list[Kernel]) -> None:
+def compile_together(kernels: Iterable[Kernel]) -> None:
     """Compiles kernels in several workers; those of one file in one worker."""
     kernels = sorted(kernels)
     groups = [list(group) for _, group in groupby(kernels, key=lambda kernel: kernel.module)]
@@ -205,6 +213,7 @@ def direct(worker: subprocess.Popen[str], work: Work, first: bool) -> None:
             for kernel in group:
                 print(json.dumps([*kernel, None]), file=worker.stdin, flush=True)
                 work.found(Kernel(*family) for family in json.loads(worker.stdout.readline()))
+                progress.done(kernel)
         except (OSError, ValueError):  # the worker has ended
             return
         finally:
@@ -214,6 +223,8 @@ def direct(worker: subprocess.Popen[str], work: Work, first: bool) -> None:
 def serve() -> None:
     """The loop of a worker: a line holds a kernel, and the seconds after which to give up, or null."""
     gc.disable()  # it would scan numba's many objects again and again, and free little
+    os.environ["NUMBA_DISABLE_ERROR_MESSAGE_HIGHLIGHTING"] = "1"  # of messages that numba makes while it tries types
+    sys.modules.setdefault("scipy", None)  # type: ignore[arg-type]  # numba would import it to look for its BLAS
     answers: Any = sys.stdout
     sys.stdout = sys.stderr  # for whatever prints when it is imported
     for line in sys.stdin:

@@ -1,0 +1,169 @@
+"""What is said while kernels are compiled, and what is compiled along with what is needed now."""
+
+import io
+import sys
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from thalweg import Sequential, layers
+from thalweg.engine.expected import expected, expecting
+from thalweg.engine.native.compiler import progress as progress_module
+from thalweg.engine.native.compiler import workers
+from thalweg.engine.native.compiler.kernel import Kernel
+from thalweg.engine.native.compiler.progress import Progress
+from thalweg.engine.native.kernels.table import ACTIVITY, ENTER, FLUSH, KERNELS, RESTORE, SUMMARISE
+from thalweg.engine.native.runtime.executor import expected_kernels
+from thalweg.errors import ThalwegError
+from thalweg.support.redrawn import news, redrawing
+
+A, B, C = (Kernel("test", name) for name in "abc")
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+@pytest.fixture
+def said(monkeypatch):
+    """Makes the standard error, of a class; lines and looks follow each other quickly."""
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "40")
+    monkeypatch.setattr(progress_module, "LOOK", 0.01)
+    monkeypatch.setattr(progress_module, "AGAIN", 0.02)
+
+    def to(kind):  # not by the fixture itself, after which pytest sets its own
+        monkeypatch.setattr(sys, "stderr", kind())
+        return sys.stderr
+
+    return to
+
+
+def until(condition):
+    end = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.001)
+
+
+def test_a_terminal_has_one_line_that_says_how_far_it_is_and_vanishes(said):
+    stream = said(Terminal)
+    progress = Progress()
+    progress.need([A, B])
+    with progress:
+        until(lambda: "0 of 2" in stream.getvalue())
+        progress.done(A)
+        progress.need([C])
+        until(lambda: "1 of 3" in stream.getvalue())
+    text = stream.getvalue()
+    assert "\n" not in text
+    drawn = text.split("\r")
+    assert max(map(len, drawn)) < 40  # a longer line would be two
+    assert drawn[-2:] == [" " * len(drawn[1]), ""]
+
+
+def test_where_somebody_else_redraws_the_line_it_is_told_in_theirs(said):
+    stream = said(Terminal)
+    progress = Progress()
+    progress.need([A, B])
+    with redrawing(), progress:
+        until(lambda: news() == "compiling kernels: 0 of 2, 0 s")
+        assert "compiling" not in stream.getvalue()
+    assert news() == ""
+
+
+def test_a_log_has_an_announcement_and_a_line_from_time_to_time(said):
+    stream = said(io.StringIO)
+    progress = Progress()
+    progress.need([A, B])
+    with progress:
+        until(lambda: stream.getvalue().count("compiled 0 of 2, 0 s so far\n") == 2)
+        progress.done(A)
+        until(lambda: "compiled 1 of 2, 0 s so far\n" in stream.getvalue())
+    with progress:
+        pass
+    lines = stream.getvalue().splitlines()
+    assert lines[0].startswith("thalweg: compiling kernels that this network is the first here to need")
+    assert all(line.startswith("thalweg: … compiled ") for line in lines[1:])
+
+
+def test_it_is_shown_until_the_last_thread_has_left(said):
+    stream = said(io.StringIO)
+    progress, leave = Progress(), threading.Event()
+
+    def other():
+        with progress:
+            leave.wait()
+
+    thread = threading.Thread(target=other)
+    with progress:
+        thread.start()
+        until(lambda: progress.inside == 2)
+    before = stream.getvalue()
+    until(lambda: len(stream.getvalue()) > len(before))
+    leave.set()
+    thread.join()
+    text = stream.getvalue()
+    time.sleep(0.1)
+    assert stream.getvalue() == text
+
+
+def test_a_reader_who_leaves_ends_no_compiling(said):
+    stream = said(io.StringIO)
+    with Progress() as progress:
+        stream.close()
+        progress.thread.join()
+
+
+@pytest.mark.parametrize("there", [{A, B, C}, {B}, {B, C}])
+def test_what_is_expected_is_compiled_along_with_what_is_missing(there, monkeypatch):
+    asked, made = [], []
+
+    def more():
+        asked.append(True)
+        return [B, C]
+
+    monkeypatch.setattr(workers, "is_there", lambda kernel: kernel in there)
+    monkeypatch.setattr(workers, "is_ready", lambda kernel: False)
+    monkeypatch.setattr(workers, "possible", lambda: True)
+    monkeypatch.setattr(workers, "MANY", 2)
+    monkeypatch.setattr(workers, "compile_together", made.append)
+    workers.prepare.cache_clear()
+    workers.prepare(frozenset([A, B]), more)
+    workers.prepare.cache_clear()
+    assert bool(asked) == (A not in there)
+    assert made == ([{A, C}] if there == {B} else [])  # a single one would be done before a worker has started
+
+
+def classifier():
+    model = Sequential([layers.Input((2,)), layers.Dense(3), layers.Activation("softmax")], seed=0)
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    return model
+
+
+@pytest.mark.parametrize("record", [False, True])
+def test_a_fit_expects_its_evaluation_its_prediction_and_what_is_recorded(record, monkeypatch):
+    x, y, found = np.zeros((8, 2), np.float32), np.zeros(8), []
+    real = workers.prepare
+
+    def prepare(kernels, more=tuple):
+        found.append(set(more()))
+        return real(kernels)
+
+    monkeypatch.setattr("thalweg.engine.native.runtime.executor.prepare", prepare)
+    classifier().fit(x, y, epochs=1, verbose=0, record=record)
+    names = {"affine", "gather", "store", "softmax", "sparse_categorical_crossentropy_logits"}
+    assert {KERNELS[name] for name in names} | {ENTER} <= found[0]
+    assert ({SUMMARISE, ACTIVITY, FLUSH, RESTORE} <= found[0]) == record
+    assert expected() == ([], False)
+
+
+def test_what_cant_be_lowered_is_left_to_whoever_runs_it():
+    def broken():
+        raise ThalwegError("no such program")
+
+    with expecting(broken):
+        assert expected_kernels() == set()
