@@ -5,13 +5,15 @@ import sys
 import threading
 import time
 
+import numba
 import numpy as np
 import pytest
 
 from thalweg import Sequential, layers
 from thalweg.engine.expected import expected, expecting
+from thalweg.engine.native.compiler import cache, workers
 from thalweg.engine.native.compiler import progress as progress_module
-from thalweg.engine.native.compiler import workers
+from thalweg.engine.native.compiler.compile import callable_of
 from thalweg.engine.native.compiler.kernel import Kernel
 from thalweg.engine.native.compiler.progress import Progress
 from thalweg.engine.native.kernels.table import ACTIVITY, ENTER, FLUSH, KERNELS, RESTORE, SUMMARISE
@@ -167,3 +169,24 @@ def test_what_cant_be_lowered_is_left_to_whoever_runs_it():
 
     with expecting(broken):
         assert expected_kernels() == set()
+
+
+@numba.njit
+def at_most_nine(x):
+    return min(x, 9)
+
+
+def makes_a_list(o, c, s, f):
+    o[0] = [at_most_nine(o[0] + k) for k in range(2)][1]
+
+
+def test_what_numba_has_to_load_gets_all_that_it_calls(tmp_path, monkeypatch, fresh):
+    """It is tried as object code first, for which functions are kept apart from those that they call."""
+    monkeypatch.setenv("THALWEG_CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr(Kernel, "function", lambda kernel: makes_a_list)
+    kernel = Kernel("test", "makes_a_list")
+    o = np.full(1, 7)
+    for expected_number in (8, 9, 9):
+        callable_of(kernel)(o.ctypes.data, 0, 0, 0)
+        assert o[0] == expected_number
+    assert cache.kept(kernel) is None

@@ -49,8 +49,17 @@ class _Library(JITCodeLibrary):  # type: ignore[misc]
     def _optimize_final_module(self) -> None:
         pass
 
-    def _finalize_final_module(self) -> None:
+    def finalize(self) -> None:
+        """Leaves what it calls where it is: otherwise it would be copied into each library on the way to the kernel."""
         self._finalized = True
+
+    def alone(self) -> Any:
+        """The function without what it calls."""
+        return super()._get_module_for_linking()
+
+    def _get_module_for_linking(self) -> Any:
+        """The function with what it calls, as one of numba's own libraries links it."""
+        return linked(self.alone().clone(), self)
 
     def get_pointer_to_function(self, name: str) -> int:
         self._ensure_finalized()
@@ -128,13 +137,28 @@ def lowered(function: Callable[..., Any], method: bool) -> Any:
             context._internal_codegen = before
 
 
+def linked(module: Any, library: Any) -> Any:
+    """The module of a library, with the code of all that it calls."""
+    libraries = [library]
+    found: dict[str, Any] = {}  # the modules that have functions, by the functions' names
+    for calling in libraries:  # which become more meanwhile
+        libraries += [called for called in calling._linking_libraries if called not in libraries]
+    for called in libraries[1:]:
+        part = called.alone() if isinstance(called, _Library) else called._get_module_for_linking()
+        found |= {f.name: part for f in part.functions if not f.is_declaration}
+    while parts := dict.fromkeys(found[f.name] for f in module.functions if f.is_declaration and f.name in found):
+        for part in parts:
+            module.link_in(part, preserve=True)  # only those of its functions that are called
+    return module
+
+
 def object_code(kernel: Kernel) -> tuple[bytes, list[str]] | None:
     """The object code of a kernel, and the names of the families of micro-kernels that it calls.
 
     None if another process couldn't use it: if it holds an address, or needs numba's runtime to create an array.
     """
     made = lowered(kernel.function(), kernel.method)
-    source = made._library._final_module
+    source = linked(made._library._final_module, made._library)
     inner = made.native_name.removeprefix("cfunc.")
     for value in (*source.functions, *source.global_variables):
         if not value.is_declaration:
