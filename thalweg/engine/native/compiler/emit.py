@@ -124,6 +124,12 @@ def simplify(module: Any) -> None:
     passes.run(module, builder)
 
 
+def emit(module: Any) -> bytes:
+    """The module's object code."""
+    code: bytes = target_machine().emit_object(module)
+    return code
+
+
 def lowered(function: Callable[..., Any], method: bool) -> Any:
     """numba's C function as LLVM IR that isn't optimised."""
     context = cpu_target.target_context
@@ -161,8 +167,8 @@ def object_code(kernel: Kernel) -> tuple[bytes, list[str]] | None:
     source = linked(made._library._final_module, made._library)
     inner = made.native_name.removeprefix("cfunc.")
     for value in (*source.functions, *source.global_variables):
-        if not value.is_declaration:
-            value.linkage = "internal"  # LLVM links in only those that something refers to
+        if not value.is_declaration:  # LLVM drops what nothing refers to; what is internal may become part of the code
+            value.linkage = "linkonce_odr" if value.name.startswith(ADDRESSES) else "internal"
     source.get_function(inner).linkage = "linkonce_odr"
     module = binding.parse_assembly(str(wrapper(inner, kernel, source.triple, source.data_layout)))
     module.link_in(source)
@@ -173,7 +179,7 @@ def object_code(kernel: Kernel) -> tuple[bytes, list[str]] | None:
     holds_address = any(v.name.startswith(ADDRESSES) for v in module.global_variables)
     if holds_address or any(name.startswith(RUNTIME) for name in called):
         return None
-    return target_machine().emit_object(module), [name for name in called if name.startswith(SYMBOL)]
+    return emit(module), [name for name in called if name.startswith(SYMBOL)]
 
 
 def family_code(kernel: Kernel) -> bytes:
@@ -187,8 +193,7 @@ def family_code(kernel: Kernel) -> bytes:
     for function in module.functions:
         if not function.is_declaration and function.name != symbol_of(kernel):
             function.linkage = "internal"  # only now: LLVM might have changed the arguments of internal functions
-    code: bytes = machine.emit_object(module)
-    return code
+    return emit(module)
 
 
 def wrapper(inner: str, kernel: Kernel, triple: str, layout: str) -> ir.Module:

@@ -220,11 +220,16 @@ def direct(worker: subprocess.Popen[str], work: Work, first: bool) -> None:
             work.done()
 
 
-def serve() -> None:
-    """The loop of a worker: a line holds a kernel, and the seconds after which to give up, or null."""
+def lean() -> None:
+    """Leaves out of this process what compiling doesn't need."""
     gc.disable()  # it would scan numba's many objects again and again, and free little
     os.environ["NUMBA_DISABLE_ERROR_MESSAGE_HIGHLIGHTING"] = "1"  # of messages that numba makes while it tries types
     sys.modules.setdefault("scipy", None)  # type: ignore[arg-type]  # numba would import it to look for its BLAS
+
+
+def serve() -> None:
+    """The loop of a worker: a line holds a kernel, and the seconds after which to give up, or null."""
+    lean()
     answers: Any = sys.stdout
     sys.stdout = sys.stderr  # for whatever prints when it is imported
     for line in sys.stdin:
