@@ -52,7 +52,7 @@ def child(folder: str, *arguments: str, says: bool = False) -> tuple[float, floa
 def demo(kernels: str, out: str) -> None:
     """Runs the command; what it compiled is written to a file, unless that is nothing."""
     from thalweg.cli.main import app
-    from thalweg.engine.native.compiler.progress import progress
+    from thalweg.engine.native.compiler.telling import progress
 
     app([*DEMO, "--out", out], standalone_mode=False)
     if progress.needed:

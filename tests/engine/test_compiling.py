@@ -11,15 +11,15 @@ import pytest
 
 from thalweg import Sequential, layers
 from thalweg.engine.expected import expected, expecting
-from thalweg.engine.native.compiler import cache, workers
-from thalweg.engine.native.compiler import progress as progress_module
+from thalweg.engine.native.compiler import cache, telling, workers
 from thalweg.engine.native.compiler.compile import callable_of
 from thalweg.engine.native.compiler.kernel import Kernel
-from thalweg.engine.native.compiler.progress import Progress
+from thalweg.engine.native.compiler.telling import Progress
 from thalweg.engine.native.kernels.table import ACTIVITY, ENTER, FLUSH, KERNELS, RESTORE, SUMMARISE
 from thalweg.engine.native.runtime.executor import expected_kernels
 from thalweg.errors import ThalwegError
-from thalweg.support.redrawn import news, redrawing
+from thalweg.support.stopwatch import Stopwatch
+from thalweg.support.terminal import news, redrawing
 
 A, B, C = (Kernel("test", name) for name in "abc")
 
@@ -34,8 +34,9 @@ def said(monkeypatch):
     """Makes the standard error, of a class; lines and looks follow each other quickly."""
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", "40")
-    monkeypatch.setattr(progress_module, "LOOK", 0.01)
-    monkeypatch.setattr(progress_module, "AGAIN", 0.02)
+    monkeypatch.setattr(telling, "LOOK", 0.01)
+    monkeypatch.setattr(telling, "AGAIN", 0.02)
+    monkeypatch.setattr(telling, "compiling", Stopwatch())
 
     def to(kind):  # not by the fixture itself, after which pytest sets its own
         monkeypatch.setattr(sys, "stderr", kind())

@@ -84,7 +84,7 @@ MOST_LINES = 500  # in a file
 # The lines that a room may have, docstrings and comments included. A room grows by changing its number here, with the
 # reason in the commit's message; one that has become smaller lowers it. Where this is going: 72,000 in all.
 BUDGET = {
-    "thalweg": 120, "cli": 2_180, "play": 1_340, "play.exports": 440, "play.training": 1_460, "play.exercises": 720,
+    "thalweg": 120, "cli": 2_200, "play": 1_340, "play.exports": 440, "play.training": 1_460, "play.exercises": 720,
     "play.requests": 540, "runs.reports": 520, "runs": 3_280, "sklearn": 2_300, "experiments.tuning": 2_120,
     "tabular": 2_640, "backend": 160, "preprocessing": 20, "random": 20, "saving": 40, "utils": 120,
     "experiments": 1_080, "views": 540, "models": 4_340, "tracing": 1_400, "views.report": 2_920, "views.notebook": 320,
@@ -92,15 +92,15 @@ BUDGET = {
     "data.images": 920, "data": 3_760, "data.formats": 360, "data.notations": 600, "layers": 4_200,
     "layers.lookups": 1_040, "layers.numerical": 360, "activations": 940, "constraints": 200, "initializers": 640,
     "losses": 1_440, "metrics": 1_400, "optimizers": 1_160, "regularizers": 200, "schedules": 400, "ops": 2_460,
-    "engine": 400, "engine.native": 0, "engine.native.runtime": 1_660, "engine.native.kernels": 2_540,
+    "engine": 460, "engine.native": 0, "engine.native.runtime": 1_660, "engine.native.kernels": 2_560,
     "engine.native.kernels.generated": 920, "engine.native.kernels.images": 360, "engine.native.kernels.losses": 980,
     "engine.native.kernels.numerical": 300, "engine.native.kernels.rewritten": 820,
-    "engine.native.kernels.updates": 380, "engine.native.linalg": 2_540, "engine.native.compiler": 1_580,
+    "engine.native.kernels.updates": 380, "engine.native.linalg": 2_540, "engine.native.compiler": 2_120,
     "engine.native.passes": 1_380, "engine.native.instructions": 740, "engine.native.scheduling": 440,
     "engine.native.instructions.images": 100, "engine.native.layouts": 160, "engine.contract": 180, "engine.lanes": 80,
     "program": 960, "program.passes": 380, "program.instructions": 3_660, "program.instructions.images": 620,
     "program.instructions.losses": 1_120, "program.instructions.numerical": 260, "program.instructions.updates": 520,
-    "program.formula": 1_800, "program.ir": 460, "support": 2_180, "absent": 260, "errors": 120, "version": 20,
+    "program.formula": 1_800, "program.ir": 460, "support": 2_220, "absent": 260, "errors": 120, "version": 20,
     "program.interchange": 500, "words": 240, "__main__": 20, "views.chart": 160,
 }  # fmt: skip
 SLACK = 100  # so many lines more than a room has, its number may be

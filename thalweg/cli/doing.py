@@ -8,8 +8,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from threading import Event, Thread
 
-from thalweg.support.redrawn import news, redrawing
-from thalweg.support.terminal import interactive
+from thalweg.support.terminal import interactive, news, redrawing
 
 QUIET = 1.0
 """Seconds of a stage before it is said; …"""

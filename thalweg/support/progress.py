@@ -18,8 +18,7 @@ from numpy.typing import NDArray
 
 from thalweg.errors import ArgumentError
 from thalweg.support.printing import out
-from thalweg.support.redrawn import news, redrawing
-from thalweg.support.terminal import interactive, width
+from thalweg.support.terminal import interactive, news, redrawing, width
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions

@@ -184,12 +184,13 @@ def object_code(kernel: Kernel) -> tuple[bytes, list[str]] | None:
 
 def family_code(kernel: Kernel) -> bytes:
     """The object code of a family of micro-kernels."""
+    family: Any = kernel.function()
     machine, empty = target_machine(), ir.Module()
     empty.triple, empty.data_layout = machine.triple, str(machine.target_data)
-    kernel.function().emit(empty)
+    family.emit(empty)
     rewrite_module(empty, FastMathOptions(FLAGS["fastmath"]))  # as numba does with what it compiles
     module = binding.parse_assembly(str(empty))
-    (simplify if kernel.function().finished else optimise)(module)
+    (simplify if family.finished else optimise)(module)
     for function in module.functions:
         if not function.is_declaration and function.name != symbol_of(kernel):
             function.linkage = "internal"  # only now: LLVM might have changed the arguments of internal functions

@@ -7,6 +7,7 @@ that no worker compiled are left to the process that needs them.
 
 from __future__ import annotations
 
+import atexit
 import gc
 import json
 import os
@@ -14,7 +15,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from itertools import groupby
 from pathlib import Path
@@ -25,8 +26,8 @@ from thalweg.engine.lanes import cores
 from thalweg.engine.native.compiler.cache import is_there, kept, places
 from thalweg.engine.native.compiler.compile import families_of, make, need_compiler
 from thalweg.engine.native.compiler.kernel import CompilerError, Kernel, family_of
-from thalweg.engine.native.compiler.progress import progress
-from thalweg.engine.native.compiler.ready import is_ready
+from thalweg.engine.native.compiler.ready import can_compile, is_ready
+from thalweg.engine.native.compiler.telling import progress
 from thalweg.support.once import once
 
 MANY = 4  # kernels from which on it pays to start workers, which takes a second
@@ -34,6 +35,9 @@ MOST = 4  # workers, each of which imports numba and compiles functions that sev
 
 TOO_LONG = 75  # the exit status of a worker that ended because a kernel took too long
 LOOKS = 0.02  # seconds between two looks at the time that a kernel has taken
+
+
+_hired: list[subprocess.Popen[str]] = []  # workers that wait for work
 
 
 class TooSlowError(CompilerError):
@@ -164,7 +168,7 @@ def compile_together(kernels: Iterable[Kernel]) -> None:
     threads: list[Thread] = []
     try:
         for n in range(min(cores(), MOST, len(groups))):
-            workers.append(worker := start())
+            workers.append(worker := _hired.pop() if _hired else start())
             thread = Thread(target=direct, args=(worker, work, n % 2 == 0), daemon=True)
             thread.start()
             threads.append(thread)
@@ -179,6 +183,23 @@ def compile_together(kernels: Iterable[Kernel]) -> None:
             thread.join()
         for worker in workers:
             worker.communicate()  # closes the pipes
+
+
+def hire(kernel: Kernel) -> None:
+    """Starts workers that wait for work, if this kernel, which will soon be needed, is missing."""
+    if _hired or not can_compile() or not possible() or is_ready(kernel) or is_there(kernel):
+        return
+    with suppress(OSError):  # none can be started here
+        _hired.extend(start() for _ in range(min(cores(), MOST)))
+
+
+@atexit.register
+def dismiss() -> None:
+    """Ends the workers for which there was no work."""
+    while _hired:
+        worker = _hired.pop()
+        worker.kill()
+        worker.communicate()
 
 
 def possible() -> bool:
@@ -230,6 +251,8 @@ def lean() -> None:
 def serve() -> None:
     """The loop of a worker: a line holds a kernel, and the seconds after which to give up, or null."""
     lean()
+    from thalweg.engine.native.compiler import emit  # noqa: F401 — before there is work
+
     answers: Any = sys.stdout
     sys.stdout = sys.stderr  # for whatever prints when it is imported
     for line in sys.stdin:

@@ -11,9 +11,8 @@ from types import TracebackType
 
 from thalweg.engine.native.compiler.cache import warn_of_refused
 from thalweg.engine.native.compiler.kernel import Kernel
-from thalweg.support.redrawn import taken, tell
 from thalweg.support.stopwatch import compiling
-from thalweg.support.terminal import interactive, shortened, width
+from thalweg.support.terminal import interactive, shortened, taken, tell, width
 
 LOOK = 0.2  # seconds after which the line on a terminal is redrawn
 AGAIN = 10.0  # seconds after which there is another line elsewhere
