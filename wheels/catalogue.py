@@ -187,8 +187,8 @@ def of_operations() -> Iterator[Kernel]:
             yield pointwise_kernel(of, (True, *varies), False)
     repeating = [operations.adjoint(of, name) for of in REDUCTIONS for name in differentiable(of)]
     for of in (*repeating, operations.SHARES, operations.FACTORS):  # what lacks axes lacks the same
-        for varies in (False, True):
-            yield pointwise_kernel(of, (*(name == "x" or varies for name in of.slopes), True), True)
+        for others in (False, True):
+            yield pointwise_kernel(of, (*(name == "x" or others for name in of.slopes), True), True)
 
 
 def of_adjoint(of: Operation, name: str) -> Iterator[Kernel]:

@@ -1,12 +1,15 @@
 """Makes the library of ready kernels for one level: python -m wheels.libraries FOLDER
 
-The level is THALWEG_LEVEL's, by default this machine's best; THALWEG_TRIPLE names another system than this one.
+The level is THALWEG_LEVEL's, by default this machine's best; THALWEG_TRIPLE names another system than this one. A
+library that is up to date is left as it is.
 """
 
 from __future__ import annotations
 
 import json
+import shutil
 import sys
+import tempfile
 import time
 import zlib
 from collections.abc import Iterable
@@ -52,13 +55,16 @@ def objects(wanted: Iterable[Kernel], folder: Path) -> dict[Kernel, Path]:
 
 def make_library(folder: Path, wanted: Iterable[Kernel]) -> Path:
     """Makes this level's library of some kernels, and its contents, in a folder."""
-    own = folder / f"objects-{LEVEL.name}"
-    own.mkdir(parents=True, exist_ok=True)
-    made = objects(wanted, own)
-    (own / "hooks.o").write_bytes(hooks())
+    folder.mkdir(parents=True, exist_ok=True)
     library = folder / f"{LEVEL.name}{suffix()}"
-    link([*made.values(), own / "hooks.o"], map(symbol_of, made), library)
-    code = library.read_bytes()
+    with tempfile.TemporaryDirectory() as own:
+        made = objects(wanted, Path(own))
+        (own_hooks := Path(own) / "hooks.o").write_bytes(hooks())
+        new = Path(own) / library.name
+        link([*made.values(), own_hooks], map(symbol_of, made), new)
+        code = new.read_bytes()
+        shutil.copyfile(new, unfinished := library.with_suffix(".new"))
+    unfinished.replace(library)  # at once: another process may be using the old one
     contents = {
         "version": __version__,
         "file": library.name,
@@ -70,7 +76,24 @@ def make_library(folder: Path, wanted: Iterable[Kernel]) -> Path:
     return library
 
 
+def is_current(folder: Path, wanted: Iterable[Kernel]) -> bool:
+    """Whether the library in a folder is of this version and has all of these kernels, made from these very sources."""
+    try:
+        contents = json.loads((folder / f"{LEVEL.name}.json").read_text(encoding="utf-8"))
+        known, version = contents["kernels"], contents["version"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+    return version == __version__ and all(known.get(symbol_of(kernel)) == fingerprint(kernel) for kernel in wanted)
+
+
+def main(folder: Path) -> None:
+    begin, wanted = time.perf_counter(), kernels()
+    if is_current(folder, wanted):
+        return
+    library = make_library(folder, wanted)
+    seconds = time.perf_counter() - begin
+    print(f"{library}: {len(wanted)} kernels, {library.stat().st_size:,} bytes, {seconds:.0f} s", flush=True)
+
+
 if __name__ == "__main__":
-    begin = time.perf_counter()
-    result = make_library(Path(sys.argv[1]).absolute(), kernels())
-    print(f"{result}: {result.stat().st_size:,} bytes, {time.perf_counter() - begin:.0f} s")
+    main(Path(sys.argv[1]).absolute())

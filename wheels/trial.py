@@ -36,13 +36,12 @@ def main(wheel: Path, told: list[str]) -> int:
         (away / "pyproject.toml").write_text((ROOT / "pyproject.toml").read_text(encoding="utf-8"), encoding="utf-8")
         if (shared := ROOT.parent / "shared").exists():
             (place / "shared").symlink_to(shared.resolve())
-        command = [python, "-m", "pytest", "-n", "auto", "--dist", "loadfile", *told]
-        command += [f"--ignore={path}" for path in OF_SOURCES]
+        options = ["-n", "auto", "--dist", "loadfile", *(f"--ignore={path}" for path in OF_SOURCES), *told]
         (place / "home").mkdir()
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("THALWEG", "XDG", "PYTHON"))}
         environment = kept | {"HOME": str(place / "home"), "USERPROFILE": str(place / "home")}
         what = [] if told else ["tests", "--pyargs", "thalweg"]
-        return subprocess.run([*command, *what], cwd=away, env=environment).returncode
+        return subprocess.run([python, "-m", "pytest", *options, *what], cwd=away, env=environment).returncode
 
 
 if __name__ == "__main__":
