@@ -14,13 +14,12 @@ from datetime import timedelta
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol
 
-from numpy.typing import NDArray
-
 from thalweg.errors import ArgumentError
 from thalweg.support.printing import out
 from thalweg.support.terminal import interactive, width
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from rich.console import Console, ConsoleOptions
     from rich.text import Text
 
