@@ -4,6 +4,7 @@
 # make soak: all random examples and shapes of the tests of kernels, gradients, formulas and readers of files.
 # make damages: mistakes in a copy of the package, one after the other; tests have to notice each.
 # make coverage: the tests once more, with the share of lines that they run, which doubles their time.
+# make wheels: wheels with ready kernels, in build/wheels: for all systems, or make wheels SYSTEMS=linux-x86_64.
 # make docs: the site, in build/site, with links checked; open build/site/index.html.
 # make lowest: some tests with the lowest versions of the dependencies that pyproject.toml allows (Python 3.11 or 3.12).
 # make parity: after `make test`, the tests that it skipped for want of PyTorch, Keras, JAX or TensorBoard.
@@ -12,7 +13,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo lint quick test soak damages coverage parity pages web-types lowest bench docs clean
+.PHONY: demo lint quick test soak damages coverage parity pages web-types lowest wheels bench docs clean
 
 .venv/created:
 	$(PYTHON) -m venv .venv
@@ -79,6 +80,9 @@ lowest: .venv-lowest/installed
 	.venv-lowest/bin/pytest -n auto --dist loadfile tests/project/test_lowest.py tests/models/test_prediction.py tests/data/test_tables.py \
 		tests/data/test_formats.py tests/data/test_queries.py tests/models/test_saving.py tests/activations/test_formulas.py tests/cli/test_cli.py \
 		tests/cli/test_full_disk.py
+
+wheels: .venv/dev .venv/wheels
+	$(BIN)/python -m wheels $(SYSTEMS)
 
 bench: .venv/bench
 	$(BIN)/python -m benchmarks

@@ -2,6 +2,7 @@
 
 import ast
 import ctypes
+import importlib
 import json
 import os
 import shutil
@@ -11,7 +12,6 @@ import threading
 import time
 from pathlib import Path
 
-import numba
 import numpy as np
 import pytest
 from seeded_cache import seeded
@@ -19,7 +19,7 @@ from seeded_cache import seeded
 import thalweg
 from thalweg import Input, Sequential
 from thalweg.engine.lanes import cores
-from thalweg.engine.native.compiler import cache, fingerprint, workers
+from thalweg.engine.native.compiler import cache, fingerprint, target, workers
 from thalweg.engine.native.compiler import compile as compiling
 from thalweg.engine.native.compiler.kernel import HOME, Kernel
 from thalweg.engine.native.kernels.table import KERNELS, MACHINE
@@ -41,7 +41,7 @@ def start(package_parent, script=SCRIPT, **environment):
     return subprocess.Popen(
         [sys.executable, "-W", "error", "-c", script],
         cwd=package_parent,  # Python looks there first
-        env=variables | {"PYTHONPATH": str(package_parent)} | environment,
+        env=variables | {"PYTHONPATH": str(package_parent), "THALWEG_READY": "0"} | environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -104,6 +104,7 @@ def sources(tmp_path, monkeypatch):
 def forget():
     """What was read of the sources."""
     fingerprint.source.cache_clear()
+    fingerprint.module_of.cache_clear()
     fingerprint.fingerprint.cache_clear()
     fingerprint.environment.cache_clear()
 
@@ -146,37 +147,29 @@ def test_what_makes_object_code_counts_for_all(sources):
     assert fingerprint.environment() != before
 
 
-@pytest.mark.parametrize("what", ["llvmlite.__version__", "FEATURES", "NAME", "VW", "sys.version"])
-def test_versions_and_processor_count(what, monkeypatch, sources):
+@pytest.mark.parametrize(("what", "other"), [("LEVEL", target.OTHER), ("sys.version", "another")])
+def test_level_and_python_count(what, other, monkeypatch, sources):
     before = fingerprint.environment()
-    monkeypatch.setattr(f"thalweg.engine.native.compiler.fingerprint.{what}", "another")
+    monkeypatch.setattr(f"thalweg.engine.native.compiler.fingerprint.{what}", other)
     forget()
     assert fingerprint.environment() != before
 
 
-def test_numbas_version_counts(monkeypatch, sources):
-    assert numba.__version__ in fingerprint.numba_version()
+@pytest.mark.parametrize("package", ["numba", "llvmlite"])
+def test_the_compilers_versions_count(package, monkeypatch, sources):
+    real = fingerprint.version_of
+    assert importlib.import_module(package).__version__ in real(package)
     before = fingerprint.environment()
-    monkeypatch.setattr(fingerprint, "numba_version", lambda: "another")
+    monkeypatch.setattr(fingerprint, "version_of", lambda name: "another" if name == package else real(name))
     forget()
     assert fingerprint.environment() != before
 
 
-@pytest.mark.parametrize(
-    "environment",
-    [{}, {"NUMBA_CPU_NAME": "generic"}, {"NUMBA_CPU_NAME": "ivybridge"}, {"NUMBA_CPU_FEATURES": "+sse2"},
-     {"NUMBA_ENABLE_AVX": "0"}],
-)  # fmt: skip
-def test_the_processor_is_the_one_that_numba_compiles_for(environment):
-    script = """
-from numba.core import codegen, config
-from thalweg.engine.native.compiler import processor
-features = config.CPU_FEATURES if config.CPU_FEATURES is not None else codegen.get_host_cpu_features()
-ours, theirs = (set(text.split(",")) for text in (processor.FEATURES, features))
-assert ours - {"-prefer-256-bit"} == theirs - {"+prefer-256-bit", "-prefer-256-bit"}, features  # whole registers
-assert processor.NAME == (config.CPU_NAME or processor.binding.get_host_cpu_name())
-"""
-    run(PACKAGE.parent, script, **environment)
+def test_another_system_counts(monkeypatch, sources):
+    before = fingerprint.environment()
+    monkeypatch.setenv("THALWEG_TRIPLE", "aarch64-unknown-linux-gnu")
+    forget()
+    assert fingerprint.environment() != before
 
 
 # --- without the compiler ----------------------------------------------------------------------------------------

@@ -37,7 +37,9 @@ def run(before="", **environment):
     done = subprocess.run(
         [*obeys, sys.executable, "-W", "error", "-c", SCRIPT.format(before=before)],
         cwd=PARENT,  # Python looks there first
-        env=variables | {"PYTHONPATH": str(PARENT)} | {name: str(value) for name, value in environment.items()},
+        env=variables
+        | {"PYTHONPATH": str(PARENT), "THALWEG_READY": "0"}
+        | {name: str(value) for name, value in environment.items()},
         capture_output=True,
         text=True,
     )

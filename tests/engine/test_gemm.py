@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from thalweg.engine.native.compiler.compile import callable_of
 from thalweg.engine.native.compiler.kernel import Kernel
-from thalweg.engine.native.compiler.processor import FEATURES, vector_width
+from thalweg.engine.native.compiler.target import USABLE
 
 GUARD = 37  # floats of NaN before and after every operand
 ENDS = ((False, False), (True, False), (False, True))  # of a product: (relu, gated)
@@ -262,18 +262,10 @@ def some_of_everything():
         check_column_sums(random, M, N, accumulate)
 
 
-@pytest.mark.parametrize("width", [4, 8])
-def test_narrower_vectors(width):
-    if width >= vector_width(FEATURES):
-        pytest.skip("this processor has no wider vectors, so the tests above have run this width")
-    environment = {**os.environ, "THALWEG_VECTOR": str(width), "PYTHONPATH": os.pathsep.join(sys.path)}
-    command = [sys.executable, "-W", "error", "-c", "import test_gemm; test_gemm.some_of_everything()"]
-    subprocess.run(command, env=environment, check=True)
-
-
-def test_a_wrong_width_is_refused():
-    with pytest.raises(ValueError, match="THALWEG_VECTOR is the number of floats in a vector: 4, 8 or 16, not '12'"):
-        vector_width("+avx2,+fma", "12")
-    assert vector_width("+avx2,+fma,-avx512f") == 8
-    assert vector_width("+avx2,-fma") == 4
-    assert vector_width("") == 4
+@pytest.mark.parametrize("level", USABLE[1:])
+def test_lower_levels_of_processors(level):
+    """This process has run the highest."""
+    environment = {**os.environ, "THALWEG_LEVEL": level.name, "PYTHONPATH": os.pathsep.join(sys.path)}
+    script = "from thalweg.engine.native.compiler.target import LEVEL\nimport test_gemm\n"
+    script += f"assert LEVEL.name == {level.name!r}\ntest_gemm.some_of_everything()"
+    subprocess.run([sys.executable, "-W", "error", "-c", script], env=environment, check=True)

@@ -32,7 +32,18 @@ def reference_executor(job: Job) -> Executor:
     return ReferenceExecutor(job)
 
 
+# A predictor's method reads Python's objects itself, and knows the usual layout: not that of a free-threaded Python.
+USUAL_OBJECTS = object.__basicsize__ == 16
 ENGINES = {
-    "native": Engine(native_executor, PIPELINE, ("float32",), predictor, arithmetic, LEAST_ROWS, splits, plan),
+    "native": Engine(
+        native_executor,
+        PIPELINE,
+        ("float32",),
+        predictor if USUAL_OBJECTS else None,
+        arithmetic,
+        LEAST_ROWS,
+        splits,
+        plan,
+    ),
     "reference": Engine(reference_executor, PLAIN, ("float32", "float64")),
 }

@@ -399,7 +399,7 @@ class Builder:
                 return self.unary(products[number], x)
             if number in operations.ROOTS:
                 return self.elementwise(operations.ROOTS[number], x)
-            if number in range(3, 9):
+            if number in operations.WHOLE_POWERS:
                 return self.elementwise(operations.whole_power(int(number)), x)
         return self.elementwise(operations.with_number(kind, reverse), x, (float(number),))
 

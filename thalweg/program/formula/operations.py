@@ -235,6 +235,9 @@ ROOTS = {
 }
 
 
+WHOLE_POWERS = range(3, 9)  # those that have a kernel of their own
+
+
 @lru_cache(maxsize=256)
 def whole_power(n: int) -> Equation:
     """hⁿ for a small whole n, by multiplications."""

@@ -9,16 +9,37 @@ from __future__ import annotations
 
 import ctypes
 import sys
+from collections.abc import Iterable
 from typing import Any
 
 from thalweg.engine.native.compiler.cache import keep, kept, warn_of_refused
-from thalweg.engine.native.compiler.kernel import Function, Kernel, family_of
-from thalweg.engine.native.compiler.loader import load
+from thalweg.engine.native.compiler.kernel import Function, Kernel, family_of, symbol_of
+from thalweg.engine.native.compiler.ready import can_compile, ready_address
+from thalweg.errors import MissingPackageError
 from thalweg.support.once import once
 from thalweg.support.stopwatch import compiling
 
+SHOWN = 3  # kernels that an error names
+
 _announced = False
 _own: list[Any] = []  # numba's functions that couldn't be kept on disk; numba unloads those without a reference
+
+
+def need_compiler(kernels: Iterable[Kernel]) -> None:
+    """Raises unless kernels that aren't ready can be compiled."""
+    if not can_compile():
+        names = sorted({readable(kernel) for kernel in kernels})
+        more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+        raise MissingPackageError(
+            f"thalweg has no ready code for {', '.join(names[:SHOWN])}{more} on this machine, and numba, which would "
+            "compile it, isn't installed: pip install 'thalweg[jit]', or take engine=\"reference\""
+        )
+
+
+def readable(kernel: Kernel) -> str:
+    """A kernel's name without the hash of its text."""
+    name = kernel.name.rpartition("_")[0] if kernel.text else kernel.name
+    return name.replace("_", " ")
 
 
 def announce() -> None:
@@ -40,9 +61,8 @@ def make(kernel: Kernel) -> bytes | None:
     """
     from thalweg.engine.native.compiler import emit
 
-    function = kernel.function()
-    family = hasattr(function, "emit")
-    made = (emit.family_code(function), []) if family else emit.object_code(function, kernel.method)
+    family = hasattr(kernel.function(), "emit")
+    made = (emit.family_code(kernel), []) if family else emit.object_code(kernel)
     if made is None:
         return None
     code, families = made
@@ -56,19 +76,22 @@ def families_of(content: bytes) -> list[str]:
     return content.partition(b"\n")[0].decode().split()
 
 
-def linked(content: bytes | None) -> int | None:
-    """The address of the content, linked with the families that it calls; None if that isn't possible here."""
+def linked(kernel: Kernel, content: bytes | None) -> int | None:
+    """The address of the kernel in its content, linked with the families that it calls; None if that isn't possible
+    here."""
     if content is None:
         return None
+    from thalweg.engine.native.compiler.loader import load
+
     code = content.partition(b"\n")[2]
-    return load(code, {symbol: address_of(family_of(symbol)) for symbol in families_of(content)})
+    return load(symbol_of(kernel), code, {symbol: address_of(family_of(symbol)) for symbol in families_of(content)})
 
 
 @compiling
 def compiled(kernel: Kernel) -> int:
     """The address of the kernel, compiled now."""
     announce()
-    place = linked(make(kernel))
+    place = linked(kernel, make(kernel))
     if place is None:  # then it is compiled in every process, and loaded by numba
         from thalweg.engine.native.compiler import emit
 
@@ -80,7 +103,10 @@ def compiled(kernel: Kernel) -> int:
 @once
 def address_of(kernel: Kernel) -> int:
     """The address of the compiled kernel, which is loaded or compiled on the first call."""
-    return linked(kept(kernel)) or compiled(kernel)
+    if ready := ready_address(kernel):
+        return ready
+    need_compiler([kernel])
+    return linked(kernel, kept(kernel)) or compiled(kernel)
 
 
 def callable_of(kernel: Kernel) -> Function:

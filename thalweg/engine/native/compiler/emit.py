@@ -25,10 +25,10 @@ from numba.core.cpu_options import FastMathOptions
 from numba.core.fastmathpass import rewrite_module
 from numba.core.registry import cpu_target
 
-from thalweg.engine.native.compiler.kernel import FAMILY, CompilerError
-from thalweg.engine.native.compiler.llvm import BYTES, FLAGS, I32, I64
-from thalweg.engine.native.compiler.loader import ENTRY, FAILED
-from thalweg.engine.native.compiler.processor import FEATURES, NAME
+from thalweg.engine.native.compiler.kernel import SYMBOL, CompilerError, Kernel, symbol_of
+from thalweg.engine.native.compiler.llvm import BYTES, FLAGS, I32, I64, triple
+from thalweg.engine.native.compiler.system import FAILED
+from thalweg.engine.native.compiler.target import LEVEL
 
 KERNEL = types.void(*(types.CPointer(t) for t in (types.int64, types.float64, types.int64, types.float64)))
 METHOD = types.int64(types.int64, types.int64)
@@ -50,10 +50,21 @@ class _Library(JITCodeLibrary):  # type: ignore[misc]
 
 
 class _Codegen(JITCPUCodegen):  # type: ignore[misc]
+    """Makes optimised code for the target, which may be another system."""
+
     _library_class = _Library
 
-    def _customize_tm_features(self) -> str:
-        return FEATURES
+    def _init(self, module: Any) -> None:
+        super()._init(module)
+        self._tm = target_machine()
+        self._target_data = self._tm.target_data
+        self._data_layout = str(self._target_data)
+
+    def _create_empty_module(self, name: str) -> ir.Module:
+        module = super()._create_empty_module(name)
+        if self._data_layout:  # otherwise it is that of the engine, which is this system's and never used
+            module.triple = self._tm.triple
+        return module
 
     def set_env(self, name: str, environment: Any) -> None:
         """Does nothing: without machine code, there is no variable to set."""
@@ -66,11 +77,11 @@ def codegen() -> _Codegen:
 
 @cache
 def target_machine() -> Any:
-    binding.initialize_native_target()
-    binding.initialize_native_asmprinter()
-    target = binding.Target.from_triple(binding.get_process_triple())
-    place = "static" if target.name.startswith("x86") else "default"  # as numba's own engine does
-    return target.create_target_machine(NAME, FEATURES, opt=3, reloc=place, codemodel="jitdefault", jit=True)
+    """Code for any address, which a linker can put into a shared library."""
+    binding.initialize_all_targets()
+    binding.initialize_all_asmprinters()
+    target = binding.Target.from_triple(triple())
+    return target.create_target_machine(LEVEL.processor, LEVEL.features, opt=3, reloc="pic", codemodel="default")
 
 
 def by_numba(function: Callable[..., Any], method: bool) -> Any:
@@ -93,12 +104,12 @@ def optimised(function: Callable[..., Any], method: bool) -> Any:
             context._internal_codegen = before
 
 
-def object_code(function: Callable[..., Any], method: bool) -> tuple[bytes, list[str]] | None:
-    """The object code of a function, and the names of the families of micro-kernels that it calls.
+def object_code(kernel: Kernel) -> tuple[bytes, list[str]] | None:
+    """The object code of a kernel, and the names of the families of micro-kernels that it calls.
 
     None if another process couldn't use it: if it holds an address, or needs numba's runtime to create an array.
     """
-    made = optimised(function, method)
+    made = optimised(kernel.function(), kernel.method)
     source = binding.parse_assembly(made.inspect_llvm())
     inner = made.native_name.removeprefix("cfunc.")
     if any(v.name.startswith(ADDRESSES) for v in source.global_variables):
@@ -107,20 +118,21 @@ def object_code(function: Callable[..., Any], method: bool) -> tuple[bytes, list
         if not value.is_declaration:
             value.linkage = "internal"  # LLVM links in only those that something refers to
     source.get_function(inner).linkage = "linkonce_odr"
-    module = binding.parse_assembly(str(wrapper(inner, method, source.triple, source.data_layout)))
+    module = binding.parse_assembly(str(wrapper(inner, kernel, source.triple, source.data_layout)))
     module.link_in(source)
-    module.get_function(inner).linkage = "internal"
+    for name in (inner, DESTRUCTOR):
+        module.get_function(name).linkage = "internal"
     called = [f.name for f in module.functions if f.is_declaration]
     if any(name.startswith(RUNTIME) for name in called):
         return None
-    return target_machine().emit_object(module), [name for name in called if name.startswith(FAMILY)]
+    return target_machine().emit_object(module), [name for name in called if name.startswith(SYMBOL)]
 
 
-def family_code(family: Any) -> bytes:
+def family_code(kernel: Kernel) -> bytes:
     """The object code of a family of micro-kernels."""
     machine, empty = target_machine(), ir.Module()
     empty.triple, empty.data_layout = machine.triple, str(machine.target_data)
-    family.emit(empty)
+    kernel.function().emit(empty)
     rewrite_module(empty, FastMathOptions(FLAGS["fastmath"]))  # as numba does with what it compiles
     with global_compiler_lock:
         library = codegen().create_library("family")
@@ -128,21 +140,21 @@ def family_code(family: Any) -> bytes:
         library.finalize()
     module = library._final_module
     for function in module.functions:
-        if not function.is_declaration and function.name != ENTRY:
+        if not function.is_declaration and function.name != symbol_of(kernel):
             function.linkage = "internal"  # only now: LLVM might have changed the arguments of internal functions
     code: bytes = machine.emit_object(module)
     return code
 
 
-def wrapper(inner: str, method: bool, triple: str, layout: str) -> ir.Module:
+def wrapper(inner: str, kernel: Kernel, triple: str, layout: str) -> ir.Module:
     """A module with the function that is called from outside."""
-    module = ir.Module()
+    module, method = ir.Module(), kernel.method
     module.triple, module.data_layout = triple, layout
     given = [I64] * 2 if method else [BYTES] * 4
     result = I64 if method else BYTES
     status_of = ir.Function(module, ir.FunctionType(I32, [result.as_pointer(), BYTES.as_pointer(), *given]), inner)
     failed = ir.Function(module, ir.FunctionType(ir.VoidType(), []), FAILED)
-    entry = ir.Function(module, ir.FunctionType(I64 if method else ir.VoidType(), given), ENTRY)
+    entry = ir.Function(module, ir.FunctionType(I64 if method else ir.VoidType(), given), symbol_of(kernel))
     builder = ir.IRBuilder(entry.append_basic_block("entry"))
     place, error = builder.alloca(result), builder.alloca(BYTES)
     builder.store(ir.Constant(result, None), place)

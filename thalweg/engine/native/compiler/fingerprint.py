@@ -7,6 +7,7 @@ after an edit elsewhere.
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import sys
 from collections.abc import Iterable, Iterator
@@ -14,10 +15,8 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
-import llvmlite
-
 from thalweg.engine.native.compiler.kernel import HOME, Kernel
-from thalweg.engine.native.compiler.processor import FEATURES, NAME, VW
+from thalweg.engine.native.compiler.target import LEVEL
 from thalweg.support.once import once
 
 PACKAGE = HOME.partition(".")[0]
@@ -31,7 +30,8 @@ IMPORT = re.compile(
 @once
 def environment() -> str:
     """A hash of what all compiled code depends on: versions, the processor, and the generator of object code."""
-    parts = [numba_version(), llvmlite.__version__, FEATURES, NAME, str(VW), sys.version, sources([EMITTER])]
+    system = os.environ.get("THALWEG_TRIPLE", "")
+    parts = [system, version_of("numba"), version_of("llvmlite"), *map(str, LEVEL), sys.version, sources([EMITTER])]
     return digest(parts)
 
 
@@ -55,8 +55,15 @@ def sources(modules: Iterable[str]) -> str:
         module = waiting.pop()
         if module not in found:
             found.add(module)
-            waiting += imported(source(module) or "")
-    return digest(part for module in sorted(found) for part in (module, source(module) or ""))
+            waiting += module_of(module)[1]
+    return digest(f"{module} {module_of(module)[0]}" for module in sorted(found))
+
+
+@cache
+def module_of(name: str) -> tuple[str, tuple[str, ...]]:
+    """A hash of a module's text, and the modules of this package that it imports."""
+    text = source(name) or ""
+    return digest([text]), tuple(imported(text))
 
 
 @cache
@@ -82,9 +89,9 @@ def imported(text: str) -> Iterator[str]:
             yield package
 
 
-def numba_version() -> str:
-    """The text that identifies numba's version, read without importing it (importlib.metadata takes 20 ms)."""
-    spec = find_spec("numba")
+def version_of(package: str) -> str:
+    """The text that identifies a package's version, read without importing it (importlib.metadata takes 20 ms)."""
+    spec = find_spec(package)
     assert spec is not None
     assert spec.origin is not None
     return Path(spec.origin).with_name("_version.py").read_text(encoding="utf-8")

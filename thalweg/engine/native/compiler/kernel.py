@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 Function = Callable[..., Any]
 
 HOME = __name__.removesuffix(".compiler.kernel")  # the package that contains the kernels' modules
-FAMILY = "thalweg."  # prefix of the names of families of micro-kernels, which are files of their own
+SYMBOL = "thalweg."  # prefix of the names of kernels and families of micro-kernels in object code
 
 
 class CompilerError(Exception):
@@ -36,11 +36,11 @@ class Kernel(NamedTuple):
 
 
 def symbol_of(kernel: Kernel) -> str:
-    """The name by which kernels call a family of micro-kernels."""
-    return f"{FAMILY}{kernel.module}.{kernel.name}"
+    """The name of a kernel or a family of micro-kernels in object code; kernels call families by it."""
+    return f"{SYMBOL}{kernel.module}.{kernel.name}"
 
 
 def family_of(symbol: str) -> Kernel:
     """The family with this name."""
-    module, _, name = symbol.removeprefix(FAMILY).rpartition(".")
+    module, _, name = symbol.removeprefix(SYMBOL).rpartition(".")
     return Kernel(module, name)

@@ -5,7 +5,7 @@ on disk and reused by another process. Nothing here checks bounds; the callers a
 """
 
 import functools
-import sys
+import os
 import time
 
 import llvmlite.binding as binding
@@ -15,7 +15,7 @@ from numba import types
 from numba.extending import intrinsic, overload
 from numba.np import arrayobj
 
-from thalweg.engine.native.compiler.loader import CLOCK, NAP, SYMBOLS, YIELD
+from thalweg.engine.native.compiler.system import CLOCK, HOLD, LEAVE, NAP, REENTER, YIELD, addresses
 
 # Never plain fastmath=True: it lets LLVM assume that NaN and infinity don't occur, but they have to be detected. Nor
 # "arcp": with it, 1/√0 is NaN, as is 1/√∞, and x/y is 0 for a y beyond 2¹²⁶, whose inverse is denormal.
@@ -24,6 +24,7 @@ INNER = {**FLAGS, "no_cfunc_wrapper": True, "no_cpython_wrapper": True}  # for f
 
 I32, I64, F32, F64 = ir.IntType(32), ir.IntType(64), ir.FloatType(), ir.DoubleType()
 BYTES = ir.IntType(8).as_pointer()
+LINUX_MONOTONIC, MACOS_MONOTONIC = 1, 6  # CLOCK_MONOTONIC
 
 
 def compiled(function):
@@ -294,8 +295,8 @@ def pause(typing):
     return types.void(), codegen
 
 
-for name in (YIELD, NAP, CLOCK):  # for code that numba loads
-    binding.add_symbol(name, SYMBOLS[name])
+for name, place in addresses().items():  # for code that numba loads
+    binding.add_symbol(name, place)
 
 
 @intrinsic
@@ -322,16 +323,16 @@ def nap(typing):
 
 @intrinsic
 def ticks(typing):
-    """A monotonic clock, in nanoseconds; on Windows in units of 1/`loader.ticks_a_second` seconds."""
+    """A monotonic clock, in nanoseconds; on Windows in units of 1/`system.ticks_a_second` seconds."""
 
     def codegen(context, builder, signature, args):
         with builder.goto_entry_block():
             place = builder.alloca(ir.ArrayType(I64, 2))
         address = builder.bitcast(place, I64.as_pointer())
-        if sys.platform == "win32":
+        if "windows" in triple():
             builder.call(declare(builder, CLOCK, I32, [address.type]), [address])
             return builder.load(address)
-        kind = ir.Constant(I32, time.CLOCK_MONOTONIC)
+        kind = ir.Constant(I32, monotonic())
         builder.call(declare(builder, CLOCK, I32, [I32, address.type]), [kind, address])
         rest = builder.load(builder.gep(address, [ir.Constant(I64, 1)]))
         return builder.add(builder.mul(builder.load(address), ir.Constant(I64, 10**9)), rest)
@@ -339,9 +340,21 @@ def ticks(typing):
     return types.int64(), codegen
 
 
+def triple() -> str:
+    """LLVM's name of the system that code is made for: this one, unless THALWEG_TRIPLE says otherwise."""
+    return os.environ.get("THALWEG_TRIPLE") or str(binding.get_process_triple())
+
+
+def monotonic() -> int:
+    """The number of the monotonic clock, of POSIX's clock_gettime."""
+    if "THALWEG_TRIPLE" in os.environ:
+        return MACOS_MONOTONIC if "macos" in triple() else LINUX_MONOTONIC
+    return time.CLOCK_MONOTONIC
+
+
 def architecture() -> str:
     """The processor's, as LLVM calls it: x86_64, aarch64 …"""
-    return str(binding.get_process_triple().split("-")[0])
+    return triple().split("-")[0]
 
 
 def declare(builder, name: str, result, parameters):
@@ -359,7 +372,7 @@ def hold(typing, thing):
 
     def codegen(context, builder, signature, args):
         thing = builder.inttoptr(args[0], BYTES)
-        builder.call(declare(builder, "Py_IncRef", ir.VoidType(), [BYTES]), [thing])
+        builder.call(declare(builder, HOLD, ir.VoidType(), [BYTES]), [thing])
         return args[0]
 
     return types.int64(types.int64), codegen
@@ -385,7 +398,7 @@ def leave(typing):
     """Lets other Python threads run; returns the argument of `reenter`."""
 
     def codegen(context, builder, signature, args):
-        return builder.ptrtoint(builder.call(declare(builder, "PyEval_SaveThread", BYTES, []), []), I64)
+        return builder.ptrtoint(builder.call(declare(builder, LEAVE, BYTES, []), []), I64)
 
     return types.int64(), codegen
 
@@ -395,7 +408,7 @@ def reenter(typing, thread):
     """Waits until this thread may use Python's objects again."""
 
     def codegen(context, builder, signature, args):
-        function = declare(builder, "PyEval_RestoreThread", ir.VoidType(), [BYTES])
+        function = declare(builder, REENTER, ir.VoidType(), [BYTES])
         builder.call(function, [builder.inttoptr(args[0], BYTES)])
         return context.get_dummy_value()
 

@@ -23,8 +23,9 @@ from typing import Any
 
 from thalweg.engine.lanes import cores
 from thalweg.engine.native.compiler.cache import is_there, kept, places
-from thalweg.engine.native.compiler.compile import announce, families_of, make
+from thalweg.engine.native.compiler.compile import announce, families_of, make, need_compiler
 from thalweg.engine.native.compiler.kernel import CompilerError, Kernel, family_of
+from thalweg.engine.native.compiler.ready import is_ready
 from thalweg.support.once import once
 from thalweg.support.stopwatch import compiling as compiling_time
 
@@ -131,6 +132,9 @@ class Work:
 @once
 def prepare(kernels: frozenset[Kernel]) -> None:
     """Compiles the missing kernels of a program, if they are many, and those of formulas if they may take too long."""
+    kernels = frozenset(kernel for kernel in kernels if not is_ready(kernel))
+    if kernels:
+        need_compiler(kernels)
     limit = _limit.get()
     if limit is not None and alone_possible():
         for kernel in sorted(kernels):

@@ -17,7 +17,7 @@ import numba
 
 from thalweg.engine.native.compiler.llvm import compiled, floats, load_f32, stack, store_f32
 from thalweg.engine.native.compiler.named import kernel
-from thalweg.engine.native.compiler.processor import VW
+from thalweg.engine.native.compiler.target import VW
 from thalweg.engine.native.linalg import gemm
 from thalweg.engine.native.linalg.microkernel import ROWS, WIDEST, tile
 from thalweg.engine.native.linalg.moves import copy

@@ -9,7 +9,7 @@ from numba.extending import intrinsic
 
 from thalweg.engine.native.compiler.llvm import F32, compiled, floats, pointer
 from thalweg.engine.native.compiler.named import kernel
-from thalweg.engine.native.compiler.processor import VW
+from thalweg.engine.native.compiler.target import VW
 from thalweg.engine.native.kernels.convolution import _phase, _zone
 from thalweg.engine.native.linalg.microkernel import Emitter, Family, integer
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from thalweg.engine.native.compiler.llvm import FLAGS, compiled, doubles, floats, load_f32, select, stack, store_f32
 from thalweg.engine.native.compiler.named import kernel
-from thalweg.engine.native.compiler.processor import VW
+from thalweg.engine.native.compiler.target import VW
 from thalweg.engine.native.linalg.channels import GROUP, moments, products, scale, unscale
 
 F32 = np.float32

@@ -15,7 +15,7 @@ from numba import types
 from numba.extending import intrinsic
 
 from thalweg.engine.native.compiler.llvm import F32
-from thalweg.engine.native.compiler.processor import VW
+from thalweg.engine.native.compiler.target import VW
 from thalweg.engine.native.linalg.microkernel import Emitter, Family, integer
 
 MATRIX = ("rows", "width", "stride", "copies")

@@ -12,7 +12,7 @@ from numba import types
 from numba.extending import intrinsic
 
 from thalweg.engine.native.compiler.llvm import F32, I32, I64
-from thalweg.engine.native.compiler.processor import VW
+from thalweg.engine.native.compiler.target import VW
 from thalweg.engine.native.linalg.microkernel import IN_FLIGHT, Emitter, Family, integer
 
 # Enough rows of dots for a vector of sums, and for enough sums in flight.

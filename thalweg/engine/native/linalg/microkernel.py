@@ -14,21 +14,19 @@ nothing, and neither do the overlapping rows of a convolution. B, C and C₀ are
 from copy import copy
 from functools import reduce
 
-import llvmlite.binding as binding
 from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
 from thalweg.engine.native.compiler.kernel import HOME, Kernel, symbol_of
-from thalweg.engine.native.compiler.llvm import F32, I32, I64, ask, declare, pointer, rewrite
-from thalweg.engine.native.compiler.loader import ENTRY
-from thalweg.engine.native.compiler.processor import VW
+from thalweg.engine.native.compiler.llvm import F32, I32, I64, architecture, ask, declare, pointer, rewrite
+from thalweg.engine.native.compiler.target import VW
 
 # The widest tile for every number of rows. Its sums, a row of B and a scalar of A have to fit into the registers: 32
 # with AVX-512 and on ARM, otherwise 16. At least 8 sums in flight hide the latency of a multiply-add, so tiles with few
 # rows take more vectors, and a small tile sums several parts of its depth side by side. A tile for every number of rows
 # and vectors lets a driver split M and N evenly, without small remainders.
-MANY_REGISTERS = VW == 16 or binding.get_process_triple().startswith(("aarch64", "arm64"))
+MANY_REGISTERS = VW == 16 or architecture() in ("aarch64", "arm64")
 WIDEST = (0, 8, 4, 4, 4, 4, 4, 3, 3) if MANY_REGISTERS else (0, 8, 4, 3, 3, 2, 2)
 ROWS = len(WIDEST) - 1
 IN_FLIGHT, MOST_CHAINS = 8, 4
@@ -343,7 +341,7 @@ class Family:
 
     def emit(self, module):
         """Adds the function and the micro-kernels it jumps to."""
-        builder = ir.IRBuilder(self._function(module, ENTRY).append_basic_block("entry"))
+        builder = ir.IRBuilder(self._function(module, symbol_of(self.kernel)).append_basic_block("entry"))
         nothing = builder.append_basic_block("nothing")
         switch = builder.switch(builder.function.args[0], nothing)
         for key, emitter in self.kernels.items():

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from thalweg.program.instructions.activations import Elementwise, ElementwiseAdjoint
+from thalweg.program.formula.operations import UNARY
+from thalweg.program.instructions.activations import RELU, SIGMOID, Elementwise, ElementwiseAdjoint
 from thalweg.program.instructions.losses.elementwise_losses import ElementwiseLoss
 from thalweg.program.instructions.losses.loss_instruction import LossAndGradient
 from thalweg.program.ir.instruction import Array, Buffer, Instruction, StepState
 from thalweg.program.passes.draft import Draft
+
+FUSED = (SIGMOID, UNARY["tanh"], RELU)  # with which losses are fused: each such pair is a kernel of a wheel
 
 
 class ActivatedLoss(Instruction):
@@ -80,6 +83,7 @@ def fuse_activations(draft: Draft) -> Draft:
 
 
 def can_fuse(loss: LossAndGradient, adjoint: ElementwiseAdjoint) -> bool:
-    """Whether both are equations of single numbers, without parameters or an activation within the loss."""
-    plain = isinstance(adjoint.of, Elementwise) and not adjoint.of.parameters and adjoint.of.a is loss.p
+    """Whether both are equations of single numbers, the activation's one of those that end networks, and the loss's
+    without an activation."""
+    plain = isinstance(adjoint.of, Elementwise) and adjoint.of.equation in FUSED and adjoint.of.a is loss.p
     return plain and isinstance(loss.of, ElementwiseLoss) and loss.of.activation is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from thalweg.engine.native.compiler.ready import can_compile
 from thalweg.engine.native.passes.activated import fuse_activations
 from thalweg.engine.native.passes.chains import fuse_chains
 from thalweg.engine.native.passes.exchanged import exchange_statistics, share_values
@@ -59,6 +60,6 @@ PIPELINE = (
     Pass("split inputs", split_inputs, lambda r: r.lanes > 1),
     Pass("batches by columns", batches_by_columns, trains_unseen),
     Pass("fuse biases", fuse_biases, trains_unseen),
-    Pass("fuse chains", fuse_chains, unseen),
+    Pass("fuse chains", fuse_chains, lambda r: not r.visible and can_compile()),
     Pass("update on lanes", update_on_lanes, trains, needed=True),
 )

@@ -11,7 +11,7 @@ import numpy as np
 
 from thalweg.engine.contract import Array, Chunk, Job, Outcome, added, aligned
 from thalweg.engine.native.compiler.compile import callable_of
-from thalweg.engine.native.compiler.loader import ticks_a_second
+from thalweg.engine.native.compiler.system import ticks_a_second
 from thalweg.engine.native.compiler.workers import prepare
 from thalweg.engine.native.kernels.table import FLUSH, MACHINE, RESTORE, kernel_of
 from thalweg.engine.native.layouts import job as m

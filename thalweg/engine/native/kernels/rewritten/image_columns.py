@@ -14,7 +14,7 @@ from numba.extending import intrinsic
 
 from thalweg.engine.native.compiler.llvm import compiled, floats, load_f32, stack
 from thalweg.engine.native.compiler.named import kernel
-from thalweg.engine.native.compiler.processor import VW
+from thalweg.engine.native.compiler.target import VW
 from thalweg.engine.native.kernels.convolution import (
     _after_place,
     _after_tap,

@@ -3,7 +3,7 @@ so that the transforms are the same."""
 
 from thalweg.engine.native.compiler.llvm import compiled, floats, load_f32, stack
 from thalweg.engine.native.compiler.named import kernel
-from thalweg.engine.native.compiler.processor import VW
+from thalweg.engine.native.compiler.target import VW
 from thalweg.engine.native.kernels.rewritten.image_columns import add_dots, correlate, stretch
 from thalweg.engine.native.kernels.rewritten.winograd import (
     ERROR,

@@ -1,0 +1,63 @@
+"""What kernels call besides each other: functions of the operating system, of Python and of this module, by name.
+
+Compiled code contains the names. Whoever loads it binds them, so that the code is the same on every system.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+from typing import Any
+
+from thalweg.support.once import once
+
+YIELD = "thalweg_sched_yield"
+NAP = "thalweg_nap"
+CLOCK = "thalweg_clock"
+FAILED = "thalweg_failed"
+HOLD, LEAVE, REENTER = "thalweg_hold", "thalweg_leave", "thalweg_reenter"
+NAMES = (YIELD, NAP, CLOCK, FAILED, HOLD, LEAVE, REENTER)
+
+
+@once
+def ticks_a_second() -> int:
+    """The frequency of the clock."""
+    if sys.platform == "win32":
+        result = ctypes.c_int64()
+        system().QueryPerformanceFrequency(ctypes.byref(result))
+        return result.value
+    return 10**9
+
+
+def system() -> Any:
+    """The operating system's functions."""
+    if sys.platform == "win32":
+        return ctypes.WinDLL("kernel32")
+    return ctypes.CDLL(None)
+
+
+def address(function: Any) -> int:
+    """The address of a C function."""
+    result = ctypes.cast(function, ctypes.c_void_p).value
+    assert result is not None
+    return result
+
+
+@ctypes.CFUNCTYPE(None)
+def failed() -> None:
+    """Called by a kernel instead of raising; Python prints the error, as for any C function that can't return one."""
+    raise RuntimeError("a compiled function raised an exception, and its results are incomplete")
+
+
+@once
+def addresses() -> dict[str, int]:
+    """The address of each of them.
+
+    The first lets the system run another thread on this core, the second sleeps for a number of microseconds (on
+    Windows milliseconds), the third reads a monotonic clock; see `llvm.ticks`.
+    """
+    os, python = system(), ctypes.pythonapi
+    windows = ("SwitchToThread", "Sleep", "QueryPerformanceCounter") if sys.platform == "win32" else ()
+    functions = [getattr(os, name) for name in windows or ("sched_yield", "usleep", "clock_gettime")]
+    functions += [failed, python.Py_IncRef, python.PyEval_SaveThread, python.PyEval_RestoreThread]
+    return dict(zip(NAMES, map(address, functions), strict=True))

@@ -1,0 +1,1 @@
+"""How thalweg is packed: kernels made in advance, and wheels that hold them."""

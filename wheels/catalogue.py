@@ -1,0 +1,203 @@
+"""Which kernels a wheel brings: all handwritten ones, and what is generated for everything that thalweg names.
+
+A formula, a Python function or a chain of operations has a kernel of its own, which nobody can know in advance; these
+are compiled on the user's machine (`thalweg[jit]`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from inspect import isclass
+from itertools import combinations, product
+from typing import Any
+
+from thalweg import activations, losses, optimizers
+from thalweg.activations.function import BuiltInFunction
+from thalweg.engine.native.compiler.kernel import Kernel
+from thalweg.engine.native.instructions.variants import native
+from thalweg.engine.native.kernels.generated.pointwise import pointwise_kernel
+from thalweg.engine.native.kernels.table import ACTIVITY, FLUSH, KERNELS, MACHINE, RESTORE, SUMMARISE, kernel_of
+from thalweg.engine.native.passes.activated import FUSED, ActivatedLoss
+from thalweg.engine.native.runtime.predict import ENTER
+from thalweg.errors import ThalwegError
+from thalweg.optimizers.layout import Run
+from thalweg.program.formula import operations
+from thalweg.program.formula.equation import Equation
+from thalweg.program.formula.operations import Operation
+from thalweg.program.instructions.activations import Elementwise, ElementwiseAdjoint
+from thalweg.program.instructions.losses import penalties
+from thalweg.program.instructions.losses.elementwise_losses import ElementwiseLoss
+from thalweg.program.instructions.losses.loss_instruction import LossAndGradient
+from thalweg.program.instructions.updates import constraints, gradients
+from thalweg.program.instructions.updates.table_updates import of_rows
+from thalweg.program.instructions.updates.updates import Statements, Update
+from thalweg.program.ir.instruction import GRADIENTS, PARAMETERS, SLOTS, TOTALS, Buffer, Instruction
+from thalweg.program.lowering import Weight
+
+OTHER_OPTIONS = (0.0, 0.5)  # for every argument of an optimizer, besides its default: they may change its equation
+
+
+def kernels() -> list[Kernel]:
+    """Every kernel that is made before it is asked for; the families that they call are not among them."""
+    by_name = [*KERNELS.values(), MACHINE, SUMMARISE, ACTIVITY, FLUSH, RESTORE, ENTER]
+    generated = [kernel_of(i) for i in (*of_activations(), *of_losses(), *of_penalties(), *of_updates())]
+    return list(dict.fromkeys([*by_name, *generated, *of_operations()]))
+
+
+def value(name: str, region: str = "workspace", per_row: bool = True) -> Buffer:
+    return Buffer(name, (4,), region, per_row=per_row)
+
+
+# --- Functions of one number -----------------------------------------------------------------------------------------
+
+
+def equations() -> dict[str, Equation]:
+    """Those of activations and of `thalweg.ops`, by their names as printed."""
+    functions = [f for f in activations.catalogue.NAMES.values() if isinstance(f, BuiltInFunction)]
+    found = [e for f in functions for e in (f.equation, f.general) if isinstance(e, Equation)]
+    found += [
+        *operations.UNARY.values(),
+        *operations.ROOTS.values(),
+        *map(operations.whole_power, operations.WHOLE_POWERS),
+    ]
+    found += [operations.with_number(kind, reverse) for kind in operations.BINARY for reverse in (False, True)]
+    return {e.name: e for e in found}
+
+
+def of_activations() -> Iterator[Instruction]:
+    for equation in equations().values():
+        of = elementwise(equation)
+        yield of
+        if equation.slope not in ("", "1"):
+            yield ElementwiseAdjoint(of, of.source, value("da"), value("dh"))
+
+
+def elementwise(equation: Equation) -> Elementwise:
+    return Elementwise(value("h"), value("a"), equation, (0.5,) * len(equation.arguments))
+
+
+# --- Losses ----------------------------------------------------------------------------------------------------------
+
+
+def loss_equations() -> dict[str, Equation]:
+    kinds = [kind for kind in vars(losses).values() if isclass(kind) and issubclass(kind, losses.Loss)]
+    found = [e for kind in kinds for e in (kind.equation, kind.fused) if isinstance(e, Equation)]
+    return {e.name: e for e in found}
+
+
+def of_losses() -> Iterator[Instruction]:
+    for equation in loss_equations().values():
+        of = loss_of(equation, value("p"))
+        yield of
+        gradient = LossAndGradient(of, of.p, of.y, None, of.sums, value("dp"))
+        yield gradient
+        if equation.activation is None:
+            for activation in FUSED:
+                yield from activated(elementwise(activation), equation)
+
+
+def loss_of(equation: Equation, p: Buffer) -> ElementwiseLoss:
+    numbers = (0.5,) * len(equation.arguments)
+    sums = Buffer("sums", (1,), TOTALS, per_row=False)
+    return ElementwiseLoss(p, value("y"), None, sums, 1.0, equation=equation, arguments=numbers)
+
+
+def activated(of: Elementwise, equation: Equation) -> Iterator[Instruction]:
+    """A loss with the activation before it, whose own result something else may read, too."""
+    loss = loss_of(equation, of.a)
+    gradient = LossAndGradient(loss, loss.p, loss.y, None, loss.sums, value("dp"))
+    back = ElementwiseAdjoint(of, of.source, gradient.dp, value("dh"))
+    for v in (of.h, of.a) if of.source is of.a else (of.h,):
+        yield ActivatedLoss(of, gradient, back, v, loss.y, None, loss.sums, back.dh)
+
+
+def of_penalties() -> Iterator[Instruction]:
+    w, sums = value("w", PARAMETERS, per_row=False), Buffer("sums", (1,), TOTALS, per_row=False)
+    yield penalties.Penalty(w, 0.5, 0.5, sums)
+    yield penalties.PenaltyGradient(w, 0.5, 0.5, value("dw", GRADIENTS, per_row=False))
+    yield penalties.ActivityPenalty(value("a"), 0.5, 0.5, sums)
+    yield penalties.ActivityPenaltyGradient(value("a"), 0.5, 0.5, value("da"))
+
+
+# --- Steps -----------------------------------------------------------------------------------------------------------
+
+
+def of_updates() -> Iterator[Instruction]:
+    w, dw, a = value("w", PARAMETERS, False), value("dw", GRADIENTS, False), value("a", SLOTS, False)
+    yield gradients.accumulate(dw, a, 2)
+    yield constraints.non_negative(w)
+    for overwrite in (0, 1):
+        yield gradients.average(w, a, 0.5, overwrite)
+    on_rows = [gradients.clip_value(dw, 0.5), gradients.weight_decay(w, 0.5)]
+    yield from on_rows
+    for kind in optimizers.CLASSES.values():
+        for optimizer in variants(kind):
+            slots = {name: value(name, SLOTS, per_row=False) for name in optimizer.own_slots()}
+            step = optimizer.update(Run([Weight("w", w)], w, dw, slots))
+            if isinstance(step, Statements):
+                yield step
+            if isinstance(step, Update) and optimizer.by_rows:
+                on_rows.append(step)
+    for step in on_rows:
+        table = of_rows(step, value("counts"), 4, 1)
+        yield native(table, own=value("own"))
+
+
+def variants(kind: Any) -> Iterator[Any]:
+    """An optimizer as it is by default, and with one or two other arguments: as many as its equation depends on."""
+    default = kind()
+    others = [(name, other) for name in default.arguments for other in options(getattr(default, name))]
+    for count in range(3):
+        for chosen in combinations(others, count):
+            with suppress(ThalwegError):  # a value that it doesn't accept
+                yield kind(**dict(chosen))
+
+
+def options(default: Any) -> tuple[Any, ...]:
+    if isinstance(default, bool):
+        return (not default,)
+    return OTHER_OPTIONS if isinstance(default, float) else ()
+
+
+# --- Operations on several values ------------------------------------------------------------------------------------
+
+WHOLE = (*operations.BINARY.values(), operations.WHERE, operations.LOGARITHM)
+REDUCTIONS = (*operations.REDUCTIONS.values(), operations.EXPONENTIALS, operations.TIES, operations.ZEROS)
+
+
+def of_operations() -> Iterator[Kernel]:
+    """Each operation for all operands, the result last, that may vary along the last axis."""
+    for of in WHOLE:
+        for varies in choices(len(of.slopes)):
+            if any(varies):
+                yield pointwise_kernel(of, (*varies, True), True)
+        for name in differentiable(of):
+            yield from of_adjoint(operations.adjoint(of, name), name)
+    for of in (*REDUCTIONS, operations.OTHERS):
+        yield pointwise_kernel(of, (True,) * (len(of.slopes) + 1), True)  # along axes of size 1
+        for varies in choices(len(of.slopes)):
+            yield pointwise_kernel(of, (True, *varies), False)
+    repeating = [operations.adjoint(of, name) for of in REDUCTIONS for name in differentiable(of)]
+    for of in (*repeating, operations.SHARES, operations.FACTORS):  # what lacks axes lacks the same
+        for varies in (False, True):
+            yield pointwise_kernel(of, (*(name == "x" or varies for name in of.slopes), True), True)
+
+
+def of_adjoint(of: Operation, name: str) -> Iterator[Kernel]:
+    """That of an operand, summed along the axes along which it was repeated; dz varies along every axis."""
+    for varies in choices(len(of.slopes)):
+        operands = dict(zip(of.slopes, varies, strict=True))
+        for z in [operands[name]] if name in operands else (False, True):
+            if operands["dz"]:
+                yield pointwise_kernel(of, (*varies, z), False)
+                if z:
+                    yield pointwise_kernel(of, (*varies, z), True)
+
+
+def differentiable(of: Operation) -> list[str]:
+    return [name for name, slope in of.slopes.items() if slope is not None]
+
+
+def choices(count: int) -> Iterator[tuple[bool, ...]]:
+    return product((False, True), repeat=count)

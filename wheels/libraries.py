@@ -1,0 +1,74 @@
+"""Makes the library of ready kernels for one level: python -m wheels.libraries FOLDER
+
+The level is THALWEG_LEVEL's, by default this machine's best; THALWEG_TRIPLE names another system than this one.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+import zlib
+from pathlib import Path
+
+from thalweg.engine.native.compiler.cache import is_there, kept
+from thalweg.engine.native.compiler.compile import families_of, make
+from thalweg.engine.native.compiler.fingerprint import fingerprint
+from thalweg.engine.native.compiler.kernel import Kernel, family_of, symbol_of
+from thalweg.engine.native.compiler.llvm import triple
+from thalweg.engine.native.compiler.target import LEVEL
+from thalweg.engine.native.compiler.workers import compile_together
+from thalweg.version import __version__
+from wheels.catalogue import kernels
+from wheels.linking import hooks, link
+
+SUFFIXES = {"windows": ".dll", "macos": ".dylib", "linux": ".so"}
+
+
+def suffix() -> str:
+    """How the names of the system's shared libraries end."""
+    return next(end for system, end in SUFFIXES.items() if system in triple())
+
+
+def objects(folder: Path) -> dict[Kernel, Path]:
+    """The object code of all kernels and of the families that they call, in files."""
+    waiting, found = kernels(), dict[Kernel, Path]()
+    missing = [kernel for kernel in waiting if not is_there(kernel)]
+    if missing:
+        compile_together(missing)
+    while waiting:
+        kernel = waiting.pop()
+        if kernel in found:
+            continue
+        content = kept(kernel) or make(kernel)
+        if content is None:
+            raise RuntimeError(f"{symbol_of(kernel)} needs numba when it runs, so it can't be in a library")
+        waiting += [family_of(symbol) for symbol in families_of(content)]
+        found[kernel] = folder / f"{symbol_of(kernel)}.o"
+        found[kernel].write_bytes(content.partition(b"\n")[2])
+    return found
+
+
+def make_library(folder: Path) -> Path:
+    """Makes the library of this level and its contents in a folder."""
+    own = folder / f"objects-{LEVEL.name}"
+    own.mkdir(parents=True, exist_ok=True)
+    made = objects(own)
+    (own / "hooks.o").write_bytes(hooks())
+    library = folder / f"{LEVEL.name}{suffix()}"
+    link([*made.values(), own / "hooks.o"], map(symbol_of, made), library)
+    code = library.read_bytes()
+    contents = {
+        "version": __version__,
+        "bytes": len(code),
+        "crc32": zlib.crc32(code),
+        "kernels": {symbol_of(kernel): fingerprint(kernel) for kernel in sorted(made)},
+    }
+    library.with_suffix(".json").write_text(json.dumps(contents, indent=0), encoding="utf-8")
+    return library
+
+
+if __name__ == "__main__":
+    begin = time.perf_counter()
+    result = make_library(Path(sys.argv[1]).absolute())
+    print(f"{result}: {result.stat().st_size:,} bytes, {time.perf_counter() - begin:.0f} s")
