@@ -26,11 +26,21 @@ def normal(distribution):
     return re.sub(r"[-_.]+", "-", distribution).lower()
 
 
+def requirements(*extras):
+    """What `pip install '.[extras]'` asks for, with that of the extras that these name."""
+    lines = [*PROJECT["dependencies"], *(line for extra in extras for line in PROJECT["optional-dependencies"][extra])]
+    wanted = [Requirement(line) for line in lines]
+    inner = {extra for requirement in wanted if requirement.name == PROJECT["name"] for extra in requirement.extras}
+    return [
+        *(requirement for requirement in wanted if requirement.name != PROJECT["name"]),
+        *(Requirement(line) for extra in sorted(inner) for line in PROJECT["optional-dependencies"][extra]),
+    ]
+
+
 @cache
 def installed_by(*extras):
     """What can be imported after `pip install '.[extras]'`: the packages that these need, and all those need."""
-    waiting = [Requirement(line) for line in PROJECT["dependencies"]]
-    waiting += [Requirement(line) for extra in extras for line in PROJECT["optional-dependencies"][extra]]
+    waiting = requirements(*extras)
     found = set()
     while waiting:
         wanted = waiting.pop()
