@@ -390,6 +390,7 @@ model.fit([[0.0, 1.0], [1.0, 0.0]], [0.0, 1.0], verbose=0)
 model.predict([[0.0, 1.0]])
 """
     assert loaded(code) == set()
+    assert loaded(code, {"numpy.ma", "thalweg.doctor", "thalweg.tabular", "thalweg.data.tables"}) == set()
 
 
 def test_the_command_begins_with_next_to_nothing():
