@@ -68,8 +68,8 @@ class Commands(TyperGroup):
         super().format_help(ctx, formatter)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        name, found, rest = super().resolve_command(ctx, args)
-        return name, found and command(found.name), rest
+        name, _, rest = super().resolve_command(ctx, args)
+        return name, name and command(name), rest
 
 
 app = typer.Typer(
