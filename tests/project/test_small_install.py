@@ -13,7 +13,7 @@ import thalweg
 ROOT = Path(thalweg.__file__).parents[1]
 COMPILER = {"numba", "llvmlite"}
 ENOUGH = {"numpy", "safetensors", "thalweg"} | COMPILER
-BARE = f"""
+BARE = """
 import sys
 from importlib.machinery import PathFinder
 
@@ -23,10 +23,11 @@ class Bare:
     @staticmethod
     def find_spec(name, path=None, target=None):
         spec = PathFinder.find_spec(name, path, target)
-        return None if "site-packages" in str(spec) and name.partition(".")[0] not in {ENOUGH!r} else spec
+        return None if "site-packages" in str(spec) and name.partition(".")[0] not in ENOUGH else spec
 
 sys.meta_path[sys.meta_path.index(PathFinder)] = Bare
-"""
+""".replace("ENOUGH", repr(ENOUGH))
+UNCOMPILED = BARE.replace(repr(ENOUGH), repr(ENOUGH - COMPILER))
 FOREIGN = """
 import json
 new = {name: getattr(module, "__file__", None) for name, module in sys.modules.items() if name not in before}
@@ -101,8 +102,17 @@ def test_a_network_takes_numpy_and_safetensors(tmp_path):
 
 def test_a_network_works_where_nothing_else_is_installed(tmp_path):
     assert "epoch 2/2  loss " in ran(BARE + NETWORK, tmp_path)
+    ran(f"{UNCOMPILED}\nfrom thalweg import *", tmp_path)
+    ran(
+        UNCOMPILED + NETWORK.replace("])\nmodel", '], engine="reference")\nmodel').partition("\nclass Own")[0], tmp_path
+    )
     with pytest.raises(AssertionError, match="No module named 'rich'"):  # the control
         ran(f"{BARE}\nimport rich", tmp_path)
+
+
+def test_the_reference_engine_works_without_a_compiler(tmp_path):
+    network = NETWORK.partition("\nclass Own")[0].replace("])\nmodel", '], engine="reference")\nmodel')
+    assert "epoch 2/2  loss " in ran(f"{UNCOMPILED}\nfrom thalweg import *\n{network}", tmp_path)
 
 
 BUILT_IN = """

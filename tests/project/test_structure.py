@@ -17,6 +17,7 @@ from house import House, is_abstract
 
 import thalweg
 import thalweg.data
+import thalweg.sklearn
 
 ROOT = Path(thalweg.__file__).parent
 # From top to bottom, as docs/architecture.md lists them. A room may import from itself, its row, and the rows below.
@@ -409,7 +410,7 @@ def test_the_command_begins_with_next_to_nothing():
     assert set(thalweg.__all__) <= names
 
 
-@pytest.mark.parametrize("package", [thalweg, thalweg.data, thalweg.models])
+@pytest.mark.parametrize("package", [thalweg, thalweg.data, thalweg.models, thalweg.sklearn])
 def test_all_is_what_is_imported_when_it_is_asked_for(package):
     """The names for type checkers, those of `dir`, and those that are imported in the end are the same."""
     typed = {
