@@ -9,6 +9,7 @@ import json
 import sys
 import time
 import zlib
+from collections.abc import Iterable
 from pathlib import Path
 
 from thalweg.engine.native.compiler.cache import is_there, kept
@@ -30,9 +31,9 @@ def suffix() -> str:
     return next(end for system, end in SUFFIXES.items() if system in triple())
 
 
-def objects(folder: Path) -> dict[Kernel, Path]:
-    """The object code of all kernels and of the families that they call, in files."""
-    waiting, found = kernels(), dict[Kernel, Path]()
+def objects(wanted: Iterable[Kernel], folder: Path) -> dict[Kernel, Path]:
+    """The object code of kernels and of the families that they call, in files."""
+    waiting, found = [*wanted], dict[Kernel, Path]()
     missing = [kernel for kernel in waiting if not is_there(kernel)]
     if missing:
         compile_together(missing)
@@ -49,17 +50,18 @@ def objects(folder: Path) -> dict[Kernel, Path]:
     return found
 
 
-def make_library(folder: Path) -> Path:
-    """Makes the library of this level and its contents in a folder."""
+def make_library(folder: Path, wanted: Iterable[Kernel]) -> Path:
+    """Makes this level's library of some kernels, and its contents, in a folder."""
     own = folder / f"objects-{LEVEL.name}"
     own.mkdir(parents=True, exist_ok=True)
-    made = objects(own)
+    made = objects(wanted, own)
     (own / "hooks.o").write_bytes(hooks())
     library = folder / f"{LEVEL.name}{suffix()}"
     link([*made.values(), own / "hooks.o"], map(symbol_of, made), library)
     code = library.read_bytes()
     contents = {
         "version": __version__,
+        "file": library.name,
         "bytes": len(code),
         "crc32": zlib.crc32(code),
         "kernels": {symbol_of(kernel): fingerprint(kernel) for kernel in sorted(made)},
@@ -70,5 +72,5 @@ def make_library(folder: Path) -> Path:
 
 if __name__ == "__main__":
     begin = time.perf_counter()
-    result = make_library(Path(sys.argv[1]).absolute())
+    result = make_library(Path(sys.argv[1]).absolute(), kernels())
     print(f"{result}: {result.stat().st_size:,} bytes, {time.perf_counter() - begin:.0f} s")
