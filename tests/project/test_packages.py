@@ -97,6 +97,20 @@ def test_nothing_imports_what_the_dev_extra_lacks(path):
     assert not found, f"the `dev` extra lacks these: {found}"
 
 
+def test_what_an_extra_brings_is_imported_where_it_is_used():
+    """But by the compiler and by formulas, whose modules are imported where they are used."""
+    paths, known = (ROOT / "thalweg").rglob("*.py"), installed_by()
+    assert {"numpy", "scipy", "sklearn"} <= known
+    found = {
+        (path.relative_to(ROOT).parts[1:3], package)
+        for path in paths
+        for package, _, top in foreign(path, known)
+        if top
+    }
+    engine, formulas = ("engine", "native"), ("program", "formula")
+    assert found == {(engine, "numba"), (engine, "llvmlite"), (formulas, "sympy")}
+
+
 def test_a_wrong_import_would_be_found(tmp_path):
     known = installed_by("dev")
     assert {"numpy", "scipy", "sklearn", "PIL", "yaml", "matplotlib", "pytest"} <= known
