@@ -16,8 +16,8 @@ from thalweg.engine.native.compiler.cache import is_there, kept
 from thalweg.engine.native.compiler.compile import families_of, make
 from thalweg.engine.native.compiler.fingerprint import fingerprint
 from thalweg.engine.native.compiler.kernel import Kernel, family_of, symbol_of
+from thalweg.engine.native.compiler.levels import LEVEL
 from thalweg.engine.native.compiler.llvm import triple
-from thalweg.engine.native.compiler.target import LEVEL
 from thalweg.engine.native.compiler.workers import compile_together
 from thalweg.version import __version__
 from wheels.catalogue import kernels

@@ -12,7 +12,7 @@ from harness import Case
 
 import thalweg
 from thalweg import Input, Sequential
-from thalweg.engine.native.compiler import ready, target
+from thalweg.engine.native.compiler import levels, ready
 from thalweg.engine.native.compiler.kernel import Kernel, symbol_of
 from thalweg.engine.native.kernels.table import MACHINE, kernel_of
 from thalweg.layers import Dense
@@ -23,7 +23,7 @@ pytest.importorskip("ziglang", reason="needs thalweg[wheels]")
 
 OF_USERS = {f"formula{what}" for what in ("", "_adjoint", "_gradient", "_loss", "_loss_gradient")}
 OF_USERS |= {"custom", "custom_adjoint"}
-LEVEL = target.LEVEL.name
+LEVEL = levels.LEVEL.name
 PACKAGE = Path(thalweg.__file__).parent
 BLOCKED = """
 import importlib.util, sys
@@ -180,10 +180,10 @@ def test_without_a_compiler_the_next_level_is_used_or_an_error_says_what_to_inst
     assert last.endswith("""isn't installed: pip install 'thalweg[jit]', or take engine="reference\"""")
 
 
-@pytest.mark.skipif(len(target.USABLE) < 2, reason="this machine has one level")
+@pytest.mark.skipif(len(levels.USABLE) < 2, reason="this machine has one level")
 def test_the_next_level_takes_the_place_of_a_damaged_one(copied):
     """The next level's library is this level's under its name."""
-    contents, below = json.loads((copied / f"{LEVEL}.json").read_text()), target.USABLE[1].name
+    contents, below = json.loads((copied / f"{LEVEL}.json").read_text()), levels.USABLE[1].name
     (copied / f"{below}.so").write_bytes(code_in(copied).read_bytes())
     (copied / f"{below}.json").write_text(json.dumps(contents | {"file": f"{below}.so"}))
     damage(copied, "a bit")

@@ -5,8 +5,16 @@ from __future__ import annotations
 from importlib.util import find_spec
 
 from thalweg.errors import MissingPackageError
+from thalweg.support.once import once
+
 
 DISTRIBUTIONS = {"sklearn": "scikit-learn"}  # what pip calls it
+
+
+@once
+def can_compile() -> bool:
+    """Whether numba is installed, which compiles kernels that aren't ready."""
+    return find_spec("numba") is not None
 
 
 def need(package: str, extra: str, purpose: str) -> None:

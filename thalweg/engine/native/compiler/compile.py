@@ -14,8 +14,9 @@ from typing import Any
 
 from thalweg.engine.native.compiler.cache import keep, kept, warn_of_refused
 from thalweg.engine.native.compiler.kernel import Function, Kernel, family_of, symbol_of
-from thalweg.engine.native.compiler.ready import can_compile, ready_address
+from thalweg.engine.native.compiler.ready import ready_address
 from thalweg.errors import MissingPackageError
+from thalweg.support.extras import can_compile
 from thalweg.support.once import once
 from thalweg.support.stopwatch import compiling
 

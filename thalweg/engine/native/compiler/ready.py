@@ -12,14 +12,14 @@ import os
 import sys
 import zlib
 from collections.abc import Mapping
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from thalweg.engine.native.compiler.fingerprint import fingerprint
 from thalweg.engine.native.compiler.kernel import Kernel, symbol_of
+from thalweg.engine.native.compiler.levels import USABLE, Level
 from thalweg.engine.native.compiler.system import NAMES, addresses
-from thalweg.engine.native.compiler.target import USABLE, Level
+from thalweg.support.extras import can_compile
 from thalweg.support.once import once
 from thalweg.version import __version__
 
@@ -33,12 +33,6 @@ class Library(NamedTuple):
     level: Level
     code: Any
     kernels: Mapping[str, str]
-
-
-@once
-def can_compile() -> bool:
-    """Whether kernels that aren't ready can be compiled: the extra `jit` is installed."""
-    return find_spec("numba") is not None
 
 
 @once
