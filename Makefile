@@ -20,15 +20,11 @@ BIN := .venv/bin
 	$(PYTHON) -m venv .venv
 	touch $@
 
-.venv/demo: .venv/created pyproject.toml
-	$(BIN)/pip install --quiet --editable .
-	touch $@
-
 .venv/%: .venv/created pyproject.toml # an extra of pyproject.toml
 	$(BIN)/pip install --quiet --editable '.[$*]'
 	touch $@
 
-demo: .venv/demo
+demo: .venv/jit
 	$(BIN)/thalweg train examples/penguins.csv --target target --seed 1
 
 lint: .venv/dev
