@@ -132,7 +132,8 @@ def family_code(kernel: Kernel) -> bytes:
     """The object code of a family of micro-kernels."""
     machine, empty = target_machine(), ir.Module()
     empty.triple, empty.data_layout = machine.triple, str(machine.target_data)
-    kernel.function().emit(empty)
+    family: Any = kernel.function()
+    family.emit(empty)
     rewrite_module(empty, FastMathOptions(FLAGS["fastmath"]))  # as numba does with what it compiles
     with global_compiler_lock:
         library = codegen().create_library("family")
