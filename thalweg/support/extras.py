@@ -7,7 +7,6 @@ from importlib.util import find_spec
 from thalweg.errors import MissingPackageError
 from thalweg.support.once import once
 
-
 DISTRIBUTIONS = {"sklearn": "scikit-learn"}  # what pip calls it
 
 
