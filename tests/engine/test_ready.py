@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from amounts import soaking
 from harness import Case
 
 import thalweg
@@ -232,3 +233,31 @@ def test_every_instruction_that_thalweg_names_has_a_ready_kernel():
                 missing.add((name, kernel_of(instruction).name))
     assert missing == set()
     assert seen > 3000
+
+
+FOR_ANOTHER = """
+from pathlib import Path
+from thalweg.engine.native.kernels.table import FLUSH, MACHINE
+from wheels.libraries import make_library
+print(make_library(Path({folder!r}), [FLUSH, MACHINE]))
+"""
+MAGIC = {"linux": b"\x7fELF", "macos": b"\xcf\xfa\xed\xfe", "windows": b"MZ"}
+
+
+@pytest.mark.parametrize("name", ["linux-arm64", "macos-arm64", "windows-x86_64"])
+def test_libraries_are_made_for_other_systems(name, tmp_path):
+    """They can't be loaded here. `MACHINE` calls the clock, which is another function on each."""
+    from wheels.__main__ import SYSTEMS
+
+    if name.startswith("windows") and not soaking():
+        pytest.skip("zig takes a minute for Windows' libraries the first time: make soak")
+
+    system = SYSTEMS[name]
+    settings = {"THALWEG_LEVEL": system.levels[-1], "THALWEG_TRIPLE": system.triple, "THALWEG_CACHE_DIR": tmp_path}
+    out, said, status = run(FOR_ANOTHER.format(folder=str(tmp_path / "made")), HOME=Path.home(), **settings)
+    assert status == 0, said
+    code = Path(out.strip()).read_bytes()
+    assert code.startswith(MAGIC[name.partition("-")[0]])
+    for symbol in (symbol_of(MACHINE), ready.HOOKS):
+        assert symbol.encode() in code
+    assert b"QueryPerformanceCounter" not in code  # the loader binds it: nothing of a system is linked but C's library
