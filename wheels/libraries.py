@@ -77,13 +77,12 @@ def make_library(folder: Path, wanted: Iterable[Kernel]) -> Path:
 
 
 def is_current(folder: Path, wanted: Iterable[Kernel]) -> bool:
-    """Whether the library in a folder is of this version and has all of these kernels, made from these very sources."""
+    """Whether the library in a folder has all of these kernels, made from these very sources."""
     try:
-        contents = json.loads((folder / f"{LEVEL.name}.json").read_text(encoding="utf-8"))
-        known, version = contents["kernels"], contents["version"]
+        known = json.loads((folder / f"{LEVEL.name}.json").read_text(encoding="utf-8"))["kernels"]
     except (OSError, ValueError, KeyError, TypeError):
         return False
-    return version == __version__ and all(known.get(symbol_of(kernel)) == fingerprint(kernel) for kernel in wanted)
+    return all(known.get(symbol_of(kernel)) == fingerprint(kernel) for kernel in wanted)
 
 
 def main(folder: Path) -> None:

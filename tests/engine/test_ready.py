@@ -142,7 +142,8 @@ def damage(folder, how):
         case "no object":
             listed.write_text("[1]")
         case "version":
-            listed.write_text(json.dumps(contents | {"version": "0.0.1"}))
+            other = contents["kernels"] | {symbol_of(MACHINE): "0" * 16}
+            listed.write_text(json.dumps(contents | {"version": "0.0.1", "kernels": other}))
         case "another system":
             code.write_bytes(b"MZ" + bytes(len(whole) - 2))
             checks = {"bytes": len(whole), "crc32": ready.zlib.crc32(code.read_bytes())}
@@ -190,6 +191,14 @@ def test_the_next_level_takes_the_place_of_a_damaged_one(copied):
     damage(copied, "a bit")
     _, _, told = trained(BLOCKED + TRAINING, THALWEG_READY=copied)
     assert told.endswith(f"is damaged; until then those for {below} are used\n")
+
+
+def test_of_another_version_the_same_kernels_are_used(copied):
+    """A checkout has a new version with each commit."""
+    listed = copied / f"{LEVEL}.json"
+    listed.write_text(json.dumps(json.loads(listed.read_text()) | {"version": "0.0.1"}))
+    _, modules, said = trained(TRAINING, THALWEG_READY=copied)
+    assert (said, modules & {"numba", "llvmlite"}) == ("", set())
 
 
 def test_a_kernel_whose_sources_were_edited_is_not_ready(copied):
