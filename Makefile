@@ -81,7 +81,7 @@ lowest: .venv-lowest/installed
 		tests/data/test_formats.py tests/data/test_queries.py tests/models/test_saving.py tests/activations/test_formulas.py tests/cli/test_cli.py \
 		tests/cli/test_full_disk.py
 
-wheels: .venv/dev .venv/wheels
+wheels: .venv/dev
 	$(BIN)/python -m wheels $(SYSTEMS)
 
 bench: .venv/bench
