@@ -15,6 +15,8 @@ import zlib
 from collections.abc import Iterable
 from pathlib import Path
 
+import llvmlite.binding as binding
+
 from thalweg.engine.native.compiler.cache import is_there, kept
 from thalweg.engine.native.compiler.compile import families_of, make
 from thalweg.engine.native.compiler.fingerprint import fingerprint
@@ -68,6 +70,7 @@ def make_library(folder: Path, wanted: Iterable[Kernel]) -> Path:
     contents = {
         "version": __version__,
         "file": library.name,
+        "llvm": binding.llvm_version_info,
         "bytes": len(code),
         "crc32": zlib.crc32(code),
         "kernels": {symbol_of(kernel): fingerprint(kernel) for kernel in sorted(made)},

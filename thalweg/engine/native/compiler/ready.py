@@ -11,7 +11,7 @@ import json
 import os
 import sys
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -29,11 +29,17 @@ HOOKS = "thalweg_hooks"  # the library's table of what its kernels call; see `sy
 
 
 class Library(NamedTuple):
-    """A loaded library, and the hash of the sources of each of its kernels, by symbol."""
+    """A loaded library, the hash of the sources of each of its kernels, by symbol, and the LLVM that made them."""
 
     level: Level
     code: Any
     kernels: Mapping[str, str]
+    llvm: Sequence[int]
+
+
+def folder_of() -> Path:
+    """The folder of the libraries."""
+    return Path(os.environ.get("THALWEG_READY") or FOLDER)
 
 
 @once
@@ -43,13 +49,12 @@ def library() -> Library | None:
     Where kernels can be compiled, only that of the best level: the others would be slower than what is compiled.
     THALWEG_READY is another folder of libraries, or 0: then there is none, and everything is compiled here.
     """
-    folder = os.environ.get("THALWEG_READY") or FOLDER
-    if folder == "0":
+    if os.environ.get("THALWEG_READY") == "0":
         return None
     problems = []
     for level in USABLE[: 1 if can_compile() else None]:
         try:
-            if (found := loaded(Path(folder), level)) is not None:
+            if (found := loaded(folder_of(), level)) is not None:
                 break
         except (OSError, ValueError) as error:
             problems.append(str(error))
@@ -71,7 +76,7 @@ def loaded(folder: Path, level: Level) -> Library | None:
     try:
         contents = json.loads(listed.read_text(encoding="utf-8"))
         version, path = contents["version"], folder / contents["file"]
-        sizes, kernels = (contents["bytes"], contents["crc32"]), dict(contents["kernels"])
+        sizes, kernels, llvm = (contents["bytes"], contents["crc32"]), dict(contents["kernels"]), contents["llvm"]
     except (ValueError, KeyError, TypeError):
         raise ValueError(f"{listed} is damaged") from None
     if version != __version__ and kernels.get(LOOP) != fingerprint(family_of(LOOP)):  # a checkout's may be the same
@@ -79,7 +84,7 @@ def loaded(folder: Path, level: Level) -> Library | None:
     code = path.read_bytes()
     if (len(code), zlib.crc32(code)) != sizes:
         raise ValueError(f"{path} is damaged")
-    found = Library(level, ctypes.CDLL(str(path)), kernels)
+    found = Library(level, ctypes.CDLL(str(path)), kernels, llvm)
     hooks = (ctypes.c_void_p * len(NAMES)).in_dll(found.code, HOOKS)
     hooks[:] = list(addresses().values())
     return found
