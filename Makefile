@@ -4,6 +4,7 @@
 # make soak: all random examples and shapes of the tests of kernels, gradients, formulas and readers of files.
 # make damages: mistakes in a copy of the package, one after the other; tests have to notice each.
 # make coverage: the tests once more, with the share of lines that they run, which doubles their time.
+# make library: the kernels of a wheel for this machine's processor; networks then compile next to nothing.
 # make wheels: wheels with ready kernels, in build/wheels: for all systems, or make wheels SYSTEMS=linux-x86_64.
 # make docs: the site, in build/site, with links checked; open build/site/index.html.
 # make lowest: some tests with the lowest versions of the dependencies that pyproject.toml allows (Python 3.11 or 3.12).
@@ -13,21 +14,17 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo lint quick test soak damages coverage parity pages web-types lowest wheels bench docs clean
+.PHONY: demo lint library quick test soak damages coverage parity pages web-types lowest wheels bench docs clean
 
 .venv/created:
 	$(PYTHON) -m venv .venv
-	touch $@
-
-.venv/demo: .venv/created pyproject.toml
-	$(BIN)/pip install --quiet --editable .
 	touch $@
 
 .venv/%: .venv/created pyproject.toml # an extra of pyproject.toml
 	$(BIN)/pip install --quiet --editable '.[$*]'
 	touch $@
 
-demo: .venv/demo
+demo: .venv/jit
 	$(BIN)/thalweg train examples/penguins.csv --target target --seed 1
 
 lint: .venv/dev
@@ -44,7 +41,10 @@ quick: lint
 		tests/optimizers/test_shared_arguments.py tests/layers/test_noise.py tests/models/test_fit.py \
 		tests/models/test_saving.py tests/cli/test_cli.py::test_the_whole_way
 
-test: lint
+library: .venv/dev # this machine's ready kernels, which tests would compile one after the other
+	$(BIN)/python -m wheels.libraries thalweg/engine/native/ready
+
+test: lint library
 	$(BIN)/pytest -n auto --dist loadfile
 
 soak: .venv/dev
@@ -81,7 +81,7 @@ lowest: .venv-lowest/installed
 		tests/data/test_formats.py tests/data/test_queries.py tests/models/test_saving.py tests/activations/test_formulas.py tests/cli/test_cli.py \
 		tests/cli/test_full_disk.py
 
-wheels: .venv/dev .venv/wheels
+wheels: .venv/dev
 	$(BIN)/python -m wheels $(SYSTEMS)
 
 bench: .venv/bench

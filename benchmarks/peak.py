@@ -17,8 +17,8 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
+from thalweg.engine.native.compiler.levels import VW
 from thalweg.engine.native.compiler.llvm import F32, FLAGS, I64
-from thalweg.engine.native.compiler.target import VW
 
 CHAINS = 12
 UNROLLED = 4

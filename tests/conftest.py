@@ -1,4 +1,4 @@
-"""What all tests share: Keras, where it is installed, how much is tried, and `pytest --skipped`.
+"""What all tests share: Keras and a compiler, where they are installed, how much is tried, and `pytest --skipped`.
 
 Tests of random examples ask `amounts.py` how many: `make test` tries few, `make soak` all.
 
@@ -11,6 +11,7 @@ no run has run.
 import io
 import math
 import os
+import re
 import signal
 import sys
 from contextlib import redirect_stderr, redirect_stdout
@@ -89,6 +90,35 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if item.get_closest_marker("hypothesis"):
             item.add_marker("no_cover")
+
+
+def needs_compiler(error):
+    """Whether a test can't go on without numba and SymPy, because of a user's formula or function. That a kernel of
+    thalweg's own isn't ready is a failure."""
+    from thalweg.support.extras import can_compile
+
+    of_users = re.search(r"a formula needs|no ready code for (formula|custom)\b", str(error))
+    return bool(of_users) and not can_compile()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item):
+    try:
+        return (yield)
+    except ImportError as error:
+        if needs_compiler(error):
+            pytest.skip(f"could not import numba and SymPy, thalweg[jit]: {error}")
+        raise
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_fixture_setup(fixturedef, request):
+    try:
+        return (yield)
+    except ImportError as error:
+        if needs_compiler(error):
+            pytest.skip(f"could not import numba and SymPy, thalweg[jit]: {error}")
+        raise
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from thalweg.engine.native.compiler.target import ARM, X86
+from thalweg.engine.native.compiler.levels import ARM, X86
 
 ROOT = Path(__file__).parents[1]
 BUILD = ROOT / "build"

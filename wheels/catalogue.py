@@ -108,7 +108,7 @@ def activated(of: Elementwise, equation: Equation) -> Iterator[Instruction]:
     loss = loss_of(equation, of.a)
     gradient = LossAndGradient(loss, loss.p, loss.y, None, loss.sums, value("dp"))
     back = ElementwiseAdjoint(of, of.source, gradient.dp, value("dh"))
-    for v in (of.h, of.a) if of.source is of.a else (of.h,):
+    for v in (of.h, of.a):
         yield ActivatedLoss(of, gradient, back, v, loss.y, None, loss.sums, back.dh)
 
 
@@ -147,7 +147,8 @@ def of_updates() -> Iterator[Instruction]:
 def variants(kind: Any) -> Iterator[Any]:
     """An optimizer as it is by default, and with one or two other arguments: as many as its equation depends on."""
     default = kind()
-    others = [(name, other) for name in default.arguments for other in options(getattr(default, name))]
+    names = dict.fromkeys((*default.arguments, "weight_decay"))
+    others = [(name, other) for name in names for other in options(getattr(default, name))]
     for count in range(3):
         for chosen in combinations(others, count):
             with suppress(ThalwegError):  # a value that it doesn't accept
@@ -155,9 +156,15 @@ def variants(kind: Any) -> Iterator[Any]:
 
 
 def options(default: Any) -> tuple[Any, ...]:
-    if isinstance(default, bool):
-        return (not default,)
-    return OTHER_OPTIONS if isinstance(default, float) else ()
+    """Other values of an argument: those of its kind."""
+    match default:
+        case bool():
+            return (not default,)
+        case int():
+            return (default + 2,)
+        case float() | None:
+            return OTHER_OPTIONS
+    return ()
 
 
 # --- Operations on several values ------------------------------------------------------------------------------------
@@ -180,8 +187,8 @@ def of_operations() -> Iterator[Kernel]:
             yield pointwise_kernel(of, (True, *varies), False)
     repeating = [operations.adjoint(of, name) for of in REDUCTIONS for name in differentiable(of)]
     for of in (*repeating, operations.SHARES, operations.FACTORS):  # what lacks axes lacks the same
-        for varies in (False, True):
-            yield pointwise_kernel(of, (*(name == "x" or varies for name in of.slopes), True), True)
+        for others in (False, True):
+            yield pointwise_kernel(of, (*(name == "x" or others for name in of.slopes), True), True)
 
 
 def of_adjoint(of: Operation, name: str) -> Iterator[Kernel]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -19,9 +20,13 @@ class Hook(BuildHookInterface[Any]):
         folder = os.environ.get("THALWEG_LIBRARIES")
         if not folder or version == "editable":
             return
-        files = [path for path in Path(folder).iterdir() if path.suffix in (".so", ".dylib", ".dll", ".json")]
-        if not files:
+        contents = sorted(Path(folder).glob("*.json"))
+        if not contents:
             raise FileNotFoundError(f"there is no library of kernels in {folder}")
-        build_data["force_include"] |= {str(path): f"{PLACE}/{path.name}" for path in files}
+        for path in contents:
+            found = json.loads(path.read_text(encoding="utf-8"))
+            path.write_text(json.dumps(found | {"version": self.metadata.version}, indent=0), encoding="utf-8")
+            for file in (path, path.with_name(found["file"])):
+                build_data["force_include"][str(file)] = f"{PLACE}/{file.name}"
         build_data["pure_python"] = False
         build_data["tag"] = f"py3-none-{os.environ['THALWEG_TAGS']}"

@@ -1,22 +1,28 @@
 """Makes the library of ready kernels for one level: python -m wheels.libraries FOLDER
 
-The level is THALWEG_LEVEL's, by default this machine's best; THALWEG_TRIPLE names another system than this one.
+The level is THALWEG_LEVEL's, by default this machine's best; THALWEG_TRIPLE names another system than this one. A
+library that is up to date is left as it is.
 """
 
 from __future__ import annotations
 
 import json
+import shutil
 import sys
+import tempfile
 import time
 import zlib
+from collections.abc import Iterable
 from pathlib import Path
+
+import llvmlite.binding as binding
 
 from thalweg.engine.native.compiler.cache import is_there, kept
 from thalweg.engine.native.compiler.compile import families_of, make
 from thalweg.engine.native.compiler.fingerprint import fingerprint
 from thalweg.engine.native.compiler.kernel import Kernel, family_of, symbol_of
+from thalweg.engine.native.compiler.levels import LEVEL
 from thalweg.engine.native.compiler.llvm import triple
-from thalweg.engine.native.compiler.target import LEVEL
 from thalweg.engine.native.compiler.workers import compile_together
 from thalweg.version import __version__
 from wheels.catalogue import kernels
@@ -30,9 +36,9 @@ def suffix() -> str:
     return next(end for system, end in SUFFIXES.items() if system in triple())
 
 
-def objects(folder: Path) -> dict[Kernel, Path]:
-    """The object code of all kernels and of the families that they call, in files."""
-    waiting, found = kernels(), dict[Kernel, Path]()
+def objects(wanted: Iterable[Kernel], folder: Path) -> dict[Kernel, Path]:
+    """The object code of kernels and of the families that they call, in files."""
+    waiting, found = [*wanted], dict[Kernel, Path]()
     missing = [kernel for kernel in waiting if not is_there(kernel)]
     if missing:
         compile_together(missing)
@@ -49,17 +55,22 @@ def objects(folder: Path) -> dict[Kernel, Path]:
     return found
 
 
-def make_library(folder: Path) -> Path:
-    """Makes the library of this level and its contents in a folder."""
-    own = folder / f"objects-{LEVEL.name}"
-    own.mkdir(parents=True, exist_ok=True)
-    made = objects(own)
-    (own / "hooks.o").write_bytes(hooks())
+def make_library(folder: Path, wanted: Iterable[Kernel]) -> Path:
+    """Makes this level's library of some kernels, and its contents, in a folder."""
+    folder.mkdir(parents=True, exist_ok=True)
     library = folder / f"{LEVEL.name}{suffix()}"
-    link([*made.values(), own / "hooks.o"], map(symbol_of, made), library)
-    code = library.read_bytes()
+    with tempfile.TemporaryDirectory() as own:
+        made = objects(wanted, Path(own))
+        (own_hooks := Path(own) / "hooks.o").write_bytes(hooks())
+        new = Path(own) / library.name
+        link([*made.values(), own_hooks], map(symbol_of, made), new)
+        code = new.read_bytes()
+        shutil.copyfile(new, unfinished := library.with_suffix(".new"))
+    unfinished.replace(library)  # at once: another process may be using the old one
     contents = {
         "version": __version__,
+        "file": library.name,
+        "llvm": binding.llvm_version_info,
         "bytes": len(code),
         "crc32": zlib.crc32(code),
         "kernels": {symbol_of(kernel): fingerprint(kernel) for kernel in sorted(made)},
@@ -68,7 +79,23 @@ def make_library(folder: Path) -> Path:
     return library
 
 
+def is_current(folder: Path, wanted: Iterable[Kernel]) -> bool:
+    """Whether the library in a folder has all of these kernels, made from these very sources."""
+    try:
+        known = json.loads((folder / f"{LEVEL.name}.json").read_text(encoding="utf-8"))["kernels"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+    return all(known.get(symbol_of(kernel)) == fingerprint(kernel) for kernel in wanted)
+
+
+def main(folder: Path) -> None:
+    begin, wanted = time.perf_counter(), kernels()
+    if is_current(folder, wanted):
+        return
+    library = make_library(folder, wanted)
+    seconds = time.perf_counter() - begin
+    print(f"{library}: {len(wanted)} kernels, {library.stat().st_size:,} bytes, {seconds:.0f} s", flush=True)
+
+
 if __name__ == "__main__":
-    begin = time.perf_counter()
-    result = make_library(Path(sys.argv[1]).absolute())
-    print(f"{result}: {result.stat().st_size:,} bytes, {time.perf_counter() - begin:.0f} s")
+    main(Path(sys.argv[1]).absolute())

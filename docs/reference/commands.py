@@ -6,15 +6,12 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-import typer
-
-from thalweg.cli.main import app
+from thalweg.cli import main
 
 
 def commands() -> dict[str, Any]:
     """Every command by its name."""
-    group: Any = typer.main.get_command(app)
-    return dict(group.commands)
+    return {name: main.command(name) for name in main.HOMES}
 
 
 def cell(text: str) -> str:

@@ -19,7 +19,7 @@ from seeded_cache import seeded
 import thalweg
 from thalweg import Input, Sequential
 from thalweg.engine.lanes import cores
-from thalweg.engine.native.compiler import cache, fingerprint, target, workers
+from thalweg.engine.native.compiler import cache, fingerprint, levels, workers
 from thalweg.engine.native.compiler import compile as compiling
 from thalweg.engine.native.compiler.kernel import HOME, Kernel
 from thalweg.engine.native.kernels.table import KERNELS, MACHINE
@@ -147,7 +147,7 @@ def test_what_makes_object_code_counts_for_all(sources):
     assert fingerprint.environment() != before
 
 
-@pytest.mark.parametrize(("what", "other"), [("LEVEL", target.OTHER), ("sys.version", "another")])
+@pytest.mark.parametrize(("what", "other"), [("LEVEL", levels.OTHER), ("sys.version", "another")])
 def test_level_and_python_count(what, other, monkeypatch, sources):
     before = fingerprint.environment()
     monkeypatch.setattr(f"thalweg.engine.native.compiler.fingerprint.{what}", other)

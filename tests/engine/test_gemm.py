@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from thalweg.engine.native.compiler.compile import callable_of
 from thalweg.engine.native.compiler.kernel import Kernel
-from thalweg.engine.native.compiler.target import USABLE
+from thalweg.engine.native.compiler.levels import USABLE
 
 GUARD = 37  # floats of NaN before and after every operand
 ENDS = ((False, False), (True, False), (False, True))  # of a product: (relu, gated)
@@ -266,6 +266,6 @@ def some_of_everything():
 def test_lower_levels_of_processors(level):
     """This process has run the highest."""
     environment = {**os.environ, "THALWEG_LEVEL": level.name, "PYTHONPATH": os.pathsep.join(sys.path)}
-    script = "from thalweg.engine.native.compiler.target import LEVEL\nimport test_gemm\n"
+    script = "from thalweg.engine.native.compiler.levels import LEVEL\nimport test_gemm\n"
     script += f"assert LEVEL.name == {level.name!r}\ntest_gemm.some_of_everything()"
     subprocess.run([sys.executable, "-W", "error", "-c", script], env=environment, check=True)

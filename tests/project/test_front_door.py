@@ -3,12 +3,14 @@
 import re
 import shlex
 import tomllib
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
 import yaml
 
 import thalweg
+from wheels.__main__ import SYSTEMS
 
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -61,6 +63,26 @@ def too_long():
     return re.compile(hooks["subject"]["entry"], re.MULTILINE | re.DOTALL)  # the flags of pre-commit's pygrep
 
 
+def test_a_release_tries_every_wheel_where_it_belongs_and_publishes_without_a_secret():
+    release = yaml.safe_load((ROOT / ".github" / "workflows" / "release.yml").read_text(encoding="utf-8"))
+    assert release[True] == {"push": {"tags": ["v*"]}, "workflow_dispatch": None}  # YAML reads the word "on" as true
+    build, trial, publish = (release["jobs"][name] for name in ("build", "try", "publish"))
+    assert build["steps"][0]["with"]["fetch-depth"] == 0  # with the tags
+    matrix = trial["strategy"]["matrix"]
+    assert matrix["python"] == CI["jobs"]["test"]["strategy"]["matrix"]["python"]
+    assert [f"Programming Language :: Python :: {version}" in PROJECT["classifiers"] for version in matrix["python"]]
+    assert set(matrix["system"]) == set(SYSTEMS) == {place["system"] for place in matrix["include"]}
+    for place in matrix["include"]:
+        assert all(fnmatch(tag, place["tag"]) for tag in SYSTEMS[place["system"]].tags[:1])
+        assert sum(fnmatch(system.tags[0], place["tag"]) for system in SYSTEMS.values()) == 1
+    assert "python -m wheels.trial" in trial["steps"][-1]["run"]
+    assert (trial["needs"], publish["needs"]) == ("build", "try")
+    assert publish["if"] == "github.ref_type == 'tag'"
+    assert publish["permissions"] == {"id-token": "write", "attestations": "write"}
+    assert release["permissions"] == {"contents": "read"}
+    assert "secrets." not in str(release)
+
+
 def test_the_hook_refuses_long_subjects_alone(too_long):
     assert too_long.search("A" * 73)
     assert too_long.search("A" * 73 + "\n\nWhy.")
@@ -74,13 +96,16 @@ def test_the_hooks_run_tools_of_the_dev_extra():
     assert {Path(tool).name for tool in tools} == {"ruff", "mypy"} <= dev
 
 
-def test_the_version_stands_in_one_place():
-    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+def test_the_version_is_that_of_a_tag():
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["hatch"]
     assert "version" not in PROJECT
     assert PROJECT["dynamic"] == ["version"]
-    source = (ROOT / settings["tool"]["hatch"]["version"]["path"]).read_text(encoding="utf-8")
-    assert f'__version__ = "{thalweg.__version__}"' in source
-    assert (ROOT / "CHANGELOG.md").read_text(encoding="utf-8").startswith(f"# Changes\n\n## {thalweg.__version__}")
+    assert settings["version"]["source"] == "vcs"
+    written = ROOT / settings["build"]["hooks"]["vcs"]["version-file"]
+    known = written.read_text(encoding="utf-8") if written.exists() else settings["version"]["fallback-version"]
+    assert thalweg.__version__ in known
+    changes = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert re.match(r"# Changes\n\n## \d+\.\d+\.\d+", changes)
 
 
 def test_the_citation_agrees_with_the_package():

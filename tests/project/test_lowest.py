@@ -4,6 +4,8 @@ import re
 import tomllib
 from pathlib import Path
 
+from test_packages import requirements
+
 import thalweg
 
 ROOT = Path(thalweg.__file__).parents[1]
@@ -12,8 +14,7 @@ NEEDED = ["pyparsing==3.1"]  # by those, in versions of their time
 
 
 def test_the_constraints_are_the_lower_bounds():
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    wanted = [*project["dependencies"], *(r for extra in EXTRAS for r in project["optional-dependencies"][extra])]
+    wanted = list(map(str, requirements(*EXTRAS)))
     lines = (ROOT / "tests" / "lowest.txt").read_text(encoding="utf-8").splitlines()
     pinned = [line for line in lines if line and not line.startswith("#")]
     assert all(re.fullmatch(r"[\w-]+>=[\d.]+", requirement) for requirement in wanted)

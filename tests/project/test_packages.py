@@ -26,11 +26,21 @@ def normal(distribution):
     return re.sub(r"[-_.]+", "-", distribution).lower()
 
 
+def requirements(*extras):
+    """What `pip install '.[extras]'` asks for, with that of the extras that these name."""
+    lines = [*PROJECT["dependencies"], *(line for extra in extras for line in PROJECT["optional-dependencies"][extra])]
+    wanted = [Requirement(line) for line in lines]
+    inner = {extra for requirement in wanted if requirement.name == PROJECT["name"] for extra in requirement.extras}
+    return [
+        *(requirement for requirement in wanted if requirement.name != PROJECT["name"]),
+        *(Requirement(line) for extra in sorted(inner) for line in PROJECT["optional-dependencies"][extra]),
+    ]
+
+
 @cache
 def installed_by(*extras):
     """What can be imported after `pip install '.[extras]'`: the packages that these need, and all those need."""
-    waiting = [Requirement(line) for line in PROJECT["dependencies"]]
-    waiting += [Requirement(line) for extra in extras for line in PROJECT["optional-dependencies"][extra]]
+    waiting = requirements(*extras)
     found = set()
     while waiting:
         wanted = waiting.pop()
@@ -85,6 +95,20 @@ def faults(path, known):
 def test_nothing_imports_what_the_dev_extra_lacks(path):
     found = faults(path, installed_by("dev"))
     assert not found, f"the `dev` extra lacks these: {found}"
+
+
+def test_what_an_extra_brings_is_imported_where_it_is_used():
+    """But by the compiler and by formulas, whose modules are imported where they are used."""
+    paths, known = (ROOT / "thalweg").rglob("*.py"), installed_by()
+    assert {"numpy", "scipy", "sklearn"} <= known
+    found = {
+        (path.relative_to(ROOT).parts[1:3], package)
+        for path in paths
+        for package, _, top in foreign(path, known)
+        if top
+    }
+    engine, formulas = ("engine", "native"), ("program", "formula")
+    assert found == {(engine, "numba"), (engine, "llvmlite"), (formulas, "sympy")}
 
 
 def test_a_wrong_import_would_be_found(tmp_path):

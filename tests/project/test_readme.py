@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from test_packages import PROJECT
 
 import thalweg
 
@@ -21,6 +22,12 @@ def python(text):
 
 def page(name):
     return (ROOT / name).read_text(encoding="utf-8")
+
+
+def installed(name):
+    """The table of what is installed, with its head."""
+    (section,) = (part for part in READMES[name].split("\n## ") if "| `jit` |" in part)
+    return [line for line in section.splitlines() if line.startswith("| ")]
 
 
 BLOCKS = {name: python(text) + python(page(TOURS[name])) for name, text in READMES.items()}
@@ -46,7 +53,16 @@ def test_a_readmes_numbers_are_those_of_the_page_behind_it(name):
     written = READMES[name].partition("<!-- benchmark: begin -->")[2].partition("<!-- benchmark: end -->")[0]
     lines = [line for line in READMES[name].splitlines() if line.startswith("| ")]
     assert len(written.splitlines()) > 8 < len(lines) - written.count("\n| ")
-    assert not {*lines, *written.splitlines()} - set(page(PAGES[name]).splitlines())
+    assert not {*lines, *written.splitlines()} - {*page(PAGES[name]).splitlines(), *installed(name)}
+
+
+@pytest.mark.parametrize("name", READMES)
+def test_a_readme_says_what_each_extra_brings(name):
+    _, *rows = ([cell.strip(" `") for cell in line.split("|")[1:-1]] for line in installed(name))
+    extras = {extra: PROJECT["optional-dependencies"].get(extra, PROJECT["dependencies"]) for extra, _, _ in rows}
+    for extra, brought, _ in rows:
+        assert sorted(brought.split(", ")) == sorted(re.match(r"[\w-]+", line)[0] for line in extras[extra])
+    assert set(PROJECT["optional-dependencies"]) - set(extras) == {"bench", "dev", "docs", "pages", "parity", "wheels"}
 
 
 def test_the_picture_of_the_terminal_shows_its_last_line_whole():

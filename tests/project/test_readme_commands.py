@@ -74,7 +74,7 @@ COMMANDS = commands("README.md")
 
 def prepared(arguments, brought):
     """What runs one command without the packages that weren't brought, and its environment."""
-    hidden = set(metadata.packages_distributions()) - installed_by(*brought) - {"thalweg"}
+    hidden = set(metadata.packages_distributions()) - installed_by("jit", *brought) - {"thalweg"}  # a checkout
     code = f"HIDDEN = {hidden!r}\nARGUMENTS = {arguments!r}\n{HIDING}"
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     return [sys.executable, "-c", code], environment

@@ -17,6 +17,7 @@ from house import House, is_abstract
 
 import thalweg
 import thalweg.data
+import thalweg.sklearn
 
 ROOT = Path(thalweg.__file__).parent
 # From top to bottom, as docs/architecture.md lists them. A room may import from itself, its row, and the rows below.
@@ -66,7 +67,7 @@ ROOMS = [
     ["thalweg.engine.native.scheduling"],
     ["thalweg.engine.native.instructions", "thalweg.engine.native.instructions.images"],
     ["thalweg.engine.native.layouts"],
-    ["thalweg.engine.contract", "thalweg.engine.lanes"],
+    ["thalweg.engine.contract", "thalweg.engine.expected", "thalweg.engine.lanes"],
     ["thalweg.program"],
     ["thalweg.program.interchange"],
     ["thalweg.program.passes"],
@@ -84,24 +85,25 @@ MOST_LINES = 500  # in a file
 # The lines that a room may have, docstrings and comments included. A room grows by changing its number here, with the
 # reason in the commit's message; one that has become smaller lowers it. Where this is going: 72,000 in all.
 BUDGET = {
-    "thalweg": 120, "cli": 2_200, "play": 1_340, "play.exports": 440, "play.training": 1_460, "play.exercises": 720,
-    "play.requests": 540, "runs.reports": 520, "runs": 3_280, "sklearn": 2_300, "experiments.tuning": 2_120,
+    "thalweg": 120, "cli": 2_240, "play": 1_340, "play.exports": 440, "play.training": 1_460, "play.exercises": 720,
+    "play.requests": 540, "runs.reports": 520, "runs": 3_300, "sklearn": 2_300, "experiments.tuning": 2_120,
     "tabular": 2_640, "backend": 160, "preprocessing": 20, "random": 20, "saving": 40, "utils": 120,
     "experiments": 1_080, "views": 540, "models": 4_340, "tracing": 1_400, "views.report": 2_920, "views.notebook": 320,
-    "landscapes": 320, "doctor": 1_900, "recordings": 1_400, "callbacks": 1_020, "datasets": 780, "views.web": 900,
+    "landscapes": 320, "doctor": 1_920, "recordings": 1_400, "callbacks": 1_020, "datasets": 780, "views.web": 900,
     "data.images": 920, "data": 3_760, "data.formats": 360, "data.notations": 600, "layers": 4_200,
     "layers.lookups": 1_040, "layers.numerical": 360, "activations": 940, "constraints": 200, "initializers": 640,
     "losses": 1_440, "metrics": 1_400, "optimizers": 1_160, "regularizers": 200, "schedules": 400, "ops": 2_460,
-    "engine": 460, "engine.native": 0, "engine.native.runtime": 1_660, "engine.native.kernels": 2_560,
+    "engine": 420, "engine.native": 0, "engine.native.runtime": 1_660, "engine.native.kernels": 2_560,
     "engine.native.kernels.generated": 920, "engine.native.kernels.images": 360, "engine.native.kernels.losses": 980,
     "engine.native.kernels.numerical": 300, "engine.native.kernels.rewritten": 820,
-    "engine.native.kernels.updates": 380, "engine.native.linalg": 2_540, "engine.native.compiler": 2_120,
+    "engine.native.kernels.updates": 380, "engine.native.linalg": 2_540, "engine.native.compiler": 2_100,
     "engine.native.passes": 1_380, "engine.native.instructions": 740, "engine.native.scheduling": 440,
     "engine.native.instructions.images": 100, "engine.native.layouts": 160, "engine.contract": 180, "engine.lanes": 80,
+    "engine.expected": 60,
     "program": 960, "program.passes": 380, "program.instructions": 3_660, "program.instructions.images": 620,
     "program.instructions.losses": 1_120, "program.instructions.numerical": 260, "program.instructions.updates": 520,
-    "program.formula": 1_800, "program.ir": 460, "support": 2_220, "absent": 260, "errors": 120, "version": 20,
-    "program.interchange": 500, "words": 240, "__main__": 20, "views.chart": 160,
+    "program.formula": 1_800, "program.ir": 460, "support": 2_240, "absent": 260, "errors": 120, "version": 20,
+    "program.interchange": 500, "words": 240, "__main__": 40, "views.chart": 160,
 }  # fmt: skip
 SLACK = 100  # so many lines more than a room has, its number may be
 # A name may stand once in each of these: a layer or loss …, its instruction, that instruction's native variants, and
@@ -390,6 +392,7 @@ model.fit([[0.0, 1.0], [1.0, 0.0]], [0.0, 1.0], verbose=0)
 model.predict([[0.0, 1.0]])
 """
     assert loaded(code) == set()
+    assert loaded(code, {"numpy.ma", "thalweg.doctor", "thalweg.tabular", "thalweg.data.tables"}) == set()
 
 
 def test_the_command_begins_with_next_to_nothing():
@@ -408,7 +411,7 @@ def test_the_command_begins_with_next_to_nothing():
     assert set(thalweg.__all__) <= names
 
 
-@pytest.mark.parametrize("package", [thalweg, thalweg.data, thalweg.models])
+@pytest.mark.parametrize("package", [thalweg, thalweg.data, thalweg.models, thalweg.sklearn])
 def test_all_is_what_is_imported_when_it_is_asked_for(package):
     """The names for type checkers, those of `dir`, and those that are imported in the end are the same."""
     typed = {
@@ -434,26 +437,13 @@ def test_importing_loads_what_is_asked_for():
     assert loaded("from thalweg import tune", rooms) == rooms - {"thalweg.runs"}  # the control
 
 
-def others(code):
-    """The packages besides Python's and thalweg that a fresh Python loads for the code."""
-    script = (
-        f"import sys; old = {{*sys.modules}}\n{code}\n"
-        "new = {name: getattr(m, '__file__', None) for name, m in sys.modules.items() if name not in old}\n"
-        "print(*{name.split('.')[0] for name, file in new.items() if 'site-packages' in str(file)})"
-    )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, env=environment())
-    return set(done.stdout.split())
-
-
-def test_a_network_is_imported_with_numpy_alone():
+def test_a_network_is_imported_without_what_few_need():
     line = "from thalweg import Sequential, layers"
-    assert others(line) == {"numpy"}
-    assert others("import safetensors") == {"safetensors"}  # the control
     rooms = ("doctor", "tracing", "recordings", "views", "engine.native.passes", "engine.native.instructions")
     seldom = {f"thalweg.{room}" for room in rooms}
     assert loaded(line, {*seldom, "numpy.random", "zipfile"}) == set()
     assert loaded("import thalweg.doctor", seldom) >= {"thalweg.doctor", "thalweg.recordings"}  # the control
-    assert loaded("import thalweg.cli.main", {"thalweg.play", "asyncio", "llvmlite"}) == set()
+    assert loaded("import thalweg.cli.main", {"numpy", "rich", "asyncio", "thalweg.runs", "thalweg.layers"}) == set()
 
 
 def test_threads_may_ask_for_different_names_at_once():

@@ -1,6 +1,7 @@
 """Runs from disk in Python: load_run, and folders that were written before there were ensembles."""
 
 import json
+from importlib import metadata
 
 import numpy as np
 import pandas as pd
@@ -142,3 +143,13 @@ def test_a_run_whose_model_and_columns_do_not_belong_together(folder, tmp_path):
     (tmp_path / "run" / "columns.json").write_text(json.dumps(stored), encoding="utf-8")
     with pytest.raises(thalweg.errors.ModelFileError, match="don't belong together"):
         thalweg.load_run(tmp_path / "run")
+
+
+def test_run_json_names_the_versions_of_what_is_installed(tmp_path, monkeypatch):
+    """numba is an extra."""
+    known = metadata.distributions
+    monkeypatch.setattr(metadata, "distributions", lambda name: () if name == "numba" else known(name=name))
+    write_folder(tmp_path / "run", ["thalweg"], Sequential([layers.Input((1,)), layers.Dense(1)]), {}, [], {})
+    versions = json.loads((tmp_path / "run" / "run.json").read_text("utf-8"))["versions"]
+    assert list(versions) == ["thalweg", "python", "numpy", "duckdb", "safetensors", "scikit-learn"]
+    assert versions["scikit-learn"] == metadata.version("scikit-learn")

@@ -12,14 +12,14 @@ OPERATORS += [np.negative, np.positive, np.absolute, np.invert, np.bitwise_and, 
 OPERATORS += [np.left_shift, np.right_shift, np.less, np.less_equal, np.greater, np.greater_equal, np.equal]
 OPERATORS += [np.not_equal, np.square, np.sqrt]  # these two as powers
 OF_METHODS = [np.maximum, np.minimum, np.logical_or, np.logical_and]  # such as x.max(), which reduces
-OF_SCIPY = ("erf", "ndtr")  # which has what NumPy lacks, see `thalweg.program.formula.functions.special`
+OF_ONE = ("erf (vectorized)", "ndtr (vectorized)")  # what NumPy lacks, see `thalweg.program.formula.functions.special`
 
 
 class Strict(np.ndarray):
     """An array of this library."""
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
-        allowed = ufunc in OPERATORS or ufunc.__name__ in OF_SCIPY or (method == "reduce" and ufunc in OF_METHODS)
+        allowed = ufunc in OPERATORS or ufunc.__name__ in OF_ONE or (method == "reduce" and ufunc in OF_METHODS)
         if not allowed:
             raise TypeError(f"np.{ufunc.__name__} is called on an array of another library")
         return strict(getattr(ufunc, method)(*map(plain, inputs), **{k: plain(v) for k, v in options.items()}))

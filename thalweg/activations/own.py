@@ -72,7 +72,7 @@ def formula(
 
     It may contain numbers, pi, e, + - * / **, `y if x > 0 else z`, and exp, expm1, log, log1p, sqrt, square, abs, sign,
     min, max, sin, cos, tan, arctan, sinh, cosh, tanh, sigmoid, softplus, relu, erf, pow, where. SymPy differentiates
-    it, and it is compiled. A formula is data: nothing but these is accepted.
+    it, and numba compiles it: `pip install 'thalweg[jit]'`. A formula is data: nothing but these is accepted.
 
     ln(1 + eˣ), 1/(1 + e⁻ˣ), ln cosh x and eˣ − 1 are computed in forms that neither overflow nor lose digits. At a
     kink, the derivative is that of the piece that gives the value there: for max and min the last argument's if
@@ -86,6 +86,7 @@ def formula(
 
     Raises:
         FormulaError, ArgumentError: a formula that contains anything else, has no derivative, or doesn't use a name.
+        MissingPackageError: SymPy isn't installed.
 
     >>> f = formula("x * sigmoid(beta * x)", constants={"beta": 1.702})
     >>> f([0.0, 1.0]).round(3)
@@ -154,10 +155,10 @@ def custom(
 ) -> CustomFunction:
     """An activation given as two Python functions of one number: its value f(h) and its derivative f'(h).
 
-    Both are compiled by numba, from their source. They may use math, numpy and numbers, branches and loops, but no
-    other variables. The derivative is compared with central differences between -6 and 6; at a kink it has to lie
-    between the slopes on both sides. Where math raises (exp of a large number), NumPy's function has a value: prefer
-    it. If a `formula` can express the activation, it is faster and needs no derivative.
+    Both are compiled by numba, from their source: `pip install 'thalweg[jit]'`. They may use math, numpy and numbers,
+    branches and loops, but no other variables. The derivative is compared with central differences between -6 and 6;
+    at a kink it has to lie between the slopes on both sides. Where math raises (exp of a large number), NumPy's
+    function has a value: prefer it. If a `formula` can express the activation, it is faster and needs no derivative.
 
     A model file holds only the name: `load_model(path, custom_objects={name: activation})`.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TextIO
@@ -38,6 +39,11 @@ def folded(text: str, indent: int = 0) -> Padding:
     from rich.text import Text
 
     return Padding(Text(text), (0, 0, 0, indent), expand=False)
+
+
+def in_options(text: str) -> str:
+    """A message with arguments spelled as options: task="multiclass" becomes --task multiclass."""
+    return re.sub(r"""\btask=["'](\w+)["']""", r"--task \1", text).replace("time_limit=", "--time-limit ")
 
 
 def say_skipped(problems: Sequence[str], stream: TextIO | None = None) -> None:

@@ -6,24 +6,18 @@ Ctrl-C is kept: 0. Output that nobody reads any more is no error; one that could
 
 from __future__ import annotations
 
+import ast
 import sys
 import warnings
-from typing import Annotated
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
-from thalweg.cli.apply import evaluate, predict
-from thalweg.cli.compare import compare
+from thalweg.cli.console import in_options
 from thalweg.cli.doing import doing
-from thalweg.cli.inspect_run import inspect
-from thalweg.cli.options import Command
-from thalweg.cli.pictures import features, filters
-from thalweg.cli.play import play
-from thalweg.cli.report import in_options
-from thalweg.cli.report_page import report
-from thalweg.cli.trace import trace
-from thalweg.cli.train import train
-from thalweg.cli.tune import tune
 from thalweg.errors import BadRowsError, ThalwegError, ThalwegWarning
 from thalweg.support.interrupts import ended_as_by_ctrl_c
 from thalweg.support.printing import lasting_streams
@@ -32,8 +26,54 @@ from thalweg.support.untrusted import VARIABLE
 from thalweg.version import __version__
 
 INTERRUPTED = 130
+HOMES = {
+    "train": "thalweg.cli.train",
+    "evaluate": "thalweg.cli.apply",
+    "predict": "thalweg.cli.apply",
+    "report": "thalweg.cli.report_page",
+    "compare": "thalweg.cli.compare",
+    "tune": "thalweg.cli.tune",
+    "inspect": "thalweg.cli.inspect_run",
+    "trace": "thalweg.cli.trace",
+    "play": "thalweg.cli.play",
+    "filters": "thalweg.cli.pictures",
+    "features": "thalweg.cli.pictures",
+}
+"""The commands in the order in which they are listed, and the module of each."""
+
+
+def command(name: str) -> Any:
+    """A command with its arguments and options, from its module."""
+    from thalweg.cli.options import Command
+
+    alone = typer.Typer(add_completion=False)
+    alone.command(name, cls=Command)(getattr(import_module(HOMES[name]), name))
+    return typer.main.get_command(alone)
+
+
+def docstring(name: str) -> str:
+    """What a command does, read in its source: to import all of them takes longer than to print a help should."""
+    spec: Any = find_spec(HOMES[name])
+    module = ast.parse(spec.loader.get_source(HOMES[name]))
+    (function,) = (part for part in module.body if isinstance(part, ast.FunctionDef) and part.name == name)
+    return ast.get_docstring(function) or ""
+
+
+class Commands(TyperGroup):
+    """The commands by their names, listed with their docstrings; of them only the one that is called is imported."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        for name, listed in self.commands.items():
+            listed.help = docstring(name)
+        super().format_help(ctx, formatter)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        name, _, rest = super().resolve_command(ctx, args)
+        return name, name and command(name), rest
+
 
 app = typer.Typer(
+    cls=Commands,
     help="Train, judge and use neural networks on tables and images.",
     epilog=f"{VARIABLE}=8000000000 lets a file unpack to that many bytes; by default 2 GiB, or ten times its size.",
     no_args_is_help=True,
@@ -59,8 +99,8 @@ def common(
     """Train, judge and use neural networks on tables and images."""
 
 
-for command in (train, evaluate, predict, report, compare, tune, inspect, trace, play, filters, features):
-    app.command(cls=Command)(command)
+for name in HOMES:
+    app.command(name)(lambda: None)
 
 
 def note(message: Warning | str, category: type[Warning], *where: object, **other: object) -> None:

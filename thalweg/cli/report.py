@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 import shlex
 import sys
 from collections import Counter
@@ -13,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from thalweg.cli.console import Grid, folded, say, say_skipped
+from thalweg.cli.console import Grid, folded, in_options, say, say_skipped
 from thalweg.data.images.image_set import BYTES, Images
 from thalweg.data.images.likeness import PROPORTIONS
 from thalweg.data.tables import Table
@@ -101,11 +100,6 @@ def show_columns(features: Features, missing: bool = False) -> None:
         counted = ", ".join(f"{count:,} {kind}" for kind, count in kinds.most_common())
         say(f"… and {kinds.total():,} more columns ({counted}); the run folder's columns.json has them all")
     say("")
-
-
-def in_options(text: str) -> str:
-    """A message with arguments spelled as options: task="multiclass" becomes --task multiclass."""
-    return re.sub(r"""\btask=["'](\w+)["']""", r"--task \1", text).replace("time_limit=", "--time-limit ")
 
 
 def announce_images(parts: Parts[Images], model: Sequential, course: str) -> None:

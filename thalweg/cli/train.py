@@ -32,7 +32,7 @@ from thalweg.data.images.image_folders import is_picture
 from thalweg.data.images.image_set import Images
 from thalweg.data.images.image_sources import is_image_source, is_one_picture, one_picture, read_images
 from thalweg.data.tables import Table
-from thalweg.engine.expected import training_soon
+from thalweg.engine import training_soon
 from thalweg.errors import ArgumentError, NotFoundError
 from thalweg.runs import image_run, table_training
 from thalweg.runs.folder import free_folder, refuse_unwritable

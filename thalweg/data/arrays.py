@@ -18,7 +18,8 @@ Shape = tuple[int, ...]
 
 def to_array(values: ArrayLike, what: str) -> Array:
     """`values` as an array of numbers with at least one row."""
-    if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
+    subclass = isinstance(values, np.ndarray) and type(values) is not np.ndarray
+    if subclass and np.ma.is_masked(values):  # np.ma is imported when it is looked at, which takes 10 ms
         raise DataError(f"{what} has masked values; fill them in, or leave their rows out")
     try:
         array = as_array(values, what)

@@ -15,6 +15,7 @@ from thalweg.data.reading import INTEGER, MISSING_MARKERS, MOMENT, TIMES, WHITE_
 from thalweg.data.verbatim import Verbatim
 from thalweg.engine.lanes import cores
 from thalweg.errors import DataError
+from thalweg.support.extras import need
 from thalweg.support.interrupts import stopped_by_ctrl_c
 from thalweg.support.untrusted import too_large
 
@@ -57,6 +58,7 @@ _TOGETHER = 32
 def connect(memory: int) -> Iterator[duckdb.DuckDBPyConnection]:
     """A database in memory that takes at most this many bytes. It loads no extension and sees no variable of this
     process. Ctrl-C stops its threads."""
+    need("duckdb", "", "a table's file or query")
     import duckdb
 
     with duckdb.connect(":memory:") as connection, stopped_by_ctrl_c(connection.interrupt):

@@ -29,6 +29,7 @@ from thalweg.data.database import (
 )
 from thalweg.data.sources import csv_source, file_kind, from_csv, is_table_file, named_files
 from thalweg.errors import DataError
+from thalweg.support.extras import need
 from thalweg.support.untrusted import allowed
 
 if TYPE_CHECKING:
@@ -74,6 +75,7 @@ def read_query(query: str, verbatim: Collection[str] = (), text: Collection[str]
 
 def _without_semicolon(query: str) -> str:
     """The query up to a semicolon at its end, which a comment may follow."""
+    need("duckdb", "", "a table's file or query")
     import duckdb
 
     text = query.encode()

@@ -19,6 +19,7 @@ from thalweg.data.queries import read_query
 from thalweg.data.sources import QUOTE, TEXTS, file_kind, is_query, named_files, nearest, read_files, write_file
 from thalweg.data.verbatim import Verbatim, verbatim_of
 from thalweg.errors import ArgumentError, DataError, NotFoundError
+from thalweg.support.extras import need
 from thalweg.support.untrusted import readable
 
 __all__ = ["Column", "Table", "read_table", "write_table"]
@@ -257,6 +258,7 @@ def _whole(column: Column) -> Column:
 
 
 def _read_frame(frame: Any, name: str = "", verbatim: Collection[str] = ()) -> Table:
+    need("narwhals", "", "a pandas, Polars or Arrow frame")
     import narwhals as nw
 
     kind = type(frame)

@@ -19,6 +19,7 @@ from thalweg.data.reading import plain_number
 from thalweg.data.recipe import TASKS, Task, recipe
 from thalweg.data.tables import Table, read_table
 from thalweg.errors import ArgumentError, BadRowsError, DataError, ModelFileError, ShapeError
+from thalweg.support.extras import need
 
 ROWS_PER_CLASS = 5
 """Integers are classes only if each stands, on average, for this many rows."""
@@ -277,6 +278,7 @@ def split_rows(y: Array, task: str, test_share: float, seed: int) -> tuple[Array
         raise DataError(
             f"{len(rows)} rows with a target can't be split with test_share={test_share}: one part would be empty"
         )
+    need("sklearn", "", "a division of rows")
     if task == "regression":
         from sklearn.model_selection import train_test_split
 

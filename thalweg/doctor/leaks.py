@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from thalweg.support.extras import need
+
 Array = NDArray[Any]
 
 LEAVES = 64
@@ -28,6 +30,7 @@ def tree_score(x: Array, y: Array, learn: Array, judge: Array, task: str) -> flo
         learn, judge: the rows that it learns from, and those on which it is judged.
         task: "regression", or a task of classes.
     """
+    need("sklearn", "", "the doctor")
     from sklearn.metrics import r2_score
     from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 

@@ -15,6 +15,7 @@ from thalweg import losses, words
 from thalweg.errors import ThalwegError
 from thalweg.losses.loss import Loss
 from thalweg.recordings.recording import Sample
+from thalweg.support.extras import need
 from thalweg.words import Text
 
 Array = NDArray[Any]
@@ -136,6 +137,7 @@ def yardsticks(facts: Mapping[str, Any], sample: Sample, constant: float) -> Yar
         return None
     train, judge = standardised(flat(x), flat(new_x))
     binary = facts.get("target_kind") == "binary"
+    need("sklearn", "", "the doctor")
     predicted = class_answers(train, y, judge, len(counts), binary) if counts else number_answers(train, y, judge)
     scores = {name: 1 - float(function(new_y, values)) / constant for name, values in predicted.items()}
     return Yardsticks(scores["linear"], scores["forest"], new_x, new_y, predicted)

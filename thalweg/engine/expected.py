@@ -36,14 +36,6 @@ def expecting(programs: Callable[[], Iterable[Program]], watched: bool = False) 
         _all.remove(entry)
 
 
-def training_soon() -> None:
-    """Says that this process is about to train. If nothing was trained here yet, processes that compile start now."""
-    from thalweg.engine.native.compiler.workers import hire
-    from thalweg.engine.native.kernels.table import MACHINE
-
-    hire(MACHINE)
-
-
 def expected() -> tuple[list[Program], bool]:
     """The programs, and whether a training is recorded."""
     entries, programs = list(_all), list[Program]()

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from thalweg.errors import ArgumentError
 from thalweg.experiments.problem import Settings
+from thalweg.support.extras import need
 from thalweg.support.files import finite, to_json, writing
 from thalweg.support.terminal import columns, table
 from thalweg.views.chart import Chart, Curve
@@ -70,6 +71,7 @@ class Entry:
         finals = self.finals
         if len(finals) < 2:
             return math.nan
+        need("scipy", "", "a confidence interval")
         from scipy.stats import t
 
         return float(t.ppf(0.975, len(finals) - 1) * np.std(finals, ddof=1) / math.sqrt(len(finals)))
@@ -134,6 +136,7 @@ class Comparison:
         pairs = [run.scores[-1] - best[run.seed] for run in entry.runs if not run.diverged and run.seed in best]
         if len(pairs) < 2:
             return False
+        need("scipy", "", "a confidence interval")
         from scipy.stats import t
 
         spread = max(float(np.std(pairs, ddof=1)), 1 / self.rows[1])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -170,9 +171,7 @@ def _sigmoid(x: Any) -> Any:
 
 
 def _erf(x: Any) -> Any:
-    from math import erf as of_one
-
-    return np.vectorize(of_one, otypes=[np.result_type(x, np.float32)])(x)
+    return functions.special(np, math.erf, np.asarray(x, np.result_type(x, np.float32)))
 
 
 exp = one("exp", np.exp, "eˣ\n\n>>> float(exp(0.0))\n1.0\n")

@@ -26,7 +26,8 @@ from thalweg.version import __version__
 
 MODEL, COLUMNS, HISTORY, RUN = "model.safetensors", "columns.json", "history.jsonl", "run.json"
 RECORDING = "recording.npz"
-PACKAGES = ("numpy", "numba", "duckdb", "safetensors", "scikit-learn")  # whose versions run.json names
+PACKAGES = ("numpy", "numba", "duckdb", "safetensors", "scikit-learn")
+"""Whose versions run.json names, where they are installed: numba is an extra."""
 Facts = dict[str, Any]
 Records = list[dict[str, Any]]
 
@@ -78,10 +79,10 @@ def write_folder(
     the file.
     """
     refuse_existing(folder)
-    from importlib.metadata import version
+    from importlib.metadata import distributions
 
     versions = {"thalweg": __version__, "python": platform.python_version()}
-    versions |= {name: version(name) for name in PACKAGES}
+    versions |= {name: found.version for name in PACKAGES for found in [*distributions(name=name)][:1]}
     facts = {"command": list(command), **facts, "versions": versions}
     with explained(folder, ModelFileError):
         folder.parent.mkdir(parents=True, exist_ok=True)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from thalweg.errors import ModelFileError
+from thalweg.support.extras import need
 from thalweg.support.untrusted import readable
 from thalweg.tabular.qualities import LINEAR
 from thalweg.tabular.trees import Trees
@@ -38,6 +39,7 @@ KNOWN = [
 
 def save_trees(trees: Sequence[Trees], path: Path) -> None:
     """Writes trees with their names and weights."""
+    need("skops", "", "a file of trees")
     import skops.io
 
     skops.io.dump([kind._asdict() for kind in trees], path)
@@ -49,6 +51,7 @@ def load_trees(path: Path, columns: int) -> list[Trees]:
     Raises:
         ModelFileError: the file is damaged, holds other types than scikit-learn's, or trees that lead nowhere.
     """
+    need("skops", "", "a file of trees")
     import skops.io
 
     with readable(ModelFileError, f"{path} is damaged"):

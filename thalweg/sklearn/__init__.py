@@ -1,8 +1,23 @@
 """Estimators by scikit-learn's contract."""
 
-from thalweg.sklearn.mlp_classifier import MLPClassifier
-from thalweg.sklearn.mlp_regressor import MLPRegressor
-from thalweg.sklearn.table_classifier import TabularClassifier
-from thalweg.sklearn.table_regressor import TabularRegressor
+from typing import TYPE_CHECKING
+
+from thalweg.support.extras import need
+from thalweg.support.lazily import lazily
+
+if TYPE_CHECKING:
+    from thalweg.sklearn.mlp_classifier import MLPClassifier
+    from thalweg.sklearn.mlp_regressor import MLPRegressor
+    from thalweg.sklearn.table_classifier import TabularClassifier
+    from thalweg.sklearn.table_regressor import TabularRegressor
 
 __all__ = ["MLPClassifier", "MLPRegressor", "TabularClassifier", "TabularRegressor"]
+
+need("sklearn", "", "thalweg.sklearn")
+HOMES = {
+    "MLPClassifier": "thalweg.sklearn.mlp_classifier",
+    "MLPRegressor": "thalweg.sklearn.mlp_regressor",
+    "TabularClassifier": "thalweg.sklearn.table_classifier",
+    "TabularRegressor": "thalweg.sklearn.table_regressor",
+}
+lazily(__name__, HOMES)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from thalweg.errors import DataError, ShapeError
+from thalweg.support.extras import need
 
 Array = NDArray[Any]
 
@@ -43,6 +44,7 @@ def _frame(values: Any) -> Any:
     types = held.tolist() if hasattr(held, "tolist") else [held]
     if isinstance(types[0], np.dtype) and types[0].kind != "O" and types.count(types[0]) == len(types):
         return None
+    need("narwhals", "", "a pandas, Polars or Arrow frame")
     import narwhals as nw
 
     try:

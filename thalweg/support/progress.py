@@ -1,4 +1,4 @@
-"""Progress: on a terminal, lines that rich redraws; in a notebook a figure; elsewhere a line for each epoch.
+"""Progress: on a terminal, lines that rich redraws; in a notebook a figure; elsewhere, or without rich, plain lines.
 
 Of work without epochs, the stages are told to whoever listens, so that a command isn't silent for seconds.
 """
@@ -11,16 +11,16 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from contextvars import ContextVar
 from datetime import timedelta
+from importlib.util import find_spec
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol
-
-from numpy.typing import NDArray
 
 from thalweg.errors import ArgumentError
 from thalweg.support.printing import out
 from thalweg.support.terminal import interactive, news, redrawing, width
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from rich.console import Console, ConsoleOptions
     from rich.text import Text
 
@@ -48,6 +48,11 @@ def pairs(logs: Logs) -> list[str]:
 def shown(logs: Logs) -> str:
     """ "loss 0.123  accuracy 0.95" """
     return "  ".join(pairs(logs))
+
+
+def redrawable(stream: Any = None) -> bool:
+    """Whether lines can be redrawn: on a terminal, where rich is installed."""
+    return interactive(stream) and find_spec("rich") is not None
 
 
 class Display:
@@ -156,7 +161,7 @@ class Progress:
         figure: Callable[[], Figure | None] = lambda: None,
     ) -> None:
         kind = level(verbose)
-        self.live = kind == 1 and interactive()
+        self.live = kind == 1 and redrawable()
         self.figure = figure() if kind == 1 and not self.live else None
         self.lines = kind > 0 and not self.live and self.figure is None
         self.all = kind == 2
@@ -274,7 +279,7 @@ class Trainings:
         self.last = time.perf_counter()
 
     def __enter__(self) -> Trainings:
-        if interactive(sys.stderr):
+        if redrawable(sys.stderr):
             self.display = Display(1, stderr=True)
             self.display.head = self.what
             self.display.start()

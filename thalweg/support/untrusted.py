@@ -13,14 +13,14 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import IO, TYPE_CHECKING, Any
 
 from thalweg.errors import ArgumentError, DataError, ThalwegError
 
-Array = NDArray[Any]
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Array = NDArray[Any]
 
 VARIABLE = "THALWEG_MAX_BYTES"
 MAX_BYTES = 2 << 30
@@ -159,6 +159,8 @@ class Npz:
 
 def read_npy(stream: IO[bytes], size: int) -> Array:
     """An array in NumPy's format, of `size` bytes with its header."""
+    import numpy as np  # which the command line's help does without
+
     version = np.lib.format.read_magic(stream)
     headers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
     if version not in headers:

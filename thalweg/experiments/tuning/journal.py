@@ -50,6 +50,7 @@ class Journal:
 
     def __init__(self, path: Path | None, space: Space, metric: Metric, problem: Mapping[str, Any], seed: int) -> None:
         need(*NEEDED)
+        need("sklearn", "", NEEDED[-1])
         self.path, self.space, self.metric = path, space, metric
         self.lock = threading.RLock()  # Optuna is asked by one thread at a time
         with quiet():

@@ -11,6 +11,7 @@ from thalweg.errors import ArgumentError, DataError, ShapeError
 from thalweg.layers.layer import Array
 from thalweg.ops.variable import to_numbers
 from thalweg.support.checks import whole
+from thalweg.support.extras import need
 from thalweg.support.naming import choose
 
 MOST_ROWS = 50_000  # from which edges are found; of more rows, as many are drawn
@@ -54,6 +55,7 @@ def tree_edges(
 
 def new_tree(task: str, leaves: int, rows: int) -> Any:
     """scikit-learn's tree for one column."""
+    need("sklearn", "", "tree_edges")
     from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
     kind = DecisionTreeClassifier if task == "classification" else DecisionTreeRegressor

@@ -14,6 +14,7 @@ from thalweg.play.exercises import planar
 from thalweg.play.requests.bounds import GIVEN_COLUMNS, GIVEN_ROWS
 from thalweg.play.requests.page_state import State
 from thalweg.play.requests.refusal import RefusedError
+from thalweg.support.extras import need
 
 Array = NDArray[Any]
 
@@ -221,6 +222,7 @@ x = (images / 16).reshape(-1, 8, 8, 1).astype(np.float32)
 
 def loaded() -> tuple[Array, Array]:
     """scikit-learn's handwritten digits: images (1797, 8, 8, 1) of 0 … 1, and what they are."""
+    need("sklearn", "", "the exercise with digits")
     from sklearn.datasets import load_digits  # a heavy package
 
     images, labels = load_digits(return_X_y=True)

@@ -20,10 +20,18 @@ def same(name: str, shown: str) -> Function:
     return Function(lambda xp, *arguments: getattr(xp, name)(*arguments), shown)
 
 
-def special(xp: Any) -> Any:
-    """The special functions of an array library; NumPy's are in SciPy."""
-    home = xp.__name__.partition(".")[0]
-    return importlib.import_module("scipy.special" if home == "numpy" else f"{home}.scipy.special")
+def ndtr(x: float) -> float:
+    """Φ(x), the share of a normal distribution below x."""
+    return math.erfc(-x * math.sqrt(0.5)) / 2
+
+
+def special(xp: Any, of_one: Callable[[float], float], x: Any) -> Any:
+    """A function that array libraries have under SciPy's name; NumPy has none and takes that of one number."""
+    if xp.__name__ != "numpy":
+        home = xp.__name__.partition(".")[0]
+        return getattr(importlib.import_module(f"{home}.scipy.special"), of_one.__name__)(x)
+    x = xp.asarray(x)
+    return xp.asarray(xp.frompyfunc(of_one, 1, 1)(x), xp.result_type(x.dtype, xp.float32))
 
 
 def sigmoid(xp: Any, x: Any) -> Any:
@@ -95,8 +103,8 @@ FUNCTIONS = {
     "softplus": Function(softplus, "log(1 + exp(x))"),
     "logcosh": Function(logcosh, "ln cosh({0})"),
     "tanh_shrink": Function(lambda xp, x: x - xp.tanh(x), "x - tanh(x)"),
-    "erf": Function(lambda xp, x: special(xp).erf(x), "erf({0})"),
-    "normal": Function(lambda xp, x: special(xp).ndtr(x), "Φ({0})"),
+    "erf": Function(lambda xp, x: special(xp, math.erf, x), "erf({0})"),
+    "normal": Function(lambda xp, x: special(xp, ndtr, x), "Φ({0})"),
     "normal_density": Function(normal_density, "φ({0})"),
     "pochhammer": Function(pochhammer, "Π_{{k<{2}}} (1 − {0}·{1}^k)"),
     "mish_gate": Function(lambda xp, x: xp.tanh(softplus(xp, x)), "tanh(log(1 + exp(x)))"),

@@ -235,7 +235,7 @@ ROOTS = {
 }
 
 
-WHOLE_POWERS = range(3, 9)  # those that have a kernel of their own
+WHOLE_POWERS = range(3, 9)  # those that are operations of their own
 
 
 @lru_cache(maxsize=256)

@@ -19,6 +19,7 @@ from thalweg import words
 from thalweg.errors import ArgumentError, FormulaError
 from thalweg.program.formula.equation import Equation
 from thalweg.program.formula.language import CONSTANTS, evaluate
+from thalweg.support.extras import need
 from thalweg.support.naming import choose
 
 if TYPE_CHECKING:
@@ -61,12 +62,13 @@ def formula(
     parameters: tuple[str, ...] = (),
 ) -> Formula:
     """Reads a formula in x, or in y_pred and y_true; differentiates by the first of these and by each parameter."""
+    if not isinstance(text, str):
+        raise ArgumentError(f"a formula is a text such as 'x * sigmoid(x)', got {text!r}")
+    need("sympy", "jit", "a formula")
     import sympy as sp
 
     from thalweg.program.formula import rewriting
 
-    if not isinstance(text, str):
-        raise ArgumentError(f"a formula is a text such as 'x * sigmoid(x)', got {text!r}")
     check_names(text, variables, [name for name, _ in constants], parameters)
     reader = Reader(text, [*variables, *parameters], dict(constants))
     expression = rewriting.stable(reader.expression())

@@ -56,10 +56,7 @@ def candidates() -> Iterator[Path]:
 
 @once
 def places() -> Places:
-    """The folders for this environment, up to the first that is writable.
-
-    That one is created if necessary; old ones beside it are removed.
-    """
+    """The folders for this environment, up to the first that is writable, which is created if necessary."""
     name, read, refused = environment(), [], []
     for parent in candidates():
         path = parent / name
@@ -74,7 +71,6 @@ def places() -> Places:
             continue
         with suppress(OSError):
             os.utime(path)
-            remove_old(path)
         return Places(tuple(read), path, tuple(refused))
     return Places(tuple(read), None, tuple(refused))
 
@@ -120,8 +116,9 @@ def others_write(found: os.stat_result) -> bool:
     return hasattr(os, "geteuid") and bool(found.st_mode & OTHERS_WRITE)
 
 
+@once
 def remove_old(path: Path) -> None:
-    """Removes unfinished files and code that hasn't been used for long, including other versions' folders."""
+    """Once in a process that compiles, removes unfinished files and code that hasn't been used for long, including other versions' folders."""
     for mark in path.parent.glob("[0-9a-f]" * 16 + f"/*{SUFFIX}"):
         with suppress(OSError):  # another process may be removing it too
             if time.time() - mark.parent.stat().st_mtime > KEEP_SECONDS:
@@ -170,6 +167,7 @@ def keep(kernel: Kernel, code: bytes) -> None:
     folder = places().write
     if folder is None:
         return
+    remove_old(folder)
     new = folder / f"{os.urandom(8).hex()}{UNFINISHED}"
     try:
         with open(new, "xb", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:

@@ -13,9 +13,10 @@ from typing import Any
 
 from thalweg.engine.native.compiler.cache import keep, kept
 from thalweg.engine.native.compiler.kernel import Function, Kernel, family_of, symbol_of
-from thalweg.engine.native.compiler.ready import can_compile, ready_address
+from thalweg.engine.native.compiler.ready import ready_address
 from thalweg.engine.native.compiler.telling import progress
 from thalweg.errors import MissingPackageError
+from thalweg.support.extras import can_compile
 from thalweg.support.once import once
 
 SHOWN = 3  # kernels that an error names

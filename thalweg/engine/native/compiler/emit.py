@@ -28,9 +28,9 @@ from numba.core.registry import cpu_target
 
 from thalweg.engine.native.compiler.frontend import sooner
 from thalweg.engine.native.compiler.kernel import SYMBOL, CompilerError, Kernel, symbol_of
+from thalweg.engine.native.compiler.levels import LEVEL
 from thalweg.engine.native.compiler.llvm import BYTES, FLAGS, I32, I64, triple
 from thalweg.engine.native.compiler.system import FAILED
-from thalweg.engine.native.compiler.target import LEVEL
 
 KERNEL = types.void(*(types.CPointer(t) for t in (types.int64, types.float64, types.int64, types.float64)))
 METHOD = types.int64(types.int64, types.int64)

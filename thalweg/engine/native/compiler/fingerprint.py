@@ -16,7 +16,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from thalweg.engine.native.compiler.kernel import HOME, Kernel
-from thalweg.engine.native.compiler.target import LEVEL
+from thalweg.engine.native.compiler.levels import LEVEL
 from thalweg.support.once import once
 
 PACKAGE = HOME.partition(".")[0]

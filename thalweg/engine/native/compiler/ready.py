@@ -1,7 +1,7 @@
 """The library of ready kernels, made by `make wheels`: found, checked, and loaded by the operating system.
 
-Beside a library lies its contents as JSON: thalweg's version, the size and checksum of the library, and for each kernel
-the hash of the sources that it was made from. A kernel whose sources were edited since is not ready.
+A library's contents lie beside it as JSON: thalweg's version, the library's name, size and checksum, and for each
+kernel the hash of the sources that it was made from. A kernel whose sources were edited since is not ready.
 """
 
 from __future__ import annotations
@@ -11,35 +11,35 @@ import json
 import os
 import sys
 import zlib
-from collections.abc import Mapping
-from importlib.util import find_spec
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from thalweg.engine.native.compiler.fingerprint import fingerprint
-from thalweg.engine.native.compiler.kernel import Kernel, symbol_of
+from thalweg.engine.native.compiler.kernel import Kernel, family_of, symbol_of
+from thalweg.engine.native.compiler.levels import USABLE, Level
 from thalweg.engine.native.compiler.system import NAMES, addresses
-from thalweg.engine.native.compiler.target import USABLE, Level
+from thalweg.support.extras import can_compile
 from thalweg.support.once import once
 from thalweg.version import __version__
 
 FOLDER = Path(__file__).parents[1] / "ready"
+LOOP = "thalweg.runtime.machine.machine"  # the kernel that calls all others
 HOOKS = "thalweg_hooks"  # the library's table of what its kernels call; see `system.py`
-SUFFIX = {"win32": ".dll", "darwin": ".dylib"}
 
 
 class Library(NamedTuple):
-    """A loaded library, and the hash of the sources of each of its kernels, by symbol."""
+    """A loaded library, the hash of the sources of each of its kernels, by symbol, and the LLVM that made them."""
 
     level: Level
     code: Any
     kernels: Mapping[str, str]
+    llvm: Sequence[int]
 
 
-@once
-def can_compile() -> bool:
-    """Whether kernels that aren't ready can be compiled: the extra `jit` is installed."""
-    return find_spec("numba") is not None
+def folder_of() -> Path:
+    """The folder of the libraries."""
+    return Path(os.environ.get("THALWEG_READY") or FOLDER)
 
 
 @once
@@ -47,41 +47,44 @@ def library() -> Library | None:
     """The best library that this machine can use.
 
     Where kernels can be compiled, only that of the best level: the others would be slower than what is compiled.
-    With THALWEG_READY=0 there is none, so that everything is compiled here.
+    THALWEG_READY is another folder of libraries, or 0: then there is none, and everything is compiled here.
     """
     if os.environ.get("THALWEG_READY") == "0":
         return None
     problems = []
     for level in USABLE[: 1 if can_compile() else None]:
         try:
-            if (found := loaded(level)) is not None:
+            if (found := loaded(folder_of(), level)) is not None:
                 break
-        except (OSError, ValueError, KeyError) as error:
-            problems.append(f"{level.name}: {error}")
+        except (OSError, ValueError) as error:
+            problems.append(str(error))
     else:
         found = None
     if problems:
-        instead = "compiling" if found is None else f"using those for {found.level.name}"
-        print(
-            f"thalweg: ready kernels can't be used ({'; '.join(problems)}), so {instead}; reinstall thalweg",
-            file=sys.stderr,
-            flush=True,
-        )
+        instead = "kernels are compiled" if can_compile() else "there are no kernels"
+        if found is not None:
+            instead = f"those for {found.level.name} are used"
+        print(f"thalweg: reinstall thalweg: {'; '.join(problems)}; until then {instead}", file=sys.stderr, flush=True)
     return found
 
 
-def loaded(level: Level) -> Library | None:
+def loaded(folder: Path, level: Level) -> Library | None:
     """The library of a level; None if there is none, an error that says why if it can't be used."""
-    path = FOLDER / f"{level.name}{SUFFIX.get(sys.platform, '.so')}"
-    if not path.exists():
+    listed = folder / f"{level.name}.json"
+    if not listed.exists():
         return None
-    contents = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
-    if contents["version"] != __version__:
-        raise ValueError(f"{path} is of version {contents['version']}, not {__version__}")
+    try:
+        contents = json.loads(listed.read_text(encoding="utf-8"))
+        version, path = contents["version"], folder / contents["file"]
+        sizes, kernels, llvm = (contents["bytes"], contents["crc32"]), dict(contents["kernels"]), contents["llvm"]
+    except (ValueError, KeyError, TypeError):
+        raise ValueError(f"{listed} is damaged") from None
+    if version != __version__ and kernels.get(LOOP) != fingerprint(family_of(LOOP)):  # a checkout's may be the same
+        raise ValueError(f"{path} is of thalweg {version}, not {__version__}")
     code = path.read_bytes()
-    if (len(code), zlib.crc32(code)) != (contents["bytes"], contents["crc32"]):
+    if (len(code), zlib.crc32(code)) != sizes:
         raise ValueError(f"{path} is damaged")
-    found = Library(level, ctypes.CDLL(str(path)), contents["kernels"])
+    found = Library(level, ctypes.CDLL(str(path)), kernels, llvm)
     hooks = (ctypes.c_void_p * len(NAMES)).in_dll(found.code, HOOKS)
     hooks[:] = list(addresses().values())
     return found

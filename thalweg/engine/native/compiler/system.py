@@ -56,8 +56,8 @@ def addresses() -> dict[str, int]:
     The first lets the system run another thread on this core, the second sleeps for a number of microseconds (on
     Windows milliseconds), the third reads a monotonic clock; see `llvm.ticks`.
     """
-    os, python = system(), ctypes.pythonapi
+    here, python = system(), ctypes.pythonapi
     windows = ("SwitchToThread", "Sleep", "QueryPerformanceCounter") if sys.platform == "win32" else ()
-    functions = [getattr(os, name) for name in windows or ("sched_yield", "usleep", "clock_gettime")]
+    functions = [getattr(here, name) for name in windows or ("sched_yield", "usleep", "clock_gettime")]
     functions += [failed, python.Py_IncRef, python.PyEval_SaveThread, python.PyEval_RestoreThread]
     return dict(zip(NAMES, map(address, functions), strict=True))

@@ -26,8 +26,9 @@ from thalweg.engine.lanes import cores
 from thalweg.engine.native.compiler.cache import is_there, kept, places
 from thalweg.engine.native.compiler.compile import families_of, make, need_compiler
 from thalweg.engine.native.compiler.kernel import CompilerError, Kernel, family_of
-from thalweg.engine.native.compiler.ready import can_compile, is_ready
+from thalweg.engine.native.compiler.ready import is_ready
 from thalweg.engine.native.compiler.telling import progress
+from thalweg.support.extras import can_compile
 from thalweg.support.once import once
 
 MANY = 4  # kernels from which on it pays to start workers, which takes a second

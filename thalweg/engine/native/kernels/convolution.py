@@ -15,9 +15,9 @@ the element i·s + t·d + at.
 
 import numba
 
+from thalweg.engine.native.compiler.levels import VW
 from thalweg.engine.native.compiler.llvm import compiled, floats, load_f32, stack, store_f32
 from thalweg.engine.native.compiler.named import kernel
-from thalweg.engine.native.compiler.target import VW
 from thalweg.engine.native.linalg import gemm
 from thalweg.engine.native.linalg.microkernel import ROWS, WIDEST, tile
 from thalweg.engine.native.linalg.moves import copy

@@ -7,9 +7,9 @@ the run, and so do the sums of a kernel's gradient. Addresses are in bytes, stri
 from numba import types
 from numba.extending import intrinsic
 
+from thalweg.engine.native.compiler.levels import VW
 from thalweg.engine.native.compiler.llvm import F32, compiled, floats, pointer
 from thalweg.engine.native.compiler.named import kernel
-from thalweg.engine.native.compiler.target import VW
 from thalweg.engine.native.kernels.convolution import _phase, _zone
 from thalweg.engine.native.linalg.microkernel import Emitter, Family, integer
 

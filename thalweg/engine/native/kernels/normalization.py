@@ -8,9 +8,9 @@ import math
 import numba
 import numpy as np
 
+from thalweg.engine.native.compiler.levels import VW
 from thalweg.engine.native.compiler.llvm import FLAGS, compiled, doubles, floats, load_f32, select, stack, store_f32
 from thalweg.engine.native.compiler.named import kernel
-from thalweg.engine.native.compiler.target import VW
 from thalweg.engine.native.linalg.channels import GROUP, moments, products, scale, unscale
 
 F32 = np.float32

@@ -7,9 +7,9 @@ starts at r·n might be negative, so that the loop would not be vectorised.
 import numba
 import numpy as np
 
+from thalweg.engine.native.compiler.levels import VW
 from thalweg.engine.native.compiler.llvm import FLAGS, INNER, bits_float, float_bits, float_rows, floats, select
 from thalweg.engine.native.compiler.named import kernel
-from thalweg.engine.native.compiler.target import VW
 from thalweg.engine.native.kernels.losses import row_functions
 from thalweg.engine.native.kernels.losses.loss_loops import ROWS_AT_ONCE, classes_scratch, rows_scratch, turn_rows
 from thalweg.engine.native.linalg import mathematics as maths

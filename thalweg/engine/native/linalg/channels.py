@@ -14,8 +14,8 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
+from thalweg.engine.native.compiler.levels import VW
 from thalweg.engine.native.compiler.llvm import F32
-from thalweg.engine.native.compiler.target import VW
 from thalweg.engine.native.linalg.microkernel import Emitter, Family, integer
 
 MATRIX = ("rows", "width", "stride", "copies")

@@ -11,8 +11,8 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
+from thalweg.engine.native.compiler.levels import VW
 from thalweg.engine.native.compiler.llvm import F32, I32, I64
-from thalweg.engine.native.compiler.target import VW
 from thalweg.engine.native.linalg.microkernel import IN_FLIGHT, Emitter, Family, integer
 
 # Enough rows of dots for a vector of sums, and for enough sums in flight.

@@ -10,8 +10,8 @@ Addresses are in bytes, strides in floats (one float is 4 bytes). Nothing outsid
 
 import numba
 
+from thalweg.engine.native.compiler.levels import VW
 from thalweg.engine.native.compiler.llvm import FLAGS, compiled, floats, load_f32, select, stack, store_f32, unknown
-from thalweg.engine.native.compiler.target import VW
 from thalweg.engine.native.linalg.dots import DOT_COLUMNS, DOT_ROWS, SHORT, dots, short
 from thalweg.engine.native.linalg.microkernel import HALF, ROWS, WIDEST, tile_ahead
 from thalweg.engine.native.linalg.moves import copy, transposition, turn

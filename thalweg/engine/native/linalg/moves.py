@@ -4,8 +4,8 @@ import numba
 from numba import types
 from numba.extending import intrinsic
 
+from thalweg.engine.native.compiler.levels import VW
 from thalweg.engine.native.compiler.llvm import FLAGS, I64, compiled, load_f32, store_f32
-from thalweg.engine.native.compiler.target import VW
 from thalweg.engine.native.linalg.microkernel import WIDEST, Emitter, Family, integer
 
 COPY_ARGUMENTS = ("a", "lda", "b", "ldb", "rows", "last")

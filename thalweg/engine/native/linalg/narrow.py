@@ -5,8 +5,8 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
+from thalweg.engine.native.compiler.levels import VW
 from thalweg.engine.native.compiler.llvm import F32, compiled, load_f32, pointer, stack, store_f32
-from thalweg.engine.native.compiler.target import VW
 from thalweg.engine.native.layouts.limits import NARROW
 from thalweg.engine.native.linalg.microkernel import IN_FLIGHT, Emitter, Family, integer
 

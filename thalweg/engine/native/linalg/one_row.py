@@ -8,8 +8,8 @@ from functools import reduce
 from numba import types
 from numba.extending import intrinsic
 
+from thalweg.engine.native.compiler.levels import VW
 from thalweg.engine.native.compiler.llvm import F32, pointer
-from thalweg.engine.native.compiler.target import VW
 from thalweg.engine.native.linalg.microkernel import IN_FLIGHT, WIDEST, Emitter, Family, integer
 
 ARGUMENTS = ("a", "step", "b", "ldb", "c", "start", "relu", "last", "depth")

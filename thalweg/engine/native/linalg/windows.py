@@ -17,8 +17,8 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
+from thalweg.engine.native.compiler.levels import VW
 from thalweg.engine.native.compiler.llvm import F32, I64
-from thalweg.engine.native.compiler.target import VW
 from thalweg.engine.native.linalg.microkernel import Emitter, Family, integer
 
 WINDOW = ("row", "column", "rows", "columns", "count", "step", "channels", "joined")

@@ -12,7 +12,8 @@ from thalweg.program.instructions.losses.loss_instruction import LossAndGradient
 from thalweg.program.ir.instruction import Array, Buffer, Instruction, StepState
 from thalweg.program.passes.draft import Draft
 
-FUSED = (SIGMOID, UNARY["tanh"], RELU)  # with which losses are fused: each such pair is a kernel of a wheel
+# The activations with which losses are fused: without arguments, with a slope in a. Each pair is a kernel of a wheel.
+FUSED = (SIGMOID, UNARY["tanh"], RELU)
 
 
 class ActivatedLoss(Instruction):
@@ -53,13 +54,12 @@ class ActivatedLoss(Instruction):
 
     @property
     def constants(self) -> Mapping[str, float | tuple[float, ...]]:
-        """The loss's, k1, k2, …, and the activation's, j0, j1, …"""
-        return {**self.loss.constants, **{f"j{k[1:]}": v for k, v in self.activation.constants.items()}}
+        return self.loss.constants
 
     def reference(self, xp: Any, v: Array, y: Array, weight: Array | None, step: StepState) -> tuple[Array, Array]:
         a = v if self.v is self.activation.a else self.activation.value(xp, v)
         da, sums, _ = self.loss.reference(xp, a, y, weight, step)
-        return self.back.reference(xp, a if self.back.v is self.activation.a else v, (), da), sums
+        return self.back.reference(xp, a, (), da), sums
 
     def flops(self, rows: int) -> int:
         return sum(i.flops(rows) for i in self.parts)
@@ -75,10 +75,9 @@ def fuse_activations(draft: Draft) -> Draft:
         of = adjoint.of
         assert isinstance(of, Elementwise)
         alone = all(i in (loss, adjoint) for i in draft.readers(of.a))
-        if alone or adjoint.v is of.a:
-            v = of.h if alone else of.a
-            whole = ActivatedLoss(of, loss, adjoint, v, loss.y, loss.weight, loss.sums, adjoint.dh)
-            draft = draft.changed({loss: [whole], adjoint: []} | ({of: []} if alone else {}))
+        v = of.h if alone else of.a
+        whole = ActivatedLoss(of, loss, adjoint, v, loss.y, loss.weight, loss.sums, adjoint.dh)
+        draft = draft.changed({loss: [whole], adjoint: []} | ({of: []} if alone else {}))
     return draft
 
 

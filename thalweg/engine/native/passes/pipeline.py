@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from thalweg.engine.native.compiler.ready import can_compile
 from thalweg.engine.native.passes.activated import fuse_activations
 from thalweg.engine.native.passes.chains import fuse_chains
 from thalweg.engine.native.passes.exchanged import exchange_statistics, share_values
@@ -22,6 +21,7 @@ from thalweg.engine.native.passes.wanted import narrow_input_gradients
 from thalweg.engine.native.passes.winograd import by_winograd
 from thalweg.program.passes.draft import Pass, Request
 from thalweg.program.plain import DERIVE, FUSE_LOSSES
+from thalweg.support.extras import can_compile
 
 
 def trains(r: Request) -> bool:

@@ -280,18 +280,17 @@ def kernel_of_activated(i: ActivatedLoss) -> Kernel:
 
 @lru_cache(maxsize=256)
 def activated_kernel(activation: Equation, loss: Equation, whole: bool) -> Kernel:
-    own = places(activation.arguments, "j{}")
-    code = Code({"h": "v", "a": "v"} | own, activation.arguments)
+    code = Code({"h": "v", "a": "v"})
     a = code.of(activation.value) if whole else "v"
     code.symbols["a"] = a
     back = code.of(activation.slope)
     of_loss = places(loss.arguments, "k{}", 1)
     code.symbols, code.numbers = {"y": "y", "p": a} | of_loss, set(loss.arguments)
     results = [code.of(loss.value), f"{code.of(loss.slope)} * {back}"]
-    names = [*of_loss.values(), *own.values()]
-    head = IMPORTS + written(code, results, ["y", "v", *names], FORCED)
+    numbers = of_loss.values()
+    head = IMPORTS + written(code, results, ["y", "v", *numbers], FORCED)
     name = underscored(f"{activation.name}{'' if whole else ' adjoint'} {loss.name}")
-    return generated(name, head + ACTIVATED.format(reals=reals(names), k=tuple_of(names)))
+    return generated(name, head + ACTIVATED.format(reals=reals(numbers), k=tuple_of(numbers)))
 
 
 def generated(name: str, text: str) -> Kernel:

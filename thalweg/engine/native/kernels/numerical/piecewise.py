@@ -6,9 +6,9 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
+from thalweg.engine.native.compiler.levels import VW
 from thalweg.engine.native.compiler.llvm import F32, I32, compiled, floats, load_f32, pointer, select, store_f32
 from thalweg.engine.native.compiler.named import kernel
-from thalweg.engine.native.compiler.target import VW
 from thalweg.engine.native.kernels.generated.loops import scalar
 
 ZERO, ONE = np.float32(0), np.float32(1)

@@ -12,9 +12,9 @@ Only without strides, dilation and groups.
 from numba import types
 from numba.extending import intrinsic
 
+from thalweg.engine.native.compiler.levels import VW
 from thalweg.engine.native.compiler.llvm import compiled, floats, load_f32, stack
 from thalweg.engine.native.compiler.named import kernel
-from thalweg.engine.native.compiler.target import VW
 from thalweg.engine.native.kernels.convolution import (
     _after_place,
     _after_tap,

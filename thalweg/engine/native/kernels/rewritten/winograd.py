@@ -14,9 +14,9 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
+from thalweg.engine.native.compiler.levels import VW
 from thalweg.engine.native.compiler.llvm import F32, I64, compiled, stack
 from thalweg.engine.native.compiler.named import kernel
-from thalweg.engine.native.compiler.target import VW
 from thalweg.engine.native.kernels.convolution import correlate
 from thalweg.engine.native.kernels.updates.gradients import share
 from thalweg.engine.native.layouts.filtering import SIDE, TAPS, matrices

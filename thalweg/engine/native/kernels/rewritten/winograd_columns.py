@@ -1,9 +1,9 @@
 """Winograd's filtering of images by columns: channels take the place of images, and rows of the block that of channels,
 so that the transforms are the same."""
 
+from thalweg.engine.native.compiler.levels import VW
 from thalweg.engine.native.compiler.llvm import compiled, floats, load_f32, stack
 from thalweg.engine.native.compiler.named import kernel
-from thalweg.engine.native.compiler.target import VW
 from thalweg.engine.native.kernels.rewritten.image_columns import add_dots, correlate, stretch
 from thalweg.engine.native.kernels.rewritten.winograd import (
     ERROR,

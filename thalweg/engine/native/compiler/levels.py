@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib
 import os
 import platform
+from importlib.util import find_spec
 from typing import NamedTuple
 
 from thalweg.errors import ArgumentError
@@ -38,17 +39,13 @@ OTHER = Level("generic", 4, "generic")  # of another architecture, for which no 
 
 
 def possible() -> tuple[Level, ...]:
-    """The levels of this machine, best first.
-
-    >>> [level.name for level in possible()]  # doctest: +SKIP
-    ['x86-64-v3', 'x86-64-v2']
-    """
+    """The levels of this machine, best first."""
     machine = platform.machine().lower()
     if machine in ("aarch64", "arm64"):
         return ARM
     if machine not in ("x86_64", "amd64"):
         return (OTHER,)
-    core = "numpy._core" if importlib.util.find_spec("numpy._core") else "numpy.core"
+    core = "numpy._core" if find_spec("numpy._core") else "numpy.core"
     present = importlib.import_module(f"{core}._multiarray_umath").__cpu_features__
     return tuple(x for x in X86 if any(all(present.get(name) for name in names) for names in x.needs)) or (OTHER,)
 

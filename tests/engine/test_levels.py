@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from thalweg.engine.native.compiler import target
+from thalweg.engine.native.compiler import levels
 from thalweg.errors import ArgumentError
 
 ALL = {"X86_V2": True, "X86_V3": True, "X86_V4": True}
@@ -20,7 +20,7 @@ def possible(monkeypatch, machine, features):
     core = importlib.import_module("numpy._core" if importlib.util.find_spec("numpy._core") else "numpy.core")
     monkeypatch.setattr(platform, "machine", lambda: machine)
     monkeypatch.setattr(core._multiarray_umath, "__cpu_features__", dict.fromkeys(("X86_V2", "AVX2"), False) | features)
-    return [level.name for level in target.possible()]
+    return [level.name for level in levels.possible()]
 
 
 @pytest.mark.parametrize(
@@ -44,18 +44,18 @@ def test_a_machine_has_the_levels_whose_instructions_it_has(machine, features, l
 
 def test_a_level_is_chosen_from_these_and_what_is_below_it_stays_usable(monkeypatch):
     monkeypatch.setenv("THALWEG_LEVEL", "x86-64-v3")
-    monkeypatch.setattr(target, "possible", lambda: target.X86)
-    assert target.chosen() == target.X86[1:]
-    monkeypatch.setattr(target, "possible", lambda: target.X86[2:])
+    monkeypatch.setattr(levels, "possible", lambda: levels.X86)
+    assert levels.chosen() == levels.X86[1:]
+    monkeypatch.setattr(levels, "possible", lambda: levels.X86[2:])
     with pytest.raises(ArgumentError, match=r"THALWEG_LEVEL is 'x86-64-v3'; here it can be x86-64-v2$"):
-        target.chosen()
+        levels.chosen()
     monkeypatch.setenv("THALWEG_TRIPLE", "x86_64-pc-windows-gnu")  # kernels for another machine
-    assert target.chosen()[0].name == "x86-64-v3"
+    assert levels.chosen()[0].name == "x86-64-v3"
 
 
 def test_a_wrong_level_is_one_sentence():
     done = subprocess.run(
-        [sys.executable, "-c", "import thalweg.engine.native.compiler.target"],
+        [sys.executable, "-c", "import thalweg.engine.native.compiler.levels"],
         env={**os.environ, "THALWEG_LEVEL": "x86-64-v9", "PYTHONPATH": os.pathsep.join(sys.path)},
         capture_output=True,
         text=True,
@@ -63,12 +63,13 @@ def test_a_wrong_level_is_one_sentence():
     assert "ArgumentError: THALWEG_LEVEL is 'x86-64-v9'; here it can be " in done.stderr
 
 
-@pytest.mark.parametrize("name", target.LEVELS)
+@pytest.mark.parametrize("name", levels.LEVELS)
 def test_llvm_knows_the_processor_of_a_level(name):
     binding = pytest.importorskip("llvmlite.binding")
     binding.initialize_all_targets()
-    level = target.LEVELS[name]
-    triple = "aarch64-unknown-linux-gnu" if level in target.ARM else "x86_64-unknown-linux-gnu"
+    binding.initialize_all_asmprinters()
+    level = levels.LEVELS[name]
+    triple = "aarch64-unknown-linux-gnu" if level in levels.ARM else "x86_64-unknown-linux-gnu"
     machine = binding.Target.from_triple(triple).create_target_machine(level.processor, level.features)
     wide = binding.parse_assembly(
         f"""target triple = "{triple}"
