@@ -30,6 +30,7 @@ from thalweg.engine.native.compiler.frontend import sooner
 from thalweg.engine.native.compiler.kernel import SYMBOL, CompilerError, Kernel, symbol_of
 from thalweg.engine.native.compiler.levels import LEVEL
 from thalweg.engine.native.compiler.llvm import BYTES, FLAGS, I32, I64, triple
+from thalweg.engine.native.compiler.shared import Shared
 from thalweg.engine.native.compiler.system import FAILED
 
 KERNEL = types.void(*(types.CPointer(t) for t in (types.int64, types.float64, types.int64, types.float64)))
@@ -101,10 +102,13 @@ def target_machine() -> Any:
     return target.create_target_machine(LEVEL.processor, LEVEL.features, opt=3, reloc="pic", codemodel="default")
 
 
-def by_numba(function: Callable[..., Any], method: bool) -> Any:
+def by_numba(function: Callable[..., Any] | Shared, method: bool) -> Any:
     """numba's C function. Those that numba itself has to load, from users' Python functions, call no micro-kernels."""
+    signature = METHOD if method else KERNEL
+    if isinstance(function, Shared):
+        function, signature = function.function, types.void(*[types.int64] * len(function.names))
     try:
-        return numba.cfunc(METHOD if method else KERNEL, **OPTIONS)(function)
+        return numba.cfunc(signature, **OPTIONS)(function)
     except numba.core.errors.NumbaError as error:
         raise CompilerError(f"{function.__name__}: {error}") from error
 
@@ -130,7 +134,7 @@ def emit(module: Any) -> bytes:
     return code
 
 
-def lowered(function: Callable[..., Any], method: bool) -> Any:
+def lowered(function: Callable[..., Any] | Shared, method: bool) -> Any:
     """numba's C function as LLVM IR that isn't optimised."""
     context = cpu_target.target_context
     with global_compiler_lock:
@@ -163,14 +167,16 @@ def object_code(kernel: Kernel) -> tuple[bytes, list[str]] | None:
 
     None if another process couldn't use it: if it holds an address, or needs numba's runtime to create an array.
     """
-    made = lowered(kernel.function(), kernel.method)
+    function: Any = kernel.function()
+    made = lowered(function, kernel.method)
+    given = [I64] * len(function.names) if isinstance(function, Shared) else [I64] * 2 if kernel.method else [BYTES] * 4
     source = linked(made._library._final_module, made._library)
     inner = made.native_name.removeprefix("cfunc.")
     for value in (*source.functions, *source.global_variables):
         if not value.is_declaration:  # LLVM drops what nothing refers to; what is internal may become part of the code
             value.linkage = "linkonce_odr" if value.name.startswith(ADDRESSES) else "internal"
     source.get_function(inner).linkage = "linkonce_odr"
-    module = binding.parse_assembly(str(wrapper(inner, kernel, source.triple, source.data_layout)))
+    module = binding.parse_assembly(str(wrapper(inner, kernel, given, source.triple, source.data_layout)))
     module.link_in(source)
     for name in (inner, DESTRUCTOR):
         module.get_function(name).linkage = "internal"
@@ -197,11 +203,10 @@ def family_code(kernel: Kernel) -> bytes:
     return emit(module)
 
 
-def wrapper(inner: str, kernel: Kernel, triple: str, layout: str) -> ir.Module:
+def wrapper(inner: str, kernel: Kernel, given: list[ir.Type], triple: str, layout: str) -> ir.Module:
     """A module with the function that is called from outside."""
     module, method = ir.Module(), kernel.method
     module.triple, module.data_layout = triple, layout
-    given = [I64] * 2 if method else [BYTES] * 4
     result = I64 if method else BYTES
     status_of = ir.Function(module, ir.FunctionType(I32, [result.as_pointer(), BYTES.as_pointer(), *given]), inner)
     failed = ir.Function(module, ir.FunctionType(ir.VoidType(), []), FAILED)
