@@ -64,9 +64,9 @@ def start() -> None:
     from thalweg.engine.native.compiler.workers import lean
 
     lean()
-    from thalweg.engine.native.compiler import emit
+    from thalweg.engine.native.compiler.emit import warm
 
-    emit.target_machine()
+    warm()
 
 
 def each(kernels: str) -> None:

@@ -4,14 +4,20 @@ import io
 import sys
 import threading
 import time
+from contextlib import nullcontext
 
+import llvmlite.binding as binding
 import numba
 import numpy as np
 import pytest
+from numba.core import ir
+from numba.core.base import BaseContext
+from numba.core.inline_closurecall import InlineWorker
+from numba.core.registry import cpu_target
 
 from thalweg import Sequential, layers
 from thalweg.engine.expected import expected, expecting
-from thalweg.engine.native.compiler import cache, telling, workers
+from thalweg.engine.native.compiler import cache, emit, telling, workers
 from thalweg.engine.native.compiler.compile import callable_of
 from thalweg.engine.native.compiler.kernel import Kernel
 from thalweg.engine.native.compiler.telling import Progress
@@ -191,3 +197,52 @@ def test_what_numba_has_to_load_gets_all_that_it_calls(tmp_path, monkeypatch, fr
         callable_of(kernel)(o.ctypes.data, 0, 0, 0)
         assert o[0] == expected_number
     assert cache.kept(kernel) is None
+
+
+class Idle:
+    """A worker without a process."""
+
+    def __init__(self):
+        self.ended = []
+
+    def kill(self):
+        self.ended.append("killed")
+
+    def communicate(self):
+        self.ended.append("closed")
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_workers_are_started_ahead_only_where_nothing_was_trained(there, monkeypatch):
+    monkeypatch.setattr(workers, "is_there", lambda kernel: there)
+    monkeypatch.setattr(workers, "is_ready", lambda kernel: False)
+    monkeypatch.setattr(workers, "possible", lambda: True)
+    monkeypatch.setattr(workers, "cores", lambda: 2)
+    monkeypatch.setattr(workers, "start", Idle)
+    monkeypatch.setattr(workers, "_hired", [])
+    for _ in range(2):
+        workers.hire(A)
+    waiting = list(workers._hired)
+    assert len(waiting) == (0 if there else 2)
+    workers.dismiss()
+    assert [worker.ended for worker in waiting] == [["killed", "closed"]] * len(waiting)
+    assert workers._hired == []
+
+
+def code_of(kernel):
+    """Its machine code, without names, which numba numbers."""
+    content, _ = emit.object_code(kernel)
+    sections = {s.name(): s.data() for s in binding.ObjectFileRef.from_data(content).sections()}
+    return {name: data for name, data in sections.items() if name and name.startswith((b".text", b".rodata"))}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems' object files have other sections")
+@pytest.mark.parametrize("name", ["dropout", "take", "rescale"])
+def test_numbas_functions_are_replaced_only_meanwhile_and_the_code_is_the_same(name, monkeypatch):
+    owners = (cpu_target.typing_context, InlineWorker, BaseContext, ir.Inst, ir.Scope, ir.Loc)
+    before = [dict(vars(owner)) for owner in owners]
+    sooner = code_of(KERNELS[name])
+    assert [dict(vars(owner)).keys() for owner in owners] == [b.keys() for b in before]
+    assert InlineWorker.run_untyped_passes is before[1]["run_untyped_passes"]
+    monkeypatch.setattr(emit, "sooner", nullcontext)
+    assert sooner == code_of(KERNELS[name]) != {}

@@ -12,7 +12,6 @@ function takes before its arguments, and on the status that it returns.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -102,7 +101,7 @@ def target_machine() -> Any:
     return target.create_target_machine(LEVEL.processor, LEVEL.features, opt=3, reloc="pic", codemodel="default")
 
 
-def by_numba(function: Callable[..., Any] | Shared, method: bool) -> Any:
+def by_numba(function: Any, method: bool) -> Any:
     """numba's C function. Those that numba itself has to load, from users' Python functions, call no micro-kernels."""
     signature = METHOD if method else KERNEL
     if isinstance(function, Shared):
@@ -134,7 +133,7 @@ def emit(module: Any) -> bytes:
     return code
 
 
-def lowered(function: Callable[..., Any] | Shared, method: bool) -> Any:
+def lowered(function: Any, method: bool) -> Any:
     """numba's C function as LLVM IR that isn't optimised."""
     context = cpu_target.target_context
     with global_compiler_lock:
@@ -160,6 +159,16 @@ def linked(module: Any, library: Any) -> Any:
         for part in parts:
             module.link_in(part, preserve=True)  # only those of its functions that are called
     return module
+
+
+def warm() -> None:
+    """What is done once before a process compiles its first kernel, such as filling numba's registries."""
+    target_machine()
+    lowered(nothing, False)
+
+
+def nothing(o: Any, c: Any, s: Any, f: Any) -> None:
+    """The shortest kernel."""
 
 
 def object_code(kernel: Kernel) -> tuple[bytes, list[str]] | None:

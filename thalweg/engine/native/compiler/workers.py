@@ -252,8 +252,9 @@ def lean() -> None:
 def serve() -> None:
     """The loop of a worker: a line holds a kernel, and the seconds after which to give up, or null."""
     lean()
-    from thalweg.engine.native.compiler import emit  # noqa: F401 — before there is work
+    from thalweg.engine.native.compiler.emit import warm
 
+    warm()  # before there is work
     answers: Any = sys.stdout
     sys.stdout = sys.stderr  # for whatever prints when it is imported
     for line in sys.stdin:
