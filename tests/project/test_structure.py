@@ -96,7 +96,7 @@ BUDGET = {
     "engine": 420, "engine.native": 0, "engine.native.runtime": 1_660, "engine.native.kernels": 2_560,
     "engine.native.kernels.generated": 920, "engine.native.kernels.images": 360, "engine.native.kernels.losses": 980,
     "engine.native.kernels.numerical": 300, "engine.native.kernels.rewritten": 820,
-    "engine.native.kernels.updates": 380, "engine.native.linalg": 2_540, "engine.native.compiler": 2_100,
+    "engine.native.kernels.updates": 380, "engine.native.linalg": 2_540, "engine.native.compiler": 2_160,
     "engine.native.passes": 1_380, "engine.native.instructions": 740, "engine.native.scheduling": 440,
     "engine.native.instructions.images": 100, "engine.native.layouts": 160, "engine.contract": 180, "engine.lanes": 80,
     "engine.expected": 60,
