@@ -118,8 +118,8 @@ def others_write(found: os.stat_result) -> bool:
 
 @once
 def remove_old(path: Path) -> None:
-    """Once in a process that compiles, removes unfinished files and code that hasn't been used for long, including other
-    versions' folders."""
+    """Once in a process that compiles, removes unfinished files and code that hasn't been used for long, including
+    other versions' folders."""
     for mark in path.parent.glob("[0-9a-f]" * 16 + f"/*{SUFFIX}"):
         with suppress(OSError):  # another process may be removing it too
             if time.time() - mark.parent.stat().st_mtime > KEEP_SECONDS:
