@@ -15,7 +15,8 @@ from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-FOLDERS = ("tests", "thalweg", "docs", "examples")
+FOLDERS = ("tests", "thalweg", "wheels", "docs", "examples")
+OWN = {"thalweg", "benchmarks", "wheels"}
 TESTS = ROOT / "tests"
 LOOKED_IN = (TESTS, TESTS / "tables")  # by pytest, for imports
 FILES = sorted(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py"))
@@ -61,7 +62,11 @@ def installed_by(*extras):
 
 def foreign(path, known):
     """The imports in a file of what isn't known: (package, line, whether as soon as the file is imported)."""
-    near = {p.stem for folder in (path.parent, *LOOKED_IN) for p in folder.glob("*.py")} | {"thalweg", "benchmarks"}
+    near = {p.stem for folder in (path.parent, *LOOKED_IN) for p in folder.glob("*.py")} | {
+        "thalweg",
+        "benchmarks",
+        "wheels",
+    }
 
     def visit(node, top):
         for child in ast.iter_child_nodes(node):

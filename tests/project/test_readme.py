@@ -14,6 +14,7 @@ READMES = {name: (ROOT / name).read_text(encoding="utf-8") for name in ("README.
 TOURS = {"README.md": "docs/tour.md", "README.zh-TW.md": "docs/tour.zh.md"}
 PAGES = {"README.md": "docs/compared.md", "README.zh-TW.md": "docs/compared.zh.md"}
 LINES = 150  # three screens
+OF_DEVELOPERS = {"bench", "dev", "docs", "pages", "parity", "test", "wheels"}  # extras
 
 
 def python(text):
@@ -62,7 +63,7 @@ def test_a_readme_says_what_each_extra_brings(name):
     extras = {extra: PROJECT["optional-dependencies"].get(extra, PROJECT["dependencies"]) for extra, _, _ in rows}
     for extra, brought, _ in rows:
         assert sorted(brought.split(", ")) == sorted(re.match(r"[\w-]+", line)[0] for line in extras[extra])
-    assert set(PROJECT["optional-dependencies"]) - set(extras) == {"bench", "dev", "docs", "pages", "parity", "wheels"}
+    assert set(PROJECT["optional-dependencies"]) - set(extras) == OF_DEVELOPERS
 
 
 def test_the_picture_of_the_terminal_shows_its_last_line_whole():
