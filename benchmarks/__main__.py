@@ -69,6 +69,7 @@ def parsed() -> argparse.Namespace:
     modes.add_argument(
         "--doctor", action="store_true", help="the doctor's false alarms in hundreds of healthy trainings"
     )
+    modes.add_argument("--compiling", action="store_true", help="what compiling the kernels of `make demo` costs")
     modes.add_argument("--large", action="store_true", help="a million rows, and ten thousand columns")
     add_options(parser)
     arguments = parser.parse_args()
@@ -162,6 +163,10 @@ def main() -> None:
         from benchmarks.doctor.command import doctor
 
         doctor(arguments.write, arguments.quick)
+    elif arguments.compiling:
+        from benchmarks.compiling import compiling
+
+        compiling()
     elif arguments.large:
         from benchmarks.accuracy.large import large
 

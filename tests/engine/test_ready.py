@@ -80,7 +80,7 @@ def kernels_of_training():
         from thalweg.engine.native.runtime import executor
 
         prepare = executor.prepare
-        patch.setattr(executor, "prepare", lambda kernels: asked.extend(kernels) or prepare(kernels))
+        patch.setattr(executor, "prepare", lambda kernels, more: asked.extend(kernels) or prepare(kernels))
         x = np.zeros((300, 20), np.float32)
         model.fit(x, np.arange(300) % 40, verbose=0, lanes=2)
         model.predict(x[:1])

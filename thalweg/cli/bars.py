@@ -42,7 +42,7 @@ class Networks:
         if self.display is not None:
             self.display.ended = True
             self.display.done = self.display.total
-            self.display.live.stop()
+            self.display.stop()
             self.display = None
 
     def stage(self, name: str) -> AbstractContextManager[None]:
@@ -58,7 +58,7 @@ class Networks:
             self.display = Display(1)
             self.display.head = title
             self.display.below = [[f"network {number + 1}"] for number in range(min(members, MOST_LINES))]
-            self.display.live.start()
+            self.display.start()
         else:
             self.silence.enter_context(doing(title))
         return self

@@ -5,14 +5,10 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from threading import Event, Thread
-from typing import TYPE_CHECKING
 
-from thalweg.support.terminal import interactive
-
-if TYPE_CHECKING:
-    from rich.live import Live
+from thalweg.support.terminal import interactive, news, redrawing
 
 QUIET = 1.0
 """Seconds of a stage before it is said; …"""
@@ -24,13 +20,13 @@ AGAIN = 10.0
 def doing(name: str) -> Iterator[None]:
     """A stage of a command: a spinner on a terminal, a line elsewhere; nothing if it ends at once."""
     ended, begin = Event(), time.perf_counter()
-    shown: list[Live] = []
+    shown = ExitStack()
 
     def watch() -> None:
         pause = QUIET
         while not ended.wait(pause):
             if interactive(sys.stderr):
-                shown.append(spinner(name))
+                shown.enter_context(spinner(name))
                 return
             passed = "" if pause == QUIET else f", {time.perf_counter() - begin:.0f} s so far"
             print(f"… {name}{passed}", file=sys.stderr, flush=True)
@@ -43,24 +39,30 @@ def doing(name: str) -> Iterator[None]:
     finally:
         ended.set()
         thread.join()
-        for live in shown:
-            live.stop()
+        shown.close()
 
 
-def spinner(name: str) -> Live:
-    """A redrawn line that vanishes at the end of its stage; it leaves what others print alone."""
+@contextmanager
+def spinner(name: str) -> Iterator[None]:
+    """A redrawn line that vanishes at the end of its stage; it leaves what others print alone, and shows their news."""
     from rich.console import Console
     from rich.live import Live
     from rich.spinner import Spinner
     from rich.text import Text
 
+    sign = Spinner("line")
+
+    def line() -> Spinner:
+        sign.update(text=Text(f"{name} ({news()})" if news() else name))
+        return sign
+
     live = Live(
-        Spinner("line", Text(name)),
+        get_renderable=line,
         console=Console(stderr=True),
         transient=True,
         refresh_per_second=8,
         redirect_stdout=False,
         redirect_stderr=False,
     )
-    live.start()
-    return live
+    with redrawing(), live:
+        yield

@@ -32,6 +32,7 @@ from thalweg.data.images.image_folders import is_picture
 from thalweg.data.images.image_set import Images
 from thalweg.data.images.image_sources import is_image_source, is_one_picture, one_picture, read_images
 from thalweg.data.tables import Table
+from thalweg.engine import training_soon
 from thalweg.errors import ArgumentError, NotFoundError
 from thalweg.runs import image_run, table_training
 from thalweg.runs.folder import free_folder, refuse_unwritable
@@ -74,6 +75,7 @@ def train(
         size = given.two_numbers(pictures.size)
         image_options = chosen(ImageOptions, optimization, pictures, training, size=size)
         asked = (image_options.size, image_options.channels, image_options.skip_bad, image_options.fit)
+        training_soon()
         with stage(f"reading {source}"):
             images = read_images(source, *asked)
         fit = partial(train_images, images, image_options)
@@ -85,6 +87,7 @@ def train(
         read = {"target": target, "layers": layers, "trees": not ensemble.no_trees, **columns.lists()}
         options = chosen(TableOptions, columns, rows, ensemble, network, optimization, training, **read)
         options.check()
+        training_soon()
         clock = Clock(options.time_limit)
         with clock.refusing("reading the table"), stage(f"reading {source}"):
             table = file_format.read(source, options.categories)

@@ -11,7 +11,7 @@ from thalweg.support.lazily import lazily
 if TYPE_CHECKING:
     from thalweg.engine.engines import ENGINES
 
-__all__ = ["ENGINES", "Engine", "aligned", "make_executor", "usable_lanes"]
+__all__ = ["ENGINES", "Engine", "aligned", "make_executor", "training_soon", "usable_lanes"]
 
 
 def make_executor(engine: str, job: Job) -> Executor:
@@ -19,6 +19,14 @@ def make_executor(engine: str, job: Job) -> Executor:
     from thalweg.engine.engines import ENGINES
 
     return ENGINES[engine].executor(job)
+
+
+def training_soon() -> None:
+    """Says that this process is about to train. If nothing was trained here yet, processes that compile start now."""
+    from thalweg.engine.native.compiler.workers import hire
+    from thalweg.engine.native.kernels.table import MACHINE
+
+    hire(MACHINE)
 
 
 lazily(__name__, {"ENGINES": "thalweg.engine.engines"})  # which know the passes: with the first model

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from threading import get_ident
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -20,6 +21,7 @@ from thalweg.data.ordering import Ordering, Taken
 from thalweg.data.streams import Stream, collected, is_stream
 from thalweg.engine import make_executor
 from thalweg.engine.contract import Array, Chunk, Executor, Job, Outcome
+from thalweg.engine.expected import expecting
 from thalweg.errors import ArgumentError, DataError, DivergedError, ThalwegError
 from thalweg.models.compiled import Compiled
 from thalweg.models.diagnosis import diagnose, stopped, unrepeatable
@@ -185,7 +187,8 @@ class Fit:
         self.weigh(data)
         self.job = job = compiled.training_job(data, batch, lanes, shuffle)
         job.ordered = self.ordering is not None
-        self.executor = make_executor(compiled.engine, job)
+        with expecting(partial(compiled.later, data, job.batch, bool(record)), watched=bool(record)):
+            self.executor = make_executor(compiled.engine, job)
         if (
             self.stream is None
             and steps_per_epoch is not None

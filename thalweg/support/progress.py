@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from contextvars import ContextVar
 from datetime import timedelta
 from importlib.util import find_spec
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from thalweg.errors import ArgumentError
 from thalweg.support.printing import out
-from thalweg.support.terminal import interactive, width
+from thalweg.support.terminal import interactive, news, redrawing, width
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -71,6 +71,7 @@ class Display:
         self.head = self.place = self.speed = ""
         self.below: list[list[str]] = []
         self.begin = time.perf_counter()
+        self.redraws = ExitStack()
         self.live = Live(
             console=Console(stderr=stderr),
             get_renderable=lambda: self,
@@ -78,6 +79,16 @@ class Display:
             refresh_per_second=8,
             redirect_stderr=False,
         )
+
+    def start(self) -> None:
+        """Begins to redraw."""
+        self.redraws.enter_context(redrawing())
+        self.live.start()
+
+    def stop(self) -> None:
+        """Draws a last time."""
+        self.live.stop()
+        self.redraws.close()
 
     def clock(self) -> str:
         """The time left; at the end, the time taken."""
@@ -98,7 +109,7 @@ class Display:
         line, signs = Text(f"{self.head}  ", no_wrap=True), "=-" if options.ascii_only else "━─"
         line.append(signs[0] * full, "green").append(signs[1] * (bar - full))  # distinct without colours too
         yield line.append("".join(f"  {text}" for text in texts))
-        for parts in self.below:
+        for parts in [*self.below, *([[news()]] if news() else [])]:
             yield Text(fitting(parts, room), no_wrap=True)
 
 
@@ -167,7 +178,7 @@ class Progress:
         if self.live:
             self.display = Display((self.epochs - self.initial_epoch) * self.steps_per_epoch)
             self.display.head = self.epoch(self.initial_epoch)
-            self.display.live.start()
+            self.display.start()
         return self
 
     def __exit__(
@@ -180,7 +191,7 @@ class Progress:
         self.catch_up()
         if self.display is not None:
             self.display.ended = True
-            self.display.live.stop()
+            self.display.stop()
 
     def epoch(self, number: int) -> str:
         """ "epoch 3/50", the third being number 2."""
@@ -271,14 +282,14 @@ class Trainings:
         if redrawable(sys.stderr):
             self.display = Display(1, stderr=True)
             self.display.head = self.what
-            self.display.live.start()
+            self.display.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self.display is not None:
-            self.display.live.stop()
+            self.display.stop()
 
     def __call__(self, done: float, total: float, place: str = "") -> None:
         """`done` of `total` are done; `place` says so in other words."""

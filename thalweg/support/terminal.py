@@ -1,4 +1,5 @@
-"""Whether standard output is a terminal and how wide that is, and text in columns as it shows them."""
+"""Whether standard output is a terminal and how wide that is, text in columns as it shows them, and who redraws its
+last line: two would overwrite each other, so whoever finds it taken has its news shown in the other's."""
 
 from __future__ import annotations
 
@@ -6,10 +7,14 @@ import os
 import shutil
 import sys
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 LEAST_CUT = 8  # columns of a text that is cut
+
+_taken = 0
+_news = ""
 
 
 def interactive(stream: Any = None) -> bool:
@@ -52,3 +57,33 @@ def shortened(text: str, most: int) -> str:
     while width(text) > most - 1:
         text = text[:-1]
     return f"{text}…"
+
+
+# --- the last line ---------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def redrawing() -> Iterator[None]:
+    """Within it, the line is the caller's, who shows the `news` too."""
+    global _taken
+    _taken += 1
+    try:
+        yield
+    finally:
+        _taken -= 1
+
+
+def taken() -> bool:
+    """Whether somebody redraws the line."""
+    return _taken > 0
+
+
+def tell(text: str) -> None:
+    """Sets the news; an empty text takes them back."""
+    global _news
+    _news = text
+
+
+def news() -> str:
+    """What others have to say."""
+    return _news

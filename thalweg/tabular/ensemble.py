@@ -12,10 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from thalweg.data.recipe import recipe
+from thalweg.engine.expected import expecting
 from thalweg.errors import DivergedError, ThalwegError
 from thalweg.experiments.population import side_by_side
 from thalweg.layers import Activation
 from thalweg.models.model import Model
+from thalweg.program.ir.program import Program
+from thalweg.program.passes.draft import Request
 from thalweg.recordings import Recording
 from thalweg.recordings.datafacts import with_rows
 from thalweg.recordings.timetable import RECORDING_SECONDS
@@ -187,7 +190,7 @@ def train(
 
     interrupted = False
     try:
-        with clock.watching():
+        with clock.watching(), expecting(partial(joined_programs, blueprint, len(held_out), judge)):
             side_by_side([partial(one, k) for k in range(len(held_out))], at_once, clock.stop)
     except KeyboardInterrupt:
         interrupted = True
@@ -202,6 +205,12 @@ def train(
         agree([trained.watcher for trained in ended])
     joined = join(blueprint, ended, seeds, judge, rows)
     return replace(joined, diverged=len(errors), interrupted=interrupted, recording=ended[0].recording)
+
+
+def joined_programs(blueprint: Blueprint, members: int, judge: Judge) -> list[Program]:
+    """The program of the ensemble, as long as nothing is trained."""
+    model, _ = blueprint.ensemble([], [0.5] * members, judge.low, judge.high)
+    return [model.lower(Request("inference"))[0]]
 
 
 def fit_one(

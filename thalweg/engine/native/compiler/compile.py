@@ -8,21 +8,19 @@ anything else such a process does at its start, and more memory.
 from __future__ import annotations
 
 import ctypes
-import sys
 from collections.abc import Iterable
 from typing import Any
 
-from thalweg.engine.native.compiler.cache import keep, kept, warn_of_refused
+from thalweg.engine.native.compiler.cache import keep, kept
 from thalweg.engine.native.compiler.kernel import Function, Kernel, family_of, symbol_of
 from thalweg.engine.native.compiler.ready import ready_address
+from thalweg.engine.native.compiler.telling import progress
 from thalweg.errors import MissingPackageError
 from thalweg.support.extras import can_compile
 from thalweg.support.once import once
-from thalweg.support.stopwatch import compiling
 
 SHOWN = 3  # kernels that an error names
 
-_announced = False
 _own: list[Any] = []  # numba's functions that couldn't be kept on disk; numba unloads those without a reference
 
 
@@ -41,18 +39,6 @@ def readable(kernel: Kernel) -> str:
     """A kernel's name without the hash of its text."""
     name = kernel.name.rpartition("_")[0] if kernel.text else kernel.name
     return name.replace("_", " ")
-
-
-def announce() -> None:
-    global _announced
-    if not _announced:
-        _announced = True
-        print(
-            "thalweg: compiling kernels that this network is the first here to need; that takes some seconds …",
-            file=sys.stderr,
-            flush=True,
-        )
-        warn_of_refused()
 
 
 def make(kernel: Kernel) -> bytes | None:
@@ -88,10 +74,17 @@ def linked(kernel: Kernel, content: bytes | None) -> int | None:
     return load(symbol_of(kernel), code, {symbol: address_of(family_of(symbol)) for symbol in families_of(content)})
 
 
-@compiling
 def compiled(kernel: Kernel) -> int:
     """The address of the kernel, compiled now."""
-    announce()
+    progress.need([kernel])
+    with progress:
+        place = compiled_here(kernel)
+    progress.done(kernel)
+    return place
+
+
+def compiled_here(kernel: Kernel) -> int:
+    """The address of the kernel, which this process compiles."""
     place = linked(kernel, make(kernel))
     if place is None:  # then it is compiled in every process, and loaded by numba
         from thalweg.engine.native.compiler import emit

@@ -7,14 +7,15 @@ that no worker compiled are left to the process that needs them.
 
 from __future__ import annotations
 
+import atexit
 import gc
 import json
 import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from itertools import groupby
 from pathlib import Path
@@ -23,17 +24,21 @@ from typing import Any
 
 from thalweg.engine.lanes import cores
 from thalweg.engine.native.compiler.cache import is_there, kept, places
-from thalweg.engine.native.compiler.compile import announce, families_of, make, need_compiler
+from thalweg.engine.native.compiler.compile import families_of, make, need_compiler
 from thalweg.engine.native.compiler.kernel import CompilerError, Kernel, family_of
 from thalweg.engine.native.compiler.ready import is_ready
+from thalweg.engine.native.compiler.telling import progress
+from thalweg.support.extras import can_compile
 from thalweg.support.once import once
-from thalweg.support.stopwatch import compiling as compiling_time
 
 MANY = 4  # kernels from which on it pays to start workers, which takes a second
 MOST = 4  # workers, each of which imports numba and compiles functions that several kernels share
 
 TOO_LONG = 75  # the exit status of a worker that ended because a kernel took too long
 LOOKS = 0.02  # seconds between two looks at the time that a kernel has taken
+
+
+_hired: list[subprocess.Popen[str]] = []  # workers that wait for work
 
 
 class TooSlowError(CompilerError):
@@ -120,6 +125,7 @@ class Work:
         with self.changed:
             new = [kernel for kernel in families if kernel not in self.known]
             self.known.update(new)
+            progress.need(new)
             self.waiting += [[kernel] for kernel in new]
             self.changed.notify_all()
 
@@ -130,8 +136,11 @@ class Work:
 
 
 @once
-def prepare(kernels: frozenset[Kernel]) -> None:
-    """Compiles the missing kernels of a program, if they are many, and those of formulas if they may take too long."""
+def prepare(kernels: frozenset[Kernel], more: Callable[[], Iterable[Kernel]] = tuple) -> None:
+    """Compiles the missing kernels of a program, if they are many, and those of formulas if they may take too long.
+
+    more: gives kernels that will probably be needed soon, which are compiled if others are.
+    """
     kernels = frozenset(kernel for kernel in kernels if not is_ready(kernel))
     if kernels:
         need_compiler(kernels)
@@ -140,14 +149,18 @@ def prepare(kernels: frozenset[Kernel]) -> None:
         for kernel in sorted(kernels):
             if kernel.text and "formula" in kernel.name and not is_there(kernel):
                 limit.compile(kernel)
-    missing = [kernel for kernel in kernels if not is_there(kernel)]
+    missing = {kernel for kernel in kernels if not is_there(kernel)}
+    if not missing:
+        return
+    if possible():
+        missing |= {kernel for kernel in more() if not is_ready(kernel) and not is_there(kernel)}
+    progress.need(missing)
     if len(missing) >= MANY and possible():
-        announce()
-        compile_together(missing)
+        with progress:
+            compile_together(missing)
 
 
-@compiling_time
-def compile_together(kernels: list[Kernel]) -> None:
+def compile_together(kernels: Iterable[Kernel]) -> None:
     """Compiles kernels in several workers; those of one file in one worker."""
     kernels = sorted(kernels)
     groups = [list(group) for _, group in groupby(kernels, key=lambda kernel: kernel.module)]
@@ -156,7 +169,7 @@ def compile_together(kernels: list[Kernel]) -> None:
     threads: list[Thread] = []
     try:
         for n in range(min(cores(), MOST, len(groups))):
-            workers.append(worker := start())
+            workers.append(worker := _hired.pop() if _hired else start())
             thread = Thread(target=direct, args=(worker, work, n % 2 == 0), daemon=True)
             thread.start()
             threads.append(thread)
@@ -171,6 +184,23 @@ def compile_together(kernels: list[Kernel]) -> None:
             thread.join()
         for worker in workers:
             worker.communicate()  # closes the pipes
+
+
+def hire(kernel: Kernel) -> None:
+    """Starts workers that wait for work, if this kernel, which will soon be needed, is missing."""
+    if _hired or not can_compile() or not possible() or is_ready(kernel) or is_there(kernel):
+        return
+    with suppress(OSError):  # none can be started here
+        _hired.extend(start() for _ in range(min(cores(), MOST)))
+
+
+@atexit.register
+def dismiss() -> None:
+    """Ends the workers for which there was no work."""
+    while _hired:
+        worker = _hired.pop()
+        worker.kill()
+        worker.communicate()
 
 
 def possible() -> bool:
@@ -205,15 +235,26 @@ def direct(worker: subprocess.Popen[str], work: Work, first: bool) -> None:
             for kernel in group:
                 print(json.dumps([*kernel, None]), file=worker.stdin, flush=True)
                 work.found(Kernel(*family) for family in json.loads(worker.stdout.readline()))
+                progress.done(kernel)
         except (OSError, ValueError):  # the worker has ended
             return
         finally:
             work.done()
 
 
+def lean() -> None:
+    """Leaves out of this process what compiling doesn't need."""
+    gc.disable()  # it would scan numba's many objects again and again, and free little
+    os.environ["NUMBA_DISABLE_ERROR_MESSAGE_HIGHLIGHTING"] = "1"  # of messages that numba makes while it tries types
+    sys.modules.setdefault("scipy", None)  # type: ignore[arg-type]  # numba would import it to look for its BLAS
+
+
 def serve() -> None:
     """The loop of a worker: a line holds a kernel, and the seconds after which to give up, or null."""
-    gc.disable()  # it would scan numba's many objects again and again, and free little
+    lean()
+    from thalweg.engine.native.compiler.emit import warm
+
+    warm()  # before there is work
     answers: Any = sys.stdout
     sys.stdout = sys.stderr  # for whatever prints when it is imported
     for line in sys.stdin:

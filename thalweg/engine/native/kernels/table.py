@@ -33,6 +33,7 @@ SIGNATURES = dict(kernels())
 KERNELS = {kernel.name: kernel for kernel in SIGNATURES}
 MACHINE = Kernel("runtime.machine", "machine")
 SUMMARISE, ACTIVITY = (Kernel("runtime.vector_sums", name) for name in ("summarise", "activity"))
+ENTER = Kernel("runtime.entrance", "enter", method=True)
 FLUSH, RESTORE = (Kernel("runtime.denormals", name) for name in ("flush", "restore"))
 
 

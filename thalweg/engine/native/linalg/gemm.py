@@ -12,6 +12,7 @@ import numba
 
 from thalweg.engine.native.compiler.levels import VW
 from thalweg.engine.native.compiler.llvm import FLAGS, compiled, floats, load_f32, select, stack, store_f32, unknown
+from thalweg.engine.native.compiler.shared import Shared
 from thalweg.engine.native.linalg.dots import DOT_COLUMNS, DOT_ROWS, SHORT, dots, short
 from thalweg.engine.native.linalg.microkernel import HALF, ROWS, WIDEST, tile_ahead
 from thalweg.engine.native.linalg.moves import copy, transposition, turn
@@ -146,8 +147,7 @@ def gemm_before_update(a, rsa, csa, na, b, ldb, nb, parts, c, ldc, accumulate, M
         _blocks(at, rsa, csa, from_, ldb, 0, c, ldc, start, lds, 0, 0, some, na, nb, M, N, K, 0 if n else own)
 
 
-@compiled
-def _blocks(a, rsa, csa, b, ldb, across, c, ldc, start, lds, relu, gate, parts, na, nb, M, N, K, own):
+def blocks(a, rsa, csa, b, ldb, across, c, ldc, start, lds, relu, gate, parts, na, nb, M, N, K, own):
     """C = C₀ + A·B, one block of A at a time, and finally max(C, 0), or C·[G > 0] for a G `gate` bytes after C.
 
     parts: the number of pairs A and B, na and nb floats apart, whose products are summed; 1 if K > DEPTH.
@@ -167,14 +167,17 @@ def _blocks(a, rsa, csa, b, ldb, across, c, ldc, start, lds, relu, gate, parts, 
         start, lds, own = c, ldc, 0
 
 
+BLOCKS = Shared("BLOCKS", blocks)
+_blocks = BLOCKS.stub()
+
+
 @compiled
 def _turned_rows(K):
     """How many rows of K numbers fit in the buffer when transposed, with a gap."""
     return min(BLOCK, STRIP_SIZE // K // VW * VW - VW)
 
 
-@compiled
-def _turned(a, rsa, b, ldb, c, ldc, relu, gate, M, N, K):
+def turned(a, rsa, b, ldb, c, ldc, relu, gate, M, N, K):
     """C = A·Bᵀ as the transpose of B·Aᵀ, for a group of rows of A and of B at a time."""
     square, turned, depth = _square(), _strip(), max(_part(K, _parts(K, DEPTH)), 1)
     wide = _turned_rows(K)
@@ -192,6 +195,10 @@ def _turned(a, rsa, b, ldb, c, ldc, relu, gate, M, N, K):
             turn(square, ld, to, ldc, n, m)
             if relu or gate:
                 end(to, ldc, gate, m, n)
+
+
+TURNED = Shared("TURNED", turned)
+_turned = TURNED.stub()
 
 
 @numba.njit(inline="always", **FLAGS)

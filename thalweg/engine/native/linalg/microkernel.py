@@ -329,10 +329,13 @@ class Family:
     inlined, and its loops are not unrolled (optsize): that would double the compile time and gain nothing.
     """
 
-    def __init__(self, module, name, arguments, kernels):
-        """module, name: where the family is defined. kernels: key → what emits the function."""
+    def __init__(self, module, name, arguments, kernels, finished=False):
+        """module, name: where the family is defined. kernels: key → what emits the function.
+
+        finished: whether LLVM's passes would find nothing to optimise in what is emitted.
+        """
         self.kernel = Kernel(module.removeprefix(f"{HOME}."), name)
-        self.arguments, self.kernels = arguments, kernels
+        self.arguments, self.kernels, self.finished = arguments, kernels, finished
 
     def call(self, builder, key, arguments):
         """Emits the call of the micro-kernel with this key, a value of the emitted code."""
@@ -375,7 +378,7 @@ def _tiles(name, looks_ahead):
         for r, v in SHAPES
         for kind, of in enumerate(kinds)
     }
-    return Family(__name__, name, TILE_ARGUMENTS + (AHEAD if looks_ahead else GROUPS), kernels)
+    return Family(__name__, name, TILE_ARGUMENTS + (AHEAD if looks_ahead else GROUPS), kernels, finished=True)
 
 
 TILES, TILES_AHEAD = _tiles("TILES", False), _tiles("TILES_AHEAD", True)

@@ -10,10 +10,12 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import numpy as np
 
 from thalweg.engine.contract import Array, Chunk, Job, Outcome, added, aligned
+from thalweg.engine.expected import expected
 from thalweg.engine.native.compiler.compile import callable_of
+from thalweg.engine.native.compiler.kernel import Kernel
 from thalweg.engine.native.compiler.system import ticks_a_second
 from thalweg.engine.native.compiler.workers import prepare
-from thalweg.engine.native.kernels.table import FLUSH, MACHINE, RESTORE, kernel_of
+from thalweg.engine.native.kernels.table import ACTIVITY, ENTER, FLUSH, MACHINE, RESTORE, SUMMARISE, kernel_of
 from thalweg.engine.native.layouts import job as m
 from thalweg.engine.native.layouts import state
 from thalweg.engine.native.runtime.linking import Memory, link
@@ -38,6 +40,16 @@ from thalweg.program.ir.instruction import (
 )
 
 
+def expected_kernels() -> set[Kernel]:
+    """The kernels of programs that are expected, of their prediction and of what is recorded."""
+    programs, watched = expected()
+    kernels = {ENTER} if programs else set()
+    kernels |= {SUMMARISE, ACTIVITY, FLUSH, RESTORE} if watched else set()
+    for schedule in map(schedule_of, programs):
+        kernels |= {kernel_of(i) for phase in phases_of(schedule, 1, finish_of(schedule, 1, [])) for i in phase}
+    return kernels
+
+
 class NativeExecutor:
     """Runs a job with compiled kernels, on one or more lanes."""
 
@@ -54,7 +66,7 @@ class NativeExecutor:
         self.segments = finish_of(schedule, job.lanes, self.shared_gradients)
         self.phases = phases_of(schedule, job.lanes, self.segments)
         self.watched = False  # whether the gradients of the last call were kept
-        prepare(frozenset([MACHINE, *(kernel_of(i) for phase in self.phases for i in phase)]))
+        prepare(frozenset([MACHINE, *(kernel_of(i) for phase in self.phases for i in phase)]), expected_kernels)
         self.run_lanes = callable_of(MACHINE)
         self.allocate()
         self.share_out()

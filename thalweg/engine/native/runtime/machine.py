@@ -373,7 +373,7 @@ def run(o, c, first, threads):
     stays = per_epoch == 1 and n <= o[JOB_BLOCK] * o[JOB_LANES]
     o[JOB_DONE], o[JOB_FINITE] = first, 1
     at = o[JOB_FIRST_BATCH] + first
-    recorded, epoch, start = 0, at // per_epoch, at % per_epoch * batch
+    recorded, epoch, start = numba.int64(0), at // per_epoch, at % per_epoch * batch
     alone = threads == 1 and o[JOB_THREADS] > 1  # alone so far, and waiting for the others
     since = ticks()
 
@@ -435,10 +435,11 @@ def machine(o, c, s, f):
     """Runs a chunk, or on every thread but the first a part of it. o: the job of the thread's first lane; c: for each
     step the learning rate and the factor of the penalties."""
     before = flush_denormals()
+    first, threads = 0, 1
     if o[JOB_LANE]:
-        first = come(o)
-        if first >= 0:
-            run(o, c, first, o[JOB_THREADS])
-    elif run(o, c, 0, 1) == 1 and o[JOB_THREADS] > 1:
-        dismiss(o)
+        first, threads = come(o), o[JOB_THREADS]
+    if first >= 0:  # one call: numba would compile `run` once more for a call with 0 and 1
+        last = run(o, c, first, threads)
+        if o[JOB_LANE] == 0 and last == 1 and o[JOB_THREADS] > 1:
+            dismiss(o)
     restore_denormals(before)

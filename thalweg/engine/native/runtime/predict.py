@@ -10,7 +10,7 @@ import numpy as np
 
 from thalweg.engine.contract import Array, Job
 from thalweg.engine.native.compiler.compile import address_of
-from thalweg.engine.native.compiler.kernel import Kernel
+from thalweg.engine.native.kernels.table import ENTER as ENTER  # for wheels too
 from thalweg.engine.native.layouts import predict_frame as t
 from thalweg.engine.native.layouts import state
 from thalweg.engine.native.runtime.executor import NativeExecutor
@@ -23,7 +23,6 @@ from thalweg.support.once import once
 MOST_ROWS = 4096  # for which the workspace is planned; larger inputs go through it in blocks
 FLOAT = np.dtype(np.float32)
 Shape = tuple[int, ...]
-ENTER = Kernel("runtime.entrance", "enter", method=True)
 
 
 class Definition(ctypes.Structure):

@@ -1,0 +1,32 @@
+"""Functions that several kernels call, as object code of their own: compiled once, not once in each kernel."""
+
+import inspect
+
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
+from thalweg.engine.native.compiler.kernel import HOME, Kernel, symbol_of
+from thalweg.engine.native.compiler.llvm import I64, declare
+
+
+class Shared:
+    """A function of int64 arguments that returns nothing. A module has it under a name in capitals, and kernels call
+    its `stub`."""
+
+    def __init__(self, name, function):
+        self.kernel = Kernel(function.__module__.removeprefix(f"{HOME}."), name)
+        self.function = function
+        self.names = tuple(inspect.signature(function).parameters)
+
+    def stub(self):
+        """The function for compiled code, which calls the object code by its name."""
+        symbol, count = symbol_of(self.kernel), len(self.names)
+
+        def codegen(context, builder, signature, args):
+            builder.call(declare(builder, symbol, ir.VoidType(), [I64] * count), args)
+            return context.get_dummy_value()
+
+        names = {"made": (types.void(*[types.int64] * count), codegen)}
+        exec(f"def call(typing, {', '.join(self.names)}):\n    return made\n", names)
+        return intrinsic(names["call"])
