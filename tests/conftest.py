@@ -14,12 +14,14 @@ import os
 import re
 import signal
 import sys
-from contextlib import redirect_stderr, redirect_stdout
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 
 import amounts
+import jit
 import pytest
 
 KEY = "thalweg/skipped"  # in pytest's cache folder
+COMPILER = ("numba", "llvmlite", "sympy")
 LACKING = ("could not import", "is not on the PATH")  # why a test is skipped that has to run later
 
 amounts.register()
@@ -63,6 +65,49 @@ class Skipped:
                 terminalreporter.write_line(f"STILL SKIPPED {nodeid}: {reason}", red=True)
 
 
+class Uncompiled:
+    """Where numba and SymPy aren't installed: tests that need them are skipped.
+
+    These are tests marked `jit`, which compile or look at the compiler; tests that end with what thalweg says of a
+    user's formula or function; and modules of the package that are only imported to be compiled. That a kernel of
+    thalweg's own isn't ready is a failure.
+    """
+
+    OF_USERS = re.compile(r"(a formula|, a Python function,) needs .*thalweg\[jit\]")
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_make_collect_report(self, collector):
+        report = yield
+        error = report.call.excinfo.value if report.failed else None
+        if isinstance(error, ModuleNotFoundError) and error.name in COMPILER:
+            report.outcome, report.longrepr = "skipped", (str(collector.path), 1, f"Skipped: {jit.REASON}")
+        return report
+
+    def pytest_collection_modifyitems(self, items):
+        for item in items:
+            if item.get_closest_marker("jit"):
+                item.add_marker(pytest.mark.skip(reason=jit.REASON))
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_call(self):
+        with self.skipping():
+            return (yield)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_fixture_setup(self):
+        with self.skipping():
+            return (yield)
+
+    @contextmanager
+    def skipping(self):
+        try:
+            yield
+        except ImportError as error:
+            if self.OF_USERS.search(str(error)):
+                pytest.skip(f"{jit.REASON}: {error}")
+            raise
+
+
 def module(nodeid):
     return nodeid.partition("::")[0]
 
@@ -80,6 +125,8 @@ def pytest_configure(config):
         from thalweg.engine.native.compiler import workers
 
         workers.MANY = math.inf
+    if not jit.can_compile():
+        config.pluginmanager.register(Uncompiled(), "uncompiled")
     if config.pluginmanager.hasplugin("cacheprovider"):  # which -p no:cacheprovider takes away
         config.pluginmanager.register(Skipped(config), "skipped")
 
@@ -90,35 +137,6 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if item.get_closest_marker("hypothesis"):
             item.add_marker("no_cover")
-
-
-def needs_compiler(error):
-    """Whether a test can't go on without numba and SymPy, because of a user's formula or function. That a kernel of
-    thalweg's own isn't ready is a failure."""
-    from thalweg.support.extras import can_compile
-
-    of_users = re.search(r"a formula needs|no ready code for (formula|custom)\b", str(error))
-    return bool(of_users) and not can_compile()
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_call(item):
-    try:
-        return (yield)
-    except ImportError as error:
-        if needs_compiler(error):
-            pytest.skip(f"could not import numba and SymPy, thalweg[jit]: {error}")
-        raise
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_fixture_setup(fixturedef, request):
-    try:
-        return (yield)
-    except ImportError as error:
-        if needs_compiler(error):
-            pytest.skip(f"could not import numba and SymPy, thalweg[jit]: {error}")
-        raise
 
 
 @pytest.fixture(scope="session")

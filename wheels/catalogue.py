@@ -181,6 +181,8 @@ def of_operations() -> Iterator[Kernel]:
                 yield pointwise_kernel(of, (*varies, True), True)
         for name in differentiable(of):
             yield from of_adjoint(operations.adjoint(of, name), name)
+    yield pointwise_kernel(operations.SUM, (False, True), True)  # what is broadcast is a sum along no axis
+    yield from of_adjoint(operations.adjoint(operations.SUM, "x"), "x")
     for of in (*REDUCTIONS, operations.OTHERS):
         yield pointwise_kernel(of, (True,) * (len(of.slopes) + 1), True)  # along axes of size 1
         for varies in choices(len(of.slopes)):

@@ -8,8 +8,9 @@ import pytest
 
 from thalweg import Sequential, activations, load_model
 from thalweg.activations import custom
-from thalweg.errors import ArgumentError, ModelFileError
-from thalweg.layers import Dense, Input, Residual
+from thalweg.errors import ArgumentError, MissingPackageError, ModelFileError
+from thalweg.layers import Activation, Dense, Input, Residual
+from thalweg.support import extras
 
 LIMIT = 3.0
 X = np.linspace(-4, 4, 81)
@@ -110,6 +111,16 @@ def test_what_numba_cant_compile_is_said_when_the_model_is():
     odd = custom("odd", lambda h: np.format_float_positional(h) and h, lambda h: 1.0)
     with pytest.raises(ArgumentError, match="numba can't compile the value of the activation odd"):
         Sequential([Input((2,)), Dense(2, odd)]).predict(np.ones((1, 2)))
+
+
+def test_without_numba_it_works_in_the_reference_engine_and_says_what_the_native_one_needs(monkeypatch):
+    monkeypatch.setattr(extras, "find_spec", lambda name: None)
+    own, x = custom("own", lambda h: 2 * h, lambda h: 2.0), np.ones((1, 2))
+    reference = Sequential([Input((2,)), Activation(own)], engine="reference")
+    assert reference.predict(x).tolist() == [[2.0, 2.0]]
+    said = r"^the activation own, a Python function, needs numba: pip install 'thalweg\[jit\]'$"
+    with pytest.raises(MissingPackageError, match=said):
+        Sequential([Input((2,)), Activation(own)]).predict(x)
 
 
 def test_a_file_holds_its_name_and_loading_needs_the_functions(tmp_path):

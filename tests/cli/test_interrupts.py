@@ -31,7 +31,7 @@ from thalweg.tabular.clock import Clock
 from thalweg.tabular.training import BestEpoch
 
 ROOT = Path(thalweg.__file__).parents[1]
-PENGUINS = ROOT / "examples" / "penguins.csv"
+PENGUINS = Path(__file__).parents[2] / "examples" / "penguins.csv"
 RANDOM = np.random.default_rng(0)
 X = RANDOM.normal(size=(50, 4))
 Y = X @ [1.0, -2.0, 0.5, 0.0]

@@ -16,7 +16,7 @@ from thalweg.runs import judging, table_training
 from thalweg.runs.run import Run
 
 ROOT = Path(thalweg.__file__).parents[1]
-PENGUINS = ROOT / "examples" / "penguins.csv"
+PENGUINS = Path(__file__).parents[2] / "examples" / "penguins.csv"
 TRAIN = ["train", str(PENGUINS), "--target", "target", "--members", "1", "--no-trees", "--seed", "1", "--no-report"]
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="pipes and signals are POSIX's")
 

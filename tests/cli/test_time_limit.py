@@ -187,7 +187,7 @@ def test_the_command_says_what_it_left_out(run_thalweg, monkeypatch):
         return table_training.made_ready(train.take(rows), target, options), planning.Sample(rows, 190)
 
     monkeypatch.setattr(table_training, "ready_in_time", short)
-    penguins = Path(table_training.__file__).parents[2] / "examples" / "penguins.csv"
+    penguins = Path(__file__).parents[2] / "examples" / "penguins.csv"
     quick = ("--members", "1", "--no-trees", "--epochs", "1", "--no-report", "--out", "run")
     code, out, _ = run_thalweg("train", penguins, "--target", "target", "--time-limit", "60", *quick)
     assert code == 0

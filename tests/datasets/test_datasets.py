@@ -33,7 +33,7 @@ from thalweg.datasets import (
 from thalweg.datasets.fetching import Source
 from thalweg.errors import ArgumentError, DataError, NotFoundError
 
-ROOT = Path(thalweg.__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 SHARED = ROOT.parent / "shared" / "data"
 RANDOM = np.random.default_rng(0)
 

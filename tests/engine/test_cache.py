@@ -25,6 +25,7 @@ from thalweg.engine.native.compiler.kernel import HOME, Kernel
 from thalweg.engine.native.kernels.table import KERNELS, MACHINE
 from thalweg.layers import Dense
 
+pytestmark = pytest.mark.jit
 PACKAGE = Path(thalweg.__file__).parent
 SCRIPT = """
 from thalweg import Sequential, layers

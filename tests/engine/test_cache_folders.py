@@ -13,6 +13,7 @@ import pytest
 from thalweg.engine.native.compiler import cache
 from thalweg.engine.native.compiler.kernel import Kernel
 
+pytestmark = pytest.mark.jit
 PARENT = Path(cache.__file__).parents[4]
 KERNEL = Kernel("test", "kernel")
 SCRIPT = """

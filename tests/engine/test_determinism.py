@@ -210,6 +210,7 @@ def test_uniform_numbers_are_uniform_and_independent():
     assert np.array_equal(uniform(3, 1, 0, 40, 10), uniform(3, 1, 0, 0, 50)[40:])
 
 
+@pytest.mark.jit
 def test_the_native_shuffle_is_the_reference_one():
     from thalweg.engine.native.linalg.hashing import shuffle
 

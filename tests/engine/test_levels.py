@@ -63,9 +63,11 @@ def test_a_wrong_level_is_one_sentence():
     assert "ArgumentError: THALWEG_LEVEL is 'x86-64-v9'; here it can be " in done.stderr
 
 
+@pytest.mark.jit
 @pytest.mark.parametrize("name", levels.LEVELS)
 def test_llvm_knows_the_processor_of_a_level(name):
-    binding = pytest.importorskip("llvmlite.binding")
+    from llvmlite import binding
+
     binding.initialize_all_targets()
     binding.initialize_all_asmprinters()
     level = levels.LEVELS[name]

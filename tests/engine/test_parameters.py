@@ -223,6 +223,7 @@ def wrong(x, size, *, rows):
 """
 
 
+@pytest.mark.jit
 def test_an_error_names_the_line_of_the_kernel():
     with pytest.raises(CompilerError, match=r'^wrong: [\s\S]*nowhere[\s\S]*File "<wrong>", line 7'):
         make(Kernel("own", "wrong", WRONG))
@@ -245,6 +246,7 @@ def right(z, first_of_all, scale: float, slope: float, *numbers, iteration, pena
 """
 
 
+@pytest.mark.jit
 def test_every_parameter_is_read_from_its_place():
     from thalweg.engine.native.compiler.compile import callable_of
     from thalweg.engine.native.layouts import state

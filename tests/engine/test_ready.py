@@ -5,25 +5,23 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from textwrap import indent
 
 import numpy as np
 import pytest
 from amounts import soaking
-from harness import Case
+from jit import skip_module
 
 import thalweg
 from thalweg import Input, Sequential
 from thalweg.engine.native.compiler import levels, ready
 from thalweg.engine.native.compiler.kernel import Kernel, symbol_of
-from thalweg.engine.native.kernels.table import MACHINE, kernel_of
+from thalweg.engine.native.kernels.table import MACHINE
 from thalweg.layers import Dense
-from thalweg.program.instructions.activations import ElementwiseAdjoint
 
-pytest.importorskip("numba", reason="needs thalweg[jit]")
+skip_module()
 pytest.importorskip("ziglang", reason="needs thalweg[wheels]")
 
-OF_USERS = {f"formula{what}" for what in ("", "_adjoint", "_gradient", "_loss", "_loss_gradient")}
-OF_USERS |= {"custom", "custom_adjoint"}
 LEVEL = levels.LEVEL.name
 PACKAGE = Path(thalweg.__file__).parent
 BLOCKED = """
@@ -120,6 +118,14 @@ def test_a_process_without_a_compiler_trains_to_the_same_bits(libraries):
     assert result == compiled
     assert said == ""
     assert not modules & {"numba", "llvmlite", "sympy"}
+
+
+def test_without_a_compiler_nothing_is_kept_even_where_formulas_have_their_time(libraries, tmp_path):
+    """As on the live page, which compiles formulas apart."""
+    within = "from thalweg.engine.native.compiler.workers import formulas_within\nwith formulas_within(9):"
+    script = f"{BLOCKED}{within}\n{indent(TRAINING, '    ')}"
+    _, _, said = trained(script, THALWEG_READY=libraries, HOME=tmp_path, TMPDIR=tmp_path)
+    assert (said, list(tmp_path.iterdir())) == ("", [])
 
 
 def test_ready_kernels_are_preferred_to_compiled_ones(libraries):
@@ -223,25 +229,6 @@ def test_a_kernel_that_holds_what_only_numba_has_is_refused(tmp_path, monkeypatc
     monkeypatch.setattr(made, "is_there", lambda kernel: True)
     with pytest.raises(RuntimeError, match=r"thalweg\.own\.lists needs numba when it runs"):
         made.make_library(tmp_path, [Kernel("own", "lists")])
-
-
-def test_every_instruction_that_thalweg_names_has_a_ready_kernel():
-    """All rows of the tables of instructions, on several shapes, but those of users' formulas and functions."""
-    from conformance import ROWS, SHAPES
-
-    from wheels.catalogue import kernels
-
-    catalogue, seen, missing = set(kernels()), 0, set()
-    for name in ROWS.keys() - OF_USERS - {"reshape", "batch_statistics"}:
-        for shape in SHAPES:
-            instruction = Case(ROWS[name], shape).instruction
-            if isinstance(instruction, ElementwiseAdjoint) and instruction.of.equation.slope == "1":
-                continue  # passed on, without a kernel
-            seen += 1
-            if kernel_of(instruction) not in catalogue:
-                missing.add((name, kernel_of(instruction).name))
-    assert missing == set()
-    assert seen > 3000
 
 
 FOR_ANOTHER = """

@@ -4,6 +4,7 @@ import copy
 import json
 import os
 import pickle
+import re
 import stat
 import subprocess
 import sys
@@ -17,13 +18,15 @@ from safetensors.numpy import save_file
 import thalweg
 from thalweg import Sequential, load_model
 from thalweg.callbacks import Callback, ModelCheckpoint
-from thalweg.errors import ArgumentError, ModelFileError, ThalwegError
+from thalweg.errors import ArgumentError, MissingPackageError, ModelFileError, ThalwegError
 from thalweg.layers import Activation, BatchNormalization, Dense, Dropout, Flatten, Input, Layer, LeakyReLU, Residual
 from thalweg.losses import BinaryCrossentropy
 from thalweg.metrics import BinaryAccuracy
 from thalweg.models import model_file as saving
 from thalweg.optimizers import SGD, Adam
+from thalweg.program.formula.parsing import formula
 from thalweg.regularizers import L1L2
+from thalweg.support import extras
 
 X = np.random.default_rng(0).normal(size=(20, 3, 2))
 Y = (X.sum(axis=(1, 2)) > 0).astype(float)
@@ -297,6 +300,18 @@ def test_a_description_that_lies_is_refused(tmp_path):
             fewer = {n: a for n, a in arrays.items() if n != name} | ({} if array is None else {name: array.copy()})
             saving.write(tmp_path / "lie", fewer, description, overwrite=True)
             refused(tmp_path / "lie", "doesn't fit|contradicts itself")
+
+
+def test_what_a_file_needs_that_is_not_installed_is_said(tmp_path, monkeypatch):
+    path = tmp_path / "formula.safetensors"
+    Sequential([Input((2,)), Dense(1, "x * tanh(2.5 * x)")]).save(path)
+    formula.cache_clear()
+    monkeypatch.setattr(extras, "find_spec", lambda name: None)
+    said = (
+        rf"^{re.escape(str(path))} can't be turned into a model: a formula needs sympy: pip install 'thalweg\[jit\]'$"
+    )
+    with pytest.raises(MissingPackageError, match=said):
+        load_model(path)
 
 
 def test_a_checkpoint_in_the_middle_of_an_epoch_goes_on_exactly(tmp_path):

@@ -137,6 +137,7 @@ w -= learning_rate * sign(m)"""
         self.keep = 0.5
 
 
+@pytest.mark.jit
 def test_an_equation_of_one_s_own_runs_on_both_engines():
     weights = {}
     for engine in ("native", "reference"):

@@ -1,5 +1,6 @@
 """Every state that a page sends is answered, with its number: an older answer is never taken for the newest."""
 
+import pytest
 from page_client import Page
 
 from thalweg.play.exercises.uploads import Uploads
@@ -48,6 +49,7 @@ def test_a_refused_state_is_forgotten_when_the_next_fits(page):
     assert "error" not in found
 
 
+@pytest.mark.jit
 def test_a_change_is_kept_when_the_epoch_before_it_diverges(site):
     """The page finishes a short epoch first; that it diverges is no reason to lose what may be the remedy."""
     with Page(site) as page:

@@ -202,6 +202,7 @@ def test_a_few_powers_are_modest(text):
     assert modest(text) == text
 
 
+@pytest.mark.jit
 def test_a_formula_that_takes_too_long_to_compile_is_stopped(monkeypatch):
     formula = f"x*tanh(1.{time.time_ns()}*x)"  # no kernel of an earlier run is there
     monkeypatch.setattr(side, "COMPILE_SECONDS", 1e-3)

@@ -47,6 +47,7 @@ def trained(function, **options):
     return model
 
 
+@pytest.mark.jit
 @pytest.mark.parametrize("function", [gated, summed, shared, long])
 def test_chains_change_nothing_but_the_rounding(function):
     chained, plain = trained(function), trained(function, engine="reference", dtype="float64")
@@ -62,6 +63,7 @@ def names(function, section):
     return [name for name in found if name != "gather" and "error" not in name]
 
 
+@pytest.mark.jit
 def test_a_sum_is_not_joined_to_what_reads_it():
     """The difference has two readers, as the square's adjoint needs it; square and sum are one."""
     forward = names(summed, "forward")
@@ -76,6 +78,7 @@ def test_a_value_with_two_readers_is_not_joined():
     assert names(shared, "forward")[:2] == ["affine", "product of two"]
 
 
+@pytest.mark.jit
 def test_a_chain_reads_a_limited_number_of_values():
     model = trained(long)
     program, _ = model.lower(Request("training"))

@@ -18,6 +18,7 @@ from conformance_formulas import FORMULAS
 from harness import IN_PLACE, Case, Dot, Shape, run
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from jit import buildable
 from loss_rows import EQUATIONS as LOSSES
 
 import thalweg.program
@@ -38,7 +39,7 @@ from thalweg.program.ir.instruction import TOTALS, WORKSPACE, Buffer, Instructio
 MADE = {*FORMULAS, *EQUATIONS, *LOSSES, *(f"{e}_adjoint" for e in EQUATIONS), *(f"{e}_gradient" for e in LOSSES)}
 MADE |= {*pointwise_rows.GENERATED}
 MADE |= {f"{on}penalty{of}" for on in ("", "activity_") for of in ("", "_gradient")}
-CLASSES = {name: type(Case(build, Shape()).instruction) for name, build in ROWS.items()}
+CLASSES = {name: type(Case(build, Shape()).instruction) for name, build in ROWS.items() if buildable(name)}
 WITH_ADJOINT = [name for name, kind in CLASSES.items() if kind.adjoint is not Instruction.adjoint]
 CASES = {name: Case(ROWS[name], Shape()).instruction for name in WITH_ADJOINT}
 STOPPING = [name for name, i in CASES.items() if not i.differentiable() and i.outputs[0].region != TOTALS]
@@ -68,6 +69,7 @@ def built() -> set[type[Instruction]]:
 # --- the table is complete -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.jit
 def test_every_instruction_has_a_row():
     missing = {kind.__name__ for kind in instructions() - built()}
     assert not missing, f"give these instructions a row in tests/tables/conformance.py: {sorted(missing)}"
@@ -83,6 +85,7 @@ def test_a_row_builds_the_instruction_that_its_kernel_is_named_after():
         assert name_of(Case(build, Shape()).instruction) == name
 
 
+@pytest.mark.jit
 def test_an_instruction_without_a_row_is_noticed(monkeypatch):
     class Forgotten(Instruction):
         name = "forgotten"
@@ -144,6 +147,7 @@ def forget_kernels(i):
         made.cache_clear()
 
 
+@pytest.mark.jit
 @pytest.mark.parametrize("kernel", ["relu", "tanh_adjoint", "squared_error_gradient"])
 def test_the_harness_finds_a_wrong_equation(kernel, monkeypatch):
     """The kernel's alone; where reference and kernel share it, tests/program/test_damage.py says who notices."""

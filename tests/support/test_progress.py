@@ -281,6 +281,7 @@ def test_a_stopwatch_counts_what_is_inside_twice_once(monkeypatch):
     assert watch.seconds == 2
 
 
+@pytest.mark.jit
 def test_compiling_is_counted_and_not_part_of_a_prediction(monkeypatch, capsys):
     text = "def nothing(o, c, s, f):\n    pass\n"
     before = stopwatch.compiling.seconds
@@ -303,7 +304,10 @@ def test_compiling_is_counted_and_not_part_of_a_prediction(monkeypatch, capsys):
 def test_the_command_line_tells_them_apart(monkeypatch, capsys, tmp_path):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(stopwatch.compiling, "seconds", 8.74)
-    penguins, quick = str(ROOT / "examples" / "penguins.csv"), ["--epochs", "2", "--target", "target"]
+    penguins, quick = (
+        str(Path(__file__).parents[2] / "examples" / "penguins.csv"),
+        ["--epochs", "2", "--target", "target"],
+    )
     monkeypatch.setattr(sys, "argv", ["thalweg", "train", penguins, *quick, "--early-stopping", "0"])
     with pytest.raises(SystemExit):
         cli.main()

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from thalweg import layers, losses, metrics, optimizers
-from thalweg.errors import ArgumentError, ModelFileError, ThalwegError
+from thalweg.errors import ArgumentError, MissingPackageError, ModelFileError, ThalwegError
 from thalweg.models.functional import Functional
 from thalweg.models.model import Model
 from thalweg.models.model_file import STATE, Arrays, compare, put, read, set_state, take_state
@@ -55,7 +55,8 @@ def load(filepath: str | Path, custom_objects: layers.CustomObjects | None) -> M
         own = isinstance(error, ArgumentError) and "custom_objects" not in str(error)
         hint = "; give your own layers in custom_objects" if own else ""
         said = str(error).partition("\n")[0]  # a formula's error shows the place on further lines
-        raise ModelFileError(f"{filepath} can't be turned into a model: {said}{hint}") from None
+        kind = MissingPackageError if isinstance(error, MissingPackageError) else ModelFileError
+        raise kind(f"{filepath} can't be turned into a model: {said}{hint}") from None
     except Exception as error:  # a description is data: a constructor may raise anything
         raise ModelFileError(
             f"{filepath} can't be turned into a model: its description is incomplete or damaged ({reason(error)})"

@@ -20,6 +20,7 @@ from typing import NamedTuple
 
 from thalweg.engine.native.compiler.fingerprint import environment, fingerprint
 from thalweg.engine.native.compiler.kernel import Kernel
+from thalweg.support.extras import can_compile
 from thalweg.support.once import once
 
 KEEP_SECONDS = 30 * 24 * 3600  # code unused for this long is removed
@@ -56,7 +57,10 @@ def candidates() -> Iterator[Path]:
 
 @once
 def places() -> Places:
-    """The folders for this environment, up to the first that is writable, which is created if necessary."""
+    """The folders for this environment, up to the first that is writable, which is created if necessary; none where
+    nothing can be compiled."""
+    if not can_compile():
+        return Places((), None, ())
     name, read, refused = environment(), [], []
     for parent in candidates():
         path = parent / name

@@ -8,6 +8,7 @@ from thalweg.errors import ArgumentError
 from thalweg.program.instructions.activations import ElementwiseAdjoint
 from thalweg.program.instructions.custom_activation import CustomActivation
 from thalweg.program.ir.instruction import Instruction
+from thalweg.support.extras import need
 
 OWN = """
 
@@ -28,6 +29,7 @@ def kernel_of_custom(i: Instruction) -> Kernel:
     """The kernel, compiled at once, so that a function that numba can't compile is refused in one sentence."""
     of = i.of if isinstance(i, ElementwiseAdjoint) else i
     assert isinstance(of, CustomActivation)
+    need("numba", "jit", f"the activation {of.pair.name}, a Python function,")
     own, what = (of.pair.value, "value") if of is i else (of.pair.derivative, "derivative")
     definition = own.text.replace("def own(", "@numba.njit(forceinline=True, **FLAGS)\ndef own(", 1)
     head = IMPORTS + OWN.replace("{definition}", definition)

@@ -1,0 +1,121 @@
+"""A wheel's catalogue of kernels has all that thalweg's own names need, as a machine without a compiler runs them."""
+
+from itertools import product
+
+import numpy as np
+import pytest
+from conformance import ROWS, SHAPES
+from harness import Case
+from ops_checks import data, layer_model
+from ops_rows import ROWS as OPERATIONS
+from pipelines import leave_out
+
+from thalweg import Input, Sequential, optimizers
+from thalweg.engine.native.kernels.table import kernel_of
+from thalweg.engine.native.runtime import executor
+from thalweg.errors import ThalwegError
+from thalweg.layers import Dense, Embedding, Flatten
+from thalweg.program.instructions.activations import ElementwiseAdjoint
+from wheels.catalogue import kernels, options
+
+OF_USERS = {f"formula{what}" for what in ("", "_adjoint", "_gradient", "_loss", "_loss_gradient")}
+OF_USERS |= {"custom", "custom_adjoint"}
+SHARED = ("weight_decay", "clipvalue", "use_ema")  # arguments of all optimizers that are further instructions
+CHANGED = 25  # optimizers of each kind, with other arguments
+
+
+@pytest.fixture(scope="module")
+def catalogue():
+    return set(kernels())
+
+
+class Prepared(BaseException):
+    """Nothing is compiled or run."""
+
+
+@pytest.fixture
+def missing(catalogue, monkeypatch):
+    """What a program of a call asks for that isn't in the catalogue."""
+
+    def stop(asked, _more):
+        raise Prepared(asked - catalogue)
+
+    monkeypatch.setattr(executor, "prepare", stop)
+    leave_out(monkeypatch, "fuse chains")
+
+    def of(call, *arguments, **named):
+        with pytest.raises(Prepared) as ended:
+            call(*arguments, **named)
+        return {kernel.name.rpartition("_")[0] for kernel in ended.value.args[0]}
+
+    return of
+
+
+def test_every_instruction_has_a_kernel(catalogue):
+    """All rows of the tables of instructions, on several shapes, but those of users' formulas and functions."""
+    seen, missing = 0, set()
+    for name in ROWS.keys() - OF_USERS - {"reshape", "batch_statistics"}:
+        for shape in SHAPES:
+            instruction = Case(ROWS[name], shape).instruction
+            if isinstance(instruction, ElementwiseAdjoint) and instruction.of.equation.slope == "1":
+                continue  # passed on, without a kernel
+            seen += 1
+            if kernel_of(instruction) not in catalogue:
+                missing.add((name, kernel_of(instruction).name))
+    assert missing == set()
+    assert seen > 3000
+
+
+def kinds_of(row):
+    """Which operands are rows, weights and arrays: as in `test_ops.py`."""
+    rows = ("rows",) * len(row.shapes)
+    yield rows
+    if row.kinds:
+        for place, kind in product(range(len(rows)), ("weight", "array")[: len(rows)]):
+            yield (*rows[:place], kind, *rows[place + 1 :])
+
+
+def test_every_function_of_ops_has_its_kernels(missing):
+    """Also those that a table of instructions doesn't have: what is broadcast, and sums of the adjoints of that."""
+    lacking = {}
+    for row in OPERATIONS:
+        for kinds in kinds_of(row):
+            values = data(row, kinds)
+            x = [
+                *(
+                    v if kind == "rows" else np.zeros((4, *v.shape[1:]), "f")
+                    for v, kind in zip(values, kinds, strict=True)
+                )
+            ]
+            x.append(np.zeros((4, 1), np.float32))
+            model = layer_model(row, kinds, values)
+            found = missing(model.predict, x, lanes=1)
+            if row.slope:
+                model.compile("sgd", "mse")
+                y = np.zeros((4, *model.output_shape[1:]), np.float32)
+                found |= missing(model.fit, x, y, verbose=0, lanes=1)
+            if found:
+                lacking[row.name, kinds] = found
+    assert lacking == {}
+
+
+@pytest.mark.parametrize("name", optimizers.CLASSES)
+def test_every_optimizer_has_its_kernels(name, missing):
+    """With many arguments changed together; the catalogue is made with two at a time. Of weights, and of a table."""
+    kind, draw = optimizers.CLASSES[name], np.random.default_rng(0)
+    default = kind()
+    choices = {a: (getattr(default, a), *options(getattr(default, a))) for a in (*default.arguments, *SHARED)}
+    x, y = np.zeros((4, 2)), np.zeros((4, 1))
+    lacking, tried = set(), 0
+    while tried < CHANGED:
+        try:
+            optimizer = kind(
+                **{a: chosen for a, c in choices.items() if (chosen := c[draw.integers(len(c))]) is not None}
+            )
+        except ThalwegError:  # a value that it doesn't accept
+            continue
+        tried += 1
+        model = Sequential([Input((2,)), Embedding(5, 3), Flatten(), Dense(1)])
+        model.compile(optimizer, "mse")
+        lacking |= missing(model.fit, x, y, verbose=0, lanes=1)
+    assert lacking == set()

@@ -1,0 +1,18 @@
+"""Tests without numba and SymPy, the extra thalweg[jit], as of an installed wheel: see `Uncompiled` in conftest.py."""
+
+import pytest
+
+from thalweg.support.extras import can_compile as can_compile
+
+REASON = "could not import numba and SymPy: needs thalweg[jit]"
+
+
+def skip_module() -> None:
+    """Skips a test module that would need them while it is imported."""
+    if not can_compile():
+        pytest.skip(REASON, allow_module_level=True)
+
+
+def buildable(name: str) -> bool:
+    """Whether a row of the table of instructions can be built here: SymPy differentiates the formulas' rows."""
+    return can_compile() or not name.startswith("formula")
