@@ -17,9 +17,8 @@ from thalweg.activations.function import BuiltInFunction
 from thalweg.engine.native.compiler.kernel import Kernel
 from thalweg.engine.native.instructions.variants import native
 from thalweg.engine.native.kernels.generated.pointwise import pointwise_kernel
-from thalweg.engine.native.kernels.table import ACTIVITY, FLUSH, KERNELS, MACHINE, RESTORE, SUMMARISE, kernel_of
+from thalweg.engine.native.kernels.table import ACTIVITY, ENTER, FLUSH, KERNELS, MACHINE, RESTORE, SUMMARISE, kernel_of
 from thalweg.engine.native.passes.activated import FUSED, ActivatedLoss
-from thalweg.engine.native.runtime.predict import ENTER
 from thalweg.errors import ThalwegError
 from thalweg.optimizers.layout import Run
 from thalweg.program.formula import operations

@@ -69,8 +69,7 @@ def trained(script, **settings):
 
 def kernels_of_training():
     """Every kernel that TRAINING needs, as its networks' programs name them."""
-    from thalweg.engine.native.kernels.table import FLUSH, RESTORE
-    from thalweg.engine.native.runtime.predict import ENTER
+    from thalweg.engine.native.kernels.table import ENTER, FLUSH, RESTORE
 
     model = Sequential([Input((20,)), Dense(16, "relu"), Dense(40, "softmax")], seed=1)
     model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])

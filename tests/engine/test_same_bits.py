@@ -76,7 +76,7 @@ def test_a_level_has_the_same_bits_everywhere(level):
     assert json.loads(done.stdout) == EXPECTED["levels"][level]
 
 
-def test_another_seed_has_other_bits():
+def test_networks_lanes_and_levels_have_hashes_of_their_own():
     assert len(set(EXPECTED["levels"]["x86-64-v4"].values())) == 6
     assert len({json.dumps(hashes) for hashes in EXPECTED["levels"].values()}) == len(EXPECTED["levels"])
 

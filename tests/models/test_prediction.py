@@ -3,12 +3,14 @@
 import pickle
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 import thalweg
 from thalweg import errors, layers
+from thalweg.engine import ENGINES
 from thalweg.models import predictor as prediction
 
 
@@ -20,6 +22,15 @@ def network(seed=0, **options):
 @pytest.fixture
 def rows():
     return np.random.default_rng(0).normal(size=(1000, 7)).astype(np.float32)
+
+
+def test_where_objects_have_another_layout_everything_takes_the_path_of_many_rows(rows, monkeypatch):
+    """As in a free-threaded Python, whose objects the compiled method can't read."""
+    expected = network().predict(rows[:3])
+    monkeypatch.setitem(ENGINES, "native", replace(ENGINES["native"], predictor=None))
+    model = network()
+    np.testing.assert_array_equal(model.predict(rows[:3]), expected)
+    assert model._predictor.native is None
 
 
 def test_both_paths_agree_with_the_reference(rows, monkeypatch):

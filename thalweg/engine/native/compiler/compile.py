@@ -1,8 +1,8 @@
 """Kernels are compiled when first used and kept on disk (cache.py).
 
-An edit in a source file they depend on, another version of numba, or another processor causes them to be compiled
-again. Object code is kept: a process that finds all it needs loads it without numba, whose import takes longer than
-anything else such a process does at its start, and more memory.
+An edit in a source file they depend on, another version of numba, or another level of processors causes them to be
+compiled again. Object code is kept: a process that finds all it needs loads it without numba, whose import takes longer
+than anything else such a process does at its start, and more memory. Ready kernels (ready.py) come before all that.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """What kernels are compiled for: a level of processors, not this very one, so that all of that level compute the same
 bits with the same code, whether it came ready in a wheel or was compiled here.
 
-Tuning for the very processor gains at most 1 % (docs/measurements.md). Levels of x86-64 are those of its psABI; each
-holds all instructions of the one below.
+Tuning for the very processor gains about 1 %, 2 at most (docs/measurements.md). Levels of x86-64 are those of its
+psABI; each holds all instructions of the one below.
 """
 
 from __future__ import annotations

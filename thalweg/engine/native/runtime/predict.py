@@ -10,7 +10,7 @@ import numpy as np
 
 from thalweg.engine.contract import Array, Job
 from thalweg.engine.native.compiler.compile import address_of
-from thalweg.engine.native.kernels.table import ENTER as ENTER  # for wheels too
+from thalweg.engine.native.kernels.table import ENTER
 from thalweg.engine.native.layouts import predict_frame as t
 from thalweg.engine.native.layouts import state
 from thalweg.engine.native.runtime.executor import NativeExecutor
