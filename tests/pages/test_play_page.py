@@ -330,6 +330,7 @@ def test_a_unit_can_be_chosen_and_layers_changed(opened):
     choose(page, "layer-0", "0")
     choose(page, "unit-0", "6")
     page.wait_for_selector("text=the next layer's error terms")
+    settled(page)  # until then the answer to the choice of the layer may be what is shown
     assert page.input_value("[data-key=unit-0]") == "6"
 
 
