@@ -8,6 +8,7 @@ remembered until it has run; `make parity` installs PyTorch, Keras, JAX and Tens
 no run has run.
 """
 
+import doctest
 import io
 import math
 import os
@@ -79,6 +80,7 @@ class Uncompiled:
     def pytest_make_collect_report(self, collector):
         report = yield
         error = report.call.excinfo.value if report.failed else None
+        error = getattr(error, "__cause__", None) or error  # pytest's own error, in recent versions
         if isinstance(error, ModuleNotFoundError) and error.name in COMPILER:
             report.outcome, report.longrepr = "skipped", (str(collector.path), 1, f"Skipped: {jit.REASON}")
         return report
@@ -102,9 +104,12 @@ class Uncompiled:
     def skipping(self):
         try:
             yield
-        except ImportError as error:
-            if self.OF_USERS.search(str(error)):
-                pytest.skip(f"{jit.REASON}: {error}")
+        except Exception as error:
+            first = next(iter(getattr(error, "failures", [error])))  # those of a doctest
+            if isinstance(first, doctest.UnexpectedException):
+                first = first.exc_info[1]
+            if isinstance(first, ImportError) and self.OF_USERS.search(str(first)):
+                pytest.skip(f"{jit.REASON}: {first}")
             raise
 
 
