@@ -1,0 +1,310 @@
+"""What an instruction computes, as a graph of NumPy's functions: its reference is called with arrays that note what is
+done to them.
+
+So every instruction can leave by its reference alone. A target writes these functions in its own language.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.lib.mixins import NDArrayOperatorsMixin
+from numpy.typing import DTypeLike
+
+from thalweg.errors import ThalwegError
+from thalweg.program.ir.instruction import Buffer
+
+ROWS = 2**31 - 1
+"""Stands for the number of rows where that is left open: a prime, so that what is a multiple of it can be told."""
+Shape = tuple[int, ...]
+FUNCTIONS: dict[str, Callable[..., Any]] = {}
+"""What stands for a function of NumPy's that isn't elementwise, by its name: see `functions.py`."""
+REDUCED = {"add": "sum", "multiply": "prod", "maximum": "max", "minimum": "min"}
+"""What an elementwise function makes of an axis."""
+
+
+@dataclass(eq=False, slots=True, repr=False)
+class Value(NDArrayOperatorsMixin):
+    """An array of a graph: a function of others.
+
+    Attributes:
+        function: NumPy's name of it; "name" for an array that is given, "constant" for one whose elements are known.
+        operands: the arrays it is a function of.
+        shape: with ROWS, or a multiple, where the number of rows is open.
+        options: what else the function takes, such as `axis`, by NumPy's names, all of them and in one form.
+    """
+
+    function: str
+    operands: tuple[Value, ...]
+    shape: Shape
+    dtype: np.dtype[Any]
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        return math.prod(self.shape)
+
+    @property
+    def T(self) -> Value:
+        return transposed(self, tuple(range(self.ndim))[::-1])
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __repr__(self) -> str:
+        return f"{self.function}{self.shape}"
+
+    def __bool__(self) -> bool:
+        raise TypeError("what is computed can't decide which way a reference goes")
+
+    __array__ = None  # NumPy must not try to look at its elements
+    __hash__ = object.__hash__  # the mixin's == compares elements
+
+    def __iter__(self) -> Iterator[Value]:
+        return (self[k] for k in range(len(self)))
+
+    def __getitem__(self, places: Any) -> Value:
+        return picked(self, places if isinstance(places, tuple) else (places,))
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *operands: Any, **options: Any) -> Any:
+        if method == "reduce":
+            (x,) = operands
+            return reduced(REDUCED[ufunc.__name__], x, options.get("axis", 0))
+        if method != "__call__" or options.keys() - {"dtype"}:
+            return NotImplemented
+        result = called(ufunc, *operands)
+        return result.astype(options["dtype"]) if "dtype" in options else result
+
+    def __array_function__(self, function: Callable[..., Any], types: Any, operands: Any, options: Any) -> Any:
+        try:
+            own = FUNCTIONS[function.__name__]
+        except KeyError:
+            raise ThalwegError(f"no export knows NumPy's {function.__name__}") from None
+        return own(*operands, **options)
+
+    def reshape(self, *shape: Any) -> Value:
+        return reshaped(self, shape[0] if len(shape) == 1 and isinstance(shape[0], tuple | list) else shape)
+
+    def transpose(self, *axes: Any) -> Value:
+        wanted = axes[0] if len(axes) == 1 and isinstance(axes[0], tuple | list) else axes
+        return transposed(self, tuple(wanted) or tuple(range(self.ndim))[::-1])
+
+    def swapaxes(self, one: int, other: int) -> Value:
+        axes = list(range(self.ndim))
+        axes[one], axes[other] = axes[other], axes[one]
+        return transposed(self, tuple(axes))
+
+    def astype(self, dtype: DTypeLike, copy: bool = True) -> Value:
+        kind = np.dtype(dtype)
+        return self if kind == self.dtype else Value("astype", (self,), self.shape, kind)
+
+    def copy(self) -> Value:
+        return self
+
+    def ravel(self) -> Value:
+        return reshaped(self, (-1,))
+
+    def cumsum(self, axis: Any = None) -> Value:
+        return FUNCTIONS["cumsum"](self, axis)  # type: ignore[no-any-return]
+
+    def repeat(self, repeats: int, axis: Any = None) -> Value:
+        return FUNCTIONS["repeat"](self, repeats, axis)  # type: ignore[no-any-return]
+
+    def sum(self, axis: Any = None, keepdims: bool = False, dtype: Any = None) -> Value:
+        return reduced("sum", self, axis, keepdims, dtype=dtype)
+
+    def mean(self, axis: Any = None, keepdims: bool = False) -> Value:
+        return FUNCTIONS["mean"](self, axis, keepdims)  # type: ignore[no-any-return]
+
+    def max(self, axis: Any = None, keepdims: bool = False) -> Value:
+        return reduced("max", self, axis, keepdims)
+
+    def min(self, axis: Any = None, keepdims: bool = False) -> Value:
+        return reduced("min", self, axis, keepdims)
+
+    def prod(self, axis: Any = None, keepdims: bool = False) -> Value:
+        return reduced("prod", self, axis, keepdims)
+
+    def all(self, axis: Any = None, keepdims: bool = False) -> Value:
+        return reduced("all", self, axis, keepdims)
+
+    def any(self, axis: Any = None, keepdims: bool = False) -> Value:
+        return reduced("any", self, axis, keepdims)
+
+    def argmax(self, axis: int) -> Value:
+        return reduced("argmax", self, axis, False)
+
+
+def named(buffer: Buffer, shape: Shape, dtype: DTypeLike) -> Value:
+    """An array that is given: that of a buffer."""
+    return Value("name", (), shape, np.dtype(dtype), {"buffer": buffer})
+
+
+def constant(elements: Any) -> Value:
+    """An array whose elements are known."""
+    array = np.asarray(elements)
+    return Value("constant", (), array.shape, array.dtype, {"elements": array})
+
+
+def value_of(x: Any) -> Value:
+    return x if isinstance(x, Value) else constant(x)
+
+
+def broadcast(*shapes: Shape) -> Shape:
+    """The common shape, as NumPy finds it, which refuses so large a number as ROWS."""
+    width = max(map(len, shapes))
+    aligned = [(1,) * (width - len(shape)) + shape for shape in shapes]
+    found = tuple(max(sizes) if min(sizes) else 0 for sizes in zip(*aligned, strict=True))
+    if any(size not in (1, whole) for shape in aligned for size, whole in zip(shape, found, strict=True)):
+        raise ValueError(f"shapes don't fit: {shapes}")
+    return found
+
+
+def called(ufunc: np.ufunc, *operands: Any) -> Value:
+    """An elementwise function, or the product of matrices."""
+    name = ufunc.__name__.removesuffix(" (vectorized)")
+    kinds = [kind_of(x) for x in operands]
+    *_, dtype = ufunc.resolve_dtypes((*kinds, *[None] * ufunc.nout))
+    if dtype.kind == "O":  # one of ours, made of a function of Python's numbers
+        dtype = np.result_type(*operands) if not any(isinstance(x, Value) for x in operands) else operands[0].dtype
+    taken = [to_kind(x, kinds, dtype) for x in operands]
+    if not any(isinstance(kind, np.dtype) for kind in kinds):
+        return weak(name, tuple(taken), dtype)
+    if name != "matmul":
+        return Value(name, tuple(taken), broadcast(*(x.shape for x in taken)), dtype)
+    one, other = taken
+    if one.ndim < 2 or other.ndim < 2:
+        raise ThalwegError("no export knows products of vectors: give them an axis")
+    if one.shape[-1] != other.shape[-2]:
+        raise ValueError(f"shapes don't fit: {one.shape} @ {other.shape}")
+    shape = (*broadcast(one.shape[:-2], other.shape[:-2]), one.shape[-2], other.shape[-1])
+    return Value(name, (one, other), shape, dtype)
+
+
+def weak(function: str, operands: tuple[Value, ...] = (), dtype: DTypeLike = np.float64, **options: Any) -> Value:
+    """A number that takes the type of the arrays beside it, as Python's do."""
+    return Value(function, operands, (), np.dtype(dtype), {**options, "weak": True})
+
+
+def is_weak(x: Any) -> bool:
+    return isinstance(x, Value) and "weak" in x.options
+
+
+def kind_of(x: Any) -> Any:
+    """The type of an operand; of Python's numbers, which take that of the arrays beside them, Python's."""
+    if is_weak(x):
+        return float if x.dtype.kind == "f" else int
+    number = isinstance(x, int | float) and not isinstance(x, bool | np.generic)
+    return type(x) if number else np.dtype(getattr(x, "dtype", bool))
+
+
+def to_kind(x: Any, kinds: Sequence[Any], dtype: np.dtype[Any]) -> Value:
+    """An operand; Python's numbers become those of the arrays beside them, as NumPy does it."""
+    arrays = [kind for kind in kinds if isinstance(kind, np.dtype)]
+    if is_weak(x):
+        return x.astype(np.result_type(*arrays, kind_of(x)())) if arrays else x  # type: ignore[no-any-return]
+    if isinstance(x, Value):
+        return x
+    if isinstance(x, bool | int | float):
+        common = np.result_type(*arrays, x) if arrays else np.result_type(type(x))
+        return value_of(number_of(x, common) if x and x % ROWS == 0 else np.asarray(x, common))
+    return constant(x)
+
+
+def axes_of(axis: Any, ndim: int) -> tuple[int, ...]:
+    """Axes counted from 0; None for all."""
+    if axis is None:
+        return tuple(range(ndim))
+    return tuple(a % ndim for a in (axis if isinstance(axis, tuple | list) else (axis,)))
+
+
+def reduced(name: str, x: Any, axis: Any = None, keepdims: bool = False, dtype: Any = None) -> Value:
+    axes = axes_of(axis, x.ndim)
+    if dtype is not None:
+        x = x.astype(dtype)
+    shape = tuple(1 if a in axes else n for a, n in enumerate(x.shape) if keepdims or a not in axes)
+    kind = x.dtype
+    if name in ("all", "any"):
+        kind = np.dtype(bool)
+    elif name in ("argmax", "argmin"):
+        kind = np.dtype(np.int64)
+    elif name in ("sum", "prod") and kind.kind == "b":
+        kind = np.dtype(np.int64)
+        x = x.astype(kind)
+    return Value(name, (x,), shape, kind, {"axis": axes, "keepdims": keepdims})
+
+
+def number_of(count: float, dtype: np.dtype[Any]) -> Any:
+    """A number of elements where the rows are open: so many times them."""
+    rows = weak("rows", dtype=np.int64)
+    return (rows if count == ROWS else rows * int(count // ROWS)).astype(dtype)
+
+
+def reshaped(x: Value, shape: Any) -> Value:
+    wanted = tuple(int(n) for n in (shape if isinstance(shape, tuple | list) else (shape,)))
+    if -1 in wanted:
+        known = -math.prod(wanted)
+        wanted = tuple(x.size // known if n == -1 else n for n in wanted)
+    if math.prod(wanted) != x.size:
+        raise ValueError(f"{x.shape} can't become {wanted}")
+    if wanted == x.shape:
+        return x
+    if x.function == "reshape":
+        (x,) = x.operands
+    return x if wanted == x.shape else Value("reshape", (x,), wanted, x.dtype)
+
+
+def transposed(x: Value, axes: Sequence[int]) -> Value:
+    axes = tuple(a % x.ndim for a in axes)
+    if axes == tuple(range(x.ndim)):
+        return x
+    return Value("transpose", (x,), tuple(x.shape[a] for a in axes), x.dtype, {"axes": axes})
+
+
+def picked(x: Value, places: tuple[Any, ...]) -> Value:
+    """x[places]: slices, whole numbers, None and …; or arrays of places along the first axes."""
+    if any(isinstance(p, Value | np.ndarray | list) for p in places):
+        return FUNCTIONS["gathered"](x, places)  # type: ignore[no-any-return]
+    wide = sum(p is not None and p is not Ellipsis for p in places)
+    if Ellipsis not in places:
+        places = (*places, Ellipsis)
+    at = places.index(Ellipsis)
+    places = (*places[:at], *[slice(None)] * (x.ndim - wide), *places[at + 1 :])
+    starts, steps, between, after, axis = [], [], [], [], 0
+    for p in places:
+        if p is None:
+            after.append(1)
+            continue
+        size = x.shape[axis]
+        if isinstance(p, slice):
+            start, stop, step = p.indices(size)
+            count = len(range(start, stop, step))
+            after.append(count)
+        else:
+            start, step, count = int(p) % size, 1, 1
+        starts.append(start), steps.append(step), between.append(count)
+        axis += 1
+    if tuple(between) != x.shape or any(step != 1 for step in steps):
+        x = Value("slice", (x,), tuple(between), x.dtype, {"starts": tuple(starts), "steps": tuple(steps)})
+    return reshaped(x, after)
+
+
+def walk(values: Sequence[Value]) -> list[Value]:
+    """All values of a graph, each after its operands."""
+    found: dict[Value, None] = {}
+    waiting = list(reversed(values))
+    while waiting:
+        value = waiting[-1]
+        new = [o for o in value.operands if o not in found]
+        waiting.extend(reversed(new))
+        if not new:
+            found[waiting.pop()] = None
+    return list(found)

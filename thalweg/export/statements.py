@@ -1,0 +1,81 @@
+"""A program as statements: for each instruction what it computes, as graphs over the arrays that it reads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from thalweg.engine.execution import compute
+from thalweg.export.functions import Tracing
+from thalweg.export.graph import ROWS, Value, constant, named, value_of, weak
+from thalweg.program.ir.instruction import DATA, DOUBLE, FLOAT, TOTALS, Buffer, Constant, Instruction, StepState
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """What an array becomes, or what is added to it."""
+
+    buffer: Buffer
+    value: Value
+    adds: bool
+
+
+@dataclass(frozen=True)
+class Statement:
+    """What an instruction computes."""
+
+    instruction: Instruction
+    assignments: tuple[Assignment, ...]
+
+
+class TracedStep(StepState):
+    """The state of a step whose numbers are values, but for those of rows."""
+
+    def drawn(self, xp: Any, stream: int, row: tuple[int, ...]) -> Any:
+        """Numbers in [0, 1) for every row: an array that the export has to draw."""
+        return Value("drawn", (), (self.rows, *row), np.dtype(np.float32), {"stream": stream})
+
+
+class Arrays:
+    """What an instruction reads, by buffer: each array is given, and views are of what they view."""
+
+    def __init__(self, rows: int, dtype: DTypeLike, data_rows: int) -> None:
+        self.rows, self.dtype, self.data_rows = rows, np.dtype(dtype), data_rows
+        of: dict[str, Any] = {name: weak("step", (), np.int64, name=name) for name in ("iteration", "update")}
+        of |= {name: weak("step", name=name) for name in ("learning_rate", "penalties")}
+        of["order"] = Value("step", (), (rows,), np.dtype(np.int64), {"name": "order"})
+        of["batch_rows"] = weak("rows", dtype=np.int64) if rows == ROWS else rows
+        self.step = TracedStep(rows=rows, **of)
+
+    def kind(self, buffer: Buffer) -> np.dtype[Any]:
+        if buffer.dtype == FLOAT:
+            return self.dtype
+        return np.dtype(np.float64 if buffer.dtype == DOUBLE else np.uint8)
+
+    def __getitem__(self, buffer: Buffer) -> Value:
+        if isinstance(buffer, Constant):
+            return constant(buffer.values.astype(self.dtype))
+        rows = self.data_rows if buffer.region == DATA else self.rows
+        storage = buffer.storage
+        of = named(storage, (*[rows] * storage.per_row, *storage.shape), self.kind(storage))
+        return of if storage is buffer else of.reshape(*[-1] * buffer.per_row, *buffer.shape)
+
+
+def statement(instruction: Instruction, arrays: Arrays) -> Statement:
+    """What an instruction computes. The rows of a value are `arrays.rows`."""
+    results = compute(instruction, arrays, Tracing())
+    made = []
+    for buffer, value in zip(instruction.results, results, strict=True):
+        if buffer is not None and value is not None:
+            adds = instruction.accumulates or buffer.region == TOTALS
+            made.append(Assignment(buffer, value_of(value), adds))
+    return Statement(instruction, tuple(made))
+
+
+def statements(instructions: Iterable[Instruction], arrays: Arrays) -> list[Statement]:
+    """What a program computes."""
+    return [statement(i, arrays) for i in instructions]
