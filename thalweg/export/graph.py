@@ -290,7 +290,9 @@ def picked(x: Value, places: tuple[Any, ...]) -> Value:
             after.append(count)
         else:
             start, step, count = int(p) % size, 1, 1
-        starts.append(start), steps.append(step), between.append(count)
+        starts.append(start)
+        steps.append(step)
+        between.append(count)
         axis += 1
     if tuple(between) != x.shape or any(step != 1 for step in steps):
         x = Value("slice", (x,), tuple(between), x.dtype, {"starts": tuple(starts), "steps": tuple(steps)})
