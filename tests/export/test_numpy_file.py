@@ -27,7 +27,7 @@ def exported(name):
 def test_an_instruction_is_written_as_it_is_computed(name):
     for shape in SHAPES:
         case = Case(EVERY[name], shape)
-        case.batch_rows, case.first_row = shape.rows, 0
+        case.batch_rows, case.first_row, case.update = shape.rows, 0, case.iteration
         memory, instruction = case.memory(np.float64), case.instruction
         data = {b for b in instruction.inputs if b.region == DATA}
         arrays = Arrays(ROWS if not data else shape.rows, np.float64, case.data_rows)

@@ -138,7 +138,7 @@ class Expressions:
         return "rows"
 
     def _step(self, v: Value, options: Mapping[str, Any]) -> str:
-        return str(options["name"])
+        return "iteration" if options["name"] == "update" else str(options["name"])
 
     def _drawn(self, v: Value, options: Mapping[str, Any]) -> str:
         return f"uniform(iteration, {options['stream']}, {self.shape(v.shape)})"
