@@ -37,7 +37,7 @@ class Exporting:
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     model.export(os.path.join(folder, "model.py"))
         ...     lines = open(os.path.join(folder, "model.py")).read().splitlines()
-        >>> print(*lines[8:12], sep="\n")
+        >>> print(*lines[8:12], sep="\\n")
             # h = x·W + b
             h = x @ W + b
             # y_pred = σ(h)
