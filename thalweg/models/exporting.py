@@ -32,11 +32,11 @@ class Exporting:
             ArgumentError: an unknown format, a file that exists, or a wish that the format can't grant.
             ThalwegError: a part of the network that the format can't say, which is named.
 
-        >>> import os, tempfile, thalweg
+        >>> import pathlib, tempfile, thalweg
         >>> model = thalweg.Sequential([thalweg.Input((2,)), thalweg.layers.Dense(1, "sigmoid")], seed=0)
         >>> with tempfile.TemporaryDirectory() as folder:
-        ...     model.export(os.path.join(folder, "model.py"))
-        ...     lines = open(os.path.join(folder, "model.py")).read().splitlines()
+        ...     model.export(path := pathlib.Path(folder, "model.py"))
+        ...     lines = path.read_text(encoding="utf-8").splitlines()
         >>> print(*lines[8:12], sep="\\n")
             # h = x·W + b
             h = x @ W + b
