@@ -132,7 +132,7 @@ def train(training: Training, names: Mapping[Buffer, str]) -> list[str]:
         '    """Trains on rows in another order in each epoch; prints the mean loss of its steps."""',
         *converted(given, names),
         f"    rows, iteration = len({names[given[0]]}), {training.iteration}",
-        "    for epoch in range(epochs):",
+        f"    for epoch in range({f'{training.epoch}, {training.epoch} + epochs' if training.epoch else 'epochs'}):",
         "        order, total = permutation(SEED, epoch, rows), 0.0",
         "        for first in range(0, rows, batch_size):",
         "            iteration += 1",

@@ -57,7 +57,7 @@ class Training:
         lasting: weights, gradients, and the optimizer's slots.
         sums: of the loss and the penalty, each float64, 0 before each step.
         learning_rate: of the next step.
-        iteration: steps done so far.
+        iteration, epoch: steps and epochs done so far.
         seed: of random numbers.
     """
 
@@ -70,6 +70,7 @@ class Training:
     sums: tuple[Buffer, ...]
     learning_rate: float
     iteration: int
+    epoch: int
     seed: int
 
     def __iter__(self) -> Iterator[Statement]:
@@ -113,6 +114,7 @@ def training_of(model: Any, rows: int = ROWS) -> Training:
         tuple(sorted(sums, key=lambda b: (b.region, b.offset))),
         float(compiled.optimizer.learning_rate),
         compiled.optimizer.iterations,
+        compiled.epochs_trained,
         model.seed,
     )
 
