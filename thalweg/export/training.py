@@ -102,7 +102,7 @@ def training_of(model: Any, rows: int = ROWS) -> Training:
         for part in (program.forward, program.backward)
     )
     update = tuple(statements(program.changes(), arrays))
-    instructions = [s.instruction for part in (forward, backward, update) for s in part]
+    instructions = [i for i in program if not left_out(i)]
     sums = {b for i in instructions for b in i.outputs if b.region in (TOTALS, NORMS)}
     return Training(
         inputs,
