@@ -12,6 +12,7 @@ from numpy.typing import DTypeLike
 from thalweg.engine.execution import compute
 from thalweg.export.functions import Tracing
 from thalweg.export.graph import ROWS, Value, constant, named, value_of, weak
+from thalweg.export.simplify import simplified
 from thalweg.program.ir.instruction import DATA, DOUBLE, FLOAT, TOTALS, Buffer, Constant, Instruction, StepState
 
 
@@ -68,12 +69,12 @@ class Arrays:
 def statement(instruction: Instruction, arrays: Arrays) -> Statement:
     """What an instruction computes. The rows of a value are `arrays.rows`."""
     results = compute(instruction, arrays, Tracing())
-    made = []
-    for buffer, value in zip(instruction.results, results, strict=True):
-        if buffer is not None and value is not None:
-            adds = instruction.accumulates or buffer.region == TOTALS
-            made.append(Assignment(buffer, value_of(value), adds))
-    return Statement(instruction, tuple(made))
+    pairs = [
+        (b, value_of(v)) for b, v in zip(instruction.results, results, strict=True) if b is not None and v is not None
+    ]
+    adds = [instruction.accumulates or buffer.region == TOTALS for buffer, _ in pairs]
+    values = simplified([value for _, value in pairs])
+    return Statement(instruction, tuple(map(Assignment, [b for b, _ in pairs], values, adds)))
 
 
 def statements(instructions: Iterable[Instruction], arrays: Arrays) -> list[Statement]:
