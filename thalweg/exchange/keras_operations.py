@@ -13,12 +13,15 @@ from thalweg.ops.arrangement import ROWS
 from thalweg.ops.tensor import FUNCTIONS
 from thalweg.support.naming import snake_case
 
-NN = "relu sigmoid silu softplus elu gelu leaky_relu log_softmax softmax".split()
+NN = ["relu", "sigmoid", "silu", "softplus", "elu", "gelu", "leaky_relu", "log_softmax", "softmax"]
 """Those that Keras has in keras.src.ops.nn; the others are in keras.src.ops.numpy."""
-ELEMENTWISE = """abs add arccos arcsin arctan arctan2 ceil cos cosh divide equal exp expm1 floor floor_divide get_item
-greater greater_equal isfinite isinf isnan less less_equal log log10 log1p log2 logical_and logical_not logical_or
-logical_xor matmul maximum minimum mod multiply negative not_equal power reciprocal relu sigmoid sign silu sin sinh
-softplus sqrt square subtract tan tanh where""".split()
+ELEMENTWISE = [
+    "abs", "add", "arccos", "arcsin", "arctan", "arctan2", "ceil", "cos", "cosh", "divide", "equal", "exp", "expm1",
+    "floor", "floor_divide", "get_item", "greater", "greater_equal", "isfinite", "isinf", "isnan", "less",
+    "less_equal", "log", "log10", "log1p", "log2", "logical_and", "logical_not", "logical_or", "logical_xor",
+    "matmul", "maximum", "minimum", "mod", "multiply", "negative", "not_equal", "power", "reciprocal", "relu",
+    "sigmoid", "sign", "silu", "sin", "sinh", "softplus", "sqrt", "square", "subtract", "tan", "tanh", "where",
+]  # fmt: skip
 OPTIONS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(ELEMENTWISE, ()),
     **dict.fromkeys(("argmax", "argmin", "max", "mean", "min", "prod", "sum"), ("axis", "keepdims")),

@@ -30,16 +30,17 @@ OWN_ACTIVATIONS = ("arctan", "bent_identity", "gaussian", "golu", "lisht", "sine
 ACTIVATIONS = [n for n in (*activations.NAMES, *activations.ALIASES) if n not in OWN_ACTIVATIONS]
 ANYTHING: Any = object()
 NEUTRAL: dict[str, tuple[Any, ...]] = {
-    "activity_regularizer": (None,), "autocast": (True,), "batch_size": (None,), "beta_constraint": (None,),
-    "bounding_box_format": (None,), "data_format": (None, "channels_last"), "factor": (None,), "fused": (None,),
-    "gamma_constraint": (None,), "groups": (1,), "input_axes": (None,), "input_length": (None,), "is_legacy_optimizer": (False, None),
-    "jit_compile": (ANYTHING,), "lora_alpha": (None,), "lora_rank": (None,), "loss_scale_factor": (None,),
-    "mask": (None,), "noise_shape": (None,), "optional": (False,), "output_axes": (None,), "quantization_config": (None,),
+    "activity_regularizer": (None,), "autocast": (True,), "axis": (-1,), "batch_size": (None,),
+    "beta_constraint": (None,), "bounding_box_format": (None,),
+    "data_format": (None, "channels_last"), "decay": (0.0, None), "dtype": ("float32", None), "factor": (None,),
+    "from_sorted_ids": (False,), "fused": (None,), "gamma_constraint": (None,), "groups": (1,),
+    "ignore_class": (None,), "input_axes": (None,), "input_length": (None,), "is_legacy_optimizer": (False, None),
+    "jit_compile": (ANYTHING,), "label_weights": (None,), "lora_alpha": (None,), "lora_rank": (None,),
+    "loss_scale_factor": (None,), "name": (ANYTHING,), "noise_shape": (None,),
+    "num_labels": (None,), "optional": (False,), "output_axes": (None,), "quantization_config": (None,),
     "ragged": (False,), "rank": (ANYTHING,), "renorm": (False,), "renorm_clipping": (None,),
     "renorm_momentum": (ANYTHING,), "rms_scaling": (False,), "sparse": (False, None), "synchronized": (False,),
-    "virtual_batch_size": (None,), "from_sorted_ids": (False,), "dtype": ("float32", None), "name": (ANYTHING,),
-    "decay": (0.0, None), "axis": (-1,), "ignore_class": (None,), "fn": (ANYTHING,), "class_aggregation": (ANYTHING,),
-    "num_labels": (None,), "label_weights": (None,),
+    "virtual_batch_size": (None,),
 }  # fmt: skip
 """Arguments of Keras's, with the values that ask for what happens here anyway."""
 OURS: dict[str, dict[str, tuple[Any, ...]]] = {

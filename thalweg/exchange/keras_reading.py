@@ -76,8 +76,8 @@ class Reader:
         name = description["class_name"] if isinstance(description, dict) else None
         if name not in MODELS:
             raise ArgumentError(
-                f"the model is {shortly(name)}, not a Sequential or a functional Model: what a class of its own computes "
-                "isn't in the file"
+                f"the model is {shortly(name)}, not a Sequential or a functional Model: what a class of its own "
+                "computes isn't in the file"
             )
         check_origin(description | {"registered_name": None}, "the model")
         self.depth += 1

@@ -30,8 +30,8 @@ INSTEAD = "; the target numpy can say it"
 def keras_file(model: Any, path: str | Path, overwrite: bool = True) -> None:
     """Writes a model as a .keras file: Keras 3 loads it, by `keras.models.load_model`, and predicts the same.
 
-    Layers keep their names. A compiled model is compiled there, too, with a fresh optimizer, if Keras has all its parts;
-    otherwise a warning names the one that it lacks.
+    Layers keep their names. A compiled model is compiled there, too, with a fresh optimizer (of which Keras warns), if
+    Keras has all its parts; otherwise a warning names the one that it lacks.
 
     Args:
         model: a `Sequential`, or a functional model.
