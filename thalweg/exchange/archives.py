@@ -68,7 +68,7 @@ def member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path, limit: i
 
 def write_archive(path: Path, config: dict[str, Any], metadata: dict[str, Any], weights: bytes) -> None:
     """Writes one; equal networks give equal files."""
-    contents = {METADATA: json.dumps(metadata), CONFIG: json.dumps(config), WEIGHTS: weights}
+    contents: dict[str, str | bytes] = {METADATA: json.dumps(metadata), CONFIG: json.dumps(config), WEIGHTS: weights}
     with zipfile.ZipFile(path, "w") as archive:
         for name, content in contents.items():
             archive.writestr(zipfile.ZipInfo(name), content)

@@ -265,7 +265,7 @@ class Drawing:
         items = self.value_list(given)
         if len(items) == 3 and isinstance(items[0], str):
             try:
-                return self.tensor(*items, first=self.firsts_in_outputs)
+                return self.tensor(*items, self.firsts_in_outputs)
             except NotYet:
                 raise ArgumentError(f"layer {shortly(items[0])} isn't called {items[1] + 1} times") from None
         found = [self.structure(inner) for inner in items]

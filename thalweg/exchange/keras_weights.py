@@ -23,7 +23,7 @@ CHECKPOINT = "_layer_checkpoint_dependencies"  # as Keras 2.13 calls "layers"
 
 
 class Slot:
-    """One array of a layer, as Keras has it."""
+    """Base of what is one array of a layer in Keras's files."""
 
     def __init__(self, layer: Layer, parameter: Parameter) -> None:
         self.layer, self.parameter = layer, parameter
@@ -41,6 +41,10 @@ class Slot:
     def get(self) -> Array:
         """The array for a file."""
         return np.array(self.layer.bound(self.parameter), np.float32)
+
+
+class Weight(Slot):
+    """An array that is the same in both."""
 
 
 class Moment(Slot):
@@ -101,7 +105,7 @@ def slots(layer: Layer) -> list[Slot]:
         return [Moment(layer, mean, "mean"), Moment(layer, variance, "variance"), Count(layer)]
     if layer.inside:
         raise ModelFileError(f"layer {layer.shown_name} has layers inside, whose places in Keras's files aren't known")
-    return sorted((Slot(layer, p) for p in layer.parameters), key=lambda slot: not slot.parameter.trainable)
+    return sorted((Weight(layer, p) for p in layer.parameters), key=lambda slot: not slot.parameter.trainable)
 
 
 def inner(layer: Layer) -> Any:
