@@ -29,7 +29,7 @@ from thalweg.engine.native.linalg.moves import turn
 
 F32, I32, I64 = np.float32, np.int32, np.int64
 RUN = 64  # rows or trees at a time
-FEW = 12  # rows that go down one by one
+FEW = 6  # rows that go down one by one
 LEAVES = 32  # of a tree, at most, that are crossed out
 COLUMNS = 128  # at most, where leaves are crossed out
 WIDE = 32  # numbers of a leaf that are added up together
@@ -41,6 +41,7 @@ _codes = stack(COLUMNS * RUN)  # bits of codes
 _tops = stack(COLUMNS)  # the largest bit of each column
 _left = stack(RUN)  # the leaves that are left
 _at = stack(2 * RUN)  # nodes, then leaves, as int64
+_going = stack(2 * RUN)  # trees, as int64
 _sums = stack(2 * RUN * WIDE)  # float64
 
 scalar = numba.njit(inline="always", **FLAGS)
@@ -81,28 +82,54 @@ def _step(nodes, at, x, sets, words):
     column, threshold, skip = I64(load_f32(node, 0)), load_f32(node, 1), I64(load_f32(node, 2))
     v = load_f32(x, _either(column < 0, -1 - column, column))
     left = _either(v == v, v <= threshold, load_f32(node, 3) > F32(0))
-    if sets:
+    if sets and column < 0:
         bit = _bit(v, words)
-        row = _either(column < 0, I64(threshold), 0)
-        word = I64(load_f32(sets, row * words + bit // BITS))
-        left = _either(column < 0, (word >> (bit % BITS)) & 1 > 0, left)
+        word = I64(load_f32(sets, I64(threshold) * words + bit // BITS))
+        left = (word >> (bit % BITS)) & 1 > 0
     return _either(left, min(1, skip), skip)
 
 
 @compiled
-def _down_trees(nodes, trees, x, sets, words, depth, n, at):
-    """The leaves of n trees that a row reaches"""
-    places = integers(at, RUN)
+def _coded_row(x, sets, words, columns, codes):
+    """Word and bit of each number of a row as if it were a code"""
+    placed = words_of(codes, 2 * columns)
+    for c in range(columns):
+        bit = _bit(load_f32(x, c), words)
+        placed[2 * c] = I32(bit // BITS)
+        placed[2 * c + 1] = I32(bit % BITS)
+
+
+@scalar
+def _step_known(nodes, at, x, sets, words, placed):
+    """The same without a branch, with what `_coded_row` has found."""
+    node = nodes + NODE * at
+    column, threshold, skip = I64(load_f32(node, 0)), load_f32(node, 1), I64(load_f32(node, 2))
+    own = _either(column < 0, -1 - column, column)
+    v = load_f32(x, own)
+    left = _either(v == v, v <= threshold, load_f32(node, 3) > F32(0))
+    if sets:
+        row = _either(column < 0, I64(threshold), 0)
+        word = I64(load_f32(sets, row * words + I64(placed[2 * own])))
+        left = _either(column < 0, (word >> I64(placed[2 * own + 1])) & 1 > 0, left)
+    return _either(left, min(1, skip), skip)
+
+
+@compiled
+def _down_trees(nodes, trees, x, sets, words, codes, columns, n, at, going):
+    """The leaves of n trees that a row reaches; those are listed where it still goes on"""
+    places, who, placed = integers(at, RUN), integers(going, RUN), words_of(codes, 2 * columns)
     for j in range(n):
-        places[j] = I64(load_f32(trees, 2 * j))
-    for _ in range(depth):
-        moved = 0
-        for j in range(n):
-            step = _step(nodes, places[j], x, sets, words)
+        places[j], who[j] = I64(load_f32(trees, 2 * j)), j
+    left = n
+    while left:
+        kept = 0
+        for k in range(left):
+            j = who[k]
+            step = _step_known(nodes, places[j], x, sets, words, placed)
             places[j] += step
-            moved |= step
-        if moved == 0:
-            break
+            who[kept] = j
+            kept += min(1, step)
+        left = kept
     for j in range(n):
         places[j] = I64(load_f32(nodes + NODE * places[j], 1))
 
@@ -153,6 +180,14 @@ def _cross_others(codes, word, first, keep, left):
 
 
 @compiled
+def _cross_set(codes, word, keep, left):
+    """Rows whose bit isn't set keep these leaves alone; all bits are of this word"""
+    q, bits, word, keep = words_of(codes, RUN), words_of(left, RUN), I32(word), I32(keep)
+    for r in range(RUN):
+        bits[r] &= _either((word >> q[r]) & I32(1) == I32(0), keep, I32(-1))
+
+
+@compiled
 def _cut(nodes, root, end, xs, codes, tops, sets, words, left, n, first, at):
     """The leaves of a small tree that RUN rows reach; `first` is the number of its first leaf"""
     bits, places = words_of(left, RUN), integers(at, RUN)
@@ -168,8 +203,12 @@ def _cut(nodes, root, end, xs, codes, tops, sets, words, left, n, first, at):
         column, threshold = I64(load_f32(node, 0)), load_f32(node, 1)
         if column < 0:
             own, row = 4 * (-1 - column) * RUN, sets + 4 * words * I64(threshold)
-            for w in range(1 + I64(load_f32(tops, -1 - column)) // BITS):
-                _cross_others(codes + own, I64(load_f32(row, w)), BITS * w, keep, left)
+            several = 1 + I64(load_f32(tops, -1 - column)) // BITS
+            if several == 1:
+                _cross_set(codes + own, I64(load_f32(row, 0)), keep, left)
+            else:
+                for w in range(several):
+                    _cross_others(codes + own, I64(load_f32(row, w)), BITS * w, keep, left)
         elif load_f32(node, 3) > F32(0):
             _cross_known(xs + 4 * column * RUN, threshold, keep, left)
         else:
@@ -193,16 +232,26 @@ def _coded(xs, codes, tops, columns, words):
 def _add(values, at, n, width, m, sums):
     """Adds m numbers of each of n leaves to n rows of sums"""
     places, total = integers(at, RUN), doubles(sums, RUN * WIDE)
+    if width == 1:
+        for r in range(n):
+            total[r] += np.float64(load_f32(values, places[r]))
+        return
     for r in range(n):
         leaf = values + 4 * width * places[r]
         for k in range(m):
-            total[r * WIDE + k] += np.float64(load_f32(leaf, k))
+            total[r * m + k] += np.float64(load_f32(leaf, k))
 
 
 @compiled
 def _add_up(values, at, n, width, m, sums):
     """Adds m numbers of each of n leaves to one row of sums"""
     places, total = integers(at, RUN), doubles(sums, RUN * WIDE)
+    if width == 1:
+        part = 0.0
+        for j in range(n):
+            part += np.float64(load_f32(values, places[j]))
+        total[0] += part
+        return
     for j in range(n):
         leaf = values + 4 * width * places[j]
         for k in range(m):
@@ -215,8 +264,8 @@ def _give(sums, n, m, y, outputs):
     total = doubles(sums, RUN * WIDE)
     for r in range(n):
         for k in range(m):
-            store_f32(y, r * outputs + k, F32(np.float64(load_f32(y, r * outputs + k)) + total[r * WIDE + k]))
-            total[r * WIDE + k] = 0.0
+            store_f32(y, r * outputs + k, F32(np.float64(load_f32(y, r * outputs + k)) + total[r * m + k]))
+            total[r * m + k] = 0.0
 
 
 @scalar
@@ -228,10 +277,24 @@ def _same(trees, first, most):
     return n
 
 
+@compiled
+def _fall(x, nodes, trees, values, sets, codes, at, going, sums, y, columns, count, outputs, width, m, words):
+    """Adds to a row of y what the leaves hold that a row of x reaches"""
+    if sets:
+        _coded_row(x, sets, words, columns, codes)
+    tree = 0
+    while tree < count:
+        n = _same(trees, tree, min(RUN, count - tree))
+        _down_trees(nodes, trees + 8 * tree, x, sets, words, codes, columns, n, at, going)
+        _add_up(values, at, n, width, m, sums)
+        _give(sums, 1, m, y + 4 * I64(load_f32(trees, 2 * tree + 1)) * width, outputs)
+        tree += n
+
+
 @kernel
 def forest(x, nodes, trees, values, base, sets, y, columns, entries, count, outputs, width, words, depth, *, rows):
     """y = base + Σ values[leaf(tree, x)]"""
-    xs, codes, tops, left, at, sums = _columns(), _codes(), _tops(), _left(), _at(), _sums()
+    xs, codes, tops, left, at, going, sums = _columns(), _codes(), _tops(), _left(), _at(), _going(), _sums()
     doubles(sums, RUN * WIDE)[:] = 0.0
     floats(xs, COLUMNS * RUN)[:] = F32(0)
     start = floats(base, outputs)
@@ -242,23 +305,16 @@ def forest(x, nodes, trees, values, base, sets, y, columns, entries, count, outp
     for row in range(0, rows, RUN):
         n = min(RUN, rows - row)
         of, to = x + 4 * row * columns, y + 4 * row * outputs
-        crossing = n > FEW and columns <= COLUMNS
+        few = n <= FEW and 2 * columns <= COLUMNS * RUN
+        crossing = not few and columns <= COLUMNS
         if crossing:
             turn(of, columns, xs, RUN, n, columns)
             if sets:
                 _coded(xs, codes, tops, columns, words)
         for piece in range(0, width, WIDE):
             m, part, tree = min(WIDE, width - piece), values + 4 * piece, 0
-            while tree < count:
+            while tree < count and not few:
                 place = I64(load_f32(trees, 2 * tree + 1)) * width + piece
-                if n <= FEW:
-                    together = _same(trees, tree, min(RUN, count - tree))
-                    for r in range(n):
-                        _down_trees(nodes, trees + 8 * tree, of + 4 * r * columns, sets, words, depth, together, at)
-                        _add_up(part, at, together, width, m, sums)
-                        _give(sums, 1, m, to + 4 * (r * outputs + place), outputs)
-                    tree += together
-                    continue
                 root = I64(load_f32(trees, 2 * tree))
                 end = I64(load_f32(trees, 2 * tree + 2)) if tree + 1 < count else entries
                 if crossing and end - root < 2 * LEAVES:
@@ -269,3 +325,6 @@ def forest(x, nodes, trees, values, base, sets, y, columns, entries, count, outp
                 tree += 1
                 if tree == count or I64(load_f32(trees, 2 * tree + 1)) * width + piece != place:
                     _give(sums, n, m, to + 4 * place, outputs)
+            for r in range(n if few else 0):
+                _fall(of + 4 * r * columns, nodes, trees, part, sets, codes, at, going, sums,
+                      to + 4 * (r * outputs + piece), columns, count, outputs, width, m, words)  # fmt: skip
