@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from thalweg.errors import ThalwegError
 from thalweg.program.instructions.forest import BITS
 
 Array = NDArray[Any]
@@ -46,7 +47,8 @@ class Grown:
 
     Attributes:
         roots: (count,). left, right, column, threshold, missing: (nodes,). values: (nodes, width).
-        categories: (nodes,): the row of `sets` that a node asks, or −1. sets: (m, codes + 1), bit 0 is for unknown ones.
+        categories: (nodes,): the row of `sets` that a node asks, or −1.
+        sets: (m, codes + 1), whether a code goes left; the first is for unknown ones.
     """
 
     roots: Array
@@ -87,6 +89,8 @@ class Grown:
 
     def tables(self, places: Array, base: Array) -> Tables:
         """Their nodes in preorder, with the place of each tree."""
+        if len(self.left) >= MOST_NODES:
+            raise ThalwegError(f"a forest of {len(self.left):,} nodes is too large: float32 counts {MOST_NODES:,}")
         levels = self.levels()
         leaf = self.left < 0
         size = np.ones(len(leaf), np.int64)
@@ -151,10 +155,7 @@ def packed(sets: Array) -> Array:
 def of_boosting(model: Any) -> list[Grown]:
     """The trees of a fitted HistGradientBoosting for each of its outputs; they add to its baseline."""
     columns, codes = columns_of(model)
-    return [
-        Grown.together([of_predictor(tree, columns, codes) for tree in trees])
-        for trees in zip(*model._predictors, strict=True)
-    ]
+    return [of_predictors(trees, columns, codes) for trees in zip(*model._predictors, strict=True)]
 
 
 def columns_of(model: Any) -> tuple[Array, list[Array | None]]:
@@ -169,32 +170,31 @@ def columns_of(model: Any) -> tuple[Array, list[Array | None]]:
     return columns, [*codes, *[None] * (count - len(codes))]
 
 
-def of_predictor(tree: Any, columns: Array, codes: Sequence[Array | None]) -> Grown:
-    """A tree of HistGradientBoosting."""
-    nodes = tree.nodes
+def of_predictors(trees: Sequence[Any], columns: Array, codes: Sequence[Array | None]) -> Grown:
+    """Trees of HistGradientBoosting."""
+    nodes = np.concatenate([tree.nodes for tree in trees])
+    counts, sets = ([len(getattr(t, name)) for t in trees] for name in ("nodes", "raw_left_cat_bitsets"))
+    first, first_set = (np.cumsum([0, *own[:-1]]) for own in (counts, sets))
     leaf, of_set = nodes["is_leaf"].astype(bool), nodes["is_categorical"].astype(bool)
     missing = nodes["missing_go_to_left"].astype(bool)
+    column = np.where(leaf, 0, nodes["feature_idx"])
+    left, right = (
+        np.where(leaf, -1, nodes[side].astype(np.int64) + np.repeat(first, counts)) for side in ("left", "right")
+    )
     asking = np.flatnonzero(of_set)
+    bits = np.concatenate([tree.raw_left_cat_bitsets for tree in trees]).astype("<u4").view(np.uint8)
+    row = (nodes["bitset_idx"].astype(np.int64) + np.repeat(first_set, counts))[asking]
+    known = np.unpackbits(bits[row], axis=1, bitorder="little")
     most = max((int(own.max(initial=-1)) for own in codes if own is not None), default=-1)
-    sets = np.zeros((len(asking), most + 2), bool)
-    for row, node in enumerate(asking):
-        own = codes[nodes["feature_idx"][node]]
-        assert own is not None
-        sets[row] = missing[node]
-        sets[row, 1 + own] = members(tree.raw_left_cat_bitsets[nodes["bitset_idx"][node]], len(own))
+    held = np.repeat(missing[asking, None], most + 2, axis=1)
+    for number, own in enumerate(codes):
+        if own is not None:
+            rows = np.flatnonzero(column[asking] == number)
+            held[np.ix_(rows, 1 + own)] = known[rows, : len(own)]
     categories = np.full(len(nodes), -1)
     categories[asking] = np.arange(len(asking))
-    column = columns[np.where(leaf, 0, nodes["feature_idx"])]
-    left, right = (np.where(leaf, -1, nodes[side].astype(np.int64)) for side in ("left", "right"))
     threshold, values = nodes["num_threshold"], nodes["value"][:, None]
-    return Grown(np.zeros(1, np.int64), left, right, column, threshold, missing, values, categories, sets)
-
-
-def members(bits: Array, count: int) -> Array:
-    """Which of the first numbers are in a set of 8 words of 32 bits."""
-    place = np.arange(count)
-    held: Array = (bits[place // 32].astype(np.int64) >> (place % 32)) & 1
-    return held
+    return Grown(first, left, right, columns[column], threshold, missing, values, categories, held)
 
 
 def of_trees(estimators: Sequence[Any], values: Sequence[Array], missing: float | None) -> Grown:

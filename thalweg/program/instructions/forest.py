@@ -79,8 +79,8 @@ class Forest(Instruction):
             at = at + xp.where(left, xp.minimum(skip, 1), skip)
         leaves = xp.take(values, xp.take(nodes[:, THRESHOLD], at.astype(int)).astype(int), axis=0)
         places = trees[:, PLACE, None] == xp.arange(self.y.size // self.values.shape[1])
-        sums = xp.swapaxes(leaves, 1, 2) @ places.astype(values.dtype)
-        return base + xp.swapaxes(sums, 1, 2).reshape(len(x), -1)
+        sums = xp.moveaxis(leaves, 1, 2) @ places.astype(values.dtype)
+        return base + xp.moveaxis(sums, 1, 2).reshape(len(x), -1)
 
     def flops(self, rows: int) -> int:
         return rows * self.trees.shape[0] * (3 * self.depth + self.values.shape[1])
