@@ -165,7 +165,7 @@ def joined(networks: Model, trees: Sequence[Trees]) -> Model:
     weighted = [
         layers.Rescaling(weight, name=f"part_{number}")(model(x)) for number, (model, weight) in enumerate(parts, 1)
     ]
-    return Functional(x, layers.Add(name="ensemble")(weighted), name="whole", seed=0)
+    return Functional(x, layers.Add(name="prediction")(weighted), name="whole", seed=0)
 
 
 __all__ = ["Trees", "columns_of", "joined", "trees_of"]

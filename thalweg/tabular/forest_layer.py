@@ -97,7 +97,7 @@ def sound(layer: ForestLayer, nodes: Array, trees: Array, sets: Array) -> bool:
     roots, places = trees[:, ROOT].astype(np.int64), trees[:, PLACE].astype(np.int64)
     ends = np.append(roots[1:], len(nodes))
     owner = np.repeat(np.arange(len(trees)), np.maximum(ends - roots, 0))
-    if roots[0] != 0 or len(owner) != len(nodes) or (ends <= roots).any():
+    if roots[0] != 0 or len(owner) != len(nodes) or (ends <= roots).any() or leaf.sum() != layer.leaves:
         return False
     at = np.arange(len(nodes))
     split, right = at[~leaf], (at + skip)[~leaf]

@@ -133,7 +133,7 @@ def rounded_down(thresholds: Array) -> Array:
     """
     with np.errstate(over="ignore"):
         near = thresholds.astype(np.float32)
-    return np.where(near > thresholds, np.nextafter(near, np.float32(-np.inf)), near)
+        return np.where(near > thresholds, np.nextafter(near, np.float32(-np.inf)), near)
 
 
 def packed(sets: Array) -> Array:
@@ -154,11 +154,11 @@ def packed(sets: Array) -> Array:
 
 def of_boosting(model: Any) -> list[Grown]:
     """The trees of a fitted HistGradientBoosting for each of its outputs; they add to its baseline."""
-    columns, codes = columns_of(model)
+    columns, codes = asked_columns(model)
     return [of_predictors(trees, columns, codes) for trees in zip(*model._predictors, strict=True)]
 
 
-def columns_of(model: Any) -> tuple[Array, list[Array | None]]:
+def asked_columns(model: Any) -> tuple[Array, list[Array | None]]:
     """By the number of a column in the trees, the column of the matrix; and its codes in the matrix if it has some."""
     count, coded = model.n_features_in_, model.is_categorical_
     if coded is None:
@@ -216,4 +216,4 @@ def of_tree(tree: Any, values: Array, missing: float | None) -> Grown:
     return Grown(np.zeros(1, np.int64), left, right, column, threshold, goes, values, none, none_asked)
 
 
-__all__ = ["Grown", "Tables", "of_boosting", "of_trees", "rounded_down"]
+__all__ = ["Grown", "Tables", "asked_columns", "of_boosting", "of_trees", "rounded_down"]
