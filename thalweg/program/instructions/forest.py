@@ -83,7 +83,9 @@ class Forest(Instruction):
         return base + xp.moveaxis(sums, 1, 2).reshape(len(x), -1)
 
     def flops(self, rows: int) -> int:
-        return rows * self.trees.shape[0] * (3 * self.depth + self.values.shape[1])
+        """As if a row looked at all nodes of a small tree, which is what vectors do, or at some of a large one."""
+        count, nodes = self.trees.shape[0], self.nodes.shape[0]
+        return rows * count * (4 * min(64, nodes // count) + self.values.shape[1])
 
 
 def goes_left(xp: Any, codes: Array, row: Array, sets: Array) -> Array:
