@@ -8,7 +8,8 @@ from c_files import GCC, compiled, pointer
 from conformance import EVERY, SHAPES
 from harness import TOLERANCE, Case
 
-from thalweg.export.c import constant, declarations, function, shared
+from thalweg.export.c import Function, constant, declarations, memory_name, memory_of
+from thalweg.errors import ThalwegError
 from thalweg.export.c_text import Printer, type_of
 from thalweg.export.elements import Storage
 from thalweg.export.loops import GIVEN, Array, Names
@@ -16,14 +17,9 @@ from thalweg.export.routine import routine_of
 from thalweg.export.statements import Arrays, statement
 
 NATIVE = ("winograd", "share", "affine_sum", "by_columns")  # what native passes make, which no export sees
-OTHERS = ("custom", "custom_adjoint", "store", "gather", "gather_bytes", "random_warp")
-    "custom",
-    "store",
-    "gather",
-    "random_warp",
-)  # Python functions of users; the caller's rows; products of vectors
+OTHERS = ("custom", "custom_adjoint", "store", "gather", "gather_bytes", "random_warp")  # Python; rows; vectors
 NAMES = [name for name in EVERY if not any(part in name for part in NATIVE) and name not in OTHERS]
-STEP = "int64_t iteration, int64_t update, double learning_rate, double penalties, uint64_t seed"
+STEP = ["int64_t iteration", "int64_t update", "double learning_rate", "double penalties", "uint64_t seed"]
 
 
 class Written:
@@ -48,20 +44,17 @@ class Written:
         self.routine = routine_of([made], storage, results)
         for table in self.routine.tables:
             table.name = f"{table.name}_{number}"
-        operands = ", ".join(f"{type_of(a.dtype)} *{a.name}" for a in self.arrays.values())
-        self.name = f"f{number}"
+        operands = [f"{type_of(a.dtype)} *{a.name}" for a in self.arrays.values()]
         streams = [f"const uint64_t key_{s} = key_of(seed, iteration, {s});" for s in self.instruction.streams]
-        head = f"int {self.name}({operands}, {STEP})"
-        unused = [f"(void){n};" for n in ("iteration", "update", "learning_rate", "penalties", "seed")]
-        unused += [f"(void){a.name};" for a in self.arrays.values()]
-        first, brace, *rest = function(self.routine, printer, head)
-        self.lines = [f"{head};", first, brace, *streams, *[f"(void)key_{s};" for s in self.instruction.streams]]
-        self.lines += [*unused, *rest, ""]
+        self.function = Function(f"f{number}", [], [], self.routine, [*operands, *STEP], streams)
+        head, brace, *rest = self.function.lines(printer)
+        names = [*(a.name for a in self.arrays.values()), "iteration", "update", "learning_rate", "penalties", "seed"]
+        self.lines = [f"{head};", head, brace, *(f"(void){name};" for name in names), *rest, ""]
 
     def check(self, library):
         step = self.case.memory(np.float32).step
         arrays = {b: a.copy() for b, a in self.given.items()}
-        called = getattr(library, self.name)
+        called = getattr(library, self.function.name)
         called(
             *map(pointer, arrays.values()), ctypes.c_int64(step.iteration), ctypes.c_int64(step.update),
             ctypes.c_double(step.learning_rate), ctypes.c_double(step.penalties), ctypes.c_uint64(step.seed),
@@ -81,20 +74,17 @@ class Written:
 @pytest.fixture(scope="module")
 def library(tmp_path_factory):
     """All instructions in one file: a library, and the functions by name."""
-    printer, memory, tables, functions, failed = Printer(), {}, [], {}, {}
+    printer, functions, failed = Printer(), {}, {}
     for name in NAMES:
         for shape in SHAPES:
             try:
-                one = Written(name, shape, len(functions), printer)
-            except Exception as error:
-                failed.setdefault(name, error)
-                continue
-            functions[name, shape] = one
-            tables += one.routine.tables
-            for dtype, count in one.routine.memory.items():
-                memory[dtype] = max(memory.get(dtype, 0), count)
-    lines = ["#include <stddef.h>", "#include <stdint.h>", *declarations(printer), *shared(memory)]
-    lines += [line for table in tables for line in constant(table)]
+                functions[name, shape] = Written(name, shape, len(functions), printer)
+            except ThalwegError as error:
+                failed[name] = error
+    memory = memory_of(one.routine for one in functions.values())
+    lines = ["#include <stddef.h>", "#include <stdint.h>", *declarations(printer)]
+    lines += [f"static {type_of(dtype)} {memory_name(dtype)}[{count}];" for dtype, count in memory.items()]
+    lines += [line for one in functions.values() for table in one.routine.tables for line in constant(table)]
     lines += [line for one in functions.values() for line in one.lines]
     made = compiled(tmp_path_factory.mktemp("c"), "instructions", "\n".join(lines), optimised="-O0")
     return made, functions, failed

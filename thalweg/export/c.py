@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,33 +14,27 @@ from thalweg.errors import ArgumentError
 from thalweg.export.c_functions import INFIX, MATHS, OWN, SPLITMIX, declared
 from thalweg.export.c_text import Printer, bare, comment, indented, number, type_of
 from thalweg.export.elements import Storage
-from thalweg.export.loops import (
-    GIVEN,
-    MEMORY,
-    RESULT,
-    TABLE,
-    VECTOR,
-    WEIGHT,
-    Array,
-    Block,
-    Names,
-)
+from thalweg.export.loops import GIVEN, MEMORY, RESULT, VECTOR, WEIGHT, Array, Block, Names, arrays_written
 from thalweg.export.names import identifiers
 from thalweg.export.network import Network
 from thalweg.export.routine import Routine, copied, routine_of
 from thalweg.program.ir.instruction import Buffer
 
-KEYWORDS = ["auto", "break", "case", "char", "const", "continue", "default", "do", "double", "else", "enum", "extern", "float", "for", "goto", "if", "inline", "int", "long", "register", "restrict", "return", "short", "signed", "sizeof", "static", "struct", "switch", "typedef", "union", "unsigned", "void", "volatile", "while", "main", "NULL", "error", "row", "rows", "learning_rate", "iteration", "update", "penalties", "memory", "own", "p", "q", "drawn", "splitmix", "size_t"]
+WORDS = """
+    auto break case char const continue default do double else enum extern float for goto if inline int long register
+    restrict return short signed sizeof static struct switch typedef union unsigned void volatile while main NULL
+    error row rows learning_rate iteration update penalties memory own p q drawn mixed splitmix key_of size_t steps
+    weights
+"""
+TAKEN = {
+    *WORDS.split(), *OWN, *INFIX, *(name + suffix for name in MATHS.values() for suffix in ("", "f")),
+}  # fmt: skip
+"""Names that no array has."""
 WIDTH = 120  # letters of a line
+FLOAT = np.dtype(np.float32)
 
 
-def taken() -> set[str]:
-    """Names that no array has."""
-    functions = {name + suffix for name in MATHS.values() for suffix in ("", "f")}
-    return {*KEYWORDS, *functions, *OWN, *INFIX}
-
-
-@dataclass
+@dataclass(frozen=True)
 class Source:
     """The texts of a .c file and of its header."""
 
@@ -48,11 +43,38 @@ class Source:
 
 
 @dataclass
-class Parts:
-    """What a file is made of, besides its functions."""
+class Function:
+    """A function of the file.
 
-    tables: list[Array] = field(default_factory=list)
-    memory: dict[np.dtype[Any], int] = field(default_factory=dict)
+    Attributes:
+        given, results: its operands, before `more`.
+        first: lines before the blocks; a name that they define and nothing uses is left out.
+        ends: what it returns where nothing has failed.
+    """
+
+    name: str
+    given: Sequence[Array]
+    results: Sequence[Array]
+    routine: Routine
+    more: Sequence[str] = ()
+    first: Sequence[str] = ()
+    last: Sequence[str] = ()
+
+    @property
+    def head(self) -> str:
+        return head_of(self.name, self.given, self.results, self.more)
+
+    def lines(self, printer: Printer) -> list[str]:
+        """Its text. Prints the blocks once more: a printer notes what they need."""
+        body = [line for block in self.routine.blocks for line in ("", *printer.block(block))]
+        text = "\n".join(body)
+        noted = bool(re.search(r"\berror\b", text))
+        written = {a for block in self.routine.blocks for a in arrays_written(block.steps)}
+        places = [pointer(a, a in written) for a in self.routine.arrays if shares(a)]
+        first = [line for line in self.first if used(line, text)]
+        ends = [*self.last, f"return {'error' if noted else 0};"]
+        inner = [*places, *first, *["int error = 0;"] * noted, *body, "", *ends]
+        return [self.head, "{", *indented(inner), "}"]
 
 
 def c_files(network: Network, name: str, title: str) -> Source:
@@ -64,60 +86,63 @@ def c_files(network: Network, name: str, title: str) -> Source:
         ArgumentError: `name` isn't one that C takes.
     """
     checked(name)
-    storage, given, results, last = storage_of(network, name)
-    routine = routine_of(network.statements, storage, results, last)
+    shared = {b: Array(n, b.size, FLOAT, WEIGHT) for b, n in identifiers(network.weights, taken(name)).items()}
+    for b, array in shared.items():
+        array.numbers = network.weights[b].reshape(-1)
+    predict = prediction(network, name, shared)
     printer = Printer()
-    body = function(routine, printer, head_of(f"{name}_predict", given, results))
-    arrays = [a for a in routine.arrays if a.where in (WEIGHT, TABLE)]
-    constants = [line for a in arrays for line in constant(a)]
-    rows = by_rows(name, given, results)
-    lines = [
-        f"/* {comment(title)} */",
-        f'#include "{name}.h"',
-        "",
-        *declarations(printer),
-        *constants,
-        *shared(routine.memory),
-        *body,
-        "",
-        *rows,
-    ]
-    return Source("\n".join(lines) + "\n", header(name, title, given, results, printer, network, bytes_of(routine)))
+    lines = predict.lines(printer)
+    told = [f"One row: {shapes_of(network)}; float32, numbers along the last axis beside each other."]
+    return Source(
+        file_of(title, name, printer, weights_told(network, shared), [predict.routine], [lines, by_rows(predict)]),
+        header(title, name, [*told, *needs(printer, [predict.routine]), unknown(name)], heads(predict)),
+    )
+
+
+def taken(name: str) -> set[str]:
+    return {*TAKEN, name, *(f"{name}_{what}" for what in ("predict", "predict_rows", "train_step", "loss"))}
 
 
 def checked(name: str) -> None:
-    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name) or name in KEYWORDS:
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name) or name in TAKEN:
         raise ArgumentError(f"C takes no function of the name {name!r}: letters, digits and _, a letter first")
 
 
-def storage_of(network: Network, name: str) -> tuple[Storage, list[Array], list[Array], list[Block]]:
-    """The arrays of a network, those given and those returned, and copies to these where they need them."""
-    buffers = [*network.inputs, *network.outputs, *network.weights]
-    computed = (a.buffer.storage for s in network.statements for a in s.assignments)
-    names = identifiers((*buffers, *computed), {*taken(), name, f"{name}_predict", f"{name}_predict_rows"})
-    storage = Storage(lambda b: arrays[b] if b in arrays else made(b), Names(names.values()), 1)
-    arrays: dict[Buffer, Array] = {}
-
-    def made(b: Buffer) -> Array:
-        arrays[b] = Array(names[b], b.size, np.dtype(np.float64 if b.dtype == "float64" else np.float32))
-        return arrays[b]
-
-    for b, numbers in network.weights.items():
-        arrays[b] = Array(names[b], b.size, numbers.dtype, WEIGHT, numbers.reshape(-1))
-    given = []
+def prediction(network: Network, name: str, shared: Mapping[Buffer, Array]) -> Function:
+    """What predicts one row. shared: the weights."""
+    own = [*network.inputs, *network.outputs, *computed(network.statements)]
+    names = identifiers((b for b in own if b not in shared), {*taken(name), *(a.name for a in shared.values())})
+    arrays = dict(shared)
+    storage = Storage(lambda b: stored(b, arrays, names, 1), Names({*names.values(), *used_by(shared)}), 1)
     for b in network.inputs:
-        arrays[b] = Array(names[b], b.size, np.dtype(np.float32), GIVEN)
-        given.append(arrays[b])
+        arrays[b] = Array(names[b], b.size, FLOAT, GIVEN)
     results, last = [], []
     for b in network.outputs:
-        if b in arrays or b.view_of is not None:
-            result = Array(names[b] if b not in arrays else f"{names[b]}_result", b.size, np.dtype(np.float32), RESULT)
-            steps = copied(storage.array_of(b.storage), result, storage)
-            last.append(Block(f"{result.name} = {b.storage}", steps))
+        if b in arrays or b.view_of is not None:  # it can't be where it is computed
+            result = Array(f"{names[b]}_" if b in arrays else names[b], b.size, FLOAT, RESULT)
+            source = storage.array_of(b.storage)
+            last.append(Block(f"{result.name} = {source.name}", copied(source, result, storage)))
         else:
-            result = arrays[b] = Array(names[b], b.size, np.dtype(np.float32), RESULT)
+            result = arrays[b] = Array(names[b], b.size, FLOAT, RESULT)
         results.append(result)
-    return storage, given, results, last
+    routine = routine_of(network.statements, storage, results, last)
+    return Function(f"{name}_predict", [arrays[b] for b in network.inputs], results, routine)
+
+
+def computed(statements: Iterable[Any]) -> Iterator[Buffer]:
+    return (a.buffer.storage for s in statements for a in s.assignments)
+
+
+def used_by(arrays: Mapping[Buffer, Array]) -> set[str]:
+    return {a.name for a in arrays.values()} | {a.region for a in arrays.values() if a.region}
+
+
+def stored(b: Buffer, arrays: dict[Buffer, Array], names: Mapping[Buffer, str], rows: int) -> Array:
+    """The array of what is computed for so many rows."""
+    if b not in arrays:
+        size = b.size * (rows if b.per_row else 1)
+        arrays[b] = Array(names[b], size, np.dtype(np.float64) if b.dtype == "float64" else FLOAT)
+    return arrays[b]
 
 
 # --- texts
@@ -128,62 +153,83 @@ def head_of(name: str, given: Iterable[Array], results: Iterable[Array], more: S
     return f"int {name}({', '.join(operands)})"
 
 
-def function(routine: Routine, printer: Printer, head: str) -> list[str]:
-    """A function that runs the blocks."""
-    lines = [line for block in routine.blocks for line in ("", *printer.block(block))]
-    noted = any("error = " in line for line in lines)
-    places = [pointer(a, routine) for a in routine.arrays if a.where in (MEMORY, VECTOR)]
-    return [
-        head,
-        "{",
-        *indented(places),
-        *indented(["int error = 0;"] * noted),
-        *indented(lines),
-        "",
-        f"    return {'error' if noted else 0};",
-        "}",
-    ]
+def shares(a: Array) -> bool:
+    """Whether it is a place in a larger array."""
+    return a.where == MEMORY or (a.where == VECTOR and a.name != a.region)
 
 
-def pointer(a: Array, routine: Routine) -> str:
-    """The place of an array that shares memory."""
+def pointer(a: Array, written: bool) -> str:
     whole = a.region if a.where == VECTOR else memory_name(a.dtype)
-    written = any(a in block_writes for block_writes in (writes_of(routine),))
     return f"{'' if written else 'const '}{type_of(a.dtype)} *const {a.name} = {whole} + {a.offset};"
 
 
-def writes_of(routine: Routine) -> set[Array]:
-    from thalweg.export.loops import arrays_written
-
-    return {a for block in routine.blocks for a in arrays_written(block.steps)}
+def used(line: str, text: str) -> bool:
+    """Whether a text uses the name that a line defines."""
+    name = line.partition(" = ")[0].rpartition(" ")[2]
+    return bool(re.search(rf"\b{name}\b", text))
 
 
 def memory_name(dtype: np.dtype[Any]) -> str:
-    return "memory" if dtype == np.float32 else f"memory_{type_of(dtype)}"
+    return "memory" if dtype == FLOAT else f"memory_{type_of(dtype)}"
 
 
-def shared(memory: dict[np.dtype[Any], int] | Any) -> list[str]:
-    """The memory of what is computed."""
-    lines = [f"static {type_of(t)} {memory_name(t)}[{n}];" for t, n in memory.items() if n]
-    return [*lines, ""] if lines else []
+def memory_of(routines: Iterable[Routine]) -> dict[np.dtype[Any], int]:
+    """How many numbers of each type functions need that never run at the same time."""
+    most: dict[np.dtype[Any], int] = {}
+    for routine in routines:
+        for dtype, count in routine.memory.items():
+            most[dtype] = max(count, most.get(dtype, 0))
+    return most
 
 
-def bytes_of(routine: Routine) -> int:
-    return sum(t.itemsize * n for t, n in routine.memory.items())
+def file_of(
+    title: str, name: str, printer: Printer, weights: Iterable[str], routines: Sequence[Routine],
+    functions: Iterable[Sequence[str]],
+) -> str:  # fmt: skip
+    """The text of a .c file."""
+    memory = [f"static {type_of(t)} {memory_name(t)}[{n}];" for t, n in memory_of(routines).items()]
+    lines = [
+        f"/* {comment(title)} */", f'#include "{name}.h"', "", *declarations(printer), *weights,
+        *(line for routine in routines for table in routine.tables for line in constant(table)),
+        *memory, *[""] * bool(memory),
+    ]  # fmt: skip
+    for function in functions:
+        lines += [*function, ""]
+    return "\n".join(lines[:-1]) + "\n"
 
 
-def constant(a: Array) -> Iterator[str]:
-    """An array of numbers that never change."""
-    yield f"static const {type_of(a.dtype)} {a.name}[{a.size}] = {{"
-    yield from numbers(a.numbers, a.dtype)
-    yield "};"
+def declarations(printer: Printer) -> list[str]:
+    """The functions that the blocks need: those of the library, and those that C lacks."""
+    maths = [declared(name) for name in sorted(printer.maths)]
+    texts = [text for _, text in sorted(printer.own.items())] + [SPLITMIX] * bool(printer.streams)
+    own = [line for text in texts for line in text.split("\n")]
+    return [*maths, *[""] * bool(maths), *own]
+
+
+def weights_told(network: Network, arrays: Mapping[Buffer, Array]) -> Iterator[str]:
+    for b, array in arrays.items():
+        if b in network.weights:
+            yield f"/* {comment(b.name)} {b.shape} */"
+            yield from constant(array)
+
+
+def constant(a: Array, kind: str = "static const") -> Iterator[str]:
+    """An array with its numbers; without, where all are 0."""
+    assert a.numbers is not None
+    if kind == "static" and not a.numbers.any():
+        yield f"static {type_of(a.dtype)} {a.name}[{a.size}];"
+    else:
+        yield f"{kind} {type_of(a.dtype)} {a.name}[{a.size}] = {{"
+        yield from numbers(a.numbers, a.dtype)
+        yield "};"
     yield ""
 
 
 def numbers(values: Any, dtype: np.dtype[Any]) -> Iterator[str]:
     line = "   "
-    for value in values.reshape(-1):
-        text = f" {bare(number(value, dtype))}," if np.isfinite(value) else f" {number(value, dtype)},"
+    for value in values:
+        text = number(value, dtype)
+        text = f" {bare(text) if math.isfinite(value) else text},"
         if len(line) + len(text) > WIDTH:
             yield line
             line = "   "
@@ -191,61 +237,58 @@ def numbers(values: Any, dtype: np.dtype[Any]) -> Iterator[str]:
     yield line
 
 
-def declarations(printer: Printer) -> list[str]:
-    maths = [declared(name) for name in sorted(printer.maths)]
-    texts = [text for _, text in sorted(printer.own.items())] + [SPLITMIX] * bool(printer.streams)
-    own = [line for text in texts for line in text.split("\n")]
-    return [*maths, *[""] * bool(maths), *own]
-
-
-def by_rows(name: str, given: Sequence[Array], results: Sequence[Array]) -> list[str]:
+def by_rows(predict: Function) -> list[str]:
     """The function that calls the other for each row."""
-    operands = ", ".join(f"{a.name} + row * {a.size}" for a in (*given, *results))
+    operands = ", ".join(f"{a.name} + row * {a.size}" for a in (*predict.given, *predict.results))
     return [
-        head_of(f"{name}_predict_rows", given, results, ["size_t rows"]),
+        rows_head(predict),
         "{",
         "    int error = 0;",
         "",
         "    for (size_t row = 0; row < rows; row++) {",
-        f"        const int own = {name}_predict({operands});",
-        "        if (own) {",
-        "            error = own;",
-        "        }",
+        f"        const int own = {predict.name}({operands});",
+        "        error = own ? own : error;",
         "    }",
         "    return error;",
         "}",
     ]
 
 
-def header(
-    name: str, title: str, given: Sequence[Array], results: Sequence[Array], printer: Printer, network: Network,
-    memory: int,
-) -> str:  # fmt: skip
-    guard = f"{name.upper()}_H"
-    shapes = [
-        f"{a.name} {tuple(b.shape)}"
-        for a, b in zip((*given, *results), (*network.inputs, *network.outputs), strict=True)
+def rows_head(predict: Function) -> str:
+    return head_of(f"{predict.name}_rows", predict.given, predict.results, ["size_t rows"])
+
+
+def heads(predict: Function) -> list[str]:
+    return [predict.head, rows_head(predict)]
+
+
+def shapes_of(network: Network) -> str:
+    names = identifiers((*network.inputs, *network.outputs), TAKEN)
+    return ", ".join(f"{name} {b.shape}" for b, name in names.items())
+
+
+def needs(printer: Printer, routines: Iterable[Routine]) -> list[str]:
+    maths = ", ".join(sorted(printer.maths)) or "nothing"
+    size = sum(dtype.itemsize * count for dtype, count in memory_of(routines).items())
+    return [
+        f"Needs {maths} of the library of <math.h>, and {size} bytes of static memory for what is computed.",
+        "Not for two threads at a time: they would share that memory.",
     ]
-    needs = ", ".join(sorted(printer.maths)) or "nothing"
+
+
+def unknown(name: str) -> str:
+    return f"Returns 0, or {name.upper()}_UNKNOWN_ID where an id isn't one of its table's: what depends on it is NaN."
+
+
+def header(title: str, name: str, told: Iterable[str], functions: Iterable[str], more: Sequence[str] = ()) -> str:
+    """The text of the .h file."""
+    big = name.upper()
     lines = [
-        f"/* {comment(title)}",
-        " *",
-        f" * One row: {comment(', '.join(shapes))}, float32, numbers along the last axis beside each other.",
-        f" * Needs {needs} of <math.h>'s library; and {memory} bytes of static memory besides the weights.",
-        " * Not to be called by two threads at a time: they would share that memory.",
-        f" * Returns 0, or {name.upper()}_UNKNOWN_ID where an id isn't one of its table's: what depends on it is NaN.",
-        " */",
-        f"#ifndef {guard}",
-        f"#define {guard}",
-        "",
-        "#include <stddef.h>",
-        "#include <stdint.h>",
-        "",
-        f"#define {name.upper()}_UNKNOWN_ID 1",
-        "",
-        f"{head_of(f'{name}_predict', given, results)};",
-        f"{head_of(f'{name}_predict_rows', given, results, ['size_t rows'])};",
-        "",
+        f"/* {comment(title)}", " *", *(f" * {comment(line)}".rstrip() for line in told), " */",
+        f"#ifndef {big}_H", f"#define {big}_H", "",
+        "#include <stddef.h>", "#include <stdint.h>", "",
+        f"#define {big}_UNKNOWN_ID 1", *more, "",
+        *(f"{function};" for function in functions), "",
         "#endif",
-    ]
+    ]  # fmt: skip
     return "\n".join(lines) + "\n"

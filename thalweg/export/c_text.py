@@ -17,6 +17,7 @@ from thalweg.export.loops import (
     Drawn,
     Element,
     Expression,
+    Fail,
     Guarded,
     If,
     Let,
@@ -134,7 +135,9 @@ class Printer:
         operands = [self.text(o) for o in e.operands]
         if f == "astype":
             return f"({operands[0]} != 0)" if e.dtype.kind == "b" else cast(operands[0], kind, e.dtype)
-        if e.dtype.kind == "f" != kind.kind:  # a function of whole numbers that has parts
+        if f == "power" and isinstance(e.operands[1], Number) and e.operands[1].value == 2:
+            f, operands = "square", operands[:1]
+        if e.dtype.kind == "f" and kind.kind != "f":  # a function of whole numbers that isn't one
             operands, kind = [cast(o, kind, e.dtype) for o in operands], e.dtype
         if f in INFIX and not (kind.kind == "b" and f in ("add", "multiply")):
             return f"({operands[0]} {INFIX[f]} {operands[1]})"
@@ -162,7 +165,7 @@ class Printer:
         if block.formula:
             yield f"/* {comment(block.formula)} */"
         lines = list(self.steps(block.steps))
-        if block.due or not any(isinstance(step, Let) for step in block.steps):
+        if not any(isinstance(step, Let) for step in block.steps):
             yield from lines
         else:
             yield from ("{", *indented(lines), "}")
@@ -182,7 +185,7 @@ class Printer:
                 yield from indented(self.steps(body))
                 yield "}"
             case When(test=test, body=body):
-                yield f"if ({self.text(test)}) {{"
+                yield f"if ({bare(self.text(test))}) {{"
                 yield from indented(self.steps(body))
                 yield "}"
             case Let(local=local, value=value, changes=changes):
@@ -192,6 +195,8 @@ class Printer:
                 yield f"{local.name} = {self.value(value, local.dtype)};"
             case Store(array=array, index=index, value=value, adds=adds):
                 yield f"{array.name}[{self.index(index)}] {'+' * adds}= {self.value(value, array.dtype)};"
+            case Fail(value=value):
+                yield f"return {bare(self.text(value))};"
             case Sort():
                 yield from self.sorted(step)
 

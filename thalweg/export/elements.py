@@ -172,6 +172,9 @@ class Elements:
                 first = elements.reshape(-1)[0]
                 if elements.size == 1 or (elements == first).all():
                     return Number(first, v.dtype)
+                if v.size == v.shape[-1] and v.dtype.kind == "i" and (np.diff(elements, 2) == 0).all():  # it counts
+                    step = int(elements.reshape(-1)[1] - first)
+                    return Position(at[-1] * step + int(first), v.dtype)
                 return body.load(self.storage.table(elements), flat(at, v.shape))
             case "step" if v.ndim == 0:
                 return Local(v.options["name"], v.dtype)

@@ -176,6 +176,13 @@ class Store:
 
 
 @dataclass(eq=False, slots=True)
+class Fail:
+    """Ends the routine, which returns a number."""
+
+    value: Expression
+
+
+@dataclass(eq=False, slots=True)
 class Sort:
     """Sorts `count` numbers, `stride` apart from `index` on, in place, NaN last; equal ones keep their order.
 
@@ -190,7 +197,7 @@ class Sort:
     keys: tuple[tuple[Array, Index], ...] = ()
 
 
-Step = Loop | If | When | Let | Set | Store | Sort
+Step = Loop | If | When | Let | Set | Store | Fail | Sort
 
 
 @dataclass(eq=False, slots=True)
@@ -200,14 +207,13 @@ class Block:
     Attributes:
         formula: as the listing prints it.
         steps: what is done.
-        due: whether it is left out of steps that only accumulate gradients.
-        merged: pairs of arrays that may share their memory: what is written, element by element, over what is read.
+        merged: (number of the step, array that it writes, array over which it may be written): arrays that may share
+            their memory, if the second isn't needed any more.
     """
 
     formula: str
     steps: list[Step]
-    due: bool = False
-    merged: list[tuple[Array, Array]] = field(default_factory=list)
+    merged: list[tuple[int, Array, Array]] = field(default_factory=list)
 
 
 # --- making and walking
@@ -266,7 +272,7 @@ def expressions_of(steps: Iterable[Step]) -> Iterator[Expression]:
     """All numbers that are computed, each with its parts."""
     for step in steps_of(steps):
         match step:
-            case Let(value=value) | Set(value=value):
+            case Let(value=value) | Set(value=value) | Fail(value=value):
                 yield from parts(value)
             case Store(value=value, index=index):
                 yield from parts(value)

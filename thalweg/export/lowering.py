@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from thalweg.export.graph import Value, walk
 from thalweg.export.heavy import HEAVY
 from thalweg.export.indices import Index, aligned, flat, of
 from thalweg.export.loops import Array, Block, Element, Let, Local, Number, Step, Store, nest
-from thalweg.export.statements import Statement
+from thalweg.export.statements import Assignment, Statement
 from thalweg.program.ir.instruction import Buffer
 
 QUICK = (
@@ -23,6 +24,25 @@ QUICK = (
 SLOW = 10  # as many quick functions take as long as another one
 
 
+@dataclass(frozen=True)
+class End:
+    """Where a value goes."""
+
+    value: Value
+    place: Array | Local
+    adds: bool = False
+
+
+@dataclass(frozen=True)
+class Nest:
+    """Loops that write the elements of arrays: what they read, and the index at which they write."""
+
+    steps: list[Step]
+    loads: list[tuple[Array, Index]]
+    index: Index
+    targets: list[Array]
+
+
 class Lowered(Elements):
     """One statement."""
 
@@ -30,6 +50,7 @@ class Lowered(Elements):
         super().__init__(storage)
         self.statement = statement
         self.steps: list[Step] = []
+        self.merged: list[tuple[int, Array, Array]] = []
         self.made = [a for a in statement.assignments if not same_memory(a.buffer, a.value)]
         self.order = walk([a.value for a in self.made])
         self.roots, self.shared = chosen(self.order, [(a.value, storage.shape(a.buffer)) for a in self.made])
@@ -50,12 +71,11 @@ class Lowered(Elements):
                 if v.function in HEAVY:
                     self.steps += HEAVY[v.function](self, v, place)
                 else:
-                    self.elementwise([(v, place, False)], v.shape)
+                    self.append(self.elementwise([End(v, place)], v.shape))
                 self.stored[v] = place
-        merged = self.assign(
-            [a for a in self.made if direct.get(a.value) is not self.storage.array_of(a.buffer.storage)]
-        )
-        return Block(self.statement.instruction.formula, self.steps, merged=merged)
+        done = [a for a in self.made if direct.get(a.value) is self.storage.array_of(a.buffer.storage)]
+        self.assign([a for a in self.made if a not in done])
+        return Block(self.statement.instruction.formula, self.steps, self.merged)
 
     def place(self, v: Value) -> Array | Local:
         """Where what is kept for a while goes: a number has a name alone."""
@@ -63,53 +83,55 @@ class Lowered(Elements):
             return self.names.local(v.dtype)
         return self.storage.memory(v.size, v.dtype)
 
-    def assign(self, assignments: Sequence[Any]) -> list[tuple[Array, Array]]:
+    def assign(self, assignments: Sequence[Assignment]) -> None:
         """What is left to be written: elementwise, all at once what has one shape."""
-        groups: dict[tuple[int, ...], list[Any]] = {}
+        groups: dict[tuple[int, ...], list[Assignment]] = {}
         for a in assignments:
             groups.setdefault(self.storage.shape(a.buffer), []).append(a)
-        targets = [self.storage.array_of(a.buffer.storage) for a in assignments]
+        ends = [[End(a.value, self.storage.array_of(a.buffer.storage), a.adds) for a in g] for g in groups.values()]
+        nests = [self.elementwise(group, shape) for group, shape in zip(ends, groups, strict=True)]
         later: list[tuple[Array, Array, bool]] = []
-        merged: list[tuple[Array, Array]] = []
-        for number, (shape, group) in enumerate(groups.items()):
-            ends = [(a.value, self.storage.array_of(a.buffer.storage), a.adds) for a in group]
-            before = len(self.steps)
-            loads, index = self.elementwise(ends, shape)
-            unsafe = len(groups) > 1 and number < len(groups) - 1
-            if unsafe or any(r.overlaps(t) and (r is not t or at != index) for r, at in loads for t in targets):
-                del self.steps[before:]
-                kept = [self.storage.memory(t.size, t.dtype) for _, t, _ in ends]
-                self.elementwise([(v, k, False) for (v, _, _), k in zip(ends, kept, strict=True)], shape)
-                later += [(t, k, adds) for (_, t, adds), k in zip(ends, kept, strict=True)]
-            elif before == 0:
-                own = [t for _, t, _ in ends]
-                alike = {r for r, at in loads if at == index} - {r for r, at in loads if at != index}
-                merged += [(t, r) for t in own for r in alike if t.size == r.size and t.dtype == r.dtype]
+        for number, (group, shape) in enumerate(zip(ends, groups, strict=True)):
+            own = nests[number]
+            targets = [end.place for end in group if isinstance(end.place, Array)]
+            elsewhere = [
+                (r, at) for r, at in own.loads for t in targets if r.overlaps(t) and (r is not t or at != own.index)
+            ]
+            after = [r for nest in nests[number + 1 :] for r, _ in nest.loads for t in targets if r.overlaps(t)]
+            if elsewhere or after:  # what is overwritten is still to be read
+                kept = [self.storage.memory(t.size, t.dtype) for t in targets]
+                own = self.elementwise([End(e.value, k) for e, k in zip(group, kept, strict=True)], shape)
+                later += [(t, k, e.adds) for t, k, e in zip(targets, kept, group, strict=True)]
+            self.append(own)
         for target, kept_in, adds in later:
             (variable,) = self.names.variables([target.size])
             at = of(variable)
             self.steps += nest([variable], [Store(target, at, Element(kept_in, at), adds)])
-        return merged
 
-    def elementwise(
-        self, ends: Sequence[tuple[Value, Array | Local, bool]], shape: tuple[int, ...]
-    ) -> tuple[list[tuple[Array, Index]], Index]:
-        """One nest that computes the elements of values, all of a shape; returns what it reads, and where it writes."""
-        variables, at = self.domain([v for v, _, _ in ends], shape)
+    def append(self, made: Nest) -> None:
+        """Notes which arrays may be written over others: element by element, once these are read."""
+        self.steps += made.steps
+        alike = {r for r, at in made.loads if at == made.index} - {r for r, at in made.loads if at != made.index}
+        pairs = [(t, r) for t in made.targets for r in alike if t.size == r.size and t.dtype == r.dtype]
+        self.merged += [(len(self.steps) - 1, t, r) for t, r in pairs]
+
+    def elementwise(self, ends: Sequence[End], shape: tuple[int, ...]) -> Nest:
+        """One nest that computes the elements of values, all of a shape."""
+        variables, at = self.domain([end.value for end in ends], shape)
         body, index = Body(), flat(at, shape)
-        values = [self.element(v, aligned(at, v.shape), body) for v, _, _ in ends]
+        values = [self.element(end.value, aligned(at, end.value.shape), body) for end in ends]
         stores: list[Step] = []
-        for (_, place, adds), value in zip(ends, values, strict=True):
-            if isinstance(place, Local):
-                self.steps += [*body.lets, Let(place, value)]
-                return body.loads, index
+        targets = []
+        for end, value in zip(ends, values, strict=True):
+            if isinstance(end.place, Local):
+                return Nest([*body.lets, Let(end.place, value)], body.loads, index, [])
             if len(ends) > 1 and not isinstance(value, Local | Number):  # all are computed before any is written
-                local = self.names.local(place.dtype)
+                local = self.names.local(end.place.dtype)
                 body.lets.append(Let(local, value))
                 value = local
-            stores.append(Store(place, index, value, adds))
-        self.steps += nest(variables, [*body.lets, *stores])
-        return body.loads, index
+            stores.append(Store(end.place, index, value, end.adds))
+            targets.append(end.place)
+        return Nest(nest(variables, [*body.lets, *stores]), body.loads, index, targets)
 
 
 def lowered(storage: Storage, statement: Statement) -> Block:

@@ -11,6 +11,7 @@ import numpy as np
 from thalweg.engine.native.scheduling.memory_plan import Life, pack
 from thalweg.export.direct import DIRECT, Direct
 from thalweg.export.elements import Storage
+from thalweg.export.graph import walk
 from thalweg.export.indices import Index, of
 from thalweg.export.loops import (
     MEMORY,
@@ -61,11 +62,9 @@ class Routine:
 def routine_of(
     statements: Iterable[Statement], storage: Storage, wanted: Sequence[Array], last: Sequence[Block] = ()
 ) -> Routine:
-    """The loops of those statements on which the wanted arrays depend, followed by `last`."""
-    written = [block for s in statements for block in blocks_of(s, storage)]
-    needed = list(wanted)
-    for block in last:
-        needed += arrays_read(block.steps)
+    """The loops of what the wanted arrays depend on, followed by `last`."""
+    needed = [*wanted, *(a for block in last for a in arrays_read(block.steps))]
+    written = [block for s in shortened(list(statements), storage, needed) for block in blocks_of(s, storage)]
     blocks: list[Block] = list(last)
     for block in reversed(written):
         results = arrays_written(block.steps)
@@ -77,17 +76,29 @@ def routine_of(
     return Routine(tuple(blocks), tuple(arrays), planned(blocks))
 
 
+def shortened(statements: Sequence[Statement], storage: Storage, wanted: Iterable[Array]) -> list[Statement]:
+    """The statements, without the results that nothing reads."""
+    needed, found = list(wanted), []
+    for s in reversed(statements):
+        kept = [a for a in s.assignments if any(storage.array_of(a.buffer.storage).overlaps(n) for n in needed)]
+        if kept or s.instruction.labels is not None:
+            found.append(Statement(s.instruction, tuple(kept)))
+            read = [v.options["buffer"] for v in walk([a.value for a in kept]) if v.function == "name"]
+            labels = [] if s.instruction.labels is None else [s.instruction.labels[0].storage]
+            needed += [storage.array_of(b) for b in (*read, *labels)]
+    return found[::-1]
+
+
 def blocks_of(statement: Statement, storage: Storage) -> list[Block]:
     """The loops of a statement, after those that check its ids."""
     i = statement.instruction
     blocks = []
     storage.names.restart()
     if i.labels is not None:
-        blocks.append(Block("", checked(i, storage)))
+        blocks.append(Block(f"{i.labels[0]}: whole numbers below {i.labels[1]}", checked(i, storage)))
         storage.names.restart()
     direct = DIRECT.get(type(i))
     block = Block(i.formula, direct(Direct(storage), i)) if direct else lowered(storage, statement)
-    block.due = i.due
     return [*blocks, block] if block.steps else blocks
 
 
@@ -109,18 +120,19 @@ def checked(i: Instruction, storage: Storage) -> list[Step]:
 def planned(blocks: Sequence[Block]) -> dict[np.dtype[Any], int]:
     """Gives every array of the shared memory its offset: two that aren't needed at the same time may overlap."""
     lives: dict[Array, Life] = {}
-    for number, block in enumerate(blocks):
-        for array in dict.fromkeys((*arrays_written(block.steps), *arrays_read(block.steps))):
+    steps = [step for block in blocks for step in block.steps]
+    for number, step in enumerate(steps):
+        for array in dict.fromkeys((*arrays_written([step]), *arrays_read([step]))):
             if array.where == MEMORY:
                 lives.setdefault(array, Life(array.size, number, number)).end = number
-    for number, block in enumerate(blocks):
-        for result, operand in block.merged:
-            both = lives.get(result), lives.get(operand)
-            if both[0] is None or both[1] is None or both[0] is both[1]:
-                continue
-            if both[0].start == number == both[1].end:
-                both[1].end = both[0].end
-                lives.update({a: both[1] for a, life in lives.items() if life is both[0]})
+    first = 0
+    for block in blocks:
+        for number, result, operand in block.merged:
+            one, other = lives.get(result), lives.get(operand)
+            if one and other and one is not other and one.start == first + number == other.end:
+                other.end = one.end
+                lives.update({a: other for a, life in lives.items() if life is one})
+        first += len(block.steps)
     sizes: dict[np.dtype[Any], int] = {}
     for dtype in dict.fromkeys(a.dtype for a in lives):
         own = list(dict.fromkeys(life for a, life in lives.items() if a.dtype == dtype))
