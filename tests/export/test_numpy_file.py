@@ -10,7 +10,7 @@ from harness import Case
 from thalweg.engine.execution import compute
 from thalweg.export.graph import ROWS
 from thalweg.export.names import identifiers
-from thalweg.export.numpy_file import written
+from thalweg.export.numpy_lines import written
 from thalweg.export.numpy_functions import source
 from thalweg.export.statements import Arrays, statement
 from thalweg.program.ir.instruction import DATA
@@ -37,8 +37,7 @@ def test_an_instruction_is_written_as_it_is_computed(name):
         lines = list(written(made, names, kept))
         given = {n: np.array(memory[b]) for b, n in names.items()} | kept
         step = {f.name: getattr(memory.step, f.name) for f in dataclasses.fields(memory.step)}
-        for stream in instruction.streams:
-            step["uniform"] = lambda iteration, stream, shape: memory.step.drawn(np, stream, shape[1:])
+        step["SEED"] = memory.step.seed
         with np.errstate(all="ignore"):
             expected = [v for v in compute(instruction, case.memory(np.float64)) if v is not None]
         space = {"np": np, **step, **{n: a.copy() for n, a in given.items()}}

@@ -141,7 +141,7 @@ class Expressions:
         return "iteration" if options["name"] == "update" else str(options["name"])
 
     def _drawn(self, v: Value, options: Mapping[str, Any]) -> str:
-        return f"uniform(iteration, {options['stream']}, {self.shape(v.shape)})"
+        return f"uniform(SEED, iteration, {options['stream']}, {self.shape(v.shape)})"
 
     def _arange(self, v: Value, options: Mapping[str, Any]) -> str:
         return f"np.arange({size(v.shape[0])})"

@@ -14,6 +14,18 @@ from typing import Any
 import numpy as np
 
 
+def sigmoid(x: Any) -> Any:
+    """1/(1 + e^−x), in a form that no x is too large for."""
+    e = np.exp(-np.abs(x))
+    return np.where(x >= 0, 1, e) / (1 + e)
+
+
+def softmax(x: Any) -> Any:
+    """e^x / Σ e^x over the last axis; the largest x is taken off first, so that no x is too large."""
+    e = np.exp(x - x.max(axis=-1, keepdims=True))
+    return e / e.sum(axis=-1, keepdims=True)
+
+
 def erf(x: Any) -> Any:
     """The error function of each element."""
     return np.vectorize(math.erf, otypes=[x.dtype])(x)
@@ -86,8 +98,37 @@ def max_pool_back(x: Any, a: Any, da: Any, size: Any, strides: Any, padding: Any
     return dx[:, above : above + x.shape[1], left : left + x.shape[2]]
 
 
+def uniform(seed: int, iteration: int, stream: int, shape: Any) -> Any:
+    """Random numbers in [0, 1): each is a hash of the seed, the step, the stream, and its own number."""
+    key = mixed(mixed(mixed(seed) ^ iteration) ^ stream)
+    bits = np.arange(np.prod(shape), dtype=np.uint32) ^ np.uint32(key & 0xFFFFFFFF)
+    for plus in (key >> 32, 0):
+        bits = (bits ^ (bits >> np.uint32(16))) * np.uint32(0x7FEB352D)
+        bits = (bits ^ (bits >> np.uint32(15))) * np.uint32(0x846CA68B)
+        bits = (bits ^ (bits >> np.uint32(16))) + np.uint32(plus)
+    return ((bits >> np.uint32(8)) * np.float32(2.0**-24)).astype(np.float32).reshape(shape)
+
+
+def permutation(seed: int, epoch: int, rows: int) -> Any:
+    """The order of the rows in an epoch: Fisher and Yates's shuffle with random numbers of the seed and the epoch."""
+    order, key = np.arange(rows), mixed(mixed(mixed(seed) ^ epoch))
+    for i in range(rows - 1, 0, -1):
+        j = ((mixed((key + i) % 2**64) >> 32) * (i + 1)) >> 32
+        order[[i, j]] = order[[j, i]]
+    return order
+
+
+def mixed(z: int) -> int:
+    """A hash of 64 bits: SplitMix64 (Steele, Lea, Flood 2014)."""
+    z = (z + 0x9E3779B97F4A7C15) % 2**64
+    z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) % 2**64
+    z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) % 2**64
+    return z ^ (z >> 31)
+
+
 FUNCTIONS: tuple[Callable[..., Any], ...] = (
-    erf, ndtr, windows, padded, convolve, kernel_gradient, convolve_back, under, max_pool, max_pool_back
+    sigmoid, softmax, erf, ndtr, windows, padded, convolve, kernel_gradient, convolve_back, under, max_pool,
+    max_pool_back, uniform, permutation, mixed,
 )  # fmt: skip
 
 
@@ -101,5 +142,5 @@ def source(lines: Iterable[str]) -> list[str]:
             return [found[f.__name__] for f in FUNCTIONS if f.__name__ in found]
         for f in new:
             found[f.__name__] = re.sub(
-                r": (Any|int|float)(?=[,)])|: float (?==)| -> Any", "", inspect.getsource(f)
+                r": (Any|int|float)(?=[,)])|: float (?==)| -> (Any|int)", "", inspect.getsource(f)
             ).replace("value= ", "value=")

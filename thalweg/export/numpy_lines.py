@@ -1,13 +1,18 @@
-"""Instructions that a NumPy file computes by functions of its own: windows on images, whose references are long."""
+"""What instructions become in a NumPy file: lines made of their references."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from thalweg.export.expressions import Expressions
+from thalweg.export.graph import Value
+from thalweg.export.statements import Statement
+from thalweg.program.instructions.activations import Elementwise
 from thalweg.program.instructions.convolution import Convolution, KernelGradient, TransposedConvolution, Window
 from thalweg.program.instructions.images.pooling import MaxPooling, MaxPoolingAdjoint
-from thalweg.program.ir.instruction import Buffer, Instruction
+from thalweg.program.instructions.rowwise import Softmax
+from thalweg.program.ir.instruction import WORKSPACE, Array, Buffer, Instruction
 
 Names = Mapping[Buffer, str]
 
@@ -60,13 +65,54 @@ def max_pooling_adjoint(i: MaxPoolingAdjoint, names: Names) -> str | None:
     return f"max_pool_back({given}, {i.window.size}, {placed(i.window, dilation=False)})"
 
 
+def elementwise(i: Elementwise, names: Names) -> str | None:
+    return f"sigmoid({names[i.h]})" if i.equation.value == "sigmoid(h)" else None
+
+
 LINES: dict[type, Callable[..., str | None]] = {
     Convolution: convolution, KernelGradient: kernel_gradient, TransposedConvolution: transposed,
+    Elementwise: elementwise, Softmax: lambda i, names: f"softmax({names[i.h]})",
     MaxPooling: max_pooling, MaxPoolingAdjoint: max_pooling_adjoint,
 }  # fmt: skip
 
 
-def line(i: Instruction, names: Names) -> str | None:
+def direct(i: Instruction, names: Names) -> str | None:
     """The expression of an instruction; None where its reference is written out."""
     own = LINES.get(type(i))
     return own and own(i, names)
+
+
+def written(statement: Statement, names: Mapping[Buffer, str], kept: dict[str, Array]) -> Iterator[str]:
+    """What an instruction computes: its formula as a comment, then lines."""
+    yield f"# {statement.instruction.formula}"
+    own = direct(statement.instruction, names)
+    if own is not None:
+        (assignment,) = statement.assignments
+        place = "" if assignment.buffer.region == WORKSPACE else "[...]"
+        yield (
+            f"{names[assignment.buffer]} += {own}" if assignment.adds else f"{names[assignment.buffer]}{place} = {own}"
+        )
+        return
+    adds = {a.buffer: a.adds for a in statement.assignments}
+    expressions = Expressions({b: name for b, name in names.items() if b.view_of is None or b not in adds}, kept)
+    expressions.names = names
+    for target, value in expressions.lines([(a.buffer, a.value) for a in statement.assignments]):
+        if isinstance(target, str):
+            yield f"{target} = {expressions.text(value)[0]}"
+        else:
+            yield assignment_of(target, adds[target], value, expressions)
+
+
+def assignment_of(buffer: Buffer, adds: bool, value: Value, expressions: Expressions) -> str:
+    """The line in which an array becomes a value; what lasts is changed in place, as others are views of it."""
+    name, (text, _) = expressions.names[buffer], expressions.text(value)
+    if buffer.region == WORKSPACE:
+        return f"{name} {'+' * adds}= {text}"
+    if adds:
+        return f"{name} += {text}"
+    if value.function in ("add", "subtract") and value not in expressions.known:
+        one, other = value.operands
+        if one.function == "name" and one.options["buffer"] is buffer:
+            sign = "+" if value.function == "add" else "-"
+            return f"{name} {sign}= {expressions.text(other)[0]}"
+    return f"{name}[...] = {text}"

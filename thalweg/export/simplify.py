@@ -1,4 +1,8 @@
-"""Graphs without what needs no computing: equal values once, no factors of 1, no sums with 0."""
+"""Graphs without what needs no computing: equal values once, no factors of 1, no sums with 0 or with 0·x.
+
+Two of these can be told from the reference: −0 + 0 is 0, and 0·x isn't 0 where x isn't finite. Such a term is left out
+only where the other depends on all that x depends on.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,7 @@ from thalweg.export.graph import Value, reshaped, walk
 
 
 def simplified(values: Sequence[Value]) -> list[Value]:
-    """The same values as graphs in which equal ones are the same. Only a sum with 0 may change −0 into 0."""
+    """The same values as graphs in which equal ones are the same."""
     known: dict[Hashable, Value] = {}
     new: dict[Value, Value] = {}
     for v in walk(values):
@@ -38,6 +42,18 @@ def shorter(v: Value, operands: tuple[Value, ...]) -> Value | None:
             other = operands[1 - k]
             if is_number(operands[k], number) and (other.shape, other.dtype) == (v.shape, v.dtype):
                 return other
+    if v.function == "add":
+        for x, other in (operands, operands[::-1]):
+            if is_nothing(other) and x.shape == v.shape and leaves(other) <= leaves(x):
+                return x
+    if v.function == "multiply":
+        share = operands[1].operands[0] if operands[1].function == "astype" else operands[1]
+        if share.function == "divide" and is_number(share.operands[0], 1) and made_of(share) <= COUNT:
+            count = Value("astype", (share.operands[1],), (), v.dtype)
+            return Value("divide", (operands[0], count), v.shape, v.dtype, v.options)
+    if v.function == "sum" and v.shape == () and operands[0].function == "reshape":
+        (x,) = operands[0].operands
+        return Value("sum", (x,), (), v.dtype, {"axis": tuple(range(x.ndim)), "keepdims": False})
     if v.function in ("sum", "max", "min", "prod"):
         (x,) = operands
         if all(x.shape[a] == 1 for a in v.options["axis"]) and x.dtype == v.dtype:
@@ -57,8 +73,26 @@ NEUTRAL: dict[str, tuple[Any, bool]] = {
 """The number that changes nothing, and whether it may be the first operand, too."""
 
 
+COUNT = {"rows", "constant", "multiply", "divide", "astype"}
+"""What a number of elements is made of: x·(1/n) becomes x/n."""
+
+
 def is_number(v: Value, number: Any) -> bool:
     return v.function == "constant" and bool((v.options["elements"] == number).all()) and v.options["elements"].size > 0
+
+
+def is_nothing(v: Value) -> bool:
+    """Whether a value is 0·x."""
+    return v.function == "multiply" and any(is_number(o, 0) for o in v.operands)
+
+
+def leaves(v: Value) -> set[Value]:
+    """The arrays that are given, of which a value is made."""
+    return {o for o in walk([v]) if not o.operands and o.function != "constant"}
+
+
+def made_of(v: Value) -> set[str]:
+    return {o.function for o in walk([v])}
 
 
 def sum_of_both(v: Value, x: Value) -> Value:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -95,6 +95,7 @@ def training_of(model: Any, rows: int = ROWS) -> Training:
     targets = tuple(i.x for i in gathered if not i.X.name.startswith("X"))
     lasting_changes = set(program.changes())
     arrays = Arrays(rows, np.float32, rows)
+    arrays.step = replace(arrays.step, penalties=1.0)
     forward, backward = (
         tuple(statements((i for i in part if i not in lasting_changes and not left_out(i)), arrays))
         for part in (program.forward, program.backward)
@@ -141,8 +142,9 @@ def lasting_of(compiled: Any, instructions: Iterable[Instruction]) -> list[Lasti
 def joined(group: Sequence[Buffer], vector: Array | None) -> Lasting:
     """Arrays that share memory, as parts of one."""
     first, end = group[0].offset, max(b.offset + b.size for b in group)
-    whole = group[0]
-    if whole.size < end - first:
-        whole = Buffer(f"{group[0].name} to {group[-1].name}", (end - first,), whole.region, False, first)
+    every = [b for b in group if b.size == end - first]
+    flat = [b for b in every if len(group) == 1 or len(b.shape) == 1]
+    joint = f"{group[0].name} to {group[-1].name}" if len(group) > 1 and not every else f"{group[0].name} flat"
+    whole = flat[0] if flat else Buffer(joint, (end - first,), group[0].region, False, first)
     values = np.zeros(end - first, np.float32) if vector is None else vector[first:end].astype(np.float32)
     return Lasting(whole, values.reshape(whole.shape), tuple(b for b in group if b is not whole))
