@@ -11,8 +11,8 @@ from networks_that_leave import BEFORE, ROWS, TOGETHER, inputs, predictions
 from thalweg import Input, Sequential, layers
 from thalweg.activations import NAMES
 from thalweg.errors import ArgumentError, ThalwegError
-from thalweg.export.c import c_files
-from thalweg.export.c_training import c_training_files
+from thalweg.export.c.c_files import c_files
+from thalweg.export.c.c_training import c_training_files
 from thalweg.export.network import network_of
 from thalweg.export.training import training_of
 from thalweg.optimizers import SGD, Adam, RMSprop
@@ -128,10 +128,10 @@ def test_memory_is_shared():
 
 # --- training --------------------------------------------------------------------------------------------------------
 
+
 def dense():
     return [Input((6,)), layers.Dense(9, "tanh", kernel_regularizer="l2"), layers.Dropout(0.2),
             layers.Dense(3, "softmax")]  # fmt: skip
-
 
 
 def convolutional():
@@ -154,7 +154,7 @@ TRAININGS = {
     "dense, momentum": (dense, lambda: SGD(0.05, momentum=0.9, nesterov=True, weight_decay=1e-3)),
     "convolutional, RMSprop": (convolutional, lambda: RMSprop(0.003)),
     "convolutional, Adam": (convolutional, lambda: Adam(0.003, global_clipnorm=1.0)),
-    "ids, Adam": (ids, lambda: Adam(0.01, use_ema=True)),
+    "ids, Adam": (ids, lambda: Adam(0.01, clipvalue=0.1)),
     "ids, momentum": (ids, lambda: SGD(0.1, momentum=0.9)),
 }
 BATCH = 8

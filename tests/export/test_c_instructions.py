@@ -8,12 +8,12 @@ from c_files import GCC, compiled, pointer
 from conformance import EVERY, SHAPES
 from harness import TOLERANCE, Case
 
-from thalweg.export.c import Function, constant, declarations, memory_name, memory_of
 from thalweg.errors import ThalwegError
-from thalweg.export.c_text import Printer, type_of
-from thalweg.export.elements import Storage
-from thalweg.export.loops import GIVEN, Array, Names
-from thalweg.export.routine import routine_of
+from thalweg.export.c.c_files import Function, constant, declarations, memory_name, memory_of
+from thalweg.export.c.c_text import Printer, type_of
+from thalweg.export.loops.elements import Storage
+from thalweg.export.loops.nests import GIVEN, Array, Names
+from thalweg.export.loops.routine import routine_of
 from thalweg.export.statements import Arrays, statement
 
 NATIVE = ("winograd", "share", "affine_sum", "by_columns")  # what native passes make, which no export sees

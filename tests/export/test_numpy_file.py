@@ -10,8 +10,8 @@ from harness import Case
 from thalweg.engine.execution import compute
 from thalweg.export.graph import ROWS
 from thalweg.export.names import identifiers
-from thalweg.export.numpy_lines import written
 from thalweg.export.numpy_functions import source
+from thalweg.export.numpy_lines import written
 from thalweg.export.statements import Arrays, statement
 from thalweg.program.ir.instruction import DATA
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from thalweg.export.elements import LEAVES, VIEWS, Body, Elements, Storage
 from thalweg.export.graph import Value, walk
-from thalweg.export.heavy import HEAVY
-from thalweg.export.indices import Index, aligned, flat, of
-from thalweg.export.loops import Array, Block, Element, Let, Local, Number, Step, Store, nest
+from thalweg.export.loops.elements import LEAVES, VIEWS, Body, Elements, Storage
+from thalweg.export.loops.heavy import HEAVY
+from thalweg.export.loops.indices import Index, aligned, flat, of
+from thalweg.export.loops.nests import Array, Block, Element, Let, Local, Number, Step, Store, nest
 from thalweg.export.statements import Assignment, Statement
 from thalweg.program.ir.instruction import Buffer
 
@@ -43,22 +43,22 @@ class Nest:
     targets: list[Array]
 
 
-class Lowered(Elements):
+class Fused:
     """One statement."""
 
     def __init__(self, storage: Storage, statement: Statement) -> None:
-        super().__init__(storage)
-        self.statement = statement
+        self.storage, self.names, self.statement = storage, storage.names, statement
+        self.elements = Elements(storage)
         self.steps: list[Step] = []
         self.merged: list[tuple[int, Array, Array]] = []
         self.made = [a for a in statement.assignments if not same_memory(a.buffer, a.value)]
         self.order = walk([a.value for a in self.made])
-        self.roots, self.shared = chosen(self.order, [(a.value, storage.shape(a.buffer)) for a in self.made])
+        self.roots, self.elements.shared = chosen(self.order, [(a.value, storage.shape(a.buffer)) for a in self.made])
 
     # --- the whole
 
     def block(self) -> Block:
-        read = [self.array(v) for v in self.order if v.function == "name"]
+        read = [self.elements.array(v) for v in self.order if v.function == "name"]
         direct: dict[Value, Array] = {}
         for a in self.made:
             target = self.storage.array_of(a.buffer.storage)
@@ -69,10 +69,10 @@ class Lowered(Elements):
             if v in self.roots:
                 place = direct.get(v) or self.place(v)
                 if v.function in HEAVY:
-                    self.steps += HEAVY[v.function](self, v, place)
+                    self.steps += HEAVY[v.function](self.elements, v, place)
                 else:
                     self.append(self.elementwise([End(v, place)], v.shape))
-                self.stored[v] = place
+                self.elements.stored[v] = place
         done = [a for a in self.made if direct.get(a.value) is self.storage.array_of(a.buffer.storage)]
         self.assign([a for a in self.made if a not in done])
         return Block(self.statement.instruction.formula, self.steps, self.merged)
@@ -117,9 +117,9 @@ class Lowered(Elements):
 
     def elementwise(self, ends: Sequence[End], shape: tuple[int, ...]) -> Nest:
         """One nest that computes the elements of values, all of a shape."""
-        variables, at = self.domain([end.value for end in ends], shape)
+        variables, at = self.elements.domain([end.value for end in ends], shape)
         body, index = Body(), flat(at, shape)
-        values = [self.element(end.value, aligned(at, end.value.shape), body) for end in ends]
+        values = [self.elements.element(end.value, aligned(at, end.value.shape), body) for end in ends]
         stores: list[Step] = []
         targets = []
         for end, value in zip(ends, values, strict=True):
@@ -134,9 +134,9 @@ class Lowered(Elements):
         return Nest(nest(variables, [*body.lets, *stores]), body.loads, index, targets)
 
 
-def lowered(storage: Storage, statement: Statement) -> Block:
+def fused(storage: Storage, statement: Statement) -> Block:
     """A statement as loops: none where it only gives an array another shape."""
-    return Lowered(storage, statement).block()
+    return Fused(storage, statement).block()
 
 
 def same_memory(buffer: Buffer, value: Value) -> bool:

@@ -12,8 +12,8 @@ import numpy as np
 
 from thalweg.errors import ThalwegError
 from thalweg.export.graph import Value
-from thalweg.export.indices import Index, Looked, Variable, aligned, flat, of, unravelled, within
-from thalweg.export.loops import (
+from thalweg.export.loops.indices import Index, Looked, Variable, aligned, flat, of, unravelled, within
+from thalweg.export.loops.nests import (
     TABLE,
     Apply,
     Array,
@@ -225,13 +225,15 @@ class Elements:
 
     def joined(self, v: Value, at: tuple[Index, ...], body: Body) -> Expression:
         axis = v.options["axis"]
-        index, end, result = at[axis], v.shape[axis], None
+        index, end = at[axis], v.shape[axis]
+        result: Expression | None = None
         for part in reversed(v.operands):
             start = end - part.shape[axis]
             own = (*at[:axis], within(index + -start, part.shape[axis]), *at[axis + 1 :])
             if index.low < end and index.high >= start and part.size:
-                conditions = () if result is None else (Condition(index, index.low, end),)
-                result = self.guarded(tuple(c for c in conditions if not c.always), part, own, result, body, v.dtype)
+                condition = Condition(index, index.low, end)
+                conditions = () if result is None or condition.always else (condition,)
+                result = self.guarded(conditions, part, own, result, body, v.dtype)
             end = start
         assert result is not None
         return result

@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 
 from thalweg.errors import ArgumentError
-from thalweg.export.c_functions import INFIX, MATHS, OWN, SPLITMIX, declared
-from thalweg.export.c_text import Printer, bare, comment, indented, number, type_of
-from thalweg.export.elements import Storage
-from thalweg.export.loops import GIVEN, MEMORY, RESULT, VECTOR, WEIGHT, Array, Block, Names, arrays_written
+from thalweg.export.c.c_functions import INFIX, MATHS, OWN, SPLITMIX, declared
+from thalweg.export.c.c_text import Printer, bare, comment, indented, number, type_of
+from thalweg.export.loops.elements import Storage
+from thalweg.export.loops.nests import GIVEN, MEMORY, RESULT, VECTOR, WEIGHT, Array, Block, Names, arrays_written
+from thalweg.export.loops.routine import Routine, copied, routine_of
 from thalweg.export.names import identifiers
 from thalweg.export.network import Network
-from thalweg.export.routine import Routine, copied, routine_of
 from thalweg.program.ir.instruction import Buffer
 
 WORDS = """

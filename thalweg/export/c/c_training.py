@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from thalweg.export.c import (
+from thalweg.export.c.c_files import (
     FLOAT,
     Function,
     Source,
@@ -25,13 +25,26 @@ from thalweg.export.c import (
     unknown,
     used_by,
 )
-from thalweg.export.c_text import Printer, indented
-from thalweg.export.elements import Storage
-from thalweg.export.indices import ZERO
-from thalweg.export.loops import GIVEN, VECTOR, WEIGHT, Apply, Array, Block, Element, Fail, Names, Number, Store, When
+from thalweg.export.c.c_text import Printer, indented
+from thalweg.export.loops.elements import Storage
+from thalweg.export.loops.indices import ZERO
+from thalweg.export.loops.nests import (
+    GIVEN,
+    VECTOR,
+    WEIGHT,
+    Apply,
+    Array,
+    Block,
+    Element,
+    Fail,
+    Names,
+    Number,
+    Store,
+    When,
+)
+from thalweg.export.loops.routine import ERROR, blocks_of, routine_of
 from thalweg.export.names import identifiers
 from thalweg.export.network import Network
-from thalweg.export.routine import ERROR, blocks_of, routine_of
 from thalweg.export.training import Lasting, Training
 from thalweg.program.ir.instruction import LOSS, TOTALS, Buffer
 
@@ -57,14 +70,14 @@ def c_training_files(network: Network, training: Training, rows: int, name: str,
         *needs(printer, [predict.routine, step.routine]),
         unknown(name),
         "",
-        f"{step.name} does one step of training on a batch of {rows} rows. It returns {big}_UNKNOWN_ID where an id or a",
-        f"class isn't one, and {big}_NOT_FINITE where the loss isn't a finite number: then the weights stay as they are.",
+        f"{step.name} does one step of training on a batch of {rows} rows. It returns {big}_UNKNOWN_ID where an id or",
+        f"a class isn't one, {big}_NOT_FINITE where the loss isn't a finite number: then the weights stay as they are.",
         f"The learning rate of the model is {training.learning_rate:g}.",
         f"{name}_get_weights writes, and {name}_set_weights reads, {big}_WEIGHTS numbers:",
         ", ".join(f"{b} {b.shape}" for b in weights) + ".",
     ]
     more = [f"#define {big}_NOT_FINITE 2", f"#define {big}_WEIGHTS {count}"]
-    others = moved(name, [arrays[b] for b in weights]) + [loss]
+    others = [*moved(name, [arrays[b] for b in weights]), loss]
     steps = [f"static int64_t steps = {training.iteration};", ""]
     own = [*constants(network, arrays), *(line for a in statics for line in constant(a, "static")), *steps]
     functions = [lines, by_rows(predict), learns, *others]

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 
 from thalweg.engine.native.scheduling.memory_plan import Life, pack
-from thalweg.export.direct import DIRECT, Direct
-from thalweg.export.elements import Storage
 from thalweg.export.graph import walk
-from thalweg.export.indices import Index, of
-from thalweg.export.loops import (
+from thalweg.export.loops.direct import DIRECT, Direct
+from thalweg.export.loops.elements import Storage
+from thalweg.export.loops.fusing import fused
+from thalweg.export.loops.indices import Index, of
+from thalweg.export.loops.nests import (
     MEMORY,
     TABLE,
     Apply,
@@ -32,7 +33,6 @@ from thalweg.export.loops import (
     nest,
     steps_of,
 )
-from thalweg.export.lowering import lowered
 from thalweg.export.statements import Statement
 from thalweg.program.ir.instruction import Instruction
 
@@ -98,7 +98,7 @@ def blocks_of(statement: Statement, storage: Storage) -> list[Block]:
         blocks.append(Block(f"{i.labels[0]}: whole numbers below {i.labels[1]}", checked(i, storage)))
         storage.names.restart()
     direct = DIRECT.get(type(i))
-    block = Block(i.formula, direct(Direct(storage), i)) if direct else lowered(storage, statement)
+    block = Block(i.formula, direct(Direct(storage), i)) if direct else fused(storage, statement)
     return [*blocks, block] if block.steps else blocks
 
 

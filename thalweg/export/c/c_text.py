@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from thalweg.errors import ThalwegError
-from thalweg.export.c_functions import INFIX, MATHS, OWN, helper
-from thalweg.export.indices import Index, Looked, Quotient, Remainder, Variable, Within
-from thalweg.export.loops import (
+from thalweg.export.c.c_functions import INFIX, MATHS, OWN, helper
+from thalweg.export.loops.indices import Index, Looked, Quotient, Remainder, Variable, Within
+from thalweg.export.loops.nests import (
     Apply,
     Block,
     Condition,
@@ -164,7 +164,10 @@ class Printer:
     def block(self, block: Block) -> Iterator[str]:
         if block.formula:
             yield f"/* {comment(block.formula)} */"
-        lines = list(self.steps(block.steps))
+        try:
+            lines = list(self.steps(block.steps))
+        except ThalwegError as error:
+            raise ThalwegError(f"{block.formula}: {error}") from None
         if not any(isinstance(step, Let) for step in block.steps):
             yield from lines
         else:

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from thalweg.export.elements import Storage
-from thalweg.export.indices import Index, Looked, Variable, flat, of, within
-from thalweg.export.loops import (
+from thalweg.export.loops.elements import Storage
+from thalweg.export.loops.indices import Index, Looked, Variable, flat, of, within
+from thalweg.export.loops.nests import (
     Apply,
     Array,
     Condition,

@@ -1,6 +1,6 @@
 """Loops over arrays: what a statement computes, as a language without arrays of its own writes it.
 
-`lowering.py` makes them of graphs, `direct.py` of those instructions for which there is a better way than their
+`fusing.py` makes them of graphs, `direct.py` of those instructions for which there is a better way than their
 reference. A target prints them.
 """
 
@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from thalweg.export.indices import Index, Variable, of
+from thalweg.export.loops.indices import Index, Variable, of
 
 # Where an array lies.
 GIVEN, RESULT, WEIGHT, TABLE, VECTOR, MEMORY = "given", "result", "weight", "table", "vector", "memory"

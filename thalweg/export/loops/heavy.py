@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from thalweg.export.elements import Body, Elements
 from thalweg.export.graph import Value
-from thalweg.export.indices import ZERO, Index, Looked, Variable, flat, of
-from thalweg.export.loops import (
+from thalweg.export.loops.elements import Body, Elements
+from thalweg.export.loops.indices import ZERO, Index, Looked, Variable, flat, of
+from thalweg.export.loops.nests import (
     Apply,
     Array,
     Element,
