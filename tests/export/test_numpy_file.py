@@ -16,7 +16,11 @@ from thalweg.export.statements import Arrays, statement
 from thalweg.program.ir.instruction import DATA
 
 NATIVE = ("winograd", "share", "affine_sum", "by_columns")  # what native passes make, which no export sees
-OTHERS = ("custom", "random_warp", "store")  # Python functions of users; products of vectors, in training only; files don't
+OTHERS = (
+    "custom",
+    "random_warp",
+    "store",
+)  # Python functions of users; products of vectors, in training only; files don't
 
 
 def exported(name):
