@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from c_files import FLAGS, GCC, compiled, pointer, predicted
 from networks_that_leave import BEFORE, ROWS, TOGETHER, inputs, predictions
+from random_networks import random_network
 
 from thalweg import Input, Sequential, layers
 from thalweg.activations import NAMES
@@ -72,6 +73,13 @@ def test_a_python_function_is_refused_by_name():
     (row,) = (row for row in ROWS if row.name == "Activation5")
     with pytest.raises(ThalwegError, match="bowl"):
         network_of(row.make(), 1)
+
+
+def test_what_draws_to_predict_is_refused():
+    model, _ = random_network(11)
+    model.build()
+    with pytest.raises(ThalwegError, match="C draws random numbers in training alone"):
+        c_files(network_of(model, 1), "net", "Drawing")
 
 
 @pytest.mark.parametrize("name", ["", "2x", "a-b", "float", "exp", "größe"])
@@ -187,6 +195,40 @@ def test_a_hundred_steps_end_at_the_engine_s_weights(name, engine, tmp_path):
     assert history.history["loss"]
     (predictions_of_c,), _ = predicted(library.net_predict_rows, [x[:50]], [(3,)])
     np.testing.assert_allclose(predictions_of_c, model.predict(x[:50]), rtol=1e-4, atol=1e-5)
+
+
+def targets(loss, shape, draw):
+    """Targets of a loss: classes, probabilities, or numbers that are positive."""
+    if loss.startswith("sparse"):
+        return draw.integers(0, 3, shape)
+    if "categorical" in loss:
+        return np.eye(3)[draw.integers(0, 3, shape[0])]
+    return draw.integers(0, 2, shape) if "binary" in loss else abs(draw.normal(size=shape))
+
+
+@pytest.mark.parametrize("seed", [0, 1, 3, 4, 5, 6, 7, 9, 13, 14, 15, 16])
+def test_random_networks_predict_and_train(seed, tmp_path):
+    model, losses = random_network(seed, engine="reference")
+    model.compile(SGD(0.05), losses if len(losses) > 1 else losses[0])
+    model.build()
+    source = c_training_files(network_of(model, 1), training_of(model, 4), 4, "net", f"Network {seed}")
+    library = compiled(tmp_path, "net", source.code, source.header)
+    x, draw = inputs(model, 12), np.random.default_rng(0)
+    wanted = predictions(model, x)
+    found, error = predicted(library.net_predict_rows, x, [w.shape[1:] for w in wanted])
+    assert error == 0
+    for one, other in zip(found, wanted, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-5)
+    shapes = [a.shape for name, a in sorted(model._compiled.random_data(12).items()) if name.startswith("Y")]
+    y = [targets(loss, shape, draw).astype(np.float32) for loss, shape in zip(losses, shapes, strict=True)]
+    for n in range(0, 12, 4):
+        batch = [np.ascontiguousarray(a[n : n + 4]) for a in (*x, *y)]
+        assert library.net_train_step(*map(pointer, batch), ctypes.c_float(0.05)) == 0
+    model.fit(x if len(x) > 1 else x[0], y if len(y) > 1 else y[0], batch_size=4, shuffle=False, verbose=0)
+    weights = np.concatenate([w.reshape(-1) for w in network_of(model, 1).weights.values()])
+    got = np.zeros(len(weights), np.float32)
+    library.net_get_weights(pointer(got))
+    np.testing.assert_allclose(got, weights, rtol=1e-4, atol=1e-5)
 
 
 def test_a_step_that_fails_changes_nothing(tmp_path):

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from thalweg.errors import ArgumentError
+from thalweg.errors import ArgumentError, ThalwegError
 from thalweg.export.c.c_functions import INFIX, MATHS, OWN, SPLITMIX, declared
 from thalweg.export.c.c_text import Printer, bare, comment, indented, number, type_of
 from thalweg.export.loops.elements import Storage
@@ -110,6 +110,9 @@ def checked(name: str) -> None:
 
 def prediction(network: Network, name: str, shared: Mapping[Buffer, Array]) -> Function:
     """What predicts one row. shared: the weights."""
+    for s in network.statements:
+        if s.instruction.streams:
+            raise ThalwegError(f"{s.instruction.formula}: C draws random numbers in training alone, not to predict")
     own = [*network.inputs, *network.outputs, *computed(network.statements)]
     names = identifiers((b for b in own if b not in shared), {*taken(name), *(a.name for a in shared.values())})
     arrays = dict(shared)
