@@ -10,7 +10,7 @@ from harness import TOLERANCE, Case
 
 from thalweg.errors import ThalwegError
 from thalweg.export.c.c_files import Function, constant, declarations, memory_name, memory_of
-from thalweg.export.c.c_text import Printer, type_of
+from thalweg.export.c.c_text import CPrinter, type_of
 from thalweg.export.loops.elements import Storage
 from thalweg.export.loops.nests import GIVEN, Array, Names
 from thalweg.export.loops.routine import routine_of
@@ -74,7 +74,7 @@ class Written:
 @pytest.fixture(scope="module")
 def library(tmp_path_factory):
     """All instructions in one file: a library, and the functions by name."""
-    printer, functions, failed = Printer(), {}, {}
+    printer, functions, failed = CPrinter(), {}, {}
     for name in NAMES:
         for shape in SHAPES:
             try:

@@ -12,9 +12,10 @@ import numpy as np
 
 from thalweg.errors import ArgumentError, ThalwegError
 from thalweg.export.c.c_functions import INFIX, MATHS, OWN, SPLITMIX, declared
-from thalweg.export.c.c_text import Printer, bare, comment, indented, number, type_of
+from thalweg.export.c.c_text import CPrinter, type_of
 from thalweg.export.loops.elements import Storage
 from thalweg.export.loops.nests import GIVEN, MEMORY, RESULT, VECTOR, WEIGHT, Array, Block, Names, arrays_written
+from thalweg.export.loops.printer import bare, comment, indented
 from thalweg.export.loops.routine import Routine, copied, routine_of
 from thalweg.export.names import identifiers
 from thalweg.export.network import Network
@@ -64,7 +65,7 @@ class Function:
     def head(self) -> str:
         return head_of(self.name, self.given, self.results, self.more)
 
-    def lines(self, printer: Printer) -> list[str]:
+    def lines(self, printer: CPrinter) -> list[str]:
         """Its text. Prints the blocks once more: a printer notes what they need."""
         body = [line for block in self.routine.blocks for line in ("", *printer.block(block))]
         text = "\n".join(body)
@@ -90,7 +91,7 @@ def c_files(network: Network, name: str, title: str) -> Source:
     for b, array in shared.items():
         array.numbers = network.weights[b].reshape(-1)
     predict = prediction(network, name, shared)
-    printer = Printer()
+    printer = CPrinter()
     lines = predict.lines(printer)
     told = [f"One row: {shapes_of(network)}; float32, numbers along the last axis beside each other."]
     return Source(
@@ -186,7 +187,7 @@ def memory_of(routines: Iterable[Routine]) -> dict[np.dtype[Any], int]:
 
 
 def file_of(
-    title: str, name: str, printer: Printer, weights: Iterable[str], routines: Sequence[Routine],
+    title: str, name: str, printer: CPrinter, weights: Iterable[str], routines: Sequence[Routine],
     functions: Iterable[Sequence[str]],
 ) -> str:  # fmt: skip
     """The text of a .c file."""
@@ -201,7 +202,7 @@ def file_of(
     return "\n".join(lines[:-1]) + "\n"
 
 
-def declarations(printer: Printer) -> list[str]:
+def declarations(printer: CPrinter) -> list[str]:
     """The functions that the blocks need: those of the library, and those that C lacks."""
     maths = [declared(name) for name in sorted(printer.maths)]
     texts = [text for _, text in sorted(printer.own.items())] + [SPLITMIX] * bool(printer.streams)
@@ -229,9 +230,9 @@ def constant(a: Array, kind: str = "static const") -> Iterator[str]:
 
 
 def numbers(values: Any, dtype: np.dtype[Any]) -> Iterator[str]:
-    line = "   "
+    line, printer = "   ", CPrinter()
     for value in values:
-        text = number(value, dtype)
+        text = printer.number(value, dtype)
         text = f" {bare(text) if math.isfinite(value) else text},"
         if len(line) + len(text) > WIDTH:
             yield line
@@ -270,7 +271,7 @@ def shapes_of(network: Network) -> str:
     return ", ".join(f"{name} {b.shape}" for b, name in names.items())
 
 
-def needs(printer: Printer, routines: Iterable[Routine]) -> list[str]:
+def needs(printer: CPrinter, routines: Iterable[Routine]) -> list[str]:
     maths = ", ".join(sorted(printer.maths)) or "nothing"
     size = sum(dtype.itemsize * count for dtype, count in memory_of(routines).items())
     return [

@@ -25,7 +25,7 @@ from thalweg.export.c.c_files import (
     unknown,
     used_by,
 )
-from thalweg.export.c.c_text import Printer, indented
+from thalweg.export.c.c_text import CPrinter
 from thalweg.export.loops.elements import Storage
 from thalweg.export.loops.indices import ZERO
 from thalweg.export.loops.nests import (
@@ -42,6 +42,7 @@ from thalweg.export.loops.nests import (
     Store,
     When,
 )
+from thalweg.export.loops.printer import indented
 from thalweg.export.loops.routine import ERROR, blocks_of, routine_of
 from thalweg.export.names import identifiers
 from thalweg.export.network import Network
@@ -60,7 +61,7 @@ def c_training_files(network: Network, training: Training, rows: int, name: str,
     arrays, statics = lasting_arrays(network, training, name)
     predict = prediction(network, name, arrays)
     step, loss = training_step(training, rows, name, arrays)
-    printer = Printer()
+    printer = CPrinter()
     lines, learns = predict.lines(printer), step.lines(printer)
     weights = [b for b in network.weights if arrays[b].where == VECTOR]
     big = name.upper()
