@@ -52,6 +52,7 @@ def built(name: str) -> Model:
 
 ROWS = [*layer_rows(), *activation_rows()]
 TOGETHER = [Row(f"network {name}", lambda name=name: built(name), "") for name in OTHERS]
+PYTHON = ("Activation5", "network own output")  # with Python functions, which no other language has
 
 
 def inputs(model: Model, rows: int) -> list[Any]:

@@ -6,7 +6,7 @@ import subprocess
 import numpy as np
 import pytest
 from c_files import FLAGS, GCC, compiled, pointer, predicted
-from networks_that_leave import BEFORE, ROWS, TOGETHER, inputs, predictions
+from networks_that_leave import BEFORE, PYTHON, ROWS, TOGETHER, inputs, predictions
 from random_networks import random_network
 
 from thalweg import Input, Sequential, layers
@@ -19,7 +19,6 @@ from thalweg.export.training import training_of
 from thalweg.optimizers import SGD, Adam, RMSprop
 
 pytestmark = pytest.mark.skipif(GCC is None, reason="gcc is not on the PATH")
-PYTHON = ("Activation5", "network own output")  # Python functions, which no other language has
 EVERY = {row.name: row for row in (*ROWS, *TOGETHER) if row.name not in PYTHON}
 
 

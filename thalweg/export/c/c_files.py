@@ -275,7 +275,8 @@ def needs(printer: CPrinter, routines: Iterable[Routine]) -> list[str]:
     maths = ", ".join(sorted(printer.maths)) or "nothing"
     size = sum(dtype.itemsize * count for dtype, count in memory_of(routines).items())
     return [
-        f"Needs {maths} of the library of <math.h>, and {size} bytes of static memory for what is computed.",
+        f"Needs {maths} of the library of <math.h>, {size} bytes of static memory for what is computed;",
+        "compilers may call memset and memcpy, too.",
         "Not for two threads at a time: they would share that memory.",
     ]
 
