@@ -10,9 +10,11 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from thalweg.engine.execution import compute
+from thalweg.errors import ThalwegError
 from thalweg.export.functions import Tracing
 from thalweg.export.graph import ROWS, Value, constant, named, value_of, weak
 from thalweg.export.simplify import simplified
+from thalweg.program.instructions.custom_activation import CustomActivation
 from thalweg.program.ir.instruction import DATA, DOUBLE, FLOAT, TOTALS, Buffer, Constant, Instruction, StepState
 
 
@@ -74,7 +76,14 @@ class Arrays:
 
 
 def statement(instruction: Instruction, arrays: Arrays) -> Statement:
-    """What an instruction computes. The rows of a value are `arrays.rows`."""
+    """What an instruction computes. The rows of a value are `arrays.rows`.
+
+    Raises:
+        ThalwegError: no export can say it.
+    """
+    of = getattr(instruction, "of", instruction)
+    if isinstance(of, CustomActivation):
+        raise ThalwegError(f"{of.pair.name} is a function of Python's, which no other language has: write a formula")
     results = compute(instruction, arrays, Tracing())
     pairs = [
         (b, value_of(v)) for b, v in zip(instruction.results, results, strict=True) if b is not None and v is not None
