@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from thalweg.engine.execution import compute
+from thalweg.errors import ThalwegError
 from thalweg.export.functions import Tracing
 from thalweg.export.graph import ROWS, Value, constant, named, value_of, weak
 from thalweg.program.ir.instruction import DATA, DOUBLE, FLOAT, TOTALS, Buffer, Constant, Instruction, StepState
@@ -66,8 +67,15 @@ class Arrays:
 
 
 def statement(instruction: Instruction, arrays: Arrays) -> Statement:
-    """What an instruction computes. The rows of a value are `arrays.rows`."""
-    results = compute(instruction, arrays, Tracing())
+    """What an instruction computes. The rows of a value are `arrays.rows`.
+
+    Raises:
+        ThalwegError: no export can say it.
+    """
+    try:
+        results = compute(instruction, arrays, Tracing())
+    except ThalwegError as error:
+        raise ThalwegError(f"{instruction.title} ({instruction.formula}) can't be exported: {error}") from None
     made = []
     for buffer, value in zip(instruction.results, results, strict=True):
         if buffer is not None and value is not None:

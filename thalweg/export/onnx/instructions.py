@@ -1,0 +1,96 @@
+"""Instructions that ONNX has operators for, where these are faster or easier to read than what references compute."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from thalweg.export.graph import Value, transposed
+from thalweg.export.onnx.decompositions import isnan, operator
+from thalweg.export.statements import Arrays
+from thalweg.program.instructions.activations import RELU, SIGMOID, Elementwise
+from thalweg.program.instructions.convolution import Convolution, TransposedConvolution, Window
+from thalweg.program.instructions.images.pooling import AveragePooling, MaxPooling
+from thalweg.program.instructions.linear import Affine
+from thalweg.program.instructions.rowwise import Softmax
+from thalweg.program.ir.instruction import Buffer
+
+FIRST, LAST = (0, 3, 1, 2), (0, 2, 3, 1)  # how the axes of images are moved for channels that come first, and back
+
+
+def of_images(name: str, x: Value, more: list[Value], h: Buffer, window: Window, **attributes: Any) -> Value:
+    """An operator on images whose channels come first; here they come last."""
+    rows, _, _, _ = x.shape
+    height, width, channels = h.shape
+    moves = {"kernel_shape": window.size, "strides": window.strides, "pads": (*window.before, *window.after)}
+    if window.dilation != (1, 1):
+        moves["dilations"] = window.dilation
+    shape = (rows, channels, height, width)
+    found = operator(name, transposed(x, FIRST), *more, shape=shape, dtype=x.dtype, **moves, **attributes)
+    return transposed(found, LAST)
+
+
+def kernel(W: Value, window: Window, outputs: int) -> Value:
+    """(outputs, inputs of a group, kernel rows, columns)"""
+    return transposed(W.reshape(*window.size, -1, outputs), (3, 2, 0, 1))
+
+
+def convolution(i: Convolution, arrays: Arrays) -> Value:
+    more = [kernel(arrays[i.W], i.window, i.h.shape[-1]), *([arrays[i.b]] if i.b else [])]
+    return of_images("Conv", arrays[i.x], more, i.h, i.window, group=i.groups)
+
+
+def transposed_convolution(i: TransposedConvolution, arrays: Arrays) -> Value:
+    """ONNX, too, takes the kernel of the convolution whose gradient it is."""
+    window, sides = i.window, zip(i.h.shape, i.x.shape, strict=True)
+    beyond = [
+        n + window.before[k] + window.after[k] - window.span[k] - (places - 1) * window.strides[k]
+        for k, (n, places) in enumerate(list(sides)[:2])
+    ]  # elements that no window reaches
+    more = [kernel(arrays[i.W], window, i.x.shape[-1]), *([arrays[i.b]] if i.b else [])]
+    return of_images("ConvTranspose", arrays[i.x], more, i.h, window, group=i.groups, output_padding=beyond)
+
+
+def max_pooling(i: MaxPooling, arrays: Arrays) -> Value:
+    """NaN stays NaN; MaxPool takes it for a small number or a large one, as it comes."""
+    x = arrays[i.x]
+    strange = of_images("MaxPool", isnan(x).astype(np.float32), [], i.a, i.window)
+    largest = of_images("MaxPool", x, [], i.a, i.window)
+    return np.where(strange > 0, np.asarray(math.nan, x.dtype), largest)  # type: ignore[no-any-return, call-overload]
+
+
+def average_pooling(i: AveragePooling, arrays: Arrays) -> Value:
+    return of_images("AveragePool", arrays[i.x], [], i.a, i.window, count_include_pad=0)
+
+
+def affine(i: Affine, arrays: Arrays) -> Value | None:
+    x, W = arrays[i.x], arrays[i.W]
+    if x.ndim > 2 or i.b is None:
+        return None
+    return operator("Gemm", x, W, arrays[i.b], shape=(x.shape[0], W.shape[1]), dtype=x.dtype)
+
+
+def elementwise(i: Elementwise, arrays: Arrays) -> Value | None:
+    name = "Relu" if i.equation == RELU else "Sigmoid" if i.equation == SIGMOID else None
+    h = arrays[i.h]
+    return None if name is None else operator(name, h, shape=h.shape, dtype=h.dtype)
+
+
+def softmax(i: Softmax, arrays: Arrays) -> Value:
+    h = arrays[i.h]
+    return operator("Softmax", h, shape=h.shape, dtype=h.dtype, axis=h.ndim - 1)
+
+
+DIRECT: dict[type[Any], Callable[[Any, Arrays], Value | None]] = {
+    Convolution: convolution,
+    TransposedConvolution: transposed_convolution,
+    MaxPooling: max_pooling,
+    AveragePooling: average_pooling,
+    Affine: affine,
+    Elementwise: elementwise,
+    Softmax: softmax,
+}
+"""An instruction's class → its value by operators; None where the reference says it better."""

@@ -1,0 +1,140 @@
+"""Statements as nodes of an ONNX graph."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+
+from thalweg.errors import ThalwegError
+from thalweg.export.graph import ROWS, Shape, Value, reshaped
+from thalweg.export.functions import broadcast_to
+from thalweg.export.names import identifiers
+from thalweg.export.network import Network
+from thalweg.export.onnx.decompositions import DECOMPOSED
+from thalweg.export.onnx.instructions import DIRECT
+from thalweg.export.onnx.nodes import Nodes, Tensor
+from thalweg.export.onnx.operators import OPERATORS, own
+from thalweg.export.statements import Arrays, Assignment, Statement
+from thalweg.program.ir.instruction import Buffer
+
+
+class Writer:
+    """The nodes that compute a network, in the forms that they have in an opset.
+
+    Attributes:
+        held: the tensor that an array is, by buffer.
+        names: of all arrays.
+    """
+
+    def __init__(self, network: Network, opset: int) -> None:
+        self.opset, self.nodes, self.arrays = opset, Nodes(), Arrays(ROWS, np.float32, ROWS)
+        assigned = (a.buffer for s in network.statements for a in s.assignments)
+        self.names = identifiers([*network.inputs, *network.outputs, *network.weights, *assigned])
+        self.inputs = [Tensor(self.arrays.kind(b), self.names[b]) for b in network.inputs]
+        self.held: dict[Buffer, Tensor] = dict(zip(network.inputs, self.inputs, strict=True))
+        self.held |= {b: Tensor(array.dtype, self.names[b], array=array) for b, array in network.weights.items()}
+        self.known: dict[Value, Tensor] = {}
+        self.counted: dict[Shape, Tensor] = {}
+        for statement in network.statements:
+            self.state(statement)
+        self.nodes.instruction = None
+        self.outputs: list[Tensor] = []
+        for buffer in network.outputs:
+            self.outputs.append(self.output(buffer))
+
+    def state(self, statement: Statement) -> None:
+        self.nodes.instruction = i = statement.instruction
+        try:
+            direct = DIRECT[type(i)](i, self.arrays) if type(i) in DIRECT else None
+            for a in statement.assignments:
+                self.assign(a, a.value if direct is None else direct)
+        except ThalwegError as error:
+            raise ThalwegError(f"{i.title} ({i.formula}) can't be exported as onnx: {error}; numpy can say it") from None
+
+    def assign(self, a: Assignment, value: Value) -> None:
+        buffer = a.buffer
+        if a.adds:
+            raise ThalwegError(f"ONNX doesn't keep {buffer} from one batch to the next")
+        value = value.astype(self.arrays.kind(buffer))
+        whole = broadcast_to(value, (*[ROWS] * buffer.per_row, *buffer.shape))
+        self.named(self.write(whole), buffer)
+        storage = buffer.storage
+        self.held[storage] = self.write(reshaped(whole, (*[ROWS] * storage.per_row, *storage.shape)))
+
+    def named(self, tensor: Tensor, buffer: Buffer) -> None:
+        if tensor.node is not None and not tensor.name:
+            tensor.name = self.names[buffer]
+
+    def output(self, buffer: Buffer) -> Tensor:
+        """A tensor of the output's name, or, where an input or another output has it, of one like it."""
+        tensor, name = self.write(self.arrays[buffer]), self.names[buffer]
+        self.named(tensor, buffer)
+        if tensor.name == name and tensor not in (*self.inputs, *self.outputs):
+            return tensor
+        tensor = self.nodes.add("Identity", [tensor], tensor.dtype)
+        while name in {t.name for t in (*self.inputs, *self.outputs)}:
+            name += "_out"
+        tensor.name = name
+        return tensor
+
+    def write(self, value: Value) -> Tensor:
+        """The tensor that a value is, after all that it needs."""
+        waiting: list[tuple[Value, tuple[Value, ...] | None]] = [(value, None)]
+        while waiting:
+            v, needs = waiting.pop()
+            if v in self.known:
+                continue
+            if needs is None:
+                needs = (DECOMPOSED[v.function](v),) if v.function in DECOMPOSED else v.operands
+                waiting.append((v, needs))
+                waiting.extend((o, None) for o in reversed(needs))
+            elif v.function in DECOMPOSED:
+                self.known[v] = self.known[needs[0]]
+            else:
+                self.known[v] = OPERATORS.get(v.function, own)(self, v, [self.known[o] for o in needs])
+        return self.known[value]
+
+    # --- the number of rows
+
+    def rows(self, shape: Shape) -> Tensor:
+        """The number of rows: alone, or as a vector of shape (1,)."""
+        if shape not in self.counted:
+            sizes = self.nodes.add("Shape", [self.inputs[0]], np.int64)
+            first = self.nodes.constant(np.zeros(shape))
+            self.counted[shape] = self.nodes.add("Gather", [sizes, first], np.int64, axis=0)
+        return self.counted[shape]
+
+    def sizes(self, shape: Iterable[int], follows: bool = False) -> Tensor:
+        """A shape as a vector. follows: an open number may be left to ONNX, since the others decide it."""
+        shape = tuple(shape)
+        is_open = [n > 0 and n % ROWS == 0 for n in shape]
+        if not any(is_open) or (follows and sum(is_open) == 1):
+            return self.nodes.constant([-1 if o else n for n, o in zip(shape, is_open, strict=True)])
+        parts = []
+        for n, o in zip(shape, is_open, strict=True):
+            part = self.rows((1,)) if o else self.nodes.constant([n])
+            many = n // ROWS if o else 1
+            parts.append(part if many == 1 else self.nodes.add("Mul", [part, self.nodes.constant([many])], np.int64))
+        return parts[0] if len(parts) == 1 else self.nodes.add("Concat", parts, np.int64, axis=0)
+
+
+def name_all(tensors: Iterable[Tensor], names: Mapping[Buffer, str]) -> None:
+    """Names those that have none by what they are part of; no two are alike."""
+    different = dict.fromkeys(tensors)
+    used = {t.name for t in different}
+    for tensor in different:
+        name, base, number = tensor.name, tensor.origin or base_of(tensor, names), 1
+        while not name:
+            name = base if number == 1 else f"{base}_{number}"
+            name, number = "" if name in used else name, number + 1
+        tensor.name = name
+        used.add(name)
+
+
+def base_of(tensor: Tensor, names: Mapping[Buffer, str]) -> str:
+    node = tensor.node
+    if node is None:
+        return "constant"
+    results = [b for b in node.instruction.outputs if b in names] if node.instruction else []
+    return f"{names[results[0]]}_{node.operator.lower()}" if results else node.operator.lower()
