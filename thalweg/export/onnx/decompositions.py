@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-from thalweg.export.graph import Shape, Value, value_of
+from thalweg.export.graph import Shape, Value
 
 
 def operator(name: str, *operands: Value, shape: Shape, dtype: DTypeLike = np.float32, **attributes: Any) -> Value:
@@ -165,14 +165,26 @@ def remainder(v: Value) -> Value:
     x, y = (o.astype(v.dtype) for o in v.operands)
     if not is_real(v):
         return operator("Mod", x, y, shape=v.shape, dtype=v.dtype)
-    rest = operator("Mod", x, y, shape=v.shape, dtype=v.dtype, fmod=1)
-    return np.where((rest != 0) & ((rest < 0) != (y < 0)), rest + y, rest)  # type: ignore[no-any-return, call-overload]
+    rest, below = left(x, y)
+    return np.where(below, rest + y, rest)  # type: ignore[return-value]
+
+
+def left(x: Value, y: Value) -> tuple[Any, Any]:
+    """What fmod leaves of x, and whether this lies on the other side of 0 than y."""
+    rest = np.fmod(x, y)
+    return rest, (rest != 0) & ((rest < 0) != (y < 0))
 
 
 def floor_divide(v: Value) -> Value:
     x, y = (o.astype(v.dtype) for o in v.operands)
-    whole = (x - x % y) / y if is_real(v) else operator("Div", x - x % y, y, shape=v.shape, dtype=v.dtype)
-    return np.rint(whole) if is_real(v) else value_of(whole)  # type: ignore[return-value]
+    if not is_real(v):
+        return operator("Div", x - x % y, y, shape=v.shape, dtype=v.dtype)
+    rest, below = left(x, y)
+    return np.where(y == 0, x / y, np.rint((x - rest) / y) - below)  # type: ignore[no-any-return, call-overload]
+
+
+def fmod(v: Value) -> Value:
+    return operator("Mod", *v.operands, shape=v.shape, dtype=v.dtype, fmod=1)
 
 
 DECOMPOSED: dict[str, Callable[[Value], Value]] = {
@@ -180,6 +192,6 @@ DECOMPOSED: dict[str, Callable[[Value], Value]] = {
     "argmax": place_of_extreme("ArgMax"), "argmin": place_of_extreme("ArgMin"), "argsort": order, "sort": in_order,
     "lexsort": lexsort, "cumprod": cumprod, "expm1": expm1, "log1p": log1p, "ndtr": ndtr, "arctan2": arctan2,
     "trunc": trunc, "isfinite": isfinite, "not_equal": not_equal, "remainder": remainder,
-    "floor_divide": floor_divide,
+    "floor_divide": floor_divide, "fmod": fmod,
 }  # fmt: skip
 """A function's name → the same value by others."""

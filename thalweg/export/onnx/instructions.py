@@ -2,35 +2,43 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from thalweg.export.graph import Value, transposed
-from thalweg.export.onnx.decompositions import isnan, operator
+from thalweg.export.graph import Value, constant, transposed
+from thalweg.export.onnx.decompositions import operator
 from thalweg.export.statements import Arrays
 from thalweg.program.instructions.activations import RELU, SIGMOID, Elementwise
 from thalweg.program.instructions.convolution import Convolution, TransposedConvolution, Window
 from thalweg.program.instructions.images.pooling import AveragePooling, MaxPooling
 from thalweg.program.instructions.linear import Affine
+from thalweg.program.instructions.normalization import Normalization
 from thalweg.program.instructions.rowwise import Softmax
 from thalweg.program.ir.instruction import Buffer
 
 FIRST, LAST = (0, 3, 1, 2), (0, 2, 3, 1)  # how the axes of images are moved for channels that come first, and back
 
 
-def of_images(name: str, x: Value, more: list[Value], h: Buffer, window: Window, **attributes: Any) -> Value:
-    """An operator on images whose channels come first; here they come last."""
-    rows, _, _, _ = x.shape
+def first(x: Value) -> Value:
+    """An image with its channels first."""
+    return transposed(x, FIRST)
+
+
+def last(x: Value) -> Value:
+    return transposed(x, LAST)
+
+
+def windowed(name: str, x: Value, more: list[Value], h: Buffer, window: Window, **attributes: Any) -> Value:
+    """An operator whose window moves over images with channels first."""
     height, width, channels = h.shape
     moves = {"kernel_shape": window.size, "strides": window.strides, "pads": (*window.before, *window.after)}
     if window.dilation != (1, 1):
         moves["dilations"] = window.dilation
-    shape = (rows, channels, height, width)
-    found = operator(name, transposed(x, FIRST), *more, shape=shape, dtype=x.dtype, **moves, **attributes)
-    return transposed(found, LAST)
+    return operator(
+        name, x, *more, shape=(x.shape[0], channels, height, width), dtype=x.dtype, **moves, **attributes
+    )  # fmt: skip
 
 
 def kernel(W: Value, window: Window, outputs: int) -> Value:
@@ -40,7 +48,7 @@ def kernel(W: Value, window: Window, outputs: int) -> Value:
 
 def convolution(i: Convolution, arrays: Arrays) -> Value:
     more = [kernel(arrays[i.W], i.window, i.h.shape[-1]), *([arrays[i.b]] if i.b else [])]
-    return of_images("Conv", arrays[i.x], more, i.h, i.window, group=i.groups)
+    return last(windowed("Conv", first(arrays[i.x]), more, i.h, i.window, group=i.groups))
 
 
 def transposed_convolution(i: TransposedConvolution, arrays: Arrays) -> Value:
@@ -51,19 +59,34 @@ def transposed_convolution(i: TransposedConvolution, arrays: Arrays) -> Value:
         for k, (n, places) in enumerate(list(sides)[:2])
     ]  # elements that no window reaches
     more = [kernel(arrays[i.W], window, i.x.shape[-1]), *([arrays[i.b]] if i.b else [])]
-    return of_images("ConvTranspose", arrays[i.x], more, i.h, window, group=i.groups, output_padding=beyond)
+    options = {"group": i.groups, "output_padding": beyond}
+    return last(windowed("ConvTranspose", first(arrays[i.x]), more, i.h, window, **options))
 
 
 def max_pooling(i: MaxPooling, arrays: Arrays) -> Value:
-    """NaN stays NaN; MaxPool takes it for a small number or a large one, as it comes."""
-    x = arrays[i.x]
-    strange = of_images("MaxPool", isnan(x).astype(np.float32), [], i.a, i.window)
-    largest = of_images("MaxPool", x, [], i.a, i.window)
-    return np.where(strange > 0, np.asarray(math.nan, x.dtype), largest)  # type: ignore[no-any-return, call-overload]
+    """NaN, which MaxPool takes for a number, stays NaN: 0·tanh of a mean is NaN where it is, and otherwise 0.
+
+    Relu keeps infinities of both signs from meeting in a mean.
+    """
+    x = first(arrays[i.x])
+    mean = windowed("AveragePool", operator("Relu", x, shape=x.shape), [], i.a, i.window, count_include_pad=0)
+    return last(windowed("MaxPool", x, [], i.a, i.window) + 0 * np.tanh(mean))  # type: ignore[arg-type]
 
 
 def average_pooling(i: AveragePooling, arrays: Arrays) -> Value:
-    return of_images("AveragePool", arrays[i.x], [], i.a, i.window, count_include_pad=0)
+    return last(windowed("AveragePool", first(arrays[i.x]), [], i.a, i.window, count_include_pad=0))
+
+
+def normalization(i: Normalization, arrays: Arrays) -> Value | None:
+    """Of images, since it becomes part of the convolution before it."""
+    x = arrays[i.x]
+    if x.ndim != 4 or i.mean is None:
+        return None
+    channels = np.ones(x.shape[-1], np.float32)
+    gamma = arrays[i.gamma] if i.gamma else constant(channels)
+    beta = arrays[i.beta] if i.beta else constant(0 * channels)
+    operands = (first(x), gamma, beta, arrays[i.mean], arrays[i.variance])
+    return last(operator("BatchNormalization", *operands, shape=first(x).shape, epsilon=i.epsilon))
 
 
 def affine(i: Affine, arrays: Arrays) -> Value | None:
@@ -89,6 +112,7 @@ DIRECT: dict[type[Any], Callable[[Any, Arrays], Value | None]] = {
     TransposedConvolution: transposed_convolution,
     MaxPooling: max_pooling,
     AveragePooling: average_pooling,
+    Normalization: normalization,
     Affine: affine,
     Elementwise: elementwise,
     Softmax: softmax,

@@ -11,6 +11,8 @@ from numpy.typing import DTypeLike
 
 from thalweg.program.ir.instruction import Array, Instruction, Shape
 
+OF_ONE = ("Relu", "Sigmoid", "Tanh")
+
 
 @dataclass(eq=False)
 class Tensor:
@@ -50,7 +52,15 @@ class Nodes:
     constants: dict[tuple[Any, ...], Tensor] = field(default_factory=dict)
 
     def add(self, operator: str, inputs: Iterable[Tensor], dtype: DTypeLike, **attributes: Any) -> Tensor:
-        return self.several(operator, inputs, [dtype], **attributes)[0]
+        """The output of a new node. A function of one number goes before a transposition, so that two of these meet."""
+        x, *more = inputs
+        before = x.node
+        if operator in OF_ONE and before is not None:
+            if before.operator == operator == "Relu":
+                return x
+            if before.operator == "Transpose":
+                return self.transpose(self.add(operator, before.inputs, dtype), before.attributes["perm"])
+        return self.several(operator, [x, *more], [dtype], **attributes)[0]
 
     def several(
         self, operator: str, inputs: Iterable[Tensor], dtypes: Iterable[DTypeLike], **attributes: Any
