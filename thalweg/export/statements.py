@@ -13,6 +13,7 @@ from thalweg.engine.execution import compute
 from thalweg.errors import ThalwegError
 from thalweg.export.functions import Tracing
 from thalweg.export.graph import ROWS, Value, constant, named, value_of, weak
+from thalweg.export.simplify import simplified
 from thalweg.program.ir.instruction import DATA, DOUBLE, FLOAT, TOTALS, Buffer, Constant, Instruction, StepState
 
 
@@ -76,12 +77,12 @@ def statement(instruction: Instruction, arrays: Arrays) -> Statement:
         results = compute(instruction, arrays, Tracing())
     except ThalwegError as error:
         raise ThalwegError(f"{instruction.title} ({instruction.formula}) can't be exported: {error}") from None
-    made = []
-    for buffer, value in zip(instruction.results, results, strict=True):
-        if buffer is not None and value is not None:
-            adds = instruction.accumulates or buffer.region == TOTALS
-            made.append(Assignment(buffer, value_of(value), adds))
-    return Statement(instruction, tuple(made))
+    pairs = [
+        (b, value_of(v)) for b, v in zip(instruction.results, results, strict=True) if b is not None and v is not None
+    ]
+    adds = [instruction.accumulates or buffer.region == TOTALS for buffer, _ in pairs]
+    values = simplified([value for _, value in pairs])
+    return Statement(instruction, tuple(map(Assignment, [b for b, _ in pairs], values, adds)))
 
 
 def statements(instructions: Iterable[Instruction], arrays: Arrays) -> list[Statement]:
