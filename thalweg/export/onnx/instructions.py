@@ -70,7 +70,8 @@ def max_pooling(i: MaxPooling, arrays: Arrays) -> Value:
     """
     x = first(arrays[i.x])
     mean = windowed("AveragePool", operator("Relu", x, shape=x.shape), [], i.a, i.window, count_include_pad=0)
-    return last(windowed("MaxPool", x, [], i.a, i.window) + 0 * np.tanh(mean))  # type: ignore[arg-type]
+    nothing: Any = 0 * np.tanh(mean)  # type: ignore[call-overload]
+    return last(windowed("MaxPool", x, [], i.a, i.window) + nothing)
 
 
 def average_pooling(i: AveragePooling, arrays: Arrays) -> Value:

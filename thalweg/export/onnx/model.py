@@ -9,7 +9,7 @@ from thalweg.export.graph import ROWS
 from thalweg.export.network import Network
 from thalweg.export.onnx.nodes import Node, Tensor, needed
 from thalweg.export.onnx.opsets import FIRST, lowest_of
-from thalweg.export.onnx.writer import Writer, name_all
+from thalweg.export.onnx.writer import Writer, name_all, shape_of
 from thalweg.program.ir.instruction import Buffer
 from thalweg.support.extras import need
 from thalweg.version import __version__
@@ -101,14 +101,11 @@ def made(node: Node) -> Any:
 
     names = [[t.name for t in side] for side in (node.inputs, node.outputs)]
     i = node.instruction
-    return helper.make_node(
-        node.operator, *names, names[1][-1], doc_string=i.formula if i else None, **node.attributes
-    )
+    return helper.make_node(node.operator, *names, names[1][-1], doc_string=i.formula if i else None, **node.attributes)
 
 
 def described(tensor: Tensor, buffer: Buffer) -> Any:
     from onnx import helper
 
-    shape = (*[ROWS] * buffer.per_row, *buffer.shape)
     kind = helper.np_dtype_to_tensor_dtype(tensor.dtype)
-    return helper.make_tensor_value_info(tensor.name, kind, ["rows" if n == ROWS else n for n in shape])
+    return helper.make_tensor_value_info(tensor.name, kind, ["rows" if n == ROWS else n for n in shape_of(buffer)])

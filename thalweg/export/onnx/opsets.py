@@ -53,9 +53,9 @@ def lowest(node: Node, opset: int) -> int:
     before = [s for s in versions if s.since_version <= opset][-1:]
     for schema in [*before, *(s for s in versions if s.since_version > opset)]:
         if takes(schema, node):
-            return max(opset, schema.since_version)
-    kinds = ", ".join(t.dtype.name for t in node.inputs)
-    raise ThalwegError(f"no {node.operator} of ONNX's takes {kinds}")
+            return max(opset, int(schema.since_version))
+    kinds, i = ", ".join(t.dtype.name for t in node.inputs), node.instruction
+    raise ThalwegError(f"onnx can't say {i.title if i else 'this'}: no {node.operator} takes {kinds}; numpy can")
 
 
 def lowest_of(nodes: Iterable[Node], opset: int) -> tuple[int, Node | None]:

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from thalweg.errors import ThalwegError
-from thalweg.export.graph import ROWS, Shape, Value, reshaped
+from thalweg.errors import ArgumentError, ThalwegError
 from thalweg.export.functions import broadcast_to
+from thalweg.export.graph import ROWS, Shape, Value, broadcast, reshaped
 from thalweg.export.names import identifiers
 from thalweg.export.network import Network
 from thalweg.export.onnx.decompositions import DECOMPOSED
@@ -50,17 +50,18 @@ class Writer:
             for a in statement.assignments:
                 self.assign(a, a.value if direct is None else direct)
         except ThalwegError as error:
-            raise ThalwegError(f"{i.title} ({i.formula}) can't be exported as onnx: {error}; numpy can say it") from None
+            raise ThalwegError(f"onnx can't say {i.title} ({i.formula}): {error}; numpy can") from None
 
     def assign(self, a: Assignment, value: Value) -> None:
         buffer = a.buffer
         if a.adds:
             raise ThalwegError(f"ONNX doesn't keep {buffer} from one batch to the next")
-        value = value.astype(self.arrays.kind(buffer))
-        whole = broadcast_to(value, (*[ROWS] * buffer.per_row, *buffer.shape))
+        shape = shape_of(buffer)
+        if broadcast(value.shape, shape) != shape:
+            raise ArgumentError(f"{buffer} has the shape {value.shape}: trace the network for any number of rows")
+        whole = broadcast_to(value.astype(self.arrays.kind(buffer)), shape)
         self.named(self.write(whole), buffer)
-        storage = buffer.storage
-        self.held[storage] = self.write(reshaped(whole, (*[ROWS] * storage.per_row, *storage.shape)))
+        self.held[buffer.storage] = self.write(reshaped(whole, shape_of(buffer.storage)))
 
     def named(self, tensor: Tensor, buffer: Buffer) -> None:
         if tensor.node is not None and not tensor.name:
@@ -86,7 +87,7 @@ class Writer:
             if v in self.known:
                 continue
             if needs is None:
-                needs = (DECOMPOSED[v.function](v),) if v.function in DECOMPOSED else v.operands
+                needs = (DECOMPOSED[v.function](v, *v.operands),) if v.function in DECOMPOSED else v.operands
                 waiting.append((v, needs))
                 waiting.extend((o, None) for o in reversed(needs))
             elif v.function in DECOMPOSED:
@@ -117,6 +118,10 @@ class Writer:
             many = n // ROWS if o else 1
             parts.append(part if many == 1 else self.nodes.add("Mul", [part, self.nodes.constant([many])], np.int64))
         return parts[0] if len(parts) == 1 else self.nodes.add("Concat", parts, np.int64, axis=0)
+
+
+def shape_of(buffer: Buffer) -> Shape:
+    return (*[ROWS] * buffer.per_row, *buffer.shape)
 
 
 def name_all(tensors: Iterable[Tensor], names: Mapping[Buffer, str]) -> None:
