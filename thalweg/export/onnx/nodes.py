@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike
 
-from thalweg.program.ir.instruction import Array, Instruction, Shape
+from thalweg.export.graph import ROWS
+from thalweg.program.ir.instruction import Array, Buffer, Instruction, Shape
 
 OF_ONE = ("Relu", "Sigmoid", "Tanh")
 
@@ -43,13 +44,21 @@ class Node:
     instruction: Instruction | None = None
 
 
-@dataclass
 class Nodes:
-    """The nodes of a graph, each after those that it needs."""
+    """The nodes of a graph, each after those that it needs, in the forms that they have in an opset.
 
-    instruction: Instruction | None = None
-    all: list[Node] = field(default_factory=list)
-    constants: dict[tuple[Any, ...], Tensor] = field(default_factory=dict)
+    Attributes:
+        held: the tensor that an array is, by buffer.
+        instruction: for which nodes are added.
+    """
+
+    def __init__(self, opset: int, inputs: Mapping[Buffer, Tensor], weights: Mapping[Buffer, Tensor]) -> None:
+        self.opset, self.inputs = opset, list(inputs.values())
+        self.held = {**inputs, **weights}
+        self.instruction: Instruction | None = None
+        self.all: list[Node] = []
+        self.constants: dict[tuple[Any, ...], Tensor] = {}
+        self.counted: dict[Shape, Tensor] = {}
 
     def add(self, operator: str, inputs: Iterable[Tensor], dtype: DTypeLike, **attributes: Any) -> Tensor:
         """The output of a new node. A function of one number goes before a transposition, so that two of these meet."""
@@ -80,6 +89,29 @@ class Nodes:
         if key not in self.constants:
             self.constants[key] = Tensor(array.dtype, array=array)
         return self.constants[key]
+
+    # --- the number of rows
+
+    def rows(self, shape: Shape) -> Tensor:
+        """The number of rows: alone, or as a vector of shape (1,)."""
+        if shape not in self.counted:
+            sizes = self.add("Shape", self.inputs[:1], np.int64)
+            self.counted[shape] = self.add("Gather", [sizes, self.constant(np.zeros(shape))], np.int64, axis=0)
+        return self.counted[shape]
+
+    def sizes(self, shape: Shape, follows: bool = False) -> Tensor:
+        """A shape as a vector. follows: an open number may be left to ONNX, since the others decide it."""
+        is_open = [n > 0 and n % ROWS == 0 for n in shape]
+        if not any(is_open) or (follows and sum(is_open) == 1):
+            return self.constant([-1 if o else n for n, o in zip(shape, is_open, strict=True)])
+        parts = [
+            self.times(self.rows((1,)), n // ROWS) if o else self.constant([n])
+            for n, o in zip(shape, is_open, strict=True)
+        ]
+        return parts[0] if len(parts) == 1 else self.add("Concat", parts, np.int64, axis=0)
+
+    def times(self, count: Tensor, number: int) -> Tensor:
+        return count if number == 1 else self.add("Mul", [count, self.constant(number)], np.int64)
 
     # --- what is done at once where the elements are known
 

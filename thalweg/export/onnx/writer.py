@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from thalweg.errors import ArgumentError, ThalwegError
+from thalweg.errors import ThalwegError
 from thalweg.export.functions import broadcast_to
-from thalweg.export.graph import ROWS, Shape, Value, broadcast, reshaped
+from thalweg.export.graph import ROWS, Shape, Value, reshaped
 from thalweg.export.names import identifiers
 from thalweg.export.network import Network
 from thalweg.export.onnx.decompositions import DECOMPOSED
@@ -20,22 +20,15 @@ from thalweg.program.ir.instruction import Buffer
 
 
 class Writer:
-    """The nodes that compute a network, in the forms that they have in an opset.
-
-    Attributes:
-        held: the tensor that an array is, by buffer.
-        names: of all arrays.
-    """
+    """The nodes that compute a network, in the forms that they have in an opset. `names`: those of all arrays."""
 
     def __init__(self, network: Network, opset: int) -> None:
-        self.opset, self.nodes, self.arrays = opset, Nodes(), Arrays(ROWS, np.float32, ROWS)
+        self.arrays = Arrays(ROWS, np.float32, ROWS)
         assigned = (a.buffer for s in network.statements for a in s.assignments)
         self.names = identifiers([*network.inputs, *network.outputs, *network.weights, *assigned])
-        self.inputs = [Tensor(self.arrays.kind(b), self.names[b]) for b in network.inputs]
-        self.held: dict[Buffer, Tensor] = dict(zip(network.inputs, self.inputs, strict=True))
-        self.held |= {b: Tensor(array.dtype, self.names[b], array=array) for b, array in network.weights.items()}
-        self.known: dict[Value, Tensor] = {}
-        self.counted: dict[Shape, Tensor] = {}
+        inputs = {b: Tensor(self.arrays.kind(b), self.names[b]) for b in network.inputs}
+        weights = {b: Tensor(array.dtype, self.names[b], array=array) for b, array in network.weights.items()}
+        self.nodes, self.known = Nodes(opset, inputs, weights), dict[Value, Tensor]()
         for statement in network.statements:
             self.state(statement)
         self.nodes.instruction = None
@@ -57,11 +50,11 @@ class Writer:
         if a.adds:
             raise ThalwegError(f"ONNX doesn't keep {buffer} from one batch to the next")
         shape = shape_of(buffer)
-        if broadcast(value.shape, shape) != shape:
-            raise ArgumentError(f"{buffer} has the shape {value.shape}: trace the network for any number of rows")
+        if any(n not in (1, whole) for n, whole in zip(value.shape[::-1], shape[::-1], strict=False)):
+            raise ValueError(f"{buffer} has the shape {value.shape}: trace the network for any number of rows")
         whole = broadcast_to(value.astype(self.arrays.kind(buffer)), shape)
         self.named(self.write(whole), buffer)
-        self.held[buffer.storage] = self.write(reshaped(whole, shape_of(buffer.storage)))
+        self.nodes.held[buffer.storage] = self.write(reshaped(whole, shape_of(buffer.storage)))
 
     def named(self, tensor: Tensor, buffer: Buffer) -> None:
         if tensor.node is not None and not tensor.name:
@@ -71,11 +64,13 @@ class Writer:
         """A tensor of the output's name, or, where an input or another output has it, of one like it."""
         tensor, name = self.write(self.arrays[buffer]), self.names[buffer]
         self.named(tensor, buffer)
-        if tensor.name == name and tensor not in (*self.inputs, *self.outputs):
+        if tensor.name == name and tensor not in (*self.nodes.inputs, *self.outputs):
             return tensor
         tensor = self.nodes.add("Identity", [tensor], tensor.dtype)
-        while name in {t.name for t in (*self.inputs, *self.outputs)}:
-            name += "_out"
+        ends = {t.name for t in (*self.nodes.inputs, *self.outputs)}
+        if name in ends:
+            while name in {*ends, *self.names.values()}:
+                name += "_out"
         tensor.name = name
         return tensor
 
@@ -93,31 +88,8 @@ class Writer:
             elif v.function in DECOMPOSED:
                 self.known[v] = self.known[needs[0]]
             else:
-                self.known[v] = OPERATORS.get(v.function, own)(self, v, [self.known[o] for o in needs])
+                self.known[v] = OPERATORS.get(v.function, own)(self.nodes, v, [self.known[o] for o in needs])
         return self.known[value]
-
-    # --- the number of rows
-
-    def rows(self, shape: Shape) -> Tensor:
-        """The number of rows: alone, or as a vector of shape (1,)."""
-        if shape not in self.counted:
-            sizes = self.nodes.add("Shape", [self.inputs[0]], np.int64)
-            first = self.nodes.constant(np.zeros(shape))
-            self.counted[shape] = self.nodes.add("Gather", [sizes, first], np.int64, axis=0)
-        return self.counted[shape]
-
-    def sizes(self, shape: Iterable[int], follows: bool = False) -> Tensor:
-        """A shape as a vector. follows: an open number may be left to ONNX, since the others decide it."""
-        shape = tuple(shape)
-        is_open = [n > 0 and n % ROWS == 0 for n in shape]
-        if not any(is_open) or (follows and sum(is_open) == 1):
-            return self.nodes.constant([-1 if o else n for n, o in zip(shape, is_open, strict=True)])
-        parts = []
-        for n, o in zip(shape, is_open, strict=True):
-            part = self.rows((1,)) if o else self.nodes.constant([n])
-            many = n // ROWS if o else 1
-            parts.append(part if many == 1 else self.nodes.add("Mul", [part, self.nodes.constant([many])], np.int64))
-        return parts[0] if len(parts) == 1 else self.nodes.add("Concat", parts, np.int64, axis=0)
 
 
 def shape_of(buffer: Buffer) -> Shape:

@@ -71,7 +71,7 @@ def proto(writer: Writer, nodes: list[Node], network: Network) -> Any:
     import onnx
     from onnx import helper, numpy_helper
 
-    tensors = [*writer.inputs, *writer.outputs, *(t for n in nodes for t in (*n.inputs, *n.outputs))]
+    tensors = [*writer.nodes.inputs, *writer.outputs, *(t for n in nodes for t in (*n.inputs, *n.outputs))]
     name_all(tensors, writer.names)
     arrays = {t.name: t.array for t in tensors if t.array is not None}
     if sum(a.nbytes for a in arrays.values()) > LARGEST:
@@ -79,11 +79,11 @@ def proto(writer: Writer, nodes: list[Node], network: Network) -> Any:
     graph = helper.make_graph(
         [made(n) for n in nodes],
         "network",
-        [described(t, b) for t, b in zip(writer.inputs, network.inputs, strict=True)],
+        [described(t, b) for t, b in zip(writer.nodes.inputs, network.inputs, strict=True)],
         [described(t, b) for t, b in zip(writer.outputs, network.outputs, strict=True)],
         [numpy_helper.from_array(a, name) for name, a in arrays.items()],
     )
-    opset = helper.make_opsetid("", writer.opset)
+    opset = helper.make_opsetid("", writer.nodes.opset)
     model = helper.make_model(
         graph,
         opset_imports=[opset],
