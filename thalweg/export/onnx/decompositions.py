@@ -116,8 +116,8 @@ def expm1(v: Value, x: Any) -> Any:
 def log1p(v: Value, x: Any) -> Any:
     """ln u with u = 1 + x; near 0 times x / (u − 1), which makes up for what u has lost (Kahan)."""
     u = x + 1
-    near = np.where(u == 1, x, np.log(u) * x / (u - 1))
-    return np.where(abs(x) < 0.5, near, np.log(u))
+    log, change = np.log(u), u - 1
+    return np.where(x < 1, np.where(change == 0, x, log * (x / change)), log)
 
 
 def ndtr(v: Value, x: Any) -> Any:

@@ -16,6 +16,7 @@ from thalweg.program.instructions.images.pooling import AveragePooling, MaxPooli
 from thalweg.program.instructions.linear import Affine
 from thalweg.program.instructions.normalization import Normalization
 from thalweg.program.instructions.rowwise import Softmax
+from thalweg.program.instructions.standardization import Standardization
 from thalweg.program.ir.instruction import Buffer
 
 FIRST, LAST = (0, 3, 1, 2), (0, 2, 3, 1)  # how the axes of images are moved for channels that come first, and back
@@ -90,6 +91,20 @@ def normalization(i: Normalization, arrays: Arrays) -> Value | None:
     return last(operator("BatchNormalization", *operands, shape=first(x).shape, epsilon=i.epsilon))
 
 
+def standardization(i: Standardization, arrays: Arrays) -> Value | None:
+    """Over the last axis, in the form in which onnxruntime finds a layer normalization."""
+    x = arrays[i.x]
+    if not i.by_place or i.groups > 1:
+        return None
+    if i.centered:
+        x = x - last_mean(x)
+    return x / np.sqrt(last_mean(x**2.0) + i.epsilon)  # type: ignore[no-any-return]
+
+
+def last_mean(x: Any) -> Any:
+    return operator("ReduceMean", x, shape=(*x.shape[:-1], 1), dtype=x.dtype, axis=(x.ndim - 1,), keepdims=True)
+
+
 def affine(i: Affine, arrays: Arrays) -> Value | None:
     x, W = arrays[i.x], arrays[i.W]
     if x.ndim > 2 or i.b is None:
@@ -114,6 +129,7 @@ DIRECT: dict[type[Any], Callable[[Any, Arrays], Value | None]] = {
     MaxPooling: max_pooling,
     AveragePooling: average_pooling,
     Normalization: normalization,
+    Standardization: standardization,
     Affine: affine,
     Elementwise: elementwise,
     Softmax: softmax,

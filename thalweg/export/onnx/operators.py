@@ -30,7 +30,7 @@ LOGICAL = {
     "maximum": "Or",
 }  # fmt: skip
 """Of truth values."""
-AXES_AS_INPUT = {"ReduceSum": 13, "ReduceMax": 18, "ReduceMin": 18, "ReduceProd": 18}
+AXES_AS_INPUT = {"ReduceSum": 13, "ReduceMax": 18, "ReduceMean": 18, "ReduceMin": 18, "ReduceProd": 18}
 """The opset from which an operator takes axes as an input; before, they are an attribute."""
 
 
@@ -172,7 +172,7 @@ def absent(g: Nodes, v: Value, x: Sequence[Tensor]) -> Tensor:
 Line = Callable[..., Any]  # (nodes, value, its operands as tensors) → the value as a tensor
 OPERATORS: dict[str, Line] = {
     **dict.fromkeys((*ELEMENTWISE, *COMPARED, *LOGICAL), elementwise),
-    **dict.fromkeys(("sum", "prod", "ReduceMax", "ReduceMin"), reduced),
+    **dict.fromkeys(("sum", "prod", "ReduceMax", "ReduceMean", "ReduceMin"), reduced),
     **dict.fromkeys(("ArgMax", "ArgMin"), place),
     **dict.fromkeys(("drawn", "step"), absent),
     "name": given, "constant": constant, "astype": astype, "rows": rows, "arange": arange, "where": where,
