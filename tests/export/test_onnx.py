@@ -267,6 +267,20 @@ def test_images_are_transposed_once_in_and_once_out():
     check(run(made, [x])[0], model.predict(x))
 
 
+def test_what_works_element_by_element_is_not_transposed():
+    """Of a residual network, whose sums are of what is transposed and what isn't yet, and of one along a line."""
+    x = start = Input((6, 6, 4))
+    for _ in range(2):
+        h = layers.LeakyReLU()(layers.BatchNormalization()(Conv2D(4, 3, padding="same")(x)))
+        x = layers.ReLU()(layers.Add()([x, 0.5 * h]))
+    line = Sequential([Input((9, 2)), layers.Conv1D(4, 3, activation="relu"), layers.Conv1D(3, 2, activation="tanh")])
+    for model in (Model(start, layers.GlobalAveragePooling2D()(x)), line):
+        made = onnx_model(network_of(model))
+        assert [n.op_type for n in made.graph.node].count("Transpose") == 2
+        x = np.random.default_rng(0).normal(size=(3, *model.input_shape[1:])).astype(np.float32)
+        check(run(made, [x])[0], model.predict(x))
+
+
 def test_unknown_ids_are_missing():
     model = Sequential([Input((2,)), Embedding(3, 4)], seed=1)
     ids = np.array([[0, 2], [3, 1], [-1, 0.5], [np.nan, 1e20]], np.float32)

@@ -10,6 +10,7 @@ import numpy as np
 from thalweg.export.graph import Value, constant, transposed
 from thalweg.export.onnx.decompositions import operator
 from thalweg.export.statements import Arrays
+from thalweg.program.formula.operations import UNARY
 from thalweg.program.instructions.activations import RELU, SIGMOID, Elementwise
 from thalweg.program.instructions.convolution import Convolution, TransposedConvolution, Window
 from thalweg.program.instructions.images.pooling import AveragePooling, MaxPooling
@@ -19,6 +20,7 @@ from thalweg.program.instructions.rowwise import Softmax
 from thalweg.program.instructions.standardization import Standardization
 from thalweg.program.ir.instruction import Buffer
 
+LEAKY_RELU = UNARY["leaky_relu"]
 FIRST, LAST = (0, 3, 1, 2), (0, 2, 3, 1)  # how the axes of images are moved for channels that come first, and back
 
 
@@ -113,8 +115,10 @@ def affine(i: Affine, arrays: Arrays) -> Value | None:
 
 
 def elementwise(i: Elementwise, arrays: Arrays) -> Value | None:
-    name = "Relu" if i.equation == RELU else "Sigmoid" if i.equation == SIGMOID else None
     h = arrays[i.h]
+    if i.equation == LEAKY_RELU:
+        return operator("LeakyRelu", h, shape=h.shape, dtype=h.dtype, alpha=i.arguments[0])
+    name = "Relu" if i.equation == RELU else "Sigmoid" if i.equation == SIGMOID else None
     return None if name is None else operator(name, h, shape=h.shape, dtype=h.dtype)
 
 

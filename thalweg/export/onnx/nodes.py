@@ -9,10 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-from thalweg.export.graph import ROWS
+from thalweg.export.graph import ROWS, broadcast
 from thalweg.program.ir.instruction import Array, Buffer, Instruction, Shape
 
-OF_ONE = ("Relu", "Sigmoid", "Tanh")
+ELEMENTWISE = frozenset({
+    "Abs", "Add", "Div", "Erf", "Exp", "Greater", "LeakyRelu", "Less", "Log", "Max", "Min", "Mul", "Neg", "Relu",
+    "Sigmoid", "Sqrt", "Sub", "Tanh", "Where",
+})  # fmt: skip
+"""The most usual operators that work element by element."""
 
 
 @dataclass(eq=False)
@@ -24,6 +28,7 @@ class Tensor:
         node: what computes it; None for an input of the graph and for an initializer.
         array: the elements of an initializer.
         origin: the name of the array from which the elements are.
+        shape: with ROWS for the open number of rows; None where nobody asks.
     """
 
     dtype: np.dtype[Any]
@@ -31,6 +36,7 @@ class Tensor:
     node: Node | None = None
     array: Array | None = None
     origin: str = ""
+    shape: Shape | None = None
 
 
 @dataclass(eq=False)
@@ -59,17 +65,40 @@ class Nodes:
         self.all: list[Node] = []
         self.constants: dict[tuple[Any, ...], Tensor] = {}
         self.counted: dict[Shape, Tensor] = {}
+        self.turned: dict[tuple[Tensor, tuple[int, ...]], Tensor] = {}
 
     def add(self, operator: str, inputs: Iterable[Tensor], dtype: DTypeLike, **attributes: Any) -> Tensor:
-        """The output of a new node. A function of one number goes before a transposition, so that two of these meet."""
-        x, *more = inputs
-        before = x.node
-        if operator in OF_ONE and before is not None:
-            if before.operator == operator == "Relu":
-                return x
-            if before.operator == "Transpose":
-                return self.transpose(self.add(operator, before.inputs, dtype), before.attributes["perm"])
-        return self.several(operator, [x, *more], [dtype], **attributes)[0]
+        """The output of a new node; of an elementwise one before its operands are moved, so that two moves meet."""
+        inputs = list(inputs)
+        for move in (t.node for t in inputs if t.node is not None and operator in ELEMENTWISE):
+            if move.operator in ("Transpose", "Reshape"):
+                earlier = [self.before(move, t) for t in inputs]
+                if None not in earlier:
+                    return self.moved_later(move, operator, earlier, dtype, **attributes)  # type: ignore[arg-type]
+        return self.plain(operator, inputs, dtype, **attributes)
+
+    def before(self, move: Node, x: Tensor) -> Tensor | None:
+        """What becomes x by such a move, if it is there; single numbers need none."""
+        if x.array is not None and x.array.ndim == 0:
+            return x
+        if x.node is not None and x.node.operator == move.operator and kind(x.node) == kind(move):
+            return x.node.inputs[0]
+        return None if move.operator == "Reshape" else self.turned.get((x, inverse(move.attributes["perm"])))
+
+    def moved_later(
+        self, move: Node, operator: str, inputs: list[Tensor], dtype: DTypeLike, **attributes: Any
+    ) -> Tensor:
+        turned = move.operator == "Transpose"
+        found = turned and any(t.node is not None and t.node.operator == "Transpose" for t in inputs)
+        make = self.plain if found else self.add  # which might go the way back
+        x = make(operator, inputs, dtype, **attributes)
+        x.shape = broadcast(*(s.shape for s in inputs if s.shape is not None))
+        if turned:
+            return self.transpose(x, move.attributes["perm"])
+        return self.plain("Reshape", [x, *move.inputs[1:]], x.dtype)
+
+    def plain(self, operator: str, inputs: Iterable[Tensor], dtype: DTypeLike, **attributes: Any) -> Tensor:
+        return self.several(operator, inputs, [dtype], **attributes)[0]
 
     def several(
         self, operator: str, inputs: Iterable[Tensor], dtypes: Iterable[DTypeLike], **attributes: Any
@@ -124,10 +153,13 @@ class Nodes:
             return self.moved(x, dtype, lambda array: array.astype(dtype))
         return self.add("Cast", [x], dtype, to=helper.np_dtype_to_tensor_dtype(dtype))
 
-    def reshape(self, x: Tensor, shape: Shape, sizes: Callable[[], Tensor]) -> Tensor:
+    def reshape(self, x: Tensor, shape: Shape) -> Tensor:
+        """Two that follow each other become one, or none."""
         if x.array is not None:
             return self.moved(x, shape, lambda array: array.reshape(shape))
-        return self.add("Reshape", [x, sizes()], x.dtype)
+        if x.node is not None and x.node.operator == "Reshape":
+            x = x.node.inputs[0]
+        return x if x.shape == shape else self.add("Reshape", [x, self.sizes(shape, follows=True)], x.dtype)
 
     def transpose(self, x: Tensor, axes: tuple[int, ...]) -> Tensor:
         """Two that follow each other become one, or none."""
@@ -136,7 +168,11 @@ class Nodes:
         if x.node is not None and x.node.operator == "Transpose":
             before = x.node.attributes["perm"]
             (x,), axes = x.node.inputs, tuple(before[a] for a in axes)
-        return x if axes == tuple(range(len(axes))) else self.add("Transpose", [x], x.dtype, perm=axes)
+        if axes == tuple(range(len(axes))):
+            return x
+        if (x, axes) not in self.turned:
+            self.turned[x, axes] = self.add("Transpose", [x], x.dtype, perm=axes)
+        return self.turned[x, axes]
 
     def moved(self, x: Tensor, how: Any, function: Callable[[Any], Array]) -> Tensor:
         """An initializer made of another, once."""
@@ -145,6 +181,15 @@ class Nodes:
             array = np.asarray(function(x.array), order="C")
             self.constants[key] = Tensor(array.dtype, array=array, origin=x.name or x.origin)
         return self.constants[key]
+
+
+def kind(move: Node) -> tuple[Any, ...]:
+    """Of a transposition the order of the axes, of another move the shapes before and after it."""
+    return (move.attributes["perm"],) if "perm" in move.attributes else (move.inputs[0].shape, move.outputs[0].shape)
+
+
+def inverse(axes: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(axes.index(a) for a in range(len(axes)))
 
 
 def needed(outputs: Iterable[Tensor], nodes: Iterable[Node]) -> list[Node]:

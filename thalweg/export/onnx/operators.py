@@ -99,7 +99,7 @@ def topmost(g: Nodes, v: Value, x: Sequence[Tensor]) -> Tensor:
 
 
 def reshape(g: Nodes, v: Value, x: Sequence[Tensor]) -> Tensor:
-    return g.reshape(x[0], v.shape, lambda: g.sizes(v.shape, follows=True))
+    return g.reshape(x[0], v.shape)
 
 
 def transpose(g: Nodes, v: Value, x: Sequence[Tensor]) -> Tensor:

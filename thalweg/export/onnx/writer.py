@@ -26,7 +26,7 @@ class Writer:
         self.arrays = Arrays(ROWS, np.float32, ROWS)
         assigned = (a.buffer for s in network.statements for a in s.assignments)
         self.names = identifiers([*network.inputs, *network.outputs, *network.weights, *assigned])
-        inputs = {b: Tensor(self.arrays.kind(b), self.names[b]) for b in network.inputs}
+        inputs = {b: Tensor(self.arrays.kind(b), self.names[b], shape=shape_of(b)) for b in network.inputs}
         weights = {b: Tensor(array.dtype, self.names[b], array=array) for b, array in network.weights.items()}
         self.nodes, self.known = Nodes(opset, inputs, weights), dict[Value, Tensor]()
         for statement in network.statements:
@@ -88,7 +88,8 @@ class Writer:
             elif v.function in DECOMPOSED:
                 self.known[v] = self.known[needs[0]]
             else:
-                self.known[v] = OPERATORS.get(v.function, own)(self.nodes, v, [self.known[o] for o in needs])
+                made = OPERATORS.get(v.function, own)(self.nodes, v, [self.known[o] for o in needs])
+                made.shape, self.known[v] = v.shape, made
         return self.known[value]
 
 
