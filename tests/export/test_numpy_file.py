@@ -10,13 +10,17 @@ from harness import Case
 from thalweg.engine.execution import compute
 from thalweg.export.graph import ROWS
 from thalweg.export.names import identifiers
-from thalweg.export.numpy_lines import written
 from thalweg.export.numpy_functions import source
+from thalweg.export.numpy_lines import written
 from thalweg.export.statements import Arrays, statement
 from thalweg.program.ir.instruction import DATA
 
 NATIVE = ("winograd", "share", "affine_sum", "by_columns")  # what native passes make, which no export sees
-OTHERS = ("custom", "random_warp", "store")  # Python functions of users; products of vectors, in training only; files don't
+OTHERS = (
+    "custom",
+    "random_warp",
+    "store",
+)  # Python functions of users; products of vectors, in training only; files don't
 
 
 def exported(name):

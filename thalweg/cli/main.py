@@ -35,6 +35,7 @@ HOMES = {
     "tune": "thalweg.cli.tune",
     "inspect": "thalweg.cli.inspect_run",
     "trace": "thalweg.cli.trace",
+    "export": "thalweg.cli.export",
     "play": "thalweg.cli.play",
     "filters": "thalweg.cli.pictures",
     "features": "thalweg.cli.pictures",

@@ -9,15 +9,16 @@ missing cells too.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
 from thalweg import words
 from thalweg.data.cells import FEW, Array, Column, meant, number_text
 from thalweg.data.dates import DateColumn, written_in_digits
-from thalweg.data.fitted import LeftOut, Scale, indicator, kind_changed
+from thalweg.data.fitted import LeftOut, Scale, fill, indicator, kind_changed
 from thalweg.data.labels import label_codes
 from thalweg.data.notations.quantities import PLAIN_OR_TIMES, SHARES, Style
 from thalweg.data.numerals import (
@@ -92,11 +93,15 @@ class NumberColumn:
             warn_of_missing(table, self.name, Style(self.notation, self.unit), column, odd)
         if column.texts is None and self.unit in SHARES:
             warn_of_shares(table, self.name, self.unit, values, self.low, self.high)
-        missing = np.isnan(values)
+        fill(out, self.arranged, values)
+
+    def arranged(self, xp: Any, values: Array) -> Iterator[Array]:
+        """Its matrix columns, each (rows,), of numbers (rows,), NaN for a missing one."""
+        missing = xp.isnan(values)
         if self.scale.scale > 0:
-            out[:, 0] = self.scale.apply(np.where(missing, self.median, values))
+            yield self.scale.apply(xp.where(missing, self.median, values))
         if self.missing:
-            out[:, -1] = missing
+            yield missing
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,12 +133,15 @@ class BooleanColumn:
         return f"{self.true_share:.1%} true"
 
     def write(self, column: Column, table: Table, out: Array) -> None:
-        values = _truths(self.name, column, table)
-        missing = np.isnan(values)
+        fill(out, self.arranged, _truths(self.name, column, table))
+
+    def arranged(self, xp: Any, values: Array) -> Iterator[Array]:
+        """Its matrix columns, each (rows,), of 0, 1 and NaN (rows,)."""
+        missing = xp.isnan(values)
         if 0 < self.true_share < 1:
-            out[:, 0] = np.where(missing, 0.0, 2 * values - 1)
+            yield xp.where(missing, 0.0, 2 * values - 1)
         if self.missing:
-            out[:, -1] = missing
+            yield missing
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,15 +199,18 @@ class CategoryColumn:
     def write(self, column: Column, table: Table, out: Array) -> None:
         if column.kind == "other":
             raise kind_changed(self.name, column, "text", table)
-        codes = self.codes(column)
-        if len(self.categories) > 2 or self.rest:
-            codes_or_rest = np.where(codes == -1, len(self.categories), codes) if self.rest else codes
-            rows = np.flatnonzero(codes_or_rest >= 0)
-            out[rows, codes_or_rest[rows]] = 1
-        elif len(self.categories) == 2:
-            out[:, 0] = np.choose(codes + 2, [0, 0, -1, 1])
+        fill(out, self.arranged, self.codes(column))
+
+    def arranged(self, xp: Any, codes: Array) -> Iterator[Array]:
+        """Its matrix columns, each (rows,), of category numbers (rows,), −1 for an unknown one, −2 for none."""
+        count = len(self.categories)
+        if count > 2 or self.rest:
+            shown = xp.where(codes == -1, count, codes) if self.rest else codes
+            yield from (shown == k for k in range(count + self.rest))
+        elif count == 2:
+            yield xp.where(codes >= 0, 2.0 * codes - 1, 0.0)
         if self.missing:
-            out[:, -1] = codes == -2
+            yield codes == -2
 
 
 FittedColumn = NumberColumn | BooleanColumn | CategoryColumn | DateColumn | LeftOut

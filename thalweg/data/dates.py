@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
 from thalweg import words
 from thalweg.data.cells import FEW, Array, Column
-from thalweg.data.fitted import LeftOut, Scale, indicator, kind_changed
+from thalweg.data.fitted import LeftOut, Scale, fill, indicator, kind_changed
 from thalweg.data.notations.calendars import EITHER, ORDERS, date_of_digits, dates_of_digits
 from thalweg.data.numerals import odd_cells
 from thalweg.data.reading import Meanings, date_in, plain_number
@@ -20,7 +21,8 @@ from thalweg.errors import BadRowsError
 _WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _DIGITS = "digits"  # 20201231
 _SAYS_DATE = re.compile(r"date|datum|fecha|日|(?:^|[^a-z])(?:day|dt|dob|ymd)(?:$|[^a-z])", re.IGNORECASE)
-_DAY, _YEAR = np.timedelta64(1, "D"), np.timedelta64(1, "Y")
+DAY = 86_400.0
+"""Seconds of a day."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,7 @@ class DateColumn:
             last,
             Scale.of(_days(present)),
             season=bool(np.ptp(months)),
-            weekday=bool(np.ptp(_weekday(days))),
+            weekday=bool(np.ptp(_weekday(days.astype(np.int64)))),
             clock=bool(np.ptp((present - days).astype(np.int64))),
             missing=missing,
             notation=notation,
@@ -88,24 +90,25 @@ class DateColumn:
         return {"": "", _DIGITS: "; written in digits"}.get(self.notation, f"; {self.notation}")
 
     def write(self, column: Column, table: Table, out: Array) -> None:
-        values = _dates(self.name, column, table, self.notation)
-        missing = np.isnat(values)
-        moments = np.where(missing, np.datetime64(self.first, "us"), values)
-        days, years = moments.astype("datetime64[D]"), moments.astype("datetime64[Y]")
-        parts: list[Array] = []
-        if self.scale.scale > 0:
-            parts.append(self.scale.apply(_days(moments)))
+        fill(out, self.arranged, seconds(_dates(self.name, column, table, self.notation)))
+
+    def arranged(self, xp: Any, moments: Array) -> Iterator[Array]:
+        """Its matrix columns, each (rows,), of seconds since 1970-01-01T00:00 (rows,), NaN for a missing date."""
+        missing = xp.isnan(moments)
+        moments = xp.where(missing, float(seconds(np.datetime64(self.first, "us"))), moments)
+        day = xp.floor(moments / DAY)
+        parts = [self.scale.apply(moments / DAY)] if self.scale.scale > 0 else []
         if self.season:
-            length = (years + _YEAR).astype("datetime64[D]") - years.astype("datetime64[D]")
-            parts += _circle((moments - years) / length)
+            first, length = year_of(xp, day)
+            parts += _circle(xp, (moments / DAY - first) / length)
         if self.clock:
-            parts += _circle((moments - days) / _DAY)
+            parts += _circle(xp, (moments - day * DAY) / DAY)
         if self.weekday:
-            parts += list(np.eye(7)[_weekday(days)].T)
-        for position, part in enumerate(parts):
-            out[:, position] = np.where(missing, 0.0, part)
+            weekday = _weekday(day)
+            parts += [weekday == k for k in range(7)]
+        yield from (xp.where(missing, 0.0, part) for part in parts)
         if self.missing:
-            out[:, -1] = missing
+            yield missing
 
 
 def written_in_digits(name: str, column: Column) -> bool:
@@ -161,14 +164,45 @@ def _shown(moment: str) -> str:
     return moment.removesuffix("T00:00:00").replace("T", " ")
 
 
+def seconds(moments: Any) -> Any:
+    """Seconds since 1970-01-01T00:00, float64, of datetime64[us]; NaN for none."""
+    return np.where(np.isnat(moments), np.nan, moments.astype(np.int64) / 1e6)
+
+
 def _days(moments: Array) -> Array:
-    return moments.astype(np.int64) / 86_400e6
+    return moments.astype(np.int64) / (DAY * 1e6)
 
 
 def _weekday(days: Array) -> Array:
-    """0 for Monday; 1970-01-01 was a Thursday."""
-    return (days.astype(np.int64) + 3) % 7
+    """0 for Monday, of days since 1970-01-01, which was a Thursday."""
+    result: Array = (days + 3) % 7
+    return result
 
 
-def _circle(turns: Array) -> list[Array]:
-    return [np.sin(2 * np.pi * turns), np.cos(2 * np.pi * turns)]
+def year_of(xp: Any, day: Array) -> tuple[Array, Array]:
+    """The first day of a day's year, both counted from 1970-01-01, and the year's length.
+
+    Whole numbers as floats, in the proleptic Gregorian calendar (H. Hinnant, "chrono-Compatible Low-Level Date
+    Algorithms").
+    """
+    shifted = day + 719_468  # days since 0000-03-01
+    era = xp.floor(shifted / 146_097)  # of 400 years
+    of_era = shifted - era * 146_097
+    leaps = xp.floor(of_era / 1460) - xp.floor(of_era / 36_524) + xp.floor(of_era / 146_096)
+    year = xp.floor((of_era - leaps) / 365)
+    of_year = of_era - (365 * year + xp.floor(year / 4) - xp.floor(year / 100))
+    number = year + era * 400 + xp.where(of_year >= 306, 1.0, 0.0)  # January is 306 days after March
+    first = _first_day(xp, number)
+    return first, _first_day(xp, number + 1) - first
+
+
+def _first_day(xp: Any, year: Array) -> Array:
+    """Days from 1970-01-01 to the first of a year."""
+    before = year - 1
+    result: Array = 365 * before + xp.floor(before / 4) - xp.floor(before / 100) + xp.floor(before / 400) - 719_162
+    return result
+
+
+def _circle(xp: Any, turns: Array) -> list[Array]:
+    """sin and cos of parts of a turn."""
+    return [xp.sin(2 * np.pi * turns), xp.cos(2 * np.pi * turns)]

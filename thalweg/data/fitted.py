@@ -3,8 +3,9 @@ missing cells."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from thalweg.errors import DataError
 
 TAIL = 0.01
 """Scales are computed from values clipped to the training rows' quantiles TAIL and 1 - TAIL."""
+ROWS_AT_ONCE = 4096
 CLIP = 3.0
 """The limit of scaled values, up and down."""
 
@@ -82,6 +84,14 @@ class LeftOut:
 
     def write(self, column: Column, table: Table, out: Array) -> None:
         """Nothing: it has no matrix columns."""
+
+
+def fill(out: Array, arranged: Callable[[Any, Array], Iterable[Array]], values: Array) -> None:
+    """Writes the matrix columns that a fitted column makes of its values; some rows at a time, for the cache."""
+    for first in range(0, len(values), ROWS_AT_ONCE):
+        some = slice(first, first + ROWS_AT_ONCE)
+        for place, column in enumerate(arranged(np, values[some])):
+            out[some, place] = column
 
 
 def indicator(name: str, missing: int) -> list[str]:

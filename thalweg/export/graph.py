@@ -173,6 +173,8 @@ def broadcast(*shapes: Shape) -> Shape:
 def called(ufunc: np.ufunc, *operands: Any) -> Value:
     """An elementwise function, or the product of matrices."""
     name = ufunc.__name__.removesuffix(" (vectorized)")
+    if name == "isnan":
+        return operands[0] != operands[0]  # type: ignore[no-any-return]
     kinds = [kind_of(x) for x in operands]
     *_, dtype = ufunc.resolve_dtypes((*kinds, *[None] * ufunc.nout))
     if dtype.kind == "O":  # one of ours, made of a function of Python's numbers

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from textwrap import wrap
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from thalweg.export.expressions import listed, size
 from thalweg.export.graph import ROWS
 from thalweg.export.names import identifiers
 from thalweg.export.network import Network
+from thalweg.export.numpy_cells import CELLS, GAPS, MISSING
 from thalweg.export.numpy_functions import FUNCTIONS, source
 from thalweg.export.numpy_lines import written
 from thalweg.export.statements import Statement
@@ -19,35 +21,56 @@ from thalweg.program.ir.instruction import TOTALS, Array, Buffer
 
 TAKEN = (
     "np", "base64", "math", "array", "predict", "step", "train", "rows", "iteration", "learning_rate", "order", "SEED",
-    *(f.__name__ for f in FUNCTIONS)
+    "csv", "sys", "table", "predict_proba", "MISSING", "GAPS", *(f.__name__ for f in (*FUNCTIONS, *CELLS)),
 )  # fmt: skip
+MAIN = """
+
+if __name__ == "__main__":  # python FILE ROWS.csv: the answers as CSV
+    with open(sys.argv[1], encoding="utf-8-sig", newline="") as file:
+        rows = list(csv.DictReader(file))
+    csv.writer(sys.stdout).writerows([["prediction"], *([answer] for answer in predict(rows))])
+""".splitlines()
+Table = Callable[[Mapping[Buffer, str], list[str]], list[list[str]]]
 READABLE = 100  # elements of an array that is written as numbers; larger ones as base64
 WIDTH = 120  # letters of a line
 
 
-def numpy_file(network: Network, title: str, training: Training | None = None) -> str:
-    """The text of the file: a function `predict`, and the weights; with a training `step` and `train`, too."""
+def numpy_file(network: Network, title: str, training: Training | None = None, table: Table | None = None) -> str:
+    """The text of the file: a function `predict`, and the weights; with a training `step` and `train`, too.
+
+    table: makes the functions that read a table, for a network of its columns' values.
+    """
     lasting = training.lasting if training is not None else ()
     kept: dict[str, Array] = {}
     parts, wholes = [b for l in lasting for b in l.parts], [l.whole for l in lasting]
     common = identifiers((*parts, *wholes, *network.weights), TAKEN)
-    functions = [predict(network, local((*network.inputs, *written_by(network.statements)), common), kept)]
+    names = local((*network.inputs, *written_by(network.statements)), common)
+    functions = (
+        [predict(network, names, kept)] if table is None else table(names, body_of(network.statements, names, kept))
+    )
     if training is not None:
         names = local((*training.inputs, *training.targets, *training.sums, *written_by(training)), common)
         functions += [step(training, names, kept), train(training, names)]
-    helpers = source(line for function in functions for line in function)
+    helpers = source((line for function in functions for line in function), (*CELLS, *FUNCTIONS))
     arrays = [line for l in lasting for line in defined(l, common)]
     arrays += [f"{common[b]} = {stored(a)}" for b, a in network.weights.items() if b not in (*parts, *wholes)]
     arrays += [f"{name} = {stored(a)}" for name, a in kept.items()]
     packed = any(" = array(" in line for line in arrays)
-    modules = [m for m, used in (("base64", packed), ("math", any("math." in f for f in helpers))) if used]
+    tabular = table is not None
+    used = {"base64": packed, "csv": tabular, "math": any("math." in f for f in helpers), "sys": tabular}
+    numbers = [f"SEED = {training.seed}  # of the order of the rows, and of random numbers"] if training else []
+    if tabular:
+        for name, texts in (("MISSING", MISSING), ("GAPS", sorted(GAPS))):
+            numbers += [f"{name} = (", *(f"    {line}" for line in wrap(f"{str(texts)[1:-1]},", WIDTH - 4)), ")"]
+    modules = [module for module, needed in used.items() if needed]
     return "\n".join([
         f'"""{title}"""', "", *(f"import {m}" for m in modules), *[""] * bool(modules), "import numpy as np", "",
-        *([f"SEED = {training.seed}  # of the order of the rows, and of random numbers", ""] if training else []), "",
+        *numbers, *[""] * bool(numbers), "",
         *(line for function in functions for line in (*function, "", "")),
         *(line for f in helpers for line in (*f.splitlines(), "", "")),
         *(ARRAY if packed else []),
         *arrays,
+        *(MAIN if tabular else []),
     ]).rstrip() + "\n"  # fmt: skip
 
 
@@ -132,7 +155,7 @@ def train(training: Training, names: Mapping[Buffer, str]) -> list[str]:
         '    """Trains on rows in another order in each epoch; prints the mean loss of its steps."""',
         *converted(given, names),
         f"    rows, iteration = len({names[given[0]]}), {training.iteration}",
-        "    for epoch in range(epochs):",
+        f"    for epoch in range({f'{training.epoch}, {training.epoch} + epochs' if training.epoch else 'epochs'}):",
         "        order, total = permutation(SEED, epoch, rows), 0.0",
         "        for first in range(0, rows, batch_size):",
         "            iteration += 1",

@@ -8,7 +8,7 @@ from __future__ import annotations
 import inspect
 import math
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -132,15 +132,14 @@ FUNCTIONS: tuple[Callable[..., Any], ...] = (
 )  # fmt: skip
 
 
-def source(lines: Iterable[str]) -> list[str]:
+def source(lines: Iterable[str], functions: Sequence[Callable[..., Any]] = FUNCTIONS) -> list[str]:
     """The source of the functions that lines call, and of those that these call; without annotations."""
     text, found = "\n".join(lines), dict[str, str]()
     while True:
         known = text + "".join(found.values())
-        new = [f for f in FUNCTIONS if f.__name__ not in found and re.search(rf"\b{f.__name__}\(", known)]
+        new = [f for f in functions if f.__name__ not in found and re.search(rf"\b{f.__name__}\b", known)]
         if not new:
-            return [found[f.__name__] for f in FUNCTIONS if f.__name__ in found]
+            return [found[f.__name__] for f in functions if f.__name__ in found]
         for f in new:
-            found[f.__name__] = re.sub(
-                r": (Any|int|float)(?=[,)])|: float (?==)| -> (Any|int)", "", inspect.getsource(f)
-            ).replace("value= ", "value=")
+            plain = re.sub(r": (Any|int|float|str) = ", "=", inspect.getsource(f))
+            found[f.__name__] = re.sub(r": (Any|int|float|str)(?=[,)])| -> (Any|int)", "", plain)

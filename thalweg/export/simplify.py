@@ -6,10 +6,10 @@ only where the other depends on all that x depends on.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
-from thalweg.export.graph import Value, reshaped, walk
+from thalweg.export.graph import Value, constant, reshaped, walk
 
 
 def simplified(values: Sequence[Value]) -> list[Value]:
@@ -60,6 +60,8 @@ def shorter(v: Value, operands: tuple[Value, ...]) -> Value | None:
             return reshaped(x, v.shape)
         if v.function == "sum" and x.function == "sum" and not (v.options["keepdims"] or x.options["keepdims"]):
             return sum_of_both(v, x)
+    if operands and v.function in FOLDED and operands[0].function == "constant":
+        return constant(FOLDED[v.function](operands[0].options["elements"], v))
     if v.function == "reshape":
         return reshaped(operands[0], v.shape)
     if v.function in ("astype", "broadcast_to") and (operands[0].shape, operands[0].dtype) == (v.shape, v.dtype):
@@ -73,6 +75,12 @@ NEUTRAL: dict[str, tuple[Any, bool]] = {
 """The number that changes nothing, and whether it may be the first operand, too."""
 
 
+FOLDED: dict[str, Callable[[Any, Value], Any]] = {
+    "astype": lambda elements, v: elements.astype(v.dtype),
+    "reshape": lambda elements, v: elements.reshape(v.shape),
+    "transpose": lambda elements, v: elements.transpose(v.options["axes"]),
+}
+"""What is done to a constant at once."""
 COUNT = {"rows", "constant", "multiply", "divide", "astype"}
 """What a number of elements is made of: x·(1/n) becomes x/n."""
 

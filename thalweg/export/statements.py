@@ -27,10 +27,17 @@ class Assignment:
 
 
 @dataclass(frozen=True)
+class Prepared:
+    """What is computed before the program begins, or after it: in words."""
+
+    formula: str
+
+
+@dataclass(frozen=True)
 class Statement:
     """What an instruction computes."""
 
-    instruction: Instruction
+    instruction: Instruction | Prepared
     assignments: tuple[Assignment, ...]
 
 

@@ -57,7 +57,7 @@ class Training:
         lasting: weights, gradients, and the optimizer's slots.
         sums: of the loss and the penalty, each float64, 0 before each step.
         learning_rate: of the next step.
-        iteration: steps done so far.
+        iteration, epoch: steps and epochs done so far.
         seed: of random numbers.
     """
 
@@ -70,6 +70,7 @@ class Training:
     sums: tuple[Buffer, ...]
     learning_rate: float
     iteration: int
+    epoch: int
     seed: int
 
     def __iter__(self) -> Iterator[Statement]:
@@ -101,7 +102,7 @@ def training_of(model: Any, rows: int = ROWS) -> Training:
         for part in (program.forward, program.backward)
     )
     update = tuple(statements(program.changes(), arrays))
-    instructions = [s.instruction for part in (forward, backward, update) for s in part]
+    instructions = [i for i in program if not left_out(i)]
     sums = {b for i in instructions for b in i.outputs if b.region in (TOTALS, NORMS)}
     return Training(
         inputs,
@@ -113,6 +114,7 @@ def training_of(model: Any, rows: int = ROWS) -> Training:
         tuple(sorted(sums, key=lambda b: (b.region, b.offset))),
         float(compiled.optimizer.learning_rate),
         compiled.optimizer.iterations,
+        compiled.epochs_trained,
         model.seed,
     )
 

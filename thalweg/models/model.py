@@ -22,6 +22,7 @@ from thalweg.models import evaluator, model_file
 from thalweg.models.compiled import Compiled
 from thalweg.models.description import describe, settings
 from thalweg.models.drawing import Drawn, Own
+from thalweg.models.exporting import Exporting
 from thalweg.models.goals import spread, warn_of_meaningless
 from thalweg.models.graph import Graph
 from thalweg.models.inspection import Inspected
@@ -44,7 +45,7 @@ def drawn_class() -> Any:
     return import_module("thalweg.models.functional").Functional
 
 
-class Model(Inspected, Layer):
+class Model(Inspected, Exporting, Layer):
     """Base of all networks of layers: `Model(inputs, outputs)` from tensors, or a subclass with a `call`.
 
     From tensors, it is everything between them: any number of inputs and outputs, alone, in lists or in dicts; layers

@@ -1,0 +1,47 @@
+"""`thalweg export`: a network in another form."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from thalweg.cli.console import say
+from thalweg.errors import ArgumentError, NotFoundError
+
+
+def export(
+    source: Annotated[Path, typer.Argument(metavar="RUN", help="a run folder, or a file that Model.save wrote")],
+    *,
+    to: Annotated[str | None, typer.Option(help="the form: numpy; by default by the ending of --out")] = None,
+    out: Annotated[Path | None, typer.Option(help="the file; by default the run's name with the form's ending")] = None,
+    train: Annotated[bool, typer.Option("--train", help="the training too, not the prediction alone")] = False,
+    opset: Annotated[int | None, typer.Option(help="onnx: the version of the operators; by default the lowest")] = None,
+    force: Annotated[bool, typer.Option("--force", help="replaces a file that exists")] = False,
+) -> None:
+    """Writes a trained network as a file that predicts without thalweg."""
+    from thalweg.export import targets
+
+    if to is None and out is None:
+        raise ArgumentError(f"say the form: --to {', '.join(targets.BY_NAME)}; or a file with its ending: --out FILE")
+    target = targets.chosen(to, out)
+    path = out or Path(source.name).with_suffix(target.endings[0])
+    model, features = source_of(source)
+    remedy = "another --out, or --force"
+    for written in targets.export(model, path, to, force, train, opset, features, remedy):
+        say(f"{written}: {written.stat().st_size:,} bytes")
+
+
+def source_of(path: Path) -> tuple[object, object]:
+    """The network of a run, or in a file; and the columns of a run's table."""
+    if path.is_file():
+        from thalweg.models.loading import load_model
+
+        return load_model(path), None
+    if not path.exists():
+        raise NotFoundError(f"there is no {path}")
+    from thalweg.runs.stored import load_run
+
+    run = load_run(path)
+    return run.model, getattr(run, "features", None)

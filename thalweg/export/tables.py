@@ -1,0 +1,108 @@
+"""A network on a table as its exports see it: from the columns' values to the answer.
+
+To read a cell is the export's own work: a number, a date's seconds, a category's number. All else is the program's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from thalweg.data.columns import BooleanColumn, CategoryColumn, FittedColumn, NumberColumn
+from thalweg.data.dates import DateColumn
+from thalweg.data.target import Target
+from thalweg.export.functions import Tracing
+from thalweg.export.graph import ROWS, Value, named
+from thalweg.export.network import Network, network_of
+from thalweg.export.simplify import simplified
+from thalweg.export.statements import Assignment, Prepared, Statement
+from thalweg.program.ir.instruction import DOUBLE, Buffer
+
+KINDS: Mapping[type[FittedColumn], str] = {
+    NumberColumn: "number", BooleanColumn: "boolean", CategoryColumn: "category", DateColumn: "date"
+}  # fmt: skip
+"""What the values of a column are: see `Column`."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column that predictions need.
+
+    Attributes:
+        name: the table's.
+        kind: "number", "boolean" (1, 0), "category" (its number, −1 for an unknown one, −2 for none) or "date" (seconds
+            since 1970-01-01); NaN for none.
+        value: the array of its values, float64 (rows,).
+        fitted: what training learned of it.
+    """
+
+    name: str
+    kind: str
+    value: Buffer
+    fitted: Any
+
+
+@dataclass(frozen=True)
+class TableNetwork:
+    """What predicts rows of a table.
+
+    Attributes:
+        columns: what is read of each row.
+        network: from the columns' values to the probability of each class, (rows, classes), or to numbers in the
+            target's unit, (rows,).
+        target: what is predicted.
+    """
+
+    columns: tuple[Column, ...]
+    network: Network
+    target: Target
+
+
+def table_network(model: Any, features: Any, rows: int = ROWS) -> TableNetwork:
+    """What a model computes of the columns of a table.
+
+    model: from the matrix that `features` makes, to the answer before `features.decode`.
+    """
+    inner = network_of(model, rows)
+    (x,), (y_pred,) = inner.inputs, inner.outputs
+    columns = tuple(Column(c.name, KINDS[type(c)], Buffer(c.name, (), dtype=DOUBLE), c) for c in features.used.values())
+    before = list(arranged(columns, x, rows))
+    target = features.target
+    after = list(decoded(target, y_pred, rows))
+    outputs = (after[-1].assignments[0].buffer,) if after else (y_pred,)
+    statements = (*before, *inner.statements, *after)
+    network = replace(inner, inputs=tuple(c.value for c in columns), outputs=outputs, statements=statements)
+    return TableNetwork(columns, network, target)
+
+
+def arranged(columns: tuple[Column, ...], x: Buffer, rows: int) -> Iterator[Statement]:
+    """What makes the matrix of the columns' values."""
+    parts = []
+    for column in columns:
+        value = named(column.value, (rows,), np.float64)
+        parts.append(part := Buffer(f"x of {column.name}", (len(column.fitted.features),)))
+        made: Any = np.stack(list(column.fitted.arranged(Tracing(), value)), axis=1).astype(np.float32)
+        yield made_of(f"{column.name}: {column.fitted.understood}", part, made)
+    matrix: Any = np.concatenate([named(part, (rows, *part.shape), np.float32) for part in parts], axis=1)
+    yield made_of(f"{x} = all columns side by side", x, matrix)
+
+
+def decoded(target: Target, y_pred: Buffer, rows: int) -> Iterator[Statement]:
+    """What makes the answer of a network's output."""
+    y: Any = named(y_pred, (rows, *y_pred.shape), np.float32)
+    if target.task == "regression":
+        number = y.reshape(-1).astype(np.float64) * target.scale + target.mean
+        yield made_of(
+            f"{target.name} = {target.scale:g}·{y_pred} + {target.mean:g}", Buffer("answer", (), dtype=DOUBLE), number
+        )
+    elif y_pred.shape[-1] == 1:
+        both: Any = np.concatenate([1 - y, y], axis=1)
+        yield made_of(f"the probabilities of {', '.join(map(str, target.classes))}", Buffer("shares", (2,)), both)
+
+
+def made_of(formula: str, buffer: Buffer, value: Value) -> Statement:
+    (value,) = simplified([value])
+    return Statement(Prepared(formula), (Assignment(buffer, value, False),))

@@ -1,0 +1,49 @@
+"""A network in other forms."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+class Exporting:
+    """Base of `Model`: what makes a network leave."""
+
+    def export(
+        self,
+        filepath: str | Path,
+        format: str | None = None,
+        overwrite: bool = False,
+        train: bool = False,
+        opset: int | None = None,
+    ) -> None:
+        """Writes the network in another form, made of its program: it predicts elsewhere, without thalweg.
+
+        | Format | Ending | What it is |
+        |---|---|---|
+        | `"numpy"` | `.py` | a Python file that needs NumPy alone; with `train` the training too |
+
+        Args:
+            filepath: the file. format: one of the formats; by default the one of the file's ending.
+            overwrite: whether a file that exists is replaced.
+            train: whether the training is exported, too; the model has to be compiled.
+            opset: the version of ONNX's operators; by default the lowest that has all that are used.
+
+        Raises:
+            ArgumentError: an unknown format, a file that exists, or a wish that the format can't grant.
+            ThalwegError: a part of the network that the format can't say, which is named.
+
+        >>> import pathlib, tempfile, thalweg
+        >>> model = thalweg.Sequential([thalweg.Input((2,)), thalweg.layers.Dense(1, "sigmoid")], seed=0)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     model.export(path := pathlib.Path(folder, "model.py"))
+        ...     lines = path.read_text(encoding="utf-8").splitlines()
+        >>> print(*lines[8:12], sep="\\n")
+            # h = x·W + b
+            h = x @ W + b
+            # y_pred = σ(h)
+            y_pred = sigmoid(h)
+        """
+        from thalweg.export import targets
+
+        self.build()  # type: ignore[attr-defined]
+        targets.export(self, filepath, format, overwrite, train, opset)
