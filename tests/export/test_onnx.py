@@ -304,7 +304,7 @@ def summing():
         (small, 8, "Add"),
         (lambda: Sequential([Input((3,)), Activation("elu")]), 9, "Where"),
         (summing, 11, "CumSum"),
-        (lambda: Sequential([Input((4,)), Activation("sparsemax")]), 12, "Max, which sparsemax needs"),
+        (lambda: Sequential([Input((4,)), Activation("sparsemax")]), 12, "Max, which sparsemax .* needs"),
     ],
     ids=["small", "elu", "cumsum", "sparsemax"],
 )

@@ -147,7 +147,7 @@ def isfinite(v: Value, x: Any) -> Any:
 
 
 def not_equal(v: Value, x: Any, y: Any) -> Any:
-    return np.logical_not(x == y)
+    return isnan(x) if x is y and is_real(x) else np.logical_not(x == y)
 
 
 def remainder(v: Value, x: Any, y: Any) -> Any:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from thalweg.export.graph import ROWS, broadcast
+from thalweg.export.statements import Prepared
 from thalweg.program.ir.instruction import Array, Buffer, Instruction, Shape
 
 ELEMENTWISE = frozenset({
@@ -41,13 +42,19 @@ class Tensor:
 
 @dataclass(eq=False)
 class Node:
-    """An operator on tensors. `instruction`: for which it is there."""
+    """An operator on tensors.
+
+    Attributes:
+        instruction: for which it is there.
+        result: the name of the array that is computed so.
+    """
 
     operator: str
     inputs: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
     attributes: Mapping[str, Any]
-    instruction: Instruction | None = None
+    instruction: Instruction | Prepared | None = None
+    result: str = ""
 
 
 class Nodes:
@@ -55,13 +62,14 @@ class Nodes:
 
     Attributes:
         held: the tensor that an array is, by buffer.
-        instruction: for which nodes are added.
+        instruction, result: for which nodes are added.
     """
 
     def __init__(self, opset: int, inputs: Mapping[Buffer, Tensor], weights: Mapping[Buffer, Tensor]) -> None:
         self.opset, self.inputs = opset, list(inputs.values())
         self.held = {**inputs, **weights}
-        self.instruction: Instruction | None = None
+        self.instruction: Instruction | Prepared | None = None
+        self.result = ""
         self.all: list[Node] = []
         self.constants: dict[tuple[Any, ...], Tensor] = {}
         self.counted: dict[Shape, Tensor] = {}
@@ -105,7 +113,7 @@ class Nodes:
     ) -> tuple[Tensor, ...]:
         """The outputs of a new node."""
         outputs = tuple(Tensor(np.dtype(dtype)) for dtype in dtypes)
-        node = Node(operator, tuple(inputs), outputs, attributes, self.instruction)
+        node = Node(operator, tuple(inputs), outputs, attributes, self.instruction, self.result)
         for tensor in outputs:
             tensor.node = node
         self.all.append(node)
@@ -181,6 +189,11 @@ class Nodes:
             array = np.asarray(function(x.array), order="C")
             self.constants[key] = Tensor(array.dtype, array=array, origin=x.name or x.origin)
         return self.constants[key]
+
+
+def title(i: Instruction | Prepared) -> str:
+    """What errors call it."""
+    return i.formula if isinstance(i, Prepared) else f"{i.title} ({i.formula})"
 
 
 def kind(move: Node) -> tuple[Any, ...]:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from thalweg.errors import ThalwegError
-from thalweg.export.onnx.nodes import Node
+from thalweg.export.onnx.nodes import Node, title
 
 FIRST = 8
 """The opset since which all elementwise operators broadcast."""
@@ -55,7 +55,7 @@ def lowest(node: Node, opset: int) -> int:
         if takes(schema, node):
             return max(opset, int(schema.since_version))
     kinds, i = ", ".join(t.dtype.name for t in node.inputs), node.instruction
-    raise ThalwegError(f"onnx can't say {i.title if i else 'this'}: no {node.operator} takes {kinds}; numpy can")
+    raise ThalwegError(f"onnx can't say {title(i) if i else 'this'}: no {node.operator} takes {kinds}; numpy can")
 
 
 def lowest_of(nodes: Iterable[Node], opset: int) -> tuple[int, Node | None]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from thalweg.errors import ArgumentError, ThalwegError
 from thalweg.export.graph import ROWS
 from thalweg.export.network import Network
-from thalweg.export.onnx.nodes import Node, Tensor, needed
+from thalweg.export.onnx.nodes import Node, Tensor, needed, title
 from thalweg.export.onnx.opsets import FIRST, lowest_of
 from thalweg.export.onnx.writer import Writer, name_all, shape_of
 from thalweg.program.ir.instruction import Buffer
@@ -63,7 +63,7 @@ def too_low(opset: int, lowest: int, node: Node | None) -> ArgumentError:
     if node is None:
         return ArgumentError(f"opset {opset} is too low: operators broadcast, such as Add, from {FIRST} on")
     i = node.instruction
-    reader = "" if i is None else f", which {i.title} needs"
+    reader = "" if i is None else f", which {title(i)} needs"
     return ArgumentError(f"opset {opset} is too low: {node.operator}{reader}, takes {lowest}")
 
 
@@ -72,7 +72,7 @@ def proto(writer: Writer, nodes: list[Node], network: Network) -> Any:
     from onnx import helper, numpy_helper
 
     tensors = [*writer.nodes.inputs, *writer.outputs, *(t for n in nodes for t in (*n.inputs, *n.outputs))]
-    name_all(tensors, writer.names)
+    name_all(tensors)
     arrays = {t.name: t.array for t in tensors if t.array is not None}
     if sum(a.nbytes for a in arrays.values()) > LARGEST:
         raise ThalwegError("an ONNX file holds at most 2 GB of weights; numpy has no such limit")

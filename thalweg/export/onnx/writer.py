@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from thalweg.export.names import identifiers
 from thalweg.export.network import Network
 from thalweg.export.onnx.decompositions import DECOMPOSED
 from thalweg.export.onnx.instructions import DIRECT
-from thalweg.export.onnx.nodes import Nodes, Tensor
+from thalweg.export.onnx.nodes import Nodes, Tensor, title
 from thalweg.export.onnx.operators import OPERATORS, own
 from thalweg.export.statements import Arrays, Assignment, Statement
 from thalweg.program.ir.instruction import Buffer
@@ -41,9 +41,10 @@ class Writer:
         try:
             direct = DIRECT[type(i)](i, self.arrays) if type(i) in DIRECT else None
             for a in statement.assignments:
+                self.nodes.result = self.names[a.buffer]
                 self.assign(a, a.value if direct is None else direct)
         except ThalwegError as error:
-            raise ThalwegError(f"onnx can't say {i.title} ({i.formula}): {error}; numpy can") from None
+            raise ThalwegError(f"onnx can't say {title(i)}: {error}; numpy can") from None
 
     def assign(self, a: Assignment, value: Value) -> None:
         buffer = a.buffer
@@ -97,12 +98,12 @@ def shape_of(buffer: Buffer) -> Shape:
     return (*[ROWS] * buffer.per_row, *buffer.shape)
 
 
-def name_all(tensors: Iterable[Tensor], names: Mapping[Buffer, str]) -> None:
+def name_all(tensors: Iterable[Tensor]) -> None:
     """Names those that have none by what they are part of; no two are alike."""
     different = dict.fromkeys(tensors)
     used = {t.name for t in different}
     for tensor in different:
-        name, base, number = tensor.name, tensor.origin or base_of(tensor, names), 1
+        name, base, number = tensor.name, tensor.origin or base_of(tensor), 1
         while not name:
             name = base if number == 1 else f"{base}_{number}"
             name, number = "" if name in used else name, number + 1
@@ -110,9 +111,6 @@ def name_all(tensors: Iterable[Tensor], names: Mapping[Buffer, str]) -> None:
         used.add(name)
 
 
-def base_of(tensor: Tensor, names: Mapping[Buffer, str]) -> str:
+def base_of(tensor: Tensor) -> str:
     node = tensor.node
-    if node is None:
-        return "constant"
-    results = [b for b in node.instruction.outputs if b in names] if node.instruction else []
-    return f"{names[results[0]]}_{node.operator.lower()}" if results else node.operator.lower()
+    return "constant" if node is None else f"{node.result}_{node.operator.lower()}"
