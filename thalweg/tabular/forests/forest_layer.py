@@ -15,7 +15,7 @@ from thalweg.program.instructions.forest import MISSING, PLACE, ROOT, SKIP, Fore
 from thalweg.program.instructions.linear import Affine
 from thalweg.program.ir.instruction import Buffer
 from thalweg.support.arguments import arguments
-from thalweg.tabular.forests import FIELDS, Tables
+from thalweg.tabular.forests.conversion import FIELDS, Tables
 
 Array = NDArray[Any]
 
