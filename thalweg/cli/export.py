@@ -47,4 +47,4 @@ def source_of(path: Path) -> tuple[object, object]:
     from thalweg.runs.stored import load_run
 
     run = load_run(path)
-    return run.model, getattr(run, "features", None)
+    return getattr(run, "ensemble", run.model), getattr(run, "features", None)
