@@ -91,3 +91,9 @@ def test_inputs_say_which_column_they_are(table):
     assert len({i.name for i in made.graph.input}) == 5
     assert {o.domain: o.version for o in made.opset_import}.keys() == {"", "ai.onnx.ml"}
     assert onnx_table_model(table, 18).opset_import[0].version == 18
+
+
+def test_categories_are_compared_at_once(table):
+    made = onnx_table_model(table)
+    of_color = [n.op_type for n in made.graph.node if n.doc_string.startswith("顏色")]
+    assert of_color.count("Equal") == 1

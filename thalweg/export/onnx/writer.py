@@ -94,21 +94,24 @@ class Writer:
 
     def write(self, value: Value) -> Tensor:
         """The tensor that a value is, after all that it needs."""
-        waiting: list[tuple[Value, tuple[Value, ...] | None]] = [(value, None)]
+        others: dict[Value, Value] = {}
+        waiting = [value]
         while waiting:
-            v, needs = waiting.pop()
-            if v in self.known:
-                continue
-            if needs is None:
-                needs = (DECOMPOSED[v.function](v, *v.operands),) if v.function in DECOMPOSED else v.operands
-                waiting.append((v, needs))
-                waiting.extend((o, None) for o in reversed(needs))
-            elif v.function in DECOMPOSED:
-                self.known[v] = self.known[needs[0]]
-            else:
-                made = OPERATORS.get(v.function, own)(self.nodes, v, [self.known[o] for o in needs])
-                made.shape, self.known[v] = v.shape, made
+            v = waiting[-1]
+            if v not in others:
+                other = DECOMPOSED[v.function](v, *v.operands) if v.function in DECOMPOSED else None
+                others[v] = v if other is None else other
+            needs = v.operands if others[v] is v else (others[v],)
+            new = [o for o in needs if o not in self.known]
+            waiting.extend(reversed(new))
+            if not new and waiting.pop() not in self.known:
+                self.known[v] = self.known[others[v]] if others[v] is not v else self.made(v)
         return self.known[value]
+
+    def made(self, v: Value) -> Tensor:
+        made: Tensor = OPERATORS.get(v.function, own)(self.nodes, v, [self.known[o] for o in v.operands])
+        made.shape = v.shape
+        return made
 
 
 def shape_of(buffer: Buffer) -> Shape:
