@@ -4,28 +4,20 @@ from typing import Any
 
 import numpy as np
 import pytest
-from layer_rows import CASES, OWN, ROWS, Shape, Tied, alone, data
+from layer_rows import CASES, OWN, ROWS, Tied, alone, data, network
 
 import thalweg
-from thalweg import Model, Sequential, activations, layers
-from thalweg.layers import Activation, Dense, Dropout, Embedding, Flatten, Input, LeakyReLU, Residual, merging
-from thalweg.layers.augmentation import Augmentation
-from thalweg.optimizers import SGD
-
-
-def network(make: Any, shape: Shape | list[Shape], **options: Any) -> Model:
-    """The layer between dense ones, whose gradients come through it, and the output; without, where none can."""
-    layer = make()
-    if isinstance(shape, list):
-        inputs = [Input(s) for s in shape]
-        joined = layer([Dense(s[-1])(x) for s, x in zip(shape, inputs, strict=True)])
-        model = Model(inputs, Dense(2)(Flatten()(joined)), seed=3, **options)
-    else:
-        ends = isinstance(layer, Augmentation | Embedding) or getattr(layer, "steps", False)
-        front = [layer] if ends else [Dense(shape[-1]), layer]
-        model = Sequential([Input(shape), *front, Flatten(), Dense(2)], seed=3, **options)
-    model.compile(SGD(0.02), "mse", metrics=["mae"])
-    return model
+from thalweg import Sequential, activations, layers
+from thalweg.layers import (
+    Activation,
+    Dense,
+    Dropout,
+    Flatten,
+    Input,
+    LeakyReLU,
+    Residual,
+    merging,
+)
 
 
 def test_every_layer_has_a_row():

@@ -37,6 +37,8 @@ from thalweg.layers import (
     Residual,
     Subtract,
 )
+from thalweg.layers.augmentation import Augmentation
+from thalweg.optimizers import SGD
 
 
 class Tied(Layer):
@@ -121,6 +123,21 @@ def alone(layer: Layer, shape: Shape | list[Shape], **options: Any) -> Model:
         return Sequential([Input(shape), layer], **options)
     inputs = [Input(s) for s in shape]
     return Model(inputs, layer(inputs), **options)
+
+
+def network(make: Any, shape: Shape | list[Shape], **options: Any) -> Model:
+    """The layer between dense ones, whose gradients come through it, and the output; without, where none can."""
+    layer = make()
+    if isinstance(shape, list):
+        inputs = [Input(s) for s in shape]
+        joined = layer([Dense(s[-1])(x) for s, x in zip(shape, inputs, strict=True)])
+        model = Model(inputs, Dense(2)(Flatten()(joined)), seed=3, **options)
+    else:
+        ends = isinstance(layer, Augmentation | Embedding) or getattr(layer, "steps", False)
+        front = [layer] if ends else [Dense(shape[-1]), layer]
+        model = Sequential([Input(shape), *front, Flatten(), Dense(2)], seed=3, **options)
+    model.compile(SGD(0.02), "mse", metrics=["mae"])
+    return model
 
 
 def data(make: Any, shape: Shape | list[Shape], rows: int = 40) -> tuple[Any, Any]:

@@ -14,6 +14,7 @@ from thalweg.errors import ThalwegError
 from thalweg.export.functions import Tracing
 from thalweg.export.graph import ROWS, Value, constant, named, value_of, weak
 from thalweg.export.simplify import simplified
+from thalweg.program.instructions.custom_activation import CustomActivation
 from thalweg.program.ir.instruction import DATA, DOUBLE, FLOAT, TOTALS, Buffer, Constant, Instruction, StepState
 
 
@@ -80,6 +81,9 @@ def statement(instruction: Instruction, arrays: Arrays) -> Statement:
     Raises:
         ThalwegError: no export can say it.
     """
+    of = getattr(instruction, "of", instruction)
+    if isinstance(of, CustomActivation):
+        raise ThalwegError(f"{of.pair.name} is a function of Python's, which no other language has: write a formula")
     try:
         results = compute(instruction, arrays, Tracing())
     except ThalwegError as error:
