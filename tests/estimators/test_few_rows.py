@@ -9,8 +9,10 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.metrics import log_loss
 
 import thalweg
+from thalweg import Input, Sequential
 from thalweg.data import read_table
 from thalweg.errors import ModelFileError
+from thalweg.layers import Dense
 from thalweg.runs import table_training
 from thalweg.runs.table_run import TableOptions
 from thalweg.sklearn import TabularClassifier, TabularRegressor
@@ -165,7 +167,8 @@ def test_a_run_of_few_rows_comes_back(tmp_path):
     run.save(tmp_path / "run", ["thalweg"])
     again = thalweg.load_run(tmp_path / "run")
     assert np.array_equal(again.predict_proba(columns), run.predict_proba(columns))
-    run.trees[0].models[0].coef_ = np.zeros((1, 99))
+    wrong = Sequential([Input((99,)), Dense(1)], name=LINEAR)
+    run.trees[0] = run.trees[0]._replace(model=wrong)
     run.save(tmp_path / "wrong", ["thalweg"])
-    with pytest.raises(ModelFileError, match="it holds no trees"):
+    with pytest.raises(ModelFileError, match="and the columns don't belong together"):
         thalweg.load_run(tmp_path / "wrong")

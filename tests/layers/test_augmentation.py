@@ -26,7 +26,7 @@ FIXED = [
     ("RandomTranslation", {"height_factor": (0.33, 0.33), "width_factor": (-0.21, -0.21)}),
     ("RandomRotation", {"factor": (0.07, 0.07)}),
     ("RandomZoom", {"height_factor": (0.4, 0.4)}),
-    ("RandomZoom", {"height_factor": (-0.3, -0.3), "width_factor": (0.55, 0.55)}),  # no sample half-way between two pixels
+    ("RandomZoom", {"height_factor": (-0.3, -0.3), "width_factor": (0.55, 0.55)}),  # none half-way
 ]
 
 

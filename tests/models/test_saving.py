@@ -19,7 +19,7 @@ import thalweg
 from thalweg import Sequential, load_model
 from thalweg.callbacks import Callback, ModelCheckpoint
 from thalweg.errors import ArgumentError, MissingPackageError, ModelFileError, ThalwegError
-from thalweg.layers import Activation, BatchNormalization, Dense, Dropout, Flatten, Input, Layer, LeakyReLU, Residual
+from thalweg.layers import Activation, Dense, Dropout, Flatten, Input, Layer, LeakyReLU, Residual
 from thalweg.losses import BinaryCrossentropy
 from thalweg.metrics import BinaryAccuracy
 from thalweg.models import model_file as saving
@@ -355,31 +355,24 @@ def test_names_of_keras_are_taken(name, tmp_path):
     model.load_weights(tmp_path / "x.weights.h5")
 
 
-def test_files_of_keras_are_told_when_they_are_read(tmp_path):
+def test_files_of_keras_hold_no_state_of_a_training(tmp_path):
+    """What load_model and load_weights make of them: tests/export/test_keras_files.py."""
     model = Sequential([Input((2,)), Dense(1)])
+    model.compile("sgd", "mse")
     with zipfile.ZipFile(tmp_path / "x.keras", "w") as archive:
         archive.writestr("metadata.json", "{}")
     (tmp_path / "x.h5").write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(100))
-    for name, kind in (("x.keras", "a zip archive, as Keras's .keras"), ("x.h5", "an HDF5 file, as Keras's .h5")):
-        for read in (load_model, model.load_weights, model.load_state):
-            if read == model.load_state:
-                model.compile("sgd", "mse")
-            with pytest.raises(ModelFileError, match=rf"{name} is {kind} files are, .* model.set_weights"):
-                read(tmp_path / name)
+    for name in ("x.keras", "x.h5"):
+        with pytest.raises(ModelFileError, match=f"{name} is a file of Keras's, which has no state of a training here"):
+            model.load_state(tmp_path / name)
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # Keras's own, of NumPy 2
-def test_a_model_of_keras_itself_is_told_and_its_weights_can_be_copied(tmp_path):
-    os.environ.setdefault("KERAS_BACKEND", "jax")
-    keras = pytest.importorskip("keras", exc_type=ImportError)
-    theirs = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1), keras.layers.BatchNormalization()])
-    theirs.save(tmp_path / "x.keras")
-    with pytest.raises(ModelFileError, match=r"as Keras's \.keras files are"):
-        load_model(tmp_path / "x.keras")
-    ours = Sequential([Input((2,)), Dense(1), BatchNormalization()])
-    ours.set_weights(theirs.get_weights())
-    x = np.array([[1.0, -2.0]], np.float32)
-    np.testing.assert_allclose(ours.predict(x), np.asarray(theirs(x)), rtol=1e-5)
+def test_a_model_may_be_loaded_uncompiled(tmp_path):
+    model = small(tmp_path / "model")
+    again = load_model(tmp_path / "model", compile=False)
+    assert again.vector.tolist() == model.vector.tolist()
+    with pytest.raises(ThalwegError, match="compile"):
+        again.evaluate(np.eye(2), np.eye(2), verbose=0)
 
 
 def test_the_functions_of_keras_s_module_do_what_the_methods_do(tmp_path):

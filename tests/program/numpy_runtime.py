@@ -346,6 +346,29 @@ def bins(places):
     return np.repeat(np.arange(len(places) - 1), np.diff(places.astype(int)))
 
 
+def forest(x, nodes, trees, values, base, sets):
+    y = np.repeat(base[None], len(x), axis=0)
+    for row, to in zip(x, y, strict=True):
+        for root, place in trees.astype(int):
+            leaf = leaf_of(row, nodes, sets, root)
+            to.reshape(-1, values.shape[1])[place] += values[leaf]
+    return y
+
+
+def leaf_of(row, nodes, sets, at):
+    while True:
+        column, threshold, skip, missing = nodes[at]
+        if not skip:
+            return int(threshold)
+        v = row[int(column if column >= 0 else -1 - column)]
+        if column >= 0:
+            left = bool(missing) if np.isnan(v) else v <= threshold
+        else:
+            bits = [int(word) >> j & 1 for word in sets[int(threshold)] for j in range(24)]
+            left = bits[int(v) + 1 if 0 <= v < len(bits) - 1 else 0]
+        at += 1 if left else int(skip)
+
+
 def periodic_slope(x, omega, phi, W, da):
     back = np.einsum("rcu,cku->rck", da.reshape(len(x), len(W), -1), W)
     return -2 * np.pi * np.sin(2 * np.pi * (x[:, :, None] * omega + phi)) * back

@@ -44,6 +44,7 @@ TABLE = {
     "embedding": "embedded(ids, W)",
     "embedding_gradient": "dW, counts = embedding_gradient(ids, dh, dW_shape)",
     "flip": "turned(W, flipped_shape, strides)",
+    "forest": "forest(x, nodes, trees, values, base, sets)",
     "gather_bytes": "X[order].astype(float)",
     "gather_floats": "X[order]",
     "gaussian_dropout": "h * (1 + amount * normal(draw, stream, *a_shape))",

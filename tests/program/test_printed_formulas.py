@@ -27,7 +27,7 @@ UNREAD = frozenset(
     cumulative_sum custom custom_adjoint depthwise_convolution depthwise_kernel_gradient
     depthwise_transposed_convolution dice dice_gradient difference_adjoint_of_x difference_adjoint_of_y dropout
     dropout_adjoint
-    exponentials flip ftrl gather gather_bytes gather_share gaussian_dropout gaussian_nll gaussian_nll_gradient
+    exponentials flip forest ftrl gather gather_bytes gather_share gaussian_dropout gaussian_nll gaussian_nll_gradient
     gaussian_nll_logarithm gaussian_nll_logarithm_gradient gaussian_noise generalized_cross_entropy
     generalized_cross_entropy_gradient glu glu_adjoint gradient_descent kernel_gradient kernel_gradient_by_columns lamb
     largest layout lion log_softmax matrix_product max_pooling max_pooling_adjoint maximum_adjoint_of_x

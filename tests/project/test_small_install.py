@@ -161,6 +161,8 @@ NEEDS = {
     'layers.Dense(3, "x * sigmoid(x)")': "a formula needs sympy: pip install 'thalweg[jit]'",
     'Sequential([Input((1,)), layers.Dense(1)]).compile("sgd", "(y_pred - y_true)**4")':
         "a formula needs sympy: pip install 'thalweg[jit]'",
+    "from thalweg.export.onnx import onnx_model; onnx_model(None)":
+        "an ONNX model needs onnx: pip install 'thalweg[onnx]'",
     "import thalweg.sklearn": "thalweg.sklearn needs scikit-learn: pip install scikit-learn",
     'layers.tree_edges(np.ones((30, 2)), np.arange(30), "regression")':
         "tree_edges needs scikit-learn: pip install scikit-learn",

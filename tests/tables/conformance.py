@@ -13,6 +13,7 @@ from typing import Any
 
 import conformance_updates
 import embedding_rows
+import forest_rows
 import image_rows
 import loss_rows
 import metric_rows
@@ -265,7 +266,7 @@ ROWS: dict[str, Build] = {
     **conformance_updates.ROWS,
 }
 ROWS |= image_rows.ROWS | loss_rows.ROWS | FORMULAS | weight_rows.ROWS | metric_rows.ROWS
-ROWS |= winograd_rows.ROWS | share_rows.ROWS | moves_rows.ROWS | embedding_rows.ROWS
+ROWS |= winograd_rows.ROWS | share_rows.ROWS | moves_rows.ROWS | embedding_rows.ROWS | forest_rows.ROWS
 ROWS |= numerical_rows.ROWS
 ROWS |= {name: build for name, build in pointwise_rows.ROWS.items() if name not in ACTIVATIONS}
 PLAIN = conformance_updates.PLAIN | embedding_rows.PLAIN

@@ -11,7 +11,8 @@ def evaluate(values, given, step, rows):
     for v in walk(values):
         found[v] = one(v, [found[o] for o in v.operands], given, step, rows)
         assert found[v].shape == tuple(n if n < 2**31 - 1 else n // (2**31 - 1) * rows for n in v.shape), v
-        if v.function not in ("name",): assert found[v].dtype == v.dtype, (v, found[v].dtype, v.dtype)
+        if v.function not in ("name",):
+            assert found[v].dtype == v.dtype, (v, found[v].dtype, v.dtype)
     return [found[v] for v in values]
 
 

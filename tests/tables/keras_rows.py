@@ -91,9 +91,7 @@ MODELS = [
         "`save(zipped)`",
         "built(keras).save_weights('m.weights.h5', max_shard_size=1)",
         "built(keras).save('m.keras', zipped=True)",
-        *each(
-            "built(keras).save('n.keras'); keras.models.load_model('n.keras', {})", "compile=False", "safe_mode=True"
-        ),
+        *each("built(keras).save('n.keras'); keras.models.load_model('n.keras', {})", "safe_mode=True"),
     ),
     row("`compile(loss_weights, metrics)` in this order", "built(keras).compile('sgd', 'mse', [1.0])"),
     row(

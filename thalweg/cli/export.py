@@ -12,7 +12,7 @@ from thalweg.errors import ArgumentError, NotFoundError
 
 
 def export(
-    source: Annotated[Path, typer.Argument(metavar="RUN", help="a run of images, or a file that Model.save wrote")],
+    source: Annotated[Path, typer.Argument(metavar="RUN", help="a run folder, or a file that Model.save wrote")],
     *,
     to: Annotated[str | None, typer.Option(help="the form: numpy; by default by the ending of --out")] = None,
     out: Annotated[Path | None, typer.Option(help="the file; by default the run's name with the form's ending")] = None,
@@ -27,23 +27,21 @@ def export(
         raise ArgumentError(f"say the form: --to {', '.join(targets.BY_NAME)}; or a file with its ending: --out FILE")
     target = targets.chosen(to, out)
     path = out or Path(source.name).with_suffix(target.endings[0])
-    for written in targets.export(model_of(source), path, to, force, train, opset, remedy="--out, or --force"):
+    model, features = source_of(source)
+    remedy = "another --out, or --force"
+    for written in targets.export(model, path, to, force, train, opset, features, remedy):
         say(f"{written}: {written.stat().st_size:,} bytes")
 
 
-def model_of(source: Path) -> object:
-    """The network of a run, or in a file."""
-    if source.is_file():
+def source_of(path: Path) -> tuple[object, object]:
+    """The network of a run, or in a file; and the columns of a run's table."""
+    if path.is_file():
         from thalweg.models.loading import load_model
 
-        return load_model(source)
-    if not source.exists():
-        raise NotFoundError(f"there is no {source}")
-    from thalweg.runs import image_run
+        return load_model(path), None
+    if not path.exists():
+        raise NotFoundError(f"there is no {path}")
+    from thalweg.runs.stored import load_run
 
-    if not image_run.is_image_run(source):
-        raise ArgumentError(
-            f"{source} is a run of a table, whose preparation no form has yet; a run of images can be exported, or a "
-            "file that Model.save wrote"
-        )
-    return image_run.load(source).model
+    run = load_run(path)
+    return run.model, getattr(run, "features", None)

@@ -28,7 +28,7 @@ Text = tuple[str, int]  # an expression, and how closely its outermost operator 
 
 
 class Expressions:
-    """Writes values as expressions.
+    """Base of what writes values as expressions; these call NumPy, where a subclass has nothing else.
 
     names: of the arrays that are given.
     kept: large constants by name, which the file has to define; it grows.

@@ -232,6 +232,11 @@ class Tracing:
         return np.asarray(x, dtype)
 
     @staticmethod
+    def take(x: Any, indices: Any, **how: Any) -> Any:
+        """np.take itself asks x alone whether it is a value."""
+        return take(x, indices, **how) if isinstance(indices, Value) else np.take(x, indices, **how)
+
+    @staticmethod
     def full(shape: Any, number: Any, dtype: Any = None) -> Any:
         whole = shape if isinstance(shape, tuple | list) else (shape,)
         if not any(n % ROWS == 0 for n in whole):

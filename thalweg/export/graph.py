@@ -69,6 +69,8 @@ class Value(NDArrayOperatorsMixin):
     __hash__ = object.__hash__  # the mixin's == compares elements
 
     def __iter__(self) -> Iterator[Value]:
+        if self.shape[0] % ROWS == 0:
+            raise ThalwegError("it takes the rows one by one, as a Python function of a number does")
         return (self[k] for k in range(len(self)))
 
     def __getitem__(self, places: Any) -> Value:

@@ -1,4 +1,4 @@
-"""Functions that read a table's cells in a NumPy file. Their source is copied; `MISSING` is defined there."""
+"""Functions that read a table's cells in a NumPy file: their source is copied, and `MISSING` and `GAPS` are defined."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ import numpy as np
 
 from thalweg.data.reading import GAPS, MISSING_MARKERS
 
-MISSING = sorted({text.lower() for text in MISSING_MARKERS} | GAPS)
+__all__ = ["CELLS", "GAPS", "MISSING"]
+
+MISSING = MISSING_MARKERS
 
 
 def column(table: Any, name: str) -> Any:
@@ -20,16 +22,19 @@ def column(table: Any, name: str) -> Any:
         raise ValueError(f"the table lacks {name!r}, which the model was trained with") from None
 
 
-def is_missing(cell: Any) -> Any:
-    """Whether a cell is None, NaN, or a text that means "missing"."""
-    return cell is None or cell != cell or str(cell).strip().lower() in MISSING
+def read(table: Any, name: str, what: str, meaning: Any, missing: float, unknown: Any = None) -> Any:
+    """What each cell means, as float64.
 
-
-def read(table: Any, name: str, what: str, meaning: Any, missing: float) -> Any:
-    """What each cell means, as float64. meaning: the number of a cell, or None if it isn't what it has to be."""
+    meaning: the number of a cell; None if it isn't what it has to be: then it is `unknown`, or an error.
+    """
     values = []
     for row, cell in enumerate(column(table, name), 1):
-        value = missing if is_missing(cell) else meaning(cell)
+        if cell is None or cell != cell or str(cell).strip() in MISSING:
+            value = missing
+        else:
+            value = meaning(cell)
+            if value is None:
+                value = missing if str(cell).strip().lower() in GAPS else unknown
         if value is None or abs(value) == float("inf"):
             raise ValueError(f"row {row} of the column {name!r} holds {cell!r}, which is no {what}")
         values.append(value)
@@ -53,13 +58,18 @@ def truth(cell: Any) -> Any:
 
 
 def category(known: Any) -> Any:
-    """The function that finds a cell among known categories, by its text or as the same number; −1 if it is none."""
+    """The function that finds a cell among categories: by its text, as the same number, or by a word for yes or no."""
     places = {text.strip(): place for place, text in reversed(list(enumerate(known)))}
     numbers = {number(text): place for text, place in places.items() if number(text) is not None}
+    truths = {truth(text): place for text, place in places.items()}
 
     def place(cell: Any) -> Any:
         text = str(cell).strip()
-        return places.get(text, numbers.get(number(cell), -1) if number(cell) is not None else -1)
+        if text in places:
+            return places[text]
+        if number(text) in numbers and number(text) % 1 == 0:
+            return numbers[number(text)]
+        return truths.get(truth(text)) if truths.keys() == {0.0, 1.0} else None
 
     return place
 
@@ -73,4 +83,4 @@ def moment(cell: Any) -> Any:
         return None
 
 
-CELLS: tuple[Callable[..., Any], ...] = (column, is_missing, read, number, truth, category, moment)
+CELLS: tuple[Callable[..., Any], ...] = (column, read, number, truth, category, moment)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from textwrap import wrap
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from thalweg.export.expressions import listed, size
 from thalweg.export.graph import ROWS
 from thalweg.export.names import identifiers
 from thalweg.export.network import Network
-from thalweg.export.numpy_cells import CELLS, MISSING
+from thalweg.export.numpy_cells import CELLS, GAPS, MISSING
 from thalweg.export.numpy_functions import FUNCTIONS, source
 from thalweg.export.numpy_lines import written
 from thalweg.export.statements import Statement
@@ -20,7 +21,7 @@ from thalweg.program.ir.instruction import TOTALS, Array, Buffer
 
 TAKEN = (
     "np", "base64", "math", "array", "predict", "step", "train", "rows", "iteration", "learning_rate", "order", "SEED",
-    "csv", "sys", "table", "predict_proba", "MISSING", *(f.__name__ for f in (*FUNCTIONS, *CELLS)),
+    "csv", "sys", "table", "predict_proba", "MISSING", "GAPS", *(f.__name__ for f in (*FUNCTIONS, *CELLS)),
 )  # fmt: skip
 MAIN = """
 
@@ -55,17 +56,16 @@ def numpy_file(network: Network, title: str, training: Training | None = None, t
     arrays += [f"{common[b]} = {stored(a)}" for b, a in network.weights.items() if b not in (*parts, *wholes)]
     arrays += [f"{name} = {stored(a)}" for name, a in kept.items()]
     packed = any(" = array(" in line for line in arrays)
-    used = {
-        "base64": packed,
-        "csv": table is not None,
-        "math": any("math." in f for f in helpers),
-        "sys": table is not None,
-    }
+    tabular = table is not None
+    used = {"base64": packed, "csv": tabular, "math": any("math." in f for f in helpers), "sys": tabular}
+    numbers = [f"SEED = {training.seed}  # of the order of the rows, and of random numbers"] if training else []
+    if tabular:
+        for name, texts in (("MISSING", MISSING), ("GAPS", sorted(GAPS))):
+            numbers += [f"{name} = (", *(f"    {line}" for line in wrap(f"{str(texts)[1:-1]},", WIDTH - 4)), ")"]
     modules = [module for module, needed in used.items() if needed]
     return "\n".join([
         f'"""{title}"""', "", *(f"import {m}" for m in modules), *[""] * bool(modules), "import numpy as np", "",
-        *([f"MISSING = {MISSING}"] if tabular else []),
-        *([f"SEED = {training.seed}  # of the order of the rows, and of random numbers", ""] if training else []), "",
+        *numbers, *[""] * bool(numbers), "",
         *(line for function in functions for line in (*function, "", "")),
         *(line for f in helpers for line in (*f.splitlines(), "", "")),
         *(ARRAY if packed else []),

@@ -69,6 +69,10 @@ def elementwise(i: Elementwise, names: Names) -> str | None:
     return f"sigmoid({names[i.h]})" if i.equation.value == "sigmoid(h)" else None
 
 
+class NumpyExpressions(Expressions):
+    """Writes values as expressions that call NumPy."""
+
+
 LINES: dict[type, Callable[..., str | None]] = {
     Convolution: convolution, KernelGradient: kernel_gradient, TransposedConvolution: transposed,
     Elementwise: elementwise, Softmax: lambda i, names: f"softmax({names[i.h]})",
@@ -94,7 +98,7 @@ def written(statement: Statement, names: Mapping[Buffer, str], kept: dict[str, A
         )
         return
     adds = {a.buffer: a.adds for a in statement.assignments}
-    expressions = Expressions({b: name for b, name in names.items() if b.view_of is None or b not in adds}, kept)
+    expressions = NumpyExpressions({b: name for b, name in names.items() if b.view_of is None or b not in adds}, kept)
     expressions.names = names
     for target, value in expressions.lines([(a.buffer, a.value) for a in statement.assignments]):
         if isinstance(target, str):

@@ -56,7 +56,7 @@ def numpy_table_file(table: TableNetwork, title: str) -> str:
 def read(column: Column) -> str:
     """What reads a column's values."""
     if column.kind == "category":
-        meaning, missing = f"category({list(column.fitted.categories)})", "-2"
+        meaning, missing = f"category({list(column.fitted.categories)})", "-2, -1"
     else:
         meaning, missing = MEANING[column.kind], "np.nan"
     return f"read(table, {column.name!r}, {NOUN[column.kind]!r}, {meaning}, {missing})"

@@ -84,7 +84,10 @@ def statement(instruction: Instruction, arrays: Arrays) -> Statement:
     of = getattr(instruction, "of", instruction)
     if isinstance(of, CustomActivation):
         raise ThalwegError(f"{of.pair.name} is a function of Python's, which no other language has: write a formula")
-    results = compute(instruction, arrays, Tracing())
+    try:
+        results = compute(instruction, arrays, Tracing())
+    except ThalwegError as error:
+        raise ThalwegError(f"{instruction.title} ({instruction.formula}) can't be exported: {error}") from None
     pairs = [
         (b, value_of(v)) for b, v in zip(instruction.results, results, strict=True) if b is not None and v is not None
     ]

@@ -20,11 +20,13 @@ class Wish:
 
     Attributes:
         name: of the file, without its ending.
+        features: the columns of the table that the model was trained on; None for a network alone.
         train: whether the training is exported, too.
         opset: of ONNX; None for the lowest.
     """
 
     name: str
+    features: Any = None
     train: bool = False
     opset: int | None = None
 
@@ -57,11 +59,16 @@ def numpy(model: Any, wish: Wish) -> tuple[str, ...]:
     from thalweg.export.numpy_file import numpy_file
     from thalweg.export.training import training_of
 
+    if wish.features is not None:
+        from thalweg.export.numpy_table import numpy_table_file
+        from thalweg.export.tables import table_network
+
+        return (numpy_table_file(table_network(model, wish.features), wish.title),)
     training = training_of(model) if wish.train else None
     return (numpy_file(network_of(model), wish.title, training),)
 
 
-TARGETS = (Target("numpy", (".py",), numpy, ("train",)),)
+TARGETS = (Target("numpy", (".py",), numpy, ("features", "train")),)
 BY_NAME = {target.name: target for target in TARGETS}
 
 
@@ -72,14 +79,17 @@ def export(
     overwrite: bool = False,
     train: bool = False,
     opset: int | None = None,
+    features: Any = None,
     remedy: str = "another path, or overwrite=True",
 ) -> list[Path]:
     """Writes a model in another form: see `Model.export`. Returns the paths of its files.
 
-    remedy: what to give if a file exists.
+    features: of a model on a table, which then is exported with its columns. remedy: what to give if a file exists.
     """
     path = Path(filepath)
     target = chosen(format, path)
+    if features is not None:
+        refuse_for_tables(target, train)
     for wish, value in {"train": train, "opset": opset}.items():
         if value not in (None, False) and wish not in target.takes:
             able = [other.name for other in TARGETS if wish in other.takes]
@@ -90,12 +100,23 @@ def export(
     for other in paths:
         if other.exists() and not overwrite:
             raise ArgumentError(f"{other} exists already and is not overwritten: give {remedy}")
-    contents = target.write(model, Wish(path.stem, bool(train), opset))
+    contents = target.write(model, Wish(path.stem, features, bool(train), opset))
     with ExitStack() as stack:
         new = [stack.enter_context(writing(other)) for other in paths]
         for place, content in zip(new, contents, strict=True):
             place.write_bytes(content.encode() if isinstance(content, str) else content)
     return paths
+
+
+def refuse_for_tables(target: Target, train: bool) -> None:
+    """Raises if a form can't say how a table's columns are read, or is to train on them."""
+    if "features" not in target.takes:
+        able = [other.name for other in TARGETS if "features" in other.takes]
+        raise ArgumentError(
+            f"the format {target.name!r} can't say how a table's columns are read; {listed(able, 9)} can"
+        )
+    if train:
+        raise ArgumentError("the training on a table, of several networks and trees, isn't exported: leave train out")
 
 
 def chosen(name: str | None, path: Path | None) -> Target:

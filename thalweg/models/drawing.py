@@ -37,7 +37,8 @@ class Drawn(Graph):
         name_layers(self.layers)
         name_inputs(self.inputs)
         fronts = {id(x): x.layer if isinstance(x, Input) else InputLayer(input_tensor=x) for x in self.inputs}
-        steps = by_distance(self.inputs, self.outputs, self.drawn)
+        ends = list(sorted_leaves(inputs)), list(sorted_leaves(outputs))
+        steps = by_distance(*ends, calls_between(*ends))
         self.order = [fronts.get(id(step), step) for step in steps if id(step) in fronts or isinstance(step, Layer)]
         self.fed = self.find_fed()
         for feed, _ in self.fed:
@@ -159,6 +160,17 @@ def calls_between(inputs: list[Any], outputs: list[Any]) -> list[Call]:
             pending.append((symbol, True))
             pending.extend((s, False) for s in reversed(symbol.node.inputs()))
     return order
+
+
+def sorted_leaves(structure: Any) -> Iterator[Any]:
+    """The values of a structure as Keras orders layers by them: those of a dict by their keys."""
+    if isinstance(structure, dict):
+        structure = [structure[key] for key in sorted(structure)]
+    if isinstance(structure, (list, tuple)):
+        for inner in structure:
+            yield from sorted_leaves(inner)
+    else:
+        yield structure
 
 
 def by_distance(inputs: list[Any], outputs: list[Any], calls: list[Call]) -> list[Any]:

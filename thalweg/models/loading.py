@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from thalweg import layers, losses, metrics, optimizers
-from thalweg.errors import ArgumentError, MissingPackageError, ModelFileError, ThalwegError
+from thalweg.errors import ArgumentError, DataError, MissingPackageError, ModelFileError, ThalwegError
 from thalweg.models.functional import Functional
 from thalweg.models.model import Model
-from thalweg.models.model_file import STATE, Arrays, compare, put, read, set_state, take_state
+from thalweg.models.model_file import STATE, ZIP, Arrays, compare, existing, kind_of, put, read, set_state, take_state
 from thalweg.models.sequential import Sequential
 from thalweg.support.checks import whole
 from thalweg.support.registry import custom_object_scope
 from thalweg.support.untrusted import reason
 
 
-def load_model(filepath: str | Path, custom_objects: layers.CustomObjects | None = None) -> Model:
+def load_model(filepath: str | Path, custom_objects: layers.CustomObjects | None = None, compile: bool = True) -> Model:
     """The model in a file that `Sequential.save` wrote: it predicts and continues training exactly as before.
+
+    A file of Keras's, .keras or .h5, becomes the same network with the same weights, to the bit; its optimizer starts
+    over. What a file is, its content says, not its name. Keras's own code, and code in the file, is never run; a layer
+    or an argument that isn't here is named in the error. Of what it was compiled with, something that isn't here leaves
+    the model uncompiled, with a warning: it predicts all the same. This needs the extra `keras`.
 
     Args:
         filepath: the file.
         custom_objects: your own layer classes, and activations made by `activations.custom`, by name.
+        compile: whether the model gets the optimizer, the loss and the metrics that the file names.
 
     >>> import os, tempfile
     >>> from thalweg import Sequential
@@ -34,7 +41,7 @@ def load_model(filepath: str | Path, custom_objects: layers.CustomObjects | None
     True
     """
     with custom_object_scope(custom_objects):
-        return load(filepath, custom_objects)
+        return load(filepath, custom_objects, compile)
 
 
 def save_model(model: Model, filepath: str | Path, overwrite: bool = True) -> None:
@@ -42,30 +49,49 @@ def save_model(model: Model, filepath: str | Path, overwrite: bool = True) -> No
     model.save(filepath, overwrite)
 
 
-def load(filepath: str | Path, custom_objects: layers.CustomObjects | None) -> Model:
+def load(filepath: str | Path, custom_objects: layers.CustomObjects | None, compiled: bool = True) -> Model:
     """The model in a file."""
+    path = existing(filepath)
+    if (kind := kind_of(path)) is not None:
+        from thalweg.exchange.keras_reading import read_h5, read_keras
+
+        with telling(filepath):
+            return (read_keras if kind == ZIP else read_h5)(path, custom_objects, compiled)
     arrays, description = read(filepath)
     if "layers" not in description and "own" not in description:
         raise ModelFileError(f"{filepath} holds weights only; make the model, then model.load_weights(path)")
-    try:
+    if not compiled:
+        description.pop("compile", None)
+        arrays = {name: array for name, array in arrays.items() if not name.startswith(STATE)}
+    with telling(filepath, "; give your own layers in custom_objects"):
         model = from_description(description, arrays, filepath, custom_objects)
-    except ModelFileError:
+    made = model._compiled
+    if made.complete:
+        set_state(made, take_state(made, arrays, f"{filepath} contradicts itself"))
+    put(made, arrays, filepath)
+    return model
+
+
+@contextmanager
+def telling(path: str | Path, remedy: str = "") -> Iterator[None]:
+    """Turns what may go wrong with a file's description into one sentence: a constructor may raise anything.
+
+    remedy: for an unknown name.
+    """
+    try:
+        yield
+    except (ModelFileError, DataError):
         raise
     except ThalwegError as error:
         own = isinstance(error, ArgumentError) and "custom_objects" not in str(error)
-        hint = "; give your own layers in custom_objects" if own else ""
+        hint = remedy if own else ""
         said = str(error).partition("\n")[0]  # a formula's error shows the place on further lines
         kind = MissingPackageError if isinstance(error, MissingPackageError) else ModelFileError
-        raise kind(f"{filepath} can't be turned into a model: {said}{hint}") from None
-    except Exception as error:  # a description is data: a constructor may raise anything
+        raise kind(f"{path} can't be turned into a model: {said}{hint}") from None
+    except Exception as error:
         raise ModelFileError(
-            f"{filepath} can't be turned into a model: its description is incomplete or damaged ({reason(error)})"
+            f"{path} can't be turned into a model: its description is incomplete or damaged ({reason(error)})"
         ) from error
-    compiled = model._compiled
-    if compiled.complete:
-        set_state(compiled, take_state(compiled, arrays, f"{filepath} contradicts itself"))
-    put(compiled, arrays, filepath)
-    return model
 
 
 def from_description(

@@ -28,10 +28,7 @@ from thalweg.version import __version__
 
 Arrays = dict[str, NDArray[Any]]
 FORMAT = "1"
-FOREIGN = {
-    b"PK\x03\x04": "a zip archive, as Keras's .keras files are",
-    b"\x89HDF\r\n": "an HDF5 file, as Keras's .h5 files are",
-}
+ZIP, HDF5 = b"PK\x03\x04", b"\x89HDF\r\n"  # how Keras's files begin: .keras, .h5
 STATE = "/"  # the prefix of the training state's names; no layer's name begins with it
 
 
@@ -143,12 +140,9 @@ def read(path: str | Path) -> tuple[Arrays, dict[str, Any]]:
     """The arrays and the description of a file that `write` made; anything else raises."""
     from safetensors import safe_open
 
-    path = Path(path)
-    if path.is_dir():
-        raise ModelFileError(f"{path} is a folder, not a model file")
-    if not path.is_file():
-        raise ModelFileError(f"there is no model file {path}")
-    refuse_foreign(path)
+    path = existing(path)
+    if kind_of(path) is not None:
+        raise ModelFileError(f"{path} is a file of Keras's, which has no state of a training here: load_model reads it")
     with readable(ModelFileError, f"{path} is not a model file, or it is damaged"):
         with safe_open(path, framework="numpy") as file:
             metadata = file.metadata() or {}
@@ -164,22 +158,32 @@ def read(path: str | Path) -> tuple[Arrays, dict[str, Any]]:
     return arrays, description
 
 
-def refuse_foreign(path: Path) -> None:
-    """Raises for a file of another library, and names its format."""
+def existing(path: str | Path) -> Path:
+    """The path of a file."""
+    path = Path(path)
+    if path.is_dir():
+        raise ModelFileError(f"{path} is a folder, not a model file")
+    if not path.is_file():
+        raise ModelFileError(f"there is no model file {path}")
+    return path
+
+
+def kind_of(path: Path) -> bytes | None:
+    """How a file of Keras's begins, ZIP or HDF5; None for one that is none."""
     with readable(ModelFileError, f"{path} can't be read"), path.open("rb") as file:
         start = file.read(8)
-    for first, kind in FOREIGN.items():
-        if start.startswith(first):
-            raise ModelFileError(
-                f"{path} is {kind}, not one of thalweg's safetensors files: make the same model here and copy "
-                "the weights, model.set_weights(keras_model.get_weights())"
-            )
+    return next((kind for kind in (ZIP, HDF5) if start.startswith(kind)), None)
 
 
 def load_weights(model: Compiled, path: str | Path) -> None:
     """Replaces the weights; unless all names and shapes match, nothing changes."""
-    arrays, _ = read(path)
     model.build()
+    if kind_of(existing(path)) is not None:
+        from thalweg.exchange.keras_weights import load_keras_weights
+
+        load_keras_weights(model.graph, Path(path))
+        return
+    arrays, _ = read(path)
     put(model, {n: a for n, a in arrays.items() if not n.startswith(STATE)}, path)
 
 

@@ -1,22 +1,32 @@
-"""Trees and linear models in a run folder: by skops, which tells what a file holds before it makes anything of it.
+"""Trees and linear models in a run folder: a model, as the networks are.
 
-No pickle is read.
+Earlier runs have scikit-learn's, by skops, which tells what a file holds before it makes anything of it. No pickle is
+read.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from thalweg import layers
 from thalweg.errors import ModelFileError
+from thalweg.models.functional import Functional
+from thalweg.models.loading import load_model
+from thalweg.models.model import Model
+from thalweg.runs.folder import RUN
 from thalweg.support.extras import need
 from thalweg.support.untrusted import readable
+from thalweg.tabular.beside import Trees, columns_of, trees_of
+from thalweg.tabular.features import Features
+from thalweg.tabular.forest_layer import ForestLayer
+from thalweg.tabular.forests import asked_columns
 from thalweg.tabular.qualities import LINEAR
-from thalweg.tabular.trees import Trees
 
+TREES, OLD_TREES = "trees.safetensors", "trees.skops"
 KNOWN = [
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
     "sklearn.tree._tree.Tree",
@@ -35,45 +45,92 @@ KNOWN = [
 ]
 """What scikit-learn's trees consist of besides what skops trusts by itself. The numbers in the first two are checked by
 `is_sound`; a partial function of another function than the last would be named as foreign, as that function is."""
+MOST_CODES = 1000
+"""Of a column of categories; the matrix has no more than 101 columns for one."""
 
 
 def save_trees(trees: Sequence[Trees], path: Path) -> None:
-    """Writes trees with their names and weights."""
-    need("skops", "", "a file of trees")
-    import skops.io
-
-    skops.io.dump([kind._asdict() for kind in trees], path)
+    """Writes trees as a model with an output for each kind; names and weights are in run.json."""
+    x = layers.Input(trees[0].model.input_shape[1:], name="columns")
+    Functional(x, [kind.model(x) for kind in trees], name="trees", seed=0).save(path)
 
 
-def load_trees(path: Path, columns: int) -> list[Trees]:
-    """The trees in a file, for a matrix of so many columns at most.
+def load_trees(folder: Path, features: Features, weights: Mapping[str, float]) -> list[Trees]:
+    """The trees in a run folder, for the matrix of these features.
+
+    Args:
+        weights: by the names of the kinds, as run.json has them.
 
     Raises:
-        ModelFileError: the file is damaged, holds other types than scikit-learn's, or trees that lead nowhere.
+        ModelFileError: a file is damaged, holds other things than run.json says, or trees that lead nowhere.
     """
+    path, old = folder / TREES, folder / OLD_TREES
+    if old.is_file():
+        trees = load_fitted(old, features)
+    elif path.is_file():
+        trees = load_model_of(path, features, weights)
+    else:
+        trees = []
+    if {kind.name: kind.weight for kind in trees} != weights:
+        raise ModelFileError(f"{folder}: {RUN} and its trees don't belong together")
+    return trees
+
+
+def load_model_of(path: Path, features: Features, weights: Mapping[str, float]) -> list[Trees]:
+    """The trees in a file of `save_trees`."""
+    assert features.target is not None
+    model = load_model(path, custom_objects={ForestLayer.__name__: ForestLayer})
+    kinds = [layer for layer in model.layers if isinstance(layer, Model)]
+    shapes = (len(features.feature_names),), (features.target.outputs,)
+    if any((kind.row_in, kind.row_out) != shapes for kind in kinds):
+        raise ModelFileError(f"{path} and the columns don't belong together")
+    with readable(ModelFileError, f"{path} is damaged"):
+        check(kinds)
+    return [Trees(str(kind.name), kind, weights.get(str(kind.name), 0.0)) for kind in kinds]
+
+
+def check(models: Sequence[Model]) -> None:
+    """Raises ModelFileError for trees that lead nowhere."""
+    for model in models:
+        for layer in model.inside:
+            if isinstance(layer, ForestLayer):
+                layer.check()
+
+
+# --- earlier runs ----------------------------------------------------------------------------------------------------
+
+
+def load_fitted(path: Path, features: Features) -> list[Trees]:
+    """The trees in a file of scikit-learn's estimators, as runs had one before trees became graphs."""
     need("skops", "", "a file of trees")
     import skops.io
 
+    columns = len(features.feature_names), len(columns_of(features))
     with readable(ModelFileError, f"{path} is damaged"):
         foreign = sorted(set(skops.io.get_untrusted_types(file=path)) - set(KNOWN))
         if foreign:
             raise ModelFileError(f"{path} holds {', '.join(foreign[:3])}, which is no part of scikit-learn's trees")
         stored = skops.io.load(path, trusted=KNOWN)
-        if not isinstance(stored, list) or not all(is_kind(kind, columns) for kind in stored):
+        if not isinstance(stored, list) or not all(is_kind(kind, *columns) for kind in stored):
             raise ModelFileError(f"{path} is damaged: it holds no trees")
-        return [Trees(**kind) for kind in stored]
+        trees = [trees_of(kind["name"], kind["models"], features, kind["weight"]) for kind in stored]
+        check([kind.model for kind in trees])
+    return trees
 
 
-def is_kind(value: Any, columns: int) -> bool:
-    """Whether it is the name, the fitted models and the weight of one kind of trees."""
+def is_kind(value: Any, columns: int, compact: int) -> bool:
+    """Whether it is the name, the fitted models and the weight of one kind, for so many columns, or compact ones."""
     return (
         isinstance(value, dict)
-        and value.keys() == set(Trees._fields)
+        and value.keys() == {"name", "models", "weight"}
         and isinstance(value["name"], str)
         and isinstance(value["weight"], float)
         and 0 <= value["weight"] <= 1
         and isinstance(value["models"], list)
-        and all((is_line if value["name"] == LINEAR else is_sound)(model, columns) for model in value["models"])
+        and all(
+            is_line(model, columns) if value["name"] == LINEAR else is_sound(model, compact)
+            for model in value["models"]
+        )
     )
 
 
@@ -89,6 +146,9 @@ def is_sound(model: Any, columns: int) -> bool:
     """
     last = model.steps[-1][1] if hasattr(model, "steps") else model
     if hasattr(last, "_predictors"):
+        known = [own for own in asked_columns(last)[1] if own is not None]
+        if last.n_features_in_ != columns or any(own.max(initial=0) > MOST_CODES for own in known):
+            return False
         predictors = [tree for of_class in last._predictors for tree in of_class]
         return all(
             leads_on(tree.nodes, "left", "right", "feature_idx", columns)

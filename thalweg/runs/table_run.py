@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -19,18 +19,16 @@ from thalweg.errors import ArgumentError, DataError, ModelFileError
 from thalweg.models.functional import Functional
 from thalweg.models.model import Model
 from thalweg.runs.divisions import Division
-from thalweg.runs.folder import COLUMNS, RUN, read_folder, read_recording
-from thalweg.runs.forest import load_trees, save_trees
+from thalweg.runs.folder import COLUMNS, read_folder, read_recording
+from thalweg.runs.forest import TREES, load_trees, save_trees
 from thalweg.runs.judging import Judgement, judge
 from thalweg.runs.run import Array, Cells, Parts, Run, Scores, TrainingOptions, load_network, prediction_columns
 from thalweg.support.checks import number, whole
 from thalweg.support.untrusted import readable
+from thalweg.tabular.beside import Trees, joined
 from thalweg.tabular.features import Features, Target, at_least_one, with_numbers, without_bad_rows
 from thalweg.tabular.qualities import Settings, settings_of
-from thalweg.tabular.trees import Trees, mixed
 from thalweg.words import Text
-
-TREES = "trees.skops"
 
 FIRST = "member_1_output"
 """The last layer of the first network, by its name in the ensemble's graph."""
@@ -129,14 +127,19 @@ class TableRun(Run):
 
     def predicted(self, table: Table, alone: bool = False) -> Array:
         """Probabilities (rows, classes), or numbers (rows,) in the target's unit; `alone`: by the networks only."""
-        x = at_least_one(self.features.matrix(table))
-        y_pred = self.model.predict(x, verbose=0)
+        return self.of_matrix(at_least_one(self.features.matrix(table)), alone)[: table.rows]
+
+    def of_matrix(self, x: Array, alone: bool = False) -> Array:
+        """The same for a matrix of at least a row, which `features` has made."""
+        y_pred = (self.model if alone else self.ensemble).predict(x, verbose=0)
         if self.target.task == "regression":
-            networks = self.features.decode(y_pred)
-        else:
-            networks = np.column_stack(list(self.features.probabilities(y_pred).values()))
-        found: Array = networks if alone else mixed(networks, self.trees, self.features, x)
-        return found[: table.rows]
+            return self.features.decode(y_pred)
+        return np.column_stack(list(self.features.probabilities(y_pred).values()))
+
+    @cached_property
+    def ensemble(self) -> Model:
+        """Networks and trees as one graph: the matrix → the prediction, as `model` gives the networks' alone."""
+        return joined(self.model, self.trees)
 
     def labels(self, predicted: Array) -> Array:
         """The likeliest classes, or the numbers."""
@@ -253,9 +256,7 @@ def load(folder: str | Path) -> TableRun:
         raise ModelFileError(f"{folder / COLUMNS} names no target")
     shapes = (len(features.feature_names),), (features.target.outputs,)
     model = load_network(folder, shapes, "the columns")
-    trees = load_trees(folder / TREES, len(features.feature_names)) if (folder / TREES).is_file() else []
-    if bool(trees) != bool(facts.get("trees")):
-        raise ModelFileError(f"{folder}: {RUN} and {TREES} don't belong together")
+    trees = load_trees(folder, features, {kind["name"]: kind["weight"] for kind in facts.get("trees") or []})
     run = TableRun(model=model, features=features, history=history, facts=facts, trees=trees)
     run.recording = read_recording(folder)
     return run

@@ -64,6 +64,7 @@ class TabularClassifier(ClassifierMixin, TableEstimator):
         members_: each network, with its held-out rows, best epoch, score and records.
         temperature_: T, of a single network; several are divided by √T each, as averaging softens too.
         trees_: models beside the networks, with their weights; `shares_`: the weights by name, with the networks'.
+        ensemble_: networks and trees as one graph, which predicts.
         out_of_fold_: for each row, what those that didn't learn from it predict; NaN where there is none.
         validation_score_: of out-of-fold predictions; `networks_score_` of the networks'; `metric_` names the metric.
         history_: a record for each epoch of each member.

@@ -23,6 +23,7 @@ from thalweg.sklearn.intake import column_names, is_frame, known_columns, per_ro
 from thalweg.support.checks import number, whole
 from thalweg.support.printing import out
 from thalweg.tabular import canonical
+from thalweg.tabular.beside import joined
 from thalweg.tabular.clock import Clock
 from thalweg.tabular.ensemble import Ensemble, Member
 from thalweg.tabular.features import Features, at_least_one
@@ -31,7 +32,7 @@ from thalweg.tabular.newcomers import understood
 from thalweg.tabular.preparation import prepare
 from thalweg.tabular.qualities import Settings, settings_of
 from thalweg.tabular.scoring import shown
-from thalweg.tabular.trees import NETWORKS, mixed
+from thalweg.tabular.trees import NETWORKS
 
 Array = NDArray[Any]
 
@@ -221,6 +222,7 @@ class TableEstimator(BaseEstimator):
         self.temperature_ = found.temperature
         self.history_ = [record for member in found.members for record in member.records]
         self.trees_ = found.trees
+        self.ensemble_ = joined(found.model, found.trees)
         self.shares_ = {NETWORKS: 1 - sum(kind.weight for kind in found.trees)}
         self.shares_ |= {kind.name: kind.weight for kind in found.trees}
         self.metric_ = judge.metric
@@ -245,8 +247,7 @@ class TableEstimator(BaseEstimator):
         table = known_columns(self, X, table_of(X, self, least_rows=0))
         table = understood(self.features_, table)
         x = at_least_one(self.features_.matrix(table))
-        predicted = self._of_graph(self.model_.predict(x, verbose=0, lanes=self._lanes()))
-        return mixed(predicted, self.trees_, self.features_, x)[: table.rows]
+        return self._of_graph(self.ensemble_.predict(x, verbose=0, lanes=self._lanes()))[: table.rows]
 
     def _of_graph(self, outputs: Array) -> Array:
         """Probabilities (rows, classes) or numbers (rows,) from the graph's outputs."""

@@ -23,13 +23,13 @@ from thalweg.recordings import Recording
 from thalweg.recordings.datafacts import with_rows
 from thalweg.recordings.timetable import RECORDING_SECONDS
 from thalweg.tabular import temperature
+from thalweg.tabular.beside import Trees
 from thalweg.tabular.blueprint import Blueprint
 from thalweg.tabular.clock import Clock
 from thalweg.tabular.judge import Judge
 from thalweg.tabular.pace import Pace
 from thalweg.tabular.scoring import shown
 from thalweg.tabular.training import BestEpoch, agree
-from thalweg.tabular.trees import Trees
 
 Array = NDArray[Any]
 FEW = 10

@@ -117,7 +117,7 @@ def outlook(prepared: Prepared, lanes: int, *others: Settings) -> list[Outlook]:
         if BOOSTED in kinds_for(features, x, each.trees if rows <= each.tree_rows else ()):
             at_once = min(FITS, lanes)
             seconds += tree().row * rows * FITS / at_once
-            memory = at_once * rows * (CELL * len(categorical(features, x)) + ROW)
+            memory = at_once * rows * (CELL * len(categorical(features)) + ROW)
         found.append(Outlook(seconds, memory))
     return found
 

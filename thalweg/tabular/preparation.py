@@ -59,7 +59,7 @@ class Prepared:
         networks, y = found.out_of_fold, judge.y
         if judge.task == "regression":
             networks, y = networks[:, 0], judge.numbers(y)
-        trees, together = weighted(networks, grown, y, judge.weights, DOUBT if settings.together else 0)
+        trees, together = weighted(networks, grown, self.features, y, judge.weights, DOUBT if settings.together else 0)
         return replace(found, trees=trees, together=together)
 
 

@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from thalweg.data.columns import CategoryColumn
 from thalweg.experiments.population import side_by_side
 from thalweg.tabular import scoring
+from thalweg.tabular.beside import Trees, columns_of, trees_of
 from thalweg.tabular.clock import Clock
 from thalweg.tabular.features import Features
 from thalweg.tabular.penalised import PENALTIES, linear, penalised
@@ -42,16 +42,6 @@ GROWTH = 2.0
 """More rows need more iterations: up to so many times those of the trial are allowed for."""
 
 
-class Trees(NamedTuple):
-    """Trees of one kind in an ensemble, or linear models."""
-
-    name: str
-    models: list[Any]
-    """Fitted scikit-learn estimators, whose predictions are averaged; their input is `seen_by(name, features, x)`."""
-    weight: float
-    """Their part in the ensemble's prediction; the networks have the rest."""
-
-
 @dataclass(frozen=True)
 class Grown:
     """Models of one kind before they are weighted; `out_of_fold` has NaN where none left the row out."""
@@ -62,8 +52,13 @@ class Grown:
 
 
 def compact(features: Features, x: Array) -> Array:
-    """The matrix with one column for each column of categories, its code, NaN for none; trees learn faster from it."""
-    return np.column_stack([part for part, _ in _parts(features, x)])
+    """The matrix with one column for each column of categories, its code, NaN for none: see `columns_of`."""
+    return np.column_stack([codes(x[:, own]) if len(own) > 1 else x[:, own] for own in columns_of(features)])
+
+
+def codes(shown: Array) -> Array:
+    """The place of the one among zeros, float32 (rows, 1); NaN where there is none."""
+    return np.where(shown.max(axis=1) > 0, shown.argmax(axis=1), np.nan).astype(np.float32)[:, None]
 
 
 def seen_by(name: str, features: Features, x: Array) -> Array:
@@ -71,25 +66,9 @@ def seen_by(name: str, features: Features, x: Array) -> Array:
     return x if name == LINEAR else compact(features, x)
 
 
-def categorical(features: Features, x: Array) -> list[bool]:
+def categorical(features: Features) -> list[bool]:
     """Which columns of the compact matrix hold codes."""
-    return [coded for part, coded in _parts(features, x[:1]) for _ in range(part.shape[1])]
-
-
-def _parts(features: Features, x: Array) -> list[tuple[Array, bool]]:
-    parts: list[tuple[Array, bool]] = []
-    first = 0
-    for column in features.columns:
-        width = len(column.features)
-        block = x[:, first : first + width]
-        first += width
-        if isinstance(column, CategoryColumn) and width - (column.missing > 0) > 1:
-            shown = block[:, : width - (column.missing > 0)]
-            codes = np.where(shown.max(axis=1) > 0, shown.argmax(axis=1), np.nan).astype(np.float32)
-            parts.append((codes[:, None], True))
-        elif width:
-            parts.append((block, False))
-    return parts
+    return [len(own) > 1 for own in columns_of(features)]
 
 
 def predictions(models: Sequence[Any], features: Features, z: Array) -> Array:
@@ -122,16 +101,6 @@ def called(names: Sequence[str]) -> str:
     return " and ".join(parts)
 
 
-def mixed(networks: Array, trees: Sequence[Trees], features: Features, x: Array) -> Array:
-    """The ensemble's prediction, from the networks' for the same rows and the trees."""
-    if not trees:
-        return networks
-    result = (1 - sum(kind.weight for kind in trees)) * networks
-    for kind in trees:
-        result = result + kind.weight * predictions(kind.models, features, seen_by(kind.name, features, x))
-    return result
-
-
 # --- growing ---------------------------------------------------------------------------------------------------------
 
 
@@ -162,7 +131,7 @@ def grow(
     kinds = kinds_for(features, x, kinds)
     if not folds or not kinds:
         return []
-    coded = categorical(features, x)
+    coded = categorical(features)
     parts = [
         np.concatenate([folds[k] for k in part]) for part in np.array_split(range(len(folds)), min(count, len(folds)))
     ]
@@ -213,7 +182,7 @@ def loss(one: Grown, y: Array, weights: Array | None) -> float:
 def kinds_for(features: Features, x: Array, kinds: Sequence[str]) -> list[str]:
     """Those of the kinds that are grown for a matrix; none where they would take longer than the networks."""
     assert features.target is not None
-    if len(categorical(features, x)) > MOST_COLUMNS or len(features.target.classes) > MOST_CLASSES:
+    if len(categorical(features)) > MOST_COLUMNS or len(features.target.classes) > MOST_CLASSES:
         return []
     return [name for name in kinds if len(x) <= MOST_ROWS.get(name, len(x))]
 
@@ -233,7 +202,7 @@ class TreePace(NamedTuple):
         z, learn, held = compact(features, x[rows]), np.arange(most // 4, most), np.arange(most // 4)
         weights = None if weights is None else weights[rows]
         begin = time.perf_counter()
-        model = boosted(z, y[rows], weights, learn, held, categorical(features, x), features.target.task, 0)
+        model = boosted(z, y[rows], weights, learn, held, categorical(features), features.target.task, 0)
         return cls((time.perf_counter() - begin) / len(learn), model.n_iter_)
 
 
@@ -305,7 +274,7 @@ KINDS: dict[str, Sequence[Callable[..., Any]]] = {
 
 
 def weighted(
-    networks: Array, grown: Sequence[Grown], y: Array, weights: Array | None, doubt: float = 0
+    networks: Array, grown: Sequence[Grown], features: Features, y: Array, weights: Array | None, doubt: float = 0
 ) -> tuple[list[Trees], Array]:
     """Models with their weights, kinds that don't help left out, and the mixture's out-of-fold predictions.
 
@@ -326,7 +295,7 @@ def weighted(
         kept = np.flatnonzero(shares >= least)
         shares = np.zeros(len(each))
         shares[kept] = best_shares([each[k] for k in kept], rows, y, chosen, doubt)
-    used = [Trees(k.name, k.models, float(w)) for k, w in zip(grown, shares[1:], strict=True) if w > 0]
+    used = [trees_of(k.name, k.models, features, float(w)) for k, w in zip(grown, shares[1:], strict=True) if w > 0]
     predicted: Array = sum(w * p for w, p in zip(shares, each, strict=True) if w > 0)
     return used, predicted
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,6 @@ from thalweg.runs.image_run import ImageRun
 from thalweg.runs.run import Run
 from thalweg.runs.table_run import TableRun
 from thalweg.tabular.qualities import LINEAR
-from thalweg.tabular.trees import mixed
 from thalweg.views.report.of_model import retrained, retrained_share
 from thalweg.views.report.subject import ColumnInputs, Network, PictureInputs, Score, Subject, Text, written
 
@@ -332,25 +331,12 @@ def columns_of(run: TableRun, evidence: Evidence) -> ColumnInputs:
         cells=arrays,
         places=places,
         x=evidence.x,
-        predict=predictor(run),
+        predict=run.of_matrix,
     )
 
 
 def is_numeral(cell: Any) -> bool:
     return isinstance(cell, int | float) and not isinstance(cell, bool)
-
-
-def predictor(run: TableRun) -> Callable[[Array], Array]:
-    """What the run predicts for a matrix: probabilities (rows, classes), or numbers (rows,)."""
-    features = run.features
-
-    def predict(x: Array) -> Array:
-        y_pred = run.model.predict(x, verbose=0)
-        regression = run.target.task == "regression"
-        networks = features.decode(y_pred) if regression else shares(run, y_pred)
-        return mixed(networks, run.trees, features, x)
-
-    return predict
 
 
 def shares(run: TableRun, y_pred: Array) -> Array:

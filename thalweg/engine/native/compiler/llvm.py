@@ -77,6 +77,7 @@ def _view(item: types.Type):
 floats = _view(types.float32)
 doubles = _view(types.float64)
 integers = _view(types.int64)
+words_of = _view(types.int32)
 bytes_of = _view(types.uint8)
 
 

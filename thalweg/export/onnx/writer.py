@@ -1,0 +1,116 @@
+"""Statements as nodes of an ONNX graph."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from thalweg.errors import ThalwegError
+from thalweg.export.functions import broadcast_to
+from thalweg.export.graph import ROWS, Shape, Value, reshaped
+from thalweg.export.names import identifiers
+from thalweg.export.network import Network
+from thalweg.export.onnx.decompositions import DECOMPOSED
+from thalweg.export.onnx.instructions import DIRECT
+from thalweg.export.onnx.nodes import Nodes, Tensor, title
+from thalweg.export.onnx.operators import OPERATORS, own
+from thalweg.export.statements import Arrays, Assignment, Statement
+from thalweg.program.ir.instruction import Buffer
+
+
+class Writer:
+    """The nodes that compute a network, in the forms that they have in an opset. `names`: those of all arrays."""
+
+    def __init__(self, network: Network, opset: int) -> None:
+        self.arrays = Arrays(ROWS, np.float32, ROWS)
+        assigned = (a.buffer for s in network.statements for a in s.assignments)
+        self.names = identifiers([*network.inputs, *network.outputs, *network.weights, *assigned])
+        inputs = {b: Tensor(self.arrays.kind(b), self.names[b], shape=shape_of(b)) for b in network.inputs}
+        weights = {b: Tensor(array.dtype, self.names[b], array=array) for b, array in network.weights.items()}
+        self.nodes, self.known = Nodes(opset, inputs, weights), dict[Value, Tensor]()
+        for statement in network.statements:
+            self.state(statement)
+        self.nodes.instruction = None
+        self.outputs: list[Tensor] = []
+        for buffer in network.outputs:
+            self.outputs.append(self.output(buffer))
+
+    def state(self, statement: Statement) -> None:
+        self.nodes.instruction = i = statement.instruction
+        try:
+            direct = DIRECT[type(i)](i, self.arrays) if type(i) in DIRECT else None
+            for a in statement.assignments:
+                self.nodes.result = self.names[a.buffer]
+                self.assign(a, a.value if direct is None else direct)
+        except ThalwegError as error:
+            raise ThalwegError(f"onnx can't say {title(i)}: {error}; numpy can") from None
+
+    def assign(self, a: Assignment, value: Value) -> None:
+        buffer = a.buffer
+        if a.adds:
+            raise ThalwegError(f"ONNX doesn't keep {buffer} from one batch to the next")
+        shape = shape_of(buffer)
+        if any(n not in (1, whole) for n, whole in zip(value.shape[::-1], shape[::-1], strict=False)):
+            raise ValueError(f"{buffer} has the shape {value.shape}: trace the network for any number of rows")
+        whole = broadcast_to(value.astype(self.arrays.kind(buffer)), shape)
+        self.named(self.write(whole), buffer)
+        self.nodes.held[buffer.storage] = self.write(reshaped(whole, shape_of(buffer.storage)))
+
+    def named(self, tensor: Tensor, buffer: Buffer) -> None:
+        if tensor.node is not None and not tensor.name:
+            tensor.name = self.names[buffer]
+
+    def output(self, buffer: Buffer) -> Tensor:
+        """A tensor of the output's name, or, where an input or another output has it, of one like it."""
+        tensor, name = self.write(self.arrays[buffer]), self.names[buffer]
+        self.named(tensor, buffer)
+        if tensor.name == name and tensor not in (*self.nodes.inputs, *self.outputs):
+            return tensor
+        tensor = self.nodes.add("Identity", [tensor], tensor.dtype)
+        ends = {t.name for t in (*self.nodes.inputs, *self.outputs)}
+        if name in ends:
+            while name in {*ends, *self.names.values()}:
+                name += "_out"
+        tensor.name = name
+        return tensor
+
+    def write(self, value: Value) -> Tensor:
+        """The tensor that a value is, after all that it needs."""
+        waiting: list[tuple[Value, tuple[Value, ...] | None]] = [(value, None)]
+        while waiting:
+            v, needs = waiting.pop()
+            if v in self.known:
+                continue
+            if needs is None:
+                needs = (DECOMPOSED[v.function](v, *v.operands),) if v.function in DECOMPOSED else v.operands
+                waiting.append((v, needs))
+                waiting.extend((o, None) for o in reversed(needs))
+            elif v.function in DECOMPOSED:
+                self.known[v] = self.known[needs[0]]
+            else:
+                made = OPERATORS.get(v.function, own)(self.nodes, v, [self.known[o] for o in needs])
+                made.shape, self.known[v] = v.shape, made
+        return self.known[value]
+
+
+def shape_of(buffer: Buffer) -> Shape:
+    return (*[ROWS] * buffer.per_row, *buffer.shape)
+
+
+def name_all(tensors: Iterable[Tensor]) -> None:
+    """Names those that have none by what they are part of; no two are alike."""
+    different = dict.fromkeys(tensors)
+    used = {t.name for t in different}
+    for tensor in different:
+        name, base, number = tensor.name, tensor.origin or base_of(tensor), 1
+        while not name:
+            name = base if number == 1 else f"{base}_{number}"
+            name, number = "" if name in used else name, number + 1
+        tensor.name = name
+        used.add(name)
+
+
+def base_of(tensor: Tensor) -> str:
+    node = tensor.node
+    return "constant" if node is None else f"{node.result}_{node.operator.lower()}"
