@@ -17,6 +17,7 @@ from thalweg.export.loops.elements import Storage
 from thalweg.export.loops.nests import GIVEN, MEMORY, RESULT, VECTOR, WEIGHT, Array, Block, Names, arrays_written
 from thalweg.export.loops.printer import bare, comment, indented
 from thalweg.export.loops.routine import Routine, copied, routine_of
+from thalweg.export.loops.small_weights import small_weights
 from thalweg.export.names import identifiers
 from thalweg.export.network import Network
 from thalweg.program.ir.instruction import Buffer
@@ -78,24 +79,31 @@ class Function:
         return [self.head, "{", *indented(inner), "}"]
 
 
-def c_files(network: Network, name: str, title: str) -> Source:
+def c_files(network: Network, name: str, title: str, int8: bool = False) -> Source:
     """A function `NAME_predict` for one row, and `NAME_predict_rows`.
 
-    network: of `network_of(model, 1)`.
+    network: of `network_of(model, 1)`. int8: whether matrices, kernels and tables are of eight bits; see
+    `small_weights.py`.
 
     Raises:
         ArgumentError: `name` isn't one that C takes.
+        ThalwegError: the network draws random numbers to predict, or has something that C can't say.
     """
     checked(name)
     shared = {b: Array(n, b.size, FLOAT, WEIGHT) for b, n in identifiers(network.weights, taken(name)).items()}
     for b, array in shared.items():
         array.numbers = network.weights[b].reshape(-1)
+    small = small_weights(network, shared) if int8 else {}
     predict = prediction(network, name, shared)
+    predict.routine = predict.routine.replaced(small)
     printer = CPrinter()
     lines = predict.lines(printer)
+    shown = {b: small[array].numbers if array in small else array for b, array in shared.items()}
     told = [f"One row: {shapes_of(network)}; float32, numbers along the last axis beside each other."]
+    if small:
+        told += ["Weights of eight bits: W[..., j] = W_scale[j]*q[..., j], W_scale[j] = max |W[..., j]|/127."]
     return Source(
-        file_of(title, name, printer, weights_told(network, shared), [predict.routine], [lines, by_rows(predict)]),
+        file_of(title, name, printer, weights_told(network, shown), [predict.routine], [lines, by_rows(predict)]),
         header(title, name, [*told, *needs(printer, [predict.routine]), unknown(name)], heads(predict)),
     )
 

@@ -33,6 +33,7 @@ from thalweg.export.loops.nests import (
     nest,
     steps_of,
 )
+from thalweg.export.loops.small_weights import Replacing, Small
 from thalweg.export.statements import Statement
 from thalweg.program.ir.instruction import Instruction
 
@@ -53,6 +54,15 @@ class Routine:
     blocks: tuple[Block, ...]
     arrays: tuple[Array, ...]
     memory: Mapping[np.dtype[Any], int]
+
+    def replaced(self, small: Mapping[Array, Small]) -> Routine:
+        """The same, with some weights of eight bits."""
+        if not small:
+            return self
+        replacing = Replacing(small)
+        blocks = tuple(Block(b.formula, replacing.steps(b.steps)) for b in self.blocks)
+        arrays = dict.fromkeys(a for b in blocks for a in (*arrays_written(b.steps), *arrays_read(b.steps)))
+        return Routine(blocks, tuple(arrays), self.memory)
 
     @property
     def tables(self) -> list[Array]:

@@ -18,6 +18,8 @@ ELEMENTWISE = frozenset({
     "Sigmoid", "Sqrt", "Sub", "Tanh", "Where",
 })  # fmt: skip
 """The most usual operators that work element by element."""
+LEARNED = "ai.onnx.ml"
+"""The domain of operators on tables, of which LabelEncoder is one."""
 
 
 @dataclass(eq=False)
@@ -47,6 +49,7 @@ class Node:
     Attributes:
         instruction: for which it is there.
         result: the name of the array that is computed so.
+        domain: "" for ONNX itself.
     """
 
     operator: str
@@ -55,6 +58,7 @@ class Node:
     attributes: Mapping[str, Any]
     instruction: Instruction | Prepared | None = None
     result: str = ""
+    domain: str = ""
 
 
 class Nodes:
@@ -118,6 +122,13 @@ class Nodes:
             tensor.node = node
         self.all.append(node)
         return outputs
+
+    def looked_up(self, x: Tensor, dtype: DTypeLike, **table: Any) -> Tensor:
+        """What stands for x in a table of texts and numbers."""
+        made = self.plain("LabelEncoder", [x], dtype, **table)
+        if made.node is not None:
+            made.node.domain = LEARNED
+        return made
 
     def constant(self, elements: Any, dtype: DTypeLike = np.int64) -> Tensor:
         """An initializer; the same one for the same elements."""
