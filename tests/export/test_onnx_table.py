@@ -1,4 +1,4 @@
-"""Tables' networks as ONNX models: cells in, the run's predictions out."""
+"""Tables' networks as ONNX models: cells in, the run's predictions out, with trees."""
 
 import numpy as np
 import pytest
@@ -38,14 +38,15 @@ def cells():
 def run(request):
     others = tuple(name for name in TARGETS if name != request.param)
     options = TableOptions(
-        target=request.param, ignore=others, trees=False, members=2, layers=(8,), epochs=4, seed=0, lanes=1
+        target=request.param, ignore=others, trees=True, members=2, layers=(8,), epochs=4, seed=0, lanes=1
     )
     return table_training.train(read_table(cells()), options)
 
 
 @pytest.fixture(scope="module")
 def table(run):
-    return table_network(run.model, run.features)
+    """Networks, trees and linear models together."""
+    return table_network(run.ensemble, run.features)
 
 
 def arrays(table, rows):
@@ -91,6 +92,13 @@ def test_inputs_say_which_column_they_are(table):
     assert len({i.name for i in made.graph.input}) == 5
     assert {o.domain: o.version for o in made.opset_import}.keys() == {"", "ai.onnx.ml"}
     assert onnx_table_model(table, 18).opset_import[0].version == 18
+
+
+def test_trees_are_a_tree_ensemble(run, table):
+    assert run.trees
+    operators = [n.op_type for n in onnx_table_model(table).graph.node]
+    assert "TreeEnsembleRegressor" in operators
+    assert "GatherElements" not in operators  # as they would be by their reference
 
 
 def test_categories_are_compared_at_once(table):

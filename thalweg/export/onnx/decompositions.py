@@ -146,6 +146,14 @@ def isfinite(v: Value, x: Any) -> Any:
     return abs(x) < math.inf
 
 
+def where(v: Value, condition: Any, x: Any, y: Any) -> Any:
+    """Of truth values, which onnxruntime doesn't choose among."""
+    if v.dtype.kind != "b":
+        return None
+    chosen = condition.astype(bool)
+    return (chosen & x) | (~chosen & y)
+
+
 def not_equal(v: Value, x: Any, y: Any) -> Any:
     return isnan(x) if x is y and is_real(x) else np.logical_not(x == y)
 
@@ -210,6 +218,6 @@ DECOMPOSED: dict[str, Callable[..., Any]] = {
     "argmax": place_of_extreme("ArgMax"), "argmin": place_of_extreme("ArgMin"), "argsort": argsort, "sort": sort,
     "lexsort": lexsort, "cumprod": cumprod, "expm1": expm1, "log1p": log1p, "ndtr": ndtr, "arctan2": arctan2,
     "trunc": trunc, "isfinite": isfinite, "not_equal": not_equal, "remainder": remainder,
-    "floor_divide": floor_divide, "fmod": fmod, "concatenate": concatenate,
+    "floor_divide": floor_divide, "fmod": fmod, "concatenate": concatenate, "where": where,
 }  # fmt: skip
 """A function's name → the same value by others, of the value and its operands; None if there is none."""

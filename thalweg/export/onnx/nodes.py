@@ -19,7 +19,8 @@ ELEMENTWISE = frozenset({
 })  # fmt: skip
 """The most usual operators that work element by element."""
 LEARNED = "ai.onnx.ml"
-"""The domain of operators on tables, of which LabelEncoder is one."""
+"""The domain of these operators."""
+OF_LEARNED = ("LabelEncoder", "TreeEnsembleRegressor")
 
 
 @dataclass(eq=False)
@@ -117,18 +118,12 @@ class Nodes:
     ) -> tuple[Tensor, ...]:
         """The outputs of a new node."""
         outputs = tuple(Tensor(np.dtype(dtype)) for dtype in dtypes)
-        node = Node(operator, tuple(inputs), outputs, attributes, self.instruction, self.result)
+        domain = LEARNED if operator in OF_LEARNED else ""
+        node = Node(operator, tuple(inputs), outputs, attributes, self.instruction, self.result, domain)
         for tensor in outputs:
             tensor.node = node
         self.all.append(node)
         return outputs
-
-    def looked_up(self, x: Tensor, dtype: DTypeLike, **table: Any) -> Tensor:
-        """What stands for x in a table of texts and numbers."""
-        made = self.plain("LabelEncoder", [x], dtype, **table)
-        if made.node is not None:
-            made.node.domain = LEARNED
-        return made
 
     def constant(self, elements: Any, dtype: DTypeLike = np.int64) -> Tensor:
         """An initializer; the same one for the same elements."""

@@ -54,7 +54,7 @@ def labelled(writer: Writer, classes: list[str]) -> Writer:
     """With the likeliest class as another output."""
     nodes, (shares,) = writer.nodes, writer.outputs
     place = nodes.add("ArgMax", [shares], np.int64, axis=1, keepdims=0)
-    label = nodes.looked_up(place, object, keys_int64s=list(range(len(classes))), values_strings=classes)
+    label = nodes.add("LabelEncoder", [place], object, keys_int64s=list(range(len(classes))), values_strings=classes)
     label.name = "label" if "label" not in writer.names.values() else "label_out"
     writer.outputs.append(label)
     return writer

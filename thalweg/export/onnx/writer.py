@@ -12,10 +12,10 @@ from thalweg.export.graph import ROWS, Shape, Value, reshaped
 from thalweg.export.names import identifiers
 from thalweg.export.network import Network
 from thalweg.export.onnx.decompositions import DECOMPOSED
-from thalweg.export.onnx.instructions import DIRECT
+from thalweg.export.onnx.instructions import DIRECT, Known
 from thalweg.export.onnx.nodes import Nodes, Tensor, title
 from thalweg.export.onnx.operators import OPERATORS, own
-from thalweg.export.statements import Arrays, Assignment, Statement
+from thalweg.export.statements import Assignment, Statement
 from thalweg.program.ir.instruction import Buffer
 
 NO_TEXTS: Mapping[Buffer, Mapping[str, float]] = {}
@@ -30,7 +30,7 @@ class Writer:
     """
 
     def __init__(self, network: Network, opset: int, texts: Mapping[Buffer, Mapping[str, float]] = NO_TEXTS) -> None:
-        self.arrays = Arrays(ROWS, np.float32, ROWS)
+        self.arrays = Known(network.weights)
         assigned = (a.buffer for s in network.statements for a in s.assignments)
         self.names = identifiers([*network.inputs, *network.outputs, *network.weights, *assigned])
         inputs = {b: Tensor(self.arrays.kind(b), self.names[b], shape=shape_of(b)) for b in network.inputs}
@@ -49,7 +49,7 @@ class Writer:
         """The numbers of texts, −1 for one that isn't among them."""
         dtype, cells.dtype, self.nodes.result = cells.dtype, np.dtype(object), cells.name
         table = {"keys_strings": list(numbers), "values_floats": list(map(float, numbers.values()))}
-        found = self.nodes.looked_up(cells, np.float32, default_float=-1.0, **table)
+        found = self.nodes.add("LabelEncoder", [cells], np.float32, default_float=-1.0, **table)
         found.shape = shape_of(buffer)
         return self.nodes.cast(found, dtype)
 
