@@ -69,7 +69,7 @@ def small_weights(network: Network, arrays: Mapping[Buffer, Array]) -> dict[Arra
     found: dict[Array, Small] = {}
     for s in network.statements:
         i = s.instruction
-        if type(i) in (Affine, Convolution, Embedding) and i.W.storage in network.weights:
+        if isinstance(i, Affine | Convolution | Embedding) and i.W.storage in network.weights:
             array = arrays[i.W.storage]
             if array not in found and array.where == WEIGHT:
                 q, scale = quantised(network.weights[i.W.storage])
