@@ -95,7 +95,7 @@ def c_files(network: Network, name: str, title: str, int8: bool = False) -> Sour
     for b, array in shared.items():
         array.numbers = network.weights[b].reshape(-1)
     small = small_weights(network, shared) if int8 else {}
-    predict = prediction(network, name, shared)
+    predict = prediction(network, name, shared, [s.scale.name for s in small.values()])
     predict.routine = predict.routine.replaced(small)
     printer = CPrinter()
     lines = predict.lines(printer)
@@ -118,13 +118,13 @@ def checked(name: str) -> None:
         raise ArgumentError(f"C takes no function of the name {name!r}: letters, digits and _, a letter first")
 
 
-def prediction(network: Network, name: str, shared: Mapping[Buffer, Array]) -> Function:
-    """What predicts one row. shared: the weights."""
+def prediction(network: Network, name: str, shared: Mapping[Buffer, Array], used: Iterable[str] = ()) -> Function:
+    """What predicts one row. shared: the weights. used: other names that the file has."""
     for s in network.statements:
         if streams_of(s):
             raise ThalwegError(f"{s.instruction.formula}: C draws random numbers in training alone, not to predict")
     own = [*network.inputs, *network.outputs, *computed(network.statements)]
-    names = identifiers((b for b in own if b not in shared), {*taken(name), *(a.name for a in shared.values())})
+    names = identifiers((b for b in own if b not in shared), {*taken(name), *used, *(a.name for a in shared.values())})
     arrays = dict(shared)
     storage = Storage(lambda b: stored(b, arrays, names, 1), Names({*names.values(), *used_by(shared)}), 1)
     for b in network.inputs:
