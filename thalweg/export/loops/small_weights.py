@@ -67,14 +67,19 @@ def quantised(W: np.ndarray[Any, Any]) -> tuple[np.ndarray[Any, Any], np.ndarray
 def small_weights(network: Network, arrays: Mapping[Buffer, Array]) -> dict[Array, Small]:
     """The small form of the weights of products, convolutions and embeddings. arrays: the weights."""
     found: dict[Array, Small] = {}
+    used = {array.name for array in arrays.values()}
     for s in network.statements:
         i = s.instruction
-        if type(i) in (Affine, Convolution, Embedding) and i.W.storage in network.weights:
+        if isinstance(i, Affine | Convolution | Embedding) and i.W.storage in network.weights:
             array = arrays[i.W.storage]
             if array not in found and array.where == WEIGHT:
                 q, scale = quantised(network.weights[i.W.storage])
                 numbers = Array(array.name, q.size, q.dtype, WEIGHT, q.reshape(-1))
-                found[array] = Small(numbers, Array(f"{array.name}_scale", scale.size, FLOAT, TABLE, scale))
+                name = f"{array.name}_scale"
+                while name in used:
+                    name += "_"
+                used.add(name)
+                found[array] = Small(numbers, Array(name, scale.size, FLOAT, TABLE, scale))
     return found
 
 
