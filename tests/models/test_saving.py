@@ -19,7 +19,7 @@ import thalweg
 from thalweg import Sequential, load_model
 from thalweg.callbacks import Callback, ModelCheckpoint
 from thalweg.errors import ArgumentError, MissingPackageError, ModelFileError, ThalwegError
-from thalweg.layers import Activation, BatchNormalization, Dense, Dropout, Flatten, Input, Layer, LeakyReLU, Residual
+from thalweg.layers import Activation, Dense, Dropout, Flatten, Input, Layer, LeakyReLU, Residual
 from thalweg.losses import BinaryCrossentropy
 from thalweg.metrics import BinaryAccuracy
 from thalweg.models import model_file as saving
