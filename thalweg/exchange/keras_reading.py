@@ -264,9 +264,10 @@ class Drawing:
             return {key: self.structure(inner) for key, inner in given.items()}
         items = self.value_list(given)
         if len(items) == 3 and isinstance(items[0], str):
+            name, number, place = items
             try:
-                return self.tensor(*items, self.firsts_in_outputs)
+                return self.tensor(name, number, place, self.firsts_in_outputs)
             except NotYet:
-                raise ArgumentError(f"layer {shortly(items[0])} isn't called {items[1] + 1} times") from None
+                raise ArgumentError(f"layer {shortly(name)} isn't called {number + 1} times") from None
         found = [self.structure(inner) for inner in items]
         return found[0] if len(found) == 1 else found

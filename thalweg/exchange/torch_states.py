@@ -67,7 +67,8 @@ def load_torch_state(model: Any, state: Mapping[str, Any] | str | Path, mapping:
     known = {str(layer.name) for layer in holders(model._graph.layers)} | {path for path, _ in named}
     for key in mapping:
         choose("layer or array in the mapping", key, sorted(known))
-    found, used = [], set()
+    found: list[Any] = []
+    used = set()
     for layer, path, parameter in arrays_of(model._graph.layers):
         name = mapping.get(path)
         if name is None:

@@ -73,8 +73,14 @@ def numpy(model: Any, wish: Wish) -> tuple[str]:
 def onnx(model: Any, wish: Wish) -> tuple[bytes]:
     from thalweg.export.network import network_of
     from thalweg.export.onnx import onnx_model
+    from thalweg.export.onnx.table_model import onnx_table_model
+    from thalweg.export.tables import table_network
 
-    return (onnx_model(network_of(model), wish.opset).SerializeToString(deterministic=True),)
+    if wish.features is not None:
+        made = onnx_table_model(table_network(model, wish.features), wish.opset)
+    else:
+        made = onnx_model(network_of(model), wish.opset)
+    return (made.SerializeToString(deterministic=True),)
 
 
 def c(model: Any, wish: Wish) -> tuple[str, str]:
@@ -113,7 +119,7 @@ def keras(model: Any, wish: Wish) -> None:
 
 TARGETS = (
     Target("numpy", (".py",), numpy, ("features", "train")),
-    Target("onnx", (".onnx",), onnx, ("opset",)),
+    Target("onnx", (".onnx",), onnx, ("features", "opset")),
     Target("c", (".c", ".h"), c, ("train", "batch_size")),
     Target("javascript", (".js",), javascript),
     Target("keras", (".keras",), keras),
