@@ -133,6 +133,50 @@ def test_memory_is_shared():
     assert "static float memory[128];" in source.code
 
 
+INT8 = {
+    "dense": [Input((6,)), layers.Dense(9, "tanh"), layers.Dense(3, "softmax")],
+    "convolutional": [
+        Input((6, 6, 2)), layers.Conv2D(4, 3, groups=2), layers.DepthwiseConv2D(2), layers.Flatten(), layers.Dense(3),
+    ],
+    "ids": [Input((4,)), layers.Embedding(11, 5), layers.Flatten(), layers.Dense(3, "gelu")],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", INT8)
+def test_weights_of_eight_bits_are_their_equation(name, tmp_path):
+    """The file predicts as the engine does with the weights that the equation gives; these are near the network's."""
+    model = Sequential(INT8[name], seed=1)
+    model.build()
+    network = network_of(model, 1)
+    source = c_files(network, "net", name, int8=True)
+    library = compiled(tmp_path, "net", source.code, source.header)
+    x = inputs(model, 20)
+    before = predictions(model, x)
+    rounded = []
+    for W in model.get_weights():
+        scale = abs(W).max(axis=tuple(range(W.ndim - 1))) / 127
+        rounded.append(W if W.ndim < 2 else np.rint(W / scale) * scale)
+    model.set_weights(rounded)
+    (found,), _ = predicted(library.net_predict_rows, x, [before[0].shape[1:]])
+    np.testing.assert_allclose(found, predictions(model, x)[0], rtol=1e-5, atol=1e-5)
+    assert 0 < abs(found - before[0]).max() < 0.05
+    assert source.code.count("static const int8_t") == sum(w.ndim > 1 for w in network.weights.values())
+    assert "W_scale[j] = max |W[..., j]|/127" in source.header
+
+
+def test_weights_of_eight_bits_where_a_column_is_zero_or_infinite(tmp_path):
+    model = Sequential([Input((3,)), layers.Dense(2, use_bias=False)], seed=1)
+    model.build()
+    model.set_weights([np.array([[0, 1], [0, 2], [0, -4]])])
+    source = c_files(network_of(model, 1), "net", "Zero", int8=True)
+    library = compiled(tmp_path, "net", source.code, source.header)
+    (found,), _ = predicted(library.net_predict_rows, [np.eye(3)], [(2,)])
+    np.testing.assert_allclose(found, [[0, 1], [0, 2], [0, -4]], atol=4 / 254)
+    model.set_weights([np.array([[0, 1], [0, 2], [0, np.inf]], np.float32)])
+    with pytest.raises(ThalwegError, match="aren't finite"):
+        c_files(network_of(model, 1), "net", "Infinite", int8=True)
+
+
 # --- training --------------------------------------------------------------------------------------------------------
 
 

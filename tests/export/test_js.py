@@ -41,7 +41,7 @@ def ran(folder, files):
     given = {}
     for n, (name, (text, arrays)) in enumerate(files.items()):
         (folder / f"net{n}.js").write_text(text, encoding="utf-8")
-        rows = [[a.reshape(-1).tolist() for a in row] for row in zip(*arrays, strict=True)]
+        rows = [[np.reshape(a, -1).tolist() for a in row] for row in zip(*arrays, strict=True)]
         given[name] = {"file": f"net{n}.js", "rows": rows}
     (folder / "given.json").write_text(json.dumps(given), encoding="utf-8")
     (folder / "run.js").write_text(RUN, encoding="utf-8")

@@ -17,9 +17,11 @@ from thalweg.export.loops.elements import Storage
 from thalweg.export.loops.nests import GIVEN, MEMORY, RESULT, VECTOR, WEIGHT, Array, Block, Names, arrays_written
 from thalweg.export.loops.printer import bare, comment, indented
 from thalweg.export.loops.routine import Routine, copied, routine_of
+from thalweg.export.loops.small_weights import small_weights
 from thalweg.export.names import identifiers
 from thalweg.export.network import Network
-from thalweg.program.ir.instruction import Buffer
+from thalweg.export.statements import Statement
+from thalweg.program.ir.instruction import DOUBLE, Buffer, Instruction
 
 WORDS = """
     auto break case char const continue default do double else enum extern float for goto if inline int long register
@@ -78,24 +80,31 @@ class Function:
         return [self.head, "{", *indented(inner), "}"]
 
 
-def c_files(network: Network, name: str, title: str) -> Source:
+def c_files(network: Network, name: str, title: str, int8: bool = False) -> Source:
     """A function `NAME_predict` for one row, and `NAME_predict_rows`.
 
-    network: of `network_of(model, 1)`.
+    network: of `network_of(model, 1)`. int8: whether matrices, kernels and tables are of eight bits; see
+    `small_weights.py`.
 
     Raises:
         ArgumentError: `name` isn't one that C takes.
+        ThalwegError: the network draws random numbers to predict, or has something that C can't say.
     """
     checked(name)
     shared = {b: Array(n, b.size, FLOAT, WEIGHT) for b, n in identifiers(network.weights, taken(name)).items()}
     for b, array in shared.items():
         array.numbers = network.weights[b].reshape(-1)
-    predict = prediction(network, name, shared)
+    small = small_weights(network, shared) if int8 else {}
+    predict = prediction(network, name, shared, [s.scale.name for s in small.values()])
+    predict.routine = predict.routine.replaced(small)
     printer = CPrinter()
     lines = predict.lines(printer)
-    told = [f"One row: {shapes_of(network)}; float32, numbers along the last axis beside each other."]
+    shown = {b: small[array].numbers if array in small else array for b, array in shared.items()}
+    told = [f"One row: {shapes_of(network)}; numbers along the last axis beside each other."]
+    if small:
+        told += ["Weights of eight bits: W[..., j] = W_scale[j]*q[..., j], W_scale[j] = max |W[..., j]|/127."]
     return Source(
-        file_of(title, name, printer, weights_told(network, shared), [predict.routine], [lines, by_rows(predict)]),
+        file_of(title, name, printer, weights_told(network, shown), [predict.routine], [lines, by_rows(predict)]),
         header(title, name, [*told, *needs(printer, [predict.routine]), unknown(name)], heads(predict)),
     )
 
@@ -109,25 +118,25 @@ def checked(name: str) -> None:
         raise ArgumentError(f"C takes no function of the name {name!r}: letters, digits and _, a letter first")
 
 
-def prediction(network: Network, name: str, shared: Mapping[Buffer, Array]) -> Function:
-    """What predicts one row. shared: the weights."""
+def prediction(network: Network, name: str, shared: Mapping[Buffer, Array], used: Iterable[str] = ()) -> Function:
+    """What predicts one row. shared: the weights. used: other names that the file has."""
     for s in network.statements:
-        if s.instruction.streams:
+        if streams_of(s):
             raise ThalwegError(f"{s.instruction.formula}: C draws random numbers in training alone, not to predict")
     own = [*network.inputs, *network.outputs, *computed(network.statements)]
-    names = identifiers((b for b in own if b not in shared), {*taken(name), *(a.name for a in shared.values())})
+    names = identifiers((b for b in own if b not in shared), {*taken(name), *used, *(a.name for a in shared.values())})
     arrays = dict(shared)
     storage = Storage(lambda b: stored(b, arrays, names, 1), Names({*names.values(), *used_by(shared)}), 1)
     for b in network.inputs:
-        arrays[b] = Array(names[b], b.size, FLOAT, GIVEN)
+        arrays[b] = Array(names[b], b.size, kind_of(b), GIVEN)
     results, last = [], []
     for b in network.outputs:
         if b in arrays or b.view_of is not None:  # it can't be where it is computed
-            result = Array(f"{names[b]}_" if b in arrays else names[b], b.size, FLOAT, RESULT)
+            result = Array(f"{names[b]}_" if b in arrays else names[b], b.size, kind_of(b), RESULT)
             source = storage.array_of(b.storage)
             last.append(Block(f"{result.name} = {source.name}", copied(source, result, storage)))
         else:
-            result = arrays[b] = Array(names[b], b.size, FLOAT, RESULT)
+            result = arrays[b] = Array(names[b], b.size, kind_of(b), RESULT)
         results.append(result)
     routine = routine_of(network.statements, storage, results, last)
     return Function(f"{name}_predict", [arrays[b] for b in network.inputs], results, routine)
@@ -145,16 +154,25 @@ def stored(b: Buffer, arrays: dict[Buffer, Array], names: Mapping[Buffer, str], 
     """The array of what is computed for so many rows."""
     if b not in arrays:
         size = b.size * (rows if b.per_row else 1)
-        arrays[b] = Array(names[b], size, np.dtype(np.float64) if b.dtype == "float64" else FLOAT)
+        arrays[b] = Array(names[b], size, kind_of(b))
     return arrays[b]
+
+
+def kind_of(b: Buffer) -> np.dtype[Any]:
+    return np.dtype(np.float64) if b.dtype == DOUBLE else FLOAT
+
+
+def streams_of(s: Statement) -> tuple[int, ...]:
+    """The streams of random numbers that a statement draws from."""
+    return s.instruction.streams if isinstance(s.instruction, Instruction) else ()
 
 
 # --- texts
 
 
 def head_of(name: str, given: Iterable[Array], results: Iterable[Array], more: Sequence[str] = ()) -> str:
-    operands = [f"const float *{a.name}" for a in given] + [f"float *{a.name}" for a in results] + list(more)
-    return f"int {name}({', '.join(operands)})"
+    read = [f"const {type_of(a.dtype)} *{a.name}" for a in given]
+    return f"int {name}({', '.join([*read, *(f'{type_of(a.dtype)} *{a.name}' for a in results), *more])})"
 
 
 def shares(a: Array) -> bool:

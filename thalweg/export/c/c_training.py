@@ -21,6 +21,7 @@ from thalweg.export.c.c_files import (
     prediction,
     shapes_of,
     stored,
+    streams_of,
     taken,
     unknown,
     used_by,
@@ -67,7 +68,7 @@ def c_training_files(network: Network, training: Training, rows: int, name: str,
     big = name.upper()
     count = sum(b.size for b in weights)
     told = [
-        f"One row: {shapes_of(network)}; float32, numbers along the last axis beside each other.",
+        f"One row: {shapes_of(network)}; numbers along the last axis beside each other.",
         *needs(printer, [predict.routine, step.routine]),
         unknown(name),
         "",
@@ -146,7 +147,7 @@ def training_step(
     routine = routine_of((*training.forward, *training.backward), storage, sums, [failing(loss), *update])
     begun = [Store(a, ZERO, Number(0.0, a.dtype)) for a in sums]
     routine = type(routine)((Block("", [*begun]), *routine.blocks), routine.arrays, routine.memory)
-    streams = sorted({stream for s in training for stream in s.instruction.streams})
+    streams = sorted({stream for s in training for stream in streams_of(s)})
     first = [
         "const int64_t iteration = steps + 1;",
         "const int64_t update = steps + 1;",

@@ -14,7 +14,7 @@ from thalweg.export.loops.printer import Type, comment, indented
 from thalweg.export.loops.routine import Routine, routine_of
 from thalweg.export.names import identifiers
 from thalweg.export.network import Network
-from thalweg.program.ir.instruction import Buffer
+from thalweg.program.ir.instruction import DOUBLE, Buffer
 
 WORDS = """
     await break case catch class const continue debugger default delete do else enum export extends false finally for
@@ -44,13 +44,13 @@ def js_file(network: Network, title: str) -> str:
 
     def stored(b: Buffer) -> Array:
         if b not in arrays:
-            arrays[b] = Array(names[b], b.size, np.dtype(np.float64) if b.dtype == "float64" else FLOAT)
+            arrays[b] = Array(names[b], b.size, np.dtype(np.float64) if b.dtype == DOUBLE else FLOAT)
         return arrays[b]
 
     for b, values in network.weights.items():
         arrays[b] = Array(names[b], b.size, FLOAT, WEIGHT, values.reshape(-1))
     for b in network.inputs:
-        arrays[b] = Array(names[b], b.size, FLOAT, GIVEN)
+        stored(b).where = GIVEN
     results = [stored(b.storage) for b in network.outputs]
     for array in results:
         if array.where == MEMORY:
@@ -61,8 +61,10 @@ def js_file(network: Network, title: str) -> str:
     body = [line for block in routine.blocks for line in ("", *printer.block(block))]
     noted = any("error = " in line for line in body)
     operands = ", ".join(names[b] for b in network.inputs)
-    given = [f"{names[b]} = Float32Array.from({names[b]});" for b in network.inputs]
-    new = [f"const {a.name} = new Float32Array({a.size});" for a in dict.fromkeys(results) if a.where == RESULT]
+    given = [f"{names[b]} = {ARRAYS[arrays[b].dtype.name]}.from({names[b]});" for b in network.inputs]
+    new = [
+        f"const {a.name} = new {ARRAYS[a.dtype.name]}({a.size});" for a in dict.fromkeys(results) if a.where == RESULT
+    ]
     told = ", ".join(a.name for a in results)
     inner = [
         *given, *new, *["let error = 0;"] * noted, *body, "",

@@ -33,8 +33,9 @@ from thalweg.export.loops.nests import (
     nest,
     steps_of,
 )
+from thalweg.export.loops.small_weights import Replacing, Small
 from thalweg.export.statements import Statement
-from thalweg.program.ir.instruction import Instruction
+from thalweg.program.ir.instruction import Buffer, Instruction
 
 ERROR = Local("error", np.dtype(np.int64))
 """What a routine returns: 0 where all is well."""
@@ -53,6 +54,15 @@ class Routine:
     blocks: tuple[Block, ...]
     arrays: tuple[Array, ...]
     memory: Mapping[np.dtype[Any], int]
+
+    def replaced(self, small: Mapping[Array, Small]) -> Routine:
+        """The same, with some weights of eight bits."""
+        if not small:
+            return self
+        replacing = Replacing(small)
+        blocks = tuple(Block(b.formula, replacing.steps(b.steps)) for b in self.blocks)
+        arrays = dict.fromkeys(a for b in blocks for a in (*arrays_written(b.steps), *arrays_read(b.steps)))
+        return Routine(blocks, tuple(arrays), self.memory)
 
     @property
     def tables(self) -> list[Array]:
@@ -81,31 +91,35 @@ def shortened(statements: Sequence[Statement], storage: Storage, wanted: Iterabl
     needed, found = list(wanted), []
     for s in reversed(statements):
         kept = [a for a in s.assignments if any(storage.array_of(a.buffer.storage).overlaps(n) for n in needed)]
-        if kept or s.instruction.labels is not None:
+        labels = labels_of(s)
+        if kept or labels is not None:
             found.append(Statement(s.instruction, tuple(kept)))
             read = [v.options["buffer"] for v in walk([a.value for a in kept]) if v.function == "name"]
-            labels = [] if s.instruction.labels is None else [s.instruction.labels[0].storage]
-            needed += [storage.array_of(b) for b in (*read, *labels)]
+            read += [] if labels is None else [labels[0].storage]
+            needed += [storage.array_of(b) for b in read]
     return found[::-1]
+
+
+def labels_of(statement: Statement) -> tuple[Buffer, int] | None:
+    """The array that has to hold class numbers, and how many classes there are."""
+    return statement.instruction.labels if isinstance(statement.instruction, Instruction) else None
 
 
 def blocks_of(statement: Statement, storage: Storage) -> list[Block]:
     """The loops of a statement, after those that check its ids."""
-    i = statement.instruction
+    i, labels = statement.instruction, labels_of(statement)
     blocks = []
     storage.names.restart()
-    if i.labels is not None:
-        blocks.append(Block(f"{i.labels[0]}: whole numbers below {i.labels[1]}", checked(i, storage)))
+    if labels is not None:
+        blocks.append(Block(f"{labels[0]}: whole numbers below {labels[1]}", checked(*labels, storage)))
         storage.names.restart()
-    direct = DIRECT.get(type(i))
+    direct = DIRECT.get(type(i)) if isinstance(i, Instruction) else None
     block = Block(i.formula, direct(Direct(storage), i)) if direct else fused(storage, statement)
     return [*blocks, block] if block.steps else blocks
 
 
-def checked(i: Instruction, storage: Storage) -> list[Step]:
+def checked(ids: Buffer, count: int, storage: Storage) -> list[Step]:
     """Notes an error where an id isn't a whole number from 0 on and below the number of rows of its table."""
-    assert i.labels is not None
-    ids, count = i.labels
     array = storage.array_of(ids.storage)
     (variable,) = storage.names.variables([array.size])
     number, truth = Element(array, of(variable)), np.dtype(bool)

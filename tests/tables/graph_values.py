@@ -41,7 +41,7 @@ def one(v, o, given, step, rows):
     if f == "slice":
         ends = [
             slice(s, e if (e := s + k * n) >= 0 else None, k)
-            for s, k, n in zip(options["starts"], options["steps"], shape)
+            for s, k, n in zip(options["starts"], options["steps"], shape, strict=True)
         ]
         return o[0][tuple(ends)]
     if f == "pad":
@@ -63,5 +63,4 @@ def one(v, o, given, step, rows):
 
         return getattr(scipy.special, f)(o[0])
     with np.errstate(all="ignore"):
-        result = np.asarray(getattr(np, f)(*o, **options))
-    return result
+        return np.asarray(getattr(np, f)(*o, **options))

@@ -1,0 +1,80 @@
+"""A table's network in C and in JavaScript: from the columns' values to the answer, as NumPy computes the graphs."""
+
+import ctypes
+
+import numpy as np
+import pytest
+from c_files import GCC, compiled, pointer
+from graph_values import evaluate
+from test_js import NODE, ran
+
+from thalweg.data import read_table
+from thalweg.export.c.c_files import c_files
+from thalweg.export.js.js_files import js_file
+from thalweg.export.tables import table_network
+from thalweg.program.ir.instruction import Constant
+from thalweg.runs import table_training
+from thalweg.runs.table_run import TableOptions
+
+ROWS = 6
+
+
+@pytest.fixture(scope="module")
+def trained():
+    draw = np.random.default_rng(0)
+    columns = {
+        "size (kg)": draw.normal(50, 10, 60).round(2).tolist(),
+        "side": draw.choice(["left", "right", "none of both"], 60).tolist(),
+        "open": draw.choice(["yes", "no"], 60).tolist(),
+        "seen": np.datetime_as_string(np.datetime64(0, "s") + np.arange(60) * np.timedelta64(10**7, "s")).tolist(),
+    }
+    columns["size (kg)"][3] = columns["side"][5] = columns["open"][7] = columns["seen"][9] = None
+    columns["price"] = draw.normal(1000, 100, 60).round(1).tolist()
+    options = TableOptions(target="price", trees=False, members=1, layers=(4,), epochs=2, seed=0, lanes=1)
+    return table_training.train(read_table(columns), options)
+
+
+@pytest.fixture(scope="module")
+def answers(trained):
+    """The values of each column, with missing and unknown ones, and the answers."""
+    table = table_network(trained.model, trained.features, ROWS)
+    draw, values = np.random.default_rng(1), []
+    for column in table.columns:
+        ordinary = {
+            "number": draw.normal(50, 10, ROWS), "boolean": draw.integers(0, 2, ROWS),
+            "category": draw.integers(-2, 3, ROWS), "date": draw.integers(0, 10**9, ROWS),
+        }[column.kind].astype(np.float64)  # fmt: skip
+        values.append(ordinary if column.kind == "category" else np.where(np.arange(ROWS) == 2, np.nan, ordinary))
+    given = dict(zip(table.network.inputs, values, strict=True)) | dict(table.network.weights)
+    for s in table.network.statements:
+        for a in s.assignments:
+            given |= {b: b.values for b in getattr(s.instruction, "inputs", ()) if isinstance(b, Constant)}
+            (given[a.buffer],) = evaluate([a.value], given, None, ROWS)
+    return values, given[table.network.outputs[0]]
+
+
+@pytest.mark.skipif(GCC is None, reason="gcc is not on the PATH")
+def test_c_prepares_a_row_of_a_table(trained, answers, tmp_path):
+    values, wanted = answers
+    network = table_network(trained.model, trained.features, 1).network
+    source = c_files(network, "net", "A table")
+    library = compiled(tmp_path, "net", source.code, source.header)
+    found = np.full(ROWS, -777.0)
+    assert library.net_predict_rows(*map(pointer, values), pointer(found), ctypes.c_size_t(ROWS)) == 0
+    np.testing.assert_allclose(found, wanted, rtol=1e-5)
+    assert "const double *size__kg_" in source.header
+
+
+@pytest.mark.skipif(NODE is None, reason="node is not on the PATH")
+def test_javascript_prepares_a_row_of_a_table(trained, answers, tmp_path):
+    values, wanted = answers
+    network = table_network(trained.model, trained.features, 1).network
+    given = [np.where(np.isnan(v), None, v.astype(object)) for v in values]  # JSON has no NaN
+    text = js_file(network, "A table")
+    names = [f"a{k}" for k in range(len(values))]
+    back = ", ".join(f"{name}.map((v) => v ?? NaN)" for name in names)
+    inner = f"const own = (() => {{ {text}; return predict; }})();"
+    wrapped = f"{inner} function predict({', '.join(names)}) {{ return own({back}); }}"
+    result = ran(tmp_path, {"net": (wrapped, given)})["net"]
+    assert not isinstance(result, str), result
+    np.testing.assert_allclose([row[0][0] for row in result], wanted, rtol=1e-5)

@@ -1,0 +1,129 @@
+"""Weights of eight bits: a matrix, a kernel or a table as whole numbers, with a scale for each column.
+
+    W[…, j] ≈ scale[j]·q[…, j]      scale[j] = max |W[…, j]|/127,  q = W/scale, rounded: −127 … 127
+
+A column is what makes one unit or channel. The product is made where a weight is read, so that none is stored as a
+float; biases and all else stay as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from thalweg.errors import ThalwegError
+from thalweg.export.loops.indices import Index, Looked, Quotient, Remainder, Within
+from thalweg.export.loops.nests import (
+    TABLE,
+    WEIGHT,
+    Apply,
+    Array,
+    Element,
+    Expression,
+    Fail,
+    Guarded,
+    If,
+    Let,
+    Loop,
+    Position,
+    Set,
+    Step,
+    Store,
+    When,
+)
+from thalweg.export.network import Network
+from thalweg.program.instructions.convolution import Convolution
+from thalweg.program.instructions.embedding import Embedding
+from thalweg.program.instructions.linear import Affine
+from thalweg.program.ir.instruction import Buffer
+
+FLOAT = np.dtype(np.float32)
+
+
+@dataclass(frozen=True)
+class Small:
+    """A weight of eight bits: its whole numbers, and the scale of each column."""
+
+    numbers: Array
+    scale: Array
+
+    def element(self, index: Index) -> Expression:
+        _, column = index.split(self.scale.size)
+        whole = Apply("astype", (Element(self.numbers, index),), FLOAT)
+        return Apply("multiply", (Element(self.scale, column), whole), FLOAT)
+
+
+def quantised(W: np.ndarray[Any, Any]) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    """(q, scale) of a weight."""
+    if not np.isfinite(W).all():
+        raise ThalwegError("weights that aren't finite have no form of eight bits")
+    scale = (abs(W).max(axis=tuple(range(W.ndim - 1))) / 127).astype(np.float32)
+    return np.rint(W / np.where(scale > 0, scale, 1)).clip(-127, 127).astype(np.int8), scale
+
+
+def small_weights(network: Network, arrays: Mapping[Buffer, Array]) -> dict[Array, Small]:
+    """The small form of the weights of products, convolutions and embeddings. arrays: the weights."""
+    found: dict[Array, Small] = {}
+    used = {array.name for array in arrays.values()}
+    for s in network.statements:
+        i = s.instruction
+        if isinstance(i, Affine | Convolution | Embedding) and i.W.storage in network.weights:
+            array = arrays[i.W.storage]
+            if array not in found and array.where == WEIGHT:
+                q, scale = quantised(network.weights[i.W.storage])
+                numbers = Array(array.name, q.size, q.dtype, WEIGHT, q.reshape(-1))
+                name = f"{array.name}_scale"
+                while name in used:
+                    name += "_"
+                used.add(name)
+                found[array] = Small(numbers, Array(name, scale.size, FLOAT, TABLE, scale))
+    return found
+
+
+class Replacing:
+    """Steps again, in which elements of some arrays are those of small weights."""
+
+    def __init__(self, small: Mapping[Array, Small]) -> None:
+        self.small = small
+
+    def steps(self, steps: Sequence[Step]) -> list[Step]:
+        return [self.step(step) for step in steps]
+
+    def step(self, step: Step) -> Step:
+        match step:
+            case Loop() | If():
+                return replace(step, body=self.steps(step.body))
+            case When():
+                return replace(step, test=self.value(step.test), body=self.steps(step.body))
+            case Let() | Set() | Fail():
+                return replace(step, value=self.value(step.value))
+            case Store():
+                return replace(step, index=self.index(step.index), value=self.value(step.value))
+        return step
+
+    def value(self, e: Expression) -> Expression:
+        match e:
+            case Element():
+                small, index = self.small.get(e.array), self.index(e.index)
+                return small.element(index) if small else Element(e.array, index)
+            case Apply():
+                return replace(e, operands=tuple(map(self.value, e.operands)))
+            case Guarded():
+                return replace(e, inside=self.value(e.inside), outside=self.value(e.outside))
+            case Position():
+                return replace(e, index=self.index(e.index))
+        return e
+
+    def index(self, index: Index) -> Index:
+        return Index(tuple((self.term(term), factor) for term, factor in index.terms), index.first)
+
+    def term(self, term: Any) -> Any:
+        match term:
+            case Looked():
+                return replace(term, element=self.value(term.element))
+            case Quotient() | Remainder() | Within():
+                return replace(term, index=self.index(term.index))
+        return term
