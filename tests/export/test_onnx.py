@@ -330,7 +330,7 @@ def test_the_opset_has_to_be_known():
 
 def test_a_python_function_is_refused():
     (case,) = (c for c in CASES if c.id == BY_A_USER)
-    with pytest.raises(ThalwegError, match=r"custom \(y_pred = bowl\(x\)\) can't be exported: .* Python function"):
+    with pytest.raises(ThalwegError, match="bowl is a function of Python's"):
         network_of(alone(case.values[0](), (2, 3)))
 
 

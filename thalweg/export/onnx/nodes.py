@@ -57,7 +57,7 @@ class Node:
     inputs: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
     attributes: Mapping[str, Any]
-    instruction: Instruction | Prepared | None = None
+    instruction: Instruction | None = None
     result: str = ""
     domain: str = ""
 
@@ -73,7 +73,7 @@ class Nodes:
     def __init__(self, opset: int, inputs: Mapping[Buffer, Tensor], weights: Mapping[Buffer, Tensor]) -> None:
         self.opset, self.inputs = opset, list(inputs.values())
         self.held = {**inputs, **weights}
-        self.instruction: Instruction | Prepared | None = None
+        self.instruction: Instruction | None = None
         self.result = ""
         self.all: list[Node] = []
         self.constants: dict[tuple[Any, ...], Tensor] = {}
@@ -197,7 +197,7 @@ class Nodes:
         return self.constants[key]
 
 
-def title(i: Instruction | Prepared) -> str:
+def title(i: Instruction) -> str:
     """What errors call it."""
     return i.formula if isinstance(i, Prepared) else f"{i.title} ({i.formula})"
 
