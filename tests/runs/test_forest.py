@@ -19,7 +19,7 @@ import thalweg
 from thalweg.data.tables import Table, read_table
 from thalweg.errors import ModelFileError
 from thalweg.runs import table_training
-from thalweg.runs.forest import OLD_TREES, TREES, load_trees, save_trees
+from thalweg.runs.stored_trees import OLD_TREES, TREES, load_trees, save_trees
 from thalweg.runs.table_run import TableOptions
 from thalweg.tabular.beside import trees_of
 from thalweg.tabular.features import Features

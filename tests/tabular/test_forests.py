@@ -17,8 +17,8 @@ from thalweg.data.tables import Table
 from thalweg.models.functional import Functional
 from thalweg.tabular.beside import columns_of, joined, trees_of
 from thalweg.tabular.features import Features
-from thalweg.tabular.forest_layer import ForestLayer
-from thalweg.tabular.forests import Grown, of_boosting, of_trees, rounded_down
+from thalweg.tabular.forests.conversion import Grown, of_boosting, of_trees, rounded_down
+from thalweg.tabular.forests.forest_layer import ForestLayer
 from thalweg.tabular.qualities import LINEAR
 from thalweg.tabular.trees import compact, predictions
 

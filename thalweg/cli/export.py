@@ -14,9 +14,12 @@ from thalweg.errors import ArgumentError, NotFoundError
 def export(
     source: Annotated[Path, typer.Argument(metavar="RUN", help="a run folder, or a file that Model.save wrote")],
     *,
-    to: Annotated[str | None, typer.Option(help="the form: numpy; by default by the ending of --out")] = None,
+    to: Annotated[
+        str | None, typer.Option(help="numpy, onnx, c, javascript, keras, torch; by default by --out")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="the file; by default the run's name with the form's ending")] = None,
     train: Annotated[bool, typer.Option("--train", help="the training too, not the prediction alone")] = False,
+    batch_size: Annotated[int | None, typer.Option(help="c with --train: the rows of a step; by default 32")] = None,
     opset: Annotated[int | None, typer.Option(help="onnx: the version of the operators; by default the lowest")] = None,
     force: Annotated[bool, typer.Option("--force", help="replaces a file that exists")] = False,
 ) -> None:
@@ -29,7 +32,7 @@ def export(
     path = out or Path(source.name).with_suffix(target.endings[0])
     model, features = source_of(source)
     remedy = "another --out, or --force"
-    for written in targets.export(model, path, to, force, train, opset, features, remedy):
+    for written in targets.export(model, path, to, force, train, batch_size, opset, features, remedy):
         say(f"{written}: {written.stat().st_size:,} bytes")
 
 
@@ -44,4 +47,4 @@ def source_of(path: Path) -> tuple[object, object]:
     from thalweg.runs.stored import load_run
 
     run = load_run(path)
-    return run.model, getattr(run, "features", None)
+    return getattr(run, "ensemble", run.model), getattr(run, "features", None)

@@ -7,7 +7,7 @@ from typing import Any
 
 from thalweg.export.expressions import Expressions
 from thalweg.export.graph import Value
-from thalweg.export.statements import Prepared, Statement
+from thalweg.export.statements import Statement
 from thalweg.program.instructions.activations import Elementwise
 from thalweg.program.instructions.convolution import Convolution, KernelGradient, TransposedConvolution, Window
 from thalweg.program.instructions.images.pooling import MaxPooling, MaxPoolingAdjoint
@@ -80,7 +80,7 @@ LINES: dict[type, Callable[..., str | None]] = {
 }  # fmt: skip
 
 
-def direct(i: Instruction | Prepared, names: Names) -> str | None:
+def direct(i: Instruction, names: Names) -> str | None:
     """The expression of an instruction; None where its reference is written out."""
     own = LINES.get(type(i))
     return own and own(i, names)

@@ -27,18 +27,24 @@ class Assignment:
     adds: bool
 
 
-@dataclass(frozen=True)
-class Prepared:
-    """What is computed before the program begins, or after it: in words."""
+class Prepared(Instruction):
+    """What is computed before the program begins, or after it: in words. It is part of no program."""
 
-    formula: str
+    told: str
+
+    name = "prepared"
+    writes = ()
+
+    @property
+    def formula(self) -> str:
+        return self.told
 
 
 @dataclass(frozen=True)
 class Statement:
     """What an instruction computes."""
 
-    instruction: Instruction | Prepared
+    instruction: Instruction
     assignments: tuple[Assignment, ...]
 
 

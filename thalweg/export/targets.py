@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from thalweg.errors import ArgumentError
+from thalweg.support.checks import whole
 from thalweg.support.files import writing
 from thalweg.support.naming import choose, listed
 from thalweg.version import __version__
@@ -19,22 +20,23 @@ class Wish:
     """What is wanted besides the network.
 
     Attributes:
-        name: of the file, without its ending.
+        path: of the first file.
         features: the columns of the table that the model was trained on; None for a network alone.
-        train: whether the training is exported, too.
+        train: whether the training is exported, too; in C on batches of `batch_size` rows.
         opset: of ONNX; None for the lowest.
     """
 
-    name: str
+    path: Path
     features: Any = None
     train: bool = False
+    batch_size: int = 32
     opset: int | None = None
 
     @property
     def title(self) -> str:
         """What a file says of itself."""
         what = "predicts and trains" if self.train else "predicts"
-        return f"{self.name}: a network that {what}. Written by thalweg {__version__}."
+        return f"{self.path.stem}: a network that {what}. Written by thalweg {__version__}."
 
 
 @dataclass(frozen=True)
@@ -44,17 +46,17 @@ class Target:
     Attributes:
         name: by which it is asked for.
         endings: of its files; the first is that of the path which is given.
-        write: model, wish → contents of each of its files.
-        takes: the wishes that it can grant, besides the name.
+        write: model, wish → contents of each of its files; None where it writes them itself.
+        takes: the wishes that it can grant.
     """
 
     name: str
     endings: tuple[str, ...]
-    write: Callable[[Any, Wish], tuple[str | bytes, ...]]
+    write: Callable[[Any, Wish], tuple[str | bytes, ...] | None]
     takes: tuple[str, ...] = ()
 
 
-def numpy(model: Any, wish: Wish) -> tuple[str, ...]:
+def numpy(model: Any, wish: Wish) -> tuple[str]:
     from thalweg.export.network import network_of
     from thalweg.export.numpy_file import numpy_file
     from thalweg.export.training import training_of
@@ -68,7 +70,55 @@ def numpy(model: Any, wish: Wish) -> tuple[str, ...]:
     return (numpy_file(network_of(model), wish.title, training),)
 
 
-TARGETS = (Target("numpy", (".py",), numpy, ("features", "train")),)
+def onnx(model: Any, wish: Wish) -> tuple[bytes]:
+    from thalweg.export.network import network_of
+    from thalweg.export.onnx import onnx_model
+
+    return (onnx_model(network_of(model), wish.opset).SerializeToString(deterministic=True),)
+
+
+def c(model: Any, wish: Wish) -> tuple[str, str]:
+    from thalweg.export.c.c_files import c_files
+    from thalweg.export.c.c_training import c_training_files
+    from thalweg.export.network import network_of
+    from thalweg.export.training import training_of
+
+    name, network, rows = wish.path.stem, network_of(model, 1), wish.batch_size
+    if wish.train:
+        made = c_training_files(network, training_of(model, rows), rows, name, wish.title)
+    else:
+        made = c_files(network, name, wish.title)
+    return made.code, made.header
+
+
+def javascript(model: Any, wish: Wish) -> tuple[str]:
+    from thalweg.export.js.js_files import js_file
+    from thalweg.export.network import network_of
+
+    return (js_file(network_of(model, 1), wish.title),)
+
+
+def torch(model: Any, wish: Wish) -> tuple[str, bytes]:
+    from thalweg.export.network import network_of
+    from thalweg.export.torch_file import torch_file
+
+    return torch_file(network_of(model), wish.title)
+
+
+def keras(model: Any, wish: Wish) -> None:
+    from thalweg.exchange.keras_writing import keras_file
+
+    keras_file(model, wish.path)
+
+
+TARGETS = (
+    Target("numpy", (".py",), numpy, ("features", "train")),
+    Target("onnx", (".onnx",), onnx, ("opset",)),
+    Target("c", (".c", ".h"), c, ("train", "batch_size")),
+    Target("javascript", (".js",), javascript),
+    Target("keras", (".keras",), keras),
+    Target("torch", (".py", ".safetensors"), torch),
+)
 BY_NAME = {target.name: target for target in TARGETS}
 
 
@@ -78,6 +128,7 @@ def export(
     format: str | None = None,
     overwrite: bool = False,
     train: bool = False,
+    batch_size: int | None = None,
     opset: int | None = None,
     features: Any = None,
     remedy: str = "another path, or overwrite=True",
@@ -90,7 +141,7 @@ def export(
     target = chosen(format, path)
     if features is not None:
         refuse_for_tables(target, train)
-    for wish, value in {"train": train, "opset": opset}.items():
+    for wish, value in {"train": train, "batch_size": batch_size, "opset": opset}.items():
         if value not in (None, False) and wish not in target.takes:
             able = [other.name for other in TARGETS if wish in other.takes]
             raise ArgumentError(
@@ -100,7 +151,12 @@ def export(
     for other in paths:
         if other.exists() and not overwrite:
             raise ArgumentError(f"{other} exists already and is not overwritten: give {remedy}")
-    contents = target.write(model, Wish(path.stem, features, bool(train), opset))
+    if batch_size is not None and not train:
+        raise ArgumentError("batch_size is that of the training: it goes with train")
+    rows = 32 if batch_size is None else whole("batch_size", batch_size)
+    contents = target.write(model, Wish(path, features, bool(train), rows, opset))
+    if contents is None:
+        return paths
     with ExitStack() as stack:
         new = [stack.enter_context(writing(other)) for other in paths]
         for place, content in zip(new, contents, strict=True):

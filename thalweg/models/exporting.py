@@ -14,6 +14,7 @@ class Exporting:
         format: str | None = None,
         overwrite: bool = False,
         train: bool = False,
+        batch_size: int | None = None,
         opset: int | None = None,
     ) -> None:
         """Writes the network in another form, made of its program: it predicts elsewhere, without thalweg.
@@ -21,11 +22,17 @@ class Exporting:
         | Format | Ending | What it is |
         |---|---|---|
         | `"numpy"` | `.py` | a Python file that needs NumPy alone; with `train` the training too |
+        | `"onnx"` | `.onnx` | for onnxruntime and others; float32, any number of rows (needs `thalweg[onnx]`) |
+        | `"c"` | `.c`, `.h` | C99 without malloc, one row at a time; with `train` it learns, on batches of one size |
+        | `"javascript"` | `.js` | a module for browsers and Node, one row at a time |
+        | `"keras"` | `.keras` | what Keras 3 loads (needs `thalweg[keras]`) |
+        | `"torch"` | `.py`, `.safetensors` | an `nn.Module` and its weights; ask for it by name |
 
         Args:
             filepath: the file. format: one of the formats; by default the one of the file's ending.
             overwrite: whether a file that exists is replaced.
             train: whether the training is exported, too; the model has to be compiled.
+            batch_size: rows of a step of the training in C; 32 by default.
             opset: the version of ONNX's operators; by default the lowest that has all that are used.
 
         Raises:
@@ -46,4 +53,4 @@ class Exporting:
         from thalweg.export import targets
 
         self.build()  # type: ignore[attr-defined]
-        targets.export(self, filepath, format, overwrite, train, opset)
+        targets.export(self, filepath, format, overwrite, train, batch_size, opset)

@@ -20,9 +20,9 @@ from thalweg.models.functional import Functional
 from thalweg.models.model import Model
 from thalweg.runs.divisions import Division
 from thalweg.runs.folder import COLUMNS, read_folder, read_recording
-from thalweg.runs.forest import TREES, load_trees, save_trees
 from thalweg.runs.judging import Judgement, judge
 from thalweg.runs.run import Array, Cells, Parts, Run, Scores, TrainingOptions, load_network, prediction_columns
+from thalweg.runs.stored_trees import TREES, load_trees, save_trees
 from thalweg.support.checks import number, whole
 from thalweg.support.untrusted import readable
 from thalweg.tabular.beside import Trees, joined

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
@@ -240,6 +241,19 @@ class TableEstimator(BaseEstimator):
                 ThalwegWarning,
                 stacklevel=4,
             )
+
+    def export(self, filepath: str | Path, format: str | None = None, overwrite: bool = False) -> None:
+        """Writes the fitted ensemble in another form, with its columns and its trees: see `Model.export`.
+
+        Such a file takes cells as a table has them, and needs no thalweg.
+
+        Raises:
+            ArgumentError: an unknown format, one that can't say how columns are read, or a file that exists.
+        """
+        from thalweg.export import targets
+
+        check_is_fitted(self)
+        targets.export(self.ensemble_, filepath, format, overwrite, features=self.features_)
 
     def _predicted(self, X: Any) -> Array:
         """Probabilities (rows, classes) or numbers (rows,) for these rows."""

@@ -14,8 +14,8 @@ from thalweg.data.columns import CategoryColumn
 from thalweg.models.functional import Functional
 from thalweg.models.model import Model
 from thalweg.tabular.features import Features
-from thalweg.tabular.forest_layer import ForestLayer
-from thalweg.tabular.forests import Grown, of_boosting, of_trees
+from thalweg.tabular.forests.conversion import Grown, of_boosting, of_trees
+from thalweg.tabular.forests.forest_layer import ForestLayer
 
 Array = NDArray[Any]
 

@@ -146,6 +146,14 @@ def isfinite(v: Value, x: Any) -> Any:
     return abs(x) < math.inf
 
 
+def where(v: Value, condition: Any, x: Any, y: Any) -> Any:
+    """Of truth values, which onnxruntime doesn't choose among."""
+    if v.dtype.kind != "b":
+        return None
+    chosen = condition.astype(bool)
+    return (chosen & x) | (~chosen & y)
+
+
 def not_equal(v: Value, x: Any, y: Any) -> Any:
     return isnan(x) if x is y and is_real(x) else np.logical_not(x == y)
 
@@ -177,11 +185,39 @@ def fmod(v: Value, x: Any, y: Any) -> Any:
     return operator("Mod", x, y, shape=v.shape, dtype=v.dtype, fmod=1)
 
 
+def concatenate(v: Value, *parts: Any) -> Any:
+    """Columns x = 0, x = 1, … side by side as one comparison with all of these numbers; None where there are none."""
+    if v.options["axis"] != v.ndim - 1:
+        return None
+    runs: list[list[Any]] = []
+    for part in parts:
+        if runs and compared(part) is not None and compared(part) is compared(runs[-1][-1]):
+            runs[-1].append(part)
+        else:
+            runs.append([part])
+    if len(runs) == len(parts):
+        return None
+    joined = [together(run) if len(run) > 1 else run[0] for run in runs]
+    return joined[0] if len(joined) == 1 else np.concatenate(joined, axis=v.ndim - 1)
+
+
+def compared(part: Value) -> Value | None:
+    """The numbers (rows,) that (rows, 1) compares with a number."""
+    (of,) = part.operands if part.function == "reshape" and part.shape[1:] == (1,) else (part,)
+    number = of.operands[1] if of.function == "equal" else None
+    return of.operands[0] if number is not None and number.function == "constant" and number.ndim == 0 else None
+
+
+def together(run: list[Value]) -> Any:
+    numbers = np.stack([part.operands[0].operands[1].options["elements"] for part in run])
+    return compared(run[0])[:, None] == numbers  # type: ignore[index]
+
+
 DECOMPOSED: dict[str, Callable[..., Any]] = {
     "max": extreme("ReduceMax"), "min": extreme("ReduceMin"), "any": truth("ReduceMax"), "all": truth("ReduceMin"),
     "argmax": place_of_extreme("ArgMax"), "argmin": place_of_extreme("ArgMin"), "argsort": argsort, "sort": sort,
     "lexsort": lexsort, "cumprod": cumprod, "expm1": expm1, "log1p": log1p, "ndtr": ndtr, "arctan2": arctan2,
     "trunc": trunc, "isfinite": isfinite, "not_equal": not_equal, "remainder": remainder,
-    "floor_divide": floor_divide, "fmod": fmod,
+    "floor_divide": floor_divide, "fmod": fmod, "concatenate": concatenate, "where": where,
 }  # fmt: skip
-"""A function's name → the same value by others, of the value and its operands."""
+"""A function's name → the same value by others, of the value and its operands; None if there is none."""

@@ -2,26 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
-from thalweg.export.graph import Value, constant, transposed
+from thalweg.export.functions import Tracing
+from thalweg.export.graph import ROWS, Value, constant, transposed
 from thalweg.export.onnx.decompositions import operator
 from thalweg.export.statements import Arrays
 from thalweg.program.formula.operations import UNARY
 from thalweg.program.instructions.activations import RELU, SIGMOID, Elementwise
 from thalweg.program.instructions.convolution import Convolution, TransposedConvolution, Window
+from thalweg.program.instructions.forest import COLUMN, MISSING, ROOT, SKIP, THRESHOLD, Forest, goes_left
 from thalweg.program.instructions.images.pooling import AveragePooling, MaxPooling
 from thalweg.program.instructions.linear import Affine
 from thalweg.program.instructions.normalization import Normalization
 from thalweg.program.instructions.rowwise import Softmax
 from thalweg.program.instructions.standardization import Standardization
-from thalweg.program.ir.instruction import Buffer
+from thalweg.program.ir.instruction import Array, Buffer
 
 LEAKY_RELU = UNARY["leaky_relu"]
 FIRST, LAST = (0, 3, 1, 2), (0, 2, 3, 1)  # how the axes of images are moved for channels that come first, and back
+
+
+class Known(Arrays):
+    """What an instruction reads, and the numbers of what belongs to the network."""
+
+    def __init__(self, weights: Mapping[Buffer, Array]) -> None:
+        super().__init__(ROWS, np.float32, ROWS)
+        self.weights = weights
 
 
 def first(x: Value) -> Value:
@@ -127,7 +137,53 @@ def softmax(i: Softmax, arrays: Arrays) -> Value:
     return operator("Softmax", h, shape=h.shape, dtype=h.dtype, axis=h.ndim - 1)
 
 
-DIRECT: dict[type[Any], Callable[[Any, Arrays], Value | None]] = {
+def forest(i: Forest, arrays: Known) -> Value | None:
+    """Trees. What is asked of a category is a column more: 0 where its code goes left, 1 where it doesn't."""
+    tables = [arrays.weights.get(b.storage) for b in (i.nodes, i.trees, i.values)]
+    if any(table is None for table in tables):
+        return None
+    x: Any = arrays[i.x]
+    nodes, trees, values = (np.asarray(table) for table in tables)
+    of_codes = (nodes[:, COLUMN] < 0) & (nodes[:, SKIP] > 0)
+    columns = nodes[:, COLUMN].astype(int)
+    if of_codes.any() and i.sets is not None:
+        asked, place = np.unique(nodes[of_codes][:, [COLUMN, THRESHOLD]], axis=0, return_inverse=True)
+        codes: Any = np.take(x, (-1 - asked[:, 0]).astype(int), axis=1)
+        sets: Any = arrays[i.sets]
+        inside: Any = goes_left(Tracing(), codes, asked[:, 1].astype(np.float32), sets)
+        columns[of_codes] = x.shape[1] + place.reshape(-1)
+        x = np.concatenate([x, (~inside).astype(np.float32)], axis=1)
+    told = trees_of(nodes, trees, values, columns, np.where(of_codes, 0.5, nodes[:, THRESHOLD]))
+    return arrays[i.base] + operator(  # type: ignore[no-any-return]
+        "TreeEnsembleRegressor", x, shape=(x.shape[0], i.y.size), n_targets=i.y.size, **told
+    )
+
+
+def trees_of(nodes: Array, trees: Array, values: Array, columns: Array, thresholds: Array) -> dict[str, Any]:
+    """The attributes that describe trees. Left is where an answer is yes."""
+    count, width = len(nodes), values.shape[1]
+    order = np.argsort(trees[:, ROOT])
+    roots, places = trees[order].T.astype(int)
+    tree = np.searchsorted(roots, np.arange(count), side="right") - 1
+    number = np.arange(count) - roots[tree]
+    skip = nodes[:, SKIP].astype(int)
+    leaves = np.flatnonzero(skip == 0)
+    told = {
+        "treeids": tree, "nodeids": number, "featureids": np.where(skip > 0, columns, 0), "values": thresholds,
+        "truenodeids": np.where(skip > 0, number + 1, 0), "falsenodeids": np.where(skip > 0, number + skip, 0),
+        "missing_value_tracks_true": (skip > 0) & (nodes[:, MISSING] > 0),
+    }  # fmt: skip
+    attributes = {f"nodes_{name}": (array + 0).tolist() for name, array in told.items()}
+    return attributes | {
+        "nodes_modes": np.where(skip > 0, "BRANCH_LEQ", "LEAF").tolist(),
+        "target_treeids": np.repeat(tree[leaves], width).tolist(),
+        "target_nodeids": np.repeat(number[leaves], width).tolist(),
+        "target_ids": (places[tree[leaves], None] * width + np.arange(width)).reshape(-1).tolist(),
+        "target_weights": values[nodes[leaves, THRESHOLD].astype(int)].reshape(-1).tolist(),
+    }
+
+
+DIRECT: dict[type[Any], Callable[[Any, Known], Value | None]] = {
     Convolution: convolution,
     TransposedConvolution: transposed_convolution,
     MaxPooling: max_pooling,
@@ -137,5 +193,6 @@ DIRECT: dict[type[Any], Callable[[Any, Arrays], Value | None]] = {
     Affine: affine,
     Elementwise: elementwise,
     Softmax: softmax,
+    Forest: forest,
 }
 """An instruction's class → its value by operators; None where the reference says it better."""

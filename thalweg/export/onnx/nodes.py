@@ -18,6 +18,9 @@ ELEMENTWISE = frozenset({
     "Sigmoid", "Sqrt", "Sub", "Tanh", "Where",
 })  # fmt: skip
 """The most usual operators that work element by element."""
+LEARNED = "ai.onnx.ml"
+"""The domain of these operators."""
+OF_LEARNED = ("LabelEncoder", "TreeEnsembleRegressor")
 
 
 @dataclass(eq=False)
@@ -47,6 +50,7 @@ class Node:
     Attributes:
         instruction: for which it is there.
         result: the name of the array that is computed so.
+        domain: "" for ONNX itself.
     """
 
     operator: str
@@ -55,6 +59,7 @@ class Node:
     attributes: Mapping[str, Any]
     instruction: Instruction | Prepared | None = None
     result: str = ""
+    domain: str = ""
 
 
 class Nodes:
@@ -113,7 +118,8 @@ class Nodes:
     ) -> tuple[Tensor, ...]:
         """The outputs of a new node."""
         outputs = tuple(Tensor(np.dtype(dtype)) for dtype in dtypes)
-        node = Node(operator, tuple(inputs), outputs, attributes, self.instruction, self.result)
+        domain = LEARNED if operator in OF_LEARNED else ""
+        node = Node(operator, tuple(inputs), outputs, attributes, self.instruction, self.result, domain)
         for tensor in outputs:
             tensor.node = node
         self.all.append(node)

@@ -61,7 +61,7 @@ def lowest(node: Node, opset: int) -> int:
 def lowest_of(nodes: Iterable[Node], opset: int) -> tuple[int, Node | None]:
     """The first opset from this one on that knows all nodes, and a node that the one before doesn't know."""
     found: tuple[int, Node | None] = (opset, None)
-    for node in nodes:
+    for node in (n for n in nodes if not n.domain):
         version = lowest(node, opset)
         if version > found[0]:
             found = (version, node)

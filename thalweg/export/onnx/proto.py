@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from thalweg.errors import ArgumentError, ThalwegError
 from thalweg.export.graph import ROWS
 from thalweg.export.network import Network
-from thalweg.export.onnx.nodes import Node, Tensor, needed, title
+from thalweg.export.onnx.nodes import LEARNED, Node, Tensor, needed, title
 from thalweg.export.onnx.opsets import FIRST, lowest_of
 from thalweg.export.onnx.writer import Writer, name_all, shape_of
 from thalweg.program.ir.instruction import Buffer
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     import onnx
 
 LARGEST = 2**31 - 1  # bytes of a message of Protocol Buffers
+ONE = Buffer("one of each row", ())
+OLDEST_LEARNED = 2  # the first version of LabelEncoder that takes tables
 OLDEST_IR = 4  # the first version of the format whose initializers needn't be inputs
 
 
@@ -36,11 +39,10 @@ def onnx_model(network: Network, opset: int | None = None) -> onnx.ModelProto:
         ThalwegError: ONNX can't say what the network computes, or hold so many weights.
     """
     need("onnx", "onnx", "an ONNX model")
-    writer, nodes = written(network, opset)
-    return proto(writer, nodes, network)
+    return proto(*written(lambda version: Writer(network, version), opset), network)
 
 
-def written(network: Network, opset: int | None) -> tuple[Writer, list[Node]]:
+def written(write: Callable[[int], Writer], opset: int | None) -> tuple[Writer, list[Node]]:
     """The nodes in the forms of the opset. What needs a later one may need another form there: it is written again."""
     from onnx.defs import onnx_opset_version
 
@@ -49,7 +51,7 @@ def written(network: Network, opset: int | None) -> tuple[Writer, list[Node]]:
         raise ArgumentError(f"the installed onnx knows opsets up to {newest}, not {wanted}")
     version = max(wanted or FIRST, FIRST)
     while True:
-        writer = Writer(network, version)
+        writer = write(version)
         nodes = needed(writer.outputs, writer.nodes.all)
         lowest, late = lowest_of(nodes, version)
         if wanted is not None and (late is not None or wanted < FIRST):
@@ -80,14 +82,16 @@ def proto(writer: Writer, nodes: list[Node], network: Network) -> Any:
         [made(n) for n in nodes],
         "network",
         [described(t, b) for t, b in zip(writer.nodes.inputs, network.inputs, strict=True)],
-        [described(t, b) for t, b in zip(writer.outputs, network.outputs, strict=True)],
+        [described(t, b) for t, b in zip(writer.outputs, (*network.outputs, ONE), strict=False)],
         [numpy_helper.from_array(a, name) for name, a in arrays.items()],
     )
-    opset = helper.make_opsetid("", writer.nodes.opset)
+    opsets = [helper.make_opsetid("", writer.nodes.opset)]
+    if any(n.domain for n in nodes):
+        opsets.append(helper.make_opsetid(LEARNED, OLDEST_LEARNED))
     model = helper.make_model(
         graph,
-        opset_imports=[opset],
-        ir_version=max(OLDEST_IR, helper.find_min_ir_version_for([opset])),
+        opset_imports=opsets,
+        ir_version=max(OLDEST_IR, helper.find_min_ir_version_for(opsets)),
         producer_name="thalweg",
         producer_version=__version__,
         doc_string="A network trained with thalweg: rows of numbers in, predictions out. Images have channels last.",
@@ -100,8 +104,10 @@ def made(node: Node) -> Any:
     from onnx import helper
 
     names = [[t.name for t in side] for side in (node.inputs, node.outputs)]
-    i = node.instruction
-    return helper.make_node(node.operator, *names, names[1][-1], doc_string=i.formula if i else None, **node.attributes)
+    said = node.instruction.formula if node.instruction else None
+    return helper.make_node(
+        node.operator, *names, names[1][-1], doc_string=said, domain=node.domain, **node.attributes
+    )  # fmt: skip
 
 
 def described(tensor: Tensor, buffer: Buffer) -> Any:

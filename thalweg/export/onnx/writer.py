@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
@@ -12,29 +12,46 @@ from thalweg.export.graph import ROWS, Shape, Value, reshaped
 from thalweg.export.names import identifiers
 from thalweg.export.network import Network
 from thalweg.export.onnx.decompositions import DECOMPOSED
-from thalweg.export.onnx.instructions import DIRECT
+from thalweg.export.onnx.instructions import DIRECT, Known
 from thalweg.export.onnx.nodes import Nodes, Tensor, title
 from thalweg.export.onnx.operators import OPERATORS, own
-from thalweg.export.statements import Arrays, Assignment, Statement
+from thalweg.export.statements import Assignment, Statement
 from thalweg.program.ir.instruction import Buffer
+
+NO_TEXTS: Mapping[Buffer, Mapping[str, float]] = {}
 
 
 class Writer:
-    """The nodes that compute a network, in the forms that they have in an opset. `names`: those of all arrays."""
+    """The nodes that compute a network, in the forms that they have in an opset.
 
-    def __init__(self, network: Network, opset: int) -> None:
-        self.arrays = Arrays(ROWS, np.float32, ROWS)
+    Attributes:
+        names: those of all arrays.
+        texts: of the inputs that are given as texts, the number that each text is, by array.
+    """
+
+    def __init__(self, network: Network, opset: int, texts: Mapping[Buffer, Mapping[str, float]] = NO_TEXTS) -> None:
+        self.arrays = Known(network.weights)
         assigned = (a.buffer for s in network.statements for a in s.assignments)
         self.names = identifiers([*network.inputs, *network.outputs, *network.weights, *assigned])
         inputs = {b: Tensor(self.arrays.kind(b), self.names[b], shape=shape_of(b)) for b in network.inputs}
         weights = {b: Tensor(array.dtype, self.names[b], array=array) for b, array in network.weights.items()}
         self.nodes, self.known = Nodes(opset, inputs, weights), dict[Value, Tensor]()
+        for buffer, numbers in texts.items():
+            self.nodes.held[buffer] = self.read(inputs[buffer], buffer, numbers)
         for statement in network.statements:
             self.state(statement)
         self.nodes.instruction = None
         self.outputs: list[Tensor] = []
         for buffer in network.outputs:
             self.outputs.append(self.output(buffer))
+
+    def read(self, cells: Tensor, buffer: Buffer, numbers: Mapping[str, float]) -> Tensor:
+        """The numbers of texts, −1 for one that isn't among them."""
+        dtype, cells.dtype, self.nodes.result = cells.dtype, np.dtype(object), cells.name
+        table = {"keys_strings": list(numbers), "values_floats": list(map(float, numbers.values()))}
+        found = self.nodes.add("LabelEncoder", [cells], np.float32, default_float=-1.0, **table)
+        found.shape = shape_of(buffer)
+        return self.nodes.cast(found, dtype)
 
     def state(self, statement: Statement) -> None:
         self.nodes.instruction = i = statement.instruction
@@ -77,21 +94,24 @@ class Writer:
 
     def write(self, value: Value) -> Tensor:
         """The tensor that a value is, after all that it needs."""
-        waiting: list[tuple[Value, tuple[Value, ...] | None]] = [(value, None)]
+        others: dict[Value, Value] = {}
+        waiting = [value]
         while waiting:
-            v, needs = waiting.pop()
-            if v in self.known:
-                continue
-            if needs is None:
-                needs = (DECOMPOSED[v.function](v, *v.operands),) if v.function in DECOMPOSED else v.operands
-                waiting.append((v, needs))
-                waiting.extend((o, None) for o in reversed(needs))
-            elif v.function in DECOMPOSED:
-                self.known[v] = self.known[needs[0]]
-            else:
-                made = OPERATORS.get(v.function, own)(self.nodes, v, [self.known[o] for o in needs])
-                made.shape, self.known[v] = v.shape, made
+            v = waiting[-1]
+            if v not in others:
+                other = DECOMPOSED[v.function](v, *v.operands) if v.function in DECOMPOSED else None
+                others[v] = v if other is None else other
+            needs = v.operands if others[v] is v else (others[v],)
+            new = [o for o in needs if o not in self.known]
+            waiting.extend(reversed(new))
+            if not new and waiting.pop() not in self.known:
+                self.known[v] = self.known[others[v]] if others[v] is not v else self.made(v)
         return self.known[value]
+
+    def made(self, v: Value) -> Tensor:
+        made: Tensor = OPERATORS.get(v.function, own)(self.nodes, v, [self.known[o] for o in v.operands])
+        made.shape = v.shape
+        return made
 
 
 def shape_of(buffer: Buffer) -> Shape:

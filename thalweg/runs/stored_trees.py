@@ -22,8 +22,8 @@ from thalweg.support.extras import need
 from thalweg.support.untrusted import readable
 from thalweg.tabular.beside import Trees, columns_of, trees_of
 from thalweg.tabular.features import Features
-from thalweg.tabular.forest_layer import ForestLayer
-from thalweg.tabular.forests import asked_columns
+from thalweg.tabular.forests.conversion import asked_columns
+from thalweg.tabular.forests.forest_layer import ForestLayer
 from thalweg.tabular.qualities import LINEAR
 
 TREES, OLD_TREES = "trees.safetensors", "trees.skops"

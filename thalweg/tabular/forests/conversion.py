@@ -79,12 +79,15 @@ class Grown:
             np.hstack([part.sets, np.repeat(part.sets[:, :1], codes - part.sets.shape[1], axis=1)]) for part in parts
         ]
         return cls(
-            moved("roots", first),
-            moved("left", first),
-            moved("right", first),
-            *(joined(name) for name in ("column", "threshold", "missing", "values")),
-            moved("categories", sets),
-            np.concatenate(padded),
+            roots=moved("roots", first),
+            left=moved("left", first),
+            right=moved("right", first),
+            column=joined("column"),
+            threshold=joined("threshold"),
+            missing=joined("missing"),
+            values=joined("values"),
+            categories=moved("categories", sets),
+            sets=np.concatenate(padded),
         )
 
     def tables(self, places: Array, base: Array) -> Tables:

@@ -15,7 +15,7 @@ from thalweg.program.instructions.forest import MISSING, PLACE, ROOT, SKIP, Fore
 from thalweg.program.instructions.linear import Affine
 from thalweg.program.ir.instruction import Buffer
 from thalweg.support.arguments import arguments
-from thalweg.tabular.forests import FIELDS, Tables
+from thalweg.tabular.forests.conversion import FIELDS, Tables
 
 Array = NDArray[Any]
 
@@ -31,7 +31,7 @@ class ForestLayer(Layer):
         sets: rows and words of the sets, or None.
     """
 
-    columns: list[Sequence[int]]
+    columns: Sequence[Sequence[int]]
     nodes: int
     trees: int
     leaves: int
@@ -59,16 +59,17 @@ class ForestLayer(Layer):
         used = [k for own in self.columns for k in own]
         if len(input_shape) != 1 or not all(0 <= k < input_shape[0] for k in used):
             raise ShapeError(f"{self.name} asks for columns that an input of shape {('rows', *input_shape)} hasn't")
-        shapes = {"nodes": (self.nodes, FIELDS), "trees": (self.trees, 2), "values": (self.leaves, self.width)}
-        shapes |= {"base": (self.outputs,)} | ({} if self.sets is None else {"sets": tuple(self.sets)})
+        shapes: dict[str, Shape] = {"nodes": (self.nodes, FIELDS), "trees": (self.trees, 2)}
+        shapes |= {"values": (self.leaves, self.width), "base": (self.outputs,)}
+        shapes |= {} if self.sets is None else {"sets": tuple(self.sets)}
         self.tables = {key: self.add_weight(key, s, "zeros", trainable=False) for key, s in shapes.items()}
 
     def forward(self, program: Builder, x: Buffer) -> Buffer:
         z = x if self.columns == [[k] for k in range(x.size)] else self.compact(program, x)
         y = program.value("y", (self.outputs,))
-        sets = self.tables.get("sets")
-        of = (self.tables[key] for key in ("nodes", "trees", "values", "base"))
-        return program.append(Forest(z, *of, sets, y, self.depth))
+        t = self.tables
+        of = t["nodes"], t["trees"], t["values"], t["base"], t.get("sets")
+        return program.append(Forest(z, *of, y, self.depth))
 
     def compact(self, program: Builder, x: Buffer) -> Buffer:
         """The columns that the trees ask, as a product that is exact: Σ (place + 1)·x − 1 for codes."""

@@ -1,0 +1,77 @@
+"""`thalweg export`: a run or a model file in another form, and what is said of wrong calls."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from thalweg import Sequential, layers
+from thalweg.data import read_table
+from thalweg.runs import table_training
+from thalweg.runs.stored import load_run
+from thalweg.runs.table_run import TableOptions
+
+PENGUINS = Path(__file__).parents[2] / "examples" / "penguins.csv"
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """A run of a table, and a file of a network."""
+    folder = tmp_path_factory.mktemp("export")
+    options = TableOptions(target="target", members=1, layers=(8,), epochs=3, seed=0, lanes=1, trees=False)
+    table_training.train(read_table(PENGUINS), options).save(folder / "birds", ["thalweg", "train"])
+    model = Sequential([layers.Input((3,)), layers.Dense(1)], seed=0)
+    model.compile("sgd", "mse")
+    model.save(folder / "net.safetensors")
+    return folder
+
+
+def test_a_run_answers_a_table_without_thalweg(place, run_thalweg, tmp_path):
+    code, out, _ = run_thalweg("export", place / "birds", "--to", "numpy")
+    assert code == 0
+    assert out.startswith("birds.py: ")
+    command = [sys.executable, str(tmp_path / "birds.py"), str(PENGUINS)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.split()[1:] == list(load_run(place / "birds").predict(PENGUINS))
+
+
+def test_a_model_file_leaves_with_its_training(place, run_thalweg, tmp_path):
+    arguments = ("--out", "net.c", "--train", "--batch-size", "4")
+    assert run_thalweg("export", place / "net.safetensors", *arguments)[0] == 0
+    assert "net_train_step" in (tmp_path / "net.h").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (
+            ("net.safetensors",),
+            "say the form: --to numpy, onnx, c, javascript, keras, torch; or a file with its ending",
+        ),
+        (("net.safetensors", "--to", "cobol"), "unknown format 'cobol'"),
+        (("none", "--to", "numpy"), "there is no "),
+        (("birds", "--to", "onnx"), "the format 'onnx' can't say how a table's columns are read; numpy can"),
+        (
+            ("birds", "--to", "numpy", "--train"),
+            "the training on a table, of several networks and trees, isn't exported",
+        ),
+        (("net.safetensors", "--out", "net.safetensors"), "net.safetensors doesn't say in which format to export"),
+    ],
+)
+def test_a_wrong_call_is_explained(arguments, said, place, run_thalweg, tmp_path):
+    code, _, error = run_thalweg("export", place / arguments[0], *arguments[1:])
+    assert code in (1, 2)
+    assert said in error
+    assert not list(tmp_path.iterdir())
+
+
+def test_nothing_is_overwritten_unless_forced(place, run_thalweg, tmp_path):
+    (tmp_path / "net.py").write_text("mine", encoding="utf-8")
+    arguments = ("export", place / "net.safetensors", "--out", tmp_path / "net.py")
+    code, _, error = run_thalweg(*arguments)
+    assert code == 2
+    assert "net.py exists already and is not overwritten: give another --out, or --force" in error
+    assert (tmp_path / "net.py").read_text(encoding="utf-8") == "mine"
+    assert run_thalweg(*arguments, "--force")[0] == 0
+    assert "def predict" in (tmp_path / "net.py").read_text(encoding="utf-8")

@@ -1,0 +1,60 @@
+"""A table's network as an ONNX model: cells in, texts of categories among them, and the answer out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from thalweg.data.reading import MISSING_MARKERS
+from thalweg.export.onnx.proto import proto, written
+from thalweg.export.onnx.writer import Writer
+from thalweg.export.tables import Column, TableNetwork
+from thalweg.support.extras import need
+
+if TYPE_CHECKING:
+    import onnx
+
+GIVEN = {
+    "number": "a number, NaN if it is missing",
+    "boolean": "1 for yes, 0 for no, NaN if it is missing",
+    "date": "the seconds since 1970-01-01T00:00, NaN if it is missing",
+    "category": "the text of the category, empty if it is missing",
+}
+"""What a cell of each kind is given as."""
+
+
+def onnx_table_model(table: TableNetwork, opset: int | None = None) -> onnx.ModelProto:
+    """A table's network, which takes the cells of each column as an input of its own: see `onnx_model`.
+
+    Categories are texts, written as they were when the network was trained; all else is float64, since ONNX can't read
+    how people write numbers and dates. Each input's documentation says which column it is and how its cells are given.
+    Outputs are the probabilities of the classes and the likeliest one, `label`, as a text; or the number.
+    """
+    need("onnx", "onnx", "an ONNX model")
+    texts = {c.value: categories(c) for c in table.columns if c.kind == "category"}
+    classes = [str(label) for label in table.target.classes]
+
+    def write(version: int) -> Writer:
+        writer = Writer(table.network, version, texts)
+        return labelled(writer, classes) if classes else writer
+
+    model: Any = proto(*written(write, opset), table.network)
+    for column, place in zip(table.columns, model.graph.input, strict=True):
+        place.doc_string = f"{column.name}: {GIVEN[column.kind]}. {column.fitted.understood}"
+    return model
+
+
+def categories(column: Column) -> dict[str, float]:
+    """The number that each text is: of a category its place, −2 for what says that a cell is missing."""
+    return dict.fromkeys(sorted(MISSING_MARKERS), -2.0) | {c: float(k) for k, c in enumerate(column.fitted.categories)}
+
+
+def labelled(writer: Writer, classes: list[str]) -> Writer:
+    """With the likeliest class as another output."""
+    nodes, (shares,) = writer.nodes, writer.outputs
+    place = nodes.add("ArgMax", [shares], np.int64, axis=1, keepdims=0)
+    label = nodes.add("LabelEncoder", [place], object, keys_int64s=list(range(len(classes))), values_strings=classes)
+    label.name = "label" if "label" not in writer.names.values() else "label_out"
+    writer.outputs.append(label)
+    return writer
