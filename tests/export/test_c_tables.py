@@ -1,18 +1,17 @@
-"""A table's network in C and in JavaScript: from the columns' values to the answer, as NumPy computes the graphs."""
+"""A table's network in C and in JavaScript: from the columns' values to the answer, beside the NumPy file."""
 
 import ctypes
 
 import numpy as np
 import pytest
 from c_files import GCC, compiled, pointer
-from graph_values import evaluate
 from test_js import NODE, ran
 
 from thalweg.data import read_table
 from thalweg.export.c.c_files import c_files
 from thalweg.export.js.js_files import js_file
+from thalweg.export.numpy_file import numpy_file
 from thalweg.export.tables import table_network
-from thalweg.program.ir.instruction import Constant
 from thalweg.runs import table_training
 from thalweg.runs.table_run import TableOptions
 
@@ -37,7 +36,7 @@ def trained():
 @pytest.fixture(scope="module")
 def answers(trained):
     """The values of each column, with missing and unknown ones, and the answers."""
-    table = table_network(trained.model, trained.features, ROWS)
+    table = table_network(trained.model, trained.features)
     draw, values = np.random.default_rng(1), []
     for column in table.columns:
         ordinary = {
@@ -45,12 +44,9 @@ def answers(trained):
             "category": draw.integers(-2, 3, ROWS), "date": draw.integers(0, 10**9, ROWS),
         }[column.kind].astype(np.float64)  # fmt: skip
         values.append(ordinary if column.kind == "category" else np.where(np.arange(ROWS) == 2, np.nan, ordinary))
-    given = dict(zip(table.network.inputs, values, strict=True)) | dict(table.network.weights)
-    for s in table.network.statements:
-        for a in s.assignments:
-            given |= {b: b.values for b in getattr(s.instruction, "inputs", ()) if isinstance(b, Constant)}
-            (given[a.buffer],) = evaluate([a.value], given, None, ROWS)
-    return values, given[table.network.outputs[0]]
+    space: dict = {}
+    exec(numpy_file(table.network, "The same in NumPy"), space)
+    return values, space["predict"](*values)
 
 
 @pytest.mark.skipif(GCC is None, reason="gcc is not on the PATH")
