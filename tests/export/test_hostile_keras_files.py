@@ -11,7 +11,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from thalweg.errors import ModelFileError, ThalwegError
+from thalweg.errors import MissingPackageError, ModelFileError, ThalwegError
 from thalweg.models import load_model
 
 h5py = pytest.importorskip("h5py", exc_type=ImportError)
@@ -77,6 +77,12 @@ def test_a_file_is_read_without_keras(tmp_path):
     assert [model.name, model.layers[0].name] == ["sequential", "dense"]
     packed = load_model(written(tmp_path / "y", method=zipfile.ZIP_DEFLATED))
     assert packed.get_weights()[1].tobytes() == BIAS.tobytes()
+
+
+def test_without_h5py_it_says_what_to_install(tmp_path, monkeypatch):
+    monkeypatch.setattr("thalweg.support.extras.find_spec", lambda name: None)
+    error = refused(written(tmp_path / "x"), r"model: an HDF5 file needs h5py: pip install 'thalweg\[keras\]'$")
+    assert isinstance(error, MissingPackageError)
 
 
 def legacy(path, config=None, **attributes):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import zipfile
 from pathlib import Path
@@ -66,9 +67,11 @@ def member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path, limit: i
     return content
 
 
-def write_archive(path: Path, config: dict[str, Any], metadata: dict[str, Any], weights: bytes) -> None:
-    """Writes one; equal networks give equal files."""
+def archive_of(config: dict[str, Any], metadata: dict[str, Any], weights: bytes) -> bytes:
+    """A new archive; equal networks give equal ones."""
     contents: dict[str, str | bytes] = {METADATA: json.dumps(metadata), CONFIG: json.dumps(config), WEIGHTS: weights}
-    with zipfile.ZipFile(path, "w") as archive:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
         for name, content in contents.items():
             archive.writestr(zipfile.ZipInfo(name), content)
+    return packed.getvalue()

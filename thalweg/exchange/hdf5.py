@@ -47,9 +47,12 @@ class Stored:
 
         at = self.file
         for part in path.split("/") if path else ():
-            if not isinstance(at, h5py.Group) or part in ("", ".", "..") or part not in at:
+            if not isinstance(at, h5py.Group) or part in ("", ".", ".."):
                 return None
-            if at.get(part, getclass=True, getlink=True) is not h5py.HardLink:
+            link = at.get(part, getclass=True, getlink=True)  # `in` would follow it, into another file too
+            if link is None:
+                return None
+            if link is not h5py.HardLink:
                 raise ModelFileError(f"{self.path} has a link at {path!r}: only arrays of the file itself are read")
             at = at[part]
         return at

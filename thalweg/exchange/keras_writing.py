@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from thalweg.errors import ArgumentError, ModelFileError, ThalwegWarning
-from thalweg.exchange.archives import write_archive
+from thalweg.exchange.archives import archive_of
 from thalweg.exchange.keras_goals import compile_config
 from thalweg.exchange.keras_operations import describe_operation
 from thalweg.exchange.keras_parts import describe_layer
@@ -42,12 +42,19 @@ def keras_file(model: Any, path: str | Path, overwrite: bool = True) -> None:
         ArgumentError: Keras hasn't one of the layers, activations or functions: it is named.
         ModelFileError: the file can't be written.
     """
-    need("h5py", "keras", "a .keras file")
     path = Path(path)
     if path.suffix != ".keras":
         raise ArgumentError(f"{path}: Keras takes only names that end in .keras, such as {path.stem}.keras")
     if path.exists() and not overwrite:
         raise ModelFileError(f"{path} exists and is not overwritten")
+    content = keras_content(model, str(path))
+    with writing(path, ModelFileError) as new:
+        new.write_bytes(content)
+
+
+def keras_content(model: Any, name: str) -> bytes:
+    """The bytes of the file; name: what warnings call it."""
+    need("h5py", "keras", "a .keras file")
     if model._weights.dtype != np.float32:
         raise ArgumentError(f"{model.name!r} computes in {model._weights.dtype}: a .keras file is written of float32")
     model.build()
@@ -59,18 +66,17 @@ def keras_file(model: Any, path: str | Path, overwrite: bool = True) -> None:
     try:
         goals = compile_config(model)
     except ArgumentError as error:
-        warnings.warn(f"{path} holds the model uncompiled: {error}", ThalwegWarning, stacklevel=2)
+        warnings.warn(f"{name} holds the model uncompiled: {error}", ThalwegWarning, stacklevel=3)
         goals = None
     if unknown:
         warnings.warn(
-            f"{path} has zeros as initial weights where Keras has no {', '.join(sorted(unknown))}; the weights "
+            f"{name} has zeros as initial weights where Keras has no {', '.join(sorted(unknown))}; the weights "
             "themselves are all there",
             ThalwegWarning,
-            stacklevel=2,
+            stacklevel=3,
         )
     config |= {} if goals is None else {"compile_config": goals}
-    with writing(path, ModelFileError) as new:
-        write_archive(new, config, METADATA, written(model))
+    return archive_of(config, METADATA, written(model))
 
 
 def described(model: Any, unknown: set[str]) -> dict[str, Any]:
