@@ -14,8 +14,8 @@ from thalweg.activations import NAMES
 from thalweg.errors import ArgumentError, ThalwegError
 from thalweg.export.c.c_files import c_files
 from thalweg.export.c.c_training import c_training_files
-from thalweg.export.network import network_of
-from thalweg.export.training import training_of
+from thalweg.export.exported_network import network_of
+from thalweg.export.exported_training import training_of
 from thalweg.optimizers import SGD, Adam, RMSprop
 
 pytestmark = pytest.mark.skipif(GCC is None, reason="gcc is not on the PATH")

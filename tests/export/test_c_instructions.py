@@ -14,7 +14,7 @@ from thalweg.export.c.c_text import CPrinter, type_of
 from thalweg.export.loops.elements import Storage
 from thalweg.export.loops.nests import GIVEN, Array, Names
 from thalweg.export.loops.routine import routine_of
-from thalweg.export.statements import Arrays, statement
+from thalweg.export.traced_program import Arrays, statement
 
 NATIVE = ("winograd", "share", "affine_sum", "by_columns")  # what native passes make, which no export sees
 OTHERS = ("custom", "custom_adjoint", "store", "gather", "gather_bytes", "random_warp")  # Python; rows; vectors

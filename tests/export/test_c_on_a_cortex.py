@@ -9,8 +9,8 @@ from c_files import FLAGS
 
 from thalweg import Input, Sequential, layers
 from thalweg.export.c.c_training import c_training_files
-from thalweg.export.network import network_of
-from thalweg.export.training import training_of
+from thalweg.export.exported_network import network_of
+from thalweg.export.exported_training import training_of
 from thalweg.optimizers import Adam
 
 GCC, QEMU = shutil.which("arm-none-eabi-gcc"), shutil.which("qemu-system-arm")

@@ -9,9 +9,9 @@ from test_js import NODE, ran
 
 from thalweg.data import read_table
 from thalweg.export.c.c_files import c_files
+from thalweg.export.exported_tables import table_network
 from thalweg.export.js.js_files import js_file
 from thalweg.export.numpy_file import numpy_file
-from thalweg.export.tables import table_network
 from thalweg.runs import table_training
 from thalweg.runs.table_run import TableOptions
 

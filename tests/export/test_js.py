@@ -10,8 +10,8 @@ from networks_that_leave import PYTHON, ROWS, TOGETHER, inputs, predictions
 
 from thalweg import Input, Sequential, layers
 from thalweg.errors import ThalwegError
+from thalweg.export.exported_network import network_of
 from thalweg.export.js.js_files import js_file
-from thalweg.export.network import network_of
 
 NODE = shutil.which("node")
 pytestmark = pytest.mark.skipif(NODE is None, reason="node is not on the PATH")

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from thalweg.data import read_table
-from thalweg.export.targets import export
+from thalweg.exchange.targets import export
 from thalweg.runs import table_training
 from thalweg.runs.table_run import TableOptions
 

@@ -9,8 +9,8 @@ import pytest
 import thalweg
 from thalweg import Sequential, layers, optimizers
 from thalweg.errors import ThalwegError
-from thalweg.export.names import identifiers
-from thalweg.export.training import training_of
+from thalweg.export.exported_training import training_of
+from thalweg.export.identifiers import identifiers
 
 RANDOM = np.random.default_rng(0)
 ROWS, BATCH = 150, 30

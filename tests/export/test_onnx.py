@@ -19,12 +19,12 @@ import thalweg
 from thalweg import Input, Model, Sequential, activations, layers, ops
 from thalweg.engine.execution import compute
 from thalweg.errors import ArgumentError, ThalwegError
-from thalweg.export.graph import ROWS as OPEN
-from thalweg.export.graph import walk
-from thalweg.export.network import Network, network_of
+from thalweg.export.exported_network import Network, network_of
 from thalweg.export.onnx import onnx_model
 from thalweg.export.onnx import proto as onnx_file
-from thalweg.export.statements import Arrays, Statement, statement
+from thalweg.export.traced_program import Arrays, Statement, statement
+from thalweg.export.traced_values import ROWS as OPEN
+from thalweg.export.traced_values import walk
 from thalweg.layers import Activation, Conv2D, Dense, Embedding, Flatten, MaxPooling2D
 from thalweg.program.ir.instruction import DATA, Buffer, Constant
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from thalweg.data import read_table
+from thalweg.export.exported_tables import table_network
 from thalweg.export.onnx import onnx_table_model
-from thalweg.export.tables import table_network
 from thalweg.runs import table_training
 from thalweg.runs.table_run import TableOptions
 

@@ -7,7 +7,7 @@ import pytest
 
 from thalweg import Sequential, layers
 from thalweg.errors import ArgumentError
-from thalweg.export.targets import TARGETS
+from thalweg.exchange.targets import TARGETS
 from thalweg.sklearn import TabularClassifier
 
 PACKAGES = {"onnx": "onnx", "keras": "h5py"}

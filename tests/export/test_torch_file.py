@@ -14,12 +14,12 @@ from numerical_layers import NUMERICAL_LAYERS
 
 from thalweg import Input, Model, Sequential, activations, layers, ops
 from thalweg.engine.execution import compute
-from thalweg.export.graph import ROWS
-from thalweg.export.names import identifiers
-from thalweg.export.network import network_of
-from thalweg.export.statements import Arrays, statement
+from thalweg.export.exported_network import network_of
+from thalweg.export.identifiers import identifiers
 from thalweg.export.torch_file import HELPERS, source, torch_file
 from thalweg.export.torch_lines import written
+from thalweg.export.traced_program import Arrays, statement
+from thalweg.export.traced_values import ROWS
 from thalweg.layers import Dense
 from thalweg.program.instructions.updates.table_updates import TableUpdate
 from thalweg.program.instructions.updates.updates import Running, Update

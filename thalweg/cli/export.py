@@ -21,10 +21,11 @@ def export(
     train: Annotated[bool, typer.Option("--train", help="the training too, not the prediction alone")] = False,
     batch_size: Annotated[int | None, typer.Option(help="c with --train: the rows of a step; by default 32")] = None,
     opset: Annotated[int | None, typer.Option(help="onnx: the version of the operators; by default the lowest")] = None,
+    int8: Annotated[bool, typer.Option("--int8", help="c: a byte for each weight")] = False,
     force: Annotated[bool, typer.Option("--force", help="replaces a file that exists")] = False,
 ) -> None:
     """Writes a trained network as a file that predicts without thalweg."""
-    from thalweg.export import targets
+    from thalweg.exchange import targets
 
     if to is None and out is None:
         raise ArgumentError(f"say the form: --to {', '.join(targets.BY_NAME)}; or a file with its ending: --out FILE")
@@ -32,7 +33,7 @@ def export(
     path = out or Path(source.name).with_suffix(target.endings[0])
     model, features = source_of(source)
     remedy = "another --out, or --force"
-    for written in targets.export(model, path, to, force, train, batch_size, opset, features, remedy):
+    for written in targets.export(model, path, to, force, train, batch_size, opset, int8, features, remedy):
         say(f"{written}: {written.stat().st_size:,} bytes")
 
 

@@ -8,15 +8,15 @@ from textwrap import wrap
 
 import numpy as np
 
+from thalweg.export.exported_network import Network
+from thalweg.export.exported_training import Lasting, Training
 from thalweg.export.expressions import listed, size
-from thalweg.export.graph import ROWS
-from thalweg.export.names import identifiers
-from thalweg.export.network import Network
+from thalweg.export.identifiers import identifiers
 from thalweg.export.numpy_cells import CELLS, GAPS, MISSING
 from thalweg.export.numpy_functions import FUNCTIONS, source
-from thalweg.export.numpy_lines import written
-from thalweg.export.statements import Statement
-from thalweg.export.training import Lasting, Training
+from thalweg.export.numpy_statements import written
+from thalweg.export.traced_program import Statement
+from thalweg.export.traced_values import ROWS
 from thalweg.program.ir.instruction import TOTALS, Array, Buffer
 
 TAKEN = (

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from thalweg.export.exported_tables import Column, TableNetwork
 from thalweg.export.numpy_file import numpy_file
-from thalweg.export.tables import Column, TableNetwork
 from thalweg.program.ir.instruction import Buffer
 
 NOUN = {"number": "number", "boolean": "yes or no", "date": "date such as 2024-05-31", "category": "category"}

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from thalweg.export.names import identifiers
-from thalweg.export.network import Network
+from thalweg.export.exported_network import Network
+from thalweg.export.identifiers import identifiers
 from thalweg.export.numpy_file import shape_of, written_by
 from thalweg.export.torch_lines import direct, written
 from thalweg.program.instructions.convolution import Flip

@@ -16,13 +16,13 @@ from thalweg.data.ordering import Ordering
 from thalweg.data.streams import collected, is_stream
 from thalweg.engine.contract import Array
 from thalweg.errors import ArgumentError, ShapeError, ThalwegError
+from thalweg.exchange.exporting import Exporting
 from thalweg.layers import CustomObjects, Input, Layer
 from thalweg.metrics import Named
 from thalweg.models import evaluator, model_file
 from thalweg.models.compiled import Compiled
 from thalweg.models.description import describe, settings
 from thalweg.models.drawing import Drawn, Own
-from thalweg.models.exporting import Exporting
 from thalweg.models.goals import spread, warn_of_meaningless
 from thalweg.models.graph import Graph
 from thalweg.models.inspection import Inspected

@@ -250,7 +250,7 @@ class TableEstimator(BaseEstimator):
         Raises:
             ArgumentError: an unknown format, one that can't say how columns are read, or a file that exists.
         """
-        from thalweg.export import targets
+        from thalweg.exchange import targets
 
         check_is_fitted(self)
         targets.export(self.ensemble_, filepath, format, overwrite, features=self.features_)

@@ -13,14 +13,14 @@ import numpy as np
 from thalweg.errors import ArgumentError, ThalwegError
 from thalweg.export.c.c_functions import INFIX, MATHS, OWN, SPLITMIX, declared
 from thalweg.export.c.c_text import CPrinter, type_of
+from thalweg.export.exported_network import Network
+from thalweg.export.identifiers import identifiers
 from thalweg.export.loops.elements import Storage
 from thalweg.export.loops.nests import GIVEN, MEMORY, RESULT, VECTOR, WEIGHT, Array, Block, Names, arrays_written
 from thalweg.export.loops.printer import bare, comment, indented
 from thalweg.export.loops.routine import Routine, copied, routine_of
 from thalweg.export.loops.small_weights import small_weights
-from thalweg.export.names import identifiers
-from thalweg.export.network import Network
-from thalweg.export.statements import Statement
+from thalweg.export.traced_program import Statement
 from thalweg.program.ir.instruction import DOUBLE, Buffer, Instruction
 
 WORDS = """

@@ -27,6 +27,9 @@ from thalweg.export.c.c_files import (
     used_by,
 )
 from thalweg.export.c.c_text import CPrinter
+from thalweg.export.exported_network import Network
+from thalweg.export.exported_training import Lasting, Training
+from thalweg.export.identifiers import identifiers
 from thalweg.export.loops.elements import Storage
 from thalweg.export.loops.indices import ZERO
 from thalweg.export.loops.nests import (
@@ -45,9 +48,6 @@ from thalweg.export.loops.nests import (
 )
 from thalweg.export.loops.printer import indented
 from thalweg.export.loops.routine import ERROR, blocks_of, routine_of
-from thalweg.export.names import identifiers
-from thalweg.export.network import Network
-from thalweg.export.training import Lasting, Training
 from thalweg.program.ir.instruction import LOSS, TOTALS, Buffer
 
 TRUTH = np.dtype(bool)

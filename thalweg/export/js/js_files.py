@@ -7,13 +7,13 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from thalweg.export.exported_network import Network
+from thalweg.export.identifiers import identifiers
 from thalweg.export.js.js_text import ARRAYS, OWN, JavaScriptPrinter
 from thalweg.export.loops.elements import Storage
 from thalweg.export.loops.nests import GIVEN, MEMORY, RESULT, TABLE, WEIGHT, Array, Names
 from thalweg.export.loops.printer import Type, comment, indented
 from thalweg.export.loops.routine import Routine, routine_of
-from thalweg.export.names import identifiers
-from thalweg.export.network import Network
 from thalweg.program.ir.instruction import DOUBLE, Buffer
 
 WORDS = """

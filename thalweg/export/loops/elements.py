@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from thalweg.errors import ThalwegError
-from thalweg.export.graph import Value
 from thalweg.export.loops.indices import Index, Looked, Variable, aligned, flat, of, unravelled, within
 from thalweg.export.loops.nests import (
     TABLE,
@@ -30,6 +29,7 @@ from thalweg.export.loops.nests import (
     Step,
     indices,
 )
+from thalweg.export.traced_values import Value
 from thalweg.program.ir.instruction import Buffer
 
 LEAVES = ("name", "constant", "step", "rows", "arange")

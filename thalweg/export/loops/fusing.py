@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from thalweg.export.graph import Value, walk
 from thalweg.export.loops.elements import LEAVES, VIEWS, Body, Elements, Storage
 from thalweg.export.loops.heavy import HEAVY
 from thalweg.export.loops.indices import Index, aligned, flat, of
 from thalweg.export.loops.nests import Array, Block, Element, Let, Local, Number, Step, Store, nest
-from thalweg.export.statements import Assignment, Statement
+from thalweg.export.traced_program import Assignment, Statement
+from thalweg.export.traced_values import Value, walk
 from thalweg.program.ir.instruction import Buffer
 
 QUICK = (

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from thalweg.export.graph import Value
 from thalweg.export.loops.elements import Body, Elements
 from thalweg.export.loops.indices import ZERO, Index, Looked, Variable, flat, of
 from thalweg.export.loops.nests import (
@@ -29,6 +28,7 @@ from thalweg.export.loops.nests import (
     indices,
     nest,
 )
+from thalweg.export.traced_values import Value
 
 COMBINED = {
     "sum": "add", "prod": "multiply", "max": "maximum", "min": "minimum", "all": "logical_and", "any": "logical_or",

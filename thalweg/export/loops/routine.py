@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from thalweg.engine.native.scheduling.memory_plan import Life, pack
-from thalweg.export.graph import walk
 from thalweg.export.loops.direct import DIRECT, Direct
 from thalweg.export.loops.elements import Storage
 from thalweg.export.loops.fusing import fused
@@ -34,7 +33,8 @@ from thalweg.export.loops.nests import (
     steps_of,
 )
 from thalweg.export.loops.small_weights import Replacing, Small
-from thalweg.export.statements import Statement
+from thalweg.export.traced_program import Statement
+from thalweg.export.traced_values import walk
 from thalweg.program.ir.instruction import Buffer, Instruction
 
 ERROR = Local("error", np.dtype(np.int64))

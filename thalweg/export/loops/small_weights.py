@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from thalweg.errors import ThalwegError
+from thalweg.export.exported_network import Network
 from thalweg.export.loops.indices import Index, Looked, Quotient, Remainder, Within
 from thalweg.export.loops.nests import (
     TABLE,
@@ -34,7 +35,6 @@ from thalweg.export.loops.nests import (
     Store,
     When,
 )
-from thalweg.export.network import Network
 from thalweg.program.instructions.convolution import Convolution
 from thalweg.program.instructions.embedding import Embedding
 from thalweg.program.instructions.linear import Affine

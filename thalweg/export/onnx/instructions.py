@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from thalweg.export.functions import Tracing
-from thalweg.export.graph import ROWS, Value, constant, transposed
 from thalweg.export.onnx.decompositions import operator
-from thalweg.export.statements import Arrays
+from thalweg.export.traced_program import Arrays
+from thalweg.export.traced_values import ROWS, Value, constant, transposed
+from thalweg.export.value_functions import Tracing
 from thalweg.program.formula.operations import UNARY
 from thalweg.program.instructions.activations import RELU, SIGMOID, Elementwise
 from thalweg.program.instructions.convolution import Convolution, TransposedConvolution, Window

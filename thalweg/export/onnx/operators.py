@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from thalweg.errors import ThalwegError
-from thalweg.export.graph import ROWS, Value
 from thalweg.export.onnx.nodes import Nodes, Tensor
+from thalweg.export.traced_values import ROWS, Value
 
 ELEMENTWISE = {
     "add": "Add", "subtract": "Sub", "multiply": "Mul", "divide": "Div", "power": "Pow", "negative": "Neg",

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from thalweg.data.reading import MISSING_MARKERS
+from thalweg.export.exported_tables import Column, TableNetwork
 from thalweg.export.onnx.proto import proto, written
 from thalweg.export.onnx.writer import Writer
-from thalweg.export.tables import Column, TableNetwork
 from thalweg.support.extras import need
 
 if TYPE_CHECKING:

@@ -7,15 +7,15 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 
 from thalweg.errors import ThalwegError
-from thalweg.export.functions import broadcast_to
-from thalweg.export.graph import ROWS, Shape, Value, reshaped
-from thalweg.export.names import identifiers
-from thalweg.export.network import Network
+from thalweg.export.exported_network import Network
+from thalweg.export.identifiers import identifiers
 from thalweg.export.onnx.decompositions import DECOMPOSED
 from thalweg.export.onnx.instructions import DIRECT, Known
 from thalweg.export.onnx.nodes import Nodes, Tensor, title
 from thalweg.export.onnx.operators import OPERATORS, own
-from thalweg.export.statements import Assignment, Statement
+from thalweg.export.traced_program import Assignment, Statement
+from thalweg.export.traced_values import ROWS, Shape, Value, reshaped
+from thalweg.export.value_functions import broadcast_to
 from thalweg.program.ir.instruction import Buffer
 
 NO_TEXTS: Mapping[Buffer, Mapping[str, float]] = {}

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from thalweg.export.expressions import Expressions
-from thalweg.export.graph import Value
-from thalweg.export.statements import Statement
+from thalweg.export.traced_program import Statement
+from thalweg.export.traced_values import Value
 from thalweg.program.instructions.activations import Elementwise
 from thalweg.program.instructions.convolution import Convolution, KernelGradient, TransposedConvolution, Window
 from thalweg.program.instructions.images.pooling import MaxPooling, MaxPoolingAdjoint

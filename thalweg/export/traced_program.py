@@ -11,9 +11,9 @@ from numpy.typing import DTypeLike
 
 from thalweg.engine.execution import compute
 from thalweg.errors import ThalwegError
-from thalweg.export.functions import Tracing
-from thalweg.export.graph import ROWS, Value, constant, named, value_of, weak
-from thalweg.export.simplify import simplified
+from thalweg.export.simplified import simplified
+from thalweg.export.traced_values import ROWS, Value, constant, named, value_of, weak
+from thalweg.export.value_functions import Tracing
 from thalweg.program.instructions.custom_activation import CustomActivation
 from thalweg.program.ir.instruction import DATA, DOUBLE, FLOAT, TOTALS, Buffer, Constant, Instruction, StepState
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from thalweg.errors import ThalwegError
-from thalweg.export.graph import (
+from thalweg.export.traced_values import (
     FUNCTIONS,
     ROWS,
     Shape,

@@ -14,11 +14,11 @@ import numpy as np
 from thalweg.data.columns import BooleanColumn, CategoryColumn, FittedColumn, NumberColumn
 from thalweg.data.dates import DateColumn
 from thalweg.data.target import Target
-from thalweg.export.functions import Tracing
-from thalweg.export.graph import ROWS, Value, named
-from thalweg.export.network import Network, network_of
-from thalweg.export.simplify import simplified
-from thalweg.export.statements import Assignment, Prepared, Statement
+from thalweg.export.exported_network import Network, network_of
+from thalweg.export.simplified import simplified
+from thalweg.export.traced_program import Assignment, Prepared, Statement
+from thalweg.export.traced_values import ROWS, Value, named
+from thalweg.export.value_functions import Tracing
 from thalweg.program.ir.instruction import DOUBLE, Buffer
 
 KINDS: Mapping[type[FittedColumn], str] = {

@@ -16,6 +16,7 @@ class Exporting:
         train: bool = False,
         batch_size: int | None = None,
         opset: int | None = None,
+        int8: bool = False,
     ) -> None:
         """Writes the network in another form, made of its program: it predicts elsewhere, without thalweg.
 
@@ -34,6 +35,7 @@ class Exporting:
             train: whether the training is exported, too; the model has to be compiled.
             batch_size: rows of a step of the training in C; 32 by default.
             opset: the version of ONNX's operators; by default the lowest that has all that are used.
+            int8: in C, a byte for each weight of matrices and kernels, with a factor for each output; 4 times smaller.
 
         Raises:
             ArgumentError: an unknown format, a file that exists, or a wish that the format can't grant.
@@ -50,7 +52,7 @@ class Exporting:
             # y_pred = σ(h)
             y_pred = sigmoid(h)
         """
-        from thalweg.export import targets
+        from thalweg.exchange import targets
 
         self.build()  # type: ignore[attr-defined]
-        targets.export(self, filepath, format, overwrite, train, batch_size, opset)
+        targets.export(self, filepath, format, overwrite, train, batch_size, opset, int8)

@@ -22,7 +22,7 @@ ROWS = 2**31 - 1
 """Stands for the number of rows where that is left open: a prime, so that what is a multiple of it can be told."""
 Shape = tuple[int, ...]
 FUNCTIONS: dict[str, Callable[..., Any]] = {}
-"""What stands for a function of NumPy's that isn't elementwise, by its name: see `functions.py`."""
+"""What stands for a function of NumPy's that isn't elementwise, by its name: see `value_functions.py`."""
 REDUCED = {"add": "sum", "multiply": "prod", "maximum": "max", "minimum": "min"}
 """What an elementwise function makes of an axis."""
 

@@ -24,6 +24,7 @@ class Wish:
         features: the columns of the table that the model was trained on; None for a network alone.
         train: whether the training is exported, too; in C on batches of `batch_size` rows.
         opset: of ONNX; None for the lowest.
+        int8: whether weights are stored in a byte each.
     """
 
     path: Path
@@ -31,6 +32,7 @@ class Wish:
     train: bool = False
     batch_size: int = 32
     opset: int | None = None
+    int8: bool = False
 
     @property
     def title(self) -> str:
@@ -46,24 +48,24 @@ class Target:
     Attributes:
         name: by which it is asked for.
         endings: of its files; the first is that of the path which is given.
-        write: model, wish → contents of each of its files; None where it writes them itself.
+        write: model, wish → contents of each of its files.
         takes: the wishes that it can grant.
     """
 
     name: str
     endings: tuple[str, ...]
-    write: Callable[[Any, Wish], tuple[str | bytes, ...] | None]
+    write: Callable[[Any, Wish], tuple[str | bytes, ...]]
     takes: tuple[str, ...] = ()
 
 
 def numpy(model: Any, wish: Wish) -> tuple[str]:
-    from thalweg.export.network import network_of
+    from thalweg.export.exported_network import network_of
+    from thalweg.export.exported_training import training_of
     from thalweg.export.numpy_file import numpy_file
-    from thalweg.export.training import training_of
 
     if wish.features is not None:
+        from thalweg.export.exported_tables import table_network
         from thalweg.export.numpy_table import numpy_table_file
-        from thalweg.export.tables import table_network
 
         return (numpy_table_file(table_network(model, wish.features), wish.title),)
     training = training_of(model) if wish.train else None
@@ -71,10 +73,10 @@ def numpy(model: Any, wish: Wish) -> tuple[str]:
 
 
 def onnx(model: Any, wish: Wish) -> tuple[bytes]:
-    from thalweg.export.network import network_of
+    from thalweg.export.exported_network import network_of
+    from thalweg.export.exported_tables import table_network
     from thalweg.export.onnx import onnx_model
     from thalweg.export.onnx.table_model import onnx_table_model
-    from thalweg.export.tables import table_network
 
     if wish.features is not None:
         made = onnx_table_model(table_network(model, wish.features), wish.opset)
@@ -86,41 +88,41 @@ def onnx(model: Any, wish: Wish) -> tuple[bytes]:
 def c(model: Any, wish: Wish) -> tuple[str, str]:
     from thalweg.export.c.c_files import c_files
     from thalweg.export.c.c_training import c_training_files
-    from thalweg.export.network import network_of
-    from thalweg.export.training import training_of
+    from thalweg.export.exported_network import network_of
+    from thalweg.export.exported_training import training_of
 
     name, network, rows = wish.path.stem, network_of(model, 1), wish.batch_size
     if wish.train:
         made = c_training_files(network, training_of(model, rows), rows, name, wish.title)
     else:
-        made = c_files(network, name, wish.title)
+        made = c_files(network, name, wish.title, wish.int8)
     return made.code, made.header
 
 
 def javascript(model: Any, wish: Wish) -> tuple[str]:
+    from thalweg.export.exported_network import network_of
     from thalweg.export.js.js_files import js_file
-    from thalweg.export.network import network_of
 
     return (js_file(network_of(model, 1), wish.title),)
 
 
 def torch(model: Any, wish: Wish) -> tuple[str, bytes]:
-    from thalweg.export.network import network_of
+    from thalweg.export.exported_network import network_of
     from thalweg.export.torch_file import torch_file
 
     return torch_file(network_of(model), wish.title)
 
 
-def keras(model: Any, wish: Wish) -> None:
-    from thalweg.exchange.keras_writing import keras_file
+def keras(model: Any, wish: Wish) -> tuple[bytes]:
+    from thalweg.exchange.keras_writing import keras_content
 
-    keras_file(model, wish.path)
+    return (keras_content(model, str(wish.path)),)
 
 
 TARGETS = (
     Target("numpy", (".py",), numpy, ("features", "train")),
     Target("onnx", (".onnx",), onnx, ("features", "opset")),
-    Target("c", (".c", ".h"), c, ("train", "batch_size")),
+    Target("c", (".c", ".h"), c, ("train", "batch_size", "int8")),
     Target("javascript", (".js",), javascript),
     Target("keras", (".keras",), keras),
     Target("torch", (".py", ".safetensors"), torch),
@@ -136,6 +138,7 @@ def export(
     train: bool = False,
     batch_size: int | None = None,
     opset: int | None = None,
+    int8: bool = False,
     features: Any = None,
     remedy: str = "another path, or overwrite=True",
 ) -> list[Path]:
@@ -147,7 +150,7 @@ def export(
     target = chosen(format, path)
     if features is not None:
         refuse_for_tables(target, train)
-    for wish, value in {"train": train, "batch_size": batch_size, "opset": opset}.items():
+    for wish, value in {"train": train, "batch_size": batch_size, "opset": opset, "int8": int8}.items():
         if value not in (None, False) and wish not in target.takes:
             able = [other.name for other in TARGETS if wish in other.takes]
             raise ArgumentError(
@@ -157,12 +160,12 @@ def export(
     for other in paths:
         if other.exists() and not overwrite:
             raise ArgumentError(f"{other} exists already and is not overwritten: give {remedy}")
+    if int8 and train:
+        raise ArgumentError("int8 is for a network that has learned: leave it out, or train")
     if batch_size is not None and not train:
         raise ArgumentError("batch_size is that of the training: it goes with train")
     rows = 32 if batch_size is None else whole("batch_size", batch_size)
-    contents = target.write(model, Wish(path, features, bool(train), rows, opset))
-    if contents is None:
-        return paths
+    contents = target.write(model, Wish(path, features, bool(train), rows, opset, bool(int8)))
     with ExitStack() as stack:
         new = [stack.enter_context(writing(other)) for other in paths]
         for place, content in zip(new, contents, strict=True):
