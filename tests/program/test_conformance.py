@@ -192,7 +192,7 @@ def test_the_harness_finds_a_kernel_that_writes_beside_its_output(monkeypatch):
 
 @pytest.mark.parametrize("rows", [16, 17, 64, 65, 150])
 @pytest.mark.parametrize("width", [2, 3, 15, 16, 40])
-@pytest.mark.parametrize("kernel", ["softmax", "sparse_categorical_crossentropy_logits_gradient"])
+@pytest.mark.parametrize("kernel", ["softmax", "sparse_categorical_crossentropy_logits_gradient", "forest"])
 def test_more_rows_than_a_vector_holds(kernel, rows, width):
     Case(ROWS[kernel], Shape(rows, width)).check()
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from graphs import evaluate
 from sklearn.ensemble import (
     ExtraTreesClassifier,
     ExtraTreesRegressor,
@@ -14,7 +15,10 @@ from sklearn.pipeline import make_pipeline
 
 from thalweg import Input
 from thalweg.data.tables import Table
+from thalweg.export.network import network_of
 from thalweg.models.functional import Functional
+from thalweg.program.instructions.forest import Forest
+from thalweg.program.instructions.linear import Affine
 from thalweg.tabular.beside import columns_of, joined, trees_of
 from thalweg.tabular.features import Features
 from thalweg.tabular.forests.conversion import Grown, of_boosting, of_trees, rounded_down
@@ -231,3 +235,19 @@ def test_forests_together_keep_their_own_places():
     tables = Grown.together(parts).tables(np.repeat([0, 1, 2], 5), base)
     wanted = np.stack([model.predict(x) for model in models], axis=1)
     np.testing.assert_allclose(graph(tables, 2).predict(x), wanted, rtol=1e-6, atol=1e-6)
+
+
+def test_an_export_sees_networks_and_trees():
+    """Its statements, computed with NumPy, give the prediction."""
+    _, x, trees, _ = several("HistGradientBoosting", "multiclass")
+    _, _, other, _ = several("ExtraTrees", "multiclass")
+    _, _, line, _ = several(LINEAR, "multiclass")
+    networks = Functional(columns := Input(x.shape[1:]), line.model(columns), name="networks")
+    both = joined(networks, [trees, other])
+    network = network_of(both, rows=7)
+    given = network.weights | {network.inputs[0]: x[:7]}
+    for statement in network.statements:
+        for assignment in statement.assignments:
+            (given[assignment.buffer],) = evaluate([assignment.value], given, None, 7)
+    np.testing.assert_allclose(given[network.outputs[0]], both.predict(x[:7]), rtol=1e-5, atol=1e-6)
+    assert {type(statement.instruction) for statement in network.statements} >= {Forest, Affine}
