@@ -121,6 +121,7 @@ def test_an_export_goes_on_where_the_training_was(tmp_path):
     ("optimizer", "said"),
     [
         (optimizers.Adam(0.01, gradient_accumulation_steps=2), "accumulates gradients"),
+        (optimizers.Adam(0.01, use_ema=True), "leave use_ema out"),
         (optimizers.Adam(thalweg.schedules.ExponentialDecay(0.1, 10, 0.9)), "schedule"),
     ],
 )

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from thalweg import Sequential, layers
-from thalweg.errors import ArgumentError
+from thalweg.errors import ArgumentError, ThalwegError
 from thalweg.exchange.targets import TARGETS
 from thalweg.sklearn import TabularClassifier
 
@@ -56,6 +56,17 @@ def test_the_ending_says_the_form(model, tmp_path):
 def test_a_wish_that_can_t_be_granted_is_named(told, said, model, tmp_path):
     with pytest.raises(ArgumentError, match=re.escape(said)):
         model.export(tmp_path / "net", **told)
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_the_program_lacks_is_refused(tmp_path):
+    words = layers.StringLookup(vocabulary=["a"])
+    looked_up = Sequential([layers.Input((1,), dtype="string"), words, layers.Embedding(2, 2), layers.Flatten()])
+    with pytest.raises(ArgumentError, match="'string_lookup' works before the program begins, and the format 'numpy'"):
+        looked_up.export(tmp_path / "net.py")
+    double = Sequential([layers.Input((2,)), layers.Dense(1)], engine="reference", dtype="float64")
+    with pytest.raises(ThalwegError, match=r"exports compute in float32, and 'sequential\w*' in float64"):
+        double.export(tmp_path / "net.c")
     assert not list(tmp_path.iterdir())
 
 

@@ -165,12 +165,23 @@ def export(
     if batch_size is not None and not train:
         raise ArgumentError("batch_size is that of the training: it goes with train")
     rows = 32 if batch_size is None else whole("batch_size", batch_size)
+    refuse_lookups(target, model)
     contents = target.write(model, Wish(path, features, bool(train), rows, opset, bool(int8)))
     with ExitStack() as stack:
         new = [stack.enter_context(writing(other)) for other in paths]
         for place, content in zip(new, contents, strict=True):
             place.write_bytes(content.encode() if isinstance(content, str) else content)
     return paths
+
+
+def refuse_lookups(target: Target, model: Any) -> None:
+    """Raises if a network begins with what its program doesn't have: layers that look up texts or categories."""
+    for feed in model._compiled.graph.feeds:
+        if feed.lookups and target.name != "keras":  # which says itself what Keras has
+            raise ArgumentError(
+                f"{feed.lookups[0].spelled} works before the program begins, and the format {target.name!r} has the "
+                "program alone: export a model of the layers after it"
+            )
 
 
 def refuse_for_tables(target: Target, train: bool) -> None:

@@ -40,6 +40,8 @@ def network_of(model: Any, rows: int = ROWS) -> Network:
     Raises:
         ThalwegError: an instruction can't be exported: it is named.
     """
+    if model._weights.dtype != np.float32:
+        raise ThalwegError(f"exports compute in float32, and {model.name!r} in {model._weights.dtype}")
     program, _ = model._compiled._lower(Request("inference"), passes=PLAIN)
     inputs = tuple(i.x for i in program.forward if isinstance(i, Gather))
     outputs = tuple(i.y for i in program.forward if isinstance(i, Store))

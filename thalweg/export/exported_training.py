@@ -89,6 +89,8 @@ def training_of(model: Any, rows: int = ROWS) -> Training:
     program = compiled._lower(Request("training", 32), passes=PLAIN)[0]
     if program.every != 1:
         raise ThalwegError("no export accumulates gradients of several steps: leave gradient_accumulation_steps out")
+    if compiled.optimizer.use_ema:
+        raise ThalwegError("no export ends a training with the average of its weights: leave use_ema out")
     if compiled.optimizer.schedule is not None:
         raise ThalwegError("no export follows a schedule of the learning rate: give the optimizer a number")
     gathered = [i for i in program.forward if isinstance(i, Gather)]
