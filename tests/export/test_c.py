@@ -18,7 +18,7 @@ from thalweg.export.exported_network import network_of
 from thalweg.export.exported_training import training_of
 from thalweg.optimizers import SGD, Adam, RMSprop
 
-pytestmark = pytest.mark.skipif(GCC is None, reason="gcc is not on the PATH")
+pytestmark = pytest.mark.skipif(GCC is None, reason="needs gcc")
 EVERY = {row.name: row for row in (*ROWS, *TOGETHER) if row.name not in PYTHON}
 
 

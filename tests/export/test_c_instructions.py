@@ -90,7 +90,7 @@ def library(tmp_path_factory):
     return made, functions, failed
 
 
-@pytest.mark.skipif(GCC is None, reason="gcc is not on the PATH")
+@pytest.mark.skipif(GCC is None, reason="needs gcc")
 @pytest.mark.parametrize("name", NAMES)
 def test_an_instruction_is_computed_as_its_reference_says(library, name):
     made, functions, failed = library

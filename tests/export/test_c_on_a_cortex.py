@@ -103,7 +103,7 @@ SECTIONS {
 """
 
 
-@pytest.mark.skipif(GCC is None or QEMU is None, reason="arm-none-eabi-gcc or qemu-system-arm is not on the PATH")
+@pytest.mark.skipif(GCC is None or QEMU is None, reason="needs arm-none-eabi-gcc and qemu-system-arm")
 def test_it_predicts_and_learns_without_a_system(tmp_path):
     model = Sequential(
         [Input((6, 6, 1)), layers.Conv2D(2, 3, activation="relu"), layers.MaxPooling2D(2), layers.Flatten(),

@@ -49,7 +49,7 @@ def answers(trained):
     return values, space["predict"](*values)
 
 
-@pytest.mark.skipif(GCC is None, reason="gcc is not on the PATH")
+@pytest.mark.skipif(GCC is None, reason="needs gcc")
 def test_c_prepares_a_row_of_a_table(trained, answers, tmp_path):
     values, wanted = answers
     network = table_network(trained.model, trained.features, 1).network
@@ -61,7 +61,7 @@ def test_c_prepares_a_row_of_a_table(trained, answers, tmp_path):
     assert "const double *size__kg_" in source.header
 
 
-@pytest.mark.skipif(NODE is None, reason="node is not on the PATH")
+@pytest.mark.skipif(NODE is None, reason="needs node")
 def test_javascript_prepares_a_row_of_a_table(trained, answers, tmp_path):
     values, wanted = answers
     network = table_network(trained.model, trained.features, 1).network

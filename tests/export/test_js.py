@@ -14,7 +14,7 @@ from thalweg.export.exported_network import network_of
 from thalweg.export.js.js_files import js_file
 
 NODE = shutil.which("node")
-pytestmark = pytest.mark.skipif(NODE is None, reason="node is not on the PATH")
+pytestmark = pytest.mark.skipif(NODE is None, reason="needs node")
 EVERY = {row.name: row for row in (*ROWS, *TOGETHER) if row.name not in PYTHON}
 RUN = """
 const fs = require("fs");
