@@ -51,7 +51,7 @@ def test_a_model_file_leaves_with_its_training(place, run_thalweg, tmp_path):
         ),
         (("net.safetensors", "--to", "cobol"), "unknown format 'cobol'"),
         (("none", "--to", "numpy"), "there is no "),
-        (("birds", "--to", "c"), "the format 'c' can't say how a table's columns are read; numpy, onnx can"),
+        (("birds", "--to", "keras"), "the format 'keras' can't say how a table's columns are read; numpy, onnx, c, "),
         (
             ("birds", "--to", "numpy", "--train"),
             "the training on a table, of several networks and trees, isn't exported",

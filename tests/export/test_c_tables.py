@@ -4,16 +4,21 @@ import ctypes
 
 import numpy as np
 import pytest
-from c_files import GCC, compiled, pointer
+from c_files import GCC, compiled, pointer, predicted
+from sklearn.ensemble import HistGradientBoostingRegressor
 from test_js import NODE, ran
 
 from thalweg.data import read_table
 from thalweg.export.c.c_files import c_files
+from thalweg.export.exported_network import network_of
 from thalweg.export.exported_tables import table_network
 from thalweg.export.js.js_files import js_file
 from thalweg.export.numpy_file import numpy_file
 from thalweg.runs import table_training
 from thalweg.runs.table_run import TableOptions
+from thalweg.tabular.beside import trees_of
+from thalweg.tabular.features import Features
+from thalweg.tabular.trees import BOOSTED, categorical, compact
 
 ROWS = 6
 
@@ -74,3 +79,20 @@ def test_javascript_prepares_a_row_of_a_table(trained, answers, tmp_path):
     result = ran(tmp_path, {"net": (wrapped, given)})["net"]
     assert not isinstance(result, str), result
     np.testing.assert_allclose([row[0][0] for row in result], wanted, rtol=1e-5)
+
+
+@pytest.mark.skipif(GCC is None, reason="needs gcc")
+def test_c_has_an_ensemble_s_trees(tmp_path):
+    """Trees ask columns that a product with constants makes: constants have no place in C's memory."""
+    draw = np.random.default_rng(0)
+    x = {"a": draw.normal(size=300).tolist(), "b": draw.choice(["x", "y", "z"], 300).tolist()}
+    y = np.abs(x["a"]) + np.array([b == "y" for b in x["b"]])
+    features = Features.fit(read_table({**x, "y": y.tolist()}), "y")
+    matrix = features.matrix(read_table(x))
+    grown = HistGradientBoostingRegressor(max_iter=20, categorical_features=categorical(features), random_state=0)
+    trees = trees_of(BOOSTED, [grown.fit(compact(features, matrix), y)], features, 1.0)
+    source = c_files(network_of(trees.model, 1), "net", "Trees")
+    library = compiled(tmp_path, "net", source.code, source.header)
+    (found,), error = predicted(library.net_predict_rows, [matrix], [(1,)])
+    assert error == 0
+    np.testing.assert_allclose(found[:, 0], grown.predict(compact(features, matrix)), rtol=1e-5, atol=1e-5)

@@ -85,25 +85,35 @@ def onnx(model: Any, wish: Wish) -> tuple[bytes]:
     return (made.SerializeToString(deterministic=True),)
 
 
+def one_row(model: Any, wish: Wish) -> tuple[Any, str]:
+    """What computes one row, and what a file says of itself: for a table with what the columns' values are."""
+    from thalweg.export.exported_network import network_of
+    from thalweg.export.exported_tables import table_network, values_told
+
+    if wish.features is None:
+        return network_of(model, 1), wish.title
+    table = table_network(model, wish.features, 1)
+    return table.network, "\n * ".join([wish.title, *values_told(table)])
+
+
 def c(model: Any, wish: Wish) -> tuple[str, str]:
     from thalweg.export.c.c_files import c_files
     from thalweg.export.c.c_training import c_training_files
-    from thalweg.export.exported_network import network_of
     from thalweg.export.exported_training import training_of
 
-    name, network, rows = wish.path.stem, network_of(model, 1), wish.batch_size
+    name, rows = wish.path.stem, wish.batch_size
+    network, title = one_row(model, wish)
     if wish.train:
-        made = c_training_files(network, training_of(model, rows), rows, name, wish.title)
+        made = c_training_files(network, training_of(model, rows), rows, name, title)
     else:
-        made = c_files(network, name, wish.title, wish.int8)
+        made = c_files(network, name, title, wish.int8)
     return made.code, made.header
 
 
 def javascript(model: Any, wish: Wish) -> tuple[str]:
-    from thalweg.export.exported_network import network_of
     from thalweg.export.js.js_files import js_file
 
-    return (js_file(network_of(model, 1), wish.title),)
+    return (js_file(*one_row(model, wish)),)
 
 
 def torch(model: Any, wish: Wish) -> tuple[str, bytes]:
@@ -122,8 +132,8 @@ def keras(model: Any, wish: Wish) -> tuple[bytes]:
 TARGETS = (
     Target("numpy", (".py",), numpy, ("features", "train")),
     Target("onnx", (".onnx",), onnx, ("features", "opset")),
-    Target("c", (".c", ".h"), c, ("train", "batch_size", "int8")),
-    Target("javascript", (".js",), javascript),
+    Target("c", (".c", ".h"), c, ("features", "train", "batch_size", "int8")),
+    Target("javascript", (".js",), javascript, ("features",)),
     Target("keras", (".keras",), keras),
     Target("torch", (".py", ".safetensors"), torch),
 )

@@ -15,6 +15,7 @@ from thalweg.data.columns import BooleanColumn, CategoryColumn, FittedColumn, Nu
 from thalweg.data.dates import DateColumn
 from thalweg.data.target import Target
 from thalweg.export.exported_network import Network, network_of
+from thalweg.export.identifiers import identifiers
 from thalweg.export.simplified import simplified
 from thalweg.export.traced_program import Assignment, Prepared, Statement
 from thalweg.export.traced_values import ROWS, Value, named
@@ -106,3 +107,22 @@ def decoded(target: Target, y_pred: Buffer, rows: int) -> Iterator[Statement]:
 def made_of(formula: str, buffer: Buffer, value: Value) -> Statement:
     (value,) = simplified([value])
     return Statement(Prepared(formula), (Assignment(buffer, value, False),))
+
+
+def values_told(table: TableNetwork) -> list[str]:
+    """What the values of each column are, and what the answer is, for a form that can't read cells: a line each."""
+    names = identifiers(table.network.inputs)
+    lines = [f"{names[c.value]}: {c.name}, {value_told(c)}" for c in table.columns]
+    if table.target.task == "regression":
+        return [*lines, f"The answer is {table.target.name}."]
+    return [*lines, f"The answer is the probabilities of {', '.join(map(str, table.target.classes))}."]
+
+
+def value_told(column: Column) -> str:
+    """What the value of a column is."""
+    if column.kind == "category":
+        known = ", ".join(f"{place} for {name!r}" for place, name in enumerate(column.fitted.categories))
+        return f"{known}, -1 for another, -2 for none"
+    unit = f" in {column.fitted.unit}" if getattr(column.fitted, "unit", "") else ""
+    meaning = {"number": f"a number{unit}", "boolean": "1 for yes, 0 for no", "date": "seconds since 1970-01-01T00:00"}
+    return f"{meaning[column.kind]}, NaN for none"

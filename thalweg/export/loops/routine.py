@@ -35,7 +35,7 @@ from thalweg.export.loops.nests import (
 from thalweg.export.loops.small_weights import Replacing, Small
 from thalweg.export.traced_program import Statement
 from thalweg.export.traced_values import walk
-from thalweg.program.ir.instruction import Buffer, Instruction
+from thalweg.program.ir.instruction import Buffer, Constant, Instruction
 
 ERROR = Local("error", np.dtype(np.int64))
 """What a routine returns: 0 where all is well."""
@@ -113,7 +113,8 @@ def blocks_of(statement: Statement, storage: Storage) -> list[Block]:
     if labels is not None:
         blocks.append(Block(f"{labels[0]}: whole numbers below {labels[1]}", checked(*labels, storage)))
         storage.names.restart()
-    direct = DIRECT.get(type(i)) if isinstance(i, Instruction) else None
+    constants = any(isinstance(b, Constant) for b in i.operands)  # which have no place in memory
+    direct = None if constants else DIRECT.get(type(i))
     block = Block(i.formula, direct(Direct(storage), i)) if direct else fused(storage, statement)
     return [*blocks, block] if block.steps else blocks
 
