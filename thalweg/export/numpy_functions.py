@@ -98,6 +98,37 @@ def max_pool_back(x: Any, a: Any, da: Any, size: Any, strides: Any, padding: Any
     return dx[:, above : above + x.shape[1], left : left + x.shape[2]]
 
 
+def forest(x: Any, nodes: Any, trees: Any, values: Any, base: Any, sets: Any, depth: int) -> Any:
+    """Each row falls through all trees, from their roots to leaves, whose values are added up.
+
+    A node holds a column, or −1 − a column of categories; a threshold, or the row of `sets` that says which categories
+    go left, or a leaf's number; how far the right child is; and whether a missing number goes left.
+    """
+    if len(x) > 1000:
+        parts = [forest(x[k : k + 1000], nodes, trees, values, base, sets, depth) for k in range(0, len(x), 1000)]
+        return np.concatenate(parts)
+    column, threshold, skip, missing = nodes.T
+    at = np.zeros((len(x), 1), np.int64) + trees[:, 0].astype(np.int64)
+    for _ in range(depth):
+        asked = column[at]
+        v = np.take_along_axis(x, np.where(asked < 0, -1 - asked, asked).astype(np.int64), axis=1)
+        left = np.where(v == v, v <= threshold[at], missing[at] > 0)
+        if sets is not None:
+            left = np.where(asked < 0, in_set(v, np.where(asked < 0, threshold[at], 0), sets), left)
+        at = at + np.where(left, np.minimum(skip[at], 1), skip[at]).astype(np.int64)
+    leaves, width = values[threshold[at].astype(np.int64)], values.shape[1]
+    places = [leaves[:, trees[:, 1] == place].sum(axis=1) for place in range(len(base) // width)]
+    return base + np.concatenate(places, axis=1)
+
+
+def in_set(codes: Any, row: Any, sets: Any) -> Any:
+    """Whether categories are in a row of `sets`, 24 bits to a number; bit 0 stands for unknown ones."""
+    known = (codes >= 0) & (codes < 24 * sets.shape[1] - 1)
+    bit = np.where(known, codes, -1).astype(np.int64) + 1
+    words = sets[row.astype(np.int64), bit // 24].astype(np.int64)
+    return (words >> (bit % 24)) & 1 > 0
+
+
 def uniform(seed: int, iteration: int, stream: int, shape: Any) -> Any:
     """Random numbers in [0, 1): each is a hash of the seed, the step, the stream, and its own number."""
     key = mixed(mixed(mixed(seed) ^ iteration) ^ stream)
@@ -128,7 +159,7 @@ def mixed(z: int) -> int:
 
 FUNCTIONS: tuple[Callable[..., Any], ...] = (
     sigmoid, softmax, erf, ndtr, windows, padded, convolve, kernel_gradient, convolve_back, under, max_pool,
-    max_pool_back, uniform, permutation, mixed,
+    max_pool_back, forest, in_set, uniform, permutation, mixed,
 )  # fmt: skip
 
 

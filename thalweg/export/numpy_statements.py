@@ -10,6 +10,7 @@ from thalweg.export.traced_program import Statement
 from thalweg.export.traced_values import Value
 from thalweg.program.instructions.activations import Elementwise
 from thalweg.program.instructions.convolution import Convolution, KernelGradient, TransposedConvolution, Window
+from thalweg.program.instructions.forest import Forest
 from thalweg.program.instructions.images.pooling import MaxPooling, MaxPoolingAdjoint
 from thalweg.program.instructions.rowwise import Softmax
 from thalweg.program.ir.instruction import WORKSPACE, Array, Buffer, Instruction
@@ -73,10 +74,16 @@ class NumpyExpressions(Expressions):
     """Writes values as expressions that call NumPy."""
 
 
+def forest(i: Forest, names: Names) -> str:
+    sets = "None" if i.sets is None else names[i.sets]
+    given = ", ".join(names[b] for b in (i.x, i.nodes, i.trees, i.values, i.base))
+    return f"forest({given}, {sets}, {i.depth})"
+
+
 LINES: dict[type, Callable[..., str | None]] = {
     Convolution: convolution, KernelGradient: kernel_gradient, TransposedConvolution: transposed,
     Elementwise: elementwise, Softmax: lambda i, names: f"softmax({names[i.h]})",
-    MaxPooling: max_pooling, MaxPoolingAdjoint: max_pooling_adjoint,
+    Forest: forest, MaxPooling: max_pooling, MaxPoolingAdjoint: max_pooling_adjoint,
 }  # fmt: skip
 
 
