@@ -45,7 +45,6 @@ NAMES: dict[str, Sequence[tuple[str, str]]] = {  # module → (names, what to do
         ("config DTypePolicy FloatDTypePolicy dtype_policies mixed_precision Quantizer quantizers", FLOAT32),
         ("device distribution", ONE_CPU),
         ("distillation", "distil in compute_loss, as examples/keras/distillation.py does"),
-        ("export", "model.save writes a safetensors file; model.get_weights() are arrays for other libraries"),
         ("Function KerasTensor Operation StatelessScope SymbolicScope Variable name_scope", INSIDE),
         ("InputSpec", "a layer's build looks at the input_shape that it gets"),
         ("RematScope remat", "memory is planned once, and nothing is computed twice"),
@@ -68,6 +67,7 @@ NAMES: dict[str, Sequence[tuple[str, str]]] = {  # module → (names, what to do
         ("RemoteMonitor", "a callback of your own sends what on_epoch_end gets; CSVLogger writes it"),
     ),
     "constraints": (("deserialize", GET),),
+    "export": (("ExportArchive", "a model leaves by model.export(path), in one of several formats"),),
     "initializers": (
         ("deserialize", GET),
         ("STFT STFTInitializer stft", "FromArray takes any array as initial weights"),

@@ -172,7 +172,7 @@ def test_what_an_object_lacks_is_told():
     with pytest.raises(AbsentNameError, match=said):
         built(thalweg).train_step  # noqa: B018
     with pytest.raises(AbsentNameError, match="a model is saved by save"):
-        built(thalweg).export("folder")
+        built(thalweg).get_state_tree()
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -56,7 +56,8 @@ def instructions() -> set[type[Instruction]]:
     for package in (thalweg.program, variants, passes):
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             importlib.import_module(module.name)
-    return {c for c in subclasses(Instruction) if c.__module__.startswith("thalweg.") and hasattr(c, "name")}
+    places = ("thalweg.program.", "thalweg.engine.")  # what exports add to a program is part of none
+    return {c for c in subclasses(Instruction) if c.__module__.startswith(places) and hasattr(c, "name")}
 
 
 @cache

@@ -19,6 +19,8 @@ ELSEWHERE = {  # modules whose instructions have tables of graphs or numbers of 
     "losses": "losses, centres and penalties: tests/losses, tests/program/test_penalties.py",
     "metrics": "metrics: tests/metrics",
     "batches": "rows of bytes: tests/layers/test_bytes.py",
+    "forest": "trees, which are grown: tests/tabular/test_forests.py",
+    "export": "what exports add to a program",
     "input_split": "several lanes: tests/engine",
     "winograd": "more channels: networks.py",
 }

@@ -181,7 +181,7 @@ NEEDS = {
     'compare("activation", np.ones((9, 1)), np.ones(9), validation_data=(np.ones((9, 1)), np.ones(9)), '
     'task="regression", entries=["relu"], seeds=2, epochs=1, lanes=1).entries[0].interval':
         "a confidence interval needs scipy: pip install scipy",
-    'import pathlib; from thalweg.runs import forest; forest.load_trees(pathlib.Path("trees.skops"), 1)':
+    'import pathlib; from thalweg.runs.stored_trees import load_fitted; load_fitted(pathlib.Path("trees.skops"), None)':
         "a file of trees needs skops: pip install skops",
 }  # fmt: skip
 

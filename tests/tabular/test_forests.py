@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from graphs import evaluate
+from graph_values import evaluate
 from sklearn.ensemble import (
     ExtraTreesClassifier,
     ExtraTreesRegressor,
@@ -12,10 +12,10 @@ from sklearn.ensemble import (
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
-from thalweg.export.network import network_of
 
 from thalweg import Input
 from thalweg.data.tables import Table
+from thalweg.export.exported_network import network_of
 from thalweg.models.functional import Functional
 from thalweg.program.instructions.forest import Forest
 from thalweg.program.instructions.linear import Affine

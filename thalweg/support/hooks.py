@@ -134,8 +134,7 @@ MODEL = table(
     ),
     ("losses", "a term of the loss is add_loss(value) in call"),
     (
-        "get_compile_config compile_from_config to_json get_state_tree set_state_tree export "
-        "get_quantization_layer_structure",
+        "get_compile_config compile_from_config to_json get_state_tree set_state_tree get_quantization_layer_structure",
         "a model is saved by save, and loaded as a Sequential by load_model",
     ),
     ("run_eagerly jit_compile", "every program is compiled; engine='reference' runs it in NumPy"),
