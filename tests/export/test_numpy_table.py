@@ -132,3 +132,14 @@ def test_a_column_that_lacks_is_named(file):
     del table["side"]
     with pytest.raises(ValueError, match="the table lacks 'side', which the model was trained with"):
         defined(file)["predict"](table)
+
+
+def test_a_header_can_t_become_code(tmp_path):
+    """Names of columns, classes and files stand in comments and docstrings of a file that is run."""
+    bad = 'x"""\nraise SystemExit("run")\n"""\\'
+    rows = {bad: np.arange(40.0).tolist(), "kind": [f"a{k % 2}{bad}" for k in range(40)]}
+    rows[f"y{bad}"] = [f"{bad}{k % 3}" for k in range(40)]
+    options = TableOptions(target=f"y{bad}", members=1, layers=(4,), epochs=1, seed=0, lanes=1, trees=False)
+    trained = table_training.train(read_table(rows), options)
+    export(trained.model, path := tmp_path / 'a"""\nraise SystemExit(1).py', features=trained.features)
+    np.testing.assert_allclose(defined(path)["predict_proba"](rows), trained.predicted(read_table(rows)), atol=1e-6)

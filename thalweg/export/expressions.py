@@ -206,6 +206,12 @@ class Expressions:
     _ndtr = _erf
 
 
+def one_line(text: str) -> str:
+    """A text for people as a comment, or in a docstring, which it can't end: a table's header may hold anything."""
+    shown = "".join(letter if letter.isprintable() else " " for letter in text)
+    return shown.replace("\\", "/").replace('"', "'")
+
+
 def trivial(v: Value) -> bool:
     """Whether a value may be written wherever it is used."""
     if v.function in ("reshape", "transpose", "astype"):

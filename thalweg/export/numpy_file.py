@@ -10,7 +10,7 @@ import numpy as np
 
 from thalweg.export.exported_network import Network
 from thalweg.export.exported_training import Lasting, Training
-from thalweg.export.expressions import listed, size
+from thalweg.export.expressions import listed, one_line, size
 from thalweg.export.identifiers import identifiers
 from thalweg.export.numpy_cells import CELLS, GAPS, MISSING
 from thalweg.export.numpy_functions import FUNCTIONS, source
@@ -64,7 +64,8 @@ def numpy_file(network: Network, title: str, training: Training | None = None, t
             numbers += [f"{name} = (", *(f"    {line}" for line in wrap(f"{str(texts)[1:-1]},", WIDTH - 4)), ")"]
     modules = [module for module, needed in used.items() if needed]
     return "\n".join([
-        f'"""{title}"""', "", *(f"import {m}" for m in modules), *[""] * bool(modules), "import numpy as np", "",
+        f'"""{one_line(title)}"""', "",
+        *(f"import {m}" for m in modules), *[""] * bool(modules), "import numpy as np", "",
         *numbers, *[""] * bool(numbers), "",
         *(line for function in functions for line in (*function, "", "")),
         *(line for f in helpers for line in (*f.splitlines(), "", "")),

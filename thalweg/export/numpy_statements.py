@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from thalweg.export.expressions import Expressions
+from thalweg.export.expressions import Expressions, one_line
 from thalweg.export.traced_program import Statement
 from thalweg.export.traced_values import Value
 from thalweg.program.instructions.activations import Elementwise
@@ -95,7 +95,7 @@ def direct(i: Instruction, names: Names) -> str | None:
 
 def written(statement: Statement, names: Mapping[Buffer, str], kept: dict[str, Array]) -> Iterator[str]:
     """What an instruction computes: its formula as a comment, then lines."""
-    yield f"# {statement.instruction.formula}"
+    yield f"# {one_line(statement.instruction.formula)}"
     own = direct(statement.instruction, names)
     if own is not None:
         (assignment,) = statement.assignments

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from thalweg.export.exported_tables import Column, TableNetwork
+from thalweg.export.expressions import one_line
 from thalweg.export.numpy_file import numpy_file
 from thalweg.program.ir.instruction import Buffer
 
@@ -18,14 +19,14 @@ def numpy_table_file(table: TableNetwork, title: str) -> str:
     def functions(names: Mapping[Buffer, str], body: list[str]) -> list[list[str]]:
         answer = names[table.network.outputs[0]]
         reading = [f"    {names[c.value]} = {read(c)}" for c in table.columns]
-        told = ["", *(f"    {described(c)}" for c in table.columns)]
+        told = ["", *(f"    {one_line(described(c))}" for c in table.columns)]
         rows = [f"    rows = len({names[table.columns[0].value]})"]
         given = "table: a dict or frame of columns, or a list of rows, each a dict. Cells may be None where missing:"
         whole = [*reading, *rows, *body, f"    return {answer}"]
         if table.target.task == "regression":
             head = [
                 "def predict(table):",
-                f'    """{table.target.name} of each row.',
+                f'    """{one_line(table.target.name)} of each row.',
                 "",
                 f"    {given}",
                 *told,
@@ -36,12 +37,12 @@ def numpy_table_file(table: TableNetwork, title: str) -> str:
         return [
             [
                 "def predict(table):",
-                f'    """The likeliest {table.target.name} of each row."""',
+                f'    """The likeliest {one_line(table.target.name)} of each row."""',
                 f"    return [{classes}[place] for place in predict_proba(table).argmax(axis=1)]",
             ],
             [
                 "def predict_proba(table):",
-                f'    """The probabilities of {", ".join(map(str, classes))}, (rows, {len(classes)}).',
+                f'    """The probabilities of {one_line(", ".join(map(str, classes)))}, (rows, {len(classes)}).',
                 "",
                 f"    {given}",
                 *told,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from thalweg.export.exported_network import Network
+from thalweg.export.expressions import one_line
 from thalweg.export.identifiers import identifiers
 from thalweg.export.numpy_file import shape_of, written_by
 from thalweg.export.torch_lines import direct, written
@@ -108,7 +109,8 @@ def torch_file(network: Network, title: str, name: str = "Network") -> tuple[str
     text = "\n".join(body)
     needs_functional = "F." in text or any(f"{f.__name__}(" in text for f in HELPERS)
     lines = [
-        f'"""{title}"""', "", "import json", "from pathlib import Path", "", "import torch", "from torch import nn",
+        f'"""{one_line(title)}"""', "",
+        "import json", "from pathlib import Path", "", "import torch", "from torch import nn",
         *["from torch.nn import functional as F"] * needs_functional, "", "",
         f"class {name}(nn.Module):",
         f'    """{shapes} → {results}',

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from thalweg.errors import ThalwegError
-from thalweg.export.expressions import ATOM, Expressions, Text, number, size, sliced
+from thalweg.export.expressions import ATOM, Expressions, Text, number, one_line, size, sliced
 from thalweg.export.traced_program import Statement
 from thalweg.export.traced_values import Value, walk
 from thalweg.program.instructions.activations import Elementwise
@@ -241,7 +241,7 @@ def written(statement: Statement, names: Names, kept: dict[str, Array], real: st
     Raises:
         ThalwegError: it can't be said in torch's functions.
     """
-    yield f"# {statement.instruction.formula}"
+    yield f"# {one_line(statement.instruction.formula)}"
     own = direct(statement.instruction, names)
     if own is not None:
         (assignment,) = statement.assignments
