@@ -16,7 +16,7 @@ from thalweg.errors import DataError
 
 TAIL = 0.01
 """Scales are computed from values clipped to the training rows' quantiles TAIL and 1 - TAIL."""
-ROWS_AT_ONCE = 4096
+ROWS_AT_ONCE = 1024
 CLIP = 3.0
 """The limit of scaled values, up and down."""
 
