@@ -16,6 +16,7 @@ from thalweg.exchange import keras_operations, keras_parts
 from thalweg.exchange.keras_writing import keras_file
 from thalweg.layers import Dense
 from thalweg.models import load_model
+from thalweg.saving import custom_object_scope, register_keras_serializable
 
 os.environ.setdefault("KERAS_BACKEND", "jax")
 keras = pytest.importorskip("keras", exc_type=ImportError)
@@ -384,6 +385,16 @@ def test_a_class_of_one_s_own_is_given_by_name(tmp_path):
 
     ours = load_model(tmp_path / "x.keras", {"Doubled": Twice})
     same(ours, theirs, data(ours))
+    with custom_object_scope({"Doubled": Twice}):
+        same(load_model(tmp_path / "x.keras"), theirs, data(ours))
+    with custom_object_scope({}):
+        register_keras_serializable("another", name="Doubled")(layers.ReLU)
+        with pytest.raises(ModelFileError, match="is 'mine>Doubled' of"):  # which another package's isn't
+            load_model(tmp_path / "x.keras")
+    with custom_object_scope({}):
+        register_keras_serializable("mine", name="Doubled")(Twice)
+        register_keras_serializable("mine", name="Dense")(Twice)  # Keras's own isn't in that package
+        same(load_model(tmp_path / "x.keras"), theirs, data(ours))
 
 
 def test_content_counts_not_the_name(tmp_path):

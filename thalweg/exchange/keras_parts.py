@@ -15,6 +15,7 @@ from thalweg import activations, constraints, initializers, layers, losses, metr
 from thalweg.errors import ArgumentError, ThalwegError
 from thalweg.layers import Layer
 from thalweg.layers.keywords import EVERY
+from thalweg.support.registry import REGISTERED
 
 OWN_LAYERS = ("ElementwiseScale", "Parallel", "PeriodicEmbedding", "PiecewiseLinearEncoding", "Residual")
 """Layers that Keras hasn't."""
@@ -188,11 +189,22 @@ def part(family: str, given: Any, what: str) -> Any:
     return {"class_name": classes[name].__name__, "config": arguments_of(classes[name], config, f"the {what}")}
 
 
+def own_class(name: str, registered: str | None, custom_objects: Mapping[str, Any]) -> Any:
+    """The user's class for a layer; what is registered for another package isn't it, even if it has the same name."""
+    for known in (custom_objects, REGISTERED):
+        own = known.get(registered or name, known.get(name))
+        packages = {key for key, thing in known.items() if thing is own and key.endswith(f">{name}")}
+        named = registered in packages or (registered in (None, name) and name not in LAYERS)
+        if own is not None and (named or not packages):
+            return own
+    return None
+
+
 def layer_of(description: Mapping[str, Any], custom_objects: Mapping[str, Any]) -> Layer:
     """The layer that a configuration is of."""
     name, config = description["class_name"], description["config"]
     what = f"layer {shortly(config.get('name'))}"
-    own = custom_objects.get(description.get("registered_name") or name, custom_objects.get(name))
+    own = own_class(name, description.get("registered_name"), custom_objects)
     if own is not None:
         check_dtype(config.get("dtype"), what)
         given = {k: v for k, v in config.items() if k != "dtype" and (k in takes(own) or not neutral(k, v))}

@@ -24,7 +24,6 @@ from thalweg.models.functional import Functional
 from thalweg.models.model import Model
 from thalweg.models.sequential import Sequential
 from thalweg.support.nested import leaves
-from thalweg.support.registry import REGISTERED
 from thalweg.support.untrusted import readable
 
 MODELS = ("Sequential", "Functional", "Model")
@@ -66,7 +65,7 @@ class Reader:
     """Turns configurations into layers and models."""
 
     def __init__(self, custom_objects: Mapping[str, Any] | None, stored: Stored) -> None:
-        self.known = {**REGISTERED, **(custom_objects or {})}
+        self.known = custom_objects or {}
         self.most = stored.floats
         self.shared: dict[int, Layer] = {}
         self.depth = self.layers = 0
