@@ -81,9 +81,12 @@ def test_an_estimator_leaves_with_its_columns(tmp_path):
     np.testing.assert_allclose(space["predict_proba"](rows), fitted.predict_proba(rows), rtol=1e-5, atol=1e-6)
     with pytest.raises(ArgumentError, match="how a table's columns are read; numpy, onnx, c, javascript can"):
         fitted.export(tmp_path / "other", "torch")
-    for ending in (".h", ".js"):
-        fitted.export(tmp_path / f"values{ending.replace('h', 'c')}")
-        text = (tmp_path / f"values{ending}").read_text(encoding="utf-8")
-        assert " * b: b, 0 for 'x', 1 for 'y', 2 for 'z', -1 for another, -2 for none\n" in text
-        assert " * a: a, a number, NaN for none\n" in text
-        assert " * The answer is the probabilities of no, yes." in text
+    fitted.export(tmp_path / "values.c")
+    text = (tmp_path / "values.h").read_text(encoding="utf-8")
+    assert " * b: b, 0 for 'x', 1 for 'y', 2 for 'z', -1 for another, -2 for none\n" in text
+    assert " * a: a, a number, NaN for none\n" in text
+    assert " * The answer is the probabilities of no, yes." in text
+    fitted.export(tmp_path / "rows.js")
+    text = (tmp_path / "rows.js").read_text(encoding="utf-8")
+    assert " *     b: category; 3 categories: x, y, z\n" in text
+    assert " * The answers are those of target: no, yes. */" in text

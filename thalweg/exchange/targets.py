@@ -85,24 +85,19 @@ def onnx(model: Any, wish: Wish) -> tuple[bytes]:
     return (made.SerializeToString(deterministic=True),)
 
 
-def one_row(model: Any, wish: Wish) -> tuple[Any, str]:
-    """What computes one row, and what a file says of itself: for a table with what the columns' values are."""
-    from thalweg.export.exported_network import network_of
-    from thalweg.export.exported_tables import table_network, values_told
-
-    if wish.features is None:
-        return network_of(model, 1), wish.title
-    table = table_network(model, wish.features, 1)
-    return table.network, "\n * ".join([wish.title, *values_told(table)])
-
-
 def c(model: Any, wish: Wish) -> tuple[str, str]:
     from thalweg.export.c.c_files import c_files
     from thalweg.export.c.c_training import c_training_files
+    from thalweg.export.exported_network import network_of
+    from thalweg.export.exported_tables import table_network, values_told
     from thalweg.export.exported_training import training_of
 
-    name, rows = wish.path.stem, wish.batch_size
-    network, title = one_row(model, wish)
+    name, rows, title = wish.path.stem, wish.batch_size, wish.title
+    if wish.features is None:
+        network = network_of(model, 1)
+    else:
+        table = table_network(model, wish.features, 1)
+        network, title = table.network, "\n * ".join([title, *values_told(table)])
     if wish.train:
         made = c_training_files(network, training_of(model, rows), rows, name, title)
     else:
@@ -111,9 +106,14 @@ def c(model: Any, wish: Wish) -> tuple[str, str]:
 
 
 def javascript(model: Any, wish: Wish) -> tuple[str]:
+    from thalweg.export.exported_network import network_of
+    from thalweg.export.exported_tables import table_network
     from thalweg.export.js.js_files import js_file
+    from thalweg.export.js.js_table import js_table_file
 
-    return (js_file(*one_row(model, wish)),)
+    if wish.features is None:
+        return (js_file(network_of(model, 1), wish.title, wish.int8),)
+    return (js_table_file(table_network(model, wish.features, 1), wish.title, wish.int8),)
 
 
 def torch(model: Any, wish: Wish) -> tuple[str, bytes]:
@@ -133,7 +133,7 @@ TARGETS = (
     Target("numpy", (".py",), numpy, ("features", "train")),
     Target("onnx", (".onnx",), onnx, ("features", "opset")),
     Target("c", (".c", ".h"), c, ("features", "train", "batch_size", "int8")),
-    Target("javascript", (".js",), javascript, ("features",)),
+    Target("javascript", (".js",), javascript, ("features", "int8")),
     Target("keras", (".keras",), keras),
     Target("torch", (".py", ".safetensors"), torch),
 )

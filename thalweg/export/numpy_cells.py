@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -9,9 +11,14 @@ import numpy as np
 
 from thalweg.data.reading import GAPS, MISSING_MARKERS
 
-__all__ = ["CELLS", "GAPS", "MISSING"]
+__all__ = ["CELLS", "GAPS", "MISSING", "MOMENT"]
 
 MISSING = MISSING_MARKERS
+MOMENT = (
+    r"([1-9][0-9]{3})([-/])([0-9]{1,2})\2([0-9]{1,2})"
+    r"(?:[ Tt]([0-9]{1,2}):([0-9]{2})(?::([0-9]{2}(?:\.[0-9]+)?))?(Z|[+-][0-9]{2}:?[0-9]{2})?)?"
+)
+"""How a moment is written: year, mark, month, day; hour, minute, second, zone."""
 
 
 def column(table: Any, name: str) -> Any:
@@ -44,9 +51,15 @@ def read(table: Any, name: str, what: str, meaning: Any, missing: float, unknown
 def number(cell: Any) -> Any:
     """The number that a cell is, or that its text spells."""
     try:
-        return None if "_" in str(cell) else float(cell)
+        return None if "_" in str(cell) else float(cell.strip() if isinstance(cell, str) else cell)
     except ValueError:
         return None
+
+
+def decimal_comma(cell: Any) -> Any:
+    """The same where training has read 1,5 as one and a half; 1.234 might be a thousand there."""
+    text = str(cell)
+    return (None if "." in text else number(text.replace(",", "."))) if isinstance(cell, str) else number(cell)
 
 
 def truth(cell: Any) -> Any:
@@ -75,12 +88,24 @@ def category(known: Any) -> Any:
 
 
 def moment(cell: Any) -> Any:
-    """Seconds since 1970-01-01T00:00 of a date such as 2024-05-31, maybe with a time."""
+    """Seconds since 1970-01-01T00:00 of a date such as 2024-05-31, 2024/5/31 or 20240531, maybe with a time."""
+    text = str(cell).strip()
+    if re.fullmatch("(1[89]|2[01])[0-9]{6}", text):
+        text = f"{text[:4]}-{text[4:6]}-{text[6:]}"
+    elif re.fullmatch("(1[89]|2[01])[0-9]{2}[-/](0[1-9]|1[0-2])", text):
+        text += f"{text[4]}01"
+    found = re.fullmatch(MOMENT, text)
+    if found is None:
+        return None
+    year, _, month, day, hour, minute, second, zone = found.groups("0")
     try:
-        text = str(cell).strip().replace(" ", "T").replace("/", "-")
-        return np.datetime64(text, "us").astype(np.int64) / 1e6
+        days = datetime.date(int(year), int(month), int(day)).toordinal() - 719163
     except ValueError:
         return None
+    if int(hour) > 23 or int(minute) > 59 or float(second) >= 60:
+        return None
+    away = 0 if zone in ("0", "Z") else int(zone[0] + "60") * int(zone[1:3]) + int(zone[0] + zone[-2:])
+    return 86400 * days + 3600 * int(hour) + 60 * (int(minute) - away) + round(float(second), 6)
 
 
-CELLS: tuple[Callable[..., Any], ...] = (column, read, number, truth, category, moment)
+CELLS: tuple[Callable[..., Any], ...] = (column, read, number, decimal_comma, truth, category, moment)

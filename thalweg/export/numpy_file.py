@@ -12,7 +12,7 @@ from thalweg.export.exported_network import Network
 from thalweg.export.exported_training import Lasting, Training
 from thalweg.export.expressions import listed, one_line, size
 from thalweg.export.identifiers import identifiers
-from thalweg.export.numpy_cells import CELLS, GAPS, MISSING
+from thalweg.export.numpy_cells import CELLS, GAPS, MISSING, MOMENT
 from thalweg.export.numpy_functions import FUNCTIONS, source
 from thalweg.export.numpy_statements import written
 from thalweg.export.traced_program import Statement
@@ -21,7 +21,8 @@ from thalweg.program.ir.instruction import TOTALS, Array, Buffer
 
 TAKEN = (
     "np", "base64", "math", "array", "predict", "step", "train", "rows", "iteration", "learning_rate", "order", "SEED",
-    "csv", "sys", "table", "predict_proba", "MISSING", "GAPS", *(f.__name__ for f in (*FUNCTIONS, *CELLS)),
+    "csv", "sys", "datetime", "re", "table", "predict_proba", "MISSING", "GAPS", "MOMENT",
+    *(f.__name__ for f in (*FUNCTIONS, *CELLS)),
 )  # fmt: skip
 MAIN = """
 
@@ -57,12 +58,19 @@ def numpy_file(network: Network, title: str, training: Training | None = None, t
     arrays += [f"{name} = {stored(a)}" for name, a in kept.items()]
     packed = any(" = array(" in line for line in arrays)
     tabular = table is not None
-    used = {"base64": packed, "csv": tabular, "math": any("math." in f for f in helpers), "sys": tabular}
+    used = {"base64": packed, "csv": tabular, "sys": tabular}
+    used |= {module: any(f"{module}." in f for f in helpers) for module in ("datetime", "math", "re")}
     numbers = [f"SEED = {training.seed}  # of the order of the rows, and of random numbers"] if training else []
     if tabular:
         for name, texts in (("MISSING", MISSING), ("GAPS", sorted(GAPS))):
             numbers += [f"{name} = (", *(f"    {line}" for line in wrap(f"{str(texts)[1:-1]},", WIDTH - 4)), ")"]
-    modules = [module for module, needed in used.items() if needed]
+        if used["re"]:
+            numbers += [
+                "MOMENT = (  # how a date is written",
+                *(f"    {part!r}" for part in (MOMENT[:60], MOMENT[60:])),
+                ")",
+            ]
+    modules = sorted(module for module, needed in used.items() if needed)
     return "\n".join([
         f'"""{one_line(title)}"""', "",
         *(f"import {m}" for m in modules), *[""] * bool(modules), "import numpy as np", "",

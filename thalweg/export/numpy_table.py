@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from thalweg.data.notations.quantities import DECIMAL_COMMA, POINTS, SPACES_AND_COMMA
 from thalweg.export.exported_tables import Column, TableNetwork
 from thalweg.export.expressions import one_line
 from thalweg.export.numpy_file import numpy_file
 from thalweg.program.ir.instruction import Buffer
 
 NOUN = {"number": "number", "boolean": "yes or no", "date": "date such as 2024-05-31", "category": "category"}
-MEANING = {"number": "number", "boolean": "truth", "date": "moment"}
+COMMA_DECIMAL = (DECIMAL_COMMA, POINTS, SPACES_AND_COMMA)
+"""How columns write numbers in which a comma, not a point, begins the decimals."""
 
 
 def numpy_table_file(table: TableNetwork, title: str) -> str:
@@ -56,11 +58,17 @@ def numpy_table_file(table: TableNetwork, title: str) -> str:
 
 def read(column: Column) -> str:
     """What reads a column's values."""
-    if column.kind == "category":
+    meaning, missing = meaning_of(column), "np.nan"
+    if meaning == "category":
         meaning, missing = f"category({list(column.fitted.categories)})", "-2, -1"
-    else:
-        meaning, missing = MEANING[column.kind], "np.nan"
     return f"read(table, {column.name!r}, {NOUN[column.kind]!r}, {meaning}, {missing})"
+
+
+def meaning_of(column: Column) -> str:
+    """The name of the function that says what a cell means; of categories, that makes such a one."""
+    if column.kind == "number":
+        return "decimal_comma" if column.fitted.notation in COMMA_DECIMAL else "number"
+    return {"boolean": "truth", "date": "moment", "category": "category"}[column.kind]
 
 
 def described(column: Column) -> str:

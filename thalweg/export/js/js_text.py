@@ -12,7 +12,7 @@ from thalweg.export.loops.printer import Printer, Type, bare
 
 ARRAYS = {
     "float32": "Float32Array", "float64": "Float64Array", "int64": "Float64Array", "int32": "Int32Array",
-    "uint8": "Uint8Array", "bool": "Uint8Array",
+    "int8": "Int8Array", "uint8": "Uint8Array", "bool": "Uint8Array",
 }  # fmt: skip
 """Arrays that hold a type's numbers: whole ones are exact up to 2⁵³."""
 INFIX = {

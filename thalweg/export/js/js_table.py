@@ -1,0 +1,70 @@
+"""A network on a table as JavaScript: it reads the columns' cells, too, as the NumPy file does."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from thalweg.export.exported_tables import Column, TableNetwork
+from thalweg.export.js.js_files import js_file
+from thalweg.export.numpy_cells import GAPS, MISSING, MOMENT
+from thalweg.export.numpy_table import NOUN, described, meaning_of
+
+CELLS = Path(__file__).parent / "cells.js"
+"""The module that reads cells."""
+SPOKEN = {"decimal_comma": "decimalComma"}
+UNSAFE = re.compile("[<\u2028\u2029\ud800-\udfff]")
+
+
+def js_table_file(table: TableNetwork, title: str, int8: bool = False) -> str:
+    """The text of the file: `predict` and, for classes, `predict_proba`, of a row of cells by the columns' names.
+
+    table: of `table_network(model, features, 1)`.
+    """
+    name, classes = table.target.name, list(table.target.classes)
+    told = [title, "A row is an object of cells by the columns' names, null where missing:"]
+    told += [f"    {described(column)}" for column in table.columns]
+    told += [
+        f"The answer is {name}." if not classes else f"The answers are those of {name}: {', '.join(map(str, classes))}."
+    ]
+    of = "answer(...meanings(COLUMNS, row, place).map((value) => [value]))"
+    head = ["/* The cells of a row, whose number errors tell, become the answer. */"]
+    if classes:
+        functions = [
+            f"const CLASSES = {literal(classes)};", "", *head, "function predict_proba(row, place = 1) {",
+            f"    return Array.from({of});", "}", "",
+            "/* The likeliest class. */", "function predict(row, place = 1) {",
+            "    const shares = predict_proba(row, place);",
+            "    return CLASSES[shares.indexOf(Math.max(...shares))];", "}",
+        ]  # fmt: skip
+    else:
+        functions = [*head, "function predict(row, place = 1) {", f"    return {of}[0];", "}"]
+    module = re.sub("^export ", "", CELLS.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    columns = [f"    {entry(column)}," for column in table.columns]
+    lines = ["", *markers(), "", *module.split("\n"), "const COLUMNS = [", *columns, "];", *functions]
+    return js_file(table.network, "\n".join(told), int8, lines)
+
+
+def markers() -> list[str]:
+    """The constants that the module needs."""
+    texts = {"MISSING": list(MISSING), "GAPS": sorted(GAPS), "MOMENT": MOMENT}
+    return [f"const {name} = {literal(value)};" for name, value in texts.items()]
+
+
+def entry(column: Column) -> str:
+    """What reads a column's cells."""
+    meaning = meaning_of(column)
+    named = f"name: {literal(column.name)}, noun: {literal(NOUN[column.kind])}"
+    if meaning != "category":
+        return f"{{ {named}, meaning: {SPOKEN.get(meaning, meaning)} }}"
+    known = literal(list(column.fitted.categories))
+    return f"{{ {named}, meaning: category({known}), categories: {known} }}"
+
+
+def literal(value: str | Sequence[Any]) -> str:
+    """A value as JavaScript writes it, wherever the text of the program may stand."""
+    text = json.dumps(value, ensure_ascii=False)
+    return UNSAFE.sub(lambda sign: f"\\u{ord(sign[0]):04x}", text)
