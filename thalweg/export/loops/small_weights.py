@@ -34,6 +34,7 @@ from thalweg.export.loops.nests import (
     Step,
     Store,
     When,
+    While,
 )
 from thalweg.program.instructions.convolution import Convolution
 from thalweg.program.instructions.embedding import Embedding
@@ -96,7 +97,7 @@ class Replacing:
         match step:
             case Loop() | If():
                 return replace(step, body=self.steps(step.body))
-            case When():
+            case When() | While():
                 return replace(step, test=self.value(step.test), body=self.steps(step.body))
             case Let() | Set() | Fail():
                 return replace(step, value=self.value(step.value))
