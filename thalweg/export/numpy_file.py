@@ -17,7 +17,7 @@ from thalweg.export.numpy_functions import FUNCTIONS, source
 from thalweg.export.numpy_statements import written
 from thalweg.export.traced_program import Statement
 from thalweg.export.traced_values import ROWS
-from thalweg.program.ir.instruction import TOTALS, Array, Buffer
+from thalweg.program.ir.instruction import DOUBLE, TOTALS, Array, Buffer
 
 TAKEN = (
     "np", "base64", "math", "array", "predict", "step", "train", "rows", "iteration", "learning_rate", "order", "SEED",
@@ -175,9 +175,10 @@ def train(training: Training, names: Mapping[Buffer, str]) -> list[str]:
 
 
 def converted(buffers: Sequence[Buffer], names: Mapping[Buffer, str]) -> list[str]:
-    """Lines that make float32 arrays of what is given."""
+    """Lines that make arrays of what is given."""
     shapes = {b: ", ".join(["-1", *map(str, b.shape)]) for b in buffers}
-    return [f"    {names[b]} = np.asarray({names[b]}, np.float32).reshape({shapes[b]})" for b in buffers]
+    kinds = {b: "float64" if b.dtype == DOUBLE else "float32" for b in buffers}
+    return [f"    {names[b]} = np.asarray({names[b]}, np.{kinds[b]}).reshape({shapes[b]})" for b in buffers]
 
 
 def counted(body: Sequence[str], x: str) -> list[str]:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from thalweg.export.loops.elements import Storage
+from thalweg.export.loops.forests import forest
 from thalweg.export.loops.indices import Index, Looked, Variable, flat, of, within
 from thalweg.export.loops.nests import (
     Apply,
@@ -27,6 +28,7 @@ from thalweg.export.loops.nests import (
 )
 from thalweg.program.instructions.convolution import Convolution, KernelGradient, TransposedConvolution, Window
 from thalweg.program.instructions.embedding import EmbeddingGradient
+from thalweg.program.instructions.forest import Forest
 from thalweg.program.instructions.images.pooling import (
     AveragePooling,
     AveragePoolingAdjoint,
@@ -201,8 +203,11 @@ class Direct:
             body = [Store(self.array(i.counts), row, Number(np.float32(1), FLOAT), adds=True), *body]
         return begun + nest([r], [When(known, body)])
 
+    def forest(self, i: Forest) -> list[Step] | None:
+        return forest(self.storage, i)
 
-DIRECT: dict[type[Instruction], Callable[[Direct, Any], list[Step]]] = {
+
+DIRECT: dict[type[Instruction], Callable[[Direct, Any], list[Step] | None]] = {
     Affine: Direct.affine,
     Convolution: Direct.convolution,
     KernelGradient: Direct.kernel_gradient,
@@ -212,4 +217,6 @@ DIRECT: dict[type[Instruction], Callable[[Direct, Any], list[Step]]] = {
     AveragePooling: Direct.average_pooling,
     AveragePoolingAdjoint: Direct.average_pooling_adjoint,
     EmbeddingGradient: Direct.embedding_gradient,
+    Forest: Direct.forest,
 }
+"""An instruction's class → its loops; None where those of its reference have to do."""

@@ -115,7 +115,8 @@ def blocks_of(statement: Statement, storage: Storage) -> list[Block]:
         storage.names.restart()
     constants = any(isinstance(b, Constant) for b in i.operands)  # which have no place in memory
     direct = None if constants else DIRECT.get(type(i))
-    block = Block(i.formula, direct(Direct(storage), i)) if direct else fused(storage, statement)
+    steps = direct(Direct(storage), i) if direct else None
+    block = fused(storage, statement) if steps is None else Block(i.formula, steps)
     return [*blocks, block] if block.steps else blocks
 
 
