@@ -15,13 +15,13 @@ def export(
     source: Annotated[Path, typer.Argument(metavar="RUN", help="a run folder, or a file that Model.save wrote")],
     *,
     to: Annotated[
-        str | None, typer.Option(help="numpy, onnx, c, javascript, keras, torch; by default by --out")
+        str | None, typer.Option(help="numpy, onnx, c, javascript, html, keras, torch; by default by --out")
     ] = None,
     out: Annotated[Path | None, typer.Option(help="the file; by default the run's name with the form's ending")] = None,
     train: Annotated[bool, typer.Option("--train", help="the training too, not the prediction alone")] = False,
     batch_size: Annotated[int | None, typer.Option(help="c with --train: the rows of a step; by default 32")] = None,
     opset: Annotated[int | None, typer.Option(help="onnx: the version of the operators; by default the lowest")] = None,
-    int8: Annotated[bool, typer.Option("--int8", help="c: a byte for each weight")] = False,
+    int8: Annotated[bool, typer.Option("--int8", help="c, javascript, html: a byte for each weight")] = False,
     force: Annotated[bool, typer.Option("--force", help="replaces a file that exists")] = False,
 ) -> None:
     """Writes a trained network as a file that predicts without thalweg."""
@@ -31,26 +31,27 @@ def export(
         raise ArgumentError(f"say the form: --to {', '.join(targets.BY_NAME)}; or a file with its ending: --out FILE")
     target = targets.chosen(to, out)
     path = out or Path(source.name).with_suffix(target.endings[0])
-    model, features = source_of(source)
+    model, features, scores = source_of(source)
     remedy = "another --out, or --force"
-    for written in targets.export(model, path, to, force, train, batch_size, opset, int8, features, remedy):
+    for written in targets.export(model, path, to, force, train, batch_size, opset, int8, features, scores, remedy):
         say(f"{written}: {written.stat().st_size:,} bytes")
     if int8:
         say(cost_of(source))
 
 
-def source_of(path: Path) -> tuple[object, object]:
-    """The network of a run, or in a file; and the columns of a run's table."""
+def source_of(path: Path) -> tuple[object, object, dict[str, float]]:
+    """The network of a run, or in a file; the columns of a run's table; and its scores on rows held out."""
     if path.is_file():
         from thalweg.models.loading import load_model
 
-        return load_model(path), None
+        return load_model(path), None, {}
     if not path.exists():
         raise NotFoundError(f"there is no {path}")
     from thalweg.runs.stored import load_run
 
     run = load_run(path)
-    return getattr(run, "ensemble", run.model), getattr(run, "features", None)
+    scores = {name: value for name, value in run.facts["held-out"].items() if value is not None}
+    return getattr(run, "ensemble", run.model), getattr(run, "features", None), scores
 
 
 def cost_of(path: Path) -> str:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ class Wish:
         train: whether the training is exported, too; in C on batches of `batch_size` rows.
         opset: of ONNX; None for the lowest.
         int8: whether weights are stored in a byte each.
+        scores: of a table's run, on rows held out.
     """
 
     path: Path
@@ -33,6 +34,7 @@ class Wish:
     batch_size: int = 32
     opset: int | None = None
     int8: bool = False
+    scores: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def title(self) -> str:
@@ -50,12 +52,14 @@ class Target:
         endings: of its files; the first is that of the path which is given.
         write: model, wish → contents of each of its files.
         takes: the wishes that it can grant.
+        nearest: for a form that only takes tables, the one for a network alone.
     """
 
     name: str
     endings: tuple[str, ...]
     write: Callable[[Any, Wish], tuple[str | bytes, ...]]
     takes: tuple[str, ...] = ()
+    nearest: str = ""
 
 
 def numpy(model: Any, wish: Wish) -> tuple[str]:
@@ -116,6 +120,14 @@ def javascript(model: Any, wish: Wish) -> tuple[str]:
     return (js_table_file(table_network(model, wish.features, 1), wish.title, wish.int8),)
 
 
+def html(model: Any, wish: Wish) -> tuple[str]:
+    from thalweg.export.exported_tables import table_network
+    from thalweg.export.html.predicting_page import predicting_page
+
+    table = table_network(model, wish.features, 1)
+    return (predicting_page(table, wish.path.stem, wish.scores, wish.int8),)
+
+
 def torch(model: Any, wish: Wish) -> tuple[str, bytes]:
     from thalweg.export.exported_network import network_of
     from thalweg.export.torch_file import torch_file
@@ -134,6 +146,7 @@ TARGETS = (
     Target("onnx", (".onnx",), onnx, ("features", "opset")),
     Target("c", (".c", ".h"), c, ("features", "train", "batch_size", "int8")),
     Target("javascript", (".js",), javascript, ("features", "int8")),
+    Target("html", (".html",), html, ("features", "int8"), "javascript"),
     Target("keras", (".keras",), keras),
     Target("torch", (".py", ".safetensors"), torch),
 )
@@ -150,16 +163,22 @@ def export(
     opset: int | None = None,
     int8: bool = False,
     features: Any = None,
+    scores: Mapping[str, float] | None = None,
     remedy: str = "another path, or overwrite=True",
 ) -> list[Path]:
     """Writes a model in another form: see `Model.export`. Returns the paths of its files.
 
-    features: of a model on a table, which then is exported with its columns. remedy: what to give if a file exists.
+    features: of a model on a table, which then is exported with its columns. scores: on rows held out, for a form that
+    shows them. remedy: what to give if a file exists.
     """
     path = Path(filepath)
     target = chosen(format, path)
     if features is not None:
         refuse_for_tables(target, train)
+    elif target.nearest:
+        raise ArgumentError(
+            f"the format {target.name!r} shows a table's columns, and this is a network alone; {target.nearest} can"
+        )
     for wish, value in {"train": train, "batch_size": batch_size, "opset": opset, "int8": int8}.items():
         if value not in (None, False) and wish not in target.takes:
             able = [other.name for other in TARGETS if wish in other.takes]
@@ -176,7 +195,7 @@ def export(
         raise ArgumentError("batch_size is that of the training: it goes with train")
     rows = 32 if batch_size is None else whole("batch_size", batch_size)
     refuse_lookups(target, model)
-    contents = target.write(model, Wish(path, features, bool(train), rows, opset, bool(int8)))
+    contents = target.write(model, Wish(path, features, bool(train), rows, opset, bool(int8), scores or {}))
     with ExitStack() as stack:
         new = [stack.enter_context(writing(other)) for other in paths]
         for place, content in zip(new, contents, strict=True):

@@ -43,8 +43,7 @@ def js_table_file(table: TableNetwork, title: str, int8: bool = False) -> str:
     else:
         functions = [*head, "function predict(row, place = 1) {", f"    return {of}[0];", "}"]
     module = re.sub("^export ", "", CELLS.read_text(encoding="utf-8"), flags=re.MULTILINE)
-    columns = [f"    {entry(column)}," for column in table.columns]
-    lines = ["", *markers(), "", *module.split("\n"), "const COLUMNS = [", *columns, "];", *functions]
+    lines = ["", *markers(), "", *module.split("\n"), *columns_read(table), *functions]
     return js_file(table.network, "\n".join(told), int8, lines)
 
 
@@ -52,6 +51,11 @@ def markers() -> list[str]:
     """The constants that the module needs."""
     texts = {"MISSING": list(MISSING), "GAPS": sorted(GAPS), "MOMENT": MOMENT}
     return [f"const {name} = {literal(value)};" for name, value in texts.items()]
+
+
+def columns_read(table: TableNetwork) -> list[str]:
+    """The lines that say how the columns are read."""
+    return ["const COLUMNS = [", *(f"    {entry(column)}," for column in table.columns), "];"]
 
 
 def entry(column: Column) -> str:
