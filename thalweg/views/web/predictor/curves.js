@@ -31,8 +31,10 @@ export function* curvesOf(model, row, output) {
   for (const [place, column] of model.columns.entries()) {
     const at = valuesOf(column, row[place]);
     const y = [];
+    const values = [...row];
     for (const value of at) {
-      y.push(model.answer(row.with(place, value))[output]);
+      values[place] = value;
+      y.push(model.answer(values)[output]);
       yield place;
     }
     curves.push({ column, now: row[place], at, y, spread: Math.max(...y) - Math.min(...y) });

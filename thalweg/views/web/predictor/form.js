@@ -85,7 +85,7 @@ function choices(column, cell) {
 
 /** @param {PredictorColumn} column */
 function hint(column) {
-  if (column.kind === "number") return word("In training {0} to {1}, half of them below {2}", amount(column.low), amount(column.high), amount(column.median));
+  if (column.kind === "number") return word("In training {0} to {1}, median {2}", amount(column.low), amount(column.high), amount(column.median));
   if (column.kind === "date") return word("In training {0} to {1}", column.first.slice(0, 10), column.last.slice(0, 10));
   if (column.kind === "boolean") return word("In training yes in {0} % of the rows", Number((100 * column.true_share).toPrecision(3)));
   return column.rest ? word("The {0} most frequent of the training", column.categories?.length ?? 0) : word("{0} choices", column.categories?.length ?? 0);

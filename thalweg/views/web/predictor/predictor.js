@@ -70,8 +70,6 @@ function rowPart(model, cells) {
     const best = likeliest(outputs);
     const found = signal.aborted ? null : await inSlices(curvesOf(model, values, best), signal);
     if (found === null) return;
-    const focused = document.activeElement;
-    if (focused && curves.contains(focused)) return; // they are being read
     drawCurves(curves, model, found, outputs[best], state);
     curves.classList.remove("is-stale");
     curves.dataset.drawn = String(Number(curves.dataset.drawn ?? 0) + 1);
@@ -108,7 +106,7 @@ function answerOf(model, outputs) {
   const { classes } = model.target;
   if (!classes.length) {
     const error = model.scores.MAE;
-    const told = error === undefined ? null : h("p", { class: "answer-told" }, word("On rows held out of training, answers were off by {0} on average (mean absolute error).", answered(model, error)));
+    const told = error === undefined ? null : h("p", { class: "answer-told" }, word("On rows held out of training, answers were off by {0} on average (mean absolute error).", answered(model, Number(error.toPrecision(3)))));
     return [h("p", { class: "answer-value" }, answered(model, outputs[0])), told].filter((part) => part !== null);
   }
   const best = likeliest(outputs);

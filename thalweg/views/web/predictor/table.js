@@ -106,7 +106,7 @@ function* answersOf(model, text, name) {
   if (refused) return refused;
   const places = model.columns.map((column) => header.indexOf(column.name));
   const more = ["prediction", ...model.probabilities].map((title) => untaken(title, header));
-  const ignored = header.filter((title) => !model.columns.some((column) => column.name === title));
+  const ignored = header.filter((/** @type {string} */ title) => !model.columns.some((column) => column.name === title));
   /** @type {Done} */
   const done = { name, header: [...header, ...more], own: header.length, ignored, first: [], lines: [mark, lineOfCells([...header, ...more], delimiter), "\r\n"], rows: 0, faults: [], without: 0 };
   for (const row of rows) {
