@@ -56,7 +56,7 @@ def test_what_eight_bits_cost_is_measured_or_said_not_to_be(place, run_thalweg, 
     [
         (
             ("net.safetensors",),
-            "say the form: --to numpy, onnx, c, javascript, keras, torch; or a file with its ending",
+            "say the form: --to numpy, onnx, c, javascript, html, keras, torch; or a file with its ending",
         ),
         (("net.safetensors", "--to", "cobol"), "unknown format 'cobol'"),
         (("none", "--to", "numpy"), "there is no "),
