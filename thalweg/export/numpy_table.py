@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from thalweg.data.notations.patterns import date_patterns, number_pattern
+from thalweg.data.notations.quantities import GROUPING, PLAIN_OR_TIMES, SHARES, Style
+from thalweg.data.reading import TIMES
 from thalweg.export.exported_tables import Column, TableNetwork
 from thalweg.export.expressions import one_line
 from thalweg.export.numpy_file import numpy_file
 from thalweg.program.ir.instruction import Buffer
 
 NOUN = {"number": "number", "boolean": "yes or no", "date": "date such as 2024-05-31", "category": "category"}
-MEANING = {"number": "number", "boolean": "truth", "date": "moment"}
 
 
 def numpy_table_file(table: TableNetwork, title: str) -> str:
@@ -56,11 +58,49 @@ def numpy_table_file(table: TableNetwork, title: str) -> str:
 
 def read(column: Column) -> str:
     """What reads a column's values."""
+    missing = "-2, -1" if column.kind == "category" else "np.nan"
+    if column.kind == "number" and column.fitted.forgiving:  # what is no number is missing, too
+        missing = "np.nan, np.nan"
+    return f"read(table, {column.name!r}, {noun(column)!r}, {meaning(column)}, {missing})"
+
+
+def noun(column: Column) -> str:
+    """What a cell has to be."""
+    if column.kind != "number":
+        return NOUN[column.kind]
+    style = Style(column.fitted.notation, column.fitted.unit)
+    return "number" + (f" written as {style.notation or '1234.5'}" + f" with {style.unit}" * bool(style.unit)) * (
+        style not in (Style(), Style(PLAIN_OR_TIMES))
+    )
+
+
+def meaning(column: Column) -> str:
+    """The function that says what a cell means."""
+    fitted = column.fitted
     if column.kind == "category":
-        meaning, missing = f"category({list(column.fitted.categories)})", "-2, -1"
-    else:
-        meaning, missing = MEANING[column.kind], "np.nan"
-    return f"read(table, {column.name!r}, {NOUN[column.kind]!r}, {meaning}, {missing})"
+        return f"category({list(fitted.categories)})"
+    if column.kind == "boolean":
+        return "truth"
+    if column.kind == "date":
+        patterns = date_patterns(fitted.notation, fitted.by_digits_of_minguo)
+        return f"date({', '.join(map(repr, patterns))})"
+    return number_reading(Style(fitted.notation, fitted.unit))
+
+
+def number_reading(style: Style) -> str:
+    """The function that reads numbers as a column writes them."""
+    if style.notation == TIMES:
+        return "clock"
+    if style in (Style(), Style(PLAIN_OR_TIMES)):
+        return "number"
+    told = {
+        "power": next((SHARES[unit] for unit in style.units if unit in SHARES), 0),
+        "group": style.base[1] if style.base in GROUPING else "",
+        "plain": style.takes_plain,
+    }
+    usual = {"power": 0, "group": "", "plain": True}
+    options = "".join(f", {name}={value!r}" for name, value in told.items() if value != usual[name])
+    return f"quantity({number_pattern(style)!r}{options})"
 
 
 def described(column: Column) -> str:
