@@ -9,10 +9,15 @@ from test_js import NODE
 from test_numpy_table import ROWS, TARGETS, cells, defined
 
 from thalweg.data import read_table
-from thalweg.data.reading import date_in
+from thalweg.data.notations import quantities
+from thalweg.data.notations.calendars import ORDERS
+from thalweg.data.notations.patterns import date_patterns
+from thalweg.data.notations.quantities import Style
+from thalweg.errors import ThalwegWarning
 from thalweg.exchange.targets import export
 from thalweg.export import numpy_cells
-from thalweg.export.js.js_table import CELLS, literal, markers
+from thalweg.export.js.js_table import CELLS, called, literal, markers
+from thalweg.export.numpy_table import Reading, number_reading
 from thalweg.runs import table_training
 from thalweg.runs.table_run import TableOptions
 
@@ -40,18 +45,86 @@ TEXTS = [
     *("1,5", "1n", "20240531", "today", "2024-05-31 10:60", "NaT", "...", "NaN", "2024-W22"),
 ]  # fmt: skip
 CELLS_OF_JSON = [*TEXTS, None, True, False, 0, 1, -3, 2, 1.5, 1e300, 20240531, 123456789012, 1e-7]
+UNITS = ("", "坪", "NT$, 元", "%", "‰", "kg", "km/h", "元/月", "USD", "°C", "樓, F", "m²")
+NOTATIONS = ("", *quantities.BODIES, *quantities._BASES, "10:30")
+READINGS = {
+    **{name: Reading("category", (list(texts),)) for name, texts in KNOWN.items()},
+    **{f"{n!r} {unit}": number_reading(Style(n, unit)) for n in NOTATIONS for unit in UNITS},
+    **{f"dates {rule}": Reading("date", date_patterns(rule)) for rule in ("", *ORDERS)},
+    "digits of 民國": Reading("date", date_patterns("", True)),
+    "truth": Reading("truth"),
+}
+PARTS = (
+    *(
+        "1",
+        "0",
+        "12",
+        "1234",
+        "e",
+        ".",
+        ",",
+        "-",
+        "+",
+        "/",
+        "−",
+        "2024",
+        "113",
+        ":30",
+        " ",
+        "T",
+        "_",
+        "x",
+        "１",
+        "３",
+        "'",
+    ),
+    *(
+        "約",
+        "~",
+        "about ",
+        "(",
+        ")",
+        "NT$",
+        "$",
+        "USD ",
+        "坪",
+        "元",
+        "%",
+        "‰",
+        " kg",
+        "KG",
+        "公斤",
+        "萬",
+        "億",
+        "k",
+        "M",
+        " F",
+    ),
+    *(
+        "年",
+        "月",
+        "日",
+        "民國",
+        "元",
+        "PM",
+        "下午 ",
+        " 上午",
+        "Z",
+        "+08:00",
+        " UTC",
+        "05",
+        "31",
+        "-05-31",
+        "/5/31",
+        "m²",
+        "°C",
+    ),
+)
 RUN = """
 const fs = require("fs");
-const {program, markers, known, cells} = JSON.parse(fs.readFileSync("given.json", "utf8"));
-const names = "number, decimalComma, truth, category, moment, read";
-const made = new Function(`${markers}; ${program}; return {${names}};`)();
-const {number, decimalComma, truth, category, moment, read} = made;
-const columns = [["number", number], ["decimal_comma", decimalComma], ["truth", truth], ["moment", moment]].map(
-    ([name, meaning]) => ({name, noun: name, meaning}));
-for (const [name, categories] of Object.entries(known)) {
-    columns.push({name, noun: "category", meaning: category(categories), categories});
-}
-const found = columns.map((column) => cells.map((cell) => {
+const {program, markers, columns, cells} = JSON.parse(fs.readFileSync("given.json", "utf8"));
+const [read, every] = new Function(`${markers}; ${program}; return [read, ${columns}];`)();
+const found = every.map((column) => cells.map((cell) => {
     try {
         const value = read(column, cell, 7);
         return Number.isFinite(value) ? value : String(value);
@@ -67,52 +140,37 @@ def module():
     return CELLS.read_text(encoding="utf-8").replace("\nexport ", "\n")
 
 
-def meant(name, cell):
-    """What a cell means in the NumPy file, as the script above says it."""
-    kinds = ("number", "decimal_comma", "truth", "moment")
-    meaning = getattr(numpy_cells, name) if name in kinds else numpy_cells.category(KNOWN[name])
-    noun, more = (name, (float("nan"),)) if name in kinds else ("category", (-2, -1))
-    try:
-        value = float(numpy_cells.read({name: [None] * 6 + [cell]}, name, noun, meaning, *more)[6])
-    except ValueError as error:
-        return f"RangeError: {error}"
-    return value if np.isfinite(value) else "NaN"
-
-
 def drawn(count):
     """Texts of parts of others."""
-    draw, parts = (
-        np.random.default_rng(0),
-        ["1", "0", "e", ".", ",", "-", "+", "/", "2024", ":30", " ", "T", "_", "x", "１"],
-    )
-    return ["".join(draw.choice(parts, draw.integers(1, 7))) for _ in range(count)]
+    draw = np.random.default_rng(0)
+    return ["".join(draw.choice(PARTS, draw.integers(1, 8))) for _ in range(count)]
 
 
 def test_each_cell_means_the_same(tmp_path):
     every = [*CELLS_OF_JSON, *drawn(3000)]
-    given = {"program": module(), "markers": "\n".join(markers()), "known": KNOWN, "cells": every}
+    columns = []
+    for name, reading in READINGS.items():
+        more = ", missing: -2, unknown: -1" if name in KNOWN else ""
+        columns.append(f"{{name: {literal(name)}, noun: 'what it is', meaning: {called(reading)}{more}}}")
+    given = {"program": module(), "markers": "\n".join(markers()), "columns": f"[{', '.join(columns)}]", "cells": every}
     (tmp_path / "given.json").write_text(json.dumps(given), encoding="utf-8")
     (tmp_path / "run.js").write_text(RUN, encoding="utf-8")
-    subprocess.run([NODE, "run.js"], cwd=tmp_path, check=True, timeout=100)
+    subprocess.run([NODE, "run.js"], cwd=tmp_path, check=True, timeout=300)
     found = json.loads((tmp_path / "found.json").read_text(encoding="utf-8"))
-    different = []
-    for name, values in zip(("number", "decimal_comma", "truth", "moment", *KNOWN), found, strict=True):
-        wanted = [meant(name, cell) for cell in every]
-        different += [
-            (name, cell, one, other) for cell, one, other in zip(every, values, wanted, strict=True) if one != other
-        ]
+    different, numbers = [], 0
+    for (name, reading), values in zip(READINGS.items(), found, strict=True):
+        meaning = eval(str(reading), vars(numpy_cells))
+        more = (-2, -1) if name in KNOWN else (float("nan"),)
+        for cell, one in zip(every, values, strict=True):
+            try:
+                value = float(numpy_cells.read({name: [None] * 6 + [cell]}, name, "what it is", meaning, *more)[6])
+                other = value if np.isfinite(value) else "NaN"
+            except ValueError as error:
+                other = f"RangeError: {error}"
+            numbers += not isinstance(other, str)
+            different += [(name, cell, one, other)] * (one != other)
     assert different == []
-
-
-def test_a_date_is_the_cli_s_or_none():
-    """A few notations aren't the file's; none means another moment, as 20240531 once was a year, and today is a day."""
-    for text in TEXTS:
-        value = numpy_cells.moment(text)
-        bare = text.strip()
-        if value is not None and not bare.isdigit():
-            assert value == date_in(bare).astype("datetime64[us]").astype(np.int64) / 1e6, text
-    refused = ("2024", "today", "now", "NaT", "17991231", "20240231", "2024-05-31 10")
-    assert [numpy_cells.moment(text) for text in refused] == [None] * len(refused)
+    assert numbers > 20_000
 
 
 @pytest.fixture(scope="module", params=TARGETS)
@@ -195,24 +253,22 @@ def test_what_means_nothing_is_named_as_in_the_numpy_file(run, tmp_path):
     assert ran(tmp_path, trained, bad) == wanted
 
 
-def test_decimal_commas_stay_what_they_were(tmp_path):
-    """1.234 was a thousand there: both files refuse it, and say no other number."""
+def test_numbers_are_read_as_training_wrote_them(tmp_path):
+    """1.234 was more than a thousand there; with odd cells, what is no number is missing."""
     draw = np.random.default_rng(0)
     numbers = draw.uniform(0, 5000, 60).round(2)
-    written = [f"{v:,.2f}".translate(str.maketrans(",.", ".,")) for v in numbers]
-    rows = {"price": written, "y": (numbers / 3).tolist()}
+    written = [f"NT${v:,.2f}".translate(str.maketrans(",.", ".,")) for v in numbers]
+    rows = {"price": written, "share": [f"{k}%" if k % 13 else "ask" for k in range(60)], "y": (numbers / 3).tolist()}
     options = TableOptions(target="y", members=1, layers=(4,), epochs=1, seed=0, lanes=1, trees=False)
-    trained = table_training.train(read_table(rows), options)
-    assert trained.features.columns[0].notation == "1.234,5"
-    found = ran(tmp_path, trained, [{"price": "1234,5"}, {"price": "1.234"}, {"price": 1234.5}])
-    export(trained.ensemble, tmp_path / "net.py", features=trained.features)
-    answer = defined(tmp_path / "net.py")["predict"]
-    want = trained.predict({"price": ["1.234,50"]})
-    np.testing.assert_allclose(answer({"price": ["1234,5", 1234.5]}), want.repeat(2), rtol=1e-5)
-    np.testing.assert_allclose([found[0][0], found[2][0]], want.repeat(2), rtol=1e-5)
-    with pytest.raises(ValueError, match=r"holds '1\.234', which is no number"):
-        answer({"price": ["1.234"]})
-    assert found[1] == "RangeError: row 2 of the column 'price' holds '1.234', which is no number"
+    with pytest.warns(ThalwegWarning):
+        trained = table_training.train(read_table(rows), options)
+    assert [column.notation for column in trained.features.columns] == ["1.234,5", ""]
+    given = [("1.234", "5%"), ("NT$ 1.234,5", "maybe"), (1234.5, "7%"), ("1,234.5", "5%")]
+    found = ran(tmp_path, trained, [{"price": price, "share": share} for price, share in given])
+    wanted = trained.predict({"price": ["1.234,00", "1.234,50", "1.234,50"], "share": ["5%", None, "7%"]})
+    np.testing.assert_allclose([row[0] for row in found[:3]], wanted, rtol=1e-5)
+    told = "holds '1,234.5', which is no number written as 1.234,5 with NT$"
+    assert found[3] == f"RangeError: row 4 of the column 'price' {told}"
 
 
 def test_a_name_can_t_become_code():

@@ -12,16 +12,16 @@ from thalweg.export.exported_network import Network
 from thalweg.export.exported_training import Lasting, Training
 from thalweg.export.expressions import listed, one_line, size
 from thalweg.export.identifiers import identifiers
-from thalweg.export.numpy_cells import CELLS, GAPS, MISSING, MOMENT
+from thalweg.export.numpy_cells import CELLS, GAPS, MISSING
 from thalweg.export.numpy_functions import FUNCTIONS, source
 from thalweg.export.numpy_statements import written
 from thalweg.export.traced_program import Statement
 from thalweg.export.traced_values import ROWS
-from thalweg.program.ir.instruction import DOUBLE, TOTALS, Array, Buffer
+from thalweg.program.ir.instruction import TOTALS, Array, Buffer
 
 TAKEN = (
     "np", "base64", "math", "array", "predict", "step", "train", "rows", "iteration", "learning_rate", "order", "SEED",
-    "csv", "sys", "datetime", "re", "table", "predict_proba", "MISSING", "GAPS", "MOMENT",
+    "csv", "sys", "re", "datetime", "table", "predict_proba", "MISSING", "GAPS",
     *(f.__name__ for f in (*FUNCTIONS, *CELLS)),
 )  # fmt: skip
 MAIN = """
@@ -44,7 +44,7 @@ def numpy_file(network: Network, title: str, training: Training | None = None, t
     lasting = training.lasting if training is not None else ()
     kept: dict[str, Array] = {}
     parts, wholes = [b for l in lasting for b in l.parts], [l.whole for l in lasting]
-    common = identifiers((*parts, *wholes, *network.weights), TAKEN)
+    common = identifiers((*parts, *wholes, *network.weights), TAKEN, ascii=False)
     names = local((*network.inputs, *written_by(network.statements)), common)
     functions = (
         [predict(network, names, kept)] if table is None else table(names, body_of(network.statements, names, kept))
@@ -58,19 +58,13 @@ def numpy_file(network: Network, title: str, training: Training | None = None, t
     arrays += [f"{name} = {stored(a)}" for name, a in kept.items()]
     packed = any(" = array(" in line for line in arrays)
     tabular = table is not None
-    used = {"base64": packed, "csv": tabular, "sys": tabular}
-    used |= {module: any(f"{module}." in f for f in helpers) for module in ("datetime", "math", "re")}
+    used = {"base64": packed, "csv": tabular, "datetime": False, "math": False, "re": False, "sys": tabular}
+    used |= {name: any(f"{name}." in f for f in helpers) for name in ("datetime", "math", "re")}
     numbers = [f"SEED = {training.seed}  # of the order of the rows, and of random numbers"] if training else []
     if tabular:
         for name, texts in (("MISSING", MISSING), ("GAPS", sorted(GAPS))):
             numbers += [f"{name} = (", *(f"    {line}" for line in wrap(f"{str(texts)[1:-1]},", WIDTH - 4)), ")"]
-        if used["re"]:
-            numbers += [
-                "MOMENT = (  # how a date is written",
-                *(f"    {part!r}" for part in (MOMENT[:60], MOMENT[60:])),
-                ")",
-            ]
-    modules = sorted(module for module, needed in used.items() if needed)
+    modules = [module for module, needed in used.items() if needed]
     return "\n".join([
         f'"""{one_line(title)}"""', "",
         *(f"import {m}" for m in modules), *[""] * bool(modules), "import numpy as np", "",
@@ -86,7 +80,7 @@ def numpy_file(network: Network, title: str, training: Training | None = None, t
 def local(buffers: Iterable[Buffer], common: Mapping[Buffer, str]) -> dict[Buffer, str]:
     """The names in a function: those of its own arrays, and those that all functions see."""
     own = [b for b in buffers if b not in common]
-    return {**common, **identifiers(own, (*TAKEN, *common.values()))}
+    return {**common, **identifiers(own, (*TAKEN, *common.values()), ascii=False)}
 
 
 ARRAY = [
@@ -175,10 +169,9 @@ def train(training: Training, names: Mapping[Buffer, str]) -> list[str]:
 
 
 def converted(buffers: Sequence[Buffer], names: Mapping[Buffer, str]) -> list[str]:
-    """Lines that make arrays of what is given."""
+    """Lines that make float32 arrays of what is given."""
     shapes = {b: ", ".join(["-1", *map(str, b.shape)]) for b in buffers}
-    kinds = {b: "float64" if b.dtype == DOUBLE else "float32" for b in buffers}
-    return [f"    {names[b]} = np.asarray({names[b]}, np.{kinds[b]}).reshape({shapes[b]})" for b in buffers]
+    return [f"    {names[b]} = np.asarray({names[b]}, np.float32).reshape({shapes[b]})" for b in buffers]
 
 
 def counted(body: Sequence[str], x: str) -> list[str]:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
-from thalweg.data.notations.quantities import DECIMAL_COMMA, POINTS, SPACES_AND_COMMA
+from thalweg.data.notations.patterns import date_patterns, number_pattern
+from thalweg.data.notations.quantities import GROUPING, PLAIN_OR_TIMES, SHARES, Style
+from thalweg.data.reading import TIMES
 from thalweg.export.exported_tables import Column, TableNetwork
 from thalweg.export.expressions import one_line
 from thalweg.export.numpy_file import numpy_file
 from thalweg.program.ir.instruction import Buffer
 
 NOUN = {"number": "number", "boolean": "yes or no", "date": "date such as 2024-05-31", "category": "category"}
-COMMA_DECIMAL = (DECIMAL_COMMA, POINTS, SPACES_AND_COMMA)
-"""How columns write numbers in which a comma, not a point, begins the decimals."""
+USUAL = {"power": 0, "group": "", "plain": True}
+"""The options of `quantity` by default."""
 
 
 def numpy_table_file(table: TableNetwork, title: str) -> str:
@@ -56,19 +60,66 @@ def numpy_table_file(table: TableNetwork, title: str) -> str:
     return numpy_file(table.network, title, table=functions)
 
 
+@dataclass(frozen=True)
+class Reading:
+    """A call of what makes the function that says what a cell means; where it has no operands, that function itself.
+
+    Attributes:
+        options: by name, in order, all of them.
+    """
+
+    function: str
+    operands: tuple[Any, ...] = ()
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        told = [f"{name}={value!r}" for name, value in self.options.items() if value != USUAL[name]]
+        operands = ", ".join([*map(repr, self.operands), *told])
+        return f"{self.function}({operands})" if operands else self.function
+
+
 def read(column: Column) -> str:
     """What reads a column's values."""
-    meaning, missing = meaning_of(column), "np.nan"
-    if meaning == "category":
-        meaning, missing = f"category({list(column.fitted.categories)})", "-2, -1"
-    return f"read(table, {column.name!r}, {NOUN[column.kind]!r}, {meaning}, {missing})"
+    missing = {"category": "-2, -1"}.get(column.kind, "np.nan, np.nan" if takes_odd_cells(column) else "np.nan")
+    return f"read(table, {column.name!r}, {noun(column)!r}, {meaning(column)}, {missing})"
 
 
-def meaning_of(column: Column) -> str:
-    """The name of the function that says what a cell means; of categories, that makes such a one."""
-    if column.kind == "number":
-        return "decimal_comma" if column.fitted.notation in COMMA_DECIMAL else "number"
-    return {"boolean": "truth", "date": "moment", "category": "category"}[column.kind]
+def takes_odd_cells(column: Column) -> bool:
+    """Whether what is no number is missing, too."""
+    return column.kind == "number" and column.fitted.forgiving
+
+
+def noun(column: Column) -> str:
+    """What a cell has to be."""
+    if column.kind != "number":
+        return NOUN[column.kind]
+    style = Style(column.fitted.notation, column.fitted.unit)
+    return "number" + (f" written as {style.notation or '1234.5'}" + f" with {style.unit}" * bool(style.unit)) * (
+        style not in (Style(), Style(PLAIN_OR_TIMES))
+    )
+
+
+def meaning(column: Column) -> Reading:
+    """What says what a cell means."""
+    fitted = column.fitted
+    if column.kind == "category":
+        return Reading("category", (list(fitted.categories),))
+    if column.kind == "boolean":
+        return Reading("truth")
+    if column.kind == "date":
+        return Reading("date", date_patterns(fitted.notation, fitted.by_digits_of_minguo))
+    return number_reading(Style(fitted.notation, fitted.unit))
+
+
+def number_reading(style: Style) -> Reading:
+    """What reads numbers as a column writes them."""
+    if style.notation == TIMES:
+        return Reading("clock")
+    if style in (Style(), Style(PLAIN_OR_TIMES)):
+        return Reading("number")
+    power = next((SHARES[unit] for unit in style.units if unit in SHARES), 0)
+    group = style.base[1] if style.base in GROUPING else ""
+    return Reading("quantity", (number_pattern(style),), {"power": power, "group": group, "plain": style.takes_plain})
 
 
 def described(column: Column) -> str:

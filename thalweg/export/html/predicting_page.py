@@ -48,7 +48,7 @@ def predicting_page(table: TableNetwork, name: str, scores: Mapping[str, float],
         "planes": pools.planes(),
     }
     code = "\n".join([
-        *markers(), bundle("predictor/predictor.js", vendor=()),
+        *markers(), bundle("predictor/predictor.js", vendor=(), commented=False),
         f"function network({{ {', '.join(sorted(set(POOLS.values())))} }}) {{", *indented([*network, "return answer;"]),
         "}", *columns_read(table), "await predicting(network, COLUMNS);",
     ])  # fmt: skip

@@ -1,9 +1,11 @@
-// Reads a table's cells as the NumPy file does: the twin of numpy_cells.py. MISSING, GAPS and MOMENT are defined by it.
+// Reads a table's cells as the NumPy file does: the twin of numpy_cells.py. MISSING and GAPS are defined before it.
 
 /** White space by Python's rules, which aren't trim's. */
 const SPACE = "[\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000]*";
 const AROUND = new RegExp(`^${SPACE}|${SPACE}$`, "gu");
-const NUMBER = /^[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?|inf(?:inity)?|nan)$/i;
+const NUMBER = /^[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[+-]?[0-9]+)?$/i;
+const INFINITE = /^([+-]?)inf(?:inity)?$/i;
+const POWERS = new Map(Object.entries({ k: 3, K: 3, M: 6, "\u5343": 3, "\u842c": 4, "\u4e07": 4, "\u5104": 8, "\u4ebf": 8 }));
 const YES = ["true", "yes", "y", "t", "1", "1.0"];
 const NO = ["false", "no", "n", "f", "0", "0.0"];
 
@@ -34,16 +36,16 @@ export function meanings(columns, row, place) {
 }
 
 /**
- * What a cell means: NaN or −2 for a missing one, −1 for an unknown category.
+ * What a cell means.
  * @param {TableColumn} column
  * @param {any} cell
  * @param {number} place the row's number
  * @returns {number}
  */
 export function read(column, cell, place) {
-  const missing = column.categories ? -2 : NaN;
+  const missing = column.missing ?? NaN;
   if (cell === null || cell !== cell || MISSING.includes(bare(cell))) return missing;
-  const value = column.meaning(cell) ?? (GAPS.includes(bare(cell).toLowerCase()) ? missing : column.categories ? -1 : null);
+  const value = column.meaning(cell) ?? (GAPS.includes(bare(cell).toLowerCase()) ? missing : (column.unknown ?? null));
   if (value === null || Math.abs(value) === Infinity) {
     throw new RangeError(`row ${place} of the column ${quoted(column.name)} holds ${quoted(cell)}, which is no ${column.noun}`);
   }
@@ -70,38 +72,65 @@ export function quoted(cell) {
 }
 
 /**
- * The number that a cell is, or that its text spells as Python's float reads it: digits of any script, no 0x10.
+ * The number that a cell is, or that its text spells: no 0x10, no 1_000.
  * @param {any} cell
  * @returns {number | null}
  */
 export function number(cell) {
-  const text = bare(cell).replace(/[^\0-\x7f]/gu, digit);
-  if (cell === true || cell === false) return Number(cell);
-  if (!NUMBER.test(text)) return null;
-  const end = text.toLowerCase().replace(/^[+-]/, "");
-  if (end === "nan") return NaN;
-  return end.startsWith("inf") ? (text.startsWith("-") ? -Infinity : Infinity) : Number(text);
+  const text = bare(cell);
+  if (NUMBER.test(text)) return Number(text);
+  const infinite = INFINITE.exec(text);
+  return infinite ? (infinite[1] === "-" ? -Infinity : Infinity) : null;
 }
 
 /**
- * A digit of another script in ASCII: they stand in tens. Another sign as it is.
- * @param {string} sign
+ * The function that reads numbers as the column has them, such as 1,234.5 or an amount with a unit.
+ * @param {string} pattern
+ * @param {number} power of ten, by which they are multiplied: -2 for 45%
+ * @param {string} group what stands between thousands
+ * @param {boolean} plain whether a number may stand without a unit
+ * @returns {(cell: any) => number | null}
+ */
+export function quantity(pattern, power, group, plain) {
+  const whole = new RegExp(`^(?:${pattern})$`);
+  return (cell) => {
+    const own = number(cell);
+    if (typeof cell !== "string" || (plain && own !== null)) return own;
+    const has = whole.exec(plainly(cell))?.groups;
+    if (!has) return null;
+    const signs = (has.sign ?? "") + (has.inner ?? "");
+    const units = [has.before, has.after, has.of].filter(Boolean).length;
+    const isMarked = Boolean(has.about || signs);
+    if (signs.length > 1 || units > 1 || Boolean(has.open) !== Boolean(has.close) || (has.open && isMarked)) return null;
+    const digits = (has.body || has.small || has.zero).replaceAll(group, "").replaceAll(",", ".");
+    const times = (POWERS.get(has.letter) ?? 0) + (POWERS.get(has.times) ?? 0) + power;
+    const size = /e/i.test(digits) ? Number(digits) * Number(`1e${times}`) : Number(`${digits}e${times}`);
+    return has.open || signs === "-" ? -size : size;
+  };
+}
+
+/**
+ * The text in ASCII letters where these say the same.
+ * @param {string} text
  * @returns {string}
  */
-function digit(sign) {
-  let before = 0;
-  for (let code = sign.codePointAt(0) ?? 0; /\p{Nd}/u.test(String.fromCodePoint(code)); code--) before++;
-  return before ? String((before - 1) % 10) : sign;
+export function plainly(text) {
+  const signs = Array.from(text, (sign) => {
+    const place = "\u3000\u00a0\u2007\u2009\u202f\u2212\uffe5\uffe1\u2019\u2018\u2032".indexOf(sign);
+    if (place >= 0) return "     -\xa5\xa3'''"[place];
+    return sign >= "\uff01" && sign <= "\uff5e" ? String.fromCharCode(sign.charCodeAt(0) - 0xfee0) : sign;
+  });
+  return bare(signs.join(""));
 }
 
 /**
- * The same where training has read 1,5 as one and a half; 1.234 might be a thousand there.
+ * Seconds of a time of day such as 10:30.
  * @param {any} cell
  * @returns {number | null}
  */
-export function decimalComma(cell) {
-  if (typeof cell !== "string") return number(cell);
-  return cell.includes(".") ? null : number(cell.replaceAll(",", "."));
+export function clock(cell) {
+  const found = /^([01]?[0-9]|2[0-3]):([0-5][0-9])(?::([0-5][0-9](?:\.[0-9]{1,6})?))?$/.exec(bare(cell));
+  return found ? 3600 * Number(found[1]) + 60 * Number(found[2]) + Number(found[3] ?? 0) : null;
 }
 
 /**
@@ -133,21 +162,26 @@ export function category(known) {
 }
 
 /**
- * Seconds since 1970-01-01T00:00 of a date such as 2024-05-31, 2024/5/31 or 20240531, maybe with a time.
- * @param {any} cell
- * @returns {number | null}
+ * The function that reads dates, maybe with a time: seconds since 1970-01-01T00:00.
+ * @param {...string} patterns
+ * @returns {(cell: any) => number | null}
  */
-export function moment(cell) {
-  let text = bare(cell);
-  if (/^(1[89]|2[01])[0-9]{6}$/.test(text)) text = `${text.slice(0, 4)}-${text.slice(4, 6)}-${text.slice(6)}`;
-  else if (/^(1[89]|2[01])[0-9]{2}[-/](0[1-9]|1[0-2])$/.test(text)) text += `${text[4]}01`;
-  const found = new RegExp(`^(?:${MOMENT})$`).exec(text);
-  if (!found) return null;
-  const [year, month, day, hour, minute, second] = [1, 3, 4, 5, 6, 7].map((k) => Number(found[k] ?? 0));
-  const zone = found[8] ?? "Z";
-  const start = new Date(Date.UTC(year, month - 1, day));
-  if (start.getUTCMonth() !== month - 1 || start.getUTCDate() !== day) return null; // the 31st of February
-  if (hour > 23 || minute > 59 || second >= 60) return null;
-  const away = zone === "Z" ? 0 : Number(`${zone[0]}1`) * (60 * Number(zone.slice(1, 3)) + Number(zone.slice(-2)));
-  return start.getTime() / 1000 + 3600 * hour + 60 * (minute - away) + Math.round(second * 1e6) / 1e6;
+export function date(...patterns) {
+  const forms = patterns.map((pattern) => new RegExp(`^(?:${pattern})$`));
+  return (cell) => {
+    const text = plainly(bare(cell));
+    const has = forms.map((form) => form.exec(text)?.groups).find(Boolean);
+    if (!has) return null;
+    const year = has.y ? Number(has.y) : 1911 + Number(has.roc.replace("\u5143", "1"));
+    const [month, day] = [Number(has.m), Number(has.d || 1)];
+    const start = new Date(Date.UTC(year, month - 1, day));
+    if (start.getUTCMonth() !== month - 1 || start.getUTCDate() !== day) return null; // the 31st of February
+    const hours = Number(has.H || 0);
+    const half = (has.before ?? "") + (has.after ?? "");
+    if (half && (hours < 1 || hours > 12 || (has.before && has.after))) return null;
+    let minutes = 60 * (half ? (hours % 12) + ("Pp\u4e0b".includes(half[0]) ? 12 : 0) : hours) + Number(has.M || 0);
+    const zone = (has.zone ?? "").trim().replaceAll(":", "");
+    if (/^[+-]/.test(zone)) minutes -= Number(`${zone[0]}1`) * (60 * Number(zone.slice(1, 3)) + Number(zone.slice(3) || 0));
+    return start.getTime() / 1000 + 60 * minutes + Number((has.S || "0").replace(",", "."));
+  };
 }

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from thalweg.export.exported_tables import Column, TableNetwork
 from thalweg.export.js.js_files import js_file
-from thalweg.export.numpy_cells import GAPS, MISSING, MOMENT
-from thalweg.export.numpy_table import NOUN, described, meaning_of
+from thalweg.export.numpy_cells import GAPS, MISSING
+from thalweg.export.numpy_table import Reading, described, meaning, noun, takes_odd_cells
 
 CELLS = Path(__file__).parent / "cells.js"
 """The module that reads cells."""
-SPOKEN = {"decimal_comma": "decimalComma"}
 UNSAFE = re.compile("[<\u2028\u2029\ud800-\udfff]")
 
 
@@ -49,7 +47,7 @@ def js_table_file(table: TableNetwork, title: str, int8: bool = False) -> str:
 
 def markers() -> list[str]:
     """The constants that the module needs."""
-    texts = {"MISSING": list(MISSING), "GAPS": sorted(GAPS), "MOMENT": MOMENT}
+    texts = {"MISSING": list(MISSING), "GAPS": sorted(GAPS)}
     return [f"const {name} = {literal(value)};" for name, value in texts.items()]
 
 
@@ -60,15 +58,28 @@ def columns_read(table: TableNetwork) -> list[str]:
 
 def entry(column: Column) -> str:
     """What reads a column's cells."""
-    meaning = meaning_of(column)
-    named = f"name: {literal(column.name)}, noun: {literal(NOUN[column.kind])}"
-    if meaning != "category":
-        return f"{{ {named}, meaning: {SPOKEN.get(meaning, meaning)} }}"
-    known = literal(list(column.fitted.categories))
-    return f"{{ {named}, meaning: category({known}), categories: {known} }}"
+    parts = [f"name: {literal(column.name)}", f"noun: {literal(noun(column))}", f"meaning: {called(meaning(column))}"]
+    if column.kind == "category":
+        parts += [f"categories: {literal(list(column.fitted.categories))}", "missing: -2", "unknown: -1"]
+    if takes_odd_cells(column):
+        parts.append("unknown: NaN")
+    return f"{{ {', '.join(parts)} }}"
 
 
-def literal(value: str | Sequence[Any]) -> str:
+def called(reading: Reading) -> str:
+    """The call of a reading."""
+    operands = ", ".join(map(spelled, (*reading.operands, *reading.options.values())))
+    return f"{reading.function}({operands})" if operands else reading.function
+
+
+def spelled(operand: Any) -> str:
+    """An operand of a reading; a pattern names its groups as JavaScript does."""
+    if isinstance(operand, str):
+        operand = operand.replace("(?P<", "(?<").replace("(?P=mark)", r"\k<mark>")
+    return literal(operand)
+
+
+def literal(value: Any) -> str:
     """A value as JavaScript writes it, wherever the text of the program may stand."""
     text = json.dumps(value, ensure_ascii=False)
     return UNSAFE.sub(lambda sign: f"\\u{ord(sign[0]):04x}", text)

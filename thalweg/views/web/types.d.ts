@@ -231,7 +231,6 @@ declare const uPlot: any;
 /** What the program of a table's network begins with, beside cells.js: made by js_table.py. */
 declare const MISSING: string[];
 declare const GAPS: string[];
-declare const MOMENT: string;
 /** How a column of a table is read. */
 interface TableColumn {
   name: string;
@@ -240,6 +239,10 @@ interface TableColumn {
   /** The number that a cell means; null if none. */
   meaning: (cell: any) => number | null;
   categories?: string[];
+  /** The value of a missing cell: NaN by default. */
+  missing?: number;
+  /** The value of a cell that means nothing: by default an error. */
+  unknown?: number;
 }
 /** The same with what training has seen of it: see predicting_page.py. */
 interface PredictorColumn extends TableColumn {
