@@ -14,7 +14,7 @@ from thalweg.data.notations.quantities import MARKED, MULTIPLES, Style
 from thalweg.data.reading import number_in
 from thalweg.export import numpy_cells
 from thalweg.export.numpy_cells import date
-from thalweg.export.numpy_table import number_reading
+from thalweg.export.numpy_table import meaning_of_numbers
 
 NOTATIONS = ("", *quantities.BODIES, *quantities._BASES)
 UNITS = (
@@ -38,7 +38,7 @@ AFTER = (
 
 def number_reader(style):
     """The function of an exported file."""
-    return eval(str(number_reading(style)), vars(numpy_cells))
+    return eval(str(meaning_of_numbers(style)), vars(numpy_cells))
 
 
 @pytest.mark.parametrize("notation", dict.fromkeys(NOTATIONS))

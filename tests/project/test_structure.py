@@ -95,7 +95,7 @@ BUDGET = {
     "play.requests": 540, "runs.reports": 570, "runs": 3_360, "sklearn": 2_330, "experiments.tuning": 2_120,
     "tabular": 2_800, "tabular.forests": 360, "backend": 160, "preprocessing": 20, "random": 20, "saving": 40,
     "utils": 120, "experiments": 1_080, "views": 540, "models": 4_440,
-    "exchange": 1_920, "export": 2_720, "tracing": 1_400, "views.report": 2_920,
+    "exchange": 1_920, "export": 2_740, "tracing": 1_400, "views.report": 2_920,
     "views.notebook": 320, "landscapes": 320, "doctor": 1_920, "recordings": 1_400, "callbacks": 1_020, "datasets": 780,
     "views.web": 920, "data.images": 920, "data": 3_820, "data.formats": 360, "data.notations": 745, "layers": 4_200,
     "layers.lookups": 1_040, "layers.numerical": 360, "activations": 940, "constraints": 200, "initializers": 640,

@@ -70,7 +70,7 @@ def quantity(pattern: str, power: int = 0, group: str = "", plain: bool = True) 
         units = len({"before", "after", "of"} & has.keys())
         if len(signs) > 1 or units > 1 or brackets != ("close" in has) or (brackets and marked):
             return None
-        digits = has.get("body") or has.get("small") or has.get("zero")
+        digits = has.get("body") or has.get("small") or has["zero"]
         digits = digits.replace(group, "").replace(",", ".")
         times = powers[has.get("letter", "")] + powers[has.get("times", "")] + power
         size = float(digits) * 10.0**times if "e" in digits.lower() else float(f"{digits}e{times}")

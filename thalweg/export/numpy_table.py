@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from thalweg.data.notations.patterns import date_patterns, number_pattern
 from thalweg.data.notations.quantities import GROUPING, PLAIN_OR_TIMES, SHARES, Style
@@ -15,8 +14,6 @@ from thalweg.export.numpy_file import numpy_file
 from thalweg.program.ir.instruction import Buffer
 
 NOUN = {"number": "number", "boolean": "yes or no", "date": "date such as 2024-05-31", "category": "category"}
-USUAL = {"power": 0, "group": "", "plain": True}
-"""The options of `quantity` by default."""
 
 
 def numpy_table_file(table: TableNetwork, title: str) -> str:
@@ -60,33 +57,17 @@ def numpy_table_file(table: TableNetwork, title: str) -> str:
     return numpy_file(table.network, title, table=functions)
 
 
-@dataclass(frozen=True)
-class Reading:
-    """A call of what makes the function that says what a cell means; where it has no operands, that function itself.
-
-    Attributes:
-        options: by name, in order, all of them.
-    """
-
-    function: str
-    operands: tuple[Any, ...] = ()
-    options: Mapping[str, Any] = field(default_factory=dict)
-
-    def __str__(self) -> str:
-        told = [f"{name}={value!r}" for name, value in self.options.items() if value != USUAL[name]]
-        operands = ", ".join([*map(repr, self.operands), *told])
-        return f"{self.function}({operands})" if operands else self.function
-
-
 def read(column: Column) -> str:
     """What reads a column's values."""
-    missing = {"category": "-2, -1"}.get(column.kind, "np.nan, np.nan" if takes_odd_cells(column) else "np.nan")
-    return f"read(table, {column.name!r}, {noun(column)!r}, {meaning(column)}, {missing})"
+    missing = "-2, -1" if column.kind == "category" else "np.nan"
+    if forgives(column):
+        missing = "np.nan, np.nan"
+    return f"read(table, {column.name!r}, {noun(column)!r}, {meaning_of(column)}, {missing})"
 
 
-def takes_odd_cells(column: Column) -> bool:
-    """Whether what is no number is missing, too."""
-    return column.kind == "number" and column.fitted.forgiving
+def forgives(column: Column) -> bool:
+    """Whether what is no number is missing."""
+    return column.kind == "number" and bool(column.fitted.forgiving)
 
 
 def noun(column: Column) -> str:
@@ -94,32 +75,50 @@ def noun(column: Column) -> str:
     if column.kind != "number":
         return NOUN[column.kind]
     style = Style(column.fitted.notation, column.fitted.unit)
-    return "number" + (f" written as {style.notation or '1234.5'}" + f" with {style.unit}" * bool(style.unit)) * (
-        style not in (Style(), Style(PLAIN_OR_TIMES))
-    )
+    if style in (Style(), Style(PLAIN_OR_TIMES)):
+        return "number"
+    return f"number written as {style.notation or '1234.5'}" + f" with {style.unit}" * bool(style.unit)
 
 
-def meaning(column: Column) -> Reading:
-    """What says what a cell means."""
+class Meaning(NamedTuple):
+    """The function of `numpy_cells` that says what a cell means: itself, or what it makes of arguments."""
+
+    function: str
+    arguments: tuple[Any, ...] = ()
+    options: Mapping[str, Any] = {}  # that aren't the usual ones
+
+    def __str__(self) -> str:
+        options = [f"{name}={value!r}" for name, value in self.options.items()]
+        given = ", ".join([*map(repr, self.arguments), *options])
+        return f"{self.function}({given})" if given else self.function
+
+
+def meaning_of(column: Column) -> Meaning:
+    """What says what the cells of a column mean."""
     fitted = column.fitted
     if column.kind == "category":
-        return Reading("category", (list(fitted.categories),))
+        return Meaning("category", (list(fitted.categories),))
     if column.kind == "boolean":
-        return Reading("truth")
+        return Meaning("truth")
     if column.kind == "date":
-        return Reading("date", date_patterns(fitted.notation, fitted.by_digits_of_minguo))
-    return number_reading(Style(fitted.notation, fitted.unit))
+        return Meaning("date", date_patterns(fitted.notation, fitted.by_digits_of_minguo))
+    return meaning_of_numbers(Style(fitted.notation, fitted.unit))
 
 
-def number_reading(style: Style) -> Reading:
-    """What reads numbers as a column writes them."""
+def meaning_of_numbers(style: Style) -> Meaning:
+    """What says what numbers mean that are written in a style."""
     if style.notation == TIMES:
-        return Reading("clock")
+        return Meaning("clock")
     if style in (Style(), Style(PLAIN_OR_TIMES)):
-        return Reading("number")
-    power = next((SHARES[unit] for unit in style.units if unit in SHARES), 0)
-    group = style.base[1] if style.base in GROUPING else ""
-    return Reading("quantity", (number_pattern(style),), {"power": power, "group": group, "plain": style.takes_plain})
+        return Meaning("number")
+    told = {
+        "power": next((SHARES[unit] for unit in style.units if unit in SHARES), 0),
+        "group": style.base[1] if style.base in GROUPING else "",
+        "plain": style.takes_plain,
+    }
+    usual = {"power": 0, "group": "", "plain": True}
+    others = {name: value for name, value in told.items() if value != usual[name]}
+    return Meaning("quantity", (number_pattern(style),), others)
 
 
 def described(column: Column) -> str:

@@ -77,7 +77,8 @@ def number_pattern(style: Style) -> str:
     >>> found["before"], found["body"]
     ('NT$', '1,234')
     """
-    glued, apart = [], []
+    glued: list[str] = []
+    apart: list[str] = []
     for unit in style.units:
         for text, pattern in wordings(unit):
             (glued if may_follow(text) or EAST_ASIAN.match(text) else apart).append(pattern)

@@ -24,8 +24,8 @@ from thalweg.views.web.page import framed
 POOLS = {name: kind.removesuffix("Array").lower() for name, kind in ARRAYS.items()}
 """The array, in the page, that holds all constants of a type."""
 SHOWN = {
-    "number": ("low", "high", "median", "unit"), "boolean": ("true_share",), "date": ("first", "last", "clock"),
-    "category": ("rest",),
+    "number": ("low", "high", "median", "notation", "unit"), "boolean": ("true_share",),
+    "date": ("first", "last", "clock"), "category": ("rest",),
 }  # fmt: skip
 """What the page knows of a fitted column."""
 

@@ -86,12 +86,11 @@ export function number(cell) {
 /**
  * The function that reads numbers as the column has them, such as 1,234.5 or an amount with a unit.
  * @param {string} pattern
- * @param {number} power of ten, by which they are multiplied: -2 for 45%
- * @param {string} group what stands between thousands
- * @param {boolean} plain whether a number may stand without a unit
+ * @param {{ power?: number, group?: string, plain?: boolean }} [options] the power of ten by which they are multiplied: -2
+ *     for 45%; what stands between thousands; whether a number may stand without a unit
  * @returns {(cell: any) => number | null}
  */
-export function quantity(pattern, power, group, plain) {
+export function quantity(pattern, { power = 0, group = "", plain = true } = {}) {
   const whole = new RegExp(`^(?:${pattern})$`);
   return (cell) => {
     const own = number(cell);

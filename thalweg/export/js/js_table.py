@@ -10,7 +10,7 @@ from typing import Any
 from thalweg.export.exported_tables import Column, TableNetwork
 from thalweg.export.js.js_files import js_file
 from thalweg.export.numpy_cells import GAPS, MISSING
-from thalweg.export.numpy_table import Reading, described, meaning, noun, takes_odd_cells
+from thalweg.export.numpy_table import Meaning, described, forgives, meaning_of, noun
 
 CELLS = Path(__file__).parent / "cells.js"
 """The module that reads cells."""
@@ -58,22 +58,27 @@ def columns_read(table: TableNetwork) -> list[str]:
 
 def entry(column: Column) -> str:
     """What reads a column's cells."""
-    parts = [f"name: {literal(column.name)}", f"noun: {literal(noun(column))}", f"meaning: {called(meaning(column))}"]
+    parts = [
+        f"name: {literal(column.name)}",
+        f"noun: {literal(noun(column))}",
+        f"meaning: {called(meaning_of(column))}",
+    ]
     if column.kind == "category":
         parts += [f"categories: {literal(list(column.fitted.categories))}", "missing: -2", "unknown: -1"]
-    if takes_odd_cells(column):
+    if forgives(column):
         parts.append("unknown: NaN")
     return f"{{ {', '.join(parts)} }}"
 
 
-def called(reading: Reading) -> str:
-    """The call of a reading."""
-    operands = ", ".join(map(spelled, (*reading.operands, *reading.options.values())))
-    return f"{reading.function}({operands})" if operands else reading.function
+def called(meaning: Meaning) -> str:
+    """The function that says what a cell means, or the call that makes it; options are an object."""
+    options = [f"{name}: {spelled(value)}" for name, value in meaning.options.items()]
+    operands = [*map(spelled, meaning.arguments), *[f"{{ {', '.join(options)} }}"] * bool(options)]
+    return f"{meaning.function}({', '.join(operands)})" if operands else meaning.function
 
 
 def spelled(operand: Any) -> str:
-    """An operand of a reading; a pattern names its groups as JavaScript does."""
+    """An argument; a pattern names its groups as JavaScript does."""
     if isinstance(operand, str):
         operand = operand.replace("(?P<", "(?<").replace("(?P=mark)", r"\k<mark>")
     return literal(operand)

@@ -249,6 +249,8 @@ interface PredictorColumn extends TableColumn {
   kind: "number" | "boolean" | "date" | "category";
   /** Whether cells were missing. */
   gaps: boolean;
+  /** How its numbers are written, and with which units. */
+  notation?: string;
   unit?: string;
   low: number;
   high: number;

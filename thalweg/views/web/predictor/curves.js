@@ -122,7 +122,7 @@ function lineOf(model, curve, now, y, width) {
   const text = (/** @type {number} */ value) => shown(column, value);
   const places = ticks(at[0], at[at.length - 1], Math.max(2, Math.round(width / 110)));
   const plot = plotted(h("div"), {
-    width, height: 170, x: [at[0], at[at.length - 1]], y, right: 18,
+    width, height: 170, x: [at[0], at[at.length - 1]], y, right: column.kind === "date" ? 40 : 18,
     ...(column.kind === "date" ? { xTicks: [at[0], at[at.length - 1]].map((value) => ({ at: value, text: dated(value).slice(0, 10) })) } : { xTicks: places.map((value) => ({ at: value, text: shown({ ...column, unit: "" }, value) })) }),
     ...(model.target.classes.length ? { yTicks: [0, 0.5, 1].map((value) => ({ at: value, text: share(value) })) } : {}),
     summary: `${column.name}: ${word("from {0}, {1}, to {2}, {3}", text(at[0]), answered(model, curve.y[0]), text(at[at.length - 1]), answered(model, curve.y[curve.y.length - 1]))}`,

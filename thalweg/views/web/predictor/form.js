@@ -2,7 +2,7 @@
 import { number, quoted, read } from "../../../export/js/cells.js";
 import { h } from "../dom.js";
 import { word } from "../words.js";
-import { amount, brief } from "./values.js";
+import { amount, brief, isMissing } from "./values.js";
 
 /**
  * What stands in a field at first: the middle of what training has seen.
@@ -99,9 +99,8 @@ function hint(column) {
  */
 function noteOf(column, text, value) {
   if (value === null) return word("{0} is no {1}", brief(quoted(text), 60), nounOf(column));
-  const missing = Number.isNaN(value) || value === -2;
-  if (missing) return column.gaps ? "" : word("No cell was missing in training: what the model makes of that, nobody has tested.");
-  if (value === -1 && !column.rest) return word("Training has seen no other: what the model makes of that, nobody has tested.");
+  if (isMissing(column, value)) return column.gaps ? "" : word("No cell was missing in training: what the model makes of that, nobody has tested.");
+  if (column.categories && value === -1) return column.rest ? "" : word("Training has seen no other: what the model makes of that, nobody has tested.");
   const [low, high] = rangeOf(column);
   return value < low || value > high ? word("Outside of what training has seen: the answer is an extrapolation.") : "";
 }
@@ -111,7 +110,11 @@ function noteOf(column, text, value) {
  * @param {PredictorColumn} column
  */
 export function nounOf(column) {
-  return { number: word("number"), "yes or no": word("yes or no"), "date such as 2024-05-31": word("date such as 2024-05-31") }[column.noun] ?? column.noun;
+  if (column.kind === "boolean") return word("yes or no");
+  if (column.kind === "date") return word("date such as 2024-05-31");
+  if (column.noun === "number") return word("number");
+  const written = column.notation || "1234.5";
+  return column.unit ? word("number written as {0} with {1}", written, column.unit) : word("number written as {0}", written);
 }
 
 /**

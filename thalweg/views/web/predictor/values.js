@@ -24,12 +24,20 @@ export function dated(seconds) {
 }
 
 /**
+ * @param {PredictorColumn} column
+ * @param {number} value
+ */
+export function isMissing(column, value) {
+  return column.categories ? value === -2 : Number.isNaN(value);
+}
+
+/**
  * The value of a column, for people.
  * @param {PredictorColumn} column
  * @param {number} value
  */
 export function shown(column, value) {
-  if (Number.isNaN(value) || value === -2) return word("missing");
+  if (isMissing(column, value)) return word("missing");
   if (column.categories) return value < 0 ? word("another one") : brief(column.categories[value]);
   if (column.kind === "boolean") return value ? word("yes") : word("no");
   return column.kind === "date" ? dated(value) : `${amount(value)}${column.unit ? ` ${column.unit}` : ""}`;
