@@ -12,6 +12,7 @@ from test_reports import ROOT, SHOWN
 
 from thalweg.data import read_table
 from thalweg.data.tables import write_table
+from thalweg.errors import ThalwegWarning
 from thalweg.exchange.targets import export
 from thalweg.runs import table_run, table_training
 from thalweg.runs.table_run import TableOptions
@@ -296,6 +297,23 @@ def test_small_whole_numbers_are_no_codes(new_page, browser, tmp_path):
     assert page.locator("#column-1-note").text_content() == ""
     asked(page, "kind").select_option("-1")
     assert page.locator("#column-1-note").text_content().startswith("Training has seen no other")
+
+
+def test_what_a_file_may_have_is_a_slip_in_the_form(new_page, browser, tmp_path):
+    """With odd cells in training, those of a file are missing, as for the run; what somebody types is answered."""
+    draw = np.random.default_rng(0)
+    rows = {"share": [f"{k}%" if k % 13 else "ask" for k in range(60)], "y": draw.normal(size=60).tolist()}
+    with pytest.warns(ThalwegWarning):
+        trained, path = of(tmp_path, rows, "y", trees=False)
+    page = drawn(new_page(), path)
+    asked(page, "share").fill("maybe")
+    assert page.locator("#column-0-note").text_content() == "'maybe' is no number written as 1234.5 with %"
+    assert page.locator(".answer-value").count() == 0
+    asked(page, "share").fill("0.07")  # as the hint writes it
+    assert page.locator("#column-0-note").text_content() == ""
+    uploaded(page, "share\n7%\nmaybe\n")
+    found = [float(row["prediction"]) for row in csv.DictReader(io.StringIO(downloaded(page)[1].decode()))]
+    np.testing.assert_allclose(found, trained.predict({"share": ["7%", None]}), rtol=1e-5)
 
 
 def test_hostile_names_are_texts(new_page, hostile, tmp_path):

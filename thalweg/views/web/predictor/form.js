@@ -25,8 +25,9 @@ export function usual(column) {
  */
 export function meant(column, text) {
   if (column.categories) return Number(text);
+  const strict = column.kind === "number" ? { ...column, unknown: undefined } : column; // what a file may have is a slip here
   try {
-    return read(column, text, 1);
+    return read(strict, text, 1);
   } catch {
     const plain = column.kind === "number" ? number(text) : null; // where the table's own numbers are written otherwise
     return plain !== null && Number.isFinite(plain) ? plain : null;
