@@ -16,6 +16,7 @@ from thalweg.errors import ThalwegWarning
 from thalweg.exchange.targets import export
 from thalweg.runs import table_run, table_training
 from thalweg.runs.table_run import TableOptions
+from thalweg.sklearn import TabularRegressor
 
 PENGUINS = ROOT / "examples" / "penguins.csv"
 SMALL = {"members": 2, "layers": (8,), "epochs": 4, "seed": 0, "lanes": 1}
@@ -279,6 +280,20 @@ def test_numbers_dates_and_truths(new_page, prices, tmp_path):
     )
 
 
+def test_an_estimator_s_page_says_its_typical_error(new_page, browser, tmp_path):
+    draw = np.random.default_rng(0)
+    x = {"x": draw.normal(size=80).tolist()}
+    y = 100 * np.array(x["x"]) + draw.normal(size=80)
+    fitted = TabularRegressor("fast", random_state=0, members=2, epochs=3, n_jobs=1).fit(x, y)
+    fitted.export(tmp_path / "page.html")
+    page = drawn(new_page(), tmp_path / "page.html")
+    told = f"answers were typically off by {float(f'{fitted.validation_score_:.3g}'):g} (root mean squared error)."
+    assert page.locator(".answer-told").text_content().endswith(told)
+    asked(page, "x").fill("0.5")
+    said = page.locator(".answer-value").text_content().replace("−", "-")
+    np.testing.assert_allclose(float(said), fitted.predict({"x": [0.5]})[0], rtol=1e-4)
+
+
 def test_small_whole_numbers_are_no_codes(new_page, browser, tmp_path):
     """-2 and -1 are a missing and another category, and numbers like all others where there are none."""
     draw = np.random.default_rng(0)
@@ -361,6 +376,13 @@ def test_many_rows_don_t_freeze_the_page(new_page, browser, tmp_path):
     found = downloaded(page)[1].decode().splitlines()
     assert len(found) == 100_001
     np.testing.assert_allclose(float(found[60].split(",")[1]), trained.predict({"x": [59.0]})[0], rtol=1e-5)
+
+
+def test_an_old_browser_is_told(new_page, penguins):
+    page = new_page()
+    page.add_init_script("delete window.DecompressionStream")
+    page.goto(penguins[1].as_uri())
+    page.get_by_text("This page needs a newer browser, of 2023 or later.").wait_for()
 
 
 def test_weights_of_a_byte_make_a_small_page(new_page, browser, tmp_path):

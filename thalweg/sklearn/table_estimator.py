@@ -260,7 +260,9 @@ class TableEstimator(BaseEstimator):
         from thalweg.exchange import targets
 
         check_is_fitted(self)
-        targets.export(self.ensemble_, filepath, format, overwrite, opset=opset, int8=int8, features=self.features_)
+        name = {"rmse": "RMSE", "mae": "MAE"}.get(self.metric_, self.metric_)  # as a run calls it
+        told: dict[str, Any] = {"features": self.features_, "scores": {name: self.validation_score_}}
+        targets.export(self.ensemble_, filepath, format, overwrite, opset=opset, int8=int8, **told)
 
     def _predicted(self, X: Any) -> Array:
         """Probabilities (rows, classes) or numbers (rows,) for these rows."""

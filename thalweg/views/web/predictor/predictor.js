@@ -105,8 +105,8 @@ function dependsOn(model, best) {
 function answerOf(model, outputs) {
   const { classes } = model.target;
   if (!classes.length) {
-    const error = model.scores.MAE;
-    const told = error === undefined ? null : h("p", { class: "answer-told" }, word("On rows held out of training, answers were off by {0} on average (mean absolute error).", answered(model, Number(error.toPrecision(3)))));
+    const typical = typicalError(model);
+    const told = typical && h("p", { class: "answer-told" }, typical);
     return [h("p", { class: "answer-value" }, answered(model, outputs[0])), told].filter((part) => part !== null);
   }
   const best = likeliest(outputs);
@@ -124,6 +124,17 @@ function answerOf(model, outputs) {
     left > 0 && h("p", { class: "answer-told" }, word("{0} other classes are less likely.", left)),
     right !== undefined && h("p", { class: "answer-told" }, word("Of rows held out of training, {0} % were told rightly.", amount(Number((100 * right).toPrecision(3))))),
   ].filter((part) => part !== false);
+}
+
+/**
+ * How far answers are off; null if nobody has measured it.
+ * @param {Predictor} model
+ */
+function typicalError(model) {
+  const { scores } = model;
+  const said = (/** @type {number} */ error) => answered(model, Number(error.toPrecision(3)));
+  if (scores.MAE !== undefined) return word("On rows held out of training, answers were off by {0} on average (mean absolute error).", said(scores.MAE));
+  return scores.RMSE === undefined ? null : word("On rows held out of training, answers were typically off by {0} (root mean squared error).", said(scores.RMSE));
 }
 
 function footer() {
