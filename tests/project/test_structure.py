@@ -90,7 +90,7 @@ MOST_LINES = 500  # in a file
 # The lines that a room may have, docstrings and comments included. A room grows by changing its number here, with the
 # reason in the commit's message; one that has become smaller lowers it. Where this is going: 72,000 in all.
 BUDGET = {
-    "thalweg": 120, "cli": 2_280, "play": 1_340, "play.exports": 440, "play.training": 1_460, "play.exercises": 720,
+    "thalweg": 120, "cli": 2_380, "play": 1_340, "play.exports": 440, "play.training": 1_460, "play.exercises": 720,
     "play.requests": 540, "runs.reports": 520, "runs": 3_360, "sklearn": 2_320, "experiments.tuning": 2_120,
     "tabular": 2_800, "tabular.forests": 360, "backend": 160, "preprocessing": 20, "random": 20, "saving": 40,
     "utils": 120, "experiments": 1_080, "views": 540, "models": 4_440,
