@@ -23,7 +23,7 @@ from thalweg.program.ir.instruction import DOUBLE, TOTALS, Array, Buffer
 
 TAKEN = (
     "np", "base64", "math", "array", "predict", "step", "train", "rows", "iteration", "learning_rate", "order", "SEED",
-    "csv", "sys", "table", "predict_proba", "MISSING", "GAPS", *(f.__name__ for f in (*FUNCTIONS, *CELLS)),
+    "csv", "sys", "table", "CLASSES", "predict_proba", "MISSING", "GAPS", *(f.__name__ for f in (*FUNCTIONS, *CELLS)),
 )  # fmt: skip
 MAIN = """
 
@@ -38,10 +38,17 @@ READABLE = 100  # elements of an array that is written as numbers; larger ones a
 WIDTH = 120  # letters of a line
 
 
-def numpy_file(network: Network, title: str, training: Training | None = None, table: Table | None = None) -> str:
+def numpy_file(
+    network: Network,
+    title: str,
+    training: Training | None = None,
+    table: Table | None = None,
+    classes: Sequence[str] = (),
+) -> str:
     """The text of the file: a function `predict`, and the weights; with a training `step` and `train`, too.
 
-    table: makes the functions that read a table, for a network of its columns' values.
+    table: makes the functions that read a table, for a network of its columns' values. classes: those whose
+    probabilities the network gives, in order.
     """
     lasting = training.lasting if training is not None else ()
     kept: dict[str, Array] = {}
@@ -62,6 +69,8 @@ def numpy_file(network: Network, title: str, training: Training | None = None, t
     tabular = table is not None
     used = {"base64": packed, "csv": tabular, "math": any("math." in f for f in helpers), "sys": tabular}
     numbers = [f"SEED = {training.seed}  # of the order of the rows, and of random numbers"] if training else []
+    if classes:
+        numbers.append(f"CLASSES = {list(map(str, classes))}  # of the answer's columns, in order")
     if tabular:
         for name, texts in (("MISSING", MISSING), ("GAPS", sorted(GAPS))):
             numbers += [f"{name} = (", *(f"    {line}" for line in wrap(f"{str(texts)[1:-1]},", WIDTH - 4)), ")"]
