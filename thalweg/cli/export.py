@@ -58,7 +58,7 @@ def cost_of(path: Path) -> str:
     """What weights of eight bits cost in accuracy, which only a run has rows to measure by."""
     if path.is_file():
         return f"what weights of eight bits cost wasn't measured: {path} has no rows, as a run folder has"
-    from thalweg.runs.eight_bits import cost_of_eight_bits
+    from thalweg.runs.reports.eight_bits import cost_of_eight_bits
     from thalweg.runs.stored import load_run
 
     return cost_of_eight_bits(load_run(path), path)

@@ -23,7 +23,8 @@ from thalweg.program.ir.instruction import DOUBLE, TOTALS, Array, Buffer
 
 TAKEN = (
     "np", "base64", "math", "array", "predict", "step", "train", "rows", "iteration", "learning_rate", "order", "SEED",
-    "csv", "sys", "table", "CLASSES", "predict_proba", "MISSING", "GAPS", *(f.__name__ for f in (*FUNCTIONS, *CELLS)),
+    "csv", "sys", "re", "datetime", "table", "CLASSES", "predict_proba", "MISSING", "GAPS",
+    *(f.__name__ for f in (*FUNCTIONS, *CELLS)),
 )  # fmt: skip
 MAIN = """
 
@@ -53,7 +54,7 @@ def numpy_file(
     lasting = training.lasting if training is not None else ()
     kept: dict[str, Array] = {}
     parts, wholes = [b for l in lasting for b in l.parts], [l.whole for l in lasting]
-    common = identifiers((*parts, *wholes, *network.weights), TAKEN)
+    common = identifiers((*parts, *wholes, *network.weights), TAKEN, ascii=False)
     names = local((*network.inputs, *written_by(network.statements)), common)
     functions = (
         [predict(network, names, kept)] if table is None else table(names, body_of(network.statements, names, kept))
@@ -67,7 +68,8 @@ def numpy_file(
     arrays += [f"{name} = {stored(a)}" for name, a in kept.items()]
     packed = any(" = array(" in line for line in arrays)
     tabular = table is not None
-    used = {"base64": packed, "csv": tabular, "math": any("math." in f for f in helpers), "sys": tabular}
+    used = {"base64": packed, "csv": tabular, "datetime": False, "math": False, "re": False, "sys": tabular}
+    used |= {name: any(f"{name}." in f for f in helpers) for name in ("datetime", "math", "re")}
     numbers = [f"SEED = {training.seed}  # of the order of the rows, and of random numbers"] if training else []
     if classes:
         numbers.append(f"CLASSES = {list(map(str, classes))}  # of the answer's columns, in order")
@@ -90,7 +92,7 @@ def numpy_file(
 def local(buffers: Iterable[Buffer], common: Mapping[Buffer, str]) -> dict[Buffer, str]:
     """The names in a function: those of its own arrays, and those that all functions see."""
     own = [b for b in buffers if b not in common]
-    return {**common, **identifiers(own, (*TAKEN, *common.values()))}
+    return {**common, **identifiers(own, (*TAKEN, *common.values()), ascii=False)}
 
 
 ARRAY = [

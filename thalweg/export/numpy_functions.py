@@ -184,5 +184,5 @@ def source(lines: Iterable[str], functions: Sequence[Callable[..., Any]] = FUNCT
         if not new:
             return [found[f.__name__] for f in functions if f.__name__ in found]
         for f in new:
-            plain = re.sub(r": (Any|int|float|str) = ", "=", inspect.getsource(f))
-            found[f.__name__] = re.sub(r": (Any|int|float|str)(?=[,)])| -> (Any|int)", "", plain)
+            plain = re.sub(r": (Any|int|float|str|bool) = ", "=", inspect.getsource(f))
+            found[f.__name__] = re.sub(r": (Any|int|float|str)(?=[,)])| -> (Any|int|str)", "", plain)
