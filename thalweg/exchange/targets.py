@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +25,8 @@ class Wish:
         train: whether the training is exported, too; in C on batches of `batch_size` rows.
         opset: of ONNX; None for the lowest.
         int8: whether weights are stored in a byte each.
+        classes: what the outputs are the probabilities of, in order, where the features don't say it.
+        notes: sentences that a file says of itself besides.
         scores: of a table's run, on rows held out.
     """
 
@@ -34,13 +36,21 @@ class Wish:
     batch_size: int = 32
     opset: int | None = None
     int8: bool = False
+    classes: Sequence[str] = ()
+    notes: Sequence[str] = ()
     scores: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def title(self) -> str:
         """What a file says of itself."""
         what = "predicts and trains" if self.train else "predicts"
-        return f"{self.path.stem}: a network that {what}. Written by thalweg {__version__}."
+        return " ".join([f"{self.path.stem}: a network that {what}. Written by thalweg {__version__}.", *self.notes])
+
+    @property
+    def heading(self) -> list[str]:
+        """The same with what the answer is."""
+        said = [f"The answer is the probabilities of {', '.join(self.classes)}."] if self.classes else []
+        return [self.title, *said]
 
 
 @dataclass(frozen=True)
@@ -73,7 +83,7 @@ def numpy(model: Any, wish: Wish) -> tuple[str]:
 
         return (numpy_table_file(table_network(model, wish.features), wish.title),)
     training = training_of(model) if wish.train else None
-    return (numpy_file(network_of(model), wish.title, training),)
+    return (numpy_file(network_of(model), wish.title, training, classes=wish.classes),)
 
 
 def onnx(model: Any, wish: Wish) -> tuple[bytes]:
@@ -85,7 +95,7 @@ def onnx(model: Any, wish: Wish) -> tuple[bytes]:
     if wish.features is not None:
         made = onnx_table_model(table_network(model, wish.features), wish.opset)
     else:
-        made = onnx_model(network_of(model), wish.opset)
+        made = onnx_model(network_of(model), wish.opset, wish.classes)
     return (made.SerializeToString(deterministic=True),)
 
 
@@ -96,12 +106,13 @@ def c(model: Any, wish: Wish) -> tuple[str, str]:
     from thalweg.export.exported_tables import table_network, values_told
     from thalweg.export.exported_training import training_of
 
-    name, rows, title = wish.path.stem, wish.batch_size, wish.title
+    name, rows, told = wish.path.stem, wish.batch_size, wish.heading
     if wish.features is None:
         network = network_of(model, 1)
     else:
         table = table_network(model, wish.features, 1)
-        network, title = table.network, "\n * ".join([title, *values_told(table)])
+        network, told = table.network, [wish.title, *values_told(table)]
+    title = "\n * ".join(told)
     if wish.train:
         made = c_training_files(network, training_of(model, rows), rows, name, title)
     else:
@@ -116,7 +127,7 @@ def javascript(model: Any, wish: Wish) -> tuple[str]:
     from thalweg.export.js.js_table import js_table_file
 
     if wish.features is None:
-        return (js_file(network_of(model, 1), wish.title, wish.int8),)
+        return (js_file(network_of(model, 1), "\n".join(wish.heading), wish.int8),)
     return (js_table_file(table_network(model, wish.features, 1), wish.title, wish.int8),)
 
 
@@ -132,7 +143,7 @@ def torch(model: Any, wish: Wish) -> tuple[str, bytes]:
     from thalweg.export.exported_network import network_of
     from thalweg.export.torch_file import torch_file
 
-    return torch_file(network_of(model), wish.title)
+    return torch_file(network_of(model), " ".join(wish.heading))
 
 
 def keras(model: Any, wish: Wish) -> tuple[bytes]:
@@ -163,13 +174,15 @@ def export(
     opset: int | None = None,
     int8: bool = False,
     features: Any = None,
+    classes: Sequence[str] = (),
+    notes: Sequence[str] = (),
     scores: Mapping[str, float] | None = None,
     remedy: str = "another path, or overwrite=True",
 ) -> list[Path]:
     """Writes a model in another form: see `Model.export`. Returns the paths of its files.
 
-    features: of a model on a table, which then is exported with its columns. scores: on rows held out, for a form that
-    shows them. remedy: what to give if a file exists.
+    features: of a model on a table, which then is exported with its columns. classes, notes, scores: see `Wish`.
+    remedy: what to give if a file exists.
     """
     path = Path(filepath)
     target = chosen(format, path)
@@ -195,7 +208,8 @@ def export(
         raise ArgumentError("batch_size is that of the training: it goes with train")
     rows = 32 if batch_size is None else whole("batch_size", batch_size)
     refuse_lookups(target, model)
-    contents = target.write(model, Wish(path, features, bool(train), rows, opset, bool(int8), scores or {}))
+    wish = Wish(path, features, bool(train), rows, opset, bool(int8), classes, notes, scores or {})
+    contents = target.write(model, wish)
     with ExitStack() as stack:
         new = [stack.enter_context(writing(other)) for other in paths]
         for place, content in zip(new, contents, strict=True):

@@ -15,6 +15,8 @@ import numpy as np
 from thalweg.export.loops.elements import Storage
 from thalweg.export.loops.indices import Index, Looked, Variable, of
 from thalweg.export.loops.nests import (
+    FLOAT,
+    TRUTH,
     Apply,
     Array,
     Element,
@@ -32,7 +34,7 @@ from thalweg.export.loops.nests import (
 from thalweg.program.instructions.forest import BITS, COLUMN, MISSING, PLACE, ROOT, SKIP, THRESHOLD, Forest
 from thalweg.program.ir.instruction import Buffer
 
-FLOAT, DOUBLE, WHOLE, TRUTH = map(np.dtype, (np.float32, np.float64, np.int32, bool))
+DOUBLE, WHOLE = np.dtype(np.float64), np.dtype(np.int32)
 BYTE = 8  # bits
 Numbers = np.ndarray[Any, Any]
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from thalweg.export.loops.indices import Index, Variable, of
 
+FLOAT, TRUTH = np.dtype(np.float32), np.dtype(bool)
 # Where an array lies.
 GIVEN, RESULT, WEIGHT, TABLE, VECTOR, MEMORY = "given", "result", "weight", "table", "vector", "memory"
 
@@ -233,6 +234,15 @@ def nest(variables: Iterable[Variable], body: list[Step]) -> list[Step]:
         if variable.count > 1:
             body = [Loop(variable, body)]
     return body
+
+
+def within_ids(number: Expression, count: int) -> Expression:
+    """Whether a number is an id: a whole one from 0 on, below `count`."""
+    known: Expression = Apply("equal", (number, Apply("floor", (number,), number.dtype)), TRUTH)
+    for function, end in (("greater_equal", 0), ("less", count)):
+        test = Apply(function, (number, Number(number.dtype.type(end), number.dtype)), TRUTH)
+        known = Apply("logical_and", (test, known), TRUTH)
+    return known
 
 
 INNER = ("i", "t", "s", "n")  # variables, numbers, sums, places

@@ -18,6 +18,7 @@ from thalweg.errors import ThalwegError
 from thalweg.export.exported_network import Network
 from thalweg.export.loops.indices import Index, Looked, Quotient, Remainder, Within
 from thalweg.export.loops.nests import (
+    FLOAT,
     TABLE,
     WEIGHT,
     Apply,
@@ -40,8 +41,6 @@ from thalweg.program.instructions.convolution import Convolution
 from thalweg.program.instructions.embedding import Embedding
 from thalweg.program.instructions.linear import Affine
 from thalweg.program.ir.instruction import Buffer
-
-FLOAT = np.dtype(np.float32)
 
 
 @dataclass(frozen=True)
