@@ -127,7 +127,7 @@ def javascript(model: Any, wish: Wish) -> tuple[str]:
     from thalweg.export.js.js_table import js_table_file
 
     if wish.features is None:
-        return (js_file(network_of(model, 1), "\n".join(wish.heading), wish.int8),)
+        return (js_file(network_of(model, 1), "\n * ".join(wish.heading), wish.int8),)
     return (js_table_file(table_network(model, wish.features, 1), wish.title, wish.int8),)
 
 
@@ -208,8 +208,8 @@ def export(
         raise ArgumentError("batch_size is that of the training: it goes with train")
     rows = 32 if batch_size is None else whole("batch_size", batch_size)
     refuse_lookups(target, model)
-    wish = Wish(path, features, bool(train), rows, opset, bool(int8), classes, notes, scores or {})
-    contents = target.write(model, wish)
+    asked = Wish(path, features, bool(train), rows, opset, bool(int8), classes, notes, scores or {})
+    contents = target.write(model, asked)
     with ExitStack() as stack:
         new = [stack.enter_context(writing(other)) for other in paths]
         for place, content in zip(new, contents, strict=True):

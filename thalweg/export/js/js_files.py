@@ -29,6 +29,8 @@ WORDS = """
 TAKEN = {*WORDS.split(), *OWN}
 """Names that no array has."""
 FLOAT = np.dtype(np.float32)
+NEXT = "\n * "
+"""Between the lines of a title."""
 EIGHT_BITS = "Weights of eight bits: W[..., j] = W_scale[j]*q[..., j], W_scale[j] = max |W[..., j]|/127."
 READ = """/* The numbers of an array, as base64 of little-endian ones. */
 function numbers(text, kind) {
@@ -47,7 +49,7 @@ def js_file(network: Network, title: str, int8: bool = False, table: Iterable[st
     """
     told = [title, EIGHT_BITS] if int8 else [title]
     lines = [
-        f"/* {comment(chr(10).join(told)).replace(chr(10), chr(10) + ' * ')} */", "", *READ.split("\n"),
+        f"/* {comment(NEXT.join(told))} */", "", *READ.split("\n"),
         *network_lines(network, "predict" if table is None else "answer", int8), *(table or ()),
     ]  # fmt: skip
     return "\n".join(lines).rstrip() + "\n"

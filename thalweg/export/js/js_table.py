@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from thalweg.export.exported_tables import Column, TableNetwork
-from thalweg.export.js.js_files import js_file
+from thalweg.export.js.js_files import NEXT, js_file
 from thalweg.export.numpy_cells import GAPS, MISSING
 from thalweg.export.numpy_table import Meaning, described, forgives, meaning_of, noun
 
@@ -42,7 +42,7 @@ def js_table_file(table: TableNetwork, title: str, int8: bool = False) -> str:
         functions = [*head, "function predict(row, place = 1) {", f"    return {of}[0];", "}"]
     module = re.sub("^export ", "", CELLS.read_text(encoding="utf-8"), flags=re.MULTILINE)
     lines = ["", *markers(), "", *module.split("\n"), *columns_read(table), *functions]
-    return js_file(table.network, "\n".join(told), int8, lines)
+    return js_file(table.network, NEXT.join(told), int8, lines)
 
 
 def markers() -> list[str]:
