@@ -53,9 +53,15 @@ class Scale:
         return cls(float(kept.mean()) * unit, spread or float(high - low) * unit or unit)
 
     def apply(self, values: Array) -> Array:
-        with np.errstate(over="ignore"):
-            z = np.clip((values - self.center) / self.scale, -1e9, 1e9)
-        return z / np.sqrt(1 + (z / CLIP) ** 2)
+        return scaled(values, self.center, self.scale)
+
+
+def scaled(values: Array, center: float | Array, scale: float | Array) -> Array:
+    """What `Scale` says; several scales for a value each, too."""
+    with np.errstate(over="ignore"):
+        z = np.clip((values - center) / scale, -1e9, 1e9)
+    result: Array = z / np.sqrt(1 + (z / CLIP) ** 2)
+    return result
 
 
 @dataclass(frozen=True, slots=True)
