@@ -263,7 +263,8 @@ class TableEstimator(BaseEstimator):
             table = known_columns(self, X, table_of(X, self, least_rows=0))
             table = understood(self.features_, table)
             x, rows = at_least_one(self.features_.matrix(table)), table.rows
-        return self._of_graph(self.ensemble_.predict(x, verbose=0, lanes=self._lanes()))[:rows]
+        lanes = None if self.n_jobs in (None, -1) else self._lanes()  # of all, as many as are worthwhile
+        return self._of_graph(self.ensemble_.predict(x, verbose=0, lanes=lanes))[:rows]
 
     def _of_graph(self, outputs: Array) -> Array:
         """Probabilities (rows, classes) or numbers (rows,) from the graph's outputs."""

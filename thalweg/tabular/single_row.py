@@ -165,7 +165,7 @@ def remembering(column: FittedColumn, familiar: bool) -> Callable[[Any], Array]:
             raise LeftToTableError
         out = np.zeros((1, len(column.features)), np.float32)
         column.write(table.column(column.name), table, out)
-        return out[0]
+        return out.reshape(-1)
 
     def features_of(cell: Any) -> Array:
         if type(cell) is str and len(cell) > LONGEST:
