@@ -256,7 +256,9 @@ def _column_of_objects(values: Array) -> Column:
     if not set(map(type, cells)) <= {str, type(None)}:
         cells = [None if is_nothing(cell) else cell for cell in cells]
     types = set(map(type, cells)) - {type(None)}
-    if not types or all(issubclass(t, str | uuid.UUID) for t in types):
+    if types <= {str}:
+        return text_column(cells)
+    if all(issubclass(t, str | uuid.UUID) for t in types):
         return text_column([None if cell is None else str(cell) for cell in cells])
     if all(issubclass(t, bool | np.bool_) for t in types):
         return Column("boolean", _floats(cells))

@@ -18,7 +18,7 @@ import numpy as np
 from thalweg import words
 from thalweg.data.cells import FEW, Array, Column, meant, number_text
 from thalweg.data.dates import DateColumn, written_in_digits
-from thalweg.data.fitted import LeftOut, Scale, fill, indicator, kind_changed
+from thalweg.data.fitted import LeftOut, Scale, fill, fill_coded, indicator, kind_changed
 from thalweg.data.labels import label_codes
 from thalweg.data.notations.quantities import PLAIN_OR_TIMES, SHARES, Style
 from thalweg.data.numerals import (
@@ -204,7 +204,7 @@ class CategoryColumn:
     def write(self, column: Column, table: Table, out: Array) -> None:
         if column.kind == "other":
             raise kind_changed(self.name, column, "text", table)
-        fill(out, self.arranged, self.codes(column))
+        fill_coded(out, self.arranged, self.codes(column), -2, len(self.categories))
 
     def arranged(self, xp: Any, codes: Array) -> Iterator[Array]:
         """Its matrix columns, each (rows,), of category numbers (rows,), −1 for an unknown one, −2 for none."""

@@ -100,6 +100,17 @@ def fill(out: Array, arranged: Callable[[Any, Array], Iterable[Array]], values: 
             out[some, place] = column
 
 
+def fill_coded(
+    out: Array, arranged: Callable[[Any, Array], Iterable[Array]], codes: Array, first: int, end: int
+) -> None:
+    """The same for values among few whole numbers, from `first` to before `end`: what each gives is looked up."""
+    known = np.zeros((end - first, out.shape[1]), out.dtype)
+    fill(known, arranged, np.arange(first, end))
+    for start in range(0, len(codes), ROWS_AT_ONCE):
+        some = slice(start, start + ROWS_AT_ONCE)
+        out[some] = known.take(codes[some] - first, axis=0)
+
+
 def indicator(name: str, missing: int) -> list[str]:
     """The name of the column that marks missing cells, if the training rows had any."""
     return [f"{name} is missing"] * (missing > 0)
