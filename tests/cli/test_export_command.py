@@ -42,6 +42,15 @@ def test_a_model_file_leaves_with_its_training(place, run_thalweg, tmp_path):
     assert "net_train_step" in (tmp_path / "net.h").read_text(encoding="utf-8")
 
 
+def test_what_eight_bits_cost_is_measured_or_said_not_to_be(place, run_thalweg, tmp_path):
+    code, out, _ = run_thalweg("export", place / "birds", "--to", "c", "--int8")
+    assert code == 0
+    assert "weights of eight bits, on 69 rows held out: accuracy " in " ".join(out.split())
+    code, out, _ = run_thalweg("export", place / "net.safetensors", "--to", "c", "--int8")
+    assert code == 0
+    assert "what weights of eight bits cost wasn't measured" in " ".join(out.split())
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

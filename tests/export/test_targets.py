@@ -81,6 +81,10 @@ def test_an_estimator_leaves_with_its_columns(tmp_path):
     np.testing.assert_allclose(space["predict_proba"](rows), fitted.predict_proba(rows), rtol=1e-5, atol=1e-6)
     with pytest.raises(ArgumentError, match="how a table's columns are read; numpy, onnx, c, javascript can"):
         fitted.export(tmp_path / "other", "torch")
+    fitted.export(tmp_path / "small.c", int8=True)
+    assert "static const int8_t" in (tmp_path / "small.c").read_text(encoding="utf-8")
+    with pytest.raises(ArgumentError, match="the format 'c' takes no opset; onnx can"):
+        fitted.export(tmp_path / "other.c", opset=17)
     for ending in (".h", ".js"):
         fitted.export(tmp_path / f"values{ending.replace('h', 'c')}")
         text = (tmp_path / f"values{ending}").read_text(encoding="utf-8")

@@ -35,6 +35,8 @@ def export(
     remedy = "another --out, or --force"
     for written in targets.export(model, path, to, force, train, batch_size, opset, int8, features, remedy):
         say(f"{written}: {written.stat().st_size:,} bytes")
+    if int8:
+        say(cost_of(source))
 
 
 def source_of(path: Path) -> tuple[object, object]:
@@ -49,3 +51,13 @@ def source_of(path: Path) -> tuple[object, object]:
 
     run = load_run(path)
     return getattr(run, "ensemble", run.model), getattr(run, "features", None)
+
+
+def cost_of(path: Path) -> str:
+    """What weights of eight bits cost in accuracy, which only a run has rows to measure by."""
+    if path.is_file():
+        return f"what weights of eight bits cost wasn't measured: {path} has no rows, as a run folder has"
+    from thalweg.runs.eight_bits import cost_of_eight_bits
+    from thalweg.runs.stored import load_run
+
+    return cost_of_eight_bits(load_run(path), path)

@@ -242,8 +242,15 @@ class TableEstimator(BaseEstimator):
                 stacklevel=4,
             )
 
-    def export(self, filepath: str | Path, format: str | None = None, overwrite: bool = False) -> None:
-        """Writes the fitted ensemble in another form, with its columns and its trees: see `Model.export`.
+    def export(
+        self,
+        filepath: str | Path,
+        format: str | None = None,
+        overwrite: bool = False,
+        opset: int | None = None,
+        int8: bool = False,
+    ) -> None:
+        """Writes the fitted ensemble in another form, with its columns and its trees: arguments as in `Model.export`.
 
         Such a file takes cells as a table has them, and needs no thalweg.
 
@@ -253,7 +260,9 @@ class TableEstimator(BaseEstimator):
         from thalweg.exchange import targets
 
         check_is_fitted(self)
-        targets.export(self.ensemble_, filepath, format, overwrite, features=self.features_)
+        targets.export(
+            self.ensemble_, filepath, format, overwrite, opset=opset, int8=int8, features=self.features_
+        )
 
     def _predicted(self, X: Any) -> Array:
         """Probabilities (rows, classes) or numbers (rows,) for these rows."""

@@ -68,19 +68,22 @@ def small_weights(network: Network, arrays: Mapping[Buffer, Array]) -> dict[Arra
     """The small form of the weights of products, convolutions and embeddings. arrays: the weights."""
     found: dict[Array, Small] = {}
     used = {array.name for array in arrays.values()}
-    for s in network.statements:
-        i = s.instruction
-        if isinstance(i, Affine | Convolution | Embedding) and i.W.storage in network.weights:
-            array = arrays[i.W.storage]
-            if array not in found and array.where == WEIGHT:
-                q, scale = quantised(network.weights[i.W.storage])
-                numbers = Array(array.name, q.size, q.dtype, WEIGHT, q.reshape(-1))
-                name = f"{array.name}_scale"
-                while name in used:
-                    name += "_"
-                used.add(name)
-                found[array] = Small(numbers, Array(name, scale.size, FLOAT, TABLE, scale))
+    for buffer in small_buffers(network):
+        array = arrays[buffer]
+        q, scale = quantised(network.weights[buffer])
+        numbers = Array(array.name, q.size, q.dtype, WEIGHT, q.reshape(-1))
+        name = f"{array.name}_scale"
+        while name in used:
+            name += "_"
+        used.add(name)
+        found[array] = Small(numbers, Array(name, scale.size, FLOAT, TABLE, scale))
     return found
+
+
+def small_buffers(network: Network) -> list[Buffer]:
+    """The weights of products, convolutions and embeddings, which are most of a network's."""
+    read = [s.instruction for s in network.statements if isinstance(s.instruction, Affine | Convolution | Embedding)]
+    return list(dict.fromkeys(i.W.storage for i in read if i.W.storage in network.weights))
 
 
 class Replacing:
