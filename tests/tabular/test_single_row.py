@@ -254,7 +254,8 @@ def test_a_frame_of_one_row_is_read_as_a_table_is(kind):
         *({1: 1}, {"a": 1, 1: 2}, [[1]], "a", None, 5),
         *({"a": 1, "other": [1]}, pd.DataFrame({"a": [1, 2]})),
         *(pd.DataFrame([[1, 2]], columns=["a", "a"]), pd.DataFrame()),
-        *(defaultdict(int, a=1), pl.DataFrame({"a": [1, 2]}), pd.Series({"a": 1}), Table.of({"a": [1]})),
+        *(defaultdict(int, a=1), pl.DataFrame({"a": [1, 2]}), pd.Series({"a": 1})),
+        *(Table.of({"a": [1]}), [pd.DataFrame({"a": [1]})]),
     ],
 )  # fmt: skip
 def test_what_is_no_single_row_of_plain_cells_is_left_to_the_table(source):

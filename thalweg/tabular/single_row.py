@@ -37,7 +37,7 @@ REMEMBERED, LONGEST = 256, 200
 def row_of(source: Any) -> Row | None:
     """The cells by column of a source that is a single row: a dict, a list of one, a pandas or Polars frame; None for
     any other source, and for a row with cells of other types than are read here."""
-    if type(source) is list and len(source) == 1:
+    if type(source) is list and len(source) == 1 and type(source[0]) is dict:
         source = source[0]
     row = source if type(source) is dict else _row_of_frame(source)
     if row is None or set(map(type, row)) != {str} or not CELLS.issuperset(map(type, row.values())):
