@@ -104,6 +104,9 @@ def fill_coded(
     out: Array, arranged: Callable[[Any, Array], Iterable[Array]], codes: Array, first: int, end: int
 ) -> None:
     """The same for values among few whole numbers, from `first` to before `end`: what each gives is looked up."""
+    if len(codes) < end - first:
+        fill(out, arranged, codes)
+        return
     known = np.zeros((end - first, out.shape[1]), out.dtype)
     fill(known, arranged, np.arange(first, end))
     for start in range(0, len(codes), ROWS_AT_ONCE):
