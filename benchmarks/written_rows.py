@@ -60,15 +60,15 @@ def main(folder: str, table: str) -> None:
     draw = np.random.default_rng(0)
     learned = draw.permutation(len(frame))[:LEARNED]
     many = frame.iloc[draw.integers(0, len(frame), MANY)].reset_index(drop=True)
-    row = plain(many[:1])
+    row, coded = plain(many[:1]), with_categories(frame)
     with tempfile.TemporaryDirectory() as place:
         here = Path(place)
         contenders = {
             "thalweg": of_thalweg(run, folder, row, many),
             "onnxruntime": of_onnx(run, here, row, many),
             "CatBoost": of_catboost(here, frame.iloc[learned], y.iloc[learned], row, many, numeric),
-            "HistGradientBoosting": of_hist(frame.iloc[learned], y.iloc[learned], row, many, numeric),
-            "LightGBM": of_lightgbm(here, frame.iloc[learned], y.iloc[learned], row, many, numeric),
+            "HistGradientBoosting": of_hist(coded.iloc[learned], y.iloc[learned], row, many, numeric),
+            "LightGBM": of_lightgbm(here, coded.iloc[learned], y.iloc[learned], row, many, numeric),
         }
         check(run, contenders, row, many)
         show(measured(contenders))
@@ -171,9 +171,9 @@ def of_catboost(here: Path, x: Any, y: Any, row: dict[str, Any], many: Any, nume
     )
 
 
-def coded(x: Any) -> Any:
-    """The types by which a frame's text becomes the categories of a fit."""
-    return {name: pd.CategoricalDtype(sorted(set(x[name].dropna()))) for name in x if not is_number(x[name])}
+def with_categories(frame: Any) -> Any:
+    """A frame whose text is of categories."""
+    return frame.astype({name: "category" for name in frame if not is_number(frame[name])})
 
 
 def is_number(column: Any) -> bool:
@@ -182,7 +182,7 @@ def is_number(column: Any) -> bool:
 
 def of_frames(answer: Callable[[Any], Any], x: Any, row: dict[str, Any], many: Any, load: Call) -> Contender:
     """A contender that takes a frame with categories."""
-    types = {**x.dtypes.to_dict(), **coded(x)}
+    types = x.dtypes.to_dict()
     known = pd.DataFrame([row]).astype(types)
     return Contender(
         lambda: answer(pd.DataFrame([row]).astype(types)),
@@ -196,7 +196,7 @@ def of_hist(x: Any, y: Any, row: dict[str, Any], many: Any, numeric: bool) -> Co
     from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
     made = HistGradientBoostingRegressor() if numeric else HistGradientBoostingClassifier()
-    made.set_params(categorical_features="from_dtype").fit(x.astype(coded(x)), y)
+    made.set_params(categorical_features="from_dtype").fit(x, y)
     stored = pickle.dumps(made)
     return of_frames(made.predict if numeric else made.predict_proba, x, row, many, lambda: pickle.loads(stored))
 
@@ -205,7 +205,7 @@ def of_lightgbm(here: Path, x: Any, y: Any, row: dict[str, Any], many: Any, nume
     import lightgbm
 
     made = (lightgbm.LGBMRegressor if numeric else lightgbm.LGBMClassifier)(verbose=-1, n_jobs=1)
-    made.fit(x.astype(coded(x)), y)
+    made.fit(x, y)
     path = str(here / "model.txt")
     made.booster_.save_model(path)
     answer = made.predict if numeric else made.predict_proba
