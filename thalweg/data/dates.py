@@ -83,6 +83,11 @@ class DateColumn:
         first, last = _shown(self.first), _shown(self.last)
         return (f"{first} to {last}: {parts}" if parts else f"{first} or missing") + self._written()
 
+    @property
+    def by_digits_of_minguo(self) -> bool:
+        """Whether 1091231 is a date, too."""
+        return _minguo(self.name, self.notation)
+
     def _written(self) -> str:
         """How text wrote the dates, for people."""
         if self.notation == EITHER:
@@ -94,7 +99,7 @@ class DateColumn:
 
     def moment(self, text: str) -> np.datetime64 | None:
         """What a bare text says here, read alone; NaT for a gap, None for an odd cell."""
-        return _date(text, self.notation, _minguo(self.name, self.notation))
+        return _date(text, self.notation, self.by_digits_of_minguo)
 
     def arranged(self, xp: Any, moments: Array) -> Iterator[Array]:
         """Its matrix columns, each (rows,), of seconds since 1970-01-01T00:00 (rows,), NaN for a missing date."""
