@@ -260,9 +260,7 @@ class TableEstimator(BaseEstimator):
         from thalweg.exchange import targets
 
         check_is_fitted(self)
-        targets.export(
-            self.ensemble_, filepath, format, overwrite, opset=opset, int8=int8, features=self.features_
-        )
+        targets.export(self.ensemble_, filepath, format, overwrite, opset=opset, int8=int8, features=self.features_)
 
     def _predicted(self, X: Any) -> Array:
         """Probabilities (rows, classes) or numbers (rows,) for these rows."""
