@@ -48,7 +48,9 @@ def test_scores_are_those_of_the_rounded_weights(target, tmp_path):
     if target == "target":
         scores = {
             "accuracy": [accuracy_score(truth, shares.argmax(axis=1)) for shares in (after, before)],
-            "log loss": [log_loss(truth, shares / shares.sum(axis=1, keepdims=True, dtype=float)) for shares in (after, before)],
+            "log loss": [
+                log_loss(truth, shares / shares.sum(axis=1, keepdims=True, dtype=float)) for shares in (after, before)
+            ],
         }
         assert f"by {abs(after - before).max():.3g} at most" in said
     else:

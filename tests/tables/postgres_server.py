@@ -1,4 +1,4 @@
-"""A PostgreSQL server for tests, from Debian's package or another, in a folder of its own; it listens at a socket there."""
+"""A PostgreSQL server for tests, from Debian's package or another, in a folder of its own with a socket."""
 
 import os
 import pwd

@@ -34,8 +34,8 @@ from thalweg.data.sources import writable
 from thalweg.data.tables import Table, write_table
 from thalweg.errors import ArgumentError, DataError
 from thalweg.runs import image_run, table_run
+from thalweg.runs.anywhere.shard_files import check_parts, part_path, parts_in, write_part
 from thalweg.runs.judging import Judgement
-from thalweg.runs.parts import check_parts, part_path, parts_in, write_part
 from thalweg.runs.run import Run
 from thalweg.support.files import explained
 from thalweg.support.untrusted import CHUNK

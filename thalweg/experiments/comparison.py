@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -21,7 +21,7 @@ from thalweg.experiments.ledger import QUEUED, Ledger, named
 from thalweg.experiments.population import fit_many
 from thalweg.experiments.problem import Array, Problem, Settings, pose
 from thalweg.experiments.results import Comparison, Entry, Run, plain
-from thalweg.experiments.running import Running, given_back, share
+from thalweg.experiments.shared_work import Running, given_back, share
 from thalweg.experiments.trial_storage import TrialStorage
 from thalweg.experiments.unit_variance import lsuv
 from thalweg.experiments.units import look_at_units
@@ -30,6 +30,9 @@ from thalweg.models.sequential import Sequential
 from thalweg.support.checks import whole
 from thalweg.support.files import finite
 from thalweg.support.naming import choose
+
+if TYPE_CHECKING:
+    from optuna import Trial
 
 NAME = "thalweg compare"
 NEEDED = "optuna", "tune", "trainings that several processes share"  # package, extra, purpose
@@ -217,6 +220,14 @@ def fit_arguments(plan: Plan, loss: Loss) -> tuple[Array, Array, dict[str, Any]]
     return problem.train.x, y, how
 
 
+class TrainingList(Ledger):
+    """The trainings of a comparison, all of which are in the queue from the beginning."""
+
+    def prepare(self, trial: Trial) -> bool:
+        """One that isn't of the queue was made while another process took the last one."""
+        return QUEUED in trial.user_attrs
+
+
 def train_together(
     plan: Plan,
     storage: TrialStorage,
@@ -225,13 +236,13 @@ def train_together(
     progress: Callable[[int, int], None] | None,
 ) -> list[Run]:
     """Trains, with other processes, the networks that a storage says haven't been trained; returns the runs of all."""
-    ledger = Ledger(storage, named(NAME, study), "maximize", facts_of(plan), queue_of(plan), NEEDED)
+    ledger = TrainingList(storage, named(NAME, study), "maximize", facts_of(plan), queue_of(plan), NEEDED)
     running, done = Running(), len(ledger.finished())
 
     def work() -> None:
         nonlocal done
         while not running.stopped.is_set():
-            trial = ledger.take(len(plan), lambda trial: QUEUED in trial.user_attrs)
+            trial = ledger.take(len(plan))
             if trial is None:
                 return
             with given_back(ledger, trial):
@@ -303,7 +314,8 @@ def queue_of(plan: Plan) -> list[tuple[dict[str, Any], dict[str, Any]]]:
 
 def run_of(facts: Mapping[str, Any]) -> Run:
     """A run as a ledger keeps it."""
-    return Run(**{name: math.nan if value is None else value for name, value in facts.items()})
+    known: dict[str, Any] = {name: math.nan if value is None else value for name, value in facts.items()}
+    return Run(**known)
 
 
 def conclude(problem: Problem, run: Run, model: Sequential, end: History | DivergedError) -> None:

@@ -13,12 +13,14 @@ import random
 import threading
 import time
 import warnings
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from thalweg.errors import ArgumentError, ModelFileError, ThalwegWarning
 from thalweg.experiments.liveness import NAMELESS, SILENCE, Pulse, Watch, lives_here, name_of_worker, process
-from thalweg.experiments.trial_storage import OutageError, TrialStorage, first_line, is_outage, quiet
+from thalweg.experiments.trial_storage import OutageError, TrialStorage, first_line, is_outage, quiet, silent
 from thalweg.support.extras import need
 
 if TYPE_CHECKING:
@@ -31,11 +33,11 @@ PROCESS, ABANDONED, RETRY, QUEUED, PROBLEM = "process", "abandoned", "retry of",
 OF_ONE_ATTEMPT = (PROCESS, ABANDONED, RETRY, "facts")
 """What isn't passed on when a trial is given again."""
 PATIENCE = 2.0  # seconds in which the maker of a study says what it is about, if it lives
-OPENING, OUTAGE = 10.0, 180.0  # seconds for which a database is asked again, in the beginning and later
+OPENING, OUTAGE = 30.0, 180.0  # seconds for which a database is asked again, in the beginning and later
 PAUSE = 2.0  # seconds from one question to the next, at most
 
 
-class Ledger:
+class Ledger(ABC):
     """The trials of one study.
 
     Args:
@@ -65,6 +67,7 @@ class Ledger:
         self.watch, self.pulse = Watch(), Pulse(self.beat)
         self.stopped = threading.Event()  # set when the work ends early: then no answer is waited for
         self.lost: OutageError | None = None
+        self.opened: Any = None  # Optuna's storage
         self.study, new = self.answer(lambda: self.open_study(direction, pruner), OPENING)
         known = None if new else self.known_problem()
         if known is None:
@@ -81,16 +84,18 @@ class Ledger:
         """The study, and whether it is new."""
         import optuna
 
-        opened = self.storage.open()
+        with quiet():
+            self.opened = opened = self.storage.open()
         if not self.storage.is_database:  # one that several programs share
             names = [study.study_name for study in opened.get_all_studies()]
             if names and self.name not in names:
                 raise ModelFileError(f"{self.storage} holds another study, {names[0]!r}: give another storage")
-        made: dict[str, Any] = {"storage": opened, "study_name": self.name}
+        made: dict[str, Any] = {"storage": opened, "study_name": self.name, "direction": direction}
         made["pruner"] = optuna.pruners.NopPruner() if pruner is None else pruner
         try:
-            return optuna.create_study(direction=direction, **made), True
+            return optuna.create_study(**made), True
         except optuna.exceptions.DuplicatedStudyError:
+            del made["direction"]
             return optuna.load_study(**made), False
 
     def known_problem(self) -> Any:
@@ -122,7 +127,7 @@ class Ledger:
             if self.lost is not None:
                 raise self.lost
             try:
-                with self.lock, quiet():
+                with self.lock, silent():
                     return question()
             except Exception as error:
                 if not is_outage(error):
@@ -158,29 +163,37 @@ class Ledger:
 
     # --- taking and ending -------------------------------------------------------------------------------------------
 
-    def take(self, budget: int | None, prepare: Callable[[Trial], bool]) -> Trial | None:
-        """The next trial for which `prepare` returns True, or None if `budget` trials are done or under way."""
-        return self.answer(lambda: self.take_once(budget, prepare))
+    @abstractmethod
+    def prepare(self, trial: Trial) -> bool:
+        """Gives a trial that was just taken what it needs; returns whether it is to be trained."""
 
-    def take_once(self, budget: int | None, prepare: Callable[[Trial], bool]) -> Trial | None:
+    def take(self, budget: int | None) -> Trial | None:
+        """The next trial, or None if `budget` trials are done or under way."""
+        return self.answer(lambda: self.take_once(budget))
+
+    def take_once(self, budget: int | None) -> Trial | None:
         """The same; if the database fails within this, the trial that was just asked for is no one's, and mended."""
         if self.storage.is_shared:
             self.pulse.begin()
-        self.revive()
-        while budget is None or self.counted() < budget:
+        trials = self.revive()
+        while budget is None or sum(map(counts, trials)) < budget:
             trial = self.study.ask()
-            trial.set_user_attr(PROCESS, self.process)
-            others = [other for other in self.trials() if other.number < trial.number]
-            if budget is not None and sum(map(counts, others)) >= budget:  # another process was faster
-                self.abandon(trial)
-                return None
-            if any(same_task(trial, other) for other in others) or not prepare(trial):
-                self.abandon(trial)
-                self.requeue()
-                continue
-            self.mine.add(trial.number)
-            return trial
+            if unless_finished(partial(self.accept, trial, budget), False):
+                self.mine.add(trial.number)
+                return trial
+            trials = self.revive()
         return None
+
+    def accept(self, trial: Trial, budget: int | None) -> bool:
+        """Whether a trial that was just asked for is to be trained; otherwise it ends."""
+        trial.set_user_attr(PROCESS, self.process)
+        others = [other for other in self.trials() if other.number < trial.number]
+        late = budget is not None and sum(map(counts, others)) >= budget  # another process was faster
+        if not late and not any(same_task(trial, other) for other in others) and self.prepare(trial):
+            return True
+        trial.set_user_attr(ABANDONED, True)
+        self.fail(trial.number)
+        return False
 
     def end(self, trial: Trial, facts: dict[str, Any], score: float | None) -> bool:
         """A trial is done; without a score, it was pruned. Returns whether it counts: if this process seemed dead, it
@@ -208,12 +221,7 @@ class Ledger:
         """A trial that hasn't been trained to its end: it doesn't count, and is tried again later."""
         self.mine.discard(trial.number)
         self.answer(lambda: self.fail(trial.number))
-        self.answer(self.requeue)
-
-    def abandon(self, trial: Trial) -> None:
-        """A trial that was one too many."""
-        trial.set_user_attr(ABANDONED, True)
-        self.fail(trial.number)
+        self.answer(lambda: self.requeue(self.trials()))
 
     def fail(self, number: int) -> None:
         """Ends a trial that doesn't count, unless it has ended."""
@@ -228,20 +236,22 @@ class Ledger:
         self.answer(lambda: self.study.set_user_attr(name_of_worker(self.process), count))
         self.answer(self.look)
 
-    def look(self) -> None:
-        """Notes the others' signs of life."""
-        signs, running = self.study.user_attrs, [trial for trial in self.trials() if is_running(trial)]
+    def look(self) -> list[FrozenTrial]:
+        """Notes the others' signs of life; returns the trials."""
+        signs, trials = self.study.user_attrs, self.trials()
+        running = list(filter(is_running, trials))
         nameless = {f"trial {trial.number}": None for trial in running}
         workers = {name_of_worker(owner) for trial in running if (owner := owner_of(trial))}
         self.watch.look(nameless | {name: signs.get(name) for name in workers})
+        return trials
 
-    def revive(self) -> None:
-        """Gives back the trials whose process is dead."""
-        self.look()
-        for trial in self.trials():
-            if is_running(trial) and self.is_dead(trial):
-                self.fail(trial.number)
-        self.requeue()
+    def revive(self) -> list[FrozenTrial]:
+        """Gives back the trials whose process is dead; returns the trials."""
+        trials = self.look()
+        dead = [trial.number for trial in trials if is_running(trial) and self.is_dead(trial)]
+        for number in dead:
+            self.fail(number)
+        return self.requeue(self.trials() if dead else trials)
 
     def is_dead(self, trial: FrozenTrial) -> bool:
         """Whether nobody trains a running trial, as far as can be told."""
@@ -253,12 +263,11 @@ class Ledger:
         alive = lives_here(owner)
         return self.watch.silent(name_of_worker(owner)) > SILENCE if alive is None else not alive
 
-    def requeue(self) -> None:
+    def requeue(self, trials: list[FrozenTrial]) -> list[FrozenTrial]:
         """Puts every trial that failed, and should be tried again, in the queue. Two processes may do so at once:
         `take` leaves the second one out."""
         from optuna.trial import TrialState
 
-        trials = self.trials()
         retried = {trial.user_attrs.get(RETRY) for trial in trials}
         for trial in trials:
             attributes = {name: value for name, value in trial.user_attrs.items() if name not in OF_ONE_ATTEMPT}
@@ -268,10 +277,14 @@ class Ledger:
                 continue
             if not any(same_task(trial, other) for other in trials if other.number < trial.number):
                 self.study.enqueue_trial(params, attributes | {RETRY: trial.number})
+        return trials
 
     def close(self) -> None:
-        """This process works on it no more."""
+        """This process works on it no more; a question would connect it again."""
         self.pulse.end()
+        engine = getattr(self.opened, "engine", None)
+        if engine is not None:
+            engine.dispose()
 
 
 def named(kind: str, study: str | None) -> str:

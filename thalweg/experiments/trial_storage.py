@@ -66,13 +66,14 @@ class TrialStorage:
     def open_database(self) -> Any:
         """Its tables are made if they aren't there."""
         from optuna.storages import RDBStorage
+        from sqlalchemy import exc
 
         try:
             return RDBStorage(self.url, engine_kwargs=self.engine)
         except ImportError as error:
             name = getattr(error.__cause__ or error, "name", None) or "the database's driver"
             raise MissingPackageError(f"trials in {self} need {name}: pip install {name}") from None
-        except (ValueError, RuntimeError) as error:
+        except (ValueError, RuntimeError, exc.ArgumentError) as error:
             raise ArgumentError(f"{self} can't keep trials: {first_line(error)}") from None
 
     @cached_property
@@ -133,17 +134,23 @@ class OutageError(ThalwegError):
 
 
 @contextmanager
-def quiet() -> Iterator[None]:
-    """Without Optuna's log, and its warnings: that a class may still change, and that a score is there already, which
-    it is if a database's answer was lost."""
+def silent() -> Iterator[None]:
+    """Without Optuna's log."""
     import optuna
 
     level = optuna.logging.get_verbosity()
-    with warnings.catch_warnings():
+    optuna.logging.set_verbosity(optuna.logging.CRITICAL)
+    try:
+        yield
+    finally:
+        optuna.logging.set_verbosity(level)
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Without its warnings either, that a class may still change. Not in threads: these are the whole process's."""
+    import optuna
+
+    with silent(), warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        warnings.filterwarnings("ignore", "The reported value is ignored")
-        optuna.logging.set_verbosity(optuna.logging.CRITICAL)
-        try:
-            yield
-        finally:
-            optuna.logging.set_verbosity(level)
+        yield

@@ -57,10 +57,10 @@ class Journal(Ledger):
         """The next trial to train, or None if `budget` trials are done or being trained by any process."""
         with self.lock:
             self.study.sampler = self.quasi_random if quasi_random else self.model
-            return self.take(budget, self.suggested)
+            return self.take(budget)
 
-    def suggested(self, trial: Trial) -> bool:
-        """Gives a trial its values."""
+    def prepare(self, trial: Trial) -> bool:
+        """Gives it its values."""
         self.space.suggest(trial)
         return True
 
@@ -68,11 +68,16 @@ class Journal(Ledger):
         """Notes the score at the end of a cycle, from 0; returns whether the trial should end there."""
 
         def ends() -> bool:
-            trial.report(score, FACTOR**cycle)
+            if not self.reported(trial.number, FACTOR**cycle):  # unless the answer to that was lost
+                trial.report(score, FACTOR**cycle)
             pruned = trial.should_prune()  # notes the score for the others, too
             return pruned and not trial.user_attrs.get("default")
 
         return self.answer(partial(unless_finished, ends, True))  # another process may have been given it
+
+    def reported(self, number: int, step: int) -> bool:
+        """Whether the storage has a score of this step."""
+        return any(step in trial.intermediate_values for trial in self.trials() if trial.number == number)
 
 
 def seed_of(seed: int, process: Mapping[str, Any]) -> int:

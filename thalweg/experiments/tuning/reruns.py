@@ -10,7 +10,7 @@ from threading import Lock
 import numpy as np
 
 from thalweg.errors import DivergedError
-from thalweg.experiments.running import Running, on_lanes
+from thalweg.experiments.shared_work import Running, on_lanes
 from thalweg.experiments.tuning.cycles import Cycles
 from thalweg.experiments.tuning.jury import Metric, Verdict, coolest
 from thalweg.experiments.tuning.material import Array, Material

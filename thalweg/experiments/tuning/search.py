@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from thalweg.errors import DivergedError
-from thalweg.experiments.running import Running, given_back, share
+from thalweg.experiments.shared_work import Running, given_back, share
 from thalweg.experiments.tuning.cycles import Cycles, train
 from thalweg.experiments.tuning.journal import Journal
 from thalweg.experiments.tuning.jury import Metric, Verdict

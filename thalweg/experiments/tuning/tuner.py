@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 
 from thalweg.engine.lanes import cores
 from thalweg.errors import ArgumentError, DivergedError
-from thalweg.experiments.running import Running, on_lanes
+from thalweg.experiments.shared_work import Running, on_lanes
 from thalweg.experiments.trial_storage import TrialStorage
 from thalweg.experiments.tuning.cycles import Cycles
 from thalweg.experiments.tuning.importance import importances

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from thalweg.errors import ArgumentError
 from thalweg.runs import table_run
+from thalweg.runs.folder import COLUMNS
 from thalweg.runs.run import prediction_columns
 from thalweg.runs.table_run import TableRun
 from thalweg.support.checks import whole
@@ -57,7 +58,7 @@ class BatchPredictor:
     def run(self) -> TableRun:
         """The run, read when this process first needs it, and again if its folder was made anew."""
         with _one_by_one:
-            return _loaded(self.folder, (Path(self.folder) / table_run.COLUMNS).stat().st_mtime_ns)
+            return _loaded(self.folder, (Path(self.folder) / COLUMNS).stat().st_mtime_ns)
 
     @property
     def columns(self) -> list[str]:
