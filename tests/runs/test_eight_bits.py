@@ -10,8 +10,8 @@ from sklearn.metrics import accuracy_score, log_loss, root_mean_squared_error
 from thalweg.data import read_table
 from thalweg.errors import NotFoundError
 from thalweg.runs import table_training
-from thalweg.runs.eight_bits import cost_of_eight_bits, round_weights
 from thalweg.runs.evidence import load_evidence
+from thalweg.runs.reports.eight_bits import cost_of_eight_bits, round_weights
 from thalweg.runs.stored import load_run
 from thalweg.runs.table_run import TableOptions
 

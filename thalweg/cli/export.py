@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -31,33 +31,34 @@ def export(
         raise ArgumentError(f"say the form: --to {', '.join(targets.BY_NAME)}; or a file with its ending: --out FILE")
     target = targets.chosen(to, out)
     path = out or Path(source.name).with_suffix(target.endings[0])
-    model, features = source_of(source)
-    remedy = "another --out, or --force"
-    for written in targets.export(model, path, to, force, train, batch_size, opset, int8, features, remedy):
+    model, known = source_of(source)
+    wishes: dict[str, Any] = {"train": train, "batch_size": batch_size, "opset": opset, "int8": int8}
+    for written in targets.export(model, path, to, force, **wishes, **known, remedy="another --out, or --force"):
         say(f"{written}: {written.stat().st_size:,} bytes")
     if int8:
         say(cost_of(source))
 
 
-def source_of(path: Path) -> tuple[object, object]:
-    """The network of a run, or in a file; and the columns of a run's table."""
+def source_of(path: Path) -> tuple[Any, dict[str, Any]]:
+    """The network of a run, or in a file; and what a run knows besides: columns, or classes of pictures."""
     if path.is_file():
         from thalweg.models.loading import load_model
 
-        return load_model(path), None
+        return load_model(path), {}
     if not path.exists():
         raise NotFoundError(f"there is no {path}")
     from thalweg.runs.stored import load_run
 
     run = load_run(path)
-    return getattr(run, "ensemble", run.model), getattr(run, "features", None)
+    known = ("features", "classes", "notes")
+    return getattr(run, "ensemble", run.model), {name: getattr(run, name) for name in known if hasattr(run, name)}
 
 
 def cost_of(path: Path) -> str:
     """What weights of eight bits cost in accuracy, which only a run has rows to measure by."""
     if path.is_file():
         return f"what weights of eight bits cost wasn't measured: {path} has no rows, as a run folder has"
-    from thalweg.runs.eight_bits import cost_of_eight_bits
+    from thalweg.runs.reports.eight_bits import cost_of_eight_bits
     from thalweg.runs.stored import load_run
 
     return cost_of_eight_bits(load_run(path), path)

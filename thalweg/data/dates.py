@@ -83,6 +83,11 @@ class DateColumn:
         first, last = _shown(self.first), _shown(self.last)
         return (f"{first} to {last}: {parts}" if parts else f"{first} or missing") + self._written()
 
+    @property
+    def by_digits_of_minguo(self) -> bool:
+        """Whether 1091231 is a date, too."""
+        return self.notation == _DIGITS and _SAYS_DATE.search(self.name) is not None
+
     def _written(self) -> str:
         """How text wrote the dates, for people."""
         if self.notation == EITHER:

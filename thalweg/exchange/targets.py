@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +25,8 @@ class Wish:
         train: whether the training is exported, too; in C on batches of `batch_size` rows.
         opset: of ONNX; None for the lowest.
         int8: whether weights are stored in a byte each.
+        classes: what the outputs are the probabilities of, in order, where the features don't say it.
+        notes: sentences that a file says of itself besides.
     """
 
     path: Path
@@ -33,12 +35,20 @@ class Wish:
     batch_size: int = 32
     opset: int | None = None
     int8: bool = False
+    classes: Sequence[str] = ()
+    notes: Sequence[str] = ()
 
     @property
     def title(self) -> str:
         """What a file says of itself."""
         what = "predicts and trains" if self.train else "predicts"
-        return f"{self.path.stem}: a network that {what}. Written by thalweg {__version__}."
+        return " ".join([f"{self.path.stem}: a network that {what}. Written by thalweg {__version__}.", *self.notes])
+
+    @property
+    def heading(self) -> list[str]:
+        """The same with what the answer is."""
+        said = [f"The answer is the probabilities of {', '.join(self.classes)}."] if self.classes else []
+        return [self.title, *said]
 
 
 @dataclass(frozen=True)
@@ -69,7 +79,7 @@ def numpy(model: Any, wish: Wish) -> tuple[str]:
 
         return (numpy_table_file(table_network(model, wish.features), wish.title),)
     training = training_of(model) if wish.train else None
-    return (numpy_file(network_of(model), wish.title, training),)
+    return (numpy_file(network_of(model), wish.title, training, classes=wish.classes),)
 
 
 def onnx(model: Any, wish: Wish) -> tuple[bytes]:
@@ -81,7 +91,7 @@ def onnx(model: Any, wish: Wish) -> tuple[bytes]:
     if wish.features is not None:
         made = onnx_table_model(table_network(model, wish.features), wish.opset)
     else:
-        made = onnx_model(network_of(model), wish.opset)
+        made = onnx_model(network_of(model), wish.opset, wish.classes)
     return (made.SerializeToString(deterministic=True),)
 
 
@@ -91,7 +101,7 @@ def one_row(model: Any, wish: Wish) -> tuple[Any, str]:
     from thalweg.export.exported_tables import table_network, values_told
 
     if wish.features is None:
-        return network_of(model, 1), wish.title
+        return network_of(model, 1), "\n * ".join(wish.heading)
     table = table_network(model, wish.features, 1)
     return table.network, "\n * ".join([wish.title, *values_told(table)])
 
@@ -120,7 +130,7 @@ def torch(model: Any, wish: Wish) -> tuple[str, bytes]:
     from thalweg.export.exported_network import network_of
     from thalweg.export.torch_file import torch_file
 
-    return torch_file(network_of(model), wish.title)
+    return torch_file(network_of(model), " ".join(wish.heading))
 
 
 def keras(model: Any, wish: Wish) -> tuple[bytes]:
@@ -150,11 +160,14 @@ def export(
     opset: int | None = None,
     int8: bool = False,
     features: Any = None,
+    classes: Sequence[str] = (),
+    notes: Sequence[str] = (),
     remedy: str = "another path, or overwrite=True",
 ) -> list[Path]:
     """Writes a model in another form: see `Model.export`. Returns the paths of its files.
 
-    features: of a model on a table, which then is exported with its columns. remedy: what to give if a file exists.
+    features: of a model on a table, which then is exported with its columns. classes, notes: see `Wish`. remedy: what
+    to give if a file exists.
     """
     path = Path(filepath)
     target = chosen(format, path)
@@ -176,7 +189,7 @@ def export(
         raise ArgumentError("batch_size is that of the training: it goes with train")
     rows = 32 if batch_size is None else whole("batch_size", batch_size)
     refuse_lookups(target, model)
-    contents = target.write(model, Wish(path, features, bool(train), rows, opset, bool(int8)))
+    contents = target.write(model, Wish(path, features, bool(train), rows, opset, bool(int8), classes, notes))
     with ExitStack() as stack:
         new = [stack.enter_context(writing(other)) for other in paths]
         for place, content in zip(new, contents, strict=True):

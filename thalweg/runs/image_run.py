@@ -143,6 +143,14 @@ class ImageRun(Run):
         likeness = {} if self.likeness is None else {LIKENESS: self.likeness.save}
         return {IMAGES: about} | likeness | ({KERNELS: {"kernels": np.stack(self.kernels)}} if self.kernels else {})
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the network takes, in sentences; none if it isn't known."""
+        if self.range is None:
+            return ()
+        black, white = self.range
+        return (f"Black is {black:g} in a picture, white {white:g}.",)
+
     def read_as(self, invert: bool, fit: str | None = None) -> None:
         """From now on, reads pictures inverted, or fitted otherwise than in training."""
         self.reading = replace(self.reading, invert=invert, fit=fit or self.reading.fit)
