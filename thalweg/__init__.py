@@ -48,9 +48,11 @@ if TYPE_CHECKING:
     from thalweg.models.sequential import Sequential
     from thalweg.optimizers import Optimizer
     from thalweg.regularizers import Regularizer
+    from thalweg.runs.anywhere.batch_predictor import BatchPredictor
     from thalweg.runs.stored import load_run
 
 __all__ = [
+    "BatchPredictor",
     "Comparison",
     "Initializer",
     "Input",
@@ -92,6 +94,7 @@ __all__ = [
 ]
 
 HOMES = {
+    "BatchPredictor": "thalweg.runs.anywhere.batch_predictor",
     "Comparison": "thalweg.experiments.results",
     "Initializer": "thalweg.initializers",
     "Input": "thalweg.layers",

@@ -90,7 +90,7 @@ def of_models() -> dict[str, Any]:
     things: dict[str, Any] = {"Input": thalweg.Input, "Sequential": thalweg.Sequential, "Model": thalweg.Model}
     things |= {f"Model.{name}": getattr(thalweg.Model, name) for name in MODEL}
     things |= {name: getattr(models, name) for name in ("load_model", "from_sklearn", "load_torch_state")}
-    things |= {"load_run": thalweg.load_run}
+    things |= {"load_run": thalweg.load_run, "BatchPredictor": thalweg.BatchPredictor}
     return things | {name: getattr(thalweg, name) for name in EXPERIMENTS}
 
 

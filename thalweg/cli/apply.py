@@ -6,6 +6,9 @@ import os
 import sys
 import tempfile
 from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any, TextIO
 
@@ -24,12 +27,14 @@ from thalweg.cli.options import (
     grouped,
     refuse_given,
 )
-from thalweg.cli.report import show_mistakes, show_predictions, show_scores, warn_of_unseen
+from thalweg.cli.report import say_unseen, show_mistakes, show_predictions, show_scores, warn_of_unseen
 from thalweg.data.images.image_folders import pictures_in
+from thalweg.data.shards import Shard, opened
 from thalweg.data.sources import writable
 from thalweg.data.tables import Table, write_table
 from thalweg.errors import ArgumentError, DataError
 from thalweg.runs import image_run, table_run
+from thalweg.runs.anywhere.shard_files import check_parts, part_path, parts_in, write_part
 from thalweg.runs.folder import is_image_run
 from thalweg.runs.judging import Judgement
 from thalweg.runs.run import Run
@@ -96,7 +101,7 @@ def predict(
         Path | None,
         typer.Option(
             help="the file to write: .csv, .tsv, .parquet, .json or .jsonl, or - for CSV on standard output; tables "
-            "need it"
+            "need it; with --shard a folder"
         ),
     ] = None,
     id: Annotated[
@@ -110,6 +115,10 @@ def predict(
         list[str] | None,
         typer.Option(metavar="COLUMN=VALUE", help="tables: the cells of a column that isn't there (repeat for more)"),
     ] = None,
+    shard: Annotated[
+        str | None,
+        typer.Option(metavar="K/N", help="tables: one of n parts of the rows, such as 3/16, in a file of its own"),
+    ] = None,
     file_format: FileFormat,
     invert: Invert = False,
     fit: Fit = None,
@@ -121,70 +130,139 @@ def predict(
     """
     if not is_image_run(run):
         refuse_given(context, OF_PICTURES, "images", f"{run} was trained on a table")
-        predict_table(run, source, out, id or [], fill or [], skip_bad, file_format)
+        how = Predicting(table_run.load(run), id or [], fill or [], skip_bad, file_format)
+        if shard is None:
+            predict_table(how, one_source(run, source), out)
+        else:
+            predict_shard(how, one_source(run, source), out, Shard.of(shard))
     elif id:
         raise ArgumentError(f"--id is for tables, and {run} was trained on images: predictions name the file")
     else:
-        refuse_given(context, (*OF_FILES, "fill"), "tables", f"{run} was trained on images")
+        refuse_given(context, (*OF_FILES, "fill", "shard"), "tables", f"{run} was trained on images")
         loaded = image_run.load(run)
         loaded.read_as(invert, fit)
         predict_pictures(loaded, source, out, skip_bad)
 
 
-def predict_table(
-    run: Path,
-    source: list[str],
-    out: Path | None,
-    ids: list[str],
-    fill: list[str],
-    skip_bad: bool,
-    file_format: FileFormat,
-) -> None:
-    """Writes the predictions for the rows of one source."""
-    loaded = table_run.load(run)
+@dataclass
+class Predicting:
+    """A run, and how it predicts the rows of a table: with which columns beside, and which cells filled in.
+
+    Attributes:
+        unseen: categories, by column, that the network has never met. skipped: what was wrong with rows left out.
+    """
+
+    run: table_run.TableRun
+    ids: list[str]
+    fill: list[str]
+    skip_bad: bool
+    file_format: FileFormat
+    unseen: dict[str, list[str]] = field(default_factory=dict)
+    skipped: list[str] = field(default_factory=list)
+    told: set[str] = field(default_factory=set)
+
+    @property
+    def verbatim(self) -> list[str]:
+        """The columns to write beside the predictions, if they are there."""
+        return self.ids or [name for name in [self.run.id] if name is not None]
+
+    def names(self, table: Table) -> list[str]:
+        """Those that are; says so of the training's."""
+        for name in self.ids:
+            table.column(name)
+        if self.ids or self.run.id is None or self.run.id in table:
+            return self.verbatim
+        self.note(f"{table.source} has no column {self.run.id!r}; the predictions name no rows")
+        return []
+
+    def note(self, text: str) -> None:
+        """Says something once."""
+        if text not in self.told:
+            print(f"note: {text}", file=sys.stderr)
+        self.told.add(text)
+
+    def prepared(self, table: Table, how_many: str = "") -> Table:
+        """The rows to predict, with the columns that --fill gives; `how_many` says of how many rows it speaks."""
+        table = self.filled(table, how_many or f"{table.rows:,} rows")
+        if self.skip_bad:
+            table, skipped = table_run.usable(self.run, table)
+            self.skipped += skipped
+        for column, names in self.run.features.unseen(table).items():
+            self.unseen[column] = sorted({*self.unseen.get(column, ()), *names})
+        return table
+
+    def filled(self, table: Table, how_many: str) -> Table:
+        """The table with the columns that --fill gives; says how many cells those are.
+
+        Raises:
+            DataError: a column is still missing.
+        """
+        given = self.given()
+        whole = table_run.with_columns(self.run, table, given)
+        for name, value in given.items():
+            self.note(f"{table.source} has no column {name!r}; it is {value!r} in {how_many}")
+        self.run.features.check_columns(whole, "; --fill {}=VALUE gives all rows a value")
+        return whole
+
+    def given(self) -> dict[str, str]:
+        """The values of --fill, by column."""
+        known = self.run.features.used
+        given: dict[str, str] = {}
+        for text in self.fill:
+            name = max((name for name in known if text.startswith(f"{name}=")), key=len, default=text.partition("=")[0])
+            if "=" not in text or name in given:
+                what = "is given twice" if name in given else "has no ="
+                raise ArgumentError(f"--fill {text} {what}: give --fill COLUMN=VALUE once for each column")
+            given[name] = text[len(name) + 1 :]
+        return given
+
+
+def one_source(run: Path, source: list[str]) -> str:
+    """The source of a table's run, which takes one."""
     if len(source) > 1:
         raise ArgumentError(
             f"{run} was trained on a table and takes one source, got {len(source)}: call it for each of them, or give "
             "a glob in quotes, such as 'rows-*.csv'"
         )
+    return source[0]
+
+
+def predict_table(how: Predicting, source: str, out: Path | None) -> None:
+    """Writes the predictions for the rows of one source."""
+    run = how.run
     if out is None:
         raise ArgumentError("a table's predictions are written to a file: add --out predictions.csv")
     told = stream_beside(out)
-    names = ids or [name for name in [loaded.id] if name is not None]
-    table = file_format.read(source[0], loaded.features.kept, verbatim=names, least_rows=0)
-    for name in ids:
-        table.column(name)
-    if not ids and loaded.id is not None and loaded.id not in table:
-        print(f"note: {table.source} has no column {loaded.id!r}; the predictions name no rows", file=sys.stderr)
-        names = []
-    table = filled(loaded, table, fill)
-    if skip_bad:
-        table, skipped = table_run.usable(loaded, table)
-        say_skipped(skipped, told)
-    warn_of_unseen(loaded, table)
-    write_out(out, table_run.predictions(loaded, table, numbered=skip_bad, ids=names))
-    say(f"{table.rows:,} predictions of {loaded.target.name}: {shown(out)}", stream=told)
+    table = how.file_format.read(source, run.features.kept, verbatim=how.verbatim, least_rows=0)
+    names = how.names(table)
+    table = how.prepared(table)
+    say_skipped(how.skipped, told)
+    say_unseen(how.unseen)
+    write_out(out, table_run.predictions(run, table, numbered=how.skip_bad, ids=names))
+    say(f"{table.rows:,} predictions of {run.target.name}: {shown(out)}", stream=told)
 
 
-def filled(run: table_run.TableRun, table: Table, fill: list[str]) -> Table:
-    """The table with the columns that --fill gives; says how many cells those are.
-
-    Raises:
-        DataError: a column is still missing.
-    """
-    known = run.features.used
-    given: dict[str, str] = {}
-    for text in fill:
-        name = max((name for name in known if text.startswith(f"{name}=")), key=len, default=text.partition("=")[0])
-        if "=" not in text or name in given:
-            what = "is given twice" if name in given else "has no ="
-            raise ArgumentError(f"--fill {text} {what}: give --fill COLUMN=VALUE once for each column")
-        given[name] = text[len(name) + 1 :]
-    whole = table_run.with_columns(run, table, given)
-    for name, value in given.items():
-        print(f"note: {table.source} has no column {name!r}; it is {value!r} in {table.rows:,} rows", file=sys.stderr)
-    run.features.check_columns(whole, "; --fill {}=VALUE gives all rows a value")
-    return whole
+def predict_shard(how: Predicting, source: str, out: Path | None, shard: Shard) -> None:
+    """Writes the predictions for a part of the rows, unless it is there already."""
+    run, kept = how.run, how.run.features.kept
+    if out is None or out == STANDARD_OUTPUT:
+        raise ArgumentError("each shard writes a file to a folder: add --out FOLDER, the same one for all shards")
+    check_parts(out, shard)
+    path = part_path(out, shard)
+    if path.exists():
+        say(f"{path} is there already, and is left as it is: shard {shard} is done")
+        return
+    form = how.file_format
+    given: dict[str, Any] = {"encoding": form.encoding, "sheet": form.sheet, "quote": form.quote}
+    with opened(source, shard, text=kept, verbatim=how.verbatim, **given) as blocks:
+        first = next(blocks)
+        names = how.names(first)
+        prepare = partial(how.prepared, how_many="all rows")
+        rows = write_part(run, chain([first], blocks), path, prepare, how.skip_bad, names)
+    say_skipped(how.skipped)
+    say_unseen(how.unseen)
+    done = len(parts_in(out))
+    say(f"{rows:,} predictions of {run.target.name}: {path}; {done} of {shard.count} parts are there")
 
 
 def predict_pictures(run: image_run.ImageRun, source: list[str], out: Path | None, skip_bad: bool) -> None:

@@ -5,15 +5,29 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any
 
-from typer import Argument, Option
+from typer import Argument, Context, Option
 
 from thalweg.cli.console import Grid, say, say_skipped
-from thalweg.cli.options import Columns, ComparedTraining, FileFormat, Source, chosen, grouped, name_of, whole_numbers
+from thalweg.cli.options import (
+    Columns,
+    ComparedTraining,
+    FileFormat,
+    Source,
+    Storage,
+    Study,
+    Worker,
+    check_worker,
+    chosen,
+    grouped,
+    name_of,
+    whole_numbers,
+)
 from thalweg.cli.report import compile_seconds, end_after
 from thalweg.cli.train import check_target
 from thalweg.data.images.image_sources import is_image_source, is_one_picture
 from thalweg.errors import ArgumentError
 from thalweg.experiments.results import Comparison
+from thalweg.experiments.trial_storage import without_password
 from thalweg.runs import table_comparison
 from thalweg.runs.folder import free_folder, refuse_unwritable
 from thalweg.runs.keeping import keep
@@ -24,6 +38,7 @@ from thalweg.support.progress import Trainings
 
 @grouped
 def compare(
+    context: Context,
     knob: Annotated[str, Argument(help="activation, loss, learning_rate, initializer or optimizer")],
     source: Source,
     *,
@@ -33,9 +48,15 @@ def compare(
     file_format: FileFormat,
     columns: Columns,
     training: ComparedTraining,
+    storage: Storage = None,
+    study: Study = None,
+    worker: Worker = False,
     out: Annotated[Path | None, Option(help="the folder; by default comparisons/NAME-KNOB, numbered")] = None,
 ) -> None:
-    """Trains the same network with every entry of one knob, several seeds each, and compares."""
+    """Trains the same network with every entry of one knob, several seeds each, and compares.
+
+    With --storage, the same command elsewhere shares the trainings, and one that was ended goes on.
+    """
     if is_image_source(source) or is_one_picture(source):
         raise ArgumentError(
             f"{source} holds images: compare is for tables; train a run with each setting, such as --model resnet, "
@@ -47,12 +68,18 @@ def compare(
     fixed: dict[str, Any] = {"validation_share": 0.0, "early_stopping": 0, "seed": 0}
     options = chosen(TableOptions, columns, training, target=target, layers=layers, **columns.lists(), **fixed)
     name = f"{name_of(source)}-{knob}"
-    refuse_unwritable(out or free_folder(name, "comparisons"))
+    if worker:
+        check_worker(context, storage, ("out",))
+    else:
+        refuse_unwritable(out or free_folder(name, "comparisons"))
     tried = None if entries is None else split_entries(knob, entries)
     table, skipped = usable_rows(file_format.read(source, options.categories), options)
     say_skipped(skipped)
     with Trainings(f"comparing {knob}") as progress:
-        found = table_comparison.compare(knob, table, options, tried, seeds, progress)
+        found = table_comparison.compare(knob, table, options, tried, seeds, progress, storage, study)
+    if worker:
+        say(f"the {len(found.entries) * seeds} trainings in {without_password(str(storage))} are done")
+        return
     show_comparison(found, target, seeds)
     save = table_comparison.save_comparison
     folder, problem = keep(lambda place: save(found, place), out or free_folder(name, "comparisons"))

@@ -36,6 +36,18 @@ Fit = Annotated[
 Activation = Annotated[str, Option(help="of the hidden layers")]
 Loss = Annotated[str | None, Option(help="by default cross-entropy for classes, mse for numbers")]
 Optimizer = Annotated[str, Option(help="adam, sgd, …")]
+Storage = Annotated[
+    str | None,
+    Option(
+        metavar="FILE|URL",
+        help="what keeps the trainings, so that other processes share them: a file, or a database such as "
+        "postgresql://user@host/name; tune: by default a file beside the run",
+    ),
+]
+Study = Annotated[str | None, Option(help="a name, in a database that holds several of these")]
+Worker = Annotated[
+    bool, Option("--worker", help="only helps the same command without this with its --storage, and writes nothing")
+]
 TestShare = Annotated[float, Option(help="share of the rows held out to judge by")]
 
 
@@ -274,6 +286,13 @@ def refuse_given(context: typer.Context, names: tuple[str, ...], what: str, othe
     for name in names:
         if getattr(context.get_parameter_source(name), "name", "") == "COMMANDLINE":
             raise ArgumentError(f"--{name.replace('_', '-')} is for {what}; {other}")
+
+
+def check_worker(context: typer.Context, storage: str | None, results: tuple[str, ...]) -> None:
+    """Raises if a worker has nothing to share, or is given options of the `results`, which it doesn't make."""
+    refuse_given(context, results, "the command that makes the results", "this one is a --worker")
+    if storage is None:
+        raise ArgumentError("a --worker needs --storage: that of the command which it helps")
 
 
 def whole_numbers(text: str) -> tuple[int, ...]:

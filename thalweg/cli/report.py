@@ -357,7 +357,11 @@ def show_folds(folds: dict[str, list[float]] | None) -> None:
 
 def warn_of_unseen(run: TableRun, table: Table) -> None:
     """Prints which categories the network has never met."""
-    unseen = run.features.unseen(table)
+    say_unseen(run.features.unseen(table))
+
+
+def say_unseen(unseen: Mapping[str, list[str]]) -> None:
+    """Prints them, by column."""
     for column, names in list(unseen.items())[:MOST_COLUMNS]:
         shown = ", ".join(names[:5]) + (", …" if len(names) > 5 else "")
         print(f"note: the training rows had no {shown} in column {column}; such cells say nothing", file=sys.stderr)

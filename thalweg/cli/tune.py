@@ -7,17 +7,32 @@ import sys
 from pathlib import Path
 from typing import Annotated, Any
 
-from typer import Option
+from typer import Context, Option
 
 from thalweg.cli.console import Grid, say, say_skipped
-from thalweg.cli.options import Columns, FileFormat, SkipBad, Source, TestShare, chosen, grouped, name_of
+from thalweg.cli.options import (
+    Columns,
+    FileFormat,
+    SkipBad,
+    Source,
+    Storage,
+    Study,
+    TestShare,
+    Worker,
+    check_worker,
+    chosen,
+    grouped,
+    name_of,
+)
 from thalweg.cli.report import compile_seconds, end_after
 from thalweg.cli.train import check_target
 from thalweg.data.images.image_sources import is_image_source, is_one_picture
 from thalweg.errors import ArgumentError
+from thalweg.experiments.trial_storage import without_password
 from thalweg.experiments.tuning.journal import NEEDED
 from thalweg.experiments.tuning.outcome import Tuning
 from thalweg.experiments.tuning.space import KNOBS
+from thalweg.experiments.tuning.tuner import train_trials
 from thalweg.experiments.tuning.tuner import tune as search_settings
 from thalweg.runs.folder import free_folder, refuse_unwritable
 from thalweg.runs.keeping import keep
@@ -32,6 +47,7 @@ WORDS = {"true": True, "false": False, "on": True, "off": False}
 
 @grouped
 def tune(
+    context: Context,
     source: Source,
     *,
     target: Annotated[str | None, Option(help="the column to predict")] = None,
@@ -44,7 +60,9 @@ def tune(
     ] = None,
     file_format: FileFormat,
     columns: Columns,
-    storage: Annotated[Path | None, Option(help="the file that keeps the trials; by default beside the run")] = None,
+    storage: Storage = None,
+    study: Study = None,
+    worker: Worker = False,
     folds: Annotated[int, Option(help="of the reruns of the best")] = 5,
     seeds: Annotated[int, Option(help="of the reruns of the best")] = 2,
     test_share: TestShare = 0.2,
@@ -56,7 +74,7 @@ def tune(
 ) -> None:
     """Searches for better settings of a network for a table, and keeps the best network in a run folder.
 
-    The same command again goes on where it was ended; run twice at once, both work on the same trials.
+    The same command again goes on where it was ended; run twice at once, here or elsewhere, both train the same trials.
     """
     if is_image_source(source) or is_one_picture(source):
         raise ArgumentError(
@@ -66,27 +84,41 @@ def tune(
     need(*NEEDED)  # before a table is read for minutes
     name = f"{name_of(source)}-tuned"
     folder = out or free_folder(name)
-    refuse_unwritable(folder)
-    kept = storage or folder.with_name(f"{folder.name}.trials")
+    if worker:
+        check_worker(context, storage, ("out", "folds", "seeds"))
+    else:
+        refuse_unwritable(folder)
+    kept = storage or str(folder.with_name(f"{folder.name}.trials"))
+    shown = without_password(kept)
     options = chosen(TableOptions, columns, target=target, skip_bad=skip_bad, **columns.lists())
     table, skipped = usable_rows(file_format.read(source, options.categories), options)
     say_skipped(skipped)
-    say(f"the trials are kept in {kept}; the same command goes on where it was ended", "")
-    given: dict[str, Any] = {"metric": metric, "trials": trials, "time_limit": time_limit, "storage": str(kept)}
-    given |= {"folds": folds, "seeds": seeds, "test_share": test_share, "validation_share": validation_share}
+    say(f"the trials are kept in {shown}; the same command goes on where it was ended", "")
+    given: dict[str, Any] = {"metric": metric, "trials": trials, "time_limit": time_limit, "storage": kept}
+    given |= {"study": study, "test_share": test_share, "validation_share": validation_share}
     given |= {"seed": seed, "lanes": lanes, "task": options.task, "target": target}
     given |= {"ignore": options.ignore, "categories": options.categories, "numbers": options.numbers}
+    searched = spaces(search or [])
     with Trainings("searching") as progress:
-        found = search_settings(table, space=spaces(search or []), progress=progress, **given)
+        if worker:
+            say(trained_here(train_trials(table, space=searched, progress=progress, **given), shown))
+            return
+        given |= {"folds": folds, "seeds": seeds}
+        found = search_settings(table, space=searched, progress=progress, **given)
     show_tuning(found)
-    run = as_run(found, given | {"search": search or []}, table, len(skipped))
-    command = ["thalweg", *sys.argv[1:]]
+    run = as_run(found, given | {"search": search or [], "storage": shown}, table, len(skipped))
+    command = ["thalweg", *map(without_password, sys.argv[1:])]
     folder, problem = keep(lambda place: save_tuning(found, run, place, command), out or free_folder(name))
     quoted = shlex.quote(str(folder))
     say("", f"run folder: {folder}", f"  predict: thalweg predict {quoted} NEW_ROWS --out predictions.csv")
     if not list(folder.glob("*.png")):
         say("no pictures: matplotlib is not installed; pip install 'thalweg[plot]'")
     end_after(problem)
+
+
+def trained_here(count: int, storage: str) -> str:
+    """What a worker says in the end."""
+    return f"{count} trial{'s' * (count != 1)} trained here, for the search in {storage}"
 
 
 def spaces(given: list[str]) -> dict[str, Any]:

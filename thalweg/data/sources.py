@@ -84,20 +84,27 @@ def _read(
     if kind == "csv":
         return _read_csv(files, what, quote, verbatim, text)
     with connect(limit := allowed(*files)) as connection:
-        if kind == "parquet":
-            return fetch(connection, f"FROM read_parquet({_listed(files)})", what, limit, verbatim=verbatim, text=text)
         try:
-            source = _json_source(connection, files, what, verbatim)
+            source = typed_source(connection, kind, files, what, verbatim)
             return fetch(connection, source, what, limit, verbatim=verbatim, text=text)
         except DataError as error:
-            raise _text_failure(files, error) from None
+            raise (_text_failure(files, error) if kind == "json" else error) from None
+
+
+def typed_source(
+    connection: duckdb.DuckDBPyConnection, kind: str, files: Sequence[Path], what: str, verbatim: Collection[str]
+) -> str:
+    """The SQL that reads Parquet or JSON files, whose cells have types."""
+    if kind == "parquet":
+        return f"FROM read_parquet({_listed(files)})"
+    return _json_source(connection, files, what, verbatim)
 
 
 def _read_csv(
     files: Sequence[Path], what: str, quote: str, verbatim: Collection[str], text: Collection[str]
 ) -> dict[str, Column]:
     """The columns of CSV files."""
-    comma = _delimiter(files[0], quote) == ";"  # then the comma is decimal, as in many languages
+    comma = decimal_comma(files[0], quote)
 
     def read(files: Sequence[Path]) -> dict[str, Column]:
         with connect(limit := allowed(*files)) as connection:
@@ -236,6 +243,11 @@ def _dialect(file: Path, quote: str) -> str:
 
 def _delimiter(file: Path, quote: str) -> str:
     return "\t" if _ending(file) in (".tsv", ".tab") else max(",;\t|", key=_unquoted(_header(file), quote).count)
+
+
+def decimal_comma(file: Path, quote: str) -> bool:
+    """Whether the comma is decimal in a CSV file, as in many languages: where a semicolon is the delimiter."""
+    return _delimiter(file, quote) == ";"
 
 
 def _unquoted(line: str, quote: str) -> str:

@@ -13,7 +13,9 @@ from numpy.typing import ArrayLike
 from thalweg.callbacks import History, LambdaCallback
 from thalweg.engine.lanes import cores, startable
 from thalweg.errors import ArgumentError, DivergedError
+from thalweg.models.cloning import take_over
 from thalweg.support.checks import whole
+from thalweg.support.extras import need
 
 if TYPE_CHECKING:
     from thalweg.models.sequential import Sequential
@@ -54,6 +56,7 @@ def fit_many(
     y: ArrayLike,
     *,
     lanes: int | None = None,
+    n_jobs: int | None = None,
     return_errors: Literal[False] = False,
     ended: Callable[[], None] | None = None,
     **arguments: Any,
@@ -65,6 +68,7 @@ def fit_many(
     y: ArrayLike,
     *,
     lanes: int | None = None,
+    n_jobs: int | None = None,
     return_errors: Literal[True],
     ended: Callable[[], None] | None = None,
     **arguments: Any,
@@ -75,6 +79,7 @@ def fit_many(
     y: ArrayLike,
     *,
     lanes: int | None = None,
+    n_jobs: int | None = None,
     return_errors: bool = False,
     ended: Callable[[], None] | None = None,
     **arguments: Any,
@@ -84,16 +89,20 @@ def fit_many(
     Args:
         models: compiled models; they may differ in everything.
         x, y: as in `Sequential.fit`.
-        lanes: how many are trained at a time; by default as many as there are cores.
+        lanes: how many are trained at a time, in threads; by default as many as there are cores.
+        n_jobs: trains them through joblib instead, so many at a time, -1 as many as there are workers: in processes of
+            this machine, or where `joblib.parallel_config(backend=…)` says, such as "dask" or "ray". Threads share the
+            data, begin at once and are as fast; this is for other machines. The bits are the same.
         return_errors: a training that diverges returns its DivergedError in place of a history, and the others go on.
-        ended: called after each training, in its thread, one call at a time.
+        ended: called after each training, one call at a time: in its thread, or when joblib brings its result.
         arguments: further arguments of `Sequential.fit`, the same for all, but no callbacks: they can't be shared.
 
     Returns:
         the histories, in the order of the models.
 
     Raises:
-        the error of the first model that fails, or KeyboardInterrupt, after the others have been stopped.
+        the error of the first model that fails, or KeyboardInterrupt, after the others have been stopped; with n_jobs,
+            those of models that fail after the others have ended.
 
     >>> import thalweg
     >>> def make(seed):
@@ -113,6 +122,10 @@ def fit_many(
     arguments = {"verbose": 0, **arguments}
     if arguments["verbose"] not in (0, "auto"):
         raise ArgumentError("fit_many shows no progress: leave verbose at 0")
+    if n_jobs is not None:
+        if lanes is not None:
+            raise ArgumentError("lanes are threads of this process, n_jobs goes through joblib: give one of them")
+        return through_joblib(models, x, y, n_jobs, return_errors, ended, arguments)
     one_by_one, stopped = Lock(), Event()
 
     def train(model: Sequential) -> Any:
@@ -138,3 +151,46 @@ def fit_many(
 
     at_once = cores() if lanes is None else whole("lanes", lanes)
     return side_by_side([partial(train, model) for model in models], at_once, stop)
+
+
+def through_joblib(
+    models: Sequence[Sequential],
+    x: ArrayLike,
+    y: ArrayLike,
+    n_jobs: int,
+    return_errors: bool,
+    ended: Callable[[], None] | None,
+    arguments: dict[str, Any],
+) -> list[Any]:
+    """What `fit_many` does, on joblib's workers: copies of the models are trained there, and their state comes back."""
+    need("joblib", "", "n_jobs")
+    from joblib import Parallel, delayed
+
+    if isinstance(n_jobs, bool) or not isinstance(n_jobs, int) or n_jobs == 0:
+        raise ArgumentError(f"n_jobs has to be a whole number of workers, or -1 for all, got {n_jobs!r}")
+    workers = Parallel(n_jobs=n_jobs)
+    if getattr(workers._backend, "supports_return_generator", False):  # then `ended` is called meanwhile
+        workers = Parallel(n_jobs=n_jobs, return_as="generator")
+    ends: list[Any] = []
+    for model, (trained, end, recording) in zip(
+        models, workers(delayed(train_copy)(model, x, y, arguments) for model in models), strict=True
+    ):
+        take_over(model, trained, x)
+        model.recording = recording
+        ends.append(model.history if end is None else end)
+        if ended is not None:
+            ended()
+    failed = next((end for end in ends if isinstance(end, DivergedError)), None)
+    if failed is not None and not return_errors:
+        raise failed
+    return ends
+
+
+def train_copy(model: Sequential, x: ArrayLike, y: ArrayLike, arguments: dict[str, Any]) -> tuple[Any, Any, Any]:
+    """Trains a model on a worker: it, the error if it diverged, and what was recorded, which pickling leaves out."""
+    error = None
+    try:
+        model.fit(x, y, lanes=1, **arguments)
+    except DivergedError as diverged:
+        error = diverged
+    return model, error, model.recording

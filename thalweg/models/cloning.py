@@ -72,3 +72,15 @@ def model_from_json(json_string: str, custom_objects: CustomObjects | None = Non
         model: Any = class_named("class of model", name, custom_objects)
         made: Model = model.from_config(config)
     return made
+
+
+def take_over(model: Model, trained: Model, x: Any) -> None:
+    """Gives a model what a copy of it has learned from x: weights, optimizer, counts, history. No array is replaced."""
+    here, there = model._compiled, trained._compiled
+    here.ready(x)
+    here.weights.vector[...] = there.weights.vector
+    here.slots[...] = there.slots
+    here.epochs_trained, here.optimizer.iterations = there.epochs_trained, there.optimizer.iterations
+    if here.optimizer.schedule is None:
+        here.optimizer.learning_rate = there.optimizer.learning_rate
+    model.history, model.initial_epoch = trained.history, trained.initial_epoch

@@ -27,6 +27,8 @@ def compare(
     entries: Sequence[Any] | None,
     seeds: int,
     progress: Callable[[int, int], None] | None = None,
+    storage: str | None = None,
+    study: str | None = None,
 ) -> Comparison:
     """`thalweg.compare` on a table, with columns fitted on the training rows."""
     options.check()
@@ -49,6 +51,8 @@ def compare(
         task=target.task,
         validation_data=(features.matrix(parts.test), features.targets(parts.test).ravel()),
         lanes=options.lanes,
+        storage=storage,
+        study=study,
         progress=progress,
         **settings,
     )

@@ -126,13 +126,13 @@ class TableRun(Run):
         name = self.facts["options"].get("id")
         return name if isinstance(name, str) else None
 
-    def predicted(self, table: Table, alone: bool = False) -> Array:
+    def predicted(self, table: Table, alone: bool = False, lanes: int | None = None) -> Array:
         """Probabilities (rows, classes), or numbers (rows,) in the target's unit; `alone`: by the networks only."""
-        return self.of_matrix(at_least_one(self.features.matrix(table)), alone)[: table.rows]
+        return self.of_matrix(at_least_one(self.features.matrix(table)), alone, lanes)[: table.rows]
 
-    def of_matrix(self, x: Array, alone: bool = False) -> Array:
+    def of_matrix(self, x: Array, alone: bool = False, lanes: int | None = None) -> Array:
         """The same for a matrix of at least a row, which `features` has made."""
-        y_pred = (self.model if alone else self.ensemble).predict(x, verbose=0)
+        y_pred = (self.model if alone else self.ensemble).predict(x, verbose=0, lanes=lanes)
         if self.target.task == "regression":
             return self.features.decode(y_pred)
         return np.column_stack(list(self.features.probabilities(y_pred).values()))

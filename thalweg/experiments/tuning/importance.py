@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from thalweg.experiments.tuning.journal import quiet
+from thalweg.experiments.trial_storage import quiet
 from thalweg.experiments.tuning.space import Space
 
 if TYPE_CHECKING:

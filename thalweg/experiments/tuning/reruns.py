@@ -10,10 +10,11 @@ from threading import Lock
 import numpy as np
 
 from thalweg.errors import DivergedError
+from thalweg.experiments.shared_work import Running, on_lanes
 from thalweg.experiments.tuning.cycles import Cycles
 from thalweg.experiments.tuning.jury import Metric, Verdict, coolest
 from thalweg.experiments.tuning.material import Array, Material
-from thalweg.experiments.tuning.search import Running, TimeLimit, fit, on_lanes
+from thalweg.experiments.tuning.search import TimeLimit, fit
 from thalweg.experiments.tuning.space import Candidate
 from thalweg.tabular.temperature import fitted
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
 
 from thalweg.errors import DivergedError
-from thalweg.experiments.population import side_by_side
+from thalweg.experiments.shared_work import Running, given_back, share
 from thalweg.experiments.tuning.cycles import Cycles, train
 from thalweg.experiments.tuning.journal import Journal
 from thalweg.experiments.tuning.jury import Metric, Verdict
@@ -24,7 +22,6 @@ if TYPE_CHECKING:
     from optuna import Trial
 
 QUASI_RANDOM = 1 / 3  # of the budget
-LOOK = 0.1  # seconds from one look at the clock to the next
 WORST = 1e6  # the score of a training that diverged: finite, as Optuna wants it, and worse than any other
 
 
@@ -87,58 +84,6 @@ def fit(
     return None if running.stopped.is_set() else fitted
 
 
-class Running:
-    """The trainings that run now, so that they can be stopped at once."""
-
-    def __init__(self) -> None:
-        self.stopped = Event()
-        self.models: set[Model] = set()
-
-    @contextmanager
-    def follow(self, model: Model) -> Iterator[None]:
-        """While this context is open, the model is among them."""
-        self.models.add(model)
-        try:
-            yield
-        finally:
-            self.models.discard(model)
-
-    def stop(self) -> None:
-        """Ends all trainings after their running chunk of steps."""
-        self.stopped.set()
-        for model in list(self.models):
-            model.stop_training = True
-
-
-def on_lanes(work: Callable[[], None], lanes: int, running: Running, look: Callable[[], bool]) -> None:
-    """`work` on several threads at once. Now and then `look` is called: if it returns True, the trainings end.
-
-    Raises:
-        the first error of a thread, or KeyboardInterrupt, after all have ended.
-    """
-    ended = Event()
-
-    def watch() -> None:
-        while not ended.wait(LOOK):
-            if look():
-                running.stop()
-
-    def guarded() -> None:
-        try:
-            work()
-        except BaseException:
-            running.stop()
-            raise
-
-    watcher = Thread(target=watch, name="thalweg-watch", daemon=True)
-    watcher.start()
-    try:
-        side_by_side([guarded] * lanes, lanes, running.stop)
-    finally:
-        ended.set()
-        watcher.join()
-
-
 class Search:
     """The search itself.
 
@@ -171,11 +116,7 @@ class Search:
 
     def run(self, lanes: int) -> None:
         """Trains trials until the budget or the time is used; takes over those of processes that die meanwhile."""
-        while True:
-            on_lanes(self.work, lanes, self.running, self.look)
-            if self.running.stopped.is_set() or not self.journal.elsewhere():
-                return
-            time.sleep(LOOK)
+        share(self.journal, self.budget, self.work, lanes, self.running, self.look)
 
     def look(self) -> bool:
         """Reports, and says whether the time is up."""
@@ -198,11 +139,8 @@ class Search:
             trial = self.journal.claim(self.budget, self.spent() < QUASI_RANDOM)
             if trial is None:
                 return
-            try:
+            with given_back(self.journal, trial):
                 self.attempt(trial)
-            except BaseException:
-                self.journal.give_back(trial)
-                raise
 
     def attempt(self, trial: Trial) -> None:
         """Trains and judges one trial."""
@@ -235,8 +173,10 @@ class Search:
     def finish(self, trial: Trial, facts: dict[str, Any], score: float | None, begin: float) -> None:
         """Keeps a trial's result."""
         metric = self.journal.metric
-        self.journal.end(trial, facts | {"seconds": time.perf_counter() - begin}, score)
+        counts = self.journal.end(trial, facts | {"seconds": time.perf_counter() - begin}, score)
         self.done = self.journal.counted()
+        if not counts:
+            return
         self.own += 1
         if score is not None and (self.best is None or metric.ahead(score) > metric.ahead(self.best)):
             self.best = score

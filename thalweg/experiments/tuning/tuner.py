@@ -12,6 +12,8 @@ from numpy.typing import ArrayLike
 
 from thalweg.engine.lanes import cores
 from thalweg.errors import ArgumentError, DivergedError
+from thalweg.experiments.shared_work import Running, on_lanes
+from thalweg.experiments.trial_storage import TrialStorage
 from thalweg.experiments.tuning.cycles import Cycles
 from thalweg.experiments.tuning.importance import importances
 from thalweg.experiments.tuning.journal import Journal
@@ -19,7 +21,7 @@ from thalweg.experiments.tuning.jury import Metric
 from thalweg.experiments.tuning.material import Array, Material, as_table
 from thalweg.experiments.tuning.outcome import Attempt, Tuning, best_score, name_of, rank
 from thalweg.experiments.tuning.reruns import DEFAULT, Rerun, Reruns, rerun
-from thalweg.experiments.tuning.search import Fitted, Running, Search, TimeLimit, fit, on_lanes
+from thalweg.experiments.tuning.search import Fitted, Search, TimeLimit, fit
 from thalweg.experiments.tuning.space import Candidate, Space
 from thalweg.support.checks import number, whole
 
@@ -44,6 +46,7 @@ def tune(
     trials: int | None = None,
     time_limit: float | None = None,
     storage: str | Path | None = None,
+    study: str | None = None,
     folds: int = 5,
     seeds: int = 2,
     test_share: float = 0.2,
@@ -76,8 +79,11 @@ def tune(
         trials: how many; 100 by default, or with a time limit as many as there is time for.
         time_limit: seconds of wall time for search, reruns and refit together. What has to be compiled, once on a
             machine, is compiled before they count.
-        storage: a file that keeps the trials. A search that was ended goes on where it stopped, and several processes
-            may work on one at once; `trials` counts those of all. By default they are kept in memory.
+        storage: what keeps the trials: a file, on a disk that all machines see, or the URL of a database, such as
+            "postgresql://user@host/name" (whatever Optuna's RDBStorage takes). A search that was ended goes on where it
+            stopped, and processes on several machines may work on one at once, begin later and die; `trials` counts
+            those of all. By default they are kept in memory.
+        study: the search's name in a database that holds several.
         folds, seeds: of the reruns.
         test_share: rows set apart for the final judgement. validation_share: of the others, to judge trials by.
         ignore, categories, numbers: columns not to use, columns to take as categories, and to take as numbers.
@@ -98,20 +104,90 @@ def tune(
     >>> len(found.trials), found.trials[0].default, found.metric.label, sorted(found.held_out)
     (4, True, 'log-loss', ['best', 'default'])
     """
+    work, journal, budget = prepared(
+        x, y, target, task, metric, space, trials, time_limit, storage, study, test_share, validation_share, ignore,
+        categories, numbers, seed, lanes, progress,
+    )  # fmt: skip
+    folds, seeds = whole("folds", folds, 2), whole("seeds", seeds)
+    if folds > len(work.material.learn.y):
+        raise ArgumentError(f"{len(work.material.learn.y)} rows can't be divided into {folds} folds")
+    try:
+        return work.conclude(journal, *work.search(journal, budget, folds, seeds))
+    finally:
+        journal.close()
+
+
+def train_trials(
+    x: Any,
+    y: ArrayLike | None = None,
+    *,
+    storage: str | Path,
+    study: str | None = None,
+    target: str | None = None,
+    task: str | None = None,
+    metric: str | None = None,
+    space: Mapping[str, Any] | None = None,
+    trials: int | None = None,
+    time_limit: float | None = None,
+    test_share: float = 0.2,
+    validation_share: float = 0.2,
+    ignore: Sequence[str] = (),
+    categories: Sequence[str] = (),
+    numbers: Sequence[str] = (),
+    seed: int = 0,
+    lanes: int | None = None,
+    progress: Report | None = None,
+) -> int:
+    """Helps with a search: trains trials of its storage, and leaves reruns and the last fit to `tune`.
+
+    The arguments are those of `tune`, and have to be the same. Returns how many trials this process has trained; they
+    are over when `trials` of all processes are done, or the time is. Ctrl-C ends it, and gives back what it was at.
+    """
+    work, journal, budget = prepared(
+        x, y, target, task, metric, space, trials, time_limit, storage, study, test_share, validation_share, ignore,
+        categories, numbers, seed, lanes, progress,
+    )  # fmt: skip
+    search = work.of(journal, budget, share=1.0)
+    try:
+        search.run(work.lanes)
+    except KeyboardInterrupt:
+        return search.own
+    finally:
+        journal.close()
+    return search.own
+
+
+def prepared(
+    x: Any,
+    y: ArrayLike | None,
+    target: str | None,
+    task: str | None,
+    metric: str | None,
+    space: Mapping[str, Any] | None,
+    trials: int | None,
+    time_limit: float | None,
+    storage: str | Path | None,
+    study: str | None,
+    test_share: float,
+    validation_share: float,
+    ignore: Sequence[str],
+    categories: Sequence[str],
+    numbers: Sequence[str],
+    seed: int,
+    lanes: int | None,
+    progress: Report | None,
+) -> tuple[Work, Journal, int | None]:
+    """The search with these arguments of `tune`, its trials, and how many there are to be; None: as time allows."""
     clock = TimeLimit(None if time_limit is None else number("time_limit", time_limit, 1e-3))
     budget = TRIALS if trials is None and time_limit is None else None if trials is None else whole("trials", trials)
-    folds, seeds = whole("folds", folds, 2), whole("seeds", seeds)
     lanes = cores() if lanes is None else whole("lanes", lanes)
     table, name = as_table(x, y, target)
     shares = test_share, validation_share
     material = Material.of(table, name, task, ignore, categories, shares, whole("seed", seed, 0), numbers)
     chosen = Metric.of(material.task.task, metric)
     searched = Space.of(material.task, round(len(material.learn.y) * (1 - validation_share)), space)
-    if folds > len(material.learn.y):
-        raise ArgumentError(f"{len(material.learn.y)} rows can't be divided into {folds} folds")
     work = Work(material, searched, chosen, clock, lanes, progress or (lambda done, total, text: None))
-    journal = Journal(None if storage is None else Path(storage), searched, chosen, work.facts(), seed)
-    return work.conclude(journal, *work.search(journal, budget, folds, seeds))
+    return work, Journal(TrialStorage(storage), searched, chosen, work.facts(), seed, study), budget
 
 
 class Work:
@@ -134,9 +210,13 @@ class Work:
             "cycles": [self.cycles.visits, self.cycles.count],
         }
 
+    def of(self, journal: Journal, budget: int | None, share: float) -> Search:
+        """The search of these trials, for this share of the time limit."""
+        return Search(self.material, self.division, journal, self.cycles, self.clock, share, budget, self.progress)
+
     def search(self, journal: Journal, budget: int | None, folds: int, seeds: int) -> tuple[Reruns, bool]:
         """Trials, then reruns; Ctrl-C ends both. Returns the reruns, and whether it was pressed."""
-        search = Search(self.material, self.division, journal, self.cycles, self.clock, SEARCHED, budget, self.progress)
+        search = self.of(journal, budget, SEARCHED)
         found = Reruns(self.metric, self.cycles.count, [], folds * seeds)
         try:
             if self.clock.seconds is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import warnings
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,11 @@ def open_file(path: Path) -> Any:
             got = super().acquire()
             drop_half_line(path)
             return got
+
+        def release(self) -> None:
+            """Whoever was silent for so long that another broke its lock has written nevertheless."""
+            with suppress(RuntimeError):
+                super().release()
 
     with explained(path):
         path.parent.mkdir(parents=True, exist_ok=True)
