@@ -33,7 +33,7 @@ def reference_executor(job: Job) -> Executor:
 
 
 def jax_executor(job: Job) -> Executor:
-    from thalweg.engine.jax.executor import JaxExecutor
+    from thalweg.engine.jax.chunks import JaxExecutor
 
     return JaxExecutor(job)
 

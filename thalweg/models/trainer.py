@@ -205,7 +205,7 @@ class Fit:
         self.steps_together = compiled.runs.steps_together()
         if self.steps_together is not None and self.record is not None:
             raise ArgumentError(
-                "a recording is timed by a process's own clock, and several train this model: record a fit in one of them"
+                "a recording is timed by a process's own clock, and several train this model: leave out record"
             )
         self.recorder: Recorder | None = None
         self.before: tuple[Array, Array] | None = None  # weights and optimizer's vectors at the start of the chunk

@@ -50,7 +50,7 @@ def transposed_convolution(i: TransposedConvolution, m: Values) -> Array:
 
 
 def form_of(i: Instruction, platform: str) -> Callable[[Any, Values], Array] | None:
-    """XLA's form of an instruction, where that pays: on a CPU, in a loop, those of gradients take up to 50 times as long.
+    """XLA's form of an instruction, where that pays: not of gradients on a CPU, which in a loop take 50 times as long.
 
     platform: JAX's name of what it runs on: "cpu", "gpu", "tpu".
     """

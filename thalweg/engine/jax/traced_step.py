@@ -6,7 +6,7 @@ Graphs of values, as exports make them, aren't needed: the references take JAX's
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from typing import Any
 
 import jax.numpy as jnp
@@ -60,7 +60,7 @@ class TracedStep(Mapping[Buffer, Array]):
         elif buffer.view_of is None:  # a view of what lasts is there already
             flat = jnp.broadcast_to(value, buffer.shape).reshape(-1)
             ends = [0, *accumulate(piece.size for piece in self.of(buffer))]
-            self.put(buffer, [flat[first:after] for first, after in zip(ends, ends[1:], strict=False)])
+            self.put(buffer, [flat[first:after] for first, after in pairwise(ends)])
 
     def __iter__(self) -> Iterator[Buffer]:
         return iter(self.arrays)

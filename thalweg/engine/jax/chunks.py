@@ -35,7 +35,7 @@ class JaxExecutor:
         for i in job.program:
             of = getattr(i, "of", i)
             if isinstance(of, CustomActivation):
-                raise ThalwegError(f"{of.pair.name} is a function of Python's, which JAX can't compile: write a formula")
+                raise ThalwegError(f"{of.pair.name} is a function of Python's, which JAX can't trace: write a formula")
         self.devices = chosen()
         loops: dict[Devices, Loop] = job.program.kept.setdefault("jax", {})
         if self.devices not in loops:
