@@ -87,6 +87,8 @@ def test_a_step_keeps_what_the_reference_says(name):
     case = Case(EVERY[name], SHAPE)
     m = case.memory(np.float64)
     m.accumulate = False
+    for constant in [b for b in m if isinstance(b, Constant)]:
+        del m[constant]  # rounded there
     execute(case.instruction, m)
     for b, got in zip(case.instruction.outputs, kept(case, Platform(devices.chosen().mesh)), strict=True):
         field = next((f for f, other in case.outputs().items() if other is b), "")
@@ -295,7 +297,7 @@ def run(*arguments, flags=""):
     """A process that trains as `jax_trainings.py` says."""
     here = {
         "PYTHONPATH": os.pathsep.join([str(ROOT), str(HERE.parent / "tables")]),
-        "XLA_FLAGS": flags,
+        "XLA_FLAGS": f"{flags} --xla_backend_optimization_level=0",
         "JAX_PLATFORMS": "cpu",
     }
     command = [sys.executable, str(HERE.parent / "tables" / "jax_trainings.py"), *map(str, arguments)]
@@ -303,19 +305,25 @@ def run(*arguments, flags=""):
     return subprocess.Popen(command, **how)
 
 
-def ended(process):
-    out, errors = process.communicate(timeout=400)
-    assert process.returncode == 0, errors
-    return out.split()
+def ended(*processes):
+    """What they say."""
+    try:
+        for process in processes:
+            out, errors = process.communicate(timeout=500)
+            assert process.returncode == 0, errors
+            yield [line for line in out.splitlines() if "Gloo" not in line]
+    finally:
+        for process in processes:
+            process.kill()
+            process.communicate()
 
 
 def test_four_devices_equal_one():
-    assert ended(run("devices", flags="--xla_force_host_platform_device_count=4")) == ["equal"]
+    assert list(ended(run("devices", flags="--xla_force_host_platform_device_count=4"))) == [["equal", "divided"]]
 
 
 def test_two_processes_equal_one():
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         port = s.getsockname()[1]
-    for process in [run("process", number, port) for number in range(2)]:
-        assert ended(process) == ["equal", "refused"]
+    assert list(ended(*(run("process", number, port) for number in range(2)))) == [["equal", "refused"]] * 2

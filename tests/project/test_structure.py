@@ -375,6 +375,7 @@ HEAVY = {
     "tensorboardX",
     "typer",
     "torch",
+    "jax",
 }
 
 

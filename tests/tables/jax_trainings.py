@@ -1,7 +1,8 @@
 """Trainings by which engine="jax" is compared: with the reference engine, and on several devices or in two processes.
 
-`python jax_trainings.py devices` prints "equal" if all devices that there are train as one of them does;
-`python jax_trainings.py process NUMBER PORT` is one of two processes, which do, and then refuse to differ."""
+`python jax_trainings.py devices` prints "equal" if all devices that there are train as the reference engine does, and
+"divided" if each has its own rows; `python jax_trainings.py process NUMBER PORT` is one of two processes, which do the
+first, and then refuse to differ."""
 
 import sys
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 
 from thalweg import Input, Model, Sequential, layers, losses, metrics, optimizers
+from thalweg.engine.contract import Chunk
 from thalweg.errors import ThalwegError
 
 EPOCHS = 4
@@ -97,22 +99,34 @@ def trained(name, **how):
 
 
 def compare(names):
-    """All devices and one of them, in float64: sums in another order."""
+    """All devices and the reference engine, in float64: sums in another order."""
     import jax
-
-    from thalweg.engine.jax import use_devices
 
     assert len(jax.devices()) > 1
     for name in names:
-        found = []
-        for some in (None, jax.local_devices()[:1]) if jax.process_count() == 1 else (None,):
-            use_devices(some)
-            found.append(trained(name, engine="jax", dtype="float64"))
-        use_devices()
-        alone = found[1] if len(found) > 1 else trained(name, engine="reference", dtype="float64")
-        for what, want in alone.items():
-            np.testing.assert_allclose(found[0][what], want, 1e-9, 1e-10, err_msg=f"{name}: {what}")
+        want, got = (trained(name, engine=engine, dtype="float64") for engine in ("reference", "jax"))
+        for what, right in want.items():
+            np.testing.assert_allclose(got[what], right, 1e-9, 1e-10, err_msg=f"{name}: {what}")
     print("equal", flush=True)
+
+
+def look():
+    """At what a step is compiled to: the gradients of the devices' rows are summed."""
+    from thalweg.engine.jax.chunks import JaxExecutor
+    from thalweg.engine.jax.devices import double
+
+    model = Sequential([Input((6,)), layers.Dense(3)], seed=0, engine="jax")
+    model.compile("sgd", "mse")
+    model._compiled.ready()
+    job = model._compiled.training_job(model._compiled.data(np.ones((8, 6)), np.ones((8, 3))), 8, None, False)
+    executor, chunk = JaxExecutor(job), Chunk(0, 0, 1, 0, np.ones(1))
+    executor.run(chunk)
+    lasting = [executor.devices.put(vector) for vector in (job.parameters, job.slots)]
+    with double():
+        given = executor.steps(chunk, 0)
+        text = executor.loop.run.lower(*lasting, executor.data, {}, executor.totals, given).compile().as_text()
+    assert "all-reduce" in text
+    print("divided", flush=True)
 
 
 def differ(number):
@@ -124,13 +138,19 @@ def differ(number):
     print("refused", flush=True)
 
 
+def join(number, port):
+    """Becomes one of two processes."""
+    import jax
+
+    jax.config.update("jax_cpu_collectives_implementation", "gloo")
+    jax.distributed.initialize(f"127.0.0.1:{port}", 2, number)
+
+
 if __name__ == "__main__":
     if sys.argv[1] == "devices":
-        compare(["batch normalisation", "convnet", "embedding", "images"])
+        compare(["batch normalisation", "convnet", "embedding"])
+        look()
     else:
-        import jax
-
-        jax.config.update("jax_cpu_collectives_implementation", "gloo")
-        jax.distributed.initialize(f"127.0.0.1:{sys.argv[3]}", 2, int(sys.argv[2]))
+        join(int(sys.argv[2]), sys.argv[3])
         compare(["batch normalisation"])
         differ(int(sys.argv[2]))

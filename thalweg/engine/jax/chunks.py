@@ -21,9 +21,6 @@ MOST_STEPS = 256
 """Steps of a call …"""
 MOST_NUMBERS = 1 << 20
 """… or fewer, so that neither the rows of all, nor their running sums, are more numbers."""
-ROOM = 8
-"""Predictions are compiled for numbers of rows of three binary digits: an eighth to a quarter of the rows, at most, is
-only there to fill up."""
 
 
 class JaxExecutor:
@@ -144,7 +141,7 @@ class JaxExecutor:
 
 
 def room(rows: int) -> int:
-    """Rows for which predictions of so many are compiled.
+    """Rows for which predictions of so many are compiled: the next number of three binary digits.
 
     >>> [room(rows) for rows in (1, 7, 9, 100, 1000)]
     [1, 7, 10, 112, 1024]

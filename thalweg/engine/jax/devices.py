@@ -6,17 +6,18 @@ import hashlib
 from collections.abc import Collection, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import jax
 import numpy as np
-from jax.experimental import multihost_utils
-from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from thalweg.engine.contract import Job
+from thalweg.engine.jax.library import experimental, jax, lax, multihost, sharding
 from thalweg.engine.jax.pieces import Array
 from thalweg.errors import ArgumentError, ThalwegError
 from thalweg.version import __version__
+
+if TYPE_CHECKING:
+    from jax.sharding import Mesh
 
 STEPS_TOGETHER = 64
 """Steps of a chunk where several processes run them: each by its own clock would run another number of them."""
@@ -37,9 +38,9 @@ class Devices:
         return str(self.mesh.devices.flat[0].platform)
 
     @property
-    def everywhere(self) -> NamedSharding:
+    def everywhere(self) -> Any:
         """Of arrays that each of them has as a whole."""
-        return NamedSharding(self.mesh, PartitionSpec())
+        return sharding.NamedSharding(self.mesh, sharding.PartitionSpec())
 
     def put(self, array: Any) -> Array:
         """A copy of an array of NumPy's on each of them."""
@@ -48,8 +49,8 @@ class Devices:
 
     def divided(self, batch: Array) -> Array:
         """The same array, of which each of them computes its rows."""
-        rows = NamedSharding(self.mesh, PartitionSpec(self.mesh.axis_names))
-        return jax.lax.with_sharding_constraint(batch, rows)
+        rows = sharding.NamedSharding(self.mesh, sharding.PartitionSpec(self.mesh.axis_names))
+        return lax.with_sharding_constraint(batch, rows)
 
 
 _chosen: list[Devices] = []
@@ -57,7 +58,7 @@ _chosen: list[Devices] = []
 
 def chosen() -> Devices:
     """Those of `use_devices`; otherwise all that there are."""
-    return _chosen[0] if _chosen else Devices(Mesh(np.array(jax.devices()), ("rows",)))
+    return _chosen[0] if _chosen else Devices(sharding.Mesh(np.array(jax.devices()), ("rows",)))
 
 
 def set_devices(devices: Mesh | Sequence[Any] | None) -> None:
@@ -65,21 +66,22 @@ def set_devices(devices: Mesh | Sequence[Any] | None) -> None:
     if devices is None:
         _chosen.clear()
         return
-    if not isinstance(devices, Mesh):
+    if not isinstance(devices, sharding.Mesh):
         found = list(devices)
         if not found or not all(isinstance(device, jax.Device) for device in found):
             raise ArgumentError(f"devices is a jax.sharding.Mesh or some of jax.devices(), got {devices!r}")
-        devices = Mesh(np.array(found), ("rows",))
+        devices = sharding.Mesh(np.array(found), ("rows",))
     _chosen[:] = [Devices(devices)]
 
 
 def double() -> AbstractContextManager[Any]:
     """Within it, JAX knows float64, in which running sums are kept."""
+    known: AbstractContextManager[Any]
     if hasattr(jax, "enable_x64"):
-        return jax.enable_x64(True)
-    from jax.experimental import enable_x64  # before JAX 0.8
-
-    return enable_x64()
+        known = jax.enable_x64(True)
+    else:  # of an older JAX
+        known = experimental.enable_x64()
+    return known
 
 
 def steps_together() -> int | None:
@@ -108,7 +110,7 @@ def agree(job: Job, stored: Collection[str]) -> None:
         "the data": [job.data[name] for name in sorted(job.data) if name not in stored],
     }
     digests = [np.frombuffer(b"".join(digest(p) for p in part), np.uint8) for part in parts.values()]
-    every = multihost_utils.process_allgather(np.concatenate(digests)).reshape(jax.process_count(), -1)
+    every = multihost.process_allgather(np.concatenate(digests)).reshape(jax.process_count(), -1)
     place = 0
     for what, own in zip(parts, digests, strict=True):
         part = every[:, place : place + own.size]

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import jax
-from jax import lax
-
+from thalweg.engine.jax.library import jax, lax
 from thalweg.engine.jax.pieces import Array
 from thalweg.program.instructions.convolution import Convolution, KernelGradient, TransposedConvolution, Window
 from thalweg.program.ir.instruction import Buffer, Instruction

@@ -5,11 +5,8 @@ from __future__ import annotations
 from itertools import groupby
 from typing import Any, NamedTuple
 
-import jax
-import jax.numpy as jnp
-from jax import lax
-
 from thalweg.engine.jax.devices import Devices
+from thalweg.engine.jax.library import jax, jnp, lax
 from thalweg.engine.jax.pieces import Array, Layout
 from thalweg.engine.jax.traced_step import TracedStep
 from thalweg.program.ir.instruction import (
@@ -98,8 +95,8 @@ class Loop:
             body,
             (jnp.int32(0), jnp.bool_(True), pieces, sums, stored),
         )
-        lasting = (jnp.concatenate([vectors[r][:0], *pieces[r]]) for r in (PARAMETERS, SLOTS, GRADIENTS))
-        return Done(k, finite, *lasting, sums, stored)
+        whole = {r: jnp.concatenate([vectors[r][:0], *pieces[r]]) for r in (PARAMETERS, SLOTS, GRADIENTS)}
+        return Done(k, finite, whole[PARAMETERS], whole[SLOTS], whole[GRADIENTS], sums, stored)
 
     def step(self, m: TracedStep) -> Array:
         """One step; returns whether its loss is finite."""
