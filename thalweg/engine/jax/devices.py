@@ -104,7 +104,7 @@ def agree(job: Job, stored: Collection[str]) -> None:
     parts: dict[str, list[Any]] = {
         "the version of thalweg": [[*__version__.encode()]],
         "the program": [[*listing.encode()]],
-        "the seed": [[job.seed]],
+        "the seed": [[*str(job.seed).encode()]],
         "the rows, the batch or the version of JAX": [[*repr(numbers).encode()]],
         "the weights": [job.parameters, job.slots],
         "the data": [job.data[name] for name in sorted(job.data) if name not in stored],
