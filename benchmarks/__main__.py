@@ -20,10 +20,10 @@ from benchmarks.convolutions import CONVOLUTIONS
 from benchmarks.costs import Cost, Share, costs, share
 from benchmarks.graphs import GRAPHS
 from benchmarks.images import IMAGES
-from benchmarks.peers import BEFORE, present, versions
+from benchmarks.peers import BEFORE, JAX_IMAGES, ON_JAX, present, versions
 from benchmarks.report import ROOT, Report
 from benchmarks.scaling import Series, scaling
-from benchmarks.workloads import WORKLOADS, Workload
+from benchmarks.workloads import MIDDLE, WORKLOADS, Workload
 from thalweg.engine.lanes import cores
 
 EVERYTHING: list[Workload] = [*WORKLOADS, *IMAGES, *CONVOLUTIONS, *GRAPHS]
@@ -61,6 +61,7 @@ def parsed() -> argparse.Namespace:
     modes.add_argument(
         "--estimators", action="store_true", help="MLPClassifier and MLPRegressor, compared with scikit-learn's"
     )
+    modes.add_argument("--jax", action="store_true", help="the engine over JAX beside the native one and plain JAX")
     modes.add_argument("--record", action="store_true", help="what fit(..., record=True) costs")
     modes.add_argument("--soak", action="store_true", help="growth of memory over 10,000 predicts and 200 fits")
     modes.add_argument(
@@ -78,9 +79,11 @@ def parsed() -> argparse.Namespace:
     return arguments
 
 
-def compare(peers: list[str], plan: Plan, only: str | None) -> list[tuple[Workload, Best]]:
+def compare(
+    peers: list[str], plan: Plan, only: str | None, among: list[Workload] = EVERYTHING
+) -> list[tuple[Workload, Best]]:
     """The workloads' results, printed as they arrive."""
-    chosen = [work for work in EVERYTHING if only is None or only in work.name]
+    chosen = [work for work in among if only is None or only in work.name]
     results = []
     with workers(peers if chosen else []) as everyone:
         for work in chosen:
@@ -149,6 +152,10 @@ def main() -> None:
         from benchmarks.estimators import estimators
 
         estimators(arguments.only, arguments.rounds or (3 if arguments.quick else 7))
+    elif arguments.jax:
+        plan = QUICK if arguments.quick else Plan()
+        peers = present(["thalweg", ON_JAX, JAX_IMAGES])
+        compare(peers, Plan(arguments.rounds or plan.rounds, plan.seconds), arguments.only, [MIDDLE, IMAGES[0]])
     elif arguments.record:
         from benchmarks.record import record
 

@@ -46,7 +46,7 @@ DAMAGES = {
         ("program/formula/functions.py", "xp.where(x >= 0, 1, e) / (1 + e)", "xp.where(x >= 0, e, 1) / (1 + e)"),
     ],
     "thalweg/program/ir/counter.py": [
-        ("program/ir/counter.py", "* (i + 1)) >> 32", "* i) >> 32"),
+        ("program/ir/counter.py", "(places + np.uint64(1))", "places"),
     ],
     # Passes: tests/program/test_pass_conditions.py takes each of their conditions away, native_pass_damage.py those of
     # the native engine's.

@@ -27,19 +27,23 @@ class Peer:
 
 
 BEFORE = "thalweg before"  # another version of it, with --before
+ON_JAX, JAX_IMAGES = "thalweg, engine='jax'", "JAX, images too"  # with --jax
+SELDOM = (BEFORE, ON_JAX, JAX_IMAGES)
 PEERS = {
     "thalweg": Peer("ours", "thalweg", ("thalweg",), "from thalweg import *"),
     BEFORE: Peer("ours", "thalweg", ("thalweg",), "from thalweg import *"),
     "PyTorch": Peer("pytorch", "torch", ("torch",), "import torch"),
     "Keras on JAX": Peer("keras_jax", "keras", ("keras", "jax"), "import keras"),
     "JAX": Peer("jax_scan", "jax", ("jax",), "import jax"),
+    ON_JAX: Peer("our_jax", "jax", ("thalweg", "jax"), "import jax"),
+    JAX_IMAGES: Peer("jax_images", "jax", ("jax",), "import jax"),
     "scikit-learn": Peer("scikit", "scikit-learn", ("sklearn",), "import sklearn.neural_network"),
 }
 
 
 def present(names: list[str] | None = None) -> list[str]:
     """The peers that are installed; prints the missing ones."""
-    wanted = [name for name in PEERS if name != BEFORE] if names is None else names
+    wanted = [name for name in PEERS if name not in SELDOM] if names is None else names
     absent = [n for n in wanted if not all(importlib.util.find_spec(m) for m in PEERS[n].needs)]
     if absent:
         print(f"not installed and left out: {', '.join(absent)}; pip install 'thalweg[bench]'")

@@ -17,8 +17,35 @@ from benchmarks.peers.base import EPSILON, Arrays, Prediction, Training
 from benchmarks.workloads import Workload
 
 
-def forward(work: Workload, weights: Any, x: Any) -> Any:
+def image_forward(work: Images, weights: Any, x: Any, key: Any) -> Any:
+    """The pre-activations of a classifier of images."""
+    left = iter(weights)
+    for kind, *values in work.layers:
+        if kind == "conv":
+            x = lax.conv_general_dilated(
+                x, next(left), (1, 1), values[2].upper(), dimension_numbers=("NHWC", "HWIO", "NHWC")
+            )
+            x = x + next(left) if values[3] else x
+        elif kind == "relu":
+            x = jax.nn.relu(x)
+        elif kind == "pool":
+            window = (1, values[0], values[0], 1)
+            x = lax.reduce_window(x, -jnp.inf, lax.max, window, window, "VALID")
+        elif kind == "flatten":
+            x = x.reshape(len(x), -1)
+        elif kind == "dropout":
+            x = jnp.where(jax.random.bernoulli(key, 1 - values[0], x.shape), x / (1 - values[0]), 0)
+        elif kind == "dense" and values[1] is None:
+            x = x @ next(left) + next(left)
+        else:
+            raise ValueError(f"not written for JAX: {kind}")
+    return x
+
+
+def forward(work: Workload, weights: Any, x: Any, key: Any = None) -> Any:
     """The pre-activations of a classifier, or the activated output of a regression."""
+    if isinstance(work, Images):
+        return image_forward(work, weights, x, key)
     function = {"relu": jax.nn.relu, "sigmoid": jax.nn.sigmoid}[work.activation]
     last = len(weights) - 2
     for place in range(0, len(weights), 2):
@@ -27,8 +54,8 @@ def forward(work: Workload, weights: Any, x: Any) -> Any:
     return x
 
 
-def loss(work: Workload, weights: Any, x: Any, y: Any) -> Any:
-    output = forward(work, weights, x)
+def loss(work: Workload, weights: Any, x: Any, y: Any, key: Any) -> Any:
+    output = forward(work, weights, x, key)
     if work.task == "number":
         return jnp.mean((output - y) ** 2)
     return -jnp.mean(jnp.take_along_axis(jax.nn.log_softmax(output), y[:, None], axis=1))
@@ -53,7 +80,8 @@ def train(work: Workload, state: Any, x: Any, y: Any, orders: Any) -> Any:
 
     def step(state: Any, rows: Any) -> Any:
         whole = len(rows) == len(x)
-        gradients = jax.grad(partial(loss, work))(state[0], x if whole else x[rows], y if whole else y[rows])
+        key = jax.random.fold_in(jax.random.key(0), state[3])
+        gradients = jax.grad(partial(loss, work))(state[0], x if whole else x[rows], y if whole else y[rows], key)
         return update(work, state, gradients), None
 
     return lax.scan(lambda s, epoch: (lax.scan(step, s, epoch)[0], None), state, orders)[0]

@@ -52,7 +52,7 @@ def residual(filters: int, strides: int) -> layers.Layer:
     return layers.Residual(block, shortcut if strides > 1 else None)
 
 
-def network(work: Workload, number: int = 0) -> Any:
+def network(work: Workload, number: int = 0, engine: str = "native") -> Any:
     """The network, not compiled, with its initial weights."""
     if isinstance(work, Graph):
         from benchmarks.peers.our_graphs import network as graph  # needs operations, which another version lacks
@@ -60,13 +60,13 @@ def network(work: Workload, number: int = 0) -> Any:
         return graph(work)
     if isinstance(work, Images):
         inside = [*image_layers(work.layers), layers.Activation("softmax")]
-        model = thalweg.Sequential([thalweg.Input(work.image), *inside], seed=number)
+        model = thalweg.Sequential([thalweg.Input(work.image), *inside], seed=number, engine=engine)
         model.set_weights(work.weights(number))
         return model
     output = "softmax" if work.task == "classes" else work.activation
     activations = [work.activation] * (len(work.sizes) - 2) + [output]
     dense = [layers.Dense(n, activation=a) for n, a in zip(work.sizes[1:], activations, strict=True)]
-    model = thalweg.Sequential([thalweg.Input((work.sizes[0],)), *dense], seed=number)
+    model = thalweg.Sequential([thalweg.Input((work.sizes[0],)), *dense], seed=number, engine=engine)
     model.set_weights(work.weights(number))
     return model
 
@@ -81,8 +81,10 @@ def compiled(work: Workload, model: Any) -> Any:
 
 
 class Fit(Training):
+    engine = "native"
+
     def make(self) -> None:
-        self.models = [network(self.work, n) for n in range(self.work.networks)]
+        self.models = [network(self.work, n, self.engine) for n in range(self.work.networks)]
         for model in self.models:
             compiled(self.work, model)
 

@@ -1,4 +1,4 @@
-"""The functions that are called by their names: thalweg.ops, random, utils, saving and datasets, a table for each."""
+"""The functions that are called by their names: of thalweg.ops, random, utils, saving and others, a table for each."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from catalogues import call
 from docstring import first_sentence
 
 from thalweg import datasets, ops, random, saving, utils
+from thalweg.engine import jax
 
 OPS = {  # a module of thalweg.ops → its headings
     "pointwise": ("each number by itself", "逐一計算"),
@@ -24,6 +25,7 @@ MODULES: dict[str, tuple[Any, str, str]] = {
     "utils": (utils, "small tools", "小工具"),
     "saving": (saving, "files and their classes", "檔案與類別"),
     "datasets": (datasets, "data sets", "資料集"),
+    "engine.jax": (jax, "accelerators", "加速器"),
 }
 
 

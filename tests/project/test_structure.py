@@ -74,6 +74,9 @@ ROOMS = [
     ["thalweg.engine.native.scheduling"],
     ["thalweg.engine.native.instructions", "thalweg.engine.native.instructions.images"],
     ["thalweg.engine.native.layouts"],
+    ["thalweg.engine.jax"],
+    ["thalweg.engine.reference"],
+    ["thalweg.engine.execution"],
     ["thalweg.engine.contract", "thalweg.engine.expected", "thalweg.engine.lanes"],
     ["thalweg.program"],
     ["thalweg.program.interchange"],
@@ -101,12 +104,13 @@ BUDGET = {
     "views.web": 920, "data.images": 920, "data": 4_090, "data.formats": 360, "data.notations": 745, "layers": 4_200,
     "layers.lookups": 1_040, "layers.numerical": 360, "activations": 940, "constraints": 200, "initializers": 640,
     "losses": 1_440, "metrics": 1_400, "optimizers": 1_160, "regularizers": 200, "schedules": 400, "ops": 2_460,
-    "engine": 420, "engine.native": 0, "engine.native.runtime": 1_660, "engine.native.kernels": 2_900,
+    "engine": 140, "engine.execution": 100, "engine.reference": 200, "engine.jax": 800, "engine.native": 0,
+    "engine.native.runtime": 1_660, "engine.native.kernels": 2_900,
     "engine.native.kernels.generated": 920, "engine.native.kernels.images": 360, "engine.native.kernels.losses": 980,
     "engine.native.kernels.numerical": 300, "engine.native.kernels.rewritten": 820,
     "engine.native.kernels.updates": 380, "engine.native.linalg": 2_540, "engine.native.compiler": 2_160,
     "engine.native.passes": 1_380, "engine.native.instructions": 740, "engine.native.scheduling": 440,
-    "engine.native.instructions.images": 100, "engine.native.layouts": 160, "engine.contract": 180, "engine.lanes": 80,
+    "engine.native.instructions.images": 100, "engine.native.layouts": 160, "engine.contract": 200, "engine.lanes": 80,
     "engine.expected": 60,
     "program": 960, "program.passes": 380, "program.instructions": 3_780, "program.instructions.images": 620,
     "program.instructions.losses": 1_120, "program.instructions.numerical": 260, "program.instructions.updates": 520,
@@ -374,6 +378,7 @@ HEAVY = {
     "tensorboardX",
     "typer",
     "torch",
+    "jax",
 }
 
 

@@ -1,4 +1,5 @@
-"""Engines execute programs: `native` is compiled; `reference` is readable NumPy, against which `native` is checked."""
+"""Engines execute programs: `native` is compiled; `reference` is readable NumPy, against which others are checked;
+`jax` compiles the same references for accelerators."""
 
 from __future__ import annotations
 

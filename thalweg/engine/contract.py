@@ -36,6 +36,8 @@ class Engine:
     small_batch: int = 1  # batches of fewer rows get another program
     splits: Callable[[Program, Request], bool] = lambda program, request: False  # whether lanes share a layer's inputs
     plan: Callable[[Program, int, int], Plan] | None = None  # how a batch is run by lanes; None: in the program's order
+    package: str = ""  # the one it needs, which is the extra of the same name
+    steps_together: Callable[[], int | None] = lambda: None  # steps of a chunk, if that mustn't depend on the clock
 
     def common(self, request: Request, lower: Callable[[Request], Program]) -> Request:
         """The request that represents all with the same program: few batch sizes and lane counts make a difference.

@@ -32,6 +32,18 @@ def reference_executor(job: Job) -> Executor:
     return ReferenceExecutor(job)
 
 
+def jax_executor(job: Job) -> Executor:
+    from thalweg.engine.jax.chunks import JaxExecutor
+
+    return JaxExecutor(job)
+
+
+def steps_with_jax() -> int | None:
+    from thalweg.engine.jax.devices import steps_together
+
+    return steps_together()
+
+
 # A predictor's method reads Python's objects itself, and knows the usual layout: not that of a free-threaded Python.
 USUAL_OBJECTS = object.__basicsize__ == 16
 ENGINES = {
@@ -46,4 +58,5 @@ ENGINES = {
         plan,
     ),
     "reference": Engine(reference_executor, PLAIN, ("float32", "float64")),
+    "jax": Engine(jax_executor, PLAIN, ("float32", "float64"), package="jax", steps_together=steps_with_jax),
 }

@@ -32,6 +32,7 @@ from thalweg.program.lowering import Network, Objective, OutputObjective, Weight
 from thalweg.program.passes.draft import Pass, Request
 from thalweg.program.plain import PLAIN
 from thalweg.support.checks import whole
+from thalweg.support.extras import need
 from thalweg.support.naming import choose
 from thalweg.support.nested import mapped
 from thalweg.support.once import making
@@ -56,6 +57,8 @@ class Compiled:
         self.seed = draw_seed() if seed is None else whole("Sequential's seed", seed, least=0)
         choose("engine", engine, engines.ENGINES)
         self.engine = engine
+        if self.runs.package:
+            need(self.runs.package, self.runs.package, f"engine={engine!r}")
         if weights.dtype.name not in self.runs.dtypes:
             others = [name for name, other in engines.ENGINES.items() if weights.dtype.name in other.dtypes]
             raise ArgumentError(

@@ -58,8 +58,9 @@ class Model(Inspected, Exporting, Layer):
         inputs, outputs: tensors, made by `Input` and by calling layers.
         name: the model's name.
         seed: fixes initial weights, shuffling and dropout; drawn from `utils.set_random_seed`'s generator if None.
-        engine: "native" (compiled, float32), or "reference" (NumPy, float32 or float64).
-        dtype: "float32", or "float64" with the reference engine.
+        engine: "native" (compiled, float32), "reference" (NumPy, float32 or float64), or "jax" (JAX, float32 or
+            float64: for GPUs, TPUs and several hosts).
+        dtype: "float32", or "float64" with the reference and the jax engine.
 
     Raises:
         ThalwegError: an output needs a tensor that isn't among the inputs.
@@ -136,7 +137,7 @@ class Model(Inspected, Exporting, Layer):
     dtype: np.dtype[Any] = held_by("_weights", "dtype", "The type of the weights and of all computed values.")
     vector: Array = held_by("_weights", "vector", "All weights, in one array.")
     seed: int = held_by("_compiled", "seed", "The seed of initial weights, shuffling and dropout.")
-    engine: str = held_by("_compiled", "engine", '"native" or "reference".')
+    engine: str = held_by("_compiled", "engine", '"native", "reference" or "jax".')
 
     named_parameters = done_by("_weights", Weights.listed)
     listed: list[Layer] = held_by("_graph", "listed", "The layers as Keras counts them.")

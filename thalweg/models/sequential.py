@@ -20,8 +20,9 @@ class Sequential(Model):
         layers: the layers; an `Input` at the front fixes the shapes, otherwise they follow from the first data.
         name: the model's name.
         seed: fixes initial weights, shuffling and dropout; drawn from `utils.set_random_seed`'s generator if None.
-        engine: "native" (compiled, float32), or "reference" (NumPy, float32 or float64).
-        dtype: "float32", or "float64" with the reference engine.
+        engine: "native" (compiled, float32), "reference" (NumPy, float32 or float64), or "jax" (JAX, float32 or
+            float64: for GPUs, TPUs and several hosts).
+        dtype: "float32", or "float64" with the reference and the jax engine.
 
     >>> import numpy as np
     >>> import thalweg

@@ -202,6 +202,11 @@ class Fit:
         self.validate = None if held is None else validation.evaluation(model, compiled, held, job)
         self.progress = Progress(verbose, self.epochs, self.initial_epoch, job.steps_per_epoch, job.rows, figure)
         self.record, self.held = seconds_of(record), held
+        self.steps_together = compiled.runs.steps_together()
+        if self.steps_together is not None and self.record is not None:
+            raise ArgumentError(
+                "a recording is timed by a process's own clock, and several train this model: leave out record"
+            )
         self.recorder: Recorder | None = None
         self.before: tuple[Array, Array] | None = None  # weights and optimizer's vectors at the start of the chunk
         self.between = 0.0  # seconds of the last chunk outside its steps
@@ -317,7 +322,7 @@ class Fit:
         batch_by_batch = listened(self.callbacks, BATCH_EVENTS)
         by_epoch = self.validate is not None or self.stream is not None or self.ordering is not None
         whole_epochs = not by_epoch and not listened(self.callbacks, EPOCH_EVENTS)
-        done, pace = 0, 1.0  # steps done; steps to try next
+        done, pace = 0, float(self.steps_together or 1)  # steps done; steps to try next
         while done < total and not self.model.stop_training and not interrupts.pressed:
             batch = done % per_epoch
             epoch = self.initial_epoch + done // per_epoch
@@ -343,7 +348,7 @@ class Fit:
             chunk = min(LONGEST_CHUNK, max(CHUNK_SECONDS, self.between / BETWEEN))
             if self.recorder is not None:
                 self.recorder.ran(done, steps, sampled)
-            if not sampled:
+            if not sampled and self.steps_together is None:
                 pace = min(steps * chunk / max(seconds, 1e-6), steps * 16.0)
             done += steps
             if batch_by_batch:

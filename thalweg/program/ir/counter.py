@@ -15,7 +15,7 @@ HALF = (1 << 32) - 1
 Key = tuple[Any, Any]  # the lower and the upper 32 bits, as numbers of 32 bits, which may be traced
 
 
-def splitmix(z: int) -> int:
+def splitmix(z: Any) -> Any:
     """The output function of SplitMix64 (Steele, Lea, Flood, OOPSLA 2014): a bijection of 64 bits that mixes well."""
     z = (z + 0x9E3779B97F4A7C15) & MASK
     z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & MASK
@@ -23,12 +23,12 @@ def splitmix(z: int) -> int:
     return z ^ (z >> 31)
 
 
-def key(seed: int, iteration: int, stream: int) -> int:
-    """One 64-bit key for the numbers of one instruction in one step."""
+def key(seed: int, iteration: Any, stream: int) -> Any:
+    """One 64-bit key for the numbers of one instruction in one step; or in several steps, an array of uint64."""
     return splitmix(splitmix(splitmix(seed & MASK) ^ iteration) ^ stream)
 
 
-def halves(key: int) -> Key:
+def halves(key: Any) -> Key:
     """A key as two numbers of 32 bits, which every array library has."""
     return np.uint32(key & HALF), np.uint32(key >> 32)
 
@@ -59,8 +59,9 @@ def permutation(seed: int, epoch: int, n: int) -> NDArray[np.int64]:
     array([4, 2, 0, 3, 1])
     """
     order = list(range(n))
-    start = key(seed, epoch, 0)
-    for i in range(n - 1, 0, -1):
-        j = ((splitmix((start + i) & MASK) >> 32) * (i + 1)) >> 32  # a whole number from 0 to i (Lemire 2019)
+    places = np.arange(1, n, dtype=np.uint64)[::-1]
+    numbers = splitmix(np.uint64(key(seed, epoch, 0)) + places) >> np.uint64(32)
+    others = (numbers * (places + np.uint64(1))) >> np.uint64(32)  # whole numbers from 0 to the place (Lemire 2019)
+    for i, j in zip(places.tolist(), others.tolist(), strict=True):
         order[i], order[j] = order[j], order[i]
     return np.array(order, dtype=np.int64)
