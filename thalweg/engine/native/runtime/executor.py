@@ -24,7 +24,7 @@ from thalweg.engine.native.runtime.table_rows import cells
 from thalweg.engine.native.runtime.threads import Part, ThreadPolicy
 from thalweg.engine.native.scheduling.blocks import block_of, shared_gradients
 from thalweg.engine.native.scheduling.phases import finish_of, overlaps, phases_of
-from thalweg.engine.native.scheduling.schedule import schedule_of
+from thalweg.engine.native.scheduling.schedule import Schedule, Segment, schedule_of
 from thalweg.engine.native.scheduling.traits import OwnInputs
 from thalweg.errors import ArgumentError
 from thalweg.program.instructions.batches import Gather
@@ -36,6 +36,7 @@ from thalweg.program.ir.instruction import (
     PENALTY,
     ROWS,
     WORKSPACE,
+    Buffer,
     Instruction,
 )
 
@@ -57,13 +58,13 @@ class NativeExecutor:
         if job.parameters.dtype != np.float32:
             raise ArgumentError(f"the native engine computes in float32, not {job.parameters.dtype}")
         self.job = job
-        self.threads = ThreadPolicy(job.lanes, job.program.flops(job.batch))
+        self.own = self.own_lanes()
+        self.threads = ThreadPolicy(len(self.own), job.program.flops(job.batch))
         self.process = os.getpid()  # the process that owns the pool's threads
         self.pool: ThreadPoolExecutor | None = None
         self.others: list[Future[None]] = []  # threads that may still be about to enter the machine
         self.schedule = schedule = schedule_of(job.program)
-        self.shared_gradients = shared_gradients(schedule, job.batch, job.lanes)
-        self.segments = finish_of(schedule, job.lanes, self.shared_gradients)
+        self.shared_gradients, self.segments = self.divide(schedule)
         self.phases = phases_of(schedule, job.lanes, self.segments)
         self.watched = False  # whether the gradients of the last call were kept
         prepare(frozenset([MACHINE, *(kernel_of(i) for phase in self.phases for i in phase)]), expected_kernels)
@@ -74,6 +75,19 @@ class NativeExecutor:
         for lane, own in enumerate(self.jobs):
             numbers = self.common_numbers() | self.own_numbers(lane)
             own[list(numbers)] = list(numbers.values())
+
+    def own_lanes(self) -> range:
+        """The lanes that this process runs."""
+        return range(self.job.lanes)
+
+    def divide(self, schedule: Schedule) -> tuple[list[Buffer], list[Segment]]:
+        """The gradients that the lanes share, and the segments of the finish."""
+        shared = shared_gradients(schedule, self.job.batch, self.job.lanes)
+        return shared, finish_of(schedule, self.job.lanes, shared)
+
+    def elsewhere(self) -> int:
+        """The address of a function that waits for lanes of other processes; 0: there are none."""
+        return 0
 
     def allocate(self) -> None:
         """Allocates the memory of all lanes, and what the machine keeps for each."""
@@ -157,6 +171,9 @@ class NativeExecutor:
             m.JOB_PENALTY: PENALTY,
             m.JOB_COUNTED: ROWS,
             m.JOB_THREADS: 1,
+            m.JOB_FIRST_LANE: self.own.start,
+            m.JOB_OWN: len(self.own),
+            m.JOB_ELSEWHERE: self.elsewhere(),
         }
 
     def own_numbers(self, lane: int) -> dict[int, int]:
@@ -211,8 +228,8 @@ class NativeExecutor:
             ended = (chunk.batch + done) // job.steps_per_epoch
             self.begin(chunk, done, steps, records[ended:], running[:, done:])
             self.call(numbers[done:], threads)
-            done += int(self.jobs[0, m.JOB_DONE])
-            finite = bool(self.jobs[0, m.JOB_FINITE])
+            done += int(self.jobs[self.own.start, m.JOB_DONE])
+            finite = bool(self.jobs[self.own.start, m.JOB_FINITE])
             if not finite:
                 break
         ended = (chunk.batch + done) // job.steps_per_epoch
@@ -260,7 +277,7 @@ class NativeExecutor:
         if not all(other.done() for other in self.others):  # a thread of the last call has still to enter
             threads = 1
         jobs[:, m.JOB_THREADS] = threads
-        if self.job.lanes > 1:
+        if len(self.own) > 1:
             jobs[:, m.JOB_PATIENCE : m.JOB_MOST + 1] = [round(s * second) for s in self.threads.limits()]
             jobs[:, m.JOB_WAITED : m.JOB_TICKS_ALONE + 1] = 0
         try:
@@ -274,12 +291,12 @@ class NativeExecutor:
             for lane, other in enumerate(self.others, start=1):
                 if self.shared[m.COME + m.WORD * lane] != m.CLOSED:
                     other.result()
-        if self.job.lanes > 1:
+        if len(self.own) > 1:
             self.threads.saw(asked, self.part(second))
 
     def part(self, second: int) -> Part:
         """What the last call did; second: a second in ticks."""
-        job = self.jobs[0]
+        job = self.jobs[self.own.start]
         together, waited = int(job[m.JOB_TOGETHER]), int(job[m.JOB_WAITED])
         return Part(
             alone=int(job[m.JOB_DONE]) - together,
@@ -290,23 +307,27 @@ class NativeExecutor:
         )
 
     def invite(self, numbers: Array) -> None:
-        """Submits a thread for every other lane."""
+        """Submits a thread for every other lane of this process."""
         if self.pool is None:
             self.pool = self.make_pool()
         self.shared[:] = 0
         self.others = []
         try:
-            for lane in range(1, self.job.lanes):
+            for lane in range(1, len(self.own)):
                 self.others.append(self.pool.submit(self.enter, lane, numbers))
         except RuntimeError:  # the system has no thread left, or Python is shutting down: one thread does it all
             self.pool.shutdown(wait=False, cancel_futures=True)
             self.pool = None
 
     def make_pool(self) -> ThreadPoolExecutor:
-        return ThreadPoolExecutor(self.job.lanes - 1, "thalweg-lane")
+        return ThreadPoolExecutor(len(self.own) - 1, "thalweg-lane")
 
     def enter(self, lane: int, numbers: Array) -> None:
-        """Runs the machine on this thread. A method, so that a late thread keeps the executor's memory alive."""
+        """Runs the machine on this thread. A method, so that a late thread keeps the executor's memory alive.
+
+        lane: counted from the first that this process runs.
+        """
+        lane += self.own.start
         self.run_lanes(int(self.jobs[lane, m.JOB_SELF]), numbers.ctypes.data, *self.state_of(lane))
 
     def state_of(self, lane: int) -> tuple[int, int]:
