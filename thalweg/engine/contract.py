@@ -56,6 +56,10 @@ class Ranks(Protocol):
         """The lanes of each process."""
         ...
 
+    def cores(self) -> int:
+        """The cores of all of them together, one for each process at least."""
+        ...
+
 
 @dataclass
 class Job:

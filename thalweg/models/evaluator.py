@@ -14,7 +14,7 @@ from thalweg.callbacks import Callback, Logs
 from thalweg.callbacks.callback import Model, introduced, listened, notify
 from thalweg.data.streams import collected
 from thalweg.engine import make_executor, usable_lanes
-from thalweg.engine.contract import Chunk, Executor, Job
+from thalweg.engine.contract import Chunk, Executor, Job, Ranks
 from thalweg.errors import DivergedError, ThalwegError
 from thalweg.models.compiled import Compiled
 from thalweg.models.diagnosis import diagnose
@@ -77,8 +77,11 @@ def format_scores(logs: Logs, return_dict: bool) -> Any:
 class Evaluation:
     """The evaluation of a model on some rows; may be called many times."""
 
-    def __init__(self, model: Model, compiled: Compiled, data: Data, batch: int, lanes: int) -> None:
+    def __init__(
+        self, model: Model, compiled: Compiled, data: Data, batch: int, lanes: int, ranks: Ranks | None = None
+    ) -> None:
         self.model, self.compiled, self.data, self.batch, self.lanes = model, compiled, data, batch, lanes
+        self.ranks = ranks
         self.goals, self.scores = compiled.goals, compiled.scores()  # the ones the arrays were checked against
         self.prepared: dict[int, tuple[Job, Executor]] = {}  # by the rows of a batch
 
@@ -130,7 +133,7 @@ class Evaluation:
                     raise ThalwegError(
                         f"{self.compiled.graph.name!r} was compiled again during its evaluation: call evaluate again"
                     )
-                job = self.compiled.job("evaluation", self.data, rows, self.lanes)
+                job = self.compiled.job("evaluation", self.data, rows, self.lanes, ranks=self.ranks)
             self.prepared[rows] = job, make_executor(self.compiled.engine, job)
         return self.prepared[rows]
 

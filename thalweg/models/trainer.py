@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -22,16 +23,19 @@ from thalweg.data.streams import Stream, collected, is_stream
 from thalweg.engine import make_executor
 from thalweg.engine.contract import Array, Chunk, Executor, Job, Outcome
 from thalweg.engine.expected import expecting
+from thalweg.engine.ranks.world import current
 from thalweg.errors import ArgumentError, DataError, DivergedError, ThalwegError
 from thalweg.models.compiled import Compiled
 from thalweg.models.diagnosis import diagnose, stopped, unrepeatable
 from thalweg.models.evaluator import Evaluation, batches_of, format_scores
 from thalweg.models.rows import Data, first
+from thalweg.models.team import Team
 from thalweg.support.checks import number, whole
 from thalweg.support.interrupts import Held
 from thalweg.support.jupyter import cell, maybe_notebook
 from thalweg.support.once import making
-from thalweg.support.progress import Progress
+from thalweg.support.printing import out
+from thalweg.support.progress import Progress, level
 
 if TYPE_CHECKING:
     from thalweg.recordings import Recording
@@ -124,7 +128,8 @@ class Validation:
     def evaluation(self, model: Model, compiled: Compiled, held: Data, job: Job) -> Evaluation:
         """The evaluation of the rows kept for it."""
         batch = job.batch if self.batch_size is None else whole("validation_batch_size", self.batch_size)
-        return Evaluation(model, compiled, batches_of(held, "validation_steps", self.steps, batch), batch, job.lanes)
+        rows = batches_of(held, "validation_steps", self.steps, batch)
+        return Evaluation(model, compiled, rows, batch, job.lanes, job.ranks)
 
     def due(self, epoch: int) -> bool:
         """Whether it is done after this epoch, the first being 0."""
@@ -177,6 +182,8 @@ class Fit:
             made = self.stream.epoch()
             x, y, sample_weight, batch, shuffle = made.x, made.y, made.sample_weight, made.batch, False
         self.lanes, self.class_weight = lanes, class_weight
+        ranks = current()
+        self.team = None if ranks is None else Team(ranks, compiled)
         compiled.ready(x)
         data = compiled.data(x, y, sample_weight)
         held: Data | None = None
@@ -185,8 +192,12 @@ class Fit:
         elif validation_split:
             data, held = batches.split_off(data, validation_split)
         self.weigh(data)
-        self.job = job = compiled.training_job(data, batch, lanes, shuffle)
+        self.job = job = compiled.training_job(data, batch, lanes, shuffle, ranks)
         job.ordered = self.ordering is not None
+        if self.team is not None:
+            self.team.compare(job, held, {"epochs": self.epochs, "initial_epoch": self.initial_epoch})
+            if not self.team.ranks.first:
+                verbose, record = 0, False
         with expecting(partial(compiled.later, data, job.batch, bool(record)), watched=bool(record)):
             self.executor = make_executor(compiled.engine, job)
         if (
@@ -198,6 +209,7 @@ class Fit:
                 f"steps_per_epoch={steps_per_epoch}, but {job.rows} rows are {job.steps_per_epoch} batches of {batch}, "
                 "and an epoch is all of them: leave it out, or give fewer rows"
             )
+        self.aloud = level(verbose) > 0
         self.validation = validation
         self.validate = None if held is None else validation.evaluation(model, compiled, held, job)
         self.progress = Progress(verbose, self.epochs, self.initial_epoch, job.steps_per_epoch, job.rows, figure)
@@ -222,7 +234,9 @@ class Fit:
         made, compiled = stream.epoch(), self.compiled
         data = compiled.data(made.x, made.y, made.sample_weight)
         self.weigh(data)
-        job = compiled.training_job(data, made.batch, self.lanes, False)
+        job = compiled.training_job(data, made.batch, self.lanes, False, self.job.ranks)
+        if self.team is not None:
+            self.team.compare(job, None, {})
         job.ordered, job.by_step = self.job.ordered, self.job.by_step
         if job.steps_per_epoch != self.job.steps_per_epoch:
             raise DataError(f"an epoch had {self.job.steps_per_epoch} batches, and now {job.steps_per_epoch}")
@@ -257,6 +271,9 @@ class Fit:
             callback.set_model(self.model)
             callback.set_params(params)
         self.notify("on_train_begin", {})
+        if self.team is not None:
+            self.team.begin(self.model)  # what a callback has restored
+            self.forecast(self.team)
         self.initial_epoch = self.progress.initial_epoch = self.model.initial_epoch  # a callback may have set it
         self.model.recording = None
         self.recorder = None if self.record is None else self.begin_recording(self.record)
@@ -318,7 +335,7 @@ class Fit:
         by_epoch = self.validate is not None or self.stream is not None or self.ordering is not None
         whole_epochs = not by_epoch and not listened(self.callbacks, EPOCH_EVENTS)
         done, pace = 0, 1.0  # steps done; steps to try next
-        while done < total and not self.model.stop_training and not interrupts.pressed:
+        while done < total and self.goes_on(interrupts):
             batch = done % per_epoch
             epoch = self.initial_epoch + done // per_epoch
             limit = total - done if whole_epochs else per_epoch - batch
@@ -326,6 +343,8 @@ class Fit:
             sampled = False
             if self.recorder is not None:
                 steps, sampled = self.recorder.room(done, steps)
+            if self.team is not None:
+                steps, sampled = self.team.chunk(steps, sampled)
             if batch == 0 and done and self.stream is not None:
                 self.refill(self.stream)
             if batch == 0 and self.ordering is not None:
@@ -354,6 +373,22 @@ class Fit:
                 self.end_epoch(epoch, dict(logs), history)
             self.progress.advance(self.initial_epoch + done // per_epoch, done % per_epoch, logs)
 
+    def goes_on(self, interrupts: Held) -> bool:
+        """Whether neither a callback nor Ctrl-C has ended the training, on any rank."""
+        stop, pressed = self.model.stop_training, interrupts.pressed
+        if self.team is not None:
+            stop, pressed = self.team.agree(self.job, stop, pressed)
+            if pressed and not interrupts.pressed:
+                interrupts.take(signal.SIGINT, None)
+        return not stop and not pressed
+
+    def forecast(self, team: Team) -> None:
+        """Prints how long a step will take on this and other numbers of ranks, if anything is printed."""
+        if team.ranks.told(self.aloud):
+            text = team.forecast(self.executor, self.compiled.next_step(), self.job)
+            if team.ranks.first:
+                out(text)
+
     def chunk(self, done: int, steps: int, sampled: bool) -> tuple[Array, Logs]:
         """Runs some steps. Returns the sums of the epochs that ended, and the logs of the current or last epoch.
 
@@ -381,6 +416,8 @@ class Fit:
         outcome = self.executor.run(chunk)
         executing -= time.perf_counter()
         if not all_finite(job, outcome):
+            if self.team is not None:
+                self.team.ranks.common = True  # all have the same numbers
             restore_and_explain(self, chunk, self.before, done, outcome.records)
         self.between = time.perf_counter() - begin + executing
         if self.recorder is not None:
@@ -403,7 +440,8 @@ class Fit:
             history.append(epoch, logs)  # with what callbacks have added
 
     def notify(self, event: str, *arguments: Any) -> None:
-        notify(self.callbacks, event, *arguments)
+        first = self.team is None or self.team.ranks.first
+        notify([c for c in self.callbacks if first or not c.first_rank_only], event, *arguments)
 
 
 def figure() -> Any:

@@ -44,8 +44,9 @@ class RankedExecutor(NativeExecutor):
         self.ranks = job.ranks
         self.shares = self.ranks.lanes(job.lanes)
         self.called = MEETING(self.meet)  # kept alive as long as the machine may call it
-        self.arrived, self.seconds = 0.0, 0.0
-        """When this rank's lanes came to the last meeting; how long it was in exchanges, all in all."""
+        self.arrived = self.before = self.seconds = 0.0
+        """When this rank's lanes came to the last meeting of a step; how long it had been in exchanges before that, all
+        in all, and how long until now."""
         super().__init__(job)
         sparse = [i for i in self.phases[1] if isinstance(i, NativeEmbeddingGradient) and i.counts is not None]
         self.listed = [b for i in sparse for b in i.outputs]
@@ -144,7 +145,9 @@ class RankedExecutor(NativeExecutor):
     def meet(self, number: int, *nothing: int) -> None:
         """Called by the machine when all lanes of this rank have come to a meeting."""
         try:
-            self.arrived = time.perf_counter()
+            begin = time.perf_counter()
+            if number == len(self.cuts):
+                self.arrived, self.before = begin, self.seconds
             self.exchanges[number]()
             if number == len(self.cuts) and self.job.program.backward:
                 busy = int(self.states[self.own.start, BUSY])
@@ -155,7 +158,7 @@ class RankedExecutor(NativeExecutor):
                     for lane in range(1, busy):
                         total += self.gradients[lane, first:after]
                 self.sums()
-            self.seconds += time.perf_counter() - self.arrived
+            self.seconds += time.perf_counter() - begin
         except BaseException as error:  # nobody could catch it here, and the others wait
             self.ranks.end(error)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
+import time
 from collections.abc import Mapping
 from contextvars import ContextVar, Token
 from types import TracebackType
@@ -13,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from thalweg.engine.contract import Array
+from thalweg.engine.lanes import cores
 from thalweg.errors import ArgumentError, RanksError
 from thalweg.support.extras import need
 
@@ -20,6 +22,7 @@ from thalweg.support.extras import need
 LAUNCHED = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MPI_LOCALNRANKS")
 WHOLE = 64 << 20  # bytes of an array that are compared between ranks; of a larger one as many, in PARTS parts
 PARTS = 1024
+TOGETHER = 1.0  # seconds within which ranks with the same error find it
 _current: ContextVar[Ranks | None] = ContextVar("ranks", default=None)
 
 
@@ -63,6 +66,7 @@ class Ranks:
                 f"{MPI.Get_library_version().split(',')[0].strip()}, finds one: install the MPI of the launcher, or use "
                 "the mpiexec that came with mpi4py's"
             )
+        self.ending = self.comm.Dup()  # for what ranks say when they have failed
         self.common = False  # whether all ranks know of the error that ends them
         self.token: Token[Ranks | None] | None = None
 
@@ -79,7 +83,7 @@ class Ranks:
             return
         if isinstance(error, SystemExit) and not error.code:
             return
-        if not self.common:
+        if not self.common and not self.all_have_failed():
             self.end(error)
         if not self.first:  # which says it for all
             raise SystemExit(1) from None
@@ -88,6 +92,13 @@ class Ranks:
     def first(self) -> bool:
         """Whether this is the rank that prints and writes."""
         return self.number == 0
+
+    def all_have_failed(self) -> bool:
+        """Whether all ranks come here within a second, as when all have called something with a wrong argument."""
+        request, until = self.ending.Ibarrier(), time.perf_counter() + TOGETHER
+        while not (done := request.Test()) and time.perf_counter() < until:
+            time.sleep(0.01)
+        return bool(done)
 
     def end(self, error: BaseException) -> None:
         """Ends all ranks, which don't know of this error, with one sentence."""
@@ -103,16 +114,13 @@ class Ranks:
         places = [total * rank // self.size for rank in range(self.size + 1)]
         return [range(first, after) for first, after in zip(places[:-1], places[1:], strict=True)]
 
-    def least(self, number: int) -> int:
-        """The least of the numbers that the ranks bring."""
-        return int(min(self.comm.allgather(int(number))))
-
-    def neighbours(self) -> int:
-        """How many ranks share this machine, this one included."""
+    def cores(self) -> int:
+        """The cores of all ranks together; those of a machine are divided among its ranks, one each at least."""
         from mpi4py import MPI
 
-        here = MPI.Get_processor_name()
-        return int(self.comm.allgather(here).count(here))
+        everyones = self.comm.allgather((MPI.Get_processor_name(), cores()))
+        machines = [name for name, _ in everyones]
+        return self.size * min(max(1, count // machines.count(name)) for name, count in everyones)
 
     def compare(self, facts: Mapping[str, Any]) -> None:
         """Raises, on every rank, unless all have brought the same facts; they are named in the sentence."""
@@ -123,8 +131,8 @@ class Ranks:
                     self.common = True
                     shown = f" ({others.get(name)}, not {value})" if len(f"{value}") < 24 else ""
                     raise RanksError(
-                        f"rank {rank} has another {name} than rank 0{shown}: all ranks call fit with the same model, "
-                        "data and arguments"
+                        f"the {name} of rank {rank} differs from that of rank 0{shown}: all ranks call fit with the same "
+                        "model, data and arguments"
                     )
 
     def agree(self, numbers: Any) -> Array:
