@@ -6,7 +6,8 @@ import hashlib
 import os
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from contextvars import ContextVar, Token
 from types import TracebackType
 from typing import Any
@@ -19,7 +20,7 @@ from thalweg.errors import ArgumentError, RanksError
 from thalweg.support.extras import need
 
 # How launchers say how many processes they have started: MPICH and what derives from it, Open MPI, SLURM's srun.
-LAUNCHED = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MPI_LOCALNRANKS")
+LAUNCHED = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "SLURM_STEP_NUM_TASKS")
 WHOLE = 64 << 20  # bytes of an array that are compared between ranks; of a larger one as many, in PARTS parts
 PARTS = 1024
 TOGETHER = 1.0  # seconds within which ranks with the same error find it
@@ -85,8 +86,17 @@ class Ranks:
             return
         if not self.common and not self.all_have_failed():
             self.end(error)
-        if not self.first:  # which says it for all
-            raise SystemExit(1) from None
+        if not self.first:  # which says it for all, and whose exit code counts
+            raise SystemExit(0) from None
+
+    @contextmanager
+    def apart(self) -> Iterator[None]:
+        """Within this context every rank's `fit` is its own."""
+        token = _current.set(None)
+        try:
+            yield
+        finally:
+            _current.reset(token)
 
     @property
     def first(self) -> bool:
@@ -104,7 +114,8 @@ class Ranks:
         """Ends all ranks, which don't know of this error, with one sentence."""
         said = f"{type(error).__name__}: {error}".rstrip(": ")
         sys.stdout.flush()
-        print(f"rank {self.number} of {self.size} has failed, and with it all ranks: {said}", file=sys.stderr, flush=True)
+        said = f"rank {self.number} of {self.size} has failed, and with it all ranks: {said}"
+        print(said, file=sys.__stderr__, flush=True)  # others than the first are silent in commands
         self.comm.Abort(1)
 
     def lanes(self, total: int) -> list[range]:

@@ -1,0 +1,23 @@
+"""Commands that `mpiexec` has started several times: one of them prints and writes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+
+from thalweg.engine.ranks.world import Ranks, launched
+
+
+@contextmanager
+def among_ranks() -> Iterator[Ranks | None]:
+    """The ranks, of which all but the first are silent; None in a process that no launcher has started."""
+    if launched() == 1:
+        yield None
+        return
+    with Ranks() as ranks:
+        if ranks.first:
+            yield ranks
+            return
+        with open(os.devnull, "w") as nothing, redirect_stdout(nothing), redirect_stderr(nothing):
+            yield ranks
