@@ -1,4 +1,4 @@
-"""What `test_ranks.py` runs on several ranks: `mpiexec -n N python on_ranks.py MODE …` prints a JSON list of all ranks' results."""
+"""What `test_ranks.py` runs: `mpiexec -n N python on_ranks.py MODE …` prints a JSON list of all ranks' results."""
 
 import hashlib
 import json
@@ -20,7 +20,6 @@ def networks():
     """By name: layers, rows of x, and an optimizer. The last batch of 210 rows leaves lanes without a block."""
     rng = np.random.default_rng(0)
     x, images, ids = rng.normal(size=(210, 20)), rng.normal(size=(210, 8, 8, 3)), rng.integers(0, 300, size=(210, 6))
-
 
     def last():
         return layers.Dense(3, activation="softmax")

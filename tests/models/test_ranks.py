@@ -191,7 +191,15 @@ def test_a_wrong_call_is_one_line_and_its_exit_code(wrong):
 def test_a_launcher_of_another_mpi_is_named():
     pytest.importorskip("mpi4py")
     told = os.environ | {"OMPI_COMM_WORLD_SIZE": "4", "PYTHONPATH": str(ROOT)}
-    arguments = [sys.executable, "-m", "thalweg", "train", str(ROOT / "examples" / "penguins.csv"), "--target", "target"]
+    arguments = [
+        sys.executable,
+        "-m",
+        "thalweg",
+        "train",
+        str(ROOT / "examples" / "penguins.csv"),
+        "--target",
+        "target",
+    ]
     done = subprocess.run(arguments, capture_output=True, text=True, timeout=SECONDS, env=told)
     assert done.returncode == 2
     assert "the launcher started 4 processes, but mpi4py's library, " in done.stderr
@@ -199,7 +207,9 @@ def test_a_launcher_of_another_mpi_is_named():
 
 def test_without_mpi4py_it_says_what_to_install(monkeypatch):
     monkeypatch.setattr("thalweg.support.extras.find_spec", lambda name: None)
-    with pytest.raises(MissingPackageError, match=r"training on several ranks needs mpi4py: pip install 'thalweg\[mpi\]'"):
+    with pytest.raises(
+        MissingPackageError, match=r"training on several ranks needs mpi4py: pip install 'thalweg\[mpi\]'"
+    ):
         Ranks()
 
 

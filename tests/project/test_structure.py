@@ -35,7 +35,7 @@ ROOMS = [
     ["thalweg.experiments.tuning"],
     ["thalweg.tabular"],
     ["thalweg.tabular.forests"],
-    ["thalweg.backend", "thalweg.preprocessing", "thalweg.random", "thalweg.saving", "thalweg.utils"],
+    ["thalweg.backend", "thalweg.distributed", "thalweg.preprocessing", "thalweg.random", "thalweg.saving", "thalweg.utils"],
     ["thalweg.experiments"],
     ["thalweg.views"],
     ["thalweg.models", "thalweg.exchange"],  # load_model reads what other libraries have written
@@ -60,6 +60,7 @@ ROOMS = [
      "thalweg.optimizers", "thalweg.regularizers", "thalweg.schedules"],
     ["thalweg.ops"],
     ["thalweg.engine"],
+    ["thalweg.engine.ranks"],
     ["thalweg.engine.native"],
     ["thalweg.engine.native.runtime"],
     ["thalweg.engine.native.kernels", "thalweg.engine.native.kernels.generated",

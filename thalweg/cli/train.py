@@ -14,7 +14,6 @@ import typer
 
 from thalweg.cli import options as given
 from thalweg.cli import report, report_page
-from thalweg.cli.ranks import among_ranks
 from thalweg.cli.bars import Networks
 from thalweg.cli.options import (
     Columns,
@@ -29,6 +28,7 @@ from thalweg.cli.options import (
     chosen,
     refuse_given,
 )
+from thalweg.cli.ranks import among_ranks
 from thalweg.data.images.image_folders import is_picture
 from thalweg.data.images.image_sources import is_image_source, is_one_picture, one_picture, read_images
 from thalweg.engine import training_soon
@@ -93,7 +93,7 @@ def train(
                 read = {"target": target, "layers": layers, "trees": not ensemble.no_trees, **columns.lists()}
                 options = chosen(TableOptions, columns, rows, ensemble, network, optimization, training, **read)
                 options.check()
-                if not first:
+                if ranks is not None and not first:
                     serve(ranks)
                     return
                 fit = partial(train_networks, source, file_format, options, ranks)
@@ -119,9 +119,7 @@ def train_images(source: str, options: ImageOptions, ranks: Ranks | None, kept: 
         return image_run.train(images, options, report.announce_images, kept)
 
 
-def train_networks(
-    source: str, file_format: FileFormat, options: TableOptions, ranks: Ranks | None, kept: Kept
-) -> Run:
+def train_networks(source: str, file_format: FileFormat, options: TableOptions, ranks: Ranks | None, kept: Kept) -> Run:
     """Trains on a table, and shows how far it is; other ranks train some of the networks."""
     clock = Clock(options.time_limit)
     with nullcontext() if ranks is None else employed(ranks):

@@ -55,9 +55,7 @@ def startable(threads: int) -> int:
     return len(started)
 
 
-def usable_lanes(
-    asked: int | None, program: Program, rows: int, engine: Engine, available: int | None = None
-) -> int:
+def usable_lanes(asked: int | None, program: Program, rows: int, engine: Engine, available: int | None = None) -> int:
     """The number of lanes: the one asked for, otherwise THALWEG_LANES, otherwise by the work in a step.
 
     available: cores; by default those of this process.

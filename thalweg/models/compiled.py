@@ -376,9 +376,7 @@ class Compiled:
         more |= {"totals": totals, "seed": self.seed, "lanes": lanes}
         return Job(program, dict(data), len(first(data)), batch, self.weights.vector, self.slots, **more)
 
-    def training_job(
-        self, data: Data, batch: int, lanes: int | None, shuffle: bool, ranks: Ranks | None = None
-    ) -> Job:
+    def training_job(self, data: Data, batch: int, lanes: int | None, shuffle: bool, ranks: Ranks | None = None) -> Job:
         """The job of training on these arrays; a batch holds no more than all rows. ranks: who trains together."""
         batch = min(batch, len(first(data)))
         program, _ = self.lower_for("training", data, batch)

@@ -1,1 +1,1 @@
-"""Several processes, on one machine or many, that train one network together: its lanes are numbered over all of them."""
+"""Several processes, on one machine or many, train one network: its lanes are numbered over all of them."""

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 give_way = getattr(os, "sched_yield", lambda: time.sleep(0))
 TRIES = 200  # before the rank lets others have its core, between two looks
 
+
 class Piece(NamedTuple):
     """Contiguous bytes of this process."""
 

@@ -55,15 +55,15 @@ class Forecast:
         latency, bandwidth = ping(ranks) if ranks.size > 1 else (None, None)
         vector = 4 * executor.gradients.shape[1]
         other = max(0, executor.received - received(vector, ranks.size, job.lanes))
-        return cls(
-            ranks.size, job.lanes, rows, finish, exchanged, vector, other, len(executor.exchanges) + 1, latency, bandwidth
-        )  # fmt: skip
+        meetings = len(executor.exchanges) + 1
+        return cls(ranks.size, job.lanes, rows, finish, exchanged, vector, other, meetings, latency, bandwidth)
 
     def exchange(self, ranks: int, latency: float, bandwidth: float) -> float:
         """Seconds in exchanges of a step, by the model: a message to every other rank in each, and the bytes."""
         if ranks == 1:
             return 0.0
-        return self.meetings * (ranks - 1) * latency + (received(self.vector, ranks, self.lanes) + self.other) / bandwidth
+        wire = received(self.vector, ranks, self.lanes) + self.other
+        return self.meetings * (ranks - 1) * latency + wire / bandwidth
 
     def seconds(self, ranks: int, latency: float | None = None, bandwidth: float | None = None) -> float:
         """A step on so many ranks; by default with the latency and the bandwidth that were measured."""

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar, Token
+from itertools import pairwise
 from types import TracebackType
 from typing import Any
 
@@ -62,10 +63,10 @@ class Ranks:
         self.size: int = self.comm.size
         """How many ranks there are."""
         if comm is None and self.size == 1 and launched() > 1:
+            library = MPI.Get_library_version().split("\n")[0].split(",")[0].strip()
             raise RanksError(
-                f"the launcher started {launched()} processes, but mpi4py's library, "
-                f"{MPI.Get_library_version().split(',')[0].strip()}, finds one: install the MPI of the launcher, or use "
-                "the mpiexec that came with mpi4py's"
+                f"the launcher started {launched()} processes, but mpi4py's library, {library}, finds one: install the "
+                "MPI of the launcher, or use the mpiexec of that library"
             )
         self.ending = self.comm.Dup()  # for what ranks say when they have failed
         self.common = False  # whether all ranks know of the error that ends them
@@ -123,7 +124,7 @@ class Ranks:
         if total < self.size:
             raise ArgumentError(f"{total} lanes are too few for {self.size} ranks, each of which has one at least")
         places = [total * rank // self.size for rank in range(self.size + 1)]
-        return [range(first, after) for first, after in zip(places[:-1], places[1:], strict=True)]
+        return [range(first, after) for first, after in pairwise(places)]
 
     def cores(self) -> int:
         """The cores of all ranks together; those of a machine are divided among its ranks, one each at least."""
@@ -131,7 +132,8 @@ class Ranks:
 
         everyones = self.comm.allgather((MPI.Get_processor_name(), cores()))
         machines = [name for name, _ in everyones]
-        return self.size * min(max(1, count // machines.count(name)) for name, count in everyones)
+        each: list[int] = [max(1, count // machines.count(name)) for name, count in everyones]
+        return self.size * min(each)
 
     def compare(self, facts: Mapping[str, Any]) -> None:
         """Raises, on every rank, unless all have brought the same facts; they are named in the sentence."""
@@ -142,8 +144,8 @@ class Ranks:
                     self.common = True
                     shown = f" ({others.get(name)}, not {value})" if len(f"{value}") < 24 else ""
                     raise RanksError(
-                        f"the {name} of rank {rank} differs from that of rank 0{shown}: all ranks call fit with the same "
-                        "model, data and arguments"
+                        f"the {name} of rank {rank} differs from that of rank 0{shown}: all ranks call fit with the "
+                        "same model, data and arguments"
                     )
 
     def agree(self, numbers: Any) -> Array:
@@ -168,10 +170,10 @@ def digest(array: Array) -> str:
     mark = hashlib.blake2b(f"{array.shape} {array.dtype}".encode(), digest_size=12)
     flat = np.ascontiguousarray(array).reshape(-1) if array.nbytes <= WHOLE else array.reshape(-1)
     if array.nbytes <= WHOLE:
-        mark.update(flat.view(np.uint8))
+        mark.update(flat.view(np.uint8).data)
     else:
         each = WHOLE // array.itemsize // PARTS
         for part in range(PARTS):
             first = (flat.size - each) * part // (PARTS - 1)
-            mark.update(np.ascontiguousarray(flat[first : first + each]).view(np.uint8))
+            mark.update(np.ascontiguousarray(flat[first : first + each]).view(np.uint8).data)
     return mark.hexdigest()
