@@ -72,7 +72,18 @@ def measured(name: str, lanes: int, ranks: Ranks | None) -> dict[str, Any]:
 def on_ranks(name: str, lanes: int, count: int) -> dict[str, Any]:
     """`measured` on so many ranks."""
     beside = shutil.which("mpiexec", path=str(Path(sys.executable).parent)) or "mpiexec"
-    command = [beside, "-n", str(count), sys.executable, "-m", "benchmarks.ranks", "--worker", name, "--lanes", str(lanes)]
+    command = [
+        beside,
+        "-n",
+        str(count),
+        sys.executable,
+        "-m",
+        "benchmarks.ranks",
+        "--worker",
+        name,
+        "--lanes",
+        str(lanes),
+    ]
     path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=os.environ | {"PYTHONPATH": path})
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
@@ -90,7 +101,9 @@ def shown(name: str, lanes: int, counts: list[int]) -> None:
         forecast = last = Forecast(**found["forecast"])
         bits.add(found["bits"])
         one = one or found["seconds"] * count
-        wire = 0.0 if forecast.latency is None else forecast.exchange(count, forecast.latency, forecast.bandwidth or 1.0)
+        wire = (
+            0.0 if forecast.latency is None else forecast.exchange(count, forecast.latency, forecast.bandwidth or 1.0)
+        )
         numbers = [found["seconds"], forecast.rows, forecast.finish, forecast.exchanged, wire]
         shares = f"{one / (count * found['seconds']):.0%}  {forecast.efficiency(count):.0%}"
         print(f"{count:>5}  " + "  ".join(f"{1e3 * n:.3g}" for n in numbers) + f"  {shares}")

@@ -5,14 +5,18 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from importlib.util import find_spec
 
 from thalweg.engine.ranks.world import Ranks, launched
 
 
 @contextmanager
 def among_ranks() -> Iterator[Ranks | None]:
-    """The ranks, of which all but the first are silent; None in a process that no launcher has started."""
-    if launched() == 1:
+    """The ranks, of which all but the first are silent; None in a process that no launcher has started.
+
+    One process that a launcher has started is a rank, too, so that it computes what several would.
+    """
+    if not launched() or (launched() == 1 and find_spec("mpi4py") is None):
         yield None
         return
     with Ranks() as ranks:

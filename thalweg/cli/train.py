@@ -32,7 +32,7 @@ from thalweg.cli.ranks import among_ranks
 from thalweg.data.images.image_folders import is_picture
 from thalweg.data.images.image_sources import is_image_source, is_one_picture, one_picture, read_images
 from thalweg.engine import training_soon
-from thalweg.engine.ranks.workers import employed, serve
+from thalweg.engine.ranks.other_ranks import employed, serve
 from thalweg.engine.ranks.world import Ranks
 from thalweg.errors import ArgumentError, NotFoundError
 from thalweg.runs import image_run, table_training

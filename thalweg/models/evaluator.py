@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from thalweg.callbacks.callback import Model, introduced, listened, notify
 from thalweg.data.streams import collected
 from thalweg.engine import make_executor, usable_lanes
 from thalweg.engine.contract import Chunk, Executor, Job, Ranks
-from thalweg.errors import DivergedError, ThalwegError
+from thalweg.errors import ArgumentError, DivergedError, ThalwegError
 from thalweg.models.compiled import Compiled
 from thalweg.models.diagnosis import diagnose
 from thalweg.models.rows import Data, first
@@ -154,3 +154,37 @@ class Evaluation:
             )
         totals = outcome.records[0] if len(outcome.records) else outcome.totals
         return {key: values[0] for key, values in self.scores(totals[None]).items()}
+
+
+@dataclass(frozen=True)
+class Validation:
+    """How `fit` validates: on how many batches of how many rows, and after which epochs."""
+
+    steps: int | None
+    batch_size: int | None
+    freq: int | Sequence[int]
+
+    def __post_init__(self) -> None:
+        for epoch in self.freq if isinstance(self.freq, (list, tuple)) else [self.freq]:
+            whole("validation_freq", epoch)
+
+    def data(self, compiled: Compiled, given: Any) -> Data:
+        """The arrays to validate on."""
+        made = collected(given, None, None, self.steps, "validation_steps")
+        if made is not None:
+            return compiled.data(made.x, made.y, made.sample_weight)
+        if not isinstance(given, (tuple, list)) or len(given) not in (2, 3):
+            raise ArgumentError("validation_data is (x, y) or (x, y, sample_weight)")
+        return compiled.data(*given)
+
+    def evaluation(self, model: Model, compiled: Compiled, held: Data, job: Job) -> Evaluation:
+        """The evaluation of the rows kept for it."""
+        batch = job.batch if self.batch_size is None else whole("validation_batch_size", self.batch_size)
+        rows = batches_of(held, "validation_steps", self.steps, batch)
+        return Evaluation(model, compiled, rows, batch, job.lanes, job.ranks)
+
+    def due(self, epoch: int) -> bool:
+        """Whether it is done after this epoch, the first being 0."""
+        if isinstance(self.freq, (list, tuple)):
+            return epoch + 1 in self.freq
+        return (epoch + 1) % whole("validation_freq", self.freq) == 0

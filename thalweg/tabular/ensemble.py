@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from thalweg.data.recipe import recipe
 from thalweg.engine.expected import expecting
-from thalweg.engine.ranks.workers import workers
+from thalweg.engine.ranks.other_ranks import workers
 from thalweg.errors import DivergedError, ThalwegError
 from thalweg.experiments.population import side_by_side
 from thalweg.layers import Activation

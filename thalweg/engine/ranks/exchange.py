@@ -47,7 +47,6 @@ class Exchange:
         self.comm = comm
         self.bytes = sum(piece.size for pieces in received for piece in pieces)
         """What this rank receives."""
-        self.types: list[Any] = []  # to be freed
         self.sent, self.received = ([self.typed(MPI, pieces) for pieces in side] for side in (sent, received))
         nothing = [0] * comm.size
         self.arguments = [
@@ -59,9 +58,7 @@ class Exchange:
         pieces = joined(pieces)
         if not pieces:
             return MPI.BYTE
-        made = MPI.BYTE.Create_hindexed([p.size for p in pieces], [p.address for p in pieces]).Commit()
-        self.types.append(made)
-        return made
+        return MPI.BYTE.Create_hindexed([p.size for p in pieces], [p.address for p in pieces]).Commit()
 
     def __call__(self) -> None:
         """Sends and receives. It looks again and again itself: MPI would hold the core, and Python's signals."""
@@ -70,8 +67,3 @@ class Exchange:
             looks += 1
             if looks > TRIES:
                 give_way()
-
-    def close(self) -> None:
-        """Frees what MPI keeps of it."""
-        while self.types:
-            self.types.pop().Free()

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from thalweg.engine.contract import Chunk, Job
+from thalweg.engine.ranks.ranked_executor import RankedExecutor
 from thalweg.engine.ranks.world import Ranks
 
 STEPS = 5  # measured, and undone
@@ -40,7 +40,7 @@ class Forecast:
     bandwidth: float | None = None
 
     @classmethod
-    def measured(cls, ranks: Ranks, executor: Any, chunk: Chunk, job: Job) -> Forecast:
+    def measured(cls, ranks: Ranks, executor: RankedExecutor, chunk: Chunk, job: Job) -> Forecast:
         """By some steps, which are undone, and some messages to the next rank; the slowest rank counts."""
         before, took = (job.parameters.copy(), job.slots.copy()), []
         for _ in range(STEPS):
@@ -50,10 +50,10 @@ class Forecast:
             rows = executor.arrived - begin - (executor.before - passed)
             took.append((rows, total - rows - exchanged, exchanged))
             job.parameters[:], job.slots[:] = before
-        executor.totals[:] = 0
+        executor.undo()
         rows, finish, exchanged = ranks.agree(np.min(took, axis=0)).max(axis=0).tolist()
         latency, bandwidth = ping(ranks) if ranks.size > 1 else (None, None)
-        vector = 4 * executor.gradients.shape[1]
+        vector = 4 * executor.native.gradients.shape[1]
         other = max(0, executor.received - received(vector, ranks.size, job.lanes))
         meetings = len(executor.exchanges) + 1
         return cls(ranks.size, job.lanes, rows, finish, exchanged, vector, other, meetings, latency, bandwidth)

@@ -29,8 +29,8 @@ _current: ContextVar[Ranks | None] = ContextVar("ranks", default=None)
 
 
 def launched() -> int:
-    """How many processes the launcher says that it has started; 1 without one."""
-    return max((int(os.environ[name]) for name in LAUNCHED if os.environ.get(name, "").isdigit()), default=1)
+    """How many processes the launcher says that it has started; 0 without one."""
+    return max((int(os.environ[name]) for name in LAUNCHED if os.environ.get(name, "").isdigit()), default=0)
 
 
 def current() -> Ranks | None:

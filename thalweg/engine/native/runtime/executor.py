@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import NamedTuple
 
 import numpy as np
 
@@ -24,7 +25,7 @@ from thalweg.engine.native.runtime.table_rows import cells
 from thalweg.engine.native.runtime.threads import Part, ThreadPolicy
 from thalweg.engine.native.scheduling.blocks import block_of, shared_gradients
 from thalweg.engine.native.scheduling.phases import finish_of, overlaps, phases_of
-from thalweg.engine.native.scheduling.schedule import Schedule, Segment, schedule_of
+from thalweg.engine.native.scheduling.schedule import schedule_of
 from thalweg.engine.native.scheduling.traits import OwnInputs
 from thalweg.errors import ArgumentError
 from thalweg.program.instructions.batches import Gather
@@ -36,7 +37,6 @@ from thalweg.program.ir.instruction import (
     PENALTY,
     ROWS,
     WORKSPACE,
-    Buffer,
     Instruction,
 )
 
@@ -51,20 +51,34 @@ def expected_kernels() -> set[Kernel]:
     return kernels
 
 
-class NativeExecutor:
-    """Runs a job with compiled kernels, on one or more lanes."""
+class Share(NamedTuple):
+    """The part of a job that this process runs, if others run the rest. Then these sum up the gradients of all lanes.
 
-    def __init__(self, job: Job) -> None:
+    Attributes:
+        lanes: those of this process.
+        meeting: the address of a function that the machine calls when they have come to a meeting, with its number.
+    """
+
+    lanes: range
+    meeting: int
+
+
+class NativeExecutor:
+    """Runs a job with compiled kernels, on one or more lanes; or a share of its lanes."""
+
+    def __init__(self, job: Job, share: Share | None = None) -> None:
         if job.parameters.dtype != np.float32:
             raise ArgumentError(f"the native engine computes in float32, not {job.parameters.dtype}")
         self.job = job
-        self.own = self.own_lanes()
+        self.own = range(job.lanes) if share is None else share.lanes
+        self.elsewhere = 0 if share is None else share.meeting
         self.threads = ThreadPolicy(len(self.own), job.program.flops(job.batch))
         self.process = os.getpid()  # the process that owns the pool's threads
         self.pool: ThreadPoolExecutor | None = None
         self.others: list[Future[None]] = []  # threads that may still be about to enter the machine
         self.schedule = schedule = schedule_of(job.program)
-        self.shared_gradients, self.segments = self.divide(schedule)
+        self.shared_gradients = [] if share else shared_gradients(schedule, job.batch, job.lanes)
+        self.segments = finish_of(schedule, 1 if share else job.lanes, self.shared_gradients)
         self.phases = phases_of(schedule, job.lanes, self.segments)
         self.watched = False  # whether the gradients of the last call were kept
         prepare(frozenset([MACHINE, *(kernel_of(i) for phase in self.phases for i in phase)]), expected_kernels)
@@ -75,19 +89,6 @@ class NativeExecutor:
         for lane, own in enumerate(self.jobs):
             numbers = self.common_numbers() | self.own_numbers(lane)
             own[list(numbers)] = list(numbers.values())
-
-    def own_lanes(self) -> range:
-        """The lanes that this process runs."""
-        return range(self.job.lanes)
-
-    def divide(self, schedule: Schedule) -> tuple[list[Buffer], list[Segment]]:
-        """The gradients that the lanes share, and the segments of the finish."""
-        shared = shared_gradients(schedule, self.job.batch, self.job.lanes)
-        return shared, finish_of(schedule, self.job.lanes, shared)
-
-    def elsewhere(self) -> int:
-        """The address of a function that waits for lanes of other processes; 0: there are none."""
-        return 0
 
     def allocate(self) -> None:
         """Allocates the memory of all lanes, and what the machine keeps for each."""
@@ -173,7 +174,7 @@ class NativeExecutor:
             m.JOB_THREADS: 1,
             m.JOB_FIRST_LANE: self.own.start,
             m.JOB_OWN: len(self.own),
-            m.JOB_ELSEWHERE: self.elsewhere(),
+            m.JOB_ELSEWHERE: self.elsewhere,
         }
 
     def own_numbers(self, lane: int) -> dict[int, int]:

@@ -18,16 +18,14 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from thalweg.engine.contract import Array, Chunk, Job
+from thalweg.engine.contract import Array, Chunk, Job, Outcome
 from thalweg.engine.native.instructions.embedding import NativeEmbeddingGradient
 from thalweg.engine.native.layouts.regions import EXCHANGE
 from thalweg.engine.native.layouts.state import BUSY
-from thalweg.engine.native.runtime.executor import NativeExecutor
+from thalweg.engine.native.runtime.executor import NativeExecutor, Share
 from thalweg.engine.native.runtime.linking import Memory
-from thalweg.engine.native.scheduling.phases import finish_of
-from thalweg.engine.native.scheduling.schedule import Schedule, Segment
 from thalweg.engine.ranks.exchange import Exchange, Piece
-from thalweg.engine.ranks.table_rows import TableRows
+from thalweg.engine.ranks.sent_rows import TableRows
 from thalweg.engine.ranks.world import Ranks
 from thalweg.program.instructions.normalization import MovingAverage
 from thalweg.program.ir.alignment import ALIGNMENT
@@ -36,50 +34,68 @@ from thalweg.program.ir.instruction import WORKSPACE, Buffer, Instruction
 MEETING = ctypes.CFUNCTYPE(None, ctypes.c_int64, ctypes.c_int64, ctypes.c_int64, ctypes.c_int64)
 
 
-class RankedExecutor(NativeExecutor):
+class RankedExecutor:
     """Runs a job's lanes of this rank, together with the other ranks."""
 
     def __init__(self, job: Job) -> None:
         assert isinstance(job.ranks, Ranks)
-        self.ranks = job.ranks
+        self.job, self.ranks = job, job.ranks
         self.shares = self.ranks.lanes(job.lanes)
-        self.called = MEETING(self.meet)  # kept alive as long as the machine may call it
         self.arrived = self.before = self.seconds = 0.0
         """When this rank's lanes came to the last meeting of a step; how long it had been in exchanges before that, all
         in all, and how long until now."""
-        super().__init__(job)
-        sparse = [i for i in self.phases[1] if isinstance(i, NativeEmbeddingGradient) and i.counts is not None]
+        self.called = MEETING(self.meet)  # kept alive as long as the machine may call it
+        address = ctypes.cast(self.called, ctypes.c_void_p).value
+        assert address is not None
+        self.native = native = NativeExecutor(job, Share(self.shares[self.ranks.number], address))
+        self.last = len(native.cuts)  # the number of the meeting after all rows of the batch
+        sparse = [i for i in native.phases[1] if isinstance(i, NativeEmbeddingGradient) and i.counts is not None]
         self.listed = [b for i in sparse for b in i.outputs]
-        place = (self.memories, self.shares, self.ranks.number)
+        place = (native.memories, self.shares, self.ranks.number)
         self.sent_rows = [TableRows(self.ranks.comm, i, *place) for i in sparse]
         self.sum_pieces = [self.part_of_vector(rank) for rank in range(self.ranks.size)]
-        self.exchanges = [self.exchange(number) for number in range(len(self.cuts) + 1)]
+        self.exchanges = [self.exchange(number) for number in range(self.last + 1)]
         self.sums = self.sums_exchange()
 
-    def own_lanes(self) -> range:
-        return self.shares[self.ranks.number]
+    def run(self, chunk: Chunk) -> Outcome:
+        return self.native.run(chunk)
 
-    def divide(self, schedule: Schedule) -> tuple[list[Buffer], list[Segment]]:
-        """No gradient waits for the finish, and the sums over the lanes are taken here, not by the machine."""
-        return [], finish_of(schedule, 1, [])
+    def gradient(self) -> Array:
+        return self.native.gradient()
 
-    def elsewhere(self) -> int:
-        return ctypes.cast(self.called, ctypes.c_void_p).value or 0
+    def rebind(self, job: Job) -> bool:
+        self.job = job
+        return self.native.rebind(job)
+
+    def trace(self, chunk: Chunk) -> Iterator[tuple[Instruction, Memory]]:
+        """By this rank alone, for all lanes, as by an executor of its own."""
+        return self.alone().trace(chunk)
+
+    def measure(self, chunk: Chunk, repeats: int) -> list[float]:
+        return self.alone().measure(chunk, repeats)
+
+    def alone(self) -> NativeExecutor:
+        return NativeExecutor(replace(self.job, ranks=None))
+
+    def undo(self) -> None:
+        """Forgets the running sums of steps whose weights have been put back."""
+        self.native.totals[:] = 0
 
     # --- what is exchanged ---------------------------------------------------------------------------------------
 
     def exchange(self, number: int) -> Exchange:
         """The exchange at a meeting, the last of which comes after all rows of the batch."""
-        rows, last = self.phases[1], number == len(self.cuts)
-        begin = self.cuts[number - 1] if number else 0
-        written = [*rows[begin : None if last else self.cuts[number]], *(self.phases[2] if last else [])]
+        native, last = self.native, number == self.last
+        rows = native.phases[1]
+        begin = native.cuts[number - 1] if number else 0
+        written = [*rows[begin : None if last else native.cuts[number]], *(native.phases[2] if last else [])]
         shared = list(dict.fromkeys(b for i in written for b in i.outputs if b.region == EXCHANGE))
         everyone = range(self.ranks.size)
         common = [[self.part_of(b, lane) for b in shared for lane in self.shares[rank]] for rank in everyone]
         if not last:
             return self.between(lambda rank, other: common[rank])
         for rank in everyone:
-            common[rank] += [self.piece(self.totals[lane]) for lane in self.shares[rank]]
+            common[rank] += [self.piece(self.native.totals[lane]) for lane in self.shares[rank]]
             common[rank] += self.read_in_finish(self.shares[rank])
         if not self.job.program.backward:
             return self.between(lambda rank, other: common[rank])
@@ -97,33 +113,33 @@ class RankedExecutor(NativeExecutor):
 
     def part_of(self, buffer: Buffer, lane: int) -> Piece:
         """A lane's part of what lanes exchange."""
-        return Piece(self.memories[0].address(buffer) + 4 * lane * buffer.size, 4 * buffer.size)
+        return Piece(self.native.memories[0].address(buffer) + 4 * lane * buffer.size, 4 * buffer.size)
 
     def read_in_finish(self, lanes: range) -> Iterator[Piece]:
         """What the finish reads of these lanes' workspaces, tables aside: it is there only on the lanes' own rank."""
-        computed = {b.storage for phase in self.phases[1:3] for i in phase for b in i.outputs}
-        for i in self.phases[3]:
+        computed = {b.storage for phase in self.native.phases[1:3] for i in phase for b in i.outputs}
+        for i in self.native.phases[3]:
             for b in dict.fromkeys(i.inputs):
                 if b.region == WORKSPACE and b.storage in computed and b not in self.listed:
                     for lane in lanes:
                         if lane == 0 or not isinstance(i, MovingAverage):  # the first lane's is taken
-                            yield Piece(self.memories[lane].address(b), 4 * b.size)
+                            yield Piece(self.native.memories[lane].address(b), 4 * b.size)
 
     def gradients_for(self, rank: int, other: int) -> Iterator[Piece]:
         """What one rank's lanes have of the part of the vector that another sums up."""
         for lane in self.shares[rank]:
             for first, after in self.sum_pieces[other]:
-                yield self.piece(self.gradients[lane, first:after])
+                yield self.piece(self.native.gradients[lane, first:after])
 
     def part_of_vector(self, rank: int) -> list[tuple[int, int]]:
         """(first, after) of the stretches of the gradient that a rank sums up: all but tables, in equal parts."""
         if not self.job.program.backward:
             return []
         dense, begin = [], 0
-        for dW in sorted(self.schedule.sparse_gradients, key=lambda dW: dW.offset):
+        for dW in sorted(self.native.schedule.sparse_gradients, key=lambda dW: dW.offset):
             dense.append((begin, dW.offset))
             begin = dW.offset + dW.size
-        dense.append((begin, self.gradients.shape[1]))
+        dense.append((begin, self.native.gradients.shape[1]))
         lines = sum(after - first for first, after in dense) // ALIGNMENT
         low, high = (ALIGNMENT * (lines * n // self.ranks.size) for n in (rank, rank + 1))
         if rank == self.ranks.size - 1:
@@ -138,7 +154,9 @@ class RankedExecutor(NativeExecutor):
 
     def sums_exchange(self) -> Exchange:
         """The exchange of the sums, which lie where the first lane's gradients are."""
-        return self.between(lambda rank, other: [self.piece(self.gradients[0, a:b]) for a, b in self.sum_pieces[rank]])
+        return self.between(
+            lambda rank, other: [self.piece(self.native.gradients[0, a:b]) for a, b in self.sum_pieces[rank]]
+        )
 
     # --- meetings ------------------------------------------------------------------------------------------------
 
@@ -146,17 +164,17 @@ class RankedExecutor(NativeExecutor):
         """Called by the machine when all lanes of this rank have come to a meeting."""
         try:
             begin = time.perf_counter()
-            if number == len(self.cuts):
+            if number == self.last:
                 self.arrived, self.before = begin, self.seconds
             self.exchanges[number]()
-            if number == len(self.cuts) and self.job.program.backward:
-                busy = int(self.states[self.own.start, BUSY])
+            if number == self.last and self.job.program.backward:
+                busy = int(self.native.states[self.native.own.start, BUSY])
                 for table in self.sent_rows:
                     table.exchange(busy)
                 for first, after in self.sum_pieces[self.ranks.number]:
-                    total = self.gradients[0, first:after]
+                    total = self.native.gradients[0, first:after]
                     for lane in range(1, busy):
-                        total += self.gradients[lane, first:after]
+                        total += self.native.gradients[lane, first:after]
                 self.sums()
             self.seconds += time.perf_counter() - begin
         except BaseException as error:  # nobody could catch it here, and the others wait
@@ -166,15 +184,3 @@ class RankedExecutor(NativeExecutor):
     def received(self) -> int:
         """Bytes that a rank receives in a step, without rows of tables."""
         return sum(exchange.bytes for exchange in self.exchanges) + self.sums.bytes
-
-    # --- one instruction at a time -------------------------------------------------------------------------------
-
-    def trace(self, chunk: Chunk) -> Iterator[tuple[Instruction, Memory]]:
-        """By this rank alone, for all lanes, as by an executor of its own."""
-        return self.alone().trace(chunk)
-
-    def measure(self, chunk: Chunk, repeats: int) -> list[float]:
-        return self.alone().measure(chunk, repeats)
-
-    def alone(self) -> NativeExecutor:
-        return NativeExecutor(replace(self.job, ranks=None))

@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from thalweg.callbacks.callback import Model
 from thalweg.engine.contract import Array, Chunk, Executor, Job
 from thalweg.engine.ranks.forecast import Forecast
+from thalweg.engine.ranks.ranked_executor import RankedExecutor
 from thalweg.engine.ranks.world import Ranks, digest
 from thalweg.errors import ArgumentError
-from thalweg.models.compiled import Compiled
-from thalweg.models.rows import Data
 from thalweg.program.ir.instruction import fields_of
 from thalweg.program.ir.program import Program
 from thalweg.version import __version__
 
 
 class Team:
-    """One rank's part in a `fit` of all ranks."""
+    """One rank's part in a `fit` of all ranks. compiled: the compiled model."""
 
-    def __init__(self, ranks: Ranks, compiled: Compiled) -> None:
+    def __init__(self, ranks: Ranks, compiled: Any) -> None:
         self.ranks, self.compiled = ranks, compiled
         if ranks.size > 1 and not ranks.agree([compiled.seed_given]).all():
             ranks.common = True
@@ -31,7 +30,7 @@ class Team:
                 "such as Sequential([…], seed=0)"
             )
 
-    def compare(self, job: Job, held: Data | None, numbers: dict[str, Any]) -> None:
+    def compare(self, job: Job, held: Mapping[str, Array] | None, numbers: dict[str, Any]) -> None:
         """Raises unless all ranks are about to do the same."""
         from thalweg.engine.native.compiler.levels import LEVEL
 
@@ -52,7 +51,7 @@ class Team:
         }
         self.ranks.compare(facts)
 
-    def begin(self, model: Model) -> None:
+    def begin(self, model: Any) -> None:
         """Gives all ranks the first one's weights and counts, which a callback may have read from a file."""
         compiled, optimizer = self.compiled, self.compiled.optimizer
         counts = (optimizer.iterations, compiled.epochs_trained, model.initial_epoch, optimizer.learning_rate)
@@ -84,6 +83,7 @@ class Team:
 
     def forecast(self, executor: Executor, chunk: Chunk, job: Job) -> str:
         """What a step takes on other numbers of ranks, by some steps that are undone."""
+        assert isinstance(executor, RankedExecutor)
         return str(Forecast.measured(self.ranks, executor, chunk, job))
 
 
