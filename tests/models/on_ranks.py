@@ -60,6 +60,15 @@ def bits(ranks):
     return found
 
 
+def fast(ranks):
+    """The last loss of each network after 20 steps whose gradients MPI sums."""
+    found = {}
+    for name, made, x, optimizer in networks():
+        model, y = compiled(made, optimizer), np.arange(len(x)) % 3
+        found[name] = model.fit(x, y, BATCH, 5, verbose=0, lanes=LANES).history["loss"][-1]
+    return found
+
+
 class Happens(callbacks.Callback):
     """Something that happens to the last rank after the third epoch."""
 
@@ -92,7 +101,7 @@ def one(ranks, what="", folder=None, epochs=5, verbose=0):
     if what == "other weights" and last:
         model.set_weights([w + 1 for w in model.get_weights()])
     heard = [Happens(what, ranks)]
-    if folder is not None:
+    if folder:
         mine = Path(folder) / ("written" if ranks.first else f"of rank {ranks.number}")
         if ranks.first:
             mine.mkdir(exist_ok=True)
@@ -114,8 +123,8 @@ def caught(ranks, what):
 
 if __name__ == "__main__":
     mode, *arguments = sys.argv[1:]
-    with Ranks() as ranks:
-        result = {"bits": bits, "one": one, "caught": caught}[mode](ranks, *arguments)
+    with Ranks(fast_sums=mode == "fast") as ranks:
+        result = {"bits": bits, "fast": fast, "one": one, "caught": caught}[mode](ranks, *arguments)
         everyones = ranks.comm.gather(result)
         if ranks.first:
             print(json.dumps(everyones), flush=True)

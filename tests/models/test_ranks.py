@@ -5,13 +5,14 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from thalweg.engine.ranks.exchange import Piece, joined
-from thalweg.engine.ranks.forecast import Forecast, received
+from thalweg.engine.ranks.forecast import Forecast
 from thalweg.engine.ranks.world import WHOLE, Ranks, digest
 from thalweg.errors import MissingPackageError
 
@@ -67,6 +68,15 @@ def test_the_bits_of_an_ordinary_fit_unless_sums_are_taken_elsewhere():
     # A wide weight gradient, whose rows lanes of one process don't sum one by one; a penalty, which they add earlier.
     apart = {"dense", "dropout", "orthogonal"}
     assert {name for name in plain if plain[name] != found[name]} <= apart
+
+
+def test_fast_sums_are_equal_but_for_rounding():
+    near = {ranks: results(run(ranks, "fast")) for ranks in (2, 4)}
+    (exact,) = results(run(1, "fast"))
+    for found in near.values():
+        assert all(other == found[0] for other in found)
+        for name, mean in exact.items():
+            assert found[0][name] == pytest.approx(mean, rel=1e-3)
 
 
 def test_only_the_first_rank_writes_and_prints(tmp_path):
@@ -180,6 +190,15 @@ def test_the_command_trains_on_all_ranks(kind, pictures, tmp_path):
     assert weights[0] == weights[1]
 
 
+def test_fast_sums_without_ranks_are_refused():
+    told = {name: value for name, value in os.environ.items() if not name.startswith(("PMI", "OMPI", "SLURM"))}
+    arguments = [sys.executable, "-m", "thalweg", "train", "photos", "--fast-sums"]
+    told |= {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(arguments, capture_output=True, text=True, timeout=SECONDS, env=told)
+    assert done.returncode == 2
+    assert "--fast-sums is for several processes: mpiexec -n 4 thalweg train" in done.stderr
+
+
 @pytest.mark.parametrize("wrong", [["--target", "nothing"], ["--target", "target", "--layers", "x"]])
 def test_a_wrong_call_is_one_line_and_its_exit_code(wrong):
     done = command(2, "train", ROOT / "examples" / "penguins.csv", *wrong)
@@ -223,7 +242,8 @@ def test_the_forecast_is_the_model():
         latency=1e-5, bandwidth=1e9,
     )  # fmt: skip
     assert one.seconds(1) == pytest.approx(8e-3 + 1e-3)
-    assert received(8_000_000, 4, 8) == 8_000_000 * 6 // 4 + 8_000_000 * 3 // 4
+    assert one.received(4) == 8_000_000 * 6 // 4 + 8_000_000 * 3 // 4
+    assert replace(one, fast=True).received(4) == 2 * 8_000_000 * 3 // 4
     assert one.seconds(4) == pytest.approx(2e-3 + 1e-3 + 2 * 3 * 1e-5 + 18e6 / 1e9)
     assert one.efficiency(4, 0.0, 1e12) == pytest.approx(9e-3 / (4 * 3e-3), rel=1e-2)
     assert "more than 1 would be slower" in str(one)

@@ -64,6 +64,10 @@ def train(
     training: Training,
     out: Annotated[Path | None, typer.Option(help="the run folder; by default runs/NAME, numbered")] = None,
     no_report: Annotated[bool, typer.Option("--no-report", help="no page on the run in its folder")] = False,
+    fast_sums: Annotated[
+        bool,
+        typer.Option("--fast-sums", help="images, under mpiexec: sums in MPI's order, for which less is sent"),
+    ] = False,
 ) -> None:
     """Trains networks on a table, or a network on images, and keeps them in a run folder."""
     if training.seed is None:
@@ -77,7 +81,7 @@ def train(
             run.save(place, ["thalweg", *sys.argv[1:]])
 
     with Kept() as kept:
-        with among_ranks() as ranks:
+        with among_ranks(fast_sums) as ranks:
             first = ranks is None or ranks.first
             if first:
                 refuse_unwritable(place)

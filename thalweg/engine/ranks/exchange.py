@@ -61,9 +61,14 @@ class Exchange:
         return MPI.BYTE.Create_hindexed([p.size for p in pieces], [p.address for p in pieces]).Commit()
 
     def __call__(self) -> None:
-        """Sends and receives. It looks again and again itself: MPI would hold the core, and Python's signals."""
-        request, looks = self.comm.Ialltoallw(*self.arguments), 0
-        while not request.Test():
-            looks += 1
-            if looks > TRIES:
-                give_way()
+        """Sends and receives."""
+        complete(self.comm.Ialltoallw(*self.arguments))
+
+
+def complete(request: Any) -> None:
+    """Waits for an operation. It looks again and again itself: MPI would hold the core, and Python's signals."""
+    looks = 0
+    while not request.Test():
+        looks += 1
+        if looks > TRIES:
+            give_way()

@@ -25,6 +25,7 @@ class Forecast:
         rows: seconds for the rows of one rank's lanes. finish: seconds for the finish, which every rank does alike.
         exchanged: seconds in exchanges; with waiting for ranks that are slower.
         vector: bytes of the gradient. other: bytes that a rank receives besides it. meetings: exchanges in a step.
+        fast: whether MPI sums the gradients, in an order of its own.
         latency, bandwidth: of a message between two ranks, seconds and bytes a second; None for one rank.
     """
 
@@ -36,6 +37,7 @@ class Forecast:
     vector: int
     other: int
     meetings: int
+    fast: bool = False
     latency: float | None = None
     bandwidth: float | None = None
 
@@ -54,16 +56,20 @@ class Forecast:
         rows, finish, exchanged = ranks.agree(np.min(took, axis=0)).max(axis=0).tolist()
         latency, bandwidth = ping(ranks) if ranks.size > 1 else (None, None)
         vector = 4 * executor.native.gradients.shape[1]
-        other = max(0, executor.received - received(vector, ranks.size, job.lanes))
-        meetings = len(executor.exchanges) + 1
-        return cls(ranks.size, job.lanes, rows, finish, exchanged, vector, other, meetings, latency, bandwidth)
+        others = (vector, executor.received, len(executor.exchanges) + 1, ranks.fast_sums)
+        return cls(ranks.size, job.lanes, rows, finish, exchanged, *others, latency, bandwidth)
 
     def exchange(self, ranks: int, latency: float, bandwidth: float) -> float:
         """Seconds in exchanges of a step, by the model: a message to every other rank in each, and the bytes."""
         if ranks == 1:
             return 0.0
-        wire = received(self.vector, ranks, self.lanes) + self.other
-        return self.meetings * (ranks - 1) * latency + wire / bandwidth
+        return self.meetings * (ranks - 1) * latency + self.received(ranks) / bandwidth
+
+    def received(self, ranks: int) -> int:
+        """Bytes that each of so many ranks receives in a step: of gradients its part from all others' lanes, or their
+        sum, and the sums of all others' parts."""
+        lanes, own = (ranks, 1) if self.fast else (self.lanes, math.ceil(self.lanes / ranks))
+        return (self.vector * (lanes - own) + self.vector * (ranks - 1)) // ranks + self.other
 
     def seconds(self, ranks: int, latency: float | None = None, bandwidth: float | None = None) -> float:
         """A step on so many ranks; by default with the latency and the bandwidth that were measured."""
@@ -85,7 +91,7 @@ class Forecast:
         if self.latency is None or self.bandwidth is None:
             return f"1 rank with {self.lanes} lanes: a step takes {ms(self.rows + self.finish)}, and nothing is sent"
         step = self.rows + self.finish + self.exchanged
-        sent = (received(self.vector, self.ranks, self.lanes) + self.other) / 1e6
+        sent = self.received(self.ranks) / 1e6
         lines = [
             f"{self.ranks} ranks with {self.lanes} lanes: a step takes {ms(step)}, {ms(self.rows)} for its rows, "
             f"{ms(self.finish)} for the update, {ms(self.exchanged)} for {sent:.2g} MB from other ranks "
@@ -98,12 +104,6 @@ class Forecast:
         slower = f"; more than {best} would be slower" if best < counts[-1] else ""
         lines.append(f"forecast for ranks on such a network, and their efficiency: {', '.join(told)}{slower}")
         return "\n".join(lines)
-
-
-def received(vector: int, ranks: int, lanes: int) -> int:
-    """Bytes of gradients that a rank receives in a step: its part from all others' lanes, and their parts' sums."""
-    own = math.ceil(lanes / ranks)
-    return vector * (lanes - own) // ranks + vector * (ranks - 1) // ranks
 
 
 def ping(ranks: Ranks) -> tuple[float, float]:

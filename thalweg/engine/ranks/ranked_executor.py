@@ -24,7 +24,7 @@ from thalweg.engine.native.layouts.regions import EXCHANGE
 from thalweg.engine.native.layouts.state import BUSY
 from thalweg.engine.native.runtime.executor import NativeExecutor, Share
 from thalweg.engine.native.runtime.linking import Memory
-from thalweg.engine.ranks.exchange import Exchange, Piece
+from thalweg.engine.ranks.exchange import Exchange, Piece, complete
 from thalweg.engine.ranks.sent_rows import TableRows
 from thalweg.engine.ranks.world import Ranks
 from thalweg.program.instructions.normalization import MovingAverage
@@ -53,6 +53,7 @@ class RankedExecutor:
         self.listed = [b for i in sparse for b in i.outputs]
         place = (native.memories, self.shares, self.ranks.number)
         self.sent_rows = [TableRows(self.ranks.comm, i, *place) for i in sparse]
+        self.dense = list(self.stretches())
         self.sum_pieces = [self.part_of_vector(rank) for rank in range(self.ranks.size)]
         self.exchanges = [self.exchange(number) for number in range(self.last + 1)]
         self.sums = self.sums_exchange()
@@ -97,7 +98,7 @@ class RankedExecutor:
         for rank in everyone:
             common[rank] += [self.piece(self.native.totals[lane]) for lane in self.shares[rank]]
             common[rank] += self.read_in_finish(self.shares[rank])
-        if not self.job.program.backward:
+        if self.ranks.fast_sums:
             return self.between(lambda rank, other: common[rank])
         return self.between(lambda rank, other: [*common[rank], *self.gradients_for(rank, other)])
 
@@ -131,21 +132,23 @@ class RankedExecutor:
             for first, after in self.sum_pieces[other]:
                 yield self.piece(self.native.gradients[lane, first:after])
 
-    def part_of_vector(self, rank: int) -> list[tuple[int, int]]:
-        """(first, after) of the stretches of the gradient that a rank sums up: all but tables, in equal parts."""
-        if not self.job.program.backward:
-            return []
-        dense, begin = [], 0
+    def stretches(self) -> Iterator[tuple[int, int]]:
+        """(first, after) of the stretches of the gradient between tables, whose rows are sent on their own."""
+        begin, end = 0, self.native.gradients.shape[1] if self.job.program.backward else 0
         for dW in sorted(self.native.schedule.sparse_gradients, key=lambda dW: dW.offset):
-            dense.append((begin, dW.offset))
+            if begin < dW.offset:
+                yield begin, dW.offset
             begin = dW.offset + dW.size
-        dense.append((begin, self.native.gradients.shape[1]))
-        lines = sum(after - first for first, after in dense) // ALIGNMENT
-        low, high = (ALIGNMENT * (lines * n // self.ranks.size) for n in (rank, rank + 1))
-        if rank == self.ranks.size - 1:
-            high = sum(after - first for first, after in dense)
+        if begin < end:
+            yield begin, end
+
+    def part_of_vector(self, rank: int) -> list[tuple[int, int]]:
+        """(first, after) of the stretches of the gradient that a rank sums up, all in equal parts."""
+        size = sum(after - first for first, after in self.dense)
+        low, high = (ALIGNMENT * (size // ALIGNMENT * n // self.ranks.size) for n in (rank, rank + 1))
+        high = size if rank == self.ranks.size - 1 else high
         result, passed = [], 0
-        for first, after in dense:
+        for first, after in self.dense:
             one, other = (min(max(place - passed, 0), after - first) for place in (low, high))
             if one < other:
                 result.append((first + one, first + other))
@@ -171,16 +174,44 @@ class RankedExecutor:
                 busy = int(self.native.states[self.native.own.start, BUSY])
                 for table in self.sent_rows:
                     table.exchange(busy)
-                for first, after in self.sum_pieces[self.ranks.number]:
-                    total = self.native.gradients[0, first:after]
-                    for lane in range(1, busy):
-                        total += self.native.gradients[lane, first:after]
-                self.sums()
+                if self.ranks.fast_sums:
+                    self.sum_by_ranks(busy)
+                else:
+                    self.sum_in_order(busy)
             self.seconds += time.perf_counter() - begin
         except BaseException as error:  # nobody could catch it here, and the others wait
             self.ranks.end(error)
 
+    def sum_in_order(self, busy: int) -> None:
+        """The sums over the lanes in their order: of this rank's part of the vector, then all parts from all ranks."""
+        for first, after in self.sum_pieces[self.ranks.number]:
+            total = self.native.gradients[0, first:after]
+            for lane in range(1, busy):
+                total += self.native.gradients[lane, first:after]
+        self.sums()
+
+    def sum_by_ranks(self, busy: int) -> None:
+        """The sums over this rank's lanes, then over the ranks in an order that is MPI's."""
+        from mpi4py import MPI
+
+        own, gradients = self.native.own, self.native.gradients
+        for first, after in self.dense:
+            total = gradients[0, first:after]
+            if own.start:
+                total[:] = gradients[own.start, first:after] if own.start < busy else 0
+            for lane in range(own.start + 1, min(own.stop, busy)):
+                total += gradients[lane, first:after]
+            complete(self.ranks.comm.Iallreduce(MPI.IN_PLACE, total))
+
     @property
     def received(self) -> int:
-        """Bytes that a rank receives in a step, without rows of tables."""
-        return sum(exchange.bytes for exchange in self.exchanges) + self.sums.bytes
+        """Bytes that a rank receives in a step besides gradients."""
+        of_gradients = (
+            0
+            if self.ranks.fast_sums
+            else sum(
+                4 * (after - first) * (self.job.lanes - len(self.native.own))
+                for first, after in self.sum_pieces[self.ranks.number]
+            )
+        )
+        return sum(exchange.bytes for exchange in self.exchanges) - of_gradients

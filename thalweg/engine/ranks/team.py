@@ -42,6 +42,7 @@ class Team:
             "batch_size": job.batch,
             "number of rows": job.rows,
             "shuffle": (job.shuffle, job.ordered),
+            "fast_sums": self.ranks.fast_sums,
             **numbers,
             "model": said(job.program),
             "weights": digest(job.parameters),

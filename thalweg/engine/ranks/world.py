@@ -48,12 +48,14 @@ class Ranks:
 
     Args:
         comm: a communicator of mpi4py; by default MPI.COMM_WORLD.
+        fast_sums: whether MPI sums the gradients, which sends less where ranks have several lanes; then the bits depend
+            on the number of ranks.
 
     Raises:
         MissingPackageError: mpi4py isn't installed. RanksError: mpi4py's library isn't that of the launcher.
     """
 
-    def __init__(self, comm: Any = None) -> None:
+    def __init__(self, comm: Any = None, fast_sums: bool = False) -> None:
         need("mpi4py", "mpi", "training on several ranks")
         from mpi4py import MPI
 
@@ -68,6 +70,7 @@ class Ranks:
                 f"the launcher started {launched()} processes, but mpi4py's library, {library}, finds one: install the "
                 "MPI of the launcher, or use the mpiexec of that library"
             )
+        self.fast_sums = fast_sums
         self.ending = self.comm.Dup()  # for what ranks say when they have failed
         self.common = False  # whether all ranks know of the error that ends them
         self.token: Token[Ranks | None] | None = None
