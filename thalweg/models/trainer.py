@@ -23,8 +23,7 @@ from thalweg.data.streams import Stream, is_stream
 from thalweg.engine import make_executor
 from thalweg.engine.contract import Array, Chunk, Executor, Job, Outcome
 from thalweg.engine.expected import expecting
-from thalweg.engine.ranks.team import Team
-from thalweg.engine.ranks.world import current
+from thalweg.engine.ranks.world import Ranks, current
 from thalweg.errors import ArgumentError, DataError, DivergedError, ThalwegError
 from thalweg.models.compiled import Compiled
 from thalweg.models.diagnosis import diagnose, stopped, unrepeatable
@@ -38,6 +37,7 @@ from thalweg.support.printing import out
 from thalweg.support.progress import Progress, level
 
 if TYPE_CHECKING:
+    from thalweg.engine.ranks.team import Team
     from thalweg.recordings import Recording
     from thalweg.recordings.recorder import Recorder
 
@@ -149,7 +149,7 @@ class Fit:
             x, y, sample_weight, batch, shuffle = made.x, made.y, made.sample_weight, made.batch, False
         self.lanes, self.class_weight = lanes, class_weight
         ranks = current()
-        self.team = None if ranks is None else Team(ranks, compiled)
+        self.team = None if ranks is None else team_of(ranks, compiled)
         compiled.ready(x)
         data = compiled.data(x, y, sample_weight)
         held: Data | None = None
@@ -408,6 +408,13 @@ class Fit:
     def notify(self, event: str, *arguments: Any) -> None:
         first = self.team is None or self.team.ranks.first
         notify([c for c in self.callbacks if first or not c.first_rank_only], event, *arguments)
+
+
+def team_of(ranks: Ranks, compiled: Compiled) -> Team:
+    """This rank's part in what all ranks do."""
+    from thalweg.engine.ranks.team import Team
+
+    return Team(ranks, compiled)
 
 
 def figure() -> Any:
