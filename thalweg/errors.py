@@ -89,6 +89,12 @@ class DivergedError(ThalwegError, FloatingPointError):
     model: Any = None
 
 
+class RanksError(ThalwegError):
+    """The processes that train together differ in their data, model or versions, or don't find each other."""
+
+    exit_code = 2
+
+
 class AbsentNameError(ThalwegError, AttributeError):
     """Keras has a name that isn't here; the message says what to use instead. `hasattr` is False."""
 

@@ -76,6 +76,8 @@ class Callback(hooks.Hooked):
 
     model: Model
     params: dict[str, Any]
+    first_rank_only: bool = False
+    """Whether, of several ranks that train together, only the first calls it: it writes files or prints."""
 
     def set_model(self, model: Model) -> None:
         """Called once before the first event."""

@@ -29,6 +29,8 @@ class ModelCheckpoint(Callback):
         initial_value_threshold: the value to beat at first.
     """
 
+    first_rank_only = True
+
     def __init__(
         self,
         filepath: str | Path,
@@ -115,6 +117,8 @@ class CSVLogger(Callback):
     ['epoch,loss,val_loss', '0,1.0,NA', '1,1.0,NA']
     """
 
+    first_rank_only = True
+
     def __init__(self, filename: str | Path, separator: str = ",", append: bool = False) -> None:
         if not isinstance(separator, str) or len(separator) != 1:
             raise ArgumentError(f"CSVLogger's separator is one character, got {separator!r}")
@@ -168,6 +172,8 @@ class BackupAndRestore(Callback):
         ArgumentError: another save_freq: the record of an epoch would lose its first batches.
         ModelFileError: a backup is damaged or was made by another network or optimizer.
     """
+
+    first_rank_only = True
 
     def __init__(
         self,

@@ -46,6 +46,8 @@ class TensorBoard(Callback):
     thalweg.errors.ArgumentError: TensorBoard can't profile, profile_batch has to be 0: see model.profile()
     """
 
+    first_rank_only = True
+
     def __init__(
         self,
         log_dir: str | Path = "logs",

@@ -228,7 +228,7 @@ OF_FILES = tuple(field.name for field in fields(FileFormat))
 """How a table's file is read."""
 OF_PICTURES = ("invert", "fit")
 """How pictures are read."""
-FOR_IMAGES = ("schedule", *(field.name for field in fields(Pictures)))
+FOR_IMAGES = ("schedule", "fast_sums", *(field.name for field in fields(Pictures)))
 
 
 class Command(TyperCommand):

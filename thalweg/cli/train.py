@@ -28,11 +28,12 @@ from thalweg.cli.options import (
     chosen,
     refuse_given,
 )
+from thalweg.cli.ranks import among_ranks
 from thalweg.data.images.image_folders import is_picture
-from thalweg.data.images.image_set import Images
 from thalweg.data.images.image_sources import is_image_source, is_one_picture, one_picture, read_images
-from thalweg.data.tables import Table
 from thalweg.engine import training_soon
+from thalweg.engine.ranks.other_ranks import employed, serve
+from thalweg.engine.ranks.world import Ranks
 from thalweg.errors import ArgumentError, NotFoundError
 from thalweg.runs import image_run, table_training
 from thalweg.runs.folder import free_folder, refuse_unwritable
@@ -63,62 +64,73 @@ def train(
     training: Training,
     out: Annotated[Path | None, typer.Option(help="the run folder; by default runs/NAME, numbered")] = None,
     no_report: Annotated[bool, typer.Option("--no-report", help="no page on the run in its folder")] = False,
+    fast_sums: Annotated[
+        bool,
+        typer.Option("--fast-sums", help="images, under mpiexec: sums in MPI's order, for which less is sent"),
+    ] = False,
 ) -> None:
     """Trains networks on a table, or a network on images, and keeps them in a run folder."""
     if training.seed is None:
         training = replace(training, seed=draw_seed())
+    pictured = is_image_source(source)
     place = out or free_folder(given.name_of(source))
-    refuse_unwritable(place)
     fit: Callable[[Kept], Run]
-    if is_image_source(source):
-        refuse_given(context, given.FOR_TABLES, "tables", f"{source} holds images (see --model)")
-        size = given.two_numbers(pictures.size)
-        image_options = chosen(ImageOptions, optimization, pictures, training, size=size)
-        asked = (image_options.size, image_options.channels, image_options.skip_bad, image_options.fit)
-        training_soon()
-        with stage(f"reading {source}"):
-            images = read_images(source, *asked)
-        fit = partial(train_images, images, image_options)
-        next_input = "PICTURE.png"
-    else:
-        target = check_target(source, target)
-        refuse_given(context, given.FOR_IMAGES, "images", f"{source} is a table (see --layers)")
-        layers = None if network.layers is None else given.whole_numbers(network.layers)
-        read = {"target": target, "layers": layers, "trees": not ensemble.no_trees, **columns.lists()}
-        options = chosen(TableOptions, columns, rows, ensemble, network, optimization, training, **read)
-        options.check()
-        training_soon()
-        clock = Clock(options.time_limit)
-        with clock.refusing("reading the table"), stage(f"reading {source}"):
-            table = file_format.read(source, options.categories)
-        fit = partial(train_networks, table, options, clock)
-        next_input = "NEW_ROWS --out predictions.csv"
-    command = ["thalweg", *sys.argv[1:]]
 
     def save(place: Path) -> None:
         with stage(f"writing {place}"):
-            run.save(place, command)
+            run.save(place, ["thalweg", *sys.argv[1:]])
 
     with Kept() as kept:
-        with report_page.on_failure(source, place, not no_report):
-            run = fit(kept)
+        with among_ranks(fast_sums) as ranks:
+            first = ranks is None or ranks.first
+            if first:
+                refuse_unwritable(place)
+            if pictured:
+                refuse_given(context, given.FOR_TABLES, "tables", f"{source} holds images (see --model)")
+                size = given.two_numbers(pictures.size)
+                image_options = chosen(ImageOptions, optimization, pictures, training, size=size)
+                fit = partial(train_images, source, image_options, ranks)
+            else:
+                target = check_target(source, target)
+                refuse_given(context, given.FOR_IMAGES, "images", f"{source} is a table (see --layers)")
+                layers = None if network.layers is None else given.whole_numbers(network.layers)
+                read = {"target": target, "layers": layers, "trees": not ensemble.no_trees, **columns.lists()}
+                options = chosen(TableOptions, columns, rows, ensemble, network, optimization, training, **read)
+                options.check()
+                if ranks is not None and not first:
+                    serve(ranks)
+                    return
+                fit = partial(train_networks, source, file_format, options, ranks)
+            training_soon()
+            with report_page.on_failure(source, place, first and not no_report):
+                run = fit(kept)
+        if not first:
+            return
         folder, problem = keep(save, out or free_folder(given.name_of(source)))
-        report.show_trained(run, folder, next_input)
+        report.show_trained(run, folder, "PICTURE.png" if pictured else "NEW_ROWS --out predictions.csv")
     if not no_report:
         report_page.report_trained(run, folder)
     report.end_after(problem)
 
 
-def train_images(images: Images, options: ImageOptions, kept: Kept) -> Run:
-    """Trains on images; where fit draws nothing, a line says that it's at work."""
+def train_images(source: str, options: ImageOptions, ranks: Ranks | None, kept: Kept) -> Run:
+    """Trains on images, on all ranks; where fit draws nothing, a line says that it's at work."""
+    if ranks is not None:
+        options = replace(options, seed=ranks.told(options.seed))
+    with stage(f"reading {source}"):
+        images = read_images(source, options.size, options.channels, options.skip_bad, options.fit)
     with nullcontext() if interactive() else stage("training"):
         return image_run.train(images, options, report.announce_images, kept)
 
 
-def train_networks(table: Table, options: TableOptions, clock: Clock, kept: Kept) -> Run:
-    """Trains on a table, and shows how far it is."""
-    with Networks() as watch, told(watch.stage):
-        return table_training.train(table, options, report.announce_table, watch.begin, clock, kept)
+def train_networks(source: str, file_format: FileFormat, options: TableOptions, ranks: Ranks | None, kept: Kept) -> Run:
+    """Trains on a table, and shows how far it is; other ranks train some of the networks."""
+    clock = Clock(options.time_limit)
+    with nullcontext() if ranks is None else employed(ranks):
+        with clock.refusing("reading the table"), stage(f"reading {source}"):
+            table = file_format.read(source, options.categories)
+        with Networks() as watch, told(watch.stage):
+            return table_training.train(table, options, report.announce_table, watch.begin, clock, kept)
 
 
 def check_target(source: str, target: str | None) -> str:

@@ -48,6 +48,21 @@ class Engine:
         return request if request.lanes > 1 and self.splits(lower(common), request) else common
 
 
+class Ranks(Protocol):
+    """Processes that run a job together, each some of its lanes; see `thalweg.engine.ranks`."""
+
+    number: int  # of this process, from 0
+    size: int
+
+    def lanes(self, total: int) -> list[range]:
+        """The lanes of each process."""
+        ...
+
+    def cores(self) -> int:
+        """The cores of all of them together, one for each process at least."""
+        ...
+
+
 @dataclass
 class Job:
     """A program with everything it works on, for any number of chunks.
@@ -68,6 +83,7 @@ class Job:
     ordered: bool = False  # whether its chunks say in which order the rows of their epochs come
     lanes: int = 1
     by_step: bool = False  # whether outcomes hold the loss of each step
+    ranks: Ranks | None = None  # the processes among which the lanes are divided
 
     @property
     def steps_per_epoch(self) -> int:

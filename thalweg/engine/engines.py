@@ -15,6 +15,10 @@ from thalweg.program.plain import PLAIN
 
 def native_executor(job: Job) -> Executor:
     """The compiler is loaded only now."""
+    if job.ranks is not None:
+        from thalweg.engine.ranks.ranked_executor import RankedExecutor
+
+        return RankedExecutor(job)
     from thalweg.engine.native.runtime.executor import NativeExecutor
 
     return NativeExecutor(job)

@@ -55,8 +55,11 @@ def startable(threads: int) -> int:
     return len(started)
 
 
-def usable_lanes(asked: int | None, program: Program, rows: int, engine: Engine) -> int:
-    """The number of lanes: the one asked for, otherwise THALWEG_LANES, otherwise by the work in a step."""
+def usable_lanes(asked: int | None, program: Program, rows: int, engine: Engine, available: int | None = None) -> int:
+    """The number of lanes: the one asked for, otherwise THALWEG_LANES, otherwise by the work in a step.
+
+    available: cores; by default those of this process.
+    """
     if asked is None and engine.arithmetic is not None and os.environ.get("THALWEG_LANES"):
         try:
             asked = int(os.environ["THALWEG_LANES"])
@@ -73,4 +76,4 @@ def usable_lanes(asked: int | None, program: Program, rows: int, engine: Engine)
     if engine.arithmetic is None:
         return 1
     by_work = min(engine.arithmetic(program, rows) // LEAST_FLOPS_A_LANE, rows // LEAST_ROWS_A_LANE)
-    return max(1, min(cores(), by_work))
+    return max(1, min(cores() if available is None else available, by_work))

@@ -16,7 +16,7 @@ from thalweg import metrics as metric_module
 from thalweg import optimizers as optimizer_module
 from thalweg.callbacks.callback import Columns, Logs
 from thalweg.engine import aligned, usable_lanes
-from thalweg.engine.contract import Array, Chunk, Engine, Job, mean_loss
+from thalweg.engine.contract import Array, Chunk, Engine, Job, Ranks, mean_loss
 from thalweg.errors import ArgumentError, ThalwegError, ThalwegWarning
 from thalweg.layers.layer import Shape
 from thalweg.losses.outputs import doubt
@@ -374,15 +374,20 @@ class Compiled:
         visible: bool = False,
         **more: Any,
     ) -> Job:
-        program, totals = self.lower_for(kind, data, batch, lanes, visible)
+        shared = lanes if more.get("ranks") is None else 1  # a lane of another process can't share its inputs
+        program, totals = self.lower_for(kind, data, batch, shared, visible)
         more |= {"totals": totals, "seed": self.seed, "lanes": lanes}
         return Job(program, dict(data), len(first(data)), batch, self.weights.vector, self.slots, **more)
 
-    def training_job(self, data: Data, batch: int, lanes: int | None, shuffle: bool) -> Job:
-        """The job of training on these arrays; a batch holds no more than all rows."""
+    def training_job(self, data: Data, batch: int, lanes: int | None, shuffle: bool, ranks: Ranks | None = None) -> Job:
+        """The job of training on these arrays; a batch holds no more than all rows. ranks: who trains together."""
         batch = min(batch, len(first(data)))
         program, _ = self.lower_for("training", data, batch)
-        return self.job("training", data, batch, usable_lanes(lanes, program, batch, self.runs), shuffle=bool(shuffle))
+        asked, available = lanes, None if ranks is None else ranks.cores()
+        lanes = usable_lanes(asked, program, batch, self.runs, available)
+        if ranks is not None and asked is None:
+            lanes = max(lanes, ranks.size)
+        return self.job("training", data, batch, lanes, shuffle=bool(shuffle), ranks=ranks)
 
     def later(self, data: Data, batch: int, visible: bool = False) -> Iterator[Program]:
         """The programs that usually follow a training on these arrays; visible: also what looks into the network."""

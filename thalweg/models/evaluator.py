@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,8 +14,8 @@ from thalweg.callbacks import Callback, Logs
 from thalweg.callbacks.callback import Model, introduced, listened, notify
 from thalweg.data.streams import collected
 from thalweg.engine import make_executor, usable_lanes
-from thalweg.engine.contract import Chunk, Executor, Job
-from thalweg.errors import DivergedError, ThalwegError
+from thalweg.engine.contract import Chunk, Executor, Job, Ranks
+from thalweg.errors import ArgumentError, DivergedError, ThalwegError
 from thalweg.models.compiled import Compiled
 from thalweg.models.diagnosis import diagnose
 from thalweg.models.rows import Data, first
@@ -77,8 +77,11 @@ def format_scores(logs: Logs, return_dict: bool) -> Any:
 class Evaluation:
     """The evaluation of a model on some rows; may be called many times."""
 
-    def __init__(self, model: Model, compiled: Compiled, data: Data, batch: int, lanes: int) -> None:
+    def __init__(
+        self, model: Model, compiled: Compiled, data: Data, batch: int, lanes: int, ranks: Ranks | None = None
+    ) -> None:
         self.model, self.compiled, self.data, self.batch, self.lanes = model, compiled, data, batch, lanes
+        self.ranks = ranks
         self.goals, self.scores = compiled.goals, compiled.scores()  # the ones the arrays were checked against
         self.prepared: dict[int, tuple[Job, Executor]] = {}  # by the rows of a batch
 
@@ -130,7 +133,7 @@ class Evaluation:
                     raise ThalwegError(
                         f"{self.compiled.graph.name!r} was compiled again during its evaluation: call evaluate again"
                     )
-                job = self.compiled.job("evaluation", self.data, rows, self.lanes)
+                job = self.compiled.job("evaluation", self.data, rows, self.lanes, ranks=self.ranks)
             self.prepared[rows] = job, make_executor(self.compiled.engine, job)
         return self.prepared[rows]
 
@@ -151,3 +154,37 @@ class Evaluation:
             )
         totals = outcome.records[0] if len(outcome.records) else outcome.totals
         return {key: values[0] for key, values in self.scores(totals[None]).items()}
+
+
+@dataclass(frozen=True)
+class Validation:
+    """How `fit` validates: on how many batches of how many rows, and after which epochs."""
+
+    steps: int | None
+    batch_size: int | None
+    freq: int | Sequence[int]
+
+    def __post_init__(self) -> None:
+        for epoch in self.freq if isinstance(self.freq, (list, tuple)) else [self.freq]:
+            whole("validation_freq", epoch)
+
+    def data(self, compiled: Compiled, given: Any) -> Data:
+        """The arrays to validate on."""
+        made = collected(given, None, None, self.steps, "validation_steps")
+        if made is not None:
+            return compiled.data(made.x, made.y, made.sample_weight)
+        if not isinstance(given, (tuple, list)) or len(given) not in (2, 3):
+            raise ArgumentError("validation_data is (x, y) or (x, y, sample_weight)")
+        return compiled.data(*given)
+
+    def evaluation(self, model: Model, compiled: Compiled, held: Data, job: Job) -> Evaluation:
+        """The evaluation of the rows kept for it."""
+        batch = job.batch if self.batch_size is None else whole("validation_batch_size", self.batch_size)
+        rows = batches_of(held, "validation_steps", self.steps, batch)
+        return Evaluation(model, compiled, rows, batch, job.lanes, job.ranks)
+
+    def due(self, epoch: int) -> bool:
+        """Whether it is done after this epoch, the first being 0."""
+        if isinstance(self.freq, (list, tuple)):
+            return epoch + 1 in self.freq
+        return (epoch + 1) % whole("validation_freq", self.freq) == 0

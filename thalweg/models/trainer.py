@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from threading import get_ident
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -18,22 +19,25 @@ from thalweg.callbacks import Callback, History, Logs, TerminateOnNaN
 from thalweg.callbacks.callback import Model, checked, listened, notify
 from thalweg.data import arrays as batches
 from thalweg.data.ordering import Ordering, Taken
-from thalweg.data.streams import Stream, collected, is_stream
+from thalweg.data.streams import Stream, is_stream
 from thalweg.engine import make_executor
 from thalweg.engine.contract import Array, Chunk, Executor, Job, Outcome
 from thalweg.engine.expected import expecting
+from thalweg.engine.ranks.world import Ranks, current
 from thalweg.errors import ArgumentError, DataError, DivergedError, ThalwegError
 from thalweg.models.compiled import Compiled
 from thalweg.models.diagnosis import diagnose, stopped, unrepeatable
-from thalweg.models.evaluator import Evaluation, batches_of, format_scores
+from thalweg.models.evaluator import Validation, format_scores
 from thalweg.models.rows import Data, first
 from thalweg.support.checks import number, whole
 from thalweg.support.interrupts import Held
 from thalweg.support.jupyter import cell, maybe_notebook
 from thalweg.support.once import making
-from thalweg.support.progress import Progress
+from thalweg.support.printing import out
+from thalweg.support.progress import Progress, level
 
 if TYPE_CHECKING:
+    from thalweg.engine.ranks.team import Team
     from thalweg.recordings import Recording
     from thalweg.recordings.recorder import Recorder
 
@@ -100,39 +104,6 @@ class Trainer:
         return format_scores(compiled.logs(outcome.records[0]), return_dict)
 
 
-@dataclass(frozen=True)
-class Validation:
-    """How `fit` validates: on how many batches of how many rows, and after which epochs."""
-
-    steps: int | None
-    batch_size: int | None
-    freq: int | Sequence[int]
-
-    def __post_init__(self) -> None:
-        for epoch in self.freq if isinstance(self.freq, (list, tuple)) else [self.freq]:
-            whole("validation_freq", epoch)
-
-    def data(self, compiled: Compiled, given: Any) -> Data:
-        """The arrays to validate on."""
-        made = collected(given, None, None, self.steps, "validation_steps")
-        if made is not None:
-            return compiled.data(made.x, made.y, made.sample_weight)
-        if not isinstance(given, (tuple, list)) or len(given) not in (2, 3):
-            raise ArgumentError("validation_data is (x, y) or (x, y, sample_weight)")
-        return compiled.data(*given)
-
-    def evaluation(self, model: Model, compiled: Compiled, held: Data, job: Job) -> Evaluation:
-        """The evaluation of the rows kept for it."""
-        batch = job.batch if self.batch_size is None else whole("validation_batch_size", self.batch_size)
-        return Evaluation(model, compiled, batches_of(held, "validation_steps", self.steps, batch), batch, job.lanes)
-
-    def due(self, epoch: int) -> bool:
-        """Whether it is done after this epoch, the first being 0."""
-        if isinstance(self.freq, (list, tuple)):
-            return epoch + 1 in self.freq
-        return (epoch + 1) % whole("validation_freq", self.freq) == 0
-
-
 class Fit:
     """One call of `fit`: its job, engine, epochs and callbacks. The arguments are those of `Sequential.fit`."""
 
@@ -177,6 +148,8 @@ class Fit:
             made = self.stream.epoch()
             x, y, sample_weight, batch, shuffle = made.x, made.y, made.sample_weight, made.batch, False
         self.lanes, self.class_weight = lanes, class_weight
+        ranks = current()
+        self.team = None if ranks is None else team_of(ranks, compiled)
         compiled.ready(x)
         data = compiled.data(x, y, sample_weight)
         held: Data | None = None
@@ -185,8 +158,12 @@ class Fit:
         elif validation_split:
             data, held = batches.split_off(data, validation_split)
         self.weigh(data)
-        self.job = job = compiled.training_job(data, batch, lanes, shuffle)
+        self.job = job = compiled.training_job(data, batch, lanes, shuffle, ranks)
         job.ordered = self.ordering is not None
+        if self.team is not None:
+            self.team.compare(job, held, {"epochs": self.epochs, "initial_epoch": self.initial_epoch})
+            if not self.team.ranks.first:
+                verbose, record = 0, False
         with expecting(partial(compiled.later, data, job.batch, bool(record)), watched=bool(record)):
             self.executor = make_executor(compiled.engine, job)
         if (
@@ -198,6 +175,7 @@ class Fit:
                 f"steps_per_epoch={steps_per_epoch}, but {job.rows} rows are {job.steps_per_epoch} batches of {batch}, "
                 "and an epoch is all of them: leave it out, or give fewer rows"
             )
+        self.aloud = level(verbose) > 0
         self.validation = validation
         self.validate = None if held is None else validation.evaluation(model, compiled, held, job)
         self.progress = Progress(verbose, self.epochs, self.initial_epoch, job.steps_per_epoch, job.rows, figure)
@@ -227,7 +205,9 @@ class Fit:
         made, compiled = stream.epoch(), self.compiled
         data = compiled.data(made.x, made.y, made.sample_weight)
         self.weigh(data)
-        job = compiled.training_job(data, made.batch, self.lanes, False)
+        job = compiled.training_job(data, made.batch, self.lanes, False, self.job.ranks)
+        if self.team is not None:
+            self.team.compare(job, None, {})
         job.ordered, job.by_step = self.job.ordered, self.job.by_step
         if job.steps_per_epoch != self.job.steps_per_epoch:
             raise DataError(f"an epoch had {self.job.steps_per_epoch} batches, and now {job.steps_per_epoch}")
@@ -262,6 +242,9 @@ class Fit:
             callback.set_model(self.model)
             callback.set_params(params)
         self.notify("on_train_begin", {})
+        if self.team is not None:
+            self.team.begin(self.model)  # what a callback has restored
+            self.forecast(self.team)
         self.initial_epoch = self.progress.initial_epoch = self.model.initial_epoch  # a callback may have set it
         self.model.recording = None
         self.recorder = None if self.record is None else self.begin_recording(self.record)
@@ -323,7 +306,7 @@ class Fit:
         by_epoch = self.validate is not None or self.stream is not None or self.ordering is not None
         whole_epochs = not by_epoch and not listened(self.callbacks, EPOCH_EVENTS)
         done, pace = 0, float(self.steps_together or 1)  # steps done; steps to try next
-        while done < total and not self.model.stop_training and not interrupts.pressed:
+        while done < total and self.goes_on(interrupts):
             batch = done % per_epoch
             epoch = self.initial_epoch + done // per_epoch
             limit = total - done if whole_epochs else per_epoch - batch
@@ -331,6 +314,8 @@ class Fit:
             sampled = False
             if self.recorder is not None:
                 steps, sampled = self.recorder.room(done, steps)
+            if self.team is not None:
+                steps, sampled = self.team.chunk(steps, sampled)
             if batch == 0 and done and self.stream is not None:
                 self.refill(self.stream)
             if batch == 0 and self.ordering is not None:
@@ -359,6 +344,22 @@ class Fit:
                 self.end_epoch(epoch, dict(logs), history)
             self.progress.advance(self.initial_epoch + done // per_epoch, done % per_epoch, logs)
 
+    def goes_on(self, interrupts: Held) -> bool:
+        """Whether neither a callback nor Ctrl-C has ended the training, on any rank."""
+        stop, pressed = self.model.stop_training, interrupts.pressed
+        if self.team is not None:
+            stop, pressed = self.team.agree(self.job, stop, pressed)
+            if pressed and not interrupts.pressed:
+                interrupts.take(signal.SIGINT, None)
+        return not stop and not pressed
+
+    def forecast(self, team: Team) -> None:
+        """Prints how long a step will take on this and other numbers of ranks, if anything is printed."""
+        if team.ranks.told(self.aloud):
+            text = team.forecast(self.executor, self.compiled.next_step(), self.job)
+            if team.ranks.first:
+                out(text)
+
     def chunk(self, done: int, steps: int, sampled: bool) -> tuple[Array, Logs]:
         """Runs some steps. Returns the sums of the epochs that ended, and the logs of the current or last epoch.
 
@@ -386,6 +387,8 @@ class Fit:
         outcome = self.executor.run(chunk)
         executing -= time.perf_counter()
         if not all_finite(job, outcome):
+            if self.team is not None:
+                self.team.ranks.common = True  # all have the same numbers
             restore_and_explain(self, chunk, self.before, done, outcome.records)
         self.between = time.perf_counter() - begin + executing
         if self.recorder is not None:
@@ -408,7 +411,15 @@ class Fit:
             history.append(epoch, logs)  # with what callbacks have added
 
     def notify(self, event: str, *arguments: Any) -> None:
-        notify(self.callbacks, event, *arguments)
+        first = self.team is None or self.team.ranks.first
+        notify([c for c in self.callbacks if first or not c.first_rank_only], event, *arguments)
+
+
+def team_of(ranks: Ranks, compiled: Compiled) -> Team:
+    """This rank's part in what all ranks do."""
+    from thalweg.engine.ranks.team import Team
+
+    return Team(ranks, compiled)
 
 
 def figure() -> Any:

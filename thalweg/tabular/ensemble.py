@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from thalweg.data.recipe import recipe
 from thalweg.engine.expected import expecting
+from thalweg.engine.ranks.other_ranks import workers
 from thalweg.errors import DivergedError, ThalwegError
 from thalweg.experiments.population import side_by_side
 from thalweg.layers import Activation
@@ -22,6 +23,7 @@ from thalweg.program.passes.draft import Request
 from thalweg.recordings import Recording
 from thalweg.recordings.datafacts import with_rows
 from thalweg.recordings.timetable import RECORDING_SECONDS
+from thalweg.support.interrupts import Kept
 from thalweg.tabular import temperature
 from thalweg.tabular.beside import Trees
 from thalweg.tabular.blueprint import Blueprint
@@ -164,9 +166,13 @@ def train(
         DivergedError: every training diverged. ArgumentError: the time limit is too short. KeyboardInterrupt: before
             any step was done.
     """
-    pace = Pace.of(blueprint, rows.x, rows.y, clock, min(at_once, len(held_out)))
+    elsewhere = workers()
+    together = at_once + (0 if elsewhere is None else len(elsewhere.others))
+    pace = Pace.of(blueprint, rows.x, rows.y, clock, min(together, len(held_out)))
     blueprint, held_out = replace(blueprint, settings=pace.settings), held_out[: pace.settings.members]
     lanes = max(1, at_once // len(held_out))
+    places = None if elsewhere is None else elsewhere.places(at_once)
+    given = (blueprint, rows, judge)
     seeds = np.random.SeedSequence(seed).generate_state(len(held_out)).tolist()
 
     one_by_one = Lock()
@@ -180,18 +186,28 @@ def train(
     def one(number: int) -> None:
         if clock.stopped or (clock.left <= 0 and number):
             return
+        place = None if places is None else places.get()
+        recorded = record and number == 0
         try:
-            found[number] = fit_one(
-                blueprint, rows, held_out[number], judge, number, seeds[number], clock, lanes, partial(tell, number),
-                record and number == 0,
-            )  # fmt: skip
+            if elsewhere is not None and place is not None:
+                arguments = (held_out[number], number, seeds[number], clock.left, lanes, recorded)
+                found[number] = elsewhere.call(place, fit_elsewhere, given, *arguments)
+                tell_last(found[number], partial(tell, number))
+            else:
+                found[number] = fit_one(
+                    blueprint, rows, held_out[number], judge, number, seeds[number], clock, lanes,
+                    partial(tell, number), recorded,
+                )  # fmt: skip
         except DivergedError as error:
             found[number] = error
+        finally:
+            if places is not None:
+                places.put(place)
 
     interrupted = False
     try:
         with clock.watching(), expecting(partial(joined_programs, blueprint, len(held_out), judge)):
-            side_by_side([partial(one, k) for k in range(len(held_out))], at_once, clock.stop)
+            side_by_side([partial(one, k) for k in range(len(held_out))], together, clock.stop)
     except KeyboardInterrupt:
         interrupted = True
     interrupted = interrupted or clock.interrupted
@@ -205,6 +221,35 @@ def train(
         agree([trained.watcher for trained in ended])
     joined = join(blueprint, ended, seeds, judge, rows)
     return replace(joined, diverged=len(errors), interrupted=interrupted, recording=ended[0].recording)
+
+
+def fit_elsewhere(
+    given: tuple[Blueprint, Rows, Judge], held: Array, number: int, seed: int, seconds: float, lanes: int, record: bool
+) -> Trained | DivergedError:
+    """Trains a member on another rank. Ctrl-C, which every rank gets, ends it as on the first.
+
+    seconds: that are left for it.
+    """
+    blueprint, rows, judge = given
+    clock = Clock(None)
+    clock.limit = clock.until = seconds
+    try:
+        with Kept() as kept, clock.watching():
+            kept.begin(clock.interrupt)
+            trained = fit_one(
+                blueprint, rows, held, judge, number, seed, clock, lanes, lambda epoch, logs: None, record
+            )  # fmt: skip
+    except DivergedError as error:
+        return error
+    trained.watcher.alone()
+    return trained
+
+
+def tell_last(trained: Trained | DivergedError, tell: Callable[[int, dict[str, Any]], None]) -> None:
+    """Tells of the last epoch of a training on another rank."""
+    if isinstance(trained, Trained) and trained.records:
+        last = trained.records[-1]
+        tell(last["epoch"], {name: value for name, value in last.items() if name not in ("member", "epoch")})
 
 
 def joined_programs(blueprint: Blueprint, members: int, judge: Judge) -> list[Program]:

@@ -83,6 +83,11 @@ class BestEpoch(Callback):
         if self.progress is not None:
             self.progress(epoch + 1, dict(logs or {}))
 
+    def alone(self) -> None:
+        """Lets go of what only the process in which it was trained has, so that it can be sent to another."""
+        self.progress = self.loss = None
+        self.clock = Clock(None)
+
     def vain(self, epoch: int) -> bool:
         """Whether to go on is unlikely to help."""
         if self.patience is not None:

@@ -14,6 +14,10 @@ CONSTANTS = 12  # float64 in a row of the constants
 # THREADS: how many threads may run the lanes in this call. The first waits PATIENCE ticks for the others. It has an
 # ACCOUNT of ticks: each step together adds GAIN, up to MOST, and long waits (their total: WAITED) are deducted; when it
 # is overdrawn, the first dismisses the others. It reports steps and ticks TOGETHER, and ticks ALONE.
+# OWN lanes from FIRST_LANE on are run by this process: all, unless other processes run the rest. Then ELSEWHERE is the
+# address of a function that the first thread calls with the number of the meeting when all of the process's lanes have
+# come, and which returns when they have what the others have computed. Every process prepares what lanes share, and
+# finishes the step, for all lanes.
 # LOSSES: the address of two float64 for each step, this lane's running sums of loss and penalty after it; 0 for none.
 (
     JOB_TABLE, JOB_CONSTANTS, JOB_STATE, JOB_REALS, JOB_PREPARE, JOB_GATHERS, JOB_ROWS, JOB_COLLECT, JOB_SEGMENTS,
@@ -22,9 +26,10 @@ CONSTANTS = 12  # float64 in a row of the constants
     JOB_RECORDS, JOB_SLICES, JOB_BARRIER, JOB_DONE, JOB_FINITE, JOB_LOSS, JOB_COUNTED, JOB_SELF, JOB_THREADS,
     JOB_MEETINGS, JOB_CUTS, JOB_SLICE_COUNT, JOB_STRIDE, JOB_PREPARED, JOB_CELLS, JOB_CELL_COUNT,
     JOB_LINES, JOB_LINE_COUNT, JOB_EACH, JOB_FREE, JOB_SUMS, JOB_PATIENCE, JOB_ACCOUNT, JOB_GAIN, JOB_MOST,
-    JOB_WAITED, JOB_TOGETHER, JOB_TICKS_TOGETHER, JOB_TICKS_ALONE, JOB_LOSSES, JOB_PENALTY,
-) = range(56)  # fmt: skip
-JOB_SIZE = 56
+    JOB_WAITED, JOB_TOGETHER, JOB_TICKS_TOGETHER, JOB_TICKS_ALONE, JOB_LOSSES, JOB_PENALTY, JOB_FIRST_LANE,
+    JOB_OWN, JOB_ELSEWHERE,
+) = range(59)  # fmt: skip
+JOB_SIZE = 64  # whole cache lines
 
 # What the threads share at BARRIER, each number in a cache line of its own: a count of arrivals at meetings, the call
 # of the first thread, and for each other lane's thread whether it has come.

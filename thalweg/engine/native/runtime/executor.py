@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import NamedTuple
 
 import numpy as np
 
@@ -50,20 +51,34 @@ def expected_kernels() -> set[Kernel]:
     return kernels
 
 
-class NativeExecutor:
-    """Runs a job with compiled kernels, on one or more lanes."""
+class Share(NamedTuple):
+    """The part of a job that this process runs, if others run the rest. Then these sum up the gradients of all lanes.
 
-    def __init__(self, job: Job) -> None:
+    Attributes:
+        lanes: those of this process.
+        meeting: the address of a function that the machine calls when they have come to a meeting, with its number.
+    """
+
+    lanes: range
+    meeting: int
+
+
+class NativeExecutor:
+    """Runs a job with compiled kernels, on one or more lanes; or a share of its lanes."""
+
+    def __init__(self, job: Job, share: Share | None = None) -> None:
         if job.parameters.dtype != np.float32:
             raise ArgumentError(f"the native engine computes in float32, not {job.parameters.dtype}")
         self.job = job
-        self.threads = ThreadPolicy(job.lanes, job.program.flops(job.batch))
+        self.own = range(job.lanes) if share is None else share.lanes
+        self.elsewhere = 0 if share is None else share.meeting
+        self.threads = ThreadPolicy(len(self.own), job.program.flops(job.batch))
         self.process = os.getpid()  # the process that owns the pool's threads
         self.pool: ThreadPoolExecutor | None = None
         self.others: list[Future[None]] = []  # threads that may still be about to enter the machine
         self.schedule = schedule = schedule_of(job.program)
-        self.shared_gradients = shared_gradients(schedule, job.batch, job.lanes)
-        self.segments = finish_of(schedule, job.lanes, self.shared_gradients)
+        self.shared_gradients = [] if share else shared_gradients(schedule, job.batch, job.lanes)
+        self.segments = finish_of(schedule, 1 if share else job.lanes, self.shared_gradients)
         self.phases = phases_of(schedule, job.lanes, self.segments)
         self.watched = False  # whether the gradients of the last call were kept
         prepare(frozenset([MACHINE, *(kernel_of(i) for phase in self.phases for i in phase)]), expected_kernels)
@@ -157,6 +172,9 @@ class NativeExecutor:
             m.JOB_PENALTY: PENALTY,
             m.JOB_COUNTED: ROWS,
             m.JOB_THREADS: 1,
+            m.JOB_FIRST_LANE: self.own.start,
+            m.JOB_OWN: len(self.own),
+            m.JOB_ELSEWHERE: self.elsewhere,
         }
 
     def own_numbers(self, lane: int) -> dict[int, int]:
@@ -211,8 +229,8 @@ class NativeExecutor:
             ended = (chunk.batch + done) // job.steps_per_epoch
             self.begin(chunk, done, steps, records[ended:], running[:, done:])
             self.call(numbers[done:], threads)
-            done += int(self.jobs[0, m.JOB_DONE])
-            finite = bool(self.jobs[0, m.JOB_FINITE])
+            done += int(self.jobs[self.own.start, m.JOB_DONE])
+            finite = bool(self.jobs[self.own.start, m.JOB_FINITE])
             if not finite:
                 break
         ended = (chunk.batch + done) // job.steps_per_epoch
@@ -260,7 +278,7 @@ class NativeExecutor:
         if not all(other.done() for other in self.others):  # a thread of the last call has still to enter
             threads = 1
         jobs[:, m.JOB_THREADS] = threads
-        if self.job.lanes > 1:
+        if len(self.own) > 1:
             jobs[:, m.JOB_PATIENCE : m.JOB_MOST + 1] = [round(s * second) for s in self.threads.limits()]
             jobs[:, m.JOB_WAITED : m.JOB_TICKS_ALONE + 1] = 0
         try:
@@ -274,12 +292,12 @@ class NativeExecutor:
             for lane, other in enumerate(self.others, start=1):
                 if self.shared[m.COME + m.WORD * lane] != m.CLOSED:
                     other.result()
-        if self.job.lanes > 1:
+        if len(self.own) > 1:
             self.threads.saw(asked, self.part(second))
 
     def part(self, second: int) -> Part:
         """What the last call did; second: a second in ticks."""
-        job = self.jobs[0]
+        job = self.jobs[self.own.start]
         together, waited = int(job[m.JOB_TOGETHER]), int(job[m.JOB_WAITED])
         return Part(
             alone=int(job[m.JOB_DONE]) - together,
@@ -290,23 +308,27 @@ class NativeExecutor:
         )
 
     def invite(self, numbers: Array) -> None:
-        """Submits a thread for every other lane."""
+        """Submits a thread for every other lane of this process."""
         if self.pool is None:
             self.pool = self.make_pool()
         self.shared[:] = 0
         self.others = []
         try:
-            for lane in range(1, self.job.lanes):
+            for lane in range(1, len(self.own)):
                 self.others.append(self.pool.submit(self.enter, lane, numbers))
         except RuntimeError:  # the system has no thread left, or Python is shutting down: one thread does it all
             self.pool.shutdown(wait=False, cancel_futures=True)
             self.pool = None
 
     def make_pool(self) -> ThreadPoolExecutor:
-        return ThreadPoolExecutor(self.job.lanes - 1, "thalweg-lane")
+        return ThreadPoolExecutor(len(self.own) - 1, "thalweg-lane")
 
     def enter(self, lane: int, numbers: Array) -> None:
-        """Runs the machine on this thread. A method, so that a late thread keeps the executor's memory alive."""
+        """Runs the machine on this thread. A method, so that a late thread keeps the executor's memory alive.
+
+        lane: counted from the first that this process runs.
+        """
+        lane += self.own.start
         self.run_lanes(int(self.jobs[lane, m.JOB_SELF]), numbers.ctypes.data, *self.state_of(lane))
 
     def state_of(self, lane: int) -> tuple[int, int]:

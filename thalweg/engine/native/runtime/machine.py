@@ -48,10 +48,12 @@ from thalweg.engine.native.layouts.job import (
     JOB_DATA_ROWS,
     JOB_DONE,
     JOB_EACH,
+    JOB_ELSEWHERE,
     JOB_EPOCH,
     JOB_EVERY,
     JOB_FINITE,
     JOB_FIRST_BATCH,
+    JOB_FIRST_LANE,
     JOB_FREE,
     JOB_GAIN,
     JOB_GATHERS,
@@ -65,6 +67,7 @@ from thalweg.engine.native.layouts.job import (
     JOB_MEETINGS,
     JOB_MOST,
     JOB_ORDER,
+    JOB_OWN,
     JOB_PATIENCE,
     JOB_PENALTY,
     JOB_PREPARE,
@@ -158,10 +161,21 @@ def barrier(o, threads):
 
 
 @numba.njit(**INNER)
+def meet(o, threads, number):
+    """A meeting of all lanes, those of other processes too: how many have been in the step."""
+    barrier(o, threads)
+    if o[JOB_ELSEWHERE]:
+        if o[JOB_LANE] == o[JOB_FIRST_LANE]:
+            call(o[JOB_ELSEWHERE], number, 0, 0, 0)
+        barrier(o, threads)
+
+
+@numba.njit(**INNER)
 def come(o):
     """On every thread but the first: reports that it has come; returns the step at which it begins, −1 if dismissed."""
     call = o[JOB_BARRIER] + 8 * CALL
-    if fetch_add(o[JOB_BARRIER] + 8 * (COME + WORD * o[JOB_LANE]), HERE) == CLOSED:
+    place = COME + WORD * (o[JOB_LANE] - o[JOB_FIRST_LANE])
+    if fetch_add(o[JOB_BARRIER] + 8 * place, HERE) == CLOSED:
         return -1
     turns = 0
     while load_acquire(call) == 0:
@@ -273,7 +287,7 @@ def loss_is_finite(job):
 
 @numba.njit(inline="always", **FLAGS)
 def lane_job(o, k):
-    """The job of the k-th lane that this thread runs: the lanes' jobs are contiguous."""
+    """The job of the k-th lane from this thread's first lane on: the lanes' jobs are contiguous."""
     return integers(o[JOB_SELF] + 8 * JOB_SIZE * k, JOB_SIZE)
 
 
@@ -292,7 +306,8 @@ def prepare_of_lane(job, step, start, rows, learning_rate, penalties):
     f[LEARNING_RATE], f[PENALTIES] = learning_rate, penalties
     if job[JOB_PREPARED]:
         place(job, s, start)
-    execute(job, 0, job[JOB_PREPARE])
+    if job[JOB_PREPARED] or 0 <= job[JOB_LANE] - job[JOB_FIRST_LANE] < job[JOB_OWN]:
+        execute(job, 0, job[JOB_PREPARE])
 
 
 @numba.njit(**INNER)
@@ -309,7 +324,7 @@ def gradients(o, mine, threads, start, rows, gather):
             if blocks(job, integers(job[JOB_STATE], STATE), threads, start, rows, begin, after) and last:
                 execute(job, end, end + job[JOB_COLLECT])
         if not last:
-            barrier(o, threads)
+            meet(o, threads, number)
         begin = after
 
 
@@ -339,8 +354,8 @@ def segment_of_lane(job, first, after, sliced):
 
 
 @numba.njit(**INNER)
-def finish(o, mine, threads, iteration):
-    """Runs penalties, the sum of the gradients and the update, on this thread's lanes."""
+def finish(o, low, high, threads, iteration):
+    """Runs penalties, the sum of the gradients and the update, on this thread's share of all lanes."""
     first = o[JOB_PREPARE] + o[JOB_ROWS] + o[JOB_COLLECT]
     segments = integers(o[JOB_SEGMENTS], 3 * o[JOB_SEGMENT_COUNT])
     for number in range(o[JOB_SEGMENT_COUNT]):
@@ -348,15 +363,15 @@ def finish(o, mine, threads, iteration):
         if not due or o[JOB_EVERY] == 1 or iteration % o[JOB_EVERY] == 0:
             if number:
                 barrier(o, threads)
-            for k in range(mine):
+            for k in range(low, high):
                 segment_of_lane(lane_job(o, k), first, first + count, sliced)
         first += count
 
 
 @numba.njit(**INNER)
-def note_losses(o, mine, step):
-    """Writes the running sums of this thread's lanes after a step; no other thread has cleared or changed them."""
-    for k in range(mine):
+def note_losses(o, low, high, step):
+    """Writes the running sums of a thread's share of the lanes after a step; no other has cleared or changed them."""
+    for k in range(low, high):
         job = lane_job(o, k)
         totals = doubles(job[JOB_TOTALS] + 8 * job[JOB_TOTALS_SIZE] * job[JOB_LANE], job[JOB_TOTALS_SIZE])
         place = doubles(job[JOB_LOSSES] + 16 * step, 2)
@@ -364,9 +379,20 @@ def note_losses(o, mine, step):
 
 
 @numba.njit(**INNER)
+def share_of_all(o, threads):
+    """(low, high): the share of all lanes that this thread prepares and finishes for, counted from its first lane.
+
+    Its own, unless other processes run lanes too."""
+    place = o[JOB_LANE] - o[JOB_FIRST_LANE] if threads > 1 else 0
+    lanes = o[JOB_LANES]
+    return lanes * place // threads - o[JOB_LANE], lanes * (place + 1) // threads - o[JOB_LANE]
+
+
+@numba.njit(**INNER)
 def run(o, c, first, threads):
     """Runs the steps from `first` on, for this thread's lanes; returns how many threads ran the last step."""
-    leads, mine = o[JOB_LANE] == 0, o[JOB_LANES] // threads
+    leads, mine = o[JOB_LANE] == o[JOB_FIRST_LANE], o[JOB_OWN] // threads
+    low, high = share_of_all(o, threads)
     n, batch = o[JOB_DATA_ROWS], o[JOB_BATCH]
     per_epoch = (n + batch - 1) // batch
     # If every batch is the whole data set and fits one block per lane, it is still in the workspace from the last step.
@@ -382,6 +408,7 @@ def run(o, c, first, threads):
             now = ticks()
             o[JOB_TICKS_ALONE], since, alone = now - since, now, False
             threads, mine = o[JOB_THREADS], 1
+            low, high = share_of_all(o, threads)
             store_release(o[JOB_BARRIER] + 8 * CALL, step + 1)
         rows = min(batch, n - start)
         if o[JOB_SHUFFLE] and (start == 0 or step == 0):
@@ -389,18 +416,18 @@ def run(o, c, first, threads):
                 shuffle(integers(o[JOB_ORDER], n), o[JOB_SEED], o[JOB_EPOCH] + epoch)
             barrier(o, threads)
 
-        for k in range(mine):
+        for k in range(low, high):
             prepare_of_lane(lane_job(o, k), step, start, rows, c[2 * step], c[2 * step + 1])
-        if o[JOB_PREPARED]:
+        if o[JOB_PREPARED] or o[JOB_ELSEWHERE]:  # then one thread prepares for another's lanes
             barrier(o, threads)
         gradients(o, mine, threads, start, rows, not stays or step == 0)
-        barrier(o, threads)
+        meet(o, threads, o[JOB_MEETINGS])
         if not loss_is_finite(o):
             o[JOB_FINITE] = 0
             break
-        finish(o, mine, threads, o[JOB_ITERATION] + step + 1)
+        finish(o, low, high, threads, o[JOB_ITERATION] + step + 1)
         if o[JOB_LOSSES]:
-            note_losses(o, mine, step)
+            note_losses(o, low, high, step)
         if leads:
             doubles(o[JOB_TOTALS], o[JOB_TOTALS_SIZE])[o[JOB_COUNTED]] += rows
         leaves = leads and threads > 1 and o[JOB_ACCOUNT] < 0
@@ -421,7 +448,8 @@ def run(o, c, first, threads):
             if leaves:
                 now = ticks()
                 o[JOB_TICKS_TOGETHER], since = now - since, now
-                threads, mine = 1, o[JOB_LANES]
+                threads, mine = 1, o[JOB_OWN]
+                low, high = share_of_all(o, threads)
             elif not leads and load_acquire(o[JOB_BARRIER] + 8 * CALL) == DISMISSED:
                 return threads
     if threads > 1:
@@ -436,10 +464,11 @@ def machine(o, c, s, f):
     step the learning rate and the factor of the penalties."""
     before = flush_denormals()
     first, threads = 0, 1
-    if o[JOB_LANE]:
+    leads = o[JOB_LANE] == o[JOB_FIRST_LANE]
+    if not leads:
         first, threads = come(o), o[JOB_THREADS]
     if first >= 0:  # one call: numba would compile `run` once more for a call with 0 and 1
         last = run(o, c, first, threads)
-        if o[JOB_LANE] == 0 and last == 1 and o[JOB_THREADS] > 1:
+        if leads and last == 1 and o[JOB_THREADS] > 1:
             dismiss(o)
     restore_denormals(before)

@@ -1,0 +1,100 @@
+"""What ranks that train a model together agree on: what they begin with, how many steps come next, when they end."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from thalweg.engine.contract import Array, Chunk, Executor, Job
+from thalweg.engine.ranks.forecast import Forecast
+from thalweg.engine.ranks.ranked_executor import RankedExecutor
+from thalweg.engine.ranks.world import Ranks, digest
+from thalweg.errors import ArgumentError
+from thalweg.program.ir.instruction import fields_of
+from thalweg.program.ir.program import Program
+from thalweg.version import __version__
+
+
+class Team:
+    """One rank's part in a `fit` of all ranks. compiled: the compiled model."""
+
+    def __init__(self, ranks: Ranks, compiled: Any) -> None:
+        self.ranks, self.compiled = ranks, compiled
+        if ranks.size > 1 and not ranks.agree([compiled.seed_given]).all():
+            ranks.common = True
+            raise ArgumentError(
+                f"{compiled.graph.name!r} has no seed, and every rank would draw another: give the model one, "
+                "such as Sequential([…], seed=0)"
+            )
+
+    def compare(self, job: Job, held: Mapping[str, Array] | None, numbers: dict[str, Any]) -> None:
+        """Raises unless all ranks are about to do the same."""
+        from thalweg.engine.native.compiler.levels import LEVEL
+
+        facts: dict[str, Any] = {
+            "version of thalweg": __version__,
+            "level of processors": LEVEL.name,
+            "seed": job.seed,
+            "number of lanes": job.lanes,
+            "batch_size": job.batch,
+            "number of rows": job.rows,
+            "shuffle": (job.shuffle, job.ordered),
+            "fast_sums": self.ranks.fast_sums,
+            **numbers,
+            "model": said(job.program),
+            "weights": digest(job.parameters),
+            "state of the optimizer": digest(job.slots),
+            **{f"data ({name})": digest(array) for name, array in job.data.items()},
+            **{f"validation_data ({name})": digest(array) for name, array in (held or {}).items()},
+        }
+        self.ranks.compare(facts)
+
+    def begin(self, model: Any) -> None:
+        """Gives all ranks the first one's weights and counts, which a callback may have read from a file."""
+        compiled, optimizer = self.compiled, self.compiled.optimizer
+        counts = (optimizer.iterations, compiled.epochs_trained, model.initial_epoch, optimizer.learning_rate)
+        iterations, compiled.epochs_trained, model.initial_epoch, rate = self.ranks.told(counts)
+        if iterations != optimizer.iterations:
+            optimizer.iterations = iterations
+        if rate != optimizer.learning_rate:
+            optimizer.learning_rate = rate
+        self.ranks.spread(compiled.weights.vector, compiled.slots)
+
+    def agree(self, job: Job, stop: bool, pressed: bool) -> tuple[bool, bool]:
+        """Whether any rank's callbacks have ended the training, and whether any rank was interrupted.
+
+        Raises if the ranks' weights differ.
+        """
+        rate = float(self.compiled.optimizer.learning_rate)
+        found = self.ranks.agree([stop, pressed, rate, mark(job.parameters), mark(job.slots)])
+        stop, pressed = (bool(column.any()) for column in found.T[:2])
+        self.ranks.common |= pressed
+        names = ("learning rate", "weights", "state of the optimizer")
+        if not (found[:, 2:] == found[0, 2:]).all():
+            self.ranks.compare(dict(zip(names, found[self.ranks.number, 2:].tolist(), strict=True)))
+        return stop, pressed
+
+    def chunk(self, steps: int, sampled: bool) -> tuple[int, bool]:
+        """How many steps come next, and whether they are sampled, as the first rank says."""
+        steps, sampled = self.ranks.told((steps, sampled))
+        return steps, sampled
+
+    def forecast(self, executor: Executor, chunk: Chunk, job: Job) -> str:
+        """What a step takes on other numbers of ranks, by some steps that are undone."""
+        assert isinstance(executor, RankedExecutor)
+        return str(Forecast.measured(self.ranks, executor, chunk, job))
+
+
+def mark(vector: Array) -> float:
+    """A number that tells two vectors apart that differ in one element."""
+    words = vector.view(np.uint32)
+    return float(int(words.sum(dtype=np.uint64)) % (1 << 52))
+
+
+def said(program: Program) -> str:
+    """A short text for what a program computes."""
+    lines = "\n".join(f"{type(i).__name__} {i.formula} {fields_of(i)}" for i in program)
+    return digest(np.frombuffer(re.sub(" at 0x[0-9a-f]+", "", lines).encode(), np.uint8))
