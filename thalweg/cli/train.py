@@ -19,6 +19,7 @@ from thalweg.cli.options import (
     Columns,
     Ensemble,
     FileFormat,
+    Large,
     Network,
     Optimization,
     Pictures,
@@ -31,6 +32,7 @@ from thalweg.cli.options import (
 from thalweg.data.images.image_folders import is_picture
 from thalweg.data.images.image_set import Images
 from thalweg.data.images.image_sources import is_image_source, is_one_picture, one_picture, read_images
+from thalweg.data.stored_rows import LargeSource
 from thalweg.data.tables import Table
 from thalweg.engine import training_soon
 from thalweg.errors import ArgumentError, NotFoundError
@@ -38,6 +40,8 @@ from thalweg.runs import image_run, table_training
 from thalweg.runs.folder import free_folder, refuse_unwritable
 from thalweg.runs.image_options import ImageOptions
 from thalweg.runs.keeping import keep
+from thalweg.runs.large.large_training import Place, train_large
+from thalweg.runs.large.memory import bytes_of
 from thalweg.runs.run import Run
 from thalweg.runs.table_run import TableOptions
 from thalweg.support.interrupts import Kept
@@ -57,6 +61,7 @@ def train(
     columns: Columns,
     rows: Rows,
     ensemble: Ensemble,
+    large: Large,
     network: Network,
     optimization: Optimization,
     pictures: Pictures,
@@ -70,7 +75,8 @@ def train(
     place = out or free_folder(given.name_of(source))
     refuse_unwritable(place)
     fit: Callable[[Kept], Run]
-    if is_image_source(source):
+    on_disk = large.memory is not None or large.cache is not None
+    if not on_disk and is_image_source(source):
         refuse_given(context, given.FOR_TABLES, "tables", f"{source} holds images (see --model)")
         size = given.two_numbers(pictures.size)
         image_options = chosen(ImageOptions, optimization, pictures, training, size=size)
@@ -89,9 +95,12 @@ def train(
         options.check()
         training_soon()
         clock = Clock(options.time_limit)
-        with clock.refusing("reading the table"), stage(f"reading {source}"):
-            table = file_format.read(source, options.categories)
-        fit = partial(train_networks, table, options, clock)
+        if on_disk:
+            fit = partial(train_on_disk, source, file_format, large, options, clock)
+        else:
+            with clock.refusing("reading the table"), stage(f"reading {source}"):
+                table = file_format.read(source, options.categories)
+            fit = partial(train_networks, table, options, clock)
         next_input = "NEW_ROWS --out predictions.csv"
     command = ["thalweg", *sys.argv[1:]]
 
@@ -119,6 +128,16 @@ def train_networks(table: Table, options: TableOptions, clock: Clock, kept: Kept
     """Trains on a table, and shows how far it is."""
     with Networks() as watch, told(watch.stage):
         return table_training.train(table, options, report.announce_table, watch.begin, clock, kept)
+
+
+def train_on_disk(source: str, how: FileFormat, large: Large, options: TableOptions, clock: Clock, kept: Kept) -> Run:
+    """Trains on a table that may be larger than memory, and shows how far it is."""
+    if how.encoding is not None or how.sheet is not None:
+        raise ArgumentError("--encoding and --sheet are for tables in memory: leave out --memory and --cache")
+    place = Place(bytes_of("4GB" if large.memory is None else large.memory), large.cache)
+    rows = LargeSource.of(source, how.quote)
+    with Networks() as watch, told(watch.stage):
+        return train_large(rows, options, place, report.announce_table, watch.begin, clock, kept)
 
 
 def check_target(source: str, target: str | None) -> str:

@@ -18,10 +18,12 @@ from thalweg.support.checks import whole
 
 Array = NDArray[Any]
 
-WINDOW_BYTES = 16 << 20
+WINDOW_BYTES = 8 << 20
 """Of a window: one is trained on, and one read, at a time."""
 BLOCKS = 64
 """Parts of a window, which lie anywhere in the files: a table sorted by its classes is well mixed, too."""
+AROUND = 1 << 16
+"""Bytes of a file that Linux maps together, if it has them at hand."""
 HELD = 3
 """Windows in memory, at most: the one that is learned from, and up to two that are read."""
 
@@ -29,7 +31,7 @@ HELD = 3
 class OnDisk(RowSource):
     """Rows of arrays that may be larger than memory, for `fit`, `evaluate` and `predict`.
 
-    At most three windows of about 16 MB are in memory, whatever the number of rows: one to learn from while the next is
+    At most three windows of about 8 MB are in memory, whatever the number of rows: one to learn from while the next is
     read, by a thread of its own. `fit` shuffles them anew for each epoch: blocks of neighbouring rows come in a random
     order, 64 of them are a window, and within a window rows are in a random order. `order` says it; training on arrays
     in that order gives the same bits.
@@ -66,10 +68,10 @@ class OnDisk(RowSource):
         self.rows = int(x.shape[0])
         if not self.rows:
             raise DataError("x has no rows")
-        self.row = sum(math.prod(a.shape[1:]) * np.dtype(a.dtype).itemsize for a in self.arrays)
+        self.row: int = sum(math.prod(a.shape[1:]) * np.dtype(a.dtype).itemsize for a in self.arrays)
         batches = max(1, WINDOW_BYTES // max(1, self.row * self.batch))
         self.block = self.batch * -(-batches // BLOCKS)
-        self.window = self.block * max(1, batches * self.batch // self.block)
+        self.window: int = self.block * max(1, batches * self.batch // self.block)
 
     @property
     def bytes(self) -> int:
@@ -104,10 +106,15 @@ def shuffle(seed: int, count: int) -> NDArray[np.int64]:
     >>> shuffle(seed=1, count=5)
     array([4, 2, 0, 1, 3])
     """
-    hashed = np.arange(count, dtype=np.uint64) + np.uint64(seed)
-    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):  # SplitMix64, as `counter.splitmix`
-        hashed = (hashed ^ (hashed >> np.uint64(shift))) * np.uint64(factor)
-    return np.argsort(hashed ^ (hashed >> np.uint64(31)), kind="stable")
+    return np.argsort(hashed(seed, 0, count), kind="stable")
+
+
+def hashed(seed: int, first: int, after: int) -> NDArray[np.uint64]:
+    """A random number for each of first … after − 1: the output of SplitMix64 (see `counter.splitmix`)."""
+    z = np.arange(first, after, dtype=np.uint64) + np.uint64(seed)
+    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+        z = (z ^ (z >> np.uint64(shift))) * np.uint64(factor)
+    return z ^ (z >> np.uint64(31))
 
 
 class OnDiskStream(Windows):
@@ -145,7 +152,7 @@ class OnDiskStream(Windows):
 
 def taken(array: Any, rows: NDArray[np.int64]) -> Array:
     """These rows, each of which lies near others of them; read in the order in which they lie."""
-    out = np.empty((len(rows), *array.shape[1:]), array.dtype)
+    out = apart((len(rows), *array.shape[1:]), array.dtype)
     places = np.argsort(rows, kind="stable")
     lying = rows[places]
     ends = np.append(np.flatnonzero(np.diff(lying) != 1) + 1, len(lying))
@@ -158,6 +165,12 @@ def taken(array: Any, rows: NDArray[np.int64]) -> Array:
     return out
 
 
+def apart(shape: tuple[int, ...], dtype: Any) -> Array:
+    """Memory that the system gets back as soon as nothing refers to the array; the allocator would keep it."""
+    size = math.prod(shape) * np.dtype(dtype).itemsize
+    return np.frombuffer(mmap.mmap(-1, max(1, size)), np.dtype(dtype), math.prod(shape)).reshape(shape)
+
+
 def give_back(array: Any, first: int, after: int) -> None:
     """Lets go of the pages of these rows, if the array is a memory-mapped file whose rows lie one after the other."""
     mapped = getattr(array, "_mmap", None)
@@ -165,5 +178,6 @@ def give_back(array: Any, first: int, after: int) -> None:
         return  # of a private copy, what was written would be lost
     begin = array.ctypes.data - np.frombuffer(mapped, np.uint8).ctypes.data  # of a slice it isn't the file's offset
     row = array.nbytes // len(array)
-    start = (begin + first * row) // mmap.PAGESIZE * mmap.PAGESIZE
-    mapped.madvise(mmap.MADV_DONTNEED, start, begin + after * row - start)
+    start = (begin + first * row) // AROUND * AROUND
+    end = min(len(mapped), -(-(begin + after * row) // AROUND) * AROUND)
+    mapped.madvise(mmap.MADV_DONTNEED, start, end - start)

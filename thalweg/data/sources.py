@@ -85,9 +85,9 @@ def _read(
         return _read_csv(files, what, quote, verbatim, text)
     with connect(limit := allowed(*files)) as connection:
         if kind == "parquet":
-            return fetch(connection, f"FROM read_parquet({_listed(files)})", what, limit, verbatim=verbatim, text=text)
+            return fetch(connection, parquet_source(files), what, limit, verbatim=verbatim, text=text)
         try:
-            source = _json_source(connection, files, what, verbatim)
+            source = json_source(connection, files, what, verbatim)
             return fetch(connection, source, what, limit, verbatim=verbatim, text=text)
         except DataError as error:
             raise _text_failure(files, error) from None
@@ -97,7 +97,7 @@ def _read_csv(
     files: Sequence[Path], what: str, quote: str, verbatim: Collection[str], text: Collection[str]
 ) -> dict[str, Column]:
     """The columns of CSV files."""
-    comma = _delimiter(files[0], quote) == ";"  # then the comma is decimal, as in many languages
+    comma = decimal_comma(files[0], quote)
 
     def read(files: Sequence[Path]) -> dict[str, Column]:
         with connect(limit := allowed(*files)) as connection:
@@ -129,7 +129,12 @@ def csv_source(files: Sequence[Path], quote: str = QUOTE) -> str:
     return f"FROM read_csv({_listed(files)}, all_varchar=true, {_dialect(files[0], quote)})"
 
 
-def _json_source(
+def parquet_source(files: Sequence[Path]) -> str:
+    """The SQL that reads Parquet files."""
+    return f"FROM read_parquet({_listed(files)})"
+
+
+def json_source(
     connection: duckdb.DuckDBPyConnection, files: Sequence[Path], what: str, verbatim: Collection[str]
 ) -> str:
     """The SQL that reads JSON files, with text left as it is even if DuckDB would make dates and times of it, and the
@@ -232,6 +237,11 @@ def _dialect(file: Path, quote: str) -> str:
     single column, drops rows before the "real" header and takes rows that start with # for comments."""
     delimiter, mark = literal(_delimiter(file, quote)), literal(quote)
     return f"delim={delimiter}, header=true, skip=0, quote={mark}, escape={mark}, comment=''"
+
+
+def decimal_comma(file: Path, quote: str) -> bool:
+    """Whether the comma of a CSV file is decimal, as in many languages: if a semicolon delimits."""
+    return _delimiter(file, quote) == ";"
 
 
 def _delimiter(file: Path, quote: str) -> str:

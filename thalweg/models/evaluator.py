@@ -1,9 +1,10 @@
-"""Evaluation: loss and metrics on some rows, all at once, or batch by batch if a callback listens to batches."""
+"""Evaluation: loss and metrics on some rows, all at once, or batch by batch if a callback listens to batches; and how
+`fit` validates."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from thalweg.callbacks.callback import Model, introduced, listened, notify
 from thalweg.data.streams import Windows, collected, stream_of
 from thalweg.engine import make_executor, usable_lanes
 from thalweg.engine.contract import Array, Chunk, Executor, Job
-from thalweg.errors import DivergedError, ThalwegError
+from thalweg.errors import ArgumentError, DivergedError, ThalwegError
 from thalweg.models.compiled import Compiled
 from thalweg.models.diagnosis import diagnose
 from thalweg.models.rows import Data, first
@@ -180,3 +181,36 @@ class Evaluation:
                 )
             )
         return outcome.records[0] if len(outcome.records) else outcome.totals
+
+
+@dataclass(frozen=True)
+class Validation:
+    """How `fit` validates: on how many batches of how many rows, and after which epochs."""
+
+    steps: int | None
+    batch_size: int | None
+    freq: int | Sequence[int]
+
+    def __post_init__(self) -> None:
+        for epoch in self.freq if isinstance(self.freq, (list, tuple)) else [self.freq]:
+            whole("validation_freq", epoch)
+
+    def data(self, compiled: Compiled, given: Any) -> Data:
+        """The arrays to validate on."""
+        made = collected(given, None, None, self.steps, "validation_steps")
+        if made is not None:
+            return compiled.data(made.x, made.y, made.sample_weight)
+        if not isinstance(given, (tuple, list)) or len(given) not in (2, 3):
+            raise ArgumentError("validation_data is (x, y) or (x, y, sample_weight)")
+        return compiled.data(*given)
+
+    def evaluation(self, model: Model, compiled: Compiled, held: Data, job: Job) -> Evaluation:
+        """The evaluation of the rows kept for it."""
+        batch = job.batch if self.batch_size is None else whole("validation_batch_size", self.batch_size)
+        return Evaluation(model, compiled, batches_of(held, "validation_steps", self.steps, batch), batch, job.lanes)
+
+    def due(self, epoch: int) -> bool:
+        """Whether it is done after this epoch, the first being 0."""
+        if isinstance(self.freq, (list, tuple)):
+            return epoch + 1 in self.freq
+        return (epoch + 1) % whole("validation_freq", self.freq) == 0

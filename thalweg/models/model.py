@@ -27,7 +27,7 @@ from thalweg.models.goals import spread, warn_of_meaningless
 from thalweg.models.graph import Graph
 from thalweg.models.inspection import Inspected
 from thalweg.models.predictor import QUIET, Predictor, predict_all
-from thalweg.models.trainer import Fit, Trainer, Validation
+from thalweg.models.trainer import Fit, Trainer
 from thalweg.models.weights import Weights
 from thalweg.ops.tensor import Tensor, caller, traced
 from thalweg.ops.variable import Variable, variables_of
@@ -372,7 +372,7 @@ class Model(Inspected, Exporting, Layer):
             return Fit(
                 self, self._compiled, x, y, batch_size, epochs, verbose, callbacks, validation_split, validation_data,
                 shuffle, class_weight, sample_weight, initial_epoch, lanes,
-                Validation(validation_steps, validation_batch_size, validation_freq), steps_per_epoch, record,
+                evaluator.Validation(validation_steps, validation_batch_size, validation_freq), steps_per_epoch, record,
             ).run()  # fmt: skip
 
     def train_on_batch(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from threading import get_ident
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -18,14 +18,14 @@ from thalweg.callbacks import Callback, History, Logs, TerminateOnNaN
 from thalweg.callbacks.callback import Model, checked, listened, notify
 from thalweg.data import arrays as batches
 from thalweg.data.ordering import Ordering, Taken
-from thalweg.data.streams import RowSource, Stream, Window, Windows, collected, is_stream
+from thalweg.data.streams import RowSource, Stream, Window, Windows, is_stream
 from thalweg.engine import make_executor
 from thalweg.engine.contract import Array, Chunk, Executor, Job, Outcome
 from thalweg.engine.expected import expecting
 from thalweg.errors import ArgumentError, DataError, DivergedError, ThalwegError
 from thalweg.models.compiled import Compiled
 from thalweg.models.diagnosis import diagnose, stopped, unrepeatable
-from thalweg.models.evaluator import Evaluation, batches_of, format_scores
+from thalweg.models.evaluator import Validation, format_scores
 from thalweg.models.rows import Data, first
 from thalweg.support.checks import number, whole
 from thalweg.support.interrupts import Held
@@ -98,39 +98,6 @@ class Trainer:
                 )
             compiled.optimizer.iterations += 1
         return format_scores(compiled.logs(outcome.records[0]), return_dict)
-
-
-@dataclass(frozen=True)
-class Validation:
-    """How `fit` validates: on how many batches of how many rows, and after which epochs."""
-
-    steps: int | None
-    batch_size: int | None
-    freq: int | Sequence[int]
-
-    def __post_init__(self) -> None:
-        for epoch in self.freq if isinstance(self.freq, (list, tuple)) else [self.freq]:
-            whole("validation_freq", epoch)
-
-    def data(self, compiled: Compiled, given: Any) -> Data:
-        """The arrays to validate on."""
-        made = collected(given, None, None, self.steps, "validation_steps")
-        if made is not None:
-            return compiled.data(made.x, made.y, made.sample_weight)
-        if not isinstance(given, (tuple, list)) or len(given) not in (2, 3):
-            raise ArgumentError("validation_data is (x, y) or (x, y, sample_weight)")
-        return compiled.data(*given)
-
-    def evaluation(self, model: Model, compiled: Compiled, held: Data, job: Job) -> Evaluation:
-        """The evaluation of the rows kept for it."""
-        batch = job.batch if self.batch_size is None else whole("validation_batch_size", self.batch_size)
-        return Evaluation(model, compiled, batches_of(held, "validation_steps", self.steps, batch), batch, job.lanes)
-
-    def due(self, epoch: int) -> bool:
-        """Whether it is done after this epoch, the first being 0."""
-        if isinstance(self.freq, (list, tuple)):
-            return epoch + 1 in self.freq
-        return (epoch + 1) % whole("validation_freq", self.freq) == 0
 
 
 class Fit:
