@@ -48,7 +48,7 @@ def test_columns_are_those_of_the_table_in_memory(tmp_path, ending, rows):
     else:
         write_table(file, columns(rows))
     whole = read_table(source)
-    with stored_rows(LargeSource.of(given), tmp_path, MEMORY) as stored:
+    with stored_rows(LargeSource.of(given), tmp_path, MEMORY, MEMORY) as stored:
         assert stored.rows == whole.rows
         alike(stored.table(0, whole.rows), whole)
         some = np.array([0, 3, 17])
@@ -65,7 +65,7 @@ def folder(tmp_path, *tables):
 
 
 def read(source, tmp_path, told=None):
-    with stored_rows(LargeSource.of(source), tmp_path, MEMORY, tell=told) as stored:
+    with stored_rows(LargeSource.of(source), tmp_path, MEMORY, MEMORY, tell=told) as stored:
         return stored.rows
 
 

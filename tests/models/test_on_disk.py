@@ -99,10 +99,32 @@ def test_mapped_pages_are_given_back_unharmed(tmp_path):
     copied = np.memmap(tmp_path / "x", "f4", "c", shape=X.shape)
     copied[:] = 7  # private: its pages exist nowhere else
     kept = np.memmap(tmp_path / "x", "f4", "r", shape=X.shape)[1000:]  # a slice
-    assert (on_disk.taken(copied, np.arange(ROWS)[::-1].copy()) == 7).all()
+    whole = OnDisk(copied)
+    assert all((window.x == 7).all() for window in whole.stream(None).windows())
     assert (copied == 7).all()
-    assert np.array_equal(on_disk.taken(kept, np.array([5, 2, 3, 2016])), X[[1005, 1002, 1003, 3016]])
-    assert np.array_equal(on_disk.taken(kept, np.arange(2017)), X[1000:])
+    some = on_disk.Reader(kept, 4).taken(np.array([2, 3, 5, 2016]), np.array([1, 2, 0, 3]))
+    assert np.array_equal(some, X[[1005, 1002, 1003, 3016]])
+    plain = np.memmap(tmp_path / "x", "f4", "r", shape=(100, 9), offset=36 * 7)
+    plain_and_mapped = [plain, np.asarray(plain)]
+    for array in plain_and_mapped:
+        assert np.array_equal(on_disk.Reader(array, 50).taken(np.arange(50), np.arange(50)[::-1]), X[7:57][::-1])
+    on_disk.give_back(kept, 3, 2000)
+    assert np.array_equal(kept, X[1000:])
+
+
+def test_a_file_that_becomes_shorter_is_named(tmp_path):
+    X.tofile(tmp_path / "x")
+    source = OnDisk(np.memmap(tmp_path / "x", "f4", "r", shape=X.shape))
+    with (tmp_path / "x").open("r+b") as file:
+        file.truncate(5000)
+    with pytest.raises(DataError, match="x has become shorter"):
+        list(source.stream(None).windows())
+
+
+def test_validation_data_is_collected(source):
+    ours, plain = compiled(), compiled()
+    history = ours.fit(X, Y, 32, 2, validation_data=source, verbose=0)
+    assert history.history == plain.fit(X, Y, 32, 2, validation_data=(X, Y, W), verbose=0).history
 
 
 def batches(rows, size=32):

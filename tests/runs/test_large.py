@@ -191,7 +191,7 @@ def test_a_disk_that_fills_is_named(tmp_path):
     resource = pytest.importorskip("resource", reason="no limits on the size of files")
     given = source(tmp_path)
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    with stored_rows(given, tmp_path, 200 << 20) as rows:
+    with stored_rows(given, tmp_path, 200 << 20, 200 << 20) as rows:
         table = rows.table(0, ROWS)
         features = Features.fit(table, Target.of(table, "y"))
         resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, before[1]))
@@ -213,7 +213,7 @@ def test_memory_is_read_as_people_write_it():
 def test_a_limit_below_the_least_names_it(tmp_path):
     with pytest.raises(ArgumentError, match=r"memory=100 MB is too little for this table: 4\d\d MB is the least"):
         train_large(source(tmp_path), OPTIONS, Place(100_000_000))
-    assert reader(500_000_000, 0) >= 80_000_000
+    assert min(reader(500_000_000, 0)) >= 80_000_000
 
 
 REFUSED = [{"group": "town"}, {"time": "a"}, {"folds": 3}, {"class_weight": "balanced"}, {"skip_bad": True}]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import mmap
+import os
+import weakref
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
@@ -18,21 +20,23 @@ from thalweg.support.checks import whole
 
 Array = NDArray[Any]
 
-WINDOW_BYTES = 8 << 20
+WINDOW_BYTES = 4 << 20
 """Of a window: one is trained on, and one read, at a time."""
 BLOCKS = 64
 """Parts of a window, which lie anywhere in the files: a table sorted by its classes is well mixed, too."""
 AROUND = 1 << 16
 """Bytes of a file that Linux maps together, if it has them at hand."""
-HELD = 3
-"""Windows in memory, at most: the one that is learned from, and up to two that are read."""
+RING = 3
+"""Windows whose memory is used in turn: one is learned from, one is ready, one is read."""
+HELD = RING + 1
+"""Windows in memory, with what is read of the files before it is in order."""
 
 
 class OnDisk(RowSource):
     """Rows of arrays that may be larger than memory, for `fit`, `evaluate` and `predict`.
 
-    At most three windows of about 8 MB are in memory, whatever the number of rows: one to learn from while the next is
-    read, by a thread of its own. `fit` shuffles them anew for each epoch: blocks of neighbouring rows come in a random
+    Four windows of about 4 MB are in memory, whatever the number of rows: one to learn from while the next is read, by
+    a thread of its own. `fit` shuffles them anew for each epoch: blocks of neighbouring rows come in a random
     order, 64 of them are a window, and within a window rows are in a random order. `order` says it; training on arrays
     in that order gives the same bits.
 
@@ -118,10 +122,11 @@ def hashed(seed: int, first: int, after: int) -> NDArray[np.uint64]:
 
 
 class OnDiskStream(Windows):
-    """The windows of `OnDisk`, one read ahead."""
+    """The windows of `OnDisk`, one read ahead; their memory is used again after two more."""
 
     def __init__(self, source: OnDisk, rows: int, shuffled: bool, seed: int) -> None:
         self.source, self.rows, self.shuffled, self.seed, self.epochs = source, rows, shuffled, seed, 0
+        self.readers = [Reader(array, min(source.window, rows)) for array in source.arrays]
 
     def windows(self) -> Iterator[Window]:
         source, first, epoch = self.source, 0, self.epochs
@@ -137,7 +142,6 @@ class OnDiskStream(Windows):
                 x, y, weights = (next(arrays) if there else None for there in source.given)
                 yield Window(x, y, weights, source.batch, first, self.rows)
                 first += rows
-                del x, y, weights, arrays, found
 
     def in_order(self) -> Iterator[NDArray[np.int64]]:
         """The numbers of the rows of each window, as they lie."""
@@ -147,22 +151,50 @@ class OnDiskStream(Windows):
 
     def read(self, rows: NDArray[np.int64]) -> list[Array]:
         """The arrays of a window."""
-        return [taken(array, rows) for array in self.source.arrays]
+        places = np.argsort(rows, kind="stable")
+        return [reader.taken(rows[places], places) for reader in self.readers]
 
 
-def taken(array: Any, rows: NDArray[np.int64]) -> Array:
-    """These rows, each of which lies near others of them; read in the order in which they lie."""
-    out = apart((len(rows), *array.shape[1:]), array.dtype)
-    places = np.argsort(rows, kind="stable")
-    lying = rows[places]
-    ends = np.append(np.flatnonzero(np.diff(lying) != 1) + 1, len(lying))
-    begin = 0
-    for end in ends.tolist():
-        first, after = int(lying[begin]), int(lying[end - 1]) + 1
-        out[places[begin:end]] = array[first:after]
-        give_back(array, first, after)
-        begin = end
-    return out
+class Reader:
+    """Reads rows of an array, from its file if it is one that is memory-mapped: to map its pages takes longer."""
+
+    def __init__(self, array: Any, rows: int) -> None:
+        self.array, shape = array, tuple(array.shape[1:])
+        self.raw = apart((rows, *shape), array.dtype)
+        self.ring = [apart((rows, *shape), array.dtype) for _ in range(RING)]
+        self.turn, self.start = 0, 0
+        self.file: int | None = None
+        if in_file(array) and array.mode != "c" and hasattr(os, "preadv"):  # of "c", changes are in memory alone
+            self.file = os.open(array.filename, os.O_RDONLY)
+            weakref.finalize(self, os.close, self.file)
+            mapped = array.offset - array.offset % mmap.ALLOCATIONGRANULARITY
+            self.start = mapped + begin_of(array)
+
+    def taken(self, lying: NDArray[np.int64], places: NDArray[np.int64]) -> Array:
+        """The rows with these numbers, sorted, at their places in the result."""
+        ends = np.append(np.flatnonzero(np.diff(lying) != 1) + 1, len(lying))
+        begin = 0
+        for end in ends.tolist():
+            self.fill(self.raw[begin:end], int(lying[begin]), int(lying[end - 1]) + 1)
+            begin = end
+        out = self.ring[self.turn][: len(lying)]
+        self.turn = (self.turn + 1) % RING
+        out[places] = self.raw[: len(lying)]
+        return out
+
+    def fill(self, out: Array, first: int, after: int) -> None:
+        """Reads neighbouring rows."""
+        if self.file is None:
+            out[...] = self.array[first:after]
+            give_back(self.array, first, after)
+            return
+        row = self.array.nbytes // len(self.array)
+        rest, at = memoryview(out.reshape(-1).view(np.uint8)), self.start + first * row
+        while len(rest):
+            count = os.preadv(self.file, [rest], at)
+            if not count:
+                raise DataError(f"{self.array.filename} has become shorter: it has to stay as it is while it is read")
+            rest, at = rest[count:], at + count
 
 
 def apart(shape: tuple[int, ...], dtype: Any) -> Array:
@@ -171,12 +203,21 @@ def apart(shape: tuple[int, ...], dtype: Any) -> Array:
     return np.frombuffer(mmap.mmap(-1, max(1, size)), np.dtype(dtype), math.prod(shape)).reshape(shape)
 
 
+def in_file(array: Any) -> bool:
+    """Whether an array is a memory-mapped file whose rows lie one after the other."""
+    return getattr(array, "_mmap", None) is not None and array.flags.c_contiguous
+
+
+def begin_of(array: Any) -> int:
+    """Where in its mapped file an array begins, which may be a slice."""
+    return int(array.ctypes.data - np.frombuffer(array._mmap, np.uint8).ctypes.data)
+
+
 def give_back(array: Any, first: int, after: int) -> None:
     """Lets go of the pages of these rows, if the array is a memory-mapped file whose rows lie one after the other."""
-    mapped = getattr(array, "_mmap", None)
-    if mapped is None or not hasattr(mapped, "madvise") or not array.flags.c_contiguous or array.mode == "c":
+    if not in_file(array) or not hasattr(array._mmap, "madvise") or array.mode == "c":
         return  # of a private copy, what was written would be lost
-    begin = array.ctypes.data - np.frombuffer(mapped, np.uint8).ctypes.data  # of a slice it isn't the file's offset
+    mapped, begin = array._mmap, begin_of(array)
     row = array.nbytes // len(array)
     start = (begin + first * row) // AROUND * AROUND
     end = min(len(mapped), -(-(begin + after * row) // AROUND) * AROUND)

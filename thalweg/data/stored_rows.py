@@ -20,6 +20,7 @@ from thalweg.data.database import (
     Arrangement,
     arranged,
     columns_of,
+    confine,
     connect,
     described,
     duckdb_error,
@@ -157,13 +158,14 @@ def stored_rows(
     source: LargeSource,
     folder: Path,
     memory: int,
+    later: int,
     text: Collection[str] = (),
     tell: Callable[[str], None] | None = None,
 ) -> Iterator[StoredRows]:
     """The rows of a source in a file of this folder; what isn't there yet is read.
 
     Args:
-        memory: bytes that DuckDB may take.
+        memory: bytes that DuckDB may take while it reads. later: those that it may take from then on.
         text: columns whose cells are kept as they are written.
         tell: is told of each file that is read.
 
@@ -180,6 +182,7 @@ def stored_rows(
             connection.execute("SET preserve_insertion_order = true")
             parts: list[tuple[Path | None, Any]] = [(part, None) for part in source.files]
             _load(connection, source, parts or [(None, source.given)], "", tell)
+        confine(connection, later)
         types = connection.execute("SELECT name, type FROM columns ORDER BY place").fetchall()
         rows = connection.execute("SELECT count(*) FROM fetched").fetchall()[0][0]
         if not rows:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -92,7 +92,7 @@ class Window:
 
 
 class Windows(ABC):
-    """Rows that come window by window."""
+    """Rows that come window by window. The memory of one may be used again when the next but one is asked for."""
 
     @abstractmethod
     def windows(self) -> Iterator[Window]:
@@ -211,12 +211,17 @@ def stream_of(
 def collected(x: Any, y: Any, sample_weight: Any, steps: int | None, what: str) -> Window | None:
     """The arrays of one epoch if x is a stream."""
     stream = stream_of(x, y, sample_weight, steps, what, whole_epochs=True)
-    return None if stream is None else together(list(stream.windows()))
-
-
-def together(windows: list[Window]) -> Window:
-    """The windows of an epoch as one."""
+    if stream is None:
+        return None
+    windows = [
+        replace(w, x=copied(w.x), y=copied(w.y), sample_weight=copied(w.sample_weight)) for w in stream.windows()
+    ]
     if len(windows) == 1:
         return windows[0]
     x, y, sample_weight = joined([[w.x, w.y, w.sample_weight] for w in windows])
     return Window(x, y, sample_weight, windows[0].batch, 0, windows[-1].rows)
+
+
+def copied(structure: Any) -> Any:
+    """Arrays of a window, whose memory may be used again."""
+    return mapped(structure, np.copy)

@@ -97,14 +97,14 @@ def train_large(
     options = replace(options, seed=draw_seed() if options.seed is None else options.seed)
     clock = clock or Clock(options.time_limit)
     at_once = min(lanes_of(options), options.settings.members)
-    least = reader(place.memory, at_once * HELD * WINDOW_BYTES)
+    memory = reader(place.memory, at_once * HELD * WINDOW_BYTES)
     with ExitStack() as held:
         folder = held.enter_context(own_folder("thalweg-rows-")) if place.cache is None else place.cache
         with explained(folder, DataError):
             folder.mkdir(parents=True, exist_ok=True)
         with ExitStack() as reading:  # DuckDB's memory is free before the training
             with clock.refusing("reading the table"), stage(f"reading {source.name}"):
-                rows = reading.enter_context(stored_rows(source, folder, least, options.categories))
+                rows = reading.enter_context(stored_rows(source, folder, *memory, options.categories))
             small = rows.table(0, rows.rows) if rows.rows < SMALL else None
             found = None if small is not None else prepared_rows(rows, source, options, folder, clock)
         trim()

@@ -12,6 +12,8 @@ UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 BINARY = {"": 1, "ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}
 PROGRAM = 290_000_000
 """Bytes of Python, the libraries, and the compiled kernels."""
+AT_FIRST = 180_000_000
+"""Bytes of Python and the libraries that are loaded while rows are read."""
 TABLES = 110_000_000
 """Bytes of the rows that columns are fitted on, of those to judge by, and of what is made of them."""
 READER, MOST_READER = 80_000_000, 1_000_000_000
@@ -31,8 +33,8 @@ def bytes_of(text: str | int) -> int:
     return int(float(found[1]) * (UNITS | BINARY)[unit])
 
 
-def reader(memory: int, windows: int) -> int:
-    """The bytes that DuckDB may take, of this limit.
+def reader(memory: int, windows: int) -> tuple[int, int]:
+    """The bytes that DuckDB may take while it reads, and when columns are fitted and rows converted, of this limit.
 
     Args:
         windows: bytes of the rows that networks learn from at a time.
@@ -45,7 +47,7 @@ def reader(memory: int, windows: int) -> int:
         raise ArgumentError(
             f"memory={memory / 1e6:,.0f} MB is too little for this table: {-(-least // 10**6):,} MB is the least"
         )
-    return min(MOST_READER, memory - PROGRAM - TABLES)
+    return min(MOST_READER, memory - AT_FIRST), min(MOST_READER, memory - PROGRAM - TABLES)
 
 
 def trim() -> None:
