@@ -189,7 +189,8 @@ class Reader:
             give_back(self.array, first, after)
             return
         row = self.array.nbytes // len(self.array)
-        rest, at = memoryview(out.reshape(-1).view(np.uint8)), self.start + first * row
+        rest: Any = memoryview(out.reshape(-1).view(np.uint8))  # type: ignore[arg-type] # an array is a buffer
+        at = self.start + first * row
         while len(rest):
             count = os.preadv(self.file, [rest], at)
             if not count:

@@ -280,6 +280,9 @@ class Fit:
             history.seconds = time.perf_counter() - begin
             if self.recorder is not None:
                 self.model.recording = self.recording(self.recorder, history, diverged)
+            if self.stream is not None:  # its windows' memory, before circles of references are looked for
+                self.stream, self.windows = None, iter(())
+                dict.clear(self.job.data)  # type: ignore[arg-type]
         return history
 
     def begin_recording(self, seconds: float) -> Recorder:

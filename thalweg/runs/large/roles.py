@@ -16,7 +16,7 @@ Array = NDArray[Any]
 
 MOST_TEST = 50_000
 """Rows held out to judge by, at most: of so many, an accuracy is known to ±0.4 %."""
-MOST_HELD = 20_000
+MOST_HELD = 10_000
 """Rows that a network holds out to choose its epoch by, at most."""
 MOST_SAMPLE, MOST_CELLS = 200_000, 1_500_000
 """Rows that the columns are fitted on, and their cells, at most."""
