@@ -144,6 +144,13 @@ def test_a_full_disk_is_named(tmp_path):
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
+def test_a_damaged_file_of_rows_is_named(tmp_path):
+    place = folder(tmp_path, columns(30))
+    (tmp_path / ROWS).write_bytes(b"no database" * 1000)
+    with pytest.raises(DataError, match=r"can't open .*rows\.duckdb"):
+        read(place, tmp_path)
+
+
 def test_what_cannot_be_a_source(tmp_path):
     with pytest.raises(DataError, match="a folder without a table's file"):
         LargeSource.of(tmp_path)

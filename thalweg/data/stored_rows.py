@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -177,7 +177,11 @@ def stored_rows(
     if isinstance(source.given, str):
         with opened_query(source.given, text=text, beside=file) as (connection, select, _):
             _load(connection, source, [(None, select)], "kept.", tell)
-    with connect(memory, file) as connection:
+    with ExitStack() as stack:
+        try:
+            connection = stack.enter_context(connect(memory, file))
+        except duckdb_error() as error:
+            raise DataError(f"can't open {file}, which another command may use: {one_line(error)}") from None
         if not isinstance(source.given, str):
             connection.execute("SET preserve_insertion_order = true")
             parts: list[tuple[Path | None, Any]] = [(part, None) for part in source.files]
