@@ -72,6 +72,8 @@ def parsed() -> argparse.Namespace:
     )
     modes.add_argument("--compiling", action="store_true", help="what compiling the kernels of `make demo` costs")
     modes.add_argument("--large", action="store_true", help="a million rows, and ten thousand columns")
+    modes.add_argument("--on-disk", action="store_true", help="a Parquet folder larger than --memory 500MB")
+    parser.add_argument("--gigabytes", type=float, default=5.0, help="of that folder; 5")
     add_options(parser)
     arguments = parser.parse_args()
     if arguments.write and (arguments.quick or arguments.only):
@@ -178,6 +180,10 @@ def main() -> None:
         from benchmarks.accuracy.large import large
 
         large()
+    elif arguments.on_disk:
+        from benchmarks.on_disk import on_disk
+
+        on_disk(arguments.gigabytes)
     else:
         everything(arguments)
 

@@ -30,7 +30,7 @@ ROOMS = [
     ["thalweg.play.exercises"],
     ["thalweg.play.requests"],
     ["thalweg.runs.reports"],
-    ["thalweg.runs.anywhere"],
+    ["thalweg.runs.anywhere", "thalweg.runs.large"],
     ["thalweg.runs"],
     ["thalweg.sklearn"],
     ["thalweg.experiments.tuning"],
@@ -97,13 +97,13 @@ MOST_LINES = 500  # in a file
 # The lines that a room may have, docstrings and comments included. A room grows by changing its number here, with the
 # reason in the commit's message; one that has become smaller lowers it. Where this is going: 72,000 in all.
 BUDGET = {
-    "thalweg": 120, "cli": 2_610, "play": 1_340, "play.exports": 440, "play.training": 1_460, "play.exercises": 720,
-    "play.requests": 540, "runs.reports": 570, "runs": 3_380, "sklearn": 2_350, "experiments.tuning": 1_900,
-    "tabular": 3_040, "tabular.forests": 360, "backend": 160, "preprocessing": 20, "random": 20, "saving": 40,
-    "utils": 120, "experiments": 2_120, "views": 540, "models": 4_450,
+    "thalweg": 120, "cli": 2_670, "play": 1_340, "play.exports": 440, "play.training": 1_460, "play.exercises": 720,
+    "play.requests": 540, "runs.reports": 570, "runs": 3_480, "sklearn": 2_350, "experiments.tuning": 1_900,
+    "tabular": 3_120, "tabular.forests": 360, "backend": 160, "preprocessing": 20, "random": 20, "saving": 40,
+    "utils": 120, "experiments": 2_120, "views": 540, "models": 4_490,
     "exchange": 1_960, "export": 2_840, "tracing": 1_400, "views.report": 2_920,
     "views.notebook": 320, "landscapes": 320, "doctor": 1_920, "recordings": 1_400, "callbacks": 1_040, "datasets": 780,
-    "views.web": 920, "data.images": 920, "data": 4_090, "data.formats": 360, "data.notations": 745, "layers": 4_200,
+    "views.web": 920, "data.images": 920, "data": 4_770, "data.formats": 400, "data.notations": 745, "layers": 4_200,
     "layers.lookups": 1_040, "layers.numerical": 360, "activations": 940, "constraints": 200, "initializers": 640,
     "losses": 1_440, "metrics": 1_400, "optimizers": 1_160, "regularizers": 200, "schedules": 400, "ops": 2_460,
     "engine": 140, "engine.execution": 100, "engine.reference": 200, "engine.jax": 800, "engine.native": 0,
@@ -112,7 +112,7 @@ BUDGET = {
     "engine.native.kernels.numerical": 300, "engine.native.kernels.rewritten": 820,
     "engine.native.kernels.updates": 380, "engine.native.linalg": 2_540, "engine.native.compiler": 2_160,
     "engine.native.passes": 1_380, "engine.native.instructions": 740, "engine.native.scheduling": 440,
-    "engine.native.instructions.images": 100, "engine.native.layouts": 160, "engine.contract": 220, "engine.lanes": 80,
+    "engine.native.instructions.images": 100, "engine.native.layouts": 160, "engine.contract": 240, "engine.lanes": 80,
     "engine.expected": 60,
     "program": 960, "program.passes": 380, "program.instructions": 3_780, "program.instructions.images": 620,
     "program.instructions.losses": 1_120, "program.instructions.numerical": 260, "program.instructions.updates": 520,
@@ -121,6 +121,7 @@ BUDGET = {
     "export.js": 380, "export.html": 120, "export.loops": 2_140,
     "runs.anywhere": 200,
     "distributed": 20, "engine.ranks": 860,
+    "runs.large": 660,
 }  # fmt: skip
 SLACK = 100  # so many lines more than a room has, its number may be
 # A name may stand once in each of these: a layer or loss …, its instruction, that instruction's native variants, and

@@ -128,6 +128,19 @@ class Ensemble:
 
 
 @dataclass(frozen=True)
+class Large:
+    """Where the rows of a table are that may be larger than memory."""
+
+    memory: Annotated[
+        str | None,
+        Option(help="tables: the most memory, such as 500MB; rows are learned from a disk, and a folder may be given"),
+    ] = None
+    cache: Annotated[
+        Path | None, Option(help="tables: a folder that keeps the rows, read and converted; goes on where it was ended")
+    ] = None
+
+
+@dataclass(frozen=True)
 class Network:
     """What each network for a table is made of; by default as the quality has it."""
 
@@ -220,7 +233,7 @@ class ComparedTraining:
 
 FOR_TABLES = (
     "target",
-    *(field.name for group in (FileFormat, Columns, Rows, Ensemble, Network) for field in fields(group)),
+    *(field.name for group in (FileFormat, Columns, Rows, Ensemble, Large, Network) for field in fields(group)),
     "dropout",
     "l2",
 )

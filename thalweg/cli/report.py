@@ -45,7 +45,8 @@ def announce_table(plan: Plan) -> None:
     if target.missing:
         say(f"{target.missing:,} rows without a target are left out")
     say_skipped(parts.skipped)
-    say(f"rows: {parts.train.rows:,} to learn from, {parts.test.rows:,} held out to judge by", "")
+    say(f"rows: {plan.learned:,} to learn from, {parts.test.rows:,} held out to judge by")
+    say(*[plan.on_disk] * bool(plan.on_disk), "")
     prepared.blueprint.member(0, 0, 1)[0].summary()
     settings = prepared.blueprint.settings
     members = settings.members
@@ -60,7 +61,7 @@ def announce_table(plan: Plan) -> None:
     say("", folded(text) if settings.together else text)
     if plan.sample is not None:
         of, needed = plan.rows, plan.sample.needed
-        say(f"the time limit allows {parts.train.rows:,} of {of:,} rows; --time-limit {needed} would allow all")
+        say(f"the time limit allows {plan.learned:,} of {of:,} rows; --time-limit {needed} would allow all")
     if plan.outlook and plan.outlook[0].seconds > LONG:
         say(outlook_text(plan.outlook))
 

@@ -19,6 +19,7 @@ from thalweg.cli.options import (
     Columns,
     Ensemble,
     FileFormat,
+    Large,
     Network,
     Optimization,
     Pictures,
@@ -31,6 +32,7 @@ from thalweg.cli.options import (
 from thalweg.cli.ranks import among_ranks
 from thalweg.data.images.image_folders import is_picture
 from thalweg.data.images.image_sources import is_image_source, is_one_picture, one_picture, read_images
+from thalweg.data.stored_rows import LargeSource
 from thalweg.engine import training_soon
 from thalweg.engine.ranks.other_ranks import employed, serve
 from thalweg.engine.ranks.world import Ranks
@@ -39,6 +41,8 @@ from thalweg.runs import image_run, table_training
 from thalweg.runs.folder import free_folder, refuse_unwritable
 from thalweg.runs.image_options import ImageOptions
 from thalweg.runs.keeping import keep
+from thalweg.runs.large.large_training import Place, train_large
+from thalweg.runs.large.memory import bytes_of
 from thalweg.runs.run import Run
 from thalweg.runs.table_run import TableOptions
 from thalweg.support.interrupts import Kept
@@ -58,6 +62,7 @@ def train(
     columns: Columns,
     rows: Rows,
     ensemble: Ensemble,
+    large: Large,
     network: Network,
     optimization: Optimization,
     pictures: Pictures,
@@ -72,9 +77,10 @@ def train(
     """Trains networks on a table, or a network on images, and keeps them in a run folder."""
     if training.seed is None:
         training = replace(training, seed=draw_seed())
-    pictured = is_image_source(source)
     place = out or free_folder(given.name_of(source))
     fit: Callable[[Kept], Run]
+    on_disk = large.memory is not None or large.cache is not None
+    pictured = not on_disk and is_image_source(source)
 
     def save(place: Path) -> None:
         with stage(f"writing {place}"):
@@ -97,10 +103,15 @@ def train(
                 read = {"target": target, "layers": layers, "trees": not ensemble.no_trees, **columns.lists()}
                 options = chosen(TableOptions, columns, rows, ensemble, network, optimization, training, **read)
                 options.check()
+                if on_disk and ranks is not None:
+                    raise ArgumentError("--memory and --cache are for one process: call thalweg without mpiexec")
                 if ranks is not None and not first:
                     serve(ranks)
                     return
-                fit = partial(train_networks, source, file_format, options, ranks)
+                if on_disk:
+                    fit = partial(train_on_disk, source, file_format, large, options, Clock(options.time_limit))
+                else:
+                    fit = partial(train_networks, source, file_format, options, ranks)
             training_soon()
             with report_page.on_failure(source, place, first and not no_report):
                 run = fit(kept)
@@ -131,6 +142,16 @@ def train_networks(source: str, file_format: FileFormat, options: TableOptions, 
             table = file_format.read(source, options.categories)
         with Networks() as watch, told(watch.stage):
             return table_training.train(table, options, report.announce_table, watch.begin, clock, kept)
+
+
+def train_on_disk(source: str, how: FileFormat, large: Large, options: TableOptions, clock: Clock, kept: Kept) -> Run:
+    """Trains on a table that may be larger than memory, and shows how far it is."""
+    if how.encoding is not None or how.sheet is not None:
+        raise ArgumentError("--encoding and --sheet are for tables in memory: leave out --memory and --cache")
+    place = Place(bytes_of("4GB" if large.memory is None else large.memory), large.cache)
+    rows = LargeSource.of(source, how.quote)
+    with Networks() as watch, told(watch.stage):
+        return train_large(rows, options, place, report.announce_table, watch.begin, clock, kept)
 
 
 def check_target(source: str, target: str | None) -> str:

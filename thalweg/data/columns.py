@@ -279,5 +279,6 @@ def _truths(name: str, column: Column, table: Table) -> Array:
 
 def _median(values: Array) -> float:
     """The median; the two middle values are halved before they are added, so that the sum can't overflow."""
-    middle = np.sort(values)[[(len(values) - 1) // 2, len(values) // 2]]
+    places = [(len(values) - 1) // 2, len(values) // 2]
+    middle = np.partition(values, places)[places]
     return float(middle[0]) if middle[0] == middle[1] else float(middle[0] / 2 + middle[1] / 2)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -55,13 +56,16 @@ _TOGETHER = 32
 
 
 @contextmanager
-def connect(memory: int) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A database in memory that takes at most this many bytes. It loads no extension and sees no variable of this
-    process. Ctrl-C stops its threads."""
+def connect(memory: int, file: Path | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A database in memory, or in a file, that takes at most this many bytes. It loads no extension and sees no
+    variable of this process. Ctrl-C stops its threads."""
     need("duckdb", "", "a table's file or query")
     import duckdb
 
-    with duckdb.connect(":memory:") as connection, stopped_by_ctrl_c(connection.interrupt):
+    with (
+        duckdb.connect(":memory:" if file is None else str(file)) as connection,
+        stopped_by_ctrl_c(connection.interrupt),
+    ):
         confine(connection, memory)
         connection.execute("SET temp_directory = ''")  # otherwise it would fill the disk
         connection.execute("SET TimeZone = 'UTC'")  # the same day and the same text on every machine
@@ -162,19 +166,58 @@ def _any_rows(
     """The columns of any source, which is run once, into a table."""
     types = load(connection, "fetched", source, verbatim)
     rows = connection.execute("SELECT count(*) FROM fetched").fetchall()[0][0]
-    of_text = _texts(types)
-    many = rows > FEW_ROWS
+    found = arranged(connection, types, rows, verbatim, text)
+    _check_size(what, limit, rows, len(types), found.texts)
+    return columns_of(connection, found, decimal_comma)
+
+
+@dataclass(frozen=True)
+class Arrangement:
+    """How the columns of the table "fetched" are fetched, by their positions.
+
+    Attributes:
+        types: their names and types in the source.
+        read: text that DuckDB converts: the kind, and the SQL. coded: repeated texts, and the SQL for their numbers.
+        large: of wide integers, whether some are beyond 2^53. kept: the columns of what is wanted verbatim.
+    """
+
+    types: list[tuple[str, str]]
+    read: dict[int, tuple[Kind, str]]
+    coded: dict[int, tuple[list[str], str]]
+    large: dict[int, bool]
+    kept: dict[int, str]
+
+    @property
+    def texts(self) -> int:
+        """How many columns are fetched as text."""
+        return sum(i not in self.read and i not in self.coded for i in _texts(self.types)) + len(self.kept)
+
+
+def arranged(
+    connection: duckdb.DuckDBPyConnection,
+    types: list[tuple[str, str]],
+    rows: int,
+    verbatim: Collection[str] = (),
+    text: Collection[str] = (),
+) -> Arrangement:
+    """How the columns of the loaded table "fetched" are to be fetched, by all its cells."""
+    of_text, many = _texts(types), rows > FEW_ROWS
     read = converted(connection, "fetched", [i for i in of_text if types[i][0] not in text]) if many else {}
     coded = _coded(connection, [i for i in of_text if i not in read]) if many else {}
     kept = {i: f"v{i}" for i, (name, _) in enumerate(types) if name in verbatim}
-    texts = sum(i not in read and i not in coded for i in of_text) + len(kept)
-    _check_size(what, limit, rows, len(types), texts)
-    large = _beyond_exact(connection, types)
+    return Arrangement(types, read, coded, _beyond_exact(connection, types), kept)
+
+
+def columns_of(
+    connection: duckdb.DuckDBPyConnection, how: Arrangement, decimal_comma: bool = False, where: str = ""
+) -> dict[str, Column]:
+    """The columns of the rows of the table "fetched" for which `where` holds."""
+    types, read, coded, large, kept = how.types, how.read, how.coded, how.large, how.kept
     sql = {i: f"c{i}" for i, (_, sql_type) in enumerate(types) if _cell(i, sql_type)}
     sql |= {i: cell for i, (_, cell) in read.items()} | {i: cell for i, (_, cell) in coded.items()}
     sql |= {i: f"CAST(c{i} AS {'VARCHAR' if is_large else 'DOUBLE'})" for i, is_large in large.items()}
     wanted = ", ".join([*(f"{cell} AS c{i}" for i, cell in sql.items()), *kept.values()])
-    found = connection.execute(f"SELECT {wanted} FROM fetched").fetchnumpy() if wanted else {}
+    found = connection.execute(f"SELECT {wanted} FROM fetched {where}").fetchnumpy() if wanted else {}
     columns = {}
     for i, (name, sql_type) in enumerate(types):
         if i in coded:
@@ -188,6 +231,7 @@ def _any_rows(
         elif i in sql:
             columns[name] = _column(found[f"c{i}"], sql_type, decimal_comma)
         else:
+            rows = connection.execute(f"SELECT count(*) FROM fetched {where}").fetchall()[0][0]
             holds = "LIST" if sql_type.endswith("]") else re.split(r"[(\s]", sql_type)[0]
             columns[name] = Column("other", np.full(rows, None, dtype=object), holds)
         if i in kept and columns[name].kind != "other":
@@ -208,7 +252,18 @@ def load(
 ) -> list[tuple[str, str]]:
     """Runs `source` into a table with columns c0, c1, … of text, DOUBLE or dates, and v0, … of the text of those that
     are wanted verbatim; returns its names and types."""
-    types = [(row[0], row[1]) for row in connection.execute(f"DESCRIBE SELECT * FROM ({source}\n)").fetchall()]
+    types = described(connection, source)
+    connection.execute(f"CREATE TEMP TABLE {table} AS {selected(types, source, verbatim)}")
+    return types
+
+
+def described(connection: duckdb.DuckDBPyConnection, source: str) -> list[tuple[str, str]]:
+    """Names and types of what `source` reads."""
+    return [(row[0], row[1]) for row in connection.execute(f"DESCRIBE SELECT * FROM ({source}\n)").fetchall()]
+
+
+def selected(types: Sequence[tuple[str, str]], source: str, verbatim: Collection[str] = ()) -> str:
+    """The SELECT that makes the columns of `load`."""
     cells = [f"{_cell(i, sql_type) or 'NULL'} AS c{i}" for i, (_, sql_type) in enumerate(types)]
     for i, (name, sql_type) in enumerate(types):
         if name in verbatim:
@@ -217,8 +272,7 @@ def load(
                 text = f"nullif({text}, 'nan')"  # isnan() is wrong for Parquet's NaN
             cells.append(f"{text} AS v{i}")
     places = ", ".join(f"c{i}" for i in range(len(types)))
-    connection.execute(f"CREATE TEMP TABLE {table} AS SELECT {', '.join(cells)} FROM ({source}\n) AS source({places})")
-    return types
+    return f"SELECT {', '.join(cells)} FROM ({source}\n) AS source({places})"
 
 
 def converted(
@@ -329,6 +383,7 @@ def _coded(connection: duckdb.DuckDBPyConnection, texts: Sequence[int]) -> dict[
     coded = {}
     for i in (i for i, count in zip(texts, different, strict=True) if 0 < count <= _SAMPLE):
         distinct = f"SELECT DISTINCT c{i} FROM fetched WHERE c{i} IS NOT NULL"
+        connection.execute(f"DROP TYPE IF EXISTS text{i}")
         connection.execute(f"CREATE TYPE text{i} AS ENUM ({distinct})")
         names = connection.execute(f"SELECT unnest(enum_range(NULL::text{i}))").fetchall()
         coded[i] = [name for (name,) in names], f"enum_code(CAST(c{i} AS text{i}))"

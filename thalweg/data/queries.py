@@ -11,6 +11,7 @@ from __future__ import annotations
 import glob
 import json
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ from thalweg.data.database import (
     converted,
     duckdb_error,
     fetch,
+    literal,
     literals,
     load,
     one_line,
@@ -53,6 +55,18 @@ def read_query(query: str, verbatim: Collection[str] = (), text: Collection[str]
         DataError: `query` isn't exactly one SELECT, it fails, or it reads something it may not.
         NotFoundError: a file that it names isn't there.
     """
+    with opened_query(query, verbatim, text) as (connection, select, limit):
+        return fetch(connection, select, "the query", limit, verbatim=verbatim, text=text)
+
+
+@contextmanager
+def opened_query(
+    query: str, verbatim: Collection[str] = (), text: Collection[str] = (), beside: Path | None = None
+) -> Iterator[tuple[duckdb.DuckDBPyConnection, str, int]]:
+    """A database in which the query can run, which it can't leave; the query as it runs there; the bytes it may take.
+
+    beside: a database's file that may be written to, as "kept".
+    """
     with connect(allowed()) as connection:
         select = _without_semicolon(query)
         tree = _tree(connection, select)
@@ -60,12 +74,14 @@ def read_query(query: str, verbatim: Collection[str] = (), text: Collection[str]
         if _renamed(tree, shadows):
             select = connection.execute("SELECT json_deserialize_sql(?)", [json.dumps(tree)]).fetchall()[0][0]
         limit = allowed(*(path for name in paths if (path := Path(name)).is_file()), *_shadowed(shadows))
+        if beside is not None:
+            connection.execute(f"ATTACH {literal(str(beside))} AS kept")
         confine(connection, limit)
         connection.execute(f"SET allowed_paths = {literals(sorted(paths))}")
         connection.execute("SET enable_external_access = false")
         connection.execute("SET lock_configuration = true")
         try:
-            return fetch(connection, select, "the query", limit, verbatim=verbatim, text=text)
+            yield connection, select, limit
         except DataError as error:
             if _REFUSED not in str(error):
                 raise

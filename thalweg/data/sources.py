@@ -96,8 +96,8 @@ def typed_source(
 ) -> str:
     """The SQL that reads Parquet or JSON files, whose cells have types."""
     if kind == "parquet":
-        return f"FROM read_parquet({_listed(files)})"
-    return _json_source(connection, files, what, verbatim)
+        return parquet_source(files)
+    return json_source(connection, files, what, verbatim)
 
 
 def _read_csv(
@@ -136,7 +136,12 @@ def csv_source(files: Sequence[Path], quote: str = QUOTE) -> str:
     return f"FROM read_csv({_listed(files)}, all_varchar=true, {_dialect(files[0], quote)})"
 
 
-def _json_source(
+def parquet_source(files: Sequence[Path]) -> str:
+    """The SQL that reads Parquet files."""
+    return f"FROM read_parquet({_listed(files)})"
+
+
+def json_source(
     connection: duckdb.DuckDBPyConnection, files: Sequence[Path], what: str, verbatim: Collection[str]
 ) -> str:
     """The SQL that reads JSON files, with text left as it is even if DuckDB would make dates and times of it, and the
@@ -239,6 +244,11 @@ def _dialect(file: Path, quote: str) -> str:
     single column, drops rows before the "real" header and takes rows that start with # for comments."""
     delimiter, mark = literal(_delimiter(file, quote)), literal(quote)
     return f"delim={delimiter}, header=true, skip=0, quote={mark}, escape={mark}, comment=''"
+
+
+def decimal_comma(file: Path, quote: str) -> bool:
+    """Whether the comma of a CSV file is decimal, as in many languages: if a semicolon delimits."""
+    return _delimiter(file, quote) == ";"
 
 
 def _delimiter(file: Path, quote: str) -> str:

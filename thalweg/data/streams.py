@@ -1,10 +1,10 @@
-"""Batches that are made one by one, by a `PyDataset` or a generator: an epoch of them is collected into arrays."""
+"""Batches that are made one by one, by a `PyDataset` or a generator: a window of some of them is in memory."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,13 +13,16 @@ from thalweg.errors import ArgumentError, DataError, ShapeError
 from thalweg.support.checks import whole
 from thalweg.support.nested import leaves, mapped
 
+WINDOW_BYTES = 32 << 20
+"""About so many bytes of batches are in memory at a time."""
+
 
 class PyDataset(ABC):
     """Batches that are made one by one, for `fit`, `evaluate` and `predict`; a subclass says how many, and makes each.
 
-    A batch is x, (x, y) or (x, y, sample_weight), of the same number of rows in all batches but the last. An epoch is
-    collected in memory before it is trained on. `fit` takes the batches in a new order each epoch, unless
-    shuffle=False.
+    A batch is x, (x, y) or (x, y, sample_weight), of the same number of rows in all batches but the last; one with
+    fewer comes last. Batches of about 32 MB are made, trained on, and forgotten. `fit` takes the batches in a new order
+    each epoch, unless shuffle=False.
 
     >>> class Squares(PyDataset):
     ...     def __len__(self):
@@ -56,45 +59,102 @@ class PyDataset(ABC):
         """Called when the batches of an epoch have been made."""
 
 
+class RowSource(ABC):
+    """Rows that are read window by window, such as `thalweg.data.OnDisk`."""
+
+    @abstractmethod
+    def stream(self, steps: int | None, shuffle: bool = False, seed: int = 0) -> Windows:
+        """Their windows; of the first `steps` batches, unless it is None."""
+
+
 def is_stream(x: Any) -> bool:
     """Whether x makes batches, rather than being the data."""
-    return isinstance(x, PyDataset) or hasattr(x, "__next__")
+    return isinstance(x, (PyDataset, RowSource)) or hasattr(x, "__next__")
 
 
 @dataclass
-class Epoch:
-    """The arrays of one epoch, and the rows of a batch; the last may have fewer."""
+class Window:
+    """A stretch of the rows of an epoch, which is a whole number of batches, but for the last one of the epoch.
+
+    Attributes:
+        x, y, sample_weight: the arrays.
+        batch: rows of a batch.
+        first: the place in the epoch of its first row. rows: of the epoch; before its last window, as if the last batch
+            were as large as the others.
+    """
 
     x: Any
     y: Any
     sample_weight: Any
     batch: int
+    first: int
+    rows: int
 
 
-class Stream:
-    """A source of batches: x, (x, y) or (x, y, sample_weight), each array with the same number of rows."""
+class Windows(ABC):
+    """Rows that come window by window. The memory of one may be used again when the next but one is asked for."""
 
-    def __init__(self, source: Any, steps: int | None, what: str, shuffle: bool = False, seed: int = 0) -> None:
+    @abstractmethod
+    def windows(self) -> Iterator[Window]:
+        """The windows of the next epoch."""
+
+
+class Stream(Windows):
+    """A source of batches: x, (x, y) or (x, y, sample_weight), each array with the same number of rows.
+
+    Args:
+        whole_epochs: an epoch is one window. So it is if its number of batches isn't known.
+    """
+
+    def __init__(
+        self,
+        source: Any,
+        steps: int | None,
+        what: str,
+        shuffle: bool = False,
+        seed: int = 0,
+        whole_epochs: bool = False,
+    ) -> None:
         self.source, self.shuffle, self.seed, self.epochs = source, shuffle, seed, 0
         self.steps = None if steps is None else whole(what, steps)
-        self.what = what
         if isinstance(source, PyDataset):
             there = len(source)
             self.steps = there if self.steps is None else min(self.steps, there)
+        self.what, self.whole_epochs = what, whole_epochs or self.steps is None
 
-    def epoch(self) -> Epoch:
-        """The arrays of the next epoch."""
-        parts = [unpacked(batch) for batch in self.batches()]
+    def windows(self) -> Iterator[Window]:
+        """The windows of the next epoch. A batch with fewer rows than the others comes last."""
+        parts: list[list[Any]] = []
+        small: list[list[Any]] = []
+        counts: list[int] = []
+        first = usual = size = 0
+        for part in map(unpacked, self.batches()):
+            rows = len(next(leaves(part)))
+            counts.append(rows)
+            if rows > usual and len(parts) <= 1 and not first and not small:
+                small, parts, usual, size = parts, [], rows, 0
+            if rows < usual and not small:
+                small = [part]
+                continue
+            if rows != usual:
+                raise ShapeError(
+                    f"the batches of an epoch need one number of rows, only the last fewer, got {counts[:5]} …"
+                )
+            if size >= WINDOW_BYTES and self.steps is not None and not self.whole_epochs:
+                yield self.window(parts, usual, first, self.steps * usual)
+                first, parts, size = first + usual * len(parts), [], 0
+            parts.append(part)
+            size += sum(leaf.nbytes for leaf in leaves(part) if leaf is not None)
         if not parts:
             raise DataError(f"{type(self.source).__name__} has no more batches: an epoch needs at least one")
-        rows = [len(next(leaves(part))) for part in parts]
-        order = sorted(range(len(parts)), key=lambda k: rows[k] < max(rows))  # a smaller one comes last
-        parts, rows = [parts[k] for k in order], [rows[k] for k in order]
-        if any(n != rows[0] for n in rows[:-1]):
-            raise ShapeError(f"the batches of an epoch need one number of rows, only the last fewer, got {rows[:5]} …")
         self.epochs += 1
+        rows = first + usual * len(parts) + sum(len(next(leaves(part))) for part in small)
+        yield self.window(parts + small, usual, first, rows)
+
+    def window(self, parts: list[list[Any]], batch: int, first: int, rows: int) -> Window:
+        """Batches as one window."""
         x, y, sample_weight = joined(parts)
-        return Epoch(x, y, sample_weight, rows[0])
+        return Window(x, y, sample_weight, batch, first, rows)
 
     def batches(self) -> Iterator[Any]:
         """The batches of an epoch: those of a PyDataset in a new order if `shuffle`."""
@@ -135,10 +195,33 @@ def joined(parts: list[list[Any]]) -> list[Any]:
     return [mapped(structure, lambda _: next(whole_arrays)) for structure in parts[0]]
 
 
-def collected(x: Any, y: Any, sample_weight: Any, steps: int | None, what: str) -> Epoch | None:
-    """The arrays of one epoch if x is a stream."""
+def stream_of(
+    x: Any, y: Any, sample_weight: Any, steps: int | None, what: str, whole_epochs: bool = False
+) -> Windows | None:
+    """The windows of one epoch if x is a stream, whose windows hold its targets, too."""
     if not is_stream(x):
         return None
     if y is not None or sample_weight is not None:
         raise ArgumentError(f"{type(x).__name__} makes batches (x, y) or (x, y, sample_weight): give it alone")
-    return Stream(x, steps, what).epoch()
+    if isinstance(x, RowSource):
+        return x.stream(None if steps is None else whole(what, steps))
+    return Stream(x, steps, what, whole_epochs=whole_epochs)
+
+
+def collected(x: Any, y: Any, sample_weight: Any, steps: int | None, what: str) -> Window | None:
+    """The arrays of one epoch if x is a stream."""
+    stream = stream_of(x, y, sample_weight, steps, what, whole_epochs=True)
+    if stream is None:
+        return None
+    windows = [
+        replace(w, x=copied(w.x), y=copied(w.y), sample_weight=copied(w.sample_weight)) for w in stream.windows()
+    ]
+    if len(windows) == 1:
+        return windows[0]
+    x, y, sample_weight = joined([[w.x, w.y, w.sample_weight] for w in windows])
+    return Window(x, y, sample_weight, windows[0].batch, 0, windows[-1].rows)
+
+
+def copied(structure: Any) -> Any:
+    """Arrays of a window, whose memory may be used again."""
+    return mapped(structure, np.copy)

@@ -68,7 +68,9 @@ class Job:
     """A program with everything it works on, for any number of chunks.
 
     `data` maps the names of the DATA buffers (X, Y, weights, Y_pred) to contiguous arrays of shape (rows, …) and of the
-    engine's float type; X may be bytes, if the program gathers bytes. `parameters` and `slots` are updated in place.
+    engine's float type; X may be bytes, if the program gathers bytes. They may hold a stretch of an epoch's rows, from
+    its place `first` on; then no chunk leaves it, and rows come as they lie. `parameters` and `slots` are updated in
+    place.
     """
 
     program: Program
@@ -84,6 +86,7 @@ class Job:
     lanes: int = 1
     by_step: bool = False  # whether outcomes hold the loss of each step
     ranks: Ranks | None = None  # the processes among which the lanes are divided
+    first: int = 0  # the place in the epoch of the first row of the data
 
     @property
     def steps_per_epoch(self) -> int:

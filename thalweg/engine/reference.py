@@ -94,10 +94,13 @@ class ReferenceExecutor:
         self.instructions = tuple(job.program)
         self.due = {i for i in job.program.update if i.due}
         self.last_uses = last_uses(self.instructions)
-        self.order = lru_cache(1)(lambda epoch: permutation(job.seed, epoch, job.rows))
+        self.order = lru_cache(1)(lambda epoch: permutation(job.seed, epoch, self.job.rows))
 
     def rebind(self, job: Job) -> bool:
-        return False
+        self.job = job
+        self.values.data = job.data
+        self.order.cache_clear()
+        return True
 
     def run(self, chunk: Chunk) -> Outcome:
         job, totals = self.job, self.flat[TOTALS]
@@ -152,7 +155,7 @@ class ReferenceExecutor:
         elif job.shuffle and not job.one_batch:
             order = self.order(chunk.epoch + epoch)
         else:
-            order = np.arange(job.rows)
+            order = np.arange(job.rows) - job.first
         order = order[batch * job.batch : (batch + 1) * job.batch]
         state = StepState(
             rows=len(order),

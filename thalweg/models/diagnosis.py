@@ -46,8 +46,9 @@ def worst(values: Array) -> str:
 
 def bad_data(job: Job, gather: Gather) -> words.Said:
     """Names the first row and column (of an image: the pixel and channel) of the data that is not a finite number."""
-    data = job.data[gather.X.name].reshape(job.rows, *gather.X.shape)
-    row, *inside = (int(i) for i in np.argwhere(~np.isfinite(data))[0])
+    data = job.data[gather.X.name].reshape(-1, *gather.X.shape)
+    at = row, *inside = tuple(int(i) for i in np.argwhere(~np.isfinite(data))[0])
+    row += job.first
     kind = gather.X.name.rstrip("0123456789")  # several are numbered: Y1, Y2, …
     what = COLUMN_NAMES[kind] + gather.X.name.removeprefix(kind)
     inner = inside[0] if len(inside) == 1 else str(tuple(inside))
@@ -60,7 +61,7 @@ def bad_data(job: Job, gather: Gather) -> words.Said:
     return words.Said(
         "the data holds {value}: {what} at {place} (counted from 0), found by '{title}', {formula}. Fill in or drop "
         "missing values; thalweg.data and the command line do it for tables.",
-        value=str(data[(row, *inside)]),
+        value=str(data[at]),
         what=what,
         place=place,
         title=gather.title,

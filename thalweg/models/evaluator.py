@@ -1,4 +1,5 @@
-"""Evaluation: loss and metrics on some rows, all at once, or batch by batch if a callback listens to batches."""
+"""Evaluation: loss and metrics on some rows, all at once, or batch by batch if a callback listens to batches; and how
+`fit` validates."""
 
 from __future__ import annotations
 
@@ -12,9 +13,9 @@ from numpy.typing import ArrayLike
 from thalweg import words
 from thalweg.callbacks import Callback, Logs
 from thalweg.callbacks.callback import Model, introduced, listened, notify
-from thalweg.data.streams import collected
+from thalweg.data.streams import Windows, collected, stream_of
 from thalweg.engine import make_executor, usable_lanes
-from thalweg.engine.contract import Chunk, Executor, Job, Ranks
+from thalweg.engine.contract import Array, Chunk, Executor, Job, Ranks
 from thalweg.errors import ArgumentError, DivergedError, ThalwegError
 from thalweg.models.compiled import Compiled
 from thalweg.models.diagnosis import diagnose
@@ -43,6 +44,11 @@ def evaluate(
 ) -> Any:
     """Loss and metrics on these rows; see `Sequential.evaluate`."""
     aloud = level(verbose) > 0
+    if callbacks is None and (stream := stream_of(x, y, sample_weight, steps, "steps")) is not None:
+        rows, logs = by_window(model, compiled, stream, lanes)
+        if aloud:
+            out(f"{rows:,} rows  {shown(logs)}")
+        return format_scores(logs, return_dict)
     epoch = collected(x, y, sample_weight, steps, "steps")
     if epoch is not None:
         x, y, sample_weight, batch_size, steps = epoch.x, epoch.y, epoch.sample_weight, epoch.batch, None
@@ -59,6 +65,26 @@ def evaluate(
     if aloud:
         out(f"{rows:,} rows  {shown(logs)}")
     return format_scores(logs, return_dict)
+
+
+def by_window(model: Model, compiled: Compiled, stream: Windows, lanes: int | None) -> tuple[int, Logs]:
+    """How many rows a stream has, and loss and metrics on them, from the sums over its windows."""
+    sums: Array | None = None
+    rows = 0
+    for window in stream.windows():
+        with making:
+            compiled.ready(window.x)
+            data = compiled.data(window.x, window.y, window.sample_weight)
+            count = len(first(data))
+            program, _ = compiled.lower_for("evaluation", data, count)
+            evaluation = Evaluation(
+                model, compiled, data, window.batch, usable_lanes(lanes, program, count, compiled.runs)
+            )
+        job, executor = evaluation.prepare()
+        found = evaluation.sums(job, executor, 0, job.steps_per_epoch)
+        sums, rows = found if sums is None else sums + found, rows + count
+    assert sums is not None
+    return rows, compiled.logs(sums)
 
 
 def batches_of(data: Data, what: str, steps: int | None, batch: int) -> Data:
@@ -139,6 +165,11 @@ class Evaluation:
 
     def steps(self, job: Job, executor: Executor, first: int, steps: int) -> Logs:
         """Evaluates `steps` batches from `first` on; returns the logs of all rows so far."""
+        totals = self.sums(job, executor, first, steps)
+        return {key: values[0] for key, values in self.scores(totals[None]).items()}
+
+    def sums(self, job: Job, executor: Executor, first: int, steps: int) -> Array:
+        """The same as the running sums."""
         chunk = Chunk(0, first, steps, 0, np.full(steps, self.compiled.optimizer.learning_rate))
         with Held():  # so that no thread is left behind in the engine
             outcome = executor.run(chunk)
@@ -152,8 +183,7 @@ class Evaluation:
                     finding=diagnose(executor, job, at),
                 )
             )
-        totals = outcome.records[0] if len(outcome.records) else outcome.totals
-        return {key: values[0] for key, values in self.scores(totals[None]).items()}
+        return outcome.records[0] if len(outcome.records) else outcome.totals
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 
 from thalweg.callbacks import Callback, History
 from thalweg.data.ordering import Ordering
-from thalweg.data.streams import collected, is_stream
+from thalweg.data.streams import collected, is_stream, joined, stream_of
 from thalweg.engine.contract import Array
 from thalweg.errors import ArgumentError, ShapeError, ThalwegError
 from thalweg.exchange.exporting import Exporting
@@ -338,8 +338,8 @@ class Model(Inspected, Exporting, Layer):
 
         Args:
             x: (rows, …) inputs; bytes (uint8), such as images, are converted to floats batch by batch. For several
-                inputs a list in their order, or a dict by their names. A `utils.PyDataset`, or a generator of batches
-                (x, y).
+                inputs a list in their order, or a dict by their names. A `utils.PyDataset`, a generator of batches
+                (x, y), or a `data.OnDisk`: of these, some 10 MB are in memory at a time.
             y: the targets, as the loss takes them; for several outputs a list or a dict.
             batch_size: rows per step; 32 if None. epochs: the number of the last epoch.
             verbose: 1 or "auto": on a terminal, a few lines that are redrawn; elsewhere a line for each epoch, after
@@ -440,9 +440,12 @@ class Model(Inspected, Exporting, Layer):
             y = predictor.small_batch(x)  # here, because a row takes less time than another call
             if y is not None:
                 return y
-        if is_stream(x):
-            epoch = collected(x, None, None, steps, "steps")
-            assert epoch is not None
+        if is_stream(x) and callbacks is None and verbose in QUIET:
+            stream = stream_of(x, None, None, steps, "steps")
+            assert stream is not None
+            return joined([[self.predict(w.x, batch_size, lanes=lanes)] for w in stream.windows()])[0]
+        epoch = collected(x, None, None, steps, "steps")
+        if epoch is not None:
             x, steps = epoch.x, None
         predictor = predictor or self._prepare(x)
         return predict_all(self, predictor, x, batch_size, verbose, steps, callbacks, lanes)

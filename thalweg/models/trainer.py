@@ -19,7 +19,7 @@ from thalweg.callbacks import Callback, History, Logs, TerminateOnNaN
 from thalweg.callbacks.callback import Model, checked, listened, notify
 from thalweg.data import arrays as batches
 from thalweg.data.ordering import Ordering, Taken
-from thalweg.data.streams import Stream, is_stream
+from thalweg.data.streams import RowSource, Stream, Window, Windows, is_stream
 from thalweg.engine import make_executor
 from thalweg.engine.contract import Array, Chunk, Executor, Job, Outcome
 from thalweg.engine.expected import expecting
@@ -137,15 +137,18 @@ class Fit:
         self.model, self.compiled = model, compiled
         self.epochs, self.initial_epoch = whole("epochs", epochs, 0), whole("initial_epoch", initial_epoch, 0)
         self.callbacks = checked(callbacks)
-        self.stream: Stream | None = None
+        self.stream: Windows | None = None
+        self.windows: Iterator[Window] = iter(())  # those of the stream's epoch that are still to come
+        source, made = x, None
         if is_stream(x):
             if y is not None or sample_weight is not None or batch_size is not None or validation_split:
                 raise ArgumentError(
                     f"{type(x).__name__} makes batches (x, y) or (x, y, sample_weight): leave out y, sample_weight, "
                     "batch_size and validation_split"
                 )
-            self.stream = Stream(x, steps_per_epoch, "steps_per_epoch", shuffle, compiled.seed)
-            made = self.stream.epoch()
+            self.stream = self.streaming(x, steps_per_epoch, shuffle)
+            self.windows = self.stream.windows()
+            made = next(self.windows)
             x, y, sample_weight, batch, shuffle = made.x, made.y, made.sample_weight, made.batch, False
         self.lanes, self.class_weight = lanes, class_weight
         ranks = current()
@@ -159,6 +162,8 @@ class Fit:
             data, held = batches.split_off(data, validation_split)
         self.weigh(data)
         self.job = job = compiled.training_job(data, batch, lanes, shuffle, ranks)
+        if made is not None:
+            job.rows, job.first = made.rows, made.first
         job.ordered = self.ordering is not None
         if self.team is not None:
             self.team.compare(job, held, {"epochs": self.epochs, "initial_epoch": self.initial_epoch})
@@ -167,7 +172,7 @@ class Fit:
         with expecting(partial(compiled.later, data, job.batch, bool(record)), watched=bool(record)):
             self.executor = make_executor(compiled.engine, job)
         if (
-            self.stream is None
+            (self.stream is None or isinstance(source, RowSource))
             and steps_per_epoch is not None
             and whole("steps_per_epoch", steps_per_epoch) != job.steps_per_epoch
         ):
@@ -200,21 +205,44 @@ class Fit:
         assert weights is not None
         data["weights"] = weights
 
-    def refill(self, stream: Stream) -> None:
-        """Takes the next epoch of a stream."""
-        made, compiled = stream.epoch(), self.compiled
+    def streaming(self, source: Any, steps: int | None, shuffle: bool) -> Windows:
+        """The windows of each epoch; where an ordering says how rows are taken, an epoch is one."""
+        if not isinstance(source, RowSource):
+            return Stream(
+                source, steps, "steps_per_epoch", shuffle, self.compiled.seed, whole_epochs=self.ordering is not None
+            )
+        if self.ordering is not None:
+            raise ArgumentError(f"{type(source).__name__} has an order of its own: shuffle is True or False")
+        return source.stream(None, shuffle, self.compiled.seed)
+
+    @property
+    def until(self) -> int:
+        """The batch before which another window of the stream's epoch begins, or its last one ends."""
+        here = self.job.first + len(first(dict(self.job.data)))
+        return -(-here // self.job.batch)
+
+    def refill(self, stream: Windows) -> None:
+        """Takes the next window of a stream."""
+        compiled, made = self.compiled, next(self.windows, None)
+        if made is None:
+            self.windows = stream.windows()
+            made = next(self.windows)
         data = compiled.data(made.x, made.y, made.sample_weight)
         self.weigh(data)
-        job = compiled.training_job(data, made.batch, self.lanes, False, self.job.ranks)
+        before, batch = self.job, min(made.batch, made.rows)
+        program, _ = compiled.lower_for("training", data, batch, before.lanes)
+        same = program is before.program and batch == before.batch
+        job = replace(before, program=program, data=dict(data), rows=made.rows, batch=batch, first=made.first)
         if self.team is not None:
             self.team.compare(job, None, {})
-        job.ordered, job.by_step = self.job.ordered, self.job.by_step
-        if job.steps_per_epoch != self.job.steps_per_epoch:
-            raise DataError(f"an epoch had {self.job.steps_per_epoch} batches, and now {job.steps_per_epoch}")
+        if job.steps_per_epoch != before.steps_per_epoch:
+            raise DataError(f"an epoch had {before.steps_per_epoch} batches, and now {job.steps_per_epoch}")
+        if made.first and not same:
+            raise DataError("the batches of an epoch differ: some are of bytes, or have weights, and others don't")
         self.job = job
         if self.recorder is not None:
             self.recorder.job = job
-        if not self.executor.rebind(job):
+        if not (same and self.executor.rebind(job)):
             self.executor = make_executor(compiled.engine, job)
 
     def take(self, ordering: Ordering) -> None:
@@ -273,6 +301,9 @@ class Fit:
             history.seconds = time.perf_counter() - begin
             if self.recorder is not None:
                 self.model.recording = self.recording(self.recorder, history, diverged)
+            if self.stream is not None:  # its windows' memory, before circles of references are looked for
+                self.stream, self.windows = None, iter(())
+                dict.clear(self.job.data)  # type: ignore[arg-type]
         return history
 
     def begin_recording(self, seconds: float) -> Recorder:
@@ -309,15 +340,17 @@ class Fit:
         while done < total and self.goes_on(interrupts):
             batch = done % per_epoch
             epoch = self.initial_epoch + done // per_epoch
+            if self.stream is not None and done and batch in (0, self.until):
+                self.refill(self.stream)
             limit = total - done if whole_epochs else per_epoch - batch
+            if self.stream is not None:
+                limit = min(limit, self.until - batch)
             steps = 1 if batch_by_batch else max(1, min(limit, int(pace)))
             sampled = False
             if self.recorder is not None:
                 steps, sampled = self.recorder.room(done, steps)
             if self.team is not None:
                 steps, sampled = self.team.chunk(steps, sampled)
-            if batch == 0 and done and self.stream is not None:
-                self.refill(self.stream)
             if batch == 0 and self.ordering is not None:
                 self.take(self.ordering)
             if batch == 0:

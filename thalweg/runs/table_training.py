@@ -41,6 +41,8 @@ class Plan:
         sample: which of them, if the time limit doesn't allow all.
         outlook: how long this takes, and how long with the quality "fast" if that is another; nothing if it is short.
         rows: how many there are to learn from without a limit.
+        learned: how many are learned from.
+        on_disk: what is said of a table whose rows are on a disk: where, and how they were looked at; "" of others.
     """
 
     prepared: Prepared
@@ -48,6 +50,8 @@ class Plan:
     sample: Sample | None
     outlook: list[Outlook]
     rows: int
+    learned: int
+    on_disk: str = ""
 
 
 def train(
@@ -78,20 +82,40 @@ def train(
     if sample is not None:
         parts = replace(parts, train=parts.train.take(sample.rows))
     if announce is not None:
-        announce(Plan(prepared, parts, sample, [times_folds(one, options) for one in foreseen], count))
+        given = [times_folds(one, options) for one in foreseen]
+        announce(Plan(prepared, parts, sample, given, count, parts.train.rows))
     if kept is not None:
         kept.begin(clock.interrupt)
     passed = Elapsed()
     found = solve(prepared, options, "training", progress, clock, record=True)
-    seconds = passed.seconds
-    run = TableRun(model=found.model, features=prepared.features, history=history(found), trees=found.trees)
-    if found.recording is not None:
-        run.recording = found.recording.with_facts(columns=list(prepared.features.feature_names))
     rows = parts.count(lambda part: part.rows) | {"without target": target.missing}
     if sample is not None:
         rows["left out by the time limit"] = count - parts.train.rows
+    run = judged(found, prepared, parts, options, table.source, rows, passed.seconds)
+    if options.folds is not None and not found.interrupted:
+        run.facts["folds"] = cross_validated(table, target, options, progress, clock)
+    return run
+
+
+def judged(
+    found: Ensemble,
+    prepared: Prepared,
+    parts: Parts[Table],
+    options: TableOptions,
+    source: str,
+    rows: dict[str, int],
+    seconds: float,
+) -> TableRun:
+    """The run of a training, with its scores on the rows held out and all else that run.json says.
+
+    Args:
+        rows: how many there are of each kind. seconds: of the training.
+    """
+    run = TableRun(model=found.model, features=prepared.features, history=history(found), trees=found.trees)
+    if found.recording is not None:
+        run.recording = found.recording.with_facts(columns=list(prepared.features.feature_names))
     assert options.seed is not None
-    run.facts = options.facts(table.source, rows, options.seed, seconds, found.interrupted)
+    run.facts = options.facts(source, rows, options.seed, seconds, found.interrupted)
     run.facts["options"] |= settings(prepared)
     run.facts |= members(found, prepared)
     with stage("judging by the rows held out"):
@@ -101,8 +125,6 @@ def train(
         judgement = judging.judge(run.features, predicted, parts.test)
         run.evidence = evidence.of_table(run.features, predicted, parts.test)
     run.facts |= judgement.facts() | comparison(judgement, prepared.features, parts, options)
-    if options.folds is not None and not found.interrupted:
-        run.facts["folds"] = cross_validated(table, target, options, progress, clock)
     return run
 
 
@@ -179,7 +201,7 @@ def settings(prepared: Prepared) -> dict[str, Any]:
     """What the networks are made of and how they are trained, by the names of the options."""
     blueprint = prepared.blueprint
     used = asdict(blueprint.settings)
-    rows = len(prepared.rows.x) - max(map(len, prepared.folds))
+    rows = len(prepared.rows) - max(map(len, prepared.folds))
     chosen = {"dropout": blueprint.dropout, "batch_size": blueprint.settings.batch_of(rows)}
     return {name: used[name] for name in OF_MEMBERS} | chosen
 

@@ -28,8 +28,10 @@ from thalweg.tabular import temperature
 from thalweg.tabular.beside import Trees
 from thalweg.tabular.blueprint import Blueprint
 from thalweg.tabular.clock import Clock
+from thalweg.tabular.disk_rows import DiskRows
 from thalweg.tabular.judge import Judge
 from thalweg.tabular.pace import Pace
+from thalweg.tabular.qualities import Settings
 from thalweg.tabular.scoring import shown
 from thalweg.tabular.training import BestEpoch, agree
 
@@ -47,11 +49,25 @@ class Rows:
         x: the matrix, float32 (rows, features).
         y: targets as `Features.targets` gives them.
         weights: float32 (rows,), or None.
+        on_disk: where rows are too many for memory, all of them; x and y are those at hand.
     """
 
     x: Array
     y: Array
     weights: Array | None = None
+    on_disk: DiskRows | None = None
+
+    def __len__(self) -> int:
+        return len(self.x if self.on_disk is None else self.on_disk)
+
+    def to_fit(self, held: Array, encode: Callable[[Array], Array], settings: Settings) -> tuple[int, dict[str, Any]]:
+        """How many rows `fit` gets, and what it is given, to learn from all rows but these."""
+        if self.on_disk is not None:
+            return len(self), {"x": self.on_disk.without(held, encode, settings.batch_of(len(self)))}
+        learned = self.without(held)
+        rows = len(learned.x)
+        given = {"x": learned.x, "y": encode(learned.y), "batch_size": settings.batch_of(rows)}
+        return rows, given | {"sample_weight": learned.weights}
 
     def without(self, held: Array) -> Rows:
         """The rows without these: a copy; or, if they are few, all rows, with a weight of 0 for these."""
@@ -168,7 +184,7 @@ def train(
     """
     elsewhere = workers()
     together = at_once + (0 if elsewhere is None else len(elsewhere.others))
-    pace = Pace.of(blueprint, rows.x, rows.y, clock, min(together, len(held_out)))
+    pace = Pace.of(blueprint, rows.x, rows.y, len(rows), clock, min(together, len(held_out)))
     blueprint, held_out = replace(blueprint, settings=pace.settings), held_out[: pace.settings.members]
     lanes = max(1, at_once // len(held_out))
     places = None if elsewhere is None else elsewhere.places(at_once)
@@ -272,19 +288,20 @@ def fit_one(
 ) -> Trained:
     """Trains a member."""
     settings = blueprint.settings
-    learned = rows.without(held)
-    x = learned.x
-    batch = settings.batch_of(len(x))
-    model, bare = blueprint.member(number, seed, settings.epochs * -(-len(x) // batch))
-    y = recipe(blueprint.task).encode(learned.y, blueprint.outputs, model.loss)
-    encoded = recipe(blueprint.task).encode(rows.y, blueprint.outputs, model.loss)
+
+    def encode(y: Array) -> Array:
+        return recipe(blueprint.task).encode(y, blueprint.outputs, blueprint.loss)
+
+    count, given = rows.to_fit(held, encode, settings)
+    model, bare = blueprint.member(number, seed, settings.epochs * -(-count // settings.batch_of(count)))
+    encoded = encode(rows.y)
     loss = partial(held_loss, model, encoded[held]) if record and len(held) else None
     watcher = BestEpoch(
         bare, rows.x[held], held, judge, clock, lanes, settings.patience, settings.together, tell, loss
     )  # fmt: skip
     try:
         history = model.fit(
-            x, y, batch, settings.epochs, verbose=0, callbacks=[watcher], sample_weight=learned.weights, lanes=lanes,
+            **given, epochs=settings.epochs, verbose=0, callbacks=[watcher], lanes=lanes,
             record=RECORDING_SECONDS if record else False,
         )  # fmt: skip
     except DivergedError as error:
@@ -295,7 +312,7 @@ def fit_one(
     if recording is not None and len(held):  # they are rows of the fit with a weight of 0, or not in it
         learn = np.setdiff1d(np.arange(len(rows.x)), held, assume_unique=True)
         recording = with_rows(recording, rows.x, encoded, learn, held)
-        of_all = len(x) / len(learn)  # the fit's loss is a mean over all its rows, with those of weight 0
+        of_all = count / (len(rows) - len(held))  # the fit's loss is a mean over all its rows, with those of weight 0
         course = recording.facts["history"]
         if "loss" in course:  # Ctrl-C may have ended it before its first epoch
             course |= {"loss": [of_all * value for value in course["loss"]], "val_loss": watcher.losses}

@@ -31,8 +31,8 @@ class Pace:
     step: float = np.nan
 
     @classmethod
-    def of(cls, blueprint: Blueprint, x: Array, y: Array, clock: Clock, at_once: int) -> Pace:
-        """Measures some steps on the first rows, and plans.
+    def of(cls, blueprint: Blueprint, x: Array, y: Array, rows: int, clock: Clock, at_once: int) -> Pace:
+        """Measures some steps on the first rows, and plans for so many.
 
         Epochs are planned, rather than broken off, because the learning rate has to fall to 0 at the end.
         """
@@ -41,7 +41,7 @@ class Pace:
             return cls(settings)
         clock.check("reading the columns")
         step = measured(blueprint, x, y)
-        return cls(planned(settings, len(x), step, max(clock.left, 0.0) * at_once * SHARE, at_once), step)
+        return cls(planned(settings, rows, step, max(clock.left, 0.0) * at_once * SHARE, at_once), step)
 
 
 def measured(blueprint: Blueprint, x: Array, y: Array) -> float:

@@ -103,7 +103,7 @@ class Outlook:
 
 def outlook(prepared: Prepared, lanes: int, *others: Settings) -> list[Outlook]:
     """What the training of these rows will take, and what it would with other settings; nothing if it is short."""
-    rows, settings = len(prepared.rows.x), prepared.blueprint.settings
+    rows, settings = len(prepared.rows), prepared.blueprint.settings
     weights = prepared.blueprint.member(0, 0, 1)[0].count_params()
     if OPERATIONS * weights * rows * settings.epochs * settings.members < WORK:
         return []

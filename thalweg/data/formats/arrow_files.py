@@ -49,3 +49,19 @@ def _by_pyarrow(path: Path, streamed: bool) -> Any:
                 raise too_large(str(path), limit)
             batches.append(batch)
         return pa.Table.from_batches(batches, schema=reader.schema)
+
+
+def scannable(path: Path) -> Any:
+    """The file as pyarrow reads it batch by batch: a dataset, or a reader of its stream format.
+
+    Raises:
+        DataError: the file is damaged. MissingPackageError: pyarrow isn't installed.
+    """
+    need("pyarrow", "", f"reading {path.suffix} files in parts")
+    import pyarrow as pa
+    import pyarrow.dataset as ds
+
+    with path.open("rb") as file:
+        streamed = file.read(len(_MAGIC)) != _MAGIC
+    with readable(DataError, f"can't read {path}: it is no Arrow file, or is damaged"):
+        return pa.ipc.open_stream(pa.OSFile(str(path))) if streamed else ds.dataset(str(path), format="ipc")

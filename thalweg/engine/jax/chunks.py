@@ -50,7 +50,9 @@ class JaxExecutor:
     def rebind(self, job: Job) -> bool:
         same = job.program is self.loop.program and self.devices == chosen()
         if same:
+            before = self.totals
             self.bind(job)
+            self.totals = before if job.first else self.totals  # of the epoch so far
         return same
 
     def gradient(self) -> Array:
@@ -129,7 +131,7 @@ class JaxExecutor:
         epoch, batch = divmod(chunk.batch + step, job.steps_per_epoch)
         first, after = batch * job.batch, min((batch + 1) * job.batch, job.rows)
         if job.one_batch or (chunk.order is None and not job.shuffle):
-            return np.arange(first, after)
+            return np.arange(first, after) - job.first
         order = self.epoch(chunk.epoch + epoch) if chunk.order is None else chunk.order
         return order[first:after]
 

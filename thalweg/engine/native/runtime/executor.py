@@ -209,7 +209,7 @@ class NativeExecutor:
         self.job = job
         self.jobs[:, [m.JOB_DATA_ROWS, m.JOB_BATCH, m.JOB_BLOCK]] = job.rows, job.batch, block
         for memory, (table, _) in zip(self.memories, self.tables, strict=True):
-            memory.data = job.data
+            memory.data, memory.first = job.data, job.first
             memory.starts.clear()
             for place, column, buffer in self.data_cells:
                 table[place, column] = memory.address(buffer)

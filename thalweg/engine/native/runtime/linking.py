@@ -50,7 +50,7 @@ class Memory(Mapping[Buffer, Array]):
         self.block = block
         self.lanes = job.lanes
         self.rows = block
-        self.data = job.data
+        self.data, self.first = job.data, job.first
         self.plan, self.constants = schedule.plan, schedule.constants
         self.workspace = workspace
         self.once = self.plan.row * block  # where the buffers that aren't per row begin
@@ -78,12 +78,14 @@ class Memory(Mapping[Buffer, Array]):
         return self.workspace, offset * self.block if buffer.per_row else self.once + offset
 
     def address(self, buffer: Buffer | None) -> int:
-        """A buffer's address; 0 for an absent operand."""
+        """A buffer's address; 0 for an absent operand. Of a stretch of an epoch's rows, where the first would be."""
         if buffer is None:
             return 0
         array, offset = self.place(buffer)
         if id(array) not in self.starts:
             self.starts[id(array)] = array.ctypes.data  # slow: looked up once per array, as no array is freed
+        if buffer.region == DATA and not isinstance(buffer, Constant):
+            offset = -self.first * buffer.size
         return self.starts[id(array)] + offset * array.itemsize
 
     def __getitem__(self, buffer: Buffer) -> Array:

@@ -1,0 +1,225 @@
+"""Rows that lie on a disk, read window by window in a shuffled order, beside the training."""
+
+from __future__ import annotations
+
+import math
+import mmap
+import os
+import weakref
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from thalweg.data.streams import RowSource, Window, Windows
+from thalweg.errors import ArgumentError, DataError, ShapeError
+from thalweg.program.ir.counter import key
+from thalweg.support.checks import whole
+
+Array = NDArray[Any]
+
+WINDOW_BYTES = 4 << 20
+"""Of a window: one is trained on, and one read, at a time."""
+BLOCKS = 64
+"""Parts of a window, which lie anywhere in the files: a table sorted by its classes is well mixed, too."""
+AROUND = 1 << 16
+"""Bytes of a file that Linux maps together, if it has them at hand."""
+RING = 3
+"""Windows whose memory is used in turn: one is learned from, one is ready, one is read."""
+HELD = RING + 1
+"""Windows in memory, with what is read of the files before it is in order."""
+
+
+class OnDisk(RowSource):
+    """Rows of arrays that may be larger than memory, for `fit`, `evaluate` and `predict`.
+
+    Four windows of about 4 MB are in memory, whatever the number of rows: one to learn from while the next is read, by
+    a thread of its own. `fit` shuffles them anew for each epoch: blocks of neighbouring rows come in a random
+    order, 64 of them are a window, and within a window rows are in a random order. `order` says it; training on arrays
+    in that order gives the same bits.
+
+    Args:
+        x, y, sample_weight: arrays of as many rows: `numpy.memmap`, `numpy.load(…, mmap_mode="r")`, or anything with
+            `shape`, `dtype` and slices, such as a dataset of h5py or zarr. Pages of a memory-mapped file are given back
+            once they are read, so they don't count as this process's memory.
+        batch_size: rows of a step.
+
+    Raises:
+        ShapeError: different numbers of rows. DataError: no rows.
+
+    >>> import thalweg
+    >>> from thalweg.data import OnDisk
+    >>> rows = OnDisk(np.ones((100, 3), np.float32), np.ones((100, 1), np.float32), batch_size=10)
+    >>> model = thalweg.Sequential([thalweg.Input((3,)), thalweg.layers.Dense(1)], seed=0)
+    >>> model.compile("sgd", "mse")
+    >>> len(model.fit(rows, epochs=2, verbose=0).epoch), rows.order(seed=0, epoch=1)[:4]
+    (2, array([98, 94, 33, 47]))
+    """
+
+    def __init__(self, x: Any, y: Any = None, sample_weight: Any = None, batch_size: int = 32) -> None:
+        self.arrays = [array for array in (x, y, sample_weight) if array is not None]
+        self.given = [array is not None for array in (x, y, sample_weight)]
+        self.batch = whole("batch_size", batch_size)
+        for array, name in zip((x, y, sample_weight), ("x", "y", "sample_weight"), strict=True):
+            if array is not None and not (hasattr(array, "shape") and hasattr(array, "dtype") and len(array.shape)):
+                raise ArgumentError(
+                    f"{name} has to be an array of rows, such as numpy.memmap, got {type(array).__name__}"
+                )
+            if array is not None and array.shape[0] != x.shape[0]:
+                raise ShapeError(f"x has {x.shape[0]} rows but {name} has {array.shape[0]}")
+        self.rows = int(x.shape[0])
+        if not self.rows:
+            raise DataError("x has no rows")
+        self.row: int = sum(math.prod(a.shape[1:]) * np.dtype(a.dtype).itemsize for a in self.arrays)
+        batches = max(1, WINDOW_BYTES // max(1, self.row * self.batch))
+        self.block = self.batch * -(-batches // BLOCKS)
+        self.window: int = self.block * max(1, batches * self.batch // self.block)
+
+    @property
+    def bytes(self) -> int:
+        """Of the windows that are in memory."""
+        return HELD * self.window * self.row
+
+    def stream(self, steps: int | None, shuffle: bool = False, seed: int = 0) -> OnDiskStream:
+        return OnDiskStream(self, self.rows if steps is None else min(self.rows, steps * self.batch), shuffle, seed)
+
+    def order(self, seed: int, epoch: int) -> NDArray[np.int64]:
+        """The numbers of the rows in the order in which `fit` takes them in an epoch, counted from 0, of its call:
+        int64 (rows,). `seed` is the model's."""
+        return np.concatenate(list(self.shuffled(seed, epoch)))
+
+    def shuffled(self, seed: int, epoch: int) -> Iterator[NDArray[np.int64]]:
+        """The numbers of the rows of each window.
+
+        Blocks are counted from a row that changes with the epoch; the last one is shorter, and stays the last.
+        """
+        begin, full = key(seed, epoch, 1) % self.rows, self.rows // self.block
+        blocks = np.append(shuffle(key(seed, epoch, 2), full), np.arange(full, -(-self.rows // self.block)))
+        each = self.window // self.block
+        for number, at in enumerate(range(0, len(blocks), each)):
+            places = (blocks[at : at + each, None] * self.block + np.arange(self.block)).reshape(-1)
+            rows = (places[places < self.rows] + begin) % self.rows
+            yield rows[shuffle(key(seed, epoch, 3 + number), len(rows))]
+
+
+def shuffle(seed: int, count: int) -> NDArray[np.int64]:
+    """An order of so many things, by a counter: the same everywhere.
+
+    >>> shuffle(seed=1, count=5)
+    array([4, 2, 0, 1, 3])
+    """
+    return np.argsort(hashed(seed, 0, count), kind="stable")
+
+
+def hashed(seed: int, first: int, after: int) -> NDArray[np.uint64]:
+    """A random number for each of first … after − 1: the output of SplitMix64 (see `counter.splitmix`)."""
+    z = np.arange(first, after, dtype=np.uint64) + np.uint64(seed)
+    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+        z = (z ^ (z >> np.uint64(shift))) * np.uint64(factor)
+    return z ^ (z >> np.uint64(31))
+
+
+class OnDiskStream(Windows):
+    """The windows of `OnDisk`, one read ahead; their memory is used again after two more."""
+
+    def __init__(self, source: OnDisk, rows: int, shuffled: bool, seed: int) -> None:
+        self.source, self.rows, self.shuffled, self.seed, self.epochs = source, rows, shuffled, seed, 0
+        self.readers = [Reader(array, min(source.window, rows)) for array in source.arrays]
+
+    def windows(self) -> Iterator[Window]:
+        source, first, epoch = self.source, 0, self.epochs
+        self.epochs += 1
+        orders = source.shuffled(self.seed, epoch) if self.shuffled else self.in_order()
+        with ThreadPoolExecutor(1, "thalweg-reader") as pool:
+            ahead: Future[list[Array]] | None = pool.submit(self.read, next(orders))
+            while ahead is not None:
+                found = ahead.result()
+                following = next(orders, None)
+                ahead = None if following is None else pool.submit(self.read, following)
+                rows, arrays = len(found[0]), iter(found)
+                x, y, weights = (next(arrays) if there else None for there in source.given)
+                yield Window(x, y, weights, source.batch, first, self.rows)
+                first += rows
+
+    def in_order(self) -> Iterator[NDArray[np.int64]]:
+        """The numbers of the rows of each window, as they lie."""
+        window = self.source.window
+        for first in range(0, self.rows, window):
+            yield np.arange(first, min(first + window, self.rows))
+
+    def read(self, rows: NDArray[np.int64]) -> list[Array]:
+        """The arrays of a window."""
+        places = np.argsort(rows, kind="stable")
+        return [reader.taken(rows[places], places) for reader in self.readers]
+
+
+class Reader:
+    """Reads rows of an array, from its file if it is one that is memory-mapped: to map its pages takes longer."""
+
+    def __init__(self, array: Any, rows: int) -> None:
+        self.array, shape = array, tuple(array.shape[1:])
+        self.raw = apart((rows, *shape), array.dtype)
+        self.ring = [apart((rows, *shape), array.dtype) for _ in range(RING)]
+        self.turn, self.start = 0, 0
+        self.file: int | None = None
+        if in_file(array) and array.mode != "c" and hasattr(os, "preadv"):  # of "c", changes are in memory alone
+            self.file = os.open(array.filename, os.O_RDONLY)
+            weakref.finalize(self, os.close, self.file)
+            mapped = array.offset - array.offset % mmap.ALLOCATIONGRANULARITY
+            self.start = mapped + begin_of(array)
+
+    def taken(self, lying: NDArray[np.int64], places: NDArray[np.int64]) -> Array:
+        """The rows with these numbers, sorted, at their places in the result."""
+        ends = np.append(np.flatnonzero(np.diff(lying) != 1) + 1, len(lying))
+        begin = 0
+        for end in ends.tolist():
+            self.fill(self.raw[begin:end], int(lying[begin]), int(lying[end - 1]) + 1)
+            begin = end
+        out = self.ring[self.turn][: len(lying)]
+        self.turn = (self.turn + 1) % RING
+        out[places] = self.raw[: len(lying)]
+        return out
+
+    def fill(self, out: Array, first: int, after: int) -> None:
+        """Reads neighbouring rows."""
+        if self.file is None:
+            out[...] = self.array[first:after]
+            give_back(self.array, first, after)
+            return
+        row = self.array.nbytes // len(self.array)
+        rest: Any = memoryview(out.reshape(-1).view(np.uint8))  # type: ignore[arg-type] # an array is a buffer
+        at = self.start + first * row
+        while len(rest):
+            count = os.preadv(self.file, [rest], at)
+            if not count:
+                raise DataError(f"{self.array.filename} has become shorter: it has to stay as it is while it is read")
+            rest, at = rest[count:], at + count
+
+
+def apart(shape: tuple[int, ...], dtype: Any) -> Array:
+    """Memory that the system gets back as soon as nothing refers to the array; the allocator would keep it."""
+    size = math.prod(shape) * np.dtype(dtype).itemsize
+    return np.frombuffer(mmap.mmap(-1, max(1, size)), np.dtype(dtype), math.prod(shape)).reshape(shape)
+
+
+def in_file(array: Any) -> bool:
+    """Whether an array is a memory-mapped file whose rows lie one after the other."""
+    return getattr(array, "_mmap", None) is not None and array.flags.c_contiguous
+
+
+def begin_of(array: Any) -> int:
+    """Where in its mapped file an array begins, which may be a slice."""
+    return int(array.ctypes.data - np.frombuffer(array._mmap, np.uint8).ctypes.data)
+
+
+def give_back(array: Any, first: int, after: int) -> None:
+    """Lets go of the pages of these rows, if the array is a memory-mapped file whose rows lie one after the other."""
+    if not in_file(array) or not hasattr(array._mmap, "madvise") or array.mode == "c":
+        return  # of a private copy, what was written would be lost
+    mapped, begin = array._mmap, begin_of(array)
+    row = array.nbytes // len(array)
+    start = (begin + first * row) // AROUND * AROUND
+    end = min(len(mapped), -(-(begin + after * row) // AROUND) * AROUND)
+    mapped.madvise(mmap.MADV_DONTNEED, start, end - start)

@@ -1,0 +1,58 @@
+"""The memory that a large table may take, and the least with which it can be learned from."""
+
+from __future__ import annotations
+
+import ctypes
+import re
+import sys
+
+from thalweg.errors import ArgumentError
+
+UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
+BINARY = {"": 1, "ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}
+PROGRAM = 290_000_000
+"""Bytes of Python, the libraries, and the compiled kernels."""
+AT_FIRST = 180_000_000
+"""Bytes of Python and the libraries that are loaded while rows are read."""
+TABLES = 110_000_000
+"""Bytes of the rows that columns are fitted on, of those to judge by, and of what is made of them."""
+READER, MOST_READER = 80_000_000, 1_000_000_000
+"""Bytes that DuckDB takes to read rows, at least and at most."""
+
+
+def bytes_of(text: str | int) -> int:
+    """A number of bytes as people write it.
+
+    >>> bytes_of("500MB"), bytes_of("1.5 GiB"), bytes_of(1000)
+    (500000000, 1610612736, 1000)
+    """
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kmgt]i?)?b?\s*", str(text).lower())
+    if found is None:
+        raise ArgumentError(f"memory is a number of bytes such as 500MB or 2GB, got {text!r}")
+    unit = found[2] or ""
+    return int(float(found[1]) * (UNITS | BINARY)[unit])
+
+
+def reader(memory: int, windows: int) -> tuple[int, int]:
+    """The bytes that DuckDB may take while it reads, and when columns are fitted and rows converted, of this limit.
+
+    Args:
+        windows: bytes of the rows that networks learn from at a time.
+
+    Raises:
+        ArgumentError: the limit is below the least, which it names.
+    """
+    least = PROGRAM + TABLES + max(READER, windows)
+    if memory < least:
+        raise ArgumentError(
+            f"memory={memory / 1e6:,.0f} MB is too little for this table: {-(-least // 10**6):,} MB is the least"
+        )
+    return min(MOST_READER, memory - AT_FIRST), min(MOST_READER, memory - PROGRAM - TABLES)
+
+
+def trim() -> None:
+    """Gives the system what the allocator keeps of memory that is free: after the tables, some ten megabytes."""
+    if sys.platform == "linux":
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc has it, musl doesn't
+        if trim is not None:
+            trim(0)
