@@ -255,11 +255,6 @@ def _delimiter(file: Path, quote: str) -> str:
     return "\t" if _ending(file) in (".tsv", ".tab") else max(",;\t|", key=_unquoted(_header(file), quote).count)
 
 
-def decimal_comma(file: Path, quote: str) -> bool:
-    """Whether the comma is decimal in a CSV file, as in many languages: where a semicolon is the delimiter."""
-    return _delimiter(file, quote) == ";"
-
-
 def _unquoted(line: str, quote: str) -> str:
     """A line without its quoted parts."""
     return re.sub(f"{quote}[^{quote}]*{quote}", "", line) if quote else line
