@@ -8,7 +8,7 @@
 # make wheels: wheels with ready kernels, in build/wheels: for all systems, or make wheels SYSTEMS=linux-x86_64.
 # make docs: the site, in build/site, with links checked; open build/site/index.html.
 # make lowest: some tests with the lowest versions of the dependencies that pyproject.toml allows (Python 3.11 or 3.12).
-# make parity: after `make test`, the tests that it skipped for want of PyTorch, Keras, JAX, onnxruntime or TensorBoard.
+# make parity: after `make test`, the tests that it skipped for want of PyTorch, Keras, JAX, onnxruntime, MPI …
 # make pages: after `make test`, the tests in a browser; Chromium has to be on the PATH.
 # make web-types: the types of the pages' modules, by TypeScript, which npm fetches; nothing where there is no npm.
 PYTHON ?= python3

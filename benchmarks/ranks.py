@@ -110,7 +110,6 @@ def shown(name: str, lanes: int, counts: list[int]) -> None:
     assert len(bits) == 1, "other bits on other numbers of ranks"
     assert last is not None
     for network, wire in ETHERNET.items():
-        # As many lanes as ranks: what a lane takes stays, and the batch's rows are divided among more.
         told = [f"{n}: {last.efficiency(n, *wire):.0%}" for n in RANKS if n <= lanes]
         print(f"forecast for {network}, efficiency by ranks of one core: {', '.join(told)}")
 

@@ -32,7 +32,7 @@ def run(ranks, *arguments, script=SCRIPT, **environment):
     pytest.importorskip("mpi4py")
     launcher = mpiexec()
     if launcher is None:
-        pytest.skip("there is no mpiexec")
+        pytest.skip("mpiexec is not on the PATH")
     path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
     command = [launcher, "-n", str(ranks), sys.executable, str(script), *arguments]
     return subprocess.run(
