@@ -3,7 +3,7 @@
 Tests of random examples ask `amounts.py` how many: `make test` tries few, `make soak` all.
 
 `--skipped` runs the tests that were skipped for want of a package, once it is there. A test that lacks one is
-remembered until it has run; `make parity` installs PyTorch, Keras, JAX, onnxruntime, TensorBoard and MPI and runs what
+remembered until it has run; `make parity` installs PyTorch, Keras, JAX, onnxruntime, TensorBoard and MPI, and runs what
 is remembered, `make pages` Playwright for the tests in a browser. A test that is skipped again is then a failure:
 nothing is left that no run has run.
 """
