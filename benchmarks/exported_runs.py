@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import ctypes
+import json
 import runpy
 import subprocess
 import sys
@@ -21,7 +22,7 @@ import duckdb
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from benchmarks.exports import microseconds, there
+from benchmarks.exports import ROUNDS, SECONDS, microseconds, there
 from thalweg import load_run
 from thalweg.export.exported_tables import table_network
 
@@ -47,8 +48,11 @@ def main(folder: str, table: str) -> None:
         for form, found, size, times in forms(run, folder, rows, here):
             far = np.abs(found - want).max() / spread
             other = 0 if want.ndim == 1 else int((found.argmax(axis=1) != want.argmax(axis=1)).sum())
-            shown = " ".join(f"{time:10.{digits}f}" for time, digits in zip(times, (1, 2), strict=True))
+            shown = " ".join("" if time is None else f"{time:10.{2 - (time is times[0])}f}" for time in times)
             print(f"{form:12} {size / 1e3:8.0f} {far:12.1e} {other:8} {shown}")
+        for options in ((), ("--int8",)):
+            size = exported(folder, here / f"page{len(options)}.html", *options)
+            print(f"{' '.join(('html', *options)):12} {size / 1e3:8.0f}   tests/pages opens such pages")
 
 
 def cells_of(path: str) -> list[dict[str, Any]]:
@@ -68,19 +72,28 @@ def answers_of_the_command(run: Any, folder: str, rows: str, here: Path) -> Any:
     return np.stack([np.asarray(values, float) for values in list(columns.values())[-len(run.target.classes) :]], 1)
 
 
-def forms(run: Any, folder: str, rows: str, here: Path) -> Iterator[tuple[str, Any, int, tuple[float, float]]]:
+def forms(run: Any, folder: str, rows: str, here: Path) -> Iterator[tuple[str, Any, int, tuple[float, float | None]]]:
     """Each form, its answers, the size of its files, and its times."""
     for form, (ending, made, needed) in FORMS.items():
         if needed is not None and not there(needed):
             print(f"{form:12} {needed} isn't installed")
             continue
         path = here / f"{form}{ending}"
-        command = [sys.executable, "-m", "thalweg", "export", folder, "--out", str(path)]
-        subprocess.run(command, check=True, capture_output=True)
-        size = sum(file.stat().st_size for file in here.glob(f"{form}.*"))
+        size = exported(folder, path)
         predict, every, one = made(run, path, rows)
         found = np.array(predict(every), float)
         yield form, found, size, (microseconds(predict, one), microseconds(predict, every) / len(found))
+    if there("node"):
+        size = exported(folder, path := here / "javascript.js")
+        found, each = javascript(run, path, rows)
+        yield "javascript", found, size, (each, None)
+
+
+def exported(folder: str, path: Path, *options: str) -> int:
+    """The size of the files of a form."""
+    command = [sys.executable, "-m", "thalweg", "export", folder, "--out", str(path), *options]
+    subprocess.run(command, check=True, capture_output=True)
+    return sum(file.stat().st_size for file in path.parent.glob(f"{path.stem}.*"))
 
 
 def values_of(run: Any, rows: str) -> list[Any]:
@@ -137,6 +150,33 @@ def of_c(run: Any, path: Path, rows: str) -> tuple[Answer, Any, Any]:
 
     many = [np.ascontiguousarray(values) for values in values_of(run, rows)]
     return predict, many, [values[:1].copy() for values in many]
+
+
+NODE = """
+const fs = require("fs");
+const file = new Function(fs.readFileSync(process.argv[1], "utf8") + "; return CALL;")();
+const rows = JSON.parse(fs.readFileSync(0, "utf8"));
+const answers = rows.map((row) => [file(row)].flatMap((answer) => (answer.length ? Array.from(answer) : answer)));
+const times = [];
+for (let round = 0; round < ROUNDS; round++) {
+    const begin = process.hrtime.bigint();
+    let count = 0;
+    while (Number(process.hrtime.bigint() - begin) < SECONDS * 1e9) file(rows[count++ % rows.length]);
+    times.push(Number(process.hrtime.bigint() - begin) / 1e3 / count);
+}
+console.log(JSON.stringify([answers, times.sort((a, b) => a - b)[ROUNDS >> 1]]));
+"""
+
+
+def javascript(run: Any, path: Path, rows: str) -> tuple[Any, float]:
+    """The answers of the JavaScript form, and its time for one row."""
+    number = run.target.task == "regression"
+    code = NODE.replace("CALL", "predict" if number else "predict_proba")
+    code = code.replace("ROUNDS", str(ROUNDS)).replace("SECONDS", str(SECONDS))
+    given = json.dumps(cells_of(rows))
+    done = subprocess.run(["node", "-e", code, str(path)], input=given, check=True, capture_output=True, text=True)
+    answers, one = json.loads(done.stdout)
+    return np.array(answers).reshape(-1) if number else np.array(answers), one
 
 
 FORMS = {"numpy": (".py", of_numpy, None), "onnx": (".onnx", of_onnx, "onnxruntime"), "c": (".c", of_c, "gcc")}

@@ -89,7 +89,8 @@ def of_models() -> dict[str, Any]:
     """Sequential and Model, the methods of both, and what loads, compares and searches."""
     things: dict[str, Any] = {"Input": thalweg.Input, "Sequential": thalweg.Sequential, "Model": thalweg.Model}
     things |= {f"Model.{name}": getattr(thalweg.Model, name) for name in MODEL}
-    things |= {"load_model": models.load_model, "load_run": thalweg.load_run}
+    things |= {name: getattr(models, name) for name in ("load_model", "from_sklearn", "load_torch_state")}
+    things |= {"load_run": thalweg.load_run}
     return things | {name: getattr(thalweg, name) for name in EXPERIMENTS}
 
 

@@ -1,9 +1,11 @@
 """`thalweg export`: a run or a model file in another form, and what is said of wrong calls."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from thalweg import Sequential, layers
@@ -56,7 +58,7 @@ def test_what_eight_bits_cost_is_measured_or_said_not_to_be(place, run_thalweg, 
     [
         (
             ("net.safetensors",),
-            "say the form: --to numpy, onnx, c, javascript, keras, torch; or a file with its ending",
+            "say the form: --to numpy, onnx, c, javascript, html, keras, torch; or a file with its ending",
         ),
         (("net.safetensors", "--to", "cobol"), "unknown format 'cobol'"),
         (("none", "--to", "numpy"), "there is no "),
@@ -84,3 +86,33 @@ def test_nothing_is_overwritten_unless_forced(place, run_thalweg, tmp_path):
     assert (tmp_path / "net.py").read_text(encoding="utf-8") == "mine"
     assert run_thalweg(*arguments, "--force")[0] == 0
     assert "def predict" in (tmp_path / "net.py").read_text(encoding="utf-8")
+
+
+def test_a_run_on_pictures_says_its_classes(run_thalweg, tmp_path):
+    pytest.importorskip("yaml")
+    draw = np.random.default_rng(0)
+    names = ["貓", "dog */", "x\ny"]
+    np.savez(tmp_path / "tiny.npz", x=draw.integers(0, 255, (60, 6, 6)).astype(np.uint8), y=np.arange(60) % 3)
+    Path("small.yaml").write_text("- Flatten\n- Dense: {units: 4}\n", encoding="utf-8")
+    told = ("--model", "small.yaml", "--epochs", "1", "--out", "run", "--seed", "0")
+    code, _, error = run_thalweg("train", "tiny.npz", *told)
+    assert code == 0, error
+    about = Path("run/images.json")
+    about.write_text(json.dumps(json.loads(about.read_text(encoding="utf-8")) | {"classes": names}), encoding="utf-8")
+    for ending in ("c", "js", "py"):
+        code, _, error = run_thalweg("export", "run", "--out", f"net.{ending}")
+        assert code == 0, error
+    for ending in ("h", "js"):
+        text = (tmp_path / f"net.{ending}").read_text(encoding="utf-8")
+        assert " * The answer is the probabilities of 貓, dog * /, x\ny." in text
+        assert "Black is 0 in a picture, white 255." in text
+    space: dict = {}
+    exec((tmp_path / "net.py").read_text(encoding="utf-8"), space)
+    assert space["CLASSES"] == names
+    assert "Black is 0 in a picture, white 255." in space["__doc__"]
+    pytest.importorskip("onnx")
+    assert run_thalweg("export", "run", "--to", "onnx")[0] == 0
+    import onnx
+
+    (said,) = onnx.load(tmp_path / "run.onnx").metadata_props
+    assert (said.key, json.loads(said.value)) == ("classes", names)

@@ -42,7 +42,7 @@ def unframed(text):
 
 @pytest.mark.parametrize("name", main.HOMES)
 def test_the_list_has_the_first_sentence_of_each_commands_help(name, run_thalweg):
-    function = getattr(import_module(main.HOMES[name]), name)
+    function = getattr(import_module(main.HOMES[name]), main.function_of(name))
     assert main.docstring(name) == inspect.getdoc(function) == main.command(name).help
     listed, own = (unframed(run_thalweg(*words, "--help")[1]) for words in ((), (name,)))
     first = unframed(inspect.getdoc(function).split("\n\n")[0])

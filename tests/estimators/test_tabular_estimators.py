@@ -118,6 +118,32 @@ def test_every_kind_of_frame_gives_the_same(make, fitted):
     np.testing.assert_array_equal(model.predict_proba(make(X)), fitted.predict_proba(X))
 
 
+def test_a_row_by_itself_needs_no_table(fitted, monkeypatch):
+    """But names and cells that aren't as in the fit are told of, as ever."""
+    row = X.iloc[5].to_dict() | {"day": X["day"][5].to_pydatetime()}
+    wanted, turned = fitted.predict_proba(X[5:6]), dict(reversed(row.items()))
+    with monkeypatch.context() as patch:
+        patch.setattr("thalweg.sklearn.table_estimator.table_of", lambda *_, **__: pytest.fail("a table was read"))
+        for source in (
+            row,
+            [row],
+            turned,
+            pd.DataFrame({name: pd.Series([cell], dtype=object) for name, cell in row.items()}),
+        ):
+            assert np.array_equal(fitted.predict_proba(source), wanted)
+        for other in (row | {"town": "Köln"}, row | {"a": None}, row | {"more": 1}, pd.DataFrame([turned])):
+            with pytest.raises(pytest.fail.Exception):
+                fitted.predict(other)
+    with pytest.warns(ThalwegWarning, match=r"unknown categories \(Köln\)"):
+        fitted.predict(row | {"town": "Köln"})
+    with pytest.warns(ThalwegWarning, match="'a' lacks 1 values"):
+        fitted.predict(row | {"a": None})
+    with pytest.raises(DataError, match=r"unseen at fit time:\n- more"):
+        fitted.predict(row | {"more": 1})
+    with pytest.raises(DataError, match="must be in the same order"):
+        fitted.predict(pd.DataFrame([turned]))
+
+
 def test_the_same_seed_gives_the_same_bits_whatever_the_lanes(fitted):
     again = classifier(n_jobs=2).fit(X, Y)
     np.testing.assert_array_equal(again.model_.vector, fitted.model_.vector)

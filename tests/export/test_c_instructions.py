@@ -15,10 +15,13 @@ from thalweg.export.loops.elements import Storage
 from thalweg.export.loops.nests import GIVEN, Array, Names
 from thalweg.export.loops.routine import routine_of
 from thalweg.export.traced_program import Arrays, statement
+from thalweg.program.ir.instruction import PARAMETERS
 
 NATIVE = ("winograd", "share", "affine_sum", "by_columns")  # what native passes make, which no export sees
 OTHERS = ("custom", "custom_adjoint", "store", "gather", "gather_bytes", "random_warp")  # Python; rows; vectors
+KNOWN = " with known tables"  # trees that belong to the network: they have better loops
 NAMES = [name for name in EVERY if not any(part in name for part in NATIVE) and name not in OTHERS]
+NAMES.append("forest" + KNOWN)
 STEP = ["int64_t iteration", "int64_t update", "double learning_rate", "double penalties", "uint64_t seed"]
 
 
@@ -26,7 +29,7 @@ class Written:
     """The function of one case."""
 
     def __init__(self, name, shape, number, printer):
-        self.case = case = Case(EVERY[name], shape)
+        self.case = case = Case(EVERY[name.removesuffix(KNOWN)], shape)
         rows = case.batch_rows = case.shape.rows  # of which a row may have made others
         case.first_row = 0
         self.instruction = case.instruction
@@ -38,7 +41,8 @@ class Written:
         memory.update({b: b.values for b in buffers if hasattr(b, "values")})
         self.given = {b: np.ascontiguousarray(memory[b]) for b in buffers}
         for n, (b, array) in enumerate(self.given.items()):
-            self.arrays[b] = Array(f"v{n}", array.size, array.dtype, GIVEN)
+            numbers = array.reshape(-1) if name.endswith(KNOWN) and b.region == PARAMETERS else None
+            self.arrays[b] = Array(f"v{n}", array.size, array.dtype, GIVEN, numbers)
         made = statement(self.instruction, Arrays(rows, np.float32, case.data_rows))
         results = [self.arrays[a.buffer.storage] for a in made.assignments]
         self.routine = routine_of([made], storage, results)

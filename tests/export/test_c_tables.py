@@ -81,18 +81,35 @@ def test_javascript_prepares_a_row_of_a_table(trained, answers, tmp_path):
     np.testing.assert_allclose([row[0][0] for row in result], wanted, rtol=1e-5)
 
 
-@pytest.mark.skipif(GCC is None, reason="needs gcc")
-def test_c_has_an_ensemble_s_trees(tmp_path):
-    """Trees ask columns that a product with constants makes: constants have no place in C's memory."""
+@pytest.fixture(scope="module")
+def grown():
+    """Trees as a network for one row, rows with missing values and categories, and what scikit-learn says."""
     draw = np.random.default_rng(0)
     x = {"a": draw.normal(size=300).tolist(), "b": draw.choice(["x", "y", "z"], 300).tolist()}
-    y = np.abs(x["a"]) + np.array([b == "y" for b in x["b"]])
+    y = 1e6 * (np.abs(x["a"]) + np.array([b == "y" for b in x["b"]]))
+    x["a"][::9], x["b"][::7] = [None] * 34, [None] * 43
     features = Features.fit(read_table({**x, "y": y.tolist()}), "y")
     matrix = features.matrix(read_table(x))
     grown = HistGradientBoostingRegressor(max_iter=20, categorical_features=categorical(features), random_state=0)
     trees = trees_of(BOOSTED, [grown.fit(compact(features, matrix), y)], features, 1.0)
-    source = c_files(network_of(trees.model, 1), "net", "Trees")
+    return network_of(trees.model, 1), matrix, grown.predict(compact(features, matrix))
+
+
+@pytest.mark.skipif(GCC is None, reason="needs gcc")
+def test_c_has_an_ensemble_s_trees(grown, tmp_path):
+    """Trees ask columns that a product with constants makes: constants have no place in C's memory."""
+    network, matrix, wanted = grown
+    source = c_files(network, "net", "Trees")
     library = compiled(tmp_path, "net", source.code, source.header)
     (found,), error = predicted(library.net_predict_rows, [matrix], [(1,)])
     assert error == 0
-    np.testing.assert_allclose(found[:, 0], grown.predict(compact(features, matrix)), rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(found[:, 0], wanted, rtol=1e-5)
+    assert len(source.code) < 12_000, "a question and a leaf are a few bytes each"
+
+
+@pytest.mark.skipif(NODE is None, reason="needs node")
+def test_javascript_has_an_ensemble_s_trees(grown, tmp_path):
+    network, matrix, wanted = grown
+    result = ran(tmp_path, {"net": (text := js_file(network, "Trees"), [matrix])})["net"]
+    np.testing.assert_allclose([row[0][0] for row in result], wanted, rtol=1e-5)
+    assert len(text) < 7_000

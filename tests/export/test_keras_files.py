@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from activation_layers import ACTIVATION_LAYERS
 from image_layers import IMAGE_LAYERS
+from layer_rows import weighted
 
 import thalweg
 from thalweg import Input, Model, Sequential, activations, layers, ops
@@ -83,20 +84,6 @@ CASES = [
 ]
 
 
-def alone(layer, shape):
-    """A model of this layer, with random weights."""
-    if isinstance(shape, tuple):
-        model = Sequential([Input(shape), layer], seed=3)
-    else:
-        inputs = [Input(s) for s in shape]
-        model = Model(inputs, layer(inputs), seed=3)
-    model.build()
-    draw = np.random.default_rng(4)
-    if not isinstance(layer, layers.Normalization):
-        model.set_weights([draw.uniform(0.1, 1, w.shape).astype("f") for w in model.get_weights()])
-    return model
-
-
 def data(model, whole=False):
     draw = np.random.default_rng(5)
     shapes = model._graph.input_shapes
@@ -149,7 +136,7 @@ def same_as_keras(ours, theirs, x):
 @pytest.mark.parametrize(("make", "shape"), CASES)
 def test_every_layer_goes_to_keras_and_comes_back(make, shape, tmp_path):
     layer = make()
-    ours = alone(layer, shape)
+    ours = weighted(layer, shape)
     x = data(ours, isinstance(layer, layers.Embedding | layers.CategoryEncoding))
     keras_file(ours, tmp_path / "there.keras")
     theirs = keras.models.load_model(tmp_path / "there.keras")
@@ -196,7 +183,7 @@ def test_what_keras_has_not_is_refused_by_name(name, tmp_path):
     with pytest.raises(
         ArgumentError, match=r"layer 'activation' has the activation .*which Keras hasn't; the target numpy"
     ):
-        keras_file(alone(row[0](), row[1]), tmp_path / "x.keras")
+        keras_file(weighted(row[0](), row[1]), tmp_path / "x.keras")
 
 
 @pytest.mark.parametrize(

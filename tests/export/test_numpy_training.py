@@ -96,6 +96,56 @@ def test_a_learner_reads_a_dense_network_s_file(tmp_path):
     assert "import thalweg" not in text
 
 
+PLAIN = {
+    "categorical_crossentropy": (
+        layers.Dense(3, "softmax"), np.eye(3)[Y], ["y_pred = softmax(h2)", "dh2 = (y_pred - y) / rows"]
+    ),
+    "sparse_categorical_crossentropy": (
+        layers.Dense(3, "softmax"), Y,
+        ["L = -(one_hot(y, 3) * log_softmax(h2)).sum() / rows", "dh2 = (softmax(h2) - one_hot(y, 3)) / rows"],
+    ),
+    "binary_crossentropy": (
+        layers.Dense(1, "sigmoid"), Y[:, None] == 1,
+        ["L = (np.logaddexp(0, h2) - h2 * y).sum() / rows", "dh2 = (sigmoid(h2) - y) / rows"],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("loss", PLAIN)
+def test_a_cross_entropy_reads_as_in_a_tutorial(loss, tmp_path):
+    last, y, lines = PLAIN[loss]
+    x = RANDOM.normal(size=(ROWS, 4)).astype(np.float32)
+    parts = [layers.Dense(5, "relu"), type(last).from_config(last.get_config())]
+    model = Sequential([layers.Input((4,)), *parts], seed=1)
+    model.compile("adam", loss, metrics=["accuracy"] if loss.startswith("cat") else None)
+    model.export(tmp_path / "model.py", train=True)
+    text = (tmp_path / "model.py").read_text(encoding="utf-8")
+    for line in (*lines, "dh1 = da1 * (a1 > 0)", "return L"):
+        assert f"    {line}\n" in text
+    space = {}
+    exec(text, space)
+    model.fit(x, y, BATCH, 20, verbose=0, lanes=1)
+    trained(space, x, y, 20)
+    np.testing.assert_allclose(space["predict"](x), model.predict(x, verbose=0), atol=1e-5)
+    if loss.startswith("cat"):
+        with pytest.raises(ValueError, match="a row of y has to be the probabilities of the classes, whose sum is 1"):
+            space["train"](x, y + y, 1)
+
+
+def test_the_loss_of_a_large_mistake_is_a_number(tmp_path):
+    """A probability rounds to 0 there, and its logarithm would be infinite."""
+    model = Sequential([layers.Input((2,)), layers.Dense(3, "softmax")], seed=1)
+    model.compile("sgd", "categorical_crossentropy")
+    model.export(tmp_path / "model.py", train=True)
+    space = {}
+    exec((tmp_path / "model.py").read_text(encoding="utf-8"), space)
+    x = np.array([[500, -500]], np.float32)
+    losses = [space["step"](x, np.eye(3, dtype=np.float32)[[k]], 1, 0.0) for k in range(3)]
+    wanted = [model.evaluate(x, np.eye(3)[[k]], verbose=0) for k in range(3)]
+    np.testing.assert_allclose(losses, wanted, rtol=1e-5)
+    assert max(losses) > 200
+
+
 def test_another_seed_has_another_order(tmp_path):
     _, x, y, space = made("tutorial", tmp_path)
     trained(space, x, y, 1)

@@ -8,6 +8,7 @@ from thalweg.export.exported_tables import table_network
 from thalweg.export.onnx import onnx_table_model
 from thalweg.runs import table_training
 from thalweg.runs.table_run import TableOptions
+from thalweg.sklearn import TabularClassifier
 
 pytest.importorskip("onnx")
 runtime = pytest.importorskip("onnxruntime")
@@ -89,7 +90,7 @@ def test_inputs_say_which_column_they_are(table):
     assert list(said) == [c.name for c in table.columns]
     assert "the text of the category, empty if it is missing. 3 categories: 紅, 綠, 藍" in said["顏色"]
     assert "seconds since 1970" in said["seen"]
-    assert len({i.name for i in made.graph.input}) == 5
+    assert [i.name for i in made.graph.input] == [c.name for c in table.columns]
     assert {o.domain: o.version for o in made.opset_import}.keys() == {"", "ai.onnx.ml"}
     assert onnx_table_model(table, 18).opset_import[0].version == 18
 
@@ -105,3 +106,35 @@ def test_categories_are_compared_at_once(table):
     made = onnx_table_model(table)
     of_color = [n.op_type for n in made.graph.node if n.doc_string.startswith("顏色")]
     assert of_color.count("Equal") == 1
+
+
+def test_names_that_arrays_and_outputs_have(tmp_path):
+    """Columns of every name, as those of outputs, weights and none at all, keep theirs."""
+    draw = np.random.default_rng(0)
+    names = [
+        "",
+        "unnamed",
+        "label",
+        "label_",
+        "shares",
+        "y_pred",
+        "W1",
+        "h1",
+        "x",
+        "Éa / b'\"\n",
+        "長 度",
+        "a",
+        "A",
+        "ä",
+    ]
+    x = {name: draw.normal(size=60).round(2).tolist() for name in names}
+    y = ["high" if a > 0 else "low" for a in x["a"]]
+    fitted = TabularClassifier(quality="fast", random_state=0, members=1, epochs=2, n_jobs=1).fit(x, y)
+    fitted.export(tmp_path / "net.onnx")
+    session = runtime.InferenceSession(tmp_path / "net.onnx", providers=["CPUExecutionProvider"])
+    assert [i.name for i in session.get_inputs()] == ["unnamed_", *names[1:]]
+    given = {name or "unnamed_": np.array(cells) for name, cells in x.items()}
+    probabilities, label = session.run(None, given)
+    np.testing.assert_allclose(probabilities, fitted.predict_proba(x), rtol=1e-5, atol=1e-6)
+    assert label.tolist() == fitted.predict(x).tolist()
+    assert len({o.name for o in session.get_outputs()} - set(names)) == 2

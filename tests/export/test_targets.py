@@ -20,7 +20,7 @@ def model():
     return made
 
 
-@pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.name)
+@pytest.mark.parametrize("target", [t for t in TARGETS if not t.nearest], ids=lambda target: target.name)
 def test_a_form_writes_its_files(target, model, tmp_path):
     if target.name in PACKAGES:
         pytest.importorskip(PACKAGES[target.name])
@@ -51,6 +51,8 @@ def test_the_ending_says_the_form(model, tmp_path):
         ({"format": "numpy", "batch_size": 8}, "the format 'numpy' takes no batch_size; c can"),
         ({"format": "c", "batch_size": 8}, "batch_size is that of the training: it goes with train"),
         ({"format": "c", "train": True, "batch_size": 0}, "batch_size"),
+        ({"format": "onnx", "int8": True}, "the format 'onnx' takes no int8; c, javascript, html can"),
+        ({"format": "html"}, "the format 'html' shows a table's columns, and this is a network alone; javascript can"),
     ],
 )
 def test_a_wish_that_can_t_be_granted_is_named(told, said, model, tmp_path):
@@ -79,11 +81,22 @@ def test_an_estimator_leaves_with_its_columns(tmp_path):
     space = {"__name__": "net"}
     exec((tmp_path / "net.py").read_text(encoding="utf-8"), space)
     np.testing.assert_allclose(space["predict_proba"](rows), fitted.predict_proba(rows), rtol=1e-5, atol=1e-6)
-    with pytest.raises(ArgumentError, match="how a table's columns are read; numpy, onnx, c, javascript can"):
+    with pytest.raises(ArgumentError, match="how a table's columns are read; numpy, onnx, c, javascript, html can"):
         fitted.export(tmp_path / "other", "torch")
-    for ending in (".h", ".js"):
-        fitted.export(tmp_path / f"values{ending.replace('h', 'c')}")
-        text = (tmp_path / f"values{ending}").read_text(encoding="utf-8")
-        assert " * b: b, 0 for 'x', 1 for 'y', 2 for 'z', -1 for another, -2 for none\n" in text
-        assert " * a: a, a number, NaN for none\n" in text
-        assert " * The answer is the probabilities of no, yes." in text
+    fitted.export(tmp_path / "small.c", int8=True)
+    assert "static const int8_t" in (tmp_path / "small.c").read_text(encoding="utf-8")
+    with pytest.raises(ArgumentError, match="the format 'c' takes no opset; onnx can"):
+        fitted.export(tmp_path / "other.c", opset=17)
+    fitted.export(tmp_path / "values.c")
+    text = (tmp_path / "values.h").read_text(encoding="utf-8")
+    assert " * b: b, 0 for 'x', 1 for 'y', 2 for 'z', -1 for another, -2 for none\n" in text
+    assert " * a: a, a number, NaN for none\n" in text
+    assert " * The answer is the probabilities of no, yes." in text
+    fitted.export(tmp_path / "rows.js")
+    text = (tmp_path / "rows.js").read_text(encoding="utf-8")
+    assert " *     b: category; 3 categories: x, y, z\n" in text
+    assert " * The answers are those of target: no, yes. */" in text
+    fitted.export(tmp_path / "page.html")
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "default-src 'none'; script-src 'sha256-" in page
+    assert "http" not in re.sub(r"<script[^>]*>.*?</script>", "", page, flags=re.DOTALL).replace("http-equiv", "")

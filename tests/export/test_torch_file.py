@@ -10,6 +10,7 @@ from activation_layers import ACTIVATION_LAYERS
 from conformance import EVERY, SHAPES
 from harness import Case
 from image_layers import IMAGE_LAYERS
+from layer_rows import weighted
 from numerical_layers import NUMERICAL_LAYERS
 
 from thalweg import Input, Model, Sequential, activations, layers, ops
@@ -83,24 +84,10 @@ def agree(model, folder, x):
     return net
 
 
-def alone(layer, shape):
-    """A model of this layer, with random weights."""
-    if isinstance(shape, tuple):
-        model = Sequential([Input(shape), layer], seed=3)
-    else:
-        inputs = [Input(s) for s in shape]
-        model = Model(inputs, layer(inputs), seed=3)
-    model.build()
-    draw = np.random.default_rng(4)
-    if not isinstance(layer, layers.Normalization):
-        model.set_weights([draw.uniform(0.1, 1, w.shape).astype("f") for w in model.get_weights()])
-    return model
-
-
 @pytest.mark.parametrize(("make", "shape"), CASES)
 def test_every_layer_predicts_the_same(make, shape, tmp_path):
     layer = make()
-    model = alone(layer, shape)
+    model = weighted(layer, shape)
     draw = np.random.default_rng(5)
     whole = isinstance(layer, layers.Embedding)
     shapes = [shape] if isinstance(shape, tuple) else shape

@@ -47,6 +47,15 @@ def test_both_paths_agree_with_the_reference(rows, monkeypatch):
     assert np.allclose(model.predict(rows, batch_size=13), expected, atol=1e-6)
 
 
+def test_one_lane_that_is_asked_for_takes_a_few_rows_at_once(rows, monkeypatch):
+    model = network()
+    expected = model.predict(rows[:3])
+    monkeypatch.setattr(type(model._predictor), "many", lambda *_: pytest.fail("a job was made"))
+    assert np.array_equal(model.predict(rows[:3], lanes=1), expected)
+    with pytest.raises(pytest.fail.Exception):
+        model.predict(rows[:3], lanes=2)
+
+
 def test_more_rows_than_the_workspace_is_planned_for(monkeypatch):
     monkeypatch.setattr(prediction, "MANY_FLOPS", 10**12)
     x = np.random.default_rng(1).normal(size=(9001, 7)).astype(np.float32)

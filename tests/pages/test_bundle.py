@@ -38,6 +38,13 @@ def test_modules_stand_after_those_they_import(tmp_path):
     )
 
 
+def test_comments_and_the_vendor_can_be_left_out(tmp_path):
+    entry = write(
+        tmp_path, a='// why\n/**\n * Says it.\n * // yes\n */\nconst a = "/* no */"; // kept\n  // gone\na();\n'
+    )
+    assert bundle(entry, vendor=(), commented=False) == 'const a = "/* no */"; // kept\na();\n'
+
+
 def test_a_widget_exports_what_its_entry_does(tmp_path):
     entry = write(tmp_path, a='import { b } from "./b.js";\nexport function render() {}\n', b="export const b = 1;\n")
     assert own(entry, module=True).endswith("export default { render };")

@@ -41,6 +41,7 @@ ROOMS = [
     ["thalweg.views"],
     ["thalweg.models", "thalweg.exchange"],  # load_model reads what other libraries have written
     ["thalweg.export.onnx"],
+    ["thalweg.export.html"],
     ["thalweg.export.c", "thalweg.export.js"],
     ["thalweg.export.loops"],
     ["thalweg.export"],
@@ -91,14 +92,13 @@ MOST_LINES = 500  # in a file
 # The lines that a room may have, docstrings and comments included. A room grows by changing its number here, with the
 # reason in the commit's message; one that has become smaller lowers it. Where this is going: 72,000 in all.
 BUDGET = {
-    "thalweg": 120, "cli": 2_340, "play": 1_340, "play.exports": 440, "play.training": 1_460, "play.exercises": 720,
-    "play.requests": 540, "runs.reports": 520, "runs.large": 660, "runs": 3_460, "sklearn": 2_320,
-    "experiments.tuning": 2_120, "tabular": 2_880, "tabular.forests": 360, "backend": 160, "preprocessing": 20,
-    "random": 20, "saving": 40,
-    "utils": 120, "experiments": 1_080, "views": 540, "models": 4_480,
-    "exchange": 1_900, "export": 2_600, "tracing": 1_400, "views.report": 2_920,
+    "thalweg": 120, "cli": 2_380, "play": 1_340, "play.exports": 440, "play.training": 1_460, "play.exercises": 720,
+    "play.requests": 540, "runs.reports": 570, "runs.large": 680, "runs": 3_420, "sklearn": 2_350,
+    "experiments.tuning": 2_120, "tabular": 3_080, "tabular.forests": 360, "backend": 160, "preprocessing": 20,
+    "random": 20, "saving": 40, "utils": 120, "experiments": 1_080, "views": 540, "models": 4_480,
+    "exchange": 1_960, "export": 2_840, "tracing": 1_400, "views.report": 2_920,
     "views.notebook": 320, "landscapes": 320, "doctor": 1_920, "recordings": 1_400, "callbacks": 1_020, "datasets": 780,
-    "views.web": 900, "data.images": 920, "data": 4_500, "data.formats": 400, "data.notations": 600, "layers": 4_200,
+    "views.web": 920, "data.images": 920, "data": 4_580, "data.formats": 400, "data.notations": 745, "layers": 4_200,
     "layers.lookups": 1_040, "layers.numerical": 360, "activations": 940, "constraints": 200, "initializers": 640,
     "losses": 1_440, "metrics": 1_400, "optimizers": 1_160, "regularizers": 200, "schedules": 400, "ops": 2_460,
     "engine": 420, "engine.native": 0, "engine.native.runtime": 1_660, "engine.native.kernels": 2_900,
@@ -111,8 +111,8 @@ BUDGET = {
     "program": 960, "program.passes": 380, "program.instructions": 3_780, "program.instructions.images": 620,
     "program.instructions.losses": 1_120, "program.instructions.numerical": 260, "program.instructions.updates": 520,
     "program.formula": 1_800, "program.ir": 460, "support": 2_240, "absent": 260, "errors": 120, "version": 20,
-    "program.interchange": 500, "words": 240, "__main__": 40, "views.chart": 160, "export.onnx": 1_240, "export.c": 760,
-    "export.js": 260, "export.loops": 1_880,
+    "program.interchange": 500, "words": 240, "__main__": 40, "views.chart": 160, "export.onnx": 1_280, "export.c": 760,
+    "export.js": 380, "export.html": 120, "export.loops": 2_140,
 }  # fmt: skip
 SLACK = 100  # so many lines more than a room has, its number may be
 # A name may stand once in each of these: a layer or loss …, its instruction, that instruction's native variants, and

@@ -17,8 +17,9 @@ from thalweg.words.translations import catalogue, read
 
 CHINESE = re.compile("[\u3000-\u303f\u3400-\u9fff\uff00-\uffef]")
 READERS = {  # they hold Chinese that they read: dates, units, names of columns, gaps; or, in tests, letters
-    *(f"data/notations/{name}.py" for name in ("calendars", "letters", "quantities")),
+    *(f"data/notations/{name}.py" for name in ("calendars", "letters", "patterns", "quantities")),
     *(f"data/{name}.py" for name in ("dates", "numerals", "reading", "tables")),
+    "export/numpy_cells.py",
     "runs/suspicions.py",
     "support/printing.py",
 }

@@ -10,8 +10,8 @@ from sklearn.metrics import accuracy_score, log_loss, root_mean_squared_error
 from thalweg.data import read_table
 from thalweg.errors import NotFoundError
 from thalweg.runs import table_training
-from thalweg.runs.eight_bits import cost_of_eight_bits, round_weights
 from thalweg.runs.evidence import load_evidence
+from thalweg.runs.reports.eight_bits import cost_of_eight_bits, round_weights
 from thalweg.runs.stored import load_run
 from thalweg.runs.table_run import TableOptions
 
@@ -48,7 +48,9 @@ def test_scores_are_those_of_the_rounded_weights(target, tmp_path):
     if target == "target":
         scores = {
             "accuracy": [accuracy_score(truth, shares.argmax(axis=1)) for shares in (after, before)],
-            "log loss": [log_loss(truth, shares / shares.sum(axis=1, keepdims=True, dtype=float)) for shares in (after, before)],
+            "log loss": [
+                log_loss(truth, shares / shares.sum(axis=1, keepdims=True, dtype=float)) for shares in (after, before)
+            ],
         }
         assert f"by {abs(after - before).max():.3g} at most" in said
     else:

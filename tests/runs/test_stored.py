@@ -1,6 +1,8 @@
 """Runs from disk in Python: load_run, and folders that were written before there were ensembles."""
 
 import json
+import subprocess
+import sys
 from importlib import metadata
 
 import numpy as np
@@ -20,6 +22,7 @@ from thalweg.tabular import Features
 RANDOM = np.random.default_rng(0)
 X = RANDOM.normal(size=150)
 FRAME = pd.DataFrame({"x": X, "word": np.where(RANDOM.random(150) < 0.5, "a", "b"), "y": np.where(X > 0, "up", "down")})
+NOT_NEEDED = ["sklearn", "scipy", "pandas", "narwhals", "duckdb", "matplotlib", "rich", "thalweg.runs.image_run"]
 QUICK = {"members": 2, "layers": (8,), "epochs": 20, "seed": 0, "lanes": 1}
 
 
@@ -48,6 +51,33 @@ def test_a_run_predicts_frames(folder):
         run.evaluate(FRAME.assign(y=None))
     with pytest.raises(NotFoundError, match="no run folder"):
         thalweg.load_run(folder / "nope")
+
+
+def test_a_single_row_needs_no_table(folder, monkeypatch):
+    run = thalweg.load_run(folder)
+    row = {"x": 0.25, "word": "a"}
+    wanted = run.of_matrix(run.features.matrix(Table.of({"x": [0.25], "word": ["a"]})))
+    monkeypatch.setattr(type(run), "read", lambda *_, **__: pytest.fail("a table was read"))
+    for source in (row, [row], pd.DataFrame([row]), row | {"more": None}):
+        assert np.array_equal(run.predict_proba(source), wanted)
+        assert run.predict(source).tolist() == ["up"]
+    with pytest.raises(pytest.fail.Exception):  # the control
+        run.predict([row, row])
+
+
+def test_what_predictions_do_not_need_is_not_read_or_imported(folder):
+    code = f"""
+import sys
+import thalweg
+run = thalweg.load_run({str(folder)!r})
+run.predict({{"x": 0.25, "word": "a"}})
+assert "recording" not in vars(run)
+print(*(name for name in {NOT_NEEDED} if name in sys.modules))
+assert run.recording is not None
+import sklearn, thalweg.runs.image_run
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
 
 
 def test_the_same_numbers_as_in_training(folder):

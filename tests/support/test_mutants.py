@@ -24,6 +24,7 @@ from thalweg.models import model_file as saving
 from thalweg.runs import image_run as image_runs
 from thalweg.runs import presets, table_training
 from thalweg.runs import table_run as runs
+from thalweg.runs.folder import is_image_run
 from thalweg.tabular import Features, Target
 
 Image = pytest.importorskip("PIL.Image")
@@ -137,7 +138,7 @@ def run_on_images(name):
 def use(path):
     """A run of any kind, looked at and used."""
     inspect(path.parent)
-    if not image_runs.is_image_run(path.parent):
+    if not is_image_run(path.parent):
         run = runs.load(path.parent)
         runs.predictions(run, read_table(COLUMNS))
         run.evaluate(COLUMNS)

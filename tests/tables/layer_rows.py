@@ -28,6 +28,7 @@ from thalweg.layers import (
     Maximum,
     Minimum,
     Multiply,
+    Normalization,
     RandomContrast,
     RandomFlip,
     RandomRotation,
@@ -123,6 +124,16 @@ def alone(layer: Layer, shape: Shape | list[Shape], **options: Any) -> Model:
         return Sequential([Input(shape), layer], **options)
     inputs = [Input(s) for s in shape]
     return Model(inputs, layer(inputs), **options)
+
+
+def weighted(layer: Layer, shape: Shape | list[Shape]) -> Model:
+    """A model of this layer, with random weights; of a Normalization its own, which fit each other."""
+    model = alone(layer, shape, seed=3)
+    model.build()
+    draw = np.random.default_rng(4)
+    if not isinstance(layer, Normalization):
+        model.set_weights([draw.uniform(0.1, 1, w.shape).astype("f") for w in model.get_weights()])
+    return model
 
 
 def network(make: Any, shape: Shape | list[Shape], **options: Any) -> Model:

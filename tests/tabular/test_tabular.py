@@ -232,6 +232,23 @@ def test_lists_are_refused_by_name_unless_ignored():
     assert "holds LIST values" in refused(Features.fit, read_table("SELECT [1] AS l, 2 AS x"))
 
 
+@pytest.mark.parametrize("rest", [False, True])
+@pytest.mark.parametrize("missing", [0, 3])
+@pytest.mark.parametrize("count", [1, 2, 3, 40])
+@pytest.mark.parametrize("rows", [1, 2500])
+def test_categories_are_looked_up_as_they_are_arranged(rows, count, missing, rest):
+    """By blocks of rows, where `arranged` says it cell by cell."""
+    fitted = CategoryColumn("town", tuple(f"{k:02}" for k in range(count)), rest, missing)
+    codes = np.random.default_rng(count).integers(-2, count, rows)
+    cells = [None if code == -2 else "another" if code == -1 else fitted.categories[code] for code in codes]
+    table, out = Table.of({"town": cells}), np.full((rows, len(fitted.features) + 2), 7, np.float32)
+    fitted.write(table.column("town"), table, out[:, 1:-1])
+    wanted = np.full_like(out, 7)
+    for place, values in enumerate(fitted.arranged(np, codes), 1):
+        wanted[:, place] = values
+    assert out.tobytes() == wanted.tobytes()
+
+
 # ------------------------------------------------------------------------------------------------------------ dates
 
 

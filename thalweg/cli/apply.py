@@ -30,6 +30,7 @@ from thalweg.data.sources import writable
 from thalweg.data.tables import Table, write_table
 from thalweg.errors import ArgumentError, DataError
 from thalweg.runs import image_run, table_run
+from thalweg.runs.folder import is_image_run
 from thalweg.runs.judging import Judgement
 from thalweg.runs.run import Run
 from thalweg.support.files import explained
@@ -50,7 +51,7 @@ def evaluate(
     skip_bad: SkipBad = False,
 ) -> None:
     """Scores a run on rows whose target is known, or on images (the source's test images, if it has any)."""
-    if image_run.is_image_run(run):
+    if is_image_run(run):
         refuse_given(context, OF_FILES, "tables", f"{run} was trained on images")
         evaluate_images(run, source, invert, fit, skip_bad)
     else:
@@ -118,7 +119,7 @@ def predict(
 
     With --skip-bad, a table's predictions have a first column "row", the row's number.
     """
-    if not image_run.is_image_run(run):
+    if not is_image_run(run):
         refuse_given(context, OF_PICTURES, "images", f"{run} was trained on a table")
         predict_table(run, source, out, id or [], fill or [], skip_bad, file_format)
     elif id:

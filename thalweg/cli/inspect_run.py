@@ -13,6 +13,7 @@ from thalweg.cli.options import RunFolder
 from thalweg.engine import ENGINES, usable_lanes
 from thalweg.program.passes.draft import Request
 from thalweg.runs import image_run, table_run
+from thalweg.runs.folder import is_image_run
 from thalweg.support.checks import whole
 from thalweg.tabular.training import SCORE
 
@@ -28,7 +29,7 @@ def inspect(
     ] = False,
 ) -> None:
     """Shows a run: how it was made, its columns or classes, networks, program, history and scores."""
-    loaded = image_run.load(run) if image_run.is_image_run(run) else table_run.load(run)
+    loaded = image_run.load(run) if is_image_run(run) else table_run.load(run)
     facts, model = loaded.facts, loaded.model
     batch = int(facts["options"]["batch_size"]) if batch_size is None else whole("--batch-size", batch_size)
     say(f"command: {shlex.join(facts['command'])}")

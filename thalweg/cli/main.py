@@ -11,6 +11,7 @@ import sys
 import warnings
 from importlib import import_module
 from importlib.util import find_spec
+from keyword import iskeyword
 from typing import Annotated, Any
 
 import typer
@@ -36,6 +37,7 @@ HOMES = {
     "inspect": "thalweg.cli.inspect_run",
     "trace": "thalweg.cli.trace",
     "export": "thalweg.cli.export",
+    "import": "thalweg.cli.import_model",
     "play": "thalweg.cli.play",
     "filters": "thalweg.cli.pictures",
     "features": "thalweg.cli.pictures",
@@ -43,12 +45,17 @@ HOMES = {
 """The commands in the order in which they are listed, and the module of each."""
 
 
+def function_of(name: str) -> str:
+    """The name of a command's function: "import" itself is Python's."""
+    return f"{name}_" if iskeyword(name) else name
+
+
 def command(name: str) -> Any:
     """A command with its arguments and options, from its module."""
     from thalweg.cli.options import Command
 
     alone = typer.Typer(add_completion=False)
-    alone.command(name, cls=Command)(getattr(import_module(HOMES[name]), name))
+    alone.command(name, cls=Command)(getattr(import_module(HOMES[name]), function_of(name)))
     return typer.main.get_command(alone)
 
 
@@ -56,7 +63,8 @@ def docstring(name: str) -> str:
     """What a command does, read in its source: to import all of them takes longer than to print a help should."""
     spec: Any = find_spec(HOMES[name])
     module = ast.parse(spec.loader.get_source(HOMES[name]))
-    (function,) = (part for part in module.body if isinstance(part, ast.FunctionDef) and part.name == name)
+    functions = [part for part in module.body if isinstance(part, ast.FunctionDef)]
+    (function,) = (part for part in functions if part.name == function_of(name))
     return ast.get_docstring(function) or ""
 
 

@@ -17,7 +17,7 @@ from thalweg.data.images.image_sources import is_image_source
 from thalweg.data.tables import Table
 from thalweg.errors import ArgumentError, DataError, NotFoundError
 from thalweg.runs import image_run, table_run
-from thalweg.runs.folder import refuse_existing
+from thalweg.runs.folder import is_image_run, refuse_existing
 from thalweg.runs.run import Array
 from thalweg.support.checks import number
 from thalweg.support.files import to_json, writing
@@ -62,7 +62,7 @@ def trace(
     if row is not None and rows is not None:
         raise ArgumentError("--row is one row, --rows are several: give one of the two")
     numbers = [1 if row is None else row] if rows is None else row_numbers(rows)
-    if image_run.is_image_run(run):
+    if is_image_run(run):
         refuse_given(context, OF_FILES, "tables", f"{run} was trained on images")
         loaded = image_run.load(run)
         loaded.read_as(invert, fit)

@@ -256,7 +256,9 @@ def _column_of_objects(values: Array) -> Column:
     if not set(map(type, cells)) <= {str, type(None)}:
         cells = [None if is_nothing(cell) else cell for cell in cells]
     types = set(map(type, cells)) - {type(None)}
-    if not types or all(issubclass(t, str | uuid.UUID) for t in types):
+    if types <= {str}:
+        return text_column(cells)
+    if all(issubclass(t, str | uuid.UUID) for t in types):
         return text_column([None if cell is None else str(cell) for cell in cells])
     if all(issubclass(t, bool | np.bool_) for t in types):
         return Column("boolean", _floats(cells))
@@ -264,7 +266,7 @@ def _column_of_objects(values: Array) -> Column:
         integer = all(issubclass(t, numbers.Integral | np.bool_) for t in types)
         return _number_column(cells, integer)
     if all(issubclass(t, datetime.date | np.datetime64) for t in types):
-        return Column("date", np.array([_moment(cell) for cell in cells], dtype="datetime64[us]"))
+        return Column("date", np.array([moment_of(cell) for cell in cells], dtype="datetime64[us]"))
     if all(issubclass(t, datetime.time | datetime.timedelta | np.timedelta64) for t in types):
         seconds = _floats([None if cell is None else _seconds(cell) for cell in cells])
         return Column("number", seconds, notation=TIMES)
@@ -302,7 +304,8 @@ def _float(cell: Any) -> float:
         return np.inf if cell > 0 else -np.inf
 
 
-def _moment(cell: Any) -> Any:
+def moment_of(cell: Any) -> Any:
+    """A date or a moment of Python's or NumPy's as datetime64[us], in UTC; NaT for None."""
     if isinstance(cell, datetime.datetime) and cell.tzinfo is not None:
         return np.datetime64(cell.astimezone(datetime.UTC).replace(tzinfo=None), "us")
     return np.datetime64("NaT" if cell is None else cell, "us")

@@ -18,7 +18,7 @@ import numpy as np
 from thalweg import words
 from thalweg.data.cells import FEW, Array, Column, meant, number_text
 from thalweg.data.dates import DateColumn, written_in_digits
-from thalweg.data.fitted import LeftOut, Scale, fill, indicator, kind_changed
+from thalweg.data.fitted import LeftOut, Scale, fill, fill_coded, indicator, kind_changed
 from thalweg.data.labels import label_codes
 from thalweg.data.notations.quantities import PLAIN_OR_TIMES, SHARES, Style
 from thalweg.data.numerals import (
@@ -82,15 +82,20 @@ class NumberColumn:
         written += f"; {self.odd:,} odd cell{'s' * (self.odd != 1)} taken as missing" * bool(self.odd)
         return (f"{low} to {high}, median {median}" if low != high else f"{low} or missing") + written
 
+    @property
+    def style(self) -> Style:
+        """How later text has to write the numbers."""
+        return Style(self.notation, self.unit)
+
     def numbers(self, column: Column, table: Table) -> tuple[Array, int]:
         """The numbers of these rows, float64 (rows,), infinite ones included, and how many cells are odd ones."""
-        return numbers_of(table, self.name, column, Style(self.notation, self.unit), self.forgiving)
+        return numbers_of(table, self.name, column, self.style, self.forgiving)
 
     def write(self, column: Column, table: Table, out: Array) -> None:
         values, odd = self.numbers(column, table)
         refuse_infinite(table, self.name, values)
         if odd:
-            warn_of_missing(table, self.name, Style(self.notation, self.unit), column, odd)
+            warn_of_missing(table, self.name, self.style, column, odd)
         if column.texts is None and self.unit in SHARES:
             warn_of_shares(table, self.name, self.unit, values, self.low, self.high)
         fill(out, self.arranged, values)
@@ -199,7 +204,7 @@ class CategoryColumn:
     def write(self, column: Column, table: Table, out: Array) -> None:
         if column.kind == "other":
             raise kind_changed(self.name, column, "text", table)
-        fill(out, self.arranged, self.codes(column))
+        fill_coded(out, self.arranged, self.codes(column), -2, len(self.categories))
 
     def arranged(self, xp: Any, codes: Array) -> Iterator[Array]:
         """Its matrix columns, each (rows,), of category numbers (rows,), −1 for an unknown one, −2 for none."""

@@ -83,6 +83,11 @@ class DateColumn:
         first, last = _shown(self.first), _shown(self.last)
         return (f"{first} to {last}: {parts}" if parts else f"{first} or missing") + self._written()
 
+    @property
+    def by_digits_of_minguo(self) -> bool:
+        """Whether 1091231 is a date, too."""
+        return _minguo(self.name, self.notation)
+
     def _written(self) -> str:
         """How text wrote the dates, for people."""
         if self.notation == EITHER:
@@ -91,6 +96,10 @@ class DateColumn:
 
     def write(self, column: Column, table: Table, out: Array) -> None:
         fill(out, self.arranged, seconds(_dates(self.name, column, table, self.notation)))
+
+    def moment(self, text: str) -> np.datetime64 | None:
+        """What a bare text says here, read alone; NaT for a gap, None for an odd cell."""
+        return _date(text, self.notation, self.by_digits_of_minguo)
 
     def arranged(self, xp: Any, moments: Array) -> Iterator[Array]:
         """Its matrix columns, each (rows,), of seconds since 1970-01-01T00:00 (rows,), NaN for a missing date."""
@@ -126,7 +135,7 @@ def written_in_digits(name: str, column: Column) -> bool:
 def _dates(name: str, column: Column, table: Table, notation: str) -> Array:
     """Datetime64[us] (rows,) of a column that held dates in training, written by this rule. Each cell is read alone; a
     column that was read by the same rule, and has no number that would be read as digits here, has been."""
-    minguo = notation == _DIGITS and _SAYS_DATE.search(name) is not None
+    minguo = _minguo(name, notation)
     if column.texts is None:
         if column.kind == "date":
             return column.values
@@ -148,6 +157,11 @@ def _dates(name: str, column: Column, table: Table, notation: str) -> Array:
             f", and in training it held dates{rule}; write them as 2024-05-31",
         )
     return np.array(cells, dtype="datetime64[us]")
+
+
+def _minguo(name: str, notation: str) -> bool:
+    """Whether seven digits may be a date of 民國 in a column."""
+    return notation == _DIGITS and _SAYS_DATE.search(name) is not None
 
 
 def _date(text: str, notation: str, minguo: bool) -> np.datetime64 | None:

@@ -53,9 +53,15 @@ class Scale:
         return cls(float(kept.mean()) * unit, spread or float(high - low) * unit or unit)
 
     def apply(self, values: Array) -> Array:
-        with np.errstate(over="ignore"):
-            z = np.clip((values - self.center) / self.scale, -1e9, 1e9)
-        return z / np.sqrt(1 + (z / CLIP) ** 2)
+        return scaled(values, self.center, self.scale)
+
+
+def scaled(values: Array, center: float | Array, scale: float | Array) -> Array:
+    """What `Scale` says; several scales for a value each, too."""
+    with np.errstate(over="ignore"):
+        z = np.clip((values - center) / scale, -1e9, 1e9)
+    result: Array = z / np.sqrt(1 + (z / CLIP) ** 2)
+    return result
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +98,20 @@ def fill(out: Array, arranged: Callable[[Any, Array], Iterable[Array]], values: 
         some = slice(first, first + ROWS_AT_ONCE)
         for place, column in enumerate(arranged(np, values[some])):
             out[some, place] = column
+
+
+def fill_coded(
+    out: Array, arranged: Callable[[Any, Array], Iterable[Array]], codes: Array, first: int, end: int
+) -> None:
+    """The same for values among few whole numbers, from `first` to before `end`: what each gives is looked up."""
+    if len(codes) < end - first:
+        fill(out, arranged, codes)
+        return
+    known = np.zeros((end - first, out.shape[1]), out.dtype)
+    fill(known, arranged, np.arange(first, end))
+    for start in range(0, len(codes), ROWS_AT_ONCE):
+        some = slice(start, start + ROWS_AT_ONCE)
+        out[some] = known.take(codes[some] - first, axis=0)
 
 
 def indicator(name: str, missing: int) -> list[str]:

@@ -125,9 +125,15 @@ class Meanings(dict[str | None, Any]):
         return list(map(self.__getitem__, texts.tolist()))
 
 
+def bare(text: str) -> str | None:
+    """A text without the white space around it, None if it says "missing"."""
+    core = text.strip(WHITE_SPACE)
+    return None if core in _MISSING else core
+
+
 def bared(texts: Iterable[str | None]) -> dict[str | None, str | None]:
-    """Each text without the white space around it, None if it is missing."""
-    return {text: None if text is None or (core := text.strip(WHITE_SPACE)) in _MISSING else core for text in texts}
+    """Each text bare."""
+    return {text: None if text is None else bare(text) for text in texts}
 
 
 def is_gap(text: str) -> bool:

@@ -26,6 +26,7 @@ class Exporting:
         | `"onnx"` | `.onnx` | for onnxruntime and others; float32, any number of rows (needs `thalweg[onnx]`) |
         | `"c"` | `.c`, `.h` | C99 without malloc, one row at a time; with `train` it learns, on batches of one size |
         | `"javascript"` | `.js` | a module for browsers and Node, one row at a time |
+        | `"html"` | `.html` | for a table's estimator or run: a page with a form, which answers CSV files, too |
         | `"keras"` | `.keras` | what Keras 3 loads (needs `thalweg[keras]`) |
         | `"torch"` | `.py`, `.safetensors` | an `nn.Module` and its weights; ask for it by name |
 
@@ -35,7 +36,7 @@ class Exporting:
             train: whether the training is exported, too; the model has to be compiled.
             batch_size: rows of a step of the training in C; 32 by default.
             opset: the version of ONNX's operators; by default the lowest that has all that are used.
-            int8: in C, a byte for each weight of matrices and kernels, with a factor for each output; 4 times smaller.
+            int8: in C and JavaScript, a byte for each weight of matrices and kernels, with a factor for each output.
 
         Raises:
             ArgumentError: an unknown format, a file that exists, or a wish that the format can't grant.

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,9 @@ class Wish:
         train: whether the training is exported, too; in C on batches of `batch_size` rows.
         opset: of ONNX; None for the lowest.
         int8: whether weights are stored in a byte each.
+        classes: what the outputs are the probabilities of, in order, where the features don't say it.
+        notes: sentences that a file says of itself besides.
+        scores: of a table's run, on rows held out.
     """
 
     path: Path
@@ -33,12 +36,21 @@ class Wish:
     batch_size: int = 32
     opset: int | None = None
     int8: bool = False
+    classes: Sequence[str] = ()
+    notes: Sequence[str] = ()
+    scores: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def title(self) -> str:
         """What a file says of itself."""
         what = "predicts and trains" if self.train else "predicts"
-        return f"{self.path.stem}: a network that {what}. Written by thalweg {__version__}."
+        return " ".join([f"{self.path.stem}: a network that {what}. Written by thalweg {__version__}.", *self.notes])
+
+    @property
+    def heading(self) -> list[str]:
+        """The same with what the answer is."""
+        said = [f"The answer is the probabilities of {', '.join(self.classes)}."] if self.classes else []
+        return [self.title, *said]
 
 
 @dataclass(frozen=True)
@@ -50,12 +62,14 @@ class Target:
         endings: of its files; the first is that of the path which is given.
         write: model, wish → contents of each of its files.
         takes: the wishes that it can grant.
+        nearest: for a form that only takes tables, the one for a network alone.
     """
 
     name: str
     endings: tuple[str, ...]
     write: Callable[[Any, Wish], tuple[str | bytes, ...]]
     takes: tuple[str, ...] = ()
+    nearest: str = ""
 
 
 def numpy(model: Any, wish: Wish) -> tuple[str]:
@@ -69,7 +83,7 @@ def numpy(model: Any, wish: Wish) -> tuple[str]:
 
         return (numpy_table_file(table_network(model, wish.features), wish.title),)
     training = training_of(model) if wish.train else None
-    return (numpy_file(network_of(model), wish.title, training),)
+    return (numpy_file(network_of(model), wish.title, training, classes=wish.classes),)
 
 
 def onnx(model: Any, wish: Wish) -> tuple[bytes]:
@@ -81,28 +95,24 @@ def onnx(model: Any, wish: Wish) -> tuple[bytes]:
     if wish.features is not None:
         made = onnx_table_model(table_network(model, wish.features), wish.opset)
     else:
-        made = onnx_model(network_of(model), wish.opset)
+        made = onnx_model(network_of(model), wish.opset, wish.classes)
     return (made.SerializeToString(deterministic=True),)
-
-
-def one_row(model: Any, wish: Wish) -> tuple[Any, str]:
-    """What computes one row, and what a file says of itself: for a table with what the columns' values are."""
-    from thalweg.export.exported_network import network_of
-    from thalweg.export.exported_tables import table_network, values_told
-
-    if wish.features is None:
-        return network_of(model, 1), wish.title
-    table = table_network(model, wish.features, 1)
-    return table.network, "\n * ".join([wish.title, *values_told(table)])
 
 
 def c(model: Any, wish: Wish) -> tuple[str, str]:
     from thalweg.export.c.c_files import c_files
     from thalweg.export.c.c_training import c_training_files
+    from thalweg.export.exported_network import network_of
+    from thalweg.export.exported_tables import table_network, values_told
     from thalweg.export.exported_training import training_of
 
-    name, rows = wish.path.stem, wish.batch_size
-    network, title = one_row(model, wish)
+    name, rows, told = wish.path.stem, wish.batch_size, wish.heading
+    if wish.features is None:
+        network = network_of(model, 1)
+    else:
+        table = table_network(model, wish.features, 1)
+        network, told = table.network, [wish.title, *values_told(table)]
+    title = "\n * ".join(told)
     if wish.train:
         made = c_training_files(network, training_of(model, rows), rows, name, title)
     else:
@@ -111,16 +121,29 @@ def c(model: Any, wish: Wish) -> tuple[str, str]:
 
 
 def javascript(model: Any, wish: Wish) -> tuple[str]:
+    from thalweg.export.exported_network import network_of
+    from thalweg.export.exported_tables import table_network
     from thalweg.export.js.js_files import js_file
+    from thalweg.export.js.js_table import js_table_file
 
-    return (js_file(*one_row(model, wish)),)
+    if wish.features is None:
+        return (js_file(network_of(model, 1), "\n * ".join(wish.heading), wish.int8),)
+    return (js_table_file(table_network(model, wish.features, 1), wish.title, wish.int8),)
+
+
+def html(model: Any, wish: Wish) -> tuple[str]:
+    from thalweg.export.exported_tables import table_network
+    from thalweg.export.html.predicting_page import predicting_page
+
+    table = table_network(model, wish.features, 1)
+    return (predicting_page(table, wish.path.stem, wish.scores, wish.int8),)
 
 
 def torch(model: Any, wish: Wish) -> tuple[str, bytes]:
     from thalweg.export.exported_network import network_of
     from thalweg.export.torch_file import torch_file
 
-    return torch_file(network_of(model), wish.title)
+    return torch_file(network_of(model), " ".join(wish.heading))
 
 
 def keras(model: Any, wish: Wish) -> tuple[bytes]:
@@ -133,7 +156,8 @@ TARGETS = (
     Target("numpy", (".py",), numpy, ("features", "train")),
     Target("onnx", (".onnx",), onnx, ("features", "opset")),
     Target("c", (".c", ".h"), c, ("features", "train", "batch_size", "int8")),
-    Target("javascript", (".js",), javascript, ("features",)),
+    Target("javascript", (".js",), javascript, ("features", "int8")),
+    Target("html", (".html",), html, ("features", "int8"), "javascript"),
     Target("keras", (".keras",), keras),
     Target("torch", (".py", ".safetensors"), torch),
 )
@@ -150,16 +174,24 @@ def export(
     opset: int | None = None,
     int8: bool = False,
     features: Any = None,
+    classes: Sequence[str] = (),
+    notes: Sequence[str] = (),
+    scores: Mapping[str, float] | None = None,
     remedy: str = "another path, or overwrite=True",
 ) -> list[Path]:
     """Writes a model in another form: see `Model.export`. Returns the paths of its files.
 
-    features: of a model on a table, which then is exported with its columns. remedy: what to give if a file exists.
+    features: of a model on a table, which then is exported with its columns. classes, notes, scores: see `Wish`.
+    remedy: what to give if a file exists.
     """
     path = Path(filepath)
     target = chosen(format, path)
     if features is not None:
         refuse_for_tables(target, train)
+    elif target.nearest:
+        raise ArgumentError(
+            f"the format {target.name!r} shows a table's columns, and this is a network alone; {target.nearest} can"
+        )
     for wish, value in {"train": train, "batch_size": batch_size, "opset": opset, "int8": int8}.items():
         if value not in (None, False) and wish not in target.takes:
             able = [other.name for other in TARGETS if wish in other.takes]
@@ -176,7 +208,8 @@ def export(
         raise ArgumentError("batch_size is that of the training: it goes with train")
     rows = 32 if batch_size is None else whole("batch_size", batch_size)
     refuse_lookups(target, model)
-    contents = target.write(model, Wish(path, features, bool(train), rows, opset, bool(int8)))
+    asked = Wish(path, features, bool(train), rows, opset, bool(int8), classes, notes, scores or {})
+    contents = target.write(model, asked)
     with ExitStack() as stack:
         new = [stack.enter_context(writing(other)) for other in paths]
         for place, content in zip(new, contents, strict=True):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import keyword
 import re
+import unicodedata
 from collections.abc import Iterable
 
 from thalweg.program.ir.instruction import Buffer
@@ -16,20 +17,27 @@ SPOKEN = {
 """How letters that not every language allows are written."""
 
 
-def identifiers(buffers: Iterable[Buffer], taken: Iterable[str] = ()) -> dict[Buffer, str]:
-    """A name for each array, that of the listing in ASCII letters; no two are alike, also where case doesn't count.
+def identifiers(buffers: Iterable[Buffer], taken: Iterable[str] = (), ascii: bool = True) -> dict[Buffer, str]:
+    """A name for each array; no two are alike, also where case doesn't count.
 
-    >>> list(identifiers([Buffer("h1", (3,)), Buffer("σ²2", (3,)), Buffer("H1", (3,))]).values())
-    ['h1', 'variance2', 'H1_']
+    ascii: whether the language has ASCII letters alone; then what has none of them is called x with its number.
+
+    >>> list(identifiers([Buffer("h1", (3,)), Buffer("σ²2", (3,)), Buffer("H1", (3,)), Buffer("возраст", ())]).values())
+    ['h1', 'variance2', 'H1_', 'x4']
+    >>> list(identifiers([Buffer("возраст (год)", ())], ascii=False).values())
+    ['возраст__год_']
     """
     names: dict[Buffer, str] = {}
     used = {name.lower() for name in taken}
-    for buffer in dict.fromkeys(buffers):
+    for place, buffer in enumerate(dict.fromkeys(buffers), start=1):
         name = buffer.name
         for letter, spoken in SPOKEN.items():
             name = name.replace(letter, spoken)
-        name = re.sub(r"\W", "_", name, flags=re.ASCII) or "_"
-        name = f"_{name}" if name[0].isdigit() else name
+        # Python takes names for the same that are in this form
+        name = re.sub(r"\W", "_", unicodedata.normalize("NFKC", name), flags=re.ASCII if ascii else 0)
+        name = "".join(letter if f"_{letter}".isidentifier() else "_" for letter in name)
+        name = name if name.strip("_") or not buffer.name.strip("_") else f"x{place}"
+        name = name if name.isidentifier() else f"_{name}"
         while name.lower() in used or keyword.iskeyword(name):
             name += "_"
         used.add(name.lower())

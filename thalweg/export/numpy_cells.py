@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -43,10 +45,51 @@ def read(table: Any, name: str, what: str, meaning: Any, missing: float, unknown
 
 def number(cell: Any) -> Any:
     """The number that a cell is, or that its text spells."""
-    try:
-        return None if "_" in str(cell) else float(cell)
-    except ValueError:
-        return None
+    text = str(cell).strip()
+    spelled = re.fullmatch(r"[+-]?([0-9]+\.?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?|[+-]?(?i:inf(inity)?)", text)
+    return float(text) if spelled else None
+
+
+def quantity(pattern: str, power: int = 0, group: str = "", plain: bool = True) -> Any:
+    """The function that reads numbers as the column has them, such as 1,234.5 or 約25坪.
+
+    power: of ten, by which they are multiplied: -2 for 45%. group: what stands between thousands. plain: whether a
+    number may stand without a unit.
+    """
+    powers = {"": 0, "k": 3, "K": 3, "M": 6, "千": 3, "萬": 4, "万": 4, "億": 8, "亿": 8}
+
+    def value(cell: Any) -> Any:
+        if not isinstance(cell, str) or (plain and number(cell) is not None):
+            return number(cell)
+        found = re.fullmatch(pattern, plainly(cell))
+        if found is None:
+            return None
+        has = {name: text for name, text in found.groupdict().items() if text}
+        signs = has.get("sign", "") + has.get("inner", "")
+        brackets, marked = "open" in has, "about" in has or bool(signs)
+        units = len({"before", "after", "of"} & has.keys())
+        if len(signs) > 1 or units > 1 or brackets != ("close" in has) or (brackets and marked):
+            return None
+        digits = has.get("body") or has.get("small") or has["zero"]
+        digits = digits.replace(group, "").replace(",", ".")
+        times = powers[has.get("letter", "")] + powers[has.get("times", "")] + power
+        size = float(digits) * 10.0**times if "e" in digits.lower() else float(f"{digits}e{times}")
+        return -size if brackets or signs == "-" else size
+
+    return value
+
+
+def plainly(text: str) -> str:
+    """The text in ASCII letters where these say the same: １２ is 12."""
+    for one, other in zip("\u3000\u00a0\u2007\u2009\u202f−￥￡’‘′", "     -¥£'''", strict=True):
+        text = text.replace(one, other)
+    return "".join(chr(ord(c) - 0xFEE0) if "！" <= c <= "～" else c for c in text).strip()
+
+
+def clock(cell: Any) -> Any:
+    """Seconds of a time of day such as 10:30."""
+    found = re.fullmatch("([01]?[0-9]|2[0-3]):([0-5][0-9])(?::([0-5][0-9](?:[.][0-9]{1,6})?))?", str(cell).strip())
+    return 3600 * int(found[1]) + 60 * int(found[2]) + float(found[3] or 0) if found else None
 
 
 def truth(cell: Any) -> Any:
@@ -74,13 +117,30 @@ def category(known: Any) -> Any:
     return place
 
 
-def moment(cell: Any) -> Any:
-    """Seconds since 1970-01-01T00:00 of a date such as 2024-05-31, maybe with a time."""
-    try:
-        text = str(cell).strip().replace(" ", "T").replace("/", "-")
-        return np.datetime64(text, "us").astype(np.int64) / 1e6
-    except ValueError:
-        return None
+def date(*patterns: str) -> Any:
+    """The function that reads dates, maybe with a time: seconds since 1970-01-01T00:00."""
+
+    def moment(cell: Any) -> Any:
+        text = plainly(str(cell))
+        found = next(filter(None, (re.fullmatch(pattern, text, re.ASCII) for pattern in patterns)), None)
+        if found is None:
+            return None
+        has = {name: text for name, text in found.groupdict().items() if text}
+        year = int(has["y"]) if "y" in has else 1911 + int(has["roc"].replace("元", "1"))
+        try:
+            days = datetime.date(year, int(has["m"]), int(has.get("d", 1))).toordinal() - 719163
+        except ValueError:  # the 31st of February
+            return None
+        hours, half = int(has.get("H", 0)), has.get("before", "") + has.get("after", "")
+        if half and (not 1 <= hours <= 12 or {"before", "after"} <= has.keys()):
+            return None
+        minutes = 60 * (hours % 12 + 12 * (half[0] in "Pp下") if half else hours) + int(has.get("M", 0))
+        zone = has.get("zone", "").strip().replace(":", "")
+        if zone[:1] in ("+", "-"):
+            minutes -= int(f"{zone[0]}1") * (60 * int(zone[1:3]) + int(zone[3:] or 0))
+        return 86400.0 * days + 60 * minutes + float(has.get("S", "0").replace(",", "."))
+
+    return moment
 
 
-CELLS: tuple[Callable[..., Any], ...] = (column, read, number, truth, category, moment)
+CELLS: tuple[Callable[..., Any], ...] = (*(column, read, number, quantity, clock, truth, category, date, plainly),)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import base64
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from textwrap import wrap
 
@@ -14,14 +16,15 @@ from thalweg.export.expressions import listed, one_line, size
 from thalweg.export.identifiers import identifiers
 from thalweg.export.numpy_cells import CELLS, GAPS, MISSING
 from thalweg.export.numpy_functions import FUNCTIONS, source
-from thalweg.export.numpy_statements import written
+from thalweg.export.numpy_statements import sums_to_one, written
 from thalweg.export.traced_program import Statement
 from thalweg.export.traced_values import ROWS
 from thalweg.program.ir.instruction import TOTALS, Array, Buffer
 
 TAKEN = (
     "np", "base64", "math", "array", "predict", "step", "train", "rows", "iteration", "learning_rate", "order", "SEED",
-    "csv", "sys", "table", "predict_proba", "MISSING", "GAPS", *(f.__name__ for f in (*FUNCTIONS, *CELLS)),
+    "csv", "sys", "re", "datetime", "table", "CLASSES", "predict_proba", "MISSING", "GAPS",
+    *(f.__name__ for f in (*FUNCTIONS, *CELLS)),
 )  # fmt: skip
 MAIN = """
 
@@ -30,20 +33,28 @@ if __name__ == "__main__":  # python FILE ROWS.csv: the answers as CSV
         rows = list(csv.DictReader(file))
     csv.writer(sys.stdout).writerows([["prediction"], *([answer] for answer in predict(rows))])
 """.splitlines()
+VIEWS = "# All weights lie in one vector, so that one line updates them: each is a part of it, at a multiple of 16."
 Table = Callable[[Mapping[Buffer, str], list[str]], list[list[str]]]
 READABLE = 100  # elements of an array that is written as numbers; larger ones as base64
 WIDTH = 120  # letters of a line
 
 
-def numpy_file(network: Network, title: str, training: Training | None = None, table: Table | None = None) -> str:
+def numpy_file(
+    network: Network,
+    title: str,
+    training: Training | None = None,
+    table: Table | None = None,
+    classes: Sequence[str] = (),
+) -> str:
     """The text of the file: a function `predict`, and the weights; with a training `step` and `train`, too.
 
-    table: makes the functions that read a table, for a network of its columns' values.
+    table: makes the functions that read a table, for a network of its columns' values. classes: those whose
+    probabilities the network gives, in order.
     """
     lasting = training.lasting if training is not None else ()
     kept: dict[str, Array] = {}
     parts, wholes = [b for l in lasting for b in l.parts], [l.whole for l in lasting]
-    common = identifiers((*parts, *wholes, *network.weights), TAKEN)
+    common = identifiers((*parts, *wholes, *network.weights), TAKEN, ascii=False)
     names = local((*network.inputs, *written_by(network.statements)), common)
     functions = (
         [predict(network, names, kept)] if table is None else table(names, body_of(network.statements, names, kept))
@@ -52,13 +63,16 @@ def numpy_file(network: Network, title: str, training: Training | None = None, t
         names = local((*training.inputs, *training.targets, *training.sums, *written_by(training)), common)
         functions += [step(training, names, kept), train(training, names)]
     helpers = source((line for function in functions for line in function), (*CELLS, *FUNCTIONS))
-    arrays = [line for l in lasting for line in defined(l, common)]
+    arrays = [VIEWS] * any(l.parts for l in lasting) + [line for l in lasting for line in defined(l, common)]
     arrays += [f"{common[b]} = {stored(a)}" for b, a in network.weights.items() if b not in (*parts, *wholes)]
     arrays += [f"{name} = {stored(a)}" for name, a in kept.items()]
     packed = any(" = array(" in line for line in arrays)
     tabular = table is not None
-    used = {"base64": packed, "csv": tabular, "math": any("math." in f for f in helpers), "sys": tabular}
+    used = {"base64": packed, "csv": tabular, "datetime": False, "math": False, "re": False, "sys": tabular}
+    used |= {name: any(f"{name}." in f for f in helpers) for name in ("datetime", "math", "re")}
     numbers = [f"SEED = {training.seed}  # of the order of the rows, and of random numbers"] if training else []
+    if classes:
+        numbers.append(f"CLASSES = {list(map(str, classes))}  # of the answer's columns, in order")
     if tabular:
         for name, texts in (("MISSING", MISSING), ("GAPS", sorted(GAPS))):
             numbers += [f"{name} = (", *(f"    {line}" for line in wrap(f"{str(texts)[1:-1]},", WIDTH - 4)), ")"]
@@ -78,7 +92,7 @@ def numpy_file(network: Network, title: str, training: Training | None = None, t
 def local(buffers: Iterable[Buffer], common: Mapping[Buffer, str]) -> dict[Buffer, str]:
     """The names in a function: those of its own arrays, and those that all functions see."""
     own = [b for b in buffers if b not in common]
-    return {**common, **identifiers(own, (*TAKEN, *common.values()))}
+    return {**common, **identifiers(own, (*TAKEN, *common.values()), ascii=False)}
 
 
 ARRAY = [
@@ -119,11 +133,10 @@ def step(training: Training, names: Mapping[Buffer, str], kept: dict[str, Array]
     """The function that does a step of training."""
     given = (*training.inputs, *training.targets)
     shapes = ", ".join(f"{names[b]} {shape_of(b)}" for b in given)
-    sums = [f"    {names[b]} = np.zeros({b.size})" for b in training.sums]
-    loss = " + ".join(f"{names[b]}[0]" for b in training.sums if b.region == TOTALS)
     body = []
     for title, part in (("forward", training.forward), ("backward", training.backward), ("update", training.update)):
         body += ["", f"    # --- {title}", *body_of(part, names, kept)]
+    body, sums, told = summed(body, training.sums, names)
     return [
         f"def step({', '.join(names[b] for b in given)}, iteration, learning_rate={training.learning_rate:g}):",
         f'    """Changes the weights by a batch, {shapes}; returns its loss.',
@@ -135,8 +148,33 @@ def step(training: Training, names: Mapping[Buffer, str], kept: dict[str, Array]
         *sums,
         *body,
         "",
-        f"    return {f'({loss})' if '+' in loss else loss} / rows",
+        f"    return {told}",
     ]
+
+
+def summed(body: list[str], sums: Sequence[Buffer], names: Mapping[Buffer, str]) -> tuple[list[str], list[str], str]:
+    """(the body, the lines before it that begin sums, the loss). A loss that is one sum is written as one line."""
+    totals = [names[b] for b in sums if b.region == TOTALS]
+    name, begin = totals[0], f"    {totals[0]} += "
+    code = [line.partition("#")[0] for line in body]
+    read = sum(len(re.findall(rf"\b{name}\b", line)) for line in code)
+    if len(totals) == read == sum(line.startswith(begin) for line in code) == 1:
+        begun = [f"    {names[b]} = np.zeros({b.size})" for b in sums if names[b] != name]
+        return [averaged(line, name, begin) if line.startswith(begin) else line for line in body], begun, name
+    loss = " + ".join(f"{name}[0]" for name in totals)
+    return (
+        body,
+        [f"    {names[b]} = np.zeros({b.size})" for b in sums],
+        f"{f'({loss})' if '+' in loss else loss} / rows",
+    )
+
+
+def averaged(line: str, name: str, begin: str) -> str:
+    """A line that adds to a sum as one that makes a mean of it."""
+    text = line.removeprefix(begin)
+    outer = ast.parse(text, mode="eval").body
+    binds = not isinstance(outer, ast.BinOp) or isinstance(outer.op, ast.Mult | ast.Div)
+    return f"    {name} = {text if binds else f'({text})'} / rows"
 
 
 def shared(body: Iterable[str], training: Training, names: Mapping[Buffer, str]) -> list[str]:
@@ -150,11 +188,13 @@ def shared(body: Iterable[str], training: Training, names: Mapping[Buffer, str])
 def train(training: Training, names: Mapping[Buffer, str]) -> list[str]:
     """The function that trains for some epochs."""
     given = (*training.inputs, *training.targets)
+    wholes = [sums_to_one(s.instruction, names) for s in training]
     batch, rate = ", ".join(f"{names[b]}[batch]" for b in given), f"learning_rate={training.learning_rate:g}"
     return [
         f"def train({', '.join(names[b] for b in given)}, epochs, batch_size=32, {rate}):",
         '    """Trains on rows in another order in each epoch; prints the mean loss of its steps."""',
         *converted(given, names),
+        *(line for y in dict.fromkeys(wholes) if y for line in probabilities(y)),
         f"    rows, iteration = len({names[given[0]]}), {training.iteration}",
         f"    for epoch in range({f'{training.epoch}, {training.epoch} + epochs' if training.epoch else 'epochs'}):",
         "        order, total = permutation(SEED, epoch, rows), 0.0",
@@ -163,6 +203,14 @@ def train(training: Training, names: Mapping[Buffer, str]) -> list[str]:
         "            batch = order[first : first + batch_size]",
         f"            total += len(batch) * step({batch}, iteration, learning_rate)",
         '        print(f"epoch {epoch + 1}: loss {total / rows:.6f}")',
+    ]
+
+
+def probabilities(y: str) -> list[str]:
+    """Lines that refuse targets of which a row isn't the probabilities of the classes."""
+    return [
+        f"    if not np.allclose({y}.sum(axis=-1), 1, atol=1e-3):",
+        f'        raise ValueError("a row of {y} has to be the probabilities of the classes, whose sum is 1")',
     ]
 
 

@@ -26,6 +26,18 @@ def softmax(x: Any) -> Any:
     return e / e.sum(axis=-1, keepdims=True)
 
 
+def log_softmax(x: Any) -> Any:
+    """The logarithm of softmax(x), also where softmax(x) is so small that it rounds to 0."""
+    x = x - x.max(axis=-1, keepdims=True)
+    return x - np.log(np.exp(x).sum(axis=-1, keepdims=True))
+
+
+def one_hot(y: Any, classes: int) -> Any:
+    """A row for each class number: 1 in its place, 0 elsewhere; NaN for a number that is none."""
+    known = (y >= 0) & (y < classes) & (y == np.floor(y))
+    return np.where(known, y == np.arange(classes), np.nan).astype(np.float32)
+
+
 def erf(x: Any) -> Any:
     """The error function of each element."""
     return np.vectorize(math.erf, otypes=[x.dtype])(x)
@@ -158,8 +170,8 @@ def mixed(z: int) -> int:
 
 
 FUNCTIONS: tuple[Callable[..., Any], ...] = (
-    sigmoid, softmax, erf, ndtr, windows, padded, convolve, kernel_gradient, convolve_back, under, max_pool,
-    max_pool_back, forest, in_set, uniform, permutation, mixed,
+    sigmoid, softmax, log_softmax, one_hot, erf, ndtr, windows, padded, convolve, kernel_gradient, convolve_back, under,
+    max_pool, max_pool_back, forest, in_set, uniform, permutation, mixed,
 )  # fmt: skip
 
 
@@ -172,5 +184,5 @@ def source(lines: Iterable[str], functions: Sequence[Callable[..., Any]] = FUNCT
         if not new:
             return [found[f.__name__] for f in functions if f.__name__ in found]
         for f in new:
-            plain = re.sub(r": (Any|int|float|str) = ", "=", inspect.getsource(f))
-            found[f.__name__] = re.sub(r": (Any|int|float|str)(?=[,)])| -> (Any|int)", "", plain)
+            plain = re.sub(r": (Any|int|float|str|bool) = ", "=", inspect.getsource(f))
+            found[f.__name__] = re.sub(r": (Any|int|float|str)(?=[,)])| -> (Any|int|str)", "", plain)

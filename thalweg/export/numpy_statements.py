@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from math import isclose
 from typing import Any
 
-from thalweg.export.expressions import Expressions, one_line
+from thalweg.export.expressions import Expressions, Text, one_line
+from thalweg.export.simplified import is_number
 from thalweg.export.traced_program import Statement
 from thalweg.export.traced_values import Value
+from thalweg.losses.probabilities import BinaryCrossentropy
 from thalweg.program.instructions.activations import Elementwise
 from thalweg.program.instructions.convolution import Convolution, KernelGradient, TransposedConvolution, Window
 from thalweg.program.instructions.forest import Forest
 from thalweg.program.instructions.images.pooling import MaxPooling, MaxPoolingAdjoint
+from thalweg.program.instructions.losses.elementwise_losses import ElementwiseLoss
+from thalweg.program.instructions.losses.loss_instruction import LossAndGradient
+from thalweg.program.instructions.losses.row_losses import CrossentropyOfLogits
 from thalweg.program.instructions.rowwise import Softmax
 from thalweg.program.ir.instruction import WORKSPACE, Array, Buffer, Instruction
 
@@ -73,6 +80,18 @@ def elementwise(i: Elementwise, names: Names) -> str | None:
 class NumpyExpressions(Expressions):
     """Writes values as expressions that call NumPy."""
 
+    def binary(self, v: Value) -> Text:
+        """x·[x > 0] is a product with a truth value."""
+        one, other = v.operands
+        if v.function == "multiply" and other not in self.known and is_truth(other) and one.dtype.kind == "f":
+            v = replace(v, operands=(one, other.operands[0]))
+        return super().binary(v)
+
+
+def is_truth(v: Value) -> bool:
+    """Whether a value is 1 where a condition holds, and otherwise 0."""
+    return v.function == "where" and is_number(v.operands[1], 1) and is_number(v.operands[2], 0)
+
 
 def forest(i: Forest, names: Names) -> str:
     sets = "None" if i.sets is None else names[i.sets]
@@ -80,15 +99,46 @@ def forest(i: Forest, names: Names) -> str:
     return f"forest({given}, {sets}, {i.depth})"
 
 
-LINES: dict[type, Callable[..., str | None]] = {
+def loss_of_logits(i: LossAndGradient, names: Names) -> list[str] | None:
+    """A cross-entropy with its activation, as a tutorial has them: ŷ, L, dh = (ŷ − y)/rows.
+
+    Of classes, the sum of y in a row is 1: `sums_to_one` tells where a file has to see to it.
+    """
+    of, h, y = i.of, names[i.p], names[i.y]
+    share = of.coefficient * i.p.size if isinstance(of, ElementwiseLoss) else of.coefficient
+    plain = i.weight is None and not of.total and isclose(share, 1) and not getattr(of, "label_smoothing", 0)
+    rows = "rows" if of.coefficient == 1 else f"(rows * {i.p.size})"
+    if isinstance(of, CrossentropyOfLogits):
+        activation, y = "softmax", f"one_hot({y}, {i.p.shape[-1]})" if of.sparse else y
+        loss = f"-({y} * log_softmax({h})).sum()"
+    elif isinstance(of, ElementwiseLoss) and of.equation == BinaryCrossentropy.fused and not any(of.arguments):
+        activation, loss = "sigmoid", f"(np.logaddexp(0, {h}) - {h} * {y}).sum()"
+        loss += f" / {i.p.size}" * (of.coefficient != 1)
+    else:
+        return None
+    if not plain:
+        return None
+    found = f"{activation}({h})"
+    shown = [] if i.a is None else [f"{names[i.a]} = {found}"]
+    gradient = f"{names[i.dp]} = ({names[i.a] if i.a is not None else found} - {y}) / {rows}"
+    return [*shown, f"{names[i.sums]} += {loss}", gradient]
+
+
+def sums_to_one(i: Any, names: Names) -> str:
+    """The name of the targets whose rows have to be probabilities for the lines of an instruction; "" if none are."""
+    of_rows = isinstance(i, LossAndGradient) and isinstance(i.of, CrossentropyOfLogits) and not i.of.sparse
+    return names[i.y] if of_rows and loss_of_logits(i, names) else ""
+
+
+LINES: dict[type, Callable[..., str | list[str] | None]] = {
     Convolution: convolution, KernelGradient: kernel_gradient, TransposedConvolution: transposed,
     Elementwise: elementwise, Softmax: lambda i, names: f"softmax({names[i.h]})",
-    Forest: forest, MaxPooling: max_pooling, MaxPoolingAdjoint: max_pooling_adjoint,
+    Forest: forest, LossAndGradient: loss_of_logits, MaxPooling: max_pooling, MaxPoolingAdjoint: max_pooling_adjoint,
 }  # fmt: skip
 
 
-def direct(i: Instruction, names: Names) -> str | None:
-    """The expression of an instruction; None where its reference is written out."""
+def direct(i: Instruction, names: Names) -> str | list[str] | None:
+    """The expression of an instruction, or its lines; None where its reference is written out."""
     own = LINES.get(type(i))
     return own and own(i, names)
 
@@ -97,6 +147,9 @@ def written(statement: Statement, names: Mapping[Buffer, str], kept: dict[str, A
     """What an instruction computes: its formula as a comment, then lines."""
     yield f"# {one_line(statement.instruction.formula)}"
     own = direct(statement.instruction, names)
+    if isinstance(own, list):
+        yield from own
+        return
     if own is not None:
         (assignment,) = statement.assignments
         place = "" if assignment.buffer.region == WORKSPACE else "[...]"

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any, NamedTuple
 
+from thalweg.data.notations.patterns import date_patterns, number_pattern
+from thalweg.data.notations.quantities import GROUPING, PLAIN_OR_TIMES, SHARES, Style
+from thalweg.data.reading import TIMES
 from thalweg.export.exported_tables import Column, TableNetwork
 from thalweg.export.expressions import one_line
 from thalweg.export.numpy_file import numpy_file
 from thalweg.program.ir.instruction import Buffer
 
 NOUN = {"number": "number", "boolean": "yes or no", "date": "date such as 2024-05-31", "category": "category"}
-MEANING = {"number": "number", "boolean": "truth", "date": "moment"}
 
 
 def numpy_table_file(table: TableNetwork, title: str) -> str:
@@ -56,11 +59,66 @@ def numpy_table_file(table: TableNetwork, title: str) -> str:
 
 def read(column: Column) -> str:
     """What reads a column's values."""
+    missing = "-2, -1" if column.kind == "category" else "np.nan"
+    if forgives(column):
+        missing = "np.nan, np.nan"
+    return f"read(table, {column.name!r}, {noun(column)!r}, {meaning_of(column)}, {missing})"
+
+
+def forgives(column: Column) -> bool:
+    """Whether what is no number is missing."""
+    return column.kind == "number" and bool(column.fitted.forgiving)
+
+
+def noun(column: Column) -> str:
+    """What a cell has to be."""
+    if column.kind != "number":
+        return NOUN[column.kind]
+    style = Style(column.fitted.notation, column.fitted.unit)
+    if style in (Style(), Style(PLAIN_OR_TIMES)):
+        return "number"
+    return f"number written as {style.notation or '1234.5'}" + f" with {style.unit}" * bool(style.unit)
+
+
+class Meaning(NamedTuple):
+    """The function of `numpy_cells` that says what a cell means: itself, or what it makes of arguments."""
+
+    function: str
+    arguments: tuple[Any, ...] = ()
+    options: Mapping[str, Any] = {}  # that aren't the usual ones
+
+    def __str__(self) -> str:
+        options = [f"{name}={value!r}" for name, value in self.options.items()]
+        given = ", ".join([*map(repr, self.arguments), *options])
+        return f"{self.function}({given})" if given else self.function
+
+
+def meaning_of(column: Column) -> Meaning:
+    """What says what the cells of a column mean."""
+    fitted = column.fitted
     if column.kind == "category":
-        meaning, missing = f"category({list(column.fitted.categories)})", "-2, -1"
-    else:
-        meaning, missing = MEANING[column.kind], "np.nan"
-    return f"read(table, {column.name!r}, {NOUN[column.kind]!r}, {meaning}, {missing})"
+        return Meaning("category", (list(fitted.categories),))
+    if column.kind == "boolean":
+        return Meaning("truth")
+    if column.kind == "date":
+        return Meaning("date", date_patterns(fitted.notation, fitted.by_digits_of_minguo))
+    return meaning_of_numbers(Style(fitted.notation, fitted.unit))
+
+
+def meaning_of_numbers(style: Style) -> Meaning:
+    """What says what numbers mean that are written in a style."""
+    if style.notation == TIMES:
+        return Meaning("clock")
+    if style in (Style(), Style(PLAIN_OR_TIMES)):
+        return Meaning("number")
+    told = {
+        "power": next((SHARES[unit] for unit in style.units if unit in SHARES), 0),
+        "group": style.base[1] if style.base in GROUPING else "",
+        "plain": style.takes_plain,
+    }
+    usual = {"power": 0, "group": "", "plain": True}
+    others = {name: value for name, value in told.items() if value != usual[name]}
+    return Meaning("quantity", (number_pattern(style),), others)
 
 
 def described(column: Column) -> str:

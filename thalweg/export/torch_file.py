@@ -89,8 +89,8 @@ def torch_file(network: Network, title: str, name: str = "Network") -> tuple[str
     """
     from safetensors.numpy import save
 
-    lasting = identifiers(network.weights, (*TAKEN, *MODULE))
-    local = identifiers((*network.inputs, *written_by(network.statements)), (*TAKEN, *lasting.values()))
+    lasting = identifiers(network.weights, (*TAKEN, *MODULE), ascii=False)
+    local = identifiers((*network.inputs, *written_by(network.statements)), (*TAKEN, *lasting.values()), ascii=False)
     names = {**local, **{b: f"self.{n}" for b, n in lasting.items()}}
     kept: dict[str, Array] = {}
     needless = flips(network, names)

@@ -130,8 +130,10 @@ def write(value: Any, places: Places, weights: dict[int, str]) -> Any:
     raise ModelFileError(f"an argument of a call can't be saved: {value!r}")
 
 
-def read(value: Any, results: list[list[Symbol]], inputs: list[Input], weights: dict[str, Any]) -> Any:
-    """What `write` made of an argument, turned back."""
+def read(
+    value: Any, results: list[list[Symbol]], inputs: list[Input], weights: Callable[[], dict[str, Any]] = dict
+) -> Any:
+    """What `write` made of an argument, turned back. `weights`: all that there are, by path; few graphs name one."""
 
     def inner(v: Any) -> Any:
         return read(v, results, inputs, weights)
@@ -145,7 +147,7 @@ def read(value: Any, results: list[list[Symbol]], inputs: list[Input], weights: 
         call, place = held
         return inputs[place] if call == -1 else results[call][place]
     if kind == "weight":
-        return weights[held]
+        return weights()[held]
     if kind == "array":
         return np.array(held, dict(more)["dtype"])
     if kind == "activation":
@@ -165,10 +167,13 @@ def draw(description: dict[str, Any], custom_objects: layers.CustomObjects | Non
     inputs = [Input(**config) for config in description["inputs"]]
     made = [layers.deserialize(d, custom_objects) for d in description["layers"]]
     results: list[list[Symbol]] = []
+
+    def weights() -> dict[str, Any]:
+        return {path: p.buffer for layer in made if layer.name for path, p in layer.all_parameters()}
+
     for call in description["calls"]:
-        weights = {path: p.buffer for layer in made if layer.name for path, p in layer.all_parameters()}
         function = made[call["of"]] if isinstance(call["of"], int) else FUNCTIONS[call["of"]]
         arguments, named = (read(call[key], results, inputs, weights) for key in ("with", "named"))
         results.append(list(leaves(function(*arguments, **named))))
-    taken = read(description["taken"], [], inputs, {})
-    return taken, read(description["outputs"], results, inputs, {})
+    taken = read(description["taken"], [], inputs)
+    return taken, read(description["outputs"], results, inputs)

@@ -52,7 +52,8 @@ class Predictor:
     def __call__(self, inputs: list[Array], batch: int | None = None, lanes: int | None = None) -> list[Array]:
         """The outputs for inputs (rows, …), which are contiguous and hold the engine's floats, or bytes."""
         kind, x = self.parameters.dtype, inputs[0]
-        if batch is None and lanes is None and len(x) < self.many_rows:
+        alone = lanes is None or (lanes == 1 and type(lanes) is int)
+        if batch is None and alone and len(x) < self.many_rows:
             rows = x.astype(kind, copy=False).view(kind)  # as a view, because equal types may be different objects
             y = self.native.enter(rows) if self.native else None
             if y is None:

@@ -24,7 +24,8 @@ from thalweg.support.files import explained, own_folder, to_json
 from thalweg.support.untrusted import read_json, readable
 from thalweg.version import __version__
 
-MODEL, COLUMNS, HISTORY, RUN = "model.safetensors", "columns.json", "history.jsonl", "run.json"
+MODEL, COLUMNS, IMAGES = "model.safetensors", "columns.json", "images.json"
+HISTORY, RUN = "history.jsonl", "run.json"
 RECORDING = "recording.npz"
 PACKAGES = ("numpy", "numba", "duckdb", "safetensors", "scikit-learn")
 """Whose versions run.json names, where they are installed: numba is an extra."""
@@ -103,6 +104,11 @@ def write_folder(
 
 
 # --- reading ---------------------------------------------------------------------------------------------------------
+
+
+def is_image_run(folder: Path) -> bool:
+    """Whether the folder holds a run on images."""
+    return (folder / IMAGES).is_file()
 
 
 def read_folder(folder: Path, description: str) -> tuple[Any, Records, Facts]:

@@ -39,7 +39,7 @@ from thalweg.models.sequential import Sequential
 from thalweg.runs import evidence, judging
 from thalweg.runs.baselines import same_answer
 from thalweg.runs.facts import is_known, is_list, is_number, is_text, is_whole
-from thalweg.runs.folder import read_folder, read_recording
+from thalweg.runs.folder import IMAGES, read_folder
 from thalweg.runs.image_options import (
     PEAK,
     RECIPE,
@@ -70,7 +70,7 @@ from thalweg.support.progress import stage
 from thalweg.support.untrusted import Npz, readable
 from thalweg.views.plots import KernelHistory, kernels_of
 
-IMAGES, KERNELS, LIKENESS = "images.json", "kernels.npz", "likeness.npz"
+KERNELS, LIKENESS = "kernels.npz", "likeness.npz"
 DESCRIPTION: dict[str, Callable[[Any], bool]] = {  # what images.json holds
     "classes": lambda value: isinstance(value, list) and all(map(is_text, value)),
     "height": is_whole,
@@ -142,6 +142,14 @@ class ImageRun(Run):
         }
         likeness = {} if self.likeness is None else {LIKENESS: self.likeness.save}
         return {IMAGES: about} | likeness | ({KERNELS: {"kernels": np.stack(self.kernels)}} if self.kernels else {})
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the network takes, in sentences; none if it isn't known."""
+        if self.range is None:
+            return ()
+        black, white = self.range
+        return (f"Black is {black:g} in a picture, white {white:g}.",)
 
     def read_as(self, invert: bool, fit: str | None = None) -> None:
         """From now on, reads pictures inverted, or fitted otherwise than in training."""
@@ -381,11 +389,6 @@ def predictions(run: ImageRun, pictures: Sequence[Path], skip_bad: bool = False)
 # --- the folder ------------------------------------------------------------------------------------------------------
 
 
-def is_image_run(folder: Path) -> bool:
-    """Whether the folder holds a run on images."""
-    return (folder / IMAGES).is_file()
-
-
 def load(folder: Path) -> ImageRun:
     """Reads a run from its folder."""
     about, history, facts = read_folder(folder, IMAGES)
@@ -416,10 +419,10 @@ def load(folder: Path) -> ImageRun:
         history=history,
         facts=facts,
         kernels=kernels,
+        folder=folder,
     )
     if (folder / LIKENESS).is_file():
         run.likeness = Likeness.load(folder / LIKENESS, shape)
-    run.recording = read_recording(folder)
     return run
 
 

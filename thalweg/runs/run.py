@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -20,7 +20,7 @@ from thalweg.models.loading import load_model
 from thalweg.models.model import Model
 from thalweg.recordings import Recording
 from thalweg.runs.evidence import Evidence
-from thalweg.runs.folder import MODEL, RECORDING, write_folder
+from thalweg.runs.folder import MODEL, RECORDING, read_recording, write_folder
 from thalweg.support.checks import whole
 from thalweg.support.naming import choose
 from thalweg.support.progress import stage
@@ -104,7 +104,7 @@ class Run(ABC):
     model: Model
     history: list[dict[str, Any]]
     facts: dict[str, Any] = field(default_factory=dict)  # run.json: command, options, versions, scores
-    recording: Recording | None = None  # of the training; of several networks, of the first
+    folder: Path | None = None  # that it was read from
     evidence: Evidence | None = None  # what the folder keeps for the report, of a run that was just trained
     examined: Diagnosis | None = None  # what the doctor has said of it, who is asked once
 
@@ -125,6 +125,11 @@ class Run(ABC):
     @abstractmethod
     def descriptions(self) -> dict[str, Any]:
         """The files, by name, that only this kind of run has in its folder."""
+
+    @cached_property
+    def recording(self) -> Recording | None:
+        """What was recorded of the training, of several networks of the first one's; read when it is asked for."""
+        return None if self.folder is None else read_recording(self.folder)
 
     @abstractmethod
     def recorded_network(self) -> Model:

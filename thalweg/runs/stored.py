@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from thalweg.runs.folder import is_image_run
+
 if TYPE_CHECKING:
     from thalweg.runs.run import Run
 
@@ -34,7 +36,11 @@ def load_run(path: str | Path) -> Run:
     >>> run.evaluate("examples/penguins.csv")["accuracy"] > 0.8
     True
     """
-    from thalweg.runs import image_run, table_run
-
     folder = Path(path)
-    return image_run.load(folder) if image_run.is_image_run(folder) else table_run.load(folder)
+    if is_image_run(folder):
+        from thalweg.runs import image_run
+
+        return image_run.load(folder)
+    from thalweg.runs import table_run
+
+    return table_run.load(folder)

@@ -19,7 +19,7 @@ from thalweg.errors import ArgumentError, DataError, ModelFileError
 from thalweg.models.functional import Functional
 from thalweg.models.model import Model
 from thalweg.runs.divisions import Division
-from thalweg.runs.folder import COLUMNS, read_folder, read_recording
+from thalweg.runs.folder import COLUMNS, read_folder
 from thalweg.runs.judging import Judgement, judge
 from thalweg.runs.run import Array, Cells, Parts, Run, Scores, TrainingOptions, load_network, prediction_columns
 from thalweg.runs.stored_trees import TREES, load_trees, save_trees
@@ -28,6 +28,7 @@ from thalweg.support.untrusted import readable
 from thalweg.tabular.beside import Trees, joined
 from thalweg.tabular.features import Features, Target, at_least_one, with_numbers, without_bad_rows
 from thalweg.tabular.qualities import Settings, settings_of
+from thalweg.tabular.single_row import row_of
 from thalweg.words import Text
 
 FIRST = "member_1_output"
@@ -156,14 +157,17 @@ class TableRun(Run):
         Raises:
             DataError: a column is missing or of another kind, or a cell can't be used (named, with its row).
         """
-        return self.labels(self.predicted(self.read(frame, least_rows=0)))
+        return self.labels(self._predicted(frame))
 
     def predict_proba(self, frame: Any) -> Array:
         """The probability of each class, (rows, classes), in the order of `target.classes`; raises for a number."""
-        table = self.read(frame, least_rows=0)
         if self.target.task == "regression":
             raise ArgumentError(f"the target {self.target.name!r} is a number, which has no probabilities: use predict")
-        return self.predicted(table)
+        return self._predicted(frame)
+
+    def _predicted(self, frame: Any) -> Array:
+        x = self.features.of_row(row_of(frame))
+        return self.predicted(self.read(frame, least_rows=0)) if x is None else self.of_matrix(x)
 
     def evaluate(self, frame: Any) -> Scores:
         """Scores by name, of the rows whose target is known: of `predict` and `predict_proba`."""
@@ -257,9 +261,7 @@ def load(folder: str | Path) -> TableRun:
     shapes = (len(features.feature_names),), (features.target.outputs,)
     model = load_network(folder, shapes, "the columns")
     trees = load_trees(folder, features, {kind["name"]: kind["weight"] for kind in facts.get("trees") or []})
-    run = TableRun(model=model, features=features, history=history, facts=facts, trees=trees)
-    run.recording = read_recording(folder)
-    return run
+    return TableRun(model=model, features=features, history=history, facts=facts, trees=trees, folder=folder)
 
 
 def with_columns(run: TableRun, table: Table, values: Mapping[str, str]) -> Table:

@@ -14,6 +14,7 @@ from sklearn.utils import check_array, check_X_y
 from thalweg.data.cells import Column, Kind, column_of
 from thalweg.data.tables import Table, is_rows, read_table
 from thalweg.errors import ArgumentError, DataError, ThalwegWarning
+from thalweg.tabular.single_row import row_of
 
 Array = NDArray[Any]
 
@@ -111,6 +112,14 @@ def known_columns(estimator: Any, X: Any, table: Table) -> Table:
         )
     names = array_names(len(table.names)) if fitted is None else list(fitted)
     return Table({new: table.column(old) for new, old in zip(names, table.names, strict=True)}, table.source)
+
+
+def known_row(estimator: Any, X: Any) -> dict[str, Any] | None:
+    """X as a single row with the columns of the fit; None for any other X."""
+    row, fitted = row_of(X), list(getattr(estimator, "feature_names_in_", ()))
+    if row is None or row.keys() != set(fitted):
+        return None
+    return row if isinstance(X, dict | list) or list(row) == fitted else None
 
 
 def check_names(fitted: list[str], given: list[str]) -> None:

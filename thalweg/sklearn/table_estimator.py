@@ -20,7 +20,7 @@ from thalweg.data.target import Target
 from thalweg.engine.lanes import cores
 from thalweg.errors import ArgumentError, DataError, ThalwegWarning
 from thalweg.sklearn.folds import CrossValidation, splits, summary
-from thalweg.sklearn.intake import column_names, is_frame, known_columns, per_row, table_of, targets_of
+from thalweg.sklearn.intake import column_names, is_frame, known_columns, known_row, per_row, table_of, targets_of
 from thalweg.support.checks import number, whole
 from thalweg.support.printing import out
 from thalweg.tabular import canonical
@@ -242,8 +242,15 @@ class TableEstimator(BaseEstimator):
                 stacklevel=4,
             )
 
-    def export(self, filepath: str | Path, format: str | None = None, overwrite: bool = False) -> None:
-        """Writes the fitted ensemble in another form, with its columns and its trees: see `Model.export`.
+    def export(
+        self,
+        filepath: str | Path,
+        format: str | None = None,
+        overwrite: bool = False,
+        opset: int | None = None,
+        int8: bool = False,
+    ) -> None:
+        """Writes the fitted ensemble in another form, with its columns and its trees: arguments as in `Model.export`.
 
         Such a file takes cells as a table has them, and needs no thalweg.
 
@@ -253,15 +260,20 @@ class TableEstimator(BaseEstimator):
         from thalweg.exchange import targets
 
         check_is_fitted(self)
-        targets.export(self.ensemble_, filepath, format, overwrite, features=self.features_)
+        name = {"rmse": "RMSE", "mae": "MAE"}.get(self.metric_, self.metric_)  # as a run calls it
+        told: dict[str, Any] = {"features": self.features_, "scores": {name: self.validation_score_}}
+        targets.export(self.ensemble_, filepath, format, overwrite, opset=opset, int8=int8, **told)
 
     def _predicted(self, X: Any) -> Array:
         """Probabilities (rows, classes) or numbers (rows,) for these rows."""
         check_is_fitted(self)
-        table = known_columns(self, X, table_of(X, self, least_rows=0))
-        table = understood(self.features_, table)
-        x = at_least_one(self.features_.matrix(table))
-        return self._of_graph(self.ensemble_.predict(x, verbose=0, lanes=self._lanes()))[: table.rows]
+        x, rows = self.features_.of_row(known_row(self, X), familiar=True), 1
+        if x is None:
+            table = known_columns(self, X, table_of(X, self, least_rows=0))
+            table = understood(self.features_, table)
+            x, rows = at_least_one(self.features_.matrix(table)), table.rows
+        lanes = None if self.n_jobs in (None, -1) else self._lanes()  # of all, as many as are worthwhile
+        return self._of_graph(self.ensemble_.predict(x, verbose=0, lanes=lanes))[:rows]
 
     def _of_graph(self, outputs: Array) -> Array:
         """Probabilities (rows, classes) or numbers (rows,) from the graph's outputs."""

@@ -32,12 +32,12 @@ def _grouped(mark: str, decimals: str) -> str:
 
 
 COMMAS, POINTS, APOSTROPHES, SPACES, SPACES_AND_COMMA = "1,234.5", "1.234,5", "1'234.5", "1 234.5", "1 234,5"
-_GROUPING = (COMMAS, POINTS, APOSTROPHES, SPACES, SPACES_AND_COMMA)
+GROUPING = (COMMAS, POINTS, APOSTROPHES, SPACES, SPACES_AND_COMMA)
 DECIMAL_COMMA, MULTIPLES, GROUPED_MULTIPLES = "1234,5", "1.2k", "1,234.5k"
 MARKED = "~1234.5"
 """Plain digits, and cells in brackets or with a mark that says "about"."""
 _BASES = {MULTIPLES: "", GROUPED_MULTIPLES: COMMAS, MARKED: ""}  # how a notation writes the digits themselves
-_BODIES = {
+BODIES = {
     notation: re.compile(pattern)
     for notation, pattern in {
         "": rf"(?:{_WHOLE}(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?",
@@ -52,12 +52,12 @@ _BODIES = {
 POINT_DECIMAL = ("", COMMAS, APOSTROPHES, SPACES)
 PLAIN_OR_TIMES = "1234.5 or 10:30"
 """What columns of plain numbers of runs made before may hold."""
-_FRACTION = {notation: re.compile(r"[.eE]" if notation in POINT_DECIMAL else "[,eE]") for notation in _BODIES}
+_FRACTION = {notation: re.compile(r"[.eE]" if notation in POINT_DECIMAL else "[,eE]") for notation in BODIES}
 _GROUPS = re.compile("0|[1-9][0-9]{0,2}(?:,[0-9]{3})*")
 _CODES = "USD|TWD|NTD|EUR|GBP|JPY|CNY|RMB|HKD|KRW|INR|CHF|AUD|CAD|SGD"
-_CURRENCY = rf"(?:NT|US|HK|AU|CA|SG|NZ|A|C|R|S)?\$|[€£¥₹₩₽₫₺₴₱฿]|(?:{_CODES})\b"
+CURRENCY = rf"(?:NT|US|HK|AU|CA|SG|NZ|A|C|R|S)?\$|[€£¥₹₩₽₫₺₴₱฿]|(?:{_CODES})\b"
 # Units that may follow a digit at once: "12A" might be a code, "12V" or "12 A" is a quantity.
-_GLUED = {
+GLUED = {
     "%", "‰", "°", "°C", "°F", "℃", "℉", "mg", "g", "kg", "t", "lb", "lbs", "oz", "nm", "µm", "mm", "cm", "m", "km",
     "in", "ft", "yd", "mi", "ml", "mL", "cl", "dl", "l", "L", "cc", "ms", "s", "sec", "min", "mins", "h", "hr", "hrs",
     "yr", "yrs", "kB", "KB", "MB", "GB", "TB", "Hz", "kHz", "MHz", "GHz", "W", "kW", "MW", "Wh", "kWh", "mV", "V",
@@ -65,11 +65,11 @@ _GLUED = {
     "cal", "kcal", "J", "kJ", "mph", "km/h", "kmh", "kph", "m/s", "kmpl", "m2", "m²", "m3", "m³", "km2", "km²", "ha",
     "sqft", "F", "€", "£", "$", "¥", "kr", "zł", "Kč", "Ft", "bp", "bps", "dB", "x",
 }  # fmt: skip
-_FOLDED = {unit.casefold() for unit in _GLUED}
+_FOLDED = {unit.casefold() for unit in GLUED}
 # Letters that mean one thing in capitals and another in small ones: metre and mega, gram and giga, bit and byte.
-_CASED = {*"mkgsthb", "mw", "mv", "ma", "mg", "mhz", "mj", "mpa", "mwh", "mah", "mb", "kb", "gb", "tb"}
-_SAME = {"KB": "kB", "°c": "℃", "°f": "℉", "公斤": "kg", "公克": "g", "公分": "cm", "公尺": "m", "公里": "km"}
-_POWERS = {"k": 3, "K": 3, "M": 6, "千": 3, "萬": 4, "万": 4, "億": 8, "亿": 8}
+CASED = {*"mkgsthb", "mw", "mv", "ma", "mg", "mhz", "mj", "mpa", "mwh", "mah", "mb", "kb", "gb", "tb"}
+SAME = {"KB": "kB", "°c": "℃", "°f": "℉", "公斤": "kg", "公克": "g", "公分": "cm", "公尺": "m", "公里": "km"}
+POWERS = {"k": 3, "K": 3, "M": 6, "千": 3, "萬": 4, "万": 4, "億": 8, "亿": 8}
 SHARES = {"%": -2, "‰": -3}
 # What people write for one currency, or one quantity, in the same column.
 _MONEY = (
@@ -79,11 +79,11 @@ _MONEY = (
 _FAMILIES = (*_MONEY, ("樓", "f", "fl", "層", "階"), ("年", "yr", "year", "y"))
 _ABOUT = r"(?:約略?|大約|约|大约|≈|~|～|(?i:about|approx\.?|ca\.) ) ?"
 _CELL = re.compile(
-    rf"(?P<about>{_ABOUT})?(?P<open>\( ?)?(?P<sign>[+-]?) ?(?P<before>{_CURRENCY})? ?(?P<inner>[+-]?)"
+    rf"(?P<about>{_ABOUT})?(?P<open>\( ?)?(?P<sign>[+-]?) ?(?P<before>{CURRENCY})? ?(?P<inner>[+-]?)"
     r"(?P<body>[0-9.,](?:[0-9.,' ]*[0-9.])?(?:(?<=[0-9])[eE][+-]?[0-9]+)?)"
     r"(?P<gap> ?)(?P<after>(?:[^\W\d_]|[%‰°℃℉€£¥$₹₩₽₫₺₴₱฿])[^\d()+,;]{0,19}[23²³]?)?(?P<close> ?\))?"
 )
-_EAST_ASIAN = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3]")
+EAST_ASIAN = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3]")
 _ADDRESS = re.compile(r"[0-9]+(?:\.[0-9]+){3}")  # an IP address may look like 1.234.567.890
 LEAST_SHARE = 0.9
 """Of the cells of a column have to be numbers, for the others to be odd ones among them."""
@@ -131,7 +131,7 @@ class Style:
         return _BASES.get(self.notation, self.notation)
 
     @cached_property
-    def _units(self) -> tuple[str, ...]:
+    def units(self) -> tuple[str, ...]:
         return tuple(filter(None, self.unit.split(", ")))
 
     def value(self, text: str) -> float | None:
@@ -142,7 +142,7 @@ class Style:
     @cached_property
     def bare(self) -> bool:
         """Whether a number may stand without a unit."""
-        return not any(unit in SHARES or unit in _POWERS for unit in self._units)
+        return not any(unit in SHARES or unit in POWERS for unit in self.units)
 
     @cached_property
     def takes_plain(self) -> bool:
@@ -151,18 +151,18 @@ class Style:
 
     def writes(self, cell: _Cell) -> bool:
         """Whether a cell is written so."""
-        if cell.unit and _spelled(cell.unit) not in map(_spelled, self._units):
+        if cell.unit and spelled(cell.unit) not in map(spelled, self.units):
             return False
         if cell.marked and not (self.notation or self.unit):
             return False
         if cell.times:
-            if self.notation not in (MULTIPLES, GROUPED_MULTIPLES) or not _BODIES[""].fullmatch(cell.body):
+            if self.notation not in (MULTIPLES, GROUPED_MULTIPLES) or not BODIES[""].fullmatch(cell.body):
                 return False
-            if not (cell.unit or _may_be_multiple(cell.times, self._units)):
+            if not (cell.unit or may_be_multiple(cell.times, self.units)):
                 return False
         if not (cell.unit or cell.body == "0" or self.bare):
             return False
-        pattern = _BODIES.get(self.base)
+        pattern = BODIES.get(self.base)
         return pattern is not None and pattern.fullmatch(cell.body) is not None
 
 
@@ -233,7 +233,7 @@ def _style_of_most(
 
 def _kind_of(cell: _Cell) -> tuple[str, str]:
     """What sets a cell apart from others: its unit, and the marks between its digits."""
-    return _spelled(cell.unit), "".join(sorted({*cell.body} - {*"0123456789"}))
+    return spelled(cell.unit), "".join(sorted({*cell.body} - {*"0123456789"}))
 
 
 def _style(cells: Collection[_Cell], decimal_comma: bool) -> Style | None:
@@ -245,7 +245,7 @@ def _style(cells: Collection[_Cell], decimal_comma: bool) -> Style | None:
         return None
     times = [cell for cell in cells if cell.times]
     base = _notation({cell.body for cell in cells}, decimal_comma)
-    if base is None or (times and (base not in ("", COMMAS) or not all(_BODIES[""].fullmatch(c.body) for c in times))):
+    if base is None or (times and (base not in ("", COMMAS) or not all(BODIES[""].fullmatch(c.body) for c in times))):
         return None
     if times:
         return Style(MULTIPLES if base == "" else GROUPED_MULTIPLES, unit)
@@ -258,12 +258,12 @@ def _joined(cells: Collection[_Cell]) -> str | None:
     units: dict[str, str] = {}
     for cell in needing:
         if cell.unit:
-            spelled = _spelled(cell.unit)
-            units[spelled] = min(cell.unit, units.get(spelled, cell.unit))
+            unit = spelled(cell.unit)
+            units[unit] = min(cell.unit, units.get(unit, cell.unit))
     joined = ", ".join(sorted(units.values()))
     if any(not cell.unit for cell in needing) and not Style("", joined).bare:
         return None
-    if any(cell.times and not cell.unit and not _may_be_multiple(cell.times, units.values()) for cell in cells):
+    if any(cell.times and not cell.unit and not may_be_multiple(cell.times, units.values()) for cell in cells):
         return None
     return joined if len(units) < 2 or _one_quantity(units) else None
 
@@ -276,21 +276,21 @@ def _one_quantity(units: Iterable[str]) -> bool:
     return len(rates) < 2 and any(bases <= {*family} for family in families)
 
 
-def _may_be_multiple(times: str, units: Iterable[str]) -> bool:
+def may_be_multiple(times: str, units: Iterable[str]) -> bool:
     """Whether a multiple may stand without a unit beside these: 5M among dollars, 5 million; not among metres."""
     money = {unit for family in _MONEY for unit in family}
     return not times.isascii() or all(
-        unit.casefold().partition("/")[0] in money or re.fullmatch(_CURRENCY, unit) for unit in units
+        unit.casefold().partition("/")[0] in money or re.fullmatch(CURRENCY, unit) for unit in units
     )
 
 
-def _spelled(unit: str) -> str:
+def spelled(unit: str) -> str:
     """A unit as it is compared: kg, KG and kg. are one, as are year and years; m and M are two."""
-    unit = _SAME.get(unit, unit).rstrip(".")
+    unit = SAME.get(unit, unit).rstrip(".")
     folded = unit.casefold()
-    if folded in _CASED:
+    if folded in CASED:
         return unit
-    folded = _SAME.get(folded, folded)
+    folded = SAME.get(folded, folded)
     return folded[:-1] if len(folded) > 3 and folded.endswith("s") else folded
 
 
@@ -299,44 +299,46 @@ def _cell(text: str) -> _Cell | None:
     if found is None or bool(found["open"]) != bool(found["close"]) or (found["sign"] and found["inner"]):
         return None
     before, after, times = found["before"] or "", (found["after"] or "").strip(), ""
-    multiple = after[:1] if after[:1] in _POWERS and after[:1].isalpha() else ""
+    multiple = after[:1] if after[:1] in POWERS and after[:1].isalpha() else ""
     if not multiple.isascii() or (multiple == after and not found["gap"]):  # 300 K may be a temperature, 3 萬元 is not
         times, after = multiple, after[len(multiple) :].strip()
-    if after and not (found["gap"] or times or _known(after) or _EAST_ASIAN.match(after)):
+    if after and not (found["gap"] or times or may_follow(after) or EAST_ASIAN.match(after)):
         return None
     sign = found["sign"] or found["inner"]
     if found["open"] and (sign or found["about"]):
         return None
     brackets = bool(found["open"])
     marked = brackets or bool(found["about"])
-    return _Cell(found["body"], sign == "-" or brackets, marked, brackets, before + after, times)
+    unit = before + after
+    unit = unit.rstrip(".") if unit.rstrip(".") in SHARES else unit  # at the end of a sentence
+    return _Cell(found["body"], sign == "-" or brackets, marked, brackets, unit, times)
 
 
-def _known(unit: str) -> bool:
+def may_follow(unit: str) -> bool:
     """Whether a unit may follow a digit at once, in capitals or not."""
     unit = unit.rstrip(".")
-    return unit in _GLUED or (len(unit) > 1 and unit.casefold() in _FOLDED)
+    return unit in GLUED or (len(unit) > 1 and unit.casefold() in _FOLDED)
 
 
 def _notation(bodies: Collection[str], decimal_comma: bool) -> str | None:
     """The notation that fits all, if there is one only; commas that may be either divide thousands."""
 
     def fit(notation: str) -> bool:
-        return all(map(_BODIES[notation].fullmatch, bodies))
+        return all(map(BODIES[notation].fullmatch, bodies))
 
     if fit(""):
         return ""
     if fit(DECIMAL_COMMA):
         return DECIMAL_COMMA if decimal_comma or not all(map(_GROUPS.fullmatch, bodies)) else COMMAS
-    fitting = [notation for notation in _GROUPING if fit(notation) and any(notation[1] in body for body in bodies)]
+    fitting = [notation for notation in GROUPING if fit(notation) and any(notation[1] in body for body in bodies)]
     if fitting == [COMMAS, POINTS]:  # 1.234 and 5,678
         return POINTS if decimal_comma else None
     return fitting[0] if fitting else None
 
 
 def _value(cell: _Cell, notation: str) -> float:
-    body = cell.body.replace(notation[1], "") if notation in _GROUPING else cell.body
-    power = _POWERS.get(cell.times, 0) + SHARES.get(cell.unit, 0)
+    body = cell.body.replace(notation[1], "") if notation in GROUPING else cell.body
+    power = POWERS.get(cell.times, 0) + SHARES.get(cell.unit, 0)
     body = body.replace(",", ".")
     value = float(f"{body}e{power}") if "e" not in body.lower() else float(body) * 10.0**power
     return -value if cell.negative else value

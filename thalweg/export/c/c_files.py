@@ -76,7 +76,8 @@ class Function:
         places = [pointer(a, a in written) for a in self.routine.arrays if shares(a)]
         first = [line for line in self.first if used(line, text)]
         ends = [*self.last, f"return {'error' if noted else 0};"]
-        inner = [*places, *first, *["int error = 0;"] * noted, *body, "", *ends]
+        unused = [f"(void){a.name};" for a in self.given if a not in self.routine.arrays]
+        inner = [*places, *first, *["int error = 0;"] * noted, *unused, *body, "", *ends]
         return [self.head, "{", *indented(inner), "}"]
 
 
@@ -100,6 +101,7 @@ def c_files(network: Network, name: str, title: str, int8: bool = False) -> Sour
     printer = CPrinter()
     lines = predict.lines(printer)
     shown = {b: small[array].numbers if array in small else array for b, array in shared.items()}
+    shown = {b: array for b, array in shown.items() if array in predict.routine.arrays}  # not tables of trees
     told = [f"One row: {shapes_of(network)}; numbers along the last axis beside each other."]
     if small:
         told += ["Weights of eight bits: W[..., j] = W_scale[j]*q[..., j], W_scale[j] = max |W[..., j]|/127."]

@@ -13,7 +13,7 @@ from thalweg.export.loops.printer import Printer, Type, bare
 
 TYPES = {
     "float32": "float", "float64": "double", "int64": "int64_t", "int32": "int32_t", "uint32": "uint32_t",
-    "uint64": "uint64_t", "uint8": "uint8_t", "bool": "uint8_t", "int8": "int8_t",
+    "uint64": "uint64_t", "uint8": "uint8_t", "uint16": "uint16_t", "bool": "uint8_t", "int8": "int8_t",
 }  # fmt: skip
 
 

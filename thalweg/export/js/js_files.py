@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import numpy as np
 
@@ -14,17 +14,24 @@ from thalweg.export.loops.elements import Storage
 from thalweg.export.loops.nests import GIVEN, MEMORY, RESULT, TABLE, WEIGHT, Array, Names
 from thalweg.export.loops.printer import Type, comment, indented
 from thalweg.export.loops.routine import Routine, routine_of
+from thalweg.export.loops.small_weights import small_weights
 from thalweg.program.ir.instruction import DOUBLE, Buffer
 
 WORDS = """
     await break case catch class const continue debugger default delete do else enum export extends false finally for
     function if implements import in instanceof interface let new null package private protected public return static
     super switch this throw true try typeof var void while with yield arguments eval undefined NaN Infinity Math Number
-    Float32Array Float64Array Int32Array Uint8Array RangeError atob numbers predict error memory own p q
+    Float32Array Float64Array Int32Array Int8Array Uint8Array RangeError RegExp Date Map Object Array String atob
+    numbers predict predict_proba answer error memory own p q row place float32 float64 int32 int8 uint8
+    SPACE AROUND NUMBER INFINITE YES NO POWERS MISSING GAPS COLUMNS CLASSES bare meanings read quoted number quantity
+    plainly clock truth category date Boolean
 """
 TAKEN = {*WORDS.split(), *OWN}
 """Names that no array has."""
 FLOAT = np.dtype(np.float32)
+NEXT = "\n * "
+"""Between the lines of a title."""
+EIGHT_BITS = "Weights of eight bits: W[..., j] = W_scale[j]*q[..., j], W_scale[j] = max |W[..., j]|/127."
 READ = """/* The numbers of an array, as base64 of little-endian ones. */
 function numbers(text, kind) {
     const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
@@ -33,11 +40,31 @@ function numbers(text, kind) {
 """
 
 
-def js_file(network: Network, title: str) -> str:
+def js_file(network: Network, title: str, int8: bool = False, table: Iterable[str] | None = None) -> str:
     """A program with a function `predict(x)`: arrays of numbers, one row each → the output, or a list of several.
 
-    network: of `network_of(model, 1)`. An id that isn't one of its table's is a RangeError.
+    network: of `network_of(model, 1)`. An id that isn't one of its table's is a RangeError. int8: whether matrices,
+    kernels and tables are of eight bits; see `small_weights.py`. table: the lines of a `predict` that reads cells; the
+    network's function is called `answer` then.
     """
+    told = [title, EIGHT_BITS] if int8 else [title]
+    lines = [
+        f"/* {comment(NEXT.join(told))} */", "", *READ.split("\n"),
+        *network_lines(network, "predict" if table is None else "answer", int8), *(table or ()),
+    ]  # fmt: skip
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def kept(routine: Routine) -> Iterator[str]:
+    """The weights and tables, each as text."""
+    for a, numbers in constants(routine):
+        yield f'const {a.name} = numbers("{base64.b64encode(numbers.tobytes()).decode()}", {ARRAYS[a.dtype.name]});'
+
+
+def network_lines(
+    network: Network, name: str, int8: bool = False, kept: Callable[[Routine], Iterable[str]] = kept
+) -> list[str]:
+    """The function that computes a row, after what it needs. kept: makes the lines that define the constants."""
     computed = (a.buffer.storage for s in network.statements for a in s.assignments)
     names = identifiers((*network.inputs, *network.outputs, *network.weights, *computed), TAKEN)
     arrays: dict[Buffer, Array] = {}
@@ -49,44 +76,46 @@ def js_file(network: Network, title: str) -> str:
 
     for b, values in network.weights.items():
         arrays[b] = Array(names[b], b.size, FLOAT, WEIGHT, values.reshape(-1))
+    small = small_weights(network, arrays) if int8 else {}
     for b in network.inputs:
         stored(b).where = GIVEN
     results = [stored(b.storage) for b in network.outputs]
     for array in results:
         if array.where == MEMORY:
             array.where = RESULT
-    storage = Storage(stored, Names(names.values()), 1)
-    routine = routine_of(network.statements, storage, results)
+    storage = Storage(stored, Names([*names.values(), *(s.scale.name for s in small.values())]), 1)
+    routine = routine_of(network.statements, storage, results).replaced(small)
     printer = JavaScriptPrinter()
     body = [line for block in routine.blocks for line in ("", *printer.block(block))]
+    own = [line for name in sorted(printer.own) for line in (*OWN[name].split("\n"), "")]
+    function = [f"function {name}({', '.join(names[b] for b in network.inputs)}) {{"]
+    function += [*indented(inside(network, names, arrays, results, body)), "}"]
+    return [*own, *kept(routine), *memory(routine), "", *function]
+
+
+def inside(
+    network: Network, names: Mapping[Buffer, str], arrays: Mapping[Buffer, Array], results: list[Array], body: list[str]
+) -> list[str]:
+    """The lines within the function."""
     noted = any("error = " in line for line in body)
-    operands = ", ".join(names[b] for b in network.inputs)
     given = [f"{names[b]} = {ARRAYS[arrays[b].dtype.name]}.from({names[b]});" for b in network.inputs]
     new = [
         f"const {a.name} = new {ARRAYS[a.dtype.name]}({a.size});" for a in dict.fromkeys(results) if a.where == RESULT
     ]
     told = ", ".join(a.name for a in results)
-    inner = [
+    return [
         *given, *new, *["let error = 0;"] * noted, *body, "",
         *['if (error) {', '    throw new RangeError("an id isn\'t one of its table\'s");', "}"] * noted,
         f"return {told if len(results) == 1 else f'[{told}]'};",
     ]  # fmt: skip
-    functions = [line for name in sorted(printer.own) for line in (*OWN[name].split("\n"), "")]
-    lines = [
-        f"/* {comment(title)} */", "", *READ.split("\n"), *functions, *kept(routine), *memory(routine), "",
-        f"function predict({operands}) {{", *indented(inner), "}",
-    ]  # fmt: skip
-    return "\n".join(lines) + "\n"
 
 
-def kept(routine: Routine) -> Iterator[str]:
-    """The weights and tables."""
+def constants(routine: Routine) -> Iterator[tuple[Array, np.ndarray[tuple[int], Type]]]:
+    """The weights and tables, and their numbers as the target holds them, little-endian."""
     for a in routine.arrays:
         if a.where in (WEIGHT, TABLE):
             assert a.numbers is not None
-            kind = ARRAYS[a.dtype.name]
-            little = np.ascontiguousarray(a.numbers, plain(a.dtype))
-            yield f'const {a.name} = numbers("{base64.b64encode(little.tobytes()).decode()}", {kind});'
+            yield a, np.ascontiguousarray(a.numbers, plain(a.dtype)).reshape(-1)
 
 
 def plain(dtype: Type) -> str:

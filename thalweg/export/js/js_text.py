@@ -12,7 +12,7 @@ from thalweg.export.loops.printer import Printer, Type, bare
 
 ARRAYS = {
     "float32": "Float32Array", "float64": "Float64Array", "int64": "Float64Array", "int32": "Int32Array",
-    "uint8": "Uint8Array", "bool": "Uint8Array",
+    "int8": "Int8Array", "uint8": "Uint8Array", "uint16": "Uint16Array", "bool": "Uint8Array",
 }  # fmt: skip
 """Arrays that hold a type's numbers: whole ones are exact up to 2⁵³."""
 INFIX = {
@@ -20,6 +20,7 @@ INFIX = {
     "greater_equal": ">=", "equal": "==", "not_equal": "!=", "logical_and": "&&", "logical_or": "||", "power": "**",
 }  # fmt: skip
 BITS = {"bitwise_and": "&", "bitwise_or": "|", "bitwise_xor": "^"}  # of truth values
+SHORT = {**BITS, "left_shift": "<<", "right_shift": ">>"}  # of whole numbers of 32 bits, as JavaScript takes all for
 MATHS = {
     "exp": "exp", "expm1": "expm1", "log": "log", "log1p": "log1p", "sqrt": "sqrt", "sin": "sin", "cos": "cos",
     "tan": "tan", "tanh": "tanh", "sinh": "sinh", "cosh": "cosh", "arctan": "atan", "arctan2": "atan2",
@@ -129,6 +130,8 @@ class JavaScriptPrinter(Printer):
         if kind.kind == "b" and f in (*BITS, "add", "maximum", "minimum", "invert"):
             text = {"add": "({0} || {1})", "maximum": "({0} || {1})", "minimum": "({0} && {1})", "invert": "(!{0})"}
             return text.get(f, f"({{0}} {BITS.get(f)} {{1}})").format(*operands)
+        if f in SHORT and kind == np.int32:
+            return f"({operands[0]} {SHORT[f]} {operands[1]})"
         if f in BY_TEXT:
             return BY_TEXT[f].format(*operands)
         if f in MATHS:

@@ -8,8 +8,11 @@ from typing import Any
 import numpy as np
 
 from thalweg.export.loops.elements import Storage
+from thalweg.export.loops.forests import forest
 from thalweg.export.loops.indices import Index, Looked, Variable, flat, of, within
 from thalweg.export.loops.nests import (
+    FLOAT,
+    TRUTH,
     Apply,
     Array,
     Condition,
@@ -24,9 +27,11 @@ from thalweg.export.loops.nests import (
     When,
     indices,
     nest,
+    within_ids,
 )
 from thalweg.program.instructions.convolution import Convolution, KernelGradient, TransposedConvolution, Window
 from thalweg.program.instructions.embedding import EmbeddingGradient
+from thalweg.program.instructions.forest import Forest
 from thalweg.program.instructions.images.pooling import (
     AveragePooling,
     AveragePoolingAdjoint,
@@ -37,13 +42,16 @@ from thalweg.program.instructions.images.pooling import (
 from thalweg.program.instructions.linear import Affine
 from thalweg.program.ir.instruction import Buffer, Instruction
 
-FLOAT = np.dtype(np.float32)
-TRUTH = np.dtype(bool)
 ZERO_FLOAT = Number(np.float32(0), FLOAT)
 
 
 def times(one: Expression, other: Expression) -> Expression:
     return Apply("multiply", (one, other), FLOAT)
+
+
+def seen(elements: list[Variable], conditions: tuple[Condition, ...], body: list[Step]) -> list[Step]:
+    """What is done for the elements of a window that are on the image."""
+    return nest(elements, [If(conditions, body)] if conditions else body)
 
 
 class Direct:
@@ -111,7 +119,7 @@ class Direct:
         one, other = (Element(*at[name]) for name in at if name != into)
         added = Store(*at[into], times(one, other), adds=True)
         body = nest([c, g, o], [added])
-        return nest([*places, *elements], [If(conditions, body)] if conditions else body)
+        return nest(places, seen(elements, conditions, body))
 
     def convolution(self, i: Convolution) -> list[Step]:
         return self.filled(i.h, i.b) + self.convolved(i.x, i.W, i.h, i.window, i.groups, "h")
@@ -122,17 +130,20 @@ class Direct:
     def transposed(self, i: TransposedConvolution) -> list[Step]:
         return self.filled(i.h, i.b) + self.convolved(i.h, i.W, i.x, i.window, i.groups, "x")
 
-    def max_pooling(self, i: MaxPooling) -> list[Step]:
+    def pooling(self, i: MaxPooling | AveragePooling) -> list[Step]:
+        """The most, or the sum, of what each window sees."""
         channels = i.x.shape[-1]
+        function, first = ("maximum", -np.inf) if isinstance(i, MaxPooling) else ("add", 0)
         places, elements, conditions, pixel, place = self.over(i.window, i.x.shape, i.a.shape)
         (c,) = self.variables(channels)
-        most = self.names.local(FLOAT, "s")
+        result: Expression
+        result = total = self.names.local(FLOAT, "s")
         x = Element(self.array(i.x), pixel * channels + of(c))
-        step: Step = Set(most, Apply("maximum", (most, x), FLOAT))
-        inner = nest(elements, [If(conditions, [step])] if conditions else [step])
-        begun = Let(most, Number(np.float32(-np.inf), FLOAT), changes=True)
-        end = Store(self.array(i.a), place * channels + of(c), most)
-        return nest([*places, c], [begun, *inner, end])
+        inner = seen(elements, conditions, [Set(total, Apply(function, (total, x), FLOAT))])
+        if isinstance(i, AveragePooling):
+            result = Apply("divide", (total, self.shares(i.window, i.x.shape, places)), FLOAT)
+        begun = Let(total, Number(np.float32(first), FLOAT), changes=True)
+        return nest([*places, c], [begun, *inner, Store(self.array(i.a), place * channels + of(c), result)])
 
     def max_pooling_adjoint(self, i: MaxPoolingAdjoint) -> list[Step]:
         channels = i.x.shape[-1]
@@ -145,7 +156,7 @@ class Direct:
         first = Apply("logical_and", (Apply("equal", (found, Number(0, found.dtype)), TRUTH), alike), TRUTH)
         add: list[Step] = [Store(self.array(i.dx), at, rest, adds=True), Set(found, Number(1, found.dtype))]
         body: list[Step] = [When(first, add)]
-        inner = nest(elements, [If(conditions, body)] if conditions else body)
+        inner = seen(elements, conditions, body)
         begun: list[Step] = [
             Let(rest, Element(self.array(i.da), own)),
             Let(found, Number(0, found.dtype), changes=True),
@@ -159,18 +170,6 @@ class Direct:
             return Number(counts.flat[0], FLOAT)
         return Element(self.storage.table(counts), flat(indices(places[1:]), counts.shape))
 
-    def average_pooling(self, i: AveragePooling) -> list[Step]:
-        channels = i.x.shape[-1]
-        places, elements, conditions, pixel, place = self.over(i.window, i.x.shape, i.a.shape)
-        (c,) = self.variables(channels)
-        total = self.names.local(FLOAT, "s")
-        x = Element(self.array(i.x), pixel * channels + of(c))
-        step: Step = Set(total, Apply("add", (total, x), FLOAT))
-        inner = nest(elements, [If(conditions, [step])] if conditions else [step])
-        mean = Apply("divide", (total, self.shares(i.window, i.x.shape, places)), FLOAT)
-        end = Store(self.array(i.a), place * channels + of(c), mean)
-        return nest([*places, c], [Let(total, ZERO_FLOAT, changes=True), *inner, end])
-
     def average_pooling_adjoint(self, i: AveragePoolingAdjoint) -> list[Step]:
         channels = i.dx.shape[-1]
         places, elements, conditions, pixel, place = self.over(i.window, i.dx.shape, i.da.shape)
@@ -178,7 +177,7 @@ class Direct:
         share = self.names.local(FLOAT)
         da = Element(self.array(i.da), place * channels + of(c))
         step: Step = Store(self.array(i.dx), pixel * channels + of(c), share, adds=True)
-        inner = nest(elements, [If(conditions, [step])] if conditions else [step])
+        inner = seen(elements, conditions, [step])
         begun = Let(share, Apply("divide", (da, self.shares(i.window, i.dx.shape, places)), FLOAT))
         return self.filled(i.dx) + nest([*places, c], [begun, *inner])
 
@@ -187,11 +186,6 @@ class Direct:
         ids = self.array(i.ids)
         r, j = self.variables(ids.size, width)
         number = Element(ids, of(r))
-        known: Expression = Apply("equal", (number, Apply("floor", (number,), FLOAT)), TRUTH)
-        ends = (("greater_equal", 0), ("less", entries))
-        for function, end in ends:
-            test = Apply(function, (number, Number(np.float32(end), FLOAT)), TRUTH)
-            known = Apply("logical_and", (test, known), TRUTH)
         row = of(Looked(Apply("astype", (number,), np.dtype(np.int64)), entries))
         dh = Element(self.array(i.dh), of(r) * width + of(j))
         body = nest([j], [Store(self.array(i.dW), row * width + of(j), dh, adds=True)])
@@ -199,17 +193,22 @@ class Direct:
         if i.counts is not None:
             begun += self.filled(i.counts)
             body = [Store(self.array(i.counts), row, Number(np.float32(1), FLOAT), adds=True), *body]
-        return begun + nest([r], [When(known, body)])
+        return begun + nest([r], [When(within_ids(number, entries), body)])
+
+    def forest(self, i: Forest) -> list[Step] | None:
+        return forest(self.storage, i)
 
 
-DIRECT: dict[type[Instruction], Callable[[Direct, Any], list[Step]]] = {
+DIRECT: dict[type[Instruction], Callable[[Direct, Any], list[Step] | None]] = {
     Affine: Direct.affine,
     Convolution: Direct.convolution,
     KernelGradient: Direct.kernel_gradient,
     TransposedConvolution: Direct.transposed,
-    MaxPooling: Direct.max_pooling,
+    MaxPooling: Direct.pooling,
     MaxPoolingAdjoint: Direct.max_pooling_adjoint,
-    AveragePooling: Direct.average_pooling,
+    AveragePooling: Direct.pooling,
     AveragePoolingAdjoint: Direct.average_pooling_adjoint,
     EmbeddingGradient: Direct.embedding_gradient,
+    Forest: Direct.forest,
 }
+"""An instruction's class → its loops; None where those of its reference have to do."""

@@ -60,12 +60,12 @@ class Storage:
         self.array_of, self.names, self.rows = array_of, names, rows
         self.tables: dict[tuple[bytes, str], Array] = {}
 
-    def table(self, numbers: np.ndarray[Any, Any]) -> Array:
+    def table(self, numbers: np.ndarray[Any, Any], name: str = "") -> Array:
         """The array of constants, one for all that are alike."""
         numbers = np.ascontiguousarray(numbers)
         key = (numbers.tobytes(), numbers.dtype.str)
         if key not in self.tables:
-            name = self.names.fresh("table_")
+            name = self.names.fresh("table_", name and f"_{name}")
             self.tables[key] = Array(name, numbers.size, numbers.dtype, TABLE, numbers.reshape(-1))
         return self.tables[key]
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from thalweg.export.loops.indices import Index, Variable, of
 
+FLOAT, TRUTH = np.dtype(np.float32), np.dtype(bool)
 # Where an array lies.
 GIVEN, RESULT, WEIGHT, TABLE, VECTOR, MEMORY = "given", "result", "weight", "table", "vector", "memory"
 
@@ -166,6 +167,14 @@ class When:
 
 
 @dataclass(eq=False, slots=True)
+class While:
+    """What is done again and again as long as a number isn't 0."""
+
+    test: Expression
+    body: list[Step]
+
+
+@dataclass(eq=False, slots=True)
 class Store:
     """An element becomes a number; or it is added."""
 
@@ -197,7 +206,7 @@ class Sort:
     keys: tuple[tuple[Array, Index], ...] = ()
 
 
-Step = Loop | If | When | Let | Set | Store | Fail | Sort
+Step = Loop | If | When | While | Let | Set | Store | Fail | Sort
 
 
 @dataclass(eq=False, slots=True)
@@ -227,6 +236,15 @@ def nest(variables: Iterable[Variable], body: list[Step]) -> list[Step]:
     return body
 
 
+def within_ids(number: Expression, count: int) -> Expression:
+    """Whether a number is an id: a whole one from 0 on, below `count`."""
+    known: Expression = Apply("equal", (number, Apply("floor", (number,), number.dtype)), TRUTH)
+    for function, end in (("greater_equal", 0), ("less", count)):
+        test = Apply(function, (number, Number(number.dtype.type(end), number.dtype)), TRUTH)
+        known = Apply("logical_and", (test, known), TRUTH)
+    return known
+
+
 INNER = ("i", "t", "s", "n")  # variables, numbers, sums, places
 
 
@@ -242,12 +260,12 @@ class Names:
         for start in INNER:
             self.numbers.pop(start, None)
 
-    def fresh(self, start: str) -> str:
+    def fresh(self, start: str, end: str = "") -> str:
         number = self.numbers.get(start, 0) + 1
-        while f"{start}{number}".lower() in self.used:
+        while f"{start}{number}{end}".lower() in self.used:
             number += 1
         self.numbers[start] = number
-        return f"{start}{number}"
+        return f"{start}{number}{end}"
 
     def variables(self, shape: Sequence[int]) -> list[Variable]:
         return [Variable(self.fresh("i"), count) for count in shape]
@@ -264,7 +282,7 @@ def steps_of(steps: Iterable[Step]) -> Iterator[Step]:
     """All steps, those within loops and conditions too."""
     for step in steps:
         yield step
-        if isinstance(step, Loop | If | When):
+        if isinstance(step, Loop | If | When | While):
             yield from steps_of(step.body)
 
 
@@ -277,7 +295,7 @@ def expressions_of(steps: Iterable[Step]) -> Iterator[Expression]:
             case Store(value=value, index=index):
                 yield from parts(value)
                 yield from looked(index)
-            case When(test=test):
+            case When(test=test) | While(test=test):
                 yield from parts(test)
             case Sort(index=index):
                 yield from looked(index)

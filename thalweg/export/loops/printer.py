@@ -30,6 +30,7 @@ from thalweg.export.loops.nests import (
     Step,
     Store,
     When,
+    While,
 )
 
 Type = np.dtype[Any]
@@ -105,7 +106,8 @@ class Printer(ABC):
             case Within(index=index):
                 return f"({self.index(index)})"
             case Looked(element=element):
-                return self.place(self.text(element))
+                text = self.text(element)
+                return text if element.dtype.kind in "iu" and element.dtype.itemsize <= 4 else self.place(text)
         raise ThalwegError(f"no index is made of {term}")
 
     def conditions(self, conditions: Iterable[Condition]) -> str:
@@ -163,6 +165,8 @@ class Printer(ABC):
                 yield from self.nested(f"if ({self.conditions(conditions)})", body)
             case When(test=test, body=body):
                 yield from self.nested(f"if ({bare(self.text(test))})", body)
+            case While(test=test, body=body):
+                yield from self.nested(f"while ({bare(self.text(test))})", body)
             case Let(local=local, value=value, changes=changes):
                 yield f"{self.defined(local, changes)} = {self.value(value, local.dtype)};"
             case Set(local=local, value=value):

@@ -16,11 +16,11 @@ from thalweg.export.loops.indices import Index, of
 from thalweg.export.loops.nests import (
     MEMORY,
     TABLE,
+    TRUTH,
     Apply,
     Array,
     Block,
     Element,
-    Expression,
     Local,
     Number,
     Set,
@@ -31,6 +31,7 @@ from thalweg.export.loops.nests import (
     arrays_written,
     nest,
     steps_of,
+    within_ids,
 )
 from thalweg.export.loops.small_weights import Replacing, Small
 from thalweg.export.traced_program import Statement
@@ -115,7 +116,8 @@ def blocks_of(statement: Statement, storage: Storage) -> list[Block]:
         storage.names.restart()
     constants = any(isinstance(b, Constant) for b in i.operands)  # which have no place in memory
     direct = None if constants else DIRECT.get(type(i))
-    block = Block(i.formula, direct(Direct(storage), i)) if direct else fused(storage, statement)
+    steps = direct(Direct(storage), i) if direct else None
+    block = fused(storage, statement) if steps is None else Block(i.formula, steps)
     return [*blocks, block] if block.steps else blocks
 
 
@@ -123,13 +125,8 @@ def checked(ids: Buffer, count: int, storage: Storage) -> list[Step]:
     """Notes an error where an id isn't a whole number from 0 on and below the number of rows of its table."""
     array = storage.array_of(ids.storage)
     (variable,) = storage.names.variables([array.size])
-    number, truth = Element(array, of(variable)), np.dtype(bool)
-    known: Expression = Apply("equal", (number, Apply("floor", (number,), array.dtype)), truth)
-    for function, end in (("greater_equal", 0), ("less", count)):
-        test = Apply(function, (number, Number(array.dtype.type(end), array.dtype)), truth)
-        known = Apply("logical_and", (test, known), truth)
-    noted = Set(ERROR, Number(1, ERROR.dtype))
-    return nest([variable], [When(Apply("logical_not", (known,), truth), [noted])])
+    unknown = Apply("logical_not", (within_ids(Element(array, of(variable)), count),), TRUTH)
+    return nest([variable], [When(unknown, [Set(ERROR, Number(1, ERROR.dtype))])])
 
 
 def planned(blocks: Sequence[Block]) -> dict[np.dtype[Any], int]:

@@ -18,6 +18,7 @@ from thalweg.errors import ThalwegError
 from thalweg.export.exported_network import Network
 from thalweg.export.loops.indices import Index, Looked, Quotient, Remainder, Within
 from thalweg.export.loops.nests import (
+    FLOAT,
     TABLE,
     WEIGHT,
     Apply,
@@ -34,13 +35,12 @@ from thalweg.export.loops.nests import (
     Step,
     Store,
     When,
+    While,
 )
 from thalweg.program.instructions.convolution import Convolution
 from thalweg.program.instructions.embedding import Embedding
 from thalweg.program.instructions.linear import Affine
 from thalweg.program.ir.instruction import Buffer
-
-FLOAT = np.dtype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ class Replacing:
         match step:
             case Loop() | If():
                 return replace(step, body=self.steps(step.body))
-            case When():
+            case When() | While():
                 return replace(step, test=self.value(step.test), body=self.steps(step.body))
             case Let() | Set() | Fail():
                 return replace(step, value=self.value(step.value))

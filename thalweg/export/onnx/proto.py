@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from thalweg.errors import ArgumentError, ThalwegError
@@ -24,7 +25,7 @@ OLDEST_LEARNED = 2  # the first version of LabelEncoder that takes tables
 OLDEST_IR = 4  # the first version of the format whose initializers needn't be inputs
 
 
-def onnx_model(network: Network, opset: int | None = None) -> onnx.ModelProto:
+def onnx_model(network: Network, opset: int | None = None, classes: Sequence[str] = ()) -> onnx.ModelProto:
     """A network, whose number of rows is open, as an ONNX model that has passed ONNX's checker.
 
     Images keep their channels last, as here. Inputs and outputs are float32, have the network's names, and "rows" for
@@ -32,6 +33,7 @@ def onnx_model(network: Network, opset: int | None = None) -> onnx.ModelProto:
 
     Args:
         opset: the version of ONNX's operators; by default the lowest that has all that are needed.
+        classes: those whose probabilities the network gives, in order: "classes" of its metadata, as JSON.
 
     Raises:
         MissingPackageError: onnx isn't installed.
@@ -39,7 +41,10 @@ def onnx_model(network: Network, opset: int | None = None) -> onnx.ModelProto:
         ThalwegError: ONNX can't say what the network computes, or hold so many weights.
     """
     need("onnx", "onnx", "an ONNX model")
-    return proto(*written(lambda version: Writer(network, version), opset), network)
+    model = proto(*written(lambda version: Writer(network, version), opset), network)
+    if classes:
+        model.metadata_props.add(key="classes", value=json.dumps(list(classes), ensure_ascii=False))
+    return model
 
 
 def written(write: Callable[[int], Writer], opset: int | None) -> tuple[Writer, list[Node]]:

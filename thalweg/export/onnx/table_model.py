@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from thalweg.data.reading import MISSING_MARKERS
 from thalweg.export.exported_tables import Column, TableNetwork
 from thalweg.export.onnx.proto import proto, written
 from thalweg.export.onnx.writer import Writer
+from thalweg.program.ir.instruction import Buffer
 from thalweg.support.extras import need
 
 if TYPE_CHECKING:
@@ -25,7 +27,7 @@ GIVEN = {
 
 
 def onnx_table_model(table: TableNetwork, opset: int | None = None) -> onnx.ModelProto:
-    """A table's network, which takes the cells of each column as an input of its own: see `onnx_model`.
+    """A table's network, which takes the cells of each column as an input of the column's name: see `onnx_model`.
 
     Categories are texts, written as they were when the network was trained; all else is float64, since ONNX can't read
     how people write numbers and dates. Each input's documentation says which column it is and how its cells are given.
@@ -36,13 +38,30 @@ def onnx_table_model(table: TableNetwork, opset: int | None = None) -> onnx.Mode
     classes = [str(label) for label in table.target.classes]
 
     def write(version: int) -> Writer:
-        writer = Writer(table.network, version, texts)
+        writer = Writer(table.network, version, texts, names_of(table.columns))
         return labelled(writer, classes) if classes else writer
 
     model: Any = proto(*written(write, opset), table.network)
     for column, place in zip(table.columns, model.graph.input, strict=True):
         place.doc_string = f"{column.name}: {GIVEN[column.kind]}. {column.fitted.understood}"
     return model
+
+
+def names_of(columns: Iterable[Column]) -> dict[Buffer, str]:
+    """The columns' own names, as ONNX takes any text but an empty one."""
+    names = {c.value: c.name for c in columns}
+    for value, name in names.items():
+        if not name:
+            names[value] = unlike("unnamed", names.values())
+    return names
+
+
+def unlike(name: str, taken: Iterable[str]) -> str:
+    """The name, made longer until it is none of the others."""
+    others = set(taken)
+    while name in others:
+        name += "_"
+    return name
 
 
 def categories(column: Column) -> dict[str, float]:
@@ -55,6 +74,6 @@ def labelled(writer: Writer, classes: list[str]) -> Writer:
     nodes, (shares,) = writer.nodes, writer.outputs
     place = nodes.add("ArgMax", [shares], np.int64, axis=1, keepdims=0)
     label = nodes.add("LabelEncoder", [place], object, keys_int64s=list(range(len(classes))), values_strings=classes)
-    label.name = "label" if "label" not in writer.names.values() else "label_out"
+    label.name = unlike("label", writer.names.values())
     writer.outputs.append(label)
     return writer

@@ -19,6 +19,7 @@ from thalweg.export.value_functions import broadcast_to
 from thalweg.program.ir.instruction import Buffer
 
 NO_TEXTS: Mapping[Buffer, Mapping[str, float]] = {}
+NO_NAMES: Mapping[Buffer, str] = {}
 
 
 class Writer:
@@ -27,12 +28,20 @@ class Writer:
     Attributes:
         names: those of all arrays.
         texts: of the inputs that are given as texts, the number that each text is, by array.
+        given: the names of arrays that have one already, each of its own.
     """
 
-    def __init__(self, network: Network, opset: int, texts: Mapping[Buffer, Mapping[str, float]] = NO_TEXTS) -> None:
+    def __init__(
+        self,
+        network: Network,
+        opset: int,
+        texts: Mapping[Buffer, Mapping[str, float]] = NO_TEXTS,
+        given: Mapping[Buffer, str] = NO_NAMES,
+    ) -> None:
         self.arrays = Known(network.weights)
         assigned = (a.buffer for s in network.statements for a in s.assignments)
-        self.names = identifiers([*network.inputs, *network.outputs, *network.weights, *assigned])
+        every = [*network.inputs, *network.outputs, *network.weights, *assigned]
+        self.names = {**given, **identifiers((b for b in every if b not in given), given.values())}
         inputs = {b: Tensor(self.arrays.kind(b), self.names[b], shape=shape_of(b)) for b in network.inputs}
         weights = {b: Tensor(array.dtype, self.names[b], array=array) for b, array in network.weights.items()}
         self.nodes, self.known = Nodes(opset, inputs, weights), dict[Value, Tensor]()

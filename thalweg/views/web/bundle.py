@@ -7,6 +7,7 @@ before `function`, `async function`, `class` or `const`, and no two modules have
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from thalweg.errors import ArgumentError, NotFoundError
@@ -20,15 +21,19 @@ STYLES = ("vendor/uPlot.min.css", "theme.css")
 IMPORT = re.compile(r'^import \{([^}]*)\} from "(\.{1,2}/[^"]+)";$', re.MULTILINE)
 EXPORT = re.compile(r"^export (?=(?:async )?function\b|class\b|const\b)", re.MULTILINE)
 DEFINED = re.compile(r"^(export )?(?:async function|function|class|const|let|var)\*? ([\w$]+)", re.MULTILINE)
+COMMENT = re.compile(r"^[ \t]*(?:/\*\*.*?\*/|//[^\n]*)\n", re.MULTILINE | re.DOTALL)
+"""One that stands on lines of its own."""
 OTHER = re.compile(r"^(?:import\b|export\b|(?:const|let|var) [{\[]).*$", re.MULTILINE)
 
 
-def bundle(entry: str | Path, *, module: bool = False) -> str:
+def bundle(entry: str | Path, *, module: bool = False, vendor: Sequence[str] = VENDOR, commented: bool = True) -> str:
     """The modules that `entry` needs, itself last, as one script to stand in `<script type="module">`.
 
     Args:
         entry: a file beside this one, such as "report.js", or the path of another.
         module: end with `export default { … }` of what the entry exports, as a notebook's widget has to.
+        vendor: the scripts before them.
+        commented: keep the modules' comments, which take a quarter of a deflated script.
 
     Raises:
         NotFoundError: a module isn't there.
@@ -41,17 +46,17 @@ def bundle(entry: str | Path, *, module: bool = False) -> str:
     if MODULE in order:
         order[MODULE] = catalogue_module(order.values())
     _unique(order)
-    parts = [(HERE / name).read_text(encoding="utf-8") for name in VENDOR]
-    parts += [EXPORT.sub("", IMPORT.sub("", text)) for text in order.values()]
+    parts = [(HERE / name).read_text(encoding="utf-8") for name in vendor]
+    parts += [EXPORT.sub("", IMPORT.sub("", text if commented else COMMENT.sub("", text))) for text in order.values()]
     if module:
         names = [name for path, name in _defined(*list(order.items())[-1]) if path]
         parts.append(f"export default {{ {', '.join(names)} }};\n")
     return "\n".join(part.strip() + "\n" for part in parts)
 
 
-def styles(*more: str) -> str:
+def styles(*more: str, base: Sequence[str] = STYLES) -> str:
     """The style sheets of all pages as one text, followed by more of this folder."""
-    return "\n".join((HERE / name).read_text(encoding="utf-8").strip() for name in (*STYLES, *more)) + "\n"
+    return "\n".join((HERE / name).read_text(encoding="utf-8").strip() for name in (*base, *more)) + "\n"
 
 
 def _order(entry: Path) -> dict[Path, str]:

@@ -38,8 +38,7 @@ PAGE = """<!doctype html>
 <meta name="color-scheme" content="light dark">
 <link rel="icon" href="data:,">
 <title>{title}</title>
-<style>{style}</style>
-</head>
+{style}</head>
 <body class="thalweg page">
 <noscript>{noscript}</noscript>
 <script type="text/plain" id="document">{data}</script>
@@ -72,9 +71,20 @@ def page_html(document: Mapping[str, Any]) -> str:
     True
     """
     check(document)
-    language, code, style = document["language"], bundle("report.js"), styles()
-    unpack = (HERE / "unpack.js").read_text(encoding="utf-8")
+    language = document["language"]
     title = document["title"] if isinstance(document["title"], str) else document["title"][language]
+    return framed(title, language, bundle("report.js"), styles(), _packed(encode(document)))
+
+
+def framed(title: str, language: str, code: str, style: str, data: str, styled: bool = True) -> str:
+    """A page that runs one script, and does nothing else.
+
+    Args:
+        title: what the browser calls the page, in the language that it begins with.
+        data: the text of the element "document", which the code reads.
+        styled: whether the page begins with its style; if not, the code puts it in.
+    """
+    unpack = (HERE / "unpack.js").read_text(encoding="utf-8")
     policy = (
         f"default-src 'none'; script-src '{_source(unpack)}' '{_source(code)}'; style-src '{_source(style)}'; "
         "img-src data:; base-uri 'none'; form-action 'none'"
@@ -83,10 +93,10 @@ def page_html(document: Mapping[str, Any]) -> str:
         lang=LANGUAGES[language],
         policy=policy,
         title=html.escape(title),
-        style=style,
+        style=f"<style>{style}</style>\n" if styled else "",
         noscript=noscript(),
         old=too_old(),
-        data=_packed(encode(document)),
+        data=data,
         code=_packed(code.encode()),
         unpack=unpack,
     )

@@ -13,6 +13,7 @@ import { word } from "./words.js";
  * @property {Range2} y
  * @property {string} [xLabel]
  * @property {string} [yLabel]
+ * @property {{ at: number, text: string }[]} [xTicks]
  * @property {{ at: number, text: string }[]} [yTicks]
  * @property {string} summary what the figure shows, for those who can't see it
  * @property {boolean} [grid]
@@ -40,7 +41,7 @@ let plots = 0; // so that every clip path has its own name
  */
 export function plotted(element, given) {
   const o = { ...given, x: finite(given.x), y: finite(given.y) };
-  const xTicks = ticks(o.x[0], o.x[1], Math.max(2, Math.round(o.width / 90))).map((at) => ({ at, text: numeral(at) }));
+  const xTicks = o.xTicks ?? ticks(o.x[0], o.x[1], Math.max(2, Math.round(o.width / 90))).map((at) => ({ at, text: numeral(at) }));
   const yTicks = o.yTicks ?? ticks(o.y[0], o.y[1], 5).map((at) => ({ at, text: numeral(at) }));
   const left = 12 + Math.max(7, ...yTicks.map((t) => wide(t.text, 12))) + (o.yLabel ? 20 : 0);
   const [top, right, bottom] = [8, o.right ?? 12, o.xLabel ? 44 : 26];

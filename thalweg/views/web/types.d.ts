@@ -227,3 +227,51 @@ interface Drawn {
 type Draw = (element: HTMLElement, figure: any, model: Model) => Drawn;
 
 declare const uPlot: any;
+
+/** What the program of a table's network begins with, beside cells.js: made by js_table.py. */
+declare const MISSING: string[];
+declare const GAPS: string[];
+/** How a column of a table is read. */
+interface TableColumn {
+  name: string;
+  /** What its cells have to be. */
+  noun: string;
+  /** The number that a cell means; null if none. */
+  meaning: (cell: any) => number | null;
+  categories?: string[];
+  /** The value of a missing cell: NaN by default. */
+  missing?: number;
+  /** The value of a cell that means nothing: by default an error. */
+  unknown?: number;
+}
+/** The same with what training has seen of it: see predicting_page.py. */
+interface PredictorColumn extends TableColumn {
+  kind: "number" | "boolean" | "date" | "category";
+  /** Whether cells were missing. */
+  gaps: boolean;
+  /** How its numbers are written, and with which units. */
+  notation?: string;
+  unit?: string;
+  low: number;
+  high: number;
+  median: number;
+  true_share: number;
+  first: string;
+  last: string;
+  /** Whether the time of day counts. */
+  clock: boolean;
+  /** Whether rare categories have a place of their own. */
+  rest: boolean;
+}
+/** What a page predicts with. */
+interface Predictor {
+  name: string;
+  target: { name: string; unit: string; classes: string[] };
+  /** The columns of the probabilities in a file of answers. */
+  probabilities: string[];
+  columns: PredictorColumn[];
+  scores: { [name: string]: number };
+  style: string;
+  /** The probability of each class, or one number, of the columns' values. */
+  answer: (values: number[]) => number[];
+}
