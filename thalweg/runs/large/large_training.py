@@ -184,6 +184,7 @@ def train_prepared(
     counts = {"train": store.rows, "validation": 0, "test": test, "skipped": 0, "without target": store.missing}
     if found.share < 1:
         counts["left out by the time limit"] = found.rows - store.missing - store.rows - test
+    trim()
     return judged(ended, prepared, parts, options, found.source, counts, passed.seconds)
 
 

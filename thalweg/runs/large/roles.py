@@ -18,7 +18,7 @@ MOST_TEST = 50_000
 """Rows held out to judge by, at most: of so many, an accuracy is known to ±0.4 %."""
 MOST_HELD = 10_000
 """Rows that a network holds out to choose its epoch by, at most."""
-MOST_SAMPLE, MOST_CELLS = 200_000, 1_500_000
+MOST_SAMPLE, MOST_CELLS = 200_000, 1_200_000
 """Rows that the columns are fitted on, and their cells, at most."""
 AT_ONCE = 1 << 20
 
