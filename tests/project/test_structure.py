@@ -97,16 +97,16 @@ MOST_LINES = 500  # in a file
 # The lines that a room may have, docstrings and comments included. A room grows by changing its number here, with the
 # reason in the commit's message; one that has become smaller lowers it. Where this is going: 72,000 in all.
 BUDGET = {
-    "thalweg": 120, "cli": 2_710, "play": 1_340, "play.exports": 440, "play.training": 1_460, "play.exercises": 720,
-    "play.requests": 540, "runs.reports": 620, "runs": 3_440, "sklearn": 2_380, "experiments.tuning": 1_900,
-    "tabular": 3_320, "tabular.forests": 360, "backend": 160, "preprocessing": 20, "random": 20, "saving": 40,
-    "utils": 120, "experiments": 2_120, "views": 540, "models": 4_490,
-    "exchange": 2_020, "export": 3_080, "tracing": 1_400, "views.report": 2_920,
+    "thalweg": 120, "cli": 2_600, "play": 1_340, "play.exports": 440, "play.training": 1_460, "play.exercises": 720,
+    "play.requests": 540, "runs.reports": 620, "runs": 3_440, "sklearn": 2_440, "experiments.tuning": 1_900,
+    "tabular": 3_050, "tabular.forests": 360, "backend": 160, "preprocessing": 20, "random": 20, "saving": 40,
+    "utils": 120, "experiments": 2_120, "views": 540, "models": 4_560,
+    "exchange": 2_020, "export": 2_840, "tracing": 1_400, "views.report": 2_920,
     "views.notebook": 320, "landscapes": 320, "doctor": 1_920, "recordings": 1_400, "callbacks": 1_040, "datasets": 780,
-    "views.web": 940, "data.images": 920, "data": 4_850, "data.formats": 400, "data.notations": 890, "layers": 4_200,
+    "views.web": 940, "data.images": 920, "data": 4_850, "data.formats": 400, "data.notations": 745, "layers": 4_200,
     "layers.lookups": 1_040, "layers.numerical": 360, "activations": 940, "constraints": 200, "initializers": 640,
     "losses": 1_440, "metrics": 1_400, "optimizers": 1_160, "regularizers": 200, "schedules": 400, "ops": 2_460,
-    "engine": 140, "engine.execution": 100, "engine.reference": 200, "engine.jax": 800, "engine.native": 0,
+    "engine": 140, "engine.execution": 100, "engine.reference": 220, "engine.jax": 800, "engine.native": 0,
     "engine.native.runtime": 1_720, "engine.native.kernels": 2_900,
     "engine.native.kernels.generated": 920, "engine.native.kernels.images": 360, "engine.native.kernels.losses": 980,
     "engine.native.kernels.numerical": 300, "engine.native.kernels.rewritten": 820,

@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 
 from thalweg.data.tables import Table, read_table
 from thalweg.errors import DataError, ThalwegWarning
+from thalweg.sklearn.newcomers import understood
 from thalweg.tabular.features import Features
-from thalweg.tabular.newcomers import understood
 from thalweg.tabular.single_row import REMEMBERED, row_of
 
 RNG = np.random.default_rng(0)

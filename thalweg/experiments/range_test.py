@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from thalweg.engine import make_executor
 from thalweg.engine.contract import Array, Chunk, Job, mean_loss
 from thalweg.errors import ArgumentError
-from thalweg.models.trainer import all_finite
+from thalweg.models.diagnosis import all_finite
 from thalweg.support.checks import number, whole
 from thalweg.support.interrupts import Held
 from thalweg.support.once import making

@@ -9,11 +9,10 @@ from thalweg.callbacks import Logs
 from thalweg.engine import make_executor
 from thalweg.engine.contract import Array, Chunk
 from thalweg.errors import ThalwegError
-from thalweg.models.diagnosis import stopped, unrepeatable
+from thalweg.models.diagnosis import all_finite, restore_and_diagnose, stopped, unrepeatable
 from thalweg.models.evaluator import Evaluation
 from thalweg.models.model import Model
 from thalweg.models.rows import first
-from thalweg.models.trainer import all_finite, restore_and_diagnose
 from thalweg.recordings import Recording
 from thalweg.recordings.recorder import Recorder
 from thalweg.support.checks import whole

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from thalweg import words
-from thalweg.engine.contract import Array, Chunk, Executor, Job
+from thalweg.engine.contract import Array, Chunk, Executor, Job, Outcome
 from thalweg.errors import DivergedError
 from thalweg.program.instructions.batches import Gather
 from thalweg.program.instructions.embedding import Embedding
@@ -125,3 +125,22 @@ def unrepeatable() -> DivergedError:
     return DivergedError(
         words.Said("a value was not finite, but not when the steps were repeated one by one; weights are restored")
     )
+
+
+def all_finite(job: Job, outcome: Outcome) -> bool:
+    """Whether loss, weights and the optimizer's vectors are all finite."""
+    return outcome.finite and finite(job.parameters) and finite(job.slots)
+
+
+def finite(vector: Array) -> bool:
+    """Whether every element is finite. A finite sum proves it in one pass; other sums may be an overflow."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return bool(np.isfinite(vector.sum()) or np.isfinite(vector).all())
+
+
+def restore_and_diagnose(executor: Executor, job: Job, step: Chunk, before: tuple[Array, Array]) -> words.Said:
+    """Restores the state before a step, and says what went wrong in it."""
+    job.parameters[:], job.slots[:] = before
+    finding = diagnose(executor, job, step)
+    job.parameters[:], job.slots[:] = before
+    return finding

@@ -21,12 +21,12 @@ from thalweg.data import arrays as batches
 from thalweg.data.ordering import Ordering, Taken
 from thalweg.data.streams import RowSource, Stream, Window, Windows, is_stream
 from thalweg.engine import make_executor
-from thalweg.engine.contract import Array, Chunk, Executor, Job, Outcome
+from thalweg.engine.contract import Array, Chunk
 from thalweg.engine.expected import expecting
-from thalweg.engine.ranks.world import Ranks, current
+from thalweg.engine.ranks.world import current
 from thalweg.errors import ArgumentError, DataError, DivergedError, ThalwegError
 from thalweg.models.compiled import Compiled
-from thalweg.models.diagnosis import diagnose, stopped, unrepeatable
+from thalweg.models.diagnosis import all_finite, restore_and_diagnose, stopped, unrepeatable
 from thalweg.models.evaluator import Validation, format_scores
 from thalweg.models.rows import Data, first
 from thalweg.support.checks import number, whole
@@ -152,7 +152,11 @@ class Fit:
             x, y, sample_weight, batch, shuffle = made.x, made.y, made.sample_weight, made.batch, False
         self.lanes, self.class_weight = lanes, class_weight
         ranks = current()
-        self.team = None if ranks is None else team_of(ranks, compiled)
+        self.team: Team | None = None
+        if ranks is not None:
+            from thalweg.engine.ranks.team import Team
+
+            self.team = Team(ranks, compiled)
         compiled.ready(x)
         data = compiled.data(x, y, sample_weight)
         held: Data | None = None
@@ -448,13 +452,6 @@ class Fit:
         notify([c for c in self.callbacks if first or not c.first_rank_only], event, *arguments)
 
 
-def team_of(ranks: Ranks, compiled: Compiled) -> Team:
-    """This rank's part in what all ranks do."""
-    from thalweg.engine.ranks.team import Team
-
-    return Team(ranks, compiled)
-
-
 def figure() -> Any:
     """The live figure of a fit that begins now, if this is a notebook."""
     if not maybe_notebook():
@@ -479,25 +476,6 @@ def seconds_of(record: bool | float) -> float | None:
         raise ArgumentError(
             f"record is True, False, or the seconds that samples may take, {FLOOR:g} or more, got {record!r}"
         ) from None
-
-
-def all_finite(job: Job, outcome: Outcome) -> bool:
-    """Whether loss, weights and the optimizer's vectors are all finite."""
-    return outcome.finite and finite(job.parameters) and finite(job.slots)
-
-
-def finite(vector: Array) -> bool:
-    """Whether every element is finite. A finite sum proves it in one pass; other sums may be an overflow."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        return bool(np.isfinite(vector.sum()) or np.isfinite(vector).all())
-
-
-def restore_and_diagnose(executor: Executor, job: Job, step: Chunk, before: tuple[Array, Array]) -> words.Said:
-    """Restores the state before a step, and says what went wrong in it."""
-    job.parameters[:], job.slots[:] = before
-    finding = diagnose(executor, job, step)
-    job.parameters[:], job.slots[:] = before
-    return finding
 
 
 def restore_and_explain(fit: Fit, chunk: Chunk, before: tuple[Array, Array], done: int, ended: Array) -> NoReturn:

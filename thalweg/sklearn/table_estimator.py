@@ -21,6 +21,7 @@ from thalweg.engine.lanes import cores
 from thalweg.errors import ArgumentError, DataError, ThalwegWarning
 from thalweg.sklearn.folds import CrossValidation, splits, summary
 from thalweg.sklearn.intake import column_names, is_frame, known_columns, known_row, per_row, table_of, targets_of
+from thalweg.sklearn.newcomers import understood
 from thalweg.support.checks import number, whole
 from thalweg.support.printing import out
 from thalweg.tabular import canonical
@@ -29,7 +30,6 @@ from thalweg.tabular.clock import Clock
 from thalweg.tabular.ensemble import Ensemble, Member
 from thalweg.tabular.features import Features, at_least_one
 from thalweg.tabular.judge import Judge
-from thalweg.tabular.newcomers import understood
 from thalweg.tabular.preparation import prepare
 from thalweg.tabular.qualities import Settings, settings_of
 from thalweg.tabular.scoring import shown
