@@ -56,7 +56,7 @@ class OnDisk(RowSource):
     >>> model = thalweg.Sequential([thalweg.Input((3,)), thalweg.layers.Dense(1)], seed=0)
     >>> model.compile("sgd", "mse")
     >>> len(model.fit(rows, epochs=2, verbose=0).epoch), rows.order(seed=0, epoch=1)[:4]
-    (2, array([98, 94, 33, 47]))
+    (2, array([16, 43,  2, 66]))
     """
 
     def __init__(self, x: Any, y: Any = None, sample_weight: Any = None, batch_size: int = 32) -> None:
@@ -109,7 +109,7 @@ def shuffle(seed: int, count: int) -> NDArray[np.int64]:
     """An order of so many things, by a counter: the same everywhere.
 
     >>> shuffle(seed=1, count=5)
-    array([4, 2, 0, 1, 3])
+    array([2, 0, 4, 3, 1])
     """
     return np.argsort(hashed(seed, 0, count), kind="stable")
 
