@@ -6,8 +6,9 @@ import math
 import mmap
 import os
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -55,7 +56,7 @@ class OnDisk(RowSource):
     >>> model = thalweg.Sequential([thalweg.Input((3,)), thalweg.layers.Dense(1)], seed=0)
     >>> model.compile("sgd", "mse")
     >>> len(model.fit(rows, epochs=2, verbose=0).epoch), rows.order(seed=0, epoch=1)[:4]
-    (2, array([98, 94, 33, 47]))
+    (2, array([16, 43,  2, 66]))
     """
 
     def __init__(self, x: Any, y: Any = None, sample_weight: Any = None, batch_size: int = 32) -> None:
@@ -108,7 +109,7 @@ def shuffle(seed: int, count: int) -> NDArray[np.int64]:
     """An order of so many things, by a counter: the same everywhere.
 
     >>> shuffle(seed=1, count=5)
-    array([4, 2, 0, 1, 3])
+    array([2, 0, 4, 3, 1])
     """
     return np.argsort(hashed(seed, 0, count), kind="stable")
 
@@ -223,3 +224,51 @@ def give_back(array: Any, first: int, after: int) -> None:
     start = (begin + first * row) // AROUND * AROUND
     end = min(len(mapped), -(-(begin + after * row) // AROUND) * AROUND)
     mapped.madvise(mmap.MADV_DONTNEED, start, end - start)
+
+
+class Encoded:
+    """Targets as a loss takes them, encoded as they are read."""
+
+    def __init__(self, y: Any, encode: Callable[[Array], Array]) -> None:
+        self.y, self.encode = y, encode
+        one = self[0:1]
+        self.shape, self.dtype = (len(y), *one.shape[1:]), one.dtype
+
+    def __getitem__(self, rows: slice) -> Array:
+        read = np.array(self.y[rows])
+        give_back(self.y, rows.start, rows.stop)
+        return self.encode(read)
+
+
+class Weights:
+    """Weights of rows: 0 for some, whose numbers are sorted, and 1 for the others."""
+
+    def __init__(self, count: int, without: Array) -> None:
+        self.without, self.shape, self.dtype = without, (count,), np.dtype(np.float32)
+
+    def __getitem__(self, rows: slice) -> Array:
+        weights = np.ones(rows.stop - rows.start, np.float32)
+        first, after = np.searchsorted(self.without, [rows.start, rows.stop])
+        weights[self.without[first:after] - rows.start] = 0
+        return weights
+
+
+@dataclass(frozen=True)
+class DiskRows:
+    """All rows to learn from.
+
+    Attributes:
+        x: float32 (rows, inputs). y: their targets, (rows, …). Both are memory-mapped.
+        at_hand: the numbers among them of the rows that are in memory, too, sorted: those that networks hold out.
+    """
+
+    x: Any
+    y: Any
+    at_hand: Array
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def without(self, held: Array, encode: Callable[[Array], Array], batch: int) -> OnDisk:
+        """The rows for `fit`; of those at hand, the ones with these places, sorted, don't count."""
+        return OnDisk(self.x, Encoded(self.y, encode), Weights(len(self), self.at_hand[held]), batch)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from thalweg.data.on_disk import DiskRows
 from thalweg.data.recipe import recipe
 from thalweg.engine.expected import expecting
 from thalweg.engine.ranks.other_ranks import workers
@@ -28,7 +29,6 @@ from thalweg.tabular import temperature
 from thalweg.tabular.beside import Trees
 from thalweg.tabular.blueprint import Blueprint
 from thalweg.tabular.clock import Clock
-from thalweg.tabular.disk_rows import DiskRows
 from thalweg.tabular.judge import Judge
 from thalweg.tabular.pace import Pace
 from thalweg.tabular.qualities import Settings

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from thalweg.data.on_disk import HELD, WINDOW_BYTES
+from thalweg.data.on_disk import HELD, WINDOW_BYTES, DiskRows
 from thalweg.data.stored_rows import LargeSource, StoredRows, stored_rows
 from thalweg.data.tables import Table
 from thalweg.data.target import Target
@@ -36,7 +36,6 @@ from thalweg.support.seeds import draw_seed
 from thalweg.support.stopwatch import Elapsed
 from thalweg.tabular.clock import Clock
 from thalweg.tabular.design import design
-from thalweg.tabular.disk_rows import DiskRows
 from thalweg.tabular.ensemble import Rows
 from thalweg.tabular.features import Features
 from thalweg.tabular.judge import Judge
