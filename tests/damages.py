@@ -229,8 +229,8 @@ DAMAGES = {
     "tests/data/test_notations.py": [
         (
             "data/notations/quantities.py",
-            "power = _POWERS.get(cell.times, 0) + SHARES.get(cell.unit, 0)",
-            "power = _POWERS.get(cell.times, 0)",
+            "power = POWERS.get(cell.times, 0) + SHARES.get(cell.unit, 0)",
+            "power = POWERS.get(cell.times, 0)",
         ),
         ("data/notations/quantities.py", "return -value if cell.negative else value", "return value"),
         ("data/notations/calendars.py", "1900 if number >= 69 else 2000", "1900 if number > 69 else 2000"),
@@ -262,7 +262,7 @@ DAMAGES = {
     ],
     # --- tables: tabular, scikit-learn ------------------------------------------------------------------------------
     "tests/tabular/test_tabular.py": [
-        ("data/fitted.py", "return z / np.sqrt(1 + (z / CLIP) ** 2)", "return z"),
+        ("data/fitted.py", "= z / np.sqrt(1 + (z / CLIP) ** 2)", "= z"),
         ("data/target.py", "* self.scale + self.mean", "* self.scale"),
     ],
     "tests/estimators/test_held_out_rows.py": [
@@ -290,7 +290,7 @@ DAMAGES = {
         ("models/trainer.py", 'self.check("train it")', "pass"),
     ],
     "tests/models/test_keras_arguments.py": [
-        ("models/trainer.py", "return (epoch + 1) % whole(", "return epoch % whole("),
+        ("models/evaluator.py", "return (epoch + 1) % whole(", "return epoch % whole("),
         ("models/evaluator.py", "a[: whole(what, steps) * batch]", "a[: whole(what, steps)]"),
     ],
     # --- runs, the command line -------------------------------------------------------------------------------------

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -33,7 +32,6 @@ from thalweg.support.checks import number, whole
 from thalweg.support.interrupts import Held
 from thalweg.support.jupyter import cell, maybe_notebook
 from thalweg.support.once import making
-from thalweg.support.printing import out
 from thalweg.support.progress import Progress, level
 
 if TYPE_CHECKING:
@@ -191,9 +189,7 @@ class Fit:
         self.record, self.held = seconds_of(record), held
         self.steps_together = compiled.runs.steps_together()
         if self.steps_together is not None and self.record is not None:
-            raise ArgumentError(
-                "a recording is timed by a process's own clock, and several train this model: leave out record"
-            )
+            raise ArgumentError("a recording is timed by one process's clock, and several train: leave out record")
         self.recorder: Recorder | None = None
         self.before: tuple[Array, Array] | None = None  # weights and optimizer's vectors at the start of the chunk
         self.between = 0.0  # seconds of the last chunk outside its steps
@@ -276,7 +272,7 @@ class Fit:
         self.notify("on_train_begin", {})
         if self.team is not None:
             self.team.begin(self.model)  # what a callback has restored
-            self.forecast(self.team)
+            self.team.forecast(self.executor, self.compiled.next_step(), self.job, self.aloud)
         self.initial_epoch = self.progress.initial_epoch = self.model.initial_epoch  # a callback may have set it
         self.model.recording = None
         self.recorder = None if self.record is None else self.begin_recording(self.record)
@@ -383,19 +379,9 @@ class Fit:
 
     def goes_on(self, interrupts: Held) -> bool:
         """Whether neither a callback nor Ctrl-C has ended the training, on any rank."""
-        stop, pressed = self.model.stop_training, interrupts.pressed
         if self.team is not None:
-            stop, pressed = self.team.agree(self.job, stop, pressed)
-            if pressed and not interrupts.pressed:
-                interrupts.take(signal.SIGINT, None)
-        return not stop and not pressed
-
-    def forecast(self, team: Team) -> None:
-        """Prints how long a step will take on this and other numbers of ranks, if anything is printed."""
-        if team.ranks.told(self.aloud):
-            text = team.forecast(self.executor, self.compiled.next_step(), self.job)
-            if team.ranks.first:
-                out(text)
+            return self.team.goes_on(self.job, self.model.stop_training, interrupts)
+        return not self.model.stop_training and not interrupts.pressed
 
     def chunk(self, done: int, steps: int, sampled: bool) -> tuple[Array, Logs]:
         """Runs some steps. Returns the sums of the epochs that ended, and the logs of the current or last epoch.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import signal
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,6 +16,8 @@ from thalweg.engine.ranks.world import Ranks, digest
 from thalweg.errors import ArgumentError
 from thalweg.program.ir.instruction import fields_of
 from thalweg.program.ir.program import Program
+from thalweg.support.interrupts import Held
+from thalweg.support.printing import out
 from thalweg.version import __version__
 
 
@@ -63,11 +66,12 @@ class Team:
             optimizer.learning_rate = rate
         self.ranks.spread(compiled.weights.vector, compiled.slots)
 
-    def agree(self, job: Job, stop: bool, pressed: bool) -> tuple[bool, bool]:
-        """Whether any rank's callbacks have ended the training, and whether any rank was interrupted.
+    def goes_on(self, job: Job, stop: bool, interrupts: Held) -> bool:
+        """Whether neither a callback nor Ctrl-C has ended the training on any rank; an interrupt is told to all.
 
         Raises if the ranks' weights differ.
         """
+        pressed = interrupts.pressed
         rate = float(self.compiled.optimizer.learning_rate)
         found = self.ranks.agree([stop, pressed, rate, mark(job.parameters), mark(job.slots)])
         stop, pressed = (bool(column.any()) for column in found.T[:2])
@@ -75,17 +79,22 @@ class Team:
         names = ("learning rate", "weights", "state of the optimizer")
         if not (found[:, 2:] == found[0, 2:]).all():
             self.ranks.compare(dict(zip(names, found[self.ranks.number, 2:].tolist(), strict=True)))
-        return stop, pressed
+        if pressed and not interrupts.pressed:
+            interrupts.take(signal.SIGINT, None)
+        return not stop and not pressed
 
     def chunk(self, steps: int, sampled: bool) -> tuple[int, bool]:
         """How many steps come next, and whether they are sampled, as the first rank says."""
         steps, sampled = self.ranks.told((steps, sampled))
         return steps, sampled
 
-    def forecast(self, executor: Executor, chunk: Chunk, job: Job) -> str:
-        """What a step takes on other numbers of ranks, by some steps that are undone."""
-        assert isinstance(executor, RankedExecutor)
-        return str(Forecast.measured(self.ranks, executor, chunk, job))
+    def forecast(self, executor: Executor, chunk: Chunk, job: Job, aloud: bool) -> None:
+        """Prints what a step takes on other numbers of ranks, by some steps that are undone, if the first is aloud."""
+        if self.ranks.told(aloud):
+            assert isinstance(executor, RankedExecutor)
+            text = str(Forecast.measured(self.ranks, executor, chunk, job))
+            if self.ranks.first:
+                out(text)
 
 
 def mark(vector: Array) -> float:
