@@ -19,6 +19,7 @@ from pass_checks import check_every_pass
 
 from thalweg import Input, Sequential, engine, layers
 from thalweg.activations import custom, formula
+from thalweg.data import OnDisk, on_disk
 from thalweg.data.ordering import Ordering, Taken
 from thalweg.engine.contract import Chunk
 from thalweg.engine.jax import use_devices
@@ -190,6 +191,10 @@ def fitted(name, **how):
     if how.pop("stream", False):
         epoch = [(x[k : k + 8], y[k : k + 8]) for k in range(0, 19, 8)]
         history = model.fit((batch for _ in range(3) for batch in epoch), epochs=3, steps_per_epoch=3, verbose=0)
+    elif how.pop("windows", False):
+        source = OnDisk(x, y, batch_size=4)
+        assert len(list(source.shuffled(0, 0))) > 2
+        history = model.fit(source, epochs=3, verbose=0)
     else:
         history = model.fit(x, y, 8, epochs=3, verbose=0, **how)
     loss = model.train_on_batch(x[:5], y[:5])
@@ -197,9 +202,17 @@ def fitted(name, **how):
 
 
 @pytest.mark.parametrize(
-    "how", [{"stream": True}, {"shuffle": Given(), "sample_weight": np.ones(19)}, {"validation_split": 0.2}], ids=str
+    "how",
+    [
+        {"stream": True},
+        {"windows": True},
+        {"shuffle": Given(), "sample_weight": np.ones(19)},
+        {"validation_split": 0.2},
+    ],
+    ids=str,
 )
-def test_streams_orders_and_validation(how, quick):
+def test_streams_orders_and_validation(how, quick, monkeypatch):
+    monkeypatch.setattr(on_disk, "WINDOW_BYTES", 300)
     np.testing.assert_allclose(fitted("jax", **how), fitted("reference", **how), TOLERANCE, 1e-11)
 
 
