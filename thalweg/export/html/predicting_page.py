@@ -40,7 +40,11 @@ def predicting_page(table: TableNetwork, name: str, scores: Mapping[str, float],
     target, style = table.target, styles("predictor/predictor.css", base=("theme.css",))
     document = {
         "name": name,
-        "target": {"name": target.name, "unit": target.unit, "classes": [cell(label) for label in target.classes]},
+        "target": {
+            "name": target.name,
+            "unit": one_of(target.unit),
+            "classes": [cell(label) for label in target.classes],
+        },
         "probabilities": [f"probability of {label}" for label in target.classes],
         "columns": [told(column) for column in table.columns],
         "scores": {key: value for key, value in scores.items() if np.isfinite(value)},
@@ -84,6 +88,15 @@ def told(column: Column) -> dict[str, Any]:
     """What the page is told of a column, besides how it is read."""
     own = {"kind": column.kind, "gaps": column.fitted.missing > 0}
     return own | {key: getattr(column.fitted, key) for key in SHOWN[column.kind]}
+
+
+def one_of(units: str) -> str:
+    """The unit that says most, of several that mean the same.
+
+    >>> one_of("$, NT$"), one_of("")
+    ('NT$', '')
+    """
+    return max(units.split(", "), key=len)
 
 
 def cell(label: Label) -> str:
