@@ -190,7 +190,8 @@ class Reader:
             give_back(self.array, first, after)
             return
         row = self.array.nbytes // len(self.array)
-        rest: Any = memoryview(out.reshape(-1).view(np.uint8))  # type: ignore[arg-type] # an array is a buffer
+        bytes_of: Any = out.reshape(-1).view(np.uint8)  # a buffer, which not every NumPy says of arrays
+        rest: Any = memoryview(bytes_of)
         at = self.start + first * row
         while len(rest):
             count = os.preadv(self.file, [rest], at)
