@@ -9,9 +9,10 @@ def test_the_first_day_and_the_length_of_each_year():
     """All days of four centuries, with their leap years, and some of each year from 1 to 9999."""
     every = np.arange(np.datetime64("1850-01-01"), np.datetime64("2251-01-01"))
     ends = np.arange("0001", "9999", dtype="datetime64[Y]").astype("datetime64[D]")
-    days = np.concatenate([every, ends, ends - 1, ends + 58, ends + 59, ends + 60])[:-1]
+    days = np.concatenate([every, ends, *(ends + np.timedelta64(days, "D") for days in (-1, 58, 59, 60))])[:-1]
     years = days.astype("datetime64[Y]")
     first = years.astype("datetime64[D]")
     found, length = year_of(np, days.astype(np.int64).astype(float))
     np.testing.assert_array_equal(found, first.astype(np.int64))
-    np.testing.assert_array_equal(length, ((years + 1).astype("datetime64[D]") - first).astype(np.int64))
+    following = (years + np.timedelta64(1, "Y")).astype("datetime64[D]")
+    np.testing.assert_array_equal(length, (following - first).astype(np.int64))

@@ -365,7 +365,7 @@ def test_weights_that_do_not_fit_change_nothing(weights, error, words):
         (lambda: Sequential(seed=-1), "Sequential's seed"),
         (lambda: Sequential(seed=1.5), "Sequential's seed"),
         (lambda: Sequential(seed=2**63), "less than 2⁶³"),
-        (lambda: Sequential(engine="gpu"), "unknown engine 'gpu'.*Choose from: native, reference"),
+        (lambda: Sequential(engine="gpu"), "unknown engine 'gpu'.*Choose from: jax, native, reference"),
         (lambda: Sequential(dtype="float64"), "needs engine='reference'"),
         (lambda: Sequential(dtype="float16", engine="reference"), "float32, float64"),
         (lambda: Sequential(dtype="real", engine="reference"), "float32, float64"),

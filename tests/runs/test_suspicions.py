@@ -26,7 +26,7 @@ def found(table, target):
     [
         np.char.add("id-", KIND.astype(str)).astype(object),
         np.where(KIND == "cat", 1.0, np.where(KIND == "dog", 3.0, 2.0)) + 0.1 * NOISE[:, 2],
-        np.array([np.datetime64("2024-01-01") + 40 * "cde".index(k[0]) for k in KIND]),
+        np.array([np.datetime64("2024-01-01") + np.timedelta64(40 * "cde".index(k[0]), "D") for k in KIND]),
     ],
     ids=["text", "number", "date"],
 )

@@ -101,7 +101,7 @@ OBJECTS = [
     *(0, 1, 2, 7, -3, 0.5, 1e300, 5e-324),
     *(2**53, 2**53 + 1, -(2**63), 10**30, 10**400, True, False, np.True_, np.False_),
     *(np.int8(5), np.int32(-5), np.int64(2**60), np.uint64(2**64 - 1), np.str_("red"), np.datetime64("2024-05-31")),
-    *(np.datetime64("NaT"), np.timedelta64(5, "s")),
+    *(np.datetime64("NaT", "us"), np.timedelta64(5, "s")),
     *(decimal.Decimal("5.5"), decimal.Decimal("NaN"), fractions.Fraction(1, 3)),
     *(1j, b"red", bytearray(b"5"), (1, 2), [1], {}, object(), np.array(5), np.array([5]), range(3), np.ma.masked),
     *(datetime.date(2024, 5, 31), datetime.datetime(2024, 5, 31, 10, 30, 15, 7)),

@@ -91,6 +91,10 @@ class TrialStorage:
     @property
     def engine(self) -> dict[str, Any]:
         """What SQLAlchemy's engine is told, besides the URL, whose own options count more."""
+        if self.url.startswith("sqlite"):
+            from sqlalchemy.pool import NullPool
+
+            return {"poolclass": NullPool}  # a file needs no connection that stays open
         if not self.url.startswith("postgresql+psycopg"):
             return {"pool_pre_ping": True}
         named = re.findall(r"[?&]([^=&]+)=", self.url)

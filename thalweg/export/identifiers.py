@@ -22,10 +22,10 @@ def identifiers(buffers: Iterable[Buffer], taken: Iterable[str] = (), ascii: boo
 
     ascii: whether the language has ASCII letters alone; then what has none of them is called x with its number.
 
-    >>> list(identifiers([Buffer("h1", (3,)), Buffer("σ²2", (3,)), Buffer("H1", (3,)), Buffer("возраст", ())]).values())
+    >>> list(identifiers([Buffer("h1", (3,)), Buffer("σ²2", (3,)), Buffer("H1", (3,)), Buffer("√", ())]).values())
     ['h1', 'variance2', 'H1_', 'x4']
-    >>> list(identifiers([Buffer("возраст (год)", ())], ascii=False).values())
-    ['возраст__год_']
+    >>> list(identifiers([Buffer("Größe (m²)", ())], ascii=False).values())
+    ['Größe__m2_']
     """
     names: dict[Buffer, str] = {}
     used = {name.lower() for name in taken}

@@ -13,7 +13,11 @@ class Later:
         self.module = module
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(import_module(self.module), name)
+        try:
+            module = import_module(self.module)
+        except ModuleNotFoundError as error:  # where something only looks at what a module of thalweg's holds
+            raise AttributeError(f"{name} of {self.module}, which isn't installed") from error
+        return getattr(module, name)
 
 
 jax, jnp, lax = Later("jax"), Later("jax.numpy"), Later("jax.lax")
