@@ -209,7 +209,7 @@ def fitted(name, **how):
         {"shuffle": Given(), "sample_weight": np.ones(19)},
         {"validation_split": 0.2},
     ],
-    ids=str,
+    ids=["stream", "windows", "order", "validation"],  # an object's text isn't the same in two processes
 )
 def test_streams_orders_and_validation(how, quick, monkeypatch):
     monkeypatch.setattr(on_disk, "WINDOW_BYTES", 300)
