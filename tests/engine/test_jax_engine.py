@@ -299,7 +299,7 @@ def test_several_processes_take_chunks_of_one_length(monkeypatch, quick):
     model.compile("sgd", "mse")
     model.fit(np.ones((10, 2)), np.ones(10), 1, epochs=2, verbose=0)
     assert lengths == [3] * 6 + [2]
-    with pytest.raises(ArgumentError, match="several train this model: leave out record"):
+    with pytest.raises(ArgumentError, match="several train: leave out record"):
         model.fit(np.ones((10, 2)), np.ones(10), verbose=0, record=True)
 
 
