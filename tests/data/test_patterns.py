@@ -127,3 +127,8 @@ def test_what_is_no_date_is_none():
 def test_a_share_is_one_with_a_full_stop_behind_it():
     for text, number in itertools.product(("45%", "45%.", "45 %"), (0.45,)):
         assert Style("", "%").value(text) == number
+
+
+def test_a_run_that_took_a_share_for_a_number_goes_on_so():
+    for text in ("45%", "45%."):
+        assert Style("", "%.").value(text) == number_reader(Style("", "%."))(text) == 45.0
