@@ -1,6 +1,7 @@
 """`thalweg export`: a run or a model file in another form, and what is said of wrong calls."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -48,6 +49,11 @@ def test_what_eight_bits_cost_is_measured_or_said_not_to_be(place, run_thalweg, 
     code, out, _ = run_thalweg("export", place / "birds", "--to", "c", "--int8")
     assert code == 0
     assert "weights of eight bits, on 69 rows held out: accuracy " in " ".join(out.split())
+    old = tmp_path / "old"
+    shutil.copytree(place / "birds", old, ignore=shutil.ignore_patterns("evidence.*"))
+    code, out, _ = run_thalweg("export", old, "--to", "c", "--int8")
+    assert code == 0
+    assert "keeps no rows on which to measure" in " ".join(out.split())
     code, out, _ = run_thalweg("export", place / "net.safetensors", "--to", "c", "--int8")
     assert code == 0
     assert "what weights of eight bits cost wasn't measured" in " ".join(out.split())

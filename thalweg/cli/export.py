@@ -62,4 +62,7 @@ def cost_of(path: Path) -> str:
     from thalweg.runs.reports.eight_bits import cost_of_eight_bits
     from thalweg.runs.stored import load_run
 
-    return cost_of_eight_bits(load_run(path), path)
+    try:
+        return cost_of_eight_bits(load_run(path), path)
+    except NotFoundError as error:  # the file is written all the same
+        return str(error)
