@@ -261,7 +261,8 @@ def told(found: Ready) -> str:
     """What is said of the rows."""
     store, sample = found.store, found.parts.train.rows
     fitted = "all of them" if sample >= store.rows else f"{sample:,} of them, drawn at random"
-    said = f"they lie in {store.folder}, {store.rows * store.row_bytes / 1e9:.1f} GB; columns were fitted on {fitted}"
+    said = f"they lie in {store.folder}, {store.rows * store.row_bytes / 1e9:.1f} GB; networks alone learn from them; "
+    said += f"columns were fitted on {fitted}"
     if found.share < 1:
         said += f"; the time limit allows {found.share:.0%} of the {found.rows:,} rows"
     return said
