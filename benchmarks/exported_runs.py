@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import csv
 import ctypes
-import json
 import runpy
 import subprocess
 import sys
@@ -22,7 +21,7 @@ import duckdb
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from benchmarks.exports import ROUNDS, SECONDS, microseconds, there
+from benchmarks.exports import in_node, microseconds, there
 from thalweg import load_run
 from thalweg.export.exported_tables import table_network
 
@@ -152,31 +151,11 @@ def of_c(run: Any, path: Path, rows: str) -> tuple[Answer, Any, Any]:
     return predict, many, [values[:1].copy() for values in many]
 
 
-NODE = """
-const fs = require("fs");
-const file = new Function(fs.readFileSync(process.argv[1], "utf8") + "; return CALL;")();
-const rows = JSON.parse(fs.readFileSync(0, "utf8"));
-const answers = rows.map((row) => [file(row)].flatMap((answer) => (answer.length ? Array.from(answer) : answer)));
-const times = [];
-for (let round = 0; round < ROUNDS; round++) {
-    const begin = process.hrtime.bigint();
-    let count = 0;
-    while (Number(process.hrtime.bigint() - begin) < SECONDS * 1e9) file(rows[count++ % rows.length]);
-    times.push(Number(process.hrtime.bigint() - begin) / 1e3 / count);
-}
-console.log(JSON.stringify([answers, times.sort((a, b) => a - b)[ROUNDS >> 1]]));
-"""
-
-
 def javascript(run: Any, path: Path, rows: str) -> tuple[Any, float]:
     """The answers of the JavaScript form, and its time for one row."""
     number = run.target.task == "regression"
-    code = NODE.replace("CALL", "predict" if number else "predict_proba")
-    code = code.replace("ROUNDS", str(ROUNDS)).replace("SECONDS", str(SECONDS))
-    given = json.dumps(cells_of(rows))
-    done = subprocess.run(["node", "-e", code, str(path)], input=given, check=True, capture_output=True, text=True)
-    answers, one = json.loads(done.stdout)
-    return np.array(answers).reshape(-1) if number else np.array(answers), one
+    answers, one = in_node(path, "predict" if number else "predict_proba", cells_of(rows))
+    return answers.reshape(-1) if number else answers, one
 
 
 FORMS = {"numpy": (".py", of_numpy, None), "onnx": (".onnx", of_onnx, "onnxruntime"), "c": (".c", of_c, "gcc")}

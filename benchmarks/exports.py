@@ -29,14 +29,14 @@ SECONDS = 0.05  # of a round, at least
 Answer = Callable[..., Any]
 NODE = """
 const fs = require("fs");
-const predict = new Function(fs.readFileSync("net.js", "utf8") + "; return predict;")();
-const rows = JSON.parse(fs.readFileSync("rows.json")).map((row) => Float32Array.from(row));
-const answers = rows.map((row) => Array.from(predict(row)));
+const call = new Function(fs.readFileSync(process.argv[1], "utf8") + "; return CALL;")();
+const rows = JSON.parse(fs.readFileSync(0, "utf8"));
+const answers = rows.map((row) => [call(row)].flatMap((answer) => (answer.length ? Array.from(answer) : answer)));
 const times = [];
 for (let round = 0; round < ROUNDS; round++) {
     const begin = process.hrtime.bigint();
     let count = 0;
-    while (Number(process.hrtime.bigint() - begin) < SECONDS * 1e9) predict(rows[count++ % rows.length]);
+    while (Number(process.hrtime.bigint() - begin) < SECONDS * 1e9) call(rows[count++ % rows.length]);
     times.push(Number(process.hrtime.bigint() - begin) / 1e3 / count);
 }
 console.log(JSON.stringify([answers, times.sort((a, b) => a - b)[ROUNDS >> 1]]));
@@ -129,12 +129,11 @@ def there(name: str) -> bool:
     return shutil.which(name) is not None or importlib.util.find_spec(name) is not None
 
 
-def javascript(model: Any, x: Any, folder: Path) -> tuple[Any, float]:
-    """The answers of the JavaScript form, and its time for one row."""
-    model.export(folder / "net.js")
-    (folder / "rows.json").write_text(json.dumps(x.reshape(len(x), -1).tolist()), encoding="utf-8")
-    code = NODE.replace("ROUNDS", str(ROUNDS)).replace("SECONDS", str(SECONDS))
-    done = subprocess.run(["node", "-e", code], cwd=folder, check=True, capture_output=True, text=True)
+def in_node(path: Path, function: str, rows: list[Any]) -> tuple[Any, float]:
+    """The answers of a function of a JavaScript file, and its time for one row."""
+    code = NODE.replace("CALL", function).replace("ROUNDS", str(ROUNDS)).replace("SECONDS", str(SECONDS))
+    command = ["node", "-e", code, str(path)]
+    done = subprocess.run(command, input=json.dumps(rows), check=True, capture_output=True, text=True)
     answers, one = json.loads(done.stdout)
     return np.array(answers), one
 
@@ -162,9 +161,10 @@ def main() -> None:
                 print(f"{'':18} {form:12} {size / 1e3:8.0f} {times[0]:10.2f} {times[1]:10.2f}")
         if there("node"):
             with tempfile.TemporaryDirectory() as place:
-                answers, each = javascript(model, x, Path(place))
+                model.export(path := Path(place) / "net.js")
+                answers, each = in_node(path, "predict", x.reshape(len(x), -1).tolist())
                 assert np.abs(answers - want).max() < 1e-5
-                size = (Path(place) / "net.js").stat().st_size
+                size = path.stat().st_size
                 print(f"{'':18} {'javascript':12} {size / 1e3:8.0f} {each:10.2f} {'':>10}")
 
 
