@@ -28,6 +28,7 @@ from thalweg.data.sources import (
     named_files,
     typed_source,
 )
+from thalweg.data.stored_rows import Stamp
 from thalweg.data.tables import Table
 from thalweg.errors import ArgumentError, DataError
 from thalweg.support.files import own_folder, writing
@@ -100,22 +101,16 @@ def opened(
     if quote != QUOTE and kind != "csv":
         raise ArgumentError(f"quote={quote!r} is for files such as .csv; {files[0].name} has no such quotes")
     translated = encoding is not None and codec(encoding) != "utf-8"
-    before = [state(file) for file in files]
+    before = [Stamp.of(file) for file in files]
     with (
         own_folder("thalweg-shard-") as folder,
         decoded(files, encoding) if translated and encoding else nullcontext(files) as copies,
     ):
         store = Store(folder / "rows.duckdb", str(path), kind, copies, quote, verbatim)
         first, count = store.fill(shard)
-        if [state(file) for file in files] != before:
+        if [Stamp.of(file) for file in files] != before:
             raise DataError(f"{path} was changed while it was read: predict it again when it is complete")
         yield store.blocks(first, count, text)
-
-
-def state(file: Path) -> tuple[int, int]:
-    """What differs if a file is written to."""
-    found = file.stat()
-    return found.st_size, found.st_mtime_ns
 
 
 @dataclass(frozen=True)

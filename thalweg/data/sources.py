@@ -96,8 +96,8 @@ def typed_source(
 ) -> str:
     """The SQL that reads Parquet or JSON files, whose cells have types."""
     if kind == "parquet":
-        return parquet_source(files)
-    return json_source(connection, files, what, verbatim)
+        return f"FROM read_parquet({_listed(files)})"
+    return _json_source(connection, files, what, verbatim)
 
 
 def _read_csv(
@@ -136,12 +136,7 @@ def csv_source(files: Sequence[Path], quote: str = QUOTE) -> str:
     return f"FROM read_csv({_listed(files)}, all_varchar=true, {_dialect(files[0], quote)})"
 
 
-def parquet_source(files: Sequence[Path]) -> str:
-    """The SQL that reads Parquet files."""
-    return f"FROM read_parquet({_listed(files)})"
-
-
-def json_source(
+def _json_source(
     connection: duckdb.DuckDBPyConnection, files: Sequence[Path], what: str, verbatim: Collection[str]
 ) -> str:
     """The SQL that reads JSON files, with text left as it is even if DuckDB would make dates and times of it, and the

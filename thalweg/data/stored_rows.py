@@ -38,9 +38,8 @@ from thalweg.data.sources import (
     from_csv,
     is_query,
     is_table_file,
-    json_source,
     named_files,
-    parquet_source,
+    typed_source,
 )
 from thalweg.data.tables import Table
 from thalweg.errors import ArgumentError, DataError
@@ -257,12 +256,8 @@ def _insert(
         return
     if part is not None:
         kind = file_kind(part)
-        if kind == "parquet":
-            given = parquet_source([part])
-        elif kind == "json":
-            given = json_source(connection, [part], str(part), ())
-        else:
-            given = arrow_files.scannable(part)
+        typed = kind in ("parquet", "json")
+        given = typed_source(connection, kind, [part], str(part), ()) if typed else arrow_files.scannable(part)
     if not isinstance(given, str):
         need("pyarrow", "", "Arrow data")
         connection.register("given", given)
