@@ -39,6 +39,28 @@ def test_a_run_answers_a_table_without_thalweg(place, run_thalweg, tmp_path):
     assert done.stdout.split()[1:] == list(load_run(place / "birds").predict(PENGUINS))
 
 
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ([], "usage: python birds.py ROWS.csv"),
+        (["nowhere.csv"], "nowhere.csv: [Errno 2] No such file or directory"),
+        (["short.csv"], "short.csv: the table lacks 'bill_length_mm', which the model was trained with"),
+        (["odd.csv"], "odd.csv: row 1 of the column 'bill_length_mm' holds 'long', which is no number"),
+        (["none.csv"], ""),
+    ],
+)
+def test_an_exported_file_says_what_is_wrong_in_a_sentence(given, said, place, run_thalweg, tmp_path):
+    run_thalweg("export", place / "birds", "--to", "numpy")
+    head = "island,bill_length_mm,bill_depth_mm,flipper_length_mm,body_mass_g,sex\n"
+    for name, text in (("short", "island\nDream\n"), ("odd", f"{head}Dream,long,19,200,3000,MALE\n"), ("none", head)):
+        (tmp_path / f"{name}.csv").write_text(text, encoding="utf-8")
+    done = subprocess.run([sys.executable, "birds.py", *given], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == bool(said)
+    assert done.stderr.startswith(said)
+    assert done.stderr.count("\n") == bool(said)
+    assert done.stdout == ("" if said else "prediction\n")
+
+
 def test_a_model_file_leaves_with_its_training(place, run_thalweg, tmp_path):
     arguments = ("--out", "net.c", "--train", "--batch-size", "4")
     assert run_thalweg("export", place / "net.safetensors", *arguments)[0] == 0

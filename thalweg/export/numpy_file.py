@@ -29,9 +29,14 @@ TAKEN = (
 MAIN = """
 
 if __name__ == "__main__":  # python FILE ROWS.csv: the answers as CSV
-    with open(sys.argv[1], encoding="utf-8-sig", newline="") as file:
-        rows = list(csv.DictReader(file))
-    csv.writer(sys.stdout).writerows([["prediction"], *([answer] for answer in predict(rows))])
+    if len(sys.argv) != 2:
+        sys.exit(f"usage: python {sys.argv[0]} ROWS.csv")
+    try:
+        with open(sys.argv[1], encoding="utf-8-sig", newline="") as file:
+            answers = predict(list(csv.DictReader(file)))
+    except (OSError, ValueError) as error:
+        sys.exit(f"{sys.argv[1]}: {error}")
+    csv.writer(sys.stdout).writerows([["prediction"], *([answer] for answer in answers)])
 """.splitlines()
 VIEWS = "# All weights lie in one vector, so that one line updates them: each is a part of it, at a multiple of 16."
 Table = Callable[[Mapping[Buffer, str], list[str]], list[list[str]]]
