@@ -357,29 +357,29 @@ def test_a_frozen_layer_inside_comes_back(tmp_path):
 
 def test_a_class_of_one_s_own_is_given_by_name(tmp_path):
     @keras.saving.register_keras_serializable("mine")
-    class Doubled(keras.layers.Layer):
+    class Redoubled(keras.layers.Layer):
         def call(self, x):
             return 2 * x
 
-    theirs = keras.Sequential([keras.Input((2,)), Doubled(), keras.layers.Dense(1)])
+    theirs = keras.Sequential([keras.Input((2,)), Redoubled(), keras.layers.Dense(1)])
     theirs.save(tmp_path / "x.keras")
-    with pytest.raises(ModelFileError, match=r"is 'mine>Doubled' of .*give your own class in custom_objects$"):
+    with pytest.raises(ModelFileError, match=r"is 'mine>Redoubled' of .*give your own class in custom_objects$"):
         load_model(tmp_path / "x.keras")
 
     class Twice(layers.Layer):
         def call(self, x):
             return 2 * x
 
-    ours = load_model(tmp_path / "x.keras", {"Doubled": Twice})
+    ours = load_model(tmp_path / "x.keras", {"Redoubled": Twice})
     same(ours, theirs, data(ours))
-    with custom_object_scope({"Doubled": Twice}):
+    with custom_object_scope({"Redoubled": Twice}):
         same(load_model(tmp_path / "x.keras"), theirs, data(ours))
     with custom_object_scope({}):
-        register_keras_serializable("another", name="Doubled")(layers.ReLU)
-        with pytest.raises(ModelFileError, match="is 'mine>Doubled' of"):  # which another package's isn't
+        register_keras_serializable("another", name="Redoubled")(layers.ReLU)
+        with pytest.raises(ModelFileError, match="is 'mine>Redoubled' of"):  # which another package's isn't
             load_model(tmp_path / "x.keras")
     with custom_object_scope({}):
-        register_keras_serializable("mine", name="Doubled")(Twice)
+        register_keras_serializable("mine", name="Redoubled")(Twice)
         register_keras_serializable("mine", name="Dense")(Twice)  # Keras's own isn't in that package
         same(load_model(tmp_path / "x.keras"), theirs, data(ours))
 
