@@ -29,6 +29,7 @@ from thalweg.data.database import (
     selected,
 )
 from thalweg.data.formats import arrow_files
+from thalweg.data.plain_text import OddCellError, Types, as_promised, plain_kind, promised
 from thalweg.data.queries import opened_query
 from thalweg.data.sources import (
     QUOTE,
@@ -175,7 +176,7 @@ def stored_rows(
     file = folder / ROWS
     if isinstance(source.given, str):
         with opened_query(source.given, text=text, beside=file) as (connection, select, _):
-            _load(connection, source, [(None, select)], "kept.", tell)
+            _load(connection, source, [(None, select)], "kept.", text, tell)
     with ExitStack() as stack:
         try:
             connection = stack.enter_context(connect(memory, file))
@@ -184,7 +185,7 @@ def stored_rows(
         if not isinstance(source.given, str):
             connection.execute("SET preserve_insertion_order = true")
             parts: list[tuple[Path | None, Any]] = [(part, None) for part in source.files]
-            _load(connection, source, parts or [(None, source.given)], "", tell)
+            _load_as_promised(connection, source, parts or [(None, source.given)], text, tell)
         confine(connection, later)
         types = connection.execute("SELECT name, type FROM columns ORDER BY place").fetchall()
         rows = connection.execute("SELECT count(*) FROM fetched").fetchall()[0][0]
@@ -200,16 +201,45 @@ def stored_rows(
         yield StoredRows(connection, source.name, how, rows, comma)
 
 
+def _load_as_promised(
+    connection: duckdb.DuckDBPyConnection,
+    source: LargeSource,
+    parts: Sequence[tuple[Path | None, Any]],
+    text: Collection[str],
+    tell: Callable[[str], None] | None,
+) -> None:
+    """Reads the parts; from the beginning where a column of text was converted that has to be kept as it is."""
+    kept, again = set(text), False
+    while True:
+        try:
+            _load(connection, source, parts, "", kept, tell, again)
+            return
+        except OddCellError as odd:
+            kept, again = {*kept, odd.column}, True
+
+
 def _load(
     connection: duckdb.DuckDBPyConnection,
     source: LargeSource,
     parts: Sequence[tuple[Path | None, Any]],
     place: str,
+    text: Collection[str],
     tell: Callable[[str], None] | None,
+    again: bool = False,
 ) -> None:
-    """Reads those parts that aren't there yet into the table "fetched"."""
+    """Reads those parts that aren't there yet into the table "fetched"; all of them `again`.
+
+    Raises:
+        OddCellError: a column was converted that has to be text.
+    """
+    if again:
+        for table in ("loaded", "columns", "fetched"):
+            connection.execute(f"DROP TABLE IF EXISTS {place}{table}")
     connection.execute(f"CREATE TABLE IF NOT EXISTS {place}loaded (path TEXT, size BIGINT, modified BIGINT)")
     connection.execute(f"CREATE TABLE IF NOT EXISTS {place}columns (place INTEGER, name TEXT, type TEXT)")
+    for name, sql_type in connection.execute(f"SELECT name, type FROM {place}columns").fetchall():
+        if name in text and plain_kind(sql_type):
+            raise OddCellError(name)
     there = [Stamp(*row) for row in connection.execute(f"FROM {place}loaded ORDER BY rowid").fetchall()]
     stamps = [Stamp("", 0, 0) if part is None else Stamp.of(part) for part, _ in parts]
     if there != stamps[: len(there)]:
@@ -223,7 +253,7 @@ def _load(
         what = source.name if part is None else str(part)
         connection.execute("BEGIN")
         try:
-            _insert(connection, source, part, given, place)
+            _insert(connection, source, part, given, place, text)
             if part is not None and Stamp.of(part) != before:
                 raise DataError(f"{part} changed while it was read: read it again when nothing writes to it")
             connection.execute(f"INSERT INTO {place}loaded VALUES (?, ?, ?)", list(before))
@@ -248,11 +278,20 @@ def _undo(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def _insert(
-    connection: duckdb.DuckDBPyConnection, source: LargeSource, part: Path | None, given: Any, place: str
+    connection: duckdb.DuckDBPyConnection,
+    source: LargeSource,
+    part: Path | None,
+    given: Any,
+    place: str,
+    text: Collection[str],
 ) -> None:
     """Appends the rows of one part."""
     if part is not None and file_kind(part) == "csv":
-        from_csv([part], lambda files: _append(connection, csv_source(files, source.quote), part, place), source.quote)
+        from_csv(
+            [part],
+            lambda files: _append(connection, csv_source(files, source.quote), part, place, text),
+            source.quote,
+        )
         return
     if part is not None:
         kind = file_kind(part)
@@ -265,12 +304,24 @@ def _insert(
     _append(connection, given, part, place)
 
 
-def _append(connection: duckdb.DuckDBPyConnection, select: str, part: Path | None, place: str) -> None:
-    """Appends the rows of a SELECT, whose columns have to be those of the part before."""
+def _append(
+    connection: duckdb.DuckDBPyConnection,
+    select: str,
+    part: Path | None,
+    place: str,
+    text: Collection[str] | None = None,
+) -> None:
+    """Appends the rows of a SELECT, whose columns have to be those of the part before.
+
+    With `text`, it reads text: plain columns of it are converted, but not those in `text`.
+    """
     failure = duckdb_error()
+    types: Types = []
     try:
         types = described(connection, select)
         first = connection.execute(f"SELECT name, type FROM {place}columns ORDER BY place").fetchall()
+        if text is not None:
+            types = as_promised(types, first) if first else promised(connection, select, types, text)
         if not first:
             for number, (name, sql_type) in enumerate(types):
                 connection.execute(f"INSERT INTO {place}columns VALUES (?, ?, ?)", [number, name, sql_type])
@@ -282,7 +333,8 @@ def _append(connection: duckdb.DuckDBPyConnection, select: str, part: Path | Non
         order = ", ".join(f"c{places[name]}" for name, _ in first)
         connection.execute(f"INSERT INTO {place}fetched SELECT {order} FROM ({selected(types, select)})")
     except failure as error:
-        raise DataError(f"can't read {part}: {file_problem(error)}") from None
+        odd = OddCellError.of(error, types)
+        raise odd or DataError(f"can't read {part}: {file_problem(error)}") from None
 
 
 def _difference(first: Sequence[tuple[str, str]], now: Sequence[tuple[str, str]]) -> str:

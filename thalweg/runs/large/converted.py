@@ -132,7 +132,7 @@ def convert(
         for first in range(store.source, rows.rows, block):
             line, x, y = part(rows, roles, store, first, min(first + block, rows.rows), learned)
             for file, array in ((matrix, x), (targets, y)):
-                file.write(array.tobytes())
+                file.write(array)
                 file.flush()
             journal.write(json.dumps(line) + "\n")
             journal.flush()
@@ -163,8 +163,8 @@ def part(
         "held": np.flatnonzero(held[chosen]).tolist(),
         "low": float(y.min()) if len(y) else None,
         "high": float(y.max()) if len(y) else None,
-        "matrix": zlib.crc32(x.tobytes()),
-        "targets": zlib.crc32(y.tobytes()),
+        "matrix": zlib.crc32(x),
+        "targets": zlib.crc32(y),
     }
     return line, x, y
 
