@@ -1,4 +1,4 @@
-"""A time limit for a fit: what is left of it, and a watch that stops the trainings in time."""
+"""A time limit for a fit: what is left of it, and a watch that has the trainings end in time."""
 
 from __future__ import annotations
 
@@ -8,21 +8,32 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from thalweg.errors import ArgumentError
+from thalweg.tabular.course import Course
 
 RESERVE = 0.1
-"""The share of the limit that is kept for what follows the training, 1 second at most."""
+"""The share of the limit that is kept for what follows the training, 1 second at most, until that was measured."""
+MOST_KEPT = 0.5
+"""Of what is left, at most so much is kept for what follows: a short training is better than none."""
+GLANCE = 0.2
+"""Seconds between two looks at the trainings."""
 
 
 class Clock:
-    """Counts from when it is made. `limit` in seconds, None: none."""
+    """Counts from when it is made, or from so many seconds `before`. `limit` in seconds, None: none.
 
-    def __init__(self, limit: float | None) -> None:
+    Attributes:
+        after: seconds that what follows the trainings takes, until the run is kept.
+        page: seconds that are for what follows even that.
+        running: the trainings that have begun and not ended.
+    """
+
+    def __init__(self, limit: float | None, before: float = 0.0, page: float = 0.0) -> None:
         self.limit = self.until = math.inf if limit is None else limit
-        self.begin = time.perf_counter()
-        self.running: set[Any] = set()
+        self.begin = time.perf_counter() - before
+        self.after, self.page = 0.0, page
+        self.running: set[Course] = set()
         self.stopped = self.interrupted = False
 
     @property
@@ -33,7 +44,20 @@ class Clock:
     @property
     def left(self) -> float:
         """Seconds for training: without the reserve for what follows."""
-        return self.until - min(1.0, RESERVE * self.limit) - self.passed if self.limit < math.inf else math.inf
+        if self.limit == math.inf:
+            return math.inf
+        rest = self.until - self.passed
+        return rest - min(self.kept, MOST_KEPT * max(rest, 0.0))
+
+    @property
+    def kept(self) -> float:
+        """Seconds that are kept for what follows the trainings."""
+        return max(self.after, min(1.0, RESERVE * self.limit)) + self.page
+
+    @property
+    def remaining(self) -> float:
+        """Seconds of the limit that are left for all."""
+        return max(0.0, self.limit - self.passed)
 
     def part(self, share: float) -> None:
         """One of several fits begins, which has this share of what is left."""
@@ -59,51 +83,76 @@ class Clock:
 
         It is interrupted as by Ctrl-C.
         """
-        if self.limit == math.inf or threading.current_thread() is not threading.main_thread():
+        with interrupted_after(self.left) as over:
             yield
-            return
-        over: list[bool] = []
-
-        def end() -> None:
-            over.append(True)
-            _thread.interrupt_main()
-
-        watch = threading.Timer(max(0.0, self.left), end)
-        watch.daemon = True
-        try:
-            try:
-                watch.start()  # which may interrupt at once
-                yield
-            finally:
-                watch.cancel()
-                watch.join()  # so that an interrupt on its way arrives here
-        except KeyboardInterrupt:
-            if over:
-                raise self.over(doing) from None
-            raise
+        if over:
+            raise self.over(doing)
         self.check(doing)
 
     def stop(self) -> None:
         """Ends the trainings that run, after the steps that are running, and lets none begin."""
         self.stopped = True
-        for model in list(self.running):
-            model.stop_training = True
+        for course in list(self.running):
+            course.stop()
 
     def interrupt(self) -> None:
         """Ends the trainings for Ctrl-C."""
         self.interrupted = True
         self.stop()
 
+    def look(self) -> None:
+        """Stops the trainings if the time is over; otherwise has each of them fit into what is left for it."""
+        if self.left <= 0:
+            self.stop()
+            return
+        for course in list(self.running):
+            course.look(self.passed)
+
     @contextmanager
     def watching(self) -> Iterator[None]:
-        """Stops the trainings within the block when the time is over."""
-        if self.left == math.inf:
+        """Looks at the trainings within the block, again and again."""
+        if self.limit == math.inf:
             yield
             return
-        watch = threading.Timer(max(0.0, self.left), self.stop)
-        watch.daemon = True
-        watch.start()
+        ended = threading.Event()
+
+        def watch() -> None:
+            while not ended.wait(min(GLANCE, max(0.0, self.left))) and not self.stopped:
+                self.look()
+
+        thread = threading.Thread(target=watch, daemon=True)
+        thread.start()
         try:
             yield
         finally:
+            ended.set()
+            thread.join()
+
+
+@contextmanager
+def interrupted_after(seconds: float) -> Iterator[list[bool]]:
+    """Ends the block on the main thread after so many seconds, as by Ctrl-C; what it yields says whether that was so.
+
+    On other threads, and for any number of seconds, the block is left alone.
+    """
+    over: list[bool] = []
+    if seconds == math.inf or threading.current_thread() is not threading.main_thread():
+        yield over
+        return
+
+    def end() -> None:
+        over.append(True)
+        _thread.interrupt_main()
+
+    watch = threading.Timer(max(0.0, seconds), end)
+    watch.daemon = True
+    try:
+        try:
+            watch.start()  # which may interrupt at once
+            yield over
+        finally:
             watch.cancel()
+            watch.join()  # so that an interrupt on its way arrives here
+    except KeyboardInterrupt:
+        if not over:
+            raise

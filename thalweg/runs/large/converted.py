@@ -101,23 +101,23 @@ def convert(
     folder: Path,
     made_of: dict[str, Any],
     tell: Callable[[int], None] | None = None,
-    learned: float = 1.0,
+    allowed: Callable[[Converted], float] | None = None,
 ) -> Converted:
     """Writes the store of a table's rows, or what of it isn't there yet.
 
     Args:
         made_of: what the store depends on: one that was made of something else is written anew.
         tell: is told how many rows of the source have been looked at.
-        learned: the share of the rows to learn from that is kept, beside those that networks hold out.
+        allowed: the share of the next block's rows to learn from that is kept, beside those that networks hold out, by
+            what is there already; 0: no more blocks. By default all are.
 
     Raises:
         DataError: a cell can't be used (named, with its row); the disk is full, or is too small; or what is there isn't
             what was written.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    about = {MADE_OF: made_of, "columns": features.to_json(), "learned": learned}
     store = Converted(folder, features)
-    lines = begun(folder, json.loads(to_json(about)))
+    lines = begun(folder, description(features, made_of, allowed is None))
     check(store, lines)
     for line in lines:
         store.take(line)
@@ -130,6 +130,9 @@ def convert(
         (folder / BLOCKS).open("a", encoding="utf-8") as journal,
     ):
         for first in range(store.source, rows.rows, block):
+            learned = 1.0 if allowed is None else allowed(store)
+            if not learned:
+                break
             line, x, y = part(rows, roles, store, first, min(first + block, rows.rows), learned)
             for file, array in ((matrix, x), (targets, y)):
                 file.write(array)
@@ -167,6 +170,22 @@ def part(
         "targets": zlib.crc32(y),
     }
     return line, x, y
+
+
+def description(features: Features, made_of: dict[str, Any], whole: bool) -> dict[str, Any]:
+    """What a store is of, as its file says it."""
+    about: dict[str, Any] = json.loads(to_json({MADE_OF: made_of, "columns": features.to_json(), "all rows": whole}))
+    return about
+
+
+def is_whole(folder: Path, features: Features, made_of: dict[str, Any], rows: int) -> bool:
+    """Whether the store of so many rows is there, complete."""
+    try:
+        known = json.loads((folder / ABOUT).read_text("utf-8"))
+        last = json.loads((folder / BLOCKS).read_text("utf-8").splitlines()[-1])
+    except (OSError, ValueError, IndexError):
+        return False
+    return bool(known == description(features, made_of, True) and last["after"] == rows)
 
 
 def begun(folder: Path, about: dict[str, Any]) -> list[dict[str, Any]]:

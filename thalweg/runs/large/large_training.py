@@ -23,12 +23,13 @@ from thalweg.data.tables import Table
 from thalweg.data.target import Target
 from thalweg.errors import ArgumentError, DataError
 from thalweg.recordings.datafacts import evenly
-from thalweg.runs.large.converted import Converted, convert, rows_of
+from thalweg.runs.large.allowance import Allowance
+from thalweg.runs.large.converted import ABOUT, Converted, convert, is_whole, rows_of
 from thalweg.runs.large.memory import reader, trim
 from thalweg.runs.large.roles import MOST_HELD, Array, Roles
 from thalweg.runs.run import Parts
 from thalweg.runs.table_run import TableOptions, TableRun
-from thalweg.runs.table_training import Begin, Plan, faster, judged, lanes_of, solve, train
+from thalweg.runs.table_training import COMPARED, Begin, Beside, Plan, compared, faster, judged, lanes_of, solve, train
 from thalweg.support.files import explained, own_folder, to_json
 from thalweg.support.interrupts import Kept
 from thalweg.support.progress import stage
@@ -53,6 +54,8 @@ MOST_INPUTS = 16_000_000
 """Numbers of the matrices that are in memory, at most, each of them float32: of wide ones there are fewer rows."""
 LEARNED_AT_HAND = 4096
 """Rows to learn from that are in memory, for the recording and to time a step."""
+IN_TIME = "in-time"
+"""Behind the name of a store with those rows that a time limit allowed."""
 NOT_HERE = {
     "group": "--group", "time": "--time", "folds": "--folds", "class_weight": "--class-weight",
     "skip_bad": "--skip-bad",
@@ -122,6 +125,7 @@ class Ready:
         store: all of them.
         source: its name. rows: how many the source has.
         share: of the rows to learn from, those that the time limit allows.
+        beside: what was found of the rows before the training.
     """
 
     prepared: Prepared
@@ -130,12 +134,14 @@ class Ready:
     source: str
     rows: int
     share: float
+    beside: Beside
 
 
 def prepared_rows(rows: StoredRows, source: LargeSource, options: TableOptions, folder: Path, clock: Clock) -> Ready:
     """Fits the columns, and converts the rows."""
     settings = options.settings
     settings = replace(settings, trees=(), row_epochs=settings.row_epochs // SELDOMER)
+    clock.after = 0.0 if clock.limit == math.inf else COMPARED * clock.limit
     roles = Roles.of(rows.rows, rows.columns, options.test_share, settings.members, options.split_seed)
     with clock.refusing("reading the table and its columns"), stage("fitting the columns on a sample of the rows"):
         target = target_of(rows, roles, options)
@@ -150,16 +156,26 @@ def prepared_rows(rows: StoredRows, source: LargeSource, options: TableOptions, 
         x, y = features.matrix(sample), encoded(target, sample)
         settings = replace(settings, epochs=settings.epochs_of(rows.rows, target.task))
         blueprint = design(features, x, y, settings, None, options.split_seed)
-    share = fitting(rows, features, blueprint, x, y, clock, lanes_of(options))
-    del x
+    parts = Parts(sample, None, test)
+    prepared = of_sample(features, blueprint, x, y, options)
+    beside = compared(prepared, parts, options, clock)
     made_of = what_it_is_made_of(source, options, roles)
-    name = hashlib.sha256(to_json(made_of).encode()).hexdigest()[:16]
+    place = folder / hashlib.sha256(to_json(made_of).encode()).hexdigest()[:16]
+    allowed = None
+    if clock.limit < math.inf and not is_whole(place, features, made_of, rows.rows):
+        allowed = allowance(rows, prepared, clock, lanes_of(options))
+        place = place.with_name(f"{place.name}-{IN_TIME}")
+        (place / ABOUT).unlink(missing_ok=True)  # another limit allowed other rows
+    del x, prepared
+    share = 1.0 if allowed is None else allowed.of(rows.rows, 0)
     size = (rows.rows - len(test)) * share * Converted(folder, features).row_bytes
     with stage(f"converting the rows: {size / 1e9:.1f} GB in {folder}"):
-        store = convert(rows, roles, features, folder / name, made_of, learned=share)
+        store = convert(rows, roles, features, place, made_of, allowed=allowed)
+    if allowed is not None and allowed.least < 1:
+        share = min(1.0, store.rows / (rows.rows - len(test)))
     with stage("preparing the rows that networks hold out"):
         prepared = ready(store, features, settings, blueprint, options)
-    return Ready(prepared, Parts(sample, None, test), store, rows.name, rows.rows, share)
+    return Ready(prepared, parts, store, rows.name, rows.rows, share, beside)
 
 
 def train_prepared(
@@ -184,7 +200,7 @@ def train_prepared(
     if found.share < 1:
         counts["left out by the time limit"] = found.rows - store.missing - store.rows - test
     trim()
-    return judged(ended, prepared, parts, options, found.source, counts, passed.seconds)
+    return judged(ended, prepared, parts, options, found.source, counts, passed.seconds, found.beside)
 
 
 def target_of(rows: StoredRows, roles: Roles, options: TableOptions) -> Target:
@@ -210,22 +226,28 @@ def lighter(options: TableOptions) -> list[Settings]:
     return [replace(one, trees=(), row_epochs=one.row_epochs // SELDOMER) for one in faster(options)]
 
 
-def fitting(
-    rows: StoredRows, features: Features, blueprint: Any, x: Array, y: Array, clock: Clock, lanes: int
-) -> float:
-    """The share of the rows to learn from that can be converted and learned from once in the time left."""
-    if clock.limit == math.inf:
-        return 1.0
-    begin, block = clock.passed, min(rows.rows, 50_000)
-    features.matrix(rows.table(0, block))
+def of_sample(features: Features, blueprint: Any, x: Array, y: Array, options: TableOptions) -> Prepared:
+    """The sample as if it were learned from, for what is done and timed before the rows are converted.
+
+    y: class numbers, or standardised numbers.
+    """
+    target, settings = features.target, blueprint.settings
+    assert target is not None
+    judge = Judge.of(target.task, y, None, options.metric, settings.loss, target.mean, target.scale)
+    held = np.arange(min(MOST_HELD, len(x)) if settings.folds else 0)
+    rows = Rows(x, y if target.task == "multiclass" else y.astype(np.float32)[:, None])
+    return Prepared(features, rows, blueprint, [held] * settings.members, judge, options.split_seed)
+
+
+def allowance(rows: StoredRows, prepared: Prepared, clock: Clock, lanes: int) -> Allowance:
+    """How many of the rows the time limit allows, by trials."""
+    begin, block, sample = clock.passed, min(rows.rows, 50_000), prepared.rows
+    prepared.features.matrix(rows.table(0, block))
     each = (clock.passed - begin) / block
-    of_class = y if features.target is not None and features.target.task == "multiclass" else y[:, None]
-    step = measured(blueprint, x, of_class)
-    settings = blueprint.settings
-    learning = step / settings.batch_of(len(x)) / SHARE * math.ceil(min(lanes, settings.members) / lanes)
+    step, settings = measured(prepared.blueprint, sample.x, sample.y), prepared.blueprint.settings
+    learning = step / settings.batch_of(len(sample.x)) / SHARE * math.ceil(min(lanes, settings.members) / lanes)
     clock.check("reading the table and its columns")
-    left = clock.left - each * rows.rows / 2  # blocks are read whole, whatever is kept of them
-    return float(min(1.0, max(0.01, left / ((each + learning) * rows.rows))))
+    return Allowance(clock, rows.rows, each, learning)
 
 
 def what_it_is_made_of(source: LargeSource, options: TableOptions, roles: Roles) -> dict[str, Any]:
