@@ -77,7 +77,7 @@ def train(
     options = replace(options, seed=draw_seed() if options.seed is None else options.seed)
     clock = clock or Clock(options.time_limit)
     clock.part(1 / (1 + (options.folds or 0)))
-    clock.after = 0.0 if clock.limit == math.inf else COMPARED * clock.limit
+    clock.reserve(COMPARED * clock.limit)
     with clock.refusing("reading the table and its columns"), stage("fitting the columns"):
         table, target, parts = divide(table, options)
         prepared, sample = ready_in_time(table, parts.train, target, options, clock)
@@ -275,7 +275,7 @@ def compared(prepared: Prepared, parts: Parts[Table], options: TableOptions, clo
     ]
     if clock.limit < math.inf:
         with stage("timing what follows the training"):
-            clock.after = closing_seconds(prepared, parts.test, clock)
+            clock.reserve(closing_seconds(prepared, parts.test, clock))
     return Beside(always, line, twins, warnings)
 
 

@@ -46,13 +46,19 @@ class Clock:
         """Seconds for training: without the reserve for what follows."""
         if self.limit == math.inf:
             return math.inf
-        rest = self.until - self.passed
-        return rest - min(self.kept, MOST_KEPT * max(rest, 0.0))
+        return self.until - self.passed - self.kept
 
     @property
     def kept(self) -> float:
         """Seconds that are kept for what follows the trainings."""
         return max(self.after, min(1.0, RESERVE * self.limit)) + self.page
+
+    def reserve(self, seconds: float) -> None:
+        """What follows the trainings will take so long, until the run is kept."""
+        if self.limit < math.inf:
+            most = MOST_KEPT * max(0.0, self.until - self.passed)
+            part = min(1.0, most / max(seconds + self.page, 1e-9))
+            self.after, self.page = part * seconds, part * self.page
 
     @property
     def remaining(self) -> float:
@@ -67,7 +73,7 @@ class Clock:
 
     def check(self, done: str) -> None:
         """Raises if the time is over already."""
-        if self.left <= 0:
+        if self.left + self.page <= 0:
             raise self.over(done)
 
     def over(self, done: str) -> ArgumentError:
@@ -83,7 +89,7 @@ class Clock:
 
         It is interrupted as by Ctrl-C.
         """
-        with interrupted_after(self.left) as over:
+        with interrupted_after(self.left + self.page) as over:
             yield
         if over:
             raise self.over(doing)

@@ -141,7 +141,7 @@ def prepared_rows(rows: StoredRows, source: LargeSource, options: TableOptions, 
     """Fits the columns, and converts the rows."""
     settings = options.settings
     settings = replace(settings, trees=(), row_epochs=settings.row_epochs // SELDOMER)
-    clock.after = 0.0 if clock.limit == math.inf else COMPARED * clock.limit
+    clock.reserve(COMPARED * clock.limit)
     roles = Roles.of(rows.rows, rows.columns, options.test_share, settings.members, options.split_seed)
     with clock.refusing("reading the table and its columns"), stage("fitting the columns on a sample of the rows"):
         target = target_of(rows, roles, options)
