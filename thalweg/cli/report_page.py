@@ -82,13 +82,16 @@ def report_trained(run: Run, folder: Path, left: float = math.inf) -> None:
     left: seconds of a time limit; the parts that compute get most of it, and what isn't done by its end is given up.
     """
     seconds = min(MOST, max(LEAST, SHARE * float(run.facts["seconds"])), COMPUTING * left)
-    path = folder / pages.REPORT
+    path, late = folder / pages.REPORT, f"the time limit left none for the report; thalweg report {folder} makes one"
+    if left <= ENDING:
+        note(late)
+        return
     try:
         with interrupted_after(left - ENDING) as over:
             pages.write_stored(folder, path, seconds=seconds, diagnosis=run.examined)
             say_where(path)
         if over and not path.exists():
-            note(f"the time limit left none for the report; thalweg report {folder} makes one")
+            note(late)
     except KeyboardInterrupt:
         note(f"the report was interrupted; the run is kept, and thalweg report {folder} makes one")
     except Exception as error:

@@ -55,19 +55,21 @@ def measured(blueprint: Blueprint, x: Array, y: Array) -> float:
 
 
 def planned(settings: Settings, rows: int, step: float, seconds: float, at_once: int) -> Settings:
-    """Fewer members, then fewer epochs, if the seconds of one core aren't enough for all; the last epoch may be ended.
+    """Fewer members, then fewer epochs, if the seconds of one core aren't enough for all; time that is over then, as
+    there are fewer members, is for more epochs. Those are planned for a faster machine, as the last one may be ended.
 
     >>> asked = Settings(members=4, epochs=32, batch_size=100)
     >>> for seconds in (1000, 50, 10):
     ...     plan = planned(asked, rows=1000, step=0.1, seconds=seconds, at_once=2)
     ...     print(plan.members, plan.epochs)
     4 32
-    4 13
-    2 5
+    4 16
+    2 7
     """
     epoch = step * -(-rows // settings.batch_of(rows))
     if settings.members * settings.epochs * epoch <= SHARE * seconds:
         return settings
     few = min(FEW_EPOCHS, settings.epochs)
     members = max(min(at_once, settings.members), min(settings.members, int(SHARE * seconds / (few * epoch))))
-    return replace(settings, members=members, epochs=min(settings.epochs, math.ceil(seconds / (members * epoch) or 1)))
+    most = settings.epochs * (settings.longer if members < settings.members else 1)
+    return replace(settings, members=members, epochs=min(most, math.ceil(seconds / (SHARE * members * epoch) or 1)))

@@ -104,8 +104,9 @@ def train_large(
         folder = held.enter_context(own_folder("thalweg-rows-")) if place.cache is None else place.cache
         with explained(folder, DataError):
             folder.mkdir(parents=True, exist_ok=True)
-        with ExitStack() as reading:  # DuckDB's memory is free before the training
-            with clock.refusing("reading the table"), stage(f"reading {source.name}"):
+        refusing = clock.refusing("reading the table and its columns")
+        with refusing, ExitStack() as reading:  # DuckDB's memory is free before the training
+            with stage(f"reading {source.name}"):
                 rows = reading.enter_context(stored_rows(source, folder, *memory, options.categories))
             small = rows.table(0, rows.rows) if rows.rows < SMALL else None
             found = None if small is not None else prepared_rows(rows, source, options, folder, clock)
@@ -143,7 +144,7 @@ def prepared_rows(rows: StoredRows, source: LargeSource, options: TableOptions, 
     settings = replace(settings, trees=(), row_epochs=settings.row_epochs // SELDOMER)
     clock.reserve(COMPARED * clock.limit)
     roles = Roles.of(rows.rows, rows.columns, options.test_share, settings.members, options.split_seed)
-    with clock.refusing("reading the table and its columns"), stage("fitting the columns on a sample of the rows"):
+    with stage("fitting the columns on a sample of the rows"):
         target = target_of(rows, roles, options)
         sample, test = (known(rows.taken(chosen), target) for chosen in (roles.sampled(), roles.tested()))
         target = target.fitted(sample)
@@ -246,7 +247,6 @@ def allowance(rows: StoredRows, prepared: Prepared, clock: Clock, lanes: int) ->
     each = (clock.passed - begin) / block
     step, settings = measured(prepared.blueprint, sample.x, sample.y), prepared.blueprint.settings
     learning = step / settings.batch_of(len(sample.x)) / SHARE * math.ceil(min(lanes, settings.members) / lanes)
-    clock.check("reading the table and its columns")
     return Allowance(clock, rows.rows, each, learning)
 
 
