@@ -1,4 +1,4 @@
-"""A limit of time: what is kept for later, and trainings that are made to fit into the rest, on clocks that tests set."""
+"""A limit of time: what is kept for later, and trainings that fit into the rest, on clocks that tests set."""
 
 from dataclasses import replace
 from types import SimpleNamespace

@@ -27,6 +27,8 @@ from thalweg.tabular.clock import interrupted_after
 LANGUAGES = ("en", "zh")
 LEAST, MOST, SHARE = 8.0, 15.0, 0.1
 """Seconds that `train` takes for the parts of a report that compute: a tenth of the training, within limits."""
+KEPT = 0.07
+"""Of a time limit, the share that is kept for the report."""
 COMPUTING, ENDING = 0.6, 0.5
 """Of what a time limit has left: the share of the parts that compute, and seconds for the end of the process."""
 MOST_RUNS = 12
@@ -105,7 +107,7 @@ def note(text: str) -> None:
 
 def page_seconds(limit: float | None) -> float:
     """Seconds of a time limit that are kept for the report."""
-    return 0.0 if limit is None else min(MOST, SHARE * limit)
+    return 0.0 if limit is None else min(MOST, KEPT * limit)
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from thalweg.tabular import temperature
 from thalweg.tabular.clock import Clock
 from thalweg.tabular.preparation import Prepared
 
-TRIAL = 2000
+TRIAL = 10_000
 """Rows that are tried; of more, it takes as many times longer."""
 SAFE = 1.5
 """The machine may become busier, and the last steps that are running are finished."""
