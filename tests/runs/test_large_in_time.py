@@ -8,8 +8,7 @@ import pytest
 
 from thalweg.data import read_table, write_table
 from thalweg.data.stored_rows import LargeSource
-from thalweg.runs import baselines, closing, table_training
-from thalweg.runs.closing import closing_seconds
+from thalweg.runs import baselines, table_training
 from thalweg.runs.large import converted, large_training, roles
 from thalweg.runs.large.allowance import LEAST, Allowance
 from thalweg.runs.large.large_training import Place, train_large
@@ -135,14 +134,14 @@ def test_what_follows_the_training_is_timed_before_it(monkeypatch):
 
         return slow
 
-    monkeypatch.setattr(closing, "TRIAL", 1000)
+    monkeypatch.setattr(table_training, "TRIAL", 1000)
     monkeypatch.setattr(TableRun, "predicted", advance(1.0, TableRun.predicted))
     monkeypatch.setattr(type(prepared.judge), "__call__", advance(0.002, type(prepared.judge).__call__))
     model = type(prepared.blueprint.member(0, 0, 1)[0])
     monkeypatch.setattr(model, "save", advance(3.0, model.save))
     held = 2 * ROWS / 8
     looks = 0.002 * held / 1000 * (1 + 30 / 9)
-    assert closing_seconds(prepared, table, clock) == pytest.approx(1.5 * (4.0 + looks + 3.0))
+    assert table_training.closing_seconds(prepared, table, clock) == pytest.approx(1.5 * (4.0 + looks + 3.0))
 
 
 @pytest.mark.parametrize("on_disk", [False, True])

@@ -12,22 +12,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from thalweg.data.cells import EXACT, Array, Column, Kind, bare_column, objects, text_column
-from thalweg.data.plain_text import (
-    SAMPLE,
-    OddCellError,
-    Types,
-    aggregates,
-    converted,
-    literal,
-    plain_cell,
-    plain_kind,
-    promised,
-    without_promise,
-)
-from thalweg.data.reading import TIMES
+from thalweg.data.reading import PLAIN, TIMES, bare_text, bared, plain_kinds
 from thalweg.data.verbatim import Verbatim
 from thalweg.engine.lanes import cores
-from thalweg.errors import DataError
+from thalweg.errors import DataError, ThalwegError
 from thalweg.support.extras import need
 from thalweg.support.interrupts import stopped_by_ctrl_c
 from thalweg.support.untrusted import too_large
@@ -47,8 +35,18 @@ THREAD_BYTES = 256 << 20  # of memory for each thread of DuckDB
 NUMBER_BYTES, TEXT_BYTES = 26, 100  # memory of a cell while it is read: in DuckDB, in transit, in a column
 FEW_ROWS = 1000
 """Up to as many rows of text are fetched as they are, in one query; of more, DuckDB converts what it can."""
+_SAMPLE = 1000
+"""Rows that suggest what a column of text may be, before all are examined."""
 _FEW_CELLS = 2_000_000
 """Up to as many cells of text may be fetched before it is known how many there are."""
+_TOGETHER = 32
+"""Aggregates in one query: its time and its memory grow with their square."""
+
+Types = list[tuple[str, str]]
+"""Names and types of columns."""
+_PLAIN = "plain "
+"""With a kind behind it, the type of a column of text that is converted as it is read."""
+_ODD = re.compile(r"the cells of c(\d+) aren't plain")
 
 
 @contextmanager
@@ -264,7 +262,7 @@ def load(
             odd = OddCellError.of(error, types)
             if odd is None:
                 raise
-            types = without_promise(types, odd.column)
+            types = [(name, "VARCHAR" if name == odd.column else sql_type) for name, sql_type in types]
 
 
 def described(connection: duckdb.DuckDBPyConnection, source: str) -> Types:
@@ -283,6 +281,108 @@ def selected(types: Sequence[tuple[str, str]], source: str, verbatim: Collection
             cells.append(f"{text} AS v{i}")
     places = ", ".join(f"c{i}" for i in range(len(types)))
     return f"SELECT {', '.join(cells)} FROM ({source}\n) AS source({places})"
+
+
+class OddCellError(ThalwegError):
+    """A column of text that looked plain isn't."""
+
+    def __init__(self, column: str) -> None:
+        super().__init__(f"the column {column!r} holds other text than its first rows")
+        self.column = column
+
+    @classmethod
+    def of(cls, error: Exception, types: Types) -> OddCellError | None:
+        """What an error of DuckDB says, if it is this one."""
+        found = _ODD.search(str(error))
+        name, sql_type = ("", "") if found is None else types[int(found[1])]
+        return cls(name) if plain_kind(sql_type) else None
+
+
+def promised(connection: duckdb.DuckDBPyConnection, source: str, types: Types, text: Collection[str]) -> Types:
+    """The types of the columns of `source`, a SELECT: of those that hold plain text in its first rows, that; not of
+    those in `text`, nor of a source of few rows."""
+    places = ", ".join(f"c{i}" for i in range(len(types)))
+    first = connection.execute(f"SELECT * FROM ({source}\n) AS source({places}) LIMIT {_SAMPLE + 1}").fetchnumpy()
+    if not types or len(first["c0"]) <= _SAMPLE:
+        return types
+    found = list(types)
+    for i, (name, sql_type) in enumerate(types):
+        cells = set(np.ma.compressed(first[f"c{i}"][:_SAMPLE]).tolist()) if sql_type == "VARCHAR" else set()
+        kinds = plain_kinds(cells, names=True) if name not in text else []
+        if kinds and any(cell is not None for cell in bared(cells).values()):
+            found[i] = name, _PLAIN + kinds[0]
+    return found
+
+
+def as_promised(types: Types, known: Types) -> Types:
+    """The types of another part of a source, some of whose columns of text are known to be plain."""
+    plain = {name: sql_type for name, sql_type in known if plain_kind(sql_type)}
+    return [(name, plain.get(name, sql_type) if sql_type == "VARCHAR" else sql_type) for name, sql_type in types]
+
+
+def plain_kind(sql_type: str) -> Kind | None:
+    """What a column of text is converted to as it is read; None if it isn't."""
+    return next((kind for kind in PLAIN if sql_type == _PLAIN + kind), None)
+
+
+def plain_cell(position: int, kind: Kind) -> str:
+    """The SQL that converts a cell as it is read, or raises."""
+    cell, sql_type = f"c{position}", PLAIN[kind][1]
+    bare, odd = bare_text(cell), literal(f"the cells of {cell} aren't plain")
+    return (
+        f"CASE WHEN {_fits(cell, kind)} THEN TRY_CAST({cell} AS {sql_type}) WHEN {bare} IS NULL THEN NULL "
+        f"WHEN {_fits(bare, kind)} THEN TRY_CAST({bare} AS {sql_type}) ELSE error({odd}) END"
+    )
+
+
+def converted(
+    connection: duckdb.DuckDBPyConnection, table: str, texts: Sequence[int], names: bool = True
+) -> dict[int, tuple[Kind, str]]:
+    """Those of a loaded table's text columns that hold nothing but integers, numbers or plain moments, by their
+    position: their kind, and the SQL that converts them. `names`: not so few numbers that they may name something."""
+    if not texts:
+        return {}
+    places = ", ".join(f"c{i}" for i in texts)
+    sample = connection.execute(f"SELECT {places} FROM {table} LIMIT {_SAMPLE}").fetchnumpy()
+    trials = {i: _trials(i, set(np.ma.compressed(sample[f"c{i}"]).tolist()), names) for i in texts}
+    found: dict[int, tuple[Kind, str]] = {}
+    while pending := {i: trial.pop(0) for i, trial in trials.items() if trial and i not in found}:
+        counted = _aggregates(
+            connection,
+            table,
+            [f"count({cell}), count(*) FILTER ({_fits(cell, kind)})" for kind, cell in pending.values()],
+        )
+        for (i, (kind, cell)), present, fitting in zip(pending.items(), counted[::2], counted[1::2], strict=True):
+            if 0 < present == fitting:
+                found[i] = kind, f"TRY_CAST({cell} AS {PLAIN[kind][1]})"
+    return found
+
+
+def literal(text: str) -> str:
+    """A text in SQL."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _trials(position: int, sample: set[str], names: bool) -> list[tuple[Kind, str]]:
+    """What a text column may be, by some of its cells, and the SQL for its cells: as they are (faster), or bare."""
+    bare = {cell for cell in bared(sample).values() if cell is not None}
+    forms = [f"c{position}"] * (bare == sample) + [bare_text(f"c{position}")]
+    return [(kind, form) for form in forms for kind in plain_kinds(sample, names)]
+
+
+def _fits(cell: str, kind: Kind) -> str:
+    """The SQL that says whether a cell is of this kind, and exists: there is no 31st of February."""
+    pattern, sql_type = PLAIN[kind]
+    real = f" AND TRY_CAST({cell} AS TIMESTAMP) IS NOT NULL" if sql_type == "TIMESTAMP" else ""
+    return f"regexp_full_match({cell}, {literal(pattern)}){real}"
+
+
+def _aggregates(connection: duckdb.DuckDBPyConnection, table: str, wanted: Sequence[str]) -> list[Any]:
+    """The values of aggregates of a table's columns."""
+    found: list[Any] = []
+    for first in range(0, len(wanted), _TOGETHER):
+        found += connection.execute(f"SELECT {', '.join(wanted[first : first + _TOGETHER])} FROM {table}").fetchall()[0]
+    return found
 
 
 def one_line(error: Exception) -> str:
@@ -342,7 +442,7 @@ def _cell(position: int, sql_type: str) -> str | None:
 def _beyond_exact(connection: duckdb.DuckDBPyConnection, types: Sequence[tuple[str, str]]) -> dict[int, bool]:
     """Whether columns of wide integers, by position, hold some that no float64 can."""
     wide = [i for i, (_, sql_type) in enumerate(types) if _WIDE.fullmatch(sql_type)]
-    found = aggregates(connection, "fetched", [f"max(abs(CAST(c{i} AS DOUBLE))) > {EXACT:.0f}" for i in wide])
+    found = _aggregates(connection, "fetched", [f"max(abs(CAST(c{i} AS DOUBLE))) > {EXACT:.0f}" for i in wide])
     return {i: bool(is_large) for i, is_large in zip(wide, found, strict=True)}
 
 
@@ -357,9 +457,9 @@ def _coded(connection: duckdb.DuckDBPyConnection, texts: Sequence[int]) -> dict[
     """
     if not texts:
         return {}
-    different = aggregates(connection, "fetched", [f"approx_count_distinct(c{i})" for i in texts])
+    different = _aggregates(connection, "fetched", [f"approx_count_distinct(c{i})" for i in texts])
     coded = {}
-    for i in (i for i, count in zip(texts, different, strict=True) if 0 < count <= SAMPLE):
+    for i in (i for i, count in zip(texts, different, strict=True) if 0 < count <= _SAMPLE):
         distinct = f"SELECT DISTINCT c{i} FROM fetched WHERE c{i} IS NOT NULL"
         connection.execute(f"DROP TYPE IF EXISTS text{i}")
         connection.execute(f"CREATE TYPE text{i} AS ENUM ({distinct})")

@@ -16,8 +16,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from thalweg.data.cells import Column
-from thalweg.data.database import confine, connect, duckdb_error, fetch, literals, load, one_line, quoted
-from thalweg.data.plain_text import bare_text, converted, literal
+from thalweg.data.database import (
+    confine,
+    connect,
+    converted,
+    duckdb_error,
+    fetch,
+    literal,
+    literals,
+    load,
+    one_line,
+    quoted,
+)
+from thalweg.data.reading import bare_text
 from thalweg.data.sources import csv_source, file_kind, from_csv, is_table_file, named_files
 from thalweg.errors import DataError
 from thalweg.support.extras import need

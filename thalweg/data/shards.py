@@ -15,9 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from thalweg.data.database import connect, duckdb_error, fetch, file_problem, one_line, quoted
+from thalweg.data.database import connect, duckdb_error, fetch, file_problem, literal, one_line, quoted
 from thalweg.data.formats.encodings import codec, decoded
-from thalweg.data.plain_text import literal
 from thalweg.data.sources import (
     QUOTE,
     TEXTS,

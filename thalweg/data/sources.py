@@ -13,11 +13,10 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 
 from thalweg.data.cells import Array, Column, objects
-from thalweg.data.database import connect, duckdb_error, fetch, file_problem, literals, one_line, quoted
+from thalweg.data.database import connect, duckdb_error, fetch, file_problem, literal, literals, one_line, quoted
 from thalweg.data.formats import arrow_files, workbooks
 from thalweg.data.formats.encodings import codec, decoded, not_utf8
 from thalweg.data.formats.line_ends import ends_vary, one_line_end
-from thalweg.data.plain_text import literal
 from thalweg.data.verbatim import Verbatim
 from thalweg.errors import ArgumentError, DataError, NotFoundError
 from thalweg.support.files import writing

@@ -18,7 +18,10 @@ from numpy.typing import NDArray
 
 from thalweg.data.database import (
     Arrangement,
+    OddCellError,
+    Types,
     arranged,
+    as_promised,
     columns_of,
     confine,
     connect,
@@ -26,10 +29,11 @@ from thalweg.data.database import (
     duckdb_error,
     file_problem,
     one_line,
+    plain_kind,
+    promised,
     selected,
 )
 from thalweg.data.formats import arrow_files
-from thalweg.data.plain_text import OddCellError, Types, as_promised, plain_kind, promised
 from thalweg.data.queries import opened_query
 from thalweg.data.sources import (
     QUOTE,

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import math
+import tempfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from thalweg import words
 from thalweg.data.tables import Table
 from thalweg.data.target import Target
 from thalweg.engine.lanes import cores
 from thalweg.errors import ArgumentError, BadRowsError
+from thalweg.recordings.datafacts import evenly
 from thalweg.runs import baselines, evidence, judging, suspicions
-from thalweg.runs.closing import closing_seconds
 from thalweg.runs.divisions import group_codes, times
 from thalweg.runs.judging import Judgement
 from thalweg.runs.run import Array, Parts, balanced_weights
@@ -22,6 +26,7 @@ from thalweg.support.interrupts import Kept
 from thalweg.support.progress import stage
 from thalweg.support.seeds import draw_seed
 from thalweg.support.stopwatch import Elapsed
+from thalweg.tabular import temperature
 from thalweg.tabular.clock import Clock
 from thalweg.tabular.ensemble import Ensemble, Progress
 from thalweg.tabular.planning import Outlook, Sample, outlook, sample_in_time
@@ -30,6 +35,13 @@ from thalweg.tabular.qualities import Settings
 
 COMPARED = 0.1
 """Of a time limit, what the comparisons before the training may take."""
+
+TRIAL = 10_000
+"""Rows that are tried; of more, it takes as many times longer."""
+SAFE = 1.5
+"""The machine may become busier, and the last steps that are running are finished."""
+FITS = 30
+"""Losses that are computed to fit a temperature, at most."""
 
 Begin = Callable[[str, int], Progress]
 """What is told of the epochs of a training: made from its title and the number of its networks."""
@@ -277,6 +289,45 @@ def compared(prepared: Prepared, parts: Parts[Table], options: TableOptions, clo
         with stage("timing what follows the training"):
             clock.reserve(closing_seconds(prepared, parts.test, clock))
     return Beside(always, line, twins, warnings)
+
+
+def closing_seconds(prepared: Prepared, test: Table, clock: Clock) -> float:
+    """Seconds until a run is kept, once its networks are trained. What has to be compiled for it is, then.
+
+    Args:
+        prepared: the rows to learn from; those in memory are enough. test: those to judge by.
+        clock: that it is measured by.
+    """
+    blueprint, judge, features = prepared.blueprint, prepared.judge, prepared.features
+    members = blueprint.settings.members
+    model, _ = blueprint.ensemble([], [1.0] * members, judge.low, judge.high)
+    _, bare = blueprint.member(0, 0, 1)
+    run, some = TableRun(model=model, features=features, history=[]), test.take(evenly(test.rows, TRIAL))
+    rows = np.arange(min(TRIAL, len(prepared.rows.x)))
+
+    def judged() -> None:
+        predicted = run.predicted(some)
+        judging.judge(features, predicted, some)
+        evidence.of_table(features, predicted, some)
+
+    def looked() -> None:
+        judge(rows, bare.predict(prepared.rows.x[rows], verbose=0, lanes=1))
+
+    def written() -> None:
+        with tempfile.TemporaryDirectory(prefix="thalweg-trial-") as folder:
+            model.save(Path(folder) / "model.safetensors")
+
+    test_share, held = test.rows / max(1, some.rows), sum(map(len, prepared.folds[:members])) / max(1, len(rows))
+    looks = held * (1 + FITS / len(temperature.GRID))  # the last look of each network, and their common temperature
+    return SAFE * (second(judged, clock) * test_share + second(looked, clock) * looks + second(written, clock))
+
+
+def second(work: Callable[[], Any], clock: Clock) -> float:
+    """Seconds that work takes when it is done again."""
+    work()
+    begin = clock.passed
+    work()
+    return clock.passed - begin
 
 
 def cross_validated(

@@ -122,8 +122,8 @@ class Ready:
     """A large table ready to be learned from.
 
     Attributes:
-        prepared, parts: as in a `Plan`; of the rows to learn from, the sample.
-        store: all of them.
+        prepared, parts: as in a `Plan`; of the rows to learn from, none.
+        store: all of them. sample: how many of them the columns were fitted on.
         source: its name. rows: how many the source has.
         share: of the rows to learn from, those that the time limit allows.
         beside: what was found of the rows before the training.
@@ -132,6 +132,7 @@ class Ready:
     prepared: Prepared
     parts: Parts[Table]
     store: Converted
+    sample: int
     source: str
     rows: int
     share: float
@@ -176,7 +177,8 @@ def prepared_rows(rows: StoredRows, source: LargeSource, options: TableOptions, 
         share = min(1.0, store.rows / (rows.rows - len(test)))
     with stage("preparing the rows that networks hold out"):
         prepared = ready(store, features, settings, blueprint, options)
-    return Ready(prepared, parts, store, rows.name, rows.rows, share, beside)
+    parts = replace(parts, train=sample.take(np.arange(0)))  # its memory is free for the training
+    return Ready(prepared, parts, store, sample.rows, rows.name, rows.rows, share, beside)
 
 
 def train_prepared(
@@ -281,7 +283,7 @@ def ready(store: Converted, features: Features, settings: Settings, blueprint: A
 
 def told(found: Ready) -> str:
     """What is said of the rows."""
-    store, sample = found.store, found.parts.train.rows
+    store, sample = found.store, found.sample
     fitted = "all of them" if sample >= store.rows else f"{sample:,} of them, drawn at random"
     said = f"they lie in {store.folder}, {store.rows * store.row_bytes / 1e9:.1f} GB; networks alone learn from them; "
     said += f"columns were fitted on {fitted}"
