@@ -25,7 +25,7 @@ from thalweg.errors import ArgumentError, DataError
 from thalweg.recordings.datafacts import evenly
 from thalweg.runs.large.allowance import Allowance
 from thalweg.runs.large.converted import ABOUT, Converted, convert, is_whole, rows_of
-from thalweg.runs.large.memory import reader, trim
+from thalweg.runs.large.memory import idle, reader, trim
 from thalweg.runs.large.roles import MOST_HELD, Array, Roles
 from thalweg.runs.run import Parts
 from thalweg.runs.table_run import TableOptions, TableRun
@@ -54,6 +54,8 @@ MOST_INPUTS = 16_000_000
 """Numbers of the matrices that are in memory, at most, each of them float32: of wide ones there are fewer rows."""
 LEARNED_AT_HAND = 4096
 """Rows to learn from that are in memory, for the recording and to time a step."""
+TIMED = 16_384
+"""Rows that are converted to time it."""
 IN_TIME = "in-time"
 """Behind the name of a store with those rows that a time limit allowed."""
 NOT_HERE = {
@@ -99,7 +101,7 @@ def train_large(
     options = replace(options, seed=draw_seed() if options.seed is None else options.seed)
     clock = clock or Clock(options.time_limit)
     at_once = min(lanes_of(options), options.settings.members)
-    memory = reader(place.memory, at_once * HELD * WINDOW_BYTES)
+    memory = reader(place.memory, at_once * HELD * WINDOW_BYTES, clock.limit < math.inf)
     with ExitStack() as held:
         folder = held.enter_context(own_folder("thalweg-rows-")) if place.cache is None else place.cache
         with explained(folder, DataError):
@@ -109,7 +111,7 @@ def train_large(
             with stage(f"reading {source.name}"):
                 rows = reading.enter_context(stored_rows(source, folder, *memory, options.categories))
             small = rows.table(0, rows.rows) if rows.rows < SMALL else None
-            found = None if small is not None else prepared_rows(rows, source, options, folder, clock)
+            found = None if small is not None else prepared_rows(rows, source, options, folder, clock, memory[1])
         trim()
         if found is None:
             assert small is not None
@@ -139,8 +141,10 @@ class Ready:
     beside: Beside
 
 
-def prepared_rows(rows: StoredRows, source: LargeSource, options: TableOptions, folder: Path, clock: Clock) -> Ready:
-    """Fits the columns, and converts the rows."""
+def prepared_rows(
+    rows: StoredRows, source: LargeSource, options: TableOptions, folder: Path, clock: Clock, memory: int
+) -> Ready:
+    """Fits the columns, and converts the rows; `memory`: bytes that DuckDB may take."""
     settings = options.settings
     settings = replace(settings, trees=(), row_epochs=settings.row_epochs // SELDOMER)
     clock.reserve(COMPARED * clock.limit)
@@ -160,7 +164,8 @@ def prepared_rows(rows: StoredRows, source: LargeSource, options: TableOptions, 
         blueprint = design(features, x, y, settings, None, options.split_seed)
     parts = Parts(sample, None, test)
     prepared = of_sample(features, blueprint, x, y, options)
-    beside = compared(prepared, parts, options, clock)
+    with idle(rows.connection, memory):
+        beside = compared(prepared, parts, options, clock)
     made_of = what_it_is_made_of(source, options, roles)
     place = folder / hashlib.sha256(to_json(made_of).encode()).hexdigest()[:16]
     allowed = None
@@ -244,7 +249,7 @@ def of_sample(features: Features, blueprint: Any, x: Array, y: Array, options: T
 
 def allowance(rows: StoredRows, prepared: Prepared, clock: Clock, lanes: int) -> Allowance:
     """How many of the rows the time limit allows, by trials."""
-    begin, block, sample = clock.passed, min(rows.rows, 50_000), prepared.rows
+    begin, block, sample = clock.passed, min(rows.rows, TIMED), prepared.rows
     prepared.features.matrix(rows.table(0, block))
     each = (clock.passed - begin) / block
     step, settings = measured(prepared.blueprint, sample.x, sample.y), prepared.blueprint.settings

@@ -5,8 +5,15 @@ from __future__ import annotations
 import ctypes
 import re
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
+from thalweg.data.database import confine
 from thalweg.errors import ArgumentError
+
+if TYPE_CHECKING:
+    import duckdb
 
 UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 BINARY = {"": 1, "ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}
@@ -14,10 +21,14 @@ PROGRAM = 290_000_000
 """Bytes of Python, the libraries, and the compiled kernels."""
 AT_FIRST = 180_000_000
 """Bytes of Python and the libraries that are loaded while rows are read."""
+KERNELS = 20_000_000
+"""Bytes of kernels and of what compiles them, which aren't there yet while rows are converted without a time limit."""
 TABLES = 110_000_000
 """Bytes of the rows that columns are fitted on, of those to judge by, and of what is made of them."""
 READER, MOST_READER = 80_000_000, 1_000_000_000
 """Bytes that DuckDB takes to read rows, at least and at most."""
+IDLE = 16_000_000
+"""Bytes that it may keep while nothing is read."""
 
 
 def bytes_of(text: str | int) -> int:
@@ -33,11 +44,12 @@ def bytes_of(text: str | int) -> int:
     return int(float(found[1]) * (UNITS | BINARY)[unit])
 
 
-def reader(memory: int, windows: int) -> tuple[int, int]:
+def reader(memory: int, windows: int, timed: bool = False) -> tuple[int, int]:
     """The bytes that DuckDB may take while it reads, and when columns are fitted and rows converted, of this limit.
 
     Args:
         windows: bytes of the rows that networks learn from at a time.
+        timed: whether what follows is timed before rows are converted, for which kernels are compiled.
 
     Raises:
         ArgumentError: the limit is below the least, which it names.
@@ -47,7 +59,8 @@ def reader(memory: int, windows: int) -> tuple[int, int]:
         raise ArgumentError(
             f"memory={memory / 1e6:,.0f} MB is too little for this table: {-(-least // 10**6):,} MB is the least"
         )
-    return min(MOST_READER, memory - AT_FIRST), min(MOST_READER, memory - PROGRAM - TABLES)
+    later = max(READER, memory - PROGRAM - TABLES - KERNELS * timed)
+    return min(MOST_READER, memory - AT_FIRST), min(MOST_READER, later)
 
 
 def trim() -> None:
@@ -56,3 +69,13 @@ def trim() -> None:
         trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc has it, musl doesn't
         if trim is not None:
             trim(0)
+
+
+@contextmanager
+def idle(connection: duckdb.DuckDBPyConnection, memory: int) -> Iterator[None]:
+    """Inside, nothing is read: DuckDB gives its memory back, of which it may take so many bytes again behind."""
+    confine(connection, IDLE)
+    trim()
+    yield
+    confine(connection, memory)
+    trim()
