@@ -22,7 +22,7 @@ from thalweg.support.files import explained
 from thalweg.support.naming import choose
 from thalweg.support.progress import stage
 from thalweg.support.untrusted import reason
-from thalweg.tabular.clock import interrupted_after
+from thalweg.tabular.clock import TimeOverError, interrupted_after
 
 LANGUAGES = ("en", "zh")
 LEAST, MOST, SHARE = 8.0, 15.0, 0.1
@@ -84,16 +84,13 @@ def report_trained(run: Run, folder: Path, left: float = math.inf) -> None:
     left: seconds of a time limit; the parts that compute get most of it, and what isn't done by its end is given up.
     """
     seconds = min(MOST, max(LEAST, SHARE * float(run.facts["seconds"])), COMPUTING * left)
-    path, late = folder / pages.REPORT, f"the time limit left none for the report; thalweg report {folder} makes one"
-    if left <= ENDING:
-        note(late)
-        return
+    path = folder / pages.REPORT
     try:
-        with interrupted_after(left - ENDING) as over:
+        with interrupted_after(left - ENDING):
             pages.write_stored(folder, path, seconds=seconds, diagnosis=run.examined)
             say_where(path)
-        if over and not path.exists():
-            note(late)
+    except TimeOverError:
+        note(f"the time limit left none for the report; thalweg report {folder} makes one")
     except KeyboardInterrupt:
         note(f"the report was interrupted; the run is kept, and thalweg report {folder} makes one")
     except Exception as error:

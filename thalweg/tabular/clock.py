@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import _thread
 import math
+import signal
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
-from thalweg.errors import ArgumentError
+from thalweg.errors import ArgumentError, ThalwegError
 from thalweg.tabular.course import Course
 
 RESERVE = 0.1
@@ -89,10 +91,11 @@ class Clock:
 
         It is interrupted as by Ctrl-C.
         """
-        with interrupted_after(self.left + self.page) as over:
-            yield
-        if over:
-            raise self.over(doing)
+        try:
+            with interrupted_after(self.left + self.page):
+                yield
+        except TimeOverError:
+            raise self.over(doing) from None
         self.check(doing)
 
     def stop(self) -> None:
@@ -135,30 +138,48 @@ class Clock:
             thread.join()
 
 
+class TimeOverError(ThalwegError):
+    """A block took longer than it may."""
+
+
 @contextmanager
-def interrupted_after(seconds: float) -> Iterator[list[bool]]:
-    """Ends the block on the main thread after so many seconds, as by Ctrl-C; what it yields says whether that was so.
+def interrupted_after(seconds: float) -> Iterator[None]:
+    """Ends the block on the main thread after so many seconds, as by Ctrl-C.
 
     On other threads, and for any number of seconds, the block is left alone.
+
+    Raises:
+        TimeOverError: it was ended.
     """
-    over: list[bool] = []
     if seconds == math.inf or threading.current_thread() is not threading.main_thread():
-        yield over
+        yield
         return
+    over: list[bool] = []
 
     def end() -> None:
         over.append(True)
         _thread.interrupt_main()
 
+    def take(number: int, frame: Any) -> None:
+        if over:
+            raise KeyboardInterrupt
+
     watch = threading.Timer(max(0.0, seconds), end)
     watch.daemon = True
+    ignored = signal.getsignal(signal.SIGINT) is signal.SIG_IGN  # as in the background of a shell, or behind nohup
+    if ignored:
+        signal.signal(signal.SIGINT, take)
     try:
         try:
             watch.start()  # which may interrupt at once
-            yield over
+            yield
         finally:
             watch.cancel()
             watch.join()  # so that an interrupt on its way arrives here
     except KeyboardInterrupt:
-        if not over:
-            raise
+        if over:
+            raise TimeOverError(f"it took more than {seconds:g} s") from None
+        raise
+    finally:
+        if ignored:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
