@@ -80,12 +80,13 @@ def linear(
 
 
 def fitted(features: Features, train: Table, balanced: bool) -> Any:
-    """The linear model."""
+    """The linear model, by one thread: several wait for one another by spinning, which a busy machine punishes."""
     from sklearn.linear_model import LogisticRegression, Ridge
+    from threadpoolctl import threadpool_limits
 
     assert features.target is not None
     x, y = features.matrix(train), features.targets(train).ravel()
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), threadpool_limits(1):
         warnings.simplefilter("ignore")  # it has not converged in so many steps, which is stated where it is shown
         if features.target.task == "regression":
             return Ridge(solver="lsqr").fit(x, y.astype(np.float64))

@@ -180,7 +180,7 @@ def prepared_rows(
         store = convert(rows, roles, features, place, made_of, allowed=allowed)
     if allowed is not None and allowed.least < 1:
         share = min(1.0, store.rows / (rows.rows - len(test)))
-    with stage("preparing the rows that networks hold out"):
+    with stage("preparing the rows that networks hold out"), idle(rows.connection, memory):
         prepared = ready(store, features, settings, blueprint, options)
     parts = replace(parts, train=sample.take(np.arange(0)))  # its memory is free for the training
     return Ready(prepared, parts, store, sample.rows, rows.name, rows.rows, share, beside)
