@@ -8,6 +8,7 @@ import pytest
 
 from thalweg.data import read_table, write_table
 from thalweg.data.stored_rows import LargeSource
+from thalweg.errors import DataError
 from thalweg.runs import baselines, table_training
 from thalweg.runs.large import converted, large_training, roles
 from thalweg.runs.large.allowance import LEAST, Allowance
@@ -98,6 +99,21 @@ def test_blocks_have_the_shares_that_are_allowed(tmp_path, monkeypatch):
     rows = run.facts["rows"]
     assert rows["train"] == pytest.approx(1.5 * 1365 * 0.8, abs=100)
     assert rows["train"] + rows["test"] + rows["left out by the time limit"] == ROWS
+
+
+def test_the_disk_needs_room_for_what_is_allowed(tmp_path, monkeypatch):
+    free = ROWS * 12 // 2  # two inputs and a target
+    monkeypatch.setattr(converted.shutil, "disk_usage", lambda _: SimpleNamespace(free=free))
+
+    class Given(Allowance):
+        def __call__(self, store):
+            self.least = 0.4
+            return self.least
+
+    monkeypatch.setattr(large_training, "Allowance", Given)
+    assert made(tmp_path, Set(1000.0), time_limit=1000.0).facts["rows"]["train"] < ROWS / 2
+    with pytest.raises(DataError, match="make room there"):
+        made(tmp_path)
 
 
 def test_a_whole_conversion_is_used_and_one_of_another_limit_isnt(tmp_path, monkeypatch):

@@ -13,6 +13,7 @@ import numpy as np
 
 from thalweg.data.cells import EXACT, Array, Column, Kind, bare_column, objects, text_column
 from thalweg.data.reading import PLAIN, TIMES, bare_text, bared, plain_kinds
+from thalweg.data.reading import Kind as PlainKind
 from thalweg.data.verbatim import Verbatim
 from thalweg.engine.lanes import cores
 from thalweg.errors import DataError, ThalwegError
@@ -320,12 +321,12 @@ def as_promised(types: Types, known: Types) -> Types:
     return [(name, plain.get(name, sql_type) if sql_type == "VARCHAR" else sql_type) for name, sql_type in types]
 
 
-def plain_kind(sql_type: str) -> Kind | None:
+def plain_kind(sql_type: str) -> PlainKind | None:
     """What a column of text is converted to as it is read; None if it isn't."""
     return next((kind for kind in PLAIN if sql_type == _PLAIN + kind), None)
 
 
-def plain_cell(position: int, kind: Kind) -> str:
+def plain_cell(position: int, kind: PlainKind) -> str:
     """The SQL that converts a cell as it is read, or raises."""
     cell, sql_type = f"c{position}", PLAIN[kind][1]
     bare, odd = bare_text(cell), literal(f"the cells of {cell} aren't plain")
@@ -363,14 +364,14 @@ def literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def _trials(position: int, sample: set[str], names: bool) -> list[tuple[Kind, str]]:
+def _trials(position: int, sample: set[str], names: bool) -> list[tuple[PlainKind, str]]:
     """What a text column may be, by some of its cells, and the SQL for its cells: as they are (faster), or bare."""
     bare = {cell for cell in bared(sample).values() if cell is not None}
     forms = [f"c{position}"] * (bare == sample) + [bare_text(f"c{position}")]
     return [(kind, form) for form in forms for kind in plain_kinds(sample, names)]
 
 
-def _fits(cell: str, kind: Kind) -> str:
+def _fits(cell: str, kind: PlainKind) -> str:
     """The SQL that says whether a cell is of this kind, and exists: there is no 31st of February."""
     pattern, sql_type = PLAIN[kind]
     real = f" AND TRY_CAST({cell} AS TIMESTAMP) IS NOT NULL" if sql_type == "TIMESTAMP" else ""

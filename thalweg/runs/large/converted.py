@@ -8,6 +8,7 @@ that an interrupted conversion goes on. `store.json` says of what they were made
 from __future__ import annotations
 
 import json
+import math
 import shutil
 import zlib
 from collections.abc import Callable, Iterator
@@ -121,7 +122,8 @@ def convert(
     check(store, lines)
     for line in lines:
         store.take(line)
-    room(store, rows.rows - store.source)
+    learned = 1.0 if allowed is None else allowed(store)
+    room(store, math.ceil((rows.rows - store.source) * learned))
     block = max(1024, min(MOST_BLOCK, BLOCK_CELLS // max(rows.columns, store.width)))
     with (
         explained(folder, DataError),
@@ -130,18 +132,19 @@ def convert(
         (folder / BLOCKS).open("a", encoding="utf-8") as journal,
     ):
         for first in range(store.source, rows.rows, block):
-            learned = 1.0 if allowed is None else allowed(store)
             if not learned:
                 break
             line, x, y = part(rows, roles, store, first, min(first + block, rows.rows), learned)
             for file, array in ((matrix, x), (targets, y)):
-                file.write(array)
+                file.write(array.data)
                 file.flush()
             journal.write(json.dumps(line) + "\n")
             journal.flush()
             store.take(line)
             if tell is not None:
                 tell(store.source)
+            if allowed is not None and store.source < rows.rows:
+                learned = allowed(store)
     if not store.rows:
         raise DataError(f"no row of {rows.name} has a value in the target column {store.target.name!r}")
     return store
@@ -166,8 +169,8 @@ def part(
         "held": np.flatnonzero(held[chosen]).tolist(),
         "low": float(y.min()) if len(y) else None,
         "high": float(y.max()) if len(y) else None,
-        "matrix": zlib.crc32(x),
-        "targets": zlib.crc32(y),
+        "matrix": zlib.crc32(x.data),
+        "targets": zlib.crc32(y.data),
     }
     return line, x, y
 
