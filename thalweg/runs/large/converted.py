@@ -248,7 +248,7 @@ def rows_of(store: Converted, numbers: Array) -> tuple[Array, Array]:
     return x, y
 
 
-def stretches(numbers: Array, size: int = 1024) -> Iterator[slice]:
-    """The numbers, some at a time."""
+def stretches(numbers: Array, size: int = 128) -> Iterator[slice]:
+    """The numbers, some at a time: of rows far from one another, each has 64 kB of either file mapped."""
     for first in range(0, len(numbers), size):
         yield slice(first, first + size)

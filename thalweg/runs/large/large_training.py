@@ -173,17 +173,19 @@ def prepared_rows(
         allowed = allowance(rows, prepared, clock, lanes_of(options))
         place = place.with_name(f"{place.name}-{IN_TIME}")
         (place / ABOUT).unlink(missing_ok=True)  # another limit allowed other rows
-    del x, prepared
+    parts = replace(parts, train=sample.take(np.arange(0)))  # its memory is free from here on
+    fitted_on = sample.rows
+    del x, y, sample, prepared
     share = 1.0 if allowed is None else allowed.of(rows.rows, 0)
     size = (rows.rows - len(test)) * share * Converted(folder, features).row_bytes
+    trim()
     with stage(f"converting the rows: {size / 1e9:.1f} GB in {folder}"):
         store = convert(rows, roles, features, place, made_of, allowed=allowed)
     if allowed is not None and allowed.least < 1:
         share = min(1.0, store.rows / (rows.rows - len(test)))
     with stage("preparing the rows that networks hold out"), idle(rows.connection, memory):
         prepared = ready(store, features, settings, blueprint, options)
-    parts = replace(parts, train=sample.take(np.arange(0)))  # its memory is free for the training
-    return Ready(prepared, parts, store, sample.rows, rows.name, rows.rows, share, beside)
+    return Ready(prepared, parts, store, fitted_on, rows.name, rows.rows, share, beside)
 
 
 def train_prepared(
