@@ -3,6 +3,7 @@
 import errno
 import os
 import threading
+import time
 import warnings
 
 import pytest
@@ -193,6 +194,16 @@ def test_a_database_is_asked_again(opened, monkeypatch):
         assert one.answer(outage(9)) == "an answer"
     with pytest.raises(ZeroDivisionError):  # no outage
         one.answer(lambda: 1 / 0)
+
+
+def test_a_slow_database_is_asked_again(opened):
+    fails = outage(1)
+
+    def slow():
+        time.sleep(0.3)
+        return fails()
+
+    assert opened().answer(slow, patience=0.2) == "an answer"
 
 
 def test_an_outage_ends_in_a_sentence_and_nothing_waits_for_a_second_one(opened):

@@ -8,6 +8,7 @@ a question which a database didn't answer may be asked again.
 
 from __future__ import annotations
 
+import math
 import os
 import random
 import threading
@@ -142,7 +143,7 @@ class Ledger(ABC):
         Raises:
             OutageError: for the last time, or where asking again is no use; every further question is answered so.
         """
-        begin, pause, told = time.monotonic(), 0.1, False
+        begin, pause, told = math.inf, 0.1, False
         while True:
             if self.lost is not None:
                 raise self.lost
@@ -159,6 +160,7 @@ class Ledger(ABC):
                     raise self.lost from None
                 if not is_outage(error):
                     raise
+            begin = min(begin, time.monotonic())  # not before: on a busy machine one answer may take as long
             if time.monotonic() - begin > patience or self.stopped.is_set():
                 self.lost = OutageError(
                     f"{self.storage} doesn't answer: {why}; what it holds is kept, and the same command goes on with it"
