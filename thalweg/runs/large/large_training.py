@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from thalweg.data.database import confine
 from thalweg.data.on_disk import HELD, WINDOW_BYTES, DiskRows
 from thalweg.data.stored_rows import LargeSource, StoredRows, stored_rows
 from thalweg.data.tables import Table
@@ -25,7 +26,7 @@ from thalweg.errors import ArgumentError, DataError
 from thalweg.recordings.datafacts import evenly
 from thalweg.runs.large.allowance import Allowance
 from thalweg.runs.large.converted import ABOUT, Converted, convert, is_whole, rows_of
-from thalweg.runs.large.memory import idle, reader, trim
+from thalweg.runs.large.memory import fetcher, idle, reader, trim
 from thalweg.runs.large.roles import MOST_HELD, Array, Roles
 from thalweg.runs.run import Parts
 from thalweg.runs.table_run import TableOptions, TableRun
@@ -148,6 +149,8 @@ def prepared_rows(
     settings = options.settings
     settings = replace(settings, trees=(), row_epochs=settings.row_epochs // SELDOMER)
     clock.reserve(COMPARED * clock.limit)
+    memory = fetcher(memory, rows.rows, rows.columns)
+    confine(rows.connection, memory)
     roles = Roles.of(rows.rows, rows.columns, options.test_share, settings.members, options.split_seed)
     with stage("fitting the columns on a sample of the rows"):
         target = target_of(rows, roles, options)

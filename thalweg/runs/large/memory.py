@@ -27,6 +27,8 @@ TABLES = 110_000_000
 """Bytes of the rows that columns are fitted on, of those to judge by, and of what is made of them."""
 READER, MOST_READER = 80_000_000, 1_000_000_000
 """Bytes that DuckDB takes to read rows, at least and at most."""
+LEAST_READER, A_CELL = 48_000_000, 0.01
+"""Bytes that it needs to fetch rows from its file, and those of a cell that its directory of the file takes besides."""
 IDLE = 16_000_000
 """Bytes that it may keep while nothing is read."""
 
@@ -61,6 +63,11 @@ def reader(memory: int, windows: int, timed: bool = False) -> tuple[int, int]:
         )
     later = max(READER, memory - PROGRAM - TABLES - KERNELS * timed)
     return min(MOST_READER, memory - AT_FIRST), min(MOST_READER, later)
+
+
+def fetcher(memory: int, rows: int, columns: int) -> int:
+    """The bytes that DuckDB may take to fetch so many rows, of so many for all."""
+    return max(min(memory, LEAST_READER), memory - int(rows * columns * A_CELL))
 
 
 def trim() -> None:
