@@ -99,7 +99,7 @@ MOST_LINES = 500  # in a file
 BUDGET = {
     "thalweg": 120, "cli": 2_640, "play": 1_340, "play.exports": 440, "play.training": 1_460, "play.exercises": 720,
     "play.requests": 540, "runs.reports": 620, "runs": 3_510, "sklearn": 2_440, "experiments.tuning": 1_900,
-    "tabular": 3_120, "tabular.forests": 360, "backend": 160, "preprocessing": 20, "random": 20, "saving": 40,
+    "tabular": 3_130, "tabular.forests": 360, "backend": 160, "preprocessing": 20, "random": 20, "saving": 40,
     "utils": 120, "experiments": 2_170, "views": 540, "models": 4_560,
     "exchange": 2_020, "export": 2_840, "tracing": 1_400, "views.report": 2_920,
     "views.notebook": 320, "landscapes": 320, "doctor": 1_920, "recordings": 1_400, "callbacks": 1_040, "datasets": 780,
@@ -121,7 +121,7 @@ BUDGET = {
     "export.js": 380, "export.html": 120, "export.loops": 2_140,
     "runs.anywhere": 200,
     "distributed": 20, "engine.ranks": 880,
-    "runs.large": 740,
+    "runs.large": 780,
 }  # fmt: skip
 SLACK = 100  # so many lines more than a room has, its number may be
 # A name may stand once in each of these: a layer or loss …, its instruction, that instruction's native variants, and
