@@ -62,21 +62,22 @@ def linear(
     target = features.target
     assert target is not None
     most = CELLS // (len(features.feature_names) * target.outputs)
-    if seconds < math.inf and train.rows > TRIAL:
-        begin = time.perf_counter()
-        fitted(features, sample(train, TRIAL, seed), balanced)
-        most = min(most, max(TRIAL, int(TRIAL * seconds / (time.perf_counter() - begin))))
-    train = sample(train, most, seed)
-    model, tested = fitted(features, train, balanced), features.matrix(test)
-    if target.task == "regression":
-        guess = model.predict(tested) * target.scale + target.mean
-        scores, name = number_scores(target.numbers(test), guess), words.Said("linear regression")
-    else:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it has not converged in so many steps, which is stated where it is shown
+        if seconds < math.inf and train.rows > TRIAL:
+            begin = time.perf_counter()
+            fitted(features, sample(train, TRIAL, seed), balanced)
+            most = min(most, max(TRIAL, int(TRIAL * seconds / (time.perf_counter() - begin))))
+        train = sample(train, most, seed)
+        model, tested = fitted(features, train, balanced), features.matrix(test)
+        if target.task == "regression":
+            guess = model.predict(tested) * target.scale + target.mean
+            scores, name = number_scores(target.numbers(test), guess), words.Said("linear regression")
+            return {"model": name, "rows": train.rows, "scores": values(scores)}
         shares = np.zeros((test.rows, len(target.classes)))
         shares[:, model.classes_] = model.predict_proba(tested)
-        scores = class_scores(features.targets(test).ravel().astype(int), shares)
-        name = words.Said("logistic regression")
-    return {"model": name, "rows": train.rows, "scores": values(scores)}
+    scores = class_scores(features.targets(test).ravel().astype(int), shares)
+    return {"model": words.Said("logistic regression"), "rows": train.rows, "scores": values(scores)}
 
 
 def fitted(features: Features, train: Table, balanced: bool) -> Any:
@@ -86,8 +87,7 @@ def fitted(features: Features, train: Table, balanced: bool) -> Any:
 
     assert features.target is not None
     x, y = features.matrix(train), features.targets(train).ravel()
-    with warnings.catch_warnings(), threadpool_limits(1):
-        warnings.simplefilter("ignore")  # it has not converged in so many steps, which is stated where it is shown
+    with threadpool_limits(1):
         if features.target.task == "regression":
             return Ridge(solver="lsqr").fit(x, y.astype(np.float64))
         return LogisticRegression(max_iter=STEPS, class_weight="balanced" if balanced else None).fit(x, y.astype(int))
