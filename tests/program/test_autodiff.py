@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from amounts import examples
 from graphs import LOSSES, STEPS, WIDTH, Graph, network
 from hypothesis import given, settings
 
@@ -17,7 +16,7 @@ FLOAT64 = {"engine": "reference", "dtype": "float64"}
 RANDOM = np.random.default_rng(0)
 X = RANDOM.normal(size=(8, WIDTH))
 Y = RANDOM.dirichlet(np.ones(3), 8)
-SETTINGS = settings(max_examples=examples(150), deadline=None, database=None, derandomize=True)
+SETTINGS = settings(max_examples=150, deadline=None, database=None, derandomize=True)
 
 
 def loss(model: Sequential, weights: Any, y: Any = Y) -> float:

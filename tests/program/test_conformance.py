@@ -11,7 +11,7 @@ from functools import cache
 import numpy as np
 import pointwise_rows
 import pytest
-from amounts import examples, soaking
+from amounts import soaking
 from conformance import EVERY, PLAIN, ROWS
 from conformance_activations import EQUATIONS
 from conformance_formulas import FORMULAS
@@ -224,7 +224,7 @@ def program(case: Case) -> list[Instruction]:
 
 
 @pytest.mark.parametrize("name", [name for name in WITH_ADJOINT if name not in STOPPING])
-@settings(max_examples=examples(40, 15), deadline=None, database=None, derandomize=True)
+@settings(max_examples=40, deadline=None, database=None, derandomize=True)
 @given(
     st.builds(
         Shape,

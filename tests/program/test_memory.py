@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from amounts import examples
 from graphs import LOSSES, STEPS, WIDTH, network
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -38,7 +37,7 @@ FLOAT64 = {"engine": "reference", "dtype": "float64"}
 RANDOM = np.random.default_rng(1)
 X = RANDOM.normal(size=(53, WIDTH))
 Y = RANDOM.dirichlet(np.ones(3), 53)
-SETTINGS = settings(max_examples=examples(100), deadline=None, database=None, derandomize=True)
+SETTINGS = settings(max_examples=100, deadline=None, database=None, derandomize=True)
 KINDS = st.sampled_from(("training", "evaluation", "inference"))
 
 

@@ -64,7 +64,7 @@ def made(steps: Any, **options: Any) -> Sequential:
     return model
 
 
-@settings(max_examples=examples(150), deadline=None, database=None, derandomize=True)
+@settings(max_examples=150, deadline=None, database=None, derandomize=True)
 @given(st.lists(STEP, min_size=1, max_size=8))
 def test_any_graph_of_operations_agrees_with_central_differences(steps):
     check(made(steps, engine="reference", dtype="float64"))
