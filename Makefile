@@ -50,8 +50,8 @@ test: .venv/dev
 	$(MAKE) --jobs 2 lint library
 	$(BIN)/pytest $(ON_ALL_CORES)
 
-soak: .venv/dev
-	$(BIN)/pytest $(ON_ALL_CORES) --hypothesis-profile soak tests/program tests/engine tests/activations tests/data \
+soak: .venv/dev # one worker notes the kernels
+	$(BIN)/pytest $(ON_ALL_CORES) --dist loadfile --hypothesis-profile soak tests/program tests/engine tests/activations tests/data \
 		tests/models/test_random_graphs.py tests/tabular
 
 damages: .venv/dev
