@@ -14,13 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from thalweg.data.cells import forced_number
-from thalweg.data.columns import (
-    BooleanColumn,
-    CategoryColumn,
-    FittedColumn,
-    NumberColumn,
-    fit_column,
-)
+from thalweg.data.columns import BooleanColumn, CategoryColumn, FittedColumn, NumberColumn, fit_column
 from thalweg.data.dates import DateColumn
 from thalweg.data.fitted import LeftOut, Scale
 from thalweg.data.labels import Label

@@ -19,12 +19,7 @@ MOST_ROWS = 20_000
 
 
 def rotating(
-    count: int,
-    members: int,
-    classes: Array | None,
-    seed: int,
-    folds: int = FOLDS,
-    alike: Array | None = None,
+    count: int, members: int, classes: Array | None, seed: int, folds: int = FOLDS, alike: Array | None = None
 ) -> list[Array]:
     """The rows that each member holds out, sorted: member i the fold i mod 8 of the same permutation; after eight
     members another permutation begins. Of fewer than eight rows each is a fold.

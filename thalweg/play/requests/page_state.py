@@ -234,9 +234,7 @@ def read_layers(what: str, given: Any) -> list[dict[str, Any]]:
     """The hidden layers."""
     if len(some_list(what, given)) > HIDDEN_LAYERS:
         raise RefusedError(
-            "there may be {most} hidden layers at most, got {count}",
-            most=HIDDEN_LAYERS,
-            count=len(given),
+            "there may be {most} hidden layers at most, got {count}", most=HIDDEN_LAYERS, count=len(given)
         )
     return [read_layer(f"layer {place}", layer) for place, layer in enumerate(given, start=1)]
 

@@ -318,10 +318,7 @@ def code_of(model: WholeModel, facts: dict[str, Any]) -> list[tuple[Text, str, s
     lines.append(f"model.compile({optimizer}, {loss_code(model.loss)}, metrics={names_of(model)!r})")
     lines.append(fit_code(*trained(model, facts)[:2], facts))
     versions = f"thalweg {__version__}\npython {platform.python_version()}\nnumpy {np.__version__}\n"
-    return [
-        (words.text("In Python"), "python", "\n".join(lines) + "\n"),
-        (words.text("Versions"), "text", versions),
-    ]
+    return [(words.text("In Python"), "python", "\n".join(lines) + "\n"), (words.text("Versions"), "text", versions)]
 
 
 def model_code(model: WholeModel) -> list[str]:
