@@ -73,10 +73,6 @@ class BinaryMatches(Total):
     formula_text = "Σ [({p} > threshold) = {y}]"
 
     @property
-    def constants(self) -> dict[str, float]:
-        return {"threshold": self.threshold}
-
-    @property
     def stated(self) -> Stated:
         text = "sums = where(where(p > threshold, 1, 0) == y, 1, 0)"
         return Stated(text, {"p": self.p, "y": self.y, "sums": self.sums}, {"threshold": self.threshold})
@@ -178,10 +174,6 @@ class ConfusionCounts(Total):
     def sizes(self) -> dict[str, int]:
         return super().sizes | {"class_id": self.class_id, "top_k": self.top_k}
 
-    @property
-    def constants(self) -> dict[str, float]:
-        return {"threshold": float(self.threshold)}
-
     def reference(self, xp: Any, p: Array, y: Array) -> Array:
         p, y = p.reshape(-1, self.p.shape[-1]), y.reshape(-1, self.p.shape[-1]) != 0
         positive = p > self.threshold
@@ -209,10 +201,6 @@ class ClassCounts(Total):
     @property
     def sizes(self) -> dict[str, int]:
         return super().sizes | {"columns": self.y.shape[-1]}
-
-    @property
-    def constants(self) -> dict[str, float]:
-        return {"threshold": float(self.threshold)}
 
     def reference(self, xp: Any, p: Array, y: Array) -> Array:
         p, y = p.reshape(-1, self.p.shape[-1]), y.reshape(-1, self.y.shape[-1])

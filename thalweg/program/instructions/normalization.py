@@ -21,12 +21,9 @@ class BatchStatistics(Instruction):
     variance: Buffer
 
     name = "batch statistics"
+    printed = "{mean} = mean {x}, {variance} = mean ({x} − {mean})²"
     writes = ("mean", "variance")
     shapes = "x: rows … n; mean: n; variance: n"
-
-    @property
-    def formula(self) -> str:
-        return f"{self.mean} = mean {self.x}, {self.variance} = mean ({self.x} − {self.mean})²"
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -58,16 +55,14 @@ class BatchNormalization(Instruction):
     epsilon: float
 
     name = "batch normalization"
+    printed = "{a} = {text}"
+    differentiates = ("x", "gamma", "beta")
     writes: ClassVar[tuple[str, ...]] = ("a",)
 
     @property
     def text(self) -> str:
         """The value as printed."""
         return scale_text(f"({self.x} − {self.mean})/√({self.variance} + {self.epsilon:g})", self.gamma, self.beta)
-
-    @property
-    def formula(self) -> str:
-        return f"{self.a} = {self.text}"
 
     @property
     def stated(self) -> Stated:
@@ -78,13 +73,6 @@ class BatchNormalization(Instruction):
     @property
     def sizes(self) -> dict[str, int]:
         return {"positions": positions(self.x), "channels": self.x.shape[-1]}
-
-    @property
-    def constants(self) -> dict[str, float]:
-        return {"epsilon": self.epsilon}
-
-    def differentiable(self) -> tuple[Buffer, ...]:
-        return tuple(b for b in (self.x, self.gamma, self.beta) if b is not None)
 
     def sums_of(self, da: Buffer) -> BatchSums:
         """What the adjoint needs to know of the whole batch."""
@@ -139,10 +127,6 @@ class BatchSums(Instruction):
     def sizes(self) -> dict[str, int]:
         return {"positions": positions(self.x), "channels": self.x.shape[-1]}
 
-    @property
-    def constants(self) -> dict[str, float]:
-        return {"epsilon": self.epsilon}
-
     def reference(self, xp: Any, x: Array, mean: Array, variance: Array, da: Array) -> Array:
         normal = (x - mean) / xp.sqrt(variance + self.epsilon)
         return xp.concatenate([matrix(da).sum(axis=0), matrix(da * normal).sum(axis=0)])
@@ -159,12 +143,9 @@ class ChannelGradient(Instruction):
     place: int
 
     name = "channel gradient"
+    printed = "{dp} = part {place} of {sums}"
     writes = ("dp",)
     shapes = "dp: n; sums: 2·n"
-
-    @property
-    def formula(self) -> str:
-        return f"{self.dp} = part {self.place} of {self.sums}"
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -198,10 +179,6 @@ class BatchNormalizationAdjoint(Instruction):
     @property
     def sizes(self) -> dict[str, int]:
         return {"positions": positions(self.x), "channels": self.x.shape[-1]}
-
-    @property
-    def constants(self) -> dict[str, float]:
-        return {"epsilon": self.epsilon}
 
     def reference(
         self, xp: Any, x: Array, mean: Array, variance: Array, gamma: Array | None, da: Array, sums: Array
@@ -240,10 +217,6 @@ class MovingAverage(Instruction):
     def sizes(self) -> dict[str, int]:
         return {"size": self.moving.size}
 
-    @property
-    def constants(self) -> dict[str, float]:
-        return {"momentum": self.momentum}
-
     def reference(self, xp: Any, value: Array, moving: Array) -> Array:
         return moving + (1 - self.momentum) * (value - moving)
 
@@ -267,6 +240,7 @@ class Normalization(Instruction):
 
     name = "normalization"
     writes = ("a",)
+    differentiates = ("x", "gamma", "beta")
 
     @property
     def formula(self) -> str:
@@ -284,13 +258,6 @@ class Normalization(Instruction):
     @property
     def sizes(self) -> dict[str, int]:
         return {"positions": positions(self.x), "channels": self.x.shape[-1]}
-
-    @property
-    def constants(self) -> dict[str, float]:
-        return {"epsilon": self.epsilon}
-
-    def differentiable(self) -> tuple[Buffer, ...]:
-        return tuple(b for b in (self.x, self.gamma, self.beta) if b is not None)
 
     def adjoint(self, d: Adjoints) -> Iterator[Instruction]:
         da = d(self.a)

@@ -26,6 +26,7 @@ class Standardization(Instruction):
     name = "standardization"
     writes = ("a",)
     shapes = "x: …; a: …"
+    differentiates = ("x",)
 
     @property
     def formula(self) -> str:
@@ -41,13 +42,6 @@ class Standardization(Instruction):
             "lines": lines, "places": inside, "groups": self.groups, "channels": self.x.shape[-1] // self.groups,
             "centered": int(self.centered),
         }  # fmt: skip
-
-    @property
-    def constants(self) -> dict[str, float]:
-        return {"epsilon": self.epsilon}
-
-    def differentiable(self) -> tuple[Buffer, ...]:
-        return (self.x,)
 
     def adjoint(self, d: Adjoints) -> Iterator[Instruction]:
         if d.wants(self.x):
@@ -139,6 +133,7 @@ class ChannelScale(Instruction):
 
     name = "channel scale"
     writes = ("a",)
+    differentiates = ("x", "gamma", "beta")
 
     @property
     def formula(self) -> str:
@@ -152,9 +147,6 @@ class ChannelScale(Instruction):
     @property
     def sizes(self) -> dict[str, int]:
         return {"positions": positions(self.x), "channels": self.x.shape[-1]}
-
-    def differentiable(self) -> tuple[Buffer, ...]:
-        return tuple(b for b in (self.x, self.gamma, self.beta) if b is not None)
 
     def adjoint(self, d: Adjoints) -> Iterator[Instruction]:
         da = d(self.a)
@@ -180,12 +172,9 @@ class ChannelScaleGradient(Instruction):
     dgamma: Buffer
 
     name = "channel scale gradient"
+    printed = "{dgamma} = Σ {da}·{x}"
     writes = ("dgamma",)
     reduces = ("dgamma",)
-
-    @property
-    def formula(self) -> str:
-        return f"{self.dgamma} = Σ {self.da}·{self.x}"
 
     @property
     def stated(self) -> Stated:

@@ -38,10 +38,6 @@ class DropoutAdjoint(Instruction):
     def sizes(self) -> dict[str, int]:
         return {"size": self.dh.size}
 
-    @property
-    def constants(self) -> dict[str, float]:
-        return {"rate": self.rate}
-
     def reference(self, xp: Any, a: Array, da: Array, step: StepState) -> Array:
         """Draws again: an array library may not keep the sign of 0."""
         return xp.where(step.drawn(xp, self.stream, self.dh.shape) >= self.rate, da / (1 - self.rate), 0)

@@ -90,11 +90,8 @@ class Transpose(Instruction):
     first: int = 0  # of the rows of W that are wanted
 
     name = "transpose"
+    printed = "{Wt}"
     writes = ("Wt",)
-
-    @property
-    def formula(self) -> str:
-        return f"{self.Wt}"
 
     @property
     def sizes(self) -> dict[str, int]:

@@ -23,11 +23,8 @@ class BatchMoments(Instruction):
     parts: Buffer
 
     name = "batch moments"
+    printed = "{parts} = mean {x}, Σ ({x} − mean)²"
     writes = ("parts",)
-
-    @property
-    def formula(self) -> str:
-        return f"{self.parts} = mean {self.x}, Σ ({self.x} − mean)²"
 
     @property
     def sizes(self) -> dict[str, int]:

@@ -242,12 +242,9 @@ class WinogradGradient(Instruction):
     before: Pair
 
     name = "winograd gradient"
+    printed = "{dU} = Σ (Bᵀ·{x}·B) ⊙ (A·{dh}·Aᵀ)"
     writes = ("dU",)
     reduces = ("dU",)
-
-    @property
-    def formula(self) -> str:
-        return f"{self.dU} = Σ (Bᵀ·{self.x}·B) ⊙ (A·{self.dh}·Aᵀ)"
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -277,11 +274,8 @@ class WinogradKernelGradient(Instruction):
     taps: int
 
     name = "winograd kernel gradient"
+    printed = "{dW} = Gᵀ·{dU}·G"
     writes = ("dW",)
-
-    @property
-    def formula(self) -> str:
-        return f"{self.dW} = Gᵀ·{self.dU}·G"
 
     @property
     def sizes(self) -> dict[str, int]:

@@ -45,6 +45,7 @@ class CenterDistance(Instruction):
     writes = ("sums",)
     reduces = ("sums",)
     shapes = "x: rows …; y: rows 1; weight: rows 1; centers: classes n; sums: 1"
+    differentiates = ("x",)  # the centres aren't moved by a gradient
 
     @property
     def labels(self) -> tuple[Buffer, int] | None:
@@ -59,13 +60,6 @@ class CenterDistance(Instruction):
     @property
     def sizes(self) -> dict[str, int]:
         return {"features": self.x.size, "total": int(self.total), "classes": self.centers.shape[0]}
-
-    @property
-    def constants(self) -> dict[str, float]:
-        return {"factor": self.factor}
-
-    def differentiable(self) -> tuple[Buffer, ...]:
-        return (self.x,)  # the centres aren't moved by a gradient
 
     def adjoint(self, d: Adjoints) -> Iterator[Instruction]:
         if d.wants(self.x):
@@ -106,10 +100,6 @@ class CenterDistanceGradient(Instruction):
     @property
     def sizes(self) -> dict[str, int]:
         return {"features": self.x.size, "total": int(self.total), "classes": self.centers.shape[0]}
-
-    @property
-    def constants(self) -> dict[str, float]:
-        return {"factor": self.factor}
 
     def reference(self, xp: Any, x: Array, y: Array, weight: Array | None, centers: Array, step: StepState) -> Array:
         slope = weighted(away(xp, x, y, centers), weight) * scale(self.total, self.factor, step)
@@ -174,10 +164,6 @@ class CenterUpdate(Instruction):
     def sizes(self) -> dict[str, int]:
         classes, features = self.centers.shape
         return {"classes": classes, "features": features}
-
-    @property
-    def constants(self) -> dict[str, float]:
-        return {"alpha": self.alpha}
 
     def reference(self, xp: Any, parts: Array, centers: Array) -> Array:
         return centers - self.alpha * parts[:, :-1] / (1 + parts[:, -1:])

@@ -85,10 +85,6 @@ class Loss(Instruction):
     def sizes(self) -> dict[str, int]:
         return {"size": self.p.size, "total": int(self.total)}
 
-    @property
-    def constants(self) -> dict[str, float]:
-        return {"coefficient": self.coefficient}
-
     def differentiable(self) -> tuple[Buffer, ...]:
         return () if self.metric else (self.p,)
 

@@ -29,10 +29,6 @@ class NormPenalty(Instruction):
     def shown(self) -> str:
         return shown(self.text, {"w": self.w.name}, {"l1": self.l1, "l2": self.l2})
 
-    @property
-    def constants(self) -> dict[str, float]:
-        return {"l1": self.l1, "l2": self.l2}
-
     def stated_as(self, outer: str, **result: Buffer) -> Stated:
         """A result's value: `outer` with the text in place of {}."""
         (name,) = result
@@ -116,6 +112,7 @@ class ActivityPenalty(NormPenalty):
     name = "activity penalty"
     writes = ("sums",)
     reduces = ("sums",)
+    differentiates = ("w",)
     text = L1_L2.value
 
     @property
@@ -129,9 +126,6 @@ class ActivityPenalty(NormPenalty):
     @property
     def sizes(self) -> dict[str, int]:
         return {"size": self.w.size}
-
-    def differentiable(self) -> tuple[Buffer, ...]:
-        return (self.w,)
 
     def adjoint(self, d: Adjoints) -> Iterator[Instruction]:
         if d.wants(self.w):
@@ -202,10 +196,6 @@ class OrthogonalPenalty(Instruction):
     def sizes(self) -> dict[str, int]:
         height, width = self.W.shape
         return {"height": height, "width": width, "columns": int(self.columns)}
-
-    @property
-    def constants(self) -> dict[str, float]:
-        return {"factor": self.factor}
 
     def differentiable(self) -> tuple[Buffer, ...]:
         return ()  # the contribution is added in place, after all others

@@ -52,10 +52,6 @@ class RowLoss(Loss):
         columns = {} if self.sparse else {"columns": self.y.shape[-1]}
         return super().sizes | {"classes": self.p.shape[-1]} | columns
 
-    @property
-    def constants(self) -> dict[str, float]:
-        return {"coefficient": self.coefficient} | {name: float(getattr(self, name)) for name in self.options()}
-
     def shown(self, text: str) -> str:
         return text.format(p=self.p, y=self.y, **{name: f"{getattr(self, name):g}" for name in self.options()})
 

@@ -26,19 +26,14 @@ class PeriodicEmbedding(Instruction):
     a: Buffer
 
     name = "periodic embedding"
+    printed = "{a} = Σ {W}·cos(2π({omega}·{x} + {phi})) + {b}, for each column"
     writes = ("a",)
     shapes = "x: rows n; omega: n K; phi: n K; W: n K U; b: n U; a: rows m"
-
-    @property
-    def formula(self) -> str:
-        return f"{self.a} = Σ {self.W}·cos(2π({self.omega}·{self.x} + {self.phi})) + {self.b}, for each column"
+    differentiates = ("x", "omega", "phi", "W", "b")
 
     @property
     def sizes(self) -> dict[str, int]:
         return dict(zip(("columns", "K", "U"), self.W.shape, strict=True))
-
-    def differentiable(self) -> tuple[Buffer, ...]:
-        return (self.x, self.omega, self.phi, self.W, self.b)
 
     def adjoint(self, d: Adjoints) -> Iterator[Instruction]:
         of, da = (self.x, self.omega, self.phi, self.W), d(self.a)
