@@ -18,6 +18,16 @@ def positions(value: Buffer) -> int:
     return value.size // value.shape[-1]
 
 
+class OfChannels(Instruction):
+    """Base of what is computed for each channel of x, over all positions."""
+
+    x: Buffer
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        return {"positions": positions(self.x), "channels": self.x.shape[-1]}
+
+
 class Affine(Instruction):
     """h = x·W + b"""
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from thalweg.program.instructions.linear import BiasGradient, matrix, positions
+from thalweg.program.instructions.linear import BiasGradient, OfChannels, matrix, positions
 from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Instruction, Stated
 
 
@@ -123,7 +123,7 @@ def stated_scale(
     return Stated(f"a = {text}", {**of, **optional, "a": a}, numbers)
 
 
-class ChannelScale(Instruction):
+class ChannelScale(OfChannels):
     """a = γ·x + β, with a factor and an offset for each channel"""
 
     x: Buffer
@@ -144,10 +144,6 @@ class ChannelScale(Instruction):
     def stated(self) -> Stated:
         return stated_scale("x", {"x": self.x}, self.gamma, self.beta, self.a)
 
-    @property
-    def sizes(self) -> dict[str, int]:
-        return {"positions": positions(self.x), "channels": self.x.shape[-1]}
-
     def adjoint(self, d: Adjoints) -> Iterator[Instruction]:
         da = d(self.a)
         if self.gamma is not None and d.wants(self.gamma):
@@ -164,7 +160,7 @@ class ChannelScale(Instruction):
         return 2 * rows * self.x.size
 
 
-class ChannelScaleGradient(Instruction):
+class ChannelScaleGradient(OfChannels):
     """dγ = Σ da·x over rows and places"""
 
     x: Buffer
@@ -179,10 +175,6 @@ class ChannelScaleGradient(Instruction):
     @property
     def stated(self) -> Stated:
         return Stated("dgamma = da * x", {"da": self.da, "x": self.x, "dgamma": self.dgamma})
-
-    @property
-    def sizes(self) -> dict[str, int]:
-        return {"positions": positions(self.x), "channels": self.x.shape[-1]}
 
     def reference(self, xp: Any, x: Array, da: Array) -> Array:
         return matrix(da * x).sum(axis=0)

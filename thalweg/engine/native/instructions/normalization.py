@@ -11,12 +11,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from thalweg.engine.native.instructions.changes import end, variant
-from thalweg.program.instructions.linear import matrix, positions
+from thalweg.program.instructions.linear import OfChannels, matrix, positions
 from thalweg.program.instructions.normalization import BatchNormalization, BatchSums
 from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Instruction
 
 
-class BatchMoments(Instruction):
+class BatchMoments(OfChannels):
     """parts = for each channel, the mean over this lane's rows, and the sum of squared differences from it"""
 
     x: Buffer
@@ -25,10 +25,6 @@ class BatchMoments(Instruction):
     name = "batch moments"
     printed = "{parts} = mean {x}, Σ ({x} − mean)²"
     writes = ("parts",)
-
-    @property
-    def sizes(self) -> dict[str, int]:
-        return {"positions": positions(self.x), "channels": self.x.shape[-1]}
 
     def reference(self, xp: Any, x: Array) -> Array:
         x = matrix(x)
