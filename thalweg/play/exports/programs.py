@@ -29,16 +29,6 @@ class Export:
     made: Callable[[Course], bytes]
 
 
-def thalweg_program(course: Course) -> bytes:
-    """The training as a program for thalweg."""
-    return program(course, THALWEG).encode()
-
-
-def keras_program(course: Course) -> bytes:
-    """The training as a program for Keras."""
-    return program(course, KERAS).encode()
-
-
 def model_file(course: Course) -> bytes:
     """The model with its weights and its optimizer's state, as `load_model` reads it."""
     with own_folder("thalweg-play-") as folder:
@@ -52,9 +42,10 @@ def state_file(course: Course) -> bytes:
     return json.dumps(course.state.to_json(), ensure_ascii=False, indent=1).encode()
 
 
+PYTHON = "text/x-python; charset=utf-8"
 EXPORTS = {
-    "python": Export("network.py", "text/x-python; charset=utf-8", thalweg_program),
-    "keras": Export("network_keras.py", "text/x-python; charset=utf-8", keras_program),
+    "python": Export("network.py", PYTHON, lambda course: program(course, THALWEG).encode()),
+    "keras": Export("network_keras.py", PYTHON, lambda course: program(course, KERAS).encode()),
     "model": Export("model.safetensors", "application/octet-stream", model_file),
     "state": Export("state.json", "application/json", state_file),
 }
