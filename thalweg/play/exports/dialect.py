@@ -9,7 +9,7 @@ from typing import Any
 from thalweg import activations, initializers, optimizers, words
 from thalweg.activations import FormulaFunction
 from thalweg.exchange import keras_parts
-from thalweg.losses import FormulaLoss, Loss, SumSquaredError
+from thalweg.losses import FormulaLoss, SumSquaredError
 from thalweg.play.exercises.exercise import Exercise
 from thalweg.play.exports.keras_formulas import in_keras
 from thalweg.play.requests.page_state import State
@@ -71,11 +71,9 @@ class Dialect:
         """Initial weights."""
         name, rest = knobs.split(given)
         name = initializers.ALIASES.get(name, name)
-        return (
-            f"initializers.{CAMEL[name]}({written(rest)})"
-            if rest
-            else quoted({"normal": "random_normal", "uniform": "random_uniform"}.get(name, name))
-        )
+        if rest:
+            return f"initializers.{CAMEL[name]}({written(rest)})"
+        return quoted({"normal": "random_normal", "uniform": "random_uniform"}.get(name, name))  # as both know it
 
     def array(self, values: Any) -> str:
         """Given weights."""
