@@ -241,11 +241,7 @@ def where(condition: Any, x1: Any = None, x2: Any = None) -> Any:
     return program.where(*given)
 
 
-def _cast(x: Any, dtype: str) -> Any:
-    return np.asarray(x).astype(dtype)
-
-
-@operation(_cast)
+@operation(lambda x, dtype: np.asarray(x).astype(dtype))
 def cast(x: Any, dtype: str) -> Any:
     """x in another type: in a network, whose numbers are floats, fractions are cut off for whole numbers.
 

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from thalweg.engine.native.instructions.changes import Flagged
 from thalweg.program.instructions.elementwise import Dropout
 from thalweg.program.ir.instruction import Array, Buffer, Instruction, StepState
 
 
-class NativeDropout(Dropout):
+class NativeDropout(Flagged, Dropout):
     """a = h·keep/(1 − rate); if `marked`, the dropped elements are −0 and all others are not, for `DropoutAdjoint`."""
 
     marked: bool = False
-
-    @property
-    def sizes(self) -> dict[str, int]:
-        return {**super().sizes, "marked": int(self.marked)}
 
 
 class DropoutAdjoint(Instruction):

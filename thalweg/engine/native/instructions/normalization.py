@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from thalweg.engine.native.instructions.changes import end, variant
+from thalweg.engine.native.instructions.changes import Flagged, end, variant
 from thalweg.program.instructions.linear import OfChannels, matrix, positions
 from thalweg.program.instructions.normalization import BatchNormalization, BatchSums
 from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Instruction
@@ -35,7 +35,7 @@ class BatchMoments(OfChannels):
         return 4 * rows * self.x.size
 
 
-class NativeBatchNormalization(BatchNormalization):
+class NativeBatchNormalization(Flagged, BatchNormalization):
     """a = γ·(x − μ)/√(σ² + ε) + β, with the mean μ and the variance σ² that it combines from the lanes' parts
 
     A `shortcut` is added, and `relu` applies max(0, …): a sum and a relu that follow the normalisation, fused into it
@@ -60,10 +60,6 @@ class NativeBatchNormalization(BatchNormalization):
     @property
     def formula(self) -> str:
         return f"{self.mean}, {self.variance} from {self.parts}; {super().formula}"
-
-    @property
-    def sizes(self) -> dict[str, int]:
-        return {**super().sizes, "relu": int(self.relu)}
 
     def differentiable(self) -> tuple[Buffer, ...]:
         return (*super().differentiable(), *([] if self.shortcut is None else [self.shortcut]))
