@@ -88,7 +88,7 @@ class StandardizationAdjoint(Instruction):
         return self.of.sizes
 
     @property
-    def constants(self) -> dict[str, float]:
+    def constants(self) -> Mapping[str, float | tuple[float, ...]]:
         return self.of.constants
 
     def reference(self, xp: Any, x: Array, da: Array) -> Array:

@@ -232,7 +232,7 @@ class Instruction:
     @property
     def constants(self) -> Mapping[str, float | tuple[float, ...]]:
         """The real numbers that it depends on, by name; a tuple for any number. By default, its fields of that type."""
-        return {name: float(getattr(self, name)) for name in real_fields(type(self))}
+        return {name: float(getattr(self, name)) for name in real_fields(type(self))}  # type: ignore[arg-type]
 
     @property
     def labels(self) -> tuple[Buffer, int] | None:
