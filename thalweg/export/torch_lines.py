@@ -36,7 +36,11 @@ class TorchExpressions(Expressions):
     """Writes values as expressions that call torch."""
 
     instruction: Instruction  # whose values they are
-    _erf = _ndtr = None  # torch's own functions
+
+    def _erf(self, v: Value, options: Mapping[str, Any]) -> str:
+        return self.call(v)
+
+    _ndtr = _erf
 
     def call(self, v: Value) -> str:
         """A function of tensors; one number beside a tensor is a bound."""

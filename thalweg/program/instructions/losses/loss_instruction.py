@@ -164,7 +164,7 @@ class LossAndGradient(Instruction):
         return self.of.labels
 
     @property
-    def constants(self) -> dict[str, float]:
+    def constants(self) -> Mapping[str, float | tuple[float, ...]]:
         return self.of.constants
 
     def reference(
