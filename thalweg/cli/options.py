@@ -30,8 +30,7 @@ Invert = Annotated[
     bool, Option("--invert", help="images: dark for light and light for dark, as with ink on paper for white on black")
 ]
 Fit = Annotated[
-    str | None,
-    Option(help="images: stretch, crop or pad (with black) other proportions; by default as in training"),
+    str | None, Option(help="images: stretch, crop or pad (with black) other proportions; by default as in training")
 ]
 Activation = Annotated[str, Option(help="of the hidden layers")]
 Loss = Annotated[str | None, Option(help="by default cross-entropy for classes, mse for numbers")]
@@ -171,8 +170,7 @@ class Pictures:
     model: Annotated[str, Option(help="images: convnet, resnet, simple, mlp, or a .yaml file with layers")] = "convnet"
     size: Annotated[str | None, Option(help="images: bring pictures to 64 (×64) or 48x64 pixels")] = None
     channels: Annotated[
-        int | None,
-        Option(help="images: 1 makes pictures grey, 3 coloured, 4 keeps transparency; else 1 or 3"),
+        int | None, Option(help="images: 1 makes pictures grey, 3 coloured, 4 keeps transparency; else 1 or 3")
     ] = None
     fit: Annotated[
         str | None,

@@ -73,7 +73,8 @@ def opened_query(
         paths, shadows = _files(connection, tree, verbatim, text)
         if _renamed(tree, shadows):
             select = connection.execute("SELECT json_deserialize_sql(?)", [json.dumps(tree)]).fetchall()[0][0]
-        limit = allowed(*(path for name in paths if (path := Path(name)).is_file()), *_shadowed(shadows))
+        behind = (file for name in shadows for file in named_files(name))
+        limit = allowed(*(path for name in paths if (path := Path(name)).is_file()), *behind)
         if beside is not None:
             connection.execute(f"ATTACH {literal(str(beside))} AS kept")
         confine(connection, limit)
@@ -197,11 +198,6 @@ def _make(
     )
     connection.execute(f"CREATE TEMP TABLE {quoted(name)} AS SELECT {columns} FROM cells")
     connection.execute("DROP TABLE cells")
-
-
-def _shadowed(shadows: dict[str, str]) -> list[Path]:
-    """The files behind the tables that stand in their place."""
-    return [file for name in shadows for file in named_files(name)]
 
 
 def _renamed(tree: Node, shadows: dict[str, str]) -> bool:

@@ -14,13 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from thalweg.data.cells import forced_number
-from thalweg.data.columns import (
-    BooleanColumn,
-    CategoryColumn,
-    FittedColumn,
-    NumberColumn,
-    fit_column,
-)
+from thalweg.data.columns import BooleanColumn, CategoryColumn, FittedColumn, NumberColumn, fit_column
 from thalweg.data.dates import DateColumn
 from thalweg.data.fitted import LeftOut, Scale
 from thalweg.data.labels import Label
@@ -363,13 +357,9 @@ def _read(annotation: str, value: Any, where: str) -> Any:
     return make(value)
 
 
-def _is_count(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
-
-
 _CHECKS: dict[str, tuple[Callable[[Any], bool], Callable[[Any], Any]]] = {
     "str": (lambda value: isinstance(value, str), lambda value: value),
-    "int": (_is_count, int),
+    "int": (lambda value: isinstance(value, int) and not isinstance(value, bool) and value >= 0, int),
     "bool": (lambda value: isinstance(value, bool), bool),
     "float": (lambda value: type(value) in (int, float) and math.isfinite(value), float),
     "tuple[str, ...]": (lambda value: isinstance(value, list) and all(isinstance(v, str) for v in value), tuple),
