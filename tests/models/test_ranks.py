@@ -79,6 +79,25 @@ def test_fast_sums_are_equal_but_for_rounding():
             assert found[0][name] == pytest.approx(mean, rel=1e-3)
 
 
+@pytest.fixture(scope="module")
+def stored(tmp_path_factory):
+    """Rows of a disk: several windows an epoch, the last of which is short."""
+    folder, rng = tmp_path_factory.mktemp("stored"), np.random.default_rng(0)
+    np.save(folder / "x.npy", rng.normal(size=(5003, 20)).astype(np.float32))
+    np.save(folder / "y.npy", rng.integers(0, 3, 5003))
+    return folder
+
+
+@pytest.mark.parametrize("order", ["", "lying"])
+def test_each_rank_reads_its_part_of_a_disk(order, stored):
+    (one,) = results(run(1, "disk", str(stored), order))
+    for ranks in (2, 3) if order == "" else (4,):
+        found = results(run(ranks, "disk", str(stored), order))
+        assert [other["bits"] for other in found] == [one["bits"]] * ranks
+        for other in found:
+            assert other["read"] == pytest.approx(one["read"] / ranks, rel=0.01)
+
+
 def test_only_the_first_rank_writes_and_prints(tmp_path):
     done = run(2, "one", "", str(tmp_path), "5", "2")
     first, second = results(done)
@@ -136,6 +155,26 @@ def test_ranks_that_differ_are_refused(what, sentence):
     first, second = results(run(2, "caught", what))
     assert first == second
     assert first.startswith(sentence)
+
+
+@pytest.mark.parametrize(
+    ("what", "sentence"),
+    [
+        ("fewer rows", "RanksError: the number of rows of rank 1 differs from that of rank 0 (5002, not 5003)"),
+        ("other rows", "RanksError: the data (x) of rank 1 differs from that of rank 0"),
+        ("other engine", "ArgumentError: ranks divide the lanes of the native engine, and the reference engine has"),
+        ("recorded", "ArgumentError: a recording looks at all rows, and each rank has some of those"),
+        ("infinite", "DivergedError: training stopped in epoch 1, batch"),
+    ],
+)
+def test_ranks_that_cannot_share_rows_are_refused(what, sentence, stored):
+    first, second = results(run(2, "caught", what, str(stored)))
+    assert first == second
+    assert first.startswith(sentence)
+    if what == "infinite":
+        (alone,) = results(run(1, "caught", what, str(stored)))
+        assert first == alone
+        assert "the data holds inf: x at row" in first
 
 
 def test_an_error_of_all_ranks_is_printed_once():

@@ -18,7 +18,7 @@ from thalweg.callbacks import Callback, History, Logs, TerminateOnNaN
 from thalweg.callbacks.callback import Model, checked, listened, notify
 from thalweg.data import arrays as batches
 from thalweg.data.ordering import Ordering, Taken
-from thalweg.data.streams import RowSource, Stream, Window, Windows, is_stream
+from thalweg.data.streams import RowSource, Sharing, Stream, Window, Windows, is_stream
 from thalweg.engine import make_executor
 from thalweg.engine.contract import Array, Chunk
 from thalweg.engine.expected import expecting
@@ -137,6 +137,13 @@ class Fit:
         self.callbacks = checked(callbacks)
         self.stream: Windows | None = None
         self.windows: Iterator[Window] = iter(())  # those of the stream's epoch that are still to come
+        self.lanes, self.class_weight = lanes, class_weight
+        ranks = current()
+        self.team: Team | None = None
+        if ranks is not None:
+            from thalweg.engine.ranks.team import Team
+
+            self.team = Team(ranks, compiled)
         source, made = x, None
         if is_stream(x):
             if y is not None or sample_weight is not None or batch_size is not None or validation_split:
@@ -148,13 +155,6 @@ class Fit:
             self.windows = self.stream.windows()
             made = next(self.windows)
             x, y, sample_weight, batch, shuffle = made.x, made.y, made.sample_weight, made.batch, False
-        self.lanes, self.class_weight = lanes, class_weight
-        ranks = current()
-        self.team: Team | None = None
-        if ranks is not None:
-            from thalweg.engine.ranks.team import Team
-
-            self.team = Team(ranks, compiled)
         compiled.ready(x)
         data = compiled.data(x, y, sample_weight)
         held: Data | None = None
@@ -168,6 +168,8 @@ class Fit:
             job.rows, job.first = made.rows, made.first
         job.ordered = self.ordering is not None
         if self.team is not None:
+            if self.team.shares is not None and record:
+                raise ArgumentError("a recording looks at all rows, and each rank has some of those: leave out record")
             self.team.compare(job, held, {"epochs": self.epochs, "initial_epoch": self.initial_epoch})
             if not self.team.ranks.first:
                 verbose, record = 0, False
@@ -213,7 +215,18 @@ class Fit:
             )
         if self.ordering is not None:
             raise ArgumentError(f"{type(source).__name__} has an order of its own: shuffle is True or False")
-        return source.stream(None, shuffle, self.compiled.seed)
+        return source.stream(None, shuffle, self.compiled.seed, self.sharing(source, shuffle))
+
+    def sharing(self, source: RowSource, shuffle: bool) -> Sharing | None:
+        """How ranks share the rows of a disk, if there are several ranks."""
+        if self.team is None or self.team.ranks.size == 1:
+            return None
+        made = source.head()
+        self.compiled.ready(made.x)
+        data = self.compiled.data(made.x, made.y, made.sample_weight)
+        self.weigh(data)
+        job = self.compiled.training_job(data, made.batch, self.lanes, False, self.team.ranks)
+        return self.team.sharing(job, source, shuffle)
 
     @property
     def until(self) -> int:
@@ -233,7 +246,7 @@ class Fit:
         program, _ = compiled.lower_for("training", data, batch, before.lanes)
         same = program is before.program and batch == before.batch
         job = replace(before, program=program, data=dict(data), rows=made.rows, batch=batch, first=made.first)
-        if self.team is not None:
+        if self.team is not None and self.team.shares is None:
             self.team.compare(job, None, {})
         if job.steps_per_epoch != before.steps_per_epoch:
             raise DataError(f"an epoch had {before.steps_per_epoch} batches, and now {job.steps_per_epoch}")
@@ -244,6 +257,16 @@ class Fit:
             self.recorder.job = job
         if not (same and self.executor.rebind(job)):
             self.executor = make_executor(compiled.engine, job)
+
+    def whole(self) -> Job:
+        """The job with all rows of its window, for an executor that runs all lanes."""
+        made = None if self.stream is None else self.stream.whole()
+        if made is not None:
+            data = self.compiled.data(made.x, made.y, made.sample_weight)
+            self.weigh(data)
+            self.job = replace(self.job, data=dict(data))
+            self.executor.rebind(self.job)
+        return self.job
 
     def take(self, ordering: Ordering) -> None:
         """Asks how the rows of the next epoch are taken."""
@@ -486,6 +509,7 @@ def restore_and_explain(fit: Fit, chunk: Chunk, before: tuple[Array, Array], don
             fit.recorder.repeated(one, outcome, done + step, last[0], fit.executor.gradient(), fine)
         if fine:
             continue
+        job = fit.whole()
         finding = restore_and_diagnose(fit.executor, job, one, last)
         optimizer.iterations += step
         fit.compiled.epochs_trained = one.epoch
