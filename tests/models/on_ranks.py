@@ -84,7 +84,9 @@ def disk(ranks, folder, what=""):
     model = compiled(made, engine="reference" if what == "other engine" else "native")
     rows, heard = data.OnDisk(x, y, weights, batch_size=BATCH), [Happens(what, ranks)]
     recorded = what == "recorded"
-    history = model.fit(rows, epochs=4, verbose=0, lanes=LANES, callbacks=heard, record=recorded, shuffle=what != "lying")
+    history = model.fit(
+        rows, epochs=4, verbose=0, lanes=LANES, callbacks=heard, record=recorded, shuffle=what != "lying"
+    )
     return {"bits": marks(model.vector, history.history), "read": sum(read)}
 
 

@@ -1,5 +1,7 @@
 """Rows on a disk, and streams of several windows: the same bits as the same rows in memory, in the same order."""
 
+import pickle
+
 import numpy as np
 import pytest
 
@@ -192,3 +194,19 @@ WRONG = [
 def test_what_cannot_be_is_said_in_a_sentence(make, kind, words):
     with pytest.raises(kind, match=words):
         make()
+
+
+def test_rows_of_files_are_sent_to_other_processes_by_their_paths(tmp_path):
+    X.astype("f4").tofile(tmp_path / "x")
+    x = np.memmap(tmp_path / "x", "f4", "r", shape=X.shape)
+    sent = pickle.dumps(on_disk.DiskRows(x[7:], x[:-7], np.arange(5)))
+    assert len(sent) < 2000
+    found = pickle.loads(sent)
+    assert np.array_equal(found.x, X[7:])
+    assert np.array_equal(found.y, X[:-7])
+    assert np.array_equal(found.at_hand, np.arange(5))
+    (tmp_path / "x").unlink()
+    with pytest.raises(
+        DataError, match="need a folder for the converted rows, --cache, on a disk that all of them see"
+    ):
+        pickle.loads(sent)

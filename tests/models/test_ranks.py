@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from thalweg.data import write_table
 from thalweg.engine.ranks.exchange import Piece, joined
 from thalweg.engine.ranks.forecast import Forecast
 from thalweg.engine.ranks.world import WHOLE, Ranks, digest
@@ -211,13 +212,26 @@ def pictures(tmp_path_factory):
     return folder / "two.npz"
 
 
+@pytest.fixture(scope="module")
+def large(tmp_path_factory):
+    """A table that is learned from on the disk."""
+    file, rng = tmp_path_factory.mktemp("large") / "large.parquet", np.random.default_rng(0)
+    x = rng.normal(size=(24_000, 3))
+    write_table(file, {f"x{k}": x[:, k] for k in range(3)} | {"target": x[:, 0] * x[:, 1] + x[:, 2]})
+    return file
+
+
 def command(ranks, *arguments):
     return run(ranks, "-m", "thalweg", *map(str, arguments), script="-u")
 
 
-@pytest.mark.parametrize("kind", ["table", "images"])
-def test_the_command_trains_on_all_ranks(kind, pictures, tmp_path):
-    source = [ROOT / "examples" / "penguins.csv", "--target", "target", "--no-trees"] if kind == "table" else [pictures]
+@pytest.mark.parametrize("kind", ["table", "large", "images"])
+def test_the_command_trains_on_all_ranks(kind, pictures, large, tmp_path):
+    source = {
+        "table": [ROOT / "examples" / "penguins.csv", "--target", "target", "--no-trees"],
+        "large": [large, "--target", "target", "--memory", "1GB", "--members", 2],
+        "images": [pictures],
+    }[kind]
     options = [*source, "--seed", 1, "--lanes", 2 if kind == "images" else 1, "--epochs", 3, "--no-report"]
     weights = []
     for ranks in (1, 2):
@@ -238,7 +252,15 @@ def test_fast_sums_without_ranks_are_refused():
     assert "--fast-sums is for several processes: mpiexec -n 4 thalweg train" in done.stderr
 
 
-@pytest.mark.parametrize("wrong", [["--target", "nothing"], ["--target", "target", "--layers", "x"]])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        ["--target", "nothing"],
+        ["--target", "target", "--layers", "x"],
+        ["--target", "target", "--memory", "1MB"],
+        ["--target", "target", "--memory", "much"],
+    ],
+)
 def test_a_wrong_call_is_one_line_and_its_exit_code(wrong):
     done = command(2, "train", ROOT / "examples" / "penguins.csv", *wrong)
     assert done.returncode == 2

@@ -222,8 +222,7 @@ class Reader:
         if in_file(array) and array.mode != "c" and hasattr(os, "preadv"):  # of "c", changes are in memory alone
             self.file = os.open(array.filename, os.O_RDONLY)
             weakref.finalize(self, os.close, self.file)
-            mapped = array.offset - array.offset % mmap.ALLOCATIONGRANULARITY
-            self.start = mapped + begin_of(array)
+            self.start = offset_of(array)
 
     def read(self, lying: NDArray[np.int64]) -> Array:
         """The rows with these numbers, sorted, until others are read."""
@@ -282,6 +281,11 @@ def begin_of(array: Any) -> int:
     return int(array.ctypes.data - np.frombuffer(array._mmap, np.uint8).ctypes.data)
 
 
+def offset_of(array: Any) -> int:
+    """Where in its file a memory-mapped array begins, which may be a slice."""
+    return int(array.offset - array.offset % mmap.ALLOCATIONGRANULARITY + begin_of(array))
+
+
 def give_back(array: Any, first: int, after: int) -> None:
     """Lets go of the pages of these rows, if the array is a memory-mapped file whose rows lie one after the other."""
     if not in_file(array) or not hasattr(array._mmap, "madvise") or array.mode == "c":
@@ -336,6 +340,25 @@ class DiskRows:
     def __len__(self) -> int:
         return len(self.x)
 
+    def __reduce__(self) -> Any:
+        """For another process: which files they are, instead of what is in them."""
+        files = [(a.filename, a.dtype, offset_of(a), a.shape) for a in (self.x, self.y)]
+        return lying_in, (*files, self.at_hand)
+
     def without(self, held: Array, encode: Callable[[Array], Array], batch: int) -> OnDisk:
         """The rows for `fit`; of those at hand, the ones with these places, sorted, don't count."""
         return OnDisk(self.x, Encoded(self.y, encode), Weights(len(self), self.at_hand[held]), batch)
+
+
+def lying_in(x: tuple[Any, ...], y: tuple[Any, ...], at_hand: Array) -> DiskRows:
+    """Rows of these files, each by its path, type, offset and shape."""
+    mapped = []
+    for path, kind, offset, shape in (x, y):
+        try:
+            mapped.append(np.memmap(path, kind, "r", offset, shape))
+        except (OSError, ValueError) as error:
+            raise DataError(
+                f"{path} can't be read here ({error}): processes on several machines need a folder for the converted "
+                "rows, --cache, on a disk that all of them see"
+            ) from None
+    return DiskRows(mapped[0], mapped[1], at_hand)

@@ -20,7 +20,7 @@ from thalweg.data import arrays as batches
 from thalweg.data.ordering import Ordering, Taken
 from thalweg.data.streams import RowSource, Sharing, Stream, Window, Windows, is_stream
 from thalweg.engine import make_executor
-from thalweg.engine.contract import Array, Chunk
+from thalweg.engine.contract import Array, Chunk, Job
 from thalweg.engine.expected import expecting
 from thalweg.engine.ranks.world import current
 from thalweg.errors import ArgumentError, DataError, DivergedError, ThalwegError

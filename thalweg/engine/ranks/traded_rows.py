@@ -50,8 +50,8 @@ class TradedRows:
         to = np.argsort(given, kind="stable")
         sent, got = np.bincount(given, minlength=size), taker == own
         begins = np.cumsum(sent) - sent
-        if whole:
-            to, sent, begins, got = np.arange(len(given)), np.full(size, len(given)), np.zeros(size, np.int64), got | True
+        if whole:  # then every rank gets all that this one has read
+            to, sent, begins, got = np.arange(len(given)), np.full(size, len(given)), np.zeros_like(sent), reader >= 0
         counts = np.bincount(reader[got], minlength=size)
         return places[got], [self.sent(array[to], sent, begins, counts) for array in read]
 
