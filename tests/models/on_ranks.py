@@ -3,7 +3,9 @@
 import hashlib
 import json
 import os
+import resource
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -12,6 +14,7 @@ import numpy as np
 from thalweg import Input, Sequential, callbacks, data, layers, optimizers, regularizers
 from thalweg.data import on_disk
 from thalweg.distributed import Ranks
+from thalweg.engine.ranks import exchange, team
 from thalweg.errors import ThalwegError
 
 LANES, BATCH = 4, 64
@@ -106,10 +109,15 @@ class Happens(callbacks.Callback):
         self.what, self.last = what, ranks.number == ranks.size - 1
 
     def on_epoch_end(self, epoch, logs=None):
+        if epoch == 2 and self.what == "full disk":  # for the first rank, which alone writes
+            resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
         if epoch != 2 or not self.last:
             return
         if self.what == "killed":
             os.kill(os.getpid(), signal.SIGKILL)
+        if self.what == "stopped":  # for some seconds
+            subprocess.Popen(["/bin/sh", "-c", f"sleep 3; kill -CONT {os.getpid()}"])
+            os.kill(os.getpid(), signal.SIGSTOP)
         if self.what == "interrupted":
             os.kill(os.getpid(), signal.SIGINT)
         if self.what == "raising":
@@ -127,6 +135,10 @@ def one(ranks, what="", folder=None, epochs=5, verbose=0):
     if what == "other data" and last:
         x = x.copy()
         x[7, 7] += 1
+    if what == "other version" and last:
+        team.__version__ = "0.1"
+    if what == "stopped":
+        exchange.PATIENCE = 1.0
     model = compiled(made, seed=None if what == "no seed" else int(what == "other seed" and last))
     if what == "other weights" and last:
         model.set_weights([w + 1 for w in model.get_weights()])

@@ -2,12 +2,12 @@
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
 
+import killed_ranks
 import numpy as np
 import pytest
 
@@ -22,16 +22,10 @@ ROOT = Path(__file__).parents[2]
 SECONDS = 300
 
 
-def mpiexec():
-    """The launcher beside this Python, or on the PATH."""
-    beside = shutil.which("mpiexec", path=Path(sys.executable).parent)
-    return beside or shutil.which("mpiexec")
-
-
 def run(ranks, *arguments, script=SCRIPT, **environment):
     """What it prints, its errors, and its exit code."""
     pytest.importorskip("mpi4py")
-    launcher = mpiexec()
+    launcher = killed_ranks.mpiexec()
     if launcher is None:
         pytest.skip("mpiexec is not on the PATH")
     path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
@@ -120,6 +114,34 @@ def test_a_killed_rank_ends_all_and_fewer_ranks_continue_from_the_last_epoch(tmp
     assert len(first["epochs"]) < len(expected["epochs"])
 
 
+def test_a_full_disk_ends_all_with_one_sentence_and_the_last_checkpoint(tmp_path):
+    done = run(2, "one", "full disk", str(tmp_path))
+    assert done.returncode != 0
+    assert "rank 0 of 2 has failed, and with it all ranks: ModelFileError: " in done.stderr
+    assert "epoch-000003.safetensors can't be written: File too large" in done.stderr
+    assert "Traceback" not in done.stderr
+    (expected,) = results(run(1, "one"))
+    (found,) = results(run(1, "one", "", str(tmp_path)))
+    assert found["vector"] == expected["vector"]
+    assert found["epochs"] == [2, 3, 4]
+
+
+def test_a_rank_that_is_stopped_is_waited_for_and_told_of():
+    (expected,) = results(run(1, "one"))
+    done = run(2, "one", "stopped")
+    assert [found["vector"] for found in results(done)] == [expected["vector"]] * 2
+    assert done.stderr.count("rank 0 of 2 has waited for 1 s: another may be stopped, or its machine out of") == 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="ranks are found in /proc")
+def test_ranks_killed_at_random_moments():
+    """Many are killed by `tests/tables/killed_ranks.py`."""
+    if killed_ranks.mpiexec() is None:
+        pytest.skip("mpiexec is not on the PATH")
+    pytest.importorskip("mpi4py")
+    assert len(list(killed_ranks.storm(2))) == 2
+
+
 def test_a_raising_rank_ends_all_with_one_sentence():
     done = run(2, "one", "raising")
     assert done.returncode != 0
@@ -144,6 +166,7 @@ def test_what_ends_the_training_of_one_rank_ends_that_of_all(what, tmp_path):
     ("what", "sentence"),
     [
         ("other data", "RanksError: the data (X) of rank 1 differs from that of rank 0: all ranks call fit with"),
+        ("other version", "RanksError: the version of thalweg of rank 1 differs from that of rank 0 (0.1, not "),
         ("other seed", "RanksError: the seed of rank 1 differs from that of rank 0 (1, not 0): all ranks"),
         ("other weights", "RanksError: the weights of rank 1 differs from that of rank 0"),
         ("another rate", "RanksError: the learning rate of rank 1 differs from that of rank 0 (0.1, not 0.001)"),
@@ -283,6 +306,17 @@ def test_a_launcher_of_another_mpi_is_named():
     done = subprocess.run(arguments, capture_output=True, text=True, timeout=SECONDS, env=told)
     assert done.returncode == 2
     assert "the launcher started 4 processes, but mpi4py's library, " in done.stderr
+
+
+def test_without_a_library_of_mpi_it_says_what_to_install():
+    pytest.importorskip("mpi4py")
+    told = os.environ | {"MPI4PY_LIBMPI": "nothing.so", "PMI_SIZE": "2", "PYTHONPATH": str(ROOT)}
+    source = [str(ROOT / "examples" / "penguins.csv"), "--target", "target"]
+    arguments = [sys.executable, "-m", "thalweg", "train", *source]
+    done = subprocess.run(arguments, capture_output=True, text=True, timeout=SECONDS, env=told)
+    assert done.returncode == 2
+    assert done.stderr.startswith("thalweg: mpi4py finds no MPI (cannot load MPI library nothing.so: ")
+    assert len(done.stderr.strip().splitlines()) == 1
 
 
 def test_without_mpi4py_it_says_what_to_install(monkeypatch):

@@ -70,6 +70,6 @@ class TradedRows:
             [side.view(np.uint8).reshape(-1), (numbers * row).tolist(), (at * row).tolist(), MPI.BYTE]
             for side, numbers, at in ((array, sent, begins), (found, counts, ends))
         ]
-        complete(self.ranks.comm.Ialltoallv(*sides))
+        complete(self.ranks.comm, self.ranks.comm.Ialltoallv(*sides))
         self.received += row * int(counts.sum() - counts[self.ranks.number])
         return found

@@ -17,6 +17,7 @@ import numpy as np
 
 from thalweg.engine.contract import Array
 from thalweg.engine.lanes import cores
+from thalweg.engine.ranks.exchange import complete
 from thalweg.errors import ArgumentError, RanksError
 from thalweg.support.extras import need
 
@@ -52,12 +53,19 @@ class Ranks:
             on the number of ranks.
 
     Raises:
-        MissingPackageError: mpi4py isn't installed. RanksError: mpi4py's library isn't that of the launcher.
+        MissingPackageError: mpi4py isn't installed. RanksError: mpi4py's library isn't there, or isn't that of the
+            launcher.
     """
 
     def __init__(self, comm: Any = None, fast_sums: bool = False) -> None:
         need("mpi4py", "mpi", "training on several ranks")
-        from mpi4py import MPI
+        try:
+            from mpi4py import MPI
+        except (ImportError, RuntimeError) as error:
+            raise RanksError(
+                f"mpi4py finds no MPI ({' '.join(str(error).split())}): install one beside it (pip install mpich), or "
+                "load the cluster's (module load openmpi)"
+            ) from None
 
         self.comm = (MPI.COMM_WORLD if comm is None else comm).Dup()
         self.number: int = self.comm.rank
@@ -155,7 +163,7 @@ class Ranks:
         """(ranks, numbers): what every rank has brought, float64."""
         own = np.array(numbers, np.float64)
         everyones = np.empty((self.size, own.size))
-        self.comm.Allgather(own, everyones)
+        complete(self.comm, self.comm.Iallgather(own, everyones))
         return everyones
 
     def spread(self, *arrays: Array) -> None:
