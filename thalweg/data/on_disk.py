@@ -172,7 +172,7 @@ class OnDiskStream(Windows):
             while ahead is not None and rows is not None:
                 found = ahead.result()
                 if self.sharing is not None:
-                    found = self.traded(self.sharing, self.readers, rows, found)
+                    found = self.traded(self.sharing, self.readers, found, len(rows))
                 self.last = rows, first
                 following = next(orders, None)
                 ahead = None if following is None else pool.submit(self.read, self.readers, following)
@@ -185,28 +185,26 @@ class OnDiskStream(Windows):
         for first in range(0, self.rows, window):
             yield np.arange(first, min(first + window, self.rows))
 
-    def read(self, readers: list[Reader], rows: NDArray[np.int64]) -> list[Array]:
-        """The arrays of a window; where processes share the rows, this one's part, in the order of the numbers."""
+    def read(self, readers: list[Reader], rows: NDArray[np.int64], whole: bool = False) -> Any:
+        """The arrays of a window; where processes share the rows, what this one gives of them."""
         if self.sharing is not None:
             part = self.sharing.part
             lying = np.sort(rows[(rows >= part.start) & (rows < part.stop)])
-            return [reader.read(lying) for reader in readers]
+            return self.sharing.packed(rows, [reader.read(lying) for reader in readers], whole)
         places = np.argsort(rows, kind="stable")
         return [reader.placed(reader.read(rows[places]), places, len(rows)) for reader in readers]
 
-    def traded(
-        self, sharing: Sharing, readers: list[Reader], rows: NDArray[np.int64], read: list[Array], whole: bool = False
-    ) -> list[Array]:
-        """The arrays of a window, of which this process takes some rows, or all."""
-        places, found = sharing.trade(rows, read, whole)
-        return [reader.placed(got, places, len(rows)) for reader, got in zip(readers, found, strict=True)]
+    def traded(self, sharing: Sharing, readers: list[Reader], packed: Any, rows: int) -> list[Array]:
+        """The arrays of a window of so many rows, of which this process takes some, or all."""
+        places, found = sharing.trade(packed)
+        return [reader.placed(got, places, rows) for reader, got in zip(readers, found, strict=True)]
 
     def whole(self) -> Window | None:
         if self.sharing is None or self.last is None:
             return None
         rows, first = self.last
         readers = [Reader(array, len(rows)) for array in self.source.arrays]
-        found = self.traded(self.sharing, readers, rows, self.read(readers, rows), whole=True)
+        found = self.traded(self.sharing, readers, self.read(readers, rows, whole=True), len(rows))
         return self.source.windowed(found, first, self.rows)
 
 

@@ -87,16 +87,18 @@ class Sharing(Protocol):
     part: range
     """The numbers of the rows that this process reads."""
 
-    def trade(
-        self, rows: NDArray[np.int64], read: list[NDArray[Any]], whole: bool = False
-    ) -> tuple[NDArray[np.int64], list[NDArray[Any]]]:
-        """The places in a window of the rows that this process takes, and these rows.
+    def packed(self, rows: NDArray[np.int64], read: list[NDArray[Any]], whole: bool = False) -> Any:
+        """What `trade` takes, made beside the training.
 
         Args:
-            rows: the number of the row at each place. read: of each array, those of this process's part, in the order
-                of their numbers.
+            rows: the number of the row at each place of a window. read: of each array, those of this process's part,
+                in the order of their numbers.
             whole: whether it takes all rows.
         """
+        ...
+
+    def trade(self, packed: Any) -> tuple[NDArray[np.int64], list[NDArray[Any]]]:
+        """The places in the window of the rows that this process takes, and these rows; all processes call it."""
         ...
 
 
