@@ -40,7 +40,8 @@ class OnDisk(RowSource):
     Four windows of about 4 MB are in memory, whatever the number of rows: one to learn from while the next is read, by
     a thread of its own. `fit` shuffles them anew for each epoch: blocks of neighbouring rows come in a random
     order, 64 of them are a window, and within a window rows are in a random order. `order` says it; training on arrays
-    in that order gives the same bits.
+    in that order gives the same bits. Under `thalweg.distributed.Ranks`, each rank reads a part of the rows, and the
+    ranks trade those of a window.
 
     Args:
         x, y, sample_weight: arrays of as many rows: `numpy.memmap`, `numpy.load(…, mmap_mode="r")`, or anything with
