@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from threading import get_ident
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -25,7 +25,7 @@ from thalweg.engine.expected import expecting
 from thalweg.engine.ranks.world import current
 from thalweg.errors import ArgumentError, DataError, DivergedError, ThalwegError
 from thalweg.models.compiled import Compiled
-from thalweg.models.diagnosis import all_finite, restore_and_diagnose, stopped, unrepeatable
+from thalweg.models.diagnosis import all_finite, restore_and_diagnose, restore_and_explain
 from thalweg.models.evaluator import Validation, format_scores
 from thalweg.models.rows import Data, first
 from thalweg.support.checks import number, whole
@@ -223,10 +223,14 @@ class Fit:
             return None
         made = source.head()
         self.compiled.ready(made.x)
+        job = self.compiled.training_job(self.rows_of(made), made.batch, self.lanes, False, self.team.ranks)
+        return self.team.sharing(job, source, shuffle)
+
+    def rows_of(self, made: Window) -> Data:
+        """The arrays of a window."""
         data = self.compiled.data(made.x, made.y, made.sample_weight)
         self.weigh(data)
-        job = self.compiled.training_job(data, made.batch, self.lanes, False, self.team.ranks)
-        return self.team.sharing(job, source, shuffle)
+        return data
 
     @property
     def until(self) -> int:
@@ -240,8 +244,7 @@ class Fit:
         if made is None:
             self.windows = stream.windows()
             made = next(self.windows)
-        data = compiled.data(made.x, made.y, made.sample_weight)
-        self.weigh(data)
+        data = self.rows_of(made)
         before, batch = self.job, min(made.batch, made.rows)
         program, _ = compiled.lower_for("training", data, batch, before.lanes)
         same = program is before.program and batch == before.batch
@@ -262,9 +265,7 @@ class Fit:
         """The job with all rows of its window, for an executor that runs all lanes."""
         made = None if self.stream is None else self.stream.whole()
         if made is not None:
-            data = self.compiled.data(made.x, made.y, made.sample_weight)
-            self.weigh(data)
-            self.job = replace(self.job, data=dict(data))
+            self.job = replace(self.job, data=dict(self.rows_of(made)))
             self.executor.rebind(self.job)
         return self.job
 
@@ -485,40 +486,3 @@ def seconds_of(record: bool | float) -> float | None:
         raise ArgumentError(
             f"record is True, False, or the seconds that samples may take, {FLOOR:g} or more, got {record!r}"
         ) from None
-
-
-def restore_and_explain(fit: Fit, chunk: Chunk, before: tuple[Array, Array], done: int, ended: Array) -> NoReturn:
-    """Restores the start of the chunk, repeats it step by step up to the last finite weights, and raises.
-
-    A step depends on nothing but the weights, the seed and its number, so the repetition is exact. The epochs that
-    `ended` in the chunk before the step that failed are recorded.
-    """
-    job, optimizer = fit.job, fit.compiled.optimizer
-    job.parameters[:], job.slots[:] = before
-    for step in range(chunk.steps):
-        one = replace(
-            chunk.part(step, step + 1),
-            epoch=chunk.epoch + (chunk.batch + step) // job.steps_per_epoch,
-            batch=(chunk.batch + step) % job.steps_per_epoch,
-            watched=fit.recorder is not None,
-        )
-        last = (job.parameters.copy(), job.slots.copy())
-        outcome = fit.executor.run(one)
-        fine = all_finite(job, outcome)
-        if fit.recorder is not None:
-            fit.recorder.repeated(one, outcome, done + step, last[0], fit.executor.gradient(), fine)
-        if fine:
-            continue
-        job = fit.whole()
-        finding = restore_and_diagnose(fit.executor, job, one, last)
-        optimizer.iterations += step
-        fit.compiled.epochs_trained = one.epoch
-        number = done + step
-        if fit.recorder is not None:
-            fit.recorder.take_last()
-        history = fit.model.history
-        assert history is not None
-        for place, totals in enumerate(ended[: one.epoch - chunk.epoch]):
-            fit.end_epoch(fit.initial_epoch + done // job.steps_per_epoch + place, fit.compiled.logs(totals), history)
-        raise stopped(fit.initial_epoch + number // job.steps_per_epoch, number % job.steps_per_epoch, job, finding)
-    raise unrepeatable()
