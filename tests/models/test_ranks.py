@@ -130,7 +130,7 @@ def test_a_rank_that_is_stopped_is_waited_for_and_told_of():
     (expected,) = results(run(1, "one"))
     done = run(2, "one", "stopped")
     assert [found["vector"] for found in results(done)] == [expected["vector"]] * 2
-    assert done.stderr.count("rank 0 of 2 has waited for 1 s: another may be stopped, or its machine out of") == 1
+    assert done.stderr.count("rank 0 of 2 has waited for 1 s for another, which may be busy, stopped or out of") == 1
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="ranks are found in /proc")

@@ -82,8 +82,8 @@ def complete(comm: Any, request: Any) -> None:
             if begin and comm.rank < 2 and time.monotonic() - begin > PATIENCE:
                 begin = 0.0
                 print(
-                    f"rank {comm.rank} of {comm.size} has waited for {PATIENCE:g} s: another may be stopped, or its "
-                    "machine out of reach; all go on if it does",
+                    f"rank {comm.rank} of {comm.size} has waited for {PATIENCE:g} s for another, which may be busy, "
+                    "stopped or out of reach; all go on when it does",
                     file=sys.__stderr__,
                     flush=True,
                 )

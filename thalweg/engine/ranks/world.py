@@ -141,13 +141,19 @@ class Ranks:
         """The cores of all ranks together; those of a machine are divided among its ranks, one each at least."""
         from mpi4py import MPI
 
+        self.gather()
         everyones = self.comm.allgather((MPI.Get_processor_name(), cores()))
         machines = [name for name, _ in everyones]
         each: list[int] = [max(1, count // machines.count(name)) for name, count in everyones]
         return self.size * min(each)
 
+    def gather(self) -> None:
+        """Waits for all ranks, so that what they tell each other next takes no time."""
+        complete(self.comm, self.comm.Ibarrier())
+
     def compare(self, facts: Mapping[str, Any]) -> None:
         """Raises, on every rank, unless all have brought the same facts; they are named in the sentence."""
+        self.gather()
         everyones = self.comm.allgather(dict(facts))
         for rank, others in enumerate(everyones):
             for name, value in everyones[0].items():
@@ -168,11 +174,13 @@ class Ranks:
 
     def spread(self, *arrays: Array) -> None:
         """Gives every rank the first one's arrays, in place."""
+        self.gather()
         for array in arrays:
             self.comm.Bcast(array.view(np.uint8) if array.size else np.empty(0, np.uint8))
 
     def told(self, value: Any) -> Any:
         """What the first rank has brought."""
+        self.gather()
         return self.comm.bcast(value)
 
 
