@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from thalweg import Input, Sequential
+from thalweg.callbacks import BackupAndRestore, Callback
 from thalweg.data import OnDisk, on_disk, streams
 from thalweg.data.ordering import Ordering, Taken
+from thalweg.data.streams import PyDataset
 from thalweg.errors import ArgumentError, DataError, DivergedError, ShapeError
 from thalweg.layers import BatchNormalization, Dense, Dropout
 
@@ -210,3 +212,29 @@ def test_rows_of_files_are_sent_to_other_processes_by_their_paths(tmp_path):
         DataError, match="need a folder for the converted rows, --cache, on a disk that all of them see"
     ):
         pickle.loads(sent)
+
+
+class Batches(PyDataset):
+    def __len__(self):
+        return 7
+
+    def __getitem__(self, index):
+        return X[index * 32 : (index + 1) * 32], Y[index * 32 : (index + 1) * 32]
+
+
+@pytest.mark.parametrize("made", [lambda: OnDisk(X, Y, batch_size=32), Batches])
+def test_a_training_that_continues_takes_the_rows_as_one_that_was_not_interrupted(made, tmp_path, monkeypatch):
+    monkeypatch.setattr(on_disk, "WINDOW_BYTES", 32 * 40 * 20)  # some windows an epoch
+    whole, broken, on = compiled(), compiled(), compiled()
+    whole.fit(made(), epochs=5, verbose=0)
+    with pytest.raises(ValueError, match="here"):
+        broken.fit(made(), epochs=5, verbose=0, callbacks=[BackupAndRestore(tmp_path), Ends()])
+    history = on.fit(made(), epochs=5, verbose=0, callbacks=[BackupAndRestore(tmp_path)])
+    assert history.epoch == [3, 4]
+    assert np.array_equal(on.vector, whole.vector)
+
+
+class Ends(Callback):
+    def on_epoch_end(self, epoch, logs=None):
+        if epoch == 2:
+            raise ValueError("here")

@@ -103,7 +103,7 @@ BUDGET = {
     "utils": 120, "experiments": 2_120, "views": 540, "models": 4_560,
     "exchange": 2_020, "export": 2_840, "tracing": 1_400, "views.report": 2_920,
     "views.notebook": 320, "landscapes": 320, "doctor": 1_920, "recordings": 1_400, "callbacks": 1_040, "datasets": 780,
-    "views.web": 940, "data.images": 920, "data": 4_940, "data.formats": 400, "data.notations": 745, "layers": 4_200,
+    "views.web": 940, "data.images": 920, "data": 4_960, "data.formats": 400, "data.notations": 745, "layers": 4_200,
     "layers.lookups": 1_040, "layers.numerical": 360, "activations": 940, "constraints": 200, "initializers": 640,
     "losses": 1_440, "metrics": 1_400, "optimizers": 1_160, "regularizers": 200, "schedules": 400, "ops": 2_460,
     "engine": 140, "engine.execution": 100, "engine.reference": 220, "engine.jax": 800, "engine.native": 0,

@@ -111,8 +111,8 @@ class OnDisk(RowSource):
         return {name: next(arrays) if there else None for name, there in zip(NAMES, self.given, strict=True)}
 
     def order(self, seed: int, epoch: int) -> NDArray[np.int64]:
-        """The numbers of the rows in the order in which `fit` takes them in an epoch, counted from 0, of its call:
-        int64 (rows,). `seed` is the model's."""
+        """The numbers of the rows in the order in which `fit` takes them in an epoch, counted from 0: int64 (rows,).
+        `seed` is the model's. The first epoch of a call is its `initial_epoch`."""
         return np.concatenate(list(self.shuffled(seed, epoch)))
 
     def shuffled(self, seed: int, epoch: int) -> Iterator[NDArray[np.int64]]:
@@ -154,7 +154,7 @@ class OnDiskStream(Windows):
     """
 
     def __init__(self, source: OnDisk, rows: int, shuffled: bool, seed: int, sharing: Sharing | None = None) -> None:
-        self.source, self.rows, self.shuffled, self.seed, self.epochs = source, rows, shuffled, seed, 0
+        self.source, self.rows, self.shuffled, self.seed = source, rows, shuffled, seed
         self.sharing = sharing
         self.readers = [Reader(array, min(source.window, rows)) for array in source.arrays]
         self.last: tuple[NDArray[np.int64], int] | None = None  # the numbers of a window's rows, and the first's place

@@ -129,6 +129,11 @@ class Window:
 class Windows(ABC):
     """Rows that come window by window. The memory of one may be used again when the next but one is asked for."""
 
+    epochs = 0
+    """The number of the next epoch, by which it is shuffled."""
+    again = True
+    """Whether any epoch can be asked for."""
+
     @abstractmethod
     def windows(self) -> Iterator[Window]:
         """The windows of the next epoch."""
@@ -154,7 +159,8 @@ class Stream(Windows):
         seed: int = 0,
         whole_epochs: bool = False,
     ) -> None:
-        self.source, self.shuffle, self.seed, self.epochs = source, shuffle, seed, 0
+        self.source, self.shuffle, self.seed = source, shuffle, seed
+        self.again = isinstance(source, PyDataset)
         self.steps = None if steps is None else whole(what, steps)
         if isinstance(source, PyDataset):
             there = len(source)

@@ -152,6 +152,7 @@ class Fit:
                     "batch_size and validation_split"
                 )
             self.stream = self.streaming(x, steps_per_epoch, shuffle)
+            self.stream.epochs = self.initial_epoch
             self.windows = self.stream.windows()
             made = next(self.windows)
             x, y, sample_weight, batch, shuffle = made.x, made.y, made.sample_weight, made.batch, False
@@ -297,7 +298,12 @@ class Fit:
         if self.team is not None:
             self.team.begin(self.model)  # what a callback has restored
             self.team.forecast(self.executor, self.compiled.next_step(), self.job, self.aloud)
-        self.initial_epoch = self.progress.initial_epoch = self.model.initial_epoch  # a callback may have set it
+        if self.initial_epoch != self.model.initial_epoch:  # a callback has set it
+            self.initial_epoch = self.progress.initial_epoch = self.model.initial_epoch
+            if self.stream is not None and self.stream.again:
+                self.stream.epochs = self.initial_epoch
+                self.windows = self.stream.windows()
+                self.refill(self.stream)
         self.model.recording = None
         self.recorder = None if self.record is None else self.begin_recording(self.record)
         if self.recorder is not None and self.progress.figure is not None:
