@@ -226,6 +226,41 @@ def test_a_formula_is_found_too(activation, filled):
     assert "numba" not in warm[2]
 
 
+CROWDED = """
+import ctypes
+from pathlib import Path
+from thalweg.engine.native.compiler import loader
+system, load = ctypes.CDLL(None), loader.load
+system.mmap.restype = ctypes.c_void_p
+system.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, *[ctypes.c_int] * 3, ctypes.c_long]
+NEW, HERE = 0x4022, 0x104022  # address space alone, anywhere or at a free place
+WALL, PAGE = 1 << 32, 4096
+
+def taken(size, place=None):
+    return system.mmap(place, size, 0, HERE if place else NEW, -1, 0)
+
+def crowded(*given):
+    wall, end = taken(WALL), None
+    for line in Path("/proc/self/maps").read_text().splitlines():
+        begin, next_end = (int(word, 16) for word in line.split()[0].split("-"))
+        if end is not None and wall < end < begin and "[stack]" not in line:
+            taken(begin - end, end)
+        end = next_end
+    system.munmap(ctypes.c_void_p(wall + WALL - 2 * PAGE), ctypes.c_size_t(PAGE))
+    return load(*given)
+
+loader.load = crowded
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="it takes up address space as Linux gives it out")
+def test_kernels_are_loaded_beside_mappings_of_gigabytes(filled):
+    """As where a table or Ray's store of objects is mapped: then a page is free here, and the next 4 GiB below."""
+    path, cold = filled
+    out, _ = run(PACKAGE.parent, CROWDED + TRAINING.format(activation='"sigmoid"'), THALWEG_CACHE_DIR=str(path))
+    assert tuple(json.loads(out)[:2]) == cold[:2]
+
+
 OWN = """
 import sys
 from thalweg import Sequential, layers, activations

@@ -1,11 +1,14 @@
 """Trials that several processes share: whatever one was doing when it died, none is lost and none counts twice."""
 
+import errno
+import os
 import threading
+import time
 import warnings
 
 import pytest
 
-from thalweg.errors import ArgumentError, MissingPackageError, ThalwegWarning
+from thalweg.errors import ArgumentError, MissingPackageError, ThalwegError, ThalwegWarning
 from thalweg.experiments import ledger as ledgers
 from thalweg.experiments import trial_storage
 from thalweg.experiments.ledger import ABANDONED, PROCESS, QUEUED, RETRY, Ledger
@@ -193,6 +196,16 @@ def test_a_database_is_asked_again(opened, monkeypatch):
         one.answer(lambda: 1 / 0)
 
 
+def test_a_slow_database_is_asked_again(opened):
+    fails = outage(1)
+
+    def slow():
+        time.sleep(0.3)
+        return fails()
+
+    assert opened().answer(slow, patience=0.2) == "an answer"
+
+
 def test_an_outage_ends_in_a_sentence_and_nothing_waits_for_a_second_one(opened):
     one = opened()
     sentence = "trials doesn't answer: the server has gone; what it holds is kept, and the same command goes on with it"
@@ -201,6 +214,81 @@ def test_an_outage_ends_in_a_sentence_and_nothing_waits_for_a_second_one(opened)
     with pytest.raises(OutageError, match=sentence):
         one.trials()
     assert opened().answer(outage(0)) == "an answer"
+
+
+def test_trials_of_another_version_are_refused(opened, monkeypatch):
+    opened(rows=1)
+    with monkeypatch.context() as patched:
+        patched.setattr(ledgers, "__version__", "9.0")
+        with pytest.raises(ArgumentError, match=r"holds trials of thalweg .*, and this is thalweg 9\.0: use the same"):
+            opened(rows=2)
+    opened(rows=1)
+
+
+def at_once(error, *words):
+    """A storage that failed for good: one sentence, with these words, and no waiting."""
+    assert "\n" not in str(error.value)
+    for word in (*words, "mend that, and the same command goes on, or give another storage"):
+        assert word in str(error.value)
+
+
+@pytest.fixture
+def impatient(monkeypatch):
+    """Asking again fails."""
+    monkeypatch.setattr(trial_storage, "is_outage", lambda error: False)
+    monkeypatch.setattr(ledgers, "is_outage", lambda error: False)
+
+
+def test_a_disk_that_fills_ends_in_a_sentence(opened, tmp_path, impatient):
+    resource = pytest.importorskip("resource", reason="no limits on the size of files")
+    one = opened()
+    dead(one)
+    trial, before = take(one), resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, ((tmp_path / "trials").stat().st_size + 10, before[1]))
+    try:
+        with pytest.raises(OutageError) as caught:
+            end(one, trial)
+        with pytest.raises(OutageError):
+            one.trials()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    at_once(caught, "trials can't keep trials: File too large")
+    with pytest.warns(ThalwegWarning, match="was damaged or cut short, and is dropped"):
+        other = opened()
+    again = [take(other), take(other)]
+    assert [trial.user_attrs[QUEUED] for trial in again] == [1, 0], "what was under way is given again"
+
+
+def test_a_disk_that_can_only_be_read_ends_in_a_sentence(opened, tmp_path, monkeypatch, impatient):
+    one = opened()
+
+    def refused(*paths):
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(os, "symlink", refused)
+    with pytest.raises(OutageError) as caught:
+        take(one)
+    at_once(caught, "trials can't keep trials: Read-only file system")
+    with pytest.raises(ThalwegError, match="trials can't be written: Read-only file system"):
+        opened()
+
+
+@pytest.mark.parametrize("damage", ["cut", "other", "read-only"])
+def test_a_sqlite_file_that_can_t_keep_trials(damage, tmp_path, impatient):
+    path = tmp_path / "trials.db"
+
+    def opened_file(options=""):
+        url = f"sqlite:///file:{path}?{options}uri=true"
+        return Plain(TrialStorage(url), "test", "maximize", {}, QUEUE, NEEDED)
+
+    opened_file().close()
+    if damage == "cut":
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    elif damage == "other":
+        path.write_bytes(b"something else " * 1000)
+    with pytest.raises(OutageError) as caught:
+        opened_file("mode=ro&" if damage == "read-only" else "").take(None)
+    at_once(caught, "can't keep trials: ", {"cut": "malformed", "other": "not a database"}.get(damage, "readonly"))
 
 
 def test_work_that_ends_early_waits_for_no_answer(opened):

@@ -75,13 +75,31 @@ def test_wrong_calls(wrong):
         thalweg.fit_many([made(0)], X, Y, **wrong)
 
 
+def check_workers(backend, folder):
+    here, there = [[made(seed) for seed in range(2)] for _ in range(2)]
+    thalweg.fit_many(here, X, Y, epochs=2)
+    with joblib.parallel_config(backend=backend):
+        thalweg.fit_many(there, X, Y, n_jobs=-1, epochs=2)
+    for one, other in zip(here, there, strict=True):
+        check_same(one, other, folder)
+
+
 def test_dask_s_workers(tmp_path):
     pytest.importorskip("distributed")
     from distributed import Client
 
-    here, there = [[made(seed) for seed in range(2)] for _ in range(2)]
-    thalweg.fit_many(here, X, Y, epochs=2)
-    with Client(n_workers=2, threads_per_worker=1, dashboard_address=None), joblib.parallel_config(backend="dask"):
-        thalweg.fit_many(there, X, Y, n_jobs=-1, epochs=2)
-    for one, other in zip(here, there, strict=True):
-        check_same(one, other, tmp_path)
+    with Client(n_workers=2, threads_per_worker=1, dashboard_address=None):
+        check_workers("dask", tmp_path)
+
+
+@pytest.mark.filterwarnings("ignore")  # Ray's own
+def test_ray_s_workers(tmp_path):
+    ray = pytest.importorskip("ray", reason="Ray isn't installed")
+    from ray.util.joblib import register_ray
+
+    ray.init(num_cpus=2, include_dashboard=False)
+    try:
+        register_ray()
+        check_workers("ray", tmp_path)
+    finally:
+        ray.shutdown()

@@ -100,7 +100,7 @@ BUDGET = {
     "thalweg": 120, "cli": 2_600, "play": 1_340, "play.exports": 440, "play.training": 1_460, "play.exercises": 720,
     "play.requests": 540, "runs.reports": 620, "runs": 3_440, "sklearn": 2_440, "experiments.tuning": 1_900,
     "tabular": 2_990, "tabular.forests": 360, "backend": 160, "preprocessing": 20, "random": 20, "saving": 40,
-    "utils": 120, "experiments": 2_120, "views": 540, "models": 4_560,
+    "utils": 120, "experiments": 2_170, "views": 540, "models": 4_560,
     "exchange": 2_020, "export": 2_840, "tracing": 1_400, "views.report": 2_920,
     "views.notebook": 320, "landscapes": 320, "doctor": 1_920, "recordings": 1_400, "callbacks": 1_040, "datasets": 780,
     "views.web": 940, "data.images": 920, "data": 4_960, "data.formats": 400, "data.notations": 745, "layers": 4_200,

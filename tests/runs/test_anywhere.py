@@ -139,7 +139,7 @@ def test_a_run_is_read_once_and_again_when_it_was_made_anew(classes):
 
 
 def test_in_a_query_of_duckdb(classes):
-    """As docs/guides/ship.md has it."""
+    """More rows than DuckDB hands over at once."""
     predictor = BatchPredictor(classes)
 
     def predict(rows):

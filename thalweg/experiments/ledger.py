@@ -8,6 +8,7 @@ a question which a database didn't answer may be asked again.
 
 from __future__ import annotations
 
+import math
 import os
 import random
 import threading
@@ -20,8 +21,17 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from thalweg.errors import ArgumentError, ModelFileError, ThalwegWarning
 from thalweg.experiments.liveness import NAMELESS, SILENCE, Pulse, Watch, lives_here, name_of_worker, process
-from thalweg.experiments.trial_storage import OutageError, TrialStorage, first_line, is_outage, quiet, silent
+from thalweg.experiments.trial_storage import (
+    OutageError,
+    TrialStorage,
+    first_line,
+    is_failure,
+    is_outage,
+    quiet,
+    silent,
+)
 from thalweg.support.extras import need
+from thalweg.version import __version__
 
 if TYPE_CHECKING:
     from optuna import Study, Trial
@@ -30,6 +40,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 PROCESS, ABANDONED, RETRY, QUEUED, PROBLEM = "process", "abandoned", "retry of", "queued", "problem"
+VERSION = "version of thalweg"
 OF_ONE_ATTEMPT = (PROCESS, ABANDONED, RETRY, "facts")
 """What isn't passed on when a trial is given again."""
 PATIENCE = 2.0  # seconds in which the maker of a study says what it is about, if it lives
@@ -42,7 +53,8 @@ class Ledger(ABC):
 
     Args:
         storage: where they are kept. name: the study's. direction: "maximize" or "minimize".
-        problem: what is studied, in plain values: a study of another problem is refused.
+        problem: what is studied, in plain values: a study of another problem is refused, and one that another version
+            of thalweg has begun.
         queue: the trials to begin with, by their parameters and attributes.
         needed: package, extra and purpose of Optuna.
         pruner: Optuna's; None: no trial is pruned.
@@ -69,16 +81,25 @@ class Ledger(ABC):
         self.lost: OutageError | None = None
         self.opened: Any = None  # Optuna's storage
         self.study, new = self.answer(lambda: self.open_study(direction, pruner), OPENING)
-        known = None if new else self.known_problem()
+        known, own = None if new else self.known_problem(), {VERSION: __version__} | dict(problem)
         if known is None:
             self.answer(lambda: self.enqueue(queue))
-            self.answer(lambda: self.study.set_user_attr(PROBLEM, dict(problem)))
-        elif known != problem:
-            odd = next(key for key in [*problem, *known] if known.get(key) != problem.get(key))
+            self.answer(lambda: self.study.set_user_attr(PROBLEM, own))
+        elif known != own:
+            self.refuse(known, own)
+
+    def refuse(self, known: Mapping[str, Any], own: Mapping[str, Any]) -> None:
+        """Raises, as the study is about something else."""
+        if (version := known.get(VERSION)) != __version__:
             raise ArgumentError(
-                f"{storage} holds the trials of another search: its {odd} differ; give another storage, or the same "
-                "source and options; several searches in one database need a study each"
+                f"{self.storage} holds trials of thalweg {version or 'before 0.1'}, and this is thalweg {__version__}: "
+                "use the same version everywhere, or give another storage"
             )
+        odd = next(key for key in [*own, *known] if known.get(key) != own.get(key))
+        raise ArgumentError(
+            f"{self.storage} holds the trials of another search: its {odd} differ; give another storage, or the same "
+            "source and options; several searches in one database need a study each"
+        )
 
     def open_study(self, direction: str, pruner: Any) -> tuple[Study, bool]:
         """The study, and whether it is new."""
@@ -120,9 +141,9 @@ class Ledger(ABC):
         """What Optuna answers; if a database fails, it is asked again until it hasn't answered for so long.
 
         Raises:
-            OutageError: for the last time; every further question is answered so at once.
+            OutageError: for the last time, or where asking again is no use; every further question is answered so.
         """
-        begin, pause, told = time.monotonic(), 0.1, False
+        begin, pause, told = math.inf, 0.1, False
         while True:
             if self.lost is not None:
                 raise self.lost
@@ -130,9 +151,16 @@ class Ledger(ABC):
                 with self.lock, silent():
                     return question()
             except Exception as error:
+                why = first_line(error)
+                if is_failure(error):
+                    self.lost = OutageError(
+                        f"{self.storage} can't keep trials: {why}; mend that, and the same command goes on, or give "
+                        "another storage"
+                    )
+                    raise self.lost from None
                 if not is_outage(error):
                     raise
-                why = first_line(error)
+            begin = min(begin, time.monotonic())  # not before: on a busy machine one answer may take as long
             if time.monotonic() - begin > patience or self.stopped.is_set():
                 self.lost = OutageError(
                     f"{self.storage} doesn't answer: {why}; what it holds is kept, and the same command goes on with it"

@@ -31,7 +31,11 @@ def open_file(path: Path) -> Any:
 
         def acquire(self) -> bool:
             got = super().acquire()
-            drop_half_line(path)
+            try:
+                drop_half_line(path)
+            except BaseException:
+                self.release()
+                raise
             return got
 
         def release(self) -> None:

@@ -16,6 +16,7 @@ from thalweg.errors import ArgumentError, MissingPackageError, ThalwegError
 from thalweg.experiments.trial_file import open_file
 from thalweg.support.extras import need
 
+IN_USE = (5, 6)  # SQLite's codes: BUSY, LOCKED
 URL = re.compile(r"[a-z][a-z0-9]*(\+[a-z0-9]+)?://")
 DRIVERS = ("psycopg", "psycopg2")  # for PostgreSQL, the better one first
 DEAD_CLIENT = 60  # seconds after which a server ends the transaction of a machine that doesn't answer, and its locks
@@ -123,14 +124,26 @@ def is_outage(error: BaseException) -> bool:
     return isinstance(error, StorageInternalError | SQLAlchemyError)
 
 
+def is_failure(error: BaseException) -> bool:
+    """Whether asking again is no use: a file is damaged, or can't be written. A SQLite file may also be in use."""
+    origin = origin_of(error)
+    code = getattr(origin, "sqlite_errorcode", None)
+    return isinstance(error, OSError) or (code is not None and code & 0xFF not in IN_USE)
+
+
+def origin_of(error: BaseException) -> BaseException:
+    """What a database's driver raised."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return getattr(error, "orig", None) or error
+
+
 def first_line(error: BaseException) -> str:
-    """What a database's driver said, in one line, without the SQL."""
-    cause: BaseException = error
-    while cause.__cause__ is not None:
-        cause = cause.__cause__
-    original = getattr(cause, "orig", None) or cause
-    lines = str(original).strip().splitlines()
-    return (lines[0] if lines else type(original).__name__).rstrip(".! ")
+    """What a database's driver said, or the system of a file, in one line, without the SQL."""
+    origin = origin_of(error)
+    said = origin.strerror if isinstance(error, OSError) and isinstance(origin, OSError) else None
+    lines = (said or str(origin)).strip().splitlines()
+    return (lines[0] if lines else type(origin).__name__).rstrip(".! ")
 
 
 class OutageError(ThalwegError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import sys
 from typing import Any
 
 import llvmlite.binding as binding
@@ -16,9 +17,14 @@ _loaded: list[Any] = []  # LLVM unloads libraries without a reference
 
 @once
 def linker() -> Any:
+    """LLVM's linker; `load` handles its errors.
+
+    JITLink puts all sections of an object side by side. LLVM's older linker asks the system for a place for each, and
+    ends the process if two are more than 2 GiB apart, as beside large mappings; on Windows there is no other.
+    """
     binding.initialize_native_target()
     binding.initialize_native_asmprinter()
-    return binding.create_lljit_compiler(suppress_errors=True)  # `load` handles them
+    return binding.create_lljit_compiler(suppress_errors=True, use_jit_link=sys.platform != "win32")
 
 
 def load(symbol: str, code: bytes, known: dict[str, int]) -> int | None:
