@@ -103,13 +103,12 @@ def train(
                 read = {"target": target, "layers": layers, "trees": not ensemble.no_trees, **columns.lists()}
                 options = chosen(TableOptions, columns, rows, ensemble, network, optimization, training, **read)
                 options.check()
-                if on_disk and ranks is not None:
-                    raise ArgumentError("--memory and --cache are for one process: call thalweg without mpiexec")
                 if ranks is not None and not first:
                     serve(ranks)
                     return
                 if on_disk:
-                    fit = partial(train_on_disk, source, file_format, large, options, Clock(options.time_limit))
+                    clock = Clock(options.time_limit)
+                    fit = partial(train_on_disk, source, file_format, large, options, clock, ranks)
                 else:
                     fit = partial(train_networks, source, file_format, options, ranks)
             training_soon()
@@ -144,14 +143,17 @@ def train_networks(source: str, file_format: FileFormat, options: TableOptions, 
             return table_training.train(table, options, report.announce_table, watch.begin, clock, kept)
 
 
-def train_on_disk(source: str, how: FileFormat, large: Large, options: TableOptions, clock: Clock, kept: Kept) -> Run:
-    """Trains on a table that may be larger than memory, and shows how far it is."""
-    if how.encoding is not None or how.sheet is not None:
-        raise ArgumentError("--encoding and --sheet are for tables in memory: leave out --memory and --cache")
-    place = Place(bytes_of("4GB" if large.memory is None else large.memory), large.cache)
-    rows = LargeSource.of(source, how.quote)
-    with Networks() as watch, told(watch.stage):
-        return train_large(rows, options, place, report.announce_table, watch.begin, clock, kept)
+def train_on_disk(
+    source: str, how: FileFormat, large: Large, options: TableOptions, clock: Clock, ranks: Ranks | None, kept: Kept
+) -> Run:
+    """Trains on a table that may be larger than memory, and shows how far it is; other ranks train some networks."""
+    with nullcontext() if ranks is None else employed(ranks):
+        if how.encoding is not None or how.sheet is not None:
+            raise ArgumentError("--encoding and --sheet are for tables in memory: leave out --memory and --cache")
+        place = Place(bytes_of("4GB" if large.memory is None else large.memory), large.cache)
+        rows = LargeSource.of(source, how.quote)
+        with Networks() as watch, told(watch.stage):
+            return train_large(rows, options, place, report.announce_table, watch.begin, clock, kept)
 
 
 def check_target(source: str, target: str | None) -> str:
