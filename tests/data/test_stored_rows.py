@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from thalweg.data import read_table, write_table
-from thalweg.data.stored_rows import ROWS, LargeSource, stored_rows
+from thalweg.data.large_source import LargeSource
+from thalweg.data.stored_rows import ROWS, Reading, stored_rows
 from thalweg.errors import ArgumentError, DataError, NotFoundError
 
 MEMORY = 200 << 20
@@ -119,16 +120,14 @@ def test_a_file_that_is_cut_off_is_named(tmp_path):
 
 
 def test_a_file_that_changes_while_it_is_read_is_named(tmp_path, monkeypatch):
-    from thalweg.data import stored_rows as module
-
-    place, real = folder(tmp_path, columns(30)), module._append
+    place, real = folder(tmp_path, columns(30)), Reading.append
 
     def slow(*arguments):
         real(*arguments)
         with (place / "0.parquet").open("ab") as file:
             file.write(b"more")
 
-    monkeypatch.setattr(module, "_append", slow)
+    monkeypatch.setattr(Reading, "append", slow)
     with pytest.raises(DataError, match=r"0\.parquet changed while it was read"):
         read(place, tmp_path)
 

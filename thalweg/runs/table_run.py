@@ -239,7 +239,7 @@ def with_target(table: Table, target: Target) -> Table:
     return table.take(known)
 
 
-def usable(run: TableRun, table: Table, with_targets: bool = False) -> tuple[Table, list[str]]:
+def usable(run: TableRun, table: Table, with_targets: bool = False, least_rows: int = 1) -> tuple[Table, list[str]]:
     """The rows that the network can take (and, if asked for, be scored on), and the problems of the others."""
 
     def use(rows: Table) -> None:
@@ -247,7 +247,7 @@ def usable(run: TableRun, table: Table, with_targets: bool = False) -> tuple[Tab
         if with_targets:
             run.features.targets(rows)
 
-    return without_bad_rows(table, use)
+    return without_bad_rows(table, use, least_rows)
 
 
 def load(folder: str | Path) -> TableRun:
