@@ -68,10 +68,12 @@ class StoredRows:
         """The rows first … after − 1."""
         return self.fetched(f"WHERE rowid >= {first} AND rowid < {after}", np.arange(first, min(after, self.rows)))
 
-    def blocks(self, most: int) -> Iterator[Table]:
-        """All rows in order: tables of nearly one size, of at most so many rows; at least one, if without rows."""
-        count = max(1, -(-self.rows // most))
-        for first, after in pairwise([self.rows * k // count for k in range(count + 1)]):
+    def blocks(self, most: int, batch: int = 1) -> Iterator[Table]:
+        """All rows in order, as tables of at most so many rows, each of whole batches; what is left over is in the last
+        one, which may so be larger. There is at least one table, if without rows."""
+        size = max(1, most // batch) * batch
+        starts = [*range(0, max(1, self.rows - self.rows % batch), size), self.rows]
+        for first, after in pairwise(starts):
             yield self.table(first, after)
 
     def taken(self, rows: NDArray[np.int64]) -> Table:

@@ -25,7 +25,7 @@ from thalweg.sklearn.newcomers import understood
 from thalweg.support.checks import number, whole
 from thalweg.support.printing import out
 from thalweg.tabular import canonical
-from thalweg.tabular.beside import joined
+from thalweg.tabular.beside import joined, outputs_of
 from thalweg.tabular.clock import Clock
 from thalweg.tabular.ensemble import Ensemble, Member
 from thalweg.tabular.features import Features, at_least_one
@@ -273,7 +273,7 @@ class TableEstimator(BaseEstimator):
             table = understood(self.features_, table)
             x, rows = at_least_one(self.features_.matrix(table)), table.rows
         lanes = None if self.n_jobs in (None, -1) else self._lanes()  # of all, as many as are worthwhile
-        return self._of_graph(self.ensemble_.predict(x, verbose=0, lanes=lanes))[:rows]
+        return self._of_graph(outputs_of(self.ensemble_, x, lanes))[:rows]
 
     def _of_graph(self, outputs: Array) -> Array:
         """Probabilities (rows, classes) or numbers (rows,) from the graph's outputs."""

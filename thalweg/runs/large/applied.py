@@ -22,6 +22,7 @@ from thalweg.runs.large.memory import READER, block_of, reader_of_predictions
 from thalweg.runs.table_run import TableRun, predictions
 from thalweg.support.files import own_folder
 from thalweg.support.progress import stage
+from thalweg.tabular.beside import BATCH
 
 JUDGED, JUDGED_OUTPUT = 100, 40
 """Bytes of a row that is judged, and of each class's probability, while scores are computed."""
@@ -45,7 +46,7 @@ class Applied:
     def blocks(self, kept: int = 0) -> Iterator[Table]:
         """The rows in order; `kept`: bytes of each that stay in memory."""
         inputs, outputs = len(self.run.features.feature_names), max(1, len(self.run.target.classes))
-        yield from self.stored.blocks(block_of(self.memory, self.stored, inputs, outputs, kept))
+        yield from self.stored.blocks(block_of(self.memory, self.stored, inputs, outputs, kept), BATCH)
 
     def predict(self, path: Path, prepare: Callable[[Table], Table], numbered: bool, ids: Sequence[str]) -> int:
         """Writes the predictions for all rows, each block `prepare`d; returns how many there are.

@@ -8,6 +8,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from thalweg.errors import ArgumentError
+from thalweg.tabular.beside import BATCH
 
 if TYPE_CHECKING:
     from thalweg.data.stored_rows import StoredRows
@@ -27,8 +28,8 @@ APPLIED = 300_000_000
 """Bytes of the program while it predicts, with what DuckDB takes of rows and predictions on the disk."""
 INPUT, OUTPUT = 12, 200
 """Bytes of an input and of an output of a row, while they are predicted and written."""
-LEAST_ROWS, MOST_ROWS = 1 << 10, 1 << 16
-"""Rows that are predicted at a time: of very few, predictions are rounded otherwise."""
+MOST_ROWS = 1 << 16
+"""Rows that are predicted at a time, at most."""
 
 
 def bytes_of(text: str | int) -> int:
@@ -80,10 +81,10 @@ def block_of(memory: int, rows: StoredRows, inputs: int, outputs: int, kept: int
         ArgumentError: the limit is below the least, which it names.
     """
     each, throughout = rows.row_bytes + INPUT * inputs + OUTPUT * outputs, APPLIED + kept * rows.rows
-    least = throughout + LEAST_ROWS * each
+    least = throughout + min(2 * BATCH, rows.rows) * each
     if memory < least:
         raise too_little(memory, least)
-    return min(MOST_ROWS, (memory - throughout) // each)
+    return min(MOST_ROWS, (memory - throughout) // each - BATCH)  # the last block may have so many more
 
 
 def too_little(memory: int, least: int) -> ArgumentError:
