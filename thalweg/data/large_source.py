@@ -26,6 +26,7 @@ from thalweg.data.sources import (
 )
 from thalweg.errors import ArgumentError, DataError
 from thalweg.support.extras import need
+from thalweg.support.files import to_json
 
 if TYPE_CHECKING:
     import duckdb
@@ -36,16 +37,17 @@ _MARKS = ("filename", "file_row_number")
 
 
 class Stamp(NamedTuple):
-    """What a file is known by: if it changes, one of these does."""
+    """What a file is known by: if it changes, or is read otherwise, one of these does."""
 
     path: str
     size: int
     modified: int
+    how: str
 
     @classmethod
-    def of(cls, file: Path) -> Stamp:
+    def of(cls, file: Path, how: str = "") -> Stamp:
         found = file.stat()
-        return cls(str(file.absolute()), found.st_size, found.st_mtime_ns)
+        return cls(str(file.absolute()), found.st_size, found.st_mtime_ns, how)
 
 
 @dataclass(frozen=True)
@@ -153,7 +155,11 @@ class LargeSource:
 
     def stamps(self) -> list[Stamp]:
         """What its files are known by."""
-        return [Stamp.of(file) for file in self.files]
+        return [self.stamp(file) for file in self.files]
+
+    def stamp(self, file: Path) -> Stamp:
+        """What one of them is known by."""
+        return Stamp.of(file, to_json({"quote": self.quote, "encoding": self.encoding}).strip())
 
     @contextmanager
     def in_utf8(self, files: Sequence[Path]) -> Iterator[Sequence[Path]]:

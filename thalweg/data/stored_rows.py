@@ -160,8 +160,8 @@ class Reading:
 
     def load(self, tell: Callable[[str], None] | None) -> None:
         """Reads those parts that aren't there yet into the table "fetched"."""
-        execute, place, nothing = self.connection.execute, self.place, Stamp("", 0, 0)
-        execute(f"CREATE TABLE IF NOT EXISTS {place}loaded (path TEXT, size BIGINT, modified BIGINT)")
+        execute, place, nothing = self.connection.execute, self.place, Stamp("", 0, 0, "")
+        execute(f"CREATE TABLE IF NOT EXISTS {place}loaded (path TEXT, size BIGINT, modified BIGINT, how TEXT)")
         execute(f"CREATE TABLE IF NOT EXISTS {place}columns (place INTEGER, name TEXT, type TEXT)")
         there = [Stamp(*row) for row in execute(f"FROM {place}loaded ORDER BY rowid").fetchall()]
         stamps = self.source.stamps() or [nothing]
@@ -187,10 +187,10 @@ class Reading:
             with self.transaction(what):
                 self.append(copies, what)
                 for file, stamp in zip(files, before, strict=False):
-                    if Stamp.of(file) != stamp:
+                    if self.source.stamp(file) != stamp:
                         raise DataError(f"{file} changed while it was read: read it again when nothing writes to it")
                 for stamp in before:
-                    self.connection.execute(f"INSERT INTO {self.place}loaded VALUES (?, ?, ?)", list(stamp))
+                    self.connection.execute(f"INSERT INTO {self.place}loaded VALUES (?, ?, ?, ?)", list(stamp))
 
         with self.source.in_utf8(files) as copies:
             if self.source.kind == "csv":

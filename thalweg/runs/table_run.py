@@ -25,7 +25,7 @@ from thalweg.runs.run import Array, Cells, Parts, Run, Scores, TrainingOptions, 
 from thalweg.runs.stored_trees import TREES, load_trees, save_trees
 from thalweg.support.checks import number, whole
 from thalweg.support.untrusted import readable
-from thalweg.tabular.beside import Trees, joined, outputs_of
+from thalweg.tabular.beside import Trees, joined, predicted_in_batches
 from thalweg.tabular.features import Features, Target, at_least_one, with_numbers, without_bad_rows
 from thalweg.tabular.qualities import Settings, settings_of
 from thalweg.tabular.single_row import row_of
@@ -132,7 +132,7 @@ class TableRun(Run):
 
     def of_matrix(self, x: Array, alone: bool = False, lanes: int | None = None) -> Array:
         """The same for a matrix of at least a row, which `features` has made."""
-        y_pred = outputs_of(self.model if alone else self.ensemble, x, lanes)
+        y_pred = predicted_in_batches(self.model if alone else self.ensemble, x, lanes)
         if self.target.task == "regression":
             return self.features.decode(y_pred)
         return np.column_stack(list(self.features.probabilities(y_pred).values()))

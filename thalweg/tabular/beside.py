@@ -171,11 +171,11 @@ def joined(networks: Model, trees: Sequence[Trees]) -> Model:
     return Functional(x, layers.Add(name="prediction")(weighted), name="whole", seed=0)
 
 
-def outputs_of(graph: Model, x: Array, lanes: int | None = None) -> Array:
+def predicted_in_batches(graph: Model, x: Array, lanes: int | None = None) -> Array:
     """The outputs for a matrix: many rows in batches of one size, so that tables that are predicted in parts, which
     begin with a batch, have the same bits as whole ones."""
     outputs: Array = graph.predict(x, batch_size=BATCH if len(x) >= BATCH else None, verbose=0, lanes=lanes)
     return outputs
 
 
-__all__ = ["BATCH", "Trees", "columns_of", "joined", "outputs_of", "trees_of"]
+__all__ = ["BATCH", "Trees", "columns_of", "joined", "predicted_in_batches", "trees_of"]
