@@ -8,7 +8,7 @@ from sklearn.base import clone
 from thalweg.data import write_table
 from thalweg.errors import ArgumentError, DataError
 from thalweg.runs.large import converted, large_training, memory, roles
-from thalweg.sklearn import TabularClassifier, TabularRegressor, table_sources
+from thalweg.sklearn import TabularClassifier, TabularRegressor, large_tables, table_sources
 
 ROWS = 3000
 SMALL = {"members": 2, "layers": (8,), "epochs": 3, "random_state": 3}
@@ -36,7 +36,7 @@ def only(name, rows=ROWS):
 @pytest.fixture(autouse=True)
 def small(monkeypatch):
     """Limits that a small table exceeds."""
-    for module in (large_training, table_sources):
+    for module in (large_training, large_tables):
         monkeypatch.setattr(module, "SMALL", 1000)
     monkeypatch.setattr(converted, "BLOCK_CELLS", 4_000)
     monkeypatch.setattr(roles, "MOST_HELD", 300)
@@ -119,7 +119,7 @@ def test_few_rows_are_read_into_memory(tmp_path):
 @pytest.mark.parametrize("kind", ["f4", "f8"])
 def test_a_mapped_array_is_learned_from_in_parts(tmp_path, monkeypatch, kind):
     pytest.importorskip("pyarrow")
-    monkeypatch.setattr(table_sources, "BATCH_BYTES", 10_000)
+    monkeypatch.setattr(large_tables, "ARRAY_BYTES", 10_000)
     random = np.random.default_rng(0)
     x = random.normal(size=(20_000, 3)).astype(kind)
     y = np.where(x[:, 0] > 0, "yes", "no")

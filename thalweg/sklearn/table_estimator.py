@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
@@ -33,10 +34,8 @@ from thalweg.sklearn.intake import (
 from thalweg.sklearn.newcomers import understood
 from thalweg.sklearn.table_sources import (
     IN_MEMORY,
-    blocks,
     check_name,
     chosen,
-    found_rows,
     is_mapped,
     is_source,
     labels_of,
@@ -147,6 +146,8 @@ class TableEstimator(BaseEstimator):
 
     def _fit_on_disk(self, clock: Clock, settings: Settings, X: Any, y: Any, **per_row: Any) -> Self:
         """Learns from rows that may be larger than memory."""
+        from thalweg.sklearn.large_tables import found_rows
+
         given = next((name for name, values in per_row.items() if values is not None), None)
         if given is not None:
             raise ArgumentError(IN_MEMORY.format(given))
@@ -356,12 +357,20 @@ class TableEstimator(BaseEstimator):
         names = list(getattr(self, "feature_names_in_", ())) or array_names(self.n_features_in_)
         target, parts, truth = self.features_.target, [], []
         assert target is not None
-        with blocks(self.memory, X, self.features_, max(1, len(target.classes))) as tables:
+        with self._blocks(X, max(1, len(target.classes))) as tables:
             for table in tables:
                 if y is not None:
                     truth.append(labels_of(replace(target, name=y), table))
                 parts.append(self._predicted(chosen(table, names)))
         return np.concatenate(parts), np.concatenate(truth) if truth else np.zeros(0)
+
+    def _blocks(self, X: Any, outputs: int) -> AbstractContextManager[Iterator[Table]]:
+        """The rows of a source; within the limit of memory, if there is one."""
+        if self.memory is None:
+            return nullcontext(iter([read_whole(X, self.features_.kept, least_rows=0)]))
+        from thalweg.sklearn.large_tables import blocks
+
+        return blocks(self.memory, X, self.features_, outputs)
 
     def _of_graph(self, outputs: Array) -> Array:
         """Probabilities (rows, classes) or numbers (rows,) from the graph's outputs."""
