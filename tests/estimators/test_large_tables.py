@@ -134,6 +134,13 @@ def test_a_mapped_array_is_learned_from_in_parts(tmp_path, monkeypatch, kind):
     assert np.array_equal(model.predict_proba(mapped), model.predict_proba(x))
 
 
+def test_a_mapped_array_larger_than_memory_is_refused_without_a_limit(tmp_path, monkeypatch):
+    monkeypatch.setattr("thalweg.sklearn.table_estimator.memory_there", lambda: 1000)
+    x = np.memmap(tmp_path / "x", "f4", "w+", shape=(300, 3))
+    with pytest.raises(DataError, match=r'TabularRegressor\(memory="500MB"\), which learns from a disk'):
+        TabularRegressor(**SMALL).fit(x, np.arange(300.0))
+
+
 REFUSED = [
     ({"sample_weight": np.ones(ROWS)}, {}, "sample_weight needs all rows in memory"),
     ({"groups": np.ones(ROWS)}, {}, "groups needs all rows in memory"),

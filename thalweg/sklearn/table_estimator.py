@@ -15,6 +15,7 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
+from thalweg.data.arrays import memory_there
 from thalweg.data.fitted import LeftOut
 from thalweg.data.tables import Table
 from thalweg.data.target import Target
@@ -142,6 +143,11 @@ class TableEstimator(BaseEstimator):
             return self._fit_on_disk(clock, settings, X, y, sample_weight=sample_weight, groups=groups, time=time)
         if is_source(X):
             X, y = with_target(read_whole(X), y, self._task_is_regression())
+        if is_mapped(X) and 4 * X.size > memory_there():
+            raise DataError(
+                f"the matrix of X takes {4 * X.size / 1e9:,.1f} GB or more, and this machine has less memory: give "
+                f'{type(self).__name__}(memory="500MB"), which learns from a disk'
+            )
         return self._fit_in_memory(clock, settings, X, y, sample_weight, groups, time)
 
     def _fit_on_disk(self, clock: Clock, settings: Settings, X: Any, y: Any, **per_row: Any) -> Self:
