@@ -24,7 +24,7 @@ from thalweg.support.files import own_folder
 from thalweg.support.progress import stage
 from thalweg.tabular.beside import BATCH
 
-JUDGED, JUDGED_OUTPUT = 100, 40
+JUDGED, JUDGED_OUTPUT = 140, 4
 """Bytes of a row that is judged, and of each class's probability, while scores are computed."""
 
 
