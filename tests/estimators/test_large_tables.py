@@ -147,6 +147,7 @@ REFUSED = [
     ({"time": np.ones(ROWS)}, {}, "time needs all rows in memory"),
     ({}, {"class_weight": "balanced"}, "class_weight needs all rows in memory"),
     ({}, {"ignore": [0]}, "given by name, got 0"),
+    ({}, {"ignore": "a"}, r"ignore is a list of columns, got the text 'a': give \['a'\]"),
     ({}, {"memory": "10MB"}, "too little for this table"),
     ({}, {"memory": "much"}, "a number of bytes such as 500MB"),
 ]

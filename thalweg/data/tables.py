@@ -120,6 +120,10 @@ class Table:
         """The table with these columns in place of its own of the same names."""
         return Table({**self._columns, **columns}, self.source, self._numbers)
 
+    def only(self, names: Sequence[str]) -> Table:
+        """The table of these columns, as far as they are there, in this order."""
+        return Table({name: self._columns[name] for name in names if name in self}, self.source, self._numbers)
+
     def row_number(self, row: int) -> int:
         """The row's number for users: in the source, counted from 1, without the header."""
         return int(row if self._numbers is None else self._numbers[row]) + 1

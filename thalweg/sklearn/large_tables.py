@@ -67,12 +67,18 @@ def options_of(estimator: Any, target: str) -> TableOptions:
     """
     if estimator.class_weight is not None:
         raise ArgumentError(IN_MEMORY.format("class_weight"))
-    listed = {name: tuple(getattr(estimator, name)) for name in ("ignore", "categories", "numbers")}
+    asked = {name: getattr(estimator, name) for name in ("ignore", "categories", "numbers")}
+    text = next((name for name, given in asked.items() if isinstance(given, str)), None)
+    if text is not None:
+        raise ArgumentError(f"{text} is a list of columns, got the text {asked[text]!r}: give [{asked[text]!r}]")
+    listed = {name: tuple(given) for name, given in asked.items()}
     place = next((one for names in listed.values() for one in names if not isinstance(one, str)), None)
     if place is not None:
         raise ArgumentError(f"the columns of rows on a disk are given by name, got {place!r}")
-    given = {name: getattr(estimator, name) for name in (*OF_MEMBERS, *ALIKE) if hasattr(estimator, name)}
-    return TableOptions(target=target, test_share=0.0, lanes=estimator._lanes(), **listed, **given)
+    given: dict[str, Any] = {
+        name: getattr(estimator, name) for name in (*OF_MEMBERS, *ALIKE) if hasattr(estimator, name)
+    }
+    return TableOptions(target=target, test_share=0.0, lanes=estimator._lanes(), **(given | listed))
 
 
 @dataclass(frozen=True)

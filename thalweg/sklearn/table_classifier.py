@@ -103,7 +103,7 @@ class TabularClassifier(ClassifierMixin, TableEstimator):
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """The accuracy; of a path, a query or an Arrow dataset, y is the column's name."""
         if not is_source(X):
-            return super().score(X, y, sample_weight)
+            return float(super().score(X, y, sample_weight))
         shares, labels = self._of_source(X, y)
         return float(accuracy_score(labels, self.classes_[shares.argmax(axis=1)], sample_weight=sample_weight))
 

@@ -36,7 +36,6 @@ from thalweg.sklearn.newcomers import understood
 from thalweg.sklearn.table_sources import (
     IN_MEMORY,
     check_name,
-    chosen,
     is_mapped,
     is_source,
     labels_of,
@@ -367,7 +366,7 @@ class TableEstimator(BaseEstimator):
             for table in tables:
                 if y is not None:
                     truth.append(labels_of(replace(target, name=y), table))
-                parts.append(self._predicted(chosen(table, names)))
+                parts.append(self._predicted(table.only(names)))
         return np.concatenate(parts), np.concatenate(truth) if truth else np.zeros(0)
 
     def _blocks(self, X: Any, outputs: int) -> AbstractContextManager[Iterator[Table]]:

@@ -47,7 +47,7 @@ class TabularRegressor(RegressorMixin, TableEstimator):
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """R²; of a path, a query or an Arrow dataset, y is the column's name."""
         if not is_source(X):
-            return super().score(X, y, sample_weight)
+            return float(super().score(X, y, sample_weight))
         predicted, numbers = self._of_source(X, y)
         return float(r2_score(numbers, predicted, sample_weight=sample_weight))
 

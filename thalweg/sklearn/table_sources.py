@@ -51,13 +51,7 @@ def with_target(table: Table, name: Any, regression: bool) -> tuple[Table, Array
     missing = np.flatnonzero(target.missing_in(table))
     if len(missing):
         raise DataError(f"Input y contains NaN: row {table.row_number(int(missing[0]))} of {name!r} has no value")
-    return chosen(table, [one for one in table.names if one != name]), labels_of(target, table)
-
-
-def chosen(table: Table, names: Sequence[str]) -> Table:
-    """The table of these columns, as far as they are there."""
-    numbers = np.array([table.row_number(k) - 1 for k in range(table.rows)], np.int64)
-    return Table({name: table.column(name) for name in names if name in table}, table.source, numbers)
+    return table.only([one for one in table.names if one != name]), labels_of(target, table)
 
 
 def labels_of(target: Target, table: Table) -> Array:
