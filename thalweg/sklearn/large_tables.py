@@ -32,6 +32,8 @@ ALIKE = ("quality", "metric", "time_limit")
 """Parameters of an estimator that are options of a run, too, besides those of the networks."""
 ARRAY_BYTES = 4 << 20
 """Of an array, so much is handed to DuckDB at a time."""
+RESULT = 16
+"""Bytes of each number of the result, which is whole: in blocks, and then in one array."""
 USUAL = "4GB"
 """The most memory, where only a cache is given."""
 
@@ -136,4 +138,4 @@ def blocks(memory: str | int, X: Any, features: Features, outputs: int) -> Itera
         own_folder("thalweg-rows-") as folder,
         stored_rows(large_source(X), folder, reader_of_predictions(limit), READER, **given) as rows,
     ):
-        yield rows.blocks(block_of(limit, rows, inputs, outputs, 0), BATCH)
+        yield rows.blocks(block_of(limit, rows, inputs, outputs, RESULT * outputs), BATCH)
