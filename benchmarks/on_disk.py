@@ -74,7 +74,7 @@ def make(folder: Path, size: float) -> int:
 
 def trained(folder: str, cache: str) -> dict[str, Any]:
     """Trains on a folder, an epoch at "fast"; what it took, in this process."""
-    from thalweg.data.stored_rows import LargeSource
+    from thalweg.data.large_source import LargeSource
     from thalweg.runs.large.large_training import Place, train_large
     from thalweg.runs.large.memory import bytes_of
     from thalweg.runs.table_run import TableOptions

@@ -8,6 +8,7 @@ import pytest
 from thalweg import Input, Sequential
 from thalweg.callbacks import BackupAndRestore, Callback
 from thalweg.data import OnDisk, on_disk, streams
+from thalweg.data.arrays import contiguous
 from thalweg.data.ordering import Ordering, Taken
 from thalweg.data.streams import PyDataset
 from thalweg.errors import ArgumentError, DataError, DivergedError, ShapeError
@@ -115,6 +116,27 @@ def test_mapped_pages_are_given_back_unharmed(tmp_path):
         assert np.array_equal(on_disk.Reader(array, 50).read(np.arange(50)), X[7:57])
     on_disk.give_back(kept, 3, 2000)
     assert np.array_equal(kept, X[1000:])
+
+
+def test_a_mapped_array_is_taken_as_it_lies_or_refused(tmp_path, monkeypatch):
+    """Of the engine's type, no copy is made; another is refused if its copy is larger than memory, OnDisk takes it."""
+    monkeypatch.setattr("thalweg.data.arrays.memory_there", lambda: 1000)
+    X.tofile(tmp_path / "x")
+    X.astype("f8").tofile(tmp_path / "x8")
+    floats = np.memmap(tmp_path / "x", "f4", "r", shape=X.shape)
+    doubles = np.memmap(tmp_path / "x8", "f8", "r", shape=X.shape)
+    ours, plain, windows = compiled(), compiled(), compiled()
+    ours.fit(floats, Y, verbose=0)
+    plain.fit(X, Y, verbose=0)
+    assert same(ours, plain)
+    assert np.shares_memory(contiguous(floats, "f4", "x"), floats)
+    for given in (doubles, np.asarray(doubles)[1:], doubles[::2]):
+        with pytest.raises(
+            DataError, match=r"x is a memory-mapped file of float64, whose copy as float32 takes .*OnDisk"
+        ):
+            plain.fit(given, Y[: len(given)], verbose=0)
+    windows.fit(OnDisk(doubles, Y), verbose=0)
+    assert not same(windows, compiled())
 
 
 def test_a_file_that_becomes_shorter_is_named(tmp_path):

@@ -30,9 +30,9 @@ ROOMS = [
     ["thalweg.play.exercises"],
     ["thalweg.play.requests"],
     ["thalweg.runs.reports"],
+    ["thalweg.sklearn"],
     ["thalweg.runs.anywhere", "thalweg.runs.large"],
     ["thalweg.runs"],
-    ["thalweg.sklearn"],
     ["thalweg.experiments.tuning"],
     ["thalweg.tabular"],
     ["thalweg.tabular.forests"],
@@ -97,9 +97,9 @@ MOST_LINES = 500  # in a file
 # The lines that a room may have, docstrings and comments included. A room grows by changing its number here, with the
 # reason in the commit's message; one that has become smaller lowers it. Where this is going: 72,000 in all.
 BUDGET = {
-    "thalweg": 100, "cli": 2_600, "play": 1_340, "play.exports": 400, "play.training": 1_460, "play.exercises": 720,
-    "play.requests": 540, "runs.reports": 620, "runs": 3_440, "sklearn": 2_380, "experiments.tuning": 1_900,
-    "tabular": 2_990, "tabular.forests": 360, "backend": 160, "preprocessing": 20, "random": 20, "saving": 40,
+    "thalweg": 100, "cli": 2_660, "play": 1_340, "play.exports": 400, "play.training": 1_460, "play.exercises": 720,
+    "play.requests": 540, "runs.reports": 620, "runs": 3_440, "sklearn": 2_700, "experiments.tuning": 1_900,
+    "tabular": 3_000, "tabular.forests": 360, "backend": 160, "preprocessing": 20, "random": 20, "saving": 40,
     "utils": 120, "experiments": 2_170, "views": 540, "models": 4_520,
     "exchange": 1_920, "export": 2_820, "tracing": 1_400, "views.report": 2_880,
     "views.notebook": 320, "landscapes": 320, "doctor": 1_920, "recordings": 1_400, "callbacks": 1_040, "datasets": 760,
@@ -119,9 +119,9 @@ BUDGET = {
     "program.formula": 1_800, "program.ir": 480, "support": 2_240, "absent": 260, "errors": 120, "version": 20,
     "program.interchange": 500, "words": 240, "__main__": 40, "views.chart": 160, "export.onnx": 1_260, "export.c": 720,
     "export.js": 380, "export.html": 120, "export.loops": 2_140,
-    "runs.anywhere": 200,
+    "runs.anywhere": 160,
     "distributed": 20, "engine.ranks": 1_010,
-    "runs.large": 680,
+    "runs.large": 800,
 }  # fmt: skip
 SLACK = 100  # so many lines more than a room has, its number may be
 # A name may stand once in each of these: a layer or loss …, its instruction, that instruction's native variants, and

@@ -13,6 +13,7 @@ import typer
 from typer import Argument, Option
 from typer.core import TyperCommand
 
+from thalweg.data.large_source import LargeSource
 from thalweg.data.sources import QUOTE
 from thalweg.data.tables import Table, read_table
 from thalweg.errors import ArgumentError
@@ -47,6 +48,10 @@ Study = Annotated[str | None, Option(help="a name, in a database that holds seve
 Worker = Annotated[
     bool, Option("--worker", help="only helps the same command without this with its --storage, and writes nothing")
 ]
+Memory = Annotated[
+    str | None,
+    Option(help="tables: the most memory, such as 500MB; rows are taken block by block, and a folder may be given"),
+]
 TestShare = Annotated[float, Option(help="share of the rows held out to judge by")]
 
 
@@ -69,6 +74,10 @@ class FileFormat:
         """The table; see `read_table`."""
         how: dict[str, Any] = {"text": text, "verbatim": verbatim, "least_rows": least_rows}
         return read_table(source, encoding=self.encoding, sheet=self.sheet, quote=self.quote, **how)
+
+    def large(self, source: str, together: bool = True) -> LargeSource:
+        """The same, for rows that may be larger than memory; see `LargeSource`."""
+        return LargeSource.of(source, self.quote, self.encoding, self.sheet, together)
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,6 @@ from thalweg.cli.options import (
 from thalweg.cli.ranks import among_ranks
 from thalweg.data.images.image_folders import is_picture
 from thalweg.data.images.image_sources import is_image_source, is_one_picture, one_picture, read_images
-from thalweg.data.stored_rows import LargeSource
 from thalweg.engine import training_soon
 from thalweg.engine.ranks.other_ranks import employed, serve
 from thalweg.engine.ranks.world import Ranks
@@ -148,10 +147,8 @@ def train_on_disk(
 ) -> Run:
     """Trains on a table that may be larger than memory, and shows how far it is; other ranks train some networks."""
     with nullcontext() if ranks is None else employed(ranks):
-        if how.encoding is not None or how.sheet is not None:
-            raise ArgumentError("--encoding and --sheet are for tables in memory: leave out --memory and --cache")
         place = Place(bytes_of("4GB" if large.memory is None else large.memory), large.cache)
-        rows = LargeSource.of(source, how.quote)
+        rows = how.large(source, together=False)
         with Networks() as watch, told(watch.stage):
             return train_large(rows, options, place, report.announce_table, watch.begin, clock, kept)
 

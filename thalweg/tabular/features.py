@@ -295,8 +295,9 @@ def at_least_one(x: NDArray[np.float32]) -> NDArray[np.float32]:
     return x if len(x) else np.zeros((1, x.shape[1]), x.dtype)
 
 
-def without_bad_rows(table: Table, use: Callable[[Table], object]) -> tuple[Table, list[str]]:
-    """The rows for which `use` raises no BadRowsError, and what is wrong with each of the others.
+def without_bad_rows(table: Table, use: Callable[[Table], object], least_rows: int = 1) -> tuple[Table, list[str]]:
+    """The rows for which `use` raises no BadRowsError, and what is wrong with each of the others; raises if fewer than
+    `least_rows` are left.
 
     >>> table = Table.of({"x": [1.0, 2.0, float("inf"), 4.0], "y": ["a", "b", "a", "b"]})
     >>> without_bad_rows(table, lambda rows: Features.fit(rows, "y"))
@@ -308,7 +309,7 @@ def without_bad_rows(table: Table, use: Callable[[Table], object]) -> tuple[Tabl
             use(table)
         except BadRowsError as error:
             rows = [row for row in range(table.rows) if table.row_number(row) not in error.problems]
-            if not rows:
+            if len(rows) < least_rows:
                 raise
             skipped += error.problems.values()
             table = table.take(rows)

@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from thalweg.data.large_source import LargeSource
 from thalweg.data.on_disk import HELD, WINDOW_BYTES, DiskRows
-from thalweg.data.stored_rows import LargeSource, StoredRows, stored_rows
+from thalweg.data.stored_rows import StoredRows, stored_rows
 from thalweg.data.tables import Table
 from thalweg.data.target import Target
 from thalweg.errors import ArgumentError, DataError
@@ -71,6 +72,27 @@ class Place:
     memory: int
     cache: Path | None = None
 
+    @contextmanager
+    def folder(self, source: LargeSource) -> Iterator[Path]:
+        """Where the rows of a source are kept."""
+        if self.cache is not None and not source.files:
+            raise ArgumentError("--cache is for files, which can be seen to change: save what this is of as .parquet")
+        with own_folder("thalweg-rows-") if self.cache is None else nullcontext(self.cache) as folder:
+            with explained(folder, DataError):
+                folder.mkdir(parents=True, exist_ok=True)
+            yield folder
+
+    @contextmanager
+    def rows(self, source: LargeSource, folder: Path, options: TableOptions, clock: Clock) -> Iterator[StoredRows]:
+        """The rows of a source, read; afterwards DuckDB's memory is free for the training."""
+        at_once = min(lanes_of(options), options.settings.members)
+        memory = reader(self.memory, at_once * HELD * WINDOW_BYTES)
+        with ExitStack() as reading:
+            with clock.refusing("reading the table"), stage(f"reading {source.name}"):
+                rows = reading.enter_context(stored_rows(source, folder, *memory, options.categories))
+            yield rows
+        trim()
+
 
 def train_large(
     source: LargeSource,
@@ -91,22 +113,12 @@ def train_large(
     for name, option in NOT_HERE.items():
         if getattr(options, name):
             raise ArgumentError(f"{option} needs all rows in memory: leave out --memory and --cache")
-    if place.cache is not None and not source.files:
-        raise ArgumentError("--cache is for files, which can be seen to change: save what this is of as .parquet")
     options = replace(options, seed=draw_seed() if options.seed is None else options.seed)
     clock = clock or Clock(options.time_limit)
-    at_once = min(lanes_of(options), options.settings.members)
-    memory = reader(place.memory, at_once * HELD * WINDOW_BYTES)
-    with ExitStack() as held:
-        folder = held.enter_context(own_folder("thalweg-rows-")) if place.cache is None else place.cache
-        with explained(folder, DataError):
-            folder.mkdir(parents=True, exist_ok=True)
-        with ExitStack() as reading:  # DuckDB's memory is free before the training
-            with clock.refusing("reading the table"), stage(f"reading {source.name}"):
-                rows = reading.enter_context(stored_rows(source, folder, *memory, options.categories))
+    with place.folder(source) as folder:
+        with place.rows(source, folder, options, clock) as rows:
             small = rows.table(0, rows.rows) if rows.rows < SMALL else None
             found = None if small is not None else prepared_rows(rows, source, options, folder, clock)
-        trim()
         if found is None:
             assert small is not None
             return train(small, options, announce, progress, clock, kept)

@@ -5,8 +5,13 @@ from __future__ import annotations
 import ctypes
 import re
 import sys
+from typing import TYPE_CHECKING
 
 from thalweg.errors import ArgumentError
+from thalweg.tabular.beside import BATCH
+
+if TYPE_CHECKING:
+    from thalweg.data.stored_rows import StoredRows
 
 UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 BINARY = {"": 1, "ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}
@@ -18,6 +23,13 @@ TABLES = 110_000_000
 """Bytes of the rows that columns are fitted on, of those to judge by, and of what is made of them."""
 READER, MOST_READER = 80_000_000, 1_000_000_000
 """Bytes that DuckDB takes to read rows, at least and at most."""
+
+APPLIED = 300_000_000
+"""Bytes of the program while it predicts, with what DuckDB takes of rows and predictions on the disk."""
+INPUT, OUTPUT = 12, 200
+"""Bytes of an input and of an output of a row, while they are predicted and written."""
+MOST_ROWS = 1 << 16
+"""Rows that are predicted at a time, at most."""
 
 
 def bytes_of(text: str | int) -> int:
@@ -44,10 +56,42 @@ def reader(memory: int, windows: int) -> tuple[int, int]:
     """
     least = PROGRAM + TABLES + max(READER, windows)
     if memory < least:
-        raise ArgumentError(
-            f"memory={memory / 1e6:,.0f} MB is too little for this table: {-(-least // 10**6):,} MB is the least"
-        )
+        raise too_little(memory, least)
     return min(MOST_READER, memory - AT_FIRST), min(MOST_READER, memory - PROGRAM - TABLES)
+
+
+def reader_of_predictions(memory: int) -> int:
+    """The bytes that DuckDB may take while it reads rows to predict, of this limit.
+
+    Raises:
+        ArgumentError: the limit is below the least, which it names.
+    """
+    if memory < APPLIED + READER:
+        raise too_little(memory, APPLIED + READER)
+    return min(MOST_READER, memory - APPLIED + READER)
+
+
+def block_of(memory: int, rows: StoredRows, inputs: int, outputs: int, kept: int) -> int:
+    """How many rows to predict at a time.
+
+    Args:
+        inputs, outputs: of a row. kept: bytes of each of the rows that are in memory throughout.
+
+    Raises:
+        ArgumentError: the limit is below the least, which it names.
+    """
+    each, throughout = rows.row_bytes + INPUT * inputs + OUTPUT * outputs, APPLIED + kept * rows.rows
+    least = throughout + min(2 * BATCH, rows.rows) * each
+    if memory < least:
+        raise too_little(memory, least)
+    return min(MOST_ROWS, (memory - throughout) // each - BATCH)  # the last block may have so many more
+
+
+def too_little(memory: int, least: int) -> ArgumentError:
+    """The error for a limit below the least."""
+    return ArgumentError(
+        f"memory={memory / 1e6:,.0f} MB is too little for this table: {-(-least // 10**6):,} MB is the least"
+    )
 
 
 def trim() -> None:
