@@ -13,6 +13,8 @@
 # make web-types: the types of the pages' modules, by TypeScript, which npm fetches; nothing where there is no npm.
 PYTHON ?= python3
 BIN := .venv/bin
+# Each core begins with its share of the tests, in their order, and takes half of what another has left.
+ON_ALL_CORES := -n auto --dist worksteal
 
 .PHONY: demo lint library quick test soak damages coverage parity pages web-types lowest wheels bench docs clean
 
@@ -35,7 +37,7 @@ lint: .venv/dev
 # Structure, defaults, gradients and kernels of all instructions, passes, activations, metrics, optimizers, fit,
 # saving, formulas, and the command line from end to end.
 quick: lint
-	$(BIN)/pytest -n auto --dist loadfile tests/project/test_structure.py tests/project/test_signatures.py \
+	$(BIN)/pytest $(ON_ALL_CORES) tests/project/test_structure.py tests/project/test_signatures.py \
 		tests/project/test_damages.py tests/program tests/activations/test_activations.py tests/activations/test_formulas.py \
 		tests/metrics/test_metric_state.py tests/optimizers/test_optimizer_equations.py \
 		tests/optimizers/test_shared_arguments.py tests/layers/test_noise.py tests/models/test_fit.py \
@@ -44,11 +46,12 @@ quick: lint
 library: .venv/dev # this machine's ready kernels, which tests would compile one after the other
 	$(BIN)/python -m wheels.libraries thalweg/engine/native/ready
 
-test: lint library
-	$(BIN)/pytest -n auto --dist loadfile
+test: .venv/dev
+	$(MAKE) --jobs 2 lint library
+	$(BIN)/pytest $(ON_ALL_CORES)
 
-soak: .venv/dev
-	$(BIN)/pytest -n auto --dist loadfile --hypothesis-profile soak tests/program tests/engine tests/activations tests/data \
+soak: .venv/dev # one worker notes the kernels
+	$(BIN)/pytest $(ON_ALL_CORES) --dist loadfile --hypothesis-profile soak tests/program tests/engine tests/activations tests/data \
 		tests/models/test_random_graphs.py tests/tabular
 
 damages: .venv/dev
@@ -56,13 +59,13 @@ damages: .venv/dev
 	for pass in input_split winograd image_columns; do $(BIN)/python tests/tables/native_pass_damage.py $$pass || exit 1; done
 
 coverage: .venv/dev
-	$(BIN)/pytest -n auto --dist loadfile --cov
+	$(BIN)/pytest $(ON_ALL_CORES) --cov
 
 parity: .venv/parity
-	$(BIN)/pytest -n auto --dist loadfile --skipped tests --ignore tests/pages
+	$(BIN)/pytest $(ON_ALL_CORES) --skipped tests --ignore tests/pages
 
 pages: .venv/dev .venv/pages
-	$(BIN)/pytest -n auto --dist loadfile --skipped tests/pages
+	$(BIN)/pytest $(ON_ALL_CORES) --skipped tests/pages
 
 web-types:
 	@if command -v npx > /dev/null; then \
@@ -77,7 +80,7 @@ web-types:
 	touch $@
 
 lowest: .venv-lowest/installed
-	.venv-lowest/bin/pytest -n auto --dist loadfile tests/project/test_lowest.py tests/models/test_prediction.py tests/data/test_tables.py \
+	.venv-lowest/bin/pytest $(ON_ALL_CORES) tests/project/test_lowest.py tests/models/test_prediction.py tests/data/test_tables.py \
 		tests/data/test_formats.py tests/data/test_queries.py tests/models/test_saving.py tests/activations/test_formulas.py tests/cli/test_cli.py \
 		tests/cli/test_full_disk.py
 

@@ -83,7 +83,7 @@ def make(folder: Path, size: float) -> int:
 
 def trained(folder: str, cache: str, limit: str) -> dict[str, Any]:
     """Trains on a folder, an epoch at "fast", in so many seconds if any are given; what it took, in this process."""
-    from thalweg.data.stored_rows import LargeSource
+    from thalweg.data.large_source import LargeSource
     from thalweg.runs.large.large_training import Place, train_large
     from thalweg.runs.large.memory import bytes_of
     from thalweg.runs.table_run import TableOptions

@@ -17,6 +17,9 @@ import signal
 import sys
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 
+if "PYTEST_XDIST_WORKER" in os.environ:  # every core has one: more threads of BLAS or OpenMP would spin for each other
+    os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+
 import amounts
 import jit
 import pytest
@@ -34,6 +37,7 @@ class Skipped:
     def __init__(self, config):
         self.config = config
         self.waiting = set(config.cache.get(KEY, []))
+        self.modules = {config.rootpath / module(nodeid) for nodeid in self.waiting}
         self.only = config.getoption("skipped")
         self.reasons = {}  # those of this run
 
@@ -46,6 +50,10 @@ class Skipped:
         self.pytest_collectreport(report)
         if report.nodeid not in self.reasons:  # a test that was skipped passes its teardown
             self.waiting -= {report.nodeid, module(report.nodeid)}
+
+    def pytest_ignore_collect(self, collection_path):
+        """The modules that nothing waits in aren't imported."""
+        return (self.only and collection_path.suffix == ".py" and collection_path not in self.modules) or None
 
     def pytest_collection_modifyitems(self, config, items):
         if self.only:

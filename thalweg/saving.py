@@ -10,13 +10,8 @@ from thalweg.models.model import Model
 from thalweg.support.registry import custom_object_scope, register_keras_serializable
 
 __all__ = [
-    "custom_object_scope",
-    "load_model",
-    "load_weights",
-    "register_keras_serializable",
-    "save_model",
-    "save_weights",
-]
+    "custom_object_scope", "load_model", "load_weights", "register_keras_serializable", "save_model", "save_weights",
+]  # fmt: skip
 
 
 def save_weights(model: Model, filepath: str | Path, overwrite: bool = True) -> None:

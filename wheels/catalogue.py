@@ -25,7 +25,7 @@ from thalweg.program.formula import operations
 from thalweg.program.formula.equation import Equation
 from thalweg.program.formula.operations import Operation
 from thalweg.program.instructions.activations import Elementwise, ElementwiseAdjoint
-from thalweg.program.instructions.losses import penalties
+from thalweg.program.instructions.losses import penalties, row_losses
 from thalweg.program.instructions.losses.elementwise_losses import ElementwiseLoss
 from thalweg.program.instructions.losses.loss_instruction import LossAndGradient
 from thalweg.program.instructions.updates import constraints, gradients
@@ -35,6 +35,7 @@ from thalweg.program.ir.instruction import GRADIENTS, PARAMETERS, SLOTS, TOTALS,
 from thalweg.program.lowering import Weight
 
 OTHER_OPTIONS = (0.0, 0.5)  # for every argument of an optimizer, besides its default: they may change its equation
+SUMS = Buffer("sums", (1,), TOTALS, per_row=False)
 
 
 def kernels() -> list[Kernel]:
@@ -95,11 +96,16 @@ def of_losses() -> Iterator[Instruction]:
             for activation in FUSED:
                 yield from activated(elementwise(activation), equation)
 
+    for kind in vars(row_losses).values():
+        if isclass(kind) and issubclass(kind, row_losses.RowLoss) and "name" in vars(kind):
+            row_loss = kind(value("p"), value("y"), None, SUMS, 1.0)
+            yield row_loss
+            yield LossAndGradient(row_loss, row_loss.p, row_loss.y, None, SUMS, value("dp"))
+
 
 def loss_of(equation: Equation, p: Buffer) -> ElementwiseLoss:
     numbers = (0.5,) * len(equation.arguments)
-    sums = Buffer("sums", (1,), TOTALS, per_row=False)
-    return ElementwiseLoss(p, value("y"), None, sums, 1.0, equation=equation, arguments=numbers)
+    return ElementwiseLoss(p, value("y"), None, SUMS, 1.0, equation=equation, arguments=numbers)
 
 
 def activated(of: Elementwise, equation: Equation) -> Iterator[Instruction]:
@@ -112,10 +118,10 @@ def activated(of: Elementwise, equation: Equation) -> Iterator[Instruction]:
 
 
 def of_penalties() -> Iterator[Instruction]:
-    w, sums = value("w", PARAMETERS, per_row=False), Buffer("sums", (1,), TOTALS, per_row=False)
-    yield penalties.Penalty(w, 0.5, 0.5, sums)
+    w = value("w", PARAMETERS, per_row=False)
+    yield penalties.Penalty(w, 0.5, 0.5, SUMS)
     yield penalties.PenaltyGradient(w, 0.5, 0.5, value("dw", GRADIENTS, per_row=False))
-    yield penalties.ActivityPenalty(value("a"), 0.5, 0.5, sums)
+    yield penalties.ActivityPenalty(value("a"), 0.5, 0.5, SUMS)
     yield penalties.ActivityPenaltyGradient(value("a"), 0.5, 0.5, value("da"))
 
 

@@ -37,7 +37,7 @@ def main(wheel: Path, told: list[str]) -> int:
         (away / "pyproject.toml").write_text((ROOT / "pyproject.toml").read_text(encoding="utf-8"), encoding="utf-8")
         if (shared := ROOT.parent / "shared").exists():
             (place / "shared").symlink_to(shared.resolve())
-        options = ["-n", "auto", "--dist", "loadfile", f"--ignore={OF_SOURCES}", *told]
+        options = ["-n", "auto", "--dist", "worksteal", f"--ignore={OF_SOURCES}", *told]
         (place / "home").mkdir()
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("THALWEG", "XDG", "PYTHON"))}
         environment = kept | {"HOME": str(place / "home"), "USERPROFILE": str(place / "home")}

@@ -7,7 +7,7 @@ import pytest
 
 from thalweg.data import database, read_table, stored_rows
 from thalweg.data.database import OddCellError, plain_kind, promised
-from thalweg.data.stored_rows import LargeSource
+from thalweg.data.large_source import LargeSource
 
 ROWS = 3000
 NUMBERS = [str(k % 977 - 400) for k in range(ROWS)]

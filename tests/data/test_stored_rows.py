@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from thalweg.data import read_table, write_table
-from thalweg.data.stored_rows import ROWS, LargeSource, stored_rows
+from thalweg.data.large_source import LargeSource
+from thalweg.data.stored_rows import ROWS, Reading, stored_rows
 from thalweg.errors import ArgumentError, DataError, NotFoundError
 
 MEMORY = 200 << 20
@@ -119,16 +120,14 @@ def test_a_file_that_is_cut_off_is_named(tmp_path):
 
 
 def test_a_file_that_changes_while_it_is_read_is_named(tmp_path, monkeypatch):
-    from thalweg.data import stored_rows as module
-
-    place, real = folder(tmp_path, columns(30)), module._append
+    place, real = folder(tmp_path, columns(30)), Reading.append
 
     def slow(*arguments):
         real(*arguments)
         with (place / "0.parquet").open("ab") as file:
             file.write(b"more")
 
-    monkeypatch.setattr(module, "_append", slow)
+    monkeypatch.setattr(Reading, "append", slow)
     with pytest.raises(DataError, match=r"0\.parquet changed while it was read"):
         read(place, tmp_path)
 
@@ -167,3 +166,35 @@ def test_what_cannot_be_a_source(tmp_path):
     with pytest.raises(DataError, match="no rows"):
         read(tmp_path / "a.csv", tmp_path)
     assert (tmp_path / ROWS).exists()
+
+
+def test_text_in_other_forms(tmp_path):
+    """Another encoding, other quotes, lines that end in several ways: of which none is taken for the same as before."""
+    (tmp_path / "t.csv").write_bytes("a;b\r\n'紅; 色';1,5\n綠;2,5\r\n".encode("big5"))
+    given = {"quote": "'", "encoding": "big5"}
+    with stored_rows(LargeSource.of(tmp_path / "t.csv", **given), tmp_path, MEMORY, MEMORY) as stored:
+        table = stored.table(0, 2)
+        assert table["a"].tolist() == ["紅; 色", "綠"]
+        assert table["b"].tolist() == [1.5, 2.5]
+    for other in ({"quote": "'", "encoding": "cp950"}, {"encoding": "big5"}):
+        with (
+            pytest.raises(DataError, match=r"t\.csv isn't as it was when it was read"),
+            stored_rows(LargeSource.of(tmp_path / "t.csv", **other), tmp_path, MEMORY, MEMORY),
+        ):
+            pass
+
+
+def test_blocks_are_whole_batches(tmp_path):
+    write_table(tmp_path / "a.csv", columns(100))
+    with stored_rows(LargeSource.of(tmp_path / "a.csv"), tmp_path, MEMORY, MEMORY) as stored:
+        for most, batch, sizes in (
+            (100, 1, [100]),
+            (40, 1, [40, 40, 20]),
+            (40, 16, [32, 32, 36]),
+            (40, 30, [30, 30, 40]),
+            (3, 64, [100]),
+            (64, 200, [100]),
+        ):
+            found = list(stored.blocks(most, batch))
+            assert [table.rows for table in found] == sizes
+            assert [table.row_number(0) for table in found] == np.cumsum([1, *sizes[:-1]]).tolist()

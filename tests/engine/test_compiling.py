@@ -164,8 +164,9 @@ def test_a_fit_expects_its_evaluation_its_prediction_and_what_is_recorded(record
 
     monkeypatch.setattr("thalweg.engine.native.runtime.executor.prepare", prepare)
     classifier().fit(x, y, epochs=1, verbose=0, record=record)
-    names = {"affine", "gather", "store", "softmax", "sparse_categorical_crossentropy_logits"}
+    names = {"affine", "gather", "store", "softmax"}
     assert {KERNELS[name] for name in names} | {ENTER} <= found[0]
+    assert "sparse_categorical_crossentropy_logits" in {kernel.name.rpartition("_")[0] for kernel in found[0]}
     assert ({SUMMARISE, ACTIVITY, FLUSH, RESTORE} <= found[0]) == record
     assert expected() == ([], False)
 

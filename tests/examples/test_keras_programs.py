@@ -4,28 +4,20 @@ Each ends with assertions about what it learnt, so a program that runs to its en
 """
 
 import ast
-import os
 import re
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from forked_programs import forking
+from keras_programs import PROGRAMS, in_keras, looks_up_text, note, noted, run_in, with_keras
 
 import thalweg
 from thalweg import layers, ops
 from thalweg.errors import ThalwegError
 
 ROOT = Path(__file__).parents[2]
-PROGRAMS = sorted((ROOT / "examples" / "keras").glob("*.py"))
 PAGE = (ROOT / "docs" / "keras-programs.md").read_text(encoding="utf-8")
-CHANGES = (  # what makes a program of Keras of one of thalweg
-    ("import thalweg as keras", "import keras"),
-    ("from thalweg import ", "from keras import "),
-    (".safetensors", ".keras"),
-)
 each = pytest.mark.parametrize("program", PROGRAMS, ids=lambda path: path.stem)
 
 X = np.random.default_rng(0).normal(size=(32, 4)).astype(np.float32)
@@ -131,39 +123,48 @@ RAISES = {  # first cell of the page's table → what raises
 }
 
 
-def run(path, *options, **variables):
-    """What a program prints, in a process of its own."""
-    command = [sys.executable, *options, str(path)]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), **variables}
-    done = subprocess.run(
-        command, cwd=path.parent, env=environment, capture_output=True, encoding="utf-8", timeout=500, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+@pytest.fixture(scope="module")
+def with_thalweg():
+    """Runs a program, and returns what it prints."""
+    with forking(["sklearn.datasets", "thalweg"], "-W", "error", PYTHONPATH=str(ROOT)) as run:
+        yield run
 
 
-def in_keras(program):
-    """The program's text for Keras."""
-    text = program.read_text(encoding="utf-8")
-    for ours, theirs in CHANGES:
-        text = text.replace(ours, theirs)
-    return text
+@pytest.fixture(scope="module")
+def run_with_keras():
+    """The same, for programs of Keras."""
+    with with_keras() as run:
+        yield run
 
 
 @each
-def test_it_runs_with_thalweg(program):
-    assert len(run(program, "-W", "error").splitlines()) == 1
+def test_it_runs_with_thalweg(program, with_thalweg):
+    assert len(with_thalweg(program).splitlines()) == 1
 
 
 @each
-def test_it_runs_with_keras(program, keras, tmp_path):
-    shutil.copytree(ROOT / "examples", tmp_path / "examples")
-    copy = tmp_path / "examples" / "keras" / program.name
-    text = in_keras(program)
-    if "StringLookup" in text:
+def test_it_runs_with_keras(program, keras, request, tmp_path):
+    if looks_up_text(program):
         pytest.importorskip("tensorflow", reason="Keras looks up text with TensorFlow")
-    copy.write_text(text, encoding="utf-8")
-    assert len(run(copy, KERAS_BACKEND="jax").splitlines()) == 1
+    if noted().get(program.stem) != note(program):
+        assert len(run_in(tmp_path, program, request.getfixturevalue("run_with_keras")).splitlines()) == 1
+
+
+def test_a_program_runs_again_if_it_or_keras_has_changed(keras, tmp_path, monkeypatch):
+    changed = tmp_path / "changed.py"
+    changed.write_text(PROGRAMS[0].read_text(encoding="utf-8") + "\n", encoding="utf-8")
+    assert note(changed) != note(PROGRAMS[0])
+    before = note(changed)
+    monkeypatch.setattr("importlib.metadata.version", lambda name: "100.0")
+    assert note(changed) != before
+
+
+def test_what_a_program_does_ends_with_it(with_thalweg, tmp_path):
+    (wrong := tmp_path / "wrong.py").write_text("import thalweg\nthalweg.there = 1 / 1\n1 / 0")
+    (right := tmp_path / "right.py").write_text("import thalweg\nprint(hasattr(thalweg, 'there'))")
+    with pytest.raises(AssertionError, match="ZeroDivisionError"):
+        with_thalweg(wrong)
+    assert with_thalweg(right) == "False\n"
 
 
 @each

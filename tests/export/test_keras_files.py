@@ -14,7 +14,6 @@ import thalweg
 from thalweg import Input, Model, Sequential, activations, layers, ops
 from thalweg.errors import ArgumentError, ModelFileError, ThalwegWarning
 from thalweg.exchange import keras_operations, keras_parts
-from thalweg.exchange.keras_writing import keras_file
 from thalweg.layers import Dense
 from thalweg.models import load_model
 from thalweg.saving import custom_object_scope, register_keras_serializable
@@ -138,7 +137,7 @@ def test_every_layer_goes_to_keras_and_comes_back(make, shape, tmp_path):
     layer = make()
     ours = weighted(layer, shape)
     x = data(ours, isinstance(layer, layers.Embedding | layers.CategoryEncoding))
-    keras_file(ours, tmp_path / "there.keras")
+    ours.export(tmp_path / "there.keras")
     theirs = keras.models.load_model(tmp_path / "there.keras")
     same_as_keras(ours, theirs, x)
     assert [one.name for one in theirs.layers] == [one.name for one in ours.layers]
@@ -183,7 +182,7 @@ def test_what_keras_has_not_is_refused_by_name(name, tmp_path):
     with pytest.raises(
         ArgumentError, match=r"layer 'activation' has the activation .*which Keras hasn't; the target numpy"
     ):
-        keras_file(weighted(row[0](), row[1]), tmp_path / "x.keras")
+        weighted(row[0](), row[1]).export(tmp_path / "x.keras")
 
 
 @pytest.mark.parametrize(
@@ -197,7 +196,7 @@ def test_what_keras_has_not_is_refused_by_name(name, tmp_path):
 )
 def test_a_layer_that_keras_lacks_is_refused(make, words, tmp_path):
     with pytest.raises(ArgumentError, match=words):
-        keras_file(Sequential([Input((3,)), make()]), tmp_path / "x.keras")
+        Sequential([Input((3,)), make()]).export(tmp_path / "x.keras")
     assert not list(tmp_path.iterdir())
 
 
@@ -246,7 +245,7 @@ def test_a_graph_goes_to_keras(tmp_path):
     ours = graph(thalweg)
     draw = np.random.default_rng(0)
     ours.set_weights([draw.uniform(0.1, 1, w.shape) for w in ours.get_weights()])
-    keras_file(ours, tmp_path / "x.keras")
+    ours.export(tmp_path / "x.keras")
     theirs = keras.models.load_model(tmp_path / "x.keras")
     same(ours, theirs, data(ours))
     named = [one.name for one in theirs.layers]
@@ -260,7 +259,7 @@ def test_a_shared_layer_s_number_of_calls_is_that_of_the_graph(tmp_path):
     first = body(start)
     Model(start, body(body(first)))
     ours = Model(start, body(first), seed=1)
-    keras_file(ours, tmp_path / "x.keras")
+    ours.export(tmp_path / "x.keras")
     same(ours, keras.models.load_model(tmp_path / "x.keras"), data(ours))
 
 
@@ -280,7 +279,7 @@ def test_what_it_was_compiled_with_goes_along(tmp_path):
     ours = Sequential([Input((3,)), Dense(4, "relu"), Dense(2, "softmax")], seed=1)
     metrics = ["accuracy", thalweg.metrics.SparseTopKCategoricalAccuracy(2, name="top")]
     ours.compile(thalweg.optimizers.Adam(schedule, clipnorm=1.0), "sparse_categorical_crossentropy", metrics=metrics)
-    keras_file(ours, tmp_path / "x.keras")
+    ours.export(tmp_path / "x.keras")
     theirs = keras.models.load_model(tmp_path / "x.keras")
     assert type(theirs.optimizer).__name__ == "Adam"
     assert theirs.optimizer.clipnorm == 1.0
@@ -315,7 +314,7 @@ def test_an_optimizer_that_keras_lacks_is_told(tmp_path):
     ours = Sequential([Input((2,)), Dense(1, kernel_initializer=lambda shape, generator: np.ones(shape))])
     ours.compile(thalweg.optimizers.AdaBelief(), "mse")
     with pytest.warns(ThalwegWarning) as told:
-        keras_file(ours, tmp_path / "x.keras")
+        ours.export(tmp_path / "x.keras")
     said = [str(w.message) for w in told]
     assert "x.keras holds the model uncompiled: Keras has no optimizer AdaBelief" in said[0]
     assert "zeros as initial weights where Keras has no Function; the weights themselves are all there" in said[1]
@@ -396,12 +395,12 @@ def test_content_counts_not_the_name(tmp_path):
 
 def test_a_file_is_the_same_twice_and_needs_its_ending(tmp_path):
     model = graph(thalweg)
-    keras_file(model, tmp_path / "x.keras")
-    keras_file(model, tmp_path / "y.keras")
+    model.export(tmp_path / "x.keras")
+    model.export(tmp_path / "y.keras")
     with zipfile.ZipFile(tmp_path / "x.keras") as one, zipfile.ZipFile(tmp_path / "y.keras") as other:
         assert json.loads(one.read("config.json")) == json.loads(other.read("config.json"))
     assert (tmp_path / "x.keras").read_bytes() == (tmp_path / "y.keras").read_bytes()
     with pytest.raises(ArgumentError, match=r"x\.h5: Keras takes only names that end in \.keras, such as x\.keras"):
-        keras_file(model, tmp_path / "x.h5")
-    with pytest.raises(ModelFileError, match=r"x\.keras exists and is not overwritten"):
-        keras_file(model, tmp_path / "x.keras", overwrite=False)
+        model.export(tmp_path / "x.h5", "keras")
+    with pytest.raises(ArgumentError, match=r"x\.keras exists already and is not overwritten"):
+        model.export(tmp_path / "x.keras")

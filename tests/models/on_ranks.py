@@ -3,14 +3,18 @@
 import hashlib
 import json
 import os
+import resource
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 
-from thalweg import Input, Sequential, callbacks, layers, optimizers, regularizers
+from thalweg import Input, Sequential, callbacks, data, layers, optimizers, regularizers
+from thalweg.data import on_disk
 from thalweg.distributed import Ranks
+from thalweg.engine.ranks import exchange, team
 from thalweg.errors import ThalwegError
 
 LANES, BATCH = 4, 64
@@ -40,8 +44,8 @@ def networks():
     yield "orthogonal", [Input((20,)), layers.Dense(16, kernel_regularizer=apart), last()], x, "lamb"
 
 
-def compiled(made, optimizer="adam", seed=0):
-    model = Sequential(made, seed=seed)
+def compiled(made, optimizer="adam", seed=0, engine="native"):
+    model = Sequential(made, seed=seed, engine=engine)
     model.compile(optimizer, "sparse_categorical_crossentropy", metrics=["accuracy"])
     return model
 
@@ -60,6 +64,35 @@ def bits(ranks):
     return found
 
 
+def disk(ranks, folder, what=""):
+    """Training on rows of a disk whose windows are small: its bits, and the bytes that this rank reads."""
+    x, y = (np.load(Path(folder) / name, mmap_mode="r") for name in ("x.npy", "y.npy"))
+    weights, last = np.where(np.arange(len(x)) % 5, 1.0, 0.5).astype(np.float32), ranks.number == ranks.size - 1
+    if what == "fewer rows" and last:
+        x, y, weights = x[:-1], y[:-1], weights[:-1]
+    if what == "other rows" and last:
+        x = x + np.float32(1)
+    if what == "infinite":
+        x = x.copy()
+        x[70, 3] = np.inf
+    read, fill = [], on_disk.Reader.fill
+
+    def counted(reader, out, first, after):
+        read.append(out.nbytes)
+        fill(reader, out, first, after)
+
+    on_disk.WINDOW_BYTES, on_disk.Reader.fill = 40_000, counted
+    normal = [layers.BatchNormalization(), layers.Activation("relu")]
+    made = [Input((20,)), layers.Dense(32), *normal, layers.Dense(3, activation="softmax")]
+    model = compiled(made, engine="reference" if what == "other engine" else "native")
+    rows, heard = data.OnDisk(x, y, weights, batch_size=BATCH), [Happens(what, ranks)]
+    recorded = what == "recorded"
+    history = model.fit(
+        rows, epochs=4, verbose=0, lanes=LANES, callbacks=heard, record=recorded, shuffle=what != "lying"
+    )
+    return {"bits": marks(model.vector, history.history), "read": sum(read)}
+
+
 def fast(ranks):
     """The last loss of each network after 20 steps whose gradients MPI sums."""
     found = {}
@@ -76,10 +109,15 @@ class Happens(callbacks.Callback):
         self.what, self.last = what, ranks.number == ranks.size - 1
 
     def on_epoch_end(self, epoch, logs=None):
+        if epoch == 2 and self.what == "full disk":  # for the first rank, which alone writes
+            resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
         if epoch != 2 or not self.last:
             return
         if self.what == "killed":
             os.kill(os.getpid(), signal.SIGKILL)
+        if self.what == "stopped":  # for some seconds
+            subprocess.Popen(["/bin/sh", "-c", f"sleep 3; kill -CONT {os.getpid()}"])
+            os.kill(os.getpid(), signal.SIGSTOP)
         if self.what == "interrupted":
             os.kill(os.getpid(), signal.SIGINT)
         if self.what == "raising":
@@ -97,6 +135,10 @@ def one(ranks, what="", folder=None, epochs=5, verbose=0):
     if what == "other data" and last:
         x = x.copy()
         x[7, 7] += 1
+    if what == "other version" and last:
+        team.__version__ = "0.1"
+    if what == "stopped":
+        exchange.PATIENCE = 1.0
     model = compiled(made, seed=None if what == "no seed" else int(what == "other seed" and last))
     if what == "other weights" and last:
         model.set_weights([w + 1 for w in model.get_weights()])
@@ -112,10 +154,10 @@ def one(ranks, what="", folder=None, epochs=5, verbose=0):
     return {"vector": marks(model.vector)[0], "history": marks(history.history)[0], "epochs": history.epoch}
 
 
-def caught(ranks, what):
+def caught(ranks, what, folder=None):
     """The sentence of an error that all ranks have."""
     try:
-        one(ranks, what)
+        one(ranks, what) if folder is None else disk(ranks, folder, what)
     except ThalwegError as error:
         return f"{type(error).__name__}: {error}"
     return "no error"
@@ -124,7 +166,8 @@ def caught(ranks, what):
 if __name__ == "__main__":
     mode, *arguments = sys.argv[1:]
     with Ranks(fast_sums=mode == "fast") as ranks:
-        result = {"bits": bits, "fast": fast, "one": one, "caught": caught}[mode](ranks, *arguments)
+        modes = {"bits": bits, "fast": fast, "disk": disk, "one": one, "caught": caught}
+        result = modes[mode](ranks, *arguments)
         everyones = ranks.comm.gather(result)
         if ranks.first:
             print(json.dumps(everyones), flush=True)

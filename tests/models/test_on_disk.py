@@ -1,11 +1,16 @@
 """Rows on a disk, and streams of several windows: the same bits as the same rows in memory, in the same order."""
 
+import pickle
+
 import numpy as np
 import pytest
 
 from thalweg import Input, Sequential
+from thalweg.callbacks import BackupAndRestore, Callback
 from thalweg.data import OnDisk, on_disk, streams
+from thalweg.data.arrays import contiguous
 from thalweg.data.ordering import Ordering, Taken
+from thalweg.data.streams import PyDataset
 from thalweg.errors import ArgumentError, DataError, DivergedError, ShapeError
 from thalweg.layers import BatchNormalization, Dense, Dropout
 
@@ -102,14 +107,36 @@ def test_mapped_pages_are_given_back_unharmed(tmp_path):
     whole = OnDisk(copied)
     assert all((window.x == 7).all() for window in whole.stream(None).windows())
     assert (copied == 7).all()
-    some = on_disk.Reader(kept, 4).taken(np.array([2, 3, 5, 2016]), np.array([1, 2, 0, 3]))
+    reader = on_disk.Reader(kept, 4)
+    some = reader.placed(reader.read(np.array([2, 3, 5, 2016])), np.array([1, 2, 0, 3]), 4)
     assert np.array_equal(some, X[[1005, 1002, 1003, 3016]])
     plain = np.memmap(tmp_path / "x", "f4", "r", shape=(100, 9), offset=36 * 7)
     plain_and_mapped = [plain, np.asarray(plain)]
     for array in plain_and_mapped:
-        assert np.array_equal(on_disk.Reader(array, 50).taken(np.arange(50), np.arange(50)[::-1]), X[7:57][::-1])
+        assert np.array_equal(on_disk.Reader(array, 50).read(np.arange(50)), X[7:57])
     on_disk.give_back(kept, 3, 2000)
     assert np.array_equal(kept, X[1000:])
+
+
+def test_a_mapped_array_is_taken_as_it_lies_or_refused(tmp_path, monkeypatch):
+    """Of the engine's type, no copy is made; another is refused if its copy is larger than memory, OnDisk takes it."""
+    monkeypatch.setattr("thalweg.data.arrays.memory_there", lambda: 1000)
+    X.tofile(tmp_path / "x")
+    X.astype("f8").tofile(tmp_path / "x8")
+    floats = np.memmap(tmp_path / "x", "f4", "r", shape=X.shape)
+    doubles = np.memmap(tmp_path / "x8", "f8", "r", shape=X.shape)
+    ours, plain, windows = compiled(), compiled(), compiled()
+    ours.fit(floats, Y, verbose=0)
+    plain.fit(X, Y, verbose=0)
+    assert same(ours, plain)
+    assert np.shares_memory(contiguous(floats, "f4", "x"), floats)
+    for given in (doubles, np.asarray(doubles)[1:], doubles[::2]):
+        with pytest.raises(
+            DataError, match=r"x is a memory-mapped file of float64, whose copy as float32 takes .*OnDisk"
+        ):
+            plain.fit(given, Y[: len(given)], verbose=0)
+    windows.fit(OnDisk(doubles, Y), verbose=0)
+    assert not same(windows, compiled())
 
 
 def test_a_file_that_becomes_shorter_is_named(tmp_path):
@@ -191,3 +218,45 @@ WRONG = [
 def test_what_cannot_be_is_said_in_a_sentence(make, kind, words):
     with pytest.raises(kind, match=words):
         make()
+
+
+def test_rows_of_files_are_sent_to_other_processes_by_their_paths(tmp_path):
+    X.astype("f4").tofile(tmp_path / "x")
+    x = np.memmap(tmp_path / "x", "f4", "r", shape=X.shape)
+    sent = pickle.dumps(on_disk.DiskRows(x[7:], x[:-7], np.arange(5)))
+    assert len(sent) < 2000
+    found = pickle.loads(sent)
+    assert np.array_equal(found.x, X[7:])
+    assert np.array_equal(found.y, X[:-7])
+    assert np.array_equal(found.at_hand, np.arange(5))
+    (tmp_path / "x").unlink()
+    with pytest.raises(
+        DataError, match="need a folder for the converted rows, --cache, on a disk that all of them see"
+    ):
+        pickle.loads(sent)
+
+
+class Batches(PyDataset):
+    def __len__(self):
+        return 7
+
+    def __getitem__(self, index):
+        return X[index * 32 : (index + 1) * 32], Y[index * 32 : (index + 1) * 32]
+
+
+@pytest.mark.parametrize("made", [lambda: OnDisk(X, Y, batch_size=32), Batches])
+def test_a_training_that_continues_takes_the_rows_as_one_that_was_not_interrupted(made, tmp_path, monkeypatch):
+    monkeypatch.setattr(on_disk, "WINDOW_BYTES", 32 * 40 * 20)  # some windows an epoch
+    whole, broken, on = compiled(), compiled(), compiled()
+    whole.fit(made(), epochs=5, verbose=0)
+    with pytest.raises(ValueError, match="here"):
+        broken.fit(made(), epochs=5, verbose=0, callbacks=[BackupAndRestore(tmp_path), Ends()])
+    history = on.fit(made(), epochs=5, verbose=0, callbacks=[BackupAndRestore(tmp_path)])
+    assert history.epoch == [3, 4]
+    assert np.array_equal(on.vector, whole.vector)
+
+
+class Ends(Callback):
+    def on_epoch_end(self, epoch, logs=None):
+        if epoch == 2:
+            raise ValueError("here")

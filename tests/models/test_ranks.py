@@ -2,15 +2,16 @@
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
 
+import killed_ranks
 import numpy as np
 import pytest
 
+from thalweg.data import write_table
 from thalweg.engine.ranks.exchange import Piece, joined
 from thalweg.engine.ranks.forecast import Forecast
 from thalweg.engine.ranks.world import WHOLE, Ranks, digest
@@ -21,16 +22,10 @@ ROOT = Path(__file__).parents[2]
 SECONDS = 300
 
 
-def mpiexec():
-    """The launcher beside this Python, or on the PATH."""
-    beside = shutil.which("mpiexec", path=Path(sys.executable).parent)
-    return beside or shutil.which("mpiexec")
-
-
 def run(ranks, *arguments, script=SCRIPT, **environment):
     """What it prints, its errors, and its exit code."""
     pytest.importorskip("mpi4py")
-    launcher = mpiexec()
+    launcher = killed_ranks.mpiexec()
     if launcher is None:
         pytest.skip("mpiexec is not on the PATH")
     path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
@@ -79,6 +74,25 @@ def test_fast_sums_are_equal_but_for_rounding():
             assert found[0][name] == pytest.approx(mean, rel=1e-3)
 
 
+@pytest.fixture(scope="module")
+def stored(tmp_path_factory):
+    """Rows of a disk: several windows an epoch, the last of which is short."""
+    folder, rng = tmp_path_factory.mktemp("stored"), np.random.default_rng(0)
+    np.save(folder / "x.npy", rng.normal(size=(5003, 20)).astype(np.float32))
+    np.save(folder / "y.npy", rng.integers(0, 3, 5003))
+    return folder
+
+
+@pytest.mark.parametrize("order", ["", "lying"])
+def test_each_rank_reads_its_part_of_a_disk(order, stored):
+    (one,) = results(run(1, "disk", str(stored), order))
+    for ranks in (2, 3) if order == "" else (4,):
+        found = results(run(ranks, "disk", str(stored), order))
+        assert [other["bits"] for other in found] == [one["bits"]] * ranks
+        for other in found:
+            assert other["read"] == pytest.approx(one["read"] / ranks, rel=0.01)
+
+
 def test_only_the_first_rank_writes_and_prints(tmp_path):
     done = run(2, "one", "", str(tmp_path), "5", "2")
     first, second = results(done)
@@ -98,6 +112,34 @@ def test_a_killed_rank_ends_all_and_fewer_ranks_continue_from_the_last_epoch(tmp
     assert first["vector"] == expected["vector"]
     assert first["epochs"][-1] == expected["epochs"][-1]
     assert len(first["epochs"]) < len(expected["epochs"])
+
+
+def test_a_full_disk_ends_all_with_one_sentence_and_the_last_checkpoint(tmp_path):
+    done = run(2, "one", "full disk", str(tmp_path))
+    assert done.returncode != 0
+    assert "rank 0 of 2 has failed, and with it all ranks: ModelFileError: " in done.stderr
+    assert "epoch-000003.safetensors can't be written: File too large" in done.stderr
+    assert "Traceback" not in done.stderr
+    (expected,) = results(run(1, "one"))
+    (found,) = results(run(1, "one", "", str(tmp_path)))
+    assert found["vector"] == expected["vector"]
+    assert found["epochs"] == [2, 3, 4]
+
+
+def test_a_rank_that_is_stopped_is_waited_for_and_told_of():
+    (expected,) = results(run(1, "one"))
+    done = run(2, "one", "stopped")
+    assert [found["vector"] for found in results(done)] == [expected["vector"]] * 2
+    assert done.stderr.count("rank 0 of 2 has waited for 1 s for another, which may be busy, stopped or out of") == 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="ranks are found in /proc")
+def test_ranks_killed_at_random_moments():
+    """Many are killed by `tests/tables/killed_ranks.py`."""
+    if killed_ranks.mpiexec() is None:
+        pytest.skip("mpiexec is not on the PATH")
+    pytest.importorskip("mpi4py")
+    assert len(list(killed_ranks.storm(2))) == 2
 
 
 def test_a_raising_rank_ends_all_with_one_sentence():
@@ -124,6 +166,7 @@ def test_what_ends_the_training_of_one_rank_ends_that_of_all(what, tmp_path):
     ("what", "sentence"),
     [
         ("other data", "RanksError: the data (X) of rank 1 differs from that of rank 0: all ranks call fit with"),
+        ("other version", "RanksError: the version of thalweg of rank 1 differs from that of rank 0 (0.1, not "),
         ("other seed", "RanksError: the seed of rank 1 differs from that of rank 0 (1, not 0): all ranks"),
         ("other weights", "RanksError: the weights of rank 1 differs from that of rank 0"),
         ("another rate", "RanksError: the learning rate of rank 1 differs from that of rank 0 (0.1, not 0.001)"),
@@ -136,6 +179,26 @@ def test_ranks_that_differ_are_refused(what, sentence):
     first, second = results(run(2, "caught", what))
     assert first == second
     assert first.startswith(sentence)
+
+
+@pytest.mark.parametrize(
+    ("what", "sentence"),
+    [
+        ("fewer rows", "RanksError: the number of rows of rank 1 differs from that of rank 0 (5002, not 5003)"),
+        ("other rows", "RanksError: the data (x) of rank 1 differs from that of rank 0"),
+        ("other engine", "ArgumentError: ranks divide the lanes of the native engine, and the reference engine has"),
+        ("recorded", "ArgumentError: a recording looks at all rows, and each rank has some of those"),
+        ("infinite", "DivergedError: training stopped in epoch 1, batch"),
+    ],
+)
+def test_ranks_that_cannot_share_rows_are_refused(what, sentence, stored):
+    first, second = results(run(2, "caught", what, str(stored)))
+    assert first == second
+    assert first.startswith(sentence)
+    if what == "infinite":
+        (alone,) = results(run(1, "caught", what, str(stored)))
+        assert first == alone
+        assert "the data holds inf: x at row" in first
 
 
 def test_an_error_of_all_ranks_is_printed_once():
@@ -172,13 +235,26 @@ def pictures(tmp_path_factory):
     return folder / "two.npz"
 
 
+@pytest.fixture(scope="module")
+def large(tmp_path_factory):
+    """A table that is learned from on the disk."""
+    file, rng = tmp_path_factory.mktemp("large") / "large.parquet", np.random.default_rng(0)
+    x = rng.normal(size=(24_000, 3))
+    write_table(file, {f"x{k}": x[:, k] for k in range(3)} | {"target": x[:, 0] * x[:, 1] + x[:, 2]})
+    return file
+
+
 def command(ranks, *arguments):
     return run(ranks, "-m", "thalweg", *map(str, arguments), script="-u")
 
 
-@pytest.mark.parametrize("kind", ["table", "images"])
-def test_the_command_trains_on_all_ranks(kind, pictures, tmp_path):
-    source = [ROOT / "examples" / "penguins.csv", "--target", "target", "--no-trees"] if kind == "table" else [pictures]
+@pytest.mark.parametrize("kind", ["table", "large", "images"])
+def test_the_command_trains_on_all_ranks(kind, pictures, large, tmp_path):
+    source = {
+        "table": [ROOT / "examples" / "penguins.csv", "--target", "target", "--no-trees"],
+        "large": [large, "--target", "target", "--memory", "1GB", "--members", 2],
+        "images": [pictures],
+    }[kind]
     options = [*source, "--seed", 1, "--lanes", 2 if kind == "images" else 1, "--epochs", 3, "--no-report"]
     weights = []
     for ranks in (1, 2):
@@ -199,7 +275,15 @@ def test_fast_sums_without_ranks_are_refused():
     assert "--fast-sums is for several processes: mpiexec -n 4 thalweg train" in done.stderr
 
 
-@pytest.mark.parametrize("wrong", [["--target", "nothing"], ["--target", "target", "--layers", "x"]])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        ["--target", "nothing"],
+        ["--target", "target", "--layers", "x"],
+        ["--target", "target", "--memory", "1MB"],
+        ["--target", "target", "--memory", "much"],
+    ],
+)
 def test_a_wrong_call_is_one_line_and_its_exit_code(wrong):
     done = command(2, "train", ROOT / "examples" / "penguins.csv", *wrong)
     assert done.returncode == 2
@@ -222,6 +306,17 @@ def test_a_launcher_of_another_mpi_is_named():
     done = subprocess.run(arguments, capture_output=True, text=True, timeout=SECONDS, env=told)
     assert done.returncode == 2
     assert "the launcher started 4 processes, but mpi4py's library, " in done.stderr
+
+
+def test_without_a_library_of_mpi_it_says_what_to_install():
+    pytest.importorskip("mpi4py")
+    told = os.environ | {"MPI4PY_LIBMPI": "nothing.so", "PMI_SIZE": "2", "PYTHONPATH": str(ROOT)}
+    source = [str(ROOT / "examples" / "penguins.csv"), "--target", "target"]
+    arguments = [sys.executable, "-m", "thalweg", "train", *source]
+    done = subprocess.run(arguments, capture_output=True, text=True, timeout=SECONDS, env=told)
+    assert done.returncode == 2
+    assert done.stderr.startswith("thalweg: mpi4py finds no MPI (cannot load MPI library nothing.so: ")
+    assert len(done.stderr.strip().splitlines()) == 1
 
 
 def test_without_mpi4py_it_says_what_to_install(monkeypatch):

@@ -8,6 +8,7 @@ import sys
 
 import numpy as np
 import pytest
+from forked_programs import forking
 
 import thalweg
 from thalweg.play.exercises.uploads import Uploads
@@ -76,17 +77,21 @@ def with_table(state, uploads):
     return state | {"data": state["data"] | {"source": uploads.add(TABLE.encode(), "pieces.csv").id}}
 
 
-def run(program, folder):
-    """The last line that a program prints, run in a process of its own."""
+ROOT = next(p for p in map(os.path.abspath, sys.path) if os.path.isdir(os.path.join(p, "thalweg")))
+
+
+def files(program, folder):
+    """The program, beside the table that it may read."""
     (folder / "program.py").write_bytes(program)
     (folder / "pieces.csv").write_text(TABLE)
-    root = str(next(p for p in map(os.path.abspath, sys.path) if os.path.isdir(os.path.join(p, "thalweg"))))
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "program.py"], cwd=folder, capture_output=True, text=True, timeout=120,
-        env=os.environ | {"PYTHONPATH": root, "KERAS_BACKEND": "torch"},
-    )  # fmt: skip
-    assert not done.returncode, done.stderr
-    return float(done.stdout.split()[-1])
+    return folder / "program.py"
+
+
+@pytest.fixture(scope="module")
+def with_keras():
+    """Runs a program of Keras in a process of its own, and returns what it prints."""
+    with forking(["keras"], "-W", "error", PYTHONPATH=ROOT, KERAS_BACKEND="torch") as run:
+        yield run
 
 
 def executed(program):
@@ -98,7 +103,13 @@ def executed(program):
 
 def test_an_exported_program_runs_by_itself(uploads, tmp_path):
     course = trained({}, uploads)
-    assert run(EXPORTS["python"].made(course), tmp_path) == course.last["loss"]
+    path = files(EXPORTS["python"].made(course), tmp_path)
+    done = subprocess.run(
+        [sys.executable, "-W", "error", path.name], cwd=tmp_path, capture_output=True, text=True, timeout=120,
+        env=os.environ | {"PYTHONPATH": ROOT},
+    )  # fmt: skip
+    assert not done.returncode, done.stderr
+    assert float(done.stdout.split()[-1]) == course.last["loss"]
 
 
 @pytest.mark.parametrize("state", LAYERS.values(), ids=LAYERS)
@@ -153,9 +164,9 @@ def test_the_program_for_keras_is_python(state, uploads):
 
 @pytest.mark.skipif(importlib.util.find_spec("keras") is None, reason="could not import 'keras'")
 @pytest.mark.parametrize("name", ["the default", "formulas", "regularisation", "initial weights", "digits", "edges"])
-def test_the_program_for_keras_trains(name, uploads, tmp_path):
+def test_the_program_for_keras_trains(name, uploads, with_keras, tmp_path):
     course = trained(with_table(LAYERS[name], uploads), uploads, 100)
-    assert run(EXPORTS["keras"].made(course), tmp_path) < 10
+    assert float(with_keras(files(EXPORTS["keras"].made(course), tmp_path)).split()[-1]) < 10
 
 
 @pytest.mark.parametrize(

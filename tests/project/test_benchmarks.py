@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +40,13 @@ def made_up(work: Workload, seconds: dict[str, float]) -> tuple[Workload, Best]:
         worker.peer, worker.threads = peer, 1
         result[peer] = Contender(worker, "", seconds=[time])
     return work, result
+
+
+@pytest.fixture(scope="module")
+def worker() -> Iterator[Callable[..., Worker]]:
+    """Workers by their arguments: a peer is imported once for all tests."""
+    with ExitStack() as running:
+        yield cache(lambda *arguments: running.enter_context(Worker(*arguments)))
 
 
 @pytest.fixture
@@ -74,9 +84,10 @@ def test_a_peer_that_computes_something_else_stops_the_run() -> None:
 
 
 @pytest.mark.parametrize("work", [replace(work, batch=4, rows=8) for work in GRAPHS], ids=lambda work: work.name)
-def test_graphs_run_beside_their_limits(work: Graph, capsys: pytest.CaptureFixture[str]) -> None:
-    with Worker("thalweg") as ours:
-        show(work, measure(work, [ours], TINY), TINY)
+def test_graphs_run_beside_their_limits(
+    work: Graph, worker: Callable[..., Worker], capsys: pytest.CaptureFixture[str]
+) -> None:
+    show(work, measure(work, [worker("thalweg")], TINY), TINY)
     assert "limit (arithmetic" in capsys.readouterr().out
     assert 0 < work.limit.arithmetic <= work.limit.seconds
     assert 0 < work.limit.memory <= work.limit.seconds
@@ -85,14 +96,16 @@ def test_graphs_run_beside_their_limits(work: Graph, capsys: pytest.CaptureFixtu
 
 @pytest.mark.parametrize("peer", ["PyTorch", "Keras on JAX"])
 @pytest.mark.parametrize("work", [replace(work, batch=4, rows=20) for work in GRAPHS], ids=lambda work: work.name)
-def test_graphs_agree(peer: str, work: Graph) -> None:
+def test_graphs_agree(peer: str, work: Graph, worker: Callable[..., Worker]) -> None:
     """Every way in which a peer computes them; torch.compile is left to the benchmark."""
     if not peers.present([peer]):
         pytest.skip(f"{peer} is not installed")
-    with Worker("thalweg") as ours, Worker(peer, 1) as theirs:
-        everyone = list(entrants(work, [ours, theirs], TINY))
-        assert len(everyone) > 1
-        racing = agreed(work, iter(everyone), replace(TINY, seconds=0.0))
+    workers = [worker("thalweg"), worker(peer, 1)]
+    everyone = list(entrants(work, workers, TINY))
+    assert len(everyone) > 1
+    racing = agreed(work, iter(everyone), replace(TINY, seconds=0.0))
+    for one in workers:
+        one.ask("clear")
     assert [c.variant for c in racing] == [c.variant for c in everyone]
 
 

@@ -180,6 +180,7 @@ def test_what_was_skipped_runs_once_its_package_is_there(tmp_path, options):
     for name, text in {"conftest.py": CONFTEST, "test_some.py": TEST, "test_all.py": MODULE}.items():
         (tmp_path / name).write_text(text, encoding="utf-8")
     assert ran(tmp_path, *options)[:2] == (0, ["test_always"])
+    (tmp_path / "test_nothing_waits_here.py").write_text("raise AssertionError\n")
     code, passed, output = ran(tmp_path, "--skipped", *options)  # too early
     assert (code, passed) == (1, [])
     assert output.count("STILL SKIPPED") == 3

@@ -3,6 +3,7 @@
 import multiprocessing
 import pickle
 import shutil
+import tempfile
 from pathlib import Path
 
 import duckdb
@@ -11,15 +12,17 @@ import pandas as pd
 import pytest
 
 import thalweg
-from thalweg.data import shards
-from thalweg.data.shards import Shard, opened
+from thalweg.data.large_source import LargeSource, Shard
+from thalweg.data.stored_rows import Reading, stored_rows
 from thalweg.data.tables import read_table
 from thalweg.errors import ArgumentError, DataError, MissingPackageError
 from thalweg.runs.anywhere.batch_predictor import BatchPredictor
+from thalweg.runs.large import memory
 
 pa = pytest.importorskip("pyarrow")
 QUICK = ("--members", "1", "--no-trees", "--layers", "8", "--epochs", "2", "--seed", "0", "--no-report")
 ROWS = 150
+MEMORY = 200 << 20
 SPAWN = multiprocessing.get_context("spawn")
 
 
@@ -181,25 +184,28 @@ KINDS = {
 }
 
 
-def read_shards(source, count, **how):
+def read_shards(source, count, most=1 << 16, **how):
     """The tables of all shards' blocks, in their order."""
     found = []
     for number in range(1, count + 1):
-        with opened(str(source), Shard(number, count), **how) as blocks:
-            found += blocks
+        given = LargeSource.of(str(source), together=True, **how)
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            stored_rows(given, Path(folder), MEMORY, MEMORY, shard=Shard(number, count), least_rows=0) as stored,
+        ):
+            found += stored.blocks(most)
     return found
 
 
 @pytest.mark.parametrize("ending", KINDS)
 @pytest.mark.parametrize("count", [1, 4])
-def test_the_shards_of_a_source_are_its_rows_in_order(ending, count, tmp_path, monkeypatch):
-    monkeypatch.setattr(shards, "BLOCK_ROWS", 13)
+def test_the_shards_of_a_source_are_its_rows_in_order(ending, count, tmp_path):
     frame = rows(60)
     for number, (first, end) in enumerate([(0, 25), (25, 26), (26, 60)]):
         KINDS[ending](frame[first:end], tmp_path / f"[{number}].{ending}")
     source = tmp_path / f"*.{ending}"
     expected = read_table(source)
-    found = read_shards(source, count)
+    found = read_shards(source, count, most=13)
     assert [table.row_number(k) for table in found for k in range(table.rows)] == list(range(1, 61))
     assert max(table.rows for table in found) <= 13
     for name in expected.names:
@@ -229,16 +235,15 @@ def test_another_encoding_a_decimal_comma_and_other_quotes(tmp_path):
 
 def test_a_file_that_changes_while_it_is_read(tmp_path, monkeypatch):
     write_csv(rows(50), path := tmp_path / "t.csv")
-    fill = shards.Store.fill
+    append = Reading.append
 
-    def filling(store, shard):
-        found = fill(store, shard)
+    def appending(*arguments):
+        append(*arguments)
         with path.open("a") as file:
             file.write("1,2,3,red,2024-01-01,no,1\n")
-        return found
 
-    monkeypatch.setattr(shards.Store, "fill", filling)
-    with pytest.raises(DataError, match="was changed while it was read: predict it again"):
+    monkeypatch.setattr(Reading, "append", appending)
+    with pytest.raises(DataError, match=r"t\.csv changed while it was read: read it again"):
         read_shards(path, 2)
 
 
@@ -255,9 +260,8 @@ def test_a_file_that_is_cut_off(tmp_path):
 @pytest.mark.parametrize(
     ("source", "how", "message"),
     [
-        ("SELECT 1 AS x", {}, "no order that several processes agree on"),
-        ("t.xlsx", {}, "is read as a whole"),
-        ("t.csv", {"sheet": "1"}, "is read as a whole"),
+        ("t.xlsx", {}, "a workbook is read as a whole"),
+        ("t.csv", {"sheet": "1"}, "t.csv has no sheets"),
         ("t.parquet", {"encoding": "big5"}, "is for text files"),
         ("t.parquet", {"quote": "'"}, "is for files such as .csv"),
     ],
@@ -285,7 +289,7 @@ def predicted(path):
 
 @pytest.mark.parametrize("ending", ["csv", "parquet"])
 def test_shards_together_are_the_whole(ending, classes, run_thalweg, monkeypatch):
-    monkeypatch.setattr(shards, "BLOCK_ROWS", 20)
+    monkeypatch.setattr(memory, "MOST_ROWS", 20)
     KINDS[ending](rows(), f"s.{ending}")
     assert run_thalweg("predict", classes, f"s.{ending}", "--out", "whole.parquet")[0] == 0
     for number in (2, 1, 3):  # in any order
@@ -331,14 +335,14 @@ def test_a_shard_that_fails_leaves_nothing(classes, run_thalweg):
 
 
 def test_what_is_said_of_blocks_is_said_once(classes, run_thalweg, monkeypatch):
-    monkeypatch.setattr(shards, "BLOCK_ROWS", 20)
+    monkeypatch.setattr(memory, "MOST_ROWS", 20)
     write_csv(rows().drop(columns=["id", "money"]).assign(c="purple"), "s.csv")
     given = ("--fill", "money=NT$1,000", "--shard", "1/1", "--out", "parts")
     code, out, error = run_thalweg("predict", classes, "s.csv", *given)
     assert code == 0, error
     assert error.splitlines() == [
         "note: s.csv has no column 'id'; the predictions name no rows",
-        "note: s.csv has no column 'money'; it is 'NT$1,000' in all rows",
+        "note: s.csv has no column 'money'; it is 'NT$1,000' in 150 rows",
         "note: the training rows had no purple in column c; such cells say nothing",
     ]
     assert "150 predictions" in out
@@ -351,9 +355,16 @@ def test_what_is_said_of_blocks_is_said_once(classes, run_thalweg, monkeypatch):
         (["--shard", "1/2", "--out", "-"], "add --out FOLDER"),
         (["--shard", "1/2", "--out", "t.csv"], "t.csv is a file"),
         (["--shard", "3/2", "--out", "parts"], "such as 3/16"),
+        (["--shard", "1/2", "--out", "parts", "--memory", "10MB"], "380 MB is the least"),
     ],
 )
 def test_wrong_calls(arguments, message, classes, run_thalweg):
     code, _, error = run_thalweg("predict", classes, "t.csv", *arguments)
     assert code == 2
     assert message in error
+
+
+def test_a_query_has_no_shards(classes, run_thalweg):
+    code, _, error = run_thalweg("predict", classes, "SELECT * FROM 't.csv'", "--out", "parts", "--shard", "1/2")
+    assert code == 2
+    assert "no order that several processes agree on" in error

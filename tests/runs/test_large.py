@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from thalweg.data import read_table, write_table
-from thalweg.data.stored_rows import LargeSource, stored_rows
+from thalweg.data.large_source import LargeSource
+from thalweg.data.stored_rows import stored_rows
 from thalweg.errors import ArgumentError, BadRowsError, DataError
 from thalweg.runs.large import converted, large_training, roles
 from thalweg.runs.large.converted import Converted, convert, rows_of
@@ -253,6 +254,6 @@ def test_the_command(run_thalweg, tmp_path):
     code, _, wrong = run_thalweg("train", "folder", *more, "--memory", "10MB", "--out", "three")
     assert code == 2
     assert "is too little for this table" in wrong
-    code, _, wrong = run_thalweg("train", "rows.csv", *more, "--memory", "2GB", "--encoding", "cp950", "--out", "four")
+    code, _, wrong = run_thalweg("train", "rows.csv", *more, "--memory", "2GB", "--sheet", "2", "--out", "four")
     assert code == 2
-    assert "leave out --memory and --cache" in wrong
+    assert "rows.csv has no sheets" in wrong

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from thalweg.data import read_table, write_table
-from thalweg.data.stored_rows import LargeSource
+from thalweg.data.large_source import LargeSource
 from thalweg.errors import DataError
 from thalweg.runs import baselines, table_training
 from thalweg.runs.large import converted, large_training, roles

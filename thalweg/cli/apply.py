@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any, TextIO
 
@@ -21,6 +21,7 @@ from thalweg.cli.options import (
     FileFormat,
     Fit,
     Invert,
+    Memory,
     RunFolder,
     SkipBad,
     Source,
@@ -29,19 +30,23 @@ from thalweg.cli.options import (
 )
 from thalweg.cli.report import say_unseen, show_mistakes, show_predictions, show_scores, warn_of_unseen
 from thalweg.data.images.image_folders import pictures_in
-from thalweg.data.shards import Shard, opened
-from thalweg.data.sources import writable
+from thalweg.data.large_source import Shard
+from thalweg.data.sources import is_query, writable
 from thalweg.data.tables import Table, write_table
 from thalweg.errors import ArgumentError, DataError
 from thalweg.runs import image_run, table_run
-from thalweg.runs.anywhere.shard_files import check_parts, part_path, parts_in, write_part
+from thalweg.runs.anywhere.shard_files import check_parts, part_path, parts_in
 from thalweg.runs.folder import is_image_run
 from thalweg.runs.judging import Judgement
+from thalweg.runs.large.applied import applied
+from thalweg.runs.large.memory import bytes_of
 from thalweg.runs.run import Run
 from thalweg.support.files import explained
 from thalweg.support.untrusted import CHUNK
 
 STANDARD_OUTPUT = Path("-")
+FOR_A_SHARD = "1GB"
+"""The most memory that the prediction of a shard takes, unless it is given."""
 
 
 @grouped
@@ -50,6 +55,7 @@ def evaluate(
     run: RunFolder,
     source: Source,
     *,
+    memory: Memory = None,
     file_format: FileFormat,
     invert: Invert = False,
     fit: Fit = None,
@@ -57,22 +63,37 @@ def evaluate(
 ) -> None:
     """Scores a run on rows whose target is known, or on images (the source's test images, if it has any)."""
     if is_image_run(run):
-        refuse_given(context, OF_FILES, "tables", f"{run} was trained on images")
+        refuse_given(context, (*OF_FILES, "memory"), "tables", f"{run} was trained on images")
         evaluate_images(run, source, invert, fit, skip_bad)
     else:
         refuse_given(context, OF_PICTURES, "images", f"{run} was trained on a table")
-        evaluate_table(run, source, file_format, skip_bad)
+        loaded = table_run.load(run)
+        if memory is None:
+            evaluate_table(loaded, source, file_format, skip_bad)
+        else:
+            evaluate_on_disk(loaded, source, file_format, skip_bad, memory)
 
 
-def evaluate_table(run: Path, source: str, file_format: FileFormat, skip_bad: bool) -> None:
+def evaluate_table(run: table_run.TableRun, source: str, file_format: FileFormat, skip_bad: bool) -> None:
     """The scores of a run on the rows of a table whose target is known."""
-    loaded = table_run.load(run)
-    table = table_run.with_target(file_format.read(source, loaded.features.kept), loaded.target)
+    table = table_run.with_target(file_format.read(source, run.features.kept), run.target)
     if skip_bad:
-        table, skipped = table_run.usable(loaded, table, with_targets=True)
+        table, skipped = table_run.usable(run, table, with_targets=True)
         say_skipped(skipped)
-    warn_of_unseen(loaded, table)
-    show_judgement(loaded, table.rows, loaded.judge(table))
+    warn_of_unseen(run, table)
+    show_judgement(run, table.rows, run.judge(table))
+
+
+def evaluate_on_disk(
+    run: table_run.TableRun, source: str, file_format: FileFormat, skip_bad: bool, memory: str
+) -> None:
+    """The same, of a table that may be larger than memory."""
+    how = Predicting(run, [], [], skip_bad, file_format)
+    with applied(run, file_format.large(source), bytes_of(memory), least_rows=1) as found:
+        rows, judgement = found.judge(partial(how.usable, least_rows=0, with_targets=True))
+    say_skipped(how.skipped)
+    say_unseen(how.unseen)
+    show_judgement(run, rows, judgement)
 
 
 def show_judgement(run: Run, rows: int, judgement: Judgement) -> None:
@@ -119,6 +140,7 @@ def predict(
         str | None,
         typer.Option(metavar="K/N", help="tables: one of n parts of the rows, such as 3/16, in a file of its own"),
     ] = None,
+    memory: Memory = None,
     file_format: FileFormat,
     invert: Invert = False,
     fit: Fit = None,
@@ -131,14 +153,16 @@ def predict(
     if not is_image_run(run):
         refuse_given(context, OF_PICTURES, "images", f"{run} was trained on a table")
         how = Predicting(table_run.load(run), id or [], fill or [], skip_bad, file_format)
-        if shard is None:
-            predict_table(how, one_source(run, source), out)
+        if shard is not None:
+            predict_shard(how, one_source(run, source), out, memory or FOR_A_SHARD, Shard.of(shard))
+        elif memory is not None:
+            predict_on_disk(how, one_source(run, source), out, memory)
         else:
-            predict_shard(how, one_source(run, source), out, Shard.of(shard))
+            predict_table(how, one_source(run, source), out)
     elif id:
         raise ArgumentError(f"--id is for tables, and {run} was trained on images: predictions name the file")
     else:
-        refuse_given(context, (*OF_FILES, "fill", "shard"), "tables", f"{run} was trained on images")
+        refuse_given(context, (*OF_FILES, "fill", "shard", "memory"), "tables", f"{run} was trained on images")
         loaded = image_run.load(run)
         loaded.read_as(invert, fit)
         predict_pictures(loaded, source, out, skip_bad)
@@ -181,11 +205,14 @@ class Predicting:
             print(f"note: {text}", file=sys.stderr)
         self.told.add(text)
 
-    def prepared(self, table: Table, how_many: str = "") -> Table:
-        """The rows to predict, with the columns that --fill gives; `how_many` says of how many rows it speaks."""
-        table = self.filled(table, how_many or f"{table.rows:,} rows")
+    def prepared(self, table: Table, rows: int, least_rows: int = 1) -> Table:
+        """The rows to predict, with the columns that --fill gives; they are some of so many `rows`."""
+        return self.usable(self.filled(table, f"{rows:,} rows"), least_rows)
+
+    def usable(self, table: Table, least_rows: int, with_targets: bool = False) -> Table:
+        """The rows that can be used, or all; notes what is new in them."""
         if self.skip_bad:
-            table, skipped = table_run.usable(self.run, table)
+            table, skipped = table_run.usable(self.run, table, with_targets, least_rows)
             self.skipped += skipped
         for column, names in self.run.features.unseen(table).items():
             self.unseen[column] = sorted({*self.unseen.get(column, ()), *names})
@@ -235,34 +262,51 @@ def predict_table(how: Predicting, source: str, out: Path | None) -> None:
     told = stream_beside(out)
     table = how.file_format.read(source, run.features.kept, verbatim=how.verbatim, least_rows=0)
     names = how.names(table)
-    table = how.prepared(table)
+    table = how.prepared(table, table.rows)
     say_skipped(how.skipped, told)
     say_unseen(how.unseen)
     write_out(out, table_run.predictions(run, table, numbered=how.skip_bad, ids=names))
     say(f"{table.rows:,} predictions of {run.target.name}: {shown(out)}", stream=told)
 
 
-def predict_shard(how: Predicting, source: str, out: Path | None, shard: Shard) -> None:
+def predict_on_disk(how: Predicting, source: str, out: Path | None, memory: str) -> None:
+    """Writes the predictions for the rows of one source, which may be larger than memory."""
+    if out is None:
+        raise ArgumentError("a table's predictions are written to a file: add --out predictions.csv")
+    told = stream_beside(out)
+    with file_for(out) as path:
+        rows = predict_blocks(how, source, path, memory)
+    say_skipped(how.skipped, told)
+    say_unseen(how.unseen)
+    say(f"{rows:,} predictions of {how.run.target.name}: {shown(out)}", stream=told)
+
+
+def predict_shard(how: Predicting, source: str, out: Path | None, memory: str, shard: Shard) -> None:
     """Writes the predictions for a part of the rows, unless it is there already."""
-    run, kept = how.run, how.run.features.kept
     if out is None or out == STANDARD_OUTPUT:
         raise ArgumentError("each shard writes a file to a folder: add --out FOLDER, the same one for all shards")
+    if is_query(source):
+        raise ArgumentError("the rows of a query have no order that several processes agree on: give files as a source")
     check_parts(out, shard)
     path = part_path(out, shard)
     if path.exists():
         say(f"{path} is there already, and is left as it is: shard {shard} is done")
         return
-    form = how.file_format
-    given: dict[str, Any] = {"encoding": form.encoding, "sheet": form.sheet, "quote": form.quote}
-    with opened(source, shard, text=kept, verbatim=how.verbatim, **given) as blocks:
-        first = next(blocks)
-        names = how.names(first)
-        prepare = partial(how.prepared, how_many="all rows")
-        rows = write_part(run, chain([first], blocks), path, prepare, how.skip_bad, names)
+    with explained(out):
+        out.mkdir(parents=True, exist_ok=True)
+    rows = predict_blocks(how, source, path, memory, shard)
     say_skipped(how.skipped)
     say_unseen(how.unseen)
     done = len(parts_in(out))
-    say(f"{rows:,} predictions of {run.target.name}: {path}; {done} of {shard.count} parts are there")
+    say(f"{rows:,} predictions of {how.run.target.name}: {path}; {done} of {shard.count} parts are there")
+
+
+def predict_blocks(how: Predicting, source: str, path: Path, memory: str, shard: Shard | None = None) -> int:
+    """Writes the predictions for the rows of a source, or a shard of it, block by block; returns how many there are."""
+    with applied(how.run, how.file_format.large(source), bytes_of(memory), how.verbatim, shard) as found:
+        names = how.names(found.stored.table(0, 0))
+        prepare = partial(how.prepared, rows=found.stored.rows, least_rows=0)
+        return found.predict(path, prepare, how.skip_bad, names)
 
 
 def predict_pictures(run: image_run.ImageRun, source: list[str], out: Path | None, skip_bad: bool) -> None:
@@ -291,13 +335,20 @@ def shown(out: Path) -> str:
 
 
 def write_out(out: Path, columns: Mapping[str, Any]) -> None:
-    """Writes columns as a file, or as CSV in UTF-8 on standard output, as far as that is read."""
+    """Writes columns as a file, or as CSV in UTF-8 on standard output."""
+    with file_for(out) as path:
+        write_table(path, columns)
+
+
+@contextmanager
+def file_for(out: Path) -> Iterator[Path]:
+    """The file to write to: what is written for standard output is sent there, as far as that is read."""
     if out != STANDARD_OUTPUT:
-        write_table(out, columns)
+        yield out
         return
     with tempfile.TemporaryDirectory(prefix="thalweg-") as folder:
         path = Path(folder, "predictions.csv")
-        write_table(path, columns)
+        yield path
         with explained(Path(shown(out)), DataError), path.open("rb") as file:
             try:
                 while chunk := file.read(CHUNK):

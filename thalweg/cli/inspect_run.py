@@ -62,13 +62,11 @@ def show_history(history: list[dict[str, Any]], metric: str) -> None:
         keys = [key for key in records[0] if key not in ("epoch", "member")]
         title = "history" if network is None or len(networks) == 1 else f"history of network {network + 1}"
         names = [f"{metric.replace('_', ' ')}, held out" if key == SCORE else key for key in keys]
-        lines = [history_line(record, keys) for record in shortened(records, max(2, MOST_EPOCHS // len(networks)))]
+        lines = [
+            [str(record["epoch"] + 1), *("" if record[key] is None else f"{record[key]:.4f}" for key in keys)]
+            for record in shortened(records, max(2, MOST_EPOCHS // len(networks)))
+        ]
         say(Grid(title, ["epoch", *names], lines), "")
-
-
-def history_line(record: dict[str, Any], keys: list[str]) -> list[str]:
-    """An epoch's row in the history table."""
-    return [str(record["epoch"] + 1), *("" if record[key] is None else f"{record[key]:.4f}" for key in keys)]
 
 
 def shortened(records: list[dict[str, Any]], most: int) -> list[dict[str, Any]]:

@@ -13,6 +13,7 @@ import typer
 from typer import Argument, Option
 from typer.core import TyperCommand
 
+from thalweg.data.large_source import LargeSource
 from thalweg.data.sources import QUOTE
 from thalweg.data.tables import Table, read_table
 from thalweg.errors import ArgumentError
@@ -30,8 +31,7 @@ Invert = Annotated[
     bool, Option("--invert", help="images: dark for light and light for dark, as with ink on paper for white on black")
 ]
 Fit = Annotated[
-    str | None,
-    Option(help="images: stretch, crop or pad (with black) other proportions; by default as in training"),
+    str | None, Option(help="images: stretch, crop or pad (with black) other proportions; by default as in training")
 ]
 Activation = Annotated[str, Option(help="of the hidden layers")]
 Loss = Annotated[str | None, Option(help="by default cross-entropy for classes, mse for numbers")]
@@ -47,6 +47,10 @@ Storage = Annotated[
 Study = Annotated[str | None, Option(help="a name, in a database that holds several of these")]
 Worker = Annotated[
     bool, Option("--worker", help="only helps the same command without this with its --storage, and writes nothing")
+]
+Memory = Annotated[
+    str | None,
+    Option(help="tables: the most memory, such as 500MB; rows are taken block by block, and a folder may be given"),
 ]
 TestShare = Annotated[float, Option(help="share of the rows held out to judge by")]
 
@@ -70,6 +74,10 @@ class FileFormat:
         """The table; see `read_table`."""
         how: dict[str, Any] = {"text": text, "verbatim": verbatim, "least_rows": least_rows}
         return read_table(source, encoding=self.encoding, sheet=self.sheet, quote=self.quote, **how)
+
+    def large(self, source: str, together: bool = True) -> LargeSource:
+        """The same, for rows that may be larger than memory; see `LargeSource`."""
+        return LargeSource.of(source, self.quote, self.encoding, self.sheet, together)
 
 
 @dataclass(frozen=True)
@@ -171,8 +179,7 @@ class Pictures:
     model: Annotated[str, Option(help="images: convnet, resnet, simple, mlp, or a .yaml file with layers")] = "convnet"
     size: Annotated[str | None, Option(help="images: bring pictures to 64 (×64) or 48x64 pixels")] = None
     channels: Annotated[
-        int | None,
-        Option(help="images: 1 makes pictures grey, 3 coloured, 4 keeps transparency; else 1 or 3"),
+        int | None, Option(help="images: 1 makes pictures grey, 3 coloured, 4 keeps transparency; else 1 or 3")
     ] = None
     fit: Annotated[
         str | None,

@@ -183,7 +183,9 @@ def show_facts(facts: Facts) -> None:
         say("")
     others: dict[str, Scores] = {"networks": facts["networks"]} if "networks" in facts else {}
     if facts["baseline"] is not None:
-        others[f"always {answer_text(facts)}"] = facts["baseline"]["scores"]
+        answer = facts["baseline"]["answer"]
+        said = format(answer, ".6g") if isinstance(answer, float) else str(answer)
+        others[f"always {said}"] = facts["baseline"]["scores"]
     if facts.get("linear"):
         others["linear"] = facts["linear"]["scores"]
     title = "ensemble" if facts.get("trees") else f"{len(members)} networks" if len(members) > 1 else "network"
@@ -215,12 +217,6 @@ def show_findings(diagnosis: Diagnosis, whose: str = "") -> None:
         say(*(folded(line.strip(), len(line) - len(line.lstrip())) for line in finding.text().splitlines()))
     if not diagnosis.findings:
         say("nothing wrong was found")
-
-
-def answer_text(facts: Facts) -> str:
-    """The answer of the baseline."""
-    answer = facts["baseline"]["answer"]
-    return format(answer, ".6g") if isinstance(answer, float) else str(answer)
 
 
 def show_members(members: Sequence[dict[str, Any]], metric: str) -> None:

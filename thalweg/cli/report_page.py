@@ -40,8 +40,7 @@ Language = Annotated[str, typer.Option(help="in which the page opens, en or zh; 
 def report(
     runs: Annotated[list[Path], typer.Argument(metavar="RUN…", help="a run folder, or several to compare")],
     out: Annotated[
-        Path | None,
-        typer.Option(help="the page to write; by default RUN/report.html, or comparison.html, numbered"),
+        Path | None, typer.Option(help="the page to write; by default RUN/report.html, or comparison.html, numbered")
     ] = None,
     language: Language = "en",
     seconds: Annotated[float, typer.Option(help="for the parts that compute: importance, landscapes, times")] = 30.0,

@@ -32,7 +32,6 @@ from thalweg.cli.options import (
 from thalweg.cli.ranks import among_ranks
 from thalweg.data.images.image_folders import is_picture
 from thalweg.data.images.image_sources import is_image_source, is_one_picture, one_picture, read_images
-from thalweg.data.stored_rows import LargeSource
 from thalweg.engine import training_soon
 from thalweg.engine.ranks.other_ranks import employed, serve
 from thalweg.engine.ranks.world import Ranks
@@ -107,13 +106,11 @@ def train(
                 options.check()
                 page = 0.0 if no_report else report_page.page_seconds(options.time_limit)
                 clock = Clock(options.time_limit, command.seconds, page)
-                if on_disk and ranks is not None:
-                    raise ArgumentError("--memory and --cache are for one process: call thalweg without mpiexec")
                 if ranks is not None and not first:
                     serve(ranks)
                     return
                 if on_disk:
-                    fit = partial(train_on_disk, source, file_format, large, options, clock)
+                    fit = partial(train_on_disk, source, file_format, large, options, clock, ranks)
                 else:
                     fit = partial(train_networks, source, file_format, options, ranks, clock)
             training_soon()
@@ -122,9 +119,8 @@ def train(
         if not first:
             return
         folder, problem = keep(save, out or free_folder(given.name_of(source)))
-        report.show_trained(
-            run, folder, "PICTURE.png" if pictured else "NEW_ROWS --out predictions.csv", clock.remaining
-        )
+        new = "PICTURE.png" if pictured else "NEW_ROWS --out predictions.csv"
+        report.show_trained(run, folder, new, clock.remaining)
     if not no_report:
         report_page.report_trained(run, folder, clock.remaining)
     report.end_after(problem)
@@ -151,14 +147,15 @@ def train_networks(
             return table_training.train(table, options, report.announce_table, watch.begin, clock, kept)
 
 
-def train_on_disk(source: str, how: FileFormat, large: Large, options: TableOptions, clock: Clock, kept: Kept) -> Run:
-    """Trains on a table that may be larger than memory, and shows how far it is."""
-    if how.encoding is not None or how.sheet is not None:
-        raise ArgumentError("--encoding and --sheet are for tables in memory: leave out --memory and --cache")
-    place = Place(bytes_of("4GB" if large.memory is None else large.memory), large.cache)
-    rows = LargeSource.of(source, how.quote)
-    with Networks() as watch, told(watch.stage):
-        return train_large(rows, options, place, report.announce_table, watch.begin, clock, kept)
+def train_on_disk(
+    source: str, how: FileFormat, large: Large, options: TableOptions, clock: Clock, ranks: Ranks | None, kept: Kept
+) -> Run:
+    """Trains on a table that may be larger than memory, and shows how far it is; other ranks train some networks."""
+    with nullcontext() if ranks is None else employed(ranks):
+        place = Place(bytes_of("4GB" if large.memory is None else large.memory), large.cache)
+        rows = how.large(source, together=False)
+        with Networks() as watch, told(watch.stage):
+            return train_large(rows, options, place, report.announce_table, watch.begin, clock, kept)
 
 
 def check_target(source: str, target: str | None) -> str:

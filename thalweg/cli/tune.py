@@ -101,7 +101,8 @@ def tune(
     searched = spaces(search or [])
     with Trainings("searching") as progress:
         if worker:
-            say(trained_here(train_trials(table, space=searched, progress=progress, **given), shown))
+            count = train_trials(table, space=searched, progress=progress, **given)
+            say(f"{count} trial{'s' * (count != 1)} trained here, for the search in {shown}")
             return
         given |= {"folds": folds, "seeds": seeds}
         found = search_settings(table, space=searched, progress=progress, **given)
@@ -114,11 +115,6 @@ def tune(
     if not list(folder.glob("*.png")):
         say("no pictures: matplotlib is not installed; pip install 'thalweg[plot]'")
     end_after(problem)
-
-
-def trained_here(count: int, storage: str) -> str:
-    """What a worker says in the end."""
-    return f"{count} trial{'s' * (count != 1)} trained here, for the search in {storage}"
 
 
 def spaces(given: list[str]) -> dict[str, Any]:

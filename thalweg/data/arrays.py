@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import math
+import mmap
+import os
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -44,8 +48,16 @@ def to_array(values: ArrayLike, what: str) -> Array:
 def contiguous(array: Array, dtype: DTypeLike, what: str) -> Array:
     """The array in the engine's float type, in C order; copied only if it isn't so already.
 
-    Numbers too large for float32 would silently become infinite, so they raise.
+    Numbers too large for float32 would silently become infinite, so they raise; and so does a memory-mapped file whose
+    copy is larger than the machine's memory.
     """
+    needed = array.size * np.dtype(dtype).itemsize
+    if needed > memory_there() and (array.dtype != dtype or not array.flags.c_contiguous) and is_mapped(array):
+        raise DataError(
+            f"{what} is a memory-mapped file of {array.dtype}, whose copy as {np.dtype(dtype)} takes "
+            f"{needed / 1e9:,.1f} GB, more than this machine has: give thalweg.data.OnDisk({what}, …), read in "
+            f"parts, or save it as {np.dtype(dtype)}"
+        )
     with np.errstate(over="ignore", invalid="ignore"):
         result = np.ascontiguousarray(array, dtype=dtype)
         narrower = array.dtype.kind in "uif" and array.dtype.itemsize > result.dtype.itemsize
@@ -56,6 +68,21 @@ def contiguous(array: Array, dtype: DTypeLike, what: str) -> Array:
             row = int(np.argwhere(lost)[0][0])
             raise DataError(f"{what} holds a number too large for float32 in row {row}: scale the data first")
     return result
+
+
+@cache
+def memory_there() -> float:
+    """The bytes of this machine's memory; infinity where the system doesn't say."""
+    if not hasattr(os, "sysconf") or "SC_PHYS_PAGES" not in os.sysconf_names:
+        return math.inf
+    return float(os.sysconf("SC_PHYS_PAGES")) * os.sysconf("SC_PAGE_SIZE")
+
+
+def is_mapped(array: Any) -> bool:
+    """Whether an array, or what it is a view of, is a memory-mapped file."""
+    while array is not None and not isinstance(array, mmap.mmap):
+        array = getattr(array, "base", None)
+    return array is not None
 
 
 def input_rows(x: ArrayLike, shape: Shape, dtype: DTypeLike, what: str = "x") -> Array:

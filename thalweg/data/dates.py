@@ -153,8 +153,7 @@ def _dates(name: str, column: Column, table: Table, notation: str) -> Array:
     if odd:
         rule = f", {notation}" if notation in ORDERS else ""
         raise BadRowsError(
-            odd_cells(table, name, column, odd),
-            f", and in training it held dates{rule}; write them as 2024-05-31",
+            odd_cells(table, name, column, odd), f", and in training it held dates{rule}; write them as 2024-05-31"
         )
     return np.array(cells, dtype="datetime64[us]")
 

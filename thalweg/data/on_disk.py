@@ -7,14 +7,14 @@ import mmap
 import os
 import weakref
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from thalweg.data.streams import RowSource, Window, Windows
+from thalweg.data.streams import RowSource, Sharing, Window, Windows
 from thalweg.errors import ArgumentError, DataError, ShapeError
 from thalweg.program.ir.counter import key
 from thalweg.support.checks import whole
@@ -29,6 +29,7 @@ AROUND = 1 << 16
 """Bytes of a file that Linux maps together, if it has them at hand."""
 RING = 3
 """Windows whose memory is used in turn: one is learned from, one is ready, one is read."""
+NAMES = ("x", "y", "sample_weight")
 HELD = RING + 1
 """Windows in memory, with what is read of the files before it is in order."""
 
@@ -39,7 +40,8 @@ class OnDisk(RowSource):
     Four windows of about 4 MB are in memory, whatever the number of rows: one to learn from while the next is read, by
     a thread of its own. `fit` shuffles them anew for each epoch: blocks of neighbouring rows come in a random
     order, 64 of them are a window, and within a window rows are in a random order. `order` says it; training on arrays
-    in that order gives the same bits.
+    in that order gives the same bits. Under `thalweg.distributed.Ranks`, each rank reads a part of the rows, and the
+    ranks trade those of a window.
 
     Args:
         x, y, sample_weight: arrays of as many rows: `numpy.memmap`, `numpy.load(…, mmap_mode="r")`, or anything with
@@ -63,7 +65,7 @@ class OnDisk(RowSource):
         self.arrays = [array for array in (x, y, sample_weight) if array is not None]
         self.given = [array is not None for array in (x, y, sample_weight)]
         self.batch = whole("batch_size", batch_size)
-        for array, name in zip((x, y, sample_weight), ("x", "y", "sample_weight"), strict=True):
+        for array, name in zip((x, y, sample_weight), NAMES, strict=True):
             if array is not None and not (hasattr(array, "shape") and hasattr(array, "dtype") and len(array.shape)):
                 raise ArgumentError(
                     f"{name} has to be an array of rows, such as numpy.memmap, got {type(array).__name__}"
@@ -83,12 +85,34 @@ class OnDisk(RowSource):
         """Of the windows that are in memory."""
         return HELD * self.window * self.row
 
-    def stream(self, steps: int | None, shuffle: bool = False, seed: int = 0) -> OnDiskStream:
-        return OnDiskStream(self, self.rows if steps is None else min(self.rows, steps * self.batch), shuffle, seed)
+    def stream(
+        self, steps: int | None, shuffle: bool = False, seed: int = 0, sharing: Sharing | None = None
+    ) -> OnDiskStream:
+        rows = self.rows if steps is None else min(self.rows, steps * self.batch)
+        return OnDiskStream(self, rows, shuffle, seed, sharing)
+
+    def head(self) -> Window:
+        return self.windowed([stretch(array, 0, self.batch) for array in self.arrays], 0, self.rows)
+
+    def sample(self) -> dict[str, Any]:
+        each = -(-self.window // BLOCKS)
+        first = [(self.rows - min(each, self.rows)) * k // (BLOCKS - 1) for k in range(BLOCKS)]
+        named = self.named([np.concatenate([stretch(a, n, n + each) for n in first]) for a in self.arrays])
+        return {name: array for name, array in named.items() if array is not None}
+
+    def windowed(self, found: list[Array], first: int, rows: int) -> Window:
+        """These arrays as the window that begins at this place of an epoch of so many rows."""
+        named = self.named(found)
+        return Window(named["x"], named["y"], named["sample_weight"], self.batch, first, rows)
+
+    def named(self, found: list[Array]) -> dict[str, Array | None]:
+        """One array for each of the source's, by name; None for those that it lacks."""
+        arrays = iter(found)
+        return {name: next(arrays) if there else None for name, there in zip(NAMES, self.given, strict=True)}
 
     def order(self, seed: int, epoch: int) -> NDArray[np.int64]:
-        """The numbers of the rows in the order in which `fit` takes them in an epoch, counted from 0, of its call:
-        int64 (rows,). `seed` is the model's."""
+        """The numbers of the rows in the order in which `fit` takes them in an epoch, counted from 0: int64 (rows,).
+        `seed` is the model's. The first epoch of a call is its `initial_epoch`."""
         return np.concatenate(list(self.shuffled(seed, epoch)))
 
     def shuffled(self, seed: int, epoch: int) -> Iterator[NDArray[np.int64]]:
@@ -123,26 +147,38 @@ def hashed(seed: int, first: int, after: int) -> NDArray[np.uint64]:
 
 
 class OnDiskStream(Windows):
-    """The windows of `OnDisk`, one read ahead; their memory is used again after two more."""
+    """The windows of `OnDisk`, one read ahead; their memory is used again after two more.
 
-    def __init__(self, source: OnDisk, rows: int, shuffled: bool, seed: int) -> None:
-        self.source, self.rows, self.shuffled, self.seed, self.epochs = source, rows, shuffled, seed, 0
+    Where processes share the rows, a window has those that this one takes at their places; at the others are rows that
+    it doesn't look at.
+    """
+
+    def __init__(self, source: OnDisk, rows: int, shuffled: bool, seed: int, sharing: Sharing | None = None) -> None:
+        self.source, self.rows, self.shuffled, self.seed = source, rows, shuffled, seed
+        self.sharing = sharing
         self.readers = [Reader(array, min(source.window, rows)) for array in source.arrays]
+        self.last: tuple[NDArray[np.int64], int] | None = None  # the numbers of a window's rows, and the first's place
+        if sharing is not None:
+            for reader in self.readers:
+                for array in reader.ring:
+                    array[:] = reader.read(np.array([sharing.part.start]))
 
     def windows(self) -> Iterator[Window]:
-        source, first, epoch = self.source, 0, self.epochs
+        first, epoch = 0, self.epochs
         self.epochs += 1
-        orders = source.shuffled(self.seed, epoch) if self.shuffled else self.in_order()
+        orders = self.source.shuffled(self.seed, epoch) if self.shuffled else self.in_order()
         with ThreadPoolExecutor(1, "thalweg-reader") as pool:
-            ahead: Future[list[Array]] | None = pool.submit(self.read, next(orders))
-            while ahead is not None:
+            rows = next(orders, None)
+            ahead = None if rows is None else pool.submit(self.read, self.readers, rows)
+            while ahead is not None and rows is not None:
                 found = ahead.result()
+                if self.sharing is not None:
+                    found = self.traded(self.sharing, self.readers, found, len(rows))
+                self.last = rows, first
                 following = next(orders, None)
-                ahead = None if following is None else pool.submit(self.read, following)
-                rows, arrays = len(found[0]), iter(found)
-                x, y, weights = (next(arrays) if there else None for there in source.given)
-                yield Window(x, y, weights, source.batch, first, self.rows)
-                first += rows
+                ahead = None if following is None else pool.submit(self.read, self.readers, following)
+                yield self.source.windowed(found, first, self.rows)
+                first, rows = first + len(rows), following
 
     def in_order(self) -> Iterator[NDArray[np.int64]]:
         """The numbers of the rows of each window, as they lie."""
@@ -150,10 +186,27 @@ class OnDiskStream(Windows):
         for first in range(0, self.rows, window):
             yield np.arange(first, min(first + window, self.rows))
 
-    def read(self, rows: NDArray[np.int64]) -> list[Array]:
-        """The arrays of a window."""
+    def read(self, readers: list[Reader], rows: NDArray[np.int64], whole: bool = False) -> Any:
+        """The arrays of a window; where processes share the rows, what this one gives of them."""
+        if self.sharing is not None:
+            part = self.sharing.part
+            lying = np.sort(rows[(rows >= part.start) & (rows < part.stop)])
+            return self.sharing.packed(rows, [reader.read(lying) for reader in readers], whole)
         places = np.argsort(rows, kind="stable")
-        return [reader.taken(rows[places], places) for reader in self.readers]
+        return [reader.placed(reader.read(rows[places]), places, len(rows)) for reader in readers]
+
+    def traded(self, sharing: Sharing, readers: list[Reader], packed: Any, rows: int) -> list[Array]:
+        """The arrays of a window of so many rows, of which this process takes some, or all."""
+        places, found = sharing.trade(packed)
+        return [reader.placed(got, places, rows) for reader, got in zip(readers, found, strict=True)]
+
+    def whole(self) -> Window | None:
+        if self.sharing is None or self.last is None:
+            return None
+        rows, first = self.last
+        readers = [Reader(array, len(rows)) for array in self.source.arrays]
+        found = self.traded(self.sharing, readers, self.read(readers, rows, whole=True), len(rows))
+        return self.source.windowed(found, first, self.rows)
 
 
 class Reader:
@@ -168,19 +221,22 @@ class Reader:
         if in_file(array) and array.mode != "c" and hasattr(os, "preadv"):  # of "c", changes are in memory alone
             self.file = os.open(array.filename, os.O_RDONLY)
             weakref.finalize(self, os.close, self.file)
-            mapped = array.offset - array.offset % mmap.ALLOCATIONGRANULARITY
-            self.start = mapped + begin_of(array)
+            self.start = offset_of(array)
 
-    def taken(self, lying: NDArray[np.int64], places: NDArray[np.int64]) -> Array:
-        """The rows with these numbers, sorted, at their places in the result."""
-        ends = np.append(np.flatnonzero(np.diff(lying) != 1) + 1, len(lying))
+    def read(self, lying: NDArray[np.int64]) -> Array:
+        """The rows with these numbers, sorted, until others are read."""
+        ends = [*(np.flatnonzero(np.diff(lying) != 1) + 1).tolist(), len(lying)] if len(lying) else []
         begin = 0
-        for end in ends.tolist():
+        for end in ends:
             self.fill(self.raw[begin:end], int(lying[begin]), int(lying[end - 1]) + 1)
             begin = end
-        out = self.ring[self.turn][: len(lying)]
+        return self.raw[: len(lying)]
+
+    def placed(self, read: Array, places: NDArray[np.int64], rows: int) -> Array:
+        """A window of so many rows, with these at their places."""
+        out = self.ring[self.turn][:rows]
         self.turn = (self.turn + 1) % RING
-        out[places] = self.raw[: len(lying)]
+        out[places] = read
         return out
 
     def fill(self, out: Array, first: int, after: int) -> None:
@@ -200,6 +256,14 @@ class Reader:
             rest, at = rest[count:], at + count
 
 
+def stretch(array: Any, first: int, after: int) -> Array:
+    """A copy of neighbouring rows, no more than there are."""
+    after = min(after, array.shape[0])
+    found = np.array(array[first:after])
+    give_back(array, first, after)
+    return found
+
+
 def apart(shape: tuple[int, ...], dtype: Any) -> Array:
     """Memory that the system gets back as soon as nothing refers to the array; the allocator would keep it."""
     size = math.prod(shape) * np.dtype(dtype).itemsize
@@ -214,6 +278,11 @@ def in_file(array: Any) -> bool:
 def begin_of(array: Any) -> int:
     """Where in its mapped file an array begins, which may be a slice."""
     return int(array.ctypes.data - np.frombuffer(array._mmap, np.uint8).ctypes.data)
+
+
+def offset_of(array: Any) -> int:
+    """Where in its file a memory-mapped array begins, which may be a slice."""
+    return int(array.offset - array.offset % mmap.ALLOCATIONGRANULARITY + begin_of(array))
 
 
 def give_back(array: Any, first: int, after: int) -> None:
@@ -270,6 +339,25 @@ class DiskRows:
     def __len__(self) -> int:
         return len(self.x)
 
+    def __reduce__(self) -> Any:
+        """For another process: which files they are, instead of what is in them."""
+        files = [(a.filename, a.dtype, offset_of(a), a.shape) for a in (self.x, self.y)]
+        return lying_in, (*files, self.at_hand)
+
     def without(self, held: Array, encode: Callable[[Array], Array], batch: int) -> OnDisk:
         """The rows for `fit`; of those at hand, the ones with these places, sorted, don't count."""
         return OnDisk(self.x, Encoded(self.y, encode), Weights(len(self), self.at_hand[held]), batch)
+
+
+def lying_in(x: tuple[Any, ...], y: tuple[Any, ...], at_hand: Array) -> DiskRows:
+    """Rows of these files, each by its path, type, offset and shape."""
+    mapped = []
+    for path, kind, offset, shape in (x, y):
+        try:
+            mapped.append(np.memmap(path, kind, "r", offset, shape))
+        except (OSError, ValueError) as error:
+            raise DataError(
+                f"{path} can't be read here ({error}): processes on several machines need a folder for the converted "
+                "rows, --cache, on a disk that all of them see"
+            ) from None
+    return DiskRows(mapped[0], mapped[1], at_hand)

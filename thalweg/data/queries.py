@@ -61,11 +61,15 @@ def read_query(query: str, verbatim: Collection[str] = (), text: Collection[str]
 
 @contextmanager
 def opened_query(
-    query: str, verbatim: Collection[str] = (), text: Collection[str] = (), beside: Path | None = None
+    query: str,
+    verbatim: Collection[str] = (),
+    text: Collection[str] = (),
+    beside: Path | None = None,
+    memory: int | None = None,
 ) -> Iterator[tuple[duckdb.DuckDBPyConnection, str, int]]:
     """A database in which the query can run, which it can't leave; the query as it runs there; the bytes it may take.
 
-    beside: a database's file that may be written to, as "kept".
+    beside: a database's file that may be written to, as "kept". memory: bytes that it may take at most.
     """
     with connect(allowed()) as connection:
         select = _without_semicolon(query)
@@ -73,7 +77,9 @@ def opened_query(
         paths, shadows = _files(connection, tree, verbatim, text)
         if _renamed(tree, shadows):
             select = connection.execute("SELECT json_deserialize_sql(?)", [json.dumps(tree)]).fetchall()[0][0]
-        limit = allowed(*(path for name in paths if (path := Path(name)).is_file()), *_shadowed(shadows))
+        behind = (file for name in shadows for file in named_files(name))
+        limit = allowed(*(path for name in paths if (path := Path(name)).is_file()), *behind)
+        limit = limit if memory is None else min(limit, memory)
         if beside is not None:
             connection.execute(f"ATTACH {literal(str(beside))} AS kept")
         confine(connection, limit)
@@ -197,11 +203,6 @@ def _make(
     )
     connection.execute(f"CREATE TEMP TABLE {quoted(name)} AS SELECT {columns} FROM cells")
     connection.execute("DROP TABLE cells")
-
-
-def _shadowed(shadows: dict[str, str]) -> list[Path]:
-    """The files behind the tables that stand in their place."""
-    return [file for name in shadows for file in named_files(name)]
 
 
 def _renamed(tree: Node, shadows: dict[str, str]) -> bool:

@@ -6,7 +6,8 @@ import difflib
 import glob
 import json
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -188,28 +189,58 @@ def writable(path: str | Path) -> Path:
 
 def write_file(path: str | Path, columns: Mapping[str, Array | Verbatim]) -> None:
     """Writes columns as .csv, .tsv, .parquet, .json (an array) or .jsonl (a line per row); see `write_table`."""
-    path = writable(path)
+    with file_of_rows(path) as append:
+        append(columns)
+
+
+@contextmanager
+def file_of_rows(
+    path: str | Path, folder: Path | None = None, memory: int | None = None
+) -> Iterator[Callable[[Mapping[str, Array | Verbatim]], None]]:
+    """What takes the rows of a file, some at a time, as `write_table` does; the file is there once all are.
+
+    folder: where they are until then; without one, in memory. memory: bytes that DuckDB may take.
+    """
+    path, failure = writable(path), duckdb_error()
+    ending, made = path.suffix.lower(), False
+
+    def append(columns: Mapping[str, Array | Verbatim]) -> None:
+        nonlocal made
+        select, cells = _selected(path, columns)
+        try:
+            connection.execute(f"{'INSERT INTO written' if made else 'CREATE TABLE written AS'} {select}", cells)
+        except failure as error:
+            raise OSError(0, file_problem(error)) from None
+        made = True
+
+    file = None if folder is None else folder / "written.duckdb"
+    with writing(path, DataError) as partial, connect(memory or allowed(), file) as connection:
+        yield append
+        try:
+            how = f"{WRITABLE[ending]}, USE_TMP_FILE false"  # it has a temporary name already
+            connection.execute(f"COPY written TO {literal(str(partial))} ({how})")
+        except failure as error:
+            raise OSError(0, file_problem(error)) from None
+
+
+def _selected(path: Path, columns: Mapping[str, Array | Verbatim]) -> tuple[str, list[str]]:
+    """The SELECT that makes these columns for a file, and its parameters.
+
+    Cells travel as JSON text and are cast to their type by DuckDB. Its own scan of NumPy arrays needs pandas for text
+    in older versions, and binding Python lists is a hundred times slower there.
+    """
     if not columns:
         raise DataError(f"can't write {path}: there are no columns")
     if len({len(values) for values in columns.values()}) > 1:
         sizes = ", ".join(f"{name}: {len(values)}" for name, values in columns.items())
         raise DataError(f"can't write {path}: the columns differ in length ({sizes})")
-    # Cells travel as JSON text and are cast to their type by DuckDB. Its own scan of NumPy arrays needs pandas for text
-    # in older versions, and binding Python lists is a hundred times slower there.
-    ending, parts, cells = path.suffix.lower(), [], []
+    parts, cells = [], []
     for position, (name, values) in enumerate(columns.items(), start=1):
         typed = values if isinstance(values, Verbatim) else _typed(name, np.asarray(values))
-        cell = _written(f"unnest(from_json(${position}, '[\"VARCHAR\"]'))", typed.sql_type, ending)
+        cell = _written(f"unnest(from_json(${position}, '[\"VARCHAR\"]'))", typed.sql_type, path.suffix.lower())
         parts.append(f"{cell} AS {quoted(name)}")
         cells.append(json.dumps(typed.texts.tolist()))
-    with writing(path, DataError) as partial, connect(allowed()) as connection:
-        failure = duckdb_error()
-        try:
-            connection.execute(f"CREATE TEMP TABLE written AS SELECT {', '.join(parts)}", cells)
-            how = f"{WRITABLE[ending]}, USE_TMP_FILE false"  # it has a temporary name already
-            connection.execute(f"COPY written TO {literal(str(partial))} ({how})")
-        except failure as error:
-            raise OSError(0, file_problem(error)) from None
+    return f"SELECT {', '.join(parts)}", cells
 
 
 def _written(cell: str, sql_type: str, ending: str) -> str:
@@ -357,6 +388,27 @@ def is_table_file(file: Path) -> bool:
 def _ending(file: Path) -> str:
     name = file.name.lower().removesuffix(".gz")
     return Path(name).suffix
+
+
+def for_files_alone(held: str, encoding: str | None, sheet: str | int | None, quote: str) -> None:
+    """Raises if something else than a file is given how to read it."""
+    for name, given, usual in (("encoding", encoding, None), ("sheet", sheet, None), ("quote", quote, QUOTE)):
+        if given != usual:
+            raise ArgumentError(f"{name}={given!r} is for files; {held} has none")
+
+
+def checked_kind(file: Path, encoding: str | None, sheet: str | int | None, quote: str) -> str:
+    """The kind of a file, which has to have what is given of it."""
+    kind = file_kind(file)
+    if sheet is not None and kind != "workbook":
+        raise ArgumentError(f"sheet={sheet!r} is for workbooks; {file.name} has no sheets")
+    if encoding is not None and kind not in TEXTS:
+        raise ArgumentError(f"encoding={encoding!r} is for text files such as .csv; {file.name} says its own")
+    if quote != QUOTE and kind != "csv":
+        raise ArgumentError(f"quote={quote!r} is for files such as .csv; {file.name} has no such quotes")
+    if len(quote) > 1 or not quote.isascii() or quote in list(",;\t|\r\n"):
+        raise ArgumentError(f'quote has to be one sign, such as \', or "" for none, got {quote!r}')
+    return kind
 
 
 def file_kind(file: Path) -> str:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from thalweg.errors import ArgumentError, DataError, ShapeError
 from thalweg.support.checks import whole
@@ -62,9 +63,43 @@ class PyDataset(ABC):
 class RowSource(ABC):
     """Rows that are read window by window, such as `thalweg.data.OnDisk`."""
 
+    rows: int
+    """How many there are."""
+
     @abstractmethod
-    def stream(self, steps: int | None, shuffle: bool = False, seed: int = 0) -> Windows:
-        """Their windows; of the first `steps` batches, unless it is None."""
+    def stream(
+        self, steps: int | None, shuffle: bool = False, seed: int = 0, sharing: Sharing | None = None
+    ) -> Windows:
+        """Their windows; of the first `steps` batches, unless it is None. sharing: with other processes."""
+
+    @abstractmethod
+    def head(self) -> Window:
+        """The first batch, as the rows lie."""
+
+    @abstractmethod
+    def sample(self) -> dict[str, Any]:
+        """Some rows of each array, by its name, as many as a window has: enough to tell other data apart."""
+
+
+class Sharing(Protocol):
+    """Processes that learn from the same rows together: each reads a part of them, and takes some of every batch."""
+
+    part: range
+    """The numbers of the rows that this process reads."""
+
+    def packed(self, rows: NDArray[np.int64], read: list[NDArray[Any]], whole: bool = False) -> Any:
+        """What `trade` takes, made beside the training.
+
+        Args:
+            rows: the number of the row at each place of a window. read: of each array, those of this process's part,
+                in the order of their numbers.
+            whole: whether it takes all rows.
+        """
+        ...
+
+    def trade(self, packed: Any) -> tuple[NDArray[np.int64], list[NDArray[Any]]]:
+        """The places in the window of the rows that this process takes, and these rows; all processes call it."""
+        ...
 
 
 def is_stream(x: Any) -> bool:
@@ -94,9 +129,18 @@ class Window:
 class Windows(ABC):
     """Rows that come window by window. The memory of one may be used again when the next but one is asked for."""
 
+    epochs = 0
+    """The number of the next epoch, by which it is shuffled."""
+    again = True
+    """Whether any epoch can be asked for."""
+
     @abstractmethod
     def windows(self) -> Iterator[Window]:
         """The windows of the next epoch."""
+
+    def whole(self) -> Window | None:
+        """The last window with the rows that other processes take, if it lacks them."""
+        return None
 
 
 class Stream(Windows):
@@ -115,7 +159,8 @@ class Stream(Windows):
         seed: int = 0,
         whole_epochs: bool = False,
     ) -> None:
-        self.source, self.shuffle, self.seed, self.epochs = source, shuffle, seed, 0
+        self.source, self.shuffle, self.seed = source, shuffle, seed
+        self.again = isinstance(source, PyDataset)
         self.steps = None if steps is None else whole(what, steps)
         if isinstance(source, PyDataset):
             there = len(source)

@@ -16,7 +16,16 @@ from thalweg.data.formats import arrow_files, workbooks
 from thalweg.data.formats.arrow_files import read_arrow
 from thalweg.data.formats.workbooks import read_sheet
 from thalweg.data.queries import read_query
-from thalweg.data.sources import QUOTE, TEXTS, file_kind, is_query, named_files, nearest, read_files, write_file
+from thalweg.data.sources import (
+    QUOTE,
+    checked_kind,
+    for_files_alone,
+    is_query,
+    named_files,
+    nearest,
+    read_files,
+    write_file,
+)
 from thalweg.data.verbatim import Verbatim, verbatim_of
 from thalweg.errors import ArgumentError, DataError, NotFoundError
 from thalweg.support.extras import need
@@ -111,6 +120,10 @@ class Table:
         """The table with these columns in place of its own of the same names."""
         return Table({**self._columns, **columns}, self.source, self._numbers)
 
+    def only(self, names: Sequence[str]) -> Table:
+        """The table of these columns, as far as they are there, in this order."""
+        return Table({name: self._columns[name] for name in names if name in self}, self.source, self._numbers)
+
     def row_number(self, row: int) -> int:
         """The row's number for users: in the source, counted from 1, without the header."""
         return int(row if self._numbers is None else self._numbers[row]) + 1
@@ -169,10 +182,7 @@ def read_table(
     """
     query = isinstance(source, str) and is_query(source)
     if query or not isinstance(source, str | Path):
-        for name, given, usual in (("encoding", encoding, None), ("sheet", sheet, None), ("quote", quote, QUOTE)):
-            if given != usual:
-                held = "a query" if query else f"a {type(source).__name__}"
-                raise ArgumentError(f"{name}={given!r} is for files; {held} has none")
+        for_files_alone("a query" if query else f"a {type(source).__name__}", encoding, sheet, quote)
     if isinstance(source, Table):
         lost = next((name for name in verbatim if name in source and source.column(name).verbatim is None), None)
         if lost is not None:
@@ -226,15 +236,7 @@ def _read_path(
     text: Collection[str],
 ) -> Table:
     files = named_files(path)
-    kind = file_kind(files[0])
-    if sheet is not None and kind != "workbook":
-        raise ArgumentError(f"sheet={sheet!r} is for workbooks; {files[0].name} has no sheets")
-    if encoding is not None and kind not in TEXTS:
-        raise ArgumentError(f"encoding={encoding!r} is for text files such as .csv; {files[0].name} says its own")
-    if quote != QUOTE and kind != "csv":
-        raise ArgumentError(f"quote={quote!r} is for files such as .csv; {files[0].name} has no such quotes")
-    if len(quote) > 1 or not quote.isascii() or quote in list(",;\t|\r\n"):
-        raise ArgumentError(f'quote has to be one sign, such as \', or "" for none, got {quote!r}')
+    kind = checked_kind(files[0], encoding, sheet, quote)
     if kind not in ("workbook", "arrow"):
         return Table(read_files(path, encoding, quote, verbatim, text), str(path))
     if len(files) > 1:

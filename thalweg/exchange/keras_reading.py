@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -95,7 +96,7 @@ class Reader:
 
     def fits(self, shapes: Mapping[str, tuple[int, ...]]) -> None:
         """Raises, before there is memory for them, for more weights than the file can hold."""
-        count = sum(size_of(shape) for shape in shapes.values())
+        count = sum(math.prod(shape) for shape in shapes.values())
         if count > self.most:
             raise ModelFileError(f"the configuration says {count:,} weights, more than the file can hold")
 
@@ -136,13 +137,6 @@ class Reader:
         if number is not None:
             self.shared[number] = made
         return made
-
-
-def size_of(shape: tuple[int, ...]) -> int:
-    count = 1
-    for n in shape:
-        count *= n
-    return count
 
 
 def input_of(config: Mapping[str, Any]) -> Input:

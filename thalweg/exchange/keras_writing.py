@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import warnings
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from thalweg.errors import ArgumentError, ModelFileError, ThalwegWarning
+from thalweg.errors import ArgumentError, ThalwegWarning
 from thalweg.exchange.archives import archive_of
 from thalweg.exchange.keras_goals import compile_config
 from thalweg.exchange.keras_operations import describe_operation
@@ -19,7 +18,6 @@ from thalweg.models.drawing import Drawn
 from thalweg.models.graph import Chain
 from thalweg.ops.tensor import Symbol
 from thalweg.support.extras import need
-from thalweg.support.files import writing
 from thalweg.support.nested import leaves, mapped
 
 METADATA = {"keras_version": "3.6.0", "date_saved": "1980-01-01@00:00:00"}
@@ -27,33 +25,15 @@ METADATA = {"keras_version": "3.6.0", "date_saved": "1980-01-01@00:00:00"}
 INSTEAD = "; the target numpy can say it"
 
 
-def keras_file(model: Any, path: str | Path, overwrite: bool = True) -> None:
-    """Writes a model as a .keras file: Keras 3 loads it, by `keras.models.load_model`, and predicts the same.
+def keras_content(model: Any, name: str) -> bytes:
+    """The bytes of the file; name: what warnings call it.
 
     Layers keep their names. A compiled model is compiled there, too, with a fresh optimizer (of which Keras warns), if
     Keras has all its parts; otherwise a warning names the one that it lacks.
 
-    Args:
-        model: a `Sequential`, or a functional model.
-        path: the file, whose name ends in .keras, as Keras wants it.
-        overwrite: whether a file that is there is replaced.
-
     Raises:
         ArgumentError: Keras hasn't one of the layers, activations or functions: it is named.
-        ModelFileError: the file can't be written.
     """
-    path = Path(path)
-    if path.suffix != ".keras":
-        raise ArgumentError(f"{path}: Keras takes only names that end in .keras, such as {path.stem}.keras")
-    if path.exists() and not overwrite:
-        raise ModelFileError(f"{path} exists and is not overwritten")
-    content = keras_content(model, str(path))
-    with writing(path, ModelFileError) as new:
-        new.write_bytes(content)
-
-
-def keras_content(model: Any, name: str) -> bytes:
-    """The bytes of the file; name: what warnings call it."""
     need("h5py", "keras", "a .keras file")
     if model._weights.dtype != np.float32:
         raise ArgumentError(f"{model.name!r} computes in {model._weights.dtype}: a .keras file is written of float32")

@@ -9,6 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from thalweg.errors import ArgumentError
+from thalweg.export.exported_network import network_of
+from thalweg.export.exported_tables import table_network, values_told
+from thalweg.export.exported_training import training_of
 from thalweg.support.checks import whole
 from thalweg.support.files import writing
 from thalweg.support.naming import choose, listed
@@ -73,22 +76,16 @@ class Target:
 
 
 def numpy(model: Any, wish: Wish) -> tuple[str]:
-    from thalweg.export.exported_network import network_of
-    from thalweg.export.exported_training import training_of
     from thalweg.export.numpy_file import numpy_file
+    from thalweg.export.numpy_table import numpy_table_file
 
     if wish.features is not None:
-        from thalweg.export.exported_tables import table_network
-        from thalweg.export.numpy_table import numpy_table_file
-
         return (numpy_table_file(table_network(model, wish.features), wish.title),)
     training = training_of(model) if wish.train else None
     return (numpy_file(network_of(model), wish.title, training, classes=wish.classes),)
 
 
 def onnx(model: Any, wish: Wish) -> tuple[bytes]:
-    from thalweg.export.exported_network import network_of
-    from thalweg.export.exported_tables import table_network
     from thalweg.export.onnx import onnx_model
     from thalweg.export.onnx.table_model import onnx_table_model
 
@@ -102,9 +99,6 @@ def onnx(model: Any, wish: Wish) -> tuple[bytes]:
 def c(model: Any, wish: Wish) -> tuple[str, str]:
     from thalweg.export.c.c_files import c_files
     from thalweg.export.c.c_training import c_training_files
-    from thalweg.export.exported_network import network_of
-    from thalweg.export.exported_tables import table_network, values_told
-    from thalweg.export.exported_training import training_of
 
     name, rows, told = wish.path.stem, wish.batch_size, wish.heading
     if wish.features is None:
@@ -121,8 +115,6 @@ def c(model: Any, wish: Wish) -> tuple[str, str]:
 
 
 def javascript(model: Any, wish: Wish) -> tuple[str]:
-    from thalweg.export.exported_network import network_of
-    from thalweg.export.exported_tables import table_network
     from thalweg.export.js.js_files import js_file
     from thalweg.export.js.js_table import js_table_file
 
@@ -132,7 +124,6 @@ def javascript(model: Any, wish: Wish) -> tuple[str]:
 
 
 def html(model: Any, wish: Wish) -> tuple[str]:
-    from thalweg.export.exported_tables import table_network
     from thalweg.export.html.predicting_page import predicting_page
 
     table = table_network(model, wish.features, 1)
@@ -140,7 +131,6 @@ def html(model: Any, wish: Wish) -> tuple[str]:
 
 
 def torch(model: Any, wish: Wish) -> tuple[str, bytes]:
-    from thalweg.export.exported_network import network_of
     from thalweg.export.torch_file import torch_file
 
     return torch_file(network_of(model), " ".join(wish.heading))
@@ -149,6 +139,8 @@ def torch(model: Any, wish: Wish) -> tuple[str, bytes]:
 def keras(model: Any, wish: Wish) -> tuple[bytes]:
     from thalweg.exchange.keras_writing import keras_content
 
+    if wish.path.suffix != ".keras":
+        raise ArgumentError(f"{wish.path}: Keras takes only names that end in .keras, such as {wish.path.stem}.keras")
     return (keras_content(model, str(wish.path)),)
 
 

@@ -89,7 +89,11 @@ class Expressions:
             return result if isinstance(result, tuple) else (result, ATOM)
         if v.function in REDUCTIONS:
             return self.reduction(v), ATOM
-        return f"np.{v.function}({', '.join(self.text(o)[0] for o in v.operands)})", ATOM
+        return self.call(v), ATOM
+
+    def call(self, v: Value) -> str:
+        """A value for which there is nothing else: a function by its name."""
+        return f"np.{v.function}({', '.join(self.text(o)[0] for o in v.operands)})"
 
     def inner(self, v: Value, binding: int) -> str:
         """An operand, in parentheses if its operator binds less closely."""

@@ -11,7 +11,7 @@ import numpy as np
 from thalweg.errors import ThalwegError
 from thalweg.export.expressions import ATOM, Expressions, Text, number, one_line, size, sliced
 from thalweg.export.traced_program import Statement
-from thalweg.export.traced_values import Value, walk
+from thalweg.export.traced_values import Value
 from thalweg.program.instructions.activations import Elementwise
 from thalweg.program.instructions.convolution import Convolution, TransposedConvolution, Window
 from thalweg.program.instructions.images.pooling import AveragePooling, MaxPooling
@@ -19,16 +19,15 @@ from thalweg.program.instructions.rowwise import Softmax
 from thalweg.program.ir.instruction import FLOAT, Array, Buffer, Instruction
 
 Names = Mapping[Buffer, str]
-CALLED = {
-    "absolute": "abs", "rint": "round", "ndtr": "special.ndtr", "arctan": "atan", "arctan2": "atan2",
-    "concatenate": "cat", "power": "pow",
-}  # fmt: skip
-"""torch's names of NumPy's functions, where they differ."""
 SAME = [
     "sign", "floor", "ceil", "trunc", "exp", "expm1", "exp2", "log", "log1p", "log2", "log10", "sqrt", "sin", "cos",
     "tan", "tanh", "sinh", "cosh", "erf", "isfinite", "isnan", "isinf", "where", "logical_and", "logical_or",
     "logical_not", "logical_xor", "maximum", "minimum", "square",
 ]  # fmt: skip
+CALLED = {name: name for name in SAME} | {
+    "absolute": "abs", "rint": "round", "ndtr": "special.ndtr", "arctan": "atan", "arctan2": "atan2",
+}  # fmt: skip
+"""torch's names of NumPy's functions."""
 BOUNDS = {"maximum": "min", "minimum": "max"}  # the argument of clamp
 REDUCED = {"max": "amax", "min": "amin"}
 
@@ -36,21 +35,26 @@ REDUCED = {"max": "amax", "min": "amin"}
 class TorchExpressions(Expressions):
     """Writes values as expressions that call torch."""
 
-    def text(self, v: Value) -> Text:
-        plain = v.function in SAME or v.function in CALLED
-        if v not in self.known and plain and v.function not in ("power", "concatenate"):
-            return self.call(v), ATOM
-        return super().text(v)
+    instruction: Instruction  # whose values they are
+
+    def _erf(self, v: Value, options: Mapping[str, Any]) -> str:
+        return self.call(v)
+
+    _ndtr = _erf
 
     def call(self, v: Value) -> str:
         """A function of tensors; one number beside a tensor is a bound."""
+        if v.function not in CALLED:
+            raise ThalwegError(
+                f"{self.instruction.name} needs {v.function}, which a torch file can't say; the target numpy can"
+            )
         if v.function in BOUNDS:
             one, other = v.operands
             x, bound = (other, one) if scalar(one) else (one, other)
             if scalar(bound) and not scalar(x):
                 return f"{self.inner(x, ATOM)}.clamp({BOUNDS[v.function]}={self.text(bound)[0]})"
         given = [self.text(o)[0] if k and v.function == "where" else self.tensor(o) for k, o in enumerate(v.operands)]
-        return f"torch.{CALLED.get(v.function, v.function)}({', '.join(given)})"
+        return f"torch.{CALLED[v.function]}({', '.join(given)})"
 
     def tensor(self, v: Value) -> str:
         """An operand of a function that takes no number."""
@@ -249,9 +253,8 @@ def written(statement: Statement, names: Names, kept: dict[str, Array], real: st
         return
     made = {a.buffer for a in statement.assignments}
     expressions = TorchExpressions({b: n for b, n in names.items() if b.view_of is None or b not in made}, kept)
-    expressions.names = names
+    expressions.names, expressions.instruction = names, statement.instruction
     for target, value in expressions.lines([(a.buffer, a.value) for a in statement.assignments]):
-        check(value, statement.instruction)
         if isinstance(target, str):
             yield f"{target} = {expressions.text(value)[0]}"
             continue
@@ -259,22 +262,3 @@ def written(statement: Statement, names: Names, kept: dict[str, Array], real: st
         if kind not in (None, value.dtype.name) and "weak" not in value.options:
             text = f"{expressions.inner(value, ATOM)}.to(torch.{kind})"
         yield f"{names[target]} = {text}"
-
-
-WRITTEN = {
-    *SAME, *CALLED, "name", "constant", "rows", "negative", "invert", "multiply", "divide", "matmul", "remainder",
-    "floor_divide", "add", "subtract", "right_shift", "left_shift", "bitwise_and", "bitwise_xor", "bitwise_or", "equal",
-    "not_equal", "less", "less_equal", "greater", "greater_equal", "sum", "prod", "max", "min", "any", "all", "argmax",
-    "argmin", "reshape", "transpose", "slice", "pad", "take", "take_along_axis", "broadcast_to", "cumsum", "cumprod",
-    "sort", "argsort", "lexsort", "bincount", "arange", "astype", "step", "drawn",
-}  # fmt: skip
-"""The functions that there are lines for."""
-
-
-def check(value: Value, instruction: Instruction) -> None:
-    """Raises for a function that has no line here."""
-    for v in walk([value]):
-        if v.function not in WRITTEN:
-            raise ThalwegError(
-                f"{instruction.name} needs {v.function}, which a torch file can't say; the target numpy can"
-            )

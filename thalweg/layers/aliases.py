@@ -15,13 +15,7 @@ from thalweg.layers.pooling import (
 )
 from thalweg.layers.separable import SeparableConv1D, SeparableConv2D
 from thalweg.layers.transposed import Conv1DTranspose, Conv2DTranspose
-from thalweg.layers.volumes import (
-    AveragePooling3D,
-    Conv3D,
-    GlobalAveragePooling3D,
-    GlobalMaxPooling3D,
-    MaxPooling3D,
-)
+from thalweg.layers.volumes import AveragePooling3D, Conv3D, GlobalAveragePooling3D, GlobalMaxPooling3D, MaxPooling3D
 
 __all__ = [
     "AvgPool1D", "AvgPool2D", "AvgPool3D", "Convolution1D", "Convolution1DTranspose", "Convolution2D",

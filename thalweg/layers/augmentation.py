@@ -27,15 +27,9 @@ from thalweg.support.checks import AT_MOST_1, number
 from thalweg.support.hooks import unwritten
 
 __all__ = [
-    "RandomBrightness",
-    "RandomContrast",
-    "RandomCrop",
-    "RandomErasing",
-    "RandomFlip",
-    "RandomRotation",
-    "RandomTranslation",
-    "RandomZoom",
-]
+    "RandomBrightness", "RandomContrast", "RandomCrop", "RandomErasing", "RandomFlip", "RandomRotation",
+    "RandomTranslation", "RandomZoom",
+]  # fmt: skip
 
 Factor = float | Sequence[float]
 Fill = float | Sequence[float] | None

@@ -74,7 +74,8 @@ class Called(hooks.Configured):
 
     def forward(self, program: Builder, x: Any) -> Any:
         """Appends the layer's instructions to the program and returns the buffer of its output."""
-        return untraced(self.traced(program, (mapped(x, lambda b: Traced(program, b)),), {}), program)
+        result = self.traced(program, (mapped(x, lambda b: Traced(program, b)),), {})
+        return mapped(result, lambda v: traced(v, program).buffer)
 
     @property
     def composes(self) -> bool:
@@ -256,8 +257,3 @@ def with_rows(shape: Any) -> Any:
 def row_shape(value: Any, program: Builder) -> Shape:
     """The shape of a value without its rows."""
     return traced(value, program).buffer.shape
-
-
-def untraced(result: Any, program: Builder) -> Any:
-    """The buffers of what a `call` returned."""
-    return mapped(result, lambda v: traced(v, program).buffer)

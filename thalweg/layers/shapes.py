@@ -21,17 +21,9 @@ from thalweg.support.arguments import Checked, Taken, arguments, default
 from thalweg.support.checks import whole
 
 __all__ = [
-    "CenterCrop",
-    "Cropping1D",
-    "Cropping2D",
-    "Permute",
-    "Reshape",
-    "Resizing",
-    "UpSampling1D",
-    "UpSampling2D",
-    "ZeroPadding1D",
-    "ZeroPadding2D",
-]
+    "CenterCrop", "Cropping1D", "Cropping2D", "Permute", "Reshape", "Resizing", "UpSampling1D", "UpSampling2D",
+    "ZeroPadding1D", "ZeroPadding2D",
+]  # fmt: skip
 
 
 def border(what: str, value: Any) -> tuple[Pair, ...]:

@@ -52,36 +52,12 @@ from thalweg.support.naming import choose, snake_case
 from thalweg.support.registry import REGISTERED
 
 __all__ = [
-    "BinaryCrossentropy",
-    "BinaryFocalCrossentropy",
-    "CategoricalCrossentropy",
-    "CategoricalFocalCrossentropy",
-    "CategoricalGeneralizedCrossEntropy",
-    "CategoricalHinge",
-    "CenterLoss",
-    "CosineSimilarity",
-    "Dice",
-    "FormulaLoss",
-    "FunctionLoss",
-    "GaussianNLL",
-    "Hinge",
-    "Huber",
-    "KLDivergence",
-    "LogCosh",
-    "Loss",
-    "MeanAbsoluteError",
-    "MeanAbsolutePercentageError",
-    "MeanSquaredError",
-    "MeanSquaredLogarithmicError",
-    "Poisson",
-    "Quantile",
-    "SparseCategoricalCrossentropy",
-    "SquaredHinge",
-    "SumSquaredError",
-    "Tversky",
-    "get",
-    "serialize",
-]
+    "BinaryCrossentropy", "BinaryFocalCrossentropy", "CategoricalCrossentropy", "CategoricalFocalCrossentropy",
+    "CategoricalGeneralizedCrossEntropy", "CategoricalHinge", "CenterLoss", "CosineSimilarity", "Dice", "FormulaLoss",
+    "FunctionLoss", "GaussianNLL", "Hinge", "Huber", "KLDivergence", "LogCosh", "Loss", "MeanAbsoluteError",
+    "MeanAbsolutePercentageError", "MeanSquaredError", "MeanSquaredLogarithmicError", "Poisson", "Quantile",
+    "SparseCategoricalCrossentropy", "SquaredHinge", "SumSquaredError", "Tversky", "get", "serialize",
+]  # fmt: skip
 __all__ += by_row.__all__
 
 CLASSES: dict[str, type[Loss]] = {

@@ -83,13 +83,7 @@ class CenterLoss(OfClassNumbers):
         return {CENTERS: (output[0], math.prod(features))}
 
     def lower_state(
-        self,
-        features: Buffer,
-        y: Buffer,
-        weight: Buffer | None,
-        sums: Buffer,
-        state: dict[str, Buffer],
-        training: bool,
+        self, features: Buffer, y: Buffer, weight: Buffer | None, sums: Buffer, state: dict[str, Buffer], training: bool
     ) -> list[Instruction]:
         of, total = state[CENTERS], self.reduction == "sum"
         distance = centers.CenterDistance(features, y, weight, of, sums, self.weight, total)

@@ -175,13 +175,7 @@ class Loss(Value):
         return {}
 
     def lower_state(
-        self,
-        features: Buffer,
-        y: Buffer,
-        weight: Buffer | None,
-        sums: Buffer,
-        state: dict[str, Buffer],
-        training: bool,
+        self, features: Buffer, y: Buffer, weight: Buffer | None, sums: Buffer, state: dict[str, Buffer], training: bool
     ) -> list[Instruction]:
         """Further instructions, on the features and the state, for a loss that has one."""
         return []

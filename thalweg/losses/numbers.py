@@ -76,9 +76,7 @@ class MeanAbsolutePercentageError(Loss):
     """ℓ = mean 100·|y − ŷ|/max(|y|, 10⁻⁷) over the outputs."""
 
     equation = Equation(
-        "percentage error",
-        "abs(p - y) * (100 / max(abs(y), 1e-7))",
-        "sign(p - y) * (100 / max(abs(y), 1e-7))",
+        "percentage error", "abs(p - y) * (100 / max(abs(y), 1e-7))", "sign(p - y) * (100 / max(abs(y), 1e-7))"
     )
 
     formula = "ℓ = mean 100·|y − ŷ|/|y|"

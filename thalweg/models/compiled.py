@@ -365,15 +365,7 @@ class Compiled:
         """The program for these x, y and row weights."""
         return self.lower(Request(kind, batch, lanes, has_weights(data), first(data).dtype == np.uint8, visible))
 
-    def job(
-        self,
-        kind: str,
-        data: Data,
-        batch: int,
-        lanes: int = 1,
-        visible: bool = False,
-        **more: Any,
-    ) -> Job:
+    def job(self, kind: str, data: Data, batch: int, lanes: int = 1, visible: bool = False, **more: Any) -> Job:
         shared = lanes if more.get("ranks") is None else 1  # a lane of another process can't share its inputs
         program, totals = self.lower_for(kind, data, batch, shared, visible)
         more |= {"totals": totals, "seed": self.seed, "lanes": lanes}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -144,3 +146,40 @@ def restore_and_diagnose(executor: Executor, job: Job, step: Chunk, before: tupl
     finding = diagnose(executor, job, step)
     job.parameters[:], job.slots[:] = before
     return finding
+
+
+def restore_and_explain(fit: Any, chunk: Chunk, before: tuple[Array, Array], done: int, ended: Array) -> NoReturn:
+    """Restores the start of the chunk, repeats it step by step up to the last finite weights, and raises.
+
+    A step depends on nothing but the weights, the seed and its number, so the repetition is exact. The epochs that
+    `ended` in the chunk before the step that failed are recorded. fit: a `Fit`. done: its steps before the chunk.
+    """
+    job, optimizer = fit.job, fit.compiled.optimizer
+    job.parameters[:], job.slots[:] = before
+    for step in range(chunk.steps):
+        one = replace(
+            chunk.part(step, step + 1),
+            epoch=chunk.epoch + (chunk.batch + step) // job.steps_per_epoch,
+            batch=(chunk.batch + step) % job.steps_per_epoch,
+            watched=fit.recorder is not None,
+        )
+        last = (job.parameters.copy(), job.slots.copy())
+        outcome = fit.executor.run(one)
+        fine = all_finite(job, outcome)
+        if fit.recorder is not None:
+            fit.recorder.repeated(one, outcome, done + step, last[0], fit.executor.gradient(), fine)
+        if fine:
+            continue
+        job = fit.whole()
+        finding = restore_and_diagnose(fit.executor, job, one, last)
+        optimizer.iterations += step
+        fit.compiled.epochs_trained = one.epoch
+        number = done + step
+        if fit.recorder is not None:
+            fit.recorder.take_last()
+        history = fit.model.history
+        assert history is not None
+        for place, totals in enumerate(ended[: one.epoch - chunk.epoch]):
+            fit.end_epoch(fit.initial_epoch + done // job.steps_per_epoch + place, fit.compiled.logs(totals), history)
+        raise stopped(fit.initial_epoch + number // job.steps_per_epoch, number % job.steps_per_epoch, job, finding)
+    raise unrepeatable()

@@ -186,12 +186,7 @@ def alone(what: str, given: Any, count: int) -> Any:
 
 
 def spread(
-    given: Any,
-    names: Sequence[str],
-    what: str,
-    wanted: Sequence[bool],
-    shared: bool = False,
-    partial: bool = False,
+    given: Any, names: Sequence[str], what: str, wanted: Sequence[bool], shared: bool = False, partial: bool = False
 ) -> list[Any]:
     """One value for each of several inputs or outputs: from a dict by name, or a list in their order.
 

@@ -100,7 +100,7 @@ def from_description(
     """The model of a description, its weights 0. They get no memory until their shapes match the arrays'."""
     stored = {name: array for name, array in arrays.items() if not name.startswith(STATE)}
     model = model_of(description, custom_objects)
-    model._weights.build(model_shape(description), check=lambda shapes: compare(shapes, stored, path))
+    model._weights.build(description.get("own"), check=lambda shapes: compare(shapes, stored, path))
     model.epochs_trained = whole("epochs_trained", description["epochs_trained"], 0)
     compiled = description.get("compile")
     if compiled is not None:
@@ -148,8 +148,3 @@ def own_model(description: dict[str, Any], custom_objects: layers.CustomObjects 
             )
         weights.compute_in(description["dtype"])
     return model
-
-
-def model_shape(description: dict[str, Any]) -> Any:
-    """The shapes of the inputs, for a model that doesn't say them itself."""
-    return description.get("own")

@@ -56,10 +56,7 @@ def describe(model: Compiled) -> dict[str, Any]:
 def goals_of(model: Compiled) -> dict[str, Any]:
     """The arguments of `compile`, as JSON."""
     goals = model.goals
-    described: dict[str, Any] = {
-        "loss": mapped(goals.loss, losses.serialize),
-        "metrics": goals.described(model.graph),
-    }
+    described: dict[str, Any] = {"loss": mapped(goals.loss, losses.serialize), "metrics": goals.described(model.graph)}
     return described if goals.loss_weights is None else described | {"loss_weights": goals.loss_weights}
 
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from threading import get_ident
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -18,14 +18,14 @@ from thalweg.callbacks import Callback, History, Logs, TerminateOnNaN
 from thalweg.callbacks.callback import Model, checked, listened, notify
 from thalweg.data import arrays as batches
 from thalweg.data.ordering import Ordering, Taken
-from thalweg.data.streams import RowSource, Stream, Window, Windows, is_stream
+from thalweg.data.streams import RowSource, Sharing, Stream, Window, Windows, is_stream
 from thalweg.engine import make_executor
-from thalweg.engine.contract import Array, Chunk
+from thalweg.engine.contract import Array, Chunk, Job
 from thalweg.engine.expected import expecting
 from thalweg.engine.ranks.world import current
 from thalweg.errors import ArgumentError, DataError, DivergedError, ThalwegError
 from thalweg.models.compiled import Compiled
-from thalweg.models.diagnosis import all_finite, restore_and_diagnose, stopped, unrepeatable
+from thalweg.models.diagnosis import all_finite, restore_and_diagnose, restore_and_explain
 from thalweg.models.evaluator import Validation, format_scores
 from thalweg.models.rows import Data, first
 from thalweg.support.checks import number, whole
@@ -137,6 +137,13 @@ class Fit:
         self.callbacks = checked(callbacks)
         self.stream: Windows | None = None
         self.windows: Iterator[Window] = iter(())  # those of the stream's epoch that are still to come
+        self.lanes, self.class_weight = lanes, class_weight
+        ranks = current()
+        self.team: Team | None = None
+        if ranks is not None:
+            from thalweg.engine.ranks.team import Team
+
+            self.team = Team(ranks, compiled)
         source, made = x, None
         if is_stream(x):
             if y is not None or sample_weight is not None or batch_size is not None or validation_split:
@@ -145,16 +152,10 @@ class Fit:
                     "batch_size and validation_split"
                 )
             self.stream = self.streaming(x, steps_per_epoch, shuffle)
+            self.stream.epochs = self.initial_epoch
             self.windows = self.stream.windows()
             made = next(self.windows)
             x, y, sample_weight, batch, shuffle = made.x, made.y, made.sample_weight, made.batch, False
-        self.lanes, self.class_weight = lanes, class_weight
-        ranks = current()
-        self.team: Team | None = None
-        if ranks is not None:
-            from thalweg.engine.ranks.team import Team
-
-            self.team = Team(ranks, compiled)
         compiled.ready(x)
         data = compiled.data(x, y, sample_weight)
         held: Data | None = None
@@ -168,6 +169,8 @@ class Fit:
             job.rows, job.first = made.rows, made.first
         job.ordered = self.ordering is not None
         if self.team is not None:
+            if self.team.shares is not None and record:
+                raise ArgumentError("a recording looks at all rows, and each rank has some of those: leave out record")
             self.team.compare(job, held, {"epochs": self.epochs, "initial_epoch": self.initial_epoch})
             if not self.team.ranks.first:
                 verbose, record = 0, False
@@ -213,7 +216,22 @@ class Fit:
             )
         if self.ordering is not None:
             raise ArgumentError(f"{type(source).__name__} has an order of its own: shuffle is True or False")
-        return source.stream(None, shuffle, self.compiled.seed)
+        return source.stream(None, shuffle, self.compiled.seed, self.sharing(source, shuffle))
+
+    def sharing(self, source: RowSource, shuffle: bool) -> Sharing | None:
+        """How ranks share the rows of a disk, if there are several ranks."""
+        if self.team is None or self.team.ranks.size == 1:
+            return None
+        made = source.head()
+        self.compiled.ready(made.x)
+        job = self.compiled.training_job(self.rows_of(made), made.batch, self.lanes, False, self.team.ranks)
+        return self.team.sharing(job, source, shuffle)
+
+    def rows_of(self, made: Window) -> Data:
+        """The arrays of a window."""
+        data = self.compiled.data(made.x, made.y, made.sample_weight)
+        self.weigh(data)
+        return data
 
     @property
     def until(self) -> int:
@@ -227,13 +245,12 @@ class Fit:
         if made is None:
             self.windows = stream.windows()
             made = next(self.windows)
-        data = compiled.data(made.x, made.y, made.sample_weight)
-        self.weigh(data)
+        data = self.rows_of(made)
         before, batch = self.job, min(made.batch, made.rows)
         program, _ = compiled.lower_for("training", data, batch, before.lanes)
         same = program is before.program and batch == before.batch
         job = replace(before, program=program, data=dict(data), rows=made.rows, batch=batch, first=made.first)
-        if self.team is not None:
+        if self.team is not None and self.team.shares is None:
             self.team.compare(job, None, {})
         if job.steps_per_epoch != before.steps_per_epoch:
             raise DataError(f"an epoch had {before.steps_per_epoch} batches, and now {job.steps_per_epoch}")
@@ -244,6 +261,14 @@ class Fit:
             self.recorder.job = job
         if not (same and self.executor.rebind(job)):
             self.executor = make_executor(compiled.engine, job)
+
+    def whole(self) -> Job:
+        """The job with all rows of its window, for an executor that runs all lanes."""
+        made = None if self.stream is None else self.stream.whole()
+        if made is not None:
+            self.job = replace(self.job, data=dict(self.rows_of(made)))
+            self.executor.rebind(self.job)
+        return self.job
 
     def take(self, ordering: Ordering) -> None:
         """Asks how the rows of the next epoch are taken."""
@@ -273,7 +298,12 @@ class Fit:
         if self.team is not None:
             self.team.begin(self.model)  # what a callback has restored
             self.team.forecast(self.executor, self.compiled.next_step(), self.job, self.aloud)
-        self.initial_epoch = self.progress.initial_epoch = self.model.initial_epoch  # a callback may have set it
+        if self.initial_epoch != self.model.initial_epoch:  # a callback has set it
+            self.initial_epoch = self.progress.initial_epoch = self.model.initial_epoch
+            if self.stream is not None and self.stream.again:
+                self.stream.epochs = self.initial_epoch
+                self.windows = self.stream.windows()
+                self.refill(self.stream)
         self.model.recording = None
         self.recorder = None if self.record is None else self.begin_recording(self.record)
         if self.recorder is not None and self.progress.figure is not None:
@@ -462,39 +492,3 @@ def seconds_of(record: bool | float) -> float | None:
         raise ArgumentError(
             f"record is True, False, or the seconds that samples may take, {FLOOR:g} or more, got {record!r}"
         ) from None
-
-
-def restore_and_explain(fit: Fit, chunk: Chunk, before: tuple[Array, Array], done: int, ended: Array) -> NoReturn:
-    """Restores the start of the chunk, repeats it step by step up to the last finite weights, and raises.
-
-    A step depends on nothing but the weights, the seed and its number, so the repetition is exact. The epochs that
-    `ended` in the chunk before the step that failed are recorded.
-    """
-    job, optimizer = fit.job, fit.compiled.optimizer
-    job.parameters[:], job.slots[:] = before
-    for step in range(chunk.steps):
-        one = replace(
-            chunk.part(step, step + 1),
-            epoch=chunk.epoch + (chunk.batch + step) // job.steps_per_epoch,
-            batch=(chunk.batch + step) % job.steps_per_epoch,
-            watched=fit.recorder is not None,
-        )
-        last = (job.parameters.copy(), job.slots.copy())
-        outcome = fit.executor.run(one)
-        fine = all_finite(job, outcome)
-        if fit.recorder is not None:
-            fit.recorder.repeated(one, outcome, done + step, last[0], fit.executor.gradient(), fine)
-        if fine:
-            continue
-        finding = restore_and_diagnose(fit.executor, job, one, last)
-        optimizer.iterations += step
-        fit.compiled.epochs_trained = one.epoch
-        number = done + step
-        if fit.recorder is not None:
-            fit.recorder.take_last()
-        history = fit.model.history
-        assert history is not None
-        for place, totals in enumerate(ended[: one.epoch - chunk.epoch]):
-            fit.end_epoch(fit.initial_epoch + done // job.steps_per_epoch + place, fit.compiled.logs(totals), history)
-        raise stopped(fit.initial_epoch + number // job.steps_per_epoch, number % job.steps_per_epoch, job, finding)
-    raise unrepeatable()

@@ -127,10 +127,7 @@ class Weights:
             listener(old)
 
     def build(
-        self,
-        input_shape: Any = None,
-        seed: int | None = None,
-        check: Callable[[dict[str, Shape]], None] | None = None,
+        self, input_shape: Any = None, seed: int | None = None, check: Callable[[dict[str, Shape]], None] | None = None
     ) -> None:
         """Fixes the graph's shapes and makes the vector: initial weights drawn with the seed, or zeros without one.
 

@@ -15,69 +15,12 @@ from thalweg.program.formula import functions
 from thalweg.program.ir.instruction import Buffer
 
 __all__ = [
-    "abs",
-    "absolute",
-    "add",
-    "arccos",
-    "arcsin",
-    "arctan",
-    "arctan2",
-    "cast",
-    "ceil",
-    "clip",
-    "cos",
-    "cosh",
-    "divide",
-    "elu",
-    "equal",
-    "erf",
-    "exp",
-    "expm1",
-    "floor",
-    "floor_divide",
-    "gelu",
-    "greater",
-    "greater_equal",
-    "isfinite",
-    "isinf",
-    "isnan",
-    "leaky_relu",
-    "less",
-    "less_equal",
-    "log",
-    "log1p",
-    "log2",
-    "log10",
-    "log_sigmoid",
-    "logical_and",
-    "logical_not",
-    "logical_or",
-    "logical_xor",
-    "maximum",
-    "minimum",
-    "mod",
-    "multiply",
-    "negative",
-    "not_equal",
-    "power",
-    "reciprocal",
-    "relu",
-    "round",
-    "rsqrt",
-    "sigmoid",
-    "sign",
-    "silu",
-    "sin",
-    "sinh",
-    "softplus",
-    "sqrt",
-    "square",
-    "stop_gradient",
-    "subtract",
-    "tan",
-    "tanh",
-    "true_divide",
-    "where",
+    "abs", "absolute", "add", "arccos", "arcsin", "arctan", "arctan2", "cast", "ceil", "clip", "cos", "cosh", "divide",
+    "elu", "equal", "erf", "exp", "expm1", "floor", "floor_divide", "gelu", "greater", "greater_equal", "isfinite",
+    "isinf", "isnan", "leaky_relu", "less", "less_equal", "log", "log1p", "log2", "log10", "log_sigmoid", "logical_and",
+    "logical_not", "logical_or", "logical_xor", "maximum", "minimum", "mod", "multiply", "negative", "not_equal",
+    "power", "reciprocal", "relu", "round", "rsqrt", "sigmoid", "sign", "silu", "sin", "sinh", "softplus", "sqrt",
+    "square", "stop_gradient", "subtract", "tan", "tanh", "true_divide", "where",
 ]  # fmt: skip
 
 
@@ -298,11 +241,7 @@ def where(condition: Any, x1: Any = None, x2: Any = None) -> Any:
     return program.where(*given)
 
 
-def _cast(x: Any, dtype: str) -> Any:
-    return np.asarray(x).astype(dtype)
-
-
-@operation(_cast)
+@operation(lambda x, dtype: np.asarray(x).astype(dtype))
 def cast(x: Any, dtype: str) -> Any:
     """x in another type: in a network, whose numbers are floats, fractions are cut off for whole numbers.
 

@@ -10,17 +10,8 @@ from thalweg.optimizers.optimizer import Array, Common, Optimizer, Rate, Shared,
 from thalweg.support.checks import number
 
 __all__ = [
-    "AdaBelief",
-    "Adadelta",
-    "Adagrad",
-    "Adam",
-    "AdamW",
-    "Adamax",
-    "Ftrl",
-    "Nadam",
-    "RMSprop",
-    "ScheduleFreeAdamW",
-]
+    "AdaBelief", "Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "Ftrl", "Nadam", "RMSprop", "ScheduleFreeAdamW",
+]  # fmt: skip
 
 MOMENTS = """
 m += (1 - beta_1) * (dw - m)

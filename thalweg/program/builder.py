@@ -28,14 +28,7 @@ from thalweg.program.instructions.pointwise import Pointwise
 from thalweg.program.instructions.products import MatrixProduct
 from thalweg.program.instructions.rowwise import Rowwise
 from thalweg.program.instructions.scans import Argmax, CumulativeSum
-from thalweg.program.instructions.shapes import (
-    MOST_PARTS,
-    Concatenation,
-    Permutation,
-    Placement,
-    Slice,
-    Upsampling,
-)
+from thalweg.program.instructions.shapes import MOST_PARTS, Concatenation, Permutation, Placement, Slice, Upsampling
 from thalweg.program.instructions.standardization import ChannelScale, Standardization
 from thalweg.program.ir.counter import key
 from thalweg.program.ir.instruction import WORKSPACE, Buffer, Constant, Instruction
@@ -212,11 +205,7 @@ class Builder:
         return self.append(Concatenation(parts, self.value("z", shape, per_row), axis))
 
     def slice(
-        self,
-        x: Buffer,
-        starts: Sequence[int | None],
-        stops: Sequence[int | None],
-        steps: Sequence[int | None],
+        self, x: Buffer, starts: Sequence[int | None], stops: Sequence[int | None], steps: Sequence[int | None]
     ) -> Buffer:
         """x[start:stop:step] along each axis of a row, as in Python: negative numbers count from the end."""
         ranges = [range(*slice(*bounds).indices(n)) for n, *bounds in zip(x.shape, starts, stops, steps, strict=True)]
@@ -323,12 +312,7 @@ class Builder:
         return self.append(MatrixProduct(x, y, z, transpose_x, transpose_y))
 
     def random(
-        self,
-        kind: str,
-        shape: tuple[int, ...],
-        seed: int | None = None,
-        first: float = 0.0,
-        second: float = 1.0,
+        self, kind: str, shape: tuple[int, ...], seed: int | None = None, first: float = 0.0, second: float = 1.0
     ) -> Buffer:
         """Random numbers for each row, in every kind of program: "normal" with mean `first` and standard deviation
         `second`, "uniform" from `first` to `second`, or "bernoulli", `second` with probability `first`, otherwise 0."""

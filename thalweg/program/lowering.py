@@ -41,13 +41,7 @@ class LowersLoss(Protocol):
         self, y_pred: Buffer, source: Instruction | None, y: Buffer, weight: Buffer | None, sums: Buffer
     ) -> Loss: ...
     def lower_state(
-        self,
-        features: Buffer,
-        y: Buffer,
-        weight: Buffer | None,
-        sums: Buffer,
-        state: dict[str, Buffer],
-        training: bool,
+        self, features: Buffer, y: Buffer, weight: Buffer | None, sums: Buffer, state: dict[str, Buffer], training: bool
     ) -> list[Instruction]: ...
 
 

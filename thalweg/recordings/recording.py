@@ -71,14 +71,6 @@ class Sample:
     held_y: Array | None = None
 
 
-def no_statistics() -> dict[str, Array]:
-    return {name: np.zeros((0, 0)) for name in STATISTICS}
-
-
-def no_histograms() -> dict[str, Histograms]:
-    return {name: Histograms.empty() for name in HISTOGRAMS}
-
-
 @dataclass(frozen=True, repr=False, eq=False)
 class Recording:
     """What `fit(..., record=True)` measured. Without samples, such as `Recording(facts=…)`, it holds facts alone.
@@ -125,8 +117,8 @@ class Recording:
     layers: list[str] = field(default_factory=list)
     iterations: Array = field(default_factory=no_steps)
     epochs: Array = field(default_factory=no_numbers)
-    statistics: dict[str, Array] = field(default_factory=no_statistics)
-    histograms: dict[str, Histograms] = field(default_factory=no_histograms)
+    statistics: dict[str, Array] = field(default_factory=lambda: dict.fromkeys(STATISTICS, np.zeros((0, 0))))
+    histograms: dict[str, Histograms] = field(default_factory=lambda: dict.fromkeys(HISTOGRAMS, Histograms.empty()))
     batch_losses: Array = field(default_factory=no_numbers)
     batch_iterations: Array = field(default_factory=no_steps)
     learning_rates: Array = field(default_factory=no_numbers)

@@ -130,15 +130,10 @@ def of_images(x: Array, y: Array, predicted: Array) -> Evidence:
 # --- reading ---------------------------------------------------------------------------------------------------------
 
 
-def is_cells(value: object) -> bool:
-    """Whether it is a column's cells."""
-    return is_list(value, lambda cell: is_text(cell) or is_number(cell))
-
-
 DESCRIPTION: dict[str, Callable[[Any], bool]] = {
     "held": is_whole,
     "random": is_whole,
-    "cells": lambda value: holds(value, is_cells),
+    "cells": lambda value: holds(value, lambda column: is_list(column, lambda cell: is_text(cell) or is_number(cell))),
 }
 
 

@@ -53,7 +53,7 @@ QUARTER = ("from", "to", "rows", "MAE", "too high by")
 WORST = ("row", "truth", "prediction")
 FURTHER: dict[str, Callable[[Any], bool]] = {  # what some runs lack, and old ones
     "source": is_text,
-    "intervals": lambda value: holds(value, is_interval),
+    "intervals": lambda value: holds(value, lambda ends: is_list(ends, is_number, 2)),
     "linear": lambda value: (
         isinstance(value, dict) and is_text(value.get("model")) and holds(value.get("scores"), is_number)
     ),
@@ -91,10 +91,6 @@ def is_known(value: object) -> bool:
 def is_kind(value: object) -> bool:
     """The name and the weight of one kind of trees."""
     return isinstance(value, dict) and is_text(value.get("name")) and is_known(value.get("weight"))
-
-
-def is_interval(value: object) -> bool:
-    return is_list(value, is_number, 2)
 
 
 def is_label(value: object) -> bool:

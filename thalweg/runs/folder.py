@@ -67,12 +67,7 @@ def refuse_unwritable(folder: Path) -> None:
 
 
 def write_folder(
-    folder: Path,
-    command: Sequence[str],
-    model: Model,
-    descriptions: dict[str, Any],
-    history: Records,
-    facts: Facts,
+    folder: Path, command: Sequence[str], model: Model, descriptions: dict[str, Any], history: Records, facts: Facts
 ) -> None:
     """Writes a run folder under another name first, then renames it: it is either whole or not there.
 

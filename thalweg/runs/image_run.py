@@ -54,15 +54,7 @@ from thalweg.runs.image_options import (
 from thalweg.runs.judging import Judgement
 from thalweg.runs.mistakes import class_mistakes
 from thalweg.runs.presets import hidden_layers
-from thalweg.runs.run import (
-    Array,
-    Cells,
-    Parts,
-    Run,
-    Scores,
-    load_network,
-    prediction_columns,
-)
+from thalweg.runs.run import Array, Cells, Parts, Run, Scores, load_network, prediction_columns
 from thalweg.runs.scores import class_scores
 from thalweg.support.interrupts import Kept
 from thalweg.support.naming import choose

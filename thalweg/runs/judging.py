@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ import numpy as np
 from thalweg import words
 from thalweg.data.cells import Array
 from thalweg.data.tables import Table
-from thalweg.data.target import label_text
+from thalweg.data.target import Target, label_text
 from thalweg.doctor.givens import TWINS
 from thalweg.runs.mistakes import class_mistakes, number_mistakes
 from thalweg.runs.scores import Score, class_scores, number_scores
@@ -46,13 +46,22 @@ class Judgement:
 
 def judge(features: Features, predicted: Array, table: Table) -> Judgement:
     """The judgement on predictions for the rows of a table, whose target is known: (rows, classes), or (rows,)."""
+    assert features.target is not None
+    return judgement_of(features.target, truth_of(features, table), predicted, table.row_number)
+
+
+def truth_of(features: Features, table: Table) -> Array:
+    """The class numbers, or numbers, of rows whose target is known: (rows,)."""
     target = features.target
     assert target is not None
+    return target.numbers(table) if target.task == "regression" else features.targets(table).ravel().astype(int)
+
+
+def judgement_of(target: Target, truth: Array, predicted: Array, row_number: Callable[[int], int]) -> Judgement:
+    """The judgement on predictions for rows with these class numbers, or numbers; `row_number`: of a row's place."""
     if target.task == "regression":
-        truth = target.numbers(table)
-        return Judgement(number_scores(truth, predicted), number_mistakes(truth, predicted, table.row_number))
-    codes = features.targets(table).ravel().astype(int)
-    return Judgement(class_scores(codes, predicted), class_mistakes(codes, predicted, target.classes))
+        return Judgement(number_scores(truth, predicted), number_mistakes(truth, predicted, row_number))
+    return Judgement(class_scores(truth, predicted), class_mistakes(truth, predicted, target.classes))
 
 
 # --- what should make one careful ------------------------------------------------------------------------------------

@@ -46,10 +46,11 @@ def class_scores(codes: Array, shares: Array) -> dict[str, Score]:
         codes: the rows' class numbers, (rows,).
         shares: the predicted probabilities, (rows, classes); the prediction is the likeliest class.
     """
-    shares = np.asarray(shares, np.float64)
     guesses, rows = shares.argmax(axis=1), len(codes)
     right = guesses == codes
-    losses = -np.log(np.clip(shares[np.arange(rows), codes] / shares.sum(axis=1), np.finfo(np.float64).eps, 1))
+    own, whole = shares[np.arange(rows), codes].astype(np.float64), shares.sum(axis=1, dtype=np.float64)
+    losses = -np.log(np.clip(own / whole, np.finfo(np.float64).eps, 1))
+    del own, whole
     counts = confusion(codes, guesses, shares.shape[1])
     return {
         "accuracy": Score(float(right.mean()), *wilson(int(right.sum()), rows)),
@@ -134,10 +135,11 @@ def _auc(codes: Array, shares: Array) -> Score:
         return Score(math.nan, math.nan, math.nan)
     if classes == 2:
         present = [1]
-    parts = [_one_against_rest(codes == k, shares[:, k]) for k in present]
-    return _around(
-        float(np.mean([area for area, _ in parts])), np.mean([influence for _, influence in parts], axis=0), 0.0, 1.0
-    )
+    area, influence = 0.0, np.zeros(len(codes))
+    for k in present:
+        one, of_rows = _one_against_rest(codes == k, shares[:, k])
+        area, influence = area + one, influence + of_rows
+    return _around(area / len(present), influence / len(present), 0.0, 1.0)
 
 
 def _one_against_rest(positive: Array, share: Array) -> tuple[float, Array]:

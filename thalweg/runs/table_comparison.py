@@ -34,11 +34,7 @@ def compare(
     options.check()
     _, target, parts = divide(table, options)
     features = Features.fit(
-        parts.train,
-        target,
-        ignore=options.ignore,
-        categories=options.categories,
-        numbers=options.inputs_as_numbers,
+        parts.train, target, ignore=options.ignore, categories=options.categories, numbers=options.inputs_as_numbers
     )
     settings = {name: getattr(options, name) for name in SETTINGS} | {"initializer": options.initial_weights}
     settings.pop(knob, None)

@@ -25,7 +25,7 @@ from thalweg.runs.run import Array, Cells, Parts, Run, Scores, TrainingOptions, 
 from thalweg.runs.stored_trees import TREES, load_trees, save_trees
 from thalweg.support.checks import number, whole
 from thalweg.support.untrusted import readable
-from thalweg.tabular.beside import Trees, joined
+from thalweg.tabular.beside import Trees, joined, predicted_in_batches
 from thalweg.tabular.features import Features, Target, at_least_one, with_numbers, without_bad_rows
 from thalweg.tabular.qualities import Settings, settings_of
 from thalweg.tabular.single_row import row_of
@@ -132,7 +132,7 @@ class TableRun(Run):
 
     def of_matrix(self, x: Array, alone: bool = False, lanes: int | None = None) -> Array:
         """The same for a matrix of at least a row, which `features` has made."""
-        y_pred = (self.model if alone else self.ensemble).predict(x, verbose=0, lanes=lanes)
+        y_pred = predicted_in_batches(self.model if alone else self.ensemble, x, lanes)
         if self.target.task == "regression":
             return self.features.decode(y_pred)
         return np.column_stack(list(self.features.probabilities(y_pred).values()))
@@ -239,7 +239,7 @@ def with_target(table: Table, target: Target) -> Table:
     return table.take(known)
 
 
-def usable(run: TableRun, table: Table, with_targets: bool = False) -> tuple[Table, list[str]]:
+def usable(run: TableRun, table: Table, with_targets: bool = False, least_rows: int = 1) -> tuple[Table, list[str]]:
     """The rows that the network can take (and, if asked for, be scored on), and the problems of the others."""
 
     def use(rows: Table) -> None:
@@ -247,7 +247,7 @@ def usable(run: TableRun, table: Table, with_targets: bool = False) -> tuple[Tab
         if with_targets:
             run.features.targets(rows)
 
-    return without_bad_rows(table, use)
+    return without_bad_rows(table, use, least_rows)
 
 
 def load(folder: str | Path) -> TableRun:

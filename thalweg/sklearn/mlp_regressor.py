@@ -21,48 +21,11 @@ Array = NDArray[Any]
 class MLPRegressor(RegressorMixin, Perceptron):
     """scikit-learn's MLPRegressor, five and more times as fast, and with what its users asked for.
 
-    The parameters up to max_fun are scikit-learn's, with its defaults and meanings; the loss curve is the same. See
-    docs/sklearn-differences.md. X may be sparse: it is made dense some batches at a time.
+    As `MLPClassifier`, without class_weight and what else is about classes, except for:
 
     Args:
         loss: "squared_error" (½ of it); "poisson" (½ deviance, for targets from 0, with exp after the output layer); or
-            any loss of thalweg for numbers: a name, an object, a formula, a function of `ops`.
-        hidden_layer_sizes: the units of each hidden layer.
-        activation: "identity", "logistic", "tanh", "relu", or any activation of thalweg; or a list, one for each layer.
-        solver: "adam", "sgd", "lbfgs" (SciPy's, in float64, on all rows at once), or an optimizer of thalweg: its name,
-            or one with its own learning rate.
-        alpha: the penalty ½·alpha·‖W‖²/rows of the batch on the weights, not on the biases.
-        batch_size: rows of a step; "auto" is min(200, rows).
-        learning_rate: "constant"; "invscaling": learning_rate_init/t^power_t after t rows; "adaptive": a fifth whenever
-            the stopping rule would stop. These three mean nothing to "adam", as in scikit-learn. Or one of
-            `thalweg.schedules`, or a function of the step, for every solver.
-        learning_rate_init, power_t, momentum, nesterovs_momentum, beta_1, beta_2, epsilon: of "sgd" and "adam".
-        max_iter: the most epochs; of "lbfgs" iterations. max_fun: the most calls of the loss by "lbfgs".
-        shuffle: whether every epoch takes the rows in another order.
-        random_state: initial weights, order and validation rows are those of scikit-learn for the same number.
-        tol, n_iter_no_change: training stops when the loss (with early_stopping, the validation score) hasn't improved
-            by tol for more than n_iter_no_change epochs.
-        verbose: prints each epoch.
-        warm_start: whether `fit` goes on from the last one; the optimizer keeps its state.
-        early_stopping, validation_fraction: keeps a share of the rows for validation, and the weights that do best on
-            them.
-        dropout: the share of each hidden layer's outputs that is dropped in training, a number or a list.
-        batch_normalization: whether hidden layers are normalized before their activation.
-        validation_data: (X, y) or (X, y, sample_weight), validated on after each epoch; early_stopping then uses it.
-        callbacks: a list of `thalweg.callbacks`.
-        dtype: "float32" (the compiled engine), "float64" (NumPy), or "auto": float64 up to 100 rows in one batch, where
-            it takes little time and equals scikit-learn to rounding; else float32.
-        n_jobs: the number of cores; None: one for a small network, otherwise all.
-
-    Attributes:
-        model_: the network, a `thalweg.Sequential`.
-        loss_curve_, validation_loss_curve_, validation_scores_: of each epoch; None without validation rows.
-        loss_, best_loss_, best_validation_score_, n_iter_, t_, n_layers_, n_outputs_, out_activation_, n_features_in_,
-            feature_names_in_: as scikit-learn's. coefs_, intercepts_: views of the network's weights.
-        stopped_: whether `partial_fit` with early stopping has ended.
-
-    Raises:
-        ArgumentError: parameters that don't go together. DataError: weights that stop being finite, classes unknown.
+            any loss of thalweg for numbers: a name, an object, a formula, a function of `ops`. It comes first.
 
     >>> from sklearn.datasets import make_regression
     >>> X, y = make_regression(n_samples=200, n_features=20, random_state=1)

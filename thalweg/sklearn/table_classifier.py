@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import ClassifierMixin
+from sklearn.metrics import accuracy_score
 from sklearn.utils.multiclass import check_classification_targets
 
 from thalweg.data.recipe import Task
@@ -15,6 +16,7 @@ from thalweg.data.tables import Table
 from thalweg.data.target import Target
 from thalweg.errors import ArgumentError, DataError
 from thalweg.sklearn.table_estimator import TableEstimator, target_name
+from thalweg.sklearn.table_sources import is_source
 from thalweg.support.naming import choose
 
 Array = NDArray[Any]
@@ -55,6 +57,11 @@ class TabularClassifier(ClassifierMixin, TableEstimator):
         random_state: a seed; the same seed gives the same network, bit for bit, on the same machine.
         n_jobs: cores; None and -1: all.
         verbose: 1 prints a line for each epoch.
+        memory: such as "500MB": X of `fit` and of predictions is a path, a folder, a glob, a query, an Arrow dataset
+            or a `numpy.memmap` of any number of rows, y the name of its column to predict (of a memmap an array). As
+            for `thalweg train --memory` (docs/tables.md): rows are kept on a disk, networks alone learn, and
+            `out_of_fold_` isn't there; no row is set apart, other than those that networks hold out.
+        cache: a folder that keeps what was read and converted, for the next fit; alone, it allows 4 GB.
 
     Attributes:
         classes_: the labels, sorted.
@@ -92,6 +99,13 @@ class TabularClassifier(ClassifierMixin, TableEstimator):
         shares = self.predict_proba(X)
         result: Array = self.classes_[shares.argmax(axis=1)]
         return result
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """The accuracy; of a path, a query or an Arrow dataset, y is the column's name."""
+        if not is_source(X):
+            return float(super().score(X, y, sample_weight))
+        shares, labels = self._of_source(X, y)
+        return float(accuracy_score(labels, self.classes_[shares.argmax(axis=1)], sample_weight=sample_weight))
 
     def predict_log_proba(self, X: Any) -> Array:
         """log(predict_proba(X))."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
@@ -14,18 +15,38 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
+from thalweg.data.arrays import memory_there
 from thalweg.data.fitted import LeftOut
 from thalweg.data.tables import Table
 from thalweg.data.target import Target
 from thalweg.engine.lanes import cores
 from thalweg.errors import ArgumentError, DataError, ThalwegWarning
 from thalweg.sklearn.folds import CrossValidation, splits, summary
-from thalweg.sklearn.intake import column_names, is_frame, known_columns, known_row, per_row, table_of, targets_of
+from thalweg.sklearn.intake import (
+    array_names,
+    column_names,
+    is_frame,
+    known_columns,
+    known_row,
+    per_row,
+    table_of,
+    targets_of,
+)
 from thalweg.sklearn.newcomers import understood
+from thalweg.sklearn.table_sources import (
+    IN_MEMORY,
+    check_name,
+    is_mapped,
+    is_source,
+    labels_of,
+    read_whole,
+    slices,
+    with_target,
+)
 from thalweg.support.checks import number, whole
 from thalweg.support.printing import out
 from thalweg.tabular import canonical
-from thalweg.tabular.beside import joined
+from thalweg.tabular.beside import joined, predicted_in_batches
 from thalweg.tabular.clock import Clock
 from thalweg.tabular.ensemble import Ensemble, Member
 from thalweg.tabular.features import Features, at_least_one
@@ -72,6 +93,8 @@ class TableEstimator(BaseEstimator):
         random_state: Any = None,
         n_jobs: int | None = None,
         verbose: int = 0,
+        memory: str | int | None = None,
+        cache: str | Path | None = None,
     ) -> None:
         self.quality = quality
         self.metric = metric
@@ -93,14 +116,17 @@ class TableEstimator(BaseEstimator):
         self.random_state = random_state
         self.n_jobs = n_jobs
         self.verbose = verbose
+        self.memory = memory
+        self.cache = cache
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None, groups: Any = None, time: Any = None) -> Self:
         """Learns from a table.
 
         Args:
             X: a pandas, Polars or Arrow frame, a dict of columns, a list of rows, each a dict, a `Table`, or an array
-                (rows, columns).
-            y: (rows,) labels or numbers, without missing ones.
+                (rows, columns); or a path, a glob, a SQL query, an Arrow dataset. With `memory` or `cache` it is one of
+                the latter, a folder of files or a `numpy.memmap`, of any number of rows.
+            y: (rows,) labels or numbers, without missing ones; for a path, a query or a dataset the column's name.
             sample_weight: (rows,) a weight for each row; rows of weight 0 are left out.
             groups: (rows,) such as a customer's number: rows of a group are held out together.
             time: (rows,) dates or numbers: the latest eighth of the rows is held out, as what has to be predicted will
@@ -112,6 +138,55 @@ class TableEstimator(BaseEstimator):
         """
         clock = Clock(None if self.time_limit is None else number("time_limit", self.time_limit, 1e-9))
         settings = self._settings()
+        if self.memory is not None or self.cache is not None:
+            return self._fit_on_disk(clock, settings, X, y, sample_weight=sample_weight, groups=groups, time=time)
+        if is_source(X):
+            X, y = with_target(read_whole(X), y, self._task_is_regression())
+        if is_mapped(X) and 4 * X.size > memory_there():
+            raise DataError(
+                f"the matrix of X takes {4 * X.size / 1e9:,.1f} GB or more, and this machine has less memory: give "
+                f'{type(self).__name__}(memory="500MB"), which learns from a disk'
+            )
+        return self._fit_in_memory(clock, settings, X, y, sample_weight, groups, time)
+
+    def _fit_on_disk(self, clock: Clock, settings: Settings, X: Any, y: Any, **per_row: Any) -> Self:
+        """Learns from rows that may be larger than memory."""
+        from thalweg.sklearn.large_tables import found_rows
+
+        given = next((name for name, values in per_row.items() if values is not None), None)
+        if given is not None:
+            raise ArgumentError(IN_MEMORY.format(given))
+        seed, regression = int(check_random_state(self.random_state).randint(2**31 - 1)), self._task_is_regression()
+        with found_rows(self, X, y, seed, clock, regression) as found:
+            if isinstance(found.rows, Table):
+                table, y = with_target(found.rows, found.target, regression)
+                X = table if is_source(X) else np.asarray(X)
+                return self._fit_in_memory(clock, settings, X, y, None, None, None)
+            prepared, missing = found.rows.prepared, found.rows.store.missing
+            if missing:
+                raise DataError(f"Input y contains NaN: {missing:,} rows have no value in {found.target!r}")
+            self.n_features_in_ = len(found.names)
+            if is_source(X):
+                self.feature_names_in_ = np.array(found.names, dtype=object)
+            elif hasattr(self, "feature_names_in_"):
+                del self.feature_names_in_
+            if not regression:
+                assert prepared.features.target is not None
+                self.classes_ = np.array(list(prepared.features.target.classes))
+            warn_of_text(prepared.features)
+            ended = prepared.train(clock, self._lanes(), tell if self.verbose else None)
+            self._keep(prepared.features, ended, prepared.judge)
+            at_hand = prepared.rows.on_disk
+            assert at_hand is not None
+            del self.out_of_fold_  # of a few rows
+            self.members_ = [replace(m, held_out=at_hand.at_hand[m.held_out]) for m in self.members_]
+        warn_of_the_end(ended)
+        return self
+
+    def _fit_in_memory(
+        self, clock: Clock, settings: Settings, X: Any, y: Any, sample_weight: Any, groups: Any, time: Any
+    ) -> Self:
+        """Learns from a table, or what can be read as one."""
         table = table_of(X, self, least_rows=2)
         labels = targets_of(y, table.rows, self._task_is_regression(), self)
         weights = None if sample_weight is None else _check_sample_weight(
@@ -146,6 +221,10 @@ class TableEstimator(BaseEstimator):
         Returns:
             `scores`, `mean` and `spread`, the standard deviation. This estimator itself stays unfitted.
         """
+        if self.memory is not None or self.cache is not None:
+            raise ArgumentError(IN_MEMORY.format("cross_validate"))
+        if is_source(X):
+            X, y = with_target(read_whole(X), y, self._task_is_regression())
         table = table_of(X, self, least_rows=2)
         labels = targets_of(y, table.rows, self._task_is_regression(), self)
         extra = {"groups": per_row(groups, table.rows, "groups"), "time": per_row(time, table.rows, "time")}
@@ -210,10 +289,7 @@ class TableEstimator(BaseEstimator):
         warn_of_text(prepared.features)
         found = prepared.train(clock, self._lanes(), tell if self.verbose else None)
         self._keep(prepared.features, found, replace(prepared.judge, weights=weights))
-        if found.interrupted:
-            warnings.warn(
-                "Ctrl-C ended the training: what was learned until then is kept", ThalwegWarning, stacklevel=3
-            )
+        warn_of_the_end(found)
 
     def _keep(self, features: Features, found: Ensemble, judge: Judge) -> None:
         """Sets the fitted attributes. The score doesn't count class weights."""
@@ -267,13 +343,39 @@ class TableEstimator(BaseEstimator):
     def _predicted(self, X: Any) -> Array:
         """Probabilities (rows, classes) or numbers (rows,) for these rows."""
         check_is_fitted(self)
+        if is_source(X):
+            return self._of_source(X)[0]
+        if is_mapped(X):
+            return np.concatenate([self._predicted(some) for some in slices(X)])
         x, rows = self.features_.of_row(known_row(self, X), familiar=True), 1
         if x is None:
             table = known_columns(self, X, table_of(X, self, least_rows=0))
             table = understood(self.features_, table)
             x, rows = at_least_one(self.features_.matrix(table)), table.rows
         lanes = None if self.n_jobs in (None, -1) else self._lanes()  # of all, as many as are worthwhile
-        return self._of_graph(self.ensemble_.predict(x, verbose=0, lanes=lanes))[:rows]
+        return self._of_graph(predicted_in_batches(self.ensemble_, x, lanes))[:rows]
+
+    def _of_source(self, X: Any, y: Any = None) -> tuple[Array, Array]:
+        """The same for the rows of a source, and what its column `y` holds, if one is named."""
+        if y is not None:
+            check_name(y)
+        names = list(getattr(self, "feature_names_in_", ())) or array_names(self.n_features_in_)
+        target, parts, truth = self.features_.target, [], []
+        assert target is not None
+        with self._blocks(X, max(1, len(target.classes))) as tables:
+            for table in tables:
+                if y is not None:
+                    truth.append(labels_of(replace(target, name=y), table))
+                parts.append(self._predicted(table.only(names)))
+        return np.concatenate(parts), np.concatenate(truth) if truth else np.zeros(0)
+
+    def _blocks(self, X: Any, outputs: int) -> AbstractContextManager[Iterator[Table]]:
+        """The rows of a source; within the limit of memory, if there is one."""
+        if self.memory is None:
+            return nullcontext(iter([read_whole(X, self.features_.kept, least_rows=0)]))
+        from thalweg.sklearn.large_tables import blocks
+
+        return blocks(self.memory, X, self.features_, outputs)
 
     def _of_graph(self, outputs: Array) -> Array:
         """Probabilities (rows, classes) or numbers (rows,) from the graph's outputs."""
@@ -359,6 +461,12 @@ def target_name(name: object, table: Table) -> str:
     while chosen in table:
         chosen += "_"
     return chosen
+
+
+def warn_of_the_end(found: Ensemble) -> None:
+    """Warns if Ctrl-C ended the training."""
+    if found.interrupted:
+        warnings.warn("Ctrl-C ended the training: what was learned until then is kept", ThalwegWarning, stacklevel=5)
 
 
 def warn_of_text(features: Features) -> None:

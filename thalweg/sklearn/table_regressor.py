@@ -7,12 +7,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import RegressorMixin
+from sklearn.metrics import r2_score
 
 from thalweg.data.cells import magnitude
 from thalweg.data.tables import Table
 from thalweg.data.target import Target
 from thalweg.errors import ArgumentError
 from thalweg.sklearn.table_estimator import TableEstimator, target_name
+from thalweg.sklearn.table_sources import is_source
 
 Array = NDArray[Any]
 
@@ -41,6 +43,13 @@ class TabularRegressor(RegressorMixin, TableEstimator):
     def predict(self, X: Any) -> Array:
         """The number for each row, float64 (rows,), within the range of the targets learned from."""
         return self._predicted(X)
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """R²; of a path, a query or an Arrow dataset, y is the column's name."""
+        if not is_source(X):
+            return float(super().score(X, y, sample_weight))
+        predicted, numbers = self._of_source(X, y)
+        return float(r2_score(numbers, predicted, sample_weight=sample_weight))
 
     def _of_graph(self, outputs: Array) -> Array:
         target = self.features_.target

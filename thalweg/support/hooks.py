@@ -124,10 +124,7 @@ MODEL = table(
         "compute_loss_and_updates stateless_compute_loss jax_state_sync",
         STEP,
     ),
-    (
-        "__call__ stateless_call symbolic_call rematerialized_call",
-        "a model computes its outputs in call(self, inputs)",
-    ),
+    ("__call__ stateless_call symbolic_call rematerialized_call", "a model computes its outputs in call(self, inputs)"),
     (
         "compute_metrics get_metrics_result reset_metrics metrics metrics_names add_metric",
         "metrics are named in compile(metrics=[…])",

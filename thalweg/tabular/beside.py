@@ -22,6 +22,9 @@ Array = NDArray[Any]
 NEVER = -1e9
 """The pre-activation of a class that a fit hasn't seen: its probability is 0."""
 
+BATCH = 4096
+"""Rows that are predicted in a batch."""
+
 
 class Trees(NamedTuple):
     """Trees of one kind in an ensemble, or linear models."""
@@ -168,4 +171,11 @@ def joined(networks: Model, trees: Sequence[Trees]) -> Model:
     return Functional(x, layers.Add(name="prediction")(weighted), name="whole", seed=0)
 
 
-__all__ = ["Trees", "columns_of", "joined", "trees_of"]
+def predicted_in_batches(graph: Model, x: Array, lanes: int | None = None) -> Array:
+    """The outputs for a matrix: many rows in batches of one size, so that tables that are predicted in parts, which
+    begin with a batch, have the same bits as whole ones."""
+    outputs: Array = graph.predict(x, batch_size=BATCH if len(x) >= BATCH else None, verbose=0, lanes=lanes)
+    return outputs
+
+
+__all__ = ["BATCH", "Trees", "columns_of", "joined", "predicted_in_batches", "trees_of"]

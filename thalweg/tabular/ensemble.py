@@ -371,12 +371,7 @@ def join(blueprint: Blueprint, ended: Sequence[Trained], seeds: Sequence[int], j
 
 
 def out_of_fold(
-    blueprint: Blueprint,
-    held: Sequence[Array],
-    outputs: Sequence[Array | None],
-    judge: Judge,
-    used: float,
-    count: int,
+    blueprint: Blueprint, held: Sequence[Array], outputs: Sequence[Array | None], judge: Judge, used: float, count: int
 ) -> Array:
     """For each row the mean of what the members that held it out predict; NaN where there is none."""
     width = 1 if blueprint.task == "regression" else max(2, blueprint.outputs)

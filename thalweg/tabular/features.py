@@ -14,13 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from thalweg.data.cells import forced_number
-from thalweg.data.columns import (
-    BooleanColumn,
-    CategoryColumn,
-    FittedColumn,
-    NumberColumn,
-    fit_column,
-)
+from thalweg.data.columns import BooleanColumn, CategoryColumn, FittedColumn, NumberColumn, fit_column
 from thalweg.data.dates import DateColumn
 from thalweg.data.fitted import LeftOut, Scale
 from thalweg.data.labels import Label
@@ -301,8 +295,9 @@ def at_least_one(x: NDArray[np.float32]) -> NDArray[np.float32]:
     return x if len(x) else np.zeros((1, x.shape[1]), x.dtype)
 
 
-def without_bad_rows(table: Table, use: Callable[[Table], object]) -> tuple[Table, list[str]]:
-    """The rows for which `use` raises no BadRowsError, and what is wrong with each of the others.
+def without_bad_rows(table: Table, use: Callable[[Table], object], least_rows: int = 1) -> tuple[Table, list[str]]:
+    """The rows for which `use` raises no BadRowsError, and what is wrong with each of the others; raises if fewer than
+    `least_rows` are left.
 
     >>> table = Table.of({"x": [1.0, 2.0, float("inf"), 4.0], "y": ["a", "b", "a", "b"]})
     >>> without_bad_rows(table, lambda rows: Features.fit(rows, "y"))
@@ -314,7 +309,7 @@ def without_bad_rows(table: Table, use: Callable[[Table], object]) -> tuple[Tabl
             use(table)
         except BadRowsError as error:
             rows = [row for row in range(table.rows) if table.row_number(row) not in error.problems]
-            if not rows:
+            if len(rows) < least_rows:
                 raise
             skipped += error.problems.values()
             table = table.take(rows)
@@ -363,13 +358,9 @@ def _read(annotation: str, value: Any, where: str) -> Any:
     return make(value)
 
 
-def _is_count(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
-
-
 _CHECKS: dict[str, tuple[Callable[[Any], bool], Callable[[Any], Any]]] = {
     "str": (lambda value: isinstance(value, str), lambda value: value),
-    "int": (_is_count, int),
+    "int": (lambda value: isinstance(value, int) and not isinstance(value, bool) and value >= 0, int),
     "bool": (lambda value: isinstance(value, bool), bool),
     "float": (lambda value: type(value) in (int, float) and math.isfinite(value), float),
     "tuple[str, ...]": (lambda value: isinstance(value, list) and all(isinstance(v, str) for v in value), tuple),

@@ -19,12 +19,7 @@ MOST_ROWS = 20_000
 
 
 def rotating(
-    count: int,
-    members: int,
-    classes: Array | None,
-    seed: int,
-    folds: int = FOLDS,
-    alike: Array | None = None,
+    count: int, members: int, classes: Array | None, seed: int, folds: int = FOLDS, alike: Array | None = None
 ) -> list[Array]:
     """The rows that each member holds out, sorted: member i the fold i mod 8 of the same permutation; after eight
     members another permutation begins. Of fewer than eight rows each is a fold.
@@ -58,7 +53,9 @@ def rotating(
             fold_of[np.bincount(classes)[classes] == 1] = -1
         for fold in range(min(folds, members - first)):
             rows = np.flatnonzero(fold_of == fold)
-            held.append(rows if len(rows) <= MOST_ROWS else _some(rows, MOST_ROWS, seed))
+            if len(rows) > MOST_ROWS:
+                rows = np.sort(np.random.default_rng([seed, 1]).choice(rows, MOST_ROWS, replace=False))
+            held.append(rows)
     return held
 
 
@@ -100,7 +97,3 @@ def latest(time: Array, members: int, folds: int = FOLDS) -> list[Array]:
     held = max(len(ranks) // folds, min(LATEST, len(ranks) // 2))
     start = np.sort(ranks)[-max(1, min(held, MOST_ROWS))]
     return [np.flatnonzero(ranks >= max(start, 1))] * members
-
-
-def _some(rows: Array, most: int, seed: int) -> Array:
-    return np.sort(np.random.default_rng([seed, 1]).choice(rows, most, replace=False))

@@ -55,13 +55,7 @@ def loss_of(job: Job, chunk: Chunk) -> Callable[[Array], float]:
     return loss
 
 
-def setting_of(
-    losses: Sequence[Loss | None],
-    weighted: bool,
-    optimizer: Optimizer,
-    job: Job,
-    engine: str,
-) -> Setting:
+def setting_of(losses: Sequence[Loss | None], weighted: bool, optimizer: Optimizer, job: Job, engine: str) -> Setting:
     """What the step is a step of. `weighted`: whether rows or outputs have weights."""
     only = losses[0] if len(losses) == 1 else None
     half = isinstance(only, SumSquaredError) and only.half and not weighted

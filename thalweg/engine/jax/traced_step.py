@@ -30,13 +30,7 @@ class TracedStep(Mapping[Buffer, Array]):
     """
 
     def __init__(
-        self,
-        layout: Layout,
-        pieces: Pieces,
-        data: dict[str, Array],
-        step: StepState,
-        dtype: Any,
-        devices: Devices,
+        self, layout: Layout, pieces: Pieces, data: dict[str, Array], step: StepState, dtype: Any, devices: Devices
     ) -> None:
         self.layout, self.pieces, self.data, self.step = layout, dict(pieces), dict(data), step
         self.dtype, self.devices = dtype, devices

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 give_way = getattr(os, "sched_yield", lambda: time.sleep(0))
 TRIES = 200  # before the rank lets others have its core, between two looks
+PATIENCE = 60.0  # seconds of waiting after which it is said
 
 
 class Piece(NamedTuple):
@@ -62,13 +64,26 @@ class Exchange:
 
     def __call__(self) -> None:
         """Sends and receives."""
-        complete(self.comm.Ialltoallw(*self.arguments))
+        complete(self.comm, self.comm.Ialltoallw(*self.arguments))
 
 
-def complete(request: Any) -> None:
-    """Waits for an operation. It looks again and again itself: MPI would hold the core, and Python's signals."""
-    looks = 0
+def complete(comm: Any, request: Any) -> None:
+    """Waits for an operation. It looks again and again itself: MPI would hold the core, and Python's signals.
+
+    A long wait is told of, once, by the first rank, and by the next, as the first may be the one that is waited for.
+    """
+    looks, begin = 0, 0.0
     while not request.Test():
         looks += 1
+        if looks == TRIES:
+            begin = time.monotonic()
         if looks > TRIES:
             give_way()
+            if begin and comm.rank < 2 and time.monotonic() - begin > PATIENCE:
+                begin = 0.0
+                print(
+                    f"rank {comm.rank} of {comm.size} has waited for {PATIENCE:g} s for another, which may be busy, "
+                    "stopped or out of reach; all go on when it does",
+                    file=sys.__stderr__,
+                    flush=True,
+                )

@@ -201,7 +201,7 @@ class RankedExecutor:
                 total[:] = gradients[own.start, first:after] if own.start < busy else 0
             for lane in range(own.start + 1, min(own.stop, busy)):
                 total += gradients[lane, first:after]
-            complete(self.ranks.comm.Iallreduce(MPI.IN_PLACE, total))
+            complete(self.ranks.comm, self.ranks.comm.Iallreduce(MPI.IN_PLACE, total))
 
     @property
     def received(self) -> int:

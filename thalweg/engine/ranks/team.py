@@ -12,6 +12,7 @@ import numpy as np
 from thalweg.engine.contract import Array, Chunk, Executor, Job
 from thalweg.engine.ranks.forecast import Forecast
 from thalweg.engine.ranks.ranked_executor import RankedExecutor
+from thalweg.engine.ranks.traded_rows import TradedRows
 from thalweg.engine.ranks.world import Ranks, digest
 from thalweg.errors import ArgumentError
 from thalweg.program.ir.instruction import fields_of
@@ -26,6 +27,15 @@ class Team:
 
     def __init__(self, ranks: Ranks, compiled: Any) -> None:
         self.ranks, self.compiled = ranks, compiled
+        self.shares: TradedRows | None = None
+        """The rows of a disk, of which each rank reads a part."""
+        self.marks: dict[str, str] = {}  # of some of these rows, by the name of their array
+        if ranks.size > 1 and compiled.runs.arithmetic is None:
+            ranks.common = True
+            raise ArgumentError(
+                f"ranks divide the lanes of the native engine, and the {compiled.engine} engine has none: leave out "
+                f"engine={compiled.engine!r}"
+            )
         if ranks.size > 1 and not ranks.agree([compiled.seed_given]).all():
             ranks.common = True
             raise ArgumentError(
@@ -50,10 +60,17 @@ class Team:
             "model": said(job.program),
             "weights": digest(job.parameters),
             "state of the optimizer": digest(job.slots),
-            **{f"data ({name})": digest(array) for name, array in job.data.items()},
-            **{f"validation_data ({name})": digest(array) for name, array in (held or {}).items()},
+            **{f"data ({name})": mark for name, mark in (self.marks or digests(job.data)).items()},
+            **{f"validation_data ({name})": mark for name, mark in digests(held or {}).items()},
         }
         self.ranks.compare(facts)
+
+    def sharing(self, job: Job, source: Any, shuffle: bool) -> TradedRows:
+        """How ranks share the rows of a source. job: such as the one that follows, but on a few rows."""
+        self.marks = digests(source.sample())
+        self.compare(job, None, {"number of rows": source.rows, "shuffle": shuffle})
+        self.shares = TradedRows(self.ranks, job, source.rows)
+        return self.shares
 
     def begin(self, model: Any) -> None:
         """Gives all ranks the first one's weights and counts, which a callback may have read from a file."""
@@ -95,6 +112,11 @@ class Team:
             text = str(Forecast.measured(self.ranks, executor, chunk, job))
             if self.ranks.first:
                 out(text)
+
+
+def digests(arrays: Mapping[str, Array]) -> dict[str, str]:
+    """What is in each array, as a short text."""
+    return {name: digest(array) for name, array in arrays.items()}
 
 
 def mark(vector: Array) -> float:

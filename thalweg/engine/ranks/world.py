@@ -17,6 +17,7 @@ import numpy as np
 
 from thalweg.engine.contract import Array
 from thalweg.engine.lanes import cores
+from thalweg.engine.ranks.exchange import complete
 from thalweg.errors import ArgumentError, RanksError
 from thalweg.support.extras import need
 
@@ -52,12 +53,19 @@ class Ranks:
             on the number of ranks.
 
     Raises:
-        MissingPackageError: mpi4py isn't installed. RanksError: mpi4py's library isn't that of the launcher.
+        MissingPackageError: mpi4py isn't installed. RanksError: mpi4py's library isn't there, or isn't that of the
+            launcher.
     """
 
     def __init__(self, comm: Any = None, fast_sums: bool = False) -> None:
         need("mpi4py", "mpi", "training on several ranks")
-        from mpi4py import MPI
+        try:
+            from mpi4py import MPI
+        except (ImportError, RuntimeError) as error:
+            raise RanksError(
+                f"mpi4py finds no MPI ({' '.join(str(error).split())}): install one beside it (pip install mpich), or "
+                "load the cluster's (module load openmpi)"
+            ) from None
 
         self.comm = (MPI.COMM_WORLD if comm is None else comm).Dup()
         self.number: int = self.comm.rank
@@ -133,13 +141,19 @@ class Ranks:
         """The cores of all ranks together; those of a machine are divided among its ranks, one each at least."""
         from mpi4py import MPI
 
+        self.gather()
         everyones = self.comm.allgather((MPI.Get_processor_name(), cores()))
         machines = [name for name, _ in everyones]
         each: list[int] = [max(1, count // machines.count(name)) for name, count in everyones]
         return self.size * min(each)
 
+    def gather(self) -> None:
+        """Waits for all ranks, so that what they tell each other next takes no time."""
+        complete(self.comm, self.comm.Ibarrier())
+
     def compare(self, facts: Mapping[str, Any]) -> None:
         """Raises, on every rank, unless all have brought the same facts; they are named in the sentence."""
+        self.gather()
         everyones = self.comm.allgather(dict(facts))
         for rank, others in enumerate(everyones):
             for name, value in everyones[0].items():
@@ -155,16 +169,18 @@ class Ranks:
         """(ranks, numbers): what every rank has brought, float64."""
         own = np.array(numbers, np.float64)
         everyones = np.empty((self.size, own.size))
-        self.comm.Allgather(own, everyones)
+        complete(self.comm, self.comm.Iallgather(own, everyones))
         return everyones
 
     def spread(self, *arrays: Array) -> None:
         """Gives every rank the first one's arrays, in place."""
+        self.gather()
         for array in arrays:
             self.comm.Bcast(array.view(np.uint8) if array.size else np.empty(0, np.uint8))
 
     def told(self, value: Any) -> Any:
         """What the first rank has brought."""
+        self.gather()
         return self.comm.bcast(value)
 
 

@@ -6,17 +6,13 @@ from typing import Any
 
 import numpy as np
 
-INFIX = {
-    "add": "+", "subtract": "-", "multiply": "*", "divide": "/", "less": "<", "less_equal": "<=", "greater": ">",
-    "greater_equal": ">=", "equal": "==", "not_equal": "!=", "logical_and": "&&", "logical_or": "||",
-    "bitwise_and": "&", "bitwise_or": "|", "bitwise_xor": "^", "left_shift": "<<", "right_shift": ">>",
+from thalweg.export.loops import printer
+
+INFIX = printer.INFIX | {
+    "bitwise_and": "&", "bitwise_or": "|", "bitwise_xor": "^", "left_shift": "<<", "right_shift": ">>"
 }  # fmt: skip
-MATHS = {
-    "exp": "exp", "expm1": "expm1", "log": "log", "log1p": "log1p", "sqrt": "sqrt", "sin": "sin", "cos": "cos",
-    "tan": "tan", "tanh": "tanh", "sinh": "sinh", "cosh": "cosh", "arctan": "atan", "arctan2": "atan2",
-    "arcsin": "asin", "arccos": "acos", "arcsinh": "asinh", "arccosh": "acosh", "arctanh": "atanh", "floor": "floor",
-    "ceil": "ceil", "rint": "rint", "trunc": "trunc", "absolute": "fabs", "erf": "erf", "power": "pow",
-    "log2": "log2", "log10": "log10", "exp2": "exp2", "cbrt": "cbrt", "hypot": "hypot", "copysign": "copysign",
+MATHS = printer.MATHS | {
+    "rint": "rint", "absolute": "fabs", "erf": "erf", "power": "pow", "exp2": "exp2", "copysign": "copysign"
 }  # fmt: skip
 """The names in <math.h>, of those for double: with an f for float."""
 PAIRS = ("pow", "atan2", "hypot", "copysign")

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from thalweg.errors import ThalwegError
+from thalweg.export.loops import printer
 from thalweg.export.loops.nests import Apply, Expression, Local
 from thalweg.export.loops.printer import Printer, Type, bare
 
@@ -15,19 +16,10 @@ ARRAYS = {
     "int8": "Int8Array", "uint8": "Uint8Array", "uint16": "Uint16Array", "bool": "Uint8Array",
 }  # fmt: skip
 """Arrays that hold a type's numbers: whole ones are exact up to 2⁵³."""
-INFIX = {
-    "add": "+", "subtract": "-", "multiply": "*", "divide": "/", "less": "<", "less_equal": "<=", "greater": ">",
-    "greater_equal": ">=", "equal": "==", "not_equal": "!=", "logical_and": "&&", "logical_or": "||", "power": "**",
-}  # fmt: skip
+INFIX = printer.INFIX | {"power": "**"}
 BITS = {"bitwise_and": "&", "bitwise_or": "|", "bitwise_xor": "^"}  # of truth values
 SHORT = {**BITS, "left_shift": "<<", "right_shift": ">>"}  # of whole numbers of 32 bits, as JavaScript takes all for
-MATHS = {
-    "exp": "exp", "expm1": "expm1", "log": "log", "log1p": "log1p", "sqrt": "sqrt", "sin": "sin", "cos": "cos",
-    "tan": "tan", "tanh": "tanh", "sinh": "sinh", "cosh": "cosh", "arctan": "atan", "arctan2": "atan2",
-    "arcsin": "asin", "arccos": "acos", "arcsinh": "asinh", "arccosh": "acosh", "arctanh": "atanh", "floor": "floor",
-    "ceil": "ceil", "trunc": "trunc", "absolute": "abs", "log2": "log2", "log10": "log10", "cbrt": "cbrt",
-    "hypot": "hypot", "sign": "sign", "maximum": "max", "minimum": "min",
-}  # fmt: skip
+MATHS = printer.MATHS | {"absolute": "abs", "sign": "sign", "maximum": "max", "minimum": "min"}
 """The names in Math. Its max and min of NaN are NaN, as NumPy's are."""
 OWN = {
     "rint": """function rint(x) {

@@ -111,7 +111,8 @@ class Fused:
     def append(self, made: Nest) -> None:
         """Notes which arrays may be written over others: element by element, once these are read."""
         self.steps += made.steps
-        alike = {r for r, at in made.loads if at == made.index} - {r for r, at in made.loads if at != made.index}
+        otherwise = {r for r, at in made.loads if at != made.index}
+        alike = [r for r in dict.fromkeys(r for r, _ in made.loads) if r not in otherwise]  # in one order each time
         pairs = [(t, r) for t in made.targets for r in alike if t.size == r.size and t.dtype == r.dtype]
         self.merged += [(len(self.steps) - 1, t, r) for t, r in pairs]
 

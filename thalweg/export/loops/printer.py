@@ -34,6 +34,17 @@ from thalweg.export.loops.nests import (
 )
 
 Type = np.dtype[Any]
+INFIX = {
+    "add": "+", "subtract": "-", "multiply": "*", "divide": "/", "less": "<", "less_equal": "<=", "greater": ">",
+    "greater_equal": ">=", "equal": "==", "not_equal": "!=", "logical_and": "&&", "logical_or": "||",
+}  # fmt: skip
+MATHS = {
+    "exp": "exp", "expm1": "expm1", "log": "log", "log1p": "log1p", "sqrt": "sqrt", "sin": "sin", "cos": "cos",
+    "tan": "tan", "tanh": "tanh", "sinh": "sinh", "cosh": "cosh", "arctan": "atan", "arctan2": "atan2",
+    "arcsin": "asin", "arccos": "acos", "arcsinh": "asinh", "arccosh": "acosh", "arctanh": "atanh", "floor": "floor",
+    "ceil": "ceil", "trunc": "trunc", "log2": "log2", "log10": "log10", "cbrt": "cbrt", "hypot": "hypot",
+}  # fmt: skip
+"""NumPy's names of operators and functions, as all these languages write them."""
 
 
 class Printer(ABC):

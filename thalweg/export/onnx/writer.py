@@ -132,14 +132,10 @@ def name_all(tensors: Iterable[Tensor]) -> None:
     different = dict.fromkeys(tensors)
     used = {t.name for t in different}
     for tensor in different:
-        name, base, number = tensor.name, tensor.origin or base_of(tensor), 1
+        made = "constant" if tensor.node is None else f"{tensor.node.result}_{tensor.node.operator.lower()}"
+        name, base, number = tensor.name, tensor.origin or made, 1
         while not name:
             name = base if number == 1 else f"{base}_{number}"
             name, number = "" if name in used else name, number + 1
         tensor.name = name
         used.add(name)
-
-
-def base_of(tensor: Tensor) -> str:
-    node = tensor.node
-    return "constant" if node is None else f"{node.result}_{node.operator.lower()}"

@@ -44,11 +44,6 @@ def checked_edges(what: str, edges: Sequence[Sequence[float]]) -> list[Array]:
     return checked
 
 
-def plain_edges(edges: list[Array]) -> list[list[float]]:
-    """The edges as lists."""
-    return [column.tolist() for column in edges]
-
-
 @arguments
 class PiecewiseLinearEncoding(Layer):
     """a[j] = clip((x − eⱼ)/(eⱼ₊₁ − eⱼ), 0, 1) for each bin eⱼ … eⱼ₊₁ of each column      (rows, columns) → (rows, bins)
@@ -75,7 +70,10 @@ class PiecewiseLinearEncoding(Layer):
     array([[0., 1., 1., 0.]], dtype=float32)
     """
 
-    edges: Annotated[Taken[Sequence[Sequence[float]], list[Array]], Checked(checked_edges, plain_edges)]
+    edges: Annotated[
+        Taken[Sequence[Sequence[float]], list[Array]],
+        Checked(checked_edges, lambda edges: [column.tolist() for column in edges]),
+    ]
     steps: bool = False
     name: str | None = None
 

@@ -22,10 +22,7 @@ GENERATED = ("blobs", "moons", "circles", "spiral", "xor", "plane", "hills", "li
 NUMBERS = ("plane", "hills", "line")
 REACH = 3.3
 """How far the pictures of generated data reach from the middle."""
-KERNELS = {
-    "vertical": [[1.0, 0.0, -1.0]] * 3,
-    "horizontal": [[1.0] * 3, [0.0] * 3, [-1.0] * 3],
-}
+KERNELS = {"vertical": [[1.0, 0.0, -1.0]] * 3, "horizontal": [[1.0] * 3, [0.0] * 3, [-1.0] * 3]}
 """Differences between left and right, and between above and below."""
 
 
@@ -121,18 +118,7 @@ def generated(state: State) -> Exercise:
         f"x, y, x_held, y_held = x[train], y[train]{column}, x[held], y[held]{column}"
     )
     task = "numbers" if classes is None else "binary" if len(classes) == 2 else "multiclass"
-    return Exercise(
-        task,
-        x[train],
-        y[train],
-        x[held],
-        y[held],
-        names,
-        ["y"],
-        classes,
-        sight,
-        code,
-    )
+    return Exercise(task, x[train], y[train], x[held], y[held], names, ["y"], classes, sight, code)
 
 
 def sources(*functions: Any) -> str:

@@ -8,7 +8,8 @@ from typing import Any
 
 from thalweg import activations, initializers, optimizers, words
 from thalweg.activations import FormulaFunction
-from thalweg.losses import FormulaLoss, Loss, SumSquaredError
+from thalweg.exchange import keras_parts
+from thalweg.losses import FormulaLoss, SumSquaredError
 from thalweg.play.exercises.exercise import Exercise
 from thalweg.play.exports.keras_formulas import in_keras
 from thalweg.play.requests.page_state import State
@@ -16,25 +17,10 @@ from thalweg.play.requests.refusal import RefusedError
 from thalweg.play.training import knobs
 from thalweg.support.naming import choose, snake_case
 
-KERAS_ACTIVATIONS = {
-    "linear", "sigmoid", "tanh", "relu", "leaky_relu", "relu6", "elu", "celu", "selu", "gelu", "silu", "mish",
-    "softplus", "softsign", "exponential", "hard_sigmoid", "hard_silu", "hard_tanh", "hard_shrink", "soft_shrink",
-    "tanh_shrink", "log_sigmoid", "squareplus", "sparse_plus", "sparse_sigmoid", "softmax", "log_softmax", "sparsemax",
-    "swish", "hard_swish",
-}  # fmt: skip
-KERAS_LOSSES = {
-    "mean_squared_error", "mean_absolute_error", "mean_absolute_percentage_error", "mean_squared_logarithmic_error",
-    "log_cosh", "huber", "poisson", "hinge", "squared_hinge", "categorical_hinge", "cosine_similarity",
-    "binary_crossentropy", "binary_focal_crossentropy", "categorical_crossentropy", "categorical_focal_crossentropy",
-    "sparse_categorical_crossentropy", "kl_divergence", "dice", "tversky", "categorical_generalized_cross_entropy",
-}  # fmt: skip
-KERAS_OPTIMIZERS = {
-    "sgd", "lion", "adadelta", "adagrad", "adam", "adamw", "adamax", "ftrl", "nadam", "rmsprop", "adafactor", "lamb",
-    "muon",
-}  # fmt: skip
-KERAS_SCHEDULES = {
-    "exponential_decay", "polynomial_decay", "inverse_time_decay", "cosine_decay", "cosine_decay_restarts",
-}  # fmt: skip
+KERAS_ACTIVATIONS = {*keras_parts.ACTIVATIONS} - {"glu", "threshold"}  # these two take arguments, or half the units
+KERAS_LOSSES = {snake_case(name) for name in keras_parts.FAMILIES["loss"].classes}
+KERAS_OPTIMIZERS = {*keras_parts.FAMILIES["optimizer"].names} - {"schedulefreeadamw"}  # only in the newest Keras
+KERAS_SCHEDULES = {snake_case(name) for name in keras_parts.FAMILIES["schedule"].classes}
 CAMEL = {name: kind.__name__ for name, kind in (initializers.NAMES | optimizers.NAMES | knobs.SCHEDULES).items()}
 
 
@@ -76,16 +62,18 @@ class Dialect:
             if self.keras:
                 return f"lambda y_true, y_pred: {0.5 if loss.half else 1.0} * ops.sum((y_true - y_pred) ** 2, axis=-1)"
             return f"losses.SumSquaredError(half={loss.half})"
-        name = plain_name(loss)
+        name = snake_case(type(loss).__name__)
         if self.keras and name not in KERAS_LOSSES:
             raise self.lacks(words.text("loss", context="of Keras"), name)
         return quoted(name)
 
     def initializer(self, given: str | dict[str, Any]) -> str:
         """Initial weights."""
-        name, rest = split(given)
+        name, rest = knobs.split(given)
         name = initializers.ALIASES.get(name, name)
-        return f"initializers.{CAMEL[name]}({written(rest)})" if rest else quoted(plain_initializer(name))
+        if rest:
+            return f"initializers.{CAMEL[name]}({written(rest)})"
+        return quoted({"normal": "random_normal", "uniform": "random_uniform"}.get(name, name))  # as both know it
 
     def array(self, values: Any) -> str:
         """Given weights."""
@@ -94,7 +82,7 @@ class Dialect:
 
     def optimizer(self, state: State, rate: str) -> str:
         """The optimizer with its learning rate."""
-        name, rest = split(state.optimizer)
+        name, rest = knobs.split(state.optimizer)
         if self.keras and name not in KERAS_OPTIMIZERS:
             raise self.lacks(words.text("optimizer"), name)
         return f"optimizers.{CAMEL[name]}({', '.join([rate, *([written(rest)] if rest else [])])})"
@@ -103,7 +91,7 @@ class Dialect:
         """The learning rate: a number, or a schedule."""
         if state.schedule is None or state.schedule == "constant":
             return repr(state.learning_rate)
-        name, rest = split(state.schedule)
+        name, rest = knobs.split(state.schedule)
         if self.keras and name not in KERAS_SCHEDULES:
             raise self.lacks(words.text("schedule", context="of Keras"), name)
         kind = choose("schedule", name, knobs.SCHEDULES)
@@ -128,21 +116,6 @@ class Dialect:
 def quoted(text: str) -> str:
     """A text in double quotes, where it has none itself."""
     return repr(text) if set(text) & {'"', "\\", "\n"} else f'"{text}"'
-
-
-def plain_name(loss: Loss) -> str:
-    """A loss's name as `compile` takes it."""
-    return snake_case(type(loss).__name__)
-
-
-def plain_initializer(name: str) -> str:
-    """The name that both packages know."""
-    return {"normal": "random_normal", "uniform": "random_uniform"}.get(name, name)
-
-
-def split(given: str | dict[str, Any]) -> tuple[str, dict[str, Any]]:
-    """A name and its arguments."""
-    return (given, {}) if isinstance(given, str) else (given["name"], {k: v for k, v in given.items() if k != "name"})
 
 
 def written(arguments: dict[str, Any]) -> str:

@@ -6,7 +6,6 @@ of epochs, its loss is the page's, bit for bit. Keras draws other initial weight
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +16,7 @@ from thalweg.play.exports.dialect import KERAS, THALWEG, Dialect
 from thalweg.play.requests.page_state import State
 from thalweg.play.training import knobs
 from thalweg.play.training.journey import Course, Leg
-from thalweg.support.files import own_folder
+from thalweg.support.files import own_folder, to_json
 
 
 @dataclass(frozen=True)
@@ -29,16 +28,6 @@ class Export:
     made: Callable[[Course], bytes]
 
 
-def thalweg_program(course: Course) -> bytes:
-    """The training as a program for thalweg."""
-    return program(course, THALWEG).encode()
-
-
-def keras_program(course: Course) -> bytes:
-    """The training as a program for Keras."""
-    return program(course, KERAS).encode()
-
-
 def model_file(course: Course) -> bytes:
     """The model with its weights and its optimizer's state, as `load_model` reads it."""
     with own_folder("thalweg-play-") as folder:
@@ -47,16 +36,14 @@ def model_file(course: Course) -> bytes:
         return path.read_bytes()
 
 
-def state_file(course: Course) -> bytes:
-    """The state as JSON."""
-    return json.dumps(course.state.to_json(), ensure_ascii=False, indent=1).encode()
-
-
+PYTHON = "text/x-python; charset=utf-8"
 EXPORTS = {
-    "python": Export("network.py", "text/x-python; charset=utf-8", thalweg_program),
-    "keras": Export("network_keras.py", "text/x-python; charset=utf-8", keras_program),
+    "python": Export("network.py", PYTHON, lambda course: program(course, THALWEG).encode()),
+    "keras": Export("network_keras.py", PYTHON, lambda course: program(course, KERAS).encode()),
     "model": Export("model.safetensors", "application/octet-stream", model_file),
-    "state": Export("state.json", "application/json", state_file),
+    "state": Export(
+        "state.json", "application/json", lambda course: to_json(course.state.to_json(), indent=1).encode()
+    ),
 }
 
 

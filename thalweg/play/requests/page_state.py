@@ -220,6 +220,8 @@ LAYERS: dict[str, dict[str, Option]] = {
     "batch_norm": {},
 }
 """Each kind of hidden layer's options."""
+TANH = {"kind": "dense", "units": 8, "activation": "tanh"}
+"""A hidden layer of those that one starts with."""
 OUTPUT: dict[str, Option] = {"activation": ("auto", text), **WEIGHTS}
 
 
@@ -234,9 +236,7 @@ def read_layers(what: str, given: Any) -> list[dict[str, Any]]:
     """The hidden layers."""
     if len(some_list(what, given)) > HIDDEN_LAYERS:
         raise RefusedError(
-            "there may be {most} hidden layers at most, got {count}",
-            most=HIDDEN_LAYERS,
-            count=len(given),
+            "there may be {most} hidden layers at most, got {count}", most=HIDDEN_LAYERS, count=len(given)
         )
     return [read_layer(f"layer {place}", layer) for place, layer in enumerate(given, start=1)]
 
@@ -246,15 +246,6 @@ def read_layer(what: str, given: Any) -> dict[str, Any]:
     kind = some_object(what, given).get("kind", "dense")
     options = choose("kind of layer", kind, LAYERS)
     return {"kind": kind, **read(what, {k: v for k, v in given.items() if k != "kind"}, options)}
-
-
-def read_output(what: str, given: Any) -> dict[str, Any]:
-    return read(what, given, OUTPUT)
-
-
-def tanh_layers() -> list[dict[str, Any]]:
-    """The hidden layers that one starts with."""
-    return [read_layer("a layer", {"kind": "dense", "units": 8, "activation": "tanh"}) for _ in range(2)]
 
 
 @dataclass(frozen=True)
@@ -272,8 +263,8 @@ seed, shuffle
 
     data: dict[str, Any] = field(default_factory=lambda: read_data("data", {}))
     inputs: list[str] = field(default_factory=lambda: ["x0", "x1"])
-    layers: list[dict[str, Any]] = field(default_factory=tanh_layers)
-    output: dict[str, Any] | None = field(default_factory=lambda: read_output("output", {}))
+    layers: list[dict[str, Any]] = field(default_factory=lambda: [read_layer("a layer", TANH) for _ in range(2)])
+    output: dict[str, Any] | None = field(default_factory=lambda: read("output", {}, OUTPUT))
     initializer: str | dict[str, Any] = "glorot_uniform"
     loss: str = "auto"
     optimizer: str | dict[str, Any] = "adam"
@@ -315,7 +306,7 @@ CHECKS: dict[str, Check] = {
     "data": read_data,
     "inputs": list_of(one_of(*INPUTS)),
     "layers": read_layers,
-    "output": optional(read_output),
+    "output": optional(lambda what, given: read(what, given, OUTPUT)),
     "initializer": named,
     "loss": text,
     "optimizer": named,

@@ -47,6 +47,11 @@ def activation(name: str) -> Any:
     return activations.get(modest(name))
 
 
+def split(given: str | dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """A name and its arguments."""
+    return (given, {}) if isinstance(given, str) else (given["name"], {k: v for k, v in given.items() if k != "name"})
+
+
 def recipe_of(exercise: Exercise) -> Recipe:
     """How a network for this exercise ends by default."""
     return RECIPES.get(exercise.task, RECIPES["regression"])
@@ -70,9 +75,7 @@ def output_activation(state: State, exercise: Exercise) -> str:
 
 def initializer(given: str | dict[str, Any]) -> Any:
     """Initial weights by the name of their rule, or its name and arguments."""
-    name, rest = (
-        (given, {}) if isinstance(given, str) else (given["name"], {k: v for k, v in given.items() if k != "name"})
-    )
+    name, rest = split(given)
     kind = choose("initializer", initializers.ALIASES.get(name, name), initializers.NAMES)
     return made("initializer", kind, rest)
 
@@ -87,10 +90,7 @@ def array(values: Any) -> Any:
 
 def optimizer(state: State) -> optimizers.Optimizer:
     """The optimizer with its learning rate."""
-    given = state.optimizer
-    name, rest = (
-        (given, {}) if isinstance(given, str) else (given["name"], {k: v for k, v in given.items() if k != "name"})
-    )
+    name, rest = split(state.optimizer)
     kind = choose("optimizer", name, optimizers.NAMES)
     if "learning_rate" in rest:
         raise RefusedError("the learning rate is the state's learning_rate, not the optimizer's")
@@ -103,12 +103,9 @@ def optimizer(state: State) -> optimizers.Optimizer:
 
 def rate(state: State) -> Any:
     """The learning rate: a number, or a schedule that begins with it."""
-    given = state.schedule
-    if given is None:
+    if state.schedule is None:
         return state.learning_rate
-    name, rest = (
-        (given, {}) if isinstance(given, str) else (given["name"], {k: v for k, v in given.items() if k != "name"})
-    )
+    name, rest = split(state.schedule)
     if name == "constant" and not rest:
         return state.learning_rate
     kind = choose("schedule", name, SCHEDULES)

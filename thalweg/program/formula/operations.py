@@ -183,10 +183,7 @@ s + s * (1 - s) * x * sqrt(8 / pi) * (1 + 0.134145 * x**2)""",
         cost=30,
     ),
     "leaky_relu": Equation(
-        "leaky relu",
-        "where(h > 0, h, negative_slope * h)",
-        "where(h > 0, 1, negative_slope)",
-        {"negative_slope": 0.2},
+        "leaky relu", "where(h > 0, h, negative_slope * h)", "where(h > 0, 1, negative_slope)", {"negative_slope": 0.2}
     ),
     "elu": Equation(
         "elu",
@@ -227,10 +224,7 @@ def with_number(kind: str, reverse: bool) -> Equation:
 ROOTS = {
     0.5: unary("power one half", "sqrt(where(h == -inf, inf, h))", "0.5 / a", cost=4),
     -0.5: unary(
-        "power minus one half",
-        "where(h == 0, inf, 1 / sqrt(where(h == -inf, inf, h)))",
-        "-0.5 * a * a * a",
-        cost=8,
+        "power minus one half", "where(h == 0, inf, 1 / sqrt(where(h == -inf, inf, h)))", "-0.5 * a * a * a", cost=8
     ),
 }
 

@@ -32,6 +32,7 @@ class Activation(Instruction):
     a: Buffer
 
     writes = ("a",)
+    differentiates = ("h",)
 
     @property
     def parameters(self) -> tuple[Buffer, ...]:
@@ -54,9 +55,6 @@ class Activation(Instruction):
     @property
     def sizes(self) -> dict[str, int]:
         return {"size": self.a.size, "per_row": int(self.a.per_row)}
-
-    def differentiable(self) -> tuple[Buffer, ...]:
-        return (self.h,)
 
     def adjoint(self, d: Adjoints) -> Iterator[Instruction]:
         if d.wants(self.h):

@@ -29,10 +29,7 @@ class GatherFloats(Gather):
     """x = X[order]      from data of float32"""
 
     name = "gather"
-
-    @property
-    def formula(self) -> str:
-        return f"{self.x} = {self.X}[order]"
+    printed = "{x} = {X}[order]"
 
     def bytes(self, rows: int) -> int:
         return 8 * rows * self.x.size
@@ -42,11 +39,8 @@ class GatherBytes(Gather):
     """x = float(X[order])      from bytes, 0 … 255, which stay bytes in memory: a quarter of the traffic"""
 
     name = "gather bytes"
+    printed = "{x} = float({X}[order])"
     dtypes: ClassVar[Mapping[str, str]] = {"X": BYTES}
-
-    @property
-    def formula(self) -> str:
-        return f"{self.x} = float({self.X}[order])"
 
     def bytes(self, rows: int) -> int:
         return 5 * rows * self.x.size
@@ -59,12 +53,9 @@ class Store(Instruction):
     Y: Buffer
 
     name = "store"
+    printed = "{Y}[order] = {y}"
     writes = ("Y",)
     shapes = "y: rows …; Y: rows …"
-
-    @property
-    def formula(self) -> str:
-        return f"{self.Y}[order] = {self.y}"
 
     @property
     def sizes(self) -> dict[str, int]:

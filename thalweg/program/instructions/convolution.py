@@ -164,6 +164,7 @@ class Convolution(Instruction):
     name = "convolution"
     writes = ("h",)
     shapes = "x: rows H W in; b: out; h: rows H′ W′ out"
+    differentiates = ("x", "W", "b")
 
     @property
     def formula(self) -> str:
@@ -182,9 +183,6 @@ class Convolution(Instruction):
     def kernel_shape(self) -> tuple[int, int, int, int]:
         """W seen as (kernel rows, columns, in/groups, out), whatever its own shape."""
         return (*self.window.size, self.x.shape[-1] // self.groups, self.h.shape[-1])
-
-    def differentiable(self) -> tuple[Buffer, ...]:
-        return (self.x, self.W) if self.b is None else (self.x, self.W, self.b)
 
     def adjoint(self, d: Adjoints) -> Iterator[Instruction]:
         dh = d(self.h)
@@ -223,13 +221,10 @@ class KernelGradient(Instruction):
     groups: int = 1
 
     name = "kernel gradient"
+    printed = "{dW} = {x} ∗ {dh}"
     writes = ("dW",)
     reduces = ("dW",)
     shapes = "x: rows H W in; dh: rows H′ W′ out"
-
-    @property
-    def formula(self) -> str:
-        return f"{self.dW} = {self.x} ∗ {self.dh}"
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -260,11 +255,8 @@ class Flip(Instruction):
     strides: Pair
 
     name = "flip"
+    printed = "{flipped} = {W} turned around"
     writes = ("flipped",)
-
-    @property
-    def formula(self) -> str:
-        return f"{self.flipped} = {self.W} turned around"
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -311,6 +303,7 @@ class TransposedConvolution(Instruction):
     name = "transposed convolution"
     writes = ("h",)
     shapes = "x: rows H W in; b: out; h: rows H′ W′ out"
+    differentiates = ("x", "W", "b")
 
     @property
     def formula(self) -> str:
@@ -325,9 +318,6 @@ class TransposedConvolution(Instruction):
     def fits(self) -> bool:
         flipped = (*self.window.size, self.x.shape[-1], self.h.shape[-1] // self.groups) if self.groups else ()
         return self.flipped.shape == flipped and can_be(self.x, self.h, self.W, self.window, self.groups)
-
-    def differentiable(self) -> tuple[Buffer, ...]:
-        return (self.x, self.W) if self.b is None else (self.x, self.W, self.b)
 
     def adjoint(self, d: Adjoints) -> Iterator[Instruction]:
         dh = d(self.h)

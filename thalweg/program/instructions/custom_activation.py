@@ -167,10 +167,7 @@ class CustomActivation(Activation):
     pair: ScalarPair
 
     name = "custom"
-
-    @property
-    def formula(self) -> str:
-        return f"{self.a} = {self.pair.name}({self.h})"
+    printed = "{a} = {pair.name}({h})"
 
     def shown_slope(self, factor: Buffer) -> str:
         return f"{factor}·{self.pair.name}′({self.h})"

@@ -16,11 +16,9 @@ class Add(Instruction):
     z: Buffer
 
     name = "add"
+    printed = "{z} = {x} + {y}"
     writes = ("z",)
-
-    @property
-    def formula(self) -> str:
-        return f"{self.z} = {self.x} + {self.y}"
+    differentiates = ("x", "y")
 
     @property
     def stated(self) -> Stated:
@@ -29,9 +27,6 @@ class Add(Instruction):
     @property
     def sizes(self) -> dict[str, int]:
         return {"size": self.z.size, "per_row": int(self.z.per_row)}
-
-    def differentiable(self) -> tuple[Buffer, ...]:
-        return (self.x, self.y)
 
     def adjoint(self, d: Adjoints) -> Iterator[Instruction]:
         for value in (self.x, self.y):
@@ -52,18 +47,13 @@ class Copy(Instruction):
     z: Buffer
 
     name = "copy"
+    printed = "{z} = {x}"
     writes = ("z",)
-
-    @property
-    def formula(self) -> str:
-        return f"{self.z} = {self.x}"
+    differentiates = ("x",)
 
     @property
     def sizes(self) -> dict[str, int]:
         return {"size": self.z.size, "per_row": int(self.z.per_row)}
-
-    def differentiable(self) -> tuple[Buffer, ...]:
-        return (self.x,)
 
     def adjoint(self, d: Adjoints) -> Iterator[Instruction]:
         if d.wants(self.x):
@@ -121,6 +111,7 @@ class Rescale(Instruction):
 
     name = "rescale"
     writes = ("z",)
+    differentiates = ("x",)
 
     @property
     def formula(self) -> str:
@@ -136,13 +127,6 @@ class Rescale(Instruction):
     @property
     def sizes(self) -> dict[str, int]:
         return {"size": self.z.size}
-
-    @property
-    def constants(self) -> dict[str, float]:
-        return {"scale": self.scale, "offset": self.offset}
-
-    def differentiable(self) -> tuple[Buffer, ...]:
-        return (self.x,)
 
     def adjoint(self, d: Adjoints) -> Iterator[Instruction]:
         if d.wants(self.x):
@@ -169,6 +153,7 @@ class Dropout(Instruction):
     name = "dropout"
     writes = ("a",)
     shapes = "h: …; a: …"
+    differentiates = ("h",)
 
     @property
     def formula(self) -> str:
@@ -177,13 +162,6 @@ class Dropout(Instruction):
     @property
     def sizes(self) -> dict[str, int]:
         return {"size": self.a.size, "stream": self.stream}
-
-    @property
-    def constants(self) -> dict[str, float]:
-        return {"rate": self.rate}
-
-    def differentiable(self) -> tuple[Buffer, ...]:
-        return (self.h,)
 
     def adjoint(self, d: Adjoints) -> Iterator[Instruction]:
         if d.wants(self.h):

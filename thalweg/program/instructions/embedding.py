@@ -21,24 +21,19 @@ class Embedding(Instruction):
     sparse: bool = True
 
     name = "embedding"
+    printed = "{h} = {W}[{ids}]"
     writes = ("h",)
     shapes = "ids: …; W: entries n; h: … n"
+    differentiates = ("W",)
 
     @property
     def labels(self) -> tuple[Buffer, int]:
         return (self.ids, self.W.shape[0])
 
     @property
-    def formula(self) -> str:
-        return f"{self.h} = {self.W}[{self.ids}]"
-
-    @property
     def sizes(self) -> dict[str, int]:
         entries, columns = self.W.shape
         return {"entries": entries, "columns": columns, "n": self.ids.size}
-
-    def differentiable(self) -> tuple[Buffer, ...]:
-        return (self.W,)
 
     def adjoint(self, d: Adjoints) -> Iterator[Instruction]:
         if d.wants(self.W):

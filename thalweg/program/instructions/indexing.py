@@ -25,6 +25,7 @@ class Take(Instruction):
 
     name = "take"
     writes = ("z",)
+    differentiates = ("x",)
 
     @property
     def formula(self) -> str:
@@ -37,9 +38,6 @@ class Take(Instruction):
     @property
     def sizes(self) -> dict[str, int]:
         return {**around(self.x, self.axis), "count": self.indices.size}
-
-    def differentiable(self) -> tuple[Buffer, ...]:
-        return (self.x,)
 
     def adjoint(self, d: Adjoints) -> Iterator[Instruction]:
         if d.wants(self.x):
@@ -95,6 +93,7 @@ class TakeAlongAxis(Instruction):
     name = "take along axis"
     writes = ("z",)
     shapes = "ids: …; z: …"
+    differentiates = ("x",)
 
     @property
     def formula(self) -> str:
@@ -107,9 +106,6 @@ class TakeAlongAxis(Instruction):
     @property
     def sizes(self) -> dict[str, int]:
         return {**around(self.x, self.axis), "count": self.ids.shape[self.axis]}
-
-    def differentiable(self) -> tuple[Buffer, ...]:
-        return (self.x,)
 
     def adjoint(self, d: Adjoints) -> Iterator[Instruction]:
         if d.wants(self.x):
@@ -167,12 +163,9 @@ class OneHot(Instruction):
     z: Buffer
 
     name = "one hot"
+    printed = "{z} = 1 at {ids}, otherwise 0"
     writes = ("z",)
     shapes = "ids: …; z: … depth"
-
-    @property
-    def formula(self) -> str:
-        return f"{self.z} = 1 at {self.ids}, otherwise 0"
 
     @property
     def sizes(self) -> dict[str, int]:

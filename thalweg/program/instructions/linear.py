@@ -18,6 +18,16 @@ def positions(value: Buffer) -> int:
     return value.size // value.shape[-1]
 
 
+class OfChannels(Instruction):
+    """Base of what is computed for each channel of x, over all positions."""
+
+    x: Buffer
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        return {"positions": positions(self.x), "channels": self.x.shape[-1]}
+
+
 class Affine(Instruction):
     """h = x·W + b"""
 
@@ -29,6 +39,7 @@ class Affine(Instruction):
     name = "affine"
     writes = ("h",)
     shapes = "x: … inputs; W: inputs units; b: units; h: … units"
+    differentiates = ("x", "W", "b")
 
     @property
     def formula(self) -> str:
@@ -37,9 +48,6 @@ class Affine(Instruction):
     @property
     def sizes(self) -> dict[str, int]:
         return {"inputs": self.W.shape[0], "units": self.W.shape[1], "positions": positions(self.x)}
-
-    def differentiable(self) -> tuple[Buffer, ...]:
-        return (self.x, self.W) if self.b is None else (self.x, self.W, self.b)
 
     def adjoint(self, d: Adjoints) -> Iterator[Instruction]:
         dh = d(self.h)
@@ -69,13 +77,10 @@ class WeightGradient(Instruction):
     dW: Buffer
 
     name = "weight gradient"
+    printed = "{dW} = {x}ᵀ·{dh}"
     writes: ClassVar[tuple[str, ...]] = ("dW",)
     reduces: ClassVar[tuple[str, ...]] = ("dW",)
     shapes = "x: … inputs; dh: … units; dW: inputs units"
-
-    @property
-    def formula(self) -> str:
-        return f"{self.dW} = {self.x}ᵀ·{self.dh}"
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -95,12 +100,9 @@ class BiasGradient(Instruction):
     db: Buffer
 
     name = "bias gradient"
+    printed = "{db} = Σ {dh}"
     writes = ("db",)
     reduces = ("db",)
-
-    @property
-    def formula(self) -> str:
-        return f"{self.db} = Σ {self.dh}"
 
     @property
     def stated(self) -> Stated:
@@ -125,12 +127,9 @@ class InputGradient(Instruction):
     dx: Buffer
 
     name = "input gradient"
+    printed = "{dx} = {dh}·{W}ᵀ"
     writes = ("dx",)
     shapes = "dh: … units; W: inputs units; dx: … inputs"
-
-    @property
-    def formula(self) -> str:
-        return f"{self.dx} = {self.dh}·{self.W}ᵀ"
 
     @property
     def sizes(self) -> dict[str, int]:

@@ -38,7 +38,8 @@ class Total(Instruction):
 
     @property
     def sizes(self) -> dict[str, int]:
-        return {"size": self.p.size} | ({"classes": self.p.shape[-1]} if self.by_class else {})
+        own = {name: n for name in self.options() if isinstance(n := getattr(self, name), int)}
+        return {"size": self.p.size} | ({"classes": self.p.shape[-1]} if self.by_class else {}) | own
 
     def reference(self, xp: Any, p: Array, y: Array) -> Array:
         total: Array = xp.asarray(self.value(xp, y, p).sum(dtype=np.float64))
@@ -71,10 +72,6 @@ class BinaryMatches(Total):
     name = "binary matches"
     by_class = False
     formula_text = "Σ [({p} > threshold) = {y}]"
-
-    @property
-    def constants(self) -> dict[str, float]:
-        return {"threshold": self.threshold}
 
     @property
     def stated(self) -> Stated:
@@ -129,10 +126,6 @@ class LargestMatches(Total):
 
     k: int = 5
 
-    @property
-    def sizes(self) -> dict[str, int]:
-        return super().sizes | {"k": self.k}
-
     def among_largest(self, xp: Any, p: Array, classes: Array) -> Array:
         """Whether the prediction of each row's class, (rows, …, 1), is among the k largest."""
         own = xp.take_along_axis(p, classes, axis=-1)
@@ -174,14 +167,6 @@ class ConfusionCounts(Total):
     name = "confusion counts"
     formula_text = "TP, FP, FN, TN of ({p} > threshold) and {y}"
 
-    @property
-    def sizes(self) -> dict[str, int]:
-        return super().sizes | {"class_id": self.class_id, "top_k": self.top_k}
-
-    @property
-    def constants(self) -> dict[str, float]:
-        return {"threshold": float(self.threshold)}
-
     def reference(self, xp: Any, p: Array, y: Array) -> Array:
         p, y = p.reshape(-1, self.p.shape[-1]), y.reshape(-1, self.p.shape[-1]) != 0
         positive = p > self.threshold
@@ -210,10 +195,6 @@ class ClassCounts(Total):
     def sizes(self) -> dict[str, int]:
         return super().sizes | {"columns": self.y.shape[-1]}
 
-    @property
-    def constants(self) -> dict[str, float]:
-        return {"threshold": float(self.threshold)}
-
     def reference(self, xp: Any, p: Array, y: Array) -> Array:
         p, y = p.reshape(-1, self.p.shape[-1]), y.reshape(-1, self.y.shape[-1])
         if y.shape[-1] != p.shape[-1]:
@@ -233,10 +214,6 @@ class ScoreHistogram(Total):
 
     name = "score histogram"
     formula_text = "Σ {y}, Σ (1 − {y}) in each bucket of {p}"
-
-    @property
-    def sizes(self) -> dict[str, int]:
-        return super().sizes | {"buckets": self.buckets, "by_output": self.by_output, "logits": self.logits}
 
     def reference(self, xp: Any, p: Array, y: Array) -> Array:
         p, y = p.reshape(-1, self.p.shape[-1]), y.reshape(-1, self.p.shape[-1])

@@ -32,17 +32,11 @@ class Noise(Instruction):
 
     writes = ("a",)
     shapes = "h: …; a: …"
+    differentiates = ("h",)
 
     @property
     def sizes(self) -> dict[str, int]:
         return {"size": self.a.size, "stream": self.stream}
-
-    @property
-    def constants(self) -> dict[str, float]:
-        return {"amount": self.amount}
-
-    def differentiable(self) -> tuple[Buffer, ...]:
-        return (self.h,)
 
     def flops(self, rows: int) -> int:
         return 40 * rows * self.a.size
@@ -52,10 +46,7 @@ class GaussianNoise(Noise):
     """a = h + amount·z, z normal with mean 0 and variance 1"""
 
     name = "gaussian noise"
-
-    @property
-    def formula(self) -> str:
-        return f"{self.a} = {self.h} + {self.amount:g}·z"
+    printed = "{a} = {h} + {amount:g}·z"
 
     def adjoint(self, d: Adjoints) -> Iterator[Instruction]:
         if d.wants(self.h):
@@ -69,10 +60,7 @@ class GaussianDropout(Noise):
     """a = h·(1 + amount·z), z normal with mean 0 and variance 1. It is its own adjoint, like dropout."""
 
     name = "gaussian dropout"
-
-    @property
-    def formula(self) -> str:
-        return f"{self.a} = {self.h}·(1 + {self.amount:g}·z)"
+    printed = "{a} = {h}·(1 + {amount:g}·z)"
 
     def adjoint(self, d: Adjoints) -> Iterator[Instruction]:
         if d.wants(self.h):
@@ -156,13 +144,10 @@ class AlphaDropoutAdjoint(AlphaNoise):
     """dh = scale·keep·da; the fields are called a (dh) and h (da)"""
 
     name = "alpha dropout adjoint"
+    printed = "{a} = {scale:.4g}·keep·{h}"
 
     def differentiable(self) -> tuple[Buffer, ...]:
         return ()
-
-    @property
-    def formula(self) -> str:
-        return f"{self.a} = {self.scale:.4g}·keep·{self.h}"
 
     def reference(self, xp: Any, h: Array, step: StepState) -> Array:
         return xp.where(self.keep(xp, step), self.scale * h, 0)
@@ -195,11 +180,8 @@ class RandomNormal(RandomValues):
     """z = first + second·n, n normal with mean 0 and variance 1"""
 
     name = "random normal"
+    printed = "{z} = {first:g} + {second:g}·n, n normal"
     meanings = ("mean", "stddev")
-
-    @property
-    def formula(self) -> str:
-        return f"{self.z} = {self.first:g} + {self.second:g}·n, n normal"
 
     def reference(self, xp: Any, step: StepState) -> Array:
         return xp.asarray(self.first + self.second * normal(xp, step, self.stream, self.z.shape))
@@ -212,11 +194,8 @@ class RandomUniform(RandomValues):
     """z = first + (second − first)·u, u uniform in [0, 1)"""
 
     name = "random uniform"
+    printed = "{z} = uniform in [{first:g}, {second:g})"
     meanings = ("least", "most")
-
-    @property
-    def formula(self) -> str:
-        return f"{self.z} = uniform in [{self.first:g}, {self.second:g})"
 
     def reference(self, xp: Any, step: StepState) -> Array:
         return xp.asarray(self.first + (self.second - self.first) * step.drawn(xp, self.stream, self.z.shape))
@@ -226,11 +205,8 @@ class RandomBernoulli(RandomValues):
     """z = second with probability first, otherwise 0"""
 
     name = "random bernoulli"
+    printed = "{z} = {second:g} with probability {first:g}, otherwise 0"
     meanings = ("probability", "value")
-
-    @property
-    def formula(self) -> str:
-        return f"{self.z} = {self.second:g} with probability {self.first:g}, otherwise 0"
 
     def reference(self, xp: Any, step: StepState) -> Array:
         return xp.where(step.drawn(xp, self.stream, self.z.shape) < np.float32(self.first), self.second, 0)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
-from thalweg.program.instructions.linear import BiasGradient, matrix, positions
+from thalweg.program.instructions.linear import BiasGradient, OfChannels, matrix, positions
 from thalweg.program.instructions.standardization import ChannelScaleGradient, scaled, stated_scale
 from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Instruction, Stated
 
 
-class BatchStatistics(Instruction):
+class BatchStatistics(OfChannels):
     """μ, σ² = for each channel, the mean and the (biased) variance over the batch
 
     The adjoint of the normalisation, which is all that depends on them, takes them into account.
@@ -21,16 +21,9 @@ class BatchStatistics(Instruction):
     variance: Buffer
 
     name = "batch statistics"
+    printed = "{mean} = mean {x}, {variance} = mean ({x} − {mean})²"
     writes = ("mean", "variance")
     shapes = "x: rows … n; mean: n; variance: n"
-
-    @property
-    def formula(self) -> str:
-        return f"{self.mean} = mean {self.x}, {self.variance} = mean ({self.x} − {self.mean})²"
-
-    @property
-    def sizes(self) -> dict[str, int]:
-        return {"positions": positions(self.x), "channels": self.x.shape[-1]}
 
     def reference(self, xp: Any, x: Array) -> tuple[Array, Array]:
         x = matrix(x)
@@ -46,7 +39,7 @@ def scale_text(text: str, gamma: Buffer | None, beta: Buffer | None) -> str:
     return ("" if gamma is None else f"{gamma}·") + text + ("" if beta is None else f" + {beta}")
 
 
-class BatchNormalization(Instruction):
+class BatchNormalization(OfChannels):
     """a = γ·(x − μ)/√(σ² + ε) + β, with the mean μ and the variance σ² of each channel over the batch"""
 
     x: Buffer
@@ -58,6 +51,8 @@ class BatchNormalization(Instruction):
     epsilon: float
 
     name = "batch normalization"
+    printed = "{a} = {text}"
+    differentiates = ("x", "gamma", "beta")
     writes: ClassVar[tuple[str, ...]] = ("a",)
 
     @property
@@ -66,25 +61,10 @@ class BatchNormalization(Instruction):
         return scale_text(f"({self.x} − {self.mean})/√({self.variance} + {self.epsilon:g})", self.gamma, self.beta)
 
     @property
-    def formula(self) -> str:
-        return f"{self.a} = {self.text}"
-
-    @property
     def stated(self) -> Stated:
         of = {"x": self.x, "mean": self.mean, "variance": self.variance}
         text = "(x - mean) / sqrt(variance + epsilon)"
         return stated_scale(text, of, self.gamma, self.beta, self.a, {"epsilon": self.epsilon})
-
-    @property
-    def sizes(self) -> dict[str, int]:
-        return {"positions": positions(self.x), "channels": self.x.shape[-1]}
-
-    @property
-    def constants(self) -> dict[str, float]:
-        return {"epsilon": self.epsilon}
-
-    def differentiable(self) -> tuple[Buffer, ...]:
-        return tuple(b for b in (self.x, self.gamma, self.beta) if b is not None)
 
     def sums_of(self, da: Buffer) -> BatchSums:
         """What the adjoint needs to know of the whole batch."""
@@ -111,7 +91,7 @@ class BatchNormalization(Instruction):
         return 3 * rows * self.x.size
 
 
-class BatchSums(Instruction):
+class BatchSums(OfChannels):
     """sums = for each channel Σ da and Σ da·(x − μ)/√(σ² + ε)"""
 
     x: Buffer
@@ -135,14 +115,6 @@ class BatchSums(Instruction):
         da = self.seen
         return f"{self.sums} = Σ {da}, Σ {da}·({self.x} − {self.mean})/√({self.variance} + {self.epsilon:g})"
 
-    @property
-    def sizes(self) -> dict[str, int]:
-        return {"positions": positions(self.x), "channels": self.x.shape[-1]}
-
-    @property
-    def constants(self) -> dict[str, float]:
-        return {"epsilon": self.epsilon}
-
     def reference(self, xp: Any, x: Array, mean: Array, variance: Array, da: Array) -> Array:
         normal = (x - mean) / xp.sqrt(variance + self.epsilon)
         return xp.concatenate([matrix(da).sum(axis=0), matrix(da * normal).sum(axis=0)])
@@ -159,12 +131,9 @@ class ChannelGradient(Instruction):
     place: int
 
     name = "channel gradient"
+    printed = "{dp} = part {place} of {sums}"
     writes = ("dp",)
     shapes = "dp: n; sums: 2·n"
-
-    @property
-    def formula(self) -> str:
-        return f"{self.dp} = part {self.place} of {self.sums}"
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -174,7 +143,7 @@ class ChannelGradient(Instruction):
         return xp.split(sums, 2)[self.place]
 
 
-class BatchNormalizationAdjoint(Instruction):
+class BatchNormalizationAdjoint(OfChannels):
     """dx = γ/√(σ² + ε)·(da − mean da − x̂·mean(da·x̂)),  x̂ = (x − μ)/√(σ² + ε)"""
 
     x: Buffer
@@ -194,14 +163,6 @@ class BatchNormalizationAdjoint(Instruction):
     def formula(self) -> str:
         normal = f"({self.x} − {self.mean})/√({self.variance} + {self.epsilon:g})"
         return f"{self.dx} = {scale_text('', self.gamma, None)}({self.da} − means from {self.sums})/√…, x̂ = {normal}"
-
-    @property
-    def sizes(self) -> dict[str, int]:
-        return {"positions": positions(self.x), "channels": self.x.shape[-1]}
-
-    @property
-    def constants(self) -> dict[str, float]:
-        return {"epsilon": self.epsilon}
 
     def reference(
         self, xp: Any, x: Array, mean: Array, variance: Array, gamma: Array | None, da: Array, sums: Array
@@ -240,10 +201,6 @@ class MovingAverage(Instruction):
     def sizes(self) -> dict[str, int]:
         return {"size": self.moving.size}
 
-    @property
-    def constants(self) -> dict[str, float]:
-        return {"momentum": self.momentum}
-
     def reference(self, xp: Any, value: Array, moving: Array) -> Array:
         return moving + (1 - self.momentum) * (value - moving)
 
@@ -251,7 +208,7 @@ class MovingAverage(Instruction):
         return 3 * self.moving.size
 
 
-class Normalization(Instruction):
+class Normalization(OfChannels):
     """a = γ·(x − μ)/√(σ² + ε) + β, with a given mean μ (0 where absent) and variance σ² of each channel
 
     The statistics are constants, so the adjoint is the same instruction on da, without μ and β.
@@ -267,6 +224,7 @@ class Normalization(Instruction):
 
     name = "normalization"
     writes = ("a",)
+    differentiates = ("x", "gamma", "beta")
 
     @property
     def formula(self) -> str:
@@ -280,17 +238,6 @@ class Normalization(Instruction):
         of = {"x": self.x, "variance": self.variance} | ({} if self.mean is None else {"mean": self.mean})
         text = f"{centred} / sqrt(variance + epsilon)"
         return stated_scale(text, of, self.gamma, self.beta, self.a, {"epsilon": self.epsilon})
-
-    @property
-    def sizes(self) -> dict[str, int]:
-        return {"positions": positions(self.x), "channels": self.x.shape[-1]}
-
-    @property
-    def constants(self) -> dict[str, float]:
-        return {"epsilon": self.epsilon}
-
-    def differentiable(self) -> tuple[Buffer, ...]:
-        return tuple(b for b in (self.x, self.gamma, self.beta) if b is not None)
 
     def adjoint(self, d: Adjoints) -> Iterator[Instruction]:
         da = d(self.a)

@@ -39,11 +39,9 @@ class Prelu(Instruction):
     a: Buffer
 
     name = "prelu"
+    printed = "{a} = ({h} > 0 ? {h} : {alpha}·{h})"
     writes = ("a",)
-
-    @property
-    def formula(self) -> str:
-        return f"{self.a} = ({self.h} > 0 ? {self.h} : {self.alpha}·{self.h})"
+    differentiates = ("h", "alpha")
 
     @property
     def stated(self) -> Stated:
@@ -52,9 +50,6 @@ class Prelu(Instruction):
     @property
     def sizes(self) -> dict[str, int]:
         return levels(self.h.shape, self.alpha.shape)
-
-    def differentiable(self) -> tuple[Buffer, ...]:
-        return (self.h, self.alpha)
 
     def adjoint(self, d: Adjoints) -> Iterator[Instruction]:
         if d.wants(self.alpha):
@@ -78,11 +73,8 @@ class PreluAdjoint(Instruction):
     dh: Buffer
 
     name = "prelu adjoint"
+    printed = "{dh} = {da}·({h} > 0 ? 1 : {alpha})"
     writes = ("dh",)
-
-    @property
-    def formula(self) -> str:
-        return f"{self.dh} = {self.da}·({self.h} > 0 ? 1 : {self.alpha})"
 
     @property
     def stated(self) -> Stated:
@@ -109,12 +101,9 @@ class PreluGradient(Instruction):
     dalpha: Buffer
 
     name = "prelu gradient"
+    printed = "{dalpha} = Σ {da}·min({h}, 0)"
     writes = ("dalpha",)
     reduces = ("dalpha",)
-
-    @property
-    def formula(self) -> str:
-        return f"{self.dalpha} = Σ {self.da}·min({self.h}, 0)"
 
     @property
     def stated(self) -> Stated:

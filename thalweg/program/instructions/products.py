@@ -52,6 +52,7 @@ class MatrixProduct(Instruction):
 
     name = "matrix product"
     writes = ("z",)
+    differentiates = ("x", "y")
 
     @property
     def reduces(self) -> tuple[str, ...]:  # type: ignore[override]
@@ -125,9 +126,6 @@ class MatrixProduct(Instruction):
             "count": len(axes),
             "axes": loop,
         }
-
-    def differentiable(self) -> tuple[Buffer, ...]:
-        return (self.x, self.y)
 
     def adjoint(self, d: Adjoints) -> Iterator[Instruction]:
         dz, x, y, tx, ty = d(self.z), self.x, self.y, self.transpose_x, self.transpose_y

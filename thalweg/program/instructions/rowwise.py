@@ -18,6 +18,7 @@ class Rowwise(Instruction):
 
     writes = ("a",)
     shapes = "a: …; h: …"
+    differentiates = ("h",)
 
     formula_text: ClassVar[str]  # of {h}
     slope_text: ClassVar[str]  # dh, of {a} or {h}, and {da}
@@ -45,9 +46,6 @@ class Rowwise(Instruction):
     def sizes(self) -> dict[str, int]:
         """Vectors in a row, and numbers in a vector of h."""
         return {"vectors": self.h.size // self.h.shape[-1], "n": self.h.shape[-1]}
-
-    def differentiable(self) -> tuple[Buffer, ...]:
-        return (self.h,)
 
     def adjoint(self, d: Adjoints) -> Iterator[Instruction]:
         if d.wants(self.h):

@@ -34,6 +34,7 @@ class CumulativeSum(Instruction):
     name = "cumulative sum"
     writes = ("z",)
     shapes = "x: …; z: …"
+    differentiates = ("x",)
 
     @property
     def formula(self) -> str:
@@ -43,9 +44,6 @@ class CumulativeSum(Instruction):
     @property
     def sizes(self) -> dict[str, int]:
         return {**around(self.x, self.axis), "backwards": int(self.backwards)}
-
-    def differentiable(self) -> tuple[Buffer, ...]:
-        return (self.x,)
 
     def adjoint(self, d: Adjoints) -> Iterator[Instruction]:
         if d.wants(self.x):

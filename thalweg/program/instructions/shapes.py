@@ -53,6 +53,7 @@ class Slicing(Instruction):
     steps: tuple[int, ...]
 
     writes = ("z",)
+    differentiates = ("x",)
 
     @property
     def large(self) -> Buffer:
@@ -93,14 +94,12 @@ class Slicing(Instruction):
         loop = walk(self.small.shape, steps, self.large.size)
         return {"per_row": int(self.z.per_row), "start": first, "loop": loop}
 
-    def differentiable(self) -> tuple[Buffer, ...]:
-        return (self.x,)
-
 
 class Slice(Slicing):
     """z = x[starts::steps], as many elements as z has along each axis, not counting the rows' axis. Per row or once."""
 
     name = "slice"
+    printed = "{z} = {x}[{shown}]"
 
     @property
     def large(self) -> Buffer:
@@ -109,10 +108,6 @@ class Slice(Slicing):
     @property
     def small(self) -> Buffer:
         return self.z
-
-    @property
-    def formula(self) -> str:
-        return f"{self.z} = {self.x}[{self.shown}]"
 
     def adjoint(self, d: Adjoints) -> Iterator[Instruction]:
         if d.wants(self.x):
@@ -129,6 +124,7 @@ class Placement(Slicing):
     value: float = 0.0
 
     name = "placement"
+    printed = "{z}[{shown}] = {x}, else {value:g}"
 
     @property
     def large(self) -> Buffer:
@@ -139,16 +135,8 @@ class Placement(Slicing):
         return self.x
 
     @property
-    def formula(self) -> str:
-        return f"{self.z}[{self.shown}] = {self.x}, else {self.value:g}"
-
-    @property
     def sizes(self) -> dict[str, int | tuple[int, ...]]:
         return super().sizes | {"large": self.large.size}
-
-    @property
-    def constants(self) -> dict[str, float]:
-        return {"value": self.value}
 
     def adjoint(self, d: Adjoints) -> Iterator[Instruction]:
         if d.wants(self.x):
@@ -175,6 +163,7 @@ class Concatenation(Instruction):
 
     name = "concatenation"
     writes = ("z",)
+    differentiates = ("parts",)
 
     @cached_property
     def named_operands(self) -> dict[str, Buffer | tuple[Buffer, ...] | None]:
@@ -197,9 +186,6 @@ class Concatenation(Instruction):
         before = math.prod(self.z.shape[: self.axis])
         runs = tuple(p.size // before for p in self.parts)
         return {"per_row": int(self.z.per_row), "before": before, "count": len(self.parts), "parts": runs}
-
-    def differentiable(self) -> tuple[Buffer, ...]:
-        return self.parts
 
     def adjoint(self, d: Adjoints) -> Iterator[Instruction]:
         first, axes = 0, range(len(self.z.shape))
@@ -225,6 +211,7 @@ class Permutation(Instruction):
 
     name = "permutation"
     writes = ("z",)
+    differentiates = ("x",)
 
     @property
     def formula(self) -> str:
@@ -241,9 +228,6 @@ class Permutation(Instruction):
         apart = distances(self.x.shape)
         loop = walk(self.z.shape, [apart[axis] for axis in self.order], self.x.size)
         return {"per_row": int(self.z.per_row), "loop": loop}
-
-    def differentiable(self) -> tuple[Buffer, ...]:
-        return (self.x,)
 
     def adjoint(self, d: Adjoints) -> Iterator[Instruction]:
         if d.wants(self.x):
@@ -273,11 +257,9 @@ class Upsampling(Instruction):
     size: Pair
 
     name = "upsampling"
+    printed = "{z} = {x}, each {size} times"
     writes = ("z",)
-
-    @property
-    def formula(self) -> str:
-        return f"{self.z} = {self.x}, each {self.size} times"
+    differentiates = ("x",)
 
     @property
     def fits(self) -> bool:
@@ -286,9 +268,6 @@ class Upsampling(Instruction):
     @property
     def sizes(self) -> dict[str, int]:
         return upsampled(self.x, self.size)
-
-    def differentiable(self) -> tuple[Buffer, ...]:
-        return (self.x,)
 
     def adjoint(self, d: Adjoints) -> Iterator[Instruction]:
         if d.wants(self.x):
@@ -306,11 +285,8 @@ class UpsamplingAdjoint(Instruction):
     size: Pair
 
     name = "upsampling adjoint"
+    printed = "{dx} = Σ over {size} of {dz}"
     writes = ("dx",)
-
-    @property
-    def formula(self) -> str:
-        return f"{self.dx} = Σ over {self.size} of {self.dz}"
 
     @property
     def fits(self) -> bool:

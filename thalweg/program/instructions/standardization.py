@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from thalweg.program.instructions.linear import BiasGradient, matrix, positions
+from thalweg.program.instructions.linear import BiasGradient, OfChannels, matrix, positions
 from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Instruction, Stated
 
 
@@ -26,6 +26,7 @@ class Standardization(Instruction):
     name = "standardization"
     writes = ("a",)
     shapes = "x: …; a: …"
+    differentiates = ("x",)
 
     @property
     def formula(self) -> str:
@@ -41,13 +42,6 @@ class Standardization(Instruction):
             "lines": lines, "places": inside, "groups": self.groups, "channels": self.x.shape[-1] // self.groups,
             "centered": int(self.centered),
         }  # fmt: skip
-
-    @property
-    def constants(self) -> dict[str, float]:
-        return {"epsilon": self.epsilon}
-
-    def differentiable(self) -> tuple[Buffer, ...]:
-        return (self.x,)
 
     def adjoint(self, d: Adjoints) -> Iterator[Instruction]:
         if d.wants(self.x):
@@ -94,7 +88,7 @@ class StandardizationAdjoint(Instruction):
         return self.of.sizes
 
     @property
-    def constants(self) -> dict[str, float]:
+    def constants(self) -> Mapping[str, float | tuple[float, ...]]:
         return self.of.constants
 
     def reference(self, xp: Any, x: Array, da: Array) -> Array:
@@ -129,7 +123,7 @@ def stated_scale(
     return Stated(f"a = {text}", {**of, **optional, "a": a}, numbers)
 
 
-class ChannelScale(Instruction):
+class ChannelScale(OfChannels):
     """a = γ·x + β, with a factor and an offset for each channel"""
 
     x: Buffer
@@ -139,6 +133,7 @@ class ChannelScale(Instruction):
 
     name = "channel scale"
     writes = ("a",)
+    differentiates = ("x", "gamma", "beta")
 
     @property
     def formula(self) -> str:
@@ -148,13 +143,6 @@ class ChannelScale(Instruction):
     @property
     def stated(self) -> Stated:
         return stated_scale("x", {"x": self.x}, self.gamma, self.beta, self.a)
-
-    @property
-    def sizes(self) -> dict[str, int]:
-        return {"positions": positions(self.x), "channels": self.x.shape[-1]}
-
-    def differentiable(self) -> tuple[Buffer, ...]:
-        return tuple(b for b in (self.x, self.gamma, self.beta) if b is not None)
 
     def adjoint(self, d: Adjoints) -> Iterator[Instruction]:
         da = d(self.a)
@@ -172,7 +160,7 @@ class ChannelScale(Instruction):
         return 2 * rows * self.x.size
 
 
-class ChannelScaleGradient(Instruction):
+class ChannelScaleGradient(OfChannels):
     """dγ = Σ da·x over rows and places"""
 
     x: Buffer
@@ -180,20 +168,13 @@ class ChannelScaleGradient(Instruction):
     dgamma: Buffer
 
     name = "channel scale gradient"
+    printed = "{dgamma} = Σ {da}·{x}"
     writes = ("dgamma",)
     reduces = ("dgamma",)
 
     @property
-    def formula(self) -> str:
-        return f"{self.dgamma} = Σ {self.da}·{self.x}"
-
-    @property
     def stated(self) -> Stated:
         return Stated("dgamma = da * x", {"da": self.da, "x": self.x, "dgamma": self.dgamma})
-
-    @property
-    def sizes(self) -> dict[str, int]:
-        return {"positions": positions(self.x), "channels": self.x.shape[-1]}
 
     def reference(self, xp: Any, x: Array, da: Array) -> Array:
         return matrix(da * x).sum(axis=0)

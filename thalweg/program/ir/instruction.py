@@ -156,8 +156,10 @@ class Instruction:
     """
 
     name: ClassVar[str]  # as printed
+    printed: ClassVar[str]  # the formula, with the names of fields in braces
     writes: ClassVar[tuple[str, ...]]  # the fields that are written; every other buffer is only read
     reduces: ClassVar[tuple[str, ...]] = ()  # the written fields that are sums over the rows, and not per row
+    differentiates: ClassVar[tuple[str, ...]] = ()  # the fields read to whose adjoints it contributes
     accumulates: ClassVar[bool] = False  # adds to a gradient that is otherwise finished
     dtypes: ClassVar[Mapping[str, str]] = {}  # the fields that aren't of the real type; sums and norms need no entry
     shapes: ClassVar[str] = ""  # of operands, by names of axes: see `thalweg.program.passes.fitting`
@@ -187,8 +189,8 @@ class Instruction:
 
     @property
     def formula(self) -> str:
-        """The operation with the real names of its buffers."""
-        raise NotImplementedError
+        """The operation with the real names of its buffers: `printed`, or what a subclass makes of it."""
+        return self.printed.format_map(Attributes(self))
 
     @property
     def stated(self) -> Stated | None:
@@ -229,8 +231,8 @@ class Instruction:
 
     @property
     def constants(self) -> Mapping[str, float | tuple[float, ...]]:
-        """The real numbers that it depends on, by name; a tuple for any number."""
-        return {}
+        """The real numbers that it depends on, by name; a tuple for any number. By default, its fields of that type."""
+        return {name: float(getattr(self, name)) for name in real_fields(type(self))}  # type: ignore[arg-type]
 
     @property
     def labels(self) -> tuple[Buffer, int] | None:
@@ -254,7 +256,8 @@ class Instruction:
 
     def differentiable(self) -> tuple[Buffer, ...]:
         """The buffers to whose adjoints this instruction contributes."""
-        return ()
+        values = (getattr(self, name) for name in self.differentiates)
+        return tuple(b for v in values for b in (v if isinstance(v, tuple) else (v,)) if b is not None)
 
     def adjoint(self, d: Adjoints) -> Iterator[Instruction]:
         """The instructions that compute the adjoints of the inputs from those of the outputs."""
@@ -297,6 +300,22 @@ def fields_of(i: Instruction) -> dict[str, Any]:
 def field_names(kind: Any) -> tuple[str, ...]:
     """The names of a dataclass's fields."""
     return tuple(field.name for field in fields(kind))
+
+
+@cache
+def real_fields(kind: Any) -> tuple[str, ...]:
+    """The names of a dataclass's fields that are real numbers."""
+    return tuple(field.name for field in fields(kind) if field.type == "float")
+
+
+class Attributes:
+    """What an object has, by name: for the braces of a template."""
+
+    def __init__(self, of: object) -> None:
+        self.of = of
+
+    def __getitem__(self, name: str) -> Any:
+        return getattr(self.of, name)
 
 
 def number(xp: Any, value: Any, like: Array) -> Array:

@@ -1,16 +1,12 @@
-"""Predictions for a part of a table, in a file of its own: as many processes as there are parts make the whole."""
+"""The files of predictions for parts of a table: as many processes as there are parts make the whole."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from thalweg.data.shards import Shard, join
-from thalweg.data.tables import Table, write_table
+from thalweg.data.large_source import Shard
 from thalweg.errors import ArgumentError
-from thalweg.runs.table_run import TableRun, predictions
-from thalweg.support.files import explained, own_folder
 
 _NAME = re.compile(r"part-(\d{5,})-of-(\d{5,})\.parquet")
 
@@ -35,29 +31,3 @@ def check_parts(folder: Path, shard: Shard) -> None:
         raise ArgumentError(
             f"{folder} holds parts of {other.count}, and {shard} is one of {shard.count}: give another folder"
         )
-
-
-def write_part(
-    run: TableRun,
-    blocks: Iterable[Table],
-    path: Path,
-    prepare: Callable[[Table], Table],
-    numbered: bool,
-    ids: Sequence[str],
-) -> int:
-    """Predicts blocks of rows, each `prepare`d, and writes them as one file; returns how many rows those are.
-
-    `numbered`, `ids`: as in `predictions`.
-    """
-    with explained(path.parent):
-        path.parent.mkdir(parents=True, exist_ok=True)
-    with own_folder("thalweg-part-") as folder:
-        pieces: list[Path] = []
-        rows = 0
-        for block in blocks:
-            table = prepare(block)
-            rows += table.rows
-            pieces.append(folder / f"{len(pieces)}.parquet")
-            write_table(pieces[-1], predictions(run, table, numbered, ids))
-        join(pieces, path)
-    return rows

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,8 +18,9 @@ from typing import Any
 import numpy as np
 
 from thalweg.data.database import confine
+from thalweg.data.large_source import LargeSource
 from thalweg.data.on_disk import HELD, WINDOW_BYTES, DiskRows
-from thalweg.data.stored_rows import LargeSource, StoredRows, stored_rows
+from thalweg.data.stored_rows import StoredRows, stored_rows
 from thalweg.data.tables import Table
 from thalweg.data.target import Target
 from thalweg.errors import ArgumentError, DataError
@@ -77,6 +78,28 @@ class Place:
     memory: int
     cache: Path | None = None
 
+    @contextmanager
+    def folder(self, source: LargeSource) -> Iterator[Path]:
+        """Where the rows of a source are kept."""
+        if self.cache is not None and not source.files:
+            raise ArgumentError("--cache is for files, which can be seen to change: save what this is of as .parquet")
+        with own_folder("thalweg-rows-") if self.cache is None else nullcontext(self.cache) as folder:
+            with explained(folder, DataError):
+                folder.mkdir(parents=True, exist_ok=True)
+            yield folder
+
+    @contextmanager
+    def rows(self, source: LargeSource, folder: Path, options: TableOptions, clock: Clock) -> Iterator[StoredRows]:
+        """The rows of a source, read; afterwards DuckDB's memory is free for the training. A time limit that is over
+        before ends this, and what is done with the rows."""
+        at_once = min(lanes_of(options), options.settings.members)
+        memory = reader(self.memory, at_once * HELD * WINDOW_BYTES, clock.limit < math.inf)
+        with clock.refusing("reading the table and its columns"), ExitStack() as reading:
+            with stage(f"reading {source.name}"):
+                rows = reading.enter_context(stored_rows(source, folder, *memory, options.categories))
+            yield rows
+        trim()
+
 
 def train_large(
     source: LargeSource,
@@ -97,23 +120,12 @@ def train_large(
     for name, option in NOT_HERE.items():
         if getattr(options, name):
             raise ArgumentError(f"{option} needs all rows in memory: leave out --memory and --cache")
-    if place.cache is not None and not source.files:
-        raise ArgumentError("--cache is for files, which can be seen to change: save what this is of as .parquet")
     options = replace(options, seed=draw_seed() if options.seed is None else options.seed)
     clock = clock or Clock(options.time_limit)
-    at_once = min(lanes_of(options), options.settings.members)
-    memory = reader(place.memory, at_once * HELD * WINDOW_BYTES, clock.limit < math.inf)
-    with ExitStack() as held:
-        folder = held.enter_context(own_folder("thalweg-rows-")) if place.cache is None else place.cache
-        with explained(folder, DataError):
-            folder.mkdir(parents=True, exist_ok=True)
-        refusing = clock.refusing("reading the table and its columns")
-        with refusing, ExitStack() as reading:  # DuckDB's memory is free before the training
-            with stage(f"reading {source.name}"):
-                rows = reading.enter_context(stored_rows(source, folder, *memory, options.categories))
+    with place.folder(source) as folder:
+        with place.rows(source, folder, options, clock) as rows:
             small = rows.table(0, rows.rows) if rows.rows < SMALL else None
-            found = None if small is not None else prepared_rows(rows, source, options, folder, clock, memory[1])
-        trim()
+            found = None if small is not None else prepared_rows(rows, source, options, folder, clock)
         if found is None:
             assert small is not None
             return train(small, options, announce, progress, clock, kept)
@@ -129,7 +141,7 @@ class Ready:
         store: all of them. sample: how many of them the columns were fitted on.
         source: its name. rows: how many the source has.
         share: of the rows to learn from, those that the time limit allows.
-        beside: what was found of the rows before the training.
+        beside: what was found of the rows before the training; None where none are set apart to judge by.
     """
 
     prepared: Prepared
@@ -139,17 +151,15 @@ class Ready:
     source: str
     rows: int
     share: float
-    beside: Beside
+    beside: Beside | None
 
 
-def prepared_rows(
-    rows: StoredRows, source: LargeSource, options: TableOptions, folder: Path, clock: Clock, memory: int
-) -> Ready:
-    """Fits the columns, and converts the rows; `memory`: bytes that DuckDB may take."""
+def prepared_rows(rows: StoredRows, source: LargeSource, options: TableOptions, folder: Path, clock: Clock) -> Ready:
+    """Fits the columns, and converts the rows."""
     settings = options.settings
     settings = replace(settings, trees=(), row_epochs=settings.row_epochs // SELDOMER)
     clock.reserve(COMPARED * clock.limit)
-    memory = fetcher(memory, rows.rows, rows.columns)
+    memory = fetcher(rows.memory, rows.rows, rows.columns)
     confine(rows.connection, memory)
     roles = Roles.of(rows.rows, rows.columns, options.test_share, settings.members, options.split_seed)
     with stage("fitting the columns on a sample of the rows"):
@@ -168,7 +178,7 @@ def prepared_rows(
     parts = Parts(sample, None, test)
     prepared = of_sample(features, blueprint, x, y, options)
     with idle(rows.connection, memory):
-        beside = compared(prepared, parts, options, clock)
+        beside = compared(prepared, parts, options, clock) if options.test_share else None
     made_of = what_it_is_made_of(source, options, roles)
     place = folder / hashlib.sha256(to_json(made_of).encode()).hexdigest()[:16]
     allowed = None
@@ -201,6 +211,7 @@ def train_prepared(
 ) -> TableRun:
     """Trains, and judges."""
     prepared, parts, store = found.prepared, found.parts, found.store
+    assert found.beside is not None
     foreseen = [] if options.time_limit is not None else outlook(prepared, lanes_of(options), *lighter(options))
     if announce is not None:
         announce(Plan(prepared, parts, None, foreseen, found.rows, store.rows, told(found)))

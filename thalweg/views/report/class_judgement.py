@@ -32,11 +32,7 @@ def class_judgement(subject: Subject) -> dict[str, Any] | None:
     if binary:
         figures.append(thresholds(truth == 1, shares[:, 1], subject.classes[1]))
     figures += sureness(truth, shares)
-    return {
-        "id": "judgement",
-        "text": part_of(held),
-        "figures": figures,
-    }
+    return {"id": "judgement", "text": part_of(held), "figures": figures}
 
 
 def part_of(held: Held) -> list[Text]:

@@ -68,11 +68,7 @@ def report_document(subject: Subject, language: str = "en", seconds: float = SEC
     sections, dropped = within(sections)
     lacks = lacking([*subject.missing, *failed, *dropped], clock)
     sections += [lacks] if lacks is not None else []
-    return {
-        "title": words.text("{name}: report", name=subject.name),
-        "language": language,
-        "sections": sections,
-    }
+    return {"title": words.text("{name}: report", name=subject.name), "language": language, "sections": sections}
 
 
 def collected(subject: Subject, clock: Clock) -> tuple[list[Section], list[Text]]:

@@ -33,10 +33,7 @@ STATISTICS: dict[str, tuple[Text, Text]] = {
         words.text("Spread of the activations"),
         words.text("Standard deviation of each layer's outputs on sample rows."),
     ),
-    "activation_mean": (
-        words.text("Mean of the activations"),
-        words.text("Of each layer's outputs on sample rows."),
-    ),
+    "activation_mean": (words.text("Mean of the activations"), words.text("Of each layer's outputs on sample rows.")),
     "dead": (
         words.text("Dead units"),
         words.text("The share of units that no sample row activates; such a unit learns nothing any more."),

@@ -50,12 +50,7 @@ def summary_table(network: Network) -> Figure:
         "kind": "table",
         "title": words.text("Layers"),
         "note": words.text("{count:,} weights in all.", count=network.model.count_params()),
-        "columns": [
-            words.text("layer"),
-            words.text("kind"),
-            words.text("output shape"),
-            words.text("weights"),
-        ],
+        "columns": [words.text("layer"), words.text("kind"), words.text("output shape"), words.text("weights")],
         "rows": rows,
         "numeric": [False, False, False, True],
         "mono": True,

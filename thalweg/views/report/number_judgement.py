@@ -31,11 +31,7 @@ def number_judgement(subject: Subject) -> dict[str, Any] | None:
     figures = [against(truth, guess, unit), residuals(truth, guess, unit), spread(truth, guess, unit)]
     if len(truth) >= PARTS:
         figures.append(by_truth(truth, guess, unit))
-    return {
-        "id": "judgement",
-        "text": part_of(held),
-        "figures": figures,
-    }
+    return {"id": "judgement", "text": part_of(held), "figures": figures}
 
 
 def some(count: int) -> Array:

@@ -51,7 +51,8 @@ def subject_of(model: WholeModel, nodes: Sequence[Any], x: Any = None, y: Any = 
         raise ArgumentError("a report is of a model that is compiled and whose shapes are known: compile and fit it")
     recording = getattr(model, "recording", None)
     facts = {} if recording is None else recording.facts
-    subject = Subject(name=str(model.name), recording=recording, history=records_of(model))
+    history = [] if model.history is None else model.history.records()
+    subject = Subject(name=str(model.name), recording=recording, history=history)
     subject.facts = described(model, facts)
     subject.sizes = {"weights": float(model.count_params()), "seconds": float(facts.get("seconds") or np.nan)}
     subject.settings = settings_of(model, facts)
@@ -106,12 +107,8 @@ def rows_of(subject: Subject, recording: Any, x: Any, y: Any) -> tuple[Any, Any]
 
 def plain(data: Any) -> Any:
     """Rows as an array; several inputs or outputs as they are."""
-    return data if isinstance(data, dict | tuple) or _nested(data) else np.asarray(data)
-
-
-def _nested(data: Any) -> bool:
-    """Whether it is a list of arrays."""
-    return isinstance(data, list) and len(data) > 0 and isinstance(data[0], np.ndarray)
+    several = isinstance(data, list) and len(data) > 0 and isinstance(data[0], np.ndarray)
+    return data if isinstance(data, dict | tuple) or several else np.asarray(data)
 
 
 def taken(data: Any, rows: Any) -> Any:
@@ -119,11 +116,6 @@ def taken(data: Any, rows: Any) -> Any:
     if isinstance(data, dict):
         return {name: np.asarray(array)[rows] for name, array in data.items()}
     return [np.asarray(array)[rows] for array in data] if isinstance(data, list | tuple) else data[rows]
-
-
-def records_of(model: WholeModel) -> list[dict[str, Any]]:
-    """The history's records; none if it was never trained."""
-    return [] if model.history is None else model.history.records()
 
 
 def described(model: WholeModel, facts: dict[str, Any]) -> list[tuple[Text, Text]]:
@@ -318,10 +310,7 @@ def code_of(model: WholeModel, facts: dict[str, Any]) -> list[tuple[Text, str, s
     lines.append(f"model.compile({optimizer}, {loss_code(model.loss)}, metrics={names_of(model)!r})")
     lines.append(fit_code(*trained(model, facts)[:2], facts))
     versions = f"thalweg {__version__}\npython {platform.python_version()}\nnumpy {np.__version__}\n"
-    return [
-        (words.text("In Python"), "python", "\n".join(lines) + "\n"),
-        (words.text("Versions"), "text", versions),
-    ]
+    return [(words.text("In Python"), "python", "\n".join(lines) + "\n"), (words.text("Versions"), "text", versions)]
 
 
 def model_code(model: WholeModel) -> list[str]:

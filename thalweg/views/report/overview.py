@@ -28,11 +28,7 @@ def overview(subject: Subject) -> dict[str, Any]:
         )
     if subject.scores:
         figures += [score_table(subject), *against_others(subject)]
-    return {
-        "id": "overview",
-        "text": list(subject.remarks),
-        "figures": figures,
-    }
+    return {"id": "overview", "text": list(subject.remarks), "figures": figures}
 
 
 def score_table(subject: Subject) -> Figure:

@@ -45,11 +45,7 @@ def picture_insides(subject: Subject, clock: Clock) -> dict[str, Any] | None:
             figures.append(salient(subject, inputs, int(clock.left / 2 / (BACKWARD * seconds))))
     if not figures:
         return None
-    return {
-        "id": "convolutions",
-        "text": text,
-        "figures": figures,
-    }
+    return {"id": "convolutions", "text": text, "figures": figures}
 
 
 def salient(subject: Subject, inputs: PictureInputs, most: int) -> Figure:

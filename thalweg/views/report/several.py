@@ -56,12 +56,7 @@ def scores_section(subjects: Sequence[Subject], names: Sequence[str]) -> dict[st
                 "value_label": score_name(kind),
             }
         )
-    return {
-        "id": "scores",
-        "title": words.text("Scores"),
-        "text": [same_rows(subjects)],
-        "figures": figures,
-    }
+    return {"id": "scores", "title": words.text("Scores"), "text": [same_rows(subjects)], "figures": figures}
 
 
 def scored(score: Score | None) -> str:
@@ -143,9 +138,4 @@ def settings_section(subjects: Sequence[Subject], names: Sequence[str]) -> dict[
         }
     )
     text: list[Text] = [] if unlike else [words.text("All settings are the same.")]
-    return {
-        "id": "settings",
-        "title": words.text("Settings, sizes and times"),
-        "text": text,
-        "figures": figures,
-    }
+    return {"id": "settings", "title": words.text("Settings, sizes and times"), "text": text, "figures": figures}

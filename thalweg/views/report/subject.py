@@ -20,11 +20,7 @@ Text = str | dict[str, str]
 Figure = dict[str, Any]
 
 
-ROWS = {
-    "held": words.text("held-out rows"),
-    "trained": words.text("training rows"),
-    "given": words.text("given rows"),
-}
+ROWS = {"held": words.text("held-out rows"), "trained": words.text("training rows"), "given": words.text("given rows")}
 """What the rows are that a training is judged by."""
 
 

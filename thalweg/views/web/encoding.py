@@ -45,7 +45,8 @@ def encode(document: Any) -> bytes:
     blob = bytearray()
     text = json.dumps(_plain(document, blob, "document"), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     head = text.encode("utf-8", "replace")  # half a surrogate pair, as in a damaged file name, has no bytes
-    return _padded(struct.pack("<I", len(head)) + head) + bytes(blob)
+    head = struct.pack("<I", len(head)) + head
+    return head + bytes(-len(head) % ALIGNMENT) + bytes(blob)
 
 
 def decode(data: bytes) -> Any:
@@ -60,10 +61,6 @@ def decode(data: bytes) -> Any:
             raise DataError(f"a document of {len(data)} bytes can't have a head of {length}: it isn't whole")
         value = json.loads(data[4 : 4 + length].decode("utf-8"))
         return _filled(value, data, -(-(4 + length) // ALIGNMENT) * ALIGNMENT)
-
-
-def _padded(data: bytes) -> bytes:
-    return data + bytes(-len(data) % ALIGNMENT)
 
 
 def _plain(value: Any, blob: bytearray, where: str) -> Any:

@@ -5,6 +5,7 @@ on disk and reused by another process. Nothing here checks bounds; the callers a
 """
 
 import functools
+import inspect
 import os
 import time
 
@@ -39,6 +40,33 @@ def compiled(function):
 
     overload(stub, jit_options=INNER, strict=False)(lambda *types: function)
     return stub
+
+
+def emitted(result=types.void, *given, names=()):
+    """Makes a function that emits code, (builder, *arguments), callable from compiled code.
+
+    result, given: the types; without, it returns nothing and takes int64s. names: of what a function with *arguments
+    takes.
+    """
+
+    def decorate(emit):
+        taken = names or list(inspect.signature(emit).parameters)[1:]
+        signature = result(*given or [types.int64] * len(taken))
+
+        def codegen(context, builder, signature, args):
+            value = emit(builder, *args)
+            return context.get_dummy_value() if value is None else value
+
+        @functools.wraps(emit)
+        def typed(typing, *arguments):
+            return signature, codegen
+
+        typed.__signature__ = inspect.Signature(
+            [inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD) for name in ("typing", *taken)]
+        )
+        return intrinsic(typed)
+
+    return decorate
 
 
 # --- Memory ------------------------------------------------------------------------------------------------------
@@ -103,27 +131,18 @@ def float_rows(typing, address, rows, columns):
     return array(types.int64, types.int64, types.int64), codegen
 
 
-@intrinsic
-def load_f32(typing, address, index):
+@emitted(types.float32)
+def load_f32(builder, address, index):
     """The float at address + 4·index."""
-
-    def codegen(context, builder, signature, args):
-        item = builder.load(builder.gep(pointer(builder, args[0], F32), [args[1]]))
-        item.align = 4
-        return item
-
-    return types.float32(types.int64, types.int64), codegen
+    item = builder.load(builder.gep(pointer(builder, address, F32), [index]))
+    item.align = 4
+    return item
 
 
-@intrinsic
-def store_f32(typing, address, index, value):
+@emitted(types.void, types.int64, types.int64, types.float32)
+def store_f32(builder, address, index, value):
     """Writes the float at address + 4·index."""
-
-    def codegen(context, builder, signature, args):
-        builder.store(args[2], builder.gep(pointer(builder, args[0], F32), [args[1]])).align = 4
-        return context.get_dummy_value()
-
-    return types.void(types.int64, types.int64, types.float32), codegen
+    builder.store(value, builder.gep(pointer(builder, address, F32), [index])).align = 4
 
 
 @functools.cache
@@ -143,21 +162,14 @@ def apart(k: int, count: int):
         instruction.set_metadata("noalias", add([scope for n, scope in enumerate(scopes) if n != k]))
         return instruction
 
-    @intrinsic
-    def load(typing, address, index):
-        def codegen(context, builder, signature, args):
-            return access(builder, builder.load(builder.gep(pointer(builder, args[0], F32), [args[1]], inbounds=True)))
+    @emitted(types.float32)
+    def load(builder, address, index):
+        return access(builder, builder.load(builder.gep(pointer(builder, address, F32), [index], inbounds=True)))
 
-        return types.float32(types.int64, types.int64), codegen
-
-    @intrinsic
-    def store(typing, address, index, value):
-        def codegen(context, builder, signature, args):
-            place = builder.gep(pointer(builder, args[0], F32), [args[1]], inbounds=True)
-            access(builder, builder.store(args[2], place))
-            return context.get_dummy_value()
-
-        return types.void(types.int64, types.int64, types.float32), codegen
+    @emitted(types.void, types.int64, types.int64, types.float32)
+    def store(builder, address, index, value):
+        place = builder.gep(pointer(builder, address, F32), [index], inbounds=True)
+        access(builder, builder.store(value, place))
 
     return load, store
 
@@ -169,15 +181,10 @@ def ask(builder, address):
     builder.call(function, arguments)
 
 
-@intrinsic
-def fetch(typing, address):
+@emitted()
+def fetch(builder, address):
     """Prefetches the cache line at an address that is read soon."""
-
-    def codegen(context, builder, signature, args):
-        ask(builder, args[0])
-        return context.get_dummy_value()
-
-    return types.void(types.int64), codegen
+    ask(builder, address)
 
 
 def rewrite(builder, address):
@@ -187,158 +194,104 @@ def rewrite(builder, address):
     builder.store_atomic(builder.load_atomic(p, "monotonic", 4), p, "monotonic", 4)
 
 
-@intrinsic
-def take(typing, address):
+@emitted()
+def take(builder, address):
     """Takes the cache line at an address from other cores. The processor continues meanwhile."""
-
-    def codegen(context, builder, signature, args):
-        rewrite(builder, args[0])
-        return context.get_dummy_value()
-
-    return types.void(types.int64), codegen
+    rewrite(builder, address)
 
 
-@intrinsic
-def allocate(typing, size):
+@emitted(types.int64)
+def allocate(builder, size):
     """The address of `size` bytes from C's malloc. numba's own arrays need numba's runtime, which isn't loaded."""
-
-    def codegen(context, builder, signature, args):
-        return builder.ptrtoint(builder.call(declare(builder, "malloc", BYTES, [I64]), args), I64)
-
-    return types.int64(types.int64), codegen
+    return builder.ptrtoint(builder.call(declare(builder, "malloc", BYTES, [I64]), [size]), I64)
 
 
-@intrinsic
-def release(typing, address):
+@emitted()
+def release(builder, address):
     """Frees memory from `allocate`; 0 has no effect."""
-
-    def codegen(context, builder, signature, args):
-        builder.call(declare(builder, "free", ir.VoidType(), [BYTES]), [builder.inttoptr(args[0], BYTES)])
-        return context.get_dummy_value()
-
-    return types.void(types.int64), codegen
+    builder.call(declare(builder, "free", ir.VoidType(), [BYTES]), [builder.inttoptr(address, BYTES)])
 
 
 def stack(n: int):
     """Returns the intrinsic () -> address of n floats on the caller's stack, at the start of a cache line."""
 
-    @intrinsic
-    def memory(typing):
-        def codegen(context, builder, signature, args):
-            with builder.goto_entry_block():  # reserved once, however often a loop around this call runs
-                array = builder.alloca(ir.ArrayType(F32, n))
-            array.align = 64
-            return builder.ptrtoint(array, I64)
-
-        return types.int64(), codegen
+    @emitted(types.int64)
+    def memory(builder):
+        with builder.goto_entry_block():  # reserved once, however often a loop around this call runs
+            array = builder.alloca(ir.ArrayType(F32, n))
+        array.align = 64
+        return builder.ptrtoint(array, I64)
 
     return memory
 
 
-@intrinsic
-def call(typing, address, o, c, s, f):
+@emitted()
+def call(builder, address, o, c, s, f):
     """Calls the C function `void (int64_t *o, double *c, int64_t *s, double *f)` at an address."""
-
-    def codegen(context, builder, signature, args):
-        parameters = [I64.as_pointer(), F64.as_pointer(), I64.as_pointer(), F64.as_pointer()]
-        function = pointer(builder, args[0], ir.FunctionType(ir.VoidType(), parameters))
-        builder.call(function, [builder.inttoptr(a, p) for a, p in zip(args[1:], parameters, strict=True)])
-        return context.get_dummy_value()
-
-    return types.void(*[types.int64] * 5), codegen
+    parameters = [I64.as_pointer(), F64.as_pointer(), I64.as_pointer(), F64.as_pointer()]
+    function = pointer(builder, address, ir.FunctionType(ir.VoidType(), parameters))
+    builder.call(function, [builder.inttoptr(a, p) for a, p in zip((o, c, s, f), parameters, strict=True)])
 
 
 # --- Lanes that meet ---------------------------------------------------------------------------------------------
 
 
-@intrinsic
-def fetch_add(typing, address, value):
+@emitted(types.int64)
+def fetch_add(builder, address, value):
     """Adds to the int64 at an address atomically and returns its previous value."""
-
-    def codegen(context, builder, signature, args):
-        return builder.atomic_rmw("add", pointer(builder, args[0], I64), args[1], "seq_cst")
-
-    return types.int64(types.int64, types.int64), codegen
+    return builder.atomic_rmw("add", pointer(builder, address, I64), value, "seq_cst")
 
 
-@intrinsic
-def load_acquire(typing, address):
+@emitted(types.int64)
+def load_acquire(builder, address):
     """The int64 at an address; what another thread wrote before its fetch_add can be read after this."""
-
-    def codegen(context, builder, signature, args):
-        return builder.load_atomic(pointer(builder, args[0], I64), "acquire", 8)
-
-    return types.int64(types.int64), codegen
+    return builder.load_atomic(pointer(builder, address, I64), "acquire", 8)
 
 
-@intrinsic
-def store_release(typing, address, value):
+@emitted()
+def store_release(builder, address, value):
     """Writes the int64 at an address; a thread that reads it by `load_acquire` sees what this one wrote before."""
-
-    def codegen(context, builder, signature, args):
-        builder.store_atomic(args[1], pointer(builder, args[0], I64), "release", 8)
-        return context.get_dummy_value()
-
-    return types.void(types.int64, types.int64), codegen
+    builder.store_atomic(value, pointer(builder, address, I64), "release", 8)
 
 
-@intrinsic
-def pause(typing):
+@emitted()
+def pause(builder):
     """Tells the core that this is a spin loop: it waits a few dozen cycles, in which its other thread runs."""
-
-    def codegen(context, builder, signature, args):
-        if architecture() in ("x86_64", "i686", "amd64"):
-            builder.call(declare(builder, "llvm.x86.sse2.pause", ir.VoidType(), []), [])
-        elif architecture() in ("aarch64", "arm64"):  # isb waits longer than yield, which most ARM cores ignore
-            builder.call(declare(builder, "llvm.aarch64.isb", ir.VoidType(), [I32]), [ir.Constant(I32, 15)])
-        return context.get_dummy_value()
-
-    return types.void(), codegen
+    if architecture() in ("x86_64", "i686", "amd64"):
+        builder.call(declare(builder, "llvm.x86.sse2.pause", ir.VoidType(), []), [])
+    elif architecture() in ("aarch64", "arm64"):  # isb waits longer than yield, which most ARM cores ignore
+        builder.call(declare(builder, "llvm.aarch64.isb", ir.VoidType(), [I32]), [ir.Constant(I32, 15)])
 
 
 for name, place in addresses().items():  # for code that numba loads
     binding.add_symbol(name, place)
 
 
-@intrinsic
-def sched_yield(typing):
+@emitted()
+def sched_yield(builder):
     """Lets the operating system run another thread on this core: POSIX sched_yield, or Windows' SwitchToThread."""
-
-    def codegen(context, builder, signature, args):
-        builder.call(declare(builder, YIELD, I32, []), [])
-        return context.get_dummy_value()
-
-    return types.void(), codegen
+    builder.call(declare(builder, YIELD, I32, []), [])
 
 
-@intrinsic
-def nap(typing):
+@emitted()
+def nap(builder):
     """Sleeps for the shortest possible time: some 50 µs, on Windows 1 ms."""
-
-    def codegen(context, builder, signature, args):
-        builder.call(declare(builder, NAP, I32, [I32]), [ir.Constant(I32, 1)])
-        return context.get_dummy_value()
-
-    return types.void(), codegen
+    builder.call(declare(builder, NAP, I32, [I32]), [ir.Constant(I32, 1)])
 
 
-@intrinsic
-def ticks(typing):
+@emitted(types.int64)
+def ticks(builder):
     """A monotonic clock, in nanoseconds; on Windows in units of 1/`system.ticks_a_second` seconds."""
-
-    def codegen(context, builder, signature, args):
-        with builder.goto_entry_block():
-            place = builder.alloca(ir.ArrayType(I64, 2))
-        address = builder.bitcast(place, I64.as_pointer())
-        if "windows" in triple():
-            builder.call(declare(builder, CLOCK, I32, [address.type]), [address])
-            return builder.load(address)
-        kind = ir.Constant(I32, monotonic())
-        builder.call(declare(builder, CLOCK, I32, [I32, address.type]), [kind, address])
-        rest = builder.load(builder.gep(address, [ir.Constant(I64, 1)]))
-        return builder.add(builder.mul(builder.load(address), ir.Constant(I64, 10**9)), rest)
-
-    return types.int64(), codegen
+    with builder.goto_entry_block():
+        place = builder.alloca(ir.ArrayType(I64, 2))
+    address = builder.bitcast(place, I64.as_pointer())
+    if "windows" in triple():
+        builder.call(declare(builder, CLOCK, I32, [address.type]), [address])
+        return builder.load(address)
+    kind = ir.Constant(I32, monotonic())
+    builder.call(declare(builder, CLOCK, I32, [I32, address.type]), [kind, address])
+    rest = builder.load(builder.gep(address, [ir.Constant(I64, 1)]))
+    return builder.add(builder.mul(builder.load(address), ir.Constant(I64, 10**9)), rest)
 
 
 def triple() -> str:
@@ -367,53 +320,34 @@ def declare(builder, name: str, result, parameters):
 # --- Python ------------------------------------------------------------------------------------------------------
 
 
-@intrinsic
-def hold(typing, thing):
+@emitted(types.int64)
+def hold(builder, thing):
     """Adds a reference to the Python object at an address; returns the address."""
-
-    def codegen(context, builder, signature, args):
-        thing = builder.inttoptr(args[0], BYTES)
-        builder.call(declare(builder, HOLD, ir.VoidType(), [BYTES]), [thing])
-        return args[0]
-
-    return types.int64(types.int64), codegen
+    builder.call(declare(builder, HOLD, ir.VoidType(), [BYTES]), [builder.inttoptr(thing, BYTES)])
+    return thing
 
 
-@intrinsic
-def new_array(typing, create, array, kind, axes, shape):
+@emitted(types.int64)
+def new_array(builder, create, array, kind, axes, shape):
     """A new NumPy array, or 0 if there is no memory, by PyArray_NewFromDescr, which steals the reference to kind."""
-
-    def codegen(context, builder, signature, args):
-        create, array, kind, axes, shape = args
-        given = [BYTES, BYTES, I32, I64.as_pointer(), I64.as_pointer(), BYTES, I32, BYTES]
-        function = pointer(builder, create, ir.FunctionType(BYTES, given))
-        things = [builder.inttoptr(array, BYTES), builder.inttoptr(kind, BYTES), builder.trunc(axes, I32)]
-        dimensions, absent = builder.inttoptr(shape, I64.as_pointer()), [ir.Constant(t, None) for t in given[4:]]
-        return builder.ptrtoint(builder.call(function, [*things, dimensions, *absent]), I64)
-
-    return types.int64(*[types.int64] * 5), codegen
+    given = [BYTES, BYTES, I32, I64.as_pointer(), I64.as_pointer(), BYTES, I32, BYTES]
+    function = pointer(builder, create, ir.FunctionType(BYTES, given))
+    things = [builder.inttoptr(array, BYTES), builder.inttoptr(kind, BYTES), builder.trunc(axes, I32)]
+    dimensions, absent = builder.inttoptr(shape, I64.as_pointer()), [ir.Constant(t, None) for t in given[4:]]
+    return builder.ptrtoint(builder.call(function, [*things, dimensions, *absent]), I64)
 
 
-@intrinsic
-def leave(typing):
+@emitted(types.int64)
+def leave(builder):
     """Lets other Python threads run; returns the argument of `reenter`."""
-
-    def codegen(context, builder, signature, args):
-        return builder.ptrtoint(builder.call(declare(builder, LEAVE, BYTES, []), []), I64)
-
-    return types.int64(), codegen
+    return builder.ptrtoint(builder.call(declare(builder, LEAVE, BYTES, []), []), I64)
 
 
-@intrinsic
-def reenter(typing, thread):
+@emitted()
+def reenter(builder, thread):
     """Waits until this thread may use Python's objects again."""
-
-    def codegen(context, builder, signature, args):
-        function = declare(builder, REENTER, ir.VoidType(), [BYTES])
-        builder.call(function, [builder.inttoptr(args[0], BYTES)])
-        return context.get_dummy_value()
-
-    return types.void(types.int64), codegen
+    function = declare(builder, REENTER, ir.VoidType(), [BYTES])
+    builder.call(function, [builder.inttoptr(thread, BYTES)])
 
 
 # --- Arithmetic --------------------------------------------------------------------------------------------------
@@ -434,49 +368,33 @@ def multiply_add(typing, a, b, c):
     return a(a, a, a), codegen
 
 
-@intrinsic
-def select(typing, condition, a, b):
+@emitted(types.float32, types.boolean, types.float32, types.float32)
+def select(builder, condition, a, b):
     """a where the condition holds, otherwise b; both are computed.
 
     The same as numba's `a if condition else b`, which LLVM may however turn into a branch around a store of a, if b is
     the value already there. Then the loop is not vectorised.
     """
-
-    def codegen(context, builder, signature, args):
-        return builder.select(*args)
-
-    return types.float32(types.boolean, types.float32, types.float32), codegen
+    return builder.select(condition, a, b)
 
 
-@intrinsic
-def unknown(typing, x):
+@emitted(types.float32, types.float32)
+def unknown(builder, x):
     """x, as a value about which LLVM knows nothing."""
-
-    def codegen(context, builder, signature, args):
-        same = builder.asm(ir.FunctionType(I32, [I32]), "", "=r,0", [builder.bitcast(args[0], I32)], False)
-        return builder.bitcast(same, F32)
-
-    return types.float32(types.float32), codegen
+    same = builder.asm(ir.FunctionType(I32, [I32]), "", "=r,0", [builder.bitcast(x, I32)], False)
+    return builder.bitcast(same, F32)
 
 
-@intrinsic
-def float_bits(typing, x):
+@emitted(types.int32, types.float32)
+def float_bits(builder, x):
     """The 32 bits of a float as an int32: sign, 8 bits of exponent + 127, 23 bits of fraction."""
-
-    def codegen(context, builder, signature, args):
-        return builder.bitcast(args[0], I32)
-
-    return types.int32(types.float32), codegen
+    return builder.bitcast(x, I32)
 
 
-@intrinsic
-def bits_float(typing, bits):
+@emitted(types.float32, types.int32)
+def bits_float(builder, bits):
     """The float that these 32 bits stand for."""
-
-    def codegen(context, builder, signature, args):
-        return builder.bitcast(args[0], F32)
-
-    return types.float32(types.int32), codegen
+    return builder.bitcast(bits, F32)
 
 
 @numba.njit(inline="always", **FLAGS)

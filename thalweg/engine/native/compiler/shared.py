@@ -3,11 +3,9 @@
 import inspect
 
 from llvmlite import ir
-from numba import types
-from numba.extending import intrinsic
 
 from thalweg.engine.native.compiler.kernel import HOME, Kernel, symbol_of
-from thalweg.engine.native.compiler.llvm import I64, declare
+from thalweg.engine.native.compiler.llvm import I64, declare, emitted
 
 
 class Shared:
@@ -21,12 +19,10 @@ class Shared:
 
     def stub(self):
         """The function for compiled code, which calls the object code by its name."""
-        symbol, count = symbol_of(self.kernel), len(self.names)
+        symbol = symbol_of(self.kernel)
 
-        def codegen(context, builder, signature, args):
-            builder.call(declare(builder, symbol, ir.VoidType(), [I64] * count), args)
-            return context.get_dummy_value()
+        @emitted(names=self.names)
+        def call(builder, *arguments):
+            builder.call(declare(builder, symbol, ir.VoidType(), [I64] * len(arguments)), arguments)
 
-        names = {"made": (types.void(*[types.int64] * count), codegen)}
-        exec(f"def call(typing, {', '.join(self.names)}):\n    return made\n", names)
-        return intrinsic(names["call"])
+        return call

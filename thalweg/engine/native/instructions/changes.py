@@ -4,11 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from inspect import get_annotations
 from typing import Any, TypeVar
 
 from thalweg.program.ir.instruction import Array, Buffer, Instruction, fields_of
 
 Kind = TypeVar("Kind", bound=Instruction)
+
+
+class Flagged(Instruction):
+    """Base of variants whose whole numbers and truth values are sizes, too."""
+
+    @property
+    def sizes(self) -> dict[str, Any]:
+        kinds = (kind for kind in type(self).__mro__ if issubclass(kind, Flagged))
+        values = {name: getattr(self, name) for kind in kinds for name in get_annotations(kind)}
+        return {**super().sizes, **{name: int(value) for name, value in values.items() if isinstance(value, int)}}
 
 
 def variant(kind: type[Kind], i: Instruction, **changes: Any) -> Kind:

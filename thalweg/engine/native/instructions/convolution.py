@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from thalweg.engine.native.instructions.changes import end, ended
+from thalweg.engine.native.instructions.changes import Flagged, end, ended
 from thalweg.program.instructions.convolution import Convolution, KernelGradient, TransposedConvolution
-from thalweg.program.ir.instruction import Array, Buffer, Instruction
+from thalweg.program.ir.instruction import Array, Buffer
 
 
-class Ended(Instruction):
+class Ended(Flagged):
     """Base: with `relu`, max(h, 0): the relu that follows; with a, h·[a > 0]: a relu's adjoint."""
 
     relu: bool = False
@@ -18,10 +18,6 @@ class Ended(Instruction):
     @property
     def formula(self) -> str:
         return ended(super().formula, self.relu, self.a)
-
-    @property
-    def sizes(self) -> dict[str, Any]:
-        return {**super().sizes, "relu": int(self.relu)}
 
 
 class NativeConvolution(Ended, Convolution):

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from thalweg.engine.native.instructions.changes import Flagged
 from thalweg.program.instructions.elementwise import Dropout
 from thalweg.program.ir.instruction import Array, Buffer, Instruction, StepState
 
 
-class NativeDropout(Dropout):
+class NativeDropout(Flagged, Dropout):
     """a = h·keep/(1 − rate); if `marked`, the dropped elements are −0 and all others are not, for `DropoutAdjoint`."""
 
     marked: bool = False
-
-    @property
-    def sizes(self) -> dict[str, int]:
-        return {**super().sizes, "marked": int(self.marked)}
 
 
 class DropoutAdjoint(Instruction):
@@ -37,10 +34,6 @@ class DropoutAdjoint(Instruction):
     @property
     def sizes(self) -> dict[str, int]:
         return {"size": self.dh.size}
-
-    @property
-    def constants(self) -> dict[str, float]:
-        return {"rate": self.rate}
 
     def reference(self, xp: Any, a: Array, da: Array, step: StepState) -> Array:
         """Draws again: an array library may not keep the sign of 0."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
-from thalweg.engine.native.instructions.changes import variant
+from thalweg.engine.native.instructions.changes import Flagged, variant
 from thalweg.program.instructions.embedding import Embedding, EmbeddingGradient
 from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Instruction
 
 
-class NativeEmbedding(Embedding):
+class NativeEmbedding(Flagged, Embedding):
     """h = W[ids]; with `mean`, the mean over all ids of a row: h (rows, output_dim)
 
     The mean is the average pooling that follows, fused.
@@ -21,10 +21,6 @@ class NativeEmbedding(Embedding):
     @property
     def formula(self) -> str:
         return f"{self.h} = {'mean ' if self.mean else ''}{self.W}[{self.ids}]"
-
-    @property
-    def sizes(self) -> dict[str, int]:
-        return {**super().sizes, "mean": int(self.mean)}
 
     def adjoint(self, d: Adjoints) -> Iterator[Instruction]:
         for i in super().adjoint(d):
@@ -38,7 +34,7 @@ class NativeEmbedding(Embedding):
         return rows * self.ids.size * self.W.shape[1] if self.mean else 0
 
 
-class NativeEmbeddingGradient(EmbeddingGradient):
+class NativeEmbeddingGradient(Flagged, EmbeddingGradient):
     """dW[i] = Σ of dh over the places where the id is i; with `mean`, dh (rows, output_dim)/ids belongs to all ids of
     its row.
 
@@ -56,10 +52,6 @@ class NativeEmbeddingGradient(EmbeddingGradient):
         mean = f"/{self.ids.size}" if self.mean else ""
         rows = "" if self.counts is None else f", {self.counts}, {self.touched}"
         return f"{self.dW}[{self.ids}]{rows} += {self.dh}{mean}"
-
-    @property
-    def sizes(self) -> dict[str, int]:
-        return {**super().sizes, "mean": int(self.mean)}
 
     def reference(self, xp: Any, ids: Array, dh: Array) -> tuple[Array | None, ...]:  # type: ignore[override]
         if self.mean:

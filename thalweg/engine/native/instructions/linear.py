@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from thalweg.engine.native.instructions.changes import end, ended
+from thalweg.engine.native.instructions.changes import Flagged, end, ended
 from thalweg.program.instructions.linear import Affine, BiasGradient, InputGradient, WeightGradient, matrix
 from thalweg.program.ir.instruction import GRADIENTS, Array, Buffer, Instruction
 
@@ -14,7 +14,7 @@ from thalweg.program.ir.instruction import GRADIENTS, Array, Buffer, Instruction
 WIDE = 1 << 15
 
 
-class NativeAffine(Affine):
+class NativeAffine(Flagged, Affine):
     """h = x·W + b; with `relu`, max(h, 0): the relu that follows. x may be by columns."""
 
     relu: bool = False
@@ -22,10 +22,6 @@ class NativeAffine(Affine):
     @property
     def formula(self) -> str:
         return ended(super().formula, self.relu, None)
-
-    @property
-    def sizes(self) -> dict[str, int]:
-        return {**super().sizes, "relu": int(self.relu)}
 
     def reference(self, xp: Any, x: Array, W: Array, b: Array | None) -> Array:
         return end(xp, super().reference(xp, x, W, b), self.relu, None)
@@ -90,11 +86,8 @@ class Transpose(Instruction):
     first: int = 0  # of the rows of W that are wanted
 
     name = "transpose"
+    printed = "{Wt}"
     writes = ("Wt",)
-
-    @property
-    def formula(self) -> str:
-        return f"{self.Wt}"
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -105,7 +98,7 @@ class Transpose(Instruction):
         return W[self.first : self.first + self.Wt.shape[1]].T
 
 
-class NativeInputGradient(InputGradient):
+class NativeInputGradient(Flagged, InputGradient):
     """dx = dh·Wᵀ      W (inputs, units), or where `transposed` Wᵀ (units, inputs), and no more of it than is needed
 
     With a, if x is the relu output a, dx·[a > 0]: the relu's adjoint, which follows. dx may be only some columns of x's
@@ -130,10 +123,6 @@ class NativeInputGradient(InputGradient):
     def formula(self) -> str:
         part = f"[{self.first}:{self.rows.stop}]" if self.narrowed else ""
         return ended(f"{self.dx} = {self.dh}·{self.W}{part}{'' if self.transposed else 'ᵀ'}", False, self.a)
-
-    @property
-    def sizes(self) -> dict[str, int]:
-        return {**super().sizes, "transposed": int(self.transposed), "first": self.first}
 
     def reference(self, xp: Any, dh: Array, W: Array, a: Array | None) -> Array:  # type: ignore[override]
         return end(xp, dh @ (W if self.transposed else W[self.rows].T), False, a)

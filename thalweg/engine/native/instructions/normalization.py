@@ -10,28 +10,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from thalweg.engine.native.instructions.changes import end, variant
-from thalweg.program.instructions.linear import matrix, positions
+from thalweg.engine.native.instructions.changes import Flagged, end, variant
+from thalweg.program.instructions.linear import OfChannels, matrix, positions
 from thalweg.program.instructions.normalization import BatchNormalization, BatchSums
 from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Instruction
 
 
-class BatchMoments(Instruction):
+class BatchMoments(OfChannels):
     """parts = for each channel, the mean over this lane's rows, and the sum of squared differences from it"""
 
     x: Buffer
     parts: Buffer
 
     name = "batch moments"
+    printed = "{parts} = mean {x}, Σ ({x} − mean)²"
     writes = ("parts",)
-
-    @property
-    def formula(self) -> str:
-        return f"{self.parts} = mean {self.x}, Σ ({self.x} − mean)²"
-
-    @property
-    def sizes(self) -> dict[str, int]:
-        return {"positions": positions(self.x), "channels": self.x.shape[-1]}
 
     def reference(self, xp: Any, x: Array) -> Array:
         x = matrix(x)
@@ -42,7 +35,7 @@ class BatchMoments(Instruction):
         return 4 * rows * self.x.size
 
 
-class NativeBatchNormalization(BatchNormalization):
+class NativeBatchNormalization(Flagged, BatchNormalization):
     """a = γ·(x − μ)/√(σ² + ε) + β, with the mean μ and the variance σ² that it combines from the lanes' parts
 
     A `shortcut` is added, and `relu` applies max(0, …): a sum and a relu that follow the normalisation, fused into it
@@ -67,10 +60,6 @@ class NativeBatchNormalization(BatchNormalization):
     @property
     def formula(self) -> str:
         return f"{self.mean}, {self.variance} from {self.parts}; {super().formula}"
-
-    @property
-    def sizes(self) -> dict[str, int]:
-        return {**super().sizes, "relu": int(self.relu)}
 
     def differentiable(self) -> tuple[Buffer, ...]:
         return (*super().differentiable(), *([] if self.shortcut is None else [self.shortcut]))

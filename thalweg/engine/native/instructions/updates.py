@@ -26,11 +26,8 @@ class Reduce(Stretch):
     vector: int  # elements from one lane's gradients to the next lane's
 
     name = "reduce"
+    printed = "{dw} = Σ {dw} over the lanes"
     writes = ("dw",)
-
-    @property
-    def formula(self) -> str:
-        return f"{self.dw} = Σ {self.dw} over the lanes"
 
     def reference(self, xp: Any, dw: Array) -> Array:
         first, *others = dw.reshape(-1, min(self.vector, dw.size))
@@ -70,12 +67,9 @@ class NormPart(Stretch):
     norms: int  # elements from one lane's norms to the next lane's
 
     name = "squared norm"
+    printed = "{n} = Σ {dw}²"
     writes = ("n",)
     due = True
-
-    @property
-    def formula(self) -> str:
-        return f"{self.n} = Σ {self.dw}²"
 
     def reference(self, xp: Any, dw: Array) -> Array:
         total: Array = xp.asarray((dw.astype(np.float64) ** 2).sum())
@@ -90,9 +84,7 @@ class NativeClipNorm(ClipNorm):
 
     norms: int
 
-    @property
-    def formula(self) -> str:
-        return f"{self.dw} = {self.dw}·min(1, {self.limit:g}/√Σ {self.n})"
+    printed = "{dw} = {dw}·min(1, {limit:g}/√Σ {n})"
 
     @property
     def stated(self) -> None:  # type: ignore[override]
@@ -149,12 +141,9 @@ class TableReduce(Instruction):
     ids: int  # in a row of the batch
 
     name = "table reduce"
+    printed = "{dw} = Σ {dw} over the lanes where {counts} > 0; {own} from {listed}"
     writes = ("dw", "own")
     due = True
-
-    @property
-    def formula(self) -> str:
-        return f"{self.dw} = Σ {self.dw} over the lanes where {self.counts} > 0; {self.own} from {self.listed}"
 
     @property
     def sizes(self) -> dict[str, int]:

@@ -4,11 +4,8 @@ The outputs of a row that use the same taps are a run: for a vector of channels,
 the run, and so do the sums of a kernel's gradient. Addresses are in bytes, strides in floats.
 """
 
-from numba import types
-from numba.extending import intrinsic
-
 from thalweg.engine.native.compiler.levels import VW
-from thalweg.engine.native.compiler.llvm import F32, compiled, floats, pointer
+from thalweg.engine.native.compiler.llvm import F32, compiled, emitted, floats, pointer
 from thalweg.engine.native.compiler.named import kernel
 from thalweg.engine.native.kernels.convolution import _phase, _zone
 from thalweg.engine.native.linalg.microkernel import Emitter, Family, integer
@@ -135,43 +132,34 @@ class _WeightGradient(_Run):
 
 
 def _family(name, kind, names):
-    kernels = {n: lambda f, size=size: kind(f, names, size) for n, size in enumerate((None, *COMMON))}
-    return Family(__name__, name, names, kernels)
+    return Family(__name__, name, names, {n: (kind, names, size) for n, size in enumerate((None, *COMMON))})
 
 
 WEIGHERS = _family("WEIGHERS", _Weigh, WEIGH_ARGUMENTS)
 WEIGHT_GRADIENTS = _family("WEIGHT_GRADIENTS", _WeightGradient, GRADIENT_ARGUMENTS)
 
 
-def _call(family):
-    """The signature and code of an intrinsic."""
-    names = family.arguments
-
-    def codegen(context, builder, signature, args):
-        given = dict(zip(names, args, strict=True))
-        key = integer(0)
-        for number, size in enumerate(COMMON, start=1):
-            same = [
-                builder.icmp_signed("==", given[side], integer(n))
-                for side, n in zip(("rows", "columns"), size, strict=True)
-            ]
-            key = builder.select(builder.and_(*same), integer(number), key)
-        family.call(builder, key, args)
-        return context.get_dummy_value()
-
-    return types.void(*[types.int64] * len(names)), codegen
+def _call(family, builder, run):
+    """Calls the micro-kernel for windows of this size."""
+    given = dict(zip(family.arguments, run, strict=True))
+    key = integer(0)
+    for number, size in enumerate(COMMON, start=1):
+        sides = zip(("rows", "columns"), size, strict=True)
+        same = [builder.icmp_signed("==", given[side], integer(n)) for side, n in sides]
+        key = builder.select(builder.and_(*same), integer(number), key)
+    family.call(builder, key, run)
 
 
-@intrinsic
-def weigh(typing, x, w, wr, bias, y, apart, row, column, rows, columns, count, step, channels, relu, gate):
+@emitted(names=WEIGH_ARGUMENTS)
+def weigh(builder, *run):
     """y = bias + Σ x·w for a run of outputs"""
-    return _call(WEIGHERS)
+    _call(WEIGHERS, builder, run)
 
 
-@intrinsic
-def weigh_gradient(typing, x, d, w, wr, row, column, rows, columns, count, step, channels):
+@emitted(names=GRADIENT_ARGUMENTS)
+def weigh_gradient(builder, *run):
     """w += Σ x·d over a run of outputs"""
-    return _call(WEIGHT_GRADIENTS)
+    _call(WEIGHT_GRADIENTS, builder, run)
 
 
 @compiled

@@ -17,6 +17,7 @@ from thalweg.engine.native.compiler.llvm import (
     FLAGS,
     compiled,
     doubles,
+    emitted,
     floats,
     integers,
     load_f32,
@@ -47,15 +48,11 @@ _sums = stack(2 * RUN * WIDE)  # float64
 scalar = numba.njit(inline="always", **FLAGS)
 
 
-@intrinsic
-def _lowest(typing, word):
+@emitted(types.int64, types.float32)
+def _lowest(builder, word):
     """The place of the lowest bit of a float's 32 bits that is set."""
-
-    def codegen(context, builder, signature, args):
-        bits = builder.bitcast(args[0], ir.IntType(32))
-        return builder.zext(builder.cttz(bits, ir.Constant(ir.IntType(1), 1)), ir.IntType(64))
-
-    return types.int64(types.float32), codegen
+    bits = builder.bitcast(word, ir.IntType(32))
+    return builder.zext(builder.cttz(bits, ir.Constant(ir.IntType(1), 1)), ir.IntType(64))
 
 
 @intrinsic

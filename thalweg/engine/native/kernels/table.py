@@ -12,9 +12,12 @@ from thalweg.engine.native.kernels.generated.custom import is_custom, kernel_of_
 from thalweg.engine.native.kernels.generated.formulas import kernel_of_equation
 from thalweg.engine.native.kernels.generated.norm_penalties import kernel_of_penalty
 from thalweg.engine.native.kernels.generated.pointwise import kernel_of_pointwise
+from thalweg.engine.native.kernels.generated.row_losses import kernel_of_rows
 from thalweg.engine.native.kernels.generated.updates import kernel_of_statements
 from thalweg.engine.native.kernels.names import name_of
+from thalweg.program.instructions.losses.loss_instruction import LossAndGradient
 from thalweg.program.instructions.losses.penalties import NormPenalty
+from thalweg.program.instructions.losses.row_losses import RowLoss
 from thalweg.program.instructions.pointwise import Pointwise
 from thalweg.program.instructions.updates.updates import Statements
 from thalweg.program.ir.instruction import Instruction
@@ -55,6 +58,8 @@ def chosen(i: Instruction) -> Kernel:
         return kernel_of_penalty(i)
     if isinstance(i, Pointwise):
         return kernel_of_pointwise(i)
+    if isinstance(i, RowLoss) or (isinstance(i, LossAndGradient) and isinstance(i.of, RowLoss)):
+        return kernel_of_rows(i)
     return kernel_of_custom(i) if is_custom(i) else kernel_of_equation(i)
 
 

@@ -11,11 +11,9 @@ so that few channels fill whole vectors too: each channel's constants and sums a
 """
 
 from llvmlite import ir
-from numba import types
-from numba.extending import intrinsic
 
 from thalweg.engine.native.compiler.levels import VW
-from thalweg.engine.native.compiler.llvm import F32
+from thalweg.engine.native.compiler.llvm import F32, emitted
 from thalweg.engine.native.linalg.microkernel import Emitter, Family, integer
 
 MATRIX = ("rows", "width", "stride", "copies")
@@ -148,45 +146,32 @@ class _Unscale(_Channels):
 
 
 def _family(name, kind, keys=1):
-    kernels = {key: lambda function, key=key: kind(function, key) for key in range(keys)}
-    return Family(__name__, name, kind.arguments + MATRIX, kernels)
+    return Family(__name__, name, kind.arguments + MATRIX, {key: (kind, key) for key in range(keys)})
 
 
 MOMENTS, PRODUCTS = _family("MOMENTS", _Moments), _family("PRODUCTS", _Products, 3)
 SCALE, UNSCALE = _family("SCALE", _Scale, 4), _family("UNSCALE", _Unscale)
 
 
-def _call(family):
-    """The signature and code of an intrinsic, whose first argument is the key if there are several."""
-    keyed = len(family.kernels) > 1
-
-    def codegen(context, builder, signature, args):
-        key, *rest = args if keyed else (integer(0), *args)
-        family.call(builder, key, rest)
-        return context.get_dummy_value()
-
-    return types.void(*[types.int64] * (keyed + len(family.arguments))), codegen
-
-
-@intrinsic
-def moments(typing, x, centre, one, other, rows, width, stride, copies):
+@emitted(names=MOMENTS.arguments)
+def moments(builder, *matrix):
     """one += Σ (x − m), other += Σ (x − m)²"""
-    return _call(MOMENTS)
+    MOMENTS.call(builder, integer(0), matrix)
 
 
-@intrinsic
-def products(typing, key, x, da, more, a, kept, centre, one, other, rows, width, stride, copies):
+@emitted(names=("key", *PRODUCTS.arguments))
+def products(builder, key, *matrix):
     """one += Σ v, other += Σ v·(x − m); key 0: v = da; 1: v = da·[a > 0], 2: v = (da + more)·[a > 0], which are kept"""
-    return _call(PRODUCTS)
+    PRODUCTS.call(builder, key, matrix)
 
 
-@intrinsic
-def scale(typing, key, x, shortcut, a, centre, scale, shift, rows, width, stride, copies):
+@emitted(names=("key", *SCALE.arguments))
+def scale(builder, key, *matrix):
     """a = (x − m)·k + b; key & 2: plus the shortcut; key & 1: then max(a, 0)"""
-    return _call(SCALE)
+    SCALE.call(builder, key, matrix)
 
 
-@intrinsic
-def unscale(typing, x, da, dx, centre, scale, shift, slope, rows, width, stride, copies):
+@emitted(names=UNSCALE.arguments)
+def unscale(builder, *matrix):
     """dx = k·(da − b − (x − m)·p)"""
-    return _call(UNSCALE)
+    UNSCALE.call(builder, integer(0), matrix)

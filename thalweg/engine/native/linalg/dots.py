@@ -8,11 +8,9 @@ C₀ is the previous C, or a bias row, or zero (its address is 0). Addresses are
 """
 
 from llvmlite import ir
-from numba import types
-from numba.extending import intrinsic
 
 from thalweg.engine.native.compiler.levels import VW
-from thalweg.engine.native.compiler.llvm import F32, I32, I64
+from thalweg.engine.native.compiler.llvm import F32, I32, I64, emitted
 from thalweg.engine.native.linalg.microkernel import IN_FLIGHT, Emitter, Family, integer
 
 # Enough rows of dots for a vector of sums, and for enough sums in flight.
@@ -156,43 +154,20 @@ class _Short(Emitter):
         builder.ret_void()
 
 
-DOTS = Family(
-    __name__,
-    "DOTS",
-    DOT_ARGUMENTS,
-    {16 * r + j: lambda function, r=r, j=j: _Dots(function, r, j) for r, j in DOT_SHAPES},
-)
-SHORT_DOTS = Family(
-    __name__,
-    "SHORT_DOTS",
-    SHORT_ARGUMENTS,
-    {k: lambda function, k=k: _Short(function, k) for k in range(1, SHORT + 1)},
-)
+DOTS = Family(__name__, "DOTS", DOT_ARGUMENTS, {16 * r + j: (_Dots, r, j) for r, j in DOT_SHAPES})
+SHORT_DOTS = Family(__name__, "SHORT_DOTS", SHORT_ARGUMENTS, {k: (_Short, k) for k in range(1, SHORT + 1)})
 
 
-@intrinsic
-def dots(typing, rows, columns, a, rsa, b, ldb, c, ldc, start, step, depth, tiles, relu, gate):
+@emitted(names=("rows", "columns", *DOT_ARGUMENTS))
+def dots(builder, rows, columns, *tiles):
     """Computes the dot products of DOT_ROWS[columns] rows, or of 1, with 1 … DOT_COLUMNS columns; depth >= 1.
 
     start, step: the address of C₀, and the distance to the next tile's C₀ in floats. relu, gate: as for `tile`.
     """
-
-    def codegen(context, builder, signature, args):
-        rows, columns, *rest = args
-        key = builder.add(builder.mul(rows, integer(16)), columns)
-        DOTS.call(builder, key, rest)
-        return context.get_dummy_value()
-
-    return types.void(*[types.int64] * (2 + len(DOT_ARGUMENTS))), codegen
+    DOTS.call(builder, builder.add(builder.mul(rows, integer(16)), columns), tiles)
 
 
-@intrinsic
-def short(typing, depth, a, rsa, b, ldb, c, ldc, start, lds, rows):
+@emitted(names=("depth", *SHORT_ARGUMENTS))
+def short(builder, depth, *column):
     """Computes one column of C, from rows of A with 1 … SHORT numbers."""
-
-    def codegen(context, builder, signature, args):
-        depth, *rest = args
-        SHORT_DOTS.call(builder, depth, rest)
-        return context.get_dummy_value()
-
-    return types.void(*[types.int64] * (1 + len(SHORT_ARGUMENTS))), codegen
+    SHORT_DOTS.call(builder, depth, column)

@@ -3,9 +3,8 @@
 import numba
 import numpy as np
 from numba import types
-from numba.extending import intrinsic
 
-from thalweg.engine.native.compiler.llvm import FLAGS
+from thalweg.engine.native.compiler.llvm import FLAGS, emitted
 
 U32, U64 = np.uint32, np.uint64
 
@@ -25,27 +24,22 @@ def key(seed, iteration, stream):
     return splitmix(splitmix(splitmix(U64(seed)) ^ U64(iteration)) ^ U64(stream))
 
 
-@intrinsic
-def mix(typing, low, high, counter):
+@emitted(types.uint32, types.uint32, types.uint32, types.uint32)
+def mix(builder, low, high, counter):
     """The hash of a counter: lowbias32 (Wellons, hash-prospector) of the counter and the key's two halves, on uint32.
 
     numba widens arithmetic on uint32 to 64 bits, which would halve the vectors.
     """
+    word = counter.type
 
-    def codegen(context, builder, signature, args):
-        low, high, counter = args
-        word = counter.type
+    def lowbias(x):
+        x = builder.xor(x, builder.lshr(x, word(16)))
+        x = builder.mul(x, word(0x7FEB352D))
+        x = builder.xor(x, builder.lshr(x, word(15)))
+        x = builder.mul(x, word(0x846CA68B))
+        return builder.xor(x, builder.lshr(x, word(16)))
 
-        def lowbias(x):
-            x = builder.xor(x, builder.lshr(x, word(16)))
-            x = builder.mul(x, word(0x7FEB352D))
-            x = builder.xor(x, builder.lshr(x, word(15)))
-            x = builder.mul(x, word(0x846CA68B))
-            return builder.xor(x, builder.lshr(x, word(16)))
-
-        return lowbias(builder.add(lowbias(builder.xor(counter, low)), high))
-
-    return types.uint32(types.uint32, types.uint32, types.uint32), codegen
+    return lowbias(builder.add(lowbias(builder.xor(counter, low)), high))
 
 
 @numba.njit(inline="always", **FLAGS)

@@ -15,12 +15,10 @@ from copy import copy
 from functools import reduce
 
 from llvmlite import ir
-from numba import types
-from numba.extending import intrinsic
 
 from thalweg.engine.native.compiler.kernel import HOME, Kernel, symbol_of
 from thalweg.engine.native.compiler.levels import VW
-from thalweg.engine.native.compiler.llvm import F32, I32, I64, architecture, ask, declare, pointer, rewrite
+from thalweg.engine.native.compiler.llvm import F32, I32, I64, architecture, ask, declare, emitted, pointer, rewrite
 
 # The widest tile for every number of rows. Its sums, a row of B and a scalar of A have to fit into the registers: 32
 # with AVX-512 and on ARM, otherwise 16. At least 8 sums in flight hide the latency of a multiply-add, so tiles with few
@@ -330,7 +328,7 @@ class Family:
     """
 
     def __init__(self, module, name, arguments, kernels, finished=False):
-        """module, name: where the family is defined. kernels: key → what emits the function.
+        """module, name: where the family is defined. kernels: key → what emits the function: a class and its arguments.
 
         finished: whether LLVM's passes would find nothing to optimise in what is emitted.
         """
@@ -347,9 +345,9 @@ class Family:
         builder = ir.IRBuilder(self._function(module, symbol_of(self.kernel)).append_basic_block("entry"))
         nothing = builder.append_basic_block("nothing")
         switch = builder.switch(builder.function.args[0], nothing)
-        for key, emitter in self.kernels.items():
+        for key, (kind, *of) in self.kernels.items():
             kernel = self._function(module, f"kernel_{key}", "linkonce_odr", "noinline", "optsize")
-            emitter(kernel).emit()
+            kind(kernel, *of).emit()
             builder.position_at_end(block := builder.append_basic_block(f"key_{key}"))
             builder.call(kernel, builder.function.args, tail=True)
             builder.ret_void()
@@ -366,15 +364,10 @@ class Family:
         return function
 
 
-def _tile_key(rows, vectors, kind):
-    """A key; keys are close together, for a jump table."""
-    return 72 * kind + 8 * rows + vectors
-
-
 def _tiles(name, looks_ahead):
     kinds = ((True, False), (True, True)) if HALF else ((False, False), (True, False))  # (masked, narrow)
     kernels = {
-        _tile_key(r, v, kind): lambda function, r=r, v=v, of=of: _Tile(function, r, v, *of, looks_ahead)
+        72 * kind + 8 * r + v: (_Tile, r, v, *of, looks_ahead)  # close together, for a jump table
         for r, v in SHAPES
         for kind, of in enumerate(kinds)
     }
@@ -384,41 +377,29 @@ def _tiles(name, looks_ahead):
 TILES, TILES_AHEAD = _tiles("TILES", False), _tiles("TILES_AHEAD", True)
 
 
-def _tile(family):
-    """The signature and code of the intrinsic that calls the micro-kernel for its rows and vectors."""
-
-    def codegen(context, builder, signature, args):
-        rows, vectors, *rest = args
-        place = TILE_ARGUMENTS.index("last")
-        kind = builder.zext(builder.icmp_signed("<=", rest[place], integer(HALF or VW - 1)), I64)
-        at = builder.add(builder.mul(rows, integer(8)), builder.add(vectors, builder.mul(kind, integer(72))))
-        family.call(builder, at, rest)
-        return context.get_dummy_value()
-
-    return types.void(*[types.int64] * (2 + len(family.arguments))), codegen
+def _tile(family, builder, rows, vectors, tiles):
+    """Calls the micro-kernel for these rows and vectors."""
+    last = tiles[TILE_ARGUMENTS.index("last")]
+    kind = builder.zext(builder.icmp_signed("<=", last, integer(HALF or VW - 1)), I64)
+    key = builder.add(builder.mul(rows, integer(8)), builder.add(vectors, builder.mul(kind, integer(72))))
+    family.call(builder, key, tiles)
 
 
-@intrinsic
-def tile(
-    typing, rows, vectors, a, rsa, csa, b, ldb, c, ldc, start, lds, depth, last, tiles, step, relu, gate, ga, na, gb,
-    nb, outer, groups,
-):  # fmt: skip
+@emitted(names=("rows", "vectors", *TILES.arguments))
+def tile(builder, rows, vectors, *tiles):
     """Computes `tiles` tiles, one below the other, whose last vector holds `last` columns: 1 … VW.
 
     (rows, vectors) is one of SHAPES. start, lds: the address of C₀ and its row stride, both 0 if there is none.
     step: floats from a tile's rows of A to the next tile's. relu, gate: 0, or how the tiles end (see above).
     """
-    return _tile(TILES)
+    _tile(TILES, builder, rows, vectors, tiles)
 
 
-@intrinsic
-def tile_ahead(
-    typing, rows, vectors, a, rsa, csa, b, ldb, c, ldc, start, lds, depth, last, tiles, step, relu, gate, na, nb,
-    outer, ahead, own,
-):  # fmt: skip
+@emitted(names=("rows", "vectors", *TILES_AHEAD.arguments))
+def tile_ahead(builder, rows, vectors, *tiles):
     """The same, with prefetching of the memory that is needed next.
 
     ahead: floats from a row of B to one that a later call reads and that is prefetched, or 0. own: bytes from C to
     numbers that this core is about to change, and whose cache lines it takes from others that may hold them; or 0.
     """
-    return _tile(TILES_AHEAD)
+    _tile(TILES_AHEAD, builder, rows, vectors, tiles)

@@ -1,11 +1,9 @@
 """Copies and transposes of a few rows, emitted as vector LLVM IR like the micro-kernels that read them."""
 
 import numba
-from numba import types
-from numba.extending import intrinsic
 
 from thalweg.engine.native.compiler.levels import VW
-from thalweg.engine.native.compiler.llvm import FLAGS, I64, compiled, load_f32, store_f32
+from thalweg.engine.native.compiler.llvm import FLAGS, I64, compiled, emitted, load_f32, store_f32
 from thalweg.engine.native.linalg.microkernel import WIDEST, Emitter, Family, integer
 
 COPY_ARGUMENTS = ("a", "lda", "b", "ldb", "rows", "last")
@@ -75,45 +73,26 @@ COPIES = Family(
     __name__,
     "COPIES",
     COPY_ARGUMENTS,
-    {
-        2 * v + masked: lambda function, v=v, masked=masked: _Copy(function, v, masked)
-        for v in range(1, max(WIDEST) + 1)
-        for masked in (False, True)
-    },
+    {2 * v + masked: (_Copy, v, masked) for v in range(1, max(WIDEST) + 1) for masked in (False, True)},
 )
 TRANSPOSITIONS = Family(
-    __name__,
-    "TRANSPOSITIONS",
-    TRANSPOSITION_ARGUMENTS,
-    {partly: lambda function, partly=partly: _Transposition(function, partly) for partly in (0, 1)},
+    __name__, "TRANSPOSITIONS", TRANSPOSITION_ARGUMENTS, {partly: (_Transposition, partly) for partly in (0, 1)}
 )
 
 
-@intrinsic
-def copy(typing, vectors, a, lda, b, ldb, rows, last):
+@emitted(names=("vectors", *COPY_ARGUMENTS))
+def copy(builder, vectors, *rows):
     """B[i, j] = A[i, j] for rows of 1 … WIDEST[ROWS] vectors, the last of which holds `last` columns, then zeros."""
-
-    def codegen(context, builder, signature, args):
-        vectors, *rest = args
-        masked = builder.zext(builder.icmp_signed("<", rest[-1], integer(VW)), I64)
-        key = builder.add(builder.mul(vectors, integer(2)), masked)
-        COPIES.call(builder, key, rest)
-        return context.get_dummy_value()
-
-    return types.void(*[types.int64] * (1 + len(COPY_ARGUMENTS))), codegen
+    masked = builder.zext(builder.icmp_signed("<", rows[-1], integer(VW)), I64)
+    COPIES.call(builder, builder.add(builder.mul(vectors, integer(2)), masked), rows)
 
 
-@intrinsic
-def transposition(typing, a, lda, b, ldb, rows, columns):
+@emitted(names=TRANSPOSITION_ARGUMENTS)
+def transposition(builder, *square):
     """B[j, i] = A[i, j] for i < rows, j < columns, both at most VW."""
-
-    def codegen(context, builder, signature, args):
-        *_, rows, columns = args
-        full = builder.icmp_signed("==", builder.add(rows, columns), integer(2 * VW))
-        TRANSPOSITIONS.call(builder, builder.select(full, integer(0), integer(1)), args)
-        return context.get_dummy_value()
-
-    return types.void(*[types.int64] * len(TRANSPOSITION_ARGUMENTS)), codegen
+    *_, rows, columns = square
+    full = builder.icmp_signed("==", builder.add(rows, columns), integer(2 * VW))
+    TRANSPOSITIONS.call(builder, builder.select(full, integer(0), integer(1)), square)
 
 
 @numba.njit(inline="always", **FLAGS)

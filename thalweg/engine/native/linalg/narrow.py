@@ -2,11 +2,9 @@
 
 import numba
 from llvmlite import ir
-from numba import types
-from numba.extending import intrinsic
 
 from thalweg.engine.native.compiler.levels import VW
-from thalweg.engine.native.compiler.llvm import F32, compiled, load_f32, pointer, stack, store_f32
+from thalweg.engine.native.compiler.llvm import F32, compiled, emitted, load_f32, pointer, stack, store_f32
 from thalweg.engine.native.layouts.limits import NARROW
 from thalweg.engine.native.linalg.microkernel import IN_FLIGHT, Emitter, Family, integer
 
@@ -96,36 +94,20 @@ class _Projection(_Columns):
         return [*products, builder.fadd(sums[-1], d)]
 
 
-COMBINATIONS = Family(__name__, "COMBINATIONS", ARGUMENTS, {0: _Combination})
-PROJECTIONS = Family(
-    __name__,
-    "PROJECTIONS",
-    PROJECTION_ARGUMENTS,
-    {k: lambda f, k=k: _Projection(f, k) for k in range(1, NARROW + 1)},
-)
+COMBINATIONS = Family(__name__, "COMBINATIONS", ARGUMENTS, {0: (_Combination,)})
+PROJECTIONS = Family(__name__, "PROJECTIONS", PROJECTION_ARGUMENTS, {k: (_Projection, k) for k in range(1, NARROW + 1)})
 
 
-@intrinsic
-def combination(typing, x, ldx, w, ldw, bias, out, inputs, rows):
+@emitted(names=ARGUMENTS)
+def combination(builder, *columns):
     """out = bias + Σ_k w[k]·x[k], for columns of `rows` rows."""
-
-    def codegen(context, builder, signature, args):
-        COMBINATIONS.call(builder, integer(0), args)
-        return context.get_dummy_value()
-
-    return types.void(*[types.int64] * 8), codegen
+    COMBINATIONS.call(builder, integer(0), columns)
 
 
-@intrinsic
-def projection(typing, columns, x, ldx, d, w, ldw, b, more, rows):
+@emitted(names=("columns", *PROJECTION_ARGUMENTS))
+def projection(builder, columns, *given):
     """w[k] (+)= Σ_r x[k, r]·d[r] for 1 … NARROW columns, and b (+)= Σ_r d[r]."""
-
-    def codegen(context, builder, signature, args):
-        columns, *rest = args
-        PROJECTIONS.call(builder, columns, rest)
-        return context.get_dummy_value()
-
-    return types.void(*[types.int64] * 9), codegen
+    PROJECTIONS.call(builder, columns, given)
 
 
 @compiled

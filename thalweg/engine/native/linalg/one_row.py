@@ -5,11 +5,8 @@ A tile does the same, but here there is so little work that passing a tile's nin
 
 from functools import reduce
 
-from numba import types
-from numba.extending import intrinsic
-
 from thalweg.engine.native.compiler.levels import VW
-from thalweg.engine.native.compiler.llvm import F32, pointer
+from thalweg.engine.native.compiler.llvm import F32, emitted, pointer
 from thalweg.engine.native.linalg.microkernel import IN_FLIGHT, WIDEST, Emitter, Family, integer
 
 ARGUMENTS = ("a", "step", "b", "ldb", "c", "start", "relu", "last", "depth")
@@ -80,30 +77,23 @@ ROW_PRODUCTS = Family(
     __name__,
     "ROW_PRODUCTS",
     ARGUMENTS,
-    {v: lambda f, v=v: _Row(f, v, VW, VW == 16) for v in range(1, MOST + 1)}
-    | {MOST + v: lambda f, v=v: _Row(f, v, VW, True) for v in range(1, MOST + 1) if VW < 16}
-    | {-width: lambda f, width=width: _Row(f, 1, width, True) for width in NARROW},
+    {v: (_Row, v, VW, VW == 16) for v in range(1, MOST + 1)}
+    | {MOST + v: (_Row, v, VW, True) for v in range(1, MOST + 1) if VW < 16}
+    | {-width: (_Row, 1, width, True) for width in NARROW},
 )
 
 
-@intrinsic
-def row(typing, columns, a, step, b, ldb, c, start, relu, depth):
+@emitted()
+def row(builder, columns, a, step, b, ldb, c, start, relu, depth):
     """Computes 1 … MOST·VW columns of c. start: the address of c₀, or 0; relu: if not 0, c becomes max(c, 0)."""
-
-    def codegen(context, builder, signature, args):
-        columns, *rest = args
-        *operands, depth = rest
-        size = integer(VW)
-        before = builder.sub(columns, integer(1))
-        vectors = builder.add(builder.sdiv(before, size), integer(1))
-        last = builder.add(builder.srem(before, size), integer(1))
-        key = vectors
-        if VW < 16:
-            partly = builder.icmp_signed("<", last, size)
-            key = builder.select(partly, builder.add(vectors, integer(MOST)), vectors)
-        for width in reversed(NARROW):
-            key = builder.select(builder.icmp_signed("<=", columns, integer(width)), integer(-width), key)
-        ROW_PRODUCTS.call(builder, key, [*operands, last, depth])
-        return context.get_dummy_value()
-
-    return types.void(*[types.int64] * 9), codegen
+    size = integer(VW)
+    before = builder.sub(columns, integer(1))
+    vectors = builder.add(builder.sdiv(before, size), integer(1))
+    last = builder.add(builder.srem(before, size), integer(1))
+    key = vectors
+    if VW < 16:
+        partly = builder.icmp_signed("<", last, size)
+        key = builder.select(partly, builder.add(vectors, integer(MOST)), vectors)
+    for width in reversed(NARROW):
+        key = builder.select(builder.icmp_signed("<=", columns, integer(width)), integer(-width), key)
+    ROW_PRODUCTS.call(builder, key, [a, step, b, ldb, c, start, relu, last, depth])

@@ -14,11 +14,9 @@ windows are taken, `step` floats apart; their results are contiguous.
 import math
 
 from llvmlite import ir
-from numba import types
-from numba.extending import intrinsic
 
 from thalweg.engine.native.compiler.levels import VW
-from thalweg.engine.native.compiler.llvm import F32, I64
+from thalweg.engine.native.compiler.llvm import F32, I64, emitted
 from thalweg.engine.native.linalg.microkernel import Emitter, Family, integer
 
 WINDOW = ("row", "column", "rows", "columns", "count", "step", "channels", "joined")
@@ -188,11 +186,7 @@ class _Spread(_Window):
 
 
 def _family(name, kind, names, adds=(0,)):
-    kernels = {
-        common + 2 * add: lambda f, common=common, add=add: kind(f, names, common, add)
-        for common in (0, 1)
-        for add in adds
-    }
+    kernels = {common + 2 * add: (kind, names, common, add) for common in (0, 1) for add in adds}
     return Family(__name__, name, names, kernels)
 
 
@@ -201,43 +195,39 @@ GIVERS = _family("GIVERS", _Give, GIVE_ARGUMENTS, (0, 1))
 SPREADERS = _family("SPREADERS", _Spread, SPREAD_ARGUMENTS, (0, 1))
 
 
-def _call(family, more=None):
-    """The signature and code of an intrinsic; `more` may be its last argument."""
-    names = family.arguments
-
-    def codegen(context, builder, signature, args):
-        given = dict(zip(names, args, strict=False))
-        sizes = zip(("rows", "columns"), COMMON, strict=True)
-        rows, columns = (builder.icmp_signed("==", given[name], integer(size)) for name, size in sizes)
-        key = builder.zext(builder.and_(rows, columns), I64)
-        if more:
-            some = builder.zext(builder.icmp_signed("!=", args[-1], integer(0)), I64)
-            key = builder.add(key, builder.mul(some, integer(2)))
-        family.call(builder, key, args[: len(names)])
-        return context.get_dummy_value()
-
-    return types.void(*[types.int64] * (len(names) + bool(more))), codegen
+def _call(family, builder, windows, more=None):
+    """Calls the micro-kernel for windows of this size, and for sums if `more` isn't 0."""
+    given = dict(zip(family.arguments, windows, strict=True))
+    sizes = zip(("rows", "columns"), COMMON, strict=True)
+    rows, columns = (builder.icmp_signed("==", given[name], integer(size)) for name, size in sizes)
+    key = builder.zext(builder.and_(rows, columns), I64)
+    if more is not None:
+        some = builder.zext(builder.icmp_signed("!=", more, integer(0)), I64)
+        key = builder.add(key, builder.mul(some, integer(2)))
+    family.call(builder, key, windows)
 
 
-@intrinsic
-def largest(typing, x, a, relu, row, column, rows, columns, count, step, channels, joined):
+@emitted(names=LARGEST_ARGUMENTS)
+def largest(builder, *windows):
     """a = the largest element of each window, for every channel"""
-    return _call(LARGEST)
+    _call(LARGEST, builder, windows)
 
 
-@intrinsic
-def give(typing, x, a, da, dx, relu, row, column, rows, columns, count, step, channels, joined, more):
+@emitted(names=(*GIVE_ARGUMENTS, "more"))
+def give(builder, *given):
     """dx (+)= da at the first element of each window that equals a, for every channel"""
-    return _call(GIVERS, more)
+    *windows, more = given
+    _call(GIVERS, builder, windows, more)
 
 
-@intrinsic
-def mean(typing, x, a, row, column, rows, columns, count, step, channels, joined):
+@emitted(names=MEAN_ARGUMENTS)
+def mean(builder, *windows):
     """a = the mean of each window, for every channel"""
-    return _call(MEANS)
+    _call(MEANS, builder, windows)
 
 
-@intrinsic
-def spread(typing, da, dx, row, column, rows, columns, count, step, channels, joined, gate, more):
+@emitted(names=(*SPREAD_ARGUMENTS, "more"))
+def spread(builder, *given):
     """dx (+)= da/elements at every element of each window, for every channel; with a gate, times [G > 0]"""
-    return _call(SPREADERS, more)
+    *windows, more = given
+    _call(SPREADERS, builder, windows, more)

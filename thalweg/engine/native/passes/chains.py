@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from functools import lru_cache, partial
+from functools import lru_cache
 
 from thalweg.engine.native.layouts.by_columns import ByColumns
 from thalweg.program.formula.language import names_in, within
@@ -128,13 +128,9 @@ def renamed(text: str, names: dict[str, str], place: int) -> list[str]:
     result = []
     for line in text.strip().split("\n"):
         own, _, value = line.rpartition(" = ")
-        changed = WORD.sub(partial(other_name, known), value)
+        changed = WORD.sub(lambda found: known.get(found[0], found[0]), value)
         if own:
             known[own] = f"d{place}_{own}"
             changed = f"{known[own]} = {changed}"
         result.append(changed)
     return result
-
-
-def other_name(names: dict[str, str], found: re.Match[str]) -> str:
-    return names.get(found[0], found[0])

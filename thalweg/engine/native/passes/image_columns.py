@@ -27,7 +27,7 @@ from thalweg.program.instructions.images.pooling import (
     MaxPooling,
     MaxPoolingAdjoint,
 )
-from thalweg.program.instructions.linear import Affine, BiasGradient, WeightGradient, positions
+from thalweg.program.instructions.linear import Affine, BiasGradient, OfChannels, WeightGradient
 from thalweg.program.ir.instruction import WORKSPACE, Array, Buffer, Instruction
 from thalweg.program.passes.draft import Draft
 
@@ -68,7 +68,7 @@ def fuse_biases(draft: Draft) -> Draft:
     return draft
 
 
-class Layout(Instruction):
+class Layout(OfChannels):
     """z = x in another layout: from rows to columns or back."""
 
     x: Buffer
@@ -80,10 +80,6 @@ class Layout(Instruction):
     @property
     def formula(self) -> str:
         return f"{self.z} = {self.x} by {'columns' if in_columns(self.z) else 'rows'}"
-
-    @property
-    def sizes(self) -> dict[str, int]:
-        return {"positions": positions(self.x), "channels": self.x.shape[-1]}
 
     def reference(self, xp: Any, x: Array) -> Array:
         return x

@@ -46,11 +46,8 @@ class GatherShare(OwnInputs):
     lanes: int
 
     name = "gather share"
+    printed = "{x} = {X}[order], all rows, a lane's inputs"
     writes = ("x",)
-
-    @property
-    def formula(self) -> str:
-        return f"{self.x} = {self.X}[order], all rows, a lane's inputs"
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -73,11 +70,8 @@ class AffineShare(OwnInputs):
     lanes: int
 
     name = "affine share"
+    printed = "{h} = {x}·{W}, a lane's rows of {W}"
     writes = ("h",)
-
-    @property
-    def formula(self) -> str:
-        return f"{self.h} = {self.x}·{self.W}, a lane's rows of {self.W}"
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -130,16 +124,13 @@ class ShareWeightGradient(OwnInputs, Waits):
     lanes: int
 
     name = "share weight gradient"
+    printed = "{dW} = {x}ᵀ·{dh}, a lane's rows of {dW}"
     writes = ("dW",)
     reduces = ("dW",)
 
     @property
     def wide_gradient(self) -> Buffer:
         return self.dW
-
-    @property
-    def formula(self) -> str:
-        return f"{self.dW} = {self.x}ᵀ·{self.dh}, a lane's rows of {self.dW}"
 
     @property
     def sizes(self) -> dict[str, int]:

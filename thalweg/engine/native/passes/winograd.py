@@ -29,10 +29,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from thalweg.engine.native.instructions.changes import end, ended, variant
-from thalweg.engine.native.instructions.convolution import (
-    NativeConvolution,
-    NativeTransposedConvolution,
-)
+from thalweg.engine.native.instructions.convolution import NativeConvolution, NativeTransposedConvolution
 from thalweg.engine.native.layouts.by_columns import in_columns
 from thalweg.engine.native.layouts.filtering import SIDE, TAPS, matrices
 from thalweg.engine.native.layouts.regions import PREPARED
@@ -245,12 +242,9 @@ class WinogradGradient(Instruction):
     before: Pair
 
     name = "winograd gradient"
+    printed = "{dU} = Σ (Bᵀ·{x}·B) ⊙ (A·{dh}·Aᵀ)"
     writes = ("dU",)
     reduces = ("dU",)
-
-    @property
-    def formula(self) -> str:
-        return f"{self.dU} = Σ (Bᵀ·{self.x}·B) ⊙ (A·{self.dh}·Aᵀ)"
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -280,11 +274,8 @@ class WinogradKernelGradient(Instruction):
     taps: int
 
     name = "winograd kernel gradient"
+    printed = "{dW} = Gᵀ·{dU}·G"
     writes = ("dW",)
-
-    @property
-    def formula(self) -> str:
-        return f"{self.dW} = Gᵀ·{self.dU}·G"
 
     @property
     def sizes(self) -> dict[str, int]:

@@ -7,9 +7,8 @@ restored when the thread leaves the machine, as NumPy computes with denormal num
 
 from llvmlite import ir
 from numba import types
-from numba.extending import intrinsic
 
-from thalweg.engine.native.compiler.llvm import BYTES, I32, I64, architecture, declare
+from thalweg.engine.native.compiler.llvm import BYTES, I32, I64, architecture, declare, emitted
 
 X86, ARM = ("x86_64", "amd64"), ("aarch64", "arm64")
 FLUSH_ON_X86, FLUSH_ON_ARM = 1 << 15, 1 << 24  # bits of MXCSR and FPCR; on other processors nothing is set
@@ -42,27 +41,18 @@ def word(builder):
         return builder.alloca(I32)
 
 
-@intrinsic
-def flush_denormals(typing):
+@emitted(types.int64)
+def flush_denormals(builder):
     """From now on, denormal results of this thread become 0; returns the argument of `restore_denormals`."""
-
-    def codegen(context, builder, signature, args):
-        before = read(builder)
-        write(builder, builder.or_(before, ir.Constant(I64, FLUSH_ON_ARM if architecture() in ARM else FLUSH_ON_X86)))
-        return before
-
-    return types.int64(), codegen
+    before = read(builder)
+    write(builder, builder.or_(before, ir.Constant(I64, FLUSH_ON_ARM if architecture() in ARM else FLUSH_ON_X86)))
+    return before
 
 
-@intrinsic
-def restore_denormals(typing, before):
+@emitted()
+def restore_denormals(builder, before):
     """Sets how this thread treats denormal numbers to what it was before `flush_denormals`."""
-
-    def codegen(context, builder, signature, args):
-        write(builder, args[0])
-        return context.get_dummy_value()
-
-    return types.void(types.int64), codegen
+    write(builder, before)
 
 
 def flush(o, c, s, f):

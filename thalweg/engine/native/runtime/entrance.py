@@ -6,16 +6,7 @@ method written in C, and reads and creates NumPy arrays as C does.
 
 import numba
 
-from thalweg.engine.native.compiler.llvm import (
-    FLAGS,
-    INNER,
-    fetch_add,
-    hold,
-    integers,
-    leave,
-    new_array,
-    reenter,
-)
+from thalweg.engine.native.compiler.llvm import FLAGS, INNER, fetch_add, hold, integers, leave, new_array, reenter
 from thalweg.engine.native.layouts import job as m
 from thalweg.engine.native.layouts import predict_frame as t
 from thalweg.engine.native.layouts.state import BATCH_ROWS, FIRST_ROW, ROWS, STATE

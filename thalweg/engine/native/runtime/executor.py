@@ -30,15 +30,7 @@ from thalweg.engine.native.scheduling.traits import OwnInputs
 from thalweg.errors import ArgumentError
 from thalweg.program.instructions.batches import Gather
 from thalweg.program.ir.alignment import ALIGNMENT, align
-from thalweg.program.ir.instruction import (
-    DATA,
-    GRADIENTS,
-    LOSS,
-    PENALTY,
-    ROWS,
-    WORKSPACE,
-    Instruction,
-)
+from thalweg.program.ir.instruction import DATA, GRADIENTS, LOSS, PENALTY, ROWS, WORKSPACE, Instruction
 
 
 def expected_kernels() -> set[Kernel]:

@@ -211,13 +211,7 @@ def execute(job, first, after):
     """Calls the kernels of the table's rows first … after − 1."""
     for i in range(first, after):
         row = job[JOB_TABLE] + 8 * ROW_WIDTH * i
-        call(
-            integers(row, 1)[0],
-            row + 8,
-            job[JOB_CONSTANTS] + 8 * CONSTANTS * i,
-            job[JOB_STATE],
-            job[JOB_REALS],
-        )
+        call(integers(row, 1)[0], row + 8, job[JOB_CONSTANTS] + 8 * CONSTANTS * i, job[JOB_STATE], job[JOB_REALS])
 
 
 @numba.njit(inline="always", **FLAGS)

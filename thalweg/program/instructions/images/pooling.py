@@ -24,12 +24,10 @@ class MaxPooling(Instruction):
     window: Window
 
     name = "max pooling"
+    printed = "{a} = max over {window.size} of {x}"
     writes = ("a",)
     shapes = "x: rows H W n; a: rows H′ W′ n"
-
-    @property
-    def formula(self) -> str:
-        return f"{self.a} = max over {self.window.size} of {self.x}"
+    differentiates = ("x",)
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -38,9 +36,6 @@ class MaxPooling(Instruction):
     @property
     def fits(self) -> bool:
         return self.window.fits(self.x.shape, self.a.shape)
-
-    def differentiable(self) -> tuple[Buffer, ...]:
-        return (self.x,)
 
     def adjoint(self, d: Adjoints) -> Iterator[Instruction]:
         if d.wants(self.x):
@@ -64,12 +59,9 @@ class MaxPoolingAdjoint(Instruction):
     window: Window
 
     name = "max pooling adjoint"
+    printed = "{dx} = {da} where {x} is the first {a}"
     writes = ("dx",)
     shapes = "x: rows H W n; a: rows H′ W′ n; da: rows H′ W′ n; dx: rows H W n"
-
-    @property
-    def formula(self) -> str:
-        return f"{self.dx} = {self.da} where {self.x} is the first {self.a}"
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -107,12 +99,10 @@ class AveragePooling(Instruction):
     window: Window
 
     name = "average pooling"
+    printed = "{a} = mean over {window.size} of {x}"
     writes = ("a",)
     shapes = "x: rows H W n; a: rows H′ W′ n"
-
-    @property
-    def formula(self) -> str:
-        return f"{self.a} = mean over {self.window.size} of {self.x}"
+    differentiates = ("x",)
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -121,9 +111,6 @@ class AveragePooling(Instruction):
     @property
     def fits(self) -> bool:
         return self.window.fits(self.x.shape, self.a.shape)
-
-    def differentiable(self) -> tuple[Buffer, ...]:
-        return (self.x,)
 
     def adjoint(self, d: Adjoints) -> Iterator[Instruction]:
         if d.wants(self.x):
@@ -145,12 +132,9 @@ class AveragePoolingAdjoint(Instruction):
     window: Window
 
     name = "average pooling adjoint"
+    printed = "{dx} = {da} spread over {window.size}"
     writes = ("dx",)
     shapes = "da: rows H′ W′ n; dx: rows H W n"
-
-    @property
-    def formula(self) -> str:
-        return f"{self.dx} = {self.da} spread over {self.window.size}"
 
     @property
     def sizes(self) -> dict[str, int]:

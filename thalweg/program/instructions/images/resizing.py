@@ -80,6 +80,7 @@ class Resampling(Instruction):
     name = "resampling"
     writes = ("z",)
     shapes = "places: m 2; weights: m most"
+    differentiates = ("x",)
 
     @property
     def formula(self) -> str:
@@ -105,9 +106,6 @@ class Resampling(Instruction):
         for row, (first, count) in enumerate(self.places.values.astype(int)):
             matrix[row, first : first + count] = self.weights.values[row, :count]
         return matrix
-
-    def differentiable(self) -> tuple[Buffer, ...]:
-        return (self.x,)
 
     def adjoint(self, d: Adjoints) -> Iterator[Instruction]:
         if d.wants(self.x):

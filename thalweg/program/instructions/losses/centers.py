@@ -27,16 +27,25 @@ def weight_text(weight: Buffer | None) -> str:
     return "" if weight is None else f"{weight}·"
 
 
-class CenterDistance(Instruction):
-    """Adds rows·L to `sums`, L = mean (or Σ) w·factor·½·‖x − c_y‖² over the rows
-
-    x (rows, …) with `features` elements per row, y (rows, 1) class numbers, centers (classes, features)
-    """
+class OfCenters(Instruction):
+    """Base of what is computed from rows, their classes and the classes' centres."""
 
     x: Buffer
     y: Buffer
     weight: Buffer | None
     centers: Buffer
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        return {"features": self.x.size, "classes": self.centers.shape[0]}
+
+
+class CenterDistance(OfCenters):
+    """Adds rows·L to `sums`, L = mean (or Σ) w·factor·½·‖x − c_y‖² over the rows
+
+    x (rows, …) with `features` elements per row, y (rows, 1) class numbers, centers (classes, features)
+    """
+
     sums: Buffer
     factor: float
     total: bool = False
@@ -45,6 +54,7 @@ class CenterDistance(Instruction):
     writes = ("sums",)
     reduces = ("sums",)
     shapes = "x: rows …; y: rows 1; weight: rows 1; centers: classes n; sums: 1"
+    differentiates = ("x",)  # the centres aren't moved by a gradient
 
     @property
     def labels(self) -> tuple[Buffer, int] | None:
@@ -58,14 +68,7 @@ class CenterDistance(Instruction):
 
     @property
     def sizes(self) -> dict[str, int]:
-        return {"features": self.x.size, "total": int(self.total), "classes": self.centers.shape[0]}
-
-    @property
-    def constants(self) -> dict[str, float]:
-        return {"factor": self.factor}
-
-    def differentiable(self) -> tuple[Buffer, ...]:
-        return (self.x,)  # the centres aren't moved by a gradient
+        return super().sizes | {"total": int(self.total)}
 
     def adjoint(self, d: Adjoints) -> Iterator[Instruction]:
         if d.wants(self.x):
@@ -83,13 +86,9 @@ class CenterDistance(Instruction):
         return 3 * rows * self.x.size
 
 
-class CenterDistanceGradient(Instruction):
+class CenterDistanceGradient(OfCenters):
     """dx = w·factor·(x − c_y)/rows, with `total` without /rows"""
 
-    x: Buffer
-    y: Buffer
-    weight: Buffer | None
-    centers: Buffer
     dx: Buffer
     factor: float
     total: bool = False
@@ -105,11 +104,7 @@ class CenterDistanceGradient(Instruction):
 
     @property
     def sizes(self) -> dict[str, int]:
-        return {"features": self.x.size, "total": int(self.total), "classes": self.centers.shape[0]}
-
-    @property
-    def constants(self) -> dict[str, float]:
-        return {"factor": self.factor}
+        return super().sizes | {"total": int(self.total)}
 
     def reference(self, xp: Any, x: Array, y: Array, weight: Array | None, centers: Array, step: StepState) -> Array:
         slope = weighted(away(xp, x, y, centers), weight) * scale(self.total, self.factor, step)
@@ -119,16 +114,12 @@ class CenterDistanceGradient(Instruction):
         return 2 * rows * self.x.size
 
 
-class CenterSums(Instruction):
+class CenterSums(OfCenters):
     """parts = for each class Σ w·(c − x) and, in the last column, Σ w over its rows
 
     parts (classes, features + 1). A row of weight 2 counts as two rows, one of weight 0 as none.
     """
 
-    x: Buffer
-    y: Buffer
-    weight: Buffer | None
-    centers: Buffer
     parts: Buffer
 
     name = "center sums"
@@ -140,10 +131,6 @@ class CenterSums(Instruction):
     def formula(self) -> str:
         w = weight_text(self.weight)
         return f"{self.parts} = Σ {w}({self.centers} − {self.x}), Σ {w or '1'} of each {self.y}".replace("· of", " of")
-
-    @property
-    def sizes(self) -> dict[str, int]:
-        return {"features": self.x.size, "classes": self.parts.shape[0]}
 
     def reference(self, xp: Any, x: Array, y: Array, weight: Array | None, centers: Array) -> Array:
         difference = away(xp, x, y, centers)
@@ -174,10 +161,6 @@ class CenterUpdate(Instruction):
     def sizes(self) -> dict[str, int]:
         classes, features = self.centers.shape
         return {"classes": classes, "features": features}
-
-    @property
-    def constants(self) -> dict[str, float]:
-        return {"alpha": self.alpha}
 
     def reference(self, xp: Any, parts: Array, centers: Array) -> Array:
         return centers - self.alpha * parts[:, :-1] / (1 + parts[:, -1:])

@@ -85,10 +85,6 @@ class Loss(Instruction):
     def sizes(self) -> dict[str, int]:
         return {"size": self.p.size, "total": int(self.total)}
 
-    @property
-    def constants(self) -> dict[str, float]:
-        return {"coefficient": self.coefficient}
-
     def differentiable(self) -> tuple[Buffer, ...]:
         return () if self.metric else (self.p,)
 
@@ -168,7 +164,7 @@ class LossAndGradient(Instruction):
         return self.of.labels
 
     @property
-    def constants(self) -> dict[str, float]:
+    def constants(self) -> Mapping[str, float | tuple[float, ...]]:
         return self.of.constants
 
     def reference(

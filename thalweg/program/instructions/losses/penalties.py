@@ -26,12 +26,14 @@ class NormPenalty(Instruction):
 
     text: ClassVar[str]  # the equation's value or slope
 
-    def shown(self) -> str:
-        return shown(self.text, {"w": self.w.name}, {"l1": self.l1, "l2": self.l2})
+    @property
+    def sizes(self) -> dict[str, int]:
+        return {"size": self.w.size}
 
     @property
-    def constants(self) -> dict[str, float]:
-        return {"l1": self.l1, "l2": self.l2}
+    def shown(self) -> str:
+        """The text with the real names."""
+        return shown(self.text, {"w": self.w.name}, {"l1": self.l1, "l2": self.l2})
 
     def stated_as(self, outer: str, **result: Buffer) -> Stated:
         """A result's value: `outer` with the text in place of {}."""
@@ -50,20 +52,13 @@ class Penalty(NormPenalty):
     sums: Buffer
 
     name = "penalty"
+    printed = "{sums} = Σ ({shown})"
     writes = ("sums",)
     text = L1_L2.value
 
     @property
-    def formula(self) -> str:
-        return f"{self.sums} = Σ ({self.shown()})"
-
-    @property
     def stated(self) -> Stated:
         return self.stated_as("penalties * batch_rows * {}", sums=self.sums)
-
-    @property
-    def sizes(self) -> dict[str, int]:
-        return {"size": self.w.size}
 
     def differentiable(self) -> tuple[Buffer, ...]:
         return ()  # the contribution is added in place, after all others
@@ -85,21 +80,14 @@ class PenaltyGradient(NormPenalty):
     dw: Buffer
 
     name = "penalty gradient"
+    printed = "{dw} += {shown}"
     writes = ("dw",)
     accumulates = True
     text = L1_L2.slope
 
     @property
-    def formula(self) -> str:
-        return f"{self.dw} += {self.shown()}"
-
-    @property
     def stated(self) -> Stated:
         return self.stated_as("penalties * {}", dw=self.dw)
-
-    @property
-    def sizes(self) -> dict[str, int]:
-        return {"size": self.w.size}
 
     def reference(self, xp: Any, w: Array, step: StepState) -> Array:
         return number(xp, step.penalties, w) * self.evaluate(xp, w)
@@ -114,24 +102,15 @@ class ActivityPenalty(NormPenalty):
     sums: Buffer
 
     name = "activity penalty"
+    printed = "{sums} = mean Σ ({shown})"
     writes = ("sums",)
     reduces = ("sums",)
+    differentiates = ("w",)
     text = L1_L2.value
-
-    @property
-    def formula(self) -> str:
-        return f"{self.sums} = mean Σ ({self.shown()})"
 
     @property
     def stated(self) -> Stated:
         return self.stated_as("{}", sums=self.sums)
-
-    @property
-    def sizes(self) -> dict[str, int]:
-        return {"size": self.w.size}
-
-    def differentiable(self) -> tuple[Buffer, ...]:
-        return (self.w,)
 
     def adjoint(self, d: Adjoints) -> Iterator[Instruction]:
         if d.wants(self.w):
@@ -150,20 +129,13 @@ class ActivityPenaltyGradient(NormPenalty):
     dw: Buffer
 
     name = "activity penalty gradient"
+    printed = "{dw} = ({shown})/rows"
     writes = ("dw",)
     text = L1_L2.slope
 
     @property
-    def formula(self) -> str:
-        return f"{self.dw} = ({self.shown()})/rows"
-
-    @property
     def stated(self) -> Stated:
         return self.stated_as("{} / batch_rows", dw=self.dw)
-
-    @property
-    def sizes(self) -> dict[str, int]:
-        return {"size": self.w.size}
 
     def reference(self, xp: Any, w: Array, step: StepState) -> Array:
         return self.evaluate(xp, w) / step.batch_rows
@@ -202,10 +174,6 @@ class OrthogonalPenalty(Instruction):
     def sizes(self) -> dict[str, int]:
         height, width = self.W.shape
         return {"height": height, "width": width, "columns": int(self.columns)}
-
-    @property
-    def constants(self) -> dict[str, float]:
-        return {"factor": self.factor}
 
     def differentiable(self) -> tuple[Buffer, ...]:
         return ()  # the contribution is added in place, after all others

@@ -52,10 +52,6 @@ class RowLoss(Loss):
         columns = {} if self.sparse else {"columns": self.y.shape[-1]}
         return super().sizes | {"classes": self.p.shape[-1]} | columns
 
-    @property
-    def constants(self) -> dict[str, float]:
-        return {"coefficient": self.coefficient} | {name: float(getattr(self, name)) for name in self.options()}
-
     def shown(self, text: str) -> str:
         return text.format(p=self.p, y=self.y, **{name: f"{getattr(self, name):g}" for name in self.options()})
 
@@ -148,11 +144,11 @@ class FocalCrossentropy(RowLoss):
     gamma: float = 2.0
     alpha: float = 0.25
 
-    def of_probabilities(self, xp: Any, y: Array, p: Array) -> Array:
+    def value(self, xp: Any, y: Array, p: Array) -> Array:
         q = xp.clip(p / over_classes(xp, p), EPSILON, 1 - EPSILON)
         return -xp.sum(self.alpha * (1 - q) ** self.gamma * y * xp.log(q), axis=-1)
 
-    def slope_of_probabilities(self, xp: Any, y: Array, p: Array) -> Array:
+    def slope(self, xp: Any, y: Array, p: Array) -> Array:
         total = over_classes(xp, p)
         q = p / total
         inside = (q >= EPSILON) & (q <= 1 - EPSILON)
@@ -169,12 +165,6 @@ class CategoricalFocalCrossentropy(FocalCrossentropy):
     formula_text = "−Σ {alpha}·(1 − {p})^{gamma}·{y}·log {p}"
     slope_text = "∂(−Σ {alpha}·(1 − {p})^{gamma}·{y}·log {p})/∂{p}"
 
-    def value(self, xp: Any, y: Array, p: Array) -> Array:
-        return self.of_probabilities(xp, y, p)
-
-    def slope(self, xp: Any, y: Array, p: Array) -> Array:
-        return self.slope_of_probabilities(xp, y, p)
-
 
 class CategoricalFocalCrossentropyLogits(FocalCrossentropy):
     """`FocalCrossentropy` of p = softmax(h)."""
@@ -185,11 +175,11 @@ class CategoricalFocalCrossentropyLogits(FocalCrossentropy):
     activation = Softmax
 
     def value(self, xp: Any, y: Array, p: Array) -> Array:
-        return self.of_probabilities(xp, y, xp.exp(p - log_sum_exp(xp, p)))
+        return super().value(xp, y, xp.exp(p - log_sum_exp(xp, p)))
 
     def slope(self, xp: Any, y: Array, p: Array) -> Array:
         s = xp.exp(p - log_sum_exp(xp, p))
-        slope = self.slope_of_probabilities(xp, y, s)
+        slope = super().slope(xp, y, s)
         return s * (slope - over_classes(xp, slope * s))
 
 

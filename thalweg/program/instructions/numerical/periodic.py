@@ -11,34 +11,34 @@ from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Instruction
 TURN = 2 * math.pi
 
 
-class PeriodicEmbedding(Instruction):
+class Waves(Instruction):
+    """Base of what is computed from the cosines of columns."""
+
+    x: Buffer
+    omega: Buffer
+    phi: Buffer
+    W: Buffer
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        return dict(zip(("columns", "K", "U"), self.W.shape, strict=True))
+
+
+class PeriodicEmbedding(Waves):
     """a[c, u] = Σ_k W[c, k, u]·cos(2π(ω[c, k]·x[c] + φ[c, k])) + b[c, u]
 
     x (rows, columns), ω and φ (columns, frequencies), W (columns, frequencies, units), b (columns, units) →
     a (rows, columns·units). The cosines aren't stored: the adjoints compute them again.
     """
 
-    x: Buffer
-    omega: Buffer
-    phi: Buffer
-    W: Buffer
     b: Buffer
     a: Buffer
 
     name = "periodic embedding"
+    printed = "{a} = Σ {W}·cos(2π({omega}·{x} + {phi})) + {b}, for each column"
     writes = ("a",)
     shapes = "x: rows n; omega: n K; phi: n K; W: n K U; b: n U; a: rows m"
-
-    @property
-    def formula(self) -> str:
-        return f"{self.a} = Σ {self.W}·cos(2π({self.omega}·{self.x} + {self.phi})) + {self.b}, for each column"
-
-    @property
-    def sizes(self) -> dict[str, int]:
-        return dict(zip(("columns", "K", "U"), self.W.shape, strict=True))
-
-    def differentiable(self) -> tuple[Buffer, ...]:
-        return (self.x, self.omega, self.phi, self.W, self.b)
+    differentiates = ("x", "omega", "phi", "W", "b")
 
     def adjoint(self, d: Adjoints) -> Iterator[Instruction]:
         of, da = (self.x, self.omega, self.phi, self.W), d(self.a)
@@ -67,13 +67,9 @@ def slopes(xp: Any, x: Array, omega: Array, phi: Array, W: Array, da: Array) -> 
     return -TURN * xp.sin(TURN * phases(x, omega, phi)) * back
 
 
-class PeriodicGradient(Instruction):
+class PeriodicGradient(Waves):
     """dφ = Σ g, dω = Σ g·x, dW = Σ cos(2π(ω·x + φ))·da, db = Σ da over rows, with g = −2π·sin(2π(ω·x + φ))·Σ_u W·da"""
 
-    x: Buffer
-    omega: Buffer
-    phi: Buffer
-    W: Buffer
     da: Buffer
     domega: Buffer | None
     dphi: Buffer | None
@@ -92,10 +88,6 @@ class PeriodicGradient(Instruction):
         of = {self.domega: f"{g}·{self.x}", self.dphi: g, self.dW: f"cos{wave}·{self.da}", self.db: f"{self.da}"}
         return ", ".join(f"{to} = Σ {what}" for to, what in of.items() if to is not None)
 
-    @property
-    def sizes(self) -> dict[str, int]:
-        return dict(zip(("columns", "K", "U"), self.W.shape, strict=True))
-
     def reference(self, xp: Any, x: Array, omega: Array, phi: Array, W: Array, da: Array) -> tuple[Array | None, ...]:
         g, each = slopes(xp, x, omega, phi, W, da), da.reshape(len(x), len(W), -1)
         cosines = xp.cos(TURN * phases(x, omega, phi))
@@ -108,13 +100,9 @@ class PeriodicGradient(Instruction):
         return rows * columns * (frequencies * (31 + 4 * units) + units)
 
 
-class PeriodicInputGradient(Instruction):
+class PeriodicInputGradient(Waves):
     """dx[c] = Σ_k ω[c, k]·g[c, k], with g = −2π·sin(2π(ω·x + φ))·Σ_u W·da"""
 
-    x: Buffer
-    omega: Buffer
-    phi: Buffer
-    W: Buffer
     da: Buffer
     dx: Buffer
 
@@ -126,10 +114,6 @@ class PeriodicInputGradient(Instruction):
     def formula(self) -> str:
         wave = f"2π({self.omega}·{self.x} + {self.phi})"
         return f"{self.dx} = −2π·Σ {self.omega}·sin({wave})·Σ {self.W}·{self.da}"
-
-    @property
-    def sizes(self) -> dict[str, int]:
-        return dict(zip(("columns", "K", "U"), self.W.shape, strict=True))
 
     def reference(self, xp: Any, x: Array, omega: Array, phi: Array, W: Array, da: Array) -> Array:
         return (omega * slopes(xp, x, omega, phi, W, da)).sum(axis=2)

@@ -45,13 +45,8 @@ class PiecewiseLinear(BinCodes):
     """z[j] = clip((x[c] − low[j])·slope[j], 0, 1) for each bin j of column c; `ends` are the slopes"""
 
     name = "piecewise linear"
-
-    @property
-    def formula(self) -> str:
-        return f"{self.z} = clip(({self.x} − {self.lows})·{self.ends}, 0, 1), bins from {self.places} on"
-
-    def differentiable(self) -> tuple[Buffer, ...]:
-        return (self.x,)
+    printed = "{z} = clip(({x} − {lows})·{ends}, 0, 1), bins from {places} on"
+    differentiates = ("x",)
 
     def adjoint(self, d: Adjoints) -> Iterator[Instruction]:
         if d.wants(self.x):
@@ -98,10 +93,7 @@ class BinIndicators(BinCodes):
     """z[j] = [low[j] ≤ x[c] < end[j]] for each bin j of column c. Its derivative is 0."""
 
     name = "bin indicators"
-
-    @property
-    def formula(self) -> str:
-        return f"{self.z} = [{self.lows} ≤ {self.x} < {self.ends}], bins from {self.places} on"
+    printed = "{z} = [{lows} ≤ {x} < {ends}], bins from {places} on"
 
     def adjoint(self, d: Adjoints) -> Iterator[Instruction]:
         yield from ()

@@ -46,10 +46,6 @@ class NormConstraint(Instruction):
     def sizes(self) -> dict[str, int]:
         return {"outer": self.outer, "reduced": self.reduced, "inner": self.inner}
 
-    @property
-    def constants(self) -> dict[str, float]:
-        return {"low": self.low, "high": self.high, "rate": self.rate}
-
     def reference(self, xp: Any, W: Array) -> Array:
         w = W.reshape(self.outer, self.reduced, self.inner)
         norm = xp.sqrt((w * w).sum(axis=1, keepdims=True))

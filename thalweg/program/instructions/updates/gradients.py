@@ -50,12 +50,9 @@ class ClipNorm(Stretch):
     limit: float
 
     name = "clip norm"
+    printed = "{dw} = {dw}·min(1, {limit:g}/√{n})"
     writes = ("dw",)
     due = True
-
-    @property
-    def formula(self) -> str:
-        return f"{self.dw} = {self.dw}·min(1, {self.limit:g}/√{self.n})"
 
     @property
     def stated(self) -> Stated:

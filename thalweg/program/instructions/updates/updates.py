@@ -25,10 +25,6 @@ class Stretch(Instruction):
         assert first is not None
         return {"size": first.size} | {name: int(v) for name, v in fields_of(self).items() if isinstance(v, int)}
 
-    @property
-    def constants(self) -> dict[str, float]:
-        return {name: v for name, v in fields_of(self).items() if isinstance(v, float)}
-
 
 class Statements(Stretch):
     """Base: the statements of a text, for every element; see `thalweg.program.formula.statements`.

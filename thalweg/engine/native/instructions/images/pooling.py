@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from thalweg.engine.native.instructions.changes import end, ended, variant
+from thalweg.engine.native.instructions.changes import Flagged, end, ended, variant
 from thalweg.program.instructions.images.pooling import (
     AveragePooling,
     AveragePoolingAdjoint,
@@ -15,7 +15,7 @@ from thalweg.program.instructions.images.pooling import (
 from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Instruction
 
 
-class NativeMaxPooling(MaxPooling):
+class NativeMaxPooling(Flagged, MaxPooling):
     """a = the largest element of each window; with `relu`, max(0, …): a relu before the pooling, in one instruction.
 
     As relu is monotonic, the result is the same.
@@ -32,10 +32,6 @@ class NativeMaxPooling(MaxPooling):
         of = f"max({self.x}, 0)" if self.relu else f"{self.x}"
         return f"{self.a} = max over {self.window.size} of {of}"
 
-    @property
-    def sizes(self) -> dict[str, int]:
-        return {**super().sizes, "relu": int(self.relu)}
-
     def adjoint(self, d: Adjoints) -> Iterator[Instruction]:
         for i in super().adjoint(d):
             yield variant(NativeMaxPoolingAdjoint, i, relu=self.relu)
@@ -47,7 +43,7 @@ class NativeMaxPooling(MaxPooling):
         return super().flops(rows) + self.relu * rows * self.a.size
 
 
-class NativeMaxPoolingAdjoint(MaxPoolingAdjoint):
+class NativeMaxPoolingAdjoint(Flagged, MaxPoolingAdjoint):
     """dx = Σ of da over the windows in which the element is the first largest; with a relu, if it is above 0"""
 
     relu: bool = False
@@ -59,10 +55,6 @@ class NativeMaxPoolingAdjoint(MaxPoolingAdjoint):
     @property
     def formula(self) -> str:
         return super().formula + (f" and {self.a} > 0" if self.relu else "")
-
-    @property
-    def sizes(self) -> dict[str, int]:
-        return {**super().sizes, "relu": int(self.relu)}
 
     def reference(self, xp: Any, x: Array, a: Array, da: Array) -> Array:
         """A window whose largest element isn't above 0 has nothing to give."""

@@ -119,35 +119,17 @@ NEAR_OR_FAR = """if {far}:
     else:
         {near}"""
 
+# A loss with its slopes, if something reads them.
 LOSS = """
 
 @kernel
-def {{name}}(p, y, weight, sums, size, total, coefficient: float{reals}, *, rows, batch_rows):
-    elements(function, {k}, p, y, weight, sums, 0, size, total, coefficient, rows, batch_rows)
+def {{name}}({p}, y, weight, sums, {given}size, total, coefficient: float{reals}, *, rows, batch_rows):
+    elements(function, {k}, {p}, y, weight, sums, {slopes}, size, total, coefficient, rows, batch_rows)
 """
 
-LOSS_AND_SLOPES = """
-
-@kernel
-def {{name}}(p, y, weight, sums, dp, size, total, coefficient: float{reals}, *, rows, batch_rows):
-    elements(function, {k}, p, y, weight, sums, dp, size, total, coefficient, rows, batch_rows)
-"""
-
-# The same, with the activation that it includes, if something reads it.
-LOSS_OF_LOGITS = """
-
-@kernel
-def {{name}}(p, y, weight, sums, dp, a, size, total, coefficient: float{reals}, *, rows, batch_rows):
-    elements(function, {k}, p, y, weight, sums, dp, size, total, coefficient, rows, batch_rows)
-    if a:
+# The activation that it includes, if something reads it.
+ACTIVATION = """    if a:
         each(activation, p, a, rows * size, ())
-"""
-
-ACTIVATED = """
-
-@kernel
-def {{name}}(v, y, weight, sums, dh, size, total, coefficient: float{reals}, *, rows, batch_rows):
-    elements(function, {k}, v, y, weight, sums, dh, size, total, coefficient, rows, batch_rows)
 """
 
 FORCED = "numba.njit(forceinline=True, **FLAGS)"
@@ -264,12 +246,12 @@ def loss_kernel(kernel: str, equation: Equation, gradient: bool) -> Kernel:
     head = IMPORTS + written(code, results, ["y", "p", *own.values()], FORCED)
     words = {"reals": reals(own.values()), "k": tuple_of(own.values())}
     if not gradient:
-        return generated(kernel, head + LOSS.format(**words))
+        return generated(kernel, head + LOSS.format(p="p", given="", slopes="0", **words))
     if equation.activation is None:
-        return generated(kernel, head + LOSS_AND_SLOPES.format(**words))
+        return generated(kernel, head + LOSS.format(p="p", given="dp, ", slopes="dp", **words))
     code = Code({"h": "x"})
     head += written(code, [code.of(equation.activation.value)], ["x", "k"], name="activation")
-    return generated(kernel, head + LOSS_OF_LOGITS.format(**words))
+    return generated(kernel, head + LOSS.format(p="p", given="dp, a, ", slopes="dp", **words) + ACTIVATION)
 
 
 def kernel_of_activated(i: ActivatedLoss) -> Kernel:
@@ -290,7 +272,8 @@ def activated_kernel(activation: Equation, loss: Equation, whole: bool) -> Kerne
     numbers = of_loss.values()
     head = IMPORTS + written(code, results, ["y", "v", *numbers], FORCED)
     name = underscored(f"{activation.name}{'' if whole else ' adjoint'} {loss.name}")
-    return generated(name, head + ACTIVATED.format(reals=reals(numbers), k=tuple_of(numbers)))
+    words = {"reals": reals(numbers), "k": tuple_of(numbers)}
+    return generated(name, head + LOSS.format(p="v", given="dh, ", slopes="dh", **words))
 
 
 def generated(name: str, text: str) -> Kernel:

@@ -4,10 +4,19 @@ columns' places; these are written afterwards. Near the end of a row, the codes 
 import numpy as np
 from llvmlite import ir
 from numba import types
-from numba.extending import intrinsic
 
 from thalweg.engine.native.compiler.levels import VW
-from thalweg.engine.native.compiler.llvm import F32, I32, compiled, floats, load_f32, pointer, select, store_f32
+from thalweg.engine.native.compiler.llvm import (
+    F32,
+    I32,
+    compiled,
+    emitted,
+    floats,
+    load_f32,
+    pointer,
+    select,
+    store_f32,
+)
 from thalweg.engine.native.compiler.named import kernel
 from thalweg.engine.native.kernels.generated.loops import scalar
 
@@ -34,17 +43,12 @@ def _inside_vector(builder, x, low, end):
 def _of_whole_vectors(codes):
     """The intrinsic that writes a vector of codes of x. LLVM doesn't make one of a loop as short as this."""
 
-    @intrinsic
-    def write(typing, x, lows, ends, z):
-        def codegen(context, builder, signature, args):
-            number, *places = args
-            lane = builder.insert_element(ir.Constant(VECTOR, ir.Undefined), number, ir.Constant(I32, 0))
-            x = builder.shuffle_vector(lane, lane, ir.Constant(ir.VectorType(I32, VW), [0] * VW))
-            low, end, z = (pointer(builder, place, VECTOR) for place in places)
-            builder.store(codes(builder, x, builder.load(low, align=4), builder.load(end, align=4)), z, align=4)
-            return context.get_dummy_value()
-
-        return types.void(types.float32, types.int64, types.int64, types.int64), codegen
+    @emitted(types.void, types.float32, types.int64, types.int64, types.int64)
+    def write(builder, x, lows, ends, z):
+        lane = builder.insert_element(ir.Constant(VECTOR, ir.Undefined), x, ir.Constant(I32, 0))
+        x = builder.shuffle_vector(lane, lane, ir.Constant(ir.VectorType(I32, VW), [0] * VW))
+        low, end, z = (pointer(builder, place, VECTOR) for place in (lows, ends, z))
+        builder.store(codes(builder, x, builder.load(low, align=4), builder.load(end, align=4)), z, align=4)
 
     return write
 

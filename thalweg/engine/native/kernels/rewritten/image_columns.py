@@ -9,11 +9,8 @@ whose rows are channels, by the same micro-kernel. The kernel's gradient consist
 Only without strides, dilation and groups.
 """
 
-from numba import types
-from numba.extending import intrinsic
-
 from thalweg.engine.native.compiler.levels import VW
-from thalweg.engine.native.compiler.llvm import compiled, floats, load_f32, stack
+from thalweg.engine.native.compiler.llvm import compiled, emitted, floats, load_f32, stack
 from thalweg.engine.native.compiler.named import kernel
 from thalweg.engine.native.kernels.convolution import (
     _after_place,
@@ -68,25 +65,13 @@ class _Sums(DotProducts):
         builder.ret_void()
 
 
-DOT_SUMS = Family(
-    __name__,
-    "DOT_SUMS",
-    SUM_ARGUMENTS,
-    {16 * r + j: lambda function, r=r, j=j: _Sums(function, r, j) for r, j in SUM_SHAPES},
-)
+DOT_SUMS = Family(__name__, "DOT_SUMS", SUM_ARGUMENTS, {16 * r + j: (_Sums, r, j) for r, j in SUM_SHAPES})
 
 
-@intrinsic
-def dot_sums(typing, rows, columns, a, rsa, na, b, ldb, nb, c, outer, depth):
+@emitted(names=("rows", "columns", *SUM_ARGUMENTS))
+def dot_sums(builder, rows, columns, *parts):
     """Computes the sums of a tile of one of SUM_SHAPES; depth >= 1."""
-
-    def codegen(context, builder, signature, args):
-        rows, columns, *rest = args
-        key = builder.add(builder.mul(rows, integer(16)), columns)
-        DOT_SUMS.call(builder, key, rest)
-        return context.get_dummy_value()
-
-    return types.void(*[types.int64] * (2 + len(SUM_ARGUMENTS))), codegen
+    DOT_SUMS.call(builder, builder.add(builder.mul(rows, integer(16)), columns), parts)
 
 
 @compiled

@@ -11,11 +11,9 @@ import math
 from functools import reduce
 
 from llvmlite import ir
-from numba import types
-from numba.extending import intrinsic
 
 from thalweg.engine.native.compiler.levels import VW
-from thalweg.engine.native.compiler.llvm import F32, I64, compiled, stack
+from thalweg.engine.native.compiler.llvm import F32, I64, compiled, emitted, stack
 from thalweg.engine.native.compiler.named import kernel
 from thalweg.engine.native.kernels.convolution import correlate
 from thalweg.engine.native.kernels.updates.gradients import share
@@ -209,31 +207,22 @@ class _Transform(Emitter):
         return builder.gep(builder.inttoptr(given[array], F32.as_pointer()), [builder.add(offset, k)])
 
 
-def _transforms():
-    return {
-        2 * kind + partly: lambda function, made=made, partly=partly: _Transform(function, *made, partly)
+TRANSFORMS = Family(
+    __name__,
+    "TRANSFORMS",
+    TRANSFORM_ARGUMENTS,
+    {
+        2 * kind + partly: (_Transform, *made, partly)
         for kind, made in kinds().items()
         for partly in (False, True)[: 2 if kind in CUT else 1]
-    }
+    },
+)
 
 
-TRANSFORMS = Family(__name__, "TRANSFORMS", TRANSFORM_ARGUMENTS, _transforms())
-
-
-@intrinsic
-def transform(
-    typing, kind, partly, x, xr, xc, xs, y, yr, yc, ys, bias, channels, count, top, bottom, left, right,
-    relu, gate,
-):  # fmt: skip
+@emitted(names=("kind", "partly", *TRANSFORM_ARGUMENTS))
+def transform(builder, kind, partly, *tiles):
     """Y = L·X·Lᵀ of one of the kinds; a bias is added to outputs if it has an address."""
-
-    def codegen(context, builder, signature, args):
-        kind, partly, *rest = args
-        key = builder.add(builder.mul(kind, integer(2)), partly)
-        TRANSFORMS.call(builder, key, rest)
-        return context.get_dummy_value()
-
-    return types.void(*[types.int64] * (2 + len(TRANSFORM_ARGUMENTS))), codegen
+    TRANSFORMS.call(builder, builder.add(builder.mul(kind, integer(2)), partly), tiles)
 
 
 _scratch = stack(SCRATCH + 2 * PRODUCTS * 16)  # each plane has an extra cache line, so that planes share no cache sets
