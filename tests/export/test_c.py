@@ -17,6 +17,7 @@ from thalweg.export.c.c_training import c_training_files
 from thalweg.export.exported_network import network_of
 from thalweg.export.exported_training import training_of
 from thalweg.optimizers import SGD, Adam, RMSprop
+from thalweg.utils import set_random_seed
 
 pytestmark = pytest.mark.skipif(GCC is None, reason="needs gcc")
 EVERY = {row.name: row for row in (*ROWS, *TOGETHER) if row.name not in PYTHON}
@@ -63,6 +64,21 @@ def test_a_network_predicts_the_same(library, name):
     assert error == 0
     for one, other in zip(found, wanted, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["network two losses", "network softmax of others", "PeriodicEmbedding1"])
+def test_a_network_is_written_the_same_each_time(name):
+    """Objects of its graph lie elsewhere in memory each time."""
+    row = next(row for row in (*ROWS, *TOGETHER) if row.name == name)
+    written, kept = set(), []
+    for _ in range(8):
+        set_random_seed(7)
+        model = row.make()
+        kept.append(model)
+        model.compile("adam", "mse")
+        made = c_training_files(network_of(model, 1), training_of(model, 4), 4, "net", name)
+        written.add(made.code)
+    assert len(written) == 1
 
 
 # --- what is refused, and what is told -------------------------------------------------------------------------------

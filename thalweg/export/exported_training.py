@@ -105,7 +105,7 @@ def training_of(model: Any, rows: int = ROWS) -> Training:
     )
     update = tuple(statements(program.changes(), arrays))
     instructions = [i for i in program if not left_out(i)]
-    sums = {b for i in instructions for b in i.outputs if b.region in (TOTALS, NORMS)}
+    sums = dict.fromkeys(b for i in instructions for b in i.outputs if b.region in (TOTALS, NORMS))
     return Training(
         inputs,
         targets,
