@@ -74,6 +74,7 @@ def parsed() -> argparse.Namespace:
     modes.add_argument("--large", action="store_true", help="a million rows, and ten thousand columns")
     modes.add_argument("--on-disk", action="store_true", help="a Parquet folder larger than --memory 500MB")
     parser.add_argument("--gigabytes", type=float, default=5.0, help="of that folder; 5")
+    parser.add_argument("--seconds", type=float, default=0.0, help="a limit of time for that training; none")
     add_options(parser)
     arguments = parser.parse_args()
     if arguments.write and (arguments.quick or arguments.only):
@@ -183,7 +184,7 @@ def main() -> None:
     elif arguments.on_disk:
         from benchmarks.on_disk import on_disk
 
-        on_disk(arguments.gigabytes)
+        on_disk(arguments.gigabytes, arguments.seconds)
     else:
         everything(arguments)
 

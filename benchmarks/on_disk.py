@@ -1,7 +1,8 @@
 """Tables larger than memory: a Parquet folder trained with --memory 500MB. `python -m benchmarks --on-disk`.
 
 Its rows are covtype-like: ten whole numbers, seventeen with fractions, forty kinds of soil, four areas, seven classes.
-The same bits and the speed beside a training in memory are looked at on a size that fits.
+The same bits and the speed beside a training in memory are looked at on a size that fits. 5 GB are 113,500,000 rows:
+the disk needs 6 GB more once they are read and 33 GB once they are converted; --seconds, a limit of time, allows fewer.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +26,8 @@ from benchmarks.accuracy.fitting import processor_seconds
 from benchmarks.memory import memory
 
 FILE_ROWS = 500_000
+DIFFERENT = 8
+"""Files whose rows are made; the others are copies of these."""
 LIMIT = "500MB"
 ROWS, ROUNDS = 400_000, 3
 PLANNED = 100_000_000
@@ -66,28 +71,42 @@ def make(folder: Path, size: float) -> int:
     folder.mkdir()
     rows, written = 0, 0
     while written < size:
-        file = folder / f"part-{rows // FILE_ROWS:04}.parquet"
-        parquet.write_table(pa.table(rows_of(FILE_ROWS, rows)), file)
+        number = rows // FILE_ROWS
+        file = folder / f"part-{number:04}.parquet"
+        if number < DIFFERENT:
+            parquet.write_table(pa.table(rows_of(FILE_ROWS, rows)), file)
+        else:
+            shutil.copyfile(folder / f"part-{number % DIFFERENT:04}.parquet", file)
         rows, written = rows + FILE_ROWS, written + file.stat().st_size
     return rows
 
 
-def trained(folder: str, cache: str) -> dict[str, Any]:
-    """Trains on a folder, an epoch at "fast"; what it took, in this process."""
+def trained(folder: str, cache: str, limit: str) -> dict[str, Any]:
+    """Trains on a folder, an epoch at "fast", in so many seconds if any are given; what it took, in this process."""
     from thalweg.data.large_source import LargeSource
     from thalweg.runs.large.large_training import Place, train_large
     from thalweg.runs.large.memory import bytes_of
     from thalweg.runs.table_run import TableOptions
+    from thalweg.support.progress import told
 
-    begin, ready = time.perf_counter(), {}
+    begin, took = time.perf_counter(), {"ready": 0.0, "reading": 0.0, "converting": 0.0}
+
+    @contextmanager
+    def stage(name: str) -> Iterator[None]:
+        before = processor_seconds()
+        yield
+        took[name.split()[0]] = processor_seconds() - before
 
     def announce(_: Any) -> None:
-        ready.update(ready=time.perf_counter() - begin, ready_cpu=processor_seconds(), ready_peak=memory().peak)
+        took.update(ready=time.perf_counter() - begin, ready_cpu=processor_seconds(), ready_peak=memory().peak)
 
-    options = TableOptions(target="target", quality="fast", epochs=1, seed=1)
-    run = train_large(LargeSource.of(folder), options, Place(bytes_of(LIMIT), Path(cache)), announce)
-    found = {"learned": run.facts["rows"]["train"] * len(run.facts["members"]), "fit": run.facts["seconds"]}
-    return found | ready | {"peak": memory().peak, "cpu": processor_seconds(), **run.facts["held-out"]}
+    options = TableOptions(target="target", quality="fast", epochs=1, seed=1, time_limit=float(limit) or None)
+    with told(stage):
+        run = train_large(LargeSource.of(folder), options, Place(bytes_of(LIMIT), Path(cache)), announce)
+    rows, networks = run.facts["rows"], run.facts["members"]
+    learned = rows["train"] * sum(network["epochs"] for network in networks)
+    found = {"converted": rows["train"], "learned": learned, "fit": run.facts["seconds"], "networks": len(networks)}
+    return found | took | {"peak": memory().peak, "cpu": processor_seconds(), **run.facts["held-out"]}
 
 
 def beside_memory() -> dict[str, float]:
@@ -135,24 +154,27 @@ def beside_memory() -> dict[str, float]:
     return {"clock": walls["memory"] / walls["disk"], "processor": processors["memory"] / processors["disk"]}
 
 
-def on_disk(gigabytes: float) -> None:
-    """Makes a folder of so many gigabytes, trains on it in a process of its own, and prints what it took."""
+def on_disk(gigabytes: float, seconds: float) -> None:
+    """Makes a folder of so many gigabytes, trains on it in a process of its own, in so many seconds if any are given,
+    and prints what it took."""
     parts = beside_memory()
     print(f"{ROWS:,} rows from a disk: the bits of the same order in memory; rows a second, as a part of those there: "
           f"{parts['processor']:.2f} by the processor's time, {parts['clock']:.2f} by the clock")  # fmt: skip
     with tempfile.TemporaryDirectory() as place:
         folder, cache = Path(place, "rows"), Path(place, "cache")
         rows = make(folder, gigabytes * 1e9)
-        command = [sys.executable, "-m", "benchmarks.on_disk", str(folder), str(cache)]
+        command = [sys.executable, "-m", "benchmarks.on_disk", str(folder), str(cache), str(seconds)]
         done = subprocess.run(command, cwd=Path(__file__).parents[1], stdout=subprocess.PIPE, text=True, check=True)
         found = json.loads(done.stdout.splitlines()[-1])
         disk = sum(file.stat().st_size for file in cache.rglob("*") if file.is_file())
         shutil.rmtree(folder)
     print(f"{rows:,} rows, {gigabytes:g} GB of Parquet, --memory {LIMIT}: peak {found['peak'] / 1e6:.0f} MB, "
           f"{found['ready_peak'] / 1e6:.0f} MB until they were ready; the cache {disk / 1e9:.2f} GB")  # fmt: skip
-    each, learned = found["ready_cpu"] / rows, (found["cpu"] - found["ready_cpu"]) / found["learned"]
-    pace = found["learned"] / found["fit"]
-    print(f"ready: {found['ready']:.0f} s, {found['ready_cpu']:.0f} CPU s; then {pace:,.0f} rows a second, "
+    print(f"ready: {found['ready']:.0f} s, {found['ready_cpu']:.0f} CPU s, of which {found['reading']:.0f} to read, "
+          f"and {found['converting']:.0f} to convert {found['converted']:,} rows")  # fmt: skip
+    each = found["reading"] / rows + found["converting"] / found["converted"]
+    learned = (found["cpu"] - found["ready_cpu"]) / max(found["learned"], 1)
+    print(f"then {found['learned'] / found['fit']:,.0f} rows a second in whole epochs of {found['networks']} networks, "
           f"{learned * 1e6:.1f} CPU µs a row and network; accuracy {found['accuracy']:.3f}")  # fmt: skip
     hours = PLANNED * (each + 4 * 4 * learned) / 3600
     print(f"extrapolated, not measured: {PLANNED:,} rows, 4 networks of 4 epochs: {hours:.1f} CPU hours, of which "

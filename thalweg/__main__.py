@@ -8,6 +8,9 @@ from thalweg.errors import MissingPackageError
 def main() -> None:
     """Runs the command line."""
     try:
+        from thalweg.support.stopwatch import command
+
+        command.begin()
         from thalweg.support.extras import need
 
         for package in ("duckdb", "rich", "sklearn", "skops", "typer"):

@@ -6,15 +6,17 @@ import time
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from thalweg.cli import report
+from thalweg.cli import report, report_page, train
 from thalweg.data import read_table
 from thalweg.errors import ArgumentError
 from thalweg.runs import table_training
-from thalweg.runs.table_run import TableOptions
+from thalweg.runs.table_run import TableOptions, load
+from thalweg.support import stopwatch
 from thalweg.tabular import planning
 from thalweg.tabular.clock import Clock
 from thalweg.tabular.planning import Outlook, drawn, sample_in_time
@@ -194,3 +196,62 @@ def test_the_command_says_what_it_left_out(run_thalweg, monkeypatch):
     assert "the time limit allows 92 of 275 rows; --time-limit 190 would allow all" in out
     assert json.loads(Path("run/run.json").read_text())["rows"]["left out by the time limit"] == 183
     assert run_thalweg("inspect", "run")[0] == 0
+
+
+QUICK = ("--members", "1", "--no-trees", "--epochs", "1", "--layers", "4", "--seed", "1")
+PENGUINS = Path(__file__).parents[2] / "examples" / "penguins.csv"
+
+
+def test_the_command_counts_from_the_start_of_its_process(run_thalweg, monkeypatch):
+    given = ("train", PENGUINS, "--target", "target", "--time-limit", "600", *QUICK, "--no-report", "--out")
+    assert run_thalweg(*given, "one")[0] == 0
+    monkeypatch.setattr(stopwatch.command, "began", time.perf_counter() - 601)
+    code, out, error = run_thalweg(*given, "two")
+    assert (code, out) == (2, "")
+    assert "--time-limit 600 s was over before training began: reading the table took 6" in error
+    command = stopwatch.Command()
+    assert command.seconds == 0
+    command.begin()
+    assert command.seconds >= stopwatch.process_seconds() - 1
+
+
+@pytest.mark.parametrize(("more", "kept"), [((), 7.0), (("--no-report",), 0.0)])
+def test_seconds_are_kept_for_the_report(more, kept, run_thalweg, monkeypatch):
+    real, made = Clock, []
+
+    def clock(*given):
+        made.append(real(*given))
+        return made[-1]
+
+    monkeypatch.setattr(train, "Clock", clock)
+    code, out, _ = run_thalweg("train", PENGUINS, "--target", "target", "--time-limit", "100", *QUICK, *more)
+    assert code == 0
+    assert ("report: " in out) == bool(kept)
+    assert made[-1].page == pytest.approx(kept)
+    assert [report_page.page_seconds(limit) for limit in (None, 10.0, 1e6)] == [0, pytest.approx(0.7), 15]
+
+
+@pytest.mark.parametrize("left", [0.1, 0.6])
+def test_a_report_that_there_is_no_time_for_is_given_up(left, run_thalweg, monkeypatch, capsys):
+    code, _, _ = run_thalweg("train", PENGUINS, "--target", "target", *QUICK, "--no-report", "--out", "run")
+    assert code == 0
+    run = load("run")
+    given = []
+
+    def endless(*_, seconds, **more):
+        given.append(seconds)
+        while True:
+            time.sleep(0.01)
+
+    monkeypatch.setattr(report_page.pages, "write_stored", endless)
+    report_page.report_trained(run, Path("run"), left)
+    assert given in ([], [pytest.approx(0.6 * left)])
+    assert "note: the time limit left none for the report; thalweg report run makes one" in capsys.readouterr().err
+
+
+def test_the_doctor_gets_a_part_of_what_is_left(monkeypatch):
+    given = []
+    run = SimpleNamespace(diagnose=lambda seconds: given.append(seconds))
+    for left in (math.inf, 60.0, 3.0):
+        report.show_diagnosis(run, left)
+    assert given == [10, 10, 1]

@@ -97,13 +97,13 @@ MOST_LINES = 500  # in a file
 # The lines that a room may have, docstrings and comments included. A room grows by changing its number here, with the
 # reason in the commit's message; one that has become smaller lowers it. Where this is going: 72,000 in all.
 BUDGET = {
-    "thalweg": 100, "cli": 2_660, "play": 1_340, "play.exports": 400, "play.training": 1_460, "play.exercises": 720,
-    "play.requests": 540, "runs.reports": 620, "runs": 3_440, "sklearn": 2_720, "experiments.tuning": 1_900,
-    "tabular": 3_000, "tabular.forests": 360, "backend": 160, "preprocessing": 20, "random": 20, "saving": 40,
-    "utils": 120, "experiments": 2_170, "views": 540, "models": 4_530,
+    "thalweg": 100, "cli": 2_700, "play": 1_340, "play.exports": 400, "play.training": 1_460, "play.exercises": 720,
+    "play.requests": 540, "runs.reports": 620, "runs": 3_510, "sklearn": 2_740, "experiments.tuning": 1_900,
+    "tabular": 3_140, "tabular.forests": 360, "backend": 160, "preprocessing": 20, "random": 20, "saving": 40,
+    "utils": 120, "experiments": 2_170, "views": 540, "models": 4_540,
     "exchange": 1_920, "export": 2_820, "tracing": 1_400, "views.report": 2_880,
     "views.notebook": 320, "landscapes": 320, "doctor": 1_920, "recordings": 1_400, "callbacks": 1_040, "datasets": 760,
-    "views.web": 920, "data.images": 920, "data": 5_000, "data.formats": 400, "data.notations": 745, "layers": 4_180,
+    "views.web": 920, "data.images": 920, "data": 5_180, "data.formats": 400, "data.notations": 745, "layers": 4_180,
     "layers.lookups": 1_040, "layers.numerical": 360, "activations": 940, "constraints": 200, "initializers": 640,
     "losses": 1_420, "metrics": 1_380, "optimizers": 1_160, "regularizers": 200, "schedules": 400, "ops": 2_400,
     "engine": 140, "engine.execution": 100, "engine.reference": 220, "engine.jax": 800, "engine.native": 0,
@@ -116,12 +116,12 @@ BUDGET = {
     "engine.expected": 60,
     "program": 960, "program.passes": 380, "program.instructions": 3_540, "program.instructions.images": 620,
     "program.instructions.losses": 1_080, "program.instructions.numerical": 240, "program.instructions.updates": 520,
-    "program.formula": 1_800, "program.ir": 480, "support": 2_240, "absent": 260, "errors": 120, "version": 20,
+    "program.formula": 1_800, "program.ir": 480, "support": 2_280, "absent": 260, "errors": 120, "version": 20,
     "program.interchange": 500, "words": 240, "__main__": 40, "views.chart": 160, "export.onnx": 1_260, "export.c": 720,
     "export.js": 380, "export.html": 120, "export.loops": 2_140,
     "runs.anywhere": 160,
     "distributed": 20, "engine.ranks": 1_010,
-    "runs.large": 800,
+    "runs.large": 940,
 }  # fmt: skip
 SLACK = 100  # so many lines more than a room has, its number may be
 # A name may stand once in each of these: a layer or loss …, its instruction, that instruction's native variants, and

@@ -13,7 +13,7 @@ from thalweg.errors import ArgumentError, BadRowsError, DataError
 from thalweg.runs.large import converted, large_training, roles
 from thalweg.runs.large.converted import Converted, convert, rows_of
 from thalweg.runs.large.large_training import Place, train_large
-from thalweg.runs.large.memory import bytes_of, reader
+from thalweg.runs.large.memory import bytes_of, fetcher, reader
 from thalweg.runs.large.roles import Roles
 from thalweg.runs.table_run import TableOptions, load
 from thalweg.tabular.features import Features, Target
@@ -215,6 +215,10 @@ def test_a_limit_below_the_least_names_it(tmp_path):
     with pytest.raises(ArgumentError, match=r"memory=100 MB is too little for this table: 4\d\d MB is the least"):
         train_large(source(tmp_path), OPTIONS, Place(100_000_000))
     assert min(reader(500_000_000, 0)) >= 80_000_000
+    assert reader(500_000_000, 0, timed=True)[1] == 80_000_000
+    assert fetcher(100_000_000, 1_000_000, 30) == 99_700_000
+    assert fetcher(80_000_000, 100_000_000, 30) == 50_000_000
+    assert fetcher(80_000_000, 10**9, 30) == 48_000_000
 
 
 REFUSED = [{"group": "town"}, {"time": "a"}, {"folds": 3}, {"class_weight": "balanced"}, {"skip_bad": True}]

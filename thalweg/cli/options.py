@@ -126,7 +126,7 @@ class Ensemble:
         ),
     ] = "balanced"
     time_limit: Annotated[
-        float | None, Option(help="tables: seconds for reading and training, at most; fewer rows if they have to be")
+        float | None, Option(help="tables: seconds for the whole command, at most; fewer rows if they have to be")
     ] = None
     members: Annotated[int | None, Option(help="tables: how many networks; their predictions are averaged")] = None
     no_trees: Annotated[bool, Option("--no-trees", help="tables: networks alone")] = False

@@ -18,6 +18,7 @@ from thalweg.data.images.likeness import PROPORTIONS
 from thalweg.data.tables import Table
 from thalweg.data.target import label_text
 from thalweg.doctor import Diagnosis
+from thalweg.doctor.budget import SECONDS
 from thalweg.errors import ModelFileError
 from thalweg.models.sequential import Sequential
 from thalweg.runs.folder import Facts
@@ -30,6 +31,8 @@ from thalweg.tabular.planning import Outlook, peak_memory
 
 MOST_COLUMNS = 40
 """How many columns of a table are listed; a line counts the others."""
+EXAMINED = 1 / 3
+"""Of what a time limit has left, what the doctor may take."""
 LONG = 30.0
 """Seconds of a training from which on it is said before how long it takes."""
 
@@ -148,8 +151,8 @@ def learning_rate(model: Sequential) -> str:
     return f"{name}'s learning rate: up to {peak:g} in {rising:,} steps, then to 0 in {down:,} along half a cosine"
 
 
-def show_trained(run: Run, folder: Path, new: str) -> None:
-    """Prints how the training went, where it is kept, and what to do next."""
+def show_trained(run: Run, folder: Path, new: str, left: float = math.inf) -> None:
+    """Prints how the training went, where it is kept, and what to do next; `left`: seconds of a time limit."""
     facts = run.facts
     stopped = " (interrupted)" if facts["interrupted"] else ""
     compiled = compile_seconds()
@@ -157,7 +160,7 @@ def show_trained(run: Run, folder: Path, new: str) -> None:
     networks = f"{len(facts['members'])} networks, " if len(facts.get("members", [])) > 1 else ""
     say("", f"trained {networks}{len(run.history)} epochs in {facts['seconds']:.2f} s{apart}{stopped}", "")
     show_facts(facts)
-    show_diagnosis(run)
+    show_diagnosis(run, left)
     quoted = shlex.quote(str(folder))
     say(
         "",
@@ -198,9 +201,9 @@ def show_facts(facts: Facts) -> None:
         say("", folded(f"warning: {warning}"))
 
 
-def show_diagnosis(run: Run) -> None:
-    """Prints what the doctor finds in the training, if it was recorded."""
-    diagnosis = run.diagnose()
+def show_diagnosis(run: Run, left: float = math.inf) -> None:
+    """Prints what the doctor finds in the training, if it was recorded, in a part of the seconds that are left."""
+    diagnosis = run.diagnose(min(SECONDS, left * EXAMINED))
     if diagnosis is None:
         return
     several = len(run.facts.get("members", [])) > 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,10 +22,15 @@ from thalweg.support.files import explained
 from thalweg.support.naming import choose
 from thalweg.support.progress import stage
 from thalweg.support.untrusted import reason
+from thalweg.tabular.clock import TimeOverError, interrupted_after
 
 LANGUAGES = ("en", "zh")
 LEAST, MOST, SHARE = 8.0, 15.0, 0.1
 """Seconds that `train` takes for the parts of a report that compute: a tenth of the training, within limits."""
+KEPT = 0.07
+"""Of a time limit, the share that is kept for the report."""
+COMPUTING, ENDING = 0.6, 0.5
+"""Of what a time limit has left: the share of the parts that compute, and seconds for the end of the process."""
 MOST_RUNS = 12
 MEGABYTE = 1e6
 
@@ -69,16 +75,21 @@ def say_where(path: Path) -> None:
     say(f"report: {path} ({path.stat().st_size / MEGABYTE:.1f} MB)")
 
 
-def report_trained(run: Run, folder: Path) -> None:
+def report_trained(run: Run, folder: Path, left: float = math.inf) -> None:
     """Writes the report of a run that was just trained and kept, and says where it is, or why there is none.
 
     The training is done and kept: whatever goes wrong here doesn't make it fail.
+
+    left: seconds of a time limit; the parts that compute get most of it, and what isn't done by its end is given up.
     """
-    seconds = min(MOST, max(LEAST, SHARE * float(run.facts["seconds"])))
+    seconds = min(MOST, max(LEAST, SHARE * float(run.facts["seconds"])), COMPUTING * left)
     path = folder / pages.REPORT
     try:
-        pages.write_stored(folder, path, seconds=seconds, diagnosis=run.examined)
-        say_where(path)
+        with interrupted_after(left - ENDING):
+            pages.write_stored(folder, path, seconds=seconds, diagnosis=run.examined)
+            say_where(path)
+    except TimeOverError:
+        note(f"the time limit left none for the report; thalweg report {folder} makes one")
     except KeyboardInterrupt:
         note(f"the report was interrupted; the run is kept, and thalweg report {folder} makes one")
     except Exception as error:
@@ -88,6 +99,11 @@ def report_trained(run: Run, folder: Path) -> None:
 def note(text: str) -> None:
     """Prints what isn't an error."""
     print(f"note: {text}", file=sys.stderr)
+
+
+def page_seconds(limit: float | None) -> float:
+    """Seconds of a time limit that are kept for the report."""
+    return 0.0 if limit is None else min(MOST, KEPT * limit)
 
 
 @contextmanager

@@ -47,6 +47,7 @@ from thalweg.runs.table_run import TableOptions
 from thalweg.support.interrupts import Kept
 from thalweg.support.progress import stage, told
 from thalweg.support.seeds import draw_seed
+from thalweg.support.stopwatch import command
 from thalweg.support.terminal import interactive
 from thalweg.tabular.clock import Clock
 
@@ -78,6 +79,7 @@ def train(
         training = replace(training, seed=draw_seed())
     place = out or free_folder(given.name_of(source))
     fit: Callable[[Kept], Run]
+    clock = Clock(None)
     on_disk = large.memory is not None or large.cache is not None
     pictured = not on_disk and is_image_source(source)
 
@@ -102,23 +104,25 @@ def train(
                 read = {"target": target, "layers": layers, "trees": not ensemble.no_trees, **columns.lists()}
                 options = chosen(TableOptions, columns, rows, ensemble, network, optimization, training, **read)
                 options.check()
+                page = 0.0 if no_report else report_page.page_seconds(options.time_limit)
+                clock = Clock(options.time_limit, command.seconds, page)
                 if ranks is not None and not first:
                     serve(ranks)
                     return
                 if on_disk:
-                    clock = Clock(options.time_limit)
                     fit = partial(train_on_disk, source, file_format, large, options, clock, ranks)
                 else:
-                    fit = partial(train_networks, source, file_format, options, ranks)
+                    fit = partial(train_networks, source, file_format, options, ranks, clock)
             training_soon()
             with report_page.on_failure(source, place, first and not no_report):
                 run = fit(kept)
         if not first:
             return
         folder, problem = keep(save, out or free_folder(given.name_of(source)))
-        report.show_trained(run, folder, "PICTURE.png" if pictured else "NEW_ROWS --out predictions.csv")
+        new = "PICTURE.png" if pictured else "NEW_ROWS --out predictions.csv"
+        report.show_trained(run, folder, new, clock.remaining)
     if not no_report:
-        report_page.report_trained(run, folder)
+        report_page.report_trained(run, folder, clock.remaining)
     report.end_after(problem)
 
 
@@ -132,9 +136,10 @@ def train_images(source: str, options: ImageOptions, ranks: Ranks | None, kept: 
         return image_run.train(images, options, report.announce_images, kept)
 
 
-def train_networks(source: str, file_format: FileFormat, options: TableOptions, ranks: Ranks | None, kept: Kept) -> Run:
+def train_networks(
+    source: str, file_format: FileFormat, options: TableOptions, ranks: Ranks | None, clock: Clock, kept: Kept
+) -> Run:
     """Trains on a table, and shows how far it is; other ranks train some of the networks."""
-    clock = Clock(options.time_limit)
     with nullcontext() if ranks is None else employed(ranks):
         with clock.refusing("reading the table"), stage(f"reading {source}"):
             table = file_format.read(source, options.categories)

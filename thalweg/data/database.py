@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from thalweg.data.cells import EXACT, Array, Column, Kind, bare_column, objects, text_column
-from thalweg.data.reading import INTEGER, MISSING_MARKERS, MOMENT, TIMES, WHITE_SPACE, are_versions, bared
+from thalweg.data.reading import PLAIN, TIMES, bare_text, bared, plain_kinds
+from thalweg.data.reading import Kind as PlainKind
 from thalweg.data.verbatim import Verbatim
 from thalweg.engine.lanes import cores
-from thalweg.errors import DataError
+from thalweg.errors import DataError, ThalwegError
 from thalweg.support.extras import need
 from thalweg.support.interrupts import stopped_by_ctrl_c
 from thalweg.support.untrusted import too_large
@@ -31,16 +32,6 @@ _TEXTS = re.compile(r"VARCHAR|UUID|JSON")
 _CATEGORIES = re.compile(r"ENUM\(.*\)", re.DOTALL)
 _DATES = re.compile(r"DATE|TIMESTAMP(_S|_MS|_NS| WITH TIME ZONE)?")
 _TIMES = re.compile(r"TIME|TIME WITH TIME ZONE|TIME_NS|INTERVAL")
-_EXACT_DIGITS = "[1-9][0-9]{0,14}"  # of whole numbers that a float64 surely holds
-# Text that DuckDB converts; `text_column` reads all other text, and would read these in the same way.
-_CONVERTED: dict[Kind, tuple[str, str]] = {
-    "integer": (rf"[+-]?(?:0|{_EXACT_DIGITS})", "DOUBLE"),
-    "number": (
-        rf"(?:[+-]?(?:0|{_EXACT_DIGITS})|{INTEGER}\.[0-9]*|[+-]?\.[0-9]+)(?:[eE][+-]?[0-9]+)?|[+-]?(?i:inf(?:inity)?)",
-        "DOUBLE",
-    ),
-    "date": (MOMENT, "TIMESTAMP"),
-}
 THREAD_BYTES = 256 << 20  # of memory for each thread of DuckDB
 NUMBER_BYTES, TEXT_BYTES = 26, 100  # memory of a cell while it is read: in DuckDB, in transit, in a column
 FEW_ROWS = 1000
@@ -49,10 +40,14 @@ _SAMPLE = 1000
 """Rows that suggest what a column of text may be, before all are examined."""
 _FEW_CELLS = 2_000_000
 """Up to as many cells of text may be fetched before it is known how many there are."""
-_FEW_NUMBERS = 100
-"""Up to so many different numbers with a fraction among the first rows may be names of something."""
 _TOGETHER = 32
 """Aggregates in one query: its time and its memory grow with their square."""
+
+Types = list[tuple[str, str]]
+"""Names and types of columns."""
+_PLAIN = "plain "
+"""With a kind behind it, the type of a column of text that is converted as it is read."""
+_ODD = re.compile(r"the cells of c(\d+) aren't plain")
 
 
 @contextmanager
@@ -122,7 +117,7 @@ def fetch(
     try:
         found = _few_texts(connection, source, what, limit, decimal_comma, verbatim) if all_text else None
         if found is None:
-            found = _any_rows(connection, source, what, limit, decimal_comma, verbatim, text)
+            found = _any_rows(connection, source, what, limit, decimal_comma, verbatim, text, all_text)
         return found
     except duckdb.OutOfMemoryException:
         raise too_large(what, limit) from None
@@ -162,9 +157,10 @@ def _any_rows(
     decimal_comma: bool,
     verbatim: Collection[str],
     text: Collection[str],
+    all_text: bool,
 ) -> dict[str, Column]:
-    """The columns of any source, which is run once, into a table."""
-    types = load(connection, "fetched", source, verbatim)
+    """The columns of any source, which is run once, into a table; one of text, again if it isn't as it looked."""
+    types = load(connection, "fetched", source, verbatim, text if all_text else None)
     rows = connection.execute("SELECT count(*) FROM fetched").fetchall()[0][0]
     found = arranged(connection, types, rows, verbatim, text)
     _check_size(what, limit, rows, len(types), found.texts)
@@ -181,7 +177,7 @@ class Arrangement:
         large: of wide integers, whether some are beyond 2^53. kept: the columns of what is wanted verbatim.
     """
 
-    types: list[tuple[str, str]]
+    types: Types
     read: dict[int, tuple[Kind, str]]
     coded: dict[int, tuple[list[str], str]]
     large: dict[int, bool]
@@ -195,7 +191,7 @@ class Arrangement:
 
 def arranged(
     connection: duckdb.DuckDBPyConnection,
-    types: list[tuple[str, str]],
+    types: Types,
     rows: int,
     verbatim: Collection[str] = (),
     text: Collection[str] = (),
@@ -235,7 +231,7 @@ def columns_of(
             holds = "LIST" if sql_type.endswith("]") else re.split(r"[(\s]", sql_type)[0]
             columns[name] = Column("other", np.full(rows, None, dtype=object), holds)
         if i in kept and columns[name].kind != "other":
-            kind = "VARCHAR" if _CATEGORIES.fullmatch(sql_type) else sql_type
+            kind = "VARCHAR" if _CATEGORIES.fullmatch(sql_type) or plain_kind(sql_type) else sql_type
             columns[name] = replace(columns[name], verbatim=Verbatim(kind, _text_cells(found[f"v{i}"])))
     return columns
 
@@ -248,16 +244,29 @@ def _check_size(what: str, limit: int, rows: int, columns: int, texts: int) -> N
 
 
 def load(
-    connection: duckdb.DuckDBPyConnection, table: str, source: str, verbatim: Collection[str] = ()
-) -> list[tuple[str, str]]:
+    connection: duckdb.DuckDBPyConnection,
+    table: str,
+    source: str,
+    verbatim: Collection[str] = (),
+    text: Collection[str] | None = None,
+) -> Types:
     """Runs `source` into a table with columns c0, c1, … of text, DOUBLE or dates, and v0, … of the text of those that
-    are wanted verbatim; returns its names and types."""
-    types = described(connection, source)
-    connection.execute(f"CREATE TEMP TABLE {table} AS {selected(types, source, verbatim)}")
-    return types
+    are wanted verbatim; returns its names and types. With `text`, plain text of other columns is converted."""
+    types, failure = described(connection, source), duckdb_error()
+    if text is not None:
+        types = promised(connection, source, types, text)
+    while True:
+        try:
+            connection.execute(f"CREATE TEMP TABLE {table} AS {selected(types, source, verbatim)}")
+            return types
+        except failure as error:
+            odd = OddCellError.of(error, types)
+            if odd is None:
+                raise
+            types = [(name, "VARCHAR" if name == odd.column else sql_type) for name, sql_type in types]
 
 
-def described(connection: duckdb.DuckDBPyConnection, source: str) -> list[tuple[str, str]]:
+def described(connection: duckdb.DuckDBPyConnection, source: str) -> Types:
     """Names and types of what `source` reads."""
     return [(row[0], row[1]) for row in connection.execute(f"DESCRIBE SELECT * FROM ({source}\n)").fetchall()]
 
@@ -275,6 +284,58 @@ def selected(types: Sequence[tuple[str, str]], source: str, verbatim: Collection
     return f"SELECT {', '.join(cells)} FROM ({source}\n) AS source({places})"
 
 
+class OddCellError(ThalwegError):
+    """A column of text that looked plain isn't."""
+
+    def __init__(self, column: str) -> None:
+        super().__init__(f"the column {column!r} holds other text than its first rows")
+        self.column = column
+
+    @classmethod
+    def of(cls, error: Exception, types: Types) -> OddCellError | None:
+        """What an error of DuckDB says, if it is this one."""
+        found = _ODD.search(str(error))
+        name, sql_type = ("", "") if found is None else types[int(found[1])]
+        return cls(name) if plain_kind(sql_type) else None
+
+
+def promised(connection: duckdb.DuckDBPyConnection, source: str, types: Types, text: Collection[str]) -> Types:
+    """The types of the columns of `source`, a SELECT: of those that hold plain text in its first rows, that; not of
+    those in `text`, nor of a source of few rows."""
+    places = ", ".join(f"c{i}" for i in range(len(types)))
+    first = connection.execute(f"SELECT * FROM ({source}\n) AS source({places}) LIMIT {_SAMPLE + 1}").fetchnumpy()
+    if not types or len(first["c0"]) <= _SAMPLE:
+        return types
+    found = list(types)
+    for i, (name, sql_type) in enumerate(types):
+        cells = set(np.ma.compressed(first[f"c{i}"][:_SAMPLE]).tolist()) if sql_type == "VARCHAR" else set()
+        kinds = plain_kinds(cells, names=True) if name not in text else []
+        if kinds and any(cell is not None for cell in bared(cells).values()):
+            found[i] = name, _PLAIN + kinds[0]
+    return found
+
+
+def as_promised(types: Types, known: Types) -> Types:
+    """The types of another part of a source, some of whose columns of text are known to be plain."""
+    plain = {name: sql_type for name, sql_type in known if plain_kind(sql_type)}
+    return [(name, plain.get(name, sql_type) if sql_type == "VARCHAR" else sql_type) for name, sql_type in types]
+
+
+def plain_kind(sql_type: str) -> PlainKind | None:
+    """What a column of text is converted to as it is read; None if it isn't."""
+    return next((kind for kind in PLAIN if sql_type == _PLAIN + kind), None)
+
+
+def plain_cell(position: int, kind: PlainKind) -> str:
+    """The SQL that converts a cell as it is read, or raises."""
+    cell, sql_type = f"c{position}", PLAIN[kind][1]
+    bare, odd = bare_text(cell), literal(f"the cells of {cell} aren't plain")
+    return (
+        f"CASE WHEN {_fits(cell, kind)} THEN TRY_CAST({cell} AS {sql_type}) WHEN {bare} IS NULL THEN NULL "
+        f"WHEN {_fits(bare, kind)} THEN TRY_CAST({bare} AS {sql_type}) ELSE error({odd}) END"
+    )
+
+
 def converted(
     connection: duckdb.DuckDBPyConnection, table: str, texts: Sequence[int], names: bool = True
 ) -> dict[int, tuple[Kind, str]]:
@@ -287,21 +348,42 @@ def converted(
     trials = {i: _trials(i, set(np.ma.compressed(sample[f"c{i}"]).tolist()), names) for i in texts}
     found: dict[int, tuple[Kind, str]] = {}
     while pending := {i: trial.pop(0) for i, trial in trials.items() if trial and i not in found}:
-        counted = _aggregates(connection, table, [_count(cell, *_CONVERTED[kind]) for kind, cell in pending.values()])
+        counted = _aggregates(
+            connection,
+            table,
+            [f"count({cell}), count(*) FILTER ({_fits(cell, kind)})" for kind, cell in pending.values()],
+        )
         for (i, (kind, cell)), present, fitting in zip(pending.items(), counted[::2], counted[1::2], strict=True):
             if 0 < present == fitting:
-                found[i] = kind, f"TRY_CAST({cell} AS {_CONVERTED[kind][1]})"
+                found[i] = kind, f"TRY_CAST({cell} AS {PLAIN[kind][1]})"
     return found
 
 
-def bare_text(text: str) -> str:
-    """`reading.bared` in SQL. Most cells have no white space to strip, as their first and last characters show."""
-    markers = ", ".join(map(literal, MISSING_MARKERS))
-    stripped = f"trim({text}, {literal(WHITE_SPACE)})"
-    return (
-        f"CASE WHEN {text}[1] > ' ' AND {text}[-1] > ' ' AND {text} NOT IN ({markers}) THEN {text} "
-        f"WHEN {stripped} NOT IN ({markers}) THEN {stripped} END"
-    )
+def literal(text: str) -> str:
+    """A text in SQL."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _trials(position: int, sample: set[str], names: bool) -> list[tuple[PlainKind, str]]:
+    """What a text column may be, by some of its cells, and the SQL for its cells: as they are (faster), or bare."""
+    bare = {cell for cell in bared(sample).values() if cell is not None}
+    forms = [f"c{position}"] * (bare == sample) + [bare_text(f"c{position}")]
+    return [(kind, form) for form in forms for kind in plain_kinds(sample, names)]
+
+
+def _fits(cell: str, kind: PlainKind) -> str:
+    """The SQL that says whether a cell is of this kind, and exists: there is no 31st of February."""
+    pattern, sql_type = PLAIN[kind]
+    real = f" AND TRY_CAST({cell} AS TIMESTAMP) IS NOT NULL" if sql_type == "TIMESTAMP" else ""
+    return f"regexp_full_match({cell}, {literal(pattern)}){real}"
+
+
+def _aggregates(connection: duckdb.DuckDBPyConnection, table: str, wanted: Sequence[str]) -> list[Any]:
+    """The values of aggregates of a table's columns."""
+    found: list[Any] = []
+    for first in range(0, len(wanted), _TOGETHER):
+        found += connection.execute(f"SELECT {', '.join(wanted[first : first + _TOGETHER])} FROM {table}").fetchall()[0]
+    return found
 
 
 def one_line(error: Exception) -> str:
@@ -333,11 +415,6 @@ def quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def literal(text: str) -> str:
-    """A text in SQL."""
-    return "'" + text.replace("'", "''") + "'"
-
-
 def literals(texts: Sequence[str]) -> str:
     """A list of texts in SQL."""
     return "[" + ", ".join(map(literal, texts)) + "]"
@@ -345,7 +422,9 @@ def literals(texts: Sequence[str]) -> str:
 
 def _cell(position: int, sql_type: str) -> str | None:
     """The SQL that turns a cell into something that `fetchnumpy` returns without loss; None if there is none."""
-    column = f"c{position}"
+    column, plain = f"c{position}", plain_kind(sql_type)
+    if plain is not None:
+        return plain_cell(position, plain)
     if _WIDE.fullmatch(sql_type):
         return column  # what it is cast to depends on the largest
     if _INTEGERS.fullmatch(sql_type) or _NUMBERS.fullmatch(sql_type) or sql_type == "BOOLEAN":
@@ -390,39 +469,11 @@ def _coded(connection: duckdb.DuckDBPyConnection, texts: Sequence[int]) -> dict[
     return coded
 
 
-def _trials(position: int, sample: set[str], names: bool) -> list[tuple[Kind, str]]:
-    """What a text column may be, by some of its cells, and the SQL for its cells: as they are (faster), or bare.
-
-    Integers are tried first, since they are numbers too.
-    """
-    cells = {cell for cell in bared(sample).values() if cell is not None}
-    fitting = [kind for kind, (pattern, _) in _CONVERTED.items() if all(re.fullmatch(pattern, cell) for cell in cells)]
-    if (len(sample) <= _FEW_NUMBERS and names) or are_versions(
-        cells
-    ):  # 1.1 and 1.10 may be two things, as may 1 and +1
-        spelled = any(cell[0] == "+" or cell == "-0" for cell in cells)
-        fitting = [kind for kind in fitting if kind == "date" or (kind == "integer" and not (spelled and names))]
-    forms = [f"c{position}"] * (cells == sample) + [bare_text(f"c{position}")]
-    return [(kind, form) for form in forms for kind in fitting]
-
-
-def _count(cell: str, pattern: str, sql_type: str) -> str:
-    """The SQL that counts cells, and those that fit a pattern and exist: there is no 31st of February."""
-    fits = f"regexp_full_match({cell}, {literal(pattern)})"
-    real = f" AND TRY_CAST({cell} AS TIMESTAMP) IS NOT NULL" if sql_type == "TIMESTAMP" else ""
-    return f"count({cell}), count(*) FILTER ({fits}{real})"
-
-
-def _aggregates(connection: duckdb.DuckDBPyConnection, table: str, wanted: Sequence[str]) -> list[Any]:
-    """The values of aggregates of a table's columns."""
-    found: list[Any] = []
-    for first in range(0, len(wanted), _TOGETHER):
-        found += connection.execute(f"SELECT {', '.join(wanted[first : first + _TOGETHER])} FROM {table}").fetchall()[0]
-    return found
-
-
 def _column(values: Any, sql_type: str, decimal_comma: bool) -> Column:
     """The column that DuckDB holds, or that its text means."""
+    plain = plain_kind(sql_type)
+    if plain is not None:
+        return Column(plain, _values(values, plain), origin="text")
     if _TEXTS.fullmatch(sql_type) or _CATEGORIES.fullmatch(sql_type):
         texts = _text_cells(values).tolist()
         return text_column(texts, decimal_comma) if _TEXTS.fullmatch(sql_type) else bare_column(texts, "category")

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 
 from thalweg.data.cells import Column
 from thalweg.data.database import (
-    bare_text,
     confine,
     connect,
     converted,
@@ -29,6 +28,7 @@ from thalweg.data.database import (
     one_line,
     quoted,
 )
+from thalweg.data.reading import bare_text
 from thalweg.data.sources import csv_source, file_kind, from_csv, is_table_file, named_files
 from thalweg.errors import DataError
 from thalweg.support.extras import need

@@ -74,6 +74,19 @@ _MANY = 50  # cells that say whether a column may be numbers with odd cells amon
 _MOST_VERSIONS = 100
 
 Kind = Literal["integer", "number", "boolean", "date"]
+_EXACT_DIGITS = "[1-9][0-9]{0,14}"  # of whole numbers that a float64 surely holds
+PLAIN: dict[Kind, tuple[str, str]] = {
+    "integer": (rf"[+-]?(?:0|{_EXACT_DIGITS})", "DOUBLE"),
+    "number": (
+        rf"(?:[+-]?(?:0|{_EXACT_DIGITS})|{INTEGER}\.[0-9]*|[+-]?\.[0-9]+)(?:[eE][+-]?[0-9]+)?|[+-]?(?i:inf(?:inity)?)",
+        "DOUBLE",
+    ),
+    "date": (MOMENT, "TIMESTAMP"),
+}
+"""Text that DuckDB converts, and to what; `text_column` reads all other text, and would read these in the same way."""
+_FEW_NUMBERS = 100
+"""Up to so many different numbers with a fraction among the first rows may be names of something."""
+
 Meaning = dict[str, Any]
 """The meaning of each text: a float (0 or 1 for a boolean), or a datetime64 in UTC."""
 
@@ -272,3 +285,29 @@ def is_code(text: str) -> bool:
     """Whether a number is written like a code, with a leading zero: 007, 01234."""
     digits = text.strip()
     return len(digits) > 1 and digits[0] == "0" and digits[1].isdigit()
+
+
+def bare_text(text: str) -> str:
+    """`bared` in SQL. Most cells have no white space to strip, as their first and last characters show."""
+    markers = ", ".join(f"'{marker}'" for marker in MISSING_MARKERS)
+    stripped = f"trim({text}, '{WHITE_SPACE}')"
+    return (
+        f"CASE WHEN {text}[1] > ' ' AND {text}[-1] > ' ' AND {text} NOT IN ({markers}) THEN {text} "
+        f"WHEN {stripped} NOT IN ({markers}) THEN {stripped} END"
+    )
+
+
+def plain_kinds(sample: set[str], names: bool) -> list[Kind]:
+    """What a column may be, by some of its cells, if all are plain. `names`: not so few numbers that they may name
+    something.
+
+    Integers come first, since they are numbers too.
+    """
+    cells = {cell for cell in bared(sample).values() if cell is not None}
+    fitting = [kind for kind, (pattern, _) in PLAIN.items() if all(re.fullmatch(pattern, cell) for cell in cells)]
+    if (len(sample) <= _FEW_NUMBERS and names) or are_versions(
+        cells
+    ):  # 1.1 and 1.10 may be two things, as may 1 and +1
+        spelled = any(cell[0] == "+" or cell == "-0" for cell in cells)
+        fitting = [kind for kind in fitting if kind == "date" or (kind == "integer" and not (spelled and names))]
+    return fitting

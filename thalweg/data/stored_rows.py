@@ -21,7 +21,10 @@ from thalweg.data.database import (
     NUMBER_BYTES,
     TEXT_BYTES,
     Arrangement,
+    OddCellError,
+    Types,
     arranged,
+    as_promised,
     columns_of,
     confine,
     connect,
@@ -29,6 +32,8 @@ from thalweg.data.database import (
     duckdb_error,
     file_problem,
     one_line,
+    plain_kind,
+    promised,
     selected,
 )
 from thalweg.data.large_source import LargeSource, Shard, Stamp
@@ -45,7 +50,10 @@ MOST_SHOWN = 5
 
 
 class StoredRows:
-    """Rows in DuckDB's file, by their numbers from 0; `first` is the number of the first one in the source."""
+    """Rows in DuckDB's file, by their numbers from 0; `first` is the number of the first one in the source.
+
+    memory: bytes that DuckDB may take.
+    """
 
     def __init__(
         self,
@@ -55,9 +63,10 @@ class StoredRows:
         rows: int,
         decimal_comma: bool,
         first: int = 0,
+        memory: int = 0,
     ) -> None:
         self.connection, self.name, self.how, self.rows, self.comma = connection, name, how, rows, decimal_comma
-        self.columns, self.first = len(how.types), first
+        self.columns, self.first, self.memory = len(how.types), first, memory
 
     @property
     def row_bytes(self) -> int:
@@ -119,13 +128,13 @@ def stored_rows(
     file = folder / ROWS
     if isinstance(source.given, str):
         with opened_query(source.given, verbatim, text, beside=file, memory=memory) as (connection, select, _):
-            Reading(connection, source, verbatim, place="kept.", query=select).load(tell)
+            Reading(connection, source, verbatim, text, place="kept.", query=select).load(tell)
     with ExitStack() as stack:
         try:
             connection = stack.enter_context(connect(memory, file))
         except duckdb_error() as error:
             raise DataError(f"can't open {file}, which another command may use: {one_line(error)}") from None
-        reading = Reading(connection, source, verbatim, shard)
+        reading = Reading(connection, source, verbatim, text, shard)
         if not isinstance(source.given, str):
             connection.execute("SET preserve_insertion_order = true")
             reading.load(tell)
@@ -137,7 +146,7 @@ def stored_rows(
             how = arranged(connection, reading.columns(), rows, verbatim, text)
         except duckdb_error() as error:
             raise DataError(f"can't read {source.name}: {one_line(error)}") from None
-        yield StoredRows(connection, source.name, how, rows, source.decimal_comma, reading.first)
+        yield StoredRows(connection, source.name, how, rows, source.decimal_comma, reading.first, later)
 
 
 @dataclass
@@ -145,6 +154,7 @@ class Reading:
     """A source that is read into a database.
 
     Attributes:
+        text: columns whose text is kept; that of others is converted as it is read, if it is plain.
         place: where its tables are: "", or "kept." while a query runs in another database.
         query: that runs there.
         first: the number of the first row that was read.
@@ -153,16 +163,36 @@ class Reading:
     connection: duckdb.DuckDBPyConnection
     source: LargeSource
     verbatim: Collection[str] = ()
+    text: Collection[str] = ()
     shard: Shard | None = None
     place: str = ""
     query: str = ""
     first: int = 0
 
     def load(self, tell: Callable[[str], None] | None) -> None:
-        """Reads those parts that aren't there yet into the table "fetched"."""
+        """Reads those parts that aren't there yet into the table "fetched"; all of them again, if a column that was
+        converted has to be text."""
+        while True:
+            try:
+                self.load_parts(tell)
+                return
+            except OddCellError as odd:
+                self.text = {*self.text, odd.column}
+                for table in ("loaded", "columns", "fetched"):
+                    self.connection.execute(f"DROP TABLE IF EXISTS {self.place}{table}")
+
+    def load_parts(self, tell: Callable[[str], None] | None) -> None:
+        """Reads those parts that aren't there yet.
+
+        Raises:
+            OddCellError: a column was converted that has to be text.
+        """
         execute, place, nothing = self.connection.execute, self.place, Stamp("", 0, 0, "")
         execute(f"CREATE TABLE IF NOT EXISTS {place}loaded (path TEXT, size BIGINT, modified BIGINT, how TEXT)")
         execute(f"CREATE TABLE IF NOT EXISTS {place}columns (place INTEGER, name TEXT, type TEXT)")
+        for name, sql_type in self.columns():
+            if name in self.text and plain_kind(sql_type):
+                raise OddCellError(name)
         there = [Stamp(*row) for row in execute(f"FROM {place}loaded ORDER BY rowid").fetchall()]
         stamps = self.source.stamps() or [nothing]
         if there != stamps[: len(there)]:
@@ -231,6 +261,8 @@ class Reading:
         execute, place = self.connection.execute, self.place
         select = self.query or self.source.select(self.connection, files, what, self.verbatim)
         types, known = described(self.connection, select), self.columns()
+        if self.source.kind == "csv":
+            types = as_promised(types, known) if known else promised(self.connection, select, types, self.text)
         parts = [select]
         if self.shard is not None:
             names = [name for name, _ in types]
@@ -238,7 +270,7 @@ class Reading:
         if not known:
             for number, (name, sql_type) in enumerate(types):
                 execute(f"INSERT INTO {place}columns VALUES (?, ?, ?)", [number, name, sql_type])
-            execute(f"CREATE TABLE {place}fetched AS {selected(types, parts.pop(0), self.verbatim)}")
+            self.convert(f"CREATE TABLE {place}fetched AS {selected(types, parts.pop(0), self.verbatim)}", types)
             known = types
         if set(types) != set(known):
             raise DataError(f"{what} has other columns than the files before it: {_difference(known, types)}")
@@ -247,7 +279,18 @@ class Reading:
         order += [f"v{places[name]}" for name, _ in known if name in self.verbatim]
         for part in parts:
             cells = selected(types, part, self.verbatim)
-            execute(f"INSERT INTO {place}fetched SELECT {', '.join(order)} FROM ({cells})")
+            self.convert(f"INSERT INTO {place}fetched SELECT {', '.join(order)} FROM ({cells})", types)
+
+    def convert(self, statement: str, types: Types) -> None:
+        """Runs a statement that reads columns of these types, or raises OddCellError."""
+        failure = duckdb_error()
+        try:
+            self.connection.execute(statement)
+        except failure as error:
+            odd = OddCellError.of(error, types)
+            if odd is not None:
+                raise odd from None
+            raise
 
 
 def _difference(first: Sequence[tuple[str, str]], now: Sequence[tuple[str, str]]) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 import warnings
 from collections.abc import Sequence
 from typing import Any
@@ -18,6 +20,8 @@ Scores = dict[str, float]
 CELLS = 10_000_000
 """The linear model learns from so many cells of the matrix, times classes, at most, so that it takes seconds."""
 STEPS = 100
+TRIAL = 2000
+"""Rows on which it is timed; fewer are always learned from."""
 
 
 def constant(features: Features, train: Table, test: Table) -> dict[str, Any]:
@@ -41,34 +45,52 @@ def same_answer(trained: Array, tested: Array, classes: Sequence[Any]) -> dict[s
     return {"answer": classes[int(shares.argmax())], "scores": values(scores)}
 
 
-def linear(features: Features, train: Table, test: Table, balanced: bool = False, seed: int = 0) -> dict[str, Any]:
+def linear(
+    features: Features,
+    train: Table,
+    test: Table,
+    balanced: bool = False,
+    seed: int = 0,
+    seconds: float = math.inf,
+) -> dict[str, Any]:
     """The scores of scikit-learn's LogisticRegression or Ridge, with its defaults, on the same matrix.
 
-    `balanced`: the classes weigh the same, as with --class-weight balanced.
+    Args:
+        balanced: the classes weigh the same, as with --class-weight balanced.
+        seconds: that it may take: of more rows, it learns from as many as a trial on a few allows.
     """
-    from sklearn.linear_model import LogisticRegression, Ridge
-
     target = features.target
     assert target is not None
-    train = sample(train, CELLS // (len(features.feature_names) * target.outputs), seed)
-    x, tested = features.matrix(train), features.matrix(test)
+    most = CELLS // (len(features.feature_names) * target.outputs)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it has not converged in so many steps, which is stated where it is shown
+        if seconds < math.inf and train.rows > TRIAL:
+            begin = time.perf_counter()
+            fitted(features, sample(train, TRIAL, seed), balanced)
+            most = min(most, max(TRIAL, int(TRIAL * seconds / (time.perf_counter() - begin))))
+        train = sample(train, most, seed)
+        model, tested = fitted(features, train, balanced), features.matrix(test)
         if target.task == "regression":
-            numbers = features.targets(train).ravel().astype(np.float64)
-            model = Ridge(solver="lsqr").fit(x, numbers)
             guess = model.predict(tested) * target.scale + target.mean
-            return {
-                "model": words.Said("linear regression"),
-                "rows": train.rows,
-                "scores": values(number_scores(target.numbers(test), guess)),
-            }
-        codes = features.targets(train).ravel().astype(int)
-        model = LogisticRegression(max_iter=STEPS, class_weight="balanced" if balanced else None).fit(x, codes)
-    shares = np.zeros((test.rows, len(target.classes)))
-    shares[:, model.classes_] = model.predict_proba(tested)
+            scores, name = number_scores(target.numbers(test), guess), words.Said("linear regression")
+            return {"model": name, "rows": train.rows, "scores": values(scores)}
+        shares = np.zeros((test.rows, len(target.classes)))
+        shares[:, model.classes_] = model.predict_proba(tested)
     scores = class_scores(features.targets(test).ravel().astype(int), shares)
     return {"model": words.Said("logistic regression"), "rows": train.rows, "scores": values(scores)}
+
+
+def fitted(features: Features, train: Table, balanced: bool) -> Any:
+    """The linear model, by one thread: several wait for one another by spinning, which a busy machine punishes."""
+    from sklearn.linear_model import LogisticRegression, Ridge
+    from threadpoolctl import threadpool_limits
+
+    assert features.target is not None
+    x, y = features.matrix(train), features.targets(train).ravel()
+    with threadpool_limits(1):
+        if features.target.task == "regression":
+            return Ridge(solver="lsqr").fit(x, y.astype(np.float64))
+        return LogisticRegression(max_iter=STEPS, class_weight="balanced" if balanced else None).fit(x, y.astype(int))
 
 
 def sample(table: Table, most: int, seed: int) -> Table:

@@ -49,7 +49,7 @@ class Leak:
     measure: str  # "balanced accuracy" or "R²"
 
 
-def leaks(features: Features, train: Table, seed: int = 0) -> tuple[list[Leak], int]:
+def leaks(features: Features, train: Table, seed: int = 0, seconds: float = SECONDS) -> tuple[list[Leak], int]:
     """The columns that tell the target by themselves, and how many columns there was time to look at.
 
     Each gets a shallow decision tree, which learns from one half of a sample of the rows and is judged on the other.
@@ -65,7 +65,7 @@ def leaks(features: Features, train: Table, seed: int = 0) -> tuple[list[Leak], 
     if not tells_apart(y[learn]) or not tells_apart(y[judge]):
         return found, looked
     for name, x in _each(features, train):
-        if time.perf_counter() - begin > SECONDS:
+        if time.perf_counter() - begin > seconds:
             break
         looked += 1
         score = tree_score(x, y, learn, judge, target.task)

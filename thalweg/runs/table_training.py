@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import math
+import tempfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from thalweg import words
 from thalweg.data.tables import Table
 from thalweg.data.target import Target
 from thalweg.engine.lanes import cores
 from thalweg.errors import ArgumentError, BadRowsError
+from thalweg.recordings.datafacts import evenly
 from thalweg.runs import baselines, evidence, judging, suspicions
 from thalweg.runs.divisions import group_codes, times
 from thalweg.runs.judging import Judgement
@@ -21,12 +26,22 @@ from thalweg.support.interrupts import Kept
 from thalweg.support.progress import stage
 from thalweg.support.seeds import draw_seed
 from thalweg.support.stopwatch import Elapsed
+from thalweg.tabular import temperature
 from thalweg.tabular.clock import Clock
 from thalweg.tabular.ensemble import Ensemble, Progress
-from thalweg.tabular.features import Features
 from thalweg.tabular.planning import Outlook, Sample, outlook, sample_in_time
 from thalweg.tabular.preparation import Prepared, encoded, prepare
 from thalweg.tabular.qualities import Settings
+
+COMPARED = 0.1
+"""Of a time limit, what the comparisons before the training may take."""
+
+TRIAL = 10_000
+"""Rows that are tried; of more, it takes as many times longer."""
+SAFE = 1.5
+"""The machine may become busier, and the last steps that are running are finished."""
+FITS = 30
+"""Losses that are computed to fit a temperature, at most."""
 
 Begin = Callable[[str, int], Progress]
 """What is told of the epochs of a training: made from its title and the number of its networks."""
@@ -74,6 +89,7 @@ def train(
     options = replace(options, seed=draw_seed() if options.seed is None else options.seed)
     clock = clock or Clock(options.time_limit)
     clock.part(1 / (1 + (options.folds or 0)))
+    clock.reserve(COMPARED * clock.limit)
     with clock.refusing("reading the table and its columns"), stage("fitting the columns"):
         table, target, parts = divide(table, options)
         prepared, sample = ready_in_time(table, parts.train, target, options, clock)
@@ -84,6 +100,7 @@ def train(
     if announce is not None:
         given = [times_folds(one, options) for one in foreseen]
         announce(Plan(prepared, parts, sample, given, count, parts.train.rows))
+    beside = compared(prepared, parts, options, clock)
     if kept is not None:
         kept.begin(clock.interrupt)
     passed = Elapsed()
@@ -91,7 +108,7 @@ def train(
     rows = parts.count(lambda part: part.rows) | {"without target": target.missing}
     if sample is not None:
         rows["left out by the time limit"] = count - parts.train.rows
-    run = judged(found, prepared, parts, options, table.source, rows, passed.seconds)
+    run = judged(found, prepared, parts, options, table.source, rows, passed.seconds, beside)
     if options.folds is not None and not found.interrupted:
         run.facts["folds"] = cross_validated(table, target, options, progress, clock)
     return run
@@ -105,11 +122,12 @@ def judged(
     source: str,
     rows: dict[str, int],
     seconds: float,
+    beside: Beside,
 ) -> TableRun:
     """The run of a training, with its scores on the rows held out and all else that run.json says.
 
     Args:
-        rows: how many there are of each kind. seconds: of the training.
+        rows: how many there are of each kind. seconds: of the training. beside: what was known of the rows before.
     """
     run = TableRun(model=found.model, features=prepared.features, history=history(found), trees=found.trees)
     if found.recording is not None:
@@ -124,7 +142,7 @@ def judged(
         predicted = run.predicted(parts.test)
         judgement = judging.judge(run.features, predicted, parts.test)
         run.evidence = evidence.of_table(run.features, predicted, parts.test)
-    run.facts |= judgement.facts() | comparison(judgement, prepared.features, parts, options)
+    run.facts |= judgement.facts() | beside.facts(judgement, options)
     return run
 
 
@@ -229,27 +247,87 @@ def members(found: Ensemble, prepared: Prepared) -> dict[str, Any]:
     return {"members": listed, "trees": trees, **about}
 
 
-def comparison(judgement: Judgement, features: Features, parts: Parts[Table], options: TableOptions) -> dict[str, Any]:
-    """What run.json says beside the scores: those of simpler answers, and warnings."""
-    balanced, seed = options.class_weight is not None, options.split_seed
+@dataclass(frozen=True)
+class Beside:
+    """What run.json says beside the scores: those of simpler answers, and what makes one careful."""
+
+    always: dict[str, Any]
+    linear: dict[str, Any]
+    twins: int
+    warnings: list[words.Said]
+
+    def facts(self, judgement: Judgement, options: TableOptions) -> dict[str, Any]:
+        """With the warnings of scores that aren't better."""
+        balanced = options.class_weight is not None
+        beaten = judging.beaten(judgement, self.always, self.linear, balanced, words.Said("columns"))
+        found = {"baseline": self.always, "linear": self.linear, "twins": self.twins}
+        return found | {"warnings": [*beaten, *self.warnings]}
+
+
+def compared(prepared: Prepared, parts: Parts[Table], options: TableOptions, clock: Clock) -> Beside:
+    """All that needs no trained network is done before the training; and of a time limit, what the rest will take is
+    kept, by a trial."""
+    features, seed, balanced = prepared.features, options.split_seed, options.class_weight is not None
+    most = COMPARED / 2 * max(0.0, clock.left)
     with stage("fitting a linear model to compare with"):
         always = baselines.constant(features, parts.train, parts.test)
-        line = baselines.linear(features, parts.train, parts.test, balanced, seed)
+        line = baselines.linear(features, parts.train, parts.test, balanced, seed, most)
     with stage("looking for columns that give the answer away"):
-        leaks, looked = suspicions.leaks(features, parts.train, seed)
+        leaks, looked = suspicions.leaks(features, parts.train, seed, min(suspicions.SECONDS, most))
         keys = suspicions.keys(features, parts.train, seed)
     with stage("looking for rows that are in both parts"):
         twins = suspicions.twins(features, parts.train, parts.test)
     rare = {} if balanced else suspicions.rare_classes(features, parts.train)
     used = sum(1 for column in features.columns if column.features)
     warnings = [
-        *judging.beaten(judgement, always, line, balanced, words.Said("columns")),
         *judging.given_away(leaks, looked, used),
         *judging.counting(keys),
         *judging.seen_before(twins, parts.test.rows),
         *judging.too_rare(rare),
     ]
-    return {"baseline": always, "linear": line, "twins": twins, "warnings": warnings}
+    if clock.limit < math.inf:
+        with stage("timing what follows the training"):
+            clock.reserve(closing_seconds(prepared, parts.test, clock))
+    return Beside(always, line, twins, warnings)
+
+
+def closing_seconds(prepared: Prepared, test: Table, clock: Clock) -> float:
+    """Seconds until a run is kept, once its networks are trained. What has to be compiled for it is, then.
+
+    Args:
+        prepared: the rows to learn from; those in memory are enough. test: those to judge by.
+        clock: that it is measured by.
+    """
+    blueprint, judge, features = prepared.blueprint, prepared.judge, prepared.features
+    members = blueprint.settings.members
+    model, _ = blueprint.ensemble([], [1.0] * members, judge.low, judge.high)
+    _, bare = blueprint.member(0, 0, 1)
+    run, some = TableRun(model=model, features=features, history=[]), test.take(evenly(test.rows, TRIAL))
+    rows = np.arange(min(TRIAL, len(prepared.rows.x)))
+
+    def judged() -> None:
+        predicted = run.predicted(some)
+        judging.judge(features, predicted, some)
+        evidence.of_table(features, predicted, some)
+
+    def looked() -> None:
+        judge(rows, bare.predict(prepared.rows.x[rows], verbose=0, lanes=1))
+
+    def written() -> None:
+        with tempfile.TemporaryDirectory(prefix="thalweg-trial-") as folder:
+            model.save(Path(folder) / "model.safetensors")
+
+    test_share, held = test.rows / max(1, some.rows), sum(map(len, prepared.folds[:members])) / max(1, len(rows))
+    looks = held * (1 + FITS / len(temperature.GRID))  # the last look of each network, and their common temperature
+    return SAFE * (second(judged, clock) * test_share + second(looked, clock) * looks + second(written, clock))
+
+
+def second(work: Callable[[], Any], clock: Clock) -> float:
+    """Seconds that work takes when it is done again."""
+    work()
+    begin = clock.passed
+    work()
+    return clock.passed - begin
 
 
 def cross_validated(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import time
 from contextlib import ContextDecorator
+from pathlib import Path
 from threading import Lock
 from typing import Any
 
@@ -55,3 +57,36 @@ class Elapsed:
     def seconds(self) -> float:
         """So far."""
         return time.perf_counter() - compiling.so_far - self.begin
+
+
+class Command:
+    """How long a process has worked for its command, which isn't known before the command says that it began."""
+
+    def __init__(self) -> None:
+        self.began: float | None = None
+
+    def begin(self) -> None:
+        """The process is this command's."""
+        self.began = time.perf_counter() - process_seconds()
+
+    @property
+    def seconds(self) -> float:
+        """Since the process began; 0 if it isn't a command's."""
+        return 0.0 if self.began is None else time.perf_counter() - self.began
+
+
+command = Command()
+
+
+def process_seconds() -> float:
+    """Seconds since this process began, or 0 where the system doesn't say: only Linux does, in a file.
+
+    >>> 0 <= process_seconds() < 1e6
+    True
+    """
+    try:
+        told = Path("/proc/self/stat").read_text("utf-8").rpartition(")")[2].split()
+        ticks = int(told[19]) / os.sysconf("SC_CLK_TCK")  # since the system's start, as the clock below
+        return max(0.0, time.clock_gettime(time.CLOCK_BOOTTIME) - ticks)
+    except (OSError, AttributeError, ValueError, IndexError):
+        return 0.0

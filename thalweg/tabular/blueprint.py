@@ -134,6 +134,12 @@ class Blueprint:
             raise ArgumentError("the optimizer follows a schedule of its own: leave out learning_rate")
         return chosen
 
+    @property
+    def planned(self) -> bool:
+        """Whether the learning rate falls to 0 with the last step: not that of an optimizer that has its own course."""
+        given = self.settings.optimizer
+        return given is None or optimizers.get(given).schedule is None
+
     def factors(self, model: Model) -> dict[str, float]:
         """Learning-rate factors: 1/√inputs for a kernel, 0.1 for a bias."""
         found: dict[str, float] = {}

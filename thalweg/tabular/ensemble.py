@@ -29,6 +29,7 @@ from thalweg.tabular import temperature
 from thalweg.tabular.beside import Trees
 from thalweg.tabular.blueprint import Blueprint
 from thalweg.tabular.clock import Clock
+from thalweg.tabular.course import Course
 from thalweg.tabular.judge import Judge
 from thalweg.tabular.pace import Pace
 from thalweg.tabular.qualities import Settings
@@ -186,7 +187,7 @@ def train(
     together = at_once + (0 if elsewhere is None else len(elsewhere.others))
     pace = Pace.of(blueprint, rows.x, rows.y, len(rows), clock, min(together, len(held_out)))
     blueprint, held_out = replace(blueprint, settings=pace.settings), held_out[: pace.settings.members]
-    lanes = max(1, at_once // len(held_out))
+    lanes, side = max(1, at_once // len(held_out)), min(together, len(held_out))
     places = None if elsewhere is None else elsewhere.places(at_once)
     given = (blueprint, rows, judge)
     seeds = np.random.SeedSequence(seed).generate_state(len(held_out)).tolist()
@@ -204,15 +205,16 @@ def train(
             return
         place = None if places is None else places.get()
         recorded = record and number == 0
+        seconds = max(clock.left, 0.0) / -(-(len(held_out) - number) // side)
         try:
             if elsewhere is not None and place is not None:
-                arguments = (held_out[number], number, seeds[number], clock.left, lanes, recorded)
+                arguments = (held_out[number], number, seeds[number], seconds, lanes, recorded)
                 found[number] = elsewhere.call(place, fit_elsewhere, given, *arguments)
                 tell_last(found[number], partial(tell, number))
             else:
                 found[number] = fit_one(
-                    blueprint, rows, held_out[number], judge, number, seeds[number], clock, lanes,
-                    partial(tell, number), recorded,
+                    blueprint, rows, held_out[number], judge, number, seeds[number], clock, clock.passed + seconds,
+                    lanes, partial(tell, number), recorded,
                 )  # fmt: skip
         except DivergedError as error:
             found[number] = error
@@ -253,7 +255,7 @@ def fit_elsewhere(
         with Kept() as kept, clock.watching():
             kept.begin(clock.interrupt)
             trained = fit_one(
-                blueprint, rows, held, judge, number, seed, clock, lanes, lambda epoch, logs: None, record
+                blueprint, rows, held, judge, number, seed, clock, seconds, lanes, lambda epoch, logs: None, record
             )  # fmt: skip
     except DivergedError as error:
         return error
@@ -282,22 +284,25 @@ def fit_one(
     number: int,
     seed: int,
     clock: Clock,
+    until: float,
     lanes: int,
     tell: Callable[[int, dict[str, Any]], None],
     record: bool = False,
 ) -> Trained:
-    """Trains a member."""
+    """Trains a member, until so many seconds on the clock at most."""
     settings = blueprint.settings
 
     def encode(y: Array) -> Array:
         return recipe(blueprint.task).encode(y, blueprint.outputs, blueprint.loss)
 
     count, given = rows.to_fit(held, encode, settings)
-    model, bare = blueprint.member(number, seed, settings.epochs * -(-count // settings.batch_of(count)))
+    steps = settings.epochs * -(-count // settings.batch_of(count))
+    model, bare = blueprint.member(number, seed, steps)
     encoded = encode(rows.y)
     loss = partial(held_loss, model, encoded[held]) if record and len(held) else None
+    course = Course(model, until, steps, blueprint.planned)
     watcher = BestEpoch(
-        bare, rows.x[held], held, judge, clock, lanes, settings.patience, settings.together, tell, loss
+        bare, rows.x[held], held, judge, clock, course, lanes, settings.patience, settings.together, tell, loss
     )  # fmt: skip
     try:
         history = model.fit(

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from thalweg.tabular.clock import RESERVE, Clock
+from thalweg.tabular.clock import Clock
 from thalweg.tabular.pace import SHARE, Array, measured
 from thalweg.tabular.preparation import Prepared
 from thalweg.tabular.qualities import Settings
@@ -63,7 +63,7 @@ def sample_in_time(
     if fitting >= count:
         return None
     needed = clock.passed + count * each
-    return Sample(drawn(random, count, fitting, codes), rounded_up(needed / (1 - RESERVE)))
+    return Sample(drawn(random, count, fitting, codes), rounded_up(needed / (1 - clock.kept / clock.limit)))
 
 
 def drawn(random: np.random.Generator, count: int, wanted: int, codes: Array | None) -> Array:

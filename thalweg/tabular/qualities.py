@@ -31,6 +31,8 @@ class Settings:
         batch_size, epochs: of a training; None and 0: see `batch_of` and `epochs_of`. It ends early once
             `epoch ≥ 2.5·best + 4`.
         row_epochs: how often a row is learned from, in all, unless `epochs` are asked for.
+        longer: with a time limit that allows fewer members, a training may have so many times the epochs; 1, if they
+            are asked for.
         dropout: the share of hidden units; None: 0.15 for classes, 0 for numbers.
         l2: a penalty on the kernels.
         patience: epochs without a better one after which a training ends; 0: never; None: as said.
@@ -54,6 +56,7 @@ class Settings:
     batch_size: int | None = None
     epochs: int = 0
     row_epochs: int = 8_000_000
+    longer: int = 2
     dropout: float | None = None
     l2: float = 0.0
     patience: int | None = None
@@ -138,6 +141,8 @@ def settings_of(quality: str, **given: Any) -> Settings:
     for name in ("members", "members_of_few", "batch_size", "epochs"):
         if name in changes:
             changes[name] = whole(name, changes[name])
+    if "epochs" in changes:
+        changes["longer"] = 1
     if "layers" in changes:
         changes["layers"] = _units(changes["layers"])
     if "dropout" in changes:

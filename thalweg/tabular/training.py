@@ -12,6 +12,7 @@ from thalweg.callbacks import Callback
 from thalweg.callbacks.callback import Logs
 from thalweg.models.model import Model
 from thalweg.tabular.clock import Clock
+from thalweg.tabular.course import Course
 from thalweg.tabular.judge import Judge
 from thalweg.tabular.scoring import shown
 
@@ -30,7 +31,7 @@ class BestEpoch(Callback):
         bare: the network without the output's activation; it shares its weights.
         x: the held-out rows; without any the last weights stay.
         judge: scores outputs for them; `rows` are their numbers.
-        clock: the time that is left.
+        clock: the time that is left. course: when this training has to end.
         lanes: cores to judge with.
         patience: epochs without a better one after which it ends; 0: never; None: by its best epoch.
         together: whether `agree` will choose the epoch, of those that are a power of two, or one and a half, and the
@@ -46,6 +47,7 @@ class BestEpoch(Callback):
         rows: Array,
         judge: Judge,
         clock: Clock,
+        course: Course,
         lanes: int,
         patience: int | None = None,
         together: bool = False,
@@ -54,7 +56,8 @@ class BestEpoch(Callback):
     ) -> None:
         self.patience, self.together, self.progress, self.loss = patience, together, progress, loss
         self.losses: list[float] = []
-        self.bare, self.x, self.rows, self.judge, self.clock, self.lanes = bare, x, rows, judge, clock, lanes
+        self.bare, self.x, self.rows, self.judge, self.lanes = bare, x, rows, judge, lanes
+        self.clock, self.course = clock, course
         self.best: tuple[float, ...] = (-np.inf,)
         self.best_epoch = 0  # counted from 1; 0: none was judged
         self.outputs: Array | None = None  # for the held-out rows, at the best epoch
@@ -67,7 +70,7 @@ class BestEpoch(Callback):
     def on_train_begin(self, logs: Logs | None = None) -> None:
         network: Any = self.model
         self.vector: Array = network.vector
-        self.clock.running.add(network)
+        self.clock.running.add(self.course)
         if self.clock.stopped:
             network.stop_training = True
 
@@ -95,7 +98,7 @@ class BestEpoch(Callback):
         return not self.together and epoch >= PATIENCE * self.best_epoch + GRACE
 
     def on_train_end(self, logs: Logs | None = None) -> None:
-        self.clock.running.discard(self.model)
+        self.clock.running.discard(self.course)
         if self.model.optimizer.iterations != self.judged:  # stopped within an epoch
             self.look(self.best_epoch + 1)
             self.ended += 1

@@ -8,6 +8,7 @@ that an interrupted conversion goes on. `store.json` says of what they were made
 from __future__ import annotations
 
 import json
+import math
 import shutil
 import zlib
 from collections.abc import Callable, Iterator
@@ -101,27 +102,28 @@ def convert(
     folder: Path,
     made_of: dict[str, Any],
     tell: Callable[[int], None] | None = None,
-    learned: float = 1.0,
+    allowed: Callable[[Converted], float] | None = None,
 ) -> Converted:
     """Writes the store of a table's rows, or what of it isn't there yet.
 
     Args:
         made_of: what the store depends on: one that was made of something else is written anew.
         tell: is told how many rows of the source have been looked at.
-        learned: the share of the rows to learn from that is kept, beside those that networks hold out.
+        allowed: the share of the next block's rows to learn from that is kept, beside those that networks hold out, by
+            what is there already; 0: no more blocks. By default all are.
 
     Raises:
         DataError: a cell can't be used (named, with its row); the disk is full, or is too small; or what is there isn't
             what was written.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    about = {MADE_OF: made_of, "columns": features.to_json(), "learned": learned}
     store = Converted(folder, features)
-    lines = begun(folder, json.loads(to_json(about)))
+    lines = begun(folder, description(features, made_of, allowed is None))
     check(store, lines)
     for line in lines:
         store.take(line)
-    room(store, rows.rows - store.source)
+    learned = 1.0 if allowed is None else allowed(store)
+    room(store, math.ceil((rows.rows - store.source) * learned))
     block = max(1024, min(MOST_BLOCK, BLOCK_CELLS // max(rows.columns, store.width)))
     with (
         explained(folder, DataError),
@@ -130,15 +132,19 @@ def convert(
         (folder / BLOCKS).open("a", encoding="utf-8") as journal,
     ):
         for first in range(store.source, rows.rows, block):
+            if not learned:
+                break
             line, x, y = part(rows, roles, store, first, min(first + block, rows.rows), learned)
             for file, array in ((matrix, x), (targets, y)):
-                file.write(array.tobytes())
+                file.write(array.data)
                 file.flush()
             journal.write(json.dumps(line) + "\n")
             journal.flush()
             store.take(line)
             if tell is not None:
                 tell(store.source)
+            if allowed is not None and store.source < rows.rows:
+                learned = allowed(store)
     if not store.rows:
         raise DataError(f"no row of {rows.name} has a value in the target column {store.target.name!r}")
     return store
@@ -163,10 +169,26 @@ def part(
         "held": np.flatnonzero(held[chosen]).tolist(),
         "low": float(y.min()) if len(y) else None,
         "high": float(y.max()) if len(y) else None,
-        "matrix": zlib.crc32(x.tobytes()),
-        "targets": zlib.crc32(y.tobytes()),
+        "matrix": zlib.crc32(x.data),
+        "targets": zlib.crc32(y.data),
     }
     return line, x, y
+
+
+def description(features: Features, made_of: dict[str, Any], whole: bool) -> dict[str, Any]:
+    """What a store is of, as its file says it."""
+    about: dict[str, Any] = json.loads(to_json({MADE_OF: made_of, "columns": features.to_json(), "all rows": whole}))
+    return about
+
+
+def is_whole(folder: Path, features: Features, made_of: dict[str, Any], rows: int) -> bool:
+    """Whether the store of so many rows is there, complete."""
+    try:
+        known = json.loads((folder / ABOUT).read_text("utf-8"))
+        last = json.loads((folder / BLOCKS).read_text("utf-8").splitlines()[-1])
+    except (OSError, ValueError, IndexError):
+        return False
+    return bool(known == description(features, made_of, True) and last["after"] == rows)
 
 
 def begun(folder: Path, about: dict[str, Any]) -> list[dict[str, Any]]:
@@ -226,7 +248,7 @@ def rows_of(store: Converted, numbers: Array) -> tuple[Array, Array]:
     return x, y
 
 
-def stretches(numbers: Array, size: int = 1024) -> Iterator[slice]:
-    """The numbers, some at a time."""
+def stretches(numbers: Array, size: int = 128) -> Iterator[slice]:
+    """The numbers, some at a time: of rows far from one another, each has 64 kB of either file mapped."""
     for first in range(0, len(numbers), size):
         yield slice(first, first + size)

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from thalweg.data.database import confine
 from thalweg.data.large_source import LargeSource
 from thalweg.data.on_disk import HELD, WINDOW_BYTES, DiskRows
 from thalweg.data.stored_rows import StoredRows, stored_rows
@@ -24,12 +25,13 @@ from thalweg.data.tables import Table
 from thalweg.data.target import Target
 from thalweg.errors import ArgumentError, DataError
 from thalweg.recordings.datafacts import evenly
-from thalweg.runs.large.converted import Converted, convert, rows_of
-from thalweg.runs.large.memory import reader, trim
+from thalweg.runs.large.allowance import Allowance
+from thalweg.runs.large.converted import ABOUT, Converted, convert, is_whole, rows_of
+from thalweg.runs.large.memory import fetcher, idle, reader, trim
 from thalweg.runs.large.roles import MOST_HELD, Array, Roles
 from thalweg.runs.run import Parts
 from thalweg.runs.table_run import TableOptions, TableRun
-from thalweg.runs.table_training import Begin, Plan, faster, judged, lanes_of, solve, train
+from thalweg.runs.table_training import COMPARED, Begin, Beside, Plan, compared, faster, judged, lanes_of, solve, train
 from thalweg.support.files import explained, own_folder, to_json
 from thalweg.support.interrupts import Kept
 from thalweg.support.progress import stage
@@ -54,6 +56,10 @@ MOST_INPUTS = 16_000_000
 """Numbers of the matrices that are in memory, at most, each of them float32: of wide ones there are fewer rows."""
 LEARNED_AT_HAND = 4096
 """Rows to learn from that are in memory, for the recording and to time a step."""
+TIMED = 16_384
+"""Rows that are converted to time it."""
+IN_TIME = "in-time"
+"""Behind the name of a store with those rows that a time limit allowed."""
 NOT_HERE = {
     "group": "--group", "time": "--time", "folds": "--folds", "class_weight": "--class-weight",
     "skip_bad": "--skip-bad",
@@ -84,11 +90,12 @@ class Place:
 
     @contextmanager
     def rows(self, source: LargeSource, folder: Path, options: TableOptions, clock: Clock) -> Iterator[StoredRows]:
-        """The rows of a source, read; afterwards DuckDB's memory is free for the training."""
+        """The rows of a source, read; afterwards DuckDB's memory is free for the training. A time limit that is over
+        before ends this, and what is done with the rows."""
         at_once = min(lanes_of(options), options.settings.members)
-        memory = reader(self.memory, at_once * HELD * WINDOW_BYTES)
-        with ExitStack() as reading:
-            with clock.refusing("reading the table"), stage(f"reading {source.name}"):
+        memory = reader(self.memory, at_once * HELD * WINDOW_BYTES, clock.limit < math.inf)
+        with clock.refusing("reading the table and its columns"), ExitStack() as reading:
+            with stage(f"reading {source.name}"):
                 rows = reading.enter_context(stored_rows(source, folder, *memory, options.categories))
             yield rows
         trim()
@@ -130,26 +137,32 @@ class Ready:
     """A large table ready to be learned from.
 
     Attributes:
-        prepared, parts: as in a `Plan`; of the rows to learn from, the sample.
-        store: all of them.
+        prepared, parts: as in a `Plan`; of the rows to learn from, none.
+        store: all of them. sample: how many of them the columns were fitted on.
         source: its name. rows: how many the source has.
         share: of the rows to learn from, those that the time limit allows.
+        beside: what was found of the rows before the training; None where none are set apart to judge by.
     """
 
     prepared: Prepared
     parts: Parts[Table]
     store: Converted
+    sample: int
     source: str
     rows: int
     share: float
+    beside: Beside | None
 
 
 def prepared_rows(rows: StoredRows, source: LargeSource, options: TableOptions, folder: Path, clock: Clock) -> Ready:
     """Fits the columns, and converts the rows."""
     settings = options.settings
     settings = replace(settings, trees=(), row_epochs=settings.row_epochs // SELDOMER)
+    clock.reserve(COMPARED * clock.limit)
+    memory = fetcher(rows.memory, rows.rows, rows.columns)
+    confine(rows.connection, memory)
     roles = Roles.of(rows.rows, rows.columns, options.test_share, settings.members, options.split_seed)
-    with clock.refusing("reading the table and its columns"), stage("fitting the columns on a sample of the rows"):
+    with stage("fitting the columns on a sample of the rows"):
         target = target_of(rows, roles, options)
         sample, test = (known(rows.taken(chosen), target) for chosen in (roles.sampled(), roles.tested()))
         target = target.fitted(sample)
@@ -162,16 +175,30 @@ def prepared_rows(rows: StoredRows, source: LargeSource, options: TableOptions, 
         x, y = features.matrix(sample), encoded(target, sample)
         settings = replace(settings, epochs=settings.epochs_of(rows.rows, target.task))
         blueprint = design(features, x, y, settings, None, options.split_seed)
-    share = fitting(rows, features, blueprint, x, y, clock, lanes_of(options))
-    del x
+    parts = Parts(sample, None, test)
+    prepared = of_sample(features, blueprint, x, y, options)
+    with idle(rows.connection, memory):
+        beside = compared(prepared, parts, options, clock) if options.test_share else None
     made_of = what_it_is_made_of(source, options, roles)
-    name = hashlib.sha256(to_json(made_of).encode()).hexdigest()[:16]
+    place = folder / hashlib.sha256(to_json(made_of).encode()).hexdigest()[:16]
+    allowed = None
+    if clock.limit < math.inf and not is_whole(place, features, made_of, rows.rows):
+        allowed = allowance(rows, prepared, clock, lanes_of(options))
+        place = place.with_name(f"{place.name}-{IN_TIME}")
+        (place / ABOUT).unlink(missing_ok=True)  # another limit allowed other rows
+    parts = replace(parts, train=sample.take(np.arange(0)))  # its memory is free from here on
+    fitted_on = sample.rows
+    del x, y, sample, prepared
+    share = 1.0 if allowed is None else allowed.of(rows.rows, 0)
     size = (rows.rows - len(test)) * share * Converted(folder, features).row_bytes
+    trim()
     with stage(f"converting the rows: {size / 1e9:.1f} GB in {folder}"):
-        store = convert(rows, roles, features, folder / name, made_of, learned=share)
-    with stage("preparing the rows that networks hold out"):
+        store = convert(rows, roles, features, place, made_of, allowed=allowed)
+    if allowed is not None and allowed.least < 1:
+        share = min(1.0, store.rows / (rows.rows - len(test)))
+    with stage("preparing the rows that networks hold out"), idle(rows.connection, memory):
         prepared = ready(store, features, settings, blueprint, options)
-    return Ready(prepared, Parts(sample, None, test), store, rows.name, rows.rows, share)
+    return Ready(prepared, parts, store, fitted_on, rows.name, rows.rows, share, beside)
 
 
 def train_prepared(
@@ -184,6 +211,7 @@ def train_prepared(
 ) -> TableRun:
     """Trains, and judges."""
     prepared, parts, store = found.prepared, found.parts, found.store
+    assert found.beside is not None
     foreseen = [] if options.time_limit is not None else outlook(prepared, lanes_of(options), *lighter(options))
     if announce is not None:
         announce(Plan(prepared, parts, None, foreseen, found.rows, store.rows, told(found)))
@@ -196,7 +224,7 @@ def train_prepared(
     if found.share < 1:
         counts["left out by the time limit"] = found.rows - store.missing - store.rows - test
     trim()
-    return judged(ended, prepared, parts, options, found.source, counts, passed.seconds)
+    return judged(ended, prepared, parts, options, found.source, counts, passed.seconds, found.beside)
 
 
 def target_of(rows: StoredRows, roles: Roles, options: TableOptions) -> Target:
@@ -222,22 +250,27 @@ def lighter(options: TableOptions) -> list[Settings]:
     return [replace(one, trees=(), row_epochs=one.row_epochs // SELDOMER) for one in faster(options)]
 
 
-def fitting(
-    rows: StoredRows, features: Features, blueprint: Any, x: Array, y: Array, clock: Clock, lanes: int
-) -> float:
-    """The share of the rows to learn from that can be converted and learned from once in the time left."""
-    if clock.limit == math.inf:
-        return 1.0
-    begin, block = clock.passed, min(rows.rows, 50_000)
-    features.matrix(rows.table(0, block))
+def of_sample(features: Features, blueprint: Any, x: Array, y: Array, options: TableOptions) -> Prepared:
+    """The sample as if it were learned from, for what is done and timed before the rows are converted.
+
+    y: class numbers, or standardised numbers.
+    """
+    target, settings = features.target, blueprint.settings
+    assert target is not None
+    judge = Judge.of(target.task, y, None, options.metric, settings.loss, target.mean, target.scale)
+    held = np.arange(min(MOST_HELD, len(x)) if settings.folds else 0)
+    rows = Rows(x, y if target.task == "multiclass" else y.astype(np.float32)[:, None])
+    return Prepared(features, rows, blueprint, [held] * settings.members, judge, options.split_seed)
+
+
+def allowance(rows: StoredRows, prepared: Prepared, clock: Clock, lanes: int) -> Allowance:
+    """How many of the rows the time limit allows, by trials."""
+    begin, block, sample = clock.passed, min(rows.rows, TIMED), prepared.rows
+    prepared.features.matrix(rows.table(0, block))
     each = (clock.passed - begin) / block
-    of_class = y if features.target is not None and features.target.task == "multiclass" else y[:, None]
-    step = measured(blueprint, x, of_class)
-    settings = blueprint.settings
-    learning = step / settings.batch_of(len(x)) / SHARE * math.ceil(min(lanes, settings.members) / lanes)
-    clock.check("reading the table and its columns")
-    left = clock.left - each * rows.rows / 2  # blocks are read whole, whatever is kept of them
-    return float(min(1.0, max(0.01, left / ((each + learning) * rows.rows))))
+    step, settings = measured(prepared.blueprint, sample.x, sample.y), prepared.blueprint.settings
+    learning = step / settings.batch_of(len(sample.x)) / SHARE * math.ceil(min(lanes, settings.members) / lanes)
+    return Allowance(clock, rows.rows, each, learning)
 
 
 def what_it_is_made_of(source: LargeSource, options: TableOptions, roles: Roles) -> dict[str, Any]:
@@ -271,7 +304,7 @@ def ready(store: Converted, features: Features, settings: Settings, blueprint: A
 
 def told(found: Ready) -> str:
     """What is said of the rows."""
-    store, sample = found.store, found.parts.train.rows
+    store, sample = found.store, found.sample
     fitted = "all of them" if sample >= store.rows else f"{sample:,} of them, drawn at random"
     said = f"they lie in {store.folder}, {store.rows * store.row_bytes / 1e9:.1f} GB; networks alone learn from them; "
     said += f"columns were fitted on {fitted}"

@@ -5,12 +5,17 @@ from __future__ import annotations
 import ctypes
 import re
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from thalweg.data.database import confine
 from thalweg.errors import ArgumentError
 from thalweg.tabular.beside import BATCH
 
 if TYPE_CHECKING:
+    import duckdb
+
     from thalweg.data.stored_rows import StoredRows
 
 UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
@@ -19,10 +24,16 @@ PROGRAM = 290_000_000
 """Bytes of Python, the libraries, and the compiled kernels."""
 AT_FIRST = 180_000_000
 """Bytes of Python and the libraries that are loaded while rows are read."""
+KERNELS = 20_000_000
+"""Bytes of kernels and of what compiles them, which aren't there yet while rows are converted without a time limit."""
 TABLES = 110_000_000
 """Bytes of the rows that columns are fitted on, of those to judge by, and of what is made of them."""
 READER, MOST_READER = 80_000_000, 1_000_000_000
 """Bytes that DuckDB takes to read rows, at least and at most."""
+LEAST_READER, A_CELL = 48_000_000, 0.01
+"""Bytes that it needs to fetch rows from its file, and those of a cell that its directory of the file takes besides."""
+IDLE = 16_000_000
+"""Bytes that it may keep while nothing is read."""
 
 APPLIED = 300_000_000
 """Bytes of the program while it predicts, with what DuckDB takes of rows and predictions on the disk."""
@@ -45,11 +56,12 @@ def bytes_of(text: str | int) -> int:
     return int(float(found[1]) * (UNITS | BINARY)[unit])
 
 
-def reader(memory: int, windows: int) -> tuple[int, int]:
+def reader(memory: int, windows: int, timed: bool = False) -> tuple[int, int]:
     """The bytes that DuckDB may take while it reads, and when columns are fitted and rows converted, of this limit.
 
     Args:
         windows: bytes of the rows that networks learn from at a time.
+        timed: whether what follows is timed before rows are converted, for which kernels are compiled.
 
     Raises:
         ArgumentError: the limit is below the least, which it names.
@@ -57,7 +69,13 @@ def reader(memory: int, windows: int) -> tuple[int, int]:
     least = PROGRAM + TABLES + max(READER, windows)
     if memory < least:
         raise too_little(memory, least)
-    return min(MOST_READER, memory - AT_FIRST), min(MOST_READER, memory - PROGRAM - TABLES)
+    later = max(READER, memory - PROGRAM - TABLES - KERNELS * timed)
+    return min(MOST_READER, memory - AT_FIRST), min(MOST_READER, later)
+
+
+def fetcher(memory: int, rows: int, columns: int) -> int:
+    """The bytes that DuckDB may take to fetch so many rows, of so many for all."""
+    return max(min(memory, LEAST_READER), memory - int(rows * columns * A_CELL))
 
 
 def reader_of_predictions(memory: int) -> int:
@@ -100,3 +118,13 @@ def trim() -> None:
         trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc has it, musl doesn't
         if trim is not None:
             trim(0)
+
+
+@contextmanager
+def idle(connection: duckdb.DuckDBPyConnection, memory: int) -> Iterator[None]:
+    """Inside, nothing is read: DuckDB gives its memory back, of which it may take so many bytes again behind."""
+    confine(connection, IDLE)
+    trim()
+    yield
+    confine(connection, memory)
+    trim()
