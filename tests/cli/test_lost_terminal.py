@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import thalweg
-from thalweg.runs import judging, table_training
+from thalweg.runs import judging
 from thalweg.runs.run import Run
 
 ROOT = Path(thalweg.__file__).parents[1]
@@ -105,8 +105,8 @@ def test_what_ends_an_idle_command_still_ends_it(tmp_path):
 
 @pytest.mark.parametrize(
     ("owner", "name"),
-    [(judging, "judge"), (table_training, "comparison"), (Run, "save"), (Run, "diagnose")],
-    ids=["scoring", "comparing", "saving", "reporting"],
+    [(judging, "judge"), (Run, "save"), (Run, "diagnose")],
+    ids=["scoring", "saving", "reporting"],
 )
 def test_ctrl_c_after_the_training_loses_nothing(owner, name, run_thalweg, monkeypatch, tmp_path):
     work = getattr(owner, name)

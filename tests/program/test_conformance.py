@@ -34,12 +34,20 @@ from thalweg.engine.native.scheduling.traits import in_place
 from thalweg.program.autodiff import can_be_differentiated, derive
 from thalweg.program.instructions import convolution, elementwise, linear, normalization
 from thalweg.program.instructions.losses import penalties
+from thalweg.program.instructions.losses.row_losses import RowLoss
 from thalweg.program.ir.instruction import TOTALS, WORKSPACE, Buffer, Instruction
+
+
+def is_row_loss(i: Instruction) -> bool:
+    """Whether it is a loss of whole rows, or one with its gradient."""
+    return isinstance(getattr(i, "of", i), RowLoss)
+
 
 MADE = {*FORMULAS, *EQUATIONS, *LOSSES, *(f"{e}_adjoint" for e in EQUATIONS), *(f"{e}_gradient" for e in LOSSES)}
 MADE |= {*pointwise_rows.GENERATED}
 MADE |= {f"{on}penalty{of}" for on in ("", "activity_") for of in ("", "_gradient")}
 CLASSES = {name: type(Case(build, Shape()).instruction) for name, build in ROWS.items() if buildable(name)}
+MADE |= {name for name in CLASSES if is_row_loss(Case(ROWS[name], Shape()).instruction)}
 WITH_ADJOINT = [name for name, kind in CLASSES.items() if kind.adjoint is not Instruction.adjoint]
 CASES = {name: Case(ROWS[name], Shape()).instruction for name in WITH_ADJOINT}
 STOPPING = [name for name, i in CASES.items() if not i.differentiable() and i.outputs[0].region != TOTALS]
