@@ -52,25 +52,27 @@ def blocks(monkeypatch):
 
 
 @pytest.fixture
-def classes(run_thalweg, run_made):
-    """A run on classes, beside t.csv, from which it learned."""
-    made = run_made(
-        "train", "t.csv", "--target", "y", "--ignore", "z", "--ignore", "code", "--id", "id", *QUICK,
-        prepare=lambda: rows().to_csv("t.csv", index=False),
-    )  # fmt: skip
-    shutil.copytree(made, ".", dirs_exist_ok=True)
-    return "run"
+def beside_t(run_thalweg, run_made):
+    """Trains a run here, beside t.csv, from which it learns."""
+
+    def made(*options):
+        folder = run_made("train", "t.csv", *options, *QUICK, prepare=lambda: rows().to_csv("t.csv", index=False))
+        shutil.copytree(folder, ".", dirs_exist_ok=True)
+        return "run"
+
+    return made
 
 
 @pytest.fixture
-def numbers(run_thalweg, run_made):
-    """The same of a run on numbers."""
-    made = run_made(
-        "train", "t.csv", "--target", "z", "--ignore", "y", "--ignore", "id", "--ignore", "code", *QUICK,
-        prepare=lambda: rows().to_csv("t.csv", index=False),
-    )  # fmt: skip
-    shutil.copytree(made, ".", dirs_exist_ok=True)
-    return "run"
+def classes(beside_t):
+    """A run on classes."""
+    return beside_t("--target", "y", "--ignore", "z", "--ignore", "code", "--id", "id")
+
+
+@pytest.fixture
+def numbers(beside_t):
+    """A run on numbers."""
+    return beside_t("--target", "z", "--ignore", "y", "--ignore", "id", "--ignore", "code")
 
 
 def both(run_thalweg, *arguments):
