@@ -42,10 +42,10 @@ def running(**options):
 class Page:
     """The socket of an open page. Frames are acknowledged as they are read, unless `quiet`."""
 
-    def __init__(self, site):
+    def __init__(self, site, **asked):
         origin = f"http://127.0.0.1:{site.port}"
         self.site = site
-        address = f"{origin.replace('http', 'ws')}/socket?token={site.token}"
+        address = f"{origin.replace('http', 'ws')}/socket?{urllib.parse.urlencode({'token': site.token, **asked})}"
         self.opened = contextlib.ExitStack()
         self.socket = self.opened.enter_context(connect(address, origin=origin, max_size=None))
         self.hello = decode(self.socket.recv(SECONDS))["hello"]
@@ -108,9 +108,9 @@ class Page:
 
 
 def fetch(site, path, content=None, headers=(), token=True, **query):
-    """A request, as (status, bytes)."""
+    """A request, as (status, bytes); token: the site's, another one, or none."""
     if token:
-        query["token"] = site.token
+        query["token"] = site.token if token is True else token
     address = f"http://127.0.0.1:{site.port}{path}?{urllib.parse.urlencode(query)}"
     request = urllib.request.Request(address, content, dict(headers))
     try:

@@ -177,3 +177,11 @@ def test_the_browser_is_opened_only_where_there_are_windows(monkeypatch):
     monkeypatch.setenv("DISPLAY", ":0")
     module.open_browser("http://127.0.0.1:2/")
     assert wait_until(lambda: opened == ["http://127.0.0.1:2/"])
+
+
+@pytest.mark.parametrize("given", [{"pupils": 3}, {"pupils": 0, "host": "127.0.0.1"}, {"host": "256.0.0.1"}])
+def test_wishes_for_a_class_that_cannot_be(given):
+    with pytest.raises(
+        ThalwegError, match="--pupils is a number" if "pupils" in given else "--host is an IPv4 address"
+    ):
+        play(**options(**given))

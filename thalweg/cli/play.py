@@ -25,30 +25,44 @@ def play(
     file_format: FileFormat,
     lesson: Annotated[str | None, Option(help="begins with a lesson, such as one-row")] = None,
     preset: Annotated[str | None, Option(help="begins with a preset, such as dead-relus")] = None,
-    port: Annotated[int, Option(help="of 127.0.0.1; 0 is a free one")] = 0,
+    port: Annotated[int, Option(help="where it listens; 0 is a free one")] = 0,
+    host: Annotated[
+        str | None, Option(help="opens the page to a class, at this address of this machine; 0.0.0.0 is all of them")
+    ] = None,
+    pupils: Annotated[int | None, Option(help="with --host: as many may take part; 40 by default")] = None,
     no_open: Annotated[bool, Option("--no-open", help="doesn't open the browser")] = False,
 ) -> None:
     """Opens the live page: a network in the browser, trained by this machine while one watches."""
     from thalweg.play import scenes
+    from thalweg.play.classroom import Classroom, typed_token
     from thalweg.play.exercises.uploads import of_source
-    from thalweg.play.server import Site, busy, check_installed, listening, serve
+    from thalweg.play.requests.bounds import PUPILS
+    from thalweg.play.server import HOST, Site, busy, check_installed, listening, serve
 
     check_installed()
     if sum(given is not None for given in (source, lesson, preset)) > 1:
         raise ArgumentError("give one of SOURCE, --lesson and --preset: each is what the page begins with")
+    if pupils is not None and (host is None or pupils < 1):
+        raise ArgumentError("--pupils is a number from 1, of a class: give it with --host")
     states = scenes.initial(lesson, preset, source is not None)
     if source is None and file_format != FileFormat():
         raise ArgumentError("--encoding, --sheet and --quote say how SOURCE is read: give one")
     table = None if source is None else of_source(source, **asdict(file_format))
     sweep()
-    at = listening(port)
+    at = listening(port, host or HOST)
     site = Site(at.getsockname()[1], table, states, lesson, preset)
+    if host is not None:
+        site.host, site.token, site.classroom = host, typed_token(), Classroom(pupils or PUPILS)
 
     def started(stop: Callable[[], None]) -> None:
         print(site.address)
-        print("open this address; Ctrl-C ends the page and its trainings", flush=True)
+        if site.classroom is None:
+            print("open this address; Ctrl-C ends the page and its trainings", flush=True)
+        else:
+            print(f"{site.list_address}\nthe first address is for the pupils, the second, with the list of what they")
+            print("have done, for you alone; Ctrl-C ends the class", flush=True)
         if not no_open:
-            open_browser(site.address)
+            open_browser(site.address if site.classroom is None else site.list_address)
 
     serve(site, at, started)
     if busy():  # compiled code that a thread is in would abort when the interpreter takes itself apart

@@ -1,8 +1,8 @@
-"""Who may speak to the server: this machine's own page, by its secret token, and nobody else.
+"""Who may speak to the server: its own pages, by a secret token, and nobody else.
 
-Another page in the same browser can send requests to 127.0.0.1, too. So every request has to carry the token; a
-request with an `Origin` has to come from this server's own page; and its `Host` has to be this server's address, which
-it isn't when a foreign name was made to point here (DNS rebinding).
+Another page in the same browser can send requests to this server, too. So every request has to carry a token; a
+request with an `Origin` has to come from this server's own page; and its `Host` has to be the address at which it
+arrived, which it isn't when a foreign name was made to point here (DNS rebinding).
 """
 
 from __future__ import annotations
@@ -20,6 +20,9 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 OPEN = "/web/"
 """Code and words, the same for everyone: no token is needed."""
+CLASS = "/class"
+"""What is the teacher's: it needs a token of its own."""
+THIS_MACHINE = ("127.0.0.1", "localhost")
 POLICY = "; ".join(
     (
         "default-src 'none'",
@@ -37,27 +40,17 @@ POLICY = "; ".join(
 
 
 class Gate:
-    """Lets requests pass to `app` that come from its own page.
+    """Lets requests pass to `app` that come from its own pages.
 
     Args:
         app: what answers them.
         port: of the server.
         token: the secret in the page's address.
+        teacher: the secret in the address of a class's list; None where there is no class.
     """
 
-    def __init__(self, app: App, port: int, token: str) -> None:
-        self.app, self.token = app, token
-        self.hosts = {f"127.0.0.1:{port}", f"localhost:{port}"}
-        self.origins = {f"http://{host}" for host in self.hosts}
-        sockets = " ".join(f"ws://{host}" for host in sorted(self.hosts))
-        self.headers = {
-            "content-security-policy": POLICY.format(socket=sockets),
-            "x-content-type-options": "nosniff",
-            "referrer-policy": "no-referrer",
-            "cross-origin-opener-policy": "same-origin",
-            "cross-origin-resource-policy": "same-origin",
-            "cache-control": "no-store",
-        }
+    def __init__(self, app: App, port: int, token: str, teacher: str | None = None) -> None:
+        self.app, self.port, self.token, self.teacher = app, port, token, teacher
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
@@ -65,42 +58,60 @@ class Gate:
             return
         why = self.refusal(scope)
         if why is None:
-            await self.app(scope, receive, self.with_headers(send))
+            await self.app(scope, receive, self.with_headers(scope, send))
         elif scope["type"] == "websocket":
             await receive()  # the request to connect
             await send({"type": "websocket.close", "code": 1008, "reason": why})  # before it is accepted: a 403
         else:
             text = {"type": "http.response.body", "body": f"{why}\n".encode()}
             headers = [(b"content-type", b"text/plain; charset=utf-8")]
-            await self.with_headers(send)({"type": "http.response.start", "status": 403, "headers": headers})
+            answer = {"type": "http.response.start", "status": 403, "headers": headers}
+            await self.with_headers(scope, send)(answer)
             await send(text)
+
+    def hosts(self, scope: Scope) -> set[str]:
+        """The names by which this server was reached: that of the address at which the request arrived."""
+        address = scope["server"][0]
+        return {f"{name}:{self.port}" for name in (THIS_MACHINE if address in THIS_MACHINE else (address,))}
 
     def refusal(self, scope: Scope) -> str | None:
         """Why a request may not pass; None if it may."""
         headers: dict[bytes, list[str]] = {}
         for name, value in scope["headers"]:
             headers.setdefault(name.lower(), []).append(value.decode("latin-1"))
-        hosts, origins = headers.get(b"host", []), headers.get(b"origin", [])
-        if len(hosts) != 1 or hosts[0].lower() not in self.hosts:
+        given, origins, own = headers.get(b"host", []), headers.get(b"origin", []), self.hosts(scope)
+        if len(given) != 1 or given[0].lower() not in own:
             return "this server answers to its own address alone"
-        if any(origin.lower() not in self.origins for origin in origins) or len(origins) > 1:
+        if any(origin.lower() not in {f"http://{host}" for host in own} for origin in origins) or len(origins) > 1:
             return "another page may not speak to this server"
         if scope["type"] == "websocket" and not origins:
             return "a socket has to come from this server's page"
         if scope["type"] == "http" and scope["path"].startswith(OPEN):
             return None
-        given = parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])
-        if len(given) != 1 or not secrets.compare_digest(given[0].encode(), self.token.encode()):
+        teachers = scope["path"] == CLASS or scope["path"].startswith(f"{CLASS}/")
+        right = self.teacher if teachers else self.token
+        tokens = parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])
+        if right is None or len(tokens) != 1 or not secrets.compare_digest(tokens[0].encode(), right.encode()):
             return "the token is missing or wrong: open the address that thalweg play has printed"
         return None
 
-    def with_headers(self, send: Send) -> Send:
+    def with_headers(self, scope: Scope, send: Send) -> Send:
         """Sends the page's policy with every answer."""
+        hosts = sorted(self.hosts(scope))
+        headers = {
+            "content-security-policy": POLICY.format(socket=" ".join(f"ws://{host}" for host in hosts)),
+            "x-content-type-options": "nosniff",
+            "referrer-policy": "no-referrer",
+            "cross-origin-resource-policy": "same-origin",
+            "cache-control": "no-store",
+        }
+        if scope["server"][0] in THIS_MACHINE:  # elsewhere, plain HTTP isn't trusted with it, and browsers complain
+            headers["cross-origin-opener-policy"] = "same-origin"
 
         async def sending(message: Message) -> None:
             if message["type"] == "http.response.start":
                 given = {name.lower() for name, _ in message["headers"]}
-                more = [(n.encode(), v.encode()) for n, v in self.headers.items() if n.encode() not in given]
+                more = [(n.encode(), v.encode()) for n, v in headers.items() if n.encode() not in given]
                 message = {**message, "headers": [*message["headers"], *more]}
             await send(message)
 

@@ -1,13 +1,60 @@
-"""How many steps are due: no more than so many epochs a second, in bursts between which a page can be heard."""
+"""When a side works: in turn with others, and in bursts between which a page can be heard, at its pace."""
 
 from __future__ import annotations
 
+import threading
 import time
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 BURST = 0.012
 """Seconds of training between two looks at what the page asks."""
 LATE = 0.5
 """Seconds that a training may lag behind its pace; what is more is forgotten, not made up for."""
+
+
+class Turns:
+    """Lets so many threads work at once, in the order in which they asked.
+
+    Threads that all want Python's lock get it in no order, and some nearly never.
+
+    >>> turns = Turns(2)
+    >>> with turns.taken():
+    ...     turns.share
+    1.0
+    """
+
+    def __init__(self, at_once: int) -> None:
+        self.at_once = self.free = at_once
+        self.lock = threading.Lock()
+        self.waiting: deque[threading.Event] = deque()
+
+    @contextmanager
+    def taken(self) -> Iterator[None]:
+        """Waits for this thread's turn, and ends it."""
+        mine = None
+        with self.lock:
+            if self.free:
+                self.free -= 1
+            else:
+                mine = threading.Event()
+                self.waiting.append(mine)
+        if mine is not None:
+            mine.wait()
+        try:
+            yield
+        finally:
+            with self.lock:
+                if self.waiting:
+                    self.waiting.popleft().set()  # the turn is handed on
+                else:
+                    self.free += 1
+
+    @property
+    def share(self) -> float:
+        """The part of a burst that is fair to those who wait."""
+        return self.at_once / (self.at_once + len(self.waiting))
 
 
 class Pace:
@@ -20,6 +67,7 @@ class Pace:
 
     def __init__(self, epochs: float | None) -> None:
         self.epochs = epochs
+        self.burst = BURST
         self.step_seconds = BURST  # of one step, as measured; at first one step is tried
         self.measured = 0.0  # epochs a second
         self.begin()
@@ -36,7 +84,7 @@ class Pace:
 
     def affordable(self) -> int:
         """Steps that take about as long as a burst."""
-        return max(1, int(BURST / max(self.step_seconds, 1e-8)))
+        return max(1, int(self.burst / max(self.step_seconds, 1e-8)))
 
     def due(self, per_epoch: int) -> float:
         """Steps that should have been done by now, and haven't."""

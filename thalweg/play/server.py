@@ -1,8 +1,10 @@
-"""The live page's server: at 127.0.0.1 alone, one process, nothing kept when it ends."""
+"""The live page's server: at 127.0.0.1 alone, but for a class; one process, nothing kept when it ends."""
 
 from __future__ import annotations
 
 import asyncio
+import errno
+import ipaddress
 import secrets
 import socket
 import sys
@@ -15,10 +17,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from thalweg import words
 from thalweg.errors import ArgumentError, ThalwegError
 from thalweg.play.choices import choices
+from thalweg.play.classroom import Classroom, Pupil
 from thalweg.play.exercises.uploads import Upload
 from thalweg.play.exports.programs import EXPORTS
-from thalweg.play.gate import Gate
-from thalweg.play.requests.bounds import MESSAGE_BYTES, SESSIONS, UPLOAD_BYTES, limits
+from thalweg.play.gate import CLASS, Gate
+from thalweg.play.requests.bounds import CLASS_UPLOAD_BYTES, MESSAGE_BYTES, PUPIL_PAGES, SESSIONS, UPLOAD_BYTES, limits
 from thalweg.play.requests.refusal import RefusedError, told
 from thalweg.play.scenes import WEB, initial
 from thalweg.play.session import Session
@@ -36,6 +39,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 HOST = "127.0.0.1"
+EVERYWHERE = "0.0.0.0"
+ELSEWHERE = "192.0.2.1"
+"""An address that nobody has (RFC 5737)."""
 TYPES = {
     ".html": "text/html",
     ".js": "text/javascript",
@@ -47,7 +53,7 @@ TYPES = {
 PATIENCE = 5
 """How many times as much as may be uploaded is received before the answer, which is that it's too much."""
 TOO_MANY = 1013
-"""The code with which a socket is closed when enough pages are open."""
+"""The code with which a socket is closed when enough pages are open, or a class has no seat for it."""
 SWITCH = 0.0005
 """Seconds after which Python's threads take turns: by default ten times as long, which a picture would wait for."""
 
@@ -62,6 +68,8 @@ class Site:
         states: to begin with.
         lesson, preset: their names, for the page.
         token: the secret in the page's address.
+        host: the address at which it listens; 0.0.0.0 is every address of this machine.
+        classroom: whose pages these are; without one they are this machine's.
     """
 
     port: int
@@ -70,13 +78,31 @@ class Site:
     lesson: str | None = None
     preset: str | None = None
     token: str = field(default_factory=lambda: secrets.token_urlsafe(24))
+    host: str = HOST
+    classroom: Classroom | None = None
     sessions: dict[str, Session] = field(default_factory=dict)
     awaited: set[asyncio.Future[Any]] = field(default_factory=set)
 
     @property
     def address(self) -> str:
         """Of the page, with its secret."""
-        return f"http://{HOST}:{self.port}/?token={self.token}"
+        return f"http://{reachable(self.host)}:{self.port}/?token={self.token}"
+
+    @property
+    def list_address(self) -> str:
+        """Of the teacher's list, with the teacher's secret."""
+        assert self.classroom is not None
+        return f"http://{reachable(self.host)}:{self.port}{CLASS}?token={self.classroom.token}"
+
+    @property
+    def upload_bytes(self) -> int:
+        """The most that a table's file may have."""
+        return UPLOAD_BYTES if self.classroom is None else CLASS_UPLOAD_BYTES
+
+    @property
+    def most_sessions(self) -> int:
+        """Pages that may be open at once."""
+        return SESSIONS if self.classroom is None else PUPIL_PAGES * self.classroom.seats
 
     def app(self) -> Gate:
         """The application, behind its gate."""
@@ -90,7 +116,10 @@ class Site:
             Route("/export/{kind}", self.export),
             WebSocketRoute("/socket", self.socket),
         ]
-        return Gate(Starlette(routes=routes), self.port, self.token)
+        if self.classroom is None:
+            return Gate(Starlette(routes=routes), self.port, self.token)
+        routes += [Route(CLASS, self.list_page), Route(f"{CLASS}/list", self.list)]
+        return Gate(Starlette(routes=routes), self.port, self.token, self.classroom.token)
 
     def greeting(self) -> dict[str, Any]:
         """What a page is told first."""
@@ -100,14 +129,30 @@ class Site:
             "preset": self.preset,
             "source": None if self.source is None else self.source.to_json(),
             "choices": choices(),
-            "limits": limits(),
+            "limits": limits(self.upload_bytes),
         }
 
     async def page(self, request: Request) -> Response:
         """The page itself."""
         from starlette.responses import HTMLResponse
 
-        return HTMLResponse((WEB / "play" / "index.html").read_text("utf-8").format(noscript=noscript()))
+        room = "" if self.classroom is None else " data-class"
+        text = (WEB / "play" / "index.html").read_text("utf-8")
+        return HTMLResponse(text.format(noscript=noscript(), room=room))
+
+    async def list_page(self, request: Request) -> Response:
+        """The page with the list of a class."""
+        from starlette.responses import HTMLResponse
+
+        return HTMLResponse((WEB / "play" / "class.html").read_text("utf-8").format(noscript=noscript()))
+
+    async def list(self, request: Request) -> Response:
+        """Who is there, and whose tasks are done."""
+        from starlette.responses import Response
+
+        assert self.classroom is not None
+        told = {"pupils": self.classroom.to_json(), "seats": self.classroom.seats, "address": self.address}
+        return Response(to_json(told), media_type=TYPES[".json"])
 
     async def file(self, request: Request) -> Response:
         """A file of the page: nothing outside the folder, and nothing of another kind."""
@@ -126,15 +171,32 @@ class Site:
     async def socket(self, socket: WebSocket) -> None:
         """A page's socket, for as long as it is open."""
         await socket.accept()
-        if len(self.sessions) >= SESSIONS:
-            await socket.close(TOO_MANY, f"{SESSIONS} pages are open: close one first")
+        try:
+            pupil = self.admitted(socket)
+        except RefusedError as error:
+            await socket.close(TOO_MANY, str(error))
             return
-        session = Session(self.source, self.states, self.greeting())
+        session = Session(self.source, self.states, self.greeting(), pupil)
         self.sessions[session.id] = session
         try:
             await session.run(socket)
         finally:
             del self.sessions[session.id]
+            if pupil is not None:
+                pupil.pages -= 1
+
+    def admitted(self, socket: WebSocket) -> Pupil | None:
+        """The pupil whose page a socket is, in a class.
+
+        Raises:
+            RefusedError: enough pages are open, or the class doesn't take this one.
+        """
+        most, asked = self.most_sessions, socket.query_params
+        if len(self.sessions) >= most:
+            raise RefusedError("{most} pages are open: close one first", most=most)
+        if self.classroom is None:
+            return None
+        return self.classroom.enter(asked.get("pupil", ""), asked.get("name", ""))
 
     def session(self, request: Request) -> Session:
         """The session that a request belongs to."""
@@ -180,7 +242,7 @@ class Site:
 
         try:
             session = self.session(request)
-            content = await body(request)
+            content = await body(request, self.upload_bytes)
             name = request.query_params.get("name", "table.csv")
             made = await self.apart(session.uploads.add, content, name)
         except TooLargeError as error:
@@ -219,8 +281,8 @@ def busy() -> bool:
 class TooLargeError(RefusedError):
     """An upload that is larger than a page may send."""
 
-    def __init__(self) -> None:
-        most = UPLOAD_BYTES // 1_000_000
+    def __init__(self, most_bytes: int) -> None:
+        most = most_bytes // 1_000_000
         super().__init__(
             words.Said(
                 "the file is larger than {most} MB: give a part of it, or start with thalweg play FILE", most=most
@@ -228,23 +290,23 @@ class TooLargeError(RefusedError):
         )
 
 
-async def body(request: Request) -> bytes:
+async def body(request: Request, most: int) -> bytes:
     """What a request carries; TooLargeError if it is too much.
 
     The rest is received all the same, within bounds, and dropped: who is still sending doesn't read the answer.
     """
     declared = request.headers.get("content-length", "0")
-    if not declared.isdigit() or int(declared) > PATIENCE * UPLOAD_BYTES:
-        raise TooLargeError
+    if not declared.isdigit() or int(declared) > PATIENCE * most:
+        raise TooLargeError(most)
     content, size = bytearray(), 0
     async for part in request.stream():
         size += len(part)
-        if size <= UPLOAD_BYTES:
+        if size <= most:
             content += part
-        elif size > PATIENCE * UPLOAD_BYTES:
+        elif size > PATIENCE * most:
             break
-    if size > UPLOAD_BYTES:
-        raise TooLargeError
+    if size > most:
+        raise TooLargeError(most)
     return bytes(content)
 
 
@@ -259,21 +321,45 @@ def answer(path: Path) -> Response:
     return Response(content, media_type=f"{TYPES[path.suffix]}; charset=utf-8")
 
 
-def listening(port: int) -> socket.socket:
-    """A socket at this port of this machine alone; 0 takes a free one.
+def reachable(host: str) -> str:
+    """An address under which others reach what listens at `host`: of all this machine's, the one that leads outside.
+
+    >>> reachable("192.168.1.5")
+    '192.168.1.5'
+    """
+    if host != EVERYWHERE:
+        return host
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as to:
+        try:
+            to.connect((ELSEWHERE, 9))  # chooses a way; nothing is sent
+        except OSError:  # there is no network
+            return HOST
+        return str(to.getsockname()[0])
+
+
+def listening(port: int, host: str = HOST) -> socket.socket:
+    """A socket at this port of one of this machine's addresses; 0 takes a free one.
 
     Raises:
-        ArgumentError: the port isn't one, or is in use.
+        ArgumentError: the port isn't one, or is in use; the address is another machine's, or none.
     """
+    try:
+        ipaddress.IPv4Address(host)
+    except ValueError:
+        raise ArgumentError(
+            f"--host is an IPv4 address of this machine, or {EVERYWHERE} for all of them, got {host!r}"
+        ) from None
     if not 0 <= port < 65536:
         raise ArgumentError(f"--port is a number from 0 (a free one) to 65535, got {port}")
     made = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     if sys.platform != "win32":  # there it would let a second server take the same port
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        made.bind((HOST, port))
+        made.bind((host, port))
     except OSError as error:
         made.close()
+        if error.errno == errno.EADDRNOTAVAIL:
+            raise ArgumentError(f"--host {host} is no address of this machine") from None
         raise ArgumentError(
             f"port {port} can't be used ({error.strerror}): take another, or 0 for a free one"
         ) from None
@@ -306,7 +392,7 @@ def serve(site: Site, at: socket.socket, started: Callable[[Callable[[], None]],
 
     config = uvicorn.Config(
         site.app(),
-        host=HOST,
+        host=site.host,
         port=site.port,
         lifespan="off",
         log_level="warning",

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from thalweg.play.classroom import Pupil
 from thalweg.play.exercises.uploads import Upload, Uploads
 from thalweg.play.frame import WANTS
 from thalweg.play.requests.bounds import MESSAGE_BYTES
-from thalweg.play.requests.page_state import number, some_list, some_object, whole
+from thalweg.play.requests.page_state import number, optional, some_list, some_object, text, texts, whole
 from thalweg.play.requests.refusal import RefusedError, shortened, told
 from thalweg.play.side import Side
 from thalweg.support.naming import choose
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from starlette.websockets import WebSocket
 
 TRAINING = ("play", "pause", "step", "epoch", "reset")
-DOES = ("state", *TRAINING, "pace", "ack", "select", "want", "draw")
+DOES = ("state", *TRAINING, "pace", "ack", "select", "want", "draw", "progress")
 DRAWINGS = (8, 28)
 """Sizes of a drawing."""
 TOO_BIG = 1009
@@ -37,15 +38,23 @@ class Session:
         source: the table of the command line.
         initial: states to begin with, one for each side.
         greeting: what the page is told first.
+        pupil: whose page it is, in a class.
     """
 
-    def __init__(self, source: Upload | None, initial: list[dict[str, Any]], greeting: dict[str, Any]) -> None:
+    def __init__(
+        self,
+        source: Upload | None,
+        initial: list[dict[str, Any]],
+        greeting: dict[str, Any],
+        pupil: Pupil | None = None,
+    ) -> None:
         self.id = secrets.token_urlsafe(12)
+        self.pupil = pupil
         self.uploads = Uploads(source)
         self.initial, self.greeting = initial, greeting
         self.numbers = itertools.count(1)
         self.sides: dict[int, Side] = {}
-        self.outbox: dict[int, dict[str, Any]] = {}  # at most one frame of each side: it isn't acknowledged yet
+        self.outbox: dict[int, bytes] = {}  # at most one frame of each side: it isn't acknowledged yet
         self.ready = asyncio.Event()
         self.loop: asyncio.AbstractEventLoop | None = None
 
@@ -90,7 +99,7 @@ class Session:
             frames, self.outbox = self.outbox, {}
             for frame in frames.values():
                 try:
-                    await socket.send_bytes(await asyncio.to_thread(encode, frame))
+                    await socket.send_bytes(frame)
                 except (WebSocketDisconnect, RuntimeError):  # the page has gone; the receiver sees it, too
                     return
 
@@ -98,11 +107,11 @@ class Session:
         """Takes a frame from a side's thread."""
         loop = self.loop
         if loop is not None and not loop.is_closed():
-            loop.call_soon_threadsafe(self.keep, frame)
+            loop.call_soon_threadsafe(self.keep, frame["side"], encode(frame))
 
-    def keep(self, frame: dict[str, Any]) -> None:
+    def keep(self, side: int, frame: bytes) -> None:
         """Keeps a frame until it is sent."""
-        self.outbox[frame["side"]] = frame
+        self.outbox[side] = frame
         self.ready.set()
 
     def side(self, number: int) -> Side:
@@ -129,6 +138,10 @@ class Session:
         if do == "ack":
             for each in self.sides.values():
                 each.acknowledge(message["frame"])
+        elif do == "progress":
+            if self.pupil is None:
+                raise RefusedError("this page belongs to no class")
+            self.pupil.progress(message["lesson"], message["solved"])
         elif do == "state" and message["state"] is None:
             if side != 1:
                 raise RefusedError("only the second side can be taken away")
@@ -145,14 +158,14 @@ class Session:
 TOO_DEEP = RefusedError("the message is nested too deeply")
 
 
-def read(text: str) -> dict[str, Any]:
+def read(received: str) -> dict[str, Any]:
     """A message, checked but for its state.
 
     Raises:
         ValueError: it is no JSON, or not a message.
     """
     try:
-        message = some_object("a message", json.loads(text, parse_constant=no_constant))
+        message = some_object("a message", json.loads(received, parse_constant=no_constant))
     except json.JSONDecodeError as error:
         raise RefusedError("a message has to be JSON: {error}", error=error) from None
     do = choose("message", message.get("do"), DOES)
@@ -172,6 +185,9 @@ def read(text: str) -> dict[str, Any]:
         case "select":
             keys = [key for key in ("layer", "unit", "row") if message.get(key) is not None]
             found |= {"side": found.get("side", 0)} | {key: whole(0, 10**9)(key, message[key]) for key in keys}
+        case "progress":
+            found["lesson"] = optional(text)("lesson", message.get("lesson"))
+            found["solved"] = texts("solved", message.get("solved"))
         case "want":
             found["what"] = [choose("wish", what, WANTS) for what in some_list("what", message.get("what"))]
         case "draw":

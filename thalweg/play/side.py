@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import threading
 import time
 import traceback
@@ -18,7 +19,7 @@ from thalweg.play.frame import Frame
 from thalweg.play.requests.page_state import State
 from thalweg.play.requests.refusal import RefusedError, told
 from thalweg.play.requests.typed_formulas import COMPILE_SECONDS, told_if_slow
-from thalweg.play.rhythm import Pace
+from thalweg.play.rhythm import BURST, Pace, Turns
 from thalweg.play.survey import Survey
 from thalweg.play.training.arithmetic import Choice
 from thalweg.play.training.journey import Course
@@ -34,6 +35,8 @@ THREAD = "thalweg page"
 """How the names of a page's threads begin."""
 TRAINS = ("play", "step", "epoch", "reset")
 """What trains with the settings that the page shows."""
+TURNS = Turns(os.cpu_count() or 1)
+"""Of all sides: those of a class would take the processor from each other."""
 SHOWN = ("surface", "units", "weights", "findings")
 
 
@@ -134,7 +137,7 @@ class Side:
                     break
                 messages, self.inbox = list(self.inbox), deque()
             try:
-                with self.working:
+                with self.working, TURNS.taken():
                     self.work(messages)
             except Exception as error:  # a page stays alive whatever happens: it is told, and so is the terminal
                 traceback.print_exc()
@@ -174,6 +177,7 @@ class Side:
 
     def train(self, course: Course) -> None:
         """A burst."""
+        self.pace.burst = BURST * TURNS.share
         steps = self.pace.steps(course.bursts.steps_per_epoch)
         if steps < 1:
             return

@@ -8,6 +8,14 @@ UPLOADS = 4
 """Tables that a session keeps; the oldest goes."""
 SESSIONS = 8
 """Pages that are open at once."""
+PUPILS = 40
+"""Of a class, unless another number is asked for."""
+PUPIL_PAGES = 2
+"""Pages that one pupil has open at once."""
+CLASS_UPLOAD_BYTES = 2_000_000
+"""Of a table's file in a class, where everybody's tables lie in this machine's memory."""
+NAME = 40
+"""Characters of a pupil's name."""
 ROWS = 5_000
 """Of a drawn data set."""
 TABLE_ROWS = 200_000
@@ -29,7 +37,7 @@ UNITS_SHOWN = 64
 """Small maps of one layer's units."""
 
 
-def limits() -> dict[str, int]:
+def limits(upload_bytes: int = UPLOAD_BYTES) -> dict[str, int]:
     """What the page is told.
 
     >>> limits()["units"]
@@ -37,7 +45,7 @@ def limits() -> dict[str, int]:
     """
     return {
         "rows": ROWS,
-        "upload_bytes": UPLOAD_BYTES,
+        "upload_bytes": upload_bytes,
         "layers": HIDDEN_LAYERS,
         "units": UNITS,
         "parameters": PARAMETERS,

@@ -110,11 +110,21 @@ def executed(network: Network, layer: Any, rows: slice) -> Values:
     kernel = layer.parameters[0].buffer
     with making:  # no other thread compiles the model
         compiled.ready(x)
-        job = compiled.job("training", compiled.data(x, y), len(x), visible=True)
-    job.parameters, job.slots = model.vector.copy(), compiled.slots.copy()
+        data = compiled.data(x, y)
+        if len(x) not in network.seen_steps:
+            job = compiled.job("training", {name: array.copy() for name, array in data.items()}, len(x), visible=True)
+            job.parameters, job.slots = model.vector.copy(), compiled.slots.copy()
+            network.seen_steps[len(x)] = job, make_executor(compiled.engine, job)
+    job, executor = network.seen_steps[len(x)]
+    for own, given in (
+        (job.parameters, model.vector),
+        (job.slots, compiled.slots),
+        *zip(job.data.values(), data.values(), strict=True),
+    ):
+        np.copyto(own, given)
     values: dict[str, Array] = {}
     read, written, name = np.zeros((1, 0)), np.zeros((1, 0)), ""
-    for instruction, memory in make_executor(compiled.engine, job).trace(compiled.next_step()):
+    for instruction, memory in executor.trace(compiled.next_step()):
         output = instruction.outputs[0]
         if not name and output.per_row and kernel in instruction.inputs:
             name, written = output.name, memory[output].copy()

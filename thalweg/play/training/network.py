@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from thalweg import layers
+from thalweg.engine.contract import Job
 from thalweg.layers import Input, Layer
 from thalweg.models.bursts import Bursts, evaluation
 from thalweg.models.functional import Functional
@@ -70,6 +71,8 @@ class Network:
             self.train = evaluation(self.model, exercise.x, self.y)
             self.held = evaluation(self.model, exercise.held_x, self.held_y) if exercise.held else None
             self.bursts.record(*((exercise.held_x, self.held_y) if exercise.held else ()))
+        self.seen_steps: dict[int, tuple[Job, Any]] = {}
+        """What executes a step on so many rows one instruction at a time, on copies of weights and rows."""
         self.notes: list[Text] = [warned(w.message) for w in caught]
         self.metric = next(key for key in self.model.metrics_names if key != "loss")
 

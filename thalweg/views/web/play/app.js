@@ -3,6 +3,7 @@ import { h } from "../dom.js";
 import { socketModel } from "../models/socket.js";
 import { onSettings } from "../settings.js";
 import { said, word } from "../words.js";
+import { enrolled, forget } from "./classroom.js";
 import { showKnobs, showTraining } from "./controls.js";
 import { showData } from "./datapanel.js";
 import { followLesson, showLesson } from "./lessons.js";
@@ -12,6 +13,7 @@ import { copied, differences, unpackedLink } from "./states.js";
 import { showTop } from "./top.js";
 import { el, refill } from "./widgets.js";
 
+const TOO_MANY = 1013; // the code of a socket that the server closes when enough pages are open
 const SEND_AFTER = 80; // ms: a slider that moves sends its state that often
 
 /**
@@ -54,6 +56,8 @@ export class App {
     this.uploadSaid = "";
     /** @type {number | null} */
     this.pace = 60;
+    /** In a class, whose page this is. @type {{ pupil: string, name: string } | null} */
+    this.pupil = null;
     this.frames = 0;
     /** @type {(() => void)[]} */
     this.drawn = [];
@@ -83,11 +87,25 @@ export class App {
   async start() {
     if (!this.token) return this.tell(word("This address lacks its token: open the one that `thalweg play` printed."));
     [this.lessons, this.presets, this.map] = await Promise.all(["lessons", "presets", "map"].map(read));
-    this.model = socketModel(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/socket?token=${encodeURIComponent(this.token)}`);
+    this.pupil = await enrolled();
+    const asked = new URLSearchParams({ token: this.token, ...this.pupil });
+    this.model = socketModel(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/socket?${asked}`);
     this.model.on("change:message", (/** @type {any} */ message) => (message.hello ? (this.greeted = this.greet(message.hello)) : this.greeted.then(() => this.receive(message))));
-    this.model.on("change:closed", () => this.tell(word("The connection has ended: start `thalweg play` again and reload this page.")));
+    this.model.on("change:closed", (/** @type {{ code: number }} */ { code }) => this.closed(code));
     onSettings(() => this.rebuild());
     this.redraw();
+  }
+
+  /** @param {number} code of the socket's end */
+  closed(code) {
+    if (this.hello) return this.tell(this.pupil ? word("The connection has ended: reload this page.") : word("The connection has ended: start `thalweg play` again and reload this page."));
+    if (this.pupil) forget();
+    return this.tell(code === TOO_MANY ? word("There is no place left for this page: close another one, and reload this.") : word("The connection has ended: start `thalweg play` again and reload this page."));
+  }
+
+  /** Tells the teacher's list where this pupil is. */
+  progress() {
+    if (this.pupil) this.send({ do: "progress", lesson: this.lesson?.id ?? null, solved: [...this.done] });
   }
 
   /**
@@ -302,6 +320,7 @@ export class App {
     this.preset = null;
     if (!this.lesson) return this.changed();
     this.done.delete(id);
+    this.progress();
     this.begin([this.lesson.state], this.lesson.pace);
     this.sides[0].want();
     scrollTo({ top: 0 });
@@ -326,6 +345,7 @@ export class App {
   /** @param {string} id */
   finish(id) {
     this.done.add(id);
+    this.progress();
     this.changed();
   }
 

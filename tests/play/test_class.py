@@ -1,0 +1,207 @@
+"""A class: whose pages these are, what the teacher sees, and how much each pupil may take."""
+
+import json
+import threading
+
+import pytest
+from page_client import Page, fetch, running, wait_until
+from websockets.exceptions import ConnectionClosed
+
+from thalweg.errors import ArgumentError
+from thalweg.play.classroom import Classroom, typed_token
+from thalweg.play.gate import Gate
+from thalweg.play.requests.bounds import CLASS_UPLOAD_BYTES, PUPIL_PAGES
+from thalweg.play.requests.refusal import RefusedError
+from thalweg.play.rhythm import Turns
+from thalweg.play.server import HOST, listening, reachable
+
+KEYS = [letter * 20 for letter in "abcd"]
+
+
+@pytest.fixture
+def room():
+    with running(classroom=Classroom(seats=2)) as site:
+        yield site
+
+
+def pupil(site, number, name):
+    return Page(site, pupil=KEYS[number], name=name)
+
+
+def listed(site):
+    status, answer = fetch(site, "/class/list", token=site.classroom.token)
+    assert status == 200
+    return json.loads(answer)["pupils"]
+
+
+def refused(site, **asked):
+    with pytest.raises(ConnectionClosed) as error, Page(site, **asked):
+        pass
+    assert error.value.rcvd.code == 1013
+    return error.value.rcvd.reason
+
+
+def test_the_teacher_sees_who_has_done_what(room):
+    with pupil(room, 0, "  Mei   Lin "), pupil(room, 1, "王小明") as second:
+        second.say("progress", lesson="one-row", solved=[])
+        second.say("progress", lesson="loss", solved=["one-row"])
+        second.say("progress", lesson=None, solved=["edges"])  # as after the page was loaded again
+        assert wait_until(lambda: listed(room)[1]["solved"] == ["one-row", "edges"])
+        nothing = {"lesson": None, "solved": [], "pages": 1}
+        assert listed(room) == [
+            {"name": "Mei Lin", **nothing},
+            {**nothing, "name": "王小明", "solved": ["one-row", "edges"]},
+        ]
+        assert not any(key in str(listed(room)) for key in KEYS)
+    assert wait_until(lambda: [pupil["pages"] for pupil in listed(room)] == [0, 0])
+
+
+def test_an_unknown_lesson_is_refused(room):
+    with pupil(room, 0, "A") as page:
+        page.say("progress", lesson="one-rwo", solved=[])
+        assert "one-row" in page.until(lambda frame: "error" in frame)["error"]["en"]
+        page.say("progress", lesson=None, solved=["nothing"])
+        assert "nothing" in page.until(lambda frame: "error" in frame)["error"]["en"]
+    assert listed(room)[0]["solved"] == []
+
+
+def test_a_page_outside_a_class_has_nothing_to_tell(page):
+    page.say("progress", lesson=None, solved=[])
+    assert "no class" in page.until(lambda frame: "error" in frame)["error"]["en"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "why"),
+    [
+        ({}, "a name"),
+        ({"pupil": KEYS[0]}, "a name"),
+        ({"pupil": KEYS[0], "name": "   "}, "a name"),
+        ({"pupil": KEYS[0], "name": "a" * 41}, "a name"),
+        ({"pupil": KEYS[0], "name": "a\0b"}, "a name"),
+        ({"pupil": "short", "name": "A"}, "key"),
+        ({"pupil": "é" * 20, "name": "A"}, "key"),
+        ({"pupil": "a" * 65, "name": "A"}, "key"),
+    ],
+)
+def test_a_page_gives_a_name(room, asked, why):
+    assert why in refused(room, **asked)
+    assert room.classroom.pupils == {}
+
+
+def test_seats_are_for_those_who_are_there_or_have_done_something(room):
+    with pupil(room, 0, "A") as page:
+        page.say("progress", lesson=None, solved=["one-row"])
+        assert wait_until(lambda: listed(room)[0]["solved"])
+        with pupil(room, 1, "B"):
+            assert "2 seats" in refused(room, pupil=KEYS[2], name="C")
+        assert wait_until(lambda: listed(room)[1]["pages"] == 0)
+    assert wait_until(lambda: listed(room)[0]["pages"] == 0)
+    with pupil(room, 2, "C"):
+        assert [pupil["name"] for pupil in listed(room)] == ["A", "C"]
+        assert "2 seats" in refused(room, pupil=KEYS[1], name="B")
+
+
+def test_a_pupil_has_a_few_pages(room):
+    pages = [pupil(room, 0, "A") for _ in range(PUPIL_PAGES)]
+    assert "close one" in refused(room, pupil=KEYS[0], name="A")
+    pages.pop().close()
+    assert wait_until(lambda: listed(room)[0]["pages"] == 1)
+    with pupil(room, 0, "A again"):
+        assert listed(room)[0] == {"name": "A again", "lesson": None, "solved": [], "pages": 2}
+    pages.pop().close()
+
+
+def test_tables_of_a_class_are_smaller(room):
+    with pupil(room, 0, "A") as page:
+        assert page.hello["limits"]["upload_bytes"] == CLASS_UPLOAD_BYTES
+        line = b"1.25,yes\n"
+        most = b"a,target\n" + line * (CLASS_UPLOAD_BYTES // len(line) - 1)
+        status, answer = page.upload(most + line)
+        assert status == 413
+        assert "2 MB" in answer["error"]["en"]
+        assert page.upload(most[: most.find(line) + 100 * len(line)])[0] == 200
+
+
+def test_each_token_opens_its_own(room, site):
+    teachers = room.classroom.token
+    assert fetch(room, "/class", token=False)[0] == 403
+    assert fetch(room, "/class")[0] == 403
+    assert fetch(room, "/class/list")[0] == 403
+    for path in ("/", "/upload"):
+        assert fetch(room, path, token=teachers)[0] == 403
+    status, page = fetch(room, "/class", token=teachers)
+    assert status == 200
+    assert b"teacher.js" in page
+    assert b"data-class" in fetch(room, "/")[1]
+    assert b"data-class" not in fetch(site, "/")[1]
+    assert fetch(site, "/class")[0] == 403
+    assert fetch(site, "/class", token="None")[0] == 403
+
+
+def scope(host, server="192.168.1.5", origin=None, token="right", path="/"):
+    headers = [(b"host", host.encode()), *([] if origin is None else [(b"origin", origin.encode())])]
+    query = f"token={token}".encode()
+    return {"type": "http", "path": path, "headers": headers, "query_string": query, "server": (server, 80)}
+
+
+@pytest.mark.parametrize(
+    ("asked", "passes"),
+    [
+        (scope("192.168.1.5:8000"), True),
+        (scope("192.168.1.5:8000", origin="http://192.168.1.5:8000"), True),
+        (scope("evil.example:8000"), False),  # a name that was made to point here
+        (scope("127.0.0.1:8000"), False),
+        (scope("localhost:8000"), False),
+        (scope("192.168.1.5"), False),
+        (scope("192.168.1.6:8000"), False),
+        (scope("192.168.1.5:8000", origin="http://evil.example:8000"), False),
+        (scope("192.168.1.5:8000", token="wrong"), False),
+        (scope("127.0.0.1:8000", server="127.0.0.1"), True),
+        (scope("192.168.1.5:8000", server="127.0.0.1"), False),
+        (scope("192.168.1.5:8000", path="/class"), False),
+        (scope("192.168.1.5:8000", path="/class/list", token="teachers"), True),
+        (scope("192.168.1.5:8000", path="/classes", token="teachers"), False),
+    ],
+)
+def test_the_gate_knows_the_address_that_was_reached(asked, passes):
+    assert (Gate(None, 8000, "right", "teachers").refusal(asked) is None) == passes
+
+
+def test_where_a_server_listens():
+    for host, why in (("192.0.2.77", "no address of this machine"), ("here", "an IPv4 address"), ("::1", "an IPv4")):
+        with pytest.raises(ArgumentError, match=why):
+            listening(0, host)
+    with listening(0) as made:
+        assert made.getsockname()[0] == HOST
+    with listening(0, "0.0.0.0") as made:
+        assert made.getsockname()[0] == "0.0.0.0"
+    assert reachable("0.0.0.0") != "0.0.0.0"
+    assert len({typed_token() for _ in range(100)}) == 100
+
+
+def test_turns_are_taken_in_their_order():
+    turns, order, shares = Turns(1), [], []
+
+    def work(number):
+        with turns.taken():
+            order.append(number)
+            shares.append(turns.share)
+
+    threads = [threading.Thread(target=work, args=[number]) for number in range(4)]
+    with turns.taken():
+        for number, thread in enumerate(threads, 1):
+            thread.start()
+            assert wait_until(lambda number=number: len(turns.waiting) == number)
+        assert order == []
+    for thread in threads:
+        thread.join()
+    assert order == [0, 1, 2, 3]
+    assert shares == [1 / 4, 1 / 3, 1 / 2, 1]
+    assert turns.free == 1
+
+
+def test_a_turn_ends_with_an_error():
+    turns = Turns(2)
+    with pytest.raises(RefusedError), turns.taken():
+        raise RefusedError("no")
+    assert turns.free == 2
