@@ -149,7 +149,7 @@ class Connection(asyncio.Protocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if (incoming := self.incoming) is not None:
-            incoming.header_bytes += len(name) + len(value)
+            incoming.header_bytes += len(name) + len(value) + 4
             if incoming.header_bytes > HEADER_BYTES:
                 self.refuse(431, f"the headers are longer than {HEADER_BYTES:,} bytes")
             incoming.request.headers[name.lower()] = value
@@ -279,5 +279,10 @@ class Connection(asyncio.Protocol):
                 self.transport.abort()
         elif self.incoming is not None and waited > SLOW:
             self.refuse(408, f"the request didn't arrive within {SLOW:.0f} seconds")
-        elif self.incoming is None and (waited > IDLE or self.receiver.draining):
+        elif self.incoming is None and waited > IDLE:
+            self.end()
+
+    def end_idle(self) -> None:
+        """Ends the connection if nothing is asked of it."""
+        if not self.waiting and self.incoming is None and not self.ending:
             self.end()

@@ -16,9 +16,9 @@ from thalweg.data.images.image_set import BYTES as BLACK_TO_WHITE
 from thalweg.data.sources import nearest
 from thalweg.errors import DataError, NotFoundError
 from thalweg.serve.answering import Answering, ImageAnswering, TableAnswering
-from thalweg.serve.batches import Job, Outcome, Predicted
+from thalweg.serve.batches import Job, Predicted
 from thalweg.serve.connection import Request
-from thalweg.serve.plain_endpoint import SMALL, PlainEndpoint, allowed, failed, predicted_now, too_many
+from thalweg.serve.plain_endpoint import SMALL, PlainEndpoint, allowed, answer, predicted_now, too_many
 from thalweg.serve.reply import BYTES, JSON, AnsweredError, Reply
 from thalweg.serve.served import Served
 from thalweg.serve.tensors import Tensor, checked_parameters, read_tensor, to_bytes, type_of
@@ -56,7 +56,7 @@ class InferenceProtocol:
         """Answers a request with tensors."""
         if len(request.body) <= SMALL:
             rows, finish = self.read(served, request)
-            served.batches.put(Job(rows, partial(self.answer, request, finish)))
+            served.batches.put(Job(rows, partial(answer, request, finish)))
         else:
             self.apart(request, partial(self.now, served, request))
 
@@ -66,13 +66,6 @@ class InferenceProtocol:
         predicted = predicted_now(served.model, rows, 0)
         served.noted(len(rows))
         return finish(predicted)
-
-    def answer(self, request: Request, finish: Callable[[Predicted], Reply], outcome: Outcome) -> None:
-        """Answers with what was predicted."""
-        if isinstance(outcome, Predicted):
-            request.answer(finish(outcome))
-        else:
-            failed(request, outcome)
 
     def read(self, served: Served, request: Request) -> tuple[Sequence[Any], Callable[[Predicted], Reply]]:
         """The rows of a request, and what makes the answer of their predictions."""
@@ -203,9 +196,7 @@ def rows_of(model: Answering, tensors: Sequence[Tensor], most: int) -> Sequence[
         raise NotFoundError(f"the model has no input {odd!r}{nearest(odd, known) or f'; it has {known[:12]}'}")
     absent = [name for name in known if name not in names]
     if absent:
-        raise DataError(
-            f"the input{'s' * (len(absent) > 1)} {', '.join(map(repr, absent[:5]))} of the model are missing"
-        )
+        raise DataError(f"the request lacks the input {', '.join(map(repr, absent[:5]))}{', …' * (len(absent) > 5)}")
     if isinstance(model, ImageAnswering):
         return pictures_of(model, tensors[0], most)
     sizes = {tensor.name: rows_in(tensor) for tensor in tensors}

@@ -18,7 +18,7 @@ from thalweg.runs.run import Cells
 from thalweg.serve.answering import Answering, ImageAnswering, Row, TableAnswering
 from thalweg.serve.batches import Job, Outcome, Predicted
 from thalweg.serve.connection import Request
-from thalweg.serve.reply import ARROW, CSV, JSON, AnsweredError, Reply
+from thalweg.serve.reply import ARROW, CSV, JSON, AnsweredError, Reply, reply_to
 from thalweg.serve.served import Served
 from thalweg.support.extras import need
 from thalweg.support.files import own_folder
@@ -56,7 +56,7 @@ class PlainEndpoint:
             raise AnsweredError(415, "this model takes pictures: send one, as image/png or image/jpeg")
         elif given == JSON and wanted == JSON and len(request.body) <= SMALL:
             rows, form = self.rows_of(request.body, served.limits.rows)
-            served.batches.put(Job(rows, partial(self.answer, request, rows, form)))
+            served.batches.put(Job(rows, partial(answer, request, partial(self.records, rows, form))))
         elif given == JSON:
             self.apart(request, partial(self.json, served, request, wanted))
         else:
@@ -93,12 +93,9 @@ class PlainEndpoint:
             raise DataError(f"row {odd} is no object: each row is one, with a cell for each column")
         return allowed(value, most), "records"
 
-    def answer(self, request: Request, rows: Sequence[Row], form: str, outcome: Outcome) -> None:
-        """Answers with what was predicted for rows."""
-        if isinstance(outcome, Predicted):
-            request.answer(Reply(self.dumps(shaped(outcome, rows, form))))
-        else:
-            failed(request, outcome)
+    def records(self, rows: Sequence[Row], form: str, predicted: Predicted) -> Reply:
+        """The answer to rows, as JSON."""
+        return Reply(self.dumps(shaped(predicted, rows, form)))
 
     def json(self, served: Served, request: Request, wanted: str) -> Reply:
         """The answer to many rows, or in another form."""
@@ -109,7 +106,7 @@ class PlainEndpoint:
         shares = None if parts[0].shares is None else np.concatenate([part.shares for part in parts])
         predicted = Predicted([label for part in parts for label in part.labels], shares, model)
         if wanted == JSON:
-            return Reply(self.dumps(shaped(predicted, rows, form)))
+            return self.records(rows, form, predicted)
         ids = {name: np.array([row.get(name) for row in rows], object) for name in ids_in(model, rows)}
         return written(model.columns(predicted, ids), wanted)
 
@@ -150,14 +147,15 @@ def predicted_now(model: Answering, rows: Sequence[Row], first: int) -> Predicte
     raise outcome
 
 
-def failed(request: Request, error: Exception) -> None:
-    """Answers with what was wrong with the rows; an error of the server's own is raised."""
-    if isinstance(error, AnsweredError):
-        request.answer(error.reply)
-    elif isinstance(error, ThalwegError):
-        request.answer(AnsweredError(400, str(error)).reply)
-    else:
-        raise error
+def answer(request: Request, made: Callable[[Predicted], Reply], outcome: Outcome) -> None:
+    """Answers a request with what is made of its predictions, or with what was wrong."""
+    try:
+        if isinstance(outcome, Exception):
+            raise outcome
+        reply = made(outcome)
+    except Exception as error:  # the request's, not the server's
+        reply = reply_to(error)
+    request.answer(reply)
 
 
 def ids_in(model: Answering, rows: Sequence[Row]) -> list[str]:

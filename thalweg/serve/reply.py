@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -60,3 +62,15 @@ def refusal(status: int, sentence: str, headers: Mapping[str, str] | None = None
 def busy(sentence: str, seconds: int = 1) -> AnsweredError:
     """The server has enough to do: try again in some seconds."""
     return AnsweredError(503, sentence, {"Retry-After": str(seconds)})
+
+
+def reply_to(error: BaseException) -> Reply:
+    """What a request is answered with that has failed; an error of the server's own goes into its log."""
+    if isinstance(error, AnsweredError):
+        return error.reply
+    if isinstance(error, ThalwegError):
+        return refusal(400, str(error))
+    if isinstance(error, MemoryError):
+        return refusal(413, "the request takes more memory than there is: send the rows in parts")
+    traceback.print_exception(error, file=sys.stderr)
+    return refusal(500, "the server has failed; its log says at what")

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import re
 import secrets
-import sys
-import traceback
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -17,13 +15,13 @@ from typing import Any
 from urllib.parse import quote
 
 from thalweg.data.sources import nearest
-from thalweg.errors import ArgumentError, ThalwegError
+from thalweg.errors import ArgumentError
 from thalweg.serve.connection import Connection, Request
 from thalweg.serve.counters import TYPE, Counters
 from thalweg.serve.inference_protocol import VERSION, InferenceProtocol
 from thalweg.serve.openapi import openapi
 from thalweg.serve.plain_endpoint import PlainEndpoint
-from thalweg.serve.reply import AnsweredError, Reply, busy, refusal
+from thalweg.serve.reply import AnsweredError, Reply, busy, reply_to
 from thalweg.serve.served import Limits, Served
 from thalweg.support.files import to_json
 
@@ -232,18 +230,6 @@ def told(label: str, content: Callable[[], Any]) -> Endpoint:
 def ready(served: Served) -> dict[str, Any]:
     """A model is always ready: it is there once it is loaded."""
     return {"name": served.name, "ready": True}
-
-
-def reply_to(error: BaseException) -> Reply:
-    """What a request is answered with that has failed; an error of the server's own goes into its log."""
-    if isinstance(error, AnsweredError):
-        return error.reply
-    if isinstance(error, ThalwegError):
-        return refusal(400, str(error))
-    if isinstance(error, MemoryError):
-        return refusal(413, "the request takes more memory than there is: send the rows in parts")
-    traceback.print_exception(error, file=sys.stderr)
-    return refusal(500, "the server has failed; its log says at what")
 
 
 def named_runs(given: Sequence[str]) -> dict[str, Path]:

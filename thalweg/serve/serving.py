@@ -153,6 +153,7 @@ async def drained(service: Service) -> None:
     await asyncio.sleep(QUIET)
     while service.connections and perf_counter() - begun < PATIENCE:
         for connection in list(service.connections):
+            connection.end_idle()
             connection.look(perf_counter())
         await asyncio.sleep(0.02)
     for connection in list(service.connections):
