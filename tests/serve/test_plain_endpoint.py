@@ -186,7 +186,8 @@ WRONG = [
     (3, 400, "an object"),
     ([3], 400, "row 1 is no object"),
     ({}, 400, "lacks 'size', 'price'"),
-    ({**GOOD, "colour": [1]}, 400, "some columns are lists"),
+    ({**GOOD, "colour": [1]}, 400, "some columns are lists, and 'size' isn't"),
+    ({name: [] for name in GOOD if name != "day"}, 400, "lacks 'day'"),
     ({name: [1, 2] if name == "size" else [1] for name in GOOD}, 400, "differ in length"),
     ({("coulour" if n == "colour" else n): c for n, c in GOOD.items()}, 400, "did you mean coulour?"),
     ([GOOD, {n: c for n, c in GOOD.items() if n != "day"}], 400, "row 2 lacks 'day'"),
@@ -211,6 +212,13 @@ def test_one_wrong_request_of_a_batch_harms_no_other(client):
     bodies = [GOOD, {**GOOD, "size": "many"}, GOOD, {**GOOD, "day": "yesterday"}, GOOD]
     client.socket.sendall(b"".join(request(client.port, "/v1/predict", body) for body in bodies))
     assert [client.read().status for _ in bodies] == [200, 400, 200, 400, 200]
+
+
+def test_what_the_model_does_not_use_may_be_anything(client):
+    more = {"other": [], "": {"a": [1]}, "third": 3}
+    assert client.ask("/v1/predict", GOOD | more).json == client.ask("/v1/predict", GOOD).json
+    assert client.ask("/v1/predict", {name: [cell] for name, cell in GOOD.items()} | more).status == 200
+    assert client.ask("/v1/predict", [GOOD | more]).status == 200
 
 
 def test_no_rows_have_no_predictions(client):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import accumulate
 from pathlib import Path
 from time import perf_counter
@@ -113,9 +113,7 @@ class TableAnswering(Answering):
         for k in own:
             row = rows[k]
             where = f"row {first + k + 1}" if first + len(rows) > 1 else "the row"
-            absent = [name for name in self.used if name not in row]
-            if absent:  # the message names the columns that there are
-                self.run.features.check_columns(Table.of({name: [None] for name in row}, where))
+            self.check_columns(row, where)
             for name in self.used:
                 if isinstance(row[name], (list, dict)):
                     held = "a list" if isinstance(row[name], list) else "an object"
@@ -127,6 +125,11 @@ class TableAnswering(Answering):
             columns = {name: table.column(name) for name in table.names}
             found.append((np.array(places), Table(columns, "the request", np.array(places) + first)))
         return found
+
+    def check_columns(self, names: Iterable[str], where: str = "the request") -> None:
+        """Raises DataError if columns are missing."""
+        if not self.used.keys() <= set(names):  # the message names those that there are
+            self.run.features.check_columns(Table.of({name: [None] for name in names}, where))
 
     def description(self) -> dict[str, Any]:
         target, features = self.run.target, self.run.features

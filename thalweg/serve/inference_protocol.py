@@ -135,7 +135,7 @@ def flag(parameters: Mapping[str, Any], name: str, what: str) -> bool:
 def wanted_outputs(asked: Mapping[str, Any], known: Sequence[Mapping[str, Any]], binary: bool) -> dict[str, bool]:
     """The outputs to answer with, and whether as bytes."""
     names = [output["name"] for output in known]
-    given = asked.get("outputs") or []
+    given = asked.get("outputs", [])
     if not isinstance(given, list) or not all(isinstance(o, dict) and isinstance(o.get("name"), str) for o in given):
         raise DataError('"outputs" is a list of objects, each with a name')
     wanted: dict[str, bool] = {}

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from math import prod
 from typing import Any
 
 from thalweg.serve.answering import Answering, TableAnswering
-from thalweg.serve.inference_protocol import VERSION, inputs_of
+from thalweg.serve.inference_protocol import VERSION, inputs_of, outputs_of
 from thalweg.serve.plain_endpoint import PICTURES
 from thalweg.serve.reply import ARROW, CSV, JSON
 from thalweg.serve.served import Served
-from thalweg.serve.tensors import TYPES
 from thalweg.version import __version__
 
 ERRORS = {
@@ -26,8 +27,16 @@ ERRORS = {
 }
 OF_A_BODY = (400, 401, 403, 406, 413, 415, 503)
 PLAIN = {"type": "object"}
-CELL_TYPES = {float: ["number", "string", "null"], bool: ["boolean", "number", "string", "null"],
-              str: ["string", "number", "boolean", "null"]}  # fmt: skip
+NOTHING = [{"type": "null"}, {"const": ""}]
+DAY = "(19|20)[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])"
+CELLS: Mapping[str, list[Any]] = {
+    "number": [{"type": ["number", "boolean"]}, {"type": "string", "pattern": "^[0-9]{1,3}$"}],
+    "boolean": [{"type": "boolean"}, {"enum": [0, 1, "false", "true"]}],
+    "date": [{"type": "string", "pattern": f"^{DAY}$"}],
+    "category": [{"type": ["string", "number", "boolean"]}],
+}
+"""What a cell may certainly be, by the kind of its column; text is read in the notation of the training's, too."""
+CSV_CELLS = {"number": "[0-9]{0,3}", "boolean": "(false|true)?", "date": f"({DAY})?", "category": "[a-z]{0,9}"}
 
 
 def openapi(models: Mapping[str, Served]) -> dict[str, Any]:
@@ -91,10 +100,18 @@ def row(model: TableAnswering) -> dict[str, Any]:
     """The schema of a row: a cell for each column that the model uses; others are passed over."""
     properties = {}
     for about in model.description()["columns"]:
-        kind = model.kind_of(about["name"])
-        said = f"{about['kind']}: {about['understood']}; null is a missing cell, text is read as in a file"
-        properties[about["name"]] = {"type": CELL_TYPES[kind], "description": said}
+        said = f"{about['kind']}: {about['understood']}; null is a missing cell, and text is read as in a file"
+        properties[about["name"]] = {"anyOf": [*NOTHING, *CELLS[about["kind"]]], "description": said}
     return {"type": "object", "properties": properties, "required": list(model.used)}
+
+
+def table(model: TableAnswering) -> dict[str, Any]:
+    """The schema of CSV: a line of names, and lines of cells."""
+    kinds = [CSV_CELLS[about["kind"]] for about in model.description()["columns"]]
+    quoted = [f'"{name}"' if set(name) & set(',;"\n') else name for name in model.used]
+    names = re.sub(r"([][\\^$.|?*+(){}])", r"\\\1", ",".join(quoted))
+    return {"type": "string", "pattern": f"^{names}\\n({','.join(kinds)}\\n)*$",
+            "description": "one line with the names of the columns, in any order, and a line for each row"}  # fmt: skip
 
 
 def predict(name: str, model: Answering) -> dict[str, Any]:
@@ -103,11 +120,16 @@ def predict(name: str, model: Answering) -> dict[str, Any]:
     columns = {"type": "object", "additionalProperties": {"type": "array"}}
     if isinstance(model, TableAnswering):
         one = {"$ref": f"#/components/schemas/{name}.Row"}
-        by_column = {"type": "object", "required": list(model.used), "additionalProperties": {"type": "array"},
-                     "description": "a list of cells for each column"}  # fmt: skip
+        cells = {"type": "array", "minItems": 1, "maxItems": 1}
+        by_column = {
+            "type": "object",
+            "required": list(model.used),
+            "properties": {n: {**cells, "items": cell} for n, cell in row(model)["properties"].items()},
+            "description": "a list of cells for each column, here of one row",
+        }
         content: dict[str, Any] = {
             JSON: {"schema": {"anyOf": [one, {"type": "array", "items": one}, by_column]}},
-            CSV: {"schema": {"type": "string"}},
+            CSV: {"schema": table(model)},
             ARROW: {"schema": {"type": "string", "format": "binary"}},
         }
         predicts = model.run.target.name
@@ -133,24 +155,33 @@ def infer(name: str) -> dict[str, Any]:
 
 
 def inference(model: Answering) -> dict[str, Any]:
-    """The schema of a request for inference."""
-    names = [about["name"] for about in inputs_of(model)]
-    tensor = {
-        "type": "object",
-        "required": ["name", "shape", "datatype", "data"],
-        "properties": {
-            "name": {"enum": names},
-            "shape": {"type": "array", "items": {"type": "integer", "minimum": 0}, "minItems": 1},
-            "datatype": {"enum": list(TYPES)},
-            "data": {"type": "array"},
-        },
-    }
+    """The schema of a request for inference: of one row, in the order of the columns."""
+    kinds = {c["name"]: c["kind"] for c in model.description().get("columns", [])}
+    tensors = [tensor(about, kinds.get(about["name"], "")) for about in inputs_of(model)]
+    output = {"enum": [about["name"] for about in outputs_of(model)]}
     return {
         "type": "object",
+        "description": "of one row; the shape is [rows], and inputs have any order",
         "required": ["inputs"],
         "properties": {
             "id": {"type": "string"},
-            "inputs": {"type": "array", "items": tensor, "minItems": len(names)},
-            "outputs": {"type": "array", "items": {"type": "object", "required": ["name"]}},
+            "inputs": {"type": "array", "prefixItems": tensors, "minItems": len(tensors), "maxItems": len(tensors)},
+            "outputs": {
+                "type": "array",
+                "items": {"type": "object", "required": ["name"], "properties": {"name": output}},
+            },
         },
     }
+
+
+def tensor(about: Mapping[str, Any], kind: str) -> dict[str, Any]:
+    """The schema of an input with one row."""
+    shape = [1, *about["shape"][1:]]
+    types = {"FP64": "number", "FP32": "number", "BOOL": "boolean", "BYTES": "string", "UINT8": "integer"}
+    cell = {"anyOf": [*NOTHING, *CELLS[kind]]} if kind == "date" else {"type": [types[about["datatype"]], "null"]}
+    if about["datatype"] == "UINT8":
+        cell |= {"minimum": 0, "maximum": 255}
+    size = prod(shape)
+    data = {"type": "array", "items": cell, "minItems": size, "maxItems": size}
+    known = {"name": {"const": about["name"]}, "shape": {"const": shape}, "datatype": {"const": about["datatype"]}}
+    return {"type": "object", "required": [*known, "data"], "properties": {**known, "data": data}}

@@ -55,7 +55,7 @@ class PlainEndpoint:
         elif isinstance(model, ImageAnswering):
             raise AnsweredError(415, "this model takes pictures: send one, as image/png or image/jpeg")
         elif given == JSON and wanted == JSON and len(request.body) <= SMALL:
-            rows, form = self.rows_of(request.body, served.limits.rows)
+            rows, form = self.rows_of(request.body, model, served.limits.rows)
             served.batches.put(Job(rows, partial(answer, request, partial(self.records, rows, form))))
         elif given == JSON:
             self.apart(request, partial(self.json, served, request, wanted))
@@ -71,21 +71,16 @@ class PlainEndpoint:
         except self.wrong as error:
             raise DataError(f"the body is no JSON: {error}") from None
 
-    def rows_of(self, body: bytes, most: int) -> tuple[list[Row], str]:
-        """The rows, and how they are written: a "record", "records", or "columns"."""
+    def rows_of(self, body: bytes, model: Answering, most: int) -> tuple[list[Row], str]:
+        """The rows, and how they are written: a "record", "records", or "columns"; what the model doesn't use may be
+        anything."""
+        assert isinstance(model, TableAnswering)
         value = self.json_of(body)
         if type(value) is dict:
-            kinds = set(map(type, value.values()))
+            kinds = {type(value[name]) for name in model.used if name in value}
             if list not in kinds:
                 return [value], "record"
-            if len(kinds) > 1:
-                name = next(name for name, cells in value.items() if type(cells) is not list)
-                raise DataError(f"some columns are lists, and {name!r} isn't: give a list for each, or a cell for each")
-            sizes = {name: len(cells) for name, cells in value.items()}
-            if len(set(sizes.values())) > 1:
-                raise DataError(f"the columns differ in length: {', '.join(f'{n!r}: {s}' for n, s in sizes.items())}")
-            rows: list[Row] = [dict(zip(value, cells, strict=True)) for cells in zip(*value.values(), strict=True)]
-            return allowed(rows, most), "columns"
+            return allowed(by_row(value, model), most), "columns"
         if type(value) is not list:
             raise DataError("the body has to be an object, a list of objects, or an object of lists")
         odd = next((k for k, row in enumerate(value, 1) if type(row) is not dict), None)
@@ -99,8 +94,8 @@ class PlainEndpoint:
 
     def json(self, served: Served, request: Request, wanted: str) -> Reply:
         """The answer to many rows, or in another form."""
-        rows, form = self.rows_of(request.body, served.limits.rows)
         model = served.model
+        rows, form = self.rows_of(request.body, model, served.limits.rows)
         parts = [predicted_now(model, rows[k : k + CHUNK], k) for k in range(0, max(len(rows), 1), CHUNK)]
         served.noted(len(rows))
         shares = None if parts[0].shares is None else np.concatenate([part.shares for part in parts])
@@ -137,6 +132,19 @@ class PlainEndpoint:
         if wanted == JSON:
             return Reply(self.dumps(shaped(predicted, [{}], "record")))
         return written(model.columns(predicted, {}), wanted)
+
+
+def by_row(columns: dict[str, Any], model: TableAnswering) -> list[Row]:
+    """The rows of columns that are lists."""
+    names = [name for name in columns if name in model.used or name == model.run.id]
+    model.check_columns(names)
+    single = next((name for name in names if type(columns[name]) is not list), None)
+    if single is not None:
+        raise DataError(f"some columns are lists, and {single!r} isn't: give a list for each, or a cell for each")
+    sizes = {name: len(columns[name]) for name in names}
+    if len(set(sizes.values())) > 1:
+        raise DataError(f"the columns differ in length: {', '.join(f'{n!r}: {size}' for n, size in sizes.items())}")
+    return [dict(zip(names, cells, strict=True)) for cells in zip(*(columns[n] for n in names), strict=True)]
 
 
 def predicted_now(model: Answering, rows: Sequence[Row], first: int) -> Predicted:
