@@ -20,7 +20,7 @@ from thalweg.runs.image_run import ImageRun, check_range
 from thalweg.runs.run import Cells, Run, prediction_columns
 from thalweg.runs.stored import load_run
 from thalweg.runs.table_run import TableRun
-from thalweg.serve.batches import Job, Outcome, Predicted
+from thalweg.serve.row_queue import Job, Outcome, Predicted
 
 Array = NDArray[Any]
 Row = Mapping[str, Any]

@@ -16,10 +16,10 @@ from thalweg.data.images.image_set import BYTES as BLACK_TO_WHITE
 from thalweg.data.sources import nearest
 from thalweg.errors import DataError, NotFoundError
 from thalweg.serve.answering import Answering, ImageAnswering, TableAnswering
-from thalweg.serve.batches import Job, Predicted
 from thalweg.serve.connection import Request
 from thalweg.serve.plain_endpoint import SMALL, PlainEndpoint, allowed, answer, predicted_now, too_many
 from thalweg.serve.reply import BYTES, JSON, AnsweredError, Reply
+from thalweg.serve.row_queue import Job, Predicted
 from thalweg.serve.served import Served
 from thalweg.serve.tensors import Tensor, checked_parameters, read_tensor, to_bytes, type_of
 from thalweg.version import __version__

@@ -16,9 +16,9 @@ from thalweg.errors import DataError, ThalwegError
 from thalweg.runs import table_run
 from thalweg.runs.run import Cells
 from thalweg.serve.answering import Answering, ImageAnswering, Row, TableAnswering
-from thalweg.serve.batches import Job, Outcome, Predicted
 from thalweg.serve.connection import Request
 from thalweg.serve.reply import ARROW, CSV, JSON, AnsweredError, Reply, reply_to
+from thalweg.serve.row_queue import Job, Outcome, Predicted
 from thalweg.serve.served import Served
 from thalweg.support.extras import need
 from thalweg.support.files import own_folder

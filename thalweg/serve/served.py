@@ -14,8 +14,8 @@ from thalweg.runs.folder import COLUMNS, HISTORY, IMAGES, MODEL, RUN
 from thalweg.runs.image_run import LIKENESS
 from thalweg.runs.stored_trees import TREES
 from thalweg.serve.answering import Answering, opened, page_of
-from thalweg.serve.batches import Batches, Job, Outcome
 from thalweg.serve.counters import ROWS, Counters
+from thalweg.serve.row_queue import Batches, Job, Outcome
 
 WATCHED = (MODEL, COLUMNS, IMAGES, HISTORY, RUN, TREES, LIKENESS)
 """The files of a run that its predictions, or its loading, depend on."""

@@ -6,8 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from thalweg.serve.batches import AT_ONCE, LITTLE, Batches, Job
 from thalweg.serve.reply import AnsweredError
+from thalweg.serve.row_queue import AT_ONCE, LITTLE, Batches, Job
 
 
 def course(puts, seconds, most_rows=100, wait=0.0, most_waiting=1_000, wrong=()):
