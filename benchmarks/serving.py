@@ -1,8 +1,8 @@
 """How fast `thalweg serve` answers one-row requests, beside FastAPI with a handler that asks the same run.
 
-The server has one core and what asks it another. First as many requests as it can answer, over 32 connections, each with
-one request at a time and then with eight; then a fixed rate for half a minute: latencies count from the moment at which
-a request was due, so that a server that falls behind doesn't look faster.
+The server has one core and what asks it another. First as many requests as it can answer, over 32 connections, with one
+request of each at a time and then with eight; then a fixed rate for half a minute: latencies count from the moment at
+which a request was due, so that a server that falls behind doesn't look faster.
 
     python -m benchmarks.serving RUN '{"island": "Dream", …}' --rate 5000 --rate 10000
 """
