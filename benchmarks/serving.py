@@ -14,16 +14,18 @@ import asyncio
 import json
 import os
 import re
+import socket
 import statistics
 import subprocess
 import sys
 import time
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from benchmarks.live_page import processor_seconds
 
-CONNECTIONS, PORT = 32, 8765
+CONNECTIONS = 32
 STATUS = re.compile(rb"HTTP/1\.1 (\d{3})")
 TICK = 0.0005  # seconds between the sending of requests that are due
 FASTAPI = """
@@ -48,8 +50,7 @@ class Client(asyncio.Protocol):
         self.errors = 0
         self.tail = b""
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
+    def connection_made(self, transport: Any) -> None:
         self.transport = transport
         if self.depth:
             self.send([time.perf_counter()] * self.depth)
@@ -71,11 +72,11 @@ class Client(asyncio.Protocol):
             self.send([now] * number)
 
 
-async def asked(request: bytes, seconds: float, depth: int = 0, rate: float = 0) -> list[Client]:
+async def asked(port: int, request: bytes, seconds: float, depth: int = 0, rate: float = 0) -> list[Client]:
     """Connections that have asked for so many seconds: as often as answers come, or at a rate."""
     loop, begin = asyncio.get_running_loop(), time.perf_counter()
     made = [
-        loop.create_connection(lambda: Client(request, depth, begin + seconds), "127.0.0.1", PORT)
+        loop.create_connection(lambda: Client(request, depth, begin + seconds), "127.0.0.1", port)
         for _ in range(CONNECTIONS)
     ]
     clients = [client for _, client in await asyncio.gather(*made)]
@@ -105,22 +106,22 @@ def line(name: str, clients: list[Client], seconds: float, used: float) -> str:
     )
 
 
-def measured(name: str, command: list[str], row: bytes, rates: list[float], seconds: float) -> None:
+def measured(name: str, command: list[str], port: int, row: bytes, rates: list[float], seconds: float) -> None:
     """Prints what a server does."""
-    head = f"POST /v1/predict HTTP/1.1\r\nHost: localhost:{PORT}\r\nContent-Type: application/json\r\n"
+    head = f"POST /v1/predict HTTP/1.1\r\nHost: localhost:{port}\r\nContent-Type: application/json\r\n"
     request = f"{head}Content-Length: {len(row)}\r\n\r\n".encode() + row
     server = subprocess.Popen(["taskset", "-c", "0", *command], stdout=subprocess.DEVNULL)
     try:
-        wait_for(PORT)
+        wait_for(port)
         for depth in (1, 8):
             before = processor_seconds(server.pid)
-            clients = run(asked(request, 5, depth))
+            clients = run(asked(port, request, 5, depth))
             print(
                 line(f"{name}, {CONNECTIONS} × {depth}", clients, 5, processor_seconds(server.pid) - before), flush=True
             )
         for rate in rates:
             before = processor_seconds(server.pid)
-            clients = run(asked(request, seconds, rate=rate))
+            clients = run(asked(port, request, seconds, rate=rate))
             print(
                 line(f"{name}, at {rate:,.0f}/s", clients, seconds, processor_seconds(server.pid) - before), flush=True
             )
@@ -136,10 +137,16 @@ def run(coroutine: object) -> list[Client]:
     return uvloop.run(coroutine)  # type: ignore[no-any-return, arg-type]
 
 
+def free_port() -> int:
+    """A port that nobody listens at."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port: int = found.getsockname()[1]
+        return port
+
+
 def wait_for(port: int) -> None:
     """Waits for a server."""
-    import socket
-
     for _ in range(600):
         try:
             socket.create_connection(("127.0.0.1", port), 1).close()
@@ -159,12 +166,13 @@ def main() -> None:
     given = parser.parse_args()
     row, rates = json.dumps(json.loads(given.row)).encode(), given.rate or [5_000.0, 10_000.0, 20_000.0]
     os.sched_setaffinity(0, {1})
-    ours = [sys.executable, "-m", "thalweg", "serve", f"run={given.run}", "--port", str(PORT)]
-    measured("thalweg serve", ours, row, rates, given.seconds)
+    port = free_port()
+    ours = [sys.executable, "-m", "thalweg", "serve", f"run={given.run}", "--port", str(port)]
+    measured("thalweg serve", ours, port, row, rates, given.seconds)
     if find_spec("fastapi") is None or find_spec("uvicorn") is None:
         print("FastAPI isn't installed: pip install fastapi uvicorn uvloop httptools")
         return
-    measured("FastAPI", [sys.executable, "-c", FASTAPI, str(given.run), str(PORT)], row, rates[:1], given.seconds)
+    measured("FastAPI", [sys.executable, "-c", FASTAPI, str(given.run), str(port)], port, row, rates[:1], given.seconds)
 
 
 if __name__ == "__main__":

@@ -178,7 +178,9 @@ def tensor(about: Mapping[str, Any], kind: str) -> dict[str, Any]:
     """The schema of an input with one row."""
     shape = [1, *about["shape"][1:]]
     types = {"FP64": "number", "FP32": "number", "BOOL": "boolean", "BYTES": "string", "UINT8": "integer"}
-    cell = {"anyOf": [*NOTHING, *CELLS[kind]]} if kind == "date" else {"type": [types[about["datatype"]], "null"]}
+    cell: dict[str, Any] = (
+        {"anyOf": [*NOTHING, *CELLS[kind]]} if kind == "date" else {"type": [types[about["datatype"]], "null"]}
+    )
     if about["datatype"] == "UINT8":
         cell |= {"minimum": 0, "maximum": 255}
     size = prod(shape)

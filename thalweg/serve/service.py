@@ -235,8 +235,8 @@ def ready(served: Served) -> dict[str, Any]:
 def named_runs(given: Sequence[str]) -> dict[str, Path]:
     """The folders of runs by the names they are served under: NAME=FOLDER, or the folder's own name.
 
-    >>> named_runs(["runs/penguins", "houses=runs/houses-3"])
-    {'penguins': PosixPath('runs/penguins'), 'houses': PosixPath('runs/houses-3')}
+    >>> {name: folder.as_posix() for name, folder in named_runs(["runs/penguins", "houses=runs/houses-3"]).items()}
+    {'penguins': 'runs/penguins', 'houses': 'runs/houses-3'}
     """
     found: dict[str, Path] = {}
     for text in given:
