@@ -62,6 +62,8 @@ def test_what_comes_while_a_batch_waits_joins_it():
     assert batches == [[1, 1, 1]]
     batches, _, _ = course([[3]], 1e-9, most_rows=3, wait=60.0)  # full: it waits for no more
     assert batches == [[3]]
+    batches, _, _ = course([[1], [1], [1]], 1e-9, most_rows=3, wait=60.0)  # it becomes full
+    assert batches == [[1, 1, 1]]
 
 
 def test_a_failure_is_that_of_its_batch():

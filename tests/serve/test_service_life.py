@@ -138,7 +138,8 @@ def test_several_models_have_their_addresses(several, client):
         assert "/v1/models/numbers/predict" in of_several.ask("/v1/predict", GOOD).error
         assert b'href="/v1/models/numbers/form"' in of_several.ask("/").body
         assert "did you mean numbers?" in of_several.ask("/v1/models/number").error
-        assert of_several.ask("/v1/models/pictures/form").status == 400
+        assert b'href="/v1/models/pictures"' in of_several.ask("/").body
+        assert of_several.ask("/v1/models/pictures/form").status == 404
     assert client.ask("/v1/models/classes/predict", GOOD).json == client.ask("/v1/predict", GOOD).json
 
 

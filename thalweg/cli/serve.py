@@ -10,13 +10,14 @@ from typing import Annotated
 from typer import Argument, Option
 
 from thalweg.errors import ArgumentError, NotFoundError
+from thalweg.runs.large.memory import bytes_of
 from thalweg.support.checks import number, whole
 
 TOKEN = "THALWEG_TOKEN"
 
 
 def serve(
-    run: Annotated[list[str], Argument(metavar="RUN...", help="run folders; NAME=RUN serves one under another name")],
+    run: Annotated[list[str], Argument(metavar="RUN", help="run folders; NAME=RUN serves one under another name")],
     *,
     host: Annotated[str, Option(help="the address to listen at; 0.0.0.0 is every one of this machine")] = "127.0.0.1",
     port: Annotated[int, Option(help="0 is a free one")] = 8000,
@@ -32,13 +33,12 @@ def serve(
     lanes: Annotated[int | None, Option(help="the cores of one prediction; by default as many as pay")] = None,
 ) -> None:
     """Answers requests over HTTP with the predictions of runs: JSON, CSV, Arrow, and the Open Inference Protocol."""
-    from thalweg.runs.large.memory import bytes_of
     from thalweg.serve import serving
     from thalweg.serve.served import Limits
     from thalweg.serve.service import Service, named_runs
 
     serving.check_installed()
-    size = bytes_of(max_size)
+    size = size_in(max_size)
     limits = Limits(
         batch_rows=whole("--batch-rows", batch_rows),
         wait=number("--wait", wait, 0) / 1000,
@@ -65,6 +65,14 @@ def serve(
         print("Ctrl-C ends the server when all requests are answered", flush=True)
 
     serving.serve(make, at, started)
+
+
+def size_in(text: str) -> int:
+    """The bytes of --max-size."""
+    try:
+        return whole("--max-size", bytes_of(text))
+    except ArgumentError:
+        raise ArgumentError(f"--max-size is a number of bytes such as 64MB, got {text!r}") from None
 
 
 def token_in(file: Path | None) -> str | None:

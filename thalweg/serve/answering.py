@@ -206,10 +206,14 @@ def opened(folder: Path, lanes: int | None) -> Answering:
     raise ArgumentError(f"{folder}: a run of this kind can't be served")
 
 
+def has_page(model: Answering) -> bool:
+    """Whether there is a page for it: for a run on a table."""
+    return isinstance(model, TableAnswering)
+
+
 def page_of(model: Answering, name: str) -> str:
     """The page that `thalweg export --to html` writes: a form that predicts in the browser."""
-    if not isinstance(model, TableAnswering):
-        raise DataError("there is a page for runs on tables alone")
+    assert isinstance(model, TableAnswering)
     from thalweg.export.exported_tables import table_network
     from thalweg.export.html.predicting_page import predicting_page
 

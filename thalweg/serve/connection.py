@@ -55,6 +55,7 @@ class Receiver(Protocol):
     most_bytes: int
     most_connections: int
     draining: bool
+    date: str
     connections: set[Connection]
     waiting_bytes: int
 
@@ -214,7 +215,7 @@ class Connection(asyncio.Protocol):
             request = self.waiting.popleft()
             last = self.receiver.draining and not self.waiting and self.incoming is None
             closes = last or not request.keep
-            parts.append(reply.written(closes, request.method == "HEAD"))
+            parts.append(reply.written(self.receiver.date, closes, request.method == "HEAD"))
         if parts and not self.transport.is_closing():
             self.transport.write(parts[0] if len(parts) == 1 else b"".join(parts))
             self.since = perf_counter()

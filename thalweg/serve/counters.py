@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from threading import Lock
 
 TYPE = "text/plain; version=0.0.4; charset=utf-8"
 SECONDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -56,22 +57,25 @@ class Counters:
     def __init__(self) -> None:
         self.counts: dict[str, dict[Labels, int]] = defaultdict(lambda: defaultdict(int))
         self.histograms: dict[str, dict[Labels, Histogram]] = defaultdict(dict)
+        self.lock = Lock()
         self.of_endpoints: dict[str, Histogram] = {}
         self.statuses: dict[tuple[str, int], int] = defaultdict(int)
 
     def add(self, name: str, labels: Labels, number: int = 1) -> None:
-        """Counts further."""
-        self.counts[name][labels] += number
+        """Counts further; in any thread."""
+        with self.lock:
+            self.counts[name][labels] += number
 
     def observe(self, name: str, labels: Labels, value: float, bounds: Sequence[float]) -> None:
-        """Adds a value to a histogram."""
-        known = self.histograms[name]
-        if labels not in known:
-            known[labels] = Histogram(bounds)
-        known[labels].add(value)
+        """Adds a value to a histogram; in any thread."""
+        with self.lock:
+            known = self.histograms[name]
+            if labels not in known:
+                known[labels] = Histogram(bounds)
+            known[labels].add(value)
 
     def answered(self, endpoint: str, status: int, seconds: float) -> None:
-        """Counts a request."""
+        """Counts a request; in the event loop alone, as `text` is called."""
         label = ("endpoint", endpoint)
         if (known := self.of_endpoints.get(endpoint)) is None:
             known = self.of_endpoints[endpoint] = Histogram(SECONDS)
@@ -81,16 +85,19 @@ class Counters:
 
     def text(self, gauges: Mapping[str, Mapping[Labels, float]]) -> str:
         """All of it, with the values that are known at this moment alone."""
-        lines: list[str] = []
         for (endpoint, status), number in self.statuses.items():
             self.counts["thalweg_requests_total"][("endpoint", endpoint), ("status", str(status))] = number
+        with self.lock:
+            return "\n".join(self.lines(gauges)) + "\n"
+
+    def lines(self, gauges: Mapping[str, Mapping[Labels, float]]) -> Iterator[str]:
+        """The lines of each number."""
         for name, (kind, said) in HELP.items():
             own = [f"{name}{written(labels)} {count}" for labels, count in self.counts.get(name, {}).items()]
             own += [line for labels, one in self.histograms.get(name, {}).items() for line in one.lines(name, labels)]
             own += [f"{name}{written(labels)} {value:g}" for labels, value in gauges.get(name, {}).items()]
             if own:
-                lines += [f"# HELP {name} {said}", f"# TYPE {name} {kind}", *own]
-        return "\n".join(lines) + "\n"
+                yield from (f"# HELP {name} {said}", f"# TYPE {name} {kind}", *own)
 
 
 def written(labels: Labels) -> str:

@@ -26,19 +26,20 @@ class Reply:
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
 
-    def written(self, closes: bool, bodiless: bool) -> bytes:
-        """The answer as HTTP; `closes`: it is the connection's last. `bodiless`: as for HEAD."""
+    def written(self, date: str, closes: bool, bodiless: bool) -> bytes:
+        """The answer as HTTP, of this date; `closes`: it is the connection's last. `bodiless`: as for HEAD."""
         more = "".join(f"{name}: {value}\r\n" for name, value in self.headers.items()).encode() if self.headers else b""
-        head = head_of(self.status, self.type, closes)
+        head = head_of(self.status, self.type, date, closes)
         return b"%b%d\r\n%b\r\n%b" % (head, len(self.body), more, b"" if bodiless else self.body)
 
 
 @lru_cache(256)
-def head_of(status: int, kind: str, closes: bool) -> bytes:
+def head_of(status: int, kind: str, date: str, closes: bool) -> bytes:
     """An answer's first lines, until its length."""
     lines = [
         f"HTTP/1.1 {status} {HTTPStatus(status).phrase}",
-        *([f"Content-Type: {kind}"] if kind else []),
+        f"Date: {date}",
+        f"Content-Type: {kind}",
         *([f"{name}: {value}" for name, value in NOSNIFF.items()] if kind != JSON else []),
         *(["Connection: close"] if closes else []),
         "Content-Length: ",

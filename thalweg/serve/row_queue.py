@@ -69,6 +69,7 @@ class Batches:
         self.jobs: deque[Job] = deque()
         self.rows = 0
         self.called = self.computing = False
+        self.timer: asyncio.TimerHandle | None = None
 
     def put(self, job: Job) -> None:
         """Takes the rows of a request.
@@ -80,14 +81,22 @@ class Batches:
             raise busy(f"{self.rows:,} rows are waiting for this model: try again in a second")
         self.jobs.append(job)
         self.rows += len(job.rows)
-        if self.called or self.computing:
+        waits = bool(self.wait) and self.rows < self.most_rows
+        if self.computing or (self.called and (waits or self.timer is None)):
             return
         self.called = True
         loop = asyncio.get_running_loop()
-        if self.wait and self.rows < self.most_rows:
-            loop.call_later(self.wait, self.next)
+        if waits:
+            self.timer = loop.call_later(self.wait, self.next)
         else:
+            self.stop_timer()
             loop.call_soon(self.next)
+
+    def stop_timer(self) -> None:
+        """No longer waits for further rows."""
+        if self.timer is not None:
+            self.timer.cancel()
+            self.timer = None
 
     def taken(self) -> list[Job]:
         """The jobs of the next batch."""
@@ -104,6 +113,7 @@ class Batches:
     def next(self) -> None:
         """Computes the next batch, here or in a thread."""
         self.called = False
+        self.stop_timer()
         while self.jobs and not self.computing:
             jobs = self.taken()
             rows = sum(len(job.rows) for job in jobs)

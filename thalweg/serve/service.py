@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from email.utils import formatdate
 from functools import lru_cache, partial
 from pathlib import Path
 from time import perf_counter
@@ -16,6 +17,7 @@ from urllib.parse import quote
 
 from thalweg.data.sources import nearest
 from thalweg.errors import ArgumentError
+from thalweg.serve.answering import has_page
 from thalweg.serve.connection import Connection, Request
 from thalweg.serve.counters import TYPE, Counters
 from thalweg.serve.inference_protocol import VERSION, InferenceProtocol
@@ -68,6 +70,7 @@ class Service:
         self.authorization = None if token is None else f"Bearer {token}".encode()
         self.most_bytes, self.most_connections = limits.request_bytes, limits.connections
         self.draining = False
+        self.date = formatdate(usegmt=True)
         self.connections: set[Connection] = set()
         self.written: list[Connection] = []
         self.waiting_bytes = self.requests_apart = 0
@@ -94,7 +97,8 @@ class Service:
             predict = {"POST": partial(self.plain.predict, served)}
             found[first] = told("/v1/models/{name}", partial(self.about, served))
             found[f"{first}/predict"] = Endpoint("/v1/models/{name}/predict", predict)
-            found[f"{first}/form"] = Endpoint("/v1/models/{name}/form", {"GET": partial(self.form, served)})
+            if has_page(served.model):
+                found[f"{first}/form"] = Endpoint("/v1/models/{name}/form", {"GET": partial(self.form, served)})
             for base in (second, f"{second}/versions/{VERSION}"):
                 found[base] = told("/v2/models/{name}", partial(self.protocol.metadata, served))
                 found[f"{base}/ready"] = told("/v2/models/{name}/ready", partial(ready, served))
@@ -102,8 +106,9 @@ class Service:
                 found[f"{base}/infer"] = Endpoint("/v2/models/{name}/infer", infer)
             if len(self.models) == 1:
                 found["/v1/predict"] = Endpoint("/v1/predict", predict)
-                found["/"] = Endpoint("/", {"GET": partial(self.form, served)})
-        found.setdefault("/", Endpoint("/", {"GET": self.contents}))
+        alone = next(iter(self.models.values()))
+        single = len(self.models) == 1 and has_page(alone.model)
+        found["/"] = Endpoint("/", {"GET": partial(self.form, alone) if single else self.contents})
         return found
 
     def allow(self, request: Request) -> None:
@@ -173,7 +178,8 @@ class Service:
 
     def contents(self, request: Request) -> None:
         """The models, with their pages."""
-        links = "".join(f'<li><a href="/v1/models/{quote(name)}/form">{name}</a></li>' for name in self.models)
+        pages = {n: f"/v1/models/{quote(n)}" + "/form" * has_page(served.model) for n, served in self.models.items()}
+        links = "".join(f'<li><a href="{page}">{name}</a></li>' for name, page in pages.items())
         page = f'<!doctype html><html lang="en"><meta charset="utf-8"><title>thalweg</title><ul>{links}</ul></html>'
         request.answer(Reply(page.encode(), "text/html; charset=utf-8", headers=PAGE))
 
@@ -215,7 +221,7 @@ class Service:
 
     def look(self) -> None:
         """Called every second: ends connections that have taken too long, and loads runs that have changed."""
-        now = perf_counter()
+        now, self.date = perf_counter(), formatdate(usegmt=True)
         for connection in list(self.connections):
             connection.look(now)
         for served in self.models.values():
