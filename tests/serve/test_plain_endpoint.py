@@ -23,6 +23,8 @@ ODD = [
     {"size": True, "price": " 7.25 ", "weight": " 12 kg", "colour": True, "fresh": False, "day": "31/12/1999"},
     {"size": "?", "price": "1e3", "weight": "5", "colour": "", "fresh": "false", "day": "1/2/2003"},
     {"size": None, "price": "12", "weight": "1 kg", "colour": "x" * 300, "fresh": "", "day": ""},
+    {"size": 1, "price": "12", "weight": "1 kg", "colour": "red", "fresh": True, "day": 20110605},
+    {"size": 1, "price": "12", "weight": "1 kg", "colour": "x" * 300, "fresh": True, "day": "05/06/2011"},
 ]  # fmt: skip
 IN_FILES = [row for row in ODD if row["size"] is not True]  # as text, "True" is no number
 KEYS = ["prediction", "probability of a", "probability of b", "probability of c"]
@@ -148,6 +150,8 @@ def test_a_large_request_is_answered_by_a_thread(client):
     large, small = client.ask("/v1/predict", rows).json, client.ask("/v1/predict", ROWS[:3]).json
     assert len(large) == len(rows)
     alike(large[:3], small)
+    wrong = client.ask("/v1/predict", [GOOD] * 4_200 + [{**GOOD, "size": "many"}])
+    assert "row 4201 of the column 'size'" in wrong.error
 
 
 def test_a_number_is_predicted(of_several, numbers, tmp_path):
