@@ -25,6 +25,7 @@ def odd_table(rows=120):
         "size": [None if k % 11 == 3 else float(v) for k, v in enumerate(size)],
         "price": [f"{1000 + 37 * k:,}.5" for k in range(rows)],
         "weight": [f"{k % 40} kg" for k in range(rows)],
+        "share": [f"{k % 90}%" for k in range(rows)],
         "colour": [["red", "green", "blue", "7"][k % 4] for k in range(rows)],
         "fresh": [k % 3 == 0 for k in range(rows)],
         "day": [f"{1 + k % 28:02}/{1 + k % 12:02}/{2000 + k % 20}" for k in range(rows)],

@@ -41,7 +41,7 @@ def test_a_request_may_come_in_pieces(client):
 
 
 def test_a_body_in_chunks(client):
-    body = b'{"size": 1, "price": 2, "weight": 3,'
+    body = b'{"size": 1, "price": 2, "weight": 3, "share": 0.5,'
     rest = b' "colour": "red", "fresh": true, "day": null}'
     head = (
         f"POST /v1/predict HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n{len(body):x}\r\n".encode()

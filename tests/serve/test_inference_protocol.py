@@ -15,6 +15,7 @@ COLUMNS = {
     "size": ("FP64", [12.5, None]),
     "price": ("BYTES", ["1,234.5", "7"]),
     "weight": ("BYTES", ["7 kg", "3"]),
+    "share": ("BYTES", ["45%", "7%"]),
     "colour": ("BYTES", ["red", "7"]),
     "fresh": ("BOOL", [True, False]),
     "day": ("BYTES", ["05/06/2011", ""]),
@@ -69,7 +70,7 @@ def test_the_server_and_its_models_describe_themselves(client):
         assert client.ask(f"{base}/ready").status == 200
         model = client.ask(base).json
         assert {one["name"]: one["datatype"] for one in model["inputs"]} == {n: t for n, (t, _) in COLUMNS.items()} | {
-            "price": "FP64", "weight": "FP64"
+            "price": "FP64", "weight": "FP64", "share": "FP64"
         }  # fmt: skip
         assert [(one["name"], one["datatype"], one["shape"]) for one in model["outputs"]] == [
             ("prediction", "BYTES", [-1]), ("probabilities", "FP32", [-1, 3])

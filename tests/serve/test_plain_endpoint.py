@@ -16,17 +16,19 @@ from thalweg.serve.served import Limits
 
 TABLE = {name: cells for name, cells in odd_table().items() if name != "kind"}
 ROWS = [dict(zip(TABLE, cells, strict=True)) for cells in zip(*TABLE.values(), strict=True)]
-ODD = [
-    {"size": "12.5", "price": "1,234.5", "weight": "7 kg", "colour": "unknown", "fresh": "TRUE", "day": "05/06/2011"},
-    {"size": 3, "price": "99.0", "weight": "3", "colour": 7, "fresh": 1, "day": None},
-    {"size": 3.0, "price": None, "weight": None, "colour": 7.0, "fresh": None, "day": "-"},
-    {"size": True, "price": " 7.25 ", "weight": " 12 kg", "colour": True, "fresh": False, "day": "31/12/1999"},
-    {"size": "?", "price": "1e3", "weight": "5", "colour": "", "fresh": "false", "day": "1/2/2003"},
-    {"size": None, "price": "12", "weight": "1 kg", "colour": "x" * 300, "fresh": "", "day": ""},
-    {"size": 1, "price": "12", "weight": "1 kg", "colour": "red", "fresh": True, "day": 20110605},
-    {"size": 1, "price": "12", "weight": "1 kg", "colour": "x" * 300, "fresh": True, "day": "05/06/2011"},
-]  # fmt: skip
-IN_FILES = [row for row in ODD if row["size"] is not True]  # as text, "True" is no number
+NAMES = ("size", "price", "weight", "share", "colour", "fresh", "day")
+CELLS = [
+    ("12.5", "1,234.5", "7 kg", "45%", "unknown", "TRUE", "05/06/2011"),
+    (3.0, None, None, None, 7.0, None, "-"),
+    ("?", "1e3", "5", "?", "", "false", "1/2/2003"),
+    (None, "12", "1 kg", "", "x" * 300, "", ""),
+    (2, "12", "1 kg", "45%", "x" * 300, True, "05/06/2011"),
+    (3, "99.0", "3", 0.45, 7, 1, None),
+    (True, " 7.25 ", " 12 kg", "7 %", True, False, "31/12/1999"),
+    (1, "12", "1 kg", 0.5, "red", True, 20110605),
+]
+ODD = [dict(zip(NAMES, cells, strict=True)) for cells in CELLS]
+IN_FILES = ODD[:5]  # as text, the others hold cells that are no numbers: True, and 0.45 among 45%
 KEYS = ["prediction", "probability of a", "probability of b", "probability of c"]
 
 
@@ -107,7 +109,7 @@ def test_a_table_keeps_the_ids_of_its_rows(client):
 
 
 def test_csv_in_another_encoding(client):
-    text = "size,price,weight,colour,fresh,day\n1,2,3,紅,true,\n"
+    text = "size,price,weight,share,colour,fresh,day\n1,2,3,,紅,true,\n"
     answers = [
         client.ask("/v1/predict", text.encode(code), kind=f"text/csv; charset={code}").body
         for code in ("utf-8", "cp950")
@@ -156,7 +158,9 @@ def test_a_large_request_is_answered_by_a_thread(client):
 
 def test_a_number_is_predicted(of_several, numbers, tmp_path):
     run = thalweg.load_run(numbers)
-    rows = [{name: row[name] for name in ("size", "price", "weight", "colour", "fresh", "day")} for row in ROWS]
+    rows = [
+        {name: row[name] for name in ("size", "price", "weight", "share", "colour", "fresh", "day")} for row in ROWS
+    ]
     found = of_several.ask("/v1/models/numbers/predict", rows).json
     assert [row["prediction"] for row in found] == pytest.approx(run.predict(rows), rel=1e-6)
     assert list(found[0]) == ["prediction"]
@@ -244,7 +248,7 @@ def test_more_rows_than_allowed_are_refused(classes):
         answers = [
             client.ask("/v1/predict", [GOOD] * 4),
             client.ask("/v1/predict", {name: [cell] * 4 for name, cell in GOOD.items()}),
-            client.ask("/v1/predict", (",".join(GOOD) + "\n" + ",,,,,\n" * 4).encode(), kind="text/csv"),
+            client.ask("/v1/predict", (",".join(GOOD) + "\n" + ",,,,,,\n" * 4).encode(), kind="text/csv"),
         ]
         assert [answer.status for answer in answers] == [413] * 3
         assert "more than 3 rows" in answers[0].error

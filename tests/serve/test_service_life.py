@@ -117,7 +117,15 @@ def test_the_openapi_document_says_what_is_answered(several):
         def check(schema, value):
             jsonschema.validate(value, {"$ref": f"#/components/schemas/{schema}", "components": document["components"]})
 
-        plain = {"size": 12.5, "price": "7", "weight": None, "colour": "red", "fresh": True, "day": "2011-06-05"}
+        plain = {
+            "size": 12.5,
+            "price": "7",
+            "weight": None,
+            "share": 0.4,
+            "colour": "red",
+            "fresh": True,
+            "day": "2011-06-05",
+        }
         check("classes.Row", plain)
         assert client.ask("/v1/models/classes/predict", plain).status == 200
         with pytest.raises(jsonschema.ValidationError):

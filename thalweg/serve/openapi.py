@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from math import prod
 from typing import Any
 
+from thalweg.data.notations.quantities import SHARES
 from thalweg.serve.answering import Answering, TableAnswering
 from thalweg.serve.inference_protocol import VERSION, inputs_of, outputs_of
 from thalweg.serve.plain_endpoint import PICTURES
@@ -30,13 +31,20 @@ PLAIN = {"type": "object"}
 NOTHING = [{"type": "null"}, {"const": ""}]
 DAY = "(19|20)[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])"
 CELLS: Mapping[str, list[Any]] = {
+    "share": [{"type": ["number", "boolean"]}],
     "number": [{"type": ["number", "boolean"]}, {"type": "string", "pattern": "^[0-9]{1,3}$"}],
     "boolean": [{"type": "boolean"}, {"enum": [0, 1, "false", "true"]}],
     "date": [{"type": "string", "pattern": f"^{DAY}$"}],
     "category": [{"type": ["string", "number", "boolean"]}],
 }
 """What a cell may certainly be, by the kind of its column; text is read in the notation of the training's, too."""
-CSV_CELLS = {"number": "[0-9]{0,3}", "boolean": "(false|true)?", "date": f"({DAY})?", "category": "[a-z]{0,9}"}
+CSV_CELLS = {
+    "share": "([0-9]{1,2}%)?",
+    "number": "[0-9]{0,3}",
+    "boolean": "(false|true)?",
+    "date": f"({DAY})?",
+    "category": "[a-z]{0,9}",
+}
 
 
 def openapi(models: Mapping[str, Served]) -> dict[str, Any]:
@@ -96,18 +104,25 @@ def schemas_of(name: str, model: Answering) -> dict[str, Any]:
     return found
 
 
+def kinds_of(model: TableAnswering) -> dict[str, str]:
+    """The columns that a model uses, with their kinds; "share" is a number that has to be written as 45%."""
+    shares = [name for name, fitted in model.run.features.used.items() if getattr(fitted, "unit", "") in SHARES]
+    kinds = {about["name"]: about["kind"] for about in model.description()["columns"]}
+    return kinds | dict.fromkeys(shares, "share")
+
+
 def row(model: TableAnswering) -> dict[str, Any]:
     """The schema of a row: a cell for each column that the model uses; others are passed over."""
-    properties = {}
+    properties, kinds = {}, kinds_of(model)
     for about in model.description()["columns"]:
         said = f"{about['kind']}: {about['understood']}; null is a missing cell, and text is read as in a file"
-        properties[about["name"]] = {"anyOf": [*NOTHING, *CELLS[about["kind"]]], "description": said}
+        properties[about["name"]] = {"anyOf": [*NOTHING, *CELLS[kinds[about["name"]]]], "description": said}
     return {"type": "object", "properties": properties, "required": list(model.used)}
 
 
 def table(model: TableAnswering) -> dict[str, Any]:
     """The schema of CSV: a line of names, and lines of cells."""
-    kinds = [CSV_CELLS[about["kind"]] for about in model.description()["columns"]]
+    kinds = [CSV_CELLS[kind] for kind in kinds_of(model).values()]
     quoted = [f'"{name}"' if set(name) & set(',;"\n') else name for name in model.used]
     names = re.sub(r"([][\\^$.|?*+(){}])", r"\\\1", ",".join(quoted))
     return {"type": "string", "pattern": f"^{names}\\n({','.join(kinds)}\\n)*$",
@@ -156,7 +171,7 @@ def infer(name: str) -> dict[str, Any]:
 
 def inference(model: Answering) -> dict[str, Any]:
     """The schema of a request for inference: of one row, in the order of the columns."""
-    kinds = {c["name"]: c["kind"] for c in model.description().get("columns", [])}
+    kinds = kinds_of(model) if isinstance(model, TableAnswering) else {}
     tensors = [tensor(about, kinds.get(about["name"], "")) for about in inputs_of(model)]
     output = {"enum": [about["name"] for about in outputs_of(model)]}
     return {

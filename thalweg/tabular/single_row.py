@@ -97,14 +97,13 @@ class SingleRow:
 
     def matrix_of(self, rows: Sequence[Mapping[str, Any]]) -> tuple[Array, list[int]]:
         """The same of several rows, each read by itself: float32 (rows, features), and which of them a table has to
-        read; theirs are zeros."""
+        read, whose lines mean nothing."""
         out = np.zeros((len(rows), self.width), np.float32)
         read = [self._read(row, out[k]) for k, row in enumerate(rows)]
         left = [k for k, numbers in enumerate(read) if numbers is None]
         none = [np.nan] * len(self.numbers)
         numbers = np.array([none if numbers is None else numbers for numbers in read])
         self._write_numbers(numbers.reshape(len(rows), len(self.numbers)), out)
-        out[left] = 0
         return out, left
 
     def _read(self, row: Mapping[str, Any], out: Array) -> list[float] | None:
