@@ -39,7 +39,7 @@ CELLS: Mapping[str, list[Any]] = {
 }
 """What a cell may certainly be, by the kind of its column; text is read in the notation of the training's, too."""
 CSV_CELLS = {
-    "share": "([0-9]{1,2}%)?",
+    "share": "([1-9][0-9]?%)?",
     "number": "[0-9]{0,3}",
     "boolean": "(false|true)?",
     "date": f"({DAY})?",
