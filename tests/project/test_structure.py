@@ -100,7 +100,8 @@ MOST_LINES = 500  # in a file
 BUDGET = {
     "thalweg": 100, "cli": 2_780, "serve": 2_300, "play": 1_340, "play.exports": 400, "play.training": 1_460,
     "play.exercises": 720, "play.requests": 540, "runs.reports": 620, "runs": 3_510, "sklearn": 2_740,
-    "experiments.tuning": 1_900, "tabular": 3_180, "tabular.forests": 360, "backend": 160, "preprocessing": 20, "random": 20, "saving": 40,
+    "experiments.tuning": 1_900, "tabular": 3_180,
+    "tabular.forests": 360, "backend": 160, "preprocessing": 20, "random": 20, "saving": 40,
     "utils": 120, "experiments": 2_170, "views": 540, "models": 4_540,
     "exchange": 1_920, "export": 2_820, "tracing": 1_400, "views.report": 2_880,
     "views.notebook": 320, "landscapes": 320, "doctor": 1_920, "recordings": 1_400, "callbacks": 1_040, "datasets": 760,

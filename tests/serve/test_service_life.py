@@ -255,3 +255,13 @@ def test_a_token_is_one_line(tmp_path, monkeypatch):
             token_in(tmp_path / "token")
     with pytest.raises(thalweg.errors.NotFoundError, match="can't be read"):
         token_in(tmp_path / "nothing")
+
+
+def test_pythons_own_loop_serves_too(classes, monkeypatch):
+    monkeypatch.setattr(serving, "fast_loop", lambda: None)
+    with running(classes=classes) as service, Client(service.port) as client:
+        assert type(service.loop).__module__.startswith("asyncio")
+        client.socket.sendall(request(service.port, "/v1/predict", GOOD) * 20)
+        assert [client.read().status for _ in range(20)] == [200] * 20
+        assert client.ask("/v2", Connection="close").status == 200
+        assert client.ended()
