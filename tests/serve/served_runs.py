@@ -5,6 +5,7 @@ import contextlib
 import json
 import socket
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 from thalweg.serve import serving
@@ -108,3 +109,11 @@ def request(port, path, body=None, method=None, kind="application/json", **heade
     lines |= {name.replace("_", "-"): value for name, value in headers.items()}
     head = f"{method or ('GET' if body is None else 'POST')} {path} HTTP/1.1\r\n"
     return (head + "".join(f"{n}: {v}\r\n" for n, v in lines.items()) + "\r\n").encode() + content
+
+
+def until(condition):
+    """Waits for a condition."""
+    end = time.monotonic() + SECONDS
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.01)

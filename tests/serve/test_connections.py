@@ -7,7 +7,7 @@ import socket
 import threading
 
 import pytest
-from served_runs import Client, request, running
+from served_runs import Client, request, running, until
 from test_plain_endpoint import GOOD
 
 from thalweg.serve import connection
@@ -166,6 +166,23 @@ def test_more_than_may_wait_is_refused(classes):
         assert found[3].headers["retry-after"] == "1"
         assert "3 rows are waiting" in found[3].error
         assert client.ask("/v1/predict", [GOOD] * 9).status == 200  # more than may wait, and nothing else does
+
+
+def test_what_arrives_is_bounded_for_all_connections_together(classes):
+    limits = Limits(request_bytes=5_000, waiting_bytes=1_000)
+    head = b"POST /v1/predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: 700\r\n\r\n"
+    with running(limits=limits, classes=classes) as service:
+        with Client(service.port) as one, Client(service.port) as two:
+            one.socket.sendall(head + b" " * 600)
+            two.ask("/v2")
+            refused = raw(two, head + b" " * 600)
+            assert (refused.status, refused.headers["retry-after"]) == (503, "1")
+            assert raw(one, b" " * 100).status == 400
+            one.socket.sendall(head + b" " * 600)
+        with Client(service.port) as three:
+            until(lambda: service.waiting_bytes == 0)
+            assert three.ask("/v1/predict", GOOD).status == 200
+        assert service.waiting_bytes == 0
 
 
 def memory():

@@ -14,7 +14,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 from conftest import trained
-from served_runs import SECONDS, Client, request, running
+from served_runs import SECONDS, Client, request, running, until
 from test_plain_endpoint import GOOD
 
 import thalweg
@@ -27,14 +27,6 @@ from thalweg.serve.service import named_runs
 
 ROOT = Path(__file__).parents[2]
 KEPT = {name: cell for name, cell in GOOD.items() if name != "key"}
-
-
-def until(condition):
-    """Waits for a condition."""
-    end = time.monotonic() + SECONDS
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.01)
 
 
 def share(port):

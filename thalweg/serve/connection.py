@@ -53,6 +53,7 @@ class Receiver(Protocol):
     """What connections belong to."""
 
     most_bytes: int
+    most_waiting_bytes: int
     most_connections: int
     draining: bool
     date: str
@@ -110,6 +111,7 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self.receiver.connections.discard(self)
         self.ending = True
+        self.drop()
         self.forget()
 
     def eof_received(self) -> bool:
@@ -179,8 +181,11 @@ class Connection(asyncio.Protocol):
         if (incoming := self.incoming) is None or self.ending:
             return
         incoming.size += len(body)
+        self.receiver.waiting_bytes += len(body)
         if incoming.size > self.receiver.most_bytes:
             self.too_large()
+        elif self.receiver.waiting_bytes > self.receiver.most_waiting_bytes:
+            self.refuse(503, "the requests that wait are too large together", {"Retry-After": "1"})
         elif incoming.parts is None:
             incoming.parts = [body]
         else:
@@ -193,7 +198,6 @@ class Connection(asyncio.Protocol):
         self.incoming = None
         request = incoming.request
         request.body = b"".join(incoming.parts or ())
-        self.receiver.waiting_bytes += len(request.body)
         self.waiting.append(request)
         self.ending = not request.keep
         self.receiver.handle(request)
@@ -247,7 +251,8 @@ class Connection(asyncio.Protocol):
             return
         self.ending = True
         request = Request(self) if self.incoming is None else self.incoming.request
-        request.keep, self.incoming = False, None
+        self.drop()
+        request.keep = False
         self.waiting.append(request)
         request.answer(reply)
 
@@ -260,6 +265,12 @@ class Connection(asyncio.Protocol):
         elif not self.transport.is_closing():
             self.resume()
             self.transport.write_eof()
+
+    def drop(self) -> None:
+        """What has arrived of a request isn't kept."""
+        if self.incoming is not None:
+            self.receiver.waiting_bytes -= self.incoming.size
+            self.incoming = None
 
     def forget(self) -> None:
         """What is still being computed for this connection is for nobody."""

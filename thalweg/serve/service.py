@@ -68,7 +68,8 @@ class Service:
     ) -> None:
         self.limits, self.executor, self.local = limits, executor, local
         self.authorization = None if token is None else f"Bearer {token}".encode()
-        self.most_bytes, self.most_connections = limits.request_bytes, limits.connections
+        self.most_bytes, self.most_waiting_bytes = limits.request_bytes, limits.waiting_bytes
+        self.most_connections = limits.connections
         self.draining = False
         self.date = formatdate(usegmt=True)
         self.connections: set[Connection] = set()
@@ -131,8 +132,6 @@ class Service:
             if work is None:
                 known = ", ".join([*endpoint.methods, *(["HEAD"] if "GET" in endpoint.methods else [])])
                 raise AnsweredError(405, f"{request.path} takes {known}, not {request.method}", {"Allow": known})
-            if self.waiting_bytes > self.limits.waiting_bytes:
-                raise busy("the requests that wait are too large together: try again in a second")
             work(request)
         except Exception as error:  # the request's, not the server's
             request.answer(reply_to(error))
