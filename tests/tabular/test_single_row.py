@@ -299,3 +299,20 @@ def test_a_matrix_can_be_changed_by_who_asked_for_it():
     kept = first.copy()
     first[:] = 7
     assert same(features.of_row(row), kept)
+
+
+def test_several_rows_are_read_as_each_alone():
+    """All of them at once, also those that a table has to read, which are named."""
+    names = ["numbers", "numbers or none", "thousands", "colour", "truth or none", "moments", "day first"]
+    features = Features.fit(Table.of({name: COLUMNS[name] for name in names}))
+    rows = [{name: COLUMNS[name][k] for name in names} for k in range(ROWS)]
+    rows[3]["colour"], rows[7]["numbers"] = "x" * 300, "many"
+    del rows[9]["moments"]
+    found, left = features.of_rows(rows)
+    alone = [features.of_row(row) for row in rows]
+    assert left == [k for k, x in enumerate(alone) if x is None]
+    assert left == [3, 7, 9]
+    for k, x in enumerate(alone):
+        assert x is None or np.array_equal(found[k : k + 1], x)
+    none, left = features.of_rows([])
+    assert (none.shape, left) == ((0, len(features.feature_names)), [])

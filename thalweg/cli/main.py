@@ -38,6 +38,7 @@ HOMES = {
     "trace": "thalweg.cli.trace",
     "export": "thalweg.cli.export",
     "import": "thalweg.cli.import_model",
+    "serve": "thalweg.cli.serve",
     "play": "thalweg.cli.play",
     "filters": "thalweg.cli.pictures",
     "features": "thalweg.cli.pictures",

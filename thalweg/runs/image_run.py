@@ -319,23 +319,23 @@ def images_for(run: ImageRun, source: str | Path, skip_bad: bool = False) -> tup
 
 def turned(run: ImageRun, images: Images) -> Images:
     """The arrays, which have to be in the network's numbers; inverted if that is asked for."""
-    check_range(run, images)
+    check_range(run, images.x, images.source)
     test = None if images.test is None else turned(run, images.test)
     if not run.reading.invert:
         return images
     return replace(images, x=(sum(run.known_range()) - images.x).astype(images.x.dtype), test=test)
 
 
-def check_range(run: ImageRun, images: Images) -> None:
+def check_range(run: ImageRun, x: Array, source: str) -> None:
     """Raises for arrays in other numbers than those that the network learned from."""
-    if run.range is None or not len(images.x):
+    if run.range is None or not len(x):
         return
-    least, most = float(images.x.min()), float(images.x.max())
-    fractions = images.x.dtype != np.uint8 and not (images.x == np.rint(images.x)).all()
+    least, most = float(x.min()), float(x.max())
+    fractions = x.dtype != np.uint8 and not (x == np.rint(x)).all()
     if least < run.range[0] or most > run.range[1] or (fractions and most <= 1 < run.range[1]):
         black, white = run.range
         raise DataError(
-            f"{images.source} holds numbers from {least:g} to {most:g}, and the network learned from {black:g} (black) "
+            f"{source} holds numbers from {least:g} to {most:g}, and the network learned from {black:g} (black) "
             f"to {white:g} (white): bring them to that"
         )
 

@@ -187,6 +187,10 @@ class Features:
         """
         return None if row is None else self._rows[familiar].matrix(row)
 
+    def of_rows(self, rows: Sequence[Mapping[str, Any]]) -> tuple[NDArray[np.float32], list[int]]:
+        """The matrix of rows, each read by itself as `of_row` does, and which of them have to be read as a table."""
+        return self._rows[False].matrix_of(rows)
+
     @cached_property
     def _rows(self) -> dict[bool, SingleRow]:
         columns = list(self.used.values())

@@ -89,22 +89,43 @@ class SingleRow:
     def matrix(self, row: Mapping[str, Any]) -> Array | None:
         """The matrix of a row, float32 (1, features), as a table of it makes; None if a table has to read it."""
         out = np.zeros((1, self.width), np.float32)
-        try:
-            if self.numbers:
-                self._write_numbers(np.array([read(row[name]) for name, read in self.numbers]), out[0])
-            for name, features_of, place in self.others:
-                out[0, place] = features_of(row[name])
-            for column, read, place in self.dates:
-                fill(out[:, place], column.arranged, seconds(np.array([read(row[column.name])], "datetime64[us]")))
-        except (KeyError, OverflowError, DataError):  # what is wrong, the table says
+        numbers = self._read(row, out[0])
+        if numbers is None:
             return None
+        self._write_numbers(np.array(numbers), out[0])
         return out
 
+    def matrix_of(self, rows: Sequence[Mapping[str, Any]]) -> tuple[Array, list[int]]:
+        """The same of several rows, each read by itself: float32 (rows, features), and which of them a table has to
+        read, whose lines mean nothing."""
+        out = np.zeros((len(rows), self.width), np.float32)
+        read = [self._read(row, out[k]) for k, row in enumerate(rows)]
+        left = [k for k, numbers in enumerate(read) if numbers is None]
+        none = [np.nan] * len(self.numbers)
+        numbers = np.array([none if numbers is None else numbers for numbers in read])
+        self._write_numbers(numbers.reshape(len(rows), len(self.numbers)), out)
+        return out, left
+
+    def _read(self, row: Mapping[str, Any], out: Array) -> list[float] | None:
+        """The numbers of a row, and its other cells into its line of the matrix; None if a table has to read it."""
+        try:
+            numbers = [read(row[name]) for name, read in self.numbers]
+            for name, features_of, place in self.others:
+                out[place] = features_of(row[name])
+            for column, moment, place in self.dates:
+                moments = np.array([moment(row[column.name])], "datetime64[us]")
+                fill(out[None, place], column.arranged, seconds(moments))
+        except (KeyError, OverflowError, DataError):  # what is wrong, the table says
+            return None
+        return numbers
+
     def _write_numbers(self, values: Array, out: Array) -> None:
-        missing = np.isnan(values)
-        present = np.where(missing, self.medians, values)
-        out[self.scaled_at] = scaled(present[self.varying], self.centers, self.scales)
-        out[self.marked_at] = missing[self.marked]
+        """The numbers of one row (numbers,), or of several (rows, numbers), into theirs of the matrix."""
+        if self.numbers:
+            missing = np.isnan(values)
+            present = np.where(missing, self.medians, values)
+            out.T[self.scaled_at] = scaled(present.T[self.varying].T, self.centers, self.scales).T
+            out.T[self.marked_at] = missing.T[self.marked]
 
 
 class LeftToTableError(DataError):
@@ -168,7 +189,7 @@ def remembering(column: FittedColumn, familiar: bool) -> Callable[[Any], Array]:
         return out.reshape(-1)
 
     def features_of(cell: Any) -> Array:
-        if type(cell) is str and len(cell) > LONGEST:
+        if type(cell) not in CELLS or (type(cell) is str and len(cell) > LONGEST):
             raise LeftToTableError
         return known(None if cell != cell else cell)  # one NaN isn't another
 
