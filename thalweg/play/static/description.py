@@ -107,11 +107,24 @@ def activation_json(name: str) -> dict[str, Any]:
     function: Any = activations.get(name)
     formula = isinstance(function, FormulaFunction)
     equation = function.of.equation if formula else function.equation
-    found: dict[str, Any] = {"name": str(function.name), "rowwise": function.rowwise}
+    found: dict[str, Any] = {"name": str(function.name), "rowwise": function.rowwise, "engine": built_in(name, equation)}
     if equation is not None:
         found |= {"value": tree(equation.value), "slope": tree(equation.slope)}
         found["numbers"] = {} if formula else function.numbers()
     return found | ({"texts": [equation.value, equation.slope]} if formula else {})
+
+
+def built_in(name: str, equation: Any) -> str:
+    """The activation of the engine that computes this: itself, or of a formula the one with the same equations."""
+    if name in activations.NAMES:
+        return name
+    same = [
+        other
+        for other in usable()
+        if (of := getattr(activations.NAMES[other], "equation", None)) is not None
+        and (of.value, of.slope) == (equation.value, equation.slope)
+    ]
+    return same[0] if same else name
 
 
 def loss_json(loss: Loss) -> dict[str, Any]:

@@ -91,7 +91,7 @@ export function arithmetic(network, asked, step) {
   const found = {
     layer: number, unit, row, layer_name: layer.name, activation: activation.name, x: floats(x), x_names: inputNames(network, layer, x.length), w: floats(w),
     b: bias ? bias[unit] : null, h, y_predict: pass.a[0][at], slope: activation.slope(h), error_term: term, delta_w: floats(delta),
-    delta_b: bias ? rate * term : null, w_after: floats(w.map((v, n) => v + delta[n])), learning_rate: rate, loss: rowLoss(network, row, run.output[0]),
+    delta_b: bias ? rate * term : null, w_after: floats(w.map((v, n) => v + delta[n])), learning_rate: rate, loss: rowLoss(network, row),
   };
   const { notes, ...more } = errors(network, choice, layer, run, found, at);
   Object.assign(found, more);
@@ -106,8 +106,10 @@ export function arithmetic(network, asked, step) {
   return found;
 }
 
-/** The loss of one row, without penalties. @param {PageNetwork} network @param {number} row @param {Float64Array} output */
-function rowLoss(network, row, output) {
+/** The loss of one row, without penalties. @param {PageNetwork} network @param {number} row */
+function rowLoss(network, row) {
+  const inputs = network.exercise.x.length / network.exercise.rows;
+  const output = Float64Array.from(network.engine.predict(network.exercise.x.slice(row * inputs, (row + 1) * inputs), 1));
   const { shape } = network.layers[network.layers.length - 1];
   const units = shape[shape.length - 1];
   const wide = network.y.length / network.exercise.rows;

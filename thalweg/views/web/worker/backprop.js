@@ -84,7 +84,7 @@ function moments(rows, channels) {
  * @param {PageNetwork} network
  * @param {number} first
  * @param {number} count
- * @returns {{ passes: Pass[], output: Float64Array[], dOutput: Float64Array[] | null }}
+ * @returns {{ passes: Pass[], dOutput: Float64Array[] | null }}
  */
 export function executed(network, first, count) {
   const { layers, exercise, knobs } = network;
@@ -136,7 +136,7 @@ export function executed(network, first, count) {
       });
     } else if (layer.kind === "BatchNormalization") d = backThroughNorm(layer, pass.x, d, weights[layer.first]);
   }
-  return { passes, output, dOutput };
+  return { passes, dOutput };
 }
 
 /** @param {Layer} layer @param {Float64Array[]} x @param {Float64Array[]} d @param {Float32Array} gamma */

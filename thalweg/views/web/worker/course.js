@@ -44,7 +44,7 @@ export class Course {
   }
 
   get iteration() {
-    return this.iterationsBefore + this.engine.epochs * this.engine.stepsPerEpoch + this.engine.batch;
+    return this.iterationsBefore + this.engine.epochs * this.engine.stepsPerEpoch + this.engine.step;
   }
 
   /** Goes on under another state, if its network can keep the weights; returns whether anything is new. @param {State} state */
@@ -77,8 +77,8 @@ export class Course {
   /** Trains; notes the scores of the epoch that ended last. @param {number} steps */
   run(steps) {
     this.step = null;
-    const { batch, stepsPerEpoch } = this.engine;
-    const after = (batch + steps) % stepsPerEpoch; // steps after the last epoch that ends
+    const { step: done, stepsPerEpoch } = this.engine;
+    const after = (done + steps) % stepsPerEpoch; // steps after the last epoch that ends
     for (const part of after < steps ? [steps - after, after] : [steps]) {
       const records = part ? this.network.run(part) : [];
       if (records.length) this.notePoint(this.epoch, records[records.length - 1]); // validated right at the epoch's end
@@ -90,7 +90,7 @@ export class Course {
     const { network, engine } = this;
     const before = network.kernels.map((layer) => network.kernelOf(layer));
     const size = Math.min(this.state.batch, network.exercise.rows);
-    const rows = Math.min(network.exercise.rows - engine.batch * size, size);
+    const rows = Math.min(network.exercise.rows - engine.step * size, size);
     const learningRate = network.learningRate;
     this.run(1);
     this.step = { before, rows, iteration: this.iteration, learningRate };

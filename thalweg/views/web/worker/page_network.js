@@ -32,6 +32,9 @@ const KERAS = {
   dropout: ["Dropout", "dropout"], batch_norm: ["BatchNormalization", "batch_normalization"],
 };
 
+/** The engine's names. @type {{ [metric: string]: string }} */
+const METRICS = { accuracy: "accuracy", binary_accuracy: "margin", mae: "mae" };
+
 /** The shape of a row after a layer. @param {any} spec @param {number[]} input @returns {number[]} */
 function shapeAfter(spec, input) {
   const [high, wide, channels] = input;
@@ -129,8 +132,10 @@ export class PageNetwork {
   /** What the engine is told. */
   get spec() {
     const { state, knobs, exercise } = this;
+    const { half, name } = knobs.loss.described;
+    const activated = (/** @type {Layer} */ { spec, activation }) => (activation ? { ...spec, activation: activation.described.engine } : spec);
     return {
-      input: exercise.shape, layers: this.layers.map((layer) => layer.spec), loss: knobs.lossName, metric: this.metric, optimizer: knobs.optimizer,
+      input: exercise.shape, layers: this.layers.map(activated), loss: half ? this.tools.site.halved[0] : name, metric: METRICS[this.metric], optimizer: knobs.optimizer,
       l1: state.l1, l2: state.l2, seed: state.seed, batch: state.batch, shuffle: state.shuffle,
     };
   }
@@ -240,8 +245,8 @@ export class PageNetwork {
   run(steps) {
     const outcome = this.engine.run(steps, this.rate);
     if (outcome.finite) return outcome.records;
-    const { epochs, batch } = this.engine;
-    throw new DivergedError(sentence("a value was no longer finite in epoch {epoch}, batch {batch}: lower the learning rate", { epoch: epochs + 1, batch: batch + 1 }));
+    const { epochs, step } = this.engine;
+    throw new DivergedError(sentence("a value was no longer finite in epoch {epoch}, batch {batch}: lower the learning rate", { epoch: epochs + 1, batch: step + 1 }));
   }
 
   /** @param {Float32Array} x @param {Float32Array} y @param {number} count */

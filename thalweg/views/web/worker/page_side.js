@@ -192,7 +192,7 @@ export class PageSide {
 
   /** Stops playing; a short epoch is finished first. @param {Course} course @param {boolean} [finish] */
   pause(course, finish = true) {
-    const { batch, stepsPerEpoch } = course.engine;
+    const { step: batch, stepsPerEpoch } = course.engine;
     if (finish && this.playing && batch && this.short(stepsPerEpoch - batch)) course.run(stepsPerEpoch - batch);
     if (!this.playing) return; // a training that has diverged stays so
     this.playing = false;
@@ -201,7 +201,7 @@ export class PageSide {
 
   /** The rest of this epoch. @param {Course} course */
   finishEpoch(course) {
-    const { batch, stepsPerEpoch } = course.engine;
+    const { step: batch, stepsPerEpoch } = course.engine;
     const steps = stepsPerEpoch - batch;
     const begun = seconds();
     course.run(steps);
@@ -230,7 +230,7 @@ export class PageSide {
     const state = this.rules.state(given);
     const { course } = this;
     if (!course || !this.rules.keepsWeights(state, course.state)) return this.begin(state);
-    const { batch, stepsPerEpoch } = course.engine;
+    const { step: batch, stepsPerEpoch } = course.engine;
     if (batch && this.playing && this.short(stepsPerEpoch)) {
       try {
         course.run(stepsPerEpoch - batch);

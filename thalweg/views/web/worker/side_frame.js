@@ -81,7 +81,7 @@ export class SideFrame {
     const { network, last, engine } = course;
     const now = course.lossNow();
     return {
-      status: this.status, epoch: course.epoch, iteration: course.iteration, batch: engine.batch, learning_rate: network.learningRate, loss_now: now,
+      status: this.status, epoch: course.epoch, iteration: course.iteration, batch: engine.step, learning_rate: network.learningRate, loss_now: now,
       accuracy: null, val_accuracy: null, pace: Math.round(10 * pace) / 10, loss: finite(last.train?.loss), val_loss: finite(last.held?.loss),
       [network.metric]: finite(last.train?.metric), [`val_${network.metric}`]: finite(last.held?.metric),
     };
