@@ -13,15 +13,16 @@ export function besidePage(name) {
 }
 
 /**
- * Frames are acknowledged as the socket's are; `change:closed` says, in `reason`, why the worker has ended.
- * @param {{ lesson: string | null, preset: string | null }} begins
+ * Frames are acknowledged as the socket's are; `change:closed` says, in `reason`, why the worker has ended. The page
+ * begins with the lesson or preset of its address: ?lesson=one-row.
  * @returns {Model}
  */
-export function workerModel(begins) {
+export function workerModel() {
   const { values, on, set } = notices();
   const worker = new Worker(besidePage("worker.js"), { type: "module" });
   const names = { site: "site.json", engine: "engine.json", wasm: "thalweg.wasm", digits: "digits.bin", lessons: "lessons.json", presets: "presets.json" };
-  worker.postMessage({ ...begins, files: Object.fromEntries(Object.entries(names).map(([key, name]) => [key, besidePage(name)])) });
+  const asked = new URLSearchParams(location.search);
+  worker.postMessage({ lesson: asked.get("lesson"), preset: asked.get("preset"), files: Object.fromEntries(Object.entries(names).map(([key, name]) => [key, besidePage(name)])) });
   worker.addEventListener("message", async ({ data }) => {
     if (data.failed) return set("closed", { reason: data.failed });
     const frame = decode(data);

@@ -1,6 +1,7 @@
 // The live page: one socket, one or two sides, and the panels around them.
 import { h } from "../dom.js";
 import { socketModel } from "../models/socket.js";
+import { hasNoServer, workerModel } from "../models/worker.js";
 import { onSettings } from "../settings.js";
 import { said, word } from "../words.js";
 import { showKnobs, showTraining } from "./controls.js";
@@ -9,6 +10,7 @@ import { followLesson, showLesson } from "./lessons.js";
 import { read } from "./pictures.js";
 import { Side } from "./side.js";
 import { copied, differences, unpackedLink } from "./states.js";
+import { stopped } from "./stopped.js";
 import { showTop } from "./top.js";
 import { el, refill } from "./widgets.js";
 
@@ -29,6 +31,7 @@ export class App {
   constructor(body) {
     this.body = body;
     this.token = new URLSearchParams(location.search).get("token") ?? "";
+    this.alone = hasNoServer();
     /** @type {any} */
     this.hello = null;
     /** @type {Side[]} */
@@ -81,11 +84,11 @@ export class App {
 
   /** Reads what the page needs, and opens the socket. */
   async start() {
-    if (!this.token) return this.tell(word("This address lacks its token: open the one that `thalweg play` printed."));
+    if (!this.token && !this.alone) return this.tell(word("This address lacks its token: open the one that `thalweg play` printed."));
     [this.lessons, this.presets, this.map] = await Promise.all(["lessons", "presets", "map"].map(read));
-    this.model = socketModel(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/socket?token=${encodeURIComponent(this.token)}`);
+    this.model = this.alone ? workerModel() : socketModel(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/socket?token=${encodeURIComponent(this.token)}`);
     this.model.on("change:message", (/** @type {any} */ message) => (message.hello ? (this.greeted = this.greet(message.hello)) : this.greeted.then(() => this.receive(message))));
-    this.model.on("change:closed", () => this.tell(word("The connection has ended: start `thalweg play` again and reload this page.")));
+    this.model.on("change:closed", (/** @type {any} */ why) => (this.alone ? stopped(this, why.reason) : this.tell(word("The connection has ended: start `thalweg play` again and reload this page."))));
     onSettings(() => this.rebuild());
     this.redraw();
   }
@@ -370,6 +373,7 @@ export class App {
 
   /** @param {File} file */
   async upload(file) {
+    if (this.alone) return this.needsInstall();
     this.uploadSaid = word("Reading {0} …", file.name);
     this.changed();
     const answer = await fetch(this.address("/upload", { name: file.name }), { method: "POST", body: file, headers: { "Content-Type": "text/csv" } });
@@ -388,6 +392,11 @@ export class App {
       });
     }
     this.changed();
+  }
+
+  /** What this page can't do without a server. */
+  needsInstall() {
+    this.tell(word("Tables of your own, programs and models need thalweg on your machine: pip install 'thalweg[jit,play]', then thalweg play."));
   }
 
   /**
