@@ -24,6 +24,7 @@ ROOT = Path(thalweg.__file__).parent
 ROOMS = [
     ["thalweg", "thalweg.__main__"],  # the public names, and the command
     ["thalweg.cli"],
+    ["thalweg.play.webassembly"],
     ["thalweg.play"],
     ["thalweg.play.exports"],
     ["thalweg.play.training"],
@@ -98,7 +99,8 @@ MOST_LINES = 500  # in a file
 # reason in the commit's message; one that has become smaller lowers it. Where this is going: 72,000 in all.
 BUDGET = {
     "thalweg": 100, "cli": 2_700, "play": 1_340, "play.exports": 400, "play.training": 1_460, "play.exercises": 720,
-    "play.requests": 540, "runs.reports": 620, "runs": 3_510, "sklearn": 2_740, "experiments.tuning": 1_900,
+    "play.requests": 540, "play.webassembly": 380, "runs.reports": 620, "runs": 3_510, "sklearn": 2_740,
+    "experiments.tuning": 1_900,
     "tabular": 3_140, "tabular.forests": 360, "backend": 160, "preprocessing": 20, "random": 20, "saving": 40,
     "utils": 120, "experiments": 2_170, "views": 540, "models": 4_540,
     "exchange": 1_920, "export": 2_820, "tracing": 1_400, "views.report": 2_880,
@@ -110,7 +112,7 @@ BUDGET = {
     "engine.native.runtime": 1_680, "engine.native.kernels": 2_880,
     "engine.native.kernels.generated": 940, "engine.native.kernels.images": 360, "engine.native.kernels.losses": 700,
     "engine.native.kernels.numerical": 300, "engine.native.kernels.rewritten": 800,
-    "engine.native.kernels.updates": 380, "engine.native.linalg": 2_420, "engine.native.compiler": 2_080,
+    "engine.native.kernels.updates": 380, "engine.native.linalg": 2_420, "engine.native.compiler": 2_090,
     "engine.native.passes": 1_360, "engine.native.instructions": 700, "engine.native.scheduling": 440,
     "engine.native.instructions.images": 100, "engine.native.layouts": 160, "engine.contract": 240, "engine.lanes": 80,
     "engine.expected": 60,

@@ -1,0 +1,492 @@
+// Lowers a page's network to rows of kernels, by the same names as Python's instructions. What has a formula (activations,
+// losses, metrics, optimizers) comes from the catalogue, which Python writes; here are the layers that hold weights or
+// depend on their neighbours. A row's sizes are numbers, so one kernel serves every width.
+
+/** A network that the page's engine can't train; the message says why. */
+export class UnsupportedError extends Error {}
+
+/**
+ * A stretch of a region of memory: `size` elements, of each row of a block if `perRow`.
+ * @typedef {{ region: string, offset: number, size: number, perRow: boolean }} Buffer
+ * @typedef {{ kernel: string, operands: { [name: string]: Buffer | null }, numbers: { [name: string]: number } }} Row
+ * @typedef {{ rows: Row[], sliced: boolean }} Segment
+ * @typedef {{ layer: number, name: string, shape: number[], offset: number, trained: boolean }} Parameter
+ * @typedef {"training" | "evaluation" | "inference"} Kind
+ * @typedef {{ buffer: Buffer, shape: number[], gate: Buffer | null }} Value
+ */
+
+/** @param {number[]} shape */
+export const count = (shape) => shape.reduce((a, b) => a * b, 1);
+/** @param {number} n @param {number} unit */
+export const up = (n, unit) => Math.ceil(n / unit) * unit;
+
+export class Lowering {
+  /**
+   * @param {any} catalogue
+   * @param {any} spec
+   * @param {Kind} kind
+   */
+  constructor(catalogue, spec, kind) {
+    this.catalogue = catalogue;
+    this.trains = kind === "training";
+    this.prepare = /** @type {Row[]} */ ([]);
+    this.gathers = /** @type {Row[]} */ ([]);
+    this.forward = /** @type {Row[]} */ ([]);
+    this.backward = /** @type {Row[]} */ ([]);
+    this.collect = /** @type {Row[]} */ ([]);
+    this.moving = /** @type {Row[]} */ ([]);
+    this.finish = /** @type {Row[]} */ ([]);
+    this.matrices = /** @type {Row[]} */ ([]);
+    this.perRow = 0; // floats of the workspace for each row of a block, and those that don't depend on rows
+    this.once = 0;
+    this.streams = 0;
+    this.meets = false; // whether a layer reads all rows of the batch, which are then one block
+    this.parameters = layout(spec, catalogue.layout.alignment);
+    this.outputs = /** @type {Value[]} */ ([]);
+    this.x = this.gather("x", count(spec.input));
+    this.network(spec, kind);
+  }
+
+  /** @param {any} spec @param {Kind} kind */
+  network(spec, kind) {
+    /** @type {Value} */
+    let value = { buffer: this.x, shape: spec.input, gate: null };
+    const backs = [];
+    let output = null;
+    for (const [number, layer] of spec.layers.entries()) {
+      const last = number === spec.layers.length - 1;
+      const made = this.layer(layer, number, value, last && kind !== "inference" ? spec : null);
+      output = made.ending ?? null;
+      backs.push(made.back);
+      value = made.value;
+      this.outputs.push(value);
+    }
+    if (kind === "inference") return;
+    if (!output) throw new UnsupportedError("the last layer has to be dense");
+    this.penalties(spec);
+    if (!this.trains) return;
+    let d = { buffer: output.d, gated: output.joined };
+    for (const [n, back] of [...backs.entries()].reverse()) {
+      const wanted = n > 0 && this.parameters.some((p) => p.layer < n);
+      d = /** @type {any} */ (back(d.buffer, d.gated, wanted));
+      if (!wanted) break;
+    }
+    this.update(spec);
+  }
+
+  // --- memory ---------------------------------------------------------------------------------------------------
+
+  /** @param {number} size @returns {Buffer} */
+  value(size) {
+    const offset = this.perRow;
+    this.perRow += size;
+    return { region: "workspace", offset, size, perRow: true };
+  }
+  /** @param {number} size @returns {Buffer} */
+  once_(size) {
+    const offset = this.once;
+    this.once += up(size, this.catalogue.layout.alignment);
+    return { region: "once", offset, size, perRow: false };
+  }
+  /** @param {number} layer @param {string} name @returns {{ w: Buffer, dw: Buffer } | null} */
+  parameter(layer, name) {
+    const found = this.parameters.find((p) => p.layer === layer && p.name === name);
+    return found ? views(found) : null;
+  }
+  /** @param {string} data @param {number} size */
+  gather(data, size) {
+    const to = this.value(size);
+    const X = { region: data, offset: 0, size, perRow: true };
+    this.row(this.gathers, "gather", { X, x: to }, { size, x_by_columns: 0, X_far: 0 });
+    return to;
+  }
+
+  // --- rows -----------------------------------------------------------------------------------------------------
+
+  /**
+   * @param {Row[]} phase @param {string} name of one of the catalogue's structural kernels
+   * @param {{ [name: string]: Buffer | null }} operands @param {{ [name: string]: number }} numbers
+   */
+  row(phase, name, operands, numbers) {
+    phase.push({ kernel: this.catalogue.structure[name], operands, numbers });
+  }
+  /**
+   * A row of what the catalogue describes; names stand for their numbers.
+   * @param {Row[]} phase @param {any} template @param {{ [name: string]: Buffer | null }} operands
+   * @param {{ [name: string]: number }} [names]
+   */
+  templated(phase, template, operands, names = {}) {
+    const numbers = /** @type {{ [name: string]: number }} */ ({});
+    for (const [key, value] of Object.entries({ ...template.sizes, ...template.constants })) {
+      const number = typeof value === "string" ? names[value] : value;
+      if (number === undefined) throw new RangeError(`${template.kernel}: ${value} isn't known`);
+      numbers[key] = number;
+    }
+    phase.push({ kernel: template.kernel, operands, numbers });
+  }
+
+  // --- layers ---------------------------------------------------------------------------------------------------
+
+  /**
+   * @param {any} layer @param {number} number @param {Value} x @param {any} ending the spec, if its loss follows
+   * @returns {{ value: Value, ending?: any, back: (d: Buffer, gated: boolean, wanted: boolean) => any }}
+   */
+  layer(layer, number, x, ending) {
+    if (ending && layer.kind !== "dense") throw new UnsupportedError("the last layer has to be dense");
+    switch (layer.kind) {
+      case "dense":
+        return this.dense(layer, number, x, ending);
+      case "conv2d":
+        return this.conv2d(layer, number, x);
+      case "max_pool":
+        return this.maxPool(layer, x);
+      case "flatten":
+        return {
+          value: { ...x, shape: [count(x.shape)] },
+          back: (buffer, gated) => ({ buffer, gated }),
+        };
+      case "dropout":
+        return this.dropout(layer, x);
+      case "batch_norm":
+        return this.batchNorm(number, x);
+      default:
+        throw new UnsupportedError(`the page's engine has no layer ${layer.kind}`);
+    }
+  }
+
+  /** @param {any} layer @param {number} number @param {Value} x @param {any} ending */
+  dense(layer, number, x, ending) {
+    const { units, activation } = layer;
+    const inputs = x.shape[x.shape.length - 1];
+    const shape = [...x.shape.slice(0, -1), units];
+    const positions = count(shape) / units;
+    const W = /** @type {any} */ (this.parameter(number, "W"));
+    const b = this.parameter(number, "b");
+    const loss = ending && this.loss(ending, activation, units);
+    const relu = activation === "relu" && !loss?.joined ? 1 : 0;
+    const h = this.value(units * positions);
+    const sizes = { inputs, units, positions };
+    const operands = { x: x.buffer, W: W.w, b: b && b.w, h };
+    this.row(this.forward, "affine", operands, { ...sizes, x_by_columns: 0, relu });
+    const made = this.activated(loss?.joined ? "linear" : activation, h, shape, relu);
+    const result = loss?.add(h, made.value);
+    return {
+      value: result?.value ?? made.value,
+      ending: result,
+      back: (/** @type {Buffer} */ d, /** @type {boolean} */ gated, /** @type {boolean} */ wanted) => {
+        const dh = gated ? d : made.back(d);
+        const facts = { x_by_columns: 0, dW_weights: 0, dW_offset: W.dw.offset };
+        this.row(this.backward, "weight_gradient", { x: x.buffer, dh, dW: W.dw }, { ...sizes, ...facts });
+        if (b) this.row(this.backward, "bias_gradient", { dh, db: b.dw }, { units, positions, dh_by_columns: 0 });
+        if (!wanted) return null;
+        const Wt = this.once_(inputs * units);
+        const dx = this.value(inputs * positions);
+        this.row(this.prepare, "transpose", { W: W.w, Wt }, { inputs, units, first: 0 });
+        const gate = { dh, W: Wt, dx, a: x.gate };
+        this.row(this.backward, "input_gradient", gate, { ...sizes, transposed: 1, first: 0 });
+        return { buffer: dx, gated: x.gate !== null };
+      },
+    };
+  }
+
+  /** @param {any} layer @param {number} number @param {Value} x */
+  conv2d(layer, number, x) {
+    const { filters: O, kernel_size: k, padding, activation } = layer;
+    if (x.shape.length !== 3) throw new UnsupportedError("conv2d takes images: put it before flatten and dense layers");
+    const [H, Wd, C] = x.shape;
+    const same = padding === "same";
+    const [OH, OW] = same ? [H, Wd] : [H - k + 1, Wd - k + 1];
+    if (OH < 1 || OW < 1) throw new UnsupportedError(`a kernel of ${k} × ${k} is larger than its image, ${H} × ${Wd}`);
+    const before = same ? Math.floor((k - 1) / 2) : 0;
+    const W = /** @type {any} */ (this.parameter(number, "W"));
+    const b = this.parameter(number, "b");
+    const relu = activation === "relu" ? 1 : 0;
+    const [outer, size] = [{ H, Wd, C, OH, OW, O, kh: k, kw: k, sh: 1, sw: 1 }, OH * OW * O];
+    const sizes = { ...outer, dilation_h: 1, dilation_w: 1, top: before, left: before, groups: 1 };
+    const h = this.value(size);
+    const operands = { x: x.buffer, W: W.w, b: b && b.w, h, a: null };
+    this.row(this.forward, "convolution", operands, { ...sizes, relu });
+    const made = this.activated(activation, h, [OH, OW, O], relu);
+    return {
+      value: made.value,
+      back: (/** @type {Buffer} */ d, /** @type {boolean} */ gated, /** @type {boolean} */ wanted) => {
+        const dh = gated ? d : made.back(d);
+        this.row(this.backward, "kernel_gradient", { x: x.buffer, dh, dW: W.dw }, sizes);
+        const places = { units: O, positions: OH * OW, dh_by_columns: 0 };
+        if (b) this.row(this.backward, "bias_gradient", { dh, db: b.dw }, places);
+        if (!wanted) return null;
+        const flipped = this.once_(k * k * C * O);
+        const dx = this.value(H * Wd * C);
+        this.row(this.prepare, "flip", { W: W.w, flipped }, { kh: k, kw: k, C, O, sh: 1, sw: 1 });
+        const gate = { x: dh, flipped, b: null, h: dx, a: x.gate };
+        this.row(this.backward, "transposed_convolution", gate, { ...sizes, relu: 0 });
+        return { buffer: dx, gated: x.gate !== null };
+      },
+    };
+  }
+
+  /** @param {any} layer @param {Value} x */
+  maxPool(layer, x) {
+    if (x.shape.length !== 3) throw new UnsupportedError("max_pool takes images: put it before flatten and dense layers");
+    const [H, Wd, C] = x.shape;
+    const p = layer.pool_size;
+    const [OH, OW] = [Math.floor((H - p) / p) + 1, Math.floor((Wd - p) / p) + 1];
+    if (OH < 1 || OW < 1) throw new UnsupportedError(`a window of ${p} × ${p} is larger than its image, ${H} × ${Wd}`);
+    const strides = { kh: p, kw: p, sh: p, sw: p, dilation_h: 1, dilation_w: 1, top: 0, left: 0 };
+    const sizes = { H, Wd, C, OH, OW, ...strides, x_by_columns: 0, relu: 0 };
+    const a = this.value(OH * OW * C);
+    this.row(this.forward, "max_pooling", { x: x.buffer, a }, sizes);
+    return {
+      value: { buffer: a, shape: [OH, OW, C], gate: null },
+      back: (/** @type {Buffer} */ da, /** @type {boolean} */ _, /** @type {boolean} */ wanted) => {
+        if (!wanted) return null;
+        const dx = this.value(H * Wd * C);
+        this.row(this.backward, "max_pooling_adjoint", { x: x.buffer, a, da, dx }, sizes);
+        return { buffer: dx, gated: false };
+      },
+    };
+  }
+
+  /** @param {any} layer @param {Value} x */
+  dropout(layer, x) {
+    this.streams += 1; // it advances whether or not the layer acts
+    const { rate } = layer;
+    if (!this.trains || !rate) return { value: x, back: (/** @type {Buffer} */ buffer, gated = false) => ({ buffer, gated }) };
+    const size = count(x.shape);
+    const a = this.value(size);
+    this.row(this.forward, "dropout", { h: x.buffer, a }, { size, stream: this.streams, rate, marked: 1 });
+    return {
+      value: { buffer: a, shape: x.shape, gate: null },
+      back: (/** @type {Buffer} */ da, /** @type {boolean} */ _, /** @type {boolean} */ wanted) => {
+        if (!wanted) return null;
+        this.row(this.backward, "dropout_adjoint", { a, da, dh: da }, { size, rate });
+        return { buffer: da, gated: false };
+      },
+    };
+  }
+
+  /** @param {number} number @param {Value} x */
+  batchNorm(number, x) {
+    const channels = x.shape[x.shape.length - 1];
+    const positions = count(x.shape) / channels;
+    const { epsilon, momentum } = this.catalogue.batch_norm;
+    const [gamma, beta, μ, σ] = ["γ", "β", "μ", "σ²"].map((name) => /** @type {any} */ (this.parameter(number, name)));
+    const sizes = { positions, channels, epsilon };
+    const a = this.value(count(x.shape));
+    const result = { buffer: a, shape: x.shape, gate: null };
+    if (!this.trains) {
+      const operands = { x: x.buffer, mean: μ.w, variance: σ.w, gamma: gamma.w, beta: beta.w, a };
+      this.row(this.forward, "normalization", operands, sizes);
+      return { value: result, back: () => null };
+    }
+    this.meets = true;
+    const [mean, variance, parts, sums] = [1, 1, 2, 2].map((n) => this.once_(n * channels));
+    const of = { x: x.buffer, mean, variance };
+    this.row(this.forward, "batch_moments", { x: x.buffer, parts }, { positions, channels });
+    const operands = { ...of, parts, gamma: gamma.w, beta: beta.w, a, shortcut: null };
+    this.row(this.forward, "batch_normalization", operands, { ...sizes, relu: 0 });
+    this.row(this.moving, "moving_average", { value: mean, moving: μ.w }, { size: channels, momentum });
+    this.row(this.moving, "moving_average", { value: variance, moving: σ.w }, { size: channels, momentum });
+    return {
+      value: result,
+      back: (/** @type {Buffer} */ da, /** @type {boolean} */ _, /** @type {boolean} */ wanted) => {
+        this.row(this.backward, "batch_sums", { ...of, da, sums, more: null, a: null, dn: null }, sizes);
+        this.row(this.collect, "channel_gradient", { sums, dp: beta.dw }, { size: channels, place: 0 });
+        this.row(this.collect, "channel_gradient", { sums, dp: gamma.dw }, { size: channels, place: 1 });
+        if (!wanted) return null;
+        const dx = this.value(count(x.shape));
+        this.row(this.backward, "batch_normalization_adjoint", { ...of, gamma: gamma.w, da, sums, dx }, sizes);
+        return { buffer: dx, gated: false };
+      },
+    };
+  }
+
+  /**
+   * An activation of h; with `relu`, h is already max(h, 0), and whoever computes its adjoint can leave out what is 0.
+   * @param {string} name @param {Buffer} h @param {number[]} shape @param {number} relu
+   * @returns {{ value: Value, back: (da: Buffer) => Buffer }}
+   */
+  activated(name, h, shape, relu) {
+    const found = this.catalogue.activations[name];
+    if (!found) throw new UnsupportedError(`the page's engine has no activation ${name}`);
+    const size = count(shape);
+    const units = shape[shape.length - 1];
+    const names = { size, units, positions: size / units };
+    let a = h;
+    if (found.forward && !relu) {
+      a = found.reads === "h" ? this.value(size) : h; // over h, if nobody reads it again
+      this.templated(this.forward, found.forward, { h, a }, names);
+    }
+    return {
+      value: { buffer: a, shape, gate: relu ? a : null },
+      back: (da) => {
+        if (found.backward) {
+          const operands = { v: found.reads === "h" ? h : a, da, dh: da };
+          this.templated(this.backward, found.backward, operands, names);
+        }
+        return da;
+      },
+    };
+  }
+
+  // --- loss and update ------------------------------------------------------------------------------------------
+
+  /** @param {any} spec @param {string} activation @param {number} units */
+  loss(spec, activation, units) {
+    const { catalogue } = this;
+    const found = catalogue.losses[spec.loss]?.[units === 1 ? "one" : "many"];
+    if (!found) throw new UnsupportedError(`the page's engine has no loss ${spec.loss}`);
+    const template = found.endings[activation] ?? found.endings.linear;
+    const metric = spec.metric && template[spec.metric];
+    if (spec.metric && !metric) throw new UnsupportedError(`the page's engine has no metric ${spec.metric}`);
+    const names = { units, "1/units": 1 / units };
+    const { totals } = catalogue.layout;
+    const sum = (/** @type {number} */ offset) => ({ region: "totals", offset, size: 1, perRow: false });
+    return {
+      joined: template.joined,
+      /** @param {Buffer} h @param {Value} value */
+      add: (h, value) => {
+        const y = this.gather("y", found.targets === "one" ? 1 : units);
+        const d = this.value(units);
+        const a = template.joined ? this.value(units) : null;
+        const operands = { p: template.joined ? h : value.buffer, y, weight: null, sums: sum(totals.loss), dp: d, a };
+        this.templated(this.forward, template.loss, operands, names);
+        const p = a ?? value.buffer;
+        if (metric) this.templated(this.forward, metric, { p, y, weight: null, sums: sum(totals.metric) }, names);
+        return { d, joined: template.joined, value: { ...value, buffer: p } };
+      },
+    };
+  }
+
+  /** @param {any} spec */
+  penalties(spec) {
+    const { l1 = 0, l2 = 0 } = spec;
+    if (!l1 && !l2) return;
+    const { penalties, layout } = this.catalogue;
+    const sums = { region: "totals", offset: layout.totals.penalty, size: 1, perRow: false };
+    const kernels = this.parameters.filter((p) => p.name === "W");
+    for (const [key, result] of /** @type {[string, any][]} */ ([["penalty", null], ["gradient", "dw"]])) {
+      if (result && !this.trains) continue;
+      for (const p of kernels) {
+        const { w, dw } = views(p);
+        const template = { ...penalties[key], constants: { l1, l2 } };
+        this.templated(this.finish, template, result ? { w, dw } : { w, sums }, { size: w.size });
+      }
+    }
+  }
+
+  /** @param {any} spec */
+  update(spec) {
+    const { rows } = optimizer(this.catalogue, spec);
+    const given = settings(this.catalogue, spec);
+    const names = Object.fromEntries(Object.entries(given).map(([k, v]) => [k, Number(v)]));
+    const trained = this.parameters.filter((p) => p.trained);
+    const vector = end(trained);
+    for (const row of rows) {
+      const phase = "turn" in row.sizes ? this.matrices : this.finish; // turns are those of whole arrays
+      for (const part of parts(row.over, trained, vector)) {
+        const operands = Object.fromEntries(
+          Object.entries(row.operands).map(([name, place]) => [name, this.vector(place, part)]),
+        );
+        this.templated(phase, row, operands, { ...names, ...part });
+      }
+    }
+  }
+
+  /** @param {any} place "w", "dw" or the number of an optimizer's vector @param {any} part @returns {Buffer} */
+  vector(place, { offset, size }) {
+    const region = place === "w" ? "parameters" : place === "dw" ? "gradients" : `slot${place}`;
+    return { region, offset, size, perRow: false };
+  }
+
+  /** The finish, divided where what follows works on whole arrays. @returns {Segment[]} */
+  get segments() {
+    const found = [
+      { rows: this.moving, sliced: false },
+      { rows: this.finish, sliced: true },
+      { rows: this.matrices, sliced: false },
+    ];
+    return found.filter(({ rows }) => rows.length > 0);
+  }
+}
+
+/** @param {Parameter} p @returns {{ w: Buffer, dw: Buffer }} */
+function views({ offset, shape }) {
+  const of = (/** @type {string} */ region) => ({ region, offset, size: count(shape), perRow: false });
+  return { w: of("parameters"), dw: of("gradients") };
+}
+
+/** @param {Parameter[]} parameters */
+export const end = (parameters) => Math.max(0, ...parameters.map((p) => p.offset + count(p.shape)));
+
+/**
+ * Where each array of weights lies in the vector: those that are trained come first. In the order of `get_weights()`.
+ * @param {any} spec @param {number} alignment @returns {Parameter[]}
+ */
+export function layout(spec, alignment) {
+  const found = /** @type {Parameter[]} */ ([]);
+  let shape = spec.input;
+  for (const [layer, given] of spec.layers.entries()) {
+    const last = shape[shape.length - 1];
+    const add = (/** @type {string} */ name, /** @type {number[]} */ of, trained = true) =>
+      found.push({ layer, name, shape: of, offset: 0, trained });
+    if (given.kind === "dense") {
+      add("W", [last, given.units]);
+      if (given.use_bias !== false) add("b", [given.units]);
+      shape = [...shape.slice(0, -1), given.units];
+    } else if (given.kind === "conv2d") {
+      const k = given.kernel_size;
+      add("W", [k, k, last, given.filters]);
+      if (given.use_bias !== false) add("b", [given.filters]);
+      const cut = given.padding === "same" ? 0 : k - 1;
+      shape = [shape[0] - cut, shape[1] - cut, given.filters];
+    } else if (given.kind === "batch_norm") {
+      for (const name of ["γ", "β", "μ", "σ²"]) add(name, [last], name === "γ" || name === "β");
+    } else if (given.kind === "max_pool") {
+      shape = [Math.floor(shape[0] / given.pool_size), Math.floor(shape[1] / given.pool_size), last];
+    } else if (given.kind === "flatten") {
+      shape = [count(shape)];
+    }
+  }
+  let offset = 0;
+  for (const p of [...found].sort((a, b) => Number(b.trained) - Number(a.trained))) {
+    p.offset = offset;
+    offset += up(count(p.shape), alignment);
+  }
+  return found;
+}
+
+/** @param {string} over @param {Parameter[]} trained @param {number} vector */
+function parts(over, trained, vector) {
+  if (over === "all") return [{ offset: 0, size: vector }];
+  return trained
+    .filter((p) => (p.shape.length > 1) === (over === "matrix"))
+    .map(({ offset, shape }) => {
+      const [columns, rows] = [shape[shape.length - 1], shape[shape.length - 2] ?? 0];
+      return { offset, size: count(shape), rows, columns, matrices: count(shape) / (rows * columns) };
+    });
+}
+
+/** The optimizer's arguments, with the defaults of those that aren't given. @param {any} catalogue @param {any} spec */
+function settings(catalogue, spec) {
+  const { name, ...given } = spec.optimizer;
+  const found = catalogue.optimizers[name];
+  if (!found) throw new UnsupportedError(`the page's engine has no optimizer ${name}`);
+  if (found.error) throw new UnsupportedError(found.error);
+  for (const [key, value] of Object.entries(given)) {
+    if (!(key in found.defaults)) throw new UnsupportedError(`the page's engine has no ${key} of the optimizer ${name}`);
+    if (found.fixed.includes(key) && value !== found.defaults[key])
+      throw new UnsupportedError(`in the page's engine, ${key} of the optimizer ${name} is ${found.defaults[key]}`);
+  }
+  return { ...found.defaults, ...Object.fromEntries(Object.entries(given).filter(([, v]) => v !== null)) };
+}
+
+/**
+ * The variant of the optimizer that its arguments ask for: its rows, and what its vectors begin with.
+ * @param {any} catalogue @param {any} spec @returns {{ rows: any[], slots: (string | null)[], given: any }}
+ */
+export function optimizer(catalogue, spec) {
+  const given = settings(catalogue, spec);
+  const { switches, variants } = catalogue.optimizers[spec.optimizer.name];
+  return { ...variants[switches.map((/** @type {string} */ key) => (given[key] ? "1" : "0")).join("")], given };
+}
