@@ -132,12 +132,12 @@ export class Lowering {
    * @returns {{ value: Value, ending?: any, back: (d: Buffer, gated: boolean, wanted: boolean) => any }}
    */
   layer(layer, number, x, ending) {
-    if (ending && layer.kind !== "dense") throw new UnsupportedError("the last layer has to be dense");
+    if (ending && !["dense", "conv2d"].includes(layer.kind)) throw new UnsupportedError("the last layer has to be dense or a convolution");
     switch (layer.kind) {
       case "dense":
         return this.dense(layer, number, x, ending);
       case "conv2d":
-        return this.conv2d(layer, number, x);
+        return this.conv2d(layer, number, x, ending);
       case "max_pool":
         return this.maxPool(layer, x);
       case "flatten":
@@ -189,8 +189,8 @@ export class Lowering {
     };
   }
 
-  /** @param {any} layer @param {number} number @param {Value} x */
-  conv2d(layer, number, x) {
+  /** As the last layer, with a loss of each number of its maps. @param {any} layer @param {number} number @param {Value} x @param {any} ending */
+  conv2d(layer, number, x, ending) {
     const { filters: O, kernel_size: k, padding, activation } = layer;
     if (x.shape.length !== 3) throw new UnsupportedError("conv2d takes images: put it before flatten and dense layers");
     const [H, Wd, C] = x.shape;
@@ -200,15 +200,18 @@ export class Lowering {
     const before = same ? Math.floor((k - 1) / 2) : 0;
     const W = /** @type {any} */ (this.parameter(number, "W"));
     const b = this.parameter(number, "b");
-    const relu = activation === "relu" ? 1 : 0;
+    const loss = ending && this.loss(ending, activation, OH * OW * O, true);
+    const relu = activation === "relu" && !loss?.joined ? 1 : 0;
     const [outer, size] = [{ H, Wd, C, OH, OW, O, kh: k, kw: k, sh: 1, sw: 1 }, OH * OW * O];
     const sizes = { ...outer, dilation_h: 1, dilation_w: 1, top: before, left: before, groups: 1 };
     const h = this.value(size);
     const operands = { x: x.buffer, W: W.w, b: b && b.w, h, a: null };
     this.row(this.forward, "convolution", operands, { ...sizes, relu });
-    const made = this.activated(activation, h, [OH, OW, O], relu);
+    const made = this.activated(loss?.joined ? "linear" : activation, h, [OH, OW, O], relu);
+    const result = loss?.add(h, made.value);
     return {
-      value: made.value,
+      value: result?.value ?? made.value,
+      ending: result,
       back: (/** @type {Buffer} */ d, /** @type {boolean} */ gated, /** @type {boolean} */ wanted) => {
         const dh = gated ? d : made.back(d);
         this.row(this.backward, "kernel_gradient", { x: x.buffer, dh, dW: W.dw }, sizes);
@@ -331,12 +334,13 @@ export class Lowering {
 
   // --- loss and update ------------------------------------------------------------------------------------------
 
-  /** @param {any} spec @param {string} activation @param {number} units */
-  loss(spec, activation, units) {
+  /** @param {any} spec @param {string} activation @param {number} units @param {boolean} [maps] whether they are those of maps */
+  loss(spec, activation, units, maps = false) {
     const { catalogue } = this;
     const found = catalogue.losses[spec.loss]?.[units === 1 ? "one" : "many"];
     if (!found) throw new UnsupportedError(`the page's engine has no loss ${spec.loss}`);
     const template = found.endings[activation] ?? found.endings.linear;
+    if (maps && "classes" in template.loss.sizes) throw new UnsupportedError(`the loss ${spec.loss} is of whole rows, which a map has many of`);
     const metric = spec.metric && template[spec.metric];
     if (spec.metric && !metric) throw new UnsupportedError(`the page's engine has no metric ${spec.metric}`);
     const names = { units, "1/units": 1 / units };

@@ -1,8 +1,7 @@
 // A network that trains in this thread, by the native engine's kernels.
-import { Lowering, UnsupportedError, count, end, optimizer, up } from "./lowering.js";
+import { Lowering, count, end, optimizer, up } from "./lowering.js";
 import { Machine, Table } from "./machine.js";
 
-export { UnsupportedError };
 
 const STEPS = 256; // of one call: after it, what isn't finite and what has become denormal is looked for
 const WORKSPACE = 1 << 20; // bytes of a block's values: about a core's own cache
