@@ -62,8 +62,7 @@ def description() -> dict[str, Any]:
         },
         "recipes": {task: recipe_json(recipe) for task, recipe in RECIPES.items()},
         "activations": {name: activation_json(name) for name in (*usable(), *typed())},
-        "losses": {name: loss_json(losses.get(name)) for name in losses.NAMES if losses.NAMES[name].__name__ not in SPECIAL}
-        | {name: loss_json(SumSquaredError(half=True)) for name in knobs.HALVED},
+        "losses": {name: loss_json(loss) for name, loss in offered_losses()},
         "doubts": doubts(),
         "halved": knobs.HALVED,
         "factors": {kind: [factor(1), factor(2)] for kind, factor in FACTORS.items()},
@@ -107,7 +106,8 @@ def activation_json(name: str) -> dict[str, Any]:
     function: Any = activations.get(name)
     formula = isinstance(function, FormulaFunction)
     equation = function.of.equation if formula else function.equation
-    found: dict[str, Any] = {"name": str(function.name), "rowwise": function.rowwise, "engine": built_in(name, equation)}
+    found: dict[str, Any] = {"name": str(function.name), "rowwise": function.rowwise}
+    found["engine"] = built_in(name, equation)
     if equation is not None:
         found |= {"value": tree(equation.value), "slope": tree(equation.slope)}
         found["numbers"] = {} if formula else function.numbers()
@@ -143,6 +143,15 @@ def loss_json(loss: Loss) -> dict[str, Any]:
     if loss.equation is not None:
         found |= {"value": tree(loss.equation.value), "slope": tree(loss.equation.slope)}
     return found
+
+
+def offered_losses() -> Iterator[tuple[str, Loss]]:
+    """Every loss that a state may name."""
+    for name, kind in losses.NAMES.items():
+        if kind.__name__ not in SPECIAL:
+            yield name, losses.get(name)
+    for name in knobs.HALVED:
+        yield name, SumSquaredError(half=True)
 
 
 def doubts() -> dict[str, dict[str, list[Any]]]:

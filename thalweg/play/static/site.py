@@ -5,6 +5,7 @@ Everything lies in one folder and is named relatively, so it works under any pat
 
 from __future__ import annotations
 
+import gzip
 import json
 import shutil
 from pathlib import Path
@@ -17,14 +18,21 @@ from thalweg.play.exercises.exercise import loaded
 from thalweg.play.static.description import description
 from thalweg.play.webassembly.kernel_catalogue import Catalogue
 from thalweg.play.webassembly.module import webassembly
-from thalweg.support.files import own_folder
+from thalweg.support.files import own_folder, writing
 from thalweg.views.web.bundle import VENDOR, bundle, styles
+from thalweg.views.web.encoding import encode
+from thalweg.views.web.page import framed, packed
 from thalweg.views.web.wording import SCENES, noscript, scenes
 
 WEB = Path(bundle.__code__.co_filename).parent
 MARK = "thalweg-site.json"
 """The file by which a former site is known: it lists the files that were written."""
-ICON = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16"><path d="M1 3l5 9 3-5 2 3 4-8" fill="none" stroke="#2b6cb0" stroke-width="2"/></svg>\n'
+OWN, LOOK = b"<title>thalweg</title>", 1_000
+"""What stands among the first bytes of a live page that is one file."""
+ICON = (
+    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16">'
+    '<path d="M1 3l5 9 3-5 2 3 4-8" fill="none" stroke="#2b6cb0" stroke-width="2"/></svg>\n'
+)
 PAGE = """<!doctype html>
 <html lang="en">
 <head>
@@ -80,8 +88,8 @@ def digits() -> bytes:
     return (images * 16).astype(np.uint8).tobytes() + labels.astype(np.uint8).tobytes()
 
 
-def write_site(folder: Path) -> dict[str, int]:
-    """Writes the site, over a former one; returns the size of each file in bytes.
+def write_site(folder: Path) -> dict[str, tuple[int, int]]:
+    """Writes the site, over a former one; returns the size of each file in bytes, and as servers pack it.
 
     Raises:
         ArgumentError: the folder holds other files, or is a file.
@@ -97,7 +105,24 @@ def write_site(folder: Path) -> dict[str, int]:
             (folder / name).unlink(missing_ok=True)
         for name in made:
             shutil.copyfile(place / name, folder / name)
-    return {name: len(content) for name, content in made.items()}
+    return {name: (len(content), len(gzip.compress(content, 9))) for name, content in made.items()}
+
+
+def write_file(path: Path) -> int:
+    """Writes the page as one file that works from disk; returns its size.
+
+    Raises:
+        ArgumentError: there is another file of this name.
+    """
+    if path.exists() and OWN not in path.read_bytes()[:LOOK]:
+        raise ArgumentError(f"{path} exists, and isn't a live page: take another name, or remove it first")
+    held = files()
+    style, code = (held.pop(name).decode() for name in ("page.css", "page.js"))
+    data = {name: np.frombuffer(held[name], np.uint8) for name in sorted(held.keys() - {"index.html", "icon.svg"})}
+    page = framed("thalweg", "en", code, style, packed(encode(data)), works=True)
+    with writing(path) as new:
+        new.write_text(page, encoding="utf-8", newline="\n")
+    return path.stat().st_size
 
 
 def written_before(folder: Path) -> set[str]:

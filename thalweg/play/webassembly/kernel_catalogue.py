@@ -115,6 +115,7 @@ class Catalogue:
             "kernel": symbol_of(kernel),
             "sizes": {key: named(value, names) for key, value in i.sizes.items()},
             "constants": {key: named(value, names) for key, value in i.constants.items()},
+            "extents": {key: named(b.size, names) for key, b in i.named_operands.items() if isinstance(b, Buffer)},
         }
 
     def activation(self, name: str) -> Template:

@@ -2,33 +2,39 @@
 // losses, metrics, optimizers) comes from the catalogue, which Python writes; here are the layers that hold weights or
 // depend on their neighbours. A row's sizes are numbers, so one kernel serves every width.
 
-/** A network that the page's engine can't train; the message says why. */
-export class UnsupportedError extends Error {}
+import { EXTENTS, checked } from "./extents.js";
+import { UnsupportedError, optimizer, parts, settings } from "./optimizer.js";
+import { count, end, layout, shapes, up, views } from "./weights.js";
 
 /**
  * A stretch of a region of memory: `size` elements, of each row of a block if `perRow`.
  * @typedef {{ region: string, offset: number, size: number, perRow: boolean }} Buffer
  * @typedef {{ kernel: string, operands: { [name: string]: Buffer | null }, numbers: { [name: string]: number } }} Row
  * @typedef {{ rows: Row[], sliced: boolean }} Segment
- * @typedef {{ layer: number, name: string, shape: number[], offset: number, trained: boolean }} Parameter
- * @typedef {"training" | "evaluation" | "inference"} Kind
+ * @typedef {"training" | "evaluation" | "inference" | "trace"} Kind trace: training without an update, all values kept
  * @typedef {{ buffer: Buffer, shape: number[], gate: Buffer | null }} Value
  */
 
-/** @param {number[]} shape */
-export const count = (shape) => shape.reduce((a, b) => a * b, 1);
-/** @param {number} n @param {number} unit */
-export const up = (n, unit) => Math.ceil(n / unit) * unit;
+/**
+ * A network and its training. The last layer is the output layer.
+ * @typedef {{
+ *   input: number[], layers: Layer[], loss: string, metric: "accuracy" | "mae" | "margin" | null, batch: number,
+ *   optimizer: { name: string, [argument: string]: any }, l1?: number, l2?: number, seed: number, shuffle: boolean,
+ * }} Spec input: a row's shape; "margin" is the accuracy where an output above 0 means yes
+ * @typedef {{ kind: "dense", units: number, activation: string, use_bias?: boolean }} Dense
+ * @typedef {{ kind: "conv2d", filters: number, kernel_size: number, padding: string, activation: string,
+ *   use_bias?: boolean }} Conv2D
+ * @typedef {{ kind: "max_pool", pool_size: number }} MaxPool
+ * @typedef {{ kind: "dropout", rate: number }} Dropout
+ * @typedef {Dense | Conv2D | MaxPool | Dropout | { kind: "flatten" } | { kind: "batch_norm" }} Layer
+ */
 
 export class Lowering {
-  /**
-   * @param {any} catalogue
-   * @param {any} spec
-   * @param {Kind} kind
-   */
+  /** @param {any} catalogue @param {Spec} spec @param {Kind} kind */
   constructor(catalogue, spec, kind) {
     this.catalogue = catalogue;
-    this.trains = kind === "training";
+    this.visible = kind === "trace";
+    this.trains = kind === "training" || this.visible;
     this.prepare = /** @type {Row[]} */ ([]);
     this.gathers = /** @type {Row[]} */ ([]);
     this.forward = /** @type {Row[]} */ ([]);
@@ -43,35 +49,41 @@ export class Lowering {
     this.meets = false; // whether a layer reads all rows of the batch, which are then one block
     this.parameters = layout(spec, catalogue.layout.alignment);
     this.outputs = /** @type {Value[]} */ ([]);
+    this.steps = /** @type {Map<number, { [name: string]: Buffer }>} */ (new Map()); // x, h, a, dh of layers with weights
     this.x = this.gather("x", count(spec.input));
     this.network(spec, kind);
   }
 
-  /** @param {any} spec @param {Kind} kind */
+  /** @param {Spec} spec @param {Kind} kind */
   network(spec, kind) {
+    const ending = kind === "inference" ? null : this.loss(spec);
     /** @type {Value} */
     let value = { buffer: this.x, shape: spec.input, gate: null };
     const backs = [];
-    let output = null;
     for (const [number, layer] of spec.layers.entries()) {
-      const last = number === spec.layers.length - 1;
-      const made = this.layer(layer, number, value, last && kind !== "inference" ? spec : null);
-      output = made.ending ?? null;
+      const made = this.layer(
+        layer,
+        number,
+        value,
+        ending !== null && ending.joined && number === spec.layers.length - 1,
+      );
       backs.push(made.back);
       value = made.value;
       this.outputs.push(value);
     }
-    if (kind === "inference") return;
-    if (!output) throw new UnsupportedError("the last layer has to be dense");
+    if (!ending) return;
+    const { a, d } = ending.add(value.buffer);
     this.penalties(spec);
     if (!this.trains) return;
-    let d = { buffer: output.d, gated: output.joined };
+    let adjoint = { buffer: d, gated: false };
     for (const [n, back] of [...backs.entries()].reverse()) {
-      const wanted = n > 0 && this.parameters.some((p) => p.layer < n);
-      d = /** @type {any} */ (back(d.buffer, d.gated, wanted));
+      const wanted = this.parameters.some((p) => p.layer < n);
+      adjoint = /** @type {any} */ (back(adjoint.buffer, adjoint.gated, wanted));
       if (!wanted) break;
     }
-    this.update(spec);
+    const last = this.steps.get(spec.layers.length - 1);
+    if (last) last.a = a;
+    if (!this.visible) this.update(spec);
   }
 
   // --- memory ---------------------------------------------------------------------------------------------------
@@ -108,6 +120,7 @@ export class Lowering {
    * @param {{ [name: string]: Buffer | null }} operands @param {{ [name: string]: number }} numbers
    */
   row(phase, name, operands, numbers) {
+    checked(name, operands, EXTENTS[name](numbers));
     phase.push({ kernel: this.catalogue.structure[name], operands, numbers });
   }
   /**
@@ -116,28 +129,32 @@ export class Lowering {
    * @param {{ [name: string]: number }} [names]
    */
   templated(phase, template, operands, names = {}) {
-    const numbers = /** @type {{ [name: string]: number }} */ ({});
-    for (const [key, value] of Object.entries({ ...template.sizes, ...template.constants })) {
-      const number = typeof value === "string" ? names[value] : value;
-      if (number === undefined) throw new RangeError(`${template.kernel}: ${value} isn't known`);
-      numbers[key] = number;
-    }
-    phase.push({ kernel: template.kernel, operands, numbers });
+    const known = (/** @type {{ [name: string]: string | number }} */ values) => {
+      const pairs = Object.entries(values).map(([key, value]) => [
+        key,
+        typeof value === "string" ? names[value] : value,
+      ]);
+      if (pairs.some(([, value]) => value === undefined))
+        throw new RangeError(`${template.kernel}: a name isn't known`);
+      return /** @type {{ [name: string]: number }} */ (Object.fromEntries(pairs));
+    };
+    checked(template.kernel, operands, known(template.extents));
+    phase.push({ kernel: template.kernel, operands, numbers: known({ ...template.sizes, ...template.constants }) });
   }
 
   // --- layers ---------------------------------------------------------------------------------------------------
 
   /**
-   * @param {any} layer @param {number} number @param {Value} x @param {any} ending the spec, if its loss follows
-   * @returns {{ value: Value, ending?: any, back: (d: Buffer, gated: boolean, wanted: boolean) => any }}
+   * @param {any} layer @param {number} number @param {Value} x @param {boolean} joined whether the loss computes its
+   *   activation
+   * @returns {{ value: Value, back: (d: Buffer, gated: boolean, wanted: boolean) => any }}
    */
-  layer(layer, number, x, ending) {
-    if (ending && !["dense", "conv2d"].includes(layer.kind)) throw new UnsupportedError("the last layer has to be dense or a convolution");
+  layer(layer, number, x, joined) {
     switch (layer.kind) {
       case "dense":
-        return this.dense(layer, number, x, ending);
+        return this.dense(layer, number, x, joined);
       case "conv2d":
-        return this.conv2d(layer, number, x, ending);
+        return this.conv2d(layer, number, x, joined);
       case "max_pool":
         return this.maxPool(layer, x);
       case "flatten":
@@ -154,27 +171,26 @@ export class Lowering {
     }
   }
 
-  /** @param {any} layer @param {number} number @param {Value} x @param {any} ending */
-  dense(layer, number, x, ending) {
-    const { units, activation } = layer;
+  /** @param {any} layer @param {number} number @param {Value} x @param {boolean} joined */
+  dense(layer, number, x, joined) {
+    const { units } = layer;
+    const activation = joined ? "linear" : layer.activation;
     const inputs = x.shape[x.shape.length - 1];
     const shape = [...x.shape.slice(0, -1), units];
     const positions = count(shape) / units;
     const W = /** @type {any} */ (this.parameter(number, "W"));
     const b = this.parameter(number, "b");
-    const loss = ending && this.loss(ending, activation, units);
-    const relu = activation === "relu" && !loss?.joined ? 1 : 0;
+    const relu = activation === "relu" && !this.visible ? 1 : 0;
     const h = this.value(units * positions);
     const sizes = { inputs, units, positions };
     const operands = { x: x.buffer, W: W.w, b: b && b.w, h };
     this.row(this.forward, "affine", operands, { ...sizes, x_by_columns: 0, relu });
-    const made = this.activated(loss?.joined ? "linear" : activation, h, shape, relu);
-    const result = loss?.add(h, made.value);
+    const made = this.activated(activation, h, shape, relu);
     return {
-      value: result?.value ?? made.value,
-      ending: result,
+      value: made.value,
       back: (/** @type {Buffer} */ d, /** @type {boolean} */ gated, /** @type {boolean} */ wanted) => {
         const dh = gated ? d : made.back(d);
+        this.steps.set(number, { x: x.buffer, h, a: made.value.buffer, dh });
         const facts = { x_by_columns: 0, dW_weights: 0, dW_offset: W.dw.offset };
         this.row(this.backward, "weight_gradient", { x: x.buffer, dh, dW: W.dw }, { ...sizes, ...facts });
         if (b) this.row(this.backward, "bias_gradient", { dh, db: b.dw }, { units, positions, dh_by_columns: 0 });
@@ -189,9 +205,10 @@ export class Lowering {
     };
   }
 
-  /** As the last layer, with a loss of each number of its maps. @param {any} layer @param {number} number @param {Value} x @param {any} ending */
-  conv2d(layer, number, x, ending) {
-    const { filters: O, kernel_size: k, padding, activation } = layer;
+  /** @param {any} layer @param {number} number @param {Value} x @param {boolean} joined */
+  conv2d(layer, number, x, joined) {
+    const { filters: O, kernel_size: k, padding } = layer;
+    const activation = joined ? "linear" : layer.activation;
     if (x.shape.length !== 3) throw new UnsupportedError("conv2d takes images: put it before flatten and dense layers");
     const [H, Wd, C] = x.shape;
     const same = padding === "same";
@@ -200,20 +217,18 @@ export class Lowering {
     const before = same ? Math.floor((k - 1) / 2) : 0;
     const W = /** @type {any} */ (this.parameter(number, "W"));
     const b = this.parameter(number, "b");
-    const loss = ending && this.loss(ending, activation, OH * OW * O, true);
-    const relu = activation === "relu" && !loss?.joined ? 1 : 0;
+    const relu = activation === "relu" && !this.visible ? 1 : 0;
     const [outer, size] = [{ H, Wd, C, OH, OW, O, kh: k, kw: k, sh: 1, sw: 1 }, OH * OW * O];
     const sizes = { ...outer, dilation_h: 1, dilation_w: 1, top: before, left: before, groups: 1 };
     const h = this.value(size);
     const operands = { x: x.buffer, W: W.w, b: b && b.w, h, a: null };
     this.row(this.forward, "convolution", operands, { ...sizes, relu });
-    const made = this.activated(loss?.joined ? "linear" : activation, h, [OH, OW, O], relu);
-    const result = loss?.add(h, made.value);
+    const made = this.activated(activation, h, [OH, OW, O], relu);
     return {
-      value: result?.value ?? made.value,
-      ending: result,
+      value: made.value,
       back: (/** @type {Buffer} */ d, /** @type {boolean} */ gated, /** @type {boolean} */ wanted) => {
         const dh = gated ? d : made.back(d);
+        this.steps.set(number, { x: x.buffer, h, a: made.value.buffer, dh });
         this.row(this.backward, "kernel_gradient", { x: x.buffer, dh, dW: W.dw }, sizes);
         const places = { units: O, positions: OH * OW, dh_by_columns: 0 };
         if (b) this.row(this.backward, "bias_gradient", { dh, db: b.dw }, places);
@@ -230,7 +245,8 @@ export class Lowering {
 
   /** @param {any} layer @param {Value} x */
   maxPool(layer, x) {
-    if (x.shape.length !== 3) throw new UnsupportedError("max_pool takes images: put it before flatten and dense layers");
+    if (x.shape.length !== 3)
+      throw new UnsupportedError("max_pool takes images: put it before flatten and dense layers");
     const [H, Wd, C] = x.shape;
     const p = layer.pool_size;
     const [OH, OW] = [Math.floor((H - p) / p) + 1, Math.floor((Wd - p) / p) + 1];
@@ -254,7 +270,8 @@ export class Lowering {
   dropout(layer, x) {
     this.streams += 1; // it advances whether or not the layer acts
     const { rate } = layer;
-    if (!this.trains || !rate) return { value: x, back: (/** @type {Buffer} */ buffer, gated = false) => ({ buffer, gated }) };
+    if (!this.trains || !rate)
+      return { value: x, back: (/** @type {Buffer} */ buffer, gated = false) => ({ buffer, gated }) };
     const size = count(x.shape);
     const a = this.value(size);
     this.row(this.forward, "dropout", { h: x.buffer, a }, { size, stream: this.streams, rate, marked: 1 });
@@ -317,7 +334,7 @@ export class Lowering {
     const names = { size, units, positions: size / units };
     let a = h;
     if (found.forward && !relu) {
-      a = found.reads === "h" ? this.value(size) : h; // over h, if nobody reads it again
+      a = found.reads === "h" || this.visible ? this.value(size) : h; // over h, if nobody reads it again
       this.templated(this.forward, found.forward, { h, a }, names);
     }
     return {
@@ -334,42 +351,52 @@ export class Lowering {
 
   // --- loss and update ------------------------------------------------------------------------------------------
 
-  /** @param {any} spec @param {string} activation @param {number} units @param {boolean} [maps] whether they are those of maps */
-  loss(spec, activation, units, maps = false) {
+  /**
+   * The loss and the metric; `joined`: the loss is given what the last layer's activation would be given.
+   * @param {Spec} spec
+   */
+  loss(spec) {
     const { catalogue } = this;
+    const shape = /** @type {number[]} */ (shapes(spec).at(-1));
+    const [units, activation] = [count(shape), /** @type {any} */ (spec.layers.at(-1)).activation ?? "linear"];
     const found = catalogue.losses[spec.loss]?.[units === 1 ? "one" : "many"];
     if (!found) throw new UnsupportedError(`the page's engine has no loss ${spec.loss}`);
     const template = found.endings[activation] ?? found.endings.linear;
-    if (maps && "classes" in template.loss.sizes) throw new UnsupportedError(`the loss ${spec.loss} is of whole rows, which a map has many of`);
     const metric = spec.metric && template[spec.metric];
-    if (spec.metric && !metric) throw new UnsupportedError(`the page's engine has no metric ${spec.metric}`);
+    if (spec.metric && !metric)
+      throw new UnsupportedError(`the page's engine has no metric ${spec.metric} of this loss`);
+    if (shape.length > 1 && "classes" in { ...template.loss.sizes, ...metric?.sizes })
+      throw new UnsupportedError("classes take a dense layer at the end: put flatten and dense after the last layer");
     const names = { units, "1/units": 1 / units };
     const { totals } = catalogue.layout;
     const sum = (/** @type {number} */ offset) => ({ region: "totals", offset, size: 1, perRow: false });
     return {
-      joined: template.joined,
-      /** @param {Buffer} h @param {Value} value */
-      add: (h, value) => {
+      joined: /** @type {boolean} */ (template.joined),
+      /** @param {Buffer} p what the last layer has computed @returns {{ a: Buffer, d: Buffer }} the output, and ∂L/∂p */
+      add: (p) => {
         const y = this.gather("y", found.targets === "one" ? 1 : units);
         const d = this.value(units);
         const a = template.joined ? this.value(units) : null;
-        const operands = { p: template.joined ? h : value.buffer, y, weight: null, sums: sum(totals.loss), dp: d, a };
-        this.templated(this.forward, template.loss, operands, names);
-        const p = a ?? value.buffer;
-        if (metric) this.templated(this.forward, metric, { p, y, weight: null, sums: sum(totals.metric) }, names);
-        return { d, joined: template.joined, value: { ...value, buffer: p } };
+        const operands = { y, weight: null, sums: sum(totals.loss), dp: d, a };
+        this.templated(this.forward, template.loss, { p, ...operands }, names);
+        const scored = { p: a ?? p, y, weight: null, sums: sum(totals.metric) };
+        if (metric) this.templated(this.forward, metric, scored, names);
+        return { a: a ?? p, d };
       },
     };
   }
 
-  /** @param {any} spec */
+  /** @param {Spec} spec */
   penalties(spec) {
     const { l1 = 0, l2 = 0 } = spec;
     if (!l1 && !l2) return;
     const { penalties, layout } = this.catalogue;
     const sums = { region: "totals", offset: layout.totals.penalty, size: 1, perRow: false };
     const kernels = this.parameters.filter((p) => p.name === "W");
-    for (const [key, result] of /** @type {[string, any][]} */ ([["penalty", null], ["gradient", "dw"]])) {
+    for (const [key, result] of /** @type {[string, any][]} */ ([
+      ["penalty", null],
+      ["gradient", "dw"],
+    ])) {
       if (result && !this.trains) continue;
       for (const p of kernels) {
         const { w, dw } = views(p);
@@ -379,7 +406,7 @@ export class Lowering {
     }
   }
 
-  /** @param {any} spec */
+  /** @param {Spec} spec */
   update(spec) {
     const { rows } = optimizer(this.catalogue, spec);
     const given = settings(this.catalogue, spec);
@@ -412,85 +439,4 @@ export class Lowering {
     ];
     return found.filter(({ rows }) => rows.length > 0);
   }
-}
-
-/** @param {Parameter} p @returns {{ w: Buffer, dw: Buffer }} */
-function views({ offset, shape }) {
-  const of = (/** @type {string} */ region) => ({ region, offset, size: count(shape), perRow: false });
-  return { w: of("parameters"), dw: of("gradients") };
-}
-
-/** @param {Parameter[]} parameters */
-export const end = (parameters) => Math.max(0, ...parameters.map((p) => p.offset + count(p.shape)));
-
-/**
- * Where each array of weights lies in the vector: those that are trained come first. In the order of `get_weights()`.
- * @param {any} spec @param {number} alignment @returns {Parameter[]}
- */
-export function layout(spec, alignment) {
-  const found = /** @type {Parameter[]} */ ([]);
-  let shape = spec.input;
-  for (const [layer, given] of spec.layers.entries()) {
-    const last = shape[shape.length - 1];
-    const add = (/** @type {string} */ name, /** @type {number[]} */ of, trained = true) =>
-      found.push({ layer, name, shape: of, offset: 0, trained });
-    if (given.kind === "dense") {
-      add("W", [last, given.units]);
-      if (given.use_bias !== false) add("b", [given.units]);
-      shape = [...shape.slice(0, -1), given.units];
-    } else if (given.kind === "conv2d") {
-      const k = given.kernel_size;
-      add("W", [k, k, last, given.filters]);
-      if (given.use_bias !== false) add("b", [given.filters]);
-      const cut = given.padding === "same" ? 0 : k - 1;
-      shape = [shape[0] - cut, shape[1] - cut, given.filters];
-    } else if (given.kind === "batch_norm") {
-      for (const name of ["γ", "β", "μ", "σ²"]) add(name, [last], name === "γ" || name === "β");
-    } else if (given.kind === "max_pool") {
-      shape = [Math.floor(shape[0] / given.pool_size), Math.floor(shape[1] / given.pool_size), last];
-    } else if (given.kind === "flatten") {
-      shape = [count(shape)];
-    }
-  }
-  let offset = 0;
-  for (const p of [...found].sort((a, b) => Number(b.trained) - Number(a.trained))) {
-    p.offset = offset;
-    offset += up(count(p.shape), alignment);
-  }
-  return found;
-}
-
-/** @param {string} over @param {Parameter[]} trained @param {number} vector */
-function parts(over, trained, vector) {
-  if (over === "all") return [{ offset: 0, size: vector }];
-  return trained
-    .filter((p) => (p.shape.length > 1) === (over === "matrix"))
-    .map(({ offset, shape }) => {
-      const [columns, rows] = [shape[shape.length - 1], shape[shape.length - 2] ?? 0];
-      return { offset, size: count(shape), rows, columns, matrices: count(shape) / (rows * columns) };
-    });
-}
-
-/** The optimizer's arguments, with the defaults of those that aren't given. @param {any} catalogue @param {any} spec */
-function settings(catalogue, spec) {
-  const { name, ...given } = spec.optimizer;
-  const found = catalogue.optimizers[name];
-  if (!found) throw new UnsupportedError(`the page's engine has no optimizer ${name}`);
-  if (found.error) throw new UnsupportedError(found.error);
-  for (const [key, value] of Object.entries(given)) {
-    if (!(key in found.defaults)) throw new UnsupportedError(`the page's engine has no ${key} of the optimizer ${name}`);
-    if (found.fixed.includes(key) && value !== found.defaults[key])
-      throw new UnsupportedError(`in the page's engine, ${key} of the optimizer ${name} is ${found.defaults[key]}`);
-  }
-  return { ...found.defaults, ...Object.fromEntries(Object.entries(given).filter(([, v]) => v !== null)) };
-}
-
-/**
- * The variant of the optimizer that its arguments ask for: its rows, and what its vectors begin with.
- * @param {any} catalogue @param {any} spec @returns {{ rows: any[], slots: (string | null)[], given: any }}
- */
-export function optimizer(catalogue, spec) {
-  const given = settings(catalogue, spec);
-  const { switches, variants } = catalogue.optimizers[spec.optimizer.name];
-  return { ...variants[switches.map((/** @type {string} */ key) => (given[key] ? "1" : "0")).join("")], given };
 }

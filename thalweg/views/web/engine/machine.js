@@ -1,5 +1,5 @@
 // One instance of the native engine in WebAssembly: its memory, its kernels, and tables of rows that its machine runs.
-import { up } from "./lowering.js";
+import { up } from "./weights.js";
 
 /** @typedef {import("./lowering.js").Buffer} Buffer @typedef {import("./lowering.js").Row} Row */
 /** @typedef {import("./lowering.js").Lowering} Lowering */
@@ -156,7 +156,8 @@ export class Table {
     };
     const words = [machine.address(row.kernel), ...asked.words.map(number)];
     const reals = asked.reals.map(number);
-    if (words.length > layout.row || reals.length > layout.constants) throw new RangeError(`${row.kernel} asks for too much`);
+    if (words.length > layout.row || reals.length > layout.constants)
+      throw new RangeError(`${row.kernel} asks for too much`);
     new BigInt64Array(machine.buffer, this.table + 8 * layout.row * n, layout.row).set(words.map(BigInt));
     machine.doubles(this.constants + 8 * layout.constants * n, layout.constants).set(reals);
   }

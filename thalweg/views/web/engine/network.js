@@ -1,7 +1,8 @@
 // A network that trains in this thread, by the native engine's kernels.
-import { Lowering, count, end, optimizer, up } from "./lowering.js";
+import { Lowering } from "./lowering.js";
 import { Machine, Table } from "./machine.js";
-
+import { optimizer } from "./optimizer.js";
+import { count, end, up } from "./weights.js";
 
 const STEPS = 256; // of one call: after it, what isn't finite and what has become denormal is looked for
 const WORKSPACE = 1 << 20; // bytes of a block's values: about a core's own cache
@@ -29,14 +30,14 @@ export async function load(bytes, catalogue) {
 
 export class Network {
   /**
-   * @param {Kernels} kernels @param {any} spec @param {ArrayLike<number>[]} weights as get_weights() has them
+   * @param {Kernels} kernels @param {Spec} spec @param {ArrayLike<number>[]} weights as get_weights() has them
    * @param {Float32Array} x @param {Float32Array} y @param {number} rows
    */
   static create(kernels, spec, weights, x, y, rows) {
     return new Network(kernels, spec, weights, x, y, rows);
   }
 
-  /** See `create`. @param {Kernels} kernels @param {any} spec @param {ArrayLike<number>[]} weights
+  /** See `create`. @param {Kernels} kernels @param {Spec} spec @param {ArrayLike<number>[]} weights
    * @param {Float32Array} x @param {Float32Array} y @param {number} rows */
   constructor(kernels, spec, weights, x, y, rows) {
     const { catalogue } = kernels;
@@ -49,8 +50,9 @@ export class Network {
     this.layout = training.parameters;
     const inputs = count(spec.input);
     this.targets = training.gathers[1].numbers.size;
+    this.units = count(training.outputs[spec.layers.length - 1].shape);
     fits("x", x, rows, inputs);
-    fits("y", y, rows, this.targets);
+    this.fit(y, rows);
     const machine = (this.machine = kernels.machine());
     const vector = up(end(this.layout), catalogue.layout.alignment);
     const trained = up(end(this.layout.filter((p) => p.trained)), catalogue.layout.alignment);
@@ -62,7 +64,10 @@ export class Network {
     const shuffle = spec.shuffle && this.batch < rows;
     const job = { rows, batch: this.batch, block, seed: spec.seed, shuffle, steps: STEPS };
     this.training = new Table(machine, training, { ...this.regions, ...own }, job);
-    this.lowered = { evaluation: new Lowering(catalogue, spec, "evaluation"), inference: new Lowering(catalogue, spec, "inference") };
+    this.lowered = {
+      evaluation: new Lowering(catalogue, spec, "evaluation"),
+      inference: new Lowering(catalogue, spec, "inference"),
+    };
     this.evaluation = this.answering(this.lowered.evaluation, inputs);
     this.inference = this.answering(this.lowered.inference, inputs);
     machine.floats(this.regions.x.at, x.length).set(x);
@@ -84,7 +89,14 @@ export class Network {
     const block = Math.min(MANY, blockOf(lowered, MANY));
     const region = (/** @type {number} */ size) => ({ at: this.machine.room(4 * size), size });
     const regions = { parameters: this.regions.parameters, x: region(block * inputs), y: region(block * this.targets) };
-    return new Table(this.machine, lowered, regions, { rows: block, batch: block, block, seed: 0, shuffle: false, steps: 1 });
+    return new Table(this.machine, lowered, regions, {
+      rows: block,
+      batch: block,
+      block,
+      seed: 0,
+      shuffle: false,
+      steps: 1,
+    });
   }
 
   get stepsPerEpoch() {
@@ -103,9 +115,11 @@ export class Network {
   /** @param {ArrayLike<number>[]} weights */
   setWeights(weights) {
     const arrays = this.arrays();
-    if (arrays.length !== weights.length) throw new RangeError(`${arrays.length} arrays of weights, got ${weights.length}`);
+    if (arrays.length !== weights.length)
+      throw new RangeError(`${arrays.length} arrays of weights, got ${weights.length}`);
     for (const [n, { values, name }] of arrays.entries()) {
-      if (values.length !== weights[n].length) throw new RangeError(`${name} has ${values.length} numbers, got ${weights[n].length}`);
+      if (values.length !== weights[n].length)
+        throw new RangeError(`${name} has ${values.length} numbers, got ${weights[n].length}`);
       values.set(weights[n]);
     }
   }
@@ -124,7 +138,12 @@ export class Network {
    * @param {number} steps @param {(iteration: number) => number} rateOf
    */
   run(steps, rateOf) {
-    const result = { done: 0, finite: true, records: /** @type {Score[]} */ ([]), losses: /** @type {number[]} */ ([]) };
+    const result = {
+      done: 0,
+      finite: true,
+      records: /** @type {Score[]} */ ([]),
+      losses: /** @type {number[]} */ ([]),
+    };
     while (result.done < steps && result.finite) this.some(Math.min(STEPS, steps - result.done), rateOf, result);
     return result;
   }
@@ -179,7 +198,10 @@ export class Network {
   score(table, n) {
     const { loss, penalty, rows, metric } = table.layout.totals;
     const sums = table.machine.doubles(table.records + 8 * table.sums * n, table.sums);
-    return { loss: (sums[loss] + sums[penalty]) / sums[rows], metric: this.spec.metric ? sums[metric] / sums[rows] : null };
+    return {
+      loss: (sums[loss] + sums[penalty]) / sums[rows],
+      metric: this.spec.metric ? sums[metric] / sums[rows] : null,
+    };
   }
 
   keep() {
@@ -216,10 +238,11 @@ export class Network {
     return found;
   }
 
-  /** Mean loss, penalties included, and metric on these rows. @param {Float32Array} x @param {Float32Array} y @param {number} rows */
+  /** Mean loss, penalties included, and metric on these rows; NaN if the loss isn't finite. @param {Float32Array} x @param {Float32Array} y @param {number} rows */
   evaluate(x, y, rows) {
     let [loss, metric] = [0, 0];
-    this.each(this.evaluation, x, y, rows, (_, many) => {
+    this.each(this.evaluation, x, y, rows, (_, many, finite) => {
+      if (!finite) loss = NaN; // and there is no score of these rows
       const score = this.score(this.evaluation, 0);
       loss += score.loss * many;
       metric += (score.metric ?? 0) * many;
@@ -229,21 +252,72 @@ export class Network {
 
   /**
    * @param {Table} table @param {Float32Array} x @param {Float32Array | null} y @param {number} rows
-   * @param {(first: number, many: number) => void} done
+   * @param {(first: number, many: number, finite: boolean) => void} done
    */
   each(table, x, y, rows, done) {
     const inputs = count(this.spec.input);
     fits("x", x, rows, inputs);
-    if (y) fits("y", y, rows, this.targets);
+    if (y) this.fit(y, rows);
     for (let first = 0; first < rows; first += table.block) {
       const many = Math.min(table.block, rows - first);
-      const part = (/** @type {Float32Array} */ of, /** @type {number} */ size) => of.subarray(first * size, (first + many) * size);
+      const part = (/** @type {Float32Array} */ of, /** @type {number} */ size) =>
+        of.subarray(first * size, (first + many) * size);
       this.machine.floats(table.regions.x.at, many * inputs).set(part(x, inputs));
       if (y) this.machine.floats(table.regions.y.at, many * this.targets).set(part(y, this.targets));
       table.set({ JOB_DATA_ROWS: many, JOB_BATCH: many });
-      table.run({ epoch: 0, batch: 0, iteration: 0 }, [0]);
-      done(first, many);
+      const { finite } = table.run({ epoch: 0, batch: 0, iteration: 0 }, [0]);
+      done(first, many, finite);
     }
+  }
+
+  /** The gradients of the last step, as `arrays` has the weights; of those that are trained. */
+  gradients() {
+    return this.layout
+      .filter(({ trained }) => trained)
+      .map(({ layer, name, shape, offset }) => {
+        const values = this.machine.floats(this.regions.gradients.at + 4 * offset, count(shape));
+        return { layer, name, shape, values };
+      });
+  }
+
+  /**
+   * What a step on these rows computes in each layer with weights: its inputs x, h, a and dh = ∂L/∂h, where L is the
+   * mean loss. The weights don't change.
+   * @param {Float32Array} x @param {Float32Array} y @param {number} rows
+   */
+  trace(x, y, rows) {
+    const lowered = new Lowering(this.kernels.catalogue, this.spec, "trace");
+    fits("x", x, rows, count(this.spec.input));
+    this.fit(y, rows);
+    const machine = this.kernels.machine(); // another's memory, so that this one's doesn't grow
+    try {
+      const data = (/** @type {Float32Array} */ values) => {
+        const at = machine.room(4 * values.length);
+        machine.floats(at, values.length).set(values);
+        return { at, size: values.length };
+      };
+      const gradients = { at: machine.room(4 * this.regions.gradients.size), size: this.regions.gradients.size };
+      const regions = { parameters: data(this.vector), gradients, x: data(x), y: data(y) };
+      const job = { rows, batch: rows, block: up(rows, 16), seed: this.spec.seed, shuffle: false, steps: 1 };
+      const table = new Table(machine, lowered, regions, job);
+      table.run({ epoch: 0, batch: 0, iteration: this.iteration }, [0]);
+      return [...lowered.steps].map(([layer, values]) => {
+        const read = (/** @type {Buffer} */ b) => machine.floats(table.place(b), rows * b.size).slice();
+        return { layer, x: read(values.x), h: read(values.h), a: read(values.a), dh: read(values.dh) };
+      });
+    } finally {
+      machine.clear();
+      this.kernels.waiting.push(machine);
+    }
+  }
+
+  /** Throws unless these are targets of so many rows: class numbers below the outputs, if the loss takes such. @param {Float32Array} y @param {number} rows */
+  fit(y, rows) {
+    fits("y", y, rows, this.targets);
+    const outputs = this.units;
+    if (this.targets === outputs) return;
+    const wrong = y.find((value) => !(Number.isInteger(value) && value >= 0 && value < outputs));
+    if (wrong !== undefined) throw new RangeError(`a class is a whole number from 0 to ${outputs - 1}, got ${wrong}`);
   }
 
   /** Gives the memory back; nothing may be called after this. */
@@ -254,6 +328,7 @@ export class Network {
 }
 
 /** @typedef {{ loss: number, metric: number | null }} Score */
+/** @typedef {import("./lowering.js").Spec} Spec @typedef {import("./lowering.js").Buffer} Buffer */
 
 /** Rows of a block, of equal blocks whose values stay near. @param {Lowering} lowered @param {number} batch */
 function blockOf(lowered, batch) {
@@ -263,7 +338,8 @@ function blockOf(lowered, batch) {
 
 /** @param {string} name @param {Float32Array} values @param {number} rows @param {number} size */
 function fits(name, values, rows, size) {
-  if (values.length !== rows * size) throw new RangeError(`${name} has ${values.length} numbers, not ${rows} × ${size}`);
+  if (values.length !== rows * size)
+    throw new RangeError(`${name} has ${values.length} numbers, not ${rows} × ${size}`);
 }
 
 /** Denormal numbers, which no processor computes with at full speed, become 0, as in the native engine. @param {Float32Array} values */

@@ -4,7 +4,7 @@ import { drawn } from "./initializers.js";
 import { Knobs } from "./knobs.js";
 import { Generator } from "./numpy_random.js";
 import { DivergedError, refused, sentence } from "./sentences.js";
-import { UnsupportedError } from "../engine/lowering.js";
+import { UnsupportedError } from "../engine/optimizer.js";
 import { Network } from "../engine/network.js";
 
 /** @typedef {import("./page_state.js").State} State */
@@ -32,7 +32,7 @@ const KERAS = {
   dropout: ["Dropout", "dropout"], batch_norm: ["BatchNormalization", "batch_normalization"],
 };
 
-/** The engine's names. @type {{ [metric: string]: string }} */
+/** The engine's names. @type {{ [metric: string]: import("../engine/lowering.js").Spec["metric"] }} */
 const METRICS = { accuracy: "accuracy", binary_accuracy: "margin", mae: "mae" };
 
 /** The shape of a row after a layer. @param {any} spec @param {number[]} input @returns {number[]} */

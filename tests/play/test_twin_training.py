@@ -1,0 +1,141 @@
+"""The page without a server: its frames, losses, arithmetic and landscapes are those of the page with one."""
+
+import numpy as np
+import pytest
+from twins import NODE, ran
+
+from thalweg.errors import DivergedError
+from thalweg.play import scenes
+from thalweg.play.exercises.uploads import Uploads
+from thalweg.play.frame import Frame
+from thalweg.play.requests.page_state import State
+from thalweg.play.training import ball
+from thalweg.play.training.arithmetic import Choice, arithmetic
+from thalweg.play.training.journey import Course
+from thalweg.views.web.encoding import decode, encode
+
+pytestmark = pytest.mark.skipif(NODE is None, reason="needs node")
+STEPS = 20
+SCENES = [s for listed in (scenes.lessons(), scenes.presets()) for scene in listed.values() for s in scenes.states_of(scene)]
+OTHERS = [
+    {"data": {"name": "digits"}, "layers": [{"kind": "conv2d"}, {"kind": "max_pool"}, {"kind": "batch_norm"}, {}]},
+    {"data": {"name": "blobs", "classes": 3}, "layers": [{"activation": "gelu"}, {"activation": "softmax"}], "l2": 0.01},
+    {"data": {"name": "blobs", "classes": 4}, "loss": "kl_divergence", "optimizer": "rmsprop", "schedule": "one_cycle"},
+    {"data": {"name": "moons"}, "loss": "hinge", "layers": [{}]},
+    {"data": {"name": "line"}, "loss": "huber", "dropout": 0.2},
+]
+STATES = [*SCENES, *OTHERS]
+CHOICES = [{"layer": 0, "unit": 1, "row": 3}, {"layer": -1, "unit": 0, "row": 1}]
+WANTED = {"surface", "units", "weights", "arithmetic"}
+MAPS = ("units", "input_maps")
+"""In half precision: the last bit is 1/1024 of a number."""
+
+
+def same(one, other, tolerance, path="frame"):
+    """Asserts that two documents are the same but for rounding."""
+    if isinstance(one, np.ndarray):
+        assert one.dtype == other.dtype, path
+        assert one.shape == other.shape, path
+        assert np.allclose(one, other, rtol=tolerance, atol=tolerance, equal_nan=True), (path, one, other)
+    elif isinstance(one, dict):
+        assert set(one) == set(other), path
+        for key, value in one.items():
+            same(value, other[key], 2e-3 if key in MAPS else tolerance, f"{path}.{key}")
+    elif isinstance(one, list):
+        assert len(one) == len(other), path
+        for place, (a, b) in enumerate(zip(one, other, strict=True)):
+            same(a, b, tolerance, f"{path}[{place}]")
+    elif isinstance(one, float):
+        assert other == pytest.approx(one, rel=tolerance, abs=tolerance), path
+    else:
+        assert one == other, path
+
+
+def without_notes(numbers):
+    """A page without a server leaves dropout out, and says so."""
+    return [{key: value for key, value in one.items() if key != "note"} for one in numbers]
+
+
+def test_frames_losses_and_arithmetic(tmp_path):
+    work = [{"do": "course", "state": state, "steps": STEPS, "choices": CHOICES} for state in STATES]
+    found = ran(tmp_path, work, trains=True)
+    for number, (given, answer) in enumerate(zip(STATES, found, strict=True)):
+        course = Course(State.of(given), Uploads())
+        frame = Frame(0)
+        frame.reset(course)
+        dropped = "dropout" in given
+        made = decode(encode(frame.made(course, WANTED - {"arithmetic"} if dropped else WANTED, Choice(), 0.0)))
+        other = found.document(number, "frame")
+        if dropped:
+            del other["arithmetic"]
+        same(made, other, 1e-5)
+        for weights, theirs in zip(course.network.model.get_weights(), answer["weights"], strict=True):
+            assert np.array_equal(weights.ravel(), np.asarray(theirs, np.float32)), given
+        losses = []
+        try:
+            for _ in range(STEPS):
+                course.one_step()
+                losses.append(course.loss_now())
+        except DivergedError:
+            assert answer["diverged"].startswith("NaN: ")
+        else:
+            assert answer["diverged"] is None
+            numbers = [] if dropped else [arithmetic(course.network, Choice(**c), course.step) for c in CHOICES]
+            if numbers:
+                theirs = without_notes(found.document(number, "arithmetic"))
+                same(without_notes(decode(encode(numbers))), theirs, 1e-4, "arithmetic")
+        same([None if loss is None else float(loss) for loss in losses], answer["losses"], 1e-5, f"losses of {given}")
+
+
+def test_landscapes(tmp_path, monkeypatch):
+    monkeypatch.setattr(ball, "SECONDS", 1e9)
+    monkeypatch.setattr("thalweg.landscapes.planes.affordable", lambda terrain, size, seconds: size)
+    many_rows, local_valley = (scenes.states_of(scenes.lessons()[name])[0] for name in ("many-rows", "local-valley"))
+    small = {"data": {"name": "moons", "rows": 60}, "layers": [{"units": 3}], "optimizer": "sgd", "batch": 1000}
+    asked = [(many_rows, 4), (local_valley, 0), (small, 0)]
+    found = ran(tmp_path, [{"do": "landscape", "state": s, "steps": n} for s, n in asked], trains=True)
+    for number, ((given, steps), answer) in enumerate(zip(asked, found, strict=True)):
+        course = Course(State.of(given), Uploads())
+        if steps:
+            course.run(steps)
+        state, network = course.state, course.network
+        model = ball.copied(network.model)
+        made = ball.valley(model, network.exercise.x, network.y, course.path, state.batch, state.shuffle)
+        figure, theirs = decode(encode(made.figure)), found.document(number, "figure")
+        turned = mirrored(figure, theirs)
+        same(figure, turned, 1e-3 if given is small else 1e-5, "landscape")
+        place = made.ball(network.model.vector, 0.0)
+        assert np.abs(answer["ball"]) == pytest.approx(np.abs(place), abs=1e-4)
+
+
+def mirrored(figure, other):
+    """The other figure with its axes' signs, which are left open by the directions in which a way spreads most."""
+    for axis, place in (("a", 0), ("b", 1)):
+        if not np.allclose(figure[axis], other[axis], atol=1e-3):
+            other[axis] = -other[axis][::-1]
+            other["loss"] = np.flip(other["loss"], place)
+            other["path"] = other["path"] * np.where(np.arange(2) == place, -1, 1).astype(np.float32)
+    other["points"] = [p | {"a": abs(p["a"]), "b": abs(p["b"])} for p in other["points"]]
+    return other
+
+
+def test_a_session(tmp_path):
+    """Messages are answered as the server does: refusals, steps, another state, a second side."""
+    state = {"data": {"name": "xor", "rows": 40}, "layers": [{"units": 2}]}
+    messages = [
+        {"do": "state", "state": state, "serial": 1}, {"do": "step"}, {"do": "epoch", "side": 0}, {"do": "nonsense"},
+        {"do": "state", "state": {"batch": 0}, "serial": 2}, {"do": "step", "serial": 3},
+        {"do": "state", "side": 1, "state": state, "serial": 4}, {"do": "state", "side": 0, "state": None},
+    ]  # fmt: skip
+    (frames,) = ran(tmp_path, [{"do": "session", "messages": messages}], trains=True)
+    hello, *told = frames
+    assert {"version", "choices", "limits", "initial", "session", "lesson", "preset", "source"} == set(hello["hello"])
+    assert [f["frame"] for f in told] == sorted({f["frame"] for f in told})
+    errors = [f["error"]["en"] for f in told if f.get("error")]
+    assert errors[0].startswith("unknown message 'nonsense'. Choose from: ack, draw,")
+    assert errors[1] == "batch has to be a whole number from 1 to 1,000,000, got 0"
+    assert errors[2] == errors[1], "a step isn't done while the state that is shown can't be"
+    assert errors[3] == "only the second side can be taken away"
+    steps = [f["iteration"] for f in told if f["side"] == 0 and "iteration" in f]
+    assert sorted(set(steps)) == [0, 1, 2], "a step, which was the whole epoch of 28 rows, and another epoch"
+    assert any(f["side"] == 1 and f.get("reset") for f in told)

@@ -1,0 +1,95 @@
+// Runs the JavaScript of the page without a server for a test: node twins.mjs BUNDLE REQUEST ANSWER.
+import { readFileSync, writeFileSync } from "node:fs";
+
+const [bundle, asked, answer] = process.argv.slice(2);
+const { twins } = (await import(bundle)).default;
+const { site, digits, engine, wasm, work } = JSON.parse(readFileSync(asked, "utf8"));
+const bytes = Uint8Array.from(Buffer.from(digits, "base64"));
+const kernels = wasm ? await twins.load(readFileSync(wasm), engine) : null;
+const tools = { site, kernels, digits: { images: bytes.subarray(0, 64 * 1797), labels: bytes.subarray(64 * 1797) } };
+const rules = new twins.Rules(site);
+const list = (array) => Array.from(array);
+
+const works = {
+  numbers: ({ seed }) => {
+    const draw = new twins.Generator(seed);
+    return [draw.random(5), draw.normal(3000), draw.uniform(-3, 2, 5), draw.permutation(200), draw.permutation(33), draw.normal(3), ...[1797, 20000].map((rows) => new twins.Generator(seed).choice(rows, 512))].map(list);
+  },
+  exercise: ({ state }) => {
+    const read = rules.state(state);
+    const { x, y, heldX, heldY, sight, ...rest } = twins.posed(read, site, tools.digits);
+    return { state: read, ...rest, x: list(x), y: list(y), heldX: list(heldX), heldY: list(heldY), points: sight && list(sight.points), ranges: sight?.ranges };
+  },
+  weights: ({ given, shape, seed }) => list(twins.drawn(given, shape, new twins.Generator(seed), site)),
+  activation: ({ name, h, da }) => {
+    const activation = new twins.Activation(site.activations[name]);
+    return { a: list(activation.of(Float64Array.from(h))), slopes: h.map((v) => activation.slope(v)), back: list(activation.back(Float64Array.from(h), Float64Array.from(da))) };
+  },
+  loss: ({ name, y, p }) => {
+    const loss = new twins.RowLoss(site.losses[name]);
+    return { value: loss.value(y, Float64Array.from(p)), slope: list(loss.slope(y, Float64Array.from(p))) };
+  },
+  rates: ({ state, steps }) => {
+    const read = rules.state(state);
+    const { rate } = new twins.Knobs(site, read, twins.posed(read, site, tools.digits));
+    return steps.map(rate);
+  },
+  drawing: ({ image }) => list(twins.shrunk(image)),
+  course: ({ state, steps, choices }, n) => {
+    const course = new twins.Course(tools, rules.state(state));
+    const frame = new twins.SideFrame();
+    frame.reset();
+    const first = frame.made(course, new Set(["surface", "units", "weights", "arithmetic"]), { layer: -1, unit: 0, row: 0 }, 0);
+    writeFileSync(`${answer}.${n}.frame`, new Uint8Array(twins.encode(first)));
+    const weights = course.network.weights().map(list);
+    const losses = [];
+    let diverged = null;
+    try {
+      for (let step = 0; step < steps; step++) {
+        course.oneStep();
+        losses.push(course.lossNow());
+      }
+    } catch (error) {
+      diverged = twins.told(error).en;
+    }
+    const numbers = diverged ? [] : choices.map((choice) => twins.arithmetic(course.network, choice, course.step));
+    writeFileSync(`${answer}.${n}.arithmetic`, new Uint8Array(twins.encode(numbers)));
+    course.close();
+    return { weights, losses, diverged };
+  },
+  landscape: ({ state, steps }, n) => {
+    const course = new twins.Course(tools, rules.state(state));
+    if (steps) course.run(steps);
+    const survey = new twins.Survey(course);
+    survey.constants = { ...survey.constants, "ball.SECONDS": 1e9 };
+    survey.affordable = (size) => size;
+    while (!survey.done) survey.work(10);
+    writeFileSync(`${answer}.${n}.figure`, new Uint8Array(twins.encode(survey.valley.figure)));
+    return { ball: survey.valley.ball(course.engine.vector, 0), error: survey.error };
+  },
+  session: ({ messages }) => new Promise((resolve) => {
+    const frames = [];
+    const session = new twins.Session(tools, (buffer) => {
+      const frame = twins.decode(buffer);
+      frames.push(frame);
+      if (frame.frame === undefined) return;
+      setTimeout(() => session.take({ do: "ack", frame: frame.frame }));
+    });
+    messages.forEach((message, k) => setTimeout(() => session.take(message), 150 * (k + 1)));
+    setTimeout(() => {
+      session.close();
+      resolve(frames.map(({ hello, frame, side, serial, status, error, reset, epoch, iteration }) => ({ hello: hello && Object.keys(hello), frame, side, serial, status, error, reset, epoch, iteration })));
+    }, 150 * (messages.length + 3));
+  }),
+};
+
+const answers = [];
+for (const [n, job] of work.entries()) {
+  try {
+    answers.push(await works[job.do](job, n));
+  } catch (error) {
+    if (!error.text) throw error;
+    answers.push({ refused: error.text });
+  }
+}
+writeFileSync(answer, JSON.stringify(answers));
