@@ -16,13 +16,20 @@ from thalweg.views.web.encoding import decode, encode
 
 pytestmark = pytest.mark.skipif(NODE is None, reason="needs node")
 STEPS = 20
-SCENES = [s for listed in (scenes.lessons(), scenes.presets()) for scene in listed.values() for s in scenes.states_of(scene)]
+SCENES = [
+    s for listed in (scenes.lessons(), scenes.presets()) for scene in listed.values() for s in scenes.states_of(scene)
+]
 OTHERS = [
     {"data": {"name": "digits"}, "layers": [{"kind": "conv2d"}, {"kind": "max_pool"}, {"kind": "batch_norm"}, {}]},
-    {"data": {"name": "blobs", "classes": 3}, "layers": [{"activation": "gelu"}, {"activation": "softmax"}], "l2": 0.01},
+    {
+        "data": {"name": "blobs", "classes": 3},
+        "layers": [{"activation": "gelu"}, {"activation": "softmax"}],
+        "l2": 0.01,
+    },
     {"data": {"name": "blobs", "classes": 4}, "loss": "kl_divergence", "optimizer": "rmsprop", "schedule": "one_cycle"},
     {"data": {"name": "moons"}, "loss": "hinge", "layers": [{}]},
     {"data": {"name": "line"}, "loss": "huber", "dropout": 0.2},
+    {"data": {"name": "digits", "digits": [3, 8], "rows": 90}, "layers": []},
 ]
 STATES = [*SCENES, *OTHERS]
 CHOICES = [{"layer": 0, "unit": 1, "row": 3}, {"layer": -1, "unit": 0, "row": 1}]
@@ -31,22 +38,24 @@ MAPS = ("units", "input_maps")
 """In half precision: the last bit is 1/1024 of a number."""
 
 
-def same(one, other, tolerance, path="frame"):
+def same(one, other, tolerance, path="frame", least=None):
     """Asserts that two documents are the same but for rounding."""
+    least = tolerance if least is None else least
     if isinstance(one, np.ndarray):
         assert one.dtype == other.dtype, path
         assert one.shape == other.shape, path
-        assert np.allclose(one, other, rtol=tolerance, atol=tolerance, equal_nan=True), (path, one, other)
+        assert np.allclose(one, other, rtol=tolerance, atol=least, equal_nan=True), (path, one, other)
     elif isinstance(one, dict):
         assert set(one) == set(other), path
         for key, value in one.items():
-            same(value, other[key], 2e-3 if key in MAPS else tolerance, f"{path}.{key}")
+            half = key in MAPS
+            same(value, other[key], 2e-3 if half else tolerance, f"{path}.{key}", None if half else least)
     elif isinstance(one, list):
         assert len(one) == len(other), path
         for place, (a, b) in enumerate(zip(one, other, strict=True)):
-            same(a, b, tolerance, f"{path}[{place}]")
+            same(a, b, tolerance, f"{path}[{place}]", least)
     elif isinstance(one, float):
-        assert other == pytest.approx(one, rel=tolerance, abs=tolerance), path
+        assert other == pytest.approx(one, rel=tolerance, abs=least), path
     else:
         assert one == other, path
 
@@ -71,6 +80,9 @@ def test_frames_losses_and_arithmetic(tmp_path):
         same(made, other, 1e-5)
         for weights, theirs in zip(course.network.model.get_weights(), answer["weights"], strict=True):
             assert np.array_equal(weights.ravel(), np.asarray(theirs, np.float32)), given
+        if given["data"]["name"] == "digits":
+            drawn = np.add.outer(np.arange(8), np.arange(8)) / 14
+            same(decode(encode(course.responses.drawing(drawn))), found.document(number, "drawing"), 1e-5)
         losses = []
         try:
             for _ in range(STEPS):
@@ -83,7 +95,7 @@ def test_frames_losses_and_arithmetic(tmp_path):
             numbers = [] if dropped else [arithmetic(course.network, Choice(**c), course.step) for c in CHOICES]
             if numbers:
                 theirs = without_notes(found.document(number, "arithmetic"))
-                same(without_notes(decode(encode(numbers))), theirs, 1e-4, "arithmetic")
+                same(without_notes(decode(encode(numbers))), theirs, 1e-3, f"arithmetic of {given}", 2e-6)
         same([None if loss is None else float(loss) for loss in losses], answer["losses"], 1e-5, f"losses of {given}")
 
 
@@ -92,7 +104,7 @@ def test_landscapes(tmp_path, monkeypatch):
     monkeypatch.setattr("thalweg.landscapes.planes.affordable", lambda terrain, size, seconds: size)
     many_rows, local_valley = (scenes.states_of(scenes.lessons()[name])[0] for name in ("many-rows", "local-valley"))
     small = {"data": {"name": "moons", "rows": 60}, "layers": [{"units": 3}], "optimizer": "sgd", "batch": 1000}
-    asked = [(many_rows, 4), (local_valley, 0), (small, 0)]
+    asked = [(many_rows, 150), (local_valley, 0), (small, 0)]  # after 150 epochs half of the path is left
     found = ran(tmp_path, [{"do": "landscape", "state": s, "steps": n} for s, n in asked], trains=True)
     for number, ((given, steps), answer) in enumerate(zip(asked, found, strict=True)):
         course = Course(State.of(given), Uploads())

@@ -28,7 +28,10 @@ def states():
         if "classes" in DATA[name]:
             data["classes"] = int(draw.integers(2, 7))
         if name == "digits":
-            data |= {"rows": int(draw.integers(200, 700)), "digits": sorted(set(draw.integers(0, 10, 4).tolist()) | {3})}
+            data |= {
+                "rows": int(draw.integers(200, 700)),
+                "digits": sorted(set(draw.integers(0, 10, 4).tolist()) | {3}),
+            }
         if name == "edges":
             data |= {"kernel": "horizontal" if number % 2 else [[1, 2], [-0.5, 0.25]], "rows": 20}
         if name == "given":
@@ -135,5 +138,7 @@ def test_learning_rates(tmp_path):
 def test_drawings_are_shrunk_alike(tmp_path):
     draw = np.random.default_rng(0)
     images = [np.zeros((28, 28)), draw.random((8, 8)), np.pad(draw.random((11, 6)), ((3, 14), (20, 2)))]
-    for image, found in zip(images, ran(tmp_path, [{"do": "drawing", "image": i.tolist()} for i in images]), strict=True):
+    for image, found in zip(
+        images, ran(tmp_path, [{"do": "drawing", "image": i.tolist()} for i in images]), strict=True
+    ):
         assert np.allclose(found, shrunk(image).ravel(), atol=1e-6)

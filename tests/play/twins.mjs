@@ -9,6 +9,7 @@ const kernels = wasm ? await twins.load(readFileSync(wasm), engine) : null;
 const tools = { site, kernels, digits: { images: bytes.subarray(0, 64 * 1797), labels: bytes.subarray(64 * 1797) } };
 const rules = new twins.Rules(site);
 const list = (array) => Array.from(array);
+const DRAWN = Array.from({ length: 8 }, (_, y) => Array.from({ length: 8 }, (__, x) => (x + y) / 14));
 
 const works = {
   numbers: ({ seed }) => {
@@ -42,6 +43,7 @@ const works = {
     const first = frame.made(course, new Set(["surface", "units", "weights", "arithmetic"]), { layer: -1, unit: 0, row: 0 }, 0);
     writeFileSync(`${answer}.${n}.frame`, new Uint8Array(twins.encode(first)));
     const weights = course.network.weights().map(list);
+    if (state.data.name === "digits") writeFileSync(`${answer}.${n}.drawing`, new Uint8Array(twins.encode(course.responses.drawing(DRAWN))));
     const losses = [];
     let diverged = null;
     try {
