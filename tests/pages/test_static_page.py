@@ -1,4 +1,4 @@
-"""The live page without a server, from a plain file server and from disk: it trains as Python does, under a strict policy."""
+"""The live page without a server, from a file server and from disk: it trains as Python does, under a strict policy."""
 
 import contextlib
 import functools
@@ -26,7 +26,9 @@ const Plain = Worker;
 window.Worker = class extends Plain {
   constructor(...given) {
     super(...given);
-    this.addEventListener("message", ({ data }) => { if (data instanceof ArrayBuffer) window.newest = new Uint8Array(data.slice(0)); });
+    this.addEventListener("message", ({ data }) => {
+      if (data instanceof ArrayBuffer) window.newest = new Uint8Array(data.slice(0));
+    });
   }
 };
 """  # what the page is told, before it is

@@ -8,7 +8,7 @@ from thalweg import activations, initializers, losses, words
 from thalweg.play.choices import choices
 from thalweg.play.exercises.uploads import Uploads
 from thalweg.play.requests.page_state import DATA, INPUTS, State
-from thalweg.play.static.description import typed
+from thalweg.play.static.thalweg_as_json import typed
 from thalweg.play.training import knobs
 from thalweg.play.training.journey import posed
 from thalweg.play.training.responses import shrunk
@@ -76,7 +76,7 @@ def test_wrong_states_are_refused_in_the_same_words(tmp_path):
         {"data": {"name": "given", "y": [1, 2], "task": "classes"}}, {"inputs": "x0"},
     ]  # fmt: skip
     for given, found in zip(wrong, ran(tmp_path, [{"do": "exercise", "state": s} for s in wrong]), strict=True):
-        with pytest.raises(ValueError, match=".") as caught:
+        with pytest.raises(ValueError, match=r".") as caught:
             posed(State.of(given), Uploads())
         said = words.Said.of(caught.value)
         assert found["refused"] == said.text, given

@@ -61,7 +61,7 @@ const works = {
   },
   landscape: ({ state, steps }, n) => {
     const course = new twins.Course(tools, rules.state(state));
-    if (steps) course.run(steps);
+    for (let n = 0; n < steps; n++) course.run(1);
     const survey = new twins.Survey(course);
     survey.constants = { ...survey.constants, "ball.SECONDS": 1e9 };
     survey.affordable = (size) => size;

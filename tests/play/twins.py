@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from thalweg.errors import MissingPackageError
-from thalweg.play.static.description import description
 from thalweg.play.static.site import digits
+from thalweg.play.static.thalweg_as_json import site_facts
 from thalweg.play.webassembly.kernel_catalogue import Catalogue
 from thalweg.play.webassembly.module import webassembly
 from thalweg.views.web.bundle import HERE, bundle
@@ -43,7 +43,7 @@ NAMES = {
 @cache
 def described():
     """What every request holds; the catalogue of kernels takes seconds."""
-    return {"site": description(), "digits": base64.b64encode(digits()).decode()}
+    return {"site": site_facts(), "digits": base64.b64encode(digits()).decode()}
 
 
 @cache

@@ -24,6 +24,7 @@ ROOT = Path(thalweg.__file__).parent
 ROOMS = [
     ["thalweg", "thalweg.__main__"],  # the public names, and the command
     ["thalweg.cli"],
+    ["thalweg.play.static"],
     ["thalweg.play.webassembly"],
     ["thalweg.play"],
     ["thalweg.play.exports"],
@@ -99,13 +100,13 @@ MOST_LINES = 500  # in a file
 # reason in the commit's message; one that has become smaller lowers it. Where this is going: 72,000 in all.
 BUDGET = {
     "thalweg": 100, "cli": 2_700, "play": 1_340, "play.exports": 400, "play.training": 1_460, "play.exercises": 720,
-    "play.requests": 540, "play.webassembly": 380, "runs.reports": 620, "runs": 3_510, "sklearn": 2_740,
-    "experiments.tuning": 1_900,
+    "play.requests": 580, "play.static": 400, "play.webassembly": 380, "runs.reports": 620, "runs": 3_510,
+    "sklearn": 2_740, "experiments.tuning": 1_900,
     "tabular": 3_140, "tabular.forests": 360, "backend": 160, "preprocessing": 20, "random": 20, "saving": 40,
     "utils": 120, "experiments": 2_170, "views": 540, "models": 4_540,
     "exchange": 1_920, "export": 2_820, "tracing": 1_400, "views.report": 2_880,
     "views.notebook": 320, "landscapes": 320, "doctor": 1_920, "recordings": 1_400, "callbacks": 1_040, "datasets": 760,
-    "views.web": 920, "data.images": 920, "data": 5_180, "data.formats": 400, "data.notations": 745, "layers": 4_180,
+    "views.web": 960, "data.images": 920, "data": 5_180, "data.formats": 400, "data.notations": 745, "layers": 4_180,
     "layers.lookups": 1_040, "layers.numerical": 360, "activations": 940, "constraints": 200, "initializers": 640,
     "losses": 1_420, "metrics": 1_380, "optimizers": 1_160, "regularizers": 200, "schedules": 400, "ops": 2_400,
     "engine": 140, "engine.execution": 100, "engine.reference": 220, "engine.jax": 800, "engine.native": 0,

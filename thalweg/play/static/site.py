@@ -15,7 +15,7 @@ import numpy as np
 
 from thalweg.errors import ArgumentError
 from thalweg.play.exercises.exercise import loaded
-from thalweg.play.static.description import description
+from thalweg.play.static.thalweg_as_json import site_facts
 from thalweg.play.webassembly.kernel_catalogue import Catalogue
 from thalweg.play.webassembly.module import webassembly
 from thalweg.support.files import own_folder, writing
@@ -63,7 +63,7 @@ def files() -> dict[str, bytes]:
         "worker.js": bundle("worker/main.js", vendor=(), commented=False, scoped=True),
         "icon.svg": ICON,
         "LICENSES.txt": "".join(licence(name) for name in VENDOR),
-        "site.json": compact(description()),
+        "site.json": compact(site_facts()),
         "engine.json": compact(kernels.to_json()),
         "pictures.json": compact(json.loads((WEB / "play" / "pictures.json").read_text("utf-8"))),
         **{f"{name}.json": compact(scenes(name)) for name in SCENES},

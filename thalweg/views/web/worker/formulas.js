@@ -1,4 +1,4 @@
-// Values of formulas: trees that static/description.py has made of thalweg's equations.
+// Values of formulas: trees that static/thalweg_as_json.py has made of thalweg's equations.
 
 /** A number, a name, or an operation before its operands. @typedef {number | string | any[]} Branch */
 /** @typedef {{ let: [string, Branch][], value: Branch }} Tree */
@@ -132,7 +132,7 @@ function sparsemax(h) {
 
 /** An activation of a row of numbers, and what flows back through it. */
 export class Activation {
-  /** @param {any} described of static/description.py */
+  /** @param {any} described of static/thalweg_as_json.py */
   constructor(described) {
     this.described = described;
     this.name = described.name;

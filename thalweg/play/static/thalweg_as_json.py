@@ -39,10 +39,10 @@ MODULES = (arithmetic, ball, bounds, curves, exercise, frame, planes, responses,
 """Whose constants the page reads, by their names."""
 
 
-def description() -> dict[str, Any]:
+def site_facts() -> dict[str, Any]:
     """Everything.
 
-    >>> found = description()
+    >>> found = site_facts()
     >>> found["losses"]["mean_squared_error"]["slope"]
     {'let': [], 'value': ['*', 2, ['-', 'p', 'y']]}
     """
