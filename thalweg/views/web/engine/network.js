@@ -1,8 +1,8 @@
 // A network that trains in this thread, by the native engine's kernels.
 import { Lowering } from "./lowering.js";
 import { Machine, Table } from "./machine.js";
-import { UnsupportedError, optimizer } from "./optimizer.js";
-import { count, end, up } from "./weights.js";
+import { optimizer } from "./optimizer.js";
+import { UnsupportedError, count, end, up } from "./weights.js";
 
 export { UnsupportedError };
 
@@ -118,7 +118,7 @@ export class Network {
   setWeights(weights) {
     const arrays = this.arrays();
     if (arrays.length !== weights.length)
-      throw new RangeError(`${arrays.length} arrays of weights, got ${weights.length}`);
+      throw new RangeError(`there are ${arrays.length} arrays of weights, got ${weights.length}`);
     for (const [n, { values, name }] of arrays.entries()) {
       if (values.length !== weights[n].length)
         throw new RangeError(`${name} has ${values.length} numbers, got ${weights[n].length}`);
