@@ -22,9 +22,9 @@ const works = {
     return { state: read, ...rest, x: list(x), y: list(y), heldX: list(heldX), heldY: list(heldY), points: sight && list(sight.points), ranges: sight?.ranges };
   },
   weights: ({ given, shape, seed }) => list(twins.drawn(given, shape, new twins.Generator(seed), site)),
-  activation: ({ name, h, da }) => {
+  activation: ({ name, h }) => {
     const activation = new twins.Activation(site.activations[name]);
-    return { a: list(activation.of(Float64Array.from(h))), slopes: h.map((v) => activation.slope(v)), back: list(activation.back(Float64Array.from(h), Float64Array.from(da))) };
+    return { a: list(activation.of(Float64Array.from(h))), slopes: h.map((v) => activation.slope(v)) };
   },
   loss: ({ name, y, p }) => {
     const loss = new twins.RowLoss(site.losses[name]);

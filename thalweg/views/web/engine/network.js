@@ -116,7 +116,7 @@ export class Network {
   setWeights(weights) {
     const arrays = this.arrays();
     if (arrays.length !== weights.length)
-      throw new RangeError(`${arrays.length} arrays of weights, got ${weights.length}`);
+      throw new RangeError(`there are ${arrays.length} arrays of weights, got ${weights.length}`);
     for (const [n, { values, name }] of arrays.entries()) {
       if (values.length !== weights[n].length)
         throw new RangeError(`${name} has ${values.length} numbers, got ${weights[n].length}`);

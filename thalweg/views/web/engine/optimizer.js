@@ -1,10 +1,7 @@
 // An optimizer's rows, from what Python has written in the catalogue.
-import { count } from "./weights.js";
+import { UnsupportedError, count } from "./weights.js";
 
 /** @typedef {import("./lowering.js").Spec} Spec @typedef {import("./weights.js").Parameter} Parameter */
-
-/** A network that the page's engine can't train; the message says why. */
-export class UnsupportedError extends Error {}
 
 /** @param {string} over @param {Parameter[]} trained @param {number} vector */
 export function parts(over, trained, vector) {

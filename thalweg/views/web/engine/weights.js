@@ -2,6 +2,9 @@
 /** @typedef {import("./lowering.js").Buffer} Buffer @typedef {import("./lowering.js").Spec} Spec */
 /** @typedef {{ layer: number, name: string, shape: number[], offset: number, trained: boolean }} Parameter */
 
+/** A network that the page's engine can't train; the message says why. */
+export class UnsupportedError extends Error {}
+
 /** @param {number[]} shape */
 export const count = (shape) => shape.reduce((a, b) => a * b, 1);
 /** @param {number} n @param {number} unit */
@@ -20,17 +23,30 @@ export const end = (parameters) => Math.max(0, ...parameters.map((p) => p.offset
 export function shapes(spec) {
   let shape = spec.input;
   return spec.layers.map((layer) => {
-    const last = shape[shape.length - 1];
     if (layer.kind === "dense") shape = [...shape.slice(0, -1), layer.units];
     else if (layer.kind === "flatten") shape = [count(shape)];
-    else if (layer.kind === "max_pool")
-      shape = [...shape.slice(0, 2).map((n) => Math.floor(n / layer.pool_size)), last];
     else if (layer.kind === "conv2d") {
       const cut = layer.padding === "same" ? 0 : layer.kernel_size - 1;
-      shape = [...shape.slice(0, 2).map((n) => n - cut), layer.filters];
+      shape = seen(layer.kind, shape, layer.kernel_size, (size) => size - cut, layer.filters);
+    } else if (layer.kind === "max_pool") {
+      const p = layer.pool_size;
+      shape = seen(layer.kind, shape, p, (size) => Math.floor(size / p), shape[2]);
     }
     return shape;
   });
+}
+
+/**
+ * The shape of an image that a window has seen.
+ * @param {string} kind @param {number[]} shape @param {number} size @param {(n: number) => number} left
+ * @param {number} channels
+ */
+function seen(kind, shape, size, left, channels) {
+  if (shape.length !== 3) throw new UnsupportedError(`${kind} takes images: put it before flatten and dense layers`);
+  const [height, width] = shape.slice(0, 2).map(left);
+  if (height < 1 || width < 1)
+    throw new UnsupportedError(`a window of ${size} × ${size} is larger than its image, ${shape[0]} × ${shape[1]}`);
+  return [height, width, channels];
 }
 
 /**

@@ -1,5 +1,4 @@
 // One unit's arithmetic on one row, with the tutorial's names: the twin of play/training/arithmetic.py.
-import { cancels, executed } from "./backprop.js";
 import { factorOf, numpyLines } from "./numpy_lines.js";
 import { floats } from "./encode.js";
 import { sentence } from "./sentences.js";
@@ -8,6 +7,27 @@ import { sentence } from "./sentences.js";
 /** @typedef {import("./page_network.js").Layer} Layer */
 /** @typedef {{ layer: number, unit: number, row: number }} Choice */
 /** A step that was done: the weights before it, and how. @typedef {{ before: [Float32Array, Float32Array | null][], rows: number, iteration: number, learningRate: number }} Step */
+
+/** What a layer read and made of some rows, and −∂L/∂h: each row after the other. @typedef {{ x: Float64Array, h: Float64Array, a: Float64Array, terms: Float64Array }} Pass */
+
+/** A training step on some rows; the weights don't change. @param {PageNetwork} network @param {number} first @param {number} count @returns {Map<Layer, Pass>} */
+function executed(network, first, count) {
+  const { x, rows } = network.exercise;
+  const of = (/** @type {Float32Array} */ all) => all.slice((first * all.length) / rows, ((first + count) * all.length) / rows);
+  const traced = network.engine.trace(of(x), of(network.y), count);
+  return new Map(traced.map(({ layer, x: read, h, a, dh }) => [network.layers[layer], { x: Float64Array.from(read), h: Float64Array.from(h), a: Float64Array.from(a), terms: Float64Array.from(dh, (v) => -v) }]));
+}
+
+/** A layer's part of a step. @param {Map<Layer, Pass>} run @param {Layer} layer @returns {Pass} */
+function passOf(run, layer) {
+  return /** @type {Pass} */ (run.get(layer));
+}
+
+/** Whether the derivatives of loss and output activation cancel: they are computed as one. @param {PageNetwork} network */
+function cancels(network) {
+  const { after } = network.knobs.loss.described;
+  return Boolean(after) && network.layers[network.layers.length - 1].activation?.name === after;
+}
 
 /** @param {ArrayLike<number>} a @param {ArrayLike<number>} b */
 function dot(a, b) {
@@ -76,21 +96,21 @@ export function arithmetic(network, asked, step) {
   const { layer: number, unit, row } = choice;
   const layer = network.kernels[number];
   const run = executed(network, row, 1);
-  const pass = run.passes[network.layers.indexOf(layer)];
+  const pass = passOf(run, layer);
   const activation = /** @type {import("./formulas.js").Activation} */ (layer.activation);
   const [kernel, bias] = network.kernelOf(layer);
   const units = layer.shape[layer.shape.length - 1];
   const convolution = layer.kind === "Conv2D";
-  const place = convolution ? largest(pass.h[0], layer, unit) : null;
+  const place = convolution ? largest(pass.h, layer, unit) : null;
   const at = place ? (place[0] * layer.shape[1] + place[1]) * units + unit : unit;
-  const x = place ? patch(pass.x[0], layer, place) : pass.x[0];
+  const x = place ? patch(pass.x, layer, place) : pass.x;
   const w = columnOf(kernel, units, unit);
-  const [h, term, rate] = [pass.h[0][at], pass.terms[0][at], network.learningRate];
+  const [h, term, rate] = [pass.h[at], pass.terms[at], network.learningRate];
   const delta = x.map((v) => rate * term * v);
   /** @type {any} */
   const found = {
     layer: number, unit, row, layer_name: layer.name, activation: activation.name, x: floats(x), x_names: inputNames(network, layer, x.length), w: floats(w),
-    b: bias ? bias[unit] : null, h, y_predict: pass.a[0][at], slope: activation.slope(h), error_term: term, delta_w: floats(delta),
+    b: bias ? bias[unit] : null, h, y_predict: outputAt(activation, pass.h, at, units), slope: activation.slope(h), error_term: term, delta_w: floats(delta),
     delta_b: bias ? rate * term : null, w_after: floats(w.map((v, n) => v + delta[n])), learning_rate: rate, loss: rowLoss(network, row),
   };
   const { notes, ...more } = errors(network, choice, layer, run, found, at);
@@ -118,6 +138,23 @@ function rowLoss(network, row) {
   let sum = 0;
   for (let n = 0; n < places; n++) sum += network.knobs.loss.value(network.y.subarray(row * wide + n * of, row * wide + (n + 1) * of), output.subarray(n * units, (n + 1) * units));
   return sum / places;
+}
+
+/** An activation's value at a place, among the units there. @param {import("./formulas.js").Activation} activation @param {Float64Array} h @param {number} at @param {number} units */
+function outputAt(activation, h, at, units) {
+  const first = at - (at % units);
+  return activation.of(h.slice(first, first + units))[at - first];
+}
+
+/** ∂L/∂y_predict of an output, where L is the mean over places. @param {PageNetwork} network @param {number} row @param {Float64Array} output @param {number} at */
+function slopeAt(network, row, output, at) {
+  const { shape } = network.layers[network.layers.length - 1];
+  const units = shape[shape.length - 1];
+  const wide = network.y.length / network.exercise.rows;
+  const places = output.length / units;
+  const place = Math.floor(at / units);
+  const y = network.y.subarray(row * wide + (place * wide) / places, row * wide + ((place + 1) * wide) / places);
+  return network.knobs.loss.slope(y, output.slice(place * units, (place + 1) * units))[at % units] / places;
 }
 
 /** The activation's name in equations: f for a formula. @param {Layer} layer */
@@ -149,7 +186,7 @@ function errors(network, choice, layer, run, found, at) {
       return result;
     }
     const { kind, half } = network.knobs.loss.described;
-    result.error = -run.dOutput[0][at];
+    result.error = -slopeAt(network, choice.row, passOf(run, layer).a, at);
     formulas.error = kind === "SumSquaredError" && half ? "error = y − y_predict" : "error = −∂L/∂y_predict";
   } else {
     Object.assign(result, fromNext(network, layer, choice.unit, run));
@@ -169,7 +206,7 @@ function fromNext(network, layer, unit, run) {
   const [kernel] = network.kernelOf(follower);
   const units = follower.shape[0];
   const w = Float64Array.from(kernel.subarray(unit * units, (unit + 1) * units));
-  const terms = run.passes[place + 1].terms[0];
+  const { terms } = passOf(run, follower);
   return { error: dot(w, terms), next: { layer_name: follower.name, w: floats(w), error_term: floats(terms) } };
 }
 
@@ -179,9 +216,10 @@ function overRows(network, choice, layer, w, b) {
   const { rows } = exercise;
   const random = state.dropout || state.layers.some((/** @type {any} */ l) => l.kind === "dropout" || l.kind === "batch_norm");
   if (state.optimizer !== "sgd" || state.l1 || state.l2 || state.batch < rows || rows > tools.site.constants["arithmetic.MOST_ROWS"] || random) return {};
-  const pass = executed(network, 0, rows).passes[network.layers.indexOf(layer)];
-  const terms = pass.terms.map((row) => row[choice.unit] * rows); // of the rows' mean loss
-  const total = w.map((_, k) => terms.reduce((sum, term, n) => sum + term * pass.x[n][k], 0));
+  const pass = passOf(executed(network, 0, rows), layer);
+  const units = layer.shape[layer.shape.length - 1];
+  const terms = columnOf(pass.terms, units, choice.unit).map((term) => term * rows); // of the rows' mean loss
+  const total = w.map((_, k) => terms.reduce((sum, term, n) => sum + term * pass.x[n * w.length + k], 0));
   const rate = network.learningRate;
   const found = { del_w: floats(total), w_new: floats(w.map((v, k) => v + (rate * total[k]) / rows)) };
   const sum = terms.reduce((a, c) => a + c, 0);
@@ -204,7 +242,7 @@ function reservations(network, place) {
   const notes = [];
   if (place) notes.push(sentence("A kernel is used at every place; this is its arithmetic at row {row}, column {column} of the map, where it answers most.", { row: place[0], column: place[1] }));
   if (kinds.has("batch_norm")) notes.push(sentence("Batch normalisation has no other row to compare with here."));
-  if (state.dropout || kinds.has("dropout")) notes.push(sentence("Dropout is left out here: all units take part."));
+  if (state.dropout || kinds.has("dropout")) notes.push(sentence("Dropout has drawn which units take part."));
   if (state.optimizer !== "sgd") notes.push(sentence("This is plain gradient descent; the optimizer makes its own step of it."));
   if (state.l1 || state.l2) notes.push(sentence("The penalty on large weights comes on top."));
   return notes;

@@ -155,21 +155,4 @@ export class Activation {
     const { value, slope, numbers } = this.described;
     return slope ? evaluate(slope, { h, a: evaluate(value, { h, ...numbers }), ...numbers }) : 1;
   }
-
-  /** ∂L/∂h of ∂L/∂a. @param {Float64Array} h @param {Float64Array} da @returns {Float64Array} */
-  back(h, da) {
-    if (!this.rowwise) return h.map((v, n) => da[n] * /** @type {number} */ (this.slope(v)));
-    const a = this.of(h);
-    const sum = (/** @type {(n: number) => number} */ of) => a.reduce((total, _, n) => total + of(n), 0);
-    if (this.name === "softmax") {
-      const mean = sum((n) => a[n] * da[n]);
-      return a.map((v, n) => v * (da[n] - mean));
-    }
-    if (this.name === "log_softmax") {
-      const total = sum((n) => da[n]);
-      return a.map((v, n) => da[n] - exp(v) * total);
-    }
-    const mean = sum((n) => (a[n] > 0 ? da[n] : 0)) / sum((n) => (a[n] > 0 ? 1 : 0));
-    return a.map((v, n) => (v > 0 ? da[n] - mean : 0));
-  }
 }

@@ -4,7 +4,7 @@ import { drawn } from "./initializers.js";
 import { Knobs } from "./knobs.js";
 import { Generator } from "./numpy_random.js";
 import { DivergedError, refused, sentence } from "./sentences.js";
-import { UnsupportedError } from "../engine/optimizer.js";
+import { UnsupportedError } from "../engine/weights.js";
 import { Network } from "../engine/network.js";
 
 /** @typedef {import("./page_state.js").State} State */
