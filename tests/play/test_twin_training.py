@@ -1,5 +1,8 @@
 """The page without a server: its frames, losses, arithmetic and landscapes are those of the page with one."""
 
+import contextlib
+import json
+
 import numpy as np
 import pytest
 from twins import NODE, ran
@@ -11,6 +14,7 @@ from thalweg.play.frame import Frame
 from thalweg.play.requests.page_state import State
 from thalweg.play.training import ball
 from thalweg.play.training.arithmetic import Choice, arithmetic
+from thalweg.play.training.checkup import Checkup
 from thalweg.play.training.journey import Course
 from thalweg.views.web.encoding import decode, encode
 
@@ -88,6 +92,43 @@ def test_frames_losses_and_arithmetic(tmp_path):
             numbers = decode(encode([arithmetic(course.network, Choice(**c), course.step) for c in CHOICES]))
             same(numbers, found.document(number, "arithmetic"), 1e-3, f"arithmetic of {given}", 2e-6)
         same([None if loss is None else float(loss) for loss in losses], answer["losses"], 1e-5, f"losses of {given}")
+
+
+ILL = [
+    *[(scenes.states_of(scenes.presets()[name])[place], 60) for name, place in
+      (("dead-relus", 1), ("symmetry", 0), ("vanishing-sigmoids", 0), ("learning-rate-too-high", 1), ("digits", 0))],
+    *[(scenes.states_of(scenes.lessons()[name])[0], 60) for name in ("many-rows", "activation")],
+    ({"data": {"name": "circles", "noise": 0.7, "rows": 80, "share": 0.5}, "layers": [{"units": 64}] * 2,
+      "learning_rate": 0.02}, 150),
+    ({"data": {"name": "moons"}, "optimizer": "sgd", "learning_rate": 1e-8, "layers": [{}] * 3}, 20),
+    ({"data": {"name": "plane", "noise": 0.05}, "layers": [], "optimizer": "sgd", "learning_rate": 0.62, "batch": 5}, 25),
+    ({"data": {"name": "spiral"}, "initializer": {"name": "random_normal", "stddev": 40}, "learning_rate": 1e-4,
+      "layers": [{"activation": "tanh"}] * 2}, 12),
+    ({"data": {"name": "blobs", "classes": 3, "rows": 40}, "layers": [{}], "l2": 0.5, "optimizer": "sgd"}, 12),
+]  # fmt: skip
+"""States in which something goes wrong, and for how many epochs they are trained."""
+LACKING = {"unscaled inputs", "loss that doesn't fit", "bad start"}
+"""Rules of the doctor's that the page without a server leaves out."""
+
+
+def test_findings(tmp_path, monkeypatch):
+    monkeypatch.setattr(Checkup, "due", lambda checkup, steps: setattr(checkup, "taken", checkup.taken + 1) or True)
+    monkeypatch.setattr("thalweg.play.training.checkup.AGAIN", 0)
+    found = ran(tmp_path, [{"do": "doctor", "state": s, "epochs": n} for s, n in ILL], trains=True)
+    named = set()
+    for (given, epochs), theirs in zip(ILL, found, strict=True):
+        course = Course(State.of(given), Uploads())
+        with contextlib.suppress(DivergedError):
+            for _ in range(epochs):
+                course.run(course.bursts.steps_per_epoch)
+        expected = [finding for finding in course.findings() if finding["rule"] not in LACKING]
+        assert [f["rule"] for f in theirs] == [f["rule"] for f in expected], given
+        for one, other in zip(expected, theirs, strict=True):
+            named.add(one["rule"])
+            if one["rule"] != "not finite":  # whose error says more in Python
+                assert other == json.loads(json.dumps(one)), given
+    print(named)
+    assert len(named) >= 9
 
 
 def test_landscapes(tmp_path, monkeypatch):

@@ -69,6 +69,17 @@ const works = {
     writeFileSync(`${answer}.${n}.figure`, new Uint8Array(twins.encode(survey.valley.figure)));
     return { ball: survey.valley.ball(course.engine.vector, 0), error: survey.error };
   },
+  doctor: ({ state, epochs }) => {
+    const course = new twins.Course(tools, rules.state(state));
+    course.checkup.due = () => true;
+    course.checkup.again = 0;
+    try {
+      for (let n = 0; n < epochs; n++) course.run(course.engine.stepsPerEpoch);
+    } catch (error) {
+      if (!error.text) throw error;
+    }
+    return course.findings();
+  },
   session: ({ messages }) => new Promise((resolve) => {
     const frames = [];
     const session = new twins.Session(tools, (buffer) => {

@@ -9,9 +9,13 @@ import ast
 from collections.abc import Iterator
 from typing import Any
 
-from thalweg import activations, initializers, losses, optimizers
+from thalweg import activations, initializers, losses, optimizers, words
 from thalweg.activations import FormulaFunction
 from thalweg.data.recipe import RECIPES, Recipe
+from thalweg.doctor import blowups, case, generalising, lifeless, steps
+from thalweg.doctor.examination import RULES
+from thalweg.doctor.finding import SEVERITIES, title_of
+from thalweg.doctor.rule import Rule
 from thalweg.initializers.drawn import TRUNCATED_STDDEV, Scaled
 from thalweg.landscapes import planes, terrain
 from thalweg.layers import Dense, Input
@@ -23,10 +27,12 @@ from thalweg.play.choices import SPECIAL, TITLES, choices
 from thalweg.play.exercises import exercise
 from thalweg.play.requests import bounds
 from thalweg.play.requests.page_state import ANEW, CHECKS, DATA, LAYERS, OUTPUT, State, rule_of, rules_of
-from thalweg.play.training import arithmetic, ball, curves, knobs, network, responses
+from thalweg.play.training import arithmetic, ball, checkup, curves, knobs, network, responses
 from thalweg.program.formula.language import parsed
 from thalweg.program.lowering import forward
 from thalweg.program.passes.draft import Request
+from thalweg.recordings import measuring
+from thalweg.recordings.recorder import target_kind
 from thalweg.support.naming import snake_case
 from thalweg.tracing.tutorial import FACTORS
 from thalweg.version import __version__
@@ -35,7 +41,10 @@ OPERATORS = {
     ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.Mod: "mod", ast.Pow: "**", ast.And: "and",
     ast.Or: "or", ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=", ast.Eq: "==", ast.NotEq: "!=",
 }  # fmt: skip
-MODULES = (arithmetic, ball, bounds, curves, exercise, frame, planes, responses, rhythm, session, side, survey, terrain)
+MODULES = (
+    arithmetic, ball, blowups, bounds, case, checkup, curves, exercise, frame, generalising, lifeless, measuring,
+    planes, responses, rhythm, session, side, steps, survey, terrain,
+)  # fmt: skip
 """Whose constants the page reads, by their names."""
 
 
@@ -74,6 +83,7 @@ def site_facts() -> dict[str, Any]:
         "most": knobs.MOST,
         "schedules": {name: knobs.arguments(kind, knobs.RATES) for name, kind in knobs.SCHEDULES.items()},
         "equations": network.EQUATIONS,
+        "doctor": {"rules": {name: rule_json(rule) for name, rule in RULES.items()}, "severities": SEVERITIES},
         "titles": TITLES,
         "initial": scenes.initial(None, None, False),
     }  # fmt: skip
@@ -137,6 +147,7 @@ def loss_json(loss: Loss) -> dict[str, Any]:
         "half": getattr(loss, "half", False),
         "arguments": {option: float(loss.option(option)) for option in options},
         "coefficients": [loss.row_coefficient((1,)), loss.row_coefficient((2,))],
+        "targets": [target_kind(loss, (1,)), target_kind(loss, (2,))],
         "sparse": loss.target_shape((2,)) == (1,),
         "after": loss.after if loss.after is None else getattr(loss.after, "name", "softmax"),
     }
@@ -172,6 +183,13 @@ def network_of(units: int, ending: str) -> Any:
     model = Sequential([Input((1,)), Dense(units, ending)], seed=0)
     model.build()
     return model._compiled.network()
+
+
+def rule_json(rule: Rule) -> dict[str, Any]:
+    """A rule of the doctor's: what it needs, and its texts."""
+    texts = {name: words.text(getattr(rule, name)) for name in ("sentence", "evidence", "remedy")}
+    title = title_of(rule.name)
+    return {"title": title, "severity": rule.severity, "needs": rule.needs, "yields_to": rule.yields_to, **texts}
 
 
 def recipe_json(recipe: Recipe) -> dict[str, Any]:

@@ -143,6 +143,7 @@ export class Network {
       finite: true,
       records: /** @type {Score[]} */ ([]),
       losses: /** @type {number[]} */ ([]),
+      before: /** @type {Float32Array | null} */ (null), // the last one of steps that were repeated
     };
     while (result.done < steps && result.finite) this.some(Math.min(STEPS, steps - result.done), rateOf, result);
     return result;
@@ -162,6 +163,7 @@ export class Network {
     const { done, finite } = table.run(at, rates);
     if (finite && this.vector.every(Number.isFinite)) {
       this.count(done, totals, result);
+      if (steps === 1) result.before = this.before.vector.slice();
       return;
     }
     this.restore();

@@ -1,9 +1,11 @@
 // The course of one side's training since it began anew: the twin of play/training/journey.py.
+import { Checkup } from "./checkup.js";
 import { Curves } from "./curves.js";
 import { posed } from "./exercise.js";
 import { PageNetwork } from "./page_network.js";
 import { Rules } from "./page_state.js";
 import { Responses } from "./responses.js";
+import { DivergedError } from "./sentences.js";
 
 /** @typedef {import("./page_state.js").State} State */
 /** @typedef {import("./arithmetic.js").Step} Step */
@@ -28,6 +30,9 @@ export class Course {
     this.step = null;
     /** @type {Float32Array[]} */
     this.path = [];
+    /** What went wrong in the last steps. @type {import("./sentences.js").Text | null} */
+    this.diverged = null;
+    this.checkup = new Checkup(this);
     this.notePoint(0, this.trainScores());
   }
 
@@ -71,18 +76,38 @@ export class Course {
     this.network = next;
     this.step = null;
     this.responses = new Responses(next);
+    this.checkup = new Checkup(this);
     return true;
   }
 
   /** Trains; notes the scores of the epoch that ended last. @param {number} steps */
   run(steps) {
     this.step = null;
-    const { step: done, stepsPerEpoch } = this.engine;
+    const { step: done, epochs, stepsPerEpoch } = this.engine;
+    let sampled = this.checkup.due(epochs * stepsPerEpoch + done);
+    this.checkup.rate.last = this.network.learningRate;
+    this.checkup.rate.most = Math.max(this.checkup.rate.most, this.checkup.rate.last);
     const after = (done + steps) % stepsPerEpoch; // steps after the last epoch that ends
-    for (const part of after < steps ? [steps - after, after] : [steps]) {
-      const records = part ? this.network.run(part) : [];
-      if (records.length) this.notePoint(this.epoch, records[records.length - 1]); // validated right at the epoch's end
+    try {
+      for (const part of (after < steps ? [steps - after, after] : [steps]).filter(Boolean)) {
+        const records = sampled ? this.checkup.step() : [];
+        if (part > Number(sampled)) records.push(...this.network.run(part - Number(sampled)));
+        sampled = false;
+        if (records.length) this.notePoint(this.epoch, records[records.length - 1]); // validated right at the epoch's end
+      }
+      this.diverged = null;
+    } catch (error) {
+      if (error instanceof DivergedError) {
+        this.diverged = error.text;
+        this.checkup.failed(error.before);
+      }
+      throw error;
     }
+  }
+
+  /** What the doctor says so far. */
+  findings() {
+    return this.checkup.findings(this.diverged);
   }
 
   /** Trains on one batch, and keeps what the weights were before. */

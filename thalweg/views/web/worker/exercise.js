@@ -40,6 +40,12 @@ export function sizeOf(shape) {
   return shape.reduce((product, n) => product * n, 1);
 }
 
+/** The numbers of at most `most` of the rows, evenly spaced. @param {number} rows @param {number} most */
+export function evenly(rows, most) {
+  if (rows <= most) return Int32Array.from({ length: rows }, (_, n) => n);
+  return Int32Array.from({ length: most }, (_, n) => Math.round((n * (rows - 1)) / (most - 1)));
+}
+
 /**
  * Some rows of an array.
  * @template {Float32Array | Float64Array} A

@@ -246,7 +246,7 @@ export class PageNetwork {
     const outcome = this.engine.run(steps, this.rate);
     if (outcome.finite) return outcome.records;
     const { epochs, step } = this.engine;
-    throw new DivergedError(sentence("a value was no longer finite in epoch {epoch}, batch {batch}: lower the learning rate", { epoch: epochs + 1, batch: step + 1 }));
+    throw new DivergedError(sentence("a value was no longer finite in epoch {epoch}, batch {batch}: lower the learning rate", { epoch: epochs + 1, batch: step + 1 }), outcome.before);
   }
 
   /** @param {Float32Array} x @param {Float32Array} y @param {number} count */

@@ -12,6 +12,11 @@ const FIELD = /\{\{|\}\}|\{(\w+)(!r)?(?::([^}]*))?\}/g;
  * @returns {Text}
  */
 export function sentence(english, values = {}) {
+  return filledIn({ en: english, zh: CHINESE[english] || english }, values);
+}
+
+/** Templates in every language with their values. @param {Text} templates @param {{ [name: string]: any }} values @returns {Text} */
+export function filledIn(templates, values) {
   const filled = (/** @type {string} */ template, /** @type {Language} */ language) =>
     template.replace(FIELD, (all, name, quoted, form) => {
       if (name === undefined) return all[0];
@@ -19,27 +24,31 @@ export function sentence(english, values = {}) {
       if (value !== null && typeof value === "object" && "en" in value) return value[language];
       return quoted ? inPython(value) : formatted(value, form);
     });
-  return { en: filled(english, "en"), zh: filled(CHINESE[english] || english, "zh") };
+  return { en: filled(templates.en, "en"), zh: filled(templates.zh, "zh") };
 }
 
 /**
- * A number as Python formats it by "", "g" or ",".
+ * A number as Python formats it: ",", ".1f", ".0%", ".4g" and the like.
  * @param {any} value
  * @param {string} [form]
  */
-function formatted(value, form) {
-  if (form === ",") return Number(value).toLocaleString("en-US");
-  if (form === ",.0f") return Number(Math.round(value)).toLocaleString("en-US");
-  if (form === "g") return shortNumber(value);
-  return String(value);
+function formatted(value, form = "") {
+  const [, comma, digits, kind] = /^(,?)(?:\.(\d+))?([gf%]?)$/.exec(form) ?? [];
+  if (kind === "g") return general(Number(value), Number(digits ?? 6));
+  const number = kind === "%" ? 100 * value : Number(value);
+  const text = digits === undefined ? String(value) : number.toFixed(Number(digits));
+  const grouped = comma ? text.replace(/\B(?=(\d{3})+(?!\d))/g, ",") : text;
+  return grouped + (kind === "%" ? "%" : "");
 }
 
-/** Python's {:g}: six digits, without zeros at the end. @param {number} value */
-function shortNumber(value) {
-  const exponent = value === 0 ? 0 : Math.floor(Math.log10(Math.abs(value)));
-  if (exponent >= -4 && exponent < 6) return String(Number(value.toPrecision(6)));
-  const [digits, power] = Number(value.toPrecision(6)).toExponential().split("e");
-  return `${digits}e${power[0]}${power.slice(1).padStart(2, "0")}`;
+/** Python's {:.6g}: so many digits, without zeros at the end. @param {number} value @param {number} digits */
+function general(value, digits) {
+  if (!Number.isFinite(value)) return Number.isNaN(value) ? "nan" : value < 0 ? "-inf" : "inf";
+  const rounded = Number(value.toPrecision(digits));
+  const exponent = rounded === 0 ? 0 : Number(rounded.toExponential().split("e")[1]);
+  if (exponent >= -4 && exponent < digits) return String(rounded).includes("e") ? rounded.toFixed(digits - 1 - exponent).replace(/0+$/, "") : String(rounded);
+  const [mantissa, power] = rounded.toExponential().split("e");
+  return `${mantissa}e${power[0]}${power.slice(1).padStart(2, "0")}`;
 }
 
 /**
@@ -72,8 +81,14 @@ export class RefusedError extends Error {
   }
 }
 
-/** The training has reached a value that isn't finite. */
-export class DivergedError extends RefusedError {}
+/** The training has reached a value that isn't finite; `before`: the weights before the last step that was. */
+export class DivergedError extends RefusedError {
+  /** @param {Text} text @param {Float32Array | null} before */
+  constructor(text, before) {
+    super(text);
+    this.before = before;
+  }
+}
 
 /**
  * @param {string} english

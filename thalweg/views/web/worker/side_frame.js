@@ -29,6 +29,7 @@ export class SideFrame {
     /** @type {Text | null} */
     this.valleyError = null;
     this.outside = false; // whether the ball has left the landscape
+    this.findings = ""; // as the page knows them
   }
 
   /** A new course has begun. */
@@ -101,6 +102,12 @@ export class SideFrame {
     if (wanted.has("surface")) Object.assign(found, { surface: responses.surface(this.renewed), line: responses.line(this.renewed), sample: responses.sample(choice.row) });
     if (wanted.has("arithmetic")) found.arithmetic = arithmetic(network, choice, course.step);
     if (wanted.has("landscape")) Object.assign(found, this.landscape(course));
+    if (wanted.has("findings")) {
+      const findings = course.findings();
+      const told = JSON.stringify(findings);
+      if (told !== this.findings || this.fresh) found.findings = findings;
+      this.findings = told;
+    }
     return found;
   }
 
