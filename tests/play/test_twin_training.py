@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import re
 
 import numpy as np
 import pytest
@@ -98,17 +99,29 @@ ILL = [
     *[(scenes.states_of(scenes.presets()[name])[place], 60) for name, place in
       (("dead-relus", 1), ("symmetry", 0), ("vanishing-sigmoids", 0), ("learning-rate-too-high", 1), ("digits", 0))],
     *[(scenes.states_of(scenes.lessons()[name])[0], 60) for name in ("many-rows", "activation")],
-    ({"data": {"name": "circles", "noise": 0.7, "rows": 80, "share": 0.5}, "layers": [{"units": 64}] * 2,
-      "learning_rate": 0.02}, 150),
+    ({"data": {"name": "circles", "noise": 1.2, "rows": 60, "share": 0.5}, "layers": [{"units": 64}] * 2,
+      "learning_rate": 0.03}, 120),
+    ({"data": {"name": "plane", "noise": 0.3}, "layers": [{"units": 8}], "learning_rate": 0.5, "batch": 8}, 30),
+    ({"data": {"name": "circles"}, "layers": [{"units": 6, "activation": "sigmoid"}] * 8, "optimizer": "sgd"}, 12),
+    ({"data": {"name": "circles"}, "initializer": {"name": "random_normal", "stddev": 3}, "optimizer": "sgd",
+      "layers": [{"units": 16, "activation": "linear"}] * 6, "learning_rate": 1e-9}, 6),
     ({"data": {"name": "moons"}, "optimizer": "sgd", "learning_rate": 1e-8, "layers": [{}] * 3}, 20),
-    ({"data": {"name": "plane", "noise": 0.05}, "layers": [], "optimizer": "sgd", "learning_rate": 0.62, "batch": 5}, 25),
+    ({"data": {"name": "plane", "noise": 0.05}, "layers": [], "optimizer": "sgd", "learning_rate": 0.35,
+      "batch": 400}, 25),
     ({"data": {"name": "spiral"}, "initializer": {"name": "random_normal", "stddev": 40}, "learning_rate": 1e-4,
       "layers": [{"activation": "tanh"}] * 2}, 12),
     ({"data": {"name": "blobs", "classes": 3, "rows": 40}, "layers": [{}], "l2": 0.5, "optimizer": "sgd"}, 12),
 ]  # fmt: skip
 """States in which something goes wrong, and for how many epochs they are trained."""
-LACKING = {"unscaled inputs", "loss that doesn't fit", "bad start"}
+NUMBER = re.compile(r"(?<![\w^])\d+(?:\.\d+)?(?:e[+-]\d+)?")
+LACKING = {"unscaled inputs", "loss that doesn't fit"}
 """Rules of the doctor's that the page without a server leaves out."""
+
+
+def numbered(finding):
+    """A finding as its text without numbers, and these: some of the trainings enlarge the last bit."""
+    text = json.dumps(finding, sort_keys=True, ensure_ascii=False)
+    return [NUMBER.sub("#", text), [float(number) for number in NUMBER.findall(text)]]
 
 
 def test_findings(tmp_path, monkeypatch):
@@ -126,9 +139,8 @@ def test_findings(tmp_path, monkeypatch):
         for one, other in zip(expected, theirs, strict=True):
             named.add(one["rule"])
             if one["rule"] != "not finite":  # whose error says more in Python
-                assert other == json.loads(json.dumps(one)), given
-    print(named)
-    assert len(named) >= 9
+                same(numbered(one), numbered(other), 2e-3)
+    assert len(named) == 15, "each rule that the page has"
 
 
 def test_landscapes(tmp_path, monkeypatch):

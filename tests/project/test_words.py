@@ -24,7 +24,13 @@ READERS = {  # they hold Chinese that they read: dates, units, names of columns,
     "support/printing.py",
 }
 DYNAMIC = {
-    *("doctor/finding.py", "doctor/rule.py", "play/requests/refusal.py", "views/report/subject.py"),
+    *(
+        "doctor/finding.py",
+        "doctor/rule.py",
+        "play/requests/refusal.py",
+        "play/static/thalweg_as_json.py",
+        "views/report/subject.py",
+    ),
     "views/web/wording.py",
 }
 """Where sentences are said whose English comes from elsewhere, and is collected there."""

@@ -56,7 +56,7 @@ class Case {
     const { l1, l2 } = this.network.state;
     const norms = this.samples.map(({ weightNorm }) => weightNorm.reduce((sum, v) => sum + v * v, 0));
     if ((!l1 && !l2) || !norms.length || !(norms[0] > 0)) return ends.map(() => 0);
-    const first = this.network.kernels.reduce((sum, { first: at }) => this.network.initial[at].reduce((s, w) => s + l1 * Math.abs(w) + l2 * w * w, sum), 0);
+    const first = this.firstPenalty;
     const epochs = this.samples.map(({ iteration }) => iteration / this.course.engine.stepsPerEpoch);
     return ends.map((end) => {
       const after = epochs.findIndex((epoch) => epoch >= end);
@@ -64,6 +64,13 @@ class Case {
       const share = (end - epochs[after - 1]) / (epochs[after] - epochs[after - 1]);
       return (first * (norms[after - 1] + share * (norms[after] - norms[after - 1]))) / norms[0];
     });
+  }
+
+  /** The penalty of the initial weights. */
+  get firstPenalty() {
+    const { state, kernels, initial } = this.network;
+    const of = (/** @type {number} */ w) => state.l1 * Math.abs(w) + state.l2 * w * w;
+    return kernels.reduce((sum, { first }) => initial[first].reduce((s, w) => s + of(w), sum), 0);
   }
 
   /** What the targets are. @returns {string} */
@@ -174,6 +181,15 @@ function suffering(c, what) {
 /** The values of a rule's texts if symptom and harm are there. @type {{ [rule: string]: (c: Case) => Numbers | null }} */
 const CHECKS = {
   "not finite": (c) => c.diverged && { what: c.diverged, remedy: sentence("Give the optimizer a smaller learning_rate, or clipnorm=1.0; scale the inputs to about −1 … 1.") },
+  "bad start": (c) => {
+    const constant = c.constant ?? NaN;
+    const first = (c.network.firstLoss ?? NaN) - c.firstPenalty;
+    const reached = c.gone.findIndex((v) => v > 0);
+    const spent = reached < 0 ? c.gone.length : reached;
+    const equal = c.shares ? Math.log(c.shares.length) : 0; // the loss of equal probabilities
+    if (!(first > Math.max(c.of("blowups.START") * constant, c.of("blowups.SURE") * equal)) || spent < Math.max(2, c.of("blowups.WASTED") * c.gone.length)) return null;
+    return { first, constant, spent, epochs: c.gone.length, what: c.shares ? sentence("the inputs") : sentence("inputs and target") };
+  },
   diverging: (c) => {
     if (c.diverged || c.loss.length < 3) return null;
     const level = c.constant ?? c.loss[0];

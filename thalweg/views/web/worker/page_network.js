@@ -122,6 +122,8 @@ export class PageNetwork {
     this.notes = this.knobs.doubts(last.activation?.name ?? "linear", last.shape[last.shape.length - 1]);
     this.y = this.encoded(exercise.y, last.shape);
     this.heldY = this.encoded(exercise.heldY, last.shape);
+    /** Of the first batch. @type {number | undefined} */
+    this.firstLoss = undefined;
     this.rate = this.knobs.rate;
     this.rate(0);
     this.initial = before ? before.weights().map((a) => a.slice()) : this.drawn(chain.map(({ given }) => given));
@@ -244,6 +246,7 @@ export class PageNetwork {
   /** Trains. @param {number} steps */
   run(steps) {
     const outcome = this.engine.run(steps, this.rate);
+    this.firstLoss ??= outcome.losses[0];
     if (outcome.finite) return outcome.records;
     const { epochs, step } = this.engine;
     throw new DivergedError(sentence("a value was no longer finite in epoch {epoch}, batch {batch}: lower the learning rate", { epoch: epochs + 1, batch: step + 1 }), outcome.before);
