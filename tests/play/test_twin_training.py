@@ -103,6 +103,7 @@ ILL = [
       "learning_rate": 0.03}, 120),
     ({"data": {"name": "plane", "noise": 0.3}, "layers": [{"units": 8}], "learning_rate": 0.5, "batch": 8}, 30),
     ({"data": {"name": "circles"}, "layers": [{"units": 6, "activation": "sigmoid"}] * 8, "optimizer": "sgd"}, 12),
+    ({"data": {"name": "hills"}, "layers": [{"units": 8}], "optimizer": "sgd", "learning_rate": 30, "batch": 140}, 9),
     ({"data": {"name": "circles"}, "initializer": {"name": "random_normal", "stddev": 3}, "optimizer": "sgd",
       "layers": [{"units": 16, "activation": "linear"}] * 6, "learning_rate": 1e-9}, 6),
     ({"data": {"name": "moons"}, "optimizer": "sgd", "learning_rate": 1e-8, "layers": [{}] * 3}, 20),

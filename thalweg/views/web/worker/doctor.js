@@ -217,7 +217,8 @@ const CHECKS = {
     if (c.everTwice(across.map((v) => v > c.of("blowups.ACROSS")))) {
       return { ...c.harm, layer: c.layers[0], times: Math.max(...across.filter((v) => v > c.of("blowups.ACROSS"))), than: sentence("of {last}", { last: c.layers[last] }) };
     }
-    const beside = c.layers.map((_, k) => c.samples.map(({ gradientNorm, weightNorm }) => gradientNorm[k] / Math.max(weightNorm[k], 1)));
+    const known = (/** @type {number} */ v) => (Number.isFinite(v) ? v : 0);
+    const beside = c.layers.map((_, k) => c.samples.map(({ gradientNorm, weightNorm }) => known(gradientNorm[k] / Math.max(weightNorm[k], 1))));
     const places = c.layers.map((_, k) => k).filter((k) => c.everTwice(beside[k].map((v) => v > c.of("blowups.BESIDE"))));
     if (!places.length) return null;
     const worst = places.reduce((a, b) => (Math.max(...beside[b]) > Math.max(...beside[a]) ? b : a));
