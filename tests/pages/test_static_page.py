@@ -6,14 +6,16 @@ import http.server
 import json
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 from live_page import SECONDS
 
+from thalweg.data.tables import read_table
 from thalweg.errors import ArgumentError, MissingPackageError
 from thalweg.play import scenes
-from thalweg.play.exercises.uploads import Uploads
+from thalweg.play.exercises.uploads import Upload, Uploads
 from thalweg.play.requests.page_state import State
 from thalweg.play.static.site import MARK, write_file, write_site
 from thalweg.play.training.journey import Course
@@ -21,6 +23,7 @@ from thalweg.views.web.encoding import decode
 
 POLICY = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'"
 STEPS = 5
+PENGUINS = Path(__file__).parents[2] / "examples" / "penguins.csv"
 HEARS = """
 const Plain = Worker;
 window.Worker = class extends Plain {
@@ -137,6 +140,24 @@ def test_without_simd_and_after_a_crash(site, opened, new_page):
     page.wait_for_selector(".side[aria-busy=false]")
     assert "#state=" in page.url
     new_page.faults[:] = [fault for fault in new_page.faults if "tripped" not in fault]
+
+
+def test_a_table_of_ones_own(opened):
+    """Learned from as the server does, and refused in a sentence if it can't be read."""
+    page = opened()
+    page.set_input_files("input[type=file]", {"name": "bad.csv", "mimeType": "text/csv", "buffer": b"a,b\n1\n"})
+    page.get_by_text("row 1 of bad.csv has 1 cells").wait_for()
+    page.set_input_files("input[type=file]", PENGUINS)
+    page.locator("[data-key=target]").wait_for()
+    page.wait_for_selector(".side[aria-busy=false]")
+    frame = stepped(page, 3)
+    uploads = Uploads()
+    uploads.uploaded["table 2"] = Upload("table 2", "penguins.csv", "penguins.csv", read_table(PENGUINS))
+    state = {"data": {"name": "table", "source": "table 2", "target": "target"}, "layers": [{"activation": "tanh"}] * 2}
+    course = Course(State.of(state), uploads)
+    for _ in range(3):
+        course.one_step()
+    assert frame["loss_now"] == pytest.approx(course.loss_now(), rel=1e-5)
 
 
 def test_what_needs_an_install_says_so(opened):

@@ -6,7 +6,7 @@ const { twins } = (await import(bundle)).default;
 const { site, digits, engine, wasm, work } = JSON.parse(readFileSync(asked, "utf8"));
 const bytes = Uint8Array.from(Buffer.from(digits, "base64"));
 const kernels = wasm ? await twins.load(readFileSync(wasm), engine) : null;
-const tools = { site, kernels, digits: { images: bytes.subarray(0, 64 * 1797), labels: bytes.subarray(64 * 1797) } };
+const tools = { site, kernels, tables: new Map(), digits: { images: bytes.subarray(0, 64 * 1797), labels: bytes.subarray(64 * 1797) } };
 const rules = new twins.Rules(site);
 const list = (array) => Array.from(array);
 const DRAWN = Array.from({ length: 8 }, (_, y) => Array.from({ length: 8 }, (__, x) => (x + y) / 14));
@@ -18,8 +18,13 @@ const works = {
   },
   exercise: ({ state }) => {
     const read = rules.state(state);
-    const { x, y, heldX, heldY, sight, ...rest } = twins.posed(read, site, tools.digits);
-    return { state: read, ...rest, x: list(x), y: list(y), heldX: list(heldX), heldY: list(heldY), points: sight && list(sight.points), ranges: sight?.ranges };
+    const { x, y, heldX, heldY, sight, ...rest } = twins.posed(read, tools);
+    return { state: read, ...rest, x: list(x), y: list(y), heldX: list(heldX), heldY: list(heldY), points: sight && list(sight.points), ranges: sight?.ranges, seen: sight && list(sight.rows(Float64Array.of(0.5, -1, 3, 200).slice(0, 2 * sight.names.length))) };
+  },
+  table: ({ text, states }) => {
+    const table = twins.readTable(new TextEncoder().encode(text), "a.csv", "a", site);
+    tools.tables.set("a", table);
+    return { shown: twins.shownTable(table), exercises: states.map((state) => works.exercise({ state })) };
   },
   weights: ({ given, shape, seed }) => list(twins.drawn(given, shape, new twins.Generator(seed), site)),
   activation: ({ name, h }) => {
@@ -32,7 +37,7 @@ const works = {
   },
   rates: ({ state, steps }) => {
     const read = rules.state(state);
-    const { rate } = new twins.Knobs(site, read, twins.posed(read, site, tools.digits));
+    const { rate } = new twins.Knobs(site, read, twins.posed(read, tools));
     return steps.map(rate);
   },
   drawing: ({ image }) => list(twins.shrunk(image)),

@@ -37,6 +37,7 @@ NAMES = {
     "worker/sentences.js": "told",
     "worker/session.js": "Session",
     "worker/side_frame.js": "SideFrame",
+    "worker/table.js": "readTable, shownTable",
 }
 
 

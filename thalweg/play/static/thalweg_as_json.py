@@ -11,6 +11,7 @@ from typing import Any
 
 from thalweg import activations, initializers, losses, optimizers, words
 from thalweg.activations import FormulaFunction
+from thalweg.data.reading import MISSING_MARKERS
 from thalweg.data.recipe import RECIPES, Recipe
 from thalweg.doctor import blowups, case, generalising, lifeless, steps
 from thalweg.doctor.examination import RULES
@@ -23,7 +24,7 @@ from thalweg.losses import Loss, SumSquaredError
 from thalweg.losses.outputs import doubt
 from thalweg.models.sequential import Sequential
 from thalweg.play import frame, rhythm, scenes, session, side, survey
-from thalweg.play.choices import SPECIAL, TITLES, choices
+from thalweg.play.choices import SPECIAL, choices
 from thalweg.play.exercises import exercise
 from thalweg.play.requests import bounds
 from thalweg.play.requests.page_state import ANEW, CHECKS, DATA, LAYERS, OUTPUT, State, rule_of, rules_of
@@ -57,7 +58,7 @@ def site_facts() -> dict[str, Any]:
     """
     return {
         "version": __version__,
-        "choices": choices() | {"data": {k: v for k, v in choices()["data"].items() if k != "table"}},
+        "choices": choices(),
         "limits": bounds.limits(),
         "constants": {key: value for module in MODULES for key, value in constants(module)},
         "kernels": exercise.KERNELS,
@@ -84,7 +85,7 @@ def site_facts() -> dict[str, Any]:
         "schedules": {name: knobs.arguments(kind, knobs.RATES) for name, kind in knobs.SCHEDULES.items()},
         "equations": network.EQUATIONS,
         "doctor": {"rules": {name: rule_json(rule) for name, rule in RULES.items()}, "severities": SEVERITIES},
-        "titles": TITLES,
+        "missing": MISSING_MARKERS,
         "initial": scenes.initial(None, None, False),
     }  # fmt: skip
 

@@ -29,7 +29,7 @@ export async function dataOf(name) {
 /**
  * Frames are acknowledged as the socket's are; `change:closed` says, in `reason`, why the worker has ended. The page
  * begins with the lesson or preset of its address: ?lesson=one-row.
- * @returns {Model}
+ * @returns {Model & { upload(file: File): Promise<any> }}
  */
 export function workerModel() {
   const { values, on, set } = notices();
@@ -37,6 +37,8 @@ export function workerModel() {
   let worker = null;
   /** @type {any[]} */
   const waiting = []; // what is sent before there is a worker
+  /** Who waits for the answer about a file. @type {((answer: any) => void)[]} */
+  const uploading = [];
 
   async function start() {
     const asked = new URLSearchParams(location.search);
@@ -55,6 +57,7 @@ export function workerModel() {
   /** @param {MessageEvent} event */
   async function heard({ data }) {
     if (data.failed) return void set("closed", { reason: data.failed });
+    if (data.uploaded) return uploading.shift()?.(data.uploaded);
     const frame = decode(data);
     const drawn = Object.entries(frame).flatMap(([name, value]) => set(name, value));
     await Promise.all([...drawn, ...set("message", frame)]);
@@ -68,5 +71,14 @@ export function workerModel() {
   }
 
   start().catch((error) => set("closed", { reason: String(error) }));
-  return { live: true, get: (name) => values[name], on, send };
+  /** A table's file, as the server takes it. @param {File} file */
+  async function upload(file) {
+    const bytes = new Uint8Array(await file.arrayBuffer());
+    return new Promise((resolve) => {
+      uploading.push(resolve);
+      send({ upload: bytes, name: file.name });
+    });
+  }
+
+  return { live: true, get: (name) => values[name], on, send, upload };
 }

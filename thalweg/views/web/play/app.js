@@ -373,11 +373,9 @@ export class App {
 
   /** @param {File} file */
   async upload(file) {
-    if (this.alone) return this.needsInstall();
     this.uploadSaid = word("Reading {0} …", file.name);
     this.changed();
-    const answer = await fetch(this.address("/upload", { name: file.name }), { method: "POST", body: file, headers: { "Content-Type": "text/csv" } });
-    const result = await answer.json().catch(() => ({ error: `${answer.status} ${answer.statusText}` }));
+    const result = this.alone ? await this.model.upload(file) : await this.uploaded(file);
     this.uploadSaid = result.error ? said(result.error) : "";
     if (result.table) {
       this.tables.set(result.table.id, result.table);
@@ -394,9 +392,15 @@ export class App {
     this.changed();
   }
 
+  /** The server's answer to a file. @param {File} file */
+  async uploaded(file) {
+    const answer = await fetch(this.address("/upload", { name: file.name }), { method: "POST", body: file, headers: { "Content-Type": "text/csv" } });
+    return answer.json().catch(() => ({ error: `${answer.status} ${answer.statusText}` }));
+  }
+
   /** What this page can't do without a server. */
   needsInstall() {
-    this.tell(word("Tables of your own, programs and models need thalweg on your machine: pip install 'thalweg[jit,play]', then thalweg play."));
+    this.tell(word("Programs and models need thalweg on your machine: pip install 'thalweg[jit,play]', then thalweg play."));
   }
 
   /**

@@ -9,7 +9,7 @@ import { DivergedError } from "./sentences.js";
 
 /** @typedef {import("./page_state.js").State} State */
 /** @typedef {import("./arithmetic.js").Step} Step */
-/** What every course needs: the site's description, its digits, and the engine. @typedef {{ site: any, digits: import("./exercise.js").Digits | null, kernels: any }} Tools */
+/** What every course needs: the site's description, its digits, and the engine. @typedef {{ site: any, digits: import("./exercise.js").Digits | null, tables: Map<string, import("./table.js").Table>, kernels: any }} Tools */
 
 const SCORED_ROWS = 5000; // up to here the loss of all rows is computed for each picture
 
@@ -19,7 +19,7 @@ export class Course {
     this.tools = tools;
     this.constants = tools.site.constants;
     this.rules = new Rules(tools.site);
-    this.network = new PageNetwork(tools, state, posed(state, tools.site, tools.digits));
+    this.network = new PageNetwork(tools, state, posed(state, tools));
     this.curves = new Curves(this.network.metric, this.constants["curves.MOST"]);
     this.responses = new Responses(this.network);
     this.epochsBefore = 0; // of networks before
@@ -64,12 +64,12 @@ export class Course {
       return true;
     }
     if (String(differs) === "plane") {
-      network.exercise = posed(state, this.tools.site, this.tools.digits);
+      network.exercise = posed(state, this.tools);
       network.state = state;
       this.responses = new Responses(network);
       return true;
     }
-    const exercise = differs.includes("plane") ? posed(state, this.tools.site, this.tools.digits) : network.exercise;
+    const exercise = differs.includes("plane") ? posed(state, this.tools) : network.exercise;
     const next = new PageNetwork(this.tools, state, exercise, network);
     [this.epochsBefore, this.iterationsBefore] = [this.epoch, this.iteration];
     network.close();

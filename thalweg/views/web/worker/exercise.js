@@ -2,6 +2,7 @@
 import { Generator } from "./numpy_random.js";
 import { divided, expanded, PLANAR } from "./planar.js";
 import { refused } from "./sentences.js";
+import { tabular } from "./table.js";
 
 /** @typedef {import("./page_state.js").State} State */
 /** Images as bytes 0 … 16, and what they are. @typedef {{ images: Uint8Array, labels: Uint8Array }} Digits */
@@ -30,6 +31,7 @@ import { refused } from "./sentences.js";
  * @property {string[]} targets
  * @property {string[] | null} classes
  * @property {Sight | null} sight
+ * @property {[number, number] | null} [targetScale] mean and deviation that were taken out of a table's target
  */
 
 const IMAGE = 64;
@@ -221,15 +223,18 @@ function edgeMaps(state, digits, site) {
 /**
  * The exercise of a state.
  * @param {State} state
- * @param {any} site
- * @param {Digits | null} digits
+ * @param {{ site: any, digits: Digits | null, tables: Map<string, import("./table.js").Table> }} tools
  * @returns {Exercise}
  */
-export function posed(state, site, digits) {
+export function posed(state, { site, digits, tables }) {
   const { name } = state.data;
   if (name in PLANAR) return generated(state, site);
   if (name === "given") return written(state, site);
-  if (name === "table") throw refused("tables of one's own need thalweg on a machine: install it, and start thalweg play FILE");
+  if (name === "table") {
+    const table = tables.get(state.data.source);
+    if (!table) throw refused("this table is no longer here: open its file again");
+    return tabular(state, table, site);
+  }
   if (!digits) throw refused("this page was made without the digits");
   return name === "digits" ? toldApart(state, digits) : edgeMaps(state, digits, site);
 }

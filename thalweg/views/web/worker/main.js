@@ -25,7 +25,7 @@ async function start({ files, lesson, preset }) {
   if (!WebAssembly.validate(SIMD)) throw new Error("no SIMD");
   const [site, catalogue, code, digits, lessons, presets] = await Promise.all([json(files.site), json(files.engine), bytes(files.wasm), bytes(files.digits), json(files.lessons), json(files.presets)]);
   const kernels = await load(/** @type {any} */ (code), catalogue);
-  const tools = { site, kernels, digits: { images: digits.subarray(0, 64 * ROWS), labels: digits.subarray(64 * ROWS) } };
+  const tools = { site, kernels, tables: new Map(), digits: { images: digits.subarray(0, 64 * ROWS), labels: digits.subarray(64 * ROWS) } };
   const chosen = lessons.find((/** @type {any} */ l) => l.id === lesson) ?? presets.find((/** @type {any} */ p) => p.id === preset);
   const states = chosen && (chosen.states ?? [chosen.state]);
   return new Session(tools, (frame) => postMessage(frame, { transfer: [frame] }), { lesson: lesson === chosen?.id ? lesson : null, preset: preset === chosen?.id ? preset : null, states });
@@ -37,7 +37,8 @@ addEventListener("message", async ({ data }) => {
   try {
     session ??= start(data);
     const opened = await session;
-    if (!data.files) opened.take(data);
+    if (data.upload) postMessage({ uploaded: opened.upload(data.upload, data.name) });
+    else if (!data.files) opened.take(data);
   } catch (error) {
     postMessage({ failed: WebAssembly.validate(SIMD) ? told(error) : sentence("This browser's WebAssembly has no SIMD, with which the networks are computed here: take a newer browser, of 2023 or later.") });
   }

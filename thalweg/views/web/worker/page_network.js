@@ -274,7 +274,7 @@ export class PageNetwork {
     return {
       task: exercise.task, rows: exercise.rows, held: exercise.held, inputs: exercise.inputs, targets: exercise.targets, classes: exercise.classes,
       parameters: this.parameters, steps_per_epoch: this.engine.stepsPerEpoch, loss: state.loss === "auto" ? this.knobs.loss.described.name : state.loss,
-      output_activation: last.activation?.name ?? null, shape: exercise.shape, target_scale: null, metric: this.metric,
+      output_activation: last.activation?.name ?? null, shape: exercise.shape, target_scale: exercise.targetScale ?? null, metric: this.metric,
       layers: layers.map((layer) => ({
         name: layer.name, kind: layer.kind, units: layer.shape[layer.shape.length - 1], activation: layer.activation?.name ?? null, shape: layer.shape,
         weights: layer.weights < 0 ? null : layer.weights, formula: this.equation(layer),

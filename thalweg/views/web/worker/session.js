@@ -3,6 +3,7 @@ import { encode } from "./encode.js";
 import { aNumber, aWhole, someList, someObject } from "./page_state.js";
 import { PageSide } from "./page_side.js";
 import { choose, inPython, refused, told } from "./sentences.js";
+import { readTable, shownTable } from "./table.js";
 
 /** @typedef {import("./course.js").Tools} Tools */
 
@@ -21,6 +22,7 @@ export class Session {
     this.tools = tools;
     this.post = (/** @type {any} */ document) => post(encode(document));
     this.count = 0;
+    this.uploads = 0;
     /** @type {Map<number, PageSide>} */
     this.sides = new Map();
     const initial = begins.states ?? site.initial;
@@ -34,6 +36,19 @@ export class Session {
     let found = this.sides.get(number);
     if (!found) this.sides.set(number, (found = new PageSide(number, this.tools, this.post, () => ++this.count)));
     return found;
+  }
+
+  /** Reads a table's file; only the newest ones are kept. @param {Uint8Array} bytes @param {string} name */
+  upload(bytes, name) {
+    const { tables, site } = this.tools;
+    try {
+      const table = readTable(bytes, name, `table ${++this.uploads}`, site);
+      tables.set(table.id, table);
+      for (const id of [...tables.keys()].slice(0, -site.constants["bounds.UPLOADS"])) tables.delete(id);
+      return { table: shownTable(table) };
+    } catch (error) {
+      return { error: told(error) };
+    }
   }
 
   /** Reads a message of the page, and passes it to whom it concerns; a wrong one is answered with an error. @param {any} given */
