@@ -63,7 +63,7 @@ function columnOf(name, texts) {
   let why = present.length ? "this page reads plain numbers, words and truth values; thalweg play reads more" : "it holds no values that can be read";
   const values = texts.map((text) => (kind === "text" || text === null ? text : kind === "boolean" ? Number(text.toLowerCase() === "true") : Number(text)));
   const numbers = /** @type {number[]} */ (values.filter((v) => typeof v === "number"));
-  if (kind === "integer" && Math.min(...numbers) >= 1e5 && Math.max(...numbers) <= 22e6 && (Math.min(...numbers) >= 18e6 || /date|day|日/i.test(name))) kind = "other"; // 20201231
+  if (kind === "integer" && Math.min(...numbers) >= 1e5 && Math.max(...numbers) <= 22e6 && (Math.min(...numbers) >= 18e6 || /date|day|\u65e5/i.test(name))) kind = "other"; // 20201231
   return { name, kind, texts, values: kind === "text" ? values : values.map((v) => (v === null ? NaN : v)), why: kind === "other" ? why : null };
 }
 
