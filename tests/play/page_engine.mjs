@@ -33,6 +33,9 @@ function trained({ spec, weights, x, y, rows, steps, rate, traced }) {
     };
     const clean = guards.every((at) => memory.subarray(at, at + GUARD).every((byte) => byte === 0));
     const trace = traced && network.trace(X, Y, rows).map(({ h, dh }) => ({ h: Array.from(h), dh: Array.from(dh) }));
+    const denormal = network.slots
+      .flatMap(({ at, size }) => Array.from(network.machine.floats(at, size)))
+      .filter((v) => v !== 0 && Math.abs(v) < 2 ** -126).length;
     const { iteration, epochs } = network;
     return {
       ...result,
@@ -40,6 +43,7 @@ function trained({ spec, weights, x, y, rows, steps, rate, traced }) {
       weights: lists(network.arrays().map((a) => a.values)),
       clean,
       trace,
+      denormal,
       iteration,
       epochs,
     };

@@ -12,15 +12,17 @@ import pytest
 
 from thalweg import layers, metrics, optimizers
 from thalweg.engine import make_executor
+from thalweg.errors import MissingPackageError
 from thalweg.layers import Input
 from thalweg.models.bursts import Bursts, evaluation
 from thalweg.models.functional import Functional
 from thalweg.models.sequential import Sequential
 from thalweg.play.choices import choices
-from thalweg.play.webassembly import kernel_catalogue
+from thalweg.play.webassembly import kernel_catalogue, module
 from thalweg.play.webassembly.kernel_catalogue import Catalogue
 from thalweg.play.webassembly.module import webassembly
 from thalweg.regularizers import L1L2
+from thalweg.support import extras
 
 NODE = shutil.which("node")
 pytestmark = [
@@ -291,3 +293,27 @@ def test_a_row_with_wrong_sizes_is_noticed_when_it_is_linked(engine, monkeypatch
     monkeypatch.setattr(Catalogue, "to_json", wrong)
     (found,) = engine([case(spec, *rows_of(spec, model), model.get_weights())])["found"]
     assert found["message"].endswith("has 7 elements instead of 1")
+
+
+def test_denormal_numbers_become_0(engine):
+    """A velocity that shrinks by 0.01 a step has become one in step 20: no row has a gradient any more."""
+    ending = {"loss": "hinge", "activation": "linear", "units": 1, "metric": None}
+    spec = network(**ending, optimizer={"name": "sgd", "momentum": 0.01}, batch=ROWS)
+    x = np.ones((ROWS, 4))
+    (found,) = engine([case(spec, x, np.ones((ROWS, 1)), [np.full(4, 0.2), np.zeros(1)], rate=0.3)])["found"]
+    assert found["losses"][0] == pytest.approx(0.2)
+    assert found["losses"][2:] == [0] * (STEPS - 2)
+    assert found["denormal"] == 0
+
+
+def test_an_installation_without_the_module_says_what_to_install(tmp_path, monkeypatch):
+    catalogue = Catalogue()
+    monkeypatch.setattr(module, "FOLDER", tmp_path)
+    monkeypatch.setenv("THALWEG_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setattr(module, "CHECKOUT", tmp_path)
+    with pytest.raises(MissingPackageError, match="install one of its wheels"):
+        webassembly(catalogue)
+    (tmp_path / "wheels").mkdir()
+    monkeypatch.setattr(extras, "find_spec", lambda package: None if package == "ziglang" else package)
+    with pytest.raises(MissingPackageError, match=r"needs ziglang: pip install 'thalweg\[wheels\]'"):
+        webassembly(catalogue)

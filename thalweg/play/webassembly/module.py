@@ -1,6 +1,7 @@
 """thalweg.wasm: a wheel brings it; in a checkout it is made when it is first asked for, and kept with compiled kernels.
 
-It is made in a process of its own, as a process compiles for one target.
+It is made in a process of its own, as a process compiles for one target. As a program, this makes it in a folder:
+python -m thalweg.play.webassembly.module FOLDER
 """
 
 from __future__ import annotations
@@ -64,3 +65,7 @@ def compile_into(folder: Path) -> None:
     done = subprocess.run(command, cwd=CHECKOUT, env=environment, stdout=sys.stderr, check=False)
     if done.returncode:
         raise ThalwegError("thalweg's kernels couldn't be compiled to WebAssembly; what was printed above says why")
+
+
+if __name__ == "__main__":
+    compile_into(Path(sys.argv[1]).absolute())
