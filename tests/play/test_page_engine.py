@@ -35,6 +35,18 @@ HIDDEN = {"kind": "dense", "units": 7, "activation": "tanh"}
 IMAGE = [8, 7, 2]
 CONV = {"kind": "conv2d", "filters": 5, "kernel_size": 3, "padding": "same", "activation": "relu"}
 
+FORMULAS = [
+    ("x*sigmoid(1.5*x)", "max(x, 0)**2/(1 + abs(x))"),
+    ("sin(x) if x < 1 and -2 <= x else tanh(x/2)", "where(x > 0, log1p(x), 1 - sqrt(1 - x))"),
+    ("erf(x)*pi", "x**3/(1 + x**2) - 2**-x*0.1"),
+    ("min(x, 1, relu(x) + .1*x)", "softplus(x) + sinh(x/4) + expm1(-abs(x))"),
+    ("arctan(square(x)) - cos(x)/cosh(x)", "x if not (x > 1 or x < -1) else sign(x)*sqrt(abs(x)) + 1e-1*tan(x/4)"),
+]
+LOSS_FORMULAS = [
+    "(y_true - y_pred)**4", "log(1 + exp(y_pred)) - y_true*y_pred", "abs(y_pred - y_true)**1.5",
+    "log(1 + (y_pred - y_true)**2)", "exp(y_pred/4) - y_true*y_pred/e",
+]  # fmt: skip
+
 
 def network(*hidden, inputs=(4,), units=3, activation="softmax", loss="sparse_categorical_crossentropy", **more):
     """What JavaScript is told of a network; units 0: without an output layer."""
@@ -87,6 +99,9 @@ def every():
     yield "normalised images", network(norm, CONV, pool, norm, flat, drop, HIDDEN, inputs=IMAGE)
     yield "dropped", network(drop, {**HIDDEN, "activation": "relu"}, drop, plain, {"kind": "dropout", "rate": 0}, drop)
     yield "maps", network(CONV, {**CONV, "filters": 1}, inputs=IMAGE, units=0, loss="mean_squared_error", metric="mae")
+    for n, (one, other) in enumerate(FORMULAS):
+        chain = [{**HIDDEN, "activation": one}, {**HIDDEN, "activation": other}]
+        yield f"formulas {n}", network(*chain, units=2, activation="linear", metric="mae", loss=LOSS_FORMULAS[n])
     yield "alone", network(units=1, activation="linear", loss="halved_squared_error", metric="mae")
     yield "all rows in order", network(HIDDEN, batch=ROWS, shuffle=False, metric=None)
     yield "wide", network({**HIDDEN, "units": 300}, {**HIDDEN, "units": 70}, inputs=(33,), optimizer={"name": "sgd"})
@@ -243,8 +258,24 @@ WRONG = {
         network(optimizer={"name": "ftrl", "learning_rate_power": -0.4}),
         "in the page's engine, learning_rate_power of the optimizer ftrl is -0.5",
     ),
-    "a formula": (network({**HIDDEN, "activation": "x/2"}), "the page's engine has no activation x/2"),
-    "a formula as the loss": (network(loss="y_true * y_pred"), "the page's engine has no loss y_true * y_pred"),
+    "an unknown activation": (network({**HIDDEN, "activation": "glu"}), "the page's engine has no activation glu"),
+    "an unknown loss": (network(loss="center_loss"), "the page's engine has no loss center_loss"),
+    **{
+        f"the formula {text}": (network({**HIDDEN, "activation": text}), message)
+        for text, message in {
+            "x +": "the formula ends too early",
+            "(x))": "the formula can't be read from ) on",
+            "x ^ 2": "a formula can't contain the character ^",
+            "x + y": "unknown name y in the formula. It knows: x, pi, e",
+            "gelu(x)": "unknown function gelu in the formula",
+            "exp(x, 1)": "exp takes 1 argument, got 2",
+            "where(x, 1, x)": "a condition is a comparison such as x > 0",
+            "(x > 0) * x": "a comparison can only be the condition of where(…, …, …) or of … if … else …",
+            "2 * pi": "the formula doesn't depend on x",
+            "sign(x) + 1": "the derivative with respect to x is 0 everywhere: nothing can be learned",
+            "log(-x**2 - 1)": "the formula's value is not a finite number anywhere between -3 and 3",
+        }.items()
+    },
     "images of numbers": (network(CONV), "conv2d takes images: put it before flatten and dense layers"),
     "a large window": (
         network({"kind": "max_pool", "pool_size": 9}, inputs=IMAGE),

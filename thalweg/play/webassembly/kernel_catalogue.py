@@ -9,7 +9,7 @@ lowers, so that nothing is said twice. Its sizes are chosen so that each number 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from itertools import product
 from typing import Any
 
@@ -26,8 +26,6 @@ from thalweg.errors import ThalwegError
 from thalweg.layers import Input
 from thalweg.models.sequential import Sequential
 from thalweg.play.choices import choices
-from thalweg.play.requests.page_state import State
-from thalweg.play.scenes import lessons, presets, states_of
 from thalweg.play.training import knobs
 from thalweg.program.instructions.activations import Activation, ElementwiseAdjoint
 from thalweg.program.instructions.losses.loss_instruction import LossAndGradient
@@ -77,8 +75,7 @@ class Catalogue:
     def __init__(self) -> None:
         self.kernels: dict[str, Kernel] = {symbol_of(k): k for k in (KERNELS[name] for name in STRUCTURE)}
         menus = choices()
-        names = dict.fromkeys([*(a["name"] for a in menus["activations"]), *activations_of_scenes()])
-        self.activations = {name: self.activation(name) for name in names}
+        self.activations = {a["name"]: self.activation(a["name"]) for a in menus["activations"]}
         self.losses = {name: {"one": self.loss(name, 1), "many": self.loss(name, UNITS)} for name in menus["losses"]}
         self.optimizers = {name: self.optimizer(name, given) for name, given in menus["optimizers"].items()}
         penalised = schedule_of_a_network([layers.Dense(UNITS, kernel_regularizer="l1_l2")])
@@ -96,6 +93,7 @@ class Catalogue:
                 "row": job.ROW_WIDTH, "constants": job.CONSTANTS, "state": step.STATE, "reals": step.REALS,
                 "job_size": job.JOB_SIZE, "barrier": job.COME + job.WORD, "slice": SLICE, "alignment": ALIGNMENT,
                 "job": {name: n for name, n in vars(job).items() if name.startswith("JOB_") and name != "JOB_SIZE"},
+                "rows": step.ROWS, "batch_rows": step.BATCH_ROWS,
                 "totals": {"loss": LOSS, "rows": ROWS, "penalty": PENALTY, "metric": FIRST_METRIC},
             },
             "kernels": {name: signature(kernel) for name, kernel in self.kernels.items()},
@@ -214,14 +212,6 @@ class Catalogue:
         slots = {name: np.zeros(UNITS) for name in optimizer.own_slots()}
         optimizer.initial_slots(slots, w)
         return ["w" if (v == w).all() else arguments[v[0]] if v.any() else None for v in slots.values()]
-
-
-def activations_of_scenes() -> Iterator[str]:
-    """Those of lessons and presets, which may be formulas."""
-    for scene in (*lessons().values(), *presets().values()):
-        for state in map(State.of, states_of(scene)):
-            endings = [] if state.output is None else [state.output]
-            yield from (of["activation"] for of in (*state.layers, *endings) if of.get("activation", "auto") != "auto")
 
 
 def signature(kernel: Kernel) -> dict[str, Any]:

@@ -4,12 +4,14 @@
 
 import { EXTENTS, checked } from "./extents.js";
 import { optimizer, parts, settings } from "./optimizer.js";
+import { isFormula, ownActivation, ownLoss } from "./own_kernels.js";
 import { UnsupportedError, count, end, layout, shapes, up, views } from "./weights.js";
 
 /**
  * A stretch of a region of memory: `size` elements, of each row of a block if `perRow`.
  * @typedef {{ region: string, offset: number, size: number, perRow: boolean }} Buffer
- * @typedef {{ kernel: string, operands: { [name: string]: Buffer | null }, numbers: { [name: string]: number } }} Row
+ * @typedef {{ kernel: string, operands: { [name: string]: Buffer | null }, numbers: { [name: string]: number },
+ *   own?: import("./own_kernels.js").OwnKernel }} Row
  * @typedef {{ rows: Row[], sliced: boolean }} Segment
  * @typedef {"training" | "evaluation" | "inference" | "trace"} Kind trace: training without an update, all values kept
  * @typedef {{ buffer: Buffer, shape: number[], gate: Buffer | null }} Value
@@ -140,6 +142,15 @@ export class Lowering {
     };
     checked(template.kernel, operands, known(template.extents));
     phase.push({ kernel: template.kernel, operands, numbers: known({ ...template.sizes, ...template.constants }) });
+  }
+
+  /**
+   * A row of a kernel of a formula's. @param {Row[]} phase @param {string} kernel
+   * @param {import("./own_kernels.js").OwnKernel} own @param {{ [name: string]: Buffer }} operands @param {number} size
+   */
+  own(phase, kernel, own, operands, size) {
+    checked(kernel, operands, Object.fromEntries(own.words.map((name) => [name, name === "sums" ? 1 : size])));
+    phase.push({ kernel, operands, numbers: { size }, own });
   }
 
   // --- layers ---------------------------------------------------------------------------------------------------
@@ -322,7 +333,8 @@ export class Lowering {
    * @returns {{ value: Value, back: (da: Buffer) => Buffer }}
    */
   activated(name, h, shape, relu) {
-    const found = this.catalogue.activations[name];
+    const own = isFormula(name) ? ownActivation(name) : null;
+    const found = own ? { ...own, reads: "h" } : this.catalogue.activations[name];
     if (!found) throw new UnsupportedError(`the page's engine has no activation ${name}`);
     const size = count(shape);
     const units = shape[shape.length - 1];
@@ -330,14 +342,16 @@ export class Lowering {
     let a = h;
     if (found.forward && !relu) {
       a = found.reads === "h" || this.visible ? this.value(size) : h; // over h, if nobody reads it again
-      this.templated(this.forward, found.forward, { h, a }, names);
+      if (own) this.own(this.forward, `${name}, forward`, own.forward, { h, a }, size);
+      else this.templated(this.forward, found.forward, { h, a }, names);
     }
     return {
       value: { buffer: a, shape, gate: relu ? a : null },
       back: (da) => {
         if (found.backward) {
           const operands = { v: found.reads === "h" ? h : a, da, dh: da };
-          this.templated(this.backward, found.backward, operands, names);
+          if (own) this.own(this.backward, `${name}, backward`, own.backward, operands, size);
+          else this.templated(this.backward, found.backward, operands, names);
         }
         return da;
       },
@@ -354,7 +368,8 @@ export class Lowering {
     const { catalogue } = this;
     const shape = /** @type {number[]} */ (shapes(spec).at(-1));
     const [units, activation] = [count(shape), /** @type {any} */ (spec.layers.at(-1)).activation ?? "linear"];
-    const found = catalogue.losses[spec.loss]?.[units === 1 ? "one" : "many"];
+    const own = isFormula(spec.loss) ? ownLoss(spec.loss) : null; // of the targets and metrics of a squared error
+    const found = catalogue.losses[own ? "mean_squared_error" : spec.loss]?.[units === 1 ? "one" : "many"];
     if (!found) throw new UnsupportedError(`the page's engine has no loss ${spec.loss}`);
     const template = found.endings[activation] ?? found.endings.linear;
     const metric = spec.metric && template[spec.metric];
@@ -373,7 +388,8 @@ export class Lowering {
         const d = this.value(units);
         const a = template.joined ? this.value(units) : null;
         const operands = { y, weight: null, sums: sum(totals.loss), dp: d, a };
-        this.templated(this.forward, template.loss, { p, ...operands }, names);
+        if (own) this.own(this.forward, spec.loss, own, { p, y, sums: operands.sums, dp: d }, units);
+        else this.templated(this.forward, template.loss, { p, ...operands }, names);
         const scored = { p: a ?? p, y, weight: null, sums: sum(totals.metric) };
         if (metric) this.templated(this.forward, metric, scored, names);
         return { a: a ?? p, d };
