@@ -249,10 +249,10 @@ def test_a_training_that_diverges_keeps_the_last_finite_weights(engine):
 
 
 WRONG = {
-    "muon": (network(HIDDEN, optimizer={"name": "muon"}), kernel_catalogue.WHOLE_MATRICES["muon"]),
+    "muon": (network(HIDDEN, optimizer={"name": "muon"}), "the page's engine has no optimizer muon"),
     "clipping": (
         network(optimizer={"name": "sgd", "clipnorm": 1.0}),
-        "the page's engine has no clipnorm of the optimizer sgd",
+        "the page's engine has no argument clipnorm of the optimizer sgd",
     ),
     "a power": (
         network(optimizer={"name": "ftrl", "learning_rate_power": -0.4}),
@@ -265,8 +265,8 @@ WRONG = {
         for text, message in {
             "x +": "the formula ends too early",
             "(x))": "the formula can't be read from ) on",
-            "x ^ 2": "a formula can't contain the character ^",
-            "x + y": "unknown name y in the formula. It knows: x, pi, e",
+            "x ^ 2": "a formula can't contain the character '^'",
+            "x + y": "unknown name 'y' in the formula. It knows: x, pi, e",
             "gelu(x)": "unknown function gelu in the formula",
             "exp(x, 1)": "exp takes 1 argument, got 2",
             "where(x, 1, x)": "a condition is a comparison such as x > 0",
@@ -293,7 +293,10 @@ def test_what_it_has_no_kernels_for_is_refused(engine):
     found = engine([case(spec, *data) for spec, _ in WRONG.values()])["found"]
     wanted = [{"error": "UnsupportedError", "message": message} for _, message in WRONG.values()]
     assert found == wanted
-    assert {name for name, given in Catalogue().optimizers.items() if "error" in given} == {"muon"}
+    catalogue = Catalogue()
+    assert MENUS["optimizers"].keys() - catalogue.optimizers.keys() == {"muon"}
+    assert {a["name"] for a in MENUS["activations"]} == catalogue.activations.keys()
+    assert set(MENUS["losses"]) == catalogue.losses.keys()
 
 
 def test_wrong_rows_and_weights_raise(engine):

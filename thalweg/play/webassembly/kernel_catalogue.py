@@ -59,7 +59,8 @@ METRICS = {"accuracy": "accuracy", "mae": "mae", "margin": metrics.BinaryAccurac
 """A page's metrics; "margin" is the accuracy where what is above 0 means yes."""
 INPUTS, POSITIONS, UNITS = 3, 7, 5
 OTHER_UNITS = 11
-WHOLE_MATRICES = {"muon": "Muon's steps on whole matrices aren't in the page's engine; choose another optimizer"}
+WHOLE_MATRICES = ("muon",)
+"""Optimizers whose steps take products of whole matrices; a page has none of them."""
 Template = dict[str, Any]
 Names = Mapping[str, float]
 
@@ -77,7 +78,8 @@ class Catalogue:
         menus = choices()
         self.activations = {a["name"]: self.activation(a["name"]) for a in menus["activations"]}
         self.losses = {name: {"one": self.loss(name, 1), "many": self.loss(name, UNITS)} for name in menus["losses"]}
-        self.optimizers = {name: self.optimizer(name, given) for name, given in menus["optimizers"].items()}
+        listed = {name: given for name, given in menus["optimizers"].items() if name not in WHOLE_MATRICES}
+        self.optimizers = {name: self.optimizer(name, given) for name, given in listed.items()}
         penalised = schedule_of_a_network([layers.Dense(UNITS, kernel_regularizer="l1_l2")])
         self.penalties = {
             key: self.template(found(penalised, kind)[0], {"size": INPUTS * UNITS}) | {"constants": {}}
@@ -166,8 +168,6 @@ class Catalogue:
     def optimizer(self, name: str, menu: Mapping[str, Any]) -> dict[str, Any]:
         """An optimizer's rows for each choice of the arguments that decide on its equation (`switches`, by whether they
         are 0 or false); others of those (`fixed`) can only be the default."""
-        if name in WHOLE_MATRICES:
-            return {"error": WHOLE_MATRICES[name]}
         kind, defaults = optimizers.NAMES[name], {"weight_decay": 0.0, **menu}
         switches = [key for key, value in defaults.items() if key == "weight_decay" or not value or value is True]
         probes = {key: probe(n, value) for n, (key, value) in enumerate(defaults.items())}

@@ -1,6 +1,6 @@
 // Formulas that a visitor types: read, differentiated, and put among the kernels as functions of JavaScript. A formula
 // is a tree: a number, a name, or an operation before its operands; the language is that of Python's formulas.
-import { UnsupportedError } from "./weights.js";
+import { unsupported } from "./weights.js";
 
 /** @typedef {number | string | [string, ...any[]]} Tree */
 
@@ -82,7 +82,7 @@ class Reader {
     this.used = new Set();
     this.tokens = /** @type {string[]} */ ([]);
     for (const [, number, name, sign, other] of text.matchAll(TOKEN)) {
-      if (other) throw new UnsupportedError(`a formula can't contain the character ${other}`);
+      if (other) throw unsupported("a formula can't contain the character {letter!r}", { letter: other });
       this.tokens.push(number ?? name ?? sign);
     }
     this.at = 0;
@@ -98,7 +98,8 @@ class Reader {
   /** @returns {never} */
   fail() {
     const found = this.tokens[this.at];
-    throw new UnsupportedError(found ? `the formula can't be read from ${found} on` : "the formula ends too early");
+    if (found === undefined) throw unsupported("the formula ends too early");
+    throw unsupported("the formula can't be read from {token} on", { token: found });
   }
   /** @returns {Tree} */
   whole() {
@@ -182,7 +183,8 @@ class Reader {
       return this.names[token];
     }
     if (token === "pi" || token === "e") return token === "pi" ? Math.PI : Math.E;
-    throw new UnsupportedError(`unknown name ${token} in the formula. It knows: ${Object.keys(this.names)}, pi, e`);
+    const known = [...Object.keys(this.names), "pi", "e"].join(", ");
+    throw unsupported("unknown name {name!r} in the formula. It knows: {known}", { name: token, known });
   }
   /** @param {string} name @returns {Tree} */
   call(name) {
@@ -191,11 +193,12 @@ class Reader {
     while (this.take(","));
     this.need(")");
     const counted = name in FUNCTIONS ? 1 : name === "min" || name === "max" ? 2 : DEFINED[name]?.[0];
-    if (counted === undefined) throw new UnsupportedError(`unknown function ${name} in the formula`);
-    if (given.length !== counted && !(counted === 2 && name !== "pow" && given.length > 2))
-      throw new UnsupportedError(
-        `${name} takes ${counted === 1 ? "1 argument" : `${counted} arguments`}, got ${given.length}`,
-      );
+    if (counted === undefined) throw unsupported("unknown function {name} in the formula", { name });
+    if (given.length !== counted && !(counted === 2 && name !== "pow" && given.length > 2)) {
+      const values = { name, count: counted, given: given.length };
+      if (counted === 1) throw unsupported("{name} takes 1 argument, got {given}", values);
+      throw unsupported("{name} takes {count} arguments, got {given}", values);
+    }
     const arguments_ = given.map((u, n) => (name === "where" && n === 0 ? condition(u) : number(u)));
     if (name in DEFINED) return DEFINED[name][1](...arguments_);
     if (counted === 1) return [name, arguments_[0]];
@@ -207,13 +210,13 @@ class Reader {
 const isCondition = (tree) => Array.isArray(tree) && CONDITIONS.includes(tree[0]);
 /** @param {Tree} tree @returns {Tree} */
 function condition(tree) {
-  if (!isCondition(tree)) throw new UnsupportedError("a condition is a comparison such as x > 0");
+  if (!isCondition(tree)) throw unsupported("a condition is a comparison such as x > 0");
   return tree;
 }
 /** @param {Tree} tree @returns {Tree} */
 function number(tree) {
   if (isCondition(tree))
-    throw new UnsupportedError("a comparison can only be the condition of where(…, …, …) or of … if … else …");
+    throw unsupported("a comparison can only be the condition of where(…, …, …) or of … if … else …");
   return tree;
 }
 
@@ -279,14 +282,17 @@ export function formula(text, names) {
   const reader = new Reader(text, names);
   const value = reader.whole();
   const [variable] = Object.keys(names);
-  if (!reader.used.size) throw new UnsupportedError(`the formula doesn't depend on ${Object.keys(names).join(" or ")}`);
+  if (!reader.used.size)
+    throw unsupported("the formula doesn't depend on {names}", { names: Object.keys(names).join(" or ") });
   const slope = derivative(value, names[variable]);
   if (slope === 0)
-    throw new UnsupportedError(`the derivative with respect to ${variable} is 0 everywhere: nothing can be learned`);
+    throw unsupported("the derivative with respect to {name} is 0 everywhere: nothing can be learned", {
+      name: variable,
+    });
   const all = Object.values(names);
   const tried = Array.from({ length: 61 }, (_, n) => [n / 10 - 3, ((7 * n) % 61) / 10 - 3]);
-  for (const [what, tree] of /** @type {[string, Tree][]} */ (Object.entries({ value, derivative: slope })))
-    if (!tried.some(([x, y]) => Number.isFinite(compiled(tree, all)(x, y))))
-      throw new UnsupportedError(`the formula's ${what} is not a finite number anywhere between -3 and 3`);
+  const finite = (/** @type {Tree} */ tree) => tried.some(([x, y]) => Number.isFinite(compiled(tree, all)(x, y)));
+  if (!finite(value)) throw unsupported("the formula's value is not a finite number anywhere between -3 and 3");
+  if (!finite(slope)) throw unsupported("the formula's derivative is not a finite number anywhere between -3 and 3");
   return { value, slope };
 }

@@ -5,7 +5,7 @@
 import { EXTENTS, checked } from "./extents.js";
 import { optimizer, parts, settings } from "./optimizer.js";
 import { isFormula, ownActivation, ownLoss } from "./own_kernels.js";
-import { UnsupportedError, count, end, layout, shapes, up, views } from "./weights.js";
+import { count, end, layout, shapes, unsupported, up, views } from "./weights.js";
 
 /**
  * A stretch of a region of memory: `size` elements, of each row of a block if `perRow`.
@@ -178,7 +178,7 @@ export class Lowering {
       case "batch_norm":
         return this.batchNorm(number, x);
       default:
-        throw new UnsupportedError(`the page's engine has no layer ${layer.kind}`);
+        throw unsupported("the page's engine has no layer {kind}", { kind: layer.kind });
     }
   }
 
@@ -335,7 +335,7 @@ export class Lowering {
   activated(name, h, shape, relu) {
     const own = isFormula(name) ? ownActivation(name) : null;
     const found = own ? { ...own, reads: "h" } : this.catalogue.activations[name];
-    if (!found) throw new UnsupportedError(`the page's engine has no activation ${name}`);
+    if (!found) throw unsupported("the page's engine has no activation {name}", { name });
     const size = count(shape);
     const units = shape[shape.length - 1];
     const names = { size, units, positions: size / units };
@@ -370,13 +370,13 @@ export class Lowering {
     const [units, activation] = [count(shape), /** @type {any} */ (spec.layers.at(-1)).activation ?? "linear"];
     const own = isFormula(spec.loss) ? ownLoss(spec.loss) : null; // of the targets and metrics of a squared error
     const found = catalogue.losses[own ? "mean_squared_error" : spec.loss]?.[units === 1 ? "one" : "many"];
-    if (!found) throw new UnsupportedError(`the page's engine has no loss ${spec.loss}`);
+    if (!found) throw unsupported("the page's engine has no loss {name}", { name: spec.loss });
     const template = found.endings[activation] ?? found.endings.linear;
     const metric = spec.metric && template[spec.metric];
     if (spec.metric && !metric)
-      throw new UnsupportedError(`the page's engine has no metric ${spec.metric} of this loss`);
+      throw unsupported("the page's engine has no metric {name} of this loss", { name: spec.metric });
     if (shape.length > 1 && "classes" in { ...template.loss.sizes, ...metric?.sizes })
-      throw new UnsupportedError("classes take a dense layer at the end: put flatten and dense after the last layer");
+      throw unsupported("classes take a dense layer at the end: put flatten and dense after the last layer");
     const names = { units, "1/units": 1 / units };
     const { totals } = catalogue.layout;
     const sum = (/** @type {number} */ offset) => ({ region: "totals", offset, size: 1, perRow: false });

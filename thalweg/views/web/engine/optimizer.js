@@ -1,5 +1,5 @@
 // An optimizer's rows, from what Python has written in the catalogue.
-import { UnsupportedError, count } from "./weights.js";
+import { count, unsupported } from "./weights.js";
 
 /** @typedef {import("./lowering.js").Spec} Spec @typedef {import("./weights.js").Parameter} Parameter */
 
@@ -18,13 +18,16 @@ export function parts(over, trained, vector) {
 export function settings(catalogue, spec) {
   const { name, ...given } = spec.optimizer;
   const found = catalogue.optimizers[name];
-  if (!found) throw new UnsupportedError(`the page's engine has no optimizer ${name}`);
-  if (found.error) throw new UnsupportedError(found.error);
+  if (!found) throw unsupported("the page's engine has no optimizer {name}", { name });
   for (const [key, value] of Object.entries(given)) {
     if (!(key in found.defaults))
-      throw new UnsupportedError(`the page's engine has no ${key} of the optimizer ${name}`);
+      throw unsupported("the page's engine has no argument {key} of the optimizer {name}", { key, name });
     if (found.fixed.includes(key) && value !== found.defaults[key])
-      throw new UnsupportedError(`in the page's engine, ${key} of the optimizer ${name} is ${found.defaults[key]}`);
+      throw unsupported("in the page's engine, {key} of the optimizer {name} is {value}", {
+        key,
+        name,
+        value: found.defaults[key],
+      });
   }
   return { ...found.defaults, ...Object.fromEntries(Object.entries(given).filter(([, v]) => v !== null)) };
 }
