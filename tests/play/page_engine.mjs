@@ -44,6 +44,7 @@ function trained({ spec, weights, x, y, rows, steps, rate, traced }) {
       clean,
       trace,
       denormal,
+      gradients: lists(network.gradients().map((a) => a.values)),
       iteration,
       epochs,
     };

@@ -232,6 +232,24 @@ def test_what_a_step_computes_is_that_of_the_readable_engine(pairs):
         near(step["dh"], seen[f"dh{number}"], f"dh{number}")
 
 
+def test_gradients_are_what_a_step_goes_down(engine):
+    spec = network(CONV, {"kind": "batch_norm"}, {"kind": "flatten"}, inputs=IMAGE, optimizer={"name": "sgd"}, l2=0.1)
+    model = model_of(spec)
+    before = model.get_weights()
+    (found,) = engine([case(spec, *rows_of(spec, model), before, steps=1, rate=0.5)])["found"]
+    trained = [0, 1, 2, 3, 6, 7]  # all but the moving averages
+    for n, gradient in zip(trained, found["gradients"], strict=True):
+        near(gradient, (before[n].ravel() - found["weights"][n]) / 0.5, f"gradient {n}")
+        assert np.any(gradient)
+
+
+def test_a_network_that_doesnt_fit_into_memory_is_refused(engine):
+    """WebAssembly addresses 4 GiB."""
+    spec = network({**HIDDEN, "units": 1 << 15}, {**HIDDEN, "units": 1 << 15})
+    (found,) = engine([case(spec, np.zeros((2, 4)), np.zeros((2, 1)), [])])["found"]
+    assert found["message"] == "this network and its rows take more memory than the browser gives"
+
+
 def test_a_training_that_diverges_keeps_the_last_finite_weights(engine):
     spec = network(
         HIDDEN, loss="mean_squared_error", activation="linear", units=1, metric=None, optimizer={"name": "sgd"}
@@ -311,7 +329,10 @@ def test_wrong_rows_and_weights_raise(engine):
         "there are 4 arrays of weights, got 3": case(spec, x, y, weights[:3]),
         "W has 28 numbers, got 27": case(spec, x, y, [weights[0].ravel()[:27], *weights[1:]]),
     }
-    assert [f["message"] for f in engine(list(wrong.values()))["found"]] == list(wrong)
+    result = engine([*wrong.values(), case(spec, x, y, weights)])
+    assert [f["message"] for f in result["found"][:-1]] == list(wrong)
+    assert "error" not in result["found"][-1]
+    assert result["instances"] == 1  # that of each which failed was taken again
 
 
 def test_a_row_with_wrong_sizes_is_noticed_when_it_is_linked(engine, monkeypatch):

@@ -52,12 +52,7 @@ const DEFINED = {
 };
 /** @type {{ [name: string]: (...x: any[]) => any }} */
 const OPERATIONS = {
-  "+": (x, y) => x + y,
-  "-": (x, y) => x - y,
-  "*": (x, y) => x * y,
-  "/": (x, y) => x / y,
   "**": (x, y) => x ** y,
-  neg: (x) => -x,
   max: Math.max,
   min: Math.min,
   "<": (x, y) => x < y,
@@ -67,7 +62,6 @@ const OPERATIONS = {
   and: (x, y) => x && y,
   or: (x, y) => x || y,
   not: (x) => !x,
-  where: (on, x, y) => (on ? x : y),
   ...Object.fromEntries(Object.entries(FUNCTIONS).map(([name, [value]]) => [name, value])),
 };
 const CONDITIONS = ["<", "<=", ">", ">=", "and", "or", "not"];
@@ -268,9 +262,23 @@ function times(u, v) {
 export function compiled(tree, names) {
   if (typeof tree === "number") return () => tree;
   if (typeof tree === "string") return names.indexOf(tree) === 0 ? (x) => x : (_, y) => y;
-  const operation = OPERATIONS[tree[0]];
   const [a, b, c] = tree.slice(1).map((part) => compiled(part, names));
-  if (c) return (x, y) => operation(a(x, y), b(x, y), c(x, y));
+  switch (tree[0]) {
+    // those of most formulas as functions of their own, which a browser inlines
+    case "+":
+      return (x, y) => a(x, y) + b(x, y);
+    case "-":
+      return (x, y) => a(x, y) - b(x, y);
+    case "*":
+      return (x, y) => a(x, y) * b(x, y);
+    case "/":
+      return (x, y) => a(x, y) / b(x, y);
+    case "neg":
+      return (x, y) => -a(x, y);
+    case "where":
+      return (x, y) => (a(x, y) ? b(x, y) : c(x, y));
+  }
+  const operation = OPERATIONS[tree[0]];
   return b ? (x, y) => operation(a(x, y), b(x, y)) : (x, y) => operation(a(x, y));
 }
 

@@ -1,6 +1,6 @@
 // One instance of the native engine in WebAssembly: its memory, its kernels, and tables of rows that its machine runs.
 import { callable } from "./own_kernels.js";
-import { up } from "./weights.js";
+import { unsupported, up } from "./weights.js";
 
 /** @typedef {import("./lowering.js").Buffer} Buffer @typedef {import("./lowering.js").Row} Row */
 /** @typedef {import("./lowering.js").Lowering} Lowering */
@@ -35,7 +35,12 @@ export class Machine {
     const at = this.next;
     this.next += up(Math.max(bytes, 1), 64);
     const missing = this.next - this.buffer.byteLength;
-    if (missing > 0) this.exports.memory.grow(Math.ceil(missing / PAGE)); // a RangeError if there is no more
+    try {
+      if (missing > 0) this.exports.memory.grow(Math.ceil(missing / PAGE));
+    } catch {
+      this.next = at;
+      throw unsupported("this network and its rows take more memory than the browser gives");
+    }
     return at;
   }
   /** @param {number} at @param {number} size */
