@@ -44,6 +44,7 @@ function trained({ spec, weights, x, y, rows, steps, rate, traced }) {
       clean,
       trace,
       denormal,
+      blocks: [network.training.block, network.evaluation.block],
       gradients: lists(network.gradients().map((a) => a.values)),
       iteration,
       epochs,

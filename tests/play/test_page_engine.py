@@ -98,6 +98,7 @@ def every():
     yield "normalised", network(norm, HIDDEN, norm, {**HIDDEN, "activation": "relu"}, norm, l1=0.002)
     yield "normalised images", network(norm, CONV, pool, norm, flat, drop, HIDDEN, inputs=IMAGE)
     yield "dropped", network(drop, {**HIDDEN, "activation": "relu"}, drop, plain, {"kind": "dropout", "rate": 0}, drop)
+    yield "dropped, one batch", network(HIDDEN, drop, batch=ROWS)
     yield "maps", network(CONV, {**CONV, "filters": 1}, inputs=IMAGE, units=0, loss="mean_squared_error", metric="mae")
     for n, (one, other) in enumerate(FORMULAS):
         chain = [{**HIDDEN, "activation": one}, {**HIDDEN, "activation": other}]
@@ -138,16 +139,16 @@ def model_of(spec):
     return model
 
 
-def rows_of(spec, model):
+def rows_of(spec, model, rows=ROWS):
     """x and y that fit the loss."""
     draw = np.random.default_rng(5)
-    x = draw.normal(size=(ROWS, *spec["input"])).astype(np.float32)
+    x = draw.normal(size=(rows, *spec["input"])).astype(np.float32)
     output = model.layers[-1].output_shape
     if kernel_catalogue.loss_of(spec["loss"]).target_shape(output) == (1,) != output:
-        return x, draw.integers(0, output[-1], (ROWS, 1)).astype(np.float32)
+        return x, draw.integers(0, output[-1], (rows, 1)).astype(np.float32)
     if len(output) == 1 and output[0] > 1:
-        return x, np.eye(output[0], dtype=np.float32)[draw.integers(0, output[0], ROWS)]
-    return x, draw.integers(0, 2, (ROWS, *output)).astype(np.float32)
+        return x, np.eye(output[0], dtype=np.float32)[draw.integers(0, output[0], rows)]
+    return x, draw.integers(0, 2, (rows, *output)).astype(np.float32)
 
 
 def case(spec, x, y, weights, steps=STEPS, rate=0.02, traced=False):
@@ -248,6 +249,21 @@ def test_a_network_that_doesnt_fit_into_memory_is_refused(engine):
     spec = network({**HIDDEN, "units": 1 << 15}, {**HIDDEN, "units": 1 << 15})
     (found,) = engine([case(spec, np.zeros((2, 4)), np.zeros((2, 1)), [])])["found"]
     assert found["message"] == "this network and its rows take more memory than the browser gives"
+
+
+def test_a_batch_in_blocks_is_one_batch(engine):
+    """300 rows of a wide layer are four blocks: sums go on, and so do the numbers that dropout draws."""
+    wide = {**HIDDEN, "units": 1000}
+    spec = network(wide, {"kind": "dropout", "rate": 0.5}, batch=300, optimizer={"name": "sgd"})
+    model = model_of(spec)
+    x, y = rows_of(spec, model, 300)
+    (found,) = engine([case(spec, x, y, model.get_weights(), steps=2)])["found"]
+    model.fit(x, y, batch_size=300, epochs=2, shuffle=True, verbose=0)
+    for mine, theirs in zip(model.get_weights(), found["weights"], strict=True):
+        near(theirs, mine, "weights")
+    near(found["predicted"], model.predict(x, verbose=0), "predictions")
+    near([found["scores"]["loss"]], [evaluation(model, x, y)()["loss"]], "loss")
+    assert found["blocks"] == [80, 256]  # of training and of evaluation
 
 
 def test_a_training_that_diverges_keeps_the_last_finite_weights(engine):
