@@ -2,6 +2,7 @@
 // Every stretch of memory is between two others that nothing may write to.
 import { readFileSync } from "node:fs";
 import { Network, load } from "../../thalweg/views/web/engine/network.js";
+import { describedActivation } from "../../thalweg/views/web/engine/formula.js";
 import { Machine } from "../../thalweg/views/web/engine/machine.js";
 
 const GUARD = 256;
@@ -14,7 +15,7 @@ Machine.prototype.room = function (bytes) {
   return at;
 };
 
-const { catalogue, cases } = JSON.parse(readFileSync(process.argv[2]));
+const { catalogue, cases, formulas } = JSON.parse(readFileSync(process.argv[2]));
 const bytes = readFileSync(process.argv[3]);
 const kernels = await load(bytes, catalogue);
 const lists = (arrays) => arrays.map((a) => Array.from(a));
@@ -54,6 +55,7 @@ function trained({ spec, weights, x, y, rows, steps, rate, traced }) {
   }
 }
 
+const texts = formulas.map((text) => describedActivation(text).texts);
 const found = cases.map((given) => {
   try {
     return trained(given);
@@ -62,4 +64,4 @@ const found = cases.map((given) => {
   }
 });
 const imports = WebAssembly.Module.imports(kernels.module).length;
-console.log(JSON.stringify({ imports, instances: kernels.waiting.length, found }));
+console.log(JSON.stringify({ imports, instances: kernels.waiting.length, found, texts }));

@@ -21,6 +21,8 @@ from thalweg.play.choices import choices
 from thalweg.play.webassembly import kernel_catalogue, module
 from thalweg.play.webassembly.kernel_catalogue import Catalogue
 from thalweg.play.webassembly.module import webassembly
+from thalweg.program.formula.language import evaluate
+from thalweg.program.formula.parsing import formula
 from thalweg.regularizers import L1L2
 from thalweg.support import extras
 
@@ -164,8 +166,9 @@ def engine(tmp_path_factory):
     catalogue = Catalogue()
     (folder / "thalweg.wasm").write_bytes(webassembly(catalogue))
 
-    def run(cases):
-        (folder / "cases.json").write_text(json.dumps({"catalogue": catalogue.to_json(), "cases": cases}))
+    def run(cases, formulas=()):
+        given = {"catalogue": catalogue.to_json(), "cases": cases, "formulas": formulas}
+        (folder / "cases.json").write_text(json.dumps(given))
         command = [NODE, str(Path(__file__).with_name("page_engine.mjs")), "cases.json", "thalweg.wasm"]
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300, check=False)
         assert done.returncode == 0, done.stderr
@@ -231,6 +234,18 @@ def test_what_a_step_computes_is_that_of_the_readable_engine(pairs):
     for number, step in zip((4, 3, 2, 1), found["trace"], strict=True):
         near(step["h"], seen[f"h{number}"], f"h{number}")
         near(step["dh"], seen[f"dh{number}"], f"dh{number}")
+
+
+def test_a_formula_and_its_derivative_are_written_as_python_reads_them(engine):
+    texts = [text for pair in FORMULAS for text in pair]
+    h = np.linspace(-3, 3, 50)
+    for text, (value, slope) in zip(texts, engine([], texts)["texts"], strict=True):
+        equation = formula(text, ("x",)).equation
+        with np.errstate(all="ignore"):
+            wanted = evaluate(equation.value, {"h": h}, np)
+            near(evaluate(value, {"h": h}, np), wanted, text)
+            given = {"h": h, "a": wanted}
+            near(evaluate(slope, given, np) * np.ones(50), evaluate(equation.slope, given, np) * np.ones(50), text)
 
 
 def test_gradients_are_what_a_step_goes_down(engine):
@@ -307,6 +322,8 @@ WRONG = {
             "(x > 0) * x": "a comparison can only be the condition of where(…, …, …) or of … if … else …",
             "2 * pi": "the formula doesn't depend on x",
             "sign(x) + 1": "the derivative with respect to x is 0 everywhere: nothing can be learned",
+            "x" + "+x" * 300: "a formula has at most 500 characters, this one has 601",
+            "**".join(["(x+2)"] * 40): "the derivative with respect to x exceeds 2000 operations",
             "log(-x**2 - 1)": "the formula's value is not a finite number anywhere between -3 and 3",
         }.items()
     },

@@ -64,6 +64,8 @@ const OPERATIONS = {
   not: (x) => !x,
   ...Object.fromEntries(Object.entries(FUNCTIONS).map(([name, [value]]) => [name, value])),
 };
+const LONGEST = 500; // characters
+const MOST = 2000; // operations of a derivative
 const CONDITIONS = ["<", "<=", ">", ">=", "and", "or", "not"];
 const TOKEN =
   /\s*(?:(\d+\.?\d*(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?)|([A-Za-z_]\w*)|(\*\*|<=|>=|[-+*/(),<>])|(\S))/gy;
@@ -282,11 +284,53 @@ export function compiled(tree, names) {
   return b ? (x, y) => operation(a(x, y), b(x, y)) : (x, y) => operation(a(x, y));
 }
 
+/** How many operations a tree has, as far as `most`. @param {Tree} tree @param {number} most @returns {number} */
+function operations(tree, most) {
+  if (!Array.isArray(tree)) return 0;
+  let found = 1;
+  for (const part of tree.slice(1)) if (found <= most) found += operations(part, most - found);
+  return found;
+}
+
+/** How tightly what is between operands binds. @type {{ [operation: string]: number }} */
+const BINDING = {
+  or: 1,
+  and: 2,
+  not: 3,
+  "<": 4,
+  "<=": 4,
+  ">": 4,
+  ">=": 4,
+  "+": 5,
+  "-": 5,
+  "*": 6,
+  "/": 6,
+  neg: 7,
+  "**": 8,
+};
+
+/** A tree as a text that Python reads. @param {Tree} tree @param {number} [around] the binding of what it stands in @returns {string} */
+export function written(tree, around = 0) {
+  if (!Array.isArray(tree)) return typeof tree === "number" && tree < 0 && around > 5 ? `(${tree})` : String(tree);
+  const [operation, ...parts] = tree;
+  const own = BINDING[operation];
+  if (own === undefined) return `${operation}(${parts.map((part) => written(part)).join(", ")})`;
+  const [left, right] = operation === "**" ? [own + 1, own] : [own, own + 1];
+  const sign = operation === "neg" ? "-" : operation;
+  const text =
+    parts.length === 1
+      ? `${sign}${operation === "not" ? " " : ""}${written(parts[0], own)}`
+      : `${written(parts[0], left)}${own < 6 ? ` ${sign} ` : sign}${written(parts[1], right)}`;
+  return own < around ? `(${text})` : text;
+}
+
 /**
  * A formula and its derivative with respect to the first variable, in the tree's names.
  * @param {string} text @param {{ [name: string]: string }} names @returns {{ value: Tree, slope: Tree }}
  */
 export function formula(text, names) {
+  const values = { most: LONGEST, count: text.length };
+  if (text.length > LONGEST) throw unsupported("a formula has at most {most} characters, this one has {count}", values);
   const reader = new Reader(text, names);
   const value = reader.whole();
   const [variable] = Object.keys(names);
@@ -297,10 +341,25 @@ export function formula(text, names) {
     throw unsupported("the derivative with respect to {name} is 0 everywhere: nothing can be learned", {
       name: variable,
     });
+  if (operations(slope, MOST) > MOST)
+    throw unsupported("the derivative with respect to {name} exceeds {most} operations", {
+      name: variable,
+      most: MOST,
+    });
   const all = Object.values(names);
   const tried = Array.from({ length: 61 }, (_, n) => [n / 10 - 3, ((7 * n) % 61) / 10 - 3]);
   const finite = (/** @type {Tree} */ tree) => tried.some(([x, y]) => Number.isFinite(compiled(tree, all)(x, y)));
   if (!finite(value)) throw unsupported("the formula's value is not a finite number anywhere between -3 and 3");
   if (!finite(slope)) throw unsupported("the formula's derivative is not a finite number anywhere between -3 and 3");
   return { value, slope };
+}
+
+/**
+ * An activation that is a formula in x, as the page's data have the others: its equations as trees, and as texts.
+ * @param {string} text
+ */
+export function describedActivation(text) {
+  const { value, slope } = formula(text, { x: "h" });
+  const trees = { value: { let: [], value }, slope: { let: [], value: slope } };
+  return { name: text, engine: text, rowwise: false, numbers: {}, ...trees, texts: [written(value), written(slope)] };
 }
