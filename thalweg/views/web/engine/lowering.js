@@ -3,7 +3,7 @@
 // depend on their neighbours. A row's sizes are numbers, so one kernel serves every width.
 
 import { EXTENTS, checked } from "./extents.js";
-import { optimizer, parts, settings } from "./optimizer.js";
+import { optimizer, parts } from "./optimizer.js";
 import { isFormula, ownActivation, ownLoss } from "./own_kernels.js";
 import { count, end, layout, shapes, unsupported, up, views } from "./weights.js";
 
@@ -419,24 +419,25 @@ export class Lowering {
 
   /** @param {Spec} spec */
   update(spec) {
-    const { rows } = optimizer(this.catalogue, spec);
-    const given = settings(this.catalogue, spec);
+    const { rows, flat, given } = optimizer(this.catalogue, spec);
     const names = Object.fromEntries(Object.entries(given).map(([k, v]) => [k, Number(v)]));
     const trained = this.parameters.filter((p) => p.trained);
     const vector = end(trained);
     for (const row of rows) {
       const phase = "turn" in row.sizes ? this.matrices : this.finish; // turns are those of whole arrays
-      for (const part of parts(row.over, trained, vector)) {
+      for (const part of parts(row.over, flat, trained, vector)) {
+        const step = names.rms_rate ? names.rms_rate * Math.sqrt(Math.max(part.rows, part.columns)) : 1;
         const operands = Object.fromEntries(
           Object.entries(row.operands).map(([name, place]) => [name, this.vector(place, part)]),
         );
-        this.templated(phase, row, operands, { ...names, ...part });
+        this.templated(phase, row, operands, { ...names, step, ...part });
       }
     }
   }
 
-  /** @param {any} place "w", "dw" or the number of an optimizer's vector @param {any} part @returns {Buffer} */
-  vector(place, { offset, size }) {
+  /** @param {any} place "w", "dw", "scratch" or the number of an optimizer's vector @param {any} part @returns {Buffer} */
+  vector(place, { offset, size, scratch }) {
+    if (place === "scratch") return this.once_(scratch);
     const region = place === "w" ? "parameters" : place === "dw" ? "gradients" : `slot${place}`;
     return { region, offset, size, perRow: false };
   }
