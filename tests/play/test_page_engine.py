@@ -398,7 +398,7 @@ def test_denormal_numbers_become_0(engine):
 
 def test_an_installation_without_the_module_says_what_to_install(tmp_path, monkeypatch):
     catalogue = Catalogue()
-    monkeypatch.setattr(module, "FOLDER", tmp_path)
+    monkeypatch.setenv("THALWEG_READY", str(tmp_path))
     monkeypatch.setenv("THALWEG_CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.setattr(module, "CHECKOUT", tmp_path)
     with pytest.raises(MissingPackageError, match="install one of its wheels"):

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from thalweg.engine.native.compiler.cache import candidates, check, make
 from thalweg.engine.native.compiler.levels import WASM
-from thalweg.engine.native.compiler.ready import FOLDER, is_current
+from thalweg.engine.native.compiler.ready import folder_of, is_current
 from thalweg.errors import MissingPackageError, ThalwegError
 from thalweg.play.webassembly.kernel_catalogue import Catalogue
 from thalweg.support.extras import need
@@ -30,7 +30,7 @@ def webassembly(catalogue: Catalogue) -> bytes:
         MissingPackageError: it isn't there, and what compiles it isn't installed.
     """
     wanted = catalogue.wanted()
-    folder = next((f for f in (FOLDER, kept()) if is_current(f, wanted, WASM)), None)
+    folder = next((f for f in (folder_of(), kept()) if is_current(f, wanted, WASM)), None)
     if folder is None:
         compile_into(folder := kept())
     return (folder / f"{WASM.name}.wasm").read_bytes()
