@@ -2,6 +2,7 @@
 // Every stretch of memory is between two others that nothing may write to.
 import { readFileSync } from "node:fs";
 import { Network, load } from "../../thalweg/views/web/engine/network.js";
+import { describedActivation } from "../../thalweg/views/web/engine/formula.js";
 import { Machine } from "../../thalweg/views/web/engine/machine.js";
 
 const GUARD = 256;
@@ -14,7 +15,7 @@ Machine.prototype.room = function (bytes) {
   return at;
 };
 
-const { catalogue, cases } = JSON.parse(readFileSync(process.argv[2]));
+const { catalogue, cases, formulas } = JSON.parse(readFileSync(process.argv[2]));
 const bytes = readFileSync(process.argv[3]);
 const kernels = await load(bytes, catalogue);
 const lists = (arrays) => arrays.map((a) => Array.from(a));
@@ -33,6 +34,9 @@ function trained({ spec, weights, x, y, rows, steps, rate, traced }) {
     };
     const clean = guards.every((at) => memory.subarray(at, at + GUARD).every((byte) => byte === 0));
     const trace = traced && network.trace(X, Y, rows).map(({ h, dh }) => ({ h: Array.from(h), dh: Array.from(dh) }));
+    const denormal = network.slots
+      .flatMap(({ at, size }) => Array.from(network.machine.floats(at, size)))
+      .filter((v) => v !== 0 && Math.abs(v) < 2 ** -126).length;
     const { iteration, epochs } = network;
     return {
       ...result,
@@ -40,6 +44,9 @@ function trained({ spec, weights, x, y, rows, steps, rate, traced }) {
       weights: lists(network.arrays().map((a) => a.values)),
       clean,
       trace,
+      denormal,
+      blocks: [network.training.block, network.evaluation.block],
+      gradients: lists(network.gradients().map((a) => a.values)),
       iteration,
       epochs,
     };
@@ -48,6 +55,7 @@ function trained({ spec, weights, x, y, rows, steps, rate, traced }) {
   }
 }
 
+const texts = formulas.map((text) => describedActivation(text).texts);
 const found = cases.map((given) => {
   try {
     return trained(given);
@@ -56,4 +64,4 @@ const found = cases.map((given) => {
   }
 });
 const imports = WebAssembly.Module.imports(kernels.module).length;
-console.log(JSON.stringify({ imports, instances: kernels.waiting.length, found }));
+console.log(JSON.stringify({ imports, instances: kernels.waiting.length, found, texts }));

@@ -12,15 +12,19 @@ import pytest
 
 from thalweg import layers, metrics, optimizers
 from thalweg.engine import make_executor
+from thalweg.errors import MissingPackageError
 from thalweg.layers import Input
 from thalweg.models.bursts import Bursts, evaluation
 from thalweg.models.functional import Functional
 from thalweg.models.sequential import Sequential
 from thalweg.play.choices import choices
-from thalweg.play.webassembly import kernel_catalogue
+from thalweg.play.webassembly import kernel_catalogue, module
 from thalweg.play.webassembly.kernel_catalogue import Catalogue
 from thalweg.play.webassembly.module import webassembly
+from thalweg.program.formula.language import evaluate
+from thalweg.program.formula.parsing import formula
 from thalweg.regularizers import L1L2
+from thalweg.support import extras
 
 NODE = shutil.which("node")
 pytestmark = [
@@ -32,6 +36,18 @@ MENUS = choices()
 HIDDEN = {"kind": "dense", "units": 7, "activation": "tanh"}
 IMAGE = [8, 7, 2]
 CONV = {"kind": "conv2d", "filters": 5, "kernel_size": 3, "padding": "same", "activation": "relu"}
+
+FORMULAS = [
+    ("x*sigmoid(1.5*x)", "max(x, 0)**2/(1 + abs(x))"),
+    ("sin(x) if x < 1 and -2 <= x else tanh(x/2)", "where(x > 0, log1p(x), 1 - sqrt(1 - x))"),
+    ("erf(x)*pi", "x**3/(1 + x**2) - 2**-x*0.1"),
+    ("min(x, 1, relu(x) + .1*x)", "softplus(x) + sinh(x/4) + expm1(-abs(x))"),
+    ("arctan(square(x)) - cos(x)/cosh(x)", "x if not (x > 1 or x < -1) else sign(x)*sqrt(abs(x)) + 1e-1*tan(x/4)"),
+]
+LOSS_FORMULAS = [
+    "(y_true - y_pred)**4", "log(1 + exp(y_pred)) - y_true*y_pred", "abs(y_pred - y_true)**1.5",
+    "log(1 + (y_pred - y_true)**2)", "exp(y_pred/4) - y_true*y_pred/e",
+]  # fmt: skip
 
 
 def network(*hidden, inputs=(4,), units=3, activation="softmax", loss="sparse_categorical_crossentropy", **more):
@@ -58,7 +74,7 @@ def of_optimizer(name, arguments):
     images = network({**CONV, "filters": 2}, {"kind": "flatten"}, inputs=(5, 5, 1), optimizer={"name": name})
     yield name, images
     for key, value in {"weight_decay": 0.0, **arguments}.items():
-        if not value:
+        if not value and value is not None:
             changed = {"momentum": 0.5, "warmup_steps": 7}.get(key, 0.03 if value is not False else True)
             more = {"momentum": 0.5} if key == "nesterov" else {}
             yield f"{name}, {key}", network(HIDDEN, optimizer={"name": name, **more, key: changed})
@@ -73,8 +89,7 @@ def every():
     for name in MENUS["losses"]:
         yield from of_loss(name)
     for name, arguments in MENUS["optimizers"].items():
-        if name not in kernel_catalogue.WHOLE_MATRICES:
-            yield from of_optimizer(name, arguments)
+        yield from of_optimizer(name, arguments)
     valid = {**CONV, "padding": "valid", "kernel_size": 4, "activation": "gelu"}
     pool, flat, norm = {"kind": "max_pool", "pool_size": 2}, {"kind": "flatten"}, {"kind": "batch_norm"}
     drop = {"kind": "dropout", "rate": 0.3}
@@ -84,7 +99,14 @@ def every():
     yield "normalised", network(norm, HIDDEN, norm, {**HIDDEN, "activation": "relu"}, norm, l1=0.002)
     yield "normalised images", network(norm, CONV, pool, norm, flat, drop, HIDDEN, inputs=IMAGE)
     yield "dropped", network(drop, {**HIDDEN, "activation": "relu"}, drop, plain, {"kind": "dropout", "rate": 0}, drop)
+    yield "dropped, one batch", network(HIDDEN, drop, batch=ROWS)
     yield "maps", network(CONV, {**CONV, "filters": 1}, inputs=IMAGE, units=0, loss="mean_squared_error", metric="mae")
+    for n, (one, other) in enumerate(FORMULAS):
+        chain = [{**HIDDEN, "activation": one}, {**HIDDEN, "activation": other}]
+        yield f"formulas {n}", network(*chain, units=2, activation="linear", metric="mae", loss=LOSS_FORMULAS[n])
+    changed = {"nesterov": False, "ns_steps": 3, "rms_rate": 0.1, "adam_lr_ratio": 2, "weight_decay": None}
+    yield "muon, others", network({**HIDDEN, "units": 3}, HIDDEN, optimizer={"name": "muon", **changed})
+    yield "adamw without decay", network(optimizer={"name": "adamw", "weight_decay": 0.0, "clipnorm": None})
     yield "alone", network(units=1, activation="linear", loss="halved_squared_error", metric="mae")
     yield "all rows in order", network(HIDDEN, batch=ROWS, shuffle=False, metric=None)
     yield "wide", network({**HIDDEN, "units": 300}, {**HIDDEN, "units": 70}, inputs=(33,), optimizer={"name": "sgd"})
@@ -121,16 +143,16 @@ def model_of(spec):
     return model
 
 
-def rows_of(spec, model):
+def rows_of(spec, model, rows=ROWS):
     """x and y that fit the loss."""
     draw = np.random.default_rng(5)
-    x = draw.normal(size=(ROWS, *spec["input"])).astype(np.float32)
+    x = draw.normal(size=(rows, *spec["input"])).astype(np.float32)
     output = model.layers[-1].output_shape
     if kernel_catalogue.loss_of(spec["loss"]).target_shape(output) == (1,) != output:
-        return x, draw.integers(0, output[-1], (ROWS, 1)).astype(np.float32)
+        return x, draw.integers(0, output[-1], (rows, 1)).astype(np.float32)
     if len(output) == 1 and output[0] > 1:
-        return x, np.eye(output[0], dtype=np.float32)[draw.integers(0, output[0], ROWS)]
-    return x, draw.integers(0, 2, (ROWS, *output)).astype(np.float32)
+        return x, np.eye(output[0], dtype=np.float32)[draw.integers(0, output[0], rows)]
+    return x, draw.integers(0, 2, (rows, *output)).astype(np.float32)
 
 
 def case(spec, x, y, weights, steps=STEPS, rate=0.02, traced=False):
@@ -146,8 +168,9 @@ def engine(tmp_path_factory):
     catalogue = Catalogue()
     (folder / "thalweg.wasm").write_bytes(webassembly(catalogue))
 
-    def run(cases):
-        (folder / "cases.json").write_text(json.dumps({"catalogue": catalogue.to_json(), "cases": cases}))
+    def run(cases, formulas=()):
+        given = {"catalogue": catalogue.to_json(), "cases": cases, "formulas": formulas}
+        (folder / "cases.json").write_text(json.dumps(given))
         command = [NODE, str(Path(__file__).with_name("page_engine.mjs")), "cases.json", "thalweg.wasm"]
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300, check=False)
         assert done.returncode == 0, done.stderr
@@ -215,6 +238,51 @@ def test_what_a_step_computes_is_that_of_the_readable_engine(pairs):
         near(step["dh"], seen[f"dh{number}"], f"dh{number}")
 
 
+def test_a_formula_and_its_derivative_are_written_as_python_reads_them(engine):
+    texts = [text for pair in FORMULAS for text in pair]
+    h = np.linspace(-3, 3, 50)
+    for text, (value, slope) in zip(texts, engine([], texts)["texts"], strict=True):
+        equation = formula(text, ("x",)).equation
+        with np.errstate(all="ignore"):
+            wanted = evaluate(equation.value, {"h": h}, np)
+            near(evaluate(value, {"h": h}, np), wanted, text)
+            given = {"h": h, "a": wanted}
+            near(evaluate(slope, given, np) * np.ones(50), evaluate(equation.slope, given, np) * np.ones(50), text)
+
+
+def test_gradients_are_what_a_step_goes_down(engine):
+    spec = network(CONV, {"kind": "batch_norm"}, {"kind": "flatten"}, inputs=IMAGE, optimizer={"name": "sgd"}, l2=0.1)
+    model = model_of(spec)
+    before = model.get_weights()
+    (found,) = engine([case(spec, *rows_of(spec, model), before, steps=1, rate=0.5)])["found"]
+    trained = [0, 1, 2, 3, 6, 7]  # all but the moving averages
+    for n, gradient in zip(trained, found["gradients"], strict=True):
+        near(gradient, (before[n].ravel() - found["weights"][n]) / 0.5, f"gradient {n}")
+        assert np.any(gradient)
+
+
+def test_a_network_that_doesnt_fit_into_memory_is_refused(engine):
+    """WebAssembly addresses 4 GiB."""
+    spec = network({**HIDDEN, "units": 1 << 15}, {**HIDDEN, "units": 1 << 15})
+    (found,) = engine([case(spec, np.zeros((2, 4)), np.zeros((2, 1)), [])])["found"]
+    assert found["message"] == "this network and its rows take more memory than the browser gives"
+
+
+def test_a_batch_in_blocks_is_one_batch(engine):
+    """300 rows of a wide layer are four blocks: sums go on, and so do the numbers that dropout draws."""
+    wide = {**HIDDEN, "units": 1000}
+    spec = network(wide, {"kind": "dropout", "rate": 0.5}, batch=300, optimizer={"name": "sgd"})
+    model = model_of(spec)
+    x, y = rows_of(spec, model, 300)
+    (found,) = engine([case(spec, x, y, model.get_weights(), steps=2)])["found"]
+    model.fit(x, y, batch_size=300, epochs=2, shuffle=True, verbose=0)
+    for mine, theirs in zip(model.get_weights(), found["weights"], strict=True):
+        near(theirs, mine, "weights")
+    near(found["predicted"], model.predict(x, verbose=0), "predictions")
+    near([found["scores"]["loss"]], [evaluation(model, x, y)()["loss"]], "loss")
+    assert found["blocks"] == [80, 256]  # of training and of evaluation
+
+
 def test_a_training_that_diverges_keeps_the_last_finite_weights(engine):
     spec = network(
         HIDDEN, loss="mean_squared_error", activation="linear", units=1, metric=None, optimizer={"name": "sgd"}
@@ -232,17 +300,35 @@ def test_a_training_that_diverges_keeps_the_last_finite_weights(engine):
 
 
 WRONG = {
-    "muon": (network(HIDDEN, optimizer={"name": "muon"}), kernel_catalogue.WHOLE_MATRICES["muon"]),
+    "an unknown optimizer": (network(HIDDEN, optimizer={"name": "madam"}), "the page's engine has no optimizer madam"),
     "clipping": (
         network(optimizer={"name": "sgd", "clipnorm": 1.0}),
-        "the page's engine has no clipnorm of the optimizer sgd",
+        "the page's engine has no argument clipnorm of the optimizer sgd",
     ),
     "a power": (
         network(optimizer={"name": "ftrl", "learning_rate_power": -0.4}),
         "in the page's engine, learning_rate_power of the optimizer ftrl is -0.5",
     ),
-    "a formula": (network({**HIDDEN, "activation": "x/2"}), "the page's engine has no activation x/2"),
-    "a formula as the loss": (network(loss="y_true * y_pred"), "the page's engine has no loss y_true * y_pred"),
+    "an unknown activation": (network({**HIDDEN, "activation": "glu"}), "the page's engine has no activation glu"),
+    "an unknown loss": (network(loss="center_loss"), "the page's engine has no loss center_loss"),
+    **{
+        f"the formula {text}": (network({**HIDDEN, "activation": text}), message)
+        for text, message in {
+            "x +": "the formula ends too early",
+            "(x))": "the formula can't be read from ) on",
+            "x ^ 2": "a formula can't contain the character '^'",
+            "x + y": "unknown name 'y' in the formula. It knows: x, pi, e",
+            "gelu(x)": "unknown function gelu in the formula",
+            "exp(x, 1)": "exp takes 1 argument, got 2",
+            "where(x, 1, x)": "a condition is a comparison such as x > 0",
+            "(x > 0) * x": "a comparison can only be the condition of where(…, …, …) or of … if … else …",
+            "2 * pi": "the formula doesn't depend on x",
+            "sign(x) + 1": "the derivative with respect to x is 0 everywhere: nothing can be learned",
+            "x" + "+x" * 300: "a formula has at most 500 characters, this one has 601",
+            "**".join(["(x+2)"] * 40): "the derivative with respect to x exceeds 2000 operations",
+            "log(-x**2 - 1)": "the formula's value is not a finite number anywhere between -3 and 3",
+        }.items()
+    },
     "images of numbers": (network(CONV), "conv2d takes images: put it before flatten and dense layers"),
     "a large window": (
         network({"kind": "max_pool", "pool_size": 9}, inputs=IMAGE),
@@ -260,7 +346,10 @@ def test_what_it_has_no_kernels_for_is_refused(engine):
     found = engine([case(spec, *data) for spec, _ in WRONG.values()])["found"]
     wanted = [{"error": "UnsupportedError", "message": message} for _, message in WRONG.values()]
     assert found == wanted
-    assert {name for name, given in Catalogue().optimizers.items() if "error" in given} == {"muon"}
+    catalogue = Catalogue()
+    assert MENUS["optimizers"].keys() == catalogue.optimizers.keys()
+    assert {a["name"] for a in MENUS["activations"]} == catalogue.activations.keys()
+    assert set(MENUS["losses"]) == catalogue.losses.keys()
 
 
 def test_wrong_rows_and_weights_raise(engine):
@@ -275,7 +364,10 @@ def test_wrong_rows_and_weights_raise(engine):
         "there are 4 arrays of weights, got 3": case(spec, x, y, weights[:3]),
         "W has 28 numbers, got 27": case(spec, x, y, [weights[0].ravel()[:27], *weights[1:]]),
     }
-    assert [f["message"] for f in engine(list(wrong.values()))["found"]] == list(wrong)
+    result = engine([*wrong.values(), case(spec, x, y, weights)])
+    assert [f["message"] for f in result["found"][:-1]] == list(wrong)
+    assert "error" not in result["found"][-1]
+    assert result["instances"] == 1  # that of each which failed was taken again
 
 
 def test_a_row_with_wrong_sizes_is_noticed_when_it_is_linked(engine, monkeypatch):
@@ -291,3 +383,27 @@ def test_a_row_with_wrong_sizes_is_noticed_when_it_is_linked(engine, monkeypatch
     monkeypatch.setattr(Catalogue, "to_json", wrong)
     (found,) = engine([case(spec, *rows_of(spec, model), model.get_weights())])["found"]
     assert found["message"].endswith("has 7 elements instead of 1")
+
+
+def test_denormal_numbers_become_0(engine):
+    """A velocity that shrinks by 0.01 a step has become one in step 20: no row has a gradient any more."""
+    ending = {"loss": "hinge", "activation": "linear", "units": 1, "metric": None}
+    spec = network(**ending, optimizer={"name": "sgd", "momentum": 0.01}, batch=ROWS)
+    x = np.ones((ROWS, 4))
+    (found,) = engine([case(spec, x, np.ones((ROWS, 1)), [np.full(4, 0.2), np.zeros(1)], rate=0.3)])["found"]
+    assert found["losses"][0] == pytest.approx(0.2)
+    assert found["losses"][2:] == [0] * (STEPS - 2)
+    assert found["denormal"] == 0
+
+
+def test_an_installation_without_the_module_says_what_to_install(tmp_path, monkeypatch):
+    catalogue = Catalogue()
+    monkeypatch.setenv("THALWEG_READY", str(tmp_path))
+    monkeypatch.setenv("THALWEG_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setattr(module, "CHECKOUT", tmp_path)
+    with pytest.raises(MissingPackageError, match="install one of its wheels"):
+        webassembly(catalogue)
+    (tmp_path / "wheels").mkdir()
+    monkeypatch.setattr(extras, "find_spec", lambda package: None if package == "ziglang" else package)
+    with pytest.raises(MissingPackageError, match=r"needs ziglang: pip install 'thalweg\[wheels\]'"):
+        webassembly(catalogue)

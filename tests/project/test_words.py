@@ -12,7 +12,7 @@ from chinese_words import faults
 pytest.importorskip("matplotlib")  # the reference pages draw with it, and their words are among the sentences
 from sentences import PO, ROOT, fields, formats, in_python, modules, sentences, written
 
-from thalweg.views.web.wording import SAID
+from thalweg.views.web.wording import SAID, SPEAKERS
 from thalweg.words.translations import catalogue, read
 
 CHINESE = re.compile("[\u3000-\u303f\u3400-\u9fff\uff00-\uffef]")
@@ -82,7 +82,8 @@ def test_sentences_get_the_values_that_they_name():
 
 def test_pages_say_literals():
     for name, text in modules("*.js").items():
-        calls = re.findall(r"\b(?:word(?:In)?|sentence|refused)\(" if "/worker/" in name else r"\bword(?:In)?\(", text)
+        own = SPEAKERS if "/worker/" in name or "/engine/" in name else "word"
+        calls = re.findall(rf"\b(?:wordIn|{own})\(", text)
         defines = name in ("views/web/words.js", "views/web/worker/sentences.js")
         assert defines or len(calls) == len(SAID.findall(text)), f"{name}: word() takes a literal"
 

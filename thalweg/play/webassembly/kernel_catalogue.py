@@ -9,7 +9,7 @@ lowers, so that nothing is said twice. Its sizes are chosen so that each number 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from itertools import product
 from typing import Any
 
@@ -26,8 +26,6 @@ from thalweg.errors import ThalwegError
 from thalweg.layers import Input
 from thalweg.models.sequential import Sequential
 from thalweg.play.choices import choices
-from thalweg.play.requests.page_state import State
-from thalweg.play.scenes import lessons, presets, states_of
 from thalweg.play.training import knobs
 from thalweg.program.instructions.activations import Activation, ElementwiseAdjoint
 from thalweg.program.instructions.losses.loss_instruction import LossAndGradient
@@ -43,6 +41,7 @@ from thalweg.program.ir.instruction import (
     PARAMETERS,
     PENALTY,
     ROWS,
+    WORKSPACE,
     Buffer,
     Instruction,
 )
@@ -61,7 +60,6 @@ METRICS = {"accuracy": "accuracy", "mae": "mae", "margin": metrics.BinaryAccurac
 """A page's metrics; "margin" is the accuracy where what is above 0 means yes."""
 INPUTS, POSITIONS, UNITS = 3, 7, 5
 OTHER_UNITS = 11
-WHOLE_MATRICES = {"muon": "Muon's steps on whole matrices aren't in the page's engine; choose another optimizer"}
 Template = dict[str, Any]
 Names = Mapping[str, float]
 
@@ -77,8 +75,7 @@ class Catalogue:
     def __init__(self) -> None:
         self.kernels: dict[str, Kernel] = {symbol_of(k): k for k in (KERNELS[name] for name in STRUCTURE)}
         menus = choices()
-        names = dict.fromkeys([*(a["name"] for a in menus["activations"]), *activations_of_scenes()])
-        self.activations = {name: self.activation(name) for name in names}
+        self.activations = {a["name"]: self.activation(a["name"]) for a in menus["activations"]}
         self.losses = {name: {"one": self.loss(name, 1), "many": self.loss(name, UNITS)} for name in menus["losses"]}
         self.optimizers = {name: self.optimizer(name, given) for name, given in menus["optimizers"].items()}
         penalised = schedule_of_a_network([layers.Dense(UNITS, kernel_regularizer="l1_l2")])
@@ -96,6 +93,7 @@ class Catalogue:
                 "row": job.ROW_WIDTH, "constants": job.CONSTANTS, "state": step.STATE, "reals": step.REALS,
                 "job_size": job.JOB_SIZE, "barrier": job.COME + job.WORD, "slice": SLICE, "alignment": ALIGNMENT,
                 "job": {name: n for name, n in vars(job).items() if name.startswith("JOB_") and name != "JOB_SIZE"},
+                "rows": step.ROWS, "batch_rows": step.BATCH_ROWS,
                 "totals": {"loss": LOSS, "rows": ROWS, "penalty": PENALTY, "metric": FIRST_METRIC},
             },
             "kernels": {name: signature(kernel) for name, kernel in self.kernels.items()},
@@ -168,9 +166,8 @@ class Catalogue:
     def optimizer(self, name: str, menu: Mapping[str, Any]) -> dict[str, Any]:
         """An optimizer's rows for each choice of the arguments that decide on its equation (`switches`, by whether they
         are 0 or false); others of those (`fixed`) can only be the default."""
-        if name in WHOLE_MATRICES:
-            return {"error": WHOLE_MATRICES[name]}
-        kind, defaults = optimizers.NAMES[name], {"weight_decay": 0.0, **menu}
+        kind = optimizers.NAMES[name]
+        defaults = {"weight_decay": 0.0, **{key: value for key, value in menu.items() if value is not None}}
         switches = [key for key, value in defaults.items() if key == "weight_decay" or not value or value is True]
         probes = {key: probe(n, value) for n, (key, value) in enumerate(defaults.items())}
         usual = kernels_of(self.variant(kind, defaults))
@@ -192,21 +189,29 @@ class Catalogue:
         optimizer = kind(**values)
         schedule = schedule_of_a_network([layers.Dense(UNITS)], optimizer=optimizer)
         whole, stride = align(INPUTS * UNITS) + UNITS, align(align(INPUTS * UNITS) + UNITS)
+        matrix = {"size": INPUTS * UNITS, "rows": INPUTS, "columns": UNITS, "matrices": 1}
         over = {
             whole: ("all", {"size": whole}),
-            INPUTS * UNITS: ("matrix", {"size": INPUTS * UNITS, "rows": INPUTS, "columns": UNITS, "matrices": 1}),
+            INPUTS * UNITS: ("matrix", matrix | {"scratch": 3 * INPUTS * UNITS + 2 * INPUTS**2}),
             UNITS: ("vector", {"size": UNITS}),
         }
-        arguments = {value: key for key, value in values.items() if value and not isinstance(value, bool)}
+        numbers = {key: value for key, value in values.items() if value and not isinstance(value, bool)}
+        if "rms_rate" in numbers:
+            numbers["step"] = numbers["rms_rate"] * UNITS**0.5  # rms_rate·√max(rows, columns)
+        arguments = {value: key for key, value in numbers.items()}
         rows = []
         for i in (*found(schedule, Statements), *found(schedule, WholeUpdate)):
             operands = {key: b for key, b in i.named_operands.items() if isinstance(b, Buffer)}
             kind_of_row, names = over[next(iter(operands.values())).size]
-            row = self.template(i, names)
+            row = self.template(i, {"ns_steps": numbers.get("ns_steps", -1), **names})
             row["constants"] = {key: arguments.get(value, value) for key, value in i.constants.items()}
             row["operands"] = {key: placed(b, stride) for key, b in operands.items()}
             rows.append(row | {"over": kind_of_row})
-        return {"rows": rows, "slots": self.beginnings(optimizer, arguments)}
+        return {
+            "rows": rows,
+            "slots": self.beginnings(optimizer, arguments),
+            "flat": isinstance(optimizer, optimizers.Muon),
+        }
 
     def beginnings(self, optimizer: Any, arguments: Mapping[float, str]) -> list[str | None]:
         """What each of the optimizer's vectors begins with; null for 0."""
@@ -214,14 +219,6 @@ class Catalogue:
         slots = {name: np.zeros(UNITS) for name in optimizer.own_slots()}
         optimizer.initial_slots(slots, w)
         return ["w" if (v == w).all() else arguments[v[0]] if v.any() else None for v in slots.values()]
-
-
-def activations_of_scenes() -> Iterator[str]:
-    """Those of lessons and presets, which may be formulas."""
-    for scene in (*lessons().values(), *presets().values()):
-        for state in map(State.of, states_of(scene)):
-            endings = [] if state.output is None else [state.output]
-            yield from (of["activation"] for of in (*state.layers, *endings) if of.get("activation", "auto") != "auto")
 
 
 def signature(kernel: Kernel) -> dict[str, Any]:
@@ -262,8 +259,9 @@ def named(value: Any, names: Names) -> Any:
 
 
 def placed(buffer: Buffer, stride: int) -> str | int:
-    """w, dw, or the number of the optimizer's vector that an operand lies in."""
-    return {PARAMETERS: "w", GRADIENTS: "dw"}.get(buffer.region, buffer.offset // stride)
+    """w, dw, scratch, or the number of the optimizer's vector that an operand lies in."""
+    known = {PARAMETERS: "w", GRADIENTS: "dw", WORKSPACE: "scratch"}
+    return known.get(buffer.region, buffer.offset // stride)
 
 
 def kernels_of(variant: Mapping[str, Any]) -> list[str]:

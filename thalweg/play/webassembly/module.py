@@ -1,6 +1,7 @@
 """thalweg.wasm: a wheel brings it; in a checkout it is made when it is first asked for, and kept with compiled kernels.
 
-It is made in a process of its own, as a process compiles for one target.
+It is made in a process of its own, as a process compiles for one target. As a program, this makes it in a folder:
+python -m thalweg.play.webassembly.module FOLDER
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from pathlib import Path
 
 from thalweg.engine.native.compiler.cache import candidates, check, make
 from thalweg.engine.native.compiler.levels import WASM
-from thalweg.engine.native.compiler.ready import FOLDER, is_current
+from thalweg.engine.native.compiler.ready import folder_of, is_current
 from thalweg.errors import MissingPackageError, ThalwegError
 from thalweg.play.webassembly.kernel_catalogue import Catalogue
 from thalweg.support.extras import need
@@ -29,7 +30,7 @@ def webassembly(catalogue: Catalogue) -> bytes:
         MissingPackageError: it isn't there, and what compiles it isn't installed.
     """
     wanted = catalogue.wanted()
-    folder = next((f for f in (FOLDER, kept()) if is_current(f, wanted, WASM)), None)
+    folder = next((f for f in (folder_of(), kept()) if is_current(f, wanted, WASM)), None)
     if folder is None:
         compile_into(folder := kept())
     return (folder / f"{WASM.name}.wasm").read_bytes()
@@ -64,3 +65,7 @@ def compile_into(folder: Path) -> None:
     done = subprocess.run(command, cwd=CHECKOUT, env=environment, stdout=sys.stderr, check=False)
     if done.returncode:
         raise ThalwegError("thalweg's kernels couldn't be compiled to WebAssembly; what was printed above says why")
+
+
+if __name__ == "__main__":
+    compile_into(Path(sys.argv[1]).absolute())

@@ -3,13 +3,15 @@
 // depend on their neighbours. A row's sizes are numbers, so one kernel serves every width.
 
 import { EXTENTS, checked } from "./extents.js";
-import { optimizer, parts, settings } from "./optimizer.js";
-import { UnsupportedError, count, end, layout, shapes, up, views } from "./weights.js";
+import { optimizer, parts } from "./optimizer.js";
+import { isFormula, ownActivation, ownLoss } from "./own_kernels.js";
+import { count, end, layout, shapes, unsupported, up, views } from "./weights.js";
 
 /**
  * A stretch of a region of memory: `size` elements, of each row of a block if `perRow`.
  * @typedef {{ region: string, offset: number, size: number, perRow: boolean }} Buffer
- * @typedef {{ kernel: string, operands: { [name: string]: Buffer | null }, numbers: { [name: string]: number } }} Row
+ * @typedef {{ kernel: string, operands: { [name: string]: Buffer | null }, numbers: { [name: string]: number },
+ *   own?: import("./own_kernels.js").OwnKernel }} Row
  * @typedef {{ rows: Row[], sliced: boolean }} Segment
  * @typedef {"training" | "evaluation" | "inference" | "trace"} Kind trace: training without an update, all values kept
  * @typedef {{ buffer: Buffer, shape: number[], gate: Buffer | null }} Value
@@ -142,6 +144,15 @@ export class Lowering {
     phase.push({ kernel: template.kernel, operands, numbers: known({ ...template.sizes, ...template.constants }) });
   }
 
+  /**
+   * A row of a kernel of a formula's. @param {Row[]} phase @param {string} kernel
+   * @param {import("./own_kernels.js").OwnKernel} own @param {{ [name: string]: Buffer }} operands @param {number} size
+   */
+  own(phase, kernel, own, operands, size) {
+    checked(kernel, operands, Object.fromEntries(own.words.map((name) => [name, name === "sums" ? 1 : size])));
+    phase.push({ kernel, operands, numbers: { size }, own });
+  }
+
   // --- layers ---------------------------------------------------------------------------------------------------
 
   /**
@@ -167,7 +178,7 @@ export class Lowering {
       case "batch_norm":
         return this.batchNorm(number, x);
       default:
-        throw new UnsupportedError(`the page's engine has no layer ${layer.kind}`);
+        throw unsupported("the page's engine has no layer {kind}", { kind: layer.kind });
     }
   }
 
@@ -322,22 +333,25 @@ export class Lowering {
    * @returns {{ value: Value, back: (da: Buffer) => Buffer }}
    */
   activated(name, h, shape, relu) {
-    const found = this.catalogue.activations[name];
-    if (!found) throw new UnsupportedError(`the page's engine has no activation ${name}`);
+    const own = isFormula(name) ? ownActivation(name) : null;
+    const found = own ? { ...own, reads: "h" } : this.catalogue.activations[name];
+    if (!found) throw unsupported("the page's engine has no activation {name}", { name });
     const size = count(shape);
     const units = shape[shape.length - 1];
     const names = { size, units, positions: size / units };
     let a = h;
     if (found.forward && !relu) {
       a = found.reads === "h" || this.visible ? this.value(size) : h; // over h, if nobody reads it again
-      this.templated(this.forward, found.forward, { h, a }, names);
+      if (own) this.own(this.forward, `${name}, forward`, own.forward, { h, a }, size);
+      else this.templated(this.forward, found.forward, { h, a }, names);
     }
     return {
       value: { buffer: a, shape, gate: relu ? a : null },
       back: (da) => {
         if (found.backward) {
           const operands = { v: found.reads === "h" ? h : a, da, dh: da };
-          this.templated(this.backward, found.backward, operands, names);
+          if (own) this.own(this.backward, `${name}, backward`, own.backward, operands, size);
+          else this.templated(this.backward, found.backward, operands, names);
         }
         return da;
       },
@@ -354,14 +368,15 @@ export class Lowering {
     const { catalogue } = this;
     const shape = /** @type {number[]} */ (shapes(spec).at(-1));
     const [units, activation] = [count(shape), /** @type {any} */ (spec.layers.at(-1)).activation ?? "linear"];
-    const found = catalogue.losses[spec.loss]?.[units === 1 ? "one" : "many"];
-    if (!found) throw new UnsupportedError(`the page's engine has no loss ${spec.loss}`);
+    const own = isFormula(spec.loss) ? ownLoss(spec.loss) : null; // of the targets and metrics of a squared error
+    const found = catalogue.losses[own ? "mean_squared_error" : spec.loss]?.[units === 1 ? "one" : "many"];
+    if (!found) throw unsupported("the page's engine has no loss {name}", { name: spec.loss });
     const template = found.endings[activation] ?? found.endings.linear;
     const metric = spec.metric && template[spec.metric];
     if (spec.metric && !metric)
-      throw new UnsupportedError(`the page's engine has no metric ${spec.metric} of this loss`);
+      throw unsupported("the page's engine has no metric {name} of this loss", { name: spec.metric });
     if (shape.length > 1 && "classes" in { ...template.loss.sizes, ...metric?.sizes })
-      throw new UnsupportedError("classes take a dense layer at the end: put flatten and dense after the last layer");
+      throw unsupported("classes take a dense layer at the end: put flatten and dense after the last layer");
     const names = { units, "1/units": 1 / units };
     const { totals } = catalogue.layout;
     const sum = (/** @type {number} */ offset) => ({ region: "totals", offset, size: 1, perRow: false });
@@ -373,7 +388,8 @@ export class Lowering {
         const d = this.value(units);
         const a = template.joined ? this.value(units) : null;
         const operands = { y, weight: null, sums: sum(totals.loss), dp: d, a };
-        this.templated(this.forward, template.loss, { p, ...operands }, names);
+        if (own) this.own(this.forward, spec.loss, own, { p, y, sums: operands.sums, dp: d }, units);
+        else this.templated(this.forward, template.loss, { p, ...operands }, names);
         const scored = { p: a ?? p, y, weight: null, sums: sum(totals.metric) };
         if (metric) this.templated(this.forward, metric, scored, names);
         return { a: a ?? p, d };
@@ -403,24 +419,25 @@ export class Lowering {
 
   /** @param {Spec} spec */
   update(spec) {
-    const { rows } = optimizer(this.catalogue, spec);
-    const given = settings(this.catalogue, spec);
+    const { rows, flat, given } = optimizer(this.catalogue, spec);
     const names = Object.fromEntries(Object.entries(given).map(([k, v]) => [k, Number(v)]));
     const trained = this.parameters.filter((p) => p.trained);
     const vector = end(trained);
     for (const row of rows) {
       const phase = "turn" in row.sizes ? this.matrices : this.finish; // turns are those of whole arrays
-      for (const part of parts(row.over, trained, vector)) {
+      for (const part of parts(row.over, flat, trained, vector)) {
+        const step = names.rms_rate ? names.rms_rate * Math.sqrt(Math.max(part.rows, part.columns)) : 1;
         const operands = Object.fromEntries(
           Object.entries(row.operands).map(([name, place]) => [name, this.vector(place, part)]),
         );
-        this.templated(phase, row, operands, { ...names, ...part });
+        this.templated(phase, row, operands, { ...names, step, ...part });
       }
     }
   }
 
-  /** @param {any} place "w", "dw" or the number of an optimizer's vector @param {any} part @returns {Buffer} */
-  vector(place, { offset, size }) {
+  /** @param {any} place "w", "dw", "scratch" or the number of an optimizer's vector @param {any} part @returns {Buffer} */
+  vector(place, { offset, size, scratch }) {
+    if (place === "scratch") return this.once_(scratch);
     const region = place === "w" ? "parameters" : place === "dw" ? "gradients" : `slot${place}`;
     return { region, offset, size, perRow: false };
   }

@@ -1,5 +1,6 @@
 // One instance of the native engine in WebAssembly: its memory, its kernels, and tables of rows that its machine runs.
-import { up } from "./weights.js";
+import { callable } from "./own_kernels.js";
+import { unsupported, up } from "./weights.js";
 
 /** @typedef {import("./lowering.js").Buffer} Buffer @typedef {import("./lowering.js").Row} Row */
 /** @typedef {import("./lowering.js").Lowering} Lowering */
@@ -34,7 +35,12 @@ export class Machine {
     const at = this.next;
     this.next += up(Math.max(bytes, 1), 64);
     const missing = this.next - this.buffer.byteLength;
-    if (missing > 0) this.exports.memory.grow(Math.ceil(missing / PAGE)); // a RangeError if there is no more
+    try {
+      if (missing > 0) this.exports.memory.grow(Math.ceil(missing / PAGE));
+    } catch {
+      this.next = at;
+      throw unsupported("this network and its rows take more memory than the browser gives");
+    }
     return at;
   }
   /** @param {number} at @param {number} size */
@@ -52,13 +58,17 @@ export class Machine {
     return at;
   }
 
-  /** The address of a kernel: its index in the table of functions, into which it is put the first time. @param {string} name */
-  address(name) {
+  /**
+   * The address of a kernel: its index in the table of functions, into which it is put the first time.
+   * @param {string} name @param {import("./own_kernels.js").OwnKernel} [own] one that the module doesn't have
+   */
+  address(name, own) {
     let index = this.places.get(name);
     if (index === undefined) {
-      if (!this.exports[name]) throw new ReferenceError(`there is no kernel ${name}`);
+      const found = own ? callable(this, own) : this.exports[name];
+      if (!found) throw new ReferenceError(`there is no kernel ${name}`);
       index = /** @type {number} */ (this.exports.__indirect_function_table.grow(1));
-      this.exports.__indirect_function_table.set(index, this.exports[name]);
+      this.exports.__indirect_function_table.set(index, found);
       this.places.set(name, index);
     }
     return index;
@@ -144,7 +154,7 @@ export class Table {
    */
   link(row, n) {
     const { layout, machine } = this;
-    const asked = machine.catalogue.kernels[row.kernel];
+    const asked = row.own ?? machine.catalogue.kernels[row.kernel];
     if (!asked) throw new ReferenceError(`there is no kernel ${row.kernel}`);
     const number = (/** @type {string} */ name) => {
       if (name in row.operands) return this.place(row.operands[name]);
@@ -154,7 +164,7 @@ export class Table {
       if (name in asked.defaults) return asked.defaults[name];
       throw new RangeError(`the kernel ${row.kernel} asks for ${name}`);
     };
-    const words = [machine.address(row.kernel), ...asked.words.map(number)];
+    const words = [machine.address(row.kernel, row.own), ...asked.words.map(number)];
     const reals = asked.reals.map(number);
     if (words.length > layout.row || reals.length > layout.constants)
       throw new RangeError(`${row.kernel} asks for too much`);

@@ -18,8 +18,25 @@ export class Kernels {
     this.catalogue = catalogue;
     this.waiting = /** @type {Machine[]} */ ([]);
   }
-  machine() {
-    return this.waiting.pop() ?? new Machine(this.module, this.catalogue);
+  /**
+   * What a function makes with an instance, which it keeps unless it throws or `lent`.
+   * @template T @param {(machine: Machine) => T} use @param {boolean} [lent] @returns {T}
+   */
+  withMachine(use, lent = false) {
+    const machine = this.waiting.pop() ?? new Machine(this.module, this.catalogue);
+    let kept = false;
+    try {
+      const made = use(machine);
+      kept = !lent;
+      return made;
+    } finally {
+      if (!kept) this.takeBack(machine);
+    }
+  }
+  /** @param {Machine} machine */
+  takeBack(machine) {
+    machine.clear();
+    this.waiting.push(machine);
   }
 }
 
@@ -34,16 +51,17 @@ export class Network {
    * @param {Float32Array} x @param {Float32Array} y @param {number} rows
    */
   static create(kernels, spec, weights, x, y, rows) {
-    return new Network(kernels, spec, weights, x, y, rows);
+    return kernels.withMachine((machine) => new Network(kernels, machine, spec, weights, x, y, rows));
   }
 
-  /** See `create`. @param {Kernels} kernels @param {Spec} spec @param {ArrayLike<number>[]} weights
-   * @param {Float32Array} x @param {Float32Array} y @param {number} rows */
-  constructor(kernels, spec, weights, x, y, rows) {
+  /** See `create`. @param {Kernels} kernels @param {Machine} machine @param {Spec} spec
+   * @param {ArrayLike<number>[]} weights @param {Float32Array} x @param {Float32Array} y @param {number} rows */
+  constructor(kernels, machine, spec, weights, x, y, rows) {
     const { catalogue } = kernels;
-    const training = new Lowering(catalogue, spec, "training"); // before there is anything to give back
+    const training = new Lowering(catalogue, spec, "training");
     const { slots, given } = optimizer(catalogue, spec);
     this.kernels = kernels;
+    this.machine = machine;
     this.spec = spec;
     this.rows = rows;
     this.batch = Math.min(spec.batch, rows);
@@ -53,7 +71,6 @@ export class Network {
     this.units = count(training.outputs[spec.layers.length - 1].shape);
     fits("x", x, rows, inputs);
     this.fit(y, rows);
-    const machine = (this.machine = kernels.machine());
     const vector = up(end(this.layout), catalogue.layout.alignment);
     const trained = up(end(this.layout.filter((p) => p.trained)), catalogue.layout.alignment);
     const region = (/** @type {number} */ size) => ({ at: machine.room(4 * size), size });
@@ -291,8 +308,8 @@ export class Network {
     const lowered = new Lowering(this.kernels.catalogue, this.spec, "trace");
     fits("x", x, rows, count(this.spec.input));
     this.fit(y, rows);
-    const machine = this.kernels.machine(); // another's memory, so that this one's doesn't grow
-    try {
+    return this.kernels.withMachine((machine) => {
+      // another's memory, so that this one's doesn't grow
       const data = (/** @type {Float32Array} */ values) => {
         const at = machine.room(4 * values.length);
         machine.floats(at, values.length).set(values);
@@ -307,10 +324,7 @@ export class Network {
         const read = (/** @type {Buffer} */ b) => machine.floats(table.place(b), rows * b.size).slice();
         return { layer, x: read(values.x), h: read(values.h), a: read(values.a), dh: read(values.dh) };
       });
-    } finally {
-      machine.clear();
-      this.kernels.waiting.push(machine);
-    }
+    }, true);
   }
 
   /** Throws unless these are targets of so many rows: class numbers below the outputs, if the loss takes such. @param {Float32Array} y @param {number} rows */
@@ -324,8 +338,7 @@ export class Network {
 
   /** Gives the memory back; nothing may be called after this. */
   close() {
-    this.machine.clear();
-    this.kernels.waiting.push(this.machine);
+    this.kernels.takeBack(this.machine);
   }
 }
 

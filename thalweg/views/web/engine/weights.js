@@ -3,7 +3,19 @@
 /** @typedef {{ layer: number, name: string, shape: number[], offset: number, trained: boolean }} Parameter */
 
 /** A network that the page's engine can't train; the message says why. */
-export class UnsupportedError extends Error {}
+export class UnsupportedError extends Error {
+  /** @param {string} english of the catalogue of words, with names of values @param {{ [name: string]: any }} values */
+  constructor(english, values) {
+    super(
+      english.replace(/\{(\w+)(!r)?\}/g, (_, name, quoted) => (quoted ? `'${values[name]}'` : String(values[name]))),
+    );
+    this.english = english;
+    this.values = values;
+  }
+}
+
+/** What the page's engine can't do, in a sentence. @param {string} english a literal @param {{ [name: string]: any }} values */
+export const unsupported = (english, values = {}) => new UnsupportedError(english, values);
 
 /** @param {number[]} shape */
 export const count = (shape) => shape.reduce((a, b) => a * b, 1);
@@ -42,10 +54,14 @@ export function shapes(spec) {
  * @param {number} channels
  */
 function seen(kind, shape, size, left, channels) {
-  if (shape.length !== 3) throw new UnsupportedError(`${kind} takes images: put it before flatten and dense layers`);
+  if (shape.length !== 3) throw unsupported("{kind} takes images: put it before flatten and dense layers", { kind });
   const [height, width] = shape.slice(0, 2).map(left);
   if (height < 1 || width < 1)
-    throw new UnsupportedError(`a window of ${size} × ${size} is larger than its image, ${shape[0]} × ${shape[1]}`);
+    throw unsupported("a window of {size} × {size} is larger than its image, {high} × {wide}", {
+      size,
+      high: shape[0],
+      wide: shape[1],
+    });
   return [height, width, channels];
 }
 

@@ -110,7 +110,7 @@ class Case {
       const spread = mean(columns.map((values) => mean(values.map((v) => (v - mean(values)) ** 2))));
       return spread > 0 ? spread : null;
     }
-    if (name.includes("hinge") || knobs.loss.described.sparse || exercise.targetShape.length > 1) return null;
+    if (!(name in this.course.tools.site.losses) || name.includes("hinge") || knobs.loss.described.sparse || exercise.targetShape.length > 1) return null;
     const loss = new /** @type {any} */ (knobs.loss.constructor)(this.course.tools.site.losses[name]);
     const values = [columns.map(mean), columns.map(median)].map((answer) => {
       const p = Float64Array.from(answer);

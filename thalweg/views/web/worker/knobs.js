@@ -1,7 +1,10 @@
 // The knobs of a training by their names in a state: the twin of play/training/knobs.py.
+import { describedActivation, formula } from "../engine/formula.js";
+import { isFormula } from "../engine/own_kernels.js";
+import { UnsupportedError } from "../engine/weights.js";
 import { Activation } from "./formulas.js";
 import { RowLoss } from "./losses.js";
-import { choose, inPython, refused } from "./sentences.js";
+import { choose, inPython, refused, refusedByEngine } from "./sentences.js";
 
 /** @typedef {import("./page_state.js").State} State */
 /** @typedef {import("./exercise.js").Exercise} Exercise */
@@ -81,17 +84,15 @@ export class Knobs {
     this.state = state;
     this.recipe = site.recipes[exercise.task] ?? site.recipes.regression;
     this.lossName = state.loss === "auto" ? this.recipe.loss : state.loss;
-    if (!(this.lossName in site.losses)) throw unoffered(this.lossName, "loss", Object.keys(site.losses));
-    this.loss = new RowLoss(site.losses[this.lossName]);
+    this.loss = new RowLoss(site.losses[this.lossName] ?? described("loss", this.lossName, Object.keys(site.losses)));
     const asked = state.output === null ? "auto" : state.output.activation;
     this.ending = asked !== "auto" ? asked : this.recipe.fitting[this.loss.described.name] ?? this.recipe.activation;
   }
 
   /** @param {string} name @returns {Activation} */
   activation(name) {
-    const described = this.site.activations[name];
-    if (!described) throw unoffered(name, "activation", this.site.choices.activations.map((/** @type {any} */ a) => a.name));
-    return new Activation(described);
+    const names = this.site.choices.activations.map((/** @type {any} */ a) => a.name);
+    return new Activation(this.site.activations[name] ?? described("activation", name, names));
   }
 
   /** The optimizer's name and arguments, without its learning rate. */
@@ -128,12 +129,19 @@ export class Knobs {
 }
 
 /**
- * A name that isn't offered: probably a formula.
- * @param {string} name
- * @param {string} what
- * @param {string[]} names
+ * A formula, as the site's facts have the activations and losses by name.
+ * @param {"activation" | "loss"} what
+ * @param {string} text
+ * @param {string[]} names that are offered
  */
-function unoffered(name, what, names) {
-  if (/^\w+$/.test(name)) return refused("unknown {what} {name}. Choose from: {names}", { what, name: inPython(name), names: [...names].sort().join(", ") });
-  return refused("this page can't compile the formula {name}: it needs thalweg on a machine, by thalweg play", { name });
+function described(what, text, names) {
+  if (!isFormula(text)) throw refused("unknown {what} {name}. Choose from: {names}", { what, name: inPython(text), names: [...names].sort().join(", ") });
+  try {
+    if (what === "activation") return describedActivation(text);
+    const { value, slope } = formula(text, { y_pred: "p", y_true: "y" });
+    const trees = { value: { let: [], value }, slope: { let: [], value: slope } };
+    return { name: text, kind: "FormulaLoss", half: false, arguments: {}, coefficients: [1, 0.5], targets: ["numbers", "numbers"], sparse: false, after: null, ...trees };
+  } catch (error) {
+    throw error instanceof UnsupportedError ? refusedByEngine(error) : error;
+  }
 }

@@ -57,6 +57,6 @@ function functions(layer, h, yPredict) {
   if (name === "linear") return [h, "1"];
   if (rowwise) return [`${name}(h_all)[k]`, ""];
   if (!described.texts) return [`${name}(${h})`, `${name}_prime(${h})`];
-  const [value, slope] = described.texts.map((/** @type {string} */ text) => text.replace(/\b[ha]\b/g, (one) => (one === "h" ? h : yPredict)));
+  const [value, slope] = described.texts.map((/** @type {string} */ text) => text.replace(/ ?(\*\*|[*/]) ?/g, " $1 ").replace(/\b[ha]\b/g, (one) => (one === "h" ? h : yPredict)));
   return [value, /^[\w.]+$|^\w+\([^()]*\)$/.test(slope) ? slope : `(${slope})`];
 }

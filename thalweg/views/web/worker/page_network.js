@@ -3,7 +3,7 @@ import { outputsOf, sizeOf } from "./exercise.js";
 import { drawn } from "./initializers.js";
 import { Knobs } from "./knobs.js";
 import { Generator } from "./numpy_random.js";
-import { DivergedError, refused, sentence } from "./sentences.js";
+import { DivergedError, refused, refusedByEngine, sentence } from "./sentences.js";
 import { UnsupportedError } from "../engine/weights.js";
 import { Network } from "../engine/network.js";
 
@@ -148,8 +148,7 @@ export class PageNetwork {
     try {
       return Network.create(tools.kernels, this.spec, weights, exercise.x, this.y, exercise.rows);
     } catch (error) {
-      if (error instanceof UnsupportedError) throw refused("this page can't train such a network, but thalweg play can: {why}", { why: error.message });
-      throw error;
+      throw error instanceof UnsupportedError ? refusedByEngine(error) : error;
     }
   }
 

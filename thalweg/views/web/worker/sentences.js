@@ -98,6 +98,11 @@ export function refused(english, values = {}) {
   return new RefusedError(sentence(english, values));
 }
 
+/** What the engine can't do, as a refusal in both languages. @param {import("../engine/weights.js").UnsupportedError} error */
+export function refusedByEngine({ english, values }) {
+  return new RefusedError(filledIn({ en: english, zh: CHINESE[english] || english }, values));
+}
+
 /** An error as the page shows it. @param {any} error @returns {Text} */
 export function told(error) {
   if (error instanceof DivergedError) return sentence("NaN: {error}", { error: error.text });
