@@ -34,8 +34,9 @@ def table(rows, seed):
 TEXTS = [(PENGUINS.read_text("utf-8"), 344), (table(60, 0), 60), (table(1300, 1), 1300)]
 SPELLED = "x,y\n" + "".join(f"{n % 7},{('1', '1.0', '2')[n % 3]}\n" for n in range(40))
 ASKED = [
-    {"target": "grade"}, {"target": "yes", "seed": 7}, {"target": "score", "share": 0.4}, {"target": "kind", "share": 0},
-    {"target": "grade", "task": "numbers", "seed": 3}, {"target": "wet", "columns": ["size", "age", "town"]},
+    {"target": "grade"}, {"target": "yes", "seed": 7}, {"target": "score", "share": 0.4},
+    {"target": "kind", "share": 0}, {"target": "grade", "task": "numbers", "seed": 3},
+    {"target": "wet", "columns": ["size", "age", "town"]},
 ]  # fmt: skip
 
 
