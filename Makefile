@@ -4,7 +4,7 @@
 # make soak: all random examples and shapes of the tests of kernels, gradients, formulas and readers of files.
 # make damages: mistakes in a copy of the package, one after the other; tests have to notice each.
 # make coverage: the tests once more, with the share of lines that they run, which doubles their time.
-# make library: the kernels of a wheel for this machine's processor; networks then compile next to nothing.
+# make library: the kernels of a wheel for this machine's processor, and for pages; networks then compile next to nothing.
 # make wheels: wheels with ready kernels, in build/wheels: for all systems, or make wheels SYSTEMS=linux-x86_64.
 # make docs: the site, in build/site, with links checked; open build/site/index.html.
 # make lowest: some tests with the lowest versions of the dependencies that pyproject.toml allows (Python 3.11 or 3.12).
@@ -45,6 +45,7 @@ quick: lint
 
 library: .venv/dev # this machine's ready kernels, which tests would compile one after the other
 	$(BIN)/python -m wheels.libraries thalweg/engine/native/ready
+	$(BIN)/python -m thalweg.play.webassembly.module thalweg/engine/native/ready
 
 test: .venv/dev
 	$(MAKE) --jobs 2 lint library

@@ -1,7 +1,7 @@
 """Builds the wheels: python -m wheels [SYSTEM …], by default for all systems; they come to build/wheels.
 
-Each brings the kernels of its system's levels. Libraries are made in a process for each level, since a process compiles
-for one.
+Each brings the kernels of its system's levels, and those of the live page as WebAssembly. Libraries are made in a
+process for each level, since a process compiles for one.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from thalweg.engine.native.compiler.levels import ARM, X86
+from thalweg.engine.native.compiler.levels import ARM, WASM, X86
+from thalweg.play.webassembly.module import TRIPLE
 
 ROOT = Path(__file__).parents[1]
 BUILD = ROOT / "build"
@@ -42,10 +43,10 @@ SYSTEMS = {
 def libraries(name: str) -> Path:
     """Makes a system's libraries, and returns the folder that holds them."""
     folder, system = BUILD / "ready" / name, SYSTEMS[name]
-    for level in system.levels:
+    for level, triple in [*((level, system.triple) for level in system.levels), (WASM.name, TRIPLE)]:
         environment = {
             "THALWEG_LEVEL": level,
-            "THALWEG_TRIPLE": system.triple,
+            "THALWEG_TRIPLE": triple,
             "THALWEG_CACHE_DIR": str(BUILD / "kernels"),
         }
         print(f"{name}, {level}", flush=True)

@@ -1,7 +1,7 @@
 """Makes the library of ready kernels for one level: python -m wheels.libraries FOLDER
 
 The level is THALWEG_LEVEL's, by default this machine's best; THALWEG_TRIPLE names another system than this one. A
-library that is up to date is left as it is.
+library that is up to date is left as it is. That of the level wasm32 has the kernels of a page's networks.
 """
 
 from __future__ import annotations
@@ -21,14 +21,16 @@ from thalweg.engine.native.compiler.cache import is_there, kept
 from thalweg.engine.native.compiler.compile import families_of, make
 from thalweg.engine.native.compiler.fingerprint import fingerprint
 from thalweg.engine.native.compiler.kernel import Kernel, family_of, symbol_of
-from thalweg.engine.native.compiler.levels import LEVEL
+from thalweg.engine.native.compiler.levels import LEVEL, WASM
 from thalweg.engine.native.compiler.llvm import triple
+from thalweg.engine.native.compiler.ready import is_current
 from thalweg.engine.native.compiler.workers import compile_together
+from thalweg.play.webassembly.kernel_catalogue import Catalogue
 from thalweg.version import __version__
 from wheels.catalogue import kernels
-from wheels.linking import hooks, link
+from wheels.linking import hooks, link, stand_ins
 
-SUFFIXES = {"windows": ".dll", "macos": ".dylib", "linux": ".so"}
+SUFFIXES = {"windows": ".dll", "macos": ".dylib", "linux": ".so", "wasm32": ".wasm"}
 
 
 def suffix() -> str:
@@ -61,9 +63,9 @@ def make_library(folder: Path, wanted: Iterable[Kernel]) -> Path:
     library = folder / f"{LEVEL.name}{suffix()}"
     with tempfile.TemporaryDirectory() as own:
         made = objects(wanted, Path(own))
-        (own_hooks := Path(own) / "hooks.o").write_bytes(hooks())
+        (own_hooks := Path(own) / "hooks.o").write_bytes(stand_ins() if LEVEL is WASM else hooks())
         new = Path(own) / library.name
-        link([*made.values(), own_hooks], map(symbol_of, made), new)
+        link([*made.values(), own_hooks], map(symbol_of, wanted if LEVEL is WASM else made), new)
         code = new.read_bytes()
         shutil.copyfile(new, unfinished := library.with_suffix(".new"))
     unfinished.replace(library)  # at once: another process may be using the old one
@@ -79,18 +81,9 @@ def make_library(folder: Path, wanted: Iterable[Kernel]) -> Path:
     return library
 
 
-def is_current(folder: Path, wanted: Iterable[Kernel]) -> bool:
-    """Whether the library in a folder has all of these kernels, made from these very sources."""
-    try:
-        known = json.loads((folder / f"{LEVEL.name}.json").read_text(encoding="utf-8"))["kernels"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return False
-    return all(known.get(symbol_of(kernel)) == fingerprint(kernel) for kernel in wanted)
-
-
 def main(folder: Path) -> None:
-    begin, wanted = time.perf_counter(), kernels()
-    if is_current(folder, wanted):
+    begin, wanted = time.perf_counter(), Catalogue().wanted() if LEVEL is WASM else kernels()
+    if is_current(folder, wanted, LEVEL):
         return
     library = make_library(folder, wanted)
     seconds = time.perf_counter() - begin

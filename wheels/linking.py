@@ -20,7 +20,9 @@ SYSTEMS = {  # zig's names
     "linux": "linux-gnu.2.17",
     "macos": "macos.11.0",
     "windows": "windows-gnu",
+    "wasm32": "wasi",
 }
+STACK = 1 << 20  # bytes of a page's stack, below everything else: what overflows it is an error
 
 
 def signature(name: str) -> ir.FunctionType:
@@ -57,10 +59,31 @@ def hooks() -> bytes:
     return code
 
 
+def stand_ins() -> bytes:
+    """Object code of the same functions for a page, which has one thread: there is nobody to wait for, no clock, and no
+    Python."""
+    machine, module = target_machine(), ir.Module()
+    module.triple, module.data_layout = machine.triple, str(machine.target_data)
+    for name in (YIELD, NAP, CLOCK, FAILED):
+        function = ir.Function(module, signature(name), name)
+        builder = ir.IRBuilder(function.append_basic_block("entry"))
+        if name == FAILED:
+            builder.call(ir.Function(module, ir.FunctionType(NOTHING, []), "llvm.trap"), [])
+            builder.unreachable()
+            continue
+        if name == CLOCK:
+            for place in range(2):
+                builder.store(ir.Constant(I64, 0), builder.gep(function.args[1], [ir.Constant(I32, place)]))
+        builder.ret(ir.Constant(I32, 0))
+    code: bytes = machine.emit_object(binding.parse_assembly(str(module)))
+    return code
+
+
 def link(objects: Iterable[Path], symbols: Iterable[str], library: Path) -> None:
     """Links objects into a library that exports these symbols and the table of hooks."""
     processor, *_ = triple().split("-")
     system = next(name for name in SYSTEMS if name in triple())
+    symbols = sorted(symbols)
     exported = sorted([*symbols, HOOKS])
     listed = library.with_suffix(".exports")
     match system:
@@ -71,13 +94,19 @@ def link(objects: Iterable[Path], symbols: Iterable[str], library: Path) -> None
         case "macos":
             listed.write_text("".join(f"_{name}\n" for name in exported))
             options = [f"-Wl,-exported_symbols_list,{listed}", "-Wl,-dead_strip", "-Wl,-x"]
+        case "wasm32":
+            listed.write_text("")
+            options = ["-mexec-model=reactor", "-O2", "-s", "-Wl,--export-table", "-Wl,--growable-table"]
+            options += ["-Wl,--gc-sections", f"-Wl,-z,stack-size={STACK}"]
+            options += [f"-Wl,--export={name}" for name in symbols]
         case _:
             listed = listed.with_suffix(".def")
             listed.write_text("EXPORTS\n" + "".join(f'  "{name}"\n' for name in exported))
             options = [str(listed), "-Wl,-s"]
     arguments = library.with_suffix(".arguments")
     arguments.write_text("\n".join(map(str, objects)))
-    command = ["-target", f"{processor}-{SYSTEMS[system]}", "-shared", "-o", str(library), f"@{arguments}", *options]
+    shared = [] if system == "wasm32" else ["-shared"]
+    command = ["-target", f"{processor}-{SYSTEMS[system]}", *shared, "-o", str(library), f"@{arguments}", *options]
     done = subprocess.run([sys.executable, "-m", "ziglang", "cc", *command], capture_output=True, text=True)
     for file in (listed, arguments):
         file.unlink()

@@ -24,6 +24,8 @@ ROOT = Path(thalweg.__file__).parent
 ROOMS = [
     ["thalweg", "thalweg.__main__"],  # the public names, and the command
     ["thalweg.cli"],
+    ["thalweg.play.static"],
+    ["thalweg.play.webassembly"],
     ["thalweg.play"],
     ["thalweg.play.exports"],
     ["thalweg.play.training"],
@@ -99,11 +101,11 @@ MOST_LINES = 500  # in a file
 # reason in the commit's message; one that has become smaller lowers it. Where this is going: 72,000 in all.
 BUDGET = {
     "thalweg": 100, "cli": 2_780, "play": 1_600, "play.exports": 400, "play.training": 1_480, "play.exercises": 720,
-    "play.requests": 540, "runs.reports": 620, "runs": 3_510, "sklearn": 2_740, "experiments.tuning": 1_900,
+    "play.requests": 580, "runs.reports": 620, "runs": 3_510, "sklearn": 2_740, "experiments.tuning": 1_900,
     "tabular": 3_180, "tabular.forests": 360, "backend": 160, "preprocessing": 20, "random": 20, "saving": 40,
     "utils": 120, "experiments": 2_170, "views": 540, "models": 4_540, "exchange": 1_920, "export": 2_820,
     "tracing": 1_400, "views.report": 2_880, "views.notebook": 320, "landscapes": 320, "doctor": 1_920,
-    "recordings": 1_400, "callbacks": 1_040, "datasets": 760, "views.web": 920, "data.images": 920, "data": 5_180,
+    "recordings": 1_400, "callbacks": 1_040, "datasets": 760, "views.web": 960, "data.images": 920, "data": 5_180,
     "data.formats": 400, "data.notations": 745, "layers": 4_180, "layers.lookups": 1_040, "layers.numerical": 360,
     "activations": 940, "constraints": 200, "initializers": 640, "losses": 1_420, "metrics": 1_380,
     "optimizers": 1_160, "regularizers": 200, "schedules": 400, "ops": 2_400, "engine": 140, "engine.execution": 100,
@@ -111,7 +113,7 @@ BUDGET = {
     "engine.native.kernels": 2_880, "engine.native.kernels.generated": 940, "engine.native.kernels.images": 360,
     "engine.native.kernels.losses": 700, "engine.native.kernels.numerical": 300,
     "engine.native.kernels.rewritten": 800, "engine.native.kernels.updates": 380, "engine.native.linalg": 2_420,
-    "engine.native.compiler": 2_080, "engine.native.passes": 1_360, "engine.native.instructions": 700,
+    "engine.native.compiler": 2_090, "engine.native.passes": 1_360, "engine.native.instructions": 700,
     "engine.native.scheduling": 440, "engine.native.instructions.images": 100, "engine.native.layouts": 160,
     "engine.contract": 240, "engine.lanes": 80, "engine.expected": 60, "program": 960, "program.passes": 380,
     "program.instructions": 3_540, "program.instructions.images": 620, "program.instructions.losses": 1_080,
@@ -119,7 +121,7 @@ BUDGET = {
     "program.ir": 480, "support": 2_280, "absent": 260, "errors": 120, "version": 20, "program.interchange": 500,
     "words": 240, "__main__": 40, "views.chart": 160, "export.onnx": 1_260, "export.c": 720, "export.js": 380,
     "export.html": 120, "export.loops": 2_140, "runs.anywhere": 160, "distributed": 20, "engine.ranks": 1_010,
-    "runs.large": 940, "serve": 2_300,
+    "runs.large": 940, "serve": 2_300, "play.static": 400, "play.webassembly": 380,
 }  # fmt: skip
 SLACK = 100  # so many lines more than a room has, its number may be
 # A name may stand once in each of these: a layer or loss …, its instruction, that instruction's native variants, and

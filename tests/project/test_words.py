@@ -12,7 +12,7 @@ from chinese_words import faults
 pytest.importorskip("matplotlib")  # the reference pages draw with it, and their words are among the sentences
 from sentences import PO, ROOT, fields, formats, in_python, modules, sentences, written
 
-from thalweg.views.web.wording import SAID
+from thalweg.views.web.wording import SAID, SPEAKERS
 from thalweg.words.translations import catalogue, read
 
 CHINESE = re.compile("[\u3000-\u303f\u3400-\u9fff\uff00-\uffef]")
@@ -24,7 +24,13 @@ READERS = {  # they hold Chinese that they read: dates, units, names of columns,
     "support/printing.py",
 }
 DYNAMIC = {
-    *("doctor/finding.py", "doctor/rule.py", "play/requests/refusal.py", "views/report/subject.py"),
+    *(
+        "doctor/finding.py",
+        "doctor/rule.py",
+        "play/requests/refusal.py",
+        "play/static/thalweg_as_json.py",
+        "views/report/subject.py",
+    ),
     "views/web/wording.py",
 }
 """Where sentences are said whose English comes from elsewhere, and is collected there."""
@@ -76,8 +82,10 @@ def test_sentences_get_the_values_that_they_name():
 
 def test_pages_say_literals():
     for name, text in modules("*.js").items():
-        calls = re.findall(r"\bword(?:In)?\(", text)
-        assert name == "views/web/words.js" or len(calls) == len(SAID.findall(text)), f"{name}: word() takes a literal"
+        own = SPEAKERS if "/worker/" in name or "/engine/" in name else "word"
+        calls = re.findall(rf"\b(?:wordIn|{own})\(", text)
+        defines = name in ("views/web/words.js", "views/web/worker/sentences.js")
+        assert defines or len(calls) == len(SAID.findall(text)), f"{name}: word() takes a literal"
 
 
 def test_one_chinese_word_for_a_thing():

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 import threading
 from collections.abc import Callable
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated
 
 from typer import Argument, Option
@@ -31,8 +33,18 @@ def play(
     ] = None,
     pupils: Annotated[int | None, Option(help="with --host: as many may take part; 40 by default")] = None,
     no_open: Annotated[bool, Option("--no-open", help="doesn't open the browser")] = False,
+    static: Annotated[
+        Path | None,
+        Option(help="writes the page for any web server into this folder, or as one FILE.html, instead of opening it"),
+    ] = None,
 ) -> None:
     """Opens the live page: a network in the browser, trained by this machine while one watches."""
+    if static is not None:
+        given = (source, lesson, preset, port, no_open, file_format)
+        if given != (None, None, None, 0, False, FileFormat()):
+            raise ArgumentError("--static stands alone: a page begins with a lesson by its address, ?lesson=one-row")
+        write_static(static)
+        return
     from thalweg.play import scenes
     from thalweg.play.classroom import Classroom, typed_token
     from thalweg.play.exercises.uploads import of_source
@@ -68,6 +80,21 @@ def play(
     if busy():  # compiled code that a thread is in would abort when the interpreter takes itself apart
         sys.stdout.flush()
         os._exit(0)
+
+
+def write_static(place: Path) -> None:
+    """Writes the page without a server, and says how large it is and how to look at it."""
+    from thalweg.play.static.site import write_file, write_site
+
+    if place.suffix.lower() in (".html", ".htm"):
+        print(f"{place}: {write_file(place) / 1000:,.0f} kB; open it in a browser")
+        return
+    sizes = write_site(place)
+    for name, (plain, packed) in sizes.items():
+        print(f"{name:20}{plain / 1000:10,.1f} kB{packed / 1000:10,.1f} kB packed")
+    plain, packed = (sum(column) for column in zip(*sizes.values(), strict=True))
+    print(f"{'':20}{plain / 1000:10,.1f} kB{packed / 1000:10,.1f} kB packed")
+    print(f"to look at it: python -m http.server --directory {shlex.quote(str(place))}")
 
 
 def open_browser(address: str) -> None:

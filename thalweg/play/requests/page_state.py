@@ -19,6 +19,31 @@ Check = Callable[[str, Any], Any]
 Option = tuple[Any, Check]  # the default, and what checks a value
 
 
+@dataclass(frozen=True)
+class Ruled:
+    """A check, and its rule as JSON: the page without a server checks by it."""
+
+    check: Check
+    rule: dict[str, Any]
+
+    def __call__(self, what: str, value: Any) -> Any:
+        return self.check(what, value)
+
+
+def rule_of(check: Check) -> dict[str, Any]:
+    """What a check lets pass, as JSON: "kind" is the name of its function.
+
+    >>> rule_of(optional(number(0, 1)))
+    {'kind': 'optional', 'of': {'kind': 'number', 'low': 0, 'high': 1}}
+    """
+    return check.rule if isinstance(check, Ruled) else {"kind": check.__name__}
+
+
+def rules_of(options: Mapping[str, Option]) -> dict[str, Any]:
+    """Defaults and rules of several options."""
+    return {key: {"default": default, **rule_of(check)} for key, (default, check) in options.items()}
+
+
 def number(low: float, high: float) -> Check:
     """A number in low … high."""
 
@@ -34,7 +59,7 @@ def number(low: float, high: float) -> Check:
             )
         return float(value)
 
-    return check
+    return Ruled(check, {"kind": "number", "low": low, "high": high})
 
 
 def whole(low: int, high: int) -> Check:
@@ -52,7 +77,7 @@ def whole(low: int, high: int) -> Check:
             )
         return int(value)
 
-    return check
+    return Ruled(check, {"kind": "whole", "low": low, "high": high})
 
 
 def truth(what: str, value: Any) -> bool:
@@ -93,17 +118,19 @@ def some_object(what: str, value: Any) -> dict[str, Any]:
 
 def one_of(*names: str) -> Check:
     """One of these words."""
-    return lambda what, value: choose(what, value, names)
+    return Ruled(lambda what, value: choose(what, value, names), {"kind": "one_of", "names": names})
 
 
 def list_of(check: Check) -> Check:
     """A list of what `check` lets pass."""
-    return lambda what, value: [check(what, item) for item in some_list(what, value)]
+    rule = {"kind": "list_of", "of": rule_of(check)}
+    return Ruled(lambda what, value: [check(what, item) for item in some_list(what, value)], rule)
 
 
 def optional(check: Check) -> Check:
     """What `check` lets pass, or null."""
-    return lambda what, value: None if value is None else check(what, value)
+    rule = {"kind": "optional", "of": rule_of(check)}
+    return Ruled(lambda what, value: None if value is None else check(what, value), rule)
 
 
 def numbers(what: str, value: Any, depth: int = 0) -> Any:
@@ -157,6 +184,13 @@ DRAWN: dict[str, Option] = {
 CLASSES: dict[str, Option] = DRAWN | {"classes": (2, whole(2, 6))}
 TASK = one_of("classes", "numbers")
 SIDE = one_of("vertical", "horizontal")
+
+
+def kernel(what: str, value: Any) -> Any:
+    """The name of a kernel, or its numbers."""
+    return SIDE(what, value) if isinstance(value, str) else numbers(what, value)
+
+
 DATA: dict[str, dict[str, Option]] = {
     "blobs": CLASSES,
     "moons": DRAWN,
@@ -191,7 +225,7 @@ DATA: dict[str, dict[str, Option]] = {
     },
     "edges": {
         "rows": (400, whole(2, 1797)),
-        "kernel": ("vertical", lambda what, v: SIDE(what, v) if isinstance(v, str) else numbers(what, v)),
+        "kernel": ("vertical", kernel),
         "share": (0.25, number(0, 0.8)),
         "seed": (1, whole(0, 2**31 - 1)),
     },
@@ -239,6 +273,11 @@ def read_layers(what: str, given: Any) -> list[dict[str, Any]]:
             "there may be {most} hidden layers at most, got {count}", most=HIDDEN_LAYERS, count=len(given)
         )
     return [read_layer(f"layer {place}", layer) for place, layer in enumerate(given, start=1)]
+
+
+def read_output(what: str, given: Any) -> dict[str, Any]:
+    """The output layer."""
+    return read(what, given, OUTPUT)
 
 
 def read_layer(what: str, given: Any) -> dict[str, Any]:
@@ -306,7 +345,7 @@ CHECKS: dict[str, Check] = {
     "data": read_data,
     "inputs": list_of(one_of(*INPUTS)),
     "layers": read_layers,
-    "output": optional(lambda what, given: read(what, given, OUTPUT)),
+    "output": optional(read_output),
     "initializer": named,
     "loss": text,
     "optimizer": named,

@@ -21,12 +21,19 @@ STYLES = ("vendor/uPlot.min.css", "theme.css")
 IMPORT = re.compile(r'^import \{([^}]*)\} from "(\.{1,2}/[^"]+)";$', re.MULTILINE)
 EXPORT = re.compile(r"^export (?=(?:async )?function\b|class\b|const\b)", re.MULTILINE)
 DEFINED = re.compile(r"^(export )?(?:async function|function|class|const|let|var)\*? ([\w$]+)", re.MULTILINE)
-COMMENT = re.compile(r"^[ \t]*(?:/\*\*.*?\*/|//[^\n]*)\n", re.MULTILINE | re.DOTALL)
+COMMENT = re.compile(r"^[ \t]*(?:/\*\*(?:(?!\*/).)*\*/|//[^\n]*)\n", re.MULTILINE | re.DOTALL)
 """One that stands on lines of its own."""
 OTHER = re.compile(r"^(?:import\b|export\b|(?:const|let|var) [{\[]).*$", re.MULTILINE)
 
 
-def bundle(entry: str | Path, *, module: bool = False, vendor: Sequence[str] = VENDOR, commented: bool = True) -> str:
+def bundle(
+    entry: str | Path,
+    *,
+    module: bool = False,
+    vendor: Sequence[str] = VENDOR,
+    commented: bool = True,
+    scoped: bool = False,
+) -> str:
     """The modules that `entry` needs, itself last, as one script to stand in `<script type="module">`.
 
     Args:
@@ -34,6 +41,7 @@ def bundle(entry: str | Path, *, module: bool = False, vendor: Sequence[str] = V
         module: end with `export default { … }` of what the entry exports, as a notebook's widget has to.
         vendor: the scripts before them.
         commented: keep the modules' comments, which take a quarter of a deflated script.
+        scoped: each module but the entry in a function of its own, so that they may use the same names.
 
     Raises:
         NotFoundError: a module isn't there.
@@ -45,9 +53,11 @@ def bundle(entry: str | Path, *, module: bool = False, vendor: Sequence[str] = V
     order = _order(HERE / entry)
     if MODULE in order:
         order[MODULE] = catalogue_module(order.values())
-    _unique(order)
+    if not scoped:
+        _unique(order)
     parts = [(HERE / name).read_text(encoding="utf-8") for name in vendor]
-    parts += [EXPORT.sub("", IMPORT.sub("", text if commented else COMMENT.sub("", text))) for text in order.values()]
+    texts = {path: text if commented else COMMENT.sub("", text) for path, text in order.items()}
+    parts += _scoped(texts) if scoped else [EXPORT.sub("", IMPORT.sub("", text)) for text in texts.values()]
     if module:
         names = [name for path, name in _defined(*list(order.items())[-1]) if path]
         parts.append(f"export default {{ {', '.join(names)} }};\n")
@@ -89,6 +99,18 @@ def _text(path: Path, whence: str) -> str:
     if not path.is_file():
         raise NotFoundError(f"{whence}: there is no module {path}")
     return path.read_text(encoding="utf-8")
+
+
+def _scoped(modules: dict[Path, str]) -> list[str]:
+    """The modules as functions that return what they export; the last, which may wait for something, as it is."""
+    numbers = {path: f"$module{number}" for number, path in enumerate(modules)}
+    parts = []
+    for path, text in modules.items():
+        taken = IMPORT.sub(lambda m, at=path.parent: f"const {{{m[1]}}} = {numbers[(at / m[2]).resolve()]};", text)  # type: ignore[misc]
+        names = ", ".join(name for is_exported, name in _defined(path, text) if is_exported)
+        body = EXPORT.sub("", taken)
+        parts.append(f"const {numbers[path]} = (() => {{\n{body}\nreturn {{ {names} }};\n}})();")
+    return [*parts[:-1], body]
 
 
 def _offered(path: Path, names: str, target: Path, modules: dict[Path, str]) -> None:

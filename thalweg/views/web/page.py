@@ -49,6 +49,10 @@ PAGE = """<!doctype html>
 """
 
 
+WASM = "'wasm-unsafe-eval'"
+"""Lets a policy compile WebAssembly, and nothing else."""
+
+
 def write_page(path: str | Path, document: Mapping[str, Any]) -> None:
     """Writes the page; `path` is either complete or as it was before. Errors are those of `page_html`."""
     text = page_html(document)
@@ -73,21 +77,24 @@ def page_html(document: Mapping[str, Any]) -> str:
     check(document)
     language = document["language"]
     title = document["title"] if isinstance(document["title"], str) else document["title"][language]
-    return framed(title, language, bundle("report.js"), styles(), _packed(encode(document)))
+    return framed(title, language, bundle("report.js"), styles(), packed(encode(document)))
 
 
-def framed(title: str, language: str, code: str, style: str, data: str, styled: bool = True) -> str:
+def framed(
+    title: str, language: str, code: str, style: str, data: str, styled: bool = True, works: bool = False
+) -> str:
     """A page that runs one script, and does nothing else.
 
     Args:
         title: what the browser calls the page, in the language that it begins with.
         data: the text of the element "document", which the code reads.
         styled: whether the page begins with its style; if not, the code puts it in.
+        works: whether it starts a worker out of its own data, with WebAssembly.
     """
     unpack = (HERE / "unpack.js").read_text(encoding="utf-8")
     policy = (
-        f"default-src 'none'; script-src '{_source(unpack)}' '{_source(code)}'; style-src '{_source(style)}'; "
-        "img-src data:; base-uri 'none'; form-action 'none'"
+        f"default-src 'none'; script-src '{_source(unpack)}' '{_source(code)}'{' blob: ' * works}"
+        f"{WASM * works}; style-src '{_source(style)}'; img-src data:; base-uri 'none'; form-action 'none'"
     )
     return PAGE.format(
         lang=LANGUAGES[language],
@@ -97,7 +104,7 @@ def framed(title: str, language: str, code: str, style: str, data: str, styled: 
         noscript=noscript(),
         old=too_old(),
         data=data,
-        code=_packed(code.encode()),
+        code=packed(code.encode()),
         unpack=unpack,
     )
 
@@ -116,7 +123,7 @@ def check(document: Mapping[str, Any]) -> None:
             choose("kind of figure", figure["kind"], KINDS)
 
 
-def _packed(data: bytes) -> str:
+def packed(data: bytes) -> str:
     deflater = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)  # raw: DecompressionStream("deflate-raw")
     return base64.b64encode(deflater.compress(data) + deflater.flush()).decode()
 

@@ -14,7 +14,8 @@ from thalweg.words.translations import STRING
 HERE = Path(__file__).resolve().parent  # as it is compared with resolved paths
 MODULE = HERE / "catalogue.js"
 """Isn't a file: it is made from the catalogue, with what the modules beside it say."""
-SAID = re.compile(rf"\bword(?:In\((?P<context>{STRING}), |\()(?P<english>{STRING})")
+SPEAKERS = "word|sentence|refused|unsupported"  # functions that are given a sentence
+SAID = re.compile(rf"\b(?:wordIn\((?P<context>{STRING}), |(?:{SPEAKERS})\(\s*)(?P<english>{STRING})")
 OWN_NAME = ("language", "English")
 """What a language calls itself."""
 SCENES = ("lessons", "presets", "map")

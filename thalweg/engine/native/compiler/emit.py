@@ -28,7 +28,7 @@ from numba.core.registry import cpu_target
 from thalweg.engine.native.compiler.frontend import sooner
 from thalweg.engine.native.compiler.kernel import SYMBOL, CompilerError, Kernel, symbol_of
 from thalweg.engine.native.compiler.levels import LEVEL
-from thalweg.engine.native.compiler.llvm import BYTES, FLAGS, I32, I64, triple
+from thalweg.engine.native.compiler.llvm import BYTES, FLAGS, I32, I64, architecture, triple
 from thalweg.engine.native.compiler.shared import Shared
 from thalweg.engine.native.compiler.system import FAILED
 
@@ -94,11 +94,11 @@ def codegen() -> _Codegen:
 
 @cache
 def target_machine() -> Any:
-    """Code for any address, which a linker can put into a shared library."""
+    """Code for any address, which a linker can put into a shared library; WebAssembly's memory begins at 0."""
     binding.initialize_all_targets()
     binding.initialize_all_asmprinters()
-    target = binding.Target.from_triple(triple())
-    return target.create_target_machine(LEVEL.processor, LEVEL.features, opt=3, reloc="pic", codemodel="default")
+    target, reloc = binding.Target.from_triple(triple()), "static" if architecture() == "wasm32" else "pic"
+    return target.create_target_machine(LEVEL.processor, LEVEL.features, opt=3, reloc=reloc, codemodel="default")
 
 
 def by_numba(function: Any, method: bool) -> Any:

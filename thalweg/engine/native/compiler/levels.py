@@ -34,7 +34,8 @@ X86 = (
     Level("x86-64-v2", 4, "x86-64-v2", "", (("X86_V2",), ("SSE42", "POPCNT", "SSSE3"))),
 )
 ARM = (Level("arm64", 4, "generic", "+neon", ((),)),)
-LEVELS = {level.name: level for level in (*X86, *ARM)}
+WASM = Level("wasm32", 4, "generic", "+simd128,+bulk-memory,+nontrapping-fptoint,+sign-ext,+mutable-globals")  # pages
+LEVELS = {level.name: level for level in (*X86, *ARM, WASM)}
 OTHER = Level("generic", 4, "generic")  # of another architecture, for which no wheel has kernels
 
 

@@ -203,7 +203,9 @@ def take(builder, address):
 @emitted(types.int64)
 def allocate(builder, size):
     """The address of `size` bytes from C's malloc. numba's own arrays need numba's runtime, which isn't loaded."""
-    return builder.ptrtoint(builder.call(declare(builder, "malloc", BYTES, [I64]), [size]), I64)
+    if architecture() == "wasm32":
+        size = builder.trunc(size, I32)
+    return builder.ptrtoint(builder.call(declare(builder, "malloc", BYTES, [size.type]), [size]), I64)
 
 
 @emitted()

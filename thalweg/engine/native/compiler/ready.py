@@ -11,7 +11,7 @@ import json
 import os
 import sys
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -88,6 +88,15 @@ def loaded(folder: Path, level: Level) -> Library | None:
     hooks = (ctypes.c_void_p * len(NAMES)).in_dll(found.code, HOOKS)
     hooks[:] = list(addresses().values())
     return found
+
+
+def is_current(folder: Path, wanted: Iterable[Kernel], level: Level) -> bool:
+    """Whether the library of a level in a folder has all of these kernels, made from these very sources."""
+    try:
+        known = json.loads((folder / f"{level.name}.json").read_text(encoding="utf-8"))["kernels"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+    return all(known.get(symbol_of(kernel)) == fingerprint(kernel) for kernel in wanted)
 
 
 def is_ready(kernel: Kernel) -> bool:

@@ -1,6 +1,7 @@
 // The live page: one socket, one or two sides, and the panels around them.
 import { h } from "../dom.js";
 import { socketModel } from "../models/socket.js";
+import { hasNoServer, workerModel } from "../models/worker.js";
 import { onSettings } from "../settings.js";
 import { said, word } from "../words.js";
 import { enrolled, forget } from "./classroom.js";
@@ -10,6 +11,7 @@ import { followLesson, showLesson } from "./lessons.js";
 import { read } from "./pictures.js";
 import { Side } from "./side.js";
 import { copied, differences, unpackedLink } from "./states.js";
+import { stopped } from "./stopped.js";
 import { showTop } from "./top.js";
 import { el, refill } from "./widgets.js";
 
@@ -31,6 +33,7 @@ export class App {
   constructor(body) {
     this.body = body;
     this.token = new URLSearchParams(location.search).get("token") ?? "";
+    this.alone = hasNoServer();
     /** @type {any} */
     this.hello = null;
     /** @type {Side[]} */
@@ -85,13 +88,13 @@ export class App {
 
   /** Reads what the page needs, and opens the socket. */
   async start() {
-    if (!this.token) return this.tell(word("This address lacks its token: open the one that `thalweg play` printed."));
+    if (!this.token && !this.alone) return this.tell(word("This address lacks its token: open the one that `thalweg play` printed."));
     [this.lessons, this.presets, this.map] = await Promise.all(["lessons", "presets", "map"].map(read));
-    this.pupil = await enrolled();
+    if (!this.alone) this.pupil = await enrolled();
     const asked = new URLSearchParams({ token: this.token, ...this.pupil });
-    this.model = socketModel(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/socket?${asked}`);
+    this.model = this.alone ? workerModel() : socketModel(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/socket?${asked}`);
     this.model.on("change:message", (/** @type {any} */ message) => (message.hello ? (this.greeted = this.greet(message.hello)) : this.greeted.then(() => this.receive(message))));
-    this.model.on("change:closed", (/** @type {{ code: number }} */ { code }) => this.closed(code));
+    this.model.on("change:closed", (/** @type {any} */ why) => (this.alone ? stopped(this, why.reason) : this.closed(why.code)));
     onSettings(() => this.rebuild());
     this.redraw();
   }
@@ -392,8 +395,7 @@ export class App {
   async upload(file) {
     this.uploadSaid = word("Reading {0} …", file.name);
     this.changed();
-    const answer = await fetch(this.address("/upload", { name: file.name }), { method: "POST", body: file, headers: { "Content-Type": "text/csv" } });
-    const result = await answer.json().catch(() => ({ error: `${answer.status} ${answer.statusText}` }));
+    const result = this.alone ? await this.model.upload(file) : await this.uploaded(file);
     this.uploadSaid = result.error ? said(result.error) : "";
     if (result.table) {
       this.tables.set(result.table.id, result.table);
@@ -408,6 +410,17 @@ export class App {
       });
     }
     this.changed();
+  }
+
+  /** The server's answer to a file. @param {File} file */
+  async uploaded(file) {
+    const answer = await fetch(this.address("/upload", { name: file.name }), { method: "POST", body: file, headers: { "Content-Type": "text/csv" } });
+    return answer.json().catch(() => ({ error: `${answer.status} ${answer.statusText}` }));
+  }
+
+  /** What this page can't do without a server. */
+  needsInstall() {
+    this.tell(word("Programs and models need thalweg on your machine: pip install 'thalweg[jit,play]', then thalweg play."));
   }
 
   /**

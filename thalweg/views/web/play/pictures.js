@@ -1,12 +1,13 @@
 // The live page's data that aren't code, and its small pictures: pictures.json.
 import { svg } from "../dom.js";
+import { dataOf, hasNoServer } from "../models/worker.js";
 
 /** @type {{ [kind: string]: any }} */
 const PICTURES = {};
 
 /** @param {string} name of a file with data, such as "lessons" */
 export async function read(name) {
-  return (await fetch(`/web/play/${name}.json`)).json();
+  return hasNoServer() ? dataOf(name) : (await fetch(`/web/play/${name}.json`)).json();
 }
 
 /** Reads the pictures: nothing can be drawn before. */

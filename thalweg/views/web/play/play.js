@@ -7,6 +7,7 @@ import { listenToKeys } from "./top.js";
 
 onSettings(() => (document.documentElement.lang = tag(language())));
 setLanguage(navigator.language.toLowerCase().startsWith("zh") ? "zh" : "en");
+document.body.classList.add("play");
 followSystem();
 await loadPictures();
 const app = new App(document.body);

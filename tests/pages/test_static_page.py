@@ -1,0 +1,197 @@
+"""The live page without a server, from a file server and from disk: it trains as Python does, under a strict policy."""
+
+import contextlib
+import functools
+import http.server
+import json
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from live_page import SECONDS
+
+from thalweg.data.tables import read_table
+from thalweg.errors import ArgumentError, MissingPackageError
+from thalweg.play import scenes
+from thalweg.play.exercises.uploads import Upload, Uploads
+from thalweg.play.requests.page_state import State
+from thalweg.play.static.site import MARK, write_file, write_site
+from thalweg.play.training.journey import Course
+from thalweg.views.web.encoding import decode
+
+POLICY = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'"
+STEPS = 5
+PENGUINS = Path(__file__).parents[2] / "examples" / "penguins.csv"
+HEARS = """
+const Plain = Worker;
+window.Worker = class extends Plain {
+  constructor(...given) {
+    super(...given);
+    this.addEventListener("message", ({ data }) => {
+      if (data instanceof ArrayBuffer) window.newest = new Uint8Array(data.slice(0));
+    });
+  }
+};
+"""  # what the page is told, before it is
+
+
+class Files(http.server.SimpleHTTPRequestHandler):
+    """A file server as any other, but for its policy."""
+
+    def end_headers(self):
+        self.send_header("Content-Security-Policy", POLICY)
+        super().end_headers()
+
+    def log_message(self, *ignored):
+        pass
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """The folder of a site, and its address: not at the root of its host."""
+    root = tmp_path_factory.mktemp("www")
+    try:
+        write_site(root / "some" / "path")
+    except MissingPackageError as error:
+        pytest.skip(str(error))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Files, directory=root)) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield root / "some" / "path", f"http://127.0.0.1:{server.server_port}/some/path/"
+        server.shutdown()
+
+
+@pytest.fixture
+def opened(site, new_page):
+    """Opens the site, or another address; whatever it asks for lies in its folder."""
+
+    def open_page(query="", address=None, locale="en-US"):
+        page = new_page(allowed=(site[1],) if address is None else ("file:", "data:", "blob:"), locale=locale)
+        page.add_init_script(HEARS)
+        page.goto((address or site[1]) + query)
+        page.wait_for_selector("body[data-ready=true]", state="attached")
+        page.wait_for_selector(".side[aria-busy=false]")
+        return page
+
+    return open_page
+
+
+def stepped(page, steps):
+    """The newest frame after some steps."""
+    for _ in range(steps):
+        page.keyboard.press("s")
+    end = time.monotonic() + SECONDS
+    while time.monotonic() < end:  # the policy forbids to wait for a text that is run as code
+        frame = decode(bytes(page.evaluate("Array.from(window.newest)")))
+        if frame.get("iteration") == steps and "error" not in frame:
+            return frame
+        page.wait_for_timeout(20)
+    raise AssertionError(f"no frame of step {steps}")
+
+
+def expected(state, steps):
+    """The loss that Python has after them."""
+    course = Course(State.of(state), Uploads())
+    for _ in range(steps):
+        course.one_step()
+    return course.loss_now()
+
+
+@pytest.mark.parametrize("lesson", scenes.lessons())
+def test_lessons_train_as_python_does(lesson, opened):
+    page = opened(f"?lesson={lesson}", locale="zh-TW" if lesson == "loss" else "en-US")
+    assert page.locator("#task").is_visible()
+    frame = stepped(page, STEPS)
+    assert frame["loss_now"] == pytest.approx(expected(scenes.lessons()[lesson]["state"], STEPS), rel=1e-5, abs=1e-7)
+
+
+def test_one_file_from_disk(opened, tmp_path):
+    path = tmp_path / "page.html"
+    assert write_file(path) == path.stat().st_size < 700_000
+    assert write_file(path), "over its former self"
+    frame = stepped(opened("?preset=spiral", path.as_uri()), 3)
+    state = scenes.presets()["spiral"]["states"][0]
+    assert frame["loss_now"] == pytest.approx(expected(state, 3), rel=1e-5)
+    path.write_text("my own page")
+    with pytest.raises(ArgumentError, match="isn't a live page"):
+        write_file(path)
+
+
+def test_without_simd_and_after_a_crash(site, opened, new_page):
+    code = (site[0] / "worker.js").read_text("utf-8")
+    page = new_page(allowed=(site[1],), locale="zh-TW")
+    page.route("**/worker.js", lambda route: route.fulfill(body=f"WebAssembly.validate = () => false;\n{code}"))
+    page.goto(site[1])
+    page.get_by_text("SIMD").wait_for()
+    page.unroute("**/worker.js")
+    page = new_page(allowed=(site[1],), locale="en-US")
+    broken = code.replace(
+        'if (what === "step")',
+        'if (what === "step") setTimeout(() => { throw new Error("tripped"); });\nif (what === "step")',
+    )
+    page.route("**/worker.js", lambda route: route.fulfill(body=broken))
+    page.goto(site[1])
+    page.wait_for_selector(".side[aria-busy=false]")
+    page.keyboard.press("s")
+    page.get_by_text("tripped").wait_for()
+    page.unroute("**/worker.js")
+    page.locator(".toast button").click()
+    page.wait_for_selector(".side[aria-busy=false]")
+    assert "#state=" in page.url
+    new_page.faults[:] = [fault for fault in new_page.faults if "tripped" not in fault]
+
+
+def test_a_table_of_ones_own(opened):
+    """Learned from as the server does, and refused in a sentence if it can't be read."""
+    page = opened()
+    page.set_input_files("input[type=file]", {"name": "bad.csv", "mimeType": "text/csv", "buffer": b"a,b\n1\n"})
+    page.get_by_text("row 1 of bad.csv has 1 cells").wait_for()
+    page.set_input_files("input[type=file]", PENGUINS)
+    page.locator("[data-key=target]").wait_for()
+    page.wait_for_selector(".side[aria-busy=false]")
+    frame = stepped(page, 3)
+    uploads = Uploads()
+    uploads.uploaded["table 2"] = Upload("table 2", "penguins.csv", "penguins.csv", read_table(PENGUINS))
+    state = {"data": {"name": "table", "source": "table 2", "target": "target"}, "layers": [{"activation": "tanh"}] * 2}
+    course = Course(State.of(state), uploads)
+    for _ in range(3):
+        course.one_step()
+    assert frame["loss_now"] == pytest.approx(course.loss_now(), rel=1e-5)
+
+
+def test_what_needs_an_install_says_so(opened):
+    page = opened()
+    page.locator("#export summary").click()
+    page.locator("[data-key=export-python]").click()
+    page.get_by_text("thalweg on your machine").wait_for()
+
+
+def test_a_folder_of_other_files_is_left_alone(site, tmp_path):
+    folder, _ = site
+    (tmp_path / "mine.txt").write_text("kept")
+    with pytest.raises(ArgumentError, match="isn't empty"):
+        write_site(tmp_path)
+    with pytest.raises(ArgumentError, match="is a file"):
+        write_site(tmp_path / "mine.txt")
+    with contextlib.suppress(FileNotFoundError):
+        (folder / "old.js").unlink()
+    listed = json.loads((folder / MARK).read_text())["files"]
+    (folder / "old.js").write_text("of a former version")
+    (folder / MARK).write_text(json.dumps({"files": [*listed, "old.js", "../kept"]}))
+    sizes = write_site(folder)
+    assert not (folder / "old.js").exists()
+    assert sorted(p.name for p in folder.iterdir()) == sorted(sizes)
+
+
+def test_a_site_is_small_and_tells_nothing_of_its_maker(site):
+    folder, _ = site
+    packed = {name: size for name, (_, size) in write_site(folder).items()}
+    assert sum(packed.values()) - packed["digits.bin"] < 500_000
+    home = str(folder.parents[3])
+    texts = [p.read_bytes() for p in folder.iterdir()]
+    for text in texts:
+        assert home.encode() not in text
+        assert b"/home/" not in text
+        assert b"/root/" not in text
+    assert np.frombuffer((folder / "digits.bin").read_bytes(), np.uint8).max() == 16

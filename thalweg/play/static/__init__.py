@@ -1,0 +1,1 @@
+"""The live page as files for any web server: no Python behind it."""

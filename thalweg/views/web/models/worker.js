@@ -1,0 +1,84 @@
+// The model of the live page without a server: the socket's messages and frames, from a worker.
+import { decode } from "../decode.js";
+import { notices } from "./notices.js";
+import { unpacked } from "./static.js";
+
+const FILES = { site: "site.json", engine: "engine.json", wasm: "thalweg.wasm", digits: "digits.bin", lessons: "lessons.json", presets: "presets.json" };
+/** What a page that is one file holds: bytes by name. @type {Promise<{ [name: string]: Uint8Array }> | null} */
+let held = null;
+
+/** Whether this page has no server: its index.html says so, or it is one file with all data. */
+export function hasNoServer() {
+  return document.getElementById("document") !== null || document.querySelector('meta[name="thalweg-model"]')?.getAttribute("content") === "worker";
+}
+
+/** A file of the site: its bytes, if the page holds them, or its address beside the page. @param {string} name */
+async function fileOf(name) {
+  const element = document.getElementById("document");
+  if (!element) return new URL(name, document.baseURI).href;
+  held ??= unpacked(element.textContent ?? "");
+  return (await held)[name];
+}
+
+/** A file with data, such as "lessons". @param {string} name */
+export async function dataOf(name) {
+  const file = await fileOf(`${name}.json`);
+  return typeof file === "string" ? (await fetch(file)).json() : JSON.parse(new TextDecoder().decode(file));
+}
+
+/**
+ * Frames are acknowledged as the socket's are; `change:closed` says, in `reason`, why the worker has ended. The page
+ * begins with the lesson or preset of its address: ?lesson=one-row.
+ * @returns {Model & { upload(file: File): Promise<any> }}
+ */
+export function workerModel() {
+  const { values, on, set } = notices();
+  /** @type {Worker | null} */
+  let worker = null;
+  /** @type {any[]} */
+  const waiting = []; // what is sent before there is a worker
+  /** Who waits for the answer about a file. @type {((answer: any) => void)[]} */
+  const uploading = [];
+
+  async function start() {
+    const asked = new URLSearchParams(location.search);
+    const code = await fileOf("worker.js");
+    const files = Object.fromEntries(await Promise.all(Object.entries(FILES).map(async ([key, name]) => [key, await fileOf(name)])));
+    const address = typeof code === "string" ? code : URL.createObjectURL(new Blob([/** @type {any} */ (code)], { type: "text/javascript" }));
+    worker = new Worker(address); // classic: from disk, Chromium starts no module
+    worker.addEventListener("message", heard);
+    worker.addEventListener("error", (event) => {
+      worker?.terminate();
+      set("closed", { reason: event.message ?? "" });
+    });
+    for (const message of [{ lesson: asked.get("lesson"), preset: asked.get("preset"), files }, ...waiting.splice(0)]) worker.postMessage(message);
+  }
+
+  /** @param {MessageEvent} event */
+  async function heard({ data }) {
+    if (data.failed) return void set("closed", { reason: data.failed });
+    if (data.uploaded) return uploading.shift()?.(data.uploaded);
+    const frame = decode(data);
+    const drawn = Object.entries(frame).flatMap(([name, value]) => set(name, value));
+    await Promise.all([...drawn, ...set("message", frame)]);
+    if (frame.frame !== undefined) send({ do: "ack", frame: frame.frame });
+  }
+
+  /** @param {{ [key: string]: any }} message */
+  function send(message) {
+    if (worker) worker.postMessage(message);
+    else waiting.push(message);
+  }
+
+  start().catch((error) => set("closed", { reason: String(error) }));
+  /** A table's file, as the server takes it. @param {File} file */
+  async function upload(file) {
+    const bytes = new Uint8Array(await file.arrayBuffer());
+    return new Promise((resolve) => {
+      uploading.push(resolve);
+      send({ upload: bytes, name: file.name });
+    });
+  }
+
+  return { live: true, get: (name) => values[name], on, send, upload };
+}

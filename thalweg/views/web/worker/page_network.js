@@ -1,0 +1,290 @@
+// The network of a state: the twin of play/training/network.py, over the engine.
+import { outputsOf, sizeOf } from "./exercise.js";
+import { drawn } from "./initializers.js";
+import { Knobs } from "./knobs.js";
+import { Generator } from "./numpy_random.js";
+import { DivergedError, refused, refusedByEngine, sentence } from "./sentences.js";
+import { UnsupportedError } from "../engine/weights.js";
+import { Network } from "../engine/network.js";
+
+/** @typedef {import("./page_state.js").State} State */
+/** @typedef {import("./exercise.js").Exercise} Exercise */
+/** @typedef {import("./formulas.js").Activation} Activation */
+
+/**
+ * A layer as the page sees it; `spec` is what the engine is told.
+ * @typedef {object} Layer
+ * @property {any} spec
+ * @property {string} name
+ * @property {string} kind Keras's
+ * @property {number[]} input shape of a row
+ * @property {number[]} shape of a row that it makes
+ * @property {Activation | null} activation
+ * @property {boolean} useBias
+ * @property {number} weights the place among the layers with kernels; -1 for others
+ * @property {number} first the place of its first array
+ * @property {number[][]} arrays their shapes
+ */
+
+/** Keras's class, and how layers of it are called. @type {{ [kind: string]: [string, string] }} */
+const KERAS = {
+  dense: ["Dense", "dense"], conv2d: ["Conv2D", "conv2d"], max_pool: ["MaxPooling2D", "max_pooling2d"], flatten: ["Flatten", "flatten"],
+  dropout: ["Dropout", "dropout"], batch_norm: ["BatchNormalization", "batch_normalization"],
+};
+
+/** The engine's names. @type {{ [metric: string]: import("../engine/lowering.js").Spec["metric"] }} */
+const METRICS = { accuracy: "accuracy", binary_accuracy: "margin", mae: "mae" };
+
+/** The shape of a row after a layer. @param {any} spec @param {number[]} input @returns {number[]} */
+function shapeAfter(spec, input) {
+  const [high, wide, channels] = input;
+  const valid = (/** @type {number} */ size) => (spec.padding === "valid" ? size - spec.kernel_size + 1 : size);
+  switch (spec.kind) {
+    case "dense": return [...input.slice(0, -1), spec.units];
+    case "conv2d": return [valid(high), valid(wide), spec.filters];
+    case "max_pool": return [Math.floor(high / spec.pool_size), Math.floor(wide / spec.pool_size), channels];
+    case "flatten": return [sizeOf(input)];
+    default: return input;
+  }
+}
+
+/** Shapes of a layer's arrays, as get_weights has them. @param {any} spec @param {number[]} input @returns {number[][]} */
+function arraysOf(spec, input) {
+  const channels = input[input.length - 1];
+  if (spec.kind === "dense") return spec.use_bias ? [[channels, spec.units], [spec.units]] : [[channels, spec.units]];
+  if (spec.kind === "conv2d") {
+    const kernel = [spec.kernel_size, spec.kernel_size, channels, spec.filters];
+    return spec.use_bias ? [kernel, [spec.filters]] : [kernel];
+  }
+  return spec.kind === "batch_norm" ? Array(4).fill([channels]) : [];
+}
+
+/**
+ * The layers of a state, with the flattening and dropout between them that it implies, and what their weights begin as.
+ * @param {State} state
+ * @param {Exercise} exercise
+ * @param {Knobs} knobs
+ * @returns {{ spec: any, given: any }[]}
+ */
+function chosen(state, exercise, knobs) {
+  /** @type {{ spec: any, given: any }[]} */
+  const found = [];
+  let images = exercise.shape.length === 3;
+  const flat = () => images && found.push({ spec: { kind: "flatten" }, given: null });
+  state.layers.forEach((/** @type {any} */ given, /** @type {number} */ n) => {
+    const { kind } = given;
+    if ((kind === "conv2d" || kind === "max_pool") && !images) {
+      throw refused("layer {place}, {kind}, takes images: use the digits, and put it before flatten and dense layers", { place: n + 1, kind });
+    }
+    if (kind === "dense") flat();
+    images = images && kind !== "dense" && kind !== "flatten";
+    const { weights: _, bias: __, initializer: ___, ...spec } = given;
+    found.push({ spec, given });
+    if (kind === "dense" && state.dropout) found.push({ spec: { kind: "dropout", rate: state.dropout }, given: null });
+  });
+  if (state.output !== null) {
+    flat();
+    found.push({ spec: { kind: "dense", units: outputsOf(exercise), activation: knobs.ending, use_bias: state.output.use_bias }, given: state.output });
+  }
+  if (!found.some(({ spec }) => spec.kind === "dense" || spec.kind === "conv2d")) throw refused("there is no layer with weights to train");
+  return found;
+}
+
+/** @param {any} values @param {number[]} shape @param {string} what */
+function givenWeights(values, shape, what) {
+  /** @type {number[]} */
+  const sizes = [];
+  for (let v = values; Array.isArray(v); v = v[0]) sizes.push(v.length);
+  const flat = [values].flat(6);
+  if (flat.length !== sizeOf(sizes)) throw refused("given weights have rows of different lengths");
+  if (String(sizes) !== String(shape)) throw refused("{what} has weights of shape ({shape}), but those given have the shape ({given})", { what, shape: shape.join(", "), given: sizes.join(", ") });
+  return Float64Array.from(flat);
+}
+
+export class PageNetwork {
+  /**
+   * @param {import("./course.js").Tools} tools
+   * @param {State} state
+   * @param {Exercise} exercise
+   * @param {PageNetwork} [before] another with the same layers, whose weights it goes on with
+   */
+  constructor(tools, state, exercise, before) {
+    this.tools = tools;
+    this.state = state;
+    this.exercise = exercise;
+    if (!exercise.rows) throw refused("all rows are held out to validate on: take more rows, or a smaller share of them");
+    this.knobs = new Knobs(tools.site, state, exercise);
+    const chain = chosen(state, exercise, this.knobs);
+    this.layers = this.described(chain.map(({ spec }) => spec));
+    this.checkSize();
+    const last = this.layers[this.layers.length - 1];
+    this.metric = exercise.classes === null ? "mae" : exercise.task === "binary" && this.knobs.ending === "linear" ? "binary_accuracy" : "accuracy";
+    this.notes = this.knobs.doubts(last.activation?.name ?? "linear", last.shape[last.shape.length - 1]);
+    this.y = this.encoded(exercise.y, last.shape);
+    this.heldY = this.encoded(exercise.heldY, last.shape);
+    /** Of the first batch. @type {number | undefined} */
+    this.firstLoss = undefined;
+    this.rate = this.knobs.rate;
+    this.rate(0);
+    this.initial = before ? before.weights().map((a) => a.slice()) : this.drawn(chain.map(({ given }) => given));
+    this.engine = this.made(this.initial);
+    this.kernels = this.layers.filter((layer) => layer.weights >= 0);
+  }
+
+  /** What the engine is told. */
+  get spec() {
+    const { state, knobs, exercise } = this;
+    const { half, name } = knobs.loss.described;
+    const activated = (/** @type {Layer} */ { spec, activation }) => (activation ? { ...spec, activation: activation.described.engine } : spec);
+    return {
+      input: exercise.shape, layers: this.layers.map(activated), loss: half ? this.tools.site.halved[0] : name, metric: METRICS[this.metric], optimizer: knobs.optimizer,
+      l1: state.l1, l2: state.l2, seed: state.seed, batch: state.batch, shuffle: state.shuffle,
+    };
+  }
+
+  /** An engine's network with these weights. @param {Float32Array[]} weights */
+  made(weights) {
+    const { tools, exercise } = this;
+    try {
+      return Network.create(tools.kernels, this.spec, weights, exercise.x, this.y, exercise.rows);
+    } catch (error) {
+      throw error instanceof UnsupportedError ? refusedByEngine(error) : error;
+    }
+  }
+
+  /** @param {any[]} specs @returns {Layer[]} */
+  described(specs) {
+    /** @type {{ [name: string]: number }} */
+    const counts = {};
+    let shape = this.exercise.shape;
+    let [kernels, first] = [0, 0];
+    return specs.map((spec, n) => {
+      const [kind, called] = KERAS[spec.kind];
+      const number = (counts[called] = (counts[called] ?? -1) + 1);
+      const input = shape;
+      shape = shapeAfter(spec, input);
+      if (shape.some((size) => size < 1)) throw refused("layer {place}, {kind}, is larger than the image that it gets: {high} × {wide}", { place: n + 1, kind: spec.kind, high: input[0], wide: input[1] });
+      const arrays = arraysOf(spec, input);
+      const hasKernel = spec.kind === "dense" || spec.kind === "conv2d";
+      const layer = {
+        spec, kind, input, shape, arrays, first, name: number ? `${called}_${number}` : called, useBias: Boolean(spec.use_bias),
+        activation: hasKernel ? this.knobs.activation(spec.activation) : null, weights: hasKernel ? kernels++ : -1,
+      };
+      first += arrays.length;
+      return layer;
+    });
+  }
+
+  get parameters() {
+    return this.layers.reduce((sum, layer) => sum + layer.arrays.reduce((s, shape) => s + sizeOf(shape), 0), 0);
+  }
+
+  checkSize() {
+    const { constants } = this.tools.site;
+    const parameters = constants["bounds.PARAMETERS"];
+    if (this.parameters > parameters) throw refused("this network has {count:,} weights; a page takes {parameters:,} at most: use fewer units or layers", { count: this.parameters, parameters });
+    const rows = Math.min(this.state.batch, this.exercise.rows);
+    const products = this.layers.filter((layer) => layer.weights >= 0).map(({ arrays, shape, kind }) => sizeOf(arrays[0]) * (kind === "Conv2D" ? shape[0] * shape[1] : 1));
+    const work = 2 * rows * products.reduce((a, b) => a + b, 0);
+    const most = constants["bounds.STEP_WORK"];
+    if (work > most) throw refused("one step would take {work:,.0f} billion operations; {most:g} are the most: use a smaller batch or network", { work: work / 1e9, most: most / 1e9 });
+  }
+
+  /** Initial weights, drawn with the state's seed in the order of the layers. @param {any[]} given @returns {Float32Array[]} */
+  drawn(given) {
+    const { site } = this.tools;
+    const draw = new Generator(this.state.seed);
+    return this.layers.flatMap((layer, n) => {
+      if (layer.kind === "BatchNormalization") return [1, 0, 0, 1].map((v) => new Float32Array(layer.arrays[0][0]).fill(v));
+      if (layer.weights < 0) return [];
+      const { weights, bias, initializer } = given[n];
+      const [kernel, offsets] = layer.arrays;
+      const values = weights === null ? drawn(initializer ?? this.state.initializer, kernel, draw, site) : givenWeights(weights, kernel, layer.name);
+      if (bias !== null && !offsets) throw refused("a layer has given biases and use_bias false");
+      const found = [Float32Array.from(values)];
+      if (offsets) found.push(bias === null ? new Float32Array(offsets[0]) : Float32Array.from(givenWeights(bias, offsets, layer.name)));
+      return found;
+    });
+  }
+
+  /** Targets as the loss takes them. @param {Float32Array} y @param {number[]} output @returns {Float32Array} */
+  encoded(y, output) {
+    const { exercise, knobs } = this;
+    const units = output[output.length - 1];
+    const { sparse, name } = knobs.loss.described;
+    if (exercise.task === "multiclass" && !sparse) {
+      const classes = outputsOf(exercise);
+      if (units !== classes) throw refused("there are {classes} classes, but the network has {units} outputs", { classes, units });
+      const rows = new Float32Array(y.length * classes);
+      y.forEach((label, n) => (rows[n * classes + label] = 1));
+      return rows;
+    }
+    const wanted = exercise.classes ? [1] : exercise.targetShape;
+    const needed = sparse ? [...output.slice(0, -1), 1] : output;
+    if (String(wanted) !== String(needed)) {
+      throw refused("the targets have the shape (rows, {shape}), but the network's output for {loss} needs (rows, {needed})", { shape: wanted.join(", "), loss: name, needed: needed.join(", ") });
+    }
+    return y;
+  }
+
+  /** All weights, as get_weights has them. @returns {Float32Array[]} */
+  weights() {
+    return this.engine.arrays().map((/** @type {any} */ array) => array.values);
+  }
+
+  /** Copies of a layer's weights and biases. @param {Layer} layer @returns {[Float32Array, Float32Array | null]} */
+  kernelOf(layer) {
+    const weights = this.weights();
+    return [weights[layer.first].slice(), layer.useBias ? weights[layer.first + 1].slice() : null];
+  }
+
+  get learningRate() {
+    return this.rate(this.engine.iteration);
+  }
+
+  /** Trains. @param {number} steps */
+  run(steps) {
+    const outcome = this.engine.run(steps, this.rate);
+    this.firstLoss ??= outcome.losses[0];
+    if (outcome.finite) return outcome.records;
+    const { epochs, step } = this.engine;
+    throw new DivergedError(sentence("a value was no longer finite in epoch {epoch}, batch {batch}: lower the learning rate", { epoch: epochs + 1, batch: step + 1 }), outcome.before);
+  }
+
+  /** @param {Float32Array} x @param {Float32Array} y @param {number} count */
+  evaluate(x, y, count) {
+    const found = this.engine.evaluate(x, y, count);
+    return Number.isFinite(found.loss) ? found : null;
+  }
+
+  /** Every layer's output, as engine and page agree on the layers. @param {Float32Array} rows @param {number} count @returns {Float32Array[]} */
+  outputs(rows, count) {
+    return this.engine.outputs(rows, count);
+  }
+
+  close() {
+    this.engine.close();
+  }
+
+  /** What the page is told of a new network. */
+  facts() {
+    const { exercise, state, layers } = this;
+    const last = layers[layers.length - 1];
+    return {
+      task: exercise.task, rows: exercise.rows, held: exercise.held, inputs: exercise.inputs, targets: exercise.targets, classes: exercise.classes,
+      parameters: this.parameters, steps_per_epoch: this.engine.stepsPerEpoch, loss: state.loss === "auto" ? this.knobs.loss.described.name : state.loss,
+      output_activation: last.activation?.name ?? null, shape: exercise.shape, target_scale: exercise.targetScale ?? null, metric: this.metric,
+      layers: layers.map((layer) => ({
+        name: layer.name, kind: layer.kind, units: layer.shape[layer.shape.length - 1], activation: layer.activation?.name ?? null, shape: layer.shape,
+        weights: layer.weights < 0 ? null : layer.weights, formula: this.equation(layer),
+      })),
+    };
+  }
+
+  /** What a layer computes, in a line. @param {Layer} layer */
+  equation(layer) {
+    if (!layer.activation) return this.tools.site.equations[layer.kind] ?? "";
+    const { name } = layer.activation;
+    return `h = ${layer.kind === "Dense" ? "x·W" : "x∗W"}${layer.useBias ? " + b" : ""}, a = ${name === "linear" ? "h" : `${name}(h)`}`;
+  }
+}
