@@ -100,7 +100,7 @@ MOST_LINES = 500  # in a file
 # The lines that a room may have, docstrings and comments included. A room grows by changing its number here, with the
 # reason in the commit's message; one that has become smaller lowers it. Where this is going: 72,000 in all.
 BUDGET = {
-    "thalweg": 100, "cli": 2_780, "play": 1_600, "play.exports": 400, "play.training": 1_480, "play.exercises": 720,
+    "thalweg": 100, "cli": 2_800, "play": 1_600, "play.exports": 400, "play.training": 1_480, "play.exercises": 720,
     "play.requests": 580, "runs.reports": 620, "runs": 3_510, "sklearn": 2_740, "experiments.tuning": 1_900,
     "tabular": 3_180, "tabular.forests": 360, "backend": 160, "preprocessing": 20, "random": 20, "saving": 40,
     "utils": 120, "experiments": 2_170, "views": 540, "models": 4_540, "exchange": 1_920, "export": 2_820,
