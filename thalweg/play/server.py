@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import importlib.metadata
 import secrets
 import socket
 import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -50,6 +52,17 @@ TOO_MANY = 1013
 """The code with which a socket is closed when enough pages are open."""
 SWITCH = 0.0005
 """Seconds after which Python's threads take turns: by default ten times as long, which a picture would wait for."""
+
+
+def documentation() -> str:
+    """Where the documentation is published, as the package's metadata say (`Documentation` under `project.urls`): the
+    lessons link to its pages. Empty if they don't."""
+    try:
+        urls = importlib.metadata.metadata("thalweg").get_all("Project-URL") or []
+    except importlib.metadata.PackageNotFoundError:  # a copy that isn't installed
+        return ""
+    found = [address.strip() for label, _, address in (url.partition(",") for url in urls) if label == "Documentation"]
+    return f"{found[0].rstrip('/')}/" if found else ""
 
 
 @dataclass
@@ -107,7 +120,8 @@ class Site:
         """The page itself."""
         from starlette.responses import HTMLResponse
 
-        return HTMLResponse((WEB / "play" / "index.html").read_text("utf-8").format(noscript=noscript()))
+        page = (WEB / "play" / "index.html").read_text("utf-8")
+        return HTMLResponse(page.format(noscript=noscript(), documentation=escape(documentation())))
 
     async def file(self, request: Request) -> Response:
         """A file of the page: nothing outside the folder, and nothing of another kind."""

@@ -18,7 +18,7 @@ SAID = re.compile(rf"\bword(?:In\((?P<context>{STRING}), |\()(?P<english>{STRING
 OWN_NAME = ("language", "English")
 """What a language calls itself."""
 SCENES = ("lessons", "presets", "map")
-TOLD = ("title", "text", "done")
+TOLD = ("title", "text", "question", "done")
 """The texts in these: their keys."""
 
 

@@ -3,7 +3,7 @@ import { channels, colour, diverging, seriesColour } from "../colours.js";
 import { extent, tensor } from "../decode.js";
 import { onWidth } from "../dom.js";
 import { numeral, percent } from "../format.js";
-import { colourBar, dots, nodes, paintGrid, plotted, probe } from "../plot.js";
+import { colourBar, dots, markOf, nodes, paintGrid, plotted, probe } from "../plot.js";
 import { said, word } from "../words.js";
 
 /**
@@ -36,7 +36,7 @@ export function drawSurface(element, figure) {
       paint: (context, w, h) => {
         paintGrid(context, w, h, columns, rows, (column, row) => look.cell(row * columns + column));
         for (const [points, labels, held] of [[current.held_points, current.held_labels, true], [current.points, current.labels, false]]) {
-          if (points) rowsOfData(context, plotPlaces(tensor(points), f, w, h), labels ? tensor(labels) : null, look.point, held, colour(element, "panel"));
+          if (points) rowsOfData(context, plotPlaces(tensor(points), f, w, h), labels ? tensor(labels) : null, look.point, held, colour(element, "panel"), !f.regression);
         }
       },
     });
@@ -108,7 +108,7 @@ function classesLook(element, values, classes) {
     say(/** @type {number} */ cell, /** @type {Surface} */ f) {
       return shares(cell).map((share, k) => `${className(f, k)} ${percent(share)}`).join(", ");
     },
-    key: (/** @type {Surface} */ f) => dots(element, inks.map((ink, k) => ({ name: className(f, k), colour: ink }))),
+    key: (/** @type {Surface} */ f) => dots(element, inks.map((ink, k) => ({ name: className(f, k), colour: ink, mark: k }))),
   };
 }
 
@@ -161,25 +161,25 @@ function plotPlaces(points, f, width, height) {
 }
 
 /**
- * Rows that train are filled; rows held out are rings.
+ * Rows that train are filled; rows held out are rings. Each class has its mark.
  * @param {CanvasRenderingContext2D} context
  * @param {number[][]} places
  * @param {Tensor | null} labels
  * @param {(label: number) => string} ink
  * @param {any} held
  * @param {string} paper
+ * @param {boolean} classes
  */
-function rowsOfData(context, places, labels, ink, held, paper) {
+function rowsOfData(context, places, labels, ink, held, paper, classes) {
   const radius = places.length > 600 ? 2.2 : places.length > 150 ? 3 : 3.8;
   places.forEach(([x, y], n) => {
     const tone = ink(labels ? labels[n] : 0);
-    context.beginPath();
-    context.arc(x, y, radius, 0, 2 * Math.PI);
+    const mark = new Path2D(markOf(classes && labels ? Math.round(labels[n]) : 0, x, y, radius));
     context.lineWidth = held ? 1.6 : 1;
     context.fillStyle = held ? paper : tone;
     context.strokeStyle = held ? tone : paper;
-    context.fill();
-    context.stroke();
+    context.fill(mark);
+    context.stroke(mark);
   });
 }
 

@@ -98,12 +98,21 @@ export class Side {
     this.pad = null;
   }
 
+  /** Shows these panels alone, in this order; all without. @param {string[]} [names] */
+  keep(names) {
+    for (const panel of /** @type {NodeListOf<HTMLElement>} */ (this.element.querySelectorAll(".panel"))) {
+      const place = names?.indexOf(panel.dataset.panel ?? "") ?? 0;
+      panel.classList.toggle("is-off", place < 0);
+      panel.style.order = names ? String(place) : "";
+    }
+  }
+
   /** @param {IntersectionObserverEntry[]} entries */
   seen(entries) {
     for (const { target, isIntersecting } of entries) {
-      const { hidden, dataset } = /** @type {HTMLElement} */ (target);
+      const { hidden, dataset, classList } = /** @type {HTMLElement} */ (target);
       const name = dataset.panel ?? "";
-      const seen = isIntersecting || hidden; // a panel without data is hidden until there are some
+      const seen = isIntersecting || (hidden && !classList.contains("is-off")); // a panel without data is hidden until there are some
       if (seen) this.dirty.add(name);
       this.visible[seen ? "add" : "delete"](name);
     }
