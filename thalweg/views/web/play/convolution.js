@@ -1,7 +1,7 @@
 // A convolution worked through: an image, a kernel, and what it answers at every place; the place that is chosen is summed up.
 import { h } from "../dom.js";
-import { word } from "../words.js";
-import { button, el, menu, refill } from "./widgets.js";
+import { word, wordIn } from "../words.js";
+import { button, el, menu } from "./widgets.js";
 
 /** @typedef {import("./app.js").App} App */
 
@@ -60,18 +60,15 @@ export class Worked {
   }
 }
 
-/**
- * @param {App} app
- * @param {HTMLElement} panel
- */
-export function showWorked(app, panel) {
+/** @param {App} app */
+export function workedPanel(app) {
   const { worked } = app;
   const { x, kernel, answer, small, sum } = worked.values();
   const [row, column] = worked.place;
   const choice = (/** @type {string} */ key, /** @type {string} */ label, /** @type {string[][]} */ options, /** @type {string} */ value, /** @type {(v: string) => void} */ set) => menu(key, label, options, value, set);
   const products = kernel.flatMap((line, i) => line.map((w, j) => [x[row + i][column + j], w])).map(([v, w]) => `${v}·${w < 0 ? `(−${-w})` : w}`);
   const lines = [0, 3, 6].map((n) => products.slice(n, n + 3).join(" + "));
-  refill(panel, () => [
+  return h("div", { class: "worked panel", "data-panel": "worked" },
     el("h3", word("Image, kernel, answer")),
     el("div.inline.worked-choices",
       choice("worked-image", word("image"), [["left", word("bright on the left")], ["right", word("bright on the right")], ["top", word("bright at the top")]], worked.image, (v) => worked.set(app, { image: v })),
@@ -80,10 +77,9 @@ export function showWorked(app, panel) {
     el("div.worked-grids",
       figure(word("image"), x, (i, j) => (i >= row && i < row + 3 && j >= column && j < column + 3 ? "seen" : "")),
       figure(word("Kernel"), kernel),
-      figure(word("answer"), answer, (i, j) => (i === row && j === column ? "seen" : ""), (i, j) => worked.set(app, { place: [i, j] })),
-      figure(word("relu, then max pooling 2 × 2"), small, (i, j) => (i === row >> 1 && j === column >> 1 ? "seen" : ""))),
-    h("p", { class: "worked-sum", role: "status" }, word("At row {0}, column {1} of the answer:", row + 1, column + 1), el("code", `${lines.join(" +\n")}\n= `, el("b", String(sum).replace("-", "−")))),
-  ]);
+      figure(wordIn("kernel", "answer"), answer, (i, j) => (i === row && j === column ? "seen" : ""), (i, j) => worked.set(app, { place: [i, j] })),
+      figure(word("max pooling 2 × 2, after relu"), small, (i, j) => (i === row >> 1 && j === column >> 1 ? "seen" : ""))),
+    h("p", { class: "worked-sum", role: "status" }, word("At row {0}, column {1} of the answer:", row + 1, column + 1), el("code", `${lines.join(" +\n")}\n= `, el("b", String(sum).replace("-", "−")))));
 }
 
 /**

@@ -3,7 +3,7 @@ import { h } from "../dom.js";
 import { numeral } from "../format.js";
 import { language } from "../settings.js";
 import { said, word } from "../words.js";
-import { showWorked } from "./convolution.js";
+import { workedPanel } from "./convolution.js";
 import { at } from "./states.js";
 import { button, el, refill } from "./widgets.js";
 
@@ -94,10 +94,9 @@ function showLines(place, app) {
   const { lesson } = app;
   place.hidden = !lesson;
   refill(place, () => [
-    lesson?.worked && h("div", { class: "worked panel", "data-panel": "worked" }),
+    lesson?.worked && workedPanel(app),
     lesson && el("section.numpy", el("h3", word("In Python, with the numbers now")), el("div.scroller", el("table", el("tbody", lesson.code.map(codeLine)))), h("p", { class: "hint invalid", hidden: true }, word("These lines are of the lesson's own network: start again to see them."))),
   ]);
-  if (lesson?.worked) showWorked(app, /** @type {HTMLElement} */ (place.querySelector(".worked")));
 }
 
 /** The rest of the page, and where to read on. @param {App} app @param {any} lesson */
