@@ -147,16 +147,17 @@ export function followLesson(app, panel) {
   const { lesson } = app;
   if (!lesson || panel.hidden) return;
   const side = app.sides[0];
+  const ready = lesson.worked || side.settled(); // not numbers of another network
+  const valid = solved(side, lesson.valid ?? []);
   for (const cell of app.beside.querySelectorAll("[data-show]")) {
-    const text = side.settled() ? shown(asked(side, /** @type {HTMLElement} */ (cell).dataset.show ?? "")) : ""; // not those of another network
+    const text = ready ? shown(asked(side, /** @type {HTMLElement} */ (cell).dataset.show ?? "")) : "";
     if (cell.textContent !== text) cell.textContent = text;
   }
-  const valid = solved(side, lesson.valid ?? []);
-  /** @type {HTMLElement} */ (app.beside.querySelector(".numpy .scroller")).hidden = side.settled() && !valid;
-  /** @type {HTMLElement} */ (app.beside.querySelector(".invalid")).hidden = !side.settled() || valid;
+  /** @type {HTMLElement} */ (app.beside.querySelector(".numpy .scroller")).hidden = ready && !valid;
+  /** @type {HTMLElement} */ (app.beside.querySelector(".invalid")).hidden = !ready || valid;
   for (const cell of app.beside.querySelectorAll("[data-line]")) {
     const text = written(side, /** @type {HTMLElement} */ (cell).dataset.line ?? "");
-    if (side.settled() && cell.textContent !== text) cell.textContent = text;
+    if (ready && cell.textContent !== text) cell.textContent = text;
   }
-  if (!app.done.has(lesson.id) && side.settled() && solved(side, lesson.task.check)) app.finish(lesson.id);
+  if (!app.done.has(lesson.id) && ready && solved(side, lesson.task.check)) app.finish(lesson.id);
 }
