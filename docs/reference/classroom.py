@@ -18,7 +18,7 @@ WORDS = {
         "task. To show while you speak: [the slides](slides.md). For the teacher: [teaching](teaching.md).",
         "about slides": "The lessons of [the live page](live-page.md): the text and its question, then what comes out. "
         "In print, each begins a page. For the pupils: [the worksheet](worksheet.md).",
-        "name": "Name",
+        "name": "Name:",
         "think": "What do you think?",
         "task": "Your task",
         "saw": "What I saw:",
@@ -32,7 +32,7 @@ WORDS = {
         "講解時可以播放[投影片](slides.zh.md)。給老師：[教學指引](teaching.zh.md)。",
         "about slides": "[互動頁面](live-page.zh.md)的課程：先是說明與問題，再是結果。列印時每一張都從新的一頁開始。"
         "給學生：[學習單](worksheet.zh.md)。",
-        "name": "姓名",
+        "name": "姓名：",
         "think": "你覺得呢？",
         "task": "任務",
         "saw": "我看到的：",
@@ -77,7 +77,7 @@ def slides(lessons: list[dict[str, Any]], language: str) -> Iterator[str]:
         yield plain(lesson["text"][language])
         yield f"**{said['think']}** {plain(task['question'][language])}"
         yield "\n".join(f"- {plain(choice['text'][language])}" for choice in task["choices"])
-        yield f"### {number}. {title}: {said['result']} {{: #{lesson['id']}-result .slide }}"
+        yield f"### {number}. {title} · {said['result']} {{: #{lesson['id']}-result .slide }}"
         yield f"**{said['task']}** {plain(task['text'][language])}"
         yield f"**✓** {plain(task['done'][language])}"
 

@@ -256,6 +256,58 @@ def test_what_is_read_aloud(opened):
     assert page.evaluate(nameless) == []
 
 
+def test_the_ball_follows_the_weights(opened):
+    """While they are turned, the landscape stays where it is."""
+    page = opened()
+    lesson(page, "mountain")
+    page.wait_for_selector(".panel-landscape .ball")
+    watch = """() => {
+        const panel = document.querySelector(".panel-landscape");
+        window.places = [];
+        const look = () => {
+            const ball = panel.querySelector(".ball");
+            places.push(panel.hidden || !ball ? null : Math.round(ball.getAttribute("cx")));
+            requestAnimationFrame(look);
+        };
+        look();
+    }"""
+    page.evaluate(watch)
+    page.focus("[data-key=given-w-dial]")
+    for _ in range(30):
+        page.keyboard.press("ArrowRight")
+        until(page, "iteration", "v === 0")
+        page.wait_for_timeout(20)
+    page.wait_for_function("() => places.at(-1) > places[0] + 50")
+    settled(page)
+    places = page.evaluate("places")
+    assert None not in places
+    assert places == sorted(places)
+    assert len(set(places)) > 5
+
+
+def test_links_to_the_documentation(opened, server, new_page):
+    """Where it is published, and in the reader's language; in a new tab, as this page fetches nothing."""
+    page = opened()
+    lesson(page, "loss")
+    assert page.locator(".lesson-more a").count() == 0  # this package's metadata name no address
+    host = server[0].split("/?")[0]
+    page = new_page(allowed=(host, host.replace("http", "ws"), "data:"), locale="zh-TW")
+
+    def published(route):
+        answer = route.fetch()
+        told = answer.text().replace('name="documentation" content=""', 'name="documentation" content="https://x.org/"')
+        route.fulfill(response=answer, body=told)
+
+    page.route(f"{host}/?*", published)
+    page.goto(server[0])
+    page.wait_for_selector("body[data-ready]")
+    lesson(page, "loss")
+    links = page.locator(".lesson-more a")
+    found = [(link.get_attribute("href"), link.get_attribute("target")) for link in links.all()]
+    pages = ("tutorial.zh.html#loss", "glossary.html", "reference.html")
+    assert found == [(f"https://x.org/{name}", "_blank") for name in pages]
+
+
 @pytest.mark.parametrize("locale", ["en-US", "zh-TW"])
 def test_lessons_fit_a_phone(opened, locale):
     page = opened(width=400, locale=locale)

@@ -35,6 +35,7 @@ export function drawSurface(element, figure) {
       summary: surfaceSummary(f, tensor(f.values)),
       paint: (context, w, h) => {
         paintGrid(context, w, h, columns, rows, (column, row) => look.cell(row * columns + column));
+        border(context, w, h, columns, rows, look.best, colour(element, "ink"));
         for (const [points, labels, held] of [[current.held_points, current.held_labels, true], [current.points, current.labels, false]]) {
           if (points) rowsOfData(context, plotPlaces(tensor(points), f, w, h), labels ? tensor(labels) : null, look.point, held, colour(element, "panel"), !f.regression);
         }
@@ -104,6 +105,7 @@ function classesLook(element, values, classes) {
       const mix = 0.08 + 0.5 * sure;
       return /** @type {[number, number, number]} */ (paper.map((v, c) => Math.round(v + mix * (tones[best][c] - v))));
     },
+    best: (/** @type {number} */ cell) => shares(cell).reduce((best, share, k, all) => (share > all[best] ? k : best), 0),
     point: (/** @type {number} */ label) => inks[Math.round(label)] ?? colour(element, "muted"),
     say(/** @type {number} */ cell, /** @type {Surface} */ f) {
       return shares(cell).map((share, k) => `${className(f, k)} ${percent(share)}`).join(", ");
@@ -143,6 +145,7 @@ function numbersLook(element, figure, values) {
   const rgb = (/** @type {number} */ v) => scale(share(v));
   return {
     cell: (/** @type {number} */ cell) => (Number.isNaN(values[cell]) ? null : rgb(values[cell])),
+    best: () => 0,
     point: (/** @type {number} */ v) => `rgb(${rgb(v).join(",")})`,
     say: (/** @type {number} */ cell) => `${word("value")} ${numeral(values[cell])}`,
     key: () => colourBar(scale, numeral(low, 3), numeral(high, 3)),
@@ -158,6 +161,38 @@ function numbersLook(element, figure, values) {
 function plotPlaces(points, f, width, height) {
   const at = (/** @type {any} */ range, /** @type {number} */ v) => (v - range[0]) / (range[1] - range[0] || 1);
   return Array.from({ length: points.shape[0] }, (_, n) => [at(f.x0, points[2 * n]) * width, height - at(f.x1, points[2 * n + 1]) * height]);
+}
+
+/**
+ * The line between the likeliest classes, which is seen without colours.
+ * @param {CanvasRenderingContext2D} context
+ * @param {number} width
+ * @param {number} height
+ * @param {number} columns
+ * @param {number} rows
+ * @param {(cell: number) => number} best
+ * @param {string} ink
+ */
+function border(context, width, height, columns, rows, best, ink) {
+  const classes = Array.from({ length: rows * columns }, (_, cell) => best(cell));
+  const [x, y] = [(/** @type {number} */ column) => (column * width) / columns, (/** @type {number} */ row) => height - (row * height) / rows];
+  context.beginPath();
+  classes.forEach((one, cell) => {
+    const [column, row] = [cell % columns, Math.floor(cell / columns)];
+    if (column + 1 < columns && classes[cell + 1] !== one) {
+      context.moveTo(x(column + 1), y(row));
+      context.lineTo(x(column + 1), y(row + 1));
+    }
+    if (row + 1 < rows && classes[cell + columns] !== one) {
+      context.moveTo(x(column), y(row + 1));
+      context.lineTo(x(column + 1), y(row + 1));
+    }
+  });
+  context.globalAlpha = 0.4;
+  context.lineWidth = 1;
+  context.strokeStyle = ink;
+  context.stroke();
+  context.globalAlpha = 1;
 }
 
 /**
