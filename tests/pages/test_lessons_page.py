@@ -291,14 +291,9 @@ def test_links_to_the_documentation(opened, server, new_page):
     lesson(page, "loss")
     assert page.locator(".lesson-more a").count() == 0  # this package's metadata name no address
     host = server[0].split("/?")[0]
-    page = new_page(allowed=(host, host.replace("http", "ws"), "data:"), locale="zh-TW")
-
-    def published(route):
-        answer = route.fetch()
-        told = answer.text().replace('name="documentation" content=""', 'name="documentation" content="https://x.org/"')
-        route.fulfill(response=answer, body=told)
-
-    page.route(f"{host}/?*", published)
+    page = new_page(allowed=(host, host.replace("http", "ws"), "data:", "blob:"), locale="zh-TW")
+    published = "document.querySelector('meta[name=documentation]')?.setAttribute('content', 'https://x.org/')"
+    page.add_init_script(f"document.addEventListener('readystatechange', () => {published})")
     page.goto(server[0])
     page.wait_for_selector("body[data-ready]")
     lesson(page, "loss")
