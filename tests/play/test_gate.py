@@ -172,7 +172,7 @@ def test_only_so_many_pages_are_open(site):
         (["Documentation, https://x.org/docs/"], "https://x.org/docs/"),
     ],
 )
-def test_the_page_knows_where_its_documentation_is(monkeypatch, urls, address):
+def test_the_page_knows_where_its_documentation_is(site, monkeypatch, urls, address):
     class Metadata:
         def get_all(self, name):
             assert name == "Project-URL"
@@ -180,3 +180,4 @@ def test_the_page_knows_where_its_documentation_is(monkeypatch, urls, address):
 
     monkeypatch.setattr(importlib.metadata, "metadata", lambda name: Metadata())
     assert server.documentation() == address
+    assert f'<meta name="documentation" content="{address}">' in fetch(site, "/")[1].decode()

@@ -50,6 +50,8 @@ PATIENCE = 5
 """How many times as much as may be uploaded is received before the answer, which is that it's too much."""
 TOO_MANY = 1013
 """The code with which a socket is closed when enough pages are open."""
+UNPUBLISHED = '<meta name="documentation" content="">'
+"""Of the page as it is: no address of the documentation."""
 SWITCH = 0.0005
 """Seconds after which Python's threads take turns: by default ten times as long, which a picture would wait for."""
 
@@ -120,8 +122,8 @@ class Site:
         """The page itself."""
         from starlette.responses import HTMLResponse
 
-        page = (WEB / "play" / "index.html").read_text("utf-8")
-        return HTMLResponse(page.format(noscript=noscript(), documentation=escape(documentation())))
+        page = (WEB / "play" / "index.html").read_text("utf-8").format(noscript=noscript())
+        return HTMLResponse(page.replace(UNPUBLISHED, UNPUBLISHED.replace('""', f'"{escape(documentation())}"')))
 
     async def file(self, request: Request) -> Response:
         """A file of the page: nothing outside the folder, and nothing of another kind."""

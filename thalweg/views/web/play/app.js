@@ -333,9 +333,11 @@ export class App {
     scrollTo({ top: 0 });
   }
 
+  /** Opens the first lesson that isn't done, or leaves the lessons. */
   toggleLessons() {
-    this.showsLessons = !this.showsLessons;
-    if (!this.showsLessons) this.lesson = null;
+    if (!this.showsLessons) return this.openLesson((this.lessons.find((l) => !this.done.has(l.id)) ?? this.lessons[0]).id);
+    this.showsLessons = false;
+    this.lesson = null;
     this.sides[0].want();
     this.changed();
   }

@@ -70,7 +70,7 @@ function surfaceFigure({ values: { surface, line, facts } }) {
 export function noteOn(panel) {
   return {
     network: word("Lines are weights: blue positive, orange and dashed negative, thick large. In each unit: what it answers over the plane. Click a unit to see its arithmetic."),
-    surface: word("Colour: what the network answers there. Full points train, hollow points are held back."),
+    surface: word("Colour: what the network answers there, with a line where classes meet. Each class has its mark; full ones train, hollow ones are held back."),
     landscape: word("A plane through the weights, coloured by the loss; the ball is the network now."),
   }[panel];
 }
