@@ -246,7 +246,7 @@ def test_what_is_read_aloud(opened):
     lesson(page, "activation")
     page.wait_for_selector(".panel-network canvas")
     label = page.get_attribute(".panel-network canvas", "aria-label")
-    assert label == "Network: Inputs, 2 units → dense, 4 units → dense_1, 1 units"
+    assert label == "Network: Inputs, 2 units → dense, 4 units → dense_1, 1 unit"
     surface = page.locator(".panel-surface [role=img]").first.get_attribute("aria-label")
     assert surface.startswith("Prediction: x0 × x1, ")
     nameless = """() => [...document.querySelectorAll("button, select, input, canvas, [role=img]")].filter((e) => {

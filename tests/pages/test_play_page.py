@@ -240,6 +240,13 @@ def test_a_digit_is_drawn_and_recognised(opened):
     page.mouse.up()
     page.wait_for_selector(".probabilities .best")
     assert page.inner_text(".probabilities .best span >> nth=0") == "1"
+    page.click("[data-key=clear]")
+    assert not page.query_selector(".probabilities .best")
+    pad.focus()
+    for _ in range(9):
+        page.keyboard.press("ArrowDown")
+    page.wait_for_selector(".probabilities .best")
+    assert page.inner_text(".probabilities .best span >> nth=0") == "1"
 
 
 @pytest.mark.parametrize("width", [1280, 400])

@@ -352,6 +352,6 @@ function described(figure, { layer, unit }) {
 
 /** @param {Network} figure */
 function networkSummary(figure) {
-  const layers = figure.layers.map((layer) => [layer.name, `${layer.units} ${word("units")}`].filter(Boolean).join(", ")).join(" → ");
+  const layers = figure.layers.map((layer) => [layer.name, `${layer.units} ${layer.units === 1 ? word("unit") : word("units")}`].filter(Boolean).join(", ")).join(" → ");
   return [said(figure.title), layers].filter(Boolean).join(": ");
 }
