@@ -211,9 +211,18 @@ def test_lines_of_another_network_are_not_shown(opened):
     page = opened()
     lesson(page, "six-steps")
     page.click("[data-key=whole]")
-    choose(page, "optimizer", "sgd")
-    page.wait_for_selector(".invalid")
-    assert not page.is_visible(".numpy table")
+    assert page.is_visible(".numpy table")
+    for key, other, own in (
+        ("optimizer", "sgd", "adam"),
+        ("schedule", "cosine_decay", ""),
+        ("loss", "mean_squared_error", "auto"),
+    ):
+        choose(page, key, other)
+        page.wait_for_selector(".invalid")
+        assert not page.is_visible(".numpy table")
+        choose(page, key, own)
+        page.wait_for_selector(".invalid", state="hidden")
+        assert page.is_visible(".numpy table")
 
 
 def test_a_lesson_by_keyboard(opened):

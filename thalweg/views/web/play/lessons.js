@@ -54,7 +54,8 @@ export function asked(side, name) {
 export function solved(side, check) {
   return check.every(([name, sign, than]) => {
     const value = asked(side, name);
-    return value !== undefined && value !== null && !Number.isNaN(value) && SIGNS[sign](value, than);
+    const given = value !== undefined && !Number.isNaN(value) && (value !== null || than === null);
+    return given && SIGNS[sign](value, than);
   });
 }
 
