@@ -50,21 +50,19 @@ PATIENCE = 5
 """How many times as much as may be uploaded is received before the answer, which is that it's too much."""
 TOO_MANY = 1013
 """The code with which a socket is closed when enough pages are open."""
-UNPUBLISHED = '<meta name="documentation" content="">'
-"""Of the page as it is: no address of the documentation."""
+UNPUBLISHED = '<meta name="documentation" content="">'  # in the page's file
 SWITCH = 0.0005
 """Seconds after which Python's threads take turns: by default ten times as long, which a picture would wait for."""
 
 
 def documentation() -> str:
-    """Where the documentation is published, as the package's metadata say (`Documentation` under `project.urls`): the
-    lessons link to its pages. Empty if they don't."""
+    """Where the documentation is published, by the package's metadata (`Documentation` of `project.urls`), or ""."""
     try:
         urls = importlib.metadata.metadata("thalweg").get_all("Project-URL") or []
     except importlib.metadata.PackageNotFoundError:  # a copy that isn't installed
-        return ""
-    found = [address.strip() for label, _, address in (url.partition(",") for url in urls) if label == "Documentation"]
-    return f"{found[0].rstrip('/')}/" if found else ""
+        urls = []
+    found = dict(url.split(", ", 1) for url in urls).get("Documentation", "").rstrip("/")
+    return f"{found}/" if found else ""
 
 
 @dataclass
