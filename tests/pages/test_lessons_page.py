@@ -177,7 +177,11 @@ def worked(page):
     assert number(page.inner_text(".worked-sum b")) == h[i, j]
     if size == 6:
         cells = page.locator(".worked-figure:has(button) .cells button")
-        assert [number(text) for text in cells.all_inner_texts()] == h.ravel().tolist()
+        shown = dict(enumerate(cells.all_inner_texts()))
+        known = {n: number(text) for n, text in shown.items() if text != "?"}
+        assert known == {n: h.ravel()[n] for n in known}
+        assert i * (size - 2) + j in known
+        assert len(known) < len(shown)  # they are found by looking
     k, m = i // 2, j // 2
     return {"worked.sum": h[i, j], "worked.pooled": np.max(np.maximum(0, h)[2 * k : 2 * k + 2, 2 * m : 2 * m + 2])}
 

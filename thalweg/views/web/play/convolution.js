@@ -36,8 +36,10 @@ export class Worked {
     this.image = "left"; // its bright side
     this.kernel = "vertical";
     this.place = [0, 0];
-    /** Answers that were looked at. @type {Set<number>} */
+    /** Answers that were looked at, and their places on the image of now. @type {Set<number>} */
     this.seen = new Set();
+    /** @type {Set<string>} */
+    this.looked = new Set(["0,0"]);
   }
 
   /** The matrices, and the numbers of the place, by the names that a lesson's lines have for them. */
@@ -55,7 +57,9 @@ export class Worked {
   /** @param {App} app @param {Partial<Worked>} change */
   set(app, change) {
     Object.assign(this, { place: [0, 0] }, change);
-    if (change.place) this.seen.add(this.values().sum);
+    if (!change.place) this.looked.clear();
+    else this.seen.add(this.values().sum);
+    this.looked.add(String(this.place));
     app.changed();
   }
 }
@@ -65,6 +69,9 @@ export function workedPanel(app) {
   const { worked } = app;
   const { x, kernel, answer, small, sum } = worked.values();
   const [row, column] = worked.place;
+  const told = worked.size > SIZES[0] || app.done.has(app.lesson.id) || app.revealed === app.lesson.id;
+  const looked = (/** @type {number} */ i, /** @type {number} */ j) => told || worked.looked.has(`${i},${j}`);
+  const around = (/** @type {number} */ i, /** @type {number} */ j) => [0, 1, 2, 3].every((n) => looked(2 * i + (n >> 1), 2 * j + (n & 1)));
   const choice = (/** @type {string} */ key, /** @type {string} */ label, /** @type {string[][]} */ options, /** @type {string} */ value, /** @type {(v: string) => void} */ set) => menu(key, label, options, value, set);
   const products = kernel.flatMap((line, i) => line.map((w, j) => [x[row + i][column + j], w])).map(([v, w]) => `${v}·${w < 0 ? `(−${-w})` : w}`);
   const lines = [0, 3, 6].map((n) => products.slice(n, n + 3).join(" + "));
@@ -77,8 +84,8 @@ export function workedPanel(app) {
     el("div.worked-grids",
       figure(word("image"), x, (i, j) => (i >= row && i < row + 3 && j >= column && j < column + 3 ? "seen" : "")),
       figure(word("Kernel"), kernel),
-      figure(wordIn("kernel", "answer"), answer, (i, j) => (i === row && j === column ? "seen" : ""), (i, j) => worked.set(app, { place: [i, j] })),
-      figure(word("max pooling 2 × 2, after relu"), small, (i, j) => (i === row >> 1 && j === column >> 1 ? "seen" : ""))),
+      figure(wordIn("kernel", "answer"), answer, (i, j) => (i === row && j === column ? "seen" : ""), (i, j) => worked.set(app, { place: [i, j] }), looked),
+      figure(word("max pooling 2 × 2, after relu"), small, (i, j) => (i === row >> 1 && j === column >> 1 ? "seen" : ""), undefined, around)),
     h("p", { class: "worked-sum", role: "status" }, word("At row {0}, column {1} of the answer:", row + 1, column + 1), el("code", `${lines.join(" +\n")}\n= `, el("b", String(sum).replace("-", "−")))));
 }
 
@@ -88,13 +95,14 @@ export function workedPanel(app) {
  * @param {number[][]} values
  * @param {(row: number, column: number) => string} [mark]
  * @param {(row: number, column: number) => void} [chosen]
+ * @param {(row: number, column: number) => boolean} [known] whether its number is shown
  */
-function figure(title, values, mark = () => "", chosen) {
+function figure(title, values, mark = () => "", chosen, known = () => true) {
   const columns = values[0].length;
   const most = Math.max(1, ...values.flat().map(Math.abs));
   const cell = (/** @type {number} */ v, /** @type {number} */ i, /** @type {number} */ j) => {
-    const text = String(v).replace("-", "−");
-    const look = { class: `${v < 0 ? "negative" : ""} ${mark(i, j)}`, style: { "--share": (Math.abs(v) / most).toFixed(2) } };
+    const text = known(i, j) ? String(v).replace("-", "−") : "?";
+    const look = { class: `${v < 0 && known(i, j) ? "negative" : ""} ${mark(i, j)}`, style: { "--share": known(i, j) ? (Math.abs(v) / most).toFixed(2) : 0 } };
     if (!chosen) return h("span", look, columns <= 6 ? text : "");
     return button(`place-${i}-${j}`, columns <= 6 ? text : "", () => chosen(i, j), { ...look, tabindex: mark(i, j) ? 0 : -1, "aria-pressed": String(Boolean(mark(i, j))), "aria-label": word("row {0}, column {1}: {2}", i + 1, j + 1, text), onkeydown: (/** @type {KeyboardEvent} */ e) => step(e, i, j) });
   };
@@ -106,6 +114,6 @@ function figure(title, values, mark = () => "", chosen) {
     /** @type {HTMLElement | null | undefined} */ (grid?.querySelector(`[data-key="place-${i + by[0]}-${j + by[1]}"]`))?.focus();
     chosen(i + by[0], j + by[1]);
   };
-  const role = chosen ? { role: "group", "aria-label": title } : { role: "img", "aria-label": `${title}: ${columns <= 6 ? values.map((line) => line.join(" ")).join("; ") : `${values.length}×${columns}`}` };
+  const role = chosen ? { role: "group", "aria-label": title } : { role: "img", "aria-label": `${title}: ${columns <= 6 ? values.map((line, i) => line.map((v, j) => (known(i, j) ? v : "?")).join(" ")).join("; ") : `${values.length}×${columns}`}` };
   return h("div", { class: `worked-figure ${columns > 6 ? "is-fine" : ""}` }, el("h4", title), h("div", { class: "cells", style: { "--columns": columns }, ...role }, values.flatMap((line, i) => line.map((v, j) => cell(v, i, j)))));
 }
