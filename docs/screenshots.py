@@ -1,4 +1,4 @@
-"""Photographs the live page and a report for the docs: play.png, report.png and local-valleys.png.
+"""Photographs the live page and a report for the docs: play.png, lesson.png, report.png and local-valleys.png.
 
 Run: python docs/screenshots.py. It needs the extras `play` and `pages`, and Chromium, whose path may be given.
 """
@@ -21,9 +21,9 @@ LEARNED = "() => document.body.innerText.match(/validation accuracy\\s*(9[5-9]|1
 
 
 @contextmanager
-def live_page() -> Iterator[str]:
-    """The address of a live page that shows the spiral."""
-    call = [sys.executable, "-m", "thalweg", "play", "--preset", "spiral", "--no-open"]
+def live_page(*begun: str) -> Iterator[str]:
+    """The address of a live page that begins with a preset or a lesson."""
+    call = [sys.executable, "-m", "thalweg", "play", *begun, "--no-open"]
     server = subprocess.Popen(call, cwd=DOCS.parent, stdout=subprocess.PIPE, text=True)
     assert server.stdout is not None
     try:
@@ -45,7 +45,7 @@ def keep(shown: Any, name: str) -> None:
 def of_play(browser: Any) -> None:
     """The spiral, once its network has learned it."""
     page = browser.new_page(viewport={"width": 1280, "height": 860})
-    with live_page() as address:
+    with live_page("--preset", "spiral") as address:
         page.goto(address)
         page.wait_for_timeout(1500)
         pace = page.locator("header select").first
@@ -56,6 +56,20 @@ def of_play(browser: Any) -> None:
         page.keyboard.press("Space")
         page.wait_for_timeout(800)
         keep(page, "play.png")
+
+
+def of_lesson(browser: Any) -> None:
+    """The lesson of the mountain, after its task is done."""
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    with live_page("--lesson", "mountain") as address:
+        page.goto(address)
+        page.locator(".ball").wait_for()
+        page.locator("[data-key=choice-1]").click()
+        page.locator("#play").click()
+        page.locator(".task-done").wait_for(timeout=60_000)
+        page.locator("#play").click()
+        page.wait_for_timeout(800)
+        keep(page, "lesson.png")
 
 
 def of_report(browser: Any) -> None:
@@ -83,6 +97,7 @@ def main() -> None:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(QUIET))
         of_play(browser)
+        of_lesson(browser)
         of_report(browser)
         browser.close()
 

@@ -19,7 +19,8 @@ HERE = Path(__file__).parent
 if str(HERE) not in sys.path:
     sys.path.insert(0, str(HERE))
 
-import commands  # noqa: E402 — these stand beside this file
+import classroom  # noqa: E402 — these stand beside this file
+import commands  # noqa: E402
 import functions  # noqa: E402
 import mindmap  # noqa: E402
 from catalogues import Section, arguments, call, fact, fact_zh, sections, text_of  # noqa: E402
@@ -168,6 +169,7 @@ def write(folder: Path) -> list[Path]:
     (folder / "functions.md").write_text(functions.page(), encoding="utf-8")
     (folder / "options.md").write_text(commands.page(), encoding="utf-8")
     mindmap.write(folder)
+    classroom.write(folder)
     return written
 
 

@@ -23,6 +23,8 @@ PAGES = {  # what a link in the repository leads to: the page that the site has 
     "thalweg/models": "models.md",
     "thalweg/schedules.py": "schedules.md",
     "thalweg/sklearn": "estimators.md",
+    "thalweg/views/web/play/lessons.json": "worksheet.md",
+    "thalweg/words/zh.po": "worksheet.zh.md",
     "thalweg": "reference.md",
 }
 _LINK = re.compile(r"(?<!!)(\[[^\]]*\]\()([^)\s#:]+)")

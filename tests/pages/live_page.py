@@ -20,3 +20,37 @@ def wait(page, true):
     while not true():
         assert time.monotonic() < end
         page.wait_for_timeout(20)  # lets messages pass
+
+
+def number(text):
+    """A number as the page writes it."""
+    text = text.replace("−", "-").replace(",", "").strip()
+    return float(text[:-1]) / 100 if text.endswith("%") else float(text)
+
+
+def readout(page, name):
+    return number(page.inner_text(f"[data-side='0'] [data-readout={name}] b"))
+
+
+def until(page, name, holds, side=0):
+    """Waits until a number of the readout fulfils the JavaScript condition `holds`, such as "v >= 95"."""
+    read = f"""() => {{
+        const text = document.querySelector("[data-side='{side}'] [data-readout={name}] b")?.textContent ?? "";
+        const v = parseFloat(text.replace("−", "-"));
+        return {holds};
+    }}"""
+    page.wait_for_function(read)
+
+
+def choose(page, key, value):
+    page.select_option(f"select[data-key='{key}']", value)
+
+
+def lesson(page, name):
+    if not page.is_visible(".lesson-strip"):
+        page.click("[data-key=lessons]")
+    page.click(f"[data-key=lesson-{name}]")
+    page.wait_for_selector(f"[data-key=lesson-{name}][aria-current]")
+    settled(page)
+    page.wait_for_function("() => [...document.querySelectorAll('[data-show]')].some(cell => cell.textContent)")
+    until(page, "iteration", "v === 0")

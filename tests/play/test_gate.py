@@ -2,6 +2,7 @@
 
 import contextlib
 import http.client
+import importlib.metadata
 import json
 
 import pytest
@@ -160,3 +161,23 @@ def test_only_so_many_pages_are_open(site):
     finally:
         for page in pages:
             page.close()
+
+
+@pytest.mark.parametrize(
+    ("urls", "address"),
+    [
+        (None, ""),
+        (["Source, https://x.org/code"], ""),
+        (["Source, https://x.org/code", "Documentation, https://x.org/docs"], "https://x.org/docs/"),
+        (["Documentation, https://x.org/docs/"], "https://x.org/docs/"),
+    ],
+)
+def test_the_page_knows_where_its_documentation_is(site, monkeypatch, urls, address):
+    class Metadata:
+        def get_all(self, name):
+            assert name == "Project-URL"
+            return urls
+
+    monkeypatch.setattr(importlib.metadata, "metadata", lambda name: Metadata())
+    assert server.documentation() == address
+    assert f'<meta name="documentation" content="{address}">' in fetch(site, "/")[1].decode()

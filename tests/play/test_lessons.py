@@ -6,6 +6,7 @@ import re
 import numpy as np
 import pytest
 
+import thalweg
 from thalweg.play.exercises.uploads import Uploads
 from thalweg.play.requests.page_state import State
 from thalweg.play.scenes import lessons
@@ -22,6 +23,7 @@ def sigmoid(h):
 FUNCTIONS = {
     "sigmoid": sigmoid,
     "sigmoid_prime": lambda h: sigmoid(h) * (1 - sigmoid(h)),
+    "relu": lambda h: np.maximum(h, 0),
     "tanh": np.tanh,
     "tanh_prime": lambda h: 1 / np.cosh(h) ** 2,
     "gelu": lambda h: h / 2 * (1 + math.erf(h / math.sqrt(2))),
@@ -31,7 +33,10 @@ FUNCTIONS = {
     "exp": np.exp,
     "loss_prime": lambda y, y_predict: np.tanh(y_predict - y),  # of log-cosh
 }
+ELSEWHERE = {"six-steps", "convolution"}  # executed below: their lines aren't those of a unit's arithmetic
 CHANGES = {  # what a learner changes on the way, and must see in the code
+    "unit": [{}, {"weights": [[1.2]]}, {"activation": "tanh"}],
+    "mountain": [{}, {"weights": [[0.9]]}, {"loss": "mean_squared_error"}],
     "one-row": [{}, {"learning_rate": 0.1}, {"loss": "mean_squared_error"}, {"loss": "log_cosh"}],
     "many-rows": [{}, {"loss": "binary_crossentropy"}],
     "several-outputs": [{}, {"loss": "mean_squared_error"}, {"loss": "binary_crossentropy"}],
@@ -40,14 +45,15 @@ CHANGES = {  # what a learner changes on the way, and must see in the code
     "loss": [{}, {"loss": "binary_crossentropy"}, {"loss": "mean_squared_error"}],
     "learning-rate": [{}, {"learning_rate": 0.3}],
     "edges": [{}, {"loss": "sum_squared_error"}],
+    "pooling": [{}, {"filters": 3}],
 }
 CASES = [(name, change) for name, changes in CHANGES.items() for change in changes]
 
 
 def course_of(name, change):
     state = LESSONS[name]["state"]
-    if "activation" in change and state["layers"]:
-        state = state | {"layers": [{**state["layers"][0], **change}]}
+    if ("activation" in change and state["layers"]) or "filters" in change:
+        state = state | {"layers": [{**state["layers"][0], **change}, *state["layers"][1:]]}
     elif "activation" in change or "weights" in change:
         state = state | {"output": state["output"] | change}
     else:
@@ -58,6 +64,12 @@ def course_of(name, change):
 def chosen(course, unit=0):
     """A unit's numbers for the last row, at which the loops of the lessons end."""
     return arithmetic(course.network, Choice(0, unit, len(course.network.exercise.x) - 1))
+
+
+def slopes(course, found):
+    """What the page itself makes of the sums over all rows."""
+    rows = len(course.network.exercise.x)
+    return {f"slope_{name}": -found[f"del_{name}"] / rows for name in ("w", "b") if f"del_{name}" in found}
 
 
 def written(line, found, state):
@@ -72,11 +84,12 @@ def givens(course, found, unit):
     features, row = exercise.x.astype(float), found["row"]
     given = FUNCTIONS | {"np": np, "learn_rate": found["learning_rate"], "k": unit, "epochs": 1}
     if kernel.ndim == 4:
-        shape = exercise.y.shape[1:3]
+        shape = network.kernels[0].output_shape[:2]
+        y = exercise.y[row].reshape(shape) if network.kernels[0] is network.layers[-1] else None
         maps = {name: np.zeros(shape) for name in ("h", "y_predict", "error", "error_term")}
         i, j = found["place"]
         return given | maps | {
-            "x": features[row, ..., 0], "kernel": kernel[..., 0, 0], "y": exercise.y[row].reshape(shape), "i": i, "j": j
+            "x": features[row, ..., 0], "kernel": kernel[..., 0, unit], "b": found["b"], "y": y, "i": i, "j": j
         }  # fmt: skip
     given |= {"x": features[row], "w": kernel[:, unit].copy(), "b": found["b"], "W": kernel.copy()}
     targets = np.asarray(exercise.y, float).reshape(len(features), -1)
@@ -95,6 +108,7 @@ def test_the_lines_give_the_numbers_beside_them(name, change, steps):
     course.run(steps)
     for unit in range(2 if name == "several-outputs" else 1):
         found = chosen(course, unit)
+        found |= slopes(course, found)
         lines = [(written(one["line"], found, course.state), one.get("show")) for one in LESSONS[name]["code"]]
         given = givens(course, found, unit)
         if name == "learning-rate":  # its lines begin in the middle
@@ -105,7 +119,7 @@ def test_the_lines_give_the_numbers_beside_them(name, change, steps):
             if show is None or show == "epoch":
                 continue
             loop = re.match(r" *for (\w+), ", line)
-            target = loop or re.match(r" *(\w+(?:\[.*?\])?) \+?= ", line)
+            target = loop or re.match(r" *(\w+(?:\[.*?\])?) [+-]?= ", line)
             value = given[loop[1]] if loop else eval(target[1] if target else line.strip(), given)
             assert found[show] is not None, line
             np.testing.assert_allclose(
@@ -113,6 +127,46 @@ def test_the_lines_give_the_numbers_beside_them(name, change, steps):
             )
             compared += 1
         assert compared >= 2
+
+
+def test_every_lesson_is_executed():
+    assert CHANGES.keys() | ELSEWHERE == LESSONS.keys()
+
+
+def test_the_slopes_are_those_of_the_mountain():
+    """The losses a little to either side say the same."""
+    course = course_of("mountain", {})
+    found, network = slopes(course, chosen(course)), course.network
+    kernel, bias = (array.astype(float) for array in network.kernels[0].get_weights())
+    for name, array in (("w", kernel), ("b", bias)):
+        losses = []
+        for nudge in (1e-2, -1e-2):
+            array += nudge
+            network.model.set_weights([kernel, bias])
+            losses.append(course.loss_now())
+            array -= nudge
+        assert found[f"slope_{name}"] == pytest.approx((losses[0] - losses[1]) / 2e-2, rel=2e-2)
+
+
+def test_the_six_steps_make_the_network_of_the_page():
+    course = course_of("six-steps", {})
+    epochs, exercise, state = 3, course.network.exercise, course.state
+    course.run(epochs * course.bursts.steps_per_epoch)
+    names = {"epoch": epochs, "layers.0.units": 1, "layers.0.activation": "tanh"}
+    lines = [
+        re.sub(r"\{([\w.]+)\}", lambda m: str(names.get(m[1], getattr(state, m[1], ""))), one["line"])
+        for one in LESSONS["six-steps"]["code"]
+    ]
+    assert state.optimizer == "adam"
+    assert course.network.loss.name == "binary_crossentropy"
+    data = (exercise.x, exercise.y), (exercise.held_x, exercise.held_y)
+    given = {"load_data": lambda: data}
+    exec("\n".join(lines), given)
+    assert given["keras"] is thalweg
+    for ours, theirs in zip(given["model"].get_weights(), course.network.model.get_weights(), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-5)
+    assert given["accuracy"] == pytest.approx(course.last["val_accuracy"])
+    assert given["y_predict"].shape == (len(exercise.held_x), 1)
 
 
 def test_the_weights_beside_the_last_line_are_those_after_the_step():

@@ -25,9 +25,9 @@ def test_every_scene_can_be_played(scene):
         assert shown["learning_rate"] > 0
 
 
-def test_there_are_eight_lessons_and_the_presets():
-    assert len(lessons()) == 8
-    assert next(iter(lessons())) == "one-row"
+def test_there_are_the_lessons_and_the_presets():
+    assert len(lessons()) == 13
+    assert next(iter(lessons())) == "unit"
     assert len(presets()) >= 6
 
 

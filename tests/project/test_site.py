@@ -42,6 +42,27 @@ def site(tmp_path_factory):
     return folder
 
 
+def test_the_lessons_lead_to_the_tutorial():
+    for entry in scenes("lessons"):
+        page, _, anchor = entry["page"].partition("#")
+        for end in ("", ".zh"):
+            assert f"{{: #{anchor} }}" in (DOCS / f"{page}{end}.md").read_text(encoding="utf-8"), entry["id"]
+
+
+def test_the_classroom_has_every_lesson_and_the_worksheet_no_answer(site):
+    for language, end in (("en", ""), ("zh", ".zh")):
+        sheet, deck = ((site / f"{kind}{end}.md").read_text(encoding="utf-8") for kind in ("worksheet", "slides"))
+        for entry in scenes("lessons"):
+            task = {
+                key: re.sub(r"([\\*_<|`])", r"\\\1", entry["task"][key][language])
+                for key in ("question", "text", "done")
+            }
+            assert task["question"] in sheet, entry["id"]
+            assert task["text"] in sheet, entry["id"]
+            assert task["done"] not in sheet, entry["id"]
+            assert all(text in deck for text in task.values()), entry["id"]
+
+
 # --- what pages show -------------------------------------------------------------------------------------------------
 
 

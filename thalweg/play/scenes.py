@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 from pathlib import Path
 from typing import Any
 
@@ -47,3 +48,13 @@ def initial(lesson: str | None, preset: str | None, table: bool) -> list[dict[st
     if table:
         return [State.of({"data": {"name": "table"}}).to_json()]
     return [State().to_json()]
+
+
+def documentation() -> str:
+    """Where the documentation is published, by the package's metadata (`Documentation` of `project.urls`), or ""."""
+    try:
+        urls = importlib.metadata.metadata("thalweg").get_all("Project-URL") or []
+    except importlib.metadata.PackageNotFoundError:  # a copy that isn't installed
+        urls = []
+    found = dict(url.split(", ", 1) for url in urls).get("Documentation", "").rstrip("/")
+    return f"{found}/" if found else ""

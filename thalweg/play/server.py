@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -23,7 +24,7 @@ from thalweg.play.exports.programs import EXPORTS
 from thalweg.play.gate import CLASS, Gate
 from thalweg.play.requests.bounds import CLASS_UPLOAD_BYTES, MESSAGE_BYTES, PUPIL_PAGES, SESSIONS, UPLOAD_BYTES, limits
 from thalweg.play.requests.refusal import RefusedError, told
-from thalweg.play.scenes import WEB, initial
+from thalweg.play.scenes import WEB, documentation, initial
 from thalweg.play.session import Session
 from thalweg.play.side import THREAD
 from thalweg.support.extras import need
@@ -138,7 +139,7 @@ class Site:
 
         room = "" if self.classroom is None else " data-class"
         text = (WEB / "play" / "index.html").read_text("utf-8")
-        return HTMLResponse(text.format(noscript=noscript(), room=room))
+        return HTMLResponse(text.format(noscript=noscript(), room=room, documentation=escape(documentation())))
 
     async def list_page(self, request: Request) -> Response:
         """The page with the list of a class."""

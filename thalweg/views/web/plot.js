@@ -200,13 +200,31 @@ export function colourBar(scale, low, high, name) {
 }
 
 /**
- * Names with dots of their colours.
+ * The mark of the k-th class, as a path: circle, square, triangle, diamond, cross, and a triangle on its tip.
+ * @param {number} k
+ * @param {number} x
+ * @param {number} y
+ * @param {number} r
+ */
+export function markOf(k, x, y, r) {
+  const [s, t] = [0.9 * r, r / 2.6];
+  const shapes = [
+    `M${x - r} ${y}a${r} ${r} 0 1 0 ${2 * r} 0a${r} ${r} 0 1 0 ${-2 * r} 0z`, `M${x - s} ${y - s}h${2 * s}v${2 * s}h${-2 * s}z`,
+    `M${x} ${y - 1.2 * r}l${1.1 * r} ${1.9 * r}h${-2.2 * r}z`, `M${x} ${y - 1.3 * r}l${1.3 * r} ${1.3 * r}l${-1.3 * r} ${1.3 * r}l${-1.3 * r} ${-1.3 * r}z`,
+    `M${x - t} ${y - r}h${2 * t}v${r - t}h${r - t}v${2 * t}h${t - r}v${r - t}h${-2 * t}v${t - r}h${t - r}v${-2 * t}h${r - t}z`, `M${x} ${y + 1.2 * r}l${1.1 * r} ${-1.9 * r}h${-2.2 * r}z`,
+  ];
+  return shapes[k % shapes.length];
+}
+
+/**
+ * Names with their colours and marks.
  * @param {HTMLElement} element
- * @param {{ name: string, colour: string }[]} entries
+ * @param {{ name: string, colour: string, mark?: number | "line" | "dashed" }[]} entries mark: of which class, or a line; a dot without
  */
 export function dots(element, entries) {
   const ring = colour(element, "panel");
-  return h("div", { class: "legend" }, entries.map(({ name, colour: fill }) =>
-    h("span", { class: "legend-item" }, svg("svg", { width: 12, height: 12, "aria-hidden": "true" }, svg("circle", { cx: 6, cy: 6, r: 5, fill, stroke: ring })), name),
-  ));
+  const sign = (/** @type {string} */ fill, /** @type {number | "line" | "dashed"} */ mark) =>
+    typeof mark === "number" ? svg("svg", { width: 14, height: 14, "aria-hidden": "true" }, svg("path", { d: markOf(mark, 7, 7, 5), fill, stroke: ring }))
+      : svg("svg", { width: 24, height: 12, "aria-hidden": "true" }, svg("path", { d: "M1 6h22", stroke: fill, "stroke-width": 3, "stroke-dasharray": mark === "dashed" ? "7 4" : null }));
+  return h("div", { class: "legend" }, entries.map(({ name, colour: fill, mark = 0 }) => h("span", { class: "legend-item" }, sign(fill, mark), name)));
 }

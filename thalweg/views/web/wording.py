@@ -19,7 +19,7 @@ SAID = re.compile(rf"\b(?:wordIn\((?P<context>{STRING}), |(?:{SPEAKERS})\(\s*)(?
 OWN_NAME = ("language", "English")
 """What a language calls itself."""
 SCENES = ("lessons", "presets", "map")
-TOLD = ("title", "text", "done")
+TOLD = ("title", "text", "question", "done")
 """The texts in these: their keys."""
 
 

@@ -201,17 +201,19 @@ function covered(plot, f) {
     names.push([first[0], first[1], word("start")]);
     if (!f.ball) names.push([last[0], last[1], word("end")]);
   }
-  if (f.ball && Number.isFinite(f.ball[0] + f.ball[1])) marks.push(svg("circle", { class: "ball", cx: plot.x(f.ball[0]), cy: plot.y(f.ball[1]), r: 7 }));
-  return [...marks, ...named(plot, names)];
+  const ball = f.ball && Number.isFinite(f.ball[0] + f.ball[1]) ? [[plot.x(f.ball[0]), plot.y(f.ball[1])]] : [];
+  marks.push(...ball.map(([cx, cy]) => svg("circle", { class: "ball", cx, cy, r: 7 })));
+  const way = places.filter((_, n) => n % Math.ceil(places.length / 20) === 0);
+  return [...marks, ...named(plot, names, [...ball.map(([x, y]) => [x - 9, y - 9, x + 9, y + 9]), ...way.map(([x, y]) => [x - 2, y - 2, x + 2, y + 2])])];
 }
 
 /**
  * @param {import("../plot.js").Plot} plot
  * @param {[number, number, string][]} names
+ * @param {number[][]} kept left, top, right and bottom of what no name may cover
  */
-function named(plot, names) {
-  /** @type {number[][]} */
-  const taken = names.map(([x, y]) => [x - 6, y - 6, x + 6, y + 6]);
+function named(plot, names, kept) {
+  const taken = [...kept, ...names.map(([x, y]) => [x - 6, y - 6, x + 6, y + 6])];
   return names.flatMap(([x, y, text]) => {
     const width = wide(text, 12) * 1.05;
     for (const [left, base] of [[x + 10, y - 6], [x - 10 - width, y - 6], [x + 10, y + 16], [x - 10 - width, y + 16], [x - width / 2, y - 14], [x - width / 2, y + 24]]) {

@@ -1,4 +1,4 @@
-// Units and the weights between them: blue for positive, orange for negative, as thick as they are large.
+// Units and the weights between them: blue for positive, orange and dashed for negative, as thick as they are large.
 import { colour, css, diverging } from "../colours.js";
 import { tensor } from "../decode.js";
 import { h, onWidth } from "../dom.js";
@@ -9,6 +9,7 @@ import { dots } from "../plot.js";
 
 const MOST_UNITS = 24; // in a column; further ones are folded
 const NAMED = 34; // pixels beside a map: short names are whole on a telephone, too
+const DASHES = [7, 4]; // of negative weights, so that grey paper and every eye tell them apart
 const BUCKETS = 7; // widths of lines; those of a width are one path
 
 /**
@@ -41,8 +42,8 @@ export function drawNetwork(element, figure, model) {
     picture.setAttribute("aria-description", word("Point at the figure, or focus it and use the arrow keys, to read its values."));
     readout.textContent = "";
     key.replaceChildren(dots(element, [
-      { name: `${word("weight")} > 0`, colour: colour(element, "positive") },
-      { name: `${word("weight")} < 0`, colour: colour(element, "negative") },
+      { name: `${word("weight")} > 0`, colour: colour(element, "positive"), mark: "line" },
+      { name: `${word("weight")} < 0`, colour: colour(element, "negative"), mark: "dashed" },
     ]));
   };
   const paint = () => {
@@ -204,9 +205,11 @@ function paintWeights(context, figure, layout, look) {
       context.strokeStyle = sign > 0 ? look.positive : look.negative;
       context.globalAlpha = 0.14 + 0.72 * share;
       context.lineWidth = 0.5 + 4.5 * share;
+      context.setLineDash(sign > 0 ? [] : DASHES);
       context.stroke();
     }
   }
+  context.setLineDash([]);
   context.globalAlpha = 1;
 }
 
@@ -349,5 +352,6 @@ function described(figure, { layer, unit }) {
 
 /** @param {Network} figure */
 function networkSummary(figure) {
-  return `${said(figure.title)}: ${figure.layers.map((layer) => `${layer.name}, ${layer.units} ${word("units")}`).join(" → ")}`;
+  const layers = figure.layers.map((layer) => [layer.name, `${layer.units} ${layer.units === 1 ? word("unit") : word("units")}`].filter(Boolean).join(", ")).join(" → ");
+  return [said(figure.title), layers].filter(Boolean).join(": ");
 }

@@ -3,7 +3,7 @@ import { channels, colour, diverging, seriesColour } from "../colours.js";
 import { extent, tensor } from "../decode.js";
 import { onWidth } from "../dom.js";
 import { numeral, percent } from "../format.js";
-import { colourBar, dots, nodes, paintGrid, plotted, probe } from "../plot.js";
+import { colourBar, dots, markOf, nodes, paintGrid, plotted, probe } from "../plot.js";
 import { said, word } from "../words.js";
 
 /**
@@ -35,8 +35,9 @@ export function drawSurface(element, figure) {
       summary: surfaceSummary(f, tensor(f.values)),
       paint: (context, w, h) => {
         paintGrid(context, w, h, columns, rows, (column, row) => look.cell(row * columns + column));
+        border(context, w, h, columns, rows, look.best, colour(element, "ink"));
         for (const [points, labels, held] of [[current.held_points, current.held_labels, true], [current.points, current.labels, false]]) {
-          if (points) rowsOfData(context, plotPlaces(tensor(points), f, w, h), labels ? tensor(labels) : null, look.point, held, colour(element, "panel"));
+          if (points) rowsOfData(context, plotPlaces(tensor(points), f, w, h), labels ? tensor(labels) : null, look.point, held, colour(element, "panel"), !f.regression);
         }
       },
     });
@@ -104,11 +105,12 @@ function classesLook(element, values, classes) {
       const mix = 0.08 + 0.5 * sure;
       return /** @type {[number, number, number]} */ (paper.map((v, c) => Math.round(v + mix * (tones[best][c] - v))));
     },
+    best: (/** @type {number} */ cell) => shares(cell).reduce((best, share, k, all) => (share > all[best] ? k : best), 0),
     point: (/** @type {number} */ label) => inks[Math.round(label)] ?? colour(element, "muted"),
     say(/** @type {number} */ cell, /** @type {Surface} */ f) {
       return shares(cell).map((share, k) => `${className(f, k)} ${percent(share)}`).join(", ");
     },
-    key: (/** @type {Surface} */ f) => dots(element, inks.map((ink, k) => ({ name: className(f, k), colour: ink }))),
+    key: (/** @type {Surface} */ f) => dots(element, inks.map((ink, k) => ({ name: className(f, k), colour: ink, mark: k }))),
   };
 }
 
@@ -143,6 +145,7 @@ function numbersLook(element, figure, values) {
   const rgb = (/** @type {number} */ v) => scale(share(v));
   return {
     cell: (/** @type {number} */ cell) => (Number.isNaN(values[cell]) ? null : rgb(values[cell])),
+    best: () => 0,
     point: (/** @type {number} */ v) => `rgb(${rgb(v).join(",")})`,
     say: (/** @type {number} */ cell) => `${word("value")} ${numeral(values[cell])}`,
     key: () => colourBar(scale, numeral(low, 3), numeral(high, 3)),
@@ -161,25 +164,57 @@ function plotPlaces(points, f, width, height) {
 }
 
 /**
- * Rows that train are filled; rows held out are rings.
+ * The line between the likeliest classes, which is seen without colours.
+ * @param {CanvasRenderingContext2D} context
+ * @param {number} width
+ * @param {number} height
+ * @param {number} columns
+ * @param {number} rows
+ * @param {(cell: number) => number} best
+ * @param {string} ink
+ */
+function border(context, width, height, columns, rows, best, ink) {
+  const classes = Array.from({ length: rows * columns }, (_, cell) => best(cell));
+  const [x, y] = [(/** @type {number} */ column) => (column * width) / columns, (/** @type {number} */ row) => height - (row * height) / rows];
+  context.beginPath();
+  classes.forEach((one, cell) => {
+    const [column, row] = [cell % columns, Math.floor(cell / columns)];
+    if (column + 1 < columns && classes[cell + 1] !== one) {
+      context.moveTo(x(column + 1), y(row));
+      context.lineTo(x(column + 1), y(row + 1));
+    }
+    if (row + 1 < rows && classes[cell + columns] !== one) {
+      context.moveTo(x(column), y(row + 1));
+      context.lineTo(x(column + 1), y(row + 1));
+    }
+  });
+  context.globalAlpha = 0.4;
+  context.lineWidth = 1;
+  context.strokeStyle = ink;
+  context.stroke();
+  context.globalAlpha = 1;
+}
+
+/**
+ * Rows that train are filled; rows held out are rings. Each class has its mark.
  * @param {CanvasRenderingContext2D} context
  * @param {number[][]} places
  * @param {Tensor | null} labels
  * @param {(label: number) => string} ink
  * @param {any} held
  * @param {string} paper
+ * @param {boolean} classes
  */
-function rowsOfData(context, places, labels, ink, held, paper) {
+function rowsOfData(context, places, labels, ink, held, paper, classes) {
   const radius = places.length > 600 ? 2.2 : places.length > 150 ? 3 : 3.8;
   places.forEach(([x, y], n) => {
     const tone = ink(labels ? labels[n] : 0);
-    context.beginPath();
-    context.arc(x, y, radius, 0, 2 * Math.PI);
+    const mark = new Path2D(markOf(classes && labels ? Math.round(labels[n]) : 0, x, y, radius));
     context.lineWidth = held ? 1.6 : 1;
     context.fillStyle = held ? paper : tone;
     context.strokeStyle = held ? tone : paper;
-    context.fill();
-    context.stroke();
+    context.fill(mark);
+    context.stroke(mark);
   });
 }
 

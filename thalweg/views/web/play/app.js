@@ -6,6 +6,7 @@ import { onSettings } from "../settings.js";
 import { said, word } from "../words.js";
 import { enrolled, forget } from "./classroom.js";
 import { showKnobs, showTraining } from "./controls.js";
+import { Worked } from "./convolution.js";
 import { showData } from "./datapanel.js";
 import { followLesson, showLesson } from "./lessons.js";
 import { read } from "./pictures.js";
@@ -52,6 +53,12 @@ export class App {
     this.showsLessons = false;
     /** Lessons whose task is done. @type {Set<string>} */
     this.done = new Set();
+    /** The choice that was made at a lesson's question. @type {Map<string, number>} */
+    this.guesses = new Map();
+    /** The lesson whose answer was asked for. @type {string | null} */
+    this.revealed = null;
+    this.whole = false; // whether a lesson stands above the whole page
+    this.worked = new Worked();
     /** Fields in which a formula is being typed. @type {Set<string>} */
     this.typing = new Set();
     /** @type {Map<string, any>} */
@@ -70,16 +77,17 @@ export class App {
     this.sending = new Map();
     this.serial = 0; // of the newest state of any side
     this.top = el("header.top");
-    this.lessonPanel = h("div", { class: "lesson-panel", hidden: true });
+    this.lessonPanel = h("div", { class: "lesson-panel", role: "region", "aria-label": word("Lessons"), hidden: true });
     this.notice = h("div", { class: "notice", hidden: true });
     this.knobs = h("div", { class: "knobs", role: "region", "aria-label": word("The four knobs") });
     this.dataPanel = el("div.panel.data-panel");
     this.training = el("div.fields");
     this.differs = h("div", { class: "differs", hidden: true });
-    this.stage = h("main", { id: "stage" });
+    this.stage = h("div", { id: "stage" });
+    this.beside = h("div", { class: "beside", hidden: true });
     this.toast = h("p", { class: "toast", role: "status", hidden: true });
     const settings = el("div.settings", this.dataPanel, h("details", { class: "panel training", open: innerWidth > 900 }, el("summary"), this.training));
-    body.append(this.top, this.lessonPanel, this.notice, this.knobs, this.differs, el("div.workspace", settings, this.stage), this.toast);
+    body.append(this.top, this.lessonPanel, this.notice, this.knobs, this.differs, el("div.workspace", settings, el("main", this.stage, this.beside)), this.toast);
     /** @type {any} */
     this.model = null;
     /** @type {Promise<void>} */
@@ -171,8 +179,22 @@ export class App {
     this.redraw();
   }
 
+  /** The lesson whose needs alone are shown; null for the whole page. */
+  focused() {
+    return this.whole || this.sides.length > 1 ? null : this.lesson;
+  }
+
+  /** @param {boolean} whole */
+  showWhole(whole) {
+    this.whole = whole;
+    this.changed();
+  }
+
   showPanels() {
     this.stale = false;
+    const focused = this.focused();
+    this.body.classList.toggle("in-lesson", Boolean(focused));
+    for (const side of this.sides) side.keep(focused?.show);
     showTop(this, this.top);
     showLesson(this, this.lessonPanel);
     this.showNotice();
@@ -201,6 +223,7 @@ export class App {
   /** Everything in other words or colours. */
   rebuild() {
     this.knobs.setAttribute("aria-label", word("The four knobs"));
+    this.lessonPanel.setAttribute("aria-label", word("Lessons"));
     document.title = word("thalweg · live");
     for (const side of this.sides) side.build();
     this.changed();
@@ -324,14 +347,19 @@ export class App {
     if (!this.lesson) return this.changed();
     this.done.delete(id);
     this.progress();
+    this.guesses.delete(id);
+    this.revealed = null;
+    this.worked = new Worked();
     this.begin([this.lesson.state], this.lesson.pace);
     this.sides[0].want();
     scrollTo({ top: 0 });
   }
 
+  /** Opens the first lesson that isn't done, or leaves the lessons. */
   toggleLessons() {
-    this.showsLessons = !this.showsLessons;
-    if (!this.showsLessons) this.lesson = null;
+    if (!this.showsLessons) return this.openLesson((this.lessons.find((l) => !this.done.has(l.id)) ?? this.lessons[0]).id);
+    this.showsLessons = false;
+    this.lesson = null;
     this.sides[0].want();
     this.changed();
   }
@@ -342,6 +370,12 @@ export class App {
     this.lesson = null;
     this.showsLessons = false;
     if (this.preset) this.begin(this.preset.states, this.preset.pace);
+    this.changed();
+  }
+
+  /** Tells a lesson's answer. @param {string} id */
+  reveal(id) {
+    this.revealed = id;
     this.changed();
   }
 

@@ -13,13 +13,13 @@ export const FIGURES_OF = {
   surface: surfaceFigure,
   curves({ points: { epochs, loss, val_loss } }) {
     const held = val_loss?.some(Number.isFinite) ? [{ name: word("validation"), y: val_loss, dashed: true }] : [];
-    return epochs.length ? { kind: "curves", x: epochs, x_label: word("epoch"), y_label: word("loss"), series: [{ name: word("training"), y: loss }, ...held] } : null;
+    return epochs.length ? { kind: "curves", title: word("Loss"), x: epochs, x_label: word("epoch"), y_label: word("loss"), series: [{ name: word("training"), y: loss }, ...held] } : null;
   },
   landscape: ({ values: { landscape, ball }, trail }) => (landscape?.loss ? { ...landscape, kind: "landscape", points: [], path: trail, ball } : null),
 };
 
 /** @param {Side} side */
-function networkFigure({ values, selected }) {
+function networkFigure({ values, selected, app }) {
   const { facts, weights, biases, units, input_maps, sample, surface } = values;
   if (!facts || !weights) return null;
   const image = facts.shape.length === 3; // then the input is one picture
@@ -28,14 +28,15 @@ function networkFigure({ values, selected }) {
   last.maps ??= image ? picture(sample?.y_pred) : answerMap(surface, facts);
   return {
     kind: "network",
-    layers: [{ name: "", kind: "input", units: image ? 1 : facts.inputs.length }, ...layers.map((/** @type {any} */ { name, kind, units: count, activation }) => ({ name, kind, units: count, activation }))],
+    title: word("Network"),
+    layers: [{ name: word("Inputs"), kind: "input", units: image ? 1 : facts.inputs.length }, ...layers.map((/** @type {any} */ { name, kind, units: count, activation }) => ({ name, kind, units: count, activation }))],
     weights: layers.map((/** @type {any} */ l, /** @type {number} */ n) => (image && !n && weights[l.weights].shape.length === 2 ? null : weights[l.weights])),
     biases: layers.map((/** @type {any} */ l) => biases?.[l.weights] ?? null),
     input_names: image ? [facts.shape.slice(0, 2).join("×")] : facts.inputs,
     output_names: facts.classes && facts.task !== "binary" ? facts.classes : facts.targets,
     units: [image ? picture(sample?.x) : input_maps ?? null, ...layers.map((/** @type {any} */ l) => l.maps ?? null)],
     selected,
-    space: 60,
+    space: app.focused() ? 48 : 60,
   };
 }
 
@@ -59,17 +60,17 @@ function picture(values) {
 
 /** @param {Side} side */
 function surfaceFigure({ values: { surface, line, facts } }) {
-  if (surface) return { kind: "surface", class_names: facts?.classes ?? undefined, ...surface };
+  if (surface) return { kind: "surface", title: word("Prediction"), class_names: facts?.classes ?? undefined, ...surface };
   if (!line) return null;
   const points = line.points ? [{ name: "y", x: line.points, y: line.targets, dots: true }] : [];
-  return { kind: "curves", x: line.x, x_label: facts?.inputs[0], y_label: facts?.targets[0], series: [{ name: "y_predict", y: line.y_pred, x: line.x }, ...points] };
+  return { kind: "curves", title: word("Prediction"), x: line.x, x_label: facts?.inputs[0], y_label: facts?.targets[0], series: [{ name: "y_predict", y: line.y_pred, x: line.x }, ...points] };
 }
 
 /** How a panel is read. @param {"network" | "surface" | "landscape"} panel */
 export function noteOn(panel) {
   return {
-    network: word("Lines are weights: blue positive, orange negative, thick large. In each unit: what it answers over the plane. Click a unit to see its arithmetic."),
-    surface: word("Colour: what the network answers there. Full points train, hollow points are held back."),
+    network: word("Lines are weights: blue positive, orange and dashed negative, thick large. In each unit: what it answers over the plane. Click a unit to see its arithmetic."),
+    surface: word("Colour: what the network answers there, with a line where classes meet. Each class has its mark; full ones train, hollow ones are held back."),
     landscape: word("A plane through the weights, coloured by the loss; the ball is the network now."),
   }[panel];
 }

@@ -3,7 +3,7 @@ import { h } from "../dom.js";
 import { numeral, percent } from "../format.js";
 import { word, wordIn } from "../words.js";
 import { forgetGiven, withUnits } from "./states.js";
-import { button, decades, el, formulaField, menu, numberField, refill, slider } from "./widgets.js";
+import { button, decades, dial, el, formulaField, menu, numberField, refill, slider } from "./widgets.js";
 
 /** @typedef {import("./app.js").App} App */
 
@@ -11,6 +11,7 @@ const USUAL = ["relu", "tanh", "sigmoid", "linear", "leaky_relu", "elu", "gelu",
 const FORMULA = "formula";
 const MIXED = "mixed";
 const MOST_GIVEN = 12; // given weights that are shown as fields
+const MOST_TURNED = 2; // of which there is room for sliders
 
 /**
  * A setting that is a name, {name, …arguments}, or a formula: a menu, and fields for what the chosen one takes.
@@ -77,7 +78,9 @@ export function showKnobs(app, panel) {
     ["weights", wordIn("knob", "Initial weights"), weightsKnob(app)], ["activation", wordIn("knob", "Activation"), activationKnob(app)],
     ["loss", wordIn("knob", "Loss"), lossKnob(app)], ["rate", wordIn("knob", "Learning rate"), rateKnob(app)],
   ]);
-  refill(panel, () => contents.map(([id, title, content], n) => knob(id, title, content, n)));
+  const needed = app.focused()?.knobs;
+  panel.hidden = needed?.length === 0;
+  refill(panel, () => contents.map(([id, title, content], n) => (needed && !needed.includes(id) ? null : knob(id, title, content, n))));
 }
 
 /** @param {App} app */
@@ -95,7 +98,7 @@ function weightsKnob(app) {
   return [
     setting(app, { key: "initializer", label: wordIn("knob", "Initial weights"), kinds, value: given ? "given" : state.initializer ?? "glorot_uniform", set, first: few || given ? [["given", word("given")]] : [] }),
     given && givenFields(app),
-    el("div.inline", numberField("seed", word("Seed"), state.seed ?? 0, (v) => app.edit((s) => (s.seed = Math.max(0, Math.round(v))))),
+    !(given && app.focused()) && el("div.inline", numberField("seed", word("Seed"), state.seed ?? 0, (v) => app.edit((s) => (s.seed = Math.max(0, Math.round(v))))),
       button("dice", "⚄", () => app.edit((s) => (s.seed = (s.seed ?? 0) + 1)), { class: "quiet", "aria-label": `${word("Seed")} + 1` })),
   ];
 }
@@ -113,9 +116,10 @@ function giveWeights(app, state) {
 function givenFields(app) {
   const { weights, bias } = app.state().output;
   if (weights.flat().length > MOST_GIVEN) return null;
-  const field = (/** @type {string} */ label, /** @type {number} */ value, /** @type {(output: any, v: number) => void} */ set) => numberField(`given-${label}`, label, value, (v) => app.edit((s) => set(s.output, v)));
+  const few = weights.flat().length + (bias?.length ?? 0) <= MOST_TURNED;
+  const field = (/** @type {string} */ label, /** @type {number} */ value, /** @type {(output: any, v: number) => void} */ set) => (few ? dial : numberField)(`given-${label}`, label, value, (v) => app.edit((s) => set(s.output, v)));
   const many = weights[0].length > 1;
-  return h("div", { class: "given" },
+  return h("div", { class: few ? "dials" : "given" },
     weights.flatMap((/** @type {number[]} */ row, /** @type {number} */ i) => row.map((v, j) => field(["w", weights.length > 1 && i + 1, many && `,${j + 1}`].filter(Boolean).join(""), v, (o, n) => (o.weights[i][j] = n)))),
     (bias ?? []).map((/** @type {number} */ v, /** @type {number} */ j) => field(`b${many ? j + 1 : ""}`, v, (o, n) => (o.bias[j] = n))));
 }

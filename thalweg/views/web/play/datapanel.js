@@ -142,6 +142,6 @@ function givenTable(app) {
   return el("div.scroller.given-rows", h("table", {},
     el("thead", el("tr", names.map((n) => el("th", n)))),
     el("tbody", data.x.map((/** @type {any} */ _, /** @type {number} */ n) =>
-      h("tr", { class: n === row ? "chosen" : null, tabindex: 0, "data-key": `row-${n}`, "aria-selected": String(n === row),
+      h("tr", { class: n === row ? "chosen" : null, tabindex: 0, "data-key": `row-${n}`, "aria-current": n === row ? "true" : null,
         onclick: () => app.select({ row: n }), onkeydown: (/** @type {KeyboardEvent} */ e) => e.key === "Enter" && app.select({ row: n }) }, cells(n).map((v) => el("td", numeral(v))))))));
 }

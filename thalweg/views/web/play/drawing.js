@@ -8,13 +8,14 @@ import { button, el } from "./widgets.js";
 
 const SIZE = 196; // pixels of the canvas
 const CELLS = 28;
+const STEP = 14; // pixels that an arrow key draws
 
 /**
  * @param {HTMLElement} panel
  * @param {(image: number[][]) => void} drawn
  */
 export function drawingPad(panel, drawn) {
-  const pad = h("canvas", { width: SIZE, height: SIZE, class: "pad", tabindex: 0, role: "img", "aria-label": word("Draw with mouse, pen or finger.") });
+  const pad = h("canvas", { width: SIZE, height: SIZE, class: "pad", tabindex: 0, role: "application", "aria-label": word("Draw with mouse, pen or finger, or with the arrow keys; Shift lifts the pen.") });
   const context = pad.getContext("2d", { willReadFrequently: true });
   const bars = el("ol.probabilities");
   const clear = () => {
@@ -27,14 +28,17 @@ export function drawingPad(panel, drawn) {
   let last = null;
   let asked = 0;
   const place = (/** @type {PointerEvent} */ e) => /** @type {[number, number]} */ ([(e.offsetX * SIZE) / pad.clientWidth, (e.offsetY * SIZE) / pad.clientHeight]);
+  const line = (/** @type {[number, number]} */ from, /** @type {[number, number]} */ to) => {
+    Object.assign(context, { strokeStyle: "#fff", lineWidth: 18, lineCap: "round", lineJoin: "round" });
+    context.beginPath();
+    context.moveTo(...from);
+    context.lineTo(...to);
+    context.stroke();
+  };
   const stroke = (/** @type {PointerEvent} */ e) => {
     if (!last) return;
     const next = place(e);
-    Object.assign(context, { strokeStyle: "#fff", lineWidth: 18, lineCap: "round", lineJoin: "round" });
-    context.beginPath();
-    context.moveTo(...last);
-    context.lineTo(...next);
-    context.stroke();
+    line(last, next);
     last = next;
     if (performance.now() - asked < 80) return;
     asked = performance.now();
@@ -52,7 +56,20 @@ export function drawingPad(panel, drawn) {
       last = null;
     });
   }
-  panel.replaceChildren(el("div.pad-row", el("div", pad, el("div.inline", button("clear", word("Clear"), clear, { class: "quiet" }), el("span.hint", word("Draw with mouse, pen or finger.")))), bars));
+  /** @type {[number, number]} */
+  let pen = [SIZE / 2, SIZE / 5]; // where the keys are
+  pad.addEventListener("keydown", (/** @type {KeyboardEvent} */ e) => {
+    const by = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[e.key];
+    if (!by) return;
+    e.preventDefault();
+    const next = /** @type {[number, number]} */ (pen.map((v, n) => Math.min(SIZE - STEP, Math.max(STEP, v + STEP * by[n]))));
+    if (!e.shiftKey) {
+      line(pen, next);
+      drawn(pixels(context));
+    }
+    pen = next;
+  });
+  panel.replaceChildren(el("div.pad-row", el("div", pad, el("div.inline", button("clear", word("Clear"), clear, { class: "quiet" }), el("span.hint", word("Draw with mouse, pen or finger, or with the arrow keys; Shift lifts the pen.")))), bars));
   return {
     /** @param {any} answer probabilities by class */
     answer(answer) {

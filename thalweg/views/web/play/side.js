@@ -8,7 +8,7 @@ import { said, word } from "../words.js";
 import { showArithmetic } from "./arithmetic.js";
 import { FIGURES_OF, noteOn, showImages, showMessage, showReadouts } from "./contents.js";
 import { layerBar } from "./layerbar.js";
-import { copied } from "./states.js";
+import { copied, differences } from "./states.js";
 import { el } from "./widgets.js";
 
 /** @typedef {import("./app.js").App} App */
@@ -53,6 +53,7 @@ export class Side {
     this.visible = new Set(Object.keys(NEEDS));
     this.wanted = "";
     this.written = 0; // when the arithmetic was
+    this.kept = false; // whether the landscape is that of a former course
     /** @type {{ [name: string]: HTMLElement }} */
     this.places = {};
     this.element = h("div", { class: "side", "data-side": index, role: "region", "aria-label": "AB"[index], "aria-busy": "true" });
@@ -98,12 +99,21 @@ export class Side {
     this.pad = null;
   }
 
+  /** Shows these panels alone, in this order; all without. @param {string[]} [names] */
+  keep(names) {
+    for (const panel of /** @type {NodeListOf<HTMLElement>} */ (this.element.querySelectorAll(".panel"))) {
+      const place = names?.indexOf(panel.dataset.panel ?? "") ?? 0;
+      panel.classList.toggle("is-off", place < 0);
+      panel.style.order = names ? String(place) : "";
+    }
+  }
+
   /** @param {IntersectionObserverEntry[]} entries */
   seen(entries) {
     for (const { target, isIntersecting } of entries) {
-      const { hidden, dataset } = /** @type {HTMLElement} */ (target);
+      const { hidden, dataset, classList } = /** @type {HTMLElement} */ (target);
       const name = dataset.panel ?? "";
-      const seen = isIntersecting || hidden; // a panel without data is hidden until there are some
+      const seen = isIntersecting || (hidden && !classList.contains("is-off")); // a panel without data is hidden until there are some
       if (seen) this.dirty.add(name);
       this.visible[seen ? "add" : "delete"](name);
     }
@@ -136,8 +146,9 @@ export class Side {
    */
   receive(frame) {
     const { values } = this;
+    this.keepLandscape(frame);
     if (frame.reset) {
-      for (const name of ["input_maps", "landscape", "ball", "units", "surface", "line", "arithmetic", "drawing", "sample", "findings"]) delete values[name];
+      for (const name of ["input_maps", this.kept ? "" : "landscape", "ball", "units", "surface", "line", "arithmetic", "drawing", "sample", "findings"]) delete values[name];
       this.points = { epochs: [] };
     }
     if (frame.state && frame.serial === this.posted) this.state = frame.state; // not an older one
@@ -153,6 +164,22 @@ export class Side {
     for (const [name, keys] of Object.entries(MADE_OF)) {
       if (frame.reset || keys.some((key) => frame[key] !== undefined)) this.dirty.add(name);
     }
+  }
+
+  /**
+   * A landscape over the weights themselves is the same wherever they begin: it stays until the server has drawn it anew, and the
+   * ball goes where the weights are.
+   * @param {any} frame
+   */
+  keepLandscape(frame) {
+    const { values } = this;
+    const same = () => differences(values.state, frame.state).every(([path]) => /^(output\.(weights|bias)|seed)$/.test(path));
+    if (frame.reset) this.kept = Boolean(values.landscape?.loss && values.state && frame.state && frame.facts.parameters === 2 && same());
+    if (frame.landscape?.loss) this.kept = false;
+    if (!this.kept) return;
+    delete frame.landscape;
+    const place = [...(frame.weights?.[0] ?? []), ...(frame.biases?.[0] ?? [])];
+    if (place.length === 2) frame.ball ??= [...place, frame.loss];
   }
 
   /**

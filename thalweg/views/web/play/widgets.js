@@ -106,6 +106,20 @@ export function numberField(key, label, value, chosen, more = {}) {
 }
 
 /**
+ * A number to be turned: a slider from −5 to 5, and the number itself, which may lie beyond.
+ * @param {string} key
+ * @param {string} label
+ * @param {number} value
+ * @param {(value: number) => void} chosen
+ */
+export function dial(key, label, value, chosen) {
+  const exact = h("input", { type: "number", "data-key": key, step: 0.1, value, "aria-label": label, onchange: () => exact.value !== "" && Number.isFinite(Number(exact.value)) && chosen(Number(exact.value)) });
+  const turned = h("input", { type: "range", "data-key": `${key}-dial`, min: -5, max: 5, step: 0.1, "aria-label": label, oninput: () => chosen(Number((exact.value = turned.value))) });
+  turned.value = String(value);
+  return el("div.dial", h("span", { "aria-hidden": "true" }, label), turned, exact);
+}
+
+/**
  * A formula that is typed: used by Enter or the button.
  * @param {string} key
  * @param {string} label
