@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 
-from thalweg.errors import ThalwegError
 from thalweg.runs.folder import COLUMNS, HISTORY, IMAGES, MODEL, RUN
 from thalweg.runs.image_run import LIKENESS
 from thalweg.runs.stored_trees import TREES
@@ -80,7 +79,7 @@ class Served:
                 self.page = model, page_of(model, self.name).encode()
             return self.page[1]
 
-    def look(self, then: Callable[[], None] = lambda: None) -> None:
+    def look(self) -> None:
         """Loads the run again if its folder has changed, and hasn't since the last look; called every second or so."""
         stamp = stamp_of(self.folder)
         if self.loading or stamp == self.stamp or stamp is None:
@@ -89,18 +88,17 @@ class Served:
             self.seen = stamp
             return
         self.loading = True
-        self.executor.submit(self.load, stamp).add_done_callback(lambda _: then())
+        self.executor.submit(self.load, stamp)
 
     def load(self, stamp: Stamp) -> None:
         """Takes what the folder holds instead of the run that has answered so far; keeps that if it can't be read."""
-        said = "reloaded"
         try:
             model = opened(self.folder, self.limits.lanes)
             if stamp_of(self.folder) != stamp:
                 return  # it was changed while it was read: the next look sees to it
             self.model, self.batches.seconds = model, model.seconds
-            outcome = "loaded"
-        except (ThalwegError, OSError) as error:
+            outcome, said = "loaded", "reloaded"
+        except Exception as error:  # whatever a damaged run leads to, the server goes on
             outcome, said = "failed", f"the run isn't taken, and the earlier one still answers: {error}"
         finally:
             self.loading = False
