@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import warnings
+import zlib
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -12,6 +13,8 @@ import pytest
 
 from thalweg import layers, metrics, optimizers
 from thalweg.engine import make_executor
+from thalweg.engine.native.compiler.fingerprint import fingerprint
+from thalweg.engine.native.compiler.kernel import symbol_of
 from thalweg.errors import MissingPackageError
 from thalweg.layers import Input
 from thalweg.models.bursts import Bursts, evaluation
@@ -407,3 +410,22 @@ def test_an_installation_without_the_module_says_what_to_install(tmp_path, monke
     monkeypatch.setattr(extras, "find_spec", lambda package: None if package == "ziglang" else package)
     with pytest.raises(MissingPackageError, match=r"needs ziglang: pip install 'thalweg\[wheels\]'"):
         webassembly(catalogue)
+
+
+def test_a_damaged_module_is_made_again(tmp_path, monkeypatch):
+    catalogue = Catalogue()
+    good = webassembly(catalogue)
+    monkeypatch.setenv("THALWEG_READY", str(tmp_path / "none"))
+    monkeypatch.setenv("THALWEG_CACHE_DIR", str(tmp_path))
+    contents = {"file": "wasm32.wasm", "bytes": len(good), "crc32": zlib.crc32(good)}
+    contents["kernels"] = {symbol_of(kernel): fingerprint(kernel) for kernel in catalogue.wanted()}
+
+    def make(folder):
+        (folder / "wasm32.json").write_text(json.dumps(contents))
+        (folder / "wasm32.wasm").write_bytes(good)
+
+    make(module.kept())
+    monkeypatch.setattr(module, "compile_into", make)
+    (module.kept() / "wasm32.wasm").write_bytes(good[:-1] + b"\0")
+    assert webassembly(catalogue) == good
+    assert (module.kept() / "wasm32.wasm").read_bytes() == good

@@ -6,9 +6,11 @@ python -m thalweg.play.webassembly.module FOLDER
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
+import zlib
 from pathlib import Path
 
 from thalweg.engine.native.compiler.cache import candidates, check, make
@@ -30,10 +32,23 @@ def webassembly(catalogue: Catalogue) -> bytes:
         MissingPackageError: it isn't there, and what compiles it isn't installed.
     """
     wanted = catalogue.wanted()
-    folder = next((f for f in (folder_of(), kept()) if is_current(f, wanted, WASM)), None)
-    if folder is None:
-        compile_into(folder := kept())
-    return (folder / f"{WASM.name}.wasm").read_bytes()
+    for folder in (folder_of(), kept()):
+        if is_current(folder, wanted, WASM) and (code := whole(folder)) is not None:
+            return code
+    for path in kept().glob(f"{WASM.name}.*"):  # damaged, or of other sources
+        path.unlink()
+    compile_into(kept())
+    made = whole(kept())
+    assert made is not None
+    return made
+
+
+def whole(folder: Path) -> bytes | None:
+    """A folder's module; None if it isn't the one that its contents describe."""
+    contents = json.loads((folder / f"{WASM.name}.json").read_text(encoding="utf-8"))
+    path = folder / contents["file"]
+    code = path.read_bytes() if path.exists() else b""
+    return code if (len(code), zlib.crc32(code)) == (contents["bytes"], contents["crc32"]) else None
 
 
 def kept() -> Path:
