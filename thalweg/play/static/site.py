@@ -8,6 +8,8 @@ from __future__ import annotations
 import gzip
 import json
 import shutil
+from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +55,8 @@ PAGE = """<!doctype html>
 """
 
 
-def files() -> dict[str, bytes]:
+@cache
+def files() -> Mapping[str, bytes]:
     """The site's files by their names."""
     kernels = Catalogue()
     texts = {
@@ -95,7 +98,7 @@ def write_site(folder: Path) -> dict[str, tuple[int, int]]:
         ArgumentError: the folder holds other files, or is a file.
     """
     former = written_before(folder)
-    made = files()
+    made = dict(files())
     made[MARK] = (compact({"files": sorted([*made, MARK])}) + "\n").encode()
     with own_folder("thalweg-site-") as place:  # all of it, or nothing
         for name, content in made.items():
@@ -116,7 +119,7 @@ def write_file(path: Path) -> int:
     """
     if path.exists() and OWN not in path.read_bytes()[:LOOK]:
         raise ArgumentError(f"{path} exists, and isn't a live page: take another name, or remove it first")
-    held = files()
+    held = dict(files())
     style, code = (held.pop(name).decode() for name in ("page.css", "page.js"))
     data = {name: np.frombuffer(held[name], np.uint8) for name in sorted(held.keys() - {"index.html", "icon.svg"})}
     page = framed("thalweg", "en", code, style, packed(encode(data)), works=True)

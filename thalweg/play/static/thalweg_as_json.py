@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from math import inf
 from typing import Any
 
 from thalweg import activations, initializers, losses, optimizers, words
 from thalweg.activations import FormulaFunction
 from thalweg.data.reading import MISSING_MARKERS
 from thalweg.data.recipe import RECIPES, Recipe
-from thalweg.doctor import blowups, case, generalising, lifeless, steps
+from thalweg.doctor import blowups, case, generalising, givens, lifeless, steps
 from thalweg.doctor.examination import RULES
 from thalweg.doctor.finding import SEVERITIES, title_of
 from thalweg.doctor.rule import Rule
@@ -43,8 +44,8 @@ OPERATORS = {
     ast.Or: "or", ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=", ast.Eq: "==", ast.NotEq: "!=",
 }  # fmt: skip
 MODULES = (
-    arithmetic, ball, blowups, bounds, case, checkup, curves, exercise, frame, generalising, lifeless, measuring,
-    planes, responses, rhythm, session, side, steps, survey, terrain,
+    arithmetic, ball, blowups, bounds, case, checkup, curves, exercise, frame, generalising, givens, lifeless,
+    measuring, planes, responses, rhythm, session, side, steps, survey, terrain,
 )  # fmt: skip
 """Whose constants the page reads, by their names."""
 
@@ -84,7 +85,12 @@ def site_facts() -> dict[str, Any]:
         "most": knobs.MOST,
         "schedules": {name: knobs.arguments(kind, knobs.RATES) for name, kind in knobs.SCHEDULES.items()},
         "equations": network.EQUATIONS,
-        "doctor": {"rules": {name: rule_json(rule) for name, rule in RULES.items()}, "severities": SEVERITIES},
+        "doctor": {
+            "rules": {name: rule_json(rule) for name, rule in RULES.items()},
+            "severities": SEVERITIES,
+            "ranges": {name: [low, high if high < inf else None] for name, (low, high) in givens.RANGES.items()},
+            "probable": givens.PROBABLE,
+        },
         "missing": MISSING_MARKERS,
         "initial": scenes.initial(None, None, False),
     }  # fmt: skip

@@ -18,7 +18,7 @@ export function exportMenu(app) {
   const file = (/** @type {string} */ kind) => () => download(app, kind);
   details.append(h("div", { class: "dropdown-list" },
     item("export-python", word("Python program (thalweg)"), file("python")), item("export-keras", word("Python program (Keras)"), file("keras")),
-    item("export-model", word("The trained model"), file("model")), item("export-link", word("Copy a link to this state"), () => copyLink(app)), item("export-png", word("Picture of the figures (PNG)"), () => savePicture(app))));
+    item("export-model", word("The trained model"), file("model")), item("export-link", word("Copy a link to this state"), () => copyLink(app)), item("export-png", word("Picture of the figures (PNG)"), () => savePicture(app).catch(() => app.tell(word("The policy of this page's server doesn't let it put its figures into one picture."))))));
   details.addEventListener("focusout", (/** @type {FocusEvent} */ e) => !details.contains(/** @type {Node | null} */ (e.relatedTarget)) && close());
   return details;
 }

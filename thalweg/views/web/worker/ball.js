@@ -210,6 +210,7 @@ export class Survey {
   }
 
   close() {
+    this.parts.return(/** @type {any} */ (undefined)); // the copy that trains ahead gives its memory back
     this.terrain?.close();
     this.terrain = /** @type {any} */ (null);
   }

@@ -13,6 +13,12 @@ function mean(values) {
   return Array.from(values).reduce((a, b) => a + b, 0) / values.length;
 }
 
+/** The mean squared deviation from the mean. @param {number[]} values */
+function deviationOf(values) {
+  const middle = mean(values);
+  return mean(values.map((v) => (v - middle) ** 2));
+}
+
 /** @param {number[]} values */
 function median(values) {
   const sorted = [...values].sort((a, b) => a - b);
@@ -152,7 +158,8 @@ class Case {
       case "course": return this.loss.length >= 2 || this.diverged !== null;
       case "validation": return this.held.length >= 2;
       case "each": return this.held.length === this.loss.length;
-      case "plain": return true;
+      case "plain":
+      case "rows": return true;
       case "classes": return this.shares !== null;
       case "constant": return this.constant !== null;
       default: return false;
@@ -266,6 +273,44 @@ const CHECKS = {
     if (!c.lastTwo(small)) return null;
     const { gradientNorm } = c.samples[c.samples.length - 1];
     return { ...c.harm, times: gradientNorm[0] / gradientNorm[last], first: c.layers[0], last: c.layers[last] };
+  },
+  "unscaled inputs": (c) => {
+    const { exercise, layers } = c.network;
+    const first = layers.findIndex(({ arrays }) => arrays.length);
+    if (!c.poor || layers.slice(0, first + 1).some(({ kind }) => kind === "BatchNormalization")) return null;
+    const columns = exercise.shape.length === 1 ? exercise.shape[0] : 1;
+    const squares = Array(columns).fill(0);
+    exercise.x.forEach((v, n) => (squares[n % columns] += v * v));
+    const sizes = squares.map((sum) => Math.sqrt((sum * columns) / exercise.x.length));
+    const size = Math.max(...sizes);
+    if (size >= c.of("givens.SMALL") && size <= c.of("givens.LARGE")) return null;
+    return { ...c.harm, size, what: exercise.shape.length === 1 ? sentence("column {place}", { place: sizes.indexOf(size) }) : sentence("the inputs") };
+  },
+  "loss that doesn't fit": (c) => {
+    const { knobs, layers, exercise } = c.network;
+    const { probable, ranges } = c.course.tools.site.doctor;
+    const { name: loss } = knobs.loss.described;
+    const last = layers[layers.length - 1];
+    const activation = last.activation?.name ?? "linear";
+    const single = activation === "softmax" && last.shape[last.shape.length - 1] === 1;
+    if (probable[loss] && (!probable[loss].includes(activation) || single)) {
+      if (!c.poor) return null;
+      if (single) return { ...c.harm, what: sentence("softmax over a single output is always 1"), wanted: "sigmoid" };
+      return { ...c.harm, what: sentence("{loss} takes probabilities, and the output's activation is {activation}", { loss, activation }), wanted: probable[loss][0] };
+    }
+    const [low, end] = loss === "binary_crossentropy" ? [0, 1] : ranges[activation] ?? [-Infinity, null];
+    const high = end ?? Infinity;
+    if (c.shares || (low === -Infinity && high === Infinity)) return null;
+    const y = Array.from(c.network.y);
+    const beyond = y.map((v) => v - Math.min(Math.max(v, low), high));
+    const largest = Math.max(...y.map(Math.abs));
+    const wide = y.length / exercise.rows;
+    const spread = mean(Array.from({ length: wide }, (_, k) => deviationOf(y.filter((__, n) => n % wide === k))));
+    const left = mean(beyond.map((v) => v * v)) / Math.max(spread, 1e-30);
+    const gone = c.constant === null ? -Infinity : Math.max(...c.gone.slice(-2));
+    if (left < c.of("givens.OUT_OF_REACH") || gone > 1 - c.of("givens.OUT_OF_REACH") / 2) return null;
+    const share = mean(beyond.map((v) => Number(Math.abs(v) > 1e-6 * largest)));
+    return { ...c.harm, what: sentence("{activation} gives numbers from {low:g} to {high:g}, and {share:.0%} of the targets are outside", { activation, low, high, share }), wanted: "linear" };
   },
   overfitting: (c) => {
     const { loss, held } = c;
