@@ -71,7 +71,7 @@ def opened(site, new_page):
         page.add_init_script(HEARS)
         page.goto((address or site[1]) + query)
         page.wait_for_selector("body[data-ready=true]", state="attached")
-        page.wait_for_selector(".side[aria-busy=false]")
+        page.wait_for_selector(".side[aria-busy=false]", state="attached")  # some lessons hide what they aren't about
         return page
 
     return open_page
