@@ -71,7 +71,7 @@ def opened(site, new_page):
         page.add_init_script(HEARS)
         page.goto((address or site[1]) + query)
         page.wait_for_selector("body[data-ready=true]", state="attached")
-        page.wait_for_selector(".side[aria-busy=false]", state="attached")  # a lesson may hide it
+        page.wait_for_selector(".side[aria-busy=false]", state="attached")  # some lessons hide what they aren't about
         return page
 
     return open_page
@@ -132,12 +132,12 @@ def test_without_simd_and_after_a_crash(site, opened, new_page):
     )
     page.route("**/worker.js", lambda route: route.fulfill(body=broken))
     page.goto(site[1])
-    page.wait_for_selector(".side[aria-busy=false]", state="attached")  # a lesson may hide it
+    page.wait_for_selector(".side[aria-busy=false]")
     page.keyboard.press("s")
     page.get_by_text("tripped").wait_for()
     page.unroute("**/worker.js")
     page.locator(".toast button").click()
-    page.wait_for_selector(".side[aria-busy=false]", state="attached")  # a lesson may hide it
+    page.wait_for_selector(".side[aria-busy=false]")
     assert "#state=" in page.url
     new_page.faults[:] = [fault for fault in new_page.faults if "tripped" not in fault]
 
@@ -149,7 +149,7 @@ def test_a_table_of_ones_own(opened):
     page.get_by_text("row 1 of bad.csv has 1 cells").wait_for()
     page.set_input_files("input[type=file]", PENGUINS)
     page.locator("[data-key=target]").wait_for()
-    page.wait_for_selector(".side[aria-busy=false]", state="attached")  # a lesson may hide it
+    page.wait_for_selector(".side[aria-busy=false]")
     frame = stepped(page, 3)
     uploads = Uploads()
     uploads.uploaded["table 2"] = Upload("table 2", "penguins.csv", "penguins.csv", read_table(PENGUINS))
