@@ -27,6 +27,7 @@ from catalogues import Section, arguments, call, fact, fact_zh, sections, text_o
 from docstring import escape, first_sentence, markdown  # noqa: E402
 from places import on_the_site  # noqa: E402
 
+from thalweg.play.static.site import write_file  # noqa: E402
 from thalweg.support.naming import snake_case  # noqa: E402
 
 DOCS = HERE.parent
@@ -149,7 +150,7 @@ def overview(pages: list[Section]) -> str:
 
 
 def write(folder: Path) -> list[Path]:
-    """All pages into an empty folder: the texts and pictures of docs/, the catalogues, the map."""
+    """All pages into an empty folder: the texts and pictures of docs/, the catalogues, the map, the live page."""
     if folder.exists():
         shutil.rmtree(folder)
     folder.mkdir(parents=True)
@@ -170,6 +171,7 @@ def write(folder: Path) -> list[Path]:
     (folder / "options.md").write_text(commands.page(), encoding="utf-8")
     mindmap.write(folder)
     classroom.write(folder)
+    write_file(folder / "play.html", documented="./")
     return written
 
 

@@ -14,6 +14,7 @@ ROOT = Path(__file__).parents[2]
 PAGES = {  # what a link in the repository leads to: the page that the site has instead
     "docs/map.svg": "map.md",
     "docs/map.zh.svg": "map.zh.md",
+    "docs/play.png": "play.html",
     "thalweg/activations": "activations.md",
     "thalweg/callbacks": "callbacks.md",
     "thalweg/cli": "options.md",

@@ -10,6 +10,7 @@ import json
 import shutil
 from collections.abc import Mapping
 from functools import cache
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ import numpy as np
 
 from thalweg.errors import ArgumentError
 from thalweg.play.exercises.exercise import loaded
+from thalweg.play.scenes import documentation
 from thalweg.play.static.thalweg_as_json import site_facts
 from thalweg.play.webassembly.kernel_catalogue import Catalogue
 from thalweg.play.webassembly.module import webassembly
@@ -43,6 +45,7 @@ PAGE = """<!doctype html>
 <meta name="color-scheme" content="light dark">
 <meta name="referrer" content="no-referrer">
 <meta name="thalweg-model" content="worker">
+<meta name="documentation" content="{documentation}">
 <link rel="icon" href="icon.svg">
 <title>thalweg</title>
 <link rel="stylesheet" href="page.css">
@@ -60,7 +63,7 @@ def files() -> Mapping[str, bytes]:
     """The site's files by their names."""
     kernels = Catalogue()
     texts = {
-        "index.html": PAGE.format(noscript=noscript()),
+        "index.html": PAGE.format(noscript=noscript(), documentation=escape(documentation())),
         "page.css": styles("play/play.css"),
         "page.js": bundle("play/play.js", commented=False, scoped=True),
         "worker.js": bundle("worker/main.js", vendor=(), commented=False, scoped=True),
@@ -111,8 +114,11 @@ def write_site(folder: Path) -> dict[str, tuple[int, int]]:
     return {name: (len(content), len(gzip.compress(content, 9))) for name, content in made.items()}
 
 
-def write_file(path: Path) -> int:
+def write_file(path: Path, documented: str | None = None) -> int:
     """Writes the page as one file that works from disk; returns its size.
+
+    Args:
+        documented: the address of the documentation's folder, which may be relative; by default the published one.
 
     Raises:
         ArgumentError: there is another file of this name.
@@ -122,7 +128,8 @@ def write_file(path: Path) -> int:
     held = dict(files())
     style, code = (held.pop(name).decode() for name in ("page.css", "page.js"))
     data = {name: np.frombuffer(held[name], np.uint8) for name in sorted(held.keys() - {"index.html", "icon.svg"})}
-    page = framed("thalweg", "en", code, style, packed(encode(data)), works=True)
+    where = documentation() if documented is None else documented
+    page = framed("thalweg", "en", code, style, packed(encode(data)), works=True, documentation=where)
     with writing(path) as new:
         new.write_text(page, encoding="utf-8", newline="\n")
     return path.stat().st_size

@@ -36,7 +36,7 @@ PAGE = """<!doctype html>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="Content-Security-Policy" content="{policy}">
 <meta name="color-scheme" content="light dark">
-<link rel="icon" href="data:,">
+{documented}<link rel="icon" href="data:,">
 <title>{title}</title>
 {style}</head>
 <body class="thalweg page">
@@ -81,7 +81,14 @@ def page_html(document: Mapping[str, Any]) -> str:
 
 
 def framed(
-    title: str, language: str, code: str, style: str, data: str, styled: bool = True, works: bool = False
+    title: str,
+    language: str,
+    code: str,
+    style: str,
+    data: str,
+    styled: bool = True,
+    works: bool = False,
+    documentation: str = "",
 ) -> str:
     """A page that runs one script, and does nothing else.
 
@@ -90,6 +97,7 @@ def framed(
         data: the text of the element "document", which the code reads.
         styled: whether the page begins with its style; if not, the code puts it in.
         works: whether it starts a worker out of its own data, with WebAssembly.
+        documentation: where it finds the documentation that it leads to, if it does.
     """
     unpack = (HERE / "unpack.js").read_text(encoding="utf-8")
     policy = (
@@ -99,6 +107,7 @@ def framed(
     return PAGE.format(
         lang=LANGUAGES[language],
         policy=policy,
+        documented=f'<meta name="documentation" content="{html.escape(documentation)}">\n' if documentation else "",
         title=html.escape(title),
         style=f"<style>{style}</style>\n" if styled else "",
         noscript=noscript(),
