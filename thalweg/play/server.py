@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import ipaddress
 import secrets
 import socket
@@ -27,6 +26,7 @@ from thalweg.play.requests.refusal import RefusedError, told
 from thalweg.play.scenes import WEB, documentation, initial
 from thalweg.play.session import Session
 from thalweg.play.side import THREAD
+from thalweg.serve import serving
 from thalweg.support.extras import need
 from thalweg.support.files import to_json
 from thalweg.support.naming import choose
@@ -345,26 +345,12 @@ def listening(port: int, host: str = HOST) -> socket.socket:
         ArgumentError: the port isn't one, or is in use; the address is another machine's, or none.
     """
     try:
-        ipaddress.IPv4Address(host)
+        ipaddress.IPv4Address(host)  # which the gate compares with what a page has been asked for
     except ValueError:
         raise ArgumentError(
             f"--host is an IPv4 address of this machine, or {EVERYWHERE} for all of them, got {host!r}"
         ) from None
-    if not 0 <= port < 65536:
-        raise ArgumentError(f"--port is a number from 0 (a free one) to 65535, got {port}")
-    made = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    if sys.platform != "win32":  # there it would let a second server take the same port
-        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        made.bind((host, port))
-    except OSError as error:
-        made.close()
-        if error.errno == errno.EADDRNOTAVAIL:
-            raise ArgumentError(f"--host {host} is no address of this machine") from None
-        raise ArgumentError(
-            f"port {port} can't be used ({error.strerror}): take another, or 0 for a free one"
-        ) from None
-    return made
+    return serving.listening(host, port)
 
 
 def check_installed() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import signal
 import socket
 import sys
@@ -58,6 +59,8 @@ def listening(host: str, port: int) -> socket.socket:
         made.listen(BACKLOG)
     except OSError as error:
         made.close()
+        if error.errno == errno.EADDRNOTAVAIL:
+            raise ArgumentError(f"--host {host} is no address of this machine") from None
         raise ArgumentError(
             f"port {port} of {host} can't be used ({error.strerror}): take another, or 0 for a free one"
         ) from None
