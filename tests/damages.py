@@ -384,10 +384,17 @@ DAMAGES = {
     "tests/play/test_gate.py": [
         (
             "play/gate.py",
-            "if any(origin.lower() not in self.origins for origin in origins) or len(origins) > 1:",
+            'if any(origin.lower() not in {f"http://{host}" for host in own} for origin in origins) or len(origins) > 1:',
             "if len(origins) > 1:",
         ),
-        ("play/gate.py", "if len(hosts) != 1 or hosts[0].lower() not in self.hosts:", "if len(hosts) != 1:"),
+        ("play/gate.py", "if len(given) != 1 or given[0].lower() not in own:", "if len(given) != 1:"),
+    ],
+    "tests/play/test_class.py": [
+        ("play/gate.py", "right = self.teacher if teachers else self.token", "right = self.token"),
+        ("play/rhythm.py", "self.waiting.popleft().set()", "self.waiting.pop().set()"),
+    ],
+    "tests/serve/test_row_queue.py": [
+        ("serve/row_queue.py", "self.rows -= rows", "self.rows -= 0"),
     ],
     "tests/play/test_rhythm.py": [
         ("play/rhythm.py", "if due > LATE * rate + 1:", "if False:"),
