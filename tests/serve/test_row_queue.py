@@ -76,3 +76,8 @@ def test_too_many_rows_are_refused():
     with pytest.raises(AnsweredError, match="5 rows are waiting") as caught:
         course([[3, 2, 1]], 1e-9, most_waiting=5)
     assert caught.value.reply.headers == {"Retry-After": "1"}
+
+
+def test_rows_that_are_answered_wait_no_longer():
+    batches, _, outcomes = course([[3], [3], [3], [3]], 1e-9, most_waiting=5)
+    assert (batches, outcomes) == ([[3]] * 4, [3] * 4)
