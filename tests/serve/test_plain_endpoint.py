@@ -135,6 +135,32 @@ def test_arrow_is_answered_with_arrow(client, run):
     assert "Arrow stream" in client.ask("/v1/predict", b"ARROW1", kind=kind).error
 
 
+@pytest.mark.parametrize("compression", ["lz4", "zstd"])
+@pytest.mark.parametrize("column", ["size", "colour"])
+def test_a_compressed_arrow_stream_is_refused(client, compression, column):
+    """It could unpack to any size."""
+    pa = pytest.importorskip("pyarrow")
+    frame = pa.table(TABLE)
+    frame = frame.set_column(0, column, frame[column].dictionary_encode())
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, frame.schema, options=pa.ipc.IpcWriteOptions(compression=compression)) as stream:
+        stream.write_table(frame)
+    answer = client.ask("/v1/predict", bytes(sink.getvalue()), kind="application/vnd.apache.arrow.stream")
+    assert (answer.status, answer.error) == (400, "the Arrow stream is compressed: send it as it is")
+
+
+def test_rows_that_take_no_bytes_are_counted_before_they_are_made(classes):
+    pa = pytest.importorskip("pyarrow")
+    columns = {name: pa.nulls(10**8) for name in TABLE}
+    frame = pa.table(columns)
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, frame.schema) as stream:
+        stream.write_table(frame)
+    with running(classes=classes) as service, Client(service.port) as client:
+        answer = client.ask("/v1/predict", bytes(sink.getvalue()), kind="application/vnd.apache.arrow.stream")
+    assert (answer.status, answer.error) == (413, "more than 1,000,000 rows in a request: send them in parts")
+
+
 def test_the_form_of_the_answer_may_be_asked_for(client):
     answer = client.ask("/v1/predict", ROWS[:3], Accept="text/html, text/csv;q=0.8")
     lines = answer.body.decode().splitlines()

@@ -40,8 +40,8 @@ def play(
 ) -> None:
     """Opens the live page: a network in the browser, trained by this machine while one watches."""
     if static is not None:
-        given = (source, lesson, preset, port, no_open, file_format)
-        if given != (None, None, None, 0, False, FileFormat()):
+        given = (source, lesson, preset, port, host, pupils, no_open, file_format)
+        if given != (None, None, None, 0, None, None, False, FileFormat()):
             raise ArgumentError("--static stands alone: a page begins with a lesson by its address, ?lesson=one-row")
         write_static(static)
         return

@@ -113,7 +113,10 @@ class PlainEndpoint:
         assert isinstance(model, TableAnswering)
         run = model.run
         verbatim = [] if run.id is None else [run.id]
-        table = read_csv(request.body, charset, model, verbatim) if given == CSV else read_stream(request.body, model)
+        if given == CSV:
+            table = read_csv(request.body, charset, model, verbatim)
+        else:
+            table = read_stream(request.body, model, served.limits.rows)
         if table.rows > served.limits.rows:
             raise too_many(served.limits.rows)
         served.noted(table.rows)
@@ -246,17 +249,56 @@ def read_csv(body: bytes, charset: str | None, model: TableAnswering, verbatim: 
     return table
 
 
-def read_stream(body: bytes, model: TableAnswering) -> Table:
-    """A table of an Arrow stream."""
+def read_stream(body: bytes, model: TableAnswering, most: int) -> Table:
+    """The columns of an Arrow stream that the model uses. A few bytes may stand for any number of rows, and compressed
+    ones for any number of bytes, so both are looked at before anything is made of them."""
     need("pyarrow", "arrow", "a request in Arrow's form")
     import pyarrow as pa
 
     try:
-        frame = pa.ipc.open_stream(body).read_all()
+        compressed = any(map(is_compressed, pa.ipc.MessageReader.open_stream(body)))
+        frame = None if compressed else pa.ipc.open_stream(body).read_all()
     except (pa.ArrowException, OSError, ValueError) as error:
         raise DataError(f"the body is no Arrow stream: {error}") from None
+    if frame is None:
+        raise DataError("the Arrow stream is compressed: send it as it is")
+    if frame.num_rows > most:
+        raise too_many(most)
     verbatim = [] if model.run.id is None else [model.run.id]
+    model.check_columns(frame.column_names)
+    kept = [k for k, name in enumerate(frame.column_names) if name in model.used or name in verbatim]
+    frame = frame.select(kept)
     return read_table(frame, text=model.run.features.kept, verbatim=verbatim, least_rows=0)
+
+
+BATCH, DICTIONARY = 3, 2
+"""Kinds of messages in an Arrow stream that hold buffers, by their numbers in Arrow's Message.fbs."""
+
+
+def is_compressed(message: Any) -> bool:
+    """Whether the buffers of an Arrow message are compressed: its flatbuffer's RecordBatch has a `compression`."""
+    data = message.metadata.to_pybytes()
+
+    def field(table: int, number: int) -> int | None:
+        """Where a table's field stands, by its vtable; None if it has none."""
+        vtable = table - int.from_bytes(data[table : table + 4], "little", signed=True)
+        size = int.from_bytes(data[vtable : vtable + 2], "little")
+        at = vtable + 4 + 2 * number
+        offset = int.from_bytes(data[at : at + 2], "little") if at + 2 <= vtable + size else 0
+        return table + offset if offset else None
+
+    def pointed(at: int) -> int:
+        return at + int.from_bytes(data[at : at + 4], "little")
+
+    root = pointed(0)
+    kind, header = field(root, 1), field(root, 2)
+    if kind is None or header is None or data[kind] not in (BATCH, DICTIONARY):
+        return False
+    batch: int | None = pointed(header)
+    if data[kind] == DICTIONARY and batch is not None:
+        inner = field(batch, 1)
+        batch = None if inner is None else pointed(inner)
+    return batch is not None and field(batch, 3) is not None
 
 
 @contextmanager
