@@ -185,3 +185,12 @@ def test_wishes_for_a_class_that_cannot_be(given):
         ThalwegError, match="--pupils is a number" if "pupils" in given else "--host is an IPv4 address"
     ):
         play(**options(**given))
+
+
+@pytest.mark.parametrize(
+    "given", [{"host": "127.0.0.1"}, {"pupils": 3}, {"port": 80}, {"no_open": True}, {"lesson": "loss"}]
+)
+def test_a_page_without_a_server_takes_no_servers_wishes(given, tmp_path):
+    with pytest.raises(ThalwegError, match="--static stands alone"):
+        play(**options(static=tmp_path / "site", **given))
+    assert not (tmp_path / "site").exists()
