@@ -68,4 +68,4 @@ def test_a_shell_can_complete_commands_and_their_options():
     assert [item.value for item in group.shell_complete(context, "tr")] == ["train", "trace"]
     name, command, rest = group.resolve_command(context, ["play", "--p"])
     inner = command.make_context(name, [], parent=context, resilient_parsing=True)
-    assert [item.value for item in command.shell_complete(inner, rest[0])] == ["--preset", "--port"]
+    assert [item.value for item in command.shell_complete(inner, rest[0])] == ["--preset", "--port", "--pupils"]
