@@ -435,6 +435,8 @@ def test_labels_are_found_by_what_they_say():
     assert codes(("2024-05-31", "never"), datetime.date(2024, 5, 31)) == [0]
     assert codes(("10:30", "closed"), datetime.time(10, 30)) == [0]
     assert codes((1, 2), "1.0", "two") == [0, -1]
+    assert codes((1, 2, 2.5), "1.0", "2.5", "2.50", "x", "1.5") == [0, 2, 2, -1, -1]
+    assert codes(("1.1", "7"), "1.10", "7.0", "x") == [-1, 1, -1]  # another version
     assert label_codes(("a",), Column("other", np.array([None], object), "LIST")).tolist() == [-2]
 
 

@@ -14,7 +14,8 @@ from thalweg.data.reading import Meanings, is_gap, plain_number, read
 
 Label = str | int | float | bool
 Key = tuple[str, Any]
-"""The meaning of a label or a cell: ("text", "007"), ("number", 7), ("boolean", 1.0), ("date", datetime64)."""
+"""The meaning of a label or a cell: ("text", "007"), ("number", 7), ("boolean", 1.0), ("date", datetime64). A cell
+of text that says 2.5 is ("fraction", 2.5), which of all labels only a number means."""
 
 _WORDS = (("false", "true"), ("no", "yes"), ("n", "y"), ("f", "t"))
 _TRUTH: dict[Key, float] = {("number", 0.0): 0.0, ("number", 1.0): 1.0, ("boolean", 0.0): 0.0, ("boolean", 1.0): 1.0}
@@ -79,7 +80,7 @@ def _meanings(label: Label) -> list[Key]:
     if isinstance(label, bool):
         return [("boolean", float(label))]
     if not isinstance(label, str):
-        return [("number", label)]
+        return [("number", label), ("fraction", label)]
     text = label.strip()
     found = read([text])
     if found is not None and not found.unit and found.notation != EITHER:
@@ -91,8 +92,8 @@ def _meanings(label: Label) -> list[Key]:
 
 
 def _meanings_of_text(text: str) -> list[Key]:
-    """What a cell of text means, besides its text. A number with a fraction is its label only if spelled so."""
-    return [key for key in _meanings(text) if key[0] != "number" or key[1] % 1 == 0]
+    """What a cell of text means, besides its text. A number with a fraction is a label of text only if spelled so."""
+    return [("fraction", key[1]) if key[0] == "number" and key[1] % 1 else key for key in _meanings(text)]
 
 
 def _truth(key: Key) -> float | None:
