@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
 import threading
 import time
 import traceback
@@ -12,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from thalweg.engine.lanes import cores
 from thalweg.engine.native.compiler.workers import formulas_within
 from thalweg.errors import DivergedError, ThalwegError
 from thalweg.play.exercises.uploads import Uploads
@@ -35,7 +35,7 @@ THREAD = "thalweg page"
 """How the names of a page's threads begin."""
 TRAINS = ("play", "step", "epoch", "reset")
 """What trains with the settings that the page shows."""
-TURNS = Turns(os.cpu_count() or 1)
+TURNS = Turns(cores())
 """Of all sides: those of a class would take the processor from each other."""
 SHOWN = ("surface", "units", "weights", "findings")
 
