@@ -21,9 +21,8 @@ GET = "what get_config returned goes to the class's from_config, and a name to g
 FLOAT32 = "a model computes in float32, or in float64 with Sequential(…, engine='reference', dtype='float64')"
 ONE_CPU = "a model runs on the cores of one CPU, see the argument lanes of fit"
 INSIDE = "Input and layers make tensors, add_weight makes weights, and the engine computes"
-PILLOW = "read images with Pillow, np.asarray(Image.open(path)); `thalweg train FOLDER` reads a folder of them"
 PICTURES = "draw pictures with matplotlib"
-FILES = "read the files into arrays (`thalweg train FOLDER` takes folders of images), or give fit a utils.PyDataset"
+SOUNDS = "read the files into arrays, or give fit a utils.PyDataset that reads them"
 RECURRENT = "nothing recurs over time; take Conv1D and pooling, or attention as examples/keras/text_transformer.py does"
 ATTENTION = "compose it of Dense layers, ops.einsum and ops.softmax, as examples/keras/text_transformer.py does"
 BODIES = "volumes have Conv3D, pooling, Flatten and Reshape; other steps are a layer of your own with a call"
@@ -170,10 +169,9 @@ NAMES: dict[str, Sequence[tuple[str, str]]] = {  # module → (names, what to do
         ("legacy", "the optimizers are in thalweg.optimizers itself"),
     ),
     "preprocessing": (
-        ("image", "layers such as RandomFlip, RandomRotation and Rescaling change images; read them with Pillow"),
-        ("image_dataset_from_directory text_dataset_from_directory timeseries_dataset_from_array", FILES),
         ("text", "split the text in Python, then StringLookup and Embedding"),
     ),
+    "preprocessing.image": (("smart_resize", "layers.Resizing(height, width, crop_to_aspect_ratio=True) does it"),),
     "random": (
         ("beta binomial categorical gamma randint shuffle truncated_normal", ON_ARRAYS),
     ),
@@ -194,12 +192,7 @@ NAMES: dict[str, Sequence[tuple[str, str]]] = {  # module → (names, what to do
             "get_registered_object register_keras_serializable serialize_keras_object",
             "thalweg.saving has register_keras_serializable and custom_object_scope",
         ),
-        ("array_to_img img_to_array load_img save_img", PILLOW),
-        (
-            "audio_dataset_from_directory image_dataset_from_directory text_dataset_from_directory "
-            "timeseries_dataset_from_array",
-            FILES,
-        ),
+        ("audio_dataset_from_directory", SOUNDS),
         ("bounding_boxes", "boxes around things aren't computed here"),
         ("Config", "a dict, or a dataclass"),
         ("FeatureSpace", "thalweg.sklearn's TabularClassifier and TabularRegressor encode tables"),

@@ -164,6 +164,19 @@ MODELS = [
         ours=None,
     ),
     row("`utils.normalize(x, axis=0)` raises", "keras.utils.normalize(np.ones((2, 3)), axis=0)", ours=RUNS),
+    row(
+        "`image_dataset_from_directory`, `text",
+        "keras.utils.timeseries_dataset_from_array(np.arange(9.0), None, 2, format='grain')",
+        **OURS_ALONE,
+    ),
+    row(
+        "`text_dataset_from_directory(max_length)`",
+        "import pathlib, tempfile\n"
+        "f = pathlib.Path(tempfile.mkdtemp()); (f / 'x.txt').write_text('aü', encoding='utf-8')\n"
+        "r = next(iter(keras.utils.text_dataset_from_directory(f, labels=None, max_length=2, verbose=False)))[0]",
+        ours="a",
+        theirs=False,
+    ),
     row("`optimizers.schedules`", "keras.schedules.CosineDecay", ours=RUNS),
 ]
 
@@ -429,7 +442,6 @@ LAYERS = [
     row(
         "`adapt(steps)` of look-ups",
         "keras.layers.Discretization(num_bins=2).adapt(X, steps=1)",
-        "keras.layers.StringLookup().adapt((x for x in [['a']]))",
         **OURS_ALONE,
     ),
     row(

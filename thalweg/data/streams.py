@@ -5,59 +5,20 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from thalweg.data.batches.dataset import Batches, PyDataset
+from thalweg.data.batches.makers import as_array, is_source, one_pass
 from thalweg.errors import ArgumentError, DataError, ShapeError
 from thalweg.support.checks import whole
 from thalweg.support.nested import leaves, mapped
 
 WINDOW_BYTES = 32 << 20
 """About so many bytes of batches are in memory at a time."""
-
-
-class PyDataset(ABC):
-    """Batches that are made one by one, for `fit`, `evaluate` and `predict`; a subclass says how many, and makes each.
-
-    A batch is x, (x, y) or (x, y, sample_weight), of the same number of rows in all batches but the last; one with
-    fewer comes last. Batches of about 32 MB are made, trained on, and forgotten. `fit` takes the batches in a new order
-    each epoch, unless shuffle=False.
-
-    >>> class Squares(PyDataset):
-    ...     def __len__(self):
-    ...         return 3
-    ...     def __getitem__(self, index):
-    ...         x = np.full((4, 1), index)
-    ...         return x, x**2
-    >>> import thalweg
-    >>> model = thalweg.Sequential([thalweg.layers.Dense(1, input_dim=1)])
-    >>> model.compile("sgd", "mse")
-    >>> len(model.fit(Squares(), epochs=2, verbose=0).history["loss"])
-    2
-    """
-
-    def __init__(self, workers: int = 1, use_multiprocessing: bool = False, max_queue_size: int = 10) -> None:
-        if workers != 1 or use_multiprocessing:
-            raise ArgumentError("a PyDataset makes its batches one after the other: leave out workers")
-        self.max_queue_size = whole("max_queue_size", max_queue_size)
-
-    @abstractmethod
-    def __len__(self) -> int:
-        """The number of batches in an epoch."""
-
-    @abstractmethod
-    def __getitem__(self, index: int) -> Any:
-        """The batch of this number."""
-
-    @property
-    def num_batches(self) -> int:
-        """The number of batches in an epoch."""
-        return len(self)
-
-    def on_epoch_end(self) -> None:  # noqa: B027 — a subclass may have it
-        """Called when the batches of an epoch have been made."""
 
 
 class RowSource(ABC):
@@ -104,7 +65,7 @@ class Sharing(Protocol):
 
 def is_stream(x: Any) -> bool:
     """Whether x makes batches, rather than being the data."""
-    return isinstance(x, (PyDataset, RowSource)) or hasattr(x, "__next__")
+    return isinstance(x, RowSource) or is_source(x)
 
 
 @dataclass
@@ -162,7 +123,7 @@ class Stream(Windows):
         self.source, self.shuffle, self.seed = source, shuffle, seed
         self.again = isinstance(source, PyDataset)
         self.steps = None if steps is None else whole(what, steps)
-        if isinstance(source, PyDataset):
+        if isinstance(source, (PyDataset, Batches)):
             there = len(source)
             self.steps = there if self.steps is None else min(self.steps, there)
         self.what, self.whole_epochs = what, whole_epochs or self.steps is None
@@ -213,17 +174,14 @@ class Stream(Windows):
             self.source.on_epoch_end()
             return
         made = 0
-        while self.steps is None or made < self.steps:
-            try:
-                yield next(self.source)
-            except StopIteration:
-                if self.steps is not None:
-                    raise DataError(
-                        f"{type(self.source).__name__} ended after {made} of the {self.steps} batches of an epoch: let "
-                        f"it go on for ever, or give a smaller {self.what}"
-                    ) from None
-                return
+        for batch in islice(one_pass(self.source), self.steps):
+            yield batch
             made += 1
+        if self.steps is not None and made < self.steps:
+            raise DataError(
+                f"{type(self.source).__name__} ended after {made} of the {self.steps} batches of an epoch: let "
+                f"it go on for ever, or give a smaller {self.what}"
+            )
 
 
 def unpacked(batch: Any) -> list[Any]:
@@ -231,7 +189,7 @@ def unpacked(batch: Any) -> list[Any]:
     parts = list(batch) if isinstance(batch, tuple) else [batch]
     if not 1 <= len(parts) <= 3:
         raise DataError(f"a batch is x, (x, y) or (x, y, sample_weight), got {len(parts)} parts")
-    return [mapped(part, np.asarray) for part in parts] + [None] * (3 - len(parts))
+    return [mapped(part, as_array) for part in parts] + [None] * (3 - len(parts))
 
 
 def joined(parts: list[list[Any]]) -> list[Any]:

@@ -255,9 +255,30 @@ class Normalization(Layer):
         return array
 
     def adapt(self, data: ArrayLike) -> None:
-        """Measures mean and variance on data of shape (rows, …), in float64; call it before training."""
+        """Measures mean and variance on data (rows, …), or on batches of it, in float64; call it before training."""
+        from thalweg.data.batches.makers import arrays_of
+
         if self.given:
             raise ArgumentError("this Normalization was given its mean and variance: make one without them to adapt it")
+        measured: list[tuple[int, Any, Any]] = []
+        for x in arrays_of(data, "Normalization.adapt"):
+            measured.append(self.measured(x))
+            if len({len(mean) for _, mean, _ in measured}) > 1:
+                raise ShapeError("Normalization.adapt got batches whose last axes differ")
+            measured = [together(*measured)] if len(measured) > 1 else measured
+        if not measured:
+            raise DataError("Normalization.adapt needs rows to measure, and there are no batches")
+        _, mean, variance = measured[0]
+        channels = len(mean)
+        if self.axis is None:
+            mean, variance = mean.mean(), (variance + (mean - mean.mean()) ** 2).mean()
+        self.mean, self.variance = np.asarray(mean), np.asarray(variance)
+        for parameter, value in zip(self.parameters, self.values(channels), strict=False):
+            if parameter.array is not None:
+                parameter.array[...] = value
+
+    def measured(self, data: ArrayLike) -> tuple[int, Any, Any]:
+        """How many numbers each channel has in the data, and their mean and variance."""
         x = to_numbers(data, "Normalization.adapt")
         if x.size == 0 or x.ndim == 0:
             raise DataError(f"Normalization.adapt needs rows to measure, got an array of shape {x.shape}")
@@ -278,12 +299,7 @@ class Normalization(Layer):
             where = "numbers too large to be summed" if row is None else f"a value that is not finite in row {row}"
             raise DataError(f"Normalization.adapt got {where}")
         variance = sum(((part - mean) ** 2).sum(axis=(0, 1), dtype=np.float64) for part in parts) / places
-        if self.axis is None:
-            mean, variance = mean.mean(), (variance + (mean - mean.mean()) ** 2).mean()
-        self.mean, self.variance = np.asarray(mean), np.asarray(variance)
-        for parameter, value in zip(self.parameters, self.values(channels), strict=False):
-            if parameter.array is not None:
-                parameter.array[...] = value
+        return places, mean, variance
 
     def values(self, channels: int) -> tuple[Array, Array]:
         """The contents of the layer's arrays: the mean and the variance, or σ with `invert`."""
@@ -311,3 +327,15 @@ class Normalization(Layer):
     def get_config(self) -> dict[str, Any]:
         given = (self.mean.tolist(), self.variance.tolist()) if self.given else (None, None)
         return super().get_config() | dict(zip(("mean", "variance"), given, strict=True))
+
+
+def together(some: tuple[int, Any, Any], more: tuple[int, Any, Any]) -> tuple[int, Any, Any]:
+    """Count, mean and variance of two parts as one (Chan, Golub and LeVeque 1979).
+
+    >>> together((1, 0.0, 0.0), (3, 4.0, 2.0))
+    (4, 3.0, 4.5)
+    """
+    count, apart = some[0] + more[0], more[1] - some[1]
+    share = more[0] / count
+    variance = (1 - share) * some[2] + share * more[2] + share * (1 - share) * apart**2
+    return count, some[1] + share * apart, variance

@@ -292,9 +292,12 @@ class Discretization(Lookup):
 
     def adapt(self, data: ArrayLike) -> None:
         """Measures the boundaries on all numbers of the data, by quantiles of a summary, as Keras does."""
+        from thalweg.data.batches.makers import arrays_of
+
         if self.num_bins is None:
             raise ArgumentError(f"{self.spelled} was given its boundaries: make one with num_bins to adapt it")
-        values = np.sort(self.read(data).reshape(-1))
+        parts = [self.read(part).reshape(-1) for part in arrays_of(data, f"{self.spelled}.adapt")]
+        values = np.sort(np.concatenate(parts))
         if not values.size:
             raise DataError(f"{self.spelled}.adapt needs numbers to measure, got an empty array")
         step = max(len(values) * self.epsilon, 1)

@@ -177,18 +177,28 @@ class Vocabulary(Lookup):
         self.places = dict(zip(tokens, range(len(self.special), size), strict=True))
 
     def adapt(self, data: Any) -> None:
-        """Learns the vocabulary: the tokens of the data, frequent ones first, of equally frequent ones the greater.
+        """Learns the vocabulary: the tokens, frequent ones first, of equally frequent ones the greater.
 
-        Keeps the first of them if there are more than max_tokens. With output_mode="tf_idf" every row is a document,
-        and a token's weight is ln(1 + documents / (1 + documents with the token)).
+        The data may come in batches. Keeps the first tokens if there are more than max_tokens. With
+        output_mode="tf_idf" every row is a document, and a token's weight is ln(1 + documents / (1 + documents with
+        the token)).
         """
+        from thalweg.data.batches.makers import arrays_of
+
         if self.given:
             raise ArgumentError(f"{self.spelled} was given its vocabulary: make one without it to adapt it")
-        array = self.read(data)
-        array = array.reshape(len(array), -1) if array.ndim > 1 else array.reshape(-1, 1)
-        if not array.size:
+        counts: Counter[Any] = Counter()
+        inside: Counter[Any] = Counter()  # how many rows hold a token
+        rows = 0
+        for part in arrays_of(data, f"{self.spelled}.adapt"):
+            array = self.read(part)
+            array = array.reshape(len(array), -1) if array.ndim > 1 else array.reshape(-1, 1)
+            counts.update(self.counted(array))
+            rows += len(array)
+            for row in array.tolist() if self.output_mode == "tf_idf" else ():
+                inside.update(set(row))
+        if not counts:
             raise DataError(f"{self.spelled}.adapt needs tokens to learn, got an empty array")
-        counts = self.counted(array)
         for token in (self.mask_token, self.oov_token):
             counts.pop(token, None)
         tokens = sorted(counts, key=lambda token: (counts[token], token), reverse=True)
@@ -196,10 +206,7 @@ class Vocabulary(Lookup):
             tokens = tokens[: max(self.max_tokens - len(self.special), 0)]
         weights: Array | None = None
         if self.output_mode == "tf_idf":
-            inside: Counter[Any] = Counter()
-            for row in array.tolist():
-                inside.update(set(row))
-            weights = np.log(1 + len(array) / (1 + np.array([inside[token] for token in tokens], np.float64)))
+            weights = np.log(1 + rows / (1 + np.array([inside[token] for token in tokens], np.float64)))
             front = np.full(len(self.special), weights.mean() if len(weights) else 0.0)
             weights = np.concatenate([front, weights]).astype(np.float32)
         self.take(tokens, weights)

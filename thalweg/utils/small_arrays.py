@@ -1,26 +1,16 @@
-"""Small helpers, under Keras's names."""
+"""Class numbers as one-hot rows, rows of length 1, and sequences of one length."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence as SequenceOf
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from thalweg.absent import answer_for
-from thalweg.backend import clear_session
-from thalweg.data.streams import PyDataset
 from thalweg.errors import DataError, ShapeError
 from thalweg.support.checks import whole
 from thalweg.support.naming import choose
-from thalweg.support.seeds import set_random_seed
-from thalweg.views.model_plot import plot_model
-
-__all__ = [
-    "PyDataset", "Sequence", "clear_session", "normalize", "pad_sequences", "plot_model", "set_random_seed",
-    "to_categorical",
-]  # fmt: skip
 
 
 def to_categorical(x: ArrayLike, num_classes: int | None = None) -> NDArray[Any]:
@@ -62,7 +52,7 @@ def normalize(x: ArrayLike, axis: int = -1, order: int = 2) -> NDArray[Any]:
 
 
 def pad_sequences(
-    sequences: SequenceOf[SequenceOf[Any]],
+    sequences: Sequence[Sequence[Any]],
     maxlen: int | None = None,
     dtype: str = "int32",
     padding: str = "pre",
@@ -98,8 +88,3 @@ def pad_sequences(
             raise ShapeError(f"pad_sequences: the elements have the shapes {shape} and {kept.shape[1:]}")
         row[slice(0, len(kept)) if padding == "post" else slice(length - len(kept), None)] = kept
     return rows
-
-
-Sequence = PyDataset  # an older name of the same
-
-answer_for(__name__)
