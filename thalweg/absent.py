@@ -78,12 +78,7 @@ NAMES: dict[str, Sequence[tuple[str, str]]] = {  # module → (names, what to do
             RECURRENT,
         ),
         ("Attention AdditiveAttention MultiHeadAttention GroupQueryAttention GroupedQueryAttention", ATTENTION),
-        ("Identity", "Activation('linear') hands its input on"),
         ("Masking", "there are no masks; use ops.not_equal and ops.where, as examples/keras/text_and_table.py does"),
-        ("RepeatVector", "Reshape((1, n)), then UpSampling1D(times)"),
-        ("Wrapper", "a layer of your own takes a layer as an attribute"),
-        ("EinsumDense", "Dense works on the last axis; ops.einsum in a layer of your own does the rest"),
-        ("DepthwiseConv1D", "Reshape to images of height 1, then DepthwiseConv2D((1, width))"),
         ("Conv3DTranspose Convolution3DTranspose Cropping3D SpatialDropout3D UpSampling3D ZeroPadding3D", BODIES),
         (
             "AdaptiveAveragePooling1D AdaptiveAveragePooling2D AdaptiveAveragePooling3D AdaptiveMaxPooling1D "
@@ -91,7 +86,6 @@ NAMES: dict[str, Sequence[tuple[str, str]]] = {  # module → (names, what to do
             "give AveragePooling2D, MaxPooling2D, … a pool_size, or take the global ones",
         ),
         ("SpectralNormalization", "kernel_constraint=UnitNorm() or MaxNorm() bounds the weights"),
-        ("UnitNormalization", "ops.normalize(x, axis=-1), in a Lambda or a layer of your own"),
         ("CutMix MixUp", "mix x and y in a generator for fit, as a layer doesn't see labels, nor other rows"),
         (
             "AugMix AutoContrast ContrastLimitedAdaptiveHistogramEqualization Equalization MaxNumBoundingBoxes "

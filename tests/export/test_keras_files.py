@@ -31,6 +31,11 @@ SHARED = {
         (lambda: Dense(4, "relu", kernel_regularizer="l2", bias_constraint="non_neg"), (3,)),
         (lambda: Dense(2, "softmax", use_bias=False, kernel_initializer=thalweg.initializers.Constant(0.5)), (5, 3)),
     ],
+    "EinsumDense": [
+        (lambda: layers.EinsumDense("abc,cde->abde", (None, 4, 5), "relu", "de", "he_normal"), (2, 3)),
+        (lambda: layers.EinsumDense("...x,xy->...y", 4), (2, 3)),
+    ],
+    "Identity": [(lambda: layers.Identity(), (2, 3))],
     "LeakyReLU": [(lambda: layers.LeakyReLU(0.1), (3,))],
     "Dropout": [(lambda: layers.Dropout(0.4, seed=7), (3,))],
     "Rescaling": [(lambda: layers.Rescaling(0.5, -1), (3, 2))],

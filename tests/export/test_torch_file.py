@@ -32,6 +32,8 @@ TABLE = {
        for kind, rows in (IMAGE_LAYERS | ACTIVATION_LAYERS | NUMERICAL_LAYERS).items()},
     "Dense": [(lambda: Dense(4, "relu"), (3,)), (lambda: Dense(2, "softmax"), (5, 3))],
     "Embedding": [(lambda: layers.Embedding(5, 3), (4,)), (lambda: layers.Embedding(5, 3), ())],
+    "EinsumDense": [(lambda: layers.EinsumDense("abc,cde->abde", (2, 4, 5), "relu", "de"), (2, 3))],
+    "Identity": [(lambda: layers.Identity(), (2, 3))],
     "LeakyReLU": [(lambda: layers.LeakyReLU(0.1), (3,))],
     "Dropout": [(lambda: layers.Dropout(0.4, seed=7), (3,))],
     "Rescaling": [(lambda: layers.Rescaling(0.5, -1), (3, 2))],

@@ -25,7 +25,7 @@ def test_every_layer_has_a_row():
     functions = {name for name in merging.__all__ if name.islower()}  # add(…) is Add()(…)
     assert functions == {c.__name__.lower() for c in ROWS if issubclass(c, merging.Merge)}
     edges = {"quantile_edges", "tree_edges"}
-    others = {"Input", "InputLayer", "Layer", "serialize", "deserialize", *edges, *functions}
+    others = {"Input", "InputLayer", "Layer", "Wrapper", "serialize", "deserialize", *edges, *functions}
     assert set(layers.__all__) - set(layers.aliases.__all__) == {*layers.CLASSES, *others}
 
 

@@ -1,4 +1,4 @@
-"""Transposed convolution, Permute, spatial dropout, Normalization and frozen batch normalisation, in training."""
+"""Transposed convolution, Permute, spatial dropout, Normalization, frozen batch normalisation … in training."""
 
 import numpy as np
 import pytest
@@ -7,20 +7,25 @@ from thalweg import Input, Sequential, load_model
 from thalweg.errors import ArgumentError, DataError, ShapeError
 from thalweg.layers import (
     BatchNormalization,
+    Conv1D,
     Conv1DTranspose,
     Conv2D,
     Conv2DTranspose,
     Dense,
+    EinsumDense,
     Flatten,
     GlobalAveragePooling1D,
     GlobalAveragePooling2D,
     Normalization,
     Parallel,
     Permute,
+    RepeatVector,
     Reshape,
     Residual,
     SpatialDropout1D,
     SpatialDropout2D,
+    UnitNormalization,
+    Wrapper,
 )
 from thalweg.optimizers import SGD
 
@@ -270,6 +275,21 @@ def test_freezing_takes_effect_between_two_fits_also_without_weights_to_train():
         (lambda: SpatialDropout2D(0.5), (4, 2), ShapeError, r"takes inputs of shape \(height, width, channels\)"),
         (lambda: SpatialDropout1D(0.5), (4, 2, 2), ShapeError, r"takes inputs of shape \(steps, channels\)"),
         (lambda: GlobalAveragePooling1D(), (4, 2, 2), ShapeError, "GlobalAveragePooling1D takes sequences"),
+        (lambda: RepeatVector(2), (3, 4), ShapeError, "RepeatVector takes vectors"),
+        (lambda: UnitNormalization([0, 1]), None, ArgumentError, "mix the rows"),
+        (lambda: UnitNormalization(-3), (3, 4), ShapeError, "takes the axes 1 … 2, not -3"),
+        (lambda: UnitNormalization(4), (3, 4), ShapeError, "takes the axes 1 … 2, not 4"),
+        (lambda: EinsumDense("ab,bc", 3), None, ArgumentError, "EinsumDense's equation names the axes"),
+        (lambda: EinsumDense("...b,bc->bc", 3), None, ArgumentError, "EinsumDense's equation names the axes"),
+        (lambda: EinsumDense("ab,bc->ac", 3, bias_axes="a"), None, ArgumentError, "axes behind the rows"),
+        (lambda: EinsumDense("ab,bc->ac", 3), (3, 4), ShapeError, "'ab' doesn't name the axes"),
+        (lambda: EinsumDense("ab,bc->ca", 3), (3,), ShapeError, "the first letter"),
+        (lambda: EinsumDense("ab,abc->ac", 3), (3,), ShapeError, "the first letter"),
+        (lambda: EinsumDense("abc,cd->abd", 3), (3, 4), ShapeError, "isn't a size for each axis"),
+        (lambda: EinsumDense("abc,cd->abd", (2, 3)), (3, 4), ShapeError, "the size 3 in the input and 2"),
+        (lambda: EinsumDense("ab,bc->ac", (None,)), (3,), ShapeError, "the size None in the input and None"),
+        (lambda: EinsumDense("ab,bcd->ac", 3), (3,), ShapeError, "has W's axis 'd'"),
+        (lambda: Wrapper(3), None, ArgumentError, "Wrapper's layer is a layer, got 3"),
         (lambda: Normalization(axis=0), None, ArgumentError, "Normalization works along the last axis"),
         (lambda: Normalization(mean=1.0), None, ArgumentError, "mean and variance together"),
         (lambda: Normalization(mean=0, variance=-1), None, ArgumentError, "can't be negative"),
@@ -287,3 +307,44 @@ def test_what_does_not_fit_is_said(layer, shape, error, text):
 def test_what_was_given_is_not_adapted():
     with pytest.raises(ArgumentError, match="was given its mean and variance"):
         Normalization(mean=0, variance=1).adapt([[1.0]])
+
+
+class Twice(Wrapper):
+    def call(self, x):
+        return x + self.layer(self.layer(x))
+
+
+def test_a_layer_around_another(tmp_path):
+    model = Sequential([Input((4,)), Twice(Dense(4, "tanh", name="inner"), name="outer"), Dense(1)], seed=1)
+    model.build()
+    assert [name for name, _ in model.named_parameters()][:2] == ["outer/inner/W", "outer/inner/b"]
+    x = np.random.default_rng(0).normal(size=(20, 4)).astype("f")
+    model.compile(SGD(0.1), "mse")
+    before = model.evaluate(x, x[:, :1], verbose=0)
+    model.fit(x, x[:, :1], epochs=5, verbose=0)
+    assert model.evaluate(x, x[:, :1], verbose=0) < before
+    model.save(tmp_path / "model.safetensors")
+    again = load_model(tmp_path / "model.safetensors", {"Twice": Twice})
+    assert again.predict(x).tobytes() == model.predict(x).tobytes()
+    inner, (W, b) = x, model.get_weights()[:2]
+    for _ in range(2):
+        inner = np.tanh(inner @ W + b)
+    layer = model.layers[-2]
+    np.testing.assert_allclose(layer(x), x + inner, rtol=1e-4, atol=1e-5)
+
+
+def test_no_later_step_has_to_do_with_a_causal_output():
+    model = Sequential([Input((6, 2)), Conv1D(3, 3, padding="causal", dilation_rate=2)], seed=1)
+    x = np.random.default_rng(0).normal(size=(2, 6, 2)).astype("f")
+    before = model.predict(x)
+    x[:, 4:] += 1
+    after = model.predict(x)
+    assert np.array_equal(before[:, :4], after[:, :4])
+    assert not np.any(np.isclose(before[:, 4:], after[:, 4:]).all(axis=-1))
+
+
+def test_a_vector_of_zeros_has_a_gradient():
+    model = Sequential([Input((3,)), Dense(4, use_bias=False), UnitNormalization(), Dense(1)], seed=1)
+    model.compile(SGD(0.1), "mse")
+    model.fit(np.array([[0.0, 0, 0], [1, 2, 3]]), np.ones((2, 1)), epochs=2, verbose=0)
+    assert np.isfinite(model.get_weights()[0]).all()

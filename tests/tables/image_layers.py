@@ -15,6 +15,7 @@ from thalweg.layers import (
     Conv3D,
     Cropping1D,
     Cropping2D,
+    DepthwiseConv1D,
     DepthwiseConv2D,
     GlobalAveragePooling1D,
     GlobalAveragePooling2D,
@@ -34,6 +35,7 @@ from thalweg.layers import (
     RandomBrightness,
     RandomCrop,
     RandomErasing,
+    RepeatVector,
     Reshape,
     Resizing,
     RMSNormalization,
@@ -41,6 +43,7 @@ from thalweg.layers import (
     SeparableConv2D,
     SpatialDropout1D,
     SpatialDropout2D,
+    UnitNormalization,
     UpSampling1D,
     UpSampling2D,
     ZeroPadding1D,
@@ -113,10 +116,18 @@ IMAGE_LAYERS: dict[type[Layer], list[Row]] = {
         (lambda: RandomErasing(0.5, value_range=(-2, 2), seed=3), (4, 3, 2), (4, 3, 2), 0),
         (lambda: RandomErasing((0.1, 0.2), 0.3, [0.1, 0.2, 9], (-1, 1)), (4, 5, 3), (4, 5, 3), 0),
     ],
+    RepeatVector: [(lambda: RepeatVector(3), (4,), (3, 4), 0)],
     Reshape: [(lambda: Reshape((4, -1)), (2, 6), (4, 3), 0)],
     Conv1D: [
         (lambda: Conv1D(4, 3), (9, 2), (7, 4), 28),
         (lambda: Conv1D(6, 2, strides=2, padding="same", groups=2, activation="relu"), (9, 4), (5, 6), 30),
+        (lambda: Conv1D(3, 3, padding="causal", activation="tanh"), (5, 2), (5, 3), 21),
+        (lambda: Conv1D(2, 4, padding="causal", dilation_rate=2, use_bias=False), (4, 3), (4, 2), 24),
+        (lambda: Conv1D(2, 2, strides=2, padding="causal"), (5, 1), (3, 2), 6),
+    ],
+    DepthwiseConv1D: [
+        (lambda: DepthwiseConv1D(3, padding="same", depth_multiplier=2), (5, 3), (5, 6), 24),
+        (lambda: DepthwiseConv1D(2, 2, activation="tanh", use_bias=False), (4, 3), (2, 3), 6),
     ],
     DepthwiseConv2D: [
         (lambda: DepthwiseConv2D(3, padding="same", depth_multiplier=2), (4, 5, 3), (4, 5, 6), 60),
@@ -129,6 +140,10 @@ IMAGE_LAYERS: dict[type[Layer], list[Row]] = {
     RMSNormalization: [
         (lambda: RMSNormalization(), (4, 6), (4, 6), 6),
         (lambda: RMSNormalization(epsilon=0.1), (7,), (7,), 7),
+    ],
+    UnitNormalization: [
+        (lambda: UnitNormalization(), (4, 6), (4, 6), 0),
+        (lambda: UnitNormalization([1, -1]), (4, 3, 2), (4, 3, 2), 0),
     ],
     GroupNormalization: [
         (lambda: GroupNormalization(2), (3, 2, 4), (3, 2, 4), 8),

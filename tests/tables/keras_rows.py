@@ -377,7 +377,6 @@ LAYERS = [
         *each("keras.layers.InputLayer((4,), {})", "sparse=True", "ragged=True", "optional=True"),
         **OURS_ALONE,
     ),
-    row('`Conv1D(padding="causal")`', "keras.layers.Conv1D(3, 3, padding='causal')"),
     row("`PReLU` has the slope 0 at x = 0", "r = slope(keras, 'PReLU')", ours=0.0, theirs=False),
     row(
         "every layer's `dtype` other than its model's",

@@ -335,6 +335,16 @@ for text in ("bij,bij->bi", "bij,bij->b", "bij,bij->bij", "bij,bik->bjk"):
 for text in ("bqhd,bkhd->bhqk",):
     row("einsum", lambda x, y, text=text: ops.einsum(text, x, y), None, (4, 2, 3), (5, 2, 3))
 row("einsum", lambda x, y: ops.einsum("bhqk,bkhd->bqhd", x, y), None, (2, 4, 5), (5, 2, 3))
+for text in ("bij,bjk,bki->b", "bij,bjk,bkl->bil", "bij,bjk,bik->bjk", "b...j,b...k,bjk->b...", "bij,bik,bji->bjk"):
+    row("einsum", lambda x, y, z, text=text: ops.einsum(text, x, y, z), None, (3, 3), (3, 3), (3, 3))
+row("einsum", lambda x, y: ops.einsum("b...i,bi->b...", x, y), None, (2, 4, 3), (3,))
+row("einsum", lambda x, y: ops.einsum("b...,b...->b...", x, y), None, (2, 3), (1, 3))
+row("einsum", lambda x, y: ops.einsum("bij,bkl->bljk", x, y), None, (2, 3), (2, 4))
+row("einsum", lambda x: ops.einsum("bii->bi", x), None, (3, 3))
+row("einsum", lambda x: ops.einsum("bijij->bj", x), None, (2, 3, 2, 3))
+row("einsum", lambda x: ops.einsum("...i,ij", x, A))
+row("einsum", lambda x: ops.einsum("...i,ij->...j", x, A))
+row("einsum", lambda x: ops.einsum("bpi,io,pu,->buo", x, A, np.arange(10.0).reshape(5, 2), 2.0))
 row("einsum", lambda x: ops.einsum("bij->bji", x))
 row("einsum", lambda x: ops.einsum("bij->bj", x))
 row("einsum", lambda x: ops.einsum("bpi, io -> bpo", x, A))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
@@ -32,6 +33,7 @@ from thalweg.layers.activation import *  # noqa: F403 — a new layer is named o
 from thalweg.layers.aliases import *  # noqa: F403
 from thalweg.layers.augmentation import *  # noqa: F403
 from thalweg.layers.containers import *  # noqa: F403
+from thalweg.layers.containers import Wrapper
 from thalweg.layers.convolution import *  # noqa: F403
 from thalweg.layers.core import *  # noqa: F403
 from thalweg.layers.embedding import *  # noqa: F403
@@ -42,10 +44,13 @@ from thalweg.layers.noise import *  # noqa: F403
 from thalweg.layers.normalization import *  # noqa: F403
 from thalweg.layers.numerical import *  # noqa: F403
 from thalweg.layers.pooling import *  # noqa: F403
+from thalweg.layers.products import einsum_dense
+from thalweg.layers.products.einsum_dense import *  # noqa: F403
 from thalweg.layers.separable import *  # noqa: F403
 from thalweg.layers.shapes import *  # noqa: F403
 from thalweg.layers.transposed import *  # noqa: F403
 from thalweg.layers.volumes import *  # noqa: F403
+from thalweg.support import hooks
 from thalweg.support.naming import choose
 from thalweg.support.registry import REGISTERED, custom_object_scope
 
@@ -57,6 +62,7 @@ __all__ += augmentation.__all__
 __all__ += containers.__all__
 __all__ += convolution.__all__
 __all__ += core.__all__
+__all__ += einsum_dense.__all__
 __all__ += embedding.__all__
 __all__ += merging.__all__
 __all__ += lookups.__all__
@@ -72,7 +78,7 @@ __all__ += volumes.__all__
 CLASSES: dict[str, type[Layer]] = {
     name: globals()[name]
     for name in sorted(__all__)
-    if isinstance(globals().get(name), type) and name not in ("Input", "InputLayer", "Layer")
+    if isinstance(globals().get(name), type) and name not in ("Input", "InputLayer", "Layer", "Wrapper")
 }
 __all__ += aliases.__all__
 MODELS = {  # classes that are layers too, and stand above them: imported when a description names one
@@ -99,13 +105,15 @@ def deserialize(description: dict[str, Any], custom_objects: CustomObjects | Non
         description = description | {"class_name": "Parallel"}
     if description["class_name"] in ("Residual", "Parallel"):
         config = {key: layers_of(value, custom_objects) for key, value in config.items()}
+    kind = class_named("layer", description["class_name"], custom_objects)
+    if isinstance(kind, type) and issubclass(kind, Wrapper) and inspect.getmodule(kind.from_config) is hooks:
+        config["layer"] = layers_of(config["layer"], custom_objects)
     if isinstance(config.get("vocabulary"), str):  # a file of someone else's may not name files of ours
         raise ArgumentError(f"a vocabulary is saved as a list, not as the path {config['vocabulary']!r}")
     own = dict(REGISTERED) | dict(custom_objects or {})
     activation = config.get("activation")
     if isinstance(activation, dict) and activation.get("custom") in own:
         config["activation"] = own[activation["custom"]]
-    kind = class_named("layer", description["class_name"], custom_objects)
     with custom_object_scope(custom_objects):  # for functions that the layer looks up itself
         layer: Layer = kind.from_config(config) if hasattr(kind, "from_config") else kind(**config)
     if "trainable" in description:  # where older files have it

@@ -14,9 +14,40 @@ from thalweg.program.ir.instruction import Buffer
 from thalweg.support.arguments import Checked, Taken, arguments, default
 from thalweg.support.hooks import unwritten
 
-__all__ = ["Parallel", "Residual"]
+__all__ = ["Parallel", "Residual", "Wrapper"]
 
 Branch = list[Layer]
+
+
+def one_layer(what: str, layer: Any) -> Layer:
+    """A layer."""
+    if not isinstance(layer, Layer):
+        raise ArgumentError(f"{what} is a layer, got {layer!r}")
+    return layer
+
+
+@arguments
+class Wrapper(Layer):
+    """Base of layers around another one, which is the attribute `layer`; a subclass says in `call` what it computes.
+
+    Args:
+        layer: the layer inside.
+
+    >>> from thalweg.layers import Dense, Input
+    >>> class Twice(Wrapper):
+    ...     def call(self, x):
+    ...         return self.layer(self.layer(x))
+    >>> Twice(Dense(4))(Input((4,))).shape
+    (None, 4)
+    """
+
+    layer: Annotated[Layer, Checked(one_layer, serialize)]
+    name: str | None = None
+
+    def build(self, input_shape: Any = None) -> None:
+        """Builds the layer inside for the wrapper's own input."""
+        if not self.layer.built:
+            self.layer.build(input_shape)
 
 
 class Container(Layer):

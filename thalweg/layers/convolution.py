@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from thalweg.errors import ArgumentError, ShapeError
@@ -32,10 +33,12 @@ def sequence_shape(layer: str, shape: Shape) -> Shape:
 
 
 def placed(layer: str, padding: str, size: Pair, strides: Pair, dilation: Pair, image: Shape) -> Window:
-    """The window with "valid" or "same" padding; a window larger than the image raises."""
+    """The window with "valid", "same" or "causal" padding; a window larger than the image raises."""
     if padding == "same":
         return convolution.same(size, strides, dilation, (image[0], image[1]))
     window = Window(size, strides, dilation)
+    if padding == "causal":
+        return replace(window, before=(0, window.span[1] - 1))
     if any(span > n for span, n in zip(window.span, image, strict=False)):
         raise ShapeError(
             f"{layer}'s window spans {window.span}, more than its input of {image[:2]}: "
@@ -163,7 +166,8 @@ class Conv1D(Convolution):
     """a = activation(x ∗ W + b)      x (rows, steps, inputs) → a (rows, steps', filters)
 
     `Conv2D` along one dimension; the arguments are the same, each a single number. W is (kernel_size, inputs/groups,
-    filters).
+    filters). With padding="causal" there are (kernel_size − 1)·dilation_rate zeros before the sequence and none after
+    it: the output at a step depends on no later one.
 
     >>> from thalweg import Input, Sequential
     >>> model = Sequential([Input((100, 4)), Conv1D(8, 5, strides=2)])
@@ -174,4 +178,5 @@ class Conv1D(Convolution):
 
     kernel_size: kinds.Single
     strides: kinds.Single = 1
+    padding: kinds.CausalPadding = "valid"
     dilation_rate: kinds.Single = 1

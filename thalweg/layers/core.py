@@ -1,4 +1,4 @@
-"""Input, Dense, Activation, Dropout, Flatten. Names, arguments and defaults are Keras's."""
+"""Input, Dense, Identity, Activation, Dropout, Flatten. Names, arguments and defaults are Keras's."""
 
 from __future__ import annotations
 
@@ -23,7 +23,9 @@ from thalweg.support.naming import choose
 from thalweg.support.nested import leaves, mapped
 from thalweg.support.registry import REGISTERED
 
-__all__ = ["Activation", "Dense", "Dropout", "Flatten", "Input", "InputLayer", "Lambda", "Rescaling"]
+__all__ = [
+    "Activation", "Dense", "Dropout", "Flatten", "Identity", "Input", "InputLayer", "Lambda", "Rescaling",
+]  # fmt: skip
 
 
 KINDS = ("float32", "int32", "int64", "uint8", "bool", "string")
@@ -268,6 +270,20 @@ class Flatten(Layer):
 
     def forward(self, program: Builder, x: Buffer) -> Buffer:
         return x if len(x.shape) == 1 else program.reshape(x, (x.size,))
+
+
+class Identity(Layer):
+    """a = x: its input as it is, of any shape
+
+    >>> Identity()(Input((5, 3))).shape
+    (None, 5, 3)
+    """
+
+    supports_masking = True
+    takes_numbers = True
+
+    def forward(self, program: Builder, x: Buffer) -> Buffer:
+        return x
 
 
 UNMASKED = kinds.only(None, ": no layer takes a mask yet, so mask has to be None")

@@ -57,6 +57,15 @@ def channels_last(what: str, data_format: Any) -> Any:
     return data_format
 
 
+def padding(*names: str) -> Check:
+    """The check of a name of padding, in small letters or capitals, as in Keras."""
+
+    def check(what: str, value: Any) -> str:
+        return choose("padding", value.lower() if isinstance(value, str) else value, names)
+
+    return check
+
+
 def listed(value: Any) -> Any:
     """Tuples as lists, as JSON has them."""
     return None if value is None else [listed(v) if isinstance(v, tuple) else v for v in value]
@@ -71,7 +80,8 @@ def penalty_on_outputs(what: str, value: Any) -> regularizers.Regularizer | None
 
 
 Axis = Annotated[int, Checked(last_axis)]
-Padding = Annotated[str, Checked(lambda what, value: choose("padding", value, ("valid", "same")))]
+Padding = Annotated[str, Checked(padding("valid", "same"))]
+CausalPadding = Annotated[str, Checked(padding("valid", "same", "causal"))]
 DataFormat = Annotated[str | None, Checked(channels_last, kept=False)]
 
 Sizes = int | Sequence[int]

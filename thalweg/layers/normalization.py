@@ -1,12 +1,14 @@
-"""Batch, layer and group normalisation, and scaling by statistics from before training, all as in Keras."""
+"""Batch, layer, group and unit normalisation, and scaling by statistics from before training, all as in Keras."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from thalweg import ops
 from thalweg.errors import ArgumentError, DataError, ShapeError
 from thalweg.layers import kinds
 from thalweg.layers.layer import Array, Layer, Shape, check_last_axis
@@ -17,7 +19,10 @@ from thalweg.program.ir.instruction import Buffer
 from thalweg.support.arguments import Checked, Taken, arguments, default
 from thalweg.support.checks import whole
 
-__all__ = ["BatchNormalization", "GroupNormalization", "LayerNormalization", "Normalization", "RMSNormalization"]
+__all__ = [
+    "BatchNormalization", "GroupNormalization", "LayerNormalization", "Normalization", "RMSNormalization",
+    "UnitNormalization",
+]  # fmt: skip
 
 LEAST = 1e-7  # the least standard deviation, so that a constant column becomes 0: Keras's epsilon
 ROWS = 4096  # measured at a time
@@ -205,6 +210,46 @@ class RMSNormalization(Layer):
         n = program.value("n", x.shape)
         n = program.append(Standardization(x, n, groups=1, by_place=True, epsilon=self.epsilon, centered=False))
         return program.append(ChannelScale(n, self.gamma, None, program.value("n", x.shape)))
+
+
+def inner_axes(what: str, axis: Any) -> int | list[int]:
+    """An axis or several, none of which is that of the rows."""
+    axes = list(axis) if isinstance(axis, (list, tuple)) else [axis]
+    for one in axes:
+        if isinstance(one, bool) or not isinstance(one, (int, np.integer)):
+            raise ArgumentError(f"{what} is a whole number or a list of them, got {axis!r}")
+        if one == 0:
+            raise ArgumentError(f"{what} can't be 0, as that would mix the rows of a batch, got {axis!r}")
+    return [int(one) for one in axes] if isinstance(axis, (list, tuple)) else int(axis)
+
+
+@arguments
+class UnitNormalization(Layer):
+    """a = x/‖x‖, ‖x‖ = √Σx² along one axis or several of a row, and at least 1e-12
+
+    Args:
+        axis: the axes that one vector fills, rows being axis 0: a number, or a list of them.
+
+    >>> import thalweg
+    >>> thalweg.Sequential([thalweg.Input((2,)), UnitNormalization()]).predict([[3.0, 4.0]])
+    array([[0.6, 0.8]], dtype=float32)
+    """
+
+    supports_masking = True
+
+    axis: Annotated[Taken[int | Sequence[int], int | list[int]], Checked(inner_axes)] = default(-1)
+    name: str | None = None
+
+    def build(self, input_shape: Any) -> None:
+        rank = len(input_shape)  # with None for the rows
+        for axis in self.axis if isinstance(self.axis, list) else [self.axis]:
+            if not 0 < axis % rank == (axis if axis > 0 else axis + rank):
+                shape = ("rows", *input_shape[1:])
+                raise ShapeError(f"UnitNormalization of inputs {shape} takes the axes 1 … {rank - 1}, not {axis}")
+
+    def call(self, x: Any) -> Any:
+        """The vectors of length 1."""
+        return ops.normalize(x, tuple(self.axis) if isinstance(self.axis, list) else self.axis)
 
 
 @arguments

@@ -12,28 +12,18 @@ from thalweg.program.instructions.convolution import Window
 from thalweg.program.ir.instruction import Buffer
 from thalweg.support.arguments import arguments, default
 
-__all__ = ["DepthwiseConv2D", "SeparableConv1D", "SeparableConv2D"]
+__all__ = ["DepthwiseConv1D", "DepthwiseConv2D", "SeparableConv1D", "SeparableConv2D"]
 
 
 @arguments
-class DepthwiseConv2D(Sliding):
-    """a = activation(x ∗ W + b), each channel of x with kernels of its own      → (rows, …, inputs·depth_multiplier)
+class DepthwiseConvolution(Sliding):
+    """Base of convolutions of each channel by itself."""
 
-    A `Conv2D` with a group for each channel. W is (height, width, inputs, depth_multiplier). The arguments are Keras's;
-    `depthwise_initializer` and `depthwise_regularizer` are the kernel's.
-
-    >>> from thalweg import Input, Sequential
-    >>> model = Sequential([Input((8, 8, 3)), DepthwiseConv2D(3, depth_multiplier=2)])
-    >>> model.build()
-    >>> model.output_shape, model.count_params()
-    ((None, 6, 6, 6), 60)
-    """
-
-    kernel_size: kinds.Pair
-    strides: kinds.Pair = default((1, 1))
+    kernel_size: Any
+    strides: Any = 1
     padding: kinds.Padding = "valid"
     depth_multiplier: kinds.Count = 1
-    dilation_rate: kinds.Pair = default((1, 1))
+    dilation_rate: Any = 1
     activation: kinds.Activation = default(None)
     use_bias: bool = True
     depthwise_initializer: kinds.Initializer = default("glorot_uniform")
@@ -53,6 +43,44 @@ class DepthwiseConv2D(Sliding):
     def convolved(self, program: Builder, x: Buffer) -> Buffer:
         outputs = self.inputs * self.depth_multiplier
         return program.convolution(x, self.W, self.b, self.window, self.inputs, outputs)
+
+
+@arguments
+class DepthwiseConv1D(DepthwiseConvolution):
+    """a = activation(x ∗ W + b), each channel of x with kernels of its own      → (rows, …, inputs·depth_multiplier)
+
+    `DepthwiseConv2D` along one dimension; the arguments are the same, each a single number. W is (kernel_size, inputs,
+    depth_multiplier).
+
+    >>> from thalweg import Input, Sequential
+    >>> model = Sequential([Input((8, 3)), DepthwiseConv1D(3, depth_multiplier=2)])
+    >>> model.build()
+    >>> model.output_shape, model.count_params()
+    ((None, 6, 6), 24)
+    """
+
+    kernel_size: kinds.Single
+    strides: kinds.Single = 1
+    dilation_rate: kinds.Single = 1
+
+
+@arguments
+class DepthwiseConv2D(DepthwiseConvolution):
+    """a = activation(x ∗ W + b), each channel of x with kernels of its own      → (rows, …, inputs·depth_multiplier)
+
+    A `Conv2D` with a group for each channel. W is (height, width, inputs, depth_multiplier). The arguments are Keras's;
+    `depthwise_initializer` and `depthwise_regularizer` are the kernel's.
+
+    >>> from thalweg import Input, Sequential
+    >>> model = Sequential([Input((8, 8, 3)), DepthwiseConv2D(3, depth_multiplier=2)])
+    >>> model.build()
+    >>> model.output_shape, model.count_params()
+    ((None, 6, 6, 6), 60)
+    """
+
+    kernel_size: kinds.Pair
+    strides: kinds.Pair = default((1, 1))
+    dilation_rate: kinds.Pair = default((1, 1))
 
 
 @arguments

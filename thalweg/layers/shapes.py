@@ -21,8 +21,8 @@ from thalweg.support.arguments import Checked, Taken, arguments, default
 from thalweg.support.checks import whole
 
 __all__ = [
-    "CenterCrop", "Cropping1D", "Cropping2D", "Permute", "Reshape", "Resizing", "UpSampling1D", "UpSampling2D",
-    "ZeroPadding1D", "ZeroPadding2D",
+    "CenterCrop", "Cropping1D", "Cropping2D", "Permute", "RepeatVector", "Reshape", "Resizing", "UpSampling1D",
+    "UpSampling2D", "ZeroPadding1D", "ZeroPadding2D",
 ]  # fmt: skip
 
 
@@ -239,6 +239,29 @@ class UpSampling1D(Layer):
     def forward(self, program: Builder, x: Buffer) -> Buffer:
         z = program.upsample(program.reshape(x, (1, *x.shape)), (1, self.size))
         return program.reshape(z, z.shape[1:])
+
+
+@arguments
+class RepeatVector(Layer):
+    """The same vector at each of n steps      (rows, columns) → (rows, n, columns)
+
+    Args:
+        n: the number of steps.
+
+    >>> from thalweg import Input, Sequential
+    >>> Sequential([Input((2,)), RepeatVector(3)]).output_shape
+    (None, 3, 2)
+    """
+
+    n: kinds.Count
+    name: str | None = None
+
+    def build(self, input_shape: Shape) -> None:
+        if len(input_shape) != 1:
+            raise ShapeError(f"RepeatVector takes vectors of shape (columns,), not {input_shape}")
+
+    def forward(self, program: Builder, x: Buffer) -> Buffer:
+        return program.broadcast_to(x, (self.n, *x.shape))
 
 
 def cut(program: Builder, x: Buffer, start: Pair, size: Pair) -> Buffer:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import string
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from thalweg.errors import ShapeError
-from thalweg.ops.arrangement import expand_dims, reshape, shape, squeeze, transpose
+from thalweg.ops.arrangement import Rows, expand_dims, reshape, shape, squeeze, transpose
+from thalweg.ops.indexing import diagonal
 from thalweg.ops.operation import operand, operation
 from thalweg.ops.pointwise import aligned, multiply
 from thalweg.ops.summaries import sum as total
@@ -93,33 +96,136 @@ def listed(axes: Any) -> list[int]:
     return [axes] if isinstance(axes, int) else list(axes)
 
 
-def einsum(subscripts: str, *operands: Any) -> Any:
-    """Sums of products by Einstein's convention, of one or two operands: einsum("bij,bjk->bik", x, y).
+def einsum(subscripts: str, *operands: Any, **named: Any) -> Any:
+    """Sums of products by Einstein's convention: einsum("bij,bjk->bik", x, y).
 
-    Letters: axes. One that stands in both operands and not in the result is summed over; one that is in all three is a
-    batch axis. With one operand, axes are reordered and summed.
+    Letters are axes. One that the result lacks is summed over; one that an operand has twice is its diagonal; "..."
+    stands for any further axes, which broadcast. Without "->", the result has the letters that stand once, in the
+    order of the alphabet. Of more than two operands, two at a time are multiplied, in the order that costs least.
+
+    In a network the letter of the rows comes first in each tensor of rows, and in the result: rows aren't summed.
 
     >>> einsum("ij,jk->ik", np.ones((1, 2)), np.ones((2, 1))).tolist()
     [[2.0]]
     """
     if not any(isinstance(x, Operators) for x in operands):
-        return np.einsum(subscripts, *operands)
+        return np.einsum(subscripts, *operands, **named)
+    for name in named:
+        raise refuse(f"einsum of tensors takes no {name}: the order of products is chosen by their cost")
+    terms, output = letters_of(subscripts, operands)
+    values = list(operands)
+    check_rows(subscripts, values, terms, output)
+    for k, term in enumerate(terms):
+        values[k], terms[k] = on_diagonals(values[k], term)
+    sizes = {c: n for term, v in zip(terms, values, strict=True) for c, n in zip(term, shape(v), strict=True)}
+    for pair in order_of(terms, output, sizes):
+        taken = [(values[k], terms[k]) for k in sorted(pair)]
+        for k in sorted(pair, reverse=True):
+            del values[k], terms[k]
+        kept = output if not terms else "".join(dict.fromkeys("".join(term for _, term in taken)))
+        kept = "".join(c for c in kept if c in output or any(c in term for term in terms))
+        if any(per_row(x) for x, _ in taken):
+            first = next(term[0] for x, term in taken if per_row(x))
+            kept = first + kept.replace(first, "")
+        values.append(product([x for x, _ in taken], [term for _, term in taken], kept))
+        terms.append(kept)
+    return summed_and_ordered(values[0], terms[0], output)
+
+
+def per_row(x: Any) -> bool:
+    """Whether x is a tensor of rows."""
+    return isinstance(x, Operators) and bool(x.shape) and x.shape[0] is None
+
+
+def letters_of(subscripts: str, operands: Any) -> tuple[list[str], str]:
+    """The terms and the result, with letters in the places of "…" and of a result that isn't said."""
     text = subscripts.replace(" ", "")
     inputs, arrow, output = text.partition("->")
     terms = inputs.split(",")
-    if (
-        not arrow
-        or len(terms) != len(operands)
-        or len(terms) > 2
-        or not text.replace("->", "").replace(",", "").isalpha()
-    ):
-        raise refuse(f"einsum takes one or two operands and letters, such as 'bij,bjk->bik', got {subscripts!r}")
-    for term, x in zip(terms, operands, strict=True):
-        if len(set(term)) < len(term) or len(term) != len(shape(x)):
-            raise refuse(f"einsum: {term!r} doesn't name the axes of a tensor of shape {shape(x)}, each once")
-    if len(terms) == 1:
-        return summed_and_ordered(operands[0], terms[0], output)
-    return product(operands, terms, output)
+    bare = text.replace("->", "").replace(",", "").replace("...", "")
+    if len(terms) != len(operands) or not (bare.isalpha() or not bare) or not bare.isascii():
+        raise refuse(
+            f"einsum takes letters and '...' for each of its {len(operands)} operands, such as 'bij,bjk->bik', got "
+            f"{subscripts!r}"
+        )
+    unused = [c for c in string.ascii_letters if c not in bare]
+    more = [len(shape(x)) - len(term.replace("...", "")) for term, x in zip(terms, operands, strict=True)]
+    longest = max([n for n, term in zip(more, terms, strict=True) if "..." in term], default=0)
+    extra = "".join(unused[: max(longest, 0)])
+    for k, (term, n, x) in enumerate(zip(terms, more, operands, strict=True)):
+        if n < 0 or (n and "..." not in term) or term.count("...") > 1:
+            raise refuse(f"einsum: {term!r} doesn't name the axes of a tensor of shape {shape(x)}")
+        terms[k] = term.replace("...", extra[len(extra) - n :])
+    if not arrow:
+        once = sorted(c for c in set(bare) if bare.count(c) == 1)
+        return terms, extra + "".join(once)
+    if extra and "..." not in output:
+        raise refuse(f"einsum: {subscripts!r} needs '...' in its result, too: what it stands for can't be summed")
+    output = output.replace("...", extra)
+    if len(set(output)) < len(output) or not set(output) <= set("".join(terms)):
+        raise refuse(f"einsum: the result of {subscripts!r} has an axis twice, or one that no operand has")
+    return terms, output
+
+
+def check_rows(subscripts: str, values: list[Any], terms: list[str], output: str) -> None:
+    """Raises if the letter of the rows isn't the first of every tensor of rows and of the result, or stands elsewhere.
+
+    What is the same for all rows may have an axis of size 1 in their place, which is dropped; likewise one of size 1 of
+    what "…" stands for.
+    """
+    firsts = {term[0] for x, term in zip(values, terms, strict=True) if per_row(x)}
+    largest: dict[str, Any] = {}
+    for x, term in zip(values, terms, strict=True):
+        for c, n in zip(term, shape(x), strict=True):
+            largest[c] = n if largest.get(c, 1) == 1 else largest[c]
+    for k, (x, term) in enumerate(zip(values, terms, strict=True)):
+        for c in term:
+            place, n = terms[k].index(c), shape(values[k])[terms[k].index(c)]
+            if c in firsts and not per_row(x) and n != 1:
+                raise refuse(f"einsum: {c!r} are the rows of the batch, of any number, not {n}")
+            if not isinstance(n, Rows) and n != largest[c] and n != 1:
+                raise refuse(f"einsum: the axis {c!r} has the sizes {largest[c]} and {n} in {subscripts!r}")
+            if n == 1 and largest[c] != 1:
+                values[k], terms[k] = squeeze(values[k], place), terms[k][:place] + terms[k][place + 1 :]
+    if not firsts:
+        return
+    rows = min(firsts)
+    alone = len(values) == 1 and not output  # a sum over everything, for a loss
+    if len(firsts) > 1 or (output[:1] != rows and not alone) or any(rows in term[1:] for term in terms):
+        raise refuse(
+            f"einsum {subscripts!r} mixes the rows of the batch: their letter has to be the first of every tensor of "
+            "rows and of the result, and to stand nowhere else"
+        )
+
+
+def on_diagonals(x: Any, term: str) -> tuple[Any, str]:
+    """x with each axis once: of one that stands twice, the diagonal, as its last axis."""
+    while len(set(term)) < len(term):
+        letter = next(c for c in term if term.count(c) > 1)
+        one = term.index(letter)
+        other = term.index(letter, one + 1)
+        if shape(x)[one] != shape(x)[other]:
+            raise refuse(f"einsum: {letter!r} stands for axes of {shape(x)[one]} and {shape(x)[other]}")
+        x = diagonal(x, 0, one, other)
+        term = "".join(c for k, c in enumerate(term) if k not in (one, other)) + letter
+    return x, term
+
+
+def order_of(terms: list[str], output: str, sizes: dict[str, Any]) -> list[Sequence[int]]:
+    """Which operands are multiplied one after the other, as NumPy chooses them; a product goes to the end."""
+    if len(terms) < 3:
+        return [(0, 1)] if len(terms) == 2 else []
+    shapes = [tuple(32 if isinstance(sizes[c], Rows) else sizes[c] for c in term) for term in terms]
+    path, _ = np.einsum_path(
+        f"{','.join(terms)}->{output}", *(np.broadcast_to(0.0, s) for s in shapes), optimize="greedy"
+    )
+    pairs: list[Sequence[int]] = []
+    count = len(terms)
+    for group in map(sorted, path[1:]):  # which may name three or more, where NumPy sees no gain in an order
+        for n in range(len(group) - 1):
+            pairs.append(group[:2] if n == 0 else (group[n + 1] - n - 1, count - 1))
+            count -= 1
+    return pairs
 
 
 def summed_and_ordered(x: Any, term: str, output: str) -> Any:
@@ -133,13 +239,17 @@ def summed_and_ordered(x: Any, term: str, output: str) -> Any:
 
 def product(operands: Any, terms: list[str], output: str) -> Any:
     """Two operands: a product of matrices (batch axes, own axes, summed axes)·(batch axes, summed axes, own axes)."""
-    values, terms, rows = rows_first(operands, terms)
+    order = (1, 0) if per_row(operands[1]) and not per_row(operands[0]) else (0, 1)
+    values, terms = [operands[k] for k in order], [terms[k] for k in order]
+    rows = terms[0][0] if per_row(values[0]) and not per_row(values[1]) else ""
     for k in (0, 1):  # a letter of one operand alone that the result lacks is summed first
         kept = "".join(c for c in terms[k] if c in output or c in terms[1 - k])
         values[k], terms[k] = summed_and_ordered(values[k], terms[k], kept), kept
     one, other = terms
     batch = [c for c in output if c in one and c in other]
     summed = [c for c in one if c in other and c not in output]
+    if not summed:
+        return multiply(*(spread(v, term, output) for v, term in zip(values, terms, strict=True)))
     left = [c for c in one if c not in other and c not in rows]
     right = [c for c in other if c not in one]
     x = summed_and_ordered(values[0], one, "".join([*rows, *batch, *left, *summed]))
@@ -147,27 +257,16 @@ def product(operands: Any, terms: list[str], output: str) -> Any:
     before = len(rows) + len(batch)
     x, y = merged(x, before, len(left), len(summed)), merged(y, len(batch), len(summed), len(right))
     sizes = {c: n for term, v in zip(terms, values, strict=True) for c, n in zip(term, shape(v), strict=True)}
-    order = "".join([*rows, *batch, *left, *right])
-    return summed_and_ordered(reshape(matmul(x, y), [sizes[c] for c in order]), order, output)
+    found = "".join([*rows, *batch, *left, *right])
+    return summed_and_ordered(reshape(matmul(x, y), [sizes[c] for c in found]), found, output)
 
 
-def rows_first(operands: Any, terms: list[str]) -> tuple[list[Any], list[str], str]:
-    """The operands, one with rows first, and the letter of the rows if the other has none.
-
-    An axis of size 1 in the place of the rows is dropped, as it is the same for all rows.
-    """
-    per_row = [isinstance(x, Operators) and bool(x.shape) and x.shape[0] is None for x in operands]
-    order = (1, 0) if per_row == [False, True] else (0, 1)
-    values, terms = [operands[k] for k in order], [terms[k] for k in order]
-    if all(per_row) or not any(per_row):
-        return values, terms, ""
-    rows = terms[0][0]
-    if rows in terms[1]:
-        place = terms[1].index(rows)
-        if shape(values[1])[place] != 1:
-            raise refuse(f"einsum: {rows!r} are the rows of the batch, of any number, not {shape(values[1])[place]}")
-        values[1], terms[1] = squeeze(values[1], place), terms[1].replace(rows, "")
-    return values, terms, rows
+def spread(x: Any, term: str, output: str) -> Any:
+    """An operand with an axis for each letter of the result, of size 1 where it has none."""
+    x = summed_and_ordered(x, term, "".join(c for c in output if c in term))
+    sizes = dict(zip((c for c in output if c in term), shape(x), strict=True))
+    wanted = tuple(sizes.get(c, 1) for c in output)
+    return x if len(wanted) == len(sizes) else reshape(x, wanted)
 
 
 def merged(x: Any, batch: int, first: int, second: int) -> Any:

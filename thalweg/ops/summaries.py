@@ -258,13 +258,15 @@ def norm_of_matrices(x: Any, ord: Any, axes: tuple[int, ...], keepdims: bool) ->
     raise refuse(f"norm of matrices has the orders 'fro', 1, -1, inf and -inf, {where}; got {ord!r}")
 
 
-def normalize(x: Any, axis: int = -1, order: Any = 2, epsilon: float = 1e-12) -> Any:
-    """x/‖x‖ along an axis, ‖x‖ being at least epsilon.
+def normalize(x: Any, axis: Any = -1, order: Any = 2, epsilon: float = 1e-12) -> Any:
+    """x/‖x‖ along an axis, or over several, ‖x‖ being at least epsilon.
 
     >>> normalize([3.0, 4.0]).tolist()
     [0.6, 0.8]
     """
-    return divide(x, maximum(norm(x, None if order == 2 else order, axis, True), epsilon))
+    if order == 2:  # a vector of zeros has a gradient, too: it is that of x/epsilon
+        return divide(x, maximum(sqrt(maximum(sum(square(x), axis, True), epsilon**2)), epsilon))
+    return divide(x, maximum(norm(x, order, axis, True), epsilon))
 
 
 l2_normalize = normalize

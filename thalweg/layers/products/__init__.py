@@ -1,0 +1,1 @@
+"""Layers that multiply by weights along any axes."""
