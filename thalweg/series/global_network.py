@@ -1,0 +1,290 @@
+"""Networks for all series at once: they learn what comes on top of a simple base, as quantiles of every step."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from threading import Event
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from thalweg import layers, losses, optimizers, schedules
+from thalweg.engine.lanes import cores
+from thalweg.errors import DataError
+from thalweg.experiments.population import side_by_side
+from thalweg.models.functional import Functional
+from thalweg.models.model import Model
+from thalweg.series.origins import Strip, View
+
+Array = NDArray[Any]
+Watch = Callable[[dict[str, Any]], None]
+
+SIZES = ((20_000, 512, 256, 1e-3), (3_000, 256, 128, 1e-3), (800, 128, 64, 2e-3), (0, 64, 32, 3e-3))
+"""From so many windows on, so many units, windows in a batch, and the learning rate at first."""
+AN_EPOCH, LEAST_STEPS, UPDATES, LEAST_EPOCHS, MOST_EPOCHS = 36_000, 32, 1_900, 12, 60
+"""Windows that an epoch draws, at most; its steps at least, of few windows again and again; updates in all, about; and
+the bounds of epochs."""
+DECAY, BLOCKS = 1e-4, 2
+TRIALS, MOST_HELD = 256, 4
+"""Windows that are held out, about, to find out how long to train; of a series at most a fourth."""
+SHARES = (1.0, 0.75, 0.5, 0.25)
+"""Of what the networks say, what is added to the base: the share that is best on the windows held out."""
+FURTHEST = 50.0
+"""Targets lie within so many scales."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How networks are trained. None: by the number of windows.
+
+    Attributes:
+        networks: how many are averaged. seconds: that they may take, together, or None.
+    """
+
+    networks: int = 3
+    units: int | None = None
+    epochs: int | None = None
+    batch: int | None = None
+    seconds: float | None = None
+    rate: float = 1e-3
+
+    def of(self, windows: int) -> Plan:
+        """The same with everything decided."""
+        _, units, batch, rate = next(size for size in SIZES if windows >= size[0])
+        batch = self.batch or batch
+        epochs = self.epochs or int(np.clip(UPDATES * batch // drawn(windows, batch), LEAST_EPOCHS, MOST_EPOCHS))
+        return replace(self, units=self.units or units, batch=batch, epochs=epochs, rate=rate)
+
+
+@dataclass(frozen=True)
+class Continuation:
+    """Networks that continue series.
+
+    ŷ = base + scale·(share·mean of the networks + shift), its quantiles in order
+
+    Attributes:
+        model: the networks' mean, an output (horizon,) for each quantile. view: what they see.
+        share: what of the networks is added. shifts: (quantiles,) so that on the windows held out as many values lie
+            below each quantile as it says.
+        records: of the trainings' epochs. held: what was found on the windows held out.
+    """
+
+    model: Model
+    view: View
+    quantiles: tuple[float, ...]
+    share: float = 1.0
+    shifts: tuple[float, ...] = ()
+    records: list[dict[str, Any]] = field(default_factory=list)
+    held: dict[str, float] = field(default_factory=dict)
+
+    def forecast(self, strip: Strip, lines: Array, origins: Array) -> Array:
+        """The quantiles of the steps after origins: (windows, horizon, quantiles)."""
+        x, base, scale = strip.at(lines, origins)
+        found = said(self.model, x) * self.share + np.asarray(self.shifts)
+        values = np.sort(base[:, :, None] + scale[:, :, None] * found, axis=2)
+        return strip.limited(values, lines, origins)
+
+
+def network(view: View, quantiles: Sequence[float], units: int, seed: int) -> Model:
+    """x → for each quantile the residuals of all steps.
+
+    h₀ = relu(x W + b);  h_k = h_{k−1} + relu(h_{k−1} W_k + b_k);  output: [h, x] W + b, 0 at first
+    """
+    x = layers.Input((view.size,))
+    h: Any = layers.Dense(units, "relu")(x)
+    for _ in range(BLOCKS):
+        h = layers.Add()([h, layers.Dense(units, "relu")(h)])
+    h = layers.Concatenate()([h, x])  # so that what is linear needn't be learned by units
+    heads = [
+        layers.Dense(view.horizon, kernel_initializer="zeros", name=f"quantile_{k}")(h) for k in range(len(quantiles))
+    ]
+    return Functional(x, heads, seed=seed)
+
+
+def said(model: Model, x: Array) -> Array:
+    """What a network says: float64 (windows, horizon, quantiles)."""
+    outputs: Any = model.predict(x, verbose=0)
+    return np.stack(outputs if isinstance(outputs, list) else [outputs], axis=2).astype(np.float64)
+
+
+def learn(
+    strip: Strip, lines: Array, origins: Array, quantiles: Sequence[float], plan: Plan, seed: int, until: float | None,
+    watch: Watch | None = None, look: Callable[[Model], float] | None = None, halt: Event | None = None,
+    lanes: int | None = None,
+) -> tuple[Model, list[dict[str, Any]]]:  # fmt: skip
+    """Trains a network on windows, of which each epoch draws anew; with `look`, back to the epoch it liked best.
+
+    `until`: on time.perf_counter's clock; no epoch begins after it, nor when `halt` is set.
+    """
+    assert plan.batch
+    assert plan.units
+    assert plan.epochs
+    draws = np.random.default_rng(seed)
+    model = network(strip.view, quantiles, plan.units, seed)
+    count = drawn(len(lines), plan.batch)
+    steps = plan.epochs * -(-count // plan.batch)
+    rate = schedules.CosineDecay(plan.rate, steps)
+    model.compile(optimizers.AdamW(rate, weight_decay=DECAY), [losses.Quantile(q) for q in quantiles])
+    records: list[dict[str, Any]] = []
+    best, kept = np.inf, None
+    for epoch in range(plan.epochs):
+        late = until is not None and epoch and time.perf_counter() > until
+        if late or (halt is not None and halt.is_set()):
+            break
+        chosen = np.concatenate([draws.permutation(len(lines)) for _ in range(-(-count // len(lines)))])[:count]
+        x, base, scale = strip.at(lines[chosen], origins[chosen])
+        y, seen = strip.targets(lines[chosen], origins[chosen])
+        target = np.clip((y - base) / scale, -FURTHEST, FURTHEST).astype(np.float32)
+        weights = None if seen.all() else seen.mean(axis=1).astype(np.float32)
+        history = model.fit(
+            x, [target] * len(quantiles) if len(quantiles) > 1 else target, batch_size=plan.batch,
+            initial_epoch=epoch, epochs=epoch + 1, sample_weight=weights, verbose=0, lanes=lanes,
+        )  # fmt: skip
+        record: dict[str, Any] = {"epoch": epoch, "loss": float(history.history["loss"][-1]) / len(quantiles)}
+        if look is not None:
+            record["held_out"] = look(model)
+            if record["held_out"] < best:
+                best, kept = record["held_out"], model.get_weights()
+        records.append(record)
+        if watch is not None:
+            watch(record)
+    if kept is not None:
+        model.set_weights(kept)
+    return model, records
+
+
+def continuation(
+    strip: Strip, quantiles: Sequence[float], plan: Plan, seed: int, watch: Watch | None = None
+) -> Continuation:
+    """Networks for a strip: one that shows, on the latest windows, how long to train and how wide the intervals are;
+    then those that learn from all windows."""
+    begin = time.perf_counter()
+    view = strip.view
+    lines, origins = strip.origins(least_before(view))
+    if not len(lines):
+        longest = int(strip.sizes.max())
+        raise DataError(
+            f"the longest series has {longest} values: a horizon of {view.horizon} needs "
+            f"{view.horizon + least_before(view)} or more; give a shorter horizon, or longer series"
+        )
+    plan = plan.of(len(lines))
+    found = Continuation(network(view, quantiles, 1, 0), view, tuple(quantiles))
+    until = None if plan.seconds is None else begin + plan.seconds / 3
+    trial = tried(strip, quantiles, plan, seed, until, watch)
+    if trial is not None:
+        found, strip, epochs = trial
+        plan = replace(plan, epochs=epochs)
+    until = None if plan.seconds is None else begin + plan.seconds
+    records = [{**record, "network": 0} for record in found.records]
+    halt = Event()
+    trained = side_by_side(
+        [
+            partial(learn, strip, lines, origins, quantiles, plan, seed + k, until, watch, None, halt, 1)
+            for k in range(1, plan.networks + 1)
+        ],
+        cores(),
+        halt.set,
+    )
+    for number, (_, own) in enumerate(trained, start=1):
+        records += [{**record, "network": number} for record in own]
+    model = joined(strip.view, [network for network, _ in trained])
+    shifts = found.shifts or (0.0,) * len(quantiles)
+    return Continuation(model, strip.view, tuple(quantiles), found.share, shifts, records, found.held)
+
+
+def drawn(windows: int, batch: int) -> int:
+    """How many windows an epoch draws."""
+    return min(max(windows, LEAST_STEPS * batch), AN_EPOCH)
+
+
+def least_before(view: View) -> int:
+    """How many values a window has before its origin, at least."""
+    return max(2, min(view.lags, view.season + 1))
+
+
+def tried(
+    strip: Strip, quantiles: Sequence[float], plan: Plan, seed: int, until: float | None, watch: Watch | None
+) -> tuple[Continuation, Strip, int] | None:
+    """A network that hasn't seen the latest windows: what it shows; None where the series are too short for that."""
+    view, least = strip.view, least_before(strip.view)
+    wanted = view.horizon - 1 + -(-TRIALS // len(strip.lines))
+    held = int(np.clip(wanted, view.horizon, max(view.horizon, int(strip.sizes.max()) // MOST_HELD)))
+    lines, origins = strip.origins(least, held)
+    late_lines, late = strip.origins(least)
+    new = late >= strip.sizes[late_lines] - held
+    late_lines, late = late_lines[new], late[new]
+    if len(lines) < 2 or not len(late):
+        return None
+    y, seen = strip.targets(late_lines, late)
+    y = np.where(seen, y, np.nan)
+    view = replace(view, seasonal=better_base(strip, late_lines, late, y))
+    strip.view = view
+    x, base, scale = strip.at(late_lines, late)
+    wanted_there = (y - base) / scale
+
+    def look(model: Model) -> float:
+        return float(np.nanmean(pinballs(wanted_there, said(model, x), quantiles)))
+
+    model, records = learn(strip, lines, origins, quantiles, plan, seed, until, watch, look)
+    epochs = 1 + int(np.argmin([record["held_out"] for record in records]))
+    outputs, middle = said(model, x), list(quantiles).index(0.5)
+    errors = [np.nanmean(np.abs(wanted_there - s * outputs[:, :, middle])) for s in SHARES]
+    share = SHARES[int(np.argmin(errors))]
+    left = wanted_there[:, :, None] - share * outputs
+    shifts = tuple(
+        0.0 if q == 0.5 else float(np.nanquantile(left[:, :, k], q)) for k, q in enumerate(quantiles)
+    )  # the median stays what the network says
+    points = base + scale * share * outputs[:, :, middle]
+    floor = best_floor(strip, late_lines, late, y, points, scale)
+    strip.view = replace(view, floor=floor)
+    points = strip.limited(points, late_lines, late)
+    held_out = {
+        "scaled error": float(np.nanmean(np.abs(y - points) / scale)),
+        "as the base": float(np.nanmean(np.abs(wanted_there))),
+        "windows": float(len(late)),
+    }
+    return Continuation(model, strip.view, tuple(quantiles), share, shifts, records, held_out), strip, epochs
+
+
+def better_base(strip: Strip, lines: Array, origins: Array, y: Array) -> bool:
+    """Whether the last season is the better base than the last value."""
+    if strip.view.season < 2:
+        return False
+    errors = {}
+    for seasonal in (True, False):
+        strip.view = replace(strip.view, seasonal=seasonal)
+        _, base, scale = strip.at(lines, origins)
+        errors[seasonal] = float(np.nanmean(np.abs(y - base) / scale))
+    return errors[True] <= errors[False]
+
+
+def best_floor(strip: Strip, lines: Array, origins: Array, y: Array, points: Array, scale: Array) -> int:
+    """The `floor` of a view with which forecasts were nearest, on windows held out; the lesser of equal ones."""
+    view, errors = strip.view, []
+    for floor in (0, 1, 2):
+        strip.view = replace(view, floor=floor)
+        errors.append(float(np.nanmean(np.abs(y - strip.limited(points, lines, origins)) / scale)))
+    # What is never negative isn't forecast so, unless that has helped.
+    return 2 if errors[2] < errors[1] * 0.999 else 1 if errors[1] <= errors[0] else 0
+
+
+def pinballs(wanted: Array, found: Array, quantiles: Sequence[float]) -> Array:
+    """The pinball losses, (windows, horizon, quantiles), NaN where nothing is known."""
+    q = np.asarray(quantiles)
+    error = wanted[:, :, None] - found
+    return np.asarray(np.maximum(q * error, (q - 1) * error))
+
+
+def joined(view: View, networks: Sequence[Model]) -> Model:
+    """The mean of networks as one graph."""
+    if len(networks) == 1:
+        return networks[0]
+    x = layers.Input((view.size,))
+    said_by: list[Any] = [each(x) for each in networks]
+    outputs = [part if isinstance(part, list) else [part] for part in said_by]
+    means = [layers.Average()([own[k] for own in outputs]) for k in range(len(outputs[0]))]
+    return Functional(x, means, seed=0)

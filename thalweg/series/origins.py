@@ -1,0 +1,165 @@
+"""Windows of series: what a network sees at an origin, and what it has to say of the steps after it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from thalweg.series.cadence import Cadence
+from thalweg.series.panel import Line, Panel
+
+Array = NDArray[Any]
+
+FAR = 15.0
+"""Inputs lie within so many scales."""
+MOST_KNOWN = 2000
+"""Inputs of columns known in advance: of more, those of the lags are left out."""
+
+
+@dataclass(frozen=True)
+class View:
+    """What networks see, the same for all series.
+
+    x = clip((y_{o−lags} … y_{o−1} − level)/scale), extremes so far, sizes, the calendar at o, known columns around o
+    target_h = (y_{o+h} − base_h)/scale,  base_h = y of the same place in the last season, or the last value
+
+    level: the mean of the last season. scale: mean |y_t − y_{t−season}| of the series.
+
+    Attributes:
+        lags, horizon, season: in steps. known: how many columns are known in advance.
+        seasonal: whether the base is the last season, or the last value.
+        floor: whether forecasts stay within what the series has shown: 2 above its least value, 1 above 0 if all are,
+            0 for no limit.
+    """
+
+    lags: int
+    horizon: int
+    season: int
+    cadence: Cadence
+    known: int = 0
+    seasonal: bool = True
+    floor: int = 0
+
+    @property
+    def back(self) -> int:
+        """Before the origin, so many steps of known columns are seen."""
+        back = min(self.lags, max(self.season, self.horizon))
+        return back if self.known * (back + self.horizon) <= MOST_KNOWN else 0
+
+    @property
+    def size(self) -> int:
+        """The number of inputs."""
+        calendar: int = self.cadence.calendar(np.zeros(1, "datetime64[us]")).shape[1]
+        return self.lags + 5 + calendar + self.known * (self.back + self.horizon)
+
+
+class Strip:
+    """All lines of a panel one behind the other, each with room for a window before it and after it.
+
+    Attributes:
+        begins: (lines,) where a line's first value is. sizes: (lines,) how many it has. scales: (lines,).
+    """
+
+    def __init__(self, panel: Panel, view: View, scales: Array | None = None) -> None:
+        self.view, self.lines = view, panel.lines
+        self.sizes = np.array([len(line) for line in self.lines])
+        rooms = view.lags + self.sizes + view.horizon + 1
+        self.begins = np.concatenate([[0], np.cumsum(rooms)[:-1]]) + view.lags
+        self.scales = scales_of(self.lines, view.season) if scales is None else scales
+        total = int(rooms.sum())
+        self.values = np.zeros(total)
+        self.seen = np.zeros(total, bool)
+        self.low, self.high = np.zeros(total), np.zeros(total)
+        self.known = np.zeros((total, view.known), np.float32)
+        self.calendar = np.zeros((total, view.cadence.calendar(np.zeros(1, "datetime64[us]")).shape[1]), np.float32)
+        for line, begin, size in zip(self.lines, self.begins, self.sizes, strict=True):
+            end = begin + size
+            self.values[begin - view.lags : begin] = line.filled[0]
+            self.values[begin:end] = line.filled
+            self.seen[begin:end] = ~np.isnan(line.values)
+            self.low[begin] = self.high[begin] = line.filled[0]
+            self.low[begin + 1 : end + 1] = np.minimum.accumulate(line.filled)
+            self.high[begin + 1 : end + 1] = np.maximum.accumulate(line.filled)
+            if self.calendar.shape[1]:
+                stamps = view.cadence.stamps(line.first, np.arange(size + 1), line.day)
+                self.calendar[begin : end + 1] = view.cadence.calendar(stamps)
+            if line.known is not None:
+                most = min(len(line.known), size + view.horizon)
+                self.known[begin : begin + most] = line.known[:most]
+
+    def origins(self, least: int, held: int = 0) -> tuple[Array, Array]:
+        """Line numbers and origins of all windows with `least` values before them and `horizon` known after them, the
+        last of a line ending `held` steps before it does."""
+        lasts = self.sizes - self.view.horizon - held
+        counts = np.maximum(0, lasts - least + 1)
+        lines = np.repeat(np.arange(len(counts)), counts)
+        return lines, np.arange(len(lines)) - np.repeat(np.cumsum(counts) - counts, counts) + least
+
+    def at(self, lines: Array, origins: Array) -> tuple[Array, Array, Array]:
+        """Inputs float32 (windows, size), the base (windows, horizon) and the scale (windows, 1)."""
+        view, places = self.view, self.begins[lines] + origins
+        lags = self.values[places[:, None] + np.arange(-view.lags, 0)]
+        scale = self.scales[lines][:, None]
+        level = lags[:, -min(view.season, view.lags) :].mean(axis=1, keepdims=True)
+        spread = np.abs(np.diff(lags, axis=1)).mean(axis=1, keepdims=True)
+        parts = [
+            clipped((lags - level) / scale),
+            clipped((self.low[places][:, None] - level) / scale),
+            clipped((self.high[places][:, None] - level) / scale),
+            np.log1p(spread / scale),
+            np.log1p(np.abs(level) / scale) / 3,
+            np.minimum(1.0, origins / view.lags)[:, None],
+            self.calendar[places],
+        ]
+        if view.known:
+            around = self.known[places[:, None] + np.arange(-view.back, view.horizon)]
+            parts.append(around.reshape(len(places), -1))
+        return np.concatenate(parts, axis=1, dtype=np.float32), self.base(lags), scale
+
+    def base(self, lags: Array) -> Array:
+        """What the network's output is added to: (windows, horizon)."""
+        view = self.view
+        if not view.seasonal or view.season > view.lags:
+            return np.repeat(lags[:, -1:], view.horizon, axis=1)
+        return lags[:, view.lags - view.season + np.arange(view.horizon) % view.season]
+
+    def targets(self, lines: Array, origins: Array) -> tuple[Array, Array]:
+        """The values after the origins (windows, horizon), gaps filled, and which of them are known."""
+        after = (self.begins[lines] + origins)[:, None] + np.arange(self.view.horizon)
+        return self.values[after], self.seen[after]
+
+    def limited(self, values: Array, lines: Array, origins: Array) -> Array:
+        """Forecasts, (windows, …), no lower than `floor` has it."""
+        if not self.view.floor:
+            return values
+        low = self.low[self.begins[lines] + origins]
+        least = low if self.view.floor == 2 else np.where(low >= 0, 0.0, -np.inf)
+        return np.maximum(values, least.reshape(-1, *[1] * (values.ndim - 1)))
+
+
+def clipped(x: Array) -> Array:
+    """Within ±FAR."""
+    return np.clip(x, -FAR, FAR)
+
+
+def scales_of(lines: Sequence[Line], season: int) -> Array:
+    """The scale of each series, (lines,): the mean of |y_t − y_{t−season}|.
+
+    Where that is 0 or the series is shorter, the mean difference of neighbours, or the spread; 1 of a constant.
+    """
+    return np.array([scale_of(line.filled, season) for line in lines])
+
+
+def scale_of(values: Array, season: int) -> float:
+    """The scale of a series; see `scales_of`."""
+    tiny = 1e-9 * float(np.abs(values).max())
+    for lag in dict.fromkeys((season, 1)):
+        scale = float(np.abs(values[lag:] - values[:-lag]).mean()) if len(values) > lag else 0.0
+        if scale > tiny:
+            return scale
+    spread = float(values.std())
+    return spread if spread > tiny else 1.0
