@@ -1,8 +1,8 @@
 """Names of Keras's modules that aren't here, and what to use instead: one table for errors, docs and tests.
 
-A module of thalweg that called `answer_for` answers for them: `layers.LSTM`, `from thalweg.layers import LSTM` and
-`import thalweg.applications` raise with the row's sentence, and `hasattr` stays False. The table of what *objects* lack
-is `support.hooks`.
+A module of thalweg that called `answer_for` answers for them: `layers.Pipeline`, `from thalweg.layers import Pipeline`
+and `import thalweg.applications` raise with the row's sentence, and `hasattr` stays False. The table of what *objects*
+lack is `support.hooks`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ ONE_CPU = "a model runs on the cores of one CPU, see the argument lanes of fit"
 INSIDE = "Input and layers make tensors, add_weight makes weights, and the engine computes"
 PICTURES = "draw pictures with matplotlib"
 SOUNDS = "read the files into arrays, or give fit a utils.PyDataset that reads them"
-RECURRENT = "nothing recurs over time; take Conv1D and pooling, or attention as examples/keras/text_transformer.py does"
+RECURRENT = "RNN takes a cell of your own; or TimeDistributed(Conv2D(…)), Flatten at each step, and LSTM"
 ATTENTION = "compose it of Dense layers, ops.einsum and ops.softmax, as examples/keras/text_transformer.py does"
 BODIES = "volumes have Conv3D, pooling, Flatten and Reshape; other steps are a layer of your own with a call"
 CHANGES = "images are changed by RandomFlip, RandomRotation, RandomZoom, RandomContrast and the other random layers"
@@ -72,11 +72,8 @@ NAMES: dict[str, Sequence[tuple[str, str]]] = {  # module → (names, what to do
         ("STFT STFTInitializer stft", "FromArray takes any array as initial weights"),
     ),
     "layers": (
-        (
-            "LSTM LSTMCell GRU GRUCell RNN SimpleRNN SimpleRNNCell StackedRNNCells Bidirectional TimeDistributed "
-            "ConvLSTM1D ConvLSTM2D ConvLSTM3D CuDNNLSTM CuDNNGRU",
-            RECURRENT,
-        ),
+        ("ConvLSTM1D ConvLSTM2D ConvLSTM3D", RECURRENT),
+        ("CuDNNLSTM CuDNNGRU", "LSTM and GRU are the layers; their weights have the same order of gates"),
         ("Attention AdditiveAttention MultiHeadAttention GroupQueryAttention GroupedQueryAttention", ATTENTION),
         ("Masking", "there are no masks; use ops.not_equal and ops.where, as examples/keras/text_and_table.py does"),
         ("Conv3DTranspose Convolution3DTranspose Cropping3D SpatialDropout3D UpSampling3D ZeroPadding3D", BODIES),

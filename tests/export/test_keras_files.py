@@ -54,6 +54,27 @@ SHARED = {
     "Minimum": [(lambda: layers.Minimum(), [(3,), (3,)])],
     "Concatenate": [(lambda: layers.Concatenate(1), [(2, 3), (4, 3)])],
     "Dot": [(lambda: layers.Dot((2, 1)), [(4, 3), (3, 2)]), (lambda: layers.Dot(-1, normalize=True), [(3,), (3,)])],
+    "SimpleRNN": [(lambda: layers.SimpleRNN(3, "relu", go_backwards=True, dropout=0.2), (4, 2))],
+    "LSTM": [
+        (lambda: layers.LSTM(3, recurrent_regularizer="l2", return_sequences=True), (4, 2)),
+        (lambda: layers.LSTM(2, recurrent_activation="hard_sigmoid", unit_forget_bias=False), (4, 2)),
+    ],
+    "GRU": [(lambda: layers.GRU(3), (4, 2)), (lambda: layers.GRU(3, reset_after=False, use_bias=False), (4, 2))],
+    "RNN": [(lambda: layers.RNN(layers.LSTMCell(3), return_sequences=True), (4, 2))],
+    "StackedRNNCells": [
+        (lambda: layers.RNN([layers.LSTMCell(3), layers.GRUCell(2), layers.GRUCell(3, reset_after=False)]), (4, 2))
+    ],
+    "SimpleRNNCell": [(lambda: layers.RNN(layers.SimpleRNNCell(3, "softsign")), (4, 2))],
+    "LSTMCell": [(lambda: layers.RNN(layers.LSTMCell(2, use_bias=False)), (4, 2))],
+    "GRUCell": [(lambda: layers.RNN(layers.GRUCell(2)), (4, 2))],
+    "Bidirectional": [
+        (lambda: layers.Bidirectional(layers.LSTM(3, return_sequences=True), "sum"), (4, 2)),
+        (lambda: layers.Bidirectional(layers.GRU(3), "ave", None, layers.SimpleRNN(3, go_backwards=True)), (4, 2)),
+    ],
+    "TimeDistributed": [
+        (lambda: layers.TimeDistributed(Dense(3, "relu")), (4, 2)),
+        (lambda: layers.TimeDistributed(layers.Conv1D(3, 2)), (4, 5, 2)),
+    ],
     "CategoryEncoding": [(lambda: layers.CategoryEncoding(5, "count"), (4,))],
     "Discretization": [(lambda: layers.Discretization([0.5, 1.5], output_mode="one_hot"), (1,))],
     "Normalization": [

@@ -384,6 +384,22 @@ LAYERS = [
         "keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, dtype='float64')]).build()",
     ),
     row("every layer's `data_format`", "keras.layers.Conv2D(3, 3, data_format='channels_first')"),
+    row(
+        "`SimpleRNN`, `LSTM`, `GRU`, `RNN` with `stateful=True`",
+        *each("keras.layers.{}, stateful=True)", "SimpleRNN(3", "LSTM(3", "GRU(3", "RNN(keras.layers.LSTMCell(3)"),
+    ),
+    row("`LSTM(use_cudnn=True)`", *each("keras.layers.{}(3, use_cudnn=True)", "LSTM", "GRU")),
+    row("`SimpleRNN`, `LSTM`, `GRU` with an activation of a row", "keras.layers.LSTM(3, 'softmax')"),
+    row(
+        "`RNN(cell)` with a cell that is no layer",
+        "class Cell:\n    state_size = 3\n    def call(self, x, states): return x, states\nkeras.layers.RNN(Cell())",
+    ),
+    row(
+        "the output of a first step that the mask leaves out",
+        "layer = keras.layers.SimpleRNN(1)\n"
+        "r = float(np.sum(layer(np.ones((1, 1, 1)), initial_state=[np.ones((1, 1))], mask=np.zeros((1, 1)) > 0)))",
+        ours=0.0,
+    ),
     row("`Layer(activity_regularizer)`", "keras.layers.Layer(activity_regularizer='l2')"),
     row(
         "`Dense(lora_rank, lora_alpha, quantization_config)`",

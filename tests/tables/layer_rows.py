@@ -10,6 +10,7 @@ from activation_layers import ACTIVATION_LAYERS, CUSTOM_OBJECTS
 from image_layers import IMAGE_LAYERS
 from lookup_rows import LOOKUPS
 from numerical_layers import NUMERICAL_LAYERS
+from recurrent_layers import RECURRENT_LAYERS
 
 from thalweg import Model, Sequential, activations, ops
 from thalweg.layers import (
@@ -124,6 +125,7 @@ ROWS: dict[type[Layer], list[tuple[Any, Shape | list[Shape], Shape, int]]] = {
     **IMAGE_LAYERS,
     **ACTIVATION_LAYERS,
     **NUMERICAL_LAYERS,
+    **RECURRENT_LAYERS,
     **{kind: [] for kind in LOOKUPS},  # at a model's entry: see test_lookup.py
 }
 OWN = {"Tied": Tied, "halves": halves, **CUSTOM_OBJECTS}

@@ -29,6 +29,11 @@ ELSEWHERE = {
 LAYERS: dict[str, type[Layer]] = {n: c for n, c in layers.CLASSES.items() if n not in (*OWN_LAYERS, *ELSEWHERE)}
 OWN_ACTIVATIONS = ("arctan", "bent_identity", "gaussian", "golu", "lisht", "sine", "step")
 ACTIVATIONS = [n for n in (*activations.NAMES, *activations.ALIASES) if n not in OWN_ACTIVATIONS]
+HELD = {
+    "RNN": ("cell",), "StackedRNNCells": ("cells",), "TimeDistributed": ("layer",),
+    "Bidirectional": ("layer", "backward_layer"),
+}  # fmt: skip
+"""Layers that hold others, and the arguments in which they do."""
 ANYTHING: Any = object()
 NEUTRAL: dict[str, tuple[Any, ...]] = {
     "activity_regularizer": (None,), "autocast": (True,), "axis": (-1,), "batch_size": (None,),
@@ -41,7 +46,7 @@ NEUTRAL: dict[str, tuple[Any, ...]] = {
     "num_labels": (None,), "optional": (False,), "output_axes": (None,), "quantization_config": (None,),
     "ragged": (False,), "rank": (ANYTHING,), "renorm": (False,), "renorm_clipping": (None,),
     "renorm_momentum": (ANYTHING,), "rms_scaling": (False,), "sparse": (False, None), "synchronized": (False,),
-    "virtual_batch_size": (None,),
+    "time_major": (False,), "virtual_batch_size": (None,),
 }  # fmt: skip
 """Arguments of Keras's, with the values that ask for what happens here anyway."""
 OURS: dict[str, dict[str, tuple[Any, ...]]] = {
@@ -147,7 +152,7 @@ def check_dtype(given: Any, what: str) -> None:
 
 def argument(name: str, value: Any, what: str) -> Any:
     """The value of an argument, as our classes take it."""
-    if name == "activation":
+    if name in ("activation", "recurrent_activation"):
         if value is not None and (not isinstance(value, str) or value not in ACTIVATIONS):
             raise ArgumentError(f"{what} has the activation {shortly(value)}, which isn't known here")
         return value
@@ -215,10 +220,19 @@ def layer_of(description: Mapping[str, Any], custom_objects: Mapping[str, Any]) 
         raise ArgumentError(f"{what} is a {name}, which {ELSEWHERE[name]}")
     if name not in LAYERS:
         raise ArgumentError(f"{what} is {shortly(name)}, which isn't known here{instead(name)}")
-    given = arguments_of(LAYERS[name], config, f"{name} {shortly(config.get('name'))}")
+    held = {key: held_layers(config[key], custom_objects) for key in HELD.get(name, ()) if config.get(key)}
+    rest = {key: value for key, value in config.items() if key not in held}
+    given = arguments_of(LAYERS[name], rest, f"{name} {shortly(config.get('name'))}") | held
     if name == "Normalization":
         given = normalization(given)
     return LAYERS[name](**given)
+
+
+def held_layers(description: Any, custom_objects: Mapping[str, Any]) -> Any:
+    """The layer in a layer, or the list of them."""
+    if isinstance(description, list):
+        return [held_layers(one, custom_objects) for one in description]
+    return layer_of(description, custom_objects)
 
 
 def normalization(given: dict[str, Any]) -> dict[str, Any]:
@@ -284,13 +298,20 @@ def describe_layer(layer: Layer) -> tuple[dict[str, Any], list[str]]:
         why = ELSEWHERE.get(name, "Keras hasn't")
         raise ArgumentError(f"layer {layer.name!r} is a {name}, which {why}")
     config: dict[str, Any] = {"name": layer.name, "dtype": "float32"}
-    config |= {"trainable": layer.trainable} if layer.parameters else {}  # without weights, not every layer takes it
+    some = bool(layer.all_parameters())  # without weights, not every layer takes it
+    config |= {"trainable": layer.trainable} if some else {}
     unknown = []
     for key, value in layer.get_config().items():
         family = next((f for end, f in ENDINGS.items() if key.endswith(end)), None)
-        if ours(name, key, value, f"layer {layer.name!r}") or (key == "trainable" and not layer.parameters):
+        if ours(name, key, value, f"layer {layer.name!r}") or (key == "trainable" and not some):
             continue
-        if key == "activation" and value not in ACTIVATIONS:
+        if key in HELD.get(name, ()) and value is not None:
+            inner = getattr(layer, key)
+            found = [describe_layer(one) for one in (inner if isinstance(inner, list) else [inner])]
+            unknown += [n for _, names in found for n in names]
+            config[key] = [one for one, _ in found] if isinstance(inner, list) else found[0][0]
+            continue
+        if key in ("activation", "recurrent_activation") and value not in ACTIVATIONS:
             raise ArgumentError(f"layer {layer.name!r} has the activation {shortly(value)}, which Keras hasn't")
         if family == "initializer" and value["class_name"] not in INITIALIZERS:
             unknown.append(value["class_name"])

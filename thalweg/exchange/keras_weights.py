@@ -19,6 +19,7 @@ from thalweg.support.naming import snake_case
 from thalweg.support.untrusted import readable
 
 Array = NDArray[Any]
+ATTRIBUTES = {("Bidirectional", "layer"): "forward_layer"}  # Keras's, where they have another name
 CHECKPOINT = "_layer_checkpoint_dependencies"  # as Keras 2.13 calls "layers"
 
 
@@ -97,14 +98,12 @@ class Count(Slot):
 
 
 def slots(layer: Layer) -> list[Slot]:
-    """The arrays of a layer without layers inside, in Keras's order: those with gradients first."""
+    """The arrays of a layer itself, not of layers inside, in Keras's order: those with gradients first."""
     if isinstance(layer, Normalization):
         if layer.given:
             return []
         mean, variance = layer.parameters
         return [Moment(layer, mean, "mean"), Moment(layer, variance, "variance"), Count(layer)]
-    if layer.inside:
-        raise ModelFileError(f"layer {layer.shown_name} has layers inside, whose places in Keras's files aren't known")
     return sorted((Weight(layer, p) for p in layer.parameters), key=lambda slot: not slot.parameter.trainable)
 
 
@@ -121,8 +120,24 @@ def places(graph: Any, prefix: str = "") -> Iterator[tuple[Layer, str]]:
         number = used[name] = used.get(name, -1) + 1
         path = f"{prefix}layers/{name}{f'_{number}' if number else ''}"
         yield layer, path
-        if inner(layer) is not None:
-            yield from places(inner(layer), f"{path}/")
+        yield from below(layer, path)
+
+
+def below(layer: Layer, path: str) -> Iterator[tuple[Layer, str]]:
+    """The layers in a layer, by the attributes that hold them: one, or a list."""
+    if inner(layer) is not None:
+        yield from places(inner(layer), f"{path}/")
+        return
+    for attribute, found in layer.attached.items():
+        used: dict[str, int] = {}
+        alone = isinstance(getattr(layer, attribute), Layer)
+        for one in found:
+            name = snake_case(type(one).__name__)
+            number = used[name] = used.get(name, -1) + 1
+            there = f"{path}/{ATTRIBUTES.get((type(layer).__name__, attribute), attribute)}"
+            there += "" if alone else f"/{name}{f'_{number}' if number else ''}"
+            yield one, there
+            yield from below(one, there)
 
 
 def holders(graph: Any) -> Iterator[tuple[Layer, str]]:
@@ -192,7 +207,8 @@ def flat(layers: Iterable[Layer], seen: set[int]) -> Iterator[Slot]:
     for layer in layers:
         if id(layer) not in seen:
             seen.add(id(layer))
-            yield from slots(layer) if inner(layer) is None else flat(inner(layer).listed, seen)
+            yield from slots(layer) if inner(layer) is None else []
+            yield from flat(layer.inside if inner(layer) is None else inner(layer).listed, seen)
 
 
 def legacy_places(graph: Any, stored: Stored, group: str) -> list[tuple[Slot, str]]:

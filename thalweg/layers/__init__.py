@@ -24,6 +24,7 @@ from thalweg.layers import (
     normalization,
     numerical,
     pooling,
+    recurrent,
     separable,
     shapes,
     transposed,
@@ -46,6 +47,7 @@ from thalweg.layers.numerical import *  # noqa: F403
 from thalweg.layers.pooling import *  # noqa: F403
 from thalweg.layers.products import einsum_dense
 from thalweg.layers.products.einsum_dense import *  # noqa: F403
+from thalweg.layers.recurrent import *  # noqa: F403
 from thalweg.layers.separable import *  # noqa: F403
 from thalweg.layers.shapes import *  # noqa: F403
 from thalweg.layers.transposed import *  # noqa: F403
@@ -55,6 +57,7 @@ from thalweg.support.naming import choose
 from thalweg.support.registry import REGISTERED, custom_object_scope
 
 CustomObjects = Mapping[str, type[Layer] | CustomFunction]
+HOLDERS = ("Bidirectional", "Parallel", "RNN", "Residual", "StackedRNNCells")  # of other layers
 
 __all__ = ["Layer", "deserialize", "serialize"]
 __all__ += activation.__all__
@@ -70,6 +73,7 @@ __all__ += noise.__all__
 __all__ += normalization.__all__
 __all__ += numerical.__all__
 __all__ += pooling.__all__
+__all__ += recurrent.__all__
 __all__ += separable.__all__
 __all__ += shapes.__all__
 __all__ += transposed.__all__
@@ -103,7 +107,7 @@ def deserialize(description: dict[str, Any], custom_objects: CustomObjects | Non
     config = dict(description["config"])
     if "branches" in config:  # a name of earlier versions
         description = description | {"class_name": "Parallel"}
-    if description["class_name"] in ("Residual", "Parallel"):
+    if description["class_name"] in HOLDERS:
         config = {key: layers_of(value, custom_objects) for key, value in config.items()}
     kind = class_named("layer", description["class_name"], custom_objects)
     if isinstance(kind, type) and issubclass(kind, Wrapper) and inspect.getmodule(kind.from_config) is hooks:

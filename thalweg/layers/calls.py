@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from inspect import Parameter as Argument
 from inspect import signature
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,7 @@ Array = NDArray[Any]
 class Called(hooks.Configured):
     """Base of layers, as far as they are called: a subclass has `call(self, x)` or `forward(self, program, x)`."""
 
+    fed: ClassVar[tuple[str, ...]] = ()  # named arguments of `call` that are arrays (rows, …), too
     name: str | None
     trainable: bool
     built: bool
@@ -142,7 +143,8 @@ class Called(hooks.Configured):
             inputs.append((Buffer("x", array.shape[1:]), array.astype(np.float32)))
             return Traced(program, inputs[-1][0])
 
-        result = self.traced(program, mapped(arguments, taken), {k: v for k, v in named.items() if v is not None})
+        fed = {k: mapped(v, taken) if k in self.fed else v for k, v in named.items() if v is not None}
+        result = self.traced(program, mapped(arguments, taken), fed)
         generator = np.random.default_rng(draw_seed())
         for path, parameter in self.all_parameters():
             if parameter.array is None:
@@ -154,6 +156,8 @@ class Called(hooks.Configured):
     def traced(self, program: Builder, arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
         """The outputs for values of a program; builds the layer for their shapes if it is its first call."""
         shapes = [mapped(a, lambda v: row_shape(v, program)) for a in arguments if any(True for _ in leaves(a))]
+        if hasattr(self, "state_size"):
+            shapes = shapes[:1]  # weights don't depend on states
         if not self.built:
             self.build_for(shapes[0] if len(shapes) == 1 else shapes)
         training = named.get("training")

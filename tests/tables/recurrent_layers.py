@@ -1,0 +1,72 @@
+"""The table of layers for sequences; see `layer_rows`. Cells are in the layers that go through the steps with them."""
+
+from typing import Any
+
+from thalweg import ops
+from thalweg.layers import (
+    GRU,
+    LSTM,
+    RNN,
+    Bidirectional,
+    Conv1D,
+    Dense,
+    GRUCell,
+    Layer,
+    LSTMCell,
+    SimpleRNN,
+    SimpleRNNCell,
+    StackedRNNCells,
+    TimeDistributed,
+)
+from thalweg.saving import register_keras_serializable
+from thalweg.support.arguments import arguments
+
+
+@register_keras_serializable("tests")
+@arguments
+class Leaky(Layer):
+    """A user's cell with a weight: h′ = tanh(x·W + w∘h), and twice that as its output."""
+
+    units: int
+    name: str | None = None
+
+    @property
+    def state_size(self) -> int:
+        return self.units
+
+    def build(self, input_shape: Any) -> None:
+        self.W = self.add_weight((input_shape[-1], self.units), name="W")
+        self.w = self.add_weight((self.units,), "ones", name="w")
+
+    def call(self, inputs: Any, states: Any) -> Any:
+        h = ops.tanh(ops.matmul(inputs, self.W) + self.w * states[0])
+        return 2 * h, [h]
+
+
+RECURRENT_LAYERS: dict[type[Layer], list[Any]] = {
+    SimpleRNN: [
+        (lambda: SimpleRNN(3), (3, 2), (3,), 18),
+        (lambda: SimpleRNN(2, "relu", False, recurrent_regularizer="l2", go_backwards=True), (2, 3), (2,), 10),
+    ],
+    LSTM: [
+        (lambda: LSTM(2, return_sequences=True), (3, 2), (3, 2), 40),
+        (lambda: LSTM(2, dropout=0.2, recurrent_dropout=0.3, activity_regularizer="l2", seed=3), (2, 3), (2,), 48),
+    ],
+    GRU: [
+        (lambda: GRU(2), (3, 2), (2,), 36),
+        (lambda: GRU(2, reset_after=False, bias_constraint="non_neg"), (2, 3), (2,), 36),
+    ],
+    RNN: [
+        (lambda: RNN(Leaky(2)), (3, 2), (2,), 6),
+        (lambda: RNN([LSTMCell(2), GRUCell(3)], return_sequences=True), (2, 3), (2, 3), 111),
+    ],
+    Bidirectional: [
+        (lambda: Bidirectional(GRU(2, return_sequences=True)), (2, 3), (2, 4), 84),
+        (lambda: Bidirectional(SimpleRNN(2), "mul"), (3, 2), (2,), 20),
+    ],
+    TimeDistributed: [
+        (lambda: TimeDistributed(Dense(2, "tanh")), (3, 2), (3, 2), 6),
+        (lambda: TimeDistributed(Conv1D(2, 2)), (2, 3, 2), (2, 2, 2), 10),
+    ],
+    **{kind: [] for kind in (SimpleRNNCell, LSTMCell, GRUCell, StackedRNNCells)},
+}
