@@ -12,6 +12,7 @@ from harness import Case
 from image_layers import IMAGE_LAYERS
 from layer_rows import weighted
 from numerical_layers import NUMERICAL_LAYERS
+from recurrent_layers import RECURRENT_LAYERS
 
 from thalweg import Input, Model, Sequential, activations, layers, ops
 from thalweg.engine.execution import compute
@@ -29,7 +30,7 @@ torch = pytest.importorskip("torch", exc_type=ImportError)
 
 TABLE = {
     **{kind.__name__: [row[:2] for row in rows]
-       for kind, rows in (IMAGE_LAYERS | ACTIVATION_LAYERS | NUMERICAL_LAYERS).items()},
+       for kind, rows in (IMAGE_LAYERS | ACTIVATION_LAYERS | NUMERICAL_LAYERS | RECURRENT_LAYERS).items()},
     "Dense": [(lambda: Dense(4, "relu"), (3,)), (lambda: Dense(2, "softmax"), (5, 3))],
     "Embedding": [(lambda: layers.Embedding(5, 3), (4,)), (lambda: layers.Embedding(5, 3), ())],
     "EinsumDense": [(lambda: layers.EinsumDense("abc,cde->abde", (2, 4, 5), "relu", "de"), (2, 3))],

@@ -68,5 +68,8 @@ RECURRENT_LAYERS: dict[type[Layer], list[Any]] = {
         (lambda: TimeDistributed(Dense(2, "tanh")), (3, 2), (3, 2), 6),
         (lambda: TimeDistributed(Conv1D(2, 2)), (2, 3, 2), (2, 2, 2), 10),
     ],
-    **{kind: [] for kind in (SimpleRNNCell, LSTMCell, GRUCell, StackedRNNCells)},
+    SimpleRNNCell: [(lambda: RNN(SimpleRNNCell(2, "relu")), (2, 3), (2,), 12)],
+    LSTMCell: [(lambda: RNN(LSTMCell(2, unit_forget_bias=False)), (2, 3), (2,), 48)],
+    GRUCell: [(lambda: RNN(GRUCell(2, use_bias=False)), (2, 3), (2,), 30)],
+    StackedRNNCells: [(lambda: RNN(StackedRNNCells([Leaky(2), SimpleRNNCell(2)])), (2, 3), (2,), 18)],
 }
