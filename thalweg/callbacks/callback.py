@@ -153,7 +153,7 @@ def checked(callbacks: Sequence[Callback] | None) -> list[Callback]:
     return list(callbacks or [])
 
 
-def introduced(callbacks: Sequence[Callback] | None, model: Model, steps: int) -> list[Callback]:
+def introduced(callbacks: Sequence[Callback] | None, model: Model, steps: int | None) -> list[Callback]:
     """The callbacks of one evaluation or prediction, with their model set."""
     result = checked(callbacks)
     for callback in result:

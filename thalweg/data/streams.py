@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -11,14 +13,19 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from thalweg.data.batches.dataset import Batches, PyDataset
-from thalweg.data.batches.makers import as_array, is_source, one_pass
+from thalweg.data.batches.ahead import END, numbered
+from thalweg.data.batches.dataset import PyDataset
+from thalweg.data.batches.makers import as_array, is_source, length_of, one_pass, told
 from thalweg.errors import ArgumentError, DataError, ShapeError
 from thalweg.support.checks import whole
 from thalweg.support.nested import leaves, mapped
 
 WINDOW_BYTES = 32 << 20
 """About so many bytes of batches are in memory at a time."""
+WINDOW_SECONDS = 0.05
+"""Batches that take longer to make are trained on one by one."""
+UNKNOWN_STEPS = 1 << 36
+"""The batches of an epoch whose number isn't known before it ends."""
 
 
 class RowSource(ABC):
@@ -99,16 +106,21 @@ class Windows(ABC):
     def windows(self) -> Iterator[Window]:
         """The windows of the next epoch."""
 
+    def close(self) -> None:  # noqa: B027 — some have nothing to close
+        """No further window is wanted."""
+
     def whole(self) -> Window | None:
         """The last window with the rows that other processes take, if it lacks them."""
         return None
 
 
 class Stream(Windows):
-    """A source of batches: x, (x, y) or (x, y, sample_weight), each array with the same number of rows.
+    """A source of batches: x, (x, y) or (x, y, sample_weight).
 
     Args:
-        whole_epochs: an epoch is one window. So it is if its number of batches isn't known.
+        whole_epochs: an epoch is one window, and its batches are even.
+        even: all batches but one have the same number of rows, and it comes last.
+        seconds: a window ends when its batches have taken so long to make.
     """
 
     def __init__(
@@ -119,69 +131,117 @@ class Stream(Windows):
         shuffle: bool = False,
         seed: int = 0,
         whole_epochs: bool = False,
+        even: bool = False,
+        seconds: float = math.inf,
     ) -> None:
-        self.source, self.shuffle, self.seed = source, shuffle, seed
+        self.source, self.seed, self.name = source, seed, type(source).__name__
+        self.shuffle = shuffle and isinstance(source, PyDataset)  # others have their own order
         self.again = isinstance(source, PyDataset)
         self.steps = None if steps is None else whole(what, steps)
-        if isinstance(source, (PyDataset, Batches)):
-            there = len(source)
+        there = length_of(source)
+        if there is not None:
             self.steps = there if self.steps is None else min(self.steps, there)
-        self.what, self.whole_epochs = what, whole_epochs or self.steps is None
+        self.given = self.steps
+        self.what, self.whole_epochs, self.even, self.seconds = what, whole_epochs, even or whole_epochs, seconds
+        self.running: Any = None  # the batches of the current epoch
 
     def windows(self) -> Iterator[Window]:
-        """The windows of the next epoch. A batch with fewer rows than the others comes last."""
+        """The windows of the next epoch."""
+        waiting: tuple[list[list[Any]], int, int] | None = None  # a group that may be the last one
+        usual = after = 0
+        for group in self.groups():
+            if waiting is not None:
+                yield self.window(*waiting)
+                usual = waiting[1]
+            waiting = group
+            after = group[2] + len(group[0])
+            if self.steps is not None and after < self.steps:
+                yield self.window(*waiting)
+                usual, waiting = group[1], None
+        self.epochs += 1
+        self.steps = after
+        if waiting is not None:
+            parts, rows, at = waiting
+            rows = usual if len(parts) == 1 and usual > rows else rows
+            yield self.window(parts, rows, at, last=True)
+
+    def window(self, parts: list[list[Any]], rows: int, at: int, last: bool = False) -> Window:
+        """Batches of so many rows, the first of which is number `at` of the epoch, as one window."""
+        whole_epoch = rows * (UNKNOWN_STEPS if self.steps is None else self.steps)
+        if last:
+            whole_epoch = at * rows + sum(rows_of(part) for part in parts)
+        x, y, sample_weight = joined(parts)
+        return Window(x, y, sample_weight, rows, at * rows, whole_epoch)
+
+    def groups(self) -> Iterator[tuple[list[list[Any]], int, int]]:
+        """Batches of one number of rows, this number, and that of the first of them; a smaller last one is with them.
+
+        A single smaller one that shuffling has put elsewhere is moved to the end.
+        """
         parts: list[list[Any]] = []
         small: list[list[Any]] = []
-        counts: list[int] = []
-        first = usual = size = 0
-        for part in map(unpacked, self.batches()):
-            rows = len(next(leaves(part)))
-            counts.append(rows)
-            if rows > usual and len(parts) <= 1 and not first and not small:
-                small, parts, usual, size = parts, [], rows, 0
-            if rows < usual and not small:
-                small = [part]
+        usual = at = size = 0
+        begin = time.perf_counter()
+        for number, part in enumerate(map(unpacked, self.batches())):
+            rows, first = rows_of(part), at == 0 and len(parts) == 1 and not small
+            if (self.shuffle or self.even) and not small and (rows < usual or (first and rows > usual)):
+                small, parts = ([part], parts) if rows < usual else (parts, [part])
+                usual = max(rows, usual)
                 continue
-            if rows != usual:
-                raise ShapeError(
-                    f"the batches of an epoch need one number of rows, only the last fewer, got {counts[:5]} …"
-                )
-            if size >= WINDOW_BYTES and self.steps is not None and not self.whole_epochs:
-                yield self.window(parts, usual, first, self.steps * usual)
-                first, parts, size = first + usual * len(parts), [], 0
+            last = rows < usual and number + 1 == self.steps
+            if self.even and usual and rows != usual:
+                raise ShapeError(f"the batches of an epoch need one number of rows, only the last fewer, got {rows}")
+            other = parts and [part[k] is None for k in (1, 2)] != [parts[0][k] is None for k in (1, 2)]
+            if other and self.even:
+                raise DataError("the batches of an epoch differ: some have targets or weights, and others don't")
+            if other or (parts and not last and rows != usual):
+                yield parts, usual, at
+                at, parts, size = at + len(parts), [], 0
+            usual = usual if last else rows
             parts.append(part)
             size += sum(leaf.nbytes for leaf in leaves(part) if leaf is not None)
-        if not parts:
-            raise DataError(f"{type(self.source).__name__} has no more batches: an epoch needs at least one")
-        self.epochs += 1
-        rows = first + usual * len(parts) + sum(len(next(leaves(part))) for part in small)
-        yield self.window(parts + small, usual, first, rows)
-
-    def window(self, parts: list[list[Any]], batch: int, first: int, rows: int) -> Window:
-        """Batches as one window."""
-        x, y, sample_weight = joined(parts)
-        return Window(x, y, sample_weight, batch, first, rows)
+            full = size >= WINDOW_BYTES or time.perf_counter() - begin >= self.seconds
+            if full and not self.whole_epochs and number + 1 != self.steps:
+                yield parts, usual, at
+                at, parts, size, begin = at + len(parts), [], 0, time.perf_counter()
+        if not parts and not small and at:
+            return
+        if not parts and not small:
+            raise DataError(f"{self.name} has no more batches: an epoch needs at least one")
+        yield parts + small, usual, at
 
     def batches(self) -> Iterator[Any]:
         """The batches of an epoch: those of a PyDataset in a new order if `shuffle`."""
         if isinstance(self.source, PyDataset):
-            assert self.steps is not None
             order = np.arange(len(self.source))
             if self.shuffle:
                 order = np.random.default_rng((self.seed, self.epochs)).permutation(order)
-            for number in order[: self.steps]:
-                yield self.source[int(number)]
-            self.source.on_epoch_end()
-            return
+            self.running = numbered(self.source, order[: self.steps].tolist())
+        else:
+            self.running = one_pass(self.source)
         made = 0
-        for batch in islice(one_pass(self.source), self.steps):
+        for batch in islice(told(self.running, self.name), self.steps):
             yield batch
             made += 1
-        if self.steps is not None and made < self.steps:
+        if self.steps is not None and 0 < made < self.steps:
             raise DataError(
-                f"{type(self.source).__name__} ended after {made} of the {self.steps} batches of an epoch: let "
-                f"it go on for ever, or give a smaller {self.what}"
+                f"{self.name} ended after {made} of the {self.steps} batches of an epoch: let it go on for ever, or "
+                f"give a smaller {self.what}"
             )
+        if self.given is None and self.steps is not None and next(self.running, END) is not END:
+            raise DataError(f"{self.name} has more than the {self.steps} batches that its first pass had")
+        if isinstance(self.source, PyDataset):
+            next(self.running, None)  # so that it notices the end
+
+    def close(self) -> None:
+        """Ends what makes batches in advance; a generator of the caller's goes on."""
+        if self.running is not self.source and hasattr(self.running, "close"):
+            self.running.close()
+
+
+def rows_of(part: list[Any]) -> int:
+    """The rows of a batch."""
+    return len(next(leaves(part)))
 
 
 def unpacked(batch: Any) -> list[Any]:

@@ -150,13 +150,11 @@ class ReferenceExecutor:
         """One step of gradient descent: forward, loss, backward, update. Yields each instruction once it is done."""
         job, program = self.job, self.job.program
         epoch, batch = divmod(chunk.batch + step, job.steps_per_epoch)
-        if chunk.order is not None and not job.one_batch:
-            order = chunk.order
-        elif job.shuffle and not job.one_batch:
-            order = self.order(chunk.epoch + epoch)
+        first, after = batch * job.batch, min((batch + 1) * job.batch, job.rows)
+        if job.one_batch or (chunk.order is None and not job.shuffle):
+            order = np.arange(first, after) - job.first
         else:
-            order = np.arange(job.rows) - job.first
-        order = order[batch * job.batch : (batch + 1) * job.batch]
+            order = (self.order(chunk.epoch + epoch) if chunk.order is None else chunk.order)[first:after]
         state = StepState(
             rows=len(order),
             batch_rows=len(order),

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 from thalweg import words
 from thalweg.callbacks import Callback, Logs
 from thalweg.callbacks.callback import Model, introduced, listened, notify
-from thalweg.data.streams import Windows, collected, stream_of
+from thalweg.data.streams import Window, Windows, collected, is_stream, stream_of
 from thalweg.engine import make_executor, usable_lanes
 from thalweg.engine.contract import Array, Chunk, Executor, Job, Ranks
 from thalweg.errors import ArgumentError, DivergedError, ThalwegError
@@ -44,14 +44,14 @@ def evaluate(
 ) -> Any:
     """Loss and metrics on these rows; see `Sequential.evaluate`."""
     aloud = level(verbose) > 0
-    if callbacks is None and (stream := stream_of(x, y, sample_weight, steps, "steps")) is not None:
-        rows, logs = by_window(model, compiled, stream, lanes)
+    if (stream := stream_of(x, y, sample_weight, steps, "steps")) is not None:
+        if batch_size is not None:
+            raise ArgumentError(f"{type(x).__name__} makes batches: leave out batch_size")
+        streamed = Streamed(model, compiled, stream, lanes)
+        logs = streamed(introduced(callbacks, model, getattr(stream, "steps", None)))
         if aloud:
-            out(f"{rows:,} rows  {shown(logs)}")
+            out(f"{streamed.rows:,} rows  {shown(logs)}")
         return format_scores(logs, return_dict)
-    epoch = collected(x, y, sample_weight, steps, "steps")
-    if epoch is not None:
-        x, y, sample_weight, batch_size, steps = epoch.x, epoch.y, epoch.sample_weight, epoch.batch, None
     batch = 32 if batch_size is None else whole("batch_size", batch_size)
     with making:  # no other thread compiles the model
         compiled.ready(x)
@@ -65,26 +65,6 @@ def evaluate(
     if aloud:
         out(f"{rows:,} rows  {shown(logs)}")
     return format_scores(logs, return_dict)
-
-
-def by_window(model: Model, compiled: Compiled, stream: Windows, lanes: int | None) -> tuple[int, Logs]:
-    """How many rows a stream has, and loss and metrics on them, from the sums over its windows."""
-    sums: Array | None = None
-    rows = 0
-    for window in stream.windows():
-        with making:
-            compiled.ready(window.x)
-            data = compiled.data(window.x, window.y, window.sample_weight)
-            count = len(first(data))
-            program, _ = compiled.lower_for("evaluation", data, count)
-            evaluation = Evaluation(
-                model, compiled, data, window.batch, usable_lanes(lanes, program, count, compiled.runs)
-            )
-        job, executor = evaluation.prepare()
-        found = evaluation.sums(job, executor, 0, job.steps_per_epoch)
-        sums, rows = found if sums is None else sums + found, rows + count
-    assert sums is not None
-    return rows, compiled.logs(sums)
 
 
 def batches_of(data: Data, what: str, steps: int | None, batch: int) -> Data:
@@ -186,6 +166,58 @@ class Evaluation:
         return outcome.records[0] if len(outcome.records) else outcome.totals
 
 
+class Streamed:
+    """The evaluation of a model on a stream, of which one window is in memory; each call takes the next pass."""
+
+    def __init__(self, model: Model, compiled: Compiled, stream: Windows, lanes: int | None) -> None:
+        self.model, self.compiled, self.stream, self.lanes = model, compiled, stream, lanes
+        self.rows = 0
+        """Those of the last pass."""
+
+    def prepare(self, callbacks: Sequence[Callback] = ()) -> None:
+        """Nothing can be compiled before the first batches are there."""
+
+    def __call__(self, callbacks: Sequence[Callback] = ()) -> Logs:
+        """Loss and metrics, from the sums over the windows; the callbacks are notified."""
+        notify(callbacks, "on_test_begin", {})
+        self.model.stop_evaluating = False
+        self.rows, number = 0, 0
+        sums: Array | None = None
+        by_batch = listened(callbacks, BATCH_EVENTS)
+        try:
+            for window in self.stream.windows():
+                evaluation, before = self.of(window), sums
+                job, executor = evaluation.of(window.batch) if by_batch else evaluation.prepare()
+                self.rows += evaluation.rows
+                for at in range(job.steps_per_epoch) if by_batch else (0,):
+                    notify(callbacks, "on_test_batch_begin", number, {})
+                    found = evaluation.sums(job, executor, at, 1 if by_batch else job.steps_per_epoch)
+                    sums = found if before is None else before + found
+                    if by_batch:
+                        notify(callbacks, "on_test_batch_end", number, self.compiled.logs(sums))
+                    number += 1
+                    if self.model.stop_evaluating:
+                        break
+                if self.model.stop_evaluating:
+                    break
+        finally:
+            self.stream.close()
+        assert sums is not None
+        logs = self.compiled.logs(sums)
+        notify(callbacks, "on_test_end", logs)
+        return logs
+
+    def of(self, window: Window) -> Evaluation:
+        """The evaluation of a window."""
+        compiled = self.compiled
+        with making:  # no other thread compiles the model
+            compiled.ready(window.x)
+            data = compiled.data(window.x, window.y, window.sample_weight)
+            program, _ = compiled.lower_for("evaluation", data, len(first(data)))
+            lanes = usable_lanes(self.lanes, program, len(first(data)), compiled.runs)
+            return Evaluation(self.model, compiled, data, window.batch, lanes)
+
+
 @dataclass(frozen=True)
 class Validation:
     """How `fit` validates: on how many batches of how many rows, and after which epochs."""
@@ -197,6 +229,12 @@ class Validation:
     def __post_init__(self) -> None:
         for epoch in self.freq if isinstance(self.freq, (list, tuple)) else [self.freq]:
             whole("validation_freq", epoch)
+
+    def stream(self, given: Any) -> Windows | None:
+        """What validates on batches as they come; None for arrays, and for a generator that is one epoch, and ends."""
+        if not is_stream(given) or (self.steps is None and hasattr(given, "__next__")):
+            return None
+        return stream_of(given, None, None, self.steps, "validation_steps")
 
     def data(self, compiled: Compiled, given: Any) -> Data:
         """The arrays to validate on."""

@@ -38,6 +38,9 @@ from thalweg.support.naming import snake_case
 from thalweg.support.nested import leaves, mapped
 from thalweg.support.once import making
 from thalweg.support.parts import done_by, held_by
+from thalweg.support.printing import out
+from thalweg.support.progress import level
+from thalweg.support.stopwatch import Elapsed
 
 
 def drawn_class() -> Any:
@@ -440,15 +443,27 @@ class Model(Inspected, Exporting, Layer):
             y = predictor.small_batch(x)  # here, because a row takes less time than another call
             if y is not None:
                 return y
-        if is_stream(x) and callbacks is None and verbose in QUIET:
-            stream = stream_of(x, None, None, steps, "steps")
-            assert stream is not None
-            return joined([[self.predict(w.x, batch_size, lanes=lanes)] for w in stream.windows()])[0]
+        if is_stream(x) and callbacks is None:
+            return self._predict_stream(x, batch_size, verbose, steps, lanes)
         epoch = collected(x, None, None, steps, "steps")
         if epoch is not None:
             x, steps = epoch.x, None
         predictor = predictor or self._prepare(x)
         return predict_all(self, predictor, x, batch_size, verbose, steps, callbacks, lanes)
+
+    def _predict_stream(
+        self, x: Any, batch_size: int | None, verbose: int | str, steps: int | None, lanes: int | None
+    ) -> Any:
+        """The outputs for the batches of a stream, of which one window is in memory."""
+        stream, passed = stream_of(x, None, None, steps, "steps"), Elapsed()
+        assert stream is not None
+        try:
+            outputs = joined([[self.predict(w.x, batch_size, lanes=lanes)] for w in stream.windows()])[0]
+        finally:
+            stream.close()
+        if level(verbose) > 0 and verbose not in QUIET:
+            out(f"{len(next(leaves(outputs))):,} rows in {passed.seconds:.3f} s")
+        return outputs
 
     def _prepare(self, x: Any) -> Predictor:
         self._compiled.build_for(x)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,8 +18,18 @@ from thalweg import words
 from thalweg.callbacks import Callback, History, Logs, TerminateOnNaN
 from thalweg.callbacks.callback import Model, checked, listened, notify
 from thalweg.data import arrays as batches
+from thalweg.data.batches.makers import length_of
 from thalweg.data.ordering import Ordering, Taken
-from thalweg.data.streams import RowSource, Sharing, Stream, Window, Windows, is_stream
+from thalweg.data.streams import (
+    UNKNOWN_STEPS,
+    WINDOW_SECONDS,
+    RowSource,
+    Sharing,
+    Stream,
+    Window,
+    Windows,
+    is_stream,
+)
 from thalweg.engine import make_executor
 from thalweg.engine.contract import Array, Chunk, Job
 from thalweg.engine.expected import expecting
@@ -26,7 +37,7 @@ from thalweg.engine.ranks.world import current
 from thalweg.errors import ArgumentError, DataError, DivergedError, ThalwegError
 from thalweg.models.compiled import Compiled
 from thalweg.models.diagnosis import all_finite, restore_and_diagnose, restore_and_explain
-from thalweg.models.evaluator import Validation, format_scores
+from thalweg.models.evaluator import Evaluation, Streamed, Validation, format_scores
 from thalweg.models.rows import Data, first
 from thalweg.support.checks import number, whole
 from thalweg.support.interrupts import Held
@@ -137,6 +148,8 @@ class Fit:
         self.callbacks = checked(callbacks)
         self.stream: Windows | None = None
         self.windows: Iterator[Window] = iter(())  # those of the stream's epoch that are still to come
+        self.sums: Array | None = None  # the running sums of the epoch in the engine, …
+        self.carried: Array | None = None  # … and those of engines that ran some of its batches before
         self.lanes, self.class_weight = lanes, class_weight
         ranks = current()
         self.team: Team | None = None
@@ -151,7 +164,7 @@ class Fit:
                     f"{type(x).__name__} makes batches (x, y) or (x, y, sample_weight): leave out y, sample_weight, "
                     "batch_size and validation_split"
                 )
-            self.stream = self.streaming(x, steps_per_epoch, shuffle)
+            self.stream = self.streaming(x, steps_per_epoch, shuffle, bool(record))
             self.stream.epochs = self.initial_epoch
             self.windows = self.stream.windows()
             made = next(self.windows)
@@ -159,8 +172,10 @@ class Fit:
         compiled.ready(x)
         data = compiled.data(x, y, sample_weight)
         held: Data | None = None
+        streamed: Windows | None = None
         if validation_data is not None:
-            held = validation.data(compiled, validation_data)
+            streamed = validation.stream(validation_data) if self.team is None else None
+            held = validation.data(compiled, validation_data) if streamed is None else None
         elif validation_split:
             data, held = batches.split_off(data, validation_split)
         self.weigh(data)
@@ -187,8 +202,13 @@ class Fit:
             )
         self.aloud = level(verbose) > 0
         self.validation = validation
-        self.validate = None if held is None else validation.evaluation(model, compiled, held, job)
+        self.validate: Evaluation | Streamed | None = None
+        if streamed is not None:
+            self.validate = Streamed(model, compiled, streamed, lanes)
+        elif held is not None:
+            self.validate = validation.evaluation(model, compiled, held, job)
         self.progress = Progress(verbose, self.epochs, self.initial_epoch, job.steps_per_epoch, job.rows, figure)
+        self.progress.unknown = self.unknown
         self.record, self.held = seconds_of(record), held
         self.steps_together = compiled.runs.steps_together()
         if self.steps_together is not None and self.record is not None:
@@ -208,12 +228,21 @@ class Fit:
         assert weights is not None
         data["weights"] = weights
 
-    def streaming(self, source: Any, steps: int | None, shuffle: bool) -> Windows:
+    @property
+    def unknown(self) -> bool:
+        """Whether the end of the epoch hasn't come into sight, of a stream whose length nobody knows."""
+        return self.job.steps_per_epoch == UNKNOWN_STEPS
+
+    def streaming(self, source: Any, steps: int | None, shuffle: bool, recorded: bool) -> Windows:
         """The windows of each epoch; where an ordering says how rows are taken, an epoch is one."""
         if not isinstance(source, RowSource):
+            even = recorded or self.team is not None
+            endless = steps is None and length_of(source) is None
             return Stream(
-                source, steps, "steps_per_epoch", shuffle, self.compiled.seed, whole_epochs=self.ordering is not None
-            )
+                source, steps, "steps_per_epoch", shuffle, self.compiled.seed,
+                whole_epochs=self.ordering is not None or (even and endless), even=even,
+                seconds=math.inf if even else WINDOW_SECONDS,
+            )  # fmt: skip
         if self.ordering is not None:
             raise ArgumentError(f"{type(source).__name__} has an order of its own: shuffle is True or False")
         return source.stream(None, shuffle, self.compiled.seed, self.sharing(source, shuffle))
@@ -246,21 +275,25 @@ class Fit:
             self.windows = stream.windows()
             made = next(self.windows)
         data = self.rows_of(made)
-        before, batch = self.job, min(made.batch, made.rows)
+        before, batch, unknown = self.job, min(made.batch, made.rows), self.unknown
         program, _ = compiled.lower_for("training", data, batch, before.lanes)
         same = program is before.program and batch == before.batch
         job = replace(before, program=program, data=dict(data), rows=made.rows, batch=batch, first=made.first)
         if self.team is not None and self.team.shares is None:
             self.team.compare(job, None, {})
-        if job.steps_per_epoch != before.steps_per_epoch:
+        if job.steps_per_epoch not in (before.steps_per_epoch, UNKNOWN_STEPS) and not unknown:
             raise DataError(f"an epoch had {before.steps_per_epoch} batches, and now {job.steps_per_epoch}")
-        if made.first and not same:
+        if made.first and not same and (self.recorder is not None or self.team is not None):
             raise DataError("the batches of an epoch differ: some are of bytes, or have weights, and others don't")
         self.job = job
+        self.progress.steps_per_epoch, self.progress.rows = job.steps_per_epoch, job.rows
+        self.progress.unknown = self.unknown
         if self.recorder is not None:
             self.recorder.job = job
         if not (same and self.executor.rebind(job)):
             self.executor = make_executor(compiled.engine, job)
+            if made.first and self.sums is not None:
+                self.carried = self.sums if self.carried is None else self.carried + self.sums
 
     def whole(self) -> Job:
         """The job with all rows of its window, for an executor that runs all lanes."""
@@ -286,7 +319,8 @@ class Fit:
         if self.validate is not None:
             self.validate.prepare(self.callbacks)  # compiling isn't training
         history = self.model.history = History()
-        params = {"epochs": self.epochs, "steps": self.job.steps_per_epoch, "verbose": 0}
+        steps = None if self.unknown else self.job.steps_per_epoch
+        params = {"epochs": self.epochs, "steps": steps, "verbose": 0}
         history.set_params(params)
         self.model.stop_training = False
         self.model.initial_epoch = self.initial_epoch
@@ -332,6 +366,7 @@ class Fit:
             if self.recorder is not None:
                 self.model.recording = self.recording(self.recorder, history, diverged)
             if self.stream is not None:  # its windows' memory, before circles of references are looked for
+                self.stream.close()
                 self.stream, self.windows = None, iter(())
                 dict.clear(self.job.data)  # type: ignore[arg-type]
         return history
@@ -361,17 +396,16 @@ class Fit:
 
     def loop(self, history: History, interrupts: Held) -> None:
         """Runs chunks until the epochs are done or the training is stopped."""
-        per_epoch = self.job.steps_per_epoch
-        total = (self.epochs - self.initial_epoch) * per_epoch
         batch_by_batch = listened(self.callbacks, BATCH_EVENTS)
         by_epoch = self.validate is not None or self.stream is not None or self.ordering is not None
         whole_epochs = not by_epoch and not listened(self.callbacks, EPOCH_EVENTS)
         done, pace = 0, float(self.steps_together or 1)  # steps done; steps to try next
-        while done < total and self.goes_on(interrupts):
-            batch = done % per_epoch
-            epoch = self.initial_epoch + done // per_epoch
+        while done < self.steps_in_all and self.goes_on(interrupts):
+            batch = done % self.job.steps_per_epoch
             if self.stream is not None and done and batch in (0, self.until):
                 self.refill(self.stream)
+            per_epoch, total = self.job.steps_per_epoch, self.steps_in_all
+            epoch = self.initial_epoch + done // per_epoch
             limit = total - done if whole_epochs else per_epoch - batch
             if self.stream is not None:
                 limit = min(limit, self.until - batch)
@@ -406,6 +440,11 @@ class Fit:
             elif len(records):  # one, with which the chunk ended
                 self.end_epoch(epoch, dict(logs), history)
             self.progress.advance(self.initial_epoch + done // per_epoch, done % per_epoch, logs)
+
+    @property
+    def steps_in_all(self) -> int:
+        """The steps of all epochs, as far as it is known."""
+        return (self.epochs - self.initial_epoch) * self.job.steps_per_epoch
 
     def goes_on(self, interrupts: Held) -> bool:
         """Whether neither a callback nor Ctrl-C has ended the training, on any rank."""
@@ -451,7 +490,12 @@ class Fit:
         optimizer.iterations += outcome.steps
         self.compiled.epochs_trained += len(outcome.records)
         begun = (chunk.batch + steps) % per_epoch
-        return outcome.records, self.compiled.logs(outcome.totals if begun else outcome.records[-1])
+        self.sums, records, totals = outcome.totals, outcome.records, outcome.totals
+        if self.carried is not None and begun:
+            totals = totals + self.carried
+        elif self.carried is not None:  # then a chunk is within an epoch
+            records, self.carried = records + self.carried, None
+        return records, self.compiled.logs(totals if begun else records[-1])
 
     def end_epoch(self, epoch: int, logs: Logs, history: History) -> None:
         """Validates, records, and notifies the callbacks."""

@@ -67,7 +67,7 @@ class Display:
 
         self.total: float = total
         self.done: float = 0
-        self.ended = False
+        self.ended = self.unknown = False
         self.head = self.place = self.speed = ""
         self.below: list[list[str]] = []
         self.begin = time.perf_counter()
@@ -95,6 +95,8 @@ class Display:
         passed = time.perf_counter() - self.begin
         if self.ended:
             return str(timedelta(seconds=round(passed)))
+        if self.unknown:
+            return ""
         return f"{timedelta(seconds=round(passed / self.done * (self.total - self.done)))} left" if self.done else ""
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Text]:
@@ -167,6 +169,7 @@ class Progress:
         self.all = kind == 2
         self.epochs, self.initial_epoch = epochs, initial_epoch
         self.steps_per_epoch, self.rows = steps_per_epoch, rows
+        self.unknown = False  # whether the number of steps isn't known yet
         self.display: Display | None = None
         self.pictured = False  # whether the fit has left a picture
         self.interrupted = False  # whether Ctrl-C, or a notebook's Stop, ends the fit
@@ -199,9 +202,11 @@ class Progress:
 
     def advance(self, epoch: int, step: int, logs: Logs) -> None:
         """After a chunk: `epoch` epochs and `step` steps of the next are done."""
-        place = f"step {step or self.steps_per_epoch}/{self.steps_per_epoch}"
+        place = f"step {step or self.steps_per_epoch}" + ("" if self.unknown else f"/{self.steps_per_epoch}")
         if self.display is not None:
             display = self.display
+            display.total = (self.epochs - self.initial_epoch) * self.steps_per_epoch
+            display.unknown = self.unknown
             display.done = (epoch - self.initial_epoch) * self.steps_per_epoch + step
             seconds = time.perf_counter() - display.begin
             display.head = self.epoch(epoch if step else epoch - 1)
@@ -218,10 +223,10 @@ class Progress:
         done = (epoch - self.initial_epoch) * self.steps_per_epoch + step
         total = (self.epochs - self.initial_epoch) * self.steps_per_epoch
         seconds = max(time.perf_counter() - self.begin, 1e-9)
-        left = timedelta(seconds=round(seconds / max(1, done) * (total - done)))
+        left = "" if self.unknown else timedelta(seconds=round(seconds / max(1, done) * (total - done)))
         speed = f"{done / self.steps_per_epoch * self.rows / seconds:,.0f} rows/s"
         head = self.epoch(epoch if step else epoch - 1)
-        return ", ".join([head, *([place] if step else []), speed, f"{left} left"])
+        return ", ".join([head, *([place] if step else []), speed, *([] if self.unknown else [f"{left} left"])])
 
     def end_epoch(self, epoch: int, logs: Logs) -> None:
         """After an epoch and its validation."""

@@ -20,7 +20,7 @@ from thalweg.support.seeds import draw_seed
 
 LABEL_MODES = ("int", "categorical", "binary")
 SUBSETS = ("training", "validation", "both")
-Encode = Callable[[NDArray[Any]], NDArray[Any]]
+AHEAD = 2  # batches that are read before they are asked for
 
 
 @dataclass(frozen=True)
@@ -135,7 +135,8 @@ class Folder:
             return x if y is None else (x, y[rows])
 
         shuffled = self.shuffle and not (self.subset == "both" and part == "validation")
-        return batched(samples, len(files), self.batch_size, seed if shuffled else None, names, files)
+        made = batched(samples, len(files), self.batch_size, seed if shuffled else None, names, files)
+        return made.prefetch(AHEAD)
 
     def say(self, sentence: str) -> None:
         if self.verbose:

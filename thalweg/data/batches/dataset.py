@@ -7,16 +7,23 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Any, final
 
-from thalweg.errors import ArgumentError
+from thalweg.data.batches.ahead import prefetched
 from thalweg.support.checks import whole
 
 
 class PyDataset(ABC):
     """Batches that are made one by one, for `fit`, `evaluate` and `predict`; a subclass says how many, and makes each.
 
-    A batch is x, (x, y) or (x, y, sample_weight), of the same number of rows in all batches but the last; one with
-    fewer comes last. Batches of about 32 MB are made, trained on, and forgotten. `fit` takes the batches in a new order
-    each epoch, unless shuffle=False.
+    A batch is x, (x, y) or (x, y, sample_weight). It is trained on as it comes, and forgotten; those that take no time
+    are made some at once, of 32 MB together at most. `fit` takes the batches in a new order each epoch, unless
+    shuffle=False; a single one with fewer rows then comes last.
+
+    Args:
+        workers: how many threads or processes make batches beside the training. 1 (of threads), or 0: none, they are
+            made one after the other between the steps.
+        use_multiprocessing: whether they are processes, in which Python works at the same time. Where they are not
+            copies of this one, as on Windows and macOS, the class has to be in a module that can be imported.
+        max_queue_size: how many batches are being made or wait at most.
 
     >>> import numpy as np, thalweg
     >>> class Squares(PyDataset):
@@ -31,9 +38,10 @@ class PyDataset(ABC):
     2
     """
 
+    workers, use_multiprocessing, max_queue_size = 1, False, 10  # of a subclass that doesn't call this __init__
+
     def __init__(self, workers: int = 1, use_multiprocessing: bool = False, max_queue_size: int = 10) -> None:
-        if workers != 1 or use_multiprocessing:
-            raise ArgumentError("a PyDataset makes its batches one after the other: leave out workers")
+        self.workers, self.use_multiprocessing = whole("workers", workers, 0), bool(use_multiprocessing)
         self.max_queue_size = whole("max_queue_size", max_queue_size)
 
     @abstractmethod
@@ -48,6 +56,9 @@ class PyDataset(ABC):
     def num_batches(self) -> int:
         """The number of batches in an epoch."""
         return len(self)
+
+    def on_epoch_begin(self) -> None:  # noqa: B027 — a subclass may have it
+        """Called before the batches of an epoch are made."""
 
     def on_epoch_end(self) -> None:  # noqa: B027 — a subclass may have it
         """Called when the batches of an epoch have been made."""
@@ -129,6 +140,10 @@ class Batches:
         return Batches(make, self.count, self.class_names, self.file_paths)
 
     def prefetch(self, buffer_size: int) -> Batches:
-        """These batches themselves, which are made when they are asked for."""
-        whole("prefetch's buffer_size", buffer_size, -1)
-        return self
+        """The same batches, of which a thread makes so many before they are asked for; −1: two of them."""
+        size = whole("prefetch's buffer_size", buffer_size, -1)
+        if size == 0:
+            return self
+        return Batches(
+            lambda _: prefetched(iter(self), 2 if size < 0 else size), self.count, self.class_names, self.file_paths
+        )

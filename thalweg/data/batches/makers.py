@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import count
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from thalweg.data.batches.ahead import numbered
 from thalweg.data.batches.dataset import Batches, PyDataset
-from thalweg.errors import DataError
+from thalweg.errors import DataError, ThalwegError
 from thalweg.support.nested import mapped
 
 
@@ -28,7 +30,7 @@ def is_loader(x: Any) -> bool:
 def one_pass(source: Any) -> Iterator[Any]:
     """The batches of a pass: the next one where any number can be made, otherwise what is left."""
     if isinstance(source, PyDataset):
-        return in_order(source)
+        return numbered(source, range(len(source)))
     if hasattr(source, "__next__"):
         return iter(source)
     if hasattr(source, "as_numpy_iterator"):
@@ -36,11 +38,26 @@ def one_pass(source: Any) -> Iterator[Any]:
     return (tuple(batch) if isinstance(batch, list) else batch for batch in source)  # a loader, whose batches are lists
 
 
-def in_order(source: PyDataset) -> Iterator[Any]:
-    """The batches of a dataset by their numbers."""
-    for number in range(len(source)):
-        yield source[number]
-    source.on_epoch_end()
+def length_of(source: Any) -> int | None:
+    """The number of batches of a pass; None where it isn't known."""
+    try:
+        return None if hasattr(source, "__next__") else len(source)
+    except TypeError:  # of tf.data's datasets and PyTorch's loaders, too
+        return None
+
+
+def told(batches: Iterator[Any], name: str) -> Iterator[Any]:
+    """The batches; what making one raises becomes the cause of a sentence."""
+    for number in count(1):
+        try:
+            batch = next(batches)
+        except StopIteration:
+            return
+        except ThalwegError:
+            raise
+        except Exception as error:
+            raise DataError(f"{name} failed in batch {number} of a pass: {type(error).__name__}: {error}") from error
+        yield batch
 
 
 def as_array(values: Any) -> NDArray[Any]:
@@ -57,7 +74,7 @@ def arrays_of(data: Any, what: str) -> Iterator[Any]:
     if not is_source(data):
         yield data
         return
-    for batch in one_pass(data):
+    for batch in told(one_pass(data), type(data).__name__):
         if isinstance(batch, tuple):
             raise DataError(f"{what} takes batches x without targets, such as batches.map(lambda x, y: x)")
         yield mapped(batch, as_array)

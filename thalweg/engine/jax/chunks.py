@@ -113,7 +113,9 @@ class JaxExecutor:
         shape = room(rows) if self.loop.only_stores else rows
         most = max(1, min(MOST_STEPS, MOST_NUMBERS // max(shape, job.totals)))
         count = min(most, chunk.steps - done, 1 if last else per_epoch - 1 - batch if ragged else most)
-        order = np.full((most, shape), len(self.filled(np.arange(job.rows))), np.int32)  # no row has this number
+        there = len(next(iter(job.data.values())))
+        none = room(there) if self.loop.only_stores else there  # a number that no row has
+        order = np.full((most, shape), none, np.int32)
         for k in range(count):
             order[k, :rows] = self.rows(chunk, done + k)
         begins, numbers = np.zeros(most, bool), np.ones((most, 2))
