@@ -1,10 +1,12 @@
-"""Evaluation: loss and metrics on some rows, all at once, or batch by batch if a callback listens to batches; and how
-`fit` validates."""
+"""Evaluation: loss and metrics on some rows, all at once, or batch by batch if a callback listens to batches; how `fit`
+validates; and the single steps of `train_on_batch`."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from threading import get_ident
 from typing import Any
 
 import numpy as np
@@ -18,7 +20,7 @@ from thalweg.engine import make_executor, usable_lanes
 from thalweg.engine.contract import Array, Chunk, Executor, Job, Ranks
 from thalweg.errors import ArgumentError, DivergedError, ThalwegError
 from thalweg.models.compiled import Compiled
-from thalweg.models.diagnosis import diagnose
+from thalweg.models.diagnosis import all_finite, diagnose, restore_and_diagnose
 from thalweg.models.rows import Data, first
 from thalweg.support.checks import whole
 from thalweg.support.interrupts import Held
@@ -256,3 +258,59 @@ class Validation:
         if isinstance(self.freq, (list, tuple)):
             return epoch + 1 in self.freq
         return (epoch + 1) % whole("validation_freq", self.freq) == 0
+
+
+class Trainer:
+    """Trains a model in one thread at a time, in a `Fit` or step by step."""
+
+    def __init__(self, compiled: Compiled) -> None:
+        self.compiled = compiled
+        self.thread: int | None = None  # the one that trains now
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"thread": None}
+
+    def check(self, what: str) -> None:
+        """Raises while another thread trains the model."""
+        if self.thread not in (None, get_ident()):
+            raise ThalwegError(
+                f"{self.compiled.graph.name!r} is being trained by another thread: {what} when that has ended, or "
+                "take a copy of it (copy.deepcopy)"
+            )
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Lets in only one thread at a time: two would change the same weights."""
+        with making:
+            self.check("train it")
+            before, self.thread = self.thread, get_ident()  # a callback may train, too
+        try:
+            yield
+        finally:
+            self.thread = before
+
+    def train_on_batch(
+        self,
+        x: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None,
+        class_weight: Mapping[int, float] | None,
+        return_dict: bool,
+    ) -> Any:
+        """One step on one batch."""
+        compiled = self.compiled
+        compiled.ready(x)
+        data = compiled.data(x, y, sample_weight, class_weight)
+        job = compiled.job("training", data, len(first(data)))
+        executor = make_executor(compiled.engine, job)
+        chunk = compiled.next_step()
+        before = (job.parameters.copy(), job.slots.copy())
+        with Held():  # the step is either counted or not done
+            outcome = executor.run(chunk)
+            if not all_finite(job, outcome):
+                finding = restore_and_diagnose(executor, job, chunk, before)
+                raise DivergedError(
+                    words.Said("the step was not done: {finding} The last finite weights are kept.", finding=finding)
+                )
+            compiled.optimizer.iterations += 1
+        return format_scores(compiled.logs(outcome.records[0]), return_dict)

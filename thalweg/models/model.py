@@ -13,21 +13,22 @@ from numpy.typing import ArrayLike
 
 from thalweg.callbacks import Callback, History
 from thalweg.data.ordering import Ordering
-from thalweg.data.streams import collected, is_stream, joined, stream_of
+from thalweg.data.streams import collected, is_stream
 from thalweg.engine.contract import Array
 from thalweg.errors import ArgumentError, ShapeError, ThalwegError
 from thalweg.exchange.exporting import Exporting
 from thalweg.layers import CustomObjects, Input, Layer
 from thalweg.metrics import Named
-from thalweg.models import evaluator, model_file
+from thalweg.models import model_file
 from thalweg.models.compiled import Compiled
 from thalweg.models.description import describe, settings
 from thalweg.models.drawing import Drawn, Own
+from thalweg.models.evaluator import Trainer, Validation, evaluate
 from thalweg.models.goals import spread, warn_of_meaningless
 from thalweg.models.graph import Graph
 from thalweg.models.inspection import Inspected
-from thalweg.models.predictor import QUIET, Predictor, predict_all
-from thalweg.models.trainer import Fit, Trainer
+from thalweg.models.predictor import QUIET, Predictor, predict_all, predict_stream
+from thalweg.models.trainer import Fit
 from thalweg.models.weights import Weights
 from thalweg.ops.tensor import Tensor, caller, traced
 from thalweg.ops.variable import Variable, variables_of
@@ -38,9 +39,6 @@ from thalweg.support.naming import snake_case
 from thalweg.support.nested import leaves, mapped
 from thalweg.support.once import making
 from thalweg.support.parts import done_by, held_by
-from thalweg.support.printing import out
-from thalweg.support.progress import level
-from thalweg.support.stopwatch import Elapsed
 
 
 def drawn_class() -> Any:
@@ -376,7 +374,7 @@ class Model(Inspected, Exporting, Layer):
             return Fit(
                 self, self._compiled, x, y, batch_size, epochs, verbose, callbacks, validation_split, validation_data,
                 shuffle, class_weight, sample_weight, initial_epoch, lanes,
-                evaluator.Validation(validation_steps, validation_batch_size, validation_freq), steps_per_epoch, record,
+                Validation(validation_steps, validation_batch_size, validation_freq), steps_per_epoch, record,
             ).run()  # fmt: skip
 
     def train_on_batch(
@@ -409,7 +407,7 @@ class Model(Inspected, Exporting, Layer):
         callback may set `model.stop_evaluating`. verbose: 1, 2 or "auto" also prints the result; 0 doesn't. steps:
         evaluates so many batches from the start.
         """
-        return evaluator.evaluate(
+        return evaluate(
             self, self._compiled, x, y, batch_size, verbose, sample_weight, steps, callbacks, return_dict, lanes
         )
 
@@ -444,26 +442,12 @@ class Model(Inspected, Exporting, Layer):
             if y is not None:
                 return y
         if is_stream(x) and callbacks is None:
-            return self._predict_stream(x, batch_size, verbose, steps, lanes)
+            return predict_stream(self, x, batch_size, verbose, steps, lanes)
         epoch = collected(x, None, None, steps, "steps")
         if epoch is not None:
             x, steps = epoch.x, None
         predictor = predictor or self._prepare(x)
         return predict_all(self, predictor, x, batch_size, verbose, steps, callbacks, lanes)
-
-    def _predict_stream(
-        self, x: Any, batch_size: int | None, verbose: int | str, steps: int | None, lanes: int | None
-    ) -> Any:
-        """The outputs for the batches of a stream, of which one window is in memory."""
-        stream, passed = stream_of(x, None, None, steps, "steps"), Elapsed()
-        assert stream is not None
-        try:
-            outputs = joined([[self.predict(w.x, batch_size, lanes=lanes)] for w in stream.windows()])[0]
-        finally:
-            stream.close()
-        if level(verbose) > 0 and verbose not in QUIET:
-            out(f"{len(next(leaves(outputs))):,} rows in {passed.seconds:.3f} s")
-        return outputs
 
     def _prepare(self, x: Any) -> Predictor:
         self._compiled.build_for(x)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from thalweg.callbacks.callback import Callback, Model, introduced, listened, notify
+from thalweg.data.streams import joined, stream_of
 from thalweg.engine import usable_lanes
 from thalweg.engine.contract import Array, Chunk, Executor, Job
 from thalweg.models.compiled import Compiled
@@ -16,7 +17,7 @@ from thalweg.program.lowering import places
 from thalweg.program.passes.draft import Request
 from thalweg.support.checks import whole
 from thalweg.support.interrupts import Held
-from thalweg.support.nested import mapped
+from thalweg.support.nested import leaves, mapped
 from thalweg.support.progress import level
 from thalweg.support.stopwatch import Elapsed
 
@@ -120,6 +121,21 @@ def predict_all(
         outputs = predict_aloud(model, predictor, inputs, size, verbose, callbacks, lanes)
     places = iter(outputs)
     return mapped(predictor.compiled.graph.structure, lambda _: next(places))
+
+
+def predict_stream(
+    model: Any, x: Any, batch_size: int | None, verbose: int | str, steps: int | None, lanes: int | None
+) -> Any:
+    """The outputs for the batches of a stream, of which one window is in memory."""
+    stream, passed = stream_of(x, None, None, steps, "steps"), Elapsed()
+    assert stream is not None
+    try:
+        outputs = joined([[model.predict(w.x, batch_size, lanes=lanes)] for w in stream.windows()])[0]
+    finally:
+        stream.close()
+    if level(verbose) > 0 and verbose not in QUIET:
+        print(f"{len(next(leaves(outputs))):,} rows in {passed.seconds:.3f} s")
+    return outputs
 
 
 def predict_aloud(

@@ -5,14 +5,11 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
-from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from thalweg import words
 from thalweg.callbacks import Callback, History, Logs, TerminateOnNaN
@@ -34,15 +31,14 @@ from thalweg.engine import make_executor
 from thalweg.engine.contract import Array, Chunk, Job
 from thalweg.engine.expected import expecting
 from thalweg.engine.ranks.world import current
-from thalweg.errors import ArgumentError, DataError, DivergedError, ThalwegError
+from thalweg.errors import ArgumentError, DataError, DivergedError
 from thalweg.models.compiled import Compiled
-from thalweg.models.diagnosis import all_finite, restore_and_diagnose, restore_and_explain
-from thalweg.models.evaluator import Evaluation, Streamed, Validation, format_scores
+from thalweg.models.diagnosis import all_finite, restore_and_explain
+from thalweg.models.evaluator import Evaluation, Streamed, Validation
 from thalweg.models.rows import Data, first
 from thalweg.support.checks import number, whole
 from thalweg.support.interrupts import Held
 from thalweg.support.jupyter import cell, maybe_notebook
-from thalweg.support.once import making
 from thalweg.support.progress import Progress, level
 
 if TYPE_CHECKING:
@@ -55,62 +51,6 @@ LONGEST_CHUNK = 1.0  # … or up to this, so that the work between chunks takes 
 BETWEEN = 0.03
 BATCH_EVENTS = ("on_train_batch_begin", "on_train_batch_end")
 EPOCH_EVENTS = ("on_epoch_begin", "on_epoch_end")
-
-
-class Trainer:
-    """Trains a model in one thread at a time, in a `Fit` or step by step."""
-
-    def __init__(self, compiled: Compiled) -> None:
-        self.compiled = compiled
-        self.thread: int | None = None  # the one that trains now
-
-    def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__ | {"thread": None}
-
-    def check(self, what: str) -> None:
-        """Raises while another thread trains the model."""
-        if self.thread not in (None, get_ident()):
-            raise ThalwegError(
-                f"{self.compiled.graph.name!r} is being trained by another thread: {what} when that has ended, or "
-                "take a copy of it (copy.deepcopy)"
-            )
-
-    @contextmanager
-    def alone(self) -> Iterator[None]:
-        """Lets in only one thread at a time: two would change the same weights."""
-        with making:
-            self.check("train it")
-            before, self.thread = self.thread, get_ident()  # a callback may train, too
-        try:
-            yield
-        finally:
-            self.thread = before
-
-    def train_on_batch(
-        self,
-        x: ArrayLike,
-        y: ArrayLike,
-        sample_weight: ArrayLike | None,
-        class_weight: Mapping[int, float] | None,
-        return_dict: bool,
-    ) -> Any:
-        """One step on one batch."""
-        compiled = self.compiled
-        compiled.ready(x)
-        data = compiled.data(x, y, sample_weight, class_weight)
-        job = compiled.job("training", data, len(first(data)))
-        executor = make_executor(compiled.engine, job)
-        chunk = compiled.next_step()
-        before = (job.parameters.copy(), job.slots.copy())
-        with Held():  # the step is either counted or not done
-            outcome = executor.run(chunk)
-            if not all_finite(job, outcome):
-                finding = restore_and_diagnose(executor, job, chunk, before)
-                raise DivergedError(
-                    words.Said("the step was not done: {finding} The last finite weights are kept.", finding=finding)
-                )
-            compiled.optimizer.iterations += 1
-        return format_scores(compiled.logs(outcome.records[0]), return_dict)
 
 
 class Fit:
