@@ -258,10 +258,10 @@ def test_an_estimator_takes_rows_too(kind):
         assert numbers.predict({"a": 1, "b": 2}).shape == (1,)
 
 
-def test_text_alone_cannot_be_learned_from_yet(thalweg):
+def test_text_that_is_no_sentences_cannot_be_learned_from(thalweg):
     frame = pd.DataFrame({"label": ["ham", "spam"] * 60, "message": [f"message {n} of many" for n in range(120)]})
     frame.to_csv("sms.tsv", sep="\t", index=False)
     code, _, error = thalweg("train", "sms.tsv", "--target", "label", "--quote", "", *QUICK)
     assert code == 1
-    assert "learning from text isn't supported yet: turn it into numbers or categories first" in error
+    assert "text is learned from if it is sentences: turn other text into numbers or categories" in error
     assert read_table("sms.tsv", quote="").rows == 120

@@ -9,7 +9,7 @@ missing cells too.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -21,6 +21,16 @@ from thalweg.data.dates import DateColumn, written_in_digits
 from thalweg.data.fitted import LeftOut, Scale, fill, fill_coded, indicator, kind_changed
 from thalweg.data.labels import label_codes
 from thalweg.data.notations.quantities import PLAIN_OR_TIMES, SHARES, Style
+from thalweg.data.notations.texts import (
+    SORTS,
+    WIDTH,
+    counted_texts,
+    is_free_text,
+    kept_text,
+    levels_of,
+    weights_of,
+    write_hashed,
+)
 from thalweg.data.numerals import (
     numbers_in_text,
     numbers_of,
@@ -218,7 +228,58 @@ class CategoryColumn:
             yield codes == -2
 
 
-FittedColumn = NumberColumn | BooleanColumn | CategoryColumn | DateColumn | LeftOut
+@dataclass(frozen=True, slots=True)
+class TextColumn:
+    """Free text: its terms' weights, hashed into 2,560 matrix columns. A missing cell is 0 in all of them, as is a text
+    whose terms the training rows lack."""
+
+    name: str
+    length: float  # words and signs a text, on average
+    known: int  # different terms that have a weight
+    rare: int  # those that too few training rows have
+    weights: str  # of the terms by number, for each sort: bytes, compressed, as text
+    missing: int = 0
+
+    def __post_init__(self) -> None:
+        weights_of(self.weights)  # a ValueError if a file holds something else
+
+    @classmethod
+    def fit(cls, name: str, column: Column, table: Table) -> Self | LeftOut:
+        texts = [text for text in column.as_text().tolist() if text is not None]
+        missing = len(column.values) - len(texts)
+        rows_with, said = counted_texts(texts)
+        levels = levels_of(rows_with, len(texts))
+        known = int((levels > 0).sum())
+        if not known:
+            return LeftOut(name, words.Said("free text whose words differ in every row"), missing)
+        rare = int((rows_with > 0).sum()) - known
+        return cls(name, said / len(texts), known, rare, kept_text(levels), missing)
+
+    @property
+    def features(self) -> list[str]:
+        hashed = [f"{self.name} {sort.name} {k}" for sort in SORTS for k in range(sort.width)]
+        return hashed + indicator(self.name, self.missing)
+
+    @property
+    def understood(self) -> str:
+        return words.Said(
+            "free text of {length:.0f} words or signs on average; {known:,} words, pairs and pieces of words; {rare:,} "
+            "too rare to count", length=self.length, known=self.known, rare=self.rare
+        )  # fmt: skip
+
+    def write(self, column: Column, table: Table, out: Array) -> None:
+        if column.kind == "other":
+            raise kind_changed(self.name, column, "text", table)
+        self.write_texts(column.as_text().tolist(), out)
+
+    def write_texts(self, texts: Sequence[str | None], out: Array) -> None:
+        """Writes the matrix columns of texts, None for a missing one."""
+        write_hashed(texts, weights_of(self.weights), out)
+        if self.missing:
+            out[:, WIDTH] = [text is None for text in texts]
+
+
+FittedColumn = NumberColumn | BooleanColumn | CategoryColumn | DateColumn | TextColumn | LeftOut
 
 
 def fit_column(name: str, table: Table, category: bool, number: bool = False) -> FittedColumn:
@@ -254,6 +315,8 @@ def _fit_text(name: str, column: Column, table: Table) -> FittedColumn:
     if numbers is not None:
         return _fit_numbers(name, numbers, table)
     fitted = CategoryColumn.fit(name, column, table)
+    if isinstance(fitted, LeftOut) and is_free_text(counts):
+        return TextColumn.fit(name, column, table)
     if are_versions(counts):
         warn_of_text(name, "looks like versions, with 1.1 beside 1.10")
     odd = others_than(looks_like_date, column, counts)

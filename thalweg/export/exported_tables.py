@@ -14,6 +14,7 @@ import numpy as np
 from thalweg.data.columns import BooleanColumn, CategoryColumn, FittedColumn, NumberColumn
 from thalweg.data.dates import DateColumn
 from thalweg.data.target import Target
+from thalweg.errors import ArgumentError
 from thalweg.export.exported_network import Network, network_of
 from thalweg.export.identifiers import identifiers
 from thalweg.export.simplified import simplified
@@ -69,6 +70,12 @@ def table_network(model: Any, features: Any, rows: int = ROWS) -> TableNetwork:
     """
     inner = network_of(model, rows)
     (x,), (y_pred,) = inner.inputs, inner.outputs
+    text = next((c.name for c in features.used.values() if type(c) not in KINDS), None)
+    if text is not None:
+        raise ArgumentError(
+            f"the column {text!r} is free text, which only thalweg itself can read: use the run as it is, serve it, or "
+            "train without this column"
+        )
     columns = tuple(Column(c.name, KINDS[type(c)], Buffer(c.name, (), dtype=DOUBLE), c) for c in features.used.values())
     before = list(arranged(columns, x, rows))
     target = features.target

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from thalweg.data.columns import BooleanColumn, NumberColumn
+from thalweg.data.columns import BooleanColumn, NumberColumn, TextColumn
 from thalweg.data.tables import Table
 from thalweg.errors import ArgumentError, DataError, ThalwegError
 from thalweg.runs.image_run import ImageRun, check_range
@@ -207,8 +207,10 @@ def opened(folder: Path, lanes: int | None) -> Answering:
 
 
 def has_page(model: Answering) -> bool:
-    """Whether there is a page for it: for a run on a table."""
-    return isinstance(model, TableAnswering)
+    """Whether there is a page for it: for a run on a table without free text."""
+    if not isinstance(model, TableAnswering):
+        return False
+    return not any(isinstance(column, TextColumn) for column in model.run.features.used.values())
 
 
 def page_of(model: Answering, name: str) -> str:

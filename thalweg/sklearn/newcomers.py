@@ -7,13 +7,14 @@ import warnings
 import numpy as np
 
 from thalweg.data.cells import Column
-from thalweg.data.columns import BooleanColumn, CategoryColumn, NumberColumn
+from thalweg.data.columns import BooleanColumn, CategoryColumn, NumberColumn, TextColumn
 from thalweg.data.dates import DateColumn
 from thalweg.data.tables import Table
 from thalweg.errors import ThalwegWarning
 from thalweg.tabular.features import Features
 
 HUGE = 1e300
+READ = (NumberColumn, CategoryColumn, BooleanColumn, DateColumn, TextColumn)
 
 
 def understood(features: Features, table: Table) -> Table:
@@ -45,7 +46,7 @@ def understood(features: Features, table: Table) -> Table:
             if unknown.any():
                 some = ", ".join(sorted(set(cells.as_text()[unknown].tolist()))[:3])
                 found.append(f"{column.name!r} has {unknown.sum():,} cells of unknown categories ({some})")
-        if not column.missing and isinstance(column, NumberColumn | CategoryColumn | BooleanColumn | DateColumn):
+        if not column.missing and isinstance(column, READ):
             missing = int(cells.missing().sum())
             if missing:
                 found.append(f"{column.name!r} lacks {missing:,} values, and no training row did")

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from thalweg import layers, ops
-from thalweg.data.columns import CategoryColumn
+from thalweg.data.columns import CategoryColumn, TextColumn
 from thalweg.models.functional import Functional
 from thalweg.models.model import Model
 from thalweg.tabular.features import Features
@@ -53,13 +53,16 @@ def trees_of(name: str, models: Sequence[Any], features: Features, weight: float
 def columns_of(features: Features) -> list[list[int]]:
     """For each column of the compact matrix those of the matrix; several for a column of categories.
 
-    Trees learn faster from the compact matrix. It has codes, −1 for none, and doesn't say again which are missing.
+    Trees learn faster from the compact matrix. It has codes, −1 for none, and doesn't say again which are missing;
+    of free text it has only what is missing.
     """
     found: list[list[int]] = []
     places = count()
     for column in features.columns:
         own = [next(places) for _ in column.features]
         shown = own[: len(own) - (column.missing > 0)]
+        if isinstance(column, TextColumn):  # trees would take longer than the networks
+            own = own[len(shown) :]
         is_coded = isinstance(column, CategoryColumn) and len(shown) > 1
         found += [shown] if is_coded else [[k] for k in own]
     return found

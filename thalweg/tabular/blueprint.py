@@ -24,7 +24,10 @@ FLAT = 0.5
 SMALL = 0.1
 """The learning-rate factor of biases and embeddings."""
 CLASS_DROPOUT = 0.15
+TEXT_DROPOUT, TEXT_RATE = 0.5, 0.1
+"""Of free text: the share of its inputs dropped in training, and a factor of its weights' learning rate."""
 FREQUENCIES, EMBEDDED = 16, 3
+TEXTS = "texts"
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,7 @@ class Blueprint:
         inputs: columns of the matrix.
         numbers: those that hold scaled numbers, which get an embedding and codes.
         edges: of the codes, a list for each of the numbers.
+        texts: the columns of free text. The first hidden layer has a kernel of their own for them.
         task, outputs: of the target.
         settings: units, activation, …
     """
@@ -42,6 +46,7 @@ class Blueprint:
     inputs: int
     numbers: tuple[int, ...]
     edges: tuple[tuple[float, ...], ...]
+    texts: tuple[int, ...]
     task: str
     outputs: int
     settings: Settings
@@ -55,12 +60,16 @@ class Blueprint:
 
     def logits(self, x: Any, name: str) -> Any:
         """The pre-activations of the output, (rows, outputs), of a network whose layers' names begin with `name`."""
-        h = self.embedded(x, name)
+        h, said = self.embedded(x, name), self.said(x, name)
         for number, (units, activation) in enumerate(self.hidden(), start=1):
             made = self.initial(h) | self.penalty()
-            if self.settings.batch_normalization:
+            if self.settings.batch_normalization or said is not None:
                 h = layers.Dense(units, name=f"{name}_hidden_{number}", **made)(h)
-                h = layers.BatchNormalization(momentum=0.9, name=f"{name}_normalized_{number}")(h)
+                if said is not None:
+                    made = self.initial(said) | self.penalty() | {"bias_initializer": "zeros", "use_bias": False}
+                    h, said = h + layers.Dense(units, name=f"{name}_{TEXTS}", **made)(said), None
+                if self.settings.batch_normalization:
+                    h = layers.BatchNormalization(momentum=0.9, name=f"{name}_normalized_{number}")(h)
                 h = layers.Activation(activation, name=f"{name}_activation_{number}")(h)
             else:
                 h = layers.Dense(units, activation, name=f"{name}_hidden_{number}", **made)(h)
@@ -74,14 +83,29 @@ class Blueprint:
         return {"kernel_regularizer": regularizers.L2(self.settings.l2)} if self.settings.l2 else {}
 
     def embedded(self, x: Any, name: str) -> Any:
-        """The inputs, and beside them an embedding and codes of the numbers."""
+        """The inputs, and beside them an embedding and codes of the numbers; without free text, if there is more."""
+        if self.only_texts:
+            return layers.Dropout(TEXT_DROPOUT, name=f"{name}_said")(x)
+        taken = sorted(set(range(self.inputs)) - set(self.texts))
+        given = ops.take(x, taken, axis=-1) if self.texts else x
         if not self.numbers:
-            return x
+            return given
         numbers = x if self.numbers == tuple(range(self.inputs)) else ops.take(x, list(self.numbers), axis=-1)
         made = [layers.PeriodicEmbedding(FREQUENCIES, EMBEDDED, name=f"{name}_embedding")(numbers)]
         if any(self.edges):
             made.append(layers.PiecewiseLinearEncoding(self.edges, name=f"{name}_codes")(numbers))
-        return layers.Concatenate(name=f"{name}_inputs")([x, *made])
+        return layers.Concatenate(name=f"{name}_inputs")([given, *made])
+
+    def said(self, x: Any, name: str) -> Any:
+        """The inputs of free text, if there are others too; else None."""
+        if not self.texts or self.only_texts:
+            return None
+        return layers.Dropout(TEXT_DROPOUT, name=f"{name}_said")(ops.take(x, list(self.texts), axis=-1))
+
+    @property
+    def only_texts(self) -> bool:
+        """Whether all inputs are of free text."""
+        return len(self.texts) == self.inputs
 
     def hidden(self) -> list[tuple[int, Any]]:
         """Units and activation of each hidden layer."""
@@ -145,8 +169,11 @@ class Blueprint:
         found: dict[str, float] = {}
         for layer in model.inside:
             if isinstance(layer, layers.Dense):
-                found[f"{layer.name}/W"] = 1 / math.sqrt(layer.get_weights()[0].shape[0])
-                found[f"{layer.name}/b"] = SMALL
+                of_texts = str(layer.name).endswith("_hidden_1" if self.only_texts else f"_{TEXTS}")
+                rate = TEXT_RATE if of_texts else 1.0
+                found[f"{layer.name}/W"] = rate / math.sqrt(layer.get_weights()[0].shape[0])
+                if layer.use_bias:
+                    found[f"{layer.name}/b"] = SMALL
             elif layer.weighted:
                 found[str(layer.name)] = SMALL
         return found

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from thalweg.data.columns import NumberColumn
+from thalweg.data.columns import NumberColumn, TextColumn
 from thalweg.data.dates import DateColumn
+from thalweg.data.notations.texts import WIDTH
 from thalweg.layers import tree_edges
 from thalweg.tabular.blueprint import Blueprint
 from thalweg.tabular.features import Features
@@ -27,7 +28,8 @@ def design(features: Features, x: Array, y: Array, settings: Settings, weights: 
     kind = "regression" if target.task == "regression" else "classification"
     edges = tree_edges(x[:, numbers], y, kind, settings.leaves, weights, seed) if len(numbers) else []
     coded = tuple(tuple(column) for column in edges)
-    return Blueprint(x.shape[1], tuple(numbers.tolist()), coded, target.task, target.outputs, settings)
+    texts = tuple(text_places(features))
+    return Blueprint(x.shape[1], tuple(numbers.tolist()), coded, texts, target.task, target.outputs, settings)
 
 
 def number_places(features: Features) -> Array:
@@ -39,6 +41,17 @@ def number_places(features: Features) -> Array:
             places.append(first)
         first += len(column.features)
     return np.array(places, np.int64)
+
+
+def text_places(features: Features) -> list[int]:
+    """The matrix columns of free text."""
+    places: list[int] = []
+    first = 0
+    for column in features.columns:
+        if isinstance(column, TextColumn):
+            places += range(first, first + WIDTH)
+        first += len(column.features)
+    return places
 
 
 def telling(x: Array, y: Array, places: Array, most: int) -> Array:

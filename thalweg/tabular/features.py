@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from thalweg.data.cells import forced_number
-from thalweg.data.columns import BooleanColumn, CategoryColumn, FittedColumn, NumberColumn, fit_column
+from thalweg.data.columns import BooleanColumn, CategoryColumn, FittedColumn, NumberColumn, TextColumn, fit_column
 from thalweg.data.dates import DateColumn
 from thalweg.data.fitted import LeftOut, Scale
 from thalweg.data.labels import Label
@@ -34,6 +34,7 @@ _KINDS: dict[str, type[FittedColumn]] = {
     "category": CategoryColumn,
     "date": DateColumn,
     "boolean": BooleanColumn,
+    "text": TextColumn,
     "left out": LeftOut,
 }
 _ADDED = {"notation": "", "unit": "", "odd": 0, "forgiving": False}  # what columns of runs made before lack
@@ -45,7 +46,7 @@ class ColumnSummary(NamedTuple):
 
     name: str
     kind: str
-    """number, category, date, boolean or "left out"."""
+    """number, category, date, boolean, text or "left out"."""
     understood: str
     """Range, categories or span as seen in the training rows, or why the column is left out."""
     features: int
@@ -65,7 +66,9 @@ class Features:
       A category that the training rows lack counts as rare if there is such a column, otherwise it is 0 everywhere
     * **dates** become a scaled day, the season on a circle, the day of the week, and the time of day on a circle
     * a column with missing cells in the training rows gets another column, 1 where the cell is missing
-    * constant columns, columns without values, and text that differs in (nearly) every row are left out
+    * **free text**, sentences that differ in nearly every row, becomes weights of its words, pairs of words and pieces
+      of words, hashed into 2,560 columns (see `thalweg.data.notations.texts`)
+    * constant columns, columns without values, and other text that differs in (nearly) every row are left out
 
     Text follows one set of rules in every format (`thalweg.data.reading`): text that is nothing but numbers, truth
     values or dates becomes numbers, booleans or dates. How it was written is stored, and each later cell is read alone
@@ -135,7 +138,7 @@ class Features:
         if not any(column.features for column in columns):
             reasons = "; ".join(f"{column.name}: {column.understood}" for column in columns[:6])
             text = any(isinstance(column, LeftOut) and "free text" in column.reason for column in columns)
-            turn = "; learning from text isn't supported yet: turn it into numbers or categories first" * text
+            turn = "; text is learned from if it is sentences: turn other text into numbers or categories" * text
             raise DataError(f"{table.source} has no column to learn from{f' ({reasons})' if reasons else ''}{turn}")
         return cls(columns, target, table.rows)
 
@@ -217,7 +220,7 @@ class Features:
     def kept(self) -> tuple[str, ...]:
         """The columns whose cells have to be kept as text when a table is read, so that each is read as in training:
         `read_table(path, text=features.kept)`."""
-        names = [c.name for c in self.columns if isinstance(c, CategoryColumn) or _noted(c)]
+        names = [c.name for c in self.columns if isinstance(c, CategoryColumn | TextColumn) or _noted(c)]
         return (*names, self.target.name) if self.target is not None else tuple(names)
 
     def unseen(self, table: Any) -> dict[str, list[str]]:
@@ -335,7 +338,11 @@ def _column_from_json(stored: object) -> FittedColumn:
         raise ModelFileError(f"the model's table columns are damaged: a column of the unknown kind {kind!r}")
     made = _KINDS[kind]
     where = f"the column {stored.get('name')!r}"
-    return made(**_fields(made, {key: value for key, value in stored.items() if key != "kind"}, where))
+    fields = _fields(made, {key: value for key, value in stored.items() if key != "kind"}, where)
+    try:
+        return made(**fields)
+    except ValueError as error:
+        raise ModelFileError(f"the model's table columns are damaged: {where}: {error}") from error
 
 
 def _fields(made: type, stored: Mapping[str, Any], where: str) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from thalweg.data.cells import Array, Column, column_of, moment_of, objects
-from thalweg.data.columns import CategoryColumn, FittedColumn, NumberColumn
+from thalweg.data.columns import CategoryColumn, FittedColumn, NumberColumn, TextColumn
 from thalweg.data.dates import DateColumn, seconds
 from thalweg.data.fitted import fill, scaled
 from thalweg.data.notations.quantities import SHARES
@@ -77,7 +77,7 @@ class SingleRow:
         dates = [(c, place) for c, place in placed if isinstance(c, DateColumn)]
         self.dates = [(c, moment_reader(c, familiar), place) for c, place in dates]
         others = [(c, place) for c, place in placed if not isinstance(c, NumberColumn | DateColumn)]
-        self.others = [(c.name, remembering(c, familiar), place) for c, place in others]
+        self.others = [(c.name, reader_of(c, familiar), place) for c, place in others]
         # All numbers are scaled at once: those that vary, by what, and where they and the marks of missing ones go.
         varying = [(k, c.scale, at) for k, (c, at) in enumerate(numbers) if c.scale.scale > 0]
         marked = [(k, at + len(c.features) - 1) for k, (c, at) in enumerate(numbers) if c.missing]
@@ -172,6 +172,31 @@ def moment_reader(column: DateColumn, familiar: bool) -> Callable[[Any], Any]:
         if moment is None or (np.isnat(moment) and not gaps):
             raise LeftToTableError
         return moment
+
+    return read
+
+
+def reader_of(column: FittedColumn, familiar: bool) -> Callable[[Any], Array]:
+    """From a cell of a column of another kind than those above to its part of the matrix."""
+    return text_reader(column, familiar) if isinstance(column, TextColumn) else remembering(column, familiar)
+
+
+def text_reader(column: TextColumn, familiar: bool) -> Callable[[Any], Array]:
+    """From a cell of a column of free text to its part of the matrix."""
+    gaps = not without_gaps(column, familiar)
+
+    def read(cell: Any) -> Array:
+        text = bare(cell) if type(cell) is str else cell
+        if text is None and gaps:
+            return features_of(None)
+        if type(text) is not str:
+            raise LeftToTableError
+        return features_of(text)
+
+    def features_of(text: str | None) -> Array:
+        out = np.zeros((1, len(column.features)), np.float32)
+        column.write_texts([text], out)
+        return out.reshape(-1)
 
     return read
 

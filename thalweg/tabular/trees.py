@@ -184,7 +184,8 @@ def kinds_for(features: Features, x: Array, kinds: Sequence[str]) -> list[str]:
     assert features.target is not None
     if len(categorical(features)) > MOST_COLUMNS or len(features.target.classes) > MOST_CLASSES:
         return []
-    return [name for name in kinds if len(x) <= MOST_ROWS.get(name, len(x))]
+    grows = bool(columns_of(features))  # free text alone has nothing for trees
+    return [name for name in kinds if len(x) <= MOST_ROWS.get(name, len(x)) and (grows or name == LINEAR)]
 
 
 class TreePace(NamedTuple):

@@ -13,6 +13,7 @@ import numpy as np
 
 from thalweg import words
 from thalweg.data.cells import Array
+from thalweg.data.columns import TextColumn
 from thalweg.data.recipe import recipe
 from thalweg.data.target import label_text
 from thalweg.models.functional import Functional
@@ -177,6 +178,7 @@ def about_table(subject: Subject, run: TableRun, evidence: Evidence | None) -> N
                 inputs=len(run.features.feature_names),
             ),
         ),
+        *free_texts(run),
         *left_out(run),
         (words.text("rows", context="fact"), rows_text(facts)),
         (words.text("trained"), trained_text(members, trees, run.model.count_params())),
@@ -224,6 +226,13 @@ def left_out(run: TableRun) -> list[tuple[Text, Text]]:
         return []
     more = [f"… {len(named) - MOST_LEFT_OUT:,}"] * (len(named) > MOST_LEFT_OUT)
     return [(words.text("columns left out"), words.listed([*named[:MOST_LEFT_OUT], *more], "; "))]
+
+
+def free_texts(run: TableRun) -> list[tuple[Text, Text]]:
+    """The columns of free text, each with how it was read; nothing if there are none."""
+    texts = [column for column in run.features.columns if isinstance(column, TextColumn)]
+    told = [words.Said("{name}: {why}", name=c.name, why=c.understood) for c in texts[:MOST_LEFT_OUT]]
+    return [(words.text("columns of free text"), words.listed(told, "; "))] if told else []
 
 
 def models_beside(names: Sequence[str]) -> Text:
