@@ -13,7 +13,6 @@ from quick_jax import quickly_compiled
 
 from thalweg import Input, Sequential
 from thalweg.engine.contract import Chunk
-from thalweg.engine.execution import compute, parameters
 from thalweg.engine.reference import ReferenceExecutor
 from thalweg.layers import AveragePooling2D, BatchNormalization, Conv2D, Dense, Dropout, Embedding, Flatten
 from thalweg.optimizers import Adam, Muon, Nadam
@@ -30,6 +29,7 @@ from thalweg.program.ir.instruction import (
     Constant,
     StepState,
 )
+from thalweg.program.ir.references import compute, parameters
 
 SHAPES = [Shape(rows=3, width=5, units=3, positions=2, seed=8), Shape(rows=4, width=6, units=2, flags=255, seed=5)]
 EACH = pytest.mark.parametrize("shape", SHAPES, ids=["plain", "every option"])

@@ -7,13 +7,13 @@ import pytest
 from conformance import EVERY, SHAPES
 from harness import Case
 
-from thalweg.engine.execution import compute
 from thalweg.export.identifiers import identifiers
 from thalweg.export.numpy_functions import source
 from thalweg.export.numpy_statements import written
 from thalweg.export.traced_program import Arrays, statement
 from thalweg.export.traced_values import ROWS
 from thalweg.program.ir.instruction import DATA
+from thalweg.program.ir.references import compute
 
 NATIVE = ("winograd", "share", "affine_sum", "by_columns")  # what native passes make, which no export sees
 OTHERS = (

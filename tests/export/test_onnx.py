@@ -17,7 +17,6 @@ from special_rows import GRID, LEAST, PAIRS, TABLES
 
 import thalweg
 from thalweg import Input, Model, Sequential, activations, layers, ops
-from thalweg.engine.execution import compute
 from thalweg.errors import ArgumentError, ThalwegError
 from thalweg.export.exported_network import Network, network_of
 from thalweg.export.onnx import onnx_model
@@ -27,6 +26,7 @@ from thalweg.export.traced_values import ROWS as OPEN
 from thalweg.export.traced_values import walk
 from thalweg.layers import Activation, Conv2D, Dense, Embedding, Flatten, MaxPooling2D
 from thalweg.program.ir.instruction import DATA, Buffer, Constant
+from thalweg.program.ir.references import compute
 
 onnx = pytest.importorskip("onnx")
 runtime = pytest.importorskip("onnxruntime")

@@ -15,7 +15,6 @@ from numerical_layers import NUMERICAL_LAYERS
 from recurrent_layers import RECURRENT_LAYERS
 
 from thalweg import Input, Model, Sequential, activations, layers, ops
-from thalweg.engine.execution import compute
 from thalweg.export.exported_network import network_of
 from thalweg.export.identifiers import identifiers
 from thalweg.export.torch_file import HELPERS, source, torch_file
@@ -25,6 +24,7 @@ from thalweg.export.traced_values import ROWS
 from thalweg.layers import Dense
 from thalweg.program.instructions.updates.table_updates import TableUpdate
 from thalweg.program.instructions.updates.updates import Running, Update
+from thalweg.program.ir.references import compute
 
 torch = pytest.importorskip("torch", exc_type=ImportError)
 

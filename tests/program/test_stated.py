@@ -6,11 +6,11 @@ from conformance import EVERY, SHAPES
 from harness import Case
 from jit import buildable
 
-from thalweg.engine.execution import compute
 from thalweg.program.formula.language import names_in
 from thalweg.program.formula.statements import flat, run, statements, targets, value
 from thalweg.program.interchange.operation_names import operations
 from thalweg.program.ir.instruction import Stated
+from thalweg.program.ir.references import compute
 
 
 def own(name, shape):

@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from thalweg.engine.execution import compute
 from thalweg.engine.native.compiler.compile import callable_of
 from thalweg.engine.native.instructions.variants import native
 from thalweg.engine.native.kernels.names import name_of
@@ -31,6 +30,7 @@ from thalweg.program.ir.instruction import (
     Instruction,
     StepState,
 )
+from thalweg.program.ir.references import compute
 
 Array = NDArray[Any]
 

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-from thalweg.engine.execution import compute
 from thalweg.errors import ThalwegError
 from thalweg.export.simplified import simplified
 from thalweg.export.traced_values import ROWS, Value, constant, named, value_of, weak
 from thalweg.export.value_functions import Tracing
 from thalweg.program.instructions.custom_activation import CustomActivation
 from thalweg.program.ir.instruction import DATA, DOUBLE, FLOAT, TOTALS, Buffer, Constant, Instruction, StepState
+from thalweg.program.ir.references import compute
 
 
 @dataclass(frozen=True)

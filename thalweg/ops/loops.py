@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
-from thalweg.ops.arrangement import expand_dims, ndim, shape, stack
+from thalweg.ops.arrangement import shape, stack
 from thalweg.ops.creation import zeros_like
-from thalweg.ops.pointwise import where
-
-Values = tuple[Any, ...]
-Step = Callable[[Values, Values], tuple[Any, Values]]
+from thalweg.ops.scanning import Step, Values, chosen, scanned
+from thalweg.ops.tensor import Traced
 
 
 def over_steps(
@@ -35,7 +32,8 @@ def over_steps(
         mask: (rows, steps), 0 for the steps of a row that are left out: they keep its states, and their output is the
             one before, or 0 in the beginning.
         backwards: whether to begin with the last step.
-        unroll: whether the instructions are written once for each step, which they are.
+        unroll: whether the instructions are written once for each step, rather than once as the body of a scan. So
+            are those of a step that a scan can't repeat, such as one that draws random numbers.
         zero_output_for_mask: whether the output of a step that is left out is 0.
         all_outputs: whether the outputs of all steps are returned.
 
@@ -43,6 +41,10 @@ def over_steps(
         (outputs, states): the outputs (rows, steps, …) in the order in which they were computed, or the last one,
         (rows, …); and the states after the last step.
     """
+    if not unroll and all(isinstance(x, Traced) for x in inputs):
+        found = scanned(step, states, inputs, mask, backwards, zero_output_for_mask, all_outputs)
+        if found is not None:
+            return found
     places = range(int(shape(inputs[0])[1]))
     output, outputs = None, []
     for k in reversed(places) if backwards else places:
@@ -55,10 +57,3 @@ def over_steps(
         output, states = value, tuple(after)
         outputs.append(output)
     return (stack(outputs, 1) if all_outputs else output), states
-
-
-def chosen(counts: Any, new: Any, old: Any) -> Any:
-    """For each row the new value if its step counts, otherwise the old one."""
-    while ndim(counts) < ndim(new):
-        counts = expand_dims(counts, -1)
-    return where(counts, new, old)

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from thalweg.errors import ThalwegError
 from thalweg.program.instructions.elementwise import Add, Copy
-from thalweg.program.ir.instruction import TOTALS, WORKSPACE, Buffer, Instruction
+from thalweg.program.ir.instruction import TOTALS, WORKSPACE, Adjoints, Buffer, Carry, Instruction
 
 
 class Derivation:
     """Answers the questions of `Instruction.adjoint` while the program is walked backwards."""
 
-    def __init__(self, forward: Sequence[Instruction], gradients: dict[Buffer, Buffer]) -> None:
+    def __init__(
+        self,
+        forward: Sequence[Instruction],
+        gradients: Mapping[Buffer, Buffer],
+        wanted: Iterable[Buffer] = (),
+        reached: set[Buffer] | None = None,
+    ) -> None:
         self.gradients = gradients  # parameter → its stretch of the gradient vector
-        self.trainable = trainable_values(forward, gradients)
-        self.reached = values_reaching_the_loss(forward)
+        self.trainable = trainable_values(forward, [*gradients, *wanted])
+        self.reached = values_reaching_the_loss(forward) if reached is None else reached
         self.contributions: dict[Buffer, list[Buffer]] = {}
         self.finished: dict[Buffer, Buffer] = {}
         self.uses = dict.fromkeys(self.trainable, 0)
@@ -29,6 +35,9 @@ class Derivation:
 
     def wants(self, value: Buffer) -> bool:
         return value in self.trainable
+
+    def known(self, value: Buffer) -> bool:
+        return value in self.finished
 
     def into(self, value: Buffer) -> Buffer:
         number = len(self.contributions.setdefault(value, [])) + 1
@@ -52,6 +61,31 @@ class Derivation:
 
     def total(self, value: Buffer) -> Buffer:
         return self.gradients[value]
+
+    def of_part(
+        self,
+        part: Sequence[Instruction],
+        wanted: Sequence[Buffer],
+        ends: Mapping[Buffer, Sequence[Buffer]],
+        carries: Sequence[Carry],
+    ) -> tuple[list[Instruction], Adjoints]:
+        trained = closed(wanted, ((c.after, c.memory) for c in carries), lambda f: trainable_values(part, f))
+        given = [*ends, *(c.after for c in carries if c.given)]
+        reached = closed(given, ((c.memory, c.after) for c in carries), lambda f: values_reaching(part, f))
+        refuse_without_adjoint(part, trained)
+        d = Derivation(part, {}, trained, reached)
+        d.contributions.update((value, list(found)) for value, found in ends.items() if value in d.trainable)
+        for c in carries:
+            if c.after in d.trainable and (c.given or c.memory in reached):
+                d.contributions.setdefault(c.after, []).append(c.adjoint)
+        backward = walked(part, d)[0]
+        for value in [*wanted, *(c.memory for c in carries)]:
+            if value in d.contributions and value not in d.finished and value.per_row:
+                backward += d.finish(value)
+        return backward, d
+
+    def places(self, value: Buffer) -> Sequence[Buffer]:
+        return self.contributions.get(value, ())
 
     def finish(self, value: Buffer) -> list[Instruction]:
         """Sums the contributions to one adjoint, in the order they came."""
@@ -78,6 +112,29 @@ def derive(forward: Sequence[Instruction], gradients: dict[Buffer, Buffer]) -> l
     """
     d = Derivation(forward, gradients)
     refuse_without_adjoint(forward, d.trainable)
+    backward, in_place = walked(forward, d)
+    for parameter in gradients:
+        if parameter not in d.contributions:
+            raise ThalwegError(f"the loss does not depend on {parameter}: a layer declares it but never uses it")
+        backward += d.finish(parameter)
+    return backward + in_place
+
+
+def closed(
+    first: Iterable[Buffer], pairs: Iterable[tuple[Buffer, Buffer]], reaching: Callable[[set[Buffer]], set[Buffer]]
+) -> set[Buffer]:
+    """What is reached from the first values, if whatever reaches the first of a pair reaches the second, too."""
+    found, pairs = set(first), list(pairs)
+    while True:
+        found = reaching(found)
+        more = {other for value, other in pairs if value in found} - found
+        if not more:
+            return found
+        found |= more
+
+
+def walked(forward: Sequence[Instruction], d: Derivation) -> tuple[list[Instruction], list[Instruction]]:
+    """The adjoints of instructions, from the last to the first; and what adds to gradients that are finished."""
     backward: list[Instruction] = []
     in_place: list[Instruction] = []  # penalties, which add to finished gradients
     for instruction in reversed(forward):
@@ -92,11 +149,7 @@ def derive(forward: Sequence[Instruction], gradients: dict[Buffer, Buffer]) -> l
             continue  # a metric
         for step in instruction.adjoint(d):
             (in_place if step.accumulates else backward).append(step)
-    for parameter in gradients:
-        if parameter not in d.contributions:
-            raise ThalwegError(f"the loss does not depend on {parameter}: a layer declares it but never uses it")
-        backward += d.finish(parameter)
-    return backward + in_place
+    return backward, in_place
 
 
 def refuse_without_adjoint(forward: Sequence[Instruction], trainable: set[Buffer]) -> None:
@@ -114,9 +167,9 @@ def can_be_differentiated(instruction: Instruction) -> bool:
     return type(instruction).adjoint is not Instruction.adjoint
 
 
-def trainable_values(forward: Sequence[Instruction], gradients: dict[Buffer, Buffer]) -> set[Buffer]:
-    """The parameters that are trained, and every value that depends on one."""
-    found = set(gradients)
+def trainable_values(forward: Sequence[Instruction], wanted: Iterable[Buffer]) -> set[Buffer]:
+    """The values whose adjoints are wanted, such as trained weights, and every value that depends on one."""
+    found = set(wanted)
     for instruction in forward:
         if any(v in found for v in instruction.differentiable()):
             found.update(instruction.outputs)
@@ -125,7 +178,12 @@ def trainable_values(forward: Sequence[Instruction], gradients: dict[Buffer, Buf
 
 def values_reaching_the_loss(forward: Sequence[Instruction]) -> set[Buffer]:
     """Every value that a loss depends on, and the losses' own sums."""
-    found: set[Buffer] = set()
+    return values_reaching(forward, ())
+
+
+def values_reaching(forward: Sequence[Instruction], ends: Iterable[Buffer]) -> set[Buffer]:
+    """Every value that one of `ends` or a loss depends on, and these themselves."""
+    found = set(ends)
     for instruction in reversed(forward):
         loss = can_be_differentiated(instruction) and any(o.region == TOTALS for o in instruction.outputs)
         if loss or any(o in found for o in instruction.outputs):

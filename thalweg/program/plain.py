@@ -8,6 +8,7 @@ from thalweg.program.autodiff import derive
 from thalweg.program.ir.instruction import GRADIENTS, Buffer
 from thalweg.program.passes.draft import Draft, Pass
 from thalweg.program.passes.fused_losses import fuse_losses
+from thalweg.program.scanned import unroll, without_unread
 from thalweg.program.sparse import counting
 
 
@@ -18,7 +19,9 @@ def derived(draft: Draft) -> Draft:
 
 
 DERIVE = Pass("derive", derived, lambda r: r.trains)
+UNREAD = Pass("leave out what is unread", without_unread, lambda r: True)
+UNROLL = Pass("write steps out", unroll, lambda r: r.visible)  # each step's values are for all to see
 # Not for speed alone: the logarithm of a softmax or sigmoid is accurate only if both are computed together.
 FUSE_LOSSES = Pass("fuse losses", fuse_losses, lambda r: r.trains)
 
-PLAIN = (DERIVE, FUSE_LOSSES)
+PLAIN = (DERIVE, UNREAD, UNROLL, FUSE_LOSSES)

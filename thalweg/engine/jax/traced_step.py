@@ -9,13 +9,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import accumulate, pairwise
 from typing import Any
 
-from thalweg.engine.execution import compute
 from thalweg.engine.jax.devices import Devices
 from thalweg.engine.jax.forms import form_of
 from thalweg.engine.jax.library import jnp, lax
 from thalweg.engine.jax.pieces import Array, Layout, Piece, Pieces, stretches
 from thalweg.program.instructions.batches import Gather, Store
 from thalweg.program.ir.instruction import DATA, TOTALS, Buffer, Constant, Instruction, StepState
+from thalweg.program.ir.references import compute
 
 
 class TracedStep(Mapping[Buffer, Array]):

@@ -8,10 +8,10 @@ engine knows.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import FrozenInstanceError, dataclass, field, fields
 from functools import cache, cached_property
-from typing import Any, ClassVar, Protocol, dataclass_transform
+from typing import Any, ClassVar, NamedTuple, Protocol, dataclass_transform
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -95,6 +95,15 @@ class Stated:
     combine: str = "sum"
 
 
+class Carry(NamedTuple):
+    """A value that a loop carries from step to step."""
+
+    memory: Buffer  # at the beginning of a step
+    after: Buffer  # at its end
+    adjoint: Buffer  # of `after`, as far as later steps have contributed to it
+    given: bool  # whether the loss depends on the last one
+
+
 class Adjoints(Protocol):
     """What an instruction asks for when it writes its adjoint; `autodiff.py` answers."""
 
@@ -116,6 +125,28 @@ class Adjoints(Protocol):
 
     def total(self, value: Buffer) -> Buffer:
         """The adjoint once every contribution is in, to be added to in place."""
+        ...
+
+    def known(self, value: Buffer) -> bool:
+        """Whether the loss depends on a value that this instruction wrote, so that it has a finished adjoint."""
+        ...
+
+    def of_part(
+        self,
+        part: Sequence[Instruction],
+        wanted: Sequence[Buffer],
+        ends: Mapping[Buffer, Sequence[Buffer]],
+        carries: Sequence[Carry],
+    ) -> tuple[list[Instruction], Adjoints]:
+        """The backward half of one step of a loop, and what is known of its adjoints then.
+
+        ends: the contributions to adjoints that come from outside. What isn't per row among `wanted` is left as its
+        contributions, in `places`.
+        """
+        ...
+
+    def places(self, value: Buffer) -> Sequence[Buffer]:
+        """The contributions to an adjoint."""
         ...
 
 

@@ -7,8 +7,8 @@ import numba
 from numba import types
 from numba.extending import intrinsic
 
-from thalweg.engine.native.compiler.llvm import FLAGS
-from thalweg.engine.native.compiler.parameters import REALS, WHOLE, parameters
+from thalweg.engine.native.compiler.llvm import FLAGS, I64
+from thalweg.engine.native.compiler.parameters import POINTERS, REALS, WHOLE, parameters
 
 
 @intrinsic
@@ -21,6 +21,16 @@ def rest(typing, table, place):
     return table(table, types.int64), codegen
 
 
+@intrinsic
+def address(typing, table):
+    """The address of a table."""
+
+    def codegen(context, builder, signature, args):
+        return builder.ptrtoint(args[0], I64)
+
+    return types.int64(table), codegen
+
+
 def kernel(function):
     """Makes a function with named parameters a kernel: what each stands for is read from the row that it is given.
 
@@ -29,14 +39,21 @@ def kernel(function):
     taken = parameters(str(inspect.signature(function))[1:-1])
     values = {p.name: f"o[{n}]" for n, p in enumerate(taken.words)}
     values |= {p.name: f"c[{n}]" for n, p in enumerate(taken.reals)}
-    values |= {name: f"f[{REALS[name]}]" if name in REALS else f"s[{WHOLE[name]}]" for name in taken.state}
+    values |= {name: of_state(name) for name in taken.state}
     values[taken.rest] = f"rest(o, {len(taken.words)})" if taken.whole else f"rest(c, {len(taken.reals)})"
     function = positional(function)
     arguments = ", ".join(values[name] for name in inspect.signature(function).parameters)
-    names = {"body": numba.njit(inline="always", **FLAGS)(function), "rest": rest}
+    names = {"body": numba.njit(inline="always", **FLAGS)(function), "rest": rest, "address": address}
     text = f"def {function.__name__}(o, c, s, f):\n    body({arguments})\n"
     exec(compile(text, f"<{function.__name__}>", "exec"), names)
     return names[function.__name__]
+
+
+def of_state(name):
+    """What stands for a name of the step's state."""
+    if name in POINTERS:
+        return f"address({POINTERS[name]})"
+    return f"f[{REALS[name]}]" if name in REALS else f"s[{WHOLE[name]}]"
 
 
 def positional(function):

@@ -25,6 +25,7 @@ from thalweg.engine.native.layouts import state
 SIGNATURE = re.compile(r"^@kernel\ndef (\w+)\(([^)]*)\):", re.M)
 PARAMETER = re.compile(r"(\**)(\w*)\s*(:\s*float)?\s*(?:=\s*(\S+))?")
 REALS = {"learning_rate": state.LEARNING_RATE, "penalties": state.PENALTIES}  # of the state
+POINTERS = {"state": "s", "reals": "f"}  # the whole of it, to be handed on to other kernels
 WHOLE = {
     name.lower(): place
     for name, place in vars(state).items()
@@ -63,7 +64,7 @@ def parameters(signature: str) -> Parameters:
         if star:
             rest, whole, after = name, not real, True
         elif after:
-            if name not in WHOLE and name not in REALS:
+            if name not in WHOLE and name not in REALS and name not in POINTERS:
                 raise TypeError(f"the state of a step has no {name}; it has: {', '.join((*WHOLE, *REALS))}")
             asked.append(name)
         else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from thalweg.program.instructions.losses.loss_instruction import LossAndGradient
 from thalweg.program.instructions.losses.penalties import NormPenalty
 from thalweg.program.instructions.losses.row_losses import RowLoss
 from thalweg.program.instructions.pointwise import Pointwise
+from thalweg.program.instructions.recurrence.scan import Scan
 from thalweg.program.instructions.updates.updates import Statements
 from thalweg.program.ir.instruction import Instruction
 
@@ -46,6 +47,14 @@ def kernel_of(i: Instruction) -> Kernel:
     if "native kernel" not in kept:
         kept["native kernel"] = chosen(i)
     return kept["native kernel"]
+
+
+def kernels_of(instructions: Iterable[Instruction]) -> Iterator[Kernel]:
+    """The kernels that execute instructions, and those that execute what these call."""
+    for i in instructions:
+        yield kernel_of(i)
+        if isinstance(i, Scan):
+            yield from kernels_of(i.body)
 
 
 def chosen(i: Instruction) -> Kernel:

@@ -15,12 +15,13 @@ from thalweg.engine.native.passes.fuse import (
 from thalweg.engine.native.passes.image_columns import LEAST_ROWS, batches_by_columns, fuse_biases, images_by_columns
 from thalweg.engine.native.passes.input_split import split_inputs
 from thalweg.engine.native.passes.masks import reuse_masks
+from thalweg.engine.native.passes.placed_steps import place_steps
 from thalweg.engine.native.passes.prepared import prepare_products
 from thalweg.engine.native.passes.update import update_on_lanes
 from thalweg.engine.native.passes.wanted import narrow_input_gradients
 from thalweg.engine.native.passes.winograd import by_winograd
 from thalweg.program.passes.draft import Pass, Request
-from thalweg.program.plain import DERIVE, FUSE_LOSSES
+from thalweg.program.plain import DERIVE, FUSE_LOSSES, UNREAD, UNROLL
 from thalweg.support.extras import can_compile
 
 
@@ -43,6 +44,9 @@ PIPELINE = (
     Pass("normalize and add", normalize_and_add, trains_unseen),
     Pass("embed mean", embed_mean, unseen),
     DERIVE,
+    UNREAD,
+    UNROLL,
+    Pass("place steps", place_steps, lambda r: not r.visible, needed=True),
     Pass("narrow input gradients", narrow_input_gradients, trains_unseen),
     Pass("prepare products", prepare_products, trains_unseen),
     Pass("share values", share_values, lambda r: True),

@@ -16,7 +16,7 @@ from thalweg.engine.native.compiler.compile import callable_of
 from thalweg.engine.native.compiler.kernel import Kernel
 from thalweg.engine.native.compiler.system import ticks_a_second
 from thalweg.engine.native.compiler.workers import prepare
-from thalweg.engine.native.kernels.table import ACTIVITY, ENTER, FLUSH, MACHINE, RESTORE, SUMMARISE, kernel_of
+from thalweg.engine.native.kernels.table import ACTIVITY, ENTER, FLUSH, MACHINE, RESTORE, SUMMARISE, kernel_of, kernels_of
 from thalweg.engine.native.layouts import job as m
 from thalweg.engine.native.layouts import state
 from thalweg.engine.native.runtime.linking import Memory, link
@@ -39,7 +39,7 @@ def expected_kernels() -> set[Kernel]:
     kernels = {ENTER} if programs else set()
     kernels |= {SUMMARISE, ACTIVITY, FLUSH, RESTORE} if watched else set()
     for schedule in map(schedule_of, programs):
-        kernels |= {kernel_of(i) for phase in phases_of(schedule, 1, finish_of(schedule, 1, [])) for i in phase}
+        kernels |= {k for phase in phases_of(schedule, 1, finish_of(schedule, 1, [])) for k in kernels_of(phase)}
     return kernels
 
 
@@ -73,7 +73,7 @@ class NativeExecutor:
         self.segments = finish_of(schedule, 1 if share else job.lanes, self.shared_gradients)
         self.phases = phases_of(schedule, job.lanes, self.segments)
         self.watched = False  # whether the gradients of the last call were kept
-        prepare(frozenset([MACHINE, *(kernel_of(i) for phase in self.phases for i in phase)]), expected_kernels)
+        prepare(frozenset([MACHINE, *(k for phase in self.phases for k in kernels_of(phase))]), expected_kernels)
         self.run_lanes = callable_of(MACHINE)
         self.allocate()
         self.share_out()

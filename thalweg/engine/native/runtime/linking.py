@@ -9,10 +9,13 @@ import numpy as np
 
 from thalweg.engine.contract import Array, Job, aligned
 from thalweg.engine.native.compiler.compile import address_of
+from thalweg.engine.native.instructions.scan import NativeScan
 from thalweg.engine.native.kernels.table import kernel_of
 from thalweg.engine.native.layouts import job as m
 from thalweg.engine.native.layouts.by_columns import ByColumns
+from thalweg.engine.native.layouts.by_steps import BySteps
 from thalweg.engine.native.layouts.regions import EXCHANGE, PREPARED
+from thalweg.engine.native.runtime.steps import link_steps, rows_behind
 from thalweg.engine.native.runtime.table_rows import row
 from thalweg.engine.native.scheduling.schedule import Schedule
 from thalweg.program.ir.instruction import (
@@ -93,6 +96,9 @@ class Memory(Mapping[Buffer, Array]):
         if buffer.region == DATA:
             return array if isinstance(buffer, Constant) else array.reshape(-1, *buffer.shape)
         shape = (self.rows, *buffer.shape) if buffer.per_row else buffer.shape
+        if isinstance(buffer, BySteps):
+            steps = array[offset : offset + buffer.size * self.rows]
+            return steps.reshape(buffer.shape[0], self.rows, *buffer.shape[1:]).swapaxes(0, 1)
         if isinstance(buffer, ByColumns):
             columns = array[offset : offset + buffer.size * self.rows]
             return columns.reshape(buffer.shape[-1], *buffer.shape[:-1], self.rows).swapaxes(0, -1)
@@ -129,14 +135,20 @@ def link(phases: Sequence[Sequence[Instruction]], own: Memory, first: Memory) ->
     In the last phase, in which the lanes share the work, every lane is linked to the first lane's gradients, which
     become the sum of all, and to the first lane's rows, which those of the other lanes follow.
     """
-    count = sum(len(phase) for phase in phases)
+    done = sum(len(phase) for phase in phases)  # behind them: what scans call, and how it moves
+    count = done + sum(rows_behind(i) for phase in phases for i in phase if isinstance(i, NativeScan))
     table = aligned(count * m.ROW_WIDTH, np.int64).reshape(count, m.ROW_WIDTH)
     constants = aligned(max(1, count) * m.CONSTANTS, np.float64).reshape(-1, m.CONSTANTS)
     place = 0
     for number, phase in enumerate(phases):
         for i in phase:
             last = number == len(phases) - 1
-            words, reals = row(i, Operands(own, first, last))
+            operands = Operands(own, first, last)
+            if isinstance(i, NativeScan):
+                words, reals = link_steps(i, operands, table, constants, done), []
+                done += rows_behind(i)
+            else:
+                words, reals = row(i, operands)
             table[place, : 1 + len(words)] = address_of(kernel_of(i)), *words
             constants[place, : len(reals)] = reals
             place += 1

@@ -12,6 +12,7 @@ from thalweg.engine.native.layouts.regions import EXCHANGE
 from thalweg.engine.native.scheduling.memory_plan import planned
 from thalweg.engine.native.scheduling.traits import OwnInputs, meets, scattered, sliced
 from thalweg.program.instructions.embedding import EmbeddingGradient
+from thalweg.program.instructions.recurrence.scan import Scan
 from thalweg.program.ir.alignment import align
 from thalweg.program.ir.instruction import NORMS, PARAMETERS, TOTALS, WORKSPACE, Buffer, Constant, Instruction
 from thalweg.program.ir.program import Program, changes
@@ -135,6 +136,8 @@ class Schedule:
     @property
     def positions(self) -> int:
         """Rows of a product per row of the batch, on average: 1 for dense layers, more for images."""
+        if any(isinstance(i, Scan) for i in self.program.forward):  # whose products are of one step at a time
+            return 1
         products = [i for i in self.program.forward if i.matrix_size]
         rows = sum(i.flops(1) / 2 for i in products) / max(1, sum(i.matrix_size for i in products))
         return max(1, int(rows))

@@ -1,0 +1,154 @@
+"""A loop over steps as one instruction: the step is written once, and becomes the body of a scan."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from thalweg.ops.arrangement import expand_dims, ndim
+from thalweg.ops.creation import zeros_like
+from thalweg.ops.pointwise import where
+from thalweg.ops.tensor import Traced, program_of, traced
+from thalweg.program.builder import Builder
+from thalweg.program.instructions.elementwise import Copy
+from thalweg.program.instructions.recurrence.backward import of_all_steps
+from thalweg.program.instructions.recurrence.scan import Scan
+from thalweg.program.ir.instruction import WORKSPACE, Buffer, Instruction
+
+Values = tuple[Any, ...]
+Step = Callable[[Values, Values], tuple[Any, Values]]
+
+
+def chosen(counts: Any, new: Any, old: Any) -> Any:
+    """For each row the new value if its step counts, otherwise the old one."""
+    while ndim(counts) < ndim(new):
+        counts = expand_dims(counts, -1)
+    return where(counts, new, old)
+
+
+def scanned(
+    step: Step, states: Values, inputs: Values, mask: Any, backwards: bool, zeros_for_mask: bool, all_outputs: bool
+) -> tuple[Any, Values] | None:
+    """What `over_steps` returns, by a scan; None if the step does what a scan can't repeat."""
+    program = program_of([x for x in (*inputs, *states, mask) if isinstance(x, Traced)])
+    sequences = [row_values(program, x) for x in (*inputs, *(() if mask is None else (mask,)))]
+    initial: list[Buffer | None] = [row_values(program, x) for x in states]
+    parts = [program.value(f"{x}[t]", x.shape[1:]) for x in sequences]
+    memories = [program.value("s", b.shape) for b in initial if b is not None]
+    writing = Writing(program)
+    with writing:
+        taken = [Traced(program, part) for part in parts]
+        before = tuple(Traced(program, m) for m in memories)
+        value, after = step(tuple(taken[: len(inputs)]), before)
+        value = Traced(program, program.broadcast_to(*shaped(traced(value, program)), per_row=True))
+        if mask is not None:
+            last = program.value("last", value.buffer.shape)
+            old = zeros_like(value) if zeros_for_mask else Traced(program, last)
+            value = chosen(taken[-1], value, old)
+            after = tuple(chosen(taken[-1], new, old) for new, old in zip(after, before, strict=True))
+            memories, initial = [*memories, last], [*initial, None]
+        output = writing.own(value.buffer)
+        ends = [writing.own(traced(a, program).buffer) for a in after]
+    if not writing.repeatable:
+        writing.undo()
+        return None
+    if mask is not None:
+        ends.append(output)
+    elif not all_outputs and output not in ends:
+        memories, initial = [*memories, program.value("last", output.shape)], [*initial, None]
+        ends.append(output)
+    body = hoisted(program, writing.body, [*parts, *memories])
+    return results(program, body, sequences, parts, initial, memories, ends, output, len(states), backwards, all_outputs)
+
+
+def results(
+    program: Builder,
+    body: list[Instruction],
+    sequences: Sequence[Buffer],
+    parts: Sequence[Buffer],
+    initial: Sequence[Buffer | None],
+    memories: Sequence[Buffer],
+    ends: Sequence[Buffer],
+    output: Buffer,
+    states: int,
+    backwards: bool,
+    all_outputs: bool,
+) -> tuple[Any, Values]:
+    """Appends the scan, which keeps all of its values: what nothing reads goes when all is known."""
+    steps = sequences[0].shape[0]
+    own = dict.fromkeys(b for i in body for b in i.outputs if b.view_of is None)
+    made = (*own, *memories)
+    kept = tuple(program.value(f"{b}[:]", (steps, *b.shape)) for b in made)
+    finals = tuple(program.value(f"{b}[end]", b.shape) for b in ends)
+    local = {*parts, *made}
+    given = dict.fromkeys(b for i in body for b in i.inputs if b.storage not in local)
+    program.append(
+        Scan(
+            steps, tuple(body), tuple(sequences), tuple(parts), tuple(initial), tuple(memories), tuple(ends), made,
+            kept, finals, tuple(given), backwards,
+        )
+    )  # fmt: skip
+    result = dict(zip(made, kept, strict=True))[output] if all_outputs else finals[list(ends).index(output)]
+    if all_outputs and backwards:
+        axes = len(result.shape)
+        result = program.slice(result, [None] * axes, [None] * axes, [-1, *[1] * (axes - 1)])
+    return Traced(program, result), tuple(Traced(program, z) for z in finals[:states])
+
+
+def row_values(program: Builder, x: Any) -> Buffer:
+    """A value with numbers for each row."""
+    return program.broadcast_to(*shaped(traced(x, program)), per_row=True)
+
+
+def shaped(x: Traced) -> tuple[Buffer, tuple[int, ...]]:
+    return x.buffer, x.buffer.shape
+
+
+def hoisted(program: Builder, body: Sequence[Instruction], changing: Sequence[Buffer]) -> list[Instruction]:
+    """The instructions that depend on the step; the others are done before it, once."""
+    found, result = set(changing), []
+    for i in body:
+        if any(b.storage in found for b in i.inputs):
+            found.update(b.storage for b in i.outputs)
+            result.append(i)
+        else:
+            program.instructions.append(i)
+    return result
+
+
+class Writing:
+    """While it is open, what is written to a program is kept apart."""
+
+    def __init__(self, program: Builder) -> None:
+        self.program = program
+        self.body: list[Instruction] = []
+        self.before = (program.streams, len(program.penalties), len(program.objectives))
+
+    def __enter__(self) -> None:
+        self.outside, self.program.instructions = self.program.instructions, self.body
+
+    def __exit__(self, *_: object) -> None:
+        self.program.instructions = self.outside
+
+    def own(self, b: Buffer) -> Buffer:
+        """A value as one that an instruction of the step writes, in memory of its own."""
+        if b.view_of is None and any(b in i.outputs for i in self.body):
+            return b
+        b = self.program.broadcast_to(b, b.shape, per_row=True)
+        return self.program.append(Copy(b, self.program.value("z", b.shape)))
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether the step only computes values of rows, in ways whose adjoints a scan has."""
+        same = self.before[1:] == (len(self.program.penalties), len(self.program.objectives))
+        draws = any(i.streams for i in self.body)
+        nested = any(isinstance(i, Scan) for i in self.body)
+        lasts = any(o.region != WORKSPACE for i in self.body for o in i.outputs)
+        sums = any(i.reduces for i in self.body)
+        return same and not (draws or nested or lasts or sums) and of_all_steps(self.body)
+
+    def undo(self) -> None:
+        """As if nothing had been written."""
+        streams, penalties, objectives = self.before
+        self.program.streams = streams
+        del self.program.penalties[penalties:], self.program.objectives[objectives:]
