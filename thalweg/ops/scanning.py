@@ -58,7 +58,9 @@ def scanned(
         memories, initial = [*memories, program.value("last", output.shape)], [*initial, None]
         ends.append(output)
     body = hoisted(program, writing.body, [*parts, *memories])
-    return results(program, body, sequences, parts, initial, memories, ends, output, len(states), backwards, all_outputs)
+    return results(
+        program, body, sequences, parts, initial, memories, ends, output, len(states), backwards, all_outputs
+    )
 
 
 def results(

@@ -8,7 +8,7 @@ from thalweg.program.autodiff import derive
 from thalweg.program.ir.instruction import GRADIENTS, Buffer
 from thalweg.program.passes.draft import Draft, Pass
 from thalweg.program.passes.fused_losses import fuse_losses
-from thalweg.program.scanned import unroll, without_unread
+from thalweg.program.passes.scanned import unroll, without_unread
 from thalweg.program.sparse import counting
 
 

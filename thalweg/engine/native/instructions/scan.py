@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 from thalweg.program.instructions.recurrence.scan import Scan
 from thalweg.program.ir.instruction import Array, Buffer, Instruction
@@ -15,7 +15,7 @@ class NativeScan(Scan):
 
     held: tuple[Buffer, ...] = ()
 
-    writes = ("kept", "finals", "held")
+    writes: ClassVar[tuple[str, ...]] = ("kept", "finals", "held")
 
     @cached_property
     def named_operands(self) -> Mapping[str, Buffer | tuple[Buffer, ...] | None]:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from thalweg.engine.native.compiler.kernel import Kernel
 from thalweg.engine.native.compiler.parameters import SIGNATURE, Parameters, parameters
+from thalweg.engine.native.instructions.columns import Columns
+from thalweg.engine.native.kernels.generated.columns import kernel_of_columns
 from thalweg.engine.native.kernels.generated.custom import is_custom, kernel_of_custom
 from thalweg.engine.native.kernels.generated.formulas import kernel_of_equation
 from thalweg.engine.native.kernels.generated.norm_penalties import kernel_of_penalty
@@ -65,6 +67,8 @@ def chosen(i: Instruction) -> Kernel:
         return kernel_of_statements(i)
     if isinstance(i, NormPenalty):
         return kernel_of_penalty(i)
+    if isinstance(i, Columns):
+        return kernel_of_columns(i)
     if isinstance(i, Pointwise):
         return kernel_of_pointwise(i)
     if isinstance(i, RowLoss) or (isinstance(i, LossAndGradient) and isinstance(i.of, RowLoss)):

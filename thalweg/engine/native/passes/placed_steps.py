@@ -13,6 +13,7 @@ from thalweg.engine.native.instructions.changes import variant
 from thalweg.engine.native.instructions.linear import NativeInputGradient
 from thalweg.engine.native.instructions.scan import ByStepsOf, NativeScan
 from thalweg.engine.native.layouts.by_steps import BySteps
+from thalweg.engine.native.passes.fused_columns import fuse_columns
 from thalweg.engine.native.passes.prepared import TRANSPOSED, on_transposed
 from thalweg.program.instructions.activations import Elementwise, ElementwiseAdjoint
 from thalweg.program.instructions.elementwise import Add, Copy, Rescale, Reshape
@@ -22,9 +23,21 @@ from thalweg.program.instructions.pointwise import Pointwise, aligned
 from thalweg.program.instructions.recurrence.scan import Scan
 from thalweg.program.ir.instruction import WORKSPACE, Buffer, Instruction
 from thalweg.program.passes.draft import Draft
-from thalweg.program.scanned import on_values
+from thalweg.program.passes.scanned import on_values
+from thalweg.support.extras import can_compile
 
-ALIKE = (Reshape, Affine, WeightGradient, BiasGradient, InputGradient, Elementwise, ElementwiseAdjoint, Add, Copy, Rescale)
+ALIKE = (
+    Reshape,
+    Affine,
+    WeightGradient,
+    BiasGradient,
+    InputGradient,
+    Elementwise,
+    ElementwiseAdjoint,
+    Add,
+    Copy,
+    Rescale,
+)
 
 
 def place_steps(draft: Draft) -> Draft:
@@ -110,8 +123,8 @@ class Placing:
     def scan(self, i: Scan) -> Iterator[Instruction]:
         for b in i.taken:
             yield from self.by_steps(b)
-        for b in (*i.initial, *i.given):
-            if b is not None and b in self.only:
+        for b in (*(b for b in i.initial if b is not None), *i.given):
+            if b in self.only:
                 self.only.discard(b)
                 yield ByStepsOf(self.steps[b], b, back=True)
         body, given = [], list(i.given)
@@ -123,6 +136,8 @@ class Placing:
                 given.append(transposition.outputs[0])
             else:
                 body.append(inner)
+        if can_compile():
+            body = fuse_columns(body, {*i.made, *i.after})
         read = {b for inner in body for b in inner.inputs}
         kept = tuple(self.new(b) for b in i.kept)
         sequences = {*i.parts, *i.made}
@@ -131,5 +146,5 @@ class Placing:
         changed = replace(
             i, body=tuple(body), taken=tuple(self.steps[b] for b in i.taken), kept=kept,
             given=tuple(b for b in given if b in read),
-        )  # type: ignore[type-var]  # fmt: skip
+        )  # fmt: skip
         yield variant(NativeScan, changed, held=tuple(dict.fromkeys(held)))

@@ -16,7 +16,16 @@ from thalweg.engine.native.compiler.compile import callable_of
 from thalweg.engine.native.compiler.kernel import Kernel
 from thalweg.engine.native.compiler.system import ticks_a_second
 from thalweg.engine.native.compiler.workers import prepare
-from thalweg.engine.native.kernels.table import ACTIVITY, ENTER, FLUSH, MACHINE, RESTORE, SUMMARISE, kernel_of, kernels_of
+from thalweg.engine.native.kernels.table import (
+    ACTIVITY,
+    ENTER,
+    FLUSH,
+    MACHINE,
+    RESTORE,
+    SUMMARISE,
+    kernel_of,
+    kernels_of,
+)
 from thalweg.engine.native.layouts import job as m
 from thalweg.engine.native.layouts import state
 from thalweg.engine.native.runtime.linking import Memory, link

@@ -145,7 +145,7 @@ def link(phases: Sequence[Sequence[Instruction]], own: Memory, first: Memory) ->
             last = number == len(phases) - 1
             operands = Operands(own, first, last)
             if isinstance(i, NativeScan):
-                words, reals = link_steps(i, operands, table, constants, done), []
+                words, reals = link_steps(i, operands, table, constants, done)
                 done += rows_behind(i)
             else:
                 words, reals = row(i, operands)

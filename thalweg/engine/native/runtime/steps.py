@@ -56,8 +56,10 @@ def rows_behind(scan: NativeScan) -> int:
     return len(working(scan)) + -(-numbers // m.ROW_WIDTH)
 
 
-def link_steps(scan: NativeScan, outside: Places, table: Array, constants: Array, first: int) -> list[int]:
-    """Writes what a scan calls into the table, from row `first` on; returns the words of the scan's own row."""
+def link_steps(
+    scan: NativeScan, outside: Places, table: Array, constants: Array, first: int
+) -> tuple[list[int], list[float]]:
+    """Writes what a scan calls into the table, from row `first` on; returns what the scan's own holds."""
     body, places = working(scan), Steps(scan, outside)
     for number, i in enumerate(body, start=first):
         words, reals = row(i, places)
@@ -71,10 +73,11 @@ def link_steps(scan: NativeScan, outside: Places, table: Array, constants: Array
     behind = table[first + len(body) :].reshape(-1)
     behind[: len(moves) + len(carried)] = np.array([*moves, *carried], np.int64)
     at = behind.ctypes.data
-    return [
+    words = [
         start + wide * first, constants[first:].ctypes.data, len(body), at, len(moves) // 2, at + 8 * len(moves),
         len(scan.memories), scan.steps, int(scan.backwards),
     ]  # fmt: skip
+    return words, []
 
 
 def memory(scan: NativeScan, k: int, places: Steps) -> list[int]:

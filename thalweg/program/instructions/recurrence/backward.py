@@ -1,4 +1,4 @@
-"""The adjoint of a scan: a scan in the other direction, and behind it the gradients of weights, of all steps at once."""
+"""The adjoint of a scan: one in the other direction, and behind it the gradients of weights, of all steps at once."""
 
 from __future__ import annotations
 
@@ -150,7 +150,7 @@ class Backward:
             case BiasGradient():
                 result = BiasGradient(sequence(i.dh), place)
             case Pointwise():
-                result = replace(i, values=tuple(map(sequence, i.values)), z=place)  # type: ignore[type-var]
+                result = replace(i, values=tuple(map(sequence, i.values)), z=place)
             case _:
                 raise AssertionError(f"'{i.title}' can't be computed of all steps at once")
         yield from around

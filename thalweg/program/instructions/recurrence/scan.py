@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -40,7 +40,7 @@ class Scan(Instruction):
     backwards: bool = False
 
     name = "scan"
-    writes = ("kept", "finals")
+    writes: ClassVar[tuple[str, ...]] = ("kept", "finals")
     differentiates = ("taken", "initial", "given")
 
     @cached_property

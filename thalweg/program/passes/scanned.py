@@ -39,9 +39,7 @@ def needed(scan: Scan, draft: Draft) -> Scan:
         if not more:
             break
         read |= more
-    kept = [
-        number for number, m in enumerate(scan.memories) if m in read or final[number] is not None
-    ]
+    kept = [number for number, m in enumerate(scan.memories) if m in read or final[number] is not None]
     taken = [number for number, part in enumerate(scan.parts) if part in read]
     inputs = {b for i in body for b in i.inputs}
     result: Scan = replace(
@@ -49,7 +47,7 @@ def needed(scan: Scan, draft: Draft) -> Scan:
         parts=chosen(scan.parts, taken), memories=chosen(scan.memories, kept), after=chosen(scan.after, kept),
         initial=chosen(scan.initial, kept), finals=chosen(final, kept),
         given=tuple(b for b in scan.given if b in inputs),
-    )  # type: ignore[type-var]  # fmt: skip
+    )  # fmt: skip
     return scan if all(getattr(scan, name) == value for name, value in fields_of(result).items()) else result
 
 
