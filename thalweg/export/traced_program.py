@@ -14,8 +14,10 @@ from thalweg.export.simplified import simplified
 from thalweg.export.traced_values import ROWS, Value, constant, named, value_of, weak
 from thalweg.export.value_functions import Tracing
 from thalweg.program.instructions.custom_activation import CustomActivation
+from thalweg.program.instructions.recurrence.scan import Scan
 from thalweg.program.ir.instruction import DATA, DOUBLE, FLOAT, TOTALS, Buffer, Constant, Instruction, StepState
 from thalweg.program.ir.references import compute
+from thalweg.program.passes.scanned import steps_of
 
 
 @dataclass(frozen=True)
@@ -104,4 +106,4 @@ def statement(instruction: Instruction, arrays: Arrays) -> Statement:
 
 def statements(instructions: Iterable[Instruction], arrays: Arrays) -> list[Statement]:
     """What a program computes."""
-    return [statement(i, arrays) for i in instructions]
+    return [statement(step, arrays) for i in instructions for step in (steps_of(i) if isinstance(i, Scan) else (i,))]

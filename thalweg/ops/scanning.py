@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from thalweg.ops.arrangement import expand_dims, ndim
@@ -58,43 +59,44 @@ def scanned(
         memories, initial = [*memories, program.value("last", output.shape)], [*initial, None]
         ends.append(output)
     body = hoisted(program, writing.body, [*parts, *memories])
-    return results(
-        program, body, sequences, parts, initial, memories, ends, output, len(states), backwards, all_outputs
-    )
+    loop = Loop(sequences, parts, initial, memories, ends, body, output, backwards)
+    return loop.results(program, len(states), all_outputs)
 
 
-def results(
-    program: Builder,
-    body: list[Instruction],
-    sequences: Sequence[Buffer],
-    parts: Sequence[Buffer],
-    initial: Sequence[Buffer | None],
-    memories: Sequence[Buffer],
-    ends: Sequence[Buffer],
-    output: Buffer,
-    states: int,
-    backwards: bool,
-    all_outputs: bool,
-) -> tuple[Any, Values]:
-    """Appends the scan, which keeps all of its values: what nothing reads goes when all is known."""
-    steps = sequences[0].shape[0]
-    own = dict.fromkeys(b for i in body for b in i.outputs if b.view_of is None)
-    made = (*own, *memories)
-    kept = tuple(program.value(f"{b}[:]", (steps, *b.shape)) for b in made)
-    finals = tuple(program.value(f"{b}[end]", b.shape) for b in ends)
-    local = {*parts, *made}
-    given = dict.fromkeys(b for i in body for b in i.inputs if b.storage not in local)
-    program.append(
-        Scan(
-            steps, tuple(body), tuple(sequences), tuple(parts), tuple(initial), tuple(memories), tuple(ends), made,
-            kept, finals, tuple(given), backwards,
-        )
-    )  # fmt: skip
-    result = dict(zip(made, kept, strict=True))[output] if all_outputs else finals[list(ends).index(output)]
-    if all_outputs and backwards:
-        axes = len(result.shape)
-        result = program.slice(result, [None] * axes, [None] * axes, [-1, *[1] * (axes - 1)])
-    return Traced(program, result), tuple(Traced(program, z) for z in finals[:states])
+@dataclass
+class Loop:
+    """A scan in the making."""
+
+    sequences: Sequence[Buffer]
+    parts: Sequence[Buffer]
+    initial: Sequence[Buffer | None]
+    memories: Sequence[Buffer]
+    ends: Sequence[Buffer]
+    body: Sequence[Instruction]
+    output: Buffer
+    backwards: bool
+
+    def results(self, program: Builder, states: int, all_outputs: bool) -> tuple[Any, Values]:
+        """Appends the scan, which keeps all of its values: what nothing reads goes when all is known."""
+        steps = self.sequences[0].shape[0]
+        own = dict.fromkeys(b for i in self.body for b in i.outputs if b.view_of is None)
+        made = (*own, *self.memories)
+        kept = tuple(program.value(f"{b}[:]", (steps, *b.shape)) for b in made)
+        finals = tuple(program.value(f"{b}[end]", b.shape) for b in self.ends)
+        local = {*self.parts, *made}
+        given = dict.fromkeys(b for i in self.body for b in i.inputs if b.storage not in local)
+        program.append(
+            Scan(
+                steps, tuple(self.body), tuple(self.sequences), tuple(self.parts), tuple(self.initial),
+                tuple(self.memories), tuple(self.ends), made, kept, finals, tuple(given), self.backwards,
+            )
+        )  # fmt: skip
+        found = dict(zip(made, kept, strict=True)) if all_outputs else dict(zip(self.ends, finals, strict=True))
+        result = found[self.output]
+        if all_outputs and self.backwards:  # in the order of the scan
+            axes = len(result.shape)
+            result = program.slice(result, [None] * axes, [None] * axes, [-1, *[1] * (axes - 1)])
+        return Traced(program, result), tuple(Traced(program, z) for z in finals[:states])
 
 
 def row_values(program: Builder, x: Any) -> Buffer:

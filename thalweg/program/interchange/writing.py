@@ -30,6 +30,7 @@ from thalweg.program.ir.instruction import (
     Instruction,
 )
 from thalweg.program.ir.program import Program
+from thalweg.program.passes.scanned import unrolled
 from thalweg.support.naming import snake_case
 
 PLACED = (PARAMETERS, GRADIENTS, SLOTS, TOTALS, NORMS)  # regions in which a value's place is part of the program
@@ -41,7 +42,7 @@ def to_json(program: Program) -> Json:
     Raises:
         ThalwegError: it holds a Python function, or what an engine made of a program.
     """
-    writer = Writer()
+    writer, program = Writer(), unrolled(program)
     halves = {
         half: [writer.instruction(i) for i in getattr(program, half)] for half in ("forward", "backward", "update")
     }
