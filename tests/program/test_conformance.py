@@ -44,7 +44,7 @@ def is_row_loss(i: Instruction) -> bool:
 
 
 MADE = {*FORMULAS, *EQUATIONS, *LOSSES, *(f"{e}_adjoint" for e in EQUATIONS), *(f"{e}_gradient" for e in LOSSES)}
-MADE |= {*pointwise_rows.GENERATED}
+MADE |= {*pointwise_rows.GENERATED, "columns"}
 MADE |= {f"{on}penalty{of}" for on in ("", "activity_") for of in ("", "_gradient")}
 CLASSES = {name: type(Case(build, Shape()).instruction) for name, build in ROWS.items() if buildable(name)}
 MADE |= {name for name in CLASSES if is_row_loss(Case(ROWS[name], Shape()).instruction)}

@@ -21,6 +21,7 @@ import moves_rows
 import numerical_rows
 import numpy as np
 import pointwise_rows
+import scan_rows
 import share_rows
 import weight_rows
 import winograd_rows
@@ -266,10 +267,10 @@ ROWS: dict[str, Build] = {
     **conformance_updates.ROWS,
 }
 ROWS |= image_rows.ROWS | loss_rows.ROWS | FORMULAS | weight_rows.ROWS | metric_rows.ROWS
-ROWS |= winograd_rows.ROWS | share_rows.ROWS | moves_rows.ROWS | embedding_rows.ROWS | forest_rows.ROWS
+ROWS |= winograd_rows.ROWS | share_rows.ROWS | moves_rows.ROWS | embedding_rows.ROWS | forest_rows.ROWS | scan_rows.ROWS
 ROWS |= numerical_rows.ROWS
 ROWS |= {name: build for name, build in pointwise_rows.ROWS.items() if name not in ACTIVATIONS}
-PLAIN = conformance_updates.PLAIN | embedding_rows.PLAIN
+PLAIN = conformance_updates.PLAIN | embedding_rows.PLAIN | scan_rows.PLAIN
 EVERY = ROWS | {f"plain {name}": build for name, build in PLAIN.items()}
 # Some shapes in which the rows build every instruction, with and without its options. Nothing is there to be added to.
 SHAPES = [Shape(3, 5, 4, 2, flags, flags + 1) for flags in (0, 1, 4, 8, 16, 32, 64, 128, 253)] + [Shape(3, 5, 4, 2)]

@@ -7,12 +7,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from thalweg.engine.native.compiler.compile import callable_of
+from thalweg.engine.native.instructions.scan import NativeScan
 from thalweg.engine.native.instructions.variants import native
 from thalweg.engine.native.kernels.names import name_of
 from thalweg.engine.native.kernels.table import kernel_of
 from thalweg.engine.native.layouts import state
 from thalweg.engine.native.layouts.by_columns import ByColumns, in_columns
+from thalweg.engine.native.layouts.by_steps import BySteps
+from thalweg.engine.native.layouts.job import CONSTANTS, ROW_WIDTH
 from thalweg.engine.native.layouts.limits import NARROW
+from thalweg.engine.native.runtime.steps import link_steps, rows_behind
 from thalweg.engine.native.runtime.table_rows import row
 from thalweg.engine.native.scheduling.traits import OwnInputs, in_place, sliced
 from thalweg.program.instructions.elementwise import Copy
@@ -231,7 +235,7 @@ class Case:
     def outputs(self) -> dict[str, Buffer]:
         """What the instruction writes, by field; where a field holds several, by their own names."""
         written = {field: getattr(self.instruction, field) for field in self.instruction.writes}
-        several = {b.name: b for field in written.values() if isinstance(field, tuple) for b in field}
+        several = {b.name: b for field in written.values() if isinstance(field, tuple) for b in field if b is not None}
         return {field: b for field, b in written.items() if isinstance(b, Buffer)} | several
 
     def native(self) -> dict[str, Array]:
@@ -248,6 +252,7 @@ class Case:
         arena = np.full(cursor + 32, SENTINEL, np.float32)
         for b, place in places.items():
             values = self.values[b].swapaxes(0, -1) if in_columns(b) else self.values[b]
+            values = values.swapaxes(0, 1) if isinstance(b, BySteps) else values
             arena[place].view(np.uint8)[: values.nbytes] = values.ravel().view(np.uint8)
         if result is not None:
             places[result] = places[source]
@@ -263,7 +268,9 @@ class Case:
                 before[places[b]] = arena[places[b]]
                 values = arena[places[b]]
                 shape = self.values[b].shape
-                if in_columns(b):
+                if isinstance(b, BySteps):
+                    outputs[field] = values.reshape(shape[1], shape[0], *shape[2:]).swapaxes(0, 1)
+                elif in_columns(b):
                     outputs[field] = values.reshape(shape[-1], *shape[1:-1], shape[0]).swapaxes(0, -1)
                 else:
                     outputs[field] = values.reshape(shape)
@@ -272,7 +279,12 @@ class Case:
         return outputs
 
     def call(self, i: Instruction, places: dict[Buffer, slice], arena: Array, totals: dict[Buffer, Array]) -> None:
-        words, reals = row(i, Operands(places, arena, totals))
+        operands = Operands(places, arena, totals)
+        if isinstance(i, NativeScan):
+            table = np.zeros((rows_behind(i), ROW_WIDTH), np.int64)
+            words, reals = link_steps(i, operands, table, np.zeros((len(table), CONSTANTS)), 0)
+        else:
+            words, reals = row(i, operands)
         o, c = np.array([*words, 0], np.int64), np.array([*reals, 0.0])
         s, f = np.zeros(state.STATE, np.int64), np.zeros(state.REALS)
         order = np.ascontiguousarray(self.order, np.int64)

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Any, ClassVar
 
 from thalweg.program.instructions.recurrence.scan import Scan
-from thalweg.program.ir.instruction import Array, Buffer, Instruction
+from thalweg.program.ir.instruction import Array, Buffer, Instruction, StepState
 
 
 class NativeScan(Scan):
@@ -26,13 +26,19 @@ class NativeScan(Scan):
         return (*(b for b in (*self.kept, *self.finals) if b is not None), *self.held)
 
     @cached_property
-    def results(self) -> tuple[Buffer | None, ...]:
-        return (*self.kept, *self.finals)
-
-    @cached_property
     def sequences(self) -> Mapping[Buffer, Buffer]:
         """The sequence in which a value of the body lies."""
         return dict(zip((*self.parts, *self.made), (*self.taken, *self.kept), strict=True))
+
+    def reference(
+        self,
+        xp: Any,
+        taken: tuple[Array, ...],
+        initial: tuple[Array | None, ...],
+        given: tuple[Array, ...],
+        step: StepState,
+    ) -> tuple[Array | None, ...]:
+        return (*super().reference(xp, taken, initial, given, step), *(None for _ in self.held))
 
 
 class ByStepsOf(Instruction):

@@ -1,8 +1,14 @@
 """The loop over the steps of sequences, which calls the kernels of its body; and sequences in the other layout."""
 
-from thalweg.engine.native.compiler.llvm import call, compiled, floats, integers
+import numpy as np
+
+from thalweg.engine.native.compiler.llvm import apart, call, compiled, floats, integers
 from thalweg.engine.native.compiler.named import kernel
 from thalweg.engine.native.layouts.job import CONSTANTS, ROW_WIDTH
+
+F32 = np.float32
+
+load, store = apart(0, 2)[0], apart(1, 2)[1]
 
 
 @compiled
@@ -16,10 +22,17 @@ def _move(cells, count, rows):
 
 @compiled
 def _copy(source, target, n):
+    for i in range(n):
+        store(target, i, load(source, i))
+
+
+@compiled
+def _carry(source, target, n):
+    """What a memory becomes: a copy, or zeros without a source."""
     if source:
-        floats(target, n)[:] = floats(source, n)
+        _copy(source, target, n)
     else:
-        floats(target, n)[:] = 0
+        floats(target, n)[:] = F32(0)
 
 
 @kernel
@@ -30,7 +43,7 @@ def scan(body, constants, count, cells, moving, carried, memories, steps, backwa
     first, sign = (steps - 1, -1) if backwards else (0, 1)
     table = integers(carried, 7 * memories)
     for k in range(0, 7 * memories, 7):
-        _copy(table[k + 4], table[k] + 4 * rows * first * table[k + 1], rows * table[k + 6])
+        _carry(table[k + 4], table[k] + 4 * rows * first * table[k + 1], rows * table[k + 6])
     _move(cells, moving, rows * first)
     for step in range(steps):
         for i in range(count):
@@ -40,9 +53,9 @@ def scan(body, constants, count, cells, moving, carried, memories, steps, backwa
         for k in range(0, 7 * memories, 7):
             source = table[k + 2] + 4 * rows * t * table[k + 3]
             if step < steps - 1:
-                _copy(source, table[k] + 4 * rows * (t + sign) * table[k + 1], rows * table[k + 6])
+                _carry(source, table[k] + 4 * rows * (t + sign) * table[k + 1], rows * table[k + 6])
             elif table[k + 5]:
-                _copy(source, table[k + 5], rows * table[k + 6])
+                _carry(source, table[k + 5], rows * table[k + 6])
         _move(cells, moving, rows * sign)
     _move(cells, moving, -rows * (first + sign * steps))
 
@@ -54,6 +67,6 @@ def by_steps(x, z, steps, size, back, *, rows):
         for step in range(steps):
             by_row, by_step = 4 * size * (row * steps + step), 4 * size * (step * rows + row)
             if back:
-                floats(z + by_row, size)[:] = floats(x + by_step, size)
+                _copy(x + by_step, z + by_row, size)
             else:
-                floats(z + by_step, size)[:] = floats(x + by_row, size)
+                _copy(x + by_row, z + by_step, size)
