@@ -89,7 +89,8 @@ ROOMS = [
     ["thalweg.program.interchange"],
     ["thalweg.program.passes"],
     ["thalweg.program.instructions", "thalweg.program.instructions.images", "thalweg.program.instructions.losses",
-     "thalweg.program.instructions.numerical", "thalweg.program.instructions.updates"],
+     "thalweg.program.instructions.numerical", "thalweg.program.instructions.recurrence",
+     "thalweg.program.instructions.updates"],
     ["thalweg.program.formula"],
     ["thalweg.program.ir"],
     ["thalweg.data.batches"],
@@ -142,7 +143,7 @@ MACHINE = r"(lane|kernel|cache|block|thread|phase|slice|core|register|scratch)s?
 OTHERWISE = {
     "kernel": ["instructions.convolution"],  # the weights of a convolution
     "phase": ["instructions.numerical.periodic"],  # of a wave
-    "slice": ["builder", "stretches", "instructions.shapes"],  # Python's, of a sequence or along axes
+    "slice": ["builder", "stretches", "instructions.shapes", "passes.scanned"],  # Python's, of a sequence or along axes
     "lane": ["passes.draft"],  # a request says for how many of them a program is wanted; only an engine's passes ask
 }
 # Still to be given a common base; a class that has one has to be taken out.

@@ -16,7 +16,7 @@ from thalweg.engine.native.layouts.by_columns import ByColumns, in_columns
 from thalweg.engine.native.layouts.by_steps import BySteps
 from thalweg.engine.native.layouts.job import CONSTANTS, ROW_WIDTH
 from thalweg.engine.native.layouts.limits import NARROW
-from thalweg.engine.native.runtime.steps import link_steps, rows_behind
+from thalweg.engine.native.runtime.linked_steps import link_steps, rows_behind
 from thalweg.engine.native.runtime.table_rows import row
 from thalweg.engine.native.scheduling.traits import OwnInputs, in_place, sliced
 from thalweg.program.instructions.elementwise import Copy

@@ -3,7 +3,7 @@
 import numpy as np
 from harness import EXTREME, OPTIONAL, ORDERED, TWICE, Case, Memory
 
-from thalweg.engine.native.instructions.columns import Columns
+from thalweg.engine.native.instructions.gates import Columns
 from thalweg.engine.native.instructions.scan import ByStepsOf, NativeScan
 from thalweg.engine.native.layouts.by_steps import BySteps
 from thalweg.program.formula import operations

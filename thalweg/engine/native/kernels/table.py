@@ -8,10 +8,10 @@ from pathlib import Path
 
 from thalweg.engine.native.compiler.kernel import Kernel
 from thalweg.engine.native.compiler.parameters import SIGNATURE, Parameters, parameters
-from thalweg.engine.native.instructions.columns import Columns
-from thalweg.engine.native.kernels.generated.columns import kernel_of_columns
+from thalweg.engine.native.instructions.gates import Columns
 from thalweg.engine.native.kernels.generated.custom import is_custom, kernel_of_custom
 from thalweg.engine.native.kernels.generated.formulas import kernel_of_equation
+from thalweg.engine.native.kernels.generated.gates import kernel_of_columns
 from thalweg.engine.native.kernels.generated.norm_penalties import kernel_of_penalty
 from thalweg.engine.native.kernels.generated.pointwise import kernel_of_pointwise
 from thalweg.engine.native.kernels.generated.row_losses import kernel_of_rows

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from thalweg.engine.native.instructions.columns import Columns
+from thalweg.engine.native.instructions.gates import Columns
 from thalweg.engine.native.passes.chains import pointwise
 from thalweg.program.instructions.elementwise import Copy, Rescale
 from thalweg.program.instructions.shapes import Concatenation, Placement, Slice

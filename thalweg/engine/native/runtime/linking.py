@@ -15,7 +15,7 @@ from thalweg.engine.native.layouts import job as m
 from thalweg.engine.native.layouts.by_columns import ByColumns
 from thalweg.engine.native.layouts.by_steps import BySteps
 from thalweg.engine.native.layouts.regions import EXCHANGE, PREPARED
-from thalweg.engine.native.runtime.steps import link_steps, rows_behind
+from thalweg.engine.native.runtime.linked_steps import link_steps, rows_behind
 from thalweg.engine.native.runtime.table_rows import row
 from thalweg.engine.native.scheduling.schedule import Schedule
 from thalweg.program.ir.instruction import (

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from thalweg.program.formula import operations
 from thalweg.program.instructions.elementwise import Add, Copy, Reshape
@@ -12,8 +11,22 @@ from thalweg.program.instructions.linear import Affine, BiasGradient, WeightGrad
 from thalweg.program.instructions.pointwise import Pointwise
 from thalweg.program.ir.instruction import Adjoints, Buffer, Carry, Constant, Instruction
 
-if TYPE_CHECKING:
-    from thalweg.program.instructions.recurrence.scan import Scan
+
+class Loop(Instruction):
+    """Base of `Scan`: what one is made of, see there."""
+
+    steps: int
+    body: tuple[Instruction, ...]
+    taken: tuple[Buffer, ...]
+    parts: tuple[Buffer, ...]
+    initial: tuple[Buffer | None, ...]
+    memories: tuple[Buffer, ...]
+    after: tuple[Buffer, ...]
+    made: tuple[Buffer, ...]
+    kept: tuple[Buffer, ...]
+    finals: tuple[Buffer | None, ...]
+    given: tuple[Buffer, ...]
+    backwards: bool = False
 
 
 def of_all_steps(body: Sequence[Instruction]) -> bool:
@@ -22,7 +35,7 @@ def of_all_steps(body: Sequence[Instruction]) -> bool:
     return all(isinstance(i, Affine) or (isinstance(i, Pointwise) and i.operation.combine == "sum") for i in readers)
 
 
-def adjoint_of_scan(scan: Scan, d: Adjoints) -> Iterator[Instruction]:
+def adjoint_of_loop(scan: Loop, d: Adjoints) -> Iterator[Instruction]:
     """The adjoints of what a scan takes, begins with and is given."""
     return Backward(scan, d).instructions()
 
@@ -30,7 +43,7 @@ def adjoint_of_scan(scan: Scan, d: Adjoints) -> Iterator[Instruction]:
 class Backward:
     """A scan's adjoint in the making: which sequences it takes and keeps, and what stands around it."""
 
-    def __init__(self, scan: Scan, d: Adjoints) -> None:
+    def __init__(self, scan: Loop, d: Adjoints) -> None:
         self.scan, self.d = scan, d
         self.kept_by_scan = dict(zip(scan.made, scan.kept, strict=True)) | dict(
             zip(scan.parts, scan.taken, strict=True)
@@ -181,7 +194,7 @@ class Backward:
             self.kept_by_scan[value] = view
         return self.kept_by_scan[value]
 
-    def made_scan(self) -> Scan:
+    def made_scan(self) -> Loop:
         """The backward scan, which takes what its body reads of the forward one."""
         scan = self.scan
         own = {b for i in self.body for b in i.outputs} | {m for m, *_ in self.memories} | set(self.taken)

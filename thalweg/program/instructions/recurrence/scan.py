@@ -8,12 +8,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from thalweg.program.instructions.recurrence.backward import adjoint_of_scan
+from thalweg.program.instructions.recurrence.backward import Loop, adjoint_of_loop
 from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Instruction, StepState
 from thalweg.program.ir.references import compute
 
 
-class Scan(Instruction):
+class Scan(Loop):
     """Runs its `body` for each step of sequences; some values are carried from one step to the next.
 
     A sequence is a per-row value of shape (steps, …). In a step, the body finds the step's part of each sequence that
@@ -25,19 +25,6 @@ class Scan(Instruction):
     The adjoint is a scan in the other direction (backpropagation through time: Werbos, 1990). The gradients of weights
     are computed behind it, of all steps at once.
     """
-
-    steps: int
-    body: tuple[Instruction, ...]
-    taken: tuple[Buffer, ...]
-    parts: tuple[Buffer, ...]
-    initial: tuple[Buffer | None, ...]
-    memories: tuple[Buffer, ...]
-    after: tuple[Buffer, ...]
-    made: tuple[Buffer, ...]
-    kept: tuple[Buffer, ...]
-    finals: tuple[Buffer | None, ...]
-    given: tuple[Buffer, ...]
-    backwards: bool = False
 
     name = "scan"
     writes: ClassVar[tuple[str, ...]] = ("kept", "finals")
@@ -81,7 +68,7 @@ class Scan(Instruction):
         return range(self.steps - 1, -1, -1) if self.backwards else range(self.steps)
 
     def adjoint(self, d: Adjoints) -> Iterator[Instruction]:
-        return adjoint_of_scan(self, d)
+        return adjoint_of_loop(self, d)
 
     def reference(
         self,

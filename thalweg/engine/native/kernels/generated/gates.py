@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from thalweg.engine.native.compiler.kernel import Kernel
-from thalweg.engine.native.instructions.columns import Columns
+from thalweg.engine.native.instructions.gates import Columns
 from thalweg.engine.native.kernels.generated.code import Code
 from thalweg.engine.native.passes.chains import pointwise
 from thalweg.program.instructions.elementwise import Copy, Rescale
