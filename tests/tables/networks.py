@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from recurrent_networks import RECURRENT
 
 from thalweg import Input, Model, Sequential, ops
 from thalweg.activations import custom
@@ -440,6 +441,7 @@ NETWORKS |= {
     "softmax, crossentropy": last("softmax", "categorical_crossentropy"),
     "sigmoid, softmax's loss": last("sigmoid", "categorical_crossentropy"),
 }
+NETWORKS |= RECURRENT
 
 
 def network(name: str, **options: Any) -> Model:

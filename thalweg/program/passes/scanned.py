@@ -11,19 +11,26 @@ from thalweg.program.instructions.elementwise import Copy, Reshape
 from thalweg.program.instructions.pointwise import Pointwise
 from thalweg.program.instructions.recurrence.scan import Scan
 from thalweg.program.instructions.shapes import MOST_PARTS, Concatenation, Slice
-from thalweg.program.ir.instruction import Buffer, Constant, Instruction, fields_of
+from thalweg.program.ir.instruction import WORKSPACE, Buffer, Constant, Instruction, fields_of
 from thalweg.program.ir.program import Program
 from thalweg.program.passes.draft import Draft
 
 
 def without_unread(draft: Draft) -> Draft:
     """Leaves out the sequences and final values of scans that nothing reads, and what is computed for them alone."""
+    before = draft
     while True:
-        changes = {i: [needed(i, draft)] for i in draft if isinstance(i, Scan)}
-        changed = draft.changed({old: new for old, new in changes.items() if new != [old]})
+        changes: dict[Instruction, list[Instruction]] = {i: [needed(i, draft)] for i in draft if isinstance(i, Scan)}
+        changes |= {i: [] for i in draft if any(before.readers(b) for b in i.outputs) and not read(i, draft)}
+        changed = draft.changed(changes)
         if changed is draft:
             return draft
         draft = changed
+
+
+def read(i: Instruction, draft: Draft) -> bool:
+    """Whether anything is done with what an instruction writes."""
+    return any(b.region != WORKSPACE or b in draft.outputs or draft.readers(b) for b in i.outputs)
 
 
 def needed(scan: Scan, draft: Draft) -> Scan:
@@ -125,7 +132,11 @@ def on_values(i: Instruction, names: Mapping[Buffer, Buffer]) -> Instruction:
             return tuple(map(other, value))
         if isinstance(value, Instruction):
             return on_values(value, names)
-        return names.get(value, value) if isinstance(value, Buffer) else value
+        if not isinstance(value, Buffer):
+            return value
+        if value not in names and value.view_of is not None and value.storage in names:
+            return Buffer(value.name, value.shape, view_of=names[value.storage])
+        return names.get(value, value)
 
     changes = {name: other(v) for name, v in fields_of(i).items() if isinstance(v, Buffer | tuple | Instruction)}
     return replace(i, **changes)  # type: ignore[type-var]

@@ -17,6 +17,7 @@ from thalweg.engine.native.kernels.generated.pointwise import kernel_of_pointwis
 from thalweg.engine.native.kernels.generated.row_losses import kernel_of_rows
 from thalweg.engine.native.kernels.generated.updates import kernel_of_statements
 from thalweg.engine.native.kernels.names import name_of
+from thalweg.program.instructions.elementwise import Reshape
 from thalweg.program.instructions.losses.loss_instruction import LossAndGradient
 from thalweg.program.instructions.losses.penalties import NormPenalty
 from thalweg.program.instructions.losses.row_losses import RowLoss
@@ -56,7 +57,7 @@ def kernels_of(instructions: Iterable[Instruction]) -> Iterator[Kernel]:
     for i in instructions:
         yield kernel_of(i)
         if isinstance(i, Scan):
-            yield from kernels_of(i.body)
+            yield from kernels_of(inner for inner in i.body if not isinstance(inner, Reshape))
 
 
 def chosen(i: Instruction) -> Kernel:

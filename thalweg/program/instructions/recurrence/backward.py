@@ -200,10 +200,10 @@ class Backward:
         own = {b for i in self.body for b in i.outputs} | {m for m, *_ in self.memories} | set(self.taken)
         given: dict[Buffer, None] = {}
         for b in (b for i in self.body for b in i.inputs):
-            if b in own or (b.view_of is not None and b.storage in own):
+            if b in own or b.storage in own:
                 continue
-            if b in self.own:
-                self.taken[b] = self.sequence(b)
+            if b in self.own:  # what it is a view of, if it is one
+                self.taken[b.storage] = self.sequence(b.storage)
             else:
                 given[b] = None
         memories, after, initial, finals = zip(*self.memories, strict=True) if self.memories else ((), (), (), ())
