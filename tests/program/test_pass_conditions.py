@@ -31,7 +31,8 @@ from thalweg.program.passes.draft import Pass, Request
 from thalweg.program.plain import PLAIN
 
 # The first three give kernels what they can't take: tables/native_pass_damage.py. Updates, lanes: tests/optimizers.
-ELSEWHERE = ("image_columns", "input_split", "winograd", "update")
+# What scans keep, and their steps one by one: tests/ops/test_loops.py.
+ELSEWHERE = ("image_columns", "input_split", "winograd", "update", "scanned")
 MODULES = sorted({p.rewrite.__module__ for p in PASSES if not p.rewrite.__module__.endswith((*ELSEWHERE, "plain"))})
 KINDS = ("training", "inference")
 
@@ -61,6 +62,9 @@ PAYS = {
     "masks": {
         "reuse_masks: kept(draft, i.a)": "memory",
         "reuse_masks: len(i.a.shape) == 1": "speed",
+    },
+    "placed_steps": {
+        "place_steps: any((isinstance(i, Scan) for i in draft))": "speed; the other conditions: test_placed_steps.py",
     },
     "prepared": {
         "prepare_products: i.W.size <= TRANSPOSED": "speed",

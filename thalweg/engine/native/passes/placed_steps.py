@@ -69,8 +69,8 @@ class Placing:
         lengths = {b.shape[0] if len(b.shape) > 1 else 0 for b in values}
         if len(lengths) != 1 or 0 in lengths or any(b.region != WORKSPACE for b in values):
             return False
-        if any(isinstance(reader, Loss) for b in i.outputs for reader in self.draft.readers(b)):
-            return False  # it may become one with the loss
+        if any(isinstance(reader, Loss) for b in values for reader in self.draft.readers(b)):
+            return False  # the last activation may become one with the loss
         if isinstance(i, Pointwise):
             axes = len(i.space)
             steps = next(iter(lengths))
