@@ -24,7 +24,6 @@ INSIDE = "Input and layers make tensors, add_weight makes weights, and the engin
 PICTURES = "draw pictures with matplotlib"
 SOUNDS = "read the files into arrays, or give fit a utils.PyDataset that reads them"
 RECURRENT = "RNN takes a cell of your own; or TimeDistributed(Conv2D(…)), Flatten at each step, and LSTM"
-ATTENTION = "compose it of Dense layers, ops.einsum and ops.softmax, as examples/keras/text_transformer.py does"
 BODIES = "volumes have Conv3D, pooling, Flatten and Reshape; other steps are a layer of your own with a call"
 CHANGES = "images are changed by RandomFlip, RandomRotation, RandomZoom, RandomContrast and the other random layers"
 OTHERS = "other libraries' programs can't be differentiated here; write a layer with a call in thalweg.ops"
@@ -74,7 +73,7 @@ NAMES: dict[str, Sequence[tuple[str, str]]] = {  # module → (names, what to do
     "layers": (
         ("ConvLSTM1D ConvLSTM2D ConvLSTM3D", RECURRENT),
         ("CuDNNLSTM CuDNNGRU", "LSTM and GRU are the layers; their weights have the same order of gates"),
-        ("Attention AdditiveAttention MultiHeadAttention GroupQueryAttention GroupedQueryAttention", ATTENTION),
+        ("GroupedQueryAttention", "GroupQueryAttention"),
         ("Masking", "there are no masks; use ops.not_equal and ops.where, as examples/keras/text_and_table.py does"),
         ("Conv3DTranspose Convolution3DTranspose Cropping3D SpatialDropout3D UpSampling3D ZeroPadding3D", BODIES),
         (
@@ -130,7 +129,6 @@ NAMES: dict[str, Sequence[tuple[str, str]]] = {  # module → (names, what to do
             "binary_crossentropy categorical_crossentropy sparse_categorical_crossentropy ctc_loss ctc_decode",
             "thalweg.losses has the losses that there are",
         ),
-        ("dot_product_attention", ATTENTION),
         (
             "cond switch while_loop fori_loop scan associative_scan map vectorize vectorized_map custom_gradient",
             "a network is drawn once, so ops.where chooses, and a Python loop repeats a fixed number of times",

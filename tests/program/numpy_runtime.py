@@ -598,3 +598,40 @@ def loss_of(rows, weight, coefficient, total, batch_rows):
 def slope_of(slope, weight, coefficient, total, batch_rows):
     slope = slope if weight is None else (slope.reshape(len(slope), -1) * weight).reshape(slope.shape)
     return slope * coefficient / (1 if total else batch_rows)
+
+
+# --- attention --------------------------------------------------------------------------------------------------------
+
+
+def attention_scores(q, k, mask, scale, causal, window):
+    """The scores (rows, heads, T, S), and where a query may look."""
+    scores = scale * np.einsum("rthd,rshd->rhts", q, np.repeat(k, q.shape[2] // k.shape[2], axis=2))
+    apart = np.arange(q.shape[1])[:, None] - np.arange(k.shape[1])
+    allowed = (apart >= (0 if causal else -k.shape[1])) & (np.abs(apart) < (window or k.shape[1] + q.shape[1]))
+    allowed = np.broadcast_to(allowed if mask is None else allowed & (mask != 0), scores.shape)
+    return np.where(allowed, scores, -1e9), allowed
+
+
+def attention_kept(draw, scores, rate, stream):
+    return (draw(stream, *scores.shape[1:]) >= np.float32(rate)) / (1 - rate) if rate else 1.0
+
+
+def attention(draw, q, k, v, mask, scale, causal, window, rate, stream):
+    scores, _ = attention_scores(q, k, mask, scale, causal, window)
+    top = scores.max(axis=-1)
+    powers = np.exp(scores - top[..., None])
+    total = powers.sum(axis=-1)
+    weights = powers / total[..., None] * attention_kept(draw, scores, rate, stream)
+    v = np.repeat(v, q.shape[2] // v.shape[2], axis=2)
+    return np.einsum("rhts,rshn->rthn", weights, v), np.stack([top, total], axis=2)
+
+
+def attention_adjoint(draw, q, k, v, mask, scale, causal, window, rate, stream, o, sums, do):
+    scores, allowed = attention_scores(q, k, mask, scale, causal, window)
+    keep, share = attention_kept(draw, scores, rate, stream), q.shape[2] // k.shape[2]
+    p = np.exp(scores - sums[:, :, 0, :, None]) / sums[:, :, 1, :, None]
+    slope = np.einsum("rthn,rshn->rhts", do, np.repeat(v, share, axis=2)) * keep
+    ds = scale * allowed * p * (slope - np.moveaxis((do * o).sum(axis=-1), 2, 1)[..., None])
+    dq = np.einsum("rhts,rshd->rthd", ds, np.repeat(k, share, axis=2))
+    dk, dv = np.einsum("rhts,rthd->rshd", ds, q), np.einsum("rhts,rthn->rshn", p * keep, do)
+    return dq, *(x.reshape(*x.shape[:2], -1, share, x.shape[-1]).sum(axis=3) for x in (dk, dv))

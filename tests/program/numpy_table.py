@@ -19,6 +19,9 @@ TABLE = {
     "alpha_dropout_adjoint": "np.where(draw(stream, *a_shape) >= np.float32(amount), alpha_scale(amount) * h, 0)",
     "argmax": "(np.argmin if smallest else np.argmax)(x, axis=axis + x_lead).reshape(*x.shape[:x_lead], *z_shape)",
     "argsort": "np.lexsort((-x if descending else x,), axis=-1)[..., :z_shape[-1]].astype(float)",
+    "attention": "o, sums = attention(draw, q, k, v, mask, scale, causal, window, rate, stream)",
+    "attention_adjoint": "dq, dk, dv = attention_adjoint(draw, q, k, v, mask, scale, causal, window, rate, stream, o, "
+    "sums, do)",
     "average_pooling": "sum(places(window, x).values()) / counts(window, x_shape)",
     "average_pooling_adjoint": "spread(window, dict.fromkeys(np.ndindex(*window['size']), da / counts(window, "
     "dx_shape)), dx_shape)",

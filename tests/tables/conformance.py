@@ -11,6 +11,7 @@ may cancel. Where it says nothing, the output itself is the measure.
 from collections.abc import Callable
 from typing import Any
 
+import attention_rows
 import conformance_updates
 import embedding_rows
 import forest_rows
@@ -268,7 +269,7 @@ ROWS: dict[str, Build] = {
 }
 ROWS |= image_rows.ROWS | loss_rows.ROWS | FORMULAS | weight_rows.ROWS | metric_rows.ROWS
 ROWS |= winograd_rows.ROWS | share_rows.ROWS | moves_rows.ROWS | embedding_rows.ROWS | forest_rows.ROWS | scan_rows.ROWS
-ROWS |= numerical_rows.ROWS
+ROWS |= numerical_rows.ROWS | attention_rows.ROWS
 ROWS |= {name: build for name, build in pointwise_rows.ROWS.items() if name not in ACTIVATIONS}
 PLAIN = conformance_updates.PLAIN | embedding_rows.PLAIN | scan_rows.PLAIN
 EVERY = ROWS | {f"plain {name}": build for name, build in PLAIN.items()}

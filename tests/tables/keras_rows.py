@@ -472,6 +472,18 @@ LAYERS = [
         "look-ups loaded with a model can be adapted again", "keras.layers.Discretization([0.0]).adapt(X)", **OURS_ALONE
     ),
     row(
+        "`MultiHeadAttention(flash_attention=True)`",
+        *each("keras.layers.MultiHeadAttention(1, 2, {})", "flash_attention=True", "attention_axes=(1, 2)"),
+        "keras.layers.MultiHeadAttention(1, 2)(np.ones((1, 2, 2, 3)), np.ones((1, 2, 2, 3)))",
+    ),
+    row(
+        "`MultiHeadAttention`: a query that may look at no key",
+        "x, m = np.ones((1, 2, 3), 'f'), keras.layers.MultiHeadAttention(1, 2)\n"
+        "r = m(x, x, attention_mask=np.zeros((1, 2, 2)), return_attention_scores=True)[1]\n"
+        "r = np.asarray(r).round(3).tolist()",
+        ours=[[[[0.5, 0.5], [0.5, 0.5]]]],
+    ),
+    row(
         "`Dropout(noise_shape)`, `AlphaDropout(noise_shape)`",
         *each("keras.layers.{}(0.5, noise_shape=(None, 1))", "Dropout", "AlphaDropout"),
     ),

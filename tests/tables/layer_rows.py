@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from activation_layers import ACTIVATION_LAYERS, CUSTOM_OBJECTS
+from attention_layers import ATTENTION_LAYERS, called
 from image_layers import IMAGE_LAYERS
 from lookup_rows import LOOKUPS
 from numerical_layers import NUMERICAL_LAYERS
@@ -124,6 +125,7 @@ ROWS: dict[type[Layer], list[tuple[Any, Shape | list[Shape], Shape, int]]] = {
     ],
     **IMAGE_LAYERS,
     **ACTIVATION_LAYERS,
+    **ATTENTION_LAYERS,
     **NUMERICAL_LAYERS,
     **RECURRENT_LAYERS,
     **{kind: [] for kind in LOOKUPS},  # at a model's entry: see test_lookup.py
@@ -137,7 +139,7 @@ def alone(layer: Layer, shape: Shape | list[Shape], **options: Any) -> Model:
     if isinstance(shape, tuple):
         return Sequential([Input(shape), layer], **options)
     inputs = [Input(s) for s in shape]
-    return Model(inputs, layer(inputs), **options)
+    return Model(inputs, called(layer, inputs), **options)
 
 
 def weighted(layer: Layer, shape: Shape | list[Shape]) -> Model:
@@ -155,7 +157,7 @@ def network(make: Any, shape: Shape | list[Shape], **options: Any) -> Model:
     layer = make()
     if isinstance(shape, list):
         inputs = [Input(s) for s in shape]
-        joined = layer([Dense(s[-1])(x) for s, x in zip(shape, inputs, strict=True)])
+        joined = called(layer, [Dense(s[-1])(x) for s, x in zip(shape, inputs, strict=True)])
         model = Model(inputs, Dense(2)(Flatten()(joined)), seed=3, **options)
     else:
         ends = isinstance(layer, Augmentation | Embedding) or getattr(layer, "steps", False)

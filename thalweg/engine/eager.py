@@ -25,7 +25,7 @@ def evaluate(program: Builder, inputs: list[tuple[Buffer, Array]], seed: int) ->
     values = LayerValues(StepState(rows=rows, batch_rows=rows, seed=seed))
     values.arrays.update(inputs)
     for instruction in program.instructions:
-        if any(o.region not in (WORKSPACE, DATA) for o in instruction.outputs):
+        if any(o.region not in (WORKSPACE, DATA) and o.view_of is None for o in instruction.outputs):
             raise ThalwegError(
                 f"'{instruction.title}' keeps something from step to step, which a layer called on arrays "
                 "can't: train a model"

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from thalweg.errors import ModelFileError
 from thalweg.exchange.archives import is_archive, read_archive
 from thalweg.exchange.hdf5 import Stored, opened
-from thalweg.layers import Layer, Normalization
+from thalweg.layers import GroupQueryAttention, Layer, Normalization
+from thalweg.layers.attention.heads import Heads
 from thalweg.layers.layer import Parameter
 from thalweg.support.naming import snake_case
 from thalweg.support.untrusted import readable
@@ -25,6 +26,8 @@ CHECKPOINT = "_layer_checkpoint_dependencies"  # as Keras 2.13 calls "layers"
 
 class Slot:
     """Base of what is one array of a layer in Keras's files."""
+
+    place = ""  # the group within the layer's that holds it, of a layer that Keras makes of several
 
     def __init__(self, layer: Layer, parameter: Parameter) -> None:
         self.layer, self.parameter = layer, parameter
@@ -46,6 +49,16 @@ class Slot:
 
 class Weight(Slot):
     """An array that is the same in both."""
+
+
+class Projection(Slot):
+    """One of attention, whose projections are layers there: "query/W" lies in query_dense, or in _query_dense."""
+
+    def __init__(self, layer: Heads, parameter: Parameter) -> None:
+        super().__init__(layer, parameter)
+        name = parameter.key.partition("/")[0].removeprefix("attention_")
+        hidden = name == "gate" or isinstance(layer, GroupQueryAttention)
+        self.place = f"{'_' * hidden}{name}_dense/"
 
 
 class Moment(Slot):
@@ -104,6 +117,8 @@ def slots(layer: Layer) -> list[Slot]:
             return []
         mean, variance = layer.parameters
         return [Moment(layer, mean, "mean"), Moment(layer, variance, "variance"), Count(layer)]
+    if isinstance(layer, Heads):
+        return [Projection(layer, p) for p in layer.parameters]
     return sorted((Weight(layer, p) for p in layer.parameters), key=lambda slot: not slot.parameter.trainable)
 
 
@@ -116,7 +131,7 @@ def places(graph: Any, prefix: str = "") -> Iterator[tuple[Layer, str]]:
     """Every layer in Keras's order, those of models inside as well, and its group in a model.weights.h5."""
     used: dict[str, int] = {}
     for layer in graph.listed:
-        name = snake_case(type(layer).__name__)
+        name = "grouped_query_attention" if isinstance(layer, GroupQueryAttention) else snake_case(type(layer).__name__)
         number = used[name] = used.get(name, -1) + 1
         path = f"{prefix}layers/{name}{f'_{number}' if number else ''}"
         yield layer, path
@@ -174,16 +189,18 @@ def named_places(graph: Any, stored: Stored, by_name: bool) -> list[tuple[Slot, 
     old = stored.find("layers") is None
     found = []
     for layer, path in holders(graph):
-        group = f"{path}/vars".replace("layers/", f"{CHECKPOINT}/") if old else f"{path}/vars"
-        wanted, names = slots(layer), stored.names(group)
-        said = stored.text(group, "name")
-        if len(names) != len(wanted):
+        group = path.replace("layers/", f"{CHECKPOINT}/") if old else path
+        wanted = list(within(layer))
+        names = {slot.place: len(stored.names(f"{group}/{slot.place}vars")) for slot, _ in wanted}
+        held = sum(names.values()) if names else len(stored.names(f"{group}/vars"))
+        said = stored.text(f"{group}/vars", "name")
+        if held != len(wanted):
             raise ModelFileError(
-                f"{stored.path} holds {len(names)} arrays for layer {layer.shown_name}, which has {len(wanted)}"
+                f"{stored.path} holds {held} arrays for layer {layer.shown_name}, which has {len(wanted)}"
             )
         if by_name and said not in (None, layer.name):
             raise ModelFileError(f"{stored.path} contradicts itself: layer {layer.shown_name} is {said!r} there")
-        found += [(slot, f"{group}/{number}") for number, slot in enumerate(wanted)]
+        found += [(slot, f"{group}/{place}") for slot, place in wanted]
     known = {path for _, path in places(graph)}
     for prefix in ("", *(f"{path}/" for layer, path in places(graph) if inner(layer) is not None)):
         for name in stored.names(f"{prefix}layers"):
@@ -191,6 +208,14 @@ def named_places(graph: Any, stored: Stored, by_name: bool) -> list[tuple[Slot, 
             if path not in known and (stored.names(f"{path}/vars") or stored.find(f"{path}/layers") is not None):
                 raise ModelFileError(f"{stored.path} holds weights of {path}, which the model lacks")
     return found
+
+
+def within(layer: Layer) -> Iterator[tuple[Slot, str]]:
+    """The arrays of a layer, each with its place in the layer's group: vars/0, vars/1 …"""
+    count: dict[str, int] = {}
+    for slot in slots(layer):
+        number = count[slot.place] = count.get(slot.place, -1) + 1
+        yield slot, f"{slot.place}vars/{number}"
 
 
 def texts(stored: Stored, group: str, name: str) -> list[str]:
@@ -254,6 +279,6 @@ def written(model: Any) -> bytes:
         for layer, path in places(model._graph):
             file.create_group(f"{path}/vars").attrs["name"] = layer.name
         for layer, path in holders(model._graph):
-            for number, slot in enumerate(slots(layer)):
-                file.create_dataset(f"{path}/vars/{number}", data=slot.get())
+            for slot, place in within(layer):
+                file.create_dataset(f"{path}/{place}", data=slot.get())
     return content.getvalue()

@@ -13,6 +13,7 @@ from thalweg.errors import ArgumentError
 from thalweg.layers import (
     activation,
     aliases,
+    attention,
     augmentation,
     containers,
     convolution,
@@ -32,6 +33,7 @@ from thalweg.layers import (
 )
 from thalweg.layers.activation import *  # noqa: F403 — a new layer is named only in its own file
 from thalweg.layers.aliases import *  # noqa: F403
+from thalweg.layers.attention import *  # noqa: F403
 from thalweg.layers.augmentation import *  # noqa: F403
 from thalweg.layers.containers import *  # noqa: F403
 from thalweg.layers.containers import Wrapper
@@ -61,6 +63,7 @@ HOLDERS = ("Bidirectional", "Parallel", "RNN", "Residual", "StackedRNNCells")  #
 
 __all__ = ["Layer", "deserialize", "serialize"]
 __all__ += activation.__all__
+__all__ += attention.__all__
 __all__ += augmentation.__all__
 __all__ += containers.__all__
 __all__ += convolution.__all__

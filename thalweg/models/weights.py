@@ -86,7 +86,8 @@ class Vector:
     def rename(self) -> None:
         """The printed names: the key, and the layer's number if there are several."""
         for parameter in self.parameters:
-            parameter.buffer.name = parameter.key + (str(parameter.number) if len(self.numbers) > 1 else "")
+            key = parameter.key.rpartition("/")[2]
+            parameter.buffer.name = key + (str(parameter.number) if len(self.numbers) > 1 else "")
 
     def bind(self) -> None:
         """Makes every parameter's array the view of its part of the vector."""

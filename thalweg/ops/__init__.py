@@ -10,8 +10,9 @@ they compute with NumPy.
 """
 
 from thalweg.absent import answer_for
-from thalweg.ops import arrangement, contractions, creation, indexing, pointwise, summaries
+from thalweg.ops import arrangement, attention, contractions, creation, indexing, pointwise, summaries
 from thalweg.ops.arrangement import *  # noqa: F403 — a new operation is named only in its own file
+from thalweg.ops.attention import dot_product_attention  # noqa: F401
 from thalweg.ops.contractions import *  # noqa: F403
 from thalweg.ops.creation import *  # noqa: F403
 from thalweg.ops.indexing import *  # noqa: F403
@@ -20,6 +21,7 @@ from thalweg.ops.summaries import *  # noqa: F403
 
 __all__: list[str] = []
 __all__ += arrangement.__all__
+__all__ += attention.__all__
 __all__ += contractions.__all__
 __all__ += creation.__all__
 __all__ += indexing.__all__

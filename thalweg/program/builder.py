@@ -13,6 +13,7 @@ from thalweg.program.formula import operations
 from thalweg.program.formula.equation import Equation
 from thalweg.program.formula.operations import Operation
 from thalweg.program.instructions.activations import Elementwise
+from thalweg.program.instructions.attention import Attention
 from thalweg.program.instructions.convolution import Convolution, TransposedConvolution, Window, flip_of
 from thalweg.program.instructions.custom_activation import CustomActivation, ScalarPair
 from thalweg.program.instructions.elementwise import Add, Dropout, Reshape
@@ -88,7 +89,7 @@ class Builder:
         """h = x·W + b over the last axis of x."""
         if x.shape[-1] != W.shape[0]:
             raise ShapeError(f"{x} has {x.shape[-1]} columns but {W} has {W.shape[0]} rows: x·W needs them equal")
-        self.number = W.name.lstrip("W")
+        self.number = W.storage.name.lstrip("W")
         return self.append(Affine(x, W, b, self.value("h", (*x.shape[:-1], W.shape[1]))))
 
     def embedding(self, ids: Buffer, W: Buffer, sparse: bool = True) -> Buffer:
@@ -311,6 +312,20 @@ class Builder:
         z = self.value("z", shape, x.per_row or y.per_row)
         return self.append(MatrixProduct(x, y, z, transpose_x, transpose_y))
 
+    def attention(
+        self, q: Buffer, k: Buffer, v: Buffer, mask: Buffer | None, scale: float, causal: bool = False,
+        window: int = 0, rate: float = 0.0, stream: int = 0,
+    ) -> Buffer:  # fmt: skip
+        """softmax(scale·q·kᵀ)·v, for q (T, heads, d), k and v (S, groups, …) of a row, mask (heads or 1, T or 1, S)."""
+        rate = rate if self.training else 0.0
+        q, k, v = (self.broadcast_to(b, b.shape, per_row=True) for b in (q, k, v))
+        (queries, heads, _), width = q.shape, v.shape[-1]
+        if mask is not None and mask.shape[-1] != k.shape[0]:
+            mask = self.broadcast_to(mask, (*mask.shape[:-1], k.shape[0]))
+        o, sums = self.value("o", (queries, heads, width)), self.value("sums", (heads, 2, queries))
+        how = (scale, causal, window, rate, stream if rate else 0)
+        return self.append(Attention(q, k, v, mask, *how, o, sums))
+
     def random(
         self, kind: str, shape: tuple[int, ...], seed: int | None = None, first: float = 0.0, second: float = 1.0
     ) -> Buffer:
@@ -446,7 +461,10 @@ class Builder:
 
     def dropout(self, x: Buffer, rate: float, seed: int | None = None) -> Buffer:
         """Zeroes elements with probability `rate` in training and scales the rest; otherwise x itself."""
-        stream = self.stream(seed)
+        return self.dropped(x, rate, self.stream(seed))
+
+    def dropped(self, x: Buffer, rate: float, stream: int) -> Buffer:
+        """The same with the random numbers of a stream."""
         if not self.training or rate == 0:
             return x
         return self.append(Dropout(x, self.value("r", x.shape), rate, stream))
