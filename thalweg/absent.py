@@ -74,7 +74,6 @@ NAMES: dict[str, Sequence[tuple[str, str]]] = {  # module → (names, what to do
         ("ConvLSTM1D ConvLSTM2D ConvLSTM3D", RECURRENT),
         ("CuDNNLSTM CuDNNGRU", "LSTM and GRU are the layers; their weights have the same order of gates"),
         ("GroupedQueryAttention", "GroupQueryAttention"),
-        ("Masking", "there are no masks; use ops.not_equal and ops.where, as examples/keras/text_and_table.py does"),
         ("Conv3DTranspose Convolution3DTranspose Cropping3D SpatialDropout3D UpSampling3D ZeroPadding3D", BODIES),
         (
             "AdaptiveAveragePooling1D AdaptiveAveragePooling2D AdaptiveAveragePooling3D AdaptiveMaxPooling1D "

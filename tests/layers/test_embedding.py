@@ -399,7 +399,6 @@ def test_an_id_that_changes_while_fit_runs_is_found(lanes):
         ({"input_dim": 0}, ArgumentError, "input_dim has to be a whole number of at least 1"),
         ({"input_dim": 1 << 25}, ArgumentError, "input_dim is at most 2²⁴"),
         ({"output_dim": 2.5}, ArgumentError, "output_dim has to be a whole number"),
-        ({"mask_zero": True}, ArgumentError, "no layer takes a mask yet"),
         ({"lora_rank": 4}, ArgumentError, "low-rank adaptation"),
         ({"weights": np.zeros((2, 2))}, ShapeError, r"have the shape \(5, 3\), the given array \(2, 2\)"),
     ],

@@ -19,6 +19,8 @@ from thalweg.layers import (
     merging,
 )
 
+pytestmark = pytest.mark.filterwarnings("ignore:the mask of its input ends")  # at the Flatten behind each layer
+
 
 def test_every_layer_has_a_row():
     assert set(layers.CLASSES.values()) | {Tied} == set(ROWS)

@@ -58,6 +58,7 @@ TABLE = {
     "lamb": "w, m, v = lamb(w, dw, m, v, learning_rate * factor, update, beta_1, beta_2, epsilon)",
     "log_softmax": "h - log_sum_exp(h)",
     "matrix_product": "matrix_product(x, y, transpose_x, transpose_y, z_lead, z_shape)",
+    "mask_weights": "x / np.maximum(x.mean(), 1e-30)",
     "max_pooling": "np.max(list(places(window, x, -np.inf).values()), axis=0)",
     "max_pooling_adjoint": "max_pooling_adjoint(x, a, da, window)",
     "moments": f"np.concatenate([v.sum(axis=0) for v in {PRODUCTS}])",

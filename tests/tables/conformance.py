@@ -271,7 +271,7 @@ ROWS |= image_rows.ROWS | loss_rows.ROWS | FORMULAS | weight_rows.ROWS | metric_
 ROWS |= winograd_rows.ROWS | share_rows.ROWS | moves_rows.ROWS | embedding_rows.ROWS | forest_rows.ROWS | scan_rows.ROWS
 ROWS |= numerical_rows.ROWS | attention_rows.ROWS
 ROWS |= {name: build for name, build in pointwise_rows.ROWS.items() if name not in ACTIVATIONS}
-PLAIN = conformance_updates.PLAIN | embedding_rows.PLAIN | scan_rows.PLAIN
+PLAIN = conformance_updates.PLAIN | embedding_rows.PLAIN | image_rows.PLAIN | scan_rows.PLAIN
 EVERY = ROWS | {f"plain {name}": build for name, build in PLAIN.items()}
 # Some shapes in which the rows build every instruction, with and without its options. Nothing is there to be added to.
 SHAPES = [Shape(3, 5, 4, 2, flags, flags + 1) for flags in (0, 1, 4, 8, 16, 32, 64, 128, 253)] + [Shape(3, 5, 4, 2)]

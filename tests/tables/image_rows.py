@@ -203,6 +203,19 @@ def batch_statistics(c: Case) -> Instruction:
     return normalization.BatchStatistics(x, mean, variance)
 
 
+def mask_weights(c: Case) -> Instruction:
+    mask = (c.random.random((c.shape.rows, 3, 1)) < 0.6).astype(float)
+    mask[0, 0] = 1
+    x = c.put("m", (3, 1), mask)
+    parts = c.put("parts", (2,), np.array([mask.mean(), 0.0]), EXCHANGE, per_row=False)
+    return native.NativeMaskWeights(x, c.output("w", (3, 1)), parts)
+
+
+def plain_mask_weights(c: Case) -> Instruction:
+    x = c.put("m", (3, 1), (c.random.random((c.shape.rows, 3, 1)) < 0.6).astype(float))
+    return normalization.MaskWeights(x, c.output("w", (3, 1)))
+
+
 def batch_normalization(c: Case) -> Instruction:
     x, n = batch(c)
     gamma, beta = optional(c, n)
@@ -341,6 +354,7 @@ ROWS: dict[str, Callable[[Case], Instruction]] = {
     "average_pooling_adjoint": average_pooling_adjoint,
     "batch_statistics": batch_statistics,
     "batch_moments": batch_moments,
+    "mask_weights": mask_weights,
     "batch_normalization": batch_normalization,
     "batch_sums": batch_sums,
     "channel_gradient": channel_gradient,
@@ -354,3 +368,4 @@ ROWS: dict[str, Callable[[Case], Instruction]] = {
     "upsampling": upsampling,
     "upsampling_adjoint": upsampling_adjoint,
 }
+PLAIN: dict[str, Callable[[Case], Instruction]] = {"mask_weights": plain_mask_weights}

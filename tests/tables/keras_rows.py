@@ -429,7 +429,7 @@ LAYERS = [
         "r = keras.layers.Embedding(4, 2).get_config().get('sparse', False)",
         ours=True,
     ),
-    row("`Embedding(mask_zero", *each("keras.layers.Embedding(4, 2, {})", "mask_zero=True", "lora_rank=2")),
+    row("`Embedding(lora_rank", *each("keras.layers.Embedding(4, 2, {})", "lora_rank=2")),
     row("`Embedding`: an id beyond the table", "keras.layers.Embedding(4, 2)(np.array([[9]]))"),
     row(
         "`Discretization`, `CategoryEncoding`, `IntegerLookup`, `Hashing` behind other layers",

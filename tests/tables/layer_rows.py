@@ -29,6 +29,7 @@ from thalweg.layers import (
     Lambda,
     Layer,
     LeakyReLU,
+    Masking,
     Maximum,
     Minimum,
     Multiply,
@@ -87,8 +88,10 @@ ROWS: dict[type[Layer], list[tuple[Any, Shape | list[Shape], Shape, int]]] = {
     Rescaling: [(lambda: Rescaling(0.5, -1), (3, 2), (3, 2), 0)],
     Embedding: [
         (lambda: Embedding(5, 3), (4,), (4, 3), 15),
+        (lambda: Embedding(5, 2, mask_zero=True), (4,), (4, 2), 10),
         (lambda: Embedding(4, 2, "normal", "l2", "non_neg", sparse=False), (2, 3), (2, 3, 2), 8),
     ],
+    Masking: [(lambda: Masking(), (4, 3), (4, 3), 0), (lambda: Masking(1.5), (5, 2), (5, 2), 0)],
     Flatten: [(lambda: Flatten(), (3, 2, 4), (24,), 0), (lambda: Flatten(), (3,), (3,), 0)],
     Residual: [
         (lambda: Residual([Dense(5, "tanh"), Dense(3)]), (3,), (3,), 38),

@@ -27,6 +27,7 @@ from thalweg.layers import (
     GlobalAveragePooling2D,
     GlobalMaxPooling1D,
     Layer,
+    Masking,
     MaxPooling2D,
     Parallel,
     PeriodicEmbedding,
@@ -207,6 +208,12 @@ def norm_of_the_inputs() -> Made:
     """Two read a normalisation whose input wants no gradient, so that its sums alone read its adjoint."""
     layers = [BatchNormalization(), Residual(normalized(3)), GlobalAveragePooling2D(), Dense(2)]
     return sequential((5, 6, 3), "mse", *layers)
+
+
+def steps_left_out() -> Made:
+    """A mask leaves steps out of the loss and a metric, so that lanes find out together how many count."""
+    x = Input((4, 3))
+    return Model(x, Dense(3)(Masking()(x)), seed=2), "mse", "mae"
 
 
 def one_norm_twice() -> Made:
@@ -424,6 +431,7 @@ NETWORKS: dict[str, Callable[[], Made]] = {
     for made in (
         narrow, joined, operations, ids, few_channels, many_channels, relu_of_a_sum, relu_and_linear, pooled_twice,
         pooled_relus, ids_read_twice, ids_in_parts, one_table_twice, norms_read_twice, norms_joined, one_norm_twice,
+        steps_left_out,
         norm_of_the_inputs, softmax_needed_before, softmax_needed_after, softmax_of_others, outputs_read_on,
         reshaped_output, two_losses, output_and_a_constant, logits_activated, learned_output, two_convolutions,
         rows_wanted, gated_twice, columns_wanted, columns_read_whole, masks, inputs_read_twice, inputs_by_columns,

@@ -112,24 +112,34 @@ def same_rows(x: Array, y: Array, what: str = "y") -> None:
 
 
 def row_weights(
-    sample_weight: ArrayLike | None, class_weight: Mapping[int, float] | None, y: Array, dtype: DTypeLike
+    sample_weight: ArrayLike | None,
+    class_weight: Mapping[int, float] | None,
+    y: Array,
+    dtype: DTypeLike,
+    steps: Shape = (),
 ) -> Array | None:
-    """One weight per row as (rows, 1), the product of both kinds; None if there is neither.
+    """One weight per row as (rows, 1), or per step as (rows, *steps): the product of both kinds, None without either.
 
     y is (rows, 1) class numbers, or (rows, classes) one-hot.
     """
     weights: Array | None = None
     if sample_weight is not None:
         weights = to_array(sample_weight, "sample_weight").astype(np.float64)
-        if weights.shape not in ((len(weights),), (len(weights), 1)):
-            raise ShapeError(f"sample_weight has to be one weight a row, got the shape {weights.shape}")
-        weights = weights.reshape(-1)
+        rows = len(weights) if weights.ndim else 0
+        by_step = bool(steps) and weights.shape in ((rows, *steps), (rows, *steps, 1))
+        if not by_step and weights.shape not in ((rows,), (rows, 1)):
+            shown = ", ".join(map(str, ("rows", *steps)))
+            also = f", or one for each step, ({shown})" if steps else ""
+            raise ShapeError(f"sample_weight has to be one weight a row{also}, got the shape {weights.shape}")
+        weights = weights.reshape((rows, *steps) if by_step else -1)
         same_rows(y, weights, "sample_weight")
         if not np.isfinite(weights).all() or (weights < 0).any():
             raise DataError("sample_weight has to be finite and not negative")
     if class_weight is not None:
         weights = by_class(class_weight, y) * (1.0 if weights is None else weights)
-    return None if weights is None else contiguous(weights.reshape(-1, 1), dtype, "sample_weight")
+    if weights is None:
+        return None
+    return contiguous(weights if weights.ndim > 1 else weights.reshape(-1, 1), dtype, "sample_weight")
 
 
 def by_class(class_weight: Mapping[int, float], y: Array) -> Array:

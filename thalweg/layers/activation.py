@@ -6,16 +6,20 @@ import math
 from dataclasses import KW_ONLY, InitVar
 from typing import Annotated, Any
 
-from thalweg import activations
+from thalweg import activations, ops
 from thalweg.errors import ShapeError
 from thalweg.layers import kinds
 from thalweg.layers.layer import Layer, Shape, check_last_axis
+from thalweg.ops.masks import mask_of
+from thalweg.ops.tensor import Traced
 from thalweg.program.builder import Builder
 from thalweg.program.ir.instruction import Buffer
 from thalweg.support.arguments import Checked, Taken, arguments, default
 from thalweg.support.checks import number, whole
 
 __all__ = ["ELU", "ActivityRegularization", "LeakyReLU", "PReLU", "ReLU", "Softmax"]
+
+LEAST = -1e9  # in place of what a mask leaves out: eˣ is 0
 
 
 @arguments
@@ -24,6 +28,8 @@ class LeakyReLU(Layer):
 
     alpha: Keras's old name of negative_slope.
     """
+
+    supports_masking = True
 
     negative_slope: kinds.Amount = 0.3
     name: str | None = None
@@ -67,6 +73,8 @@ class PReLU(Layer):
     16
     """
 
+    supports_masking = True
+
     alpha_initializer: kinds.Initializer = default("zeros")
     alpha_regularizer: kinds.Regularizer = default(None)
     alpha_constraint: kinds.Constraint = default(None)
@@ -100,6 +108,8 @@ class ActivityRegularization(Layer):
     1.0
     """
 
+    supports_masking = True
+
     l1: kinds.Amount = 0.0
     l2: kinds.Amount = 0.0
     name: str | None = None
@@ -120,6 +130,8 @@ class ELU(Layer):
     array([[-0.5,  1. ]], dtype=float32)
     """
 
+    supports_masking = True
+
     alpha: kinds.Amount = 1.0
     name: str | None = None
 
@@ -133,6 +145,8 @@ class ReLU(Layer):
 
     max_value: None means no upper bound.
     """
+
+    supports_masking = True
 
     max_value: Annotated[float | None, Checked(kinds.optional(number))] = None
     negative_slope: kinds.Amount = 0.0
@@ -149,7 +163,13 @@ class ReLU(Layer):
 
 @arguments
 class Softmax(Layer):
-    """a = eˣ / Σ eˣ over the last axis: axis is −1 or its number."""
+    """a = eˣ / Σ eˣ over the last axis: axis is −1 or its number.
+
+    `mask`, (rows, …, outputs), or the mask of x: where it is 0, the output is 0, and the others add up to 1.
+    """
+
+    supports_masking = True
+    takes_mask = True
 
     axis: kinds.Axis = -1
     name: str | None = None
@@ -158,4 +178,11 @@ class Softmax(Layer):
         check_last_axis("Softmax", self.axis, input_shape)
 
     def forward(self, program: Builder, x: Buffer) -> Buffer:
-        return activations.softmax.forward(program, x)
+        mask = mask_of(Traced(program, x))
+        if mask is None:
+            return activations.softmax.forward(program, x)
+        if len(mask.shape) != len(x.shape) + 1 or mask.shape[-1] not in (1, x.shape[-1]):
+            raise ShapeError(f"Softmax takes a mask of its outputs, of shape {(None, *x.shape)}, not of {mask.shape}")
+        counted = ops.where(mask, Traced(program, x), LEAST)
+        a = activations.softmax.forward(program, counted.buffer)
+        return ops.where(mask, Traced(program, a), 0.0).buffer  # type: ignore[no-any-return]

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from thalweg.engine.eager import evaluate
 from thalweg.errors import ArgumentError, ShapeError, ThalwegError
+from thalweg.ops.masks import mask_outputs, masks_before, masks_taken, set_mask
 from thalweg.ops.operation import row_value
 from thalweg.ops.tensor import OverRows, Symbol, Tensor, Traced, caller, current, program_of, record, traced, writing
 from thalweg.ops.variable import Variable
@@ -29,12 +30,17 @@ Array = NDArray[Any]
 class Called(hooks.Configured):
     """Base of layers, as far as they are called: a subclass has `call(self, x)` or `forward(self, program, x)`."""
 
-    fed: ClassVar[tuple[str, ...]] = ()  # named arguments of `call` that are arrays (rows, …), too
+    fed: ClassVar[tuple[str, ...]] = ("mask",)  # named arguments of `call` that are arrays (rows, …), too
     name: str | None
     trainable: bool
     built: bool
     input_shape: Any
     output_shape: Any
+    supports_masking: bool = False  # whether a mask of the input goes on to the output, as in Keras
+    takes_mask: ClassVar[bool] = False  # of a layer with a `forward`: whether it looks at the mask of its input
+    masks_inside: ClassVar[bool] = False  # whether layers inside give its outputs their masks
+    computes_mask: ClassVar[bool] = False  # whether it has a `compute_mask` of its own
+    told_of_mask = False  # whether it was said that a mask ends here
 
     @property
     def default_name(self) -> str:
@@ -65,6 +71,7 @@ class Called(hooks.Configured):
 
     def __init_subclass__(cls, **arguments: Any) -> None:
         super().__init_subclass__(**arguments)
+        cls.computes_mask = cls.compute_mask is not Called.compute_mask
         own = next((c for c in cls.__mro__ if {"call", "forward"} & vars(c).keys()), Called)
         if "call" in vars(own) and cls.forward is not Called.forward:
             base = next(c for c in cls.__mro__ if "forward" in vars(c))
@@ -143,8 +150,8 @@ class Called(hooks.Configured):
             inputs.append((Buffer("x", array.shape[1:]), array.astype(np.float32)))
             return Traced(program, inputs[-1][0])
 
-        fed = {k: mapped(v, taken) if k in self.fed else v for k, v in named.items() if v is not None}
-        result = self.traced(program, mapped(arguments, taken), fed)
+        told = {k: mapped(v, taken) if k in self.fed else v for k, v in named.items() if v is not None}
+        result = self.traced(program, mapped(arguments, taken), told)
         generator = np.random.default_rng(draw_seed())
         for path, parameter in self.all_parameters():
             if parameter.array is None:
@@ -163,10 +170,12 @@ class Called(hooks.Configured):
         training = named.get("training")
         if training is None and not program.told:
             training = self.usual_training
+        masks = masks_before(arguments, named)
         with self.acting(program, training), writing(program):
             result = (
                 self.composed(program, arguments, named) if self.composes else self.called(program, arguments, named)
             )
+            mask_outputs(self, program, arguments, masks, result)
         if self.output_shape is None:
             self.output_shape = mapped(result, lambda v: row_shape(v, program))
             self.check_stated_shape()
@@ -211,14 +220,21 @@ class Called(hooks.Configured):
 
     def composed(self, program: Builder, arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
         """The outputs of a layer with a `forward`."""
-        unknown = {name: value for name, value in named.items() if name != "training" and value is not None}
+        known = ("training", "mask") if self.takes_mask else ("training",)
+        unknown = {name: value for name, value in named.items() if name not in known and value is not None}
         if len(arguments) != 1 or unknown:
             raise ArgumentError(
                 f"{caller()}: {type(self).__name__} takes one tensor, or one list of them"
                 + (f", not {', '.join(unknown)}" if unknown else f", got {len(arguments)} arguments")
             )
+        if named.get("mask") is not None:
+            set_mask(traced(arguments[0], program), named["mask"])
         result = self.forward(program, mapped(arguments[0], lambda v: traced(v, program).buffer))
         return mapped(result, lambda b: Traced(program, b))
+
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+        """The mask of the output, from the input and its mask; a layer of your own may override it, as in Keras."""
+        return previous_mask
 
     def called(self, program: Builder, arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
         """The outputs of a layer with a `call`."""
@@ -230,7 +246,7 @@ class Called(hooks.Configured):
             named = named | {"training": program.training} if "training" in takes else named
         elif "training" in named:
             named = {name: value for name, value in named.items() if name != "training"}
-        return call(*arguments, **named)
+        return call(*arguments, **named | masks_taken(list(takes), arguments, named))
 
     def add_loss(self, value: Any) -> None:
         """In `call`: adds a term to the loss, a tensor whose numbers of a row are averaged, or a mean over all rows.

@@ -9,6 +9,8 @@ from thalweg.errors import ArgumentError, ShapeError
 from thalweg.layers.core import connect_all
 from thalweg.layers.kinds import owner
 from thalweg.layers.layer import Layer, Shape, name_layers, serialize
+from thalweg.ops.masks import either, joined, mask_of, passed, set_mask
+from thalweg.ops.tensor import Traced
 from thalweg.program.builder import Builder
 from thalweg.program.ir.instruction import Buffer
 from thalweg.support.arguments import Checked, Taken, arguments, default
@@ -54,6 +56,7 @@ class Container(Layer):
     """Base of layers that hold branches of other layers, each of which gets the container's input."""
 
     branches: Any  # lists of layers
+    masks_inside = True
 
     @property
     def inside(self) -> list[Layer]:
@@ -82,7 +85,7 @@ class Container(Layer):
     def through(self, branch: Branch, program: Builder, x: Buffer) -> Buffer:
         """The output of a branch."""
         for layer in branch:
-            x = layer.forward(program, x)
+            x = passed(layer, program, x)
         return x
 
     def forward(self, program: Builder, x: Buffer) -> Buffer:
@@ -172,8 +175,10 @@ class Residual(Container):
             )
 
     def join(self, program: Builder, x: Buffer) -> Buffer:
-        value = self.through(self.layers, program, x)
-        return program.add(value, self.through(self.shortcut, program, x))
+        value, other = self.through(self.layers, program, x), self.through(self.shortcut, program, x)
+        result = program.add(value, other)
+        set_mask(Traced(program, result), either([mask_of(Traced(program, v)) for v in (value, other)]))
+        return result
 
 
 @arguments
@@ -205,4 +210,8 @@ class Parallel(Container):
             raise ShapeError(f"the branches of {self.shown_name} end in {shapes}: only the last axis may differ")
 
     def join(self, program: Builder, x: Buffer) -> Buffer:
-        return program.concatenate([self.through(branch, program, x) for branch in self.branches])
+        values = [self.through(branch, program, x) for branch in self.branches]
+        result = program.concatenate(values)
+        traced = [Traced(program, v) for v in values]
+        set_mask(Traced(program, result), joined(traced, [mask_of(v) for v in traced], -1))
+        return result

@@ -172,6 +172,8 @@ class Dense(KernelLayer):
     8
     """
 
+    supports_masking = True
+
     units: kinds.Count
     activation: kinds.Activation = default(None)
     use_bias: bool = True
@@ -211,6 +213,8 @@ class Activation(Layer):
     [array([0.25, 0.25], dtype=float32)]
     """
 
+    supports_masking = True
+
     activation: Annotated[
         Taken[str | activations.ActivationFunction, activations.ActivationFunction],
         Checked(lambda what, value: value, activations.serialize),
@@ -245,6 +249,8 @@ class Dropout(Layer):
     counter; the model's seed sets all of them.
     """
 
+    supports_masking = True
+
     rate: kinds.Share
     seed: kinds.Seed = None
     name: str | None = None
@@ -256,6 +262,8 @@ class Dropout(Layer):
 @arguments
 class Rescaling(Layer):
     """z = scale·x + offset: `Rescaling(1 / 255)` brings the bytes of images to 0 … 1."""
+
+    supports_masking = True
 
     scale: kinds.Real
     offset: kinds.Real = 0.0
@@ -286,9 +294,6 @@ class Identity(Layer):
         return x
 
 
-UNMASKED = kinds.only(None, ": no layer takes a mask yet, so mask has to be None")
-
-
 def function_of(what: str, function: Any) -> Any:
     """A function of tensors, given by its name if it is registered."""
     if isinstance(function, str):
@@ -296,6 +301,13 @@ def function_of(what: str, function: Any) -> Any:
     if not callable(function):
         raise ArgumentError(f"Lambda takes a function of tensors, got {function!r}")
     return function
+
+
+def mask_function(what: str, value: Any) -> Any:
+    """A function of the input and its mask, or None."""
+    if value is not None and not callable(value):
+        raise ArgumentError(f"Lambda's mask is a function f(x, mask), got {value!r}")
+    return value
 
 
 def given(what: str, arguments: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -308,9 +320,10 @@ class Lambda(Layer):
     """z = function(x), a Python function of tensors written in `thalweg.ops`, without weights.
 
     Args:
-        function: of a tensor, or of a list of them; `training` is passed if it takes it.
+        function: of a tensor, or of a list of them; `training` and `mask` are passed if it takes them.
         output_shape: the shape of a row of what the function returns, or a function of the input's shape that gives it
             with the rows; not needed, but if it is given, it is checked.
+        mask: a function f(x, mask) of the mask of the output; None: there is none, as in Keras.
         arguments: further arguments of the function, by name.
 
     A file holds the function's name: to load it, register it by `saving.register_keras_serializable` or give it in
@@ -324,7 +337,7 @@ class Lambda(Layer):
 
     function: Annotated[Taken[Callable[..., Any] | str, Callable[..., Any]], Checked(function_of)]
     output_shape: InitVar[Any] = None
-    mask: Annotated[None, Checked(UNMASKED, kept=False)] = None
+    mask: Annotated[Callable[..., Any] | None, Checked(mask_function)] = None
     arguments: Annotated[Taken[Mapping[str, Any] | None, dict[str, Any]], Checked(given)] = default(None)
     name: str | None = None
 
@@ -334,11 +347,21 @@ class Lambda(Layer):
             output_shape = tuple(whole("Lambda's output_shape", n) for n in sizes)
         self.promised = output_shape
 
-    def call(self, x: Any, training: bool | None = None) -> Any:
+    @property
+    def supports_masking(self) -> bool:  # type: ignore[override]
+        """Whether the output has a mask."""
+        return self.mask is not None
+
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+        """What `mask` returns."""
+        return None if self.mask is None else self.mask(inputs, previous_mask)
+
+    def call(self, x: Any, training: bool | None = None, mask: Any = None) -> Any:
         """What the function returns."""
         code = getattr(self.function, "__code__", None)
-        own = code is not None and "training" in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
-        result = self.function(x, **self.arguments, **({"training": training} if own else {}))
+        takes = () if code is None else code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+        told = {name: value for name, value in (("training", training), ("mask", mask)) if name in takes}
+        result = self.function(x, **self.arguments, **told)
         if self.promised is not None:
             self.check_shape(x, result)
         return result

@@ -1,4 +1,4 @@
-"""Embedding: a trained vector for every id. Names, arguments and defaults are Keras's."""
+"""Embedding: a trained vector for every id. Masking: steps that don't count. Names and defaults are Keras's."""
 
 from __future__ import annotations
 
@@ -8,22 +8,23 @@ from typing import Annotated, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from thalweg import initializers
+from thalweg import initializers, ops
 from thalweg.errors import ArgumentError, DataError, ShapeError
 from thalweg.layers import kinds
 from thalweg.layers.layer import Array, Layer, Shape
+from thalweg.ops.masks import set_mask
+from thalweg.ops.tensor import Traced
 from thalweg.ops.variable import Variable, to_numbers
 from thalweg.program.builder import Builder
 from thalweg.program.ir.instruction import Buffer, Constant
 from thalweg.support.arguments import Checked, arguments, default
 from thalweg.support.checks import whole
 
-__all__ = ["Embedding"]
+__all__ = ["Embedding", "Masking"]
 
 MOST_IDS = 1 << 24  # up to which float32, in which ids travel, holds every whole number
 
 
-UNMASKED = kinds.only(False, ": no layer takes a mask yet, so mask_zero has to be False: id 0 is an id like any other")
 FULL_RANK = kinds.only(None, ": low-rank adaptation isn't supported: leave out lora_rank and lora_alpha")
 
 
@@ -55,7 +56,7 @@ class Embedding(Layer):
             a NumPy array, or a function f(shape, generator). By default U[−0.05, 0.05), as in Keras.
         embeddings_regularizer: a penalty on W, see `thalweg.regularizers`.
         embeddings_constraint: a constraint on W after every update, see `thalweg.constraints`.
-        mask_zero: False; no layer takes a mask yet.
+        mask_zero: whether id 0 is padding, which a mask leaves out of layers, loss and metrics behind it, as in Keras.
         weights: the initial W as an array, instead of an initializer.
         lora_rank: None. lora_alpha: None. Low-rank adaptation isn't supported.
         input_length: the number of ids in a row, which is checked; None for any, as it isn't needed.
@@ -81,7 +82,7 @@ class Embedding(Layer):
     embeddings_initializer: kinds.Initializer = default("uniform")
     embeddings_regularizer: kinds.Regularizer = default(None)
     embeddings_constraint: kinds.Constraint = default(None)
-    mask_zero: Annotated[bool, Checked(UNMASKED, kept=False)] = False
+    mask_zero: bool = False
     weights: InitVar[ArrayLike | None] = None
     lora_rank: Annotated[int | None, Checked(FULL_RANK, kept=False)] = None
     lora_alpha: Annotated[float | None, Checked(FULL_RANK, kept=False)] = None
@@ -107,6 +108,15 @@ class Embedding(Layer):
         if array.shape != shape:
             raise ShapeError(f"Embedding's weights have the shape {shape}, the given array {array.shape}")
         return array
+
+    @property
+    def supports_masking(self) -> bool:  # type: ignore[override]
+        """Whether ids have a mask."""
+        return self.mask_zero
+
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+        """1 for every id that isn't 0, with mask_zero."""
+        return ops.not_equal(inputs, 0) if self.mask_zero else None
 
     def build(self, input_shape: Shape) -> None:
         if self.input_length is not None and input_shape[-1:] != (self.input_length,):
@@ -144,3 +154,40 @@ class Embedding(Layer):
                 f"layer {self.shown_name} takes ids from 0 to {self.input_dim - 1}, but got {ids.values.tolist()}"
             )
         return program.take(self.W, numbers, 0)
+
+
+@arguments
+class Masking(Layer):
+    """z = x, with a mask: a step doesn't count where all its numbers are `mask_value`      (rows, steps, …) → the same
+
+    Such a step becomes 0. The mask, (rows, steps), goes through layers whose `supports_masking` is True. Those that
+    take it, as GlobalAveragePooling1D or one of your own with `call(self, x, mask)`, leave the step out, and so do loss
+    and metrics of an output that still has it. It ends, with a warning, at a layer that doesn't support masks.
+
+    Args:
+        mask_value: what all numbers of such a step are.
+
+    >>> import numpy as np
+    >>> from thalweg import Input, Sequential
+    >>> from thalweg.layers import GlobalAveragePooling1D
+    >>> model = Sequential([Input((3, 1)), Masking(), GlobalAveragePooling1D()])
+    >>> model.predict(np.array([[[4.0], [2.0], [0.0]]]))
+    array([[3.]], dtype=float32)
+    """
+
+    mask_value: kinds.Real = 0.0
+    name: str | None = None
+
+    supports_masking = True
+
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+        """1 for every step with a number that isn't `mask_value`."""
+        return ops.any(ops.not_equal(inputs, self.mask_value), axis=-1)
+
+    def call(self, x: Any) -> Any:
+        """x, and 0 where a step doesn't count."""
+        counts = ops.any(ops.not_equal(x, self.mask_value), axis=-1, keepdims=True)
+        result = ops.where(counts, x, 0.0)
+        if isinstance(result, Traced):
+            set_mask(result, ops.squeeze(counts, -1))
+        return result

@@ -9,6 +9,7 @@ from thalweg import ops
 from thalweg.errors import ArgumentError, ShapeError
 from thalweg.layers import kinds
 from thalweg.layers.layer import Layer
+from thalweg.ops.masks import either, flat, joined, mask_of
 from thalweg.support.arguments import Checked, Taken, arguments
 from thalweg.support.checks import whole
 
@@ -20,6 +21,8 @@ __all__ = [
 
 class Merge(Layer):
     """Base of layers that take a list of tensors."""
+
+    supports_masking = True
 
     least: ClassVar[int] = 2
     most: ClassVar[int | None] = None
@@ -36,6 +39,10 @@ class Merge(Layer):
         """The joined tensor."""
         raise NotImplementedError
 
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+        """A step counts if it does in any of the tensors; there is no mask if one of them has none."""
+        return None if previous_mask is None else either(flat(previous_mask))
+
 
 class Elementwise(Merge):
     """Base of layers that join numbers at the same place; sizes of 1 are broadcast."""
@@ -48,6 +55,19 @@ class Elementwise(Merge):
             except ShapeError:
                 shapes = " and ".join(str(x.shape) for x in inputs)
                 raise ShapeError(f"layer {self.shown_name} can't join tensors of shapes {shapes}") from None
+        return result
+
+    def merge_counted(self, inputs: list[Any]) -> Any:
+        """The same, where steps that a mask leaves out are those of the other tensors."""
+        result, known = inputs[0], mask_of(inputs[0])
+        for x in inputs[1:]:
+            mask = mask_of(x)
+            if mask is not None:
+                x = ops.where(ops.expand_dims(mask, -1), x, result)
+            if known is not None:
+                result = ops.where(ops.expand_dims(known, -1), result, x)
+            known = either([known, mask])
+            result = Elementwise.merge(self, [result, x])
         return result
 
     def pair(self, x: Any, y: Any) -> Any:
@@ -82,12 +102,21 @@ class Subtract(Elementwise):
 
 
 class Multiply(Elementwise):
-    """z = x₁·x₂·…, place by place.
+    """z = x₁·x₂·…, place by place; a step that the mask of a tensor leaves out is 1 there.
 
     >>> from thalweg.layers import Input
     >>> Multiply()([Input((3,)), Input((1,))]).shape
     (None, 3)
     """
+
+    def merge(self, inputs: list[Any]) -> Any:
+        masks = [mask_of(x) for x in inputs]
+        ones = [
+            x if m is None else ops.where(ops.expand_dims(m, -1), x, 1.0) for x, m in zip(inputs, masks, strict=True)
+        ]
+        product = super().merge(ones)
+        counts = either(masks)
+        return product if counts is None else ops.where(ops.expand_dims(counts, -1), product, 0.0)
 
     def pair(self, x: Any, y: Any) -> Any:
         return ops.multiply(x, y)
@@ -116,6 +145,9 @@ class Maximum(Elementwise):
     (None, 3)
     """
 
+    def merge(self, inputs: list[Any]) -> Any:
+        return self.merge_counted(inputs)
+
     def pair(self, x: Any, y: Any) -> Any:
         return ops.maximum(x, y)
 
@@ -127,6 +159,9 @@ class Minimum(Elementwise):
     >>> Minimum()([Input((3,)), Input((3,))]).shape
     (None, 3)
     """
+
+    def merge(self, inputs: list[Any]) -> Any:
+        return self.merge_counted(inputs)
 
     def pair(self, x: Any, y: Any) -> Any:
         return ops.minimum(x, y)
@@ -171,6 +206,10 @@ class Concatenate(Merge):
     def merge(self, inputs: list[Any]) -> Any:
         return ops.concatenate(inputs, self.axis)
 
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+        """The masks one after the other along the axis; what has none counts."""
+        return None if previous_mask is None else joined(list(inputs), flat(previous_mask), self.axis)
+
 
 @arguments
 class Dot(Merge):
@@ -190,6 +229,10 @@ class Dot(Merge):
     axes: Annotated[Taken[kinds.Sizes, list[int]], Checked(axes_of)]
     normalize: bool = False
     name: str | None = None
+
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+        """None: places of the product are no steps."""
+        return None
 
     def merge(self, inputs: list[Any]) -> Any:
         x, y = inputs

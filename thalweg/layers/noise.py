@@ -26,6 +26,8 @@ EACH = kinds.only(None, " draws for every element: noise_shape can only be None"
 class GaussianNoise(Layer):
     """a = x + stddev·z, z normal with mean 0 and variance 1: as if there were more data, with every row blurred."""
 
+    supports_masking = True
+
     stddev: kinds.Amount
     seed: kinds.Seed = None
     name: str | None = None
@@ -38,6 +40,8 @@ class GaussianNoise(Layer):
 class GaussianDropout(Layer):
     """a = x·(1 + z·√(rate/(1 − rate))), z normal with mean 0 and variance 1 (Srivastava et al., JMLR 2014)."""
 
+    supports_masking = True
+
     rate: kinds.Share
     seed: kinds.Seed = None
     name: str | None = None
@@ -49,6 +53,8 @@ class GaussianDropout(Layer):
 @arguments
 class SpatialDropout(Layer):
     """Base of the layers that drop whole channels."""
+
+    supports_masking = True
 
     axes: ClassVar[tuple[str, ...]]  # of a row
 
@@ -106,6 +112,8 @@ class AlphaDropout(Layer):
     Klambauer et al., Self-Normalizing Neural Networks, NeurIPS 2017. Each element is drawn separately: Keras's
     `noise_shape` can only be None.
     """
+
+    supports_masking = True
 
     rate: kinds.Share
     noise_shape: Annotated[None, Checked(EACH)] = None

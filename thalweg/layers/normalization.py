@@ -12,6 +12,8 @@ from thalweg import ops
 from thalweg.errors import ArgumentError, DataError, ShapeError
 from thalweg.layers import kinds
 from thalweg.layers.layer import Array, Layer, Shape, check_last_axis
+from thalweg.ops.masks import mask_of
+from thalweg.ops.tensor import Traced
 from thalweg.ops.variable import Variable, to_numbers
 from thalweg.program.builder import Builder
 from thalweg.program.instructions.standardization import ChannelScale, Standardization
@@ -52,6 +54,8 @@ class BatchNormalization(Layer):
     ['batch_normalization/γ', 'batch_normalization/β', 'batch_normalization/μ', 'batch_normalization/σ²']
     """
 
+    supports_masking = True
+
     axis: kinds.Axis = -1
     momentum: kinds.Share = 0.99
     epsilon: kinds.Amount = 1e-3
@@ -86,12 +90,19 @@ class BatchNormalization(Layer):
         )
 
     def forward(self, program: Builder, x: Buffer) -> Buffer:
+        if program.training and not program.frozen and self.trainable and mask_of(Traced(program, x)) is not None:
+            raise ShapeError(
+                f"layer {self.shown_name} can't leave the steps of a mask out of the statistics of a batch: take "
+                "LayerNormalization, or put it before the layer that makes the mask"
+            )
         options = self.momentum, self.epsilon, self.trainable
         return program.batch_normalization(x, self.moving, self.gamma, self.beta, *options)
 
 
 class RowNormalization(Layer):
     """Base of layers that standardise each row separately, then scale each channel by γ and shift it by β."""
+
+    supports_masking = True
 
     by_place: ClassVar[bool]
 
@@ -271,6 +282,8 @@ class Normalization(Layer):
     >>> Sequential([Input((2,)), layer]).predict([[1.0, 11.0]])
     array([[0., 1.]], dtype=float32)
     """
+
+    supports_masking = True
 
     axis: Annotated[int | None, Checked(kinds.optional(kinds.last_axis))] = -1
     mean: Taken[ArrayLike | None, Array] = default(None)

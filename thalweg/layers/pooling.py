@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar
 
+from thalweg import ops
 from thalweg.layers import kinds
 from thalweg.layers.convolution import image_shape, placed, sequence_shape
 from thalweg.layers.kinds import listed, optional, single, sizes
 from thalweg.layers.layer import Layer, Shape
+from thalweg.ops.masks import mask_of
+from thalweg.ops.tensor import Traced
 from thalweg.program.builder import Builder
 from thalweg.program.instructions.convolution import Pair, Window
 from thalweg.program.instructions.images.pooling import AveragePooling, MaxPooling
@@ -173,12 +176,28 @@ class GlobalAveragePooling1D(GlobalPooling1D):
     Args:
         keepdims: whether the result is (rows, 1, channels).
 
+    Steps that the mask of x leaves out don't count: the mean is that of the others, and NaN where there are none.
+
     >>> from thalweg import Input, Sequential
     >>> Sequential([Input((3, 2)), GlobalAveragePooling1D()]).predict([[[1, 2], [3, 4], [5, 9]]])
     array([[3., 5.]], dtype=float32)
     """
 
     kind = AveragePooling
+    supports_masking = takes_mask = True
+
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+        """None: there are no steps any more."""
+        return None
+
+    def forward(self, program: Builder, x: Buffer) -> Buffer:
+        mask = mask_of(Traced(program, x))
+        if mask is None:
+            return super().forward(program, x)
+        counts = ops.expand_dims(mask, -1)
+        total = ops.sum(ops.where(counts, Traced(program, x), 0.0), axis=1, keepdims=self.keepdims)
+        mean: Traced = total / ops.sum(counts, axis=1, keepdims=self.keepdims)
+        return mean.buffer
 
 
 class GlobalMaxPooling1D(GlobalPooling1D):

@@ -10,8 +10,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from thalweg import ops
 from thalweg.errors import ArgumentError, DataError, ShapeError
+from thalweg.losses.by_step import weighted, weights_of
+from thalweg.ops.masks import mask_of
 from thalweg.ops.operation import row_value
-from thalweg.ops.tensor import Operators, Tensor, Traced, writing
+from thalweg.ops.tensor import Operators, OverRows, Tensor, Traced, writing
 from thalweg.program.builder import Builder
 from thalweg.program.formula.equation import Equation
 from thalweg.program.formula.language import evaluate
@@ -79,6 +81,11 @@ class Loss(Value):
             raise hooks.unwritten(self, "instruction", hooks.FORMULA)
 
     @property
+    def masks_itself(self) -> bool:
+        """Whether it looks at masks by itself, so that none is merged into the weights."""
+        return False
+
+    @property
     def own(self) -> bool:
         """Whether its value is computed by `call(self, y_true, y_pred)`, written in `thalweg.ops`."""
         return hasattr(self, "call")
@@ -142,14 +149,53 @@ class Loss(Value):
         """What the instruction gets besides the targets: the predictions; of a loss with a `call`, its value."""
         if not self.own:
             return y_pred
-        with writing(program):
-            value = self.call(Traced(program, y), Traced(program, y_pred))  # type: ignore[attr-defined]
-        if not isinstance(value, Tensor):
-            raise ArgumentError(f"{self.name} returned {value!r}: compute it from y_true and y_pred, by thalweg.ops")
-        result, total = row_value(program, value)
+        result, total = row_value(program, self.called(Traced(program, y), Traced(program, y_pred)))
         if total:
             raise ArgumentError(f"{self.name} is a sum over the rows of the batch: take the mean, or reduction='sum'")
         return result
+
+    def called(self, y: Traced, p: Traced) -> Tensor:
+        """What the `call` of a loss of one's own returns."""
+        with writing(p.program):
+            value = self.call(y, p)  # type: ignore[attr-defined]
+        if not isinstance(value, Tensor):
+            raise ArgumentError(f"{self.name} returned {value!r}: compute it from y_true and y_pred, by thalweg.ops")
+        return value
+
+    def by_step(
+        self,
+        program: Builder,
+        y_pred: Buffer,
+        source: Instruction | None,
+        y: Buffer,
+        weight: Buffer | None,
+        mask: Buffer | None,
+        sums: Buffer,
+    ) -> RowValue:
+        """The same as `lower` where steps count differently, see `by_step.py`; appends what it computes."""
+        total, t, p = self.reduction == "sum", Traced(program, y), Traced(program, y_pred)
+        with writing(program):
+            if self.own:
+                values: Any = self.called(t, p)
+            else:
+                kind, operand = self.fused_with(source, y_pred)
+                values = self.on_tensors(t, Traced(program, operand), kind)
+            if isinstance(values, OverRows):
+                raise ArgumentError(f"{self.name} is one number for all rows, so no step of a mask can be left out")
+            if len(values.shape) == len(y_pred.shape) + 1 and values.shape[-1] == 1:
+                values = ops.squeeze(values, -1)
+            given = [None if b is None else Traced(program, b) for b in (mask, weight)]
+            weights = weights_of(given[0], given[1], tuple(values.shape[1:]), total)
+            value = row_value(program, weighted(values, weights, total))[0]
+        return RowValue(value, None, sums, total)
+
+    def fused_with(self, source: Instruction | None, y_pred: Buffer) -> tuple[Equation | type[RowLoss], Buffer]:
+        """The kind of the loss and what it reads: the pre-activations, if it is fused with `source`, or y_pred."""
+        if source is not None and self.after is not None and self.kind is not self.fused:
+            assert self.fused is not None
+            if is_activation(source, self.after):
+                return self.fused, source.inputs[0]
+        return self.kind, y_pred
 
     def lower(
         self, y_pred: Buffer, source: Instruction | None, y: Buffer, weight: Buffer | None, sums: Buffer
@@ -157,11 +203,7 @@ class Loss(Value):
         """The instruction of this loss, on the pre-activations if it is fused with `source`, which made y_pred."""
         if self.own:
             return RowValue(y_pred, weight, sums, self.reduction == "sum")
-        kind, operand = self.kind, y_pred
-        if source is not None and self.after is not None and kind is not self.fused:
-            assert self.fused is not None
-            if is_activation(source, self.after):
-                kind, operand = self.fused, source.inputs[0]
+        kind, operand = self.fused_with(source, y_pred)
         total = self.reduction == "sum"
         positions = 1 if total else y_pred.size // y_pred.shape[-1]
         coefficient = self.row_coefficient(y_pred.shape) / positions
@@ -201,7 +243,7 @@ class Loss(Value):
         from thalweg.engine.reference import evaluate_loss
 
         if isinstance(y_true, Operators) or isinstance(y_pred, Operators):
-            return (ops.sum if self.reduction == "sum" else ops.mean)(self.on_tensors(y_true, y_pred))
+            return self.of_tensors(y_true, y_pred, sample_weight)
         if self.own:
             values = np.asarray(self.call(np.asarray(y_true, np.float64), np.asarray(y_pred, np.float64)))  # type: ignore[attr-defined]
             if values.ndim and sample_weight is not None:
@@ -226,9 +268,21 @@ class Loss(Value):
         value = value * self.row_coefficient(p.shape[1:])
         return value[0] if np.ndim(y_pred) == 1 else value
 
-    def on_tensors(self, y_true: Any, y_pred: Any) -> Any:
-        """`rows` in `thalweg.ops`, for tensors of a network: the same equation, written as instructions."""
-        kind, output = self.kind, tuple(y_pred.shape[1:])
+    def of_tensors(self, y_true: Any, y_pred: Any, sample_weight: Any) -> Any:
+        """The loss of tensors of a network: without the steps that a mask of y_pred leaves out."""
+        total = self.reduction == "sum"
+        values = self.call(y_true, y_pred) if self.own else self.on_tensors(y_true, y_pred)  # type: ignore[attr-defined]
+        mask = mask_of(y_pred)
+        if mask is not None or sample_weight is not None:
+            values = weighted(values, weights_of(mask, sample_weight, tuple(values.shape[1:]), total), total)
+        return values if isinstance(values, OverRows) else (ops.sum if total else ops.mean)(values)
+
+    def on_tensors(self, y_true: Any, y_pred: Any, kind: Equation | type[RowLoss] | None = None) -> Any:
+        """`rows` in `thalweg.ops`, for tensors of a network: the same equation, written as instructions.
+
+        kind: by default that of the loss; that of pre-activations, if y_pred are these.
+        """
+        kind, output = kind or self.kind, tuple(y_pred.shape[1:])
         if isinstance(kind, Equation):
             values = {"y": y_true, "p": y_pred} | {name: float(self.option(name)) for name in kind.arguments}
             return self.row_coefficient(output) * ops.sum(evaluate(kind.value, values, ops), axis=-1)

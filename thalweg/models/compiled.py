@@ -23,7 +23,7 @@ from thalweg.losses.outputs import doubt
 from thalweg.models.goals import Goals, ModelLoss, OutputGoal
 from thalweg.models.graph import Graph
 from thalweg.models.inputs import IdInput, id_inputs
-from thalweg.models.rows import Data, first, input_arrays, row_of, targets_and_weights
+from thalweg.models.rows import Data, first, has_weights, input_arrays, row_of, targets_and_weights, weights_by_step
 from thalweg.models.weights import Weights
 from thalweg.program.ir.alignment import align
 from thalweg.program.ir.instruction import FIRST_METRIC, ROWS, SLOTS, Buffer
@@ -307,8 +307,8 @@ class Compiled:
                 else "the model has no weights to train"
             )
         outputs = [
-            OutputObjective(cast(Any, goal.loss), [n.metric for n in goal.metrics], self.loss_state())
-            for goal in self.objectives()
+            OutputObjective(cast(Any, goal.loss), [n.metric for n in metrics], self.loss_state())
+            for goal, metrics in zip(self.objectives(), self.judged_by(), strict=True)
         ]
         objective = Objective(outputs)
         return lower(network, request, passes, objective, self.optimizer, after), objective.totals
@@ -323,8 +323,28 @@ class Compiled:
 
     def scores(self) -> Callable[[NDArray[np.float64]], dict[str, list[float]]]:
         """Loss and metrics of epochs from their running sums (epochs, sums), as the model is compiled now."""
-        shapes = zip(self.objectives(), self.scored_shapes, strict=True)
-        return partial(scores, [(named, shape) for goal, shape in shapes for named in goal.metrics])
+        shapes = zip(self.judged_by(), self.scored_shapes, strict=True)
+        return partial(scores, [(named, shape) for metrics, shape in shapes for named in metrics])
+
+    def judged_by(self) -> list[list[metric_module.Named]]:
+        """The metrics of every output: of one with a mask, those that leave out what it does."""
+        goals = self.objectives()
+        if not any(self.masked()):
+            return [goal.metrics for goal in goals]
+        from thalweg.metrics.masked import for_mask
+
+        return [
+            [metric_module.Named(n.key, for_mask(n.metric)) for n in goal.metrics] if masked else goal.metrics
+            for goal, masked in zip(goals, self.masked(), strict=True)
+        ]
+
+    def masked(self) -> list[bool]:
+        """Whether each output has a mask."""
+        found: list[bool] | None = self._programs.get("masked")
+        if found is None:
+            builder, outputs = forward(self.network(), Request("inference"))
+            found = self._programs["masked"] = [y in builder.masks for y in outputs]
+        return found
 
     # --- data and jobs -------------------------------------------------------------------------------------------
 
@@ -363,7 +383,8 @@ class Compiled:
         self, kind: str, data: Data, batch: int, lanes: int = 1, visible: bool = False
     ) -> tuple[Program, int]:
         """The program for these x, y and row weights."""
-        return self.lower(Request(kind, batch, lanes, has_weights(data), first(data).dtype == np.uint8, visible))
+        of_bytes = first(data).dtype == np.uint8
+        return self.lower(Request(kind, batch, lanes, has_weights(data), of_bytes, visible, weights_by_step(data)))
 
     def job(self, kind: str, data: Data, batch: int, lanes: int = 1, visible: bool = False, **more: Any) -> Job:
         shared = lanes if more.get("ranks") is None else 1  # a lane of another process can't share its inputs
@@ -453,16 +474,12 @@ class Compiled:
 
     def plain_job(self, job: Job) -> Job:
         """The same training step for the reference engine, in float64."""
-        request = Request("training", job.rows, 1, has_weights(job.data), first(dict(job.data)).dtype == np.uint8)
+        of_bytes = first(dict(job.data)).dtype == np.uint8
+        request = Request("training", job.rows, 1, has_weights(job.data), of_bytes, steps=weights_by_step(job.data))
         program, totals = self._lower(request, passes=PLAIN)
         data = {k: v if v.dtype == np.uint8 else v.astype(np.float64) for k, v in job.data.items()}
         parameters, slots = job.parameters.astype(np.float64), job.slots.astype(np.float64)
         return replace(job, program=program, totals=totals, data=data, parameters=parameters, slots=slots)
-
-
-def has_weights(data: Mapping[str, Array]) -> bool:
-    """Whether there are weights of rows, for the one output or for each of several."""
-    return any(name.startswith("weights") for name in data)
 
 
 def scores(metrics: Sequence[tuple[metric_module.Named, Shape]], totals: NDArray[np.float64]) -> dict[str, list[float]]:

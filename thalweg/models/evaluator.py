@@ -109,10 +109,11 @@ class Evaluation:
     def prepare(self, callbacks: Sequence[Callback] = ()) -> tuple[Job, Executor]:
         """The job and its engine for these listeners; compiles the kernels if necessary.
 
-        A mean over rows doesn't depend on the batches, and a single batch is the fastest.
+        A mean over rows doesn't depend on the batches, and a single batch is the fastest. With a mask, the loss of a
+        batch is the mean over its steps that count, as in Keras.
         """
         summed = any(g.loss is not None and g.loss.reduction == "sum" for g in self.compiled.objectives())
-        at_once = not listened(callbacks, BATCH_EVENTS) and not summed
+        at_once = not listened(callbacks, BATCH_EVENTS) and not summed and not any(self.compiled.masked())
         return self.of(self.rows if at_once else min(self.batch, self.rows))
 
     def at_once(self) -> Logs:

@@ -33,6 +33,8 @@ class ModelLoss(losses.Loss):
     model: Any
     has_targets: bool = True  # whether there are any; otherwise y is None
 
+    masks_itself = True  # by the losses that it calls
+
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """The loss for tensors of the targets and of all outputs."""
         program: Builder = y_true.program

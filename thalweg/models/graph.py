@@ -14,6 +14,7 @@ from thalweg.layers.core import connect_all
 from thalweg.layers.layer import Shape, name_layers
 from thalweg.layers.lookups.lookup import TEXT, Lookup
 from thalweg.models.inputs import Feed
+from thalweg.ops.masks import passed
 from thalweg.ops.tensor import Traced
 from thalweg.program.builder import Builder
 from thalweg.program.ir.instruction import Buffer
@@ -226,5 +227,5 @@ def through(layers: Sequence[Layer], program: Builder, value: Buffer) -> Buffer:
     for layer in layers:
         if layer.weighted:
             program.features = value
-        value = layer.forward(program, value)
+        value = passed(layer, program, value)
     return value

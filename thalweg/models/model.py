@@ -30,6 +30,7 @@ from thalweg.models.inspection import Inspected
 from thalweg.models.predictor import QUIET, Predictor, predict_all, predict_stream
 from thalweg.models.trainer import Fit
 from thalweg.models.weights import Weights
+from thalweg.ops.masks import with_masks
 from thalweg.ops.tensor import Tensor, caller, traced
 from thalweg.ops.variable import Variable, variables_of
 from thalweg.optimizers import Optimizer
@@ -75,7 +76,7 @@ class Model(Inspected, Exporting, Layer):
     >>> model.compile("adam", {"price": "mse", "kind": "sparse_categorical_crossentropy"}, loss_weights={"price": 0.1})
     """
 
-    uncalled, lacking = hooks.MODEL, hooks.MODEL_LACKS
+    uncalled, lacking, masks_inside = hooks.MODEL, hooks.MODEL_LACKS, True
     every = ("trainable",)
 
     def __new__(cls, *arguments: Any, **named: Any) -> Any:
@@ -210,9 +211,8 @@ class Model(Inspected, Exporting, Layer):
         given = arguments[0]
         if isinstance(given, dict):
             given = spread(given, self._graph.input_names, f"the call of {self.name!r}", [True] * len(self.inputs))
-        values = [traced(v, program) for v in leaves(given)]
-        shapes = [v.buffer.shape for v in values]
-        if shapes != self._graph.input_shapes:
+        values = with_masks([traced(v, program) for v in leaves(given)], named.get("mask"))
+        if (shapes := [v.buffer.shape for v in values]) != self._graph.input_shapes:
             raise ShapeError(
                 f"{caller()}: model {self.name!r} takes rows of shape {self.row_in}, got "
                 f"{shapes[0] if len(shapes) == 1 else shapes}"
@@ -470,9 +470,9 @@ class Model(Inspected, Exporting, Layer):
         if more or set(named) - {"training", "mask"}:
             raise ArgumentError(f"{caller()}: on arrays a model is called as model(x), or model(x, training=True)")
         training = named.get("training")
-        if training or (training is None and self.trains_unasked):
+        if training or (training is None and self.trains_unasked) or named.get("mask") is not None:
             self._compiled.build_for(x)
-            return self.on_arrays((x,), {"training": training})
+            return self.on_arrays((x,), named)
         return self.predict(x, verbose=0)
 
     def to_json(self, **kwargs: Any) -> str:

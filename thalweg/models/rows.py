@@ -72,7 +72,8 @@ def targets_and_weights(
         batches.same_rows(x, array)
         array = batches.contiguous(goal.loss.check_targets(array, output or (1,)), kind, "y")
         data[places("Y", len(goals))[k]] = array
-        weights[places("weights", len(goals))[k]] = batches.row_weights(given[k], class_weight, array, kind)
+        by_step = () if isinstance(goal.loss, ModelLoss) else output[:-1]
+        weights[places("weights", len(goals))[k]] = batches.row_weights(given[k], class_weight, array, kind, by_step)
     return data | scaled(weights, [g.weight for g, _ in goals if g.loss is not None], len(x), kind)
 
 
@@ -84,3 +85,13 @@ def scaled(weights: dict[str, Array | None], factors: Sequence[float], rows: int
     return {
         name: (ones if w is None else w) * kind.type(f) for (name, w), f in zip(weights.items(), factors, strict=True)
     }
+
+
+def has_weights(data: Mapping[str, Array]) -> bool:
+    """Whether there are weights of rows, for the one output or for each of several."""
+    return any(name.startswith("weights") for name in data)
+
+
+def weights_by_step(data: Mapping[str, Array]) -> tuple[tuple[str, Shape], ...]:
+    """The shapes of weights that a row has for each of its steps, by name."""
+    return tuple((n, a.shape[1:]) for n, a in data.items() if n.startswith("weights") and a.shape[1:] != (1,))

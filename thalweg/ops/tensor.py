@@ -234,12 +234,21 @@ class OverRows(Tensor):
 class Symbol(Tensor):
     """Base of values of a graph: the `index`-th result of a call, or an input."""
 
-    __slots__ = ("index", "name", "node", "over_rows", "row_shape", "shape")
+    __slots__ = ("index", "mask_shape", "name", "node", "over_rows", "row_shape", "shape")
 
-    def __init__(self, node: Call | None, index: int, shape: tuple[int | None, ...], name: str, over: bool) -> None:
+    def __init__(
+        self,
+        node: Call | None,
+        index: int,
+        shape: tuple[int | None, ...],
+        name: str,
+        over: bool,
+        mask_shape: Shape | None = None,
+    ) -> None:
         self.node, self.index, self.name, self.over_rows = node, index, name, over
         self.shape = shape
         self.row_shape: Shape = tuple(n for n in shape[1:] if n is not None)
+        self.mask_shape = mask_shape  # of a row of its mask, if it has one
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name}: {self.shape}>"
@@ -281,7 +290,10 @@ def probe(program: Builder, symbol: Symbol) -> Any:
         return OverRows(Traced(program, Buffer("x", (1,))), False)
     per_row = bool(symbol.shape) and symbol.shape[0] is None
     shape = symbol.row_shape if per_row else tuple(n for n in symbol.shape if n is not None)
-    return Traced(program, Buffer("x", shape, WORKSPACE if per_row else PARAMETERS, per_row))
+    value = Buffer("x", shape, WORKSPACE if per_row else PARAMETERS, per_row)
+    if symbol.mask_shape is not None:
+        program.masks[value] = Buffer("mask", symbol.mask_shape)
+    return Traced(program, value)
 
 
 def record(function: Any, arguments: tuple[Any, ...], named: dict[str, Any], name: str) -> Any:
@@ -300,8 +312,11 @@ def record(function: Any, arguments: tuple[Any, ...], named: dict[str, Any], nam
     def symbol(value: Any) -> Result:
         nonlocal count
         count += 1
-        over = isinstance(value, OverRows)
-        return Result(call, count - 1, () if over else traced(value, program).shape, name, over)
+        if isinstance(value, OverRows):
+            return Result(call, count - 1, (), name, True)
+        found = traced(value, program)
+        mask = program.masks.get(found.buffer)
+        return Result(call, count - 1, found.shape, name, False, None if mask is None else mask.shape)
 
     call.result = mapped(result, symbol)
     return call.result

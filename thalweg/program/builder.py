@@ -23,7 +23,13 @@ from thalweg.program.instructions.images.resizing import Resampling, banded, int
 from thalweg.program.instructions.indexing import Argsort, OneHot, Take, TakeAlongAxis
 from thalweg.program.instructions.linear import Affine
 from thalweg.program.instructions.noise import Noise, RandomBernoulli, RandomNormal, RandomUniform
-from thalweg.program.instructions.normalization import BatchNormalization, BatchStatistics, MovingAverage, Normalization
+from thalweg.program.instructions.normalization import (
+    BatchNormalization,
+    BatchStatistics,
+    MaskWeights,
+    MovingAverage,
+    Normalization,
+)
 from thalweg.program.instructions.parametric import Prelu
 from thalweg.program.instructions.pointwise import Pointwise
 from thalweg.program.instructions.products import MatrixProduct
@@ -53,6 +59,8 @@ class Builder:
         self.inputs: list[Buffer] = []  # of the whole network, and its outputs, once they are known
         self.outputs: list[Buffer] = []
         self.features: Buffer  # the input of the last layer with weights
+        self.masks: dict[Buffer, Buffer] = {}  # value → 1 where it counts, 0 where a step of a sequence is left out
+        self.of_masks: set[Instruction] = set()  # what computes masks: not needed where nothing reads one
 
     @property
     def augments(self) -> bool:
@@ -145,6 +153,12 @@ class Builder:
         for value, average in zip((mean, variance), moving, strict=True):
             self.instructions.append(MovingAverage(value, average, momentum))
         return a
+
+    def mask_weights(self, mask: Buffer) -> Buffer:
+        """A mask as weights, whose mean over the batch is 1."""
+        x = mask if mask.shape[-1:] == (1,) else self.reshape(mask, (*mask.shape, 1))
+        w = self.append(MaskWeights(x, self.value("w", x.shape)))
+        return w if x is mask else self.reshape(w, mask.shape)
 
     def standardization(
         self, x: Buffer, gamma: Buffer | None, beta: Buffer | None, groups: int, by_place: bool, epsilon: float

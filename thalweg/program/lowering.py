@@ -35,6 +35,18 @@ from thalweg.support.naming import choose
 
 
 class LowersLoss(Protocol):
+    @property
+    def masks_itself(self) -> bool: ...
+    def by_step(
+        self,
+        program: Builder,
+        y_pred: Buffer,
+        source: Instruction | None,
+        y: Buffer,
+        weight: Buffer | None,
+        mask: Buffer | None,
+        sums: Buffer,
+    ) -> RowValue: ...
     def prepare(self, program: Builder, y_pred: Buffer, y: Buffer) -> Buffer: ...
     def target_shape(self, output: tuple[int, ...]) -> tuple[int, ...]: ...
     def lower(
@@ -133,25 +145,41 @@ def per_row(builder: Builder, values: Sequence[Buffer]) -> list[Buffer]:
         if not value.per_row:
             value = builder.broadcast_to(value, value.shape, per_row=True)
         elif any(value is other for other in result):
+            mask = builder.masks.get(value)
             value = builder.append(Copy(value, builder.value("z", value.shape)))
+            if mask is not None:
+                builder.masks[value] = mask
         result.append(value)
     return result
 
 
-def judge(network: Network, objective: Objective, weighted: bool, outputs: Sequence[Buffer], builder: Builder) -> None:
+def judge(
+    network: Network, objective: Objective, request: Request, outputs: Sequence[Buffer], builder: Builder
+) -> None:
     """Appends the gathered targets, the losses, the penalties and the metrics."""
     instructions = builder.instructions
-    place, count = FIRST_METRIC, len(outputs)
+    place, count, steps = FIRST_METRIC, len(outputs), dict(request.steps)
     names = zip(places("Y", count), places("weights", count), strict=True)
     for own, y_pred, (target, weights) in zip(objective.outputs, outputs, names, strict=True):
         if own.loss is None:
             continue
         if not y_pred.shape:  # one number a row
             y_pred = builder.reshape(y_pred, (1,))
-        y, weight = builder_inputs(builder, own.loss.target_shape(y_pred.shape), target, weights if weighted else None)
-        value = own.loss.prepare(builder, y_pred, y)
-        source = next((i for i in instructions if any(o is value for o in i.outputs)), None)
-        instructions.append(own.loss.lower(value, source, y, weight, sums("L", LOSS)))
+        mask = None if own.loss.masks_itself else builder.masks.get(y_pred)
+        y, weight = builder_inputs(
+            builder,
+            own.loss.target_shape(y_pred.shape),
+            target,
+            weights if request.weighted else None,
+            steps.get(weights),
+        )
+        if mask is None and weights not in steps:
+            value = own.loss.prepare(builder, y_pred, y)
+            source = writer(instructions, value)
+            instructions.append(own.loss.lower(value, source, y, weight, sums("L", LOSS)))
+        else:
+            source = writer(instructions, y_pred)
+            instructions.append(own.loss.by_step(builder, y_pred, source, y, weight, mask, sums("L", LOSS)))
         if own.state:
             instructions += own.loss.lower_state(
                 builder.features, y, weight, sums("L", LOSS), own.state, builder.training
@@ -177,16 +205,37 @@ def judge(network: Network, objective: Objective, weighted: bool, outputs: Seque
 
 
 def builder_inputs(
-    builder: Builder, shape: tuple[int, ...], target: str, weights: str | None
+    builder: Builder,
+    shape: tuple[int, ...],
+    target: str,
+    weights: str | None,
+    steps: tuple[int, ...] | None = None,
 ) -> tuple[Buffer, Buffer | None]:
-    """The gathered targets, and the weights of the rows if they have any."""
+    """The gathered targets, and the weights of the rows, or of their steps, if they have any."""
     y = Buffer(target.lower(), shape)
     builder.append(GatherFloats(Buffer(target, shape, DATA), y))
     if weights is None:
         return y, None
-    weight = Buffer(weights.replace("weights", "weight"), (1,))
-    builder.append(GatherFloats(Buffer(weights, (1,), DATA), weight))
+    weight = Buffer(weights.replace("weights", "weight"), steps or (1,))
+    builder.append(GatherFloats(Buffer(weights, weight.shape, DATA), weight))
     return y, weight
+
+
+def writer(instructions: Sequence[Instruction], value: Buffer) -> Instruction | None:
+    """The instruction that makes a value."""
+    return next((i for i in instructions if any(o is value for o in i.outputs)), None)
+
+
+def drop_unread_masks(builder: Builder) -> None:
+    """Takes away what computes masks that neither a layer nor a loss has asked for."""
+    read: set[Buffer] = set()
+    kept = []
+    for i in reversed(builder.instructions):
+        if i not in builder.of_masks or any(o in read for o in i.outputs):
+            read.update(b.storage for b in i.inputs)
+            read.update(i.inputs)
+            kept.append(i)
+    builder.instructions[:] = reversed(kept)
 
 
 def sums(name: str, place: int, size: int = 1) -> Buffer:
@@ -213,11 +262,13 @@ def lower(
         choose(f"pass of a program for {request.kind}", after, names(passes, request))
     builder, outputs = forward(network, request)
     if objective is not None:
-        judge(network, objective, request.weighted, outputs, builder)
+        judge(network, objective, request, outputs, builder)
+        drop_unread_masks(builder)
         builder.instructions.sort(key=lambda i: not isinstance(i, Gather))  # stable: the batch comes first
     else:
         for name, y_pred in zip(places("Y_pred", len(outputs)), outputs, strict=True):
             builder.append(Store(y_pred, Buffer(name, y_pred.shape, DATA)))
+        drop_unread_masks(builder)
     trained = [weight.buffer for weight in network.weights]
     update = update_of(network, optimizer, builder) if request.trains and optimizer is not None else []
     draft = Draft(builder.instructions, (), update, request, trained, outputs, network.vector)

@@ -97,7 +97,6 @@ GRAPH = (
     "input output inputs outputs input_spec path",
     "a model knows its layers' inputs and outputs, and its weights their paths",
 )
-MASKS = ("compute_mask supports_masking", "there are no masks; weight the rows with sample_weight")
 SHAPES = ("compute_output_spec", "the shape follows from what call, or forward, computes")
 
 FORWARD = "a layer computes its outputs in call(self, x), or appends instructions in forward(self, program, x)"
@@ -112,7 +111,7 @@ LAYER = table(
         "transform_single_segmentation_mask get_transformed_x_y get_shifted_bbox get_clipped_bbox",
         "a layer for images composes its instructions in forward(self, program, x)",
     ),
-    *(SAVED, WEIGHTS, TYPES, GRAPH, MASKS, SHAPES),
+    *(SAVED, WEIGHTS, TYPES, GRAPH, SHAPES),
 )
 LOOKUP = {name: instead for name, instead in LAYER.items() if name != "__call__"} | table(
     ("update_state reset_state load_assets save_assets output_dtype", "a look-up learns in adapt, models save it")
@@ -136,7 +135,7 @@ MODEL = table(
     ),
     ("run_eagerly jit_compile", "every program is compiled; engine='reference' runs it in NumPy"),
     ("compute_output_shape", SHAPES[1]),
-    *(SAVED, WEIGHTS, TYPES, GRAPH, MASKS, SHAPES),
+    *(SAVED, WEIGHTS, TYPES, GRAPH, SHAPES),
 )
 SEQUENTIAL = MODEL | {"call": "the layers are called one after the other; a model with a call is a subclass of Model"}
 FORMULA = (
@@ -203,7 +202,6 @@ LAYER_LACKS = table(
     ("data_format rank", "images are (rows, height, width, channels)"),
     ("backend generator", "the engine draws from a counter (seed, step, element)"),
     ("input_mean input_variance", "adapt, or the arguments mean and variance, set Normalization's numbers"),
-    ("mask_zero", MASKS[1]),
     ("optional ragged sparse", "arrays are dense, and every input is needed"),
 )
 MODEL_LACKS = LAYER_LACKS | table(

@@ -13,6 +13,7 @@ from thalweg.layers.recurrent.cell import Cell
 from thalweg.layers.recurrent.stacked import StackedRNNCells, cell_of, initial_state
 from thalweg.ops.arrangement import ROWS
 from thalweg.ops.loops import over_steps
+from thalweg.ops.masks import flat
 from thalweg.ops.tensor import traced
 from thalweg.support.arguments import Checked, Taken, arguments
 from thalweg.support.nested import leaves, mapped
@@ -52,6 +53,11 @@ class Recurrent(Layer):
         """The number of units of each state."""
         size = self.cell.state_size
         return list(size) if isinstance(size, (list, tuple)) else [size]
+
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+        """The mask of the sequence for the outputs of all steps; the last one and states have none."""
+        mask = flat(previous_mask)[0] if self.return_sequences else None
+        return [mask, *[None] * len(self.state_size)] if self.return_state else mask
 
     def build(self, sequences_shape: Any) -> None:
         if len(sequences_shape) < 3:

@@ -18,6 +18,7 @@ from thalweg.layers.core import Activation, Dense, Dropout
 from thalweg.layers.kinds import one_of, optional, owner
 from thalweg.layers.layer import Layer, serialize
 from thalweg.layers.recurrent.rnn import Recurrent
+from thalweg.ops.masks import flat
 from thalweg.ops.variable import to_numbers
 from thalweg.support.arguments import Checked, Taken, arguments
 
@@ -105,6 +106,11 @@ class Bidirectional(Layer):
             for (path, parameter), given in zip(parameters, self.first_weights, strict=True):
                 parameter.initializer = FromArray(to_numbers(given, path))
 
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+        """The mask of the sequence for the outputs of all steps; last ones and states have none."""
+        mask = flat(previous_mask)[0] if self.layer.return_sequences else None
+        return [mask, mask] if self.merge_mode is None else [mask]
+
     def call(self, sequences: Any, initial_state: Any = None, mask: Any = None, training: bool | None = None) -> Any:
         """What both return, merged."""
         half = None if initial_state is None else len(initial_state) // 2
@@ -142,7 +148,7 @@ class TimeDistributed(Wrapper):
     ((None, 5, 6, 6, 4), 112)
     """
 
-    fed = ("mask",)
+    supports_masking = True
 
     def build(self, input_shape: Any = None) -> None:
         if len(input_shape) < 3:

@@ -9,6 +9,8 @@ from thalweg.program.instructions.linear import BiasGradient, OfChannels, matrix
 from thalweg.program.instructions.standardization import ChannelScaleGradient, scaled, stated_scale
 from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Instruction, Stated
 
+LEAST_SHARE = 1e-30  # of steps that count, where none does
+
 
 class BatchStatistics(OfChannels):
     """μ, σ² = for each channel, the mean and the (biased) variance over the batch
@@ -32,6 +34,28 @@ class BatchStatistics(OfChannels):
 
     def flops(self, rows: int) -> int:
         return 4 * rows * self.x.size
+
+
+class MaskWeights(Instruction):
+    """w = m·total/valid: a mask m as weights whose mean over the batch is 1; 0 where no step of a batch counts"""
+
+    x: Buffer
+    w: Buffer
+
+    name = "mask weights"
+    printed = "{w} = {x}/mean {x}"
+    writes: ClassVar[tuple[str, ...]] = ("w",)
+    shapes = "x: rows … 1; w: rows … 1"
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        return {"size": self.x.size}
+
+    def reference(self, xp: Any, x: Array) -> Array:
+        return x / xp.maximum(x.mean(), LEAST_SHARE)
+
+    def flops(self, rows: int) -> int:
+        return 2 * rows * self.x.size
 
 
 def scale_text(text: str, gamma: Buffer | None, beta: Buffer | None) -> str:

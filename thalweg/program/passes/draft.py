@@ -21,6 +21,7 @@ class Request:
     weighted: bool = False  # whether rows have weights
     of_bytes: bool = False  # whether the data are bytes (uint8), such as images
     visible: bool = False  # whether every layer's value has to be computed, so that it can be inspected
+    steps: tuple[tuple[str, tuple[int, ...]], ...] = ()  # the shapes of weights that a row has for each of its steps
     length: int | None = None  # the elements of a sequence, if the network takes sequences; so far none does
 
     @property

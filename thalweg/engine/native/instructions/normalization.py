@@ -12,7 +12,7 @@ from typing import Any
 
 from thalweg.engine.native.instructions.changes import Flagged, end, variant
 from thalweg.program.instructions.linear import OfChannels, matrix, positions
-from thalweg.program.instructions.normalization import BatchNormalization, BatchSums
+from thalweg.program.instructions.normalization import LEAST_SHARE, BatchNormalization, BatchSums, MaskWeights
 from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Instruction
 
 
@@ -33,6 +33,21 @@ class BatchMoments(OfChannels):
 
     def flops(self, rows: int) -> int:
         return 4 * rows * self.x.size
+
+
+class NativeMaskWeights(MaskWeights):
+    """w = m·total/valid, from the lanes' parts of the mean"""
+
+    parts: Buffer
+
+    writes = ("w",)
+
+    @property
+    def formula(self) -> str:
+        return f"mean from {self.parts}; {super().formula}"
+
+    def reference(self, xp: Any, x: Array, parts: Array) -> Array:  # type: ignore[override] # it reads the parts, too
+        return x / xp.maximum(xp.split(parts, 2)[0], LEAST_SHARE)
 
 
 class NativeBatchNormalization(Flagged, BatchNormalization):

@@ -28,7 +28,11 @@ from thalweg.engine.native.instructions.linear import (
     NativeInputGradient,
     NativeWeightGradient,
 )
-from thalweg.engine.native.instructions.normalization import NativeBatchNormalization, NativeBatchSums
+from thalweg.engine.native.instructions.normalization import (
+    NativeBatchNormalization,
+    NativeBatchSums,
+    NativeMaskWeights,
+)
 from thalweg.engine.native.instructions.updates import (
     NativeAdafactor,
     NativeClipNorm,
@@ -51,7 +55,7 @@ VARIANTS: dict[type[Instruction], type[Instruction]] = {
         NativeAveragePoolingAdjoint, NativeMaxPooling, NativeMaxPoolingAdjoint, NativeAffine, NativeBiasGradient,
         NativeInputGradient, NativeWeightGradient, NativeDropout, NativeEmbedding, NativeEmbeddingGradient,
         NativeBatchNormalization, NativeBatchSums, NativeClipNorm, NativeLamb, NativeAdafactor, NativeMuon,
-        NativeTableUpdate,
+        NativeTableUpdate, NativeMaskWeights,
     )
 }  # fmt: skip
 

@@ -14,6 +14,7 @@ from thalweg.engine.native.compiler.named import kernel
 from thalweg.engine.native.linalg.channels import GROUP, moments, products, scale, unscale
 
 F32 = np.float32
+LEAST_SHARE = F32(1e-30)  # of steps that count, where none does
 RUN = 1024  # channels at a time, or channels times the rows that are taken as one
 PART = 8192  # floats that are summed before their sums are added to the totals
 
@@ -138,6 +139,23 @@ def batch_moments(x, parts, positions, channels, *, rows, lane):
         n, at = min(RUN, channels - first), 4 * first
         squares = mean + 4 * channels + at
         _moments(x + at, rows * positions, n, channels, _copies(channels), mean + at, squares)
+
+
+@kernel
+def mask_weights(x, w, parts, size, *, rows, batch_rows, lanes, block):
+    """w = x/mean x; every lane combines the parts of all lanes in the same order."""
+    mean, seen = F32(0), 0
+    for lane in range(lanes):
+        more = _rows_of(lane, rows, lanes, block, batch_rows)
+        if more == 0:
+            continue
+        seen += more
+        mean += (load_f32(parts + 8 * lane, 0) - mean) * F32(more / seen)
+    n = rows * size
+    x, w = floats(x, n), floats(w, n)
+    factor = F32(1) / select(mean < LEAST_SHARE, LEAST_SHARE, mean)
+    for i in range(n):
+        w[i] = x[i] * factor
 
 
 @kernel

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 from thalweg.engine.native.instructions.changes import on_buffers, variant
-from thalweg.engine.native.instructions.normalization import BatchMoments, NativeBatchNormalization
+from thalweg.engine.native.instructions.normalization import BatchMoments, NativeBatchNormalization, NativeMaskWeights
 from thalweg.engine.native.layouts.regions import EXCHANGE, PREPARED
 from thalweg.program.instructions.convolution import Flip
 from thalweg.program.instructions.losses.centers import CenterSums
 from thalweg.program.instructions.losses.penalties import OrthogonalPenalty
-from thalweg.program.instructions.normalization import BatchNormalization
+from thalweg.program.instructions.normalization import BatchNormalization, MaskWeights
 from thalweg.program.ir.instruction import Buffer, Instruction
 from thalweg.program.passes.draft import Draft
 
@@ -36,4 +36,8 @@ def exchange_statistics(draft: Draft) -> Draft:
         parts = Buffer(f"parts of {norm.a}", (2 * norm.mean.size,), EXCHANGE, per_row=False)
         own = variant(NativeBatchNormalization, norm, parts=parts)
         draft = draft.changed({statistics: [BatchMoments(norm.x, parts)], norm: [own]})
+    for mask in [i for i in draft.forward if isinstance(i, MaskWeights)]:
+        parts = Buffer(f"parts of {mask.w}", (2,), EXCHANGE, per_row=False)
+        weights = variant(NativeMaskWeights, mask, parts=parts)
+        draft = draft.changed({mask: [BatchMoments(mask.x, parts), weights]})
     return draft
