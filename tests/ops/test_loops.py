@@ -137,3 +137,8 @@ def test_the_steps_of_a_program_that_is_looked_at_are_written_out():
     model = of(simple)
     assert scans(model)
     assert not scans(model, visible=True)
+
+
+def test_a_trace_shows_the_numbers_of_each_step():
+    text = str(of(simple, backwards=True).trace(X[:1], Y[:1]))
+    assert all(f"a[{step}] = tanh(" in text for step in range(1, 6))

@@ -71,7 +71,11 @@ class Followed:
         for number, seen in enumerate(ordered, start=1):
             i = seen.instruction
             inputs, outputs = (
-                tuple(v for b, arrays in kept.items() for v in self.shown(b, np.concatenate(arrays)))
+                tuple(
+                    v
+                    for b, arrays in kept.items()
+                    for v in self.shown(b, np.concatenate([*map(np.atleast_1d, arrays)]))
+                )
                 for kept in (seen.inputs, seen.outputs)
             )
             activation = isinstance(i, Activation)

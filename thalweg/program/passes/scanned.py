@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from thalweg.program.formula import operations
 from thalweg.program.instructions.elementwise import Copy, Reshape
 from thalweg.program.instructions.pointwise import Pointwise
@@ -98,7 +100,7 @@ def steps_of(scan: Scan) -> Iterator[Instruction]:
     for m, b in zip(scan.memories, scan.initial, strict=True):
         if b is None:
             b = Buffer(f"{m} at first", m.shape)
-            yield Pointwise(operations.SUM, (Constant("0", 0.0),), b)
+            yield Pointwise(operations.SUM, (Constant("0", np.zeros(m.shape)),), b)
         memories.append(b)
     made: list[list[Buffer]] = [[] for _ in scan.made]
     for t in scan.order:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from thalweg.program.formula import operations
 from thalweg.program.instructions.elementwise import Add, Copy, Reshape
 from thalweg.program.instructions.linear import Affine, BiasGradient, WeightGradient
@@ -103,7 +105,7 @@ class Backward:
                 after = self.separate(found(c.memory))
             else:  # the step doesn't depend on it
                 after = Buffer(f"d{c.memory}", c.memory.shape)
-                self.body.append(Pointwise(operations.SUM, (Constant("0", 0.0),), after))
+                self.body.append(Pointwise(operations.SUM, (Constant("0", np.zeros(c.memory.shape)),), after))
             final = None
             if found.known(c.memory) and x is not None and d.wants(x):
                 final = Buffer(f"d{c.memory} first", c.memory.shape)
