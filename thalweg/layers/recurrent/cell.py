@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar
 from thalweg import activations, ops
 from thalweg.errors import ArgumentError
 from thalweg.layers.layer import Layer, Shape
-from thalweg.ops.loops import Step
+from thalweg.ops.scanning import Step
 from thalweg.ops.tensor import Traced
 from thalweg.program.instructions.linear import Affine
 from thalweg.support.arguments import Checked, Taken
