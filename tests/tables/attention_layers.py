@@ -2,7 +2,17 @@
 
 from typing import Any
 
-from thalweg.layers import AdditiveAttention, Attention, GroupQueryAttention, Layer, MultiHeadAttention
+from thalweg.layers import (
+    AdditiveAttention,
+    Attention,
+    GroupQueryAttention,
+    Layer,
+    MultiHeadAttention,
+    PositionEmbedding,
+    RotaryEmbedding,
+    SinePositionEncoding,
+    TokenAndPositionEmbedding,
+)
 from thalweg.layers.attention.heads import Heads
 
 
@@ -54,6 +64,13 @@ ATTENTION_LAYERS: dict[type[Layer], list] = {
         (lambda: Attention(), [(4, 3), (5, 3)], (4, 3), 0),
         (lambda: Attention(True, "concat", 0.2, 3), [(4, 3), (5, 2), (5, 3)], (4, 2), 2),
         (lambda: Attention(True), [(4, 3), (5, 3)], (4, 3), 1),
+    ],
+    PositionEmbedding: [(lambda: PositionEmbedding(7), (5, 4), (5, 4), 28)],
+    TokenAndPositionEmbedding: [(lambda: TokenAndPositionEmbedding(9, 7, 4), (5,), (5, 4), 64)],
+    SinePositionEncoding: [(lambda: SinePositionEncoding(50.0), (5, 4), (5, 4), 0)],
+    RotaryEmbedding: [
+        (lambda: RotaryEmbedding(), (5, 4), (5, 4), 0),
+        (lambda: RotaryEmbedding(100.0, 2.0), (5, 3, 4), (5, 3, 4), 0),
     ],
     AdditiveAttention: [
         (lambda: AdditiveAttention(), [(4, 3), (5, 3)], (4, 3), 3),

@@ -34,6 +34,7 @@ from thalweg.layers import (
     Minimum,
     Multiply,
     Normalization,
+    PositionEmbedding,
     RandomContrast,
     RandomFlip,
     RandomRotation,
@@ -41,7 +42,9 @@ from thalweg.layers import (
     RandomZoom,
     Rescaling,
     Residual,
+    SinePositionEncoding,
     Subtract,
+    TokenAndPositionEmbedding,
 )
 from thalweg.layers.augmentation import Augmentation
 from thalweg.optimizers import SGD
@@ -65,6 +68,7 @@ def halves(x: Any, factor: float = 2.0) -> Any:
 
 
 Shape = tuple[int, ...]
+PLACES = PositionEmbedding | SinePositionEncoding | TokenAndPositionEmbedding  # nothing flows back to what is before
 # class → (how it is made, the shape of a row or a list of those of several inputs, the shape it makes, parameters)
 ROWS: dict[type[Layer], list[tuple[Any, Shape | list[Shape], Shape, int]]] = {
     Dense: [
@@ -163,7 +167,7 @@ def network(make: Any, shape: Shape | list[Shape], **options: Any) -> Model:
         joined = called(layer, [Dense(s[-1])(x) for s, x in zip(shape, inputs, strict=True)])
         model = Model(inputs, Dense(2)(Flatten()(joined)), seed=3, **options)
     else:
-        ends = isinstance(layer, Augmentation | Embedding) or getattr(layer, "steps", False)
+        ends = isinstance(layer, Augmentation | Embedding | PLACES) or getattr(layer, "steps", False)
         front = [layer] if ends else [Dense(shape[-1]), layer]
         model = Sequential([Input(shape), *front, Flatten(), Dense(2)], seed=3, **options)
     model.compile(SGD(0.02), "mse", metrics=["mae"])
@@ -178,4 +182,6 @@ def data(make: Any, shape: Shape | list[Shape], rows: int = 40) -> tuple[Any, An
     x = np.random.default_rng(0).normal(size=(rows, *shape))
     if isinstance(layer := make(), Embedding):
         x = np.random.default_rng(0).integers(0, layer.input_dim, x.shape)
+    if isinstance(layer, TokenAndPositionEmbedding):
+        x = np.random.default_rng(0).integers(0, layer.vocabulary_size, x.shape)
     return x, np.stack([x.reshape(rows, -1).sum(axis=1), x.reshape(rows, -1)[:, 0]], axis=1)

@@ -17,7 +17,10 @@ from thalweg.layers import Layer
 from thalweg.layers.keywords import EVERY
 from thalweg.support.registry import REGISTERED
 
-OWN_LAYERS = ("ElementwiseScale", "Parallel", "PeriodicEmbedding", "PiecewiseLinearEncoding", "Residual")
+OWN_LAYERS = (
+    "ElementwiseScale", "Parallel", "PeriodicEmbedding", "PiecewiseLinearEncoding", "PositionEmbedding", "Residual",
+    "RotaryEmbedding", "SinePositionEncoding", "TokenAndPositionEmbedding",
+)  # fmt: skip
 """Layers that Keras hasn't."""
 ELSEWHERE = {
     "Lambda": "holds a Python function, which a file can't be trusted with",
