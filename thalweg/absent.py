@@ -93,7 +93,6 @@ NAMES: dict[str, Sequence[tuple[str, str]]] = {  # module → (names, what to do
         ("Pipeline", "a Sequential of the layers"),
         ("FlaxLayer JaxLayer TFSMLayer TorchModuleWrapper", OTHERS),
         ("HashedCrossing", "Hashing of a column that joins the two, or thalweg.tabular, which encodes tables"),
-        ("TextVectorization", "split the text in Python, then StringLookup and Embedding"),
         ("ReversibleEmbedding", "ops.matmul(x, ops.transpose(embedding.embeddings)) in a layer of your own"),
         ("InputSpec", "a layer's build looks at the input_shape that it gets"),
         ("experimental", "the layers are in thalweg.layers itself"),
@@ -157,7 +156,7 @@ NAMES: dict[str, Sequence[tuple[str, str]]] = {  # module → (names, what to do
         ("legacy", "the optimizers are in thalweg.optimizers itself"),
     ),
     "preprocessing": (
-        ("text", "split the text in Python, then StringLookup and Embedding"),
+        ("text", "layers.TextVectorization splits and numbers texts"),
     ),
     "preprocessing.image": (("smart_resize", "layers.Resizing(height, width, crop_to_aspect_ratio=True) does it"),),
     "random": (

@@ -111,7 +111,7 @@ BUDGET = {
     "tracing": 1_400, "views.report": 2_880, "views.notebook": 320, "landscapes": 320, "doctor": 1_920,
     "recordings": 1_400, "callbacks": 1_040, "datasets": 760, "views.web": 960, "data.images": 920, "data": 5_230,
     "data.formats": 400, "data.notations": 940, "layers": 4_580, "layers.products": 160, "layers.recurrent": 1_080,
-    "layers.attention": 660, "layers.lookups": 1_040, "layers.numerical": 360,
+    "layers.attention": 660, "layers.lookups": 1_280, "layers.numerical": 360,
     "activations": 940, "constraints": 200, "initializers": 640, "losses": 1_510, "metrics": 1_500,
     "optimizers": 1_160, "regularizers": 200, "schedules": 400, "ops": 3_080, "engine": 140, "engine.execution": 100,
     "engine.reference": 220, "engine.jax": 800, "engine.native": 0, "engine.native.runtime": 1_780,

@@ -34,7 +34,7 @@ def row(cell, *programs, ours=REFUSED, theirs=True):
 
 FITTED = "m = built(keras); m.fit(X, Y, verbose=0); "
 NETWORK = "[keras.Input((4,)), keras.layers.Dense(1)]"
-LOOKUPS = ("StringLookup", "IntegerLookup", "Hashing", "CategoryEncoding", "Discretization")
+LOOKUPS = ("TextVectorization", "StringLookup", "IntegerLookup", "Hashing", "CategoryEncoding", "Discretization")
 
 MODELS = [
     row("GPU, TPU, mixed precision", *each("keras.layers.Dense(3, dtype={})", "'float16'", "'mixed_float16'")),
@@ -436,7 +436,8 @@ LAYERS = [
         "keras.Sequential([keras.Input((2,)), keras.layers.Dense(2), keras.layers.Discretization([0.0])])",
     ),
     row(
-        "`StringLookup(sparse)`, `IntegerLookup(sparse)`",
+        "`TextVectorization(sparse, ragged)`, `StringLookup(sparse)`, `IntegerLookup(sparse)`",
+        "keras.layers.TextVectorization(ragged=True)",
         "keras.layers.StringLookup(sparse=True)",
         "keras.layers.Hashing(3, sparse=True)",
         "keras.layers.IntegerLookup(sparse=True)",
@@ -445,7 +446,8 @@ LAYERS = [
         **OURS_ALONE,
     ),
     row(
-        "`StringLookup`, `IntegerLookup`, `Hashing` need TensorFlow",
+        "`TextVectorization`, `StringLookup`, `IntegerLookup`, `Hashing` need TensorFlow",
+        "keras.layers.TextVectorization(vocabulary=['a'])(np.array(['a']))",
         "keras.layers.StringLookup(vocabulary=['a'])(np.array(['a']))",
         ours=RUNS,
         theirs=False,

@@ -6,12 +6,21 @@ Most are the examples of Keras's documentation.
 from collections.abc import Callable
 from typing import Any
 
-from thalweg.layers import CategoryEncoding, Discretization, Hashing, IntegerLookup, Layer, StringLookup
+from thalweg.layers import (
+    CategoryEncoding,
+    Discretization,
+    Hashing,
+    IntegerLookup,
+    Layer,
+    StringLookup,
+    TextVectorization,
+)
 from thalweg.layers.lookups.lookup import Lookup
 
 WORDS = ["a", "b", "c", "d"]
 NUMBERS = [12, 36, 1138, 42]
 IDF = [0.25, 0.75, 0.6, 0.4]
+SAID = ["foo bar", "bar baz", "baz bada boom"]
 TEXT = [["a", "c", "d"], ["d", "z", "b"]]
 LONGER = [["a", "c", "d", "d"], ["d", "z", "b", "z"]]
 INTEGERS = [[12, 1138, 42], [42, 1000, 36]]
@@ -51,6 +60,26 @@ LOOKUPS: dict[type[Layer], list[tuple[Callable[[], Any], Any, Any]]] = {
          [["a", "c", "d"], ["d", "[UNK]", "b"]]),
         (lambda: StringLookup(vocabulary=WORDS, invert=True, mask_token="-"), [0, 1, 2, 5, 6, -1],
          ["-", "[UNK]", "a", "d", "[UNK]", "[UNK]"]),
+    ],
+    TextVectorization: [
+        (lambda: adapted(TextVectorization(output_sequence_length=4), SAID), [["foo qux bar"], ["qux baz"]],
+         [[4, 1, 3, 0], [1, 2, 0, 0]]),
+        (lambda: TextVectorization(vocabulary=["foo", "bar"]), ["Foo, foo bar!", ""], [[2, 2, 3], [0, 0, 0]]),
+        (lambda: TextVectorization(vocabulary=["foo", "bar"], output_mode="multi_hot"), [["bar bar x"], [""]],
+         [[1, 0, 1], [0, 0, 0]]),
+        (lambda: TextVectorization(vocabulary=["foo", "bar"], output_mode="binary"), [["bar bar"], ["foo"]],
+         [[0, 0, 1], [0, 1, 0]]),
+        (lambda: TextVectorization(6, output_mode="count", pad_to_max_tokens=True, vocabulary=["foo", "bar"]),
+         [["bar bar x"], ["foo"]], [[1, 0, 2, 0, 0, 0], [0, 1, 0, 0, 0, 0]]),
+        (lambda: TextVectorization(output_mode="tf_idf", vocabulary=["foo", "bar"], idf_weights=[0.5, 0.25]),
+         [["bar bar x"], ["foo"]], [[0.375, 0, 0.5], [0, 0.5, 0]]),
+        (lambda: TextVectorization(ngrams=2, output_sequence_length=5, vocabulary=["a", "b", "a b", "b a"]),
+         [["a b a"], ["b"]], [[2, 3, 2, 4, 5], [3, 0, 0, 0, 0]]),
+        (lambda: TextVectorization(ngrams=(2,), output_sequence_length=2, vocabulary=["a b"]), [["a b a"], ["b"]],
+         [[2, 1], [0, 0]]),
+        (lambda: TextVectorization(split="character", output_sequence_length=3, vocabulary=["早", "安"]),
+         [["早安！"], ["安"]], [[2, 3, 1], [3, 0, 0]]),
+        (lambda: TextVectorization(split=None, vocabulary=["a", "b"]), [["a", "B"], ["x", ""]], [[2, 3], [1, 0]]),
     ],
     IntegerLookup: [
         (lambda: IntegerLookup(vocabulary=NUMBERS), INTEGERS, [[1, 3, 4], [4, 0, 2]]),

@@ -26,6 +26,7 @@ ELSEWHERE = {
     "Lambda": "holds a Python function, which a file can't be trusted with",
     "StringLookup": "keeps its vocabulary in files that TensorFlow writes",
     "IntegerLookup": "keeps its vocabulary in files that TensorFlow writes",
+    "TextVectorization": "keeps its vocabulary in files that TensorFlow writes",
     "Hashing": "computes with TensorFlow there",
 }
 """Layers that both have, and that no file of Keras's brings here; and why."""

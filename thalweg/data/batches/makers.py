@@ -77,4 +77,4 @@ def arrays_of(data: Any, what: str) -> Iterator[Any]:
     for batch in told(one_pass(data), type(data).__name__):
         if isinstance(batch, tuple):
             raise DataError(f"{what} takes batches x without targets, such as batches.map(lambda x, y: x)")
-        yield mapped(batch, as_array)
+        yield batch if isinstance(batch, list) else mapped(batch, as_array)

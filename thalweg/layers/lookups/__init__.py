@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from thalweg.layers.lookups.lookup import CategoryEncoding, Discretization, Hashing
+from thalweg.layers.lookups.text_vectorization import TextVectorization
 from thalweg.layers.lookups.vocabulary import IntegerLookup, StringLookup
 
-__all__ = ["CategoryEncoding", "Discretization", "Hashing", "IntegerLookup", "StringLookup"]
+__all__ = ["CategoryEncoding", "Discretization", "Hashing", "IntegerLookup", "StringLookup", "TextVectorization"]

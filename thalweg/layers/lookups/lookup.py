@@ -163,9 +163,18 @@ def refuse(bad: Array, array: Array, expected: str) -> None:
 MODES = ("int", "one_hot", "multi_hot", "count")
 
 
-def mode(*modes: str) -> kinds.Check:
-    """The check of an output mode."""
-    return lambda what, value: choose(f"output_mode of {kinds.owner(what)}", value, modes)
+OLDER = {"binary": "multi_hot", "tf-idf": "tf_idf"}
+"""Names of modes that Keras still takes."""
+
+
+def mode(*modes: str, older: bool = True) -> kinds.Check:
+    """The check of an output mode, and whether older names are taken."""
+
+    def check(what: str, value: Any) -> str:
+        named = OLDER.get(value, value) if older and isinstance(value, str) else value
+        return choose(f"output_mode of {kinds.owner(what)}", named if named in modes else value, modes)
+
+    return check
 
 
 def key_of(what: str, salt: Any) -> list[int]:
@@ -197,7 +206,7 @@ def word_or_number(what: str, value: Any) -> str | int | None:
     return value if value is None or isinstance(value, str) else whole(what, value, -(1 << 63))
 
 
-Mode = Annotated[str, Checked(mode(*MODES))]
+Mode = Annotated[str, Checked(mode(*MODES, older=False))]
 Boundaries = Annotated[Taken[ArrayLike | None, list[float] | None], Checked(kinds.optional(boundaries))]
 Sparse = Annotated[bool, Checked(kinds.only(False, " makes dense arrays: leave sparse False"), kept=False)]
 Salt = Annotated[Taken[kinds.Sizes | None, list[int] | None], Checked(kinds.optional(key_of))]

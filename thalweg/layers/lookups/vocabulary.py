@@ -94,6 +94,10 @@ class Vocabulary(Lookup):
         """The values as a list of tokens, checked."""
         raise NotImplementedError
 
+    def tokens_of(self, array: Array) -> Array:
+        """The tokens in an array of values that were read: the values, unless a subclass takes them apart."""
+        return array
+
     def counted(self, array: Array) -> dict[Any, int]:
         """How often each token occurs."""
         raise NotImplementedError
@@ -191,7 +195,7 @@ class Vocabulary(Lookup):
         inside: Counter[Any] = Counter()  # how many rows hold a token
         rows = 0
         for part in arrays_of(data, f"{self.spelled}.adapt"):
-            array = self.read(part)
+            array = self.tokens_of(self.read(part))
             array = array.reshape(len(array), -1) if array.ndim > 1 else array.reshape(-1, 1)
             counts.update(self.counted(array))
             rows += len(array)
@@ -292,8 +296,35 @@ def few(tokens: list[Any]) -> str:
     return ", ".join(map(repr, tokens[:SHOWN])) + (f" and {len(tokens) - SHOWN} more" if len(tokens) > SHOWN else "")
 
 
+class Words(Vocabulary):
+    """Base of lookups whose tokens are text."""
+
+    encoding: str
+    salt: Any = None
+
+    takes_text = True
+
+    def read(self, values: Any) -> Array:
+        return as_texts(values, self.spelled, self.encoding)
+
+    def to_tokens(self, values: Any) -> list[str]:
+        texts = as_texts(values, f"{type(self).__name__}'s vocabulary", self.encoding)
+        return [str(token) for token in texts.ravel().tolist()]
+
+    def counted(self, array: Array) -> dict[str, int]:
+        return Counter(array.ravel().tolist())
+
+    def found(self, array: Array) -> Array:
+        cells = array.ravel().tolist()
+        places = map(self.places.get, cells, repeat(UNKNOWN))
+        return np.fromiter(places, np.int64, len(cells)).reshape(array.shape)
+
+    def bucket(self, unknown: Array) -> Array:
+        return bins_of([text.encode() for text in unknown.tolist()], self.num_oov_indices, self.salt)
+
+
 @arguments
-class StringLookup(Vocabulary):
+class StringLookup(Words):
     """Text becomes an index into a vocabulary: 0 for unknown words, 1, 2, … for known ones.
 
     Args:
@@ -336,25 +367,6 @@ class StringLookup(Vocabulary):
     encoding: Encoding = "utf-8"
     name: str | None = None
     salt: Salt = default(None)
-
-    takes_text = True
-
-    def read(self, values: Any) -> Array:
-        return as_texts(values, self.spelled, self.encoding)
-
-    def to_tokens(self, values: Any) -> list[str]:
-        return [str(token) for token in as_texts(values, "StringLookup's vocabulary", self.encoding).ravel().tolist()]
-
-    def counted(self, array: Array) -> dict[str, int]:
-        return Counter(array.ravel().tolist())
-
-    def found(self, array: Array) -> Array:
-        cells = array.ravel().tolist()
-        places = map(self.places.get, cells, repeat(UNKNOWN))
-        return np.fromiter(places, np.int64, len(cells)).reshape(array.shape)
-
-    def bucket(self, unknown: Array) -> Array:
-        return bins_of([text.encode() for text in unknown.tolist()], self.num_oov_indices, self.salt)
 
 
 @arguments
