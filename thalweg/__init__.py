@@ -14,6 +14,7 @@ from thalweg.version import __version__
 if TYPE_CHECKING:
     from thalweg import (
         activations,
+        applications,
         backend,
         callbacks,
         constraints,
@@ -53,7 +54,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BatchPredictor", "Comparison", "Initializer", "Input", "Layer", "LearningRateTest", "Loss", "Metric", "Model",
-    "Optimizer", "Regularizer", "Sequential", "Tuning", "__version__", "activations", "backend", "callbacks", "compare",
+    "Optimizer", "Regularizer", "Sequential", "Tuning", "__version__", "activations", "applications", "backend",
+    "callbacks", "compare",
     "constraints", "datasets", "find_learning_rate", "fit_many", "initializers", "layers", "load_model", "load_run",
     "losses", "lsuv", "metrics", "models", "ops", "optimizers", "preprocessing", "random", "regularizers", "saving",
     "schedules", "tune", "utils",

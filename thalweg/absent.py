@@ -35,11 +35,6 @@ IN_OPS = "the functions are in thalweg.ops itself"
 
 NAMES: dict[str, Sequence[tuple[str, str]]] = {  # module → (names, what to do instead)
     "": (
-        (
-            "applications",
-            "there are no networks trained on ImageNet; train one of your own, or on features that another library "
-            "computes",
-        ),
         ("config DTypePolicy FloatDTypePolicy dtype_policies mixed_precision Quantizer quantizers", FLOAT32),
         ("device distribution", ONE_CPU),
         ("distillation", "distil in compute_loss, as examples/keras/distillation.py does"),
@@ -53,6 +48,16 @@ NAMES: dict[str, Sequence[tuple[str, str]]] = {  # module → (names, what to do
         ("estimator", "thalweg.sklearn has estimators"),
     ),
     "activations": (("deserialize", "activations.get takes a name, a formula, or what serialize returned"),),
+    "applications": (
+        (
+            "ConvNeXtBase ConvNeXtLarge ConvNeXtSmall ConvNeXtTiny ConvNeXtXLarge DenseNet121 DenseNet169 DenseNet201 "
+            "EfficientNetV2B0 EfficientNetV2B1 EfficientNetV2B2 EfficientNetV2B3 EfficientNetV2L EfficientNetV2M "
+            "EfficientNetV2S InceptionResNetV2 InceptionV3 MobileNet MobileNetV3Large MobileNetV3Small NASNetLarge "
+            "NASNetMobile ResNet101V2 ResNet152V2 ResNet50V2 convnext densenet efficientnet_v2 inception_resnet_v2 "
+            "inception_v3 mobilenet mobilenet_v3 nasnet resnet_v2",
+            "save the model by Keras as a .keras file, which load_model reads",
+        ),
+    ),
     "backend": (
         ("is_keras_tensor is_float_dtype is_int_dtype result_type standardize_dtype", FLOAT32),
         ("get_uid", "layers are named within their model: dense, dense_1, …"),
@@ -112,7 +117,7 @@ NAMES: dict[str, Sequence[tuple[str, str]]] = {  # module → (names, what to do
         ("PrecisionAtRecall RecallAtPrecision SensitivityAtSpecificity SpecificityAtSensitivity", CURVES),
     ),
     "ops": (
-        ("image linalg nn numpy", IN_OPS),
+        ("linalg nn numpy", IN_OPS),
         (
             "adaptive_average_pool adaptive_max_pool average_pool batch_normalization conv conv_transpose "
             "depthwise_conv layer_normalization max_pool rms_normalization separable_conv",
@@ -148,6 +153,11 @@ NAMES: dict[str, Sequence[tuple[str, str]]] = {  # module → (names, what to do
             "svd top_k trace trapezoid tri trunc unfold unique unravel_index vander vsplit vstack",
             ON_ARRAYS,
         ),
+    ),
+    "ops.image": (
+        ("affine_transform elastic_transform perspective_transform scale_and_translate", CHANGES),
+        ("gaussian_blur sobel_edges", "a DepthwiseConv2D with padding='same' whose kernel is given, and frozen"),
+        ("map_coordinates ssim", "compute it beforehand, by SciPy or scikit-image"),
     ),
     "optimizers": (
         ("deserialize", GET),

@@ -9,7 +9,7 @@ from typing import Any
 from catalogues import call
 from docstring import first_sentence
 
-from thalweg import datasets, ops, random, saving, utils
+from thalweg import applications, datasets, ops, random, saving, utils
 from thalweg.engine import jax
 
 OPS = {  # a module of thalweg.ops → its headings
@@ -21,10 +21,12 @@ OPS = {  # a module of thalweg.ops → its headings
     "creation": ("new arrays", "新的陣列"),
 }
 MODULES: dict[str, tuple[Any, str, str]] = {
+    "ops.image": (ops.image, "images", "影像"),
     "random": (random, "random numbers", "亂數"),
     "utils": (utils, "small tools", "小工具"),
     "saving": (saving, "files and their classes", "檔案與類別"),
     "datasets": (datasets, "data sets", "資料集"),
+    "applications": (applications, "networks for images", "影像網路"),
     "engine.jax": (jax, "accelerators", "加速器"),
 }
 
@@ -60,5 +62,7 @@ def page() -> str:
         lines += [f"## ops: {title} {chinese}", "", *rows("ops", things), ""]
     for name, (module, title, chinese) in MODULES.items():
         things = {n: getattr(module, n) for n in module.__all__}
+        if module is not datasets:
+            things = {n: thing for n, thing in things.items() if not inspect.ismodule(thing)}
         lines += [f"## {name}: {title} {chinese}", "", *rows(name, things), ""]
     return "\n".join(lines)

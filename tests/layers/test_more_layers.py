@@ -12,6 +12,7 @@ from thalweg.layers import (
     Conv2D,
     Conv2DTranspose,
     Dense,
+    Dropout,
     EinsumDense,
     Flatten,
     GlobalAveragePooling1D,
@@ -348,3 +349,24 @@ def test_a_vector_of_zeros_has_a_gradient():
     model.compile(SGD(0.1), "mse")
     model.fit(np.array([[0.0, 0, 0], [1, 2, 3]]), np.ones((2, 1)), epochs=2, verbose=0)
     assert np.isfinite(model.get_weights()[0]).all()
+
+
+def test_a_dropout_of_whole_rows():
+    model = Sequential([Input((5, 3)), Dropout(0.5, noise_shape=(None, 1, 1)), Flatten(), Dense(1)], seed=1)
+    model.compile(SGD(0.1), "mse")
+    kept = model.trace(np.ones((40, 5, 3)), np.zeros((40, 1)))["z′"].reshape(40, 15)
+    assert set(kept[:, 0]) == {0.0, 2.0}
+    assert (kept == kept[:, :1]).all()
+    assert 8 < (kept[:, 0] > 0).sum() < 32
+
+
+@pytest.mark.parametrize("shape", [(None, 2, 1), (None, 1)])
+def test_a_dropout_whose_shape_does_not_fit(shape):
+    model = Sequential([Input((5, 3)), Dropout(0.5, shape), Flatten(), Dense(1)])
+    model.compile(SGD(0.1), "mse")
+    with pytest.raises(ShapeError, match="doesn't fit inputs"):
+        model.fit(np.ones((4, 5, 3)), np.ones((4, 1)), verbose=0)
+    with pytest.raises(ArgumentError, match="begins with None"):
+        Dropout(0.5, (1, *shape))
+    with pytest.raises(ArgumentError, match="begins with None"):
+        Dropout(0.5, 7)

@@ -7,6 +7,7 @@ from thalweg import Input, Model, activations, layers, load_model, ops, random, 
 from thalweg.errors import ArgumentError, ModelFileError, ShapeError, ThalwegError
 from thalweg.support.registry import custom_object_scope
 
+IMAGE = np.zeros((3, 3, 2))
 A = np.arange(12.0).reshape(3, 4)
 
 
@@ -95,6 +96,14 @@ def test_a_shape_that_begins_with_the_rows_is_that_of_an_array_too(engine):
         (lambda: ops.tril([1.0, 2.0]), "tril takes matrices"),
         (lambda: ops.triu(Input((3,))), "the number of rows"),
         (lambda: ops.outer(Input((3,)), Input((3,))), "einsum"),
+        (lambda: ops.image.crop_images(IMAGE, 2, 0, target_height=2, target_width=2), "top_cropping=2"),
+        (lambda: ops.image.crop_images(IMAGE, 3, 0, 0, 0), "don't fit a height of 3"),
+        (lambda: ops.image.extract_patches(IMAGE, 4), "the window spans 4 elements"),
+        (lambda: ops.image.extract_patches(IMAGE, (2,)), "two or three axes"),
+        (lambda: ops.image.extract_patches(IMAGE, 2, 0), "positive sizes"),
+        (lambda: ops.image.resize(IMAGE, (3, 3), data_format="channels_first"), "channels_last"),
+        (lambda: ops.image.resize(Input((3, 3)), (3, 3)), "4 axes with the rows"),
+        (lambda: ops.image.hsv_to_rgb(Input((3, 3, 2))), "three channels"),
         (lambda: ops.diagonal(Input((3, 3))), "axis 0 mixes the rows"),
         (lambda: ops.diagonal(Input((3, 3)), 3, 1, 2), "empty"),
         (lambda: ops.flip(Input((3,))), "axis 0 mixes the rows"),

@@ -44,6 +44,7 @@ ROOMS = [
      "thalweg.utils"],
     ["thalweg.experiments"],
     ["thalweg.views"],
+    ["thalweg.applications"],
     ["thalweg.models", "thalweg.exchange"],  # load_model reads what other libraries have written
     ["thalweg.export.onnx"],
     ["thalweg.export.html"],
@@ -66,7 +67,7 @@ ROOMS = [
      "thalweg.layers.products", "thalweg.layers.recurrent"],
     ["thalweg.activations", "thalweg.constraints", "thalweg.initializers", "thalweg.losses", "thalweg.metrics",
      "thalweg.optimizers", "thalweg.regularizers", "thalweg.schedules"],
-    ["thalweg.ops"],
+    ["thalweg.ops", "thalweg.ops.image"],
     ["thalweg.engine"],
     ["thalweg.engine.ranks"],
     ["thalweg.engine.native"],
@@ -104,16 +105,18 @@ MOST_LINES = 500  # in a file
 # The lines that a room may have, docstrings and comments included. A room grows by changing its number here, with the
 # reason in the commit's message; one that has become smaller lowers it. Where this is going: 72,000 in all.
 BUDGET = {
-    "thalweg": 100, "cli": 2_800, "play": 1_600, "play.exports": 400, "play.training": 1_480, "play.exercises": 720,
+    "thalweg": 100, "applications": 770, "cli": 2_800, "play": 1_600, "play.exports": 400, "play.training": 1_480,
+    "play.exercises": 720,
     "play.requests": 580, "runs.reports": 620, "runs": 3_510, "sklearn": 2_740, "experiments.tuning": 1_900,
     "tabular": 3_230, "tabular.forests": 360, "backend": 160, "preprocessing": 60, "random": 20, "saving": 40,
     "utils": 760, "experiments": 2_170, "views": 540, "models": 4_670, "exchange": 1_970, "export": 2_820,
     "tracing": 1_400, "views.report": 2_880, "views.notebook": 320, "landscapes": 320, "doctor": 1_920,
     "recordings": 1_400, "callbacks": 1_040, "datasets": 760, "views.web": 960, "data.images": 920, "data": 5_230,
-    "data.formats": 400, "data.notations": 940, "layers": 4_580, "layers.products": 160, "layers.recurrent": 1_080,
+    "data.formats": 400, "data.notations": 940, "layers": 4_600, "layers.products": 160, "layers.recurrent": 1_080,
     "layers.attention": 660, "layers.lookups": 1_280, "layers.numerical": 360,
     "activations": 940, "constraints": 200, "initializers": 640, "losses": 1_510, "metrics": 1_500,
-    "optimizers": 1_160, "regularizers": 200, "schedules": 400, "ops": 3_080, "engine": 140, "engine.execution": 100,
+    "optimizers": 1_160, "regularizers": 200, "schedules": 400, "ops": 3_080, "ops.image": 310,
+    "engine": 140, "engine.execution": 100,
     "engine.reference": 220, "engine.jax": 800, "engine.native": 0, "engine.native.runtime": 1_780,
     "engine.native.kernels": 2_980, "engine.native.kernels.sequences": 270, "engine.native.kernels.generated": 1_080,
     "engine.native.kernels.images": 360,

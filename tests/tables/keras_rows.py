@@ -406,6 +406,7 @@ LAYERS = [
     row(
         "`Dense(lora_rank, lora_alpha, quantization_config)`",
         *each("keras.layers.Dense(3, {})", "lora_rank=2", "lora_alpha=2"),
+        *each("keras.layers.EinsumDense('ab,bc->ac', 3, {})", "lora_rank=2", "lora_alpha=2"),
         **OURS_ALONE,
     ),
     row(
@@ -486,8 +487,9 @@ LAYERS = [
         ours=[[[[0.5, 0.5], [0.5, 0.5]]]],
     ),
     row(
-        "`Dropout(noise_shape)`, `AlphaDropout(noise_shape)`",
-        *each("keras.layers.{}(0.5, noise_shape=(None, 1))", "Dropout", "AlphaDropout"),
+        "`Dropout(noise_shape)` that doesn't begin with None, `AlphaDropout(noise_shape)`",
+        "keras.layers.Dropout(0.5, noise_shape=(1, 2))",
+        "keras.layers.AlphaDropout(0.5, noise_shape=(None, 1))",
     ),
     row(
         "`Normalization(axis)` of several axes",

@@ -88,7 +88,11 @@ ROWS: dict[type[Layer], list[tuple[Any, Shape | list[Shape], Shape, int]]] = {
     ],
     Identity: [(lambda: Identity(), (3, 2), (3, 2), 0), (lambda: Identity(), (3,), (3,), 0)],
     LeakyReLU: [(lambda: LeakyReLU(), (3,), (3,), 0), (lambda: LeakyReLU(0.0), (2, 3), (2, 3), 0)],
-    Dropout: [(lambda: Dropout(0.4), (3,), (3,), 0), (lambda: Dropout(0.4, seed=7), (2, 3), (2, 3), 0)],
+    Dropout: [
+        (lambda: Dropout(0.4), (3,), (3,), 0),
+        (lambda: Dropout(0.4, seed=7), (2, 3), (2, 3), 0),
+        (lambda: Dropout(0.4, (None, 1, None)), (4, 3), (4, 3), 0),
+    ],
     Rescaling: [(lambda: Rescaling(0.5, -1), (3, 2), (3, 2), 0)],
     Embedding: [
         (lambda: Embedding(5, 3), (4,), (4, 3), 15),

@@ -350,6 +350,64 @@ row("einsum", lambda x: ops.einsum("bij->bj", x))
 row("einsum", lambda x: ops.einsum("bpi, io -> bpo", x, A))
 row("einsum", lambda x: ops.einsum("io,bpi->bop", A, x))
 
+# --- images -----------------------------------------------------------------------------------------------------------
+
+
+def image_row(
+    name: str, statement: Callable[..., Any] | None, *shape: int, values: Values = normal, **options: Any
+) -> None:
+    function = getattr(ops.image, name)
+    told = None if statement is None else lambda x: statement(x)
+    row(f"image.{name}", lambda x: function(x, **options), told, shape, values=values, kinds=False)
+
+
+for kind in ("nearest", "bilinear", "bicubic", "lanczos3"):
+    image_row("resize", None, 5, 4, 2, size=(3, 7), interpolation=kind)
+image_row("resize", lambda x: x.reshape(-1, 2, 2, 3, 2, 2).mean((2, 4)), 4, 6, 2, size=(2, 3))
+image_row("resize", None, 6, 4, 2, size=(2, 3), interpolation="bicubic", antialias=True, crop_to_aspect_ratio=True)
+image_row("resize", None, 6, 4, 2, size=(3, 3), pad_to_aspect_ratio=True, fill_value=0.5)
+image_row(
+    "crop_images", lambda x: x[:, 1:3, 2:5], 4, 6, 2, top_cropping=1, left_cropping=2, target_height=2, target_width=3
+)
+image_row(
+    "crop_images",
+    lambda x: x[:, 1:3, 2:5],
+    4,
+    6,
+    2,
+    top_cropping=1,
+    right_cropping=1,
+    bottom_cropping=1,
+    target_width=3,
+)
+image_row(
+    "pad_images",
+    lambda x: np.pad(x, ((0, 0), (1, 2), (2, 0), (0, 0))),
+    2,
+    3,
+    2,
+    top_padding=1,
+    right_padding=0,
+    target_height=5,
+    target_width=5,
+)
+image_row(
+    "extract_patches",
+    lambda x: np.stack([x[:, i : i + 2, j : j + 3].reshape(len(x), 12) for i in (0, 2) for j in (0, 3)], 1).reshape(
+        -1, 2, 2, 12
+    ),
+    4,
+    6,
+    2,
+    size=(2, 3),
+)
+image_row("extract_patches", None, 5, 4, 2, size=3, strides=2, padding="same")
+image_row("extract_patches", None, 5, 6, 1, size=(2, 3), strides=1, dilation_rate=2)
+image_row("extract_patches_3d", lambda x: x.reshape(-1, 1, 1, 1, 24), 2, 3, 4, 1, size=(2, 3, 4))
+image_row("rgb_to_grayscale", lambda x: (x * [0.2989, 0.587, 0.114]).sum(-1, keepdims=True), 2, 3, 3)
+image_row("rgb_to_hsv", None, 2, 3, 3, values=positive)
+image_row("hsv_to_rgb", None, 2, 3, 3, values=positive)
+
 # --- what needs no tensor ---------------------------------------------------------------------------------------------
 
 row("zeros", lambda x: x + ops.zeros((5, 1)), lambda x: x + 0)

@@ -15,8 +15,9 @@ STORED = Path(__file__).with_name("signatures.txt")
 MODULES = (
     *(thalweg, thalweg.layers, thalweg.activations, thalweg.losses, thalweg.metrics, thalweg.optimizers),
     *(thalweg.schedules, thalweg.initializers, thalweg.regularizers, thalweg.constraints, thalweg.callbacks),
-    *(thalweg.models, thalweg.ops, thalweg.random, thalweg.utils, thalweg.backend, thalweg.saving),
-    *(thalweg.preprocessing.sequence, thalweg.datasets, sklearn, tabular, data, jax),
+    *(thalweg.models, thalweg.ops, thalweg.ops.image, thalweg.random, thalweg.utils, thalweg.backend, thalweg.saving),
+    *(thalweg.applications, thalweg.applications.imagenet_utils, thalweg.preprocessing.sequence, thalweg.datasets),
+    *(sklearn, tabular, data, jax),
 )
 METHODS = (  # classes whose methods are listed too, but for those of a base that is listed itself
     *(thalweg.Model, thalweg.Sequential, thalweg.callbacks.Callback),

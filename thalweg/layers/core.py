@@ -240,6 +240,18 @@ class Activation(Layer):
         return self.activated(program, self.activation, x)
 
 
+def together(what: str, value: Any) -> tuple[int | None, ...] | None:
+    """A shape that begins with None for the rows: 1 along the axes whose elements are dropped together."""
+    if value is None:
+        return None
+    sizes = tuple(value) if isinstance(value, (tuple, list)) else ()
+    if not sizes or sizes[0] is not None:
+        raise ArgumentError(
+            f"{what} is a tuple that begins with None, as each row is drawn by itself: (None, 1, 1, 1), got {value!r}"
+        )
+    return tuple(n if n is None else whole(what, n) for n in sizes)
+
+
 @arguments
 class Dropout(Layer):
     """In training, every element becomes 0 with probability `rate`, and the others are divided by 1 − rate.
@@ -247,16 +259,27 @@ class Dropout(Layer):
     Srivastava et al., JMLR 2014. In evaluation and prediction nothing happens. The random numbers come from a counter
     (seed, step, element), so no mask is stored and a run can be repeated exactly. `seed` shifts the layer's
     counter; the model's seed sets all of them.
+
+    noise_shape: the shape that is drawn, None for the rows and where an axis is as long as the input's; elements along
+    an axis of size 1 are dropped together: (None, 1, 1, 1) drops whole images.
     """
 
     supports_masking = True
 
     rate: kinds.Share
+    noise_shape: Annotated[Sequence[int | None] | None, Checked(together, lambda kept: kept and list(kept))] = None
     seed: kinds.Seed = None
     name: str | None = None
 
     def forward(self, program: Builder, x: Buffer) -> Buffer:
-        return program.dropout(x, self.rate, self.seed)
+        if self.noise_shape is None or not program.training or self.rate == 0:
+            return program.dropout(x, self.rate, self.seed)
+        drawn = self.noise_shape[1:]
+        if len(drawn) != len(x.shape) or any(n not in (None, 1, m) for n, m in zip(drawn, x.shape, strict=True)):
+            raise ShapeError(f"Dropout's noise_shape {self.noise_shape} doesn't fit inputs {('rows', *x.shape)}")
+        shape = tuple(m if n is None else n for n, m in zip(drawn, x.shape, strict=True))
+        ones = program.broadcast_to(program.constant(np.ones(shape)), shape, per_row=True)
+        return program.binary("multiply", x, program.dropout(ones, self.rate, self.seed))
 
 
 @arguments

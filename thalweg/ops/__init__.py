@@ -11,6 +11,7 @@ they compute with NumPy.
 
 from thalweg.absent import answer_for
 from thalweg.ops import arrangement, attention, contractions, creation, indexing, pointwise, summaries
+from thalweg.ops import image as image
 from thalweg.ops.arrangement import *  # noqa: F403 — a new operation is named only in its own file
 from thalweg.ops.attention import dot_product_attention  # noqa: F401
 from thalweg.ops.contractions import *  # noqa: F403
