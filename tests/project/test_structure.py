@@ -34,7 +34,7 @@ ROOMS = [
     ["thalweg.serve"],
     ["thalweg.runs.reports"],
     ["thalweg.sklearn"],
-    ["thalweg.runs.anywhere", "thalweg.runs.large"],
+    ["thalweg.runs.anywhere", "thalweg.runs.large", "thalweg.runs.forecasts"],
     ["thalweg.runs"],
     ["thalweg.experiments.tuning"],
     ["thalweg.series"],
@@ -105,7 +105,7 @@ MOST_LINES = 500  # in a file
 # The lines that a room may have, docstrings and comments included. A room grows by changing its number here, with the
 # reason in the commit's message; one that has become smaller lowers it. Where this is going: 72,000 in all.
 BUDGET = {
-    "thalweg": 100, "applications": 770, "cli": 2_800, "play": 1_600, "play.exports": 400, "play.training": 1_480,
+    "thalweg": 100, "applications": 770, "cli": 2_920, "play": 1_600, "play.exports": 400, "play.training": 1_480,
     "play.exercises": 720,
     "play.requests": 580, "runs.reports": 620, "runs": 3_510, "sklearn": 2_740, "experiments.tuning": 1_900,
     "tabular": 3_230, "tabular.forests": 360, "backend": 160, "preprocessing": 60, "random": 20, "saving": 40,
@@ -131,8 +131,8 @@ BUDGET = {
     "words": 240, "__main__": 40, "views.chart": 160,
     "program.instructions.recurrence": 340, "export.onnx": 1_260, "export.c": 720, "export.js": 380,
     "export.html": 120, "export.loops": 2_140, "runs.anywhere": 160, "distributed": 20, "engine.ranks": 1_010,
-    "runs.large": 940, "series": 2_000, "serve": 2_340, "play.static": 410, "play.webassembly": 380,
-    "data.batches": 343,
+    "runs.large": 940, "runs.forecasts": 560, "series": 2_200, "serve": 2_340, "play.static": 410,
+    "play.webassembly": 380, "data.batches": 343,
 }  # fmt: skip
 SLACK = 100  # so many lines more than a room has, its number may be
 # A name may stand once in each of these: a layer or loss …, its instruction, that instruction's native variants, and

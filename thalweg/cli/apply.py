@@ -36,7 +36,8 @@ from thalweg.data.tables import Table, write_table
 from thalweg.errors import ArgumentError, DataError
 from thalweg.runs import image_run, table_run
 from thalweg.runs.anywhere.shard_files import check_parts, part_path, parts_in
-from thalweg.runs.folder import is_image_run
+from thalweg.runs.folder import is_image_run, is_series_run
+from thalweg.runs.forecasts import series_run
 from thalweg.runs.judging import Judgement
 from thalweg.runs.large.applied import applied
 from thalweg.runs.large.memory import bytes_of
@@ -61,8 +62,14 @@ def evaluate(
     fit: Fit = None,
     skip_bad: SkipBad = False,
 ) -> None:
-    """Scores a run on rows whose target is known, or on images (the source's test images, if it has any)."""
-    if is_image_run(run):
+    """Scores a run on rows whose target is known, or on images (the source's test images, if it has any).
+
+    A run on series is scored on values after those of the training, from one horizon to the next.
+    """
+    if is_series_run(run):
+        refuse_given(context, (*OF_PICTURES, "skip_bad", "memory"), "tables and images", f"{run} was trained on series")
+        evaluate_series(run, source, file_format)
+    elif is_image_run(run):
         refuse_given(context, (*OF_FILES, "memory"), "tables", f"{run} was trained on images")
         evaluate_images(run, source, invert, fit, skip_bad)
     else:
@@ -72,6 +79,15 @@ def evaluate(
             evaluate_table(loaded, source, file_format, skip_bad)
         else:
             evaluate_on_disk(loaded, source, file_format, skip_bad, memory)
+
+
+def evaluate_series(run: Path, source: str, file_format: FileFormat) -> None:
+    """The scores of a run on newer values of its series."""
+    loaded = series_run.load(run)
+    table = file_format.read(source, loaded.text_columns)
+    origins, scores = loaded.evaluate(table)
+    before = {"held out in training": loaded.facts["held-out"]}
+    show_scores(f"{origins} origin{'s' * (origins > 1)}", table.rows, scores, None, before, "forecast")
 
 
 def evaluate_table(run: table_run.TableRun, source: str, file_format: FileFormat, skip_bad: bool) -> None:
@@ -116,8 +132,14 @@ def evaluate_images(run: Path, source: str, invert: bool, fit: str | None, skip_
 def predict(
     context: typer.Context,
     run: RunFolder,
-    source: Annotated[list[str], typer.Argument(help="a table as for train; for images, pictures or a folder of them")],
+    source: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="a table as for train; for images, pictures or a folder of them; series: nothing, or newer rows"
+        ),
+    ] = None,
     *,
+    horizon: Annotated[int | None, typer.Option(help="series: so many steps; by default as in training")] = None,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -148,8 +170,19 @@ def predict(
 ) -> None:
     """Writes a prediction for every row, or for every picture, and the probability of each class.
 
-    With --skip-bad, a table's predictions have a first column "row", the row's number.
+    With --skip-bad, a table's predictions have a first column "row", the row's number. A run on series continues them,
+    from their end or that of newer rows.
     """
+    if is_series_run(run):
+        refuse_given(
+            context, (*OF_PICTURES, "id", "fill", "shard", "skip_bad", "memory"), "tables and images",
+            f"{run} was trained on series",
+        )  # fmt: skip
+        predict_series(run, source or [], file_format, horizon, out or STANDARD_OUTPUT)
+        return
+    refuse_given(context, ("horizon",), "series", f"{run} was trained on others")
+    if not source:
+        raise ArgumentError(f"give what {run} is to predict: a table, or pictures")
     if not is_image_run(run):
         refuse_given(context, OF_PICTURES, "images", f"{run} was trained on a table")
         how = Predicting(table_run.load(run), id or [], fill or [], skip_bad, file_format)
@@ -267,6 +300,17 @@ def predict_table(how: Predicting, source: str, out: Path | None) -> None:
     say_unseen(how.unseen)
     write_out(out, table_run.predictions(run, table, numbered=how.skip_bad, ids=names))
     say(f"{table.rows:,} predictions of {run.target.name}: {shown(out)}", stream=told)
+
+
+def predict_series(run: Path, source: list[str], how: FileFormat, horizon: int | None, out: Path) -> None:
+    """Writes the next values of the series of a run, or of those of newer rows."""
+    told = stream_beside(out)
+    loaded, panel = series_run.load(run), None
+    if source:
+        panel = loaded.with_newer(how.read(one_source(run, source), loaded.text_columns))
+    columns = loaded.columns(panel or loaded.panel, horizon)
+    write_out(out, columns)
+    say(f"{len(columns['prediction']):,} predictions of {loaded.forecaster.roles_.target}: {shown(out)}", stream=told)
 
 
 def predict_on_disk(how: Predicting, source: str, out: Path | None, memory: str) -> None:

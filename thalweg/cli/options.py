@@ -116,6 +116,21 @@ class Rows:
 
 
 @dataclass(frozen=True)
+class Series:
+    """How a series in time is continued."""
+
+    horizon: Annotated[
+        int | None,
+        Option(help="series: continues --target by so many steps of --time, for each --group; a row for each value"),
+    ] = None
+    known: Annotated[
+        list[str] | None, Option(help="series: a column known in advance, such as a price (repeat for more)")
+    ] = None
+    season: Annotated[int | None, Option(help="series: the period in steps; found if absent, 1 for none")] = None
+    interval: Annotated[float, Option(help="series: how often the values are to lie in the interval")] = 0.8
+
+
+@dataclass(frozen=True)
 class Ensemble:
     """The networks for a table, and what they are to be good at."""
 
@@ -240,7 +255,7 @@ class ComparedTraining:
 
 FOR_TABLES = (
     "target",
-    *(field.name for group in (FileFormat, Columns, Rows, Ensemble, Large, Network) for field in fields(group)),
+    *(f.name for group in (FileFormat, Columns, Rows, Series, Ensemble, Large, Network) for f in fields(group)),
     "dropout",
     "l2",
 )
@@ -248,6 +263,17 @@ OF_FILES = tuple(field.name for field in fields(FileFormat))
 """How a table's file is read."""
 OF_PICTURES = ("invert", "fit")
 """How pictures are read."""
+OF_SERIES = (
+    "target", "encoding", "sheet", "quote", "group", "time", "time_limit", "members", "epochs", "seed",
+    *(field.name for field in fields(Series)),
+)  # fmt: skip
+"""What a training on series takes besides the source."""
+NOT_FOR_SERIES = tuple(
+    field.name
+    for group in (Columns, Rows, Ensemble, Large, Network, Optimization, Pictures, Training)
+    for field in fields(group)
+    if field.name not in OF_SERIES
+)
 FOR_IMAGES = ("schedule", "fast_sums", *(field.name for field in fields(Pictures)))
 
 

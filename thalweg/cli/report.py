@@ -22,6 +22,7 @@ from thalweg.doctor.budget import SECONDS
 from thalweg.errors import ModelFileError
 from thalweg.models.sequential import Sequential
 from thalweg.runs.folder import Facts
+from thalweg.runs.forecasts.series_run import SeriesRun
 from thalweg.runs.run import Parts, Run, Scores
 from thalweg.runs.table_run import TableRun
 from thalweg.runs.table_training import Plan
@@ -168,6 +169,14 @@ def show_trained(run: Run, folder: Path, new: str, left: float = math.inf) -> No
         f"  look:    thalweg inspect {quoted}",
         f"  predict: thalweg predict {quoted} {new}",
     )
+
+
+def show_forecast(run: SeriesRun, folder: Path) -> None:
+    """Prints the scores of a run on series beside those of simple methods, and where it is."""
+    facts, steps = run.facts, run.forecaster.horizon_
+    title = f"the last {steps} step{'s' * (steps > 1)} of each series, held out"
+    show_scores(title, facts["rows"]["test"], facts["held-out"], None, facts["others"], "forecast")
+    say("", f"run: {folder}", f"the next steps: thalweg predict {shlex.quote(str(folder))} --out forecasts.csv")
 
 
 def show_facts(facts: Facts) -> None:

@@ -96,6 +96,15 @@ def report_trained(run: Run, folder: Path, left: float = math.inf) -> None:
         note(f"there is no report: {reason(error)}; the run is kept, and thalweg report {folder} makes one")
 
 
+def report_series(folder: Path) -> None:
+    """Writes the report of a run on series that is kept, and says where it is, or why there is none."""
+    try:
+        pages.write_stored(folder, folder / pages.REPORT)
+        say_where(folder / pages.REPORT)
+    except Exception as error:  # as above
+        note(f"there is no report: {reason(error)}; the run is kept, and thalweg report {folder} makes one")
+
+
 def note(text: str) -> None:
     """Prints what isn't an error."""
     print(f"note: {text}", file=sys.stderr)

@@ -15,6 +15,7 @@ import typer
 from thalweg.cli import options as given
 from thalweg.cli import report, report_page
 from thalweg.cli.bars import Networks
+from thalweg.cli.console import say
 from thalweg.cli.options import (
     Columns,
     Ensemble,
@@ -24,12 +25,14 @@ from thalweg.cli.options import (
     Optimization,
     Pictures,
     Rows,
+    Series,
     Source,
     Training,
     chosen,
     refuse_given,
 )
 from thalweg.cli.ranks import among_ranks
+from thalweg.cli.report import end_after, show_forecast
 from thalweg.data.images.image_folders import is_picture
 from thalweg.data.images.image_sources import is_image_source, is_one_picture, one_picture, read_images
 from thalweg.engine import training_soon
@@ -61,6 +64,7 @@ def train(
     file_format: FileFormat,
     columns: Columns,
     rows: Rows,
+    series: Series,
     ensemble: Ensemble,
     large: Large,
     network: Network,
@@ -75,6 +79,12 @@ def train(
     ] = False,
 ) -> None:
     """Trains networks on a table, or a network on images, and keeps them in a run folder."""
+    if series.horizon is not None:
+        refuse_given(context, given.NOT_FOR_SERIES, "tables and images", "with --horizon a series is continued")
+        target = check_target(source, target)
+        train_series(file_format, rows, series, ensemble, training, source, target, out, not no_report)
+        return
+    refuse_given(context, ("known", "season", "interval"), "series", "give --horizon STEPS to continue one")
     if training.seed is None:
         training = replace(training, seed=draw_seed())
     place = out or free_folder(given.name_of(source))
@@ -124,6 +134,30 @@ def train(
     if not no_report:
         report_page.report_trained(run, folder, clock.remaining)
     report.end_after(problem)
+
+
+def train_series(
+    how: FileFormat, rows: Rows, series: Series, ensemble: Ensemble, training: Training, source: str, target: str,
+    out: Path | None, report: bool,
+) -> None:  # fmt: skip
+    """Trains on series, and keeps the run."""
+    from thalweg.runs.forecasts import series_training
+
+    place = out or free_folder(given.name_of(source))
+    refuse_unwritable(place)
+    read = {"target": target, "known": tuple(series.known or ())}
+    options = chosen(series_training.SeriesOptions, rows, series, ensemble, training, **read)
+    columns = [name for name in (options.time, options.group) if name is not None]
+    with stage(f"reading {source}"):
+        table = how.read(source, columns)
+    run = series_training.train(table, options, say)
+    folder, problem = keep(
+        lambda folder: run.save(folder, ["thalweg", *sys.argv[1:]]), out or free_folder(given.name_of(source))
+    )
+    show_forecast(run, folder)
+    if report:
+        report_page.report_series(folder)
+    end_after(problem)
 
 
 def train_images(source: str, options: ImageOptions, ranks: Ranks | None, kept: Kept) -> Run:

@@ -24,7 +24,7 @@ from thalweg.support.files import explained, own_folder, to_json
 from thalweg.support.untrusted import read_json, readable
 from thalweg.version import __version__
 
-MODEL, COLUMNS, IMAGES = "model.safetensors", "columns.json", "images.json"
+MODEL, COLUMNS, IMAGES, SERIES = "model.safetensors", "columns.json", "images.json", "series.json"
 HISTORY, RUN = "history.jsonl", "run.json"
 RECORDING = "recording.npz"
 PACKAGES = ("numpy", "numba", "duckdb", "safetensors", "scikit-learn")
@@ -106,12 +106,19 @@ def is_image_run(folder: Path) -> bool:
     return (folder / IMAGES).is_file()
 
 
+def is_series_run(folder: Path) -> bool:
+    """Whether the folder holds a run on series."""
+    return (folder / SERIES).is_file()
+
+
 def read_folder(folder: Path, description: str) -> tuple[Any, Records, Facts]:
     """The description of the data (the file of that name), the history, and the facts of a run folder."""
     if not folder.exists():
         raise NotFoundError(f"there is no run folder {folder}")
     if not folder.is_dir():
         raise NotFoundError(f"{folder} is a file, not a run folder")
+    if description != SERIES and is_series_run(folder):
+        raise ArgumentError(f"{folder} was trained on series: thalweg predict, evaluate and report take such a run")
     missing = [name for name in (MODEL, description, HISTORY, RUN) if not (folder / name).is_file()]
     if missing:
         raise NotFoundError(f"{folder} is not a run folder: it has no {missing[0]}")

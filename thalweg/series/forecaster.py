@@ -275,7 +275,7 @@ class Forecaster(BaseEstimator):
         """The roles as in the fit, for later series."""
         return self._roles() if isinstance(self.form_, Indexed) else self.roles_
 
-    def _panel(self, form: Form, X: Any, cadence: Cadence | None = None) -> tuple[Form, Panel]:
+    def _panel(self, form: Form, X: Any, cadence: Cadence | None = None, empty: bool = False) -> tuple[Form, Panel]:
         """The series, with their known columns; fits these, if the forecaster isn't fitted (no cadence is given)."""
         rows, table = form.rows, form.table
         known = self.roles_.known or (tuple(table.names) if X is not None and table is not None else ())
@@ -287,7 +287,7 @@ class Forecaster(BaseEstimator):
         if self.features_ is not None:
             assert table is not None
             rows = replace(rows, known=self.features_.matrix(table))
-        return form, panel_of(rows, cadence)
+        return form, panel_of(rows, cadence, empty)
 
     def _horizon(self, season: int, steps: Array | None) -> int:
         if self.horizon is not None:

@@ -323,7 +323,7 @@ def read_long(y: Any, roles: Roles) -> tuple[Form, Roles]:
         if name is not None:
             table.column(name)
     values = table.column(roles.target)
-    if values.kind not in ("number", "integer", "boolean"):
+    if values.kind not in ("number", "integer", "boolean") and not values.missing().all():
         raise DataError(
             f"the target {roles.target!r} of {table.source} holds {values.holds} values: a series has numbers"
         )
@@ -333,7 +333,16 @@ def read_long(y: Any, roles: Roles) -> tuple[Form, Roles]:
     firsts = first_rows(codes, len(keys))
     times, stamps = stamps_in(table, roles.time, frame, codes, len(keys))
     numbers = np.array([table.row_number(k) for k in range(table.rows)])
-    rows = Rows(keys, codes, stamps, values.values.astype(np.float64), None, numbers, str(table.source), roles.target)
+    rows = Rows(
+        keys,
+        codes,
+        stamps,
+        np.full(table.rows, np.nan) if values.missing().all() else values.values.astype(np.float64),
+        None,
+        numbers,
+        str(table.source),
+        roles.target,
+    )
     return Long(rows, roles, frame, times, firsts, table), roles
 
 

@@ -18,6 +18,7 @@ from thalweg.errors import DataError
 from thalweg.experiments.population import side_by_side
 from thalweg.models.functional import Functional
 from thalweg.models.model import Model
+from thalweg.series.linear_start import linear_model, scaled_targets
 from thalweg.series.origins import Strip, View
 
 Array = NDArray[Any]
@@ -33,8 +34,6 @@ TRIALS, MOST_HELD = 256, 4
 """Windows that are held out, about, to find out how long to train; of a series at most a fourth."""
 SHARES = (1.0, 0.75, 0.5, 0.25)
 """Of what the networks say, what is added to the base: the share that is best on the windows held out."""
-FURTHEST = 50.0
-"""Targets lie within so many scales."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +69,7 @@ class Continuation:
         model: the networks' mean, an output (horizon,) for each quantile. view: what they see.
         share: what of the networks is added. shifts: (quantiles,) so that on the windows held out as many values lie
             below each quantile as it says.
-        records: of the trainings' epochs. held: what was found on the windows held out.
+        records: of the trainings' epochs. held: what was found on the windows held out. epochs: of each network.
     """
 
     model: Model
@@ -80,6 +79,7 @@ class Continuation:
     shifts: tuple[float, ...] = ()
     records: list[dict[str, Any]] = field(default_factory=list)
     held: dict[str, float] = field(default_factory=dict)
+    epochs: int = 1
 
     def forecast(self, strip: Strip, lines: Array, origins: Array) -> Array:
         """The quantiles of the steps after origins: (windows, horizon, quantiles)."""
@@ -92,17 +92,27 @@ class Continuation:
 def network(view: View, quantiles: Sequence[float], units: int, seed: int) -> Model:
     """x → for each quantile the residuals of all steps.
 
-    h₀ = relu(x W + b);  h_k = h_{k−1} + relu(h_{k−1} W_k + b_k);  output: [h, x] W + b, 0 at first
+    h₀ = relu(x W + b);  h_k = h_{k−1} + relu(h_{k−1} W_k + b_k);  output: [h, x] W + b
     """
     x = layers.Input((view.size,))
     h: Any = layers.Dense(units, "relu")(x)
     for _ in range(BLOCKS):
         h = layers.Add()([h, layers.Dense(units, "relu")(h)])
-    h = layers.Concatenate()([h, x])  # so that what is linear needn't be learned by units
+    h = layers.Concatenate()([h, x])  # what is linear is there from the beginning
     heads = [
         layers.Dense(view.horizon, kernel_initializer="zeros", name=f"quantile_{k}")(h) for k in range(len(quantiles))
     ]
     return Functional(x, heads, seed=seed)
+
+
+def begin_linear(model: Model, quantiles: Sequence[float], weights: Array, bias: Array, left: Array) -> None:
+    """Has a network say at first what the linear model does, its quantiles by what that has left."""
+    for place, q in enumerate(quantiles):
+        head = model.get_layer(f"quantile_{place}")
+        kernel = np.zeros_like(head.get_weights()[0])
+        kernel[len(kernel) - len(weights) :] = weights
+        beside = 0.0 if q == 0.5 else np.quantile(left, q, axis=0)
+        head.set_weights([kernel, (bias + beside).astype(np.float32)])
 
 
 def said(model: Model, x: Array) -> Array:
@@ -125,6 +135,7 @@ def learn(
     assert plan.epochs
     draws = np.random.default_rng(seed)
     model = network(strip.view, quantiles, plan.units, seed)
+    begin_linear(model, quantiles, *linear_model(strip, lines, origins, seed))
     count = drawn(len(lines), plan.batch)
     steps = plan.epochs * -(-count // plan.batch)
     rate = schedules.CosineDecay(plan.rate, steps)
@@ -136,9 +147,8 @@ def learn(
         if late or (halt is not None and halt.is_set()):
             break
         chosen = np.concatenate([draws.permutation(len(lines)) for _ in range(-(-count // len(lines)))])[:count]
-        x, base, scale = strip.at(lines[chosen], origins[chosen])
-        y, seen = strip.targets(lines[chosen], origins[chosen])
-        target = np.clip((y - base) / scale, -FURTHEST, FURTHEST).astype(np.float32)
+        x, target, seen = scaled_targets(strip, lines[chosen], origins[chosen])
+        target = target.astype(np.float32)
         weights = None if seen.all() else seen.mean(axis=1).astype(np.float32)
         history = model.fit(
             x, [target] * len(quantiles) if len(quantiles) > 1 else target, batch_size=plan.batch,
@@ -158,10 +168,11 @@ def learn(
 
 
 def continuation(
-    strip: Strip, quantiles: Sequence[float], plan: Plan, seed: int, watch: Watch | None = None
-) -> Continuation:
+    strip: Strip, quantiles: Sequence[float], plan: Plan, seed: int, watch: Watch | None = None,
+    like: Continuation | None = None,
+) -> Continuation:  # fmt: skip
     """Networks for a strip: one that shows, on the latest windows, how long to train and how wide the intervals are;
-    then those that learn from all windows."""
+    then those that learn from all windows. `like`: another, of less of the same series, which has shown it."""
     begin = time.perf_counter()
     view = strip.view
     lines, origins = strip.origins(least_before(view))
@@ -174,8 +185,10 @@ def continuation(
     plan = plan.of(len(lines))
     found = Continuation(network(view, quantiles, 1, 0), view, tuple(quantiles))
     until = None if plan.seconds is None else begin + plan.seconds / 3
-    trial = tried(strip, quantiles, plan, seed, until, watch)
-    if trial is not None:
+    if like is not None:
+        found, strip.view = like, like.view
+        plan = replace(plan, epochs=max(1, like.epochs))
+    elif (trial := tried(strip, quantiles, plan, seed, until, watch)) is not None:
         found, strip, epochs = trial
         plan = replace(plan, epochs=epochs)
     until = None if plan.seconds is None else begin + plan.seconds
@@ -193,7 +206,8 @@ def continuation(
         records += [{**record, "network": number} for record in own]
     model = joined(strip.view, [network for network, _ in trained])
     shifts = found.shifts or (0.0,) * len(quantiles)
-    return Continuation(model, strip.view, tuple(quantiles), found.share, shifts, records, found.held)
+    held = found.held
+    return Continuation(model, strip.view, tuple(quantiles), found.share, shifts, records, held, plan.epochs or 1)
 
 
 def drawn(windows: int, batch: int) -> int:

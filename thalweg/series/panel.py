@@ -93,8 +93,8 @@ class Panel:
         return self.cadence.stamps(line.first, len(line) + np.arange(horizon), line.day)
 
 
-def panel_of(rows: Rows, cadence: Cadence | None = None) -> Panel:
-    """The series of rows, in the order in which their names come; values are looked at before anything else.
+def panel_of(rows: Rows, cadence: Cadence | None = None, empty: bool = False) -> Panel:
+    """The series of rows, in the order in which their names come; `empty`: even of those without a value.
 
     Raises:
         DataError: with the row: a stamp is missing, or there twice; it doesn't fit the step; a value is infinite; or
@@ -115,7 +115,7 @@ def panel_of(rows: Rows, cadence: Cadence | None = None) -> Panel:
     found = cadence or cadence_of([rows.stamps[part] for part in parts])
     if cadence is None:
         check_mixed(rows, parts, found)
-    return Panel([line_of(rows, code, part, found) for code, part in enumerate(parts)], found)
+    return Panel([line_of(rows, code, part, found, empty) for code, part in enumerate(parts)], found)
 
 
 def check_cells(rows: Rows) -> None:
@@ -146,7 +146,7 @@ def check_mixed(rows: Rows, parts: Sequence[Array], found: Cadence) -> None:
             )
 
 
-def line_of(rows: Rows, code: int, part: Array, cadence: Cadence) -> Line:
+def line_of(rows: Rows, code: int, part: Array, cadence: Cadence, empty: bool = False) -> Line:
     """A series, its values at their places."""
     stamps = rows.stamps[part]
     day = day_of(stamps, cadence)
@@ -167,9 +167,9 @@ def line_of(rows: Rows, code: int, part: Array, cadence: Cadence) -> Line:
     values = np.full(int(whole[-1]) + 1, np.nan)
     values[whole] = rows.values[part]
     seen = np.flatnonzero(~np.isnan(values))
-    if not len(seen):
+    if not len(seen) and not empty:
         raise DataError(f"no row{rows.of(code)} of {rows.source} has a value in {rows.target!r}")
-    begin, end = int(seen[0]), int(seen[-1]) + 1
+    begin, end = (int(seen[0]), int(seen[-1]) + 1) if len(seen) else (0, 0)
     known = there = None
     if rows.known is not None:
         known = np.zeros((len(values), rows.known.shape[1]), np.float32)

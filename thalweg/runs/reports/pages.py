@@ -10,6 +10,8 @@ from thalweg.doctor import Diagnosis
 from thalweg.errors import ArgumentError, DivergedError
 from thalweg.models.inspection import steps_of
 from thalweg.runs.evidence import load_evidence
+from thalweg.runs.folder import is_series_run
+from thalweg.runs.forecasts.series_page import write_series
 from thalweg.runs.image_run import ImageRun
 from thalweg.runs.reports.run_subjects import run_name, subject_of_run
 from thalweg.runs.run import Run
@@ -50,6 +52,9 @@ def write_stored(
     folder: Path, path: Path, language: str = "en", seconds: float = SECONDS, diagnosis: Diagnosis | None = None
 ) -> None:
     """Writes the report of a run folder; `diagnosis` as in `stored_subject`."""
+    if is_series_run(folder):
+        write_series(folder, path, language)
+        return
     write_page(path, report_document(stored_subject(folder, diagnosis), language, seconds))
 
 
