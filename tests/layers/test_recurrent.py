@@ -126,6 +126,18 @@ def test_units_and_weights_of_a_cell_of_one_s_own_are_saved(tmp_path):
     assert np.array_equal(again.predict(X), model.predict(X))
 
 
+def test_a_layer_derived_from_rnn_is_loaded_with_its_cell(tmp_path):
+    class Twice(RNN):
+        def call(self, sequences, initial_state=None, mask=None, training=False):
+            return 2 * super().call(sequences, initial_state, mask, training)
+
+    model = Sequential([Input((3, 2)), Twice(LSTMCell(2))], engine="reference")
+    model.build()
+    model.save(tmp_path / "own.safetensors")
+    again = thalweg.load_model(tmp_path / "own.safetensors", {"Twice": Twice})
+    assert np.array_equal(again.predict(X), model.predict(X))
+
+
 def test_both_ways_begin_with_the_given_weights():
     weights = [DRAW.normal(size=s).astype("f") for s in ((2, 3), (3, 3), (3,)) * 2]
     layer = Bidirectional(SimpleRNN(3), weights=weights)
@@ -188,6 +200,12 @@ def test_it_says_what_is_wrong(make, words):
 def test_it_takes_sequences(layer):
     with pytest.raises(ShapeError, match=r"takes sequences \(rows, steps, "):
         Sequential([Input((3,)), layer]).build()
+
+
+def test_a_chain_hands_on_one_tensor():
+    for behind in ([], [Dense(1)]):
+        with pytest.raises(ShapeError, match="it returns 3 tensors, and a chain hands on one: call layers on tensors"):
+            Sequential([Input((3, 2)), LSTM(2, return_state=True), *behind]).build()
 
 
 def test_names_are_keras_s():

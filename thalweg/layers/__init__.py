@@ -36,7 +36,6 @@ from thalweg.layers.aliases import *  # noqa: F403
 from thalweg.layers.attention import *  # noqa: F403
 from thalweg.layers.augmentation import *  # noqa: F403
 from thalweg.layers.containers import *  # noqa: F403
-from thalweg.layers.containers import Wrapper
 from thalweg.layers.convolution import *  # noqa: F403
 from thalweg.layers.core import *  # noqa: F403
 from thalweg.layers.embedding import *  # noqa: F403
@@ -59,7 +58,8 @@ from thalweg.support.naming import choose
 from thalweg.support.registry import REGISTERED, custom_object_scope
 
 CustomObjects = Mapping[str, type[Layer] | CustomFunction]
-HOLDERS = ("Bidirectional", "Parallel", "RNN", "Residual", "StackedRNNCells")  # of other layers
+HOLDERS = (containers.Container, containers.Wrapper, recurrent.Bidirectional, recurrent.RNN, recurrent.StackedRNNCells)
+HELD = ("backward_layer", "branches", "cell", "cells", "layer", "layers", "shortcut")  # their arguments that are layers
 
 __all__ = ["Layer", "deserialize", "serialize"]
 __all__ += activation.__all__
@@ -110,17 +110,15 @@ def deserialize(description: dict[str, Any], custom_objects: CustomObjects | Non
     config = dict(description["config"])
     if "branches" in config:  # a name of earlier versions
         description = description | {"class_name": "Parallel"}
-    if description["class_name"] in HOLDERS:
-        config = {key: layers_of(value, custom_objects) for key, value in config.items()}
     kind = class_named("layer", description["class_name"], custom_objects)
-    if isinstance(kind, type) and issubclass(kind, Wrapper) and inspect.getmodule(kind.from_config) is hooks:
-        config["layer"] = layers_of(config["layer"], custom_objects)
+    if isinstance(kind, type) and issubclass(kind, HOLDERS) and inspect.getmodule(kind.from_config) is hooks:
+        config |= {key: layers_of(config[key], custom_objects) for key in HELD if key in config}
     if isinstance(config.get("vocabulary"), str):  # a file of someone else's may not name files of ours
         raise ArgumentError(f"a vocabulary is saved as a list, not as the path {config['vocabulary']!r}")
     own = dict(REGISTERED) | dict(custom_objects or {})
-    activation = config.get("activation")
-    if isinstance(activation, dict) and activation.get("custom") in own:
-        config["activation"] = own[activation["custom"]]
+    for key in ("activation", "recurrent_activation"):
+        if isinstance(config.get(key), dict) and config[key].get("custom") in own:
+            config[key] = own[config[key]["custom"]]
     with custom_object_scope(custom_objects):  # for functions that the layer looks up itself
         layer: Layer = kind.from_config(config) if hasattr(kind, "from_config") else kind(**config)
     if "trainable" in description:  # where older files have it

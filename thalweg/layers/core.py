@@ -427,8 +427,14 @@ def connect_all(layers: Sequence[Layer], shape: Shape, shared: bool = False) -> 
                     raise ShapeError(f"it has weights for rows of shape {layer.row_in}")
                 shape = layer.row_out
                 continue
-            shape = layer.connect(shape)
+            after = layer.connect(shape)
             made.append(layer)
+            if any(not isinstance(n, (int, np.integer)) for n in after):
+                raise ShapeError(
+                    f"it returns {len(after)} tensors, and a chain hands on one: call layers on tensors, "
+                    "Model(inputs, outputs)"
+                )
+            shape = after
         except BaseException as error:
             for other in made:
                 other.release()
