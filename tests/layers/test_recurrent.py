@@ -8,6 +8,7 @@ import thalweg
 from thalweg import Input, Model, Sequential, layers, ops
 from thalweg.errors import ArgumentError, ShapeError
 from thalweg.layers import GRU, LSTM, RNN, Bidirectional, Dense, LSTMCell, SimpleRNN, TimeDistributed
+from thalweg.ops.loops import over_steps
 
 DRAW = np.random.default_rng(0)
 X = DRAW.normal(size=(4, 3, 2)).astype("f")
@@ -200,6 +201,28 @@ def test_it_says_what_is_wrong(make, words):
 def test_it_takes_sequences(layer):
     with pytest.raises(ShapeError, match=r"takes sequences \(rows, steps, "):
         Sequential([Input((3,)), layer]).build()
+
+
+class Around(layers.Layer):
+    """A loop that begins with its input, and closes over it."""
+
+    def call(self, x):
+        def step(inputs, states):
+            h = states[0] * x + inputs[0]
+            return h, (h,)
+
+        return over_steps(step, (x,), (ops.stack([x, 2 * x, x], 1),), all_outputs=False)[0]
+
+
+@pytest.mark.parametrize("layer", [lambda: SimpleRNN(2), lambda: GRU(2, go_backwards=True), lambda: Around()])
+@pytest.mark.parametrize("rows", [1, 4])
+def test_a_loop_reads_and_writes_the_caller_s_arrays(layer, rows):
+    """A prediction computes with the caller's arrays, without copies."""
+    x = X[:rows] if layer().__class__ is not Around else X[:rows, 0]
+    native, other = (Sequential([Input(x.shape[1:]), layer()], seed=1, **options) for options in ({}, FLOAT64))
+    native.build()
+    other.build()
+    np.testing.assert_allclose(native.predict(x), other.predict(x), rtol=1e-5, atol=1e-6)
 
 
 def test_a_chain_hands_on_one_tensor():

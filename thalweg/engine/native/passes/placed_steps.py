@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import cast
 
 from thalweg.engine.native.instructions.changes import variant
 from thalweg.engine.native.instructions.linear import NativeInputGradient
@@ -16,6 +17,7 @@ from thalweg.engine.native.layouts.by_steps import BySteps
 from thalweg.engine.native.passes.fused_columns import fuse_columns
 from thalweg.engine.native.passes.prepared import TRANSPOSED, on_transposed
 from thalweg.program.instructions.activations import Elementwise, ElementwiseAdjoint
+from thalweg.program.instructions.batches import Gather, Store
 from thalweg.program.instructions.elementwise import Add, Copy, Rescale, Reshape
 from thalweg.program.instructions.linear import Affine, BiasGradient, InputGradient, WeightGradient
 from thalweg.program.instructions.losses.loss_instruction import Loss
@@ -57,6 +59,9 @@ class Placing:
         self.steps: dict[Buffer, BySteps] = {}
         self.only: set[Buffer] = set()  # those that aren't there by rows
         self.wanted: set[Buffer] = set()  # by steps
+        self.callers = {  # that lie in arrays of the caller's where a prediction reads and writes these directly
+            b.storage for i in draft.forward if isinstance(i, Gather | Store) for b in i.operands if b is not None
+        }
         for i in reversed([*draft.forward, *draft.backward]):
             if isinstance(i, Scan):
                 self.wanted.update(i.taken)
@@ -121,6 +126,15 @@ class Placing:
             yield ByStepsOf(b, self.steps[b])
 
     def scan(self, i: Scan) -> Iterator[Instruction]:
+        outside = [b for b in (*i.initial, *i.given) if b is not None and b.per_row and b.storage in self.callers]
+        results = [b for b in i.finals if b is not None and b.storage in self.callers]
+        names = {b: Buffer(f"{b} apart", b.shape) for b in (*outside, *results)}
+        yield from (Copy(b, names[b]) for b in dict.fromkeys(outside))
+        yield from self.placed_scan(cast(Scan, on_values(i, names)) if names else i)
+        yield from (Copy(names[b], b) for b in results)
+
+    def placed_scan(self, i: Scan) -> Iterator[Instruction]:
+        """The scan, between sequences by steps."""
         for b in i.taken:
             yield from self.by_steps(b)
         for b in (*(b for b in i.initial if b is not None), *i.given):
