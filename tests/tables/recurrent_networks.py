@@ -16,6 +16,9 @@ class Loop(Layer):
         super().__init__()
         self.step, self.count, self.units, self.options = step, states, units, options
 
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+        return previous_mask if self.options.get("all_outputs", True) else None
+
     def build(self, input_shape: Any) -> None:
         self.R = self.add_weight((self.units, self.units), "orthogonal", name="R")
         if self.step is not simple:
