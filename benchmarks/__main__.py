@@ -18,7 +18,7 @@ from benchmarks.accuracy.command import accuracy, add_options
 from benchmarks.compare import Best, Plan, measure, show, workers
 from benchmarks.convolutions import CONVOLUTIONS
 from benchmarks.costs import Cost, Share, costs, share
-from benchmarks.graphs import GRAPHS
+from benchmarks.graphs import GRAPHS, SEQUENCES
 from benchmarks.images import IMAGES
 from benchmarks.peers import BEFORE, JAX_IMAGES, ON_JAX, present, versions
 from benchmarks.report import ROOT, Report
@@ -26,7 +26,7 @@ from benchmarks.scaling import Series, scaling
 from benchmarks.workloads import MIDDLE, WORKLOADS, Workload
 from thalweg.engine.lanes import cores
 
-EVERYTHING: list[Workload] = [*WORKLOADS, *IMAGES, *CONVOLUTIONS, *GRAPHS]
+EVERYTHING: list[Workload] = [*WORKLOADS, *IMAGES, *CONVOLUTIONS, *GRAPHS, *SEQUENCES]
 QUICK = Plan(rounds=3, seconds=0.03, compiled=False)
 
 
@@ -43,6 +43,9 @@ def parsed() -> argparse.Namespace:
         action="store_const",
         const="graphs: ",
         help="only embeddings, several inputs, the functional API and operations",
+    )
+    parser.add_argument(
+        "--sequences", dest="only", action="store_const", const="sequences: ", help="only recurrent layers"
     )
     parser.add_argument(
         "--before", metavar="FOLDER", help="compare with the thalweg in another checkout instead of the peers"

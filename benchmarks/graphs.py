@@ -1,4 +1,4 @@
-"""The networks that are graphs: embeddings, several inputs, the functional API, operations.
+"""The networks that are graphs: embeddings, several inputs, the functional API, operations; and those of sequences.
 
 Each network is written once in each library, in its own way (peers/our_graphs.py, peers/pytorch_graphs.py,
 peers/keras_graphs.py). The initial weights are thalweg's, in the order in which the network uses them.
@@ -23,6 +23,8 @@ CATEGORY_WIDTH, NUMBERS, HIDDEN = 16, 8, (128, 64)
 ENCODER = (784, 128, 32, 128, 784)
 TOKENS, FEATURES, HEADS, MLP, CLASSES = 64, 64, 4, 256, 10
 LAYER_NORM_EPSILON = 1e-6
+RECURRENT = {"lstm": ("LSTM", 64, 32, (128,)), "two lstms": ("LSTM", 50, 16, (64, 128)), "gru": ("GRU", 24, 8, (32,))}
+"""The layers' kind, the steps of a row, the numbers of a step, and the units of each layer."""
 ZIPF = 1.2  # the frequency of the n-th most frequent word is about n^-ZIPF
 
 Inputs = dict[str, NDArray[Any]]
@@ -32,7 +34,7 @@ Inputs = dict[str, NDArray[Any]]
 class Graph(Workload):
     """Training of one of the networks with Adam. `task` is "binary" for one number or more from 0 to 1."""
 
-    network: str = "autoencoder"  # or "embedding", "wide and deep", "transformer"
+    network: str = "autoencoder"  # or "embedding", "wide and deep", "transformer", or of RECURRENT
     zipf: bool = False  # whether words are as unequally frequent as in a text
 
     @property
@@ -54,6 +56,9 @@ class Graph(Workload):
         if self.network == "autoencoder":
             x = generator.random((rows, ENCODER[0]), np.float32)
             return {"x": x}, x
+        if self.network in RECURRENT:
+            x = generator.standard_normal((rows, *RECURRENT[self.network][1:3]), np.float32)
+            return {"x": x}, generator.integers(0, 2, (rows, 1)).astype(np.float32)
         if self.network == "transformer":
             x = generator.standard_normal((rows, TOKENS, FEATURES), np.float32)
             return {"x": x}, generator.integers(0, CLASSES, rows)
@@ -123,8 +128,10 @@ def limit(work: Graph) -> Limit:
     return Limit(flops, moved, flops / best_peak(cores()), moved / bandwidth(cores(), kept))
 
 
-def graph(name: str, network: str, batch: int, steps: int, task: str = "binary", zipf: bool = False) -> Graph:
-    name = f"graphs: {name}, batch {batch}, Adam"
+def graph(
+    name: str, network: str, batch: int, steps: int, task: str = "binary", zipf: bool = False, kind: str = "graphs"
+) -> Graph:
+    name = f"{kind}: {name}, batch {batch}, Adam"
     return Graph(name, (), batch, batch * steps, task=task, network=network, zipf=zipf)
 
 
@@ -134,4 +141,10 @@ GRAPHS = [
     graph("wide and deep, 12 embeddings and 8 numbers", "wide and deep", 256, 100),
     graph("autoencoder 784-128-32-128-784", "autoencoder", 128, 60),
     graph("transformer block, 64 tokens × 64, 4 heads", "transformer", 32, 20, task="classes"),
+]
+
+SEQUENCES = [
+    graph("LSTM of 128 units, 64 steps of 32", "lstm", 64, 10, kind="sequences"),
+    graph("LSTMs of 64 and 128 units, 50 steps of 16", "two lstms", 64, 10, kind="sequences"),
+    graph("GRU of 32 units, 24 steps of 8", "gru", 32, 100, kind="sequences"),
 ]

@@ -18,6 +18,7 @@ from benchmarks.graphs import (
     LENGTH,
     MLP,
     NUMBERS,
+    RECURRENT,
     TOKENS,
     WIDTH,
     Graph,
@@ -60,11 +61,20 @@ def transformer(work: Graph) -> Any:
     return {"x": x}, layers.Dense(CLASSES)(ops.mean(h + layers.Dense(FEATURES)(inner), axis=1))
 
 
+def recurrent(work: Graph) -> Any:
+    kind, steps, width, units = RECURRENT[work.network]
+    x = h = keras.Input((steps, width), name="x")
+    for n, count in enumerate(units, start=1):
+        h = getattr(layers, kind)(count, return_sequences=n < len(units))(h)
+    return {"x": x}, layers.Dense(1)(h)
+
+
 NETWORKS = {
     "embedding": embedding,
     "wide and deep": wide_and_deep,
     "autoencoder": autoencoder,
     "transformer": transformer,
+    **dict.fromkeys(RECURRENT, recurrent),
 }
 
 

@@ -16,6 +16,7 @@ from benchmarks.graphs import (
     LENGTH,
     MLP,
     NUMBERS,
+    RECURRENT,
     TOKENS,
     WIDTH,
     Graph,
@@ -79,11 +80,20 @@ def transformer(work: Graph) -> Any:
     return {"x": x}, layers.Dense(CLASSES, "softmax")(ops.mean(TransformerBlock()(x), axis=1))
 
 
+def recurrent(work: Graph) -> Any:
+    kind, steps, width, units = RECURRENT[work.network]
+    x = h = thalweg.Input((steps, width), name="x")
+    for n, count in enumerate(units, start=1):
+        h = getattr(layers, kind)(count, return_sequences=n < len(units))(h)
+    return {"x": x}, layers.Dense(1, "sigmoid")(h)
+
+
 NETWORKS = {
     "embedding": embedding,
     "wide and deep": wide_and_deep,
     "autoencoder": autoencoder,
     "transformer": transformer,
+    **dict.fromkeys(RECURRENT, recurrent),
 }
 
 

@@ -25,13 +25,14 @@ from benchmarks.graphs import (
     LAYER_NORM_EPSILON,
     MLP,
     NUMBERS,
+    RECURRENT,
     TOKENS,
     WIDTH,
     Graph,
 )
 from benchmarks.peers.base import EPSILON, Arrays, Training
 
-Views = list[torch.Tensor]
+Views = list[Any]  # tensors, or what is copied to and from like one
 
 
 def views(modules: Any) -> Views:
@@ -132,6 +133,68 @@ class Transformer(nn.Module):
         return [*views([self.before]), *(W.T for W in inward), *views(after)]
 
 
+class Gates:
+    """Weights of a recurrent layer, whose gates thalweg has in another order, and as columns."""
+
+    def __init__(self, weight: torch.Tensor, units: int) -> None:
+        self.weight, self.units = weight, units
+
+    def ordered(self, weight: torch.Tensor) -> torch.Tensor:
+        """r, z, n for z, r, h, and back; those of an LSTM are the same."""
+        gates = weight.split(self.units)
+        return torch.cat([gates[1], gates[0], gates[2]] if len(gates) == 3 else gates)
+
+    def copy_(self, array: torch.Tensor) -> None:
+        self.weight.copy_(self.ordered(array.T if array.ndim == 2 else array))
+
+    def detach(self) -> torch.Tensor:
+        weight = self.ordered(self.weight.detach())
+        return weight.T if weight.ndim == 2 else weight
+
+
+class BothBiases(Gates):
+    """Of a GRU: that of the inputs above that of the states."""
+
+    def __init__(self, weight: torch.Tensor, other: torch.Tensor, units: int) -> None:
+        super().__init__(weight, units)
+        self.other = Gates(other, units)
+
+    def copy_(self, array: torch.Tensor) -> None:
+        super().copy_(array[0])
+        self.other.copy_(array[1])
+
+    def detach(self) -> torch.Tensor:
+        return torch.stack([super().detach(), self.other.detach()])
+
+
+class Recurrent(nn.Module):
+    """An LSTM of PyTorch's has two biases, which are added; here as elsewhere one is trained."""
+
+    def __init__(self, work: Graph) -> None:
+        super().__init__()
+        kind, _, width, units = RECURRENT[work.network]
+        make = {"LSTM": nn.LSTM, "GRU": nn.GRU}[kind]
+        self.layers = nn.ModuleList(make(a, b, batch_first=True) for a, b in pairwise((width, *units)))
+        self.out = nn.Linear(units[-1], 1)
+        for layer in self.layers if kind == "LSTM" else []:
+            nn.init.zeros_(layer.bias_hh_l0).requires_grad_(False)
+
+    def forward(self, x: Any) -> Any:
+        for layer in self.layers:
+            x, _ = layer(x)
+        return self.out(x[:, -1])
+
+    def arrays(self) -> Views:
+        found: Views = []
+        for layer in self.layers:
+            u = layer.hidden_size
+            bias = Gates(layer.bias_ih_l0, u)
+            if isinstance(layer, nn.GRU):
+                bias = BothBiases(layer.bias_ih_l0, layer.bias_hh_l0, u)
+            found += [Gates(layer.weight_ih_l0, u), Gates(layer.weight_hh_l0, u), bias]
+        return [*found, *views([self.out])]
+
+
 class Fit(Training):
     def __init__(self, work: Graph, network: Any, sparse: bool = False, compiled: bool = False) -> None:
         self.network, self.sparse, self.compiled = network, sparse, compiled
@@ -153,7 +216,7 @@ class Fit(Training):
                 view.copy_(torch.from_numpy(array))
         options: dict[str, Any] = {"lr": self.work.learning_rate, "eps": EPSILON}
         tables = [p for name, p in self.net.named_parameters() if self.sparse and name.startswith("table")]
-        others = [p for p in self.net.parameters() if not any(p is table for table in tables)]
+        others = [p for p in self.net.parameters() if p.requires_grad and not any(p is table for table in tables)]
         self.optimizers: list[Any] = [torch.optim.Adam(others, fused=True, **options)]
         if tables:
             self.optimizers.append(torch.optim.SparseAdam(tables, **options))
@@ -180,6 +243,8 @@ def ways(work: Graph) -> Iterator[tuple[str, Any, bool]]:
     """The network's variants: (name, how it is made, whether gradients of tables are sparse)."""
     if work.network == "autoencoder":
         yield "", Autoencoder, False
+    elif work.network in RECURRENT:
+        yield "", Recurrent, False
     elif work.network == "transformer":
         yield "", partial(Transformer, fused=True), False
         yield "written-out attention", partial(Transformer, fused=False), False

@@ -19,7 +19,7 @@ from benchmarks import charts, cliff, estimators, peers, report, scaling, strain
 from benchmarks.compare import Best, Contender, Plan, agreed, difference, duration, entrants, measure, show
 from benchmarks.convolutions import CONVOLUTIONS
 from benchmarks.costs import Cost, Share, share
-from benchmarks.graphs import GRAPHS, Graph
+from benchmarks.graphs import GRAPHS, SEQUENCES, Graph
 from benchmarks.images import IMAGES
 from benchmarks.peak import bandwidth, peak
 from benchmarks.peers.base import Arrays
@@ -95,7 +95,9 @@ def test_graphs_run_beside_their_limits(
 
 
 @pytest.mark.parametrize("peer", ["PyTorch", "Keras on JAX"])
-@pytest.mark.parametrize("work", [replace(work, batch=4, rows=20) for work in GRAPHS], ids=lambda work: work.name)
+@pytest.mark.parametrize(
+    "work", [replace(work, batch=4, rows=20) for work in (*GRAPHS, *SEQUENCES[1:])], ids=lambda work: work.name
+)
 def test_graphs_agree(peer: str, work: Graph, worker: Callable[..., Worker]) -> None:
     """Every way in which a peer computes them; torch.compile is left to the benchmark."""
     if not peers.present([peer]):
@@ -152,11 +154,11 @@ def test_the_readmes_get_the_tables_in_their_language_with_what_loses(
 
 
 def test_every_name_of_a_workload_is_told_in_chinese() -> None:
-    names = [work.name for work in (*WORKLOADS, *IMAGES, *CONVOLUTIONS, *GRAPHS)]
+    names = [work.name for work in (*WORKLOADS, *IMAGES, *CONVOLUTIONS, *GRAPHS, *SEQUENCES)]
     names += [network for _, network, _ in scaling.plans(8)]
     for name in names:
         chinese = report.translated(name, report.CHINESE)
-        left = re.sub(r"Keras|MNIST|LeNet|Adam|SGD|wide & deep|Transformer", "", chinese)
+        left = re.sub(r"Keras|MNIST|LeNet|LSTM|GRU|Adam|SGD|wide & deep|Transformer", "", chinese)
         assert not re.search(r"[A-Za-z]{2,}|, ", left), f"{name}: {chinese}"
         assert report.translated(name, report.ENGLISH) == name
 
