@@ -28,7 +28,6 @@ BODIES = "volumes have Conv3D, pooling, Flatten and Reshape; other steps are a l
 CHANGES = "images are changed by RandomFlip, RandomRotation, RandomZoom, RandomContrast and the other random layers"
 OTHERS = "other libraries' programs can't be differentiated here; write a layer with a call in thalweg.ops"
 SOUND = "compute the spectrogram beforehand, by SciPy or librosa"
-SEGMENTS = "compute it from model.predict(x), with NumPy or scikit-learn"
 CURVES = "compute it by scikit-learn's precision_recall_curve or roc_curve, from model.predict(x)"
 ON_ARRAYS = "on arrays NumPy has it; in a network compose it of the functions that thalweg.ops has"
 IN_OPS = "the functions are in thalweg.ops itself"
@@ -109,7 +108,6 @@ NAMES: dict[str, Sequence[tuple[str, str]]] = {  # module → (names, what to do
     ),
     "metrics": (
         ("deserialize", GET),
-        ("BinaryIoU IoU MeanIoU OneHotIoU OneHotMeanIoU", SEGMENTS),
         (
             "ConcordanceCorrelation concordance_correlation pearson_correlation",
             "the class PearsonCorrelation, or SciPy",

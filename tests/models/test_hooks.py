@@ -259,7 +259,7 @@ def stacked(*given):
 
 INCOMPLETE = [
     (OwnLoss, r"OwnLoss has no instruction: a loss of your own has call\(self, y_true, y_pred\), or is a formula"),
-    (OwnMetric, r"OwnMetric has no update_state\(self, y_true, y_pred\): a metric of Python code"),
+    (OwnMetric, r"OwnMetric has no update_state\(self, y_true, y_pred\): a metric of your own"),
     (OwnRegularizer, r"OwnRegularizer has no factors\(self\): a penalty has to be differentiated"),
     (
         lambda: trained(kernel_constraint=OwnConstraint()),

@@ -279,8 +279,17 @@ SCORES = [
     row("center loss: own code", "keras.losses.CenterLoss(0.1, 0.5)", ours=RUNS),
     row("metrics weighted by `sample_weight`", "built(keras).compile('sgd', 'mse', weighted_metrics=['mae'])"),
     row(
-        "`compile(metrics=[…])` of `Mean`, `Sum`",
-        "m = built(keras)\nm.compile('adam', 'mse', metrics=[keras.metrics.MeanMetricWrapper(lambda y, p: y)])",
+        "metrics with an `update_state` of one's own in `compile`",
+        "m = built(keras)\nkinds = []\n"
+        "m.compile('adam', 'mse', metrics=[keras.metrics.MeanMetricWrapper(lambda y, p: kinds.append(type(y)) or y)])\n"
+        "m.evaluate(X, Y, verbose=0); r = all(issubclass(kind, np.ndarray) for kind in kinds)",
+        ours=True,
+    ),
+    row(
+        "`IoU`, `BinaryIoU`, `MeanIoU` …: weights",
+        "import warnings; warnings.simplefilter('ignore')\n"
+        "r = float(keras.metrics.MeanIoU(2)([0, 1], [0, 0], np.array([0.5, 0.25]))) > 0.3",
+        ours=True,
     ),
     row(
         "`compile(metrics=[…])` with `thresholds` lists",

@@ -11,7 +11,7 @@ from typing import Any
 from thalweg.absent import answer_for
 from thalweg.errors import ArgumentError
 from thalweg.losses.by_row import LossFunction
-from thalweg.metrics import row_scores, running
+from thalweg.metrics import overlap, row_scores, running
 from thalweg.metrics.confusion import (
     AUC,
     F1Score,
@@ -51,6 +51,7 @@ from thalweg.metrics.means import (
     SquaredHinge,
 )
 from thalweg.metrics.metric import Metric, Shape
+from thalweg.metrics.overlap import *  # noqa: F403
 from thalweg.metrics.row_scores import *  # noqa: F403
 from thalweg.metrics.row_scores import MetricFunction
 from thalweg.metrics.running import *  # noqa: F403
@@ -67,7 +68,7 @@ __all__ = [
     "serialize",
 ]  # fmt: skip
 __all__ += row_scores.__all__
-__all__ += running.__all__
+__all__ += running.__all__ + overlap.__all__
 
 CLASSES: dict[str, type[Metric]] = {
     c.__name__: c
@@ -80,7 +81,9 @@ CLASSES: dict[str, type[Metric]] = {
         Recall, FBetaScore, F1Score, AUC, R2Score, PearsonCorrelation,
     )
 }  # fmt: skip
-BY_THEMSELVES: dict[str, type[Metric]] = {name: getattr(running, name) for name in running.__all__}
+BY_THEMSELVES: dict[str, type[Metric]] = {
+    name: getattr(module, name) for module in (running, overlap) for name in module.__all__
+}
 NAMES: dict[str, type[Metric]] = {snake_case(n): c for n, c in CLASSES.items()} | {
     **{c.short: c for c in CLASSES.values() if c.short},
     "mse": MeanSquaredError, "MSE": MeanSquaredError, "rmse": RootMeanSquaredError, "RMSE": RootMeanSquaredError,
@@ -123,7 +126,8 @@ def get(identifier: str | Metric | dict[str, Any], output: Shape, target: Shape)
         own = FunctionMetric(given)
         return Named(own.name, own)
     if isinstance(identifier, dict):
-        metric = choose("metric", identifier["class_name"], CLASSES)(**identifier["config"])
+        kinds = {name: c for name, c in REGISTERED.items() if isinstance(c, type) and issubclass(c, Metric)}
+        metric = choose("metric", identifier["class_name"], CLASSES | BY_THEMSELVES | kinds)(**identifier["config"])
         return Named(identifier.get("key", metric.name), metric)
     if isinstance(identifier, str) and identifier.lower() in ("accuracy", "acc"):
         if output[-1] == 1:

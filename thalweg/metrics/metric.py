@@ -28,8 +28,11 @@ Array = NDArray[Any]
 class Metric(Value):
     """Base of all metrics: which sums it needs (`instruction`), and how they become a score (`score`).
 
-    A metric may be given to `compile`, or called by itself: then it keeps the sums of all rows that it was given. One
-    of your own for use by itself overrides `update_state` and `result`, in NumPy.
+    A metric may be given to `compile`, or called by itself: then it keeps the sums of all rows that it was given.
+
+    One of your own overrides `update_state` and `result`, in NumPy or `thalweg.ops`, and keeps its numbers in what
+    `add_variable` returns. In `compile`, it gets the targets and the predictions of each batch, one after the other, as
+    the network made them; the engine waits for it meanwhile, where its own metrics cost next to nothing.
     """
 
     uncalled, lacking = hooks.METRIC, hooks.METRIC_LACKS
@@ -74,13 +77,11 @@ class Metric(Value):
 
     def unlogged(self) -> str | None:
         """Why `compile` can't take the metric, or None."""
-        if self.by_itself:
-            return hooks.BY_ITSELF
         return "a history keeps one number: give one threshold for each metric" if self.parts else None
 
     def sums(self, output: Shape) -> int:
         """How many running sums it needs for predictions of shape (rows, *output)."""
-        return 1
+        return 0 if self.by_itself else 1
 
     @property
     def by_element(self) -> bool:
@@ -94,7 +95,7 @@ class Metric(Value):
 
     def check(self, output: Shape, target: Shape) -> None:
         """Raises if the metric has no meaning for these shapes."""
-        if output != target:
+        if output != target and not self.by_itself:
             raise ShapeError(
                 f"metric {self.name!r} compares targets and predictions of one shape, got {target} and {output}"
             )
@@ -114,6 +115,11 @@ class Metric(Value):
 
     def score(self, sums: NDArray[np.float64], rows: float, output: Shape) -> float:
         """The score from the sums over `rows` rows: by default the mean over rows and outputs."""
+        if self.by_itself:
+            found = np.asarray(self.result(), np.float64)
+            if found.size != 1:
+                raise ShapeError(f"metric {self.name!r}: a history keeps one number, and result() has {found.size}")
+            return found.item()
         return float(sums[0] / (rows * math.prod(output)))
 
     # --- outside of a model --------------------------------------------------------------------------------------

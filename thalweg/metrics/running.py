@@ -56,6 +56,9 @@ class Reduction(Metric):
         self.update_state(values, sample_weight)
         return float(self.result())
 
+    def unlogged(self) -> str | None:
+        return "it reduces the values that a loop of your own gives it"
+
     def get_config(self) -> dict[str, Any]:
         return {"name": self.name}
 

@@ -23,7 +23,17 @@ from thalweg.losses.outputs import doubt
 from thalweg.models.goals import Goals, ModelLoss, OutputGoal
 from thalweg.models.graph import Graph
 from thalweg.models.inputs import IdInput, id_inputs
-from thalweg.models.rows import Data, first, has_weights, input_arrays, row_of, targets_and_weights, weights_by_step
+from thalweg.models.rows import (
+    GIVEN,
+    Data,
+    Observed,
+    first,
+    has_weights,
+    input_arrays,
+    row_of,
+    targets_and_weights,
+    weights_by_step,
+)
 from thalweg.models.weights import Weights
 from thalweg.program.ir.alignment import align
 from thalweg.program.ir.instruction import FIRST_METRIC, ROWS, SLOTS, Buffer
@@ -307,7 +317,12 @@ class Compiled:
                 else "the model has no weights to train"
             )
         outputs = [
-            OutputObjective(cast(Any, goal.loss), [n.metric for n in metrics], self.loss_state())
+            OutputObjective(
+                cast(Any, goal.loss),
+                [n.metric for n in metrics if not n.metric.by_itself],
+                any(n.metric.by_itself for n in metrics),
+                self.loss_state(),
+            )
             for goal, metrics in zip(self.objectives(), self.judged_by(), strict=True)
         ]
         objective = Objective(outputs)
@@ -334,7 +349,9 @@ class Compiled:
         from thalweg.metrics.masked import for_mask
 
         return [
-            [metric_module.Named(n.key, for_mask(n.metric)) for n in goal.metrics] if masked else goal.metrics
+            [n if n.metric.by_itself else metric_module.Named(n.key, for_mask(n.metric)) for n in goal.metrics]
+            if masked
+            else goal.metrics
             for goal, masked in zip(goals, self.masked(), strict=True)
         ]
 
@@ -390,7 +407,26 @@ class Compiled:
         shared = lanes if more.get("ranks") is None else 1  # a lane of another process can't share its inputs
         program, totals = self.lower_for(kind, data, batch, shared, visible)
         more |= {"totals": totals, "seed": self.seed, "lanes": lanes}
-        return Job(program, dict(data), len(first(data)), batch, self.weights.vector, self.slots, **more)
+        return Job(program, self.of_engine(data), len(first(data)), batch, self.weights.vector, self.slots, **more)
+
+    def of_engine(self, data: Data) -> Data:
+        """What the engine gets of some rows, with room for the predictions that metrics of Python code look at."""
+        rows, names = len(first(data)), places("Y_pred", len(self.scored_shapes))
+        wanted = {k for k, _ in self.python_metrics()}
+        room = {names[k]: np.zeros((rows, *self.scored_shapes[k]), self.weights.dtype) for k in wanted}
+        return {name: a for name, a in data.items() if not name.startswith(GIVEN)} | room
+
+    def python_metrics(self) -> list[tuple[int, metric_module.Metric]]:
+        """The metrics that are Python code, with the numbers of their outputs."""
+        goals = enumerate(self.objectives() if self.complete else [])
+        return [(k, named.metric) for k, goal in goals for named in goal.metrics if named.metric.by_itself]
+
+    def observed(self, what: str = "") -> Observed | None:
+        """Those metrics, if there are any. what: raises, if this is what can't call them."""
+        found = self.python_metrics()
+        if what and found:
+            raise ArgumentError(f"{what} runs many steps at once, and {found[0][1].name!r} is a metric of Python code")
+        return Observed(found, len(self.scored_shapes)) if found else None
 
     def training_job(self, data: Data, batch: int, lanes: int | None, shuffle: bool, ranks: Ranks | None = None) -> Job:
         """The job of training on these arrays; a batch holds no more than all rows. ranks: who trains together."""

@@ -92,6 +92,7 @@ class Evaluation:
         self.ranks = ranks
         self.goals, self.scores = compiled.goals, compiled.scores()  # the ones the arrays were checked against
         self.prepared: dict[int, tuple[Job, Executor]] = {}  # by the rows of a batch
+        self.observed = compiled.observed()
 
     @property
     def rows(self) -> int:
@@ -102,6 +103,8 @@ class Evaluation:
         """Loss and metrics; the callbacks are notified."""
         notify(callbacks, "on_test_begin", {})
         self.model.stop_evaluating = False
+        if self.observed is not None:
+            self.observed.reset()
         logs = self.by_batch(callbacks) if listened(callbacks, BATCH_EVENTS) else self.at_once()
         notify(callbacks, "on_test_end", logs)
         return logs
@@ -113,7 +116,8 @@ class Evaluation:
         batch is the mean over its steps that count, as in Keras.
         """
         summed = any(g.loss is not None and g.loss.reduction == "sum" for g in self.compiled.objectives())
-        at_once = not listened(callbacks, BATCH_EVENTS) and not summed and not any(self.compiled.masked())
+        apart = summed or self.observed is not None or any(self.compiled.masked())
+        at_once = not listened(callbacks, BATCH_EVENTS) and not apart
         return self.of(self.rows if at_once else min(self.batch, self.rows))
 
     def at_once(self) -> Logs:
@@ -166,6 +170,8 @@ class Evaluation:
                     finding=diagnose(executor, job, at),
                 )
             )
+        if self.observed is not None:
+            self.observed.see(job, self.data, chunk)
         return outcome.records[0] if len(outcome.records) else outcome.totals
 
 
@@ -190,6 +196,8 @@ class Streamed:
         try:
             for window in self.stream.windows():
                 evaluation, before = self.of(window), sums
+                if before is None and evaluation.observed is not None:
+                    evaluation.observed.reset()
                 job, executor = evaluation.of(window.batch) if by_batch else evaluation.prepare()
                 self.rows += evaluation.rows
                 for at in range(job.steps_per_epoch) if by_batch else (0,):
@@ -314,4 +322,7 @@ class Trainer:
                     words.Said("the step was not done: {finding} The last finite weights are kept.", finding=finding)
                 )
             compiled.optimizer.iterations += 1
+        if (observed := compiled.observed()) is not None:
+            observed.reset()
+            observed.see(job, data, chunk)
         return format_scores(compiled.logs(outcome.records[0]), return_dict)

@@ -121,9 +121,9 @@ def described(given: Any, get: Callable[[Any], Any]) -> Any:
 
 
 def metric_of(description: dict[str, Any]) -> Any:
-    """A function that is a metric, found while the user's names are known; another metric's description as it is."""
-    own = description["class_name"] == "FunctionMetric"
-    return metrics.get(description, (1,), (1,)).metric if own else description
+    """A metric that is Python code, found while the user's names are known; another one's description as it is."""
+    found = metrics.get(description, (1,), (1,)).metric
+    return found if found.by_itself or isinstance(found, metrics.FunctionMetric) else description
 
 
 def model_of(description: dict[str, Any], custom_objects: layers.CustomObjects | None) -> Model:

@@ -8,13 +8,48 @@ from typing import Any
 import numpy as np
 
 from thalweg.data import arrays as batches
-from thalweg.engine.contract import Array
+from thalweg.engine.contract import Array, Chunk, Job
 from thalweg.layers.layer import Shape
+from thalweg.metrics import Metric
 from thalweg.models.goals import ModelLoss, OutputGoal, spread
 from thalweg.models.graph import Graph
+from thalweg.program.ir.counter import permutation
 from thalweg.program.lowering import places
 
+GIVEN = "given "  # before the name of targets as they were given, which metrics of Python code get
 Data = dict[str, Array]  # the caller's arrays by the names under which programs know them: X, Y, weights
+
+
+class Observed:
+    """Metrics of Python code, which get targets and predictions batch by batch.
+
+    Args:
+        metrics: each with the number of its output, of `count`.
+    """
+
+    def __init__(self, metrics: Sequence[tuple[int, Metric]], count: int) -> None:
+        names = [places(name, count) for name in ("Y", "Y_pred")]
+        self.metrics = [(GIVEN + names[0][k], names[1][k], metric) for k, metric in metrics]
+
+    def reset(self) -> None:
+        """Begins a new epoch."""
+        for _, _, metric in self.metrics:
+            metric.reset_state()
+
+    def see(self, job: Job, given: Data, chunk: Chunk) -> None:
+        """Takes the batches of a chunk whose steps are done."""
+        order = chunk.order
+        for step in range(chunk.steps):
+            epoch, batch = divmod(chunk.batch + step, job.steps_per_epoch)
+            begin, after = batch * job.batch, min((batch + 1) * job.batch, job.rows)
+            rows: Any = slice(begin - job.first, after - job.first)
+            if not job.one_batch and (job.shuffle or chunk.order is not None):
+                if chunk.order is None and (order is None or batch == 0):
+                    order = permutation(job.seed, chunk.epoch + epoch, job.rows)
+                assert order is not None
+                rows = order[begin:after]
+            for y, y_pred, metric in self.metrics:
+                metric.update_state(given[y][rows], job.data[y_pred][rows])
 
 
 def first(data: Data) -> Array:
@@ -70,6 +105,8 @@ def targets_and_weights(
             targets[k] = np.zeros((len(x), 1), kind) if targets[k] is None else targets[k]
         array = batches.to_array(targets[k], "y" if len(goals) == 1 else f"y of {names[k]!r}")
         batches.same_rows(x, array)
+        if any(named.metric.by_itself for named in goal.metrics):
+            data[GIVEN + places("Y", len(goals))[k]] = array
         array = batches.contiguous(goal.loss.check_targets(array, output or (1,)), kind, "y")
         data[places("Y", len(goals))[k]] = array
         by_step = () if isinstance(goal.loss, ModelLoss) else output[:-1]

@@ -119,6 +119,8 @@ class Fit:
         elif validation_split:
             data, held = batches.split_off(data, validation_split)
         self.weigh(data)
+        self.given = data
+        self.observed = compiled.observed("a fit on several ranks" if self.team is not None else "")
         self.job = job = compiled.training_job(data, batch, lanes, shuffle, ranks)
         if made is not None:
             job.rows, job.first = made.rows, made.first
@@ -218,14 +220,16 @@ class Fit:
         before, batch, unknown = self.job, min(made.batch, made.rows), self.unknown
         program, _ = compiled.lower_for("training", data, batch, before.lanes)
         same = program is before.program and batch == before.batch
-        job = replace(before, program=program, data=dict(data), rows=made.rows, batch=batch, first=made.first)
+        job = replace(
+            before, program=program, data=compiled.of_engine(data), rows=made.rows, batch=batch, first=made.first
+        )
         if self.team is not None and self.team.shares is None:
             self.team.compare(job, None, {})
         if job.steps_per_epoch not in (before.steps_per_epoch, UNKNOWN_STEPS) and not unknown:
             raise DataError(f"an epoch had {before.steps_per_epoch} batches, and now {job.steps_per_epoch}")
         if made.first and not same and (self.recorder is not None or self.team is not None):
             raise DataError("the batches of an epoch differ: some are of bytes, or have weights, and others don't")
-        self.job = job
+        self.job, self.given = job, data
         self.progress.steps_per_epoch, self.progress.rows = job.steps_per_epoch, job.rows
         self.progress.unknown = self.unknown
         if self.recorder is not None:
@@ -239,7 +243,7 @@ class Fit:
         """The job with all rows of its window, for an executor that runs all lanes."""
         made = None if self.stream is None else self.stream.whole()
         if made is not None:
-            self.job = replace(self.job, data=dict(self.rows_of(made)))
+            self.job = replace(self.job, data=self.compiled.of_engine(self.rows_of(made)))
             self.executor.rebind(self.job)
         return self.job
 
@@ -338,6 +342,7 @@ class Fit:
         """Runs chunks until the epochs are done or the training is stopped."""
         batch_by_batch = listened(self.callbacks, BATCH_EVENTS)
         by_epoch = self.validate is not None or self.stream is not None or self.ordering is not None
+        by_epoch = by_epoch or self.observed is not None
         whole_epochs = not by_epoch and not listened(self.callbacks, EPOCH_EVENTS)
         done, pace = 0, float(self.steps_together or 1)  # steps done; steps to try next
         while done < self.steps_in_all and self.goes_on(interrupts):
@@ -430,6 +435,10 @@ class Fit:
         optimizer.iterations += outcome.steps
         self.compiled.epochs_trained += len(outcome.records)
         begun = (chunk.batch + steps) % per_epoch
+        if self.observed is not None:
+            if batch == 0:
+                self.observed.reset()
+            self.observed.see(job, self.given, chunk)
         self.sums, records, totals = outcome.totals, outcome.records, outcome.totals
         if self.carried is not None and begun:
             totals = totals + self.carried

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from thalweg.errors import ThalwegError
 from thalweg.program.instructions.elementwise import Add, Copy
-from thalweg.program.ir.instruction import TOTALS, WORKSPACE, Adjoints, Buffer, Carry, Instruction
+from thalweg.program.ir.instruction import DATA, TOTALS, WORKSPACE, Adjoints, Buffer, Carry, Instruction
 
 
 class Derivation:
@@ -157,6 +157,8 @@ def refuse_without_adjoint(forward: Sequence[Instruction], trainable: set[Buffer
     for i in forward:
         if can_be_differentiated(i) or not all(o.per_row for o in i.outputs):
             continue
+        if all(o.region == DATA for o in i.outputs):
+            continue  # what is stored goes no further
         if any(v in trainable for v in i.inputs):
             raise ThalwegError(
                 f"'{i.title}' ({i.formula}) follows layers with weights, but has no derivative: put it before them"

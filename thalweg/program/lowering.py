@@ -103,6 +103,7 @@ class OutputObjective:
 
     loss: LowersLoss | None
     metrics: Sequence[LowersMetric] = ()
+    kept: bool = False  # whether its predictions are wanted, as data
     state: dict[str, Buffer] = field(default_factory=dict)  # what the loss carries from batch to batch, by name
 
 
@@ -159,8 +160,8 @@ def judge(
     """Appends the gathered targets, the losses, the penalties and the metrics."""
     instructions = builder.instructions
     place, count, steps = FIRST_METRIC, len(outputs), dict(request.steps)
-    names = zip(places("Y", count), places("weights", count), strict=True)
-    for own, y_pred, (target, weights) in zip(objective.outputs, outputs, names, strict=True):
+    names = zip(places("Y", count), places("weights", count), places("Y_pred", count), strict=True)
+    for own, y_pred, (target, weights, predicted) in zip(objective.outputs, outputs, names, strict=True):
         if own.loss is None:
             continue
         if not y_pred.shape:  # one number a row
@@ -189,6 +190,8 @@ def judge(
             value = metric.prepare(builder, y_pred, y)
             instructions.append(metric.lower(value, y, sums("score", place, size)))
             place += size
+        if own.kept:
+            instructions.append(Store(y_pred, Buffer(predicted, y_pred.shape, DATA)))
     if not builder.objectives and all(own.loss is None for own in objective.outputs):
         raise ThalwegError("there is no loss: give compile a loss, or add_loss a value in a layer's call")
     for W, penalty in network.penalties:

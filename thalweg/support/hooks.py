@@ -142,10 +142,7 @@ FORMULA = (
     "a loss of your own has call(self, y_true, y_pred), or is a formula, such as compile(loss='(y_pred - y_true)**2')"
 )
 LOSS = table(("__call__", FORMULA), ("dtype", TYPES[1]), CONFIG)
-BY_ITSELF = (
-    "a metric of Python code is for use by itself; in compile, a metric is made of sums that the engine keeps: compute "
-    "your own from model.predict(x) in a callback's on_epoch_end"
-)
+BY_ITSELF = "a metric of your own adds a batch there, and its result(self) is the score"
 METRIC = table(
     ("stateless_update_state stateless_result stateless_reset_state", "a metric keeps its state: update_state, result"),
     ("add_variable add_weight variables", "the variables of a metric are listed as they are added"),

@@ -63,9 +63,14 @@ def numbered(dataset: Any, numbers: Iterable[int]) -> Iterator[Any]:
     else:
         context = multiprocessing.get_context()
         pool = ProcessPoolExecutor(workers, context, begin_work, (dataset,))
-        with working(pool), warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)  # of a fork beside threads, whose locks aren't used
-            yield from in_turn(lambda n: pool.submit(batch_of, n), numbers, dataset.max_queue_size)
+
+        def submit(number: int) -> Future[Any]:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of a fork beside threads, whose locks the new process doesn't use
+                return pool.submit(batch_of, number)
+
+        with working(pool):
+            yield from in_turn(submit, numbers, dataset.max_queue_size)
     dataset.on_epoch_end()
 
 
