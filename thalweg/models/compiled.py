@@ -16,27 +16,28 @@ from thalweg import metrics as metric_module
 from thalweg import optimizers as optimizer_module
 from thalweg.callbacks.callback import Columns, Logs
 from thalweg.engine import aligned, usable_lanes
-from thalweg.engine.contract import Array, Chunk, Engine, Job, Ranks, mean_loss
+from thalweg.engine.contract import Array, Chunk, Engine, Job, Ranks
 from thalweg.errors import ArgumentError, ThalwegError, ThalwegWarning
 from thalweg.layers.layer import Shape
 from thalweg.losses.outputs import doubt
-from thalweg.models.goals import Goals, ModelLoss, OutputGoal
+from thalweg.models.goals import Goals, ModelLoss, OutputGoal, scores
 from thalweg.models.graph import Graph
 from thalweg.models.inputs import IdInput, id_inputs
 from thalweg.models.rows import (
-    GIVEN,
     Data,
     Observed,
     first,
     has_weights,
     input_arrays,
+    observed,
+    of_engine,
     row_of,
     targets_and_weights,
     weights_by_step,
 )
 from thalweg.models.weights import Weights
 from thalweg.program.ir.alignment import align
-from thalweg.program.ir.instruction import FIRST_METRIC, ROWS, SLOTS, Buffer
+from thalweg.program.ir.instruction import FIRST_METRIC, SLOTS, Buffer
 from thalweg.program.ir.program import Program
 from thalweg.program.lowering import Network, Objective, OutputObjective, Weight, forward, lower, places
 from thalweg.program.passes.draft import Pass, Request
@@ -317,12 +318,7 @@ class Compiled:
                 else "the model has no weights to train"
             )
         outputs = [
-            OutputObjective(
-                cast(Any, goal.loss),
-                [n.metric for n in metrics if not n.metric.by_itself],
-                any(n.metric.by_itself for n in metrics),
-                self.loss_state(),
-            )
+            OutputObjective(cast(Any, goal.loss), [n.metric for n in metrics], self.loss_state())
             for goal, metrics in zip(self.objectives(), self.judged_by(), strict=True)
         ]
         objective = Objective(outputs)
@@ -407,26 +403,12 @@ class Compiled:
         shared = lanes if more.get("ranks") is None else 1  # a lane of another process can't share its inputs
         program, totals = self.lower_for(kind, data, batch, shared, visible)
         more |= {"totals": totals, "seed": self.seed, "lanes": lanes}
-        return Job(program, self.of_engine(data), len(first(data)), batch, self.weights.vector, self.slots, **more)
-
-    def of_engine(self, data: Data) -> Data:
-        """What the engine gets of some rows, with room for the predictions that metrics of Python code look at."""
-        rows, names = len(first(data)), places("Y_pred", len(self.scored_shapes))
-        wanted = {k for k, _ in self.python_metrics()}
-        room = {names[k]: np.zeros((rows, *self.scored_shapes[k]), self.weights.dtype) for k in wanted}
-        return {name: a for name, a in data.items() if not name.startswith(GIVEN)} | room
-
-    def python_metrics(self) -> list[tuple[int, metric_module.Metric]]:
-        """The metrics that are Python code, with the numbers of their outputs."""
-        goals = enumerate(self.objectives() if self.complete else [])
-        return [(k, named.metric) for k, goal in goals for named in goal.metrics if named.metric.by_itself]
+        data = of_engine(data, self.goals_and_shapes(), self.weights.dtype)
+        return Job(program, data, len(first(data)), batch, self.weights.vector, self.slots, **more)
 
     def observed(self, what: str = "") -> Observed | None:
-        """Those metrics, if there are any. what: raises, if this is what can't call them."""
-        found = self.python_metrics()
-        if what and found:
-            raise ArgumentError(f"{what} runs many steps at once, and {found[0][1].name!r} is a metric of Python code")
-        return Observed(found, len(self.scored_shapes)) if found else None
+        """The metrics of Python code, if there are any. what: raises, if this is what can't call them."""
+        return observed([goal for goal, _ in self.goals_and_shapes()], what)
 
     def training_job(self, data: Data, batch: int, lanes: int | None, shuffle: bool, ranks: Ranks | None = None) -> Job:
         """The job of training on these arrays; a batch holds no more than all rows. ranks: who trains together."""
@@ -516,14 +498,3 @@ class Compiled:
         data = {k: v if v.dtype == np.uint8 else v.astype(np.float64) for k, v in job.data.items()}
         parameters, slots = job.parameters.astype(np.float64), job.slots.astype(np.float64)
         return replace(job, program=program, totals=totals, data=data, parameters=parameters, slots=slots)
-
-
-def scores(metrics: Sequence[tuple[metric_module.Named, Shape]], totals: NDArray[np.float64]) -> dict[str, list[float]]:
-    """Loss and metrics of epochs from their running sums (epochs, sums)."""
-    result = {"loss": mean_loss(totals.T).tolist()}
-    place = FIRST_METRIC
-    for named, output in metrics:
-        size, score = named.metric.sums(output), named.metric.score
-        result[named.key] = [score(t[place : place + size], t[ROWS], output) for t in totals]
-        place += size
-    return result

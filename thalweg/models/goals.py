@@ -8,15 +8,20 @@ from dataclasses import dataclass
 from inspect import signature
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from thalweg import losses, metrics
+from thalweg.engine.contract import mean_loss
 from thalweg.errors import ArgumentError, ThalwegWarning
 from thalweg.layers.layer import Shape
+from thalweg.metrics import Named
 from thalweg.metrics.means import OutputLoss
 from thalweg.models.graph import Graph
 from thalweg.ops.operation import row_value
 from thalweg.ops.tensor import Traced, writing
 from thalweg.program.builder import Builder
-from thalweg.program.ir.instruction import Buffer
+from thalweg.program.ir.instruction import FIRST_METRIC, ROWS, Buffer
 from thalweg.support.arguments import arguments
 from thalweg.support.checks import number, whole
 from thalweg.support.naming import choose
@@ -244,3 +249,14 @@ def warn_of_meaningless(
             ThalwegWarning,
             stacklevel=3,
         )
+
+
+def scores(metrics: Sequence[tuple[Named, Shape]], totals: NDArray[np.float64]) -> dict[str, list[float]]:
+    """Loss and metrics of epochs from their running sums (epochs, sums)."""
+    result = {"loss": mean_loss(totals.T).tolist()}
+    place = FIRST_METRIC
+    for named, output in metrics:
+        size, score = named.metric.sums(output), named.metric.score
+        result[named.key] = [score(t[place : place + size], t[ROWS], output) for t in totals]
+        place += size
+    return result

@@ -9,6 +9,7 @@ import numpy as np
 
 from thalweg.data import arrays as batches
 from thalweg.engine.contract import Array, Chunk, Job
+from thalweg.errors import ArgumentError
 from thalweg.layers.layer import Shape
 from thalweg.metrics import Metric
 from thalweg.models.goals import ModelLoss, OutputGoal, spread
@@ -50,6 +51,27 @@ class Observed:
                 rows = order[begin:after]
             for y, y_pred, metric in self.metrics:
                 metric.update_state(given[y][rows], job.data[y_pred][rows])
+
+
+def of_engine(data: Data, goals: Sequence[tuple[OutputGoal, Shape]], kind: np.dtype[Any]) -> Data:
+    """What the engine gets of some rows, with room for the predictions that metrics of Python code look at."""
+    rows, names = len(first(data)), places("Y_pred", len(goals))
+    wanted = {k for k, _ in python_metrics([goal for goal, _ in goals])}
+    room = {names[k]: np.zeros((rows, *(goals[k][1])), kind) for k in wanted}
+    return {name: a for name, a in data.items() if not name.startswith(GIVEN)} | room
+
+
+def python_metrics(goals: Sequence[OutputGoal]) -> list[tuple[int, Metric]]:
+    """The metrics that are Python code, with the numbers of their outputs."""
+    return [(k, named.metric) for k, goal in enumerate(goals) for named in goal.metrics if named.metric.by_itself]
+
+
+def observed(goals: Sequence[OutputGoal], what: str = "") -> Observed | None:
+    """Those metrics, if there are any. what: raises, if this is what can't call them."""
+    found = python_metrics(goals)
+    if what and found:
+        raise ArgumentError(f"{what} runs many steps at once, and {found[0][1].name!r} is a metric of Python code")
+    return Observed(found, len(goals)) if found else None
 
 
 def first(data: Data) -> Array:

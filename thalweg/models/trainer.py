@@ -35,7 +35,7 @@ from thalweg.errors import ArgumentError, DataError, DivergedError
 from thalweg.models.compiled import Compiled
 from thalweg.models.diagnosis import all_finite, restore_and_explain
 from thalweg.models.evaluator import Evaluation, Streamed, Validation
-from thalweg.models.rows import Data, first
+from thalweg.models.rows import Data, first, of_engine
 from thalweg.support.checks import number, whole
 from thalweg.support.interrupts import Held
 from thalweg.support.jupyter import cell, maybe_notebook
@@ -221,7 +221,12 @@ class Fit:
         program, _ = compiled.lower_for("training", data, batch, before.lanes)
         same = program is before.program and batch == before.batch
         job = replace(
-            before, program=program, data=compiled.of_engine(data), rows=made.rows, batch=batch, first=made.first
+            before,
+            program=program,
+            data=of_engine(data, compiled.goals_and_shapes(), compiled.weights.dtype),
+            rows=made.rows,
+            batch=batch,
+            first=made.first,
         )
         if self.team is not None and self.team.shares is None:
             self.team.compare(job, None, {})
@@ -243,7 +248,10 @@ class Fit:
         """The job with all rows of its window, for an executor that runs all lanes."""
         made = None if self.stream is None else self.stream.whole()
         if made is not None:
-            self.job = replace(self.job, data=self.compiled.of_engine(self.rows_of(made)))
+            self.job = replace(
+                self.job,
+                data=of_engine(self.rows_of(made), self.compiled.goals_and_shapes(), self.compiled.weights.dtype),
+            )
             self.executor.rebind(self.job)
         return self.job
 

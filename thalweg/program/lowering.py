@@ -58,6 +58,8 @@ class LowersLoss(Protocol):
 
 
 class LowersMetric(Protocol):
+    @property
+    def by_itself(self) -> bool: ...
     def prepare(self, program: Builder, p: Buffer, y: Buffer) -> Buffer: ...
     def sums(self, output: tuple[int, ...]) -> int: ...
     def lower(self, p: Buffer, y: Buffer, sums: Buffer) -> Total | Loss: ...
@@ -103,7 +105,6 @@ class OutputObjective:
 
     loss: LowersLoss | None
     metrics: Sequence[LowersMetric] = ()
-    kept: bool = False  # whether its predictions are wanted, as data
     state: dict[str, Buffer] = field(default_factory=dict)  # what the loss carries from batch to batch, by name
 
 
@@ -186,11 +187,13 @@ def judge(
                 builder.features, y, weight, sums("L", LOSS), own.state, builder.training
             )
         for metric in own.metrics:
+            if metric.by_itself:
+                continue
             size = metric.sums(y_pred.shape)
             value = metric.prepare(builder, y_pred, y)
             instructions.append(metric.lower(value, y, sums("score", place, size)))
             place += size
-        if own.kept:
+        if any(metric.by_itself for metric in own.metrics):  # which looks at them outside of the program
             instructions.append(Store(y_pred, Buffer(predicted, y_pred.shape, DATA)))
     if not builder.objectives and all(own.loss is None for own in objective.outputs):
         raise ThalwegError("there is no loss: give compile a loss, or add_loss a value in a layer's call")
