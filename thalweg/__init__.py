@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         applications,
         backend,
         callbacks,
+        config,
         constraints,
         datasets,
         initializers,
@@ -55,10 +56,9 @@ if TYPE_CHECKING:
 __all__ = [
     "BatchPredictor", "Comparison", "Initializer", "Input", "Layer", "LearningRateTest", "Loss", "Metric", "Model",
     "Optimizer", "Regularizer", "Sequential", "Tuning", "__version__", "activations", "applications", "backend",
-    "callbacks", "compare",
-    "constraints", "datasets", "find_learning_rate", "fit_many", "initializers", "layers", "load_model", "load_run",
-    "losses", "lsuv", "metrics", "models", "ops", "optimizers", "preprocessing", "random", "regularizers", "saving",
-    "schedules", "tune", "utils",
+    "callbacks", "compare", "config", "constraints", "datasets", "find_learning_rate", "fit_many", "initializers",
+    "layers", "load_model", "load_run", "losses", "lsuv", "metrics", "models", "ops", "optimizers", "preprocessing",
+    "random", "regularizers", "saving", "schedules", "tune", "utils",
 ]  # fmt: skip
 
 HOMES = {

@@ -34,7 +34,7 @@ IN_OPS = "the functions are in thalweg.ops itself"
 
 NAMES: dict[str, Sequence[tuple[str, str]]] = {  # module → (names, what to do instead)
     "": (
-        ("config DTypePolicy FloatDTypePolicy dtype_policies mixed_precision Quantizer quantizers", FLOAT32),
+        ("DTypePolicy FloatDTypePolicy dtype_policies mixed_precision Quantizer quantizers", FLOAT32),
         ("device distribution", ONE_CPU),
         ("distillation", "distil in compute_loss, as examples/keras/distillation.py does"),
         ("Function KerasTensor Operation StatelessScope SymbolicScope Variable name_scope", INSIDE),
@@ -67,6 +67,25 @@ NAMES: dict[str, Sequence[tuple[str, str]]] = {  # module → (names, what to do
         ("OrbaxCheckpoint", "ModelCheckpoint saves models that train on bit for bit"),
         ("ProgbarLogger", "fit(verbose=1) shows progress"),
         ("RemoteMonitor", "a callback of your own sends what on_epoch_end gets; CSVLogger writes it"),
+    ),
+    "config": (
+        ("dtype_policy set_dtype_policy", FLOAT32),
+        ("set_backend", "the engine is an argument of a model, Sequential(…, engine='jax')"),
+        ("set_epsilon", "ε is an argument of the layers, optimizers and losses that have one"),
+        (
+            "disable_flash_attention enable_flash_attention is_flash_attention_enabled is_nnx_enabled",
+            "the native engine compiles its own kernels",
+        ),
+        (
+            "disable_interactive_logging enable_interactive_logging is_interactive_logging_enabled",
+            "fit(verbose=0), 1 or 2 says what is printed",
+        ),
+        (
+            "disable_traceback_filtering enable_traceback_filtering is_traceback_filtering_enabled",
+            "tracebacks are Python's own",
+        ),
+        ("enable_unsafe_deserialization", "nothing in a file is ever run"),
+        ("max_epochs max_steps_per_epoch set_max_epochs set_max_steps_per_epoch", "give fit its epochs"),
     ),
     "constraints": (("deserialize", GET),),
     "export": (("ExportArchive", "a model leaves by model.export(path), in one of several formats"),),

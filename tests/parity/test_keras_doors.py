@@ -33,6 +33,8 @@ VALUES = [
     "keras.Layer is keras.layers.Layer and keras.Loss is keras.losses.Loss and keras.Metric is keras.metrics.Metric",
     "keras.Optimizer is keras.optimizers.Optimizer and keras.Initializer is keras.initializers.Initializer",
     "keras.backend.floatx(), keras.backend.epsilon(), keras.backend.image_data_format()",
+    "keras.config.floatx(), keras.config.epsilon(), keras.config.image_data_format()",
+    "keras.config.set_floatx('float32'), keras.config.set_image_data_format('channels_last')",
     "keras.utils.clear_session()",
     "keras.losses.huber([[0.0, 1.0], [2.0, 9.0]], [[0.5, 1.0], [4.0, 1.0]], 2.0)",
     "keras.losses.binary_crossentropy(BITS, 4 * P - 2, from_logits=True, label_smoothing=0.1)",
