@@ -37,13 +37,11 @@ class TransformerBlock(layers.Layer):
         self.wide, self.narrow = layers.Dense(MLP, "gelu"), layers.Dense(FEATURES)
 
     def attention(self, x: Any) -> Any:
-        def heads(h: Any) -> Any:
-            return ops.transpose(ops.reshape(h, (-1, TOKENS, HEADS, FEATURES // HEADS)), (0, 2, 1, 3))
-
-        q, k, v = heads(self.queries(x)), heads(self.keys(x)), heads(self.values(x))
-        scores = ops.matmul(q, ops.swapaxes(k, -1, -2)) / (FEATURES // HEADS) ** 0.5
-        mixed = ops.matmul(ops.softmax(scores), v)
-        return self.out(ops.reshape(ops.transpose(mixed, (0, 2, 1, 3)), (-1, TOKENS, FEATURES)))
+        q, k, v = (
+            ops.reshape(dense(x), (-1, TOKENS, HEADS, FEATURES // HEADS))
+            for dense in (self.queries, self.keys, self.values)
+        )
+        return self.out(ops.reshape(ops.dot_product_attention(q, k, v), (-1, TOKENS, FEATURES)))
 
     def call(self, x: Any) -> Any:
         x = x + self.attention(self.before(x))

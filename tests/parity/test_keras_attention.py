@@ -200,3 +200,24 @@ def test_dot_product_attention(keras, options, masked):
     o = thalweg.ops.dot_product_attention(*inputs, bias=bias, mask=None, **options)
     unmasked = numpy(keras.ops.dot_product_attention(q, k, v, bias=bias, **options))
     np.testing.assert_allclose(Model(inputs, o).predict([q, k, v]), unmasked, atol=1e-5)
+
+
+@pytest.mark.filterwarnings("ignore")  # Keras warns of layers of its own
+@pytest.mark.parametrize("name", ["MultiHeadAttention", "GroupQueryAttention", "Attention", "AdditiveAttention"])
+def test_masks_of_the_inputs_are_taken_and_go_on(keras, name):
+    """Of ids whose 0 stands for nothing; the average behind leaves the same steps out."""
+    ids = np.random.default_rng(7).integers(0, 4, (6, 5))
+    ids[:, 0] = 1
+    made = []
+    for library, module in ((thalweg, layers), (keras, keras.layers)):
+        x = library.Input((5,), dtype="int32")
+        h, g = (module.Embedding(4, WIDTH, mask_zero=True, name=n)(x) for n in "hg")
+        given = SCORED.get(name, OURS.get(name, {}))
+        o = getattr(module, name)(**given)(*([[h, g]] if name in SCORED else [h, g]))
+        made.append(library.Model(x, module.Dense(1)(module.GlobalAveragePooling1D()(o))))
+    ours, theirs = made
+    ours.build()
+    weights = [np.random.default_rng(8).normal(size=w.shape).astype("f") for w in theirs.get_weights()]
+    ours.set_weights(weights)
+    theirs.set_weights(weights)
+    np.testing.assert_allclose(ours.predict(ids), theirs.predict(ids, verbose=0), atol=1e-5)
