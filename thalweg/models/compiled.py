@@ -20,9 +20,11 @@ from thalweg.engine.contract import Array, Chunk, Engine, Job, Ranks
 from thalweg.errors import ArgumentError, ThalwegError, ThalwegWarning
 from thalweg.layers.layer import Shape
 from thalweg.losses.outputs import doubt
+from thalweg.metrics.masked import for_mask
 from thalweg.models.goals import Goals, ModelLoss, OutputGoal, scores
 from thalweg.models.graph import Graph
 from thalweg.models.inputs import IdInput, id_inputs
+from thalweg.models.lengths.ragged import filled_like
 from thalweg.models.rows import (
     Data,
     Observed,
@@ -340,10 +342,6 @@ class Compiled:
     def judged_by(self) -> list[list[metric_module.Named]]:
         """The metrics of every output: of one with a mask, those that leave out what it does."""
         goals = self.objectives()
-        if not any(self.masked()):
-            return [goal.metrics for goal in goals]
-        from thalweg.metrics.masked import for_mask
-
         return [
             [n if n.metric.by_itself else metric_module.Named(n.key, for_mask(n.metric)) for n in goal.metrics]
             if masked
@@ -364,6 +362,8 @@ class Compiled:
     def data(self, x: Any, y: Any, sample_weight: Any = None, class_weight: Mapping[int, float] | None = None) -> Data:
         """x, y and the row weights, checked, by the names under which programs know them."""
         inputs = self.inputs(x)
+        if self.masked() == [True]:
+            y, sample_weight = filled_like(x, self.output_shapes[0], y=y, sample_weight=sample_weight)
         targets = targets_and_weights(
             self.graph.output_names,
             self.goals_and_shapes(),

@@ -104,6 +104,15 @@ class Drawn(Graph):
             names.append(name)
         return names
 
+    def behind_inputs(self) -> list[list[Layer]]:
+        takers = [[c.function for c in self.drawn if any(s is x for s in c.inputs())] for x in self.inputs]
+        alone = (all(isinstance(f, Layer) for f in found) for found in takers)
+        used = {id(y) for y in self.outputs}
+        return [
+            found if single and id(x) not in used else []
+            for x, found, single in zip(self.inputs, takers, alone, strict=True)
+        ]
+
     def run(self, program: Builder, values: list[Traced]) -> list[Traced]:
         known: dict[int, Any] = {id(s): v for (_, s), v in zip(self.fed, values, strict=True)}
         for call in self.calls:

@@ -55,6 +55,10 @@ class Graph(ABC):
         """Whether a list of arrays is several inputs, rather than rows."""
         return False
 
+    def behind_inputs(self) -> list[list[Layer]]:
+        """For each input the layers that take it, without look-ups; none where something else does, too."""
+        return [[] for _ in self.inputs]
+
     @property
     def listed(self) -> list[Layer]:
         """The layers as Keras counts them."""
@@ -191,6 +195,9 @@ class Chain(Graph):
     def entry(self) -> list[Lookup]:
         """The look-up layers in front."""
         return list(takewhile(lambda layer: isinstance(layer, Lookup), self.layers))  # type: ignore[arg-type]
+
+    def behind_inputs(self) -> list[list[Layer]]:
+        return [self.layers[:1] if not self.entry else []]
 
     @property
     def feeds(self) -> list[Feed]:

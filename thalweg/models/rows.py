@@ -14,6 +14,7 @@ from thalweg.layers.layer import Shape
 from thalweg.metrics import Metric
 from thalweg.models.goals import ModelLoss, OutputGoal, spread
 from thalweg.models.graph import Graph
+from thalweg.models.lengths.ragged import filled, filler
 from thalweg.program.ir.counter import permutation
 from thalweg.program.lowering import places
 
@@ -94,6 +95,8 @@ def input_arrays(graph: Graph, x: Any, kind: np.dtype[Any]) -> list[Array]:
     else:
         given = spread(x, names, "x", [True] * len(names))
         called = [f"x of {name!r}" for name in names]
+    for k, layers in enumerate(graph.behind_inputs()):
+        given[k] = filled(given[k], shapes[k], filler(layers), called[k])
     arrays = [f.array(given[f.place], shapes[f.place], kind, called[f.place]) for f in feeds]
     for feed, array in zip(feeds[1:], arrays[1:], strict=True):
         batches.same_rows(arrays[0], array, called[feed.place])
