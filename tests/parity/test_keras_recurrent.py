@@ -8,7 +8,8 @@ from thalweg import layers
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # Keras's own, of NumPy 2
-    pytest.mark.filterwarnings("ignore:.*destroy the mask"),  # its Flatten's
+    pytest.mark.filterwarnings("ignore:.*destroy the mask"),  # its Flatten's, and ours
+    pytest.mark.filterwarnings("ignore:the mask of its input ends"),
 ]
 DRAW = np.random.default_rng(0)
 X = DRAW.normal(size=(5, 4, 3)).astype("f")
@@ -193,3 +194,33 @@ def test_lstm_and_gru_are_pytorch_s():
             bias = b[:, 0] + d[:, 0] if kind == "LSTM" else np.stack([b[:, 0], d[:, 0]])
             ours.set_weights([W.T, R.T, bias])
             np.testing.assert_allclose(ours(x), theirs(torch.tensor(x))[0].numpy(), rtol=1e-4, atol=1e-5)
+
+
+STACKS = {
+    "two layers": lambda lib: [lib.layers.LSTM(3, return_sequences=True), lib.layers.GRU(2)],
+    "both ways": lambda lib: [lib.layers.Bidirectional(lib.layers.LSTM(2, return_sequences=True)), lib.layers.GRU(2)],
+    "every step": lambda lib: [
+        lib.layers.SimpleRNN(3, return_sequences=True), lib.layers.TimeDistributed(lib.layers.Dense(2)),
+        lib.layers.SimpleRNN(2),
+    ],
+    "an output for each step": lambda lib: [lib.layers.LSTM(3, return_sequences=True)],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", STACKS)
+def test_a_mask_goes_on_as_keras_s(name, keras):
+    """Behind a Masking layer: what is left out counts neither in the layers above nor in the loss."""
+    x = np.where(MASK[:, :, None], X, 0)
+
+    def build(lib, **options):
+        stack = [lib.Input((4, 3)), lib.layers.Masking(), *STACKS[name](lib), lib.layers.Dense(1)]
+        return lib.Sequential(stack, **options)
+
+    theirs, ours = pair(keras, build)
+    np.testing.assert_allclose(ours.predict(x), theirs.predict(x, verbose=0), rtol=1e-4, atol=1e-5)
+    shape = (5, 4, 1) if name.startswith("an output") else (5, 1)
+    for model, options in ((theirs, {"jit_compile": False}), (ours, {})):
+        model.compile("sgd", "mse", **options)
+        model.train_on_batch(x, np.ones(shape, "f"))
+    for a, b in zip(ours.get_weights(), theirs.get_weights(), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)

@@ -406,6 +406,15 @@ LAYERS = [
         "class Cell:\n    state_size = 3\n    def call(self, x, states): return x, states\nkeras.layers.RNN(Cell())",
     ),
     row(
+        "behind `LSTM(go_backwards=True, return_sequences=True)`",
+        "def layer(**k):\n"
+        "    return keras.layers.SimpleRNN(1, None, kernel_initializer='ones', recurrent_initializer='zeros', **k)\n"
+        "back = layer(return_sequences=True, go_backwards=True)\n"
+        "m = keras.Sequential([keras.Input((3, 1)), keras.layers.Masking(), back, layer()])\n"
+        "r = float(np.sum(m.predict(np.array([[[1.0], [0.0], [0.0]]]), verbose=0)))",
+        ours=1.0,
+    ),
+    row(
         "the output of a first step that the mask leaves out",
         "layer = keras.layers.SimpleRNN(1)\n"
         "r = float(np.sum(layer(np.ones((1, 1, 1)), initial_state=[np.ones((1, 1))], mask=np.zeros((1, 1)) > 0)))",

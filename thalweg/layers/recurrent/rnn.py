@@ -57,6 +57,8 @@ class Recurrent(Layer):
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
         """The mask of the sequence for the outputs of all steps; the last one and states have none."""
         mask = flat(previous_mask)[0] if self.return_sequences else None
+        if mask is not None and self.go_backwards:
+            mask = ops.flip(mask, 1)  # in the order of the outputs
         return [mask, *[None] * len(self.state_size)] if self.return_state else mask
 
     def build(self, sequences_shape: Any) -> None:
