@@ -152,7 +152,7 @@ def written(statement: Statement, names: Mapping[Buffer, str], kept: dict[str, A
         return
     if own is not None:
         (assignment,) = statement.assignments
-        place = "" if assignment.buffer.region == WORKSPACE else "[...]"
+        place = "" if assignment.buffer.region == WORKSPACE or assignment.buffer.view_of else "[...]"
         yield (
             f"{names[assignment.buffer]} += {own}" if assignment.adds else f"{names[assignment.buffer]}{place} = {own}"
         )
@@ -170,7 +170,7 @@ def written(statement: Statement, names: Mapping[Buffer, str], kept: dict[str, A
 def assignment_of(buffer: Buffer, adds: bool, value: Value, expressions: Expressions) -> str:
     """The line in which an array becomes a value; what lasts is changed in place, as others are views of it."""
     name, (text, _) = expressions.names[buffer], expressions.text(value)
-    if buffer.region == WORKSPACE:
+    if buffer.region == WORKSPACE or buffer.view_of is not None:
         return f"{name} {'+' * adds}= {text}"
     if adds:
         return f"{name} += {text}"
