@@ -74,6 +74,7 @@ def parsed() -> argparse.Namespace:
         "--doctor", action="store_true", help="the doctor's false alarms in hundreds of healthy trainings"
     )
     modes.add_argument("--compiling", action="store_true", help="what compiling the kernels of `make demo` costs")
+    modes.add_argument("--series", action="store_true", help="forecasts of series in time, beside other methods")
     modes.add_argument("--large", action="store_true", help="a million rows, and ten thousand columns")
     modes.add_argument("--on-disk", action="store_true", help="a Parquet folder larger than --memory 500MB")
     parser.add_argument("--gigabytes", type=float, default=5.0, help="of that folder; 5")
@@ -146,6 +147,10 @@ def main() -> None:
         from benchmarks.cliff import cliff
 
         cliff()
+    elif arguments.series:
+        from benchmarks.series import series
+
+        series()
     elif arguments.contention:
         from benchmarks.strain import contention
 
