@@ -245,6 +245,8 @@ class State(np.ndarray):
         """A copy of the numbers."""
         return np.array(self)
 
+    value = property(numpy, doc="A copy of the numbers.")
+
 
 def row_weights(given: ArrayLike | None, rows: int) -> Array | None:
     """A weight for each row, from one for all or one for each."""
