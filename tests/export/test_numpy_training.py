@@ -42,6 +42,13 @@ NETWORKS = {
         "mse",
         lambda: optimizers.RMSprop(),
     ),
+    "weights under another shape": (
+        [layers.EinsumDense("abc,cde->abde", (5, 2, 3), "tanh", "de"), layers.Flatten(), layers.Dense(3)],
+        RANDOM.normal(size=(ROWS, 5, 4)),
+        RANDOM.normal(size=(ROWS, 3)),
+        "mse",
+        lambda: optimizers.SGD(0.01),
+    ),
     "tutorial": (
         [layers.Dense(3, "sigmoid"), layers.Dense(1, "sigmoid")],
         RANDOM.normal(size=(ROWS, 3)),
