@@ -35,7 +35,7 @@ ROLES = {  # base → all public classes of its kind
 } | {Sequential: [Sequential], activations.ActivationFunction: [activations.ActivationFunction]}
 # What users of Keras override most: it has to be in the tables.
 USUAL = {
-    layers.Layer: "__call__ compute_output_spec compute_mask convolution_op",
+    layers.Layer: "__call__ compute_output_spec convolution_op",
     Sequential: "call train_step test_step predict_step compute_metrics make_train_function",
     optimizers.Optimizer: "update_step apply_gradients apply build",
     losses.Loss: "__call__",
@@ -91,8 +91,8 @@ def test_a_subclass_of_a_subclass_is_checked():
             return self.units
 
     assert Own(3).describe() == 3
-    with pytest.raises(ArgumentError, match=r"More\.compute_mask would never be called"):
-        type("More", (Own,), {"compute_mask": method})
+    with pytest.raises(ArgumentError, match=r"More\.compute_output_spec would never be called"):
+        type("More", (Own,), {"compute_output_spec": method})
 
 
 def test_a_call_beside_a_forward_is_told():
