@@ -39,6 +39,7 @@ from thalweg.program.ir.instruction import DATA, DTYPES, REGIONS, Buffer, Consta
 from thalweg.program.ir.program import Program
 from thalweg.program.passes.draft import KINDS, Request
 from thalweg.program.passes.fitting import unfitting
+from thalweg.program.passes.scanned import unrolled
 from thalweg.program.plain import PLAIN
 
 skip_module()  # the document that is changed has a formula
@@ -90,6 +91,7 @@ def same(one, other, pairs):
 def test_a_program_comes_back(name, request_):
     model = network(name)
     program, totals = model._compiled._lower(request_, None, PLAIN)
+    program = unrolled(program)
     written = text(to_json(program))
     back = from_json(json.loads(written))
     pairs = {}

@@ -11,6 +11,7 @@ from types import NoneType
 from typing import Any, get_args, get_type_hints
 
 import thalweg.program.instructions as package
+from thalweg.program.instructions.recurrence.backward import Loop
 from thalweg.program.ir.instruction import Buffer, Instruction
 from thalweg.support.naming import snake_case
 
@@ -20,10 +21,14 @@ Json = dict[str, Any]
 
 @cache
 def operations() -> Mapping[str, type[Instruction]]:
-    """Every instruction of programs that know no machine, by the name of its class. A file can name no other class."""
+    """Every instruction of programs that know no machine, by the name of its class. A file can name no other class.
+
+    But for scans, which are written step by step.
+    """
     for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
         importlib.import_module(module.name)
-    own = (c for c in subclasses(Instruction) if c.__module__.startswith(f"{package.__name__}."))
+    all_of_them = (c for c in subclasses(Instruction) if not issubclass(c, Loop))
+    own = (c for c in all_of_them if c.__module__.startswith(f"{package.__name__}."))
     return {snake_case(c.__name__): c for c in sorted(own, key=lambda c: c.__name__) if hasattr(c, "name")}
 
 

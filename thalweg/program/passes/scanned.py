@@ -134,11 +134,7 @@ def on_values(i: Instruction, names: Mapping[Buffer, Buffer]) -> Instruction:
             return tuple(map(other, value))
         if isinstance(value, Instruction):
             return on_values(value, names)
-        if not isinstance(value, Buffer):
-            return value
-        if value not in names and value.view_of is not None and value.storage in names:
-            return Buffer(value.name, value.shape, view_of=names[value.storage])
-        return names.get(value, value)
+        return names.get(value, value) if isinstance(value, Buffer) else value
 
     changes = {name: other(v) for name, v in fields_of(i).items() if isinstance(v, Buffer | tuple | Instruction)}
     return replace(i, **changes)  # type: ignore[type-var]

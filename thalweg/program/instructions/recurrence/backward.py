@@ -204,10 +204,13 @@ class Backward:
         for b in (b for i in self.body for b in i.inputs):
             if b in own or b.storage in own:
                 continue
-            if b in self.own:  # what it is a view of, if it is one
+            if b in self.own:
                 self.taken[b.storage] = self.sequence(b.storage)
             else:
                 given[b] = None
+        written = {b for i in self.body for b in i.outputs}
+        views = dict.fromkeys(b for i in self.body for b in i.inputs if b.storage in self.taken and b not in self.taken)
+        self.body[:0] = [Reshape(b.storage, b) for b in views if b not in written]
         memories, after, initial, finals = zip(*self.memories, strict=True) if self.memories else ((), (), (), ())
         return type(scan)(
             scan.steps, tuple(self.body), tuple(self.taken.values()), tuple(self.taken), initial, memories, after,
