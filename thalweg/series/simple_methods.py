@@ -60,7 +60,7 @@ def boosted_forecasts(strip: Strip, seed: int) -> Array:
     x, y, _ = scaled_targets(strip, lines[chosen], origins[chosen])
     steps = np.arange(horizon, dtype=np.float64)
     rows = np.column_stack([np.repeat(x, horizon, axis=0), np.tile(steps, len(x))])
-    model = lightgbm.LGBMRegressor(objective="l1", n_estimators=TREES, random_state=seed, verbosity=-1)
+    model = lightgbm.LGBMRegressor(objective="l1", n_estimators=TREES, random_state=seed, n_jobs=1, verbosity=-1)
     model.fit(rows, y.ravel())
     now, base, scale = strip.at(np.arange(len(strip.lines)), strip.sizes)
     later = np.column_stack([np.repeat(now, horizon, axis=0), np.tile(steps, len(now))])
