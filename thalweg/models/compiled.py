@@ -80,13 +80,13 @@ class Compiled:
             )
         weights.listeners.append(self.moved)
         self.slots, self.stride = aligned(0, weights.dtype), 0  # from one of the optimizer's vectors to the next
-        self.complete = False  # whether `compile` was called
-        self.epochs_trained = 0
+        self.complete, self.epochs_trained = False, 0  # complete: whether `compile` was called
         self._programs: dict[Any, Any] = {}
+        self._facts: dict[str, Any] = {}  # about the network, whatever the request
         self._profiles: dict[Any, tuple[Program, list[float]]] = {}
 
     def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__ | {"_programs": {}, "_profiles": {}}
+        return self.__dict__ | {"_programs": {}, "_facts": {}, "_profiles": {}}
 
     @property
     def runs(self) -> Engine:
@@ -123,8 +123,8 @@ class Compiled:
 
     def forget(self) -> None:
         """Drops the programs, which are made again when they are needed."""
-        self._programs.clear()
-        self._profiles.clear()
+        for kept in (self._programs, self._facts, self._profiles):
+            kept.clear()
 
     def moved(self, old: dict[int, int]) -> None:
         """The vector of weights has changed: the optimizer's vectors follow, and the programs are made anew."""
@@ -351,10 +351,10 @@ class Compiled:
 
     def masked(self) -> list[bool]:
         """Whether each output has a mask."""
-        found: list[bool] | None = self._programs.get("masked")
+        found: list[bool] | None = self._facts.get("masked")
         if found is None:
             builder, outputs = forward(self.network(), Request("inference"))
-            found = self._programs["masked"] = [y in builder.masks for y in outputs]
+            found = self._facts["masked"] = [y in builder.masks for y in outputs]
         return found
 
     # --- data and jobs -------------------------------------------------------------------------------------------
@@ -385,11 +385,11 @@ class Compiled:
 
     def id_inputs(self) -> list[IdInput]:
         """The inputs that hold ids."""
-        found: list[IdInput] | None = self._programs.get("ids")
+        found: list[IdInput] | None = self._facts.get("ids")
         if found is None:
             builder, _ = forward(self.network(), Request("inference"))
             found = list(id_inputs(builder.instructions, {p.buffer: path for path, p in self.weights.named()}))
-            self._programs["ids"] = found
+            self._facts["ids"] = found
         return found
 
     def lower_for(
