@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 
-import numpy as np
-
 from thalweg.program.instructions.recurrence.scan import StepValues
 from thalweg.program.ir.instruction import Array, Buffer, Instruction, StepState
 from thalweg.program.ir.references import compute
@@ -50,7 +48,7 @@ class Columns(Instruction):
         for i in self.members:
             for b, value in zip(i.results, compute(i, values, xp), strict=True):
                 if b is not None:
-                    values[b] = xp.broadcast_to(np.asarray(value), (step.rows, *b.shape))
+                    values[b] = xp.broadcast_to(value, (step.rows, *b.shape))
         return tuple(values[b] for b in self.written)
 
     def flops(self, rows: int) -> int:
