@@ -39,6 +39,9 @@ class Heads(Layer):
     """Base of attention with projections: W (inputs, heads, size) and b (heads, size) of queries, keys and values."""
 
     supports_masking = True
+    lacking = Layer.lacking | dict.fromkeys(
+        ("query_dense", "key_dense", "value_dense", "output_dense"), "its kernels are in weights, under Keras's names"
+    )
     fed = ("query_mask", "value_mask", "key_mask", "attention_mask")
     size: ClassVar[str]  # the argument that is the size of a head
 

@@ -50,6 +50,11 @@ class Cell(Layer):
     A subclass has `gates`, `state_size` and `step`, which takes x·W + b of a step and the states.
     """
 
+    uncalled = Layer.uncalled | dict.fromkeys(
+        ("get_dropout_mask", "get_recurrent_dropout_mask", "reset_dropout_mask", "reset_recurrent_dropout_mask"),
+        "a row's masks of dropout are drawn in each batch, for all of its steps",
+    )
+
     gates: ClassVar[int]
     units: int
     use_bias: bool

@@ -17,7 +17,7 @@ from thalweg.layers.containers import Wrapper
 from thalweg.layers.core import Activation, Dense, Dropout
 from thalweg.layers.kinds import one_of, optional, owner
 from thalweg.layers.layer import Layer, serialize
-from thalweg.layers.recurrent.rnn import Recurrent
+from thalweg.layers.recurrent.rnn import STATELESS, Recurrent
 from thalweg.ops.masks import flat
 from thalweg.ops.variable import to_numbers
 from thalweg.support.arguments import Checked, Taken, arguments
@@ -64,6 +64,9 @@ class Bidirectional(Layer):
     >>> model.output_shape, model.count_params()
     ((None, 5, 8), 256)
     """
+
+    uncalled = Layer.uncalled | STATELESS
+    lacking = Layer.lacking | {"states": STATELESS["reset_state"]}
 
     fed = ("initial_state", "mask")
 
