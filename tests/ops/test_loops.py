@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from recurrent_networks import RECURRENT, Loop, simple
+from recurrent_networks import RECURRENT, Loop, counted, gated, shifted, simple, wide
 
 from thalweg import Input, Model, Sequential, ops
 from thalweg.layers import Dense, Flatten, Layer
@@ -41,9 +41,11 @@ def trained(model):
 
 @pytest.mark.parametrize("backwards", [False, True])
 @pytest.mark.parametrize("all_outputs", [False, True])
-def test_a_scan_trains_as_the_steps_one_by_one_do(backwards, all_outputs):
+@pytest.mark.parametrize(("step", "states"), [(simple, 1), (counted, 2), (gated, 2), (shifted, 3), (wide, 1)])
+def test_a_scan_trains_as_the_steps_one_by_one_do(backwards, all_outputs, step, states):
+    """The last output of `counted` is no state, and no later step depends on it."""
     options = {"backwards": backwards, "all_outputs": all_outputs}
-    one, other = of(simple, **options), of(simple, unroll=True, **options)
+    one, other = of(step, states, **options), of(step, states, unroll=True, **options)
     assert scans(one)
     assert not scans(other)
     for found, wanted in zip(trained(one), trained(other), strict=True):
