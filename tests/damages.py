@@ -256,6 +256,24 @@ DAMAGES = {
             "(own > MARGIN * self.limit)",
         ),
     ],
+    "thalweg/series/measures.py": [
+        ("series/measures.py", "size = np.abs(y) + np.abs(p)", "size = np.abs(y)"),
+        ("series/measures.py", "values[season:] - values[:-season]", "values[season:] - values[season:]"),
+    ],
+    "thalweg/applications/imagenet_utils.py": [
+        ("applications/imagenet_utils.py", "return x / 127.5 - 1.0", "return x / 127.5 + 1.0"),
+    ],
+    "tests/utils/test_folders_and_series.py::test_windows_over_a_series": [
+        ("utils/time_windows.py", "steps = np.arange(length) * rate", "steps = np.arange(length)"),
+    ],
+    # --- sequences ---------------------------------------------------------------------------------------------------
+    "tests/ops/test_loops.py::test_a_scan_trains_as_the_steps_one_by_one_do": [
+        (
+            "program/instructions/recurrence/backward.py",
+            "self.body.append(Add(sums[0], found(g), sums[1]))",
+            "self.body.append(Add(sums[0], sums[0], sums[1]))",
+        ),
+    ],
     "tests/datasets/test_datasets.py": [
         ("datasets/words.py", "if len(row) < limit]", "if len(row) <= limit]"),
         ("datasets/pickled.py", "if (module, name) not in KNOWN:", "if False:"),

@@ -59,16 +59,6 @@ class Assigning(layers.Layer):
         return x + self.variable
 
 
-class Counting(thalweg.metrics.Metric):
-    """A metric of Python code."""
-
-    def update_state(self, y_true, y_pred, sample_weight=None):
-        self.rows = len(y_true)
-
-    def result(self):
-        return self.rows
-
-
 def optimizer_for_two():
     adam = thalweg.optimizers.Adam()
     for _ in range(2):
@@ -103,10 +93,6 @@ RAISES = {  # first cell of the page's table → what raises
     "a Boolean mask as an index: `x[x > 0]`": lambda: trained(lambda self, x: x[x > 0]),
     "`self.variable.assign(…)` in `call`": lambda: fitted(Assigning(), layers.Dense(1)),
     "axes of unknown length: `keras.Input((None, 4))`": lambda: thalweg.Input((None, 4)),
-    "`Embedding(mask_zero=True)`, `compute_mask`": raising(
-        lambda: layers.Embedding(4, 2, mask_zero=True), lambda: overridden(layers.Layer, "compute_mask")
-    ),
-    "metrics with an `update_state` of one's own, in `compile`": lambda: fitted(layers.Dense(1), metrics=[Counting()]),
     "`compile(weighted_metrics=[…])`": lambda: fitted(layers.Dense(1), weighted_metrics=["mae"]),
     "constraints that are Python functions": lambda: layers.Dense(1, kernel_constraint=lambda w: w),
     "`activity_regularizer` of a layer of one's own": lambda: type("Own", (layers.Layer,), {})(

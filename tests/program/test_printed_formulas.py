@@ -14,7 +14,8 @@ from thalweg.program.ir.instruction import TOTALS, Buffer
 # The rows whose formulas are words or use signs that aren't understood. It may only shrink.
 UNREAD = frozenset(
     """
-    adam_of_rows attention attention_adjoint embedding embedding_gradient table_reduce
+    adam_of_rows attention attention_adjoint by_steps columns mask_weights scan
+    embedding embedding_gradient table_reduce
     accumulate adabelief adadelta adafactor adagrad adam adamax affine_share affine_sum alpha_dropout
     alpha_dropout_adjoint angle_adjoint_of_y argmax argsort average average_pooling average_pooling_adjoint
     batch_moments batch_normalization batch_normalization_adjoint batch_sums bin_indicators

@@ -19,7 +19,7 @@ from thalweg.program.instructions.activations import ElementwiseAdjoint
 from wheels.catalogue import kernels, options
 
 OF_USERS = {f"formula{what}" for what in ("", "_adjoint", "_gradient", "_loss", "_loss_gradient")}
-OF_USERS |= {"custom", "custom_adjoint"}
+OF_USERS |= {"custom", "custom_adjoint", "columns"}  # the gates of a step are made for each network
 SHARED = ("weight_decay", "clipvalue", "use_ema")  # arguments of all optimizers that are further instructions
 CHANGED = 25  # optimizers of each kind, with other arguments
 

@@ -311,6 +311,15 @@ row("diagonal", lambda x: ops.diagonal(x, -2, 1, 2), lambda x: x[:, [2, 3, 4], [
 # --- products ---------------------------------------------------------------------------------------------------------
 
 A = np.linspace(-1, 1, 12).reshape(3, 4)
+
+
+def attended(q: Any, k: Any, v: Any) -> Any:
+    """Each head's mean of v, by the softmax of q·k/√d."""
+    weights = np.exp(np.einsum("nthd,nshd->nhts", q, k) / np.sqrt(q.shape[-1]))
+    return np.einsum("nhts,nshd->nthd", weights / weights.sum(-1, keepdims=True), v)
+
+
+row("dot_product_attention", ops.dot_product_attention, attended, (3, 2, 4), (5, 2, 4), (5, 2, 3))
 row("matmul", lambda x, y: ops.matmul(x, y), None, (5, 3), (3, 4))
 row("matmul", lambda x, y: ops.matmul(x, y), None, (2, 5, 3), (2, 3, 4))
 row("matmul", lambda x, y: ops.matmul(x, y), None, (2, 5, 3), (1, 3, 4))

@@ -156,6 +156,14 @@ def refuse_capped(flash_attention: Any, soft_cap: Any) -> None:
         raise refuse(f"attn_logits_soft_cap has to be None, got {soft_cap!r}")
 
 
+def for_each_row(program: Builder, x: Any) -> Traced:
+    """A tensor; what is the same for all rows, weights or an array (1, …), is repeated for each."""
+    b = operand(program, x)
+    if not b.per_row and b.shape[:1] == (1,):
+        b = program.broadcast_to(program.reshape(b, b.shape[1:]), b.shape[1:], per_row=True)
+    return Traced(program, b)
+
+
 @operation(_of_arrays)
 def dot_product_attention(
     query: Any,
@@ -181,7 +189,7 @@ def dot_product_attention(
     """
     refuse_capped(flash_attention, attn_logits_soft_cap)
     program = program_of([query, key, value])
-    q, k, v = (Traced(program, operand(program, x)) for x in (query, key, value))
+    q, k, v = (for_each_row(program, x) for x in (query, key, value))
     for x in (q, k, v):
         if len(x.buffer.shape) != 3:
             raise refuse(f"dot_product_attention takes tensors (rows, steps, heads, size), got {x.shape}")

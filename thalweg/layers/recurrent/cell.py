@@ -151,7 +151,7 @@ class Cell(Layer):
 
 
 def product(W: Any, masks: Masks, b: Any = None) -> Product:
-    """The function (x ∘ mask)·W + b of x, each gate's part of W with its own mask if there are several."""
+    """The function (x·mask)·W + b of x, each gate's part of W with its own mask if there are several."""
     if len(masks) == 1:
         return lambda x: affine(x if masks[0] is None else x * masks[0], W, b)
     parts = list(zip(masks, ops.split(W, len(masks), -1), strict=True))

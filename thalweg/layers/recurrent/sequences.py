@@ -103,8 +103,8 @@ class LSTM(Sequence):
     """Long short-term memory: of each step,
 
         i, f, o = sigmoid(x_t·W_ifo + h_{t−1}·R_ifo + b_ifo)
-        c_t = f∘c_{t−1} + i∘tanh(x_t·W_c + h_{t−1}·R_c + b_c)
-        h_t = o∘tanh(c_t)
+        c_t = f·c_{t−1} + i·tanh(x_t·W_c + h_{t−1}·R_c + b_c)
+        h_t = o·tanh(c_t)
 
     x (rows, steps, inputs) → h of the last step (rows, units), or of all. Hochreiter and Schmidhuber, Neural
     Computation 1997; with the forget gate f of Gers et al., 2000. The state c passes from step to step by a product
@@ -180,8 +180,8 @@ class GRU(Sequence):
     """Gated recurrent unit: of each step,
 
         z, r = sigmoid(x_t·W_zr + b_zr + h_{t−1}·R_zr + d_zr)
-        g = tanh(x_t·W_h + b_h + r∘(h_{t−1}·R_h + d_h)), or without reset_after tanh(x_t·W_h + b_h + (r∘h_{t−1})·R_h)
-        h_t = z∘h_{t−1} + (1 − z)∘g
+        g = tanh(x_t·W_h + b_h + r·(h_{t−1}·R_h + d_h)), or without reset_after tanh(x_t·W_h + b_h + (r·h_{t−1})·R_h)
+        h_t = z·h_{t−1} + (1 − z)·g
 
     x (rows, steps, inputs) → h of the last step (rows, units), or of all. Cho et al., EMNLP 2014: the second form, of
     the paper's first version; the first one is that of cuDNN and PyTorch.
