@@ -7,6 +7,7 @@ import sys
 import numpy as np
 import pytest
 from activation_layers import ACTIVATION_LAYERS
+from attention_layers import ATTENTION_LAYERS
 from conformance import EVERY, SHAPES
 from harness import Case
 from image_layers import IMAGE_LAYERS
@@ -35,6 +36,10 @@ TABLE = {
     "Embedding": [(lambda: layers.Embedding(5, 3), (4,)), (lambda: layers.Embedding(5, 3), ())],
     "EinsumDense": [(lambda: layers.EinsumDense("abc,cde->abde", (2, 4, 5), "relu", "de"), (2, 3))],
     "Identity": [(lambda: layers.Identity(), (2, 3))],
+    "Masking": [(lambda: layers.Masking(), (2, 3))],
+    **{kind.__name__: [row[:2] for row in ATTENTION_LAYERS[kind]]
+       for kind in (layers.Attention, layers.AdditiveAttention, layers.PositionEmbedding, layers.RotaryEmbedding,
+                    layers.SinePositionEncoding)},
     "LeakyReLU": [(lambda: layers.LeakyReLU(0.1), (3,))],
     "Dropout": [(lambda: layers.Dropout(0.4, seed=7), (3,))],
     "Rescaling": [(lambda: layers.Rescaling(0.5, -1), (3, 2))],
@@ -83,7 +88,7 @@ def agree(model, folder, x):
     wanted = model.predict(x)
     for got, want in zip(*((r if isinstance(r, list | tuple) else [r]) for r in (found, wanted)), strict=True):
         assert got.dtype == torch.float32
-        np.testing.assert_allclose(got.numpy(), want, rtol=1e-5, atol=1e-5 * max(1, abs(want).max()))
+        np.testing.assert_allclose(got.detach().numpy(), want, rtol=1e-5, atol=1e-5 * max(1, abs(want).max()))
     return net
 
 
@@ -98,8 +103,24 @@ def test_every_layer_predicts_the_same(make, shape, tmp_path):
     agree(model, tmp_path, xs if len(xs) > 1 else xs[0])
 
 
+PROJECTED = {  # layers that take several tensors one by one, and ids
+    "MultiHeadAttention": (lambda x: layers.MultiHeadAttention(2, 3)(x, x, use_causal_mask=True), (4, 6)),
+    "GroupQueryAttention": (lambda x: layers.GroupQueryAttention(3, 4, 2)(x, x), (4, 6)),
+    "TokenAndPositionEmbedding": (layers.TokenAndPositionEmbedding(5, 4, 3), (4,)),
+}
+
+
+@pytest.mark.parametrize("name", PROJECTED)
+def test_attention_predicts_the_same(name, tmp_path):
+    called, shape = PROJECTED[name]
+    x = Input(shape)
+    model = Model(x, called(x), seed=1)
+    draw = np.random.default_rng(5)
+    agree(model, tmp_path, draw.integers(0, 5, (6, *shape)).astype("f"))
+
+
 def test_every_layer_is_in_the_table():
-    assert set(layers.CLASSES) == {*TABLE, *LOOKUPS}
+    assert set(layers.CLASSES) == {*TABLE, *LOOKUPS, *PROJECTED}
 
 
 @pytest.mark.parametrize("name", activations.NAMES)
@@ -143,7 +164,8 @@ def test_the_file_is_read_by_python_and_learns_on(tmp_path):
 
 
 NATIVE = ("winograd", "share", "affine_sum", "by_columns")  # what native passes make, which no export sees
-OTHERS = ("custom", "random_warp", "store", "gather")  # Python functions of users; in training only; files don't
+# Python functions of users; in training only; files don't; attention that leaves weights out
+OTHERS = ("custom", "random_warp", "store", "gather", "attention")
 TRAINING = ("adjoint", "dropout", "noise", "random", "penalty", "of_rows", "muon", "lamb", "adafactor")
 """What draws numbers, sends gradients back or changes weights."""
 

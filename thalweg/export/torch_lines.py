@@ -251,8 +251,8 @@ def written(statement: Statement, names: Names, kept: dict[str, Array], real: st
         (assignment,) = statement.assignments
         yield f"{names[assignment.buffer]} = {own}"
         return
-    made = {a.buffer for a in statement.assignments}
-    expressions = TorchExpressions({b: n for b, n in names.items() if b.view_of is None or b not in made}, kept)
+    read = statement.instruction.inputs  # another view of the same shape may be written later
+    expressions = TorchExpressions({b: n for b, n in names.items() if b.view_of is None or b in read}, kept)
     expressions.names, expressions.instruction = names, statement.instruction
     for target, value in expressions.lines([(a.buffer, a.value) for a in statement.assignments]):
         if isinstance(target, str):

@@ -96,6 +96,8 @@ MODELS = {  # classes that are layers too, and stand above them: imported when a
 
 def class_named(what: str, name: str, custom_objects: CustomObjects | None) -> Any:
     """The class that a description names; an unknown one raises, with all that are known."""
+    if name.removeprefix("thalweg>") in CLASSES.keys() - {name}:
+        return CLASSES[name.removeprefix("thalweg>")]
     own = {key: thing for key, thing in (custom_objects or {}).items() if isinstance(thing, type)}
     found = choose(what, name, {**CLASSES, **MODELS, **REGISTERED, **own})
     return getattr(import_module(found), name) if isinstance(found, str) else found

@@ -25,6 +25,7 @@ from thalweg.support import hooks
 from thalweg.support.arguments import configuration
 from thalweg.support.naming import snake_case
 from thalweg.support.nested import leaves, mapped
+from thalweg.support.registry import REGISTERED
 
 Shape = tuple[int, ...]
 Shapes = Any  # the shape of a row, or a list of them for several inputs
@@ -375,8 +376,13 @@ def name_layers(layers: Sequence[Layer]) -> None:
 
 
 def serialize(layer: Layer) -> dict[str, Any]:
-    """A plain description that `deserialize` turns back into an equal layer, without its weights."""
-    return {"class_name": type(layer).__name__, "config": layer.get_config()}
+    """A plain description that `deserialize` turns back into an equal layer, without its weights.
+
+    One of thalweg's layers is "thalweg>NAME" where the user has registered another class of that name.
+    """
+    kind = type(layer)
+    hidden = kind.__module__.startswith("thalweg.") and REGISTERED.get(kind.__name__, kind) is not kind
+    return {"class_name": f"thalweg>{kind.__name__}" if hidden else kind.__name__, "config": layer.get_config()}
 
 
 def check_last_axis(layer: str, axis: int, shape: Shape) -> None:
