@@ -35,7 +35,7 @@ def stateless(what: str, value: Any) -> bool:
 
 Stateful = Annotated[bool, Checked(stateless)]
 
-STATELESS = dict.fromkeys(
+UNKEPT = dict.fromkeys(
     ("reset_state", "reset_states"), "no state is kept between batches: see return_state and initial_state"
 )
 
@@ -43,7 +43,7 @@ STATELESS = dict.fromkeys(
 class Recurrent(Layer):
     """Base of layers that go through a sequence with `cell`."""
 
-    uncalled = Layer.uncalled | STATELESS | {"inner_loop": "write what a step computes as a cell, for RNN(cell)"}
+    uncalled = Layer.uncalled | UNKEPT | {"inner_loop": "write what a step computes as a cell, for RNN(cell)"}
 
     fed = ("initial_state", "mask")
     cell: Any

@@ -17,7 +17,7 @@ from thalweg.layers.containers import Wrapper
 from thalweg.layers.core import Activation, Dense, Dropout
 from thalweg.layers.kinds import one_of, optional, owner
 from thalweg.layers.layer import Layer, serialize
-from thalweg.layers.recurrent.rnn import STATELESS, Recurrent
+from thalweg.layers.recurrent.rnn import UNKEPT, Recurrent
 from thalweg.ops.masks import flat
 from thalweg.ops.variable import to_numbers
 from thalweg.support.arguments import Checked, Taken, arguments
@@ -65,8 +65,8 @@ class Bidirectional(Layer):
     ((None, 5, 8), 256)
     """
 
-    uncalled = Layer.uncalled | STATELESS
-    lacking = Layer.lacking | {"states": STATELESS["reset_state"]}
+    uncalled = Layer.uncalled | UNKEPT
+    lacking = Layer.lacking | {"states": UNKEPT["reset_state"]}
 
     fed = ("initial_state", "mask")
 
