@@ -267,7 +267,7 @@ DAMAGES = {
         ("utils/time_windows.py", "steps = np.arange(length) * rate", "steps = np.arange(length)"),
     ],
     # --- sequences ---------------------------------------------------------------------------------------------------
-    "tests/ops/test_loops.py::test_a_scan_trains_as_the_steps_one_by_one_do": [
+    "tests/ops/test_loops.py::test_the_adjoint_of_a_scan_is_that_of_its_steps": [
         (
             "program/instructions/recurrence/backward.py",
             "self.body.append(Add(sums[0], found(g), sums[1]))",

@@ -2,17 +2,20 @@
 
 import numpy as np
 import pytest
+from networks import network
+from pass_checks import computed
 from recurrent_networks import RECURRENT, Loop, counted, gated, shifted, simple, wide
 
 from thalweg import Input, Model, Sequential, ops
+from thalweg.engine.reference import ReferenceExecutor
 from thalweg.layers import Dense, Flatten, Layer
 from thalweg.ops.loops import over_steps
 from thalweg.program.instructions.recurrence.scan import Scan
 from thalweg.program.interchange.reading_back import from_json
 from thalweg.program.interchange.writing import to_json
-from thalweg.program.passes.draft import Request
-from thalweg.program.passes.scanned import unrolled
-from thalweg.program.plain import PLAIN
+from thalweg.program.passes.draft import Pass, Request
+from thalweg.program.passes.scanned import unroll, unrolled
+from thalweg.program.plain import DERIVE, FUSE_LOSSES, PLAIN
 
 X = np.random.default_rng(0).normal(size=(6, 5, 4))
 Y = np.random.default_rng(1).normal(size=(6, 2))
@@ -144,3 +147,14 @@ def test_the_steps_of_a_program_that_is_looked_at_are_written_out():
 def test_a_trace_shows_the_numbers_of_each_step():
     text = str(of(simple, backwards=True).trace(X[:1], Y[:1]))
     assert all(f"a[{step}] = tanh(" in text for step in range(1, 6))
+
+
+@pytest.mark.parametrize("name", RECURRENT)
+def test_the_adjoint_of_a_scan_is_that_of_its_steps(name):
+    """The same network, derived before its steps are written out and after."""
+    early = (Pass("write steps out", unroll, lambda r: True), DERIVE, FUSE_LOSSES)
+    found, wanted = (
+        computed(network(name), ReferenceExecutor, np.float64, "training", passes) for passes in (PLAIN, early)
+    )
+    for one, other in zip(found, wanted, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-9)
