@@ -13,7 +13,7 @@ from rich.console import Console
 from thalweg import Sequential
 from thalweg.cli.console import Grid
 from thalweg.experiments import comparison, results
-from thalweg.layers import BatchNormalization, Conv2D, Dense, Dropout, Flatten, Input, Residual
+from thalweg.layers import LSTM, BatchNormalization, Conv2D, Dense, Dropout, Flatten, Input, Residual
 from thalweg.losses import SumSquaredError
 from thalweg.models import inspection
 from thalweg.optimizers import SGD, Adam
@@ -196,6 +196,49 @@ def test_a_listing_fits_a_terminal_and_loses_nothing_but_names(terminal, room, p
         assert "".join(row.formula.split()) in "".join(text.split())
     terminal(None)
     assert str(listing) == whole  # where the output isn't a terminal it depends on nothing
+
+
+def recurrent():
+    model = Sequential([Input((5, 3)), LSTM(4), Dense(1)], seed=0)
+    model.compile(SGD(0.1), "mse")
+    return model
+
+
+def test_a_scan_has_its_body_below_it():
+    listing = recurrent().program("inference", batch_size=8)
+    (scan,) = (row for row in listing if row.name == "scan")
+    assert scan.heading == "z′10[end] = 5 steps; at first s = z, s′ = z′; then s = z′10, s′ = z′9"
+    assert [(part.depth, part.name, part.formula, part.shape) for part in scan.inner][:3] == [
+        (1, "affine", "h′ = s·recurrent_kernel1", (8, 16)),
+        (1, "add", "z′2 = h[t] + h′", (8, 16)),
+        (1, "slice", "z′3 = z′2[0:4]", (8, 4)),
+    ]
+    assert all(part.formula in scan.formula for part in scan.inner)  # in one line where there is but one
+    lines = str(listing).splitlines()
+    assert len(lines) == 1 + 1 + len(listing) + len(scan.inner) + 1
+    row = next(n for n, line in enumerate(lines) if line.split()[:2] == ["5", "scan"])
+    for line, part in zip(lines[row + 1 :], scan.inner, strict=False):
+        assert re.fullmatch(rf"     {part.name} +\(8, \d+\) +{re.escape(part.formula)}", line)
+    assert json.loads(json.dumps(listing.records()))[4]["inner"][0]["name"] == "affine"
+    assert "\N{NO-BREAK SPACE}\N{NO-BREAK SPACE}affine" in listing._repr_html_()
+
+
+def test_what_a_body_runs_itself_is_indented_once_more():
+    rows = [row for row in recurrent().schedule(batch_size=8) if row.name == "scan"]
+    inner = [(part.depth, part.name) for row in rows for part in row.inner]
+    at = inner.index((1, "columns"))
+    assert inner[at + 1][0] == 2
+
+
+@pytest.mark.parametrize("room", [60, 80, 120])
+@pytest.mark.parametrize("what", ["program", "schedule"])
+def test_bodies_fit_a_terminal(terminal, room, what):
+    listing = getattr(recurrent(), what)(batch_size=8)
+    terminal(room)
+    text = str(listing)
+    assert max(map(width, text.splitlines())) <= room
+    for part in (part for row in listing for part in row.inner):
+        assert "".join(part.formula.split()) in "".join(text.split())
 
 
 def test_formulas_stand_behind_the_numbers_or_below(terminal):

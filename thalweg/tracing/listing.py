@@ -21,8 +21,29 @@ LEAST_FORMULA = 24  # columns; with less room, a formula gets lines of its own
 
 
 @dataclass(frozen=True)
+class Inner:
+    """An instruction that another one runs itself, as a scan does in each of its steps; its cost is that one's.
+
+    depth: 1 for what an instruction of the listing runs, 2 for what that one runs, …
+    """
+
+    depth: int
+    name: str
+    formula: str
+    shape: tuple[int, ...]
+
+    @property
+    def indent(self) -> str:
+        """The space in front of its name and its formula."""
+        return "  " * self.depth
+
+
+@dataclass(frozen=True)
 class Row:
-    """One instruction of a listing. Times are seconds of one step; None before they are measured."""
+    """One instruction of a listing. Times are seconds of one step; None before they are measured.
+
+    heading: the formula, without those of the `inner` ones that it runs itself.
+    """
 
     number: int
     section: str
@@ -34,6 +55,8 @@ class Row:
     seconds: float | None = None
     share: float | None = None
     phase: str = ""  # of a schedule
+    heading: str = ""
+    inner: tuple[Inner, ...] = ()
 
     @property
     def part(self) -> str:
@@ -69,6 +92,8 @@ class Listing(Sequence[Row]):
                 measured.get(i),
                 measured.get(i, 0.0) / total if total else None,
                 phase,
+                i.heading,
+                tuple(inner_of(i, rows)),
             )
             for number, (phase, i) in enumerate(executed, start=1)
         ]
@@ -121,6 +146,10 @@ class Listing(Sequence[Row]):
         cells = [str(row.number), row.name, str(row.shape), f"{row.flops:,}", f"{row.bytes:,}"]
         return [*cells, f"{(row.seconds or 0) * 1e6:,.1f} µs", f"{(row.share or 0):.1%}"] if timed else cells
 
+    @staticmethod
+    def inner_cells(part: Inner, timed: bool) -> list[str]:
+        return ["", part.indent + part.name, str(part.shape), "", ""] + ["", ""] * timed
+
     def sums(self, timed: bool) -> list[str]:
         """The last line: the whole step."""
         sums = ["", "one step", "", f"{sum(r.flops for r in self.rows):,}", f"{sum(r.bytes for r in self.rows):,}"]
@@ -134,7 +163,11 @@ class Listing(Sequence[Row]):
             if row.part != section:
                 section = row.part
                 rows.append([section])
-            rows.append([*self.cells(row, timed), row.formula])
+            rows.append([*self.cells(row, timed), row.heading])
+            for part in row.inner:
+                number, name, *cells = self.inner_cells(part, timed)
+                name = name.replace(" " * 2, "\N{NO-BREAK SPACE}" * 2)  # which HTML keeps
+                rows.append([number, name, *cells, part.indent + part.formula])
         rows.append([*self.sums(timed), ""])
         header = [*self.header(timed), "formula"]
         return block(html_table(header, rows, right=(0, 3, 4, 5, 6) if timed else (0, 3, 4), mono=(len(header) - 1,)))
@@ -150,13 +183,22 @@ class Listing(Sequence[Row]):
                 lines.append(["", section])
                 formulas.append("")
             lines.append(self.cells(row, timed))
-            formulas.append(row.formula)
+            formulas.append(row.heading)
+            lines += [self.inner_cells(part, timed) for part in row.inner]
+            formulas += [part.indent + part.formula for part in row.inner]
         last = self.sums(timed)
         room = columns()
         above = "".join(f"{name}: {number:,}\n" for name, number in self.numbers.items())
         return above + beside(table([*lines, last], (0, 3, 4, 5, 6), room, cut=1), [*formulas, ""], room)
 
     __repr__ = __str__
+
+
+def inner_of(instruction: Instruction, rows: int, depth: int = 1) -> Iterator[Inner]:
+    """What an instruction runs itself, in order, each with what that one runs behind it."""
+    for i in instruction.runs:
+        yield Inner(depth, i.title, i.heading, shape_of(i, rows))
+        yield from inner_of(i, rows, depth + 1)
 
 
 def shape_of(instruction: Instruction, rows: int) -> tuple[int, ...]:
@@ -173,7 +215,10 @@ def beside(text: str, formulas: Sequence[str], room: int | None) -> str:
         indent = 4
     texts = []
     for line, formula in zip(lines, formulas, strict=True):
-        folded = textwrap.wrap(formula, room - indent, break_on_hyphens=False) if room is not None else [formula]
+        folded = [formula]
+        if room is not None:
+            inner = formula[: len(formula) - len(formula.lstrip())]
+            folded = textwrap.wrap(formula, room - indent, subsequent_indent=inner, break_on_hyphens=False)
         if folded and width(line) < indent - 1:
             line += " " * (indent - width(line)) + folded.pop(0)
         texts += [line.rstrip(), *(" " * indent + part for part in folded)]

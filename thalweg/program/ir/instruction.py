@@ -224,6 +224,16 @@ class Instruction:
         return self.printed.format_map(Attributes(self))
 
     @property
+    def runs(self) -> tuple[Instruction, ...]:
+        """The instructions that it runs itself: a listing has them below it."""
+        return ()
+
+    @property
+    def heading(self) -> str:
+        """The formula, without those of `runs`."""
+        return self.formula
+
+    @property
     def stated(self) -> Stated | None:
         """The operation as statements, for programs that know no instructions; None for what isn't elementwise."""
         return None

@@ -14,6 +14,11 @@ LONGEST = 160
 SECTIONS = {"forward": words.text("forward"), "backward": words.text("backward"), "update": words.text("update")}
 
 
+def cut(formula: str) -> str:
+    """A formula, or the beginning of a long one."""
+    return formula if len(formula) <= LONGEST else formula[: LONGEST - 1] + "…"
+
+
 def timing(subject: Subject, clock: Clock) -> dict[str, Any] | None:
     """The section; None without a network that can train."""
     network = subject.network
@@ -25,12 +30,15 @@ def timing(subject: Subject, clock: Clock) -> dict[str, Any] | None:
     rows = []
     parts = sorted(listing.rows, key=lambda row: list(SECTIONS).index(row.section))  # a schedule has other phases
     for number, row in enumerate(parts[:MOST_ROWS], start=1):
-        formula = row.formula if len(row.formula) <= LONGEST else row.formula[: LONGEST - 1] + "…"
-        line: list[Any] = [str(number), SECTIONS[row.section], row.name, formula]
+        line: list[Any] = [str(number), SECTIONS[row.section], row.name, cut(row.heading)]
         line += ["×".join(map(str, row.shape)), f"{row.flops:,}"]
         if measured:
             line += ["", ""] if row.seconds is None else [f"{row.seconds * 1e6:,.1f}", f"{row.share or 0:.1%}"]
         rows.append(line)
+        for part in row.inner:
+            indent = "\N{NO-BREAK SPACE}" * len(part.indent)
+            cells = ["", "", indent + part.name, indent + cut(part.formula), "×".join(map(str, part.shape)), ""]
+            rows.append(cells + ["", ""] * measured)
     columns: list[Any] = ["#", words.text("part"), words.text("instruction"), words.text("formula")]
     columns += [words.text("shape"), "FLOPs", *([words.text("µs"), words.text("share")] if measured else [])]
     total = sum(row.seconds or 0.0 for row in listing.rows)

@@ -36,6 +36,14 @@ class Columns(Instruction):
         return self.written
 
     @property
+    def runs(self) -> tuple[Instruction, ...]:
+        return self.members
+
+    @property
+    def heading(self) -> str:
+        return f"{', '.join(b.name for b in self.written)}, {self.units} columns at a time"
+
+    @property
     def formula(self) -> str:
         return "; ".join(i.formula for i in self.members)
 

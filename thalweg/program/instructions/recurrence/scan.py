@@ -39,14 +39,31 @@ class Scan(Loop):
         return tuple(b for b in (*self.kept, *self.finals) if b is not None)
 
     @property
+    def runs(self) -> tuple[Instruction, ...]:
+        return self.body
+
+    @property
+    def heading(self) -> str:
+        return f"{self.repeated}{self.carried}"
+
+    @property
     def formula(self) -> str:
-        """What is carried and computed, a line for each; numbered sequences are those of the same name."""
-        order = f"{self.steps} steps, from the last to the first" if self.backwards else f"{self.steps} steps"
-        first = (f"{m} = {'0' if b is None else b}" for m, b in zip(self.memories, self.initial, strict=True))
-        carried = (f"{m} = {a}" for m, a in zip(self.memories, self.after, strict=True))
-        body = (i.formula for i in self.body)
-        results = ", ".join(b.name for b in self.outputs)
-        return f"{results} = {order} of [{'; '.join([*body, *carried])}] from {', '.join(first) or 'nothing'}"
+        return f"{self.repeated} of [{'; '.join(i.formula for i in self.body)}]{self.carried}"
+
+    @property
+    def repeated(self) -> str:
+        """What it writes, and in how many steps."""
+        order = ", from the last to the first" if self.backwards else ""
+        return f"{', '.join(b.name for b in self.outputs)} = {self.steps} steps{order}"
+
+    @property
+    def carried(self) -> str:
+        """What the memories are in the first step, and in each other one."""
+        if not self.memories:
+            return ""
+        first = ", ".join(f"{m} = {'0' if b is None else b}" for m, b in zip(self.memories, self.initial, strict=True))
+        later = ", ".join(f"{m} = {a}" for m, a in zip(self.memories, self.after, strict=True))
+        return f"; at first {first}; then {later}"
 
     @property
     def fits(self) -> bool:
