@@ -119,7 +119,7 @@ def test_one_column_is_one_output_of_any_shape():
         (lambda: losses.MeanSquaredError()([[1.0], [2.0]], [[1.0]]), ShapeError, "1 rows but y_true has 2"),
         (lambda: losses.MeanSquaredError()([1.0], [1.0], [1.0, 1.0]), ShapeError, "sample_weight has 2"),
         (lambda: losses.MeanSquaredError()([[1.0, 2.0]], [[1.0, 2.0, 3.0]]), ShapeError, r"\(rows, 2\).*\(rows, 3\)"),
-        (lambda: losses.BinaryCrossentropy()([2.0], [0.5]), DataError, "between 0 and 1, got .* in row 0"),
+        (lambda: losses.BinaryCrossentropy()([2.0], [0.5]), DataError, "between 0 and 1, .*got .* in row 0"),
         (lambda: losses.SparseCategoricalCrossentropy()([1, 4], RAW[:2]), DataError, "0 to 3 .*, got 4 in row 1"),
         (lambda: losses.SparseCategoricalCrossentropy()(ONE_HOT, RAW), ShapeError, "use categorical_crossentropy"),
         (lambda: losses.CategoricalCrossentropy()(LABELS, RAW), ShapeError, "use sparse_categorical_crossentropy"),

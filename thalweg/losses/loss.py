@@ -332,12 +332,13 @@ def fit_shape(y: Array, shape: Shape, owner: str) -> Array:
     )
 
 
-def check_probabilities(y: Array, name: str) -> None:
-    """Raises if a target is outside [0, 1]; NaN is left to the training's own diagnosis."""
-    outside = np.flatnonzero(((y < 0) | (y > 1)).reshape(len(y), -1).any(axis=1))
+def check_probabilities(y: Array, name: str, noise: float) -> None:
+    """Raises if a target is `noise` or more away from 0 to 1; NaN is left to the training's own diagnosis."""
+    far = ((y <= -noise) | (y >= 1 + noise)) & ((y < 0) | (y > 1))
+    outside = np.flatnonzero(far.reshape(len(y), -1).any(axis=1))
     if outside.size:
-        row = int(outside[0])
-        raise DataError(f"targets of {name} have to be between 0 and 1, got {y[row].tolist()} in row {row}")
+        row, give = int(outside[0]), f", give or take less than {noise:g}" if noise else ""
+        raise DataError(f"targets of {name} have to be between 0 and 1{give}, got {y[row].tolist()} in row {row}")
 
 
 def last_axis(what: str, axis: Any) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import numpy as np
 
@@ -37,11 +37,16 @@ FOCAL_ARGUMENTS = {"label_smoothing": 0.0, "gamma": 2.0, "alpha": -1.0}
 
 
 class OfProbabilities(Loss):
-    """Base: every target is a probability."""
+    """Base: every target is a probability, or one with noise: the equation holds there, too.
+
+    A class number from 2 on, or a number that has been standardised, is neither.
+    """
+
+    noise: ClassVar[float] = 1.0  # targets are less than this away from 0 to 1
 
     def check_targets(self, y: Array, output: Shape) -> Array:
         y = super().check_targets(y, output)
-        check_probabilities(y, self.name)
+        check_probabilities(y, self.name, self.noise)
         return y
 
 
@@ -128,6 +133,8 @@ class BinaryFocalCrossentropy(OfProbabilities):
     gamma: Amount = 2.0
     from_logits: bool = False
     label_smoothing: Portion = 0.0
+
+    noise = 0.0  # beyond 0 to 1, 1 - p_t may be below 0, where powers that aren't whole have no value
 
     equation = Equation("binary focal crossentropy", f"s = p\n{FOCAL}", f"s = p\n{FOCAL_SLOPE}", FOCAL_ARGUMENTS)
     fused = Equation(
