@@ -55,7 +55,6 @@ REFUSED = {
     "concatenate rows": (lambda x: ops.concatenate([x, x]), "mixes the rows"),
     "stack rows": (lambda x: ops.stack([x, x]), "mixes the rows"),
     "maximum of rows": (lambda x: ops.max(x, 0), "mixes the rows"),
-    "mean of rows alone": (lambda x: ops.mean(x, 0), "mixes the rows"),
     "softmax of rows": (lambda x: ops.softmax(x, 0), "mixes the rows"),
     "cumsum of rows": (lambda x: ops.cumsum(x, 0), "mixes the rows"),
     "flip of rows": (lambda x: ops.flip(x, 0), "mixes the rows"),

@@ -44,7 +44,7 @@ def operation(numpy: Callable[..., Any]) -> Callable[[F], F]:
                 return record(call, arguments, named, name)
             if any(isinstance(t, OverRows) for t in tensors):
                 first = next(t for t in tensors if isinstance(t, OverRows))
-                return first.linear(name, arguments)
+                return first.linear(name, arguments, named)
             program = program_of(tensors)
 
             def valued(a: Any) -> Any:
@@ -108,6 +108,10 @@ def across_rows(what: str) -> ThalwegError:
 def row_value(program: Builder, value: Any) -> tuple[Buffer, bool]:
     """One number a row, and whether its sum over the batch is meant, not the mean; other axes are averaged."""
     total = isinstance(value, OverRows) and value.total
+    if isinstance(value, OverRows) and value.shape:
+        raise refuse(
+            f"a loss is one number: take the sum or the mean of what has the shape {value.shape} over the rows"
+        )
     value = value.value if isinstance(value, OverRows) else value
     buffer = traced(value, program).buffer
     if not buffer.per_row:

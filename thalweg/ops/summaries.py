@@ -35,7 +35,7 @@ def along(name: str, numpy: Callable[..., Any], doc: str) -> Any:
         inner = tuple(a for a in axes if a >= 0)
         if builtins.len(inner) == builtins.len(axes):
             return program.reduce(name, x.buffer, inner, keepdims) if inner else x.buffer
-        if name not in ("sum", "mean") or keepdims or builtins.len(inner) < builtins.len(x.buffer.shape):
+        if name not in ("sum", "mean") or keepdims:
             raise across_rows(name)
         value = program.reduce(name, x.buffer, inner, False) if inner else x.buffer
         return OverRows(Traced(program, value), name == "sum")

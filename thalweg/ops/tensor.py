@@ -29,6 +29,7 @@ OF_ARRAYS = {  # NumPy's names of Python's operators, and ours
     **{f"bitwise_{name}": f"logical_{name}" for name in ("and", "or", "xor")},
     "remainder": "mod",
 }
+ALONG = ("sum", "mean", "stack", "concatenate")  # of means over the rows, too: both orders give the same
 _program: ContextVar[Builder | None] = ContextVar("program", default=None)
 
 
@@ -206,29 +207,66 @@ class Traced(Tensor):
 
 
 class OverRows(Tensor):
-    """The mean (or the sum) over the rows of the batch of one number a row: only known when a batch has ended.
+    """The mean (or the sum) over the rows of the batch, of as many numbers as a row has: known when a batch has ended.
 
-    It may be scaled, shifted and added to others, and given to `add_loss` or returned as a loss.
+    It may be scaled, shifted, added to others, joined with them and summed up: whatever gives the same if it is done
+    to the numbers of each row. What is given to `add_loss`, or returned as a loss, is one number.
     """
 
     __slots__ = ("total", "value")
-    shape = ()
 
     def __init__(self, value: Any, total: bool) -> None:
         self.value, self.total = value, total
 
-    def linear(self, name: str, arguments: tuple[Any, ...]) -> OverRows:
+    @property
+    def shape(self) -> Shape:
+        """The shape of the mean, without rows."""
+        return tuple(self.value.shape[1:])
+
+    def linear(self, name: str, arguments: tuple[Any, ...], named: dict[str, Any]) -> OverRows:
         """An operation on means: the same one on the numbers of each row, where that is the same."""
-        others = [a for a in arguments if isinstance(a, OverRows)]
-        numbers = all(isinstance(a, (int, float, np.number, OverRows)) for a in arguments)
-        additive = name in ("add", "subtract") and (not self.total or len(others) == len(arguments))
-        scaling = (name == "multiply" and len(others) == 1) or (name == "divide" and arguments[0] is self)
-        if not numbers or any(o.total != self.total for o in others) or not (additive or scaling or name == "negative"):
+        given = [*leaves([arguments, named])]
+        others = [a for a in given if isinstance(a, OverRows)]
+        fits = all(self.fits(a) for a in given) and not named
+        additive = name in ("add", "subtract") and (not self.total or len(others) == len(given))
+        scaling = len(others) == 1 and (name == "multiply" or (name == "divide" and arguments[0] is self))
+        along = name in ALONG
+        if any(o.total != self.total for o in others) or not (
+            along or (fits and (additive or scaling or name == "negative"))
+        ):
             raise ThalwegError(
                 f"{caller()}: a {'sum' if self.total else 'mean'} over the rows of a batch is known only when the "
                 f"batch has ended: it can be scaled and added to others of its kind, not used in {name}"
             )
-        return OverRows(FUNCTIONS[name](*(a.value if isinstance(a, OverRows) else a for a in arguments)), self.total)
+        if along:
+            arguments, named = (), self.behind_rows(name, arguments, named)
+        each = mapped([arguments, named], lambda a: a.value if isinstance(a, OverRows) else a)
+        return OverRows(FUNCTIONS[name](*each[0], **each[1]), self.total)
+
+    def fits(self, value: Any) -> bool:
+        """Whether this mean, and another or numbers, have the shape of this one together."""
+        if isinstance(value, Operators):
+            return isinstance(value, OverRows) and value.shape == self.shape
+        sizes = np.shape(value)
+        return np.asarray(value).dtype.kind in "buif" and self.shape[len(self.shape) - len(sizes) :] == sizes
+
+    def behind_rows(self, name: str, arguments: tuple[Any, ...], named: dict[str, Any]) -> dict[str, Any]:
+        """The arguments by name, with axes of the mean as axes of each row's numbers, of which axis 0 are the rows."""
+        bound = inspect.signature(FUNCTIONS[name]).bind(*arguments, **named)
+        bound.apply_defaults()
+        given = dict(bound.arguments)
+        if not all(isinstance(v, OverRows) for v in leaves(next(iter(given.values())))):
+            raise refuse(f"{name} of means over the rows of a batch takes nothing else")
+        rank = len(self.shape) + (name == "stack")
+
+        def moved(axis: Any) -> int:
+            if not isinstance(axis, (int, np.integer)) or not -rank <= axis < rank:
+                raise refuse(f"{name} of a mean over the rows, of shape {self.shape}, has no axis {axis!r}")
+            return int(axis) % rank + 1
+
+        axis = given["axis"]
+        given["axis"] = tuple(range(1, rank + 1)) if axis is None else mapped(axis, moved)
+        return given
 
 
 class Symbol(Tensor):
@@ -287,7 +325,7 @@ class Call:
 def probe(program: Builder, symbol: Symbol) -> Any:
     """A value like the symbol's, for finding out shapes."""
     if symbol.over_rows:
-        return OverRows(Traced(program, Buffer("x", (1,))), False)
+        return OverRows(Traced(program, Buffer("x", symbol.shape)), False)
     per_row = bool(symbol.shape) and symbol.shape[0] is None
     shape = symbol.row_shape if per_row else tuple(n for n in symbol.shape if n is not None)
     value = Buffer("x", shape, WORKSPACE if per_row else PARAMETERS, per_row)
@@ -313,7 +351,7 @@ def record(function: Any, arguments: tuple[Any, ...], named: dict[str, Any], nam
         nonlocal count
         count += 1
         if isinstance(value, OverRows):
-            return Result(call, count - 1, (), name, True)
+            return Result(call, count - 1, value.shape, name, True)
         found = traced(value, program)
         mask = program.masks.get(found.buffer)
         return Result(call, count - 1, found.shape, name, False, None if mask is None else mask.shape)
