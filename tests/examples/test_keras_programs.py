@@ -85,7 +85,7 @@ RAISES = {  # first cell of the page's table → what raises
         lambda: thalweg.optimizers.Adam().apply_gradients([]), lambda: thalweg.optimizers.Adam().apply([])
     ),
     "one optimizer for two models": optimizer_for_two,
-    "operations that mix the rows of a batch: `ops.mean(x, axis=0)`, `ops.matmul(x, ops.transpose(x))`": raising(
+    "operations that mix the rows of a batch: `x - ops.mean(x, axis=0)`, `ops.matmul(x, ops.transpose(x))`": raising(
         lambda: trained(lambda self, x: x - ops.mean(x, axis=0)),
         lambda: trained(lambda self, x: ops.matmul(x, ops.transpose(x))),
     ),

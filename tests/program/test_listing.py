@@ -10,8 +10,9 @@ import pytest
 from networks import NETWORKS
 from rich.console import Console
 
-from thalweg import Sequential
+from thalweg import Model, Sequential
 from thalweg.cli.console import Grid
+from thalweg.errors import ArgumentError
 from thalweg.experiments import comparison, results
 from thalweg.layers import LSTM, BatchNormalization, Conv2D, Dense, Dropout, Flatten, Input, Residual
 from thalweg.losses import SumSquaredError
@@ -321,3 +322,74 @@ def test_what_is_traced_is_the_program(name):
     )
     formulas = {i.formula for i in shown}
     assert [i.formula for i in seen if i.formula not in formulas] == []
+
+
+def summary_of(model, **arguments):
+    lines = []
+    model.summary(print_fn=lines.append, **arguments)
+    return lines[0].splitlines()
+
+
+def in_a_model():
+    inner = Sequential([Input((4,)), Dense(3), Dense(2)], name="inner")
+    inner.trainable = False
+    x = Input((4,))
+    return Model(x, Dense(1, name="outer")(Flatten()(inner(x))))
+
+
+def test_the_summary_lists_models_inside():
+    shown = [line.split("  ")[0] for line in summary_of(in_a_model()) if "(None" in line]
+    assert shown == ["input (Input)", "inner (Sequential)", "flatten (Flatten)", "outer (Dense)"]
+    lines = summary_of(in_a_model(), expand_nested=True)
+    shown = [line.strip().split("  ")[0] for line in lines if "(None" in line]
+    assert shown[1:4] == ["inner (Sequential)", "└ dense (Dense)", "└ dense_1 (Dense)"]
+    assert lines[-3:] == summary_of(in_a_model())[-3:]  # nothing is counted twice
+
+
+def test_the_summary_tells_which_layers_train():
+    lines = summary_of(in_a_model(), show_trainable=True)
+    assert "Trainable" in lines[2]
+    assert [line[-1] for line in lines if "(None" in line] == ["-", "N", "-", "Y"]
+
+
+def test_the_summary_keeps_to_its_lines_and_columns():
+    model = Sequential([Input((4,)), Dense(3, name="a_long_name_for_a_layer"), Dense(1)])
+    lines = summary_of(model, line_length=50)
+    assert {len(line) for line in lines if line.startswith("─")} == {50}
+    assert max(map(len, lines)) == 50
+    assert lines[4].startswith("a_long_name_for_a_l…  (None, 3)")
+    shares, places = (
+        summary_of(model, line_length=50, positions=[0.4, 0.7, 1.0]),
+        summary_of(model, positions=[20, 35, 50]),
+    )
+    assert shares == places != lines
+    assert lines[2].index("Output") == 22
+    assert shares[2].index("Output") == 20
+    with pytest.raises(ArgumentError, match=r"needs 4 places.*\[4, 4, 2\]"):
+        summary_of(model, line_length=10)
+    with pytest.raises(ArgumentError, match="a position for each of its 3 columns"):
+        summary_of(model, positions=[0.5, 1.0])
+
+
+@pytest.mark.parametrize(
+    ("given", "names"),
+    [
+        (["dense_1", "dense_1"], ["dense_1"]),
+        (["a", "dense_1"], ["a", "b", "dense_1"]),
+        (["d", "b"], ["b", "dense_1"]),  # in the other order
+        (["a|b", "b"], ["a", "b"]),
+    ],
+)
+def test_the_summary_shows_a_range_of_layers(given, names):
+    model = Sequential(
+        [Input((4,)), Dense(3, name="a"), Dense(3, name="b"), Dense(1, name="dense_1"), Dense(1, name="e")]
+    )
+    lines = summary_of(model, layer_range=given)
+    assert [line.split()[0] for line in lines if "(None" in line] == names
+    assert lines[-1].startswith("Total params: 33 ")
+
+
+@pytest.mark.parametrize("given", [["a"], ["a", 1], ["a", "c"], ["(", "a"]])
+def test_a_range_without_layers_is_told(given):
+    with pytest.raises(ArgumentError, match="layer_range"):
+        summary_of(Sequential([Input((4,)), Dense(3, name="a")]), layer_range=given)

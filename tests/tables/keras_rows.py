@@ -81,11 +81,6 @@ MODELS = [
             "keras.Sequential(" + NETWORK + ").{}",
             "add(keras.layers.Dense(1), rebuild=False)",
             "pop(rebuild=False)",
-            "summary(line_length=80)",
-            "summary(positions=[.3, .6, .8, 1.])",
-            "summary(expand_nested=True)",
-            "summary(show_trainable=True)",
-            "summary(layer_range=['dense', 'dense'])",
         ),
         **OURS_ALONE,
     ),
@@ -223,6 +218,13 @@ SCORES = [
     row(
         "a loss called with one-dimensional predictions and a weight for each",
         "keras.losses.MeanSquaredError()(np.ones(3), np.zeros(3), sample_weight=np.ones(3))",
+    ),
+    row(
+        "targets of `BinaryCrossentropy`, `CategoricalCrossentropy` and the focal",
+        *each(
+            "keras.losses.{}()(np.float32([[2]]), np.float32([[.5]]))", "BinaryCrossentropy", "CategoricalCrossentropy"
+        ),
+        "keras.losses.BinaryFocalCrossentropy()(np.float32([[1.1]]), np.float32([[.5]]))",
     ),
     row(
         "metrics `F1Score`, `FBetaScore`, `R2Score` of one-dimensional inputs raise",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
     from thalweg.recordings import Recording
     from thalweg.tracing.listing import Listing
     from thalweg.views.web.network_svg import Glyph
+
+LEAST_COLUMN = 4  # places of a column in a summary, two of them between it and the next
 
 
 class Inspected:
@@ -144,11 +147,47 @@ class Inspected:
             self.build()
         return with_rows(self._weights.graph.output_shape) if self._weights.placed else None
 
-    def summary(self, print_fn: Callable[[str], Any] | None = None) -> None:
-        """Prints every layer with its output shape and number of weights; "?" while they are unknown."""
+    def summary(
+        self,
+        line_length: int | None = None,
+        positions: Sequence[float] | None = None,
+        print_fn: Callable[[str], Any] | None = None,
+        expand_nested: bool = False,
+        show_trainable: bool = False,
+        layer_range: Sequence[str] | None = None,
+    ) -> None:
+        """Prints every layer with its output shape and number of weights; "?" while they are unknown.
+
+        Args:
+            line_length: the columns of a line; by default what the texts need.
+            positions: where the columns end, as shares of the line or, beyond 1, in columns of it; by default
+                0.45, 0.8 and 1, with a column of connections 0.3, 0.56, 0.74 and 1, if `line_length` is given.
+            print_fn: gets the text in place of the terminal.
+            expand_nested: whether the layers of models inside are listed, too.
+            show_trainable: whether a column says if training changes the layer's weights: Y or N.
+            layer_range: the names of the first and the last layer to show, or patterns of them, as of `re.match`.
+                The totals remain those of the model.
+
+        Raises:
+            ArgumentError: a column has less than 4 places, or no layer has a name of the range.
+
+        >>> import thalweg
+        >>> model = thalweg.Sequential([thalweg.Input((4,)), thalweg.layers.Dense(3), thalweg.layers.Dense(1)])
+        >>> model.summary(line_length=44, show_trainable=True, layer_range=["dense_1", "dense_1"])
+        Model: "sequential"
+        ────────────────────────────────────────────
+        Layer (type)      Output Shape  Para…  Tra…
+        ────────────────────────────────────────────
+        dense_1 (Dense)   (None, 1)         4  Y
+        ────────────────────────────────────────────
+        Total params: 19 (0.07 KB)
+        """
         if self.inputs:
             self.build()
-        summary(self._weights, print_fn)
+        text = summary(
+            self._weights, line_length, positions, print_fn is None, expand_nested, show_trainable, layer_range
+        )
+        (out if print_fn is None else print_fn)(text)
 
     def _repr_html_(self) -> str:
         """The layers as a drawing and a table, for notebooks; a model that isn't built yet says so."""
@@ -253,29 +292,98 @@ def glyphs(weights: Weights) -> list[Glyph]:
     return front + layers
 
 
-def summary(weights: Weights, print_fn: Callable[[str], Any] | None) -> None:
-    """Prints every layer with its output shape and number of weights; "?" while they are unknown, as Keras does."""
-    graph, count = weights.graph, weights.count()
-    steps = steps_of(graph)
-    connected = any(len(s.sources) != 1 for s in steps) or any(
-        after.sources != [before.name] for before, after in pairwise(steps)
+def summary(
+    weights: Weights,
+    line_length: int | None,
+    positions: Sequence[float] | None,
+    shown: bool,
+    expand_nested: bool,
+    show_trainable: bool,
+    layer_range: Sequence[str] | None,
+) -> str:
+    """The layers with output shapes and numbers of weights; "?" while they are unknown. `shown`: on the terminal."""
+    steps = steps_of(weights.graph)
+    connected = len(steps) > 1 and (
+        any(len(s.sources) != 1 for s in steps)
+        or any(after.sources != [before.name] for before, after in pairwise(steps))
     )
-    lines = [["Layer (type)", "Output Shape", "Param #", *(["Connected to"] if connected and len(steps) > 1 else [])]]
-    for step in steps:
+    lines = [["Layer (type)", "Output Shape", "Param #"]]
+    lines[0] += ["Connected to"] * connected + ["Trainable"] * show_trainable
+    for step, front in nested(within(steps, layer_range), expand_nested):
         number = "0 (unbuilt)" if step.params is None else f"{step.params:,}"
-        row = [f"{step.name} ({step.kind})", step.shape, number]
-        lines.append([*row, ", ".join(step.sources) or "-"][: len(lines[0])])
-    text = table(lines, (2,), columns() if print_fn is None else None)
-    rule = "─" * max(len(line) for line in text.splitlines())
+        row = [f"{front}{step.name} ({step.kind})", step.shape, number]
+        row += [", ".join(step.sources) or "-"] * connected + [trained_of(step)] * show_trainable
+        lines.append(row)
+    widths = column_widths(connected, show_trainable, line_length, positions)
+    text = table(lines, (2,), columns() if shown else None, fixed=widths)
+    most = max(len(line) for line in text.splitlines())
+    rule = "─" * max(most, sum(n + 2 for n in widths or ()), line_length or 0)
     first, _, rest = text.partition("\n")
-    size = f"({count * weights.dtype.itemsize / 1024:,.2f} KB)"
+    return f'Model: "{weights.graph.name}"\n{rule}\n{first}\n{rule}\n{rest}\n{rule}\n{totals(weights)}'
+
+
+def totals(weights: Weights) -> str:
+    """The last lines of a summary."""
+    count = weights.count()
+    text = f"Total params: {count:,} ({count * weights.dtype.itemsize / 1024:,.2f} KB)"
     if not weights.placed:
-        size += "\nThe numbers follow from the first data, or from Input(shape) in front."
+        text += "\nThe numbers follow from the first data, or from Input(shape) in front."
     trained = sum(p.buffer.size for _, p in weights.trained())
     if trained < count:
-        size += f"\nTrainable params: {trained:,}\nNon-trainable params: {count - trained:,}"
-    show = out if print_fn is None else print_fn
-    show(f'Model: "{graph.name}"\n{rule}\n{first}\n{rule}\n{rest}\n{rule}\nTotal params: {count:,} {size}')
+        text += f"\nTrainable params: {trained:,}\nNon-trainable params: {count - trained:,}"
+    return text
+
+
+def column_widths(
+    connected: bool, show_trainable: bool, line_length: int | None, positions: Sequence[float] | None
+) -> list[int] | None:
+    """The widths of a summary's columns, without the two places between them; None: what the texts need."""
+    if line_length is None and positions is None:
+        return None
+    usual = (0.3, 0.56, 0.74, 1.0) if connected else (0.45, 0.8, 1.0)
+    ends = [number("a position of summary", p) for p in (usual if positions is None else positions)]
+    if len(ends) != len(usual):
+        raise ArgumentError(f"summary needs a position for each of its {len(usual)} columns, got {positions!r}")
+    length = (108 if connected else 88) if line_length is None else whole("summary's line_length", line_length)
+    if ends[-1] <= 1:
+        ends = [length * end for end in ends]
+    if show_trainable:
+        ends = [0.9 * end for end in ends] + ends[-1:]
+    widths = [int(after) - int(before) for before, after in pairwise([0.0, *ends])]
+    if min(widths) < LEAST_COLUMN:
+        raise ArgumentError(f"every column of summary needs {LEAST_COLUMN} places, got the widths {widths}")
+    return [n - 2 for n in widths]
+
+
+def within(steps: list[Step], layer_range: Any) -> list[Step]:
+    """The steps from the first whose name matches to the last, as Keras counts them."""
+    if layer_range is None:
+        return steps
+    if len(layer_range) != 2 or not all(isinstance(pattern, str) for pattern in layer_range):
+        raise ArgumentError(f"layer_range is the names of a first and a last layer, got {layer_range!r}")
+    try:
+        first, last = ([k for k, s in enumerate(steps) if re.match(pattern, s.name)] for pattern in layer_range)
+    except re.error as error:
+        raise ArgumentError(f"layer_range={list(layer_range)!r} has a pattern that can't be read: {error}") from None
+    if not first or not last:
+        names = ", ".join(step.name for step in steps)
+        raise ArgumentError(f"layer_range={list(layer_range)!r} names no layer of the model, which has {names}")
+    if min(first) > max(last):
+        first, last = last, first
+    return steps[min(first) : max(last) + 1]
+
+
+def nested(steps: list[Step], expand: bool, level: int = 0) -> Iterator[tuple[Step, str]]:
+    """The steps, each with what stands in front of its name; with those of models inside, if they are wanted."""
+    for step in steps:
+        yield step, "   " * level + "└ " if level else ""
+        if expand and isinstance(step.layer, Inspected):
+            yield from nested(steps_of(step.layer._weights.graph), True, level + 1)
+
+
+def trained_of(step: Step) -> str:
+    """Whether training changes a step's weights: Y or N, and - without weights."""
+    return "-" if step.layer is None or not step.layer.all_parameters() else "Y" if step.layer.trainable else "N"
 
 
 @dataclass
@@ -287,6 +395,7 @@ class Step:
     shape: str
     params: int | None  # of the layer's first call; None while unknown
     sources: list[str]
+    layer: Any = None  # if it is one
 
 
 def steps_of(graph: Graph) -> list[Step]:
@@ -296,7 +405,7 @@ def steps_of(graph: Graph) -> list[Step]:
         for layer in graph.layers:
             shape = "?" if layer.row_out is None else mapped_shapes(layer.row_out)
             count = layer.count_params() if layer.built else None
-            steps.append(Step(str(layer.name), type(layer).__name__, shape, count, before))
+            steps.append(Step(str(layer.name), type(layer).__name__, shape, count, before, layer))
             before = [str(layer.name)]
         return steps
     names = {id(x): x.name for x in graph.inputs}
@@ -314,7 +423,8 @@ def steps_of(graph: Graph) -> list[Step]:
         shown.add(id(of))
         kind = type(of).__name__ if isinstance(of, Layer) else "operation"
         sources = list(dict.fromkeys(names[id(s)] for s in call.inputs()))
-        steps.append(Step(name, kind, ", ".join(str(r.shape) for r in results), params, sources))
+        shape = ", ".join(str(r.shape) for r in results)
+        steps.append(Step(name, kind, shape, params, sources, of if isinstance(of, Layer) else None))
     return steps
 
 

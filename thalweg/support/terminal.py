@@ -34,11 +34,20 @@ def width(text: str) -> int:
     return sum(wide)
 
 
-def table(lines: Sequence[Sequence[str]], right: Sequence[int], room: int | None = None, cut: int = 0) -> str:
-    """Aligned columns; those in `right` are aligned to the right. Column `cut` is shortened if room is short."""
+def table(
+    lines: Sequence[Sequence[str]],
+    right: Sequence[int],
+    room: int | None = None,
+    cut: int = 0,
+    fixed: list[int] | None = None,
+) -> str:
+    """Aligned columns; those in `right` are aligned to the right.
+
+    Column `cut` is shortened if room is short; if `fixed` has the widths of all columns, every text that is longer.
+    """
     count = max(len(line) for line in lines)
-    widths = [max((width(line[c]) for line in lines if c < len(line)), default=0) for c in range(count)]
-    if room is not None and (over := sum(widths) + 2 * (count - 1) - room) > 0:
+    widths = fixed or [max((width(line[c]) for line in lines if c < len(line)), default=0) for c in range(count)]
+    if fixed is None and room is not None and (over := sum(widths) + 2 * (count - 1) - room) > 0:
         widths[cut] = max(min(LEAST_CUT, widths[cut]), widths[cut] - over)
     texts = []
     for line in lines:
