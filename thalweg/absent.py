@@ -150,8 +150,8 @@ NAMES: dict[str, Sequence[tuple[str, str]]] = {  # module → (names, what to do
             "thalweg.losses has the losses that there are",
         ),
         (
-            "cond switch while_loop fori_loop scan associative_scan map vectorize vectorized_map custom_gradient",
-            "a network is drawn once, so ops.where chooses, and a Python loop repeats a fixed number of times",
+            "cond switch map vectorize vectorized_map custom_gradient",
+            "a network is drawn once, so ops.where chooses, and ops.scan, ops.while_loop or a Python loop repeats",
         ),
         ("dtype is_tensor saturate_cast view view_as_complex view_as_real", FLOAT32),
         (

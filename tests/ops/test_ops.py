@@ -8,6 +8,7 @@ from ops_checks import check_slopes, check_values, data, graph_model, wanted
 from ops_rows import NAMES, ROWS, Row
 
 from thalweg import Input, Model, load_model, ops, random
+from thalweg.errors import ModelFileError
 from thalweg.layers import Layer
 from thalweg.support.nested import leaves
 
@@ -72,6 +73,10 @@ def test_in_a_graph_that_is_saved(row, tmp_path):
     got = model.predict(x)
     want = wanted(row, values)
     np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-5 * max(1, np.abs(want).max()))
+    if not row.saved:
+        with pytest.raises(ModelFileError, match="can't be saved: <"):
+            model.save(tmp_path / "graph.safetensors")
+        return
     model.save(tmp_path / "graph.safetensors")
     assert np.array_equal(load_model(tmp_path / "graph.safetensors").predict(x), got)
     assert model.output_shape == (None, *got.shape[1:])

@@ -96,6 +96,33 @@ REFUSED = {
     "a range of rows": (lambda x: x + ops.arange(ops.shape(x)[0]), "number of rows isn't known"),
     "size": (lambda x: x / ops.size(x), "number of rows isn't known"),
     "no tensor": (lambda x: x + "1", "numbers are needed|a tensor or numbers"),
+    "scan of nothing": (lambda x: ops.scan(lambda c, v: (c, v), x[:, 0]), "number of steps.*neither"),
+    "scan of two lengths": (lambda x: ops.scan(lambda c, v: (c, c), x[:, 0], x, length=4), r"got \[4, 5\]"),
+    "scan of a number": (lambda x: ops.scan(lambda c, v: (c, c), x[:, 0], 3.0), "one of them has none"),
+    "scan with a growing carry": (lambda x: ops.scan(lambda c, v: (v, c), 0.0, x), r"\(rows\), got \(rows, 3\)"),
+    "scan with another carry": (lambda x: ops.scan(lambda c, v: ((c, c), c), x[:, 0], x), "the same shapes"),
+    "scan with an unroll": (lambda x: ops.scan(lambda c, v: (c, c), x[:, 0], x, unroll=0), "unroll.*got 0"),
+    "while_loop without a bound": (
+        lambda x: ops.while_loop(lambda v: ops.sum(v, (1, 2)) < 9, lambda v: v + 1, x), "maximum_iterations.*None"
+    ),
+    "while_loop on all rows": (
+        lambda x: ops.while_loop(lambda v: ops.any(v < 9), lambda v: v + 1, x, 3), "mixes the rows"
+    ),
+    "while_loop with many conditions": (
+        lambda x: ops.while_loop(lambda v: v < 9, lambda v: v + 1, x, 3), "one truth value for each row"
+    ),
+    "while_loop that grows": (
+        lambda x: ops.while_loop(lambda v: v[:, 0] < 9, lambda v: (v, v), x[:, 0], 3), "while_loop carries"
+    ),
+    "while_loop on arrays": (
+        lambda x: ops.while_loop(lambda n: ops.sum(x, (1, 2)) < n, lambda n: n + 1, 0.0, 3), "none of loop_vars"
+    ),
+    "fori_loop to a tensor": (lambda x: ops.fori_loop(0, x[:, 0, 0], lambda k, v: v, x), "bounds that are known"),
+    "associative_scan of rows": (lambda x: ops.associative_scan(ops.add, x), "mixes the rows"),
+    "associative_scan of no axis": (lambda x: ops.associative_scan(ops.add, x, axis=3), "an axis 3"),
+    "associative_scan of sizes": (
+        lambda x: ops.associative_scan(lambda a, b: a, (x, x[:, 1:]), axis=1), r"got \[4, 5\]"
+    ),
     "another network": (lambda x: x + OTHER, "two networks|disconnected"),
     "random numbers for all": (lambda x: x + __import__("thalweg").random.normal((5, 3)), "ops.shape"),
 }  # fmt: skip

@@ -94,7 +94,7 @@ def test_every_function_of_ops_has_its_kernels(missing):
                 model.compile("sgd", "mse")
                 y = np.zeros((4, *model.output_shape[1:]), np.float32)
                 found |= missing(model.fit, x, y, verbose=0, lanes=1)
-            if found:
+            if found - OF_USERS:
                 lacking[row.name, kinds] = found
     assert lacking == {}
 

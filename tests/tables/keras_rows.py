@@ -552,11 +552,31 @@ LAYERS = [
     ),
 ]
 
+
+def in_a_layer(*expressions):
+    """The shape of what a layer's call returns for two rows of five steps."""
+    head = "class Own(keras.layers.Layer):\n    def call(self, x):\n        ops = keras.ops\n        return "
+    return tuple(f"{head}{text}\nr = tuple(Own()(np.ones((2, 5, 3), 'f')).shape)" for text in expressions)
+
+
 CHECKED = [
     row(
         "`ops.outer` of tensors with rows",
         "x = keras.Input((3,)); keras.ops.outer(x, x)",
         "keras.ops.diagonal(keras.Input((3, 3)))",
+    ),
+    row(
+        "`ops.scan` along the leading axis",
+        *in_a_layer("ops.scan(lambda c, v: (c + v, c), x[:, 0], x)[0]"),
+        ours=(2, 3),
+    ),
+    row(
+        "`ops.while_loop` goes on for the whole batch",
+        *in_a_layer("ops.while_loop(lambda v: ops.max(v) < 9, lambda v: v + 1, x)"),
+    ),
+    row(
+        "`ops.fori_loop` with bounds",
+        *in_a_layer("ops.fori_loop(0, ops.cast(ops.max(x), 'int32'), lambda k, v: v + 1, x)"),
     ),
     row("`ops.norm(x, 2)`", each("keras.ops.norm(keras.Input((3, 3)), {}, axis=(1, 2))", "2", "-2", "'nuc'")),
     row(

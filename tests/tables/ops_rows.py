@@ -12,6 +12,7 @@ import numpy as np
 from scipy import special
 
 from thalweg import ops
+from thalweg.ops.tensor import Operators
 
 Shape = tuple[int, ...]
 Values = Callable[[np.random.Generator, Shape], Any]
@@ -44,6 +45,7 @@ class Row:
     values: Values
     slope: bool  # whether it has a derivative
     kinds: bool  # whether each operand may be a weight or an array of shape (1, …)
+    saved: bool  # whether a graph with it can be saved: not with a function among its arguments
 
 
 X: Shape = (5, 3)
@@ -58,8 +60,9 @@ def row(
     values: Values = normal,
     slope: bool = True,
     kinds: bool = True,
+    saved: bool = True,
 ) -> None:
-    ROWS.append(Row(name, function, statement, shapes or (X,), values, slope, kinds))
+    ROWS.append(Row(name, function, statement, shapes or (X,), values, slope, kinds, saved))
 
 
 # --- each number by itself --------------------------------------------------------------------------------------------
@@ -416,6 +419,114 @@ image_row("extract_patches_3d", lambda x: x.reshape(-1, 1, 1, 1, 24), 2, 3, 4, 1
 image_row("rgb_to_grayscale", lambda x: (x * [0.2989, 0.587, 0.114]).sum(-1, keepdims=True), 2, 3, 3)
 image_row("rgb_to_hsv", None, 2, 3, 3, values=positive)
 image_row("hsv_to_rgb", None, 2, 3, 3, values=positive)
+
+# --- loops ------------------------------------------------------------------------------------------------------------
+
+
+def steps_of(x: Any) -> Any:
+    """The steps of every row, where a scan looks for them: along axis 0 of an array."""
+    return x if isinstance(x, Operators) else np.moveaxis(x, 1, 0)
+
+
+def of_steps(y: Any) -> Any:
+    return y if isinstance(y, Operators) else np.moveaxis(y, 0, 1)
+
+
+def looped(name: str, function: Callable[..., Any], statement: Callable[..., Any], *shapes: Shape) -> None:
+    row(name, function, statement, *shapes, kinds=False, saved=name == "fori_loop")
+
+
+def decayed(x: Any) -> Any:
+    carry, ys = ops.scan(lambda c, v: (0.5 * c + v, c * v), 0 * x[:, 0], steps_of(x))
+    return [carry, of_steps(ys)]
+
+
+def exchanged(x: Any) -> Any:
+    """Structures, numbers that are the same for all rows, and the steps from the last to the first."""
+
+    def step(carry: Any, v: Any) -> Any:
+        return {"a": carry["b"], "b": carry["a"] * v[0] + v[1]}, (carry["b"], None)
+
+    xs = (steps_of(x), np.arange(5.0)[:, None])
+    carry, (ys, _) = ops.scan(step, {"a": x[:, 0], "b": x[:, 1]}, xs, 5, reverse=True)
+    return [carry["a"], carry["b"], of_steps(ys)]
+
+
+def unrolled(x: Any) -> Any:
+    return ops.scan(lambda c, v: (ops.sin(c) + 2, None), x, length=3, unroll=True)[0]
+
+
+def by_numpy(x: Any, reverse: bool) -> Any:
+    a, b, ys = x[:, 0], x[:, 1], []
+    for k in range(5)[:: -1 if reverse else 1]:
+        ys.append(b)
+        a, b = b, a * x[:, k] + k
+    return [a, b, np.stack(ys[::-1], 1)]
+
+
+looped(
+    "scan",
+    decayed,
+    lambda x: [
+        sum(x[:, k] / 2 ** (4 - k) for k in range(5)),
+        np.stack([sum(x[:, j] / 2 ** (k - 1 - j) for j in range(k)) * x[:, k] for k in range(5)], 1),
+    ],
+)
+looped("scan", exchanged, lambda x: by_numpy(x, True))
+looped("scan", unrolled, lambda x: np.sin(np.sin(np.sin(x) + 2) + 2) + 2)
+
+
+def grown(x: Any) -> Any:
+    """Each row until its own length is reached."""
+    return ops.while_loop(
+        lambda v, n: ops.sum(v * v, -1) < 20, lambda v, n: (v * 1.5, n + v[:, 0]), (x, 0 * x[:, 0]), 4
+    )
+
+
+def grown_rows(x: Any) -> Any:
+    ends, sums = [], []
+    for v in x:
+        n, steps = 0.0, 0
+        while (v * v).sum() < 20 and steps < 4:
+            v, n, steps = v * 1.5, n + v[0], steps + 1
+        ends.append(v)
+        sums.append(n)
+    return [np.array(ends), np.array(sums)]
+
+
+looped("while_loop", grown, grown_rows, (3,))
+looped(
+    "while_loop",
+    lambda x: ops.while_loop(lambda v: v[:, :1] < 1, lambda v: v + 0.75, x, 3),
+    lambda x: x + 0.75 * np.clip(np.ceil((1 - x[:, :1]) / 0.75), 0, 3),
+    (3,),
+)
+looped(
+    "fori_loop",
+    lambda x: ops.fori_loop(1, 4, lambda k, v: v * x[:, k] + k, x[:, 0]),
+    lambda x: ((x[:, 0] * x[:, 1] + 1) * x[:, 2] + 2) * x[:, 3] + 3,
+)
+
+
+def joined_lines(one: Any, other: Any) -> Any:
+    """The line a·t + b behind another."""
+    return [one[0] * other[0], one[1] * other[0] + other[1]]
+
+
+looped("associative_scan", lambda x: ops.associative_scan(lambda a, b: a * b, x, axis=1), lambda x: np.cumprod(x, 1))
+looped(
+    "associative_scan",
+    lambda x: ops.associative_scan(ops.add, x, reverse=True, axis=-1),
+    lambda x: np.cumsum(x[..., ::-1], -1)[..., ::-1],
+)
+looped(
+    "associative_scan",
+    lambda x: ops.associative_scan(joined_lines, [x, x * x], axis=-2)[1],
+    lambda x: np.stack(
+        [sum(x[:, j] ** 2 * np.prod(x[:, j + 1 : k + 1], 1) for j in range(k + 1)) for k in range(5)], 1
+    ),
+)
+looped("associative_scan", lambda x: ops.associative_scan(ops.add, x, axis=1), lambda x: x, (1, 3))
 
 # --- what needs no tensor ---------------------------------------------------------------------------------------------
 

@@ -10,13 +10,14 @@ they compute with NumPy.
 """
 
 from thalweg.absent import answer_for
-from thalweg.ops import arrangement, attention, contractions, creation, indexing, pointwise, summaries
+from thalweg.ops import arrangement, attention, contractions, creation, indexing, loops, pointwise, summaries
 from thalweg.ops import image as image
 from thalweg.ops.arrangement import *  # noqa: F403 — a new operation is named only in its own file
 from thalweg.ops.attention import dot_product_attention  # noqa: F401
 from thalweg.ops.contractions import *  # noqa: F403
 from thalweg.ops.creation import *  # noqa: F403
 from thalweg.ops.indexing import *  # noqa: F403
+from thalweg.ops.loops import associative_scan, fori_loop, scan, while_loop  # noqa: F401
 from thalweg.ops.pointwise import *  # noqa: F403
 from thalweg.ops.summaries import *  # noqa: F403
 
@@ -26,6 +27,7 @@ __all__ += attention.__all__
 __all__ += contractions.__all__
 __all__ += creation.__all__
 __all__ += indexing.__all__
+__all__ += loops.__all__
 __all__ += pointwise.__all__
 __all__ += summaries.__all__
 

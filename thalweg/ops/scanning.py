@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ from thalweg.program.instructions.elementwise import Copy
 from thalweg.program.instructions.recurrence.backward import of_all_steps
 from thalweg.program.instructions.recurrence.scan import Scan
 from thalweg.program.ir.instruction import WORKSPACE, Buffer, Instruction
+from thalweg.support.nested import leaves, mapped
 
 Values = tuple[Any, ...]
 Step = Callable[[Values, Values], tuple[Any, Values]]
@@ -27,8 +28,23 @@ def chosen(counts: Any, new: Any, old: Any) -> Any:
     return where(counts, new, old)
 
 
+def filled(structure: Any, values: Iterable[Any]) -> Any:
+    """A structure with other values in the places of its own."""
+    queue = iter(values)
+    return mapped(structure, lambda _: next(queue))
+
+
 def scanned(
-    step: Step, states: Values, inputs: Values, mask: Any, backwards: bool, zeros_for_mask: bool, all_outputs: bool
+    step: Step,
+    states: Values,
+    inputs: Values,
+    mask: Any,
+    steps: int,
+    *,
+    backwards: bool,
+    in_order: bool,
+    zeros: bool,
+    all_outputs: bool,
 ) -> tuple[Any, Values] | None:
     """What `over_steps` returns, by a scan; None if the step does what a scan can't repeat."""
     program = program_of([x for x in (*inputs, *states, mask) if isinstance(x, Traced)])
@@ -40,45 +56,49 @@ def scanned(
     with writing:
         taken = [Traced(program, part) for part in parts]
         before = tuple(Traced(program, m) for m in memories)
-        value, after = step(tuple(taken[: len(inputs)]), before)
-        value = Traced(program, program.broadcast_to(*shaped(traced(value, program)), per_row=True))
+        structure, after = step(tuple(taken[: len(inputs)]), before)
+        values = [Traced(program, row_values(program, v)) for v in leaves(structure)]
         if mask is not None:
-            last = program.value("last", value.buffer.shape)
-            old = zeros_like(value) if zeros_for_mask else Traced(program, last)
-            value = chosen(taken[-1], value, old)
+            lasts = [program.value("last", v.buffer.shape) for v in values]
+            olds = [zeros_like(v) if zeros else Traced(program, last) for v, last in zip(values, lasts, strict=True)]
+            values = [chosen(taken[-1], v, old) for v, old in zip(values, olds, strict=True)]
             after = tuple(chosen(taken[-1], new, old) for new, old in zip(after, before, strict=True))
-            memories, initial = [*memories, last], [*initial, None]
-        output = writing.own(value.buffer)
+            memories, initial = [*memories, *lasts], [*initial, *[None] * len(lasts)]
+        outputs = [writing.own(v.buffer) for v in values]
         ends = [writing.own(traced(a, program).buffer) for a in after]
     if not writing.repeatable:
         writing.undo()
         return None
     if mask is not None:
-        ends.append(output)
-    elif not all_outputs and output not in ends:
-        memories, initial = [*memories, program.value("last", output.shape)], [*initial, None]
-        ends.append(output)
+        ends.extend(outputs)
+    elif not all_outputs:
+        lone = [output for output in dict.fromkeys(outputs) if output not in ends]
+        memories = [*memories, *(program.value("last", output.shape) for output in lone)]
+        initial, ends = [*initial, *[None] * len(lone)], [*ends, *lone]
     body = hoisted(program, writing.body, [*parts, *memories])
-    loop = Loop(sequences, parts, initial, memories, ends, body, output, backwards)
-    return loop.results(program, len(states), all_outputs)
+    loop = Loop(steps, sequences, parts, initial, memories, ends, body, outputs, backwards, in_order)
+    found, last = loop.results(program, len(states), all_outputs)
+    return filled(structure, found), last
 
 
 @dataclass
 class Loop:
     """A scan in the making."""
 
+    steps: int
     sequences: Sequence[Buffer]
     parts: Sequence[Buffer]
     initial: Sequence[Buffer | None]
     memories: Sequence[Buffer]
     ends: Sequence[Buffer]
     body: Sequence[Instruction]
-    output: Buffer
+    outputs: Sequence[Buffer]
     backwards: bool
+    in_order: bool
 
-    def results(self, program: Builder, states: int, all_outputs: bool) -> tuple[Any, Values]:
+    def results(self, program: Builder, states: int, all_outputs: bool) -> tuple[Values, Values]:
         """Appends the scan, which keeps all of its values: what nothing reads goes when all is known."""
-        steps = self.sequences[0].shape[0]
+        steps = self.steps
         own = dict.fromkeys(b for i in self.body for b in i.outputs if b.view_of is None)
         made = (*own, *self.memories)
         kept = tuple(program.value(f"{b}[:]", (steps, *b.shape)) for b in made)
@@ -92,11 +112,16 @@ class Loop:
             )
         )  # fmt: skip
         found = dict(zip(made, kept, strict=True)) if all_outputs else dict(zip(self.ends, finals, strict=True))
-        result = found[self.output]
-        if all_outputs and self.backwards:  # in the order of the scan
-            axes = len(result.shape)
-            result = program.slice(result, [None] * axes, [None] * axes, [-1, *[1] * (axes - 1)])
-        return Traced(program, result), tuple(Traced(program, z) for z in finals[:states])
+        results = [found[output] for output in self.outputs]
+        if all_outputs and self.backwards and not self.in_order:
+            results = [turned(program, x) for x in results]
+        return tuple(Traced(program, x) for x in results), tuple(Traced(program, z) for z in finals[:states])
+
+
+def turned(program: Builder, x: Buffer) -> Buffer:
+    """A sequence with the last step first."""
+    axes = len(x.shape)
+    return program.slice(x, [None] * axes, [None] * axes, [-1, *[1] * (axes - 1)])
 
 
 def row_values(program: Builder, x: Any) -> Buffer:

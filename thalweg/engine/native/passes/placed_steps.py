@@ -108,9 +108,7 @@ class Placing:
             yield on_values(i, names)
             return
         for b in values:
-            if b in self.only:
-                self.only.discard(b)
-                yield ByStepsOf(self.steps[b], b, back=True)
+            yield from self.by_rows(b)
         yield i
 
     def new(self, b: Buffer, of: Buffer | None = None) -> BySteps:
@@ -125,6 +123,17 @@ class Placing:
             self.steps[b] = BySteps(f"{b} by steps", b.shape)
             yield ByStepsOf(b, self.steps[b])
 
+    def by_rows(self, b: Buffer) -> Iterator[Instruction]:
+        """What makes a sequence by rows of one that is there by steps alone; of a view, that of its whole."""
+        if b not in self.only:
+            return
+        self.only.discard(b)
+        if b.view_of is None:
+            yield ByStepsOf(self.steps[b], b, back=True)
+        else:
+            yield from self.by_rows(b.view_of)
+            yield Reshape(b.view_of, b)
+
     def scan(self, i: Scan) -> Iterator[Instruction]:
         outside = [b for b in (*i.initial, *i.given) if b is not None and b.per_row and b.storage in self.callers]
         results = [b for b in i.finals if b is not None and b.storage in self.callers]
@@ -138,9 +147,7 @@ class Placing:
         for b in i.taken:
             yield from self.by_steps(b)
         for b in (*(b for b in i.initial if b is not None), *i.given):
-            if b in self.only:
-                self.only.discard(b)
-                yield ByStepsOf(self.steps[b], b, back=True)
+            yield from self.by_rows(b)
         body, given = [], list(i.given)
         for inner in i.body:
             if isinstance(inner, InputGradient) and inner.W.size <= TRANSPOSED and inner.W in i.given:
