@@ -3,7 +3,7 @@
 from typing import Any
 
 from thalweg import Input, Model, Sequential, ops
-from thalweg.layers import Activation, Dense, Embedding, Flatten, Layer
+from thalweg.layers import Activation, Dense, Embedding, Flatten, Layer, MultiHeadAttention
 from thalweg.ops.loops import over_steps
 
 Made = tuple[Any, ...]
@@ -128,10 +128,17 @@ def recurrent_context() -> Made:
     return Model(x, Dense(2)(Flatten()(Context()(x, Dense(4)(x[:, 0])))), seed=2), "mse"
 
 
+def recurrent_attention() -> Made:
+    """A sequence by steps whose adjoint goes on, under another shape, to what knows no steps."""
+    x = Input((3, 4))
+    looked = MultiHeadAttention(2, 2)(x, x)
+    return Model(x, Dense(2)(Loop(simple, all_outputs=False)(looked)), seed=2), "mse"
+
+
 RECURRENT = {
     made.__name__.replace("_", " "): made
     for made in (
         recurrent, recurrent_backwards, recurrent_gates, recurrent_masked, recurrent_shifted, recurrent_begun,
-        recurrent_matrices, recurrent_ids, recurrent_context,
+        recurrent_matrices, recurrent_ids, recurrent_context, recurrent_attention,
     )
 }  # fmt: skip
