@@ -5,8 +5,8 @@ import pytest
 
 from thalweg import Input, Model, Sequential, layers
 from thalweg.errors import ArgumentError
+from thalweg.views.insides.forward_pass import input_gradient, maps, passed
 from thalweg.views.report.convnet_figures import kernel_figures, map_figures, pixels, saliency_figure, signed_pixels
-from thalweg.views.report.insides import input_gradient, maps, passed
 
 DRAW = np.random.default_rng(3)
 X = DRAW.integers(0, 256, (5, 9, 8, 1)).astype(np.uint8)

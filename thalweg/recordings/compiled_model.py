@@ -31,6 +31,8 @@ class Graph(Protocol):
     def layers(self) -> list[Layer]: ...
     @property
     def fed_shapes(self) -> Sequence[tuple[int, ...]]: ...
+    @property
+    def feeds(self) -> Sequence[Any]: ...
 
 
 class Weights(Protocol):
@@ -44,6 +46,8 @@ class Weights(Protocol):
 
 class Compiled(Protocol):
     """A model with loss and optimizer."""
+
+    def inputs(self, x: Any) -> list[Array]: ...
 
     @property
     def graph(self) -> Graph: ...

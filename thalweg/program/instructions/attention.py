@@ -131,12 +131,17 @@ class Attention(OfAttention):
             of = (self.q, self.k, self.v, self.mask, *how, self.o, self.sums)
             yield AttentionAdjoint(*of, d(self.o), dq, dk, dv)
 
-    def reference(self, xp: Any, q: Array, k: Array, v: Array, mask: Array | None, step: StepState) -> Any:
+    def shares(self, xp: Any, q: Array, k: Array, mask: Array | None) -> tuple[Array, Array, Array]:
+        """The weights before dropout, (rows, groups, heads/groups, T, S); the largest score, and the sum of powers."""
         scores, _ = self.scores(xp, q, k, mask)
         top = scores.max(axis=-1, keepdims=True)
         powers = xp.exp(scores - top)
         total = powers.sum(axis=-1, keepdims=True)
-        o = (powers / total * self.kept(xp, step)) @ self.by_head(v)
+        return powers / total, top, total
+
+    def reference(self, xp: Any, q: Array, k: Array, v: Array, mask: Array | None, step: StepState) -> Any:
+        p, top, total = self.shares(xp, q, k, mask)
+        o = (p * self.kept(xp, step)) @ self.by_head(v)
         queries, heads, n = self.o.shape
         sums = xp.concatenate([x.reshape(-1, heads, 1, queries) for x in (top, total)], axis=2)
         return o.reshape(-1, heads, queries, n).transpose(0, 2, 1, 3), sums

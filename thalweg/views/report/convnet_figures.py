@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from thalweg import words
 from thalweg.recordings.compiled_model import WholeModel
-from thalweg.views.report.insides import input_gradient, maps, passed
+from thalweg.views.insides.forward_pass import input_gradient, maps, passed
 
 Array = NDArray[Any]
 Figure = dict[str, Any]

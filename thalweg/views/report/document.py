@@ -21,6 +21,7 @@ from thalweg.views.report.number_judgement import number_judgement
 from thalweg.views.report.overview import overview
 from thalweg.views.report.picture_insides import picture_insides
 from thalweg.views.report.reproduction import reproduction
+from thalweg.views.report.sequence_insides import sequence_insides
 from thalweg.views.report.subject import Array, Clock, Figure, Subject, Text
 from thalweg.views.report.timing import timing
 from thalweg.views.report.training_curves import training_curves
@@ -44,13 +45,14 @@ TITLES = {
     "influence": words.text("What the predictions depend on"),
     "network": words.text("The network"),
     "convolutions": words.text("What the network looks at"),
+    "sequences": words.text("What the network remembers, and where it looks"),
     "layers": words.text("Inside the layers"),
     "landscape": words.text("The loss landscape"),
     "program": words.text("One training step, instruction by instruction"),
     "reproduction": words.text("How to reproduce it"),
 }
 """Of the sections, in their order."""
-INSIDE = ("findings", "network", "convolutions", "layers", "landscape", "program")
+INSIDE = ("findings", "network", "convolutions", "sequences", "layers", "landscape", "program")
 """The sections that look into one network."""
 
 
@@ -98,6 +100,7 @@ def collected(subject: Subject, clock: Clock) -> tuple[list[Section], list[Text]
     make("mistakes", lambda: worst_rows(subject, important(made["influence"])))
     make("network", lambda: network_drawing(subject))
     make("convolutions", lambda: picture_insides(subject, clock))
+    make("sequences", lambda: sequence_insides(subject, clock))
     make("layers", lambda: layer_statistics(subject))
     make("program", lambda: timing(subject, clock))
     make("landscape", lambda: loss_planes(subject, clock.part(0.6)))

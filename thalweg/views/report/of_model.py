@@ -74,9 +74,11 @@ def subject_of(model: WholeModel, nodes: Sequence[Any], x: Any = None, y: Any = 
                 "statistics, the loss by batch, the path of descent and the doctor's findings."
             )
         )
+    elif looks_up(model):
+        subject.looked_up = recording.sample.x
     elif recording.sample.x is not None:
         subject.x, subject.y = recording.sample.x, recording.sample.y
-    given = rows_of(subject, recording, x, y)
+    given = rows_of(subject, model, recording, x, y)
     if given is not None:
         judged(subject, model, *given)
         if subject.scores and subject.judged_by == "trained":
@@ -88,12 +90,22 @@ def subject_of(model: WholeModel, nodes: Sequence[Any], x: Any = None, y: Any = 
     return subject
 
 
-def rows_of(subject: Subject, recording: Any, x: Any, y: Any) -> tuple[Any, Any] | None:
+def looks_up(model: WholeModel) -> bool:
+    """Whether layers in front turn words or numbers into ids, before the network."""
+    return any(feed.lookups for feed in model._compiled.graph.feeds)
+
+
+def rows_of(subject: Subject, model: WholeModel, recording: Any, x: Any, y: Any) -> tuple[Any, Any] | None:
     """The rows to judge by: those given, those validated on, or those trained on; None if there are none."""
     if x is not None:
         subject.judged_by = "given"
         return plain(x), plain(y)
     sample = None if recording is None else recording.sample
+    if looks_up(model):
+        subject.missing.append(
+            words.text("The recording kept what its look-ups made of the rows: give x and y to judge it by.")
+        )
+        return None
     if sample is None or (sample.held_x is None and sample.x is None):
         subject.missing.append(
             words.text("There are no rows to judge it by: give x and y, or validate while it trains.")

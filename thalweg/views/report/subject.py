@@ -197,6 +197,7 @@ class Subject:
         judged_by: what the rows of the scores and of `held` are: "held" out, "trained" on, or "given" with the model.
         inside: what the network is that is looked into, if it isn't all that predicts.
         x, y: rows as the network takes them, on which the loss is computed for the landscape.
+        looked_up: rows that look-ups in front of the network have turned into ids, if there are no others.
         history: a record for each epoch (of each member).
         metric: what "held_out" in the history is.
         recording: what was measured while it trained (`thalweg.recordings`).
@@ -222,6 +223,7 @@ class Subject:
     inside: Text | None = None
     x: Any = None
     y: Any = None
+    looked_up: Any = None
     history: list[dict[str, Any]] = field(default_factory=list)
     metric: str = ""
     recording: Any = None
