@@ -134,7 +134,7 @@ NAMES: dict[str, Sequence[tuple[str, str]]] = {  # module → (names, what to do
         ("PrecisionAtRecall RecallAtPrecision SensitivityAtSpecificity SpecificityAtSensitivity", CURVES),
     ),
     "ops": (
-        ("linalg nn numpy", IN_OPS),
+        ("nn numpy", IN_OPS),
         (
             "adaptive_average_pool adaptive_max_pool average_pool batch_normalization conv conv_transpose "
             "depthwise_conv layer_normalization max_pool rms_normalization separable_conv",
@@ -157,22 +157,26 @@ NAMES: dict[str, Sequence[tuple[str, str]]] = {  # module → (names, what to do
         (
             "allclose angle append arccosh arcsinh arctanh argpartition argsort array_split bartlett bincount "
             "bitwise_and bitwise_invert bitwise_left_shift bitwise_not bitwise_or bitwise_right_shift bitwise_xor "
-            "blackman cbrt cdist cholesky cholesky_inverse conj conjugate corrcoef correlate cross cumprod deg2rad "
-            "depth_to_space det diag diagflat diff digitize divide_no_nan dsplit dstack eig eigh empty empty_like "
+            "blackman cbrt cdist cholesky_inverse conj conjugate corrcoef correlate cross cumprod deg2rad "
+            "depth_to_space diag diagflat diff digitize divide_no_nan dsplit dstack eig eigh empty empty_like "
             "erfc erfinv exp2 extract_sequences fabs fft fft2 fliplr flipud fmax fmin fmod fold gcd geomspace "
-            "hamming hanning heaviside histogram hsplit hstack hypot i0 ifft2 imag in_top_k inner inv irfft isclose "
+            "hamming hanning heaviside histogram hsplit hstack hypot i0 ifft2 imag in_top_k inner irfft isclose "
             "isin isneginf isposinf isreal istft jvp kaiser kron lcm ldexp left_shift logaddexp logaddexp2 logdet "
             "logspace lstsq lu_factor matrix_rank median multi_hot nan_to_num nanargmax nanargmin nancumprod "
             "nancumsum nanmax nanmean nanmedian nanmin nanpercentile nanprod nanquantile nanstd nansum nanvar "
             "nextafter nonzero percentile pinv polar psnr ptp qr quantile rad2deg real rearrange rfft right_shift "
-            "rot90 scatter scatter_update searchsorted segment_max segment_min segment_prod segment_sum select "
-            "signbit sinc slice slice_update slogdet solve solve_triangular sort space_to_depth sparse_plus stft "
+            "rot90 scatter scatter_update searchsorted segment_min segment_prod select "
+            "signbit sinc slice slice_update slogdet sort space_to_depth sparse_plus stft "
             "svd top_k trace trapezoid tri trunc unfold unique unravel_index vander vsplit vstack",
             ON_ARRAYS,
         ),
     ),
+    "ops.linalg": (
+        ("cholesky_inverse eig eigh jvp lstsq lu_factor matrix_rank pinv qr svd", ON_ARRAYS),
+    ),
     "ops.image": (
-        ("affine_transform elastic_transform perspective_transform scale_and_translate", CHANGES),
+        ("elastic_transform", CHANGES),
+        ("perspective_transform scale_and_translate", "ops.image.affine_transform moves and scales, in perspective"),
         ("gaussian_blur sobel_edges", "a DepthwiseConv2D with padding='same' whose kernel is given, and frozen"),
         ("map_coordinates ssim", "compute it beforehand, by SciPy or scikit-image"),
     ),

@@ -17,6 +17,8 @@ OPS = {  # a module of thalweg.ops → its headings
     "summaries": ("sums, means and the like", "總和、平均等"),
     "contractions": ("products", "乘積"),
     "attention": ("attention", "注意力"),
+    "linalg": ("linear algebra", "線性代數"),
+    "segments": ("segments", "分段"),
     "loops": ("loops over steps", "逐步的迴圈"),
     "arrangement": ("shapes and order", "形狀與順序"),
     "indexing": ("parts and places", "取出與位置"),

@@ -123,6 +123,16 @@ REFUSED = {
     "associative_scan of sizes": (
         lambda x: ops.associative_scan(lambda a, b: a, (x, x[:, 1:]), axis=1), r"got \[4, 5\]"
     ),
+    "solve of no square": (lambda x: ops.solve(x, x), "square matrices"),
+    "det of a vector": (lambda x: ops.det(x[:, 0]), "square matrices"),
+    "cholesky of no square": (lambda x: ops.cholesky(x), "square matrices"),
+    "inv of no square": (lambda x: ops.inv(x), "square matrices"),
+    "solve of other axes": (lambda x: ops.solve(x[:, :3], x[:, :3, :, None]), "as many axes as a"),
+    "solve_triangular of no square": (lambda x: ops.solve_triangular(x, x), "square matrices"),
+    "segments of another length": (lambda x: ops.segment_sum(x, [0, 1]), "a number for each part"),
+    "segments of any number": (lambda x: ops.segment_max(x, x[:, :, 0]), "needs num_segments"),
+    "no segments": (lambda x: ops.segment_sum(x, [0] * 5, 0), "a segment at least"),
+    "affine_transform by six": (lambda x: ops.image.affine_transform(x[..., None], [1.0] * 6), "eight numbers"),
     "another network": (lambda x: x + OTHER, "two networks|disconnected"),
     "random numbers for all": (lambda x: x + __import__("thalweg").random.normal((5, 3)), "ops.shape"),
 }  # fmt: skip

@@ -9,6 +9,7 @@ DRAW = np.random.default_rng(3)
 IMAGES = DRAW.uniform(size=(2, 7, 5, 3)).astype("f")
 BYTES = DRAW.integers(0, 256, (2, 7, 5, 3)).astype(np.uint8)
 VOLUMES = DRAW.normal(size=(2, 5, 4, 6, 2)).astype("f")
+AFFINE = np.array([[1.31, 0.42, -2.13, -0.23, 0.84, 1.62, 0, 0], [0.72, 0, 4.34, 0.11, 1.93, -5.436, 0, 0]], "f")
 KINDS = ("nearest", "bilinear", "bicubic", "lanczos3", "lanczos5")
 
 CASES = {
@@ -40,6 +41,15 @@ CASES = {
     "grey bytes": lambda i: i.rgb_to_grayscale(BYTES[0]),
     "grey already": lambda i: i.rgb_to_grayscale(IMAGES[..., :1]),
     "hsv": lambda i: i.rgb_to_hsv(np.concatenate([IMAGES, IMAGES[:, :, :, :1].repeat(3, -1), 0 * IMAGES])),
+    **{
+        f"affine by {kind}, {mode}": (
+            lambda i, kind=kind, mode=mode: i.affine_transform(IMAGES, AFFINE, kind, mode, 0.5)
+        )
+        for kind in ("nearest", "bilinear")
+        for mode in ("constant", "nearest", "wrap", "mirror", "reflect")
+    },
+    "affine of one image": lambda i: i.affine_transform(IMAGES[0], AFFINE[1]),
+    "affine of bytes": lambda i: i.affine_transform(BYTES, AFFINE, fill_value=9),
     "rgb": lambda i: i.hsv_to_rgb(IMAGES * [3, 1, 1]),
 }  # fmt: skip
 
@@ -66,6 +76,10 @@ def test_images_are_keras_s(name, keras):
         lambda i: i.rgb_to_grayscale(VOLUMES[0]),
         lambda i: i.rgb_to_hsv(BYTES),
         lambda i: i.hsv_to_rgb(IMAGES[0, 0]),
+        lambda i: i.affine_transform(IMAGES, AFFINE, "bicubic"),
+        lambda i: i.affine_transform(IMAGES, AFFINE, fill_mode="edge"),
+        lambda i: i.affine_transform(IMAGES[0, 0], AFFINE[0]),
+        lambda i: i.affine_transform(IMAGES, AFFINE[:, :6]),
     ],
 )
 def test_both_refuse(wrong, keras):

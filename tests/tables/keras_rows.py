@@ -578,6 +578,21 @@ CHECKED = [
         "`ops.fori_loop` with bounds",
         *in_a_layer("ops.fori_loop(0, ops.cast(ops.max(x), 'int32'), lambda k, v: v + 1, x)"),
     ),
+    row(
+        "`ops.segment_sum`, `ops.segment_max` along axis 0",
+        *in_a_layer("ops.segment_sum(x, [0, 1, 0, 1, 1], 2)", "ops.segment_max(x, [0, 1, 0, 1, 1])"),
+        ours=(2, 2, 3),
+    ),
+    row(
+        "`ops.image.affine_transform` of one transform",
+        "r = keras.ops.image.affine_transform(np.ones((2, 3, 3, 1), 'f'), np.eye(3, dtype='f').ravel()[:8]).shape",
+        ours=(2, 3, 3, 1),
+    ),
+    row(
+        "`ops.inv`, `ops.solve` of matrices",
+        "keras.ops.inv(np.zeros((2, 2), 'f'))",
+        "keras.ops.solve(np.zeros((2, 2), 'f'), np.ones((2, 1), 'f'))",
+    ),
     row("`ops.norm(x, 2)`", each("keras.ops.norm(keras.Input((3, 3)), {}, axis=(1, 2))", "2", "-2", "'nuc'")),
     row(
         "`Lambda(output_shape=…)`",

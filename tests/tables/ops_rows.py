@@ -65,6 +65,15 @@ def row(
     ROWS.append(Row(name, function, statement, shapes or (X,), values, slope, kinds, saved))
 
 
+def steps_of(x: Any) -> Any:
+    """The steps of every row, where a scan looks for them: along axis 0 of an array."""
+    return x if isinstance(x, Operators) else np.moveaxis(x, 1, 0)
+
+
+def of_steps(y: Any) -> Any:
+    return y if isinstance(y, Operators) else np.moveaxis(y, 0, 1)
+
+
 # --- each number by itself --------------------------------------------------------------------------------------------
 
 for name in ("exp", "expm1", "square", "abs", "absolute", "negative", "sin", "cos", "arctan", "sinh", "cosh", "tanh"):
@@ -362,6 +371,117 @@ row("einsum", lambda x: ops.einsum("bij->bj", x))
 row("einsum", lambda x: ops.einsum("bpi, io -> bpo", x, A))
 row("einsum", lambda x: ops.einsum("io,bpi->bop", A, x))
 
+# --- linear algebra ---------------------------------------------------------------------------------------------------
+
+
+def turned_round(draw: np.random.Generator, shape: Shape) -> Any:
+    """Matrices far from having no inverse, whose pivots aren't on the diagonal."""
+    square = len(shape) > 2 and shape[-1] == shape[-2]
+    return 0.4 * draw.normal(size=shape) + (2 * np.roll(np.eye(shape[-1]), 1, 0) if square else 0)
+
+
+def transposed(x: Any) -> Any:
+    return ops.swapaxes(x, -1, -2)
+
+
+for shapes in (((3, 3), (3, 2)), ((3, 3), (3,)), ((2, 4, 4), (2, 4, 1))):
+    row(
+        "solve",
+        ops.solve,
+        lambda a, b: np.linalg.solve(a, b.reshape(*a.shape[:-1], -1)).reshape(b.shape),
+        *shapes,
+        values=turned_round,
+    )
+row("inv", ops.inv, np.linalg.inv, (4, 4), values=turned_round)
+row("inv", ops.inv, None, (2, 3, 3), values=turned_round)
+row("det", ops.det, np.linalg.det, (4, 4), values=turned_round)
+row("det", lambda x: ops.linalg.det(x), None, (2, 3, 3), values=turned_round)
+row(
+    "solve_triangular",
+    ops.solve_triangular,
+    lambda a, b: np.linalg.solve(np.triu(a), b),
+    (3, 3),
+    (3, 2),
+    values=positive,
+)
+row(
+    "solve_triangular",
+    lambda a, b: ops.solve_triangular(a, b, lower=True),
+    lambda a, b: np.linalg.solve(np.tril(a), b[..., None])[..., 0],
+    (3, 3),
+    (3,),
+    values=positive,
+)
+for upper in (False, True):
+    row(
+        "cholesky",
+        lambda x, upper=upper: ops.cholesky(x @ transposed(x) + np.eye(3), upper),
+        lambda x, upper=upper: np.linalg.cholesky(x @ x.swapaxes(1, 2) + np.eye(3)).swapaxes(1, 1 + upper),
+        (3, 3),
+    )
+row(
+    "cholesky",
+    lambda x: ops.cholesky(x * x + 3 * np.eye(2)),
+    lambda x: np.linalg.cholesky(3 * np.eye(2) + (x * x + (x * x).swapaxes(1, 2)) / 2),
+    (2, 2),
+    values=within_1,
+)
+
+# --- segments ---------------------------------------------------------------------------------------------------------
+
+IDS = [2, 0, 2, 7, 1]  # of which one is none of five
+
+
+def of_each(function: Callable[..., Any]) -> Callable[..., Any]:
+    """With numbers of each row's own: on arrays row by row."""
+    return lambda x, ids: (
+        function(x, ids, 3)
+        if isinstance(x, Operators)
+        else np.stack([function(*one, 3) for one in zip(x, ids.astype(int), strict=True)])
+    )
+
+
+row(
+    "segment_sum",
+    lambda x: of_steps(ops.segment_sum(steps_of(x), IDS, 5)),
+    lambda x: np.stack([x[:, 1], x[:, 4], x[:, 0] + x[:, 2], 0 * x[:, 0], 0 * x[:, 0]], 1),
+    kinds=False,
+)
+row(
+    "segment_sum",
+    lambda x: of_steps(ops.segment_sum(steps_of(x), [1, 1, 0, 0, 1])),
+    lambda x: np.stack([x[:, 2] + x[:, 3], x[:, 0] + x[:, 1] + x[:, 4]], 1),
+    (5,),
+    kinds=False,
+)
+row(
+    "segment_max",
+    lambda x: of_steps(ops.segment_max(steps_of(x), IDS, 3, True)),
+    lambda x: np.stack([x[:, 1], x[:, 4], np.maximum(x[:, 0], x[:, 2])], 1),
+    (5, 2, 2),
+    kinds=False,
+)
+row(
+    "segment_sum",
+    of_each(ops.segment_sum),
+    lambda x, ids: np.stack([(x * (ids == k)[..., None]).sum(1) for k in range(3)], 1),
+    X,
+    (5,),
+    values=whole,
+    slope=False,
+    kinds=False,
+)
+row(
+    "segment_max",
+    lambda x, ids: ops.maximum(of_each(ops.segment_max)(x, ids), -9.0),
+    lambda x, ids: np.stack([np.where(ids == k, x, -9).max(1) for k in range(3)], 1),
+    (5,),
+    (5,),
+    values=whole,
+    slope=False,
+    kinds=False,
+)
+
 # --- images -----------------------------------------------------------------------------------------------------------
 
 
@@ -416,20 +536,32 @@ image_row(
 image_row("extract_patches", None, 5, 4, 2, size=3, strides=2, padding="same")
 image_row("extract_patches", None, 5, 6, 1, size=(2, 3), strides=1, dilation_rate=2)
 image_row("extract_patches_3d", lambda x: x.reshape(-1, 1, 1, 1, 24), 2, 3, 4, 1, size=(2, 3, 4))
+MOVED = [0.9, 0.2, -0.6, -0.1, 1.1, 0.7, 0.01, -0.02]
+for mode in ("constant", "nearest", "wrap", "mirror", "reflect"):
+    image_row("affine_transform", None, 4, 5, 2, transform=MOVED, fill_mode=mode, fill_value=0.5)
+image_row("affine_transform", None, 3, 4, 1, transform=np.array([MOVED]), interpolation="nearest")
+image_row(
+    "affine_transform",
+    lambda x: np.pad(x, ((0, 0), (0, 0), (1, 0), (0, 0)))[:, :, :-1],
+    3,
+    4,
+    2,
+    transform=[1, 0, -1, 0, 1, 0, 0, 0],
+)
+for mode in ("constant", "mirror"):
+    row(
+        "image.affine_transform",
+        lambda x, t, mode=mode: ops.image.affine_transform(x, 0.1 * t + MOVED, fill_mode=mode),
+        None,
+        (3, 4, 2),
+        (8,),
+        kinds=False,
+    )
 image_row("rgb_to_grayscale", lambda x: (x * [0.2989, 0.587, 0.114]).sum(-1, keepdims=True), 2, 3, 3)
 image_row("rgb_to_hsv", None, 2, 3, 3, values=positive)
 image_row("hsv_to_rgb", None, 2, 3, 3, values=positive)
 
 # --- loops ------------------------------------------------------------------------------------------------------------
-
-
-def steps_of(x: Any) -> Any:
-    """The steps of every row, where a scan looks for them: along axis 0 of an array."""
-    return x if isinstance(x, Operators) else np.moveaxis(x, 1, 0)
-
-
-def of_steps(y: Any) -> Any:
-    return y if isinstance(y, Operators) else np.moveaxis(y, 0, 1)
 
 
 def looped(name: str, function: Callable[..., Any], statement: Callable[..., Any], *shapes: Shape) -> None:

@@ -15,7 +15,8 @@ STORED = Path(__file__).with_name("signatures.txt")
 MODULES = (
     *(thalweg, thalweg.layers, thalweg.activations, thalweg.losses, thalweg.metrics, thalweg.optimizers),
     *(thalweg.schedules, thalweg.initializers, thalweg.regularizers, thalweg.constraints, thalweg.callbacks),
-    *(thalweg.models, thalweg.ops, thalweg.ops.image, thalweg.random, thalweg.utils, thalweg.backend, thalweg.saving),
+    *(thalweg.models, thalweg.ops, thalweg.ops.linalg, thalweg.ops.image, thalweg.random, thalweg.utils),
+    *(thalweg.backend, thalweg.saving),
     *(thalweg.applications, thalweg.applications.imagenet_utils, thalweg.preprocessing.sequence, thalweg.datasets),
     *(sklearn, tabular, data, jax),
 )

@@ -16,6 +16,8 @@ import numpy as np
 from thalweg.absent import answer_for
 from thalweg.ops.arrangement import concatenate, ndim, pad, reshape, shape, transpose
 from thalweg.ops.contractions import matmul
+from thalweg.ops.image.image_shapes import checked
+from thalweg.ops.image.transforms import affine_transform
 from thalweg.ops.indexing import get_item, take
 from thalweg.ops.operation import operand, operation
 from thalweg.ops.pointwise import abs as size_of
@@ -25,22 +27,9 @@ from thalweg.program.instructions.images.resizing import INTERPOLATIONS, interpo
 from thalweg.support.naming import choose
 
 __all__ = [
-    "crop_images", "extract_patches", "extract_patches_3d", "hsv_to_rgb", "pad_images", "resize", "rgb_to_grayscale",
-    "rgb_to_hsv",
+    "affine_transform", "crop_images", "extract_patches", "extract_patches_3d", "hsv_to_rgb", "pad_images", "resize",
+    "rgb_to_grayscale", "rgb_to_hsv",
 ]  # fmt: skip
-
-
-def checked(what: str, images: Any, data_format: Any, rank: int = 4) -> Any:
-    """The images, of which those of a network have rows; what isn't of so many axes raises."""
-    if data_format not in (None, "channels_last"):
-        raise refuse(f"{what} takes images as (height, width, channels): 'channels_last', not {data_format!r}")
-    x = images if isinstance(images, Operators) else np.asarray(images)
-    rows = isinstance(x, Operators) and (not x.shape or x.shape[0] is None)
-    if ndim(x) not in (rank, rank if rows else rank - 1):
-        raise refuse(
-            f"{what} takes {'images' if rank == 4 else 'volumes'} of {rank} axes with the rows, got {shape(x)}"
-        )
-    return x
 
 
 def of_arrays(x: Any, size: tuple[int, int], interpolation: str, antialias: bool) -> Any:
