@@ -19,6 +19,10 @@ def make_executor(engine: str, job: Job) -> Executor:
     """The named engine, bound to a job."""
     from thalweg.engine.engines import ENGINES
 
+    if job.program.turns:
+        from thalweg.engine.turns import InTurn
+
+        return InTurn(ENGINES[engine].executor, job)
     return ENGINES[engine].executor(job)
 
 

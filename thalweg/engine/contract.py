@@ -107,7 +107,7 @@ class Chunk:
     batch: int
     steps: int
     iteration: int  # optimizer steps done before
-    learning_rates: Array  # one per step, float64
+    learning_rates: Array  # one per step, float64; of a step of several programs, a row with one for each
     penalties: Array | None = None  # the factor of the l1 and l2 penalties on weights in each step; 1 if None
     order: Array | None = None  # the row numbers (int64) of the epoch, which the chunk then doesn't leave
     watched: bool = False  # whether the gradients of its last step are kept, for `Executor.gradient`

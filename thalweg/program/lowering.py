@@ -126,18 +126,23 @@ def forward(network: Network, request: Request) -> tuple[Builder, list[Buffer]]:
     if request.length is not None:
         raise ThalwegError(f"no layer takes sequences of {request.length} elements yet: leave the length out")
     builder = Builder(request.trains)
-    gather, dtype = (GatherBytes, BYTES) if request.of_bytes else (GatherFloats, FLOAT)
-    count = len(network.input_shapes)
-    inputs = []
-    for place, shape in zip(places("X", count), network.input_shapes, strict=True):
-        x = Buffer(place.lower(), shape)
-        inputs.append(builder.append(gather(Buffer(place, shape, DATA, dtype=dtype), x)))
+    inputs = gathered(network, request, builder)
     outputs = per_row(builder, network.run(builder, inputs))
     builder.inputs, builder.outputs = inputs, outputs
     for name, value in zip(places("y_pred", len(outputs)), outputs, strict=True):
         if not any(value is x for x in inputs):
             value.name = name
     return builder, outputs
+
+
+def gathered(network: Network, request: Request, builder: Builder) -> list[Buffer]:
+    """The batch of every input."""
+    gather, dtype = (GatherBytes, BYTES) if request.of_bytes else (GatherFloats, FLOAT)
+    inputs = []
+    for place, shape in zip(places("X", len(network.input_shapes)), network.input_shapes, strict=True):
+        x = Buffer(place.lower(), shape)
+        inputs.append(builder.append(gather(Buffer(place, shape, DATA, dtype=dtype), x)))
+    return inputs
 
 
 def per_row(builder: Builder, values: Sequence[Buffer]) -> list[Buffer]:
@@ -276,7 +281,7 @@ def lower(
             builder.append(Store(y_pred, Buffer(name, y_pred.shape, DATA)))
         drop_unread_masks(builder)
     trained = [weight.buffer for weight in network.weights]
-    update = update_of(network, optimizer, builder) if request.trains and optimizer is not None else []
+    update = update_of(network, optimizer, builder.instructions) if request.trains and optimizer is not None else []
     draft = Draft(builder.instructions, (), update, request, trained, outputs, network.vector)
     draft = rewritten(draft, passes, after)
     if not draft.backward:
@@ -285,9 +290,9 @@ def lower(
     return Program(draft.forward, draft.backward, draft.update, optimizer.every)
 
 
-def update_of(network: Network, optimizer: LowersUpdate, builder: Builder) -> list[Instruction]:
+def update_of(network: Network, optimizer: LowersUpdate, forward: Sequence[Instruction]) -> list[Instruction]:
     """What is done with the gradients: the optimizer's step, of some tables on the rows of the batch; constraints."""
     trained = {weight.buffer for weight in network.weights}
-    tables = sparse_tables(builder.instructions, trained, network.constraints) if optimizer.by_rows else {}
+    tables = sparse_tables(forward, trained, network.constraints) if optimizer.by_rows else {}
     weights = [weight._replace(rows=tables.get(weight.buffer)) for weight in network.weights]
     return [*optimizer.lower(weights, network.vector), *network.constraints]

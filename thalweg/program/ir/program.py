@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from thalweg.program.ir.instruction import PARAMETERS, SLOTS, Buffer, Instruction
 
@@ -23,10 +23,11 @@ class Program:
     update: Sequence[Instruction] = ()
     every: int = 1  # steps whose gradients are accumulated for one update
     kept: dict[str, Any] = field(default_factory=dict, repr=False)  # what engines have made of it, by name
+    turns: Sequence[Turn] = ()  # if a step is several programs: all of them, of which this is the first
 
     def __reduce__(self) -> tuple[Any, ...]:
         """A copy, and what is pickled, is without what engines have made of it."""
-        return Program, (self.forward, self.backward, self.update, self.every)
+        return Program, (self.forward, self.backward, self.update, self.every, {}, self.turns)
 
     def __iter__(self) -> Iterator[Instruction]:
         """Every instruction in the order of execution."""
@@ -49,6 +50,14 @@ class Program:
     def flops(self, rows: int) -> int:
         """Floating-point operations of one step over a batch of `rows`."""
         return sum(i.flops(rows) for i in self)
+
+
+class Turn(NamedTuple):
+    """One of the programs that are a step together, run one after the other on the same batch."""
+
+    program: Program
+    first: int  # where its optimizer's vectors begin among all slots, and how many elements they have together
+    size: int
 
 
 def changes(instruction: Instruction) -> bool:

@@ -163,10 +163,13 @@ def misshapen(i: Instruction) -> Iterator[str]:
 
 
 def lost(before: Draft, after: Draft) -> Iterator[str]:
-    """The results of a step that a pass has lost, and values that are computed but that it left without a reader."""
+    """The results of a step that a pass has lost, and values that are computed but that it left without a reader.
+
+    What an instruction computes beside a value that is read may be left so.
+    """
     results = lasting(after)
     yield from (f"{b} is no longer written" for b in lasting(before) if b not in results)
-    for b in dict.fromkeys(b for i in after for b in i.outputs):
+    for b in dict.fromkeys(b for i in after if not any(after.readers(o) for o in i.outputs) for b in i.outputs):
         if before.readers(b) and not after.readers(b) and b.region not in LASTING:
             yield f"nothing reads {b} any more, though it is computed"
 
