@@ -304,6 +304,15 @@ DAMAGES = {
         ("models/model_file.py", "if digest(text, arrays) != checksum:", "if False:"),
         ("models/loading.py", 'model.optimizer.iterations = whole("iterations", compiled["iterations"], 0)', "pass"),
     ],
+    "tests/models/test_own_steps.py": [
+        ("models/steps/tracing.py", "starts = [0, *ends]", "starts = [0 for _ in (0, *ends)]"),
+        ("models/steps/tracing.py", "kept = {i for i in stretch if changes(i)}", "kept = set()"),
+        ("models/steps/optimizers_in_turn.py", "steps * self.uses(place)", "steps"),
+        ("models/steps/optimizers_in_turn.py", "({uses} * t - {uses - k})", "({uses} * t - {k})"),
+        ("models/steps/own_step.py", "Builder(training=False)", "Builder(training=True)"),
+        ("engine/turns.py", "chunk.learning_rates[step, place : place + 1]", "chunk.learning_rates[step, :1]"),
+        ("engine/turns.py", "totals[ROWS] = found[0][ROWS]", "pass"),
+    ],
     "tests/engine/test_threads.py tests/models/test_fit.py": [
         ("models/evaluator.py", 'self.check("train it")', "pass"),
     ],

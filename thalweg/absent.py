@@ -224,7 +224,6 @@ NAMES: dict[str, Sequence[tuple[str, str]]] = {  # module → (names, what to do
         ("legacy", SERIALIZED),
         ("model_to_dot", "plot_model draws a model"),
         ("np_utils", "thalweg.utils has to_categorical itself"),
-        ("pack_x_y_sample_weight unpack_x_y_sample_weight", "batches are (x, y) or (x, y, sample_weight)"),
         ("split_dataset", "scikit-learn's train_test_split, or fit(validation_split=0.2)"),
         ("standardize_dtype", FLOAT32),
     ),

@@ -78,12 +78,11 @@ def raising(*calls):
 
 
 RAISES = {  # first cell of the page's table → what raises
-    "`train_step`, `test_step`, `predict_step`, `metrics` overridden": lambda: overridden(
-        thalweg.Model, "train_step", "test_step", "predict_step", "metrics"
-    ),
-    "`optimizer.apply_gradients`, `optimizer.apply` after gradients of one's own": raising(
+    "`train_step` with a backend's gradients: `tf.GradientTape`, `loss.backward()`, `optimizer.apply`, "
+    "`optimizer.apply_gradients`": raising(
         lambda: thalweg.optimizers.Adam().apply_gradients([]), lambda: thalweg.optimizers.Adam().apply([])
     ),
+    "`predict_step`, `metrics` overridden": lambda: overridden(thalweg.Model, "predict_step", "metrics"),
     "one optimizer for two models": optimizer_for_two,
     "operations that mix the rows of a batch: `x - ops.mean(x, axis=0)`, `ops.matmul(x, ops.transpose(x))`": raising(
         lambda: trained(lambda self, x: x - ops.mean(x, axis=0)),

@@ -36,7 +36,7 @@ ROLES = {  # base → all public classes of its kind
 # What users of Keras override most: it has to be in the tables.
 USUAL = {
     layers.Layer: "__call__ compute_output_spec convolution_op",
-    Sequential: "call train_step test_step predict_step compute_metrics make_train_function",
+    Sequential: "call predict_step compute_metrics make_train_function",
     optimizers.Optimizer: "update_step apply_gradients apply build",
     losses.Loss: "__call__",
     metrics.Metric: "stateless_update_state add_variable",

@@ -168,9 +168,9 @@ def test_other_attributes_are_python_s_errors_and_an_error_inside_stays():
 
 
 def test_what_an_object_lacks_is_told():
-    said = "Sequential has no train_step: a step is compiled as one program: choose loss and optimizer in compile"
+    said = "Sequential has no predict_step: a step is compiled: choose loss and optimizer in compile"
     with pytest.raises(AbsentNameError, match=said):
-        built(thalweg).train_step  # noqa: B018
+        built(thalweg).predict_step  # noqa: B018
     with pytest.raises(AbsentNameError, match="a model is saved by save"):
         built(thalweg).get_state_tree()
 

@@ -99,8 +99,17 @@ MODELS = [
         ours=True,
     ),
     row(
+        "`train_step`, `test_step` in the words of a backend",
+        "class M(keras.Model):\n    def train_step(self, data):\n"
+        "        loss = keras.ops.mean(keras.ops.square(self(data[0]) - data[1])); self.minimize(loss)\n"
+        "        return {'squares': loss}\n"
+        "x = keras.Input((4,)); m = M(x, keras.layers.Dense(1)(x)); m.compile('sgd')\n"
+        "m.fit(X, X[:, :1], verbose=0)",
+        ours=RUNS,
+    ),
+    row(
         "overridden methods that Keras would call",
-        "class M(keras.Model):\n    def train_step(self, data): pass",
+        "class M(keras.Model):\n    def predict_step(self, data): pass",
         "class O(keras.optimizers.Optimizer):\n    def update_step(self, *a): pass",
     ),
     row(

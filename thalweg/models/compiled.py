@@ -311,6 +311,9 @@ class Compiled:
     ) -> tuple[Program, int]:
         """Makes the program, or what it is after the pass named by `after`. `passes`: by default the engine's."""
         network, passes = self.network(), self.runs.passes if passes is None else passes
+        if (own := self.graph.step_of(request.kind)) is not None:
+            return own.lower(self, request, passes, after)
+        self.graph.check_outputs()
         if request.kind == "inference":
             return lower(network, request, passes, after=after), FIRST_METRIC
         if request.trains and not network.weights:
@@ -326,16 +329,18 @@ class Compiled:
         objective = Objective(outputs)
         return lower(network, request, passes, objective, self.optimizer, after), objective.totals
 
-    def logs(self, totals: NDArray[np.float64]) -> Logs:
+    def logs(self, totals: NDArray[np.float64], kind: str = "training") -> Logs:
         """Loss and metrics from their running sums."""
-        return {key: values[0] for key, values in self.columns(totals[None])().items()}
+        return {key: values[0] for key, values in self.scores(kind)(totals[None]).items()}
 
     def columns(self, totals: NDArray[np.float64]) -> Columns:
-        """The same for many epochs, totals (epochs, sums), as a list for each name; computed when called."""
+        """Those of training for many epochs, totals (epochs, sums), as a list for each name; computed when called."""
         return partial(self.scores(), totals)
 
-    def scores(self) -> Callable[[NDArray[np.float64]], dict[str, list[float]]]:
+    def scores(self, kind: str = "training") -> Callable[[NDArray[np.float64]], dict[str, list[float]]]:
         """Loss and metrics of epochs from their running sums (epochs, sums), as the model is compiled now."""
+        if (own := self.graph.step_of(kind)) is not None:
+            return own.scores(kind)
         shapes = zip(self.judged_by(), self.scored_shapes, strict=True)
         return partial(scores, [(named, shape) for metrics, shape in shapes for named in metrics])
 
@@ -364,15 +369,8 @@ class Compiled:
         inputs = self.inputs(x)
         if self.masked() == [True]:
             y, sample_weight = filled_like(x, self.output_shapes[0], y=y, sample_weight=sample_weight)
-        targets = targets_and_weights(
-            self.graph.output_names,
-            self.goals_and_shapes(),
-            y,
-            sample_weight,
-            class_weight,
-            inputs[0],
-            self.weights.dtype,
-        )
+        names, kind = self.graph.output_names, self.weights.dtype
+        targets = targets_and_weights(names, self.goals_and_shapes(), y, sample_weight, class_weight, inputs[0], kind)
         return dict(zip(places("X", len(inputs)), inputs, strict=True)) | targets
 
     def inputs(self, x: Any) -> list[Array]:
@@ -430,7 +428,7 @@ class Compiled:
 
     def next_step(self) -> Chunk:
         """A chunk of one training step."""
-        return Chunk(0, 0, 1, self.optimizer.iterations, np.array([self.optimizer.learning_rate]))
+        return Chunk(0, 0, 1, self.optimizer.iterations, self.optimizer.rates(1))
 
     # --- inspection ----------------------------------------------------------------------------------------------
 

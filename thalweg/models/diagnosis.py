@@ -104,7 +104,7 @@ def general(chunk: Chunk) -> words.Said:
     return words.Said(
         "The weights have grown too large: try a smaller learning rate (it is {rate:g}), inputs scaled to about "
         "−1 … 1, or smaller initial weights.",
-        rate=float(chunk.learning_rates[0]) if len(chunk.learning_rates) else 0.0,
+        rate=float(np.max(chunk.learning_rates[0])) if len(chunk.learning_rates) else 0.0,
     )
 
 

@@ -230,6 +230,11 @@ class Own(Graph):
         self.shapes: Any = None  # of the inputs: a structure with the place of each
 
     @property
+    def computes(self) -> bool:
+        """Whether there is a `call`; a model that is only trained, by a step of its own, needs none."""
+        return self.own_step is None or hasattr(self.model, "call")
+
+    @property
     def layers(self) -> list[Layer]:  # type: ignore[override]
         """The layers that are attributes of the model."""
         return list(self.model.inside)
@@ -253,6 +258,8 @@ class Own(Graph):
         """What `call` returns for these values."""
         places = iter(values)
         x = mapped(self.shapes, lambda _: next(places))
+        if not self.computes:
+            return x
         with writing(program):
             return Layer.called(self.model, program, (x,), {})
 
@@ -274,6 +281,8 @@ class Own(Graph):
             whole = [(None, *x.row_shape) for x in inputs]
             build(self.model, whole[0] if len(whole) == 1 else whole)
         name_layers(self.layers)
+        if self.own_step is not None:
+            self.own_step.build_inside()
         result = self.outputs_of(program, [probe(program, x) for x in inputs])
         name_layers(self.layers)
         yield

@@ -90,7 +90,10 @@ class Evaluation:
     ) -> None:
         self.model, self.compiled, self.data, self.batch, self.lanes = model, compiled, data, batch, lanes
         self.ranks = ranks
-        self.goals, self.scores = compiled.goals, compiled.scores()  # the ones the arrays were checked against
+        self.goals, self.scores = (
+            compiled.goals,
+            compiled.scores("evaluation"),
+        )  # the ones the arrays were checked against
         self.prepared: dict[int, tuple[Job, Executor]] = {}  # by the rows of a batch
         self.observed = compiled.observed()
 
@@ -205,7 +208,7 @@ class Streamed:
                     found = evaluation.sums(job, executor, at, 1 if by_batch else job.steps_per_epoch)
                     sums = found if before is None else before + found
                     if by_batch:
-                        notify(callbacks, "on_test_batch_end", number, self.compiled.logs(sums))
+                        notify(callbacks, "on_test_batch_end", number, self.compiled.logs(sums, "evaluation"))
                     number += 1
                     if self.model.stop_evaluating:
                         break
@@ -214,7 +217,7 @@ class Streamed:
         finally:
             self.stream.close()
         assert sums is not None
-        logs = self.compiled.logs(sums)
+        logs = self.compiled.logs(sums, "evaluation")
         notify(callbacks, "on_test_end", logs)
         return logs
 

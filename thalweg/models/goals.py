@@ -117,8 +117,11 @@ class Goals:
         names, shapes = graph.output_names, [shape or (1,) for shape in graph.output_shapes]
         count = len(shapes)
         every = [True] * count
-        if graph.own_loss is not None:
-            own: list[Any] = [self.of_model(graph.own_loss), *[None] * (count - 1)]
+        model, step = graph.own_loss, graph.step_of("training")
+        if model is None and self.loss is None and step is not None:
+            model = step.model  # whose step takes any targets
+        if model is not None:
+            own: list[Any] = [self.of_model(model), *[None] * (count - 1)]
         else:
             own = spread(alone("loss", self.loss, count), names, "loss", every, shared=True, partial=True)
         weights = spread(alone("loss_weights", self.loss_weights, count), names, "loss_weights", every, partial=True)

@@ -14,6 +14,7 @@ from thalweg.layers.core import connect_all
 from thalweg.layers.layer import Shape, name_layers
 from thalweg.layers.lookups.lookup import TEXT, Lookup
 from thalweg.models.inputs import Feed
+from thalweg.models.steps.own_step import OwnStep
 from thalweg.ops.masks import passed
 from thalweg.ops.tensor import Traced
 from thalweg.program.builder import Builder
@@ -32,6 +33,7 @@ class Graph(ABC):
     layers: list[Layer]  # without the inputs
     inputs: list[Input]  # empty while unknown
     own_loss: Any = None  # the model, if its class computes the loss in `compute_loss`
+    own_step: OwnStep | None = None  # if its class has a `train_step` or `test_step`
     structure: Any = 0  # of the outputs, such as a dict, with 0 in the place of each
     output_shapes: list[Shape]  # known once it is built
 
@@ -46,6 +48,27 @@ class Graph(ABC):
     def lower(self, program: Builder, inputs: list[Buffer]) -> list[Buffer]:
         """The outputs' buffers for those of the inputs."""
         return [v.buffer for v in self.run(program, [Traced(program, b) for b in inputs])]
+
+    def step_of(self, kind: str) -> OwnStep | None:
+        """What the model's class says of steps, if it defines those of a kind of program."""
+        return self.own_step if self.own_step is not None and self.own_step.defines(kind) else None
+
+    def refuse(self, what: str) -> None:
+        """Raises for what looks at a training step as one program, if the model has a step of its own."""
+        if self.step_of("training") is not None:
+            raise ThalwegError(
+                f"{what} needs a step that is one program, but {self.name!r} has a train_step of its own"
+            )
+
+    @property
+    def computes(self) -> bool:
+        """Whether something says what the outputs are."""
+        return True
+
+    def check_outputs(self) -> None:
+        """Raises if nothing does."""
+        if not self.computes:
+            raise ThalwegError(f"{self.name!r} has no call(self, inputs), whose value its outputs would be")
 
     def row_of(self, x: Any) -> Shape:
         """The shape of a row of the caller's first data."""

@@ -112,6 +112,8 @@ class Inspected:
             self.build()
         else:
             self._compiled.ready()
+        if kind == "training":
+            self._compiled.graph.refuse("a listing or a profile of the training")
         return Request(kind, whole("batch_size", batch_size), whole("lanes", lanes))
 
     def profile(self, batch_size: int = 32, repeats: int = 50) -> Listing:
@@ -120,6 +122,7 @@ class Inspected:
         The weights don't change. Later calls of `schedule(batch_size=…)` show the times too.
         """
         compiled, batch, repeats = self._compiled, whole("batch_size", batch_size), whole("repeats", repeats)
+        compiled.graph.refuse("a profile")
         with making:
             compiled.ready()
             job = compiled.job("training", compiled.random_data(batch), batch)

@@ -15,7 +15,7 @@ from thalweg.callbacks import Callback, History
 from thalweg.data.ordering import Ordering
 from thalweg.data.streams import collected, is_stream
 from thalweg.engine.contract import Array
-from thalweg.errors import ArgumentError, ShapeError, ThalwegError
+from thalweg.errors import ArgumentError, ShapeError
 from thalweg.exchange.exporting import Exporting
 from thalweg.layers import CustomObjects, Input, Layer
 from thalweg.metrics import Named
@@ -28,6 +28,7 @@ from thalweg.models.goals import spread, warn_of_meaningless
 from thalweg.models.graph import Graph
 from thalweg.models.inspection import Inspected
 from thalweg.models.predictor import QUIET, Predictor, predict_all, predict_stream
+from thalweg.models.steps.stepping import Stepping
 from thalweg.models.trainer import Fit
 from thalweg.models.weights import Weights
 from thalweg.ops.masks import with_masks
@@ -47,7 +48,7 @@ def drawn_class() -> Any:
     return import_module("thalweg.models.functional").Functional
 
 
-class Model(Inspected, Exporting, Layer):
+class Model(Inspected, Exporting, Stepping, Layer):
     """Base of all networks of layers: `Model(inputs, outputs)` from tensors, or a subclass with a `call`.
 
     From tensors, it is everything between them: any number of inputs and outputs, alone, in lists or in dicts; layers
@@ -108,6 +109,7 @@ class Model(Inspected, Exporting, Layer):
         self._graph = graph
         if type(self).compute_loss is not Model.compute_loss:
             graph.own_loss = self
+        graph.own_step = self._own_step()
         self.named_by_us = graph.named_by_us
         self._weights = Weights(self._graph, dtype)
         self._compiled = Compiled(self._graph, self._weights, seed, engine)
@@ -163,15 +165,6 @@ class Model(Inspected, Exporting, Layer):
     def from_config(cls, config: Mapping[str, Any], custom_objects: CustomObjects | None = None) -> Any:
         """The model whose `get_config` returned this, with new weights; `custom_objects` has classes of one's own."""
         return drawn_class().from_config(config, custom_objects) if "calls" in config else cls(**config)
-
-    def compute_loss(
-        self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
-    ) -> Any:
-        """Override it to compute the loss from tensors, with `thalweg.ops`; by default it is the one of `compile`.
-
-        Returns: one number a row, or a mean over the rows. What layers gave to `add_loss` is added.
-        """
-        raise ThalwegError("compute_loss is the loss of compile, which isn't a tensor: compute it with thalweg.ops")
 
     # --- as a layer of another model ------------------------------------------------------------------------------
 
@@ -269,7 +262,6 @@ class Model(Inspected, Exporting, Layer):
     # --- compiling -----------------------------------------------------------------------------------------------
 
     compiled: bool = held_by("_compiled", "complete", "Whether `compile` was called.")
-    optimizer: Optimizer = held_by("_compiled", "optimizer", "The compiled optimizer.")
     loss: Any = held_by("_compiled", "loss", "The compiled loss, or the list or dict of them.")
     metrics: list[Named] = held_by("_compiled", "metrics", "The compiled metrics, with their names in the logs.")
     metrics_names: list[str] = held_by("_compiled", "metrics_names", "The names of what `evaluate` returns.")
@@ -283,7 +275,7 @@ class Model(Inspected, Exporting, Layer):
 
     def compile(
         self,
-        optimizer: str | Optimizer,
+        optimizer: str | Optimizer | None = None,
         loss: Any = None,
         metrics: Any = None,
         *,
@@ -297,7 +289,7 @@ class Model(Inspected, Exporting, Layer):
         """Sets optimizer, loss and metrics. The optimizer starts over.
 
         Args:
-            optimizer: a name, or one of `thalweg.optimizers`.
+            optimizer: a name, or one of `thalweg.optimizers`; needed unless a `train_step` names others.
             loss: a name, one of `thalweg.losses`, a formula, or a function of `y_true` and `y_pred` written in
                 `thalweg.ops`; for several outputs a list in their order, or a dict by their names, with None for an
                 output that isn't trained. None: the loss is what layers gave to `add_loss`.
@@ -310,7 +302,7 @@ class Model(Inspected, Exporting, Layer):
         warn_of_meaningless(run_eagerly, steps_per_execution, jit_compile, auto_scale_loss)
         with making:
             self._trainer.check("compile it")
-            self._compiled.compile(optimizer, loss, metrics, loss_weights, weighted_metrics)
+            self._compiled.compile(self._optimizing(optimizer), loss, metrics, loss_weights, weighted_metrics)
 
     # --- training and using it -----------------------------------------------------------------------------------
 

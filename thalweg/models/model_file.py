@@ -45,12 +45,17 @@ def describe(model: Compiled) -> dict[str, Any]:
         "dtype": model.weights.dtype.name,
         "epochs_trained": model.epochs_trained,
     } | graph_of(model.graph)
-    if model.complete:
+    if resumes(model):
         description["compile"] = {
             "optimizer": optimizers.serialize(model.optimizer),
             "iterations": model.optimizer.iterations,
         } | goals_of(model)
     return description
+
+
+def resumes(model: Compiled) -> bool:
+    """Whether a file has what training needs to go on: of a step of one's own it hasn't, whose optimizers are its."""
+    return model.complete and model.graph.step_of("training") is None
 
 
 def goals_of(model: Compiled) -> dict[str, Any]:
@@ -65,7 +70,7 @@ def save_model(model: Compiled, path: str | Path, overwrite: bool = True) -> Non
     path = model_path(path)
     description = describe(model)
     arrays: Arrays = {name: np.array(p.array) for name, p in model.weights.named()}
-    if model.complete:
+    if resumes(model):
         arrays |= {STATE + name: packed(model, name, view) for name, view in model.training_state().items()}
     write(path, arrays, description, overwrite)
 

@@ -109,6 +109,8 @@ class Fit:
             self.windows = self.stream.windows()
             made = next(self.windows)
             x, y, sample_weight, batch, shuffle = made.x, made.y, made.sample_weight, made.batch, False
+        if record:
+            compiled.graph.refuse("a recording")
         compiled.ready(x)
         data = compiled.data(x, y, sample_weight)
         held: Data | None = None

@@ -116,10 +116,10 @@ LAYER = table(
 LOOKUP = {name: instead for name, instead in LAYER.items() if name != "__call__"} | table(
     ("update_state reset_state load_assets save_assets output_dtype", "a look-up learns in adapt, models save it")
 )
-STEP = "a step is compiled as one program: choose loss and optimizer in compile, or loop over train_on_batch"
+STEP = "a step is compiled: choose loss and optimizer in compile, or write a train_step that calls self.minimize"
 MODEL = table(
     (
-        "train_step test_step predict_step make_train_function make_test_function make_predict_function "
+        "predict_step make_train_function make_test_function make_predict_function "
         "compute_loss_and_updates stateless_compute_loss jax_state_sync",
         STEP,
     ),

@@ -3,6 +3,7 @@
 from thalweg.absent import answer_for
 from thalweg.backend import clear_session
 from thalweg.data.batches.dataset import PyDataset
+from thalweg.support.nested import pack_x_y_sample_weight, unpack_x_y_sample_weight
 from thalweg.support.seeds import set_random_seed
 from thalweg.utils.image_dataset import image_dataset_from_directory
 from thalweg.utils.pillow import array_to_img, img_to_array, load_img, save_img
@@ -13,8 +14,9 @@ from thalweg.views.model_plot import plot_model
 
 __all__ = [
     "PyDataset", "Sequence", "array_to_img", "clear_session", "image_dataset_from_directory", "img_to_array",
-    "load_img", "normalize", "pad_sequences", "plot_model", "save_img", "set_random_seed",
+    "load_img", "normalize", "pack_x_y_sample_weight", "pad_sequences", "plot_model", "save_img", "set_random_seed",
     "text_dataset_from_directory", "timeseries_dataset_from_array", "to_categorical",
+    "unpack_x_y_sample_weight",
 ]  # fmt: skip
 
 Sequence = PyDataset  # an older name of the same
