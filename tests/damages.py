@@ -26,6 +26,22 @@ FAILED, BROKEN = 1, 2  # pytest's exit status: a test fails; a module can't even
 
 # By what notices them: files of tests, or single tests, with blanks between.
 DAMAGES = {
+    # --- what Keras's programs need ------------------------------------------------------------------------------
+    "tests/ops/test_over_rows.py": [
+        ("ops/tensor.py", "scaling = len(others) == 1 and", "scaling = len(others) >= 1 and"),
+        ("ops/tensor.py", "return int(axis) % rank + 1", "return int(axis) % rank"),
+    ],
+    "tests/layers/test_variables.py": [
+        ("models/weights.py", "[*self.parameters, *coming.values()]", "[*self.parameters]"),
+        (
+            "ops/variable.py",
+            "self.assign(self.array - np.asarray(values))",
+            "self.assign(self.array + np.asarray(values))",
+        ),
+    ],
+    "tests/losses/test_noisy_targets.py": [
+        ("losses/loss.py", "(y >= 1 + noise)", "(y > 1 + noise)"),
+    ],
     # --- program: what a network becomes -------------------------------------------------------------------------
     "tests/program/test_autodiff.py": [
         ("program/autodiff.py", "Add(total, part, result)", "Add(part, part, result)"),

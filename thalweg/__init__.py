@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from thalweg.experiments.unit_variance import lsuv
     from thalweg.initializers import Initializer
     from thalweg.layers import Input, Layer
+    from thalweg.layers.variables import Variable
     from thalweg.losses import Loss
     from thalweg.metrics import Metric
     from thalweg.models.loading import load_model
@@ -55,10 +56,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BatchPredictor", "Comparison", "Initializer", "Input", "Layer", "LearningRateTest", "Loss", "Metric", "Model",
-    "Optimizer", "Regularizer", "Sequential", "Tuning", "__version__", "activations", "applications", "backend",
-    "callbacks", "compare", "config", "constraints", "datasets", "find_learning_rate", "fit_many", "initializers",
-    "layers", "load_model", "load_run", "losses", "lsuv", "metrics", "models", "ops", "optimizers", "preprocessing",
-    "random", "regularizers", "saving", "schedules", "tune", "utils",
+    "Optimizer", "Regularizer", "Sequential", "Tuning", "Variable", "__version__", "activations", "applications",
+    "backend", "callbacks", "compare", "config", "constraints", "datasets", "find_learning_rate", "fit_many",
+    "initializers", "layers", "load_model", "load_run", "losses", "lsuv", "metrics", "models", "ops", "optimizers",
+    "preprocessing", "random", "regularizers", "saving", "schedules", "tune", "utils",
 ]  # fmt: skip
 
 HOMES = {
@@ -75,6 +76,7 @@ HOMES = {
     "Regularizer": "thalweg.regularizers",
     "Sequential": "thalweg.models.sequential",
     "Tuning": "thalweg.experiments.tuning.outcome",
+    "Variable": "thalweg.layers.variables",
     "compare": "thalweg.experiments.comparison",
     "find_learning_rate": "thalweg.experiments.range_test",
     "fit_many": "thalweg.experiments.population",

@@ -37,7 +37,7 @@ NAMES: dict[str, Sequence[tuple[str, str]]] = {  # module → (names, what to do
         ("DTypePolicy FloatDTypePolicy dtype_policies mixed_precision Quantizer quantizers", FLOAT32),
         ("device distribution", ONE_CPU),
         ("distillation", "distil in compute_loss, as examples/keras/distillation.py does"),
-        ("Function KerasTensor Operation StatelessScope SymbolicScope Variable name_scope", INSIDE),
+        ("Function KerasTensor Operation StatelessScope SymbolicScope name_scope", INSIDE),
         ("InputSpec", "a layer's build looks at the input_shape that it gets"),
         ("RematScope remat", "memory is planned once, and nothing is computed twice"),
         ("legacy", "optimizers and saving are those of Keras 3"),

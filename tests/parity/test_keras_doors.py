@@ -76,6 +76,10 @@ VALUES = [
     "state(keras.metrics.MeanMetricWrapper(keras.losses.mean_squared_error, 'mse'))",
     "total(keras.metrics.Mean())",
     "total(keras.metrics.Sum(name='all'))",
+    "np.concatenate([np.ravel(v.numpy()) for v in variables(keras)])",
+    "np.asarray(keras.Variable([1.0, 4.0]) * 2 - keras.ops.sqrt(keras.Variable([1.0, 4.0])))",
+    "[str(np.asarray(keras.Variable(v).value).dtype) for v in (3, 2.5, [1, 2], P, np.arange(3, dtype='int32'))]",
+    "[float(v) for v in added(keras)]",
     "keras.utils.normalize(P, axis=1, order=1)",
     "keras.utils.pad_sequences([[1], [2, 3], [4, 5, 6]], maxlen=2, padding='post', truncating='post', value=7)",
     "keras.preprocessing.sequence.pad_sequences([[[1, 2]], [[3, 4], [5, 6]]], dtype='float32')",
@@ -175,6 +179,42 @@ def descent(keras, optimizer, **more):
     m = weighted(keras, optimizer, **more)
     m.fit(X, X[:, :1] - X[:, 1:2], epochs=3, batch_size=4, shuffle=False, verbose=0)
     return m.layers[0].kernel.numpy() if keras is thalweg else np.asarray(m.layers[0].kernel)
+
+
+def variables(keras):
+    """What variables hold after they were changed, by themselves and as a layer's weights in training."""
+
+    class Scale(keras.layers.Layer):
+        def __init__(self):
+            super().__init__()
+            self.factor = keras.Variable(2 * np.ones(4, "f"), name="factor")
+            self.shift = keras.Variable("zeros", shape=(4,), trainable=False)
+
+        def call(self, x):
+            return x * self.factor + self.shift
+
+    alone = keras.Variable(W)
+    alone.assign_add(W)
+    alone.assign_sub(0.25 * W)
+    scale = Scale()
+    m = keras.Sequential([keras.Input((4,)), scale, keras.layers.Dense(1, kernel_initializer="ones")])
+    m.compile("sgd", "mse")
+    m.fit(X, X[:, :1], batch_size=4, shuffle=False, verbose=0)
+    return alone, *m.weights
+
+
+def added(keras):
+    """The losses of a model: terms of layers, penalties on their outputs and weights."""
+
+    class Term(keras.layers.Layer):
+        def call(self, x):
+            self.add_loss(keras.ops.mean(keras.ops.square(x)))
+            return x
+
+    dense = keras.layers.Dense(2, "tanh", kernel_initializer="ones", kernel_regularizer="l2", activity_regularizer="l1")
+    m = keras.Sequential([keras.Input((4,)), keras.layers.ActivityRegularization(0.1, 0.2), dense, Term()])
+    m(X)
+    return m.losses
 
 
 def validated(keras, **more):

@@ -204,6 +204,22 @@ WEIGHTS = [
         *each("keras.initializers.HeNormal({}=0)", "input_axes", "output_axes"),
     ),
     row("arrays and files as initial weights", "keras.initializers.FromArray(np.ones((4, 1)))", ours=RUNS),
+    row(
+        "`Variable(autocast=False)`",
+        *each("keras.Variable(1.0, {})", "autocast=False", "aggregation='mean'", "synchronization='on_read'"),
+    ),
+    row(
+        "a `Variable` of a model",
+        "m = built(keras); m.step = keras.Variable(1.0)",
+        "class L(keras.layers.Layer):\n    def __init__(self):\n"
+        "        super().__init__(); self.step = keras.Variable(1)\nL()",
+    ),
+    row(
+        "`layer.losses` of a layer inside",
+        "m = keras.Sequential([keras.Input((4,)), keras.layers.ActivityRegularization(1.0)])\n"
+        "m(X); r = len(m.layers[0].losses)",
+        ours=0,
+    ),
     row("`OrthogonalRegularizer` of one row", "keras.regularizers.OrthogonalRegularizer()(np.ones((1, 3), 'f'))"),
     row("constraints as Python functions", "keras.layers.Dense(1, kernel_constraint=lambda w: w)"),
     row(

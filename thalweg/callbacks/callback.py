@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from thalweg.errors import ArgumentError
 from thalweg.layers import Layer
-from thalweg.layers.layer import Parameter
+from thalweg.layers.variables import Parameter
 from thalweg.losses import Loss
 from thalweg.metrics import Named
 from thalweg.optimizers import Optimizer

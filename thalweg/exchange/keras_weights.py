@@ -15,7 +15,7 @@ from thalweg.exchange.archives import is_archive, read_archive
 from thalweg.exchange.hdf5 import Stored, opened
 from thalweg.layers import GroupQueryAttention, Layer, Normalization
 from thalweg.layers.attention.heads import Heads
-from thalweg.layers.layer import Parameter
+from thalweg.layers.variables import Parameter
 from thalweg.support.naming import snake_case
 from thalweg.support.untrusted import readable
 

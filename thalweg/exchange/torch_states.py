@@ -21,7 +21,7 @@ from thalweg.layers import (
     Flatten,
     Layer,
 )
-from thalweg.layers.layer import Parameter
+from thalweg.layers.variables import Parameter
 from thalweg.models.drawing import Drawn
 from thalweg.ops.variable import set_arrays
 from thalweg.support.naming import choose, listed

@@ -11,12 +11,12 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from thalweg.engine.eager import evaluate
+from thalweg.engine.eager import LayerValues, evaluate
 from thalweg.errors import ArgumentError, ShapeError, ThalwegError
 from thalweg.ops.masks import mask_outputs, masks_before, masks_taken, set_mask
 from thalweg.ops.operation import row_value
 from thalweg.ops.tensor import OverRows, Symbol, Tensor, Traced, caller, current, program_of, record, traced, writing
-from thalweg.ops.variable import Variable
+from thalweg.ops.variable import Weight
 from thalweg.program.builder import Builder
 from thalweg.program.ir.instruction import Buffer
 from thalweg.support import hooks
@@ -41,6 +41,9 @@ class Called(hooks.Configured):
     masks_inside: ClassVar[bool] = False  # whether layers inside give its outputs their masks
     computes_mask: ClassVar[bool] = False  # whether it has a `compute_mask` of its own
     told_of_mask = False  # whether it was said that a mask ends here
+    has_added_loss = False  # whether its call has added terms to the loss
+    kept_loss_terms: Any = ()  # these terms, of the last call on arrays
+    called_on: Any = None  # of a model: the arrays of its last call, whose terms nobody has asked for
 
     @property
     def default_name(self) -> str:
@@ -158,7 +161,42 @@ class Called(hooks.Configured):
                 parameter.array = np.zeros(parameter.buffer.shape, np.float32)
                 parameter.array[...] = parameter.initializer.of(path)(parameter.buffer.shape, generator)
         values = evaluate(program, inputs, draw_seed())
+        self.note_loss_terms(program, values)
         return mapped(result, lambda v: np.array(values[traced(v, program).buffer], np.float32))
+
+    @property
+    def adds_loss_terms(self) -> bool:
+        """Whether the layer, or one inside, adds terms to the loss when it is called."""
+        own = self.has_added_loss or vars(self).get("activity_regularizer") is not None
+        return own or any(layer.adds_loss_terms for layer in self.inside)
+
+    def note_loss_terms(self, program: Builder, values: LayerValues) -> None:
+        """Leaves the terms of a call on arrays to this layer and to those inside, for `losses`."""
+        self.forget_loss_terms()
+        told: set[tuple[str, int]] = set()  # those of layers inside, which come first
+        for layer, objectives, penalties in program.terms_of:
+            for n in objectives:
+                v, total = program.objectives[n]
+                if ("objective", n) not in told:
+                    layer.kept_loss_terms.append(values[v].sum() if total else values[v].mean())
+            for n in penalties:
+                a, l1, l2 = program.penalties[n]
+                if ("penalty", n) not in told:
+                    layer.kept_loss_terms.append((l1 * np.abs(values[a]) + l2 * values[a] ** 2).sum() / len(values[a]))
+            told |= {("objective", n) for n in objectives} | {("penalty", n) for n in penalties}
+
+    def forget_loss_terms(self) -> None:
+        """Lets go of the terms of the last call, here and inside."""
+        self.kept_loss_terms = []
+        for layer in self.inside:
+            layer.forget_loss_terms()
+
+    def all_loss_terms(self) -> list[Any]:
+        """The terms of the last call, here and inside; those of a model's are computed now."""
+        if self.called_on is not None:
+            x, self.called_on = self.called_on, None
+            self.on_arrays((x,), {"training": False})
+        return [*self.kept_loss_terms, *(term for layer in self.inside for term in layer.all_loss_terms())]
 
     def traced(self, program: Builder, arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
         """The outputs for values of a program; builds the layer for their shapes if it is its first call."""
@@ -171,11 +209,16 @@ class Called(hooks.Configured):
         if training is None and not program.told:
             training = self.usual_training
         masks = masks_before(arguments, named)
+        terms = len(program.objectives), len(program.penalties)
         with self.acting(program, training), writing(program):
             result = (
                 self.composed(program, arguments, named) if self.composes else self.called(program, arguments, named)
             )
             mask_outputs(self, program, arguments, masks, result)
+        if terms != (len(program.objectives), len(program.penalties)):
+            self.has_added_loss = True
+            now = range(terms[0], len(program.objectives)), range(terms[1], len(program.penalties))
+            program.terms_of.append((self, *now))
         if self.output_shape is None:
             self.output_shape = mapped(result, lambda v: row_shape(v, program))
             self.check_stated_shape()
@@ -259,7 +302,7 @@ class Called(hooks.Configured):
         ...         return x
         """
         for term in leaves(value):
-            if not isinstance(term, (Tensor, Variable)) or isinstance(term, Symbol):
+            if not isinstance(term, (Tensor, Weight)) or isinstance(term, Symbol):
                 raise ArgumentError(f"{caller()}: add_loss takes a tensor computed in call, got {term!r}")
             program = program_of([term.value if isinstance(term, OverRows) else term])
             program.objectives.append(row_value(program, term))

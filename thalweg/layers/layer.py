@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import wraps
 from inspect import signature
 from types import MappingProxyType
@@ -13,14 +12,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from thalweg import activations, constraints, initializers, regularizers
-from thalweg.constraints import Constraint
+from thalweg.engine.eager import evaluate
 from thalweg.errors import ArgumentError, ShapeError, ThalwegError
 from thalweg.layers.calls import Called
 from thalweg.layers.keywords import EVERY, accept, check_shape, hinting
-from thalweg.ops.variable import HasVariables, Variable, set_arrays, variables_of
+from thalweg.layers.variables import Parameter, Variable
+from thalweg.ops.tensor import caller, current
+from thalweg.ops.variable import HasVariables, Weight, set_arrays, variables_of
 from thalweg.program.builder import Builder
-from thalweg.program.ir.instruction import Buffer
-from thalweg.regularizers import Regularizer
+from thalweg.program.ir.instruction import DOUBLE, TOTALS, Buffer, StepState
 from thalweg.support import hooks
 from thalweg.support.arguments import configuration
 from thalweg.support.naming import snake_case
@@ -30,21 +30,6 @@ from thalweg.support.registry import REGISTERED
 Shape = tuple[int, ...]
 Shapes = Any  # the shape of a row, or a list of them for several inputs
 Array = NDArray[Any]
-
-
-@dataclass(eq=False)
-class Parameter:
-    """One array of weights: its place in the parameter vector, initializer, penalty and constraint."""
-
-    key: str  # "W": its full name is layer/key
-    buffer: Variable
-    initializer: initializers.Initializer
-    regularizer: Regularizer | None
-    trainable: bool = True  # whether the loss has a gradient for it; a moving average is only stored with the weights
-    constraint: Constraint | None = None
-    array: Array | None = None  # the view of the parameter vector, once the model is built
-    home: Any = None  # the vector that holds it, which models with common layers share
-    number: int = 0  # of its layer, in the printed name
 
 
 class Layer(HasVariables, Called):
@@ -70,6 +55,7 @@ class Layer(HasVariables, Called):
 
     uncalled, lacking = hooks.LAYER, hooks.LAYER_LACKS
     every: ClassVar[tuple[str, ...]] = EVERY  # what the constructor of every layer takes
+    keeps_variables: ClassVar[bool] = True  # whether variables that are attributes become its weights
     takes_numbers: ClassVar[bool] = False  # whether a row may be one number, of shape ()
     declared: Mapping[str, Any] = MappingProxyType({})  # of these, the input's shape and type, where they were given
 
@@ -95,11 +81,28 @@ class Layer(HasVariables, Called):
     def __setattr__(self, name: str, value: Any) -> None:
         super().__setattr__(name, value)
         if isinstance(
-            value, (Layer, list, tuple, dict)
+            value, (Layer, list, tuple, dict, Variable)
         ):  # without vars(self), which would make attributes slow to read
             found = [layer for layer in leaves(value) if isinstance(layer, Layer)]
             if found or name in self.attached:
                 super().__setattr__("attached", {**self.attached, name: found})
+            for variable in leaves(value):
+                if isinstance(variable, Variable) and variable.parameter.free:
+                    self.adopt(variable, name)
+
+    def adopt(self, variable: Variable, name: str) -> None:
+        """Makes a variable that was made by itself one of the layer's weights."""
+        self.check_made()
+        parameter: Parameter = variable.parameter
+        if not self.keeps_variables:
+            raise ArgumentError(f"{type(self).__name__}.{name}: a variable belongs to a layer; give it to one inside")
+        if variable.array.dtype != np.float32:
+            raise ArgumentError(
+                f"{type(self).__name__}.{name}: a layer's variables are float32, this one is {variable.array.dtype}"
+            )
+        parameter.key, parameter.free = self.free_key(parameter.key or name), False
+        variable.name = variable.path = parameter.key
+        self.parameters.append(parameter)
 
     @property
     def inside(self) -> list[Layer]:
@@ -186,10 +189,10 @@ class Layer(HasVariables, Called):
             raise ArgumentError(f"{type(self).__name__}: weights are float32, got dtype={dtype!r}")
         return self.declare(key or name or self.free_key(), **values)
 
-    def free_key(self) -> str:
+    def free_key(self, base: str = "weight") -> str:
         """weight, weight_1, …: a name that no weight of the layer has."""
         taken, number = {p.key for p in self.parameters}, 0
-        while (key := "weight" if number == 0 else f"weight_{number}") in taken:
+        while (key := base if number == 0 else f"{base}_{number}") in taken:
             number += 1
         return key
 
@@ -200,7 +203,7 @@ class Layer(HasVariables, Called):
         sizes = (shape,) if isinstance(shape, (int, np.integer)) else tuple(shape)
         if any(not isinstance(n, (int, np.integer)) or n < 1 for n in sizes):
             raise ShapeError(f"{type(self).__name__}: {key} can't have the shape {tuple(sizes)}")
-        buffer = Variable(key, tuple(int(n) for n in sizes))
+        buffer = Variable.declared(key, tuple(int(n) for n in sizes))
         start, penalty = initializers.get(initializer), regularizers.get(regularizer)
         if penalty is not None:
             penalty.check(buffer.shape)
@@ -277,7 +280,7 @@ class Layer(HasVariables, Called):
 
     def release(self) -> None:
         """Undoes `connect` if the model can't be built, so that the layer can be used again."""
-        self.parameters = []
+        self.parameters = [p for p in self.parameters if p.own]
         self.input_shape = self.output_shape = None
 
     def all_parameters(self) -> list[tuple[str, Parameter]]:
@@ -297,6 +300,25 @@ class Layer(HasVariables, Called):
         return [(path, p) for path, p in self.live_parameters() if p.trainable]
 
     @property
+    def losses(self) -> list[np.float32]:
+        """What it adds to a loss: the terms of its last call on arrays, and the penalties on its trained weights, now.
+
+        The terms are what it, and layers inside, gave to `add_loss`, and the penalties on their outputs; those of a
+        model that was called as model(x) are computed when they are asked for. `fit` and `evaluate` add both by
+        themselves.
+
+        >>> from thalweg.layers import Dense
+        >>> dense = Dense(2, kernel_initializer="ones", kernel_regularizer="l2")
+        >>> _ = dense([[1.0, 2.0]])
+        >>> [float(loss) for loss in dense.losses]
+        [0.03999999910593033]
+        """
+        if current() is not None:
+            raise ThalwegError(f"{caller()}: the losses of layers are added by themselves, after what is returned here")
+        penalised = [p for _, p in self.trained_parameters() if p.regularizer is not None and p.array is not None]
+        return [np.float32(term) for term in (*self.all_loss_terms(), *map(penalty_of, penalised))]
+
+    @property
     def weighted(self) -> bool:
         """Whether the layer has weights with gradients, trained or frozen."""
         return any(p.trainable for _, p in self.all_parameters())
@@ -307,7 +329,7 @@ class Layer(HasVariables, Called):
             vars(self)["_sequential"].make()
 
     @property
-    def weights(self) -> list[Variable]:
+    def weights(self) -> list[Weight]:
         """All weights, kernel before bias; none while the input's shape is unknown."""
         self.build_around()
         return variables_of(self.all_parameters())
@@ -336,6 +358,19 @@ class Layer(HasVariables, Called):
 
 accept(Layer)
 hinting(Layer)
+
+
+def penalty_of(parameter: Parameter) -> Any:
+    """The penalty on a weight's numbers."""
+    assert parameter.regularizer is not None
+    program = Builder(training=False)
+    term = parameter.regularizer.term(program, parameter.buffer)
+    if term is not None:
+        return evaluate(program, [], 0)[term[0]].sum()
+    sums = Buffer("penalty", (1,), TOTALS, per_row=False, dtype=DOUBLE)
+    instruction: Any = parameter.regularizer.lower(parameter.buffer, sums)
+    found = instruction.reference(np, parameter.array, StepState(rows=1, batch_rows=1))
+    return found[0] if isinstance(found, tuple) else found
 
 
 def building(build: Any) -> Any:

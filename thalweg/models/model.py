@@ -33,7 +33,7 @@ from thalweg.models.trainer import Fit
 from thalweg.models.weights import Weights
 from thalweg.ops.masks import with_masks
 from thalweg.ops.tensor import Tensor, caller, traced
-from thalweg.ops.variable import Variable, variables_of
+from thalweg.ops.variable import Weight, variables_of
 from thalweg.optimizers import Optimizer
 from thalweg.program.builder import Builder
 from thalweg.support import hooks
@@ -77,7 +77,7 @@ class Model(Inspected, Exporting, Stepping, Layer):
     >>> model.compile("adam", {"price": "mse", "kind": "sparse_categorical_crossentropy"}, loss_weights={"price": 0.1})
     """
 
-    uncalled, lacking, masks_inside = hooks.MODEL, hooks.MODEL_LACKS, True
+    uncalled, lacking, masks_inside, keeps_variables = hooks.MODEL, hooks.MODEL_LACKS, True, False
     every = ("trainable",)
 
     def __new__(cls, *arguments: Any, **named: Any) -> Any:
@@ -125,7 +125,7 @@ class Model(Inspected, Exporting, Stepping, Layer):
         self._predictor = None
 
     def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__ | {"_predictor": None, "recording": None}
+        return self.__dict__ | {"_predictor": None, "recording": None, "called_on": None}
 
     def __repr__(self) -> str:
         state = "built" if self.built else "not built"
@@ -238,7 +238,7 @@ class Model(Inspected, Exporting, Stepping, Layer):
         self._compiled.build(input_shape[1:] if batch else input_shape)
 
     @property
-    def weights(self) -> list[Variable]:
+    def weights(self) -> list[Weight]:
         """All weights, kernel before bias of the first layer, of the second, …; none while the shapes are unknown."""
         if self.inputs:
             self.build()
@@ -465,6 +465,7 @@ class Model(Inspected, Exporting, Stepping, Layer):
         if training or (training is None and self.trains_unasked) or named.get("mask") is not None:
             self._compiled.build_for(x)
             return self.on_arrays((x,), named)
+        self.called_on = x if self.adds_loss_terms else None
         return self.predict(x, verbose=0)
 
     def to_json(self, **kwargs: Any) -> str:

@@ -16,7 +16,8 @@ from thalweg.engine import aligned
 from thalweg.engine.contract import Array
 from thalweg.errors import ArgumentError
 from thalweg.layers.keywords import check_types
-from thalweg.layers.layer import Layer, Parameter, Shape
+from thalweg.layers.layer import Layer, Shape
+from thalweg.layers.variables import Parameter
 from thalweg.models.graph import Graph
 from thalweg.ops.variable import set_arrays
 from thalweg.program.ir.alignment import align
@@ -52,7 +53,7 @@ class Vector:
         fresh = [(path, p) for path, p in named if p.array is None]
         if not coming:
             return fresh
-        before = {id(p): np.array(p.array) for p in [*self.parameters, *moved] if p.array is not None}
+        before = {id(p): np.array(p.array) for p in [*self.parameters, *coming.values()] if p.array is not None}
         old = {id(p): p.buffer.offset for p in moved}
         places = {id(p): path for path, p in named}
         end = max((p.buffer.offset + p.buffer.size for p in self.parameters), default=0)

@@ -16,12 +16,14 @@ from thalweg.ops.tensor import (
     Symbol,
     Traced,
     caller,
+    current,
     program_of,
     record,
     refuse,
     traced,
     writing,
 )
+from thalweg.ops.variable import Weight
 from thalweg.program.builder import Builder
 from thalweg.program.ir.instruction import Buffer
 from thalweg.support.nested import leaves, mapped
@@ -40,6 +42,8 @@ def operation(numpy: Callable[..., Any]) -> Callable[[F], F]:
             tensors = [a for a in leaves([arguments, named]) if isinstance(a, Operators)]
             if not tensors:
                 return numpy(*arguments, **named)
+            if current() is None and all(isinstance(t, Weight) and t.known for t in tensors):
+                return numpy(*mapped(arguments, in_numbers), **mapped(named, in_numbers))
             if any(isinstance(t, Symbol) for t in tensors):
                 return record(call, arguments, named, name)
             if any(isinstance(t, OverRows) for t in tensors):
@@ -62,6 +66,11 @@ def operation(numpy: Callable[..., Any]) -> Callable[[F], F]:
         return call  # type: ignore[return-value]
 
     return decorate
+
+
+def in_numbers(value: Any) -> Any:
+    """The numbers of a weight; anything else as it is."""
+    return value.numpy() if isinstance(value, Weight) else value
 
 
 def operand(program: Builder, value: Any) -> Buffer:

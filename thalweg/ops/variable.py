@@ -8,13 +8,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from thalweg.errors import DataError, ShapeError, ThalwegError
-from thalweg.ops.tensor import Operators
+from thalweg.ops.tensor import Operators, caller, current
 from thalweg.program.ir.instruction import PARAMETERS, Buffer
 from thalweg.support.frames import as_array
 
 
-class Variable(Operators, Buffer):
-    """An array of weights, as `add_weight` returns it: an operand in a layer's `call`.
+class Weight(Operators, Buffer):
+    """Base of weights, which are `Variable`s: an array of numbers, and an operand in a layer's `call`.
 
     >>> from thalweg.layers import Dense, Input
     >>> import thalweg
@@ -37,9 +37,14 @@ class Variable(Operators, Buffer):
     __repr__ = Buffer.__repr__
 
     @property
+    def known(self) -> bool:
+        """Whether it has numbers."""
+        return self.parameter is not None and self.parameter.array is not None
+
+    @property
     def array(self) -> NDArray[Any]:
         """The numbers themselves."""
-        if self.parameter is None or self.parameter.array is None:
+        if not self.known:
             raise ThalwegError(f"{self.name} has no numbers yet: build its model first")
         found: NDArray[Any] = self.parameter.array
         return found
@@ -48,12 +53,36 @@ class Variable(Operators, Buffer):
         """A copy of the numbers."""
         return np.array(self.array)
 
+    @property
+    def value(self) -> NDArray[Any]:
+        """A copy of the numbers, as in Keras."""
+        return self.numpy()
+
     def assign(self, values: ArrayLike) -> None:
         """Replaces the numbers."""
+        if current() is not None:
+            raise ThalwegError(
+                f"{caller()}: a call is written down once, before there are numbers, so it can't assign {self.name}: "
+                "do it in a callback, between batches"
+            )
         array = np.asarray(values)
         if array.shape != self.shape:
             raise ShapeError(f"{self.name} has the shape {self.shape}, the given values {array.shape}")
         self.array[...] = array
+
+    def assign_add(self, values: ArrayLike) -> None:
+        """Adds to the numbers."""
+        self.assign(self.array + np.asarray(values))
+
+    def assign_sub(self, values: ArrayLike) -> None:
+        """Subtracts from the numbers."""
+        self.assign(self.array - np.asarray(values))
+
+    def __float__(self) -> float:
+        return float(self.array)
+
+    def __int__(self) -> int:
+        return int(self.array)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         return np.array(self.array, dtype)
@@ -81,41 +110,41 @@ class HasVariables:
         raise NotImplementedError
 
     @property
-    def weights(self) -> list[Variable]:
+    def weights(self) -> list[Weight]:
         """All weights, kernel before bias; none before they are built."""
         return variables_of(self.all_parameters())
 
     @property
-    def trainable_weights(self) -> list[Variable]:
+    def trainable_weights(self) -> list[Weight]:
         """The weights that gradients change: none of a layer with `trainable = False`."""
         trained = {id(p) for _, p in self.trained_parameters()}
         return [w for w in self.weights if id(w.parameter) in trained]
 
     @property
-    def non_trainable_weights(self) -> list[Variable]:
+    def non_trainable_weights(self) -> list[Weight]:
         """The other weights: moving averages, and all of a layer with `trainable = False`."""
         trained = {id(p) for _, p in self.trained_parameters()}
         return [w for w in self.weights if id(w.parameter) not in trained]
 
     @property
-    def variables(self) -> list[Variable]:
+    def variables(self) -> list[Weight]:
         """The same as `weights`: there are no others."""
         return self.weights
 
     @property
-    def trainable_variables(self) -> list[Variable]:
+    def trainable_variables(self) -> list[Weight]:
         """The same as `trainable_weights`."""
         return self.trainable_weights
 
     @property
-    def non_trainable_variables(self) -> list[Variable]:
+    def non_trainable_variables(self) -> list[Weight]:
         """The same as `non_trainable_weights`."""
         return self.non_trainable_weights
 
 
-def variables_of(parameters: list[tuple[str, Any]]) -> list[Variable]:
+def variables_of(parameters: list[tuple[str, Any]]) -> list[Weight]:
     """The weights themselves, each once, told their path."""
-    found: dict[int, Variable] = {}
+    found: dict[int, Weight] = {}
     for path, parameter in parameters:
         if id(parameter) not in found:
             parameter.buffer.path = path

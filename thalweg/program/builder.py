@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -56,6 +57,7 @@ class Builder:
         self.streams = 0  # how many streams of random numbers have been handed out
         self.penalties: list[tuple[Buffer, float, float]] = []  # (a, l1, l2): on the outputs of layers
         self.objectives: list[tuple[Buffer, bool]] = []  # (v, total): terms of the loss, one number a row
+        self.terms_of: list[tuple[Any, range, range]] = []  # (layer, its objectives, its penalties), inner layers first
         self.inputs: list[Buffer] = []  # of the whole network, and its outputs, once they are known
         self.outputs: list[Buffer] = []
         self.features: Buffer  # the input of the last layer with weights

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from thalweg.callbacks import callback
 from thalweg.engine.contract import Engine, Job
 from thalweg.layers import CustomObjects, Layer
-from thalweg.layers.layer import Parameter
+from thalweg.layers.variables import Parameter
 from thalweg.losses import Loss
 from thalweg.optimizers import Optimizer
 from thalweg.program.ir.program import Program

@@ -9,7 +9,7 @@ import numpy as np
 
 from thalweg.engine import aligned, make_executor
 from thalweg.engine.contract import Chunk, Job
-from thalweg.layers.layer import Parameter
+from thalweg.layers.variables import Parameter
 from thalweg.program.instructions.activations import Activation
 from thalweg.program.instructions.batches import Store
 from thalweg.program.instructions.rowwise import Rowwise

@@ -103,7 +103,7 @@ FORWARD = "a layer computes its outputs in call(self, x), or appends instruction
 LAYER = table(
     ("__call__ stateless_call symbolic_call rematerialized_call convolution_op enable_lora", FORWARD),
     ("kernel", "the kernel is what build gets from add_weight"),
-    ("add_metric losses metrics", "a term of the loss is add_loss(value) in call; metrics are named in compile"),
+    ("add_metric metrics", "metrics are named in compile"),
     ("finalize_state", "Normalization sets its mean and variance in adapt"),
     (
         "convert_weight get_random_transformation transform_images transform_labels transform_bounding_boxes "
@@ -128,7 +128,6 @@ MODEL = table(
         "compute_metrics get_metrics_result reset_metrics metrics metrics_names add_metric",
         "metrics are named in compile(metrics=[…])",
     ),
-    ("losses", "a term of the loss is add_loss(value) in call"),
     (
         "get_compile_config compile_from_config to_json get_state_tree set_state_tree get_quantization_layer_structure",
         "a model is saved by save, and loaded as a Sequential by load_model",
