@@ -16,7 +16,7 @@ from thalweg.errors import ArgumentError, ShapeError, ThalwegError
 from thalweg.ops.masks import mask_outputs, masks_before, masks_taken, set_mask
 from thalweg.ops.operation import row_value
 from thalweg.ops.tensor import OverRows, Symbol, Tensor, Traced, caller, current, program_of, record, traced, writing
-from thalweg.ops.variable import Weight
+from thalweg.ops.variable import WeightBuffer
 from thalweg.program.builder import Builder
 from thalweg.program.ir.instruction import Buffer
 from thalweg.support import hooks
@@ -302,7 +302,7 @@ class Called(hooks.Configured):
         ...         return x
         """
         for term in leaves(value):
-            if not isinstance(term, (Tensor, Weight)) or isinstance(term, Symbol):
+            if not isinstance(term, (Tensor, WeightBuffer)) or isinstance(term, Symbol):
                 raise ArgumentError(f"{caller()}: add_loss takes a tensor computed in call, got {term!r}")
             program = program_of([term.value if isinstance(term, OverRows) else term])
             program.objectives.append(row_value(program, term))

@@ -14,7 +14,7 @@ from thalweg.layers import kinds
 from thalweg.layers.layer import Array, Layer, Shape
 from thalweg.ops.masks import set_mask
 from thalweg.ops.tensor import Traced
-from thalweg.ops.variable import Weight, to_numbers
+from thalweg.ops.variable import WeightBuffer, to_numbers
 from thalweg.program.builder import Builder
 from thalweg.program.ir.instruction import Buffer, Constant
 from thalweg.support.arguments import Checked, arguments, default
@@ -95,7 +95,7 @@ class Embedding(Layer):
             self.embeddings_initializer = initializers.get(self.given(weights))
 
     @property
-    def embeddings(self) -> Weight | None:
+    def embeddings(self) -> WeightBuffer | None:
         """W, once the input's shape is known."""
         self.build_around()
         return getattr(self, "W", None)

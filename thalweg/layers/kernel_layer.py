@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from thalweg.layers import kinds
 from thalweg.layers.layer import Layer, Shape
-from thalweg.ops.variable import Weight
+from thalweg.ops.variable import WeightBuffer
 from thalweg.program.builder import Builder
 from thalweg.program.ir.instruction import Buffer
 
@@ -20,13 +20,13 @@ class KernelLayer(Layer):
     bias_constraint: kinds.Constraint
 
     @property
-    def kernel(self) -> Weight | None:
+    def kernel(self) -> WeightBuffer | None:
         """W, once the input's shape is known."""
         self.build_around()
         return getattr(self, "W", None)
 
     @property
-    def bias(self) -> Weight | None:
+    def bias(self) -> WeightBuffer | None:
         """b, once the input's shape is known; None without a bias."""
         self.build_around()
         return getattr(self, "b", None)

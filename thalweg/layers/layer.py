@@ -18,7 +18,7 @@ from thalweg.layers.calls import Called
 from thalweg.layers.keywords import EVERY, accept, check_shape, hinting
 from thalweg.layers.variables import Parameter, Variable
 from thalweg.ops.tensor import caller, current
-from thalweg.ops.variable import HasVariables, Weight, set_arrays, variables_of
+from thalweg.ops.variable import HasVariables, WeightBuffer, set_arrays, variables_of
 from thalweg.program.builder import Builder
 from thalweg.program.ir.instruction import DOUBLE, TOTALS, Buffer, StepState
 from thalweg.support import hooks
@@ -329,7 +329,7 @@ class Layer(HasVariables, Called):
             vars(self)["_sequential"].make()
 
     @property
-    def weights(self) -> list[Weight]:
+    def weights(self) -> list[WeightBuffer]:
         """All weights, kernel before bias; none while the input's shape is unknown."""
         self.build_around()
         return variables_of(self.all_parameters())

@@ -14,7 +14,7 @@ from thalweg.layers import kinds
 from thalweg.layers.layer import Array, Layer, Shape, check_last_axis
 from thalweg.ops.masks import mask_of
 from thalweg.ops.tensor import Traced
-from thalweg.ops.variable import Weight, to_numbers
+from thalweg.ops.variable import WeightBuffer, to_numbers
 from thalweg.program.builder import Builder
 from thalweg.program.instructions.standardization import ChannelScale, Standardization
 from thalweg.program.ir.instruction import Buffer
@@ -70,12 +70,12 @@ class BatchNormalization(Layer):
     name: str | None = None
 
     @property
-    def moving_mean(self) -> Weight | None:
+    def moving_mean(self) -> WeightBuffer | None:
         """μ, the moving average of the mean, once the layer is built."""
         return self.moving[0] if self.built else None
 
     @property
-    def moving_variance(self) -> Weight | None:
+    def moving_variance(self) -> WeightBuffer | None:
         """σ², the moving average of the variance, once the layer is built."""
         return self.moving[1] if self.built else None
 

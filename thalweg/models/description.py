@@ -16,7 +16,7 @@ from thalweg.models.drawing import Drawn, Own
 from thalweg.models.graph import Chain, Graph
 from thalweg.ops.arrangement import ROWS
 from thalweg.ops.tensor import FUNCTIONS, Symbol
-from thalweg.ops.variable import Weight
+from thalweg.ops.variable import WeightBuffer
 from thalweg.support.nested import leaves, mapped
 
 Places = dict[int, list[int]]  # the id of a symbol → [call, result]; call −1: an input
@@ -106,7 +106,7 @@ def write(value: Any, places: Places, weights: dict[int, str]) -> Any:
     """An argument of a call, as JSON; what has no form there is a dict with one key that says what it is."""
     if isinstance(value, Symbol):
         return {"tensor": places[id(value)]}
-    if isinstance(value, Weight):
+    if isinstance(value, WeightBuffer):
         return {"weight": weights[id(value)]}
     if isinstance(value, (list, tuple)):
         inner = [write(v, places, weights) for v in value]

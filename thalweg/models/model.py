@@ -33,7 +33,7 @@ from thalweg.models.trainer import Fit
 from thalweg.models.weights import Weights
 from thalweg.ops.masks import with_masks
 from thalweg.ops.tensor import Tensor, caller, traced
-from thalweg.ops.variable import Weight, variables_of
+from thalweg.ops.variable import WeightBuffer, variables_of
 from thalweg.optimizers import Optimizer
 from thalweg.program.builder import Builder
 from thalweg.support import hooks
@@ -238,7 +238,7 @@ class Model(Inspected, Exporting, Stepping, Layer):
         self._compiled.build(input_shape[1:] if batch else input_shape)
 
     @property
-    def weights(self) -> list[Weight]:
+    def weights(self) -> list[WeightBuffer]:
         """All weights, kernel before bias of the first layer, of the second, …; none while the shapes are unknown."""
         if self.inputs:
             self.build()

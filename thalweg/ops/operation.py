@@ -23,7 +23,7 @@ from thalweg.ops.tensor import (
     traced,
     writing,
 )
-from thalweg.ops.variable import Weight
+from thalweg.ops.variable import WeightBuffer
 from thalweg.program.builder import Builder
 from thalweg.program.ir.instruction import Buffer
 from thalweg.support.nested import leaves, mapped
@@ -42,7 +42,7 @@ def operation(numpy: Callable[..., Any]) -> Callable[[F], F]:
             tensors = [a for a in leaves([arguments, named]) if isinstance(a, Operators)]
             if not tensors:
                 return numpy(*arguments, **named)
-            if current() is None and all(isinstance(t, Weight) and t.known for t in tensors):
+            if current() is None and all(isinstance(t, WeightBuffer) and t.known for t in tensors):
                 return numpy(*mapped(arguments, in_numbers), **mapped(named, in_numbers))
             if any(isinstance(t, Symbol) for t in tensors):
                 return record(call, arguments, named, name)
@@ -70,7 +70,7 @@ def operation(numpy: Callable[..., Any]) -> Callable[[F], F]:
 
 def in_numbers(value: Any) -> Any:
     """The numbers of a weight; anything else as it is."""
-    return value.numpy() if isinstance(value, Weight) else value
+    return value.numpy() if isinstance(value, WeightBuffer) else value
 
 
 def operand(program: Builder, value: Any) -> Buffer:

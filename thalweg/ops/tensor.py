@@ -1,7 +1,7 @@
 """Tensors without numbers: values of a graph that is being drawn, and of a program that is being written.
 
 A `Symbol` stands for the result of a call in a graph: `Input(…)`, or a layer or an operation that got symbols. To write
-a program, the calls are repeated on `Traced` values, whose operations append instructions. Weights (`Weight`) may
+a program, the calls are repeated on `Traced` values, whose operations append instructions. Weights (`WeightBuffer`) may
 stand wherever traced values do.
 """
 

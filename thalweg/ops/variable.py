@@ -13,7 +13,7 @@ from thalweg.program.ir.instruction import PARAMETERS, Buffer
 from thalweg.support.frames import as_array
 
 
-class Weight(Operators, Buffer):
+class WeightBuffer(Operators, Buffer):
     """Base of weights, which are `Variable`s: an array of numbers, and an operand in a layer's `call`.
 
     >>> from thalweg.layers import Dense, Input
@@ -110,41 +110,41 @@ class HasVariables:
         raise NotImplementedError
 
     @property
-    def weights(self) -> list[Weight]:
+    def weights(self) -> list[WeightBuffer]:
         """All weights, kernel before bias; none before they are built."""
         return variables_of(self.all_parameters())
 
     @property
-    def trainable_weights(self) -> list[Weight]:
+    def trainable_weights(self) -> list[WeightBuffer]:
         """The weights that gradients change: none of a layer with `trainable = False`."""
         trained = {id(p) for _, p in self.trained_parameters()}
         return [w for w in self.weights if id(w.parameter) in trained]
 
     @property
-    def non_trainable_weights(self) -> list[Weight]:
+    def non_trainable_weights(self) -> list[WeightBuffer]:
         """The other weights: moving averages, and all of a layer with `trainable = False`."""
         trained = {id(p) for _, p in self.trained_parameters()}
         return [w for w in self.weights if id(w.parameter) not in trained]
 
     @property
-    def variables(self) -> list[Weight]:
+    def variables(self) -> list[WeightBuffer]:
         """The same as `weights`: there are no others."""
         return self.weights
 
     @property
-    def trainable_variables(self) -> list[Weight]:
+    def trainable_variables(self) -> list[WeightBuffer]:
         """The same as `trainable_weights`."""
         return self.trainable_weights
 
     @property
-    def non_trainable_variables(self) -> list[Weight]:
+    def non_trainable_variables(self) -> list[WeightBuffer]:
         """The same as `non_trainable_weights`."""
         return self.non_trainable_weights
 
 
-def variables_of(parameters: list[tuple[str, Any]]) -> list[Weight]:
+def variables_of(parameters: list[tuple[str, Any]]) -> list[WeightBuffer]:
     """The weights themselves, each once, told their path."""
-    found: dict[int, Weight] = {}
+    found: dict[int, WeightBuffer] = {}
     for path, parameter in parameters:
         if id(parameter) not in found:
             parameter.buffer.path = path

@@ -16,7 +16,7 @@ from thalweg.layers.layer import Layer, Shape
 from thalweg.ops.attention import Looking, attended, joined, mask_of_heads
 from thalweg.ops.operation import operand
 from thalweg.ops.tensor import Traced, program_of, traced
-from thalweg.ops.variable import Weight
+from thalweg.ops.variable import WeightBuffer
 from thalweg.program.builder import Builder
 from thalweg.program.ir.instruction import Buffer
 from thalweg.support.arguments import Checked, Taken, arguments, default
@@ -99,8 +99,8 @@ class Heads(Layer):
         if key_shape[1] != value_shape[1]:
             raise ShapeError(f"{type(self).__name__}: key and value have {key_shape[1]} and {value_shape[1]} steps")
         inputs = {"key": key_shape[-1], "value": value_shape[-1]}
-        self.kernels: dict[str, Weight] = {}
-        self.biases: dict[str, Weight | None] = {}
+        self.kernels: dict[str, WeightBuffer] = {}
+        self.biases: dict[str, WeightBuffer | None] = {}
         for name, shape in self.projections.items():
             self.declare_projection(name, (inputs.get(name, query_shape[-1]), *shape), shape)
         heads, width = self.projections["query"][0], self.projections["value"][1]

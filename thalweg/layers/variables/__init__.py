@@ -12,7 +12,7 @@ from thalweg import initializers
 from thalweg.constraints import Constraint
 from thalweg.errors import ArgumentError
 from thalweg.initializers import FromArray
-from thalweg.ops.variable import Weight, to_numbers
+from thalweg.ops.variable import WeightBuffer, to_numbers
 from thalweg.regularizers import Regularizer
 from thalweg.support.naming import choose
 
@@ -36,7 +36,7 @@ class Parameter:
     free: bool = False  # … and no layer has it yet
 
 
-class Variable(Weight):
+class Variable(WeightBuffer):
     """Numbers to keep: a layer's weights, as `add_weight` returns them, or a variable that is made by itself.
 
     v is what the initializer gives, until it is assigned. As an attribute of a layer it is one of the layer's weights:
@@ -94,7 +94,7 @@ class Variable(Weight):
     def declared(cls, name: str, shape: tuple[int, ...]) -> Variable:
         """A layer's weight, whose numbers are drawn when its model is built."""
         made = object.__new__(cls)
-        Weight.__init__(made, name, shape)
+        WeightBuffer.__init__(made, name, shape)
         return made
 
     @property

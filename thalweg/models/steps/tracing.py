@@ -12,7 +12,7 @@ from thalweg.errors import ArgumentError, ThalwegError
 from thalweg.layers import Layer
 from thalweg.ops.operation import row_value
 from thalweg.ops.tensor import Symbol, Tensor, caller, writing
-from thalweg.ops.variable import Weight
+from thalweg.ops.variable import WeightBuffer
 from thalweg.optimizers import Optimizer
 from thalweg.program.builder import Builder
 from thalweg.program.instructions.losses.penalties import ActivityPenalty
@@ -82,7 +82,7 @@ class Step:
         for one in leaves(given):
             if isinstance(one, Layer):
                 wanted.update(id(parameter.buffer) for _, parameter in one.all_parameters())
-            elif isinstance(one, Weight):
+            elif isinstance(one, WeightBuffer):
                 wanted.add(id(one))
             else:
                 raise ArgumentError(f"{caller()}: minimize trains layers, models and their weights, not {one!r}")
