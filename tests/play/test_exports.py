@@ -55,6 +55,21 @@ LAYERS = {
         "layers": [{"kind": "conv2d", "filters": 1, "padding": "valid", "activation": "linear", "use_bias": False}],
         "output": None,
     },
+    "a text": {
+        "data": {"name": "text", "text": "the quick brown fox jumps over the lazy dog again and again", "window": 5},
+        "layers": [{"kind": "embedding"}, {"kind": "recurrent", "cell": "gru", "units": 5}, {"kind": "recurrent"}],
+        "initializer": "he_normal",
+        "l2": 0.001,
+    },
+    "sentences": {
+        "data": {"name": "sentences"},
+        "layers": [
+            {"kind": "embedding", "units": 4},
+            {"kind": "attention", "heads": 2, "units": 3},
+            {"kind": "average"},
+        ],
+    },
+    "a window": {"data": {"name": "sentences", "share": 0}, "layers": [{"units": 4}]},
     "a table": {"data": {"name": "table", "target": "kind", "columns": ["length", "width", "when"]}},
     "a table's numbers": {"data": {"name": "table", "target": "length", "share": 0.0}},
 }

@@ -1,5 +1,6 @@
 """A lesson's lines of NumPy, executed: each has to give the number that stands beside it."""
 
+import copy
 import math
 import re
 
@@ -33,7 +34,8 @@ FUNCTIONS = {
     "exp": np.exp,
     "loss_prime": lambda y, y_predict: np.tanh(y_predict - y),  # of log-cosh
 }
-ELSEWHERE = {"six-steps", "convolution"}  # executed below: their lines aren't those of a unit's arithmetic
+ELSEWHERE = {"six-steps", "convolution", "next-letter", "attention"}
+"""Executed below: their lines aren't those of a unit's arithmetic."""
 CHANGES = {  # what a learner changes on the way, and must see in the code
     "unit": [{}, {"weights": [[1.2]]}, {"activation": "tanh"}],
     "mountain": [{}, {"weights": [[0.9]]}, {"loss": "mean_squared_error"}],
@@ -131,6 +133,62 @@ def test_the_lines_give_the_numbers_beside_them(name, change, steps):
 
 def test_every_lesson_is_executed():
     assert CHANGES.keys() | ELSEWHERE == LESSONS.keys()
+
+
+def softmax(h):
+    powers = np.exp(h - h.max(axis=-1, keepdims=True))
+    return powers / powers.sum(axis=-1, keepdims=True)
+
+
+def executed(name, course, given, state):
+    """The values of a lesson's lines, and what the page shows beside them."""
+    reading = course.reading.shown("", 3, course.iteration)
+    lines = LESSONS[name]["code"]
+    for one in lines:
+        for layer, units in enumerate(state["layers"]):
+            one["line"] = one["line"].replace(f"{{layers.{layer}.units}}", str(units.get("units")))
+    exec("\n".join(one["line"] for one in lines), given)
+    for one in lines:
+        if "show" in one:
+            target = re.match(r" *(\w+) = ", one["line"])
+            yield given[target[1]] if target else eval(one["line"], given), reading[one["show"].partition(".")[2]]
+
+
+def test_the_next_letters_lines_give_the_numbers_beside_them():
+    course = course_of("next-letter", {})
+    course.run(60)
+    exercise, arrays = course.network.exercise, course.network.model.get_weights()
+    names = dict(zip("EWRbVc", (a.astype(float) for a in arrays), strict=True))
+    given = {
+        "np": np,
+        "softmax": softmax,
+        "letters": exercise.x[3].astype(int),
+        "alphabet": exercise.vocabulary,
+    } | names
+    pairs = list(executed("next-letter", course, given, LESSONS["next-letter"]["state"]))
+    assert len(pairs) == 3
+    for value, shown in pairs[:2]:
+        np.testing.assert_allclose(value, shown, rtol=1e-4, atol=1e-6)
+    assert pairs[2][0] == pairs[2][1]
+
+
+def test_the_lines_of_attention_give_the_numbers_beside_them():
+    state = copy.deepcopy(LESSONS["attention"]["state"])
+    state["layers"].insert(1, {"kind": "attention", "heads": 1, "units": 8})
+    course = Course(State.of(state), Uploads())
+    course.run(60)
+    exercise = course.network.exercise
+    arrays = [a.astype(float) for a in course.network.model.get_weights()]
+    E, Wq, bq, Wk, bk, Wv, bv, Wo, bo, w, b = (
+        a.reshape(a.shape[0], -1) if a.ndim == 3 and n < 7 else a.reshape(-1, a.shape[-1]) if a.ndim == 3 else a.ravel()
+        if a.ndim == 2 and n in (2, 4, 6) else a for n, a in enumerate(arrays)
+    )  # fmt: skip
+    given = {"np": np, "softmax": softmax, "sigmoid": FUNCTIONS["sigmoid"], "words": exercise.x[3].astype(int)}
+    given |= {"E": E, "Wq": Wq, "bq": bq, "Wk": Wk, "bk": bk, "Wv": Wv, "bv": bv, "Wo": Wo, "bo": bo, "w": w, "b": b}
+    pairs = list(executed("attention", course, given, state))
+    assert len(pairs) == 2
+    for value, shown in pairs:
+        np.testing.assert_allclose(np.ravel(value), np.ravel(shown), rtol=1e-4, atol=1e-6)
 
 
 def test_the_slopes_are_those_of_the_mountain():

@@ -26,7 +26,7 @@ def test_every_scene_can_be_played(scene):
 
 
 def test_there_are_the_lessons_and_the_presets():
-    assert len(lessons()) == 13
+    assert len(lessons()) == 15
     assert next(iter(lessons())) == "unit"
     assert len(presets()) >= 6
 

@@ -74,12 +74,20 @@ def test_wrong_states_are_refused_in_the_same_words(tmp_path):
         {"data": {"name": "given", "x": [[1]], "y": [0, 1]}}, {"shuffle": 1}, {"optimizer": {"lr": 1}},
         {"data": {"name": "digits", "digits": [1]}}, {"data": {"name": "given", "x": [[[[[[1]]]]]]}},
         {"data": {"name": "given", "y": [1, 2], "task": "classes"}}, {"inputs": "x0"},
+        {"data": {"name": "text", "text": " "}}, {"data": {"name": "text", "text": "x" * 5000}},
     ]  # fmt: skip
     for given, found in zip(wrong, ran(tmp_path, [{"do": "exercise", "state": s} for s in wrong]), strict=True):
         with pytest.raises(ValueError, match=r".") as caught:
             posed(State.of(given), Uploads())
         said = words.Said.of(caught.value)
         assert found["refused"] == said.text, given
+
+
+def test_what_needs_an_install_is_said(tmp_path):
+    wanted = [{"data": {"name": "text"}}, {"data": {"name": "sentences"}}]
+    for found in ran(tmp_path, [{"do": "exercise", "state": s} for s in wanted]):
+        assert found["refused"]["en"].startswith("Texts and sentences need thalweg on your machine: pip install")
+        assert "pip install" in found["refused"]["zh"]
 
 
 def test_initial_weights_are_those_of_python(tmp_path):

@@ -24,6 +24,8 @@ TITLES: dict[str, Text] = {
     "table": words.text("A table"),
     "digits": words.text("Digits"),
     "edges": words.text("Edges"),
+    "text": words.text("A text"),
+    "sentences": words.text("Sentences"),
 }
 SPECIAL = ("CenterLoss", "GaussianNLL")
 """Losses that need a network of their own."""

@@ -12,7 +12,7 @@ from thalweg.play.training.journey import Course
 from thalweg.play.training.network import finite
 from thalweg.words import Text
 
-WANTS = ("surface", "units", "weights", "landscape", "arithmetic", "findings")
+WANTS = ("surface", "units", "weights", "landscape", "arithmetic", "findings", "reading")
 
 
 class Frame:
@@ -107,6 +107,8 @@ class Frame:
         if "surface" in wanted:
             found |= {"surface": responses.surface(self.renewed), "line": responses.line(self.renewed)}
             found["sample"] = responses.sample(choice.row)
+        if "reading" in wanted:
+            found["reading"] = course.reading.shown(choice.said, choice.row, course.iteration)
         if "arithmetic" in wanted:
             try:
                 found["arithmetic"] = arithmetic(network, choice, course.step)

@@ -185,6 +185,8 @@ def read(received: str) -> dict[str, Any]:
         case "select":
             keys = [key for key in ("layer", "unit", "row") if message.get(key) is not None]
             found |= {"side": found.get("side", 0)} | {key: whole(0, 10**9)(key, message[key]) for key in keys}
+            if message.get("said") is not None:
+                found["said"] = text("said", message["said"]) if message["said"] else ""
         case "progress":
             found["lesson"] = optional(text)("lesson", message.get("lesson"))
             found["solved"] = texts("solved", message.get("solved"))

@@ -9,6 +9,7 @@ import traceback
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from thalweg.engine.lanes import cores
@@ -37,7 +38,7 @@ TRAINS = ("play", "step", "epoch", "reset")
 """What trains with the settings that the page shows."""
 TURNS = Turns(cores())
 """Of all sides: those of a class would take the processor from each other."""
-SHOWN = ("surface", "units", "weights", "findings")
+SHOWN = ("surface", "units", "weights", "findings", "reading")
 
 
 class Side:
@@ -203,7 +204,7 @@ class Side:
             case "pace":
                 self.pace.set(message["epochs"])
             case "select":
-                given = {k: message[k] for k in ("layer", "unit", "row") if message.get(k) is not None}
+                given = {k: message[k] for k in ("layer", "unit", "row", "said") if message.get(k) is not None}
                 self.choice = Choice(**{**vars(self.choice), **given})
             case "survey":
                 self.frame.landed(self.survey)
@@ -288,6 +289,7 @@ class Side:
         if self.awaited is None and time.monotonic() >= self.next_frame:
             self.deliver({"status": "building"})
         self.course = Course(state, self.uploads)
+        self.choice = replace(self.choice, said="")
         self.survey = None
         self.frame.reset(self.course)
         self.frame.status = "playing" if self.playing else "paused"

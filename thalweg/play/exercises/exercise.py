@@ -56,6 +56,7 @@ class Exercise:
     task: "binary", "multiclass", "numbers", or "maps" (images to images).
     x, held_x: float32 (rows, …). y, held_y: class numbers (rows,), or float32 (rows, outputs) or (rows, h, w, 1).
     target_scale: mean and standard deviation that were taken out of a table's target.
+    vocabulary: the letters or words whose numbers are in x, (rows, steps); None for other rows.
     code: Python that makes x, y, x_held and y_held, and the imports it needs.
     """
 
@@ -71,6 +72,7 @@ class Exercise:
     code: str
     imports: list[str] = field(default_factory=list)
     target_scale: tuple[float, float] | None = None
+    vocabulary: list[str] | None = None
 
     @property
     def outputs(self) -> int:

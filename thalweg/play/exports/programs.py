@@ -16,6 +16,7 @@ from thalweg.play.exports.dialect import KERAS, THALWEG, Dialect
 from thalweg.play.requests.page_state import State
 from thalweg.play.training import knobs
 from thalweg.play.training.journey import Course, Leg
+from thalweg.play.training.network import CELLS, planned
 from thalweg.support.files import own_folder, to_json
 
 
@@ -108,13 +109,7 @@ def leg_lines(leg: Leg, place: int, exercise: Exercise, to: Dialect) -> str:
     lines = ["# then something was changed on the page: the weights go on"] if place else []
     if place:
         lines.append("weights = model.get_weights()")
-    lines.append(f"model = {to.name}.Sequential(")
-    lines += [f"{indent}[", f"{indent * 2}{to.name}.Input({tuple(exercise.x.shape[1:])}),"]
-    lines += [f"{indent * 2}{layer}," for layer in layer_lines(state, exercise, to)]
-    lines += [f"{indent}]" + ("," if not to.keras else "")]
-    if not to.keras:
-        lines.append(f"{indent}seed={state.seed},")
-    lines.append(")")
+    lines += model_lines(state, exercise, to)
     rate = to.changes(state.learning_rate, leg.rates) if leg.rates else to.rate(state)
     metric = '"mae"' if exercise.classes is None else metric_of(state, exercise, to)
     lines += [
@@ -134,6 +129,20 @@ def leg_lines(leg: Leg, place: int, exercise: Exercise, to: Dialect) -> str:
     return "\n".join(lines)
 
 
+def model_lines(state: State, exercise: Exercise, to: Dialect) -> list[str]:
+    """The lines that make the model, as `network.joined` does."""
+    indent, shape = "    ", tuple(exercise.x.shape[1:])
+    made = layer_lines(state, exercise, to)
+    if any(layer.startswith("layers.MultiHeadAttention") for layer in made):
+        lines = [f"inputs = h = {to.name}.Input({shape})"]
+        lines += [f"h = {layer}(h{', h' * layer.startswith('layers.MultiHeadAttention')})" for layer in made]
+        return [*lines, f"model = {to.name}.Model(inputs, h{'' if to.keras else f', seed={state.seed}'})"]
+    lines = [f"model = {to.name}.Sequential(", f"{indent}[", f"{indent * 2}{to.name}.Input({shape}),"]
+    lines += [f"{indent * 2}{layer}," for layer in made]
+    lines += [f"{indent}]"] if to.keras else [f"{indent}],", f"{indent}seed={state.seed},"]
+    return [*lines, ")"]
+
+
 def metric_of(state: State, exercise: Exercise, to: Dialect) -> str:
     """The metric of a classification: of margins, yes is above 0."""
     if exercise.task == "binary" and knobs.output_activation(state, exercise) == "linear":
@@ -143,25 +152,14 @@ def metric_of(state: State, exercise: Exercise, to: Dialect) -> str:
 
 def layer_lines(state: State, exercise: Exercise, to: Dialect) -> list[str]:
     """The layers, as `network.made_layers` makes them."""
-    lines: list[str] = []
-    images = exercise.x.ndim == 4
-    for given in state.layers:
-        kind = given["kind"]
-        if kind == "dense" and images:
-            lines.append("layers.Flatten()")
-        images = images and kind not in ("dense", "flatten")
-        lines.append(hidden_line(given, state, to))
-        if kind == "dense" and state.dropout:
-            lines.append(f"layers.Dropout({state.dropout})")
+    lines = [hidden_line(given, state, exercise, to) for given in planned(state, exercise)]
     if state.output is not None:
-        if images:
-            lines.append("layers.Flatten()")
         ending = to.activation(knobs.output_activation(state, exercise))
         lines.append(call(Dense.__name__, [str(exercise.outputs), f"activation={ending}"], state.output, state, to))
     return lines
 
 
-def hidden_line(given: dict[str, Any], state: State, to: Dialect) -> str:
+def hidden_line(given: dict[str, Any], state: State, exercise: Exercise, to: Dialect) -> str:
     """One hidden layer."""
     match given["kind"]:
         case "dense":
@@ -177,8 +175,25 @@ def hidden_line(given: dict[str, Any], state: State, to: Dialect) -> str:
             return "layers.Flatten()"
         case "dropout":
             return f"layers.Dropout({given['rate']})"
+        case "embedding":
+            return f"layers.Embedding({len(exercise.vocabulary or ())}, {given['units']})"
+        case "recurrent":
+            size = [str(given["units"]), *["return_sequences=True"] * given["sequences"], *start_lines(state, to)]
+            return f"layers.{CELLS[given['cell']].__name__}({', '.join(size)})"
+        case "attention":
+            size = [str(given["heads"]), str(given["units"]), *start_lines(state, to)]
+            return f"layers.MultiHeadAttention({', '.join(size)})"
+        case "average":
+            return "layers.GlobalAveragePooling1D()"
         case _:
             return "layers.BatchNormalization()"
+
+
+def start_lines(state: State, to: Dialect) -> list[str]:
+    """The arguments of `network.start`, as far as they aren't the layers' own."""
+    usual = state.initializer == "glorot_uniform"
+    found = [] if usual else [f"kernel_initializer={to.initializer(state.initializer)}"]
+    return found + [f"kernel_regularizer=regularizers.L1L2({state.l1}, {state.l2})"] * bool(state.l1 or state.l2)
 
 
 def call(kind: str, arguments: list[str], given: dict[str, Any], state: State, to: Dialect) -> str:

@@ -33,6 +33,10 @@ STEP_WORK = 2_000_000_000
 """Multiplications of a forward pass over one batch: nothing ends a step before its time."""
 FORMULA = 300
 """Characters of a name or formula."""
+TEXT = 4_000
+"""Characters of a text to learn from."""
+LETTERS = 120
+"""Different ones among them."""
 UNITS_SHOWN = 64
 """Small maps of one layer's units."""
 
@@ -51,4 +55,5 @@ def limits(upload_bytes: int = UPLOAD_BYTES) -> dict[str, int]:
         "parameters": PARAMETERS,
         "columns": TABLE_FEATURES,
         "message_bytes": MESSAGE_BYTES,
+        "text": TEXT,
     }

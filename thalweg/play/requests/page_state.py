@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from thalweg.play.requests.bounds import FORMULA, HIDDEN_LAYERS, ROWS, UNITS
+from thalweg.play.requests.bounds import FORMULA, HIDDEN_LAYERS, ROWS, TEXT, UNITS
 from thalweg.play.requests.refusal import RefusedError, shortened
 from thalweg.support.naming import choose
 
@@ -97,6 +97,18 @@ def text(what: str, value: Any) -> str:
             value=shortened(value),
         )
     return value.strip()
+
+
+def passage(what: str, value: Any) -> str:
+    """A text to learn from; white space is a single space."""
+    if not isinstance(value, str) or not value.strip() or len(value) > TEXT:
+        raise RefusedError(
+            "{what} has to be a text of at most {most} characters, got {value}",
+            what=what,
+            most=TEXT,
+            value=shortened(value),
+        )
+    return " ".join(value.split())
 
 
 def texts(what: str, value: Any) -> list[str]:
@@ -191,6 +203,12 @@ def kernel(what: str, value: Any) -> Any:
     return SIDE(what, value) if isinstance(value, str) else numbers(what, value)
 
 
+RHYME = (
+    "This is the house that Jack built. This is the malt that lay in the house that Jack built. This is the rat that "
+    "ate the malt that lay in the house that Jack built. This is the cat that killed the rat that ate the malt that "
+    "lay in the house that Jack built. This is the dog that worried the cat that killed the rat that ate the malt "
+    "that lay in the house that Jack built."
+)
 DATA: dict[str, dict[str, Option]] = {
     "blobs": CLASSES,
     "moons": DRAWN,
@@ -229,6 +247,8 @@ DATA: dict[str, dict[str, Option]] = {
         "share": (0.25, number(0, 0.8)),
         "seed": (1, whole(0, 2**31 - 1)),
     },
+    "text": {"text": (RHYME, passage), "window": (12, whole(1, 40)), "share": (0.0, number(0, 0.8))},
+    "sentences": {"share": (0.25, number(0, 0.8)), "seed": (1, whole(0, 2**31 - 1))},
 }
 """Each data set's options."""
 
@@ -252,6 +272,10 @@ LAYERS: dict[str, dict[str, Option]] = {
     "flatten": {},
     "dropout": {"rate": (0.2, number(0, 0.95))},
     "batch_norm": {},
+    "embedding": {"units": (8, whole(1, UNITS))},
+    "recurrent": {"cell": ("simple_rnn", one_of("simple_rnn", "gru", "lstm")), "units": (16, whole(1, UNITS))},
+    "attention": {"heads": (1, whole(1, 8)), "units": (8, whole(1, UNITS))},
+    "average": {},
 }
 """Each kind of hidden layer's options."""
 TANH = {"kind": "dense", "units": 8, "activation": "tanh"}

@@ -35,11 +35,15 @@ MOST_ROWS = 200
 
 @dataclass(frozen=True)
 class Choice:
-    """Whose arithmetic is shown: a layer with weights, one of its units or filters, and a training row."""
+    """Whose arithmetic is shown: a layer with weights, one of its units or filters, and a training row.
+
+    said: a text or sentence that was typed, which is read instead of the row.
+    """
 
     layer: int = -1
     unit: int = 0
     row: int = 0
+    said: str = ""
 
     def within(self, network: Network) -> Choice:
         """The same, as far as the network has such a layer, unit and row."""

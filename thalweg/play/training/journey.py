@@ -14,6 +14,7 @@ from thalweg.errors import DivergedError
 from thalweg.models.bursts import Bursts
 from thalweg.models.evaluator import Evaluation
 from thalweg.play.exercises.exercise import GENERATED, Exercise, digits, edge_maps, generated, written
+from thalweg.play.exercises.passages import letters, sentences
 from thalweg.play.exercises.table_exercise import tabular
 from thalweg.play.exercises.uploads import Uploads
 from thalweg.play.requests.page_state import State
@@ -22,6 +23,7 @@ from thalweg.play.training.ball import PATH, REMEMBERED
 from thalweg.play.training.checkup import Checkup
 from thalweg.play.training.curves import Curves
 from thalweg.play.training.network import Network
+from thalweg.play.training.readings import Reading
 from thalweg.play.training.responses import Responses
 
 Array = NDArray[Any]
@@ -39,7 +41,7 @@ def posed(state: State, uploads: Uploads) -> Exercise:
         return written(state)
     if name == "table":
         return tabular(state, uploads.find(state.data["source"]))
-    return digits(state) if name == "digits" else edge_maps(state)
+    return {"digits": digits, "edges": edge_maps, "text": letters, "sentences": sentences}[name](state)
 
 
 @dataclass
@@ -68,7 +70,7 @@ class Course:
         self.network = Network(state, posed(state, uploads))
         self.legs = [Leg(state)]
         self.curves = Curves(self.network.metric)
-        self.responses = Responses(self.network)
+        self.responses, self.reading = Responses(self.network), Reading(self.network)
         self.epochs_before = self.iterations_before = 0  # of earlier legs
         self.last: dict[str, Any] = {}  # the scores of the epoch that ended last
         self.step: Step | None = None  # the last single step
@@ -123,7 +125,7 @@ class Course:
         leg.epochs, leg.whole = self.bursts.epochs, self.bursts.batch == 0
         self.epochs_before, self.iterations_before = self.epoch, self.iteration
         self.network, self.step = network, None
-        self.responses, self.checkup = Responses(network), Checkup()
+        self.responses, self.reading, self.checkup = Responses(network), Reading(network), Checkup()
         self.legs.append(Leg(state))
         return True
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from thalweg import layers
 from thalweg.engine.contract import Job
 from thalweg.layers import Input, Layer
+from thalweg.layers.recurrent.sequences import GRU, LSTM, SimpleRNN
 from thalweg.models.bursts import Bursts, evaluation
 from thalweg.models.functional import Functional
 from thalweg.models.sequential import Sequential
@@ -32,6 +33,12 @@ EQUATIONS = {
     "Flatten": "a = x in one row",
     "Dropout": "a = x·mask/(1 − rate)",
     "BatchNormalization": "a = γ·(x − μ)/σ + β",
+    "Embedding": "x = E[number]",
+    "SimpleRNN": "h = tanh(x·W + h·R + b)",
+    "GRU": "h = z·h + (1 − z)·g",
+    "LSTM": "c = f·c + i·g, h = o·tanh(c)",
+    "MultiHeadAttention": "a = softmax(q·kᵀ/√d)·v",
+    "GlobalAveragePooling1D": "a = mean over the steps",
 }
 building = threading.Lock()
 """Warnings are caught for the whole process: one network is built at a time."""
@@ -55,14 +62,14 @@ class Network:
         self.loss = knobs.loss(state, exercise)
         with building, warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
-            self.model = Sequential([Input(exercise.x.shape[1:]), *made_layers(state, exercise)], seed=state.seed)
+            self.layers: list[Layer] = made_layers(state, exercise)
+            self.model = joined(exercise.x.shape[1:], self.layers, state.seed)
             self.model.build()
             self.check_size()
             recipe = knobs.recipe_of(exercise)
             ending = knobs.output_activation(state, exercise)
             metric: Any = recipe.metric_for(ending) if exercise.classes is not None else "mae"
             self.model.compile(knobs.optimizer(state), self.loss, metrics=[metric])
-            self.layers: list[Layer] = self.model.layers
             self.seen = Functional(self.model.inputs, [layer.output for layer in self.layers])
             if before is not None:
                 self.model.set_weights(before.model.get_weights())
@@ -164,27 +171,71 @@ def equation(layer: Any) -> str:
     return EQUATIONS.get(type(layer).__name__, "")
 
 
-def made_layers(state: State, exercise: Exercise) -> list[Any]:
-    """The layers of a state, with the flattening and dropout between them that it implies."""
-    found: list[Any] = []
-    images = exercise.x.ndim == 4
+def joined(shape: tuple[int, ...], parts: list[Any], seed: int) -> Any:
+    """The model of these layers, one on the output of the other; attention looks at what it is on itself."""
+    if not any(isinstance(layer, layers.MultiHeadAttention) for layer in parts):
+        return Sequential([Input(shape), *parts], seed=seed)
+    x: Any = Input(shape)
+    h = x
+    for layer in parts:
+        h = layer(h, h) if isinstance(layer, layers.MultiHeadAttention) else layer(h)
+    return Functional(x, h, seed=seed)
+
+
+IMAGES, IDS, STEPS, FLAT = "images", "letters or words", "steps", ""
+TAKES = {
+    "conv2d": IMAGES, "max_pool": IMAGES, "embedding": IDS, "recurrent": STEPS, "attention": STEPS, "average": STEPS,
+}  # fmt: skip
+"""What those layers take that don't take any rows."""
+EMBEDDED = 8
+"""Numbers for each letter or word, unless the state says it."""
+
+
+def misplaced(kind: str, place: int) -> RefusedError:
+    """Why a layer can't stand there."""
+    if TAKES[kind] == IMAGES:
+        return RefusedError(
+            "layer {place}, {kind}, takes images: use the digits, and put it before flatten and dense layers",
+            place=place,
+            kind=kind,
+        )
+    return RefusedError(
+        "layer {place}, {kind}, is for a text or sentences: an embedding comes first, then what goes through the steps",
+        place=place,
+        kind=kind,
+    )
+
+
+def planned(state: State, exercise: Exercise) -> list[dict[str, Any]]:
+    """The hidden layers of a state, with what it implies: an embedding in front, flattening and dropout in between."""
+    found: list[dict[str, Any]] = []
+    rows = IMAGES if exercise.x.ndim == 4 else FLAT if exercise.vocabulary is None else IDS
+    kinds = [given["kind"] for given in state.layers]
+    if rows == IDS and kinds[:1] != ["embedding"]:
+        found.append({"kind": "embedding", "units": EMBEDDED})
+        rows = STEPS
     for place, given in enumerate(state.layers, start=1):
         kind = given["kind"]
-        if kind in ("conv2d", "max_pool") and not images:
-            raise RefusedError(
-                "layer {place}, {kind}, takes images: use the digits, and put it before flatten and dense layers",
-                place=place,
-                kind=kind,
-            )
-        if kind == "dense" and images:
-            found.append(layers.Flatten())
-        images = images and kind not in ("dense", "flatten")
-        found.append(hidden(given, state))
+        if TAKES.get(kind, rows) != rows:
+            raise misplaced(kind, place)
+        if kind == "dense" and rows != FLAT:
+            found.append({"kind": "flatten"})
+        if kind == "recurrent":
+            given = given | {"sequences": any(TAKES.get(later) == STEPS for later in kinds[place:])}
+        found.append(given)
+        if kind in ("dense", "flatten", "average") or given.get("sequences") is False:
+            rows = FLAT
+        elif kind == "embedding":
+            rows = STEPS
         if kind == "dense" and state.dropout:
-            found.append(layers.Dropout(state.dropout))
+            found.append({"kind": "dropout", "rate": state.dropout})
+    return [*found, {"kind": "flatten"}] if state.output is not None and rows != FLAT else found
+
+
+def made_layers(state: State, exercise: Exercise) -> list[Any]:
+    """The layers of a state."""
+    found = [hidden(given, state, exercise) for given in planned(state, exercise)]
     if state.output is not None:
-        if images:
-            found.append(layers.Flatten())
         ending = knobs.activation(knobs.output_activation(state, exercise))
         found.append(layers.Dense(exercise.outputs, ending, **weights(state.output, state)))
     if not any(isinstance(layer, KERNELS) for layer in found):
@@ -192,7 +243,10 @@ def made_layers(state: State, exercise: Exercise) -> list[Any]:
     return found
 
 
-def hidden(given: dict[str, Any], state: State) -> Any:
+CELLS: dict[str, Any] = {"simple_rnn": SimpleRNN, "gru": GRU, "lstm": LSTM}
+
+
+def hidden(given: dict[str, Any], state: State, exercise: Exercise) -> Any:
     """One hidden layer."""
     match given["kind"]:
         case "dense":
@@ -207,8 +261,22 @@ def hidden(given: dict[str, Any], state: State) -> Any:
             return layers.Flatten()
         case "dropout":
             return layers.Dropout(given["rate"])
+        case "embedding":
+            return layers.Embedding(len(exercise.vocabulary or ()), given["units"])
+        case "recurrent":
+            return CELLS[given["cell"]](given["units"], return_sequences=given["sequences"], **start(state))
+        case "attention":
+            return layers.MultiHeadAttention(given["heads"], given["units"], **start(state))
+        case "average":
+            return layers.GlobalAveragePooling1D()
         case _:
             return layers.BatchNormalization()
+
+
+def start(state: State) -> dict[str, Any]:
+    """How a layer's kernels begin, and what is held against large ones, as the state has it for all."""
+    found: dict[str, Any] = {"kernel_initializer": knobs.initializer(state.initializer)}
+    return found | ({"kernel_regularizer": L1L2(state.l1, state.l2)} if state.l1 or state.l2 else {})
 
 
 def weights(given: dict[str, Any], state: State) -> dict[str, Any]:

@@ -411,6 +411,11 @@ export class App {
     this.changed();
   }
 
+  /** A text that the network is to read instead of a row; an empty one gives the row back. @param {Side} side @param {string} text */
+  say(side, text) {
+    this.send({ do: "select", side: side.index, said: text });
+  }
+
   /** @param {string} key @param {boolean} on */
   type(key, on) {
     this.typing[on ? "add" : "delete"](key);

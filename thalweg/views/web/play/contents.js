@@ -3,6 +3,7 @@ import { h } from "../dom.js";
 import { numeral, percent } from "../format.js";
 import { said, word } from "../words.js";
 import { drawingPad } from "./drawing.js";
+import { readingFigure } from "./reading.js";
 import { el } from "./widgets.js";
 
 /** @typedef {import("./side.js").Side} Side */
@@ -11,6 +12,8 @@ import { el } from "./widgets.js";
 export const FIGURES_OF = {
   network: networkFigure,
   surface: surfaceFigure,
+  states: (side) => readingFigure(side, "states"),
+  attention: (side) => readingFigure(side, "attention"),
   curves({ points: { epochs, loss, val_loss } }) {
     const held = val_loss?.some(Number.isFinite) ? [{ name: word("validation"), y: val_loss, dashed: true }] : [];
     return epochs.length ? { kind: "curves", title: word("Loss"), x: epochs, x_label: word("epoch"), y_label: word("loss"), series: [{ name: word("training"), y: loss }, ...held] } : null;
@@ -20,8 +23,8 @@ export const FIGURES_OF = {
 
 /** @param {Side} side */
 function networkFigure({ values, selected, app }) {
-  const { facts, weights, biases, units, input_maps, sample, surface } = values;
-  if (!facts || !weights) return null;
+  const { facts, weights, biases, units, input_maps, sample, surface, reading } = values;
+  if (!facts || !weights || reading) return null; // the layers of texts are no columns of units
   const image = facts.shape.length === 3; // then the input is one picture
   const layers = facts.layers.map((/** @type {any} */ l, /** @type {number} */ place) => ({ ...l, maps: units?.find((/** @type {any} */ u) => u.layer === place)?.maps })).filter((/** @type {any} */ l) => weights[l.weights]);
   const last = layers[layers.length - 1];

@@ -3,13 +3,14 @@ import { h } from "../dom.js";
 import { said, word } from "../words.js";
 import { numeral, percent } from "../format.js";
 import { sketch } from "./pictures.js";
-import { forgetGiven, isImages, isPlanar } from "./states.js";
+import { forgetGiven, isImages, isPlanar, isText } from "./states.js";
 import { button, el, menu, refill, slider } from "./widgets.js";
 
 /** @typedef {import("./app.js").App} App */
 
 const NOISES = [0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5, 0.6, 0.8, 1];
 const ROWS = [20, 40, 60, 100, 150, 200, 300, 400, 600, 800, 1000, 1500, 2000, 3000, 5000];
+const WINDOWS = [1, 2, 4, 6, 8, 10, 12, 16, 20, 30, 40];
 const SHARES = [0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8];
 
 /**
@@ -23,7 +24,7 @@ export function showData(app, panel) {
     return [
       h("div", { class: "datasets", role: "group", "aria-label": word("Data") }, Object.keys(app.hello.choices.data).filter((n) => n !== "given" && n !== "table").map((n) => dataButton(app, n, n === name))),
       uploadButton(app),
-      name === "table" ? tablePanel(app) : name === "given" ? givenTable(app) : samplePanel(app),
+      name === "table" ? tablePanel(app) : name === "given" ? givenTable(app) : isText(app.state()) ? textPanel(app) : samplePanel(app),
       isPlanar(app.state()) && inputPanel(app),
     ];
   });
@@ -45,8 +46,9 @@ function chooseData(app, name) {
     const before = state.data ?? {};
     const images = isImages(state);
     const was = before.name;
-    const kept = ["given", "table", "digits", "edges"].includes(was) ? {} : { noise: before.noise, rows: before.rows, share: before.share, seed: before.seed };
-    state.data = { name, ...(name === "digits" || name === "edges" ? {} : JSON.parse(JSON.stringify(kept))) };
+    const texts = isText(state);
+    const kept = texts || ["given", "table", "digits", "edges"].includes(was) ? {} : { noise: before.noise, rows: before.rows, share: before.share, seed: before.seed };
+    state.data = { name, ...(["digits", "edges", "text", "sentences"].includes(name) ? {} : JSON.parse(JSON.stringify(kept))) };
     delete state.inputs;
     delete state.plane;
     forgetGiven(state);
@@ -56,7 +58,14 @@ function chooseData(app, name) {
       state.loss = "auto";
       return;
     }
-    if (images || !state.output) state.layers = (state.layers ?? []).filter((/** @type {any} */ l) => l.kind === "dense" || l.kind === "dropout");
+    if (name === "text" || name === "sentences") {
+      const reads = name === "text" ? [{ kind: "recurrent", cell: "gru", units: 16 }] : [{ kind: "attention", heads: 1, units: 8 }, { kind: "average" }];
+      state.layers = [{ kind: "embedding", units: 8 }, ...reads];
+      state.output = { activation: "auto" };
+      state.loss = "auto";
+      return;
+    }
+    if (images || texts || !state.output) state.layers = (state.layers ?? []).filter((/** @type {any} */ l) => l.kind === "dense" || l.kind === "dropout");
     if (!state.layers?.length) state.layers = [{ kind: "dense", units: name === "digits" ? 32 : 4, activation: "tanh" }];
     state.output = { activation: "auto" };
     state.loss = "auto";
@@ -78,6 +87,17 @@ function samplePanel(app) {
     slider("share", word("Validation share"), value("share", 0.3), SHARES, set("share"), percent),
     ["blobs", "spiral"].includes(data.name) && slider("classes", word("Classes"), value("classes", 2), [2, 3, 4, 5, 6], set("classes"), String),
     button("new-data", word("New sample"), () => app.edit((s) => (s.data.seed = (s.data.seed ?? 0) + 1)), { class: "quiet" }),
+  ];
+}
+
+/** How much of a text comes before the next letter. @param {App} app */
+function textPanel(app) {
+  const { data } = app.state();
+  const set = (/** @type {string} */ key) => (/** @type {any} */ v) => app.edit((s) => (s.data[key] = v));
+  const options = app.hello.choices.data[data.name].options;
+  return [
+    data.name === "text" && slider("window", word("Letters before the next one"), data.window ?? options.window, WINDOWS, set("window"), String),
+    slider("share", word("Validation share"), data.share ?? options.share, SHARES, set("share"), percent),
   ];
 }
 

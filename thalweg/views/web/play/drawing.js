@@ -72,12 +72,19 @@ export function drawingPad(panel, drawn) {
   panel.replaceChildren(el("div.pad-row", el("div", pad, el("div.inline", button("clear", word("Clear"), clear, { class: "quiet" }), el("span.hint", word("Draw with mouse, pen or finger, or with the arrow keys; Shift lifts the pen.")))), bars));
   return {
     /** @param {any} answer probabilities by class */
-    answer(answer) {
-      const best = Math.max(...answer.probabilities);
-      const names = answer.classes ?? Array.from(answer.probabilities, (_, n) => n);
-      bars.replaceChildren(...Array.from(answer.probabilities, (p, n) => el(p === best ? "li.best" : "li", el("span", names[n]), h("i", { style: { width: `${(100 * /** @type {number} */ (p)).toFixed(1)}%` } }), el("span", percent(/** @type {number} */ (p))))));
-    },
+    answer: (answer) => probabilities(bars, answer.probabilities, answer.classes ?? Array.from(answer.probabilities, (_, n) => n)),
   };
+}
+
+/**
+ * A bar for each class; the likeliest stands out.
+ * @param {HTMLElement} bars
+ * @param {ArrayLike<number>} shares
+ * @param {any[]} names
+ */
+export function probabilities(bars, shares, names) {
+  const best = Math.max(...Array.from(shares));
+  bars.replaceChildren(...Array.from(shares, (p, n) => el(p === best ? "li.best" : "li", el("span", names[n]), h("i", { style: { width: `${(100 * p).toFixed(1)}%` } }), el("span", percent(p)))));
 }
 
 /**

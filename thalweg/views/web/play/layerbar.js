@@ -1,7 +1,7 @@
 // Above the drawn network: what each layer is, with more or fewer units, its activation, and layers added or removed.
 import { activation } from "./controls.js";
 import { word } from "../words.js";
-import { forgetGiven, isImages } from "./states.js";
+import { forgetGiven, isImages, isText } from "./states.js";
 import { button, el, menu, refill } from "./widgets.js";
 
 /**
@@ -17,11 +17,16 @@ const FRESH = {
   conv2d: { kind: "conv2d", filters: 8, kernel_size: 3, padding: "same", activation: "relu" },
   max_pool: { kind: "max_pool", pool_size: 2 },
   flatten: { kind: "flatten" },
+  recurrent: { kind: "recurrent", cell: "gru", units: 16 },
+  attention: { kind: "attention", heads: 1, units: 8 },
+  average: { kind: "average" },
 };
+
+const CELLS = [["simple_rnn", "SimpleRNN"], ["gru", "GRU"], ["lstm", "LSTM"]];
 
 /** @param {string} kind */
 function kindName(kind) {
-  const names = { dense: word("dense"), conv2d: word("convolution"), max_pool: word("max pooling"), flatten: word("flatten"), dropout: word("dropout"), batch_norm: word("batch normalization") };
+  const names = { dense: word("dense"), conv2d: word("convolution"), max_pool: word("max pooling"), flatten: word("flatten"), dropout: word("dropout"), batch_norm: word("batch normalization"), embedding: word("embedding"), recurrent: word("recurrent"), attention: word("attention"), average: word("mean over the steps") };
   return names[/** @type {keyof typeof names} */ (kind)];
 }
 
@@ -52,7 +57,7 @@ export function layerBar(side, app, panel) {
  * @param {(change: (s: any) => void) => void} edit
  */
 function card(side, app, layer, n, edit) {
-  const size = layer.kind === "conv2d" ? "filters" : layer.kind === "dense" ? "units" : null;
+  const size = layer.kind === "conv2d" ? "filters" : ["dense", "embedding", "recurrent", "attention"].includes(layer.kind) ? "units" : null;
   const key = `${side.index}-${n}`;
   const resize = (/** @type {number} */ by) => edit((s) => {
     s.layers[n][size ?? ""] = Math.max(1, Math.min(app.hello?.limits.units ?? 256, s.layers[n][size ?? ""] + by));
@@ -63,7 +68,8 @@ function card(side, app, layer, n, edit) {
   return el("div.layer-card.hidden-layer", el("span", kindName(layer.kind)), remove,
     size && el("span.stepper", button(`fewer-${key}`, "−", () => resize(-by), { class: "tiny", "aria-label": word("One unit less") }), el("output", layer[size]), button(`more-${key}`, "+", () => resize(by), { class: "tiny", "aria-label": word("One unit more") })),
     layer.kind === "dropout" && el("b", `${Math.round(100 * (layer.rate ?? 0.2))} %`),
-    size && activation(app, `activation-${key}`, layer.activation ?? "linear", (v) => edit((s) => (s.layers[n].activation = v))));
+    layer.kind === "recurrent" && menu(`cell-${key}`, word("Cell"), CELLS, layer.cell ?? "simple_rnn", (v) => edit((s) => (s.layers[n].cell = v)), { hidden: true }),
+    (layer.kind === "dense" || layer.kind === "conv2d") && activation(app, `activation-${key}`, layer.activation ?? "linear", (v) => edit((s) => (s.layers[n].activation = v))));
 }
 
 /**
@@ -73,7 +79,8 @@ function card(side, app, layer, n, edit) {
  */
 function adder(side, app, edit) {
   const images = isImages(side.state);
-  const kinds = ["dense", "dropout", "batch_norm", ...(images ? ["conv2d", "max_pool", "flatten"] : [])];
+  const steps = isText(side.state) ? ["recurrent", "attention", "average"] : [];
+  const kinds = ["dense", "dropout", "batch_norm", ...(images ? ["conv2d", "max_pool", "flatten"] : steps)];
   const add = (/** @type {string} */ kind) => kind && edit((s) => {
     s.layers = [...(s.layers ?? []), { ...FRESH[kind] }];
     if (images) s.layers.sort((/** @type {any} */ a, /** @type {any} */ b) => Number(isFlat(a)) - Number(isFlat(b)));

@@ -38,7 +38,7 @@ export function asked(side, name) {
   const a = values.arithmetic ?? {};
   if (name.startsWith("state.")) return at(state, name.slice(6));
   if (name.startsWith("worked.")) return at(side.app.worked.values(), name.slice(7));
-  if (name.startsWith("weights.")) return at(values, name);
+  if (name.startsWith("weights.") || name.startsWith("reading.")) return at(values, name);
   if (name === "slope_w") return a.del_w && a.del_w.map((/** @type {number} */ v) => -v / values.facts.rows);
   if (name === "slope_b") return a.del_b === undefined ? undefined : -a.del_b / values.facts.rows;
   if (name === "abs_error") return a.error === undefined ? undefined : Math.abs(a.error);

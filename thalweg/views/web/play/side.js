@@ -2,27 +2,30 @@
 import { h } from "../dom.js";
 import { drawCurves } from "../figures/curves.js";
 import { drawLandscape } from "../figures/landscape.js";
+import { drawMatrix } from "../figures/matrix.js";
 import { drawNetwork } from "../figures/network.js";
 import { drawSurface } from "../figures/surface.js";
 import { said, word } from "../words.js";
 import { showArithmetic } from "./arithmetic.js";
 import { FIGURES_OF, noteOn, showImages, showMessage, showReadouts } from "./contents.js";
 import { layerBar } from "./layerbar.js";
+import { showReading } from "./reading.js";
 import { copied, differences } from "./states.js";
 import { el } from "./widgets.js";
 
 /** @typedef {import("./app.js").App} App */
 
 /** Those that this page draws: the others needn't be loaded. @type {{ [kind: string]: Draw }} */
-const DRAWN = { curves: drawCurves, landscape: drawLandscape, network: drawNetwork, surface: drawSurface };
+const DRAWN = { curves: drawCurves, landscape: drawLandscape, matrix: drawMatrix, network: drawNetwork, surface: drawSurface };
 const CURVES = ["loss", "val_loss", "metric", "val_metric"];
 /** What each panel is drawn of. @type {{ [panel: string]: string[] }} */
 const MADE_OF = {
   readouts: ["frame"], message: ["frame"], doctor: ["findings"], layers: ["facts"], network: ["weights", "units", "sample"], surface: ["surface", "line"],
   curves: ["curves"], landscape: ["landscape", "ball"], arithmetic: ["arithmetic"], images: ["sample", "drawing", "weights"],
+  reading: ["reading"], states: ["reading"], attention: ["reading"],
 };
 /** What the server has to compute for those that can be out of sight. @type {{ [panel: string]: string[] }} */
-const NEEDS = { network: ["units"], surface: ["surface"], landscape: ["landscape"], arithmetic: ["arithmetic"], curves: [], images: ["surface"] };
+const NEEDS = { network: ["units"], surface: ["surface"], landscape: ["landscape"], arithmetic: ["arithmetic"], curves: [], images: ["surface"], reading: ["reading"], states: ["reading"], attention: ["reading"] };
 const READABLE = 120; // ms: numbers that change more often can't be read
 const LASTING = ["points", "labels", "held_points", "held_labels", "targets"]; // of a surface or line: told once
 
@@ -60,6 +63,8 @@ export class Side {
     this.observer = new IntersectionObserver((entries) => this.seen(entries), { rootMargin: "100px" });
     /** @type {any} */
     this.pad = null;
+    /** @type {any} */
+    this.reader = null;
     /** What the shared figures talk to. @type {Model} */
     this.model = {
       live: true,
@@ -79,6 +84,8 @@ export class Side {
       h("div", { class: `panel panel-${name}`, "data-panel": name }, el("h3", el("span", title), above[0]), above[1], place(name, "div.panel-body"), note && el("p.hint", note));
     const head = [place("parameters", "small"), place("adder", "span.adder")];
     const left = [
+      panel("reading", word("What it reads"), []), panel("states", word("States over the steps"), [], word("A line for each unit, a column for each letter. Blue is above 0, orange below.")),
+      panel("attention", word("Attention"), [], word("A line for each word: how much it looks at each other one. A line adds up to 1.")),
       panel("network", word("Network"), [head, place("layers", "div.layers")], noteOn("network")),
       panel("arithmetic", word("This step's arithmetic"), [], word("One step of gradient descent on this row alone, at the weights now.")),
     ];
@@ -96,7 +103,7 @@ export class Side {
   destroy() {
     this.observer.disconnect();
     for (const panel of Object.keys(this.figures)) this.forget(panel);
-    this.pad = null;
+    this.pad = this.reader = null;
   }
 
   /** Shows these panels alone, in this order; all without. @param {string[]} [names] */
@@ -148,7 +155,9 @@ export class Side {
     const { values } = this;
     this.keepLandscape(frame);
     if (frame.reset) {
-      for (const name of ["input_maps", this.kept ? "" : "landscape", "ball", "units", "surface", "line", "arithmetic", "drawing", "sample", "findings"]) delete values[name];
+      for (const name of ["input_maps", this.kept ? "" : "landscape", "ball", "units", "surface", "line", "arithmetic", "drawing", "sample", "findings", "reading"]) delete values[name];
+      this.reader = null;
+      for (const name of ["states", "attention"]) this.show(name, null); // the new network may have none
       this.points = { epochs: [] };
     }
     if (frame.state && frame.serial === this.posted) this.state = frame.state; // not an older one
@@ -207,7 +216,7 @@ export class Side {
     const act = /** @type {{ [name: string]: () => any }} */ ({
       readouts: () => showReadouts(this), message: () => showMessage(places.message, values), layers: () => layerBar(this, app, places.layers),
       doctor: () => places.doctor.replaceChildren(...(values.findings ?? []).map(findingLine)),
-      arithmetic: () => showArithmetic(this, app, places.arithmetic), images: () => showImages(this),
+      arithmetic: () => showArithmetic(this, app, places.arithmetic), images: () => showImages(this), reading: () => showReading(this),
     });
     for (const name of this.dirty) {
       if (NEEDS[name] && !this.visible.has(name)) continue;

@@ -96,7 +96,12 @@ export function forgetGiven(state) {
 
 /** Whether all points lie in a plane that inputs may be made of. @param {State} state */
 export function isPlanar(state) {
-  return !["given", "table", "digits", "edges", "line"].includes(state.data?.name);
+  return !["given", "table", "digits", "edges", "line", "text", "sentences"].includes(state.data?.name);
+}
+
+/** Whether the rows are letters or words. @param {State} state */
+export function isText(state) {
+  return ["text", "sentences"].includes(state.data?.name);
 }
 
 /** Whether the rows are images. @param {State} state */

@@ -76,6 +76,9 @@ function chosen(state, exercise, knobs) {
     if ((kind === "conv2d" || kind === "max_pool") && !images) {
       throw refused("layer {place}, {kind}, takes images: use the digits, and put it before flatten and dense layers", { place: n + 1, kind });
     }
+    if (["embedding", "recurrent", "attention", "average"].includes(kind)) {
+      throw refused("layer {place}, {kind}, is for a text or sentences: an embedding comes first, then what goes through the steps", { place: n + 1, kind });
+    }
     if (kind === "dense") flat();
     images = images && kind !== "dense" && kind !== "flatten";
     const { weights: _, bias: __, initializer: ___, ...spec } = given;

@@ -79,6 +79,7 @@ export class Rules {
         if (typeof value !== "boolean") throw refused("{what} has to be true or false, got {value}", { what, value: shortened(value) });
         return value;
       case "text": return this.text(what, value);
+      case "passage": return this.passage(what, value);
       case "texts": return someList(what, value).map((item) => this.text(what, item));
       case "one_of": return choose(what, value, rule.names);
       case "list_of": return someList(what, value).map((item) => this.check(rule.of, what, item));
@@ -98,6 +99,13 @@ export class Rules {
     const formula = this.site.constants["bounds.FORMULA"];
     if (typeof value !== "string" || !value.trim() || value.length > formula) throw refused("{what} has to be a text of at most {formula} characters, got {value}", { what, formula, value: shortened(value) });
     return value.trim();
+  }
+
+  /** @param {string} what @param {any} value */
+  passage(what, value) {
+    const most = this.site.constants["bounds.TEXT"];
+    if (typeof value !== "string" || !value.trim() || value.length > most) throw refused("{what} has to be a text of at most {most} characters, got {value}", { what, most, value: shortened(value) });
+    return value.split(/\s+/).filter(Boolean).join(" ");
   }
 
   /** A name, or an object with one and arguments. @param {string} what @param {any} value */

@@ -7,7 +7,7 @@ import { readTable, shownTable } from "./table.js";
 
 /** @typedef {import("./course.js").Tools} Tools */
 
-const WANTS = ["surface", "units", "weights", "landscape", "arithmetic", "findings"];
+const WANTS = ["surface", "units", "weights", "landscape", "arithmetic", "findings", "reading"];
 const DOES = ["state", "play", "pause", "step", "epoch", "reset", "pace", "ack", "select", "want", "draw"];
 const DRAWINGS = [8, 28]; // sizes of a drawing
 
