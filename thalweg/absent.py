@@ -115,7 +115,6 @@ NAMES: dict[str, Sequence[tuple[str, str]]] = {  # module → (names, what to do
         ("MelSpectrogram STFTSpectrogram", SOUND),
         ("Pipeline", "a Sequential of the layers"),
         ("FlaxLayer JaxLayer TFSMLayer TorchModuleWrapper", OTHERS),
-        ("HashedCrossing", "Hashing of a column that joins the two, or thalweg.tabular, which encodes tables"),
         ("ReversibleEmbedding", "ops.matmul(x, ops.transpose(embedding.embeddings)) in a layer of your own"),
         ("InputSpec", "a layer's build looks at the input_shape that it gets"),
         ("experimental", "the layers are in thalweg.layers itself"),

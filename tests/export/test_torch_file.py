@@ -60,7 +60,10 @@ TABLE = {
     "Concatenate": [(lambda: layers.Concatenate(1), [(2, 3), (4, 3)])],
     "Dot": [(lambda: layers.Dot((2, 1)), [(4, 3), (3, 2)]), (lambda: layers.Dot(-1, normalize=True), [(3,), (3,)])],
 }  # fmt: skip
-LOOKUPS = ("CategoryEncoding", "Discretization", "Hashing", "IntegerLookup", "StringLookup", "TextVectorization")
+LOOKUPS = (
+    "CategoryEncoding", "Discretization", "HashedCrossing", "Hashing", "IntegerLookup", "StringLookup",
+    "TextVectorization",
+)  # fmt: skip
 """They stand before the network, which gets what they make."""
 CASES = [
     pytest.param(*row, id=f"{name}{n}")

@@ -14,12 +14,14 @@ from thalweg.layers import (
     Dense,
     Discretization,
     Flatten,
+    HashedCrossing,
     Hashing,
     Input,
     IntegerLookup,
     Residual,
     StringLookup,
 )
+from thalweg.layers.lookups.fingerprints import fingerprint64
 from thalweg.layers.lookups.lookup import Lookup
 
 ROWS = [pytest.param(*row, id=f"{kind.__name__}{n}") for kind, rows in LOOKUPS.items() for n, row in enumerate(rows)]
@@ -358,6 +360,25 @@ def test_masked_and_unknown_values_have_fixed_places():
     assert counted([["", "", "?"]]).tolist() == [[1, 0, 0, 0, 0]]
 
 
+def test_a_crossing_hashes_its_columns_one_after_the_other():
+    """Computed once more, in Python's numbers; FarmHash has tests of its own."""
+    factor, most = 0xC6A4A7935BD1E995, (1 << 64) - 1
+
+    def joined(a, b):
+        b = b * factor & most
+        result = (a ^ factor ^ (b ^ b >> 47) * factor & most) * factor & most
+        result = (result ^ result >> 47) * factor & most
+        return result ^ result >> 47
+
+    words, numbers, more = ["cat", "dog", "cat"], np.array([3, -1, 4]), [1 << 40, 0, 7]
+    total = [0xDECAFCAFFE] * 3
+    for column in (fingerprint64([w.encode() for w in words]).tolist(), [int(n) & most for n in numbers], more):
+        total = [joined(a, b) for a, b in zip(total, column, strict=True)]
+    assert HashedCrossing(1000)([words, numbers, more]).tolist() == [n % 1000 for n in total]
+    assert HashedCrossing(1000)((words[0], 3, more[0])) == total[0] % 1000
+    assert HashedCrossing(1000)([numbers, words, more]).tolist() != [n % 1000 for n in total]
+
+
 def test_a_vocabulary_file(tmp_path):
     (tmp_path / "words.txt").write_text("a\nb\nc\nd\n", encoding="utf-8")
     (tmp_path / "numbers.txt").write_text("12\n36\n", encoding="utf-8")
@@ -407,6 +428,14 @@ REFUSED = {
         lambda: StringLookup(vocabulary=WORDS, num_oov_indices=0)([["a"], ["y"], ["x"]]), DataError, "'y', 'x'"),
     "a mask of another type": (lambda: Hashing(3, mask_value=0)(["a"]), DataError, "was given text"),
     "missing text to hash": (lambda: Hashing(3)(["a", None]), DataError, "no value in row 1"),
+    "one column to cross": (lambda: HashedCrossing(3)([["a"]]), ArgumentError, "two columns or more"),
+    "columns as an array": (lambda: HashedCrossing(3)(np.ones((2, 3))), ArgumentError, "got ndarray"),
+    "columns of two lengths": (lambda: HashedCrossing(3)([["a"], [1, 2]]), ShapeError, "columns of one shape"),
+    "wide columns": (lambda: HashedCrossing(3)([[[1, 2]], [[1, 2]]]), ShapeError, r"or \(rows, 1\), got \(1, 2\)"),
+    "fractions to cross": (lambda: HashedCrossing(3)([[1.5], [1]]), DataError, "row 0 holds 1.5"),
+    "a mode of crossings": (lambda: HashedCrossing(3, output_mode="count"), ArgumentError, "unknown output_mode"),
+    "a crossing in a model": (
+        lambda: HashedCrossing(3)([Input((1,)), Input((1,))]), ThalwegError, "call it on the data"),
     "nothing to learn": (lambda: StringLookup().adapt([]), DataError, "an empty array"),
     "no numbers to learn": (lambda: Discretization(num_bins=2).adapt([]), DataError, "an empty array"),
     "a given vocabulary": (lambda: STRINGS.adapt(TEXT), ArgumentError, "was given its vocabulary"),

@@ -117,7 +117,7 @@ BUDGET = {
     "doctor": 1_920,
     "recordings": 1_400, "callbacks": 1_040, "datasets": 760, "views.web": 960, "data.images": 920, "data": 5_230,
     "data.formats": 400, "data.notations": 940, "layers": 4_680, "layers.products": 160, "layers.recurrent": 1_080,
-    "layers.attention": 660, "layers.variables": 140, "layers.lookups": 1_280, "layers.numerical": 360,
+    "layers.attention": 660, "layers.variables": 140, "layers.lookups": 1_400, "layers.numerical": 360,
     "activations": 940, "constraints": 200, "initializers": 640, "losses": 1_510, "metrics": 1_747,
     "optimizers": 1_160, "regularizers": 200, "schedules": 400, "ops": 3_720, "ops.image": 440,
     "engine": 240, "engine.execution": 100,

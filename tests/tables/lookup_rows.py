@@ -9,6 +9,7 @@ from typing import Any
 from thalweg.layers import (
     CategoryEncoding,
     Discretization,
+    HashedCrossing,
     Hashing,
     IntegerLookup,
     Layer,
@@ -33,6 +34,7 @@ def adapted(layer: Any, data: Any) -> Lookup:
     return layer
 
 
+LETTER_COLUMN, NUMBER_COLUMN = [["A"], ["B"], ["A"], ["B"], ["A"]], [[101], [101], [101], [102], [102]]
 LOOKUPS: dict[type[Layer], list[tuple[Callable[[], Any], Any, Any]]] = {
     StringLookup: [
         (lambda: StringLookup(vocabulary=WORDS), TEXT, [[1, 3, 4], [4, 0, 2]]),
@@ -120,6 +122,11 @@ LOOKUPS: dict[type[Layer], list[tuple[Callable[[], Any], Any, Any]]] = {
         (lambda: Discretization([0, 2], output_mode="one_hot"), [[-1], [1], [5]], [[1, 0, 0], [0, 1, 0], [0, 0, 1]]),
         (lambda: Discretization([0, 2], output_mode="multi_hot"), [[-1, 1], [5, 5]], [[1, 1, 0], [0, 0, 1]]),
         (lambda: Discretization([0, 2], output_mode="count"), [[-1, 1], [5, 5]], [[1, 1, 0], [0, 0, 2]]),
+    ],
+    HashedCrossing: [  # those of Keras's documentation
+        (lambda: HashedCrossing(5), [LETTER_COLUMN, NUMBER_COLUMN], [[1], [4], [1], [1], [3]]),
+        (lambda: HashedCrossing(5, output_mode="one_hot"), [LETTER_COLUMN[:2], NUMBER_COLUMN[:2]],
+         [[0, 1, 0, 0, 0], [0, 0, 0, 0, 1]]),
     ],
     Hashing: [
         (lambda: Hashing(3), LETTERS, [[1], [0], [1], [1], [2]]),

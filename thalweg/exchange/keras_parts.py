@@ -28,6 +28,7 @@ ELSEWHERE = {
     "IntegerLookup": "keeps its vocabulary in files that TensorFlow writes",
     "TextVectorization": "keeps its vocabulary in files that TensorFlow writes",
     "Hashing": "computes with TensorFlow there",
+    "HashedCrossing": "computes with TensorFlow there",
 }
 """Layers that both have, and that no file of Keras's brings here; and why."""
 LAYERS: dict[str, type[Layer]] = {n: c for n, c in layers.CLASSES.items() if n not in (*OWN_LAYERS, *ELSEWHERE)}

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from thalweg.layers.lookups.crossing import HashedCrossing
 from thalweg.layers.lookups.lookup import CategoryEncoding, Discretization, Hashing
 from thalweg.layers.lookups.text_vectorization import TextVectorization
 from thalweg.layers.lookups.vocabulary import IntegerLookup, StringLookup
 
-__all__ = ["CategoryEncoding", "Discretization", "Hashing", "IntegerLookup", "StringLookup", "TextVectorization"]
+__all__ = [
+    "CategoryEncoding", "Discretization", "HashedCrossing", "Hashing", "IntegerLookup", "StringLookup",
+    "TextVectorization",
+]  # fmt: skip

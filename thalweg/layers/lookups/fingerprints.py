@@ -19,6 +19,7 @@ State = tuple[Words, Words, Words, tuple[Words, Words], tuple[Words, Words]]
 MASK = (1 << 64) - 1
 K0, K1, K2 = 0xC3A5C85C97CB3127, 0xB492B66FBE98F273, 0x9AE16A3B2F90404F  # FarmHash's primes
 SEED = 81
+CAT = 0xC6A4A7935BD1E995  # TensorFlow's factor of joined fingerprints
 SIP = b"somepseudorandomlygeneratedbytes"  # SipHash's initial state, big-endian
 BLOCK = 64
 
@@ -85,6 +86,15 @@ def joined(u: Words, v: Words, factor: Any) -> Any:
     """Two numbers become one, as in Murmur."""
     a = mixed((u ^ v) * factor)
     return mixed((v ^ a) * factor) * factor
+
+
+def joined_fingerprints(first: Words, second: Words) -> Words:
+    """One fingerprint of two, as TensorFlow's FingerprintCat64."""
+    factor = u64(CAT)
+    with np.errstate(over="ignore"):
+        result = (first ^ factor ^ mixed(second * factor) * factor) * factor
+        joined: Words = mixed(mixed(result) * factor)
+    return joined
 
 
 def farm(s: Bytes) -> Any:
