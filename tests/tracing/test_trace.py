@@ -8,7 +8,17 @@ import pytest
 
 from thalweg import Model, Sequential
 from thalweg.errors import ArgumentError
-from thalweg.layers import BatchNormalization, Conv2D, Dense, Dropout, Embedding, Flatten, Input, MaxPooling2D
+from thalweg.layers import (
+    BatchNormalization,
+    Conv2D,
+    Dense,
+    Dropout,
+    Embedding,
+    Flatten,
+    Input,
+    MaxPooling2D,
+    SimpleRNN,
+)
 from thalweg.losses import CenterLoss, MeanSquaredError, SumSquaredError
 from thalweg.optimizers import SGD, Adam
 from thalweg.tracing import central
@@ -447,3 +457,30 @@ def test_the_norms_of_gradients_have_names_of_their_own():
     trace = model.trace(x, y)
     assert trace["n2"].shape == (4, 2, 2, 3)
     assert trace["‖dW1‖²"] == pytest.approx(np.sum(trace.weights[0].gradient.astype(float) ** 2), rel=1e-5)
+
+
+@ENGINE
+def test_a_recurrence_is_there_step_by_step(options):
+    """Backpropagation through time by hand, on two rows."""
+    model = Sequential([Input((3, 2)), SimpleRNN(2), Dense(1, use_bias=False)], seed=3, **options)
+    model.compile(SGD(0.1), "mse")
+    x, y = RANDOM.normal(size=(2, 3, 2)), RANDOM.normal(size=(2, 1))
+    trace = model.trace(x, y)
+    W, R, b, V = (w.astype(np.float64) for w in model.get_weights())
+    h = [np.zeros((2, 2))]
+    for t in range(3):
+        h.append(np.tanh(x[:, t] @ W + h[-1] @ R + b))
+        close(trace[f"a[{t + 1}]"], h[-1], options)
+    back = (h[3] @ V - y) @ V.T  # 2/rows is 1
+    dR = np.zeros((2, 2))
+    for t in (3, 2, 1):
+        inside = back * (1 - h[t] ** 2)
+        close(trace[f"dz′[{t}]"], inside, options)
+        dR += h[t - 1].T @ inside
+        back = inside @ R.T
+    close(trace["drecurrent_kernel1"], dR, options)
+    formulas = [step.formula for step in trace.steps]
+    assert "a[2] = tanh(z′[2])" in formulas
+    assert "[h[3]] = h[2:3, :]" in formulas
+    assert "a[:] = [a[1]], [a[2]], [a[3]] along axis 1" in formulas
+    assert max(map(len, trace.text(80).splitlines())) <= 80

@@ -106,7 +106,7 @@ def steps_of(scan: Scan) -> Iterator[Instruction]:
     for t in scan.order:
         names = dict(zip(scan.memories, memories, strict=True))
         for part, x in zip(scan.parts, scan.taken, strict=True):
-            step = Buffer(f"{x}[{t + 1}] alone", (1, *part.shape))
+            step = Buffer(f"[{x}[{t + 1}]]", (1, *part.shape))
             names[part] = Buffer(f"{x}[{t + 1}]", part.shape, view_of=step)
             ones = (1,) * len(x.shape)
             yield Slice(x, step, (t, *(0 for _ in part.shape)), ones)
@@ -144,7 +144,7 @@ def stacked(parts: Sequence[Buffer], whole: Buffer) -> Iterator[Instruction]:
     """The values of all steps as one sequence."""
     rows = []
     for part in parts:
-        rows.append(Buffer(f"{part} in a row", (1, *part.shape), view_of=part))
+        rows.append(Buffer(f"[{part}]", (1, *part.shape), view_of=part))
         yield Reshape(part, rows[-1])
     while len(rows) > MOST_PARTS:
         groups = [rows[n : n + MOST_PARTS] for n in range(0, len(rows), MOST_PARTS)]
