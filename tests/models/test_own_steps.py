@@ -253,7 +253,7 @@ class Moving(Model):
         return self.out(self.norm(x))
 
     def train_step(self, x):
-        h = self.norm(x, training=self.acting)
+        h = self.norm(x, training=self.learns)
         self.minimize(ops.mean(self.out(h)), self.out, self.one)
         self.minimize(ops.mean(ops.square(self.out(h))), self.out, self.two)
         return {"h": ops.mean(h)}
@@ -263,7 +263,7 @@ class Moving(Model):
 @pytest.mark.parametrize("acting", [True, False, None])
 def test_moving_averages_follow_once_for_each_call_in_training(engine, acting):
     model = Moving(seed=1, engine=engine)
-    model.one, model.two, model.acting = optimizers.SGD(0.1), optimizers.SGD(0.1), acting
+    model.one, model.two, model.learns = optimizers.SGD(0.1), optimizers.SGD(0.1), acting
     model.compile()
     model.train_on_batch(X)
     mean = model.norm.get_weights()[2]

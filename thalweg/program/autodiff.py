@@ -72,7 +72,7 @@ class Derivation:
         trained = closed(wanted, ((c.after, c.memory) for c in carries), lambda f: trainable_values(part, f))
         given = [*ends, *(c.after for c in carries if c.given)]
         reached = closed(given, ((c.memory, c.after) for c in carries), lambda f: values_reaching(part, f))
-        refuse_without_adjoint(part, trained)
+        refuse_without_adjoint(part, trained, reached)
         d = Derivation(part, {}, trained, reached)
         d.contributions.update((value, list(found)) for value, found in ends.items() if value in d.trainable)
         for c in carries:
@@ -111,7 +111,7 @@ def derive(forward: Sequence[Instruction], gradients: dict[Buffer, Buffer]) -> l
     `gradients` names, for every trainable parameter, the buffer that receives its gradient.
     """
     d = Derivation(forward, gradients)
-    refuse_without_adjoint(forward, d.trainable)
+    refuse_without_adjoint(forward, d.trainable, d.reached)
     backward, in_place = walked(forward, d)
     for parameter in gradients:
         if parameter not in d.contributions:
@@ -152,10 +152,14 @@ def walked(forward: Sequence[Instruction], d: Derivation) -> tuple[list[Instruct
     return backward, in_place
 
 
-def refuse_without_adjoint(forward: Sequence[Instruction], trainable: set[Buffer]) -> None:
-    """Raises if a value that depends on weights passes through an instruction without an adjoint."""
+def refuse_without_adjoint(forward: Sequence[Instruction], trainable: set[Buffer], reached: set[Buffer]) -> None:
+    """Raises if a loss depends on weights through an instruction without an adjoint."""
     for i in forward:
-        if can_be_differentiated(i) or not all(o.per_row for o in i.outputs):
+        if (
+            can_be_differentiated(i)
+            or not all(o.per_row for o in i.outputs)
+            or not any(o in reached for o in i.outputs)
+        ):
             continue
         if all(o.region == DATA for o in i.outputs):
             continue  # what is stored goes no further

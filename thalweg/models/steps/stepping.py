@@ -82,6 +82,22 @@ class Stepping:
         """
         current_step("minimize").minimize(loss, weights, optimizer)
 
+    def gradient(self, value: Any, wrt: Any) -> Any:
+        """In a step: ∂value/∂wrt of each row by itself, as a tensor that may stand in a loss, and be derived again.
+
+        Args:
+            value: a tensor; the sum of a row's numbers is derived. `ops.sum` over the rows gives the same.
+            wrt: a tensor with a value for each row, such as inputs, or several in a list or dict.
+
+        Returns: tensors of their shapes, in the same structure.
+
+        Raises:
+            ArgumentError: `value` is a mean over the rows, or `wrt` are weights. ThalwegError: the value doesn't depend
+            on it, or passes through a layer that mixes the rows. If a loss needs the derivative of the gradient, and an
+            instruction has none, `fit` names it.
+        """
+        return current_step("gradient").gradient(value, wrt)
+
     @property
     def optimizer(self) -> Optimizer:
         """The compiled optimizer. If `train_step` has others, and `compile` got none, all of them as one."""

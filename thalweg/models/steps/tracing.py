@@ -10,6 +10,7 @@ from typing import Any
 
 from thalweg.errors import ArgumentError, ThalwegError
 from thalweg.layers import Layer
+from thalweg.models.steps.derived_again import gradient, needed, refuse_underived
 from thalweg.ops.operation import row_value
 from thalweg.ops.tensor import Symbol, Tensor, caller, writing
 from thalweg.ops.variable import WeightBuffer
@@ -45,6 +46,14 @@ class Step:
         self.network, self.program, self.optimizer, self.trains = network, program, optimizer, trains
         self.minimisations: list[Minimisation] = []
         self.taken = (0, 0)  # of the program's objectives and penalties, those of minimisations
+        self.derived: set[Instruction] = set()  # the instructions of gradients
+
+    def gradient(self, value: Any, wrt: Any) -> Any:
+        """∂value/∂wrt, written as instructions."""
+        before = len(self.program.instructions)
+        result = gradient(self.program, value, wrt)
+        self.derived.update(self.program.instructions[before:])
+        return result
 
     def minimize(self, loss: Any, weights: Any, optimizer: Optimizer | None) -> None:
         """Notes a minimisation of what has been traced so far."""
@@ -154,7 +163,10 @@ def divided(step: Step, logs: Mapping[str, Value]) -> list[Part]:
             RowValue(value, None, sums(name, FIRST_METRIC + numbers[name]), total, metric=True)
             for name, (value, total) in own.items()
         ]
-        parts.append(Part([*needed(instructions, ended, kept), *ended], of))
+        forward = [*needed(instructions, [b for i in ended for b in i.inputs], kept), *ended]
+        if of is not None:
+            refuse_underived(forward, [weight.buffer for weight in of.weights], step.derived)
+        parts.append(Part(forward, of))
     return parts
 
 
@@ -169,21 +181,7 @@ def objectives(of: Minimisation) -> list[Instruction]:
     ]
 
 
-def needed(
-    instructions: Sequence[Instruction], readers: Sequence[Instruction], kept: set[Instruction]
-) -> list[Instruction]:
-    """The instructions on which the readers depend, and those that are kept anyway."""
-    read = {b for i in readers for b in (*i.inputs, *(b.storage for b in i.inputs))}
-    result = []
-    for i in reversed(instructions):
-        if i in kept or any(o in read for o in i.outputs):
-            result.append(i)
-            read.update(i.inputs)
-            read.update(b.storage for b in i.inputs)
-    return result[::-1]
-
-
 def turn_of(instructions: Sequence[Instruction], value: Buffer, turns: Mapping[Instruction, int]) -> int:
     """The last turn in which a weight is read on the way to a value."""
-    way = needed(instructions, [RowValue(value, None, sums("L", LOSS))], set())
+    way = needed(instructions, [value])
     return max((turns[i] for i in way if any(b.storage.region == PARAMETERS for b in i.inputs)), default=0)

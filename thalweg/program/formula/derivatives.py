@@ -1,0 +1,129 @@
+"""Derivatives of texts in the language of formulas, as texts: of slopes, for gradients that are derived once more.
+
+No SymPy is needed. At a kink, the derivative is that of one side.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping
+from functools import lru_cache
+
+from thalweg.errors import ThalwegError
+from thalweg.program.formula import operations
+from thalweg.program.formula.language import parsed
+from thalweg.program.formula.simplify import joined, number, simplified
+
+ZERO, ONE = ast.Constant(0), ast.Constant(1)
+RULES = {  # function of one number → its derivative, {0} for the number and {1} for the function's value
+    "exp": "{1}",
+    "expm1": "{1} + 1",
+    "log": "1 / {0}",
+    "log1p": "1 / (1 + {0})",
+    "sqrt": "0.5 / {1}",
+    "abs": "sign({0})",
+    "sin": "cos({0})",
+    "cos": "-sin({0})",
+    "arctan": "1 / (1 + {0} * {0})",
+    "sinh": "cosh({0})",
+    "cosh": "sinh({0})",
+    "tanh": "1 - {1} * {1}",
+    "sigmoid": "{1} * (1 - {1})",
+    "softplus": "sigmoid({0})",
+    "logcosh": "tanh({0})",
+    "tanh_shrink": "tanh({0}) * tanh({0})",
+    "erf": "2 / sqrt(pi) * exp(-{0} * {0})",
+    "normal": "normal_density({0})",
+    "normal_density": "-{0} * {1}",
+    "mish_gate": "mish_gate_slope({0})",
+    **dict.fromkeys(("sign", "floor", "ceil", "round", "floor_divide"), "0"),
+}
+
+
+@lru_cache(maxsize=1024)
+def derivative(text: str, name: str) -> str | None:
+    """The derivative of a text by one of its names; None if it is 0 everywhere.
+
+    Raises:
+        ThalwegError: it holds something whose derivative isn't known.
+
+    >>> derivative("1 - a**2", "a")
+    '-(2 * a)'
+    >>> derivative("where(a > 0, 1, 0)", "a") is None
+    True
+    """
+    definitions, value = parsed(text)
+    slopes: dict[str, ast.expr] = {name: ONE}
+    lines: list[str] = []
+    for part, expression in definitions:
+        slope = of(expression, slopes)
+        lines.append(f"{part} = {ast.unparse(expression)}")
+        slopes.pop(part, None)  # a part may hide the name
+        if number(slope) == 0:
+            continue
+        lines.append(f"{part}_slope = {ast.unparse(slope)}")
+        slopes[part] = ast.Name(f"{part}_slope")
+    result = of(value, slopes)
+    return None if number(result) == 0 else "\n".join([*lines, ast.unparse(result)])
+
+
+def of(e: ast.expr, slopes: Mapping[str, ast.expr]) -> ast.expr:
+    """The derivative of an expression in which some names have derivatives."""
+    match e:
+        case ast.Constant():
+            return ZERO
+        case ast.Name(id=name):
+            return slopes.get(name, ZERO)
+        case ast.UnaryOp(op=ast.USub(), operand=x):
+            inner = of(x, slopes)
+            return ZERO if number(inner) == 0 else ast.UnaryOp(ast.USub(), inner)
+        case ast.BinOp(left=x, op=ast.Add() | ast.Sub() as op, right=y):
+            return joined(of(x, slopes), op, of(y, slopes))
+        case ast.BinOp(left=x, op=ast.Mult(), right=y):
+            return joined(times(of(x, slopes), y), ast.Add(), times(x, of(y, slopes)))
+        case ast.BinOp(left=x, op=ast.Div(), right=y):
+            below = of(y, slopes)
+            first = joined(of(x, slopes), ast.Div(), y)
+            return joined(first, ast.Sub(), joined(times(x, below), ast.Div(), ast.BinOp(y, ast.Mult(), y)))
+        case ast.BinOp(left=x, op=ast.Pow(), right=ast.Constant(value=int() as n)):
+            return times(times(ast.Constant(n), joined(x, ast.Pow(), ast.Constant(n - 1))), of(x, slopes))
+        case ast.Call(func=ast.Name(id=name), args=arguments):
+            return of_call(e, name, arguments, slopes)
+    return unknown(e, slopes)
+
+
+def of_call(e: ast.expr, name: str, arguments: list[ast.expr], slopes: Mapping[str, ast.expr]) -> ast.expr:
+    """The derivative of a call."""
+    inner = [of(a, slopes) for a in arguments] if name != "where" else [ZERO, *(of(a, slopes) for a in arguments[1:])]
+    if all(number(slope) == 0 for slope in inner):
+        return ZERO
+    if name == "where":
+        return ast.Call(ast.Name("where"), [arguments[0], *inner[1:]], [])
+    if name in ("min", "max"):
+        x, y = arguments
+        taken = ast.Compare(x, [ast.Lt() if name == "min" else ast.Gt()], [y])
+        return ast.Call(ast.Name("where"), [taken, *inner], [])
+    if name == "pow":
+        first, second = (written(operations.BINARY["power"].slopes[k] or "", arguments) for k in ("x", "y"))
+        return joined(times(first, inner[0]), ast.Add(), times(second, inner[1]))
+    if name in RULES:
+        rule = RULES[name].format(*(f"({ast.unparse(part)})" for part in (arguments[0], e)))
+        return times(parsed(rule)[1], inner[0])
+    return unknown(e, slopes)
+
+
+def written(text: str, arguments: list[ast.expr]) -> ast.expr:
+    """A text in x and y, of two expressions."""
+    return simplified(parsed(text)[1], dict(zip(("x", "y"), arguments, strict=True)))
+
+
+def times(x: ast.expr, y: ast.expr) -> ast.expr:
+    """x·y, simplified."""
+    return simplified(joined(x, ast.Mult(), y), {})
+
+
+def unknown(e: ast.expr, slopes: Mapping[str, ast.expr]) -> ast.expr:
+    """0, if nothing in an expression has a derivative; otherwise raises."""
+    if any(isinstance(n, ast.Name) and n.id in slopes for n in ast.walk(e)):
+        raise ThalwegError(f"the derivative of {ast.unparse(e)} isn't known, so a gradient can't be derived again")
+    return ZERO
