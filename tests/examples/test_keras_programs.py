@@ -91,7 +91,7 @@ RAISES = {  # first cell of the page's table → what raises
     "`if` or `while` on a tensor": lambda: trained(branching),
     "a Boolean mask as an index: `x[x > 0]`": lambda: trained(lambda self, x: x[x > 0]),
     "`self.variable.assign(…)` in `call`": lambda: fitted(Assigning(), layers.Dense(1)),
-    "axes of unknown length: `keras.Input((None, 4))`": lambda: thalweg.Input((None, 4)),
+    "axes of unknown length besides the steps: `keras.Input((None, None, 3))`": lambda: thalweg.Input((None, None, 3)),
     "`compile(weighted_metrics=[…])`": lambda: fitted(layers.Dense(1), weighted_metrics=["mae"]),
     "constraints that are Python functions": lambda: layers.Dense(1, kernel_constraint=lambda w: w),
     "`activity_regularizer` of a layer of one's own": lambda: type("Own", (layers.Layer,), {})(

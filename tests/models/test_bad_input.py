@@ -344,7 +344,7 @@ def test_weights_that_do_not_fit_change_nothing(weights, error, words):
         (lambda: LeakyReLU(-0.1), "LeakyReLU's negative_slope .* got -0.1"),
         (lambda: LeakyReLU("a"), "got 'a'"),
         (lambda: Input((0,)), "at least 1, got 0"),
-        (lambda: Input((None, 3)), "got None"),
+        (lambda: Input((None, None, 3)), "only the first axis"),
         (lambda: Input(None), "Input takes a shape"),
         (lambda: Input((2.5,)), "got 2.5"),
         (lambda: Residual([]), "at least one layer"),

@@ -138,7 +138,7 @@ MODELS = [
         "keras.models.clone_model(m, clone_function=lambda one: one.__class__.from_config(one.get_config()))",
         "keras.models.clone_model(built(keras), input_tensors=keras.Input((4,)))",
     ),
-    row("axes of unknown length", "keras.Input((None, 4))"),
+    row("axes of unknown length besides the steps", "keras.Input((None, None, 3))"),
     row(
         "`fit` of a model that has no weights to train",
         "m = built(keras); m.layers[0].trainable = False; m.compile('sgd', 'mse'); m.fit(X, X[:, :3], verbose=0)",

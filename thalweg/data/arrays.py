@@ -159,14 +159,19 @@ def by_class(class_weight: Mapping[int, float], y: Array) -> Array:
 
 def split_off(arrays: dict[str, Array], share: float) -> tuple[dict[str, Array], dict[str, Array]]:
     """The first rows for training and the last `share` for validation, as Keras's validation_split."""
+    first = split_place(len(next(iter(arrays.values()))), share)
+    return {name: a[:first] for name, a in arrays.items()}, {name: a[first:] for name, a in arrays.items()}
+
+
+def split_place(rows: int, share: float) -> int:
+    """How many rows remain for training if the last `share` is kept for validation."""
     try:
         inside = 0 < share < 1
     except TypeError:  # text
         inside = False
     if not inside:
         raise ArgumentError(f"validation_split has to be between 0 and 1, got {share!r}")
-    rows = len(next(iter(arrays.values())))
     first = int(rows * (1 - share))
     if first in (0, rows):
         raise DataError(f"validation_split={share:g} of {rows} rows leaves no row on one side")
-    return {name: a[:first] for name, a in arrays.items()}, {name: a[first:] for name, a in arrays.items()}
+    return first

@@ -191,9 +191,11 @@ class Stream(Windows):
             last = rows < usual and number + 1 == self.steps
             if self.even and usual and rows != usual:
                 raise ShapeError(f"the batches of an epoch need one number of rows, only the last fewer, got {rows}")
-            other = parts and [part[k] is None for k in (1, 2)] != [parts[0][k] is None for k in (1, 2)]
+            other = parts and kind_of(part) != kind_of(parts[0])
             if other and self.even:
-                raise DataError("the batches of an epoch differ: some have targets or weights, and others don't")
+                raise DataError(
+                    "the batches of an epoch differ: some have targets or weights and others don't, or other shapes"
+                )
             if other or (parts and not last and rows != usual):
                 yield parts, usual, at
                 at, parts, size = at + len(parts), [], 0
@@ -242,6 +244,11 @@ class Stream(Windows):
 def rows_of(part: list[Any]) -> int:
     """The rows of a batch."""
     return len(next(leaves(part)))
+
+
+def kind_of(part: list[Any]) -> Any:
+    """What the batches of a window have in common: which parts they have, and the shapes of their rows."""
+    return [None if arrays is None else [leaf.shape[1:] for leaf in leaves(arrays)] for arrays in part]
 
 
 def unpacked(batch: Any) -> list[Any]:

@@ -146,8 +146,10 @@ def input_of(config: Mapping[str, Any]) -> Input:
         if config.get(name):
             raise ArgumentError(f"{what} has {name}=True: arrays are dense here, and every input is needed")
     shape = config.get("batch_shape", config.get("batch_input_shape"))
-    if not isinstance(shape, list) or None in shape[1:]:
-        raise ArgumentError(f"{what} has the shape {shortly(shape)}: every axis but the first has a known length here")
+    if not isinstance(shape, list) or None in shape[2:]:
+        raise ArgumentError(
+            f"{what} has the shape {shortly(shape)}: every axis but those of rows and steps has a known length here"
+        )
     kind = config.get("dtype") or "float32"
     return Input(shape[1:], name=config.get("name"), dtype=kind)
 

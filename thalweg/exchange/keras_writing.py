@@ -65,7 +65,7 @@ def described(model: Any, unknown: set[str]) -> dict[str, Any]:
     if isinstance(graph, Chain):
         entries = [input_config(graph.inputs[0]), *(layer_config(layer, unknown) for layer in graph.layers)]
         config: dict[str, Any] = {"name": model.name, "trainable": True, "dtype": "float32", "layers": entries}
-        config["build_input_shape"] = [None, *graph.inputs[0].row_shape]
+        config["build_input_shape"] = list(graph.inputs[0].shape)
         return {"module": "keras", "class_name": "Sequential", "config": config, "registered_name": None}
     if isinstance(graph, Drawn):
         config = {"name": model.name, "trainable": True, **Written(graph, unknown).config}
@@ -79,7 +79,7 @@ def described(model: Any, unknown: set[str]) -> dict[str, Any]:
 def input_config(front: Input) -> dict[str, Any]:
     """An input, as a layer."""
     kind, name = getattr(front, "kind", "float32"), front.name or "input_layer"
-    config = {"batch_shape": [None, *front.row_shape], "dtype": kind, "name": name}
+    config = {"batch_shape": list(front.shape), "dtype": kind, "name": name}
     return {"module": "keras.layers", "class_name": "InputLayer", "config": config, "registered_name": None}
 
 
@@ -144,7 +144,7 @@ class Written:
         """An argument of a call."""
         if isinstance(given, Symbol):
             config = {
-                "shape": [None, *given.row_shape],
+                "shape": list(given.shape),
                 "dtype": "float32",
                 "keras_history": [*self.histories[id(given)]],
             }

@@ -64,6 +64,10 @@ class Called(hooks.Configured):
         """Declares the weights for an input shape."""
         raise NotImplementedError
 
+    def place_for(self, shape: Any) -> None:
+        """Lets it know that rows have another shape than when it was built."""
+        raise NotImplementedError
+
     def check_made(self) -> None:
         """Raises if the class's `__init__` didn't call the one of its base."""
         raise NotImplementedError
@@ -106,11 +110,12 @@ class Called(hooks.Configured):
         if not tensors and (program is None or not any(True for _ in leaves(arguments))):
             return self.on_arrays(arguments, named)
         if any(isinstance(t, Symbol) for t in tensors):
-            self.results = [
-                *vars(self).get("results", []),
-                record(self, arguments, named, self.name or self.default_name),
-            ]
-            return self.results[-1]
+            result = record(self, arguments, named, self.name or self.default_name)
+            self.results = [*vars(self).get("results", []), result]
+            if any(isinstance(t, Symbol) and t.lengths for t in tensors):
+                given = arguments[0] if len(arguments) == 1 else list(arguments)
+                self.input_shape, self.output_shape = mapped(given, shown_row), mapped(result, shown_row)
+            return result
         if tensors or program is None:
             program = program_of(tensors)
         return self.traced(program, arguments, named)
@@ -205,6 +210,8 @@ class Called(hooks.Configured):
             shapes = shapes[:1]  # weights don't depend on states
         if not self.built:
             self.build_for(shapes[0] if len(shapes) == 1 else shapes)
+        elif self.composes and len(shapes) == 1:
+            self.place_for(shapes[0])
         training = named.get("training")
         if training is None and not program.told:
             training = self.usual_training
@@ -315,6 +322,11 @@ def with_rows(shape: Any) -> Any:
     if isinstance(shape, list) or (shape and isinstance(shape[0], (list, tuple, dict))):
         return [with_rows(inner) for inner in shape]
     return (None, *shape)
+
+
+def shown_row(value: Any) -> Any:
+    """The shape of a row of a tensor of a graph, with None for any length."""
+    return tuple(value.shape[1:]) if isinstance(value, Tensor) else None
 
 
 def row_shape(value: Any, program: Builder) -> Shape:

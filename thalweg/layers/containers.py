@@ -68,6 +68,10 @@ class Container(Layer):
         name_layers(self.inside)
         shapes: list[Shape] = []
         for branch in self.branches:
+            if self._kept is not None:  # for another length
+                x = Builder(training=False), Buffer("x", input_shape)
+                shapes.append(self.through(branch, *x).shape)
+                continue
             try:
                 shapes.append(connect_all(branch, input_shape))
             except BaseException:

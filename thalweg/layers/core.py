@@ -12,7 +12,9 @@ from thalweg import activations, initializers, ops
 from thalweg.errors import ArgumentError, ShapeError
 from thalweg.layers import kinds
 from thalweg.layers.kernel_layer import KernelLayer
+from thalweg.layers.keywords import fits
 from thalweg.layers.layer import Layer, Shape
+from thalweg.ops.masks import passed
 from thalweg.ops.tensor import Symbol
 from thalweg.program.builder import Builder
 from thalweg.program.instructions.elementwise import Rescale
@@ -36,7 +38,7 @@ class Input(Symbol):
 
     Args:
         shape: `Input((5,))` for five columns, `Input((28, 28))` for small images, `Input(())` for one number a row,
-            such as an id.
+            such as an id. `Input((None, 8))` and `Input((None,))` are sequences of any length.
         name: by default input, input_1, …
         dtype: what the caller's arrays hold: float32, int32, int64, uint8, bool or string. The network computes in
             floats; text is for a layer that takes it, such as `StringLookup`.
@@ -64,18 +66,16 @@ class Input(Symbol):
             raise ArgumentError("Input takes a shape, (5,), or a batch_shape, (None, 5)")
         if batch_size is not None:
             whole("Input's batch_size", batch_size)
-        if batch_shape is not None:
-            if not isinstance(batch_shape, (Sequence, np.ndarray)) or not len(batch_shape) or None in batch_shape[1:]:
-                raise ArgumentError(
-                    "Input's batch_shape has the rows first, of which there may be any number, None, and a size for "
-                    f"every other axis, as in (None, 5, 8), got {batch_shape!r}"
-                )
-            shape = [whole("Input's batch_shape", n) for n in batch_shape[1:]]
-        sizes = shape if isinstance(shape, (Sequence, np.ndarray)) else (shape,)
-        whole_sizes = tuple(whole("Input's shape", n) for n in sizes)
+        if batch_shape is not None and (not isinstance(batch_shape, (Sequence, np.ndarray)) or not len(batch_shape)):
+            raise ArgumentError(
+                "Input's batch_shape has the rows first, of which there may be any number, None, and a size for every "
+                f"other axis, as in (None, 5, 8), got {batch_shape!r}"
+            )
+        given: Any = shape if batch_shape is None else batch_shape[1:]
+        sizes = kinds.row_shape("Input's shape", given if isinstance(given, (Sequence, np.ndarray)) else (given,))
         if name is not None and (not isinstance(name, str) or not name or "/" in name):
             raise ArgumentError(f"an input's name is a word without '/', got {name!r}")
-        super().__init__(None, 0, (None, *whole_sizes), name or "", False)
+        super().__init__(None, 0, (None, *sizes), name or "", False, lengths=standing(sizes))
         kind = "float32" if dtype is None else getattr(dtype, "__name__", None) or str(dtype)
         self.kind = choose("dtype of an input", kind, KINDS)
         self.layer = InputLayer(input_tensor=self)
@@ -83,7 +83,20 @@ class Input(Symbol):
     def get_config(self) -> dict[str, Any]:
         """The arguments that make an equal input."""
         kind = {} if self.kind == "float32" else {"dtype": self.kind}
-        return {"shape": list(self.row_shape), "name": self.name or None} | kind
+        return {"shape": list(self.shape[1:]), "name": self.name or None} | kind
+
+    def sized(self, length: int) -> Input:
+        """The same for sequences of one length."""
+        kind: Any = self.kind
+        return Input((length, *self.shape[2:]), self.name or None, dtype=kind)
+
+
+def standing(shape: tuple[int | None, ...]) -> dict[int, tuple[Shape, Shape | None]]:
+    """The lengths that stand for all of those of a sequence of any length, with the shape of a row of each.
+
+    Long ones that convolutions leave something of, and short ones for layers that take no more.
+    """
+    return {n: ((n, *(size or 0 for size in shape[1:])), None) for n in (130, 194, 11, 6) if None in shape}
 
 
 class InputLayer(Layer):
@@ -120,7 +133,7 @@ class InputLayer(Layer):
             raise ArgumentError("InputLayer takes an input_tensor, or the shape of one: not both")
         self.tensor = input_tensor
         super().__init__(input_tensor.name or None)
-        self.input_shape = self.output_shape = input_tensor.row_shape
+        self.input_shape = self.output_shape = input_tensor.shape[1:]
 
     @property
     def name(self) -> str | None:
@@ -141,7 +154,8 @@ class InputLayer(Layer):
     @property
     def batch_shape(self) -> tuple[int | None, ...]:
         """Its shape, None for the rows."""
-        return (None, *self.tensor.row_shape)
+        shape: tuple[int | None, ...] = self.tensor.shape
+        return shape
 
     def forward(self, program: Builder, x: Any) -> Any:
         raise ArgumentError(f"the InputLayer {self.name!r} is a beginning: call a layer on its output")
@@ -414,6 +428,12 @@ class Lambda(Layer):
         return super().get_config() | {"function": name} | shape
 
 
+def shape_after(layer: Layer, shape: Shape) -> Shape:
+    """The shape of a row of what a built layer makes of rows of this shape."""
+    result: Shape = passed(layer, Builder(training=False), Buffer("x", shape)).shape
+    return result
+
+
 def connect_all(layers: Sequence[Layer], shape: Shape, shared: bool = False) -> Shape:
     """Builds layer after layer and returns the last output shape; if one can't be built, none is.
 
@@ -423,9 +443,9 @@ def connect_all(layers: Sequence[Layer], shape: Shape, shared: bool = False) -> 
     for layer in layers:
         try:
             if shared and layer.built:
-                if mapped(layer.row_in, int) != mapped(shape, int):
+                if not fits(shape, layer.row_in):
                     raise ShapeError(f"it has weights for rows of shape {layer.row_in}")
-                shape = layer.row_out
+                shape = layer.row_out if None not in layer.row_in else shape_after(layer, shape)
                 continue
             after = layer.connect(shape)
             made.append(layer)

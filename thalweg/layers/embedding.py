@@ -115,8 +115,10 @@ class Embedding(Layer):
         return self.mask_zero
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
-        """1 for every id that isn't 0, with mask_zero."""
-        return ops.not_equal(inputs, 0) if self.mask_zero else None
+        """1 for every id that isn't 0, with mask_zero; otherwise that of rows that were filled up, if they were."""
+        if self.mask_zero:
+            return ops.not_equal(inputs, 0)
+        return previous_mask if isinstance(inputs, Traced) and inputs.program.lengths else None
 
     def build(self, input_shape: Shape) -> None:
         if self.input_length is not None and input_shape[-1:] != (self.input_length,):

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from thalweg.errors import ArgumentError, ShapeError
-from thalweg.support.checks import whole
+from thalweg.support.checks import row_shape
 
 SHAPES = ("input_shape", "input_dim", "batch_input_shape", "batch_shape")
 EVERY = (*SHAPES, "dtype", "trainable")
@@ -90,14 +90,14 @@ def keep(layer: Any, given: Mapping[str, Any]) -> None:
     layer.declared = dict(layer.declared) | declared
 
 
-def shape_of(kind: str, argument: str, value: Any) -> tuple[int, ...]:
+def shape_of(kind: str, argument: str, value: Any) -> tuple[int | None, ...]:
     """The shape of a row: batch_input_shape has the number of rows in front."""
     sizes = list(value) if isinstance(value, (list, tuple, np.ndarray)) else [value]
     if argument.startswith("batch"):
         sizes = sizes[1:]
     if not sizes:
         raise ArgumentError(f"{kind}: {argument} can't be empty: give (1,) for one number a row")
-    return tuple(whole(f"{kind}'s {argument}", n) for n in sizes)
+    return row_shape(f"{kind}'s {argument}", sizes)
 
 
 def type_of(kind: str, dtype: Any) -> str:
@@ -118,10 +118,19 @@ def check_shape(layer: Any, shape: Any) -> None:
             "input is one number a row: give Input((1,)), or ops.expand_dims(x, -1)"
         )
     said = layer.declared.get("input_shape")
-    if said is not None and said != shape:
+    if said is not None and not (isinstance(shape, tuple) and fits(shape, said)):
         raise ShapeError(
             f"{type(layer).__name__} {layer.shown_name} was given input_shape={said}, but its input is {shape}"
         )
+
+
+def fits(shape: tuple[int, ...], known: tuple[int | None, ...]) -> bool:
+    """Whether a shape is one of those meant by another, in which None stands for any number.
+
+    >>> fits((5, 8), (None, 8)), fits((5, 8), (4, 8))
+    (True, False)
+    """
+    return len(shape) == len(known) and all(m in (n, None) for n, m in zip(shape, known, strict=True))
 
 
 def check_types(layers: Iterable[Any], dtype: str) -> None:

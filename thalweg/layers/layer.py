@@ -74,6 +74,8 @@ class Layer(HasVariables, Called):
         self.named_by_us = False
         self.trainable = True
         self.building = False  # whether `build` is running
+        self._placed: Shapes = None  # the shape for which it last ran
+        self._kept: list[Parameter] | None = None  # while it runs again for another length: the weights that there are
         self.parameters: list[Parameter] = []
         self.input_shape: Shapes = None
         self.output_shape: Shapes = None
@@ -203,6 +205,8 @@ class Layer(HasVariables, Called):
         sizes = (shape,) if isinstance(shape, (int, np.integer)) else tuple(shape)
         if any(not isinstance(n, (int, np.integer)) or n < 1 for n in sizes):
             raise ShapeError(f"{type(self).__name__}: {key} can't have the shape {tuple(sizes)}")
+        if self._kept is not None:
+            return self.kept_weights(key, tuple(sizes))
         buffer = Variable.declared(key, tuple(int(n) for n in sizes))
         start, penalty = initializers.get(initializer), regularizers.get(regularizer)
         if penalty is not None:
@@ -211,6 +215,29 @@ class Layer(HasVariables, Called):
         buffer.parameter = parameter = Parameter(key, buffer, start, penalty, bool(trainable), bound)
         self.parameters.append(parameter)
         return buffer
+
+    def kept_weights(self, key: str, shape: Shape) -> Variable:
+        """The weights that an earlier `build` declared under this key."""
+        assert self._kept is not None
+        parameter = next(p for p in self._kept if p.key == key)
+        if parameter.buffer.shape != shape:
+            raise ShapeError(
+                f"{key} of layer {self.shown_name} has the shape {parameter.buffer.shape}, for rows of shape "
+                f"{self.input_shape}, but rows of another shape would need {shape}"
+            )
+        self.parameters.append(parameter)
+        return parameter.buffer
+
+    def place_for(self, shape: Shapes) -> None:
+        """Lets a built layer know that rows have another shape, such as a length: `build` again, with its weights."""
+        if shape == self._placed:
+            return
+        self._kept, self.parameters, self._placed, self.building = self.parameters, [], None, True
+        try:
+            self.build(shape)
+            self._placed = shape
+        finally:
+            self.parameters, self._kept, self.building = self._kept, None, False
 
     def add_activation(self, activation: activations.ActivationFunction, units: int) -> None:
         """Declares an activation's trained parameters: each in its formula has a number for every unit."""
@@ -252,7 +279,7 @@ class Layer(HasVariables, Called):
         finally:
             self.building = False
         name_layers(self.inside)
-        self.input_shape = input_shape
+        self.input_shape = self._placed = input_shape
 
     def declare_for(self, input_shape: Shapes) -> None:
         """Calls `build` with the shape as it expects it: that of a row, or Keras's, which begins with None."""
@@ -385,7 +412,7 @@ def building(build: Any) -> Any:
             return
         rows = [tuple(shape[1:] if shape and shape[0] is None else shape) for shape in shapes]
         shape = rows[0] if len(rows) == 1 else rows
-        if shape != self.input_shape:
+        if shape not in (self.input_shape, self._placed):
             self.check_free()
             self.build_for(shape)
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from copy import copy
 from functools import partial
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -22,8 +22,7 @@ from thalweg.layers.layer import Shape
 from thalweg.losses.outputs import doubt
 from thalweg.metrics.masked import for_mask
 from thalweg.models.goals import Goals, ModelLoss, OutputGoal, scores
-from thalweg.models.graph import Graph
-from thalweg.models.inputs import IdInput, id_inputs
+from thalweg.models.graph import Graph, IdInput, id_inputs
 from thalweg.models.lengths.ragged import filled_like
 from thalweg.models.rows import (
     Data,
@@ -43,26 +42,38 @@ from thalweg.program.ir.instruction import FIRST_METRIC, SLOTS, Buffer
 from thalweg.program.ir.program import Program
 from thalweg.program.lowering import Network, Objective, OutputObjective, Weight, forward, lower, places
 from thalweg.program.passes.draft import Pass, Request
-from thalweg.program.plain import PLAIN
 from thalweg.support.checks import whole
 from thalweg.support.extras import need
 from thalweg.support.naming import choose
 from thalweg.support.nested import mapped
 from thalweg.support.once import making
+from thalweg.support.parts import held_by
 from thalweg.support.seeds import draw_seed
 
-if TYPE_CHECKING:
-    from thalweg.tracing.step_trace import Trace
-
 MOST_PROGRAMS = 32  # that are kept: where lanes share a network's inputs, every batch size has one
+MOST_LENGTHS = 48  # whose programs are kept, of a model for sequences of any length
+
+
+class Training:
+    """What `compile` was told, and what training changes besides the weights."""
+
+    optimizer: optimizer_module.Optimizer
+    goals: Goals
+    slots: Array  # the optimizer's vectors, then the state of the loss
+    stride: int  # from one of the optimizer's vectors to the next
+    complete: bool = False  # whether `compile` was called
+    epochs_trained: int = 0
 
 
 class Compiled:
     """A graph and its weights with loss, optimizer and metrics: the programs, their memory, and the engine's jobs."""
 
-    optimizer: optimizer_module.Optimizer
-    goals: Goals
-    slots: Array  # the optimizer's vectors, then the state of the loss
+    optimizer: optimizer_module.Optimizer = held_by("training", "optimizer", "The optimizer.")
+    goals: Goals = held_by("training", "goals", "What its outputs are trained for.")
+    slots: Array = held_by("training", "slots", "The optimizer's vectors, then the state of the loss.")
+    stride: int = held_by("training", "stride", "From one of the optimizer's vectors to the next.")
+    complete: bool = held_by("training", "complete", "Whether `compile` was called.")
+    epochs_trained: int = held_by("training", "epochs_trained", "The number of epochs of all fits together.")
 
     def __init__(self, graph: Graph, weights: Weights, seed: int | None, engine: str) -> None:
         self.graph, self.weights = graph, weights
@@ -79,14 +90,33 @@ class Compiled:
                 f"engine={' or '.join(map(repr, others))}"
             )
         weights.listeners.append(self.moved)
-        self.slots, self.stride = aligned(0, weights.dtype), 0  # from one of the optimizer's vectors to the next
-        self.complete, self.epochs_trained = False, 0  # complete: whether `compile` was called
+        self.training = Training()
+        self.slots, self.stride = aligned(0, weights.dtype), 0
         self._programs: dict[Any, Any] = {}
         self._facts: dict[str, Any] = {}  # about the network, whatever the request
         self._profiles: dict[Any, tuple[Program, list[float]]] = {}
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_programs": {}, "_facts": {}, "_profiles": {}}
+
+    def of(self, graph: Graph) -> Compiled:
+        """The same for another graph of the same layers: weights and training are shared."""
+        other = copy(self)
+        other.graph, other._programs, other._facts, other._profiles = graph, {}, {}, {}
+        return other
+
+    def at(self, sizes: Sequence[int], filled: bool = False) -> Compiled:
+        """The same for sequences of these lengths, one for each input of any length; made once.
+
+        filled: rows have fewer steps of their own, and come as `Filled`.
+        """
+        known = self._facts.setdefault("lengths", {})
+        if (*sizes, filled) not in known:
+            if len(known) >= MOST_LENGTHS:
+                known.pop(next(iter(known)))
+            known[(*sizes, filled)] = self.of(self.graph.sized(sizes, filled))
+        made: Compiled = known[(*sizes, filled)]
+        return made
 
     @property
     def runs(self) -> Engine:
@@ -310,6 +340,8 @@ class Compiled:
         self, request: Request, after: str | None = None, passes: Sequence[Pass] | None = None
     ) -> tuple[Program, int]:
         """Makes the program, or what it is after the pass named by `after`. `passes`: by default the engine's."""
+        if self.graph.lengths:
+            raise self.graph.length_needed()
         network, passes = self.network(), self.runs.passes if passes is None else passes
         if (own := self.graph.step_of(request.kind)) is not None:
             return own.lower(self, request, passes, after)
@@ -447,52 +479,3 @@ class Compiled:
             if goal.loss is not None:
                 data[name] = np.zeros((rows, *goal.loss.target_shape(output)), kind)
         return data
-
-    def trace(
-        self, x: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None, *, gradient_check: bool = False
-    ) -> Trace:
-        """One training step on these rows with every number; the weights don't change.
-
-        Printed, it is the step as a tutorial writes it. It maps the names of the listing to arrays: h, a, y_pred, their
-        adjoints dh, da, the gradients dW, db, and w, the parameter vector after the step.
-
-        Args:
-            x, y, sample_weight: rows, as `fit` takes them; all are one batch.
-            gradient_check: whether central differences in float64 are computed beside the gradients (of at most 200
-                numbers of each array, drawn by the model's seed).
-
-        Raises:
-            ThalwegError: the model isn't compiled. ShapeError, DataError: rows that it can't take.
-
-        >>> import thalweg
-        >>> model = thalweg.Sequential([thalweg.Input((2,)), thalweg.layers.Dense(1, use_bias=False)], seed=0)
-        >>> model.compile("sgd", "mse")
-        >>> model.set_weights([[[1.0], [2.0]]])
-        >>> values = model.trace([[1.0, 1.0], [1.0, 0.0]], [[0.0], [0.0]])
-        >>> values["y_pred"].ravel(), values["dW"].ravel()
-        (array([3., 1.], dtype=float32), array([4., 3.], dtype=float32))
-        """
-        from thalweg.tracing import making as tracing
-        from thalweg.tracing.following import Place
-
-        with making:  # no other thread compiles the model
-            self.ready(x)
-            data = self.data(x, y, sample_weight)
-            job = self.job("training", data, len(first(data)), visible=True)
-            plain = self.plain_job(job) if gradient_check else None
-        goals = self.objectives()
-        weighted = sample_weight is not None or any(goal.weight != 1 for goal in goals)
-        losses = [goal.loss for goal in goals]
-        setting = tracing.setting_of(losses, weighted, self.optimizer, job, self.engine)
-        places = [Place(path, p.buffer) for path, p in self.weights.named()]
-        slots = len(self.optimizer.slot_names())
-        return tracing.trace(self.engine, job, self.next_step(), places, setting, slots, plain)
-
-    def plain_job(self, job: Job) -> Job:
-        """The same training step for the reference engine, in float64."""
-        of_bytes = first(dict(job.data)).dtype == np.uint8
-        request = Request("training", job.rows, 1, has_weights(job.data), of_bytes, steps=weights_by_step(job.data))
-        program, totals = self._lower(request, passes=PLAIN)
-        data = {k: v if v.dtype == np.uint8 else v.astype(np.float64) for k, v in job.data.items()}
-        parameters, slots = job.parameters.astype(np.float64), job.slots.astype(np.float64)
-        return replace(job, program=program, totals=totals, data=data, parameters=parameters, slots=slots)

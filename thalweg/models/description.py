@@ -28,7 +28,7 @@ def describe(graph: Graph) -> dict[str, Any]:
     if isinstance(graph, Chain):
         chain: dict[str, Any] = {"layers": [layers.serialize(layer) for layer in graph.layers]}
         for front in graph.inputs:
-            chain |= {"input_shape": list(front.row_shape)}
+            chain |= {"input_shape": list(front.shape[1:])}
             chain |= {} if front.kind == "float32" else {"input_dtype": front.kind}
         return chain
     if isinstance(graph, Drawn):
@@ -37,7 +37,7 @@ def describe(graph: Graph) -> dict[str, Any]:
     return {
         "class_name": type(graph.model).__name__,
         "config": graph.model.get_config(),
-        "own": mapped(graph.shapes, lambda n: list(graph.input_shapes[n])),
+        "own": mapped(graph.shapes, lambda n: list(graph.shown_inputs[n])),
     }
 
 

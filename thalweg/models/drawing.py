@@ -11,10 +11,10 @@ import numpy as np
 
 from thalweg.errors import ArgumentError, ShapeError, ThalwegError
 from thalweg.layers import Input, InputLayer, Layer
-from thalweg.layers.layer import name_layers
+from thalweg.layers.layer import Shape, name_layers
 from thalweg.layers.lookups.lookup import Lookup
-from thalweg.models.graph import Graph
-from thalweg.models.inputs import Feed
+from thalweg.models.graph import Feed, Graph
+from thalweg.ops.any_length import common_lengths, merged, of_any_length
 from thalweg.ops.tensor import Call, Symbol, Traced, probe, traced, writing
 from thalweg.program.builder import Builder
 from thalweg.support.nested import leaves, mapped
@@ -45,6 +45,10 @@ class Drawn(Graph):
             feed.check(self.inputs[feed.place])
         self.structure = mapped(outputs, lambda _: 0)
         self.output_shapes = [s.row_shape for s in self.outputs]
+        self.lengths = common_lengths([r for c in self.calls for r in leaves(c.result)] + self.inputs)
+        if self.lengths:
+            self.shown_outputs = [s.shape[1:] for s in self.outputs]
+            self.output_shapes = [s.lengths.get(self.lengths[0], (s.row_shape, None))[0] for s in self.outputs]
 
     def __getstate__(self) -> dict[str, Any]:
         return {"calls": self.calls} | self.__dict__  # each after those before it: no deep recursion
@@ -127,9 +131,16 @@ class Drawn(Graph):
     @contextmanager
     def building(self, input_shape: Any) -> Iterator[None]:
         """Its shapes were fixed when it was drawn."""
-        if input_shape is not None and mapped(input_shape, int) != mapped(self.input_shape, int):
+        if input_shape is not None and not same_shapes(input_shape, self.input_shape):
             raise ShapeError(f"the model takes rows of shape {self.input_shape}, it can't be built for {input_shape}")
         yield
+
+
+def same_shapes(one: Any, other: Any) -> bool:
+    """Whether two structures of shapes are equal, lists and tuples alike; None is any length."""
+    if isinstance(one, (list, tuple)) and isinstance(other, (list, tuple)):
+        return len(one) == len(other) and all(map(same_shapes, one, other))
+    return bool(one == other)
 
 
 def name_inputs(inputs: list[Any]) -> None:
@@ -274,27 +285,48 @@ class Own(Graph):
         if isinstance(shapes, dict) and len(shapes) == len(inputs):
             inputs = [Input(s.sizes, str(key)) for key, s in shapes.items()]
         name_inputs(inputs)
-        program = Builder(training=False)
         name_layers(self.layers)
         build = type(self.model).__dict__.get("build")
         if build is not None:
-            whole = [(None, *x.row_shape) for x in inputs]
+            whole = [x.shape for x in inputs]
             build(self.model, whole[0] if len(whole) == 1 else whole)
         name_layers(self.layers)
         if self.own_step is not None:
             self.own_step.build_inside()
-        result = self.outputs_of(program, [probe(program, x) for x in inputs])
+        result, found = self.outputs_for(inputs)
         name_layers(self.layers)
         yield
         self.structure = mapped(result, lambda _: 0)
-        self.inputs, self.output_shapes = inputs, [traced(v, program).buffer.shape for v in leaves(result)]
+        self.lengths = [length for length in found if length is not None]
+        self.shown_outputs = [merged(shapes) for shapes in zip(*found.values(), strict=True)]
+        self.inputs, self.output_shapes = inputs, next(iter(found.values()))
+
+    def outputs_for(self, inputs: list[Input]) -> tuple[Any, dict[int | None, list[Shape]]]:
+        """What `call` returns, and the shapes of the outputs by the length of sequences; None: there is one."""
+        found: dict[int | None, list[Shape]] = {}
+        errors: list[ThalwegError] = []
+        lengths = common_lengths(list(inputs))
+        known: list[int | None] = [*lengths] or [None]
+        for length in known:
+            program = Builder(training=False)
+            try:
+                result = self.outputs_of(program, [probe(program, x, length) for x in inputs])
+                found[length] = [traced(v, program).buffer.shape for v in leaves(result)]
+            except ThalwegError as error:
+                if not lengths:
+                    raise
+                errors.append(error)
+        if lengths and len(found) < 2:
+            raise of_any_length(f"{self.name!r}", errors)
+        return result, found
 
 
 class Sizes:
-    """The shape of a row, as one value of a structure."""
+    """The shape of a row, as one value of a structure; it may be given with None for the rows in front."""
 
     def __init__(self, sizes: Any) -> None:
-        self.sizes = tuple(int(n) for n in sizes if n is not None)
+        sizes = tuple(sizes)
+        self.sizes = sizes[1:] if len(sizes) > 1 and sizes[0] is None else sizes
 
 
 def shapes_of(given: Any) -> Any:

@@ -1,5 +1,5 @@
 """Evaluation: loss and metrics on some rows, all at once, or batch by batch if a callback listens to batches; how `fit`
-validates; and the single steps of `train_on_batch`."""
+validates; and single steps: those of `train_on_batch`, and a traced one."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from threading import get_ident
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -19,14 +19,20 @@ from thalweg.data.streams import Window, Windows, collected, is_stream, stream_o
 from thalweg.engine import make_executor, usable_lanes
 from thalweg.engine.contract import Array, Chunk, Executor, Job, Ranks
 from thalweg.errors import ArgumentError, DivergedError, ThalwegError
+from thalweg.models.by_length import ByLength, for_rows, one_batch, sequences_in
 from thalweg.models.compiled import Compiled
 from thalweg.models.diagnosis import all_finite, diagnose, restore_and_diagnose
-from thalweg.models.rows import Data, first
+from thalweg.models.rows import Data, first, has_weights, weights_by_step
+from thalweg.program.passes.draft import Request
+from thalweg.program.plain import PLAIN
 from thalweg.support.checks import whole
 from thalweg.support.interrupts import Held
 from thalweg.support.once import making
 from thalweg.support.printing import out
 from thalweg.support.progress import level, shown
+
+if TYPE_CHECKING:
+    from thalweg.tracing.step_trace import Trace
 
 BATCH_EVENTS = ("on_test_batch_begin", "on_test_batch_end")
 
@@ -46,15 +52,22 @@ def evaluate(
 ) -> Any:
     """Loss and metrics on these rows; see `Sequential.evaluate`."""
     aloud = level(verbose) > 0
-    if (stream := stream_of(x, y, sample_weight, steps, "steps")) is not None:
-        if batch_size is not None:
-            raise ArgumentError(f"{type(x).__name__} makes batches: leave out batch_size")
+    stream = stream_of(x, y, sample_weight, steps, "steps")
+    if stream is not None and batch_size is not None:
+        raise ArgumentError(f"{type(x).__name__} makes batches: leave out batch_size")
+    batch = 32 if batch_size is None else whole("batch_size", batch_size)
+    if stream is None:
+        compiled.ready(x)
+        compiled, sequences = for_rows(compiled, x)
+        if sequences is not None:
+            of_lengths = ByLength(compiled, sequences, y, sample_weight, batch)
+            stream = of_lengths if steps is None else of_lengths.part(slice(0, whole("steps", steps) * batch))
+    if stream is not None:
         streamed = Streamed(model, compiled, stream, lanes)
         logs = streamed(introduced(callbacks, model, getattr(stream, "steps", None)))
         if aloud:
             out(f"{streamed.rows:,} rows  {shown(logs)}")
         return format_scores(logs, return_dict)
-    batch = 32 if batch_size is None else whole("batch_size", batch_size)
     with making:  # no other thread compiles the model
         compiled.ready(x)
         data = batches_of(compiled.data(x, y, sample_weight), "steps", steps, batch)
@@ -208,7 +221,7 @@ class Streamed:
                     found = evaluation.sums(job, executor, at, 1 if by_batch else job.steps_per_epoch)
                     sums = found if before is None else before + found
                     if by_batch:
-                        notify(callbacks, "on_test_batch_end", number, self.compiled.logs(sums, "evaluation"))
+                        notify(callbacks, "on_test_batch_end", number, evaluation.compiled.logs(sums, "evaluation"))
                     number += 1
                     if self.model.stop_evaluating:
                         break
@@ -217,16 +230,18 @@ class Streamed:
         finally:
             self.stream.close()
         assert sums is not None
-        logs = self.compiled.logs(sums, "evaluation")
+        logs = evaluation.compiled.logs(sums, "evaluation")
         notify(callbacks, "on_test_end", logs)
         return logs
 
     def of(self, window: Window) -> Evaluation:
         """The evaluation of a window."""
-        compiled = self.compiled
         with making:  # no other thread compiles the model
-            compiled.ready(window.x)
-            data = compiled.data(window.x, window.y, window.sample_weight)
+            self.compiled.ready(window.x)
+            compiled, given = one_batch(
+                self.compiled, window.x, window.y, window.sample_weight, training=False, more=True
+            )
+            data = compiled.data(*given)
             program, _ = compiled.lower_for("evaluation", data, len(first(data)))
             lanes = usable_lanes(self.lanes, program, len(first(data)), compiled.runs)
             return Evaluation(self.model, compiled, data, window.batch, lanes)
@@ -244,8 +259,19 @@ class Validation:
         for epoch in self.freq if isinstance(self.freq, (list, tuple)) else [self.freq]:
             whole("validation_freq", epoch)
 
-    def stream(self, given: Any) -> Windows | None:
-        """What validates on batches as they come; None for arrays, and for a generator that is one epoch, and ends."""
+    def stream(self, given: Any, compiled: Compiled, trained: Compiled, batch: int) -> Windows | None:
+        """What validates on batches as they come; None for arrays, and for a generator that is one epoch, and ends.
+
+        Rows of other lengths than those on which the model is trained come in batches, too, as many in each.
+        """
+        if not is_stream(given) and compiled.graph.any_length and isinstance(given, (tuple, list)) and given:
+            x, y, sample_weight = [*given, None, None][:3]
+            found, sequences = for_rows(compiled, x)
+            if sequences is None and found is trained:
+                return None
+            rows = batch if self.batch_size is None else whole("validation_batch_size", self.batch_size)
+            held = ByLength(compiled, sequences or sequences_in(compiled, x), y, sample_weight, rows)
+            return held if self.steps is None else held.part(slice(0, whole("validation_steps", self.steps) * rows))
         if not is_stream(given) or (self.steps is None and hasattr(given, "__next__")):
             return None
         return stream_of(given, None, None, self.steps, "validation_steps")
@@ -310,8 +336,8 @@ class Trainer:
         return_dict: bool,
     ) -> Any:
         """One step on one batch."""
-        compiled = self.compiled
-        compiled.ready(x)
+        self.compiled.ready(x)
+        compiled, (x, y, sample_weight) = one_batch(self.compiled, x, y, sample_weight)
         data = compiled.data(x, y, sample_weight, class_weight)
         job = compiled.job("training", data, len(first(data)))
         executor = make_executor(compiled.engine, job)
@@ -329,3 +355,33 @@ class Trainer:
             observed.reset()
             observed.see(job, data, chunk)
         return format_scores(compiled.logs(outcome.records[0]), return_dict)
+
+
+def trace(compiled: Compiled, x: Any, y: Any, sample_weight: Any, gradient_check: bool) -> Trace:
+    """One training step on these rows; see `Model.trace`."""
+    from thalweg.tracing import making as tracing
+    from thalweg.tracing.following import Place
+
+    with making:  # no other thread compiles the model
+        compiled.ready(x)
+        compiled, given = one_batch(compiled, x, y, sample_weight)
+        data = compiled.data(*given)
+        job = compiled.job("training", data, len(first(data)), visible=True)
+        plain = plain_job(compiled, job) if gradient_check else None
+    goals = compiled.objectives()
+    weighted = sample_weight is not None or any(goal.weight != 1 for goal in goals)
+    losses = [goal.loss for goal in goals]
+    setting = tracing.setting_of(losses, weighted, compiled.optimizer, job, compiled.engine)
+    places = [Place(path, p.buffer) for path, p in compiled.weights.named()]
+    slots = len(compiled.optimizer.slot_names())
+    return tracing.trace(compiled.engine, job, compiled.next_step(), places, setting, slots, plain)
+
+
+def plain_job(compiled: Compiled, job: Job) -> Job:
+    """The same training step for the reference engine, in float64."""
+    of_bytes = first(dict(job.data)).dtype == np.uint8
+    request = Request("training", job.rows, 1, has_weights(job.data), of_bytes, steps=weights_by_step(job.data))
+    program, totals = compiled._lower(request, passes=PLAIN)
+    data = {k: v if v.dtype == np.uint8 else v.astype(np.float64) for k, v in job.data.items()}
+    parameters, slots = job.parameters.astype(np.float64), job.slots.astype(np.float64)
+    return replace(job, program=program, totals=totals, data=data, parameters=parameters, slots=slots)

@@ -3,26 +3,94 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from itertools import takewhile
-from typing import Any
+from copy import copy
+from dataclasses import dataclass
+from itertools import pairwise, takewhile
+from typing import Any, NamedTuple
 
-from thalweg.errors import ArgumentError, ThalwegError
+import numpy as np
+
+from thalweg.data import arrays as batches
+from thalweg.data.arrays import Array
+from thalweg.errors import ArgumentError, DataError, ThalwegError
 from thalweg.layers import Input, Layer
-from thalweg.layers.core import connect_all
+from thalweg.layers.core import connect_all, shape_after
+from thalweg.layers.keywords import fits
 from thalweg.layers.layer import Shape, name_layers
-from thalweg.layers.lookups.lookup import TEXT, Lookup
-from thalweg.models.inputs import Feed
+from thalweg.layers.lookups.lookup import NUMBERS, TEXT, Lookup
 from thalweg.models.steps.own_step import OwnStep
+from thalweg.ops.any_length import merged, of_any_length
 from thalweg.ops.masks import passed
-from thalweg.ops.tensor import Traced
+from thalweg.ops.tensor import FUNCTIONS, Traced, writing
 from thalweg.program.builder import Builder
-from thalweg.program.ir.instruction import Buffer
+from thalweg.program.instructions.batches import Gather
+from thalweg.program.instructions.embedding import Embedding
+from thalweg.program.ir.instruction import Buffer, Instruction
 from thalweg.support.naming import choose
 from thalweg.support.nested import leaves
 
 UNKNOWN_INPUT = "the input shape isn't known yet: begin with Input(shape), or give data"
+
+
+@dataclass
+class Feed:
+    """An array that the network gets: an input of the model, converted by the look-up layers right behind it."""
+
+    place: int  # of the input among all
+    lookups: list[Lookup]
+
+    def array(self, x: Any, shape: Shape, dtype: Any, what: str) -> Array:
+        """The array for what the caller gave."""
+        if not self.lookups:
+            return batches.input_rows(x, shape, dtype, what)
+        array = batches.fitted(self.read(x, what), shape, what)
+        for layer in self.lookups:
+            array = layer.convert(array)
+        return batches.contiguous(array, dtype, what)
+
+    def read(self, x: Any, what: str) -> Array:
+        """What the caller gave, as an array of what the first layer takes."""
+        array = self.lookups[0].read(x) if self.lookups else batches.to_array(x, what)
+        if not array.ndim or not len(array):
+            raise DataError(f"{what} needs rows, got an array of shape {array.shape}")
+        return array
+
+    def check(self, x: Input) -> None:
+        """Raises unless the input holds what the first layer takes."""
+        takes = self.lookups[0].takes if self.lookups else (NUMBERS,)
+        if x.kind == "string" and TEXT not in takes:
+            raise ArgumentError("Input has dtype='string', but what follows takes numbers: put StringLookup before it")
+        if x.kind != "string" and NUMBERS not in takes:
+            raise ArgumentError(f"{self.lookups[0].spelled} takes text: give Input({x.row_shape}, dtype='string')")
+
+
+class IdInput(NamedTuple):
+    """An input that holds ids: its number, the layer that takes them, and how many ids it has."""
+
+    number: int
+    layer: str
+    size: int
+
+    def check(self, x: Array, what: str) -> None:
+        """Raises unless all of x are ids."""
+        with np.errstate(invalid="ignore"):
+            wrong = ~((x >= 0) & (x < self.size) & (x == np.floor(x)))
+        if wrong.any():
+            place = tuple(np.argwhere(wrong)[0].tolist())
+            raise DataError(
+                f"layer {self.layer!r} takes ids from 0 to {self.size - 1}, but {what} holds {x[place]:.8g} "
+                f"in row {place[0]}"
+            )
+
+
+def id_inputs(forward: Sequence[Instruction], paths: Mapping[Buffer, str]) -> Iterator[IdInput]:
+    """The inputs that are ids, from the instructions of a network and the names of its weights."""
+    inputs = [i.outputs[0] for i in forward if isinstance(i, Gather)]
+    for i in forward:
+        if isinstance(i, Embedding) and i.ids.storage in inputs:
+            yield IdInput(inputs.index(i.ids.storage), paths[i.W].rpartition("/")[0], i.W.shape[0])
 
 
 class Graph(ABC):
@@ -36,6 +104,9 @@ class Graph(ABC):
     own_step: OwnStep | None = None  # if its class has a `train_step` or `test_step`
     structure: Any = 0  # of the outputs, such as a dict, with 0 in the place of each
     output_shapes: list[Shape]  # known once it is built
+    lengths: Sequence[int] = ()  # of sequences of any length: those that stand for all, for which the shapes are known
+    shown_outputs: Sequence[Any] = ()  # then, the shapes with None for what depends on the length
+    filled: Sequence[int] = ()  # of rows that are filled up: the inputs whose lengths are the last array
 
     @abstractmethod
     def run(self, program: Builder, values: list[Traced]) -> list[Traced]:
@@ -46,8 +117,32 @@ class Graph(ABC):
         """A context that fixes the shapes; if the code inside fails, the graph is as before."""
 
     def lower(self, program: Builder, inputs: list[Buffer]) -> list[Buffer]:
-        """The outputs' buffers for those of the inputs."""
-        return [v.buffer for v in self.run(program, [Traced(program, b) for b in inputs])]
+        """The outputs' buffers for those of the inputs, and for the lengths of rows that are filled up."""
+        values = [Traced(program, b) for b in inputs]
+        if not self.filled:
+            return [v.buffer for v in self.run(program, values)]
+        *values, lengths = values
+        masks = []
+        for feed, x in zip(self.feeds, values, strict=True):
+            if feed.place in self.filled:
+                masks.append(self.mask_filled(program, x, lengths, self.filled.index(feed.place)))
+        outputs = self.run(program, values)
+        for y, shown in zip(outputs, self.shown_outputs, strict=True):
+            stepwise = len(masks) == 1 and shown[:1] == (None,) and y.buffer.shape[:1] == masks[0].shape
+            if stepwise and y.buffer not in program.masks:
+                program.masks[y.buffer] = masks[0]
+        return [v.buffer for v in outputs]
+
+    def mask_filled(self, program: Builder, x: Traced, lengths: Traced, column: int) -> Buffer:
+        """Gives an input its mask: the steps before its length, which is in a column of the lengths."""
+        before = len(program.instructions)
+        with writing(program):
+            steps = np.arange(x.buffer.shape[0], dtype=np.float32)
+            mask: Buffer = FUNCTIONS["less"](steps, lengths[:, column : column + 1]).buffer
+        program.of_masks.update(program.instructions[before:])
+        program.lengths.append(mask)
+        program.masks[x.buffer] = mask
+        return mask
 
     def step_of(self, kind: str) -> OwnStep | None:
         """What the model's class says of steps, if it defines those of a kind of program."""
@@ -112,7 +207,8 @@ class Graph(ABC):
         """The shape of one row of each input."""
         if not self.inputs:
             raise ThalwegError(UNKNOWN_INPUT)
-        return [i.row_shape for i in self.inputs]
+        standing = self.lengths[0] if self.lengths else None
+        return [i.row_shape if standing is None else i.lengths.get(standing, (i.row_shape,))[0] for i in self.inputs]
 
     @property
     def feeds(self) -> list[Feed]:
@@ -123,20 +219,69 @@ class Graph(ABC):
     def fed_shapes(self) -> list[Shape]:
         """The shape of one row of each of them."""
         shapes = self.input_shapes
-        return [f.lookups[-1].output_shape if f.lookups else shapes[f.place] for f in self.feeds]
+        fed = [f.lookups[-1].output_shape if f.lookups else shapes[f.place] for f in self.feeds]
+        return [*fed, (len(self.filled),)] if self.filled else fed
 
     @property
     def input_shape(self) -> Any:
         """The shape of one row, or the list of those of all inputs."""
-        shapes = self.input_shapes
+        shapes = self.shown_inputs
         return shapes[0] if len(shapes) == 1 else shapes
+
+    @property
+    def shown_inputs(self) -> list[Any]:
+        """The shapes of one row of the inputs, with None for any length."""
+        if not self.inputs:
+            raise ThalwegError(UNKNOWN_INPUT)
+        return [i.shape[1:] for i in self.inputs]
+
+    def takes(self, shapes: Sequence[Shape]) -> bool:
+        """Whether rows of the inputs may have these shapes."""
+        return len(shapes) == len(self.inputs) and all(map(fits, shapes, self.shown_inputs))
+
+    def output_shape_for(self, inputs: Sequence[Shape]) -> Any:
+        """The shape of one row's output, or the list of all, for the shapes of one row of the inputs."""
+        if not self.lengths:
+            return self.output_shape
+        shapes = self.shapes_for(inputs)
+        return shapes[0] if len(shapes) == 1 else shapes
+
+    @property
+    def any_length(self) -> list[int]:
+        """The numbers of the inputs with sequences of any length."""
+        return [k for k, x in enumerate(self.inputs) if x.lengths] if self.lengths else []
+
+    def sized(self, sizes: Sequence[int], filled: bool = False) -> Graph:
+        """The graph for sequences of these lengths, one for each input of any length. filled: see `filled`."""
+        other, places = copy(self), self.any_length
+        lengths = dict(zip(places, sizes, strict=True))
+        other.inputs = [x.sized(lengths[k]) if k in lengths else x for k, x in enumerate(self.inputs)]
+        other.lengths = ()
+        other.output_shapes = other.shapes_for(other.fed_shapes)
+        other.filled = places if filled else ()
+        return other
+
+    def length_needed(self) -> ThalwegError:
+        """The error for what is made for one length, of a model that takes sequences of any."""
+        shape = tuple("N" if n is None else n for n in self.shown_inputs[self.any_length[0]])
+        told = f"({', '.join(map(str, shape))}{',' if len(shape) == 1 else ''})"
+        return ThalwegError(
+            f"model {self.name!r} takes sequences of any length, and this is made for one: give length=N where it is "
+            f"taken, or draw the model for that length, with the same weights: x = Input({told}); Model(x, model(x))"
+        )
+
+    def shapes_for(self, inputs: Sequence[Shape]) -> list[Shape]:
+        """The shapes of one row of the outputs for those of the arrays that the network gets."""
+        program = Builder(training=False)
+        return [v.buffer.shape for v in self.run(program, [Traced(program, Buffer("x", s)) for s in inputs])]
 
     @property
     def output_shape(self) -> Any:
         """The shape of one row's output, or the list of all; None while it is unknown."""
         if not self.built:
             return None
-        return self.output_shapes[0] if len(self.output_shapes) == 1 else self.output_shapes
+        shapes = list(self.shown_outputs) if self.lengths else self.output_shapes
+        return shapes[0] if len(shapes) == 1 else shapes
 
     @property
     def output_names(self) -> list[str]:
@@ -242,7 +387,11 @@ class Chain(Graph):
         front = self.inputs or [Input(tuple(input_shape or ()), dtype="string" if text else "float32")]
         self.feeds[0].check(front[0])
         new = [layer for layer in self.layers if not layer.built]
-        output = connect_all(self.layers, front[0].row_shape, shared=True)
+        self.lengths = ()
+        if front[0].lengths:
+            output = self.connect_any_length(front[0], new)
+        else:
+            output = connect_all(self.layers, front[0].row_shape, shared=True)
         try:
             yield
         except BaseException:
@@ -250,6 +399,32 @@ class Chain(Graph):
                 layer.release()
             raise
         self.inputs, self.output_shapes = front, [output]  # last: from now on, other threads see it as built
+
+    def connect_any_length(self, front: Input, new: Sequence[Layer]) -> Shape:
+        """Builds the layers for the first length that they take; notes the shapes for all that they take."""
+        found: dict[int, list[Shape]] = {}  # of a row, before and after each layer
+        errors: list[ThalwegError] = []
+        for length, (shape, _) in front.lengths.items():
+            try:
+                found[length] = list(self.shapes_inside(shape))
+            except ThalwegError as error:
+                errors.append(error)
+        if len(found) < 2:
+            for layer in new:
+                layer.release()
+            raise of_any_length(f"model {self.name!r}", errors)
+        shown = [merged(shapes) for shapes in zip(*found.values(), strict=True)]
+        for layer, (before, after) in zip(self.layers, pairwise(shown), strict=True):
+            layer.input_shape, layer.output_shape = before, after
+        self.lengths, self.shown_outputs = list(found), shown[-1:]
+        return found[self.lengths[0]][-1]
+
+    def shapes_inside(self, shape: Shape) -> Iterator[Shape]:
+        """The shape of a row of the input, and of what each layer makes of it; builds those that aren't built."""
+        yield shape
+        for layer in self.layers:
+            shape = shape_after(layer, shape) if layer.built else connect_all([layer], shape)
+            yield shape
 
 
 def through(layers: Sequence[Layer], program: Builder, value: Buffer) -> Buffer:

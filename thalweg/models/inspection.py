@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from thalweg.engine import make_executor
 from thalweg.engine.contract import Array, Chunk, Job
@@ -18,6 +19,7 @@ from thalweg.layers import Layer
 from thalweg.layers.calls import with_rows
 from thalweg.models.compiled import Compiled
 from thalweg.models.drawing import Drawn
+from thalweg.models.evaluator import trace
 from thalweg.models.graph import Graph
 from thalweg.models.weights import Weights
 from thalweg.program.ir.instruction import Instruction
@@ -27,7 +29,6 @@ from thalweg.support.checks import number, whole
 from thalweg.support.naming import choose
 from thalweg.support.nested import leaves
 from thalweg.support.once import making
-from thalweg.support.parts import done_by
 from thalweg.support.printing import out
 from thalweg.support.terminal import columns, table
 
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from thalweg.doctor import Diagnosis
     from thalweg.recordings import Recording
     from thalweg.tracing.listing import Listing
+    from thalweg.tracing.step_trace import Trace
     from thalweg.views.web.network_svg import Glyph
 
 LEAST_COLUMN = 4  # places of a column in a summary, two of them between it and the next
@@ -49,14 +51,41 @@ class Inspected:
     _compiled: Compiled
     recording: Recording | None = None  # of the last fit with record=True; neither copied nor pickled
 
-    trace = done_by("_compiled", Compiled.trace)
+    def trace(
+        self, x: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None, *, gradient_check: bool = False
+    ) -> Trace:
+        """One training step on these rows with every number; the weights don't change.
 
-    def program(self, kind: str = "training", batch_size: int = 32, after: str | None = None) -> Listing:
+        Printed, it is the step as a tutorial writes it. It maps the names of the listing to arrays: h, a, y_pred, their
+        adjoints dh, da, the gradients dW, db, and w, the parameter vector after the step.
+
+        Args:
+            x, y, sample_weight: rows, as `fit` takes them; all are one batch.
+            gradient_check: whether central differences in float64 are computed beside the gradients (of at most 200
+                numbers of each array, drawn by the model's seed).
+
+        Raises:
+            ThalwegError: the model isn't compiled. ShapeError, DataError: rows that it can't take.
+
+        >>> import thalweg
+        >>> model = thalweg.Sequential([thalweg.Input((2,)), thalweg.layers.Dense(1, use_bias=False)], seed=0)
+        >>> model.compile("sgd", "mse")
+        >>> model.set_weights([[[1.0], [2.0]]])
+        >>> values = model.trace([[1.0, 1.0], [1.0, 0.0]], [[0.0], [0.0]])
+        >>> values["y_pred"].ravel(), values["dW"].ravel()
+        (array([3., 1.], dtype=float32), array([4., 3.], dtype=float32))
+        """
+        return trace(self._compiled, x, y, sample_weight, gradient_check)
+
+    def program(
+        self, kind: str = "training", batch_size: int = 32, after: str | None = None, length: int | None = None
+    ) -> Listing:
         """The program that the network is: every instruction with formula, shape and cost. It knows no machine.
 
         kind: "training" (forward, backward, update), "evaluation" or "inference".
         after: shows the program as it is after this pass: "derive" adds the backward half, "fuse losses" computes a
             loss with its gradient. An unknown name raises an error that lists the passes.
+        length: of sequences, for a model that takes any.
 
         >>> import thalweg
         >>> model = thalweg.Sequential([thalweg.Input((2,)), thalweg.layers.Dense(1, "sigmoid")])
@@ -66,19 +95,24 @@ class Inspected:
         """
         from thalweg.tracing.listing import Listing
 
-        compiled, request = self._compiled, self._requested(kind, batch_size)
+        request, compiled = self._requested(kind, batch_size), self._of_length(length)
         with making:  # no other thread compiles the model
             return Listing(compiled._lower(request, after, PLAIN)[0], request.batch)
 
     def schedule(
-        self, kind: str = "training", batch_size: int = 32, lanes: int = 1, after: str | None = None
+        self,
+        kind: str = "training",
+        batch_size: int = 32,
+        lanes: int = 1,
+        after: str | None = None,
+        length: int | None = None,
     ) -> Listing:
         """How the engine runs the program: the instructions that it executes, phase by phase, in their order.
 
         The native engine rewrites the program for speed: it fuses instructions, chooses other methods and layouts, and
         divides the work among lanes. The values and gradients stay what they are.
 
-        kind, batch_size: as for `program`.
+        kind, batch_size, length: as for `program`.
         lanes: with more than one, the sum of the lanes' gradients is shown too. Wide layers need no sum: right before
             the update, each lane computes a share of their gradients from all rows. A first layer with many inputs is
             split among the lanes by its inputs.
@@ -95,7 +129,7 @@ class Inspected:
         """
         from thalweg.tracing.listing import Listing
 
-        compiled, request = self._compiled, self._requested(kind, batch_size, lanes)
+        request, compiled = self._requested(kind, batch_size, lanes), self._of_length(length)
         if compiled.runs.plan is None and request.lanes != 1:
             raise ArgumentError(f"the {compiled.engine} engine runs on one lane, not {request.lanes}")
         with making:
@@ -116,13 +150,24 @@ class Inspected:
             self._compiled.graph.refuse("a listing or a profile of the training")
         return Request(kind, whole("batch_size", batch_size), whole("lanes", lanes))
 
-    def profile(self, batch_size: int = 32, repeats: int = 50) -> Listing:
+    def _of_length(self, length: int | None) -> Compiled:
+        """The compiled model, for one length of its sequences if it takes any."""
+        compiled = self._compiled
+        places = compiled.graph.any_length
+        if length is None and places:
+            raise compiled.graph.length_needed()
+        if length is not None and not places:
+            raise ArgumentError(f"model {compiled.graph.name!r} takes rows of one shape: leave out length")
+        return compiled if length is None else compiled.at([whole("length", length)] * len(places))
+
+    def profile(self, batch_size: int = 32, repeats: int = 50, length: int | None = None) -> Listing:
         """Times every instruction of a training step on random inputs, then returns the schedule with times.
 
-        The weights don't change. Later calls of `schedule(batch_size=…)` show the times too.
+        The weights don't change. Later calls of `schedule(batch_size=…)` show the times too. length: as for `program`.
         """
-        compiled, batch, repeats = self._compiled, whole("batch_size", batch_size), whole("repeats", repeats)
-        compiled.graph.refuse("a profile")
+        self._compiled.graph.refuse("a profile")
+        self._compiled.ready()
+        compiled, batch, repeats = self._of_length(length), whole("batch_size", batch_size), whole("repeats", repeats)
         with making:
             compiled.ready()
             job = compiled.job("training", compiled.random_data(batch), batch)
@@ -131,7 +176,7 @@ class Inspected:
         chunk = Chunk(0, 0, 1, job.program.every - 1, np.array([0.0]))  # a step that updates
         seconds = executor.measure(chunk, repeats)
         compiled._profiles[("training", batch_size)] = (job.program, seconds)
-        return self.schedule("training", batch_size)
+        return self.schedule("training", batch_size, length=length)
 
     @property
     def layers(self) -> list[Layer]:

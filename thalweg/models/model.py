@@ -27,7 +27,7 @@ from thalweg.models.evaluator import Trainer, Validation, evaluate
 from thalweg.models.goals import spread, warn_of_meaningless
 from thalweg.models.graph import Graph
 from thalweg.models.inspection import Inspected
-from thalweg.models.predictor import QUIET, Predictor, predict_all, predict_stream
+from thalweg.models.predictor import QUIET, predict_all, predict_stream, predictor_for
 from thalweg.models.steps.stepping import Stepping
 from thalweg.models.trainer import Fit
 from thalweg.models.weights import Weights
@@ -114,7 +114,7 @@ class Model(Inspected, Exporting, Stepping, Layer):
         self._weights = Weights(self._graph, dtype)
         self._compiled = Compiled(self._graph, self._weights, seed, engine)
         self._trainer = Trainer(self._compiled)
-        self._predictor: Predictor | None = None  # made when it is needed
+        self._predictor: Any = None  # made when it is needed
         self._weights.listeners.append(self._moved)
         self.parameters = []  # none besides those of its layers
         self.history: History | None = None
@@ -187,9 +187,9 @@ class Model(Inspected, Exporting, Stepping, Layer):
     def connect(self, input_shape: Any) -> Any:
         """Builds the model for an input shape, unless it is built, and returns its output shape."""
         self.build(input_shape)
-        if mapped(input_shape, int) != mapped(self.row_in, int):
+        if not self._graph.takes(shapes := input_shape if isinstance(input_shape, list) else [input_shape]):
             raise ShapeError(f"model {self.name!r} takes rows of shape {self.row_in}, got {input_shape}")
-        return self.row_out
+        return self._graph.output_shape_for(shapes)
 
     def build_for(self, input_shape: Any) -> None:
         self.build(input_shape)
@@ -205,7 +205,8 @@ class Model(Inspected, Exporting, Stepping, Layer):
         if isinstance(given, dict):
             given = spread(given, self._graph.input_names, f"the call of {self.name!r}", [True] * len(self.inputs))
         values = with_masks([traced(v, program) for v in leaves(given)], named.get("mask"))
-        if (shapes := [v.buffer.shape for v in values]) != self._graph.input_shapes:
+        shapes = [v.buffer.shape for v in values]
+        if not self._graph.takes(shapes):
             raise ShapeError(
                 f"{caller()}: model {self.name!r} takes rows of shape {self.row_in}, got "
                 f"{shapes[0] if len(shapes) == 1 else shapes}"
@@ -235,7 +236,7 @@ class Model(Inspected, Exporting, Stepping, Layer):
         input_shape: that of a row, (4,), or Keras's, (None, 4).
         """
         batch = isinstance(input_shape, (tuple, list)) and len(input_shape) > 1 and input_shape[0] is None
-        self._compiled.build(input_shape[1:] if batch else input_shape)
+        self._compiled.build(input_shape[1:] if batch and not isinstance(self._graph, Own) else input_shape)
 
     @property
     def weights(self) -> list[WeightBuffer]:
@@ -441,10 +442,10 @@ class Model(Inspected, Exporting, Stepping, Layer):
         predictor = predictor or self._prepare(x)
         return predict_all(self, predictor, x, batch_size, verbose, steps, callbacks, lanes)
 
-    def _prepare(self, x: Any) -> Predictor:
+    def _prepare(self, x: Any) -> Any:
         self._compiled.build_for(x)
         with making:
-            self._predictor = self._predictor or Predictor(self._compiled)
+            self._predictor = self._predictor or predictor_for(self._compiled)
             return self._predictor
 
     def predict_on_batch(self, x: Any) -> Any:

@@ -1,4 +1,5 @@
-"""Prediction: a few rows through a program that was prepared once, many rows in blocks on all lanes."""
+"""Prediction: a few rows through a program that was prepared once, many rows in blocks on all lanes; sequences of any
+length by the programs for their lengths."""
 
 from __future__ import annotations
 
@@ -12,7 +13,10 @@ from thalweg.callbacks.callback import Callback, Model, introduced, listened, no
 from thalweg.data.streams import joined, stream_of
 from thalweg.engine import usable_lanes
 from thalweg.engine.contract import Array, Chunk, Executor, Job
+from thalweg.models.by_length import sequences_in
 from thalweg.models.compiled import Compiled
+from thalweg.models.lengths import filling
+from thalweg.models.lengths.filled import BUCKETS, Numbers, Sequences
 from thalweg.program.lowering import places
 from thalweg.program.passes.draft import Request
 from thalweg.support.checks import whole
@@ -67,6 +71,10 @@ class Predictor:
         self.many(inputs, outputs, len(x) if batch is None else min(batch, len(x)), lanes)
         return outputs
 
+    def read(self, x: Any) -> list[Any]:
+        """The arrays that it takes, of the caller's."""
+        return self.compiled.inputs(x)
+
     def prepare(self) -> Any:
         """What predicts a few rows without a job."""
         assert self.engine.predictor is not None
@@ -96,6 +104,75 @@ class Predictor:
             data.clear()  # the executor is kept, the caller's arrays are not
 
 
+class LengthPredictor:
+    """Predicts with a network that takes sequences of any length; used as `Predictor` is.
+
+    A row's program depends on its own length alone, so that it gets the same answer among any others. Where rows can
+    be filled up, that is the next of `BUCKETS`; otherwise, and beyond the last of them, the length itself.
+    """
+
+    def __init__(self, compiled: Any) -> None:
+        self.compiled = compiled
+        self.predictors: dict[Any, Predictor] = {}
+        self.small_batch = refuse
+
+    def read(self, x: Any) -> list[Sequences]:
+        """The caller's rows."""
+        return [sequences_in(self.compiled, x)]
+
+    def __call__(self, inputs: list[Sequences], batch: int | None = None, lanes: int | None = None) -> list[Array]:
+        """The outputs: arrays, or for rows of different lengths an array of objects, if a row has one for its steps."""
+        (x,) = inputs
+        if x.one is None:
+            filling.check(self.compiled, training=False)
+        stepwise = [shown[:1] == (None,) for shown in self.compiled.graph.shown_outputs]
+        results: list[Any] = [None] * len(stepwise)
+        for key, rows in self.groups(x):
+            predictor = self.predictor(key)
+            for k, y in enumerate(predictor(self.arrays(predictor, x, rows, key), batch, lanes)):
+                steps = self.steps_of(k, x, rows) if stepwise[k] else []
+                if stepwise[k] and x.one is None:
+                    results[k] = np.empty(len(x), object) if results[k] is None else results[k]
+                    for row, n, values in zip(rows.tolist(), steps, y, strict=True):
+                        results[k][row] = values[:n].copy()
+                    continue
+                y = y[:, : steps[0]] if steps else y
+                results[k] = np.empty((len(x), *y.shape[1:]), y.dtype) if results[k] is None else results[k]
+                results[k][rows] = y
+        return results
+
+    def groups(self, x: Sequences) -> list[tuple[Any, Numbers]]:
+        """The rows by the program that they need: lengths, and whether they are filled up."""
+        longest = x.lengths.max(axis=1)
+        if x.one is not None and (longest[0] > BUCKETS[-1] or not filling.may_fill(self.compiled)):
+            return [((*x.one, False), np.arange(len(x)))]
+        sizes = np.array(BUCKETS)[np.searchsorted(BUCKETS, longest)]
+        return [((int(n),) * x.lengths.shape[1] + (True,), np.flatnonzero(sizes == n)) for n in np.unique(sizes)]
+
+    def predictor(self, key: Any) -> Predictor:
+        """The predictor for these lengths."""
+        if key not in self.predictors:
+            self.predictors[key] = Predictor(self.compiled.at(key[:-1], filled=key[-1]))
+        return self.predictors[key]
+
+    def arrays(self, predictor: Predictor, x: Sequences, rows: Numbers, key: Any) -> list[Array]:
+        """What a program gets of some rows."""
+        compiled = predictor.compiled
+        return compiled.inputs(x.filled(rows, key[0]) if key[-1] else [array[rows] for array in x.inputs])
+
+    def steps_of(self, output: int, x: Sequences, rows: Numbers) -> list[int]:
+        """How many steps of an output each row has: those that its own length gives."""
+        found: dict[tuple[int, ...], int] = {}
+        for lengths in map(tuple, np.unique(x.lengths[rows], axis=0).tolist()):
+            found[lengths] = self.compiled.at(lengths).graph.output_shapes[output][0]
+        return [found[lengths] for lengths in map(tuple, x.lengths[rows].tolist())]
+
+
+def predictor_for(compiled: Compiled) -> Predictor | LengthPredictor:
+    """What predicts with a network."""
+    return LengthPredictor(compiled) if compiled.graph.lengths else Predictor(compiled)
+
+
 def refuse(x: Any) -> None:
     """Takes the place of `enter` in the other engine, and where inputs have to be checked: always None."""
 
@@ -111,7 +188,7 @@ def predict_all(
     lanes: int | None,
 ) -> Any:
     """The outputs for the caller's arrays, in the list or dict in which the model returns them."""
-    inputs = predictor.compiled.inputs(x)
+    inputs = predictor.read(x)
     size = None if batch_size is None else whole("batch_size", batch_size)
     if steps is not None:
         inputs = [array[: whole("steps", steps) * (size or 32)] for array in inputs]

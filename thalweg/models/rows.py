@@ -14,6 +14,7 @@ from thalweg.layers.layer import Shape
 from thalweg.metrics import Metric
 from thalweg.models.goals import ModelLoss, OutputGoal, spread
 from thalweg.models.graph import Graph
+from thalweg.models.lengths.filled import Filled
 from thalweg.models.lengths.ragged import filled, filler
 from thalweg.program.ir.counter import permutation
 from thalweg.program.lowering import places
@@ -85,24 +86,29 @@ def row_of(x: Any) -> Shape:
     return batches.to_array(x, "x").shape[1:] or (1,)
 
 
+def given_inputs(graph: Graph, x: Any) -> tuple[list[Any], list[str]]:
+    """What the caller gave for each input, and what it is called in messages."""
+    names = graph.input_names
+    if len(names) > 1:
+        return spread(x, names, "x", [True] * len(names)), [f"x of {name!r}" for name in names]
+    x = x[names[0]] if isinstance(x, dict) and names[0] in x else x
+    ndim = 1 + len(graph.input_shapes[0])
+    x = x[0] if isinstance(x, (list, tuple)) and len(x) == 1 and np.ndim(x[0]) == ndim else x
+    return [x], ["x"]
+
+
 def input_arrays(graph: Graph, x: Any, kind: np.dtype[Any]) -> list[Array]:
     """The arrays that the network gets, of the right shapes and types."""
-    names, shapes, feeds = graph.input_names, graph.input_shapes, graph.feeds
-    if len(names) == 1:
-        x = x[names[0]] if isinstance(x, dict) and names[0] in x else x
-        x = x[0] if isinstance(x, (list, tuple)) and len(x) == 1 and np.ndim(x[0]) == 1 + len(shapes[0]) else x
-        given, called = [x], ["x"]
-    else:
-        given = spread(x, names, "x", [True] * len(names))
-        called = [f"x of {name!r}" for name in names]
+    shapes, feeds = graph.input_shapes, graph.feeds
+    given, called = given_inputs(graph, x.arrays if isinstance(x, Filled) else x)
     for k, layers in enumerate(graph.behind_inputs()):
         given[k] = filled(given[k], shapes[k], filler(layers), called[k])
     arrays = [f.array(given[f.place], shapes[f.place], kind, called[f.place]) for f in feeds]
     for feed, array in zip(feeds[1:], arrays[1:], strict=True):
         batches.same_rows(arrays[0], array, called[feed.place])
-    if any(a.dtype != np.uint8 for a in arrays):
+    if any(a.dtype != np.uint8 for a in arrays) or isinstance(x, Filled):
         arrays = [batches.contiguous(a, kind, "x") for a in arrays]
-    return arrays
+    return [*arrays, batches.contiguous(x.lengths, kind, "x")] if isinstance(x, Filled) else arrays
 
 
 def targets_and_weights(
@@ -137,6 +143,17 @@ def targets_and_weights(
         by_step = () if isinstance(goal.loss, ModelLoss) else output[:-1]
         weights[places("weights", len(goals))[k]] = batches.row_weights(given[k], class_weight, array, kind, by_step)
     return data | scaled(weights, [g.weight for g, _ in goals if g.loss is not None], len(x), kind)
+
+
+def weigh(data: Data, class_weight: Mapping[int, float] | None, kind: np.dtype[Any]) -> None:
+    """Multiplies the weights of the rows by those of their classes: as in Keras, for training alone."""
+    if class_weight is None:
+        return
+    if "Y" not in data:
+        raise ArgumentError("class_weight belongs to a model with one output: give sample_weight")
+    weights = batches.row_weights(data.get("weights"), class_weight, data["Y"], kind)
+    assert weights is not None
+    data["weights"] = weights
 
 
 def scaled(weights: dict[str, Array | None], factors: Sequence[float], rows: int, kind: np.dtype[Any]) -> Data:

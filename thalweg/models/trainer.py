@@ -32,11 +32,12 @@ from thalweg.engine.contract import Array, Chunk, Job
 from thalweg.engine.expected import expecting
 from thalweg.engine.ranks.world import current
 from thalweg.errors import ArgumentError, DataError, DivergedError
+from thalweg.models.by_length import ByLength, for_rows, one_batch, refuse_with_lengths
 from thalweg.models.compiled import Compiled
 from thalweg.models.diagnosis import all_finite, restore_and_explain
 from thalweg.models.evaluator import Evaluation, Streamed, Validation
-from thalweg.models.rows import Data, first, of_engine
-from thalweg.support.checks import number, whole
+from thalweg.models.rows import Data, first, of_engine, weigh
+from thalweg.support.checks import whole
 from thalweg.support.interrupts import Held
 from thalweg.support.jupyter import cell, maybe_notebook
 from thalweg.support.progress import Progress, level
@@ -83,7 +84,7 @@ class Fit:
         self.taken = Taken()  # how the rows of the current epoch are taken, if there is an ordering
         shuffle = self.ordering is None and bool(shuffle)
         batch = 32 if batch_size is None else whole("batch_size", batch_size)
-        self.model, self.compiled = model, compiled
+        self.model, self.compiled, self.whole_model = model, compiled, compiled
         self.epochs, self.initial_epoch = whole("epochs", epochs, 0), whole("initial_epoch", initial_epoch, 0)
         self.callbacks = checked(callbacks)
         self.stream: Windows | None = None
@@ -112,15 +113,32 @@ class Fit:
         if record:
             compiled.graph.refuse("a recording")
         compiled.ready(x)
-        data = compiled.data(x, y, sample_weight)
+        sequences = None
+        if made is None:
+            compiled, sequences = for_rows(compiled, x)
         held: Data | None = None
         streamed: Windows | None = None
+        if sequences is not None:
+            refuse_with_lengths(bool(record), self.ordering, self.team)
+            of_lengths = ByLength(compiled, sequences, y, sample_weight, batch, shuffle, training=True)
+            if validation_split and validation_data is None:
+                of_lengths, streamed = of_lengths.parts(validation_split)
+                streamed.shuffle = False
+            self.stream, shuffle = of_lengths, False
+            self.windows = self.stream.windows()
+            made = next(self.windows)
+        self.compiled = compiled
+        data = compiled.data(x, y, sample_weight) if made is None else self.rows_of(made)
+        compiled = self.compiled
         if validation_data is not None:
-            streamed = validation.stream(validation_data) if self.team is None else None
+            streamed = (
+                validation.stream(validation_data, self.whole_model, compiled, batch) if self.team is None else None
+            )
             held = validation.data(compiled, validation_data) if streamed is None else None
-        elif validation_split:
+        elif validation_split and sequences is None:
             data, held = batches.split_off(data, validation_split)
-        self.weigh(data)
+        if made is None:
+            weigh(data, self.class_weight, self.compiled.weights.dtype)
         self.given = data
         self.observed = compiled.observed("a fit on several ranks" if self.team is not None else "")
         self.job = job = compiled.training_job(data, batch, lanes, shuffle, ranks)
@@ -148,7 +166,7 @@ class Fit:
         self.validation = validation
         self.validate: Evaluation | Streamed | None = None
         if streamed is not None:
-            self.validate = Streamed(model, compiled, streamed, lanes)
+            self.validate = Streamed(model, self.whole_model, streamed, lanes)
         elif held is not None:
             self.validate = validation.evaluation(model, compiled, held, job)
         self.progress = Progress(verbose, self.epochs, self.initial_epoch, job.steps_per_epoch, job.rows, figure)
@@ -160,17 +178,6 @@ class Fit:
         self.recorder: Recorder | None = None
         self.before: tuple[Array, Array] | None = None  # weights and optimizer's vectors at the start of the chunk
         self.between = 0.0  # seconds of the last chunk outside its steps
-
-    def weigh(self, data: Data) -> None:
-        """Multiplies the weights of the rows by those of their classes: as in Keras, for training alone."""
-        if self.class_weight is None:
-            return
-        if "Y" not in data:
-            raise ArgumentError("class_weight belongs to a model with one output: give sample_weight")
-        kind = self.compiled.weights.dtype
-        weights = batches.row_weights(data.get("weights"), self.class_weight, data["Y"], kind)
-        assert weights is not None
-        data["weights"] = weights
 
     @property
     def unknown(self) -> bool:
@@ -201,9 +208,10 @@ class Fit:
         return self.team.sharing(job, source, shuffle)
 
     def rows_of(self, made: Window) -> Data:
-        """The arrays of a window."""
-        data = self.compiled.data(made.x, made.y, made.sample_weight)
-        self.weigh(data)
+        """The arrays of a window; from now on, the compiled model is that for their length."""
+        self.compiled, given = one_batch(self.whole_model, made.x, made.y, made.sample_weight, more=True)
+        data = self.compiled.data(*given)
+        weigh(data, self.class_weight, self.compiled.weights.dtype)
         return data
 
     @property
@@ -214,11 +222,12 @@ class Fit:
 
     def refill(self, stream: Windows) -> None:
         """Takes the next window of a stream."""
-        compiled, made = self.compiled, next(self.windows, None)
+        made = next(self.windows, None)
         if made is None:
             self.windows = stream.windows()
             made = next(self.windows)
         data = self.rows_of(made)
+        compiled = self.compiled
         before, batch, unknown = self.job, min(made.batch, made.rows), self.unknown
         program, _ = compiled.lower_for("training", data, batch, before.lanes)
         same = program is before.program and batch == before.batch
@@ -482,16 +491,8 @@ def figure() -> Any:
 
 def seconds_of(record: bool | float) -> float | None:
     """The seconds that samples may take in any case; None if nothing is recorded."""
-    alone = isinstance(record, (bool, np.bool_))
-    if alone and not record:
+    if isinstance(record, (bool, np.bool_)) and not record:
         return None
-    from thalweg.recordings.timetable import FLOOR
+    from thalweg.recordings import timetable
 
-    if alone:
-        return FLOOR
-    try:
-        return number("record", record, FLOOR)
-    except ArgumentError:
-        raise ArgumentError(
-            f"record is True, False, or the seconds that samples may take, {FLOOR:g} or more, got {record!r}"
-        ) from None
+    return timetable.seconds_of(record)

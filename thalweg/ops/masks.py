@@ -99,6 +99,8 @@ def flat(structure: Any) -> list[Any]:
 
 def passed(layer: Any, program: Builder, x: Buffer) -> Buffer:
     """The output of a layer in a chain: what its `forward` returns, with a mask."""
+    if layer.composes:
+        layer.place_for(x.shape)
     result: Buffer = layer.forward(program, x)
     if layer.composes:  # others do it where they are called
         value = Traced(program, x)
@@ -143,7 +145,7 @@ def mask_outputs(layer: Any, program: Builder, arguments: tuple[Any, ...], masks
         for output, mask in zip(outputs, made, strict=False):
             if mask is not None and mask_of(output) is None:
                 set_mask(output, mask)
-    elif not layer.told_of_mask:
+    elif not layer.told_of_mask and not program.lengths:  # of rows filled up, outputs get their masks again
         layer.told_of_mask = True
         warnings.warn(
             f"the mask of its input ends at layer {layer.shown_name}: {type(layer).__name__} doesn't support masks, so "

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from thalweg.errors import ArgumentError, ShapeError, ThalwegError
+from thalweg.ops.any_length import common_lengths, merged, of_any_length
 from thalweg.program.builder import Builder
 from thalweg.program.ir.instruction import PARAMETERS, WORKSPACE, Buffer
 from thalweg.support.nested import leaves, mapped
@@ -270,9 +271,13 @@ class OverRows(Tensor):
 
 
 class Symbol(Tensor):
-    """Base of values of a graph: the `index`-th result of a call, or an input."""
+    """Base of values of a graph: the `index`-th result of a call, or an input.
 
-    __slots__ = ("index", "mask_shape", "name", "node", "over_rows", "row_shape", "shape")
+    Of a sequence of any length, shapes are known for some lengths that stand for all: `lengths` has those of a row and
+    of its mask for each, the first of which are `row_shape` and `mask_shape`; `shape` has None where they differ.
+    """
+
+    __slots__ = ("index", "lengths", "mask_shape", "name", "node", "over_rows", "row_shape", "shape")
 
     def __init__(
         self,
@@ -282,11 +287,15 @@ class Symbol(Tensor):
         name: str,
         over: bool,
         mask_shape: Shape | None = None,
+        lengths: dict[int, tuple[Shape, Shape | None]] | None = None,
     ) -> None:
         self.node, self.index, self.name, self.over_rows = node, index, name, over
         self.shape = shape
         self.row_shape: Shape = tuple(n for n in shape[1:] if n is not None)
         self.mask_shape = mask_shape  # of a row of its mask, if it has one
+        self.lengths = lengths or {}
+        if lengths:
+            self.row_shape, self.mask_shape = next(iter(lengths.values()))
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name}: {self.shape}>"
@@ -322,42 +331,77 @@ class Call:
             values[id(symbol)] = value
 
 
-def probe(program: Builder, symbol: Symbol) -> Any:
-    """A value like the symbol's, for finding out shapes."""
+def probe(program: Builder, symbol: Symbol, length: int | None = None) -> Any:
+    """A value like the symbol's, for finding out shapes; of a sequence of any length, like one of this length."""
     if symbol.over_rows:
         return OverRows(Traced(program, Buffer("x", symbol.shape)), False)
     per_row = bool(symbol.shape) and symbol.shape[0] is None
-    shape = symbol.row_shape if per_row else tuple(n for n in symbol.shape if n is not None)
+    shape, mask = symbol.row_shape, symbol.mask_shape
+    if length is not None:
+        shape, mask = symbol.lengths.get(length, (shape, mask))
+    if not per_row:
+        shape = tuple(n for n in symbol.shape if n is not None)
     value = Buffer("x", shape, WORKSPACE if per_row else PARAMETERS, per_row)
-    if symbol.mask_shape is not None:
-        program.masks[value] = Buffer("mask", symbol.mask_shape)
+    if mask is not None:
+        program.masks[value] = Buffer("mask", mask)
     return Traced(program, value)
 
 
 def record(function: Any, arguments: tuple[Any, ...], named: dict[str, Any], name: str) -> Any:
-    """The symbols of a call's results; its shapes are found by calling it once on values without numbers."""
+    """The symbols of a call's results; its shapes are found by calling it on values without numbers.
+
+    Once, or, if there is a sequence of any length among them, for each of the lengths that stand for all.
+    """
     call = Call(function, arguments, named)
+    results: dict[int | None, tuple[Any, Builder]] = {}
+    errors: list[ThalwegError] = []
+    lengths = common_lengths(call.inputs())
+    known: list[int | None] = [*lengths] or [None]
+    for length in known:
+        try:
+            results[length] = performed(call, length)
+        except ThalwegError as error:
+            if not lengths:
+                raise
+            errors.append(error)
+    if lengths and len(results) < 2:
+        raise of_any_length(name, errors)
+    count = 0
+
+    def symbol(*values: Any) -> Result:
+        nonlocal count
+        count += 1
+        if isinstance(values[0], OverRows):
+            return Result(call, count - 1, values[0].shape, name, True)
+        found = [shapes_of(value, program) for value, (_, program) in zip(values, results.values(), strict=True)]
+        shape = merged(s for s, _ in found)  # type: ignore[misc]
+        differ = any(other != found[0] for other in found) or len(found) < len(lengths)
+        standing = {n: (tuple(s[1:]), mask) for n, (s, mask) in zip(results, found, strict=True)} if differ else None
+        return Result(call, count - 1, shape, name, False, found[0][1], standing)  # type: ignore[arg-type]
+
+    firsts = [list(leaves(result)) for result, _ in results.values()]
+    places = iter(zip(*firsts, strict=True))
+    call.result = mapped(next(iter(results.values()))[0], lambda _: symbol(*next(places)))
+    return call.result
+
+
+def performed(call: Call, length: int | None) -> tuple[Any, Builder]:
+    """What a call returns for values without numbers, and the program to which they belong."""
     program = Builder(training=False)
-    values = {id(s): probe(program, s) for s in call.inputs()}
+    values = {id(s): probe(program, s, length) for s in call.inputs()}
 
     def valued(a: Any) -> Any:
         return values[id(a)] if isinstance(a, Symbol) else a
 
     with writing(program):
-        result = function(*mapped(arguments, valued), **mapped(named, valued))
-    count = 0
+        return call.function(*mapped(call.arguments, valued), **mapped(call.named, valued)), program
 
-    def symbol(value: Any) -> Result:
-        nonlocal count
-        count += 1
-        if isinstance(value, OverRows):
-            return Result(call, count - 1, value.shape, name, True)
-        found = traced(value, program)
-        mask = program.masks.get(found.buffer)
-        return Result(call, count - 1, found.shape, name, False, None if mask is None else mask.shape)
 
-    call.result = mapped(result, symbol)
-    return call.result
+def shapes_of(value: Any, program: Builder) -> tuple[tuple[int | None, ...], Shape | None]:
+    """The shape of a value of a program, and that of a row of its mask."""
+    found = traced(value, program)
+    mask = program.masks.get(found.buffer)
+    return found.shape, None if mask is None else mask.shape
 
 
 @contextmanager

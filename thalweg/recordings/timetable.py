@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
+from thalweg.errors import ArgumentError
+from thalweg.support.checks import number
+
 FIRST = 4
 """Steps that are sampled before the gaps grow …"""
 GROWTH = 1.3
@@ -120,3 +125,15 @@ class Timetable:
     def thin(self) -> None:
         """Notes that every second sample was dropped: the next are further apart."""
         self.apart = max(2 * self.apart, math.ceil(self.last / self.most))
+
+
+def seconds_of(record: bool | float) -> float:
+    """The seconds that samples may take in any case, of the argument `record` that isn't False."""
+    if isinstance(record, (bool, np.bool_)):
+        return FLOOR
+    try:
+        return number("record", record, FLOOR)
+    except ArgumentError:
+        raise ArgumentError(
+            f"record is True, False, or the seconds that samples may take, {FLOOR:g} or more, got {record!r}"
+        ) from None

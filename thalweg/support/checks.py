@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -48,6 +48,18 @@ def whole(what: str, value: Any, least: int = 1) -> int:
     if result >= 1 << 63:
         raise ArgumentError(f"{what} has to be less than 2⁶³, got {value!r}")
     return result
+
+
+def row_shape(what: str, sizes: Iterable[Any]) -> tuple[int | None, ...]:
+    """The shape of a row; its first size may be None, the length of sequences of any length.
+
+    >>> row_shape("Input's shape", (None, 8))
+    (None, 8)
+    """
+    sizes = list(sizes)
+    if None in sizes[1:]:
+        raise ArgumentError(f"{what}: only the first axis of a row may have any length, None, got {tuple(sizes)!r}")
+    return tuple(None if n is None else whole(what, n) for n in sizes)
 
 
 def optional(check: Check) -> Check:

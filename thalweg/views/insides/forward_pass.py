@@ -39,7 +39,8 @@ class Passed:
 
 def passed(model: WholeModel, x: Array) -> Passed:
     """Passes rows (n, …) through a model with one input and one output; meant for a few, since NumPy does it."""
-    network = model._compiled.network()
+    compiled: Any = model._compiled
+    network = (compiled.at([x.shape[1]]) if compiled.graph.any_length else compiled).network()
     if len(network.input_shapes) != 1 or len(network.output_shapes) != 1:
         raise ArgumentError(words.Said("pictures of the insides are made of models with one input and one output"))
     program, (output,) = forward(network, Request("inference", of_bytes=x.dtype == np.uint8))
