@@ -458,6 +458,10 @@ DAMAGES = {
     "tests/play/test_rhythm.py": [
         ("play/rhythm.py", "if due > LATE * rate + 1:", "if False:"),
     ],
+    "tests/play/test_reading.py": [
+        ("play/exercises/passages.py", "y.append(praise ^ turned)", "y.append(praise)"),
+        ("play/training/readings.py", "states = steps[-1].states[0]", "states = steps[-1].states[0][::-1]"),
+    ],
     "tests/play/test_uploads.py": [
         ("play/exercises/uploads.py", "if len(table) > TABLE_ROWS:", "if False:"),
     ],
