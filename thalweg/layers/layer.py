@@ -336,7 +336,7 @@ class Layer(HasVariables, Called):
 
         >>> from thalweg.layers import Dense
         >>> dense = Dense(2, kernel_initializer="ones", kernel_regularizer="l2")
-        >>> _ = dense([[1.0, 2.0]])
+        >>> _ = dense(np.array([[1.0, 2.0]]))
         >>> [float(loss) for loss in dense.losses]
         [0.03999999910593033]
         """

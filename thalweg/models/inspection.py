@@ -224,9 +224,9 @@ class Inspected:
         >>> model.summary(line_length=44, show_trainable=True, layer_range=["dense_1", "dense_1"])
         Model: "sequential"
         ────────────────────────────────────────────
-        Layer (type)      Output Shape  Para…  Tra…
+        Layer (type)     Output Shape  Param…  Tr…
         ────────────────────────────────────────────
-        dense_1 (Dense)   (None, 1)         4  Y
+        dense_1 (Dense)  (None, 1)          4  Y
         ────────────────────────────────────────────
         Total params: 19 (0.07 KB)
         """
