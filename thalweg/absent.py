@@ -23,7 +23,6 @@ ONE_CPU = "a model runs on the cores of one CPU, see the argument lanes of fit"
 INSIDE = "Input and layers make tensors, add_weight makes weights, and the engine computes"
 PICTURES = "draw pictures with matplotlib"
 SOUNDS = "read the files into arrays, or give fit a utils.PyDataset that reads them"
-RECURRENT = "RNN takes a cell of your own; or TimeDistributed(Conv2D(…)), Flatten at each step, and LSTM"
 BODIES = "volumes have Conv3D, pooling, Flatten and Reshape; other steps are a layer of your own with a call"
 CHANGES = "images are changed by RandomFlip, RandomRotation, RandomZoom, RandomContrast and the other random layers"
 OTHERS = "other libraries' programs can't be differentiated here; write a layer with a call in thalweg.ops"
@@ -94,7 +93,6 @@ NAMES: dict[str, Sequence[tuple[str, str]]] = {  # module → (names, what to do
         ("STFT STFTInitializer stft", "FromArray takes any array as initial weights"),
     ),
     "layers": (
-        ("ConvLSTM1D ConvLSTM2D ConvLSTM3D", RECURRENT),
         ("CuDNNLSTM CuDNNGRU", "LSTM and GRU are the layers; their weights have the same order of gates"),
         ("GroupedQueryAttention", "GroupQueryAttention"),
         ("Conv3DTranspose Convolution3DTranspose Cropping3D SpatialDropout3D UpSampling3D ZeroPadding3D", BODIES),

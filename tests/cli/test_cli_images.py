@@ -267,7 +267,7 @@ def test_the_simple_preset_is_keras_s_network():
     [
         ("- Conv2D: {filters: 4}", "net.yaml: Conv2D: missing a required argument: 'kernel_size'"),
         ("- Conv2D: {filtres: 4}", "unknown argument of Conv2D .* did you mean 'filters'"),
-        ("- ConvLSTM2D", "unknown layer in .*: 'ConvLSTM2D'"),
+        ("- MelSpectrogram", "unknown layer in .*: 'MelSpectrogram'"),
         ("- Dense: {units: -1}", "Dense's units"),
         ("- [1, 2]", "a layer is a name"),
         ("- Input: {shape: [2]}", "leave Input out"),

@@ -61,6 +61,12 @@ SHARED = {
         (lambda: layers.LSTM(2, recurrent_activation="hard_sigmoid", unit_forget_bias=False), (4, 2)),
     ],
     "GRU": [(lambda: layers.GRU(3), (4, 2)), (lambda: layers.GRU(3, reset_after=False, use_bias=False), (4, 2))],
+    "ConvLSTM1D": [(lambda: layers.ConvLSTM1D(2, 2, 2, "same", return_sequences=True), (3, 4, 2))],
+    "ConvLSTM2D": [
+        (lambda: layers.ConvLSTM2D(2, (2, 1), recurrent_regularizer="l2", go_backwards=True), (3, 3, 4, 2)),
+        (lambda: layers.ConvLSTM2D(1, 2, dilation_rate=2, use_bias=False), (3, 3, 4, 2)),
+    ],
+    "ConvLSTM3D": [(lambda: layers.ConvLSTM3D(2, (1, 2, 2), unit_forget_bias=False), (2, 2, 3, 2, 1))],
     "RNN": [(lambda: layers.RNN(layers.LSTMCell(3), return_sequences=True), (4, 2))],
     "StackedRNNCells": [
         (lambda: layers.RNN([layers.LSTMCell(3), layers.GRUCell(2), layers.GRUCell(3, reset_after=False)]), (4, 2))

@@ -423,8 +423,14 @@ LAYERS = [
     ),
     row("every layer's `data_format`", "keras.layers.Conv2D(3, 3, data_format='channels_first')"),
     row(
-        "`SimpleRNN`, `LSTM`, `GRU`, `RNN` with `stateful=True`",
+        "`SimpleRNN`, `LSTM`, `GRU`, `RNN`, `ConvLSTM1D`, `ConvLSTM2D`, `ConvLSTM3D` with `stateful=True`",
         *each("keras.layers.{}, stateful=True)", "SimpleRNN(3", "LSTM(3", "GRU(3", "RNN(keras.layers.LSTMCell(3)"),
+        *each("keras.layers.ConvLSTM{}D(3, 2, stateful=True)", "1", "2", "3"),
+    ),
+    row(
+        "a mask at `ConvLSTM1D`, `ConvLSTM2D`, `ConvLSTM3D`",
+        "keras.layers.ConvLSTM2D(1, 2)(np.ones((2, 3, 4, 4, 1), 'f'), mask=np.ones((2, 3)) > 0)",
+        ours=RUNS,
     ),
     row("`LSTM(use_cudnn=True)`", *each("keras.layers.{}(3, use_cudnn=True)", "LSTM", "GRU")),
     row("`SimpleRNN`, `LSTM`, `GRU` with an activation of a row", "keras.layers.LSTM(3, 'softmax')"),

@@ -9,6 +9,9 @@ from thalweg.layers import (
     RNN,
     Bidirectional,
     Conv1D,
+    ConvLSTM1D,
+    ConvLSTM2D,
+    ConvLSTM3D,
     Dense,
     GRUCell,
     Layer,
@@ -56,6 +59,27 @@ RECURRENT_LAYERS: dict[type[Layer], list[Any]] = {
         (lambda: GRU(2), (3, 2), (2,), 36),
         (lambda: GRU(2, reset_after=False, bias_constraint="non_neg"), (2, 3), (2,), 36),
     ],
+    ConvLSTM1D: [
+        (lambda: ConvLSTM1D(2, 2), (3, 4, 1), (3, 2), 2 * 8 + 2 * 16 + 8),
+        (
+            lambda: ConvLSTM1D(1, 2, 2, "same", dropout=0.2, recurrent_dropout=0.3, return_sequences=True, seed=3),
+            (2, 3, 2), (2, 2, 1), 16 + 8 + 4,
+        ),
+    ],
+    ConvLSTM2D: [
+        (lambda: ConvLSTM2D(1, 2, padding="same", bias_constraint="non_neg"), (2, 2, 3, 2), (2, 3, 1), 32 + 16 + 4),
+        (
+            lambda: ConvLSTM2D(1, (1, 2), dilation_rate=2, use_bias=False, kernel_regularizer="l2", go_backwards=True),
+            (2, 3, 3, 1), (3, 1, 1), 8 + 8,
+        ),
+    ],
+    ConvLSTM3D: [
+        (lambda: ConvLSTM3D(1, (1, 2, 2)), (2, 2, 2, 2, 1), (2, 1, 1, 1), 16 + 16 + 4),
+        (
+            lambda: ConvLSTM3D(1, 2, 2, "same", activation="relu", unit_forget_bias=False, return_sequences=True),
+            (2, 2, 2, 3, 1), (2, 1, 1, 2, 1), 32 + 32 + 4,
+        ),
+    ],
     RNN: [
         (lambda: RNN(Leaky(2)), (3, 2), (2,), 6),
         (lambda: RNN([LSTMCell(2), GRUCell(3)], return_sequences=True), (2, 3), (2, 3), 111),
@@ -72,4 +96,4 @@ RECURRENT_LAYERS: dict[type[Layer], list[Any]] = {
     LSTMCell: [(lambda: RNN(LSTMCell(2, unit_forget_bias=False)), (2, 3), (2,), 48)],
     GRUCell: [(lambda: RNN(GRUCell(2, use_bias=False)), (2, 3), (2,), 30)],
     StackedRNNCells: [(lambda: RNN(StackedRNNCells([Leaky(2), SimpleRNNCell(2)])), (2, 3), (2,), 18)],
-}
+}  # fmt: skip

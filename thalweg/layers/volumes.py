@@ -84,31 +84,39 @@ class Conv3D(Convolution):
         return shape[-1]
 
     def forward(self, program: Builder, x: Buffer) -> Buffer:
-        outputs = [w.outputs(1, n)[1] for w, n in zip(self.windows, x.shape, strict=False)]
-        deep, tall, _ = self.windows
-        x = program.pad(x, (*((w.before[1], w.after[1]) for w in self.windows), (0, 0)))
-        x, taps = self.laid_out(program, x)
-        dilation = tall.dilation[1] * outputs[2]  # from a row of an output's window to the next
-        size = (deep.size[1], tall.size[1] // taps)
-        window = Window(size, (deep.strides[1], 1), (deep.dilation[1], dilation))
-        h = program.convolution(x, self.W, self.b, window, self.groups)
-        return self.activate(program, program.reshape(h, (*outputs, self.filters)))
+        return self.activate(program, convolved_volume(program, x, self.W, self.b, self.windows, self.groups))
 
-    def laid_out(self, program: Builder, x: Buffer) -> tuple[Buffer, int]:
-        """x as an image (depth, height and width, channels), its channels in groups: what an output sees along the
-        width and, with strides, the height; and how many elements of the height these are."""
-        depth, height, width, inputs = x.shape
-        _, tall, wide = (Window(w.size, w.strides, w.dilation) for w in self.windows)  # x has its zeros
-        rows, taps = range(height), 1
-        x = program.take(x, reached(wide, width), axis=2)
-        if tall.strides[1] > 1:
-            rows, taps = reached(tall, height), tall.size[1]
-            x = program.take(x, rows, axis=1)
-        places, kernel = wide.outputs(1, width)[1], wide.size[1]
-        x = program.reshape(x, (depth, len(rows), taps, places, kernel, self.groups, inputs // self.groups))
-        if taps > 1 or self.groups > 1:
-            x = program.permute(x, (0, 1, 3, 5, 2, 4, 6))
-        return program.reshape(x, (depth, len(rows) * places, taps * kernel * inputs)), taps
+
+def convolved_volume(
+    program: Builder, x: Buffer, W: Buffer, b: Buffer | None, windows: tuple[Window, Window, Window], groups: int = 1
+) -> Buffer:
+    """x ∗ W + b, by a convolution of images."""
+    outputs = [w.outputs(1, n)[1] for w, n in zip(windows, x.shape, strict=False)]
+    deep, tall, _ = windows
+    x = program.pad(x, (*((w.before[1], w.after[1]) for w in windows), (0, 0)))
+    x, taps = laid_out(program, x, windows, groups)
+    dilation = tall.dilation[1] * outputs[2]  # from a row of an output's window to the next
+    size = (deep.size[1], tall.size[1] // taps)
+    window = Window(size, (deep.strides[1], 1), (deep.dilation[1], dilation))
+    h = program.convolution(x, W, b, window, groups)
+    return program.reshape(h, (*outputs, h.shape[-1]))
+
+
+def laid_out(program: Builder, x: Buffer, windows: tuple[Window, Window, Window], groups: int) -> tuple[Buffer, int]:
+    """x as an image (depth, height and width, channels), its channels in groups: what an output sees along the width
+    and, with strides, the height; and how many elements of the height these are."""
+    depth, height, width, inputs = x.shape
+    _, tall, wide = (Window(w.size, w.strides, w.dilation) for w in windows)  # x has its zeros
+    rows, taps = range(height), 1
+    x = program.take(x, reached(wide, width), axis=2)
+    if tall.strides[1] > 1:
+        rows, taps = reached(tall, height), tall.size[1]
+        x = program.take(x, rows, axis=1)
+    places, kernel = wide.outputs(1, width)[1], wide.size[1]
+    x = program.reshape(x, (depth, len(rows), taps, places, kernel, groups, inputs // groups))
+    if taps > 1 or groups > 1:
+        x = program.permute(x, (0, 1, 3, 5, 2, 4, 6))
+    return program.reshape(x, (depth, len(rows) * places, taps * kernel * inputs)), taps
 
 
 def joined(first: Window, second: Window) -> Window:

@@ -70,6 +70,11 @@ class Cell(Layer):
         return self.units
 
     @property
+    def state_shape(self) -> Shape:
+        """The shape of a row of the state that is multiplied by the recurrent kernel."""
+        return (self.units,)
+
+    @property
     def output_size(self) -> int:
         """The number of units of the output."""
         return self.units
@@ -113,7 +118,7 @@ class Cell(Layer):
 
     def products(self, x: Any, training: bool) -> Any:
         """x·W + b over the last axis of x (rows, n), or of all steps, (rows, steps, n)."""
-        masks = self.masks(x.program, x.shape[-1], self.dropout, training)
+        masks = self.masks(x.program, (x.shape[-1],), self.dropout, training)
         if len(x.shape) == 3:
             masks = [None if m is None else ops.expand_dims(m, 1) for m in masks]
         return product(self.kernel, masks, self.input_bias())(x)
@@ -124,7 +129,7 @@ class Cell(Layer):
 
     def stepping(self, program: Any, training: bool) -> Step:
         """The step, for what `products` returned; dropout leaves out the same parts of h in all steps."""
-        recurrent = self.recurrent(self.masks(program, self.units, self.recurrent_dropout, training))
+        recurrent = self.recurrent(self.masks(program, self.state_shape, self.recurrent_dropout, training))
         return lambda inputs, states: self.step(inputs[0], states, *recurrent)
 
     def recurrent(self, masks: Masks) -> list[Product]:
@@ -135,7 +140,7 @@ class Cell(Layer):
         """(output, states) of one step, from x·W + b."""
         raise NotImplementedError
 
-    def masks(self, program: Any, size: int, rate: float, training: bool) -> Masks:
+    def masks(self, program: Any, shape: Shape, rate: float, training: bool) -> Masks:
         """What each number of a row is multiplied by: 0 with probability `rate`, otherwise 1/(1 − rate).
 
         As in Keras, one mask for all gates, or one for each if there is recurrent dropout or implementation=1.
@@ -147,7 +152,7 @@ class Cell(Layer):
                 program.stream(self.seed)  # the streams of other layers don't depend on whether this one drops
             return [None]
         keep = (1 - rate, 1 / (1 - rate))
-        return [Traced(program, program.random("bernoulli", (size,), self.seed, *keep)) for _ in range(count)]
+        return [Traced(program, program.random("bernoulli", shape, self.seed, *keep)) for _ in range(count)]
 
 
 def product(W: Any, masks: Masks, b: Any = None) -> Product:

@@ -57,8 +57,27 @@ class SimpleRNNCell(Cell):
         return h, (h,)
 
 
+class Remembering(Cell):
+    """Base of cells with the gates of an LSTM."""
+
+    gates = 4
+    activation: Any
+    recurrent_activation: Any
+    unit_forget_bias: bool
+
+    def first_bias(self) -> Any:
+        return ForgetBias(self.bias_initializer) if self.unit_forget_bias else self.bias_initializer
+
+    def step(self, x: Any, states: States, *recurrent: Product) -> tuple[Any, States]:
+        h, c = states
+        i, f, z, o = ops.split(x + recurrent[0](h), 4, -1)
+        c = self.recurrent_activation(f) * c + self.recurrent_activation(i) * self.activation(z)
+        h = self.recurrent_activation(o) * self.activation(c)
+        return h, (h, c)
+
+
 @arguments
-class LSTMCell(Cell):
+class LSTMCell(Remembering):
     """One step of `LSTM`, for `RNN` and `StackedRNNCells`.
 
     Args:
@@ -94,22 +113,10 @@ class LSTMCell(Cell):
     _: KW_ONLY
     implementation: Implementation = 2
 
-    gates = 4
-
     @property
     def state_size(self) -> list[int]:
         """Those of h and c."""
         return [self.units, self.units]
-
-    def first_bias(self) -> Any:
-        return ForgetBias(self.bias_initializer) if self.unit_forget_bias else self.bias_initializer
-
-    def step(self, x: Any, states: States, *recurrent: Product) -> tuple[Any, States]:
-        h, c = states
-        i, f, z, o = ops.split(x + recurrent[0](h), 4, -1)
-        c = self.recurrent_activation(f) * c + self.recurrent_activation(i) * self.activation(z)
-        h = self.recurrent_activation(o) * self.activation(c)
-        return h, (h, c)
 
 
 class ForgetBias(Initializer):
