@@ -72,9 +72,8 @@ def critic(make, engine="reference", kind=Penalised, acting=False):
     return model
 
 
-@pytest.mark.parametrize("name", STACKS)
-def test_a_gradient_of_a_gradient_is_that_of_differences(name):
-    model = critic(STACKS[name])
+def assert_derived(model):
+    """Compares what a step of gradient descent changes with differences of the loss, along a random direction."""
     weights = model.get_weights()
     model.train_on_batch(X)
     gradient = [w - v for w, v in zip(weights, model.get_weights(), strict=True)]
@@ -86,6 +85,11 @@ def test_a_gradient_of_a_gradient_is_that_of_differences(name):
     wanted = sum(float((g * v).sum()) for g, v in zip(gradient, way, strict=True))
     assert (found[0] - found[1]) / 2e-5 == pytest.approx(wanted, rel=1e-5, abs=1e-8)
     assert abs(wanted) > 1e-3
+
+
+@pytest.mark.parametrize("name", STACKS)
+def test_a_gradient_of_a_gradient_is_that_of_differences(name):
+    assert_derived(critic(STACKS[name]))
 
 
 @pytest.mark.parametrize("name", STACKS)
@@ -155,3 +159,29 @@ def test_what_gradient_cannot_derive_says_so():
             model.fit(X, verbose=0)
     with pytest.raises(ThalwegError, match="gradient belongs in train_step"):
         critic(dense("tanh")).gradient(0.0, 0.0)
+
+
+class Adapted(Penalised):
+    """A loss behind an inner step by the gradient of another, in each row with weights of its own."""
+
+    def error(self, x, weights):
+        first, last = weights
+        return ops.mean(
+            ops.square(ops.matmul(ops.tanh(ops.matmul(x[:, :, :3], first)), last) - x[:, :, 3:]), axis=(1, 2)
+        )
+
+    def loss_of(self, x):
+        x = ops.reshape(x, (-1, 4, 4))
+        weights = [layer.W + 0 * x[:, :1, :1] for layer in self.layers[-2:]]
+        slopes = self.gradient(self.error(x[:, :2], weights), weights)
+        weights = [w - 0.3 * slope for w, slope in zip(weights, slopes, strict=True)]
+        return ops.mean(self.error(x[:, 2:], weights))
+
+
+def test_a_loss_behind_an_inner_step_is_derived_through_it():
+    x = Input((16,))
+    stack = [Dense(3, use_bias=False), Dense(1, use_bias=False)]
+    model = Adapted(x, stack[1](stack[0](x[:, :3])), seed=1, engine="reference", dtype="float64")
+    model.learns = False
+    model.compile(thalweg.optimizers.SGD(1.0))
+    assert_derived(model)

@@ -458,6 +458,23 @@ def test_inputs_and_targets_come_as_fit_got_them():
     assert at == [(*row, None, None), (*row, (None, 4, 5), None), (*row, (None, 1), (None,))]
 
 
+def test_sequences_of_any_length_share_weights_and_optimizers():
+    def fitted(kind):
+        x = Input((None, 3))
+        model = kind(x, Dense(2)(layers.GlobalAveragePooling1D()(x)), seed=1, engine="reference")
+        model.compile("adam", "mse")
+        for steps in (4, 6, 4):
+            model.fit(np.repeat(X[:, None], steps, axis=1), Y, verbose=0)
+        return model
+
+    plain, own = fitted(Model), fitted(Plain)
+    for w, v in zip(own.get_weights(), plain.get_weights(), strict=True):
+        np.testing.assert_allclose(w, v, rtol=1e-5)
+    assert own.optimizer.iterations == plain.optimizer.iterations == 6
+    with pytest.raises(ThalwegError, match="sequences of one length"):
+        own.fit([X[:2], X[:3]], Y[:2], verbose=0)
+
+
 def test_weights_and_models_are_saved_without_the_optimizers(tmp_path):
     model = chain()
     model.fit(X[:, :1], Y[:, :1], verbose=0)

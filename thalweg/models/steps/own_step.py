@@ -79,7 +79,7 @@ class OwnStep:
         if not step.minimisations:
             raise ThalwegError(f"{self.called}.train_step trains nothing: call self.minimize(loss, weights, optimizer)")
         several: Several = compiled.optimizer
-        several.adopt([m.optimizer for m in step.minimisations], compiled)
+        several.adopt([m.optimizer for m in step.minimisations], self)
         compiled.prepare_slots()
         programs = [self.made(network, request, passes, part, turn, several) for turn, part in enumerate(parts)]
         stride, turns = align(network.vector), []
@@ -150,6 +150,10 @@ class OwnStep:
 
     def check_layers(self, graph: Any) -> None:
         """Raises if a layer has no shapes yet, as those that only a step calls, or is one that a step can't call."""
+        if graph.filled:
+            raise ThalwegError(
+                f"{self.called}: a step of its own takes sequences of one length in a fit, not filled up"
+            )
         if any(feed.lookups for feed in graph.feeds):
             raise ThalwegError(f"{self.called}: look-up layers stand before a model with a step of its own, not in it")
         for layer in layers_of(self.model):
