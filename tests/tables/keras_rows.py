@@ -637,6 +637,7 @@ CHECKED = [
         "keras.Sequential([keras.Input((4,)), keras.layers.Lambda(lambda x: x, output_shape=(9,))])(X)",
         **OURS_ALONE,  # it holds by the backend that Keras has
     ),
+    row("`ops` on arrays give tensors", "r = isinstance(keras.ops.exp(X), np.ndarray)", ours=True),
     row(
         "`register_keras_serializable` of two things",
         "register = keras.saving.register_keras_serializable\n"

@@ -17,6 +17,7 @@ from thalweg.ops.masks import mask_outputs, masks_before, masks_taken, set_mask
 from thalweg.ops.operation import row_value
 from thalweg.ops.tensor import OverRows, Symbol, Tensor, Traced, caller, current, program_of, record, traced, writing
 from thalweg.ops.variable import WeightBuffer
+from thalweg.ops.with_numpy import ArrayResult
 from thalweg.program.builder import Builder
 from thalweg.program.ir.instruction import Buffer
 from thalweg.support import hooks
@@ -167,7 +168,7 @@ class Called(hooks.Configured):
                 parameter.array[...] = parameter.initializer.of(path)(parameter.buffer.shape, generator)
         values = evaluate(program, inputs, draw_seed())
         self.note_loss_terms(program, values)
-        return mapped(result, lambda v: np.array(values[traced(v, program).buffer], np.float32))
+        return mapped(result, lambda v: ArrayResult.of(np.array(values[traced(v, program).buffer], np.float32)))
 
     @property
     def adds_loss_terms(self) -> bool:

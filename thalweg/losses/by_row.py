@@ -7,6 +7,7 @@ from typing import Any
 from thalweg.losses import numbers, probabilities
 from thalweg.losses.loss import Loss
 from thalweg.ops.tensor import Operators
+from thalweg.ops.with_numpy import ArrayResult
 from thalweg.support.naming import snake_case
 
 __all__ = [
@@ -45,7 +46,7 @@ class LossFunction:
         loss = self.kind(*arguments, **options)
         if isinstance(y_true, Operators) or isinstance(y_pred, Operators):
             return loss.on_tensors(y_true, y_pred)
-        return loss.rows(y_true, y_pred)
+        return ArrayResult.of(loss.rows(y_true, y_pred))
 
     def __repr__(self) -> str:
         return f"<function {self.__name__}>"

@@ -14,6 +14,7 @@ from thalweg.losses.by_step import weighted, weights_of
 from thalweg.ops.masks import mask_of
 from thalweg.ops.operation import row_value
 from thalweg.ops.tensor import Operators, OverRows, Tensor, Traced, writing
+from thalweg.ops.with_numpy import FloatResult
 from thalweg.program.builder import Builder
 from thalweg.program.formula.equation import Equation
 from thalweg.program.formula.language import evaluate
@@ -248,10 +249,10 @@ class Loss(Value):
             values = np.asarray(self.call(np.asarray(y_true, np.float64), np.asarray(y_pred, np.float64)))  # type: ignore[attr-defined]
             if values.ndim and sample_weight is not None:
                 values = values * np.asarray(sample_weight).reshape(-1, *[1] * (values.ndim - 1))
-            return float(values.sum() if self.reduction == "sum" else values.mean())
+            return FloatResult(values.sum() if self.reduction == "sum" else values.mean())
         weight = None if sample_weight is None else np.asarray(sample_weight, dtype=np.float64).reshape(-1, 1)
         y, p = self.operands(y_true, y_pred, weight)
-        return evaluate_loss(self.instruction_for(y, p, weight), p, y, weight)
+        return FloatResult(evaluate_loss(self.instruction_for(y, p, weight), p, y, weight))
 
     def rows(self, y_true: ArrayLike, y_pred: ArrayLike) -> Array:
         """ℓ of each row, and of each position in it, in float64: (rows, …), without the last axis of y_pred.

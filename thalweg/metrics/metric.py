@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from thalweg import initializers
 from thalweg.errors import ShapeError
 from thalweg.initializers import InitializerLike
+from thalweg.ops.with_numpy import ArrayResult, FloatResult
 from thalweg.program.builder import Builder
 from thalweg.program.instructions import metrics as instructions
 from thalweg.program.instructions.losses.loss_instruction import Loss
@@ -150,8 +151,8 @@ class Metric(Value):
     def result(self) -> Any:
         """The score of the rows so far, 0 before the first; an array where there is a number for each threshold."""
         if self.parts:
-            return np.array([metric.result() for metric in self.parts])
-        return 0.0 if self.running is None else self.score(*self.running)
+            return ArrayResult.of([metric.result() for metric in self.parts])
+        return FloatResult(0.0 if self.running is None else self.score(*self.running))
 
     def reset_state(self) -> None:
         """Forgets the rows so far, and sets the variables of a metric of your own to 0."""

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 
 from thalweg.errors import ArgumentError, ShapeError
 from thalweg.metrics.metric import Array, Metric
+from thalweg.ops.with_numpy import FloatResult
 from thalweg.support.checks import number, whole
 
 __all__ = ["BinaryIoU", "IoU", "MeanIoU", "OneHotIoU", "OneHotMeanIoU"]
@@ -77,7 +78,7 @@ class Overlap(Metric):
         either = (table.sum(0) + table.sum(1) - both)[self.target_class_ids]
         there = either > 1e-9
         shares = np.where(there, both[self.target_class_ids] / (either + EPSILON), 0.0)
-        return float(shares.sum() / (there.sum() + EPSILON))
+        return FloatResult(shares.sum() / (there.sum() + EPSILON))
 
     def get_config(self) -> dict[str, Any]:
         config = {

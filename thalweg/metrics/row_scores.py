@@ -28,7 +28,8 @@ from thalweg.losses.by_row import (
     squared_hinge,
 )
 from thalweg.metrics import matches
-from thalweg.metrics.metric import Array, Metric
+from thalweg.metrics.metric import Metric
+from thalweg.ops.with_numpy import ArrayResult
 from thalweg.support.naming import snake_case
 
 __all__ = [
@@ -57,14 +58,14 @@ class MetricFunction:
         self.__name__ = snake_case(kind.__name__)
         self.__doc__ = kind.__doc__
 
-    def __call__(self, y_true: ArrayLike, y_pred: ArrayLike, *arguments: Any, **options: Any) -> Array:
+    def __call__(self, y_true: ArrayLike, y_pred: ArrayLike, *arguments: Any, **options: Any) -> Any:
         """(rows, …): a number for each row, or each position in it; in `binary_accuracy` for each output.
 
         Args:
             y_true, y_pred: targets and predictions, (rows, …, outputs).
             arguments, options: those of the class, without `name`.
         """
-        return self.kind(*arguments, **options).rows(y_true, y_pred)
+        return ArrayResult.of(self.kind(*arguments, **options).rows(y_true, y_pred))
 
     def __repr__(self) -> str:
         return f"<function {self.__name__}>"

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 
 from thalweg.errors import ArgumentError, ShapeError
 from thalweg.metrics.metric import Array, Metric
+from thalweg.ops.with_numpy import FloatResult
 
 __all__ = ["Mean", "MeanMetricWrapper", "Sum"]
 
@@ -54,7 +55,8 @@ class Reduction(Metric):
     def __call__(self, values: ArrayLike, sample_weight: ArrayLike | None = None) -> float:  # type: ignore[override]
         """`update_state`, then `result`."""
         self.update_state(values, sample_weight)
-        return float(self.result())
+        result: float = self.result()
+        return result
 
     def unlogged(self) -> str | None:
         return "it reduces the values that a loop of your own gives it"
@@ -79,7 +81,7 @@ class Mean(Reduction):
     use = "The loss of a training loop of your own."
 
     def result(self) -> float:
-        return float(self.total / self.count) if self.count else 0.0
+        return FloatResult(self.total / self.count if self.count else 0.0)
 
 
 class Sum(Reduction):
@@ -95,7 +97,7 @@ class Sum(Reduction):
     use = "Counting, in a training loop of your own."
 
     def result(self) -> float:
-        return float(self.total)
+        return FloatResult(self.total)
 
 
 class MeanMetricWrapper(Metric):

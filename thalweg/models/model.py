@@ -34,6 +34,7 @@ from thalweg.models.weights import Weights
 from thalweg.ops.masks import with_masks
 from thalweg.ops.tensor import Tensor, caller, traced
 from thalweg.ops.variable import WeightBuffer, variables_of
+from thalweg.ops.with_numpy import ArrayResult
 from thalweg.optimizers import Optimizer
 from thalweg.program.builder import Builder
 from thalweg.support import hooks
@@ -467,7 +468,7 @@ class Model(Inspected, Exporting, Stepping, Layer):
             self._compiled.build_for(x)
             return self.on_arrays((x,), named)
         self.called_on = x if self.adds_loss_terms else None
-        return self.predict(x, verbose=0)
+        return mapped(self.predict(x, verbose=0), ArrayResult.of)
 
     def to_json(self, **kwargs: Any) -> str:
         """The model without its weights as JSON, for `models.model_from_json`; kwargs are those of json.dumps."""
