@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import thalweg
-from thalweg import Input, Model, Sequential, layers
+from thalweg import Input, Model, Sequential, layers, ops
 from thalweg.errors import ArgumentError, DataError, ShapeError, ThalwegError
 from thalweg.models.by_length import ByLength, sequences_in
 from thalweg.models.lengths.filled import BUCKETS
@@ -230,6 +230,26 @@ def test_statistics_and_penalties_would_count_the_filling():
     model = Sequential([Input((None, 3)), layers.Dense(2, activity_regularizer="l2"), layers.LSTM(2), layers.Dense(1)])
     model.compile("sgd", "mse")
     with pytest.raises(ShapeError, match="a penalty on outputs"):
+        model.fit(SEQUENCES, SUMS, verbose=0)
+
+
+class Stepping(Own):
+    def train_step(self, data):
+        x, y = data
+        loss = ops.mean(ops.square(y - self(x)))
+        self.minimize(loss)
+        return {"loss": loss}
+
+
+def test_a_step_of_ones_own_takes_rows_of_one_length():
+    model = Stepping()
+    model.build((None, None, 3))
+    model.compile("sgd", "mse")
+    before = model.vector.copy()
+    for steps in (4, 7):
+        model.fit(DRAW.normal(size=(8, steps, 3)), np.ones((8, 1)), verbose=0)
+    assert not np.array_equal(before, model.vector)
+    with pytest.raises(ShapeError, match="its train_step or test_step gets them"):
         model.fit(SEQUENCES, SUMS, verbose=0)
 
 

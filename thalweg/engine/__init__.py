@@ -12,7 +12,8 @@ from thalweg.support.lazily import lazily
 if TYPE_CHECKING:
     from thalweg.engine.engines import ENGINES
 
-__all__ = ["ENGINES", "Engine", "aligned", "make_executor", "training_soon", "usable_lanes"]
+MOST_EXECUTORS = 16  # that are kept, each with its memory
+__all__ = ["ENGINES", "Engine", "Executors", "aligned", "make_executor", "training_soon", "usable_lanes"]
 
 
 def make_executor(engine: str, job: Job) -> Executor:
@@ -24,6 +25,25 @@ def make_executor(engine: str, job: Job) -> Executor:
 
         return InTurn(ENGINES[engine].executor, job)
     return ENGINES[engine].executor(job)
+
+
+class Executors:
+    """Executors of an engine, kept by their programs: for jobs whose batches need now this one, now that one."""
+
+    def __init__(self, engine: str) -> None:
+        self.engine = engine
+        self.kept: dict[int, Executor] = {}  # by the program's id; an executor holds its program
+
+    def of(self, job: Job) -> Executor:
+        """One that is bound to a job, without running sums."""
+        found = self.kept.pop(id(job.program), None)
+        if found is None or not found.rebind(job):
+            found = make_executor(self.engine, job)
+        found.restart()
+        if len(self.kept) >= MOST_EXECUTORS:
+            self.kept.pop(next(iter(self.kept)))
+        self.kept[id(job.program)] = found
+        return found
 
 
 def training_soon() -> None:

@@ -169,6 +169,10 @@ class Executor(Protocol):
         """Switches to a job that differs only in its data and numbers of rows; returns False if it can't."""
         ...
 
+    def restart(self) -> None:
+        """Forgets the running sums of the current epoch, so that another stretch of it can begin."""
+        ...
+
     def measure(self, chunk: Chunk, repeats: int) -> list[float]:
         """Seconds each instruction of the program takes in the first step of a chunk: the least of `repeats` runs."""
         ...

@@ -102,6 +102,9 @@ class ReferenceExecutor:
         self.order.cache_clear()
         return True
 
+    def restart(self) -> None:
+        self.flat[TOTALS][:] = 0
+
     def run(self, chunk: Chunk) -> Outcome:
         job, totals = self.job, self.flat[TOTALS]
         records: list[Array] = []

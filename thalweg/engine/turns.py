@@ -34,6 +34,10 @@ class InTurn:
         self.order.cache_clear()
         return all(executor.rebind(part) for executor, part in zip(self.executors, parts(job), strict=True))
 
+    def restart(self) -> None:
+        for executor in self.executors:
+            executor.restart()
+
     def run(self, chunk: Chunk) -> Outcome:
         job, records, totals = self.job, list[Array](), np.zeros(self.job.totals)
         for step in range(chunk.steps):

@@ -136,12 +136,12 @@ class Compiled:
         """Sets optimizer, loss and metrics. The optimizer starts over."""
         goals = Goals(loss, metrics, loss_weights, weighted_metrics)
         optimizer = optimizer_module.get(optimizer)
-        if optimizer.owner not in (None, self):
+        if optimizer.owner not in (None, self.training):
             kind = type(optimizer).__name__
             raise ArgumentError(f"this {kind} belongs to another model, whose steps it counts: make a new one")
         goals.check(self.graph)  # raises before anything changes
         self.optimizer, self.goals = optimizer, goals
-        self.optimizer.owner, self.complete = self, True
+        self.optimizer.owner, self.complete = self.training, True
         self.restart()
         self.warn()
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ from thalweg import words
 from thalweg.callbacks import Callback, Logs
 from thalweg.callbacks.callback import Model, introduced, listened, notify
 from thalweg.data.streams import Window, Windows, collected, is_stream, stream_of
-from thalweg.engine import make_executor, usable_lanes
+from thalweg.engine import Executors, make_executor, usable_lanes
 from thalweg.engine.contract import Array, Chunk, Executor, Job, Ranks
 from thalweg.errors import ArgumentError, DivergedError, ThalwegError
 from thalweg.models.by_length import ByLength, for_rows, one_batch, sequences_in
@@ -99,7 +100,14 @@ class Evaluation:
     """The evaluation of a model on some rows; may be called many times."""
 
     def __init__(
-        self, model: Model, compiled: Compiled, data: Data, batch: int, lanes: int, ranks: Ranks | None = None
+        self,
+        model: Model,
+        compiled: Compiled,
+        data: Data,
+        batch: int,
+        lanes: int,
+        ranks: Ranks | None = None,
+        executors: Executors | None = None,
     ) -> None:
         self.model, self.compiled, self.data, self.batch, self.lanes = model, compiled, data, batch, lanes
         self.ranks = ranks
@@ -108,6 +116,7 @@ class Evaluation:
             compiled.scores("evaluation"),
         )  # the ones the arrays were checked against
         self.prepared: dict[int, tuple[Job, Executor]] = {}  # by the rows of a batch
+        self.executors = executors  # of evaluations that follow each other
         self.observed = compiled.observed()
 
     @property
@@ -163,7 +172,8 @@ class Evaluation:
                         f"{self.compiled.graph.name!r} was compiled again during its evaluation: call evaluate again"
                     )
                 job = self.compiled.job("evaluation", self.data, rows, self.lanes, ranks=self.ranks)
-            self.prepared[rows] = job, make_executor(self.compiled.engine, job)
+            make = partial(make_executor, self.compiled.engine) if self.executors is None else self.executors.of
+            self.prepared[rows] = job, make(job)
         return self.prepared[rows]
 
     def steps(self, job: Job, executor: Executor, first: int, steps: int) -> Logs:
@@ -196,6 +206,7 @@ class Streamed:
 
     def __init__(self, model: Model, compiled: Compiled, stream: Windows, lanes: int | None) -> None:
         self.model, self.compiled, self.stream, self.lanes = model, compiled, stream, lanes
+        self.executors = Executors(compiled.engine)
         self.rows = 0
         """Those of the last pass."""
 
@@ -244,7 +255,7 @@ class Streamed:
             data = compiled.data(*given)
             program, _ = compiled.lower_for("evaluation", data, len(first(data)))
             lanes = usable_lanes(self.lanes, program, len(first(data)), compiled.runs)
-            return Evaluation(self.model, compiled, data, window.batch, lanes)
+            return Evaluation(self.model, compiled, data, window.batch, lanes, executors=self.executors)
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ from thalweg.data.streams import (
     Windows,
     is_stream,
 )
-from thalweg.engine import make_executor
+from thalweg.engine import Executors
 from thalweg.engine.contract import Array, Chunk, Job
 from thalweg.engine.expected import expecting
 from thalweg.engine.ranks.world import current
@@ -92,6 +92,7 @@ class Fit:
         self.sums: Array | None = None  # the running sums of the epoch in the engine, …
         self.carried: Array | None = None  # … and those of engines that ran some of its batches before
         self.lanes, self.class_weight = lanes, class_weight
+        self.executors = Executors(compiled.engine)
         ranks = current()
         self.team: Team | None = None
         if ranks is not None:
@@ -152,7 +153,7 @@ class Fit:
             if not self.team.ranks.first:
                 verbose, record = 0, False
         with expecting(partial(compiled.later, data, job.batch, bool(record)), watched=bool(record)):
-            self.executor = make_executor(compiled.engine, job)
+            self.executor = self.executors.of(job)
         if (
             (self.stream is None or isinstance(source, RowSource))
             and steps_per_epoch is not None
@@ -251,7 +252,7 @@ class Fit:
         if self.recorder is not None:
             self.recorder.job = job
         if not (same and self.executor.rebind(job)):
-            self.executor = make_executor(compiled.engine, job)
+            self.executor = self.executors.of(job)
             if made.first and self.sums is not None:
                 self.carried = self.sums if self.carried is None else self.carried + self.sums
 

@@ -55,6 +55,9 @@ class JaxExecutor:
             self.totals = before if job.first else self.totals  # of the epoch so far
         return same
 
+    def restart(self) -> None:
+        self.totals = np.zeros(self.job.totals)
+
     def gradient(self) -> Array:
         return np.asarray(self.last)
 

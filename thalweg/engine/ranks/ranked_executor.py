@@ -68,6 +68,9 @@ class RankedExecutor:
         self.job = job
         return self.native.rebind(job)
 
+    def restart(self) -> None:
+        self.native.restart()
+
     def trace(self, chunk: Chunk) -> Iterator[tuple[Instruction, Memory]]:
         """By this rank alone, for all lanes, as by an executor of its own."""
         return self.alone().trace(chunk)

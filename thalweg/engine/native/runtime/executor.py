@@ -216,6 +216,9 @@ class NativeExecutor:
                 table[place, column] = memory.address(buffer)
         return True
 
+    def restart(self) -> None:
+        self.totals[:] = 0
+
     def run(self, chunk: Chunk) -> Outcome:
         job = self.job
         done, finite = 0, True
