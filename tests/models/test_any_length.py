@@ -249,7 +249,7 @@ def test_a_step_of_ones_own_takes_rows_of_one_length():
     for steps in (4, 7):
         model.fit(DRAW.normal(size=(8, steps, 3)), np.ones((8, 1)), verbose=0)
     assert not np.array_equal(before, model.vector)
-    with pytest.raises(ShapeError, match="its train_step or test_step gets them"):
+    with pytest.raises(ThalwegError, match="a step of its own takes sequences of one length"):
         model.fit(SEQUENCES, SUMS, verbose=0)
 
 
