@@ -25,6 +25,8 @@ TOKENS, FEATURES, HEADS, MLP, CLASSES = 64, 64, 4, 256, 10
 LAYER_NORM_EPSILON = 1e-6
 RECURRENT = {"lstm": ("LSTM", 64, 32, (128,)), "two lstms": ("LSTM", 50, 16, (64, 128)), "gru": ("GRU", 24, 8, (32,))}
 """The layers' kind, the steps of a row, the numbers of a step, and the units of each layer."""
+GPT_BLOCKS, GPT_TOKENS, GPT_WIDTH, GPT_HEADS, LETTERS = 4, 64, 128, 4, 65
+"""nanoGPT's configuration for a CPU, on the letters of Shakespeare; batches of 12."""
 ZIPF = 1.2  # the frequency of the n-th most frequent word is about n^-ZIPF
 
 Inputs = dict[str, NDArray[Any]]
@@ -34,7 +36,7 @@ Inputs = dict[str, NDArray[Any]]
 class Graph(Workload):
     """Training of one of the networks with Adam. `task` is "binary" for one number or more from 0 to 1."""
 
-    network: str = "autoencoder"  # or "embedding", "wide and deep", "transformer", or of RECURRENT
+    network: str = "autoencoder"  # or "embedding", "wide and deep", "transformer", "gpt", or of RECURRENT
     zipf: bool = False  # whether words are as unequally frequent as in a text
 
     @property
@@ -62,6 +64,9 @@ class Graph(Workload):
         if self.network == "transformer":
             x = generator.standard_normal((rows, TOKENS, FEATURES), np.float32)
             return {"x": x}, generator.integers(0, CLASSES, rows)
+        if self.network == "gpt":
+            text = generator.integers(0, LETTERS, (rows, GPT_TOKENS + 1))
+            return {"ids": text[:, :-1]}, text[:, 1:]
         inputs: Inputs = {"ids": self.ids(generator)}
         if self.network == "wide and deep":
             inputs["numbers"] = generator.standard_normal((rows, NUMBERS), np.float32)
@@ -147,4 +152,5 @@ SEQUENCES = [
     graph("LSTM of 128 units, 64 steps of 32", "lstm", 64, 10, kind="sequences"),
     graph("LSTMs of 64 and 128 units, 50 steps of 16", "two lstms", 64, 10, kind="sequences"),
     graph("GRU of 32 units, 24 steps of 8", "gru", 32, 100, kind="sequences"),
+    graph("nanoGPT, 4 blocks of 128, 64 letters", "gpt", 12, 20, task="classes", kind="sequences"),
 ]

@@ -74,6 +74,7 @@ CHINESE_NAMES = {  # the parts of names of workloads and versions, replaced in t
     r"graphs: ": "圖：",
     r"sequences: ": "序列：",
     r"(LSTM|GRU)s? of ([\d and]+) units, (\d+) steps of (\d+)": r"\1，\2 個單元，\3 步，每步 \4 個數值",
+    r"nanoGPT, (\d+) blocks of (\d+), (\d+) letters": r"nanoGPT，\1 個寬 \2 的區塊，\3 個字母",
     r" and (\d+) 個單元": r" 與 \1 個單元",
     r"embedding ([\d,]+×\d+), mean, dense": r"嵌入 \1、平均、全連接",
     r"100 words as in a text": "100 個字詞，頻率如文章",

@@ -12,10 +12,15 @@ from benchmarks.graphs import (
     CLASSES,
     ENCODER,
     FEATURES,
+    GPT_BLOCKS,
+    GPT_HEADS,
+    GPT_TOKENS,
+    GPT_WIDTH,
     HEADS,
     HIDDEN,
     LAYER_NORM_EPSILON,
     LENGTH,
+    LETTERS,
     MLP,
     NUMBERS,
     RECURRENT,
@@ -61,6 +66,45 @@ def transformer(work: Graph) -> Any:
     return {"x": x}, layers.Dense(CLASSES)(ops.mean(h + layers.Dense(FEATURES)(inner), axis=1))
 
 
+class Letters(layers.Layer):
+    """The vectors of letters, and of their positions."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.table = layers.Embedding(LETTERS, GPT_WIDTH)
+
+    def build(self, input_shape: Any) -> None:
+        self.positions = self.add_weight(shape=(GPT_TOKENS, GPT_WIDTH), initializer="normal", name="positions")
+        self.table.build(input_shape)
+
+    def call(self, ids: Any) -> Any:
+        return self.table(ids) + self.positions
+
+
+class GPTBlock(layers.Layer):
+    """x + attention(norm(x)) to letters so far, then x + MLP(norm(x))."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        norms = [layers.LayerNormalization(epsilon=LAYER_NORM_EPSILON) for _ in range(2)]
+        self.before, self.between = norms
+        self.attention = layers.MultiHeadAttention(GPT_HEADS, GPT_WIDTH // GPT_HEADS, use_bias=False)
+        self.wide, self.narrow = layers.Dense(4 * GPT_WIDTH, "gelu"), layers.Dense(GPT_WIDTH)
+
+    def call(self, x: Any) -> Any:
+        h = self.before(x)
+        x = x + self.attention(h, h, use_causal_mask=True)
+        return x + self.narrow(self.wide(self.between(x)))
+
+
+def gpt(work: Graph) -> Any:
+    ids = keras.Input((GPT_TOKENS,), name="ids", dtype="int32")
+    x = Letters()(ids)
+    for _ in range(GPT_BLOCKS):
+        x = GPTBlock()(x)
+    return {"ids": ids}, layers.Dense(LETTERS)(layers.LayerNormalization(epsilon=LAYER_NORM_EPSILON)(x))
+
+
 def recurrent(work: Graph) -> Any:
     kind, steps, width, units = RECURRENT[work.network]
     x = h = keras.Input((steps, width), name="x")
@@ -74,6 +118,7 @@ NETWORKS = {
     "wide and deep": wide_and_deep,
     "autoencoder": autoencoder,
     "transformer": transformer,
+    "gpt": gpt,
     **dict.fromkeys(RECURRENT, recurrent),
 }
 

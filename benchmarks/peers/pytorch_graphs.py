@@ -20,9 +20,14 @@ from benchmarks.graphs import (
     CLASSES,
     ENCODER,
     FEATURES,
+    GPT_BLOCKS,
+    GPT_HEADS,
+    GPT_TOKENS,
+    GPT_WIDTH,
     HEADS,
     HIDDEN,
     LAYER_NORM_EPSILON,
+    LETTERS,
     MLP,
     NUMBERS,
     RECURRENT,
@@ -133,6 +138,50 @@ class Transformer(nn.Module):
         return [*views([self.before]), *(W.T for W in inward), *views(after)]
 
 
+class GPTBlock(nn.Module):
+    """One product for queries, keys and values, and PyTorch's own attention."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.before, self.between = (nn.LayerNorm(GPT_WIDTH, LAYER_NORM_EPSILON) for _ in range(2))
+        self.inward = nn.Linear(GPT_WIDTH, 3 * GPT_WIDTH, bias=False)
+        self.outward = nn.Linear(GPT_WIDTH, GPT_WIDTH, bias=False)
+        self.wide, self.narrow = nn.Linear(GPT_WIDTH, 4 * GPT_WIDTH), nn.Linear(4 * GPT_WIDTH, GPT_WIDTH)
+
+    def forward(self, x: Any) -> Any:
+        q, k, v = (h.unflatten(-1, (GPT_HEADS, -1)).transpose(1, 2) for h in self.inward(self.before(x)).chunk(3, -1))
+        mixed = F.scaled_dot_product_attention(q, k, v, is_causal=True)
+        x = x + self.outward(mixed.transpose(1, 2).flatten(2))
+        return x + self.narrow(F.gelu(self.wide(self.between(x))))
+
+    def arrays(self) -> Views:
+        """Kernels of attention by heads, as those of queries, keys, values and outputs."""
+        inward = [W.T.unflatten(1, (GPT_HEADS, -1)) for W in self.inward.weight.split(GPT_WIDTH)]
+        outward = self.outward.weight.T.unflatten(0, (GPT_HEADS, -1))
+        mlp = views([self.wide, self.narrow])
+        return [*views([self.before, self.between]), *inward, outward, *mlp]
+
+
+class GPT(nn.Module):
+    def __init__(self, work: Graph) -> None:
+        super().__init__()
+        self.positions = nn.Parameter(torch.zeros(GPT_TOKENS, GPT_WIDTH))
+        self.letters = nn.Embedding(LETTERS, GPT_WIDTH)
+        self.blocks = nn.ModuleList(GPTBlock() for _ in range(GPT_BLOCKS))
+        self.last, self.out = nn.LayerNorm(GPT_WIDTH, LAYER_NORM_EPSILON), nn.Linear(GPT_WIDTH, LETTERS)
+
+    def forward(self, ids: Any) -> Any:
+        x = self.letters(ids) + self.positions
+        for block in self.blocks:
+            x = block(x)
+        return self.out(self.last(x)).flatten(0, 1)
+
+    def arrays(self) -> Views:
+        blocks: Any = self.blocks
+        inner = chain.from_iterable(block.arrays() for block in blocks)
+        return [self.positions, self.letters.weight, *inner, *views([self.last, self.out])]
+
+
 class Gates:
     """Weights of a recurrent layer, whose gates thalweg has in another order, and as columns."""
 
@@ -205,7 +254,7 @@ class Fit(Training):
         loss = F.cross_entropy if self.work.task == "classes" else F.binary_cross_entropy_with_logits
 
         def forward(x: Any, y: Any) -> Any:
-            return loss(self.net(**x), y)
+            return loss(self.net(**x), y.flatten() if self.work.network == "gpt" else y)
 
         self.forward = torch.compile(forward, dynamic=False) if self.compiled else forward
         self.start()
@@ -245,6 +294,8 @@ def ways(work: Graph) -> Iterator[tuple[str, Any, bool]]:
         yield "", Autoencoder, False
     elif work.network in RECURRENT:
         yield "", Recurrent, False
+    elif work.network == "gpt":
+        yield "", GPT, False
     elif work.network == "transformer":
         yield "", partial(Transformer, fused=True), False
         yield "written-out attention", partial(Transformer, fused=False), False

@@ -158,7 +158,7 @@ def test_every_name_of_a_workload_is_told_in_chinese() -> None:
     names += [network for _, network, _ in scaling.plans(8)]
     for name in names:
         chinese = report.translated(name, report.CHINESE)
-        left = re.sub(r"Keras|MNIST|LeNet|LSTM|GRU|Adam|SGD|wide & deep|Transformer", "", chinese)
+        left = re.sub(r"Keras|MNIST|LeNet|LSTM|GRU|nanoGPT|Adam|SGD|wide & deep|Transformer", "", chinese)
         assert not re.search(r"[A-Za-z]{2,}|, ", left), f"{name}: {chinese}"
         assert report.translated(name, report.ENGLISH) == name
 
