@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 import thalweg
-from thalweg import Sequential
+from thalweg import Sequential, engine
 from thalweg.callbacks import BackupAndRestore, EarlyStopping, LambdaCallback
 from thalweg.data import read_table
 from thalweg.data import sources as source_files
@@ -204,8 +204,7 @@ def test_evaluation_and_single_steps_are_not_cut_in_two(monkeypatch):
             ran.append(chunk)
             return outcome
 
-    make, ran, model = training.make_executor, [], regression()
-    monkeypatch.setattr(training, "make_executor", Pressing)
+    make, ran, model = engine.make_executor, [], regression()
     monkeypatch.setattr(evaluation, "make_executor", Pressing)
     with pytest.raises(KeyboardInterrupt):
         model.train_on_batch(X, Y)
@@ -357,19 +356,19 @@ def test_before_training_nothing_is_left(run_thalweg, monkeypatch, owner, name):
 
 def test_before_a_step_is_done_nothing_is_left(run_thalweg, monkeypatch):
     """Ctrl-C reaches the main thread; the network that is about to begin waits here until it has been heard."""
-    make, interrupt, heard = training.make_executor, Clock.interrupt, threading.Event()
+    make, interrupt, heard = engine.make_executor, Clock.interrupt, threading.Event()
 
     def interrupted(clock):
         interrupt(clock)
         heard.set()
 
-    def pressed(engine, job):
+    def pressed(name, job):
         press()
         assert heard.wait(60)
-        return make(engine, job)
+        return make(name, job)
 
     monkeypatch.setattr(Clock, "interrupt", interrupted)
-    monkeypatch.setattr(training, "make_executor", pressed)
+    monkeypatch.setattr(engine, "make_executor", pressed)
     code, _, error = run_thalweg("train", PENGUINS, "--target", "target", "--epochs", "2")
     assert (code, error) == (130, "thalweg: interrupted\n")
     assert heard.is_set()

@@ -285,7 +285,7 @@ def test_compiling_wrongly_changes_nothing():
             (("sgd", "mse", [3]), "got 3"),
             (("sgd", "mse", 3), "metrics"),
             (("sgd", 3), "unknown loss 3"),
-            ((None, "mse"), "unknown optimizer None"),
+            ((None, "mse"), "compile needs an optimizer"),
             ((SGD, "mse"), "the optimizer SGD is a class: make one, SGD(…)"),
         ):
             assert words in message(ArgumentError, lambda m=model, a=arguments: m.compile(*a))

@@ -69,7 +69,7 @@ def test_a_type_that_is_not_the_model_s_raises():
 
 def test_a_shape_that_is_none_raises():
     for given, words in (
-        ({"input_shape": (None, 4)}, "whole number, got None"),
+        ({"input_shape": (4, None)}, "only the first axis of a row"),
         ({"input_shape": ()}, r"can't be empty: give \(1,\)"),
         ({"input_dim": 2.5}, "input_dim has to be a whole number"),
         ({"input_dim": 3, "input_shape": (3,)}, "only one of input_shape and input_dim"),

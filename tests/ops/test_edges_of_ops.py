@@ -120,7 +120,7 @@ def test_a_shape_that_begins_with_the_rows_is_that_of_an_array_too(engine):
         (lambda: activations.threshold(A, 0, 0, 0), "threshold, default_value"),
         (lambda: activations.relu(A, 0, negative_slope=1), "each once"),
         (lambda: activations.tanh(A, 1), "x alone"),
-        (lambda: Input(batch_shape=(None, None, 8)), "every other axis"),
+        (lambda: Input(batch_shape=(None, None, None, 8)), "only the first axis"),
         (lambda: Input(batch_shape=8), "every other axis"),
     ],
 )
