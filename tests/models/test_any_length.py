@@ -366,6 +366,10 @@ def test_a_layer_is_placed_anew_for_every_length():
     np.testing.assert_array_equal(model.predict(x), first)
     one, other = Input((6, 3)), Input((10, 3))
     assert [pool(v).shape for v in (one, other, one)] == [(None, 3, 3), (None, 5, 3), (None, 3, 3)]
+    mean, x = layers.GlobalAveragePooling1D(), DRAW.normal(size=(2, 10, 3))
+    both = Model([one, other], [mean(one), mean(other)])
+    for found, rows in zip(both.predict([x[:, :6], x]), (x[:, :6], x), strict=True):
+        np.testing.assert_allclose(found, rows.mean(axis=1), atol=1e-6)
 
 
 def test_the_insides_are_those_of_the_rows_at_hand(tmp_path):
