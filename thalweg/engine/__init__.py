@@ -32,17 +32,18 @@ class Executors:
 
     def __init__(self, engine: str) -> None:
         self.engine = engine
-        self.kept: dict[int, Executor] = {}  # by the program's id; an executor holds its program
+        self.kept: dict[tuple[int, int], Executor] = {}  # by the program's id, which it holds, and the lanes
 
     def of(self, job: Job) -> Executor:
         """One that is bound to a job, without running sums."""
-        found = self.kept.pop(id(job.program), None)
+        key = id(job.program), job.lanes
+        found = None if job.shuffle or job.ordered else self.kept.pop(key, None)  # these have an order for their rows
         if found is None or not found.rebind(job):
             found = make_executor(self.engine, job)
         found.restart()
         if len(self.kept) >= MOST_EXECUTORS:
             self.kept.pop(next(iter(self.kept)))
-        self.kept[id(job.program)] = found
+        self.kept[key] = found
         return found
 
 
