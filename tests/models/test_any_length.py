@@ -219,6 +219,25 @@ def test_rows_of_one_length_need_no_mask():
         model.predict(SEQUENCES)
 
 
+FRONTS = {
+    "Masking": (lambda: [Input((None, 3)), layers.Masking(2.0)], SEQUENCES),
+    "mask_zero": (lambda: [Input((None,)), layers.Embedding(9, 4, mask_zero=True)], [1 + row // 2 for row in IDS]),
+}
+
+
+@pytest.mark.parametrize("front", FRONTS)
+def test_a_mask_of_ones_own_leaves_the_filling_out(front):
+    """Rows are filled up with what Masking or the table leaves out, also where the network is tried."""
+    make, rows = FRONTS[front]
+    model = Sequential([*make(), layers.LSTM(3), layers.Dense(1)], seed=0)
+    model.compile("sgd", "mse")
+    together = model.predict(rows)
+    for row, answer in zip(rows[:5], together, strict=False):
+        x = Input(row.shape)
+        np.testing.assert_allclose(Model(x, model(x)).predict(row[None])[0], answer, atol=1e-6)
+    assert np.isfinite(model.fit(rows, SUMS, verbose=0).history["loss"]).all()
+
+
 def test_statistics_and_penalties_would_count_the_filling():
     """Predictions don't depend on what fills up rows; what the network learned would."""
     causal = layers.Conv1D(4, 2, padding="causal")

@@ -10,6 +10,7 @@ from thalweg.data.arrays import Array
 from thalweg.engine.contract import Chunk, Job
 from thalweg.engine.reference import ReferenceExecutor
 from thalweg.errors import ShapeError
+from thalweg.models.lengths.ragged import filler
 from thalweg.program.instructions.normalization import BatchStatistics
 from thalweg.program.lowering import forward, places
 from thalweg.program.passes.draft import Request
@@ -77,7 +78,12 @@ def differs(whole: Any) -> bool:
     rows = [draw.normal(size=(ROWS, *shape)) for shape in exact.graph.fed_shapes]
     for ids in exact.id_inputs():
         rows[ids.number] = draw.integers(0, ids.size, rows[ids.number].shape).astype(np.float64)
-    longer = [lengthened(x, shape, draw) for x, shape in zip(rows, filled.graph.fed_shapes, strict=False)]
+    behind, places_of = whole.graph.behind_inputs(), whole.graph.any_length
+    longer = list(rows)
+    for number, feed in enumerate(whole.graph.feeds):
+        if feed.place in places_of:
+            fill = filler(behind[feed.place])
+            longer[number] = lengthened(rows[number], filled.graph.fed_shapes[number], fill, draw)
     for ids in exact.id_inputs():
         longer[ids.number] = np.clip(np.floor(longer[ids.number]), 0, ids.size - 1)
     lengths = np.full((ROWS, count), float(few))
@@ -89,9 +95,9 @@ def differs(whole: Any) -> bool:
     return False
 
 
-def lengthened(x: Array, shape: tuple[int, ...], draw: np.random.Generator) -> Array:
-    """Rows with more steps, of random numbers, where the network takes more."""
-    result = draw.normal(size=(len(x), *shape))
+def lengthened(x: Array, shape: tuple[int, ...], fill: float | None, draw: np.random.Generator) -> Array:
+    """Rows with more steps: what a layer behind the input leaves out, or else random numbers."""
+    result = draw.normal(size=(len(x), *shape)) if fill is None else np.full((len(x), *shape), fill)
     result[:, : x.shape[1]] = x
     return result
 
