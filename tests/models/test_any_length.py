@@ -282,6 +282,9 @@ def test_batches_of_a_generator_may_have_any_length():
     before = np.concatenate([model.predict(x).reshape(-1, 2) for x, _ in batches()])
     loss, error = model.evaluate(batches(), verbose=0)
     assert error == pytest.approx(np.abs(1 - before).mean(), rel=1e-5)
+    answers = model.predict(x for x, _ in batches())
+    assert [len(row) for row in answers[::4]] == [5, 9, 20, 9]
+    np.testing.assert_allclose(np.concatenate(list(answers)), before, atol=1e-6)
     assert model.fit(batches(), verbose=0).history["loss"][0] == pytest.approx(loss, rel=0.2)
 
 

@@ -115,7 +115,7 @@ BUDGET = {
     "utils": 760, "experiments": 2_170, "views": 540, "models": 5_480, "exchange": 1_970, "export": 2_820,
     "tracing": 1_460, "views.report": 2_940, "views.insides": 280, "views.notebook": 320, "landscapes": 320,
     "doctor": 1_920,
-    "recordings": 1_420, "callbacks": 1_040, "datasets": 760, "views.web": 960, "data.images": 920, "data": 5_240,
+    "recordings": 1_420, "callbacks": 1_040, "datasets": 760, "views.web": 960, "data.images": 920, "data": 5_260,
     "data.formats": 400, "data.notations": 940, "layers": 4_780, "layers.products": 160, "layers.recurrent": 1_380,
     "layers.attention": 660, "layers.variables": 140, "layers.lookups": 1_400, "layers.numerical": 360,
     "activations": 940, "constraints": 200, "initializers": 640, "losses": 1_510, "metrics": 1_747,

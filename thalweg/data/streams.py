@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any, Protocol
@@ -261,8 +261,18 @@ def unpacked(batch: Any) -> list[Any]:
 
 def joined(parts: list[list[Any]]) -> list[Any]:
     """The batches as one, in their structure."""
-    whole_arrays = iter([np.concatenate(same) for same in zip(*(leaves(part) for part in parts), strict=True)])
+    whole_arrays = iter([together(same) for same in zip(*(leaves(part) for part in parts), strict=True)])
     return [mapped(structure, lambda _: next(whole_arrays)) for structure in parts[0]]
+
+
+def together(arrays: Sequence[NDArray[Any]]) -> NDArray[Any]:
+    """Arrays one after the other; where their rows have different lengths, the rows as objects."""
+    if len({array.shape[1:] for array in arrays}) == 1:
+        return np.concatenate(arrays)
+    rows = [row for array in arrays for row in array]
+    result = np.empty(len(rows), object)
+    result[:] = rows
+    return result
 
 
 def stream_of(
