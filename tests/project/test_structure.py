@@ -116,7 +116,7 @@ BUDGET = {
     "tracing": 1_460, "views.report": 2_940, "views.insides": 280, "views.notebook": 320, "landscapes": 320,
     "doctor": 1_920,
     "recordings": 1_420, "callbacks": 1_040, "datasets": 760, "views.web": 960, "data.images": 920, "data": 5_260,
-    "data.formats": 400, "data.notations": 940, "layers": 4_780, "layers.products": 160, "layers.recurrent": 1_380,
+    "data.formats": 400, "data.notations": 940, "layers": 4_800, "layers.products": 160, "layers.recurrent": 1_400,
     "layers.attention": 660, "layers.variables": 140, "layers.lookups": 1_400, "layers.numerical": 360,
     "activations": 940, "constraints": 200, "initializers": 640, "losses": 1_510, "metrics": 1_747,
     "optimizers": 1_160, "regularizers": 200, "schedules": 400, "ops": 3_860, "ops.image": 440,

@@ -434,6 +434,11 @@ LAYERS = [
     ),
     row("`LSTM(use_cudnn=True)`", *each("keras.layers.{}(3, use_cudnn=True)", "LSTM", "GRU")),
     row("`SimpleRNN`, `LSTM`, `GRU` with an activation of a row", "keras.layers.LSTM(3, 'softmax')"),
+    row("`GRU(implementation=0)`", "keras.layers.GRU(2, implementation=0)"),
+    row(
+        "`TimeDistributed` called with a mask",
+        "keras.layers.TimeDistributed(keras.layers.Dense(2))(np.ones((1, 3, 2)), mask=np.ones((1, 3, 1), bool))",
+    ),
     row(
         "`RNN(cell)` with a cell that is no layer",
         "class Cell:\n    state_size = 3\n    def call(self, x, states): return x, states\nkeras.layers.RNN(Cell())",
@@ -482,7 +487,11 @@ LAYERS = [
         ours=True,
     ),
     row("`Embedding(lora_rank", *each("keras.layers.Embedding(4, 2, {})", "lora_rank=2")),
-    row("`Embedding`: an id beyond the table", "keras.layers.Embedding(4, 2)(np.array([[9]]))"),
+    row(
+        "`Embedding`: an id beyond the table",
+        *each("keras.layers.Embedding(4, 2)(np.array([[{}]]))", "9", "1.5"),
+    ),
+    row("`layer.build(shape)` with any number of rows", "keras.layers.EinsumDense('ab,bc->ac', 3).build((32, 4))"),
     row(
         "`Discretization`, `CategoryEncoding`, `IntegerLookup`, `Hashing` behind other layers",
         "keras.Sequential([keras.Input((2,)), keras.layers.Dense(2), keras.layers.Discretization([0.0])])",
@@ -536,6 +545,17 @@ LAYERS = [
         "`MultiHeadAttention(flash_attention=True)`",
         *each("keras.layers.MultiHeadAttention(1, 2, {})", "flash_attention=True", "attention_axes=(1, 2)"),
         "keras.layers.MultiHeadAttention(1, 2)(np.ones((1, 2, 2, 3)), np.ones((1, 2, 2, 3)))",
+        "keras.layers.Attention()([np.ones((1, 2, 2, 3)), np.ones((1, 2, 2, 3))])",
+    ),
+    row(
+        "`Attention(dropout)`, `AdditiveAttention(dropout)` in training",
+        *each(
+            "x, a = np.ones((1, 2, 3), 'f'), keras.layers.{}(dropout=0.2)\n"
+            "r = float(np.asarray(a([x, x], return_attention_scores=True, training=True)[1]).sum().round(4))",
+            "Attention",
+            "AdditiveAttention",
+        ),
+        ours=2.0,
     ),
     row(
         "`MultiHeadAttention`: a query that may look at no key",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
@@ -53,7 +52,6 @@ from thalweg.layers.separable import *  # noqa: F403
 from thalweg.layers.shapes import *  # noqa: F403
 from thalweg.layers.transposed import *  # noqa: F403
 from thalweg.layers.volumes import *  # noqa: F403
-from thalweg.support import hooks
 from thalweg.support.naming import choose
 from thalweg.support.registry import REGISTERED, custom_object_scope
 
@@ -113,8 +111,6 @@ def deserialize(description: dict[str, Any], custom_objects: CustomObjects | Non
     if "branches" in config:  # a name of earlier versions
         description = description | {"class_name": "Parallel"}
     kind = class_named("layer", description["class_name"], custom_objects)
-    if isinstance(kind, type) and issubclass(kind, HOLDERS) and inspect.getmodule(kind.from_config) is hooks:
-        config |= {key: layers_of(config[key], custom_objects) for key in HELD if key in config}
     if isinstance(config.get("vocabulary"), str):  # a file of someone else's may not name files of ours
         raise ArgumentError(f"a vocabulary is saved as a list, not as the path {config['vocabulary']!r}")
     own = dict(REGISTERED) | dict(custom_objects or {})
@@ -128,11 +124,25 @@ def deserialize(description: dict[str, Any], custom_objects: CustomObjects | Non
     return layer
 
 
-def layers_of(value: Any, custom_objects: CustomObjects | None) -> Any:
+def layers_of(value: Any) -> Any:
     """A container's argument, its descriptions turned into layers."""
     if isinstance(value, list):
-        return [layers_of(inner, custom_objects) for inner in value]
-    return deserialize(value, custom_objects) if isinstance(value, dict) else value
+        return [layers_of(inner) for inner in value]
+    return deserialize(value) if isinstance(value, dict) else value
+
+
+def with_layers(kind: Any, config: Mapping[str, Any]) -> Any:
+    """`from_config` of what holds layers, whose configuration describes them.
+
+    >>> LSTM, RNN = recurrent.LSTMCell, recurrent.RNN
+    >>> RNN.from_config(RNN(LSTM(3)).get_config()).cell.units
+    3
+    """
+    return kind(**{key: layers_of(value) if key in HELD else value for key, value in config.items()})
+
+
+for _holder in HOLDERS:  # here, where all layers are known
+    _holder.from_config = classmethod(with_layers)  # type: ignore[method-assign, assignment]
 
 
 answer_for(__name__)

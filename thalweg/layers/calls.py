@@ -325,6 +325,19 @@ def with_rows(shape: Any) -> Any:
     return (None, *shape)
 
 
+def without_rows(shape: Any) -> Any:
+    """Of the shapes of rows that Keras has, without the None for the rows: one, or a list, tuple or dict of them.
+
+    >>> without_rows((None, 4)), without_rows([(None, 4), (None, 3, 2)])
+    ((4,), [(4,), (3, 2)])
+    """
+    if isinstance(shape, dict):
+        return {key: without_rows(inner) for key, inner in shape.items()}
+    if shape and isinstance(shape[0], (list, tuple, dict)):
+        return [without_rows(inner) for inner in shape]
+    return tuple(shape[1:] if shape and shape[0] is None else shape)
+
+
 def shown_row(value: Any) -> Any:
     """The shape of a row of a tensor of a graph, with None for any length."""
     return tuple(value.shape[1:]) if isinstance(value, Tensor) else None

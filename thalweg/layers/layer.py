@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from thalweg import activations, constraints, initializers, regularizers
 from thalweg.engine.eager import evaluate
 from thalweg.errors import ArgumentError, ShapeError, ThalwegError
-from thalweg.layers.calls import Called
+from thalweg.layers.calls import Called, without_rows
 from thalweg.layers.keywords import EVERY, accept, check_shape, hinting
 from thalweg.layers.variables import Parameter, Variable
 from thalweg.ops.tensor import caller, current
@@ -410,13 +410,16 @@ def building(build: Any) -> Any:
         if self.building:
             build(self, *shapes)
             return
-        rows = [tuple(shape[1:] if shape and shape[0] is None else shape) for shape in shapes]
+        rows = [without_rows(shape) for shape in shapes]
         shape = rows[0] if len(rows) == 1 else rows
         if shape not in (self.input_shape, self._placed):
             self.check_free()
             self.build_for(shape)
 
     return once
+
+
+Layer.build = building(Layer.build)  # type: ignore[method-assign]  # so that one without weights is built, too
 
 
 def name_layers(layers: Sequence[Layer]) -> None:

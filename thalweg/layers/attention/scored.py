@@ -34,7 +34,7 @@ class Scored(Layer):
 
     def build(self, input_shape: Any) -> None:
         """Declares the weights of the scores."""
-        shapes = self.check(input_shape)
+        shapes = self.check(input_shape if isinstance(input_shape[0], (list, tuple)) else [input_shape])
         if any(len(shape) != 3 for shape in shapes) or shapes[-1][1] != shapes[1][1]:
             raise ShapeError(
                 f"layer {self.shown_name} takes (rows, steps, size), the key with the value's steps, got {shapes}"

@@ -143,7 +143,7 @@ class EinsumDense(KernelLayer):
             shape = [sizes[c] if c in self.bias_axes else 1 for c in after]
             penalty, bound = self.bias_regularizer, self.bias_constraint
             self.b = self.add_weight("b", shape, self.bias_initializer, penalty, constraint=bound)
-        self.add_activation(self.activation, sizes[result[-1]])
+        self.add_activation(self.activation, sizes[result[-1]] if result else 1)
 
     def forward(self, program: Builder, x: Buffer) -> Buffer:
         with writing(program):

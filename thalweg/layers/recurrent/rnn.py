@@ -10,7 +10,7 @@ from thalweg.errors import ArgumentError, ShapeError
 from thalweg.layers import kinds
 from thalweg.layers.layer import Layer, serialize
 from thalweg.layers.recurrent.cell import Cell
-from thalweg.layers.recurrent.stacked import StackedRNNCells, cell_of, initial_state
+from thalweg.layers.recurrent.stacked import StackedRNNCells, cell_of, initial_state, stepped
 from thalweg.ops.arrangement import ROWS
 from thalweg.ops.loops import over_steps
 from thalweg.ops.masks import flat
@@ -129,7 +129,7 @@ def with_cell(cell: Any, x: Any, states: Any, training: bool, **options: Any) ->
 
         def step(inputs: tuple[Any, ...], given: tuple[Any, ...]) -> tuple[Any, tuple[Any, ...]]:
             queue = iter(given)
-            output, new = cell(inputs[0], mapped(states, lambda _: next(queue)))
+            output, new = stepped(cell, inputs[0], mapped(states, lambda _: next(queue)))
             return output, tuple(leaves(new))
 
         outputs, after = over_steps(step, flat, (x,), **options)

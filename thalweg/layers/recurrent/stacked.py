@@ -88,16 +88,29 @@ class StackedRNNCells(Layer):
             input_shape = (input_shape[0], output_size(cell))
 
     def get_initial_state(self, batch_size: Any = None) -> list[Any]:
-        """Those of the cells."""
-        return [initial_state(cell, batch_size) for cell in self.cells]
+        """Those of the cells; that of a cell with a single state, whose `state_size` is a number, is no list."""
+        return [state_of(cell, batch_size) for cell in self.cells]
 
     def call(self, inputs: Any, states: Any, training: bool = False) -> Any:
         """(output, states) of one step."""
         after = []
         for cell, own in zip(self.cells, states, strict=True):
-            inputs, new = cell(inputs, own)
+            inputs, new = stepped(cell, inputs, own)
             after.append(new)
         return inputs, after
+
+
+def state_of(cell: Any, batch_size: Any) -> Any:
+    """The states of a cell within a stack, as Keras has them: of one that doesn't make its own, as `state_size` is."""
+    states = initial_state(cell, batch_size)
+    return states if hasattr(cell, "get_initial_state") or isinstance(cell.state_size, (list, tuple)) else states[0]
+
+
+def stepped(cell: Any, inputs: Any, states: Any) -> tuple[Any, Any]:
+    """(output, states) of one step of a cell, which takes a list of states; a single one stays no list."""
+    several = isinstance(states, (list, tuple))
+    output, after = cell(inputs, states if several else [states])
+    return output, after if several or len(after) > 1 else after[0]
 
 
 def output_size(cell: Any) -> int:
