@@ -130,9 +130,9 @@ DAMAGES = {
     ],
     "tests/layers/test_embedding.py": [
         (
-            "engine/lanes.py",
-            "by_work = min(engine.arithmetic(program, rows) // LEAST_FLOPS_A_LANE, rows",
-            "by_work = min(10**9, rows",
+            "engine/native/scheduling/blocks.py",
+            "return min(work // LEAST_FLOPS_A_LANE, max(",
+            "return min(10**9, max(",
         ),
         ("layers/embedding.py", "(ids >= 0) & (ids < self.input_dim)", "(ids >= 0) & (ids <= self.input_dim)"),
     ],

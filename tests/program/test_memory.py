@@ -328,6 +328,74 @@ def test_a_block_fits_the_cache_and_every_lane_gets_its_share(batch, lanes, widt
         assert lanes * block >= batch  # one block for every lane
 
 
+def images(steps: int, units: int = 8) -> Sequential:
+    """A network that makes so many rows of a product of each row."""
+    parts = [Input((steps, 4)), Dense(40, "relu"), Dense(units, "relu"), Flatten(), Dense(1)]
+    model = Sequential(parts, seed=2)
+    model.compile("sgd", "mse")
+    model.build()
+    return model
+
+
+def job_of(model: Sequential, batch: int, lanes: int) -> Any:
+    shape = model.input_shape[1:]
+    data = {"X": np.zeros((batch, *shape), np.float32), "Y": np.zeros((batch, 1), np.float32)}
+    return model._compiled.job("training", data, batch, lanes)
+
+
+@pytest.mark.parametrize(
+    ("steps", "batch", "lanes", "block"),
+    [
+        (16, 12, 2, 6),
+        (16, 7, 3, 3),
+        (16, 24, 2, 12),
+        (16, 2, 4, 1),
+        (16, 20, 1, 32),
+        (16, 31, 2, 16),
+        (15, 12, 2, 16),
+        (15, 24, 2, 16),
+    ],
+)
+def test_rows_that_fill_the_vector_by_themselves_are_divided_evenly(steps, batch, lanes, block):
+    assert blocks.block_of(job_of(images(steps), batch, lanes)) == block
+
+
+def test_a_lane_of_few_rows_has_much_to_compute():
+    program, dense = (images(*sizes).lower(Request("training"))[0] for sizes in ((64, 400), (15,)))
+    least = -(-blocks.LEAST_FLOPS_OF_FEW_ROWS // blocks.arithmetic(program, 1))  # rows of a lane
+    assert 1 < least < 16  # otherwise the vector decides
+    assert [blocks.most_lanes(program, rows) for rows in (least, 2 * (least - 1), 2 * least)] == [1, 1, 2]
+    assert blocks.most_lanes(dense, 31) == 1
+
+
+@pytest.mark.parametrize("lanes", [2, 3])
+def test_few_rows_on_many_lanes_learn_what_one_lane_does(lanes):
+    x = RANDOM.normal(size=(13, 40, 4)).astype(np.float32)  # blocks of 7 and 6, of 5, 5 and 3
+    one, many = images(40), images(40)
+    for model, number in ((one, 1), (many, lanes)):
+        model.fit(x, x.mean((1, 2)), batch_size=13, epochs=5, verbose=0, lanes=number)
+    for a, b in zip(one.get_weights(), many.get_weights(), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
+
+
+@given(st.integers(1, 40), st.integers(1, 200), st.integers(1, 9))
+def test_the_longest_lane_is_the_first(block, batch, lanes):
+    rows = [0] * lanes
+    for number, first in enumerate(range(0, batch, block)):
+        rows[number % lanes] += min(block, batch - first)
+    assert blocks.longest(block, batch, lanes) == rows[0]
+    assert rows[0] == max(rows)
+
+
+@pytest.mark.parametrize("rows", [1, 5, 13])
+def test_wide_buffers_begin_at_cache_lines_whatever_the_rows(rows):
+    memory = NativeExecutor(job_of(images(37), 2 * rows, 2)).memories[0]
+    wide = [b for b in memory.plan.offsets if b.region == WORKSPACE and b.per_row and b.size >= 128]
+    assert wide
+    assert memory.block == rows
+    assert all(memory.address(b) % 64 == 0 for b in wide)
+
+
 def test_dropout_is_drawn_alike_whatever_the_blocks(monkeypatch):
     def mask(executor: Any) -> Any:
         model = Sequential([Input((WIDTH,)), Dropout(0.5), Dense(1)], seed=3)

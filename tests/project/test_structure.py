@@ -127,7 +127,7 @@ BUDGET = {
     "engine.native.kernels.losses": 700, "engine.native.kernels.numerical": 300,
     "engine.native.kernels.rewritten": 800, "engine.native.kernels.updates": 380, "engine.native.linalg": 2_420,
     "engine.native.compiler": 2_100, "engine.native.passes": 1_620, "engine.native.instructions": 850,
-    "engine.native.scheduling": 440, "engine.native.instructions.images": 100, "engine.native.layouts": 180,
+    "engine.native.scheduling": 480, "engine.native.instructions.images": 100, "engine.native.layouts": 180,
     "engine.contract": 240, "engine.lanes": 80, "engine.expected": 60, "program": 1_120, "program.passes": 540,
     "program.instructions": 3_770, "program.instructions.images": 620, "program.instructions.losses": 1_080,
     "program.instructions.numerical": 240, "program.instructions.updates": 520, "program.formula": 1_920,

@@ -32,7 +32,7 @@ class Engine:
     passes: Sequence[Pass]  # in the order they run
     dtypes: Sequence[str]  # of the weights, in which it computes
     predictor: Callable[..., Any] | None = None  # prepares the prediction of a few rows, if it can do that
-    arithmetic: Callable[[Program, int], int] | None = None  # FLOPs of a step to share among lanes; None: has one lane
+    most_lanes: Callable[[Program, int], int] | None = None  # that gain by a step of so many rows; None: has one lane
     small_batch: int = 1  # batches of fewer rows get another program
     splits: Callable[[Program, Request], bool] = lambda program, request: False  # whether lanes share a layer's inputs
     plan: Callable[[Program, int, int], Plan] | None = None  # how a batch is run by lanes; None: in the program's order

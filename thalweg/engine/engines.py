@@ -8,8 +8,8 @@ from thalweg.engine.contract import Engine, Executor, Job
 from thalweg.engine.native.passes.image_columns import LEAST_ROWS
 from thalweg.engine.native.passes.input_split import splits
 from thalweg.engine.native.passes.pipeline import PIPELINE
+from thalweg.engine.native.scheduling.blocks import most_lanes
 from thalweg.engine.native.scheduling.phases import plan
-from thalweg.engine.native.scheduling.schedule import arithmetic
 from thalweg.program.plain import PLAIN
 
 
@@ -56,7 +56,7 @@ ENGINES = {
         PIPELINE,
         ("float32",),
         predictor if USUAL_OBJECTS else None,
-        arithmetic,
+        most_lanes,
         LEAST_ROWS,
         splits,
         plan,

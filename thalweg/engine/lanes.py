@@ -13,10 +13,6 @@ from thalweg.engine.contract import Engine
 from thalweg.errors import ArgumentError
 from thalweg.program.ir.program import Program
 
-# A second lane costs the meetings of a step; below this many FLOPs per lane it doesn't pay (docs/measurements.md).
-LEAST_FLOPS_A_LANE = 1_000_000
-LEAST_ROWS_A_LANE = 16
-
 
 def cores() -> int:
     """Cores this process may use: its affinity, and the quota of its control group."""
@@ -60,7 +56,7 @@ def usable_lanes(asked: int | None, program: Program, rows: int, engine: Engine,
 
     available: cores; by default those of this process.
     """
-    if asked is None and engine.arithmetic is not None and os.environ.get("THALWEG_LANES"):
+    if asked is None and engine.most_lanes is not None and os.environ.get("THALWEG_LANES"):
         try:
             asked = int(os.environ["THALWEG_LANES"])
         except ValueError:
@@ -73,7 +69,6 @@ def usable_lanes(asked: int | None, program: Program, rows: int, engine: Engine,
         if lanes < 1:
             raise ArgumentError(f"lanes has to be a whole number from 1, got {asked!r}")
         return lanes
-    if engine.arithmetic is None:
+    if engine.most_lanes is None:
         return 1
-    by_work = min(engine.arithmetic(program, rows) // LEAST_FLOPS_A_LANE, rows // LEAST_ROWS_A_LANE)
-    return max(1, min(cores() if available is None else available, by_work))
+    return max(1, min(cores() if available is None else available, engine.most_lanes(program, rows)))

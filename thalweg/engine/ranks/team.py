@@ -30,7 +30,7 @@ class Team:
         self.shares: TradedRows | None = None
         """The rows of a disk, of which each rank reads a part."""
         self.marks: dict[str, str] = {}  # of some of these rows, by the name of their array
-        if ranks.size > 1 and compiled.runs.arithmetic is None:
+        if ranks.size > 1 and compiled.runs.most_lanes is None:
             ranks.common = True
             raise ArgumentError(
                 f"ranks divide the lanes of the native engine, and the {compiled.engine} engine has none: leave out "

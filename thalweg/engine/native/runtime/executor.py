@@ -104,7 +104,7 @@ class NativeExecutor:
         self.reals = aligned(lanes * state.REALS, np.float64).reshape(lanes, -1)
         self.jobs = aligned(lanes * m.JOB_SIZE, np.int64).reshape(lanes, -1)
         prepared, exchange = aligned(plan.prepared), aligned(lanes * plan.exchange)
-        stride = align(plan.row * block + plan.once) + ALIGNMENT  # its address isn't round
+        stride = align(plan.row * block) + plan.once + ALIGNMENT  # its address isn't round
         workspaces = aligned(lanes * stride).reshape(lanes, stride)
         self.memories = [
             Memory(

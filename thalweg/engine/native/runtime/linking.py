@@ -18,6 +18,7 @@ from thalweg.engine.native.layouts.regions import EXCHANGE, PREPARED
 from thalweg.engine.native.runtime.linked_steps import link_steps, rows_behind
 from thalweg.engine.native.runtime.table_rows import row
 from thalweg.engine.native.scheduling.schedule import Schedule
+from thalweg.program.ir.alignment import align
 from thalweg.program.ir.instruction import (
     DATA,
     GRADIENTS,
@@ -56,7 +57,7 @@ class Memory(Mapping[Buffer, Array]):
         self.data, self.first = job.data, job.first
         self.plan, self.constants = schedule.plan, schedule.constants
         self.workspace = workspace
-        self.once = self.plan.row * block  # where the buffers that aren't per row begin
+        self.once = align(self.plan.row * block)  # where the buffers that aren't per row begin
         self.flat = {
             PARAMETERS: job.parameters,
             PREPARED: prepared,

@@ -9,8 +9,10 @@ from thalweg.engine.native.instructions.linear import wide_gradient
 from thalweg.engine.native.layouts.regions import EXCHANGE, PREPARED
 from thalweg.engine.native.scheduling.traits import in_place
 from thalweg.program.instructions.batches import Gather
-from thalweg.program.ir.alignment import align
+from thalweg.program.ir.alignment import ALIGNMENT, align
 from thalweg.program.ir.instruction import WORKSPACE, Buffer, Instruction
+
+WIDE = 8 * ALIGNMENT  # elements of a row: so large a buffer begins at a cache line, however many rows a block has
 
 
 @dataclass(eq=False, slots=True)
@@ -75,7 +77,7 @@ def lifetimes(buffers: Sequence[Buffer], rows: Sequence[Instruction]) -> dict[Bu
     lives: dict[Buffer, Life] = {}
     for buffer in buffers:
         uses = [n for n, i in enumerate(rows) if any(b is buffer for b in i.operands)]
-        lives[buffer] = Life(buffer.size, min(uses), max(uses))
+        lives[buffer] = Life(align(buffer.size) if buffer.size >= WIDE else buffer.size, min(uses), max(uses))
     batch = {b for i in rows if isinstance(i, Gather) for b in i.outputs}
     for buffer in batch:  # a batch that is the whole data set is gathered only once: it has to survive the step
         lives[buffer].end = len(rows)

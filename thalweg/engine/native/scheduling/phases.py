@@ -10,6 +10,7 @@ from thalweg.engine.native.instructions.updates import on_lanes
 from thalweg.engine.native.scheduling.blocks import block_for, shared_gradients
 from thalweg.engine.native.scheduling.schedule import Schedule, Segment, schedule_of
 from thalweg.program.instructions.elementwise import Reshape
+from thalweg.program.ir.alignment import align
 from thalweg.program.ir.instruction import GRADIENTS, Buffer, Instruction
 from thalweg.program.ir.program import Program
 
@@ -56,6 +57,6 @@ def plan(program: Program, batch: int, lanes: int) -> Plan:
             "lanes": lanes,
             "rows in a block": block,
             "meetings in a step": len(schedule.meetings) + len(finish) + 1 + schedule.meets_early,
-            "bytes of workspace in a lane": 4 * (schedule.plan.row * block + schedule.plan.once),
+            "bytes of workspace in a lane": 4 * (align(schedule.plan.row * block) + schedule.plan.once),
         },
     )

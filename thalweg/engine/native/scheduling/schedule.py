@@ -10,9 +10,8 @@ import numpy as np
 from thalweg.engine.native.instructions.linear import wide_gradient
 from thalweg.engine.native.layouts.regions import EXCHANGE
 from thalweg.engine.native.scheduling.memory_plan import planned
-from thalweg.engine.native.scheduling.traits import OwnInputs, meets, scattered, sliced
+from thalweg.engine.native.scheduling.traits import OwnInputs, meets, sliced
 from thalweg.program.instructions.embedding import EmbeddingGradient
-from thalweg.program.instructions.recurrence.scan import Scan
 from thalweg.program.ir.alignment import align
 from thalweg.program.ir.instruction import NORMS, PARAMETERS, TOTALS, WORKSPACE, Buffer, Constant, Instruction
 from thalweg.program.ir.program import Program, changes
@@ -133,15 +132,6 @@ class Schedule:
         """The gradients of which only some rows are written and updated."""
         return [i.dW for i in self.rows if isinstance(i, EmbeddingGradient) and i.counts is not None]
 
-    @property
-    def positions(self) -> int:
-        """Rows of a product per row of the batch, on average: 1 for dense layers, more for images."""
-        if any(isinstance(i, Scan) for i in self.program.forward):  # whose products are of one step at a time
-            return 1
-        products = [i for i in self.program.forward if i.matrix_size]
-        rows = sum(i.flops(1) / 2 for i in products) / max(1, sum(i.matrix_size for i in products))
-        return max(1, int(rows))
-
 
 def schedule_of(program: Program) -> Schedule:
     """The schedule of a program; made when it is first asked for."""
@@ -151,8 +141,3 @@ def schedule_of(program: Program) -> Schedule:
         program.kept["native"] = schedule
     found: Schedule = program.kept["native"]
     return found
-
-
-def arithmetic(program: Program, rows: int) -> int:
-    """Floating-point operations of one step over a batch of `rows`, without those that wait for memory."""
-    return sum(i.flops(rows) for i in program if not scattered(i))
