@@ -210,7 +210,6 @@ NAMES: dict[str, Sequence[tuple[str, str]]] = {  # module → (names, what to do
         ("audio_dataset_from_directory", SOUNDS),
         ("bounding_boxes", "boxes around things aren't computed here"),
         ("Config", "a dict, or a dataclass"),
-        ("FeatureSpace", "thalweg.sklearn's TabularClassifier and TabularRegressor encode tables"),
         ("get_file", "download it by urllib.request.urlretrieve(url, path); thalweg.datasets fetches its own"),
         ("get_source_inputs", "model.inputs"),
         (

@@ -7,7 +7,7 @@ import pytest
 from lookup_rows import INTEGERS, LOOKUPS, TEXT, WORDS, adapted
 
 import thalweg
-from thalweg import Sequential, layers
+from thalweg import Model, Sequential, layers, load_model
 from thalweg.errors import ArgumentError, DataError, NotFoundError, ShapeError, ThalwegError
 from thalweg.layers import (
     CategoryEncoding,
@@ -379,6 +379,30 @@ def test_a_crossing_hashes_its_columns_one_after_the_other():
     assert HashedCrossing(1000)([numbers, words, more]).tolist() != [n % 1000 for n in total]
 
 
+def test_a_crossing_in_a_model(tmp_path):
+    words, town, number = StringLookup(vocabulary=["a", "b"]), Input((1,), dtype="string"), Input((1,), dtype="int32")
+    ids = words(town)
+    crossed = HashedCrossing(7)([ids, number])
+    outputs = {
+        "of ids": CategoryEncoding(7)(crossed),
+        "as they are": HashedCrossing(5, output_mode="one_hot")([town, number, number]),
+    }
+    model = Model([town, number], outputs)
+    columns = [np.array([["b"], ["a"], ["x"]]), np.array([[3], [-2], [8]])]
+    found = model.predict(columns)
+    of_ids = HashedCrossing(7)([words(columns[0]), columns[1]])
+    np.testing.assert_array_equal(found["of ids"], np.eye(7)[of_ids[:, 0]])
+    alone = HashedCrossing(5, output_mode="one_hot")([*columns, columns[1]])
+    np.testing.assert_array_equal(found["as they are"], alone)
+    model.save(tmp_path / "model.safetensors")
+    again = load_model(tmp_path / "model.safetensors").predict(columns)
+    np.testing.assert_array_equal(again["as they are"], alone)
+    with pytest.raises(DataError, match=r"row 1 holds 0\.5"):
+        model.predict([columns[0], np.array([1, 0.5, 2])])
+    with pytest.raises(ShapeError, match="one shape"):
+        model.predict([columns[0], columns[1][:2]])
+
+
 def test_a_vocabulary_file(tmp_path):
     (tmp_path / "words.txt").write_text("a\nb\nc\nd\n", encoding="utf-8")
     (tmp_path / "numbers.txt").write_text("12\n36\n", encoding="utf-8")
@@ -434,8 +458,12 @@ REFUSED = {
     "wide columns": (lambda: HashedCrossing(3)([[[1, 2]], [[1, 2]]]), ShapeError, r"or \(rows, 1\), got \(1, 2\)"),
     "fractions to cross": (lambda: HashedCrossing(3)([[1.5], [1]]), DataError, "row 0 holds 1.5"),
     "a mode of crossings": (lambda: HashedCrossing(3, output_mode="count"), ArgumentError, "unknown output_mode"),
-    "a crossing in a model": (
-        lambda: HashedCrossing(3)([Input((1,)), Input((1,))]), ThalwegError, "call it on the data"),
+    "a crossing behind a layer": (
+        lambda: HashedCrossing(3)([Dense(1)(Input((1,))), Input((1,))]), ThalwegError, "right behind Input"),
+    "a crossing of inputs of two shapes": (
+        lambda: HashedCrossing(3)([Input(()), Input((1,))]), ShapeError, "one shape"),
+    "a crossing of wide inputs": (lambda: HashedCrossing(3)([Input((2,)), Input((2,))]), ShapeError, "one shape"),
+    "a crossing of one input": (lambda: HashedCrossing(3)([Input((1,))]), ArgumentError, "two columns or more"),
     "nothing to learn": (lambda: StringLookup().adapt([]), DataError, "an empty array"),
     "no numbers to learn": (lambda: Discretization(num_bins=2).adapt([]), DataError, "an empty array"),
     "a given vocabulary": (lambda: STRINGS.adapt(TEXT), ArgumentError, "was given its vocabulary"),

@@ -315,6 +315,24 @@ def test_a_frozen_model_inside_another():
 # --- mistakes ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("named", [False, True], ids=["list", "dict"])
+def test_a_model_may_begin_with_any_tensor(named):
+    a = Input((4,), name="a")
+    one, other = Dense(3, "tanh", name="one")(a), Dense(2, name="other")(a)
+    both = Dense(2, name="both")(Concatenate(name="joined")([one, other]))
+    whole, head = Model(a, both), Model({"u": one, "v": other} if named else [one, other, a], both)
+    assert [x.name for x in head.inputs] == (["u", "v"] if named else ["one", "other", "a"])
+    assert [layer.name for layer in head.layers if layer.weights] == ["both"]
+    parts = [Model(a, one).predict(A), Model(a, other).predict(A), A]
+    given = dict(zip("uv", parts, strict=False)) if named else parts
+    np.testing.assert_allclose(head.predict(given), whole.predict(A), rtol=1e-6)
+    assert whole.get_layer("both").output is both  # not that of the call on new inputs
+    head.compile("sgd", "mse")
+    before = whole.predict(A)
+    head.fit(given, np.ones((40, 2)), verbose=0)
+    assert not np.allclose(whole.predict(A), before)  # the weights are common
+
+
 def test_disconnected_graphs_are_refused():
     a, b = Input((4,), name="a"), Input((4,), name="b")
     with pytest.raises(ThalwegError, match=r"disconnected.*b"):

@@ -57,7 +57,7 @@ def run_in(folder, program, run):
 
 def looks_up_text(program):
     """Whether Keras needs TensorFlow for it."""
-    return "StringLookup" in in_keras(program)
+    return any(name in in_keras(program) for name in ("StringLookup", "FeatureSpace"))
 
 
 def main():

@@ -508,9 +508,22 @@ LAYERS = [
         **OURS_ALONE,
     ),
     row(
-        "`HashedCrossing` in a model",
-        "keras.layers.HashedCrossing(3)([keras.Input((1,)), keras.Input((1,))])",
-        **OURS_ALONE,
+        "`HashedCrossing` of tensors takes two columns",
+        "keras.layers.HashedCrossing(3)([keras.Input((1,), dtype='int32') for _ in range(3)])",
+        ours=RUNS,
+    ),
+    row(
+        "`utils.FeatureSpace` needs TensorFlow",
+        "keras.utils.FeatureSpace({'a': 'float_normalized'}).adapt({'a': [1.0, 2.0]})",
+        "import pandas; keras.utils.FeatureSpace({'a': 'float_normalized'}).adapt(pandas.DataFrame({'a': [1.0, 2.0]}))",
+        ours=RUNS,
+        theirs=False,
+    ),
+    row(
+        "`FeatureSpace.float_discretized(None, bin_boundaries)`",
+        "f = keras.utils.FeatureSpace\nf({'a': f.float_discretized(None, [0.0])}).get_encoded_features()",
+        ours=RUNS,
+        theirs=False,
     ),
     row(
         "`TextVectorization`, `StringLookup`, `IntegerLookup`, `Hashing`, `HashedCrossing` need TensorFlow",

@@ -86,7 +86,8 @@ CLASSES: dict[str, type[Layer]] = {
     if isinstance(globals().get(name), type) and name not in ("Input", "InputLayer", "Layer", "Wrapper")
 }
 __all__ += aliases.__all__
-MODELS = {  # classes that are layers too, and stand above them: imported when a description names one
+MODELS = {  # classes that stand above layers: imported when a description names one
+    "FeatureSpace": "thalweg.utils.feature_space",
     "Functional": "thalweg.models.functional",
     "Sequential": "thalweg.models.sequential",
 }

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from thalweg.errors import ArgumentError, ShapeError, ThalwegError
-from thalweg.layers import Input, InputLayer, Layer
+from thalweg.layers import Input, Layer
 from thalweg.layers.layer import Shape, name_layers
 from thalweg.layers.lookups.lookup import Lookup
 from thalweg.models.graph import Feed, Graph
@@ -25,6 +25,7 @@ class Drawn(Graph):
 
     def __init__(self, inputs: Any, outputs: Any, name: str | None) -> None:
         self.name, self.named_by_us = name or "functional", name is None
+        inputs, outputs = from_inputs(inputs, outputs)
         self.taken = inputs
         self.inputs = list(leaves(inputs))
         self.given = outputs
@@ -36,13 +37,13 @@ class Drawn(Graph):
         self.layers = list({id(layer): layer for layer in found}.values())
         name_layers(self.layers)
         name_inputs(self.inputs)
-        fronts = {id(x): x.layer if isinstance(x, Input) else InputLayer(input_tensor=x) for x in self.inputs}
+        fronts = {id(x): x.layer for x in self.inputs}
         ends = list(sorted_leaves(inputs)), list(sorted_leaves(outputs))
         steps = by_distance(*ends, calls_between(*ends))
         self.order = [fronts.get(id(step), step) for step in steps if id(step) in fronts or isinstance(step, Layer)]
         self.fed = self.find_fed()
         for feed, _ in self.fed:
-            feed.check(self.inputs[feed.place])
+            feed.check(self.inputs)
         self.structure = mapped(outputs, lambda _: 0)
         self.output_shapes = [s.row_shape for s in self.outputs]
         self.lengths = common_lengths([r for c in self.calls for r in leaves(c.result)] + self.inputs)
@@ -56,7 +57,7 @@ class Drawn(Graph):
     def check(self) -> None:
         """Raises unless the inputs are inputs, each once, and the outputs tensors."""
         for x in self.inputs:
-            if not isinstance(x, Symbol):
+            if not isinstance(x, Input):
                 raise ArgumentError(f"a model's inputs are tensors made by Input, got {x!r}")
         if not self.inputs or len({id(x) for x in self.inputs}) < len(self.inputs):
             raise ArgumentError("a model needs inputs, each of them once")
@@ -74,13 +75,9 @@ class Drawn(Graph):
         places = {id(x): k for k, x in enumerate(self.inputs)}
         found: list[tuple[Feed, Symbol]] = []
         for symbol in {id(s): s for s in used}.values():
-            lookups: list[Lookup] = []
-            source = symbol
-            while source.node is not None and isinstance(source.node.function, Lookup):
-                lookups.insert(0, source.node.function)
-                (source,) = source.node.inputs()
-            if id(source) in places and (lookups or source is symbol):
-                found.append((Feed(places[id(source)], lookups), symbol))
+            feed = feed_of(symbol, places)
+            if feed is not None:
+                found.append((feed, symbol))
         found.sort(key=lambda pair: pair[0].place)
         return found
 
@@ -134,6 +131,45 @@ class Drawn(Graph):
         if input_shape is not None and not same_shapes(input_shape, self.input_shape):
             raise ShapeError(f"the model takes rows of shape {self.input_shape}, it can't be built for {input_shape}")
         yield
+
+
+def from_inputs(inputs: Any, outputs: Any) -> tuple[Any, Any]:
+    """The same, with new inputs and calls where a tensor that a layer returned is to be an input, as in Keras."""
+    begins = list(leaves(inputs))
+    if all(isinstance(x, Input) for x in begins) or not all(
+        isinstance(x, Symbol) and x.shape[:1] == (None,) for x in begins
+    ):
+        return inputs, outputs
+    names = list(inputs) if isinstance(inputs, dict) and len(inputs) == len(begins) else [x.name for x in begins]
+    taken = {
+        id(x): x
+        if isinstance(x, Input)
+        else Input(x.shape[1:], name if names.count(name) == 1 and "/" not in name else None)
+        for x, name in zip(begins, names, strict=True)
+    }
+    known: dict[int, Any] = dict(taken)
+    ends = [y for y in leaves(outputs) if isinstance(y, Symbol)]
+    for call in calls_between(begins, ends):
+        noted = vars(call.function).get("results")
+        call.run(known)
+        if noted is not None:
+            call.function.results = noted  # `layer.output` stays that of the caller's own call
+    return mapped(inputs, lambda x: taken[id(x)]), mapped(outputs, lambda y: known.get(id(y), y))
+
+
+def feed_of(symbol: Symbol, places: dict[int, int]) -> Feed | None:
+    """How the network gets this tensor from the inputs, whose places are known; None: a layer of its own makes it."""
+    lookups: list[Lookup] = []
+    while id(symbol) not in places:
+        if symbol.node is None or not isinstance(symbol.node.function, Lookup):
+            return None
+        lookups.insert(0, symbol.node.function)
+        sources = symbol.node.inputs()
+        if len(sources) > 1:
+            columns = [feed for feed in (feed_of(source, places) for source in sources) if feed is not None]
+            return Feed(columns[0].place, lookups, columns) if len(columns) == len(sources) else None
+        (symbol,) = sources
+    return Feed(places[id(symbol)], lookups)
 
 
 def same_shapes(one: Any, other: Any) -> bool:

@@ -28,6 +28,7 @@ from thalweg.program.builder import Builder
 from thalweg.program.instructions.batches import Gather
 from thalweg.program.instructions.embedding import Embedding
 from thalweg.program.ir.instruction import Buffer, Instruction
+from thalweg.support.frames import as_texts, holds_text
 from thalweg.support.naming import choose
 from thalweg.support.nested import leaves
 
@@ -36,19 +37,35 @@ UNKNOWN_INPUT = "the input shape isn't known yet: begin with Input(shape), or gi
 
 @dataclass
 class Feed:
-    """An array that the network gets: an input of the model, converted by the look-up layers right behind it."""
+    """An array that the network gets: an input of the model, converted by the look-up layers right behind it.
+
+    Where the first of them joins columns, `columns` are what it takes, and `place` is that of the first.
+    """
 
     place: int  # of the input among all
     lookups: list[Lookup]
+    columns: Sequence[Feed] = ()
 
-    def array(self, x: Any, shape: Shape, dtype: Any, what: str) -> Array:
-        """The array for what the caller gave."""
+    def array(self, given: Sequence[Any], shapes: Sequence[Shape], dtype: Any, called: Sequence[str]) -> Array:
+        """The array for what the caller gave for all inputs, which are `called` so."""
+        what = called[self.place]
         if not self.lookups:
-            return batches.input_rows(x, shape, dtype, what)
-        array = batches.fitted(self.read(x, what), shape, what)
+            return batches.input_rows(given[self.place], shapes[self.place], dtype, what)
+        return batches.contiguous(self.converted(given, shapes, called), dtype, what)
+
+    def converted(self, given: Sequence[Any], shapes: Sequence[Shape], called: Sequence[str]) -> Any:
+        """What the look-ups make of it."""
+        what = called[self.place]
+        if self.columns:
+            array: Any = [column.converted(given, shapes, called) for column in self.columns]
+        else:
+            x = given[self.place]
+            text = not self.lookups and holds_text(x)  # of a crossing, which takes both as they are
+            array = as_texts(x, what) if text else self.read(x, what)
+            array = batches.fitted(array, shapes[self.place], what)
         for layer in self.lookups:
             array = layer.convert(array)
-        return batches.contiguous(array, dtype, what)
+        return array
 
     def read(self, x: Any, what: str) -> Array:
         """What the caller gave, as an array of what the first layer takes."""
@@ -57,9 +74,12 @@ class Feed:
             raise DataError(f"{what} needs rows, got an array of shape {array.shape}")
         return array
 
-    def check(self, x: Input) -> None:
-        """Raises unless the input holds what the first layer takes."""
-        takes = self.lookups[0].takes if self.lookups else (NUMBERS,)
+    def check(self, inputs: Sequence[Input], takes: tuple[str, ...] = (NUMBERS,)) -> None:
+        """Raises unless the input holds what the first layer takes; a crossing takes columns of either kind."""
+        for column in self.columns:
+            column.check(inputs, self.lookups[0].takes)
+        x = inputs[self.place]
+        takes = self.lookups[0].takes if self.lookups else takes
         if x.kind == "string" and TEXT not in takes:
             raise ArgumentError("Input has dtype='string', but what follows takes numbers: put StringLookup before it")
         if x.kind != "string" and NUMBERS not in takes:
@@ -385,7 +405,7 @@ class Chain(Graph):
             raise ThalwegError(UNKNOWN_INPUT)
         text = bool(self.entry) and self.entry[0].takes == (TEXT,)
         front = self.inputs or [Input(tuple(input_shape or ()), dtype="string" if text else "float32")]
-        self.feeds[0].check(front[0])
+        self.feeds[0].check(front)
         new = [layer for layer in self.layers if not layer.built]
         self.lengths = ()
         if front[0].lengths:

@@ -26,6 +26,8 @@ def load_model(filepath: str | Path, custom_objects: layers.CustomObjects | None
     or an argument that isn't here is named in the error. Of what it was compiled with, something that isn't here leaves
     the model uncompiled, with a warning: it predicts all the same. This needs the extra `keras`.
 
+    A file that `FeatureSpace.save` wrote becomes the FeatureSpace again.
+
     Args:
         filepath: the file.
         custom_objects: your own layer classes, and activations made by `activations.custom`, by name.
@@ -58,6 +60,10 @@ def load(filepath: str | Path, custom_objects: layers.CustomObjects | None, comp
         with telling(filepath):
             return (read_keras if kind == ZIP else read_h5)(path, custom_objects, compiled)
     arrays, description = read(filepath)
+    if "feature_space" in description:
+        with telling(filepath, "; give your own layers in custom_objects"):
+            space: Any = layers.class_named("class", "FeatureSpace", custom_objects)
+            return space.from_config(description["feature_space"])  # type: ignore[no-any-return]
     if "layers" not in description and "own" not in description:
         raise ModelFileError(f"{filepath} holds weights only; make the model, then model.load_weights(path)")
     if not compiled:

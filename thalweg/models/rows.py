@@ -103,7 +103,7 @@ def input_arrays(graph: Graph, x: Any, kind: np.dtype[Any]) -> list[Array]:
     given, called = given_inputs(graph, x.arrays if isinstance(x, Filled) else x)
     for k, layers in enumerate(graph.behind_inputs()):
         given[k] = filled(given[k], shapes[k], filler(layers), called[k])
-    arrays = [f.array(given[f.place], shapes[f.place], kind, called[f.place]) for f in feeds]
+    arrays = [f.array(given, shapes, kind, called) for f in feeds]
     for feed, array in zip(feeds[1:], arrays[1:], strict=True):
         batches.same_rows(arrays[0], array, called[feed.place])
     if any(a.dtype != np.uint8 for a in arrays) or isinstance(x, Filled):

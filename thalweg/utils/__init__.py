@@ -5,6 +5,7 @@ from thalweg.backend import clear_session
 from thalweg.data.batches.dataset import PyDataset
 from thalweg.support.nested import pack_x_y_sample_weight, unpack_x_y_sample_weight
 from thalweg.support.seeds import set_random_seed
+from thalweg.utils.feature_space import FeatureSpace
 from thalweg.utils.image_dataset import image_dataset_from_directory
 from thalweg.utils.pillow import array_to_img, img_to_array, load_img, save_img
 from thalweg.utils.small_arrays import normalize, pad_sequences, to_categorical
@@ -13,9 +14,9 @@ from thalweg.utils.time_windows import timeseries_dataset_from_array
 from thalweg.views.model_plot import plot_model
 
 __all__ = [
-    "PyDataset", "Sequence", "array_to_img", "clear_session", "image_dataset_from_directory", "img_to_array",
-    "load_img", "normalize", "pack_x_y_sample_weight", "pad_sequences", "plot_model", "save_img", "set_random_seed",
-    "text_dataset_from_directory", "timeseries_dataset_from_array", "to_categorical",
+    "FeatureSpace", "PyDataset", "Sequence", "array_to_img", "clear_session", "image_dataset_from_directory",
+    "img_to_array", "load_img", "normalize", "pack_x_y_sample_weight", "pad_sequences", "plot_model", "save_img",
+    "set_random_seed", "text_dataset_from_directory", "timeseries_dataset_from_array", "to_categorical",
     "unpack_x_y_sample_weight",
 ]  # fmt: skip
 

@@ -77,4 +77,11 @@ def arrays_of(data: Any, what: str) -> Iterator[Any]:
     for batch in told(one_pass(data), type(data).__name__):
         if isinstance(batch, tuple):
             raise DataError(f"{what} takes batches x without targets, such as batches.map(lambda x, y: x)")
-        yield batch if isinstance(batch, list) else mapped(batch, as_array)
+        yield columns_of(batch)
+
+
+def columns_of(batch: Any) -> Any:
+    """A batch with arrays in place of tensors; lists, which may be columns of text, are left as they are."""
+    if isinstance(batch, dict):
+        return {name: columns_of(column) for name, column in batch.items()}
+    return batch if isinstance(batch, list) else mapped(batch, as_array)

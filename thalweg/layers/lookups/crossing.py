@@ -6,12 +6,12 @@ from typing import Annotated, Any
 
 import numpy as np
 
-from thalweg.errors import ArgumentError, ShapeError, ThalwegError
+from thalweg.errors import ArgumentError, ShapeError
 from thalweg.layers import kinds
 from thalweg.layers.layer import Array
 from thalweg.layers.lookups.fingerprints import Words, fingerprint64, joined_fingerprints
-from thalweg.layers.lookups.lookup import Lookup, Sparse, mode, whole_numbers
-from thalweg.ops.tensor import Tensor
+from thalweg.layers.lookups.lookup import NUMBERS, TEXT, Lookup, Sparse, mode, whole_numbers
+from thalweg.ops.tensor import Result, Symbol, Tensor
 from thalweg.support.arguments import Checked, arguments
 from thalweg.support.frames import as_texts, holds_text
 from thalweg.support.nested import leaves
@@ -26,8 +26,8 @@ class HashedCrossing(Lookup):
     """Two columns or more become one of num_bins indices together, by a hash: index = hash mod num_bins.
 
     The hash joins FarmHash's Fingerprint64 of texts and whole numbers as they are, column after column: the indices of
-    Keras with TensorFlow, on every machine. The columns have one shape, (rows,), (rows, 1) or (). It is called on the
-    data: a model's look-ups have one input each.
+    Keras with TensorFlow, on every machine. The columns have one shape, (rows,), (rows, 1) or (). In a model it stands
+    behind inputs of shape (1,) or (), or behind the look-ups that follow them.
 
     Args:
         num_bins: the number of indices.
@@ -36,7 +36,7 @@ class HashedCrossing(Lookup):
 
     Raises:
         ArgumentError: fewer than two columns. ShapeError: columns of different or other shapes.
-        ThalwegError: tensors of a network.
+        ThalwegError: tensors that layers of a network make.
 
     Source: Keras's `HashedCrossing`; TensorFlow's `tf.sparse.cross_hashed`.
 
@@ -57,23 +57,37 @@ class HashedCrossing(Lookup):
     def depth(self) -> int:
         return self.num_bins
 
+    @property
+    def takes(self) -> tuple[str, ...]:
+        return TEXT, NUMBERS
+
     def __call__(self, values: Any) -> Any:
-        """The indices of the columns' values together, or their vectors."""
+        """The indices of the columns' values together, or their vectors; of tensors of inputs, the tensor of these."""
         if any(isinstance(leaf, Tensor) for leaf in leaves(values)):
-            raise self.misplaced()
+            return self.drawn(self.checked(values))
         return self.convert(values)
 
-    def misplaced(self) -> ThalwegError:
-        return ThalwegError(
-            f"{self.spelled} joins columns, and a model's look-ups have one input each: call it on the data, and give "
-            "the model what it returns"
-        )
+    def drawn(self, columns: list[Any]) -> Result:
+        """The tensor of the result."""
+        for column in columns:
+            if not isinstance(column, Symbol) or not self.follows(column):
+                raise self.misplaced()
+        shapes = [column.row_shape for column in columns]
+        if shapes[0] not in ((), (1,)) or any(shape != shapes[0] for shape in shapes):
+            raise ShapeError(f"{self.spelled} takes inputs of one shape, () or (1,), got {shapes}")
+        if not self.built:
+            self.connect(shapes[0])
+        return self.noted((columns,), shapes[0])
+
+    def checked(self, values: Any) -> list[Any]:
+        """The columns, at least two."""
+        if not isinstance(values, (list, tuple)) or len(values) < 2:
+            raise ArgumentError(f"{self.spelled} takes a list of two columns or more, got {type(values).__name__}")
+        return list(values)
 
     def read(self, values: Any) -> Array:
         """The fingerprints of each column, (columns, …)."""
-        if not isinstance(values, (list, tuple)) or len(values) < 2:
-            raise ArgumentError(f"{self.spelled} takes a list of two columns or more, got {type(values).__name__}")
-        columns = [self.fingerprints(column) for column in values]
+        columns = [self.fingerprints(column) for column in self.checked(values)]
         shape = columns[0].shape
         if any(column.shape != shape for column in columns):
             raise ShapeError(f"{self.spelled} takes columns of one shape, got {[c.shape for c in columns]}")

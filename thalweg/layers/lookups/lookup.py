@@ -75,15 +75,22 @@ class Lookup(Layer):
         """The same on arrays, lists, and columns and frames of data; on an `Input`, the tensor of the result."""
         if not isinstance(values, Symbol):
             return self.convert(values)
-        if values.node is not None and not isinstance(values.node.function, Lookup):
+        if not self.follows(values):
             raise self.misplaced()
         if not self.built:
             self.connect(values.row_shape)
-        call = Call(self, (values,), {})
-        call.result = Result(
-            call, 0, (None, *self.converted_shape(values.row_shape)), self.name or self.default_name, False
-        )
-        return call.result
+        return self.noted((values,), values.row_shape)
+
+    def follows(self, symbol: Symbol) -> bool:
+        """Whether a tensor is an input, or what look-ups make of one."""
+        return symbol.node is None or isinstance(symbol.node.function, Lookup)
+
+    def noted(self, arguments: tuple[Any, ...], shape: Shape) -> Result:
+        """The tensor of a call on tensors whose rows have this shape."""
+        call = Call(self, arguments, {})
+        made = Result(call, 0, (None, *self.converted_shape(shape)), self.name or self.default_name, False)
+        call.result = made
+        return made
 
     def converted_shape(self, shape: Shape) -> Shape:
         """The shape of a row of the result, for rows of this shape."""
