@@ -144,6 +144,21 @@ def test_what_can_not_be_trained(trained, tmp_path, given, message):
     assert re.search(message, refused("train", folder / "sales.csv", *given, "--out", tmp_path / "run"))
 
 
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ("soon,3", "row 8 of odd.csv has 'soon' in 'day': the time 'day' is dates, or numbers that count steps"),
+        ("2022-01-08,n/k", "row 8 of odd.csv has 'n/k' in 'sold': the target 'sold' of a series has numbers"),
+    ],
+)
+def test_an_odd_cell_is_named_with_its_row(tmp_path, monkeypatch, row, message):
+    monkeypatch.chdir(tmp_path)
+    rows = [f"2022-01-{day:02},{day * day % 11}" for day in range(1, 31)]
+    (tmp_path / "odd.csv").write_text("day,sold\n" + "\n".join([*rows[:7], row, *rows[8:]]) + "\n")
+    given = ("--target", "sold", "--time", "day", "--horizon", 3, "--out", tmp_path / "run")
+    assert refused("train", "odd.csv", *given) == message
+
+
 def test_commands_that_a_series_has_no_use_for(trained):
     folder, _ = trained
     run = folder / "run"

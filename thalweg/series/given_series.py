@@ -5,7 +5,7 @@ Each form is read into `Rows`, and gives forecasts back as itself."""
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from thalweg.data.reading import looks_like_date, looks_like_number
 from thalweg.data.tables import Table, is_rows, read_table
 from thalweg.errors import ArgumentError, DataError
 from thalweg.series.panel import Rows
@@ -324,9 +325,8 @@ def read_long(y: Any, roles: Roles) -> tuple[Form, Roles]:
             table.column(name)
     values = table.column(roles.target)
     if values.kind not in ("number", "integer", "boolean") and not values.missing().all():
-        raise DataError(
-            f"the target {roles.target!r} of {table.source} holds {values.holds} values: a series has numbers"
-        )
+        odd = first_unlike(table, roles.target, looks_like_number)
+        raise DataError(f"{odd}: the target {roles.target!r} of a series has numbers")
     codes, keys = np.zeros(table.rows, int), [None]
     if roles.group:
         codes, keys = coded(table, roles.group, frame)
@@ -400,6 +400,16 @@ def plain(cells: Array) -> list[Any]:
     return [None if cell is None else cell for cell in cells.tolist()]
 
 
+def first_unlike(table: Table, name: str, fits: Callable[[str], bool]) -> str:
+    """The first cell of a column that isn't what was expected, with its row; if each is by itself, what all are."""
+    column = table.column(name)
+    if column.kind == "text":
+        for row, text in enumerate(column.values):
+            if text is not None and not fits(text):
+                return f"row {table.row_number(row)} of {table.source} has {text!r} in {name!r}"
+    return f"the column {name!r} of {table.source} holds {column.holds or column.kind} values"
+
+
 def stamps_in(table: Table, time: Any, frame: Any, codes: Array, count: int) -> tuple[TimeIndex, Array]:
     """The stamps of a table's rows; without a column of them, the rows of each series in their order."""
     if time is None:
@@ -418,9 +428,8 @@ def stamps_in(table: Table, time: Any, frame: Any, codes: Array, count: int) -> 
         text = dates is not None and index.dtype.kind not in "Mi" and not isinstance(index, pd.PeriodIndex)
         return TimeIndex.of_index(pd.DatetimeIndex(dates, name=time) if text else index)
     if column.kind not in ("date", "number", "integer"):
-        raise DataError(
-            f"the time {time!r} of {table.source} holds {column.holds} values: give dates, or numbers that count steps"
-        )
+        odd = first_unlike(table, time, lambda text: looks_like_date(text) or looks_like_number(text))
+        raise DataError(f"{odd}: the time {time!r} is dates, or numbers that count steps")
     if frame is None:
         return TimeIndex(None), column.values.astype(np.float64) if dates is None else dates
     import narwhals as nw

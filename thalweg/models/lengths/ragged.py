@@ -70,7 +70,7 @@ def steps_of(row: Any, shape: Shape, k: int, what: str) -> Array:
     try:
         steps = np.asarray(row if isinstance(row, np.ndarray) and row.dtype != object else list(row), np.float64)
     except (TypeError, ValueError):
-        raise ShapeError(f"row {k} of {what} isn't an array of numbers: its steps have different shapes") from None
+        raise ShapeError(f"row {k} of {what} isn't an array of numbers with steps of one shape") from None
     if not len(steps):
         raise DataError(f"row {k} of {what} has no steps: leave it out")
     if len(steps) > shape[0]:
