@@ -172,10 +172,9 @@ NAMES: dict[str, Sequence[tuple[str, str]]] = {  # module → (names, what to do
         ("cholesky_inverse eig eigh jvp lstsq lu_factor matrix_rank pinv qr svd", ON_ARRAYS),
     ),
     "ops.image": (
-        ("elastic_transform", CHANGES),
-        ("perspective_transform scale_and_translate", "ops.image.affine_transform moves and scales, in perspective"),
-        ("gaussian_blur sobel_edges", "a DepthwiseConv2D with padding='same' whose kernel is given, and frozen"),
-        ("map_coordinates ssim", "compute it beforehand, by SciPy or scikit-image"),
+        ("scale_and_translate", "ops.image.affine_transform moves and scales, in perspective"),
+        ("sobel_edges", "a DepthwiseConv2D with padding='same' whose kernel is given, and frozen"),
+        ("ssim", "compute it beforehand, by SciPy or scikit-image"),
     ),
     "optimizers": (
         ("deserialize", GET),

@@ -114,6 +114,67 @@ def test_every_kind_of_random_number_has_a_row():
     assert set(random.__all__) == set(DRAWS)
 
 
+def test_map_coordinates_of_tensors_in_a_list_and_of_weights():
+    draw = np.random.default_rng(0)
+    grids, at = draw.normal(size=(3, 5, 6)).astype("f"), draw.uniform(0, 5, (3, 2, 7)).astype("f")
+    x, down, across = Input((5, 6)), Input((7,)), Input((7,))
+    found = Model([x, down, across], ops.image.map_coordinates(x, [down, across], 1, "mirror")).predict(
+        [grids, at[:, 0], at[:, 1]]
+    )
+    wanted = np.stack([ops.image.map_coordinates(*one, 1, "mirror") for one in zip(grids, at, strict=True)])
+    np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-6)
+
+    class Looked(Layer):
+        def build(self, shape: Any) -> None:
+            self.at = self.add_weight(shape=(2, 7), initializer="ones")
+            self.table = self.add_weight(shape=(5, 6), initializer="random_normal")
+
+        def call(self, x: Any) -> Any:
+            return ops.image.map_coordinates(x, self.at * 1.3, 1) + ops.image.map_coordinates(self.table, at[0], 1)
+
+    layer = Looked()
+    model = Model(x, layer(x))
+    table = layer.get_weights()[1]
+    wanted = [ops.image.map_coordinates(g, np.full((2, 7), 1.3), 1) for g in grids]
+    wanted += ops.image.map_coordinates(table, at[0], 1)
+    np.testing.assert_allclose(model.predict(grids), wanted, rtol=1e-5, atol=1e-6)
+    model.compile("sgd", "mse")
+    model.fit(grids, np.zeros((3, 7)), verbose=0)
+    assert not (layer.get_weights()[0] == 1).any()  # both were trained
+    assert not np.array_equal(layer.get_weights()[1], table)
+
+
+def places(rows: int, n: int) -> Any:
+    """Images whose two channels tell where an element is, across and down."""
+    return np.stack(np.meshgrid(np.arange(n), np.arange(n)), -1)[None].repeat(rows, 0).astype(np.float32)
+
+
+def test_elastic_transform_moves_by_blurred_random_numbers():
+    x, sigma, alpha, inner = places(200, 22), 1.2, 0.5, slice(4, -4)
+    moved = (ops.image.elastic_transform(x, alpha, sigma, seed=3) - x)[:, inner, inner] / alpha
+    bell = np.exp(-0.5 * (np.arange(-3, 4) / sigma) ** 2)
+    bell /= bell.sum()
+    np.testing.assert_allclose(moved.std((0, 1, 2)), sigma * (bell**2).sum(), rtol=0.05)
+    assert abs(moved.mean((0, 1, 2))).max() < 0.02
+    across, down = moved[..., 0].ravel(), moved[..., 1].ravel()
+    assert abs(np.corrcoef(across, down)[0, 1]) < 0.1  # not the same numbers
+    beside = np.corrcoef(moved[:, :, :-1, 0].ravel(), moved[:, :, 1:, 0].ravel())[0, 1]
+    assert abs(beside - (bell[1:] * bell[:-1]).sum() / (bell**2).sum()) < 0.03  # neighbours move together
+    assert np.array_equal(ops.image.elastic_transform(x, 0.0, seed=1), x)
+    assert ops.image.elastic_transform(x[0], seed=1).shape == x[0].shape
+
+
+def test_elastic_transform_in_a_network():
+    """Both engines draw the same, and each row is distorted by itself."""
+    x = Input((9, 9, 2))
+    given = places(3, 9)
+    y = ops.image.elastic_transform(x, 2.0, 1.5, seed=5)
+    found = [Model(x, y, seed=1, engine=engine).predict(given, batch_size=3) for engine in ("native", "reference")]
+    np.testing.assert_allclose(*found, rtol=1e-5, atol=1e-5)
+    assert not np.allclose(found[0][0], found[0][1], atol=0.1)
+    assert not np.allclose(found[0], given, atol=0.1)
+
+
 @pytest.mark.parametrize("name", DRAWS)
 def test_random_numbers(name):
     """Their moments, on arrays and in both engines, whose numbers are the same; each row has its own."""

@@ -10,6 +10,10 @@ IMAGES = DRAW.uniform(size=(2, 7, 5, 3)).astype("f")
 BYTES = DRAW.integers(0, 256, (2, 7, 5, 3)).astype(np.uint8)
 VOLUMES = DRAW.normal(size=(2, 5, 4, 6, 2)).astype("f")
 AFFINE = np.array([[1.31, 0.42, -2.13, -0.23, 0.84, 1.62, 0, 0], [0.72, 0, 4.34, 0.11, 1.93, -5.436, 0, 0]], "f")
+BEFORE = np.array([[[0, 0], [0, 6], [4, 0], [4, 6]], [[1, 0], [0, 5], [4, 1], [3, 6]]], "f")
+AFTER = np.array([[[0.5, -1], [1, 5], [4.5, 0.2], [3.1, 6]], [[0, 0.3], [0, 6], [4, 0], [4.4, 5]]], "f")
+PLACES = DRAW.uniform(-9, 12, (3, 4, 6)).astype("f")
+LAST = "channels_last"  # without it, Keras with JAX takes channels first
 KINDS = ("nearest", "bilinear", "bicubic", "lanczos3", "lanczos5")
 
 CASES = {
@@ -50,6 +54,26 @@ CASES = {
     },
     "affine of one image": lambda i: i.affine_transform(IMAGES[0], AFFINE[1]),
     "affine of bytes": lambda i: i.affine_transform(BYTES, AFFINE, fill_value=9),
+    **{
+        f"perspective by {kind}": (lambda i, kind=kind: i.perspective_transform(IMAGES, BEFORE, AFTER, kind, 0.5))
+        for kind in ("nearest", "bilinear")
+    },
+    "perspective of one image": lambda i: i.perspective_transform(IMAGES[0], BEFORE[1], AFTER[1]),
+    **{
+        f"blurred {size}": (lambda i, size=size, sigma=sigma: i.gaussian_blur(IMAGES, size, sigma, LAST))
+        for size, sigma in (((3, 3), (1.0, 1.0)), ((5, 2), (0.7, 1.9)), ((1, 9), (0.5, 3.0)))
+    },
+    "blurred, one image": lambda i: i.gaussian_blur(IMAGES[0], data_format=LAST),
+    **{
+        f"coordinates, {order}, {mode}": (
+            lambda i, order=order, mode=mode: i.map_coordinates(IMAGES[0], PLACES, order, mode, 0.5)
+        )
+        for order in (0, 1)
+        for mode in ("constant", "nearest", "wrap", "mirror", "reflect")
+    },
+    "coordinates along one axis": lambda i: i.map_coordinates(IMAGES[0, 0, :, 0], PLACES[:1, 0], 1),
+    "coordinates of bytes": lambda i: i.map_coordinates(BYTES[0], PLACES, 1),
+    "coordinates in a list": lambda i: i.map_coordinates(IMAGES[0, ..., 0], [PLACES[0], PLACES[1]], 1, "mirror"),
     "rgb": lambda i: i.hsv_to_rgb(IMAGES * [3, 1, 1]),
 }  # fmt: skip
 
@@ -80,6 +104,14 @@ def test_images_are_keras_s(name, keras):
         lambda i: i.affine_transform(IMAGES, AFFINE, fill_mode="edge"),
         lambda i: i.affine_transform(IMAGES[0, 0], AFFINE[0]),
         lambda i: i.affine_transform(IMAGES, AFFINE[:, :6]),
+        lambda i: i.perspective_transform(IMAGES, BEFORE[0, :3], AFTER[0, :3]),
+        lambda i: i.perspective_transform(IMAGES, BEFORE, AFTER, "bicubic"),
+        lambda i: i.map_coordinates(IMAGES[0], PLACES[:2], 1),
+        lambda i: i.map_coordinates(IMAGES[0], PLACES, 2),
+        lambda i: i.map_coordinates(IMAGES[0], PLACES, 1, "edge"),
+        lambda i: i.map_coordinates(IMAGES[0], PLACES[:, 0, 0], 1),
+        lambda i: i.gaussian_blur(IMAGES[0, 0]),
+        lambda i: i.elastic_transform(IMAGES, fill_mode="edge"),
     ],
 )
 def test_both_refuse(wrong, keras):

@@ -655,6 +655,23 @@ CHECKED = [
         ours=(2, 2, 3),
     ),
     row(
+        "`ops.image.gaussian_blur` without `data_format`",
+        "r = np.asarray(keras.ops.image.gaussian_blur(np.ones((1, 5, 5, 3), 'f')))[0, 2, 2].round(2).tolist()",
+        ours=[1.0, 1.0, 1.0],
+    ),
+    row(
+        "`ops.image.map_coordinates` of tensors",
+        "keras.ops.image.map_coordinates(keras.Input((3, 4)), keras.Input((2, 6)), 1)",
+        ours=RUNS,
+    ),
+    row(
+        "`ops.image.elastic_transform` moves",
+        "x = np.stack(np.meshgrid(np.arange(15.0), np.arange(15.0)), -1)[None].astype('f')\n"
+        "m = (np.asarray(keras.ops.image.elastic_transform(x, 0.3, 1.0, seed=1)) - x)[0, 5:-5, 5:-5]\n"
+        "r = bool(np.allclose(m[..., 0], m[..., 1], atol=1e-3))",
+        ours=False,
+    ),
+    row(
         "`ops.image.affine_transform` of one transform",
         "r = keras.ops.image.affine_transform(np.ones((2, 3, 3, 1), 'f'), np.eye(3, dtype='f').ravel()[:8]).shape",
         ours=(2, 3, 3, 1),

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy import special
+from scipy import ndimage, special
 
 from thalweg import ops
 from thalweg.ops.tensor import Operators
@@ -557,6 +557,67 @@ for mode in ("constant", "mirror"):
         (8,),
         kinds=False,
     )
+image_row(
+    "gaussian_blur",
+    lambda x: ndimage.gaussian_filter(x, (0, 1.1, 0.8, 0), radius=(0, 2, 1, 0), mode="constant"),
+    4,
+    5,
+    2,
+    kernel_size=(3, 5),
+    sigma=(0.8, 1.1),
+)
+image_row("gaussian_blur", None, 3, 4, 1, kernel_size=(2, 7), sigma=(0.7, 2.0))
+CORNERS = np.array([[0.0, 0], [0, 3], [4, 0], [4, 3]])
+row(
+    "image.perspective_transform",
+    lambda x, p: ops.image.perspective_transform(x, CORNERS, CORNERS + 0.3 * p),
+    None,
+    (4, 5, 2),
+    (4, 2),
+    values=within_1,
+    kinds=False,
+)
+row(
+    "image.perspective_transform",
+    lambda x: ops.image.perspective_transform(x, CORNERS, CORNERS + np.array([1.0, 0])),
+    lambda x: np.pad(x, ((0, 0), (0, 0), (1, 0), (0, 0)))[:, :, :-1],
+    (4, 5, 2),
+    kinds=False,
+)
+
+
+def mapped_in(order: int, mode: str) -> Callable[..., Any]:
+    """`map_coordinates` in each row's own array: on arrays one after the other."""
+    return lambda x, c: (
+        ops.image.map_coordinates(x, 2.0 * c, order, mode, 0.5)
+        if isinstance(x, Operators)
+        else np.stack([ops.image.map_coordinates(*one, order, mode, 0.5) for one in zip(x, 2.0 * c, strict=True)])
+    )
+
+
+for order, mode in ((1, "constant"), (1, "mirror"), (1, "wrap"), (0, "reflect"), (0, "nearest")):
+    row("image.map_coordinates", mapped_in(order, mode), None, (4, 5), (2, 6), slope=order == 1, kinds=False)
+row(
+    "image.map_coordinates",
+    mapped_in(1, "nearest"),
+    lambda x, c: np.stack(
+        [ndimage.map_coordinates(a, 2 * p, order=1, mode="nearest") for a, p in zip(x, c, strict=True)]
+    ),
+    (3, 4, 5),
+    (3, 2, 2),
+    kinds=False,
+)
+row(
+    "image.map_coordinates",
+    lambda x: (
+        ops.image.map_coordinates(x, np.array([[0.0, 1.5, 3.5]]), 1, "mirror")
+        if isinstance(x, Operators)
+        else np.stack([ops.image.map_coordinates(one, np.array([[0.0, 1.5, 3.5]]), 1, "mirror") for one in x])
+    ),
+    lambda x: np.stack([x[:, 0], (x[:, 1] + x[:, 2]) / 2, (x[:, 3] + x[:, 2]) / 2], 1),
+    (4,),
+    kinds=False,
+)
 image_row("rgb_to_grayscale", lambda x: (x * [0.2989, 0.587, 0.114]).sum(-1, keepdims=True), 2, 3, 3)
 image_row("rgb_to_hsv", None, 2, 3, 3, values=positive)
 image_row("hsv_to_rgb", None, 2, 3, 3, values=positive)

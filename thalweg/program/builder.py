@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from thalweg.errors import ShapeError
 from thalweg.program.formula import operations
@@ -196,9 +196,13 @@ class Builder:
             if n != m and interpolation == "nearest":
                 x = self.take(x, nearest(n, m), axis)
             elif n != m:
-                z = self.value("z", (*x.shape[:axis], m, *x.shape[axis + 1 :]), x.per_row)
-                x = self.append(Resampling(x, *banded(interpolated(n, m, interpolation, antialias)), z, axis))
+                x = self.resample(x, interpolated(n, m, interpolation, antialias), axis)
         return x
+
+    def resample(self, x: Buffer, matrix: NDArray[Any], axis: int) -> Buffer:
+        """Along an axis, the product with a matrix (new, old), in whose rows few neighbours aren't 0."""
+        z = self.value("z", (*x.shape[:axis], len(matrix), *x.shape[axis + 1 :]), x.per_row)
+        return self.append(Resampling(x, *banded(matrix), z, axis))
 
     def permute(self, x: Buffer, order: tuple[int, ...]) -> Buffer:
         """The axes of a row in another order: axis k of the result is axis order[k] of x."""

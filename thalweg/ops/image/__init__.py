@@ -16,8 +16,9 @@ import numpy as np
 from thalweg.absent import answer_for
 from thalweg.ops.arrangement import concatenate, ndim, pad, reshape, shape, transpose
 from thalweg.ops.contractions import matmul
-from thalweg.ops.image.image_shapes import checked
-from thalweg.ops.image.transforms import affine_transform
+from thalweg.ops.image.blurring import gaussian_blur
+from thalweg.ops.image.image_shapes import checked, in_type, multiplied
+from thalweg.ops.image.transforms import affine_transform, elastic_transform, map_coordinates, perspective_transform
 from thalweg.ops.indexing import get_item, take
 from thalweg.ops.operation import operand, operation
 from thalweg.ops.pointwise import abs as size_of
@@ -27,8 +28,8 @@ from thalweg.program.instructions.images.resizing import INTERPOLATIONS, interpo
 from thalweg.support.naming import choose
 
 __all__ = [
-    "affine_transform", "crop_images", "extract_patches", "extract_patches_3d", "hsv_to_rgb", "pad_images", "resize",
-    "rgb_to_grayscale", "rgb_to_hsv",
+    "affine_transform", "crop_images", "elastic_transform", "extract_patches", "extract_patches_3d", "gaussian_blur",
+    "hsv_to_rgb", "map_coordinates", "pad_images", "perspective_transform", "resize", "rgb_to_grayscale", "rgb_to_hsv",
 ]  # fmt: skip
 
 
@@ -40,12 +41,8 @@ def of_arrays(x: Any, size: tuple[int, int], interpolation: str, antialias: bool
         if n != m and interpolation == "nearest":
             real = np.take(real, nearest(n, m), axis)
         elif n != m:
-            weights = interpolated(n, m, interpolation, antialias).astype(real.dtype)
-            real = np.moveaxis(np.moveaxis(real, axis, -1) @ weights.T, -1, axis)
-    if x.dtype.kind not in "iu":
-        return real.astype(x.dtype, copy=False)
-    bounds = np.iinfo(x.dtype)
-    return np.clip(np.round(real), bounds.min, bounds.max).astype(x.dtype)
+            real = multiplied(real, interpolated(n, m, interpolation, antialias), axis)
+    return in_type(real, x.dtype)
 
 
 @operation(of_arrays)

@@ -1,4 +1,4 @@
-"""What functions of images take."""
+"""What functions of images take, and have in common."""
 
 from __future__ import annotations
 
@@ -21,3 +21,16 @@ def checked(what: str, images: Any, data_format: Any, rank: int = 4) -> Any:
             f"{what} takes {'images' if rank == 4 else 'volumes'} of {rank} axes with the rows, got {shape(x)}"
         )
     return x
+
+
+def multiplied(x: Any, matrix: Any, axis: int) -> Any:
+    """An array times a matrix (new, old) along an axis, in its own precision."""
+    return np.moveaxis(np.moveaxis(x, axis, -1) @ matrix.T.astype(x.dtype), -1, axis)
+
+
+def in_type(x: Any, dtype: Any) -> Any:
+    """Numbers in another type: whole ones are rounded to."""
+    if dtype.kind not in "iu":
+        return x.astype(dtype, copy=False)
+    bounds = np.iinfo(dtype)
+    return np.clip(np.round(x), bounds.min, bounds.max).astype(dtype)
