@@ -77,7 +77,7 @@ def test_an_encoder_hands_its_states_to_a_decoder():
 
 
 def test_states_go_on_where_they_stopped():
-    """The workaround for stateful=True: two halves give what the whole gives."""
+    """Two halves give what the whole gives."""
     layer = GRU(2, return_state=True, return_sequences=True)
     whole, last = layer(X)
     first, state = layer(X[:, :1])
@@ -174,7 +174,6 @@ def test_every_step_takes_a_model():
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (lambda: LSTM(2, stateful=True), "LSTM keeps no state from one batch to the next: give stateful=False, .*"),
         (lambda: LSTM(2, use_cudnn=True), "LSTM runs on CPUs: use_cudnn is 'auto' or False, got True"),
         (lambda: LSTM(2, implementation=3), "LSTM's implementation is 1, .*, got 3"),
         (lambda: GRU(2, "softmax"), "GRU's activation works element by element, .* got softmax"),

@@ -99,7 +99,6 @@ def test_dropout_leaves_out_a_share_by_each_gate():
         (lambda n: n.ConvLSTM2D(2, 3).build((None, 5, 8, 1)), ShapeError, r"\(rows, steps, height, width, channels\)"),
         (lambda n: n.ConvLSTM1D(2, 9).build((None, 5, 8, 1)), ShapeError, "ConvLSTM1D's window spans"),
         (lambda n: n.ConvLSTM3D(2, 3).build((None, 5, 2, 4, 4, 1)), ShapeError, "ConvLSTM3D's window spans"),
-        (lambda n: n.ConvLSTM2D(2, 3, stateful=True), ArgumentError, "ConvLSTM2D keeps no state"),
         (lambda n: n.ConvLSTM2D(2, 3, activation="softmax"), ArgumentError, "works element by element"),
     ],
 )

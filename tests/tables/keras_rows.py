@@ -33,6 +33,10 @@ def row(cell, *programs, ours=REFUSED, theirs=True):
 
 
 FITTED = "m = built(keras); m.fit(X, Y, verbose=0); "
+STATEFUL = (
+    "m = keras.Sequential([keras.Input(batch_shape=(2, 3, 1)), keras.layers.SimpleRNN(1, stateful=True)]); "
+    "m.set_weights([np.ones((1, 1)), np.ones((1, 1)), np.ones(1)]); "
+)
 NETWORK = "[keras.Input((4,)), keras.layers.Dense(1)]"
 LOOKUPS = ("TextVectorization", "StringLookup", "IntegerLookup", "Hashing", "CategoryEncoding", "Discretization")
 
@@ -423,9 +427,30 @@ LAYERS = [
     ),
     row("every layer's `data_format`", "keras.layers.Conv2D(3, 3, data_format='channels_first')"),
     row(
-        "`SimpleRNN`, `LSTM`, `GRU`, `RNN`, `ConvLSTM1D`, `ConvLSTM2D`, `ConvLSTM3D` with `stateful=True`",
-        *each("keras.layers.{}, stateful=True)", "SimpleRNN(3", "LSTM(3", "GRU(3", "RNN(keras.layers.LSTMCell(3)"),
-        *each("keras.layers.ConvLSTM{}D(3, 2, stateful=True)", "1", "2", "3"),
+        "`stateful=True` over JAX",
+        STATEFUL + "x = np.ones((2, 3, 1)); r = np.array_equal(*(m.predict(x, 2, verbose=0) for _ in range(2)))",
+        ours=False,
+    ),
+    row(
+        "`stateful=True` and `fit` with `shuffle=True`",
+        STATEFUL + "m.compile('sgd', 'mse'); m.fit(np.ones((4, 3, 1)), np.ones((4, 1)), batch_size=2, verbose=0)",
+    ),
+    row(
+        "`stateful=True` and `batch_size=None`",
+        STATEFUL + "m.predict(np.ones((4, 3, 1)), verbose=0)",
+        ours=RUNS,
+    ),
+    row("`stateful=True`: `states` of a layer", STATEFUL + "m.layers[0].states[0].assign(np.ones((2, 1)))"),
+    row(
+        "`stateful=True` in a model with a `train_step`",
+        "class Own(keras.Model):\n"
+        "    def train_step(self, data):\n"
+        "        loss = keras.ops.mean(self(data[0], training=True))\n"
+        "        self.minimize(loss)\n"
+        "        return {'loss': loss}\n"
+        "x = keras.Input(batch_shape=(2, 3, 1)); m = Own(x, keras.layers.SimpleRNN(1, stateful=True)(x))\n"
+        "m.compile('sgd'); m.fit(np.ones((2, 3, 1)), np.ones((2, 1)), batch_size=2, verbose=0)",
+        **OURS_ALONE,
     ),
     row(
         "a mask at `ConvLSTM1D`, `ConvLSTM2D`, `ConvLSTM3D`",

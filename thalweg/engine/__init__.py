@@ -24,6 +24,10 @@ def make_executor(engine: str, job: Job) -> Executor:
         from thalweg.engine.turns import InTurn
 
         return InTurn(ENGINES[engine].executor, job)
+    if job.states:
+        from thalweg.engine.handed_on import HandedOn
+
+        return HandedOn(ENGINES[engine], job)
     return ENGINES[engine].executor(job)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -37,6 +37,7 @@ class Engine:
     splits: Callable[[Program, Request], bool] = lambda program, request: False  # whether lanes share a layer's inputs
     plan: Callable[[Program, int, int], Plan] | None = None  # how a batch is run by lanes; None: in the program's order
     package: str = ""  # the one it needs, which is the extra of the same name
+    stores_at_once: bool = True  # whether a step sees what the one before it has stored in the data
     steps_together: Callable[[], int | None] = lambda: None  # steps of a chunk, if that mustn't depend on the clock
 
     def common(self, request: Request, lower: Callable[[Request], Program]) -> Request:
@@ -46,6 +47,33 @@ class Engine:
         """
         common = replace(request, batch=1 if request.batch < self.small_batch else self.small_batch, lanes=1)
         return request if request.lanes > 1 and self.splits(lower(common), request) else common
+
+
+class States(dict[str, Array]):
+    """What the rows of a batch begin with, by the names under which a program knows it; updated in place.
+
+    Args:
+        states: (rows, …) each. owner: who keeps them, in messages.
+    """
+
+    def __init__(self, states: Mapping[str, Array] | None = None, owner: str = "") -> None:
+        super().__init__(states or {})
+        self.owner = owner
+        self.before: list[Array] = []
+
+    @property
+    def rows(self) -> int:
+        """The rows of a batch."""
+        return len(next(iter(self.values())))
+
+    def note(self) -> None:
+        """Notes what they are now."""
+        self.before = [np.copy(array) for array in self.values()]
+
+    def undo(self) -> None:
+        """Goes back to what was noted: the last run didn't count."""
+        for array, before in zip(self.values(), self.before, strict=False):
+            array[...] = before
 
 
 class Ranks(Protocol):
@@ -87,6 +115,7 @@ class Job:
     by_step: bool = False  # whether outcomes hold the loss of each step
     ranks: Ranks | None = None  # the processes among which the lanes are divided
     first: int = 0  # the place in the epoch of the first row of the data
+    states: States = field(default_factory=lambda: States())  # with which the first batch begins
 
     @property
     def steps_per_epoch(self) -> int:

@@ -62,5 +62,7 @@ ENGINES = {
         plan,
     ),
     "reference": Engine(reference_executor, PLAIN, ("float32", "float64")),
-    "jax": Engine(jax_executor, PLAIN, ("float32", "float64"), package="jax", steps_together=steps_with_jax),
+    "jax": Engine(
+        jax_executor, PLAIN, ("float32", "float64"), package="jax", stores_at_once=False, steps_together=steps_with_jax
+    ),
 }

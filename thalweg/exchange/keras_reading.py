@@ -151,7 +151,7 @@ def input_of(config: Mapping[str, Any]) -> Input:
             f"{what} has the shape {shortly(shape)}: every axis but those of rows and steps has a known length here"
         )
     kind = config.get("dtype") or "float32"
-    return Input(shape[1:], name=config.get("name"), dtype=kind)
+    return Input(batch_shape=shape, name=config.get("name"), dtype=kind)
 
 
 class Drawing:

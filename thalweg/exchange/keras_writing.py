@@ -79,7 +79,7 @@ def described(model: Any, unknown: set[str]) -> dict[str, Any]:
 def input_config(front: Input) -> dict[str, Any]:
     """An input, as a layer."""
     kind, name = getattr(front, "kind", "float32"), front.name or "input_layer"
-    config = {"batch_shape": list(front.shape), "dtype": kind, "name": name}
+    config = {"batch_shape": list(front.layer.batch_shape), "dtype": kind, "name": name}
     return {"module": "keras.layers", "class_name": "InputLayer", "config": config, "registered_name": None}
 
 

@@ -13,6 +13,7 @@ from thalweg.export.traced_program import Arrays, Statement, statements
 from thalweg.export.traced_values import ROWS
 from thalweg.program.instructions.batches import Gather, Store
 from thalweg.program.ir.instruction import DATA, PARAMETERS, SLOTS, Array, Buffer, Constant, Instruction
+from thalweg.program.ir.program import Program
 from thalweg.program.passes.draft import Request
 from thalweg.program.plain import PLAIN
 
@@ -43,11 +44,21 @@ def network_of(model: Any, rows: int = ROWS) -> Network:
     if model._weights.dtype != np.float32:
         raise ThalwegError(f"exports compute in float32, and {model.name!r} in {model._weights.dtype}")
     program, _ = model._compiled._lower(Request("inference"), passes=PLAIN)
+    refuse_states(program)
     inputs = tuple(i.x for i in program.forward if isinstance(i, Gather))
     outputs = tuple(i.y for i in program.forward if isinstance(i, Store))
     computed = [i for i in program.forward if not isinstance(i, Gather | Store)]
     made = statements(computed, Arrays(rows, np.float32, rows))
     return Network(inputs, outputs, tuple(made), weights_of(model, computed))
+
+
+def refuse_states(program: Program) -> None:
+    """Raises if a program's batches begin with what the last one has left."""
+    for states in program.states:
+        raise ThalwegError(
+            f"{states.layer.owner} hands on states from batch to batch, which no export does: export a copy of the "
+            "model with stateful=False and the same weights, return_state=True and initial_state"
+        )
 
 
 def weights_of(model: Any, instructions: Iterable[Instruction]) -> dict[Buffer, Array]:

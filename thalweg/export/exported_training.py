@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from thalweg.errors import ThalwegError
+from thalweg.export.exported_network import refuse_states
 from thalweg.export.traced_program import Arrays, Statement, statements
 from thalweg.export.traced_values import ROWS
 from thalweg.program.instructions.batches import Gather
@@ -87,6 +88,7 @@ def training_of(model: Any, rows: int = ROWS) -> Training:
     compiled.ready()
     compiled.prepare_slots()
     program = compiled._lower(Request("training", 32), passes=PLAIN)[0]
+    refuse_states(program)
     if program.every != 1:
         raise ThalwegError("no export accumulates gradients of several steps: leave gradient_accumulation_steps out")
     if compiled.optimizer.use_ema:

@@ -166,7 +166,13 @@ class Called(hooks.Configured):
             if parameter.array is None:
                 parameter.array = np.zeros(parameter.buffer.shape, np.float32)
                 parameter.array[...] = parameter.initializer.of(path)(parameter.buffer.shape, generator)
+        for states in program.carried.values():
+            states.layer.claim(len(inputs[0][1]))
+            inputs.extend(zip(states.first, states.layer.held(np.float32), strict=True))
         values = evaluate(program, inputs, draw_seed())
+        for states in program.carried.values():
+            for array, last in zip(states.layer.kept, states.last, strict=True):
+                array[...] = values[last]
         self.note_loss_terms(program, values)
         return mapped(result, lambda v: ArrayResult.of(np.array(values[traced(v, program).buffer], np.float32)))
 

@@ -42,7 +42,7 @@ class Input(Symbol):
         name: by default input, input_1, …
         dtype: what the caller's arrays hold: float32, int32, int64, uint8, bool or string. The network computes in
             floats; text is for a layer that takes it, such as `StringLookup`.
-        batch_size: Keras's; a network takes any number of rows.
+        batch_size: of batches, for recurrent layers with stateful=True; others take any number of rows.
         batch_shape: the shape with a first axis for the rows, in place of `shape`.
 
     >>> from thalweg.layers import Dense
@@ -51,7 +51,7 @@ class Input(Symbol):
     ((None, 4), (None, 2))
     """
 
-    __slots__ = ("kind", "layer")
+    __slots__ = ("batch_size", "kind", "layer")
 
     def __init__(
         self,
@@ -64,14 +64,14 @@ class Input(Symbol):
     ) -> None:
         if (shape is None) == (batch_shape is None):
             raise ArgumentError("Input takes a shape, (5,), or a batch_shape, (None, 5)")
-        if batch_size is not None:
-            whole("Input's batch_size", batch_size)
         if batch_shape is not None and (not isinstance(batch_shape, (Sequence, np.ndarray)) or not len(batch_shape)):
             raise ArgumentError(
                 "Input's batch_shape has the rows first, of which there may be any number, None, and a size for every "
                 f"other axis, as in (None, 5, 8), got {batch_shape!r}"
             )
         given: Any = shape if batch_shape is None else batch_shape[1:]
+        rows = batch_size if batch_shape is None else batch_shape[0]
+        self.batch_size = None if rows is None else whole("Input's batch_size", rows)
         sizes = kinds.row_shape("Input's shape", given if isinstance(given, (Sequence, np.ndarray)) else (given,))
         if name is not None and (not isinstance(name, str) or not name or "/" in name):
             raise ArgumentError(f"an input's name is a word without '/', got {name!r}")
@@ -83,12 +83,13 @@ class Input(Symbol):
     def get_config(self) -> dict[str, Any]:
         """The arguments that make an equal input."""
         kind = {} if self.kind == "float32" else {"dtype": self.kind}
-        return {"shape": list(self.shape[1:]), "name": self.name or None} | kind
+        rows = {} if self.batch_size is None else {"batch_size": self.batch_size}
+        return {"shape": list(self.shape[1:]), "name": self.name or None} | rows | kind
 
     def sized(self, length: int) -> Input:
         """The same for sequences of one length."""
         kind: Any = self.kind
-        return Input((length, *self.shape[2:]), self.name or None, dtype=kind)
+        return Input((length, *self.shape[2:]), self.name or None, dtype=kind, batch_size=self.batch_size)
 
 
 def standing(shape: tuple[int | None, ...]) -> dict[int, tuple[Shape, Shape | None]]:
@@ -153,9 +154,8 @@ class InputLayer(Layer):
 
     @property
     def batch_shape(self) -> tuple[int | None, ...]:
-        """Its shape, None for the rows."""
-        shape: tuple[int | None, ...] = self.tensor.shape
-        return shape
+        """Its shape; first the rows of a batch, None for any number."""
+        return (getattr(self.tensor, "batch_size", None), *self.tensor.shape[1:])
 
     def forward(self, program: Builder, x: Any) -> Any:
         raise ArgumentError(f"the InputLayer {self.name!r} is a beginning: call a layer on its output")

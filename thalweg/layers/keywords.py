@@ -84,7 +84,10 @@ def keep(layer: Any, given: Mapping[str, Any]) -> None:
     if len(named) > 1:
         raise ArgumentError(f"{kind}: only one of {' and '.join(named)} can be given")
     if named:
-        declared = {"input_shape": shape_of(kind, named[0], declared.pop(named[0]))} | declared
+        shape: Any = declared.pop(named[0])
+        if named[0].startswith("batch"):
+            declared["batch_size"] = shape[0] if isinstance(shape, (list, tuple)) and shape else None
+        declared = {"input_shape": shape_of(kind, named[0], shape)} | declared
     if "dtype" in declared:
         declared["dtype"] = type_of(kind, declared["dtype"])
     layer.declared = dict(layer.declared) | declared

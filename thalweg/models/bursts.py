@@ -48,7 +48,7 @@ class Bursts:
         self.model, self.compiled = model, model._compiled
         self.compiled.ready(x)
         self.compiled.observed("Bursts")
-        self.compiled.graph.refuse("Bursts")
+        self.compiled.graph.refuse("Bursts", alone=True)
         data = self.compiled.data(x, y)
         self.job = self.compiled.training_job(data, whole("batch_size", batch_size), lanes, shuffle)
         self.executor = make_executor(self.compiled.engine, self.job)

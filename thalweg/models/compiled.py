@@ -19,6 +19,7 @@ from thalweg.engine import aligned, usable_lanes
 from thalweg.engine.contract import Array, Chunk, Engine, Job, Ranks
 from thalweg.errors import ArgumentError, ThalwegError, ThalwegWarning
 from thalweg.layers.layer import Shape
+from thalweg.layers.recurrent.stateful import claimed, keeping, refuse_shuffling, require_rows, states_of
 from thalweg.losses.outputs import doubt
 from thalweg.metrics.masked import for_mask
 from thalweg.models.goals import Goals, ModelLoss, OutputGoal, scores
@@ -202,8 +203,25 @@ class Compiled:
     def build(self, input_shape: Any = None) -> None:
         """Fixes the shapes and makes the initial weights, unless they exist."""
         if not self.weights.placed:
+            require_rows(self.graph.layers, self.graph.inputs)
             self.weights.build(input_shape, self.seed)
             self.warn()
+
+    @property
+    def rows_kept(self) -> int | None:
+        """The rows of a batch, if layers keep states for them."""
+        return claimed(self.graph.layers, self.graph.inputs)
+
+    def batch_size(self, given: int | None, shuffled: bool = False) -> int:
+        """The rows of a batch: by default so many as layers keep states for, or 32; then they can't be shuffled."""
+        if shuffled:
+            refuse_shuffling(self.graph.layers)
+        return (self.rows_kept or 32) if given is None else whole("batch_size", given)
+
+    def reset_states(self) -> None:
+        """Lets the next batch begin with zeros, in the recurrent layers with stateful=True."""
+        for layer in keeping(self.graph.layers):
+            layer.reset_state()
 
     def build_for(self, x: Any) -> None:
         """Builds the model for the first data, if necessary."""
@@ -433,6 +451,7 @@ class Compiled:
         shared = lanes if more.get("ranks") is None else 1  # a lane of another process can't share its inputs
         program, totals = self.lower_for(kind, data, batch, shared, visible)
         more |= {"totals": totals, "seed": self.seed, "lanes": lanes}
+        more["states"] = states_of(program, batch, self.weights.dtype)
         data = of_engine(data, self.goals_and_shapes(), self.weights.dtype)
         return Job(program, data, len(first(data)), batch, self.weights.vector, self.slots, **more)
 

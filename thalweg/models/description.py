@@ -30,6 +30,7 @@ def describe(graph: Graph) -> dict[str, Any]:
         for front in graph.inputs:
             chain |= {"input_shape": list(front.shape[1:])}
             chain |= {} if front.kind == "float32" else {"input_dtype": front.kind}
+            chain |= {} if front.batch_size is None else {"batch_size": front.batch_size}
         return chain
     if isinstance(graph, Drawn):
         return describe_drawn(graph)

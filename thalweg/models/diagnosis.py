@@ -16,7 +16,7 @@ from thalweg.program.instructions.embedding import Embedding
 from thalweg.program.instructions.losses.loss_instruction import class_numbers
 from thalweg.program.ir.instruction import PARAMETERS, SLOTS, Buffer, Instruction
 
-COLUMN_NAMES = {"X": "x", "Y": "y", "weights": "sample_weight"}
+COLUMN_NAMES = {"X": "x", "Y": "y", "weights": "sample_weight", "S": "state "}
 
 
 def diagnose(executor: Executor, job: Job, chunk: Chunk) -> words.Said:
@@ -143,6 +143,7 @@ def finite(vector: Array) -> bool:
 def restore_and_diagnose(executor: Executor, job: Job, step: Chunk, before: tuple[Array, Array]) -> words.Said:
     """Restores the state before a step, and says what went wrong in it."""
     job.parameters[:], job.slots[:] = before
+    job.states.undo()
     finding = diagnose(executor, job, step)
     job.parameters[:], job.slots[:] = before
     return finding
@@ -156,6 +157,7 @@ def restore_and_explain(fit: Any, chunk: Chunk, before: tuple[Array, Array], don
     """
     job, optimizer = fit.job, fit.compiled.optimizer
     job.parameters[:], job.slots[:] = before
+    job.states.undo()
     for step in range(chunk.steps):
         one = replace(
             chunk.part(step, step + 1),

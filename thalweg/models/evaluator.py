@@ -18,8 +18,9 @@ from thalweg.callbacks import Callback, Logs
 from thalweg.callbacks.callback import Model, introduced, listened, notify
 from thalweg.data.streams import Window, Windows, collected, is_stream, stream_of
 from thalweg.engine import Executors, make_executor, usable_lanes
-from thalweg.engine.contract import Array, Chunk, Executor, Job, Ranks
+from thalweg.engine.contract import Array, Chunk, Executor, Job, Ranks, States
 from thalweg.errors import ArgumentError, DivergedError, ThalwegError
+from thalweg.layers.recurrent.stateful import keeping, single
 from thalweg.models.by_length import ByLength, for_rows, one_batch, sequences_in
 from thalweg.models.compiled import Compiled
 from thalweg.models.diagnosis import all_finite, diagnose, restore_and_diagnose
@@ -56,7 +57,7 @@ def evaluate(
     stream = stream_of(x, y, sample_weight, steps, "steps")
     if stream is not None and batch_size is not None:
         raise ArgumentError(f"{type(x).__name__} makes batches: leave out batch_size")
-    batch = 32 if batch_size is None else whole("batch_size", batch_size)
+    batch = compiled.batch_size(batch_size)
     if stream is None:
         compiled.ready(x)
         compiled, sequences = for_rows(compiled, x)
@@ -142,6 +143,7 @@ class Evaluation:
         """
         summed = any(g.loss is not None and g.loss.reduction == "sum" for g in self.compiled.objectives())
         apart = summed or self.observed is not None or any(self.compiled.masked())
+        apart = apart or any(True for _ in keeping(self.compiled.graph.layers))
         at_once = not listened(callbacks, BATCH_EVENTS) and not apart
         return self.of(self.rows if at_once else min(self.batch, self.rows))
 
@@ -393,6 +395,7 @@ def plain_job(compiled: Compiled, job: Job) -> Job:
     of_bytes = first(dict(job.data)).dtype == np.uint8
     request = Request("training", job.rows, 1, has_weights(job.data), of_bytes, steps=weights_by_step(job.data))
     program, totals = compiled._lower(request, passes=PLAIN)
-    data = {k: v if v.dtype == np.uint8 else v.astype(np.float64) for k, v in job.data.items()}
+    given = dict(job.data) | single(job.program, np.float64, job.rows)
+    data = {k: v if v.dtype == np.uint8 else v.astype(np.float64) for k, v in given.items()}
     parameters, slots = job.parameters.astype(np.float64), job.slots.astype(np.float64)
-    return replace(job, program=program, totals=totals, data=data, parameters=parameters, slots=slots)
+    return replace(job, program=program, totals=totals, data=data, parameters=parameters, slots=slots, states=States())

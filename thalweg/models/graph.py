@@ -20,6 +20,7 @@ from thalweg.layers.core import connect_all, shape_after
 from thalweg.layers.keywords import fits
 from thalweg.layers.layer import Shape, name_layers
 from thalweg.layers.lookups.lookup import NUMBERS, TEXT, Lookup
+from thalweg.layers.recurrent.stateful import keeping
 from thalweg.models.steps.own_step import OwnStep
 from thalweg.ops.any_length import merged, of_any_length
 from thalweg.ops.masks import passed
@@ -168,8 +169,14 @@ class Graph(ABC):
         """What the model's class says of steps, if it defines those of a kind of program."""
         return self.own_step if self.own_step is not None and self.own_step.defines(kind) else None
 
-    def refuse(self, what: str) -> None:
-        """Raises for what looks at a training step as one program, if the model has a step of its own."""
+    def refuse(self, what: str, alone: bool = False) -> None:
+        """Raises for what looks at a training step as one program, if the model has a step of its own.
+
+        alone: also if layers hand on states from batch to batch, for what needs steps by themselves.
+        """
+        layer = next(keeping(self.layers), None) if alone else None
+        if layer is not None:
+            raise ThalwegError(f"{what} needs batches that are by themselves, but {layer.owner} hands on states")
         if self.step_of("training") is not None:
             raise ThalwegError(
                 f"{what} needs a step that is one program, but {self.name!r} has a train_step of its own"
@@ -353,7 +360,7 @@ class Chain(Graph):
                 sorted([*self.layers, layer], key=lambda one: not one.built)
             )  # those of others keep their names
             if not self.inputs and not self.layers and "input_shape" in layer.declared:
-                self.inputs = [Input(layer.declared["input_shape"])]
+                self.inputs = [Input(layer.declared["input_shape"], batch_size=layer.declared.get("batch_size"))]
             self.layers.append(layer)
             vars(layer)["_sequential"] = self
 

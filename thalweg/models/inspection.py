@@ -17,6 +17,7 @@ from thalweg.engine.contract import Array, Chunk, Job
 from thalweg.errors import ArgumentError, ThalwegError
 from thalweg.layers import Layer
 from thalweg.layers.calls import with_rows
+from thalweg.layers.recurrent.stateful import single
 from thalweg.models.compiled import Compiled
 from thalweg.models.drawing import Drawn
 from thalweg.models.evaluator import trace
@@ -491,7 +492,7 @@ def forward_values(compiled: Compiled, x: Array) -> Iterator[tuple[Instruction, 
     program, totals = compiled.lower(Request("inference", of_bytes=x.dtype == np.uint8, visible=True))
     vector = compiled.weights.vector
     (shape,) = compiled.output_shapes
-    data = {"X": x, "Y_pred": np.empty((len(x), *shape), vector.dtype)}
+    data = {"X": x, "Y_pred": np.empty((len(x), *shape), vector.dtype)} | single(program, vector.dtype, len(x))
     job = Job(program, data, len(x), len(x), vector, vector[:0], totals=totals)
     for instruction, memory in make_executor(compiled.engine, job).trace(Chunk(0, 0, 1, 0, np.zeros(1))):
         output = instruction.outputs[0]

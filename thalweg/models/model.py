@@ -273,6 +273,7 @@ class Model(Inspected, Exporting, Stepping, Layer):
 
     training_state = done_by("_compiled", Compiled.training_state)
     use_average = done_by("_compiled", Compiled.use_average)
+    reset_states = done_by("_compiled", Compiled.reset_states)
     lower = done_by("_compiled", Compiled.lower)
 
     def compile(

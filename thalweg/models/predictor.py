@@ -11,8 +11,9 @@ import numpy as np
 
 from thalweg.callbacks.callback import Callback, Model, introduced, listened, notify
 from thalweg.data.streams import joined, stream_of
-from thalweg.engine import usable_lanes
+from thalweg.engine import make_executor, usable_lanes
 from thalweg.engine.contract import Array, Chunk, Executor, Job
+from thalweg.layers.recurrent.stateful import states_of
 from thalweg.models.by_length import sequences_in
 from thalweg.models.compiled import Compiled
 from thalweg.models.lengths import filling
@@ -38,11 +39,11 @@ class Predictor:
         self.compiled, self.engine, self.parameters = compiled, compiled.runs, compiled.weights.vector
         self.program, _ = compiled.lower(Request("inference"))
         self.input_shapes, self.output_shapes = compiled.graph.fed_shapes, compiled.output_shapes
+        self.turns = threading.Lock()  # with states, one thread after the other
         self.random = any(hasattr(i, "stream") for i in self.program)  # then each call draws new numbers
         self.steps = 0  # batches predicted so far, if it is
-        single = (
-            not self.random and len(self.input_shapes) == len(self.output_shapes) == 1 and compiled.graph.structure == 0
-        )
+        alone = not self.random and not self.program.states
+        single = alone and len(self.input_shapes) == len(self.output_shapes) == 1 and compiled.graph.structure == 0
         flops = max(1, self.program.flops(1))
         prepared = self.engine.predictor is not None and single
         self.many_rows = -(-MANY_FLOPS // flops) if prepared else 0  # the prepared path takes fewer …
@@ -68,7 +69,11 @@ class Predictor:
             if y is not None:
                 return [y]
         outputs = [np.empty((len(x), *shape), kind) for shape in self.output_shapes]
-        self.many(inputs, outputs, len(x) if batch is None else min(batch, len(x)), lanes)
+        if self.program.states:
+            with self.turns:
+                self.many(inputs, outputs, min(self.compiled.batch_size(batch), len(x)), lanes)
+        else:
+            self.many(inputs, outputs, len(x) if batch is None else min(batch, len(x)), lanes)
         return outputs
 
     def read(self, x: Any) -> list[Any]:
@@ -89,12 +94,13 @@ class Predictor:
         data = dict(zip(places("X", len(inputs)), inputs, strict=True))
         data |= dict(zip(places("Y_pred", len(outputs)), outputs, strict=True))
         job = Job(
-            program, data, rows, batch, self.parameters, self.parameters[:0], seed=self.compiled.seed, lanes=lanes
-        )
+            program, data, rows, batch, self.parameters, self.parameters[:0], seed=self.compiled.seed, lanes=lanes,
+            states=states_of(program, batch, self.parameters.dtype),
+        )  # fmt: skip
         executors: dict[Any, Executor] = vars(self.own).setdefault("executors", {})  # this thread's
         executor = executors.get((of_bytes, lanes))
         if executor is None or not executor.rebind(job):
-            executor = executors[of_bytes, lanes] = self.engine.executor(job)
+            executor = executors[of_bytes, lanes] = make_executor(self.compiled.engine, job)
         steps = job.steps_per_epoch
         try:
             with Held():  # so that no thread is left behind in the engine
@@ -191,7 +197,8 @@ def predict_all(
     inputs = predictor.read(x)
     size = None if batch_size is None else whole("batch_size", batch_size)
     if steps is not None:
-        inputs = [array[: whole("steps", steps) * (size or 32)] for array in inputs]
+        batch = predictor.compiled.batch_size(size)
+        inputs = [array[: whole("steps", steps) * batch] for array in inputs]
     if callbacks is None and verbose in QUIET:
         outputs = predictor(inputs, size, lanes)
     else:
@@ -227,7 +234,7 @@ def predict_aloud(
     """The network's outputs, with callbacks and a printed line."""
     aloud = level(verbose) > 0 and verbose != "auto"
     rows = len(inputs[0])
-    batch = 32 if batch_size is None else batch_size
+    batch = predictor.compiled.batch_size(batch_size)
     listeners = introduced(callbacks, model, -(-rows // batch))
     notify(listeners, "on_predict_begin", {})
     model.stop_predicting = False

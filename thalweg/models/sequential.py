@@ -66,7 +66,7 @@ class Sequential(Model):
         """The model whose `get_config` returned this, with new weights."""
         how = {key: config[key] for key in ("name", "seed", "engine", "dtype") if key in config}
         shape, kind = config.get("input_shape"), config.get("input_dtype", "float32")
-        front: list[Any] = [] if shape is None else [Input(shape, dtype=kind)]
+        front: list[Any] = [] if shape is None else [Input(shape, dtype=kind, batch_size=config.get("batch_size"))]
         return cls([*front, *(deserialize(d, custom_objects) for d in config["layers"])], **how)
 
     def add(self, layer: Layer | Input) -> None:

@@ -15,6 +15,7 @@ from thalweg import words
 from thalweg.callbacks import Callback, History, Logs, TerminateOnNaN
 from thalweg.callbacks.callback import Model, checked, listened, notify
 from thalweg.data import arrays as batches
+from thalweg.data.batches.dataset import PyDataset
 from thalweg.data.batches.makers import length_of
 from thalweg.data.ordering import Ordering, Taken
 from thalweg.data.streams import (
@@ -83,7 +84,7 @@ class Fit:
         self.ordering = shuffle if isinstance(shuffle, Ordering) else None
         self.taken = Taken()  # how the rows of the current epoch are taken, if there is an ordering
         shuffle = self.ordering is None and bool(shuffle)
-        batch = 32 if batch_size is None else whole("batch_size", batch_size)
+        batch = compiled.batch_size(batch_size, shuffle and isinstance(x, (PyDataset, RowSource)))
         self.model, self.compiled, self.whole_model = model, compiled, compiled
         self.epochs, self.initial_epoch = whole("epochs", epochs, 0), whole("initial_epoch", initial_epoch, 0)
         self.callbacks = checked(callbacks)
@@ -112,7 +113,7 @@ class Fit:
             made = next(self.windows)
             x, y, sample_weight, batch, shuffle = made.x, made.y, made.sample_weight, made.batch, False
         if record:
-            compiled.graph.refuse("a recording")
+            compiled.graph.refuse("a recording", alone=True)
         compiled.ready(x)
         sequences = None
         if made is None:

@@ -152,6 +152,7 @@ class Writing:
         self.program = program
         self.body: list[Instruction] = []
         self.before = (program.streams, len(program.penalties), len(program.objectives))
+        self.carried = dict(program.carried)
 
     def __enter__(self) -> None:
         self.outside, self.program.instructions = self.program.instructions, self.body
@@ -174,10 +175,11 @@ class Writing:
         nested = any(isinstance(i, Scan) for i in self.body)
         lasts = any(o.region != WORKSPACE for i in self.body for o in i.outputs)
         sums = any(i.reduces for i in self.body)
+        same = same and self.program.carried == self.carried
         return same and not (draws or nested or lasts or sums) and of_all_steps(self.body)
 
     def undo(self) -> None:
         """As if nothing had been written."""
         streams, penalties, objectives = self.before
-        self.program.streams = streams
+        self.program.streams, self.program.carried = streams, self.carried
         del self.program.penalties[penalties:], self.program.objectives[objectives:]

@@ -63,6 +63,7 @@ class Builder:
         self.features: Buffer  # the input of the last layer with weights
         self.masks: dict[Buffer, Buffer] = {}  # value → 1 where it counts, 0 where a step of a sequence is left out
         self.lengths: list[Buffer] = []  # masks made of the lengths of rows that were filled up
+        self.carried: dict[int, Any] = {}  # by the id of a layer, the states that it hands on from batch to batch
         self.of_masks: set[Instruction] = set()  # what computes masks: not needed where nothing reads one
 
     @property

@@ -129,6 +129,9 @@ def forward(network: Network, request: Request) -> tuple[Builder, list[Buffer]]:
     inputs = gathered(network, request, builder)
     outputs = per_row(builder, network.run(builder, inputs))
     builder.inputs, builder.outputs = inputs, outputs
+    carried = builder.carried.values()
+    builder.instructions[len(inputs) : len(inputs)] = [i for states in carried for i in states.gathers()]
+    builder.instructions += [i for states in carried for i in states.stores()]
     for name, value in zip(places("y_pred", len(outputs)), outputs, strict=True):
         if not any(value is x for x in inputs):
             value.name = name
@@ -284,10 +287,11 @@ def lower(
     update = update_of(network, optimizer, builder.instructions) if request.trains and optimizer is not None else []
     draft = Draft(builder.instructions, (), update, request, trained, outputs, network.vector)
     draft = rewritten(draft, passes, after)
+    states = tuple(builder.carried.values())
     if not draft.backward:
-        return Program(draft.forward)
+        return Program(draft.forward, states=states)
     assert optimizer is not None
-    return Program(draft.forward, draft.backward, draft.update, optimizer.every)
+    return Program(draft.forward, draft.backward, draft.update, optimizer.every, states=states)
 
 
 def update_of(network: Network, optimizer: LowersUpdate, forward: Sequence[Instruction]) -> list[Instruction]:

@@ -13,7 +13,7 @@ from thalweg.layers.convolution import placed
 from thalweg.layers.layer import Shape
 from thalweg.layers.recurrent.cell import Gate, Masks, Product
 from thalweg.layers.recurrent.gated import Remembering
-from thalweg.layers.recurrent.rnn import Recurrent, Stateful
+from thalweg.layers.recurrent.rnn import Recurrent
 from thalweg.layers.recurrent.sequences import Sequence
 from thalweg.layers.volumes import along_axes, convolved_volume
 from thalweg.ops.tensor import Traced
@@ -177,7 +177,7 @@ class ConvLSTM(Sequence):
     return_sequences: bool = False
     return_state: bool = False
     go_backwards: bool = False
-    stateful: Stateful = False
+    stateful: bool = False
     name: str | None = None
     _: KW_ONLY
     unroll: bool = False
@@ -221,7 +221,7 @@ class ConvLSTM2D(ConvLSTM):
         return_sequences: whether to return h of all steps.
         return_state: whether to return the last h and c behind that, too.
         go_backwards: whether to begin with the last step; the outputs come in the order in which they are computed.
-        stateful: Keras's; only False.
+        stateful: whether row i of a batch begins with the states that row i of the last one has left: see `RNN`.
         unroll: Keras's, which changes no number.
         zero_output_for_mask: whether the output of a step that is left out is 0, rather than the one before.
 

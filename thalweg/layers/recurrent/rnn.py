@@ -7,46 +7,25 @@ from typing import Annotated, Any
 
 from thalweg import ops
 from thalweg.errors import ArgumentError, ShapeError
-from thalweg.layers import kinds
 from thalweg.layers.layer import Layer, serialize
 from thalweg.layers.recurrent.cell import Cell
-from thalweg.layers.recurrent.stacked import StackedRNNCells, cell_of, initial_state, stepped
+from thalweg.layers.recurrent.stacked import StackedRNNCells, cell_of, stepped
+from thalweg.layers.recurrent.stateful import Keeping, for_every_row
 from thalweg.ops.arrangement import ROWS
 from thalweg.ops.loops import over_steps
 from thalweg.ops.masks import flat
-from thalweg.ops.tensor import traced
 from thalweg.support.arguments import Checked, Taken, arguments
 from thalweg.support.nested import leaves, mapped
 
 __all__ = ["RNN"]
 
-STATELESS = (
-    "{} keeps no state from one batch to the next: give stateful=False, take the states out with return_state=True, "
-    "and give them to the next call as initial_state"
-)
 
-
-def stateless(what: str, value: Any) -> bool:
-    """Raises for a layer that would keep its state between batches."""
-    if value:
-        raise ArgumentError(STATELESS.format(kinds.owner(what)))
-    return False
-
-
-Stateful = Annotated[bool, Checked(stateless)]
-
-UNKEPT = dict.fromkeys(
-    ("reset_state", "reset_states"), "no state is kept between batches: see return_state and initial_state"
-)
-
-
-class Recurrent(Layer):
+class Recurrent(Keeping):
     """Base of layers that go through a sequence with `cell`."""
 
-    uncalled = Layer.uncalled | UNKEPT | {"inner_loop": "write what a step computes as a cell, for RNN(cell)"}
+    uncalled = Layer.uncalled | {"inner_loop": "write what a step computes as a cell, for RNN(cell)"}
 
     fed = ("initial_state", "mask")
-    cell: Any
     return_sequences: bool
     return_state: bool
     go_backwards: bool
@@ -76,19 +55,20 @@ class Recurrent(Layer):
         if not self.cell.built:
             self.cell.build((None, *sequences_shape[2:]))
 
-    def get_initial_state(self, batch_size: Any = None) -> list[Any]:
-        """The states with which a sequence begins, for so many rows."""
-        return initial_state(self.cell, batch_size)
-
     def call(self, sequences: Any, initial_state: Any = None, mask: Any = None, training: bool = False) -> Any:
         """The outputs: see the class."""
-        states = self.get_initial_state(ROWS) if initial_state is None else initial_state
+        program = sequences.program
+        states = initial_state
+        if states is None:
+            states = self.recalled(program) if self.stateful else self.get_initial_state(ROWS)
         states = list(states) if isinstance(states, (list, tuple)) else [states]
         if len(states) != len(self.state_size):
             owner, count = f"{type(self).__name__} {self.shown_name}", len(self.state_size)
             raise ArgumentError(f"{owner}: initial_state is a list of its {count} states, got {len(states)}")
-        states, mask = mapped([states, mask], lambda v: for_every_row(v, sequences.program))
+        states, mask = mapped([states, mask], lambda v: for_every_row(v, program))
         output, states = self.through(sequences, states, mask, training)
+        if self.stateful:
+            self.leave(program, states)
         result = (output, *states) if self.return_state else output
         if self.activity_regularizer is not None:
             for value in leaves(result):
@@ -110,11 +90,6 @@ class Recurrent(Layer):
             if backwards and k < last:  # from here on, what comes first is the last step
                 backwards, mask = False, None if mask is None else ops.flip(mask, 1)
         return x, after if stack else after[0]
-
-
-def for_every_row(value: Any, program: Any) -> Any:
-    """A value of a program; an array (1, …) or a weight is the same for all rows."""
-    return ops.broadcast_to(traced(value, program), (ROWS, *ops.shape(value)[1:]))
 
 
 def with_cell(cell: Any, x: Any, states: Any, training: bool, **options: Any) -> tuple[Any, Any]:
@@ -149,7 +124,10 @@ class RNN(Recurrent):
         return_sequences: whether to return the outputs of all steps, (rows, steps, units), or the last, (rows, units).
         return_state: whether to return the states after the last step, too.
         go_backwards: whether to begin with the last step; the outputs come in the order in which they are computed.
-        stateful: Keras's; only False.
+        stateful: whether the states after a batch are kept, and row i of the next batch begins with those of row i:
+            in `fit` (with shuffle=False), `evaluate`, `predict` and calls alike. No gradient flows from batch to batch.
+            The model's `Input` says how many rows a batch has, by `batch_shape` or `batch_size`. `reset_state()` sets
+            the states to 0; `states` are the arrays. They aren't saved with the weights.
         unroll: Keras's, which changes no number.
         zero_output_for_mask: whether the output of a step that is left out is 0, rather than the one before.
 
@@ -171,7 +149,7 @@ class RNN(Recurrent):
     return_sequences: bool = False
     return_state: bool = False
     go_backwards: bool = False
-    stateful: Stateful = False
+    stateful: bool = False
     unroll: bool = False
     zero_output_for_mask: bool = False
     name: str | None = None

@@ -9,7 +9,7 @@ from thalweg.errors import ArgumentError
 from thalweg.layers import kinds
 from thalweg.layers.recurrent.cell import Gate, Implementation
 from thalweg.layers.recurrent.gated import GRUCell, LSTMCell, SimpleRNNCell
-from thalweg.layers.recurrent.rnn import Recurrent, Stateful
+from thalweg.layers.recurrent.rnn import Recurrent
 from thalweg.support.arguments import Checked, arguments, default
 
 __all__ = ["GRU", "LSTM", "SimpleRNN"]
@@ -56,7 +56,7 @@ class SimpleRNN(Sequence):
         return_sequences: whether to return h of all steps, (rows, steps, units).
         return_state: whether to return the last h behind that, too.
         go_backwards: whether to begin with the last step; the outputs come in the order in which they are computed.
-        stateful: Keras's; only False.
+        stateful: whether row i of a batch begins with the states that row i of the last one has left: see `RNN`.
         unroll: Keras's, which changes no number.
         seed: of dropout.
         zero_output_for_mask: whether the output of a step that is left out is 0, rather than the one before.
@@ -88,7 +88,7 @@ class SimpleRNN(Sequence):
     return_sequences: bool = False
     return_state: bool = False
     go_backwards: bool = False
-    stateful: Stateful = False
+    stateful: bool = False
     unroll: bool = False
     seed: kinds.Seed = None
     name: str | None = None
@@ -127,7 +127,7 @@ class LSTM(Sequence):
         return_sequences: whether to return h of all steps, (rows, steps, units).
         return_state: whether to return the last h and c behind that, too.
         go_backwards: whether to begin with the last step; the outputs come in the order in which they are computed.
-        stateful: Keras's; only False.
+        stateful: whether row i of a batch begins with the states that row i of the last one has left: see `RNN`.
         unroll: Keras's, which changes no number.
         use_cudnn: Keras's; "auto" or False.
         implementation: 1: a mask of dropout for each gate.
@@ -164,7 +164,7 @@ class LSTM(Sequence):
     return_sequences: bool = False
     return_state: bool = False
     go_backwards: bool = False
-    stateful: Stateful = False
+    stateful: bool = False
     unroll: bool = False
     use_cudnn: CuDNN = "auto"
     name: str | None = None
@@ -202,7 +202,7 @@ class GRU(Sequence):
         return_sequences: whether to return h of all steps, (rows, steps, units).
         return_state: whether to return the last h behind that, too.
         go_backwards: whether to begin with the last step; the outputs come in the order in which they are computed.
-        stateful: Keras's; only False.
+        stateful: whether row i of a batch begins with the states that row i of the last one has left: see `RNN`.
         unroll: Keras's, which changes no number.
         reset_after: whether r is applied after the product with R_h.
         use_cudnn: Keras's; "auto" or False.
@@ -238,7 +238,7 @@ class GRU(Sequence):
     return_sequences: bool = False
     return_state: bool = False
     go_backwards: bool = False
-    stateful: Stateful = False
+    stateful: bool = False
     unroll: bool = False
     reset_after: bool = True
     use_cudnn: CuDNN = "auto"

@@ -17,7 +17,7 @@ from thalweg.layers.containers import Wrapper
 from thalweg.layers.core import Activation, Dense, Dropout
 from thalweg.layers.kinds import one_of, optional, owner
 from thalweg.layers.layer import Layer, serialize
-from thalweg.layers.recurrent.rnn import UNKEPT, Recurrent
+from thalweg.layers.recurrent.rnn import Recurrent
 from thalweg.ops.masks import flat
 from thalweg.ops.variable import to_numbers
 from thalweg.support.arguments import Checked, Taken, arguments
@@ -65,9 +65,6 @@ class Bidirectional(Layer):
     ((None, 5, 8), 256)
     """
 
-    uncalled = Layer.uncalled | UNKEPT
-    lacking = Layer.lacking | {"states": UNKEPT["reset_state"]}
-
     fed = ("initial_state", "mask")
 
     layer: Annotated[Taken[Layer, Any], Checked(recurrent_layer, serialize)]
@@ -88,7 +85,7 @@ class Bidirectional(Layer):
                 "Bidirectional: layer goes forwards and backward_layer backwards, got go_backwards="
                 f"{one.go_backwards} and {other.go_backwards}"
             )
-        for name in ("return_sequences", "return_state"):
+        for name in ("return_sequences", "return_state", "stateful"):
             if getattr(one, name) != getattr(other, name):
                 raise ArgumentError(f"Bidirectional: layer and backward_layer differ in {name}")
         for layer in (one, other):
@@ -98,6 +95,26 @@ class Bidirectional(Layer):
     def forward_layer(self) -> Any:
         """The layer that goes forwards."""
         return self.layer
+
+    @property
+    def stateful(self) -> bool:
+        """Whether the layers keep their states from batch to batch."""
+        return bool(self.layer.stateful)
+
+    @property
+    def states(self) -> tuple[Any, ...] | None:
+        """With stateful=True, the states with which the next batch begins, of one and then of the other."""
+        one, other = self.layer.states, self.backward_layer.states
+        return None if one is None or other is None else (*one, *other)
+
+    def reset_state(self) -> None:
+        """Lets the next batch begin with zeros."""
+        for layer in (self.layer, self.backward_layer):
+            layer.reset_state()
+
+    def reset_states(self) -> None:
+        """The same, by its older name."""
+        self.reset_state()
 
     def build(self, sequences_shape: Any) -> None:
         for layer in (self.layer, self.backward_layer):

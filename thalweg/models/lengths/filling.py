@@ -10,6 +10,7 @@ from thalweg.data.arrays import Array
 from thalweg.engine.contract import Chunk, Job
 from thalweg.engine.reference import ReferenceExecutor
 from thalweg.errors import ShapeError
+from thalweg.layers.recurrent.stateful import keeping
 from thalweg.models.lengths.ragged import filler
 from thalweg.program.instructions.normalization import BatchStatistics
 from thalweg.program.lowering import forward, places
@@ -22,6 +23,8 @@ SAME = 1e-9  # of the numbers of a prediction in float64, which differ by the or
 
 def check(compiled: Any, training: bool) -> None:
     """Raises if the answers of a network, or what it learns, would depend on the steps that fill up its rows."""
+    for layer in keeping(compiled.graph.layers):
+        raise refused(compiled, f"{layer.owner} hands on states from batch to batch")
     if not may_fill(compiled):
         raise refused(compiled, "the answer for a row would depend on the steps that fill it up")
     if training:
@@ -31,7 +34,8 @@ def check(compiled: Any, training: bool) -> None:
 def may_fill(whole: Any) -> bool:
     """Whether predictions for rows are the same when they are filled up."""
     if "filled up" not in whole._facts:
-        whole._facts["filled up"] = not differs(whole)
+        kept = any(True for _ in keeping(whole.graph.layers))  # then programs of exact lengths are as good
+        whole._facts["filled up"] = not kept and not differs(whole)
     found: bool = whole._facts["filled up"]
     return found
 

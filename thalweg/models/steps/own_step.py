@@ -106,6 +106,11 @@ class OwnStep:
         with tracing(step):
             result = (self.model.train_step if request.trains else self.model.test_step)(data)
         logs = step.logged(result)
+        for states in program.carried.values():
+            raise ThalwegError(
+                f"{self.called}: {states.layer.owner} hands on states from batch to batch, which a step of one's own "
+                "can't: return the states, and give them back as initial_state"
+            )
         self.check_weights(compiled, program)
         return step, logs
 

@@ -23,11 +23,12 @@ class Program:
     update: Sequence[Instruction] = ()
     every: int = 1  # steps whose gradients are accumulated for one update
     kept: dict[str, Any] = field(default_factory=dict, repr=False)  # what engines have made of it, by name
+    states: Sequence[Any] = ()  # what layers hand on from batch to batch, a `Carried` for each
     turns: Sequence[Turn] = ()  # if a step is several programs: all of them, of which this is the first
 
     def __reduce__(self) -> tuple[Any, ...]:
         """A copy, and what is pickled, is without what engines have made of it."""
-        return Program, (self.forward, self.backward, self.update, self.every, {}, self.turns)
+        return Program, (self.forward, self.backward, self.update, self.every, {}, self.states, self.turns)
 
     def __iter__(self) -> Iterator[Instruction]:
         """Every instruction in the order of execution."""

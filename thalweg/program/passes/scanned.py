@@ -91,7 +91,7 @@ def unrolled(program: Program) -> Program:
         [new for i in half for new in (steps_of(i) if isinstance(i, Scan) else (i,))]
         for half in (program.forward, program.backward)
     ]
-    return Program(halves[0], halves[1], program.update, program.every)
+    return Program(halves[0], halves[1], program.update, program.every, states=program.states)
 
 
 def steps_of(scan: Scan) -> Iterator[Instruction]:

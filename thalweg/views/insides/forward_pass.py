@@ -14,6 +14,7 @@ from thalweg.errors import ArgumentError
 from thalweg.program.autodiff import derive
 from thalweg.program.builder import Builder
 from thalweg.program.instructions.activations import Elementwise
+from thalweg.program.instructions.batches import Gather, Store
 from thalweg.program.instructions.losses.row_value import RowValue
 from thalweg.program.instructions.rowwise import Rowwise
 from thalweg.program.ir.instruction import DATA, DOUBLE, LOSS, TOTALS, Buffer, StepState
@@ -46,8 +47,11 @@ def passed(model: WholeModel, x: Array) -> Passed:
     program, (output,) = forward(network, Request("inference", of_bytes=x.dtype == np.uint8))
     values = start(model, len(x))
     values[program.inputs[0]] = x.astype(model.dtype)
-    for instruction in program.instructions[1:]:  # the first one gathers the rows
-        values.execute(instruction)
+    for state in (s for states in program.carried.values() for s in states.first):  # as if no batch had been before
+        values[state] = np.zeros((len(x), *state.shape), model.dtype)
+    for instruction in program.instructions:
+        if not isinstance(instruction, Gather | Store):  # the rows are there, and what they leave isn't kept
+            values.execute(instruction)
     return Passed(program, values, program.inputs[0], output)
 
 
