@@ -230,17 +230,19 @@ def test_batches_of_a_generator_follow_each_other():
 
 
 def test_a_step_that_diverges_leaves_the_states_before_it():
-    model = network(SimpleRNN(3, "relu", stateful=True))
-    model.fit(X[:4], Y[:4], shuffle=False, verbose=0)
-    kept = model.layers[0].states[0].copy()
+    """It is the second of a chunk, whose first is repeated; and one whose loss is finite, but not its weights."""
     wrong = Y.copy()
-    wrong[1] = np.inf
-    with pytest.raises(DivergedError):
+    wrong[9] = np.inf
+    model, until = network(SimpleRNN(3, "relu", stateful=True)), network(SimpleRNN(3, "relu", stateful=True))
+    with pytest.raises(DivergedError, match="batch 3 of 3"):
         model.fit(X, wrong, shuffle=False, verbose=0)
-    np.testing.assert_array_equal(model.layers[0].states[0], kept)
+    until.fit(X[:8], Y[:8], shuffle=False, verbose=0)
+    np.testing.assert_array_equal(model.layers[0].states[0], until.layers[0].states[0])
+    np.testing.assert_array_equal(model.get_weights()[0], until.get_weights()[0])
+    model.optimizer.learning_rate = 1e38
     with pytest.raises(DivergedError):
-        model.train_on_batch(X[:4], wrong[:4])
-    np.testing.assert_array_equal(model.layers[0].states[0], kept)
+        model.train_on_batch(X[8:], 100 * Y[8:])
+    np.testing.assert_array_equal(model.layers[0].states[0], until.layers[0].states[0])
 
 
 def test_looking_at_a_step_changes_nothing():
