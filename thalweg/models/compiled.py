@@ -219,7 +219,7 @@ class Compiled:
         return (self.rows_kept or 32) if given is None else whole("batch_size", given)
 
     def reset_states(self) -> None:
-        """Lets the next batch begin with zeros, in the recurrent layers with stateful=True."""
+        """Lets the next batch begin with states of 0, in the recurrent layers with stateful=True."""
         for layer in keeping(self.graph.layers):
             layer.reset_state()
 

@@ -143,6 +143,9 @@ class RNN(Recurrent):
     >>> model = Sequential([Input((4, 3)), RNN(Decaying())])
     >>> model.predict([[[8.0] * 3, [4.0] * 3, [2.0] * 3, [1.0] * 3]]).tolist()
     [[4.0, 4.0, 4.0]]
+    >>> keeping, x = RNN(Decaying(), stateful=True), ops.ones((1, 1, 3))
+    >>> keeping(x).tolist(), keeping(x).tolist(), keeping.reset_state(), keeping(x).tolist()
+    ([[1.0, 1.0, 1.0]], [[1.5, 1.5, 1.5]], None, [[1.0, 1.0, 1.0]])
     """
 
     cell: Annotated[Taken[Layer | Sequence[Layer], Any], Checked(cell_of, serialize)]
