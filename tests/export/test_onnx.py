@@ -31,6 +31,7 @@ from thalweg.program.ir.references import compute
 onnx = pytest.importorskip("onnx")
 runtime = pytest.importorskip("onnxruntime")
 
+pytestmark = pytest.mark.usefixtures("mostly_ready_kernels")
 LATER = 21  # an opset in which some operators have another form than in the lowest that have them
 BY_A_USER = "Activation5"  # a Python function
 LAYERS = [c for c in CASES if c.id != BY_A_USER]

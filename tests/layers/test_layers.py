@@ -19,7 +19,10 @@ from thalweg.layers import (
     merging,
 )
 
-pytestmark = pytest.mark.filterwarnings("ignore:the mask of its input ends")  # at the Flatten behind each layer
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:the mask of its input ends"),  # at the Flatten behind each layer
+    pytest.mark.usefixtures("mostly_ready_kernels"),
+]
 
 
 def test_every_layer_has_a_row():

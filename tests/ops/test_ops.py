@@ -1,20 +1,18 @@
 """Every function of `thalweg.ops`: on arrays, in layers, in graphs; values, gradients, files."""
 
-import zlib
 from typing import Any
 
 import numpy as np
 import pytest
-from amounts import soaking
 from ops_checks import check_slopes, check_values, data, graph_model, wanted
 from ops_rows import NAMES, ROWS, Row
 
 from thalweg import Input, Model, load_model, ops, random
-from thalweg.engine.native.passes import pipeline
 from thalweg.errors import ModelFileError
 from thalweg.layers import Layer
 from thalweg.support.nested import leaves
 
+pytestmark = pytest.mark.usefixtures("mostly_ready_kernels")
 IDS = [f"{row.name}-{k}" for k, row in enumerate(ROWS)]
 every = pytest.mark.parametrize("row", ROWS, ids=IDS)
 with_slope = pytest.mark.parametrize(
@@ -28,16 +26,6 @@ KINDS = [
     for kind in ("weight", "array")[: 1 if len(row.shapes) == 1 else 2]
 ]
 KIND_IDS = [f"{row.name}-{k}-{'-'.join(kinds)}" for k, (row, kinds) in enumerate(KINDS)]
-
-
-FUSED = 10  # one test in so many compiles what lies between products as one kernel, which nobody else needs
-
-
-@pytest.fixture(autouse=True)
-def mostly_ready_kernels(request, monkeypatch):
-    """Most tests take each operation's own kernel, which is ready; all compile theirs in `make soak`."""
-    if not soaking() and zlib.crc32(request.node.name.encode()) % FUSED:
-        monkeypatch.setattr(pipeline, "can_compile", lambda: False)
 
 
 def rows_only(row: Row) -> tuple[str, ...]:
