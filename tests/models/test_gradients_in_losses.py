@@ -60,6 +60,7 @@ STACKS = {
     "parts": lambda x: Concatenate()([Multiply()([Dense(4, "tanh")(x), Dense(4)(x)]), x[:, 2:5]]),
     "quotients": lambda x: Dense(4)(x) / (1 + ops.square(Dense(4)(x))) + ops.power(ops.abs(x[:, :4]) + 1, 1.5),
     "products": lambda x: Flatten()(ops.matmul(Reshape((4, 4))(Dense(16)(x)), Reshape((4, 4))(x))),
+    "eigenvectors": lambda x: ops.svd(Reshape((2, 3))(Dense(6)(x)) + 3.0 * np.eye(2, 3))[2][:, 0] ** 2,
     "sums": lambda x: ops.logsumexp(Dense(4)(x), axis=-1, keepdims=True) + ops.max(Dense(4)(x), axis=-1, keepdims=True),
 }
 

@@ -11,6 +11,12 @@ B = DRAW.normal(size=(2, 4, 3)).astype("f")
 S = A @ A.swapaxes(1, 2) + np.eye(4, dtype="f")
 IDS = np.array([1, 0, 1, 3])
 
+
+def pair(*parts):
+    """Arrays beside each other, in one row."""
+    return np.concatenate([np.asarray(part).ravel() for part in parts])
+
+
 CASES = {
     "solve": lambda o: o.solve(A, B),
     "solve of vectors": lambda o: o.linalg.solve(A[0], B[0, :, 0]),
@@ -20,6 +26,14 @@ CASES = {
     "solve_triangular below": lambda o: o.solve_triangular(S[0], B[0, :, 1], lower=True),
     "cholesky": lambda o: o.cholesky(S),
     "cholesky above": lambda o: o.linalg.cholesky(S, upper=True),
+    "qr": lambda o: pair(*o.qr(B)),
+    "qr of both sizes": lambda o: pair(*o.linalg.qr(B.swapaxes(1, 2), mode="complete")),
+    "lstsq": lambda o: o.lstsq(B[0], A[0]),
+    "lstsq of vectors": lambda o: o.linalg.lstsq(B[0].T, A[0, 0, :3]),
+    "lstsq of dependent columns": lambda o: o.lstsq(np.ones((3, 2), "f"), B[0, :3]),
+    "eigh": lambda o: pair(*(np.asarray(part) ** k for k, part in enumerate(o.eigh(S), 1))),
+    "svd": lambda o: pair(*(np.asarray(part) ** 2 for part in o.svd(B, full_matrices=False))),
+    "singular values": lambda o: o.linalg.svd(B, compute_uv=False),
     "segment_sum": lambda o: o.segment_sum(B[0], IDS, 4),
     "segment_sum of some": lambda o: o.segment_sum(B[0], IDS, 2),
     "segment_max": lambda o: o.segment_max(B[0], IDS, 5),
@@ -41,6 +55,8 @@ def test_values(keras, name):
         lambda o: o.det(B),
         lambda o: o.inv(B),
         lambda o: o.cholesky(B),
+        lambda o: o.eigh(B),
+        lambda o: o.qr(A, mode="r"),
         lambda o: o.segment_sum(B[0], IDS[:3], 4),
         lambda o: o.segment_max(B[0], B[0], 4),
     ],

@@ -680,6 +680,16 @@ CHECKED = [
         ours=(2, 2, 3),
     ),
     row(
+        "`ops.eigh` and `ops.svd` in a network",
+        "keras.ops.eigh(keras.Input((33, 33)))",
+        "keras.ops.svd(keras.Input((20, 13)))",
+    ),
+    row(
+        "`ops.lstsq` takes one matrix",
+        "keras.ops.lstsq(np.ones((2, 3, 1), 'f'), np.ones((2, 3, 1), 'f'))",
+        ours=RUNS,
+    ),
+    row(
         "`ops.image.gaussian_blur` without `data_format`",
         "r = np.asarray(keras.ops.image.gaussian_blur(np.ones((1, 5, 5, 3), 'f')))[0, 2, 2].round(2).tolist()",
         ours=[1.0, 1.0, 1.0],

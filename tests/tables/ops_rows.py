@@ -441,6 +441,54 @@ def of_each(function: Callable[..., Any]) -> Callable[..., Any]:
     )
 
 
+for shape, mode in (((4, 3), "complete"), ((3, 4), "reduced"), ((3, 3), "reduced"), ((1, 2), "reduced")):
+    row("qr", lambda x, m=mode: list(ops.qr(x, m)), lambda x, m=mode: list(np.linalg.qr(x, m)), shape, kinds=False)
+row("qr", lambda x: list(ops.qr(x)), lambda x: list(np.linalg.qr(x)), (2, 3, 2))
+for shape, more in (((4, 2), (4, 3)), ((2, 4), (2,)), ((2, 4, 2), (2, 4, 2))):
+    row(
+        "lstsq",
+        ops.lstsq,
+        lambda a, b: (np.linalg.pinv(a) @ b.reshape(*a.shape[:-1], -1)).reshape(
+            *b.shape[: a.ndim - 2], a.shape[-1], *b.shape[a.ndim - 1 :]
+        ),
+        shape,
+        more,
+    )
+
+
+def apart(x: Any) -> Any:
+    """Matrices whose eigenvalues aren't close to each other."""
+    return 0.3 * x + np.diag(np.arange(1.0, 1 + x.shape[-1]))
+
+
+for shape in ((4, 4), (2, 3, 3), (1, 1)):
+    row(
+        "eigh",
+        lambda x: [part**k for k, part in enumerate(ops.eigh(apart(x)), 1)],  # vectors are each up to their sign
+        lambda x: [part**k for k, part in enumerate(np.linalg.eigh((apart(x) + transposed(apart(x))) / 2), 1)],
+        shape,
+        kinds=False,
+    )
+for shape, full in (((2, 4), True), ((4, 2), True), ((2, 3, 2), False)):
+
+    def squared(of: Any, x: Any, full: bool = full) -> Any:
+        """What of u, s and vᵀ doesn't depend on signs, nor on the choice of vectors beside those of s."""
+        u, s, v = of(x + 2.0 * np.eye(x.shape[-2], x.shape[-1]) * np.arange(1.0, 1 + x.shape[-1]), full)
+        return [s, ops.matmul(u * u, np.ones(u.shape[-1])), (u * u)[..., : s.shape[-1]], (v * v)[..., : s.shape[-1], :]]
+
+    row("svd", lambda x, f=squared: f(ops.svd, x), lambda x, f=squared: f(np.linalg.svd, x), shape, kinds=False)
+row("svd", lambda x: ops.svd(x, compute_uv=False), lambda x: np.linalg.svd(x, compute_uv=False), (3, 3), kinds=False)
+row(  # of an even function of a matrix, where eigenvalues are equal
+    "eigh",
+    lambda x: (lambda w, v: ops.matmul(v * ops.expand_dims(w * w, -2), transposed(v)))(
+        *ops.eigh(np.diag([1.0, 2.0, 2.0]) + 0.0 * x)
+    ),
+    lambda x: np.broadcast_to(np.diag([1.0, 4.0, 4.0]), x.shape),
+    (3, 3),
+    slope=False,
+    kinds=False,
+)
+
 row(
     "segment_sum",
     lambda x: of_steps(ops.segment_sum(steps_of(x), IDS, 5)),

@@ -28,7 +28,7 @@ from thalweg.ops.attention import dot_product_attention  # noqa: F401
 from thalweg.ops.contractions import *  # noqa: F403
 from thalweg.ops.creation import *  # noqa: F403
 from thalweg.ops.indexing import *  # noqa: F403
-from thalweg.ops.linalg import cholesky, det, inv, solve, solve_triangular  # noqa: F401
+from thalweg.ops.linalg import cholesky, det, eigh, inv, lstsq, qr, solve, solve_triangular, svd  # noqa: F401
 from thalweg.ops.loops import associative_scan, fori_loop, scan, while_loop  # noqa: F401
 from thalweg.ops.pointwise import *  # noqa: F403
 from thalweg.ops.segments import segment_max, segment_sum  # noqa: F401
