@@ -1,6 +1,7 @@
 """stateful=True: row i of a batch begins with what row i of the last one has left, in whatever runs the batches."""
 
 import copy
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ import pytest
 import thalweg
 from thalweg import Input, Model, Sequential, layers, ops
 from thalweg.callbacks import LambdaCallback
+from thalweg.engine.handed_on import check
 from thalweg.errors import ArgumentError, DivergedError, ShapeError, ThalwegError
 from thalweg.layers import GRU, LSTM, RNN, Bidirectional, Dense, GRUCell, LSTMCell, SimpleRNN, StackedRNNCells
 from thalweg.models.bursts import Bursts
@@ -344,3 +346,11 @@ def stepping():
 def test_what_cannot_be_is_told(wrong, error, told):
     with pytest.raises(error, match=told):
         wrong(network(LSTM(2, stateful=True)))
+
+
+def test_ranks_are_told_that_they_cannot():
+    model = network(LSTM(2, stateful=True))
+    job = model._compiled.job("training", model._compiled.data(X[:4], Y[:4]), 4)
+    check(job)
+    with pytest.raises(ArgumentError, match="for which ranks have no place"):
+        check(replace(job, ranks=object()))
