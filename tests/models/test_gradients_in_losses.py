@@ -7,6 +7,7 @@ import thalweg
 from thalweg import Input, Model, ops
 from thalweg.errors import ArgumentError, ThalwegError
 from thalweg.layers import (
+    LSTM,
     BatchNormalization,
     Concatenate,
     Conv2D,
@@ -126,7 +127,20 @@ def test_a_gradient_by_inputs_is_that_of_a_formula(engine):
     assert model.evaluate(X, return_dict=True, verbose=0) == pytest.approx(wanted, rel=1e-4)
 
 
-def test_a_gradient_may_be_taken_through_what_can_be_derived_once():
+def pooled(x):
+    return Flatten()(MaxPooling2D(2)(Dropout(0.5)(Conv2D(2, 2)(Reshape((4, 4, 1))(x)))))
+
+
+@pytest.mark.parametrize(
+    ("stack", "named"),
+    [
+        (pooled, "max pooling adjoint"),
+        (lambda x: LSTM(3)(Reshape((4, 4))(x)), "scan"),
+        (lambda x: Flatten()(ops.inv(Reshape((4, 4))(Dense(16)(x)) + 5.0 * np.eye(4))), "scan"),
+    ],
+    ids=["pooling", "recurrence", "inverse"],
+)
+def test_a_gradient_may_be_taken_through_what_can_be_derived_once(stack, named):
     class Fooled(Penalised):
         def train_step(self, x):
             slope = ops.stop_gradient(self.gradient(self(x, training=True), x))
@@ -134,12 +148,9 @@ def test_a_gradient_may_be_taken_through_what_can_be_derived_once():
             self.minimize(loss)
             return {"loss": loss}
 
-    def pooled(x):
-        return Flatten()(MaxPooling2D(2)(Dropout(0.5)(Conv2D(2, 2)(Reshape((4, 4, 1))(x)))))
-
-    critic(pooled, kind=Fooled).fit(X, verbose=0)
-    with pytest.raises(ThalwegError, match="can't be derived through 'max pooling adjoint'"):
-        critic(pooled).fit(X, verbose=0)
+    critic(stack, kind=Fooled).fit(X, verbose=0)
+    with pytest.raises(ThalwegError, match=f"can't be derived through '{named}'"):
+        critic(stack).fit(X, verbose=0)
 
 
 def test_what_gradient_cannot_derive_says_so():

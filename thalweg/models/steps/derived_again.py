@@ -21,6 +21,7 @@ from thalweg.program.instructions.activations import Elementwise, ElementwiseAdj
 from thalweg.program.instructions.elementwise import Copy
 from thalweg.program.instructions.linear import Affine, InputGradient
 from thalweg.program.instructions.pointwise import Pointwise
+from thalweg.program.instructions.recurrence.scan import Scan
 from thalweg.program.instructions.rowwise import RowwiseAdjoint, Softmax
 from thalweg.program.instructions.standardization import StandardizationAdjoint
 from thalweg.program.ir.instruction import Buffer, Instruction
@@ -79,10 +80,11 @@ def refuse_underived(
     """Raises if a loss depends on weights through an instruction of a gradient that can't be derived again."""
     trainable, reached = trainable_values(forward, trained), values_reaching(forward, ())
     for i in forward:
-        if i not in derived or can_be_differentiated(i) or not any(o in reached for o in i.outputs):
+        once_more = can_be_differentiated(i) and not isinstance(i, Scan)  # whose steps have no slopes of slopes
+        if i not in derived or once_more or not any(o in reached for o in i.outputs):
             continue
         if any(b in trainable and b.per_row for b in i.inputs):
-            raise ThalwegError(f"a gradient in the loss can't be derived through '{i.title}' ({i.formula}) once more")
+            raise ThalwegError(f"a gradient in the loss can't be derived through '{i.title}' ({i.heading}) once more")
 
 
 # --- instructions of a backward half, by others that have an adjoint ------------------------------------------------

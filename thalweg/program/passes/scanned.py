@@ -22,7 +22,8 @@ def without_unread(draft: Draft) -> Draft:
     """Leaves out the sequences and final values of scans that nothing reads, and what is computed for them alone."""
     before = draft
     while True:
-        changes: dict[Instruction, list[Instruction]] = {i: [needed(i, draft)] for i in draft if isinstance(i, Scan)}
+        scans = {i: needed(i, draft) for i in draft if isinstance(i, Scan)}
+        changes: dict[Instruction, list[Instruction]] = {i: [s] if s.outputs else [] for i, s in scans.items()}
         changes |= {i: [] for i in draft if any(before.readers(b) for b in i.outputs) and not read(i, draft)}
         changed = draft.changed(changes)
         if changed is draft:
