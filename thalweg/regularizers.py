@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any, ClassVar, Literal
 
 from thalweg.absent import answer_for
 from thalweg.errors import ArgumentError, ShapeError
 from thalweg.ops.operation import row_value
-from thalweg.ops.tensor import Traced, writing
+from thalweg.ops.tensor import OverRows, Traced, traced, writing
 from thalweg.program.builder import Builder
 from thalweg.program.instructions.losses.penalties import OrthogonalPenalty, Penalty
 from thalweg.program.ir.instruction import Buffer, Instruction
@@ -20,7 +21,16 @@ from thalweg.support.registry import REGISTERED
 
 @arguments
 class Regularizer(Value):
-    """Base of all regularizers: l1·Σ|W| + l2·ΣW² with two factors of its own, or what `lower` returns."""
+    """Base of all regularizers: l1·Σ|W| + l2·ΣW² with two factors of its own, or what `lower` returns.
+
+    One of your own has `factors(self)`, or `__call__(self, x)`, written in `thalweg.ops`: one number, made of all
+    weights, or of the layer's output of all rows. Of an output, a sum over the rows counts as their mean.
+
+    >>> from thalweg import ops
+    >>> class Far(Regularizer):
+    ...     def __call__(self, x):
+    ...         return 0.1 * ops.sum(ops.square(x - 1))
+    """
 
     uncalled = hooks.REGULARIZER
 
@@ -32,14 +42,31 @@ class Regularizer(Value):
 
     def factors(self) -> tuple[float, float]:
         """(l1, l2)"""
-        raise hooks.unwritten(self, "factors(self)", hooks.REGULARIZER["__call__"])
+        if callable(self):
+            return 0.0, 0.0
+        raise hooks.unwritten(self, "factors(self), nor __call__(self, x)", "either says what it adds to the loss")
 
     def check(self, shape: tuple[int, ...]) -> None:
         """Raises if an array of this shape can't have the penalty."""
 
     def term(self, program: Builder, W: Buffer) -> tuple[Buffer, bool] | None:
-        """What a penalty adds to the loss that the program computes itself, numbers of the rows; None for others."""
-        return None
+        """What a penalty written in `ops` adds to the loss, and whether it is of all rows; None for others."""
+        if not callable(self):
+            return None
+        with writing(program):
+            value = self(Traced(program, W))
+            shape = value.shape if isinstance(value, OverRows) else traced(value, program).buffer.shape
+            if prod(shape) != 1:
+                raise ArgumentError(f"{self!r}: a penalty is one number, got the shape {shape}: take its sum or mean")
+            return row_value(program, value)
+
+    def penalize(self, program: Builder, a: Buffer) -> None:
+        """Adds the penalty on a layer's output to the loss: a sum over all rows counts as their mean, as in Keras."""
+        term = self.term(program, a)
+        if term is None:
+            program.penalize(a, *self.factors())
+        else:
+            program.objectives.append((term[0], False))
 
     def lower(self, W: Buffer, sums: Buffer) -> Instruction:
         """The instruction that adds the penalty on W to its running sum; its adjoint adds to the gradient."""
@@ -165,12 +192,8 @@ class FunctionRegularizer(Regularizer):
 
     function: Function
 
-    def factors(self) -> tuple[float, float]:
-        return (0.0, 0.0)
-
-    def term(self, program: Builder, W: Buffer) -> tuple[Buffer, bool]:
-        with writing(program):
-            return row_value(program, self.function(Traced(program, W)))
+    def __call__(self, x: Any) -> Any:
+        return self.function(x)
 
 
 def get(identifier: Any) -> Regularizer | None:
@@ -186,7 +209,8 @@ def get(identifier: Any) -> Regularizer | None:
     if callable(identifier) and not isinstance(identifier, type):
         return FunctionRegularizer(identifier)
     if isinstance(identifier, dict):
-        return choose("regularizer", identifier["class_name"], CLASSES)(**identifier["config"])
+        own = {name: c for name, c in REGISTERED.items() if isinstance(c, type) and issubclass(c, Regularizer)}
+        return choose("regularizer", identifier["class_name"], CLASSES | own)(**identifier["config"])
     return choose("regularizer", identifier, NAMES | CLASSES)()
 
 

@@ -40,7 +40,7 @@ USUAL = {
     optimizers.Optimizer: "update_step apply_gradients apply build",
     losses.Loss: "__call__",
     metrics.Metric: "stateless_update_state add_variable",
-    regularizers.Regularizer: "__call__",
+    regularizers.Regularizer: "from_config",
     constraints.Constraint: "__call__",
     callbacks.Callback: "get_monitor_value",
     activations.ActivationFunction: "__call__",
@@ -260,7 +260,7 @@ def stacked(*given):
 INCOMPLETE = [
     (OwnLoss, r"OwnLoss has no instruction: a loss of your own has call\(self, y_true, y_pred\), or is a formula"),
     (OwnMetric, r"OwnMetric has no update_state\(self, y_true, y_pred\): a metric of your own"),
-    (OwnRegularizer, r"OwnRegularizer has no factors\(self\): a penalty has to be differentiated"),
+    (OwnRegularizer, r"OwnRegularizer has no factors\(self\), nor __call__\(self, x\): either says what it adds"),
     (
         lambda: trained(kernel_constraint=OwnConstraint()),
         r"OwnConstraint has no lower\(self, W\): a constraint runs inside",

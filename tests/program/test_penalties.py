@@ -5,14 +5,14 @@ import os
 import numpy as np
 import pytest
 
-from thalweg import Sequential, load_model
-from thalweg.errors import ArgumentError, ShapeError
+from thalweg import Sequential, load_model, ops
+from thalweg.errors import ArgumentError, ModelFileError, ShapeError
 from thalweg.initializers import Constant
-from thalweg.layers import ActivityRegularization, Conv2D, Dense, Flatten, Input, PReLU
+from thalweg.layers import GRU, ActivityRegularization, Conv2D, Dense, EinsumDense, Flatten, Input, PReLU
 from thalweg.optimizers import SGD
 from thalweg.program.instructions.parametric import levels
 from thalweg.program.ir.instruction import PARAMETERS, TOTALS, Buffer, StepState
-from thalweg.regularizers import L1L2, L2, OrthogonalRegularizer
+from thalweg.regularizers import L1L2, L2, OrthogonalRegularizer, Regularizer
 
 os.environ.setdefault("KERAS_BACKEND", "jax")
 RNG = np.random.default_rng(0)
@@ -122,6 +122,86 @@ def test_activity_regularization_is_the_layer_before_with_a_regularizer():
 
     assert trained([Dense(4), ActivityRegularization(l2=0.01)]) == trained([Dense(4, activity_regularizer="l2")])
     assert trained([Dense(4), ActivityRegularization()]) == trained([Dense(4)])
+
+
+def own(of, module, base):
+    """A penalty as Keras's users write one, in its ops or ours."""
+
+    class Own(base):
+        def __init__(self, factor):
+            self.factor = factor
+
+        def __call__(self, x):
+            return self.factor * of(module, x)
+
+    return Own(0.3)
+
+
+PENALTIES = {
+    "a sum": lambda ops, x: ops.sum(ops.square(x - 1)),
+    "a matrix": lambda ops, x: ops.sum(ops.square(ops.matmul(ops.transpose(x), x))),
+}
+
+
+@pytest.mark.parametrize(("where", "of"), [("kernel", "a sum"), ("kernel", "a matrix"), ("activity", "a sum")])
+def test_a_penalty_written_in_ops_trains_as_in_keras(where, of):
+    keras = pytest.importorskip("keras")
+    given = {f"{where}_regularizer": own(PENALTIES[of], ops, Regularizer)}
+    named = {f"{where}_regularizer": own(PENALTIES[of], keras.ops, keras.regularizers.Regularizer)}
+    mine, other = twins(
+        [Dense(4, "tanh", **given), Dense(3)],
+        lambda keras: [keras.layers.Dense(4, "tanh", **named), keras.layers.Dense(3)],
+        (5,),
+        0.02,
+    )
+    assert_same_steps(mine, other, X, Y)
+
+
+class Around(Regularizer):
+    """The squares of how far weights are from a number."""
+
+    def __init__(self, centre=0.0):
+        self.centre = centre
+
+    def __call__(self, x):
+        return ops.sum(ops.square(x - self.centre))
+
+    def get_config(self):
+        return {"centre": self.centre}
+
+
+def test_a_penalty_of_ones_own_is_saved(tmp_path):
+    model = Sequential([Input((2,)), Dense(2, kernel_initializer="ones", kernel_regularizer=Around(3.0))])
+    model.save(tmp_path / "own.keras")
+    with pytest.raises(ModelFileError, match="unknown regularizer 'Around'"):
+        load_model(tmp_path / "own.keras")
+    loaded = load_model(tmp_path / "own.keras", custom_objects={"Around": Around})
+    assert [float(loss) for loss in loaded.losses] == [16.0]
+
+
+@pytest.mark.parametrize("where", ["kernel", "activity"])
+def test_a_penalty_is_one_number(where):
+    model = Sequential([Input((2,)), Dense(2, **{f"{where}_regularizer": ops.square})])
+    model.compile("sgd", "mse")
+    with pytest.raises(ArgumentError, match=r"a penalty is one number, got the shape \(2,.*take its sum or mean"):
+        model.fit(X[:, :2], Y[:, :2], verbose=0)
+
+
+@pytest.mark.parametrize("lanes", [1, 2])
+@pytest.mark.parametrize(
+    ("layer", "shape"),
+    [(lambda **given: Dense(3, **given), (5,)), (lambda **given: EinsumDense("abc,cd->abd", (4, 3), **given), (4, 5)),
+     (lambda **given: GRU(3, **given), (4, 5))],
+)  # fmt: skip
+def test_a_sum_of_squares_of_ones_own_is_the_built_in_one(layer, shape, lanes):
+    x, y = RNG.normal(size=(60, *shape)), np.zeros((60, 3))
+    found = []
+    for penalty in (L2(0.4), lambda a: 0.4 * ops.sum(ops.square(a))):
+        model = Sequential([Input(shape), layer(activity_regularizer=penalty), Flatten(), Dense(3)], seed=4)
+        model.compile(SGD(0.02), "mse")
+        losses = model.fit(x, y, batch_size=30, epochs=2, lanes=lanes, verbose=0).history["loss"]
+        found.append([*losses, *np.concatenate([w.ravel() for w in model.get_weights()])])
+    np.testing.assert_allclose(found[0], found[1], rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("mode", ["rows", "columns"])

@@ -119,7 +119,7 @@ BUDGET = {
     "data.formats": 400, "data.notations": 940, "layers": 4_800, "layers.products": 160, "layers.recurrent": 1_540,
     "layers.attention": 660, "layers.variables": 140, "layers.lookups": 1_420, "layers.numerical": 360,
     "activations": 940, "constraints": 200, "initializers": 640, "losses": 1_510, "metrics": 1_747,
-    "optimizers": 1_160, "regularizers": 200, "schedules": 400, "ops": 4_080, "ops.image": 700,
+    "optimizers": 1_160, "regularizers": 240, "schedules": 400, "ops": 4_080, "ops.image": 700,
     "engine": 380, "engine.execution": 100,
     "engine.reference": 220, "engine.jax": 800, "engine.native": 0, "engine.native.runtime": 1_800,
     "engine.native.kernels": 2_980, "engine.native.kernels.sequences": 270, "engine.native.kernels.generated": 1_080,

@@ -483,6 +483,15 @@ LAYERS = [
         "r = float(np.sum(layer(np.ones((1, 1, 1)), initial_state=[np.ones((1, 1))], mask=np.zeros((1, 1)) > 0)))",
         ours=0.0,
     ),
+    row(
+        "`activity_regularizer` of one's own that takes a mean over the rows: divided by their number once more",
+        "penalty = lambda a: keras.ops.mean(a)\n"
+        "dense = keras.layers.Dense(1, use_bias=False, kernel_initializer='ones', activity_regularizer=penalty)\n"
+        "m = keras.Sequential([keras.Input((1,)), dense])\n"
+        "m.compile('sgd', 'mse')\n"
+        "r = float(m.evaluate(np.ones((4, 1)), np.ones((4, 1)), verbose=0))",
+        ours=1.0,
+    ),
     row("`Layer(activity_regularizer)`", "keras.layers.Layer(activity_regularizer='l2')"),
     row(
         "`Dense(lora_rank, lora_alpha, quantization_config)`",

@@ -50,5 +50,5 @@ class KernelLayer(Layer):
         """a = activation(h), and the penalty on a."""
         a = self.activated(program, self.activation, h)
         if self.activity_regularizer is not None:
-            program.penalize(a, *self.activity_regularizer.factors())
+            self.activity_regularizer.penalize(program, a)
         return a

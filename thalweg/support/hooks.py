@@ -163,13 +163,7 @@ OPTIMIZER = table(
     ("learning_rate iterations", "a changing learning rate is a schedule, learning_rate=…"),
     CONFIG,
 )
-REGULARIZER = table(
-    (
-        "__call__",
-        "a penalty has to be differentiated: give its factors(self) for l1·Σ|W| + l2·ΣW², or use L1, L2, L1L2",
-    ),
-    CONFIG,
-)
+REGULARIZER = table(CONFIG)
 CONSTRAINT = table(
     ("__call__", "a constraint runs inside the compiled update: use MaxNorm, MinMaxNorm, UnitNorm or NonNeg"), CONFIG
 )

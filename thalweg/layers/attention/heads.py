@@ -130,7 +130,7 @@ class Heads(Layer):
         h = program.affine(x, W if len(W.shape) == 2 else program.reshape(W, (rows, W.size // rows)), flat)
         h = h if len(outputs) == 1 else program.reshape(h, (*steps, *outputs))
         if self.activity_regularizer is not None:
-            program.penalize(h, *self.activity_regularizer.factors())
+            self.activity_regularizer.penalize(program, h)
         return h
 
     def call(

@@ -72,7 +72,7 @@ class Recurrent(Keeping):
         result = (output, *states) if self.return_state else output
         if self.activity_regularizer is not None:
             for value in leaves(result):
-                value.program.penalize(value.buffer, *self.activity_regularizer.factors())
+                self.activity_regularizer.penalize(value.program, value.buffer)
         return result
 
     def through(self, x: Any, states: list[Any], mask: Any, training: bool) -> tuple[Any, list[Any]]:
