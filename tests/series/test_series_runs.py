@@ -11,6 +11,7 @@ from thalweg.cli.main import app
 from thalweg.data.tables import read_table
 from thalweg.errors import ArgumentError
 from thalweg.runs.forecasts import series_run
+from thalweg.runs.forecasts.series_training import SeriesOptions, train
 from thalweg.runs.stored import load_run
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -57,8 +58,9 @@ def trained(tmp_path_factory):
 def test_training_says_what_it_found_and_how_good_it_is(trained):
     _, output = trained
     assert "2 series with steps of 1 day, 240 values, a season of 7" in output
+    assert re.search(r"in the forecast: \w+( \w+)? \d+%", output)
     assert "the last 5 steps of each series, held out" in output
-    assert all(word in output for word in ("MASE", "as last season", "linear model", "coverage"))
+    assert all(word in output for word in ("MASE", "as last season", "smoothing", "linear model", "coverage"))
 
 
 def test_a_run_continues_its_series(trained):
@@ -88,6 +90,17 @@ def test_a_loaded_run_says_what_the_forecaster_says(trained):
     first, again = (series_run.load(folder / "run") for _ in range(2))
     np.testing.assert_array_equal(first.forecaster.forecasts(first.panel), again.forecaster.forecasts(again.panel))
     assert first.forecaster.predict(3)["sold"].shape == (6,)
+
+
+def test_a_run_that_is_read_back_combines_as_the_one_that_was_written(trained, tmp_path):
+    folder, _ = trained
+    options = SeriesOptions(target="sold", time="day", group="shop", horizon=5, epochs=2, members=2, seed=1)
+    made = train(read_table(folder / "sales.csv"), options)
+    made.save(tmp_path / "run", [])
+    again = series_run.load(tmp_path / "run")
+    assert again.forecaster.shares_ == made.forecaster.continuation_.shares
+    assert 0 < again.forecaster.shares_["networks"] < 1
+    np.testing.assert_array_equal(again.forecaster.forecasts(again.panel), made.forecaster.forecasts(made.panel))
 
 
 def test_evaluation_by_rolling_origins(trained):

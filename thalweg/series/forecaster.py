@@ -50,12 +50,13 @@ class RollingOrigins(NamedTuple):
 class Forecaster(BaseEstimator):
     """Continues one series or thousands: networks that learn from all of them at once, with intervals.
 
-    ŷ_{t+h} = base_h + scale·(share·mean of networks(window before t)_h + shift)
+    ŷ_{t+h} = share·(base_h + scale·mean of networks(window before t)_h) + Σ share·simple forecast_h
 
-    base: the value at the same place of the last season, or the last value, as is better on the latest windows; scale:
-    the mean |y_t − y_{t−season}| of the series. The networks see the last `lags` values, the calendar, and columns that
-    are known in advance; all steps are said at once, as quantiles, by the pinball loss. A first network that hasn't
-    seen the latest windows shows how long to train and how wide intervals have to be.
+    Simple forecasts: the value at the same place of the last season, the last value, and exponential smoothing with a
+    damped trend and a season. base: the one that is best on the latest windows; scale: the mean |y_t − y_{t−season}| of
+    the series. The networks see the last `lags` values, the calendar, and columns that are known in advance; all steps
+    are said at once, as quantiles, by the pinball loss. A first network that hasn't seen the latest windows shows how
+    long to train, what each forecast counts (Bates and Granger, 1969), and how wide intervals have to be.
 
     Args:
         horizon: how many steps can be forecast; by default a season, at most 48, or 12 without one.
@@ -75,6 +76,8 @@ class Forecaster(BaseEstimator):
     Attributes:
         season_, lags_, horizon_: as found or given. cadence_: the step. history_: a record for each epoch.
         held_out_: the error in scales on the windows that the first network hadn't seen, "as the base", and how many.
+        shares_: what "networks", "last season", "last value" and "smoothing" count in the forecast; together 1.
+        errors_: the error of each on the windows held out, in scales; nothing where series are too short to hold any.
 
     >>> import numpy as np
     >>> t = np.arange(200)
@@ -158,6 +161,7 @@ class Forecaster(BaseEstimator):
         view = View(self.lags_, self.horizon_, season.short, panel.cadence, known)
         self.continuation_: Continuation = continuation(Strip(panel, view), quantiles, plan, seed)
         self.history_, self.held_out_ = self.continuation_.records, self.continuation_.held
+        self.shares_, self.errors_ = self.continuation_.shares, self.continuation_.errors
 
     def predict(self, horizon: Any = None, X: Any = None, *, y: Any = None, fh: Any = None) -> Any:
         """The next values of each series, the median, in the form in which the series were given.

@@ -18,8 +18,10 @@ from thalweg.errors import DataError
 from thalweg.experiments.population import side_by_side
 from thalweg.models.functional import Functional
 from thalweg.models.model import Model
+from thalweg.series.combination import error_of, shares_of
 from thalweg.series.linear_start import linear_model, scaled_targets
-from thalweg.series.origins import Strip, View
+from thalweg.series.origins import Base, Strip, View
+from thalweg.series.smoothing import LATEST
 
 Array = NDArray[Any]
 Watch = Callable[[dict[str, Any]], None]
@@ -32,8 +34,8 @@ the bounds of epochs."""
 DECAY, BLOCKS = 1e-4, 2
 TRIALS, MOST_HELD = 256, 4
 """Windows that are held out, about, to find out how long to train; of a series at most a fourth."""
-SHARES = (1.0, 0.75, 0.5, 0.25)
-"""Of what the networks say, what is added to the base: the share that is best on the windows held out."""
+NETWORKS = "networks"
+"""Their name among the methods that are combined."""
 
 
 @dataclass(frozen=True)
@@ -61,32 +63,46 @@ class Plan:
 
 @dataclass(frozen=True)
 class Continuation:
-    """Networks that continue series.
+    """Networks that continue series, together with simple forecasts.
 
-    ŷ = base + scale·(share·mean of the networks + shift), its quantiles in order
+    ŷ = share·(base + scale·mean of the networks) + Σ share·simple forecast; around it, quantiles as far off as the
+    networks say, + scale·shift
 
     Attributes:
         model: the networks' mean, an output (horizon,) for each quantile. view: what they see.
-        share: what of the networks is added. shifts: (quantiles,) so that on the windows held out as many values lie
-            below each quantile as it says.
-        records: of the trainings' epochs. held: what was found on the windows held out. epochs: of each network.
+        shares: of "networks" and each simple forecast, together 1. shifts: (quantiles,) so that on the windows held out
+            as many values lie below each quantile as it says.
+        records: of the trainings' epochs. held: what was found on the windows held out. errors: of each method there.
+        epochs: of each network.
     """
 
     model: Model
     view: View
     quantiles: tuple[float, ...]
-    share: float = 1.0
-    shifts: tuple[float, ...] = ()
+    shares: dict[str, float]
+    shifts: tuple[float, ...]
     records: list[dict[str, Any]] = field(default_factory=list)
     held: dict[str, float] = field(default_factory=dict)
-    epochs: int = 1
+    errors: dict[str, float] = field(default_factory=dict)
+    epochs: int | None = None
 
     def forecast(self, strip: Strip, lines: Array, origins: Array) -> Array:
         """The quantiles of the steps after origins: (windows, horizon, quantiles)."""
         x, base, scale = strip.at(lines, origins)
-        found = said(self.model, x) * self.share + np.asarray(self.shifts)
-        values = np.sort(base[:, :, None] + scale[:, :, None] * found, axis=2)
-        return strip.limited(values, lines, origins)
+        found = said(self.model, x)
+        middle = found[:, :, self.quantiles.index(0.5)]
+        points = self.shares[NETWORKS] * (base + scale * middle)
+        for name in self.view.bases:
+            if self.shares.get(name):
+                points = points + self.shares[name] * strip.base(name, lines, origins)
+        beside = around(found - middle[:, :, None] + np.asarray(self.shifts), self.quantiles)
+        return strip.limited(points[:, :, None] + scale[:, :, None] * beside, lines, origins)
+
+
+def around(beside: Array, quantiles: Sequence[float]) -> Array:
+    """What quantiles are beside the median, (…, quantiles), in their order: 0 at the median."""
+    sides = np.sign(np.asarray(quantiles) - 0.5)
+    return np.sort(np.where(sides < 0, np.minimum(beside, 0), np.where(sides > 0, np.maximum(beside, 0), 0)), axis=-1)
 
 
 def network(view: View, quantiles: Sequence[float], units: int, seed: int) -> Model:
@@ -183,14 +199,13 @@ def continuation(
             f"{view.horizon + least_before(view)} or more; give a shorter horizon, or longer series"
         )
     plan = plan.of(len(lines))
-    found = Continuation(network(view, quantiles, 1, 0), view, tuple(quantiles))
+    found = untried(strip, tuple(quantiles))
     until = None if plan.seconds is None else begin + plan.seconds / 3
     if like is not None:
         found, strip.view = like, like.view
-        plan = replace(plan, epochs=max(1, like.epochs))
     elif (trial := tried(strip, quantiles, plan, seed, until, watch)) is not None:
-        found, strip, epochs = trial
-        plan = replace(plan, epochs=epochs)
+        found = trial
+    plan = replace(plan, epochs=found.epochs or plan.epochs)
     until = None if plan.seconds is None else begin + plan.seconds
     records = [{**record, "network": 0} for record in found.records]
     halt = Event()
@@ -205,9 +220,7 @@ def continuation(
     for number, (_, own) in enumerate(trained, start=1):
         records += [{**record, "network": number} for record in own]
     model = joined(strip.view, [network for network, _ in trained])
-    shifts = found.shifts or (0.0,) * len(quantiles)
-    held = found.held
-    return Continuation(model, strip.view, tuple(quantiles), found.share, shifts, records, held, plan.epochs or 1)
+    return replace(found, model=model, records=records, epochs=plan.epochs)
 
 
 def drawn(windows: int, batch: int) -> int:
@@ -220,60 +233,64 @@ def least_before(view: View) -> int:
     return max(2, min(view.lags, view.season + 1))
 
 
+def untried(strip: Strip, quantiles: tuple[float, ...]) -> Continuation:
+    """For series too short to judge on: what is combined counts the same."""
+    strip.view = view = replace(strip.view, base=strip.view.bases[0])
+    names = dict.fromkeys((NETWORKS, view.base, "smoothing"))
+    model = network(view, quantiles, 1, 0)
+    return Continuation(model, view, quantiles, dict.fromkeys(names, 1 / len(names)), (0.0,) * len(quantiles))
+
+
 def tried(
     strip: Strip, quantiles: Sequence[float], plan: Plan, seed: int, until: float | None, watch: Watch | None
-) -> tuple[Continuation, Strip, int] | None:
-    """A network that hasn't seen the latest windows: what it shows; None where the series are too short for that."""
-    view, least = strip.view, least_before(strip.view)
-    wanted = view.horizon - 1 + -(-TRIALS // len(strip.lines))
-    held = int(np.clip(wanted, view.horizon, max(view.horizon, int(strip.sizes.max()) // MOST_HELD)))
+) -> Continuation | None:
+    """A network that hasn't seen the latest windows: what it and simple forecasts show there; None where the series are
+    too short for that."""
+    least, horizon = least_before(strip.view), strip.view.horizon
+    wanted = horizon - 1 + -(-TRIALS // len(strip.lines))
+    held = int(np.clip(wanted, horizon, max(horizon, int(strip.sizes.max()) // MOST_HELD)))
     lines, origins = strip.origins(least, held)
     late_lines, late = strip.origins(least)
     new = late >= strip.sizes[late_lines] - held
     late_lines, late = late_lines[new], late[new]
     if len(lines) < 2 or not len(late):
         return None
+    strip.judge(held)
     y, seen = strip.targets(late_lines, late)
-    y = np.where(seen, y, np.nan)
-    view = replace(view, seasonal=better_base(strip, late_lines, late, y))
-    strip.view = view
-    x, base, scale = strip.at(late_lines, late)
-    wanted_there = (y - base) / scale
+    scale = strip.scales[late_lines][:, None]
+    y = np.where(seen, y, np.nan) / scale
+    methods: dict[str, Array] = {name: strip.base(name, late_lines, late) / scale for name in strip.view.bases}
+    strip.view = view = replace(strip.view, base=best_base(strip, y, methods))
+    x, base, _ = strip.at(late_lines, late)
 
     def look(model: Model) -> float:
-        return float(np.nanmean(pinballs(wanted_there, said(model, x), quantiles)))
+        return float(np.nanmean(pinballs(y - base / scale, said(model, x), quantiles)))
 
     model, records = learn(strip, lines, origins, quantiles, plan, seed, until, watch, look)
     epochs = 1 + int(np.argmin([record["held_out"] for record in records]))
     outputs, middle = said(model, x), list(quantiles).index(0.5)
-    errors = [np.nanmean(np.abs(wanted_there - s * outputs[:, :, middle])) for s in SHARES]
-    share = SHARES[int(np.argmin(errors))]
-    left = wanted_there[:, :, None] - share * outputs
-    shifts = tuple(
-        0.0 if q == 0.5 else float(np.nanquantile(left[:, :, k], q)) for k, q in enumerate(quantiles)
-    )  # the median stays what the network says
-    points = base + scale * share * outputs[:, :, middle]
-    floor = best_floor(strip, late_lines, late, y, points, scale)
-    strip.view = replace(view, floor=floor)
-    points = strip.limited(points, late_lines, late)
-    held_out = {
-        "scaled error": float(np.nanmean(np.abs(y - points) / scale)),
-        "as the base": float(np.nanmean(np.abs(wanted_there))),
+    methods = {NETWORKS: base / scale + outputs[:, :, middle], **methods}
+    shares = shares_of(y, methods, len(np.unique(late_lines)) * held / horizon)
+    points = np.asarray(sum(share * methods[name] for name, share in shares.items()))
+    left = (y - points)[:, :, None] - (outputs - outputs[:, :, [middle]])
+    shifts = tuple(0.0 if q == 0.5 else float(np.nanquantile(left[:, :, k], q)) for k, q in enumerate(quantiles))
+    floor = best_floor(strip, late_lines, late, y * scale, points * scale, scale)
+    strip.view = view = replace(view, floor=floor)
+    points = strip.limited(points * scale, late_lines, late) / scale
+    found = {
+        "scaled error": error_of(y, points),
+        "as the base": error_of(y, base / scale),
         "windows": float(len(late)),
     }
-    return Continuation(model, strip.view, tuple(quantiles), share, shifts, records, held_out), strip, epochs
+    errors = {name: error_of(y, method) for name, method in methods.items()}
+    strip.judge(0)
+    return Continuation(model, view, tuple(quantiles), shares, shifts, records, found, errors, epochs)
 
 
-def better_base(strip: Strip, lines: Array, origins: Array, y: Array) -> bool:
-    """Whether the last season is the better base than the last value."""
-    if strip.view.season < 2:
-        return False
-    errors = {}
-    for seasonal in (True, False):
-        strip.view = replace(strip.view, seasonal=seasonal)
-        _, base, scale = strip.at(lines, origins)
-        errors[seasonal] = float(np.nanmean(np.abs(y - base) / scale))
-    return errors[True] <= errors[False]
+def best_base(strip: Strip, y: Array, simple: dict[str, Array]) -> Base:
+    """The simple forecast that was nearest, and of which every window has the state: what the networks add to."""
+    names = [name for name in strip.view.bases if name != "smoothing" or int(strip.sizes.max()) <= LATEST]
+    return min(names, key=lambda name: error_of(y, simple[name]))
 
 
 def best_floor(strip: Strip, lines: Array, origins: Array, y: Array, points: Array, scale: Array) -> int:

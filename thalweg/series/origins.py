@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from thalweg.series.cadence import Cadence
 from thalweg.series.panel import Line, Panel
+from thalweg.series.smoothing import Smoothing
 
 Array = NDArray[Any]
+Base = Literal["last season", "last value", "smoothing"]
 
 FAR = 15.0
 """Inputs lie within so many scales."""
@@ -25,13 +27,13 @@ class View:
     """What networks see, the same for all series.
 
     x = clip((y_{o−lags} … y_{o−1} − level)/scale), extremes so far, sizes, the calendar at o, known columns around o
-    target_h = (y_{o+h} − base_h)/scale,  base_h = y of the same place in the last season, or the last value
+    target_h = (y_{o+h} − base_h)/scale,  base_h = a simple forecast
 
     level: the mean of the last season. scale: mean |y_t − y_{t−season}| of the series.
 
     Attributes:
         lags, horizon, season: in steps. known: how many columns are known in advance.
-        seasonal: whether the base is the last season, or the last value.
+        base: the simple forecast that is the base.
         floor: whether forecasts stay within what the series has shown: 2 above its least value, 1 above 0 if all are,
             0 for no limit.
     """
@@ -41,8 +43,15 @@ class View:
     season: int
     cadence: Cadence
     known: int = 0
-    seasonal: bool = True
+    base: Base = "last season"
     floor: int = 0
+
+    @property
+    def bases(self) -> tuple[Base, ...]:
+        """The simple forecasts that there are."""
+        return (
+            ("last season", "last value", "smoothing") if 1 < self.season <= self.lags else ("last value", "smoothing")
+        )
 
     @property
     def back(self) -> int:
@@ -70,6 +79,8 @@ class Strip:
         rooms = view.lags + self.sizes + view.horizon + 1
         self.begins = np.concatenate([[0], np.cumsum(rooms)[:-1]]) + view.lags
         self.scales = scales_of(self.lines, view.season) if scales is None else scales
+        self.judged = 0
+        self._smoothing: Smoothing | None = None
         total = int(rooms.sum())
         self.values = np.zeros(total)
         self.seen = np.zeros(total, bool)
@@ -118,14 +129,27 @@ class Strip:
         if view.known:
             around = self.known[places[:, None] + np.arange(-view.back, view.horizon)]
             parts.append(around.reshape(len(places), -1))
-        return np.concatenate(parts, axis=1, dtype=np.float32), self.base(lags), scale
+        return np.concatenate(parts, axis=1, dtype=np.float32), self.base(view.base, lines, origins), scale
 
-    def base(self, lags: Array) -> Array:
-        """What the network's output is added to: (windows, horizon)."""
-        view = self.view
-        if not view.seasonal or view.season > view.lags:
-            return np.repeat(lags[:, -1:], view.horizon, axis=1)
-        return lags[:, view.lags - view.season + np.arange(view.horizon) % view.season]
+    def base(self, base: Base, lines: Array, origins: Array) -> Array:
+        """A simple forecast: (windows, horizon)."""
+        season, horizon = self.view.season if base == "last season" else 1, self.view.horizon
+        if base == "smoothing":
+            return self.smoothing.forecast(lines, origins, horizon)
+        places = (self.begins[lines] + origins)[:, None]
+        return np.asarray(self.values[places - season + np.arange(horizon) % season])
+
+    @property
+    def smoothing(self) -> Smoothing:
+        """The lines smoothed, by parameters that `judged` steps at the end of each had no part in."""
+        if self._smoothing is None:
+            filled = [line.filled for line in self.lines]
+            self._smoothing = Smoothing(filled, self.view.season, self.sizes - self.judged)
+        return self._smoothing
+
+    def judge(self, steps: int) -> None:
+        """From now on, so many steps at the end of each line judge what has been found without them."""
+        self.judged, self._smoothing = steps, None
 
     def targets(self, lines: Array, origins: Array) -> tuple[Array, Array]:
         """The values after the origins (windows, horizon), gaps filled, and which of them are known."""

@@ -15,6 +15,8 @@ Array = NDArray[Any]
 
 LEAST, UNKNOWN = 0.2, 0.3
 """Autocorrelations that make a season: of the calendar, and of any other length."""
+REPEATED = 0.07
+"""An autocorrelation of the steps that makes a season, if it comes again at two and three times the lag."""
 SURE = 4.0
 """It has to be so many times what it would be by chance, 1/√values."""
 NEARLY = 0.8
@@ -53,6 +55,10 @@ def season_of(panel: Panel) -> Season:
     high = [k for k in calendar if r[k] >= max(LEAST, chance) and r[k] >= r[k - 1 : k + 2].max() - 0.02]
     found = peaks(r, max(UNKNOWN, chance))
     short = high[0] if high else first_peak(r, found)
+    if short == 1:
+        short = repeated_peak(
+            np.mean([autocorrelation(np.diff(v), lags) for v in sizes], axis=0), max(REPEATED, chance)
+        )
     better = [k for k in calendar if k > short > 1 and k % short == 0 and r[k] > r[short] + 0.02]
     return Season(short, better[0] if better else short)
 
@@ -83,3 +89,14 @@ def first_peak(r: Array, found: Sequence[int]) -> int:
     """The first peak that is nearly as high as the highest; 1 if there is none."""
     highest = max((r[k] for k in found), default=0.0)
     return next((k for k in found if r[k] >= NEARLY * highest), 1)
+
+
+def repeated_peak(r: Array, least: float) -> int:
+    """The first lag that is a peak with another at two and at three times the lag; 1 if there is none.
+
+    Of the steps from value to value: a season of series that wander shows there alone.
+    """
+    found = peaks(r, least)
+    return next(
+        (k for k in found if 3 * k + 1 < len(r) and all(r[m * k - 1 : m * k + 2].max() >= least for m in (2, 3))), 1
+    )

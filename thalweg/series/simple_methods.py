@@ -1,4 +1,4 @@
-"""Forecasts to compare with: as last season, a linear model of the lags, LightGBM on them."""
+"""Forecasts to compare with: as last season, exponential smoothing, a linear model of the lags, LightGBM on them."""
 
 from __future__ import annotations
 
@@ -33,9 +33,10 @@ def simple_forecasts(strip: Strip, seed: int) -> dict[str, Array]:
 
     All see what the networks see.
     """
-    view = strip.view
+    view, every = strip.view, np.arange(len(strip.lines))
     found = {
         "as last season": np.stack([last_season(line.filled, view.season, view.horizon) for line in strip.lines]),
+        "smoothing": strip.limited(strip.base("smoothing", every, strip.sizes), every, strip.sizes),
         "linear model": linear_forecasts(strip, seed),
     }
     if find_spec("lightgbm") is not None:

@@ -32,7 +32,11 @@ def series_document(run: SeriesRun, name: str, language: str = "en") -> dict[str
 def scores_section(run: SeriesRun) -> Section:
     """The scores on the steps held out, beside those of simple methods."""
     facts = run.facts
-    said = {"as last season": words.text("as last season"), "linear model": words.text("linear model")}
+    said = {
+        "as last season": words.text("as last season"),
+        "linear model": words.text("linear model"),
+        "smoothing": words.text("smoothing"),
+    }
     others = facts["others"]
     names = [said.get(name, name) for name in others]
     rows = [

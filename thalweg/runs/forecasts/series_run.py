@@ -123,7 +123,7 @@ class SeriesRun:
             "cadence": asdict(made.cadence_),
             "view": {k: v for k, v in asdict(continued.view).items() if k != "cadence"},
             "quantiles": list(continued.quantiles),
-            "share": continued.share,
+            "shares": continued.shares,
             "shifts": list(continued.shifts),
             "keys": [list(line.key) if isinstance(line.key, tuple) else line.key for line in self.panel.lines],
             "features": None if made.features_ is None else made.features_.to_json(),
@@ -142,6 +142,7 @@ def load(folder: Path) -> SeriesRun:
         features = description["features"] and Features.from_json(description["features"])
         quantiles = tuple(map(float, description["quantiles"]))
         shifts = tuple(map(float, description["shifts"]))
+        shares = {str(name): float(share) for name, share in description["shares"].items()}
         roles = Roles(roles["target"], roles["time"], tuple(roles["group"]), tuple(roles["known"]))
         with np.load(folder / VALUES, allow_pickle=False) as arrays:
             stored = dict(arrays)
@@ -155,7 +156,8 @@ def load(folder: Path) -> SeriesRun:
     rows = Rows(keys, nothing.astype(int), nothing, nothing)
     made.form_ = Long(rows, roles, None, TimeIndex(None), np.arange(len(keys)), table)
     made.season_, made.horizon_, made.lags_, made.fh_ = view.season, view.horizon, view.lags, None
-    made.continuation_ = Continuation(model, view, quantiles, float(description["share"]), shifts)
+    made.continuation_ = Continuation(model, view, quantiles, shares, shifts)
+    made.shares_ = shares
     held = {name.removeprefix("held "): v for name, v in stored.items() if name.startswith("held ")}
     return SeriesRun(made, history, facts, held)
 

@@ -27,6 +27,8 @@ Array = NDArray[Any]
 
 SHOWN, SEASONS_SHOWN = 6, 4
 """Series that the report draws, at most, and about how many horizons of their past."""
+LEAST_TOLD = 0.005
+"""Of a forecast's methods, those with less are left out of the sentence."""
 JUDGED = 0.5
 """Of a time limit, the share of the training that is judged; the other learns from all values."""
 
@@ -103,6 +105,7 @@ def train(table: Table, options: SeriesOptions, announce: Callable[[str], None] 
         made.cadence_, made.panel_ = panel.cadence, panel
         view = judged.continuation_.view
         made.continuation_ = continuation(Strip(panel, view), quantiles, plan, seed, None, judged.continuation_)
+        made.shares_ = made.continuation_.shares
     rows = {"train": sum(map(len, panel.lines)), "test": len(lines) * horizon, "gaps": panel.gaps}
     as_others_say = {"optimizer": "adamw", "loss": None, "id": None, "batch_size": 256, "lanes": None}
     facts = {
@@ -121,9 +124,11 @@ def told(panel: Panel, judged: Forecaster) -> str:
     count, gaps = len(panel.lines), panel.gaps
     season = f"a season of {judged.season_}" if judged.season_ > 1 else "no season"
     filled = f"; {gaps:,} step{'s' * (gaps > 1)} without a value, filled" if gaps else ""
+    counting = sorted(judged.shares_.items(), key=lambda named: -named[1])
+    shares = ", ".join(f"{name} {share:.0%}" for name, share in counting if share >= LEAST_TOLD)
     return (
         f"{count:,} series with steps of {panel.cadence.name}, {sum(map(len, panel.lines)):,} values, {season}; each "
-        f"network sees {judged.lags_} values{filled}"
+        f"network sees {judged.lags_} values{filled}; in the forecast: {shares}"
     )
 
 
