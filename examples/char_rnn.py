@@ -14,6 +14,7 @@ import numpy as np
 
 import thalweg
 from thalweg import Input, Model
+from thalweg.initializers import RandomNormal
 from thalweg.layers import LSTM, Dense, Embedding
 
 SHAKESPEARE = "https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/input.txt"
@@ -35,7 +36,8 @@ class Writer:
     def __init__(self, text: str, seed: int = 0) -> None:
         self.letters = sorted(set(text))
         self.ids = np.array([{letter: k for k, letter in enumerate(self.letters)}[letter] for letter in text])
-        embedding, head = Embedding(len(self.letters), 32), Dense(len(self.letters), "softmax")
+        normal = RandomNormal(stddev=1.0)  # at Keras's default, 0.05 at most, the first steps learn little
+        embedding, head = Embedding(len(self.letters), 32, normal), Dense(len(self.letters), "softmax")
         lstm = LSTM(UNITS, return_sequences=True, return_state=True)
         passage = Input((STEPS,), dtype="int32")
         self.model = Model(passage, head(lstm(embedding(passage))[0]), seed=seed)

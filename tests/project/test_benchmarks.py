@@ -241,3 +241,21 @@ def test_estimators_agree_before_they_are_timed(
     )
     with pytest.raises(SystemExit, match="the loss curves differ"):
         estimators.estimators("iris", 1)
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_the_examples_learn_as_pytorch_does(number: int) -> None:
+    pytest.importorskip("torch")
+    from benchmarks import losses
+
+    sizes = ({"STEPS": 6, "UNITS": 8}, {"BLOCKS": 1, "HEADS": 2, "WIDTH": 8, "CONTEXT": 6})[number]
+    case = replace(losses.CASES[number], sizes=sizes, batch=4)
+    text = "the quick brown fox jumps over the lazy dog\n" * 9
+    ours, theirs = losses.side_by_side(case, text, count=4)
+    assert abs(ours - theirs).max() < 1e-4
+    own = losses.each_its_own_way(case, text, seed=1, count=2)
+    assert all(2 < loss < 5 for loss in own)
+    rates = {"lr": 0.006, "weight_decay": 0.0, "betas": (0.9, 0.99)}  # the control
+    peer = lambda *given: setattr(net := losses.CASES[number].peer(*given), "options", rates) or net  # noqa: E731
+    ours, theirs = losses.side_by_side(replace(case, peer=peer), text, count=4)
+    assert abs(ours - theirs).max() > 1e-3
