@@ -65,6 +65,37 @@ def optimizer_for_two():
         thalweg.Sequential([thalweg.Input((4,)), layers.Dense(1)]).compile(adam, "mse")
 
 
+def using_another(layer):
+    """Trains a model whose call uses a layer that isn't its own."""
+    own = {"call": lambda self, x: layer(x)}
+    model = type("Using", (thalweg.Model,), own)()
+    model.compile("adam", "mse")
+    model.fit(X, np.zeros((32, 2)), verbose=0)
+
+
+class Acting(thalweg.Model):
+    """Its step takes two targets for one output."""
+
+    def __init__(self):
+        super().__init__()
+        self.value = layers.Dense(1)
+
+    def call(self, x):
+        return self.value(x)
+
+    def train_step(self, data):
+        x, (action, value) = data
+        loss = ops.mean(action * (self(x) - value) ** 2)
+        self.minimize(loss)
+        return {"loss": loss}
+
+
+def several_targets():
+    model = Acting()
+    model.compile("adam")
+    model.fit(X, [Y, Y], verbose=0)
+
+
 def raising(*calls):
     """Each of these has to raise."""
 
@@ -88,6 +119,16 @@ RAISES = {  # first cell of the page's table → what raises
         lambda: trained(lambda self, x: x - ops.mean(x, axis=0)),
         lambda: trained(lambda self, x: ops.matmul(x, ops.transpose(x))),
     ),
+    "`self.add_weight` in a `Model`": lambda: thalweg.models.Sequential().add_weight(shape=(3,)),
+    "a layer with weights that a `call` uses and that isn't an attribute of its class, such as a global "
+    "`data_augmentation`": lambda: using_another(layers.Dense(2)),
+    "a built-in layer whose `call` is overridden: `class Standardized(layers.Conv2D)`": lambda: type(
+        "Standardized", (layers.Conv2D,), {"call": lambda self, x: x}
+    ),
+    "`metric.update_state(…)` in the `call` of a layer": lambda: trained(
+        lambda self, x: thalweg.metrics.Mean().update_state(x)
+    ),
+    "several targets of a `train_step` in a list, `fit(x, [action, value])`": several_targets,
     "`if` or `while` on a tensor": lambda: trained(branching),
     "a Boolean mask as an index: `x[x > 0]`": lambda: trained(lambda self, x: x[x > 0]),
     "`self.variable.assign(…)` in `call`": lambda: fitted(Assigning(), layers.Dense(1)),

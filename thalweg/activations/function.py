@@ -12,11 +12,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from thalweg.errors import ArgumentError
 from thalweg.ops.operation import operand, operation
+from thalweg.ops.summaries import last
 from thalweg.ops.tensor import Operators, program_of, refuse
 from thalweg.program.builder import Builder
 from thalweg.program.formula.equation import Equation
 from thalweg.program.formula.language import evaluate, shown
-from thalweg.program.instructions.rowwise import Rowwise
+from thalweg.program.instructions.rowwise import LogSoftmax, Rowwise, Softmax
 from thalweg.program.ir.instruction import Buffer
 from thalweg.support import hooks
 from thalweg.support.checks import number
@@ -85,6 +86,8 @@ def activation(x: Any, function: Any) -> Buffer:
     program = program_of([x])
     h = operand(program, x)
     if function.rowwise and not h.per_row:
+        if function.kind in (Softmax, LogSoftmax):
+            return last(x, -1, function.kind)
         raise refuse(f"activations.{function.name} works on values of each row, not on weights alone; see thalweg.ops")
     result: Buffer = function.forward(program, h)
     return result

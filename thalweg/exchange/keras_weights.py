@@ -143,10 +143,10 @@ def below(layer: Layer, path: str) -> Iterator[tuple[Layer, str]]:
     if inner(layer) is not None:
         yield from places(inner(layer), f"{path}/")
         return
-    for attribute, found in layer.attached.items():
+    for attribute in layer.attached:
         used: dict[str, int] = {}
         alone = isinstance(getattr(layer, attribute), Layer)
-        for one in found:
+        for one in layer.layers_in(attribute):
             name = snake_case(type(one).__name__)
             number = used[name] = used.get(name, -1) + 1
             there = f"{path}/{ATTRIBUTES.get((type(layer).__name__, attribute), attribute)}"

@@ -1,4 +1,4 @@
-"""Keras's arguments of every layer, as keywords: input_shape, input_dim, batch_input_shape, dtype, trainable."""
+"""Keras's arguments of every layer, as keywords: input_shape, input_dim, dtype, trainable …, data_format."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from thalweg.errors import ArgumentError, ShapeError
 from thalweg.support.checks import row_shape
 
 SHAPES = ("input_shape", "input_dim", "batch_input_shape", "batch_shape")
-EVERY = (*SHAPES, "dtype", "trainable")
+DECLARED = (*SHAPES, "dtype")
+EVERY = (*DECLARED, "trainable", "data_format")
 
 
 def accept(kind: Any) -> None:
@@ -76,10 +77,15 @@ def keep(layer: Any, given: Mapping[str, Any]) -> None:
     """Sets what was given: `trainable`, and in `declared` the input's shape and the type."""
     if "trainable" in given:
         layer.trainable = bool(given["trainable"])
-    declared = {key: given[key] for key in EVERY[:-1] if given.get(key) is not None}
+    kind = type(layer).__name__
+    if given.get("data_format") not in (None, "channels_last"):
+        raise ArgumentError(
+            f"{kind} has the channels last, (rows, height, width, channels): put Permute((2, 3, 1)) in front, got "
+            f"data_format={given['data_format']!r}"
+        )
+    declared = {key: given[key] for key in DECLARED if given.get(key) is not None}
     if not declared:
         return
-    kind = type(layer).__name__
     named = [key for key in SHAPES if key in declared]
     if len(named) > 1:
         raise ArgumentError(f"{kind}: only one of {' and '.join(named)} can be given")

@@ -64,8 +64,12 @@ class Layer(HasVariables, Called):
         accept(cls)
         if "build" in vars(cls) and cls.build_for is Layer.build_for:
             cls.build = building(cls.build)  # type: ignore[method-assign]
+        elif "build" in vars(cls) and "build_for" not in vars(cls):
+            cls.build = within_building(cls, cls.build)  # type: ignore[method-assign]
 
-    attached: Mapping[str, list[Layer]] = MappingProxyType({})  # attribute → the layers in it
+    attached: tuple[str, ...] = ()  # the attributes that are layers, or hold some, or are lists that may get some
+    building: bool = False  # whether `build` is running
+    _kept: list[Parameter] | None = None  # while `build` runs again for another length: the weights that there are
 
     def __init__(self, name: str | None = None) -> None:
         if name is not None and (not isinstance(name, str) or not name or "/" in name):
@@ -73,9 +77,7 @@ class Layer(HasVariables, Called):
         self.name = name
         self.named_by_us = False
         self.trainable = True
-        self.building = False  # whether `build` is running
         self._placed: Shapes = None  # the shape for which it last ran
-        self._kept: list[Parameter] | None = None  # while it runs again for another length: the weights that there are
         self.parameters: list[Parameter] = []
         self.input_shape: Shapes = None
         self.output_shape: Shapes = None
@@ -85,9 +87,9 @@ class Layer(HasVariables, Called):
         if isinstance(
             value, (Layer, list, tuple, dict, Variable)
         ):  # without vars(self), which would make attributes slow to read
-            found = [layer for layer in leaves(value) if isinstance(layer, Layer)]
-            if found or name in self.attached:
-                super().__setattr__("attached", {**self.attached, name: found})
+            empty = isinstance(value, (list, dict)) and not value  # which `append` may fill
+            if name not in self.attached and (empty or any(isinstance(layer, Layer) for layer in leaves(value))):
+                super().__setattr__("attached", (*self.attached, name))
             for variable in leaves(value):
                 if isinstance(variable, Variable) and variable.parameter.free:
                     self.adopt(variable, name)
@@ -109,8 +111,12 @@ class Layer(HasVariables, Called):
     @property
     def inside(self) -> list[Layer]:
         """The layers that are attributes of this one, alone or in lists, tuples and dicts, each once."""
-        found = [layer for layers in self.attached.values() for layer in layers]
+        found = [layer for name in self.attached for layer in self.layers_in(name)]
         return list({id(layer): layer for layer in found}.values())
+
+    def layers_in(self, attribute: str) -> list[Layer]:
+        """The layers that an attribute is, or holds now."""
+        return [layer for layer in leaves(vars(self).get(attribute)) if isinstance(layer, Layer)]
 
     @property
     def listed(self) -> list[Layer]:
@@ -205,6 +211,11 @@ class Layer(HasVariables, Called):
         sizes = (shape,) if isinstance(shape, (int, np.integer)) else tuple(shape)
         if any(not isinstance(n, (int, np.integer)) or n < 1 for n in sizes):
             raise ShapeError(f"{type(self).__name__}: {key} can't have the shape {tuple(sizes)}")
+        if not self.keeps_variables:
+            raise ArgumentError(
+                f"{type(self).__name__}.add_weight({key!r}): the weights of a model are its layers'; write a layer "
+                "that makes and uses this one"
+            )
         if self._kept is not None:
             return self.kept_weights(key, tuple(sizes))
         buffer = Variable.declared(key, tuple(int(n) for n in sizes))
@@ -288,8 +299,10 @@ class Layer(HasVariables, Called):
             self.build(input_shape)
         else:
             whole = [(None, *shape) for shape in input_shape] if several else (None, *input_shape)
-            needed = [p for p in signature(self.build).parameters.values() if p.default is p.empty]
-            self.build(*whole) if several and len(needed) == len(whole) > 1 else self.build(whole)
+            taken = signature(self.build).parameters
+            needed = [p for p in taken.values() if p.default is p.empty]
+            each = several and len(needed) == len(whole) > 1
+            self.build(*(() if not taken else whole if each else (whole,)))
 
     def check_made(self) -> None:
         """Raises if the class's `__init__` didn't call the one of its base."""
@@ -420,6 +433,19 @@ def building(build: Any) -> Any:
 
 
 Layer.build = building(Layer.build)  # type: ignore[method-assign]  # so that one without weights is built, too
+
+
+def within_building(model: Any, build: Any) -> Any:
+    """`build` of a class of models, which is called while one is built; called otherwise, it builds the whole model."""
+
+    @wraps(build)
+    def once(self: Layer, *shapes: Any, **named: Any) -> None:
+        if self.building:
+            build(self, *shapes, **named)
+        else:
+            super(model, self).build(*shapes, **named)
+
+    return once
 
 
 def name_layers(layers: Sequence[Layer]) -> None:

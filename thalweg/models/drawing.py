@@ -325,7 +325,11 @@ class Own(Graph):
         build = type(self.model).__dict__.get("build")
         if build is not None:
             whole = [x.shape for x in inputs]
-            build(self.model, whole[0] if len(whole) == 1 else whole)
+            self.model.building = True  # it may call super().build, which would begin anew
+            try:
+                build(self.model, whole[0] if len(whole) == 1 else whole)
+            finally:
+                self.model.building = False
         name_layers(self.layers)
         if self.own_step is not None:
             self.own_step.build_inside()

@@ -25,6 +25,7 @@ from thalweg.models.steps.own_step import OwnStep
 from thalweg.ops.any_length import merged, of_any_length
 from thalweg.ops.masks import passed
 from thalweg.ops.tensor import FUNCTIONS, Traced, writing
+from thalweg.ops.variable import WeightBuffer
 from thalweg.program.builder import Builder
 from thalweg.program.instructions.batches import Gather
 from thalweg.program.instructions.embedding import Embedding
@@ -141,7 +142,9 @@ class Graph(ABC):
         """The outputs' buffers for those of the inputs, and for the lengths of rows that are filled up."""
         values = [Traced(program, b) for b in inputs]
         if not self.filled:
-            return [v.buffer for v in self.run(program, values)]
+            outputs = self.run(program, values)
+            self.check_weights(program)
+            return [v.buffer for v in outputs]
         *values, lengths = values
         masks = []
         for feed, x in zip(self.feeds, values, strict=True):
@@ -153,6 +156,16 @@ class Graph(ABC):
             if stepwise and y.buffer not in program.masks:
                 program.masks[y.buffer] = masks[0]
         return [v.buffer for v in outputs]
+
+    def check_weights(self, program: Builder) -> None:
+        """Raises if a layer's `call` reads weights of a layer that isn't in the network, where they have no place."""
+        own = {id(parameter.buffer) for layer in self.layers for _, parameter in layer.all_parameters()}
+        for b in (b.storage for i in program.instructions for b in i.inputs):
+            if isinstance(b, WeightBuffer) and id(b) not in own:
+                raise ThalwegError(
+                    f"model {self.name!r} computes with {b}, of a layer that isn't in it: a layer that a call "
+                    "uses is an attribute of its class"
+                )
 
     def mask_filled(self, program: Builder, x: Traced, lengths: Traced, column: int) -> Buffer:
         """Gives an input its mask: the steps before its length, which is in a column of the lengths."""
@@ -266,6 +279,10 @@ class Graph(ABC):
         """Whether rows of the inputs may have these shapes."""
         return len(shapes) == len(self.inputs) and all(map(fits, shapes, self.shown_inputs))
 
+    def widened(self, shapes: Sequence[Shape]) -> bool:
+        """Whether it takes these from now on, as sequences of another length than the one that it was built for."""
+        return False
+
     def output_shape_for(self, inputs: Sequence[Shape]) -> Any:
         """The shape of one row's output, or the list of all, for the shapes of one row of the inputs."""
         if not self.lengths:
@@ -336,6 +353,7 @@ class Chain(Graph):
         self.layers: list[Layer] = []
         self.output_shapes: list[Shape] = []
         self.build: Callable[[], Any] | None = None  # builds the model
+        self.found = False  # whether the shape of the input follows from its first use, not from an Input
         for layer in layers or []:
             self.add(layer)
 
@@ -410,6 +428,7 @@ class Chain(Graph):
             raise ThalwegError("the model has no layers: add some first")
         if not self.inputs and input_shape is None:
             raise ThalwegError(UNKNOWN_INPUT)
+        self.found = not self.inputs
         text = bool(self.entry) and self.entry[0].takes == (TEXT,)
         front = self.inputs or [Input(tuple(input_shape or ()), dtype="string" if text else "float32")]
         self.feeds[0].check(front)
@@ -426,6 +445,20 @@ class Chain(Graph):
                 layer.release()
             raise
         self.inputs, self.output_shapes = front, [output]  # last: from now on, other threads see it as built
+
+    def widened(self, shapes: Sequence[Shape]) -> bool:
+        """For a model without an `Input`, whose first call said how long a sequence is: others have their length."""
+        known = self.inputs[0].row_shape
+        if not self.found or len(shapes) != 1 or len(known) < 2 or shapes[0][1:] != known[1:]:
+            return False
+        any_length: Any = (None, *known[1:])
+        front = Input(any_length)
+        try:
+            output = self.connect_any_length(front, [])
+        except ThalwegError:
+            return False
+        self.inputs, self.output_shapes = [front], [output]
+        return True
 
     def connect_any_length(self, front: Input, new: Sequence[Layer]) -> Shape:
         """Builds the layers for the first length that they take; notes the shapes for all that they take."""

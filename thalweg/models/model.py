@@ -31,6 +31,7 @@ from thalweg.models.predictor import QUIET, predict_all, predict_stream, predict
 from thalweg.models.steps.stepping import Stepping
 from thalweg.models.trainer import Fit
 from thalweg.models.weights import Weights
+from thalweg.ops.arrangement import of_every_row
 from thalweg.ops.masks import with_masks
 from thalweg.ops.tensor import Tensor, caller, traced
 from thalweg.ops.variable import WeightBuffer, variables_of
@@ -206,8 +207,10 @@ class Model(Inspected, Exporting, Stepping, Layer):
         if isinstance(given, dict):
             given = spread(given, self._graph.input_names, f"the call of {self.name!r}", [True] * len(self.inputs))
         values = with_masks([traced(v, program) for v in leaves(given)], named.get("mask"))
-        shapes = [v.buffer.shape for v in values]
-        if not self._graph.takes(shapes):
+        if not self._graph.takes(shapes := [v.buffer.shape for v in values]):
+            values = [of_every_row(v) for v in values]
+            shapes = [v.buffer.shape for v in values]
+        if not self._graph.takes(shapes) and not self._graph.widened(shapes):
             raise ShapeError(
                 f"{caller()}: model {self.name!r} takes rows of shape {self.row_in}, got "
                 f"{shapes[0] if len(shapes) == 1 else shapes}"
@@ -236,6 +239,8 @@ class Model(Inspected, Exporting, Stepping, Layer):
 
         input_shape: that of a row, (4,), or Keras's, (None, 4).
         """
+        if self.building:
+            return
         batch = isinstance(input_shape, (tuple, list)) and len(input_shape) > 1 and input_shape[0] is None
         self._compiled.build(input_shape[1:] if batch and not isinstance(self._graph, Own) else input_shape)
 

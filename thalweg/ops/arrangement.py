@@ -335,6 +335,15 @@ def broadcast_to(x: Any, shape: Any) -> Any:
     return program.broadcast_to(buffer, tuple(shape[1:]), per_row=True)
 
 
+def of_every_row(x: Traced) -> Traced:
+    """A weight (1, …), which is a batch of one row in Keras, as that row for all; any other value as it is."""
+    buffer = x.buffer
+    if buffer.per_row or buffer.shape[:1] != (1,):
+        return x
+    row = x.program.reshape(buffer, buffer.shape[1:])
+    return Traced(x.program, x.program.broadcast_to(row, row.shape, per_row=True))
+
+
 def triangle(x: Any, k: int, upper: bool) -> Any:
     """x on one side of a diagonal, 0 on the other."""
     if ndim(x) < 2:

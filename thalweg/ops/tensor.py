@@ -41,8 +41,11 @@ class Operators:
     shape: Any
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **named: Any) -> Any:
-        """An operator with an array on the left; NumPy's functions themselves are refused."""
-        if ufunc.__name__ not in OF_ARRAYS or method != "__call__" or named:
+        """An operator with an array on the left, a += b too, whose a is the tensor from then on; NumPy's functions
+        themselves are refused."""
+        onto = named.get("out")
+        rebound = onto is not None and len(named) == len(onto) == 1 and onto[0] is inputs[0]
+        if ufunc.__name__ not in OF_ARRAYS or method != "__call__" or (named and not rebound):
             raise not_numpy(ufunc.__name__)
         return FUNCTIONS[OF_ARRAYS[ufunc.__name__]](*inputs)
 

@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 
 from thalweg.data.batches.dataset import Batches
 from thalweg.errors import ArgumentError, DataError, NotFoundError
+from thalweg.ops.with_numpy import ArrayResult
 from thalweg.support.checks import number, whole
 from thalweg.support.naming import choose
+from thalweg.support.nested import mapped
 from thalweg.support.printing import out
 from thalweg.support.seeds import draw_seed
 
@@ -162,7 +164,10 @@ def batched(
     class_names: list[str] | None = None,
     file_paths: list[str] | None = None,
 ) -> Batches:
-    """Batches of samples, in a new order in each pass if there is a seed. batch_size None: the samples themselves."""
+    """Batches of samples, in a new order in each pass if there is a seed. batch_size None: the samples themselves.
+
+    The arrays have `numpy()`, which Keras's programs call.
+    """
 
     def make(number: int) -> Iterator[Any]:
         order = np.arange(rows) if seed is None else np.random.default_rng((seed, number)).permutation(rows)
@@ -170,6 +175,6 @@ def batched(
             made = samples(order[first : first + (batch_size or 1)])
             if batch_size is None:
                 made = tuple(part[0] for part in made) if isinstance(made, tuple) else made[0]
-            yield made
+            yield mapped(made, lambda v: v.view(ArrayResult) if type(v) is np.ndarray else v)
 
     return Batches(make, -(-rows // (batch_size or 1)), class_names, file_paths)

@@ -96,7 +96,7 @@ class Lookup(Layer):
         """The shape of a row of the result, for rows of this shape."""
         if self.output_mode == "int":
             return shape
-        kept = shape if self.output_mode == "one_hot" and shape[-1] != 1 else shape[:-1]
+        kept = shape if self.output_mode == "one_hot" and shape[-1:] != (1,) else shape[:-1]
         return (*kept, self.depth)
 
     def connect(self, input_shape: Shape) -> Shape:
