@@ -334,7 +334,7 @@ def test_an_activation_over_an_axis_of_weights_alone_raises():
             self.w = self.add_weight(shape=(4,), name="w")
 
         def call(self, x):
-            return x * activations.softmax(self.w)
+            return x * activations.sparsemax(self.w)
 
-    with pytest.raises(ArgumentError, match=r"activations\.softmax works on values of each row"):
+    with pytest.raises(ArgumentError, match=r"activations\.sparsemax works on values of each row"):
         Wrong()(Input((4,)))

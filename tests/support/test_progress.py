@@ -290,14 +290,17 @@ def test_compiling_is_counted_and_not_part_of_a_prediction(monkeypatch, capsys):
 
     now, model = [0.0], regression()
 
-    def predict(*_, **__):
-        now[0] += 12.0
-        stopwatch.compiling.seconds += 9.0
-        return [X]
+    class Slow:
+        compiled = model._compiled
+
+        def __call__(self, *_, **__):
+            now[0] += 12.0
+            stopwatch.compiling.seconds += 9.0
+            return [X]
 
     monkeypatch.setattr(stopwatch.compiling, "seconds", 3.0)
     monkeypatch.setattr(progress.time, "perf_counter", lambda: now[0])
-    prediction.predict_aloud(model, predict, [X], None, 1, None, None)
+    prediction.predict_aloud(model, Slow(), [X], None, 1, None, None)
     assert capsys.readouterr().out == "50 rows in 3.000 s\n"
 
 

@@ -20,7 +20,7 @@ PICKS = 20
 def shares_of(y: Array, found: dict[str, Array], independent: float) -> dict[str, float]:
     """What each method counts in the mean: at least 0, together 1.
 
-    w = (n·best + DOUBT·v)/(n + DOUBT),  v ∝ 1/mean |y − ŷ|
+    w = (n·best + DOUBT·v)/(n + DOUBT),  v = (1/e)/Σ(1/e),  e = mean |y − ŷ|
 
     best: the mean of methods, picked one after the other, that was nearest on these windows; n: how many of them are
     independent. So few windows say little more than which methods are useless, and many say all.
