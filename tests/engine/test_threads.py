@@ -301,3 +301,33 @@ def test_a_fork_while_another_thread_makes_something_leaves_the_child_free_to_ma
         os._exit(0 if making.acquire(timeout=10) else 1)
     thread.join()
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+POOLED = """
+import os, threading, time
+from thalweg.support.once import making
+from concurrent.futures import ThreadPoolExecutor
+held, forking = threading.Event(), threading.Event()
+def make():
+    with making:
+        held.set()
+        forking.wait()
+        time.sleep(0.3)  # in which the fork takes the pools' lock, if it takes that first
+        ThreadPoolExecutor(1).submit(int).result()
+thread = threading.Thread(target=make)
+thread.start()
+held.wait()
+os.register_at_fork(before=forking.set)
+child = os.fork()
+if not child:
+    os._exit(0 if making.acquire(timeout=60) else 1)
+thread.join()
+print(os.waitpid(child, 0)[1])
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
+def test_a_fork_waits_for_what_another_thread_makes_with_a_pool():
+    environment = os.environ | {"PYTHONPATH": str(Path(thalweg.__file__).parents[1])}
+    done = subprocess.run([sys.executable, "-c", POOLED], env=environment, capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stdout) == (0, "0\n"), done.stderr

@@ -5,6 +5,7 @@ One lock serves for everything: building models, lowering programs, compiling ke
 
 from __future__ import annotations
 
+import concurrent.futures.thread  # noqa: F401 — whose lock at a fork, and logging's, are then taken after ours
 import os
 from collections.abc import Callable
 from functools import wraps
@@ -15,6 +16,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 making = RLock()
 if hasattr(os, "register_at_fork"):  # a child has only the thread that forked: the lock must be its own, or free
+    # The last one that is registered is taken first: whoever makes something may begin a thread of a pool.
     os.register_at_fork(before=making.acquire, after_in_parent=making.release, after_in_child=making.release)
 
 
