@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 from thalweg import layers
-from thalweg.applications.imagenet_utils import Shape, Weights, correct_pad, decode_predictions, network
+from thalweg.applications.imagenet_utils import Application, application, correct_pad, decode_predictions
 from thalweg.applications.mobilenet_v2 import divisible
 from thalweg.initializers import VarianceScaling
-from thalweg.models.model import Model
 
 __all__ = [
     "EfficientNetB0", "EfficientNetB1", "EfficientNetB2", "EfficientNetB3", "EfficientNetB4", "EfficientNetB5",
@@ -99,40 +97,19 @@ def classified(x: Any, classes: int, activation: Any, dropped: float) -> Any:
     return layers.Dense(classes, activation, kernel_initializer=start, name="predictions")(x)
 
 
-def made(variant: int) -> Callable[..., Model]:
+def made(variant: int) -> Application:
     """The function for one of the eight networks."""
     width, depth, size, dropped = SIZES[variant]
-
-    def build(
-        include_top: bool = True,
-        weights: Weights = "imagenet",
-        input_tensor: Any = None,
-        input_shape: Shape = None,
-        pooling: str | None = None,
-        classes: int = 1000,
-        classifier_activation: Any = "softmax",
-        name: str = f"efficientnetb{variant}",
-    ) -> Model:
-        return network(
-            partial(body, width=width, depth=depth),
-            partial(classified, classes=classes, activation=classifier_activation, dropped=dropped),
-            name,
-            include_top,
-            weights,
-            input_tensor,
-            input_shape,
-            pooling,
-            classifier_activation,
-            size=size,
-            least=32,
-        )
-
-    build.__name__ = build.__qualname__ = f"EfficientNetB{variant}"
-    build.__doc__ = f"""EfficientNet B{variant} (Tan and Le, ICML 2019), for images of {size} × {size}.
+    return application(
+        f"EfficientNetB{variant}",
+        f"""EfficientNet B{variant} (Tan and Le, ICML 2019), for images of {size} × {size}.
 
     Pixels from 0 to 255 go in, as the network scales them. The arguments are those of `ResNet50`.
-    """
-    return build
+    """,
+        partial(body, width=width, depth=depth),
+        partial(classified, dropped=dropped),
+        size,
+    )
 
 
 EfficientNetB0, EfficientNetB1, EfficientNetB2, EfficientNetB3 = map(made, range(4))

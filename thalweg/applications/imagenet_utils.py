@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -22,6 +24,52 @@ Weights = str | Path | None
 Shape = Sequence[int] | None
 MEANS = {"caffe": (123.68, 116.779, 103.939), "torch": (0.485, 0.456, 0.406)}  # of red, green and blue
 DEVIATIONS = (0.229, 0.224, 0.225)
+
+
+class Application(Protocol):
+    """What builds a network, by Keras's arguments: those of `ResNet50`, whose docstring says what they are."""
+
+    def __call__(
+        self,
+        include_top: bool = True,
+        weights: Weights = "imagenet",
+        input_tensor: Any = None,
+        input_shape: Shape = None,
+        pooling: str | None = None,
+        classes: int = 1000,
+        classifier_activation: Any = "softmax",
+        name: str = ...,
+    ) -> Model: ...
+
+
+def application(
+    called: str,
+    doc: str,
+    body: Callable[[Any], Any],
+    head: Callable[..., Any],
+    size: int = 224,
+    least: int = 32,
+    names_pooling: bool = True,
+) -> Application:
+    """The function of that name that builds a network of `body(images)` and `head(x, classes, activation)`."""
+
+    def build(
+        include_top: bool = True,
+        weights: Weights = "imagenet",
+        input_tensor: Any = None,
+        input_shape: Shape = None,
+        pooling: str | None = None,
+        classes: int = 1000,
+        classifier_activation: Any = "softmax",
+        name: str = called.lower(),
+    ) -> Model:
+        top = partial(head, classes=classes, activation=classifier_activation)
+        of_images = input_tensor, input_shape, pooling, classifier_activation, size, least, names_pooling
+        return network(body, top, name, include_top, weights, *of_images)
+
+    build.__name__ = build.__qualname__ = called
+    build.__doc__, build.__module__ = doc, sys._getframe(1).f_globals["__name__"]
+    return build
 
 
 def network(

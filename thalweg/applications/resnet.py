@@ -6,8 +6,7 @@ from functools import partial
 from typing import Any
 
 from thalweg import layers
-from thalweg.applications.imagenet_utils import Shape, Weights, decode_predictions, network, preprocess_input
-from thalweg.models.model import Model
+from thalweg.applications.imagenet_utils import Application, application, decode_predictions, preprocess_input
 
 __all__ = ["ResNet50", "ResNet101", "ResNet152", "decode_predictions", "preprocess_input"]
 
@@ -46,28 +45,14 @@ def classified(x: Any, classes: int, activation: Any) -> Any:
     return layers.Dense(classes, activation, name="predictions")(x)
 
 
-def residual(blocks: tuple[int, ...], classes: int, classifier_activation: Any, **options: Any) -> Model:
-    """The network of so many blocks in each of its four stages."""
-    return network(
-        partial(body, blocks=blocks),
-        partial(classified, classes=classes, activation=classifier_activation),
-        classifier_activation=classifier_activation,
-        size=224,
-        least=32,
-        **options,
-    )
+def residual(layers: int, blocks: tuple[int, ...], doc: str) -> Application:
+    """The network of so many layers, with so many blocks in each of its four stages."""
+    return application(f"ResNet{layers}", doc, partial(body, blocks=blocks), classified)
 
 
-def ResNet50(
-    include_top: bool = True,
-    weights: Weights = "imagenet",
-    input_tensor: Any = None,
-    input_shape: Shape = None,
-    pooling: str | None = None,
-    classes: int = 1000,
-    classifier_activation: Any = "softmax",
-    name: str = "resnet50",
-) -> Model:
+ResNet50 = residual(
+    50,
+    (3, 4, 6, 3),
     """ResNet50 (He et al., CVPR 2016), a functional model with Keras's layers and names.
 
     Args:
@@ -83,33 +68,7 @@ def ResNet50(
 
     >>> ResNet50(include_top=False, weights=None, input_shape=(32, 32, 3)).output_shape
     (None, 1, 1, 2048)
-    """
-    return residual((3, 4, 6, 3), **locals())
-
-
-def ResNet101(
-    include_top: bool = True,
-    weights: Weights = "imagenet",
-    input_tensor: Any = None,
-    input_shape: Shape = None,
-    pooling: str | None = None,
-    classes: int = 1000,
-    classifier_activation: Any = "softmax",
-    name: str = "resnet101",
-) -> Model:
-    """`ResNet50` with 101 layers."""
-    return residual((3, 4, 23, 3), **locals())
-
-
-def ResNet152(
-    include_top: bool = True,
-    weights: Weights = "imagenet",
-    input_tensor: Any = None,
-    input_shape: Shape = None,
-    pooling: str | None = None,
-    classes: int = 1000,
-    classifier_activation: Any = "softmax",
-    name: str = "resnet152",
-) -> Model:
-    """`ResNet50` with 152 layers."""
-    return residual((3, 8, 36, 3), **locals())
+    """,
+)
+ResNet101 = residual(101, (3, 4, 23, 3), "`ResNet50` with 101 layers.")
+ResNet152 = residual(152, (3, 8, 36, 3), "`ResNet50` with 152 layers.")

@@ -6,8 +6,7 @@ from functools import partial
 from typing import Any
 
 from thalweg import layers
-from thalweg.applications.imagenet_utils import Shape, Weights, decode_predictions, network, preprocess_input
-from thalweg.models.model import Model
+from thalweg.applications.imagenet_utils import application, decode_predictions, preprocess_input
 
 __all__ = ["VGG16", "decode_predictions", "preprocess_input"]
 
@@ -30,32 +29,14 @@ def classified(x: Any, classes: int, activation: Any) -> Any:
     return layers.Dense(classes, activation, name="predictions")(x)
 
 
-def stacked(convolutions: tuple[int, ...], classes: int, classifier_activation: Any, **options: Any) -> Model:
-    """The network of so many convolutions in each of its five blocks."""
-    return network(
-        partial(body, convolutions=convolutions),
-        partial(classified, classes=classes, activation=classifier_activation),
-        classifier_activation=classifier_activation,
-        size=224,
-        least=32,
-        names_pooling=False,
-        **options,
-    )
+stacked = partial(application, head=classified, names_pooling=False)
 
-
-def VGG16(
-    include_top: bool = True,
-    weights: Weights = "imagenet",
-    input_tensor: Any = None,
-    input_shape: Shape = None,
-    pooling: str | None = None,
-    classes: int = 1000,
-    classifier_activation: Any = "softmax",
-    name: str = "vgg16",
-) -> Model:
+VGG16 = stacked(
+    "VGG16",
     """VGG16 (Simonyan and Zisserman, ICLR 2015). The arguments are those of `ResNet50`.
 
     >>> VGG16(include_top=False, weights=None, input_shape=(32, 32, 3)).output_shape
     (None, 1, 1, 512)
-    """
-    return stacked((2, 2, 3, 3, 3), **locals())
+    """,
+    partial(body, convolutions=(2, 2, 3, 3, 3)),
+)

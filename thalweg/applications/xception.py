@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 from thalweg import layers
-from thalweg.applications.imagenet_utils import Shape, Weights, decode_predictions, network
+from thalweg.applications.imagenet_utils import application, decode_predictions
 from thalweg.applications.mobilenet_v2 import preprocess_input
 from thalweg.applications.resnet import classified
-from thalweg.models.model import Model
 
 __all__ = ["Xception", "decode_predictions", "preprocess_input"]
 
@@ -55,32 +53,16 @@ def body(x: Any) -> Any:
     return x
 
 
-def Xception(
-    include_top: bool = True,
-    weights: Weights = "imagenet",
-    input_tensor: Any = None,
-    input_shape: Shape = None,
-    pooling: str | None = None,
-    classes: int = 1000,
-    classifier_activation: Any = "softmax",
-    name: str = "xception",
-) -> Model:
+Xception = application(
+    "Xception",
     """Xception (Chollet, CVPR 2017). The arguments are those of `ResNet50`; images are 299 × 299, at least 71 × 71.
 
     >>> Xception(include_top=False, weights=None, input_shape=(71, 71, 3)).output_shape
     (None, 3, 3, 2048)
-    """
-    return network(
-        body,
-        partial(classified, classes=classes, activation=classifier_activation),
-        name,
-        include_top,
-        weights,
-        input_tensor,
-        input_shape,
-        pooling,
-        classifier_activation,
-        size=299,
-        least=71,
-        names_pooling=False,
-    )
+    """,
+    body,
+    classified,
+    size=299,
+    least=71,
+    names_pooling=False,
+)
