@@ -14,7 +14,7 @@ import thalweg
 from thalweg import Sequential, layers
 from thalweg.errors import ArgumentError
 from thalweg.layers import kinds
-from thalweg.support.arguments import Checked, arguments, configuration, default
+from thalweg.support.arguments import Before, Checked, arguments, configuration, default
 
 ROOT = Path(thalweg.__file__).parent
 
@@ -294,3 +294,28 @@ def test_a_type_checker_sees_the_declaration(tmp_path):
     ):
         assert line in found, found
     assert "Found 4 errors" in found
+
+
+@arguments
+class Wide:
+    width: int
+    rounded: bool = False
+    name: str = ""
+
+
+@arguments
+class Coloured(Wide):
+    colour: Annotated[str, Before("rounded")] = "red"
+
+
+@arguments
+class Framed(Coloured):
+    rounded: bool = True
+    frame: Annotated[int, Before("colour")] = 1
+
+
+def test_an_argument_may_stand_before_one_of_a_base_s():
+    assert list(inspect.signature(Coloured).parameters) == ["width", "colour", "rounded", "name"]
+    assert list(inspect.signature(Framed).parameters) == ["width", "frame", "colour", "rounded", "name"]
+    thing = Framed(1, 2, "blue", False, "x")
+    assert configuration(thing) == {"width": 1, "frame": 2, "colour": "blue", "rounded": False, "name": "x"}

@@ -76,12 +76,20 @@ BOOL = Checked(lambda what, value: bool(value))
 ANYTHING = Checked(lambda what, value: value)
 
 
+class Before(NamedTuple):
+    """A note of an argument that stands before one which a base declares: Annotated[bool, Before("seed")]. (To a type
+    checker it stands behind those of the bases, which matters to nobody who gives it by name.)"""
+
+    name: str
+
+
 class Argument(NamedTuple):
     """One argument of a class."""
 
     parameter: Parameter
     rule: Checked
     passed: bool  # to `__post_init__`
+    before: str | None
 
 
 @dataclass_transform(eq_default=False)
@@ -100,8 +108,10 @@ def arguments(cls: type[T]) -> type[T]:
     base = next(b for b in cls.__mro__[1:] if "__init__" in vars(b) and "declared_arguments" not in vars(b))
     taken: dict[str, Argument] = {}
     for kind in reversed(cls.__mro__[1 : cls.__mro__.index(base)]):
-        taken |= vars(kind).get("declared_arguments", {})
-    taken |= {argument.parameter.name: argument for argument in declared(cls)}
+        for argument in vars(kind).get("declared_arguments", {}).values():
+            taken = placed(taken, argument)
+    for argument in declared(cls):
+        taken = placed(taken, argument)
     setattr(cls, "declared_arguments", taken)  # noqa: B010 — which a type checker takes from the declaration
     if "__init__" in vars(cls):
         return cls
@@ -124,7 +134,7 @@ def arguments(cls: type[T]) -> type[T]:
         initialise(self, **{name: values.pop(name) for name in takes(base) if name in values}, **also)
         later = {}
         for name, value in values.items():
-            _, rule, passed = taken[name]
+            _, rule, passed, _ = taken[name]
             checked = rule.check(f"{type(self).__name__}'s {name}", value)
             if passed:
                 later[name] = checked
@@ -139,6 +149,15 @@ def arguments(cls: type[T]) -> type[T]:
     return cls
 
 
+def placed(taken: dict[str, Argument], argument: Argument) -> dict[str, Argument]:
+    """The arguments with one more: in the place of one with its name, before the one that it names, or last."""
+    name = argument.parameter.name
+    if name in taken or argument.before not in taken:
+        return taken | {name: argument}
+    at = list(taken).index(argument.before)
+    return dict([*list(taken.items())[:at], (name, argument), *list(taken.items())[at:]])
+
+
 def declared(cls: type) -> Iterator[Argument]:
     """The arguments that a class itself declares; their defaults don't stay as its attributes."""
     kind: Any = Parameter.POSITIONAL_OR_KEYWORD
@@ -150,13 +169,13 @@ def declared(cls: type) -> Iterator[Argument]:
             kind = Parameter.KEYWORD_ONLY
         elif ClassVar not in (annotation, get_origin(annotation)):
             held = annotation.type if isinstance(annotation, InitVar) else annotation
-            shown, rule = read(held)
+            shown, rule, before = read(held)
             start = vars(cls).get(name, Parameter.empty)
             if start is not Parameter.empty:
                 if "__init__" not in vars(cls):  # which may be called by no subclass
                     delattr(cls, name)
                 refuse_shared(f"{cls.__name__}'s {name}", start)
-            yield Argument(Parameter(name, kind, default=start, annotation=shown), rule, held is not annotation)
+            yield Argument(Parameter(name, kind, default=start, annotation=shown), rule, held is not annotation, before)
 
 
 @cache
@@ -181,17 +200,19 @@ def refuse_shared(what: str, start: Any) -> None:
         raise ArgumentError(f"{what}: all would share this default; take None, and make it in __post_init__")
 
 
-def read(annotation: Any) -> tuple[Any, Checked]:
-    """The type that is given, and the rule; `Literal` names are checked as they stand."""
+def read(annotation: Any) -> tuple[Any, Checked, str | None]:
+    """The type that is given, the rule, and before what it stands; `Literal` names are checked as they stand."""
+    before = None
     rule = BOOL if annotation is bool else ANYTHING
     if get_origin(annotation) is Literal:
         rule = Checked(lambda what, value: choose(what, value, get_args(annotation)))
     if get_origin(annotation) is Annotated:
         annotation, *notes = get_args(annotation)
         rule = next((note for note in notes if isinstance(note, Checked)), rule)
+        before = next((note.name for note in notes if isinstance(note, Before)), None)
     if get_origin(annotation) is Taken:
         annotation = get_args(annotation)[0]
-    return annotation, rule
+    return annotation, rule, before
 
 
 @cache

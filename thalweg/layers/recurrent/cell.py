@@ -7,11 +7,12 @@ from typing import Annotated, Any, ClassVar
 
 from thalweg import activations, ops
 from thalweg.errors import ArgumentError
+from thalweg.layers import kinds
 from thalweg.layers.layer import Layer, Shape
 from thalweg.ops.scanning import Step
 from thalweg.ops.tensor import Traced
 from thalweg.program.instructions.linear import Affine
-from thalweg.support.arguments import Checked, Taken
+from thalweg.support.arguments import Before, Checked, Taken, arguments, default
 
 Masks = list[Any]  # for each gate, the factors of dropout; None where nothing is dropped
 Product = Callable[[Any], Any]
@@ -42,6 +43,40 @@ def one_or_two(what: str, value: Any) -> int:
 
 
 Implementation = Annotated[int, Checked(one_or_two)]
+
+
+@arguments
+class UnitArguments:
+    """Base of recurrent layers of units, and of their cells: what arguments they begin with, in Keras's order."""
+
+    units: kinds.Count
+    activation: Gate = default("tanh")
+    use_bias: bool = True
+    kernel_initializer: kinds.Initializer = default("glorot_uniform")
+    recurrent_initializer: kinds.Initializer = default("orthogonal")
+    bias_initializer: kinds.Initializer = default("zeros")
+    kernel_regularizer: kinds.Regularizer = default(None)
+    recurrent_regularizer: kinds.Regularizer = default(None)
+    bias_regularizer: kinds.Regularizer = default(None)
+    kernel_constraint: kinds.Constraint = default(None)
+    recurrent_constraint: kinds.Constraint = default(None)
+    bias_constraint: kinds.Constraint = default(None)
+    dropout: kinds.Share = 0.0
+    recurrent_dropout: kinds.Share = 0.0
+
+
+@arguments
+class GateArguments(UnitArguments):
+    """Base of GRU and its cell."""
+
+    recurrent_activation: Annotated[Gate, Before("use_bias")] = default("sigmoid")
+
+
+@arguments
+class LSTMArguments(GateArguments):
+    """Base of LSTM and its cell."""
+
+    unit_forget_bias: Annotated[bool, Before("kernel_regularizer")] = True
 
 
 class Cell(Layer):

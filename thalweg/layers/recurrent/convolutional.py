@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import KW_ONLY
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from thalweg import ops
 from thalweg.errors import ArgumentError, ShapeError
@@ -14,10 +14,10 @@ from thalweg.layers.layer import Shape
 from thalweg.layers.recurrent.cell import Gate, Masks, Product
 from thalweg.layers.recurrent.gated import Remembering
 from thalweg.layers.recurrent.rnn import Recurrent
-from thalweg.layers.recurrent.sequences import Sequence
+from thalweg.layers.recurrent.sequences import SeedOfDropout, Sequence, SequenceArguments
 from thalweg.layers.volumes import along_axes, convolved_volume
 from thalweg.ops.tensor import Traced
-from thalweg.support.arguments import arguments, default
+from thalweg.support.arguments import Before, arguments, default
 
 __all__ = ["ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D"]
 
@@ -27,8 +27,8 @@ AXES[3] = "(rows, steps, depth, height, width, channels)"
 
 
 @arguments
-class ConvLSTMCell(Remembering):
-    """One step of `ConvLSTM1D`, `ConvLSTM2D` or `ConvLSTM3D`, whose arguments these are."""
+class ConvolutionArguments:
+    """Base of `ConvLSTM` and its cell: what arguments they begin with, in Keras's order."""
 
     filters: kinds.Count
     kernel_size: Any
@@ -50,6 +50,12 @@ class ConvLSTMCell(Remembering):
     bias_constraint: kinds.Constraint = default(None)
     dropout: kinds.Share = 0.0
     recurrent_dropout: kinds.Share = 0.0
+
+
+@arguments
+class ConvLSTMCell(ConvolutionArguments, Remembering):
+    """One step of `ConvLSTM1D`, `ConvLSTM2D` or `ConvLSTM3D`, whose arguments these are."""
+
     seed: kinds.Seed = None
     name: str | None = None
 
@@ -148,36 +154,11 @@ def convolved(cell: ConvLSTMCell, x: Any, W: Any, b: Any, padding: str, strides:
 
 
 @arguments
-class ConvLSTM(Sequence):
+class ConvLSTM(SequenceArguments, ConvolutionArguments, Sequence):
     """Base of layers that go through sequences of images; a subclass says of which."""
 
-    filters: kinds.Count
-    kernel_size: Any
-    strides: Any = 1
-    padding: kinds.Padding = "valid"
-    data_format: kinds.DataFormat = None
-    dilation_rate: Any = 1
-    activation: Gate = default("tanh")
-    recurrent_activation: Gate = default("sigmoid")
-    use_bias: bool = True
-    kernel_initializer: kinds.Initializer = default("glorot_uniform")
-    recurrent_initializer: kinds.Initializer = default("orthogonal")
-    bias_initializer: kinds.Initializer = default("zeros")
-    unit_forget_bias: bool = True
-    kernel_regularizer: kinds.Regularizer = default(None)
-    recurrent_regularizer: kinds.Regularizer = default(None)
-    bias_regularizer: kinds.Regularizer = default(None)
-    activity_regularizer: kinds.ActivityRegularizer = default(None)
-    kernel_constraint: kinds.Constraint = default(None)
-    recurrent_constraint: kinds.Constraint = default(None)
-    bias_constraint: kinds.Constraint = default(None)
-    dropout: kinds.Share = 0.0
-    recurrent_dropout: kinds.Share = 0.0
-    seed: kinds.Seed = None
-    return_sequences: bool = False
-    return_state: bool = False
-    go_backwards: bool = False
-    stateful: bool = False
+    data_format: Annotated[kinds.DataFormat, Before("dilation_rate")] = None
+    seed: SeedOfDropout = None
     name: str | None = None
     _: KW_ONLY
     unroll: bool = False

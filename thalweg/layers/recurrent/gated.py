@@ -9,8 +9,17 @@ from thalweg import ops
 from thalweg.initializers import Initializer
 from thalweg.layers import kinds
 from thalweg.layers.layer import Shape
-from thalweg.layers.recurrent.cell import Cell, Gate, Implementation, Masks, Product, product
-from thalweg.support.arguments import arguments, default
+from thalweg.layers.recurrent.cell import (
+    Cell,
+    GateArguments,
+    Implementation,
+    LSTMArguments,
+    Masks,
+    Product,
+    UnitArguments,
+    product,
+)
+from thalweg.support.arguments import arguments
 
 __all__ = ["GRUCell", "LSTMCell", "SimpleRNNCell"]
 
@@ -18,7 +27,7 @@ States = tuple[Any, ...]
 
 
 @arguments
-class SimpleRNNCell(Cell):
+class SimpleRNNCell(UnitArguments, Cell):
     """One step of `SimpleRNN`: h′ = tanh(x·W + h·R + b), for `RNN` and `StackedRNNCells`.
 
     Args:
@@ -33,20 +42,6 @@ class SimpleRNNCell(Cell):
     ((2, 4), 32)
     """
 
-    units: kinds.Count
-    activation: Gate = default("tanh")
-    use_bias: bool = True
-    kernel_initializer: kinds.Initializer = default("glorot_uniform")
-    recurrent_initializer: kinds.Initializer = default("orthogonal")
-    bias_initializer: kinds.Initializer = default("zeros")
-    kernel_regularizer: kinds.Regularizer = default(None)
-    recurrent_regularizer: kinds.Regularizer = default(None)
-    bias_regularizer: kinds.Regularizer = default(None)
-    kernel_constraint: kinds.Constraint = default(None)
-    recurrent_constraint: kinds.Constraint = default(None)
-    bias_constraint: kinds.Constraint = default(None)
-    dropout: kinds.Share = 0.0
-    recurrent_dropout: kinds.Share = 0.0
     seed: kinds.Seed = None
     name: str | None = None
 
@@ -77,7 +72,7 @@ class Remembering(Cell):
 
 
 @arguments
-class LSTMCell(Remembering):
+class LSTMCell(LSTMArguments, Remembering):
     """One step of `LSTM`, for `RNN` and `StackedRNNCells`.
 
     Args:
@@ -92,22 +87,6 @@ class LSTMCell(Remembering):
     ((2, 4), 128)
     """
 
-    units: kinds.Count
-    activation: Gate = default("tanh")
-    recurrent_activation: Gate = default("sigmoid")
-    use_bias: bool = True
-    kernel_initializer: kinds.Initializer = default("glorot_uniform")
-    recurrent_initializer: kinds.Initializer = default("orthogonal")
-    bias_initializer: kinds.Initializer = default("zeros")
-    unit_forget_bias: bool = True
-    kernel_regularizer: kinds.Regularizer = default(None)
-    recurrent_regularizer: kinds.Regularizer = default(None)
-    bias_regularizer: kinds.Regularizer = default(None)
-    kernel_constraint: kinds.Constraint = default(None)
-    recurrent_constraint: kinds.Constraint = default(None)
-    bias_constraint: kinds.Constraint = default(None)
-    dropout: kinds.Share = 0.0
-    recurrent_dropout: kinds.Share = 0.0
     seed: kinds.Seed = None
     name: str | None = None
     _: KW_ONLY
@@ -131,7 +110,7 @@ class ForgetBias(Initializer):
 
 
 @arguments
-class GRUCell(Cell):
+class GRUCell(GateArguments, Cell):
     """One step of `GRU`, for `RNN` and `StackedRNNCells`.
 
     Args:
@@ -146,21 +125,6 @@ class GRUCell(Cell):
     ((2, 4), (2, 12))
     """
 
-    units: kinds.Count
-    activation: Gate = default("tanh")
-    recurrent_activation: Gate = default("sigmoid")
-    use_bias: bool = True
-    kernel_initializer: kinds.Initializer = default("glorot_uniform")
-    recurrent_initializer: kinds.Initializer = default("orthogonal")
-    bias_initializer: kinds.Initializer = default("zeros")
-    kernel_regularizer: kinds.Regularizer = default(None)
-    recurrent_regularizer: kinds.Regularizer = default(None)
-    bias_regularizer: kinds.Regularizer = default(None)
-    kernel_constraint: kinds.Constraint = default(None)
-    recurrent_constraint: kinds.Constraint = default(None)
-    bias_constraint: kinds.Constraint = default(None)
-    dropout: kinds.Share = 0.0
-    recurrent_dropout: kinds.Share = 0.0
     reset_after: bool = True
     seed: kinds.Seed = None
     name: str | None = None

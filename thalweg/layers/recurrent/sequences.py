@@ -7,10 +7,10 @@ from typing import Annotated, Any
 
 from thalweg.errors import ArgumentError
 from thalweg.layers import kinds
-from thalweg.layers.recurrent.cell import Gate, Implementation
+from thalweg.layers.recurrent.cell import GateArguments, Implementation, LSTMArguments, UnitArguments
 from thalweg.layers.recurrent.gated import GRUCell, LSTMCell, SimpleRNNCell
 from thalweg.layers.recurrent.rnn import Recurrent
-from thalweg.support.arguments import Checked, arguments, default
+from thalweg.support.arguments import Before, Checked, arguments, default
 
 __all__ = ["GRU", "LSTM", "SimpleRNN"]
 
@@ -25,6 +25,20 @@ def without_cudnn(what: str, value: Any) -> Any:
 CuDNN = Annotated[bool | str, Checked(without_cudnn, kept=False)]
 
 
+SeedOfDropout = Annotated[kinds.Seed, Before("return_sequences")]
+
+
+@arguments
+class SequenceArguments:
+    """Base of layers with a cell of their own: the arguments that the cell doesn't have."""
+
+    activity_regularizer: Annotated[kinds.ActivityRegularizer, Before("kernel_constraint")] = default(None)
+    return_sequences: bool = False
+    return_state: bool = False
+    go_backwards: bool = False
+    stateful: bool = False
+
+
 class Sequence(Recurrent):
     """Base of layers that make their cell from their own arguments."""
 
@@ -36,7 +50,7 @@ class Sequence(Recurrent):
 
 
 @arguments
-class SimpleRNN(Sequence):
+class SimpleRNN(SequenceArguments, UnitArguments, Sequence):
     """h_t = tanh(x_t·W + h_{t−1}·R + b)      x (rows, steps, inputs) → h of the last step (rows, units), or of all
 
     Elman, "Finding structure in time", 1990. Its gradient fades, or explodes, over some ten steps: `LSTM` and `GRU`
@@ -70,25 +84,6 @@ class SimpleRNN(Sequence):
     ((None, 4), 32)
     """
 
-    units: kinds.Count
-    activation: Gate = default("tanh")
-    use_bias: bool = True
-    kernel_initializer: kinds.Initializer = default("glorot_uniform")
-    recurrent_initializer: kinds.Initializer = default("orthogonal")
-    bias_initializer: kinds.Initializer = default("zeros")
-    kernel_regularizer: kinds.Regularizer = default(None)
-    recurrent_regularizer: kinds.Regularizer = default(None)
-    bias_regularizer: kinds.Regularizer = default(None)
-    activity_regularizer: kinds.ActivityRegularizer = default(None)
-    kernel_constraint: kinds.Constraint = default(None)
-    recurrent_constraint: kinds.Constraint = default(None)
-    bias_constraint: kinds.Constraint = default(None)
-    dropout: kinds.Share = 0.0
-    recurrent_dropout: kinds.Share = 0.0
-    return_sequences: bool = False
-    return_state: bool = False
-    go_backwards: bool = False
-    stateful: bool = False
     unroll: bool = False
     seed: kinds.Seed = None
     name: str | None = None
@@ -99,7 +94,7 @@ class SimpleRNN(Sequence):
 
 
 @arguments
-class LSTM(Sequence):
+class LSTM(SequenceArguments, LSTMArguments, Sequence):
     """Long short-term memory: of each step,
 
         i, f, o = sigmoid(x_t·W_ifo + h_{t−1}·R_ifo + b_ifo)
@@ -143,28 +138,7 @@ class LSTM(Sequence):
     ((None, 5, 4), [(3, 16), (4, 16), (16,)])
     """
 
-    units: kinds.Count
-    activation: Gate = default("tanh")
-    recurrent_activation: Gate = default("sigmoid")
-    use_bias: bool = True
-    kernel_initializer: kinds.Initializer = default("glorot_uniform")
-    recurrent_initializer: kinds.Initializer = default("orthogonal")
-    bias_initializer: kinds.Initializer = default("zeros")
-    unit_forget_bias: bool = True
-    kernel_regularizer: kinds.Regularizer = default(None)
-    recurrent_regularizer: kinds.Regularizer = default(None)
-    bias_regularizer: kinds.Regularizer = default(None)
-    activity_regularizer: kinds.ActivityRegularizer = default(None)
-    kernel_constraint: kinds.Constraint = default(None)
-    recurrent_constraint: kinds.Constraint = default(None)
-    bias_constraint: kinds.Constraint = default(None)
-    dropout: kinds.Share = 0.0
-    recurrent_dropout: kinds.Share = 0.0
-    seed: kinds.Seed = None
-    return_sequences: bool = False
-    return_state: bool = False
-    go_backwards: bool = False
-    stateful: bool = False
+    seed: SeedOfDropout = None
     unroll: bool = False
     use_cudnn: CuDNN = "auto"
     name: str | None = None
@@ -176,7 +150,7 @@ class LSTM(Sequence):
 
 
 @arguments
-class GRU(Sequence):
+class GRU(SequenceArguments, GateArguments, Sequence):
     """Gated recurrent unit: of each step,
 
         z, r = sigmoid(x_t·W_zr + b_zr + h_{t−1}·R_zr + d_zr)
@@ -218,27 +192,7 @@ class GRU(Sequence):
     ((None, 4), [(3, 12), (4, 12), (2, 12)])
     """
 
-    units: kinds.Count
-    activation: Gate = default("tanh")
-    recurrent_activation: Gate = default("sigmoid")
-    use_bias: bool = True
-    kernel_initializer: kinds.Initializer = default("glorot_uniform")
-    recurrent_initializer: kinds.Initializer = default("orthogonal")
-    bias_initializer: kinds.Initializer = default("zeros")
-    kernel_regularizer: kinds.Regularizer = default(None)
-    recurrent_regularizer: kinds.Regularizer = default(None)
-    bias_regularizer: kinds.Regularizer = default(None)
-    activity_regularizer: kinds.ActivityRegularizer = default(None)
-    kernel_constraint: kinds.Constraint = default(None)
-    recurrent_constraint: kinds.Constraint = default(None)
-    bias_constraint: kinds.Constraint = default(None)
-    dropout: kinds.Share = 0.0
-    recurrent_dropout: kinds.Share = 0.0
-    seed: kinds.Seed = None
-    return_sequences: bool = False
-    return_state: bool = False
-    go_backwards: bool = False
-    stateful: bool = False
+    seed: SeedOfDropout = None
     unroll: bool = False
     reset_after: bool = True
     use_cudnn: CuDNN = "auto"
