@@ -19,6 +19,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from thalweg.support.printing import lasting_streams
+
 ROOT = Path(__file__).parent.parent
 PACKAGE = "thalweg"
 MADE = {"build", "comparisons", "runs"}  # folders of the repository that aren't part of it, as hidden ones
@@ -610,4 +612,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    with lasting_streams(ends=True):
+        sys.exit(main())

@@ -18,6 +18,7 @@ from house import House, is_abstract
 import thalweg
 import thalweg.data
 import thalweg.sklearn
+from thalweg.support.printing import lasting_streams
 
 ROOT = Path(thalweg.__file__).parent
 # From top to bottom, as docs/architecture.md lists them. A room may import from itself, its row, and the rows below.
@@ -550,4 +551,5 @@ def report(house):
 
 
 if __name__ == "__main__":
-    report(HOUSE)
+    with lasting_streams(ends=True):
+        report(HOUSE)
