@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from thalweg.data.notations.patterns import date_patterns, number_pattern
@@ -11,6 +11,7 @@ from thalweg.data.reading import TIMES
 from thalweg.export.exported_tables import Column, TableNetwork
 from thalweg.export.expressions import one_line
 from thalweg.export.numpy_file import numpy_file
+from thalweg.export.spellings import spellings
 from thalweg.program.ir.instruction import Buffer
 
 NOUN = {"number": "number", "boolean": "yes or no", "date": "date such as 2024-05-31", "category": "category"}
@@ -59,7 +60,7 @@ def numpy_table_file(table: TableNetwork, title: str) -> str:
 
 def read(column: Column) -> str:
     """What reads a column's values."""
-    missing = "-2, -1" if column.kind == "category" else "np.nan"
+    missing = "-2" if column.kind == "category" else "np.nan"
     if forgives(column):
         missing = "np.nan, np.nan"
     return f"read(table, {column.name!r}, {noun(column)!r}, {meaning_of(column)}, {missing})"
@@ -73,7 +74,7 @@ def forgives(column: Column) -> bool:
 def noun(column: Column) -> str:
     """What a cell has to be."""
     if column.kind != "number":
-        return NOUN[column.kind]
+        return NOUN[column.kind] + " written as in training" * (column.kind == "category")
     style = Style(column.fitted.notation, column.fitted.unit)
     if style in (Style(), Style(PLAIN_OR_TIMES)):
         return "number"
@@ -97,12 +98,20 @@ def meaning_of(column: Column) -> Meaning:
     """What says what the cells of a column mean."""
     fitted = column.fitted
     if column.kind == "category":
-        return Meaning("category", (list(fitted.categories),))
+        return meaning_of_categories(fitted.categories)
     if column.kind == "boolean":
         return Meaning("truth")
     if column.kind == "date":
         return Meaning("date", date_patterns(fitted.notation, fitted.by_digits_of_minguo))
     return meaning_of_numbers(Style(fitted.notation, fitted.unit))
+
+
+def meaning_of_categories(categories: Sequence[str]) -> Meaning:
+    """What says which of the categories a cell is."""
+    found = spellings(categories)
+    numbers = [(int(value) if value.is_integer() else value, place) for value, place in found.numbers.items()]
+    told = {"numbers": numbers, "words": found.words, "odd": found.odd}
+    return Meaning("category", (list(categories),), {name: value for name, value in told.items() if value})
 
 
 def meaning_of_numbers(style: Style) -> Meaning:
