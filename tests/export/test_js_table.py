@@ -17,7 +17,7 @@ from thalweg.errors import ThalwegWarning
 from thalweg.exchange.targets import export
 from thalweg.export import numpy_cells
 from thalweg.export.js.js_table import CELLS, called, literal, markers
-from thalweg.export.numpy_table import Meaning, meaning_of_categories, meaning_of_numbers
+from thalweg.export.numpy_table import Meaning, meaning_of_categories, meaning_of_numbers, meaning_of_truths
 from thalweg.runs import table_training
 from thalweg.runs.table_run import TableOptions
 
@@ -52,7 +52,7 @@ MEANINGS = {
     **{f"{n!r} {unit}": meaning_of_numbers(Style(n, unit)) for n in NOTATIONS for unit in UNITS},
     **{f"dates {rule}": Meaning("date", date_patterns(rule)) for rule in ("", *ORDERS)},
     "digits of 民國": Meaning("date", date_patterns("", True)),
-    "truth": Meaning("truth"),
+    "truth": meaning_of_truths(),
 }
 PARTS = (
     *(

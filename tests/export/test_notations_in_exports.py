@@ -26,7 +26,7 @@ from thalweg.data.tables import Table
 from thalweg.exchange.targets import export
 from thalweg.export import numpy_cells
 from thalweg.export.exported_tables import table_network
-from thalweg.export.numpy_table import Meaning, meaning_of_categories, meaning_of_numbers
+from thalweg.export.numpy_table import Meaning, meaning_of_categories, meaning_of_numbers, meaning_of_truths
 from thalweg.export.spellings import listed
 from thalweg.runs import table_training
 from thalweg.runs.table_run import TableOptions
@@ -60,7 +60,7 @@ STYLES = [
 ]
 BLANKS = (" {}", "{} ", "\t{}", "{}\n", "\u3000{}", "{}\u00a0", "\u2003{}")
 MORE = [
-    *("Yes", "YES", "yEs", "No", "TRUE", "tRUE", "False", "Y", "N", "ＹＥＳ", "ｙ", "是", "x", "X", "a", "c d", "c  d"),
+    *(" yes ", "1.0", "\tyes", "Yes", "YES", "yEs", "No", "TRUE", "tRUE", "False", "Y", "N", "ＹＥＳ", "ｙ", "c  d"),
     *("1,0", "1,000", "1.000", "1 000", "1'000", "1,200", "1.2k", "3萬", "約1000", "~7", "about 7", "ａｂｏｕｔ７"),
     *("(7)", "+7", "7.", "7.000", "0007", "7e0", "70e-1", "７", "７．０", "−5", "－5", "-5.0", "about\u00a07"),
     *("10:30:00", "37800", "37800.0", "11:00:00.0", "10.5", "9007199254740993", "9007199254740993.0", "1" + "0" * 20),
@@ -113,7 +113,7 @@ def run_of_dates(notation):
 
 COLUMNS = {
     **{f"categories {n}": (meaning_of_categories(t), -2, run_of_categories(t)) for n, t in CATEGORIES.items()},
-    "truths": (Meaning("truth"), np.nan, run_of_truths),
+    "truths": (meaning_of_truths(), np.nan, run_of_truths),
     **{f"numbers {s.notation} {s.unit}": (meaning_of_numbers(s), np.nan, run_of_numbers(s)) for s in STYLES},
     **{
         f"dates {n}": (Meaning("date", date_patterns(n)), np.nan, run_of_dates(n))
@@ -286,13 +286,13 @@ def test_onnx_answers_texts_of_categories_as_the_run(trained, texts_of):
 
     made = onnx_table_model(table_network(trained.model, trained.features))
     quiet = runtime.SessionOptions()
-    quiet.log_severity_level = 4
+    quiet.log_severity_level, quiet.intra_op_num_threads = 4, 1
     session = runtime.InferenceSession(made.SerializeToString(), quiet, providers=["CPUExecutionProvider"])
     usual = {i.name: np.array([""], object) if "string" in i.type else np.array([np.nan]) for i in session.get_inputs()}
-    answers, refusals = {}, []
+    answers, refusals, plain = {}, [], {*MORE, *NAMED, "-", "NA"}
     for name in CATEGORIES:
-        cells, codes = texts_of[name]
-        for cell, code in zip(cells, codes, strict=True):
+        asked = [(c, code) for k, (c, code) in enumerate(zip(*texts_of[name], strict=True)) if k % 5 == 0 or c in plain]
+        for cell, code in asked:
             try:
                 (answer,) = session.run(["y_pred"], usual | {name: np.array([cell], object)})[0].tolist()
             except runtime.capi.onnxruntime_pybind11_state.InvalidArgument as error:
@@ -301,7 +301,7 @@ def test_onnx_answers_texts_of_categories_as_the_run(trained, texts_of):
             answers.setdefault((name, code), {}).setdefault(answer, []).append(cell)
     assert [(told, error) for told, error in refusals if told not in error] == []
     for name in CATEGORIES:
-        assert {code for of, code in answers if of == name} == {*texts_of[name][1]}, name
+        assert {code for of, code in answers if of == name} == {*texts_of[name][1]}, f"each code of {name} is reached"
     assert {key: found for key, found in answers.items() if len(found) > 1} == {}, "a code has one answer"
     for name in ("words", "yes and no", "thousands", "numbers"):
         own = {code: next(iter(found)) for (of, code), found in answers.items() if of == name}

@@ -48,7 +48,7 @@ def spelled(cell: Any) -> Any:
     if isinstance(cell, bool | np.bool_):
         return str(cell).lower()
     if isinstance(cell, float | np.floating):
-        cell = int(cell) if cell % 1 == 0 and abs(cell) <= 2**53 else float(cell)
+        cell = int(cell) if float(cell).is_integer() and -(2**53) <= float(cell) <= 2**53 else float(cell)
     return str(cell).strip(" \t\n\r\f\v")
 
 
@@ -108,17 +108,9 @@ def clock(cell: Any) -> Any:
     return 3600 * int(found[1]) + 60 * int(found[2]) + float(found[3] or 0) if found else None
 
 
-def truth(cell: Any) -> Any:
-    """1 or 0 for yes or no."""
-    text = spelled(cell).lower()
-    if text in ("true", "yes", "y", "t", "1", "1.0"):
-        return 1.0
-    return 0.0 if text in ("false", "no", "n", "f", "0", "0.0") else None
-
-
-def category(known: Any, numbers: Any = (), words: Any = (), odd: str = "") -> Any:
-    """The function that finds the place of a cell among categories, -1 for another one: by its text, or by the numbers
-    and words that mean one.
+def category(known: Any, numbers: Any = (), words: Any = (), odd: str = "", other: Any = -1) -> Any:
+    """The function that finds the place of a cell among categories, by its text, or by the numbers and words that mean
+    one; it is `other` for another one.
 
     odd: the pattern of what may be a number or a date that only thalweg can read.
     """
@@ -131,10 +123,10 @@ def category(known: Any, numbers: Any = (), words: Any = (), odd: str = "") -> A
         if text in places:
             return places[text]
         if value is not None and abs(value) < 2**53:
-            return numbers.get(value, -1) if value % 1 == 0 or not isinstance(cell, str) else -1
+            return numbers.get(value, other) if value % 1 == 0 or not isinstance(cell, str) else other
         if text.lower() in words:
             return words[text.lower()]
-        return None if gap(text) or text.strip().lower() in words or re.fullmatch(odd, text) else -1
+        return None if gap(text) or text.strip().lower() in words or re.fullmatch(odd, text) else other
 
     return place
 
@@ -166,5 +158,5 @@ def date(*patterns: str) -> Any:
 
 
 CELLS: tuple[Callable[..., Any], ...] = (
-    *(column, read, spelled, gap, number, quantity, clock, truth, category, date, plainly),
+    *(column, read, spelled, gap, number, quantity, clock, category, date, plainly),
 )

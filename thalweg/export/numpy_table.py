@@ -26,34 +26,16 @@ def numpy_table_file(table: TableNetwork, title: str) -> str:
         told = ["", *(f"    {one_line(described(c))}" for c in table.columns)]
         rows = [f"    rows = len({names[table.columns[0].value]})"]
         given = "table: a dict or frame of columns, or a list of rows, each a dict. Cells may be None where missing:"
-        whole = [*reading, *rows, *body, f"    return {answer}"]
+        whole = ["", f"    {given}", *told, '    """', *reading, *rows, *body, f"    return {answer}"]
         if table.target.task == "regression":
-            head = [
-                "def predict(table):",
-                f'    """{one_line(table.target.name)} of each row.',
-                "",
-                f"    {given}",
-                *told,
-                '    """',
-            ]
-            return [[*head, *whole]]
+            return [["def predict(table):", f'    """{one_line(table.target.name)} of each row.', *whole]]
         classes = list(table.target.classes)
-        return [
-            [
-                "def predict(table):",
-                f'    """The likeliest {one_line(table.target.name)} of each row."""',
-                f"    return [{classes}[place] for place in predict_proba(table).argmax(axis=1)]",
-            ],
-            [
-                "def predict_proba(table):",
-                f'    """The probabilities of {one_line(", ".join(map(str, classes)))}, (rows, {len(classes)}).',
-                "",
-                f"    {given}",
-                *told,
-                '    """',
-                *whole,
-            ],
-        ]
+        likeliest = [
+            "def predict(table):", f'    """The likeliest {one_line(table.target.name)} of each row."""',
+            f"    return [{classes}[place] for place in predict_proba(table).argmax(axis=1)]",
+        ]  # fmt: skip
+        told_of = f'    """The probabilities of {one_line(", ".join(map(str, classes)))}, (rows, {len(classes)}).'
+        return [likeliest, ["def predict_proba(table):", told_of, *whole]]
 
     return numpy_file(table.network, title, table=functions)
 
@@ -100,7 +82,7 @@ def meaning_of(column: Column) -> Meaning:
     if column.kind == "category":
         return meaning_of_categories(fitted.categories)
     if column.kind == "boolean":
-        return Meaning("truth")
+        return meaning_of_truths()
     if column.kind == "date":
         return Meaning("date", date_patterns(fitted.notation, fitted.by_digits_of_minguo))
     return meaning_of_numbers(Style(fitted.notation, fitted.unit))
@@ -112,6 +94,14 @@ def meaning_of_categories(categories: Sequence[str]) -> Meaning:
     numbers = [(int(value) if value.is_integer() else value, place) for value, place in found.numbers.items()]
     told = {"numbers": numbers, "words": found.words, "odd": found.odd}
     return Meaning("category", (list(categories),), {name: value for name, value in told.items() if value})
+
+
+def meaning_of_truths() -> Meaning:
+    """What says whether a cell is true, 1, or false, 0."""
+    truths = meaning_of_categories(("false", "true"))
+    return truths._replace(
+        options={"numbers": truths.options["numbers"], "words": truths.options["words"], "other": None}
+    )
 
 
 def meaning_of_numbers(style: Style) -> Meaning:

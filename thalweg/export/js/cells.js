@@ -7,8 +7,6 @@ const AROUND = new RegExp(`^${SPACE}|${SPACE}$`, "gu");
 const NUMBER = /^[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[+-]?[0-9]+)?$/i;
 const INFINITE = /^([+-]?)inf(?:inity)?$/i;
 const POWERS = new Map(Object.entries({ k: 3, K: 3, M: 6, "\u5343": 3, "\u842c": 4, "\u4e07": 4, "\u5104": 8, "\u4ebf": 8 }));
-const YES = ["true", "yes", "y", "t", "1", "1.0"];
-const NO = ["false", "no", "n", "f", "0", "0.0"];
 
 /**
  * A cell as text without white space around it: 7 for 7.0, true for true.
@@ -153,24 +151,14 @@ export function clock(cell) {
 }
 
 /**
- * 1 or 0 for yes or no.
- * @param {any} cell
- * @returns {number | null}
- */
-export function truth(cell) {
-  const text = spelled(cell).toLowerCase();
-  return YES.includes(text) ? 1 : NO.includes(text) ? 0 : null;
-}
-
-/**
- * The function that finds the place of a cell among categories, -1 for another one: by its text, or by the numbers and
- * words that mean one.
+ * The function that finds the place of a cell among categories, by its text, or by the numbers and words that mean
+ * one; it is `other` for another one.
  * @param {string[]} known
- * @param {{ numbers?: [number, number][], words?: { [word: string]: number }, odd?: string }} [options] odd: the pattern of
+ * @param {{ numbers?: [number, number][], words?: { [word: string]: number }, odd?: string, other?: number | null }} [options] odd: the pattern of
  *     what may be a number or a date that only thalweg can read
  * @returns {(cell: any) => number | null}
  */
-export function category(known, { numbers = [], words = {}, odd = "" } = {}) {
+export function category(known, { numbers = [], words = {}, odd = "", other = -1 } = {}) {
   const places = new Map(known.map((text, place) => /** @type {const} */ ([bare(text), place])).reverse());
   const [values, said, doubtful] = [new Map(numbers), new Map(Object.entries(words)), new RegExp(`^(?:${odd})$`)];
   return (cell) => {
@@ -178,8 +166,8 @@ export function category(known, { numbers = [], words = {}, odd = "" } = {}) {
     const value = number(text);
     const found = places.get(text);
     if (found !== undefined) return found;
-    if (value !== null && Math.abs(value) < 2 ** 53) return (value % 1 === 0 || typeof cell !== "string" ? values.get(value) : undefined) ?? -1;
-    return said.get(text.toLowerCase()) ?? (gap(text) || said.has(bare(text).toLowerCase()) || doubtful.test(text) ? null : -1);
+    if (value !== null && Math.abs(value) < 2 ** 53) return (value % 1 === 0 || typeof cell !== "string" ? values.get(value) : undefined) ?? other;
+    return said.get(text.toLowerCase()) ?? (gap(text) || said.has(bare(text).toLowerCase()) || doubtful.test(text) ? null : other);
   };
 }
 

@@ -23,8 +23,8 @@ WORDS = """
     super switch this throw true try typeof var void while with yield arguments eval undefined NaN Infinity Math Number
     Float32Array Float64Array Int32Array Int8Array Uint8Array RangeError RegExp Date Map Object Array String atob
     numbers predict predict_proba answer error memory own p q row place float32 float64 int32 int8 uint8
-    SPACE AROUND BLANKS NUMBER INFINITE YES NO POWERS MISSING GAPS COLUMNS CLASSES bare spelled gap meanings read quoted
-    number quantity plainly clock truth category date Boolean module
+    SPACE AROUND BLANKS NUMBER INFINITE POWERS MISSING GAPS COLUMNS CLASSES bare spelled gap meanings read quoted
+    number quantity plainly clock category date Boolean module
 """
 TAKEN = {*WORDS.split(), *OWN}
 """Names that no array has."""
