@@ -25,6 +25,7 @@ from benchmarks.report import ROOT, Report
 from benchmarks.scaling import Series, scaling
 from benchmarks.workloads import MIDDLE, WORKLOADS, Workload
 from thalweg.engine.lanes import cores
+from thalweg.support.printing import lasting_streams
 
 EVERYTHING: list[Workload] = [*WORKLOADS, *IMAGES, *CONVOLUTIONS, *GRAPHS, *SEQUENCES]
 QUICK = Plan(rounds=3, seconds=0.03, compiled=False)
@@ -198,4 +199,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with lasting_streams(ends=True):
+        main()

@@ -28,6 +28,7 @@ from typing import Any
 from websockets.asyncio.client import connect
 
 from thalweg.play.scenes import lessons, presets, states_of
+from thalweg.support.printing import lasting_streams
 from thalweg.views.web.encoding import decode
 
 FRAME = 1 / 60
@@ -152,4 +153,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with lasting_streams(ends=True):
+        main()

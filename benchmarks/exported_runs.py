@@ -24,6 +24,7 @@ from threadpoolctl import threadpool_limits
 from benchmarks.exports import in_node, microseconds, there
 from thalweg import load_run
 from thalweg.export.exported_tables import table_network
+from thalweg.support.printing import lasting_streams
 
 ROWS = 1000
 Answer = Callable[[Any], Any]
@@ -161,5 +162,5 @@ def javascript(run: Any, path: Path, rows: str) -> tuple[Any, float]:
 FORMS = {"numpy": (".py", of_numpy, None), "onnx": (".onnx", of_onnx, "onnxruntime"), "c": (".c", of_c, "gcc")}
 
 if __name__ == "__main__":
-    with threadpool_limits(1):  # NumPy's products
+    with lasting_streams(ends=True), threadpool_limits(1):  # NumPy's products
         main(*sys.argv[1:])

@@ -23,6 +23,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from thalweg import Input, Sequential, layers
+from thalweg.support.printing import lasting_streams
 
 ROWS, ROUNDS = 1000, 7
 SECONDS = 0.05  # of a round, at least
@@ -169,5 +170,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    with threadpool_limits(1):  # NumPy's products
+    with lasting_streams(ends=True), threadpool_limits(1):  # NumPy's products
         main()

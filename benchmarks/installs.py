@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from thalweg.engine.native.compiler.levels import USABLE
+from thalweg.support.printing import lasting_streams
 
 ROOT = Path(__file__).parents[1]
 ROUNDS = 5
@@ -172,4 +173,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with lasting_streams(ends=True):
+        main()

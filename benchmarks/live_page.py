@@ -18,6 +18,8 @@ import sys
 import time
 from pathlib import Path
 
+from thalweg.support.printing import lasting_streams
+
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 ARGUMENTS = [
     "--no-sandbox",
@@ -85,4 +87,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with lasting_streams(ends=True):
+        main()

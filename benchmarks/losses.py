@@ -23,6 +23,7 @@ from torch.nn import functional as F
 
 from benchmarks.peers.base import EPSILON
 from benchmarks.peers.pytorch_graphs import Gates, views
+from thalweg.support.printing import lasting_streams
 
 STEPS, SEEDS, HELD_OUT = 250, 3, 640  # passages of the last tenth
 SHOWN = (1, 10, 50, 100, 250)
@@ -197,4 +198,5 @@ def main(path: str | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    with lasting_streams(ends=True):
+        main(*sys.argv[1:])

@@ -26,6 +26,7 @@ from thalweg.models.bursts import Bursts
 from thalweg.models.sequential import Sequential
 from thalweg.play.webassembly.kernel_catalogue import Catalogue
 from thalweg.play.webassembly.module import webassembly
+from thalweg.support.printing import lasting_streams
 
 ROWS, BATCH, STEPS = 1920, 64, 20
 ROUNDS, SECONDS = 7, 0.3
@@ -140,4 +141,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with lasting_streams(ends=True):
+        main()

@@ -32,6 +32,7 @@ from thalweg.engine.native.scheduling.blocks import block_of
 from thalweg.engine.ranks.forecast import Forecast
 from thalweg.engine.ranks.world import Ranks, digest
 from thalweg.program.ir.instruction import GRADIENTS
+from thalweg.support.printing import lasting_streams
 
 ROOT = Path(__file__).parents[1]
 ETHERNET = {"10 GbE": (30e-6, 1.1e9), "100 GbE": (10e-6, 11e9)}  # seconds a message and bytes a second, assumed
@@ -183,4 +184,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with lasting_streams(ends=True):
+        main()

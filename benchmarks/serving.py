@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.live_page import processor_seconds
+from thalweg.support.printing import lasting_streams
 
 CONNECTIONS = 32
 STATUS = re.compile(rb"HTTP/1\.1 (\d{3})")
@@ -176,4 +177,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with lasting_streams(ends=True):
+        main()

@@ -32,6 +32,7 @@ from threadpoolctl import threadpool_limits
 from thalweg import load_run
 from thalweg.exchange import targets
 from thalweg.export.exported_tables import table_network
+from thalweg.support.printing import lasting_streams
 from thalweg.tabular.single_row import row_of
 
 MANY, LEARNED, CHECKED = 100_000, 2000, 500
@@ -252,5 +253,5 @@ def show(medians: dict[str, list[float]]) -> None:
 
 if __name__ == "__main__":
     os.environ |= {"THALWEG_LANES": "1", "OMP_NUM_THREADS": "1"}  # before OpenMP is loaded
-    with threadpool_limits(1):
+    with lasting_streams(ends=True), threadpool_limits(1):
         main(*sys.argv[1:])

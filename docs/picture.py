@@ -9,6 +9,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
+from thalweg.support.printing import lasting_streams
+
 ROOT = Path(__file__).parent.parent
 COMMAND = ["train", "examples/penguins.csv", "--target", "target", "--seed", "1"]
 
@@ -28,4 +30,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with lasting_streams(ends=True):
+        main()

@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from thalweg.engine.native.compiler.levels import ARM, WASM, X86
 from thalweg.play.webassembly.module import TRIPLE
+from thalweg.support.printing import lasting_streams
 
 ROOT = Path(__file__).parents[1]
 BUILD = ROOT / "build"
@@ -83,4 +84,5 @@ def main(names: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    with lasting_streams(ends=True):
+        main(sys.argv[1:])

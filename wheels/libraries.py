@@ -26,6 +26,7 @@ from thalweg.engine.native.compiler.llvm import triple
 from thalweg.engine.native.compiler.ready import is_current
 from thalweg.engine.native.compiler.workers import compile_together
 from thalweg.play.webassembly.kernel_catalogue import Catalogue
+from thalweg.support.printing import lasting_streams
 from thalweg.version import __version__
 from wheels.catalogue import kernels
 from wheels.linking import hooks, link, stand_ins
@@ -91,4 +92,5 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]).absolute())
+    with lasting_streams():
+        main(Path(sys.argv[1]).absolute())

@@ -26,6 +26,7 @@ from benchmarks.accuracy.runs import ROOT
 from benchmarks.accuracy.scores import of_classes, of_numbers
 from benchmarks.accuracy.tables import SMALL_TABLES, TABLES, Split
 from benchmarks.worker import environment
+from thalweg.support.printing import lasting_streams
 
 RESULTS = Path(__file__).parent / "small.jsonl"
 SIZES = (10, 20, 40, 60, 100, 200)
@@ -126,4 +127,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with lasting_streams(ends=True):
+        main()

@@ -29,6 +29,7 @@ from places import on_the_site  # noqa: E402
 
 from thalweg.play.static.site import write_file  # noqa: E402
 from thalweg.support.naming import snake_case  # noqa: E402
+from thalweg.support.printing import lasting_streams  # noqa: E402
 
 DOCS = HERE.parent
 COPIED = ("*.md", "*.svg", "*.png", "assets/*", "guides/*.md", "*.json")
@@ -176,5 +177,6 @@ def write(folder: Path) -> list[Path]:
 
 
 if __name__ == "__main__":
-    for path in write(Path(sys.argv[1] if len(sys.argv) > 1 else "build/docs")):
-        print(path)
+    with lasting_streams(ends=True):
+        for path in write(Path(sys.argv[1] if len(sys.argv) > 1 else "build/docs")):
+            print(path)

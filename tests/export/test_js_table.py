@@ -17,7 +17,7 @@ from thalweg.errors import ThalwegWarning
 from thalweg.exchange.targets import export
 from thalweg.export import numpy_cells
 from thalweg.export.js.js_table import CELLS, called, literal, markers
-from thalweg.export.numpy_table import Meaning, meaning_of_numbers
+from thalweg.export.numpy_table import Meaning, meaning_of_categories, meaning_of_numbers, meaning_of_truths
 from thalweg.runs import table_training
 from thalweg.runs.table_run import TableOptions
 
@@ -48,11 +48,11 @@ CELLS_OF_JSON = [*TEXTS, None, True, False, 0, 1, -3, 2, 1.5, 1e300, 20240531, 1
 UNITS = ("", "坪", "NT$, 元", "%", "‰", "kg", "km/h", "元/月", "USD", "°C", "樓, F", "m²")
 NOTATIONS = ("", *quantities.BODIES, *quantities._BASES, "10:30")
 MEANINGS = {
-    **{name: Meaning("category", (list(texts),)) for name, texts in KNOWN.items()},
+    **{name: meaning_of_categories(texts) for name, texts in KNOWN.items()},
     **{f"{n!r} {unit}": meaning_of_numbers(Style(n, unit)) for n in NOTATIONS for unit in UNITS},
     **{f"dates {rule}": Meaning("date", date_patterns(rule)) for rule in ("", *ORDERS)},
     "digits of 民國": Meaning("date", date_patterns("", True)),
-    "truth": Meaning("truth"),
+    "truth": meaning_of_truths(),
 }
 PARTS = (
     *(
@@ -150,7 +150,7 @@ def test_each_cell_means_the_same(tmp_path):
     every = [*CELLS_OF_JSON, *drawn(3000)]
     columns = []
     for name, meaning in MEANINGS.items():
-        more = ", missing: -2, unknown: -1" if name in KNOWN else ""
+        more = ", missing: -2" if name in KNOWN else ""
         columns.append(f"{{name: {literal(name)}, noun: 'what it is', meaning: {called(meaning)}{more}}}")
     given = {"program": module(), "markers": "\n".join(markers()), "columns": f"[{', '.join(columns)}]", "cells": every}
     (tmp_path / "given.json").write_text(json.dumps(given), encoding="utf-8")
@@ -160,10 +160,10 @@ def test_each_cell_means_the_same(tmp_path):
     different, numbers = [], 0
     for (name, told), values in zip(MEANINGS.items(), found, strict=True):
         meaning = eval(str(told), vars(numpy_cells))
-        more = (-2, -1) if name in KNOWN else (float("nan"),)
+        missing = -2 if name in KNOWN else float("nan")
         for cell, one in zip(every, values, strict=True):
             try:
-                value = float(numpy_cells.read({name: [None] * 6 + [cell]}, name, "what it is", meaning, *more)[6])
+                value = float(numpy_cells.read({name: [None] * 6 + [cell]}, name, "what it is", meaning, missing)[6])
                 other = value if np.isfinite(value) else "NaN"
             except ValueError as error:
                 other = f"RangeError: {error}"

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from thalweg.data import read_table
+from thalweg.errors import ArgumentError
 from thalweg.export.exported_tables import table_network
 from thalweg.export.onnx import onnx_table_model
 from thalweg.runs import table_training
@@ -88,11 +89,18 @@ def test_inputs_say_which_column_they_are(table):
     made = onnx_table_model(table)
     said = {i.doc_string.partition(":")[0]: i.doc_string for i in made.graph.input}
     assert list(said) == [c.name for c in table.columns]
-    assert "the text of the category, empty if it is missing. 3 categories: 紅, 綠, 藍" in said["顏色"]
+    assert "in another notation is an error. 3 categories: 紅, 綠, 藍" in said["顏色"]
     assert "seconds since 1970" in said["seen"]
     assert [i.name for i in made.graph.input] == [c.name for c in table.columns]
     assert {o.domain: o.version for o in made.opset_import}.keys() == {"", "ai.onnx.ml"}
-    assert onnx_table_model(table, 18).opset_import[0].version == 18
+    assert onnx_table_model(table).opset_import[0].version == 20
+    with pytest.raises(ArgumentError, match="opset 18 is too low: RegexFullMatch takes 20"):
+        onnx_table_model(table, 18)
+
+
+def test_the_answer_is_called_y_pred(run, table):
+    outputs = [o.name for o in onnx_table_model(table).graph.output]
+    assert outputs == ["y_pred", *["label"] * (run.target.task != "regression")]
 
 
 def test_trees_are_a_tree_ensemble(run, table):
@@ -116,8 +124,8 @@ def test_names_that_arrays_and_outputs_have(tmp_path):
         "unnamed",
         "label",
         "label_",
-        "shares",
         "y_pred",
+        "y_pred_",
         "W1",
         "h1",
         "x",

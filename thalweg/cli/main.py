@@ -28,21 +28,12 @@ from thalweg.version import __version__
 
 INTERRUPTED = 130
 HOMES = {
-    "train": "thalweg.cli.train",
-    "evaluate": "thalweg.cli.apply",
-    "predict": "thalweg.cli.apply",
-    "report": "thalweg.cli.report_page",
-    "compare": "thalweg.cli.compare",
-    "tune": "thalweg.cli.tune",
-    "inspect": "thalweg.cli.inspect_run",
-    "trace": "thalweg.cli.trace",
-    "export": "thalweg.cli.export",
-    "import": "thalweg.cli.import_model",
-    "serve": "thalweg.cli.serve",
-    "play": "thalweg.cli.play",
-    "filters": "thalweg.cli.pictures",
-    "features": "thalweg.cli.pictures",
-}
+    "train": "thalweg.cli.train", "evaluate": "thalweg.cli.apply", "predict": "thalweg.cli.apply",
+    "report": "thalweg.cli.report_page", "compare": "thalweg.cli.compare", "tune": "thalweg.cli.tune",
+    "inspect": "thalweg.cli.inspect_run", "trace": "thalweg.cli.trace", "export": "thalweg.cli.export",
+    "import": "thalweg.cli.import_model", "serve": "thalweg.cli.serve", "play": "thalweg.cli.play",
+    "filters": "thalweg.cli.pictures", "features": "thalweg.cli.pictures",
+}  # fmt: skip
 """The commands in the order in which they are listed, and the module of each."""
 
 

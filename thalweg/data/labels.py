@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -17,9 +17,11 @@ Key = tuple[str, Any]
 """The meaning of a label or a cell: ("text", "007"), ("number", 7), ("boolean", 1.0), ("date", datetime64). A cell
 of text that says 2.5 is ("fraction", 2.5), which of all labels only a number means."""
 
-_WORDS = (("false", "true"), ("no", "yes"), ("n", "y"), ("f", "t"))
+_PAIRS = (("false", "true"), ("no", "yes"), ("n", "y"), ("f", "t"))
+WORDS = [word for pair in _PAIRS for word in pair]
+"""What people write for no and yes."""
 _TRUTH: dict[Key, float] = {("number", 0.0): 0.0, ("number", 1.0): 1.0, ("boolean", 0.0): 0.0, ("boolean", 1.0): 1.0}
-_TRUTH |= {("text", word): float(truth) for pair in _WORDS for truth, word in enumerate(pair)}
+_TRUTH |= {("text", word): float(truth) for pair in _PAIRS for truth, word in enumerate(pair)}
 
 
 def label_codes(known: Sequence[Label], column: Column) -> Array:
@@ -35,34 +37,16 @@ def label_codes(known: Sequence[Label], column: Column) -> Array:
     >>> label_codes(["1.1", "7", "007"], Column("text", np.array(["1.10", "7", "007", "7.0"], object)))
     array([-1,  1,  2, -1])
     """
-    # The first of labels that are spelled the same.
-    spelled = dict(reversed([(label.strip(), code) for code, label in enumerate(known) if isinstance(label, str)]))
-
-    @cache
-    def by_meaning() -> tuple[dict[Key, set[int]], list[float] | None]:  # most columns never need it
-        places: dict[Key, set[int]] = {}
-        for code, label in enumerate(known):
-            for key in _meanings(label):
-                places.setdefault(key, set()).add(code)
-        return places, _truths(known)
-
-    def code_of(text: str, keys: list[Key]) -> int:
-        if text in spelled:
-            return spelled[text]
-        places, truths = by_meaning()
-        found = {code for key in keys for code in places.get(key, ())}
-        if not found and truths is not None:
-            found = {truths.index(truth) for key in (("text", text), *keys) if (truth := _truth(key)) is not None}
-        return found.pop() if len(found) == 1 else -1
+    labels = Labels(known)
 
     def code_of_text(text: str) -> int:
-        code = code_of(text, _meanings_of_text(text))
+        code = labels.code(text, _meanings_of_text(text))
         return -2 if code == -1 and is_gap(text) else code
 
     texts = column.texts if column.exact else column.as_text()
     if texts is not None:
         meanings = Meanings(code_of_text, missing=-2)
-        meanings.update(spelled)
+        meanings.update(labels.spelled)
         return np.fromiter(map(meanings.__getitem__, texts.tolist()), np.int64, len(texts))
     codes = np.full(len(column.values), -2, dtype=np.int64)
     present = ~column.missing()
@@ -70,9 +54,48 @@ def label_codes(known: Sequence[Label], column: Column) -> Array:
         different, cell = np.unique(column.values[present], return_inverse=True)
         kind = "number" if column.kind == "integer" else column.kind
         names = Column(column.kind, different, written=column.written).as_text()
-        found = [code_of(name, [(kind, value)]) for name, value in zip(names, different, strict=True)]
+        found = [labels.code(name, [(kind, value)]) for name, value in zip(names, different, strict=True)]
         codes[present] = np.array(found, dtype=np.int64)[cell]
     return codes
+
+
+class Labels:
+    """Labels by how they are spelled, of which the first counts, and by what they mean.
+
+    >>> labels = Labels(["1.1", "7", "007"])
+    >>> labels.spelled["007"], labels.by_meaning("", [("number", 1.1)]), labels.by_meaning("7.0", [("number", 7.0)])
+    (2, 0, -1)
+    """
+
+    def __init__(self, known: Sequence[Label]) -> None:
+        self.known = known
+        self.spelled = dict(reversed([(k.strip(), code) for code, k in enumerate(known) if isinstance(k, str)]))
+
+    @cached_property
+    def places(self) -> dict[Key, set[int]]:
+        """Those with each meaning; most columns never need it."""
+        places: dict[Key, set[int]] = {}
+        for code, label in enumerate(self.known):
+            for key in _meanings(label):
+                places.setdefault(key, set()).add(code)
+        return places
+
+    @cached_property
+    def truths(self) -> list[float] | None:
+        """See `_truths`."""
+        return _truths(self.known)
+
+    def code(self, text: str, keys: Sequence[Key]) -> int:
+        """The label that a cell is, by its text or its meanings; -1 if it is none, or could be two."""
+        return self.spelled[text] if text in self.spelled else self.by_meaning(text, keys)
+
+    def by_meaning(self, text: str, keys: Sequence[Key]) -> int:
+        """The same of a text that spells none of them."""
+        found = {code for key in keys for code in self.places.get(key, ())}
+        if not found and self.truths is not None:
+            truths = (_truth(key) for key in (("text", text), *keys))
+            found = {self.truths.index(truth) for truth in truths if truth is not None}
+        return found.pop() if len(found) == 1 else -1
 
 
 def _meanings(label: Label) -> list[Key]:
@@ -105,6 +128,6 @@ def _truths(known: Sequence[Label]) -> list[float] | None:
     keys = [(("text", label.strip()) if isinstance(label, str) else _meanings(label)[0]) for label in known]
     words = tuple(sorted(str(value).lower() for kind, value in keys if kind == "text"))
     truths = [_truth(key) for key in keys]
-    if len(known) != 2 or {*truths} != {0.0, 1.0} or (words and words not in _WORDS):
+    if len(known) != 2 or {*truths} != {0.0, 1.0} or (words and words not in _PAIRS):
         return None
     return [float(truth) for truth in truths if truth is not None]

@@ -95,9 +95,7 @@ def expecting(activation: str, names: str) -> dict[str, str]:
 
 RECIPES: dict[str, Recipe] = {
     "binary": Recipe(
-        "binary",
-        "accuracy",
-        "accuracy",
+        "binary", "accuracy", "accuracy",
         expecting(
             "sigmoid",
             """binary_crossentropy binary_focal_crossentropy mean_squared_error sum_squared_error mean_absolute_error
@@ -106,9 +104,7 @@ RECIPES: dict[str, Recipe] = {
         | expecting("linear", "hinge squared_hinge"),
     ),
     "multiclass": Recipe(
-        "multiclass",
-        "accuracy",
-        "accuracy",
+        "multiclass", "accuracy", "accuracy",
         expecting(
             "softmax",
             """sparse_categorical_crossentropy categorical_crossentropy categorical_focal_crossentropy
@@ -119,16 +115,14 @@ RECIPES: dict[str, Recipe] = {
         | expecting("linear", "categorical_hinge"),
     ),
     "regression": Recipe(
-        "regression",
-        "r2",
-        "R²",
+        "regression", "r2", "R²",
         expecting(
             "linear",
             """mean_squared_error sum_squared_error mean_absolute_error mean_absolute_percentage_error log_cosh huber
             quantile""",
         ),
     ),
-}
+}  # fmt: skip
 
 
 def recipe(task: str) -> Recipe:

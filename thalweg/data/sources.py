@@ -34,15 +34,9 @@ READABLE = (
 )
 _TEXT_ENDINGS = {".csv": "csv", ".tsv": "csv", ".tab": "csv", ".txt": "csv"}
 _ENDINGS = {
-    **_TEXT_ENDINGS,
-    ".parquet": "parquet",
-    ".pq": "parquet",
-    ".json": "json",
-    ".jsonl": "json",
-    ".ndjson": "json",
-    **dict.fromkeys(workbooks.ENDINGS, "workbook"),
-    **dict.fromkeys(arrow_files.ENDINGS, "arrow"),
-}
+    **_TEXT_ENDINGS, ".parquet": "parquet", ".pq": "parquet", ".json": "json", ".jsonl": "json", ".ndjson": "json",
+    **dict.fromkeys(workbooks.ENDINGS, "workbook"), **dict.fromkeys(arrow_files.ENDINGS, "arrow"),
+}  # fmt: skip
 QUOTE = '"'
 """What cells of CSV files are quoted with, unless something else is given."""
 TEXTS = ("csv", "json")
@@ -162,13 +156,9 @@ def _listed(files: Sequence[Path]) -> str:
 
 
 WRITABLE = {
-    ".csv": "FORMAT csv, HEADER true",
-    ".tsv": "FORMAT csv, HEADER true, DELIMITER '\t'",
-    ".parquet": "FORMAT parquet",
-    ".json": "FORMAT json, ARRAY true",
-    ".jsonl": "FORMAT json",
-    ".ndjson": "FORMAT json",
-}
+    ".csv": "FORMAT csv, HEADER true", ".tsv": "FORMAT csv, HEADER true, DELIMITER '\t'", ".parquet": "FORMAT parquet",
+    ".json": "FORMAT json, ARRAY true", ".jsonl": "FORMAT json", ".ndjson": "FORMAT json",
+}  # fmt: skip
 
 
 _NOT_IN_PARQUET = re.compile("U?HUGEINT|BIGNUM|VARINT|TIME WITH TIME ZONE|INTERVAL")

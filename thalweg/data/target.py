@@ -188,20 +188,9 @@ class Target:
         return shaped
 
     def to_json(self) -> dict[str, Any]:
-        return {
-            "name": self.name,
-            "task": self.task,
-            "classes": list(self.classes),
-            "mean": self.mean,
-            "scale": self.scale,
-            "missing": self.missing,
-            "why": self.why,
-            **(
-                {"notation": self.notation, "unit": self.unit, "forgiving": self.forgiving}
-                if self.task == "regression"
-                else {}
-            ),
-        }
+        kept = ["name", "task", "classes", "mean", "scale", "missing", "why"]
+        kept += ["notation", "unit", "forgiving"] * (self.task == "regression")
+        return {key: getattr(self, key) for key in kept} | {"classes": list(self.classes)}
 
     @classmethod
     def from_json(cls, stored: object) -> Self:

@@ -25,7 +25,7 @@ class Exporting:
         | `"numpy"` | `.py` | a Python file that needs NumPy alone; with `train` the training too |
         | `"onnx"` | `.onnx` | for onnxruntime and others; float32, any number of rows (needs `thalweg[onnx]`) |
         | `"c"` | `.c`, `.h` | C99 without malloc, one row at a time; with `train` it learns, on batches of one size |
-        | `"javascript"` | `.js` | a module for browsers and Node, one row at a time |
+        | `"javascript"` | `.js`, `.mjs` | a script for pages and Node, or an ES module; one row at a time |
         | `"html"` | `.html` | for a table's estimator or run: a page with a form, which answers CSV files, too |
         | `"keras"` | `.keras` | what Keras 3 loads (needs `thalweg[keras]`) |
         | `"torch"` | `.py`, `.safetensors` | an `nn.Module` and its weights; ask for it by name |

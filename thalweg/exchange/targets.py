@@ -66,6 +66,7 @@ class Target:
         write: model, wish → contents of each of its files.
         takes: the wishes that it can grant.
         nearest: for a form that only takes tables, the one for a network alone.
+        other: an ending that asks for another dialect.
     """
 
     name: str
@@ -73,6 +74,7 @@ class Target:
     write: Callable[[Any, Wish], tuple[str | bytes, ...]]
     takes: tuple[str, ...] = ()
     nearest: str = ""
+    other: str = ""
 
 
 def numpy(model: Any, wish: Wish) -> tuple[str]:
@@ -118,9 +120,10 @@ def javascript(model: Any, wish: Wish) -> tuple[str]:
     from thalweg.export.js.js_files import js_file
     from thalweg.export.js.js_table import js_table_file
 
+    module = wish.path.suffix.lower() == ".mjs"
     if wish.features is None:
-        return (js_file(network_of(model, 1), "\n * ".join(wish.heading), wish.int8),)
-    return (js_table_file(table_network(model, wish.features, 1), wish.title, wish.int8),)
+        return (js_file(network_of(model, 1), "\n * ".join(wish.heading), wish.int8, module),)
+    return (js_table_file(table_network(model, wish.features, 1), wish.title, wish.int8, module),)
 
 
 def html(model: Any, wish: Wish) -> tuple[str]:
@@ -148,7 +151,7 @@ TARGETS = (
     Target("numpy", (".py",), numpy, ("features", "train")),
     Target("onnx", (".onnx",), onnx, ("features", "opset")),
     Target("c", (".c", ".h"), c, ("features", "train", "batch_size", "int8")),
-    Target("javascript", (".js",), javascript, ("features", "int8")),
+    Target("javascript", (".js",), javascript, ("features", "int8"), other=".mjs"),
     Target("html", (".html",), html, ("features", "int8"), "javascript"),
     Target("keras", (".keras",), keras),
     Target("torch", (".py", ".safetensors"), torch),
@@ -235,7 +238,7 @@ def chosen(name: str | None, path: Path | None) -> Target:
     if name is not None or path is None:
         return choose("format", name, BY_NAME)
     for target in TARGETS:
-        if path.suffix.lower() == target.endings[0]:
+        if path.suffix.lower() in (target.endings[0], target.other or None):
             return target
-    endings = ", ".join(f"{target.endings[0]} for {target.name}" for target in TARGETS)
+    endings = ", ".join(f"{t.endings[0]}{f' or {t.other}' * bool(t.other)} for {t.name}" for t in TARGETS)
     raise ArgumentError(f"{path} doesn't say in which format to export: give a format, or an ending: {endings}")

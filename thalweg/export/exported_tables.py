@@ -104,11 +104,11 @@ def decoded(target: Target, y_pred: Buffer, rows: int) -> Iterator[Statement]:
     if target.task == "regression":
         number = y.reshape(-1).astype(np.float64) * target.scale + target.mean
         yield made_of(
-            f"{target.name} = {target.scale:g}·{y_pred} + {target.mean:g}", Buffer("answer", (), dtype=DOUBLE), number
+            f"{target.name} = {target.scale:g}·{y_pred} + {target.mean:g}", Buffer("y_pred", (), dtype=DOUBLE), number
         )
     elif y_pred.shape[-1] == 1:
         both: Any = np.concatenate([1 - y, y], axis=1)
-        yield made_of(f"the probabilities of {', '.join(map(str, target.classes))}", Buffer("shares", (2,)), both)
+        yield made_of(f"the probabilities of {', '.join(map(str, target.classes))}", Buffer("y_pred", (2,)), both)
 
 
 def made_of(formula: str, buffer: Buffer, value: Value) -> Statement:
@@ -120,6 +120,8 @@ def values_told(table: TableNetwork) -> list[str]:
     """What the values of each column are, and what the answer is, for a form that can't read cells: a line each."""
     names = identifiers(table.network.inputs)
     lines = [f"{names[c.value]}: {c.name}, {value_told(c)}" for c in table.columns]
+    if any(c.kind == "category" for c in table.columns):
+        lines.append("Cells are read by the caller; thalweg itself takes other notations too: 7.0 for 7, TRUE for yes.")
     if table.target.task == "regression":
         return [*lines, f"The answer is {table.target.name}."]
     return [*lines, f"The answer is the probabilities of {', '.join(map(str, table.target.classes))}."]

@@ -31,16 +31,30 @@ def read(table: Any, name: str, what: str, meaning: Any, missing: float, unknown
     """
     values = []
     for row, cell in enumerate(column(table, name), 1):
-        if cell is None or cell != cell or str(cell).strip() in MISSING:
+        if cell is None or cell != cell or spelled(cell) in MISSING:
             value = missing
         else:
             value = meaning(cell)
             if value is None:
-                value = missing if str(cell).strip().lower() in GAPS else unknown
+                value = missing if gap(spelled(cell)) else unknown
         if value is None or abs(value) == float("inf"):
             raise ValueError(f"row {row} of the column {name!r} holds {cell!r}, which is no {what}")
         values.append(value)
     return np.array(values, np.float64)
+
+
+def spelled(cell: Any) -> Any:
+    """A cell as text without white space around it: 7 for 7.0, true for True."""
+    if isinstance(cell, bool | np.bool_):
+        return str(cell).lower()
+    if isinstance(cell, float | np.floating):
+        cell = int(cell) if float(cell).is_integer() and -(2**53) <= float(cell) <= 2**53 else float(cell)
+    return str(cell).strip(" \t\n\r\f\v")
+
+
+def gap(text: str) -> bool:
+    """Whether a text says that nothing is there."""
+    return len(text) < 12 and plainly(text).lower() in GAPS
 
 
 def number(cell: Any) -> Any:
@@ -61,7 +75,7 @@ def quantity(pattern: str, power: int = 0, group: str = "", plain: bool = True) 
     def value(cell: Any) -> Any:
         if not isinstance(cell, str) or (plain and number(cell) is not None):
             return number(cell)
-        found = re.fullmatch(pattern, plainly(cell))
+        found = re.fullmatch(pattern, plainly(spelled(cell)))
         if found is None:
             return None
         has = {name: text for name, text in found.groupdict().items() if text}
@@ -81,6 +95,8 @@ def quantity(pattern: str, power: int = 0, group: str = "", plain: bool = True) 
 
 def plainly(text: str) -> str:
     """The text in ASCII letters where these say the same: １２ is 12."""
+    if text.isascii():
+        return text
     for one, other in zip("\u3000\u00a0\u2007\u2009\u202f−￥￡’‘′", "     -¥£'''", strict=True):
         text = text.replace(one, other)
     return "".join(chr(ord(c) - 0xFEE0) if "！" <= c <= "～" else c for c in text).strip()
@@ -88,31 +104,29 @@ def plainly(text: str) -> str:
 
 def clock(cell: Any) -> Any:
     """Seconds of a time of day such as 10:30."""
-    found = re.fullmatch("([01]?[0-9]|2[0-3]):([0-5][0-9])(?::([0-5][0-9](?:[.][0-9]{1,6})?))?", str(cell).strip())
+    found = re.fullmatch("([01]?[0-9]|2[0-3]):([0-5][0-9])(?::([0-5][0-9](?:[.][0-9]{1,6})?))?", spelled(cell))
     return 3600 * int(found[1]) + 60 * int(found[2]) + float(found[3] or 0) if found else None
 
 
-def truth(cell: Any) -> Any:
-    """1 or 0 for yes or no."""
-    text = str(cell).strip().lower()
-    if text in ("true", "yes", "y", "t", "1", "1.0"):
-        return 1.0
-    return 0.0 if text in ("false", "no", "n", "f", "0", "0.0") else None
+def category(known: Any, numbers: Any = (), words: Any = (), odd: str = "", other: Any = -1) -> Any:
+    """The function that finds the place of a cell among categories, by its text, or by the numbers and words that mean
+    one; it is `other` for another one.
 
-
-def category(known: Any) -> Any:
-    """The function that finds a cell among categories: by its text, as the same number, or by a word for yes or no."""
+    odd: the pattern of what may be a number or a date that only thalweg can read.
+    """
     places = {text.strip(): place for place, text in reversed(list(enumerate(known)))}
-    numbers = {number(text): place for text, place in places.items() if number(text) is not None}
-    truths = {truth(text): place for text, place in places.items()}
+    numbers, words = dict(numbers), dict(words)
 
     def place(cell: Any) -> Any:
-        text = str(cell).strip()
+        text = spelled(cell)
+        value = number(text)
         if text in places:
             return places[text]
-        if number(text) in numbers and number(text) % 1 == 0:
-            return numbers[number(text)]
-        return truths.get(truth(text)) if truths.keys() == {0.0, 1.0} else None
+        if value is not None and abs(value) < 2**53:
+            return numbers.get(value, other) if value % 1 == 0 or not isinstance(cell, str) else other
+        if text.lower() in words:
+            return words[text.lower()]
+        return None if gap(text) or text.strip().lower() in words or re.fullmatch(odd, text) else other
 
     return place
 
@@ -121,7 +135,7 @@ def date(*patterns: str) -> Any:
     """The function that reads dates, maybe with a time: seconds since 1970-01-01T00:00."""
 
     def moment(cell: Any) -> Any:
-        text = plainly(str(cell))
+        text = plainly(spelled(cell))
         found = next(filter(None, (re.fullmatch(pattern, text, re.ASCII) for pattern in patterns)), None)
         if found is None:
             return None
@@ -143,4 +157,6 @@ def date(*patterns: str) -> Any:
     return moment
 
 
-CELLS: tuple[Callable[..., Any], ...] = (*(column, read, number, quantity, clock, truth, category, date, plainly),)
+CELLS: tuple[Callable[..., Any], ...] = (
+    *(column, read, spelled, gap, number, quantity, clock, category, date, plainly),
+)

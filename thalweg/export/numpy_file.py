@@ -34,9 +34,15 @@ if __name__ == "__main__":  # python FILE ROWS.csv: the answers as CSV
     try:
         with open(sys.argv[1], encoding="utf-8-sig", newline="") as file:
             answers = predict(list(csv.DictReader(file)))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, csv.Error) as error:
         sys.exit(f"{sys.argv[1]}: {error}")
-    csv.writer(sys.stdout).writerows([["prediction"], *([answer] for answer in answers)])
+    try:
+        with open(1, "w", encoding="utf-8", newline="", closefd=False) as out:
+            csv.writer(out).writerows([["prediction"], *([answer] for answer in answers)])
+    except BrokenPipeError:  # whoever read the answers has gone, as `head` does
+        sys.exit(141)
+    except OSError as error:
+        sys.exit(f"standard output: {error.strerror}")
 """.splitlines()
 VIEWS = "# All weights lie in one vector, so that one line updates them: each is a part of it, at a multiple of 16."
 Table = Callable[[Mapping[Buffer, str], list[str]], list[list[str]]]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from thalweg.data.notations.patterns import date_patterns, number_pattern
@@ -11,6 +11,7 @@ from thalweg.data.reading import TIMES
 from thalweg.export.exported_tables import Column, TableNetwork
 from thalweg.export.expressions import one_line
 from thalweg.export.numpy_file import numpy_file
+from thalweg.export.spellings import spellings
 from thalweg.program.ir.instruction import Buffer
 
 NOUN = {"number": "number", "boolean": "yes or no", "date": "date such as 2024-05-31", "category": "category"}
@@ -25,41 +26,23 @@ def numpy_table_file(table: TableNetwork, title: str) -> str:
         told = ["", *(f"    {one_line(described(c))}" for c in table.columns)]
         rows = [f"    rows = len({names[table.columns[0].value]})"]
         given = "table: a dict or frame of columns, or a list of rows, each a dict. Cells may be None where missing:"
-        whole = [*reading, *rows, *body, f"    return {answer}"]
+        whole = ["", f"    {given}", *told, '    """', *reading, *rows, *body, f"    return {answer}"]
         if table.target.task == "regression":
-            head = [
-                "def predict(table):",
-                f'    """{one_line(table.target.name)} of each row.',
-                "",
-                f"    {given}",
-                *told,
-                '    """',
-            ]
-            return [[*head, *whole]]
+            return [["def predict(table):", f'    """{one_line(table.target.name)} of each row.', *whole]]
         classes = list(table.target.classes)
-        return [
-            [
-                "def predict(table):",
-                f'    """The likeliest {one_line(table.target.name)} of each row."""',
-                f"    return [{classes}[place] for place in predict_proba(table).argmax(axis=1)]",
-            ],
-            [
-                "def predict_proba(table):",
-                f'    """The probabilities of {one_line(", ".join(map(str, classes)))}, (rows, {len(classes)}).',
-                "",
-                f"    {given}",
-                *told,
-                '    """',
-                *whole,
-            ],
-        ]
+        likeliest = [
+            "def predict(table):", f'    """The likeliest {one_line(table.target.name)} of each row."""',
+            f"    return [{classes}[place] for place in predict_proba(table).argmax(axis=1)]",
+        ]  # fmt: skip
+        told_of = f'    """The probabilities of {one_line(", ".join(map(str, classes)))}, (rows, {len(classes)}).'
+        return [likeliest, ["def predict_proba(table):", told_of, *whole]]
 
     return numpy_file(table.network, title, table=functions)
 
 
 def read(column: Column) -> str:
     """What reads a column's values."""
-    missing = "-2, -1" if column.kind == "category" else "np.nan"
+    missing = "-2" if column.kind == "category" else "np.nan"
     if forgives(column):
         missing = "np.nan, np.nan"
     return f"read(table, {column.name!r}, {noun(column)!r}, {meaning_of(column)}, {missing})"
@@ -73,7 +56,7 @@ def forgives(column: Column) -> bool:
 def noun(column: Column) -> str:
     """What a cell has to be."""
     if column.kind != "number":
-        return NOUN[column.kind]
+        return NOUN[column.kind] + " written as in training" * (column.kind == "category")
     style = Style(column.fitted.notation, column.fitted.unit)
     if style in (Style(), Style(PLAIN_OR_TIMES)):
         return "number"
@@ -97,12 +80,28 @@ def meaning_of(column: Column) -> Meaning:
     """What says what the cells of a column mean."""
     fitted = column.fitted
     if column.kind == "category":
-        return Meaning("category", (list(fitted.categories),))
+        return meaning_of_categories(fitted.categories)
     if column.kind == "boolean":
-        return Meaning("truth")
+        return meaning_of_truths()
     if column.kind == "date":
         return Meaning("date", date_patterns(fitted.notation, fitted.by_digits_of_minguo))
     return meaning_of_numbers(Style(fitted.notation, fitted.unit))
+
+
+def meaning_of_categories(categories: Sequence[str]) -> Meaning:
+    """What says which of the categories a cell is."""
+    found = spellings(categories)
+    numbers = [(int(value) if value.is_integer() else value, place) for value, place in found.numbers.items()]
+    told = {"numbers": numbers, "words": found.words, "odd": found.odd}
+    return Meaning("category", (list(categories),), {name: value for name, value in told.items() if value})
+
+
+def meaning_of_truths() -> Meaning:
+    """What says whether a cell is true, 1, or false, 0."""
+    truths = meaning_of_categories(("false", "true"))
+    return truths._replace(
+        options={"numbers": truths.options["numbers"], "words": truths.options["words"], "other": None}
+    )
 
 
 def meaning_of_numbers(style: Style) -> Meaning:

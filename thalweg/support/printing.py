@@ -16,6 +16,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 HANDLER = "thalweg-ascii"
+READER_GONE = 141  # the exit code that a shell gives to what SIGPIPE has ended
 SPELLINGS = {
     "−": "-", "–": "-", "—": "-", "×": "x", "·": "*", "…": "...", "→": "->", "←": "<-", "≤": "<=", "≥": ">=",
     "≠": "!=", "≈": "~", "±": "+-", "√": "sqrt", "∑": "sum", "∏": "prod", "∂": "d", "∇": "grad", "∞": "inf",
@@ -69,11 +70,11 @@ class Lasting:
     """A stream that outlives its reader: from the first write that fails on, what is written goes nowhere.
 
     A program whose output is of less worth than its work goes on when `head` has read enough, the terminal is closed,
-    or the disk behind the stream is full.
+    or the disk behind the stream is full. `ends`: one that has nothing to do but to print ends then, as `cat` does.
     """
 
-    def __init__(self, stream: Any) -> None:
-        self.stream = stream
+    def __init__(self, stream: Any, ends: bool = False) -> None:
+        self.stream, self.ends = stream, ends
         self.leaving = {errno.EPIPE, errno.EIO} if stream.isatty() else {errno.EPIPE}  # what a reader's end is called
         self.error: OSError | None = None  # the first
 
@@ -102,6 +103,8 @@ class Lasting:
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, self.stream.fileno())
             os.close(nowhere)
+        if self.ends:
+            sys.exit(f"the output can't be written: {self.lost}" if self.lost else READER_GONE)
 
     @property
     def lost(self) -> str:
@@ -110,14 +113,14 @@ class Lasting:
 
 
 @contextmanager
-def lasting_streams() -> Iterator[Lasting]:
-    """Standard output and standard error that spell out what they can't encode, and outlive their readers.
-
-    A stream that was closed before the program began, as by `>&-`, is one that goes nowhere. Yields standard output.
+def lasting_streams(ends: bool = False) -> Iterator[Lasting]:
+    """Standard output, which is yielded, and standard error: they spell out what they can't encode, and outlive their
+    readers; `ends`: but of standard output. A stream that was closed before the program began, as by `>&-`, is one that
+    goes nowhere.
     """
     before = sys.stdout, sys.stderr
     with open(os.devnull, "w", encoding="utf-8") as nowhere:
-        lasting = [Lasting(stream or nowhere) for stream in before]
+        lasting = [Lasting(before[0] or nowhere, ends), Lasting(before[1] or nowhere)]
         for stream in lasting:
             tolerate(stream.stream)
         sys.stdout, sys.stderr = lasting

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-_SAME = {0xFF01 + n: 0x21 + n for n in range(94)}
-_SAME |= {ord(space): 0x20 for space in "\u3000\u00a0\u2007\u2009\u202f"}
-_SAME |= {ord(letter): ord(same) for letter, same in zip("−￥￡’‘′", "-¥£'''", strict=True)}
+SAME = {0xFF01 + n: 0x21 + n for n in range(94)}
+SAME |= {ord(space): 0x20 for space in "\u3000\u00a0\u2007\u2009\u202f"}
+SAME |= {ord(letter): ord(same) for letter, same in zip("−￥￡’‘′", "-¥£'''", strict=True)}
 
 
 def plainly(text: str) -> str:
@@ -13,4 +13,4 @@ def plainly(text: str) -> str:
     >>> plainly("１２，３４５"), plainly("−5\u202f000"), plainly("10²")
     ('12,345', '-5 000', '10²')
     """
-    return text if text.isascii() else text.translate(_SAME).strip()
+    return text if text.isascii() else text.translate(SAME).strip()

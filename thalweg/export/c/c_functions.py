@@ -39,11 +39,8 @@ WHOLE = {
     "floor_divide": "return b == 0 ? 0 : a / b - (a % b != 0 && (a < 0) != (b < 0));",
     "remainder": "const {t} c = b == 0 ? 0 : a % b;\n    return c != 0 && (c < 0) != (b < 0) ? c + b : c;",
     "power": "{t} c = 1;\n    for ({t} k = 0; k < b; k++) {{\n        c *= a;\n    }}\n    return c;",
-    "rint": "return a;",
-    "floor": "return a;",
-    "add": "return a || b;",
-    "multiply": "return a && b;",
-}
+    "rint": "return a;", "floor": "return a;", "add": "return a || b;", "multiply": "return a && b;",
+}  # fmt: skip
 OWN = {*NUMBERS, *REALS, *WHOLE}
 """Functions that C lacks, or has with another meaning for numbers that aren't."""
 TWO = ("maximum", "minimum", "smaller", "floor_divide", "remainder", "power", "logical_xor", "add", "multiply")

@@ -2,12 +2,29 @@
 
 /** White space by Python's rules, which aren't trim's. */
 const SPACE = "[\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000]*";
+const BLANKS = /^[ \t\n\r\f\v]+|[ \t\n\r\f\v]+$/g;
 const AROUND = new RegExp(`^${SPACE}|${SPACE}$`, "gu");
 const NUMBER = /^[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[+-]?[0-9]+)?$/i;
 const INFINITE = /^([+-]?)inf(?:inity)?$/i;
 const POWERS = new Map(Object.entries({ k: 3, K: 3, M: 6, "\u5343": 3, "\u842c": 4, "\u4e07": 4, "\u5104": 8, "\u4ebf": 8 }));
-const YES = ["true", "yes", "y", "t", "1", "1.0"];
-const NO = ["false", "no", "n", "f", "0", "0.0"];
+
+/**
+ * A cell as text without white space around it: 7 for 7.0, true for true.
+ * @param {any} cell
+ * @returns {string}
+ */
+export function spelled(cell) {
+  return String(cell).replace(BLANKS, "");
+}
+
+/**
+ * Whether a text says that nothing is there.
+ * @param {string} text
+ * @returns {boolean}
+ */
+export function gap(text) {
+  return Array.from(text).length < 12 && GAPS.includes(plainly(text).toLowerCase());
+}
 
 /**
  * A cell as text, a truth value as Python writes it.
@@ -44,8 +61,8 @@ export function meanings(columns, row, place) {
  */
 export function read(column, cell, place) {
   const missing = column.missing ?? NaN;
-  if (cell === null || cell !== cell || MISSING.includes(bare(cell))) return missing;
-  const value = column.meaning(cell) ?? (GAPS.includes(bare(cell).toLowerCase()) ? missing : (column.unknown ?? null));
+  if (cell === null || cell !== cell || MISSING.includes(spelled(cell))) return missing;
+  const value = column.meaning(cell) ?? (gap(spelled(cell)) ? missing : (column.unknown ?? null));
   if (value === null || Math.abs(value) === Infinity) {
     throw new RangeError(`row ${place} of the column ${quoted(column.name)} holds ${quoted(cell)}, which is no ${column.noun}`);
   }
@@ -95,7 +112,7 @@ export function quantity(pattern, { power = 0, group = "", plain = true } = {}) 
   return (cell) => {
     const own = number(cell);
     if (typeof cell !== "string" || (plain && own !== null)) return own;
-    const has = whole.exec(plainly(cell))?.groups;
+    const has = whole.exec(plainly(spelled(cell)))?.groups;
     if (!has) return null;
     const signs = (has.sign ?? "") + (has.inner ?? "");
     const units = [has.before, has.after, has.of].filter(Boolean).length;
@@ -114,6 +131,7 @@ export function quantity(pattern, { power = 0, group = "", plain = true } = {}) 
  * @returns {string}
  */
 export function plainly(text) {
+  if (/^[\0-\x7f]*$/.test(text)) return text;
   const signs = Array.from(text, (sign) => {
     const place = "\u3000\u00a0\u2007\u2009\u202f\u2212\uffe5\uffe1\u2019\u2018\u2032".indexOf(sign);
     if (place >= 0) return "     -\xa5\xa3'''"[place];
@@ -128,35 +146,28 @@ export function plainly(text) {
  * @returns {number | null}
  */
 export function clock(cell) {
-  const found = /^([01]?[0-9]|2[0-3]):([0-5][0-9])(?::([0-5][0-9](?:\.[0-9]{1,6})?))?$/.exec(bare(cell));
+  const found = /^([01]?[0-9]|2[0-3]):([0-5][0-9])(?::([0-5][0-9](?:\.[0-9]{1,6})?))?$/.exec(spelled(cell));
   return found ? 3600 * Number(found[1]) + 60 * Number(found[2]) + Number(found[3] ?? 0) : null;
 }
 
 /**
- * 1 or 0 for yes or no.
- * @param {any} cell
- * @returns {number | null}
- */
-export function truth(cell) {
-  const text = bare(cell).toLowerCase();
-  return YES.includes(text) ? 1 : NO.includes(text) ? 0 : null;
-}
-
-/**
- * The function that finds a cell among categories: by its text, as the same number, or by a word for yes or no.
+ * The function that finds the place of a cell among categories, by its text, or by the numbers and words that mean
+ * one; it is `other` for another one.
  * @param {string[]} known
+ * @param {{ numbers?: [number, number][], words?: { [word: string]: number }, odd?: string, other?: number | null }} [options] odd: the pattern of
+ *     what may be a number or a date that only thalweg can read
  * @returns {(cell: any) => number | null}
  */
-export function category(known) {
+export function category(known, { numbers = [], words = {}, odd = "", other = -1 } = {}) {
   const places = new Map(known.map((text, place) => /** @type {const} */ ([bare(text), place])).reverse());
-  const by = (/** @type {(cell: any) => number | null} */ meaning) => new Map(Array.from(places, ([text, place]) => [meaning(text), place]));
-  const [numbers, truths] = [by(number), by(truth)];
-  const answers = truths.size === 2 && !truths.has(null);
+  const [values, said, doubtful] = [new Map(numbers), new Map(Object.entries(words)), new RegExp(`^(?:${odd})$`)];
   return (cell) => {
-    const text = bare(cell);
+    const text = spelled(cell);
     const value = number(text);
-    const found = places.get(text) ?? (value !== null && value % 1 === 0 ? numbers.get(value) : undefined);
-    return found ?? (answers ? truths.get(truth(text)) : undefined) ?? null;
+    const found = places.get(text);
+    if (found !== undefined) return found;
+    if (value !== null && Math.abs(value) < 2 ** 53) return (value % 1 === 0 || typeof cell !== "string" ? values.get(value) : undefined) ?? other;
+    return said.get(text.toLowerCase()) ?? (gap(text) || said.has(bare(text).toLowerCase()) || doubtful.test(text) ? null : other);
   };
 }
 
@@ -168,7 +179,7 @@ export function category(known) {
 export function date(...patterns) {
   const forms = patterns.map((pattern) => new RegExp(`^(?:${pattern})$`));
   return (cell) => {
-    const text = plainly(bare(cell));
+    const text = plainly(spelled(cell));
     const has = forms.map((form) => form.exec(text)?.groups).find(Boolean);
     if (!has) return null;
     const year = has.y ? Number(has.y) : 1911 + Number(has.roc.replace("\u5143", "1"));

@@ -23,8 +23,8 @@ WORDS = """
     super switch this throw true try typeof var void while with yield arguments eval undefined NaN Infinity Math Number
     Float32Array Float64Array Int32Array Int8Array Uint8Array RangeError RegExp Date Map Object Array String atob
     numbers predict predict_proba answer error memory own p q row place float32 float64 int32 int8 uint8
-    SPACE AROUND NUMBER INFINITE YES NO POWERS MISSING GAPS COLUMNS CLASSES bare meanings read quoted number quantity
-    plainly clock truth category date Boolean
+    SPACE AROUND BLANKS NUMBER INFINITE POWERS MISSING GAPS COLUMNS CLASSES bare spelled gap meanings read quoted
+    number quantity plainly clock category date Boolean module
 """
 TAKEN = {*WORDS.split(), *OWN}
 """Names that no array has."""
@@ -32,6 +32,10 @@ FLOAT = np.dtype(np.float32)
 NEXT = "\n * "
 """Between the lines of a title."""
 EIGHT_BITS = "Weights of eight bits: W[..., j] = W_scale[j]*q[..., j], W_scale[j] = max |W[..., j]|/127."
+MODULE = "export {{ {} }};"
+SCRIPT = """if (typeof module === "object") {{ // in Node: import and require
+    module.exports = {{ {} }};
+}}"""
 READ = """/* The numbers of an array, as base64 of little-endian ones. */
 function numbers(text, kind) {
     const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
@@ -40,17 +44,26 @@ function numbers(text, kind) {
 """
 
 
-def js_file(network: Network, title: str, int8: bool = False, table: Iterable[str] | None = None) -> str:
+def js_file(
+    network: Network,
+    title: str,
+    int8: bool = False,
+    module: bool = False,
+    table: Iterable[str] | None = None,
+    gives: str = "predict",
+) -> str:
     """A program with a function `predict(x)`: arrays of numbers, one row each → the output, or a list of several.
 
     network: of `network_of(model, 1)`. An id that isn't one of its table's is a RangeError. int8: whether matrices,
-    kernels and tables are of eight bits; see `small_weights.py`. table: the lines of a `predict` that reads cells; the
-    network's function is called `answer` then.
+    kernels and tables are of eight bits; see `small_weights.py`. module: whether it is an ES module; otherwise it is a
+    script, which Node takes, too. table: the lines of a `predict` that reads cells; the network's function is called
+    `answer` then. gives: the functions that are for others.
     """
     told = [title, EIGHT_BITS] if int8 else [title]
     lines = [
         f"/* {comment(NEXT.join(told))} */", "", *READ.split("\n"),
         *network_lines(network, "predict" if table is None else "answer", int8), *(table or ()),
+        "", (MODULE if module else SCRIPT).format(gives),
     ]  # fmt: skip
     return "\n".join(lines).rstrip() + "\n"
 

@@ -17,7 +17,7 @@ CELLS = Path(__file__).parent / "cells.js"
 UNSAFE = re.compile("[<\u2028\u2029\ud800-\udfff]")
 
 
-def js_table_file(table: TableNetwork, title: str, int8: bool = False) -> str:
+def js_table_file(table: TableNetwork, title: str, int8: bool = False, module: bool = False) -> str:
     """The text of the file: `predict` and, for classes, `predict_proba`, of a row of cells by the columns' names.
 
     table: of `table_network(model, features, 1)`.
@@ -40,9 +40,10 @@ def js_table_file(table: TableNetwork, title: str, int8: bool = False) -> str:
         ]  # fmt: skip
     else:
         functions = [*head, "function predict(row, place = 1) {", f"    return {of}[0];", "}"]
-    module = re.sub("^export ", "", CELLS.read_text(encoding="utf-8"), flags=re.MULTILINE)
-    lines = ["", *markers(), "", *module.split("\n"), *columns_read(table), *functions]
-    return js_file(table.network, NEXT.join(told), int8, lines)
+    cells = re.sub("^export ", "", CELLS.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    lines = ["", *markers(), "", *cells.split("\n"), *columns_read(table), *functions]
+    gives = "predict, predict_proba" if classes else "predict"
+    return js_file(table.network, NEXT.join(told), int8, module, lines, gives)
 
 
 def markers() -> list[str]:
@@ -64,7 +65,7 @@ def entry(column: Column) -> str:
         f"meaning: {called(meaning_of(column))}",
     ]
     if column.kind == "category":
-        parts += [f"categories: {literal(list(column.fitted.categories))}", "missing: -2", "unknown: -1"]
+        parts += [f"categories: {literal(list(column.fitted.categories))}", "missing: -2"]
     if forgives(column):
         parts.append("unknown: NaN")
     return f"{{ {', '.join(parts)} }}"

@@ -200,15 +200,9 @@ class Direct:
 
 
 DIRECT: dict[type[Instruction], Callable[[Direct, Any], list[Step] | None]] = {
-    Affine: Direct.affine,
-    Convolution: Direct.convolution,
-    KernelGradient: Direct.kernel_gradient,
-    TransposedConvolution: Direct.transposed,
-    MaxPooling: Direct.pooling,
-    MaxPoolingAdjoint: Direct.max_pooling_adjoint,
-    AveragePooling: Direct.pooling,
-    AveragePoolingAdjoint: Direct.average_pooling_adjoint,
-    EmbeddingGradient: Direct.embedding_gradient,
-    Forest: Direct.forest,
-}
+    Affine: Direct.affine, Convolution: Direct.convolution, KernelGradient: Direct.kernel_gradient,
+    TransposedConvolution: Direct.transposed, MaxPooling: Direct.pooling, MaxPoolingAdjoint: Direct.max_pooling_adjoint,
+    AveragePooling: Direct.pooling, AveragePoolingAdjoint: Direct.average_pooling_adjoint,
+    EmbeddingGradient: Direct.embedding_gradient, Forest: Direct.forest,
+}  # fmt: skip
 """An instruction's class → its loops; None where those of its reference have to do."""

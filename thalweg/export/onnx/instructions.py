@@ -184,15 +184,8 @@ def trees_of(nodes: Array, trees: Array, values: Array, columns: Array, threshol
 
 
 DIRECT: dict[type[Any], Callable[[Any, Known], Value | None]] = {
-    Convolution: convolution,
-    TransposedConvolution: transposed_convolution,
-    MaxPooling: max_pooling,
-    AveragePooling: average_pooling,
-    Normalization: normalization,
-    Standardization: standardization,
-    Affine: affine,
-    Elementwise: elementwise,
-    Softmax: softmax,
-    Forest: forest,
-}
+    Convolution: convolution, TransposedConvolution: transposed_convolution, MaxPooling: max_pooling,
+    AveragePooling: average_pooling, Normalization: normalization, Standardization: standardization, Affine: affine,
+    Elementwise: elementwise, Softmax: softmax, Forest: forest,
+}  # fmt: skip
 """An instruction's class → its value by operators; None where the reference says it better."""

@@ -13,7 +13,7 @@ from thalweg.export.onnx.nodes import Node, title
 
 FIRST = 8
 """The opset since which all elementwise operators broadcast."""
-TYPES = {"float32": "float", "float64": "double"}
+TYPES = {"float32": "float", "float64": "double", "object": "string"}
 
 
 @cache

@@ -70,8 +70,8 @@ def too_low(opset: int, lowest: int, node: Node | None) -> ArgumentError:
     if node is None:
         return ArgumentError(f"opset {opset} is too low: operators broadcast, such as Add, from {FIRST} on")
     i = node.instruction
-    reader = "" if i is None else f", which {title(i)} needs"
-    return ArgumentError(f"opset {opset} is too low: {node.operator}{reader}, takes {lowest}")
+    reader = "" if i is None else f", which {title(i)} needs,"
+    return ArgumentError(f"opset {opset} is too low: {node.operator}{reader} takes {lowest}")
 
 
 def proto(writer: Writer, nodes: list[Node], network: Network) -> Any:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from thalweg.data.reading import MISSING_MARKERS
 from thalweg.export.exported_tables import Column, TableNetwork
 from thalweg.export.onnx.proto import proto, written
 from thalweg.export.onnx.writer import Writer
+from thalweg.export.spellings import listed
 from thalweg.program.ir.instruction import Buffer
 from thalweg.support.extras import need
 
@@ -21,7 +21,8 @@ GIVEN = {
     "number": "a number, NaN if it is missing",
     "boolean": "1 for yes, 0 for no, NaN if it is missing",
     "date": "the seconds since 1970-01-01T00:00, NaN if it is missing",
-    "category": "the text of the category, empty if it is missing",
+    "category": "the text of the category in a notation that this file lists, empty if it is missing; what may be one "
+    "in another notation is an error",
 }
 """What a cell of each kind is given as."""
 
@@ -29,12 +30,13 @@ GIVEN = {
 def onnx_table_model(table: TableNetwork, opset: int | None = None) -> onnx.ModelProto:
     """A table's network, which takes the cells of each column as an input of the column's name: see `onnx_model`.
 
-    Categories are texts, written as they were when the network was trained; all else is float64, since ONNX can't read
-    how people write numbers and dates. Each input's documentation says which column it is and how its cells are given.
-    Outputs are the probabilities of the classes and the likeliest one, `label`, as a text; or the number.
+    Categories are texts: the model lists what people and programs write for each, and a text that may be one in another
+    notation is an error, of a node whose name says so. All else is float64, since ONNX can't read how people write
+    numbers and dates. Each input's documentation says which column it is and how its cells are given. The output
+    `y_pred` is the number, or the probabilities of the classes beside the likeliest one, `label`, as a text.
     """
     need("onnx", "onnx", "an ONNX model")
-    texts = {c.value: categories(c) for c in table.columns if c.kind == "category"}
+    texts = {c.value: listed(c.fitted.categories) for c in table.columns if c.kind == "category"}
     classes = [str(label) for label in table.target.classes]
 
     def write(version: int) -> Writer:
@@ -62,11 +64,6 @@ def unlike(name: str, taken: Iterable[str]) -> str:
     while name in others:
         name += "_"
     return name
-
-
-def categories(column: Column) -> dict[str, float]:
-    """The number that each text is: of a category its place, −2 for what says that a cell is missing."""
-    return dict.fromkeys(sorted(MISSING_MARKERS), -2.0) | {c: float(k) for k, c in enumerate(column.fitted.categories)}
 
 
 def labelled(writer: Writer, classes: list[str]) -> Writer:

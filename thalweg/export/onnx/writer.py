@@ -13,12 +13,13 @@ from thalweg.export.onnx.decompositions import DECOMPOSED
 from thalweg.export.onnx.instructions import DIRECT, Known
 from thalweg.export.onnx.nodes import Nodes, Tensor, title
 from thalweg.export.onnx.operators import OPERATORS, own
+from thalweg.export.spellings import Listed
 from thalweg.export.traced_program import Assignment, Statement
 from thalweg.export.traced_values import ROWS, Shape, Value, reshaped
 from thalweg.export.value_functions import broadcast_to
 from thalweg.program.ir.instruction import Buffer
 
-NO_TEXTS: Mapping[Buffer, Mapping[str, float]] = {}
+NO_TEXTS: Mapping[Buffer, Listed] = {}
 NO_NAMES: Mapping[Buffer, str] = {}
 
 
@@ -27,7 +28,7 @@ class Writer:
 
     Attributes:
         names: those of all arrays.
-        texts: of the inputs that are given as texts, the number that each text is, by array.
+        texts: of the inputs that are given as texts, what each text is, by array.
         given: the names of arrays that have one already, each of its own.
     """
 
@@ -35,7 +36,7 @@ class Writer:
         self,
         network: Network,
         opset: int,
-        texts: Mapping[Buffer, Mapping[str, float]] = NO_TEXTS,
+        texts: Mapping[Buffer, Listed] = NO_TEXTS,
         given: Mapping[Buffer, str] = NO_NAMES,
     ) -> None:
         self.arrays = Known(network.weights)
@@ -45,8 +46,8 @@ class Writer:
         inputs = {b: Tensor(self.arrays.kind(b), self.names[b], shape=shape_of(b)) for b in network.inputs}
         weights = {b: Tensor(array.dtype, self.names[b], array=array) for b, array in network.weights.items()}
         self.nodes, self.known = Nodes(opset, inputs, weights), dict[Value, Tensor]()
-        for buffer, numbers in texts.items():
-            self.nodes.held[buffer] = self.read(inputs[buffer], buffer, numbers)
+        for buffer, listed in texts.items():
+            self.nodes.held[buffer] = self.read(inputs[buffer], buffer, listed)
         for statement in network.statements:
             self.state(statement)
         self.nodes.instruction = None
@@ -54,11 +55,23 @@ class Writer:
         for buffer in network.outputs:
             self.outputs.append(self.output(buffer))
 
-    def read(self, cells: Tensor, buffer: Buffer, numbers: Mapping[str, float]) -> Tensor:
-        """The numbers of texts, −1 for one that isn't among them."""
+    def read(self, cells: Tensor, buffer: Buffer, listed: Listed) -> Tensor:
+        """The numbers of texts, −1 for one that isn't listed and can't be one in another notation.
+
+        For what can, a number is taken from a place that isn't there: ONNX has no other error.
+        """
         dtype, cells.dtype, self.nodes.result = cells.dtype, np.dtype(object), cells.name
-        table = {"keys_strings": list(numbers), "values_floats": list(map(float, numbers.values()))}
-        found = self.nodes.add("LabelEncoder", [cells], np.float32, default_float=-1.0, **table)
+        table = {"keys_strings": list(listed.numbers), "values_floats": list(listed.numbers.values())}
+        plain, constant = self.nodes.plain, self.nodes.constant
+        found = plain("LabelEncoder", [cells], np.float32, default_float=-1.0, **table)
+        refused = plain("RegexFullMatch", [cells], bool, pattern=listed.odd)
+        if listed.sure:
+            sure = plain("RegexFullMatch", [cells], bool, pattern=listed.sure)
+            refused = plain("And", [refused, plain("Not", [sure], bool)], bool)
+        refused = plain("And", [refused, plain("Equal", [found, constant(-1, np.float32)], bool)], bool)
+        beyond = plain("Gather", [constant([0], np.float32), self.nodes.cast(refused, np.dtype(np.int64))], np.float32)
+        beyond.name = f"{cells.name}: a text that may be a category in a notation that this file doesn't list"
+        found = plain("Add", [found, beyond], np.float32)
         found.shape = shape_of(buffer)
         return self.nodes.cast(found, dtype)
 
