@@ -114,7 +114,7 @@ def commands(kind, block):
     """(command, what is shown below it) of a block; of a session's, after "$ "."""
     if kind == "console":
         for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
-            command, _, shown = part.partition("\n")
+            command, _, shown = part.replace("\\\n", " ").partition("\n")
             yield command, shown
     else:
         yield from ((line, None) for line in block.replace("\\\n", " ").splitlines())
@@ -280,6 +280,9 @@ def trained(tmp_path_factory):
 def test_every_line_runs_and_prints_what_is_shown(section, folder, trained):
     if sys.platform == "win32" and any(line.shown is not None for line in HERE[section]):
         pytest.skip("the commands are those of a POSIX shell, such as head")
+    for program in {line.text.split()[0] for line in HERE[section]} - {"python", "thalweg"}:
+        if not shutil.which(program):
+            pytest.skip(f"there is no {program} here")
     address, began = "", []
     with ExitStack() as server:
         for line in HERE[section]:
