@@ -5,8 +5,8 @@ after one holds what it prints. A `console` block holds commands, each after "$ 
 after the other in a folder of their own with examples/ in it. A block below `<!-- not run -->` is only shown.
 
 Without --check the pages are rewritten with what was printed now. With it, Python's output has to be the same, numbers
-to three digits and percentages to three points; of a command's output, nine of ten words: training takes other times,
-and other roundings, elsewhere.
+to three digits and percentages to three points; of a command's output, nine of ten words, and what is counted of rows,
+rules and the like: training takes other times, and other roundings, elsewhere.
 """
 
 from __future__ import annotations
@@ -35,6 +35,8 @@ STAGE = "… "
 """How a line begins that says what takes long: whether it does depends on the machine."""
 NUMBER = re.compile(r"[−+-]?\d[\d,]*\.?\d*(?:e[+-]?\d+)?%?")
 WORD = re.compile(r"[^\W\d_]{2,}")
+COUNTED = re.compile(r"\b\d[\d,]* (?:categories|predictions|rows|rules|seeds|trials)\b")
+"""What is as many on every machine."""
 COLUMNS = 100  # of the terminal in which commands run
 
 
@@ -111,15 +113,24 @@ def near(shown: str, printed: str) -> bool:
 
 
 def same_words(shown: str, printed: str) -> bool:
-    """Whether two texts say the same: nine of ten words, whatever their order, in which better settings come first."""
-    a, b = (Counter(WORD.findall(text)) for text in (shown, printed))
-    return (a & b).total() >= 0.9 * max(a.total(), b.total())
+    """Whether two texts say the same: nine of ten words, and what is counted.
+
+    Whatever their order, in which better settings come first.
+    """
+    (a, counted), (b, now) = (
+        [Counter(found(text)) for found in (WORD.findall, COUNTED.findall)] for text in (shown, printed)
+    )
+    return (a & b).total() >= 0.9 * max(a.total(), b.total()) and counted == now
+
+
+def written() -> list[Path]:
+    """All pages that somebody wrote; their Chinese twins show the same."""
+    return [p for p in (*sorted(DOCS.glob("*.md")), *sorted((DOCS / "guides").glob("*.md"))) if ".zh" not in p.suffixes]
 
 
 def pages() -> list[Path]:
-    """The pages with blocks to run; their Chinese twins show the same."""
-    found = [*sorted(DOCS.glob("*.md")), *sorted((DOCS / "guides").glob("*.md"))]
-    return [p for p in found if ".zh" not in p.suffixes and "<!-- worked -->" in p.read_text(encoding="utf-8")]
+    """The pages with blocks to run."""
+    return [path for path in written() if "<!-- worked -->" in path.read_text(encoding="utf-8")]
 
 
 def twin(path: Path) -> Path:

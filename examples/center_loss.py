@@ -6,7 +6,7 @@ the middle; with the center loss, each class gathers around its centre (Wen et a
 
 The number printed is the variance between the classes' means over the variance within the classes.
 
-    pip install 'thalweg[plot]'
+    pip install '.[plot]'
     python examples/center_loss.py mnist.npz center_loss.png
 
 The data: https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.npz, or the folder of MNIST's four files.

@@ -4,7 +4,7 @@ A 6×6 image with a bright left half (10) and a dark right half (0), under a ker
 columns 0, 30, 30, 0: the kernel answers where bright turns to dark. Then a network whose only layer is one convolution
 of 3×3 is shown photographs and their edge maps, made by Sobel's operator. Nobody tells it the kernel; it finds it.
 
-    pip install 'thalweg[images]'
+    pip install '.[images]'
     python examples/edges.py
 """
 

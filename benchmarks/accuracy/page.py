@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from benchmarks.accuracy.ranking import (
     DEFAULT,
+    FAST,
     REFERENCE,
     Comparison,
     Scores,
@@ -43,6 +44,7 @@ def markdown(records: dict[Key, Record], tables: Sequence[str] = tuple(TABLES)) 
         return f"Nothing to compare yet: {REFERENCE} doesn't have all tables."
     parts = [part for one in whole for part in (f"**{title(one)}**", summary(one))]
     parts += [losses(one) for one in whole if DEFAULT in one.methods][:1]
+    parts += [f"**{BY_SIZE}**\n\n{costs(one)}" for one in whole if DEFAULT in one.methods][:1]
     few = partial(records, whole[-1])
     parts += ["**Methods without all tables**, each on the tables that it has", beside(few)] if few else []
     parts += [
@@ -53,6 +55,10 @@ def markdown(records: dict[Key, Record], tables: Sequence[str] = tuple(TABLES)) 
 
 SCORES = {"Error of classes": "error", "Log-loss": "log_loss", "RMSE / standard deviation": "nrmse"}
 TASKS = {"error": "classes", "log_loss": "classes", "nrmse": "numbers"}
+
+
+BY_SIZE = f"CPU seconds of a fit, as a multiple of {REFERENCE}'s: geometric mean over tables (least to most), and sums"
+SIZES = (2_000, 10_000)  # training rows: below the first is small, from the second on large
 
 
 def title(one: Comparison) -> str:
@@ -134,6 +140,36 @@ def losses(one: Comparison) -> str:
     parts = [f"{DEFAULT} has more error than {REFERENCE} on {worse(theirs) or 'no table'}."]
     parts.append(f"Less error than it has another library's method on {worse(best, who) or 'no table'}.")
     return " ".join(parts)
+
+
+def costs(one: Comparison) -> str:
+    """A row for the tables of each size and task: a few tables, on which the reference is slow, make most of a sum."""
+    size = {table: one.records[REFERENCE, table, seeds[0]]["rows"] for table, seeds in one.splits.items()}
+    small, large = SIZES
+    which: dict[str, Callable[[str], bool]] = {
+        f"fewer than {small:,} training rows": lambda table: size[table] < small,
+        f"{small:,} to {large:,}": lambda table: small <= size[table] < large,
+        f"{large:,} and more": lambda table: large <= size[table],
+        "classes": lambda table: table in one.of_task("classes"),
+        "numbers": lambda table: table in one.of_task("numbers"),
+        "all": lambda table: True,
+    }
+    places = [one.methods.index(name) for name in (DEFAULT, FAST) if name in one.methods]
+    theirs = one.methods.index(REFERENCE)
+    body = []
+    for told_as, wanted in which.items():
+        if not (tables := [table for table in one.tables if wanted(table)]):
+            continue
+        cpu = one.values("fit_cpu", tables)
+        cells = [multiple(cpu[:, place] / cpu[:, theirs]) for place in places]
+        sums = " / ".join(seconds(cpu[:, place].sum()) for place in [theirs, *places])
+        body.append([f"{told_as}: {len(tables)}", *cells, sums])
+    names = [one.methods[place] for place in places]
+    return rows(["tables", *names, f"CPU s: {' / '.join([REFERENCE, *names])}"], body)
+
+
+def multiple(ratios: Scores) -> str:
+    return f"{np.exp(np.log(ratios).mean()):.2f} ({ratios.min():.2f} to {ratios.max():.2f})"
 
 
 def more(ours: float, theirs: float) -> str:

@@ -13,7 +13,7 @@ from benchmarks.accuracy.records import Key, Record, succeeded
 from benchmarks.accuracy.scores import ranks
 
 SOLVED = 0.005  # of error by the best method: what is left is a few rows, and ratios of it would decide every mean
-REFERENCE, DEFAULT = "CatBoost", "thalweg balanced"
+REFERENCE, DEFAULT, FAST = "CatBoost", "thalweg balanced", "thalweg fast"
 Scores = NDArray[np.float64]
 Splits = Mapping[str, Sequence[int]]  # of each table
 

@@ -12,10 +12,20 @@ from sklearn.metrics import log_loss, roc_auc_score
 sys.path.insert(0, str(Path(__file__).parents[2]))  # benchmarks/ is not installed
 
 from benchmarks.accuracy import columns, few, page, picture, records, runs, small, tables
+from benchmarks.accuracy.command import RESULTS
 from benchmarks.accuracy.methods import METHODS, Fitted
 from benchmarks.accuracy.ranking import DEFAULT, REFERENCE, Comparison, complete, measured, partial
 from benchmarks.accuracy.scores import area, of_classes, of_numbers, ranks
 
+ROOT = Path(__file__).parents[2]
+TOLD = (
+    "README.md",
+    "README.zh-TW.md",
+    "docs/compared.md",
+    "docs/compared.zh.md",
+    "docs/tour.md",
+    "docs/tour.zh.md",
+)
 WHOLE = {"adult": [101, 102], "nursery": [101, 102], "abalone": [101, 102]}
 
 
@@ -23,7 +33,7 @@ def record(method: str, table: str, split: int, error: float, **more: float) -> 
     """A result without a measurement."""
     task = tables.TABLES[table].task
     scores = {"nrmse": error} if task == "numbers" else {"error": error, "log_loss": 2 * error}
-    costs = {"fit_cpu": 1.0, "fit_wall": 2.0, "predict_wall": 0.1, "above_mib": 10.0}
+    costs = {"fit_cpu": 1.0, "fit_wall": 2.0, "predict_wall": 0.1, "above_mib": 10.0, "rows": 100}
     return {"method": method, "table": table, "split": split, "task": task, **scores, **costs, **more}
 
 
@@ -162,6 +172,40 @@ def test_the_page_tells_losses_and_methods_with_few_tables(made_up: dict[records
     assert "| C | 1: adult; split 101 |" in text
     assert "-69.3 / -69.3 / +9.5" in text
     assert page.markdown({}, ("adult",)).startswith("Nothing to compare yet")
+
+
+def test_what_a_fit_costs_is_told_by_size_and_kind_of_table() -> None:
+    """A sum is made by the tables on which the reference is slow; in a mean of ratios each table counts once."""
+    found = []
+    for table, rows, theirs, ours in (("adult", 10_000, 90, 9), ("nursery", 9_999, 2, 4), ("abalone", 1_999, 1, 5)):
+        found += [record(REFERENCE, table, 101, 0.2) | {"rows": rows, "fit_cpu": theirs}]
+        found += [record(DEFAULT, table, 101, 0.1) | {"rows": rows, "fit_cpu": ours}]
+    text = page.markdown(by_key(*found), tuple(WHOLE))
+    assert page.costs(page.comparisons(by_key(*found), tuple(WHOLE))[0]) in text
+    for told in (
+        "| tables | thalweg balanced | CPU s: CatBoost / thalweg balanced |",
+        "| fewer than 2,000 training rows: 1 | 5.00 (5.00 to 5.00) | 1.0 / 5.0 |",
+        "| 2,000 to 10,000: 1 | 2.00 (2.00 to 2.00) | 2.0 / 4.0 |",
+        "| 10,000 and more: 1 | 0.10 (0.10 to 0.10) | 90 / 9.0 |",
+        "| classes: 2 | 0.45 (0.10 to 2.00) | 92 / 13 |",
+        "| numbers: 1 | 5.00 (5.00 to 5.00) | 1.0 / 5.0 |",
+        "| all: 3 | 1.00 (0.10 to 5.00) | 93 / 18 |",
+    ):
+        assert told in text
+
+
+def test_the_pages_say_what_the_stored_results_tell() -> None:
+    """And wherever there are sums of CPU seconds, also what a fit costs on one table, by its size and kind."""
+    stored = records.read(RESULTS)
+    shown = {name: (ROOT / name).read_text(encoding="utf-8") for name in (*TOLD, "docs/accuracy.md")}
+    assert page.markdown(stored) in shown["docs/accuracy.md"]
+    rows = [line.split("|")[2:4] for line in page.costs(page.comparisons(stored)[0]).splitlines()[2:]]
+    means = [ours.split()[0] for ours, _ in rows]
+    for name in TOLD:
+        assert "1.51" in shown[name], name  # of seven tables outside the comparison
+        wanted = {"compared": [f"|{ours}|{fast}|" for ours, fast in rows], "tour": means[-1:]}
+        for one in wanted.get(Path(name).name.partition(".")[0], means):
+            assert one.replace(" to ", " 到 " if ".zh" in name else " to ") in shown[name], f"{name}: {one}"
 
 
 def test_the_page_is_replaced_between_its_marks(tmp_path: Path) -> None:

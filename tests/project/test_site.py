@@ -89,7 +89,35 @@ def test_a_page_that_shows_something_else_would_be_noticed(tmp_path):
         assert "print(" in run.text
     assert worked.same_words("score of 7 networks is good", "score of 9 networks is good")
     assert not worked.same_words("score of 7 networks is good", "no such column here at all")
+    assert not worked.same_words(
+        "diagnosis of the first network, by 16 rules", "diagnosis of the first network, by 18 rules"
+    )
     assert not worked.same_numbers("95%", "90%")
+
+
+TENS, HAN = r"\b(?:\w+teen|\w+ty(?:-\w+)?)", "[二三四五六七八九]?十[一二三四五六七八九]?"
+COUNTS = [  # what pages count in words: how they do, the words there have to be, and how many there are
+    (rf"(?i)({TENS}(?= (?:short |\[)*lessons\b)|{HAN}(?=堂))", {"fifteen", "十五"}, 15, "lessons"),
+    (
+        rf"(?i)({TENS}(?= (?!other)(?:\w+ )?(?:ones|programs)\b)|{HAN}(?=個短程式))",
+        {"thirty-one", "三十一"},
+        31,
+        "programs",
+    ),
+]
+THERE = {
+    "lessons": lambda: scenes("lessons"),
+    "programs": lambda: list((ROOT / "examples" / "keras").glob("*.py")),
+}
+
+
+@pytest.mark.parametrize(("pattern", "words", "number", "what"), COUNTS, ids=[what for *_, what in COUNTS])
+def test_what_pages_count_in_words_is_as_many(pattern, words, number, what):
+    assert len(THERE[what]()) == number
+    texts = (path.read_text(encoding="utf-8") for path in (*ROOT.glob("*.md"), *SOURCES))
+    found = [said.lower() for text in texts for said in re.findall(pattern, text)]
+    assert set(found) == words
+    assert len(found) > 5
 
 
 @pytest.mark.parametrize("path", TWINS, ids=lambda path: path.name)
