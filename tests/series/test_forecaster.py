@@ -33,6 +33,32 @@ def test_it_learns_more_than_the_last_season():
     assert own < 0.6 * last
 
 
+@pytest.mark.parametrize("horizon", [1, 2, 3])
+@pytest.mark.parametrize("values", [np.random.default_rng(0).normal(5, 2, 8), np.full(8, 7.0)], ids=["any", "constant"])
+def test_the_shortest_series_are_forecast_or_refused_by_their_length(values, horizon):
+    """Of windows of one value, there are no steps from value to value: that was NaN."""
+    few = {"horizon": horizon, "networks": 1, "epochs": 1, "random_state": 0}
+    for size in range(2, len(values) + 1):
+        model, y = Forecaster(**few), values[:size]
+        if size < horizon + 2:
+            with pytest.raises(DataError, match=f"has {size} values: a horizon of {horizon} needs {horizon + 2} or"):
+                model.fit(y)
+            continue
+        model.fit(y)
+        assert np.isfinite(model.predict_quantiles()).all(), size
+        assert model.predict().shape == (horizon,)
+        if np.ptp(y) == 0:
+            np.testing.assert_allclose(model.predict(), 7.0)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 4])
+def test_a_short_series_beside_long_ones_is_forecast(size):
+    long = noisy(np.random.default_rng(0), 60)
+    model = Forecaster(3, networks=1, epochs=1, random_state=0).fit({"long": long, "short": long[:size]})
+    assert all(np.isfinite(found).all() for found in model.predict_quantiles().values())
+    assert np.isfinite(model.predict(y={"new": long[:size]})["new"]).all()
+
+
 def test_columns_known_in_advance_are_used():
     rng = np.random.default_rng(0)
     promo = rng.random(406) < 0.3
@@ -125,7 +151,7 @@ def test_measures():
     ("given", "message"),
     [
         ({"horizon": 0}, "horizon has to be a whole number of at least 1, got 0"),
-        ({"horizon": 80}, "the longest series has 80 values, and the horizon is 80"),
+        ({"horizon": 80}, "the longest series has 80 values: a horizon of 80 needs 82 or more; give a shorter horizon"),
         ({"season": 0}, "season has to be a whole number"),
         ({"lags": 78}, "lags=78 and a horizon of 4 need 82 values"),
         ({"quantiles": (0.1, 1.2)}, r"a quantile has to be a number in \[1e-09, 1\), got 1.2"),

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from thalweg.cli.main import app
 from thalweg.data.tables import read_table
-from thalweg.errors import ArgumentError
+from thalweg.errors import ArgumentError, DataError
 from thalweg.runs.forecasts import series_run
 from thalweg.runs.forecasts.series_training import SeriesOptions, train
 from thalweg.runs.stored import load_run
@@ -144,7 +144,10 @@ def test_columns_known_in_advance(trained, tmp_path):
             "row 121 of .* has the time stamp of row 1, 2022-01-01",
         ),
         (("--target", "sold", "--horizon", "5", "--layers", "3"), "--layers is for tables and images; with --horizon"),
-        (("--target", "sold", "--horizon", "70", "--time", "day", "--group", "shop"), "needs more than 140"),
+        (
+            ("--target", "sold", "--horizon", "70", "--time", "day", "--group", "shop"),
+            "has 120 values: a horizon of 70 needs 142 or more, 70 of them to judge by",
+        ),
         (("--target", "sold", "--horizon", "0", "--time", "day"), "horizon has to be a whole number of at least 1"),
         (("--target", "sold", "--horizon", "5", "--time", "sold"), "are three columns"),
         (("--target", "sold", "--season", "7"), "--season is for series; give --horizon STEPS"),
@@ -155,6 +158,20 @@ def test_columns_known_in_advance(trained, tmp_path):
 def test_what_can_not_be_trained(trained, tmp_path, given, message):
     folder, _ = trained
     assert re.search(message, refused("train", folder / "sales.csv", *given, "--out", tmp_path / "run"))
+
+
+@pytest.mark.parametrize("cells", ["5 3 8 4 9 2", "7 7 7 7 7 7"], ids=["any", "constant"])
+@pytest.mark.parametrize(("size", "horizon"), [(4, 1), (5, 1), (6, 2)])
+def test_the_shortest_series_are_runs(tmp_path, cells, size, horizon):
+    table = {"t": np.arange(float(size)), "v": np.array(cells.split(), float)[:size]}
+    options = SeriesOptions(target="v", time="t", horizon=horizon, epochs=1, members=1, seed=1)
+    run = train(read_table(table), options)
+    assert np.isfinite([run.facts["held-out"][name] for name in ("sMAPE", "pinball", "coverage")]).all()
+    shorter = {name: values[:-1] for name, values in table.items()}
+    needed = f"has {size - 1} values: a horizon of {horizon} needs {size} or more, {horizon} of them to judge by"
+    if size == 2 * horizon + 2:
+        with pytest.raises(DataError, match=needed):
+            train(read_table(shorter), options)
 
 
 @pytest.mark.parametrize(

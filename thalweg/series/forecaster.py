@@ -151,11 +151,6 @@ class Forecaster(BaseEstimator):
         self.horizon_ = self._horizon(season.short, steps)
         self.fh_ = steps
         sizes = np.array([len(line) for line in panel.lines])
-        if sizes.max() <= self.horizon_:
-            raise DataError(
-                f"the longest series has {int(sizes.max())} values, and the horizon is {self.horizon_}: it has to be "
-                "shorter than the series; give horizon="
-            )
         self.lags_ = self._lags(season, sizes)
         known = 0 if self.features_ is None else len(self.features_.feature_names)
         view = View(self.lags_, self.horizon_, season.short, panel.cadence, known)
@@ -451,4 +446,5 @@ def scores_of(
         )
     if not rows:
         raise DataError("no series has values after the origin")
-    return {name: float(np.mean([row[name] for row in rows if np.isfinite(row[name])])) for name in rows[0]}
+    finite = {name: [row[name] for row in rows if np.isfinite(row[name])] for name in rows[0]}
+    return {name: float(np.mean(values)) if values else float("nan") for name, values in finite.items()}

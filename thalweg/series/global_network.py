@@ -32,6 +32,8 @@ AN_EPOCH, LEAST_STEPS, UPDATES, LEAST_EPOCHS, MOST_EPOCHS = 36_000, 32, 1_900, 1
 """Windows that an epoch draws, at most; its steps at least, of few windows again and again; updates in all, about; and
 the bounds of epochs."""
 DECAY, BLOCKS = 1e-4, 2
+LEAST_BEFORE = 2
+"""Values before an origin, at least: a step in time is the distance of two."""
 TRIALS, MOST_HELD = 256, 4
 """Windows that are held out, about, to find out how long to train; of a series at most a fourth."""
 NETWORKS = "networks"
@@ -230,7 +232,7 @@ def drawn(windows: int, batch: int) -> int:
 
 def least_before(view: View) -> int:
     """How many values a window has before its origin, at least."""
-    return max(2, min(view.lags, view.season + 1))
+    return max(LEAST_BEFORE, min(view.lags, view.season + 1))
 
 
 def untried(strip: Strip, quantiles: tuple[float, ...]) -> Continuation:

@@ -14,7 +14,7 @@ from thalweg.errors import ArgumentError, DataError
 from thalweg.runs.forecasts.series_run import SeriesRun
 from thalweg.series.forecaster import Forecaster, checked_quantiles, scores_of
 from thalweg.series.given_series import read_series
-from thalweg.series.global_network import Plan, continuation
+from thalweg.series.global_network import LEAST_BEFORE, Plan, continuation
 from thalweg.series.origins import Strip
 from thalweg.series.panel import Panel
 from thalweg.series.simple_methods import simple_forecasts
@@ -80,10 +80,11 @@ def train(table: Table, options: SeriesOptions, announce: Callable[[str], None] 
         _, panel = each._panel(form, None)
     horizon = options.horizon
     lines = [line for line in panel.lines if len(line) > 2 * horizon]
-    if not lines:
+    longest = max(map(len, panel.lines))
+    if longest < 2 * horizon + LEAST_BEFORE:
         raise DataError(
-            f"the longest series has {max(map(len, panel.lines))} values, and a horizon of {horizon} needs more than "
-            f"{2 * horizon}: {horizon} are held out to judge by; give a shorter --horizon"
+            f"the longest series has {longest} values: a horizon of {horizon} needs {2 * horizon + LEAST_BEFORE} or "
+            f"more, {horizon} of them to judge by; give a shorter --horizon, or longer series"
         )
     cut = Panel([line.until(len(line) - horizon) for line in lines], panel.cadence)
     quantiles = checked_quantiles(options.quantiles)
