@@ -282,7 +282,7 @@ def _is_number(kind: type) -> bool:
 
 
 def _number_column(cells: Sequence[Any], integer: bool) -> Column:
-    """The column of Python's numbers, with the text of whole ones from 2^53 on, and of those that become one float64."""
+    """The column of Python's numbers, with the text of whole ones from 2^53 on, and of what becomes one float64."""
     column, present = Column("integer" if integer else "number", _floats(cells)), {*cells} - {None}
     untyped = not any(isinstance(cell, float | np.floating) for cell in present) and not present & {np.inf, -np.inf}
     if (np.abs(column.values) > EXACT).any() and untyped and all(cell == int(cell) for cell in present):
