@@ -256,7 +256,7 @@ def test_both_trainings_and_what_follows_are_within_the_limit(monkeypatch, limit
     train(read_table(table), options, told.append, clock)
     assert clock.after == 3 or not all_values  # half as much again as a trial took
     assert clock.seconds <= limit - clock.kept
-    assert (clock.seconds > limit / 2) == all_values
+    assert clock.seconds > limit / 2
     assert ("the time limit left none to learn from the last steps" in told[-1]) != all_values
 
 
