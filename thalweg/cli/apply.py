@@ -107,6 +107,7 @@ def say_learned(folder: Path, run: table_run.TableRun, table: Table) -> None:
     learned = sum(int(run.facts["rows"].get(part) or 0) for part in ("train", "validation"))
     known = load_evidence(folder, (len(run.features.feature_names),), len(run.target.classes))
     if known is not None and are_of_training(known.held, table, run.predicted):
+        learned = min(learned, table.rows - known.held.of)
         print(
             f"note: these are the rows of the training, and {learned:,} of {table.rows:,} were learned from: only what "
             "was held out in training says how rows to come are predicted",

@@ -300,11 +300,7 @@ def tried(strip: Strip, quantiles: Sequence[float], plan: Plan, seed: int, watch
     floor = best_floor(strip, late_lines, late, y * scale, points * scale, scale)
     strip.view = view = replace(view, floor=floor)
     points = strip.limited(points * scale, late_lines, late) / scale
-    found = {
-        "scaled error": error_of(y, points),
-        "as the base": error_of(y, base / scale),
-        "windows": float(len(late)),
-    }
+    found = {"scaled error": error_of(y, points), "as the base": error_of(y, base / scale), "windows": float(len(late))}
     errors = {name: error_of(y, method) for name, method in methods.items()}
     strip.judge(0)
     return Continuation(model, view, tuple(quantiles), shares, shifts, records, found, errors, epochs, epoch)
