@@ -7,14 +7,36 @@ failed, 2 when the call was wrong.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
+MOST_QUOTED, MOST_SAID = 160, 2_500
+"""Signs of a value that a message quotes, and of a message, at most."""
+_QUOTED = re.compile(rf"""(?<!\w)('(?:[^'\\]|\\.){{{MOST_QUOTED},}}'|"(?:[^"\\]|\\.){{{MOST_QUOTED},}}")(?!\w)""")
+
+
+def brief(said: Any) -> Any:
+    """A message with the values that it quotes cut short, and itself, if it is longer than anybody reads.
+
+    >>> len(brief("there is no column '" + "a" * 100_000 + "' here"))
+    188
+    """
+    if not isinstance(said, str) or len(said) <= MOST_QUOTED:
+        return said
+    short = _QUOTED.sub(lambda found: f"{found[0][:MOST_QUOTED]} …{found[0][0]}", said)
+    if len(short) > MOST_SAID:
+        short = f"{short[: MOST_SAID // 2]} … {short[-MOST_SAID // 2 :]}"
+    return said if short == said else short
+
 
 class ThalwegError(Exception):
-    """Base of every error that thalweg raises on purpose."""
+    """Base of every error that thalweg raises on purpose. Its message is `brief`."""
 
     exit_code: ClassVar[int] = 1
+
+    def __init__(self, *said: Any, **more: Any) -> None:
+        super().__init__(*map(brief, said), **more)
 
 
 class DataError(ThalwegError, ValueError):
@@ -108,7 +130,10 @@ class AbsentModuleError(ThalwegError, ModuleNotFoundError):
 
 
 class ThalwegWarning(UserWarning):
-    """Something that works, but certainly not as intended; the message says what to do."""
+    """Something that works, but certainly not as intended; the message, which is `brief`, says what to do."""
+
+    def __init__(self, *said: Any) -> None:
+        super().__init__(*map(brief, said))
 
 
 class MissingPackageError(ThalwegError, ImportError):

@@ -69,6 +69,20 @@ def test_few_pictures_and_scores_no_better_than_guessing_are_warned_of(thalweg):
     assert thalweg("inspect", "run")[0] == 0
 
 
+@pytest.mark.parametrize("said", ["is better", "does about as well", ""])
+def test_a_linear_model_is_better_only_beyond_the_interval(said):
+    """Not both: "is better" and "may be chance" in one sentence."""
+    y = np.arange(100) % 2
+    own = class_scores(y, np.where((np.arange(100) < 90)[:, None], np.eye(2)[y], 1 - np.eye(2)[y]) * 0.9 + 0.05)
+    here = own["log loss"]
+    theirs = {"is better": 0.9 * here.low, "does about as well": (here.low + here.value) / 2}.get(said, here.value + 1)
+    linear = {"model": "logistic regression", "scores": {"log loss": theirs}}
+    warned = judging.beaten(
+        Judgement(own, {}), {"scores": {"accuracy": 0.5, "log loss": 9.0}}, linear, False, "columns"
+    )
+    assert [said in text and "chance" not in text for text in warned] == [True] * (said != "")
+
+
 def test_probabilities_worse_than_the_shares_of_the_classes_are_warned_of():
     baseline = {"scores": {"accuracy": 0.5, "log loss": 0.69}}
     y = np.arange(40) % 2

@@ -265,3 +265,19 @@ def test_text_that_is_no_sentences_cannot_be_learned_from(thalweg):
     assert code == 1
     assert "text is learned from if it is sentences: turn other text into numbers or categories" in error
     assert read_table("sms.tsv", quote="").rows == 120
+
+
+def test_a_run_that_is_not_there_is_named_before_what_it_lacks(thalweg):
+    for given in ((), ("rows.csv",), ("rows.csv", "--out", "p.csv")):
+        assert thalweg("predict", "nowhere", *given) == (2, "", "thalweg: there is no run folder nowhere\n")
+
+
+def test_the_rows_of_the_training_are_told_from_new_ones(thalweg, trained):
+    """Those held out are among others, at their places, and predicted as they were."""
+    lines = Path("t.csv").read_text().splitlines()
+    Path("other.csv").write_text("\n".join([lines[0], *lines[:0:-1]]) + "\n")
+    learned = json.loads(Path("run/run.json").read_text())["rows"]["train"]
+    note = f"note: these are the rows of the training, and {learned:,} of {len(lines) - 1:,} were learned from"
+    assert note in thalweg("evaluate", "run", "t.csv")[2]
+    code, _, error = thalweg("evaluate", "run", "other.csv")
+    assert (code, "were learned from" in error) == (0, False)

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from test_notations import fit, said, values
 
@@ -18,6 +19,7 @@ from thalweg.data.cells import text_column
 from thalweg.data.columns import CategoryColumn, NumberColumn
 from thalweg.data.fitted import LeftOut
 from thalweg.data.reading import read
+from thalweg.data.target import split_rows
 from thalweg.errors import ArgumentError, BadRowsError, DataError, NotFoundError, ThalwegWarning
 from thalweg.tabular.features import Features
 
@@ -233,6 +235,96 @@ def test_whole_numbers_beyond_2_to_53_stay_apart(tmp_path):
     with pytest.warns(ThalwegWarning, match="'y' holds whole numbers beyond 2\\^53, .* taken as text: --number y"):
         assert isinstance(Features.fit(tables["csv"]).columns[0], CategoryColumn)
     assert isinstance(Features.fit(tables["csv"], numbers=["y"]).columns[0], NumberColumn)
+
+
+PAIR = ["9007199254740993", "9007199254740992"] * 20  # one float64, 2^53
+
+
+def pairs(folder):
+    """The two ids in every form that keeps them."""
+    whole, decimals = list(map(int, PAIR)), list(map(decimal.Decimal, PAIR))
+    (folder / "t.csv").write_text("\n".join(["y", *PAIR]))
+    (folder / "long.csv").write_text("\n".join(["y", *PAIR * 50]))
+    (folder / "t.jsonl").write_text("".join(f'{{"y": {cell}}}\n' for cell in PAIR))
+    pq.write_table(pa.table({"y": pa.array(decimals, pa.decimal128(20, 0))}), folder / "decimals.parquet")
+    pq.write_table(pa.table({"y": pa.array(whole, pa.uint64())}), folder / "unsigned.parquet")
+    return {
+        "text": {"y": PAIR}, "negative": {"y": [f"-{cell}" for cell in PAIR]}, "python": {"y": whole},
+        "int64": {"y": np.array(whole)}, "uint64": {"y": np.array(whole, np.uint64)}, "decimals": {"y": decimals},
+        "objects": {"y": np.array(whole, object)}, "rows": [{"y": cell} for cell in whole],
+        "grouped": {"y": [f"{int(cell):,}" for cell in PAIR]}, "units": {"y": [f"{cell} kg" for cell in PAIR]},
+        "csv": folder / "t.csv", "long csv": folder / "long.csv", "jsonl": folder / "t.jsonl",
+        "decimals.parquet": folder / "decimals.parquet", "unsigned.parquet": folder / "unsigned.parquet",
+        "query": "SELECT 9007199254740992 + range % 2 AS y FROM range(40)",
+        "pandas": pd.DataFrame({"y": whole}), "nullable": pd.DataFrame({"y": pd.array(whole, "Int64")}),
+        "arrow's": pd.DataFrame({"y": pd.Series(whole, dtype="int64[pyarrow]")}),
+        "categories": pd.DataFrame({"y": pd.Categorical([*whole, None])}),
+        "polars": pl.DataFrame({"y": whole}), "polars' decimals": pl.DataFrame({"y": decimals}),
+        "128 bits": pl.DataFrame({"y": pl.Series([cell + 2**64 for cell in whole], dtype=pl.Int128)}),
+        "arrow": pa.table({"y": whole}), "arrow's dictionary": pa.table({"y": pa.array(whole).dictionary_encode()}),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("task", [None, "binary", "multiclass"])
+def test_the_two_that_are_one_float64_are_two_classes(tmp_path, task):
+    for name, source in pairs(tmp_path).items():
+        table = read_table(source)
+        table = table.take(np.arange(40))
+        target = Target.of(table, "y", task)
+        last = {str(label).replace(",", "").removesuffix(" kg")[-1] for label in target.classes}
+        assert last in ({"2", "3"}, {"8", "9"}), name
+        codes = target.encode(table).ravel()
+        assert sorted(codes[:2]) == [0, 1], name
+        assert (codes.reshape(20, 2) == codes[:2]).all(), name
+
+
+def test_rows_are_divided_by_each_of_the_two():
+    train, test = split_rows(np.array(list(map(int, PAIR))), "binary", 0.5, seed=0)
+    assert np.bincount(train % 2).tolist() == np.bincount(test % 2).tolist() == [10, 10]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        {"y": [f"{cell}.0" for cell in PAIR]},
+        {"y": [9007199254740993, 9007199254740992, 0.5] * 9},
+        {"y": [decimal.Decimal(f"0.1000000000000000000{n % 2}") for n in range(20)]},
+        {"y": [f"0.1000000000000000000{n % 2}" for n in range(20)]},
+        {"y": ["900719925474.0993萬", "900719925474.0992萬"] * 9},
+        {"y": np.array([9007199254740993, 9007199254740992] * 9, np.longdouble)},
+        "SELECT 9007199254740992.25 + range % 2 * 0.25 AS y FROM range(20)",
+        "SELECT 9007199254740992.0 + range % 2 AS y FROM range(20)",
+    ],
+    ids=["text", "mixed", "decimals", "fractions", "units", "longdouble", "scaled", "query"],
+)
+def test_numbers_that_one_float64_stands_for_are_refused_as_classes(source):
+    table = read_table(source)
+    with pytest.raises(DataError, match=r"holds .* and .*, which are one number to a computer: put a letter before"):
+        Target.of(table, "y", "multiclass")
+
+
+def test_json_keeps_whole_numbers_beside_fractions(tmp_path):
+    file = tmp_path / "t.jsonl"
+    file.write_text("".join(f'{{"y": {cell}, "x": {k / 7}}}\n' for k, cell in enumerate([*PAIR, "0.5"])))
+    table = read_table(file)
+    assert table.column("y").as_text()[:2].tolist() == PAIR[:2]
+    assert (table.column("x").kind, table.column("x").origin) == ("number", "typed")
+    with pytest.raises(DataError, match="9007199254740993 and 9007199254740992, which are one number"):
+        Target.of(table, "y", "multiclass")
+
+
+def test_a_label_is_no_other_number_of_one_float64():
+    target = Target.of({"y": [9007199254740992, 5] * 9}, "y")
+    same = [
+        {"y": "9007199254740992"},
+        {"y": "9007199254740992.0"},
+        {"y": 9007199254740992},
+        {"y": "9.007199254740992e15"},
+    ]
+    assert target.encode(Table.of_rows(same)).ravel().tolist() == [1, 1, 1, 1]
+    for other in ("9007199254740993", "9007199254740993.0", 9007199254740993, "9,007,199,254,740,993"):
+        with pytest.raises(BadRowsError, match="which is none of its classes"):
+            target.encode(Table.of_rows([{"y": other}]))
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,8 @@
 """Rows that are kept in a file: the same columns as in memory, and what is said of files that are wrong."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -137,16 +140,36 @@ def test_a_full_disk_is_named(tmp_path):
     place, before = folder(tmp_path, columns(200_000)), resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, before[1]))
     try:
-        with pytest.raises(DataError, match=r"(?i)can't read .*0\.parquet: .*(too large|write)"):
+        with pytest.raises(
+            DataError, match=r"duckdb can't be written: File too large; make room there, or give another"
+        ):
             read(place, tmp_path)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-def test_a_damaged_file_of_rows_is_named(tmp_path):
+@pytest.mark.parametrize("query", [False, True])
+def test_two_commands_on_one_cache(tmp_path, query):
+    """The file of rows is held by a process as long as that reads from it."""
     place = folder(tmp_path, columns(30))
-    (tmp_path / ROWS).write_bytes(b"no database" * 1000)
-    with pytest.raises(DataError, match=r"can't open .*rows\.duckdb"):
+    held = f"import duckdb; c = duckdb.connect({str(tmp_path / ROWS)!r}); print(1, flush=True); input()"
+    command = [sys.executable, "-c", held]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        other.stdout.readline()
+        with pytest.raises(DataError) as caught:
+            read("SELECT 1 AS a" if query else place, tmp_path)
+        other.communicate("\n")
+    said = f"{tmp_path / ROWS} is used by another command: wait until that has ended, or give another --cache"
+    assert str(caught.value) == said
+
+
+@pytest.mark.parametrize("kept", [0, 5000, 12_288 + 100])
+def test_a_damaged_file_of_rows_is_named(tmp_path, kept):
+    place = folder(tmp_path, columns(200_000))
+    read(place, tmp_path)
+    content = (tmp_path / ROWS).read_bytes()
+    (tmp_path / ROWS).write_bytes(content[:kept] + b"\7" * (len(content) - kept))
+    with pytest.raises(DataError, match=r"rows\.duckdb is damaged: remove it, and the rows are read again"):
         read(place, tmp_path)
 
 

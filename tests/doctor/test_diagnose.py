@@ -173,6 +173,16 @@ def test_a_network_that_is_too_sure_of_itself_is_not_overfitted_while_its_answer
     assert "overfitting" in risen(kept, 40)  # so few rows tell nothing, and the loss is worse than a constant answer's
 
 
+@pytest.mark.parametrize(("shape", "said"), [((6, 2), "judge by cross-validation"), ((6, 8, 8, 1), "vary the images")])
+def test_too_few_rows_are_varied_only_if_they_are_images(shape, said):
+    model = Sequential([layers.Flatten(), layers.Dense(1, "sigmoid")], seed=1)
+    model.compile("sgd", "binary_crossentropy")
+    model.fit(np.ones(shape), np.arange(6.0)[:, None] % 2, epochs=3, verbose=0, record=True)
+    (found,) = [finding for finding in model.diagnose().findings if finding.rule == "too few rows"]
+    assert said in found.remedy["en"]
+    assert ("images" in found.remedy["en"]) == (len(shape) == 4)
+
+
 # --- models ----------------------------------------------------------------------------------------------------------
 
 

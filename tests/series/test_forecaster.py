@@ -11,8 +11,12 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
 from thalweg.errors import ArgumentError, DataError
+from thalweg.models.functional import Functional
+from thalweg.series import global_network
+from thalweg.series.global_network import Plan
 from thalweg.series.measures import coverage, mase, pinball, smape
 from thalweg.sklearn import Forecaster
+from thalweg.tabular.clock import Clock
 
 M4 = Path(__file__).parents[3] / "shared" / "data" / "series"
 
@@ -31,6 +35,32 @@ def test_it_learns_more_than_the_last_season():
     own = np.mean([mase(y[k][-14:], found[k], history[k], 7) for k in y])
     last = np.mean([mase(y[k][-14:], np.tile(v[-7:], 2), v, 7) for k, v in history.items()])
     assert own < 0.6 * last
+
+
+@pytest.mark.parametrize("horizon", [1, 2, 3])
+@pytest.mark.parametrize("values", [np.random.default_rng(0).normal(5, 2, 8), np.full(8, 7.0)], ids=["any", "constant"])
+def test_the_shortest_series_are_forecast_or_refused_by_their_length(values, horizon):
+    """Of windows of one value, there are no steps from value to value: that was NaN."""
+    few = {"horizon": horizon, "networks": 1, "epochs": 1, "random_state": 0}
+    for size in range(2, len(values) + 1):
+        model, y = Forecaster(**few), values[:size]
+        if size < horizon + 2:
+            with pytest.raises(DataError, match=f"has {size} values: a horizon of {horizon} needs {horizon + 2} or"):
+                model.fit(y)
+            continue
+        model.fit(y)
+        assert np.isfinite(model.predict_quantiles()).all(), size
+        assert model.predict().shape == (horizon,)
+        if np.ptp(y) == 0:
+            np.testing.assert_allclose(model.predict(), 7.0)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 4])
+def test_a_short_series_beside_long_ones_is_forecast(size):
+    long = noisy(np.random.default_rng(0), 60)
+    model = Forecaster(3, networks=1, epochs=1, random_state=0).fit({"long": long, "short": long[:size]})
+    assert all(np.isfinite(found).all() for found in model.predict_quantiles().values())
+    assert np.isfinite(model.predict(y={"new": long[:size]})["new"]).all()
 
 
 def test_columns_known_in_advance_are_used():
@@ -125,7 +155,7 @@ def test_measures():
     ("given", "message"),
     [
         ({"horizon": 0}, "horizon has to be a whole number of at least 1, got 0"),
-        ({"horizon": 80}, "the longest series has 80 values, and the horizon is 80"),
+        ({"horizon": 80}, "the longest series has 80 values: a horizon of 80 needs 82 or more; give a shorter horizon"),
         ({"season": 0}, "season has to be a whole number"),
         ({"lags": 78}, "lags=78 and a horizon of 4 need 82 values"),
         ({"quantiles": (0.1, 1.2)}, r"a quantile has to be a number in \[1e-09, 1\), got 1.2"),
@@ -176,3 +206,70 @@ def test_a_part_of_m4_is_better_than_the_last_day():
     own = [mase(t, f, h, 24) for t, f, h in zip(truth, model.predict().values(), history, strict=True)]
     last = [mase(t, np.tile(h[-24:], 2), h, 24) for t, h in zip(truth, history, strict=True)]
     assert np.mean(own) < np.mean(last)
+
+
+# ------------------------------------------------------------------------------------------------------- a time limit
+
+
+class Counted(Clock):
+    """A clock on which only epochs take time, a second each."""
+
+    epochs = 0
+
+    @property
+    def passed(self):
+        return float(self.epochs)
+
+
+@pytest.fixture
+def counted(monkeypatch):
+    """Makes such a clock, on a machine with one core."""
+
+    def with_limit(limit):
+        clock, fit = Counted(limit), Functional.fit
+
+        def an_epoch(*given, **more):
+            clock.epochs += 1
+            return fit(*given, **more)
+
+        monkeypatch.setattr(Functional, "fit", an_epoch)
+        monkeypatch.setattr(global_network, "cores", lambda: 1)
+        return clock
+
+    return with_limit
+
+
+@pytest.mark.parametrize(("limit", "networks"), [(30.0, 3), (5.0, 3), (2.0, 1), (1.0, 0)])
+def test_networks_are_trained_within_the_time(counted, monkeypatch, limit, networks):
+    """The first network may take a third; those that one core trains one after the other share the rest."""
+    clock, trained = counted(limit), []
+    kept = global_network.joined
+    monkeypatch.setattr(global_network, "joined", lambda view, made: trained.extend(made) or kept(view, made))
+    monkeypatch.setattr(Forecaster, "_plan", lambda self: Plan(3, epochs=40, clock=clock, until=clock.limit))
+    model = Forecaster(3, random_state=0).fit(noisy(np.random.default_rng(0), 120))
+    assert clock.epochs <= limit
+    assert np.isfinite(model.predict_quantiles()).all()
+    assert len(trained) >= min(networks, 1)
+    assert len({record["network"] for record in model.history_} - {0}) <= networks
+    if limit == 30:
+        assert [record["network"] for record in model.history_].count(0) == 10
+        assert clock.epochs >= 13
+
+
+def test_networks_that_wait_for_a_core_share_what_is_left(counted):
+    clock = counted(30.0)
+    clock.epochs = 6
+    plan = Plan(3, clock=clock, until=30.0)
+    assert plan.deadlines() == [14, 22, 30]
+    assert [plan.in_time(seconds, 0).networks for seconds in (0.0, 8.0, 9.0, 24.0, 25.0)] == [3, 3, 2, 1, 0]
+    assert plan.in_time(25.0, 1).networks == 1
+    assert Plan(3).deadlines() == [np.inf] * 3
+    assert Plan(3).in_time(1e9, 0).networks == 3
+
+
+def test_the_limit_of_a_fit_counts_from_its_beginning(monkeypatch):
+    plan = Forecaster(time_limit=7)._plan()
+    assert (plan.until, plan.clock.limit) == (7, 7)
+    assert Forecaster()._plan().until == np.inf
+    with pytest.raises(ArgumentError, match="time_limit has to be a number"):
+        Forecaster(time_limit=-1).fit(np.arange(20.0))

@@ -2,17 +2,23 @@
 
 import csv
 import re
+import time
 
 import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from thalweg.cli import train as train_command
 from thalweg.cli.main import app
 from thalweg.data.tables import read_table
-from thalweg.errors import ArgumentError
-from thalweg.runs.forecasts import series_run
+from thalweg.errors import ArgumentError, DataError
+from thalweg.models.functional import Functional
+from thalweg.runs.forecasts import series_run, series_training
 from thalweg.runs.forecasts.series_training import SeriesOptions, train
 from thalweg.runs.stored import load_run
+from thalweg.series import global_network
+from thalweg.support import stopwatch
+from thalweg.tabular.clock import Clock
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
@@ -144,7 +150,10 @@ def test_columns_known_in_advance(trained, tmp_path):
             "row 121 of .* has the time stamp of row 1, 2022-01-01",
         ),
         (("--target", "sold", "--horizon", "5", "--layers", "3"), "--layers is for tables and images; with --horizon"),
-        (("--target", "sold", "--horizon", "70", "--time", "day", "--group", "shop"), "needs more than 140"),
+        (
+            ("--target", "sold", "--horizon", "70", "--time", "day", "--group", "shop"),
+            "has 120 values: a horizon of 70 needs 142 or more, 70 of them to judge by",
+        ),
         (("--target", "sold", "--horizon", "0", "--time", "day"), "horizon has to be a whole number of at least 1"),
         (("--target", "sold", "--horizon", "5", "--time", "sold"), "are three columns"),
         (("--target", "sold", "--season", "7"), "--season is for series; give --horizon STEPS"),
@@ -155,6 +164,20 @@ def test_columns_known_in_advance(trained, tmp_path):
 def test_what_can_not_be_trained(trained, tmp_path, given, message):
     folder, _ = trained
     assert re.search(message, refused("train", folder / "sales.csv", *given, "--out", tmp_path / "run"))
+
+
+@pytest.mark.parametrize("cells", ["5 3 8 4 9 2", "7 7 7 7 7 7"], ids=["any", "constant"])
+@pytest.mark.parametrize(("size", "horizon"), [(4, 1), (5, 1), (6, 2)])
+def test_the_shortest_series_are_runs(tmp_path, cells, size, horizon):
+    table = {"t": np.arange(float(size)), "v": np.array(cells.split(), float)[:size]}
+    options = SeriesOptions(target="v", time="t", horizon=horizon, epochs=1, members=1, seed=1)
+    run = train(read_table(table), options)
+    assert np.isfinite([run.facts["held-out"][name] for name in ("sMAPE", "pinball", "coverage")]).all()
+    shorter = {name: values[:-1] for name, values in table.items()}
+    needed = f"has {size - 1} values: a horizon of {horizon} needs {size} or more, {horizon} of them to judge by"
+    if size == 2 * horizon + 2:
+        with pytest.raises(DataError, match=needed):
+            train(read_table(shorter), options)
 
 
 @pytest.mark.parametrize(
@@ -192,3 +215,65 @@ def test_a_damaged_folder_is_said_so(trained, tmp_path):
     (tmp_path / "run" / "series.npz").write_bytes(b"no")
     with pytest.raises(ModelFileError, match="is damaged"):
         series_run.load(tmp_path / "run")
+
+
+# ------------------------------------------------------------------------------------------------------- a time limit
+
+
+class Counted(Clock):
+    """A clock on which an epoch takes a second, and writing a run two."""
+
+    seconds = 0.0
+
+    @property
+    def passed(self):
+        return self.seconds
+
+
+@pytest.mark.parametrize(("limit", "all_values"), [(60.0, True), (12.0, False)])
+def test_both_trainings_and_what_follows_are_within_the_limit(monkeypatch, limit, all_values):
+    clock, fit, save = Counted(limit, page=1.0), Functional.fit, series_run.SeriesRun.save
+
+    def an_epoch(*given, **more):
+        clock.seconds += 1
+        return fit(*given, **more)
+
+    def saved(*given):
+        clock.seconds += 2
+        save(*given)
+
+    def compared(*given):
+        clock.seconds += 3
+        return {}
+
+    monkeypatch.setattr(Functional, "fit", an_epoch)
+    monkeypatch.setattr(global_network, "cores", lambda: 1)
+    monkeypatch.setattr(series_run.SeriesRun, "save", saved)
+    monkeypatch.setattr(series_training, "simple_forecasts", compared)
+    table = {"t": np.arange(90.0), "v": 5 + np.sin(np.arange(90.0) * 2 * np.pi / 7)}
+    told = []
+    options = SeriesOptions(target="v", time="t", horizon=3, epochs=60, members=2, seed=1, time_limit=limit)
+    train(read_table(table), options, told.append, clock)
+    assert clock.after == 3 or not all_values  # half as much again as a trial took
+    assert clock.seconds <= limit - clock.kept
+    assert clock.seconds > limit / 2
+    assert ("the time limit left none to learn from the last steps" in told[-1]) != all_values
+
+
+def test_a_series_command_counts_from_the_start_of_its_process(trained, tmp_path, monkeypatch):
+    folder, _ = trained
+    monkeypatch.setattr(stopwatch.command, "began", time.perf_counter() - 601)
+    given = ("--target", "sold", "--time", "day", "--group", "shop", "--horizon", 5, "--time-limit", 600)
+    said = refused("train", folder / "sales.csv", *given, "--out", tmp_path / "run")
+    assert "600 s was over before training began: reading the table took 6" in said
+    assert "time limit has to be" in refused("train", folder / "sales.csv", *given[:-1], -5, "--out", tmp_path / "run")
+
+
+@pytest.mark.parametrize(("more", "kept"), [((), 42.0), (("--no-report",), 0.0)])
+def test_seconds_are_kept_for_the_page_of_series(trained, tmp_path, monkeypatch, more, kept):
+    folder, _ = trained
+    made, real = [], train_command.Clock
+    monkeypatch.setattr(train_command, "Clock", lambda *given: made.append(real(*given)) or made[-1])
+    given = ("--target", "sold", "--time", "day", "--group", "shop", "--horizon", 5, "--epochs", 1, "--members", 1)
+    said("train", folder / "sales.csv", *given, "--time-limit", 600, *more, "--out", tmp_path / "run")
+    assert made[-1].page == pytest.approx(min(15.0, kept))

@@ -33,9 +33,10 @@ from thalweg.data.images.image_folders import pictures_in
 from thalweg.data.large_source import Shard
 from thalweg.data.sources import is_query, writable
 from thalweg.data.tables import Table, write_table
-from thalweg.errors import ArgumentError, DataError
+from thalweg.errors import ArgumentError, DataError, NotFoundError
 from thalweg.runs import image_run, table_run
 from thalweg.runs.anywhere.shard_files import check_parts, part_path, parts_in
+from thalweg.runs.evidence import are_of_training, load_evidence
 from thalweg.runs.folder import is_image_run, is_series_run
 from thalweg.runs.forecasts import series_run
 from thalweg.runs.judging import Judgement
@@ -76,7 +77,7 @@ def evaluate(
         refuse_given(context, OF_PICTURES, "images", f"{run} was trained on a table")
         loaded = table_run.load(run)
         if memory is None:
-            evaluate_table(loaded, source, file_format, skip_bad)
+            evaluate_table(run, loaded, source, file_format, skip_bad)
         else:
             evaluate_on_disk(loaded, source, file_format, skip_bad, memory)
 
@@ -90,14 +91,28 @@ def evaluate_series(run: Path, source: str, file_format: FileFormat) -> None:
     show_scores(f"{origins} origin{'s' * (origins > 1)}", table.rows, scores, None, before, "forecast")
 
 
-def evaluate_table(run: table_run.TableRun, source: str, file_format: FileFormat, skip_bad: bool) -> None:
+def evaluate_table(folder: Path, run: table_run.TableRun, source: str, file_format: FileFormat, skip_bad: bool) -> None:
     """The scores of a run on the rows of a table whose target is known."""
     table = table_run.with_target(file_format.read(source, run.features.kept), run.target)
     if skip_bad:
         table, skipped = table_run.usable(run, table, with_targets=True)
         say_skipped(skipped)
     warn_of_unseen(run, table)
+    say_learned(folder, run, table)
     show_judgement(run, table.rows, run.judge(table))
+
+
+def say_learned(folder: Path, run: table_run.TableRun, table: Table) -> None:
+    """Prints that rows are those of the training, if they are: most of them were learned from."""
+    learned = sum(int(run.facts["rows"].get(part) or 0) for part in ("train", "validation"))
+    known = load_evidence(folder, (len(run.features.feature_names),), len(run.target.classes))
+    if known is not None and are_of_training(known.held, table, run.predicted):
+        learned = min(learned, table.rows - known.held.of)
+        print(
+            f"note: these are the rows of the training, and {learned:,} of {table.rows:,} were learned from: only what "
+            "was held out in training says how rows to come are predicted",
+            file=sys.stderr,
+        )
 
 
 def evaluate_on_disk(
@@ -182,6 +197,8 @@ def predict(
         return
     refuse_given(context, ("horizon",), "series", f"{run} was trained on others")
     if not source:
+        if not run.exists():
+            raise NotFoundError(f"there is no run folder {run}")
         raise ArgumentError(f"give what {run} is to predict: a table, or pictures")
     if not is_image_run(run):
         refuse_given(context, OF_PICTURES, "images", f"{run} was trained on a table")

@@ -141,7 +141,8 @@ class Ensemble:
         ),
     ] = "balanced"
     time_limit: Annotated[
-        float | None, Option(help="tables: seconds for the whole command, at most; fewer rows if they have to be")
+        float | None,
+        Option(help="tables, series: seconds for the whole command, at most; fewer rows or epochs if they have to be"),
     ] = None
     members: Annotated[int | None, Option(help="tables: how many networks; their predictions are averaged")] = None
     no_trees: Annotated[bool, Option("--no-trees", help="tables: networks alone")] = False

@@ -16,6 +16,7 @@ from thalweg.cli.report import show_findings
 from thalweg.doctor import Diagnosis
 from thalweg.errors import ArgumentError, DivergedError, NotFoundError
 from thalweg.runs.folder import free_path, refuse_existing
+from thalweg.runs.forecasts.series_run import SeriesRun
 from thalweg.runs.reports import pages
 from thalweg.runs.run import Run
 from thalweg.support.files import explained
@@ -75,7 +76,7 @@ def say_where(path: Path) -> None:
     say(f"report: {path} ({path.stat().st_size / MEGABYTE:.1f} MB)")
 
 
-def report_trained(run: Run, folder: Path, left: float = math.inf) -> None:
+def report_trained(run: Run | SeriesRun, folder: Path, left: float = math.inf) -> None:
     """Writes the report of a run that was just trained and kept, and says where it is, or why there is none.
 
     The training is done and kept: whatever goes wrong here doesn't make it fail.
@@ -86,22 +87,13 @@ def report_trained(run: Run, folder: Path, left: float = math.inf) -> None:
     path = folder / pages.REPORT
     try:
         with interrupted_after(left - ENDING):
-            pages.write_stored(folder, path, seconds=seconds, diagnosis=run.examined)
+            pages.write_stored(folder, path, seconds=seconds, diagnosis=run.examined if isinstance(run, Run) else None)
             say_where(path)
     except TimeOverError:
         note(f"the time limit left none for the report; thalweg report {folder} makes one")
     except KeyboardInterrupt:
         note(f"the report was interrupted; the run is kept, and thalweg report {folder} makes one")
     except Exception as error:
-        note(f"there is no report: {reason(error)}; the run is kept, and thalweg report {folder} makes one")
-
-
-def report_series(folder: Path) -> None:
-    """Writes the report of a run on series that is kept, and says where it is, or why there is none."""
-    try:
-        pages.write_stored(folder, folder / pages.REPORT)
-        say_where(folder / pages.REPORT)
-    except Exception as error:  # as above
         note(f"there is no report: {reason(error)}; the run is kept, and thalweg report {folder} makes one")
 
 

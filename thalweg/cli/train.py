@@ -147,15 +147,16 @@ def train_series(
     read = {"target": target, "known": tuple(series.known or ())}
     options = chosen(series_training.SeriesOptions, rows, series, ensemble, training, **read)
     columns = [name for name in (options.time, options.group) if name is not None]
-    with stage(f"reading {source}"):
+    clock = Clock(options.limit, command.seconds, report_page.page_seconds(options.limit) * report)
+    with clock.refusing("reading the table"), stage(f"reading {source}"):
         table = how.read(source, columns)
-    run = series_training.train(table, options, say)
+    run = series_training.train(table, options, say, clock)
     folder, problem = keep(
         lambda folder: run.save(folder, ["thalweg", *sys.argv[1:]]), out or free_folder(given.name_of(source))
     )
     show_forecast(run, folder)
     if report:
-        report_page.report_series(folder)
+        report_page.report_trained(run, folder, clock.remaining)
     end_after(problem)
 
 

@@ -52,7 +52,9 @@ def tune(
     *,
     target: Annotated[str | None, Option(help="the column to predict")] = None,
     trials: Annotated[int | None, Option(help="how many; 100, or as many as --time-limit allows")] = None,
-    time_limit: Annotated[float | None, Option(help="seconds for search, reruns and the last fit")] = None,
+    time_limit: Annotated[
+        float | None, Option(help="seconds from the start of the command to the last fit, but for compiling kernels")
+    ] = None,
     metric: Annotated[str | None, Option(help="log_loss, accuracy, auc, rmse, mae …")] = None,
     search: Annotated[
         list[str] | None,

@@ -9,7 +9,8 @@
 | date    | datetime64[us]; with a time zone, in UTC | NaT            |
 | other   | object, all None; `holds` says what     | None           |
 
-Times of day and durations are numbers, in seconds. Whole numbers beyond 2^53 keep their digits as `text`.
+Times of day and durations are numbers, in seconds. Whole numbers from 2^53 on keep their digits as `text`,
+and so do numbers of which several become one float64.
 """
 
 from __future__ import annotations
@@ -38,8 +39,8 @@ Kind = Literal["number", "integer", "boolean", "text", "date", "other"]
 
 Origin = Literal["typed", "text", "category"]
 
-EXACT = 2.0**53
-"""Up to here every whole number is a float64."""
+EXACT = 2.0**53 - 1
+"""Up to here, every whole number is a float64 that no other one becomes: 2^53 is also what 2^53 + 1 becomes."""
 
 _EPOCH = datetime.datetime(1970, 1, 1)
 
@@ -59,7 +60,7 @@ class Column:
     """The units that text wrote with numbers: "kg", "NT$", "%"; several with commas between them."""
     text: Array | None = None
     """The bare text of the cells, objects (rows,), of anything but text that came as text; None of many plain numbers
-    or moments of a file, which DuckDB converted. Of whole numbers beyond 2^53: their digits."""
+    or moments of a file, which DuckDB converted. Of whole numbers from 2^53 on: their digits."""
     origin: Origin = "typed"
     """What the cells came as: numbers, dates and the like; text; or categories, which stay text."""
     forgiving: bool = False
@@ -161,7 +162,7 @@ def column_of(values: Array, missing: Array | None = None, integer: bool = False
         mask = np.ma.getmaskarray(values)
         missing = mask if missing is None else mask | missing
         values = np.asarray(values.data)
-    kind = values.dtype.kind
+    kind = values.dtype.kind if values.dtype != np.longdouble else "O"  # which may hold more than a float64
     if kind in "biuf":
         cells = _hide(values.astype(np.float64), missing, np.nan)
         if kind in "iu" and len(values) and max(abs(int(values.max())), abs(int(values.min()))) > EXACT:
@@ -281,16 +282,13 @@ def _is_number(kind: type) -> bool:
 
 
 def _number_column(cells: Sequence[Any], integer: bool) -> Column:
-    """The column of Python's numbers, with the digits of whole ones beyond 2^53."""
-    column = Column("integer" if integer else "number", _floats(cells))
-    large = (np.abs(column.values) > EXACT) & np.isfinite(column.values)
-    whole = large.any() and all(cell == int(cell) for cell, is_large in zip(cells, large, strict=True) if is_large)
-    if not whole or any(isinstance(cell, float | np.floating) for cell in cells):
-        return column
-    if not integer and any(cell is not None and cell != int(cell) for cell in cells):
-        return column  # decimals, some with a fraction
-    digits = objects(None if cell is None else str(int(cell)) for cell in cells)
-    return replace(column, kind="integer", text=digits)
+    """The column of Python's numbers, with the text of whole ones from 2^53 on, and of what becomes one float64."""
+    column, present = Column("integer" if integer else "number", _floats(cells)), {*cells} - {None}
+    untyped = not any(isinstance(cell, float | np.floating) for cell in present) and not present & {np.inf, -np.inf}
+    if (np.abs(column.values) > EXACT).any() and untyped and all(cell == int(cell) for cell in present):
+        return replace(column, kind="integer", text=objects(None if cell is None else str(int(cell)) for cell in cells))
+    merged = len(present) > len(np.unique(column.values[~column.missing()]))
+    return replace(column, text=objects(None if cell is None else str(cell) for cell in cells)) if merged else column
 
 
 def _floats(cells: Sequence[Any]) -> Array:

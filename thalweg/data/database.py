@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _CSV_CAUSE = re.compile(r"Expected Number|Error when|Invalid |Value with|Could not|Maximum line")
 _INTEGERS = re.compile(r"U?(TINYINT|SMALLINT|INTEGER|BIGINT|HUGEINT)|BIGNUM|VARINT|DECIMAL\(\d+,0\)")
-_WIDE = re.compile(r"U?BIGINT|U?HUGEINT|BIGNUM|VARINT|DECIMAL\((1[6-9]|[23]\d),0\)")  # may be beyond 2^53
+_WIDE = re.compile(r"U?BIGINT|U?HUGEINT|BIGNUM|VARINT|DECIMAL\((?:1[6-9]|[23]\d),(\d+)\)")  # may be beyond 2^53
 _NUMBERS = re.compile(r"FLOAT|DOUBLE|DECIMAL\(\d+,\d+\)")
 _TEXTS = re.compile(r"VARCHAR|UUID|JSON")
 _CATEGORIES = re.compile(r"ENUM\(.*\)", re.DOTALL)
@@ -174,7 +174,8 @@ class Arrangement:
     Attributes:
         types: their names and types in the source.
         read: text that DuckDB converts: the kind, and the SQL. coded: repeated texts, and the SQL for their numbers.
-        large: of wide integers, whether some are beyond 2^53. kept: the columns of what is wanted verbatim.
+        large: of wide numbers, whether some have more digits than a float64. kept: the columns of what is wanted
+            verbatim.
     """
 
     types: Types
@@ -223,7 +224,8 @@ def columns_of(
             columns[name] = Column(read[i][0], _values(found[f"c{i}"], read[i][0]), origin="text")
         elif large.get(i):
             digits = _text_cells(found[f"c{i}"])
-            columns[name] = Column("integer", digits.astype(np.float64), text=digits)
+            kind: Kind = "integer" if _INTEGERS.fullmatch(sql_type) else "number"
+            columns[name] = Column(kind, digits.astype(np.float64), text=digits)
         elif i in sql:
             columns[name] = _column(found[f"c{i}"], sql_type, decimal_comma)
         else:
@@ -441,9 +443,9 @@ def _cell(position: int, sql_type: str) -> str | None:
 
 
 def _beyond_exact(connection: duckdb.DuckDBPyConnection, types: Sequence[tuple[str, str]]) -> dict[int, bool]:
-    """Whether columns of wide integers, by position, hold some that no float64 can."""
-    wide = [i for i, (_, sql_type) in enumerate(types) if _WIDE.fullmatch(sql_type)]
-    found = _aggregates(connection, "fetched", [f"max(abs(CAST(c{i} AS DOUBLE))) > {EXACT:.0f}" for i in wide])
+    """Whether columns of wide numbers, by position, hold some with more digits than a float64 can tell apart."""
+    wide = {i: EXACT / 10 ** int(w[1] or 0) for i, (_, one) in enumerate(types) if (w := _WIDE.fullmatch(one))}
+    found = _aggregates(connection, "fetched", [f"max(abs(CAST(c{i} AS DOUBLE))) > {m!r}" for i, m in wide.items()])
     return {i: bool(is_large) for i, is_large in zip(wide, found, strict=True)}
 
 

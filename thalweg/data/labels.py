@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from fractions import Fraction
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from thalweg.data.cells import Array, Column
+from thalweg.data.cells import EXACT, Array, Column
 from thalweg.data.notations.calendars import EITHER
 from thalweg.data.reading import Meanings, is_gap, plain_number, read
 
@@ -106,12 +107,13 @@ def _meanings(label: Label) -> list[Key]:
         return [("number", label), ("fraction", label)]
     text = label.strip()
     found = read([text])
-    if found is not None and not found.unit and found.notation != EITHER:
-        if found.kind == "integer":
-            return [("number", int(text) if plain_number(text) is not None else found.meaning[text])]
-        return [(found.kind, found.meaning[text])] if text in found.meaning else []
-    number = plain_number(text)  # a code
-    return [] if number is None else [("number", number)]
+    number = plain_number(text)
+    if number is not None:  # also a code
+        return [("number", Fraction(text) if EXACT < abs(number) < np.inf else number)]
+    if found is None or found.unit or found.notation == EITHER or text not in found.meaning:
+        return []
+    kind, meaning = "number" if found.kind == "integer" else found.kind, found.meaning[text]
+    return [(kind, meaning)] if kind != "number" or abs(meaning) <= EXACT else []
 
 
 def _meanings_of_text(text: str) -> list[Key]:

@@ -78,7 +78,7 @@ _EXACT_DIGITS = "[1-9][0-9]{0,14}"  # of whole numbers that a float64 surely hol
 PLAIN: dict[Kind, tuple[str, str]] = {
     "integer": (rf"[+-]?(?:0|{_EXACT_DIGITS})", "DOUBLE"),
     "number": (
-        rf"(?:[+-]?(?:0|{_EXACT_DIGITS})|{INTEGER}\.[0-9]*|[+-]?\.[0-9]+)(?:[eE][+-]?[0-9]+)?|[+-]?(?i:inf(?:inity)?)",
+        rf"[+-]?(?:(?:0|{_EXACT_DIGITS})(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|[+-]?(?i:inf(?:inity)?)",
         "DOUBLE",
     ),
     "date": (MOMENT, "TIMESTAMP"),

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from thalweg.data.cells import Array, Column, objects
+from thalweg.data.cells import EXACT, Array, Column, objects
 from thalweg.data.database import connect, duckdb_error, fetch, file_problem, literal, literals, one_line, quoted
 from thalweg.data.formats import arrow_files, workbooks
 from thalweg.data.formats.encodings import codec, decoded, not_utf8
@@ -135,17 +135,26 @@ def _json_source(
     connection: duckdb.DuckDBPyConnection, files: Sequence[Path], what: str, verbatim: Collection[str]
 ) -> str:
     """The SQL that reads JSON files, with text left as it is even if DuckDB would make dates and times of it, and the
-    numbers of verbatim columns even if they have more digits than a DOUBLE."""
+    numbers of verbatim columns, and those of which a DOUBLE would make fewer, even if they have more digits."""
     source = f"FROM read_json({_listed(files)}, sample_size=-1"
+
+    def read_as(types: dict[str, str]) -> str:
+        kept = ", ".join(f"{literal(name)}: {literal(sql_type)}" for name, sql_type in types.items())
+        return f"{source}, columns={{{kept}}})"
+
     try:
-        types = [(row[0], row[1]) for row in connection.execute(f"DESCRIBE {source})").fetchall()]
+        types = {row[0]: row[1] for row in connection.execute(f"DESCRIBE {source})").fetchall()}
+        numbers = dict.fromkeys((name for name, sql_type in types.items() if sql_type == "DOUBLE"), "JSON")
+        counted = [
+            f"count(DISTINCT {cell}) FILTER ({large}) > count(DISTINCT {cell}::DOUBLE) FILTER ({large})"
+            for cell in map(quoted, numbers)
+            for large in [f"abs({cell}::DOUBLE) > {EXACT:.0f}"]
+        ]
+        merged = connection.execute(f"SELECT {', '.join(counted)} {read_as(numbers)}").fetchall()[0] if numbers else ()
     except duckdb_error() as error:
         raise DataError(f"can't read {what}: {one_line(error)}") from None
-    types = [
-        (name, "JSON" if name in verbatim and t == "DOUBLE" else _JSON_TEXT.sub("VARCHAR", t)) for name, t in types
-    ]
-    kept = ", ".join(f"{literal(name)}: {literal(sql_type)}" for name, sql_type in types)
-    return f"{source}, columns={{{kept}}})"
+    as_text = {name for name, is_merged in zip(numbers, merged, strict=True) if is_merged or name in verbatim}
+    return read_as({name: "JSON" if name in as_text else _JSON_TEXT.sub("VARCHAR", t) for name, t in types.items()})
 
 
 def _listed(files: Sequence[Path]) -> str:

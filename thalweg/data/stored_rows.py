@@ -7,6 +7,7 @@ begun.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -31,7 +32,6 @@ from thalweg.data.database import (
     described,
     duckdb_error,
     file_problem,
-    one_line,
     plain_kind,
     promised,
     selected,
@@ -47,6 +47,7 @@ if TYPE_CHECKING:
 
 ROWS = "rows.duckdb"
 MOST_SHOWN = 5
+_DAMAGED = re.compile("not a valid DuckDB|read enough bytes|[Cc]hecksum|Serialization Error")
 
 
 class StoredRows:
@@ -64,9 +65,10 @@ class StoredRows:
         decimal_comma: bool,
         first: int = 0,
         memory: int = 0,
+        file: Path = Path(ROWS),
     ) -> None:
         self.connection, self.name, self.how, self.rows, self.comma = connection, name, how, rows, decimal_comma
-        self.columns, self.first, self.memory = len(how.types), first, memory
+        self.columns, self.first, self.memory, self.file = len(how.types), first, memory, file
 
     @property
     def row_bytes(self) -> int:
@@ -97,7 +99,7 @@ class StoredRows:
         try:
             columns = columns_of(self.connection, self.how, self.comma, where)
         except duckdb_error() as error:
-            raise DataError(f"can't read {self.name}: {one_line(error)}") from None
+            raise problem_of(error, self.name, self.file) from None
         return Table(columns, self.name, rows + self.first)
 
 
@@ -125,28 +127,37 @@ def stored_rows(
         DataError: a file can't be read, has other columns than the first, changes meanwhile, or has changed since; or
             the disk is full. Each names the file.
     """
-    file = folder / ROWS
-    if isinstance(source.given, str):
-        with opened_query(source.given, verbatim, text, beside=file, memory=memory) as (connection, select, _):
-            Reading(connection, source, verbatim, text, place="kept.", query=select).load(tell)
+    file, failure = folder / ROWS, duckdb_error()
     with ExitStack() as stack:
         try:
+            if isinstance(source.given, str):
+                with opened_query(source.given, verbatim, text, beside=file, memory=memory) as (connection, select, _):
+                    Reading(connection, source, file, verbatim, text, place="kept.", query=select).load(tell)
             connection = stack.enter_context(connect(memory, file))
-        except duckdb_error() as error:
-            raise DataError(f"can't open {file}, which another command may use: {one_line(error)}") from None
-        reading = Reading(connection, source, verbatim, text, shard)
-        if not isinstance(source.given, str):
-            connection.execute("SET preserve_insertion_order = true")
-            reading.load(tell)
-        confine(connection, later)
-        rows = connection.execute("SELECT count(*) FROM fetched").fetchall()[0][0]
-        if rows < least_rows:
-            raise DataError(f"{source.name} has no rows")
-        try:
+            reading = Reading(connection, source, file, verbatim, text, shard)
+            if not isinstance(source.given, str):
+                connection.execute("SET preserve_insertion_order = true")
+                reading.load(tell)
+            confine(connection, later)
+            rows = connection.execute("SELECT count(*) FROM fetched").fetchall()[0][0]
+            if rows < least_rows:
+                raise DataError(f"{source.name} has no rows")
             how = arranged(connection, reading.columns(), rows, verbatim, text)
-        except duckdb_error() as error:
-            raise DataError(f"can't read {source.name}: {one_line(error)}") from None
-        yield StoredRows(connection, source.name, how, rows, source.decimal_comma, reading.first, later)
+        except failure as error:
+            raise problem_of(error, source.name, file) from None
+        yield StoredRows(connection, source.name, how, rows, source.decimal_comma, reading.first, later, file)
+
+
+def problem_of(error: Exception, what: str, file: Path) -> DataError:
+    """What an error of DuckDB says of the file in which it keeps rows, or else of `what` it reads."""
+    said, own = str(error), str(file) in str(error)
+    if own and "lock on file" in said:
+        return DataError(f"{file} is used by another command: wait until that has ended, or give another --cache")
+    if "Corrupt database" in said or (own and _DAMAGED.search(said)):
+        return DataError(f"{file} is damaged: remove it, and the rows are read again, or give another --cache")
+    if own:
+        return DataError(f"{file} can't be written: {file_problem(error)}; make room there, or give another --cache")
+    return DataError(f"can't read {what}: {file_problem(error)}")
 
 
 @dataclass
@@ -154,6 +165,7 @@ class Reading:
     """A source that is read into a database.
 
     Attributes:
+        file: the database's.
         text: columns whose text is kept; that of others is converted as it is read, if it is plain.
         place: where its tables are: "", or "kept." while a query runs in another database.
         query: that runs there.
@@ -162,6 +174,7 @@ class Reading:
 
     connection: duckdb.DuckDBPyConnection
     source: LargeSource
+    file: Path
     verbatim: Collection[str] = ()
     text: Collection[str] = ()
     shard: Shard | None = None
@@ -238,7 +251,7 @@ class Reading:
             self.connection.execute("COMMIT")
         except failure as error:
             self.undo()
-            raise DataError(f"can't read {what}: {file_problem(error)}") from None
+            raise problem_of(error, what, self.file) from None
         except BaseException:
             self.undo()
             raise

@@ -297,11 +297,13 @@ def _column_of_series(series: Any) -> Column:
     import narwhals as nw
 
     missing = np.asarray(series.is_null().to_numpy(), dtype=bool)
-    whole = str(series.dtype).startswith(("Int", "UInt"))
-    # NumPy has no missing integers: with one, to_numpy makes floats of all.
-    values = np.array((series.fill_null(0) if whole and missing.any() else series).to_numpy())
-    if series.dtype in (nw.Categorical, nw.Enum):  # categories stay categories, even where numbers name them
-        cells = (Column("integer", values) if values.dtype.kind == "f" else column_of(values, missing)).as_text()
+    named, whole = series.dtype in (nw.Categorical, nw.Enum), str(series.dtype).startswith(("Int", "UInt"))
+    if str(series.dtype).endswith("Int128") or (named and missing.any()):
+        values = objects(series.to_list())
+    else:  # NumPy has no missing integers, and none of 128 bits: with one, to_numpy makes floats of all, or raises
+        values = np.array((series.fill_null(0) if whole and missing.any() else series).to_numpy())
+    if named:  # categories stay categories, even where numbers name them
+        cells = column_of(values, missing).as_text()
         return bare_column([None if lost else cell for cell, lost in zip(cells, missing, strict=True)], "category")
     return column_of(values, missing, integer=whole)
 

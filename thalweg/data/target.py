@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from typing import Any, Self
 
 import numpy as np
@@ -23,6 +24,8 @@ from thalweg.support.extras import need
 
 ROWS_PER_CLASS = 5
 """Integers are classes only if each stands, on average, for this many rows."""
+DIGITS = 15
+"""Numbers of up to so many digits are different as float64, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +84,8 @@ class Target:
             texts = column.counts()
             column = numbers_in_text(table, name, column, texts, meant(column, counts=texts)) or column
         counts = _label_counts(column)
+        if len(counts) == 1:
+            _refuse_merged(name, column)
         decided, why = _decide(column, counts, name)
         chosen = asked or decided
         if asked:
@@ -93,6 +98,7 @@ class Target:
             mean, scale = _moments(numbers[~np.isnan(numbers)])
             missing = int(np.isnan(numbers).sum())
             return cls(name, chosen, (), mean, scale, missing, why, column.notation, column.unit, column.forgiving)
+        _refuse_merged(name, column)
         _check_classes(name, chosen, len(counts), len(column.values) - missing)
         classes = sorted(counts)
         if column.written and column.exact:
@@ -379,6 +385,25 @@ def _decide(column: Column, counts: Counter[Any], name: str) -> tuple[Task, word
             '{span}, numbered as classes are (task="regression" takes them as quantities)', span=span
         )
     return "regression", words.Said('{span}, taken as quantities (task="multiclass" takes them as classes)', span=span)
+
+
+def _refuse_merged(name: str, column: Column) -> None:
+    """Raises if numbers that were written as different ones have become one float64, which would be one class."""
+    if column.kind != "number" or column.text is None:
+        return
+    met: dict[float, str] = {}
+    for text, value in dict.fromkeys(zip(column.text.tolist(), column.values.tolist(), strict=True)):
+        first = met.setdefault(value, text)
+        if value == value and max(len(first), len(text)) > DIGITS and _written(first) != _written(text):
+            raise DataError(
+                f"the target column {name!r} holds {first} and {text}, which are one number to a computer: "
+                "put a letter before each, so that they are text"
+            )
+
+
+def _written(text: str) -> Fraction | str:
+    """What a text says, as exactly as it says it."""
+    return text if plain_number(text) is None else Fraction(text)
 
 
 def _check_classes(name: str, task: Task, classes: int, rows: int) -> None:

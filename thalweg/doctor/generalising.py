@@ -173,7 +173,11 @@ def too_few(case: Case) -> Numbers | None:
         )
     else:
         so = words.text("none to validate by")
-    return {"learned": learned, "so": so}
+    if np.ndim(case.recording.sample.x) == 4:
+        so_far = words.text("vary the images that there are (layers.RandomFlip, layers.RandomTranslation)")
+    else:
+        so_far = words.text("judge by cross-validation (of a table, thalweg train: --folds 5)")
+    return {"learned": learned, "so": so, "so_far": so_far}
 
 
 def no_better(case: Case) -> Numbers | None:
@@ -256,9 +260,7 @@ RULES = [
         check=too_few,
         sentence="There are too few rows to learn anything that holds for others.",
         evidence="{learned} to learn from; {so}",
-        remedy="Get more rows, some hundreds of each class; vary the images that there are "
-        "(layers.RandomFlip, layers.RandomTranslation); until then use few units, and judge a table by "
-        "cross-validation (thalweg train: --folds 5).",
+        remedy="Get more rows, some hundreds of each class; until then use few units, and {so_far}.",
     ),
     Rule(
         name="answers the majority",

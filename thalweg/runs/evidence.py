@@ -31,6 +31,7 @@ MOST_ROWS, MOST_INPUTS = 20_000, 2_000
 MOST_NUMBERS = 1_000_000
 """Of predictions, float32, and of inputs, in bytes four times as many: 4 MB each."""
 MOST_CELLS = 100_000
+NEARLY_ALL = 0.99
 LONGEST = 200
 """Letters of a cell that are kept."""
 MIDNIGHT = "T00:00:00"
@@ -125,6 +126,16 @@ def of_images(x: Array, y: Array, predicted: Array) -> Evidence:
     at, random = chosen_inputs(held, most)
     named = Held(rows=held.rows + 1, truth=held.truth, predicted=held.predicted, of=held.of)
     return Evidence(named, at, random, np.ascontiguousarray(x[held.rows[at]]))
+
+
+def are_of_training(held: Held, table: Table, predicted: Callable[[Table], Array]) -> bool:
+    """Whether rows, whose target is known, are those of the training: the ones held out there are among others, at
+    their places, and predicted as they were."""
+    places = {table.row_number(row): row for row in range(table.rows)}
+    if not len(held.rows) or table.rows <= held.of or not places.keys() >= set(held.rows.tolist()):
+        return False
+    found = predicted(table.take([places[number] for number in held.rows.tolist()]))
+    return bool(np.isclose(found, held.predicted, 1e-3, 1e-4).mean() > NEARLY_ALL)
 
 
 # --- reading ---------------------------------------------------------------------------------------------------------

@@ -178,16 +178,21 @@ def beaten(
     if linear is not None:
         score, other = judgement.scores[main], linear["scores"].get(main, np.nan)
         if is_better(main, other, score.value):
-            better = words.Said(
-                "a {model} is better: {score} {other:.4g}, and {own:.4g} here",
-                model=linear["model"],
-                score=score_name(main),
-                other=other,
-                own=score.value,
-            )
+            model, name = linear["model"], score_name(main)
             if score.low <= other <= score.high:
-                better = words.Said("{better} (within the interval, so it may be chance)", better=better)
-            said.append(better)
+                said.append(
+                    words.Said(
+                        "a {model} does about as well: {score} {other:.4g}, within the interval here",
+                        model=model, score=name, other=other,
+                    )
+                )  # fmt: skip
+            else:
+                said.append(
+                    words.Said(
+                        "a {model} is better: {score} {other:.4g}, and {own:.4g} here",
+                        model=model, score=name, other=other, own=score.value,
+                    )
+                )  # fmt: skip
     return said
 
 

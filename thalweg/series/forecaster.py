@@ -23,6 +23,7 @@ from thalweg.series.panel import Line, Panel, panel_of, shown
 from thalweg.series.season import Season, season_of
 from thalweg.series.time_index import TimeIndex
 from thalweg.support.checks import number, whole
+from thalweg.tabular.clock import Clock
 from thalweg.tabular.features import Features
 
 Array = NDArray[Any]
@@ -67,7 +68,8 @@ class Forecaster(BaseEstimator):
         lags: how many values are seen; by default 7 horizons or two seasons, as far as the series are long enough.
         quantiles: those of intervals, between 0 and 1. The median is added: it is the forecast.
         networks: how many are averaged. epochs: of each; by default as many as the first one needed.
-        time_limit: seconds for training, about; no epoch begins after it.
+        time_limit: seconds for `fit`, all that it does included; no epoch begins that would end later. What can't be
+            made shorter, such as smoothing and a linear model of many series, may take longer.
         random_state: fixes the result, on the same number of cores.
 
     A gap, by a missing row or a missing value, is filled on a straight line and counts less as a target; rows may be
@@ -130,11 +132,7 @@ class Forecaster(BaseEstimator):
                 honoured.
         """
         quantiles = checked_quantiles(self.quantiles)
-        plan = Plan(
-            whole("networks", self.networks),
-            epochs=None if self.epochs is None else whole("epochs", self.epochs),
-            seconds=None if self.time_limit is None else number("time_limit", self.time_limit, 1e-9),
-        )
+        plan = self._plan()
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         form, self.roles_ = read_series(y, self._roles(), X)
         self.form_, panel = self._panel(form, X)
@@ -151,11 +149,6 @@ class Forecaster(BaseEstimator):
         self.horizon_ = self._horizon(season.short, steps)
         self.fh_ = steps
         sizes = np.array([len(line) for line in panel.lines])
-        if sizes.max() <= self.horizon_:
-            raise DataError(
-                f"the longest series has {int(sizes.max())} values, and the horizon is {self.horizon_}: it has to be "
-                "shorter than the series; give horizon="
-            )
         self.lags_ = self._lags(season, sizes)
         known = 0 if self.features_ is None else len(self.features_.feature_names)
         view = View(self.lags_, self.horizon_, season.short, panel.cadence, known)
@@ -263,11 +256,16 @@ class Forecaster(BaseEstimator):
                 f"no series is longer than {held} steps, which the earliest origin leaves out: give fewer origins"
             )
         quantiles = checked_quantiles(self.quantiles)
-        plan = Plan(self.networks, epochs=self.epochs, seconds=self.time_limit)
+        plan = self._plan()
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         self._learn(Panel(cut, panel.cadence), quantiles, plan, seed, None)
         found = self.forecasts(Panel(cut, panel.cadence))
         return scores_of(usable, cut, found, quantiles, self.season_)
+
+    def _plan(self) -> Plan:
+        clock = Clock(None if self.time_limit is None else number("time_limit", self.time_limit, 1e-9))
+        epochs = None if self.epochs is None else whole("epochs", self.epochs)
+        return Plan(whole("networks", self.networks), epochs=epochs, clock=clock, until=clock.limit)
 
     def _roles(self) -> Roles:
         group = self.group if self.group is None or isinstance(self.group, list | tuple) else [self.group]
@@ -451,4 +449,5 @@ def scores_of(
         )
     if not rows:
         raise DataError("no series has values after the origin")
-    return {name: float(np.mean([row[name] for row in rows if np.isfinite(row[name])])) for name in rows[0]}
+    finite = {name: [row[name] for row in rows if np.isfinite(row[name])] for name in rows[0]}
+    return {name: float(np.mean(values)) if values else float("nan") for name, values in finite.items()}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -22,6 +22,7 @@ from thalweg.series.combination import error_of, shares_of
 from thalweg.series.linear_start import linear_model, scaled_targets
 from thalweg.series.origins import Base, Strip, View
 from thalweg.series.smoothing import LATEST
+from thalweg.tabular.clock import Clock
 
 Array = NDArray[Any]
 Watch = Callable[[dict[str, Any]], None]
@@ -32,6 +33,10 @@ AN_EPOCH, LEAST_STEPS, UPDATES, LEAST_EPOCHS, MOST_EPOCHS = 36_000, 32, 1_900, 1
 """Windows that an epoch draws, at most; its steps at least, of few windows again and again; updates in all, about; and
 the bounds of epochs."""
 DECAY, BLOCKS = 1e-4, 2
+LEAST_BEFORE = 2
+"""Values before an origin, at least: a step in time is the distance of two."""
+TRIED = 1 / 3
+"""Of the time, the share of the network that shows how long to train."""
 TRIALS, MOST_HELD = 256, 4
 """Windows that are held out, about, to find out how long to train; of a series at most a fourth."""
 NETWORKS = "networks"
@@ -43,15 +48,16 @@ class Plan:
     """How networks are trained. None: by the number of windows.
 
     Attributes:
-        networks: how many are averaged. seconds: that they may take, together, or None.
+        networks: how many are averaged. clock: of a time limit. until: on it, when the networks have to be trained.
     """
 
     networks: int = 3
     units: int | None = None
     epochs: int | None = None
     batch: int | None = None
-    seconds: float | None = None
     rate: float = 1e-3
+    clock: Clock = field(default_factory=lambda: Clock(None))
+    until: float = math.inf
 
     def of(self, windows: int) -> Plan:
         """The same with everything decided."""
@@ -59,6 +65,16 @@ class Plan:
         batch = self.batch or batch
         epochs = self.epochs or int(np.clip(UPDATES * batch // drawn(windows, batch), LEAST_EPOCHS, MOST_EPOCHS))
         return replace(self, units=self.units or units, batch=batch, epochs=epochs, rate=rate)
+
+    def in_time(self, epoch: float, least: int) -> Plan:
+        """The same with as many networks as can have an epoch of so many seconds each before the time is over."""
+        rounds = int(min(self.networks, max(0.0, self.until - self.clock.passed) / max(epoch, 1e-9)))
+        return replace(self, networks=max(least, min(self.networks, rounds * cores())))
+
+    def deadlines(self) -> list[float]:
+        """When each network has to be trained, on the clock: those that cores train one after the other share it."""
+        now, rounds = self.clock.passed, -(-self.networks // cores())
+        return [now + (self.until - now) * (k // cores() + 1) / rounds for k in range(self.networks)]
 
 
 @dataclass(frozen=True)
@@ -73,7 +89,7 @@ class Continuation:
         shares: of "networks" and each simple forecast, together 1. shifts: (quantiles,) so that on the windows held out
             as many values lie below each quantile as it says.
         records: of the trainings' epochs. held: what was found on the windows held out. errors: of each method there.
-        epochs: of each network.
+        epochs: of each network. epoch: seconds of one, where a limit needs them.
     """
 
     model: Model
@@ -85,6 +101,7 @@ class Continuation:
     held: dict[str, float] = field(default_factory=dict)
     errors: dict[str, float] = field(default_factory=dict)
     epochs: int | None = None
+    epoch: float = 0.0
 
     def forecast(self, strip: Strip, lines: Array, origins: Array) -> Array:
         """The quantiles of the steps after origins: (windows, horizon, quantiles)."""
@@ -138,13 +155,13 @@ def said(model: Model, x: Array) -> Array:
 
 
 def learn(
-    strip: Strip, lines: Array, origins: Array, quantiles: Sequence[float], plan: Plan, seed: int, until: float | None,
+    strip: Strip, lines: Array, origins: Array, quantiles: Sequence[float], plan: Plan, seed: int, until: float,
     watch: Watch | None = None, look: Callable[[Model], float] | None = None, halt: Event | None = None,
     lanes: int | None = None,
 ) -> tuple[Model, list[dict[str, Any]]]:  # fmt: skip
     """Trains a network on windows, of which each epoch draws anew; with `look`, back to the epoch it liked best.
 
-    `until`: on time.perf_counter's clock; no epoch begins after it, nor when `halt` is set.
+    `until`: on the plan's clock; no epoch begins after it, or would end then, nor when `halt` is set.
     """
     assert plan.batch
     assert plan.units
@@ -157,10 +174,10 @@ def learn(
     rate = schedules.CosineDecay(plan.rate, steps)
     model.compile(optimizers.AdamW(rate, weight_decay=DECAY), [losses.Quantile(q) for q in quantiles])
     records: list[dict[str, Any]] = []
-    best, kept = np.inf, None
+    best, kept, took = np.inf, None, 0.0
     for epoch in range(plan.epochs):
-        late = until is not None and epoch and time.perf_counter() > until
-        if late or (halt is not None and halt.is_set()):
+        begin = plan.clock.passed
+        if begin + took > until or (halt is not None and halt.is_set()):
             break
         chosen = np.concatenate([draws.permutation(len(lines)) for _ in range(-(-count // len(lines)))])[:count]
         x, target, seen = scaled_targets(strip, lines[chosen], origins[chosen])
@@ -176,6 +193,7 @@ def learn(
             if record["held_out"] < best:
                 best, kept = record["held_out"], model.get_weights()
         records.append(record)
+        took = plan.clock.passed - begin
         if watch is not None:
             watch(record)
     if kept is not None:
@@ -189,7 +207,6 @@ def continuation(
 ) -> Continuation:  # fmt: skip
     """Networks for a strip: one that shows, on the latest windows, how long to train and how wide the intervals are;
     then those that learn from all windows. `like`: another, of less of the same series, which has shown it."""
-    begin = time.perf_counter()
     view = strip.view
     lines, origins = strip.origins(least_before(view))
     if not len(lines):
@@ -200,19 +217,19 @@ def continuation(
         )
     plan = plan.of(len(lines))
     found = untried(strip, tuple(quantiles))
-    until = None if plan.seconds is None else begin + plan.seconds / 3
     if like is not None:
         found, strip.view = like, like.view
-    elif (trial := tried(strip, quantiles, plan, seed, until, watch)) is not None:
+    elif (trial := tried(strip, quantiles, plan, seed, watch)) is not None:
         found = trial
-    plan = replace(plan, epochs=found.epochs or plan.epochs)
-    until = None if plan.seconds is None else begin + plan.seconds
     records = [{**record, "network": 0} for record in found.records]
+    plan = replace(plan, epochs=found.epochs or plan.epochs).in_time(found.epoch, 0 if found.records else 1)
+    if not plan.networks:  # the one that has shown it is what there was time for
+        return found if like is not None else replace(found, records=records, epochs=plan.epochs)
     halt = Event()
     trained = side_by_side(
         [
             partial(learn, strip, lines, origins, quantiles, plan, seed + k, until, watch, None, halt, 1)
-            for k in range(1, plan.networks + 1)
+            for k, until in enumerate(plan.deadlines(), start=1)
         ],
         cores(),
         halt.set,
@@ -230,7 +247,7 @@ def drawn(windows: int, batch: int) -> int:
 
 def least_before(view: View) -> int:
     """How many values a window has before its origin, at least."""
-    return max(2, min(view.lags, view.season + 1))
+    return max(LEAST_BEFORE, min(view.lags, view.season + 1))
 
 
 def untried(strip: Strip, quantiles: tuple[float, ...]) -> Continuation:
@@ -241,12 +258,11 @@ def untried(strip: Strip, quantiles: tuple[float, ...]) -> Continuation:
     return Continuation(model, view, quantiles, dict.fromkeys(names, 1 / len(names)), (0.0,) * len(quantiles))
 
 
-def tried(
-    strip: Strip, quantiles: Sequence[float], plan: Plan, seed: int, until: float | None, watch: Watch | None
-) -> Continuation | None:
+def tried(strip: Strip, quantiles: Sequence[float], plan: Plan, seed: int, watch: Watch | None) -> Continuation | None:
     """A network that hasn't seen the latest windows: what it and simple forecasts show there; None where the series are
     too short for that."""
     least, horizon = least_before(strip.view), strip.view.horizon
+    before = strip.view
     wanted = horizon - 1 + -(-TRIALS // len(strip.lines))
     held = int(np.clip(wanted, horizon, max(horizon, int(strip.sizes.max()) // MOST_HELD)))
     lines, origins = strip.origins(least, held)
@@ -266,7 +282,14 @@ def tried(
     def look(model: Model) -> float:
         return float(np.nanmean(pinballs(y - base / scale, said(model, x), quantiles)))
 
+    begin = plan.clock.passed
+    until = begin + TRIED * (plan.until - begin)
     model, records = learn(strip, lines, origins, quantiles, plan, seed, until, watch, look)
+    if not records:
+        strip.judge(0)
+        strip.view = before
+        return None
+    epoch = (plan.clock.passed - begin) / len(records) * min(cores(), plan.networks)  # of several, a core each
     epochs = 1 + int(np.argmin([record["held_out"] for record in records]))
     outputs, middle = said(model, x), list(quantiles).index(0.5)
     methods = {NETWORKS: base / scale + outputs[:, :, middle], **methods}
@@ -277,14 +300,10 @@ def tried(
     floor = best_floor(strip, late_lines, late, y * scale, points * scale, scale)
     strip.view = view = replace(view, floor=floor)
     points = strip.limited(points * scale, late_lines, late) / scale
-    found = {
-        "scaled error": error_of(y, points),
-        "as the base": error_of(y, base / scale),
-        "windows": float(len(late)),
-    }
+    found = {"scaled error": error_of(y, points), "as the base": error_of(y, base / scale), "windows": float(len(late))}
     errors = {name: error_of(y, method) for name, method in methods.items()}
     strip.judge(0)
-    return Continuation(model, view, tuple(quantiles), shares, shifts, records, found, errors, epochs)
+    return Continuation(model, view, tuple(quantiles), shares, shifts, records, found, errors, epochs, epoch)
 
 
 def best_base(strip: Strip, y: Array, simple: dict[str, Array]) -> Base:

@@ -116,7 +116,7 @@ class Strip:
         lags = self.values[places[:, None] + np.arange(-view.lags, 0)]
         scale = self.scales[lines][:, None]
         level = lags[:, -min(view.season, view.lags) :].mean(axis=1, keepdims=True)
-        spread = np.abs(np.diff(lags, axis=1)).mean(axis=1, keepdims=True)
+        spread = np.abs(np.diff(lags, axis=1)).sum(axis=1, keepdims=True) / max(1, view.lags - 1)
         parts = [
             clipped((lags - level) / scale),
             clipped((self.low[places][:, None] - level) / scale),

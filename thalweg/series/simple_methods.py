@@ -28,8 +28,8 @@ def last_season(values: Array, season: int, horizon: int) -> Array:
     return np.asarray(values[len(values) - season + np.arange(horizon) % season])
 
 
-def simple_forecasts(strip: Strip, seed: int) -> dict[str, Array]:
-    """By name, the forecasts from the end of each line, (lines, horizon); LightGBM's where it is installed.
+def simple_forecasts(strip: Strip, seed: int, boosted: bool = True) -> dict[str, Array]:
+    """By name, the forecasts from the end of each line, (lines, horizon); LightGBM's where it is installed and wanted.
 
     All see what the networks see.
     """
@@ -39,7 +39,7 @@ def simple_forecasts(strip: Strip, seed: int) -> dict[str, Array]:
         "smoothing": strip.limited(strip.base("smoothing", every, strip.sizes), every, strip.sizes),
         "linear model": linear_forecasts(strip, seed),
     }
-    if find_spec("lightgbm") is not None:
+    if boosted and find_spec("lightgbm") is not None:
         found["LightGBM"] = boosted_forecasts(strip, seed)
     return found
 

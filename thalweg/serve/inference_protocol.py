@@ -170,7 +170,7 @@ def outputs_of(model: Answering) -> list[dict[str, Any]]:
 def labels_of(labels: Sequence[Any], model: Answering) -> Any:
     """Labels as an array, of the same type whichever they are."""
     kinds = set(map(type, model.classes))
-    if kinds <= {int, bool, float} and len(kinds) == 1:
+    if kinds <= {int, bool, float} and len(kinds) == 1 and all(abs(label) < 2**63 for label in model.classes):
         return np.array(labels, kinds.pop())
     array = np.empty(len(labels), object)
     array[:] = labels

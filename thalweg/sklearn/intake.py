@@ -18,7 +18,7 @@ from thalweg.tabular.single_row import row_of
 
 Array = NDArray[Any]
 
-_NUMERIC: dict[str, Kind] = {"b": "boolean", "i": "integer", "u": "integer", "f": "number"}
+_NUMERIC: dict[str, Kind] = {"?": "boolean", "e": "number", "f": "number", "d": "number"}
 
 
 class CellError(DataError, TypeError):
@@ -52,7 +52,7 @@ def table_of(X: Any, estimator: Any, least_rows: int = 1) -> Table:
     X = check_array(
         X, dtype=None, ensure_all_finite=False, ensure_min_samples=least_rows, estimator=estimator, input_name="X"
     )
-    kind = _NUMERIC.get(X.dtype.kind)
+    kind = _NUMERIC.get(X.dtype.char)
     names = array_names(X.shape[1])
     if kind is None:
         table = Table.of(dict(zip(names, X.T, strict=True)), "X")
@@ -143,8 +143,7 @@ def targets_of(y: Any, rows: int, numeric: bool, estimator: Any) -> Array:
         raise ValueError(f"This {type(estimator).__name__} estimator requires y to be passed, but the target y is None")
     if hasattr(y, "to_numpy") and not hasattr(y, "__array__"):
         y = y.to_numpy()
-    if numeric:
-        y = numbers_of_text(y)
+    y = numbers_of_text(y) if numeric else whole_labels(y)
     placeholder = np.zeros((rows, 1))
     _, checked = check_X_y(placeholder, y, y_numeric=numeric, estimator=estimator, ensure_min_samples=1)
     result: Array = checked
@@ -153,6 +152,14 @@ def targets_of(y: Any, rows: int, numeric: bool, estimator: Any) -> Array:
         if lost:
             raise DataError(f"Input y contains NaN: row {lost[0] + 1} has no value")
     return result
+
+
+def whole_labels(y: Any) -> Any:
+    """Labels of pandas' nullable whole numbers, none of them missing, as NumPy's, which scikit-learn doesn't make
+    floats of; others as they are."""
+    plain = getattr(getattr(y, "dtype", None), "numpy_dtype", None)
+    whole = isinstance(plain, np.dtype) and plain.kind in "iu" and not y.isna().any()
+    return y.to_numpy(dtype=plain) if whole else y
 
 
 def numbers_of_text(y: Any) -> Any:

@@ -17,6 +17,7 @@ from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_targ
 from thalweg.errors import ArgumentError, DataError
 from thalweg.sklearn.aim import Aim, aim_of_classes
 from thalweg.sklearn.compatible import validate_data
+from thalweg.sklearn.intake import whole_labels
 from thalweg.sklearn.perceptron import Perceptron, partial
 
 Array = NDArray[Any]
@@ -121,7 +122,7 @@ class MLPClassifier(ClassifierMixin, Perceptron):
 
     def _read(self, X: Any, y: Any, reset: bool, incremental: bool) -> tuple[Any, Array]:
         options = {"accept_sparse": ["csr", "csc"], "multi_output": True, "reset": reset}
-        X, y = validate_data(self, X, y, dtype=(np.float64, np.float32), **options)
+        X, y = validate_data(self, X, whole_labels(y), dtype=(np.float64, np.float32), **options)
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         if not hasattr(self, "classes_") or not (self.warm_start or incremental):

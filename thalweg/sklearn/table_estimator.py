@@ -36,6 +36,7 @@ from thalweg.sklearn.newcomers import understood
 from thalweg.sklearn.table_sources import (
     IN_MEMORY,
     check_name,
+    classes_of,
     is_mapped,
     is_source,
     labels_of,
@@ -172,7 +173,7 @@ class TableEstimator(BaseEstimator):
                 del self.feature_names_in_
             if not regression:
                 assert prepared.features.target is not None
-                self.classes_ = np.array(list(prepared.features.target.classes))
+                self.classes_ = classes_of(prepared.features.target)
             warn_of_text(prepared.features)
             ended = prepared.train(clock, self._lanes(), tell if self.verbose else None)
             self._keep(prepared.features, ended, prepared.judge)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from thalweg.data.tables import Table, read_table
-from thalweg.data.target import Target
+from thalweg.data.target import Target, labels_array
 from thalweg.errors import ArgumentError, DataError
 from thalweg.tabular.beside import BATCH
 
@@ -58,8 +58,13 @@ def labels_of(target: Target, table: Table) -> Array:
     """The labels, or numbers, of a column."""
     if target.task == "regression":
         return target.numbers(table)
-    labels: Array = np.array(list(target.classes))[target.encode(table).ravel().astype(np.int64)]
-    return labels
+    return classes_of(target)[target.encode(table).ravel().astype(np.int64)]
+
+
+def classes_of(target: Target) -> Array:
+    """The classes as an array: of their own type, if NumPy has one that holds them all."""
+    array = np.array(list(target.classes))
+    return array if array.tolist() == list(target.classes) else labels_array(target.classes)
 
 
 def target_as(table: Table, name: str, regression: bool) -> Target:

@@ -48,10 +48,10 @@ compiling = Stopwatch()
 
 
 class Elapsed:
-    """The seconds since it was made, without those of compiling kernels, which is done once on a machine."""
+    """The seconds since it was made, or `before`, without those of compiling kernels (once on a machine)."""
 
-    def __init__(self) -> None:
-        self.begin = time.perf_counter() - compiling.so_far
+    def __init__(self, before: float = 0.0) -> None:
+        self.begin = time.perf_counter() - compiling.so_far - before
 
     @property
     def seconds(self) -> float:

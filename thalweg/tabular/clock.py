@@ -18,6 +18,7 @@ RESERVE = 0.1
 """The share of the limit that is kept for what follows the training, 1 second at most, until that was measured."""
 MOST_KEPT = 0.5
 """Of what is left, at most so much is kept for what follows: a short training is better than none."""
+ENDING = 0.5
 GLANCE = 0.2
 """Seconds between two looks at the trainings."""
 
@@ -28,13 +29,14 @@ class Clock:
     Attributes:
         after: seconds that what follows the trainings takes, until the run is kept.
         page: seconds that are for what follows even that.
+        ending: seconds in which a process ends: half of those in which it began, as a busy machine is slow in both.
         running: the trainings that have begun and not ended.
     """
 
     def __init__(self, limit: float | None, before: float = 0.0, page: float = 0.0) -> None:
         self.limit = self.until = math.inf if limit is None else limit
         self.begin = time.perf_counter() - before
-        self.after, self.page = 0.0, page
+        self.after, self.page, self.ending = 0.0, page, ENDING * before
         self.running: set[Course] = set()
         self.stopped = self.interrupted = False
 
@@ -53,7 +55,7 @@ class Clock:
     @property
     def kept(self) -> float:
         """Seconds that are kept for what follows the trainings."""
-        return max(self.after, min(1.0, RESERVE * self.limit)) + self.page
+        return max(self.after, min(1.0, RESERVE * self.limit)) + self.page + self.ending
 
     def reserve(self, seconds: float) -> None:
         """What follows the trainings will take so long, until the run is kept."""
@@ -64,8 +66,8 @@ class Clock:
 
     @property
     def remaining(self) -> float:
-        """Seconds of the limit that are left for all."""
-        return max(0.0, self.limit - self.passed)
+        """Seconds of the limit that are left for all but the end of the process."""
+        return max(0.0, self.limit - self.passed - self.ending)
 
     def part(self, share: float) -> None:
         """One of several fits begins, which has this share of what is left."""

@@ -15,7 +15,7 @@ from thalweg.experiments.tuning.jury import Metric, Verdict
 from thalweg.experiments.tuning.material import Array, Material, Part
 from thalweg.experiments.tuning.space import Candidate
 from thalweg.models.model import Model
-from thalweg.support.stopwatch import Elapsed
+from thalweg.support.stopwatch import Elapsed, command
 from thalweg.tabular.blueprint import Blueprint
 
 if TYPE_CHECKING:
@@ -27,10 +27,13 @@ WORST = 1e6  # the score of a training that diverged: finite, as Optuna wants it
 
 @dataclass
 class TimeLimit:
-    """A limit in seconds of wall time, in which the compiling of kernels doesn't count; None: no limit."""
+    """A limit in seconds of wall time, in which the compiling of kernels doesn't count; None: no limit.
+
+    It counts from the beginning of a command's process.
+    """
 
     seconds: float | None
-    passed: Elapsed = field(default_factory=Elapsed)
+    passed: Elapsed = field(default_factory=lambda: Elapsed(command.seconds))
 
     def share(self) -> float:
         """How much of the limit has passed; 0 without one."""

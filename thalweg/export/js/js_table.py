@@ -7,6 +7,8 @@ import re
 from pathlib import Path
 from typing import Any
 
+from thalweg.data.cells import EXACT
+from thalweg.data.labels import Label
 from thalweg.export.exported_tables import Column, TableNetwork
 from thalweg.export.js.js_files import NEXT, js_file
 from thalweg.export.numpy_cells import GAPS, MISSING
@@ -22,7 +24,7 @@ def js_table_file(table: TableNetwork, title: str, int8: bool = False, module: b
 
     table: of `table_network(model, features, 1)`.
     """
-    name, classes = table.target.name, list(table.target.classes)
+    name, classes = table.target.name, [_exactly(label) for label in table.target.classes]
     told = [title, "A row is an object of cells by the columns' names, null where missing:"]
     told += [f"    {described(column)}" for column in table.columns]
     told += [
@@ -44,6 +46,11 @@ def js_table_file(table: TableNetwork, title: str, int8: bool = False, module: b
     lines = ["", *markers(), "", *cells.split("\n"), *columns_read(table), *functions]
     gives = "predict, predict_proba" if classes else "predict"
     return js_file(table.network, NEXT.join(told), int8, module, lines, gives)
+
+
+def _exactly(label: Label) -> Label:
+    """A label as JavaScript tells it from others: whole numbers from 2^53 on are text."""
+    return str(label) if isinstance(label, int) and abs(label) > EXACT else label
 
 
 def markers() -> list[str]:

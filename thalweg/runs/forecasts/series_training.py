@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
+import tempfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,7 +17,7 @@ from thalweg.errors import ArgumentError, DataError
 from thalweg.runs.forecasts.series_run import SeriesRun
 from thalweg.series.forecaster import Forecaster, checked_quantiles, scores_of
 from thalweg.series.given_series import read_series
-from thalweg.series.global_network import Plan, continuation
+from thalweg.series.global_network import LEAST_BEFORE, Plan, continuation
 from thalweg.series.origins import Strip
 from thalweg.series.panel import Panel
 from thalweg.series.simple_methods import simple_forecasts
@@ -22,6 +25,7 @@ from thalweg.support.checks import number, whole
 from thalweg.support.progress import stage
 from thalweg.support.seeds import draw_seed
 from thalweg.support.stopwatch import Elapsed
+from thalweg.tabular.clock import Clock
 
 Array = NDArray[Any]
 
@@ -31,6 +35,8 @@ LEAST_TOLD = 0.005
 """Of a forecast's methods, those with less are left out of the sentence."""
 JUDGED = 0.5
 """Of a time limit, the share of the training that is judged; the other learns from all values."""
+SAFE = 1.5
+"""The machine may become busier while the run is kept."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +61,11 @@ class SeriesOptions:
         share = number("interval", self.interval, 1e-6, 1)
         return (round((1 - share) / 2, 9), round((1 + share) / 2, 9))
 
+    @property
+    def limit(self) -> float | None:
+        """The time limit, checked."""
+        return None if self.time_limit is None else number("time limit", self.time_limit, 1e-9)
+
     def forecaster(self) -> Forecaster:
         """One with these options."""
         if self.target in (self.time, self.group) or (self.time is not None and self.time == self.group):
@@ -66,13 +77,17 @@ class SeriesOptions:
         )  # fmt: skip
 
 
-def train(table: Table, options: SeriesOptions, announce: Callable[[str], None] | None = None) -> SeriesRun:
-    """Trains on all values but those of the last steps, judges on these, and trains again on all values."""
+def train(
+    table: Table, options: SeriesOptions, announce: Callable[[str], None] | None = None, clock: Clock | None = None
+) -> SeriesRun:
+    """Trains on all values but those of the last steps, judges on these, and trains again on all values.
+
+    clock: of the time limit, if it began before, as the table was read.
+    """
     options = replace(options, seed=draw_seed() if options.seed is None else options.seed)
     assert options.seed is not None
     seed, passed = options.seed % 2**31, Elapsed()
-    limit = None if options.time_limit is None else JUDGED * number("time limit", options.time_limit, 1e-9)
-    plan = Plan(options.members, epochs=options.epochs, seconds=limit)
+    clock = clock or Clock(options.limit)
     judged, made = options.forecaster(), options.forecaster()
     form, roles = read_series(table, made._roles())
     for each in (judged, made):
@@ -80,13 +95,15 @@ def train(table: Table, options: SeriesOptions, announce: Callable[[str], None] 
         _, panel = each._panel(form, None)
     horizon = options.horizon
     lines = [line for line in panel.lines if len(line) > 2 * horizon]
-    if not lines:
+    longest = max(map(len, panel.lines))
+    if longest < 2 * horizon + LEAST_BEFORE:
         raise DataError(
-            f"the longest series has {max(map(len, panel.lines))} values, and a horizon of {horizon} needs more than "
-            f"{2 * horizon}: {horizon} are held out to judge by; give a shorter --horizon"
+            f"the longest series has {longest} values: a horizon of {horizon} needs {2 * horizon + LEAST_BEFORE} or "
+            f"more, {horizon} of them to judge by; give a shorter --horizon, or longer series"
         )
     cut = Panel([line.until(len(line) - horizon) for line in lines], panel.cadence)
     quantiles = checked_quantiles(options.quantiles)
+    plan = Plan(options.members, epochs=options.epochs, clock=clock, until=clock.passed + JUDGED * clock.left)
     with stage("training, without the last steps"):
         judged._learn(cut, quantiles, plan, seed, None)
     if announce is not None:
@@ -96,27 +113,38 @@ def train(table: Table, options: SeriesOptions, announce: Callable[[str], None] 
     last = scores.pop("MASE as last season")
     others = {}
     with stage("forecasts to compare with"):
-        for name, points in simple_forecasts(Strip(cut, judged.continuation_.view), seed).items():
+        for name, points in simple_forecasts(
+            Strip(cut, judged.continuation_.view), seed, clock.limit == math.inf
+        ).items():
             said = np.repeat(points[:, :, None], len(quantiles), axis=2)
             beside = scores_of(lines, cut.lines, said, quantiles, judged.season_)
             others[name] = {"MASE": beside["MASE"], "sMAPE": beside["sMAPE"]}
-    with stage("training, on all values"):
-        made.season_, made.horizon_, made.lags_, made.fh_ = judged.season_, horizon, judged.lags_, None
-        made.cadence_, made.panel_ = panel.cadence, panel
-        view = judged.continuation_.view
-        made.continuation_ = continuation(Strip(panel, view), quantiles, plan, seed, None, judged.continuation_)
-        made.shares_ = made.continuation_.shares
     rows = {"train": sum(map(len, panel.lines)), "test": len(lines) * horizon, "gaps": panel.gaps}
     as_others_say = {"optimizer": "adamw", "loss": None, "id": None, "batch_size": 256, "lanes": None}
     facts = {
         "options": asdict(options) | as_others_say,
-        "source": str(table.source), "rows": rows, "seed": options.seed, "seconds": passed.seconds,
+        "source": str(table.source), "rows": rows, "seed": options.seed,
         "interrupted": False, "held-out": scores, "baseline": None, "metric": "MASE", "others": others,
         "series": told(panel, judged), "last season": last,
     }  # fmt: skip
     own = [record for record in judged.continuation_.records if record["network"] == 0]
     history = [{k: v for k, v in record.items() if k != "network"} for record in own]
-    return SeriesRun(made, history or [], facts, pictured(lines, cut, found, judged.season_))
+    run = SeriesRun(judged, history, facts, pictured(lines, cut, found, judged.season_))
+    if clock.limit < math.inf:
+        with tempfile.TemporaryDirectory(prefix="thalweg-trial-") as trial, stage("timing what follows the training"):
+            begin = clock.passed
+            run.save(Path(trial) / "run", [])
+            clock.reserve(SAFE * (clock.passed - begin))
+    with stage("training, on all values"):
+        made.season_, made.horizon_, made.lags_, made.fh_ = judged.season_, horizon, judged.lags_, None
+        made.cadence_, made.panel_ = panel.cadence, panel
+        view, plan = judged.continuation_.view, replace(plan, until=clock.passed + clock.left)
+        made.continuation_ = continuation(Strip(panel, view), quantiles, plan, seed, None, judged.continuation_)
+        made.shares_ = made.continuation_.shares
+    if announce is not None and made.continuation_ is judged.continuation_:
+        announce("the time limit left none to learn from the last steps: the networks that were judged forecast")
+    facts["seconds"] = passed.seconds
+    return SeriesRun(made, history, facts, run.held)
 
 
 def told(panel: Panel, judged: Forecaster) -> str:
