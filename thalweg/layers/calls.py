@@ -34,7 +34,7 @@ class Called(hooks.Configured):
     fed: ClassVar[tuple[str, ...]] = ("mask",)  # named arguments of `call` that are arrays (rows, …), too
     name: str | None
     trainable: bool
-    built: bool
+    connected: bool
     input_shape: Any
     output_shape: Any
     supports_masking: bool = False  # whether a mask of the input goes on to the output, as in Keras
@@ -215,7 +215,7 @@ class Called(hooks.Configured):
         shapes = [mapped(a, lambda v: row_shape(v, program)) for a in arguments if any(True for _ in leaves(a))]
         if hasattr(self, "state_size"):
             shapes = shapes[:1]  # weights don't depend on states
-        if not self.built:
+        if not self.connected:
             self.build_for(shapes[0] if len(shapes) == 1 else shapes)
         elif self.composes and len(shapes) == 1:
             self.place_for(shapes[0])

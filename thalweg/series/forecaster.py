@@ -23,6 +23,7 @@ from thalweg.series.panel import Line, Panel, panel_of, shown
 from thalweg.series.season import Season, season_of
 from thalweg.series.time_index import TimeIndex
 from thalweg.support.checks import number, whole
+from thalweg.support.naming import suggesting
 from thalweg.tabular.features import Features
 
 Array = NDArray[Any]
@@ -86,6 +87,7 @@ class Forecaster(BaseEstimator):
     (12, True)
     """
 
+    @suggesting
     def __init__(
         self,
         horizon: int | None = None,

@@ -18,6 +18,7 @@ from thalweg.errors import ArgumentError, DataError
 from thalweg.sklearn.aim import Aim, aim_of_classes
 from thalweg.sklearn.compatible import validate_data
 from thalweg.sklearn.perceptron import Perceptron, partial
+from thalweg.support.naming import suggesting
 
 Array = NDArray[Any]
 
@@ -82,6 +83,7 @@ class MLPClassifier(ClassifierMixin, Perceptron):
 
     _parameter_constraints = Perceptron._parameter_constraints | {"class_weight": [dict, list, str, None]}
 
+    @suggesting
     def __init__(
         self,
         hidden_layer_sizes: Any = (100,),

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from thalweg.errors import AbsentNameError, ArgumentError
+from thalweg.support.naming import suggesting
 
 
 class Hooked:
@@ -31,6 +32,8 @@ class Hooked:
 
     def __init_subclass__(cls, **arguments: Any) -> None:
         super().__init_subclass__(**arguments)
+        if "__init__" in vars(cls):
+            cls.__init__ = suggesting(cls.__init__)  # type: ignore[method-assign]
         base = next(c for c in cls.__mro__ if issubclass(c, Hooked) and "uncalled" in vars(c))
         for owner in cls.__mro__:
             if owner in base.__mro__ or owner.__module__.partition(".")[0] == __name__.partition(".")[0]:

@@ -140,7 +140,7 @@ class OwnStep:
     def build_inside(self) -> None:
         """Builds the models inside that know their inputs."""
         for layer in layers_of(self.model):
-            if not layer.built and getattr(layer, "inputs", None):
+            if not layer.connected and getattr(layer, "inputs", None):
                 layer.build(None)
 
     def check_weights(self, compiled: Lowering, program: Builder) -> None:
@@ -162,7 +162,7 @@ class OwnStep:
         if any(feed.lookups for feed in graph.feeds):
             raise ThalwegError(f"{self.called}: look-up layers stand before a model with a step of its own, not in it")
         for layer in layers_of(self.model):
-            if not layer.built:
+            if not layer.connected:
                 raise ThalwegError(
                     f"{self.called}: layer {layer.shown_name} is called in a step only, where no weights can be made: "
                     "begin its network with an Input, or call it in call(self, x)"
