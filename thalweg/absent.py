@@ -13,6 +13,7 @@ from importlib.machinery import ModuleSpec
 from typing import Any
 
 from thalweg.errors import AbsentModuleError, AbsentNameError
+from thalweg.support.hooks import MINIMIZE
 
 OWN = __name__.partition(".")[0]
 
@@ -35,6 +36,7 @@ NAMES: dict[str, Sequence[tuple[str, str]]] = {  # module → (names, what to do
     "": (
         ("DTypePolicy FloatDTypePolicy dtype_policies mixed_precision Quantizer quantizers", FLOAT32),
         ("device distribution", ONE_CPU),
+        ("GradientTape", MINIMIZE),
         ("distillation", "distil in compute_loss, as examples/keras/distillation.py does"),
         ("Function KerasTensor Operation StatelessScope SymbolicScope name_scope", INSIDE),
         ("InputSpec", "a layer's build looks at the input_shape that it gets"),

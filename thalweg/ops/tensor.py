@@ -12,14 +12,15 @@ import linecache
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from thalweg.errors import ArgumentError, ShapeError, ThalwegError
+from thalweg.errors import AbsentNameError, ArgumentError, ShapeError, ThalwegError
 from thalweg.ops.any_length import common_lengths, merged, of_any_length
 from thalweg.program.builder import Builder
 from thalweg.program.ir.instruction import PARAMETERS, WORKSPACE, Buffer
+from thalweg.support import hooks
 from thalweg.support.nested import leaves, mapped
 
 Shape = tuple[int, ...]
@@ -39,6 +40,13 @@ class Operators:
 
     __slots__ = ()
     shape: Any
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            if instead := hooks.TENSOR_LACKS.get(name):
+                raise AbsentNameError(f"{caller()}: a tensor has no {name}: {instead}", name=name, obj=self)
+            return object.__getattribute__(self, name)  # raises Python's error
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **named: Any) -> Any:
         """An operator with an array on the left, a += b too, whose a is the tensor from then on; NumPy's functions
@@ -170,7 +178,7 @@ class Tensor(Operators):
         )
 
     def __float__(self) -> float:
-        raise ThalwegError(f"{caller()}: a tensor of a network has no numbers before there is data")
+        return float(self.__array__())  # which raises
 
     __int__ = __float__
 
@@ -187,7 +195,10 @@ class Tensor(Operators):
         return "float32"
 
     def __array__(self, *_: Any, **__: Any) -> Any:
-        raise not_numpy("array")
+        raise ThalwegError(
+            f"{caller()}: a tensor of a network has no numbers before there is data: compute with it in thalweg.ops; "
+            "what a train_step returns is logged"
+        )
 
     def __array_function__(self, function: Any, *_: Any) -> Any:
         raise not_numpy(function.__name__)
