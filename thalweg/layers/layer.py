@@ -125,11 +125,6 @@ class Layer(HasVariables, Called):
         return self.inside
 
     @property
-    def connected(self) -> bool:
-        """Whether the shapes are known and the parameters declared."""
-        return self.input_shape is not None
-
-    @property
     def built(self) -> bool:
         """Whether it is connected, or has adapted to data, as Keras says it."""
         return self.connected or self.adapted

@@ -55,7 +55,7 @@ def own_things(found: Sequence[Layer]) -> dict[str, Any]:
     while waiting:
         layer = waiting.pop()
         waiting += layer.inside
-        things = [] if is_ours(type(layer)) else [(type(layer).__name__, type(layer))]
+        things: list[tuple[str, Any]] = [] if is_ours(type(layer)) else [(type(layer).__name__, type(layer))]
         if isinstance(layer, layers.Lambda):
             things.append((getattr(layer.function, "__name__", ""), layer.function))
         for value in vars(layer).values():
