@@ -22,8 +22,7 @@ def serve(
     host: Annotated[str, Option(help="the address to listen at; 0.0.0.0 is every one of this machine")] = "127.0.0.1",
     port: Annotated[int, Option(help="0 is a free one")] = 8000,
     token_file: Annotated[
-        Path | None,
-        Option(help=f"a file with a token, which requests then have to carry; or put it into {TOKEN}"),
+        Path | None, Option(help=f"a file with a token, which requests then have to carry; or put it into {TOKEN}")
     ] = None,
     batch_rows: Annotated[int, Option(help="the most rows of different requests that are predicted together")] = 256,
     wait: Annotated[float, Option(help="milliseconds that a batch waits for further rows")] = 0.0,

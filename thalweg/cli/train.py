@@ -74,8 +74,7 @@ def train(
     out: Annotated[Path | None, typer.Option(help="the run folder; by default runs/NAME, numbered")] = None,
     no_report: Annotated[bool, typer.Option("--no-report", help="no page on the run in its folder")] = False,
     fast_sums: Annotated[
-        bool,
-        typer.Option("--fast-sums", help="images, under mpiexec: sums in MPI's order, for which less is sent"),
+        bool, typer.Option("--fast-sums", help="images, under mpiexec: sums in MPI's order, for which less is sent")
     ] = False,
 ) -> None:
     """Trains networks on a table, or a network on images, and keeps them in a run folder."""

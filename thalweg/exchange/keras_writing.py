@@ -143,11 +143,7 @@ class Written:
     def value(self, given: Any) -> Any:
         """An argument of a call."""
         if isinstance(given, Symbol):
-            config = {
-                "shape": list(given.shape),
-                "dtype": "float32",
-                "keras_history": [*self.histories[id(given)]],
-            }
+            config = {"shape": list(given.shape), "dtype": "float32", "keras_history": [*self.histories[id(given)]]}
             return {"class_name": "__keras_tensor__", "config": config}
         if isinstance(given, (list, tuple)):
             return [self.value(v) for v in given]

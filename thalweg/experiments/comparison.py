@@ -230,11 +230,7 @@ class TrainingList(Ledger):
 
 
 def train_together(
-    plan: Plan,
-    storage: TrialStorage,
-    study: str | None,
-    lanes: int | None,
-    progress: Callable[[int, int], None] | None,
+    plan: Plan, storage: TrialStorage, study: str | None, lanes: int | None, progress: Callable[[int, int], None] | None
 ) -> list[Run]:
     """Trains, with other processes, the networks that a storage says haven't been trained; returns the runs of all."""
     ledger = TrainingList(storage, named(NAME, study), "maximize", facts_of(plan), queue_of(plan), NEEDED)

@@ -43,11 +43,7 @@ class Sort(NamedTuple):
     """So many training rows have to have a term, of enough rows (see `least`)."""
 
 
-SORTS = (
-    Sort("words", 1, 1, 1024, 22.0, 2),
-    Sort("pairs", 2, 2, 512, 11.0, 5),
-    Sort("pieces", 3, 5, 1024, 22.0, 5),
-)
+SORTS = (Sort("words", 1, 1, 1024, 22.0, 2), Sort("pairs", 2, 2, 512, 11.0, 5), Sort("pieces", 3, 5, 1024, 22.0, 5))
 ENDS = (0, *accumulate(sort.width for sort in SORTS))
 WIDTH = ENDS[-1]
 BITS = 17
