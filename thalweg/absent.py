@@ -13,9 +13,10 @@ from importlib.machinery import ModuleSpec
 from typing import Any
 
 from thalweg.errors import AbsentModuleError, AbsentNameError
-from thalweg.support.hooks import MINIMIZE
 
 OWN = __name__.partition(".")[0]
+GUIDE = "docs/guides/own-training-steps.md"
+MINIMIZE = f"here a train_step calls self.minimize(loss, weights, optimizer), see {GUIDE}"
 
 SERIALIZED = "classes are named by registering them, keras.saving.register_keras_serializable, or in custom_objects"
 GET = "what get_config returned goes to the class's from_config, and a name to get"

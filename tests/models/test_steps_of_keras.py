@@ -8,8 +8,8 @@ import pytest
 
 import thalweg as keras
 from thalweg import Input, Model, Sequential, layers, ops
+from thalweg.absent import GUIDE
 from thalweg.errors import ArgumentError, ThalwegError
-from thalweg.support import hooks
 
 X, Y = np.ones((8, 3), np.float32), np.ones(8, np.float32)
 
@@ -185,7 +185,7 @@ def leads(call):
     said = str(error.value)
     assert "self.minimize(loss, weights, optimizer), see docs/guides/own-training-steps.md" in said
     assert "\n" not in said
-    assert said.count(hooks.GUIDE) == 1
+    assert said.count(GUIDE) == 1
     return said
 
 
@@ -197,7 +197,7 @@ def fitted(train_step):
 
 
 def test_the_guide_is_there():
-    assert (Path(__file__).parents[2] / hooks.GUIDE).exists()
+    assert (Path(__file__).parents[2] / GUIDE).exists()
 
 
 @pytest.mark.parametrize("kind", [OfTensorFlow, OfPyTorch, OfPyTorchWithoutZeros])

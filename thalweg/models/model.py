@@ -381,13 +381,9 @@ class Model(Inspected, Exporting, Stepping, Layer):
             ).run()  # fmt: skip
 
     def train_on_batch(
-        self,
-        x: Any,
-        y: Any = None,
-        sample_weight: Any = None,
-        class_weight: Mapping[int, float] | None = None,
+        self, x: Any, y: Any = None, sample_weight: Any = None, class_weight: Mapping[int, float] | None = None,
         return_dict: bool = False,
-    ) -> Any:
+    ) -> Any:  # fmt: skip
         """One step on one batch; returns its loss and metrics, computed before the step."""
         with self._trainer.alone():
             return self._trainer.train_on_batch(x, y, sample_weight, class_weight, return_dict)
@@ -419,14 +415,9 @@ class Model(Inspected, Exporting, Stepping, Layer):
         return self.evaluate(x, y, verbose=0, sample_weight=sample_weight, return_dict=return_dict, lanes=1)
 
     def predict(
-        self,
-        x: Any,
-        batch_size: int | None = None,
-        verbose: int | str = "auto",
-        steps: int | None = None,
-        callbacks: Sequence[Callback] | None = None,
-        lanes: int | None = None,
-    ) -> Any:
+        self, x: Any, batch_size: int | None = None, verbose: int | str = "auto", steps: int | None = None,
+        callbacks: Sequence[Callback] | None = None, lanes: int | None = None,
+    ) -> Any:  # fmt: skip
         """The network's outputs, (rows, …); several in the list or dict in which the model returns them.
 
         Args:

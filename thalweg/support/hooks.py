@@ -10,6 +10,7 @@ import inspect
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
+from thalweg.absent import MINIMIZE
 from thalweg.errors import AbsentNameError, ArgumentError
 from thalweg.support.naming import suggesting
 
@@ -119,8 +120,6 @@ LAYER = table(
 LOOKUP = {name: instead for name, instead in LAYER.items() if name != "__call__"} | table(
     ("update_state reset_state load_assets save_assets output_dtype", "a look-up learns in adapt, models save it")
 )
-GUIDE = "docs/guides/own-training-steps.md"
-MINIMIZE = f"here a train_step calls self.minimize(loss, weights, optimizer), see {GUIDE}"
 STEP = f"a step is compiled: choose loss and optimizer in compile, or write your own; {MINIMIZE}"
 LOGS = f"metrics are named in compile(metrics=[…]); {MINIMIZE}, and returns what is logged"
 MODEL = table(

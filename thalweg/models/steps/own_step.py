@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from thalweg.absent import GUIDE, MINIMIZE
 from thalweg.errors import ThalwegError
 from thalweg.layers import Layer
 from thalweg.layers.keywords import is_ours
@@ -25,7 +26,6 @@ from thalweg.program.lowering import Network, builder_inputs, gathered, places, 
 from thalweg.program.passes.draft import Draft, Pass, Request
 from thalweg.program.passes.verifier import rewritten
 from thalweg.program.plain import PLAIN
-from thalweg.support import hooks
 from thalweg.support.nested import mapped, pack_x_y_sample_weight
 
 Scores = Callable[[NDArray[np.float64]], dict[str, list[float]]]
@@ -89,7 +89,7 @@ class OwnStep:
         if not trains:
             return Program(rewritten(Draft(parts[0].forward, request=request), passes).forward), total
         if not step.minimisations:
-            raise ThalwegError(f"{self.called}.train_step trains nothing: {hooks.MINIMIZE}")
+            raise ThalwegError(f"{self.called}.train_step trains nothing: {MINIMIZE}")
         several: Several = compiled.optimizer
         several.adopt([m.optimizer for m in step.minimisations], self)
         compiled.prepare_slots()
@@ -120,9 +120,9 @@ class OwnStep:
                 result = (self.model.train_step if request.trains else self.model.test_step)(data)
             except Exception as error:
                 said = str(error) if isinstance(error, ThalwegError) else f"{type(error).__name__}: {error}"
-                if not request.trains or step.minimisations or hooks.GUIDE in said or self.minimises:
+                if not request.trains or step.minimisations or GUIDE in said or self.minimises:
                     raise
-                raise ThalwegError(f"{self.called}: {hooks.MINIMIZE}; this one doesn't, and ended in {said}") from error
+                raise ThalwegError(f"{self.called}: {MINIMIZE}; this one doesn't, and ended in {said}") from error
         logs = step.logged(result)
         for states in program.carried.values():
             raise ThalwegError(
