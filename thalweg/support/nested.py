@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from enum import Enum
 from typing import Any
 
 import numpy as np
@@ -53,21 +54,20 @@ def for_json(structure: Any, where: str = "") -> Any:
     """
     if isinstance(structure, np.generic):
         structure = structure.item()
-    kind = type(structure)
-    if kind in (list, tuple):
+    if isinstance(structure, list) or type(structure) is tuple:
         items = [for_json(inner, where) for inner in structure]
-        return items if kind is list else {"class_name": TUPLE, "items": items}
-    if kind is dict and all(type(key) is str for key in structure):
+        return items if isinstance(structure, list) else {"class_name": TUPLE, "items": items}
+    if isinstance(structure, dict) and all(isinstance(key, str) for key in structure):
         where = structure.get("class_name", where)
         return {
             key: for_json(inner, f"{where}'s {key}" if where and key != "config" else where or key)
             for key, inner in structure.items()
         }
-    if structure is None or kind in (bool, int, float, str):
+    if structure is None or (isinstance(structure, (int, float, str)) and not isinstance(structure, Enum)):
         return structure
     raise ArgumentError(
-        f"a file can't hold {where}, which is of the type {kind.__name__}: it holds numbers, texts, None, and lists, "
-        "tuples and dicts of them, by texts"
+        f"a file can't hold {where}, which is of the type {type(structure).__name__}: it holds numbers, texts, None, and "
+        "lists, tuples and dicts of them, by texts"
     )
 
 
