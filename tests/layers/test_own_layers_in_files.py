@@ -165,7 +165,7 @@ def test_the_arguments_are_those_that_were_given():
         (lambda: Shaped([object()]), "Shaped was made with shape, which is of the type list"),
         (lambda: Forgetful(1, 2), "Forgetful can't be made again from what its get_config returns, name, one: missing"),
         (lambda: Forgetful(np.ones(2), 2), "Forgetful can't be made again"),
-        (lambda: Told(np.ones(3)), "a file can't hold Told's factor, which is of the type ndarray: it holds numbers"),
+        (lambda: Told(np.ones(3)), "a file can't hold Told's factor, of the type ndarray: it holds numbers"),
     ],
 )
 def test_what_can_t_be_kept_is_refused_before_anything_is_written(make, said, tmp_path):

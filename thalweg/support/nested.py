@@ -66,8 +66,8 @@ def for_json(structure: Any, where: str = "") -> Any:
     if structure is None or (isinstance(structure, (int, float, str)) and not isinstance(structure, Enum)):
         return structure
     raise ArgumentError(
-        f"a file can't hold {where}, which is of the type {type(structure).__name__}: it holds numbers, texts, None, and "
-        "lists, tuples and dicts of them, by texts"
+        f"a file can't hold {where}, of the type {type(structure).__name__}: it holds numbers, texts, None, and lists, "
+        "tuples and dicts of them, by texts"
     )
 
 
