@@ -49,6 +49,11 @@ DAMAGES = {
         ("program/autodiff.py", "Add(total, part, result)", "Add(part, part, result)"),
         ("program/autodiff.py", "if self.uses[value] == 1:", "if self.uses[value] >= 1:"),
     ],
+    "tests/program/test_conformance.py": [  # which is part of make quick
+        ("program/instructions/recurrence/backward.py", "sums[0], found(g), sums[1]", "found(g), found(g), sums[1]"),
+        ("program/instructions/standardization.py", "(da - normal * (da", "(da + normal * (da"),
+        ("engine/native/kernels/rowwise.py", "g[j] = a[j] * (d[j] - total)", "g[j] = a[j] * (d[j] + total)"),
+    ],
     "tests/program/test_memory.py": [
         (
             "engine/native/scheduling/memory_plan.py",
@@ -278,6 +283,10 @@ DAMAGES = {
         ("series/measures.py", "size = np.abs(y) + np.abs(p)", "size = np.abs(y)"),
         ("series/measures.py", "values[season:] - values[:-season]", "values[season:] - values[season:]"),
     ],
+    "tests/series/test_combination.py": [
+        ("series/origins.py", "self.sizes - self.judged", "self.sizes"),
+        ("series/global_network.py", "strip.judge(held)", "pass"),
+    ],
     "thalweg/applications/imagenet_utils.py": [
         ("applications/imagenet_utils.py", "return x / 127.5 - 1.0", "return x / 127.5 + 1.0"),
     ],
@@ -308,6 +317,13 @@ DAMAGES = {
     ],
     "tests/tabular/test_scoring.py": [
         ("tabular/scoring.py", "np.average(values, weights=weights)", "np.average(values)"),
+    ],
+    "tests/estimators/test_tabular_estimators.py::test_balanced_weights_of_classes_count_what_the_rows_count": [
+        (
+            "sklearn/table_classifier.py",
+            "np.bincount(numbers, weights, minlength",
+            "np.bincount(numbers, None, minlength",
+        ),
     ],
     "tests/estimators/test_few_rows.py": [
         ("tabular/temperature.py", "doubt = classes / (classes - 1) / (len(y) + 2)", "doubt = 0.0"),
@@ -496,6 +512,13 @@ DAMAGES = {
             "words/translations.py",
             "return value[language] if isinstance(value, dict) else value",
             'return value["en"] if isinstance(value, dict) else value',
+        ),
+    ],
+    "tests/project/test_words.py": [
+        (
+            "words/zh.po",
+            'msgstr "留出 1 張圖片"\n\nmsgid "1 picture to watch by"\nmsgstr "只有 1 張圖片用來觀察"',
+            'msgstr "只有 1 張圖片用來觀察"\n\nmsgid "1 picture to watch by"\nmsgstr "留出 1 張圖片"',
         ),
     ],
     "tests/cli/test_interrupts.py": [

@@ -15,6 +15,8 @@ from typing import Any
 from thalweg.errors import AbsentModuleError, AbsentNameError
 
 OWN = __name__.partition(".")[0]
+GUIDE = "docs/guides/own-training-steps.md"
+MINIMIZE = f"here a train_step calls self.minimize(loss, weights, optimizer), see {GUIDE}"
 
 SERIALIZED = "classes are named by registering them, keras.saving.register_keras_serializable, or in custom_objects"
 GET = "what get_config returned goes to the class's from_config, and a name to get"
@@ -35,6 +37,7 @@ NAMES: dict[str, Sequence[tuple[str, str]]] = {  # module → (names, what to do
     "": (
         ("DTypePolicy FloatDTypePolicy dtype_policies mixed_precision Quantizer quantizers", FLOAT32),
         ("device distribution", ONE_CPU),
+        ("GradientTape", MINIMIZE),
         ("distillation", "distil in compute_loss, as examples/keras/distillation.py does"),
         ("Function KerasTensor Operation StatelessScope SymbolicScope name_scope", INSIDE),
         ("InputSpec", "a layer's build looks at the input_shape that it gets"),

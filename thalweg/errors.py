@@ -92,6 +92,10 @@ class ArgumentError(ThalwegError, ValueError):
     exit_code = 2
 
 
+class UnknownArgumentError(ArgumentError, TypeError):
+    """A call names an argument that there isn't; the message names the nearest one, and all."""
+
+
 class FormulaError(ArgumentError):
     """A formula can't be read or differentiated; the message points at the place."""
 

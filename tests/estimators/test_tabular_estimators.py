@@ -201,6 +201,23 @@ def test_class_weights_move_the_border():
     np.testing.assert_allclose(given.fit(X, rare).predict_proba(X), balanced.predict_proba(X), atol=1e-4)
 
 
+def test_balanced_weights_of_classes_count_what_the_rows_count():
+    """The classes weigh the same together with the weights of their rows, and without them don't."""
+    few = slice(80)
+    table, labels = X[few], Y[few]
+    weights = np.where(labels == "yes", 5.0, 1.0) * np.linspace(0.5, 1.5, 80)
+    totals = {label: weights[labels == label].sum() for label in ("no", "yes")}
+    factors = {label: weights.sum() / (2 * total) for label, total in totals.items()}
+    assert totals["yes"] > 1.5 * totals["no"]
+    quick = {"epochs": 2, "layers": (4,), "members": 1}
+    balanced, given, counted = (
+        classifier(class_weight=each, **quick).fit(table, labels, sample_weight=weights).predict_proba(table)
+        for each in ("balanced", factors, {label: 80 / (2 * (labels == label).sum()) for label in factors})
+    )
+    np.testing.assert_allclose(balanced, given, atol=1e-6)
+    assert np.abs(balanced - counted).max() > 1e-3
+
+
 def test_rows_of_weight_0_are_not_learned_from():
     weights = np.where(np.arange(400) < 300, 1.5, 0.0)
     model = classifier().fit(X, Y, weights)

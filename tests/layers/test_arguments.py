@@ -90,7 +90,7 @@ def test_arguments_are_kept_as_checked_and_come_back():
         ({"factor": 1, "dtype": "int8"}, ArgumentError, "Scaled: a layer computes in the type of its model"),
         ({"factor": 1, "name": "a/b"}, ArgumentError, "a layer's name is a word"),
         ({}, TypeError, "Scaled: missing a required argument: 'factor'"),
-        ({"factor": 1, "colour": 3}, TypeError, "Scaled: got an unexpected keyword argument 'colour'"),
+        ({"factor": 1, "lowd": 3}, TypeError, "Scaled has no argument 'lowd'; did you mean 'loud'?"),
     ],
 )
 def test_what_is_wrong_is_told_in_one_sentence(given, error, words):

@@ -9,7 +9,7 @@ import pytest
 
 import thalweg
 from thalweg import Sequential, layers, saving
-from thalweg.errors import ArgumentError, ShapeError, ThalwegError
+from thalweg.errors import ArgumentError, DataError, ShapeError, ThalwegError
 from thalweg.layers import Dense, Embedding, GlobalAveragePooling1D, Input, IntegerLookup, StringLookup
 from thalweg.layers import TextVectorization as Texts
 
@@ -141,3 +141,76 @@ def test_older_names_of_modes():
 def test_what_is_refused(make, error, said):
     with pytest.raises(error, match=said):
         make()
+
+
+class Stored:
+    """What `fit` asks of a tf.data.Dataset; its strings are arrays of objects that are bytes."""
+
+    def __init__(self, *batches):
+        self.batches = batches
+
+    def __iter__(self):
+        raise AssertionError("NumPy's arrays are asked for")
+
+    def as_numpy_iterator(self):
+        return iter(self.batches)
+
+    def __len__(self):
+        return len(self.batches)
+
+
+def bytes_of(texts):
+    """As tf.data has them; NumPy would pad its own bytes."""
+    return np.array([text.encode() for text in texts], object)
+
+
+def of_texts(shape):
+    words = Texts(output_sequence_length=3, vocabulary=["cat", "dog", "é"])
+    model = Sequential(
+        [Input(shape, dtype="string"), words, Embedding(5, 3), GlobalAveragePooling1D(), Dense(1)], seed=1
+    )
+    model.compile("sgd", "mse")
+    return model
+
+
+LINES = ["cat", "a dog and a cat", "é", "dog cat"]
+
+
+@pytest.mark.parametrize("shape", [(), (1,)])
+@pytest.mark.parametrize(
+    "given",
+    [np.array(LINES, object), np.array([text.encode() for text in LINES]), bytes_of(LINES), list(bytes_of(LINES))],
+    ids=["objects", "S", "objects of bytes", "a list of bytes"],
+)
+def test_a_column_of_bytes_is_one_of_texts(given, shape):
+    model, other = of_texts(shape), of_texts(shape)
+    assert np.array_equal(model.predict(given), other.predict(LINES))
+    targets = np.arange(4.0)
+    model.fit(given, targets, shuffle=False, verbose=0)
+    other.fit(LINES, targets, shuffle=False, verbose=0)
+    assert model.evaluate(given, targets, verbose=0) == other.evaluate(LINES, targets, verbose=0)
+    assert all(np.array_equal(v, w) for v, w in zip(model.get_weights(), other.get_weights(), strict=True))
+
+
+@pytest.mark.parametrize("shape", [(), (1,)])
+def test_tf_data_s_texts_come_in_batches_of_bytes(shape):
+    model, other = of_texts(shape), of_texts(shape)
+    targets = np.arange(4.0)
+    parts = [(bytes_of(LINES[k : k + 2]), targets[k : k + 2]) for k in (0, 2)]
+    model.fit(Stored(*parts), epochs=2, verbose=0)
+    other.fit(LINES, targets, batch_size=2, epochs=2, shuffle=False, verbose=0)
+    for v, w in zip(model.get_weights(), other.get_weights(), strict=True):
+        np.testing.assert_allclose(v, w, rtol=1e-6)
+    assert np.array_equal(model.predict(Stored(*(x for x, _ in parts))), model.predict(LINES))
+
+
+@pytest.mark.parametrize("shape", [(), (1,)])
+def test_bytes_that_are_no_text_are_told(shape):
+    wrong = np.array([b"cat", b"\xff\xfe dog", b"x"], object)
+    for use in (lambda: of_texts(shape).predict(wrong), lambda: of_texts(shape).fit(wrong, np.zeros(3), verbose=0)):
+        with pytest.raises(DataError, match=r"the bytes b'\\xff\\xfe dog' in row 1 aren't text in utf-8"):
+            use()
+    with pytest.raises(DataError, match="x has to be numbers"):
+        Sequential([Input((1,)), Dense(1)]).predict(wrong)
+    with pytest.raises(ShapeError, match="rows of different lengths, 2 in row 0 and 1 in row 1"):
+        Sequential([Input((1,)), Dense(1)]).predict(np.array([[1, 2], [3]], object))

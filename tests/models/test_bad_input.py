@@ -200,9 +200,10 @@ def test_models_share_a_layer_that_fits_but_a_block_has_its_own():
     first, second = Sequential([Input((4,)), layer]), Sequential([Input((4,)), Dense(4, name="other"), layer])
     before = first.get_weights()
     wrong = Sequential([Input((4,)), Dense(3), layer])
-    assert "'dense' with inputs of shape (3,): it has weights for rows of shape (4,)" in message(
-        ShapeError, wrong.build
-    )
+    assert (
+        "'dense' with inputs of shape (3,): W of layer 'dense' has the shape (4, 1), for rows of shape (4,), but rows "
+        "of another shape would need (3, 1)"
+    ) in message(ShapeError, wrong.build)
     wrong.pop()
     wrong.add(Dense(2))
     assert wrong.predict(X).shape == (20, 2)  # the failure left nothing behind

@@ -521,7 +521,7 @@ def after(self, x):
 
 OTHER = Sequential([Input((3,)), Dense(1)])
 WRONG = {  # what a step does → what it is told
-    "trains nothing: call self.minimize": lambda self, x: {"loss": ops.mean(x)},
+    "trains nothing: here a train_step calls self.minimize": lambda self, x: {"loss": ops.mean(x)},
     "a dict of names and numbers": lambda self, x: self.minimize(ops.mean(self(x))),
     "a loss that is computed in train_step": lambda self, x: self.minimize(3.0),
     "trains layers, models and their weights": lambda self, x: self.minimize(ops.mean(self(x)), 3.0),

@@ -11,7 +11,8 @@ from thalweg import absent
 from thalweg.errors import AbsentModuleError, AbsentNameError
 
 ABSENT = [(module, name) for module, names in absent.INSTEAD.items() for name in names]
-EXTRA = {"estimator", "np_utils", "text", "experimental", "CuDNNLSTM", "CuDNNGRU", "GroupedQueryAttention"}  # older, …
+EXTRA = {"estimator", "np_utils", "text", "experimental", "CuDNNLSTM", "CuDNNGRU", "GroupedQueryAttention"}
+EXTRA |= {"GradientTape"}  # older, TensorFlow's, …
 
 
 def untold(pairs):

@@ -12,7 +12,7 @@ import numpy as np
 import pointwise_rows
 import pytest
 from amounts import soaking
-from conformance import EVERY, PLAIN, ROWS
+from conformance import EVERY, PLAIN, ROWS, SHAPES
 from conformance_activations import EQUATIONS
 from conformance_formulas import FORMULAS
 from harness import IN_PLACE, Case, Dot, Shape, run
@@ -35,6 +35,7 @@ from thalweg.program.autodiff import can_be_differentiated, derive
 from thalweg.program.instructions import convolution, elementwise, linear, normalization
 from thalweg.program.instructions.losses import penalties
 from thalweg.program.instructions.losses.row_losses import RowLoss
+from thalweg.program.instructions.recurrence.scan import Scan
 from thalweg.program.ir.instruction import TOTALS, WORKSPACE, Buffer, Instruction
 
 
@@ -122,6 +123,13 @@ def test_every_number_of_an_instruction_is_taken_by_a_kernel_of_it():
                 taken[type(i)] |= {p.name for p in (*asked.words, *asked.reals)} | {asked.rest}
     unused = {kind: given[kind].difference(*(taken[base] for base in kind.__mro__)) for kind in [*given]}
     assert {kind.__name__: names for kind, names in unused.items() if names} == {}
+
+
+@pytest.mark.parametrize("kernel", [name for name in ROWS if name not in ("reshape", "batch_statistics")])
+def test_kernel_agrees_with_its_reference_on_a_few_shapes(kernel):
+    """So that `make quick` notices its mistakes; tests/engine/test_kernels.py tries many shapes."""
+    for shape in SHAPES[::4]:
+        Case(ROWS[kernel], shape).check()
 
 
 # --- a wrong kernel is found ---------------------------------------------------------------------------------------
@@ -228,7 +236,9 @@ def program(case: Case) -> list[Instruction]:
         return [flip, tested, Dot(output, case.normal("c", output.shape), case.sums("s"))]
     if output.region == TOTALS:
         return [tested]
-    return [tested, Dot(output, case.normal("c", output.shape, per_row=output.per_row), case.sums("s"))]
+    outputs = tested.outputs if isinstance(tested, Scan) else [output]  # a scan's steps and its last states
+    pulled = [Dot(o, case.normal(f"c{k}", o.shape, per_row=o.per_row), case.sums("s")) for k, o in enumerate(outputs)]
+    return [tested, *pulled]
 
 
 @pytest.mark.parametrize("name", [name for name in WITH_ADJOINT if name not in STOPPING])

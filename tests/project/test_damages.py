@@ -1,10 +1,13 @@
 """The list of damages is up to date and spread over the house; what runs it tells noticed damages from others."""
 
 import ast
+from pathlib import Path
 
 import damages
 import pytest
 from damages import PACKAGE, ROOT, Damage
+
+from thalweg.words import translations
 
 LIST = damages.damages()
 ROOMS = [path.name for path in (ROOT / PACKAGE).iterdir() if any(path.glob("*.py"))]
@@ -12,9 +15,10 @@ SPARED = {"preprocessing"}  # Keras's name for a function of data; it computes n
 
 
 @pytest.mark.parametrize("damage", LIST, ids=lambda damage: damage.shown)
-def test_a_damage_can_be_made_and_is_python(damage):
+def test_a_damage_can_be_made_and_is_one(damage):
     text = (ROOT / PACKAGE / damage.file).read_text(encoding="utf-8")
-    assert ast.dump(ast.parse(damage.made(text))) != ast.dump(ast.parse(text))
+    read = {".py": lambda text: ast.dump(ast.parse(text)), ".po": translations.read}[Path(damage.file).suffix]
+    assert read(damage.made(text)) != read(text)
     for test in damage.tests:
         path, _, name = test.partition("::")
         assert f"def {name}(" in (ROOT / path).read_text(encoding="utf-8") if name else (ROOT / path).exists()

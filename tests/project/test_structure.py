@@ -111,7 +111,7 @@ MOST_LINES = 500  # in a file
 BUDGET = {
     "thalweg": 100, "applications": 710, "cli": 2_920, "play": 1_600, "play.exports": 420, "play.training": 1_660,
     "play.exercises": 800,
-    "play.requests": 600, "runs.reports": 620, "runs": 3_510, "sklearn": 2_740, "experiments.tuning": 1_900,
+    "play.requests": 600, "runs.reports": 620, "runs": 3_510, "sklearn": 2_740, "experiments.tuning": 1_910,
     "tabular": 3_230, "tabular.forests": 360, "backend": 160, "preprocessing": 60, "random": 20, "saving": 40,
     "utils": 1_140, "experiments": 2_170, "views": 540, "models": 5_620, "exchange": 1_970, "export": 2_960,
     "tracing": 1_460, "views.report": 2_940, "views.insides": 280, "views.notebook": 320, "landscapes": 320,
@@ -139,7 +139,7 @@ BUDGET = {
     "runs.large": 940, "runs.forecasts": 560, "series": 2_400, "serve": 2_340, "play.static": 410,
     "play.webassembly": 380, "data.batches": 343,
     "config": 40,
-    "models.lengths": 440, "models.steps": 900,
+    "models.lengths": 440, "models.steps": 910,
 }  # fmt: skip
 SLACK = 100  # so many lines more than a room has, its number may be
 # A name may stand once in each of these: a layer or loss …, its instruction, that instruction's native variants, and

@@ -53,6 +53,27 @@ def test_the_parameters_are_those_with_the_least_error():
     assert abs(said[1]) < 0.5
 
 
+def test_smoothing_is_judged_by_steps_that_it_was_not_fitted_on(quick, wave, monkeypatch):
+    fitted, asked = [], []
+
+    class Noted(Smoothing):
+        def __init__(self, lines, m, until=None):
+            fitted.append(until)
+            super().__init__(lines, m, until)
+
+        def forecast(self, lines, origins, horizon):
+            asked.append((lines, origins))
+            return super().forecast(lines, origins, horizon)
+
+    monkeypatch.setattr("thalweg.series.origins.Smoothing", Noted)
+    quick().fit(np.r_[wave, 50 * RNG.normal(size=12)])
+    (lines, judging), until = asked[0], fitted[0]
+    assert len(judging) > 1
+    assert (judging >= until[lines]).all()  # of each window all values were unknown
+    assert until[0] >= 60
+    assert fitted[-1].tolist() == [92]  # what is continued knows them all
+
+
 @pytest.mark.parametrize("size", [1, 2, 5, 7])
 def test_short_and_constant_lines_are_smoothed(size):
     made = Smoothing([np.full(size, 3.0)], 4)

@@ -1,6 +1,16 @@
-"""The words of Traditional Chinese that are chosen here, what is found in their place, and English that is left."""
+"""The words of Traditional Chinese that are chosen here, what is found in their place, English that is left, and which
+Chinese was read beside its English.
+
+As a program, it shows what of the catalogue nobody has read yet, and writes down that it has been read:
+python tests/tables/chinese_words.py
+"""
 
 import re
+from hashlib import blake2b
+from pathlib import Path
+
+READ = Path(__file__).with_name("chinese_read.txt")
+"""A fingerprint of every sentence of the catalogue together with its Chinese, as it was when somebody read both."""
 
 CHINESE = "[\u4e00-\u9fff]"
 OTHER_WORDS = {  # pattern → the word chosen
@@ -41,3 +51,28 @@ def faults(text):
     """The words that aren't the chosen ones; addresses are left out."""
     text = re.sub(r"\]\([^)]*\)", "]", text)
     return [f"{found[0]} → {word}" for other, word in OTHER_WORDS.items() for found in re.finditer(other, text)]
+
+
+def fingerprint(context, english, chinese):
+    """Of a sentence and its translation: it says neither, but no other pair has it."""
+    return blake2b("\0".join((context, english, chinese)).encode(), digest_size=4).hexdigest()
+
+
+def unread(entries):
+    """The sentences whose Chinese isn't the one that was read beside them."""
+    known = set(READ.read_text(encoding="utf-8").split())
+    return [key for key, chinese in entries.items() if fingerprint(*key, chinese) not in known]
+
+
+def main():
+    from thalweg.words.translations import catalogue
+
+    entries = catalogue("zh")
+    for key in unread(entries):
+        print(f"{key[1]}\n    {entries[key]}\n")
+    found = sorted(fingerprint(*key, chinese) for key, chinese in entries.items())
+    READ.write_text("\n".join(found) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

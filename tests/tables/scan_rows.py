@@ -1,7 +1,7 @@
 """Rows of the conformance table: loops over the steps of sequences, and what the native engine makes of their steps."""
 
 import numpy as np
-from harness import EXTREME, OPTIONAL, ORDERED, TWICE, Case, Memory
+from harness import EXTREME, OPTIONAL, ORDERED, TOTAL, TWICE, Case, Memory
 
 from thalweg.engine.native.instructions.gates import Columns
 from thalweg.engine.native.instructions.scan import ByStepsOf, NativeScan
@@ -29,7 +29,10 @@ def sequence(c: Case, b: Buffer) -> Buffer:
 
 
 def scan_of(c: Case, by_steps: bool) -> Scan:
-    """s = tanh(x[t] + s·R + p·s), with a second memory that the first one becomes, in either direction."""
+    """s = tanh(x[t] + s·R + p·s + g), with a second memory that the first one becomes, in either direction.
+
+    p is a weight, and g a number of the row that is the same in each step.
+    """
     steps, units = 1 + c.shape.seed % 4, c.shape.units
     place = (lambda b: sequence(c, b)) if by_steps else (lambda b: b)
     x = place(c.normal("x", (steps, units)))
@@ -43,6 +46,10 @@ def scan_of(c: Case, by_steps: bool) -> Scan:
         body += [Pointwise(operations.BINARY["multiply"], (s, p), peep)]
         body += [Pointwise(operations.BINARY["add"], (z, peep), more)]
         z = more
+    g = c.normal("g", (units,)) if c.has(TOTAL) else None
+    if g is not None:
+        body += [Pointwise(operations.BINARY["add"], (z, g), much := Buffer("much", (units,)))]
+        z = much
     body += [Elementwise(z, a, operations.UNARY["tanh"], ()), Copy(s, kept)]
     first = c.normal("first", (units,)) if c.has(EXTREME) else None
     made = [*(b for i in body for b in i.outputs), s, before]
@@ -50,7 +57,9 @@ def scan_of(c: Case, by_steps: bool) -> Scan:
     finals = (c.output("last", (units,)), c.output("last but one", (units,)) if c.has(TWICE) else None)
     c.magnitudes.update((b.name, sums) for b in (*outputs, *finals) if b is not None)
     taken = (steps, tuple(body), (x,), (part,), (first, None), (s, before), (a, kept), tuple(made), tuple(outputs))
-    return (NativeScan if by_steps else Scan)(*taken, finals, (R,) if p is None else (R, p), c.has(ORDERED))
+    return (NativeScan if by_steps else Scan)(
+        *taken, finals, tuple(b for b in (R, p, g) if b is not None), c.has(ORDERED)
+    )
 
 
 def by_steps(c: Case) -> Instruction:

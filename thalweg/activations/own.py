@@ -23,6 +23,7 @@ from thalweg.program.formula.parsing import formula as read
 from thalweg.program.instructions.custom_activation import ScalarPair, scalar_function
 from thalweg.program.ir.instruction import Buffer
 from thalweg.support.checks import number
+from thalweg.support.naming import suggesting
 
 
 @dataclass(frozen=True)
@@ -143,6 +144,7 @@ class CustomFunction(ActivationFunction):
         return self.pair.value(h)
 
 
+@suggesting
 def custom(
     name: str,
     value: Callable[[float], float],

@@ -9,16 +9,7 @@
 from __future__ import annotations
 
 from thalweg.absent import answer_for
-from thalweg.applications import (
-    efficientnet,
-    imagenet_utils,
-    mobilenet_v2,
-    resnet,
-    resnet50,
-    vgg16,
-    vgg19,
-    xception,
-)
+from thalweg.applications import efficientnet, imagenet_utils, mobilenet_v2, resnet, resnet50, vgg16, vgg19, xception
 from thalweg.applications.efficientnet import (
     EfficientNetB0,
     EfficientNetB1,

@@ -18,6 +18,7 @@ from thalweg.data.streams import RowSource, Sharing, Window, Windows
 from thalweg.errors import ArgumentError, DataError, ShapeError
 from thalweg.program.ir.counter import key
 from thalweg.support.checks import whole
+from thalweg.support.naming import suggesting
 
 Array = NDArray[Any]
 
@@ -61,6 +62,7 @@ class OnDisk(RowSource):
     (2, array([16, 43,  2, 66]))
     """
 
+    @suggesting
     def __init__(self, x: Any, y: Any = None, sample_weight: Any = None, batch_size: int = 32) -> None:
         self.arrays = [array for array in (x, y, sample_weight) if array is not None]
         self.given = [array is not None for array in (x, y, sample_weight)]

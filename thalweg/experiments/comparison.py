@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from hashlib import blake2b
+from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ from numpy.typing import ArrayLike
 from thalweg import activations, initializers, layers, losses, optimizers
 from thalweg.callbacks import History, LambdaCallback
 from thalweg.engine.lanes import cores
-from thalweg.errors import ArgumentError, DivergedError
+from thalweg.errors import ArgumentError, DivergedError, UnknownArgumentError
 from thalweg.experiments.entries import entries_of
 from thalweg.experiments.ledger import QUEUED, Ledger, named
 from thalweg.experiments.population import fit_many
@@ -29,7 +30,7 @@ from thalweg.losses import Loss
 from thalweg.models.sequential import Sequential
 from thalweg.support.checks import whole
 from thalweg.support.files import finite
-from thalweg.support.naming import choose
+from thalweg.support.naming import choose, nearest
 
 if TYPE_CHECKING:
     from optuna import Trial
@@ -182,9 +183,9 @@ def planned(
     """The trainings that these arguments of `compare` ask for."""
     choose("knob", knob, Comparison.KNOBS)
     seeds = whole("seeds", seeds)
-    odd = sorted(settings.keys() - Settings.__dataclass_fields__.keys())
-    if odd:
-        raise ArgumentError(f"compare has no setting {odd[0]!r}; there are {', '.join(Settings.__dataclass_fields__)}")
+    names = {*Settings.__dataclass_fields__, *signature(compare).parameters} - {"settings"}
+    for name in sorted(settings.keys() - names):
+        raise UnknownArgumentError(f"compare has no argument {name!r}{nearest(name, names)}")
     if settings.get(knob) is not None:
         raise ArgumentError(f"the knob {knob} is compared, it can't be set to {settings[knob]!r} too; give entries=…")
     return Plan.of(knob, pose(x, y, task, validation_data, test_share, seed=0), entries, seeds, settings)
@@ -229,11 +230,7 @@ class TrainingList(Ledger):
 
 
 def train_together(
-    plan: Plan,
-    storage: TrialStorage,
-    study: str | None,
-    lanes: int | None,
-    progress: Callable[[int, int], None] | None,
+    plan: Plan, storage: TrialStorage, study: str | None, lanes: int | None, progress: Callable[[int, int], None] | None
 ) -> list[Run]:
     """Trains, with other processes, the networks that a storage says haven't been trained; returns the runs of all."""
     ledger = TrainingList(storage, named(NAME, study), "maximize", facts_of(plan), queue_of(plan), NEEDED)

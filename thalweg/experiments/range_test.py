@@ -16,6 +16,7 @@ from thalweg.errors import ArgumentError
 from thalweg.models.diagnosis import all_finite
 from thalweg.support.checks import number, whole
 from thalweg.support.interrupts import Held
+from thalweg.support.naming import suggesting
 from thalweg.support.once import making
 from thalweg.views.chart import Chart, Curve
 from thalweg.views.figures import draw_chart, new_figure, write_figure
@@ -68,6 +69,7 @@ class LearningRateTest:
         return block(inline([self.chart()]))
 
 
+@suggesting
 def find_learning_rate(
     model: Sequential,
     x: ArrayLike,

@@ -72,12 +72,7 @@ def on_lanes(work: Callable[[], None], lanes: int, running: Running, look: Calla
 
 
 def share(
-    ledger: Ledger,
-    budget: int | None,
-    work: Callable[[], None],
-    lanes: int,
-    running: Running,
-    look: Callable[[], bool],
+    ledger: Ledger, budget: int | None, work: Callable[[], None], lanes: int, running: Running, look: Callable[[], bool]
 ) -> None:
     """`work` on several threads, until `budget` trials of all processes are done, or the trainings end; takes over the
     trials of processes that die meanwhile."""

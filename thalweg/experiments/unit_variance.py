@@ -14,11 +14,13 @@ from thalweg.initializers import Orthogonal
 from thalweg.models.inspection import forward_values
 from thalweg.program.ir.instruction import Buffer
 from thalweg.support.checks import number, whole
+from thalweg.support.naming import suggesting
 
 if TYPE_CHECKING:
     from thalweg.models.sequential import Sequential
 
 
+@suggesting
 def lsuv(
     model: Sequential, x: ArrayLike, *, tolerance: float = 0.01, max_iterations: int = 10, seed: int | None = None
 ) -> dict[str, float]:

@@ -34,7 +34,6 @@ class Called(hooks.Configured):
     fed: ClassVar[tuple[str, ...]] = ("mask",)  # named arguments of `call` that are arrays (rows, …), too
     name: str | None
     trainable: bool
-    built: bool
     input_shape: Any
     output_shape: Any
     supports_masking: bool = False  # whether a mask of the input goes on to the output, as in Keras
@@ -55,6 +54,11 @@ class Called(hooks.Configured):
     def shown_name(self) -> str:
         """Its name in messages, in quotes, even before it has one."""
         return repr(self.name or self.default_name)
+
+    @property
+    def connected(self) -> bool:
+        """Whether the shapes are known and the parameters declared."""
+        return self.input_shape is not None
 
     @property
     def inside(self) -> list[Any]:
@@ -215,7 +219,7 @@ class Called(hooks.Configured):
         shapes = [mapped(a, lambda v: row_shape(v, program)) for a in arguments if any(True for _ in leaves(a))]
         if hasattr(self, "state_size"):
             shapes = shapes[:1]  # weights don't depend on states
-        if not self.built:
+        if not self.connected:
             self.build_for(shapes[0] if len(shapes) == 1 else shapes)
         elif self.composes and len(shapes) == 1:
             self.place_for(shapes[0])

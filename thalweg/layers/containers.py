@@ -46,9 +46,9 @@ class Wrapper(Layer):
     layer: Annotated[Layer, Checked(one_layer, serialize)]
     name: str | None = None
 
-    def build(self, input_shape: Any = None) -> None:
+    def build(self, input_shape: Any) -> None:
         """Builds the layer inside for the wrapper's own input."""
-        if not self.layer.built:
+        if not self.layer.connected:
             self.layer.build(input_shape)
 
 

@@ -12,7 +12,6 @@ from thalweg import activations, initializers, ops
 from thalweg.errors import ArgumentError, ShapeError
 from thalweg.layers import kinds
 from thalweg.layers.kernel_layer import KernelLayer
-from thalweg.layers.keywords import fits
 from thalweg.layers.layer import Layer, Shape
 from thalweg.ops.masks import passed
 from thalweg.ops.tensor import Symbol
@@ -21,7 +20,7 @@ from thalweg.program.instructions.elementwise import Rescale
 from thalweg.program.ir.instruction import Buffer
 from thalweg.support.arguments import Checked, Taken, arguments, default
 from thalweg.support.checks import whole
-from thalweg.support.naming import choose
+from thalweg.support.naming import choose, suggesting
 from thalweg.support.nested import leaves, mapped
 from thalweg.support.registry import REGISTERED
 
@@ -53,6 +52,7 @@ class Input(Symbol):
 
     __slots__ = ("batch_size", "kind", "layer")
 
+    @suggesting
     def __init__(
         self,
         shape: Sequence[int] | int | None = None,
@@ -437,15 +437,13 @@ def shape_after(layer: Layer, shape: Shape) -> Shape:
 def connect_all(layers: Sequence[Layer], shape: Shape, shared: bool = False) -> Shape:
     """Builds layer after layer and returns the last output shape; if one can't be built, none is.
 
-    shared: whether they may be built already, for the same shape.
+    shared: whether they may be built already, with weights of the same shapes.
     """
     made: list[Layer] = []
     for layer in layers:
         try:
-            if shared and layer.built:
-                if not fits(shape, layer.row_in):
-                    raise ShapeError(f"it has weights for rows of shape {layer.row_in}")
-                shape = layer.row_out if None not in layer.row_in else shape_after(layer, shape)
+            if shared and layer.connected:
+                shape = layer.row_out if shape == layer.row_in else shape_after(layer, shape)
                 continue
             after = layer.connect(shape)
             made.append(layer)

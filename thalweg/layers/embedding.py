@@ -120,7 +120,7 @@ class Embedding(Layer):
             return ops.not_equal(inputs, 0)
         return previous_mask if isinstance(inputs, Traced) and inputs.program.lengths else None
 
-    def build(self, input_shape: Shape) -> None:
+    def build(self, input_shape: Shape = ()) -> None:
         if self.input_length is not None and input_shape[-1:] != (self.input_length,):
             held = input_shape[-1] if input_shape else 1
             raise ShapeError(f"input_length is {self.input_length}, but a row holds {held} ids")

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import wraps
+from inspect import Parameter as Argument
 from inspect import get_annotations, signature
 from typing import Any
 
 import numpy as np
 
-from thalweg.errors import ArgumentError, ShapeError
+from thalweg.errors import ArgumentError, ShapeError, UnknownArgumentError
 from thalweg.support.checks import row_shape
+from thalweg.support.naming import constructor_names
+from thalweg.support.nested import for_json, of_json
 
 SHAPES = ("input_shape", "input_dim", "batch_input_shape", "batch_shape")
 DECLARED = (*SHAPES, "dtype")
@@ -18,24 +21,51 @@ EVERY = (*DECLARED, "trainable", "data_format")
 
 
 def accept(kind: Any) -> None:
-    """Lets a layer's constructor take these arguments besides its own, and `get_config` tell that it is frozen."""
+    """Lets a layer's constructor take these arguments besides its own, and `get_config` tell what it was made with."""
     if "__init__" in vars(kind):
-        kind.__init__ = taking(kind.__init__, kind.every)
+        kind.__init__ = taking(kind.__init__, kind)
     if "get_config" in vars(kind):
-        kind.get_config = telling(kind.get_config)
+        kind.get_config = telling(kind.get_config, kind)
 
 
-def taking(init: Any, every: tuple[str, ...]) -> Any:
-    """The constructor with the arguments of every layer; one that it takes itself stays its own."""
-    common = set(every) - signature(init).parameters.keys()
+def taking(init: Any, kind: Any) -> Any:
+    """The constructor with the arguments of every layer; one that it takes itself stays its own.
+
+    What the constructor of a user's class was called with is kept, as in Keras, for a class without a `get_config`.
+    """
+    common = set(kind.of_all) - signature(init).parameters.keys()
+    ours = is_ours(kind)
 
     @wraps(init)
     def constructor(self: Any, *arguments: Any, **named: Any) -> None:
         given = {name: named.pop(name) for name in common & named.keys()}
+        if not ours and "made_with" not in vars(self):
+            vars(self)["made_with"] = (kind, *by_name(init, arguments, named))
         init(self, *arguments, **named)
         keep(self, given)
 
     return constructor
+
+
+def by_name(init: Any, arguments: Sequence[Any], named: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
+    """Copies of a call's arguments by name; and which, if any, a file can't hold."""
+    try:
+        bound = signature(init).bind(None, *arguments, **named)
+    except TypeError:  # which the constructor itself is about to raise
+        return {}, ""
+    given: dict[str, Any] = {}
+    wrong = ""
+    for name, value in list(bound.arguments.items())[1:]:
+        kind = bound.signature.parameters[name].kind
+        if kind is Argument.VAR_POSITIONAL:
+            wrong = f"*{name}, whose values have no names"
+        given |= value if kind is Argument.VAR_KEYWORD else {name: value}
+    for name, value in given.items():
+        try:
+            given[name] = of_json(for_json(value))
+        except ArgumentError:
+            wrong = wrong or f"{name}, which is of the type {type(value).__name__}"
+    return given, wrong
 
 
 def hinting(kind: Any) -> None:
@@ -51,7 +81,7 @@ def hinting(kind: Any) -> None:
             if not alone or not (names := undeclared(type(self))):
                 raise
             hint = f"if {' and '.join(names)} of {type(self).__name__} are arguments, the class needs @arguments"
-            raise TypeError(f"{error}; {hint}") from error
+            raise UnknownArgumentError(f"{error}; {hint}") from error
 
     kind.__init__ = constructor
 
@@ -62,14 +92,47 @@ def undeclared(kind: type) -> list[str]:
     return [name for name, written in noted if not name.startswith("_") and "ClassVar" not in str(written)]
 
 
-def telling(get_config: Any) -> Any:
-    """The configuration with `trainable` where it isn't the default. (That of a model is its layers'.)"""
+def telling(get_config: Any, kind: Any) -> Any:
+    """The configuration with `trainable` where it isn't the default. (That of a model is its layers'.)
+
+    If the user's class below this one has a constructor and no `get_config`: the arguments of that constructor.
+    """
 
     @wraps(get_config)
     def config(self: Any) -> dict[str, Any]:
         own: dict[str, Any] = get_config(self)
+        maker, given, wrong = vars(self).get("made_with", (kind, {}, ""))
+        below = type(self).__mro__[: type(self).__mro__.index(maker)]
+        if type(self).get_config is config and kind not in (maker, *below):
+            if wrong:
+                raise ArgumentError(
+                    f"{type(self).__name__} was made with {wrong}, and a file holds numbers, texts, None, and lists, "
+                    "tuples and dicts of them: write a get_config, and a from_config that makes an equal one of it"
+                )
+            declared = {name for c in below for name in vars(c).get("declared_arguments", ())}
+            named = {"name": self.name} if "name" in constructor_names(type(self)) else {}
+            own = {name: own[name] for name in own.keys() & declared} | given | named
         return own if vars(self).get("trainable", True) else own | {"trainable": False}
 
+    return config
+
+
+def is_ours(kind: type) -> bool:
+    """Whether a class is one of thalweg's, not the user's."""
+    return kind.__module__.partition(".")[0] == __name__.partition(".")[0]
+
+
+def config_of(layer: Any) -> dict[str, Any]:
+    """A layer's configuration; raises if its class, one of the user's, can't be made again from it."""
+    config: dict[str, Any] = layer.get_config()
+    kind = type(layer)
+    if not is_ours(kind) and is_ours(next(c for c in kind.__mro__ if "from_config" in vars(c))):
+        try:
+            signature(kind).bind(**{name: value for name, value in config.items() if name not in kind.of_all})
+        except TypeError as error:
+            raise ArgumentError(
+                f"{kind.__name__} can't be made again from what its get_config returns, {', '.join(config)}: {error}"
+            ) from None
     return config
 
 

@@ -15,7 +15,7 @@ from thalweg import activations, constraints, initializers, regularizers
 from thalweg.engine.eager import evaluate
 from thalweg.errors import ArgumentError, ShapeError, ThalwegError
 from thalweg.layers.calls import Called, without_rows
-from thalweg.layers.keywords import EVERY, accept, check_shape, hinting
+from thalweg.layers.keywords import EVERY, accept, check_shape, config_of, hinting, is_ours
 from thalweg.layers.variables import Parameter, Variable
 from thalweg.ops.tensor import caller, current
 from thalweg.ops.variable import HasVariables, WeightBuffer, set_arrays, variables_of
@@ -54,8 +54,9 @@ class Layer(HasVariables, Called):
     """
 
     uncalled, lacking = hooks.LAYER, hooks.LAYER_LACKS
-    every: ClassVar[tuple[str, ...]] = EVERY  # what the constructor of every layer takes
+    of_all: ClassVar[tuple[str, ...]] = EVERY  # what the constructor of every layer takes
     keeps_variables: ClassVar[bool] = True  # whether variables that are attributes become its weights
+    adapted: bool = False  # whether it has measured data
     takes_numbers: ClassVar[bool] = False  # whether a row may be one number, of shape ()
     declared: Mapping[str, Any] = MappingProxyType({})  # of these, the input's shape and type, where they were given
 
@@ -125,8 +126,8 @@ class Layer(HasVariables, Called):
 
     @property
     def built(self) -> bool:
-        """Whether the shapes are known and the parameters declared."""
-        return self.input_shape is not None
+        """Whether it is connected, or has adapted to data, as Keras says it."""
+        return self.connected or self.adapted
 
     @built.setter
     def built(self, value: bool) -> None:
@@ -312,7 +313,7 @@ class Layer(HasVariables, Called):
     def check_free(self) -> None:
         """Raises if the layer belongs to a built model, or its class didn't call `Layer.__init__`."""
         self.check_made()
-        if self.built:
+        if self.connected:
             raise ThalwegError(
                 f"layer {self.shown_name} already belongs to a model; make a new layer (its weights can be "
                 "copied with get_weights and set_weights)"
@@ -365,7 +366,7 @@ class Layer(HasVariables, Called):
 
     def build_around(self) -> None:
         """Builds the `Sequential` that the layer is in, if its input is known: then the layer has weights."""
-        if not self.built and "_sequential" in vars(self):
+        if not self.connected and "_sequential" in vars(self):
             vars(self)["_sequential"].make()
 
     @property
@@ -419,7 +420,13 @@ def building(build: Any) -> Any:
     @wraps(build)
     def once(self: Layer, *shapes: Any, **named: Any) -> None:
         self.check_made()
-        shapes = signature(build).bind(self, *shapes, **named).args[1:]
+        try:
+            bound = signature(build).bind(self, *shapes, **named)
+        except TypeError as error:
+            example = "the shape of its inputs, which begins with None for the rows: build((None, 4))"
+            raise ArgumentError(f"{type(self).__name__}.build takes {example}; {error}") from None
+        bound.apply_defaults()
+        shapes = bound.args[1:]
         if self.building:
             build(self, *shapes)
             return
@@ -472,8 +479,8 @@ def serialize(layer: Layer) -> dict[str, Any]:
     One of thalweg's layers is "thalweg>NAME" where the user has registered another class of that name.
     """
     kind = type(layer)
-    hidden = kind.__module__.startswith("thalweg.") and REGISTERED.get(kind.__name__, kind) is not kind
-    return {"class_name": f"thalweg>{kind.__name__}" if hidden else kind.__name__, "config": layer.get_config()}
+    hidden = is_ours(kind) and REGISTERED.get(kind.__name__, kind) is not kind
+    return {"class_name": f"thalweg>{kind.__name__}" if hidden else kind.__name__, "config": config_of(layer)}
 
 
 def check_last_axis(layer: str, axis: int, shape: Shape) -> None:

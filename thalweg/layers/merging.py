@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from math import prod
 from typing import Annotated, Any, ClassVar
 
 from thalweg import ops
@@ -255,46 +255,24 @@ def vectors(x: Any, y: Any) -> Any:
     """x·y over the last axis of x and the first after the rows of y, of any number of axes each."""
     left, right = x.shape[1:-1], y.shape[2:]
     size = x.shape[-1]
-    x = ops.reshape(x, (-1, product(left), size))
-    y = ops.reshape(y, (-1, size, product(right)))
+    x = ops.reshape(x, (-1, prod(left), size))
+    y = ops.reshape(y, (-1, size, prod(right)))
     return ops.reshape(ops.matmul(x, y), (-1, *left, *right))
 
 
-def product(sizes: Sequence[int]) -> int:
-    result = 1
-    for n in sizes:
-        result *= n
-    return result
+def function_of(kind: type[Merge]) -> Any:
+    """A class of layers as a function of its inputs."""
+
+    def merged(inputs: list[Any], **named: Any) -> Any:
+        return kind(**named)(inputs)
+
+    merged.__name__ = merged.__qualname__ = kind.__name__.lower()
+    merged.__doc__ = f"`{kind.__name__}()(inputs)`"
+    return merged
 
 
-def add(inputs: list[Any], **named: Any) -> Any:
-    """`Add()(inputs)`"""
-    return Add(**named)(inputs)
-
-
-def subtract(inputs: list[Any], **named: Any) -> Any:
-    """`Subtract()(inputs)`"""
-    return Subtract(**named)(inputs)
-
-
-def multiply(inputs: list[Any], **named: Any) -> Any:
-    """`Multiply()(inputs)`"""
-    return Multiply(**named)(inputs)
-
-
-def average(inputs: list[Any], **named: Any) -> Any:
-    """`Average()(inputs)`"""
-    return Average(**named)(inputs)
-
-
-def maximum(inputs: list[Any], **named: Any) -> Any:
-    """`Maximum()(inputs)`"""
-    return Maximum(**named)(inputs)
-
-
-def minimum(inputs: list[Any], **named: Any) -> Any:
-    """`Minimum()(inputs)`"""
-    return Minimum(**named)(inputs)
+add, subtract, multiply = function_of(Add), function_of(Subtract), function_of(Multiply)
+average, maximum, minimum = function_of(Average), function_of(Maximum), function_of(Minimum)
 
 
 def concatenate(inputs: list[Any], axis: int = -1, **named: Any) -> Any:

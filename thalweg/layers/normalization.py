@@ -330,7 +330,7 @@ class Normalization(Layer):
         channels = len(mean)
         if self.axis is None:
             mean, variance = mean.mean(), (variance + (mean - mean.mean()) ** 2).mean()
-        self.mean, self.variance = np.asarray(mean), np.asarray(variance)
+        self.mean, self.variance, self.adapted = np.asarray(mean), np.asarray(variance), True
         for parameter, value in zip(self.parameters, self.values(channels), strict=False):
             if parameter.array is not None:
                 parameter.array[...] = value

@@ -55,6 +55,7 @@ from thalweg.metrics.overlap import *  # noqa: F403
 from thalweg.metrics.row_scores import *  # noqa: F403
 from thalweg.metrics.row_scores import MetricFunction
 from thalweg.metrics.running import *  # noqa: F403
+from thalweg.support import hooks
 from thalweg.support.naming import choose, snake_case
 from thalweg.support.registry import REGISTERED
 
@@ -95,11 +96,17 @@ NAMES: dict[str, type[Metric]] = {snake_case(n): c for n, c in CLASSES.items()} 
 
 
 @dataclass(frozen=True)
-class Named:
+class Named(hooks.Hooked):
     """A metric and the key under which it is logged: the user's own name if one was given."""
 
+    uncalled, lacking = {}, hooks.LOGGED_LACKS
     key: str
     metric: Metric
+
+    @property
+    def name(self) -> str:
+        """The key, in Keras's word."""
+        return self.key
 
 
 def get(identifier: str | Metric | dict[str, Any], output: Shape, target: Shape) -> Named:

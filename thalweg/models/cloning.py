@@ -8,12 +8,15 @@ from typing import Any
 
 from thalweg.errors import ArgumentError
 from thalweg.layers import CustomObjects, Layer, class_named
-from thalweg.models.description import settings
+from thalweg.models.description import own_things, settings
 from thalweg.models.model import Model
 from thalweg.models.sequential import Sequential
+from thalweg.support.naming import suggesting
+from thalweg.support.nested import of_json
 from thalweg.support.registry import custom_object_scope
 
 
+@suggesting
 def clone_model(
     model: Model, input_tensors: Any = None, clone_function: Callable[[Layer], Layer] | None = None
 ) -> Model:
@@ -40,8 +43,9 @@ def clone_model(
     if input_tensors is not None:
         raise ArgumentError("clone_model: a clone has inputs of its own: call it on the tensors, clone_model(model)(x)")
     if clone_function is None:
-        same: Model = type(model).from_config(model.get_config())
-        return same
+        with custom_object_scope(own_things(model._graph.layers)):
+            same: Model = type(model).from_config(model.get_config())
+            return same
     if not isinstance(model, Sequential):
         raise ArgumentError(
             "clone_model: clone_function is for a Sequential; the layers of other models are cloned as they are"
@@ -70,7 +74,7 @@ def model_from_json(json_string: str, custom_objects: CustomObjects | None = Non
         raise ArgumentError(f"model_from_json takes what model.to_json() returned: {error!r}") from None
     with custom_object_scope(custom_objects):
         model: Any = class_named("class of model", name, custom_objects)
-        made: Model = model.from_config(config)
+        made: Model = model.from_config(of_json(config))
     return made
 
 

@@ -246,7 +246,7 @@ class Compiled:
             for goal, y_pred in zip(self.objectives(), outputs, strict=True):
                 reason = None if goal.loss is None else doubt(goal.loss, y_pred, builder.instructions)
                 if reason is not None:
-                    warnings.warn(reason, ThalwegWarning, stacklevel=4)
+                    warnings.warn(reason, ThalwegWarning, stacklevel=5)
 
     @property
     def scored_shapes(self) -> list[Shape]:

@@ -11,6 +11,7 @@ from thalweg import activations, layers
 from thalweg.activations.own import PythonFunction
 from thalweg.errors import ArgumentError, ModelFileError
 from thalweg.layers import Input, Layer
+from thalweg.layers.keywords import config_of, is_ours
 from thalweg.models.compiled import Compiled
 from thalweg.models.drawing import Drawn, Own
 from thalweg.models.graph import Chain, Graph
@@ -18,51 +19,57 @@ from thalweg.ops.arrangement import ROWS
 from thalweg.ops.tensor import FUNCTIONS, Symbol
 from thalweg.ops.variable import WeightBuffer
 from thalweg.support.nested import leaves, mapped
+from thalweg.support.registry import custom_object_scope
 
 Places = dict[int, list[int]]  # the id of a symbol → [call, result]; call −1: an input
 
 
 def describe(graph: Graph) -> dict[str, Any]:
     """The graph as JSON."""
-    check_names(graph.layers)
-    if isinstance(graph, Chain):
-        chain: dict[str, Any] = {"layers": [layers.serialize(layer) for layer in graph.layers]}
-        for front in graph.inputs:
-            chain |= {"input_shape": list(front.shape[1:])}
-            chain |= {} if front.kind == "float32" else {"input_dtype": front.kind}
-            chain |= {} if front.batch_size is None else {"batch_size": front.batch_size}
-        return chain
-    if isinstance(graph, Drawn):
-        return describe_drawn(graph)
-    assert isinstance(graph, Own)
-    return {
-        "class_name": type(graph.model).__name__,
-        "config": graph.model.get_config(),
-        "own": mapped(graph.shapes, lambda n: list(graph.shown_inputs[n])),
-    }
+    with custom_object_scope(own_things(graph.layers)):
+        if isinstance(graph, Chain):
+            chain: dict[str, Any] = {"layers": [layers.serialize(layer) for layer in graph.layers]}
+            for front in graph.inputs:
+                chain |= {"input_shape": list(front.shape[1:])}
+                chain |= {} if front.kind == "float32" else {"input_dtype": front.kind}
+                chain |= {} if front.batch_size is None else {"batch_size": front.batch_size}
+            return chain
+        if isinstance(graph, Drawn):
+            return describe_drawn(graph)
+        assert isinstance(graph, Own)
+        return {
+            "class_name": type(graph.model).__name__,
+            "config": config_of(graph.model),
+            "own": mapped(graph.shapes, lambda n: list(graph.shown_inputs[n])),
+        }
 
 
-def check_names(found: Sequence[Layer]) -> None:
-    """Raises if two functions of the user's share the name that is all a file holds of each."""
+def own_things(found: Sequence[Layer]) -> dict[str, Any]:
+    """The classes and functions of the user's that layers are made of, by the names that are all a file holds of each.
+
+    Raises:
+        ArgumentError: two of them share a name.
+    """
     named: dict[str, Any] = {}
     waiting = list(found)
     while waiting:
         layer = waiting.pop()
         waiting += layer.inside
-        functions = (
-            [(getattr(layer.function, "__name__", ""), layer.function)] if isinstance(layer, layers.Lambda) else []
-        )
+        things: list[tuple[str, Any]] = [] if is_ours(type(layer)) else [(type(layer).__name__, type(layer))]
+        if isinstance(layer, layers.Lambda):
+            things.append((getattr(layer.function, "__name__", ""), layer.function))
         for value in vars(layer).values():
             if isinstance(value, PythonFunction):
-                functions.append((value.name, value.function))
+                things.append((value.name, value.function))
             elif isinstance(value, activations.CustomFunction):
-                functions.append((value.name, value))
-        for name, function in functions:
-            if named.setdefault(name, function) != function:
+                things.append((value.name, value))
+        for name, thing in things:
+            if named.setdefault(name, thing) != thing:
                 raise ArgumentError(
-                    f"layer {layer.name!r}: the model has two functions called {name!r}, and a file tells functions "
-                    "apart by their names: rename one"
+                    f"layer {layer.name!r}: the model has two {'classes' if isinstance(thing, type) else 'functions'} "
+                    f"called {name!r}, and a file tells them apart by their names: rename one"
                 )
+    return named
 
 
 def settings(compiled: Compiled) -> dict[str, Any]:

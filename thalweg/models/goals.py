@@ -250,7 +250,7 @@ def warn_of_meaningless(
             f"compile: {', '.join(named)} without effect: every program is compiled, and runs as many steps at once as "
             "it can; leave it out",
             ThalwegWarning,
-            stacklevel=3,
+            stacklevel=4,
         )
 
 

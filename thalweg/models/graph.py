@@ -375,7 +375,7 @@ class Chain(Graph):
             if isinstance(layer, Lookup) and len(self.entry) < len(self.layers):
                 raise layer.misplaced()
             name_layers(
-                sorted([*self.layers, layer], key=lambda one: not one.built)
+                sorted([*self.layers, layer], key=lambda one: not one.connected)
             )  # those of others keep their names
             if not self.inputs and not self.layers and "input_shape" in layer.declared:
                 self.inputs = [Input(layer.declared["input_shape"], batch_size=layer.declared.get("batch_size"))]
@@ -432,7 +432,7 @@ class Chain(Graph):
         text = bool(self.entry) and self.entry[0].takes == (TEXT,)
         front = self.inputs or [Input(tuple(input_shape or ()), dtype="string" if text else "float32")]
         self.feeds[0].check(front)
-        new = [layer for layer in self.layers if not layer.built]
+        new = [layer for layer in self.layers if not layer.connected]
         self.lengths = ()
         if front[0].lengths:
             output = self.connect_any_length(front[0], new)
@@ -483,7 +483,7 @@ class Chain(Graph):
         """The shape of a row of the input, and of what each layer makes of it; builds those that aren't built."""
         yield shape
         for layer in self.layers:
-            shape = shape_after(layer, shape) if layer.built else connect_all([layer], shape)
+            shape = shape_after(layer, shape) if layer.connected else connect_all([layer], shape)
             yield shape
 
 

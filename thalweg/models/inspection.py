@@ -453,7 +453,7 @@ def steps_of(graph: Graph) -> list[Step]:
         steps, before = [], ["input"]
         for layer in graph.layers:
             shape = "?" if layer.row_out is None else mapped_shapes(layer.row_out)
-            count = layer.count_params() if layer.built else None
+            count = layer.count_params() if layer.connected else None
             steps.append(Step(str(layer.name), type(layer).__name__, shape, count, before, layer))
             before = [str(layer.name)]
         return steps

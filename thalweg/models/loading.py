@@ -14,10 +14,12 @@ from thalweg.models.model import Model
 from thalweg.models.model_file import STATE, ZIP, Arrays, compare, existing, kind_of, put, read, set_state, take_state
 from thalweg.models.sequential import Sequential
 from thalweg.support.checks import whole
+from thalweg.support.naming import suggesting
 from thalweg.support.registry import custom_object_scope
 from thalweg.support.untrusted import reason
 
 
+@suggesting
 def load_model(filepath: str | Path, custom_objects: layers.CustomObjects | None = None, compile: bool = True) -> Model:
     """The model in a file that `Sequential.save` wrote: it predicts and continues training exactly as before.
 

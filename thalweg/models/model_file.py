@@ -22,7 +22,7 @@ from thalweg.models.description import describe as graph_of
 from thalweg.program.ir.alignment import align
 from thalweg.support.checks import model_path, whole
 from thalweg.support.files import writing
-from thalweg.support.nested import mapped
+from thalweg.support.nested import for_json, mapped, of_json
 from thalweg.support.untrusted import readable
 from thalweg.version import __version__
 
@@ -119,7 +119,7 @@ def write(path: Path, arrays: Arrays, description: dict[str, Any], overwrite: bo
         raise ModelFileError(f"{path} exists and is not overwritten")
     if not os.path.isdir(path.parent):
         raise ModelFileError(f"the folder {path.parent} does not exist")
-    text = json.dumps(description, sort_keys=True)
+    text = json.dumps(for_json(description), sort_keys=True)
     # One entry, because safetensors writes several in no fixed order, and equal models should give equal files.
     content = save(arrays, {"thalweg": f"{digest(text, arrays)} {text}"})
     with writing(path, ModelFileError) as new:
@@ -154,7 +154,7 @@ def read(path: str | Path) -> tuple[Arrays, dict[str, Any]]:
         checksum, _, text = metadata["thalweg"].partition(" ")
         if digest(text, arrays) != checksum:
             raise ModelFileError(f"{path} was changed after it was saved: its checksum doesn't match")
-        description = json.loads(text)
+        description = of_json(json.loads(text))
         if description["format"] != FORMAT:
             raise ModelFileError(f"{path} has the format {description['format']!r}, this version reads {FORMAT!r}")
     return arrays, description
@@ -195,7 +195,7 @@ def load_state(model: Compiled, path: str | Path) -> None:
     compiled = description.get("compile")
     if compiled is None:
         raise ModelFileError(f"{path} holds no compiled model")
-    own = json.loads(json.dumps(optimizers.serialize(model.optimizer)))
+    own = of_json(for_json(optimizers.serialize(model.optimizer)))
     with readable(ModelFileError, f"{path} has a damaged description"):
         wanted = compiled["optimizer"]
         rate = wanted["config"]["learning_rate"]

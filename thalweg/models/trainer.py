@@ -18,16 +18,7 @@ from thalweg.data import arrays as batches
 from thalweg.data.batches.dataset import PyDataset
 from thalweg.data.batches.makers import length_of
 from thalweg.data.ordering import Ordering, Taken
-from thalweg.data.streams import (
-    UNKNOWN_STEPS,
-    WINDOW_SECONDS,
-    RowSource,
-    Sharing,
-    Stream,
-    Window,
-    Windows,
-    is_stream,
-)
+from thalweg.data.streams import UNKNOWN_STEPS, WINDOW_SECONDS, RowSource, Sharing, Stream, Window, Windows, is_stream
 from thalweg.engine import Executors
 from thalweg.engine.contract import Array, Chunk, Job
 from thalweg.engine.expected import expecting

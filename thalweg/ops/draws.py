@@ -12,6 +12,7 @@ from thalweg.ops.creation import zeros_like
 from thalweg.ops.operation import operation
 from thalweg.ops.tensor import FUNCTIONS, Traced, current, operand_shape, refuse
 from thalweg.support.checks import number, whole
+from thalweg.support.naming import suggesting
 
 __all__ = ["SeedGenerator", "bernoulli", "dropout", "normal", "uniform"]
 
@@ -57,6 +58,7 @@ def drawn(kind: str, shape: Any, seed: Any, *amounts: float, dtype: Any = None) 
     return Traced(program, program.random(kind, tuple(int(n) for n in sizes[1:]), seed_of(seed), *amounts))
 
 
+@suggesting
 def normal(shape: Any, mean: float = 0.0, stddev: float = 1.0, dtype: Any = None, seed: Any = None) -> Any:
     """Normally distributed numbers.
 
@@ -66,6 +68,7 @@ def normal(shape: Any, mean: float = 0.0, stddev: float = 1.0, dtype: Any = None
     return drawn("normal", shape, seed, float(mean), float(stddev), dtype=dtype)
 
 
+@suggesting
 def uniform(shape: Any, minval: float = 0.0, maxval: float = 1.0, dtype: Any = None, seed: Any = None) -> Any:
     """Equally distributed numbers from minval to below maxval.
 
@@ -75,6 +78,7 @@ def uniform(shape: Any, minval: float = 0.0, maxval: float = 1.0, dtype: Any = N
     return drawn("uniform", shape, seed, float(minval), float(maxval), dtype=dtype)
 
 
+@suggesting
 def bernoulli(shape: Any, p: float = 0.5, seed: Any = None) -> Any:
     """1 with probability p, otherwise 0.
 
@@ -93,6 +97,7 @@ def _dropout(inputs: Any, rate: float, noise_shape: Any = None, seed: Any = None
 
 
 @operation(_dropout)
+@suggesting
 def dropout(inputs: Any, rate: float, noise_shape: Any = None, seed: Any = None) -> Any:
     """0 with probability `rate`, up to 1, otherwise inputs/(1 − rate), in every kind of program.
 

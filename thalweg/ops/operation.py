@@ -26,6 +26,7 @@ from thalweg.ops.tensor import (
 from thalweg.ops.variable import WeightBuffer
 from thalweg.program.builder import Builder
 from thalweg.program.ir.instruction import Buffer
+from thalweg.support.naming import suggesting
 from thalweg.support.nested import leaves, mapped
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -37,6 +38,7 @@ def operation(numpy: Callable[..., Any]) -> Callable[[F], F]:
     def decorate(function: F) -> F:
         name = function.__name__
 
+        @suggesting
         @functools.wraps(function)
         def call(*arguments: Any, **named: Any) -> Any:
             tensors = [a for a in leaves([arguments, named]) if isinstance(a, Operators)]

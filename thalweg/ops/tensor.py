@@ -12,14 +12,15 @@ import linecache
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from thalweg.errors import ArgumentError, ShapeError, ThalwegError
+from thalweg.errors import AbsentNameError, ArgumentError, ShapeError, ThalwegError
 from thalweg.ops.any_length import common_lengths, merged, of_any_length
 from thalweg.program.builder import Builder
 from thalweg.program.ir.instruction import PARAMETERS, WORKSPACE, Buffer
+from thalweg.support import hooks
 from thalweg.support.nested import leaves, mapped
 
 Shape = tuple[int, ...]
@@ -34,11 +35,27 @@ ALONG = ("sum", "mean", "stack", "concatenate")  # of means over the rows, too: 
 _program: ContextVar[Builder | None] = ContextVar("program", default=None)
 
 
+def operator(name: str, turned: bool = False) -> Any:
+    """One of Python's operators as an operation. turned: of a value that stands on the right."""
+
+    def apply(self: Any, *other: Any) -> Any:
+        return FUNCTIONS[name](*other, self) if turned else FUNCTIONS[name](self, *other)
+
+    return apply
+
+
 class Operators:
     """Base of values on which Python's operators are operations of `thalweg.ops`."""
 
     __slots__ = ()
     shape: Any
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            if instead := hooks.TENSOR_LACKS.get(name):
+                raise AbsentNameError(f"{caller()}: a tensor has no {name}: {instead}", name=name, obj=self)
+            return object.__getattribute__(self, name)  # raises Python's error
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **named: Any) -> Any:
         """An operator with an array on the left, a += b too, whose a is the tensor from then on; NumPy's functions
@@ -49,91 +66,24 @@ class Operators:
             raise not_numpy(ufunc.__name__)
         return FUNCTIONS[OF_ARRAYS[ufunc.__name__]](*inputs)
 
-    def __add__(self, other: Any) -> Any:
-        return FUNCTIONS["add"](self, other)
-
-    def __radd__(self, other: Any) -> Any:
-        return FUNCTIONS["add"](other, self)
-
-    def __sub__(self, other: Any) -> Any:
-        return FUNCTIONS["subtract"](self, other)
-
-    def __rsub__(self, other: Any) -> Any:
-        return FUNCTIONS["subtract"](other, self)
-
-    def __mul__(self, other: Any) -> Any:
-        return FUNCTIONS["multiply"](self, other)
-
-    def __rmul__(self, other: Any) -> Any:
-        return FUNCTIONS["multiply"](other, self)
-
-    def __truediv__(self, other: Any) -> Any:
-        return FUNCTIONS["divide"](self, other)
-
-    def __rtruediv__(self, other: Any) -> Any:
-        return FUNCTIONS["divide"](other, self)
-
-    def __floordiv__(self, other: Any) -> Any:
-        return FUNCTIONS["floor_divide"](self, other)
-
-    def __rfloordiv__(self, other: Any) -> Any:
-        return FUNCTIONS["floor_divide"](other, self)
-
-    def __mod__(self, other: Any) -> Any:
-        return FUNCTIONS["mod"](self, other)
-
-    def __rmod__(self, other: Any) -> Any:
-        return FUNCTIONS["mod"](other, self)
-
-    def __pow__(self, other: Any) -> Any:
-        return FUNCTIONS["power"](self, other)
-
-    def __rpow__(self, other: Any) -> Any:
-        return FUNCTIONS["power"](other, self)
-
-    def __matmul__(self, other: Any) -> Any:
-        return FUNCTIONS["matmul"](self, other)
-
-    def __rmatmul__(self, other: Any) -> Any:
-        return FUNCTIONS["matmul"](other, self)
-
-    def __neg__(self) -> Any:
-        return FUNCTIONS["negative"](self)
+    __add__, __radd__ = operator("add"), operator("add", turned=True)
+    __sub__, __rsub__ = operator("subtract"), operator("subtract", turned=True)
+    __mul__, __rmul__ = operator("multiply"), operator("multiply", turned=True)
+    __truediv__, __rtruediv__ = operator("divide"), operator("divide", turned=True)
+    __floordiv__, __rfloordiv__ = operator("floor_divide"), operator("floor_divide", turned=True)
+    __mod__, __rmod__ = operator("mod"), operator("mod", turned=True)
+    __pow__, __rpow__ = operator("power"), operator("power", turned=True)
+    __matmul__, __rmatmul__ = operator("matmul"), operator("matmul", turned=True)
+    __and__ = __rand__ = operator("logical_and")
+    __or__ = __ror__ = operator("logical_or")
+    __xor__ = __rxor__ = operator("logical_xor")
+    __lt__, __le__ = operator("less"), operator("less_equal")
+    __gt__, __ge__ = operator("greater"), operator("greater_equal")
+    __neg__, __abs__, __invert__ = operator("negative"), operator("abs"), operator("logical_not")
+    __getitem__ = operator("get_item")
 
     def __pos__(self) -> Any:
         return self
-
-    def __abs__(self) -> Any:
-        return FUNCTIONS["abs"](self)
-
-    def __invert__(self) -> Any:
-        return FUNCTIONS["logical_not"](self)
-
-    def __and__(self, other: Any) -> Any:
-        return FUNCTIONS["logical_and"](self, other)
-
-    def __or__(self, other: Any) -> Any:
-        return FUNCTIONS["logical_or"](self, other)
-
-    def __xor__(self, other: Any) -> Any:
-        return FUNCTIONS["logical_xor"](self, other)
-
-    __rand__, __ror__, __rxor__ = __and__, __or__, __xor__
-
-    def __lt__(self, other: Any) -> Any:
-        return FUNCTIONS["less"](self, other)
-
-    def __le__(self, other: Any) -> Any:
-        return FUNCTIONS["less_equal"](self, other)
-
-    def __gt__(self, other: Any) -> Any:
-        return FUNCTIONS["greater"](self, other)
-
-    def __ge__(self, other: Any) -> Any:
-        return FUNCTIONS["greater_equal"](self, other)
-
-    def __getitem__(self, key: Any) -> Any:
-        return FUNCTIONS["get_item"](self, key)
 
 
 class Tensor(Operators):
@@ -147,12 +97,7 @@ class Tensor(Operators):
 
     __slots__ = ()
 
-    def __eq__(self, other: Any) -> Any:
-        return FUNCTIONS["equal"](self, other)
-
-    def __ne__(self, other: Any) -> Any:
-        return FUNCTIONS["not_equal"](self, other)
-
+    __eq__, __ne__ = operator("equal"), operator("not_equal")
     __hash__ = object.__hash__
 
     def __len__(self) -> int:
@@ -170,7 +115,7 @@ class Tensor(Operators):
         )
 
     def __float__(self) -> float:
-        raise ThalwegError(f"{caller()}: a tensor of a network has no numbers before there is data")
+        return float(self.__array__())  # which raises
 
     __int__ = __float__
 
@@ -187,7 +132,10 @@ class Tensor(Operators):
         return "float32"
 
     def __array__(self, *_: Any, **__: Any) -> Any:
-        raise not_numpy("array")
+        raise ThalwegError(
+            f"{caller()}: a tensor of a network has no numbers before there is data: compute with it in thalweg.ops; "
+            "what a train_step returns is logged"
+        )
 
     def __array_function__(self, function: Any, *_: Any) -> Any:
         raise not_numpy(function.__name__)

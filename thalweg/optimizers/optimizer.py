@@ -42,10 +42,6 @@ SYMBOLS = {
     "l2_shrinkage_regularization_strength": "shrinkage",
 }  # of the names in equations that are shown without numbers
 
-OLD = {  # arguments of earlier versions of Keras → what takes their place
-    "lr": ": it is called learning_rate",
-    "decay": ": a falling learning rate is a schedule, learning_rate=schedules.InverseTimeDecay(0.01, 1, decay)",
-}
 AVERAGE, ACCUMULATED = "average", "accumulated"  # slots of use_ema and of gradient_accumulation_steps
 
 
@@ -109,6 +105,10 @@ class Optimizer(hooks.Configured):
 
     uncalled, lacking = hooks.OPTIMIZER, hooks.OPTIMIZER_LACKS
 
+    earlier: ClassVar[dict[str, str]] = {  # arguments of earlier versions of Keras → what takes their place
+        "lr": ": it is called learning_rate",
+        "decay": ": a falling learning rate is a schedule, learning_rate=schedules.InverseTimeDecay(0.01, 1, decay)",
+    }
     elementwise: ClassVar[bool] = True  # whether an element's step depends on no other element
     slots: ClassVar[tuple[str, ...]] = ()  # names of the vectors it keeps
     arguments: ClassVar[tuple[str, ...]] = ()  # its own, besides the learning rate
@@ -132,11 +132,7 @@ class Optimizer(hooks.Configured):
         gradient_accumulation_steps: int | None = None,
         name: str | None = None,
         learning_rate_factors: dict[str, float] | None = None,
-        **unknown: Any,
     ) -> None:
-        for argument in unknown:
-            hint = OLD.get(argument, "")
-            raise ArgumentError(f"{self.kind} has no argument {argument!r}{hint}")
         self.name = name or type(self).__name__.lower()
         self.schedule: Any = None  # called with a step
         self.set_learning_rate(learning_rate)

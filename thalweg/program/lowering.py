@@ -219,11 +219,7 @@ def judge(
 
 
 def builder_inputs(
-    builder: Builder,
-    shape: tuple[int, ...],
-    target: str,
-    weights: str | None,
-    steps: tuple[int, ...] | None = None,
+    builder: Builder, shape: tuple[int, ...], target: str, weights: str | None, steps: tuple[int, ...] | None = None
 ) -> tuple[Buffer, Buffer | None]:
     """The gathered targets, and the weights of the rows, or of their steps, if they have any."""
     y = Buffer(target.lower(), shape)

@@ -46,12 +46,7 @@ def same_answer(trained: Array, tested: Array, classes: Sequence[Any]) -> dict[s
 
 
 def linear(
-    features: Features,
-    train: Table,
-    test: Table,
-    balanced: bool = False,
-    seed: int = 0,
-    seconds: float = math.inf,
+    features: Features, train: Table, test: Table, balanced: bool = False, seed: int = 0, seconds: float = math.inf
 ) -> dict[str, Any]:
     """The scores of scikit-learn's LogisticRegression or Ridge, with its defaults, on the same matrix.
 

@@ -24,6 +24,7 @@ from thalweg.series.season import Season, season_of
 from thalweg.series.time_index import TimeIndex
 from thalweg.support.checks import number, whole
 from thalweg.tabular.clock import Clock
+from thalweg.support.naming import suggesting
 from thalweg.tabular.features import Features
 
 Array = NDArray[Any]
@@ -88,6 +89,7 @@ class Forecaster(BaseEstimator):
     (12, True)
     """
 
+    @suggesting
     def __init__(
         self,
         horizon: int | None = None,

@@ -19,6 +19,7 @@ from thalweg.sklearn.aim import Aim, aim_of_classes
 from thalweg.sklearn.compatible import validate_data
 from thalweg.sklearn.intake import whole_labels
 from thalweg.sklearn.perceptron import Perceptron, partial
+from thalweg.support.naming import suggesting
 
 Array = NDArray[Any]
 
@@ -83,6 +84,7 @@ class MLPClassifier(ClassifierMixin, Perceptron):
 
     _parameter_constraints = Perceptron._parameter_constraints | {"class_weight": [dict, list, str, None]}
 
+    @suggesting
     def __init__(
         self,
         hidden_layer_sizes: Any = (100,),

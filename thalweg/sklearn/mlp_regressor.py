@@ -14,6 +14,7 @@ from thalweg.errors import DataError
 from thalweg.sklearn.aim import Aim, aim_of_numbers
 from thalweg.sklearn.compatible import validate_data
 from thalweg.sklearn.perceptron import Perceptron, partial
+from thalweg.support.naming import suggesting
 
 Array = NDArray[Any]
 
@@ -34,6 +35,7 @@ class MLPRegressor(RegressorMixin, Perceptron):
     ((200,), True)
     """
 
+    @suggesting
     def __init__(
         self,
         loss: Any = "squared_error",

@@ -45,6 +45,7 @@ from thalweg.sklearn.table_sources import (
     with_target,
 )
 from thalweg.support.checks import number, whole
+from thalweg.support.naming import suggesting
 from thalweg.support.printing import out
 from thalweg.tabular import canonical
 from thalweg.tabular.beside import joined, predicted_in_batches
@@ -71,6 +72,7 @@ class TableEstimator(BaseEstimator):
     members_: list[Member]
     out_of_fold_: Array
 
+    @suggesting
     def __init__(
         self,
         quality: str = "balanced",

@@ -37,7 +37,7 @@ from typing import (
 
 from thalweg.errors import ArgumentError
 from thalweg.support.hooks import Configured
-from thalweg.support.naming import choose
+from thalweg.support.naming import choose, refuse_unknown
 
 T = TypeVar("T")
 Given = TypeVar("Given", contravariant=True)
@@ -124,10 +124,11 @@ def arguments(cls: type[T]) -> type[T]:
     initialise: Any = vars(base)["__init__"]
 
     def __init__(self: Any, *given: Any, **named: Any) -> None:
-        also = {name: named.pop(name) for name in getattr(cls, "every", ()) if name in named and name not in taken}
+        also = {name: named.pop(name) for name in getattr(cls, "of_all", ()) if name in named and name not in taken}
         try:
             bound = signature.bind(self, *given, **named)
         except TypeError as error:
+            refuse_unknown(__init__, self, named)
             raise TypeError(f"{type(self).__name__}: {error}") from None
         bound.apply_defaults()
         values = {name: value for name, value in bound.arguments.items() if name != "self"}

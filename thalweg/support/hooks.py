@@ -10,7 +10,9 @@ import inspect
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
+from thalweg.absent import MINIMIZE
 from thalweg.errors import AbsentNameError, ArgumentError
+from thalweg.support.naming import suggesting
 
 
 class Hooked:
@@ -31,6 +33,8 @@ class Hooked:
 
     def __init_subclass__(cls, **arguments: Any) -> None:
         super().__init_subclass__(**arguments)
+        if "__init__" in vars(cls):
+            cls.__init__ = suggesting(cls.__init__)  # type: ignore[method-assign]
         base = next(c for c in cls.__mro__ if issubclass(c, Hooked) and "uncalled" in vars(c))
         for owner in cls.__mro__:
             if owner in base.__mro__ or owner.__module__.partition(".")[0] == __name__.partition(".")[0]:
@@ -116,18 +120,16 @@ LAYER = table(
 LOOKUP = {name: instead for name, instead in LAYER.items() if name != "__call__"} | table(
     ("update_state reset_state load_assets save_assets output_dtype", "a look-up learns in adapt, models save it")
 )
-STEP = "a step is compiled: choose loss and optimizer in compile, or write a train_step that calls self.minimize"
+STEP = f"a step is compiled: choose loss and optimizer in compile, or write your own; {MINIMIZE}"
+LOGS = f"metrics are named in compile(metrics=[…]); {MINIMIZE}, and returns what is logged"
 MODEL = table(
     (
         "predict_step make_train_function make_test_function make_predict_function "
-        "compute_loss_and_updates stateless_compute_loss jax_state_sync",
+        "compute_loss_and_updates stateless_call stateless_compute_loss jax_state_sync",
         STEP,
     ),
-    ("__call__ stateless_call symbolic_call rematerialized_call", "a model computes its outputs in call(self, inputs)"),
-    (
-        "compute_metrics get_metrics_result reset_metrics metrics metrics_names add_metric",
-        "metrics are named in compile(metrics=[…])",
-    ),
+    ("__call__ symbolic_call rematerialized_call", "a model computes its outputs in call(self, inputs)"),
+    ("compute_metrics get_metrics_result reset_metrics metrics metrics_names add_metric", LOGS),
     (
         "get_compile_config compile_from_config to_json get_state_tree set_state_tree get_quantization_layer_structure",
         "a model is saved by save, and loaded as a Sequential by load_model",
@@ -150,8 +152,9 @@ METRIC = table(
     CONFIG,
 )
 OPTIMIZER = table(
+    ("apply apply_gradients stateless_apply", f"its steps are taken by fit; {MINIMIZE}"),
     (
-        "update_step apply apply_gradients stateless_apply assign assign_add assign_sub scale_loss "
+        "update_step assign assign_add assign_sub scale_loss "
         "finalize_variable_values transpose_last_axis lr_adjust zeropower_via_newtonschulz5",
         "an optimizer's step is its `equation`, or the instruction that update(self, run) returns",
     ),
@@ -196,6 +199,7 @@ LAYER_LACKS = table(
 )
 MODEL_LACKS = LAYER_LACKS | table(
     ("predict_function test_function train_function steps_per_execution", STEP),
+    ("zero_grad compiled_loss compiled_metrics", MINIMIZE),
     ("operations", "model.layers, and program() lists every instruction"),
     ("call", "a model is called as model(x)"),
 )
@@ -218,4 +222,10 @@ CALLBACK_LACKS = table(
         "they follow from history.epoch and history.history",
     ),
     ("model params", "a callback knows its model while it is used: fit(callbacks=[…])"),
+)
+LOGGED_LACKS = table(("update_state result reset_state", LOGS))
+TENSOR_LACKS = table(
+    ("backward grad grad_fn requires_grad requires_grad_ retain_grad", f"{MINIMIZE}; it has self.gradient(y, x), too"),
+    ("numpy item tolist cpu", f"there are no numbers before there is data; {MINIMIZE}, and returns what is logged"),
+    ("detach", "ops.stop_gradient(x)"),
 )

@@ -1,14 +1,17 @@
-"""Names: an unknown one lists the choices, so that nobody has to look them up."""
+"""Names: an unknown one lists the choices, also of arguments, so that nobody has to look them up."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import wraps
+from inspect import Parameter, signature
 from typing import Any, TypeVar, overload
 
-from thalweg.errors import ArgumentError
+from thalweg.errors import ArgumentError, UnknownArgumentError
 
 T = TypeVar("T")
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 def snake_case(name: str) -> str:
@@ -41,11 +44,68 @@ def choose(what: str, name: object, choices: Mapping[str, T] | Sequence[str]) ->
     names = [n for n in names if not ({n.lower(), snake_case(n)} - {n}) & plain]
     if isinstance(name, type) and name.__name__ in choices:
         raise ArgumentError(f"the {what} {name.__name__} is a class: make one, {name.__name__}(…), or give its name")
+    raise ArgumentError(f"unknown {what} {name!r}{nearest(str(name), names)}")
+
+
+def nearest(name: str, names: Iterable[str]) -> str:
+    """The end of a sentence on an unknown name: the nearest of those that there are, and all."""
     import difflib
 
-    near = difflib.get_close_matches(str(name), names, n=1)
+    near = difflib.get_close_matches(name, names := sorted(names), n=1)
     hint = f"; did you mean {near[0]!r}?" if near else "."
-    raise ArgumentError(f"unknown {what} {name!r}{hint} Choose from: {', '.join(sorted(names))}")
+    return f"{hint} Choose from: {', '.join(names)}"
+
+
+def suggesting(function: F) -> F:
+    """The function, which refuses an argument that it doesn't know with the name of the nearest one.
+
+    >>> @suggesting
+    ... def half(x, rounded=False):
+    ...     return x // 2 if rounded else x / 2
+    >>> half(3, round=True)
+    Traceback (most recent call last):
+    thalweg.errors.UnknownArgumentError: half has no argument 'round'; did you mean 'rounded'? Choose from: rounded, x
+    """
+
+    @wraps(function)
+    def call(*given: Any, **named: Any) -> Any:
+        try:
+            return function(*given, **named)
+        except TypeError as error:
+            entered = error.__traceback__ is not None and error.__traceback__.tb_next is not None
+            refuse_unknown(function, given[0] if function.__name__ == "__init__" else None, named, entered)
+            raise
+
+    return call  # type: ignore[return-value]
+
+
+def refuse_unknown(function: Callable[..., Any], made: Any, named: Iterable[str], entered: bool = True) -> None:
+    """Raises if a call named an argument that the function doesn't take. made: of a constructor, what it makes.
+
+    entered: whether the call began; one that passes arguments on, **more, then is the one to know them.
+    """
+    taken = signature(function).parameters
+    passing_on = Parameter.VAR_KEYWORD in {p.kind for p in taken.values()}
+    if passing_on and (entered or made is None):
+        return
+    names = taken.keys() - {"self"} if made is None else constructor_names(type(made))
+    unknown = [name for name in named if name not in (names if passing_on else taken)]
+    if unknown:
+        what = function.__qualname__ if made is None else type(made).__name__
+        hint = getattr(made, "earlier", {}).get(unknown[0]) or nearest(unknown[0], names)
+        raise UnknownArgumentError(f"{what} has no argument {unknown[0]!r}{hint}") from None
+
+
+def constructor_names(kind: type) -> set[str]:
+    """The arguments that a class takes by name: those of its constructor, and of those to which this passes others."""
+    found = set(getattr(kind, "of_all", ()))
+    for base in kind.__mro__:
+        if "__init__" in vars(base):
+            parameters = signature(vars(base)["__init__"]).parameters.values()
+            found |= {p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}
+            if all(p.kind is not p.VAR_KEYWORD for p in parameters):
+                break
+    return found - {"self"}
 
 
 def listed(things: Sequence[Any], most: int) -> str:

@@ -18,7 +18,7 @@ from thalweg.ops.tensor import Tensor
 from thalweg.ops.variable import to_numbers
 from thalweg.support.checks import model_path, whole
 from thalweg.support.frames import as_texts
-from thalweg.support.naming import choose
+from thalweg.support.naming import choose, suggesting
 from thalweg.utils import feature_kinds as kinds
 from thalweg.utils.feature_kinds import Cross, Feature, encoder_of
 from thalweg.version import __version__
@@ -68,6 +68,7 @@ class FeatureSpace:
     string_hashed = staticmethod(kinds.string_hashed)
     cross = staticmethod(kinds.cross)
 
+    @suggesting
     def __init__(
         self,
         features: Mapping[str, Any],

@@ -13,13 +13,14 @@ from numpy.typing import NDArray
 from thalweg.errors import ArgumentError
 from thalweg.program.instructions.images.resizing import INTERPOLATIONS, interpolated, nearest
 from thalweg.support.checks import whole
-from thalweg.support.naming import choose
+from thalweg.support.naming import choose, suggesting
 from thalweg.utils.directories import Folder
 from thalweg.utils.pillow import MODES, load_img
 
 ENDINGS = (".bmp", ".gif", ".jpeg", ".jpg", ".png")
 
 
+@suggesting
 def image_dataset_from_directory(
     directory: str | Path,
     labels: Any = "inferred",

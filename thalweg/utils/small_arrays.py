@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from thalweg.errors import DataError, ShapeError
 from thalweg.support.checks import whole
-from thalweg.support.naming import choose
+from thalweg.support.naming import choose, suggesting
 
 
 def to_categorical(x: ArrayLike, num_classes: int | None = None) -> NDArray[Any]:
@@ -51,6 +51,7 @@ def normalize(x: ArrayLike, axis: int = -1, order: int = 2) -> NDArray[Any]:
     return result
 
 
+@suggesting
 def pad_sequences(
     sequences: Sequence[Sequence[Any]],
     maxlen: int | None = None,

@@ -10,9 +10,11 @@ import numpy as np
 
 from thalweg.errors import DataError
 from thalweg.support.checks import whole
+from thalweg.support.naming import suggesting
 from thalweg.utils.directories import Folder
 
 
+@suggesting
 def text_dataset_from_directory(
     directory: str | Path,
     labels: Any = "inferred",

@@ -10,10 +10,12 @@ from numpy.typing import ArrayLike, NDArray
 from thalweg.data.batches.dataset import Batches
 from thalweg.errors import ArgumentError, DataError
 from thalweg.support.checks import whole
+from thalweg.support.naming import suggesting
 from thalweg.support.seeds import draw_seed
 from thalweg.utils.directories import batched
 
 
+@suggesting
 def timeseries_dataset_from_array(
     data: ArrayLike,
     targets: ArrayLike | None,

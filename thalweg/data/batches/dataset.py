@@ -9,6 +9,7 @@ from typing import Any, final
 
 from thalweg.data.batches.ahead import prefetched
 from thalweg.support.checks import whole
+from thalweg.support.naming import suggesting
 
 
 class PyDataset(ABC):
@@ -40,6 +41,7 @@ class PyDataset(ABC):
 
     workers, use_multiprocessing, max_queue_size = 1, False, 10  # of a subclass that doesn't call this __init__
 
+    @suggesting
     def __init__(self, workers: int = 1, use_multiprocessing: bool = False, max_queue_size: int = 10) -> None:
         self.workers, self.use_multiprocessing = whole("workers", workers, 0), bool(use_multiprocessing)
         self.max_queue_size = whole("max_queue_size", max_queue_size)

@@ -24,6 +24,7 @@ from thalweg.experiments.tuning.reruns import DEFAULT, Rerun, Reruns, rerun
 from thalweg.experiments.tuning.search import Fitted, Search, TimeLimit, fit
 from thalweg.experiments.tuning.space import Candidate, Space
 from thalweg.support.checks import number, whole
+from thalweg.support.naming import suggesting
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
@@ -35,6 +36,7 @@ SEARCHED, RERUN = 0.65, 0.92  # shares of the time limit after which the search,
 Report = Callable[[float, float, str], None]
 
 
+@suggesting
 def tune(
     x: Any,
     y: ArrayLike | None = None,

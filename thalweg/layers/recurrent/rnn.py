@@ -26,6 +26,7 @@ class Recurrent(Keeping):
     uncalled = Layer.uncalled | {"inner_loop": "write what a step computes as a cell, for RNN(cell)"}
 
     fed = ("initial_state", "mask")
+    supports_masking = True
     return_sequences: bool
     return_state: bool
     go_backwards: bool

@@ -66,6 +66,7 @@ class Bidirectional(Layer):
     """
 
     fed = ("initial_state", "mask")
+    supports_masking = True
 
     layer: Annotated[Taken[Layer, Any], Checked(recurrent_layer, serialize)]
     merge_mode: Merging = "concat"
@@ -170,7 +171,7 @@ class TimeDistributed(Wrapper):
 
     supports_masking = True
 
-    def build(self, input_shape: Any = None) -> None:
+    def build(self, input_shape: Any) -> None:
         if len(input_shape) < 3:
             raise ShapeError(
                 f"TimeDistributed {self.shown_name} takes sequences (rows, steps, …) with an axis behind the steps, "

@@ -36,7 +36,8 @@ def listed(x: Any) -> list[Any] | None:
         rows = list(array) if array.dtype == object and array.ndim == 1 else []
     else:
         return None
-    return rows if rows and all(hasattr(row, "__len__") and not isinstance(row, (str, dict)) for row in rows) else None
+    several = rows and all(hasattr(row, "__len__") and not isinstance(row, (str, bytes, dict)) for row in rows)
+    return rows if several else None
 
 
 def filled(x: Any, shape: Shape, fill: float | None, what: str) -> Any:

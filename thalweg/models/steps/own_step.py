@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from types import CodeType
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from thalweg.absent import GUIDE, MINIMIZE
 from thalweg.errors import ThalwegError
 from thalweg.layers import Layer
+from thalweg.layers.keywords import is_ours
 from thalweg.models.steps.optimizers_in_turn import Several
 from thalweg.models.steps.tracing import Minimisation, Part, Step, divided, tracing
 from thalweg.ops.tensor import Traced
@@ -59,6 +62,15 @@ class OwnStep:
         """The class in messages."""
         return type(self.model).__name__
 
+    @property
+    def minimises(self) -> bool:
+        """Whether the class's code names `minimize`."""
+        own = [vars(c).values() for c in type(self.model).__mro__ if not is_ours(c)]
+        codes = [f.__code__ for values in own for f in values if hasattr(f, "__code__")]
+        for code in codes:  # to which those of functions inside are added
+            codes += [inner for inner in code.co_consts if isinstance(inner, CodeType)]
+        return any("minimize" in code.co_names for code in codes)
+
     def defines(self, kind: str) -> bool:
         """Whether a kind of program is a step of the class's."""
         return {"training": self.trains, "evaluation": self.tests}.get(kind, False)
@@ -77,7 +89,7 @@ class OwnStep:
         if not trains:
             return Program(rewritten(Draft(parts[0].forward, request=request), passes).forward), total
         if not step.minimisations:
-            raise ThalwegError(f"{self.called}.train_step trains nothing: call self.minimize(loss, weights, optimizer)")
+            raise ThalwegError(f"{self.called}.train_step trains nothing: {MINIMIZE}")
         several: Several = compiled.optimizer
         several.adopt([m.optimizer for m in step.minimisations], self)
         compiled.prepare_slots()
@@ -104,7 +116,13 @@ class OwnStep:
         given = getattr(compiled.optimizer, "given", compiled.optimizer)
         step = Step(network, program, given, request.trains)
         with tracing(step):
-            result = (self.model.train_step if request.trains else self.model.test_step)(data)
+            try:
+                result = (self.model.train_step if request.trains else self.model.test_step)(data)
+            except Exception as error:
+                said = str(error) if isinstance(error, ThalwegError) else f"{type(error).__name__}: {error}"
+                if not request.trains or step.minimisations or GUIDE in said or self.minimises:
+                    raise
+                raise ThalwegError(f"{self.called}: {MINIMIZE}; this one doesn't, and ended in {said}") from error
         logs = step.logged(result)
         for states in program.carried.values():
             raise ThalwegError(
@@ -140,7 +158,7 @@ class OwnStep:
     def build_inside(self) -> None:
         """Builds the models inside that know their inputs."""
         for layer in layers_of(self.model):
-            if not layer.built and getattr(layer, "inputs", None):
+            if not layer.connected and getattr(layer, "inputs", None):
                 layer.build(None)
 
     def check_weights(self, compiled: Lowering, program: Builder) -> None:
@@ -162,7 +180,7 @@ class OwnStep:
         if any(feed.lookups for feed in graph.feeds):
             raise ThalwegError(f"{self.called}: look-up layers stand before a model with a step of its own, not in it")
         for layer in layers_of(self.model):
-            if not layer.built:
+            if not layer.connected:
                 raise ThalwegError(
                     f"{self.called}: layer {layer.shown_name} is called in a step only, where no weights can be made: "
                     "begin its network with an Input, or call it in call(self, x)"

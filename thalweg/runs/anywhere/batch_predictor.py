@@ -17,6 +17,7 @@ from thalweg.runs.run import prediction_columns
 from thalweg.runs.table_run import TableRun
 from thalweg.support.checks import whole
 from thalweg.support.extras import need
+from thalweg.support.naming import suggesting
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -46,6 +47,7 @@ class BatchPredictor:
     ['id', 'prediction', 'probability of female', 'probability of male']
     """
 
+    @suggesting
     def __init__(self, run: str | Path, ids: Sequence[str] = (), lanes: int | None = None) -> None:
         need("pyarrow", "arrow", "predictions from Arrow batches")
         self.folder, self.ids = str(Path(run).absolute()), tuple(ids)

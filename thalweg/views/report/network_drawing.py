@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from thalweg import words
+from thalweg import activations, words
 from thalweg.views.report.subject import ColumnInputs, Figure, Network, Subject, Text
 
 MOST_UNITS = 24
@@ -59,7 +59,8 @@ def summary_table(network: Network) -> Figure:
 
 def activation_of(layer: Any) -> str:
     """The name of a layer's activation; "" if it has none."""
-    activation = layer.get_config().get("activation") if hasattr(layer, "get_config") else None
+    own = getattr(layer, "activation", None)
+    activation = activations.serialize(own) if isinstance(own, activations.ActivationFunction) else None
     if isinstance(activation, str):
         return "" if activation == "linear" else activation
     return str(activation.get("class_name", "")) if isinstance(activation, dict) else ""
