@@ -120,6 +120,7 @@ class Site:
         if self.classroom is None:
             return Gate(Starlette(routes=routes), self.port, self.token)
         routes += [Route(CLASS, self.list_page), Route(f"{CLASS}/list", self.list)]
+        routes += [Route(f"{CLASS}/free", self.free, methods=["POST"])]
         return Gate(Starlette(routes=routes), self.port, self.token, self.classroom.token)
 
     def greeting(self) -> dict[str, Any]:
@@ -155,6 +156,23 @@ class Site:
         told = {"pupils": self.classroom.to_json(), "seats": self.classroom.seats, "address": self.address}
         return Response(to_json(told), media_type=TYPES[".json"])
 
+    async def free(self, request: Request) -> Response:
+        """Gives the seat of a pupil who is there to others; takes the name of one who has left off the list."""
+        from starlette.background import BackgroundTask, BackgroundTasks
+        from starlette.responses import JSONResponse
+
+        assert self.classroom is not None
+        pupil = self.classroom.pupils.get(request.query_params.get("name", ""))
+        if pupil is None:
+            return JSONResponse({"error": told(RefusedError("nobody in the list has this name"))}, 404)
+        if not pupil.pages:
+            del self.classroom.pupils[pupil.name]
+        own = [session for session in self.sessions.values() if session.pupil is pupil]
+        for session in own:  # at once, however long a page takes to go
+            session.pupil = None
+            pupil.leave()
+        return JSONResponse({}, background=BackgroundTasks([BackgroundTask(session.close) for session in own]))
+
     async def file(self, request: Request) -> Response:
         """A file of the page: nothing outside the folder, and nothing of another kind."""
         from starlette.responses import PlainTextResponse, Response
@@ -177,14 +195,15 @@ class Site:
         except RefusedError as error:
             await socket.close(TOO_MANY, str(error))
             return
-        session = Session(self.source, self.states, self.greeting(), pupil)
+        greeting = self.greeting() | ({} if pupil is None else {"pupil": pupil.name})
+        session = Session(self.source, self.states, greeting, pupil)
         self.sessions[session.id] = session
         try:
             await session.run(socket)
         finally:
             del self.sessions[session.id]
-            if pupil is not None:
-                pupil.pages -= 1
+            if session.pupil is not None:
+                session.pupil.leave()
 
     def admitted(self, socket: WebSocket) -> Pupil | None:
         """The pupil whose page a socket is, in a class.
