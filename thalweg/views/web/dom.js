@@ -75,6 +75,29 @@ export function onWidth(element, paint) {
 }
 
 /**
+ * Of an element that scrolls sideways, `data-more` names the ends beyond which there is more: the style lets them fade.
+ * @template {HTMLElement} T
+ * @param {T} element
+ * @returns {T}
+ */
+export function fading(element) {
+  const mark = () => {
+    const after = element.scrollWidth - element.clientWidth - element.scrollLeft;
+    element.dataset.more = [element.scrollLeft > 1 && "before", after > 1 && "after"].filter(Boolean).join(" ");
+  };
+  element.addEventListener("scroll", mark, { passive: true });
+  const observer = new ResizeObserver(mark);
+  for (const each of [element, ...element.children]) observer.observe(each);
+  new MutationObserver(mark).observe(element, { childList: true });
+  return element;
+}
+
+/** A place for what may be wider than the page. @param {Attributes} attributes @param {...(Child | Child[])} children @returns {HTMLElement} */
+export function scroller(attributes, ...children) {
+  return fading(h("div", { ...attributes, class: `scroller ${attributes.class ?? ""}`.trim() }, ...children));
+}
+
+/**
  * What most figures return: they are drawn anew for new data, colours, words, and widths.
  * @param {HTMLElement} element
  * @param {any} figure

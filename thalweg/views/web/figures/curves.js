@@ -6,6 +6,8 @@ import { numeral } from "../format.js";
 import { fitted, font } from "../measure.js";
 import { said, word } from "../words.js";
 
+const POINT = 6; // pixels
+
 /**
  * @param {HTMLElement} element
  * @param {Curves} figure
@@ -138,11 +140,14 @@ function legend(element, figure) {
   return figure.series.map((series, n) => {
     const sample = canvas(22, 10, (c) => {
       c.strokeStyle = seriesColour(element, n, series.faint);
-      c.lineWidth = 2;
+      c.lineWidth = series.dots ? 1 : 2;
       c.setLineDash(series.dashed ? [5, 3] : []);
       c.beginPath();
-      c.moveTo(0, 5);
-      c.lineTo(22, 5);
+      if (series.dots) c.arc(11, 5, POINT / 2, 0, 2 * Math.PI);
+      else {
+        c.moveTo(0, 5);
+        c.lineTo(22, 5);
+      }
       c.stroke();
     }, { "aria-hidden": "true" });
     return h("span", { class: "legend-item" }, sample, said(series.name));
@@ -177,7 +182,7 @@ function options(element, figure, data, width, read) {
   figure.series.forEach((one, n) => {
     const stroke = seriesColour(element, n, one.faint);
     const few = data[0].length < 2 || listed(one.y).filter((v) => v !== null).length < 2;
-    series.push({ label: said(one.name), stroke, width: one.dots ? 0 : 2, dash: one.dashed ? [6, 4] : undefined, spanGaps: true, points: { show: few || one.dots, size: 6 }, named: true });
+    series.push({ label: said(one.name), stroke, width: one.dots ? 0 : 2, dash: one.dashed ? [6, 4] : undefined, spanGaps: true, points: { show: few || one.dots, size: POINT }, named: true });
     if (one.band?.length) {
       const edge = { stroke: "transparent", width: 0, points: { show: false }, spanGaps: true };
       series.push({ ...edge, label: "low" }, { ...edge, label: "high" });

@@ -1,5 +1,5 @@
 // Layers and what flows between them, from top to bottom.
-import { h, redrawn, svg } from "../dom.js";
+import { h, redrawn, scroller, svg } from "../dom.js";
 import { numeral } from "../format.js";
 import { fitted, wide } from "../measure.js";
 import { said, word } from "../words.js";
@@ -36,7 +36,7 @@ export function drawGraph(element, figure) {
       f.edges.flatMap(([a, b]) => edge(places, a, b, sizes)),
       f.nodes.filter((node) => places.has(node.id)).map((node) => box(node, /** @type {any} */ (places.get(node.id)), sizes)),
     );
-    return h("div", { class: "scroller", tabindex: 0, role: "region", "aria-label": said(f.title) }, drawing);
+    return scroller({ tabindex: 0, role: "region", "aria-label": said(f.title) }, drawing);
   });
 }
 

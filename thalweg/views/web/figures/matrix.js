@@ -1,6 +1,6 @@
 // A matrix in colours: a table of cells while its numbers can be read, a canvas beyond.
 import { extent, tensor } from "../decode.js";
-import { canvas, h, redrawn } from "../dom.js";
+import { canvas, h, redrawn, scroller } from "../dom.js";
 import { css, diverging, inkOn, sequential } from "../colours.js";
 import { numeral, percent } from "../format.js";
 import { said, word } from "../words.js";
@@ -75,7 +75,7 @@ function cells(figure, values, tint) {
   const table = h("table", { class: `matrix${columns > 8 ? " matrix-small" : ""}` }, h("thead", {}, head), h("tbody", {}, body));
   return [
     figure.column_label ? h("p", { class: "axis-label axis-top" }, `${said(figure.column_label)} →`) : null,
-    h("div", { class: "scroller", tabindex: 0, role: "region", "aria-label": said(figure.title) }, table),
+    scroller({ tabindex: 0, role: "region", "aria-label": said(figure.title) }, table),
     figure.row_label ? h("p", { class: "axis-label" }, `↓ ${said(figure.row_label)}`) : null,
   ];
 }

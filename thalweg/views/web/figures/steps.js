@@ -1,7 +1,7 @@
 // One training step, instruction by instruction, with its numbers, as the tutorial writes it.
 import { css, diverging, inkOn } from "../colours.js";
 import { tensor } from "../decode.js";
-import { h, redrawn } from "../dom.js";
+import { h, redrawn, scroller } from "../dom.js";
 import { numeral } from "../format.js";
 import { said, word } from "../words.js";
 
@@ -59,7 +59,7 @@ function head(f) {
 
 /** @param {{ name: Words, text: Words }[]} cells */
 function given(cells) {
-  return h("div", { class: "scroller" }, h("table", { class: "given" }, h("tbody", {}, cells.map(({ name, text }) => h("tr", {}, h("th", { scope: "row" }, said(name)), h("td", { class: "mono" }, said(text)))))));
+  return scroller({}, h("table", { class: "given" }, h("tbody", {}, cells.map(({ name, text }) => h("tr", {}, h("th", { scope: "row" }, said(name)), h("td", { class: "mono" }, said(text)))))));
 }
 
 /**
@@ -134,7 +134,7 @@ function valueBox(value, scale) {
     "div",
     { class: "value" },
     value.name ? h("p", { class: "value-name" }, h("code", {}, value.name), h("small", {}, shape), value.tutorial ? h("small", { class: "in-tutorial" }, value.tutorial) : null) : null,
-    h("div", { class: "scroller" }, h("table", { class: "numbers mono" }, h("tbody", {}, lines))),
+    scroller({}, h("table", { class: "numbers mono" }, h("tbody", {}, lines))),
     rest > 0 ? h("p", { class: "axis-label" }, word("… of {0} numbers", numeral(total))) : null,
   );
 }

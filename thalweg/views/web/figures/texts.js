@@ -1,5 +1,5 @@
 // Figures made of words: paragraphs, code, tables, findings.
-import { h, redrawn } from "../dom.js";
+import { h, redrawn, scroller } from "../dom.js";
 import { numeral } from "../format.js";
 import { said, word } from "../words.js";
 
@@ -53,7 +53,7 @@ export function drawTable(element, figure) {
     })));
     const table = h("table", { class: f.mono ? "mono" : "" }, f.columns.length ? h("thead", {}, head) : null, h("tbody", {}, lines));
     return [
-      h("div", { class: "scroller", tabindex: 0, role: "region", "aria-label": said(f.title) || word("rows") }, table),
+      scroller({ tabindex: 0, role: "region", "aria-label": said(f.title) || word("rows") }, table),
       many ? h("button", { class: "quiet", type: "button", onclick: toggle }, all ? word("Show fewer rows") : word("Show all {0} rows", f.rows.length)) : null,
     ];
   });

@@ -1,5 +1,5 @@
 // Which data: the small sets, digits, and one's own table with its columns.
-import { h } from "../dom.js";
+import { h, scroller } from "../dom.js";
 import { said, word } from "../words.js";
 import { numeral, percent } from "../format.js";
 import { sketch } from "./pictures.js";
@@ -159,7 +159,7 @@ function givenTable(app) {
   const names = [...(data.names ?? data.x[0].map((/** @type {any} */ _, /** @type {number} */ i) => `x${i + 1}`)), ...(data.target_names ?? ["y"])];
   const row = app.side().selected.row;
   const cells = (/** @type {number} */ n) => [...data.x[n], ...[data.y[n]].flat()];
-  return el("div.scroller.given-rows", h("table", {},
+  return scroller({ class: "given-rows" }, h("table", {},
     el("thead", el("tr", names.map((n) => el("th", n)))),
     el("tbody", data.x.map((/** @type {any} */ _, /** @type {number} */ n) =>
       h("tr", { class: n === row ? "chosen" : null, tabindex: 0, "data-key": `row-${n}`, "aria-current": n === row ? "true" : null,

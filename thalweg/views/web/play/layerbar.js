@@ -43,7 +43,8 @@ export function layerBar(side, app, panel) {
     const layers = state.layers ?? [];
     const inputs = el("div.layer-card", el("span", word("Inputs")), el("b", facts?.inputs.length ?? ""));
     const output = state.output === null ? null : el("div.layer-card", el("span", word("Output")),
-      activation(app, `output-activation-${side.index}`, state.output?.activation ?? "auto", (v) => edit((s) => (s.output = { ...(s.output ?? {}), activation: v })), [["auto", [word("auto"), facts?.output_activation].filter(Boolean).join(" · ")]]));
+      activation(app, `output-activation-${side.index}`, state.output?.activation ?? "auto", (v) => edit((s) => (s.output = { ...(s.output ?? {}), activation: v })), [["auto", word("auto")]]),
+      (state.output?.activation ?? "auto") === "auto" && el("small", facts?.output_activation ?? ""));
     return [inputs, layers.map((/** @type {any} */ layer, /** @type {number} */ n) => card(side, app, layer, n, edit)), output];
   });
   refill(side.places.adder, () => [adder(side, app, edit)]);

@@ -1,5 +1,5 @@
 // The teacher's list of a class: who is there, in which lesson, and which are done.
-import { h } from "../dom.js";
+import { h, scroller } from "../dom.js";
 import { followSystem, language, onSettings } from "../settings.js";
 import { languageButton, themeButton } from "../switches.js";
 import { said, tag, word } from "../words.js";
@@ -38,7 +38,7 @@ function show() {
   main.replaceChildren(
     el("p.class-address", word("Pupils open"), " ", el("code", address)),
     el("p.hint", word("{0} of {1} seats are taken.", pupils.filter(({ pages }) => pages).length, seats)),
-    el("div.scroller", el("table", el("caption", word("Lessons done")),
+    scroller({}, el("table", el("caption", word("Lessons done")),
       el("thead", el("tr", h("th", { scope: "col" }, word("Name")), lessons.map((/** @type {any} */ lesson) => h("th", { scope: "col" }, said(lesson.title))), h("th", { scope: "col" }, word("Done")), el("td"))),
       el("tbody", pupils.map(row)))),
     h("button", { type: "button", onclick: save }, word("Save as CSV")),

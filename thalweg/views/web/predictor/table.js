@@ -1,6 +1,6 @@
 // Many rows: a table is dropped, opened or pasted; its answers are shown, and downloaded as CSV.
 import { quoted, read } from "../../../export/js/cells.js";
-import { h } from "../dom.js";
+import { h, scroller } from "../dom.js";
 import { word } from "../words.js";
 import { delimiterOf, lineOfCells, rowsOf, textOf } from "./csv.js";
 import { nounOf } from "./form.js";
@@ -232,7 +232,7 @@ function preview(model, found) {
   const body = found.first.map((cells) => h("tr", {}, most.map((place) => h("td", { class: place >= found.own ? "is-answer" : null }, shown(cells[place], place)))));
   const note = found.rows > found.first.length ? word("The first {0} rows", found.first.length) : word("All rows");
   return h("figure", { class: "figure figure-table" }, h("figcaption", {}, h("span", { class: "figure-title" }, note)),
-    h("div", { class: "scroller", tabindex: 0, role: "region", "aria-label": note }, h("table", {}, h("thead", {}, h("tr", {}, head)), h("tbody", {}, body))));
+    scroller({ tabindex: 0, role: "region", "aria-label": note }, h("table", {}, h("thead", {}, h("tr", {}, head)), h("tbody", {}, body))));
 }
 
 /**
