@@ -64,9 +64,9 @@ class Environment:
         )
 
     def install(self, *wanted: str) -> None:
-        pip = [self.python] if self.base is None else [self.base.python]
-        where = [] if self.base is None else ["--python", self.python]
-        subprocess.run([*pip, "-m", "pip", *where, "install", "--quiet", *wanted], check=True)
+        pip = self.python if self.base is None else self.base.python
+        where = [] if self.base is None else ["--python", str(self.python)]
+        subprocess.run([str(pip), "-m", "pip", *where, "install", "--quiet", *wanted], check=True)
 
 
 def tried(extra: str, python: Path, place: Path) -> bool:
@@ -80,8 +80,8 @@ def tried(extra: str, python: Path, place: Path) -> bool:
     if extra:
         shutil.copytree(place / "tried " / "run", folder / "run")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("THALWEG", "XDG", "PYTHON"))}
-    path = f"{python.parent}{os.pathsep}{kept['PATH']}"
-    environment = kept | {"HOME": str(home), "USERPROFILE": str(home), "PATH": path}
+    programs = f"{python.parent}{os.pathsep}{kept['PATH']}"
+    environment = kept | {"HOME": str(home), "USERPROFILE": str(home), "PATH": programs}
     return subprocess.run([python, "demonstrations.py", extra], cwd=folder, env=environment).returncode == 0
 
 

@@ -108,7 +108,7 @@ MOST_LINES = 500  # in a file
 # The lines that a room may have, docstrings and comments included. A room grows by changing its number here, with the
 # reason in the commit's message; one that has become smaller lowers it. Where this is going: 72,000 in all.
 BUDGET = {
-    "thalweg": 100, "applications": 770, "cli": 2_920, "play": 1_600, "play.exports": 420, "play.training": 1_660,
+    "thalweg": 100, "applications": 770, "cli": 2_920, "play": 1_640, "play.exports": 420, "play.training": 1_660,
     "play.exercises": 800,
     "play.requests": 600, "runs.reports": 620, "runs": 3_510, "sklearn": 2_740, "experiments.tuning": 1_900,
     "tabular": 3_230, "tabular.forests": 360, "backend": 160, "preprocessing": 60, "random": 20, "saving": 40,
@@ -132,7 +132,7 @@ BUDGET = {
     "program.instructions": 3_770, "program.instructions.images": 620, "program.instructions.losses": 1_080,
     "program.instructions.numerical": 240, "program.instructions.updates": 520, "program.formula": 1_920,
     "program.ir": 580, "support": 2_320, "absent": 297, "errors": 120, "version": 20, "program.interchange": 520,
-    "words": 240, "__main__": 40, "views.chart": 160,
+    "words": 250, "__main__": 40, "views.chart": 160,
     "program.instructions.recurrence": 360, "export.onnx": 1_260, "export.c": 720, "export.js": 380,
     "export.html": 120, "export.loops": 2_140, "runs.anywhere": 160, "distributed": 20, "engine.ranks": 1_020,
     "runs.large": 940, "runs.forecasts": 560, "series": 2_400, "serve": 2_340, "play.static": 410,

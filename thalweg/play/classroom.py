@@ -31,23 +31,15 @@ def typed_token(groups: int = 3, letters: int = 4) -> str:
 
 @dataclass
 class Pupil:
-    """Whose work this is, by the name in the teacher's list: the lesson that is open, and the lessons whose task is
-    done, in that order.
+    """Whose work this is: the lesson that is open, and the lessons whose task is done, in that order."""
 
-    Args:
-        key: of the page that gave the name last; it stays here.
-        given: the name as it was given, which another pupil may have as well.
-        pages: that are open now.
-        there: seconds that pages were open before.
-    """
-
-    name: str
-    key: str
-    given: str
+    name: str  # in the teacher's list, unlike all others
+    key: str  # of the page that gave the name last; it stays here
+    given: str  # the name that was given
     lesson: str | None = None
     solved: list[str] = field(default_factory=list)
-    pages: int = 0
-    there: float = 0.0
+    pages: int = 0  # that are open
+    there: float = 0.0  # seconds that pages were open, until `since`
     since: float = 0.0
 
     def progress(self, lesson: str | None, solved: list[str]) -> None:

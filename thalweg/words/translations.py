@@ -43,11 +43,7 @@ def say(english: str, language: str, /, *, context: str = "", **values: Any) -> 
 
 
 def text(english: str, /, *, context: str = "", **values: Any) -> Text:
-    """A sentence in every language, by the arguments of `say`: for a page, whose reader may switch.
-
-    >>> text("10^{ratio:.1f}, where 10^−3 is usual", ratio=-5.0)["en"]
-    '10^−5.0, where 10^−3 is usual'
-    """
+    """A sentence in every language, by the arguments of `say`: for a page, whose reader may switch."""
     return {language: say(english, language, context=context, **signed(values)) for language in LANGUAGES}
 
 

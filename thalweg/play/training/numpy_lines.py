@@ -83,8 +83,7 @@ def functions(layer: Any, h: str, y_predict: str) -> tuple[str, str]:
         return f"{name}(h_all)[k]", ""
     if not isinstance(function, FormulaFunction) and name not in SPELLED:
         return f"{name}({h})", f"{name}_prime({h})"
-    equation = function.of.equation if isinstance(function, FormulaFunction) else function.equation
-    names = {"h": h, "a": y_predict}
+    equation, names = getattr(function, "of", function).equation, {"h": h, "a": y_predict}
     value, slope = (renamed(text, names) for text in (equation.value, equation.slope))
     single = isinstance(ast.parse(slope, mode="eval").body, (ast.Name, ast.Call, ast.Constant))
     return value, slope if single else f"({slope})"

@@ -21,18 +21,12 @@ function grouped(size) {
   return size < 10000 ? String(size) : String(size).replace(/\B(?=(\d{3})+$)/g, ",");
 }
 
-/**
- * @param {number} size
- * @param {number} digits
- */
+/** @param {number} size @param {number} digits */
 function plain(size, digits) {
   return String(Number(size.toPrecision(digits)));
 }
 
-/**
- * @param {number} size
- * @param {number} digits
- */
+/** @param {number} size @param {number} digits */
 function power(size, digits) {
   const [head, exponent] = size.toExponential(Math.max(0, digits - 2)).split("e");
   return `${String(Number(head))}e${Number(exponent)}`;

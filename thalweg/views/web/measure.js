@@ -11,10 +11,7 @@ export function font(size) {
   return `${size}px ${FAMILY}`;
 }
 
-/**
- * @param {string} text
- * @param {number} size
- */
+/** @param {string} text @param {number} size */
 export function wide(text, size) {
   RULER.font = font(size);
   return RULER.measureText(text).width;

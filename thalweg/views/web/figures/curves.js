@@ -8,11 +8,7 @@ import { said, word } from "../words.js";
 
 const POINT = 6; // pixels
 
-/**
- * @param {HTMLElement} element
- * @param {Curves} figure
- * @returns {Drawn}
- */
+/** @param {HTMLElement} element @param {Curves} figure @returns {Drawn} */
 export function drawCurves(element, figure) {
   let current = figure;
   let width = 0;
@@ -124,18 +120,12 @@ function stepped(table) {
   return [apart, ...table.slice(1)];
 }
 
-/**
- * @param {any[]} one
- * @param {any[]} other
- */
+/** @param {any[]} one @param {any[]} other */
 function sameNumbers(one, other) {
   return one === other || (one.length === other.length && one.every((v, n) => v === other[n]));
 }
 
-/**
- * @param {HTMLElement} element
- * @param {Curves} figure
- */
+/** @param {HTMLElement} element @param {Curves} figure */
 function legend(element, figure) {
   return figure.series.map((series, n) => {
     const sample = canvas(22, 10, (c) => {
@@ -163,13 +153,7 @@ function curveSummary(figure) {
   return `${said(figure.title)} — ${said(figure.y_label)} / ${said(figure.x_label)}. ${parts.join("; ")}`;
 }
 
-/**
- * @param {HTMLElement} element
- * @param {Curves} figure
- * @param {any[]} data
- * @param {number} width
- * @param {(plot: any) => void} read
- */
+/** @param {HTMLElement} element @param {Curves} figure @param {any[]} data @param {number} width @param {(plot: any) => void} read */
 function options(element, figure, data, width, read) {
   const muted = colour(element, "muted");
   const grid = { stroke: colour(element, "line"), width: 1 };
@@ -216,10 +200,7 @@ function room(_, texts) {
   return 18 + 7 * Math.max(2, ...(texts ?? []).map((text) => text.length));
 }
 
-/**
- * @param {boolean | undefined} log
- * @param {any[][]} columns
- */
+/** @param {boolean | undefined} log @param {any[][]} columns */
 function scale(log, columns) {
   if (!log) return { time: false };
   const found = columns.flat().some((v) => v > 0);

@@ -7,11 +7,7 @@ import { said, word } from "../words.js";
 
 const MOST_CELLS = 20; // in a row or column of a table
 
-/**
- * @param {HTMLElement} element
- * @param {Matrix} figure
- * @returns {Drawn}
- */
+/** @param {HTMLElement} element @param {Matrix} figure @returns {Drawn} */
 export function drawMatrix(element, figure) {
   return redrawn(element, figure, (/** @type {Matrix} */ f, width) => {
     const values = tensor(f.values);
@@ -44,10 +40,7 @@ function tinted(element, figure, values) {
   return (i, j) => scale((values[i * columns + j] - least) / (high - least || 1));
 }
 
-/**
- * @param {Tensor} values
- * @param {number} i
- */
+/** @param {Tensor} values @param {number} i */
 function rowSum(values, i) {
   const columns = values.shape[1];
   let sum = 0;
@@ -55,11 +48,7 @@ function rowSum(values, i) {
   return sum;
 }
 
-/**
- * @param {Matrix} figure
- * @param {Tensor} values
- * @param {(i: number, j: number) => [number, number, number]} tint
- */
+/** @param {Matrix} figure @param {Tensor} values @param {(i: number, j: number) => [number, number, number]} tint */
 function cells(figure, values, tint) {
   const [rows, columns] = values.shape;
   const name = (/** @type {Words[]} */ names, /** @type {number} */ n) => said(names?.[n] ?? n);
@@ -130,10 +119,7 @@ function dense(element, figure, values, tint, width) {
   ];
 }
 
-/**
- * @param {Matrix} figure
- * @param {Tensor} values
- */
+/** @param {Matrix} figure @param {Tensor} values */
 function matrixSummary(figure, values) {
   const [low, high] = extent(values);
   return `${said(figure.title)}: ${values.shape[0]} × ${values.shape[1]}, ${word("from {0} to {1}", numeral(low), numeral(high))}`;

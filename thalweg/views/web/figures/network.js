@@ -179,12 +179,7 @@ function matrixOf(weights) {
   };
 }
 
-/**
- * @param {CanvasRenderingContext2D} context
- * @param {Network} figure
- * @param {Layout} layout
- * @param {Look} look
- */
+/** @param {CanvasRenderingContext2D} context @param {Network} figure @param {Layout} layout @param {Look} look */
 function paintWeights(context, figure, layout, look) {
   /** @type {{ from: Column, to: Column, lines: number[][] }[]} */
   const found = [];
@@ -296,13 +291,7 @@ function mapPictures(maps, units, table) {
   return scratch;
 }
 
-/**
- * @param {CanvasRenderingContext2D} context
- * @param {Network} figure
- * @param {Layout} layout
- * @param {Look} look
- * @param {number} width
- */
+/** @param {CanvasRenderingContext2D} context @param {Network} figure @param {Layout} layout @param {Look} look @param {number} width */
 function paintWords(context, figure, layout, look, width) {
   context.textBaseline = "middle";
   layout.columns.forEach((column, i) => {
@@ -322,11 +311,7 @@ function paintWords(context, figure, layout, look, width) {
   });
 }
 
-/**
- * @param {Layout} layout
- * @param {number} x
- * @param {number} y
- */
+/** @param {Layout} layout @param {number} x @param {number} y */
 function unitAt(layout, x, y) {
   const reach = layout.size / 2 + 4;
   for (const [layer, column] of layout.columns.entries()) {

@@ -141,10 +141,7 @@ export class App {
     this.rebuild();
   }
 
-  /**
-   * @param {any} frame
-   * @returns {Promise<void>} kept once the frame has been drawn
-   */
+  /** @param {any} frame @returns {Promise<void>} kept once the frame has been drawn */
   receive(frame) {
     this.frames += 1;
     const side = this.sides[frame.side ?? 0];
@@ -402,10 +399,7 @@ export class App {
     this.send({ do: "pace", epochs: pace });
   }
 
-  /**
-   * @param {{ layer?: number, unit?: number, row?: number }} change
-   * @param {Side} [side]
-   */
+  /** @param {{ layer?: number, unit?: number, row?: number }} change @param {Side} [side] */
   select(change, side = this.side()) {
     Object.assign(side.selected, change);
     this.send({ do: "select", side: side.index, ...side.selected });
@@ -424,10 +418,7 @@ export class App {
     this.changed();
   }
 
-  /**
-   * @param {string} path
-   * @param {{ [name: string]: string }} more
-   */
+  /** @param {string} path @param {{ [name: string]: string }} more */
   address(path, more) {
     return `${path}?${new URLSearchParams({ token: this.token, session: this.hello?.session ?? "", ...more })}`;
   }

@@ -43,11 +43,7 @@ function line(name, formula, numbers, result) {
   return h("div", { class: "sum", "data-name": name }, el("code", formula), numbers && el("code", "= ", numbers), el("code", "= ", el("b", result)));
 }
 
-/**
- * @param {Side} side
- * @param {App} app
- * @param {HTMLElement} panel
- */
+/** @param {Side} side @param {App} app @param {HTMLElement} panel */
 export function showArithmetic(side, app, panel) {
   refill(panel, () => {
     const a = side.values.arithmetic;

@@ -13,10 +13,7 @@ const ROWS = [20, 40, 60, 100, 150, 200, 300, 400, 600, 800, 1000, 1500, 2000, 3
 const WINDOWS = [1, 2, 4, 6, 8, 10, 12, 16, 20, 30, 40];
 const SHARES = [0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8];
 
-/**
- * @param {App} app
- * @param {HTMLElement} panel
- */
+/** @param {App} app @param {HTMLElement} panel */
 export function showData(app, panel) {
   refill(panel, () => {
     const { data } = app.state();

@@ -30,11 +30,7 @@ function kindName(kind) {
   return names[/** @type {keyof typeof names} */ (kind)];
 }
 
-/**
- * @param {Side} side
- * @param {App} app
- * @param {HTMLElement} panel
- */
+/** @param {Side} side @param {App} app @param {HTMLElement} panel */
 export function layerBar(side, app, panel) {
   const edit = (/** @type {(s: any) => void} */ change) => app.edit((s) => { change(s); }, side);
   refill(panel, () => {
@@ -50,13 +46,7 @@ export function layerBar(side, app, panel) {
   refill(side.places.adder, () => [adder(side, app, edit)]);
 }
 
-/**
- * @param {Side} side
- * @param {App} app
- * @param {any} layer
- * @param {number} n
- * @param {(change: (s: any) => void) => void} edit
- */
+/** @param {Side} side @param {App} app @param {any} layer @param {number} n @param {(change: (s: any) => void) => void} edit */
 function card(side, app, layer, n, edit) {
   const size = layer.kind === "conv2d" ? "filters" : ["dense", "embedding", "recurrent", "attention"].includes(layer.kind) ? "units" : null;
   const key = `${side.index}-${n}`;
@@ -73,11 +63,7 @@ function card(side, app, layer, n, edit) {
     (layer.kind === "dense" || layer.kind === "conv2d") && activation(app, `activation-${key}`, layer.activation ?? "linear", (v) => edit((s) => (s.layers[n].activation = v))));
 }
 
-/**
- * @param {Side} side
- * @param {App} app
- * @param {(change: (s: any) => void) => void} edit
- */
+/** @param {Side} side @param {App} app @param {(change: (s: any) => void) => void} edit */
 function adder(side, app, edit) {
   const images = isImages(side.state);
   const steps = isText(side.state) ? ["recurrent", "attention", "average"] : [];

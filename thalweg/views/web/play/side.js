@@ -30,11 +30,7 @@ const READABLE = 120; // ms: numbers that change more often can't be read
 const LASTING = ["points", "labels", "held_points", "held_labels", "targets"]; // of a surface or line: told once
 
 export class Side {
-  /**
-   * @param {App} app
-   * @param {number} index
-   * @param {any} state
-   */
+  /** @param {App} app @param {number} index @param {any} state */
   constructor(app, index, state) {
     this.app = app;
     this.index = index;

@@ -1,5 +1,5 @@
 // The teacher's list of a class: who is there, in which lesson, and which are done.
-import { h, scroller } from "../dom.js";
+import { h, save, scroller } from "../dom.js";
 import { followSystem, language, onSettings } from "../settings.js";
 import { languageButton, themeButton } from "../switches.js";
 import { said, tag, word } from "../words.js";
@@ -41,7 +41,7 @@ function show() {
     scroller({}, el("table", el("caption", word("Lessons done")),
       el("thead", el("tr", h("th", { scope: "col" }, word("Name")), lessons.map((/** @type {any} */ lesson) => h("th", { scope: "col" }, said(lesson.title))), h("th", { scope: "col" }, word("Done")), el("td"))),
       el("tbody", pupils.map(row)))),
-    h("button", { type: "button", onclick: save }, word("Save as CSV")),
+    h("button", { type: "button", onclick: saveList }, word("Save as CSV")),
   );
 }
 
@@ -51,13 +51,10 @@ function cell(value) {
   return `"${(/^[=+\-@\t\r]/.test(text) ? `'${text}` : text).replaceAll('"', '""')}"`;
 }
 
-function save() {
+function saveList() {
   const header = [word("Name"), ...lessons.map((/** @type {any} */ lesson) => said(lesson.title))];
   const rows = (told?.pupils ?? []).map((pupil) => [pupil.name, ...lessons.map((/** @type {any} */ lesson) => Number(pupil.solved.includes(lesson.id)))]);
-  const text = `\ufeff${[header, ...rows].map((line) => line.map(cell).join(",")).join("\r\n")}\r\n`;
-  const address = URL.createObjectURL(new Blob([text], { type: "text/csv" }));
-  h("a", { href: address, download: "class.csv" }).click();
-  setTimeout(() => URL.revokeObjectURL(address), 10000);
+  save([`\ufeff${[header, ...rows].map((line) => line.map(cell).join(",")).join("\r\n")}\r\n`], "class.csv");
 }
 
 /** Gives a pupil's seat to others, or takes who has left off the list. @param {string} name */

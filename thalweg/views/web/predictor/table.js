@@ -1,6 +1,6 @@
 // Many rows: a table is dropped, opened or pasted; its answers are shown, and downloaded as CSV.
 import { quoted, read } from "../../../export/js/cells.js";
-import { h, scroller } from "../dom.js";
+import { h, save, scroller } from "../dom.js";
 import { word } from "../words.js";
 import { delimiterOf, lineOfCells, rowsOf, textOf } from "./csv.js";
 import { nounOf } from "./form.js";
@@ -31,10 +31,7 @@ const MARK = "\ufeff"; // of the byte order
  * @typedef {() => string} Refusal why a table has no answers, in the language of the page
  */
 
-/**
- * @param {Predictor} model
- * @returns {{ draw: () => HTMLElement }}
- */
+/** @param {Predictor} model @returns {{ draw: () => HTMLElement }} */
 export function tablePart(model) {
   const outcome = h("div", { class: "outcome" });
   /** @type {() => void} */
@@ -244,14 +241,4 @@ function countOf(text, sign) {
   let count = 0;
   for (let at = text.indexOf(sign); at >= 0; at = text.indexOf(sign, at + 1)) count++;
   return count;
-}
-
-/**
- * @param {string[]} parts
- * @param {string} name
- */
-function save(parts, name) {
-  const address = URL.createObjectURL(new Blob(parts, { type: "text/csv;charset=utf-8" }));
-  h("a", { href: address, download: name }).click();
-  setTimeout(() => URL.revokeObjectURL(address), 10000);
 }
