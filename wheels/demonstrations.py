@@ -6,6 +6,7 @@ training has written, and the folder `pages`, which tests the live page. The ext
 
 from __future__ import annotations
 
+import importlib
 import json
 import math
 import subprocess
@@ -25,10 +26,10 @@ TABLE = ("penguins.csv", "--target", "target", "--seed", "1")
 SEARCH = ("--trials", "2", "--seeds", "1", "--folds", "2")
 
 
-def thalweg(*arguments: str, **options: Any) -> str:
+def thalweg(*arguments: str) -> str:
     """What a command prints."""
     command = [sys.executable, "-m", "thalweg", *arguments]
-    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, **options).stdout
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
 def predicted(table: str) -> str:
@@ -174,13 +175,12 @@ def pictures(folder: Path) -> None:
 
 def notebook() -> None:
     """A fit's cell holds the picture of a live figure; `wheels.extras` installs a notebook beside the extra."""
-    import nbformat
-    from nbclient import NotebookClient
-
+    nbformat: Any = importlib.import_module("nbformat")
+    nbclient: Any = importlib.import_module("nbclient")
     lines = ["from demonstrations import network, np", "x, y = np.ones((64, 4), 'f'), np.zeros(64, int)"]
     lines += ["network().fit(x, y, epochs=2000)"]
     book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("\n".join(lines))])
-    (cell,) = NotebookClient(book, kernel_name="python3").execute().cells
+    (cell,) = nbclient.NotebookClient(book, kernel_name="python3").execute().cells
     assert any("image/svg+xml" in output.get("data", {}) for output in cell.outputs), cell.outputs
 
 
