@@ -415,6 +415,7 @@ DAMAGES = {
         ("experiments/unit_variance.py", "parameter.array /= math.sqrt(variance)", "parameter.array /= variance"),
     ],
     "tests/doctor/test_diagnose.py": [
+        ("words/translations.py", '.replace("-", "−", 1)', ""),
         ("doctor/blowups.py", "not grown[-2:].all()", "not grown[-1:].all()"),
         ("doctor/lifeless.py", "if not small[-2:].all():", "if not small.all():"),
     ],
@@ -467,6 +468,9 @@ DAMAGES = {
         ("play/gate.py", "if len(given) != 1 or given[0].lower() not in own:", "if len(given) != 1:"),
     ],
     "tests/play/test_class.py": [
+        ("play/classroom.py", "sum(other.pages > 0 for", "sum(other.pages > 0 or bool(other.solved) for"),
+        ("play/classroom.py", "not self.pupils[one].pages)", "True)"),
+        ("play/server.py", "            pupil.leave()\n        return json", "        return json"),
         ("play/gate.py", "right = self.teacher if teachers else self.token", "right = self.token"),
         ("play/rhythm.py", "self.waiting.popleft().set()", "self.waiting.pop().set()"),
     ],

@@ -96,6 +96,13 @@ def test_sizes_of_steps(ratio, rule):
     assert not {"learning rate too high", "learning rate too low"} & set(rules(recording()))
 
 
+def test_a_number_below_0_has_the_fields_sign_in_a_sentence():
+    found = diagnose(recording(update_ratio=np.full((4, 2), 1e-6))).findings
+    (evidence,) = (finding.evidence for finding in found if finding.rule == "learning rate too low")
+    assert [text.count("10^−") for text in evidence.values()] == [2, 2]
+    assert "10^−6.0" in evidence["en"]
+
+
 def test_little_progress_is_not_poor_where_simple_models_do_no_better():
     noise = Sample(X, (random.random((300, 1)) < 0.5).astype(np.float32))
     assert "dead units" not in rules(recording(dead=HALF_DEAD, sample=noise))

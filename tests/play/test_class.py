@@ -8,12 +8,14 @@ from page_client import Page, fetch, running, wait_until
 from websockets.exceptions import ConnectionClosed
 
 from thalweg.errors import ArgumentError
+from thalweg.play import classroom
 from thalweg.play.classroom import Classroom, typed_token
 from thalweg.play.gate import Gate
 from thalweg.play.requests.bounds import CLASS_UPLOAD_BYTES, PUPIL_PAGES
 from thalweg.play.requests.refusal import RefusedError
 from thalweg.play.rhythm import Turns
 from thalweg.play.server import HOST, listening, reachable
+from thalweg.play.session import FREED
 
 KEYS = [letter * 20 for letter in "abcd"]
 
@@ -88,17 +90,100 @@ def test_a_page_gives_a_name(room, asked, why):
     assert room.classroom.pupils == {}
 
 
-def test_seats_are_for_those_who_are_there_or_have_done_something(room):
-    with pupil(room, 0, "A") as page:
+def names(site):
+    return [pupil["name"] for pupil in listed(site)]
+
+
+def there(site):
+    return [pupil["name"] for pupil in listed(site) if pupil["pages"]]
+
+
+def visit(site, key, name, solved):
+    """Opens the page, claims tasks and leaves."""
+    with Page(site, pupil=key, name=name) as page:
+        page.say("progress", lesson=None, solved=solved)
+        assert wait_until(lambda: any(p["pages"] and p["solved"] == solved for p in listed(site)))
+    assert wait_until(lambda: there(site) == [])
+
+
+@pytest.mark.parametrize("own", ["Eve", "Eve {}"], ids=["one name", "a name each time"])
+def test_seats_belong_to_who_is_there(room, own):
+    visit(room, KEYS[0], "A", ["one-row", "loss"])
+    for number in range(5):  # one pupil, who opens the page with another key each time
+        visit(room, f"eve{number}" * 5, own.format(number), ["one-row"])
+    with pupil(room, 1, "B"), pupil(room, 2, "C"):
+        assert there(room) == ["B", "C"]
+        assert "2 seats" in refused(room, pupil=KEYS[0], name="A")
+    assert names(room) == ["A", "B", "C", *dict.fromkeys(own.format(number) for number in range(5))]
+    assert [p["solved"] for p in listed(room)][:2] == [["one-row", "loss"], []]
+
+
+def test_work_that_is_done_stays_with_the_name(room):
+    visit(room, KEYS[0], "A", ["one-row"])
+    with pupil(room, 1, " A "):  # at another machine
+        assert listed(room) == [{"name": "A", "lesson": None, "solved": ["one-row"], "pages": 1}]
+    with pupil(room, 1, "B"):  # the next pupil at this one
+        assert [(p["name"], p["solved"]) for p in listed(room)] == [("A", ["one-row"]), ("B", [])]
+
+
+def test_two_pupils_of_one_name_are_told_apart(room):
+    with pupil(room, 0, "Zoé") as first, pupil(room, 1, "Zoe\N{COMBINING ACUTE ACCENT}") as second:
+        assert [page.hello["pupil"] for page in (first, second)] == ["Zoé", "Zoé (2)"]
+        second.say("progress", lesson=None, solved=["loss"])
+        assert wait_until(lambda: [p["solved"] for p in listed(room)] == [[], ["loss"]])
+        with pupil(room, 0, "Zoé"), pupil(room, 1, "Zoé") as again:  # loaded again, by its key
+            assert again.hello["pupil"] == "Zoé (2)"
+    assert wait_until(lambda: there(room) == [])
+    with pupil(room, 1, "Zoé") as second, pupil(room, 0, "Zoé") as first:
+        assert [page.hello["pupil"] for page in (first, second)] == ["Zoé", "Zoé (2)"]
+    assert [(p["name"], p["solved"]) for p in listed(room)] == [("Zoé", []), ("Zoé (2)", ["loss"])]
+
+
+def freed(site, name, content=b"", **more):
+    return fetch(site, "/class/free", content, **{"token": site.classroom.token, "name": name, **more})
+
+
+def test_the_teacher_frees_a_seat(room):
+    with pupil(room, 0, "A") as page, pupil(room, 0, "A") as other, pupil(room, 1, "B"):
         page.say("progress", lesson=None, solved=["one-row"])
         assert wait_until(lambda: listed(room)[0]["solved"])
-        with pupil(room, 1, "B"):
-            assert "2 seats" in refused(room, pupil=KEYS[2], name="C")
-        assert wait_until(lambda: listed(room)[1]["pages"] == 0)
-    assert wait_until(lambda: listed(room)[0]["pages"] == 0)
-    with pupil(room, 2, "C"):
-        assert [pupil["name"] for pupil in listed(room)] == ["A", "C"]
-        assert "2 seats" in refused(room, pupil=KEYS[1], name="B")
+        assert "2 seats" in refused(room, pupil=KEYS[2], name="C")
+        assert freed(room, "A", token=room.token)[0] == 403  # a pupil's
+        assert freed(room, "A", headers=[("Origin", "http://evil.example")])[0] == 403
+        assert freed(room, "A", content=None)[0] == 405  # a link isn't enough
+        assert freed(room, "a")[0] == 404
+        assert there(room) == ["A", "B"]
+        assert freed(room, "A")[0] == 200
+        assert there(room) == ["B"]
+        with pupil(room, 2, "C"):
+            for one in (page, other):
+                with pytest.raises(ConnectionClosed) as error:
+                    one.until(lambda frame: False)
+                assert error.value.rcvd.code == FREED
+            assert [(p["name"], p["solved"]) for p in listed(room)] == [("A", ["one-row"]), ("B", []), ("C", [])]
+            assert freed(room, "A")[0] == 200  # who has left goes off the list
+            assert names(room) == ["B", "C"]
+            assert freed(room, "A")[0] == 404
+    assert wait_until(lambda: [p["pages"] for p in listed(room)] == [0, 0])
+
+
+def test_of_too_many_names_those_are_kept_who_were_there_longest(monkeypatch):
+    clock = [0.0]
+    monkeypatch.setattr(classroom, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(classroom, "NAMES", 2)
+    room = Classroom(seats=2)
+
+    def stays(name, seconds):
+        entered = room.enter(KEYS[0], name)
+        entered.progress(None, ["one-row"])
+        clock[0] += seconds
+        entered.leave()
+
+    for name, seconds in (("A", 600), ("B", 1), ("C", 900), ("D", 2), ("A", 1)):
+        stays(name, seconds)
+    present = room.enter(KEYS[1], "E")
+    assert [pupil["name"] for pupil in room.to_json()] == ["A", "C", "E"]
+    assert present.pages == 1
 
 
 def test_a_pupil_has_a_few_pages(room):
@@ -106,8 +191,8 @@ def test_a_pupil_has_a_few_pages(room):
     assert "close one" in refused(room, pupil=KEYS[0], name="A")
     pages.pop().close()
     assert wait_until(lambda: listed(room)[0]["pages"] == 1)
-    with pupil(room, 0, "A again"):
-        assert listed(room)[0] == {"name": "A again", "lesson": None, "solved": [], "pages": 2}
+    with pupil(room, 0, "A"):
+        assert listed(room) == [{"name": "A", "lesson": None, "solved": [], "pages": 2}]
     pages.pop().close()
 
 

@@ -254,7 +254,7 @@ def test_one_or_two_weights_are_their_own_landscape(bias):
     network = training.network
     found = valley(network.model, network.exercise.x, network.y, training.path, 3, True)
     figure = found.figure
-    assert figure["a_label"] == "W"
+    assert figure["a_label"] == "w"
     i, j = 5, 7 if bias else 0
     w, b = figure["a"][i], figure["b"][j]
     x, y = np.array([-1.0, 0.0, 2.0]), np.array([1.0, 2.0, -1.0])

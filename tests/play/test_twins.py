@@ -8,7 +8,6 @@ from thalweg import activations, initializers, losses, words
 from thalweg.play.choices import choices
 from thalweg.play.exercises.uploads import Uploads
 from thalweg.play.requests.page_state import DATA, INPUTS, State
-from thalweg.play.static.thalweg_as_json import typed
 from thalweg.play.training import knobs
 from thalweg.play.training.journey import posed
 from thalweg.play.training.responses import shrunk
@@ -103,7 +102,7 @@ def test_initial_weights_are_those_of_python(tmp_path):
 
 
 def test_activations_and_their_slopes(tmp_path):
-    names = [a["name"] for a in choices()["activations"]] + typed()
+    names = [a["name"] for a in choices()["activations"]]
     h, step = np.array([-4.0, -1.3, -0.4, 0.2, 0.7, 1.9, 5.0]), 1e-6
     work = [{"do": "activation", "name": name, "h": h.tolist()} for name in names]
     for name, found in zip(names, ran(tmp_path, work), strict=True):

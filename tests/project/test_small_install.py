@@ -135,6 +135,26 @@ def test_what_is_built_in_takes_no_more(tmp_path):
     assert imported(BUILT_IN, tmp_path) <= ENOUGH
 
 
+PAGE = """
+from thalweg.play import scenes
+from thalweg.play.exercises.uploads import Uploads
+from thalweg.play.requests.page_state import State
+from thalweg.play.static.thalweg_as_json import site_facts
+from thalweg.play.training.journey import Course
+
+site_facts()
+for scene in (*scenes.lessons().values(), *scenes.presets().values()):
+    for state in scenes.states_of(scene):
+        Course(State.of(state), Uploads())
+"""
+TYPED = PAGE + "\nCourse(State.of({'output': {'activation': 'sin(x)'}}), Uploads())"
+
+
+def test_no_formula_is_read_on_the_live_page_that_nobody_typed(tmp_path):
+    assert "sympy" not in imported(PAGE, tmp_path)
+    assert "sympy" in imported(TYPED, tmp_path)  # the control
+
+
 TERMINAL = """
 import io
 

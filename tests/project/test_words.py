@@ -72,6 +72,11 @@ def test_both_languages_take_the_same_values():
         assert formats(english) == formats(chinese), english
 
 
+def test_numbers_below_0_have_one_sign():
+    hyphens = [chinese for chinese in ENTRIES.values() if re.search(r"(?<![\w()*\-])-\d", chinese)]
+    assert hyphens == [], "the field's sign, −"
+
+
 def test_sentences_get_the_values_that_they_name():
     for name, text in modules("*.py").items():
         for _, english, values in in_python(text):

@@ -35,7 +35,7 @@ COMPUTING, ENDING = 0.6, 0.5
 MOST_RUNS = 12
 MEGABYTE = 1e6
 
-Language = Annotated[str, typer.Option(help="in which the page opens, en or zh; it can be switched")]
+Language = Annotated[str | None, typer.Option(help="in which the page opens, en or zh; by default the browser's")]
 
 
 def report(
@@ -43,11 +43,12 @@ def report(
     out: Annotated[
         Path | None, typer.Option(help="the page to write; by default RUN/report.html, or comparison.html, numbered")
     ] = None,
-    language: Language = "en",
+    language: Language = None,
     seconds: Annotated[float, typer.Option(help="for the parts that compute: importance, landscapes, times")] = 30.0,
 ) -> None:
     """Writes a page on a run, or one that compares several: a single HTML file that needs no network."""
-    choose("language", language, LANGUAGES)
+    if language is not None:
+        choose("language", language, LANGUAGES)
     if not seconds >= 0:
         raise ArgumentError(f"--seconds has to be 0 or more, got {seconds:g}")
     if len(runs) > MOST_RUNS:

@@ -216,4 +216,4 @@ def write_html(path: Path, made: Trace, run: Path, source: str) -> None:
         figures.insert(0, {"kind": "images", "title": title, "images": shown, "captions": captions, "scale": 6})
     title = words.text("One step of {name}", name=run.name)
     section = {"id": "step", "title": source, "figures": figures}
-    write_page(path, {"title": title, "language": "en", "sections": [section]})
+    write_page(path, {"title": title, "language": None, "sections": [section]})

@@ -249,7 +249,7 @@ class Inspected:
         return model_html(str(graph.name), type(self).__name__, steps_of(graph), glyphs(self._weights), count)
 
     def report(
-        self, path: str | Path, x: Any = None, y: Any = None, *, language: str = "en", seconds: float = 10.0
+        self, path: str | Path, x: Any = None, y: Any = None, *, language: str | None = None, seconds: float = 10.0
     ) -> None:
         """Writes a page on the model and its training: one HTML file, which needs no network.
 
@@ -262,7 +262,7 @@ class Inspected:
             path: the file to write; one that is there is replaced.
             x, y: rows to judge the model by, as `evaluate` takes them; by default those that the recording kept of the
                 validation, or else of the training.
-            language: in which the page opens, "en" or "zh"; it can be switched.
+            language: in which the page opens, "en" or "zh"; by default the browser's. It can be switched.
             seconds: for the parts that have to compute; what there is no time for is left out, which the page says.
 
         Raises:

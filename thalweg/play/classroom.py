@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import asdict, dataclass, field
+import unicodedata
+from dataclasses import dataclass, field
+from itertools import count
+from time import monotonic
 from typing import Any
 
-from thalweg.play.requests.bounds import NAME, PUPIL_PAGES
+from thalweg.play.requests.bounds import NAME, NAMES, PUPIL_PAGES
 from thalweg.play.requests.refusal import RefusedError
 from thalweg.play.scenes import lessons
 from thalweg.support.naming import choose
@@ -28,12 +31,16 @@ def typed_token(groups: int = 3, letters: int = 4) -> str:
 
 @dataclass
 class Pupil:
-    """Who has given this name, the lesson that is open, and the lessons whose task is done, in that order."""
+    """Whose work this is: the lesson that is open, and the lessons whose task is done, in that order."""
 
-    name: str
+    name: str  # in the teacher's list, unlike all others
+    key: str  # of the page that gave the name last; it stays here
+    given: str  # the name that was given
     lesson: str | None = None
     solved: list[str] = field(default_factory=list)
-    pages: int = 0
+    pages: int = 0  # that are open
+    there: float = 0.0  # seconds that pages were open, until `since`
+    since: float = 0.0
 
     def progress(self, lesson: str | None, solved: list[str]) -> None:
         """What the page tells of itself; what is done stays done.
@@ -47,13 +54,23 @@ class Pupil:
         self.lesson = lesson
         self.solved = list(dict.fromkeys([*self.solved, *solved]))
 
+    def leave(self) -> None:
+        """A page has been closed."""
+        self.pages -= 1
+        if not self.pages:
+            self.there += monotonic() - self.since
+
+    def to_json(self) -> dict[str, Any]:
+        """What the teacher sees."""
+        return {"name": self.name, "lesson": self.lesson, "solved": self.solved, "pages": self.pages}
+
 
 @dataclass
 class Classroom:
-    """The pupils by their keys.
+    """The pupils by their names. A seat is taken by who is there; who has left keeps what is done, under the name.
 
     Args:
-        seats: how many there may be.
+        seats: how many there may be at once.
         token: the teacher's, for the list.
     """
 
@@ -67,28 +84,32 @@ class Classroom:
         Raises:
             RefusedError: no name, a key that isn't one, no seat is left, or the pupil has enough pages open.
         """
-        name = " ".join(name.split())
+        name = unicodedata.normalize("NFC", " ".join(name.split()))
         if not name or len(name) > NAME or not name.isprintable():
             raise RefusedError("a name has 1 to {most} characters", most=NAME)
         if len(key) not in KEY or not key.isascii() or not key.isalnum():
             raise RefusedError("this page has no key of its own: load it again")
-        pupil = self.pupils.get(key)
-        if pupil is None:
-            self.make_room()
-            pupil = self.pupils[key] = Pupil(name)
+        pupil = next((p for p in self.pupils.values() if (p.key, p.given) == (key, name)), None)
+        pupil = pupil or self.named(key, name)
         if pupil.pages >= PUPIL_PAGES:
             raise RefusedError("you have {most} pages open: close one first", most=PUPIL_PAGES)
-        pupil.name = name
+        if not pupil.pages:
+            if sum(other.pages > 0 for other in self.pupils.values()) >= self.seats:
+                raise RefusedError("all {seats} seats are taken", seats=self.seats)
+            pupil.key, pupil.given, pupil.since = key, name, monotonic()
         pupil.pages += 1
+        self.pupils[pupil.name] = pupil
+        gone = [other for other in self.pupils.values() if not other.pages]
+        if len(gone) > NAMES:  # names are made up faster than anything is learned
+            del self.pupils[min(gone, key=lambda other: other.there).name]
         return pupil
 
-    def make_room(self) -> None:
-        """Forgets who has gone without having done anything, if all seats are taken."""
-        if len(self.pupils) >= self.seats:
-            self.pupils = {key: pupil for key, pupil in self.pupils.items() if pupil.pages or pupil.solved}
-        if len(self.pupils) >= self.seats:
-            raise RefusedError("all {seats} seats are taken", seats=self.seats)
+    def named(self, key: str, name: str) -> Pupil:
+        """Who has left under this name, or somebody new; with a number behind it beside somebody who is there."""
+        own = (name if number == 1 else f"{name} ({number})" for number in count(1))
+        free = next(one for one in own if one not in self.pupils or not self.pupils[one].pages)
+        return self.pupils.get(free) or Pupil(free, key, name)
 
     def to_json(self) -> list[dict[str, Any]]:
         """The list that the teacher sees, by name; the keys stay here."""
-        return [asdict(pupil) for pupil in sorted(self.pupils.values(), key=lambda pupil: pupil.name)]
+        return [pupil.to_json() for pupil in sorted(self.pupils.values(), key=lambda pupil: pupil.name)]

@@ -11,7 +11,6 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from html import escape
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from thalweg import words
@@ -120,6 +119,7 @@ class Site:
         if self.classroom is None:
             return Gate(Starlette(routes=routes), self.port, self.token)
         routes += [Route(CLASS, self.list_page), Route(f"{CLASS}/list", self.list)]
+        routes += [Route(f"{CLASS}/free", self.free, methods=["POST"])]
         return Gate(Starlette(routes=routes), self.port, self.token, self.classroom.token)
 
     def greeting(self) -> dict[str, Any]:
@@ -135,25 +135,33 @@ class Site:
 
     async def page(self, request: Request) -> Response:
         """The page itself."""
-        from starlette.responses import HTMLResponse
-
         room = "" if self.classroom is None else " data-class"
-        text = (WEB / "play" / "index.html").read_text("utf-8")
-        return HTMLResponse(text.format(noscript=noscript(), room=room, documentation=escape(documentation())))
+        return html("index.html", room=room, documentation=escape(documentation()))
 
     async def list_page(self, request: Request) -> Response:
         """The page with the list of a class."""
-        from starlette.responses import HTMLResponse
-
-        return HTMLResponse((WEB / "play" / "class.html").read_text("utf-8").format(noscript=noscript()))
+        return html("class.html")
 
     async def list(self, request: Request) -> Response:
         """Who is there, and whose tasks are done."""
-        from starlette.responses import Response
+        assert self.classroom is not None
+        return json({"pupils": self.classroom.to_json(), "seats": self.classroom.seats, "address": self.address})
+
+    async def free(self, request: Request) -> Response:
+        """Gives the seat of a pupil who is there to others; takes the name of one who has left off the list."""
+        from starlette.background import BackgroundTask, BackgroundTasks
 
         assert self.classroom is not None
-        told = {"pupils": self.classroom.to_json(), "seats": self.classroom.seats, "address": self.address}
-        return Response(to_json(told), media_type=TYPES[".json"])
+        pupil = self.classroom.pupils.get(request.query_params.get("name", ""))
+        if pupil is None:
+            return refused(RefusedError("nobody in the list has this name"), 404)
+        if not pupil.pages:
+            del self.classroom.pupils[pupil.name]
+        own = [session for session in self.sessions.values() if session.pupil is pupil]
+        for session in own:  # at once, however long a page takes to go
+            session.pupil = None
+            pupil.leave()
+        return json({}, background=BackgroundTasks([BackgroundTask(session.close) for session in own]))
 
     async def file(self, request: Request) -> Response:
         """A file of the page: nothing outside the folder, and nothing of another kind."""
@@ -163,11 +171,13 @@ class Site:
         path = WEB if "\0" in asked else (WEB / asked).resolve()
         inside = path.is_relative_to(WEB.resolve()) and path.suffix in TYPES
         if path == MODULE:
-            modules = (file.read_text("utf-8") for file in WEB.rglob("*.js"))
-            return Response(catalogue_module(modules), media_type=f"{TYPES[path.suffix]}; charset=utf-8")
-        if not inside or not path.is_file():
+            content = catalogue_module(file.read_text("utf-8") for file in WEB.rglob("*.js")).encode()
+        elif not inside or not path.is_file():
             return PlainTextResponse("there is no such file\n", 404)
-        return answer(path)
+        else:
+            scene = path.suffix == ".json" and path.stem in SCENES
+            content = to_json(scenes(path.stem)).encode() if scene else path.read_bytes()
+        return Response(content, media_type=f"{TYPES[path.suffix]}; charset=utf-8")
 
     async def socket(self, socket: WebSocket) -> None:
         """A page's socket, for as long as it is open."""
@@ -177,14 +187,15 @@ class Site:
         except RefusedError as error:
             await socket.close(TOO_MANY, str(error))
             return
-        session = Session(self.source, self.states, self.greeting(), pupil)
+        greeting = self.greeting() | ({} if pupil is None else {"pupil": pupil.name})
+        session = Session(self.source, self.states, greeting, pupil)
         self.sessions[session.id] = session
         try:
             await session.run(socket)
         finally:
             del self.sessions[session.id]
-            if pupil is not None:
-                pupil.pages -= 1
+            if session.pupil is not None:
+                session.pupil.leave()
 
     def admitted(self, socket: WebSocket) -> Pupil | None:
         """The pupil whose page a socket is, in a class.
@@ -239,22 +250,18 @@ class Site:
 
     async def upload(self, request: Request) -> Response:
         """Takes a table's file."""
-        from starlette.responses import JSONResponse
-
         try:
             session = self.session(request)
             content = await body(request, self.upload_bytes)
             name = request.query_params.get("name", "table.csv")
             made = await self.apart(session.uploads.add, content, name)
-        except TooLargeError as error:
-            return JSONResponse({"error": told(error)}, 413)
         except (ThalwegError, OSError) as error:
-            return JSONResponse({"error": told(error)}, 400)
-        return JSONResponse({"table": made.to_json()})
+            return refused(error, 413 if isinstance(error, TooLargeError) else 400)
+        return json({"table": made.to_json()})
 
     async def export(self, request: Request) -> Response:
         """A program, the model or the state, as a file."""
-        from starlette.responses import JSONResponse, Response
+        from starlette.responses import Response
 
         try:
             session = self.session(request)
@@ -269,7 +276,7 @@ class Site:
 
             content = await self.apart(made)
         except ThalwegError as error:
-            return JSONResponse({"error": told(error)}, 400)
+            return refused(error, 400)
         headers = {"content-disposition": f'attachment; filename="{export.file}"'}
         return Response(content, media_type=export.type, headers=headers)
 
@@ -311,15 +318,23 @@ async def body(request: Request, most: int) -> bytes:
     return bytes(content)
 
 
-def answer(path: Path) -> Response:
-    """A file of the page."""
+def html(name: str, **values: str) -> Response:
+    """One of the pages."""
+    from starlette.responses import HTMLResponse
+
+    return HTMLResponse((WEB / "play" / name).read_text("utf-8").format(noscript=noscript(), **values))
+
+
+def json(content: Any, status: int = 200, **more: Any) -> Response:
+    """An answer that a page's code reads."""
     from starlette.responses import Response
 
-    if path.suffix == ".json" and path.stem in SCENES:
-        content = to_json(scenes(path.stem)).encode()
-    else:
-        content = path.read_bytes()
-    return Response(content, media_type=f"{TYPES[path.suffix]}; charset=utf-8")
+    return Response(to_json(content), status, media_type=TYPES[".json"], **more)
+
+
+def refused(error: BaseException, status: int) -> Response:
+    """Why a page can't have what it asked for."""
+    return json({"error": told(error)}, status)
 
 
 def reachable(host: str) -> str:

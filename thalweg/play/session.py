@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import json
 import secrets
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,6 +30,8 @@ DRAWINGS = (8, 28)
 """Sizes of a drawing."""
 TOO_BIG = 1009
 """The code with which a socket is closed that sends too much at once."""
+FREED = 4000
+"""The code with which a socket is closed whose seat in a class the teacher has freed."""
 
 
 class Session:
@@ -57,12 +60,13 @@ class Session:
         self.outbox: dict[int, bytes] = {}  # at most one frame of each side: it isn't acknowledged yet
         self.ready = asyncio.Event()
         self.loop: asyncio.AbstractEventLoop | None = None
+        self.socket: WebSocket | None = None
 
     async def run(self, socket: WebSocket) -> None:
         """Serves the page until it goes."""
         from starlette.websockets import WebSocketDisconnect  # an optional package
 
-        self.loop = asyncio.get_running_loop()
+        self.loop, self.socket = asyncio.get_running_loop(), socket
         await socket.send_bytes(encode({"hello": {**self.greeting, "session": self.id, "initial": self.initial}}))
         sender = asyncio.create_task(self.send(socket))
         try:
@@ -82,6 +86,14 @@ class Session:
         finally:
             sender.cancel()
             await self.end()
+
+    async def close(self) -> None:
+        """Ends the page, which has lost its seat."""
+        from starlette.websockets import WebSocketDisconnect
+
+        with suppress(RuntimeError, WebSocketDisconnect):  # it has gone by itself
+            if self.socket is not None:
+                await self.socket.close(FREED, "the teacher has freed this seat")
 
     async def end(self) -> None:
         """Ends the threads."""

@@ -10,8 +10,9 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
+from numbers import Real
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from thalweg.errors import DataError
 
@@ -43,13 +44,27 @@ def say(english: str, language: str, /, *, context: str = "", **values: Any) -> 
 
 def text(english: str, /, *, context: str = "", **values: Any) -> Text:
     """A sentence in every language, by the arguments of `say`: for a page, whose reader may switch."""
-    return {language: say(english, language, context=context, **values) for language in LANGUAGES}
+    return {language: say(english, language, context=context, **signed(values)) for language in LANGUAGES}
+
+
+class Negative(NamedTuple):
+    """A number below 0 as pages write it, with the field's sign."""
+
+    number: Any
+
+    def __format__(self, form: str) -> str:
+        return format(self.number, form).replace("-", "−", 1)
+
+
+def signed(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of a sentence on a page."""
+    return {name: Negative(value) if isinstance(value, Real) and value < 0 else value for name, value in values.items()}
 
 
 def chosen(value: Any, language: str) -> Any:
     """A text in a language, and several as one list; what isn't by language stays."""
     if isinstance(value, Said):
-        return say(value.template, language, context=value.context, **value.values)
+        return say(value.template, language, context=value.context, **signed(value.values))
     if isinstance(value, list):
         return say(", ", language).join(chosen(item, language) for item in value)
     return value[language] if isinstance(value, dict) else value

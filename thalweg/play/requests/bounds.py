@@ -10,6 +10,8 @@ SESSIONS = 8
 """Pages that are open at once."""
 PUPILS = 40
 """Of a class, unless another number is asked for."""
+NAMES = 500
+"""Of a class's pupils who have left, and whose work is kept."""
 PUPIL_PAGES = 2
 """Pages that one pupil has open at once."""
 CLASS_UPLOAD_BYTES = 2_000_000

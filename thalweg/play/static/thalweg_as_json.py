@@ -11,7 +11,6 @@ from math import inf
 from typing import Any
 
 from thalweg import activations, initializers, losses, optimizers, words
-from thalweg.activations import FormulaFunction
 from thalweg.data.reading import MISSING_MARKERS
 from thalweg.data.recipe import RECIPES, Recipe
 from thalweg.doctor import blowups, case, generalising, givens, lifeless, steps
@@ -30,6 +29,7 @@ from thalweg.play.exercises import exercise
 from thalweg.play.requests import bounds
 from thalweg.play.requests.page_state import ANEW, CHECKS, DATA, LAYERS, OUTPUT, State, rule_of, rules_of
 from thalweg.play.training import arithmetic, ball, checkup, curves, knobs, network, responses
+from thalweg.play.training.numpy_lines import SPELLED
 from thalweg.program.formula.language import parsed
 from thalweg.program.lowering import forward
 from thalweg.program.passes.draft import Request
@@ -72,7 +72,7 @@ def site_facts() -> dict[str, Any]:
             "anew": ANEW,
         },
         "recipes": {task: recipe_json(recipe) for task, recipe in RECIPES.items()},
-        "activations": {name: activation_json(name) for name in (*usable(), *typed())},
+        "activations": {name: activation_json(name) for name in usable()},
         "losses": {name: loss_json(loss) for name, loss in offered_losses()},
         "doubts": doubts(),
         "halved": knobs.HALVED,
@@ -108,40 +108,14 @@ def usable() -> list[str]:
     return [activation["name"] for activation in choices()["activations"]]
 
 
-def typed() -> list[str]:
-    """The formulas that lessons and presets use as activations."""
-    found: dict[str, None] = {}
-    for scene in (*scenes.lessons().values(), *scenes.presets().values()):
-        for state in scenes.states_of(scene):
-            for layer in (*state.get("layers", ()), state.get("output") or {}):
-                found |= dict.fromkeys([layer["activation"]] if "activation" in layer else [])
-    return [name for name in found if name != "auto" and name not in activations.NAMES]
-
-
 def activation_json(name: str) -> dict[str, Any]:
-    """An activation: its equations, as trees and as texts if it is a formula."""
-    function: Any = activations.get(name)
-    formula = isinstance(function, FormulaFunction)
-    equation = function.of.equation if formula else function.equation
-    found: dict[str, Any] = {"name": str(function.name), "rowwise": function.rowwise}
-    found["engine"] = built_in(name, equation)
+    """An activation: its equations as trees, and as texts if code spells them out."""
+    function: Any = activations.NAMES[name]
+    equation = function.equation
+    found: dict[str, Any] = {"name": name, "rowwise": function.rowwise}
     if equation is not None:
-        found |= {"value": tree(equation.value), "slope": tree(equation.slope)}
-        found["numbers"] = {} if formula else function.numbers()
-    return found | ({"texts": [equation.value, equation.slope]} if formula else {})
-
-
-def built_in(name: str, equation: Any) -> str:
-    """The activation of the engine that computes this: itself, or of a formula the one with the same equations."""
-    if name in activations.NAMES:
-        return name
-    same = [
-        other
-        for other in usable()
-        if (of := getattr(activations.NAMES[other], "equation", None)) is not None
-        and (of.value, of.slope) == (equation.value, equation.slope)
-    ]
-    return same[0] if same else name
+        found |= {"value": tree(equation.value), "slope": tree(equation.slope), "numbers": function.numbers()}
+    return found | ({"texts": [equation.value, equation.slope]} if name in SPELLED else {})
 
 
 def loss_json(loss: Loss) -> dict[str, Any]:
@@ -176,7 +150,7 @@ def doubts() -> dict[str, dict[str, list[Any]]]:
     """What is said where an output activation doesn't suit a loss: of one output, and of several."""
     offered = [losses.get(name) for name in choices()["losses"] if name not in knobs.HALVED]
     found: dict[str, dict[str, list[Any]]] = {}
-    for ending in (*usable(), *typed()):
+    for ending in usable():
         ends = [forward(network_of(units, ending), Request("inference")) for units in (1, 2)]
         for loss in offered:
             said = [doubt(loss, outputs[0], builder.instructions) for builder, outputs in ends]

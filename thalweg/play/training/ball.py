@@ -125,7 +125,7 @@ def of_weights(model: Sequential, terrain: Terrain, walked: list[Array], seconds
     """The whole landscape of one weight or two: the axes are the weights themselves."""
     places = [b.offset + n for b in terrain.trained for n in range(b.size)]
     names = [
-        f"{p.key}{n + 1}" if p.buffer.size > 1 else p.key
+        f"{p.key}{n + 1 if p.buffer.size > 1 else ''}".lower()  # as lessons and arithmetic call them
         for _, p in model.trained_parameters()
         for n in range(p.buffer.size)
     ]

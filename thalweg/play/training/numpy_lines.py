@@ -2,9 +2,9 @@
 
 A lesson prints them beside their values, so each has to be true of the numbers: `y_predict = tanh(h)` once tanh is
 chosen, `error_term = error` once a cross-entropy is. A built-in function and its derivative are called by its name,
-`sigmoid(h)` and `sigmoid_prime(h)`; a formula is written out. Where a loss has no line of its own, it is
-`loss_prime`, the derivative of the row's loss with respect to y_predict. A line is empty where one unit's numbers don't
-make it: behind a softmax in a hidden layer, say.
+`sigmoid(h)` and `sigmoid_prime(h)`; a formula is written out, as is the sine. Where a loss has no line of its own, it
+is `loss_prime`, the derivative of the row's loss with respect to y_predict. A line is empty where one unit's numbers
+don't make it: behind a softmax in a hidden layer, say.
 """
 
 from __future__ import annotations
@@ -17,6 +17,9 @@ from typing import Any
 from thalweg.activations import FormulaFunction
 from thalweg.play.training.network import Network, activation_name
 from thalweg.tracing.tutorial import FACTORS
+
+SPELLED = ("sine",)
+"""What is written out as a formula is: NumPy has it, by another name."""
 
 
 def numpy_lines(network: Network, layer: Any, found: dict[str, Any], place: str) -> dict[str, str]:
@@ -78,10 +81,10 @@ def functions(layer: Any, h: str, y_predict: str) -> tuple[str, str]:
         return h, "1"
     if function.rowwise:  # all units of the layer at once, and a matrix of derivatives
         return f"{name}(h_all)[k]", ""
-    if not isinstance(function, FormulaFunction):
+    if not isinstance(function, FormulaFunction) and name not in SPELLED:
         return f"{name}({h})", f"{name}_prime({h})"
-    names = {"h": h, "a": y_predict}
-    value, slope = (renamed(text, names) for text in (function.of.equation.value, function.of.equation.slope))
+    equation, names = getattr(function, "of", function).equation, {"h": h, "a": y_predict}
+    value, slope = (renamed(text, names) for text in (equation.value, equation.slope))
     single = isinstance(ast.parse(slope, mode="eval").body, (ast.Name, ast.Call, ast.Constant))
     return value, slope if single else f"({slope})"
 

@@ -17,12 +17,12 @@ from thalweg.views.web.page import write_page
 Section = dict[str, Any]
 
 
-def write_series(folder: Path, path: Path, language: str = "en") -> None:
+def write_series(folder: Path, path: Path, language: str | None = None) -> None:
     """Writes the report of a run folder."""
     write_page(path, series_document(load(folder), folder.resolve().name, language))
 
 
-def series_document(run: SeriesRun, name: str, language: str = "en") -> dict[str, Any]:
+def series_document(run: SeriesRun, name: str, language: str | None = None) -> dict[str, Any]:
     """The document that a page shows."""
     sections = [scores_section(run), pictures_section(run), course_section(run), command_section(run)]
     title = words.text("{name}: report", name=name)

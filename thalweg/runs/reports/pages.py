@@ -49,7 +49,7 @@ def classes(run: Run) -> int:
 
 
 def write_stored(
-    folder: Path, path: Path, language: str = "en", seconds: float = SECONDS, diagnosis: Diagnosis | None = None
+    folder: Path, path: Path, language: str | None = None, seconds: float = SECONDS, diagnosis: Diagnosis | None = None
 ) -> None:
     """Writes the report of a run folder; `diagnosis` as in `stored_subject`."""
     if is_series_run(folder):
@@ -70,7 +70,7 @@ def write_failed(error: DivergedError, path: Path, source: str, diagnosis: Diagn
     write_page(path, report_document(subject))
 
 
-def write_comparison(folders: Sequence[Path], path: Path, language: str = "en") -> None:
+def write_comparison(folders: Sequence[Path], path: Path, language: str | None = None) -> None:
     """Writes a page that compares runs.
 
     Raises:

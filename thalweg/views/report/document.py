@@ -56,12 +56,12 @@ INSIDE = ("findings", "network", "convolutions", "sequences", "layers", "landsca
 """The sections that look into one network."""
 
 
-def report_document(subject: Subject, language: str = "en", seconds: float = SECONDS) -> dict[str, Any]:
+def report_document(subject: Subject, language: str | None = None, seconds: float = SECONDS) -> dict[str, Any]:
     """The document that a page shows.
 
     Args:
         subject: the training.
-        language: in which the page opens, "en" or "zh"; it has both.
+        language: in which the page opens, "en" or "zh"; by default the browser's. It has both.
         seconds: for the parts that have to compute: importance, landscapes, times; what there is no time for is left
             out, which the report says.
     """

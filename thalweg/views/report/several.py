@@ -17,7 +17,9 @@ MOST_SCORES = 4
 """Scores that are drawn as bars; the table has all."""
 
 
-def comparison_document(subjects: Sequence[Subject], names: Sequence[str], language: str = "en") -> dict[str, Any]:
+def comparison_document(
+    subjects: Sequence[Subject], names: Sequence[str], language: str | None = None
+) -> dict[str, Any]:
     """The document that compares trainings; `names` tell them apart."""
     sections = [scores_section(subjects, names), curves_section(subjects, names), settings_section(subjects, names)]
     return {

@@ -27,11 +27,7 @@ export function svg(tag, attributes = {}, ...children) {
   return furnish(document.createElementNS("http://www.w3.org/2000/svg", tag), attributes, children);
 }
 
-/**
- * @param {HTMLElement | SVGElement} element
- * @param {Attributes} attributes
- * @param {(Child | Child[])[]} children
- */
+/** @param {HTMLElement | SVGElement} element @param {Attributes} attributes @param {(Child | Child[])[]} children */
 function furnish(element, attributes, children) {
   for (const [name, value] of Object.entries(attributes)) {
     if (value === undefined || value === null || value === false) continue;
@@ -72,6 +68,36 @@ export function onWidth(element, paint) {
   });
   observer.observe(element);
   return () => observer.disconnect();
+}
+
+/**
+ * Of an element that scrolls sideways, `data-more` names the ends beyond which there is more: the style lets them fade.
+ * @template {HTMLElement} T
+ * @param {T} element
+ * @returns {T}
+ */
+export function fading(element) {
+  const mark = () => {
+    const after = element.scrollWidth - element.clientWidth - element.scrollLeft;
+    element.dataset.more = [element.scrollLeft > 1 && "before", after > 1 && "after"].filter(Boolean).join(" ");
+  };
+  element.addEventListener("scroll", mark, { passive: true });
+  const observer = new ResizeObserver(mark);
+  for (const each of [element, ...element.children]) observer.observe(each);
+  new MutationObserver(mark).observe(element, { childList: true });
+  return element;
+}
+
+/** Saves a file. @param {BlobPart[]} parts @param {string} name @param {string} [type] */
+export function save(parts, name, type = "text/csv;charset=utf-8") {
+  const address = URL.createObjectURL(new Blob(parts, { type }));
+  h("a", { href: address, download: name }).click();
+  setTimeout(() => URL.revokeObjectURL(address), 10000);
+}
+
+/** A place for what may be wider than the page. @param {Attributes} attributes @param {...(Child | Child[])} children @returns {HTMLElement} */
+export function scroller(attributes, ...children) {
+  return fading(h("div", { ...attributes, class: `scroller ${attributes.class ?? ""}`.trim() }, ...children));
 }
 
 /**

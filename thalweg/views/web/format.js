@@ -21,18 +21,12 @@ function grouped(size) {
   return size < 10000 ? String(size) : String(size).replace(/\B(?=(\d{3})+$)/g, ",");
 }
 
-/**
- * @param {number} size
- * @param {number} digits
- */
+/** @param {number} size @param {number} digits */
 function plain(size, digits) {
   return String(Number(size.toPrecision(digits)));
 }
 
-/**
- * @param {number} size
- * @param {number} digits
- */
+/** @param {number} size @param {number} digits */
 function power(size, digits) {
   const [head, exponent] = size.toExponential(Math.max(0, digits - 2)).split("e");
   return `${String(Number(head))}e${Number(exponent)}`;
@@ -47,7 +41,7 @@ export function percent(value) {
 }
 
 /**
- * Round values for an axis from low to high, about `count` of them.
+ * Round values for an axis from low to high: about `count` of them, and two at least.
  * @param {number} low
  * @param {number} high
  * @param {number} count
@@ -60,5 +54,5 @@ export function ticks(low, high, count) {
   const step = unit * ([1, 2, 2.5, 5, 10].find((n) => n * unit >= rough) ?? 10);
   const found = [];
   for (let k = Math.ceil(low / step - 1e-9); k * step <= high + 1e-9 * step; k++) found.push(Number((k * step).toPrecision(12)));
-  return found;
+  return found.length < 2 ? ticks(low, high, 2 * count) : found;
 }

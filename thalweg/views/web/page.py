@@ -1,8 +1,8 @@
 """A document as one HTML file: text, figures, all of their data and what draws them; it never asks for another file.
 
-A document is `{"title": Text, "language": "en" | "zh", "sections": [{"id", "title", "text": [Text], "figures": […]}]}`,
-a Text either a text or both, `{"en": …, "zh": …}`. What each kind of figure holds is written in types.d.ts; arrays may
-be NumPy's.
+A document is `{"title": Text, "language": "en" | "zh" | None, "sections": [{"id", "title", "text": [Text], "figures":
+[…]}]}`, a Text either a text or both, `{"en": …, "zh": …}`. Without a language the page opens in the browser's. What
+each kind of figure holds is written in types.d.ts; arrays may be NumPy's.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def page_html(document: Mapping[str, Any]) -> str:
     True
     """
     check(document)
-    language = document["language"]
+    language = document["language"] or "en"
     title = document["title"] if isinstance(document["title"], str) else document["title"][language]
     return framed(title, language, bundle("report.js"), styles(), packed(encode(document)))
 
@@ -123,7 +123,8 @@ def check(document: Mapping[str, Any]) -> None:
     for key in ("title", "language", "sections"):
         if key not in document:
             raise ArgumentError(f"a document needs {key!r}: it has {', '.join(map(repr, document)) or 'nothing'}")
-    choose("language of a page", document["language"], LANGUAGES)
+    if document["language"] is not None:
+        choose("language of a page", document["language"], LANGUAGES)
     ids = [section["id"] for section in document["sections"]]
     if repeated := {name for name in ids if ids.count(name) > 1}:
         raise ArgumentError(f"two sections of a page have the id {min(repeated)!r}: give each its own")

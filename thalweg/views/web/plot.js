@@ -34,11 +34,7 @@ import { word } from "./words.js";
 
 let plots = 0; // so that every clip path has its own name
 
-/**
- * @param {HTMLElement} element
- * @param {PlotOptions} given
- * @returns {Plot}
- */
+/** @param {HTMLElement} element @param {PlotOptions} given @returns {Plot} */
 export function plotted(element, given) {
   const o = { ...given, x: finite(given.x), y: finite(given.y) };
   const xTicks = o.xTicks ?? ticks(o.x[0], o.x[1], Math.max(2, Math.round(o.width / 90))).map((at) => ({ at, text: numeral(at) }));

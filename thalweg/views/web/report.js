@@ -70,7 +70,7 @@ function follow(contents, main) {
 const stored = /** @type {HTMLElement} */ (document.getElementById("document"));
 const opened = await unpacked(stored.textContent ?? "");
 stored.remove();
-setLanguage(opened.language);
+if (opened.language) setLanguage(opened.language);
 followSystem();
 show(opened);
 document.body.dataset.ready = "true";

@@ -1,7 +1,7 @@
 // The language and the theme of all figures on a page, and who wants to know when they change.
 
-/** @type {{ language: Language, theme: "auto" | "light" | "dark" }} */
-const chosen = { language: "en", theme: "auto" };
+/** At first the browser's. @type {{ language: Language, theme: "auto" | "light" | "dark" }} */
+const chosen = { language: navigator.language.toLowerCase().startsWith("zh") ? "zh" : "en", theme: "auto" };
 /** @type {Set<() => void>} */
 const listeners = new Set();
 const SYSTEM = matchMedia("(prefers-color-scheme: dark)");

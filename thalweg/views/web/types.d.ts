@@ -11,7 +11,7 @@ type Range2 = [number, number];
 
 interface PageDocument {
   title: Words;
-  language: Language;
+  language: Language | null;
   sections: Section[];
 }
 interface Section {

@@ -361,5 +361,5 @@ export function formula(text, names) {
 export function describedActivation(text) {
   const { value, slope } = formula(text, { x: "h" });
   const trees = { value: { let: [], value }, slope: { let: [], value: slope } };
-  return { name: text, engine: text, rowwise: false, numbers: {}, ...trees, texts: [written(value), written(slope)] };
+  return { name: text, rowwise: false, numbers: {}, ...trees, texts: [written(value), written(slope)] };
 }

@@ -6,11 +6,9 @@ import { numeral } from "../format.js";
 import { fitted, font } from "../measure.js";
 import { said, word } from "../words.js";
 
-/**
- * @param {HTMLElement} element
- * @param {Curves} figure
- * @returns {Drawn}
- */
+const POINT = 6; // pixels
+
+/** @param {HTMLElement} element @param {Curves} figure @returns {Drawn} */
 export function drawCurves(element, figure) {
   let current = figure;
   let width = 0;
@@ -122,27 +120,24 @@ function stepped(table) {
   return [apart, ...table.slice(1)];
 }
 
-/**
- * @param {any[]} one
- * @param {any[]} other
- */
+/** @param {any[]} one @param {any[]} other */
 function sameNumbers(one, other) {
   return one === other || (one.length === other.length && one.every((v, n) => v === other[n]));
 }
 
-/**
- * @param {HTMLElement} element
- * @param {Curves} figure
- */
+/** @param {HTMLElement} element @param {Curves} figure */
 function legend(element, figure) {
   return figure.series.map((series, n) => {
     const sample = canvas(22, 10, (c) => {
       c.strokeStyle = seriesColour(element, n, series.faint);
-      c.lineWidth = 2;
+      c.lineWidth = series.dots ? 1 : 2;
       c.setLineDash(series.dashed ? [5, 3] : []);
       c.beginPath();
-      c.moveTo(0, 5);
-      c.lineTo(22, 5);
+      if (series.dots) c.arc(11, 5, POINT / 2, 0, 2 * Math.PI);
+      else {
+        c.moveTo(0, 5);
+        c.lineTo(22, 5);
+      }
       c.stroke();
     }, { "aria-hidden": "true" });
     return h("span", { class: "legend-item" }, sample, said(series.name));
@@ -158,13 +153,7 @@ function curveSummary(figure) {
   return `${said(figure.title)} — ${said(figure.y_label)} / ${said(figure.x_label)}. ${parts.join("; ")}`;
 }
 
-/**
- * @param {HTMLElement} element
- * @param {Curves} figure
- * @param {any[]} data
- * @param {number} width
- * @param {(plot: any) => void} read
- */
+/** @param {HTMLElement} element @param {Curves} figure @param {any[]} data @param {number} width @param {(plot: any) => void} read */
 function options(element, figure, data, width, read) {
   const muted = colour(element, "muted");
   const grid = { stroke: colour(element, "line"), width: 1 };
@@ -177,7 +166,7 @@ function options(element, figure, data, width, read) {
   figure.series.forEach((one, n) => {
     const stroke = seriesColour(element, n, one.faint);
     const few = data[0].length < 2 || listed(one.y).filter((v) => v !== null).length < 2;
-    series.push({ label: said(one.name), stroke, width: one.dots ? 0 : 2, dash: one.dashed ? [6, 4] : undefined, spanGaps: true, points: { show: few || one.dots, size: 6 }, named: true });
+    series.push({ label: said(one.name), stroke, width: one.dots ? 0 : 2, dash: one.dashed ? [6, 4] : undefined, spanGaps: true, points: { show: few || one.dots, size: POINT }, named: true });
     if (one.band?.length) {
       const edge = { stroke: "transparent", width: 0, points: { show: false }, spanGaps: true };
       series.push({ ...edge, label: "low" }, { ...edge, label: "high" });
@@ -211,10 +200,7 @@ function room(_, texts) {
   return 18 + 7 * Math.max(2, ...(texts ?? []).map((text) => text.length));
 }
 
-/**
- * @param {boolean | undefined} log
- * @param {any[][]} columns
- */
+/** @param {boolean | undefined} log @param {any[][]} columns */
 function scale(log, columns) {
   if (!log) return { time: false };
   const found = columns.flat().some((v) => v > 0);

@@ -1,5 +1,5 @@
 // Layers and what flows between them, from top to bottom.
-import { h, redrawn, svg } from "../dom.js";
+import { h, redrawn, scroller, svg } from "../dom.js";
 import { numeral } from "../format.js";
 import { fitted, wide } from "../measure.js";
 import { said, word } from "../words.js";
@@ -10,11 +10,7 @@ const BOXES = { width: 212, height: 54, across: 28, down: 30, aside: 46 };
 const NARROW_BOXES = { ...BOXES, width: 168, across: 16, aside: 24 }; // on a telephone
 const LEAST_SHARE = 0.7; // of its size, to which a drawing shrinks before it is scrolled
 
-/**
- * @param {HTMLElement} element
- * @param {Graph} figure
- * @returns {Drawn}
- */
+/** @param {HTMLElement} element @param {Graph} figure @returns {Drawn} */
 export function drawGraph(element, figure) {
   return redrawn(element, figure, (/** @type {Graph} */ f, room) => {
     if (!f.nodes.length) return h("p", { class: "empty" }, word("Nothing to show here."));
@@ -36,7 +32,7 @@ export function drawGraph(element, figure) {
       f.edges.flatMap(([a, b]) => edge(places, a, b, sizes)),
       f.nodes.filter((node) => places.has(node.id)).map((node) => box(node, /** @type {any} */ (places.get(node.id)), sizes)),
     );
-    return h("div", { class: "scroller", tabindex: 0, role: "region", "aria-label": said(f.title) }, drawing);
+    return scroller({ tabindex: 0, role: "region", "aria-label": said(f.title) }, drawing);
   });
 }
 
@@ -74,12 +70,7 @@ function layered(figure) {
   return filled;
 }
 
-/**
- * @param {Map<string, { x: number, y: number }>} places
- * @param {string} a
- * @param {string} b
- * @param {Sizes} sizes
- */
+/** @param {Map<string, { x: number, y: number }>} places @param {string} a @param {string} b @param {Sizes} sizes */
 function edge(places, a, b, sizes) {
   const [from, to] = [places.get(a), places.get(b)];
   if (!from || !to) return [];
@@ -94,11 +85,7 @@ function edge(places, a, b, sizes) {
   return [svg("path", { class: "edge", d }), svg("path", { class: "tip", d: `M${tip - 4} ${y1 - 7}L${tip} ${y1}L${tip + 4} ${y1 - 7}z` })];
 }
 
-/**
- * @param {Graph["nodes"][number]} node
- * @param {{ x: number, y: number }} place
- * @param {Sizes} sizes
- */
+/** @param {Graph["nodes"][number]} node @param {{ x: number, y: number }} place @param {Sizes} sizes */
 function box(node, place, sizes) {
   const shape = node.shape === undefined ? "" : Array.isArray(node.shape) ? `(${node.shape.join(", ")})` : node.shape;
   const params = node.params ? `${numeral(node.params)} ${word("parameters")}` : "";

@@ -10,11 +10,7 @@ import { said, word } from "../words.js";
 const LEVELS = 11; // contour lines
 const FINER = 4; // colours between two nodes of the grid
 
-/**
- * @param {HTMLElement} element
- * @param {Landscape} figure
- * @returns {Drawn}
- */
+/** @param {HTMLElement} element @param {Landscape} figure @returns {Drawn} */
 export function drawLandscape(element, figure) {
   let current = figure;
   let width = 0;
@@ -148,10 +144,7 @@ function contours(context, width, height, field, ink) {
   context.globalAlpha = 1;
 }
 
-/**
- * @param {CanvasRenderingContext2D} context
- * @param {number[][]} triangle x, y, height of each corner
- */
+/** @param {CanvasRenderingContext2D} context @param {number[][]} triangle x, y, height of each corner */
 function crossings(context, triangle) {
   const values = triangle.map((corner) => corner[2]);
   const [low, high] = [Math.min(...values), Math.max(...values)];
@@ -227,10 +220,7 @@ function named(plot, names, kept) {
   });
 }
 
-/**
- * @param {Landscape} f
- * @param {Tensor} loss
- */
+/** @param {Landscape} f @param {Tensor} loss */
 function landscapeSummary(f, loss) {
   const [low, high] = extent(loss);
   const path = f.path_loss ? tensor(f.path_loss) : null;

@@ -1,17 +1,13 @@
 // A matrix in colours: a table of cells while its numbers can be read, a canvas beyond.
 import { extent, tensor } from "../decode.js";
-import { canvas, h, redrawn } from "../dom.js";
+import { canvas, h, redrawn, scroller } from "../dom.js";
 import { css, diverging, inkOn, sequential } from "../colours.js";
 import { numeral, percent } from "../format.js";
 import { said, word } from "../words.js";
 
 const MOST_CELLS = 20; // in a row or column of a table
 
-/**
- * @param {HTMLElement} element
- * @param {Matrix} figure
- * @returns {Drawn}
- */
+/** @param {HTMLElement} element @param {Matrix} figure @returns {Drawn} */
 export function drawMatrix(element, figure) {
   return redrawn(element, figure, (/** @type {Matrix} */ f, width) => {
     const values = tensor(f.values);
@@ -44,10 +40,7 @@ function tinted(element, figure, values) {
   return (i, j) => scale((values[i * columns + j] - least) / (high - least || 1));
 }
 
-/**
- * @param {Tensor} values
- * @param {number} i
- */
+/** @param {Tensor} values @param {number} i */
 function rowSum(values, i) {
   const columns = values.shape[1];
   let sum = 0;
@@ -55,11 +48,7 @@ function rowSum(values, i) {
   return sum;
 }
 
-/**
- * @param {Matrix} figure
- * @param {Tensor} values
- * @param {(i: number, j: number) => [number, number, number]} tint
- */
+/** @param {Matrix} figure @param {Tensor} values @param {(i: number, j: number) => [number, number, number]} tint */
 function cells(figure, values, tint) {
   const [rows, columns] = values.shape;
   const name = (/** @type {Words[]} */ names, /** @type {number} */ n) => said(names?.[n] ?? n);
@@ -75,7 +64,7 @@ function cells(figure, values, tint) {
   const table = h("table", { class: `matrix${columns > 8 ? " matrix-small" : ""}` }, h("thead", {}, head), h("tbody", {}, body));
   return [
     figure.column_label ? h("p", { class: "axis-label axis-top" }, `${said(figure.column_label)} →`) : null,
-    h("div", { class: "scroller", tabindex: 0, role: "region", "aria-label": said(figure.title) }, table),
+    scroller({ tabindex: 0, role: "region", "aria-label": said(figure.title) }, table),
     figure.row_label ? h("p", { class: "axis-label" }, `↓ ${said(figure.row_label)}`) : null,
   ];
 }
@@ -130,10 +119,7 @@ function dense(element, figure, values, tint, width) {
   ];
 }
 
-/**
- * @param {Matrix} figure
- * @param {Tensor} values
- */
+/** @param {Matrix} figure @param {Tensor} values */
 function matrixSummary(figure, values) {
   const [low, high] = extent(values);
   return `${said(figure.title)}: ${values.shape[0]} × ${values.shape[1]}, ${word("from {0} to {1}", numeral(low), numeral(high))}`;

@@ -3,18 +3,21 @@ import { colour, css, diverging } from "../colours.js";
 import { tensor } from "../decode.js";
 import { h, onWidth } from "../dom.js";
 import { numeral } from "../format.js";
-import { fitted, font } from "../measure.js";
+import { apart, fitted, font, wide } from "../measure.js";
 import { said, word } from "../words.js";
 import { dots } from "../plot.js";
 
 const MOST_UNITS = 24; // in a column; further ones are folded
 const NAMED = 34; // pixels beside a map: short names are whole on a telephone, too
+const APART = 1.7; // how far columns stand from each other at least where names are long, in sizes of a unit
+const BESIDE = 9; // pixels between a unit and its name, with those at the edge
 const DASHES = [7, 4]; // of negative weights, so that grey paper and every eye tell them apart
 const BUCKETS = 7; // widths of lines; those of a width are one path
 
 /**
- * A canvas, so that a live page can draw it anew for each frame. With maps, columns stand evenly where there is room: that of layer i has
- * its middle at (i + ½)·width / layers; without, the outer ones leave more room for names. Click or Enter selects a unit: `{do: "select", layer, unit}`, layers counted behind the inputs.
+ * A canvas, so that a live page can draw it anew for each frame. With maps, columns stand evenly where names are short: that of layer i has
+ * its middle at (i + ½)·width / layers; the outer ones leave more room for long names, how much more than the others is said by --first and
+ * --last of what is around. Click or Enter selects a unit: `{do: "select", layer, unit}`, layers counted behind the inputs.
  * @param {HTMLElement} element
  * @param {Network} figure
  * @param {Model} model
@@ -38,6 +41,7 @@ export function drawNetwork(element, figure, model) {
     picture.height = Math.round(layout.height * ratio());
     picture.style.width = `${width}px`;
     picture.style.height = `${layout.height}px`;
+    layout.ends.forEach((share, n) => element.parentElement?.style.setProperty(["--first", "--last"][n], String(share)));
     picture.setAttribute("aria-label", networkSummary(current));
     picture.setAttribute("aria-description", word("Point at the figure, or focus it and use the arrow keys, to read its values."));
     readout.textContent = "";
@@ -108,8 +112,8 @@ export function drawNetwork(element, figure, model) {
 }
 
 /**
- * @typedef {{ units: { unit: number, y: number }[], x: number, folded: number, foldedAt: number }} Column
- * @typedef {{ columns: Column[], height: number, size: number, top: number, bottom: number }} Layout
+ * @typedef {{ units: { unit: number, y: number }[], names: string[], x: number, folded: number, foldedAt: number }} Column
+ * @typedef {{ columns: Column[], height: number, size: number, gap: number, ends: number[], top: number, bottom: number }} Layout
  * @typedef {{ panel: string, ink: string, muted: string, positive: string, negative: string, accent: string, scale: (share: number) => [number, number, number] }} Look
  */
 
@@ -127,7 +131,7 @@ function arranged(figure, width) {
   const layers = figure.layers.length;
   const even = width / layers / 2;
   const size = figure.units ? space * 0.84 : Math.min(18, space * 0.72);
-  const margin = layers < 2 ? even : Math.max(even, figure.units ? size / 2 + NAMED : Math.min(110, width * 0.22));
+  const least = layers < 2 ? even : Math.max(even, figure.units ? size / 2 + NAMED : Math.min(110, width * 0.22));
   const columns = figure.layers.map((layer, i) => {
     const count = shown[i];
     const first = (height - 44 - count * space) / 2 + space / 2 + 4;
@@ -137,9 +141,20 @@ function arranged(figure, width) {
       if (folded && k === count - 2) continue; // the place of the dots
       units.push({ unit: folded && k === count - 1 ? layer.units - 1 : k, y: first + k * space });
     }
-    return { units, x: layers < 2 ? even : margin + (i * (width - 2 * margin)) / (layers - 1), folded: folded ? folded + 1 : 0, foldedAt: first + (count - 2) * space };
+    const all = i === 0 ? figure.input_names : i === layers - 1 ? figure.output_names : undefined;
+    return { units, names: all ? units.map(({ unit }) => said(all[unit])) : [], x: even, folded: folded ? folded + 1 : 0, foldedAt: first + (count - 2) * space };
   });
-  return { columns, height, size, top: 4, bottom: height - 40 };
+  const gap = size / 2 + BESIDE;
+  const end = (/** @type {Column} */ { names }, /** @type {number} */ share, /** @type {number} */ other) =>
+    Math.max(least, Math.min(share * width, width - other - (layers - 1) * APART * size, gap + Math.max(0, ...names.map((name) => wide(name, 12)))));
+  const right = end(columns[layers - 1], 0.2, least);
+  const left = end(columns[0], 0.3, right);
+  const step = (width - left - right) / Math.max(1, layers - 1);
+  columns.forEach((column, i) => {
+    if (layers > 1) column.x = left + i * step;
+    column.names = apart(column.names, (i ? width - column.x : column.x) - gap, 12);
+  });
+  return { columns, height, size, gap, ends: [left, right].map((margin) => margin / step + 0.5), top: 4, bottom: height - 40 };
 }
 
 /**
@@ -164,12 +179,7 @@ function matrixOf(weights) {
   };
 }
 
-/**
- * @param {CanvasRenderingContext2D} context
- * @param {Network} figure
- * @param {Layout} layout
- * @param {Look} look
- */
+/** @param {CanvasRenderingContext2D} context @param {Network} figure @param {Layout} layout @param {Look} look */
 function paintWeights(context, figure, layout, look) {
   /** @type {{ from: Column, to: Column, lines: number[][] }[]} */
   const found = [];
@@ -281,27 +291,16 @@ function mapPictures(maps, units, table) {
   return scratch;
 }
 
-/**
- * @param {CanvasRenderingContext2D} context
- * @param {Network} figure
- * @param {Layout} layout
- * @param {Look} look
- * @param {number} width
- */
+/** @param {CanvasRenderingContext2D} context @param {Network} figure @param {Layout} layout @param {Look} look @param {number} width */
 function paintWords(context, figure, layout, look, width) {
-  const last = figure.layers.length - 1;
   context.textBaseline = "middle";
   layout.columns.forEach((column, i) => {
     const layer = figure.layers[i];
-    const names = i === 0 ? figure.input_names : i === last ? figure.output_names : undefined;
     const room = width / figure.layers.length;
     context.font = font(12);
     context.fillStyle = look.ink;
     context.textAlign = i === 0 ? "right" : "left";
-    for (const { unit, y } of names ? column.units : []) {
-      const gap = layout.size / 2 + 7;
-      if (names?.[unit] !== undefined) context.fillText(fitted(said(names[unit]), layout.columns[0].x - gap - 2, 12), column.x + (i === 0 ? -gap : gap), y);
-    }
+    column.names.forEach((name, n) => context.fillText(name, column.x + (i === 0 ? -layout.gap : layout.gap), column.units[n].y));
     context.textAlign = "center";
     context.fillStyle = look.muted;
     if (column.folded) context.fillText(`⋮ ${column.folded}`, column.x, column.foldedAt);
@@ -312,11 +311,7 @@ function paintWords(context, figure, layout, look, width) {
   });
 }
 
-/**
- * @param {Layout} layout
- * @param {number} x
- * @param {number} y
- */
+/** @param {Layout} layout @param {number} x @param {number} y */
 function unitAt(layout, x, y) {
   const reach = layout.size / 2 + 4;
   for (const [layer, column] of layout.columns.entries()) {

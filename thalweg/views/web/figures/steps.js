@@ -1,17 +1,13 @@
 // One training step, instruction by instruction, with its numbers, as the tutorial writes it.
 import { css, diverging, inkOn } from "../colours.js";
 import { tensor } from "../decode.js";
-import { h, redrawn } from "../dom.js";
+import { h, redrawn, scroller } from "../dom.js";
 import { numeral } from "../format.js";
 import { said, word } from "../words.js";
 
 const MOST_SHOWN = 8; // rows and columns of a matrix
 
-/**
- * @param {HTMLElement} element
- * @param {Steps} figure
- * @returns {Drawn}
- */
+/** @param {HTMLElement} element @param {Steps} figure @returns {Drawn} */
 export function drawSteps(element, figure) {
   return redrawn(element, figure, (/** @type {Steps} */ f) => {
     const scale = diverging(element);
@@ -30,10 +26,7 @@ export function drawSteps(element, figure) {
   });
 }
 
-/**
- * @param {string} title
- * @param {(HTMLElement | null)[]} children
- */
+/** @param {string} title @param {(HTMLElement | null)[]} children */
 function part(title, children) {
   return h("div", { class: "steps-part" }, h("h3", {}, title), children);
 }
@@ -59,23 +52,17 @@ function head(f) {
 
 /** @param {{ name: Words, text: Words }[]} cells */
 function given(cells) {
-  return h("div", { class: "scroller" }, h("table", { class: "given" }, h("tbody", {}, cells.map(({ name, text }) => h("tr", {}, h("th", { scope: "row" }, said(name)), h("td", { class: "mono" }, said(text)))))));
+  return scroller({}, h("table", { class: "given" }, h("tbody", {}, cells.map(({ name, text }) => h("tr", {}, h("th", { scope: "row" }, said(name)), h("td", { class: "mono" }, said(text)))))));
 }
 
-/**
- * @param {NonNullable<Steps["tutorial"]>} lines
- * @param {(share: number) => [number, number, number]} scale
- */
+/** @param {NonNullable<Steps["tutorial"]>} lines @param {(share: number) => [number, number, number]} scale */
 function tutorial(lines, scale) {
   return h("div", { class: "lines" }, lines.map(({ name, code, meaning, values, shape }) =>
     h("div", { class: "line" }, h("div", {}, h("code", {}, code), h("span", { class: "meaning" }, said(meaning))), valueBox({ name, values, shape }, scale)),
   ));
 }
 
-/**
- * @param {Step} step
- * @param {(value: Value) => HTMLElement | null} show
- */
+/** @param {Step} step @param {(value: Value) => HTMLElement | null} show */
 function card(step, show) {
   return h(
     "div",
@@ -86,10 +73,7 @@ function card(step, show) {
   );
 }
 
-/**
- * @param {WeightChange} change
- * @param {(value: Value | undefined | null) => HTMLElement | null} show
- */
+/** @param {WeightChange} change @param {(value: Value | undefined | null) => HTMLElement | null} show */
 function changed(change, show) {
   const named = (/** @type {string} */ name, /** @type {Value | undefined | null} */ value) => (value ? h("div", {}, h("p", { class: "axis-label" }, name), show({ ...value, name: "" })) : null);
   const off = change.check_error;
@@ -134,7 +118,7 @@ function valueBox(value, scale) {
     "div",
     { class: "value" },
     value.name ? h("p", { class: "value-name" }, h("code", {}, value.name), h("small", {}, shape), value.tutorial ? h("small", { class: "in-tutorial" }, value.tutorial) : null) : null,
-    h("div", { class: "scroller" }, h("table", { class: "numbers mono" }, h("tbody", {}, lines))),
+    scroller({}, h("table", { class: "numbers mono" }, h("tbody", {}, lines))),
     rest > 0 ? h("p", { class: "axis-label" }, word("… of {0} numbers", numeral(total))) : null,
   );
 }

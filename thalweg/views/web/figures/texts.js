@@ -1,14 +1,11 @@
 // Figures made of words: paragraphs, code, tables, findings.
-import { h, redrawn } from "../dom.js";
+import { h, redrawn, scroller } from "../dom.js";
 import { numeral } from "../format.js";
 import { said, word } from "../words.js";
 
 const FEW = 12; // rows of a table that are shown at first, if it has many more
 
-/**
- * @param {HTMLElement} element
- * @param {Paragraphs} figure
- */
+/** @param {HTMLElement} element @param {Paragraphs} figure */
 export function drawText(element, figure) {
   return redrawn(element, figure, (/** @type {Paragraphs} */ f) => {
     const texts = [f.paragraphs ?? f.text ?? []].flat();
@@ -16,10 +13,7 @@ export function drawText(element, figure) {
   });
 }
 
-/**
- * @param {HTMLElement} element
- * @param {Code} figure
- */
+/** @param {HTMLElement} element @param {Code} figure */
 export function drawCode(element, figure) {
   return redrawn(element, figure, (/** @type {Code} */ f) => {
     const button = h("button", { class: "quiet copy", type: "button", onclick: copy }, word("Copy"));
@@ -31,10 +25,7 @@ export function drawCode(element, figure) {
   });
 }
 
-/**
- * @param {HTMLElement} element
- * @param {Table} figure
- */
+/** @param {HTMLElement} element @param {Table} figure */
 export function drawTable(element, figure) {
   let all = false;
   return redrawn(element, figure, (/** @type {Table} */ f, _, again) => {
@@ -53,7 +44,7 @@ export function drawTable(element, figure) {
     })));
     const table = h("table", { class: f.mono ? "mono" : "" }, f.columns.length ? h("thead", {}, head) : null, h("tbody", {}, lines));
     return [
-      h("div", { class: "scroller", tabindex: 0, role: "region", "aria-label": said(f.title) || word("rows") }, table),
+      scroller({ tabindex: 0, role: "region", "aria-label": said(f.title) || word("rows") }, table),
       many ? h("button", { class: "quiet", type: "button", onclick: toggle }, all ? word("Show fewer rows") : word("Show all {0} rows", f.rows.length)) : null,
     ];
   });
@@ -65,10 +56,7 @@ function cell(value) {
   return typeof value === "number" ? numeral(value) : said(value);
 }
 
-/**
- * @param {HTMLElement} element
- * @param {Findings} figure
- */
+/** @param {HTMLElement} element @param {Findings} figure */
 export function drawFindings(element, figure) {
   return redrawn(element, figure, (/** @type {Findings} */ f) => {
     if (!f.findings.length) return h("p", { class: "finding finding-good" }, word("Nothing wrong was found."));

@@ -17,6 +17,7 @@ import { showTop } from "./top.js";
 import { el, refill } from "./widgets.js";
 
 const TOO_MANY = 1013; // the code of a socket that the server closes when enough pages are open
+const FREED = 4000; // … when the teacher has freed the seat
 const SEND_AFTER = 80; // ms: a slider that moves sends its state that often
 
 /**
@@ -109,6 +110,7 @@ export class App {
 
   /** @param {number} code of the socket's end */
   closed(code) {
+    if (code === FREED) return this.tell(word("Your teacher has freed this seat: reload this page to take one again."));
     if (this.hello) return this.tell(this.pupil ? word("The connection has ended: reload this page.") : word("The connection has ended: start `thalweg play` again and reload this page."));
     if (this.pupil) forget();
     return this.tell(code === TOO_MANY ? word("There is no place left for this page: close another one, and reload this.") : word("The connection has ended: start `thalweg play` again and reload this page."));
@@ -139,10 +141,7 @@ export class App {
     this.rebuild();
   }
 
-  /**
-   * @param {any} frame
-   * @returns {Promise<void>} kept once the frame has been drawn
-   */
+  /** @param {any} frame @returns {Promise<void>} kept once the frame has been drawn */
   receive(frame) {
     this.frames += 1;
     const side = this.sides[frame.side ?? 0];
@@ -400,10 +399,7 @@ export class App {
     this.send({ do: "pace", epochs: pace });
   }
 
-  /**
-   * @param {{ layer?: number, unit?: number, row?: number }} change
-   * @param {Side} [side]
-   */
+  /** @param {{ layer?: number, unit?: number, row?: number }} change @param {Side} [side] */
   select(change, side = this.side()) {
     Object.assign(side.selected, change);
     this.send({ do: "select", side: side.index, ...side.selected });
@@ -422,10 +418,7 @@ export class App {
     this.changed();
   }
 
-  /**
-   * @param {string} path
-   * @param {{ [name: string]: string }} more
-   */
+  /** @param {string} path @param {{ [name: string]: string }} more */
   address(path, more) {
     return `${path}?${new URLSearchParams({ token: this.token, session: this.hello?.session ?? "", ...more })}`;
   }

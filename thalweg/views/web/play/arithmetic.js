@@ -1,5 +1,5 @@
 // This step's arithmetic for one unit and one row, with the tutorial's names and the numbers put into its formulas.
-import { h } from "../dom.js";
+import { h, scroller } from "../dom.js";
 import { numeral } from "../format.js";
 import { said, word, wordIn } from "../words.js";
 import { el, menu, refill } from "./widgets.js";
@@ -43,11 +43,7 @@ function line(name, formula, numbers, result) {
   return h("div", { class: "sum", "data-name": name }, el("code", formula), numbers && el("code", "= ", numbers), el("code", "= ", el("b", result)));
 }
 
-/**
- * @param {Side} side
- * @param {App} app
- * @param {HTMLElement} panel
- */
+/** @param {Side} side @param {App} app @param {HTMLElement} panel */
 export function showArithmetic(side, app, panel) {
   refill(panel, () => {
     const a = side.values.arithmetic;
@@ -94,7 +90,7 @@ function update(a) {
   if (a.b !== null && a.b !== undefined) rows.push(el("tr", h("th", { scope: "row" }, word("bias")), cell("1"), cell(numeral(a.b)), el("td.changed", numeral(a.delta_b)), cell(numeral(a.b + a.delta_b))));
   return el("div.update", el("h4", word("Update")),
     line("delta_w", a.formulas.delta_w, `${numeral(a.learning_rate)}·${factor(a.error_term)}·${list(a.x)}`, list(a.delta_w)),
-    el("div.scroller", el("table", el("thead", el("tr", ["", "x", "w", "delta_w", "w + delta_w"].map((t) => el("th", t)))), el("tbody", rows))));
+    scroller({}, el("table", el("thead", el("tr", ["", "x", "w", "delta_w", "w + delta_w"].map((t) => el("th", t)))), el("tbody", rows))));
 }
 
 /** What the step really did. @param {any} a */

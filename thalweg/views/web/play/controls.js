@@ -66,10 +66,7 @@ export function activation(app, key, value, set, first = []) {
   return setting(app, { key, label: wordIn("knob", "Activation"), kinds, value, set, first, formula: "x", usual: USUAL });
 }
 
-/**
- * @param {App} app
- * @param {HTMLElement} panel
- */
+/** @param {App} app @param {HTMLElement} panel */
 export function showKnobs(app, panel) {
   const knob = (/** @type {string} */ id, /** @type {string} */ title, /** @type {any[]} */ content, /** @type {number} */ n) => {
     return h("div", { class: "knob", id: `knob-${id}`, role: "group", "aria-label": title }, el("h3", h("span", { class: "number-badge", "aria-hidden": "true" }, n + 1), title), content.flat(Infinity));

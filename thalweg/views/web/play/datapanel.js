@@ -1,5 +1,5 @@
 // Which data: the small sets, digits, and one's own table with its columns.
-import { h } from "../dom.js";
+import { h, scroller } from "../dom.js";
 import { said, word } from "../words.js";
 import { numeral, percent } from "../format.js";
 import { sketch } from "./pictures.js";
@@ -13,10 +13,7 @@ const ROWS = [20, 40, 60, 100, 150, 200, 300, 400, 600, 800, 1000, 1500, 2000, 3
 const WINDOWS = [1, 2, 4, 6, 8, 10, 12, 16, 20, 30, 40];
 const SHARES = [0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8];
 
-/**
- * @param {App} app
- * @param {HTMLElement} panel
- */
+/** @param {App} app @param {HTMLElement} panel */
 export function showData(app, panel) {
   refill(panel, () => {
     const { data } = app.state();
@@ -159,7 +156,7 @@ function givenTable(app) {
   const names = [...(data.names ?? data.x[0].map((/** @type {any} */ _, /** @type {number} */ i) => `x${i + 1}`)), ...(data.target_names ?? ["y"])];
   const row = app.side().selected.row;
   const cells = (/** @type {number} */ n) => [...data.x[n], ...[data.y[n]].flat()];
-  return el("div.scroller.given-rows", h("table", {},
+  return scroller({ class: "given-rows" }, h("table", {},
     el("thead", el("tr", names.map((n) => el("th", n)))),
     el("tbody", data.x.map((/** @type {any} */ _, /** @type {number} */ n) =>
       h("tr", { class: n === row ? "chosen" : null, tabindex: 0, "data-key": `row-${n}`, "aria-current": n === row ? "true" : null,

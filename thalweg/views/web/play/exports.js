@@ -1,5 +1,5 @@
 // What leaves the page: programs, the model, a link, a picture.
-import { h } from "../dom.js";
+import { h, save } from "../dom.js";
 import { colour } from "../colours.js";
 import { said, word } from "../words.js";
 import { packed } from "./states.js";
@@ -7,10 +7,7 @@ import { button, el } from "./widgets.js";
 
 /** @typedef {import("./app.js").App} App */
 
-/**
- * @param {App} app
- * @returns {HTMLElement}
- */
+/** @param {App} app @returns {HTMLElement} */
 export function exportMenu(app) {
   const details = h("details", { class: "dropdown", id: "export" }, el("summary.switch", word("Export")));
   const close = () => (details.open = false);
@@ -29,14 +26,8 @@ async function download(app, kind) {
   const answer = await fetch(app.address(`/export/${kind}`, { side: String(app.active) }));
   if (!answer.ok) return app.tell(said((await answer.json().catch(() => null))?.error ?? `${answer.status} ${answer.statusText}`));
   const name = /filename="?([^";]+)/.exec(answer.headers.get("Content-Disposition") ?? "")?.[1] ?? `thalweg-${kind}`;
-  save(await answer.blob(), name);
-}
-
-/** @param {Blob} blob @param {string} name */
-function save(blob, name) {
-  const address = URL.createObjectURL(blob);
-  h("a", { href: address, download: name }).click();
-  setTimeout(() => URL.revokeObjectURL(address), 10000);
+  const blob = await answer.blob();
+  save([blob], name, blob.type);
 }
 
 /** The address of this page becomes the link, and is copied where that is allowed. @param {App} app */
@@ -75,7 +66,7 @@ async function savePicture(app) {
     if (box.width && canvas.width) context.drawImage(canvas, box.left, box.top, box.width, box.height);
   }
   for (const drawing of stage.querySelectorAll("svg:not(.sketch)")) await drawSvg(context, drawing);
-  picture.toBlob((blob) => blob && save(blob, "thalweg.png"));
+  picture.toBlob((blob) => blob && save([blob], "thalweg.png", blob.type));
 }
 
 /**

@@ -30,11 +30,7 @@ function kindName(kind) {
   return names[/** @type {keyof typeof names} */ (kind)];
 }
 
-/**
- * @param {Side} side
- * @param {App} app
- * @param {HTMLElement} panel
- */
+/** @param {Side} side @param {App} app @param {HTMLElement} panel */
 export function layerBar(side, app, panel) {
   const edit = (/** @type {(s: any) => void} */ change) => app.edit((s) => { change(s); }, side);
   refill(panel, () => {
@@ -43,19 +39,14 @@ export function layerBar(side, app, panel) {
     const layers = state.layers ?? [];
     const inputs = el("div.layer-card", el("span", word("Inputs")), el("b", facts?.inputs.length ?? ""));
     const output = state.output === null ? null : el("div.layer-card", el("span", word("Output")),
-      activation(app, `output-activation-${side.index}`, state.output?.activation ?? "auto", (v) => edit((s) => (s.output = { ...(s.output ?? {}), activation: v })), [["auto", [word("auto"), facts?.output_activation].filter(Boolean).join(" · ")]]));
+      activation(app, `output-activation-${side.index}`, state.output?.activation ?? "auto", (v) => edit((s) => (s.output = { ...(s.output ?? {}), activation: v })), [["auto", word("auto")]]),
+      (state.output?.activation ?? "auto") === "auto" && el("small", facts?.output_activation ?? ""));
     return [inputs, layers.map((/** @type {any} */ layer, /** @type {number} */ n) => card(side, app, layer, n, edit)), output];
   });
   refill(side.places.adder, () => [adder(side, app, edit)]);
 }
 
-/**
- * @param {Side} side
- * @param {App} app
- * @param {any} layer
- * @param {number} n
- * @param {(change: (s: any) => void) => void} edit
- */
+/** @param {Side} side @param {App} app @param {any} layer @param {number} n @param {(change: (s: any) => void) => void} edit */
 function card(side, app, layer, n, edit) {
   const size = layer.kind === "conv2d" ? "filters" : ["dense", "embedding", "recurrent", "attention"].includes(layer.kind) ? "units" : null;
   const key = `${side.index}-${n}`;
@@ -72,11 +63,7 @@ function card(side, app, layer, n, edit) {
     (layer.kind === "dense" || layer.kind === "conv2d") && activation(app, `activation-${key}`, layer.activation ?? "linear", (v) => edit((s) => (s.layers[n].activation = v))));
 }
 
-/**
- * @param {Side} side
- * @param {App} app
- * @param {(change: (s: any) => void) => void} edit
- */
+/** @param {Side} side @param {App} app @param {(change: (s: any) => void) => void} edit */
 function adder(side, app, edit) {
   const images = isImages(side.state);
   const steps = isText(side.state) ? ["recurrent", "attention", "average"] : [];

@@ -1,5 +1,5 @@
 // The lessons: a paragraph, a question to think about, a task that is checked in every frame, and the NumPy lines beside the live numbers.
-import { h } from "../dom.js";
+import { fading, h, scroller } from "../dom.js";
 import { numeral } from "../format.js";
 import { language } from "../settings.js";
 import { said, word } from "../words.js";
@@ -81,7 +81,7 @@ export function showLesson(app, panel) {
   showLines(app.beside, app);
   if (panel.hidden) return panel.replaceChildren();
   refill(panel, () => [
-    h("nav", { class: "lesson-nav", "aria-label": word("Lessons") }, el("ol.lesson-strip", app.lessons.map((l, n) => el("li", button(`lesson-${l.id}`, [el("span.number-badge", app.done.has(l.id) ? "✓" : n + 1), el("span", said(l.title))], () => app.openLesson(l.id), { "aria-current": l === lesson ? "step" : null, class: app.done.has(l.id) ? "done" : null }))))),
+    h("nav", { class: "lesson-nav", "aria-label": word("Lessons") }, fading(el("ol.lesson-strip", app.lessons.map((l, n) => el("li", button(`lesson-${l.id}`, [el("span.number-badge", app.done.has(l.id) ? "✓" : n + 1), el("span", said(l.title))], () => app.openLesson(l.id), { "aria-current": l === lesson ? "step" : null, class: app.done.has(l.id) ? "done" : null })))))),
     lesson && el("section.lesson-text", el("h2", said(lesson.title)), el("p", said(lesson.text)), task(app, lesson), more(app, lesson)),
   ]);
   const strip = /** @type {HTMLElement} */ (panel.querySelector(".lesson-strip"));
@@ -96,7 +96,7 @@ function showLines(place, app) {
   place.hidden = !lesson;
   refill(place, () => [
     lesson?.worked && workedPanel(app),
-    lesson && el("section.numpy", el("h3", word("In Python, with the numbers now")), el("div.scroller", el("table", el("tbody", lesson.code.map(codeLine)))), h("p", { class: "hint invalid", hidden: true }, word("These lines are of the lesson's own network: start again to see them."))),
+    lesson && el("section.numpy", el("h3", word("In Python, with the numbers now")), scroller({}, el("table", el("tbody", lesson.code.map(codeLine)))), h("p", { class: "hint invalid", hidden: true }, word("These lines are of the lesson's own network: start again to see them."))),
   ]);
 }
 

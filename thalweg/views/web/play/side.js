@@ -1,5 +1,5 @@
 // One side of the page: a network, everything that was last heard of it, and its figures.
-import { h } from "../dom.js";
+import { fading, h } from "../dom.js";
 import { drawCurves } from "../figures/curves.js";
 import { drawLandscape } from "../figures/landscape.js";
 import { drawMatrix } from "../figures/matrix.js";
@@ -30,11 +30,7 @@ const READABLE = 120; // ms: numbers that change more often can't be read
 const LASTING = ["points", "labels", "held_points", "held_labels", "targets"]; // of a surface or line: told once
 
 export class Side {
-  /**
-   * @param {App} app
-   * @param {number} index
-   * @param {any} state
-   */
+  /** @param {App} app @param {number} index @param {any} state */
   constructor(app, index, state) {
     this.app = app;
     this.index = index;
@@ -86,7 +82,7 @@ export class Side {
     const left = [
       panel("reading", word("What it reads"), []), panel("states", word("States over the steps"), [], word("A line for each unit, a column for each letter. Blue is above 0, orange below.")),
       panel("attention", word("Attention"), [], word("A line for each word: how much it looks at each other one. A line adds up to 1.")),
-      panel("network", word("Network"), [head, place("layers", "div.layers")], noteOn("network")),
+      panel("network", word("Network"), [head, fading(place("layers", "div.layers"))], noteOn("network")),
       panel("arithmetic", word("This step's arithmetic"), [], word("One step of gradient descent on this row alone, at the weights now.")),
     ];
     const right = [

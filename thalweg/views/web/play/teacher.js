@@ -1,6 +1,6 @@
 // The teacher's list of a class: who is there, in which lesson, and which are done.
-import { h } from "../dom.js";
-import { followSystem, language, onSettings, setLanguage } from "../settings.js";
+import { h, save, scroller } from "../dom.js";
+import { followSystem, language, onSettings } from "../settings.js";
 import { languageButton, themeButton } from "../switches.js";
 import { said, tag, word } from "../words.js";
 import { read } from "./pictures.js";
@@ -14,7 +14,7 @@ const lessons = await read("lessons");
 const token = new URLSearchParams(location.search).get("token") ?? "";
 /** @type {{ pupils: Pupil[], seats: number, address: string } | null} */
 let told = null;
-let ended = false;
+let heard = "";
 const main = h("main", { class: "class-room" });
 const notice = h("p", { class: "toast", role: "status", hidden: true });
 
@@ -27,7 +27,8 @@ function standing(pupil, lesson) {
 /** @param {Pupil} pupil */
 function row(pupil) {
   return h("tr", { class: pupil.pages ? null : "is-away" },
-    h("th", { scope: "row" }, pupil.name, !pupil.pages && el("small", word("has left"))), lessons.map((/** @type {any} */ lesson) => standing(pupil, lesson)), el("td", `${pupil.solved.length}/${lessons.length}`));
+    h("th", { scope: "row" }, pupil.name, !pupil.pages && el("small", word("has left"))), lessons.map((/** @type {any} */ lesson) => standing(pupil, lesson)), el("td", `${pupil.solved.length}/${lessons.length}`),
+    el("td", h("button", { type: "button", onclick: () => free(pupil.name) }, pupil.pages ? word("Free the seat") : word("Remove"))));
 }
 
 function show() {
@@ -36,11 +37,11 @@ function show() {
   const { pupils, seats, address } = told;
   main.replaceChildren(
     el("p.class-address", word("Pupils open"), " ", el("code", address)),
-    el("p.hint", word("{0} of {1} seats are taken.", pupils.length, seats)),
-    el("div.scroller", el("table", el("caption", word("Lessons done")),
-      el("thead", el("tr", h("th", { scope: "col" }, word("Name")), lessons.map((/** @type {any} */ lesson) => h("th", { scope: "col" }, said(lesson.title))), h("th", { scope: "col" }, word("Done")))),
+    el("p.hint", word("{0} of {1} seats are taken.", pupils.filter(({ pages }) => pages).length, seats)),
+    scroller({}, el("table", el("caption", word("Lessons done")),
+      el("thead", el("tr", h("th", { scope: "col" }, word("Name")), lessons.map((/** @type {any} */ lesson) => h("th", { scope: "col" }, said(lesson.title))), h("th", { scope: "col" }, word("Done")), el("td"))),
       el("tbody", pupils.map(row)))),
-    h("button", { type: "button", onclick: save }, word("Save as CSV")),
+    h("button", { type: "button", onclick: saveList }, word("Save as CSV")),
   );
 }
 
@@ -50,28 +51,35 @@ function cell(value) {
   return `"${(/^[=+\-@\t\r]/.test(text) ? `'${text}` : text).replaceAll('"', '""')}"`;
 }
 
-function save() {
+function saveList() {
   const header = [word("Name"), ...lessons.map((/** @type {any} */ lesson) => said(lesson.title))];
   const rows = (told?.pupils ?? []).map((pupil) => [pupil.name, ...lessons.map((/** @type {any} */ lesson) => Number(pupil.solved.includes(lesson.id)))]);
-  const text = `\ufeff${[header, ...rows].map((line) => line.map(cell).join(",")).join("\r\n")}\r\n`;
-  const address = URL.createObjectURL(new Blob([text], { type: "text/csv" }));
-  h("a", { href: address, download: "class.csv" }).click();
-  setTimeout(() => URL.revokeObjectURL(address), 10000);
+  save([`\ufeff${[header, ...rows].map((line) => line.map(cell).join(",")).join("\r\n")}\r\n`], "class.csv");
+}
+
+/** Gives a pupil's seat to others, or takes who has left off the list. @param {string} name */
+async function free(name) {
+  await fetch(`/class/free?${new URLSearchParams({ token, name })}`, { method: "POST" }).catch(() => null);
+  await ask();
+}
+
+async function ask() {
+  const answer = await fetch(`/class/list?${new URLSearchParams({ token })}`).catch(() => null);
+  const text = answer?.ok ? await answer.text() : "";
+  notice.hidden = Boolean(text);
+  notice.textContent = text ? "" : word("The class has ended, or this machine can't reach it.");
+  if (!text || text === heard) return; // a table that is made anew would lose the focus
+  [heard, told] = [text, JSON.parse(text)];
+  show();
 }
 
 async function follow() {
-  const answer = await fetch(`/class/list?${new URLSearchParams({ token })}`).catch(() => null);
-  ended = !answer?.ok;
-  if (answer?.ok) told = await answer.json();
-  notice.hidden = !ended;
-  notice.textContent = ended ? word("The class has ended, or this machine can't reach it.") : "";
-  show();
+  await ask();
   setTimeout(follow, EVERY);
 }
 
 onSettings(() => (document.documentElement.lang = tag(language())));
 onSettings(show);
-setLanguage(navigator.language.toLowerCase().startsWith("zh") ? "zh" : "en");
 followSystem();
 document.body.append(el("header.top", el("div.brand", el("h1", "thalweg"), el("span", word("the class"))), el("div.tools", languageButton(), themeButton())), main, notice);
 await follow();

@@ -34,12 +34,7 @@ export function refill(panel, make, now = false) {
   if (key) /** @type {HTMLElement | null} */ (panel.querySelector(`[data-key="${CSS.escape(key)}"]`))?.focus();
 }
 
-/**
- * @param {string} key
- * @param {any} content
- * @param {() => void} onclick
- * @param {{ [name: string]: any }} [more]
- */
+/** @param {string} key @param {any} content @param {() => void} onclick @param {{ [name: string]: any }} [more] */
 export function button(key, content, onclick, more = {}) {
   return h("button", { type: "button", "data-key": key, onclick, ...more }, content);
 }

@@ -1,6 +1,6 @@
 // A page that predicts: a form for one row, what its answer depends on, and tables of rows.
 import { h } from "../dom.js";
-import { followSystem, language, onSettings, setLanguage } from "../settings.js";
+import { followSystem, language, onSettings } from "../settings.js";
 import { languageButton, themeButton } from "../switches.js";
 import { tag, word } from "../words.js";
 import { curvesOf, drawCurves } from "./curves.js";
@@ -21,7 +21,6 @@ export async function predicting(make, columns) {
   const model = await predictorOf(stored.textContent ?? "", make, columns);
   stored.remove();
   document.head.append(h("style", {}, model.style));
-  setLanguage(navigator.language.toLowerCase().startsWith("zh") ? "zh" : "en");
   followSystem();
   const title = h("h1", {});
   const main = h("main", { class: "predictor", id: "top" });

@@ -1,6 +1,6 @@
 // Many rows: a table is dropped, opened or pasted; its answers are shown, and downloaded as CSV.
 import { quoted, read } from "../../../export/js/cells.js";
-import { h } from "../dom.js";
+import { h, save, scroller } from "../dom.js";
 import { word } from "../words.js";
 import { delimiterOf, lineOfCells, rowsOf, textOf } from "./csv.js";
 import { nounOf } from "./form.js";
@@ -31,10 +31,7 @@ const MARK = "\ufeff"; // of the byte order
  * @typedef {() => string} Refusal why a table has no answers, in the language of the page
  */
 
-/**
- * @param {Predictor} model
- * @returns {{ draw: () => HTMLElement }}
- */
+/** @param {Predictor} model @returns {{ draw: () => HTMLElement }} */
 export function tablePart(model) {
   const outcome = h("div", { class: "outcome" });
   /** @type {() => void} */
@@ -232,7 +229,7 @@ function preview(model, found) {
   const body = found.first.map((cells) => h("tr", {}, most.map((place) => h("td", { class: place >= found.own ? "is-answer" : null }, shown(cells[place], place)))));
   const note = found.rows > found.first.length ? word("The first {0} rows", found.first.length) : word("All rows");
   return h("figure", { class: "figure figure-table" }, h("figcaption", {}, h("span", { class: "figure-title" }, note)),
-    h("div", { class: "scroller", tabindex: 0, role: "region", "aria-label": note }, h("table", {}, h("thead", {}, h("tr", {}, head)), h("tbody", {}, body))));
+    scroller({ tabindex: 0, role: "region", "aria-label": note }, h("table", {}, h("thead", {}, h("tr", {}, head)), h("tbody", {}, body))));
 }
 
 /**
@@ -244,14 +241,4 @@ function countOf(text, sign) {
   let count = 0;
   for (let at = text.indexOf(sign); at >= 0; at = text.indexOf(sign, at + 1)) count++;
   return count;
-}
-
-/**
- * @param {string[]} parts
- * @param {string} name
- */
-function save(parts, name) {
-  const address = URL.createObjectURL(new Blob(parts, { type: "text/csv;charset=utf-8" }));
-  h("a", { href: address, download: name }).click();
-  setTimeout(() => URL.revokeObjectURL(address), 10000);
 }

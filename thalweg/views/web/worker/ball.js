@@ -322,7 +322,7 @@ export class Survey {
   *ofWeights(numbers) {
     const { terrain } = this;
     const places = terrain.trained.flatMap((part) => Array.from({ length: part.size }, (_, n) => part.offset + n));
-    const names = terrain.trained.flatMap((part) => Array.from({ length: part.size }, (_, n) => (part.size > 1 ? `${part.key}${n + 1}` : part.key)));
+    const names = terrain.trained.flatMap((part) => Array.from({ length: part.size }, (_, n) => `${part.key}${part.size > 1 ? n + 1 : ""}`.toLowerCase()));
     const axes = [0, 1].map((k) => Float32Array.from({ length: terrain.solution.length }, (_, n) => Number(n === places[k])));
     const half = places.map((place) => Math.max(4, 1.6 * Math.max(...[...this.walked, terrain.solution].map((vector) => Math.abs(vector[place])))));
     const ranges = /** @type {[number, number][]} */ ([[-half[0], half[0]], numbers === 2 ? [-half[1], half[1]] : [0, 0]]);

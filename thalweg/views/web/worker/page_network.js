@@ -138,7 +138,7 @@ export class PageNetwork {
   get spec() {
     const { state, knobs, exercise } = this;
     const { half, name } = knobs.loss.described;
-    const activated = (/** @type {Layer} */ { spec, activation }) => (activation ? { ...spec, activation: activation.described.engine } : spec);
+    const activated = (/** @type {Layer} */ { spec, activation }) => (activation ? { ...spec, activation: activation.name } : spec);
     return {
       input: exercise.shape, layers: this.layers.map(activated), loss: half ? this.tools.site.halved[0] : name, metric: METRICS[this.metric], optimizer: knobs.optimizer,
       l1: state.l1, l2: state.l2, seed: state.seed, batch: state.batch, shuffle: state.shuffle,

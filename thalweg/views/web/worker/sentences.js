@@ -28,11 +28,13 @@ export function filledIn(templates, values) {
 }
 
 /**
- * A number as Python formats it: ",", ".1f", ".0%", ".4g" and the like.
+ * A number as Python formats it: ",", ".1f", ".0%", ".4g" and the like; below 0 with the field's sign.
  * @param {any} value
  * @param {string} [form]
+ * @returns {string}
  */
 function formatted(value, form = "") {
+  if (typeof value === "number" && value < 0) return `−${formatted(-value, form)}`;
   const [, comma, digits, kind] = /^(,?)(?:\.(\d+))?([gf%]?)$/.exec(form) ?? [];
   if (kind === "g") return general(Number(value), Number(digits ?? 6));
   const number = kind === "%" ? 100 * value : Number(value);
@@ -90,10 +92,7 @@ export class DivergedError extends RefusedError {
   }
 }
 
-/**
- * @param {string} english
- * @param {{ [name: string]: any }} [values]
- */
+/** @param {string} english @param {{ [name: string]: any }} [values] */
 export function refused(english, values = {}) {
   return new RefusedError(sentence(english, values));
 }
