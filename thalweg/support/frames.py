@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from thalweg.errors import DataError, ShapeError
+from thalweg.support.arrow import checked
 from thalweg.support.extras import need
 
 Array = NDArray[Any]
@@ -38,6 +39,7 @@ def as_array(values: Any, what: str) -> Array:
 def _frame(values: Any) -> Any:
     """A pandas, Polars or Arrow frame or column, wrapped by narwhals. None for everything else, and for pandas with one
     NumPy type, which needs no copy."""
+    values = checked(values)
     if type(values).__module__.partition(".")[0] not in ("pandas", "polars", "pyarrow"):
         return None
     held: Any = getattr(values, "dtypes", None)
@@ -60,21 +62,18 @@ def _of_column(column: Any, what: str) -> Array:
     import narwhals as nw
 
     kind = column.dtype
-    missing = np.asarray(column.is_null().to_numpy(), dtype=bool)
     array: Array | None = None
     if kind.is_numeric() or kind in (nw.Boolean, nw.Object, nw.Unknown):
         array = np.asarray(column.to_numpy())
-        if array.dtype.kind == "O":
-            array = _of_objects(array)
-        elif array.dtype.kind in "bui" and missing.any():
-            array = array.astype(np.float64)
+        array = _of_objects(array) if array.dtype.kind == "O" else array
     if array is None or array.dtype.kind not in "buif":
         name = f"its column {column.name!r}" if column.name is not None else "the column"
         raise DataError(
             f"{what} has to be numbers, but {name} holds {kind} values; thalweg.data reads tables with text and dates"
         )
+    missing = np.asarray(column.is_null().to_numpy(), dtype=bool)
     if missing.any():
-        array = np.where(missing, np.nan, array)
+        array = np.where(missing, np.nan, array.astype(np.float64) if array.dtype.kind in "bui" else array)
     return array
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from thalweg.errors import DataError
+from thalweg.support.arrow import checked, table_of
 from thalweg.support.extras import need
 from thalweg.support.untrusted import allowed, readable, too_large
 
@@ -21,8 +22,7 @@ def read_arrow(path: Path) -> Any:
         DataError: the file is damaged, or larger than is allowed.
         MissingPackageError: neither pyarrow nor Polars is installed.
     """
-    with path.open("rb") as file:
-        streamed = file.read(len(_MAGIC)) != _MAGIC
+    streamed = is_streamed(path)
     with readable(DataError, f"can't read {path}: it is no Arrow file, or is damaged"):
         if find_spec("pyarrow") is not None:
             return _by_pyarrow(path, streamed)
@@ -35,33 +35,54 @@ def read_arrow(path: Path) -> Any:
         return frame
 
 
+def is_streamed(path: Path) -> bool:
+    """Whether a file is in the stream format."""
+    with path.open("rb") as file:
+        return file.read(len(_MAGIC)) != _MAGIC
+
+
 def _by_pyarrow(path: Path, streamed: bool) -> Any:
     import pyarrow as pa
 
-    limit, size, batches = allowed(path), 0, []
+    def allow(size: int) -> None:
+        if size > allowed(path):
+            raise too_large(str(path), allowed(path))
+
     with pa.OSFile(str(path)) as source:
         reader = pa.ipc.open_stream(source) if streamed else pa.ipc.open_file(source)
-        numbers = None if streamed else range(reader.num_record_batches)
-        for batch in reader if numbers is None else map(reader.get_batch, numbers):
-            batch.validate(full=True)  # otherwise damaged offsets would be followed wherever they lead
-            size += batch.nbytes
-            if size > limit:
-                raise too_large(str(path), limit)
-            batches.append(batch)
-        return pa.Table.from_batches(batches, schema=reader.schema)
+        batches = reader if streamed else map(reader.get_batch, range(reader.num_record_batches))
+        return table_of(batches, reader.schema, str(path), allow)
 
 
-def scannable(path: Path) -> Any:
-    """The file as pyarrow reads it batch by batch: a dataset, or a reader of its stream format.
+class CheckedBatches:
+    """What DuckDB scans, as often as it has to: record batches of a file, or of a dataset, table or reader of Arrow's,
+    each checked before it is read.
 
     Raises:
         DataError: the file is damaged. MissingPackageError: pyarrow isn't installed.
     """
-    need("pyarrow", "", f"reading {path.suffix} files in parts")
-    import pyarrow as pa
-    import pyarrow.dataset as ds
 
-    with path.open("rb") as file:
-        streamed = file.read(len(_MAGIC)) != _MAGIC
-    with readable(DataError, f"can't read {path}: it is no Arrow file, or is damaged"):
-        return pa.ipc.open_stream(pa.OSFile(str(path))) if streamed else ds.dataset(str(path), format="ipc")
+    def __init__(self, source: Any, name: str) -> None:
+        need("pyarrow", "", "Arrow data")
+        self.source, self.name = source, name
+        self.opened()
+
+    def opened(self) -> Any:
+        """What has a schema and batches."""
+        import pyarrow as pa
+        import pyarrow.dataset as ds
+
+        if not isinstance(self.source, Path):
+            return self.source
+        with readable(DataError, f"can't read {self.name}: it is no Arrow file, or is damaged"):
+            path = str(self.source)
+            return pa.ipc.open_stream(pa.OSFile(path)) if is_streamed(self.source) else ds.dataset(path, format="ipc")
+
+    def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:
+        import pyarrow as pa
+
+        source = self.opened()
+        schema = getattr(source, "projected_schema", None) or source.schema
+        batches = source.to_batches() if hasattr(source, "to_batches") else source
+        reader = pa.RecordBatchReader.from_batches(schema, (checked(batch, "its data") for batch in batches))
+        return reader.__arrow_c_stream__(requested_schema)
