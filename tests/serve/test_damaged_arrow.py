@@ -15,13 +15,14 @@ pa = pytest.importorskip("pyarrow")
 import arrow_entrances  # noqa: E402 - it imports pyarrow
 import arrow_streams  # noqa: E402
 
+from thalweg.data.formats.arrow_files import as_cells  # noqa: E402
 from thalweg.data.tables import read_table  # noqa: E402
 from thalweg.errors import DataError  # noqa: E402
 from thalweg.serve.answering import opened  # noqa: E402
 from thalweg.serve.plain_endpoint import read_stream  # noqa: E402
 from thalweg.serve.reply import ARROW, AnsweredError  # noqa: E402
 from thalweg.serve.served import Limits  # noqa: E402
-from thalweg.support.arrow import as_cells, checked  # noqa: E402
+from thalweg.support.frames import checked  # noqa: E402
 
 ROOT = Path(__file__).parents[2]
 ENDS = (13, 40, 1_000, 100_000, 100_000_000)

@@ -213,8 +213,8 @@ class CategoryColumn:
 
     def unknown(self, column: Column) -> Array:
         """Which cells (rows,) are of a category that the training rows lack, and that says nothing."""
-        codes: Array = self.codes(column)
-        return (codes == -1) & (not self.rest)
+        unknown: Array = self.codes(column) == -1
+        return unknown & (not self.rest)
 
     def write(self, column: Column, table: Table, out: Array) -> None:
         if column.kind == "other":

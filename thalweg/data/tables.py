@@ -13,7 +13,7 @@ import numpy as np
 from thalweg import words
 from thalweg.data.cells import Array, Column, bare_column, column_of, objects
 from thalweg.data.formats import arrow_files, workbooks
-from thalweg.data.formats.arrow_files import read_arrow
+from thalweg.data.formats.arrow_files import as_cells, read_arrow
 from thalweg.data.formats.workbooks import read_sheet
 from thalweg.data.queries import read_query
 from thalweg.data.sources import (
@@ -28,8 +28,8 @@ from thalweg.data.sources import (
 )
 from thalweg.data.verbatim import Verbatim, verbatim_of
 from thalweg.errors import ArgumentError, DataError, NotFoundError
-from thalweg.support.arrow import as_cells, checked
 from thalweg.support.extras import need
+from thalweg.support.frames import checked
 from thalweg.support.untrusted import readable
 
 __all__ = ["Column", "Table", "read_table", "write_table"]

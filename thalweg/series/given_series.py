@@ -18,7 +18,7 @@ from thalweg.data.tables import Table, is_rows, read_table
 from thalweg.errors import ArgumentError, DataError
 from thalweg.series.panel import Rows
 from thalweg.series.time_index import TimeIndex
-from thalweg.support.arrow import checked
+from thalweg.support.frames import checked
 
 Array = NDArray[Any]
 Stamps = Sequence[Array]

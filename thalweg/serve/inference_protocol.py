@@ -96,24 +96,18 @@ class InferenceProtocol:
         rows = rows_of(served.model, tensors, served.limits.rows)
         binary_output = flag(parameters, "binary_data_output", "the request")
         wanted = wanted_outputs(asked, outputs_of(served.model), binary_output)
-        unasked = {} if asked.get("outputs") else {UNKNOWN: binary_output}
-        return rows, partial(self.reply, served.name, asked.get("id"), wanted, unasked)
+        return rows, partial(self.reply, served.name, asked.get("id"), wanted, bool(asked.get("outputs")))
 
     def reply(
-        self,
-        name: str,
-        number: str | None,
-        wanted: Mapping[str, bool],
-        unasked: Mapping[str, bool],
-        predicted: Predicted,
+        self, name: str, number: str | None, wanted: Mapping[str, bool], asked: bool, predicted: Predicted
     ) -> Reply:
-        """The answer, with outputs in the JSON or, where that is wanted, behind it; with the `unasked` one, if a cell
-        says nothing."""
+        """The answer, with outputs in the JSON or, where that is wanted, behind it. Which columns' cells say nothing is
+        among them if they were `asked` for, or if there are any."""
         arrays = output_arrays(predicted)
-        wanted = {**wanted, **unasked} if predicted.unknown else wanted
+        if not asked and not predicted.unknown:
+            wanted = {output: as_bytes for output, as_bytes in wanted.items() if output != UNKNOWN}
         if UNKNOWN in wanted:
-            names = [predicted.unknown.get(row, ()) for row in range(len(predicted.labels))]
-            arrays[UNKNOWN] = objects(map(BETWEEN.join, names))
+            arrays[UNKNOWN] = objects(BETWEEN.join(predicted.unknown.get(k, ())) for k in range(len(predicted.labels)))
         outputs, binary = [], []
         for output, as_bytes in wanted.items():
             array = arrays[output]
@@ -169,7 +163,7 @@ def wanted_outputs(asked: Mapping[str, Any], known: Sequence[Mapping[str, Any]],
             raise DataError(f"the model has no output {name!r}{nearest(name, names) or f'; it has {names}'}")
         own = checked_parameters(output, ("binary_data",), f"the output {name!r}")
         wanted[name] = flag(own, "binary_data", f"the output {name!r}") if "binary_data" in own else binary
-    return wanted or {name: binary for name in names if name != UNKNOWN}
+    return wanted or dict.fromkeys(names, binary)
 
 
 def inputs_of(model: Answering) -> list[dict[str, Any]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from thalweg.data.cells import objects
+from thalweg.data.formats.arrow_files import table_of
 from thalweg.data.numerals import silent
 from thalweg.data.tables import Table, read_table, write_table
 from thalweg.data.verbatim import Verbatim
@@ -23,7 +24,6 @@ from thalweg.serve.connection import Request
 from thalweg.serve.reply import ARROW, CSV, JSON, AnsweredError, Reply, reply_to
 from thalweg.serve.row_queue import NOTHING, Job, Outcome, Predicted
 from thalweg.serve.served import Limits, Served
-from thalweg.support.arrow import table_of
 from thalweg.support.extras import need
 from thalweg.support.files import own_folder
 from thalweg.support.untrusted import EXPANSION, readable
@@ -281,15 +281,9 @@ def read_stream(body: bytes, model: TableAnswering, limits: Limits) -> Table:
     verbatim = [] if model.run.id is None else [model.run.id]
     most = EXPANSION * limits.request_bytes
 
-    def few(batches: Iterable[Any]) -> Iterator[Any]:
-        rows = 0
-        for batch in batches:
-            rows += batch.num_rows
-            if rows > limits.rows:
-                raise too_many(limits.rows)
-            yield batch
-
-    def allow(size: int) -> None:
+    def allow(rows: int, size: int) -> None:
+        if rows > limits.rows:
+            raise too_many(limits.rows)
         if size > most:
             raise AnsweredError(413, f"the Arrow stream's cells take more than {most:,} bytes: send the rows in parts")
 
@@ -300,7 +294,7 @@ def read_stream(body: bytes, model: TableAnswering, limits: Limits) -> Table:
         model.check_columns(names)
         kept = [k for k, name in enumerate(names) if name in model.used or name in verbatim]
         reader = pa.ipc.open_stream(body, options=pa.ipc.IpcReadOptions(included_fields=kept))
-        frame = table_of(few(reader), reader.schema, "the Arrow stream", allow)
+        frame = table_of(reader, reader.schema, "the Arrow stream", allow)
     return read_table(frame, text=model.run.features.kept, verbatim=verbatim, least_rows=0)
 
 

@@ -14,7 +14,7 @@ from sklearn.utils import check_array, check_X_y
 from thalweg.data.cells import Column, Kind, column_of
 from thalweg.data.tables import Table, is_rows, read_table
 from thalweg.errors import ArgumentError, DataError, ThalwegWarning
-from thalweg.support.arrow import checked
+from thalweg.support.frames import checked
 from thalweg.tabular.single_row import row_of
 
 Array = NDArray[Any]

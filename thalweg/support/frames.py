@@ -1,18 +1,55 @@
-"""Data frames of numbers as arrays: with columns of different types, nullable types, and missing cells."""
+"""Data frames: their Arrow data checked; of numbers, nullable ones and missing cells, as arrays; of text, as texts."""
 
 from __future__ import annotations
 
 import numbers
+import sys
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from thalweg.errors import DataError, ShapeError
-from thalweg.support.arrow import checked
 from thalweg.support.extras import need
+from thalweg.support.untrusted import readable
 
 Array = NDArray[Any]
+
+
+def checked(values: Any, what: str = "") -> Any:
+    """The same values; DataError if those of Arrow's, also within pandas' frames, lead out of their own bytes: offsets,
+    lengths and indices are numbers that somebody has written, and pyarrow follows them wherever they lead."""
+    package = type(values).__module__.partition(".")[0]
+    if package == "pandas":
+        for array in _arrow_in(values, sys.modules["pandas"]):
+            checked(array.__arrow_array__(), what or "the pandas data")
+    elif package == "pyarrow" and hasattr(values, "validate"):
+        with readable(DataError, f"{what or 'the Arrow data'} is damaged"):
+            values.validate(full=True)
+    return values
+
+
+def _arrow_in(values: Any, pd: Any) -> Iterator[Any]:
+    """The arrays of Arrow's in which a frame, a column, an index, an array or categories of pandas keep their cells.
+    A column isn't asked for what it may lack: pandas looks for that in the index, unchecked."""
+    if isinstance(values, pd.arrays.ArrowExtensionArray):
+        yield values
+    elif isinstance(values, pd.Categorical):
+        yield from _arrow_in(values.categories, pd)
+    elif isinstance(values, pd.MultiIndex):
+        for level in values.levels:
+            yield from _arrow_in(level, pd)
+    elif isinstance(values, pd.DataFrame):
+        for place, kind in enumerate(values.dtypes.tolist()):
+            if not isinstance(kind, np.dtype):
+                yield from _arrow_in(values.iloc[:, place].array, pd)
+        yield from _arrow_in(values.index, pd)
+    elif isinstance(values, pd.Series | pd.Index):
+        if not isinstance(values.dtype, np.dtype):
+            yield from _arrow_in(values.array, pd)
+        if isinstance(values, pd.Series):
+            yield from _arrow_in(values.index, pd)
 
 
 def as_array(values: Any, what: str) -> Array:

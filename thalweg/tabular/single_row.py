@@ -25,7 +25,7 @@ from thalweg.data.notations.quantities import SHARES
 from thalweg.data.reading import bare, number_in
 from thalweg.data.tables import Table
 from thalweg.errors import DataError
-from thalweg.support.arrow import checked
+from thalweg.support.frames import checked
 
 Row = dict[str, Any]
 NUMBERS = frozenset([bool, int, float, np.bool_, np.int32, np.int64, np.float32, np.float64])

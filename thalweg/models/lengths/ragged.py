@@ -10,7 +10,7 @@ import numpy as np
 from thalweg.data.arrays import Array, Shape
 from thalweg.errors import DataError, ShapeError
 from thalweg.layers import Embedding, Layer, Masking
-from thalweg.support.arrow import checked
+from thalweg.support.frames import checked
 
 
 def filler(layers: Sequence[Layer]) -> float | None:
