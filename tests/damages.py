@@ -474,6 +474,19 @@ DAMAGES = {
         ("play/gate.py", "right = self.teacher if teachers else self.token", "right = self.token"),
         ("play/rhythm.py", "self.waiting.popleft().set()", "self.waiting.pop().set()"),
     ],
+    "tests/serve/test_damaged_arrow.py": [
+        ("support/frames.py", "values.validate(full=True)", "values.validate()"),
+        ("data/formats/arrow_files.py", "batch.num_columns + again)", "batch.num_columns)"),
+        ("serve/plain_endpoint.py", 'or b"ARROW:experimental_compression" in data', "or False"),
+    ],
+    "tests/serve/test_unknown_cells.py": [
+        ("serve/answering.py", "first + int(places[row])", "first + row"),
+        ("serve/answering.py", "with silent():", "if True:"),
+        ("serve/plain_endpoint.py", "{k + row: names for k, part", "{row: names for k, part"),
+    ],
+    "tests/serve/test_service_life.py": [
+        ("serve/reply.py", '"".join(traceback.format_tb(error.__traceback__))', 'f"{error!r}"'),
+    ],
     "tests/serve/test_row_queue.py": [
         ("serve/row_queue.py", "self.rows -= rows", "self.rows -= 0"),
     ],

@@ -136,7 +136,7 @@ BUDGET = {
     "words": 240, "__main__": 40, "views.chart": 160,
     "program.instructions.recurrence": 360, "export.onnx": 1_260, "export.c": 720, "export.js": 380,
     "export.html": 120, "export.loops": 2_140, "runs.anywhere": 160, "distributed": 20, "engine.ranks": 1_020,
-    "runs.large": 940, "runs.forecasts": 560, "series": 2_400, "serve": 2_340, "play.static": 410,
+    "runs.large": 940, "runs.forecasts": 560, "series": 2_400, "serve": 2_440, "play.static": 410,
     "play.webassembly": 380, "data.batches": 343,
     "config": 40,
     "models.lengths": 440, "models.steps": 910,

@@ -73,7 +73,7 @@ def test_the_server_and_its_models_describe_themselves(client):
             "price": "FP64", "weight": "FP64", "share": "FP64"
         }  # fmt: skip
         assert [(one["name"], one["datatype"], one["shape"]) for one in model["outputs"]] == [
-            ("prediction", "BYTES", [-1]), ("probabilities", "FP32", [-1, 3])
+            ("prediction", "BYTES", [-1]), ("probabilities", "FP32", [-1, 3]), ("unknown", "BYTES", [-1])
         ]  # fmt: skip
 
 
@@ -142,7 +142,10 @@ def test_a_large_request_is_answered_by_a_thread(client, plain):
 
 def test_a_number_is_one_output(of_several, numbers):
     about = of_several.ask("/v2/models/numbers").json
-    assert about["outputs"] == [{"name": "prediction", "datatype": "FP64", "shape": [-1]}]
+    assert [(one["name"], one["datatype"]) for one in about["outputs"]] == [
+        ("prediction", "FP64"),
+        ("unknown", "BYTES"),
+    ]
     (output,) = of_several.ask("/v2/models/numbers/infer", inputs()).json["outputs"]
     assert output["data"] == pytest.approx(thalweg.load_run(numbers).predict(ROWS), rel=1e-5)
 

@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import jsonschema
 import pytest
@@ -152,11 +153,26 @@ def test_the_page_is_that_of_the_export(client, classes, tmp_path):
 
 
 def test_an_error_of_the_server_is_said_and_logged(classes, capfd):
+    """The log says where, and nothing of what was sent: not what the error says, nor those that led to it."""
+
+    def fail(jobs):
+        cell = jobs[0].rows[0]["colour"]
+        try:
+            {}[cell]
+        except KeyError as error:
+            raise ZeroDivisionError(f"no {cell}") from error
+
+    row = {**GOOD, "colour": "secret"}
     with running(classes=classes) as service, Client(service.port) as client:
-        service.models["classes"].batches.predict = lambda jobs: 1 / 0
-        answers = [client.ask("/v1/predict", GOOD), client.ask("/v1/predict", GOOD)]
+        service.models["classes"].batches.predict = fail
+        answers = [client.ask("/v1/predict", row) for _ in range(2)]
         assert [(a.status, "its log says" in a.error) for a in answers] == [(500, True)] * 2
-        assert "ZeroDivisionError" in capfd.readouterr().err
+        service.loop.call_soon_threadsafe(fail, [SimpleNamespace(rows=[row])])
+        client.ask("/v1/predict", GOOD)
+        said = capfd.readouterr().err
+        assert said.count("builtins.KeyError\n") == said.count("builtins.ZeroDivisionError\n") == 4
+        assert "in fail\n" in said
+        assert "secret" not in said
 
 
 # --- the command -----------------------------------------------------------------------------------------------------

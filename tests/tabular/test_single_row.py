@@ -308,11 +308,13 @@ def test_several_rows_are_read_as_each_alone():
     rows = [{name: COLUMNS[name][k] for name in names} for k in range(ROWS)]
     rows[3]["colour"], rows[7]["numbers"] = "x" * 300, "many"
     del rows[9]["moments"]
-    found, left = features.of_rows(rows)
+    rows[4]["colour"] = "violet"
+    found, left, unknown = features.of_rows(rows)
     alone = [features.of_row(row) for row in rows]
     assert left == [k for k, x in enumerate(alone) if x is None]
     assert left == [3, 7, 9]
     for k, x in enumerate(alone):
         assert x is None or np.array_equal(found[k : k + 1], x)
-    none, left = features.of_rows([])
-    assert (none.shape, left) == ((0, len(features.feature_names)), [])
+    assert unknown == {4: ["colour"]}
+    none, left, unknown = features.of_rows([])
+    assert (none.shape, left, unknown) == ((0, len(features.feature_names)), [], {})

@@ -176,6 +176,7 @@ def test_categories_by_hand():
     table = Table.of({"sex": ["m", "f", None, "x"], "town": ["Köln", None, "Ulm", "Rom"]})
     assert features.matrix(table).tolist() == [[0, 1, 0, 0, 1], [0, 0, 0, 1, -1], [0, 0, 1, 0, 0], [0, 0, 0, 0, 0]]
     assert features.unseen(table) == {"town": ["Rom"], "sex": ["x"]}
+    assert features.unknown(table) == {3: ["town", "sex"]}
 
 
 def test_rare_categories_share_a_column():

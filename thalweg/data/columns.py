@@ -77,7 +77,7 @@ class NumberColumn:
         if low == high and not missing:
             return LeftOut.constant(name, number_text(low))
         written = column.notation, column.unit
-        return cls(name, _median(present), low, high, Scale.of(present), missing, *written, odd, column.forgiving)
+        return cls(name, _median(present), low, high, Scale.of(present), missing, *written, len(odd), column.forgiving)
 
     @property
     def features(self) -> list[str]:
@@ -97,8 +97,8 @@ class NumberColumn:
         """How later text has to write the numbers."""
         return Style(self.notation, self.unit)
 
-    def numbers(self, column: Column, table: Table) -> tuple[Array, int]:
-        """The numbers of these rows, float64 (rows,), infinite ones included, and how many cells are odd ones."""
+    def numbers(self, column: Column, table: Table) -> tuple[Array, list[int]]:
+        """The numbers of these rows, float64 (rows,), infinite ones included, and which rows have odd cells."""
         return numbers_of(table, self.name, column, self.style, self.forgiving)
 
     def write(self, column: Column, table: Table, out: Array) -> None:
@@ -210,6 +210,11 @@ class CategoryColumn:
     def codes(self, column: Column) -> Array:
         """Category numbers (rows,); -1 for a category that the training rows lack, -2 for a missing cell."""
         return label_codes(self.categories, column)
+
+    def unknown(self, column: Column) -> Array:
+        """Which cells (rows,) are of a category that the training rows lack, and that says nothing."""
+        unknown: Array = self.codes(column) == -1
+        return unknown & (not self.rest)
 
     def write(self, column: Column, table: Table, out: Array) -> None:
         if column.kind == "other":

@@ -47,6 +47,7 @@ Types = list[tuple[str, str]]
 """Names and types of columns."""
 _PLAIN = "plain "
 """With a kind behind it, the type of a column of text that is converted as it is read."""
+_AROUND = re.compile(r"^([A-Z][A-Za-z ]+ Error: )*(reading the stream .* failed: Invalid: )?|\. Detail: Python.*")
 _ODD = re.compile(r"the cells of c(\d+) aren't plain")
 
 
@@ -391,7 +392,7 @@ def _aggregates(connection: duckdb.DuckDBPyConnection, table: str, wanted: Seque
 def one_line(error: Exception) -> str:
     """The message of a DuckDB error as one line, without its class, the SQL and the list of settings."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    text = re.sub(r"^([A-Z][A-Za-z ]+ Error: )+", "", lines[0]) if lines else type(error).__name__
+    text = _AROUND.sub("", lines[0]) if lines else type(error).__name__
     found = re.match(r"CSV Error on Line: (\d+)", text)
     if found:
         # between the heading and the cause is the original line, which may be many lines if a quote is left open

@@ -25,7 +25,6 @@ from thalweg.data.sources import (
     typed_source,
 )
 from thalweg.errors import ArgumentError, DataError
-from thalweg.support.extras import need
 from thalweg.support.files import to_json
 
 if TYPE_CHECKING:
@@ -178,8 +177,7 @@ class LargeSource:
             return csv_source(files, self.quote)
         if self.kind in ("parquet", "json"):
             return typed_source(connection, self.kind, files, what, verbatim)
-        need("pyarrow", "", "Arrow data")
-        connection.register("given", arrow_files.scannable(files[0]) if files else self.given)
+        connection.register("given", arrow_files.CheckedBatches(files[0] if files else self.given, what))
         return "FROM given"
 
     def selects(

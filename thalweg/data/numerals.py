@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 import warnings
 from collections import Counter
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import replace
 
 import numpy as np
@@ -54,9 +56,11 @@ def numbers_in_text(table: Table, name: str, column: Column, counts: Counter[str
     return None
 
 
-def numbers_of(table: Table, name: str, column: Column, style: Style, forgiving: bool = False) -> tuple[Array, int]:
-    """The numbers of a column that was one of numbers in training: float64 (rows,), NaN for missing cells, and how many
-    cells are odd ones. Each cell is read alone, by `style`; a column that was read by the same style, and held nothing
+def numbers_of(
+    table: Table, name: str, column: Column, style: Style, forgiving: bool = False
+) -> tuple[Array, list[int]]:
+    """The numbers of a column that was one of numbers in training: float64 (rows,), NaN for missing cells, and the rows
+    of odd cells. Each cell is read alone, by `style`; a column that was read by the same style, and held nothing
     else, has been. A number that came as one is itself: 0.45 where the text was 45%.
 
     `forgiving`: odd cells are missing.
@@ -69,7 +73,7 @@ def numbers_of(table: Table, name: str, column: Column, style: Style, forgiving:
         if column.kind in ("date", "other"):
             raise kind_changed(name, column, "numbers", table)
         if column.origin == "typed" or style.takes_plain:
-            return column.values, 0
+            return column.values, []
         if column.kind == "number" and style.base not in POINT_DECIMAL:
             raise DataError(
                 f"the column {name!r} was read as plain numbers, and in training it was written as {style.notation}: "
@@ -77,24 +81,22 @@ def numbers_of(table: Table, name: str, column: Column, style: Style, forgiving:
             )
         texts = column.as_text()
     elif column.style == style and column.kind in ("integer", "number") and not column.forgiving:
-        return column.values, 0
+        return column.values, []
     numbers = Meanings(lambda text: number_in(text, style), missing=np.nan)
     cells = numbers.of(texts)
     odd = {text for text, number in numbers.items() if number is None and text is not None}
     if odd and not forgiving:
         raise text_error(table, name, replace(column, text=texts), odd, style)
-    return np.array(cells, dtype=np.float64), cells.count(None)
+    return np.array(cells, dtype=np.float64), [row for row, cell in enumerate(cells) if cell is None] if odd else []
 
 
-def warn_of_missing(table: Table, name: str, style: Style, column: Column, odd: int) -> None:
-    """Warns that odd cells among numbers count as missing, and names the first."""
-    texts = column.as_text()
-    read = Meanings(lambda text: number_in(text, style), missing=np.nan).of(texts)
-    cells = [f"row {table.row_number(row)} holds {texts[row]!r}" for row, number in enumerate(read) if number is None]
-    verb = "isn't a number" if odd == 1 else "aren't numbers"
+def warn_of_missing(table: Table, name: str, style: Style, column: Column, odd: Sequence[int]) -> None:
+    """Warns that odd cells among numbers, in these rows, count as missing, and names the first."""
+    texts, one = column.as_text(), len(odd) == 1
     _warn(
-        f"{counted(odd, 'cell')} of the column {name!r} {verb}{_written(style)} and count{'s' * (odd == 1)} as "
-        f"missing: {first_of(cells)}"
+        f"{counted(len(odd), 'cell')} of the column {name!r} {'isn' if one else 'aren'}'t "
+        f"{'a number' if one else 'numbers'}{_written(style)} and count{'s' * one} as missing: "
+        f"{first_of([f'row {table.row_number(row)} holds {texts[row]!r}' for row in odd])}"
     )
 
 
@@ -115,8 +117,22 @@ def warn_of_shares(table: Table, name: str, unit: str, values: Array, low: float
         )
 
 
+_silent = ContextVar("silent", default=False)
+
+
+@contextmanager
+def silent() -> Iterator[None]:
+    """No warnings of cells, in this thread: a server's log is no place for what a request holds."""
+    token = _silent.set(True)
+    try:
+        yield
+    finally:
+        _silent.reset(token)
+
+
 def _warn(message: str) -> None:
-    warnings.warn(message, ThalwegWarning, stacklevel=3)
+    if not _silent.get():
+        warnings.warn(message, ThalwegWarning, stacklevel=3)
 
 
 def counted(count: int, what: str) -> str:

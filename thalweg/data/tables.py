@@ -13,7 +13,7 @@ import numpy as np
 from thalweg import words
 from thalweg.data.cells import Array, Column, bare_column, column_of, objects
 from thalweg.data.formats import arrow_files, workbooks
-from thalweg.data.formats.arrow_files import read_arrow
+from thalweg.data.formats.arrow_files import as_cells, read_arrow
 from thalweg.data.formats.workbooks import read_sheet
 from thalweg.data.queries import read_query
 from thalweg.data.sources import (
@@ -29,6 +29,7 @@ from thalweg.data.sources import (
 from thalweg.data.verbatim import Verbatim, verbatim_of
 from thalweg.errors import ArgumentError, DataError, NotFoundError
 from thalweg.support.extras import need
+from thalweg.support.frames import checked
 from thalweg.support.untrusted import readable
 
 __all__ = ["Column", "Table", "read_table", "write_table"]
@@ -242,8 +243,7 @@ def _read_path(
     if len(files) > 1:
         raise DataError(f"{path} matches {len(files)} files; of {', '.join(READ_ALONE)} one at a time is read")
     frame = read_sheet(files[0], sheet) if kind == "workbook" else read_arrow(files[0])
-    with readable(DataError, f"can't read {path}: it is damaged"):  # names that aren't text, for example
-        table = _read_frame(frame, str(path), verbatim)
+    table = _read_frame(frame, str(path), verbatim)
     if kind == "arrow":
         return table
     # In a workbook all numbers are floats, as 5 is in a cell.
@@ -265,26 +265,23 @@ def _read_frame(frame: Any, name: str = "", verbatim: Collection[str] = ()) -> T
 
     kind = type(frame)
     source = name or words.Said("the {package} frame", package=kind.__module__.partition(".")[0])
-    repeated = _repeated(frame)
-    if repeated:
-        raise DataError(f"{source} has several columns of one name: {repeated}")
-    try:
-        wrapped = nw.from_native(frame)
-        if isinstance(wrapped, nw.LazyFrame):
-            wrapped = wrapped.collect()
-        series = [wrapped.get_column(name) for name in wrapped.columns]
-    except ModuleNotFoundError as error:
-        raise DataError(f"{source} is lazy, and collecting it needs the package {error.name}") from None
-    except TypeError:
-        raise DataError(
-            f"can't read a table from {kind.__module__}.{kind.__qualname__}: give a path, a glob, a SQL query, "
-            "a pandas, Polars or Arrow frame, a dict of columns, or a list of rows, each a dict"
-        ) from None
-    columns = {str(column.name): _column_of_series(column) for column in series}
-    for cells in series:
-        name = str(cells.name)
-        if name in verbatim:
-            columns[name] = _keeping(columns[name], objects(cells.to_list()))
+    with readable(DataError, f"can't read {source}"):  # names that aren't text, for example, or a year beyond 9999
+        repeated = _repeated(frame)
+        if repeated:
+            raise DataError(f"{source} has several columns of one name: {repeated}")
+        try:
+            wrapped = nw.from_native(frame)
+            if isinstance(wrapped, nw.LazyFrame):
+                wrapped = wrapped.collect()
+        except ModuleNotFoundError as error:
+            raise DataError(f"{source} is lazy, and collecting it needs the package {error.name}") from None
+        except TypeError:
+            raise DataError(
+                f"can't read a table from {kind.__module__}.{kind.__qualname__}: give a path, a glob, a SQL query, "
+                "a pandas, Polars or Arrow frame, a dict of columns, or a list of rows, each a dict"
+            ) from None
+        checked(wrapped.to_native(), source)
+        columns = {str(name): _column_of_series(wrapped.get_column(name), verbatim) for name in wrapped.columns}
     return Table(columns, source)
 
 
@@ -293,9 +290,16 @@ def _keeping(column: Column, cells: Array) -> Column:
     return column if column.kind == "other" else replace(column, verbatim=verbatim_of(cells))
 
 
-def _column_of_series(series: Any) -> Column:
+def _column_of_series(series: Any, verbatim: Collection[str]) -> Column:
+    """The column of a frame's checked one."""
     import narwhals as nw
 
+    name, native = str(series.name), series.to_native()
+    if type(native).__module__.startswith("pyarrow"):
+        cells = as_cells(native)
+        if cells is None:
+            return Column("other", np.full(len(native), None, dtype=object), str(native.type).partition("<")[0])
+        series = nw.from_native(cells, series_only=True)
     missing = np.asarray(series.is_null().to_numpy(), dtype=bool)
     named, whole = series.dtype in (nw.Categorical, nw.Enum), str(series.dtype).startswith(("Int", "UInt"))
     if str(series.dtype).endswith("Int128") or (named and missing.any()):
@@ -303,9 +307,11 @@ def _column_of_series(series: Any) -> Column:
     else:  # NumPy has no missing integers, and none of 128 bits: with one, to_numpy makes floats of all, or raises
         values = np.array((series.fill_null(0) if whole and missing.any() else series).to_numpy())
     if named:  # categories stay categories, even where numbers name them
-        cells = column_of(values, missing).as_text()
-        return bare_column([None if lost else cell for cell, lost in zip(cells, missing, strict=True)], "category")
-    return column_of(values, missing, integer=whole)
+        texts = column_of(values, missing).as_text()
+        column = bare_column([None if lost else text for text, lost in zip(texts, missing, strict=True)], "category")
+    else:
+        column = column_of(values, missing, integer=whole)
+    return _keeping(column, objects(series.to_list())) if name in verbatim else column
 
 
 def _is_cell(value: Any) -> bool:
@@ -319,6 +325,7 @@ def _scalar(cell: Any) -> Any:
 
 def _array_of(name: str, values: Any) -> Array:
     """A column's values as an array (rows,)."""
+    checked(values, f"the column {name!r}")
     if _is_cell(values):
         raise DataError(f"the column {name!r} is a single {type(values).__name__}; give an array or a list")
     array = values if isinstance(values, np.ndarray) else None

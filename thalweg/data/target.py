@@ -311,8 +311,8 @@ def _usable(table: Table, name: str) -> Column:
     return column
 
 
-def _numbers(table: Table, name: str, column: Column, style: Style, forgiving: bool) -> tuple[Array, int]:
-    """The column as float64 (rows,), and how many cells are odd ones; regression needs it."""
+def _numbers(table: Table, name: str, column: Column, style: Style, forgiving: bool) -> tuple[Array, list[int]]:
+    """The column as float64 (rows,), and which rows have odd cells; regression needs it."""
     numbers, odd = numbers_of(table, name, column, style, forgiving)
     refuse_infinite(table, name, numbers)
     return numbers, odd

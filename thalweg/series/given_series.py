@@ -18,6 +18,7 @@ from thalweg.data.tables import Table, is_rows, read_table
 from thalweg.errors import ArgumentError, DataError
 from thalweg.series.panel import Rows
 from thalweg.series.time_index import TimeIndex
+from thalweg.support.frames import checked
 
 Array = NDArray[Any]
 Stamps = Sequence[Array]
@@ -167,6 +168,8 @@ def read_series(y: Any, roles: Roles, X: Any = None) -> tuple[Form, Roles]:
         DataError, ArgumentError: what is given can't be read as series, or a column that is named isn't there.
     """
     family = type(y).__module__.partition(".")[0]
+    checked(y, "y")
+    checked(X, "X")
     if family == "pandas" and not is_long(y, roles):
         return read_indexed(y, roles, X)
     if X is not None:
@@ -211,6 +214,7 @@ def no_columns(roles: Roles, what: str) -> None:
 
 def numbers_in(values: Any, what: str) -> Array:
     """float64 (values,), NaN for what is missing."""
+    checked(values, what)
     try:
         array = np.asarray(values.to_numpy() if hasattr(values, "to_numpy") else values)
         if array.dtype.kind == "O":

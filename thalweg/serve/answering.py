@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import accumulate
@@ -14,13 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from thalweg.data.columns import BooleanColumn, NumberColumn, TextColumn
+from thalweg.data.numerals import silent
 from thalweg.data.tables import Table
 from thalweg.errors import ArgumentError, DataError, ThalwegError
 from thalweg.runs.image_run import ImageRun, check_range
 from thalweg.runs.run import Cells, Run, prediction_columns
 from thalweg.runs.stored import load_run
 from thalweg.runs.table_run import TableRun
-from thalweg.serve.row_queue import Job, Outcome, Predicted
+from thalweg.serve.row_queue import NOTHING, Job, Outcome, Predicted
 
 Array = NDArray[Any]
 Row = Mapping[str, Any]
@@ -70,15 +72,20 @@ class TableAnswering(Answering):
         self.seconds = fastest(lambda: run.of_matrix(np.zeros((1, len(run.features.feature_names)), np.float32)))
 
     def predict(self, jobs: Sequence[Job]) -> list[Outcome]:
-        x, left = self.run.features.of_rows([row for job in jobs for row in job.rows])
+        x, left, unknown = self.run.features.of_rows([row for job in jobs for row in job.rows])
         ends = list(accumulate(len(job.rows) for job in jobs))
-        wrong = self.read_left(x, left, jobs, ends) if left else {}
+        wrong = self.read_left(x, left, jobs, ends, unknown) if left else {}
         predicted = self.of_matrix(x)
+        of_job: dict[int, dict[int, list[str]]] = defaultdict(dict)
+        for row, names in unknown.items():
+            k = bisect_right(ends, row)
+            of_job[k][row - ends[k] + len(jobs[k].rows)] = names
         return [
             wrong.get(k) or Predicted(
                 predicted.labels[end - len(job.rows) : end],
                 None if predicted.shares is None else predicted.shares[end - len(job.rows) : end],
                 self,
+                of_job.get(k, NOTHING),
             )
             for k, (job, end) in enumerate(zip(jobs, ends, strict=True))
         ]  # fmt: skip
@@ -90,18 +97,24 @@ class TableAnswering(Answering):
         y = self.run.of_matrix(x, lanes=self.lanes)
         return Predicted(self.run.labels(y).tolist(), y if self.classes else None, self)
 
-    def read_left(self, x: Array, left: list[int], jobs: Sequence[Job], ends: list[int]) -> dict[int, ThalwegError]:
-        """Fills the lines of the rows that a table has to read, and returns what is wrong with which job."""
+    def read_left(
+        self, x: Array, left: list[int], jobs: Sequence[Job], ends: list[int], unknown: dict[int, list[str]]
+    ) -> dict[int, ThalwegError]:
+        """Fills the lines of the rows that a table has to read, notes which of their cells say nothing, and returns
+        what is wrong with which job."""
         of_job: dict[int, list[int]] = defaultdict(list)
         for row in left:
-            k = next(k for k, end in enumerate(ends) if row < end)
+            k = bisect_right(ends, row)
             of_job[k].append(row - ends[k] + len(jobs[k].rows))
         wrong: dict[int, ThalwegError] = {}
         for k, own in of_job.items():
             first = ends[k] - len(jobs[k].rows)
             try:
                 for places, table in self.tables(jobs[k], own):
-                    x[first + places] = self.run.features.matrix(table)
+                    with silent():
+                        x[first + places] = self.run.features.matrix(table)
+                    found = self.run.features.unknown(table)
+                    unknown |= {first + int(places[row]): names for row, names in found.items()}
             except ThalwegError as error:
                 wrong[k] = error
         return wrong

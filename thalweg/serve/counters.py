@@ -15,6 +15,7 @@ HELP = {
     "thalweg_request_seconds": ("histogram", "Seconds from a request's first byte to its answer, by endpoint."),
     "thalweg_batch_rows": ("histogram", "Rows of a batch, by model."),
     "thalweg_rows_total": ("counter", "Rows that were predicted, by model."),
+    "thalweg_unknown_cells_total": ("counter", "Cells that say nothing, as training had none like them, by column."),
     "thalweg_waiting_rows": ("gauge", "Rows that wait for a batch, by model."),
     "thalweg_reloads_total": ("counter", "Runs that were loaded again, by model and outcome."),
     "thalweg_connections": ("gauge", "Open connections."),

@@ -12,12 +12,22 @@ from typing import Any
 
 import numpy as np
 
+from thalweg.data.cells import objects
 from thalweg.data.images.image_set import BYTES as BLACK_TO_WHITE
 from thalweg.data.sources import nearest
 from thalweg.errors import DataError, NotFoundError
 from thalweg.serve.answering import Answering, ImageAnswering, TableAnswering
 from thalweg.serve.connection import Request
-from thalweg.serve.plain_endpoint import SMALL, PlainEndpoint, allowed, answer, predicted_now, too_many
+from thalweg.serve.plain_endpoint import (
+    BETWEEN,
+    SMALL,
+    UNKNOWN,
+    PlainEndpoint,
+    allowed,
+    answer,
+    predicted_now,
+    too_many,
+)
 from thalweg.serve.reply import BYTES, JSON, AnsweredError, Reply
 from thalweg.serve.row_queue import Job, Predicted
 from thalweg.serve.served import Served
@@ -64,7 +74,7 @@ class InferenceProtocol:
         """The answer to a large request."""
         rows, finish = self.read(served, request)
         predicted = predicted_now(served.model, rows, 0)
-        served.noted(len(rows))
+        served.noted(len(rows), predicted.unknown)
         return finish(predicted)
 
     def read(self, served: Served, request: Request) -> tuple[Sequence[Any], Callable[[Predicted], Reply]]:
@@ -84,12 +94,20 @@ class InferenceProtocol:
         if at != len(binary):
             raise DataError(f"{len(binary) - at:,} bytes follow the tensors")
         rows = rows_of(served.model, tensors, served.limits.rows)
-        wanted = wanted_outputs(asked, outputs_of(served.model), flag(parameters, "binary_data_output", "the request"))
-        return rows, partial(self.reply, served.name, asked.get("id"), wanted)
+        binary_output = flag(parameters, "binary_data_output", "the request")
+        wanted = wanted_outputs(asked, outputs_of(served.model), binary_output)
+        return rows, partial(self.reply, served.name, asked.get("id"), wanted, bool(asked.get("outputs")))
 
-    def reply(self, name: str, number: str | None, wanted: Mapping[str, bool], predicted: Predicted) -> Reply:
-        """The answer, with outputs in the JSON or, where that is wanted, behind it."""
+    def reply(
+        self, name: str, number: str | None, wanted: Mapping[str, bool], asked: bool, predicted: Predicted
+    ) -> Reply:
+        """The answer, with outputs in the JSON or, where that is wanted, behind it. Which columns' cells say nothing is
+        among them if they were `asked` for, or if there are any."""
         arrays = output_arrays(predicted)
+        if not asked and not predicted.unknown:
+            wanted = {output: as_bytes for output, as_bytes in wanted.items() if output != UNKNOWN}
+        if UNKNOWN in wanted:
+            arrays[UNKNOWN] = objects(BETWEEN.join(predicted.unknown.get(k, ())) for k in range(len(predicted.labels)))
         outputs, binary = [], []
         for output, as_bytes in wanted.items():
             array = arrays[output]
@@ -159,12 +177,13 @@ def inputs_of(model: Answering) -> list[dict[str, Any]]:
 
 def outputs_of(model: Answering) -> list[dict[str, Any]]:
     """The metadata of a model's outputs."""
+    unknown = [{"name": UNKNOWN, "datatype": "BYTES", "shape": [-1]}] if isinstance(model, TableAnswering) else []
     if not model.classes:
-        return [{"name": PREDICTION, "datatype": "FP64", "shape": [-1]}]
+        return [{"name": PREDICTION, "datatype": "FP64", "shape": [-1]}, *unknown]
     labels = {"name": PREDICTION, "datatype": type_of(labels_of(model.classes, model)), "shape": [-1]}
     shares = {"name": PROBABILITIES, "datatype": "FP32", "shape": [-1, len(model.classes)],
               "parameters": {"classes": ", ".join(map(str, model.classes))}}  # fmt: skip
-    return [labels, shares]
+    return [labels, shares, *unknown]
 
 
 def labels_of(labels: Sequence[Any], model: Answering) -> Any:

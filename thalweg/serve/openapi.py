@@ -10,7 +10,7 @@ from typing import Any
 from thalweg.data.notations.quantities import SHARES
 from thalweg.serve.answering import Answering, TableAnswering
 from thalweg.serve.inference_protocol import VERSION, inputs_of, outputs_of
-from thalweg.serve.plain_endpoint import PICTURES
+from thalweg.serve.plain_endpoint import PICTURES, UNKNOWN
 from thalweg.serve.reply import ARROW, CSV, JSON
 from thalweg.serve.served import Served
 from thalweg.version import __version__
@@ -95,6 +95,11 @@ def schemas_of(name: str, model: Answering) -> dict[str, Any]:
     """The schemas of a model's rows, predictions and tensors."""
     answer = {key: {"type": "number", "minimum": 0, "maximum": 1} for key in model.keys[1:]}
     answer["prediction"] = {"enum": list(model.classes)} if model.classes else {"type": "number"}
+    if isinstance(model, TableAnswering):
+        said = (
+            "the columns whose cells say nothing, as training had none like them; only if a row of the request has any"
+        )
+        answer[UNKNOWN] = {"type": "array", "items": {"enum": list(model.used)}, "description": said}
     found = {
         f"{name}.Prediction": {"type": "object", "properties": answer, "required": list(model.keys)},
         f"{name}.Inference": inference(model),

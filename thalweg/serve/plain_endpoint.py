@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import json
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -10,6 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from thalweg.data.cells import objects
+from thalweg.data.formats.arrow_files import table_of
+from thalweg.data.numerals import silent
 from thalweg.data.tables import Table, read_table, write_table
 from thalweg.data.verbatim import Verbatim
 from thalweg.errors import DataError, ThalwegError
@@ -18,14 +22,17 @@ from thalweg.runs.run import Cells
 from thalweg.serve.answering import Answering, ImageAnswering, Row, TableAnswering
 from thalweg.serve.connection import Request
 from thalweg.serve.reply import ARROW, CSV, JSON, AnsweredError, Reply, reply_to
-from thalweg.serve.row_queue import Job, Outcome, Predicted
-from thalweg.serve.served import Served
+from thalweg.serve.row_queue import NOTHING, Job, Outcome, Predicted
+from thalweg.serve.served import Limits, Served
 from thalweg.support.extras import need
 from thalweg.support.files import own_folder
+from thalweg.support.untrusted import EXPANSION, readable
 
 FORMS = (JSON, CSV, ARROW)
 PICTURES = {"image/png": ".png", "image/jpeg": ".jpg", "image/gif": ".gif", "image/bmp": ".bmp", "image/tiff": ".tiff",
             "image/webp": ".webp"}  # fmt: skip
+UNKNOWN, BETWEEN = "unknown", "; "
+"""The further column of an answer: which columns' cells say nothing; and what is between their names in text."""
 SMALL = 32_768
 """Bytes of JSON that are read at once; a thread reads more."""
 CHUNK = 4_096
@@ -96,14 +103,16 @@ class PlainEndpoint:
         """The answer to many rows, or in another form."""
         model = served.model
         rows, form = self.rows_of(request.body, model, served.limits.rows)
-        parts = [predicted_now(model, rows[k : k + CHUNK], k) for k in range(0, max(len(rows), 1), CHUNK)]
-        served.noted(len(rows))
+        firsts = range(0, max(len(rows), 1), CHUNK)
+        parts = [predicted_now(model, rows[k : k + CHUNK], k) for k in firsts]
         shares = None if parts[0].shares is None else np.concatenate([part.shares for part in parts])
-        predicted = Predicted([label for part in parts for label in part.labels], shares, model)
+        unknown = {k + row: names for k, part in zip(firsts, parts, strict=True) for row, names in part.unknown.items()}
+        served.noted(len(rows), unknown)
+        predicted = Predicted([label for part in parts for label in part.labels], shares, model, unknown)
         if wanted == JSON:
             return self.records(rows, form, predicted)
         ids = {name: np.array([row.get(name) for row in rows], object) for name in ids_in(model, rows)}
-        return written(model.columns(predicted, ids), wanted)
+        return written(model.columns(predicted, ids), wanted, unknown)
 
     # --- tables and pictures -----------------------------------------------------------------------------------------
 
@@ -116,12 +125,15 @@ class PlainEndpoint:
         if given == CSV:
             table = read_csv(request.body, charset, model, verbatim)
         else:
-            table = read_stream(request.body, model, served.limits.rows)
+            table = read_stream(request.body, model, served.limits)
         if table.rows > served.limits.rows:
             raise too_many(served.limits.rows)
-        served.noted(table.rows)
         run.features.check_columns(table)
-        return written(table_run.predictions(run, table, ids=[name for name in verbatim if name in table]), wanted)
+        with silent():
+            columns = table_run.predictions(run, table, ids=[name for name in verbatim if name in table])
+        unknown = run.features.unknown(table)
+        served.noted(table.rows, unknown)
+        return written(columns, wanted, unknown)
 
     def picture(self, model: Answering, request: Request, ending: str, wanted: str) -> Reply:
         """The answer to a picture."""
@@ -184,7 +196,7 @@ def shaped(predicted: Predicted, rows: Sequence[Row], form: str) -> Any:
         columns["prediction"] = predicted.labels
         if shares is not None:
             columns |= dict(zip(model.keys[1:], map(np.ascontiguousarray, shares.T), strict=True))
-        return columns
+        return columns | said_of_unknown(columns, len(rows), predicted.unknown)
     keys = model.keys
     if shares is None:
         records = [{"prediction": label} for label in predicted.labels]
@@ -193,7 +205,18 @@ def shaped(predicted: Predicted, rows: Sequence[Row], form: str) -> Any:
         records = [dict(zip(keys, own, strict=True)) for own in cells]
     if ids:
         records = [{name: row.get(name) for name in ids} | record for row, record in zip(rows, records, strict=True)]
+    for name, unknown in said_of_unknown(ids, len(rows), predicted.unknown).items():
+        records = [record | {name: names} for record, names in zip(records, unknown, strict=True)]
     return records[0] if form == "record" else records
+
+
+def said_of_unknown(
+    beside: Collection[str], rows: int, unknown: Mapping[int, Sequence[str]]
+) -> dict[str, list[Sequence[str]]]:
+    """A column with the names of each row's columns whose cells say nothing; none if no row has such cells. Its name is
+    another one where that is taken by an id."""
+    name = f"{UNKNOWN} columns" if UNKNOWN in beside else UNKNOWN
+    return {name: [unknown.get(row, ()) for row in range(rows)]} if unknown else {}
 
 
 def allowed(rows: list[Row], most: int) -> list[Row]:
@@ -249,25 +272,29 @@ def read_csv(body: bytes, charset: str | None, model: TableAnswering, verbatim: 
     return table
 
 
-def read_stream(body: bytes, model: TableAnswering, most: int) -> Table:
+def read_stream(body: bytes, model: TableAnswering, limits: Limits) -> Table:
     """The columns of an Arrow stream that the model uses. A few bytes may stand for any number of rows, and compressed
     ones for any number of bytes, so both are looked at before anything is made of them."""
     need("pyarrow", "arrow", "a request in Arrow's form")
     import pyarrow as pa
 
-    try:
-        compressed = any(map(is_compressed, pa.ipc.MessageReader.open_stream(body)))
-        frame = None if compressed else pa.ipc.open_stream(body).read_all()
-    except (pa.ArrowException, OSError, ValueError) as error:
-        raise DataError(f"the body is no Arrow stream: {error}") from None
-    if frame is None:
-        raise DataError("the Arrow stream is compressed: send it as it is")
-    if frame.num_rows > most:
-        raise too_many(most)
     verbatim = [] if model.run.id is None else [model.run.id]
-    model.check_columns(frame.column_names)
-    kept = [k for k, name in enumerate(frame.column_names) if name in model.used or name in verbatim]
-    frame = frame.select(kept)
+    most = EXPANSION * limits.request_bytes
+
+    def allow(rows: int, size: int) -> None:
+        if rows > limits.rows:
+            raise too_many(limits.rows)
+        if size > most:
+            raise AnsweredError(413, f"the Arrow stream's cells take more than {most:,} bytes: send the rows in parts")
+
+    with readable(DataError, "the body is no Arrow stream"):
+        if any(map(is_compressed, pa.ipc.MessageReader.open_stream(body))):
+            raise DataError("the Arrow stream is compressed: send it as it is")
+        names = pa.ipc.open_stream(body).schema.names
+        model.check_columns(names)
+        kept = [k for k, name in enumerate(names) if name in model.used or name in verbatim]
+        reader = pa.ipc.open_stream(body, options=pa.ipc.IpcReadOptions(included_fields=kept))
+        frame = table_of(reader, reader.schema, "the Arrow stream", allow)
     return read_table(frame, text=model.run.features.kept, verbatim=verbatim, least_rows=0)
 
 
@@ -276,7 +303,8 @@ BATCH, DICTIONARY = 3, 2
 
 
 def is_compressed(message: Any) -> bool:
-    """Whether the buffers of an Arrow message are compressed: its flatbuffer's RecordBatch has a `compression`."""
+    """Whether the buffers of an Arrow message are compressed: its flatbuffer's RecordBatch has a `compression`, or its
+    metadata say so, as Arrow 0.17 wrote it."""
     data = message.metadata.to_pybytes()
 
     def field(table: int, number: int) -> int | None:
@@ -298,7 +326,7 @@ def is_compressed(message: Any) -> bool:
     if data[kind] == DICTIONARY and batch is not None:
         inner = field(batch, 1)
         batch = None if inner is None else pointed(inner)
-    return batch is not None and field(batch, 3) is not None
+    return batch is not None and (field(batch, 3) is not None or b"ARROW:experimental_compression" in data)
 
 
 @contextmanager
@@ -310,8 +338,15 @@ def said_of(file: Path, name: str) -> Iterator[None]:
         raise DataError(str(error).replace(str(file), name).replace(file.name, name)) from None
 
 
-def written(columns: dict[str, Cells], wanted: str) -> Reply:
-    """Predictions as `thalweg predict` writes them to a file."""
+def written(columns: dict[str, Cells], wanted: str, unknown: Mapping[int, Sequence[str]] = NOTHING) -> Reply:
+    """Predictions as `thalweg predict` writes them to a file, and which columns' cells say nothing: in CSV as text."""
+    for name, lists in said_of_unknown(columns, len(next(iter(columns.values()))), unknown).items():
+        cells: Cells = objects(map(list, lists))
+        if wanted == CSV:
+            cells = objects(BETWEEN.join(names) or None for names in lists)
+        elif wanted == JSON:
+            cells = Verbatim("JSON", objects(map(json.dumps, lists)))
+        columns = columns | {name: cells}
     if wanted == ARROW:
         return Reply(stream_of(columns), ARROW)
     with own_folder("thalweg-") as folder:

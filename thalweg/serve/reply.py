@@ -73,5 +73,14 @@ def reply_to(error: BaseException) -> Reply:
         return refusal(400, str(error))
     if isinstance(error, MemoryError):
         return refusal(413, "the request takes more memory than there is: send the rows in parts")
-    traceback.print_exception(error, file=sys.stderr)
+    log(error)
     return refusal(500, "the server has failed; its log says at what")
+
+
+def log(error: BaseException | None) -> None:
+    """Writes where an error arose, after those that led to it; not what they say, which may quote a request."""
+    if error is None:
+        return
+    log(error.__cause__ or (None if error.__suppress_context__ else error.__context__))
+    kind = f"{type(error).__module__}.{type(error).__qualname__}"
+    print("".join(traceback.format_tb(error.__traceback__)) + kind, file=sys.stderr, flush=True)

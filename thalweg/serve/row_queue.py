@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from time import perf_counter
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from thalweg.serve.reply import busy
@@ -23,6 +24,9 @@ WEIGHT = 0.1
 """The part of a batch in the mean of how long a row takes."""
 
 
+NOTHING: Mapping[int, Sequence[str]] = MappingProxyType({})
+
+
 class Predicted(NamedTuple):
     """What a model says of rows: the likeliest class or the number of each, and the probabilities (rows, classes)."""
 
@@ -30,6 +34,8 @@ class Predicted(NamedTuple):
     shares: Any
     model: Any
     """What predicted: the run that was loaded then."""
+    unknown: Mapping[int, Sequence[str]] = NOTHING
+    """The columns whose cells say nothing to the model, by row; rows without such cells aren't in it."""
 
 
 Outcome = Predicted | Exception

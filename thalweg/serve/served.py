@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ from thalweg.runs.image_run import LIKENESS
 from thalweg.runs.stored_trees import TREES
 from thalweg.serve.answering import Answering, opened, page_of
 from thalweg.serve.counters import ROWS, Counters
-from thalweg.serve.row_queue import Batches, Job, Outcome
+from thalweg.serve.row_queue import NOTHING, Batches, Job, Outcome, Predicted
 
 WATCHED = (MODEL, COLUMNS, IMAGES, HISTORY, RUN, TREES, LIKENESS)
 """The files of a run that its predictions, or its loading, depend on."""
@@ -64,12 +65,22 @@ class Served:
 
     def predict(self, jobs: Sequence[Job]) -> Sequence[Outcome]:
         """The outcomes of a batch, all of the same run."""
-        return self.model.predict(jobs)
+        outcomes = self.model.predict(jobs)
+        for outcome in outcomes:
+            if isinstance(outcome, Predicted) and outcome.unknown:
+                self.noted_unknown(outcome.unknown)
+        return outcomes
 
-    def noted(self, rows: int) -> None:
-        """Counts the rows of a batch."""
+    def noted(self, rows: int, unknown: Mapping[int, Sequence[str]] = NOTHING) -> None:
+        """Counts the rows of a batch, and their cells that say nothing."""
         self.counters.observe("thalweg_batch_rows", self.labels, rows, ROWS)
         self.counters.add("thalweg_rows_total", self.labels, rows)
+        self.noted_unknown(unknown)
+
+    def noted_unknown(self, unknown: Mapping[int, Sequence[str]]) -> None:
+        """Counts cells that say nothing."""
+        for column, cells in Counter(name for names in unknown.values() for name in names).items():
+            self.counters.add("thalweg_unknown_cells_total", (*self.labels, ("column", column)), cells)
 
     def html(self) -> bytes:
         """The page with the form, made once of each run."""

@@ -17,6 +17,7 @@ from typing import Any
 
 from thalweg.errors import ArgumentError
 from thalweg.serve.connection import Connection
+from thalweg.serve.reply import log
 from thalweg.serve.service import Service
 from thalweg.support.extras import need
 
@@ -117,6 +118,7 @@ async def until_told(
 ) -> None:
     """Takes requests, then answers those that it has taken. `started` is given what ends it; twice, at once."""
     loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, context: log(context.get("exception")))
     told = asyncio.Event()
     protocol = partial(Connection, service)
     kept = at.dup()  # for the connections that still wait when the server ends

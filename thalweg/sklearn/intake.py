@@ -14,6 +14,7 @@ from sklearn.utils import check_array, check_X_y
 from thalweg.data.cells import Column, Kind, column_of
 from thalweg.data.tables import Table, is_rows, read_table
 from thalweg.errors import ArgumentError, DataError, ThalwegWarning
+from thalweg.support.frames import checked
 from thalweg.tabular.single_row import row_of
 
 Array = NDArray[Any]
@@ -141,12 +142,12 @@ def targets_of(y: Any, rows: int, numeric: bool, estimator: Any) -> Array:
     """y as an array (rows,), of finite numbers if numeric, and without missing values."""
     if y is None:
         raise ValueError(f"This {type(estimator).__name__} estimator requires y to be passed, but the target y is None")
+    checked(y, "y")
     if hasattr(y, "to_numpy") and not hasattr(y, "__array__"):
         y = y.to_numpy()
     y = numbers_of_text(y) if numeric else whole_labels(y)
     placeholder = np.zeros((rows, 1))
-    _, checked = check_X_y(placeholder, y, y_numeric=numeric, estimator=estimator, ensure_min_samples=1)
-    result: Array = checked
+    result: Array = check_X_y(placeholder, y, y_numeric=numeric, estimator=estimator, ensure_min_samples=1)[1]
     if result.dtype.kind == "O":
         lost = [k for k, label in enumerate(result.tolist()) if label is None or label != label]
         if lost:
@@ -180,6 +181,7 @@ def per_row(values: Any, rows: int, what: str) -> Array | None:
     """One value a row, such as a group; None if there are none."""
     if values is None:
         return None
+    checked(values, what)
     array = np.asarray(values.to_numpy() if hasattr(values, "to_numpy") else values)
     if array.shape != (rows,):
         raise DataError(f"{what} has the shape {array.shape}; X has {rows} rows, and each needs one value")

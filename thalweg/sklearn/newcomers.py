@@ -38,11 +38,11 @@ def understood(features: Features, table: Table) -> Table:
                 values = np.where(infinite, np.sign(values) * HUGE, values)
                 found.append(f"{column.name!r} has {infinite.sum():,} infinite numbers, taken as very large ones")
             if odd:
-                found.append(f"{column.name!r} has {odd:,} cells that are no numbers, taken as missing")
+                found.append(f"{column.name!r} has {len(odd):,} cells that are no numbers, taken as missing")
             if values is not cells.values:
                 cells = replaced[column.name] = Column("number", values)
-        if isinstance(column, CategoryColumn) and not column.rest and cells.kind != "other":
-            unknown = column.codes(cells) == -1
+        if isinstance(column, CategoryColumn):
+            unknown = column.unknown(cells)
             if unknown.any():
                 some = ", ".join(sorted(set(cells.as_text()[unknown].tolist()))[:3])
                 found.append(f"{column.name!r} has {unknown.sum():,} cells of unknown categories ({some})")

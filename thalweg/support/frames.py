@@ -1,8 +1,10 @@
-"""Data frames of numbers as arrays: with columns of different types, nullable types, and missing cells."""
+"""Data frames: their Arrow data checked; of numbers, nullable ones and missing cells, as arrays; of text, as texts."""
 
 from __future__ import annotations
 
 import numbers
+import sys
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -10,8 +12,44 @@ from numpy.typing import NDArray
 
 from thalweg.errors import DataError, ShapeError
 from thalweg.support.extras import need
+from thalweg.support.untrusted import readable
 
 Array = NDArray[Any]
+
+
+def checked(values: Any, what: str = "") -> Any:
+    """The same values; DataError if those of Arrow's, also within pandas' frames, lead out of their own bytes: offsets,
+    lengths and indices are numbers that somebody has written, and pyarrow follows them wherever they lead."""
+    package = type(values).__module__.partition(".")[0]
+    if package == "pandas":
+        for array in _arrow_in(values, sys.modules["pandas"]):
+            checked(array.__arrow_array__(), what or "the pandas data")
+    elif package == "pyarrow" and hasattr(values, "validate"):
+        with readable(DataError, f"{what or 'the Arrow data'} is damaged"):
+            values.validate(full=True)
+    return values
+
+
+def _arrow_in(values: Any, pd: Any) -> Iterator[Any]:
+    """The arrays of Arrow's in which a frame, a column, an index, an array or categories of pandas keep their cells.
+    A column isn't asked for what it may lack: pandas looks for that in the index, unchecked."""
+    if isinstance(values, pd.arrays.ArrowExtensionArray):
+        yield values
+    elif isinstance(values, pd.Categorical):
+        yield from _arrow_in(values.categories, pd)
+    elif isinstance(values, pd.MultiIndex):
+        for level in values.levels:
+            yield from _arrow_in(level, pd)
+    elif isinstance(values, pd.DataFrame):
+        for place, kind in enumerate(values.dtypes.tolist()):
+            if not isinstance(kind, np.dtype):
+                yield from _arrow_in(values.iloc[:, place].array, pd)
+        yield from _arrow_in(values.index, pd)
+    elif isinstance(values, pd.Series | pd.Index):
+        if not isinstance(values.dtype, np.dtype):
+            yield from _arrow_in(values.array, pd)
+        if isinstance(values, pd.Series):
+            yield from _arrow_in(values.index, pd)
 
 
 def as_array(values: Any, what: str) -> Array:
@@ -38,6 +76,7 @@ def as_array(values: Any, what: str) -> Array:
 def _frame(values: Any) -> Any:
     """A pandas, Polars or Arrow frame or column, wrapped by narwhals. None for everything else, and for pandas with one
     NumPy type, which needs no copy."""
+    values = checked(values)
     if type(values).__module__.partition(".")[0] not in ("pandas", "polars", "pyarrow"):
         return None
     held: Any = getattr(values, "dtypes", None)
@@ -60,21 +99,18 @@ def _of_column(column: Any, what: str) -> Array:
     import narwhals as nw
 
     kind = column.dtype
-    missing = np.asarray(column.is_null().to_numpy(), dtype=bool)
     array: Array | None = None
     if kind.is_numeric() or kind in (nw.Boolean, nw.Object, nw.Unknown):
         array = np.asarray(column.to_numpy())
-        if array.dtype.kind == "O":
-            array = _of_objects(array)
-        elif array.dtype.kind in "bui" and missing.any():
-            array = array.astype(np.float64)
+        array = _of_objects(array) if array.dtype.kind == "O" else array
     if array is None or array.dtype.kind not in "buif":
         name = f"its column {column.name!r}" if column.name is not None else "the column"
         raise DataError(
             f"{what} has to be numbers, but {name} holds {kind} values; thalweg.data reads tables with text and dates"
         )
+    missing = np.asarray(column.is_null().to_numpy(), dtype=bool)
     if missing.any():
-        array = np.where(missing, np.nan, array)
+        array = np.where(missing, np.nan, array.astype(np.float64) if array.dtype.kind in "bui" else array)
     return array
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -190,8 +191,9 @@ class Features:
         """
         return None if row is None else self._rows[familiar].matrix(row)
 
-    def of_rows(self, rows: Sequence[Mapping[str, Any]]) -> tuple[NDArray[np.float32], list[int]]:
-        """The matrix of rows, each read by itself as `of_row` does, and which of them have to be read as a table."""
+    def of_rows(self, rows: Sequence[Mapping[str, Any]]) -> tuple[NDArray[np.float32], list[int], dict[int, list[str]]]:
+        """The matrix of rows, each read by itself as `of_row` does; which of them have to be read as a table; and, of
+        the others, the columns whose cells say nothing (`unknown`), by row."""
         return self._rows[False].matrix_of(rows)
 
     @cached_property
@@ -226,14 +228,24 @@ class Features:
     def unseen(self, table: Any) -> dict[str, list[str]]:
         """The categories of a table, by column, that the training rows lack and that the network can't tell apart."""
         table = read_table(table)
-        found: dict[str, list[str]] = {}
-        for column in self.columns:
-            if isinstance(column, CategoryColumn) and not column.rest and column.name in table:
-                cells = table.column(column.name)
-                unknown = sorted(set(cells.as_text()[column.codes(cells) == -1].tolist()))
-                if unknown:
-                    found[column.name] = unknown
-        return found
+        columns = [c for c in self.columns if isinstance(c, CategoryColumn) and c.name in table]
+        cells = [table.column(c.name) for c in columns]
+        found = [one.as_text()[c.unknown(one)].tolist() for c, one in zip(columns, cells, strict=True)]
+        return {c.name: sorted(set(texts)) for c, texts in zip(columns, found, strict=True) if texts}
+
+    def unknown(self, table: Table) -> dict[int, list[str]]:
+        """The columns of each row whose cells say nothing though they aren't missing: a category that the training
+        rows lack, or an odd cell among numbers, which counts as missing. Rows without such cells aren't in it."""
+        found: dict[int, list[str]] = defaultdict(list)
+        for name, column in self.used.items():
+            rows: Sequence[int] = ()
+            if isinstance(column, CategoryColumn):
+                rows = np.flatnonzero(column.unknown(table.column(name))).tolist()
+            elif isinstance(column, NumberColumn) and column.forgiving:
+                rows = column.numbers(table.column(name), table)[1]
+            for row in rows:
+                found[row].append(name)
+        return dict(found)
 
     def describe(self) -> list[ColumnSummary]:
         """How each column was understood, in the table's order, without the target."""

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from thalweg.data.cells import Array, Column, column_of, moment_of, objects
+from thalweg.data.cells import Array, column_of, moment_of, objects
 from thalweg.data.columns import CategoryColumn, FittedColumn, NumberColumn, TextColumn
 from thalweg.data.dates import DateColumn, seconds
 from thalweg.data.fitted import fill, scaled
@@ -25,6 +25,7 @@ from thalweg.data.notations.quantities import SHARES
 from thalweg.data.reading import bare, number_in
 from thalweg.data.tables import Table
 from thalweg.errors import DataError
+from thalweg.support.frames import checked
 
 Row = dict[str, Any]
 NUMBERS = frozenset([bool, int, float, np.bool_, np.int32, np.int64, np.float32, np.float64])
@@ -57,7 +58,9 @@ def _row_of_frame(frame: Any) -> Row | None:
     names, types = frame.columns.tolist(), frame.dtypes.tolist()
     if not all(isinstance(kind, np.dtype) or type(kind).__name__ == "StringDtype" for kind in types):
         return None
-    row = {name: frame.iat[0, place] for place, name in enumerate(names)}
+    # pandas' own way to the array of a column takes a tenth of the time of frame[name]
+    array_of = getattr(frame, "_get_column_array", lambda place: frame.iloc[:, place].array)
+    row = {name: checked(array_of(place))[0] for place, name in enumerate(names)}
     return row if len(row) == len(names) else None
 
 
@@ -89,29 +92,33 @@ class SingleRow:
     def matrix(self, row: Mapping[str, Any]) -> Array | None:
         """The matrix of a row, float32 (1, features), as a table of it makes; None if a table has to read it."""
         out = np.zeros((1, self.width), np.float32)
-        numbers = self._read(row, out[0])
+        numbers = self._read(row, out[0], [])
         if numbers is None:
             return None
         self._write_numbers(np.array(numbers), out[0])
         return out
 
-    def matrix_of(self, rows: Sequence[Mapping[str, Any]]) -> tuple[Array, list[int]]:
-        """The same of several rows, each read by itself: float32 (rows, features), and which of them a table has to
-        read, whose lines mean nothing."""
+    def matrix_of(self, rows: Sequence[Mapping[str, Any]]) -> tuple[Array, list[int], dict[int, list[str]]]:
+        """The same of several rows, each read by itself: float32 (rows, features); which of them a table has to read,
+        whose lines mean nothing; and the columns whose cells say nothing, by row."""
         out = np.zeros((len(rows), self.width), np.float32)
-        read = [self._read(row, out[k]) for k, row in enumerate(rows)]
+        new: list[list[str]] = [[] for _ in rows]
+        read = [self._read(row, out[k], new[k]) for k, row in enumerate(rows)]
         left = [k for k, numbers in enumerate(read) if numbers is None]
         none = [np.nan] * len(self.numbers)
         numbers = np.array([none if numbers is None else numbers for numbers in read])
         self._write_numbers(numbers.reshape(len(rows), len(self.numbers)), out)
-        return out, left
+        return out, left, {k: names for k, names in enumerate(new) if names and read[k] is not None}
 
-    def _read(self, row: Mapping[str, Any], out: Array) -> list[float] | None:
-        """The numbers of a row, and its other cells into its line of the matrix; None if a table has to read it."""
+    def _read(self, row: Mapping[str, Any], out: Array, new: list[str]) -> list[float] | None:
+        """The numbers of a row, its other cells into its line of the matrix, and the columns of those that say nothing
+        into `new`; None if a table has to read it."""
         try:
             numbers = [read(row[name]) for name, read in self.numbers]
             for name, features_of, place in self.others:
-                out[place] = features_of(row[name])
+                out[place], unknown = features_of(row[name])
+                if unknown:
+                    new.append(name)
             for column, moment, place in self.dates:
                 moments = np.array([moment(row[column.name])], "datetime64[us]")
                 fill(out[None, place], column.arranged, seconds(moments))
@@ -176,16 +183,17 @@ def moment_reader(column: DateColumn, familiar: bool) -> Callable[[Any], Any]:
     return read
 
 
-def reader_of(column: FittedColumn, familiar: bool) -> Callable[[Any], Array]:
-    """From a cell of a column of another kind than those above to its part of the matrix."""
+def reader_of(column: FittedColumn, familiar: bool) -> Callable[[Any], tuple[Array, bool]]:
+    """From a cell of a column of another kind than those above to its part of the matrix, and whether it says nothing
+    there because it is unknown."""
     return text_reader(column, familiar) if isinstance(column, TextColumn) else remembering(column, familiar)
 
 
-def text_reader(column: TextColumn, familiar: bool) -> Callable[[Any], Array]:
+def text_reader(column: TextColumn, familiar: bool) -> Callable[[Any], tuple[Array, bool]]:
     """From a cell of a column of free text to its part of the matrix."""
     gaps = not without_gaps(column, familiar)
 
-    def read(cell: Any) -> Array:
+    def read(cell: Any) -> tuple[Array, bool]:
         text = bare(cell) if type(cell) is str else cell
         if text is None and gaps:
             return features_of(None)
@@ -193,35 +201,31 @@ def text_reader(column: TextColumn, familiar: bool) -> Callable[[Any], Array]:
             raise LeftToTableError
         return features_of(text)
 
-    def features_of(text: str | None) -> Array:
+    def features_of(text: str | None) -> tuple[Array, bool]:
         out = np.zeros((1, len(column.features)), np.float32)
         column.write_texts([text], out)
-        return out.reshape(-1)
+        return out.reshape(-1), False
 
     return read
 
 
-def remembering(column: FittedColumn, familiar: bool) -> Callable[[Any], Array]:
+def remembering(column: FittedColumn, familiar: bool) -> Callable[[Any], tuple[Array, bool]]:
     """From a cell of a column to its part of the matrix, as a table of this cell alone gives it."""
 
     @lru_cache(REMEMBERED, typed=True)
-    def known(cell: Any) -> Array:
+    def known(cell: Any) -> tuple[Array, bool]:
         table = Table({column.name: column_of(objects([cell]))}, "the cell")
-        if familiar and is_new(column, table.column(column.name)):
+        cells = table.column(column.name)
+        unknown = isinstance(column, CategoryColumn) and bool(column.unknown(cells).any())
+        if familiar and (unknown or (not column.missing and bool(cells.missing().any()))):
             raise LeftToTableError
         out = np.zeros((1, len(column.features)), np.float32)
-        column.write(table.column(column.name), table, out)
-        return out.reshape(-1)
+        column.write(cells, table, out)
+        return out.reshape(-1), unknown
 
-    def features_of(cell: Any) -> Array:
+    def features_of(cell: Any) -> tuple[Array, bool]:
         if type(cell) not in CELLS or (type(cell) is str and len(cell) > LONGEST):
             raise LeftToTableError
         return known(None if cell != cell else cell)  # one NaN isn't another
 
     return features_of
-
-
-def is_new(column: FittedColumn, cells: Column) -> bool:
-    """Whether cells are missing, or of a category, as in no training row."""
-    unknown = isinstance(column, CategoryColumn) and not column.rest and bool((column.codes(cells) == -1).any())
-    return unknown or (not column.missing and bool(cells.missing().any()))

@@ -10,6 +10,7 @@ import numpy as np
 from thalweg.data.arrays import Array, Shape
 from thalweg.errors import DataError, ShapeError
 from thalweg.layers import Embedding, Layer, Masking
+from thalweg.support.frames import checked
 
 
 def filler(layers: Sequence[Layer]) -> float | None:
@@ -27,6 +28,7 @@ def fill_of(layer: Layer) -> float | None:
 
 def listed(x: Any) -> list[Any] | None:
     """The rows, if they come one by one: in a list, an array of objects, an Arrow list or a column of a data frame."""
+    checked(x, "x")
     if isinstance(x, (list, tuple)):
         rows = list(x)
     elif hasattr(x, "to_pylist"):
