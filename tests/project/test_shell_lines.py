@@ -234,10 +234,10 @@ def folder(tmp_path):
     image = pytest.importorskip("PIL.Image")
     shutil.copytree(ROOT / "examples", tmp_path / "examples", ignore=shutil.ignore_patterns("keras"))
     random = np.random.default_rng(0)
-    x, y = np.stack([strokes(random, number % 10) for number in range(80)]), np.arange(80) % 10
+    x, y = np.stack([strokes(random, number % 10) for number in range(60)]), np.arange(60) % 10
     for name in ("mnist.npz", "fashion_mnist.npz"):
-        np.savez(tmp_path / name, x_train=x[:60], y_train=y[:60], x_test=x[60:], y_test=y[60:])
-    for number, pixels in enumerate(x[:24]):
+        np.savez(tmp_path / name, x_train=x[:40], y_train=y[:40], x_test=x[40:], y_test=y[40:])
+    for number, pixels in enumerate(x[:14]):
         kind = tmp_path / "photos" / ("cats", "dogs")[number % 2]
         kind.mkdir(parents=True, exist_ok=True)
         image.fromarray(pixels).save(kind / f"{number}.png")
