@@ -23,8 +23,8 @@ from thalweg.series.panel import Line, Panel, panel_of, shown
 from thalweg.series.season import Season, season_of
 from thalweg.series.time_index import TimeIndex
 from thalweg.support.checks import number, whole
-from thalweg.tabular.clock import Clock
 from thalweg.support.naming import suggesting
+from thalweg.tabular.clock import Clock
 from thalweg.tabular.features import Features
 
 Array = NDArray[Any]
