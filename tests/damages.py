@@ -554,7 +554,6 @@ DAMAGES = {
             "return len(text) < 12 and plainly(text).lower() in GAPS",
             "return text.lower() in GAPS",
         ),
-        ("export/js/cells.js", "|| doubtful.test(text) ", ""),
     ],
     "tests/export/test_js_modules.py": [
         ("export/js/js_files.py", "module.exports = {{ {} }};", "exports;"),

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from thalweg.data.cells import bare_column
 from thalweg.data.labels import WORDS, Labels, label_codes
 from thalweg.data.notations.letters import SAME
 from thalweg.data.reading import GAPS, MISSING_MARKERS, WHITE_SPACE
 
+Key = TypeVar("Key", float, str)
 LETTERS = "[aA][bB][oO][uU][tT]|[aA][pP][pP][rR][oO][xX]|[cC][aA]"  # about, approx., ca.
 BLANKS = "\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
 """White space by Python's rules."""
@@ -54,7 +55,12 @@ def spellings(categories: Sequence[str]) -> Spellings:
     numbers = {value: labels.by_meaning("", [("number", value)]) for value in sorted(values)}
     words = {w: labels.by_meaning(w, [("boolean", float(w == "true"))] * (w in ("true", "false"))) for w in WORDS}
     odd = DATES if "date" in kinds else NUMBERS if "number" in kinds else ""
-    return Spellings(labels.spelled, *({k: p for k, p in found.items() if p >= 0} for found in (numbers, words)), odd)
+    return Spellings(labels.spelled, known(numbers), known(words), odd)
+
+
+def known(places: dict[Key, int]) -> dict[Key, int]:
+    """Those that there are."""
+    return {key: place for key, place in places.items() if place >= 0}
 
 
 class Listed(NamedTuple):
