@@ -65,13 +65,10 @@ def connect(memory: int, file: Path | None = None) -> Iterator[duckdb.DuckDBPyCo
         connection.execute("SET temp_directory = ''")  # otherwise it would fill the disk
         connection.execute("SET TimeZone = 'UTC'")  # the same day and the same text on every machine
         for setting in (
-            "enable_progress_bar",
+            "enable_progress_bar", "autoinstall_known_extensions", "autoload_known_extensions",
+            "allow_community_extensions", "allow_persistent_secrets",
             "python_enable_replacements",  # FROM x must not find a variable of this package
-            "autoinstall_known_extensions",
-            "autoload_known_extensions",
-            "allow_community_extensions",
-            "allow_persistent_secrets",
-        ):
+        ):  # fmt: skip
             connection.execute(f"SET {setting} = false")
         yield connection
 
