@@ -221,8 +221,8 @@ def columns_of(
             columns[name] = Column(read[i][0], _values(found[f"c{i}"], read[i][0]), origin="text")
         elif large.get(i):
             digits = _text_cells(found[f"c{i}"])
-            kind: Kind = "integer" if _INTEGERS.fullmatch(sql_type) else "number"
-            columns[name] = Column(kind, digits.astype(np.float64), text=digits)
+            whole: Kind = "integer" if _INTEGERS.fullmatch(sql_type) else "number"
+            columns[name] = Column(whole, digits.astype(np.float64), text=digits)
         elif i in sql:
             columns[name] = _column(found[f"c{i}"], sql_type, decimal_comma)
         else:
