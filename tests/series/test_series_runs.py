@@ -230,7 +230,7 @@ class Counted(Clock):
         return self.seconds
 
 
-@pytest.mark.parametrize(("limit", "all_values"), [(60.0, True), (12.0, False)])
+@pytest.mark.parametrize(("limit", "all_values"), [(60.0, True), (10.0, False)])
 def test_both_trainings_and_what_follows_are_within_the_limit(monkeypatch, limit, all_values):
     clock, fit, save = Counted(limit, page=1.0), Functional.fit, series_run.SeriesRun.save
 

@@ -66,13 +66,10 @@ def connect(memory: int, file: Path | None = None) -> Iterator[duckdb.DuckDBPyCo
         connection.execute("SET temp_directory = ''")  # otherwise it would fill the disk
         connection.execute("SET TimeZone = 'UTC'")  # the same day and the same text on every machine
         for setting in (
-            "enable_progress_bar",
+            "enable_progress_bar", "autoinstall_known_extensions", "autoload_known_extensions",
+            "allow_community_extensions", "allow_persistent_secrets",
             "python_enable_replacements",  # FROM x must not find a variable of this package
-            "autoinstall_known_extensions",
-            "autoload_known_extensions",
-            "allow_community_extensions",
-            "allow_persistent_secrets",
-        ):
+        ):  # fmt: skip
             connection.execute(f"SET {setting} = false")
         yield connection
 
@@ -225,8 +222,8 @@ def columns_of(
             columns[name] = Column(read[i][0], _values(found[f"c{i}"], read[i][0]), origin="text")
         elif large.get(i):
             digits = _text_cells(found[f"c{i}"])
-            kind: Kind = "integer" if _INTEGERS.fullmatch(sql_type) else "number"
-            columns[name] = Column(kind, digits.astype(np.float64), text=digits)
+            whole: Kind = "integer" if _INTEGERS.fullmatch(sql_type) else "number"
+            columns[name] = Column(whole, digits.astype(np.float64), text=digits)
         elif i in sql:
             columns[name] = _column(found[f"c{i}"], sql_type, decimal_comma)
         else:

@@ -173,7 +173,8 @@ def too_few(case: Case) -> Numbers | None:
         )
     else:
         so = words.text("none to validate by")
-    if np.ndim(case.recording.sample.x) == 4:
+    x = case.recording.sample.x
+    if x is not None and x.ndim == 4:
         so_far = words.text("vary the images that there are (layers.RandomFlip, layers.RandomTranslation)")
     else:
         so_far = words.text("judge by cross-validation (of a table, thalweg train: --folds 5)")

@@ -27,10 +27,7 @@ WORST = 1e6  # the score of a training that diverged: finite, as Optuna wants it
 
 @dataclass
 class TimeLimit:
-    """A limit in seconds of wall time, in which the compiling of kernels doesn't count; None: no limit.
-
-    It counts from the beginning of a command's process.
-    """
+    """A limit in seconds since a command's process began, without the compiling of kernels; None: no limit."""
 
     seconds: float | None
     passed: Elapsed = field(default_factory=lambda: Elapsed(command.seconds))
