@@ -83,15 +83,29 @@ def test_a_dictionary_of_nothing_is_missing_cells():
     assert read_table(pa.table({"c": column, "x": [1, 2]}))["c"].tolist() == [None, None]
 
 
+class Wrapped(pa.ExtensionType):
+    """Small integers, as a type of one's own."""
+
+    def __init__(self):
+        super().__init__(pa.int8(), "wrapped")
+
+    def __arrow_ext_serialize__(self):
+        return b""
+
+    @classmethod
+    def __arrow_ext_deserialize__(cls, storage, serialized):
+        return cls()
+
+
 @pytest.mark.parametrize(
     ("array", "kind", "cells"),
     [
         (pa.array([[1], None]), "other", [None, None]),
         (pa.array([b"a", None]), "other", [None, None]),
         (pa.UnionArray.from_sparse(pa.array([0, 0], pa.int8()), [pa.array(["a", "b"])]), "other", [None, None]),
-        (pa.RunEndEncodedArray.from_arrays(pa.array([2], pa.int32()), pa.array(["a"])), "text", ["a", "a"]),
+        (pa.RunEndEncodedArray.from_arrays([2], pa.array(["a"])), "text", ["a", "a"]),
         (
-            pa.ExtensionArray.from_storage(pa.opaque(pa.int8(), "x", "y"), pa.array([1, 2], pa.int8())),
+            pa.ExtensionArray.from_storage(Wrapped(), pa.array([1, 2], pa.int8())),
             "integer",
             [1, 2],
         ),
@@ -114,6 +128,8 @@ def columns(key, **others):
 
 def repeated(text, rows):
     """A view of one text in all rows."""
+    if int(pa.__version__.partition(".")[0]) < 20:
+        pytest.skip("this pyarrow can't make a view of buffers")
     view = pa.array([text], pa.string_view())
     views = np.frombuffer(view.buffers()[1], np.uint8).tobytes() * rows
     return pa.Array.from_buffers(pa.string_view(), rows, [None, pa.py_buffer(views), view.buffers()[2]])
@@ -126,7 +142,7 @@ SMALL = {
         pa.DictionaryArray.from_arrays(pa.nulls(ROWS, pa.int32()).fill_null(0), repeated(LONG, 1))
     ),
     "views": lambda: columns(repeated(LONG, ROWS)),
-    "runs": lambda: columns(pa.RunEndEncodedArray.from_arrays(pa.array([ROWS], pa.int32()), pa.array([LONG]))),
+    "runs": lambda: columns(pa.RunEndEncodedArray.from_arrays([ROWS], pa.array([LONG]))),
     "nothing": lambda: columns(pa.nulls(10 * ROWS)),
 }
 

@@ -56,7 +56,7 @@ def columns():
         pa.UnionArray.from_dense(
             pa.array([0, 1, 0], pa.int8()), pa.array([0, 0, 1], pa.int32()), [pa.array(["a", "b"]), pa.array([1])]
         ),
-        pa.RunEndEncodedArray.from_arrays(pa.array([2, 3], pa.int32()), pa.array(["red", "blue"])),
+        pa.RunEndEncodedArray.from_arrays([2, 3], pa.array(["red", "blue"])),
         *(pa.DictionaryArray.from_arrays(codes, values) for values in (pa.nulls(1), lists, long, pa.array(["red"]))),
     ]
     kinds = (pa.decimal128(30, 2), pa.decimal256(60, 2), pa.uint64(), pa.float32())
