@@ -437,6 +437,7 @@ def test_labels_are_found_by_what_they_say():
     assert codes((1, 2), "1.0", "two") == [0, -1]
     assert codes((1, 2, 2.5), "1.0", "2.5", "2.50", "x", "1.5") == [0, 2, 2, -1, -1]
     assert codes(("1.1", "7"), "1.10", "7.0", "x") == [-1, 1, -1]  # another version
+    assert codes(("b\u3000", "c"), "b\u3000", " b\u3000", "b") == [0, 0, -1]  # white space that cells keep
     assert label_codes(("a",), Column("other", np.array([None], object), "LIST")).tolist() == [-2]
 
 

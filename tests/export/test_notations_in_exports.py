@@ -173,7 +173,8 @@ const fs = require("fs");
 const {code, cells} = JSON.parse(fs.readFileSync("given.json", "utf8"));
 const get = (of, name) => (name === Symbol.toPrimitive ? () => "" : all);
 const all = new Proxy(function () {}, {get, apply: () => all});
-for (const name of ["matchMedia", "document", "localStorage", "location", "addEventListener"]) globalThis[name] ??= all;
+const window = ["matchMedia", "navigator", "document", "localStorage", "location", "addEventListener"];
+for (const name of window) globalThis[name] ??= all;
 const [read, columns] = new Function(`${code}; return [read, COLUMNS];`)();
 const found = cells.map((row, k) => row.map((cell) => {
     try {

@@ -21,6 +21,7 @@ READERS = {  # they hold Chinese that they read: dates, units, names of columns,
     *(f"data/notations/{name}.py" for name in ("calendars", "letters", "patterns", "quantities")),
     *(f"data/{name}.py" for name in ("dates", "numerals", "reading", "tables")),
     "export/numpy_cells.py",
+    "export/spellings.py",
     "runs/suspicions.py",
     "support/printing.py",
 }

@@ -11,7 +11,7 @@ import numpy as np
 
 from thalweg.data.cells import EXACT, Array, Column
 from thalweg.data.notations.calendars import EITHER
-from thalweg.data.reading import Meanings, is_gap, plain_number, read
+from thalweg.data.reading import WHITE_SPACE, Meanings, is_gap, plain_number, read
 
 Label = str | int | float | bool
 Key = tuple[str, Any]
@@ -70,7 +70,8 @@ class Labels:
 
     def __init__(self, known: Sequence[Label]) -> None:
         self.known = known
-        self.spelled = dict(reversed([(k.strip(), code) for code, k in enumerate(known) if isinstance(k, str)]))
+        texts = [(label.strip(WHITE_SPACE), code) for code, label in enumerate(known) if isinstance(label, str)]
+        self.spelled = dict(reversed(texts))
 
     @cached_property
     def places(self) -> dict[Key, set[int]]:
@@ -105,7 +106,7 @@ def _meanings(label: Label) -> list[Key]:
         return [("boolean", float(label))]
     if not isinstance(label, str):
         return [("number", label), ("fraction", label)]
-    text = label.strip()
+    text = label.strip(WHITE_SPACE)
     found = read([text])
     number = plain_number(text)
     if number is not None:  # also a code
@@ -127,7 +128,7 @@ def _truth(key: Key) -> float | None:
 
 def _truths(known: Sequence[Label]) -> list[float] | None:
     """The truth values of two labels, one of them false, that are a pair of such words; None for other labels."""
-    keys = [(("text", label.strip()) if isinstance(label, str) else _meanings(label)[0]) for label in known]
+    keys = [(("text", label.strip(WHITE_SPACE)) if isinstance(label, str) else _meanings(label)[0]) for label in known]
     words = tuple(sorted(str(value).lower() for kind, value in keys if kind == "text"))
     truths = [_truth(key) for key in keys]
     if len(known) != 2 or {*truths} != {0.0, 1.0} or (words and words not in _PAIRS):

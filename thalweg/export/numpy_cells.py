@@ -114,7 +114,7 @@ def category(known: Any, numbers: Any = (), words: Any = (), odd: str = "", othe
 
     odd: the pattern of what may be a number or a date that only thalweg can read.
     """
-    places = {text.strip(): place for place, text in reversed(list(enumerate(known)))}
+    places = {spelled(text): place for place, text in reversed(list(enumerate(known)))}
     numbers, words = dict(numbers), dict(words)
 
     def place(cell: Any) -> Any:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, TypeVar
 
-from thalweg.data.cells import bare_column
+from thalweg.data.cells import EXACT, bare_column
 from thalweg.data.labels import WORDS, Labels, label_codes
 from thalweg.data.notations.letters import SAME
 from thalweg.data.reading import GAPS, MISSING_MARKERS, WHITE_SPACE
@@ -24,7 +24,6 @@ DATES = r"[^0-9０-９]*[0-9０-９](?:.|\s)*"
 ANY = r"(?:.|\s)*"
 SURE = r"0|-?[1-9][0-9]{0,14}|-?(?:0|[1-9][0-9]{0,8})\.[0-9]{0,5}[1-9]"
 """Numbers in the plain notation, of which each category's is listed; a fraction is one only as it is spelled."""
-EXACT = 2**53 - 1
 
 
 @dataclass(frozen=True)

@@ -159,7 +159,7 @@ export function clock(cell) {
  * @returns {(cell: any) => number | null}
  */
 export function category(known, { numbers = [], words = {}, odd = "", other = -1 } = {}) {
-  const places = new Map(known.map((text, place) => /** @type {const} */ ([bare(text), place])).reverse());
+  const places = new Map(known.map((text, place) => /** @type {const} */ ([spelled(text), place])).reverse());
   const [values, said, doubtful] = [new Map(numbers), new Map(Object.entries(words)), new RegExp(`^(?:${odd})$`)];
   return (cell) => {
     const text = spelled(cell);
