@@ -176,7 +176,7 @@ def read_table(
             the message says in which encoding it seems to be.
         ArgumentError: an unknown encoding; an encoding, a sheet or a quote for a source that has none; a Table that
             was read without the verbatim columns.
-        MissingPackageError: a workbook needs fastexcel, an Arrow file needs pyarrow or Polars.
+        MissingPackageError: a workbook needs fastexcel, an Arrow file needs pyarrow.
 
     >>> read_table("SELECT sex, body_mass_g FROM 'examples/penguins.csv' WHERE island = 'Dream'")
     <Table of 124 rows: sex (text), body_mass_g (number)>

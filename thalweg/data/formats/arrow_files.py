@@ -1,10 +1,9 @@
-"""Arrow's files (.arrow, .feather, .ipc), read by pyarrow, or by Polars where that isn't installed."""
+"""Arrow's files (.arrow, .feather, .ipc), by pyarrow: Polars ends the process at some that are damaged."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -32,38 +31,27 @@ def read_arrow(path: Path) -> Any:
 
     Raises:
         DataError: the file is damaged, or larger than is allowed.
-        MissingPackageError: neither pyarrow nor Polars is installed.
+        MissingPackageError: pyarrow isn't installed.
     """
-    streamed = is_streamed(path)
-    with readable(DataError, f"can't read {path}: it is no Arrow file, or is damaged"):
-        if find_spec("pyarrow") is not None:
-            return _by_pyarrow(path, streamed)
-        need("polars", "excel", f"reading {path.suffix} files")
-        import polars as pl
-
-        frame = pl.read_ipc_stream(path) if streamed else pl.read_ipc(path)
-        if frame.estimated_size() > allowed(path):
-            raise too_large(str(path), allowed(path), int(frame.estimated_size()))
-        return frame
-
-
-def is_streamed(path: Path) -> bool:
-    """Whether a file is in the stream format."""
-    with path.open("rb") as file:
-        return file.read(len(_MAGIC)) != _MAGIC
-
-
-def _by_pyarrow(path: Path, streamed: bool) -> Any:
+    need("pyarrow", "arrow", f"reading {path.suffix} files")
     import pyarrow as pa
 
     def allow(rows: int, size: int) -> None:
         if size > allowed(path):
             raise too_large(str(path), allowed(path))
 
-    with pa.OSFile(str(path)) as source:
+    what = f"can't read {path}: it is no Arrow file, or is damaged"
+    with readable(DataError, what), pa.OSFile(str(path)) as source:
+        streamed = is_streamed(path)
         reader = pa.ipc.open_stream(source) if streamed else pa.ipc.open_file(source)
         batches = reader if streamed else map(reader.get_batch, range(reader.num_record_batches))
         return table_of(batches, reader.schema, str(path), allow)
+
+
+def is_streamed(path: Path) -> bool:
+    """Whether a file is in the stream format."""
+    with path.open("rb") as file:
+        return file.read(len(_MAGIC)) != _MAGIC
 
 
 class CheckedBatches:
