@@ -452,7 +452,7 @@ export class App {
 
   /** What this page can't do without a server. */
   needsInstall() {
-    this.tell(word("Programs and models need thalweg on your machine: pip install 'thalweg[jit,play]', then thalweg play."));
+    this.tell(word("Programs and models need thalweg on your machine, with its extra play: thalweg play."));
   }
 
   /**

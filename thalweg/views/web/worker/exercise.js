@@ -235,7 +235,7 @@ export function posed(state, { site, digits, tables }) {
     if (!table) throw refused("this table is no longer here: open its file again");
     return tabular(state, table, site);
   }
-  if (name === "text" || name === "sentences") throw refused("Texts and sentences need thalweg on your machine: pip install 'thalweg[jit,play]', then thalweg play.");
+  if (name === "text" || name === "sentences") throw refused("Texts and sentences need thalweg on your machine, with its extra play: thalweg play.");
   if (!digits) throw refused("this page was made without the digits");
   return name === "digits" ? toldApart(state, digits) : edgeMaps(state, digits, site);
 }
