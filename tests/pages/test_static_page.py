@@ -105,7 +105,7 @@ INSTALLED = ("next-letter", "attention")
 def test_what_needs_an_install_is_said(lesson, opened):
     page = opened(f"?lesson={lesson}")
     assert page.locator("#task").is_visible()
-    assert page.inner_text(".message").startswith("Texts and sentences need thalweg on your machine, with its extra play")
+    assert page.inner_text(".message").startswith("Texts and sentences need thalweg on your machine, with its extra")
 
 
 @pytest.mark.parametrize("lesson", [name for name in scenes.lessons() if name not in INSTALLED])

@@ -85,7 +85,7 @@ def test_wrong_states_are_refused_in_the_same_words(tmp_path):
 def test_what_needs_an_install_is_said(tmp_path):
     wanted = [{"data": {"name": "text"}}, {"data": {"name": "sentences"}}]
     for found in ran(tmp_path, [{"do": "exercise", "state": s} for s in wanted]):
-        assert found["refused"]["en"].startswith("Texts and sentences need thalweg on your machine, with its extra play")
+        assert found["refused"]["en"].startswith("Texts and sentences need thalweg on your machine, with its extra")
         assert "附加套件 play" in found["refused"]["zh"]
 
 
