@@ -18,6 +18,8 @@ import tomllib
 from collections.abc import Iterable
 from pathlib import Path
 
+from thalweg.support.printing import lasting_streams
+
 ROOT = Path(__file__).parents[1]
 FOR_DEVELOPERS = {"bench", "dev", "docs", "pages", "parity", "test", "wheels"}
 BESIDE = {"mpi": ["mpich"], "notebook": ["ipykernel", "nbclient"]}
@@ -105,4 +107,5 @@ def main(wheel: Path | None, wanted: Iterable[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1]) if len(sys.argv) > 1 else None, sys.argv[2:] or extras()))
+    with lasting_streams(ends=True):
+        sys.exit(main(Path(sys.argv[1]) if len(sys.argv) > 1 else None, sys.argv[2:] or extras()))

@@ -191,7 +191,7 @@ def test_every_loss_that_fits_is_trained(task, y):
         (lambda: compare("activation", X, TWO, entries="relu"), "entries is a list"),
         (lambda: compare("activation", X, TWO, entries=["relu", "relu"]), "same name"),
         (lambda: compare("activation", X, TWO, activation="relu"), "can't be set"),
-        (lambda: compare("activation", X, TWO, layer=3), "no setting 'layer'"),
+        (lambda: compare("activation", X, TWO, layer=3), "no argument 'layer'; did you mean 'layers'"),
         (lambda: compare("activation", X, TWO, seeds=0), "at least 1"),
         (lambda: compare("activation", X, TWO, epochs=0), "epochs"),
         (lambda: compare("activation", X, TWO, task="guess"), "binary"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -29,6 +29,7 @@ from thalweg.cli.options import (
     refuse_given,
 )
 from thalweg.cli.report import say_unseen, show_mistakes, show_predictions, show_scores, warn_of_unseen
+from thalweg.data.cells import Array
 from thalweg.data.images.image_folders import pictures_in
 from thalweg.data.large_source import Shard
 from thalweg.data.sources import is_query, writable
@@ -79,7 +80,7 @@ def evaluate(
         if memory is None:
             evaluate_table(run, loaded, source, file_format, skip_bad)
         else:
-            evaluate_on_disk(loaded, source, file_format, skip_bad, memory)
+            evaluate_on_disk(run, loaded, source, file_format, skip_bad, memory)
 
 
 def evaluate_series(run: Path, source: str, file_format: FileFormat) -> None:
@@ -98,33 +99,37 @@ def evaluate_table(folder: Path, run: table_run.TableRun, source: str, file_form
         table, skipped = table_run.usable(run, table, with_targets=True)
         say_skipped(skipped)
     warn_of_unseen(run, table)
-    say_learned(folder, run, table)
+    numbers = [table.row_number(row) for row in range(table.rows)]
+    say_learned(folder, run, numbers, lambda rows: run.predicted(table.take(rows)))
     show_judgement(run, table.rows, run.judge(table))
 
 
-def say_learned(folder: Path, run: table_run.TableRun, table: Table) -> None:
-    """Prints that rows are those of the training, if they are: most of them were learned from."""
+def say_learned(
+    folder: Path, run: table_run.TableRun, numbers: list[int], predicted: Callable[[list[int]], Array]
+) -> None:
+    """Prints that rows are those of the training, if they are (see `are_of_training`): most were learned from."""
     learned = sum(int(run.facts["rows"].get(part) or 0) for part in ("train", "validation"))
     known = load_evidence(folder, (len(run.features.feature_names),), len(run.target.classes))
-    if known is not None and are_of_training(known.held, table, run.predicted):
-        learned = min(learned, table.rows - known.held.of)
+    if known is not None and are_of_training(known.held, numbers, predicted):
+        learned = min(learned, len(numbers) - known.held.of)
         print(
-            f"note: these are the rows of the training, and {learned:,} of {table.rows:,} were learned from: only what "
-            "was held out in training says how rows to come are predicted",
+            f"note: these are the rows of the training, and {learned:,} of {len(numbers):,} were learned from: only "
+            "what was held out in training says how rows to come are predicted",
             file=sys.stderr,
         )
 
 
 def evaluate_on_disk(
-    run: table_run.TableRun, source: str, file_format: FileFormat, skip_bad: bool, memory: str
+    folder: Path, run: table_run.TableRun, source: str, file_format: FileFormat, skip_bad: bool, memory: str
 ) -> None:
     """The same, of a table that may be larger than memory."""
     how = Predicting(run, [], [], skip_bad, file_format)
     with applied(run, file_format.large(source), bytes_of(memory), least_rows=1) as found:
-        rows, judgement = found.judge(partial(how.usable, least_rows=0, with_targets=True))
+        numbers, predicted, judgement = found.judge(partial(how.usable, least_rows=0, with_targets=True))
     say_skipped(how.skipped)
     say_unseen(how.unseen)
-    show_judgement(run, rows, judgement)
+    say_learned(folder, run, numbers, predicted.__getitem__)
+    show_judgement(run, len(numbers), judgement)
 
 
 def show_judgement(run: Run, rows: int, judgement: Judgement) -> None:

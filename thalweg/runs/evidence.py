@@ -7,7 +7,7 @@ inputs were drawn at random (the others belong to the worst mistakes), and has t
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -128,13 +128,13 @@ def of_images(x: Array, y: Array, predicted: Array) -> Evidence:
     return Evidence(named, at, random, np.ascontiguousarray(x[held.rows[at]]))
 
 
-def are_of_training(held: Held, table: Table, predicted: Callable[[Table], Array]) -> bool:
-    """Whether rows, whose target is known, are those of the training: the ones held out there are among others, at
-    their places, and predicted as they were."""
-    places = {table.row_number(row): row for row in range(table.rows)}
-    if not len(held.rows) or table.rows <= held.of or not places.keys() >= set(held.rows.tolist()):
+def are_of_training(held: Held, numbers: Sequence[int], predicted: Callable[[list[int]], Array]) -> bool:
+    """Whether rows of these numbers, whose target is known, are those of the training: the ones held out there are
+    among others, at their places, and predicted as they were. `predicted` gives the predictions for places."""
+    places = {number: place for place, number in enumerate(numbers)}
+    if not len(held.rows) or len(numbers) <= held.of or not places.keys() >= set(held.rows.tolist()):
         return False
-    found = predicted(table.take([places[number] for number in held.rows.tolist()]))
+    found = predicted([places[number] for number in held.rows.tolist()])
     return bool(np.isclose(found, held.predicted, 1e-3, 1e-4).mean() > NEARLY_ALL)
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from thalweg.data.cells import Array
 from thalweg.data.large_source import LargeSource, Shard
 from thalweg.data.sources import file_of_rows
 from thalweg.data.stored_rows import StoredRows, stored_rows
@@ -63,9 +64,9 @@ class Applied:
                 raise DataError(f"no row of {self.stored.name} can be used")
         return rows
 
-    def judge(self, prepare: Callable[[Table], Table]) -> tuple[int, Judgement]:
-        """How many rows have a target, and the judgement on predictions for them; in memory are targets, predictions,
-        and what scores need of them.
+    def judge(self, prepare: Callable[[Table], Table]) -> tuple[list[int], Array, Judgement]:
+        """The numbers of the rows that have a target, the predictions for them, and the judgement on these; in memory
+        are targets, predictions, and what scores need of them.
 
         Args:
             prepare: takes a block's rows with targets, and gives those to judge by.
@@ -84,7 +85,7 @@ class Applied:
         if not count:
             raise DataError(f"no row of {self.stored.name} has a value in the target column {target.name!r}")
         found = judgement_of(target, truth[:count], predicted[:count], lambda row: int(numbers[row]))
-        return count, found
+        return numbers[:count].tolist(), predicted[:count], found
 
 
 @contextmanager

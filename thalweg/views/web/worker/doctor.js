@@ -323,16 +323,19 @@ const CHECKS = {
     return { held: held[end], least, epoch: best + 1, loss: loss[end] };
   },
   "too few rows": (c) => {
-    const { rows, held } = c.network.exercise;
+    const { rows, held, shape } = c.network.exercise;
     const few = c.of("generalising.FEW_ROWS");
     const classes = c.shares ? c.shares.filter(Boolean).length : 1;
     if (c.diverged || rows >= few * classes) return null;
     const judged = held >= few && c.held.length >= 2;
     if (judged && c.held.slice(-2).some((v) => v <= (c.constant ?? NaN))) return null;
     const learned = classes === 1 ? sentence("{rows:,} rows", { rows }) : sentence("{rows:,} rows of {classes} classes", { rows, classes });
-    if (judged) return { learned, so: sentence("{held} to validate by have a loss of {loss:.4g}, and a constant answer has {constant:.4g}", { held, loss: c.held[c.held.length - 1], constant: c.constant }) };
-    if (!held) return { learned, so: sentence("none to validate by") };
-    return { learned, so: sentence("{held} to validate by, where one more or less that is right is {share:.0%} of the accuracy", { held, share: 1 / held }) };
+    const so_far = shape.length === 3
+      ? sentence("vary the images that there are (layers.RandomFlip, layers.RandomTranslation)")
+      : sentence("judge by cross-validation (of a table, thalweg train: --folds 5)");
+    if (judged) return { learned, so_far, so: sentence("{held} to validate by have a loss of {loss:.4g}, and a constant answer has {constant:.4g}", { held, loss: c.held[c.held.length - 1], constant: c.constant }) };
+    if (!held) return { learned, so_far, so: sentence("none to validate by") };
+    return { learned, so_far, so: sentence("{held} to validate by, where one more or less that is right is {share:.0%} of the accuracy", { held, share: 1 / held }) };
   },
   "answers the majority": (c) => {
     if (!c.poor || c.diverged) return null;
