@@ -109,7 +109,7 @@ MOST_LINES = 500  # in a file
 # The lines that a room may have, docstrings and comments included. A room grows by changing its number here, with the
 # reason in the commit's message; one that has become smaller lowers it. Where this is going: 72,000 in all.
 BUDGET = {
-    "thalweg": 100, "applications": 710, "cli": 2_920, "play": 1_640, "play.exports": 420, "play.training": 1_660,
+    "thalweg": 100, "applications": 710, "cli": 2_930, "play": 1_640, "play.exports": 420, "play.training": 1_660,
     "play.exercises": 800,
     "play.requests": 600, "runs.reports": 620, "runs": 3_510, "sklearn": 2_750, "experiments.tuning": 1_910,
     "tabular": 3_240, "tabular.forests": 360, "backend": 160, "preprocessing": 60, "random": 20, "saving": 40,
