@@ -86,7 +86,7 @@ def of_report(browser: Any) -> None:
         subprocess.run(call, cwd=DOCS.parent, capture_output=True, check=True)
         page.goto(f"file://{out}/report.html")
         valleys = page.locator("section#landscape figure").filter(has_text="Local valleys")
-        valleys.locator("canvas").wait_for()
+        valleys.locator(".plot canvas").wait_for()
         page.wait_for_timeout(800)
         keep(valleys, "local-valleys.png")
 
