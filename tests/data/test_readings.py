@@ -21,6 +21,7 @@ from thalweg.data.fitted import LeftOut
 from thalweg.data.reading import read
 from thalweg.data.target import split_rows
 from thalweg.errors import ArgumentError, BadRowsError, DataError, NotFoundError, ThalwegWarning
+from thalweg.sklearn.intake import whole_labels
 from thalweg.tabular.features import Features
 
 
@@ -361,3 +362,11 @@ def test_a_category_is_never_another():
     assert codes.codes(Table.of({"x": [7, 7.5]}).column("x")).tolist() == [1, 2]
     gaps = Features.fit({"x": ["7", "8"] * 9, "y": range(18)}, categories=["x"]).columns[0]
     assert gaps.codes(text_column(["-", "7"])).tolist() == [*gaps.codes(text_column(["-"])).tolist(), 0] == [-2, 0]
+
+
+def test_pandas_nullable_whole_labels_stay_apart_beyond_the_exact():
+    labels = pd.Series([2**53 + 1, 2**53], dtype="Int64")
+    kept = whole_labels(labels)
+    assert (kept.dtype.kind, kept.tolist()) == ("i", [2**53 + 1, 2**53])
+    lost = pd.Series([2**53, None], dtype="Int64")
+    assert whole_labels(lost) is lost  # a missing one is refused where targets are checked
