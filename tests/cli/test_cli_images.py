@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from thalweg import Sequential, layers
 from thalweg.data.tables import read_table
@@ -328,22 +329,42 @@ def test_feature_maps_are_drawn_without_layers_that_pass_on_and_with_the_classes
     drawn = plots.draw_features(
         plots.feature_maps(model, picture), picture, "title", ("cat", "dog", "a long long name")
     )
-    rows = [axis.get_ylabel().partition("\n")[0] for axis in drawn.axes if axis.get_ylabel()]
+    rows = [(axis.get_ylabel() or axis.get_yticklabels()[0].get_text()).partition("\n")[0] for axis in drawn.axes]
     assert rows == ["picture", "conv2d", "batch_normalization", "dense"]
-    assert sum(len(axis.images) for axis in drawn.axes) == 1 + 2 * plots.MOST
+    assert pictures_of(drawn) == 1 + 2 * plots.MOST
     assert [text.get_text() for text in drawn.axes[-1].get_xticklabels()] == ["cat", "dog", "a long lo…"]
     drawn.canvas.draw()
-    left = {round(axis.get_position().x0, 3) for axis in drawn.axes if axis.get_ylabel() and axis.images}
+    left = {round(axis.get_position().x0, 3) for axis in drawn.axes if axis.images}
     assert len(left) == 1  # the rows begin at one place
+
+
+def pictures_of(drawn):
+    """How many pictures stand apart from each other."""
+    return sum(ndimage.label(sheet.get_array()[:, :, 3])[1] for axis in drawn.axes for sheet in axis.images)
 
 
 @pytest.mark.parametrize("inputs", [1, 3, 5])
 def test_every_filter_is_drawn(inputs):
     kernel = np.random.default_rng(0).normal(size=(3, 3, inputs, 10))
     drawn = plots.draw_filters(kernel, "kernels")
-    assert sum(len(axis.images) for axis in drawn.axes) >= (50 if inputs == 5 else 10)
-    strip = plots.draw_strip([kernel, kernel, kernel], "epochs")
-    assert sum(len(axis.images) for axis in strip.axes) == 30
+    assert pictures_of(drawn) == (50 if inputs == 5 else 10)
+    assert pictures_of(plots.draw_strip([kernel, kernel, kernel], "epochs")) == 30
+
+
+@pytest.mark.parametrize("inputs", [1, 3, 5])
+def test_filters_stand_in_rows_in_their_colours(inputs):
+    """Blue below 0, red above; of three channels, each channel's share of its own colour."""
+    kernel = np.random.default_rng(0).normal(size=(3, 3, inputs, 10))
+    (sheet,) = plots.draw_filters(kernel, "kernels").axes[0].images
+    framed = plots.FRAME + 8  # the middle of a corner's cell
+    across = 3 * 16 + 2 * plots.FRAME + plots.GAP
+    row, column = (4, 7) if inputs == 5 else (1, 1)
+    corner = sheet.get_array()[row * across + framed, column * across + framed, :3]
+    own = kernel[0, 0, row, column] if inputs == 5 else kernel[0, 0, :, 8 + 1]
+    if inputs == 3:
+        np.testing.assert_allclose(corner, 0.5 + 0.5 * own / np.abs(kernel).max())
+    else:
+        assert (corner[0] > corner[2]) == (own > 0)
 
 
 def test_a_picture_is_png_or_svg(tmp_path):

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 Array = NDArray[Any]
 MOST = 16  # pictures in a row, and in a column
 LONGEST = 10  # characters of a class's name under a bar
+LEAST_PIXELS, FRAME, GAP = 48, 1, 6  # of a picture in a sheet, of the line around it, and between two
+SIGNED = "RdBu_r"
 
 
 def kernels_of(model: Model) -> dict[str, Layer]:
@@ -90,25 +92,16 @@ def draw_filters(kernel: Array, title: str) -> Figure:
         title += "" if inputs <= MOST and outputs <= MOST else f" (the first {len(rows)}×{columns})"
     title += " (mid-grey is 0)" if inputs == 3 else ""
     drawn = new_figure(1 + 0.9 * columns, 1 + 0.9 * len(rows))
-    axes = drawn.subplots(len(rows), columns, squeeze=False)
-    shown = None
-    for line, cells, text in zip(axes, rows, left, strict=True):
-        for place, axis in enumerate(line):
-            bare(axis)
-            if place < len(cells):
-                shown = show_kernel(axis, cells[place], limit)
-        line[0].set_ylabel(text, fontsize=7)
-    if shown is not None and inputs != 3:
-        drawn.colorbar(shown, ax=axes, shrink=0.6, label="weight")
+    axis = drawn.subplots()
+    show(axis, [[coloured(cell, limit) for cell in cells] for cells in rows], left)
+    if inputs != 3:
+        from matplotlib.cm import ScalarMappable
+
+        drawn.colorbar(ScalarMappable(cmap=SIGNED), ax=axis, shrink=0.6, label="weight").mappable.set_clim(
+            -limit, limit
+        )
     drawn.suptitle(title)
     return drawn
-
-
-def show_kernel(axis: Any, cell: Array, limit: float) -> Any:
-    """Draws one filter: signed, or in colour if it has three channels (0 is mid-grey)."""
-    if cell.shape[2] == 3:
-        return axis.imshow(0.5 + 0.5 * cell / limit)
-    return axis.imshow(cell[:, :, 0], cmap="RdBu_r", vmin=-limit, vmax=limit)
 
 
 def draw_strip(kernels: Sequence[Array], title: str) -> Figure:
@@ -118,14 +111,10 @@ def draw_strip(kernels: Sequence[Array], title: str) -> Figure:
     outputs = min(MOST, kernels[0].shape[3])
     epochs = sorted({round(k * (len(kernels) - 1) / max(1, MOST - 1)) for k in range(MOST)})
     limit = max(float(np.abs(k).max()) for k in kernels) or 1.0
+    channels = kernels[0].shape[2] if kernels[0].shape[2] in (1, 3) else 1
     drawn = new_figure(1.2 + 0.7 * outputs, 0.8 + 0.7 * len(epochs))
-    axes = drawn.subplots(len(epochs), outputs, squeeze=False)
-    for line, epoch in zip(axes, epochs, strict=True):
-        for number, axis in enumerate(line):
-            bare(axis)
-            cell = kernels[epoch][:, :, :, number]
-            show_kernel(axis, cell if cell.shape[2] in (1, 3) else cell[:, :, :1], limit)
-        line[0].set_ylabel(f"epoch {epoch}" if epoch else "before", fontsize=7, rotation=0, ha="right", va="center")
+    rows = [[coloured(kernels[epoch][:, :, :channels, k], limit) for k in range(outputs)] for epoch in epochs]
+    show(drawn.subplots(), rows, [f"epoch {epoch}" if epoch else "before" for epoch in epochs])
     drawn.suptitle(title)
     return drawn
 
@@ -142,28 +131,60 @@ def draw_features(values: dict[str, Array], picture: Array, title: str, classes:
             shown[name] = value
         before = value
     drawn = new_figure(2.5 + 0.75 * MOST, 0.6 + 0.95 * (1 + len(shown)))
-    grid = drawn.add_gridspec(1 + len(shown), MOST)
-    pictures = np.moveaxis(picture, -1, 0) if picture.shape[2] == 1 else [picture[:, :, :3]]
-    maps(drawn, [grid[0, k] for k in range(MOST)], pictures, "picture", "gray")
+    axes = drawn.subplots(1 + len(shown), squeeze=False)[:, 0]
+    in_colour = picture.shape[2] >= 3
+    show(axes[0], [[picture[:, :, :3] / 255 if in_colour else mapped(picture[:, :, 0], "gray")]], ["picture"], MOST)
     for row, (name, value) in enumerate(shown.items(), start=1):
         label = f"{name}\n{'×'.join(map(str, value.shape))}"
         if value.ndim == 3:
-            maps(drawn, [grid[row, k] for k in range(MOST)], np.moveaxis(value, -1, 0), label, "viridis")
+            show(
+                axes[row],
+                [[mapped(value[:, :, k], "viridis") for k in range(min(MOST, value.shape[2]))]],
+                [label],
+                MOST,
+            )
         else:
             last = row == len(shown) and len(value) == len(classes)
-            bars(drawn.add_subplot(grid[row, :]), value, label, classes if last else ())
+            bars(axes[row], value, label, classes if last else ())
     drawn.suptitle(title)
     return drawn
 
 
-def maps(drawn: Figure, places: Sequence[Any], cells: Any, label: str, colours: str) -> None:
-    """Draws a map in each place, each in its own range of colours; the name is on the left."""
-    for place, cell in zip(places, cells, strict=False):
-        axis = drawn.add_subplot(place)
-        bare(axis)
-        axis.imshow(cell, cmap=colours)
-        if place is places[0]:
-            beside(axis, label)
+def coloured(cell: Array, limit: float) -> Array:
+    """A filter's colours: signed, or its own if it has three channels (0 is mid-grey)."""
+    share = 0.5 + 0.5 * cell / limit
+    return share if cell.shape[2] == 3 else mapped(share[:, :, 0], SIGNED, (0.0, 1.0))
+
+
+def mapped(cell: Array, colours: str, limits: tuple[float, float] | None = None) -> Array:
+    """The colours of numbers, (height, width, 3), by default from their least to their largest."""
+    from matplotlib import colormaps
+
+    low, high = limits or (float(cell.min()), float(cell.max()))
+    found: Array = colormaps[colours]((cell - low) / ((high - low) or 1.0))[:, :, :3]
+    return found
+
+
+def show(axis: Any, rows: Sequence[Sequence[Array]], left: Sequence[str], columns: int = 0) -> None:
+    """Draws pictures of one size as one image, which takes a small part of the time of an axis each.
+
+    columns: for how many there is room in a row. left: what is written beside each row.
+    """
+    height, width = rows[0][0].shape[:2]
+    times = -(-LEAST_PIXELS // max(height, width))
+    down, across = times * height + 2 * FRAME + GAP, times * width + 2 * FRAME + GAP
+    sheet = np.zeros((down * len(rows) - GAP, across * max(columns, *map(len, rows)) - GAP, 4))
+    for i, row in enumerate(rows):
+        for k, cell in enumerate(row):
+            framed = sheet[i * down : (i + 1) * down - GAP, k * across : (k + 1) * across - GAP]
+            framed[:] = (0, 0, 0, 1)
+            framed[FRAME:-FRAME, FRAME:-FRAME, :3] = cell.repeat(times, 0).repeat(times, 1)
+    axis.imshow(sheet)
+    axis.set_anchor("W" if columns else "C")
+    axis.set_xticks([])
+    axis.set_yticks([i * down + (down - GAP) / 2 for i in range(len(rows))], left, fontsize=7)
+    axis.tick_params(length=0)
+    axis.spines[:].set_visible(False)
 
 
 def bars(axis: Any, value: Array, label: str, names: Sequence[str]) -> None:
@@ -176,14 +197,4 @@ def bars(axis: Any, value: Array, label: str, names: Sequence[str]) -> None:
         axis.set_xticks(
             range(len(names)), [name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…" for name in names]
         )
-    beside(axis, label)
-
-
-def beside(axis: Any, label: str) -> None:
-    """Writes a name on the left."""
     axis.set_ylabel(label, fontsize=7, rotation=0, ha="right", va="center", labelpad=8)
-
-
-def bare(axis: Any) -> None:
-    axis.set_xticks([])
-    axis.set_yticks([])
