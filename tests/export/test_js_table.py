@@ -271,6 +271,17 @@ def test_numbers_are_read_as_training_wrote_them(tmp_path):
     assert found[3] == f"RangeError: row 4 of the column 'price' {told}"
 
 
+def test_labels_that_one_number_would_be_are_texts(tmp_path):
+    """To JavaScript, 2^53 and 2^53 + 1 are one number; up to 2^53 − 1 labels are numbers, as in the table."""
+    options = TableOptions(target="y", members=1, layers=(4,), epochs=30, seed=0, lanes=1, trees=False)
+    for least, kind in ((2**53, str), (2**53 - 2, int)):
+        table = {"x": [k % 2 for k in range(60)], "y": [least + k % 2 for k in range(60)]}
+        trained = table_training.train(read_table(table), options)
+        found = ran(tmp_path, trained, [{"x": 0}, {"x": 1}])
+        assert [row[1] for row in found] == [kind(least), kind(least + 1)]
+        assert list(trained.predict({"x": [0, 1]})) == [least, least + 1]
+
+
 def test_a_name_can_t_become_code():
     bad = "</script><!--\u2028\u2029\ud800'\"\\\n"
     assert json.loads(literal(bad)) == bad

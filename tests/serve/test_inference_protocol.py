@@ -8,6 +8,9 @@ from conftest import odd_table
 from served_runs import Client, running
 
 import thalweg
+from thalweg.data.tables import read_table
+from thalweg.runs import table_training
+from thalweg.runs.table_run import TableOptions
 from thalweg.serve.plain_endpoint import SMALL
 from thalweg.serve.served import Limits
 
@@ -148,6 +151,21 @@ def test_a_number_is_one_output(of_several, numbers):
     ]
     (output,) = of_several.ask("/v2/models/numbers/infer", inputs()).json["outputs"]
     assert output["data"] == pytest.approx(thalweg.load_run(numbers).predict(ROWS), rel=1e-5)
+
+
+@pytest.mark.parametrize(("least", "datatype"), [(2**53, "INT64"), (2**63 - 1, "BYTES"), (2**64 - 1, "BYTES")])
+def test_labels_keep_their_digits(least, datatype, tmp_path):
+    """2^53 and 2^53 + 1 are one float64; 2^63 is no INT64, and 2^64 nothing of 64 bits."""
+    table = {"x": [k % 2 for k in range(60)], "y": [least + k % 2 for k in range(60)]}
+    options = TableOptions(target="y", trees=False, members=1, layers=(4,), epochs=30, seed=0, lanes=1)
+    table_training.train(read_table(table), options).save(tmp_path / "ids", ["thalweg", "train"])
+    asked = {"inputs": [{"name": "x", "shape": [2], "datatype": "FP64", "data": [0.0, 1.0]}]}
+    with running(ids=tmp_path / "ids") as service, Client(service.port) as client:
+        told = client.ask("/v2/models/ids").json["outputs"][0]["datatype"]
+        output = client.ask("/v2/models/ids/infer", asked).json["outputs"][0]
+        plain = [row["prediction"] for row in client.ask("/v1/predict", [{"x": 0}, {"x": 1}]).json]
+    assert told == output["datatype"] == datatype
+    assert [*map(int, output["data"])] == plain == [least, least + 1]
 
 
 @pytest.mark.parametrize("datatype", ["UINT8", "FP32"])

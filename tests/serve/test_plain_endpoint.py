@@ -108,6 +108,15 @@ def test_a_table_keeps_the_ids_of_its_rows(client):
     assert answer.json[0]["key"] == "007"
 
 
+@pytest.mark.parametrize("digits", [16, 20, 40])
+def test_a_row_keeps_all_digits_of_its_id(client, digits):
+    """Of which a JSON library of 64 bits would make a float64."""
+    key = int("9" * digits)
+    assert client.ask("/v1/predict", {**ROWS[0], "key": key}).json["key"] == key
+    row = client.ask("/v1/predict", {**ROWS[0], "key": f"{key}"}).json
+    assert row["key"] == f"{key}"
+
+
 def test_csv_in_another_encoding(client):
     text = "size,price,weight,share,colour,fresh,day\n1,2,3,,紅,true,\n"
     answers = [
@@ -231,6 +240,8 @@ WRONG = [
     ([GOOD, {**GOOD, "size": "many"}], 400, "row 2 of the column 'size'"),
     ({**GOOD, "day": "yesterday"}, 400, "the column 'day'"),
     ({**GOOD, "size": 10**400}, 400, ""),
+    (b'{"size": 1%s}' % (b"0" * 5_000), 400, "no JSON"),
+    (b'{"size": 10000000000000000000, "a":' + b"[" * 1_010 + b"]" * 1_010 + b"}", 400, ""),
 ]  # fmt: skip
 
 

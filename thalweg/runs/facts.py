@@ -94,7 +94,7 @@ def is_kind(value: object) -> bool:
 
 
 def is_label(value: object) -> bool:
-    return isinstance(value, str | bool) or is_known(value)
+    return isinstance(value, str | int) or is_known(value)  # an id may have any number of digits
 
 
 def is_member(value: object) -> bool:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
+from operator import methodcaller
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +33,7 @@ from thalweg.support.untrusted import EXPANSION, readable
 FORMS = (JSON, CSV, ARROW)
 PICTURES = {"image/png": ".png", "image/jpeg": ".jpg", "image/gif": ".gif", "image/bmp": ".bmp", "image/tiff": ".tiff",
             "image/webp": ".webp"}  # fmt: skip
+_LONG = re.compile(rb"[0-9]{19}")
 UNKNOWN, BETWEEN = "unknown", "; "
 """The further column of an answer: which columns' cells say nothing; and what is between their names in text."""
 SMALL = 32_768
@@ -49,8 +52,8 @@ class PlainEndpoint:
     def __init__(self, apart: Callable[[Request, Callable[[], Reply]], None]) -> None:
         import orjson
 
-        self.apart, self.loads, self.wrong = apart, orjson.loads, orjson.JSONDecodeError
-        self.dumps = partial(orjson.dumps, option=orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS)
+        self.apart, self.loads = apart, orjson.loads
+        self.short = partial(orjson.dumps, option=orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS)
 
     def predict(self, served: Served, request: Request) -> None:
         """Answers a request with predictions."""
@@ -72,11 +75,19 @@ class PlainEndpoint:
     # --- JSON --------------------------------------------------------------------------------------------------------
 
     def json_of(self, body: bytes) -> Any:
-        """What a body holds."""
+        """What a body holds; whole numbers with all their digits, of which orjson takes 64 bits."""
         try:
-            return self.loads(body)
-        except self.wrong as error:
+            value = self.loads(body)
+            return json.loads(body) if _LONG.search(body) else value
+        except (ValueError, RecursionError) as error:
             raise DataError(f"the body is no JSON: {error}") from None
+
+    def dumps(self, value: Any) -> bytes:
+        """JSON of it, also of whole numbers beyond 64 bits."""
+        try:
+            return self.short(value)
+        except TypeError:
+            return json.dumps(value, default=methodcaller("tolist"), ensure_ascii=False).encode()
 
     def rows_of(self, body: bytes, model: Answering, most: int) -> tuple[list[Row], str]:
         """The rows, and how they are written: a "record", "records", or "columns"; what the model doesn't use may be
