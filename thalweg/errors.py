@@ -92,8 +92,8 @@ class ArgumentError(ThalwegError, ValueError):
     exit_code = 2
 
 
-class UnknownArgumentError(ArgumentError, TypeError):
-    """A call names an argument that there isn't; the message names the nearest one, and all."""
+class SignatureError(ArgumentError, TypeError):
+    """A call names an argument that there isn't (the message names the nearest one, and all), or leaves one out."""
 
 
 class FormulaError(ArgumentError):

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike
 from thalweg import activations, initializers, layers, losses, optimizers
 from thalweg.callbacks import History, LambdaCallback
 from thalweg.engine.lanes import cores
-from thalweg.errors import ArgumentError, DivergedError, UnknownArgumentError
+from thalweg.errors import ArgumentError, DivergedError, SignatureError
 from thalweg.experiments.entries import entries_of
 from thalweg.experiments.ledger import QUEUED, Ledger, named
 from thalweg.experiments.population import fit_many
@@ -185,7 +185,7 @@ def planned(
     seeds = whole("seeds", seeds)
     names = {*Settings.__dataclass_fields__, *signature(compare).parameters} - {"settings"}
     for name in sorted(settings.keys() - names):
-        raise UnknownArgumentError(f"compare has no argument {name!r}{nearest(name, names)}")
+        raise SignatureError(f"compare has no argument {name!r}{nearest(name, names)}")
     if settings.get(knob) is not None:
         raise ArgumentError(f"the knob {knob} is compared, it can't be set to {settings[knob]!r} too; give entries=…")
     return Plan.of(knob, pose(x, y, task, validation_data, test_share, seed=0), entries, seeds, settings)

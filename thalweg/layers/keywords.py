@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from thalweg.errors import ArgumentError, ShapeError, UnknownArgumentError
+from thalweg.errors import ArgumentError, ShapeError, SignatureError
 from thalweg.support.checks import row_shape
 from thalweg.support.naming import constructor_names
 from thalweg.support.nested import for_json, of_json
@@ -81,7 +81,7 @@ def hinting(kind: Any) -> None:
             if not alone or not (names := undeclared(type(self))):
                 raise
             hint = f"if {' and '.join(names)} of {type(self).__name__} are arguments, the class needs @arguments"
-            raise UnknownArgumentError(f"{error}; {hint}") from error
+            raise SignatureError(f"{error}; {hint}") from error
 
     kind.__init__ = constructor
 

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from thalweg import activations, constraints, initializers, regularizers
 from thalweg.engine.eager import evaluate
-from thalweg.errors import ArgumentError, ShapeError, ThalwegError, UnknownArgumentError
+from thalweg.errors import ArgumentError, ShapeError, SignatureError, ThalwegError
 from thalweg.layers.calls import Called, without_rows
 from thalweg.layers.keywords import EVERY, accept, check_shape, config_of, hinting, is_ours
 from thalweg.layers.variables import Parameter, Variable
@@ -424,7 +424,7 @@ def building(build: Any) -> Any:
             bound = signature(build).bind(self, *shapes, **named)
         except TypeError as error:
             example = "the shape of its inputs, which begins with None for the rows: build((None, 4))"
-            raise UnknownArgumentError(f"{type(self).__name__}.build takes {example}; {error}") from None
+            raise SignatureError(f"{type(self).__name__}.build takes {example}; {error}") from None
         bound.apply_defaults()
         shapes = bound.args[1:]
         if self.building:

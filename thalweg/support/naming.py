@@ -8,7 +8,7 @@ from functools import wraps
 from inspect import Parameter, signature
 from typing import Any, TypeVar, overload
 
-from thalweg.errors import ArgumentError, UnknownArgumentError
+from thalweg.errors import ArgumentError, SignatureError
 
 T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
@@ -64,7 +64,7 @@ def suggesting(function: F) -> F:
     ...     return x // 2 if rounded else x / 2
     >>> half(3, round=True)
     Traceback (most recent call last):
-    thalweg.errors.UnknownArgumentError: half has no argument 'round'; did you mean 'rounded'? Choose from: rounded, x
+    thalweg.errors.SignatureError: half has no argument 'round'; did you mean 'rounded'? Choose from: rounded, x
     """
 
     @wraps(function)
@@ -93,7 +93,7 @@ def refuse_unknown(function: Callable[..., Any], made: Any, named: Iterable[str]
     if unknown:
         what = function.__qualname__ if made is None else type(made).__name__
         hint = getattr(made, "earlier", {}).get(unknown[0]) or nearest(unknown[0], names)
-        raise UnknownArgumentError(f"{what} has no argument {unknown[0]!r}{hint}") from None
+        raise SignatureError(f"{what} has no argument {unknown[0]!r}{hint}") from None
 
 
 def constructor_names(kind: type) -> set[str]:
