@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from thalweg import ops, random
-from thalweg.absent import answer_for
 from thalweg.errors import ArgumentError
 from thalweg.ops import *  # noqa: F403 — K.mean, K.exp, …
 from thalweg.program.instructions.losses.loss_instruction import EPSILON
+from thalweg.support.naming import answer_for
 
 __all__ = [
     "backend", "batch_flatten", "clear_session", "epsilon", "flatten", "floatx", "get_value",

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from thalweg.absent import answer_for
 from thalweg.backend import backend, epsilon, floatx, image_data_format, set_floatx, set_image_data_format
+from thalweg.support.naming import answer_for
 
 __all__ = ["backend", "epsilon", "floatx", "image_data_format", "set_floatx", "set_image_data_format"]
 

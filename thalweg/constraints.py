@@ -10,14 +10,13 @@ import math
 from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar
 
-from thalweg.absent import answer_for
 from thalweg.errors import ArgumentError, ShapeError
 from thalweg.program.instructions.updates import constraints as instructions
 from thalweg.program.ir.instruction import Buffer, Instruction
 from thalweg.support import hooks
 from thalweg.support.arguments import Checked, Value, arguments
 from thalweg.support.checks import Amount, Portion, owner, whole
-from thalweg.support.naming import choose, snake_case
+from thalweg.support.naming import answer_for, choose, snake_case
 
 
 class Constraint(Value):

@@ -1,7 +1,7 @@
 """Random numbers by Keras's names: `thalweg.random.normal(shape)`."""
 
-from thalweg.absent import answer_for
 from thalweg.ops.draws import SeedGenerator, bernoulli, dropout, normal, uniform
+from thalweg.support.naming import answer_for
 
 __all__ = ["SeedGenerator", "bernoulli", "dropout", "normal", "uniform"]
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from math import prod
 from typing import Any, ClassVar, Literal
 
-from thalweg.absent import answer_for
 from thalweg.errors import ArgumentError, ShapeError
 from thalweg.ops.operation import row_value
 from thalweg.ops.tensor import OverRows, Traced, traced, writing
@@ -15,7 +14,7 @@ from thalweg.program.ir.instruction import Buffer, Instruction
 from thalweg.support import hooks
 from thalweg.support.arguments import Value, arguments
 from thalweg.support.checks import Amount, Function, number
-from thalweg.support.naming import choose, snake_case
+from thalweg.support.naming import answer_for, choose, snake_case
 from thalweg.support.registry import REGISTERED
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from thalweg.absent import answer_for
 from thalweg.models.loading import load_model, save_model
 from thalweg.models.model import Model
+from thalweg.support.naming import answer_for
 from thalweg.support.registry import custom_object_scope, register_keras_serializable
 
 __all__ = [

@@ -14,12 +14,11 @@ from typing import Annotated, Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from thalweg.absent import answer_for
 from thalweg.errors import ArgumentError
 from thalweg.support import hooks
 from thalweg.support.arguments import Checked, arguments, configuration
 from thalweg.support.checks import Amount, Count, Index, Share, least, number, optional, within
-from thalweg.support.naming import choose
+from thalweg.support.naming import answer_for, choose
 
 AtLeast1 = Annotated[float, Checked(within(1.0))]
 Numbers = Annotated[Sequence[float], Checked(lambda what, value: [number(what, v) for v in value])]

@@ -10,6 +10,9 @@ from thalweg import (
     Input,
     Model,
     Sequential,
+    activations,
+    applications,
+    backend,
     callbacks,
     constraints,
     initializers,
@@ -21,12 +24,19 @@ from thalweg import (
     optimizers,
     random,
     regularizers,
+    saving,
     schedules,
     sklearn,
     utils,
 )
 from thalweg.errors import ArgumentError, SignatureError
 from thalweg.support.naming import constructor_names
+
+
+def passing_on(function):
+    """The parameter that takes any named argument, if a function has one."""
+    return next((p for p in inspect.signature(function).parameters.values() if p.kind is p.VAR_KEYWORD), None)
+
 
 KINDS = {
     layers: layers.Layer, losses: losses.Loss, metrics: metrics.Metric, optimizers: optimizers.Optimizer,
@@ -43,17 +53,27 @@ CLASSES = [
 CLASSES += [Input, Sequential, thalweg.BatchPredictor, utils.FeatureSpace, thalweg.data.OnDisk]
 CLASSES += [getattr(sklearn, name) for name in sklearn.__all__]
 FUNCTIONS = [
-    Model.compile, Model.evaluate, Model.fit, Model.test_on_batch, Model.train_on_batch, thalweg.find_learning_rate,
-    thalweg.load_model, thalweg.lsuv, thalweg.tune, models.clone_model, ops.expand_dims,
-    random.normal, random.uniform, utils.image_dataset_from_directory, utils.pad_sequences,
-    utils.text_dataset_from_directory, utils.timeseries_dataset_from_array,
+    Model.compile, Model.evaluate, Model.export, Model.fit, Model.get_layer, Model.load_weights, Model.predict_on_batch,
+    Model.profile, Model.report, Model.save, Model.save_weights, Model.summary, Model.test_on_batch,
+    Model.train_on_batch, sklearn.MLPClassifier.fit, sklearn.TabularClassifier.cross_validate,
+    sklearn.TabularClassifier.export, sklearn.TabularClassifier.fit, thalweg.find_learning_rate, thalweg.load_model,
+    thalweg.load_run, thalweg.lsuv, thalweg.tune,
+    *(getattr(thalweg.data, name) for name in ("infer_task", "read_table", "split_rows", "write_table")),
 ]  # fmt: skip
+MODULES = (
+    activations, applications, backend, constraints, initializers, layers, losses, metrics, models, ops, ops.image,
+    ops.linalg, optimizers, random, regularizers, saving, schedules, utils,
+)  # fmt: skip
+FUNCTIONS += [f for module in MODULES for name, f in vars(module).items() if inspect.isfunction(f) and name[0] != "_"]
+FUNCTIONS = list({f: None for f in FUNCTIONS if passing_on(f) is None and ".support." not in f.__module__})
 
 
 def misspelt(name, names):
     """A name with a letter too few, or with one too many, that is none of the others."""
     k = len(name) // 2
-    return next(n for n in (name[:k] + name[k + 1 :], f"{name}s", f"{name}{name[-1]}") if len(n) > 1 and n not in names)
+    shorter = name[:k] + name[k + 1 :]
+    ways = (*[shorter] * (len(shorter) > 3), f"{name}s", f"{name}{name[-1]}")  # s is near to too many
+    return next(n for n in ways if n not in names)
 
 
 def suggested(call, name, names):
@@ -77,6 +97,7 @@ def test_every_argument_of_every_class_is_suggested(kind):
 def test_those_are_all_kinds():
     assert len(CLASSES) > 250
     assert sum(len(constructor_names(kind)) for kind in CLASSES) > 1500
+    assert len(FUNCTIONS) > 200
 
 
 @pytest.mark.parametrize("function", FUNCTIONS, ids=lambda function: function.__qualname__)

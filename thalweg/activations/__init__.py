@@ -13,13 +13,12 @@ import math
 from typing import Any
 
 from thalweg import initializers
-from thalweg.absent import answer_for
 from thalweg.activations.catalogue import *  # noqa: F403 — every function of the catalogue
 from thalweg.activations.catalogue import ALIASES, NAMES, linear
 from thalweg.activations.function import ActivationFunction, BuiltInFunction
 from thalweg.activations.own import CustomFunction, FormulaFunction, PythonFunction, custom, formula
 from thalweg.errors import ArgumentError
-from thalweg.support.naming import choose
+from thalweg.support.naming import answer_for, choose
 from thalweg.support.registry import REGISTERED
 
 __all__ = [

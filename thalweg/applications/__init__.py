@@ -8,7 +8,6 @@
 
 from __future__ import annotations
 
-from thalweg.absent import answer_for
 from thalweg.applications import efficientnet, imagenet_utils, mobilenet_v2, resnet, resnet50, vgg16, vgg19, xception
 from thalweg.applications.efficientnet import (
     EfficientNetB0,
@@ -25,6 +24,7 @@ from thalweg.applications.resnet import ResNet50, ResNet101, ResNet152
 from thalweg.applications.vgg16 import VGG16
 from thalweg.applications.vgg19 import VGG19
 from thalweg.applications.xception import Xception
+from thalweg.support.naming import answer_for
 
 __all__ = [
     "VGG16", "VGG19", "EfficientNetB0", "EfficientNetB1", "EfficientNetB2", "EfficientNetB3", "EfficientNetB4",

@@ -30,6 +30,7 @@ from thalweg.data.verbatim import Verbatim, verbatim_of
 from thalweg.errors import ArgumentError, DataError, NotFoundError
 from thalweg.support.extras import need
 from thalweg.support.frames import checked
+from thalweg.support.naming import suggesting
 from thalweg.support.untrusted import readable
 
 __all__ = ["Column", "Table", "read_table", "write_table"]
@@ -130,6 +131,7 @@ class Table:
         return int(row if self._numbers is None else self._numbers[row]) + 1
 
 
+@suggesting
 def read_table(
     source: object,
     *,
@@ -213,6 +215,7 @@ def is_rows(source: object) -> TypeGuard[list[Mapping[str, Any]]]:
     return isinstance(source, list) and all(isinstance(row, Mapping) for row in source)
 
 
+@suggesting
 def write_table(path: str | Path, columns: Mapping[str, Array | Verbatim]) -> None:
     """Writes columns as a file: .csv, .tsv, .parquet, .json (one array) or .jsonl (one line per row).
 

@@ -21,6 +21,7 @@ from thalweg.data.recipe import TASKS, Task, recipe
 from thalweg.data.tables import Table, read_table
 from thalweg.errors import ArgumentError, BadRowsError, DataError, ModelFileError, ShapeError
 from thalweg.support.extras import need
+from thalweg.support.naming import suggesting
 
 ROWS_PER_CLASS = 5
 """Integers are classes only if each stands, on average, for this many rows."""
@@ -223,6 +224,7 @@ class Target:
         return cls(name, task, tuple(classes), float(stored["mean"]), float(stored["scale"]), missing, why, *written)
 
 
+@suggesting
 def infer_task(table: Any, target: str) -> Task:
     """The task that a target column sets.
 
@@ -239,6 +241,7 @@ def infer_task(table: Any, target: str) -> Task:
     return Target.of(table, target).task
 
 
+@suggesting
 def split_rows(y: Array, task: str, test_share: float, seed: int) -> tuple[Array, Array]:
     """Row numbers to train on and to test on, both sorted; a row whose `y` is missing (NaN, None) is in neither.
 

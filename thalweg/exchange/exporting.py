@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from thalweg.support.naming import suggesting
+
 
 class Exporting:
     """Base of `Model`: what makes a network leave."""
 
+    @suggesting
     def export(
         self,
         filepath: str | Path,

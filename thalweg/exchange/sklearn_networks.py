@@ -10,7 +10,7 @@ from thalweg.errors import ArgumentError
 from thalweg.layers import Dense, Input
 from thalweg.models.sequential import Sequential
 from thalweg.support.extras import need
-from thalweg.support.naming import choose
+from thalweg.support.naming import choose, suggesting
 
 ACTIVATIONS = {
     "identity": "linear", "logistic": "sigmoid", "tanh": "tanh", "relu": "relu", "softmax": "softmax",
@@ -19,6 +19,7 @@ ACTIVATIONS = {
 """What scikit-learn calls them, and what they are called here."""
 
 
+@suggesting
 def from_sklearn(mlp: Any, dtype: str | None = None) -> Sequential:
     """The network of a fitted `MLPClassifier` or `MLPRegressor` of scikit-learn's, with its weights.
 

@@ -24,7 +24,7 @@ from thalweg.layers import (
 from thalweg.layers.variables import Parameter
 from thalweg.models.drawing import Drawn
 from thalweg.ops.variable import set_arrays
-from thalweg.support.naming import choose, listed
+from thalweg.support.naming import choose, listed, suggesting
 from thalweg.support.nested import leaves
 
 Array = NDArray[Any]
@@ -36,6 +36,7 @@ UNUSED = "num_batches_tracked"  # of a BatchNorm of torch's, which counts what n
 CONVOLUTIONS = (Conv1D, Conv2D, Conv3D, Conv1DTranspose, Conv2DTranspose, DepthwiseConv2D)
 
 
+@suggesting
 def load_torch_state(model: Any, state: Mapping[str, Any] | str | Path, mapping: Mapping[str, str]) -> None:
     """Takes weights out of a state dict of torch's: all of the model's, or none if something doesn't fit.
 

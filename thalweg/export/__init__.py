@@ -1,5 +1,5 @@
 """A trained network in other languages; `Model.export` writes it."""
 
-from thalweg.absent import answer_for
+from thalweg.support.naming import answer_for
 
 answer_for(__name__)

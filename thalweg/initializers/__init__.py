@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from thalweg.absent import answer_for
 from thalweg.errors import ArgumentError
 from thalweg.initializers.drawn import (
     Constant,
@@ -35,7 +34,7 @@ from thalweg.initializers.drawn import (
 )
 from thalweg.initializers.given import FromArray, FromFile, Function
 from thalweg.initializers.initializer import Initializer
-from thalweg.support.naming import choose, snake_case
+from thalweg.support.naming import answer_for, choose, snake_case
 
 __all__ = [
     "Constant", "FromArray", "FromFile", "Function", "GlorotNormal", "GlorotUniform", "HeNormal", "HeUniform",

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
 
-from thalweg.absent import answer_for
 from thalweg.activations import CustomFunction
 from thalweg.errors import ArgumentError
 from thalweg.layers import (
@@ -52,7 +51,7 @@ from thalweg.layers.separable import *  # noqa: F403
 from thalweg.layers.shapes import *  # noqa: F403
 from thalweg.layers.transposed import *  # noqa: F403
 from thalweg.layers.volumes import *  # noqa: F403
-from thalweg.support.naming import choose
+from thalweg.support.naming import answer_for, choose
 from thalweg.support.registry import REGISTERED, custom_object_scope
 
 CustomObjects = Mapping[str, type[Layer] | CustomFunction]

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from thalweg.absent import answer_for
 from thalweg.losses import by_row
 from thalweg.losses.by_row import *  # noqa: F403
 from thalweg.losses.by_row import LossFunction
@@ -48,7 +47,7 @@ from thalweg.losses.probabilities import (
     Tversky,
 )
 from thalweg.losses.traced import FunctionLoss
-from thalweg.support.naming import choose, snake_case
+from thalweg.support.naming import answer_for, choose, snake_case
 from thalweg.support.registry import REGISTERED
 
 __all__ = [

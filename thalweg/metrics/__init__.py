@@ -8,7 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from thalweg.absent import answer_for
 from thalweg.errors import ArgumentError
 from thalweg.losses.by_row import LossFunction
 from thalweg.metrics import overlap, row_scores, running
@@ -56,7 +55,7 @@ from thalweg.metrics.row_scores import *  # noqa: F403
 from thalweg.metrics.row_scores import MetricFunction
 from thalweg.metrics.running import *  # noqa: F403
 from thalweg.support import hooks
-from thalweg.support.naming import choose, snake_case
+from thalweg.support.naming import answer_for, choose, snake_case
 from thalweg.support.registry import REGISTERED
 
 __all__ = [

@@ -55,6 +55,7 @@ def clone_model(
     return type(model)([*front, *made], name=model.name, **settings(model._compiled))
 
 
+@suggesting
 def model_from_json(json_string: str, custom_objects: CustomObjects | None = None) -> Model:
     """A model from what `model.to_json()` returned, with new weights.
 

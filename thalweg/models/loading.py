@@ -48,6 +48,7 @@ def load_model(filepath: str | Path, custom_objects: layers.CustomObjects | None
         return load(filepath, custom_objects, compile)
 
 
+@suggesting
 def save_model(model: Model, filepath: str | Path, overwrite: bool = True) -> None:
     """Saves a model to one file: `model.save(filepath, overwrite)`."""
     model.save(filepath, overwrite)

@@ -9,7 +9,6 @@ they compute with NumPy.
 5.0
 """
 
-from thalweg.absent import answer_for
 from thalweg.ops import (
     arrangement,
     attention,
@@ -33,6 +32,7 @@ from thalweg.ops.loops import associative_scan, fori_loop, scan, while_loop  # n
 from thalweg.ops.pointwise import *  # noqa: F403
 from thalweg.ops.segments import segment_max, segment_sum  # noqa: F401
 from thalweg.ops.summaries import *  # noqa: F403
+from thalweg.support.naming import answer_for
 
 __all__: list[str] = []
 __all__ += arrangement.__all__

@@ -97,7 +97,6 @@ def _dropout(inputs: Any, rate: float, noise_shape: Any = None, seed: Any = None
 
 
 @operation(_dropout)
-@suggesting
 def dropout(inputs: Any, rate: float, noise_shape: Any = None, seed: Any = None) -> Any:
     """0 with probability `rate`, up to 1, otherwise inputs/(1 − rate), in every kind of program.
 

@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 
-from thalweg.absent import answer_for
 from thalweg.ops.arrangement import concatenate, expand_dims, ndim, shape, squeeze, swapaxes, tril, triu
 from thalweg.ops.contractions import matmul, per_row
 from thalweg.ops.creation import ones_like, zeros_like
@@ -27,7 +26,7 @@ from thalweg.ops.pointwise import arctan2, cast, cos, equal, mod, sign, sin, sqr
 from thalweg.ops.summaries import amax, argmax, cumsum, norm
 from thalweg.ops.summaries import sum as total
 from thalweg.ops.tensor import refuse
-from thalweg.support.naming import choose
+from thalweg.support.naming import answer_for, choose
 
 __all__ = ["cholesky", "det", "eigh", "inv", "lstsq", "norm", "qr", "solve", "solve_triangular", "svd"]
 

@@ -22,13 +22,12 @@ from collections.abc import Callable
 from typing import Any
 
 from thalweg import schedules
-from thalweg.absent import answer_for
 from thalweg.optimizers import adaptive, descent, matrices
 from thalweg.optimizers.adaptive import *  # noqa: F403 — a new optimizer is named only in its own file
 from thalweg.optimizers.descent import *  # noqa: F403
 from thalweg.optimizers.matrices import *  # noqa: F403
 from thalweg.optimizers.optimizer import AVERAGE, Optimizer
-from thalweg.support.naming import choose
+from thalweg.support.naming import answer_for, choose
 
 __all__ = ["AVERAGE", "Optimizer", "get", "schedules", "serialize"]
 __all__ += adaptive.__all__

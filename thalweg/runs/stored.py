@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from thalweg.runs.folder import is_image_run
+from thalweg.support.naming import suggesting
 
 if TYPE_CHECKING:
     from thalweg.runs.run import Run
 
 
+@suggesting
 def load_run(path: str | Path) -> Run:
     """A run from the folder that `thalweg train` wrote: its networks with the columns, classes or pictures they know.
 

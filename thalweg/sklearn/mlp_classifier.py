@@ -198,6 +198,7 @@ class MLPClassifier(ClassifierMixin, Perceptron):
         return logarithms
 
     @partial
+    @suggesting
     def partial_fit(
         self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None, validation_data: Any = None
     ) -> Self:

@@ -102,6 +102,7 @@ class MLPRegressor(RegressorMixin, Perceptron):
         return outputs.ravel() if outputs.shape[1] == 1 else outputs
 
     @partial
+    @suggesting
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, validation_data: Any = None) -> Self:
         """Trains one epoch more on these rows; weights, optimizer and records go on from the last call.
 

@@ -25,6 +25,7 @@ from thalweg.sklearn.compatible import validate_data
 from thalweg.sklearn.epochs import Rows, Stochastic, batch_size, by_lbfgs
 from thalweg.sklearn.layered import Hidden, draw_weights, hidden_layers, kernels_and_biases, network
 from thalweg.sklearn.sparse_rows import dense, in_pieces
+from thalweg.support.naming import suggesting
 
 Array = NDArray[Any]
 STRATEGIES = ("constant", "invscaling", "adaptive")
@@ -141,6 +142,7 @@ class Perceptron(BaseEstimator, ABC):
 
     # --- fitting -------------------------------------------------------------------------------------------------
 
+    @suggesting
     def fit(self, X: Any, y: Any, sample_weight: Any = None, validation_data: Any = None) -> Self:
         """Trains on all rows.
 

@@ -122,6 +122,7 @@ class TableEstimator(BaseEstimator):
         self.memory = memory
         self.cache = cache
 
+    @suggesting
     def fit(self, X: Any, y: Any, sample_weight: Any = None, groups: Any = None, time: Any = None) -> Self:
         """Learns from a table.
 
@@ -211,6 +212,7 @@ class TableEstimator(BaseEstimator):
             self._place(used, rows)
         return self
 
+    @suggesting
     def cross_validate(
         self, X: Any, y: Any, folds: int = 5, *, sample_weight: Any = None, groups: Any = None, time: Any = None
     ) -> CrossValidation:
@@ -321,6 +323,7 @@ class TableEstimator(BaseEstimator):
                 stacklevel=4,
             )
 
+    @suggesting
     def export(
         self,
         filepath: str | Path,

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import wraps
-from inspect import Parameter, signature
+from inspect import Parameter, isfunction, signature
 from typing import Any, TypeVar, overload
 
+from thalweg import absent
 from thalweg.errors import ArgumentError, SignatureError
 
 T = TypeVar("T")
@@ -67,6 +69,9 @@ def suggesting(function: F) -> F:
     thalweg.errors.SignatureError: half has no argument 'round'; did you mean 'rounded'? Choose from: rounded, x
     """
 
+    if getattr(function, "suggests", None) is function:  # not what it wraps, whose attributes it has
+        return function
+
     @wraps(function)
     def call(*given: Any, **named: Any) -> Any:
         try:
@@ -76,7 +81,15 @@ def suggesting(function: F) -> F:
             refuse_unknown(function, given[0] if function.__name__ == "__init__" else None, named, entered)
             raise
 
+    vars(call)["suggests"] = call
     return call  # type: ignore[return-value]
+
+
+def answer_for(module: str) -> None:
+    """Lets a module answer for names that it lacks (`absent`), and its functions for arguments that they lack."""
+    names = vars(sys.modules[module])
+    names.update((n, suggesting(f)) for n, f in list(names.items()) if isfunction(f) and not n.startswith("_"))
+    absent.answer_for(module)
 
 
 def refuse_unknown(function: Callable[..., Any], made: Any, named: Iterable[str], entered: bool = True) -> None:

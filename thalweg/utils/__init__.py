@@ -1,8 +1,8 @@
 """Small helpers, and data from folders and series, under Keras's names."""
 
-from thalweg.absent import answer_for
 from thalweg.backend import clear_session
 from thalweg.data.batches.dataset import PyDataset
+from thalweg.support.naming import answer_for
 from thalweg.support.nested import pack_x_y_sample_weight, unpack_x_y_sample_weight
 from thalweg.support.seeds import set_random_seed
 from thalweg.utils.feature_space import FeatureSpace

@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 
-from thalweg.absent import answer_for
 from thalweg.ops.arrangement import concatenate, ndim, pad, reshape, shape, transpose
 from thalweg.ops.contractions import matmul
 from thalweg.ops.image.blurring import gaussian_blur
@@ -25,7 +24,7 @@ from thalweg.ops.pointwise import abs as size_of
 from thalweg.ops.pointwise import clip, equal, greater, less, maximum, minimum, mod, where
 from thalweg.ops.tensor import Operators, program_of, refuse
 from thalweg.program.instructions.images.resizing import INTERPOLATIONS, interpolated, nearest
-from thalweg.support.naming import choose
+from thalweg.support.naming import answer_for, choose
 
 __all__ = [
     "affine_transform", "crop_images", "elastic_transform", "extract_patches", "extract_patches_3d", "gaussian_blur",
