@@ -16,9 +16,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from queue import Queue
 from typing import NamedTuple
 
+from thalweg.engine.lanes import cores
 from thalweg.support.printing import lasting_streams
 
 ROOT = Path(__file__).parent.parent
@@ -646,24 +649,39 @@ def is_noticed(copy: Path, damage: Damage) -> bool:
 
 
 def unnoticed(root: Path, chosen: Sequence[Damage]) -> list[Damage]:
-    """The damages of a repository that none of their tests notices; says how each fares."""
-    result = []
+    """The damages of a repository that none of their tests notices; says how each fares. Each core has a copy."""
+    by_tests: dict[tuple[str, ...], list[Damage]] = {}
+    for damage in chosen:
+        by_tests.setdefault(damage.tests, []).append(damage)
     with tempfile.TemporaryDirectory(prefix="thalweg-damages-") as place:
-        copy = copied(root, Path(place))
-        whole = outcome(copy, dict.fromkeys(test for damage in chosen for test in damage.tests))
+        copies: Queue[Path] = Queue()
+        for core in range(cores()):
+            copies.put(copied(root, Path(place) / str(core)))
+        with ThreadPoolExecutor(copies.qsize()) as pool:
+            tried = list(pool.map(lambda several: unseen_of(copies, several), by_tests.values()))
+    if any(several is None for several in tried):
+        raise RuntimeError("some of these tests fail without any damage: mend that first")
+    result = [damage for several in tried for damage in several or ()]
+    print(f"{len(chosen) - len(result)} of {len(chosen)} damages are noticed")
+    return result
+
+
+def unseen_of(copies: "Queue[Path]", several: Sequence[Damage]) -> list[Damage] | None:
+    """Which damages, all of the same tests, go unnoticed in a copy of their own; None if the tests fail without any."""
+    copy, result = copies.get(), []
+    try:
+        whole = outcome(copy, several[0].tests)
         if whole.returncode:
-            print(whole.stdout[-4000:])
-            raise RuntimeError("some of these tests fail without any damage: mend that first")
-        for damage in chosen:
+            print(whole.stdout[-4000:], flush=True)
+            return None
+        for damage in several:
             begin = time.perf_counter()
             noticed = is_noticed(copy, damage)
-            print(
-                f"{'noticed' if noticed else 'UNSEEN '} {time.perf_counter() - begin:4.0f} s  {damage.shown}",
-                flush=True,
-            )
-            if not noticed:
-                result.append(damage)
-    print(f"{len(chosen) - len(result)} of {len(chosen)} damages are noticed")
+            told = "noticed" if noticed else "UNSEEN "
+            print(f"{told} {time.perf_counter() - begin:4.0f} s  {damage.shown}", flush=True)
+            result += [] if noticed else [damage]
+    finally:
+        copies.put(copy)
     return result
 
 

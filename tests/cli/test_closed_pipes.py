@@ -1,9 +1,15 @@
 """A program whose reader has gone, as `head` goes, ends without a word: pipes that are closed from the beginning."""
 
+import http.client
 import os
+import shlex
+import shutil
 import signal
+import socket
 import subprocess
 import sys
+import time
+from contextlib import closing, suppress
 from pathlib import Path
 
 import numpy as np
@@ -16,14 +22,12 @@ from thalweg.exchange.targets import export
 from thalweg.runs import table_training
 from thalweg.runs.table_run import TableOptions
 
-ROOT = Path(thalweg.__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 PENGUINS = ROOT / "examples" / "penguins.csv"
+ENVIRONMENT = os.environ | {"PYTHONPATH": str(Path(thalweg.__file__).parents[1])}
 COMMAND = [sys.executable, "-m", "thalweg"]
-ENDS = (
-    0,
-    141,
-    -getattr(signal, "SIGPIPE", 0),
-)  # as `cat` does, killed by SIGPIPE or seen so by a shell; or all is done
+ENDS = (0, 141, -getattr(signal, "SIGPIPE", 0))
+"""As `cat` does, killed by SIGPIPE or seen so by a shell; or all is done."""
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="pipes and signals are POSIX's")
 TABLE = ("train", str(PENGUINS), "--target", "target", "--members", "1", "--no-trees", "--epochs", "1")
 IMAGES = ("train", "pictures.npz", "--model", "net.yaml", "--epochs", "1", "--batch-size", "16")
@@ -43,7 +47,7 @@ WORK = {
     "features": (("features", "run", "new.png"), IMAGES),
 }
 """What each command is called with, and what has made the folder in which it works."""
-SERVERS = {"serve": ("serve", "run", "--port", "0"), "play": ("play", "--no-open", "--port", "0")}
+SERVERS = {"serve": ("serve", "run", "--port"), "play": ("play", "--no-open", "--port")}
 
 
 def closed(call, folder, *streams):
@@ -51,7 +55,7 @@ def closed(call, folder, *streams):
     reads, writes = os.pipe()
     os.close(reads)
     given = dict.fromkeys(("stdout", "stderr"), subprocess.PIPE) | dict.fromkeys(streams, writes)
-    done = subprocess.run(call, cwd=folder, env=os.environ | {"PYTHONPATH": str(ROOT)}, timeout=600, **given)
+    done = subprocess.run(call, cwd=folder, env=ENVIRONMENT, timeout=600, **given)
     os.close(writes)
     return done.returncode, (done.stdout or b"").decode(), (done.stderr or b"").decode()
 
@@ -86,7 +90,8 @@ def test_a_command_does_its_work_without_a_word_about_the_pipe(name, run_made, t
     if before is IMAGES or name == "features":
         for package in ("PIL", "yaml", "matplotlib"):
             pytest.importorskip(package)
-    folder = run_made(*before, prepare=prepared) if before else tmp_path
+    folder = tmp_path / "work"
+    shutil.copytree(run_made(*before, prepare=prepared) if before else tmp_path, folder)
     if name == "features":
         image = pytest.importorskip("PIL.Image")
         image.fromarray(np.full((8, 8), 9, np.uint8)).save(folder / "new.png")
@@ -102,17 +107,35 @@ def test_a_command_does_its_work_without_a_word_about_the_pipe(name, run_made, t
 
 @pytest.mark.parametrize("name", SERVERS)
 def test_a_server_goes_on_and_ends_quietly(name, run_made):
+    """It says where it is to nobody, answers, and ends when it is told to."""
     for package in ("starlette", "uvicorn") if name == "play" else ():
         pytest.importorskip(package)
     folder = run_made(*TABLE, prepare=prepared)
-    call, environment = [*COMMAND, *SERVERS[name]], os.environ | {"PYTHONPATH": str(ROOT)}
-    server = subprocess.Popen(call, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    with server:
-        assert server.stdout.readline().startswith(b"http://")
-        server.stdout.close()
-        server.send_signal(signal.SIGINT)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    reads, writes = os.pipe()
+    os.close(reads)
+    call = [*COMMAND, *SERVERS[name], str(port)]
+    with subprocess.Popen(call, cwd=folder, env=ENVIRONMENT, stdout=writes, stderr=subprocess.PIPE) as server:
+        os.close(writes)
+        try:
+            while server.poll() is None and not is_answering(port):
+                time.sleep(0.05)
+            assert is_answering(port)
+        finally:
+            server.send_signal(signal.SIGINT)
         assert server.stderr.read().decode() in ("", "thalweg: interrupted\n")
     assert server.returncode in (0, 130)
+
+
+def is_answering(port):
+    """Whether a server answers at a port of this machine, whatever it says."""
+    asking = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    with closing(asking), suppress(ConnectionError):
+        asking.request("GET", "/v2/health/live")
+        return asking.getresponse().status > 0
+    return False
 
 
 def test_an_error_that_nobody_reads_has_its_exit_code(tmp_path):
@@ -151,10 +174,8 @@ def test_an_exported_program_that_is_read_ends_well(exported):
 def test_answers_that_can_t_be_written_aren_t_the_input_s_fault(exported, where, said):
     if where is not None and not os.path.exists(where):
         pytest.skip("no device that is always full")
-    call = [sys.executable, "penguins.py", "few.csv"]
-    with open(where or os.devnull, "wb") as out:
-        given = {"preexec_fn": lambda: os.close(1)} if where is None else {"stdout": out}
-        done = subprocess.run(call, cwd=exported, stderr=subprocess.PIPE, check=False, **given)
+    call = shlex.join([sys.executable, "penguins.py", "few.csv"]) + (f" > {where}" if where else " >&-")
+    done = subprocess.run(call, shell=True, cwd=exported, stderr=subprocess.PIPE, check=False)
     assert (done.returncode, done.stderr.decode()) == (1, f"standard output: {said}\n")
 
 
@@ -186,7 +207,11 @@ def test_the_benchmarks_end_with_their_reader(tmp_path):
 def test_every_program_of_the_repository_says_how_it_ends():
     """A program that prints for people, and whose output may be piped, has its streams set."""
     children = {"on_disk.py", "compiling.py", "large.py", "fitting.py"}  # whose output another program reads
-    for path in [*ROOT.glob("benchmarks/**/*.py"), *ROOT.glob("wheels/*.py"), *ROOT.glob("docs/**/*.py")]:
-        head, main, _ = path.read_text(encoding="utf-8").partition('\nif __name__ == "__main__":')
+    programs = [path for folder in ("benchmarks", "wheels", "docs") for path in ROOT.glob(f"{folder}/**/*.py")]
+    programs += [ROOT / "tests/tables" / f"{name}.py" for name in ("chinese_words", "sentences", "keras_programs")]
+    if not (ROOT / "benchmarks").exists():
+        pytest.skip("the sources aren't here")
+    for path in programs:
+        head, main, rest = path.read_text(encoding="utf-8").partition('\nif __name__ == "__main__":')
         if main and "print(" in head and path.name not in children:
-            assert "lasting_streams" in head, path
+            assert "\n    with lasting_streams(" in rest, path

@@ -22,7 +22,7 @@ from thalweg.experiments.tuning.quasi_random import point
 from thalweg.experiments.tuning.reruns import Rerun, Reruns, holm, wilcoxon
 from thalweg.experiments.tuning.search import TimeLimit
 from thalweg.experiments.tuning.space import BY_INPUTS, KNOBS, Space
-from thalweg.support.stopwatch import Stopwatch
+from thalweg.support.stopwatch import Stopwatch, command
 from thalweg.support.terminal import width
 
 optuna = pytest.importorskip("optuna")
@@ -175,6 +175,12 @@ def test_a_time_limit_ends_search_and_reruns():
     assert found.trials
     assert not found.interrupted
     assert found.seconds > 0.5
+
+
+def test_a_time_limit_counts_from_the_start_of_the_command(monkeypatch):
+    monkeypatch.setattr(command, "began", time.perf_counter() - 601)
+    assert TimeLimit(600.0).share() > 1
+    assert TimeLimit(6000.0).share() < 0.5
 
 
 def test_a_time_limit_leaves_compiling_out():

@@ -6,6 +6,7 @@ Says for each whether it was refused; one that isn't may end the process.
 import struct
 import sys
 import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 
 import arrow_streams
@@ -38,13 +39,15 @@ def ending_at(end, content=None, kind="<ii"):
 
 
 def large(source):
-    with stored_rows(LargeSource.of(source), Path(tempfile.mkdtemp()), 1 << 28, 1 << 28) as rows:
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        rows = stack.enter_context(stored_rows(LargeSource.of(source), folder, 1 << 28, 1 << 28))
         return rows.table(0, rows.rows)
 
 
-def entrances(run):
+def entrances(run, folder):
     """What reads, by name."""
-    stream, folder = ending_at(100_000_000), Path(tempfile.mkdtemp())
+    stream = ending_at(100_000_000)
     frame = pa.ipc.open_stream(stream).read_all()
     batch, key = frame.to_batches()[0], frame["key"]
     column = pd.Series(pd.arrays.ArrowExtensionArray(key))
@@ -94,10 +97,11 @@ def entrances(run):
 
 
 if __name__ == "__main__":
-    for name, read in entrances(sys.argv[1]).items():
-        print(f"{name}: ", end="", flush=True)
-        try:
-            read()
-            print("not refused", flush=True)
-        except DataError as error:
-            print("refused" if "damaged" in str(error) and "100000000" in str(error) else error, flush=True)
+    with tempfile.TemporaryDirectory() as place:
+        for name, read in entrances(sys.argv[1], Path(place)).items():
+            print(f"{name}: ", end="", flush=True)
+            try:
+                read()
+                print("not refused", flush=True)
+            except DataError as error:
+                print("refused" if "damaged" in str(error) and "100000000" in str(error) else error, flush=True)

@@ -1,13 +1,16 @@
 """The words of Traditional Chinese that are chosen here, what is found in their place, English that is left, and which
 Chinese was read beside its English.
 
-As a program, it shows what of the catalogue nobody has read yet, and writes down that it has been read:
-python tests/tables/chinese_words.py
+As a program, it shows what of the catalogue nobody has read yet, with a fingerprint for each, and notes those whose
+fingerprints it is given as read: python tests/tables/chinese_words.py [FINGERPRINT …]
 """
 
 import re
+import sys
 from hashlib import blake2b
 from pathlib import Path
+
+from thalweg.support.printing import lasting_streams
 
 READ = Path(__file__).with_name("chinese_read.txt")
 """A fingerprint of every sentence of the catalogue together with its Chinese, as it was when somebody read both."""
@@ -30,6 +33,7 @@ OTHER_WORDS = {  # pattern → the word chosen
     "預設網路": "內建網路",
     "優化器|最佳化器": "最佳化方法",
     "丟棄": "隨機失活",
+    "運算核心|核心程式|核心函[式數]": "計算核心",
     "激勵前": "預激勵",
     f"{CHINESE} ?epoch": "輪",
     f"{CHINESE} ?batch|batch ?{CHINESE}": "批次",
@@ -58,21 +62,27 @@ def fingerprint(context, english, chinese):
     return blake2b("\0".join((context, english, chinese)).encode(), digest_size=4).hexdigest()
 
 
-def unread(entries):
-    """The sentences whose Chinese isn't the one that was read beside them."""
-    known = set(READ.read_text(encoding="utf-8").split())
-    return [key for key, chinese in entries.items() if fingerprint(*key, chinese) not in known]
+def known():
+    """The fingerprints of what was read."""
+    return set(READ.read_text(encoding="utf-8").split())
 
 
-def main():
+def unread(entries, read):
+    """The sentences whose Chinese isn't the one that was read beside them, by their fingerprints."""
+    found = {fingerprint(*key, chinese): key for key, chinese in entries.items()}
+    return {mark: key for mark, key in found.items() if mark not in read}
+
+
+def main(now):
     from thalweg.words.translations import catalogue
 
     entries = catalogue("zh")
-    for key in unread(entries):
-        print(f"{key[1]}\n    {entries[key]}\n")
-    found = sorted(fingerprint(*key, chinese) for key, chinese in entries.items())
-    READ.write_text("\n".join(found) + "\n", encoding="utf-8")
+    for mark, key in unread(entries, known() | {*now}).items():
+        print(f"{mark}  {key[1]}\n          {entries[key]}\n")
+    there = {fingerprint(*key, chinese) for key, chinese in entries.items()}
+    READ.write_text("\n".join(sorted((known() | {*now}) & there)) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
-    main()
+    with lasting_streams(ends=True):
+        main(sys.argv[1:])

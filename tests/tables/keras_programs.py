@@ -13,6 +13,8 @@ from pathlib import Path
 
 from forked_programs import forking
 
+from thalweg.support.printing import lasting_streams
+
 ROOT = Path(__file__).parents[2]
 PROGRAMS = sorted((ROOT / "examples" / "keras").glob("*.py"))
 NOTED = Path(__file__).with_suffix(".json")
@@ -72,4 +74,5 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    with lasting_streams(ends=True):
+        main()

@@ -22,6 +22,7 @@ from thalweg.runs.image_options import ImageOptions
 from thalweg.runs.scores import class_scores, number_scores
 from thalweg.runs.table_run import TableOptions
 from thalweg.support.naming import snake_case
+from thalweg.support.printing import lasting_streams
 from thalweg.tabular.scoring import CLASS_METRICS, NUMBER_METRICS
 from thalweg.views.web.wording import OWN_NAME, SCENES, TOLD, spoken
 from thalweg.words.translations import catalogue
@@ -146,4 +147,5 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    with lasting_streams(ends=True):
+        main()
