@@ -35,8 +35,12 @@ STAGE = "… "
 """How a line begins that says what takes long: whether it does depends on the machine."""
 NUMBER = re.compile(r"[−+-]?\d[\d,]*\.?\d*(?:e[+-]?\d+)?%?")
 WORD = re.compile(r"[^\W\d_]{2,}")
-COUNTED = re.compile(r"\b\d[\d,]* (?:categories|predictions|rows|rules|seeds|trials)\b")
-"""What is as many on every machine."""
+COUNTED = re.compile(
+    r"\b\d[\d,]* (?:categories|predictions|rows|rules|seeds|trials)\b|\b\d+ of \d+ (?:parts|pictures)\b|\bpart-\d+"
+    r'|"prediction": ?"\w+"|^\w+(?=,0\.\d)',
+    re.MULTILINE,
+)
+"""What is as many, or the same, on every machine."""
 COLUMNS = 100  # of the terminal in which commands run
 
 

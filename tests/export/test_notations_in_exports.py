@@ -27,7 +27,6 @@ from thalweg.exchange.targets import export
 from thalweg.export import numpy_cells
 from thalweg.export.exported_tables import table_network
 from thalweg.export.numpy_table import Meaning, meaning_of_categories, meaning_of_numbers, meaning_of_truths
-from thalweg.export.spellings import listed
 from thalweg.runs import table_training
 from thalweg.runs.table_run import TableOptions
 
@@ -280,7 +279,9 @@ def test_javascript_and_a_page_read_cells_as_the_run(trained, texts_of, ending, 
     asserted(found, texts_of, 60)
 
 
-def test_onnx_answers_texts_of_categories_as_the_run(trained, texts_of):
+@pytest.fixture(scope="module")
+def ask_onnx(trained):
+    """What the ONNX file answers to a text in a column of categories; REFUSED if the error is that of such a column."""
     pytest.importorskip("onnx")
     runtime = pytest.importorskip("onnxruntime")
     from thalweg.export.onnx import onnx_table_model
@@ -290,17 +291,30 @@ def test_onnx_answers_texts_of_categories_as_the_run(trained, texts_of):
     quiet.log_severity_level, quiet.intra_op_num_threads = 4, 1
     session = runtime.InferenceSession(made.SerializeToString(), quiet, providers=["CPUExecutionProvider"])
     usual = {i.name: np.array([""], object) if "string" in i.type else np.array([np.nan]) for i in session.get_inputs()}
-    answers, refusals, plain = {}, [], {*MORE, *NAMED, "-", "NA"}
+
+    def answer(name, cell):
+        try:
+            (found,) = session.run(["y_pred"], usual | {name: np.array([cell], object)})[0].tolist()
+        except runtime.capi.onnxruntime_pybind11_state.InvalidArgument as error:
+            if f"'{name}: a text that may be a category in a notation" not in str(error):
+                raise
+            return REFUSED
+        return found
+
+    return answer
+
+
+def test_onnx_answers_texts_of_categories_as_the_run(ask_onnx, texts_of):
+    answers, plain = {}, {*MORE, *NAMED, "-", "NA"}
     for name in CATEGORIES:
         asked = [(c, code) for k, (c, code) in enumerate(zip(*texts_of[name], strict=True)) if k % 5 == 0 or c in plain]
-        for cell, code in asked:
-            try:
-                (answer,) = session.run(["y_pred"], usual | {name: np.array([cell], object)})[0].tolist()
-            except runtime.capi.onnxruntime_pybind11_state.InvalidArgument as error:
-                refusals.append((f"'{name}: a text that may be a category in a notation", str(error)))
-                continue
+        found = [(cell, code, ask_onnx(name, cell)) for cell, code in asked]
+        answered = [one for one in found if one[-1] != REFUSED]
+        assert len(answered) > (0.25 if name in ("days", "day first") else 0.5) * len(found), (
+            "most texts are told apart"
+        )
+        for cell, code, answer in answered:
             answers.setdefault((name, code), {}).setdefault(answer, []).append(cell)
-    assert [(told, error) for told, error in refusals if told not in error] == []
     for name in CATEGORIES:
         assert {code for of, code in answers if of == name} == {*texts_of[name][1]}, f"each code of {name} is reached"
     assert {key: found for key, found in answers.items() if len(found) > 1} == {}, "a code has one answer"
@@ -311,12 +325,10 @@ def test_onnx_answers_texts_of_categories_as_the_run(trained, texts_of):
         assert any(cell in found for (of, _), by in answers.items() if of == name for found in by.values())
 
 
-def test_a_text_that_s_new_and_nothing_else_is_no_error_in_onnx(trained, texts_of):
-    for name in CATEGORIES:
-        told = listed(trained.features.used[name].categories)
-        for text in ("a new shop", "violet", "紫", "new-2", "123456", "2.75", "A14"):
-            refused = re.fullmatch(told.odd, text) and not re.fullmatch(told.sure, text) and text not in told.numbers
-            assert not refused or (name in ("days", "day first") and text in ("new-2", "A14")), (name, text)
+@pytest.mark.parametrize("text", ["a new shop", "violet", "紫", "new-2", "123456", "2.75", "A14"])
+def test_a_text_that_s_new_and_nothing_else_is_no_error_in_onnx(ask_onnx, text):
+    refused = [name for name in CATEGORIES if ask_onnx(name, text) == REFUSED]
+    assert refused == ["days", "day first"] * (text in ("new-2", "A14"))
 
 
 @pytest.mark.skipif(GCC is None, reason="needs gcc")

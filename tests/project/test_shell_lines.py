@@ -187,6 +187,7 @@ def serving(words, brought, folder):
     if "--port" in words:
         at = words.index("--port")
         words = words[:at] + words[at + 2 :]
+    words = [word.replace("0.0.0.0", "127.0.0.1") for word in words]  # not to all of the network
     free = ["--no-open"] if words[1] == "play" else ["--port", "0"]
     with subprocess.Popen([*call, *words, *free], cwd=folder, env=environment, **PRINTED) as server:
         printed = []

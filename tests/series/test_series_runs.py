@@ -12,13 +12,10 @@ from thalweg.cli import train as train_command
 from thalweg.cli.main import app
 from thalweg.data.tables import read_table
 from thalweg.errors import ArgumentError, DataError
-from thalweg.models.functional import Functional
 from thalweg.runs.forecasts import series_run, series_training
 from thalweg.runs.forecasts.series_training import SeriesOptions, train
 from thalweg.runs.stored import load_run
-from thalweg.series import global_network
 from thalweg.support import stopwatch
-from thalweg.tabular.clock import Clock
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
@@ -220,23 +217,10 @@ def test_a_damaged_folder_is_said_so(trained, tmp_path):
 # ------------------------------------------------------------------------------------------------------- a time limit
 
 
-class Counted(Clock):
-    """A clock on which an epoch takes a second, and writing a run two."""
-
-    seconds = 0.0
-
-    @property
-    def passed(self):
-        return self.seconds
-
-
 @pytest.mark.parametrize(("limit", "all_values"), [(60.0, True), (10.0, False)])
-def test_both_trainings_and_what_follows_are_within_the_limit(monkeypatch, limit, all_values):
-    clock, fit, save = Counted(limit, page=1.0), Functional.fit, series_run.SeriesRun.save
-
-    def an_epoch(*given, **more):
-        clock.seconds += 1
-        return fit(*given, **more)
+def test_both_trainings_and_what_follows_are_within_the_limit(counted, monkeypatch, limit, all_values):
+    """Writing a run takes two seconds there, comparing three."""
+    clock, save = counted(limit, page=1.0), series_run.SeriesRun.save
 
     def saved(*given):
         clock.seconds += 2
@@ -246,8 +230,6 @@ def test_both_trainings_and_what_follows_are_within_the_limit(monkeypatch, limit
         clock.seconds += 3
         return {}
 
-    monkeypatch.setattr(Functional, "fit", an_epoch)
-    monkeypatch.setattr(global_network, "cores", lambda: 1)
     monkeypatch.setattr(series_run.SeriesRun, "save", saved)
     monkeypatch.setattr(series_training, "simple_forecasts", compared)
     table = {"t": np.arange(90.0), "v": 5 + np.sin(np.arange(90.0) * 2 * np.pi / 7)}

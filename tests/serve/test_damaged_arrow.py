@@ -4,7 +4,7 @@ import os
 import re
 import subprocess
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,8 @@ pa = pytest.importorskip("pyarrow")
 
 import arrow_entrances  # noqa: E402 - it imports pyarrow
 import arrow_streams  # noqa: E402
+import pyarrow.dataset as ds  # noqa: E402
+import pyarrow.parquet as pq  # noqa: E402
 
 from thalweg.data.formats.arrow_files import as_cells  # noqa: E402
 from thalweg.data.tables import read_table  # noqa: E402
@@ -23,6 +25,7 @@ from thalweg.serve.answering import opened  # noqa: E402
 from thalweg.serve.plain_endpoint import read_stream  # noqa: E402
 from thalweg.serve.reply import ARROW, AnsweredError  # noqa: E402
 from thalweg.serve.served import Limits  # noqa: E402
+from thalweg.sklearn.table_sources import read_whole  # noqa: E402
 from thalweg.support.frames import checked  # noqa: E402
 
 ROOT = Path(__file__).parents[2]
@@ -65,6 +68,30 @@ def test_arrow_data_is_checked_wherever_it_comes_in(classes):
     found = dict(line.split(": ", 1) for line in said.splitlines())
     assert set(found.values()) == {"refused"}, (found, wrong[-3000:])
     assert (reader.returncode, len(found)) == (0, 31)
+
+
+@pytest.mark.parametrize("read", [arrow_entrances.large, read_whole])
+def test_damaged_parquet_is_read_or_refused(read, tmp_path):
+    pq.write_table(pa.table(arrow_streams.ROWS), tmp_path / "a.parquet", compression="none")
+    whole, found = (tmp_path / "a.parquet").read_bytes(), []
+    draw = np.random.default_rng(0)
+    while len(found) < 100:
+        changed = bytearray(whole)
+        changed[draw.integers(4, len(whole) - 8)] = draw.integers(256)
+        (tmp_path / "a.parquet").write_bytes(changed)
+        with suppress(pa.ArrowException, OSError):  # of pyarrow's own, which makes no dataset of it
+            dataset = ds.dataset(str(tmp_path / "a.parquet"), format="parquet")
+            found.append(is_read(read, dataset))
+    assert 10 < sum(found) < 90
+
+
+def is_read(read, dataset):
+    """Whether it is read, or refused in a sentence."""
+    try:
+        read(dataset)
+    except DataError:
+        return False
+    return True
 
 
 def test_the_server_survives_damaged_streams(classes):

@@ -32,10 +32,9 @@ def columns(rows):
 
 def stream(rows):
     pa = pytest.importorskip("pyarrow")
-    frame, sink = pa.table(columns(rows)), pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, frame.schema) as writer:
-        writer.write_table(frame)
-    return bytes(sink.getvalue())
+    from arrow_streams import written
+
+    return written(pa.table(columns(rows)))
 
 
 def text(rows):

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from thalweg.data.tables import Table, read_table
 from thalweg.data.target import Target, labels_array
 from thalweg.errors import ArgumentError, DataError
+from thalweg.support.untrusted import readable
 from thalweg.tabular.beside import BATCH
 
 Array = NDArray[Any]
@@ -36,7 +37,8 @@ def is_mapped(X: Any) -> bool:
 def read_whole(X: Any, text: Sequence[str] = (), least_rows: int = 1) -> Table:
     """A source as a table in memory."""
     if not isinstance(X, str | Path):
-        X = X.to_table() if hasattr(X, "to_table") else X.read_all()
+        with readable(DataError, "the Arrow data can't be read"):
+            X = X.to_table() if hasattr(X, "to_table") else X.read_all()
     return read_table(X, text=text, least_rows=least_rows)
 
 
