@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import linecache
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -27,8 +28,9 @@ class Kernel(NamedTuple):
     def function(self) -> Function:
         """The Python function to compile, or a family."""
         if self.text:
-            names: dict[str, Any] = {"__name__": f"thalweg_{self.module}"}
-            exec(compile(self.text, f"<{self.name}>", "exec", dont_inherit=True), names)
+            names, place = {"__name__": f"thalweg_{self.module}"}, f"<{self.name}>"
+            exec(compile(self.text, place, "exec", dont_inherit=True), names)
+            linecache.cache[place] = (len(self.text), None, self.text.splitlines(keepends=True), place)
             made: Function = names[self.name]
             return made
         defined: Function = getattr(importlib.import_module(f"{HOME}.{self.module}"), self.name)

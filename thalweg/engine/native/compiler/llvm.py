@@ -1,72 +1,25 @@
-"""The few LLVM instructions that numba doesn't offer.
+"""Memory, threads and single LLVM instructions, for kernels.
 
 Functions take raw addresses: int64, in bytes. An address is data, so compiled code never contains one and can be kept
 on disk and reused by another process. Nothing here checks bounds; the callers are lowered from checked programs.
 """
 
 import functools
-import inspect
 import os
 import time
 
 import llvmlite.binding as binding
-import numba
 from llvmlite import ir
-from numba import types
-from numba.extending import intrinsic, overload
-from numba.np import arrayobj
 
-from thalweg.engine.native.compiler.system import CLOCK, HOLD, LEAVE, NAP, REENTER, YIELD, addresses
-
-# Never plain fastmath=True: it lets LLVM assume that NaN and infinity don't occur, but they have to be detected. Nor
-# "arcp": with it, 1/√0 is NaN, as is 1/√∞, and x/y is 0 for a y beyond 2¹²⁶, whose inverse is denormal.
-FLAGS = {"fastmath": {"reassoc", "contract", "nsz"}, "error_model": "numpy", "nogil": True}
-INNER = {**FLAGS, "no_cfunc_wrapper": True, "no_cpython_wrapper": True}  # for functions that only compiled code calls
+from thalweg.engine.native.compiler.system import CLOCK, HOLD, LEAVE, NAP, REENTER, YIELD
+from thalweg.engine.native.language.arithmetic import cast, together
+from thalweg.engine.native.language.callables import Special, View, emitted, inlined
+from thalweg.engine.native.language.types import boolean, float32, float64, int32, int64, uint8
+from thalweg.engine.native.language.values import Value
 
 I32, I64, F32, F64 = ir.IntType(32), ir.IntType(64), ir.FloatType(), ir.DoubleType()
 BYTES = ir.IntType(8).as_pointer()
 LINUX_MONOTONIC, MACOS_MONOTONIC = 1, 6  # CLOCK_MONOTONIC
-
-
-def compiled(function):
-    """Makes a function of int64 arguments callable from compiled code, and compiles it only once.
-
-    numba.njit would compile it, and all that it calls, again for every combination of constants in the calls.
-    """
-
-    @functools.wraps(function)
-    def stub(*arguments):
-        raise TypeError(f"{function.__name__} can be called only in code that numba compiles")
-
-    overload(stub, jit_options=INNER, strict=False)(lambda *types: function)
-    return stub
-
-
-def emitted(result=types.void, *given, names=()):
-    """Makes a function that emits code, (builder, *arguments), callable from compiled code.
-
-    result, given: the types; without, it returns nothing and takes int64s. names: of what a function with *arguments
-    takes.
-    """
-
-    def decorate(emit):
-        taken = names or list(inspect.signature(emit).parameters)[1:]
-        signature = result(*given or [types.int64] * len(taken))
-
-        def codegen(context, builder, signature, args):
-            value = emit(builder, *args)
-            return context.get_dummy_value() if value is None else value
-
-        @functools.wraps(emit)
-        def typed(typing, *arguments):
-            return signature, codegen
-
-        typed.__signature__ = inspect.Signature(
-            [inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD) for name in ("typing", *taken)]
-        )
-        return intrinsic(typed)
-
-    return decorate
 
 
 # --- Memory ------------------------------------------------------------------------------------------------------
@@ -77,61 +30,11 @@ def pointer(builder, address, to):
     return builder.inttoptr(address, to.as_pointer())
 
 
-def _view(item: types.Type):
-    """Returns the intrinsic (address, n) -> 1-D array of `item` over that memory, which it does not own."""
-    array = types.Array(item, 1, "C")
-
-    @intrinsic
-    def view(typing, address, n):
-        def codegen(context, builder, signature, args):
-            address, n = args
-            size = ir.Constant(I64, context.get_abi_sizeof(context.get_data_type(item)))
-            result = context.make_array(array)(context, builder)
-            arrayobj.populate_array(
-                result,
-                data=pointer(builder, address, context.get_data_type(item)),
-                shape=[n],
-                strides=[size],
-                itemsize=size,
-                meminfo=None,
-            )
-            return result._getvalue()
-
-        return array(types.int64, types.int64), codegen
-
-    return view
+floats, doubles, integers, words_of, bytes_of = map(View, (float32, float64, int64, int32, uint8))
+float_rows = View(float32, 2)
 
 
-floats = _view(types.float32)
-doubles = _view(types.float64)
-integers = _view(types.int64)
-words_of = _view(types.int32)
-bytes_of = _view(types.uint8)
-
-
-@intrinsic
-def float_rows(typing, address, rows, columns):
-    """A 2-D array of float32 over that memory, which it does not own."""
-    array = types.Array(types.float32, 2, "C")
-
-    def codegen(context, builder, signature, args):
-        address, rows, columns = args
-        item = ir.Constant(I64, 4)
-        result = context.make_array(array)(context, builder)
-        arrayobj.populate_array(
-            result,
-            data=pointer(builder, address, F32),
-            shape=[rows, columns],
-            strides=[builder.mul(columns, item), item],
-            itemsize=item,
-            meminfo=None,
-        )
-        return result._getvalue()
-
-    return array(types.int64, types.int64, types.int64), codegen
-
-
-@emitted(types.float32)
+@emitted(float32)
 def load_f32(builder, address, index):
     """The float at address + 4·index."""
     item = builder.load(builder.gep(pointer(builder, address, F32), [index]))
@@ -139,7 +42,7 @@ def load_f32(builder, address, index):
     return item
 
 
-@emitted(types.void, types.int64, types.int64, types.float32)
+@emitted(None, int64, int64, float32)
 def store_f32(builder, address, index, value):
     """Writes the float at address + 4·index."""
     builder.store(value, builder.gep(pointer(builder, address, F32), [index])).align = 4
@@ -162,11 +65,11 @@ def apart(k: int, count: int):
         instruction.set_metadata("noalias", add([scope for n, scope in enumerate(scopes) if n != k]))
         return instruction
 
-    @emitted(types.float32)
+    @emitted(float32)
     def load(builder, address, index):
         return access(builder, builder.load(builder.gep(pointer(builder, address, F32), [index], inbounds=True)))
 
-    @emitted(types.void, types.int64, types.int64, types.float32)
+    @emitted(None, int64, int64, float32)
     def store(builder, address, index, value):
         place = builder.gep(pointer(builder, address, F32), [index], inbounds=True)
         access(builder, builder.store(value, place))
@@ -200,9 +103,9 @@ def take(builder, address):
     rewrite(builder, address)
 
 
-@emitted(types.int64)
+@emitted(int64)
 def allocate(builder, size):
-    """The address of `size` bytes from C's malloc. numba's own arrays need numba's runtime, which isn't loaded."""
+    """The address of `size` bytes from C's malloc."""
     if architecture() == "wasm32":
         size = builder.trunc(size, I32)
     return builder.ptrtoint(builder.call(declare(builder, "malloc", BYTES, [size.type]), [size]), I64)
@@ -217,7 +120,7 @@ def release(builder, address):
 def stack(n: int):
     """Returns the intrinsic () -> address of n floats on the caller's stack, at the start of a cache line."""
 
-    @emitted(types.int64)
+    @emitted(int64)
     def memory(builder):
         with builder.goto_entry_block():  # reserved once, however often a loop around this call runs
             array = builder.alloca(ir.ArrayType(F32, n))
@@ -238,13 +141,13 @@ def call(builder, address, o, c, s, f):
 # --- Lanes that meet ---------------------------------------------------------------------------------------------
 
 
-@emitted(types.int64)
+@emitted(int64)
 def fetch_add(builder, address, value):
     """Adds to the int64 at an address atomically and returns its previous value."""
     return builder.atomic_rmw("add", pointer(builder, address, I64), value, "seq_cst")
 
 
-@emitted(types.int64)
+@emitted(int64)
 def load_acquire(builder, address):
     """The int64 at an address; what another thread wrote before its fetch_add can be read after this."""
     return builder.load_atomic(pointer(builder, address, I64), "acquire", 8)
@@ -265,10 +168,6 @@ def pause(builder):
         builder.call(declare(builder, "llvm.aarch64.isb", ir.VoidType(), [I32]), [ir.Constant(I32, 15)])
 
 
-for name, place in addresses().items():  # for code that numba loads
-    binding.add_symbol(name, place)
-
-
 @emitted()
 def sched_yield(builder):
     """Lets the operating system run another thread on this core: POSIX sched_yield, or Windows' SwitchToThread."""
@@ -281,7 +180,7 @@ def nap(builder):
     builder.call(declare(builder, NAP, I32, [I32]), [ir.Constant(I32, 1)])
 
 
-@emitted(types.int64)
+@emitted(int64)
 def ticks(builder):
     """A monotonic clock, in nanoseconds; on Windows in units of 1/`system.ticks_a_second` seconds."""
     with builder.goto_entry_block():
@@ -322,14 +221,14 @@ def declare(builder, name: str, result, parameters):
 # --- Python ------------------------------------------------------------------------------------------------------
 
 
-@emitted(types.int64)
+@emitted(int64)
 def hold(builder, thing):
     """Adds a reference to the Python object at an address; returns the address."""
     builder.call(declare(builder, HOLD, ir.VoidType(), [BYTES]), [builder.inttoptr(thing, BYTES)])
     return thing
 
 
-@emitted(types.int64)
+@emitted(int64)
 def new_array(builder, create, array, kind, axes, shape):
     """A new NumPy array, or 0 if there is no memory, by PyArray_NewFromDescr, which steals the reference to kind."""
     given = [BYTES, BYTES, I32, I64.as_pointer(), I64.as_pointer(), BYTES, I32, BYTES]
@@ -339,7 +238,7 @@ def new_array(builder, create, array, kind, axes, shape):
     return builder.ptrtoint(builder.call(function, [*things, dimensions, *absent]), I64)
 
 
-@emitted(types.int64)
+@emitted(int64)
 def leave(builder):
     """Lets other Python threads run; returns the argument of `reenter`."""
     return builder.ptrtoint(builder.call(declare(builder, LEAVE, BYTES, []), []), I64)
@@ -355,51 +254,47 @@ def reenter(builder, thread):
 # --- Arithmetic --------------------------------------------------------------------------------------------------
 
 
-@intrinsic
-def multiply_add(typing, a, b, c):
+@Special
+def multiply_add(builder, a, b, c):
     """a·b + c, in one instruction if the processor has it, and in this order.
 
-    numba adds its flags only to operations that have none: "contract" keeps out "reassoc", with which LLVM would
-    simplify a range reduction, (x·c + large) − large, to x·c.
+    Other operations may be reordered: LLVM would simplify a range reduction, (x·c + large) − large, to x·c.
     """
-
-    def codegen(context, builder, signature, args):
-        a, b, c = args
-        return builder.fadd(builder.fmul(a, b, flags=("contract",)), c, flags=("contract",))
-
-    return a(a, a, a), codegen
+    kind, u, v = together(builder, a, b)
+    product = builder.fmul(u, v, flags=("contract",))
+    return Value(kind, (builder.fadd(product, cast(builder, c, kind), flags=("contract",)),))
 
 
-@emitted(types.float32, types.boolean, types.float32, types.float32)
+@emitted(float32, boolean, float32, float32)
 def select(builder, condition, a, b):
     """a where the condition holds, otherwise b; both are computed.
 
-    The same as numba's `a if condition else b`, which LLVM may however turn into a branch around a store of a, if b is
+    The same as `a if condition else b`, which LLVM may however turn into a branch around a store of a, if b is
     the value already there. Then the loop is not vectorised.
     """
     return builder.select(condition, a, b)
 
 
-@emitted(types.float32, types.float32)
+@emitted(float32, float32)
 def unknown(builder, x):
     """x, as a value about which LLVM knows nothing."""
     same = builder.asm(ir.FunctionType(I32, [I32]), "", "=r,0", [builder.bitcast(x, I32)], False)
     return builder.bitcast(same, F32)
 
 
-@emitted(types.int32, types.float32)
+@emitted(int32, float32)
 def float_bits(builder, x):
     """The 32 bits of a float as an int32: sign, 8 bits of exponent + 127, 23 bits of fraction."""
     return builder.bitcast(x, I32)
 
 
-@emitted(types.float32, types.int32)
+@emitted(float32, int32)
 def bits_float(builder, bits):
     """The float that these 32 bits stand for."""
     return builder.bitcast(bits, F32)
 
 
-@numba.njit(inline="always", **FLAGS)
+@inlined
 def power_of_two(k):
     """2ᵏ as a float, for an int32 k in −126…127 (and infinity at 128), by writing the exponent's bits."""
-    return bits_float((k + numba.int32(127)) << numba.int32(23))
+    return bits_float((k + int32(127)) << int32(23))

@@ -1,66 +1,56 @@
 """Kernels with named parameters, as the C functions of (o, c, s, f) that the machine calls; see `parameters.py`."""
 
 import inspect
-from types import FunctionType
 
-import numba
-from numba import types
-from numba.extending import intrinsic
+from llvmlite import ir
 
-from thalweg.engine.native.compiler.llvm import FLAGS, I64
 from thalweg.engine.native.compiler.parameters import POINTERS, REALS, WHOLE, parameters
+from thalweg.engine.native.language.types import Array, float64, int64
+from thalweg.engine.native.language.values import Value
+
+ENDLESS = 1 << 40  # elements of a table whose length a kernel isn't told
+TABLES = (int64, float64, int64, float64)  # of words, reals, and the state's
 
 
-@intrinsic
-def rest(typing, table, place):
-    """What follows a place of a table, indexed from there."""
+class Named:
+    """A function with named parameters: what each stands for is read from the row that it is given."""
 
-    def codegen(context, builder, signature, args):
-        return builder.gep(args[0], [args[1]])
+    def __init__(self, function):
+        self.function, self.taken = function, parameters(str(inspect.signature(function))[1:-1])
 
-    return table(table, types.int64), codegen
-
-
-@intrinsic
-def address(typing, table):
-    """The address of a table."""
-
-    def codegen(context, builder, signature, args):
-        return builder.ptrtoint(args[0], I64)
-
-    return types.int64(table), codegen
+    def arguments(self, builder, tables):
+        """The values of the parameters, in the code of a function that is given the tables."""
+        o, c, s, f = tables
+        taken = self.taken
+        values = {p.name: read(builder, o, n, int64) for n, p in enumerate(taken.words)}
+        values |= {p.name: read(builder, c, n, float64) for n, p in enumerate(taken.reals)}
+        for name in taken.state:
+            if name in POINTERS:
+                values[name] = Value(int64, (builder.ptrtoint(s if POINTERS[name] == "s" else f, int64.code),))
+            elif name in REALS:
+                values[name] = read(builder, f, REALS[name], float64)
+            else:
+                values[name] = read(builder, s, WHOLE[name], int64)
+        if taken.rest:
+            place, start, item = (o, len(taken.words), int64) if taken.whole else (c, len(taken.reals), float64)
+            values[taken.rest] = table(builder, place, item, start)
+        return tuple(values[name] for name in inspect.signature(self.function).parameters)
 
 
 def kernel(function):
-    """Makes a function with named parameters a kernel: what each stands for is read from the row that it is given.
-
-    The function is inlined, so that errors name its lines and LLVM drops what isn't used.
-    """
-    taken = parameters(str(inspect.signature(function))[1:-1])
-    values = {p.name: f"o[{n}]" for n, p in enumerate(taken.words)}
-    values |= {p.name: f"c[{n}]" for n, p in enumerate(taken.reals)}
-    values |= {name: of_state(name) for name in taken.state}
-    values[taken.rest] = f"rest(o, {len(taken.words)})" if taken.whole else f"rest(c, {len(taken.reals)})"
-    function = positional(function)
-    arguments = ", ".join(values[name] for name in inspect.signature(function).parameters)
-    names = {"body": numba.njit(inline="always", **FLAGS)(function), "rest": rest, "address": address}
-    text = f"def {function.__name__}(o, c, s, f):\n    body({arguments})\n"
-    exec(compile(text, f"<{function.__name__}>", "exec"), names)
-    return names[function.__name__]
+    """Makes a function with named parameters a kernel."""
+    return Named(function)
 
 
-def of_state(name):
-    """What stands for a name of the step's state."""
-    if name in POINTERS:
-        return f"address({POINTERS[name]})"
-    return f"f[{REALS[name]}]" if name in REALS else f"s[{WHOLE[name]}]"
+def read(builder, place, index, kind):
+    """One of a table's numbers."""
+    return Value(kind, (builder.load(builder.gep(place, [word(index)])),))
 
 
-def positional(function):
-    """The same function, all of whose parameters are positional: in Python's own order, in which a starred one is the
-    last."""
-    code = function.__code__
-    starred = bool(code.co_flags & inspect.CO_VARARGS)
-    count = code.co_argcount + code.co_kwonlyargcount + starred
-    code = code.replace(co_argcount=count, co_kwonlyargcount=0, co_flags=code.co_flags & ~inspect.CO_VARARGS)
-    return FunctionType(code, function.__globals__, function.__name__, None, function.__closure__)
+def table(builder, place, item, start=0):
+    """A table as an array, or what follows its first numbers."""
+    return Value(Array(item), (builder.gep(place, [word(start)]) if start else place, word(ENDLESS)))
+
+
+def word(number):
+    return ir.Constant(int64.code, number)

@@ -1,9 +1,8 @@
 """Rows in and out."""
 
-import numba
-
-from thalweg.engine.native.compiler.llvm import FLAGS, bytes_of, fetch, floats, integers, load_f32, store_f32
+from thalweg.engine.native.compiler.llvm import bytes_of, fetch, floats, integers, load_f32, store_f32
 from thalweg.engine.native.compiler.named import kernel
+from thalweg.engine.native.language.callables import inlined
 from thalweg.engine.native.linalg import gemm
 
 LINE = 64  # bytes of a cache line
@@ -11,14 +10,14 @@ LONG = 256  # bytes of a row from which on prefetching pays within a step; short
 AHEAD = 4096  # bytes copied between a row's prefetch and its copy: about the latency of memory
 
 
-@numba.njit(inline="always", **FLAGS)
+@inlined
 def ask(at, size):
     """Prefetches `size` bytes."""
     for line in range(at - at % LINE, at + size, LINE):
         fetch(line)
 
 
-@numba.njit(inline="always", **FLAGS)
+@inlined
 def ask_ahead(X, order, r, apart, size):
     """Prefetches a row that is copied some rows after the r-th, which the processor can't predict. Rows of `size` bytes
     lie at X + order·apart."""
@@ -26,7 +25,7 @@ def ask_ahead(X, order, r, apart, size):
         ask(X + order[min(r + 1 + AHEAD // size, order.size - 1)] * apart, size)
 
 
-@numba.njit(inline="always", **FLAGS)
+@inlined
 def fetch_row(X, order, later, r, size):
     """Prefetches a row that is copied some rows after the r-th; short rows are prefetched for the next step, if `later`
     holds their numbers."""
@@ -35,7 +34,7 @@ def fetch_row(X, order, later, r, size):
         ask(X + later[r] * size, size)
 
 
-@numba.njit(inline="always", **FLAGS)
+@inlined
 def numbers(order, next, rows, far):
     """The numbers of the block's rows, and those of the next step if the data are far; otherwise none."""
     return integers(order, rows), integers(next, rows if far and next else 0)

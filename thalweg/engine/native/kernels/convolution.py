@@ -13,11 +13,12 @@ kernel, so that they fill a vector.
 the element i·s + t·d + at.
 """
 
-import numba
+import numpy as np
 
 from thalweg.engine.native.compiler.levels import VW
-from thalweg.engine.native.compiler.llvm import compiled, floats, load_f32, stack, store_f32
+from thalweg.engine.native.compiler.llvm import floats, load_f32, stack, store_f32
 from thalweg.engine.native.compiler.named import kernel
+from thalweg.engine.native.language.callables import compiled
 from thalweg.engine.native.linalg import gemm
 from thalweg.engine.native.linalg.microkernel import ROWS, WIDEST, tile
 from thalweg.engine.native.linalg.moves import copy
@@ -104,7 +105,7 @@ def _narrow(B, C, N, th, sw, tw, g, target, accumulate):
             for c in range(C):
                 for j in range(N):
                     to = ((a * tw + b) * C + c) * N + j
-                    total = load_f32(target, to) if accumulate else numba.float32(0)
+                    total = load_f32(target, to) if accumulate else np.float32(0)
                     for q in range(g):
                         total += load_f32(B, (((a * wide + b + q * sw) * C + c) * g + q) * N + j)
                     store_f32(target, to, total)

@@ -5,9 +5,10 @@ the run, and so do the sums of a kernel's gradient. Addresses are in bytes, stri
 """
 
 from thalweg.engine.native.compiler.levels import VW
-from thalweg.engine.native.compiler.llvm import F32, compiled, emitted, floats, pointer
+from thalweg.engine.native.compiler.llvm import F32, floats, pointer
 from thalweg.engine.native.compiler.named import kernel
 from thalweg.engine.native.kernels.convolution import _phase, _zone
+from thalweg.engine.native.language.callables import compiled, emitted
 from thalweg.engine.native.linalg.microkernel import Emitter, Family, integer
 
 RUN = ("row", "column", "rows", "columns", "count", "step", "channels")

@@ -1,18 +1,18 @@
 """Rows of a table, chosen by number, and the gradient of the table."""
 
-import numba
 import numpy as np
 
-from thalweg.engine.native.compiler.llvm import FLAGS, fetch, floats, load_f32, store_f32
+from thalweg.engine.native.compiler.llvm import fetch, floats, load_f32, store_f32
 from thalweg.engine.native.compiler.named import kernel
 from thalweg.engine.native.kernels.losses.class_numbers import NO_CLASS, class_of
+from thalweg.engine.native.language.callables import inlined
 
 F32 = np.float32
 LINE = 64  # bytes of a cache line
 AHEAD = 8  # ids from a row's prefetch to its use: the processor can't predict which rows come
 
 
-@numba.njit(inline="always", **FLAGS)
+@inlined
 def ask(ids, k, count, table, rows, size):
     """Prefetches the row of `size` bytes that the id some places after the k-th chooses."""
     row = class_of(load_f32(ids, min(k + AHEAD, count - 1)), rows)
@@ -46,7 +46,7 @@ def embedding(ids, W, h, entries, columns, n, mean=0, *, rows):
                 out[j] *= scale
 
 
-@numba.njit(inline="always", **FLAGS)
+@inlined
 def forget(counts, touched):
     """Sets the counts of the rows that are listed to 0, and empties the list."""
     for k in range(1, 1 + np.int64(load_f32(touched, 0))):

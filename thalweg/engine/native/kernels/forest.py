@@ -7,25 +7,15 @@
 * Few rows: each goes down RUN trees side by side.
 """
 
-import numba
 import numpy as np
 from llvmlite import ir
-from numba import types
-from numba.extending import intrinsic
 
-from thalweg.engine.native.compiler.llvm import (
-    FLAGS,
-    compiled,
-    doubles,
-    emitted,
-    floats,
-    integers,
-    load_f32,
-    stack,
-    store_f32,
-    words_of,
-)
+from thalweg.engine.native.compiler.llvm import doubles, floats, integers, load_f32, stack, store_f32, words_of
 from thalweg.engine.native.compiler.named import kernel
+from thalweg.engine.native.language.arithmetic import together, truth
+from thalweg.engine.native.language.callables import Special, compiled, emitted, inlined
+from thalweg.engine.native.language.types import float32, int64
+from thalweg.engine.native.language.values import Value
 from thalweg.engine.native.linalg.moves import turn
 
 F32, I32, I64 = np.float32, np.int32, np.int64
@@ -45,24 +35,21 @@ _at = stack(2 * RUN)  # nodes, then leaves, as int64
 _going = stack(2 * RUN)  # trees, as int64
 _sums = stack(2 * RUN * WIDE)  # float64
 
-scalar = numba.njit(inline="always", **FLAGS)
+scalar = inlined
 
 
-@emitted(types.int64, types.float32)
+@emitted(int64, float32)
 def _lowest(builder, word):
     """The place of the lowest bit of a float's 32 bits that is set."""
     bits = builder.bitcast(word, ir.IntType(32))
     return builder.zext(builder.cttz(bits, ir.Constant(ir.IntType(1), 1)), ir.IntType(64))
 
 
-@intrinsic
-def _either(typing, condition, a, b):
+@Special
+def _either(builder, condition, a, b):
     """a where the condition holds, otherwise b; both are computed."""
-
-    def codegen(context, builder, signature, args):
-        return builder.select(*args)
-
-    return a(types.boolean, a, a), codegen
+    kind, u, v = together(builder, a, b)
+    return Value(kind, (builder.select(truth(builder, condition), u, v),))
 
 
 @scalar

@@ -1,15 +1,15 @@
 """Elements chosen by numbers."""
 
-import numba
 import numpy as np
 
-from thalweg.engine.native.compiler.llvm import FLAGS, floats
+from thalweg.engine.native.compiler.llvm import floats
 from thalweg.engine.native.compiler.named import kernel
+from thalweg.engine.native.language.callables import inlined
 
 F32 = np.float32
 
 
-@numba.njit(inline="always", **FLAGS)
+@inlined
 def place(number, n):
     """The place that a number stands for among n, of which negative ones count from the end; −1 if there is none."""
     if number >= F32(-n) and number < F32(n):
@@ -86,7 +86,7 @@ def one_hot(ids, z, count, depth, per_row, *, rows):
             z[i * depth + np.int64(ids[i])] = F32(1)
 
 
-@numba.njit(inline="always", **FLAGS)
+@inlined
 def earlier(x, sign, i, j):
     """Whether element i comes before element j: it is smaller (larger with the sign −1), j is NaN, or they are equal
     and i < j."""
@@ -96,7 +96,7 @@ def earlier(x, sign, i, j):
     return u < v or (u == v and i < j)
 
 
-@numba.njit(inline="always", **FLAGS)
+@inlined
 def sift(x, sign, heap, root, count):
     """Moves an id down a heap of ids, in which none comes before those below it, to where it belongs."""
     moved = heap[root]

@@ -1,8 +1,8 @@
 """The products of dense layers, computed by the micro-kernels."""
 
-from thalweg.engine.native.compiler.llvm import compiled
 from thalweg.engine.native.compiler.named import kernel
 from thalweg.engine.native.kernels.updates.gradients import stretch
+from thalweg.engine.native.language.callables import compiled
 from thalweg.engine.native.linalg import gemm
 from thalweg.engine.native.linalg import narrow as columns
 

@@ -1,11 +1,11 @@
 """Running float64 sums for metrics. Operands: p, y, sums; sizes: elements of a row, classes."""
 
-import numba
 import numpy as np
 
-from thalweg.engine.native.compiler.llvm import INNER, doubles, floats
+from thalweg.engine.native.compiler.llvm import doubles, floats
 from thalweg.engine.native.compiler.named import kernel
 from thalweg.engine.native.kernels.losses.class_numbers import NO_CLASS, class_of
+from thalweg.engine.native.language.callables import compiled
 from thalweg.engine.native.linalg import mathematics as maths
 
 F32 = np.float32
@@ -33,7 +33,7 @@ def binary_matches(p, y, sums, size, threshold: float, *, rows):
     doubles(sums, 1)[0] += result
 
 
-@numba.njit(**INNER)
+@compiled
 def argmax(v, first, classes):
     """The index of the first of the largest."""
     best = 0
@@ -78,7 +78,7 @@ def squares_and_targets(p, y, sums, size, *, rows):
             sums[2 * size + j] += t * t
 
 
-@numba.njit(**INNER)
+@compiled
 def exceeded_by_fewer(p, first, classes, own, k):
     """Whether fewer than k of a row's predictions exceed that of class `own`."""
     value, larger = p[first + own], 0

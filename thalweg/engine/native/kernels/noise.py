@@ -1,10 +1,10 @@
 """Random numbers; an element's counter is its place in the batch."""
 
-import numba
 import numpy as np
 
-from thalweg.engine.native.compiler.llvm import FLAGS, floats, select, stack
+from thalweg.engine.native.compiler.llvm import floats, select, stack
 from thalweg.engine.native.compiler.named import kernel
+from thalweg.engine.native.language.callables import inlined
 from thalweg.engine.native.linalg import mathematics as maths
 from thalweg.engine.native.linalg.hashing import key, uniform
 
@@ -15,7 +15,7 @@ RUN = 1024  # channels at a time
 _keep = stack(RUN)
 
 
-@numba.njit(inline="always", **FLAGS)
+@inlined
 def normal(low, high, counter):
     """A normal number of mean 0 and variance 1 from two of the counter's (Box and Muller)."""
     u = uniform(low, high, U32(counter + counter))

@@ -5,12 +5,12 @@ Sums over many rows lose bits, so they are taken over some rows at a time and ad
 
 import math
 
-import numba
 import numpy as np
 
 from thalweg.engine.native.compiler.levels import VW
-from thalweg.engine.native.compiler.llvm import FLAGS, compiled, doubles, floats, load_f32, select, stack, store_f32
+from thalweg.engine.native.compiler.llvm import doubles, floats, load_f32, select, stack, store_f32
 from thalweg.engine.native.compiler.named import kernel
+from thalweg.engine.native.language.callables import compiled, inlined
 from thalweg.engine.native.linalg.channels import GROUP, moments, products, scale, unscale
 
 F32 = np.float32
@@ -72,7 +72,7 @@ def _take(sums, n, copies, totals):
     x[:] = F32(0)
 
 
-@numba.njit(inline="always", **FLAGS)
+@inlined
 def _rows_of(lane, rows, lanes, block, batch_rows):
     """How many rows of the batch a lane has."""
     return rows if lanes == 1 else max(0, min(block, batch_rows - lane * block))

@@ -4,27 +4,27 @@ A row is an array of its own: numba lets negative indices count from the end, an
 starts at r·n might be negative, so that the loop would not be vectorised.
 """
 
-import numba
 import numpy as np
 
 from thalweg.engine.native.compiler.levels import VW
-from thalweg.engine.native.compiler.llvm import FLAGS, INNER, bits_float, float_bits, float_rows, floats, select
+from thalweg.engine.native.compiler.llvm import bits_float, float_bits, float_rows, floats, select
 from thalweg.engine.native.compiler.named import kernel
 from thalweg.engine.native.kernels.losses import row_functions
 from thalweg.engine.native.kernels.losses.loss_loops import ROWS_AT_ONCE, classes_scratch, rows_scratch, turn_rows
+from thalweg.engine.native.language.callables import compiled, inlined
 from thalweg.engine.native.linalg import mathematics as maths
 from thalweg.engine.native.linalg.moves import turn
 
 F32, I32 = np.float32, np.int32
 
 
-@numba.njit(inline="always", **FLAGS)
+@inlined
 def ordered(bits):
     """Bits of a float ↔ an int32 with the same order: maxima of integers are vectorised."""
     return I32(bits ^ (I32(bits >> I32(31)) & I32(0x7FFFFFFF)))
 
 
-@numba.njit(inline="always", **FLAGS)
+@inlined
 def row_maximum(x, n):
     """The largest of a row. A NaN may or may not win."""
     top = ordered(float_bits(x[0]))
@@ -33,7 +33,7 @@ def row_maximum(x, n):
     return bits_float(ordered(top))
 
 
-@numba.njit(inline="always", **FLAGS)
+@inlined
 def row_below_maximum(h, a, n):
     """a = h − max h"""
     x, y = floats(h, n), floats(a, n)
@@ -46,7 +46,7 @@ def row_below_maximum(h, a, n):
             y[j] = x[j] - top
 
 
-@numba.njit(**INNER)
+@compiled
 def softmax_turned(h, a, rows, classes):
     """a = e^(h − max h)/Σ for rows that don't fill a vector: transposed, so that the vectors run across the rows."""
     turned, scratch = classes_scratch(), floats(rows_scratch(), 2 * ROWS_AT_ONCE)
@@ -61,7 +61,7 @@ def softmax_turned(h, a, rows, classes):
         turn(turned, n, a + 4 * first * classes, classes, classes, count)
 
 
-@numba.njit(**INNER)
+@compiled
 def softmax_rows(h, a, rows, classes):
     """The same for longer rows: maxima row by row, the exponentials in one long loop, sums row by row."""
     for r in range(rows):

@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from thalweg.engine.native.compiler.llvm import apart, call, compiled, floats, integers
+from thalweg.engine.native.compiler.llvm import apart, call, floats, integers
 from thalweg.engine.native.compiler.named import kernel
+from thalweg.engine.native.language.callables import compiled
 from thalweg.engine.native.layouts.job import CONSTANTS, ROW_WIDTH
 
 F32 = np.float32

@@ -3,8 +3,9 @@
 import numpy as np
 
 from thalweg.engine.native.compiler.levels import VW
-from thalweg.engine.native.compiler.llvm import apart, compiled, floats
+from thalweg.engine.native.compiler.llvm import apart, floats
 from thalweg.engine.native.compiler.named import kernel
+from thalweg.engine.native.language.callables import compiled
 from thalweg.engine.native.linalg.moves import turn
 
 F32 = np.float32

@@ -1,9 +1,9 @@
 """float32 sin, cos, arctan and others that LLVM vectorises when they are called in a loop; see mathematics.py."""
 
-import numba
 import numpy as np
 
-from thalweg.engine.native.compiler.llvm import FLAGS, INNER, float_bits, multiply_add, power_of_two, select
+from thalweg.engine.native.compiler.llvm import float_bits, multiply_add, power_of_two, select
+from thalweg.engine.native.language.callables import compiled, inlined
 
 _f = np.float32
 _d = np.float64
@@ -21,7 +21,7 @@ NEAR = _f(1048576.0)  # 2²⁰: up to here, near_sin and near_cos hold
 ALMOST_HALF = _f(0.49999997)  # which doesn't round up the sum with an odd number beyond 2²³
 
 
-@numba.njit(inline="always", **FLAGS)
+@inlined
 def _sin_of_rest(r):
     """sin r for r in −π/2 … π/2."""
     s = r * r
@@ -31,7 +31,7 @@ def _sin_of_rest(r):
     return multiply_add(p * s, r, r)
 
 
-@numba.njit(inline="always", **FLAGS)
+@inlined
 def _turned(x, quarter):
     """sin(x + quarter·π/2), quarter 0 or 1: ±sin(x − m·π) with the integer or half-integer m near x/π.
 
@@ -49,25 +49,25 @@ def _turned(x, quarter):
     return select(abs(x) < INFINITY, y, NAN)
 
 
-@numba.njit(inline="always", **FLAGS)
+@inlined
 def near_sin(x):
     """sin x for |x| up to 2²⁰. Error: 2 ulp. `sin` has a branch, so its loops aren't vectorised."""
     return _turned(x, 0)
 
 
-@numba.njit(inline="always", **FLAGS)
+@inlined
 def near_cos(x):
     """cos x for |x| up to 2²⁰. Error: 2 ulp."""
     return _turned(x, 1)
 
 
-@numba.njit(inline="always", **FLAGS)
+@inlined
 def _without_turns(t):
     """What is left of t half turns, t ≥ 0, without whole turns; exact."""
     return multiply_add(np.floor(_d(0.5) * t), _d(-2), t)
 
 
-@numba.njit(**INNER)
+@compiled
 def _turned_far(x, quarter):
     """The same for |x| from 2²⁰ on, by Payne and Hanek's reduction.
 
@@ -91,19 +91,19 @@ def _turned_far(x, quarter):
     return -y if negative else y
 
 
-@numba.njit(inline="always", **FLAGS)
+@inlined
 def sin(x):
     """sin x. Error: 2 ulp."""
     return _turned_far(x, 0) if NEAR < abs(x) < INFINITY else _turned(x, 0)
 
 
-@numba.njit(inline="always", **FLAGS)
+@inlined
 def cos(x):
     """cos x. Error: 2 ulp."""
     return _turned_far(x, 1) if NEAR < abs(x) < INFINITY else _turned(x, 1)
 
 
-@numba.njit(inline="always", **FLAGS)
+@inlined
 def cos_of_turns(x):
     """cos(2πx) = sin(2π(¼ − |r|)) with r = x − round(x). Error: 3 ulp.
 
@@ -113,7 +113,7 @@ def cos_of_turns(x):
     return _sin_of_rest(_f(6.2831853) * (_f(0.25) - abs(r)))
 
 
-@numba.njit(inline="always", **FLAGS)
+@inlined
 def sin_of_turns(x):
     """sin(2πx), in the same way: sin(2πr) = ±sin(2π(½ − |r|)) where |r| > ¼."""
     r = x - np.floor(x + ALMOST_HALF)
@@ -122,7 +122,7 @@ def sin_of_turns(x):
     return select(r < _f(0), -y, y)
 
 
-@numba.njit(inline="always", **FLAGS)
+@inlined
 def atan(x):
     """arctan x = base + arctan z: z = x up to √2 − 1, (x − 1)/(x + 1) up to √2 + 1, and −1/x beyond. Error: 2 ulp."""
     size = abs(x)
@@ -140,7 +140,7 @@ def atan(x):
     return select(x < _f(0), -y, y)
 
 
-@numba.njit(inline="always", **FLAGS)
+@inlined
 def atan2(y, x):
     """The angle of the point (x, y), in −π … π, with the signs of 0 and of ∞ as in IEEE 754. Error: 3 ulp."""
     across, up = abs(x), abs(y)

@@ -13,7 +13,8 @@ so that few channels fill whole vectors too: each channel's constants and sums a
 from llvmlite import ir
 
 from thalweg.engine.native.compiler.levels import VW
-from thalweg.engine.native.compiler.llvm import F32, emitted
+from thalweg.engine.native.compiler.llvm import F32
+from thalweg.engine.native.language.callables import emitted
 from thalweg.engine.native.linalg.microkernel import Emitter, Family, integer
 
 MATRIX = ("rows", "width", "stride", "copies")

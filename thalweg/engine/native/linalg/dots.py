@@ -10,7 +10,8 @@ C₀ is the previous C, or a bias row, or zero (its address is 0). Addresses are
 from llvmlite import ir
 
 from thalweg.engine.native.compiler.levels import VW
-from thalweg.engine.native.compiler.llvm import F32, I32, I64, emitted
+from thalweg.engine.native.compiler.llvm import F32, I32, I64
+from thalweg.engine.native.language.callables import emitted
 from thalweg.engine.native.linalg.microkernel import IN_FLIGHT, Emitter, Family, integer
 
 # Enough rows of dots for a vector of sums, and for enough sums in flight.

@@ -8,11 +8,12 @@ Addresses are in bytes, strides in floats (one float is 4 bytes). Nothing outsid
     input gradient    error term   Wᵀ                       dx         rsa = units, csa = 1
 """
 
-import numba
+import numpy as np
 
 from thalweg.engine.native.compiler.levels import VW
-from thalweg.engine.native.compiler.llvm import FLAGS, compiled, floats, load_f32, select, stack, store_f32, unknown
+from thalweg.engine.native.compiler.llvm import floats, load_f32, select, stack, store_f32, unknown
 from thalweg.engine.native.compiler.shared import Shared
+from thalweg.engine.native.language.callables import compiled, inlined
 from thalweg.engine.native.linalg.dots import DOT_COLUMNS, DOT_ROWS, SHORT, dots, short
 from thalweg.engine.native.linalg.microkernel import HALF, ROWS, WIDEST, tile_ahead
 from thalweg.engine.native.linalg.moves import copy, transposition, turn
@@ -45,7 +46,7 @@ STRIP_SIZE = STRIP * WIDEST[ROWS] * VW * DEPTH
 TURNED_ROWS = 64  # of A that are transposed together, as B is read once for them
 
 HEIGHTS = (ROWS, ROWS - 1, ROWS - 2)  # of tiles
-ONE, ZERO = numba.float32(1), numba.float32(0)
+ONE, ZERO = np.float32(1), np.float32(0)
 
 _columns = stack(FEW_DOTS[0] * DEPTH)
 _start_of_dots = stack(2 * VW)
@@ -201,13 +202,13 @@ TURNED = Shared("TURNED", turned)
 _turned = TURNED.stub()
 
 
-@numba.njit(inline="always", **FLAGS)
+@inlined
 def _parts(n, most):
     """The smallest number of parts of at most `most` that n divides into. A division takes as long as a small tile."""
     return 1 if n <= most else (n + most - 1) // most
 
 
-@numba.njit(inline="always", **FLAGS)
+@inlined
 def _part(n, parts):
     """The largest part when n is divided as evenly as possible."""
     return n if parts == 1 else (n + parts - 1) // parts
@@ -420,7 +421,7 @@ def _rows(a, csa, b, ldb, c, ldc, start, lds, M, N, K):
             _tiles(b, 1, ldb, a + 4 * i, csa, 0, rows, ACROSS * VW, 0, 0, 0, 0, 1, 0, 0, N, n, K, 0)
         for j in range(N):
             for r in range(n):
-                old = load_f32(start, (i + r) * lds + j) if start else numba.float32(0)
+                old = load_f32(start, (i + r) * lds + j) if start else np.float32(0)
                 store_f32(c, (i + r) * ldc + j, old + load_f32(rows, j * ACROSS * VW + r))
 
 
@@ -434,7 +435,7 @@ def _add(source, target, n):
 
 @compiled
 def _sum(d, n):
-    x, total = floats(d, n), numba.float32(0)
+    x, total = floats(d, n), np.float32(0)
     for i in range(n):
         total += x[i]
     return total
@@ -442,7 +443,7 @@ def _sum(d, n):
 
 @compiled
 def _dot(x, y, n):
-    u, v, total = floats(x, n), floats(y, n), numba.float32(0)
+    u, v, total = floats(x, n), floats(y, n), np.float32(0)
     for i in range(n):
         total += u[i] * v[i]
     return total
@@ -456,7 +457,7 @@ def column_sums(d, rows, n, out, accumulate):
     summed side by side; rows of one number are a vector.
     """
     if n == 1:
-        total = load_f32(out, 0) if accumulate else numba.float32(0)
+        total = load_f32(out, 0) if accumulate else np.float32(0)
         for i in range(0, rows, ALONE):
             total += _sum(d + 4 * i, min(ALONE, rows - i))
         store_f32(out, 0, total)
@@ -473,7 +474,7 @@ def column_sums(d, rows, n, out, accumulate):
         start = sums
     if fold > 1:
         for j in range(n):
-            total = load_f32(out, j) if accumulate else numba.float32(0)
+            total = load_f32(out, j) if accumulate else np.float32(0)
             for i in range(fold):
                 total += load_f32(sums, i * n + j)
             for i in range(rows // fold * fold, rows):

@@ -1,15 +1,14 @@
 """Random numbers from a counter, the same bits as ``program/ir/counter.py``."""
 
-import numba
 import numpy as np
-from numba import types
 
-from thalweg.engine.native.compiler.llvm import FLAGS, emitted
+from thalweg.engine.native.language.callables import compiled, emitted, inlined
+from thalweg.engine.native.language.types import uint32
 
 U32, U64 = np.uint32, np.uint64
 
 
-@numba.njit(inline="always", **FLAGS)
+@inlined
 def splitmix(z):
     """The output function of SplitMix64, on uint64."""
     z = U64(z) + U64(0x9E3779B97F4A7C15)
@@ -18,13 +17,13 @@ def splitmix(z):
     return z ^ (z >> U64(31))
 
 
-@numba.njit(inline="always", **FLAGS)
+@inlined
 def key(seed, iteration, stream):
     """One 64-bit key for the numbers of one instruction in one step."""
     return splitmix(splitmix(splitmix(U64(seed)) ^ U64(iteration)) ^ U64(stream))
 
 
-@emitted(types.uint32, types.uint32, types.uint32, types.uint32)
+@emitted(uint32, uint32, uint32, uint32)
 def mix(builder, low, high, counter):
     """The hash of a counter: lowbias32 (Wellons, hash-prospector) of the counter and the key's two halves, on uint32.
 
@@ -42,14 +41,14 @@ def mix(builder, low, high, counter):
     return lowbias(builder.add(lowbias(builder.xor(counter, low)), high))
 
 
-@numba.njit(inline="always", **FLAGS)
+@inlined
 def uniform(low, high, counter):
     """A float in [0, 1) of 24 bits from the two halves of a key and a counter."""
     bits = np.int32(mix(U32(low), U32(high), U32(counter)) >> U32(8))  # a signed integer is cheaper to convert
     return np.float32(bits) * np.float32(2.0**-24)
 
 
-@numba.njit(**FLAGS)
+@compiled
 def shuffle(order, seed, epoch):
     """A Fisher–Yates shuffle of 0 … n − 1 into `order`, with numbers from the counter (seed, epoch, row)."""
     n = order.size

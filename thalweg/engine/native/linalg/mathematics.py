@@ -8,10 +8,10 @@ The sums are written with multiply_add, which fixes their order: the compiler ma
 
 import math
 
-import numba
 import numpy as np
 
-from thalweg.engine.native.compiler.llvm import FLAGS, bits_float, float_bits, multiply_add, select
+from thalweg.engine.native.compiler.llvm import bits_float, float_bits, multiply_add, select
+from thalweg.engine.native.language.callables import inlined
 from thalweg.engine.native.linalg.angles import NEAR, atan, atan2, cos, near_cos, near_sin, sin  # noqa: F401 — of maths
 
 _f = np.float32
@@ -31,13 +31,13 @@ DIGIT = _d(16777216.0)  # 2²⁴
 SQRT_HALF_BITS = _i(0x3F3504F3)
 
 
-@numba.njit(inline="always", **FLAGS)
+@inlined
 def sign(x):
     """1, 0 or −1. 0 stays 0, NaN stays NaN."""
     return select(x > _f(0), _f(1), select(x < _f(0), _f(-1), x))
 
 
-@numba.njit(inline="always", **FLAGS)
+@inlined
 def _reduced(x, rounding):
     """A float whose lowest bits are k = round(x / ln 2), and r = x − k·ln 2 (Cody and Waite's reduction)."""
     shifted = multiply_add(x, LOG2_E, rounding)
@@ -45,7 +45,7 @@ def _reduced(x, rounding):
     return shifted, multiply_add(k, -LN2_LOW, multiply_add(k, -LN2_HIGH, x))
 
 
-@numba.njit(inline="always", **FLAGS)
+@inlined
 def _expm1_near_0(r):
     """eʳ − 1 = r + r²·p(r) for |r| up to ½·ln 2; p of degree 4 with the smallest error relative to eʳ, 3e-9."""
     p = multiply_add(r, _f(1.3814593e-3), _f(8.3687194e-3))
@@ -55,7 +55,7 @@ def _expm1_near_0(r):
     return multiply_add(p, r * r, r)
 
 
-@numba.njit(inline="always", **FLAGS)
+@inlined
 def _exp_in_range(x):
     """eˣ = 2ᵏ·eʳ for x in −87.3 … 88.7: 2ᵏ is added to the exponent's bits. Error: 1 ulp.
 
@@ -65,14 +65,14 @@ def _exp_in_range(x):
     return bits_float(float_bits(_expm1_near_0(r) + _f(1)) + (float_bits(shifted) << _i(23)))
 
 
-@numba.njit(inline="always", **FLAGS)
+@inlined
 def exp(x):
     """eˣ. Error: 1 ulp; infinity above 88.72, and 0 below −87.34, where the result would be denormal."""
     y = _f(0) if x < EXP_MIN else _exp_in_range(x)
     return y if x <= EXP_MAX else x + INFINITY  # infinity, or NaN if x is
 
 
-@numba.njit(inline="always", **FLAGS)
+@inlined
 def _log1p_near_0(f):
     """ln(1 + f) = f − f²/2 + f³·p(f) for 1 + f in √½ … √2, with the polynomial of Cephes' logf."""
     p = multiply_add(f, _f(7.0376836292e-2), _f(-1.1514610310e-1))
@@ -87,7 +87,7 @@ def _log1p_near_0(f):
     return p * f * square, _f(-0.5) * square
 
 
-@numba.njit(inline="always", **FLAGS)
+@inlined
 def log(x):
     """ln x = k·ln 2 + ln m with x = 2ᵏ·m and m in √½ … √2. Error: 1 ulp. ln 0 = −∞, ln of a negative number is NaN."""
     tiny = x < SMALLEST_NORMAL
@@ -103,7 +103,7 @@ def log(x):
     return NAN if x < _f(0) else y
 
 
-@numba.njit(inline="always", **FLAGS)
+@inlined
 def sigmoid(x):
     """σ(x) = 1 / (1 + 2ᵏ·eʳ) with −x = k·ln 2 + r. Error: 2 ulp; 0 below −88.4, where 2ᵏ is infinite.
 
@@ -116,7 +116,7 @@ def sigmoid(x):
     return _f(1) / multiply_add(_expm1_near_0(r) + _f(1), power, _f(1))
 
 
-@numba.njit(inline="always", **FLAGS)
+@inlined
 def softplus(x):
     """ln(1 + eˣ) = max(x, 0) + ln(1 + u) with u = e^−|x|, which neither overflows nor loses a small eˣ.
 
@@ -132,7 +132,7 @@ def softplus(x):
     return positive + (base + (f + (square + cubic)))
 
 
-@numba.njit(inline="always", **FLAGS)
+@inlined
 def _tanh_near_0(x):
     """tanh x − x = x³·p(x²) for |x| up to 0.625, with the polynomial of Cephes' tanhf."""
     s = x * x
@@ -143,7 +143,7 @@ def _tanh_near_0(x):
     return p * s * x
 
 
-@numba.njit(inline="always", **FLAGS)
+@inlined
 def _tanh_far(x):
     """tanh x = ±(1 − 2 / (e^2|x| + 1)), accurate from |x| = 0.625 on."""
     size = abs(x)
@@ -152,7 +152,7 @@ def _tanh_far(x):
     return -far if x < _f(0) else far
 
 
-@numba.njit(inline="always", **FLAGS)
+@inlined
 def tanh(x):
     """tanh x, a polynomial up to 0.625 and with eˣ beyond. Error: 2 ulp.
 
@@ -162,13 +162,13 @@ def tanh(x):
     return _tanh_far(x) if abs(x) >= _f(0.625) else near  # NaN takes `near`
 
 
-@numba.njit(inline="always", **FLAGS)
+@inlined
 def tanh_shrink(x):
     """x − tanh x, accurate for small x too. Error: 30 ulp."""
     return x - _tanh_far(x) if abs(x) >= _f(0.625) else -_tanh_near_0(x)
 
 
-@numba.njit(inline="always", **FLAGS)
+@inlined
 def expm1(x):
     """eˣ − 1, accurate for small x too: 2ᵏ·(eʳ − 1) + (2ᵏ − 1), with the reduction of exp. Error: 2 ulp."""
     inside = select(x > _f(-30), select(x <= EXP_MAX, x, _f(0)), _f(0))
@@ -182,7 +182,7 @@ def expm1(x):
     return select(x <= EXP_MAX, y, x + INFINITY)  # infinity, or NaN if x is
 
 
-@numba.njit(inline="always", **FLAGS)
+@inlined
 def log1p(x):
     """ln(1 + x), accurate for small x too. Error: 2 ulp. NaN below −1."""
     cubic, square = _log1p_near_0(x)
@@ -190,7 +190,7 @@ def log1p(x):
     return select(near, x + (square + cubic), log(_f(1) + x))
 
 
-@numba.njit(inline="always", **FLAGS)
+@inlined
 def normal(x):
     """(Φ(x), φ(x)): the standard normal distribution's share below x, accurate in both tails, and its density.
 
@@ -221,7 +221,7 @@ def normal(x):
     return select(x == x, share, x), select(x == x, e * _f(0.3989422804), x)
 
 
-@numba.njit(inline="always", **FLAGS)
+@inlined
 def mish_gate(x):
     """(tanh(ln(1 + eˣ)), its derivative): n/(n + 2) and 4u(u + 1)/(n + 2)² with u = eˣ and n = u(u + 2). Error: 4 ulp.
 
@@ -234,7 +234,7 @@ def mish_gate(x):
     return n * below, select(x > _f(20), _f(0), slope)
 
 
-@numba.njit(inline="always", **FLAGS)
+@inlined
 def erf(x):
     """2/√π·∫₀ˣ e^(−t²) dt: odd, a polynomial up to ¾, then 1 − 2·Φ(−√2·x). Error: 2 ulp."""
     s = x * x
@@ -250,7 +250,7 @@ def erf(x):
     return select(abs(x) < _f(0.75), x * p, far)
 
 
-@numba.njit(inline="always", **FLAGS)
+@inlined
 def sinh(x):
     """(eˣ − e⁻ˣ)/2, a polynomial up to 1. Error: 4 ulp."""
     s = x * x
@@ -262,20 +262,20 @@ def sinh(x):
     return select(abs(x) < _f(1), multiply_add(p * s, x, x), select(x < _f(0), -far, far))
 
 
-@numba.njit(inline="always", **FLAGS)
+@inlined
 def cosh(x):
     """(eˣ + e⁻ˣ)/2. Error: 4 ulp."""
     root = exp(_f(0.5) * abs(x))
     return multiply_add(_f(0.5) * root, root, _f(0.5) / (root * root))
 
 
-@numba.njit(inline="always", **FLAGS)
+@inlined
 def power(x, y):
     """xʸ = e^(y·ln x) for x ≥ 0, NaN for negative x. The error grows with |y·ln x|: up to 90 ulp for the largest."""
     return exp(y * log(x))
 
 
-@numba.njit(inline="always", **FLAGS)
+@inlined
 def signed_power(x, y):
     """xʸ for any x: for a finite negative x, y has to be whole. The error is that of `power`.
 
@@ -291,7 +291,7 @@ def signed_power(x, y):
     return select((x == _f(1)) | (y == _f(0)), _f(1), signed)
 
 
-@numba.njit(inline="always", **FLAGS)
+@inlined
 def _rest(x, y):
     """|x| mod |y| for a finite x and y ≠ 0, exactly, by long division with digits of 24 bits in float64.
 
@@ -311,13 +311,13 @@ def _rest(x, y):
         unit = unit / DIGIT
 
 
-@numba.njit(inline="always", **FLAGS)
+@inlined
 def _negative(x):
     """Whether the sign of a float, which may be −0 or −∞, is minus."""
     return float_bits(x) < _i(0)
 
 
-@numba.njit(forceinline=True, **FLAGS)
+@inlined
 def mod(x, y):
     """The rest of a division, with the sign of y, as in Python. NaN for an infinite x, or y = 0."""
     if not abs(x) < INFINITY or y == _f(0):
@@ -328,7 +328,7 @@ def mod(x, y):
     return _f(-rest) if _negative(y) else _f(rest)
 
 
-@numba.njit(forceinline=True, **FLAGS)
+@inlined
 def floor_divide(x, y):
     """⌊x/y⌋; x/y if y = 0, NaN for an infinite x."""
     if y == _f(0):
@@ -342,7 +342,7 @@ def floor_divide(x, y):
     return _f(whole)
 
 
-@numba.njit(forceinline=True, **FLAGS)
+@inlined
 def pochhammer(a, q, n):
     """(a; q)ₙ = Π (1 − a·qᵏ) for k < n, in float64, by the series of its logarithm, −Σ aᵏ·(1 − qⁿᵏ)/(k·(1 − qᵏ))."""
     # qⁿ is bounded from below, as its powers would otherwise become denormal numbers, which are slow.
@@ -353,7 +353,7 @@ def pochhammer(a, q, n):
     return math.exp(total)
 
 
-@numba.njit(inline="always", **FLAGS)
+@inlined
 def logcosh(x):
     """ln cosh x = |x| + ln(1 + e^−2|x|) − ln 2; for |x| below 0.3 the series x²/2 − x⁴/12 + … Error: 20 ulp."""
     size, square = abs(x), x * x

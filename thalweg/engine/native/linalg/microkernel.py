@@ -18,7 +18,8 @@ from llvmlite import ir
 
 from thalweg.engine.native.compiler.kernel import HOME, Kernel, symbol_of
 from thalweg.engine.native.compiler.levels import VW
-from thalweg.engine.native.compiler.llvm import F32, I32, I64, architecture, ask, declare, emitted, pointer, rewrite
+from thalweg.engine.native.compiler.llvm import F32, I32, I64, architecture, ask, declare, pointer, rewrite
+from thalweg.engine.native.language.callables import emitted
 
 # The widest tile for every number of rows. Its sums, a row of B and a scalar of A have to fit into the registers: 32
 # with AVX-512 and on ARM, otherwise 16. At least 8 sums in flight hide the latency of a multiply-add, so tiles with few

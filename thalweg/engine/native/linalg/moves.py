@@ -1,9 +1,8 @@
 """Copies and transposes of a few rows, emitted as vector LLVM IR like the micro-kernels that read them."""
 
-import numba
-
 from thalweg.engine.native.compiler.levels import VW
-from thalweg.engine.native.compiler.llvm import FLAGS, I64, compiled, emitted, load_f32, store_f32
+from thalweg.engine.native.compiler.llvm import I64, load_f32, store_f32
+from thalweg.engine.native.language.callables import compiled, emitted, inlined
 from thalweg.engine.native.linalg.microkernel import WIDEST, Emitter, Family, integer
 
 COPY_ARGUMENTS = ("a", "lda", "b", "ldb", "rows", "last")
@@ -95,7 +94,7 @@ def transposition(builder, *square):
     TRANSPOSITIONS.call(builder, builder.select(full, integer(0), integer(1)), square)
 
 
-@numba.njit(inline="always", **FLAGS)
+@inlined
 def _spread(a, step, b, stride, n):
     """b[i·stride] = a[i·step]"""
     for i in range(n):

@@ -1,10 +1,11 @@
 """Dense layers with few inputs, by columns: a unit is a sum of columns, its weight gradient a set of dot products."""
 
-import numba
+import numpy as np
 from llvmlite import ir
 
 from thalweg.engine.native.compiler.levels import VW
-from thalweg.engine.native.compiler.llvm import F32, compiled, emitted, load_f32, pointer, stack, store_f32
+from thalweg.engine.native.compiler.llvm import F32, load_f32, pointer, stack, store_f32
+from thalweg.engine.native.language.callables import compiled, emitted
 from thalweg.engine.native.layouts.limits import NARROW
 from thalweg.engine.native.linalg.microkernel import IN_FLIGHT, Emitter, Family, integer
 
@@ -114,7 +115,7 @@ def projection(builder, columns, *given):
 def affine(x, W, b, h, rows, inputs, units):
     """h[r, j] = b[j] + Σ_k x[k, r]·W[k, j]; b: an address, or 0."""
     zero, unit = _zero(), _unit()
-    store_f32(zero, 0, numba.float32(0))
+    store_f32(zero, 0, np.float32(0))
     for j in range(units):
         bias = b + 4 * j if b else zero
         if units == 1:

@@ -6,7 +6,8 @@ A tile does the same, but here there is so little work that passing a tile's nin
 from functools import reduce
 
 from thalweg.engine.native.compiler.levels import VW
-from thalweg.engine.native.compiler.llvm import F32, emitted, pointer
+from thalweg.engine.native.compiler.llvm import F32, pointer
+from thalweg.engine.native.language.callables import emitted
 from thalweg.engine.native.linalg.microkernel import IN_FLIGHT, WIDEST, Emitter, Family, integer
 
 ARGUMENTS = ("a", "step", "b", "ldb", "c", "start", "relu", "last", "depth")

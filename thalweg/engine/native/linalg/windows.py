@@ -16,7 +16,8 @@ import math
 from llvmlite import ir
 
 from thalweg.engine.native.compiler.levels import VW
-from thalweg.engine.native.compiler.llvm import F32, I64, emitted
+from thalweg.engine.native.compiler.llvm import F32, I64
+from thalweg.engine.native.language.callables import emitted
 from thalweg.engine.native.linalg.microkernel import Emitter, Family, integer
 
 WINDOW = ("row", "column", "rows", "columns", "count", "step", "channels", "joined")

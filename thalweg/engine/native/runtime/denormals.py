@@ -6,9 +6,10 @@ restored when the thread leaves the machine, as NumPy computes with denormal num
 """
 
 from llvmlite import ir
-from numba import types
 
-from thalweg.engine.native.compiler.llvm import BYTES, I32, I64, architecture, declare, emitted
+from thalweg.engine.native.compiler.llvm import BYTES, I32, I64, architecture, declare
+from thalweg.engine.native.language.callables import emitted
+from thalweg.engine.native.language.types import int64
 
 X86, ARM = ("x86_64", "amd64"), ("aarch64", "arm64")
 FLUSH_ON_X86, FLUSH_ON_ARM = 1 << 15, 1 << 24  # bits of MXCSR and FPCR; on other processors nothing is set
@@ -41,7 +42,7 @@ def word(builder):
         return builder.alloca(I32)
 
 
-@emitted(types.int64)
+@emitted(int64)
 def flush_denormals(builder):
     """From now on, denormal results of this thread become 0; returns the argument of `restore_denormals`."""
     before = read(builder)

@@ -4,9 +4,8 @@ ctypes takes 0.7 µs for a call with two objects, a method of this kind some ten
 method written in C, and reads and creates NumPy arrays as C does.
 """
 
-import numba
-
-from thalweg.engine.native.compiler.llvm import FLAGS, INNER, fetch_add, hold, integers, leave, new_array, reenter
+from thalweg.engine.native.compiler.llvm import fetch_add, hold, integers, leave, new_array, reenter
+from thalweg.engine.native.language.callables import compiled, inlined
 from thalweg.engine.native.layouts import job as m
 from thalweg.engine.native.layouts import predict_frame as t
 from thalweg.engine.native.layouts.state import BATCH_ROWS, FIRST_ROW, ROWS, STATE
@@ -14,12 +13,12 @@ from thalweg.engine.native.runtime.denormals import flush_denormals, restore_den
 from thalweg.engine.native.runtime.machine import execute
 
 
-@numba.njit(inline="always", **FLAGS)
+@inlined
 def word(address):
     return integers(address, 1)[0]
 
 
-@numba.njit(inline="always", **FLAGS)
+@inlined
 def fits(x, frame):
     """Whether the machine can read an object without conversion."""
     if word(x + t.CLASS) != frame[t.ARRAY]:
@@ -34,7 +33,7 @@ def fits(x, frame):
     return same
 
 
-@numba.njit(inline="always", **FLAGS)
+@inlined
 def point(cells, count, address):
     """Writes an address into cells of the table."""
     places = integers(cells, count)
@@ -42,7 +41,7 @@ def point(cells, count, address):
         integers(places[i], 1)[0] = address
 
 
-@numba.njit(**INNER)
+@compiled
 def predict(frame, rows, x, y):
     """Fills y, block by block: the instructions read x and write y in place."""
     job = integers(frame[t.JOB], m.JOB_SIZE)

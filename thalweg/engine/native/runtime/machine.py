@@ -11,11 +11,9 @@ hold the cores, it would wait for them again and again: then it dismisses them a
 
 import math
 
-import numba
+import numpy as np
 
 from thalweg.engine.native.compiler.llvm import (
-    FLAGS,
-    INNER,
     call,
     doubles,
     fetch_add,
@@ -28,6 +26,7 @@ from thalweg.engine.native.compiler.llvm import (
     take,
     ticks,
 )
+from thalweg.engine.native.language.callables import compiled, inlined
 from thalweg.engine.native.layouts.job import (
     CALL,
     CLOSED,
@@ -130,7 +129,7 @@ from thalweg.engine.native.runtime.denormals import flush_denormals, restore_den
 SPINS, YIELDS = 500, 200
 
 
-@numba.njit(inline="always", **FLAGS)
+@inlined
 def wait(turns):
     """One turn of a loop that waits for another thread: first it spins, then it yields the core, then it sleeps."""
     if turns < SPINS:
@@ -141,7 +140,7 @@ def wait(turns):
         nap()
 
 
-@numba.njit(**INNER)
+@compiled
 def barrier(o, threads):
     """Waits until every thread has arrived as often as this one, and counts the ticks of long waits."""
     if threads == 1:
@@ -160,7 +159,7 @@ def barrier(o, threads):
         o[JOB_ACCOUNT] -= waited
 
 
-@numba.njit(**INNER)
+@compiled
 def meet(o, threads, number):
     """A meeting of all lanes, those of other processes too: how many have been in the step."""
     barrier(o, threads)
@@ -170,7 +169,7 @@ def meet(o, threads, number):
         barrier(o, threads)
 
 
-@numba.njit(**INNER)
+@compiled
 def come(o):
     """On every thread but the first: reports that it has come; returns the step at which it begins, −1 if dismissed."""
     call = o[JOB_BARRIER] + 8 * CALL
@@ -185,7 +184,7 @@ def come(o):
     return -1 if said == DISMISSED else said - 1
 
 
-@numba.njit(**INNER)
+@compiled
 def all_here(o):
     """On the first thread: whether the others have come. In each call, it waits for PATIENCE ticks at most."""
     begin = ticks()
@@ -198,7 +197,7 @@ def all_here(o):
     return True
 
 
-@numba.njit(**INNER)
+@compiled
 def dismiss(o):
     """Dismisses the threads that have come, and closes the call to the others, so that nobody waits for them."""
     for lane in range(1, o[JOB_THREADS]):
@@ -206,7 +205,7 @@ def dismiss(o):
     store_release(o[JOB_BARRIER] + 8 * CALL, DISMISSED)
 
 
-@numba.njit(inline="always", **FLAGS)
+@inlined
 def execute(job, first, after):
     """Calls the kernels of the table's rows first … after − 1."""
     for i in range(first, after):
@@ -214,7 +213,7 @@ def execute(job, first, after):
         call(integers(row, 1)[0], row + 8, job[JOB_CONSTANTS] + 8 * CONSTANTS * i, job[JOB_STATE], job[JOB_REALS])
 
 
-@numba.njit(inline="always", **FLAGS)
+@inlined
 def execute_and_take(job, first, after):
     """The same for rows of the backward phase. Before each kernel, it also requests a few cache lines of the weights
     that this lane updates afterwards from the other cores, which have read them; the kernel runs while they arrive."""
@@ -227,14 +226,14 @@ def execute_and_take(job, first, after):
         execute(job, i, i + 1)
 
 
-@numba.njit(inline="always", **FLAGS)
+@inlined
 def place(job, s, start):
     """Sets where in the data the next rows are."""
     s[START] = start
     s[ORDER] = job[JOB_ORDER] + 8 * start if job[JOB_ORDER] else 0
 
 
-@numba.njit(**INNER)
+@compiled
 def blocks(job, s, threads, start, rows, begin, end):
     """Runs a segment of the rows phase on every block that is this lane's; returns whether there was one."""
     lane, lanes, block = job[JOB_LANE], job[JOB_LANES], job[JOB_BLOCK]
@@ -255,7 +254,7 @@ def blocks(job, s, threads, start, rows, begin, end):
     return s[ACCUMULATE] == 1
 
 
-@numba.njit(**INNER)
+@compiled
 def record(job, epoch):
     """Writes the sums over all lanes as the record of a finished epoch, and clears them."""
     size = job[JOB_SUMS]
@@ -268,7 +267,7 @@ def record(job, epoch):
             totals[i] = 0.0
 
 
-@numba.njit(**INNER)
+@compiled
 def loss_is_finite(job):
     """Whether the loss is finite. Every thread checks between the same two barriers and gets the same answer."""
     size = job[JOB_TOTALS_SIZE]
@@ -279,13 +278,13 @@ def loss_is_finite(job):
     return math.isfinite(result)
 
 
-@numba.njit(inline="always", **FLAGS)
+@inlined
 def lane_job(o, k):
     """The job of the k-th lane from this thread's first lane on: the lanes' jobs are contiguous."""
     return integers(o[JOB_SELF] + 8 * JOB_SIZE * k, JOB_SIZE)
 
 
-@numba.njit(**INNER)
+@compiled
 def prepare_of_lane(job, step, start, rows, learning_rate, penalties):
     """Sets the state of the step, and runs this lane's share of the prepare phase."""
     s = integers(job[JOB_STATE], STATE)
@@ -304,7 +303,7 @@ def prepare_of_lane(job, step, start, rows, learning_rate, penalties):
         execute(job, 0, job[JOB_PREPARE])
 
 
-@numba.njit(**INNER)
+@compiled
 def gradients(o, mine, threads, start, rows, gather):
     """Forward and backward on the blocks of this thread's lanes, segment by segment."""
     prepare, end = o[JOB_PREPARE], o[JOB_PREPARE] + o[JOB_ROWS]
@@ -322,7 +321,7 @@ def gradients(o, mine, threads, start, rows, gather):
         begin = after
 
 
-@numba.njit(**INNER)
+@compiled
 def move_gradients(job, back):
     """Moves the table's operands that are gradients back by this many floats."""
     cells = integers(job[JOB_CELLS], job[JOB_CELL_COUNT])
@@ -330,7 +329,7 @@ def move_gradients(job, back):
         integers(cells[i], 1)[0] -= 4 * back
 
 
-@numba.njit(**INNER)
+@compiled
 def segment_of_lane(job, first, after, sliced):
     """Runs instructions first … after − 1 of the finish: if sliced, on each slice of this lane's share; else once."""
     s = integers(job[JOB_STATE], STATE)
@@ -347,7 +346,7 @@ def segment_of_lane(job, first, after, sliced):
         s[ACCUMULATE] = 1
 
 
-@numba.njit(**INNER)
+@compiled
 def finish(o, low, high, threads, iteration):
     """Runs penalties, the sum of the gradients and the update, on this thread's share of all lanes."""
     first = o[JOB_PREPARE] + o[JOB_ROWS] + o[JOB_COLLECT]
@@ -362,7 +361,7 @@ def finish(o, low, high, threads, iteration):
         first += count
 
 
-@numba.njit(**INNER)
+@compiled
 def note_losses(o, low, high, step):
     """Writes the running sums of a thread's share of the lanes after a step; no other has cleared or changed them."""
     for k in range(low, high):
@@ -372,7 +371,7 @@ def note_losses(o, low, high, step):
         place[0], place[1] = totals[job[JOB_LOSS]], totals[job[JOB_PENALTY]]
 
 
-@numba.njit(**INNER)
+@compiled
 def share_of_all(o, threads):
     """(low, high): the share of all lanes that this thread prepares and finishes for, counted from its first lane.
 
@@ -382,7 +381,7 @@ def share_of_all(o, threads):
     return lanes * place // threads - o[JOB_LANE], lanes * (place + 1) // threads - o[JOB_LANE]
 
 
-@numba.njit(**INNER)
+@compiled
 def run(o, c, first, threads):
     """Runs the steps from `first` on, for this thread's lanes; returns how many threads ran the last step."""
     leads, mine = o[JOB_LANE] == o[JOB_FIRST_LANE], o[JOB_OWN] // threads
@@ -393,7 +392,7 @@ def run(o, c, first, threads):
     stays = per_epoch == 1 and n <= o[JOB_BLOCK] * o[JOB_LANES]
     o[JOB_DONE], o[JOB_FINITE] = first, 1
     at = o[JOB_FIRST_BATCH] + first
-    recorded, epoch, start = numba.int64(0), at // per_epoch, at % per_epoch * batch
+    recorded, epoch, start = np.int64(0), at // per_epoch, at % per_epoch * batch
     alone = threads == 1 and o[JOB_THREADS] > 1  # alone so far, and waiting for the others
     since = ticks()
 

@@ -3,29 +3,29 @@
 Results are complete only if all values are finite; `recordings/measuring.py` does what has others.
 """
 
-import numba
 import numpy as np
 
-from thalweg.engine.native.compiler.llvm import FLAGS, INNER, bits_float, doubles, float_bits, floats, integers
+from thalweg.engine.native.compiler.llvm import bits_float, doubles, float_bits, floats, integers
+from thalweg.engine.native.language.callables import compiled, inlined
 
 I32, F32, F64 = np.int32, np.float32, np.float64
 EXPONENT, MAGNITUDE = I32(0x7F800000), I32(0x7FFFFFFF)
 
 
-@numba.njit(inline="always", **FLAGS)
+@inlined
 def rank(x):
     """An int32 in the order of the floats: its own bits, those below the sign inverted if it is negative."""
     bits = float_bits(x)
     return bits ^ ((bits >> I32(31)) & MAGNITUDE)
 
 
-@numba.njit(inline="always", **FLAGS)
+@inlined
 def ranked(place):
     """The float of that place in the order."""
     return F64(bits_float(place ^ ((place >> I32(31)) & MAGNITUDE)))
 
 
-@numba.njit(**INNER)
+@compiled
 def extremes(v, result):
     """Writes the least and the greatest value, and whether all are finite; by bits, which LLVM vectorises."""
     low = high = rank(v[0])
@@ -37,7 +37,7 @@ def extremes(v, result):
     result[0], result[1], result[2] = ranked(low), ranked(high), 1.0 if others == 0 else 0.0
 
 
-@numba.njit(**INNER)
+@compiled
 def histogram(v, bins, step, counts, low, high):
     """Counts every `step`-th value between two extremes; equal values are all in the first bin."""
     width = high - low

@@ -31,7 +31,7 @@ def kernel_of_custom(i: Instruction) -> Kernel:
     assert isinstance(of, CustomActivation)
     need("numba", "jit", f"the activation {of.pair.name}, a Python function,")
     own, what = (of.pair.value, "value") if of is i else (of.pair.derivative, "derivative")
-    definition = own.text.replace("def own(", "@numba.njit(forceinline=True, **FLAGS)\ndef own(", 1)
+    definition = own.text.replace("def own(", "@inlined\ndef own(", 1)
     head = IMPORTS + OWN.replace("{definition}", definition)
     entry, run = (
         (VALUE, "each(function, h, a, n, k)") if of is i else (ADJOINT, "each_adjoint(function, v, da, dh, n, k)")

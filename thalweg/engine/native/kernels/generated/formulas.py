@@ -22,14 +22,14 @@ from thalweg.program.instructions.losses.elementwise_losses import ElementwiseLo
 from thalweg.program.instructions.losses.loss_instruction import LossAndGradient
 from thalweg.program.ir.instruction import Instruction
 
-IMPORTS = """import numba
-import numpy as np
+IMPORTS = """import numpy as np
 
 from thalweg.engine.native.linalg import mathematics as maths
 from thalweg.engine.native.kernels.generated.loops import any_of, each, each_adjoint, scalar
-from thalweg.engine.native.compiler.llvm import FLAGS, floats, select, unknown
+from thalweg.engine.native.compiler.llvm import floats, select, unknown
 from thalweg.engine.native.compiler.named import kernel
 from thalweg.engine.native.kernels.losses.loss_loops import elements
+from thalweg.engine.native.language.callables import inlined
 
 F32, I32 = np.float32, np.int32
 """
@@ -132,7 +132,7 @@ ACTIVATION = """    if a:
         each(activation, p, a, rows * size, ())
 """
 
-FORCED = "numba.njit(forceinline=True, **FLAGS)"
+FORCED = "inlined"
 
 
 def written(

@@ -5,14 +5,14 @@ and runs a scalar loop if they do; so the case of a single array has a loop of i
 kernel because numba can't cache a function that takes another as an argument.
 """
 
-import numba
 import numpy as np
 
-from thalweg.engine.native.compiler.llvm import FLAGS, floats, unknown
+from thalweg.engine.native.compiler.llvm import floats, unknown
+from thalweg.engine.native.language.callables import inlined
 
 F32, I32 = np.float32, np.int32
 
-scalar = numba.njit(inline="always", **FLAGS)
+scalar = inlined
 
 
 @scalar

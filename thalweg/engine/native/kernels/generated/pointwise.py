@@ -17,13 +17,13 @@ from thalweg.engine.native.kernels.names import underscored
 from thalweg.program.formula.operations import Operation
 from thalweg.program.instructions.pointwise import Pointwise
 
-IMPORTS = """import numba
-import numpy as np
+IMPORTS = """import numpy as np
 
-from thalweg.engine.native.compiler.llvm import FLAGS, apart, bits_float, float_bits, floats, select
+from thalweg.engine.native.compiler.llvm import apart, bits_float, float_bits, floats, select
 from thalweg.engine.native.compiler.named import kernel
 from thalweg.engine.native.kernels.rowwise import ordered
 from thalweg.engine.native.linalg import mathematics as maths
+from thalweg.engine.native.language.callables import inlined
 
 F32, I32 = np.float32, np.int32
 """

@@ -2,12 +2,12 @@
 
 import math
 
-import numba
 import numpy as np
 
-from thalweg.engine.native.compiler.llvm import FLAGS, INNER, floats, select
+from thalweg.engine.native.compiler.llvm import floats, select
 from thalweg.engine.native.compiler.named import kernel
 from thalweg.engine.native.kernels.noise import normal
+from thalweg.engine.native.language.callables import compiled, inlined
 from thalweg.engine.native.linalg.hashing import key, uniform
 
 F32, U32, U64 = np.float32, np.uint32, np.uint64
@@ -15,7 +15,7 @@ CONSTANT, NEAREST, WRAP = 0, 1, 2  # fill modes; any other number reflects
 TURN = 2 * math.pi
 
 
-@numba.njit(inline="always", **FLAGS)
+@inlined
 def draw(seed, iteration, stream, counter):
     """A random number in [0, 1) for an instruction in this step."""
     k = key(seed, iteration, stream)
@@ -40,13 +40,13 @@ def random_flip(x, z, height, width, channels, horizontal, vertical, stream, *, 
                     target[y * width * channels + i] = source[row + i]
 
 
-@numba.njit(inline="always", **FLAGS)
+@inlined
 def between(low, high, u):
     """Maps u in [0, 1) to a range."""
     return low + (high - low) * np.float64(u)
 
 
-@numba.njit(**INNER)
+@compiled
 def inside(i, n, mode):
     """The index of the pixel used at i, which may lie outside 0 … n − 1; −1 for the fill value."""
     if 0 <= i < n:

@@ -3,8 +3,9 @@
 By columns, an image's channels count as images, and the rows of the block as channels.
 """
 
-from thalweg.engine.native.compiler.llvm import compiled, floats
+from thalweg.engine.native.compiler.llvm import floats
 from thalweg.engine.native.compiler.named import kernel
+from thalweg.engine.native.language.callables import compiled
 from thalweg.engine.native.linalg.windows import give, largest, mean, spread
 
 

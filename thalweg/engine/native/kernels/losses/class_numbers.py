@@ -1,15 +1,14 @@
 """Class numbers as targets."""
 
-import numba
 import numpy as np
 
-from thalweg.engine.native.compiler.llvm import FLAGS
+from thalweg.engine.native.language.callables import inlined
 
 F32 = np.float32
 NO_CLASS = -1
 
 
-@numba.njit(inline="always", **FLAGS)
+@inlined
 def class_of(y, classes):
     """A target's class number; NO_CLASS if it is NaN, a fraction, negative or too large.
 

@@ -5,11 +5,11 @@ those of whole rows are in `row_functions.py`. An address of 0 stands for weight
 an activation, that nothing reads.
 """
 
-import numba
 import numpy as np
 
-from thalweg.engine.native.compiler.llvm import FLAGS, allocate, compiled, doubles, float_rows, floats, release, stack
+from thalweg.engine.native.compiler.llvm import allocate, doubles, float_rows, floats, release, stack
 from thalweg.engine.native.kernels.losses.class_numbers import NO_CLASS, class_of
+from thalweg.engine.native.language.callables import compiled, inlined
 from thalweg.engine.native.linalg.moves import turn
 
 F32 = np.float32
@@ -29,7 +29,7 @@ classes_scratch = stack(3 * FEW * ROWS_AT_ONCE)
 # --- elementwise losses ------------------------------------------------------------------------------------------
 
 
-@numba.njit(inline="always", **FLAGS)
+@inlined
 def elements(function, arguments, p, y, weight, sums, gradient, size, total, coefficient, rows, batch_rows):
     """sums += coefficient·Σ w·f(y, p), and the slopes: scale·w·f'(y, p) in `gradient`, block by block.
 
@@ -71,7 +71,7 @@ def elements(function, arguments, p, y, weight, sums, gradient, size, total, coe
 # --- losses over the classes of a row ------------------------------------------------------------------------------
 
 
-@numba.njit(inline="always", **FLAGS)
+@inlined
 def rows_of_classes(
     function, arguments, sparse, p, y, weight, sums, gradient, activation, size, classes, columns, total, coefficient,
     rows, batch_rows,

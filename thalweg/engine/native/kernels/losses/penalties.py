@@ -2,12 +2,12 @@
 
 import math
 
-import numba
 import numpy as np
 
-from thalweg.engine.native.compiler.llvm import FLAGS, doubles, floats
+from thalweg.engine.native.compiler.llvm import doubles, floats
 from thalweg.engine.native.compiler.named import kernel
 from thalweg.engine.native.kernels.updates.gradients import share, stretch
+from thalweg.engine.native.language.callables import inlined
 from thalweg.engine.native.linalg import gemm
 from thalweg.engine.native.linalg.mathematics import sign
 
@@ -16,13 +16,13 @@ ONE = F32(1)
 LEAST_NORM = 1e-7
 
 
-@numba.njit(inline="always", **FLAGS)
+@inlined
 def inverse_root(squares):
     """1/‖w‖, where ‖w‖ is at least LEAST_NORM"""
     return F32(1 / max(math.sqrt(np.float64(squares)), LEAST_NORM))
 
 
-@numba.njit(inline="always", **FLAGS)
+@inlined
 def products_of_rows(W, U, P, inverses, totals, n, width, first, after, k):
     """uᵢ·uⱼ for this share's rows i and all rows j: their sums, and their slopes in P."""
     for i in range(n):
@@ -44,7 +44,7 @@ def products_of_rows(W, U, P, inverses, totals, n, width, first, after, k):
         totals[i] = total
 
 
-@numba.njit(inline="always", **FLAGS)
+@inlined
 def products_of_columns(W, U, P, inverses, totals, height, n, first, after, k):
     """The same for columns: uᵢ·uⱼ is in row j and column i of P."""
     for j in range(n):

@@ -6,29 +6,28 @@ sees that r isn't negative, but not that j·n + r isn't, and wouldn't vectorise.
 first checks that they don't overlap, and gives up if that takes many checks.
 """
 
-import numba
-
-from thalweg.engine.native.compiler.llvm import FLAGS, INNER, select, unknown
+from thalweg.engine.native.compiler.llvm import select, unknown
 from thalweg.engine.native.kernels.losses.loss_loops import F32, ONE
+from thalweg.engine.native.language.callables import compiled, inlined
 from thalweg.engine.native.linalg import mathematics as maths
 
 ZERO = F32(0)
 EPSILON = F32(1e-7)
 
 
-@numba.njit(inline="always", **FLAGS)
+@inlined
 def clipped(p):
     p = EPSILON if p < EPSILON else p
     return ONE - EPSILON if p > ONE - EPSILON else p  # in this order NaN stays NaN
 
 
-@numba.njit(inline="always", **FLAGS)
+@inlined
 def power(x, exponent):
     """x^exponent for x ≥ 0; x⁰ is 1."""
     return ONE if exponent == ZERO else maths.power(x, exponent)
 
 
-@numba.njit(**INNER)
+@compiled
 def sum_of(A, B, result, n, classes):
     """result[r] = Σ A·B over the classes"""
     for r in range(n):
@@ -38,7 +37,7 @@ def sum_of(A, B, result, n, classes):
             result[r] += A[j, r] * B[j, r]
 
 
-@numba.njit(**INNER)
+@compiled
 def mass_of(A, result, n, classes):
     """result[r] = Σ A over the classes"""
     for r in range(n):
@@ -48,7 +47,7 @@ def mass_of(A, result, n, classes):
             result[r] += A[j, r]
 
 
-@numba.njit(**INNER)
+@compiled
 def smooth(Y, smoothing, n, classes):
     if smoothing != ZERO:
         for j in range(classes):
@@ -56,7 +55,7 @@ def smooth(Y, smoothing, n, classes):
                 Y[j, r] = Y[j, r] * (ONE - smoothing) + smoothing / F32(classes)
 
 
-@numba.njit(**INNER)
+@compiled
 def largest(P, top, n, classes):
     """top[r] = the largest of the classes; NaN if any is."""
     one = unknown(ONE)  # see loops.each
@@ -68,7 +67,7 @@ def largest(P, top, n, classes):
             top[r] = select(x <= highest, highest, x)
 
 
-@numba.njit(**INNER)
+@compiled
 def softmax(P, top, mass, n, classes):
     """P −= top, then P = eᴾ/Σ; `mass` receives the sum of the exponentials."""
     for j in range(classes):
@@ -82,7 +81,7 @@ def softmax(P, top, mass, n, classes):
             P[j, r] *= top[r]
 
 
-@numba.njit(**INNER)
+@compiled
 def softmax_crossentropy(P, Y, D, T, n, classes, smoothing):
     """ℓ = Σ y·(log Σeʰ − h), dh = softmax(h)·Σy − y"""
     loss, top, mass, truth = T[:n], T[2 * n : 3 * n], T[3 * n : 4 * n], T[4 * n : 5 * n]
@@ -101,7 +100,7 @@ def softmax_crossentropy(P, Y, D, T, n, classes, smoothing):
             D[j, r] = P[j, r] * truth[r] - Y[j, r]
 
 
-@numba.njit(**INNER)
+@compiled
 def crossentropy(P, Y, D, T, n, classes, smoothing):
     """ℓ = −Σ y·log q with q = p/Σp, clipped; dp = (Σy − y/q)/Σp over the classes whose q is not clipped."""
     loss, mass, truth = T[:n], T[2 * n : 3 * n], T[3 * n : 4 * n]
@@ -124,7 +123,7 @@ def crossentropy(P, Y, D, T, n, classes, smoothing):
             D[j, r] = (truth[r] - D[j, r]) / mass[r]
 
 
-@numba.njit(**INNER)
+@compiled
 def focal(P, Y, D, T, n, classes, smoothing, gamma, alpha):
     """ℓ = −Σ α·(1 − q)^γ·y·log q with q = p/Σp, clipped"""
     loss, mass, turning = T[:n], T[2 * n : 3 * n], T[3 * n : 4 * n]
@@ -153,7 +152,7 @@ def focal(P, Y, D, T, n, classes, smoothing, gamma, alpha):
             D[j, r] = (D[j, r] - turning[r]) / mass[r]
 
 
-@numba.njit(**INNER)
+@compiled
 def softmax_focal(P, Y, D, T, n, classes, smoothing, gamma, alpha):
     """`focal` of p = softmax(h): dh = p·(dp − Σ dp·p)"""
     turning = T[4 * n : 5 * n]
@@ -166,7 +165,7 @@ def softmax_focal(P, Y, D, T, n, classes, smoothing, gamma, alpha):
             D[j, r] = P[j, r] * (D[j, r] - turning[r])
 
 
-@numba.njit(**INNER)
+@compiled
 def generalized(P, Y, D, T, n, classes, q):
     """ℓ = (1 − p_y^q)/q, dp_y = −p_y^(q − 1)"""
     loss, slope = T[:n], T[2 * n : 3 * n]
@@ -180,7 +179,7 @@ def generalized(P, Y, D, T, n, classes, q):
             D[j, r] = -slope[r] if Y[j, r] > ZERO else ZERO
 
 
-@numba.njit(**INNER)
+@compiled
 def hinge_of_classes(P, Y, D, T, n, classes):
     """ℓ = max(max (1 − y)·ŷ − Σ y·ŷ + 1, 0)"""
     loss, top, place = T[:n], T[2 * n : 3 * n], T[3 * n : 4 * n]
@@ -204,7 +203,7 @@ def hinge_of_classes(P, Y, D, T, n, classes):
             D[j, r] *= ONE if loss[r] > ZERO else ZERO
 
 
-@numba.njit(**INNER)
+@compiled
 def cosine(P, Y, D, T, n, classes):
     """ℓ = −Σ y·ŷ/(‖y‖·‖ŷ‖)"""
     loss, of_y, of_p, turning = T[:n], T[2 * n : 3 * n], T[3 * n : 4 * n], T[4 * n : 5 * n]
@@ -230,7 +229,7 @@ def cosine(P, Y, D, T, n, classes):
             D[j, r] -= P[j, r] * turning[r]
 
 
-@numba.njit(**INNER)
+@compiled
 def dice_of(P, Y, D, T, n, classes):
     """ℓ = 1 − 2·Σ y·ŷ/S with S = Σ y + Σ ŷ + ε, dŷ = 2·(Σ y·ŷ/S − y)/S"""
     loss, of_y, of_p = T[:n], T[2 * n : 3 * n], T[3 * n : 4 * n]
@@ -247,7 +246,7 @@ def dice_of(P, Y, D, T, n, classes):
             D[j, r] = F32(2) * (of_y[r] - Y[j, r]) * of_p[r]
 
 
-@numba.njit(**INNER)
+@compiled
 def tversky_of(P, Y, D, T, n, classes, alpha, beta):
     """ℓ = 1 − I/B with I = Σ y·ŷ, B = I + α·Σ (1 − ŷ)·y + β·Σ ŷ·(1 − y) + ε"""
     loss, bottom, ratio = T[:n], T[2 * n : 3 * n], T[3 * n : 4 * n]
@@ -267,7 +266,7 @@ def tversky_of(P, Y, D, T, n, classes, alpha, beta):
             D[j, r] = (ratio[r] * (y - alpha * y + beta * (ONE - y)) - y) * bottom[r]
 
 
-@numba.njit(**INNER)
+@compiled
 def gaussian(P, Y, D, T, n, classes, eps):
     """ℓ = Σ ½(log v + (μ − y)²/v), v at least eps; the first half of the outputs are μ"""
     half = classes // 2
@@ -287,7 +286,7 @@ def gaussian(P, Y, D, T, n, classes, eps):
             T[r] += F32(0.5) * (maths.log(v) + g * g * v)
 
 
-@numba.njit(**INNER)
+@compiled
 def gaussian_logarithm(P, Y, D, T, n, classes, eps):
     """ℓ = Σ ½(s + (μ − y)²·e⁻ˢ)"""
     half = classes // 2

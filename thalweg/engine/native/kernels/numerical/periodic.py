@@ -3,9 +3,10 @@ out, so that every number of ω, φ and W is one for a whole vector, and only th
 
 import numpy as np
 
-from thalweg.engine.native.compiler.llvm import compiled, floats, load_f32, stack, store_f32
+from thalweg.engine.native.compiler.llvm import floats, load_f32, stack, store_f32
 from thalweg.engine.native.compiler.named import kernel
 from thalweg.engine.native.kernels.generated.loops import scalar
+from thalweg.engine.native.language.callables import compiled
 from thalweg.engine.native.linalg.angles import cos_of_turns, sin_of_turns
 from thalweg.engine.native.linalg.moves import turn
 

@@ -3,22 +3,13 @@ columns' places; these are written afterwards. Near the end of a row, the codes 
 
 import numpy as np
 from llvmlite import ir
-from numba import types
 
 from thalweg.engine.native.compiler.levels import VW
-from thalweg.engine.native.compiler.llvm import (
-    F32,
-    I32,
-    compiled,
-    emitted,
-    floats,
-    load_f32,
-    pointer,
-    select,
-    store_f32,
-)
+from thalweg.engine.native.compiler.llvm import F32, I32, floats, load_f32, pointer, select, store_f32
 from thalweg.engine.native.compiler.named import kernel
 from thalweg.engine.native.kernels.generated.loops import scalar
+from thalweg.engine.native.language.callables import compiled, emitted
+from thalweg.engine.native.language.types import float32, int64
 
 ZERO, ONE = np.float32(0), np.float32(1)
 TOGETHER = 8  # rows for which a column's edges are read together; their codes stay in the L1 cache
@@ -43,7 +34,7 @@ def _inside_vector(builder, x, low, end):
 def _of_whole_vectors(codes):
     """The intrinsic that writes a vector of codes of x. LLVM doesn't make one of a loop as short as this."""
 
-    @emitted(types.void, types.float32, types.int64, types.int64, types.int64)
+    @emitted(None, float32, int64, int64, int64)
     def write(builder, x, lows, ends, z):
         lane = builder.insert_element(ir.Constant(VECTOR, ir.Undefined), x, ir.Constant(I32, 0))
         x = builder.shuffle_vector(lane, lane, ir.Constant(ir.VectorType(I32, VW), [0] * VW))

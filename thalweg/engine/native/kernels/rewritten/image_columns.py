@@ -10,7 +10,7 @@ Only without strides, dilation and groups.
 """
 
 from thalweg.engine.native.compiler.levels import VW
-from thalweg.engine.native.compiler.llvm import compiled, emitted, floats, load_f32, stack
+from thalweg.engine.native.compiler.llvm import floats, load_f32, stack
 from thalweg.engine.native.compiler.named import kernel
 from thalweg.engine.native.kernels.convolution import (
     _after_place,
@@ -21,6 +21,7 @@ from thalweg.engine.native.kernels.convolution import (
     _tiles,
     _zone,
 )
+from thalweg.engine.native.language.callables import compiled, emitted
 from thalweg.engine.native.layouts.limits import MOST_CHANNELS
 from thalweg.engine.native.linalg.dots import DotProducts
 from thalweg.engine.native.linalg.microkernel import ROWS, WIDEST, Family, integer

@@ -1,16 +1,15 @@
 """A first layer whose many inputs are split over the lanes: its products, for all rows of the batch."""
 
-import numba
-
-from thalweg.engine.native.compiler.llvm import FLAGS, floats, integers
+from thalweg.engine.native.compiler.llvm import floats, integers
 from thalweg.engine.native.compiler.named import kernel
 from thalweg.engine.native.kernels.batches import ask_ahead
 from thalweg.engine.native.kernels.linear import gradient_of_all_rows
 from thalweg.engine.native.kernels.updates.gradients import stretch
+from thalweg.engine.native.language.callables import inlined
 from thalweg.engine.native.linalg import gemm
 
 
-@numba.njit(inline="always", **FLAGS)
+@inlined
 def inputs_of(lane, inputs, lanes):
     """A lane's inputs: (first, after)."""
     return inputs * lane // lanes, inputs * (lane + 1) // lanes

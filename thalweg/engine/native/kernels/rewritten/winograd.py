@@ -13,10 +13,11 @@ from functools import reduce
 from llvmlite import ir
 
 from thalweg.engine.native.compiler.levels import VW
-from thalweg.engine.native.compiler.llvm import F32, I64, compiled, emitted, stack
+from thalweg.engine.native.compiler.llvm import F32, I64, stack
 from thalweg.engine.native.compiler.named import kernel
 from thalweg.engine.native.kernels.convolution import correlate
 from thalweg.engine.native.kernels.updates.gradients import share
+from thalweg.engine.native.language.callables import compiled, emitted
 from thalweg.engine.native.layouts.filtering import SIDE, TAPS, matrices
 from thalweg.engine.native.linalg import gemm
 from thalweg.engine.native.linalg.microkernel import Emitter, Family, integer

@@ -2,7 +2,7 @@
 so that the transforms are the same."""
 
 from thalweg.engine.native.compiler.levels import VW
-from thalweg.engine.native.compiler.llvm import compiled, floats, load_f32, stack
+from thalweg.engine.native.compiler.llvm import floats, load_f32, stack
 from thalweg.engine.native.compiler.named import kernel
 from thalweg.engine.native.kernels.rewritten.image_columns import add_dots, correlate, stretch
 from thalweg.engine.native.kernels.rewritten.winograd import (
@@ -17,6 +17,7 @@ from thalweg.engine.native.kernels.rewritten.winograd import (
     _outputs,
     _squares,
 )
+from thalweg.engine.native.language.callables import compiled
 from thalweg.engine.native.layouts.filtering import SIDE
 
 MOST_ROWS = 1 << 12

@@ -4,12 +4,12 @@ For more keys, a query's sums are kept up to date as the next are looked at (onl
 arXiv 1805.02867; FlashAttention, arXiv 2205.14135).
 """
 
-import numba
 import numpy as np
 
-from thalweg.engine.native.compiler.llvm import FLAGS, INNER, bits_float, float_bits, floats, select, stack
+from thalweg.engine.native.compiler.llvm import bits_float, float_bits, floats, select, stack
 from thalweg.engine.native.compiler.named import kernel
 from thalweg.engine.native.kernels.rowwise import ordered
+from thalweg.engine.native.language.callables import compiled, inlined
 from thalweg.engine.native.linalg import gemm
 from thalweg.engine.native.linalg import mathematics as maths
 from thalweg.engine.native.linalg.hashing import key, uniform
@@ -24,7 +24,7 @@ _slopes = stack(QUERIES * AHEAD)
 _along = stack(QUERIES)
 
 
-@numba.njit(inline="always", **FLAGS)
+@inlined
 def looked_at(first, queries, all_queries, keys, mask, causal, window):
     """The first key that one of these queries may look at, and the one behind the last; all where a query may have
     none, as it then looks at all of them."""
@@ -39,7 +39,7 @@ def looked_at(first, queries, all_queries, keys, mask, causal, window):
     return start, stop
 
 
-@numba.njit(inline="always", **FLAGS)
+@inlined
 def bounds(query, begin, n, causal, window):
     """Of n keys from `begin`, the first that a query may look at, and the one behind the last."""
     low, high = 0, n
@@ -51,7 +51,7 @@ def bounds(query, begin, n, causal, window):
     return low, high
 
 
-@numba.njit(inline="always", **FLAGS)
+@inlined
 def scaled(x, n, mask, scale):
     """x = scale·x, −10⁹ where the mask is 0; the largest. A NaN may or may not win."""
     y, top = floats(x, n), ordered(float_bits(F32(-np.inf)))
@@ -69,7 +69,7 @@ def scaled(x, n, mask, scale):
     return bits_float(ordered(top))
 
 
-@numba.njit(inline="always", **FLAGS)
+@inlined
 def fill(x, low, high, n, value):
     """x = value before `low` and from `high` on"""
     y = floats(x, low)
@@ -80,7 +80,7 @@ def fill(x, low, high, n, value):
         y[j] = value
 
 
-@numba.njit(**INNER)
+@compiled
 def powers(x, n, low, high, mask, scale, top):
     """x = e^(score − largest) for a query's keys; the largest so far, which was `top`, and Σ x."""
     most = max(top, scaled(x + 4 * low, high - low, mask + 4 * low if mask else 0, scale))
@@ -98,7 +98,7 @@ def powers(x, n, low, high, mask, scale, top):
     return most, total
 
 
-@numba.njit(**INNER)
+@compiled
 def drop(x, n, rate, low, high, counter):
     """x = 0 with probability `rate`"""
     y = floats(x, n)
@@ -106,7 +106,7 @@ def drop(x, n, rate, low, high, counter):
         y[j] = select(uniform(low, high, U32(counter + U32(j))) >= rate, y[j], F32(0))
 
 
-@numba.njit(inline="always", **FLAGS)
+@inlined
 def rescale(x, n, factor):
     """x = factor·x"""
     y = floats(x, n)
@@ -165,7 +165,7 @@ def attention(
                     rescale(to + 4 * i * ld_o, width, F32(1) / (totals[i] * share))
 
 
-@numba.njit(**INNER)
+@compiled
 def slopes(x, g, n, low, high, mask, scale, top, inverse, along, rate, share, hash_low, hash_high, counter):
     """x = the weights p of a query's keys, g = p·(g − along)·scale; with a rate, the weights and g are dropped."""
     y, d = floats(x + 4 * low, high - low), floats(g + 4 * low, high - low)
@@ -198,7 +198,7 @@ def slopes(x, g, n, low, high, mask, scale, top, inverse, along, rate, share, ha
             drop(x + 4 * high, n - high, rate, hash_low, hash_high, U32(counter + U32(high)))
 
 
-@numba.njit(**INNER)
+@compiled
 def zero(x, n):
     """x = 0"""
     y = floats(x, n)
@@ -206,7 +206,7 @@ def zero(x, n):
         y[j] = F32(0)
 
 
-@numba.njit(**INNER)
+@compiled
 def dot(x, y, n):
     """Σ x·y"""
     a, b, total = floats(x, n), floats(y, n), F32(0)

@@ -2,19 +2,19 @@
 
 import math
 
-import numba
 import numpy as np
 
-from thalweg.engine.native.compiler.llvm import FLAGS, floats, stack
+from thalweg.engine.native.compiler.llvm import floats, stack
 from thalweg.engine.native.compiler.named import kernel
 from thalweg.engine.native.kernels.updates.gradients import share
+from thalweg.engine.native.language.callables import inlined
 
 F32 = np.float32
 COLUMNS = 64  # whose sums of squares are computed at a time
 squares_on_stack = stack(COLUMNS)
 
 
-@numba.njit(inline="always", **FLAGS)
+@inlined
 def factor(squares, low, high, rate):
     """The factor by which a vector of this squared length is scaled."""
     norm = math.sqrt(squares)
@@ -22,7 +22,7 @@ def factor(squares, low, high, rate):
     return F32(desired / (1e-7 + norm))
 
 
-@numba.njit(inline="always", **FLAGS)
+@inlined
 def scale_row(address, size, low, high, rate):
     """Scales a vector whose elements are contiguous."""
     w = floats(address, size)
@@ -34,7 +34,7 @@ def scale_row(address, size, low, high, rate):
         w[i] *= scale
 
 
-@numba.njit(inline="always", **FLAGS)
+@inlined
 def scale_columns(address, size, stride, count, low, high, rate):
     """Scales `count` vectors side by side, of `size` elements that are `stride` apart."""
     squares = floats(squares_on_stack(), COLUMNS)

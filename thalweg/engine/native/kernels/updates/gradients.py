@@ -2,30 +2,30 @@
 
 import math
 
-import numba
 import numpy as np
 
-from thalweg.engine.native.compiler.llvm import FLAGS, doubles, floats
+from thalweg.engine.native.compiler.llvm import doubles, floats
 from thalweg.engine.native.compiler.named import kernel
+from thalweg.engine.native.language.callables import inlined
 
 F32 = np.float32
 
 
-@numba.njit(inline="always", **FLAGS)
+@inlined
 def share(n, lane, lanes):
     """(first, after) of this lane's part of n elements, divided at cache lines."""
     lines = (n + 15) // 16
     return min(n, lines * lane // lanes * 16), min(n, lines * (lane + 1) // lanes * 16)
 
 
-@numba.njit(inline="always", **FLAGS)
+@inlined
 def stretch(size, offset, first, after):
     """(first, after): the elements of a stretch of the parameter vector that lie in the current slice."""
     begin = min(max(first - offset, 0), size)
     return begin, max(begin, min(after - offset, size))
 
 
-@numba.njit(inline="always", **FLAGS)
+@inlined
 def part(address, first, after):
     return floats(address + 4 * first, after - first)
 

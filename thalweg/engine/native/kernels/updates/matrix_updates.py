@@ -2,24 +2,24 @@
 
 import math
 
-import numba
 import numpy as np
 
-from thalweg.engine.native.compiler.llvm import FLAGS, floats
+from thalweg.engine.native.compiler.llvm import floats
 from thalweg.engine.native.compiler.named import kernel
+from thalweg.engine.native.language.callables import inlined
 from thalweg.engine.native.linalg import gemm
 
 F32 = np.float32
 
 
-@numba.njit(inline="always", **FLAGS)
+@inlined
 def mine(turn, lane, lanes):
     """Whether the array of this turn is this lane's. Three lanes take turns 0, 1, 2, 2, 1, 0, 0, …: sums even out."""
     place = turn % (2 * lanes)
     return lane == (place if place < lanes else 2 * lanes - 1 - place)
 
 
-@numba.njit(inline="always", **FLAGS)
+@inlined
 def squares(x):
     """Σ x²"""
     total = 0.0
@@ -98,7 +98,7 @@ def adafactor(
                 w_row[j] -= step * F32(dw_row[j] / math.sqrt(share * np.float64(of_columns[j])))
 
 
-@numba.njit(inline="always", **FLAGS)
+@inlined
 def means_of_squares(dw_address, r_address, c_address, k, rows, columns, new, old, epsilon):
     """Updates r and c of the k-th matrix of a stack; returns Σ u² over it.
 
@@ -128,7 +128,7 @@ def means_of_squares(dw_address, r_address, c_address, k, rows, columns, new, ol
     return result
 
 
-@numba.njit(inline="always", **FLAGS)
+@inlined
 def mean_of(x):
     total = 0.0
     for i in range(x.size):

@@ -1,15 +1,15 @@
 """The rows of a table that occur in the batch: their gradients are summed over the lanes, each row by one lane."""
 
-import numba
 import numpy as np
 
-from thalweg.engine.native.compiler.llvm import FLAGS, floats, load_f32, store_f32
+from thalweg.engine.native.compiler.llvm import floats, load_f32, store_f32
 from thalweg.engine.native.compiler.named import kernel
+from thalweg.engine.native.language.callables import inlined
 
 F32 = np.float32
 
 
-@numba.njit(inline="always", **FLAGS)
+@inlined
 def owner(row, together, lanes):
     """The lane that a row belongs to. Rows that share cache lines have one owner, others are dealt out by a hash
     (Knuth's, by a multiple of the golden ratio): frequent ids are often neighbours."""
