@@ -118,9 +118,8 @@ def operated(b: ir.IRBuilder, op: ast.operator, x: Thing, y: Thing) -> Thing:
         return Value(to, (getattr(b, REAL[kind])(u, v, flags=FLAGS),))
     if to.kind != "f" and kind in WHOLE:
         return Value(to, (getattr(b, WHOLE[kind])(u, v),))
-    if kind is ast.FloorDiv:
-        real = to.kind == "f"
-        return Value(to, (intrinsic(b, "llvm.floor", b.fdiv(u, v, flags=FLAGS)) if real else divided(b, to, u, v),))
+    if kind is ast.FloorDiv and to.kind != "f":  # of real numbers, ⌊x/y⌋ isn't what Python's // gives: 1 // 0.1 is 9
+        return Value(to, (divided(b, to, u, v),))
     if kind is ast.Mod:
         return Value(to, (remainder(b, u, v) if to.kind == "f" else divided(b, to, u, v, rest=True),))
     raise Broken("operands", what=f"the operator {kind.__name__}", first=x.type, second=y.type)
