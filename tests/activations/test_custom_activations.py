@@ -107,18 +107,18 @@ def test_it_needs_a_name_of_its_own(name):
         custom(name, logistic, logistic_slope)
 
 
-def test_what_numba_cant_compile_is_said_when_the_model_is():
+def test_what_cant_be_compiled_is_said_when_the_model_is():
     odd = custom("odd", lambda h: np.format_float_positional(h) and h, lambda h: 1.0)
-    with pytest.raises(ArgumentError, match="numba can't compile the value of the activation odd"):
+    with pytest.raises(ArgumentError, match="value of the activation odd can't be compiled: format_float_positional can't be called"):
         Sequential([Input((2,)), Dense(2, odd)]).predict(np.ones((1, 2)))
 
 
-def test_without_numba_it_works_in_the_reference_engine_and_says_what_the_native_one_needs(monkeypatch):
+def test_without_llvmlite_it_works_in_the_reference_engine_and_says_what_the_native_one_needs(monkeypatch):
     monkeypatch.setattr(extras, "find_spec", lambda name: None)
     own, x = custom("own", lambda h: 2 * h, lambda h: 2.0), np.ones((1, 2))
     reference = Sequential([Input((2,)), Activation(own)], engine="reference")
     assert reference.predict(x).tolist() == [[2.0, 2.0]]
-    said = r"^the activation own, a Python function, needs numba: pip install 'thalweg\[jit\]'$"
+    said = r"^the activation own, a Python function, needs llvmlite: pip install 'thalweg\[jit\]'$"
     with pytest.raises(MissingPackageError, match=said):
         Sequential([Input((2,)), Activation(own)]).predict(x)
 

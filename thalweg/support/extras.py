@@ -12,8 +12,8 @@ DISTRIBUTIONS = {"sklearn": "scikit-learn"}  # what pip calls it
 
 @once
 def can_compile() -> bool:
-    """Whether numba is installed, which compiles kernels that aren't ready."""
-    return find_spec("numba") is not None
+    """Whether llvmlite is installed, by which kernels are compiled that aren't ready."""
+    return find_spec("llvmlite") is not None
 
 
 def need(package: str, extra: str, purpose: str) -> None:

@@ -1,15 +1,13 @@
 """Kernels are compiled when first used and kept on disk (cache.py).
 
-An edit in a source file they depend on, another version of numba, or another level of processors causes them to be
-compiled again. Object code is kept: a process that finds all it needs loads it without numba, whose import takes longer
-than anything else such a process does at its start, and more memory. Ready kernels (ready.py) come before all that.
+An edit in a source file they depend on, another version of llvmlite, or another level of processors causes them to be
+compiled again. Ready kernels (ready.py) come before all that.
 """
 
 from __future__ import annotations
 
 import ctypes
 from collections.abc import Iterable
-from typing import Any
 
 from thalweg.engine.native.compiler.cache import keep, kept
 from thalweg.engine.native.compiler.kernel import Function, Kernel, family_of, symbol_of
@@ -21,8 +19,6 @@ from thalweg.support.once import once
 
 SHOWN = 3  # kernels that an error names
 
-_own: list[Any] = []  # numba's functions that couldn't be kept on disk; numba unloads those without a reference
-
 
 def need_compiler(kernels: Iterable[Kernel]) -> None:
     """Raises unless kernels that aren't ready can be compiled."""
@@ -30,8 +26,8 @@ def need_compiler(kernels: Iterable[Kernel]) -> None:
         names = sorted({readable(kernel) for kernel in kernels})
         more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
         raise MissingPackageError(
-            f"thalweg has no ready code for {', '.join(names[:SHOWN])}{more} on this machine, and numba, which would "
-            "compile it, isn't installed: pip install 'thalweg[jit]', or take engine=\"reference\""
+            f"thalweg has no ready code for {', '.join(names[:SHOWN])}{more} on this machine, and llvmlite, by which it "
+            "is compiled, isn't installed: pip install 'thalweg[jit]', or take engine=\"reference\""
         )
 
 
@@ -41,18 +37,14 @@ def readable(kernel: Kernel) -> str:
     return name.replace("_", " ")
 
 
-def make(kernel: Kernel) -> bytes | None:
-    """Compiles a kernel or a family now, and keeps and returns its content; None if other processes couldn't use it.
-
-    The content is a line with the names of the families that it calls, then object code.
+def make(kernel: Kernel) -> bytes:
+    """Compiles a kernel or a family now, and keeps and returns its content: a line with the names of the families that
+    it calls, then object code.
     """
     from thalweg.engine.native.compiler import emit
 
     family = hasattr(kernel.function(), "emit")
-    made = (emit.family_code(kernel), []) if family else emit.object_code(kernel)
-    if made is None:
-        return None
-    code, families = made
+    code, families = (emit.family_code(kernel), []) if family else emit.object_code(kernel)
     content = " ".join(families).encode() + b"\n" + code
     keep(kernel, content)
     return content
@@ -63,11 +55,8 @@ def families_of(content: bytes) -> list[str]:
     return content.partition(b"\n")[0].decode().split()
 
 
-def linked(kernel: Kernel, content: bytes | None) -> int | None:
-    """The address of the kernel in its content, linked with the families that it calls; None if that isn't possible
-    here."""
-    if content is None:
-        return None
+def linked(kernel: Kernel, content: bytes) -> int:
+    """The address of the kernel in its content, linked with the families that it calls."""
     from thalweg.engine.native.compiler.loader import load
 
     code = content.partition(b"\n")[2]
@@ -78,19 +67,8 @@ def compiled(kernel: Kernel) -> int:
     """The address of the kernel, compiled now."""
     progress.need([kernel])
     with progress:
-        place = compiled_here(kernel)
+        place = linked(kernel, make(kernel))
     progress.done(kernel)
-    return place
-
-
-def compiled_here(kernel: Kernel) -> int:
-    """The address of the kernel, which this process compiles."""
-    place = linked(kernel, make(kernel))
-    if place is None:  # then it is compiled in every process, and loaded by numba
-        from thalweg.engine.native.compiler import emit
-
-        _own.append(emit.by_numba(kernel.function(), kernel.method))
-        return int(_own[-1].address)
     return place
 
 
@@ -100,7 +78,8 @@ def address_of(kernel: Kernel) -> int:
     if ready := ready_address(kernel):
         return ready
     need_compiler([kernel])
-    return linked(kernel, kept(kernel)) or compiled(kernel)
+    content = kept(kernel)
+    return compiled(kernel) if content is None else linked(kernel, content)
 
 
 def callable_of(kernel: Kernel) -> Function:

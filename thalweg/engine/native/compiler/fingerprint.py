@@ -31,7 +31,7 @@ IMPORT = re.compile(
 def environment() -> str:
     """A hash of what all compiled code depends on: versions, the processor, and the generator of object code."""
     system = os.environ.get("THALWEG_TRIPLE", "")
-    parts = [system, version_of("numba"), version_of("llvmlite"), *map(str, LEVEL), sys.version, sources([EMITTER])]
+    parts = [system, version_of("llvmlite"), *map(str, LEVEL), sys.version, sources([EMITTER])]
     return digest(parts)
 
 

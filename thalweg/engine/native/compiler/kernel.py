@@ -13,10 +13,6 @@ HOME = __name__.removesuffix(".compiler.kernel")  # the package that contains th
 SYMBOL = "thalweg."  # prefix of the names of kernels and families of micro-kernels in object code
 
 
-class CompilerError(Exception):
-    """numba can't compile a function; the message is numba's."""
-
-
 class Kernel(NamedTuple):
     """A native function by name. Its definition is imported only if it has to be compiled."""
 

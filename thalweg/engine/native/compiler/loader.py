@@ -27,16 +27,13 @@ def linker() -> Any:
     return binding.create_lljit_compiler(suppress_errors=True, use_jit_link=sys.platform != "win32")
 
 
-def load(symbol: str, code: bytes, known: dict[str, int]) -> int | None:
-    """The address of a symbol of object code; None if this process lacks a function that the code calls.
+def load(symbol: str, code: bytes, known: dict[str, int]) -> int:
+    """The address of a symbol of object code.
 
     known: the addresses of other object code that it calls, by name.
     """
     library = binding.JITLibraryBuilder().add_object_img(code).add_current_process().export_symbol(symbol)
     for name, place in (addresses() | known).items():
         library.import_symbol(name, place)
-    try:
-        _loaded.append(library.link(linker(), f"kernel_{next(_numbers)}"))
-    except RuntimeError:
-        return None
+    _loaded.append(library.link(linker(), f"kernel_{next(_numbers)}"))
     return int(_loaded[-1][symbol])

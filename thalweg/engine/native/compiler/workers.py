@@ -1,4 +1,4 @@
-"""Compiles kernels in several processes at once, as numba compiles them one after the other within a process.
+"""Compiles kernels in several processes at once, for whoever waits.
 
 A worker is an interpreter of its own, neither a fork nor a copy of the caller's main module. It reads one kernel per
 line, compiles it to disk, and answers with the families of micro-kernels that it calls, which are work too. Kernels
@@ -25,14 +25,14 @@ from typing import Any
 from thalweg.engine.lanes import cores
 from thalweg.engine.native.compiler.cache import is_there, kept, places
 from thalweg.engine.native.compiler.compile import families_of, make, need_compiler
-from thalweg.engine.native.compiler.kernel import CompilerError, Kernel, family_of
+from thalweg.engine.native.compiler.kernel import Kernel, family_of
 from thalweg.engine.native.compiler.ready import is_ready
 from thalweg.engine.native.compiler.telling import progress
 from thalweg.support.extras import can_compile
 from thalweg.support.once import once
 
 MANY = 4  # kernels from which on it pays to start workers, which takes a second
-MOST = 4  # workers, each of which imports numba and compiles functions that several kernels share
+MOST = 4  # workers, each of which compiles functions that several kernels share
 
 TOO_LONG = 75  # the exit status of a worker that ended because a kernel took too long
 LOOKS = 0.02  # seconds between two looks at the time that a kernel has taken
@@ -41,7 +41,7 @@ LOOKS = 0.02  # seconds between two looks at the time that a kernel has taken
 _hired: list[subprocess.Popen[str]] = []  # workers that wait for work
 
 
-class TooSlowError(CompilerError):
+class TooSlowError(Exception):
     """A formula takes longer to compile than its user would wait."""
 
 
@@ -244,17 +244,15 @@ def direct(worker: subprocess.Popen[str], work: Work, first: bool) -> None:
 
 def lean() -> None:
     """Leaves out of this process what compiling doesn't need."""
-    gc.disable()  # it would scan numba's many objects again and again, and free little
-    os.environ["NUMBA_DISABLE_ERROR_MESSAGE_HIGHLIGHTING"] = "1"  # of messages that numba makes while it tries types
-    sys.modules.setdefault("scipy", None)  # type: ignore[arg-type]  # numba would import it to look for its BLAS
+    gc.disable()  # it would scan many objects again and again, and free little
 
 
 def serve() -> None:
     """The loop of a worker: a line holds a kernel, and the seconds after which to give up, or null."""
     lean()
-    from thalweg.engine.native.compiler.emit import warm
+    from thalweg.engine.native.compiler.emit import target_machine
 
-    warm()  # before there is work
+    target_machine()  # before there is work
     answers: Any = sys.stdout
     sys.stdout = sys.stderr  # for whatever prints when it is imported
     for line in sys.stdin:
@@ -278,7 +276,7 @@ def giving_up_after(seconds: float | None) -> Iterator[None]:
     if seconds is None:
         yield
         return
-    from thalweg.engine.native.compiler import emit  # noqa: F401 — importing numba isn't the formula's fault
+    from thalweg.engine.native.compiler import emit  # noqa: F401 — importing LLVM isn't the formula's fault
 
     done, end = Event(), time.process_time() + seconds
 

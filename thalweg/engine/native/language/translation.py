@@ -26,15 +26,8 @@ from thalweg.engine.native.language.arithmetic import (
     told,
     truth,
 )
-from thalweg.engine.native.language.callables import (
-    KNOWN,
-    LIBRARY,
-    Compiled,
-    Emitted,
-    Special,
-    View,
-    converted,
-)
+from thalweg.engine.native.language.callables import Compiled, Emitted, Special, View
+from thalweg.engine.native.language.library import KNOWN, LIBRARY, converted
 from thalweg.engine.native.language.rules import Broken, source_of
 from thalweg.engine.native.language.types import Array, Number, Type, boolean, codes, common, int64
 from thalweg.engine.native.language.values import (

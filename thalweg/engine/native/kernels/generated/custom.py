@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from thalweg.engine.native.compiler.kernel import CompilerError, Kernel
+from thalweg.engine.native.compiler.kernel import Kernel
 from thalweg.engine.native.kernels.generated.formulas import ADJOINT, IMPORTS, VALUE, generated
 from thalweg.errors import ArgumentError
 from thalweg.program.instructions.activations import ElementwiseAdjoint
@@ -26,10 +26,10 @@ def is_custom(i: Instruction) -> bool:
 
 
 def kernel_of_custom(i: Instruction) -> Kernel:
-    """The kernel, compiled at once, so that a function that numba can't compile is refused in one sentence."""
+    """The kernel, compiled at once, so that a function that isn't in the kernels' language is refused in one sentence."""
     of = i.of if isinstance(i, ElementwiseAdjoint) else i
     assert isinstance(of, CustomActivation)
-    need("numba", "jit", f"the activation {of.pair.name}, a Python function,")
+    need("llvmlite", "jit", f"the activation {of.pair.name}, a Python function,")
     own, what = (of.pair.value, "value") if of is i else (of.pair.derivative, "derivative")
     definition = own.text.replace("def own(", "@inlined\ndef own(", 1)
     head = IMPORTS + OWN.replace("{definition}", definition)
@@ -38,10 +38,10 @@ def kernel_of_custom(i: Instruction) -> Kernel:
     )
     kernel = generated("custom", head + entry.format(reals="", k="()", run=run))
     from thalweg.engine.native.compiler.compile import address_of  # which needs llvmlite, and the table doesn't
+    from thalweg.engine.native.language.rules import LanguageError
 
     try:
         address_of(kernel)
-    except CompilerError as error:
-        reason = next((line for line in str(error).splitlines()[1:] if line.strip()), str(error)).strip()
-        raise ArgumentError(f"numba can't compile the {what} of the activation {of.pair.name}: {reason}") from None
+    except LanguageError as error:
+        raise ArgumentError(f"the {what} of the activation {of.pair.name} can't be compiled: {error.said}") from None
     return kernel

@@ -1,0 +1,182 @@
+"""Functions of Python's, of `math` and of NumPy that a kernel calls: of numbers, as NumPy computes them."""
+
+from __future__ import annotations
+
+import ast
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+
+from thalweg.engine.native.language.arithmetic import (
+    FLAGS,
+    cast,
+    compared,
+    intrinsic,
+    is_python,
+    negated,
+    number,
+    of_truth,
+    operated,
+    together,
+    told,
+    truth,
+)
+from thalweg.engine.native.language.callables import Special
+from thalweg.engine.native.language.rules import Broken
+from thalweg.engine.native.language.types import OF_PYTHON, Array, Number, boolean, common, float32, float64, int64
+from thalweg.engine.native.language.values import Known, Thing, Value, constant
+
+
+def extreme(sign: ast.cmpop, of_python: Callable[..., Any]) -> Special:
+    """min or max of several numbers, or of a tuple: of equal ones the first, and where one is NaN the one before."""
+
+    def function(b: ir.IRBuilder, *things: Thing) -> Thing:
+        several = things[0] if len(things) == 1 and isinstance(things[0], tuple) else things
+        if all(map(is_python, several)):
+            return Known(of_python(*(x.value for x in several)))
+        best = number(several[0])
+        for thing in several[1:]:
+            x = number(thing)
+            kind = common(best.type, x.type)  # type: ignore[arg-type]
+            old, new = cast(b, best, kind), cast(b, x, kind)
+            better = compared(b, sign, Value(kind, (new,)), Value(kind, (old,)))
+            best = Value(kind, (b.select(better.parts[0], new, old),))
+        return best
+
+    return Special(function)
+
+
+def real(name: str, to: Number | None = None) -> Special:
+    """One of LLVM's functions of a real number; whole numbers become float64."""
+
+    def function(b: ir.IRBuilder, thing: Thing) -> Thing:
+        x = number(thing)
+        kind = x.type if x.type.kind == "f" else float64  # type: ignore[union-attr]
+        found = Value(kind, (intrinsic(b, name, cast(b, x, kind)),))  # type: ignore[arg-type]
+        return found if to is None else Value(to, (cast(b, found, to),))
+
+    return Special(function)
+
+
+def converted(to: Number) -> Special:
+    """A type, called with a number."""
+
+    def function(b: ir.IRBuilder, thing: Thing) -> Thing:
+        if isinstance(thing, Known) and thing.is_number:
+            return constant(to, to.python(thing.value))
+        return Value(to, (cast(b, thing, to),))
+
+    return Special(function)
+
+
+def size(b: ir.IRBuilder, thing: Thing) -> Thing:
+    """|x|"""
+    x = number(thing)
+    assert isinstance(x.type, Number)
+    if x.type.kind == "f":
+        return Value(x.type, (intrinsic(b, "llvm.fabs", x.parts[0]),))
+    value, zero = cast(b, x, int64), ir.Constant(int64.code, 0)
+    return Value(int64, (b.select(b.icmp_signed("<", value, zero), b.sub(zero, value), value),))
+
+
+def finite(b: ir.IRBuilder, thing: Thing) -> Thing:
+    """Whether a real number is neither infinite nor NaN, whatever else may be assumed of numbers."""
+    x = number(thing)
+    absolute = b.call(b.module.declare_intrinsic("llvm.fabs", [x.parts[0].type]), [x.parts[0]])
+    return of_truth(b.fcmp_ordered("<", absolute, ir.Constant(absolute.type, math.inf)))
+
+
+def length(b: ir.IRBuilder, thing: Thing) -> Thing:
+    """How long a tuple is, or an array."""
+    if isinstance(thing, tuple):
+        return Known(len(thing))
+    if not isinstance(thing, Value) or not isinstance(thing.type, Array):
+        raise Broken("value", what=told(thing))
+    return Value(int64, (thing.parts[1],))
+
+
+def of_c(name: str, count: int = 1) -> Special:
+    """A function of real numbers of C's library, in float32 if all are; whole numbers become float64."""
+
+    def function(b: ir.IRBuilder, *things: Thing) -> Thing:
+        if len(things) != count:
+            raise Broken("arguments", called=name, count=len(things), taken=count)
+        kinds = {number(thing).type for thing in things}
+        kind = float32 if kinds == {float32} else float64
+        code = ir.FunctionType(kind.code, [kind.code] * count)
+        called = name + "f" * (kind is float32)
+        declared = b.module.globals.get(called) or ir.Function(b.module, code, called)
+        return Value(kind, (b.call(declared, [cast(b, thing, kind) for thing in things], fastmath=FLAGS),))
+
+    return Special(function)
+
+
+def larger(sign: ast.cmpop) -> Special:
+    """np.maximum or np.minimum: NaN if either is."""
+
+    def function(b: ir.IRBuilder, x: Thing, y: Thing) -> Thing:
+        first, second = number(x), number(y)
+        mine = b.or_(compared(b, sign, first, second).parts[0], compared(b, ast.NotEq(), first, first).parts[0])
+        return chosen(b, of_truth(mine), first, second)
+
+    return Special(function)
+
+
+def chosen(b: ir.IRBuilder, condition: Thing, x: Thing, y: Thing) -> Thing:
+    """x where the condition holds, otherwise y; both are computed."""
+    kind, u, v = together(b, x, y)
+    return Value(kind, (b.select(truth(b, condition), u, v),))
+
+
+def sign_of(b: ir.IRBuilder, thing: Thing) -> Thing:
+    """−1, 0 or 1; NaN of NaN."""
+    x = number(thing)
+    one = constant(x.type, 1)  # type: ignore[arg-type]
+    below = chosen(b, compared(b, ast.Lt(), x, Known(0)), negated(b, ast.USub(), one), x)
+    return chosen(b, compared(b, ast.Gt(), x, Known(0)), one, below)
+
+
+def square(b: ir.IRBuilder, thing: Thing) -> Thing:
+    """x²"""
+    return operated(b, ast.Mult(), thing, thing)
+
+
+def raised(b: ir.IRBuilder, x: Thing, y: Thing) -> Thing:
+    """xʸ"""
+    return operated(b, ast.Pow(), x, y)
+
+
+OF_LLVM, OF_C = "sqrt exp log sin cos log2 log10", "tan tanh sinh cosh expm1 log1p"
+"""Functions that `math` and NumPy have under one name: LLVM's, and C's."""
+ARCS = {
+    "asin": "arcsin",
+    "acos": "arccos",
+    "atan": "arctan",
+    "asinh": "arcsinh",
+    "acosh": "arccosh",
+    "atanh": "arctanh",
+}
+
+LIBRARY: dict[Any, Special] = {
+    min: extreme(ast.Lt(), min), max: extreme(ast.Gt(), max), len: Special(length),
+    np.minimum: larger(ast.Lt()), np.maximum: larger(ast.Gt()),
+    **dict.fromkeys((abs, np.abs, math.fabs, np.fabs), Special(size)),
+    **dict.fromkeys((math.isfinite, np.isfinite), Special(finite)),
+    math.floor: real("llvm.floor", int64), math.ceil: real("llvm.ceil", int64), round: real("llvm.rint", int64),
+    np.floor: real("llvm.floor"), np.ceil: real("llvm.ceil"), np.trunc: real("llvm.trunc"), np.rint: real("llvm.rint"),
+    **{getattr(home, name): real(f"llvm.{name}") for home in (math, np) for name in OF_LLVM.split()},
+    **{getattr(home, name): of_c(name) for home in (math, np) for name in OF_C.split()},
+    **{f: of_c(name) for name, of_numpy in ARCS.items() for f in (getattr(math, name), getattr(np, of_numpy))},
+    math.erf: of_c("erf"), math.erfc: of_c("erfc"), math.lgamma: of_c("lgamma"), math.gamma: of_c("tgamma"),
+    **dict.fromkeys((math.atan2, np.arctan2), of_c("atan2", 2)),
+    **dict.fromkeys((math.hypot, np.hypot), of_c("hypot", 2)),
+    **dict.fromkeys((math.copysign, np.copysign), of_c("copysign", 2)), math.fmod: of_c("fmod", 2),
+    **dict.fromkeys((pow, math.pow, np.power), Special(raised)),
+    np.where: Special(chosen), np.sign: Special(sign_of), np.square: Special(square),
+    bool: Special(lambda b, x: Value(boolean, (truth(b, x),))),
+    **{kind: converted(number_type) for kind, number_type in OF_PYTHON.items() if kind is not bool},
+}  # fmt: skip
+KNOWN = "numbers' functions of Python, math and NumPy: abs, min, max, len, float, int, sqrt, exp, log, tanh, where …"
