@@ -11,79 +11,90 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from typing import Any
 
-import numba
 import numpy as np
 from llvmlite import ir
-from numba import types
-from numba.extending import intrinsic
 
+from thalweg.engine.native.compiler.compile import callable_of
+from thalweg.engine.native.compiler.kernel import Kernel
 from thalweg.engine.native.compiler.levels import VW
-from thalweg.engine.native.compiler.llvm import F32, FLAGS, I64
+from thalweg.engine.native.compiler.llvm import F32, I64
+from thalweg.engine.native.language.callables import emitted
+from thalweg.engine.native.language.types import float32, int64
 
 CHAINS = 12
 UNROLLED = 4
 FLOPS_A_TURN = 2 * VW * CHAINS * UNROLLED
 
 
-@intrinsic
-def chains(typing: Any, turns: Any, factor: Any) -> Any:
+@emitted(float32, int64, float32)
+def chains(builder: Any, turns: Any, number: Any) -> Any:
     """Repeats s = s·factor + factor in every chain; returns one element of the sum of all chains."""
     vector = ir.VectorType(F32, VW)
-
-    def splat(builder: Any, scalar: Any) -> Any:
-        value = ir.Constant(vector, ir.Undefined)
-        for place in range(VW):
-            value = builder.insert_element(value, scalar, ir.Constant(ir.IntType(32), place))
-        return value
-
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        turns, factor = args[0], splat(builder, args[1])
-        entry = builder.block
-        loop, after = builder.append_basic_block("loop"), builder.append_basic_block("after")
-        builder.branch(loop)
-        builder.position_at_end(loop)
-        i = builder.phi(I64)
-        totals = [builder.phi(vector) for _ in range(CHAINS)]
-        values: list[Any] = list(totals)
-        for _ in range(UNROLLED):
-            products = [builder.fmul(v, factor, flags=("contract",)) for v in values]
-            values = [builder.fadd(p, factor, flags=("contract",)) for p in products]
-        following = builder.add(i, ir.Constant(I64, 1))
-        i.add_incoming(ir.Constant(I64, 0), entry)
-        i.add_incoming(following, loop)
-        for number, (phi, value) in enumerate(zip(totals, values, strict=True)):
-            phi.add_incoming(ir.Constant(vector, [float(number)] * VW), entry)  # unequal: else one chain
-            phi.add_incoming(value, loop)
-        builder.cbranch(builder.icmp_signed("<", following, turns), loop, after)
-        builder.position_at_end(after)
-        total = values[0]
-        for value in values[1:]:
-            total = builder.fadd(total, value)
-        return builder.extract_element(total, ir.Constant(ir.IntType(32), 0))
-
-    return types.float32(types.int64, types.float32), codegen
+    factor = ir.Constant(vector, ir.Undefined)
+    for place in range(VW):
+        factor = builder.insert_element(factor, number, ir.Constant(ir.IntType(32), place))
+    entry = builder.block
+    loop, after = builder.append_basic_block("loop"), builder.append_basic_block("after")
+    builder.branch(loop)
+    builder.position_at_end(loop)
+    i = builder.phi(I64)
+    totals = [builder.phi(vector) for _ in range(CHAINS)]
+    values: list[Any] = list(totals)
+    for _ in range(UNROLLED):
+        products = [builder.fmul(v, factor, flags=("contract",)) for v in values]
+        values = [builder.fadd(p, factor, flags=("contract",)) for p in products]
+    following = builder.add(i, ir.Constant(I64, 1))
+    i.add_incoming(ir.Constant(I64, 0), entry)
+    i.add_incoming(following, loop)
+    for k, (phi, value) in enumerate(zip(totals, values, strict=True)):
+        phi.add_incoming(ir.Constant(vector, [float(k)] * VW), entry)  # unequal: else one chain
+        phi.add_incoming(value, loop)
+    builder.cbranch(builder.icmp_signed("<", following, turns), loop, after)
+    builder.position_at_end(after)
+    total = values[0]
+    for value in values[1:]:
+        total = builder.fadd(total, value)
+    return builder.extract_element(total, ir.Constant(ir.IntType(32), 0))
 
 
-@cache
-def kernel() -> Any:
-    # Without "reassoc", which would let the compiler compute a chain differently.
-    @numba.njit(types.float32(types.int64, types.float32), nogil=True, error_model=FLAGS["error_model"])
-    def run(turns: Any, factor: Any) -> Any:
-        return chains(turns, factor)
+CHAINED = """import numpy as np
 
-    return run
+from benchmarks.peak import chains
+
+
+def run(o, c, s, f):
+    c[0] = chains(o[0], np.float32(c[0]))
+"""
+STREAMED = """import numpy as np
+
+from thalweg.engine.native.compiler.llvm import floats
+
+
+def run(o, c, s, f):
+    a = floats(o[0], o[1])
+    for _ in range(o[2]):
+        for i in range(o[1]):
+            a[i] = a[i] * np.float32(0.5) + np.float32(1)
+"""
+
+
+def run(text: str, *words: int) -> None:
+    """Runs one of these kernels with whole numbers."""
+    o, c = np.array(words, np.int64), np.array([0.5])
+    callable_of(Kernel("benchmarks", "run", text))(o.ctypes.data, c.ctypes.data, 0, 0)
 
 
 def peak(threads: int, seconds: float = 0.03) -> float:
     """FLOP/s of this many cores at once; a multiply-add counts as two."""
-    run, turns = kernel(), 10_000
+    turns = 10_000
+    run(CHAINED, turns)  # compiled, if it has to be
     begin = time.perf_counter()
-    run(turns, 0.5)
+    run(CHAINED, turns)
     turns = max(turns, int(turns * seconds / (time.perf_counter() - begin)))
     with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(run, [turns // 20] * threads, [0.5] * threads))  # the threads exist, and the clock is up
+        list(pool.map(run, [CHAINED] * threads, [turns // 20] * threads))  # the threads exist, and the clock is up
         begin = time.perf_counter()
-        list(pool.map(run, [turns] * threads, [0.5] * threads))
+        list(pool.map(run, [CHAINED] * threads, [turns] * threads))
         return threads * turns * FLOPS_A_TURN / (time.perf_counter() - begin)
 
 
@@ -94,29 +105,18 @@ def best_peak(threads: int, times: int = 7) -> float:
 
 
 @cache
-def stream() -> Any:
-    @numba.njit(types.void(types.float32[::1], types.int64), nogil=True)
-    def run(a: Any, turns: Any) -> None:
-        for _ in range(turns):
-            for i in range(len(a)):
-                a[i] = a[i] * np.float32(0.5) + np.float32(1)
-
-    return run
-
-
-@cache
 def bandwidth(threads: int, size: int, times: int = 7, seconds: float = 0.03) -> float:
     """Bytes a second that this many cores read and write at once, each its part of `size` bytes; the best of some.
 
     A part that fits into a core's cache stays there.
     """
-    run, parts = stream(), [np.zeros(max(1, size // 4 // threads), np.float32) for _ in range(threads)]
+    parts = [np.zeros(max(1, size // 4 // threads), np.float32) for _ in range(threads)]
     moved = 2 * sum(part.nbytes for part in parts)
     with ThreadPoolExecutor(threads) as pool:
 
         def once(turns: int) -> float:
             begin = time.perf_counter()
-            list(pool.map(run, parts, [turns] * threads))
+            list(pool.map(lambda part: run(STREAMED, part.ctypes.data, part.size, turns), parts))
             return turns * moved / (time.perf_counter() - begin)
 
         once(1)

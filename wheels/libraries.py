@@ -17,14 +17,13 @@ from pathlib import Path
 
 import llvmlite.binding as binding
 
-from thalweg.engine.native.compiler.cache import is_there, kept
+from thalweg.engine.native.compiler.cache import kept
 from thalweg.engine.native.compiler.compile import families_of, make
 from thalweg.engine.native.compiler.fingerprint import fingerprint
 from thalweg.engine.native.compiler.kernel import Kernel, family_of, symbol_of
 from thalweg.engine.native.compiler.levels import LEVEL, WASM
 from thalweg.engine.native.compiler.llvm import triple
 from thalweg.engine.native.compiler.ready import is_current
-from thalweg.engine.native.compiler.workers import compile_together
 from thalweg.play.webassembly.kernel_catalogue import Catalogue
 from thalweg.support.printing import lasting_streams
 from thalweg.version import __version__
@@ -42,16 +41,11 @@ def suffix() -> str:
 def objects(wanted: Iterable[Kernel], folder: Path) -> dict[Kernel, Path]:
     """The object code of kernels and of the families that they call, in files."""
     waiting, found = [*wanted], dict[Kernel, Path]()
-    missing = [kernel for kernel in waiting if not is_there(kernel)]
-    if missing:
-        compile_together(missing)
     while waiting:
         kernel = waiting.pop()
         if kernel in found:
             continue
         content = kept(kernel) or make(kernel)
-        if content is None:
-            raise RuntimeError(f"{symbol_of(kernel)} needs numba when it runs, so it can't be in a library")
         waiting += [family_of(symbol) for symbol in families_of(content)]
         found[kernel] = folder / f"{symbol_of(kernel)}.o"
         found[kernel].write_bytes(content.partition(b"\n")[2])

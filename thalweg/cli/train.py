@@ -35,7 +35,6 @@ from thalweg.cli.ranks import among_ranks
 from thalweg.cli.report import end_after, show_forecast
 from thalweg.data.images.image_folders import is_picture
 from thalweg.data.images.image_sources import is_image_source, is_one_picture, one_picture, read_images
-from thalweg.engine import training_soon
 from thalweg.engine.ranks.other_ranks import employed, serve
 from thalweg.engine.ranks.world import Ranks
 from thalweg.errors import ArgumentError, NotFoundError
@@ -122,7 +121,6 @@ def train(
                     fit = partial(train_on_disk, source, file_format, large, options, clock, ranks)
                 else:
                     fit = partial(train_networks, source, file_format, options, ranks, clock)
-            training_soon()
             with report_page.on_failure(source, place, first and not no_report):
                 run = fit(kept)
         if not first:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from thalweg.engine.engines import ENGINES
 
 MOST_EXECUTORS = 16  # that are kept, each with its memory
-__all__ = ["ENGINES", "Engine", "Executors", "aligned", "make_executor", "training_soon", "usable_lanes"]
+__all__ = ["ENGINES", "Engine", "Executors", "aligned", "make_executor", "usable_lanes"]
 
 
 def make_executor(engine: str, job: Job) -> Executor:
@@ -49,14 +49,6 @@ class Executors:
             self.kept.pop(next(iter(self.kept)))
         self.kept[key] = found
         return found
-
-
-def training_soon() -> None:
-    """Says that this process is about to train. If nothing was trained here yet, processes that compile start now."""
-    from thalweg.engine.native.compiler.workers import hire
-    from thalweg.engine.native.kernels.table import MACHINE
-
-    hire(MACHINE)
 
 
 lazily(__name__, {"ENGINES": "thalweg.engine.engines"})  # which know the passes: with the first model

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from functools import partial
 from typing import Any, cast
@@ -468,14 +468,6 @@ class Compiled:
         if ranks is not None and asked is None:
             lanes = max(lanes, ranks.size)
         return self.job("training", data, batch, lanes, shuffle=bool(shuffle), ranks=ranks)
-
-    def later(self, data: Data, batch: int, visible: bool = False) -> Iterator[Program]:
-        """The programs that usually follow a training on these arrays; visible: also what looks into the network."""
-        for of_bytes in sorted({False, first(data).dtype == np.uint8}):
-            yield self.lower(Request("inference", of_bytes=of_bytes))[0]
-        yield self.lower_for("evaluation", data, batch)[0]
-        if visible:
-            yield self.lower(Request("inference", of_bytes=first(data).dtype == np.uint8, visible=True))[0]
 
     def next_step(self) -> Chunk:
         """A chunk of one training step."""

@@ -6,7 +6,6 @@ import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,7 +20,6 @@ from thalweg.data.ordering import Ordering, Taken
 from thalweg.data.streams import UNKNOWN_STEPS, WINDOW_SECONDS, RowSource, Sharing, Stream, Window, Windows, is_stream
 from thalweg.engine import Executors
 from thalweg.engine.contract import Array, Chunk, Job
-from thalweg.engine.expected import expecting
 from thalweg.engine.ranks.world import current
 from thalweg.errors import ArgumentError, DataError, DivergedError
 from thalweg.models.by_length import ByLength, for_rows, one_batch, refuse_with_lengths
@@ -144,8 +142,7 @@ class Fit:
             self.team.compare(job, held, {"epochs": self.epochs, "initial_epoch": self.initial_epoch})
             if not self.team.ranks.first:
                 verbose, record = 0, False
-        with expecting(partial(compiled.later, data, job.batch, bool(record)), watched=bool(record)):
-            self.executor = self.executors.of(job)
+        self.executor = self.executors.of(job)
         if (
             (self.stream is None or isinstance(source, RowSource))
             and steps_per_epoch is not None

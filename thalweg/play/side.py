@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Any
 
 from thalweg.engine.lanes import cores
-from thalweg.engine.native.compiler.workers import formulas_within
+from thalweg.engine.native.compiler.formula_limit import formulas_within
 from thalweg.errors import DivergedError, ThalwegError
 from thalweg.play.exercises.uploads import Uploads
 from thalweg.play.frame import Frame

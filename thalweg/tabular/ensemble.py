@@ -13,14 +13,11 @@ from numpy.typing import NDArray
 
 from thalweg.data.on_disk import DiskRows
 from thalweg.data.recipe import recipe
-from thalweg.engine.expected import expecting
 from thalweg.engine.ranks.other_ranks import workers
 from thalweg.errors import DivergedError, ThalwegError
 from thalweg.experiments.population import side_by_side
 from thalweg.layers import Activation
 from thalweg.models.model import Model
-from thalweg.program.ir.program import Program
-from thalweg.program.passes.draft import Request
 from thalweg.recordings import Recording
 from thalweg.recordings.datafacts import with_rows
 from thalweg.recordings.timetable import RECORDING_SECONDS
@@ -224,7 +221,7 @@ def train(
 
     interrupted = False
     try:
-        with clock.watching(), expecting(partial(joined_programs, blueprint, len(held_out), judge)):
+        with clock.watching():
             side_by_side([partial(one, k) for k in range(len(held_out))], together, clock.stop)
     except KeyboardInterrupt:
         interrupted = True
@@ -268,12 +265,6 @@ def tell_last(trained: Trained | DivergedError, tell: Callable[[int, dict[str, A
     if isinstance(trained, Trained) and trained.records:
         last = trained.records[-1]
         tell(last["epoch"], {name: value for name, value in last.items() if name not in ("member", "epoch")})
-
-
-def joined_programs(blueprint: Blueprint, members: int, judge: Judge) -> list[Program]:
-    """The program of the ensemble, as long as nothing is trained."""
-    model, _ = blueprint.ensemble([], [0.5] * members, judge.low, judge.high)
-    return [model.lower(Request("inference"))[0]]
 
 
 def fit_one(

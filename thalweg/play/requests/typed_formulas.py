@@ -11,7 +11,7 @@ import ast
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from thalweg.engine.native.compiler.workers import TooSlowError
+from thalweg.engine.native.compiler.formula_limit import TooSlowError
 from thalweg.play.requests.refusal import RefusedError
 
 CALLS, DEPTH, EXPONENTS, OPERATIONS = 8, 3, 24, 40

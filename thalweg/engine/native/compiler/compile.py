@@ -26,8 +26,8 @@ def need_compiler(kernels: Iterable[Kernel]) -> None:
         names = sorted({readable(kernel) for kernel in kernels})
         more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
         raise MissingPackageError(
-            f"thalweg has no ready code for {', '.join(names[:SHOWN])}{more} on this machine, and llvmlite, by which it "
-            "is compiled, isn't installed: pip install 'thalweg[jit]', or take engine=\"reference\""
+            f"thalweg has no ready code for {', '.join(names[:SHOWN])}{more} on this machine, and llvmlite, which "
+            "makes it, isn't installed: pip install 'thalweg[jit]', or take engine=\"reference\""
         )
 
 

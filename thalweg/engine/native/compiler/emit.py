@@ -65,21 +65,19 @@ def object_code(kernel: Kernel) -> tuple[bytes, list[str]]:
 
 def lowered(kernel: Kernel) -> ir.Module:
     """A kernel as LLVM IR that isn't optimised, with the function that is called from outside."""
-    machine, function = target_machine(), kernel.function()
+    machine = target_machine()
+    function: Any = kernel.function()
     unit = Unit(machine.triple, str(machine.target_data))
-    if kernel.method or isinstance(function, Shared):
-        given = [I64] * (2 if kernel.method else len(function.names))
-        function = function.function if isinstance(function, Shared) else function
-    else:
-        given = [I64.as_pointer(), F64.as_pointer()] * 2
+    words = 2 if kernel.method else len(function.names) if isinstance(function, Shared) else 0
+    given = [I64] * words or [I64.as_pointer(), F64.as_pointer()] * 2
     outer = ir.Function(unit.module, ir.FunctionType(I64 if kernel.method else ir.VoidType(), given), symbol_of(kernel))
     builder = ir.IRBuilder(outer.append_basic_block("entry"))
-    if isinstance(function, Named):
+    if words:
+        arguments = tuple(Value(int64, (word,)) for word in outer.args)
+    elif isinstance(function, Named):
         arguments = function.arguments(builder, outer.args)
-    elif len(given) == len(TABLES) and not kernel.method and given[0] != I64:
-        arguments = tuple(table(builder, place, item) for place, item in zip(outer.args, TABLES, strict=True))
     else:
-        arguments = tuple(Value(int64, (place,)) for place in outer.args)
+        arguments = tuple(table(builder, place, item) for place, item in zip(outer.args, TABLES, strict=True))
     inner = getattr(function, "function", function)
     code, _ = unit.function(inner, arguments, inline=True)
     result = builder.call(code, parts(arguments))

@@ -24,7 +24,8 @@ class Kernel(NamedTuple):
     def function(self) -> Function:
         """The Python function to compile, or a family."""
         if self.text:
-            names, place = {"__name__": f"thalweg_{self.module}"}, f"<{self.name}>"
+            names: dict[str, Any] = {"__name__": f"thalweg_{self.module}"}
+            place = f"<{self.name}>"
             exec(compile(self.text, place, "exec", dont_inherit=True), names)
             linecache.cache[place] = (len(self.text), None, self.text.splitlines(keepends=True), place)
             made: Function = names[self.name]

@@ -5,7 +5,8 @@ import inspect
 from llvmlite import ir
 
 from thalweg.engine.native.compiler.kernel import HOME, Kernel, symbol_of
-from thalweg.engine.native.compiler.llvm import I64, declare, emitted
+from thalweg.engine.native.compiler.llvm import I64, declare
+from thalweg.engine.native.language.callables import emitted
 
 
 class Shared:

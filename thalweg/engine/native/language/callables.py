@@ -45,7 +45,14 @@ def inlined(function: Callable[..., Any]) -> Compiled:
     return Compiled(function, inline=True)
 
 
-class Emitted:
+class InKernels:
+    """Base of what only kernels call."""
+
+    def __call__(self, *arguments: Any) -> Any:
+        raise TypeError(f"{getattr(self, '__name__', type(self).__name__)} can be called only in a kernel")
+
+
+class Emitted(InKernels):
     """A function that emits code: (builder, *values) → value, or None."""
 
     def __init__(self, emit: Callable[..., Any], result: Type, given: Sequence[Number]) -> None:
@@ -76,7 +83,7 @@ def emitted(result: Type = None, *given: Number, names: Sequence[str] = ()) -> C
     return decorate
 
 
-class View:
+class View(InKernels):
     """What makes an array of an address and the size of each axis: floats(address, n)."""
 
     def __init__(self, item: Number, axes: int = 1) -> None:
@@ -90,7 +97,7 @@ class View:
         return Value(self.type, (b.inttoptr(address, self.type.item.code.as_pointer()), *sizes))
 
 
-class Special:
+class Special(InKernels):
     """A function of things, which it is given as they are: (builder, *things) → thing."""
 
     def __init__(self, function: Callable[..., Thing]) -> None:

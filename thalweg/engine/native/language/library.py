@@ -36,7 +36,7 @@ def extreme(sign: ast.cmpop, of_python: Callable[..., Any]) -> Special:
     def function(b: ir.IRBuilder, *things: Thing) -> Thing:
         several = things[0] if len(things) == 1 and isinstance(things[0], tuple) else things
         if all(map(is_python, several)):
-            return Known(of_python(*(x.value for x in several)))
+            return Known(of_python(*(x.value for x in several)))  # type: ignore[union-attr]
         best = number(several[0])
         for thing in several[1:]:
             x = number(thing)

@@ -11,18 +11,13 @@ from typing import NamedTuple
 import numpy as np
 
 from thalweg.engine.contract import Array, Chunk, Job, Outcome, added, aligned
-from thalweg.engine.expected import expected
 from thalweg.engine.native.compiler.compile import callable_of
-from thalweg.engine.native.compiler.kernel import Kernel
+from thalweg.engine.native.compiler.formula_limit import prepare
 from thalweg.engine.native.compiler.system import ticks_a_second
-from thalweg.engine.native.compiler.workers import prepare
 from thalweg.engine.native.kernels.table import (
-    ACTIVITY,
-    ENTER,
     FLUSH,
     MACHINE,
     RESTORE,
-    SUMMARISE,
     kernel_of,
     kernels_of,
 )
@@ -40,16 +35,6 @@ from thalweg.errors import ArgumentError
 from thalweg.program.instructions.batches import Gather
 from thalweg.program.ir.alignment import ALIGNMENT, align
 from thalweg.program.ir.instruction import DATA, GRADIENTS, LOSS, PENALTY, ROWS, WORKSPACE, Instruction
-
-
-def expected_kernels() -> set[Kernel]:
-    """The kernels of programs that are expected, of their prediction and of what is recorded."""
-    programs, watched = expected()
-    kernels = {ENTER} if programs else set()
-    kernels |= {SUMMARISE, ACTIVITY, FLUSH, RESTORE} if watched else set()
-    for schedule in map(schedule_of, programs):
-        kernels |= {k for phase in phases_of(schedule, 1, finish_of(schedule, 1, [])) for k in kernels_of(phase)}
-    return kernels
 
 
 class Share(NamedTuple):
@@ -82,7 +67,7 @@ class NativeExecutor:
         self.segments = finish_of(schedule, 1 if share else job.lanes, self.shared_gradients)
         self.phases = phases_of(schedule, job.lanes, self.segments)
         self.watched = False  # whether the gradients of the last call were kept
-        prepare(frozenset([MACHINE, *(k for phase in self.phases for k in kernels_of(phase))]), expected_kernels)
+        prepare(frozenset([MACHINE, *(k for phase in self.phases for k in kernels_of(phase))]))
         self.run_lanes = callable_of(MACHINE)
         self.allocate()
         self.share_out()

@@ -26,7 +26,7 @@ def is_custom(i: Instruction) -> bool:
 
 
 def kernel_of_custom(i: Instruction) -> Kernel:
-    """The kernel, compiled at once, so that a function that isn't in the kernels' language is refused in one sentence."""
+    """The kernel, compiled at once: a function that isn't in the kernels' language is refused in one sentence."""
     of = i.of if isinstance(i, ElementwiseAdjoint) else i
     assert isinstance(of, CustomActivation)
     need("llvmlite", "jit", f"the activation {of.pair.name}, a Python function,")
