@@ -13,7 +13,7 @@ from llvmlite import ir
 from thalweg.engine.native.compiler.emit import target_machine
 from thalweg.engine.native.compiler.llvm import BYTES, I32, I64, triple
 from thalweg.engine.native.compiler.ready import HOOKS
-from thalweg.engine.native.compiler.system import CLOCK, FAILED, HOLD, LEAVE, NAMES, NAP, REENTER, YIELD
+from thalweg.engine.native.compiler.system import CLOCK, HOLD, LEAVE, NAMES, NAP, REENTER, YIELD
 
 NOTHING = ir.VoidType()
 SYSTEMS = {  # zig's names
@@ -32,7 +32,6 @@ def signature(name: str) -> ir.FunctionType:
         YIELD: ir.FunctionType(I32, []),
         NAP: ir.FunctionType(I32, [I32]),
         CLOCK: clock,
-        FAILED: ir.FunctionType(NOTHING, []),
         HOLD: ir.FunctionType(NOTHING, [BYTES]),
         LEAVE: ir.FunctionType(BYTES, []),
         REENTER: ir.FunctionType(NOTHING, [BYTES]),
@@ -64,13 +63,9 @@ def stand_ins() -> bytes:
     Python."""
     machine, module = target_machine(), ir.Module()
     module.triple, module.data_layout = machine.triple, str(machine.target_data)
-    for name in (YIELD, NAP, CLOCK, FAILED):
+    for name in (YIELD, NAP, CLOCK):
         function = ir.Function(module, signature(name), name)
         builder = ir.IRBuilder(function.append_basic_block("entry"))
-        if name == FAILED:
-            builder.call(ir.Function(module, ir.FunctionType(NOTHING, []), "llvm.trap"), [])
-            builder.unreachable()
-            continue
         if name == CLOCK:
             for place in range(2):
                 builder.store(ir.Constant(I64, 0), builder.gep(function.args[1], [ir.Constant(I32, place)]))

@@ -1,26 +1,24 @@
 """The kernels kept on disk: loaded without a compiler, an edit or damage anywhere is noticed, folders fall back."""
 
 import ast
-import ctypes
-import importlib
 import json
 import os
 import shutil
 import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
 
+import llvmlite
 import numpy as np
 import pytest
 from seeded_cache import seeded
 
 import thalweg
 from thalweg import Input, Sequential
-from thalweg.engine.lanes import cores
-from thalweg.engine.native.compiler import cache, fingerprint, levels, workers
 from thalweg.engine.native.compiler import compile as compiling
+from thalweg.engine.native.compiler import fingerprint, levels
+from thalweg.engine.native.compiler.formula_limit import TooSlowError, formulas_within
 from thalweg.engine.native.compiler.kernel import HOME, Kernel
 from thalweg.engine.native.kernels.table import KERNELS, MACHINE
 from thalweg.layers import Dense
@@ -81,10 +79,10 @@ def test_an_edit_is_picked_up_where_it_counts_and_compiling_is_announced_once(tm
 
     edit(native / "kernels" / "images" / "pooling.py", "# of no kernel here\n")
     assert run(tmp_path, **settings) == (RIGHT, "")
-    # In a file that the kernel's own imports, which numba's own cache would not look at.
+    # In a file that the kernel's own imports.
     edit(
         native / "linalg" / "mathematics.py",
-        "\n\n@numba.njit(inline='always')\ndef sigmoid(x):\n    return x * _f(3)\n",
+        "\n\n@inlined\ndef sigmoid(x):\n    return x * _f(3)\n",
     )
     out, err = run(tmp_path, **settings)
     assert out == "0.000 2.000\n-3.000 6.000\n"
@@ -156,12 +154,11 @@ def test_level_and_python_count(what, other, monkeypatch, sources):
     assert fingerprint.environment() != before
 
 
-@pytest.mark.parametrize("package", ["numba", "llvmlite"])
-def test_the_compilers_versions_count(package, monkeypatch, sources):
+def test_the_compiler_s_version_counts(monkeypatch, sources):
     real = fingerprint.version_of
-    assert importlib.import_module(package).__version__ in real(package)
+    assert llvmlite.__version__ in real("llvmlite")
     before = fingerprint.environment()
-    monkeypatch.setattr(fingerprint, "version_of", lambda name: "another" if name == package else real(name))
+    monkeypatch.setattr(fingerprint, "version_of", lambda name: "another")
     forget()
     assert fingerprint.environment() != before
 
@@ -185,7 +182,9 @@ model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
 history = model.fit(x, np.arange(300) % 40, epochs=2, verbose=0, lanes=2)
 few, many = model.predict(x[:1]), model.predict(x, lanes=2)
 bits = [a.tobytes().hex() for a in (model.vector, few, many)]
-print(json.dumps([bits, history.history["loss"], sorted({{name.partition(".")[0] for name in sys.modules}})]))
+names = {{name.partition(".")[0] for name in sys.modules}}
+names |= {{name.rpartition(".")[2] for name in sys.modules if "native.language" in name}}
+print(json.dumps([bits, history.history["loss"], sorted(names)]))
 """
 
 
@@ -207,12 +206,22 @@ def filled(tmp_path_factory):
 def test_a_process_that_finds_its_kernels_imports_no_compiler_and_computes_the_same_bits(filled):
     path, cold = filled
     warm = trained('"sigmoid"', THALWEG_CACHE_DIR=str(path))
-    assert ("numba" in cold[2]) == (cores() == 1)  # workers compiled what prediction and evaluation need, too
+    assert "translation" in cold[2]
     assert cold[3].count(ANNOUNCEMENT) == 1
     assert warm[:2] == cold[:2]
     assert warm[3] == ""
     assert "llvmlite" in warm[2]
-    assert not warm[2] & {"numba", "sympy", "sklearn", "scipy", "pandas", "duckdb", "matplotlib", "rich", "safetensors"}
+    assert not warm[2] & {
+        "translation",
+        "sympy",
+        "sklearn",
+        "scipy",
+        "pandas",
+        "duckdb",
+        "matplotlib",
+        "rich",
+        "safetensors",
+    }
 
 
 @pytest.mark.parametrize(
@@ -222,8 +231,8 @@ def test_a_formula_is_found_too(activation, filled):
     settings = {"THALWEG_CACHE_DIR": str(filled[0])}
     cold, warm = trained(activation, **settings), trained(activation, **settings)
     assert warm[:2] == cold[:2]
-    assert "numba" in cold[2]
-    assert "numba" not in warm[2]
+    assert "translation" in cold[2]
+    assert "translation" not in warm[2]
 
 
 CROWDED = """
@@ -269,59 +278,17 @@ def value(h):
 def derivative(h):
     return 2 * h
 own = activations.custom("own", value, derivative)
-print(Sequential([layers.Activation(own)]).predict([[1.0, 3.0]]), "numba" in sys.modules)
+found = Sequential([layers.Activation(own)]).predict([[1.0, 3.0]])
+print(found, "thalweg.engine.native.language.translation" in sys.modules)
 """
 
 
-@pytest.mark.parametrize(
-    ("value", "compiler"),
-    [
-        ("return h * h", False),
-        ("return [h * h for _ in range(2)][1]", True),  # makes a list, with numba's runtime
-    ],
-)
-def test_a_python_function_is_found_too_unless_it_needs_numba(value, compiler, tmp_path, filled):
-    (tmp_path / "own.py").write_text(OWN.format(value=value))
+def test_a_python_function_is_found_too(tmp_path, filled):
+    (tmp_path / "own.py").write_text(OWN.format(value="return h * h"))
     script = f"import runpy; runpy.run_path({str(tmp_path / 'own.py')!r})"
     for warm in (False, True):
         out, _ = run(PACKAGE.parent, script, THALWEG_CACHE_DIR=str(filled[0]))
-        assert out == f"[[1. 9.]] {compiler or not warm}\n"
-
-
-seven = ctypes.CFUNCTYPE(ctypes.c_int64)(lambda: 7)
-
-
-def holds_an_address(o, c, s, f):
-    o[0] = seven()
-
-
-def test_code_that_holds_an_address_is_not_kept(tmp_path, monkeypatch, fresh):
-    monkeypatch.setenv("THALWEG_CACHE_DIR", str(tmp_path))
-    monkeypatch.setattr(Kernel, "function", lambda kernel: holds_an_address)
-    kernel = Kernel("test", "holds_an_address")
-    o = np.zeros(1, np.int64)
-    compiling.callable_of(kernel)(o.ctypes.data, 0, 0, 0)
-    assert o[0] == 7
-    assert cache.kept(kernel) is None
-
-
-def raises(o, c, s, f):
-    if o[0]:
-        raise ValueError("nobody can catch this")
-    o[0] = 3
-
-
-def test_an_exception_in_compiled_code_is_printed(tmp_path, monkeypatch, fresh):
-    said = []
-    monkeypatch.setattr(sys, "unraisablehook", lambda it: said.append(str(it.exc_value)))
-    monkeypatch.setenv("THALWEG_CACHE_DIR", str(tmp_path))
-    monkeypatch.setattr(Kernel, "function", lambda kernel: raises)
-    kernel = compiling.callable_of(Kernel("test", "raises"))
-    o = np.zeros(1, np.int64)
-    kernel(o.ctypes.data, 0, 0, 0)
-    assert (o[0], said) == (3, [])
-    kernel(o.ctypes.data, 0, 0, 0)
-    assert said == ["a compiled function raised an exception, and its results are incomplete"]
+        assert out == f"[[1. 9.]] {not warm}\n"
 
 
 @pytest.mark.parametrize("damage", ["cut off", "empty", "a bit", "of another kind"])
@@ -339,40 +306,7 @@ def test_what_is_damaged_is_compiled_again(damage, tmp_path, filled):
     assert run(PACKAGE.parent, script, **settings) == (right, "")
 
 
-# --- several processes -------------------------------------------------------------------------------------------
-
-SEVERAL = """
-import sys
-{before}
-from thalweg import Sequential, layers
-model = Sequential([layers.Input((2,)), *(layers.Activation(name) for name in ("relu", "sigmoid", "tanh"))])
-model.compile("sgd", "mse")
-print(model.evaluate([[-1.0, 2.0]], [[0.5, 0.5]], verbose=0), "numba" in sys.modules)
-"""
-
-
-@pytest.mark.skipif(cores() == 1, reason="one core")
-def test_workers_compile_what_is_missing_and_the_process_what_they_leave(tmp_path):
-    """No interpreter, one that ends at once, and one that never heard of some kernels."""
-    (tmp_path / "python").write_text("#!/bin/sh\n")
-    (tmp_path / "python").chmod(0o755)
-    befores = {
-        "": False,
-        "sys.executable = None": True,
-        f"sys.executable = {str(tmp_path / 'python')!r}": True,
-        f"sys.executable = {str(tmp_path / 'python_that_is_not_there')!r}": True,
-        "from thalweg.engine.native.compiler import workers; workers.json.dumps = lambda kernel: '[1, 2]'": True,
-    }
-    losses = set()
-    run(PACKAGE.parent, SEVERAL.format(before=""))  # so that this user has the others
-    for number, (before, numba_here) in enumerate(befores.items()):
-        settings = {"THALWEG_CACHE_DIR": str(seeded(tmp_path / str(number), "generated", "kernels"))}
-        out, err = run(PACKAGE.parent, SEVERAL.format(before=before), **settings)
-        loss, here = out.split()
-        losses.add(loss)
-        assert (here, err.count(ANNOUNCEMENT)) == (str(numba_here), 1)
-        assert run(PACKAGE.parent, SEVERAL.format(before=before), **settings) == (f"{loss} False\n", "")
-    assert len(losses) == 1
+# --- a limit for formulas ----------------------------------------------------------------------------------------
 
 
 def test_a_formulas_kernel_is_compiled_apart_and_stopped_after_its_time(monkeypatch):
@@ -385,29 +319,13 @@ def test_a_formulas_kernel_is_compiled_apart_and_stopped_after_its_time(monkeypa
         return model.fit(np.ones((4, 2)), np.ones((4, 2)), verbose=0)
 
     new = time.time_ns() % 10**12  # no kernel of an earlier run is there
-    with workers.formulas_within(1e-3), pytest.raises(workers.TooSlowError, match=r"took more than 0\.001 s"):
+    with formulas_within(1e-3), pytest.raises(TooSlowError, match=r"took more than 0\.001 s"):
         fit(f"x*tanh(0.{new}1*x)")
-    with workers.formulas_within(600):
+    with formulas_within(600):
         assert fit(f"x*tanh(0.{new}2*x)").history["loss"]
-        with pytest.raises(workers.TooSlowError), workers.formulas_within(1e-3):  # the inner limit counts, not longer
+        with pytest.raises(TooSlowError), formulas_within(1e-3):  # the inner limit counts, not longer
             fit(f"x*tanh(0.{new}3*x)")
         assert fit(f"x*tanh(0.{new}4*x)")
     assert not [name for name in made if "formula" in name]
     assert fit(f"x*tanh(0.{new}5*x)")  # without a limit, where it is needed
     assert [name for name in made if "formula" in name]
-
-
-def test_workers_share_the_work_and_wait_for_what_others_find():
-    a, b, c, d = (Kernel("test", name) for name in "abcd")
-    work = workers.Work([[a], [b], [c]])
-    assert (work.take(first=True), work.take(first=False), work.take(first=False)) == ([a], [c], [b])
-    taken = []
-    waiting = threading.Thread(target=lambda: taken.append(work.take(first=True)))
-    waiting.start()
-    work.done()
-    work.found([a, d])
-    waiting.join()
-    assert taken == [[d]]
-    for _ in range(3):
-        work.done()
-    assert work.take(first=True) == []

@@ -32,10 +32,39 @@ OPERATORS = {
     "real /": f"{REALS}c[13 * i + j] = x / y if y else 0.0",
     **{
         name: f"for i in range(13):\n    c[i] = {name}(0.1 + 0.06 * i)"
-        for name in """math.sqrt math.exp math.log math.sin
-       math.cos math.log2 math.log10 math.tan math.tanh math.sinh math.cosh math.expm1 math.log1p math.asin math.acos
-       math.atan math.asinh math.atanh math.erf math.erfc math.lgamma math.gamma math.fabs np.sqrt np.exp np.log np.tanh
-       np.expm1 np.arctan np.sign np.square""".split()
+        for name in [
+            "math.sqrt",
+            "math.exp",
+            "math.log",
+            "math.sin",
+            "math.cos",
+            "math.log2",
+            "math.log10",
+            "math.tan",
+            "math.tanh",
+            "math.sinh",
+            "math.cosh",
+            "math.expm1",
+            "math.log1p",
+            "math.asin",
+            "math.acos",
+            "math.atan",
+            "math.asinh",
+            "math.atanh",
+            "math.erf",
+            "math.erfc",
+            "math.lgamma",
+            "math.gamma",
+            "math.fabs",
+            "np.sqrt",
+            "np.exp",
+            "np.log",
+            "np.tanh",
+            "np.expm1",
+            "np.arctan",
+            "np.sign",
+            "np.square",
+        ]
     },
     **{
         name: f"for i in range(13):\n    c[i] = {name}(0.5 * i - 2)"
@@ -43,8 +72,7 @@ OPERATORS = {
     },
     **{
         name: f"for i in range(13):\n    c[i] = {name}(f[i], 1.5)"
-        for name in """np.maximum np.minimum math.atan2 math.hypot
-       math.copysign min max""".split()
+        for name in ["np.maximum", "np.minimum", "math.atan2", "math.hypot", "math.copysign", "min", "max"]
     },
     "pow": "for i in range(13):\n    c[i], c[i + 13] = pow(1.5, 0.1 * i), math.pow(2.0, 0.3)",
     "np.where": "for i in range(13):\n    c[i] = np.where(f[i] > 0, f[i], 0.1 * f[i])",

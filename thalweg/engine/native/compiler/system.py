@@ -1,4 +1,4 @@
-"""What kernels call besides each other: functions of the operating system, of Python and of this module, by name.
+"""What kernels call besides each other: functions of the operating system and of Python, by name.
 
 Compiled code contains the names. Whoever loads it binds them, so that the code is the same on every system.
 """
@@ -14,9 +14,8 @@ from thalweg.support.once import once
 YIELD = "thalweg_sched_yield"
 NAP = "thalweg_nap"
 CLOCK = "thalweg_clock"
-FAILED = "thalweg_failed"
 HOLD, LEAVE, REENTER = "thalweg_hold", "thalweg_leave", "thalweg_reenter"
-NAMES = (YIELD, NAP, CLOCK, FAILED, HOLD, LEAVE, REENTER)
+NAMES = (YIELD, NAP, CLOCK, HOLD, LEAVE, REENTER)
 
 
 @once
@@ -43,12 +42,6 @@ def address(function: Any) -> int:
     return result
 
 
-@ctypes.CFUNCTYPE(None)
-def failed() -> None:
-    """Called by a kernel instead of raising; Python prints the error, as for any C function that can't return one."""
-    raise RuntimeError("a compiled function raised an exception, and its results are incomplete")
-
-
 @once
 def addresses() -> dict[str, int]:
     """The address of each of them.
@@ -59,5 +52,5 @@ def addresses() -> dict[str, int]:
     here, python = system(), ctypes.pythonapi
     windows = ("SwitchToThread", "Sleep", "QueryPerformanceCounter") if sys.platform == "win32" else ()
     functions = [getattr(here, name) for name in windows or ("sched_yield", "usleep", "clock_gettime")]
-    functions += [failed, python.Py_IncRef, python.PyEval_SaveThread, python.PyEval_RestoreThread]
+    functions += [python.Py_IncRef, python.PyEval_SaveThread, python.PyEval_RestoreThread]
     return dict(zip(NAMES, map(address, functions), strict=True))
