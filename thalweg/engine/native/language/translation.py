@@ -184,6 +184,8 @@ class Translation:
                 raise Broken("unassigned", name=name)
             return of_type(place.type, map(self.b.load, place.slots)) if isinstance(place, Place) else place
         code, held = self.function.__code__, self.function.__globals__
+        if name in code.co_varnames:
+            raise Broken("unassigned", name=name)
         if name in code.co_freevars:
             assert self.function.__closure__ is not None
             return known(self.function.__closure__[code.co_freevars.index(name)].cell_contents)
