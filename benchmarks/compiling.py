@@ -1,7 +1,6 @@
 """What compiling kernels costs: `make demo` in an empty folder for kernels.
 
-Compare processor seconds: on a busy machine, the wall time says little. On two free cores it is half of the workers'
-seconds, if nothing else has to wait.
+Compare processor seconds: on a busy machine, the wall time says little.
 """
 
 from __future__ import annotations
@@ -21,23 +20,22 @@ from typing import Any
 
 ROOT = Path(__file__).parents[1]
 DEMO = ("train", str(ROOT / "examples" / "penguins.csv"), "--target", "target", "--seed", "1")
-STAGES = {"numba": "lowered", "link": "linked", "optimise": "optimise", "tidy": "simplify", "emit": "emit"}
+STAGES = {"language": "lowered", "optimise": "optimise", "tidy": "simplify", "emit": "machine_code"}
 
 
 def compiling() -> None:
-    """Prints the demo's seconds with and without kernels, a worker's start, and what each kernel costs."""
+    """Prints the demo's seconds with and without kernels, and what each kernel costs."""
     with tempfile.TemporaryDirectory() as folder:
         kernels = Path(folder, "kernels.json")
         cold, warm = (child(folder, "demo", str(kernels), str(Path(folder, name))) for name in ("cold", "warm"))
         print("the demo      wall s   processor s")
         for name, (wall, cpu) in {"cold": cold, "warm": warm}.items():
             print(f"{name:12}  {wall:6.1f}  {cpu:12.1f}")
-        print(f"\na worker's start: {child(folder, 'start')[1]:.2f} processor s")
         child(folder, "each", str(kernels), says=True)
 
 
 def child(folder: str, *arguments: str, says: bool = False) -> tuple[float, float]:
-    """The wall and processor seconds of a process of its own, with those of its workers."""
+    """The wall and processor seconds of a process of its own, with those of its children."""
     variables = {k: v for k, v in os.environ.items() if not k.startswith("THALWEG")}
     variables |= {"HOME": folder, "THALWEG_READY": "0", "THALWEG_CACHE_DIR": str(Path(folder, "cache"))}
     before, begin = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
@@ -59,33 +57,19 @@ def demo(kernels: str, out: str) -> None:
         Path(kernels).write_text(json.dumps(sorted(progress.needed)), encoding="utf-8")
 
 
-def start() -> None:
-    """What a worker does before it can compile."""
-    from thalweg.engine.native.compiler.workers import lean
-
-    lean()
-    from thalweg.engine.native.compiler.emit import warm
-
-    warm()
-
-
 def each(kernels: str) -> None:
-    """Compiles one kernel after the other, as a single worker would."""
-    from thalweg.engine.native.compiler.workers import lean
-
-    lean()
+    """Compiles one kernel after the other."""
     from thalweg.engine.native.compiler import compile as compiler
     from thalweg.engine.native.compiler.kernel import Kernel
 
-    again: Counter[str] = Counter()
     rows: list[tuple[str, float, dict[str, float], int]] = []
-    with timed() as stages, counted(again):
+    with timed() as stages:
         for kernel in (Kernel(*parts) for parts in json.loads(Path(kernels).read_text(encoding="utf-8"))):
             stages.clear()
             begin = time.process_time()
             content = compiler.make(kernel)
             name = f"{kernel.module.removeprefix('kernels.')}.{compiler.readable(kernel)}"
-            rows.append((name, time.process_time() - begin, dict(stages), len(content or b"")))
+            rows.append((name, time.process_time() - begin, dict(stages), len(content)))
     print(f"\n{'kernel':58}  {'CPU s':>6}" + "".join(f"{stage:>10}" for stage in STAGES) + "     bytes")
     for name, seconds, parts, size in sorted(rows, key=lambda row: -row[1]):
         print(row_of(name, seconds, parts, size))
@@ -93,8 +77,6 @@ def each(kernels: str) -> None:
     for _, _, parts, _ in rows:
         whole.update(parts)
     print(row_of(f"all {len(rows)}", sum(row[1] for row in rows), whole, sum(row[3] for row in rows)))
-    repeats = {name: count for name, count in again.items() if count > 1}
-    print(f"\nfunctions typed: {again.total()}, of which again: {again.total() - len(again)} ({', '.join(repeats)})")
 
 
 def row_of(name: str, seconds: float, parts: dict[str, float], size: int) -> str:
@@ -128,23 +110,5 @@ def timed() -> Iterator[Counter[str]]:
             setattr(emit, name, function)
 
 
-@contextmanager
-def counted(functions: Counter[str]) -> Iterator[None]:
-    """Counts how often numba types each function."""
-    from numba.core import compiler
-
-    real = compiler.compile_extra
-
-    def typed(typing: Any, target: Any, function: Any, *arguments: Any, **named: Any) -> Any:
-        functions[f"{function.__module__}.{function.__qualname__}".removeprefix("thalweg.engine.native.")] += 1
-        return real(typing, target, function, *arguments, **named)
-
-    compiler.compile_extra = typed
-    try:
-        yield
-    finally:
-        compiler.compile_extra = real
-
-
 if __name__ == "__main__":
-    {"demo": demo, "start": start, "each": each}[sys.argv[1]](*sys.argv[2:])
+    {"demo": demo, "each": each}[sys.argv[1]](*sys.argv[2:])

@@ -16,12 +16,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from thalweg import activations
-from thalweg.engine.native.compiler.compile import address_of
-from thalweg.engine.native.compiler.llvm import call
+from thalweg.engine.native.compiler.compile import address_of, callable_of
+from thalweg.engine.native.compiler.kernel import Kernel
 from thalweg.engine.native.kernels.table import kernel_of
 from thalweg.engine.native.runtime.table_rows import row as row_of
 from thalweg.program.builder import Builder
 from thalweg.program.ir.instruction import Buffer, Instruction
+
+AGAIN = """from thalweg.engine.native.compiler.llvm import call
+
+
+def again(o, c, s, f):
+    for _ in range(o[5]):
+        call(o[0], o[1], o[2], o[3], o[4])
+"""
 
 ELEMENTS = 4096
 TEXTS = {
@@ -97,7 +105,9 @@ class Kernels:
         state[0] = 1  # row
         begin = time.perf_counter()
         for address, operands, constants in self.calls:
-            again(address, operands.ctypes.data, constants.ctypes.data, state.ctypes.data, reals.ctypes.data, times)
+            given = [a.ctypes.data for a in (operands, constants, state, reals)]
+            words = np.array([address, *given, times], np.int64)
+            again(words.ctypes.data, 0, 0, 0)
         return time.perf_counter() - begin
 
 
@@ -113,13 +123,7 @@ class Row:
 
 def measure(names: list[str], rounds: int = 15, times: int = 200) -> list[Row]:
     """Measures every pair, in turn."""
-    import numba
-
-    @numba.njit
-    def again(address, o, c, s, f, times):  # type: ignore[no-untyped-def]
-        for _ in range(times):
-            call(address, o, c, s, f)
-
+    again = callable_of(Kernel("benchmarks", "again", AGAIN))
     pairs = {name: [Kernels(f) for f in (activations.get(name), activations.get(TEXTS[name]))] for name in names}
     seconds: dict[str, list[list[float]]] = {name: [[], []] for name in names}
     for number in range(rounds + 1):

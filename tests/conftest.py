@@ -28,7 +28,7 @@ import pytest
 from thalweg.engine.native.passes import pipeline, placed_steps
 
 KEY = "thalweg/skipped"  # in pytest's cache folder
-COMPILER = ("numba", "llvmlite", "sympy")
+COMPILER = ("llvmlite", "sympy")
 LACKING = ("could not import", "is not on the PATH")  # why a test is skipped that has to run later
 
 amounts.register()
@@ -78,7 +78,7 @@ class Skipped:
 
 
 class Uncompiled:
-    """Where numba and SymPy aren't installed: tests that need them are skipped.
+    """Where llvmlite and SymPy aren't installed: tests that need them are skipped.
 
     These are tests marked `jit`, which compile or look at the compiler; tests that end with what thalweg says of a
     user's formula or function; and modules of the package that are only imported to be compiled. That a kernel of

@@ -109,7 +109,8 @@ def test_it_needs_a_name_of_its_own(name):
 
 def test_what_cant_be_compiled_is_said_when_the_model_is():
     odd = custom("odd", lambda h: np.format_float_positional(h) and h, lambda h: 1.0)
-    with pytest.raises(ArgumentError, match="value of the activation odd can't be compiled: format_float_positional can't be called"):
+    said = "value of the activation odd can't be compiled: format_float_positional can't be called"
+    with pytest.raises(ArgumentError, match=said):
         Sequential([Input((2,)), Dense(2, odd)]).predict(np.ones((1, 2)))
 
 

@@ -84,7 +84,7 @@ def test_kernel_agrees_with_its_reference_over_many_random_shapes(kernel, passed
     check()
     assert tried >= examples
     made = kernel_of(instruction)
-    assert kernel in FORMULAS or is_ready(made) or kept(made)  # it needs nothing of numba's
+    assert kernel in FORMULAS or is_ready(made) or kept(made)
     if soaking():
         passed[kernel] = state(kernel)
 

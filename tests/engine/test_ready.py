@@ -15,7 +15,7 @@ from jit import skip_module
 import thalweg
 from thalweg import Input, Sequential
 from thalweg.engine.native.compiler import levels, ready
-from thalweg.engine.native.compiler.kernel import Kernel, symbol_of
+from thalweg.engine.native.compiler.kernel import symbol_of
 from thalweg.engine.native.kernels.table import MACHINE
 from thalweg.layers import Dense
 
@@ -28,11 +28,11 @@ BLOCKED = """
 import importlib.util, sys
 class Blocked:
     def find_spec(self, name, path=None, of=None):
-        if name.partition(".")[0] in ("numba", "llvmlite", "sympy"):
+        if name.partition(".")[0] in ("llvmlite", "sympy"):
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 sys.meta_path.insert(0, Blocked())
 found = importlib.util.find_spec
-importlib.util.find_spec = lambda name, package=None: None if name in ("numba", "sympy") else found(name, package)
+importlib.util.find_spec = lambda name, package=None: None if name in ("llvmlite", "sympy") else found(name, package)
 """
 TRAINING = """
 import json, sys
@@ -116,7 +116,7 @@ def test_a_process_without_a_compiler_trains_to_the_same_bits(libraries):
     result, modules, said = trained(BLOCKED + TRAINING, THALWEG_READY=libraries, HOME="/nowhere")
     assert result == compiled
     assert said == ""
-    assert not modules & {"numba", "llvmlite", "sympy"}
+    assert not modules & {"llvmlite", "sympy"}
 
 
 def test_without_a_compiler_nothing_is_kept_even_where_formulas_have_their_time(libraries, tmp_path):
@@ -129,7 +129,7 @@ def test_without_a_compiler_nothing_is_kept_even_where_formulas_have_their_time(
 
 def test_ready_kernels_are_preferred_to_compiled_ones(libraries):
     _, modules, said = trained(TRAINING, THALWEG_READY=libraries, THALWEG_CACHE_DIR="/nowhere")
-    assert (said, modules & {"numba", "llvmlite"}) == ("", set())
+    assert (said, modules & {"llvmlite"}) == ("", set())
 
 
 def damage(folder, how):
@@ -203,7 +203,7 @@ def test_of_another_version_the_same_kernels_are_used(copied):
     listed = copied / f"{LEVEL}.json"
     listed.write_text(json.dumps(json.loads(listed.read_text()) | {"version": "0.0.1"}))
     _, modules, said = trained(TRAINING, THALWEG_READY=copied)
-    assert (said, modules & {"numba", "llvmlite"}) == ("", set())
+    assert (said, modules & {"llvmlite"}) == ("", set())
 
 
 def test_a_kernel_whose_sources_were_edited_is_not_ready(copied):
@@ -218,16 +218,6 @@ from thalweg.engine.native.kernels.table import FLUSH, MACHINE
 assert library() is not None
 print(is_ready(MACHINE), is_ready(FLUSH))"""
     assert run(script, THALWEG_READY=copied)[:2] == ("False True\n", "")
-
-
-def test_a_kernel_that_holds_what_only_numba_has_is_refused(tmp_path, monkeypatch):
-    from wheels import libraries as made
-
-    monkeypatch.setattr(made, "kept", lambda kernel: None)
-    monkeypatch.setattr(made, "make", lambda kernel: None)
-    monkeypatch.setattr(made, "is_there", lambda kernel: True)
-    with pytest.raises(RuntimeError, match=r"thalweg\.own\.lists needs numba when it runs"):
-        made.make_library(tmp_path, [Kernel("own", "lists")])
 
 
 FOR_ANOTHER = """

@@ -113,7 +113,7 @@ def test_what_an_extra_brings_is_imported_where_it_is_used():
         if top
     }
     engine, formulas = ("engine", "native"), ("program", "formula")
-    assert found == {(engine, "numba"), (engine, "llvmlite"), (formulas, "sympy")}
+    assert found == {(engine, "llvmlite"), (formulas, "sympy")}
 
 
 def test_a_wrong_import_would_be_found(tmp_path):

@@ -11,7 +11,7 @@ import pytest
 import thalweg
 
 ROOT = Path(thalweg.__file__).parents[1]
-COMPILER = {"numba", "llvmlite"}
+COMPILER = {"llvmlite"}
 ENOUGH = {"numpy", "safetensors", "thalweg"} | COMPILER
 BARE = """
 import sys
@@ -97,7 +97,7 @@ def test_importing_takes_numpy_alone(tmp_path):
 
 
 def test_a_network_takes_numpy_and_safetensors(tmp_path):
-    ran(NETWORK, tmp_path)  # compiles what isn't ready, for which numba imports much
+    ran(NETWORK, tmp_path)  # compiles what isn't ready
     assert {"numpy", "safetensors"} <= imported(NETWORK, tmp_path) <= ENOUGH
 
 

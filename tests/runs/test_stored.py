@@ -176,9 +176,9 @@ def test_a_run_whose_model_and_columns_do_not_belong_together(folder, tmp_path):
 
 
 def test_run_json_names_the_versions_of_what_is_installed(tmp_path, monkeypatch):
-    """numba is an extra."""
+    """llvmlite is in an extra."""
     known = metadata.distributions
-    monkeypatch.setattr(metadata, "distributions", lambda name: () if name == "numba" else known(name=name))
+    monkeypatch.setattr(metadata, "distributions", lambda name: () if name == "llvmlite" else known(name=name))
     write_folder(tmp_path / "run", ["thalweg"], Sequential([layers.Input((1,)), layers.Dense(1)]), {}, [], {})
     versions = json.loads((tmp_path / "run" / "run.json").read_text("utf-8"))["versions"]
     assert list(versions) == ["thalweg", "python", "numpy", "duckdb", "safetensors", "scikit-learn"]

@@ -1,10 +1,10 @@
-"""Tests without numba and SymPy, the extra thalweg[jit], as of an installed wheel: see `Uncompiled` in conftest.py."""
+"""Tests without llvmlite and SymPy, the extra thalweg[jit], as of a wheel: see `Uncompiled` in conftest.py."""
 
 import pytest
 
 from thalweg.support.extras import can_compile as can_compile
 
-REASON = "could not import numba and SymPy: needs thalweg[jit]"
+REASON = "could not import llvmlite and SymPy: needs thalweg[jit]"
 
 
 def skip_module() -> None:

@@ -73,7 +73,7 @@ def formula(
 
     It may contain numbers, pi, e, + - * / **, `y if x > 0 else z`, and exp, expm1, log, log1p, sqrt, square, abs, sign,
     min, max, sin, cos, tan, arctan, sinh, cosh, tanh, sigmoid, softplus, relu, erf, pow, where. SymPy differentiates
-    it, and numba compiles it: `pip install 'thalweg[jit]'`. A formula is data: nothing but these is accepted.
+    it, and LLVM compiles it: `pip install 'thalweg[jit]'`. A formula is data: nothing but these is accepted.
 
     ln(1 + eˣ), 1/(1 + e⁻ˣ), ln cosh x and eˣ − 1 are computed in forms that neither overflow nor lose digits. At a
     kink, the derivative is that of the piece that gives the value there: for max and min the last argument's if
@@ -157,7 +157,7 @@ def custom(
 ) -> CustomFunction:
     """An activation given as two Python functions of one number: its value f(h) and its derivative f'(h).
 
-    Both are compiled by numba, from their source: `pip install 'thalweg[jit]'`. They may use math, numpy and numbers,
+    Both are compiled by LLVM, from their source: `pip install 'thalweg[jit]'`. They may use math, numpy and numbers,
     branches and loops, but no other variables. The derivative is compared with central differences between -6 and 6;
     at a kink it has to lie between the slopes on both sides. Where math raises (exp of a large number), NumPy's
     function has a value: prefer it. If a `formula` can express the activation, it is faster and needs no derivative.
@@ -171,7 +171,7 @@ def custom(
 
     Raises:
         ArgumentError: a function without readable source, one that uses other variables, a wrong derivative. When
-            the model is compiled: a function that numba can't compile.
+            the model is compiled: a function that isn't in the language of kernels.
 
     >>> import math
     >>> def value(h):

@@ -27,8 +27,8 @@ from thalweg.version import __version__
 MODEL, COLUMNS, IMAGES, SERIES = "model.safetensors", "columns.json", "images.json", "series.json"
 HISTORY, RUN = "history.jsonl", "run.json"
 RECORDING = "recording.npz"
-PACKAGES = ("numpy", "numba", "duckdb", "safetensors", "scikit-learn")
-"""Whose versions run.json names, where they are installed: numba is an extra."""
+PACKAGES = ("numpy", "llvmlite", "duckdb", "safetensors", "scikit-learn")
+"""Whose versions run.json names, where they are installed: llvmlite is in an extra."""
 Facts = dict[str, Any]
 Records = list[dict[str, Any]]
 

@@ -73,7 +73,7 @@ def compile_into(folder: Path) -> None:
             "this installation of thalweg has no WebAssembly module: install one of its wheels, or a checkout with "
             "pip install -e '.[jit,wheels]'"
         )
-    for package, extra in (("numba", "jit"), ("ziglang", "wheels")):
+    for package, extra in (("llvmlite", "jit"), ("ziglang", "wheels")):
         need(package, extra, "the page's engine")
     environment = os.environ | {"THALWEG_LEVEL": WASM.name, "THALWEG_TRIPLE": TRIPLE}
     command = [sys.executable, "-m", "wheels.libraries", str(folder)]

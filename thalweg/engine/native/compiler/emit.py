@@ -51,6 +51,12 @@ def simplify(module: Any) -> None:
     passes.run(module, builder)
 
 
+def machine_code(module: Any) -> bytes:
+    """The module's object code."""
+    code: bytes = target_machine().emit_object(module)
+    return code
+
+
 def object_code(kernel: Kernel) -> tuple[bytes, list[str]]:
     """The object code of a kernel, and the names of the families of micro-kernels that it calls.
 
@@ -60,7 +66,7 @@ def object_code(kernel: Kernel) -> tuple[bytes, list[str]]:
     module = binding.parse_assembly(str(lowered(kernel)))
     optimise(module)
     called = [f.name for f in module.functions if f.is_declaration and f.name.startswith(SYMBOL)]
-    return target_machine().emit_object(module), called
+    return machine_code(module), called
 
 
 def lowered(kernel: Kernel) -> ir.Module:
@@ -97,8 +103,7 @@ def family_code(kernel: Kernel) -> bytes:
     for function in module.functions:
         if not function.is_declaration and function.name != symbol_of(kernel):
             function.linkage = "internal"  # only now: LLVM might have changed the arguments of internal functions
-    code: bytes = machine.emit_object(module)
-    return code
+    return machine_code(module)
 
 
 def reorder(module: ir.Module) -> None:

@@ -11,7 +11,7 @@ default stands for a field that only the instruction's native variant has. A sta
 float`, stands for any number of them. The words of an instruction's row are in the order of its kernel's signature, and
 so are its constants.
 
-Nothing here needs numba, so that a process that finds its kernels compiled can link them.
+Nothing here needs llvmlite, so that a process that finds its kernels compiled can link them.
 """
 
 from __future__ import annotations

@@ -1,8 +1,4 @@
-"""Activations that act on one row at a time: softmax, log_softmax, sparsemax, glu.
-
-A row is an array of its own: numba lets negative indices count from the end, and for all LLVM knows, an index that
-starts at r·n might be negative, so that the loop would not be vectorised.
-"""
+"""Activations that act on one row at a time: softmax, log_softmax, sparsemax, glu."""
 
 import numpy as np
 

@@ -28,7 +28,7 @@ from thalweg.program.ir.instruction import Instruction
 
 
 def kernels() -> Iterator[tuple[Kernel, str]]:
-    """Every kernel in this folder, and its signature. Its files aren't imported, as their decorators need numba."""
+    """Every kernel in this folder, and its signature. Its files aren't imported, as their decorators need llvmlite."""
     folder = Path(__file__).parent
     for path in sorted(folder.rglob("*.py")):
         module = ".".join((folder.name, *path.relative_to(folder).with_suffix("").parts))

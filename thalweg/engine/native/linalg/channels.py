@@ -89,7 +89,7 @@ class _Channels(Emitter):
         return self.builder.gep(self.builder.inttoptr(self.given[array], F32.as_pointer()), [offset])
 
     def minus(self, x, y):
-        """x − y, evaluated here: numba allows operations without flags of their own to be reordered."""
+        """x − y, evaluated here: operations without flags of their own may be reordered."""
         return self.builder.fsub(x, y, flags=("contract",))
 
 

@@ -487,7 +487,7 @@ def transpose(source, rows, columns, target, first, after):
     """target[j, i] = source[i, j] for first ≤ j < after: a lane's share of the rows of the transpose."""
     if rows == 1 or columns == 1:
         x, y = floats(source + 4 * first, rows * (after - first)), floats(target + 4 * first, rows * (after - first))
-        for i in range(x.size):  # y[:] = x would check the lengths, and numba's error needs its runtime
+        for i in range(x.size):
             y[i] = x[i]
         return
     turn(source + 4 * first, columns, target + 4 * first * rows, rows, rows, after - first)

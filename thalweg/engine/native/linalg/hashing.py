@@ -27,7 +27,7 @@ def key(seed, iteration, stream):
 def mix(builder, low, high, counter):
     """The hash of a counter: lowbias32 (Wellons, hash-prospector) of the counter and the key's two halves, on uint32.
 
-    numba widens arithmetic on uint32 to 64 bits, which would halve the vectors.
+    Arithmetic on uint32 is of 64 bits in kernels, which would halve the vectors.
     """
     word = counter.type
 

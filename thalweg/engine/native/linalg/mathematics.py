@@ -1,6 +1,6 @@
 """float32 exp, log, tanh, erf and others that LLVM vectorises when called in a loop; angles.py has sin and cos.
 
-numba's own np.exp and np.tanh call the C library once per element. Here every function is a polynomial without
+NumPy's and math's functions would call the C library once per element. Here every function is a polynomial without
 branches, inlined into its caller. NaN and infinity propagate as IEEE 754 requires.
 
 The sums are written with multiply_add, which fixes their order: the compiler may not optimise a correction away.
@@ -92,7 +92,7 @@ def log(x):
     """ln x = k·ln 2 + ln m with x = 2ᵏ·m and m in √½ … √2. Error: 1 ulp. ln 0 = −∞, ln of a negative number is NaN."""
     tiny = x < SMALLEST_NORMAL
     scaled = x * _f(8388608) if tiny else x  # a denormal times 2²³ is normal
-    bits = _i(float_bits(scaled) - SQRT_HALF_BITS)  # numba widens sums of int32, which would halve the vectors
+    bits = _i(float_bits(scaled) - SQRT_HALF_BITS)  # sums of int32 are of 64 bits, which would halve the vectors
     k = _f(_i(bits >> _i(23)))
     f = bits_float((bits & _i(0x7FFFFF)) + SQRT_HALF_BITS) - _f(1)
     k = k - _f(23) if tiny else k
@@ -287,7 +287,7 @@ def signed_power(x, y):
     half, whole = _f(0.5) * y, y == np.floor(y)
     odd = whole & (half != np.floor(half))
     signed = select((float_bits(x) < _i(0)) & odd, -size, size)
-    signed = select((x < _f(0)) & (x > -INFINITY) & (whole == False), NAN, signed)  # noqa: E712 — numba's `not` branches
+    signed = select((x < _f(0)) & (x > -INFINITY) & (whole == False), NAN, signed)  # noqa: E712 — `not` branches
     return select((x == _f(1)) | (y == _f(0)), _f(1), signed)
 
 

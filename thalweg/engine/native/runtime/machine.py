@@ -460,7 +460,7 @@ def machine(o, c, s, f):
     leads = o[JOB_LANE] == o[JOB_FIRST_LANE]
     if not leads:
         first, threads = come(o), o[JOB_THREADS]
-    if first >= 0:  # one call: numba would compile `run` once more for a call with 0 and 1
+    if first >= 0:  # one call
         last = run(o, c, first, threads)
         if leads and last == 1 and o[JOB_THREADS] > 1:
             dismiss(o)

@@ -1,4 +1,4 @@
-"""Formulas as native code: statements for numba, in which repeated parts are computed once."""
+"""Formulas as native code: statements of kernels, in which repeated parts are computed once."""
 
 from __future__ import annotations
 

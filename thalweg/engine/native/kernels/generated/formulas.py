@@ -1,4 +1,4 @@
-"""Kernels for equations: numba code generated from their texts, one small module per kernel.
+"""Kernels for equations: code generated from their texts, one small module per kernel.
 
 The code calls the functions in mathematics.py, so that it vectorises, inside the loops of activations and losses. A
 kernel's name ends with a hash of its module's text, so that it is found in the cache of compiled kernels. Whatever a

@@ -2,7 +2,7 @@
 
 A result may overwrite its operand. LLVM vectorises a loop over two arrays only after a check that they don't overlap,
 and runs a scalar loop if they do; so the case of a single array has a loop of its own. The loops are inlined into each
-kernel because numba can't cache a function that takes another as an argument.
+kernel.
 """
 
 import numpy as np

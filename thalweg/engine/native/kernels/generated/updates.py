@@ -39,7 +39,7 @@ def {name}({given}learning_rate, update, iteration):
 
 
 class Scalars(ast.NodeTransformer):
-    """A scalar formula as numba code in float64."""
+    """A scalar formula as code of kernels in float64."""
 
     def __init__(self, symbols: Mapping[str, str]) -> None:
         self.symbols = symbols

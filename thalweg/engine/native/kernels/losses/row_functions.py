@@ -1,9 +1,8 @@
 """The losses of whole rows, as functions. P, Y, D: (classes, n), transposed rows; T: n results, then scratch. See
 `loss_loops.py`.
 
-The loops over r are vectorised. The arrays have two indices because numba lets negative ones count from the end: LLVM
-sees that r isn't negative, but not that j·n + r isn't, and wouldn't vectorise. Each loop uses few arrays, because LLVM
-first checks that they don't overlap, and gives up if that takes many checks.
+The loops over r are vectorised. Each loop uses few arrays, because LLVM first checks that they don't overlap, and gives
+up if that takes many checks.
 """
 
 from thalweg.engine.native.compiler.llvm import select, unknown
