@@ -17,10 +17,11 @@ from thalweg.engine.native.compiler.levels import LEVEL
 from thalweg.engine.native.compiler.llvm import F64, I64, architecture, triple
 from thalweg.engine.native.compiler.named import TABLES, Named, table
 from thalweg.engine.native.compiler.shared import Shared
-from thalweg.engine.native.language.arithmetic import FLAGS
+from thalweg.engine.native.language.number_operators import FLAGS
+from thalweg.engine.native.language.things import Value, parts
+from thalweg.engine.native.language.translation import translated
 from thalweg.engine.native.language.types import int64
 from thalweg.engine.native.language.unit import Unit
-from thalweg.engine.native.language.values import Value, parts
 
 REORDERED = ("fadd", "fsub", "fmul", "fdiv", "frem", "fcmp")
 
@@ -73,7 +74,7 @@ def lowered(kernel: Kernel) -> ir.Module:
     """A kernel as LLVM IR that isn't optimised, with the function that is called from outside."""
     machine = target_machine()
     function: Any = kernel.function()
-    unit = Unit(machine.triple, str(machine.target_data))
+    unit = Unit(machine.triple, str(machine.target_data), translated)
     words = 2 if kernel.method else len(function.names) if isinstance(function, Shared) else 0
     given = [I64] * words or [I64.as_pointer(), F64.as_pointer()] * 2
     outer = ir.Function(unit.module, ir.FunctionType(I64 if kernel.method else ir.VoidType(), given), symbol_of(kernel))

@@ -12,10 +12,10 @@ import llvmlite.binding as binding
 from llvmlite import ir
 
 from thalweg.engine.native.compiler.system import CLOCK, HOLD, LEAVE, NAP, REENTER, YIELD
-from thalweg.engine.native.language.arithmetic import cast, together
 from thalweg.engine.native.language.callables import Special, View, emitted, inlined
+from thalweg.engine.native.language.number_operators import cast, together
+from thalweg.engine.native.language.things import Value
 from thalweg.engine.native.language.types import boolean, float32, float64, int32, int64, uint8
-from thalweg.engine.native.language.values import Value
 
 I32, I64, F32, F64 = ir.IntType(32), ir.IntType(64), ir.FloatType(), ir.DoubleType()
 BYTES = ir.IntType(8).as_pointer()

@@ -5,8 +5,8 @@ import inspect
 from llvmlite import ir
 
 from thalweg.engine.native.compiler.parameters import POINTERS, REALS, WHOLE, parameters
+from thalweg.engine.native.language.things import Value
 from thalweg.engine.native.language.types import Array, float64, int64
-from thalweg.engine.native.language.values import Value
 
 ENDLESS = 1 << 40  # elements of a table whose length a kernel isn't told
 TABLES = (int64, float64, int64, float64)  # of words, reals, and the state's

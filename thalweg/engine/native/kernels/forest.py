@@ -12,10 +12,10 @@ from llvmlite import ir
 
 from thalweg.engine.native.compiler.llvm import doubles, floats, integers, load_f32, stack, store_f32, words_of
 from thalweg.engine.native.compiler.named import kernel
-from thalweg.engine.native.language.arithmetic import together, truth
 from thalweg.engine.native.language.callables import Special, compiled, emitted, inlined
+from thalweg.engine.native.language.number_operators import together, truth
+from thalweg.engine.native.language.things import Value
 from thalweg.engine.native.language.types import float32, int64
-from thalweg.engine.native.language.values import Value
 from thalweg.engine.native.linalg.moves import turn
 
 F32, I32, I64 = np.float32, np.int32, np.int64

@@ -10,10 +10,11 @@ from typing import Any
 
 from llvmlite import ir
 
-from thalweg.engine.native.language.arithmetic import (
+from thalweg.engine.native.language.number_operators import (
     cast,
 )
 from thalweg.engine.native.language.rules import Broken
+from thalweg.engine.native.language.things import Thing, Value, of_type
 from thalweg.engine.native.language.types import (
     Array,
     Number,
@@ -21,7 +22,6 @@ from thalweg.engine.native.language.types import (
     codes,
     int64,
 )
-from thalweg.engine.native.language.values import Thing, Value, of_type
 
 
 class Compiled:

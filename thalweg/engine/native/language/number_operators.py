@@ -15,8 +15,8 @@ import numpy as np
 from llvmlite import ir
 
 from thalweg.engine.native.language.rules import Broken
+from thalweg.engine.native.language.things import Known, Thing, Value, computed, constant
 from thalweg.engine.native.language.types import Array, Number, boolean, common, float64, int64, widened
-from thalweg.engine.native.language.values import Known, Thing, Value, computed, constant
 
 FLAGS = ("reassoc", "contract", "nsz")
 WHOLE, REAL = (

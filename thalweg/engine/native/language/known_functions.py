@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 
-from thalweg.engine.native.language.arithmetic import (
+from thalweg.engine.native.language.callables import Special
+from thalweg.engine.native.language.number_operators import (
     FLAGS,
     cast,
     compared,
@@ -24,10 +25,9 @@ from thalweg.engine.native.language.arithmetic import (
     told,
     truth,
 )
-from thalweg.engine.native.language.callables import Special
 from thalweg.engine.native.language.rules import Broken
+from thalweg.engine.native.language.things import Known, Thing, Value, constant
 from thalweg.engine.native.language.types import OF_PYTHON, Array, Number, boolean, common, float32, float64, int64
-from thalweg.engine.native.language.values import Known, Thing, Value, constant
 
 
 def extreme(sign: ast.cmpop, of_python: Callable[..., Any]) -> Special:
