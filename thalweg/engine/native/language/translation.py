@@ -10,10 +10,10 @@ from typing import Any
 
 from llvmlite import ir
 
-from thalweg.engine.native.language.expressions import Expressions, Place, Widened, is_value, met, shown
 from thalweg.engine.native.language.number_operators import cast, operated, told, truth
 from thalweg.engine.native.language.rules import Broken, source_of
 from thalweg.engine.native.language.things import Known, Thing, Value, computed, known, like, parts, type_of
+from thalweg.engine.native.language.translated_values import Expressions, Place, Widened, is_value, met, shown
 from thalweg.engine.native.language.types import Array, Type, codes, int64
 from thalweg.engine.native.language.unit import Made, Unit
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import builtins
 import inspect
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -56,7 +57,7 @@ class Place:
     loops: int
 
 
-class Expressions:
+class Expressions(ABC):
     """What a function's expressions become. Its statements are `Translation`'s.
 
     Attributes:
@@ -76,6 +77,10 @@ class Expressions:
     assigned: set[str]
     loops: list[Any]
     depth: int
+
+    @abstractmethod
+    def block(self, body: Sequence[ast.stmt]) -> None:
+        """Statements, up to one after which nothing is reached."""
 
     def slot(self, code: ir.Type) -> ir.Value:
         """A place on the stack."""
