@@ -235,7 +235,7 @@ def members(found: Ensemble, prepared: Prepared) -> dict[str, Any]:
     listed = [
         {
             "best epoch": member.best_epoch,
-            "epochs": len(member.records),
+            "epochs": max(len(member.records), member.best_epoch),  # with one that was broken off, if it is kept
             "held out": len(member.held_out),
             "score": member.score,
             "seed": member.seed,

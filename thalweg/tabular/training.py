@@ -100,22 +100,22 @@ class BestEpoch(Callback):
     def on_train_end(self, logs: Logs | None = None) -> None:
         self.clock.running.discard(self.course)
         if self.model.optimizer.iterations != self.judged:  # stopped within an epoch
-            self.look(self.best_epoch + 1)
+            self.look(self.ended + 1, whole=False)
             self.ended += 1
         if self.together:
             self.see()
         if self.weights is not None:
             self.vector[...] = self.weights
 
-    def look(self, epoch: int) -> float | None:
-        """Judges the network as it is; keeps the weights if they are the best so far."""
+    def look(self, epoch: int, whole: bool = True) -> float | None:
+        """Judges the network as it is; keeps the weights if they are the best so far. whole: if the epoch has ended."""
         self.judged = self.model.optimizer.iterations
         if not len(self.x):
             self.best_epoch = 0
             return None
         outputs = self.latest = self.bare.predict(self.x, verbose=0, lanes=self.lanes)
         score = self.judge(self.rows, outputs)
-        if self.loss is not None and len(self.losses) < epoch:
+        if self.loss is not None and whole:
             self.losses.append(self.loss(outputs))
         if score > self.best or self.outputs is None:
             self.best, self.best_epoch, self.outputs = score, epoch, outputs
