@@ -10,7 +10,6 @@ nothing is left that no run has run.
 
 import doctest
 import io
-import math
 import os
 import re
 import signal
@@ -137,10 +136,6 @@ def pytest_configure(config):
         signal.signal(signal.SIGINT, signal.default_int_handler)
     if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:  # by nohup; some tests send it
         signal.signal(signal.SIGHUP, signal.SIG_DFL)
-    if hasattr(config, "workerinput"):  # of pytest-xdist: every core has one, so that processes to compile don't pay
-        from thalweg.engine.native.compiler import workers
-
-        workers.MANY = math.inf
     if not jit.can_compile():
         config.pluginmanager.register(Uncompiled(), "uncompiled")
     if config.pluginmanager.hasplugin("cacheprovider"):  # which -p no:cacheprovider takes away
