@@ -6,22 +6,16 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import llvmlite
-import numpy as np
 import pytest
 from seeded_cache import seeded
 
 import thalweg
-from thalweg import Input, Sequential
-from thalweg.engine.native.compiler import compile as compiling
 from thalweg.engine.native.compiler import fingerprint, levels
-from thalweg.engine.native.compiler.formula_limit import TooSlowError, formulas_within
 from thalweg.engine.native.compiler.kernel import HOME, Kernel
 from thalweg.engine.native.kernels.table import KERNELS, MACHINE
-from thalweg.layers import Dense
 
 pytestmark = pytest.mark.jit
 PACKAGE = Path(thalweg.__file__).parent
@@ -304,28 +298,3 @@ def test_what_is_damaged_is_compiled_again(damage, tmp_path, filled):
     out, err = run(PACKAGE.parent, script, **settings)
     assert (out, err.count(ANNOUNCEMENT)) == (right, 1)
     assert run(PACKAGE.parent, script, **settings) == (right, "")
-
-
-# --- a limit for formulas ----------------------------------------------------------------------------------------
-
-
-def test_a_formulas_kernel_is_compiled_apart_and_stopped_after_its_time(monkeypatch):
-    made = []
-    monkeypatch.setattr(compiling, "make", lambda kernel, make=compiling.make: made.append(kernel.name) or make(kernel))
-
-    def fit(formula):
-        model = Sequential([Input((2,)), Dense(2, formula)], seed=0)
-        model.compile("sgd", "mse")
-        return model.fit(np.ones((4, 2)), np.ones((4, 2)), verbose=0)
-
-    new = time.time_ns() % 10**12  # no kernel of an earlier run is there
-    with formulas_within(1e-3), pytest.raises(TooSlowError, match=r"took more than 0\.001 s"):
-        fit(f"x*tanh(0.{new}1*x)")
-    with formulas_within(600):
-        assert fit(f"x*tanh(0.{new}2*x)").history["loss"]
-        with pytest.raises(TooSlowError), formulas_within(1e-3):  # the inner limit counts, not longer
-            fit(f"x*tanh(0.{new}3*x)")
-        assert fit(f"x*tanh(0.{new}4*x)")
-    assert not [name for name in made if "formula" in name]
-    assert fit(f"x*tanh(0.{new}5*x)")  # without a limit, where it is needed
-    assert [name for name in made if "formula" in name]

@@ -2,8 +2,6 @@
 
 import io
 import sys
-import threading
-import time
 
 import pytest
 
@@ -23,11 +21,9 @@ class Terminal(io.StringIO):
 
 @pytest.fixture
 def said(monkeypatch):
-    """Makes the standard error, of a class; lines and looks follow each other quickly."""
+    """Makes the standard error, of a class."""
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", "40")
-    monkeypatch.setattr(telling, "LOOK", 0.01)
-    monkeypatch.setattr(telling, "AGAIN", 0.02)
     monkeypatch.setattr(telling, "compiling", Stopwatch())
 
     def to(kind):  # not by the fixture itself, after which pytest sets its own
@@ -37,22 +33,15 @@ def said(monkeypatch):
     return to
 
 
-def until(condition):
-    end = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.001)
-
-
 def test_a_terminal_has_one_line_that_says_how_far_it_is_and_vanishes(said):
     stream = said(Terminal)
     progress = Progress()
     progress.need([A, B])
-    with progress:
-        until(lambda: "0 of 2" in stream.getvalue())
-        progress.done(A)
-        progress.need([C])
-        until(lambda: "1 of 3" in stream.getvalue())
+    with progress.compiling(A):
+        assert "0 of 2" in stream.getvalue()
+    progress.need([C])
+    with progress.compiling(B):
+        assert "1 of 3" in stream.getvalue()
     text = stream.getvalue()
     assert "\n" not in text
     drawn = text.split("\r")
@@ -64,50 +53,32 @@ def test_where_somebody_else_redraws_the_line_it_is_told_in_theirs(said):
     stream = said(Terminal)
     progress = Progress()
     progress.need([A, B])
-    with redrawing(), progress:
-        until(lambda: news() == "compiling kernels: 0 of 2, 0 s")
+    with redrawing(), progress.compiling(A):
+        assert news() == "compiling kernels: 0 of 2, 0 s"
         assert "compiling" not in stream.getvalue()
     assert news() == ""
 
 
-def test_a_log_has_an_announcement_and_a_line_from_time_to_time(said):
+def test_a_log_has_one_line(said):
     stream = said(io.StringIO)
     progress = Progress()
-    progress.need([A, B])
-    with progress:
-        until(lambda: stream.getvalue().count("compiled 0 of 2, 0 s so far\n") == 2)
-        progress.done(A)
-        until(lambda: "compiled 1 of 2, 0 s so far\n" in stream.getvalue())
-    with progress:
-        pass
-    lines = stream.getvalue().splitlines()
-    assert lines[0].startswith("thalweg: compiling kernels that this network is the first here to need")
-    assert all(line.startswith("thalweg: … compiled ") for line in lines[1:])
+    for kernel in (A, B):
+        with progress.compiling(kernel):
+            pass
+    (line,) = stream.getvalue().splitlines()
+    assert line.startswith("thalweg: compiling kernels that this network is the first here to need")
 
 
-def test_it_is_shown_until_the_last_thread_has_left(said):
-    stream = said(io.StringIO)
-    progress, leave = Progress(), threading.Event()
-
-    def other():
-        with progress:
-            leave.wait()
-
-    thread = threading.Thread(target=other)
-    with progress:
-        thread.start()
-        until(lambda: progress.inside == 2)
-    before = stream.getvalue()
-    until(lambda: len(stream.getvalue()) > len(before))
-    leave.set()
-    thread.join()
-    text = stream.getvalue()
-    time.sleep(0.1)
-    assert stream.getvalue() == text
+def test_a_kernel_that_could_not_be_compiled_is_not_counted(said):
+    stream = said(Terminal)
+    progress = Progress()
+    with pytest.raises(ZeroDivisionError), progress.compiling(A):
+        raise ZeroDivisionError
+    with progress.compiling(B):
+        assert "0 of 2" in stream.getvalue()
 
 
 def test_a_reader_who_leaves_ends_no_compiling(said):
-    stream = said(io.StringIO)
-    with Progress() as progress:
+    stream = said(Terminal)
+    with Progress().compiling(A):
         stream.close()
-        progress.thread.join()

@@ -13,13 +13,11 @@ from dataclasses import replace
 from typing import Any
 
 from thalweg.engine.lanes import cores
-from thalweg.engine.native.compiler.formula_limit import formulas_within
 from thalweg.errors import DivergedError, ThalwegError
 from thalweg.play.exercises.uploads import Uploads
 from thalweg.play.frame import Frame
 from thalweg.play.requests.page_state import State
 from thalweg.play.requests.refusal import RefusedError, told
-from thalweg.play.requests.typed_formulas import COMPILE_SECONDS, told_if_slow
 from thalweg.play.rhythm import BURST, Pace, Turns
 from thalweg.play.survey import Survey
 from thalweg.play.training.arithmetic import Choice
@@ -121,8 +119,7 @@ class Side:
 
     def live(self) -> None:
         """Lives until it is closed."""
-        with formulas_within(COMPILE_SECONDS):
-            self.rounds()
+        self.rounds()
         if self.survey is not None:
             self.survey.abandoned = True
         with self.working:
@@ -253,8 +250,7 @@ class Side:
         """Another state, or why it can't be; then the training rests until there is one that can."""
         self.refused = None
         try:
-            with told_if_slow():
-                self.set_state(given)
+            self.set_state(given)
         except DivergedError:
             raise
         except (ThalwegError, MemoryError) as error:

@@ -1,25 +1,20 @@
 """Formulas that are small enough to be compiled while somebody waits.
 
 A formula is differentiated and compiled, which takes seconds where functions of functions of functions multiply. A
-link may carry any formula, so what is certain to take longer than a page should wait is refused before anything begins,
-and what turns out to is stopped.
+link may carry any formula, so what would take longer than a page should wait is refused before anything begins; what is
+within these limits is compiled in half a second.
 """
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
-from contextlib import contextmanager
 
-from thalweg.engine.native.compiler.formula_limit import TooSlowError
 from thalweg.play.requests.refusal import RefusedError
 
 CALLS, DEPTH, EXPONENTS, OPERATIONS = 8, 3, 24, 40
 """Functions and conditions in all, and within each other; whole exponents together; operators."""
 POWER = 3
 """Functions that a power counts as whose exponent is no number: it is compiled with its logarithm and special cases."""
-COMPILE_SECONDS = 2.0
-"""Processor time after which the compilation of a formula's kernel is stopped."""
 
 
 def modest(text: str) -> str:
@@ -52,18 +47,6 @@ each other, exponents that add up to 24, and 40 operators; a power such as x**x 
             power=POWER,
         )
     return text
-
-
-@contextmanager
-def told_if_slow() -> Iterator[None]:
-    """Tells the page that a formula took too long to compile."""
-    try:
-        yield
-    except TooSlowError:
-        raise RefusedError(
-            "compiling the formula was stopped after {seconds:g} s: try a shorter one, with fewer functions",
-            seconds=COMPILE_SECONDS,
-        ) from None
 
 
 def weight(node: ast.AST) -> int:

@@ -9,9 +9,9 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Iterable
 
-from thalweg.engine.native.compiler.cache import keep, kept
+from thalweg.engine.native.compiler.cache import is_there, keep, kept
 from thalweg.engine.native.compiler.kernel import Function, Kernel, family_of, symbol_of
-from thalweg.engine.native.compiler.ready import ready_address
+from thalweg.engine.native.compiler.ready import is_ready, ready_address
 from thalweg.engine.native.compiler.telling import progress
 from thalweg.errors import MissingPackageError
 from thalweg.support.extras import can_compile
@@ -63,13 +63,13 @@ def linked(kernel: Kernel, content: bytes) -> int:
     return load(symbol_of(kernel), code, {symbol: address_of(family_of(symbol)) for symbol in families_of(content)})
 
 
-def compiled(kernel: Kernel) -> int:
-    """The address of the kernel, compiled now."""
-    progress.need([kernel])
-    with progress:
-        place = linked(kernel, make(kernel))
-    progress.done(kernel)
-    return place
+@once
+def prepare(kernels: frozenset[Kernel]) -> None:
+    """Notes which kernels of a program have to be compiled; raises if they can't be."""
+    missing = [kernel for kernel in kernels if not is_ready(kernel)]
+    if missing:
+        need_compiler(missing)
+        progress.need(kernel for kernel in missing if not is_there(kernel))
 
 
 @once
@@ -79,7 +79,10 @@ def address_of(kernel: Kernel) -> int:
         return ready
     need_compiler([kernel])
     content = kept(kernel)
-    return compiled(kernel) if content is None else linked(kernel, content)
+    if content is None:
+        with progress.compiling(kernel):
+            content = make(kernel)
+    return linked(kernel, content)
 
 
 def callable_of(kernel: Kernel) -> Function:

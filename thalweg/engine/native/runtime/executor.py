@@ -11,8 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from thalweg.engine.contract import Array, Chunk, Job, Outcome, added, aligned
-from thalweg.engine.native.compiler.compile import callable_of
-from thalweg.engine.native.compiler.formula_limit import prepare
+from thalweg.engine.native.compiler.compile import callable_of, prepare
 from thalweg.engine.native.compiler.system import ticks_a_second
 from thalweg.engine.native.kernels.table import (
     FLUSH,
