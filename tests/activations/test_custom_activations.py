@@ -109,7 +109,7 @@ def test_it_needs_a_name_of_its_own(name):
 
 def test_what_cant_be_compiled_is_said_when_the_model_is():
     odd = custom("odd", lambda h: np.format_float_positional(h) and h, lambda h: 1.0)
-    said = "value of the activation odd can't be compiled: format_float_positional can't be called"
+    said = r"value of the activation odd can't be compiled: \S+: format_float_positional can't be called"
     with pytest.raises(ArgumentError, match=said):
         Sequential([Input((2,)), Dense(2, odd)]).predict(np.ones((1, 2)))
 
@@ -133,3 +133,26 @@ def test_a_file_holds_its_name_and_loading_needs_the_functions(tmp_path):
     np.testing.assert_array_equal(again.predict(x), before.predict(x))
     with pytest.raises(ModelFileError, match=r"'logistic' is a pair of Python functions.*give it in custom_objects$"):
         load_model(tmp_path / "own.thalweg")
+
+
+def listed(h):
+    """A function with a comment, and lines of its own."""
+    doubled = h * 2  # twice
+
+    parts = [h, doubled]
+    return parts[0]
+
+
+@pytest.mark.parametrize(
+    ("function", "line", "said"),
+    [
+        (listed, 4, r"List \(\[h, doubled\]\) isn't in the language of kernels: use a tuple"),
+        (lambda h: {1: h}[1], 0, r"Dict \({1: h}\) isn't in the language"),
+        (lambda h: h + 99999999999999999999 - 1e20 + h, 0, "99999999999999999999 is beyond the whole numbers"),
+    ],
+)
+def test_an_error_names_the_line_of_the_file_that_defines_the_function(function, line, said):
+    own = custom("odd", function, lambda h: 1.0)
+    line += function.__code__.co_firstlineno
+    with pytest.raises(ArgumentError, match=f"test_custom_activations.py:{line}: {said}"):
+        Sequential([Input((2,)), Activation(own)]).predict(np.ones((1, 2)))

@@ -56,6 +56,11 @@ OPERATORS = {
             "math.lgamma",
             "math.gamma",
             "math.fabs",
+            "math.exp2",
+            "np.exp2",
+            "math.cbrt",
+            "np.cbrt",
+            "np.negative",
             "np.sqrt",
             "np.exp",
             "np.log",
@@ -72,9 +77,24 @@ OPERATORS = {
     },
     **{
         name: f"for i in range(13):\n    c[i] = {name}(f[i], 1.5)"
-        for name in ["np.maximum", "np.minimum", "math.atan2", "math.hypot", "math.copysign", "min", "max"]
+        for name in [
+            "np.maximum",
+            "np.minimum",
+            "math.atan2",
+            "math.hypot",
+            "math.copysign",
+            "min",
+            "max",
+            "np.add",
+            "np.subtract",
+            "np.multiply",
+            "np.divide",
+        ]
     },
     "pow": "for i in range(13):\n    c[i], c[i + 13] = pow(1.5, 0.1 * i), math.pow(2.0, 0.3)",
+    "np.clip": "for i in range(13):\n    c[i] = np.clip(f[i], -1.5, 6.5)",
+    "nan, inf": "for i in range(13):\n    x, y = f[i] * math.inf, f[i] / 1e-300 * 1e300\n"
+    "    o[i], o[i + 13], o[i + 26] = math.isnan(x), np.isnan(f[i]), math.isinf(y)\n    o[i + 39] = np.isinf(f[i])",
     "np.where": "for i in range(13):\n    c[i] = np.where(f[i] > 0, f[i], 0.1 * f[i])",
     "round": "for i in range(13):\n    o[i], o[i + 13] = round(0.5 * i), round(-0.5 * i)",
     "real %": f"{REALS}c[13 * i + j] = x % y if abs(y) > 0.05 and abs(x) < 1e9 else 0.0",
@@ -139,6 +159,10 @@ ERRORS = {
     "operands: a choice": ("x = o if s[0] > 1 else 3", 1, "a choice of array of int64 and int64"),
     "return": ("o[0] = half(s[0])", 1, "half returns a value, but not on every path"),
     "recursion": ("o[0] = down(s[0])", 1, "down calls itself"),
+    "depth": ("c[0] = " + " + ".join(["f[0]"] * 900), 0, "kernel has an expression that is nested too deeply"),
+    "known": ("c[0] = f[0] * (1 // 0)", 1, "FloorDiv of 1 and 0 has no value: integer division or modulo by zero"),
+    "known: a power": ("c[0] = f[0] * 2 ** 5000", 1, "Pow of 2.0 and 5000 has no value"),
+    "range": ("o[0] = 1 << 63", 1, "9223372036854775808 is beyond the whole numbers of 64 bits"),
     "loop": ("for x in o:\n    c[0] = x", 1, r"a loop goes over range\(…\)"),
     "call": ("o[0] = sorted(TABLE)[0]", 1, "sorted can't be called in a kernel"),
     "arguments": ("o[0] = twice(1, 2)", 1, "twice is called with 2 arguments, and takes 1"),

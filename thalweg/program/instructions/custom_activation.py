@@ -10,6 +10,8 @@ import ast
 import builtins
 import inspect
 import math
+import textwrap
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from types import CodeType, FunctionType, ModuleType
@@ -31,6 +33,7 @@ class ScalarFunction:
     text: str  # the imports it needs, and a function called `own`
     shown: str  # the expression it returns, if that is all it does; otherwise a call
     function: Any = field(compare=False, repr=False)
+    place: tuple[str, int] = field(default=("", 0), compare=False, repr=False)  # the file, and the line before its body
 
     def __call__(self, h: Array) -> Array:
         """Number by number in Python; NaN where Python raises an error, as for the logarithm of a negative number."""
@@ -39,7 +42,8 @@ class ScalarFunction:
 
     def one(self, x: Any) -> float:
         try:
-            return float(self.function(np.float64(x)))
+            found = self.function(np.float64(x))
+            return math.nan if isinstance(found, complex) else float(found)
         except (ValueError, OverflowError, ZeroDivisionError):  # from the math module; NumPy returns nan or inf
             return math.nan
 
@@ -58,15 +62,32 @@ def scalar_function(what: str, function: Any) -> ScalarFunction:
     if arguments.defaults:
         raise ArgumentError(f"{what} has to take one argument without a default")
     argument = arguments.args[0].arg
-    body: list[ast.stmt] = [ast.Return(node.body)] if isinstance(node, ast.Lambda) else node.body
+    body: list[ast.stmt] = node.body if isinstance(node, ast.FunctionDef) else [of_lambda(node)]
     if ast.get_docstring(node) if isinstance(node, ast.FunctionDef) else None:
         body = body[1:]
     lines = [*imports(what, function, body, argument), f"def own({argument}):"]
-    code = "\n".join(ast.unparse(statement) for statement in body)
-    text = "\n".join([*lines, *(f"    {line}" for line in code.splitlines())])
+    code = [f"    {line}" for line in written(function, body).splitlines()]
     only = body[0] if len(body) == 1 else None
     expression = only.value if isinstance(only, ast.Return) else None
-    return ScalarFunction(text, ast.unparse(expression) if expression else f"{function.__name__}({argument})", function)
+    shown = f"{function.__name__}({argument})"
+    with suppress(RecursionError):  # an expression of hundreds of parts is too long to be shown
+        shown = ast.unparse(expression) if expression else shown
+    place = (function.__code__.co_filename, body[0].lineno - 1)
+    return ScalarFunction("\n".join([*lines, *code]), shown, function, place)
+
+
+def of_lambda(node: ast.Lambda) -> ast.stmt:
+    """The statement that is a lambda's body."""
+    return ast.copy_location(ast.Return(node.body), node.body)
+
+
+def written(function: FunctionType, body: Sequence[ast.stmt]) -> str:
+    """The lines of a function's body as they are in its file, so that an error can name one; or those of a lambda."""
+    source, _ = inspect.findsource(function)
+    lines = source[body[0].lineno - 1 : body[-1].end_lineno]
+    if source[body[0].lineno - 1][: body[0].col_offset].strip():  # something stands before it in its line
+        return "\n".join(map(ast.unparse, body))
+    return textwrap.dedent("".join(lines))
 
 
 def definition(what: str, function: FunctionType) -> ast.FunctionDef | ast.Lambda:
@@ -121,7 +142,7 @@ def imports(what: str, function: FunctionType, body: list[ast.stmt], argument: s
 def is_of(module: ModuleType, thing: Any) -> bool:
     """Whether an object is one of a module's functions."""
     name = getattr(thing, "__name__", None)
-    return callable(thing) and isinstance(name, str) and getattr(module, name, None) is thing
+    return callable(thing) and isinstance(name, str) and vars(module).get(name) is thing
 
 
 @dataclass(frozen=True)

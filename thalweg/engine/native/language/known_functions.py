@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -89,6 +90,22 @@ def finite(b: ir.IRBuilder, thing: Thing) -> Thing:
     return of_truth(b.fcmp_ordered("<", absolute, ir.Constant(absolute.type, math.inf)))
 
 
+def not_a_number(b: ir.IRBuilder, thing: Thing) -> Thing:
+    """Whether a number is NaN."""
+    x = number(thing)
+    return compared(b, ast.NotEq(), x, x)
+
+
+def infinite(b: ir.IRBuilder, thing: Thing) -> Thing:
+    """Whether a number is ∞ or −∞."""
+    return compared(b, ast.Eq(), size(b, thing), Known(math.inf))
+
+
+def clipped(b: ir.IRBuilder, x: Thing, low: Thing, high: Thing) -> Thing:
+    """x, at least low and at most high; NaN of NaN."""
+    return larger(ast.Lt()).call(b, (larger(ast.Gt()).call(b, (x, low)), high))
+
+
 def length(b: ir.IRBuilder, thing: Thing) -> Thing:
     """How long a tuple is, or an array."""
     if isinstance(thing, tuple):
@@ -149,7 +166,18 @@ def raised(b: ir.IRBuilder, x: Thing, y: Thing) -> Thing:
     return operated(b, ast.Pow(), x, y)
 
 
-OF_LLVM, OF_C = "sqrt exp log sin cos log2 log10", "tan tanh sinh cosh expm1 log1p"
+def of_operator(op: ast.operator, b: ir.IRBuilder, x: Thing, y: Thing) -> Thing:
+    """x op y, as a function of NumPy's."""
+    return operated(b, op, x, y)
+
+
+def negative(b: ir.IRBuilder, x: Thing) -> Thing:
+    """−x"""
+    return negated(b, ast.USub(), x)
+
+
+OF_OPERATORS = {np.add: ast.Add(), np.subtract: ast.Sub(), np.multiply: ast.Mult(), np.divide: ast.Div()}
+OF_LLVM, OF_C = "sqrt exp exp2 log sin cos log2 log10", "tan tanh sinh cosh expm1 log1p cbrt"
 """Functions that `math` and NumPy have under one name: LLVM's, and C's."""
 ARCS = {
     "asin": "arcsin",
@@ -164,7 +192,10 @@ LIBRARY: dict[Any, Special] = {
     min: extreme(ast.Lt(), min), max: extreme(ast.Gt(), max), len: Special(length),
     np.minimum: larger(ast.Lt()), np.maximum: larger(ast.Gt()),
     **dict.fromkeys((abs, np.abs, math.fabs, np.fabs), Special(size)),
-    **dict.fromkeys((math.isfinite, np.isfinite), Special(finite)),
+    **dict.fromkeys((math.isfinite, np.isfinite), Special(finite)), np.clip: Special(clipped),
+    **dict.fromkeys((math.isnan, np.isnan), Special(not_a_number)),
+    **dict.fromkeys((math.isinf, np.isinf), Special(infinite)),
+    **{f: Special(partial(of_operator, op)) for f, op in OF_OPERATORS.items()}, np.negative: Special(negative),
     math.floor: real("llvm.floor", int64), math.ceil: real("llvm.ceil", int64), round: real("llvm.rint", int64),
     np.floor: real("llvm.floor"), np.ceil: real("llvm.ceil"), np.trunc: real("llvm.trunc"), np.rint: real("llvm.rint"),
     **{getattr(home, name): real(f"llvm.{name}") for home in (math, np) for name in OF_LLVM.split()},

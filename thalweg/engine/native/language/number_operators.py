@@ -100,7 +100,7 @@ def operated(b: ir.IRBuilder, op: ast.operator, x: Thing, y: Thing) -> Thing:
     """x op y"""
     kind = type(op)
     if is_python(x) and is_python(y):
-        return Known(PYTHON[kind](x.value, y.value))  # type: ignore[union-attr]
+        return of_python(kind, x.value, y.value)  # type: ignore[union-attr]
     x, y = number(x), number(y)
     assert isinstance(x.type, Number)
     if kind in (ast.LShift, ast.RShift):
@@ -123,6 +123,16 @@ def operated(b: ir.IRBuilder, op: ast.operator, x: Thing, y: Thing) -> Thing:
     if kind is ast.Mod:
         return Value(to, (remainder(b, u, v) if to.kind == "f" else divided(b, to, u, v, rest=True),))
     raise Broken("operands", what=f"the operator {kind.__name__}", first=x.type, second=y.type)
+
+
+def of_python(kind: type, x: Any, y: Any) -> Thing:
+    """x op y, of what is known."""
+    if kind is ast.Pow and isinstance(x, int) and isinstance(y, int) and y * x.bit_length() > 64:
+        x = float(x)  # before it takes all memory
+    try:
+        return Known(PYTHON[kind](x, y))
+    except (ArithmeticError, TypeError, ValueError) as error:
+        raise Broken("known", what=f"the operator {kind.__name__} of {x!r} and {y!r}", error=error) from None
 
 
 def is_python(thing: Thing) -> bool:

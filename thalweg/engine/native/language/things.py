@@ -8,7 +8,8 @@ from typing import Any
 
 from llvmlite import ir
 
-from thalweg.engine.native.language.types import OF_PYTHON, Array, Number, Type, codes
+from thalweg.engine.native.language.rules import Broken
+from thalweg.engine.native.language.types import OF_PYTHON, Array, Number, Type, codes, int64
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,8 @@ def known(value: Any) -> Thing:
 
 def constant(kind: Number, value: Any) -> Value:
     """A number of this type."""
+    if kind is int64 and not -(1 << 63) <= value < 1 << 63:
+        raise Broken("range", what=value)
     return Value(kind, (ir.Constant(kind.code, float(value) if kind.kind == "f" else int(value)),))
 
 

@@ -43,6 +43,8 @@ class Translation(Expressions):
                 self.translate()
             except Widened:
                 self.unit.forget(self.code)
+            except RecursionError:
+                raise self.source.error(self.source.tree, Broken("depth", function=self.function.__name__)) from None
             else:
                 return self.code, self.result
 

@@ -43,5 +43,11 @@ def kernel_of_custom(i: Instruction) -> Kernel:
     try:
         address_of(kernel)
     except LanguageError as error:
-        raise ArgumentError(f"the {what} of the activation {of.pair.name} can't be compiled: {error.said}") from None
+        (file, before), text = own.place, kernel.text
+        line = error.line - text[: text.index("\ndef own(")].count("\n") - 2
+        last = own.text.count("\n") - own.text[: own.text.index("def own(")].count("\n")
+        said = (
+            f"{file}:{before + min(max(line, 1), last)}: {error.said}"  # whoever calls it is told of a lack of results
+        )
+        raise ArgumentError(f"the {what} of the activation {of.pair.name} can't be compiled: {said}") from None
     return kernel
