@@ -10,16 +10,19 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
+from thalweg.engine.lanes import cores
 from thalweg.engine.native.compiler.levels import ARM, WASM, X86
 from thalweg.play.webassembly.module import TRIPLE
 from thalweg.support.printing import lasting_streams
 
 ROOT = Path(__file__).parents[1]
 BUILD = ROOT / "build"
+READY = BUILD / "ready"
 
 
 class System(NamedTuple):
@@ -41,24 +44,38 @@ SYSTEMS = {
 }
 
 
-def libraries(name: str) -> Path:
-    """Makes a system's libraries, and returns the folder that holds them."""
-    folder, system = BUILD / "ready" / name, SYSTEMS[name]
-    for level, triple in [*((level, system.triple) for level in system.levels), (WASM.name, TRIPLE)]:
+class Made(NamedTuple):
+    """A library to make: in which folder, of which level, for LLVM's name of a system."""
+
+    folder: Path
+    level: str
+    triple: str
+
+    def make(self) -> None:
         environment = {
-            "THALWEG_LEVEL": level,
-            "THALWEG_TRIPLE": triple,
+            "THALWEG_LEVEL": self.level,
+            "THALWEG_TRIPLE": self.triple,
             "THALWEG_CACHE_DIR": str(BUILD / "kernels"),
         }
-        print(f"{name}, {level}", flush=True)
-        command = [sys.executable, "-m", "wheels.libraries", str(folder)]
+        print(f"{self.folder.name}, {self.level}", flush=True)
+        command = [sys.executable, "-m", "wheels.libraries", str(self.folder)]
         subprocess.run(command, cwd=ROOT, env=os.environ | environment, check=True)
-    return folder
+
+
+def make_libraries(names: Sequence[str]) -> None:
+    """Makes the libraries of some systems, as many at once as there are cores. Pages' is the same for all."""
+    pages = Made(READY / WASM.name, WASM.name, TRIPLE)
+    own = [Made(READY / name, level, SYSTEMS[name].triple) for name in names for level in SYSTEMS[name].levels]
+    with ThreadPoolExecutor(cores()) as pool:
+        list(pool.map(Made.make, [pages, *own]))
+    for name in names:
+        for file in pages.folder.iterdir():
+            shutil.copy2(file, READY / name)
 
 
 def wheel(name: str) -> Path:
-    """The wheel for a system."""
-    environment = {"THALWEG_LIBRARIES": str(libraries(name)), "THALWEG_TAGS": ".".join(SYSTEMS[name].tags)}
+    """The wheel for a system, whose libraries are made."""
+    environment = {"THALWEG_LIBRARIES": str(READY / name), "THALWEG_TAGS": ".".join(SYSTEMS[name].tags)}
     before = set(made())
     subprocess.run(
         [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(BUILD / "wheels")],
@@ -78,7 +95,8 @@ def main(names: list[str]) -> None:
     if unknown := [name for name in names if name not in SYSTEMS]:
         sys.exit(f"there is no system {unknown[0]}; there are {', '.join(SYSTEMS)}")
     shutil.rmtree(BUILD / "wheels", ignore_errors=True)
-    for name in names or SYSTEMS:
+    make_libraries(names := names or [*SYSTEMS])
+    for name in names:
         path = wheel(name)
         print(f"{path.relative_to(ROOT)}: {path.stat().st_size:,} bytes", flush=True)
 
