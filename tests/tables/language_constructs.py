@@ -204,6 +204,17 @@ def whole_numbers_of_32_bits(o, c, s, f):
         o[i + 13] = np.int64(U32(s[i] & 0xFFFF) >> U32(3))
 
 
+def negative_numbers_of_32_bits(o, c, s, f):
+    for i in range(13):
+        o[i] = I32(-(s[i] & 0xFF))
+        c[i] = I32(-(s[i] & 0xFF))
+
+
+def of_32_bits_and_whole(o, c, s, f):
+    for i in range(13):
+        c[i] = F32(0.1) * (s[i] & 0xFF) + F32(0.3) / s[4]
+
+
 def words_without_a_sign(o, c, s, f):
     for i in range(13):
         o[i] = np.int64((U64(s[i]) * U64(0x9E3779B97F4A7C15)) >> U64(33))
