@@ -133,8 +133,8 @@ DAMAGES = {
         ("engine/native/language/translation.py", '"<" if step.constant > 0 else ">"', '"<"'),
         (
             "engine/native/language/translation.py",
-            "self.b.branch(self.loops[-1].end)",
             "self.b.branch(self.loops[-1].following)",
+            "self.b.branch(self.loops[-1].end)",
         ),
         ("engine/native/language/translated_values.py", "bound.apply_defaults()", "pass"),
         ("engine/native/language/known_functions.py", "larger(ast.Gt()).call(b, (x, low))", "x"),
