@@ -166,6 +166,11 @@ ERRORS = {
     "loop": ("for x in o:\n    c[0] = x", 1, r"a loop goes over range\(…\)"),
     "call": ("o[0] = sorted(TABLE)[0]", 1, "sorted can't be called in a kernel"),
     "arguments": ("o[0] = twice(1, 2)", 1, "twice is called with 2 arguments, and takes 1"),
+    "arguments: of a view": (
+        "x = floats(s[0])",
+        1,
+        "a view, array of float32, is called with 1 arguments, and takes 2",
+    ),
     "index": ("o[0, 1] = 3", 1, "2 of array of int64"),
     "index: real": ("o[f[0]] = 3", 1, "float64: an index is a whole number"),
     "negative": ("o[-1] = 3", 1, r"write x\[x.size - 1\]"),
@@ -175,7 +180,10 @@ ERRORS = {
 }
 """The body of a kernel, the line of it that is named (of the function before it, where it is called `half` or `down`),
 and what is said."""
-BROKEN = """@compiled
+BROKEN = """from thalweg.engine.native.compiler.llvm import floats
+
+
+@compiled
 def half(x):
     if x > 3:
         return x // 2
