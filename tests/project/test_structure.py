@@ -128,7 +128,7 @@ BUDGET = {
     "engine.native.kernels.images": 360,
     "engine.native.kernels.losses": 700, "engine.native.kernels.numerical": 300,
     "engine.native.kernels.rewritten": 800, "engine.native.kernels.updates": 380, "engine.native.linalg": 2_420,
-    "engine.native.compiler": 1_560, "engine.native.language": 1_540,
+    "engine.native.compiler": 1_560, "engine.native.language": 1_580,
     "engine.native.passes": 1_620, "engine.native.instructions": 850,
     "engine.native.scheduling": 480, "engine.native.instructions.images": 100, "engine.native.layouts": 180,
     "engine.contract": 240, "engine.lanes": 80, "program": 1_160, "program.passes": 540,
