@@ -11,9 +11,9 @@ from thalweg.engine.contract import Array, Job, aligned
 from thalweg.engine.native.compiler.compile import address_of
 from thalweg.engine.native.instructions.scan import NativeScan
 from thalweg.engine.native.kernels.table import kernel_of
-from thalweg.engine.native.layouts import job as m
 from thalweg.engine.native.layouts.by_columns import ByColumns
 from thalweg.engine.native.layouts.by_steps import BySteps
+from thalweg.engine.native.layouts.job import CONSTANTS, ROW_WIDTH
 from thalweg.engine.native.layouts.regions import EXCHANGE, PREPARED
 from thalweg.engine.native.runtime.linked_steps import link_steps, rows_behind
 from thalweg.engine.native.runtime.table_rows import row
@@ -138,8 +138,8 @@ def link(phases: Sequence[Sequence[Instruction]], own: Memory, first: Memory) ->
     """
     done = sum(len(phase) for phase in phases)  # behind them: what scans call, and how it moves
     count = done + sum(rows_behind(i) for phase in phases for i in phase if isinstance(i, NativeScan))
-    table = aligned(count * m.ROW_WIDTH, np.int64).reshape(count, m.ROW_WIDTH)
-    constants = aligned(max(1, count) * m.CONSTANTS, np.float64).reshape(-1, m.CONSTANTS)
+    table = aligned(count * ROW_WIDTH, np.int64).reshape(count, ROW_WIDTH)
+    constants = aligned(max(1, count) * CONSTANTS, np.float64).reshape(-1, CONSTANTS)
     place = 0
     for number, phase in enumerate(phases):
         for i in phase:
