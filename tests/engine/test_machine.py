@@ -76,7 +76,7 @@ def test_waits_are_deducted_from_the_account_from_the_turn_on_at_which_they_are_
     def run(lane):
         job = job_of(lane, 2, account=100)
         meeting.barrier(job, 2)
-        return int(job.waited), int(job.account)
+        return int(-job.ticks_together), int(job.account)
 
     made, found = threads(2, run), set()
     for state, ended in made.every_order():
@@ -173,7 +173,7 @@ def chunks(threads, monkeypatch):
             thread.job = job = job_of(lane, count, **given | {"account": 1 << 40} | numbers)
             job.rows = job.meetings + 1
             machine.machine(job.numbers, np.zeros(2 * steps), None, None)
-            return int(job.done), bool(job.finite)
+            return int(job.done)
 
         def note(part, segment, lane):
             made.work((int(thread.job.done), part, int(segment)), lane if lane == ALL else int(lane))
@@ -243,7 +243,7 @@ def test_every_lane_s_work_is_done_once_and_after_all_work_before(chunks, monkey
         assert all(done[phase] == lanes for phase, lanes in whole[: max(begun, default=0)])
         if ended:
             assert all(done[phase] == lanes for phase, lanes in whole)
-            assert made.results(state)[0] == (steps, True)
+            assert made.results(state)[0] == steps
             others = {tuple(sorted({step for (step, part, _), _ in mine if part == 2})) for mine in state.work()[1:]}
             assert len(others) == 1
             steps_together |= others
@@ -255,4 +255,4 @@ def test_where_the_loss_is_not_finite_all_stop_in_the_same_step(chunks, count):
     made = chunks(count, 2, finite=False, data_rows=8)
     for state, ended in orders(made):
         assert all(part == 2 and step == 0 for (step, part, _), _ in [*chain(*state.work())])
-        assert not ended or made.results(state)[0] == (0, False)
+        assert not ended or made.results(state)[0] == 0

@@ -9,75 +9,62 @@ CONSTANTS = 12  # float64 in a row of the constants
 
 
 class LaneJob(Record):
-    """What the machine is told of a lane, and what it tells. Addresses of tables have the tables' names."""
+    """What the machine is told of a lane, and what it tells. A table's name stands for its address."""
 
-    # the program: its table's rows, and how many of them each phase has
     table: int
     constants: int
     state: int
     reals: int
-    prepare: int
-    gathers: int  # the first ones of the rows phase
+    prepare: int  # instructions in each phase; the gathers come first among the rows
+    gathers: int
     rows: int
     collect: int
     segments: int  # of the finish, three numbers each: instructions, whether sliced, whether due
     segment_count: int
     every: int  # so many steps, an update
     prepared: int  # whether the lanes share something that is prepared
-    cuts: int  # the instructions of the rows phase before which all lanes meet, and whose number is `meetings`
+    cuts: int  # the instructions of the rows phase before which all lanes meet; how many: `meetings`
     meetings: int
-
-    # the lanes: all of them, and those of this process, which other processes have the rest of
-    itself: int  # the address of this job, which those of the next lanes follow
+    itself: int  # the address of this job, which the next lanes' follow
     lane: int
-    lanes: int
-    first_lane: int
+    lanes: int  # in all; those that this process runs are its `own`, from `first_lane` on. Every process prepares what
+    first_lane: int  # lanes share, and finishes the step, for all lanes
     own: int
-    elsewhere: int  # a function that the first thread calls with a meeting's number, once all of the process's lanes
-    # have come; it returns when they have what the others have computed. All processes prepare and finish for all lanes
-
-    # the data, and the part of the training that is run
+    elsewhere: int  # 0, or a function that the first thread calls with the number of a meeting when all of the
+    # process's lanes have come; it returns when they have what the other processes have computed
     data_rows: int
     batch: int
     block: int
     seed: int
     shuffle: int
     order: int
-    epoch: int
+    epoch: int  # where the steps begin
     first_batch: int
-    steps: int
     iteration: int
-    done: int  # steps
-    finite: int  # whether the loss is
-
-    # sums
-    totals: int  # of all lanes
-    totals_size: int  # of a lane's, with the gap to the next lane's
-    sums: int  # without the gap
-    records: int  # of epochs
-    losses: int  # of each step, two float64: this lane's running sums of loss and penalty after it; 0 for none
-
-    # the lane's share of the finish
-    slices: int  # of the parameter vector, three numbers each: first, after, how many floats `back` the gradient lies
-    slice_count: int
+    steps: int
+    done: int  # fewer than that if the loss isn't finite
+    totals: int  # the running sums of all lanes
+    totals_size: int  # of one lane's, with the gap to the next lane's; without it: `sums`
+    sums: int
+    records: int  # the sums of finished epochs
+    losses: int  # two float64 for each step, this lane's sums of loss and penalty after it; 0 for none
+    slices: int  # of the parameters that this lane finishes at a time: first, after, and how many floats before its
+    slice_count: int  # regular place the gradient lies
     cells: int  # the addresses of the table's operands that point to gradients
     cell_count: int
     stride: int
-    lines: int  # the addresses of the cache lines of weights that this lane updates
-    line_count: int
-    each: int  # so many are requested from other cores before every instruction of the rows phase …
-    free: int  # … from this one in the table on, from where no lane reads weights
-
-    # the threads, in ticks of the clock
-    shared: int  # what they communicate through, see below
-    threads: int  # how many may run the lanes in this call
-    patience: int  # for which the first waits for the others to come
-    account: int  # of the first: each step together adds `gain`, up to `most`; long waits are deducted, and when it is
-    gain: int  # overdrawn, the others are dismissed
+    lines: int  # the addresses of the cache lines of weights that this lane updates; `each` of them are requested from
+    line_count: int  # other cores before every instruction of the rows phase from `free` on, from where no lane reads
+    each: int  # weights
+    free: int
+    shared: int  # what the threads communicate through: see below
+    threads: int  # that may run the lanes in this call
+    patience: int  # ticks for which the first thread waits for the others
+    account: int  # of ticks: each step together adds `gain`, up to `most`; long waits are deducted; when it is
+    gain: int  # overdrawn, the first thread dismisses the others
     most: int
-    waited: int  # in all long waits
     together: int  # steps
-    ticks_together: int
+    ticks_together: int  # without long waits
     ticks_alone: int
 
 

@@ -17,6 +17,7 @@ from thalweg.engine.native.compiler.system import ticks_a_second
 from thalweg.engine.native.kernels.table import FLUSH, MACHINE, RESTORE, kernel_of, kernels_of
 from thalweg.engine.native.layouts.job import CALL, CLOSED, COME, DISMISSED, ROW_WIDTH, LaneJob
 from thalweg.engine.native.layouts.record import LINE
+from thalweg.engine.native.layouts.regions import EXCHANGE, PREPARED
 from thalweg.engine.native.layouts.state import Reals, State
 from thalweg.engine.native.runtime.linking import Memory, link
 from thalweg.engine.native.runtime.partition import first_free, lines, slices
@@ -29,7 +30,7 @@ from thalweg.engine.native.scheduling.traits import OwnInputs
 from thalweg.errors import ArgumentError
 from thalweg.program.instructions.batches import Gather
 from thalweg.program.ir.alignment import ALIGNMENT, align
-from thalweg.program.ir.instruction import DATA, GRADIENTS, LOSS, PENALTY, ROWS, WORKSPACE, Instruction
+from thalweg.program.ir.instruction import DATA, GRADIENTS, LOSS, NORMS, PENALTY, ROWS, TOTALS, WORKSPACE, Instruction
 
 
 class Share(NamedTuple):
@@ -82,16 +83,13 @@ class NativeExecutor:
         self.reals = aligned(lanes * Reals.size, np.float64).reshape(lanes, -1)
         jobs = aligned(lanes * LaneJob.size, np.int64).reshape(lanes, -1)
         self.jobs, self.all_jobs = [LaneJob(own) for own in jobs], LaneJob(jobs.T)
-        prepared, exchange = aligned(plan.prepared), aligned(lanes * plan.exchange)
         stride = align(plan.row * block) + plan.once + ALIGNMENT  # its address isn't round
         workspaces = aligned(lanes * stride).reshape(lanes, stride)
+        common = {PREPARED: aligned(plan.prepared), EXCHANGE: aligned(lanes * plan.exchange), NORMS: self.norms}
+        own = zip(workspaces, self.gradients, self.totals, strict=True)
         self.memories = [
-            Memory(
-                job, schedule, block, workspaces[lane], prepared,
-                self.gradients[lane], self.totals[lane], exchange, self.norms,
-            )
-            for lane in range(lanes)
-        ]  # fmt: skip
+            Memory(job, schedule, block, common | {WORKSPACE: w, GRADIENTS: g, TOTALS: t}) for w, g, t in own
+        ]
 
     def share_out(self) -> None:
         """Determines where the lanes meet, and which part of the finish each does."""
@@ -137,7 +135,7 @@ class NativeExecutor:
         jobs.shuffle = int(self.order.size > 0 and not job.ordered)
         jobs.order = self.order.ctypes.data if self.order.size else 0
         jobs.totals, jobs.totals_size, jobs.sums = self.totals.ctypes.data, self.totals.shape[1], job.totals
-        jobs.stride, jobs.shared = self.memories[0].workspace.size, self.shared.ctypes.data
+        jobs.stride, jobs.shared = self.memories[0].regions[WORKSPACE].size, self.shared.ctypes.data
         jobs.free = len(self.phases[0]) + free
         for lane, own in enumerate(self.jobs):
             own.lane, own.itself = lane, own.numbers.ctypes.data
@@ -183,8 +181,8 @@ class NativeExecutor:
             ended = (chunk.batch + done) // job.steps_per_epoch
             self.begin(chunk, done, steps, records[ended:], running[:, done:])
             self.call(numbers[done:], threads)
-            first = self.jobs[self.own.start]
-            done, finite = done + int(first.done), bool(first.finite)
+            just_done = int(self.jobs[self.own.start].done)
+            done, finite = done + just_done, just_done == steps
             if not finite:
                 break
         ended = (chunk.batch + done) // job.steps_per_epoch
@@ -233,7 +231,7 @@ class NativeExecutor:
         jobs.threads = threads
         if len(self.own) > 1:
             jobs.patience, jobs.account, jobs.gain, jobs.most = (round(s * second) for s in self.threads.limits())
-            jobs.waited = jobs.together = jobs.ticks_together = jobs.ticks_alone = 0
+            jobs.together = jobs.ticks_together = jobs.ticks_alone = 0
         try:
             if threads > 1:
                 self.invite(numbers)
@@ -255,7 +253,7 @@ class NativeExecutor:
             alone=int(job.done - job.together),
             seconds_alone=int(job.ticks_alone) / second,
             together=int(job.together),
-            seconds_together=max(0, int(job.ticks_together - job.waited)) / second,
+            seconds_together=max(0, int(job.ticks_together)) / second,
             account=int(job.account) / second,
         )
 

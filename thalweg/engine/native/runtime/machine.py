@@ -23,7 +23,6 @@ from thalweg.engine.native.runtime.meeting import (
     call_in,
     close,
     come,
-    credit,
     leading,
     meet,
     send_away,
@@ -242,7 +241,7 @@ def run(job, c, first, threads):
     per_epoch = (n + batch - 1) // batch
     # If every batch is the whole data set and fits one block per lane, it is still in the workspace from the last step.
     stays = per_epoch == 1 and n <= job.block * job.lanes
-    job.done, job.finite = first, 1
+    job.done = first
     at = job.first_batch + first
     ended, start = 0, at % per_epoch * batch  # ended: epochs
     alone = threads == 1 and job.threads > 1  # alone so far, and waiting for the others
@@ -258,7 +257,6 @@ def run(job, c, first, threads):
                 shuffle(integers(job.order, n), job.seed, job.epoch + at // per_epoch + ended)
             barrier(job, threads)
         if not compute(job, c, step, threads, start, rows, not stays or step == 0):
-            job.finite = 0
             break
         if leads:
             doubles(job.totals, job.totals_size)[ROWS] += rows
@@ -275,7 +273,8 @@ def run(job, c, first, threads):
             ended, start = ended + 1, 0
             barrier(job, threads)  # no thread adds to the sums before they are cleared
         if threads > 1:
-            credit(job)
+            job.together += 1
+            job.account = min(job.account + job.gain, job.most)
             if leaves:
                 since, threads = note_ticks(job, threads, since), 1
             elif not leads and sent_away(job):

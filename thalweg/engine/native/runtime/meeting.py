@@ -55,7 +55,7 @@ def barrier(job, threads):
         wait(turns)
     if turns >= SPINS:
         waited = ticks() - begin
-        job.waited += waited
+        job.ticks_together -= waited
         job.account -= waited
 
 
@@ -126,10 +126,3 @@ def close(job):
     for lane in range(1, job.threads):
         fetch_add(place_of(job, lane), CLOSED)
     send_away(job)
-
-
-@inlined
-def credit(job):
-    """Adds to the account what a step together gains."""
-    job.together += 1
-    job.account = min(job.account + job.gain, job.most)

@@ -182,7 +182,8 @@ export class Table {
     this.set({ steps: rates.length, iteration, epoch, first_batch: batch });
     const { machine, job } = this;
     machine.exports[machine.catalogue.machine](job, this.numbers, this.get("state"), this.get("reals"));
-    return { done: this.get("done"), finite: this.get("finite") === 1 };
+    const done = this.get("done");
+    return { done, finite: done === rates.length };
   }
 }
 
