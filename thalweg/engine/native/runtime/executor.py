@@ -14,7 +14,7 @@ from thalweg.engine.contract import Array, Chunk, Job, Outcome, added, aligned
 from thalweg.engine.native.compiler.compile import callable_of
 from thalweg.engine.native.compiler.formula_limit import prepare
 from thalweg.engine.native.compiler.system import ticks_a_second
-from thalweg.engine.native.kernels.table import FLUSH, MACHINE, RESTORE, kernel_of, kernels_of
+from thalweg.engine.native.kernels.table import ALONE, MACHINE, kernels_of
 from thalweg.engine.native.layouts.job import CALL, CLOSED, COME, DISMISSED, ROW_WIDTH, LaneJob
 from thalweg.engine.native.layouts.record import LINE
 from thalweg.engine.native.layouts.regions import EXCHANGE, PREPARED
@@ -346,17 +346,13 @@ class NativeExecutor:
     def one_by_one(
         self, instructions: Sequence[Instruction], place: int, repeats: int, lane: int = 0
     ) -> Iterator[tuple[Instruction, int, float]]:
-        table, constants = self.tables[lane]
-        flush, restore = callable_of(FLUSH), callable_of(RESTORE)
+        (table, constants), run = self.tables[lane], callable_of(ALONE)
         for number, instruction in enumerate(instructions, start=int(place)):
-            kernel = callable_of(kernel_of(instruction))
             self.states[0, State.lane] = lane if isinstance(instruction, OwnInputs) else 0
-            arguments = (table[number, 1:].ctypes.data, constants[number].ctypes.data, *self.state_of(0))
-            seconds, mode = [], np.zeros(1, np.int64)
-            flush(mode.ctypes.data, *arguments[1:])
+            words = np.array([table[number].ctypes.data, constants[number].ctypes.data, *self.state_of(0)], np.int64)
+            at, seconds = words.ctypes.data, []
             for _ in range(repeats):
                 begin = time.perf_counter()
-                kernel(*arguments)
+                run(at, 0, 0, 0)
                 seconds.append(time.perf_counter() - begin)
-            restore(mode.ctypes.data, *arguments[1:])
             yield instruction, lane, min(seconds)

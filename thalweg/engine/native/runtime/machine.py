@@ -12,6 +12,7 @@ hold the cores, it would wait for them again and again: then it dismisses them a
 import math
 
 from thalweg.engine.native.compiler.llvm import call, doubles, integers, take, ticks
+from thalweg.engine.native.compiler.named import kernel
 from thalweg.engine.native.language.callables import compiled, inlined
 from thalweg.engine.native.layouts.job import CONSTANTS, ROW_WIDTH, LaneJob
 from thalweg.engine.native.layouts.state import Reals, State
@@ -294,4 +295,12 @@ def machine(o, c, s, f):
         last = run(job, c, first, threads)
         if leading(job) and last == 1 and job.threads > 1:
             close(job)
+    restore_denormals(before)
+
+
+@kernel
+def alone(row, constants, state, reals):
+    """Calls the kernel of a row of the table, as the machine does."""
+    before = flush_denormals()
+    call(integers(row, 1)[0], row + 8, constants, state, reals)
     restore_denormals(before)
