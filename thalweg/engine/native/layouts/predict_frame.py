@@ -19,8 +19,8 @@ class PredictFrame(Record):
     y_count: int
     y_bytes: int
     none: int  # Python's None
-    many: int  # so many rows are too many
-    long: int  # from so many on, other Python threads may run meanwhile
+    many: int  # rows: too many
+    long: int  # rows from which on other Python threads may run meanwhile
     new: int  # NumPy's function that creates an array
     array: int  # the class, element type and number of axes that x must have
     floats: int

@@ -8,17 +8,14 @@ from typing import Any, ClassVar
 LINE = 8  # numbers in a cache line
 
 
-class Field:
+class Field(int):
     """A place in a table: of a record what stands there, of its class the place itself."""
 
-    def __init__(self, place: int) -> None:
-        self.place = place
-
     def __get__(self, record: Record | None, owner: type[Record]) -> Any:
-        return self.place if record is None else record.numbers[self.place]
+        return int(self) if record is None else record.numbers[self]
 
     def __set__(self, record: Record, value: Any) -> None:
-        record.numbers[self.place] = value
+        record.numbers[self] = value
 
 
 class Record:

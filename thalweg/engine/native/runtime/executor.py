@@ -297,7 +297,7 @@ class NativeExecutor:
 
     def step_by_step(self, chunk: Chunk, repeats: int) -> Iterator[tuple[Instruction, int, float]]:
         """One step, every kernel called separately: yields the instruction, the lane whose memory it used, seconds."""
-        job, s, f = self.job, State(self.states[0]), Reals(self.reals[0])
+        job, lanes, block = self.job, self.job.lanes, self.memories[0].block
         epoch, batch = divmod(chunk.batch, job.steps_per_epoch)
         start = batch * job.batch
         rows = min(job.batch, job.rows - start)
@@ -307,29 +307,24 @@ class NativeExecutor:
             from thalweg.program.ir.counter import permutation
 
             self.order[:] = permutation(job.seed, chunk.epoch + epoch, job.rows)
-        lanes = self.job.lanes
+        s, f = State(self.states[0]), Reals(self.reals[0])
         s.numbers[:] = 0
-        s.batch_rows, s.iteration, s.lanes = rows, chunk.iteration + 1, 1
-        s.update = chunk.iteration // job.program.every + 1
-        s.block, s.after = self.memories[0].block, job.parameters.size
-        s.busy = min(lanes, -(-rows // s.block))
-        s.seed = self.jobs[0].seed
+        s.batch_rows, s.block, s.lanes, s.busy = rows, block, 1, min(lanes, -(-rows // block))
+        s.iteration, s.update = chunk.iteration + 1, chunk.iteration // job.program.every + 1
+        s.after, s.seed, s.start = job.parameters.size, self.jobs[0].seed, start
+        s.order = self.order[start:].ctypes.data if self.order.size else 0
         f.learning_rate = chunk.learning_rates[0] if len(chunk.learning_rates) else 0.0
         f.penalties = 1.0 if chunk.penalties is None else chunk.penalties[0]
 
         ends = np.cumsum([0, *(len(p) for p in self.phases)])
-        s.start = start
-        s.order = self.order[start:].ctypes.data if self.order.size else 0
         for lane in range(lanes):
             for i, _, seconds in self.one_by_one(self.phases[0], ends[0], repeats, lane):
                 if lane == 0 or any(b.region == WORKSPACE for b in i.outputs):  # each lane's own
                     yield i, lane, seconds
-        for number, first in enumerate(range(0, rows, self.memories[0].block)):
-            memory = self.memories[number % lanes]
-            s.rows = memory.rows = min(memory.block, rows - first)
-            s.first_row, s.start = first, start + first
+        for number, first in enumerate(range(0, rows, block)):
+            s.rows = self.memories[number % lanes].rows = min(block, rows - first)
+            s.first_row, s.start, s.accumulate = first, start + first, int(number >= lanes)
             s.order = self.order[start + first :].ctypes.data if self.order.size else 0
-            s.accumulate = int(number >= lanes)
             yield from self.one_by_one(self.phases[1], ends[1], repeats, number % lanes)
         for lane in range(s.busy):
             yield from self.one_by_one(self.phases[2], ends[2], repeats, lane)
