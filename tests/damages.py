@@ -133,7 +133,7 @@ DAMAGES = {
             "            # no thread adds",
         ),
         ("engine/native/runtime/machine.py", "            if number:\n", "            if not number:\n"),
-        ("engine/native/runtime/machine.py", "leading(job) and last == 1 and", "leading(job) and last > 1 and"),
+        ("engine/native/runtime/machine.py", "leads and last == 1 and", "leads and last > 1 and"),
     ],
     "tests/engine/test_cache_folders.py": [
         ("engine/native/compiler/cache.py", "stat.S_IWGRP | stat.S_IWOTH", "stat.S_IWOTH"),

@@ -18,17 +18,7 @@ from thalweg.engine.native.layouts.job import CONSTANTS, ROW_WIDTH, LaneJob
 from thalweg.engine.native.layouts.state import Reals, State
 from thalweg.engine.native.linalg.hashing import shuffle
 from thalweg.engine.native.runtime.denormals import flush_denormals, restore_denormals
-from thalweg.engine.native.runtime.meeting import (
-    all_here,
-    barrier,
-    call_in,
-    close,
-    come,
-    leading,
-    meet,
-    send_away,
-    sent_away,
-)
+from thalweg.engine.native.runtime.meeting import all_here, barrier, call_in, close, come, dismiss, dismissed, meet
 from thalweg.program.ir.instruction import LOSS, PENALTY, ROWS
 
 
@@ -238,7 +228,7 @@ def note_ticks(job, threads, since):
 @compiled
 def run(job, c, first, threads):
     """Runs the steps from `first` on, for this thread's lanes; returns how many threads ran the last step."""
-    leads, n, batch = leading(job), job.data_rows, job.batch
+    leads, n, batch = job.lane == job.first_lane, job.data_rows, job.batch
     per_epoch = (n + batch - 1) // batch
     # If every batch is the whole data set and fits one block per lane, it is still in the workspace from the last step.
     stays = per_epoch == 1 and n <= job.block * job.lanes
@@ -263,7 +253,7 @@ def run(job, c, first, threads):
             doubles(job.totals, job.totals_size)[ROWS] += rows
         leaves = leads and threads > 1 and job.account < 0
         if leaves:
-            send_away(job)
+            dismiss(job)
         barrier(job, threads)
 
         job.done = step + 1
@@ -278,7 +268,7 @@ def run(job, c, first, threads):
             job.account = min(job.account + job.gain, job.most)
             if leaves:
                 since, threads = note_ticks(job, threads, since), 1
-            elif not leads and sent_away(job):
+            elif not leads and dismissed(job):
                 return threads
     note_ticks(job, threads, since)
     return threads
@@ -288,12 +278,12 @@ def machine(o, c, s, f):
     """Runs a chunk, or on every thread but the first a part of it. o: the job of the thread's first lane; c: for each
     step the learning rate and the factor of the penalties."""
     job, before = LaneJob(o), flush_denormals()
-    first, threads = 0, 1
-    if not leading(job):
+    leads, first, threads = job.lane == job.first_lane, 0, 1
+    if not leads:
         first, threads = come(job), job.threads
     if first >= 0:  # one call
         last = run(job, c, first, threads)
-        if leading(job) and last == 1 and job.threads > 1:
+        if leads and last == 1 and job.threads > 1:
             close(job)
     restore_denormals(before)
 

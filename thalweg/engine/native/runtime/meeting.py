@@ -24,12 +24,6 @@ SPINS, YIELDS = 500, 200
 
 
 @inlined
-def leading(job):
-    """Whether the job is that of the first thread, which begins with all lanes."""
-    return job.lane == job.first_lane
-
-
-@inlined
 def wait(turns):
     """One turn of a loop that waits for another thread: first it spins, then it yields the core, then it sleeps."""
     if turns < SPINS:
@@ -64,7 +58,7 @@ def meet(job, threads, number):
     """A meeting of all lanes, those of other processes too: how many have been in the step."""
     barrier(job, threads)
     if job.elsewhere:
-        if leading(job):
+        if job.lane == job.first_lane:
             call(job.elsewhere, number, 0, 0, 0)
         barrier(job, threads)
 
@@ -109,13 +103,13 @@ def call_in(job, step):
 
 
 @inlined
-def send_away(job):
+def dismiss(job):
     """Tells the others that nobody waits for them any more."""
     store_release(job.shared + 8 * CALL, DISMISSED)
 
 
 @inlined
-def sent_away(job):
+def dismissed(job):
     """Whether the first thread goes on alone."""
     return load_acquire(job.shared + 8 * CALL) == DISMISSED
 
@@ -125,4 +119,4 @@ def close(job):
     """At the end of a call, if the others aren't inside: dismisses those that have come, and those that will."""
     for lane in range(1, job.threads):
         fetch_add(place_of(job, lane), CLOSED)
-    send_away(job)
+    dismiss(job)
