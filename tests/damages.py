@@ -225,6 +225,25 @@ DAMAGES = {
     "tests/engine/test_thread_policy.py": [
         ("engine/native/runtime/threads.py", "if account < 0:", "if account > 0:"),
     ],
+    "tests/engine/test_machine.py": [
+        ("engine/native/runtime/meeting.py", "// threads + 1) * threads", "// threads + 1) * threads - 1"),
+        ("engine/native/runtime/meeting.py", "while load_acquire(met) < goal:", "while load_acquire(met) <= goal:"),
+        ("engine/native/runtime/meeting.py", "    if turns >= SPINS:", "    if turns > SPINS:"),
+        ("engine/native/runtime/meeting.py", "HERE) == CLOSED:", "HERE) == HERE:"),
+        ("engine/native/runtime/meeting.py", "return -1 if said == DISMISSED else said - 1", "return said - 1"),
+        ("engine/native/runtime/meeting.py", "place_of(job, lane)) != HERE:", "place_of(job, lane)) == CLOSED:"),
+        ("engine/native/runtime/meeting.py", "                job.patience = 0\n", ""),
+        ("engine/native/runtime/meeting.py", "+ 8 * CALL, step + 1)", "+ 8 * CALL, step)"),
+        ("engine/native/runtime/machine.py", "and job.account < 0", "and job.account <= 0"),
+        ("engine/native/runtime/machine.py", "if job.prepared or job.elsewhere:", "if job.elsewhere:"),
+        (
+            "engine/native/runtime/machine.py",
+            "            barrier(job, threads)  # no thread adds",
+            "            # no thread adds",
+        ),
+        ("engine/native/runtime/machine.py", "            if number:\n", "            if not number:\n"),
+        ("engine/native/runtime/machine.py", "leads and last == 1 and", "leads and last > 1 and"),
+    ],
     "tests/engine/test_cache_folders.py": [
         ("engine/native/compiler/cache.py", "stat.S_IWGRP | stat.S_IWOTH", "stat.S_IWOTH"),
         (

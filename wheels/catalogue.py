@@ -17,7 +17,7 @@ from thalweg.activations.function import BuiltInFunction
 from thalweg.engine.native.compiler.kernel import Kernel
 from thalweg.engine.native.instructions.variants import native
 from thalweg.engine.native.kernels.generated.pointwise import pointwise_kernel
-from thalweg.engine.native.kernels.table import ACTIVITY, ENTER, FLUSH, KERNELS, MACHINE, RESTORE, SUMMARISE, kernel_of
+from thalweg.engine.native.kernels.table import ACTIVITY, ALONE, ENTER, KERNELS, MACHINE, SUMMARISE, kernel_of
 from thalweg.engine.native.passes.activated import FUSED, ActivatedLoss
 from thalweg.errors import ThalwegError
 from thalweg.optimizers.layout import Run
@@ -40,7 +40,7 @@ SUMS = Buffer("sums", (1,), TOTALS, per_row=False)
 
 def kernels() -> list[Kernel]:
     """Every kernel that is made before it is asked for; the families that they call are not among them."""
-    by_name = [*KERNELS.values(), MACHINE, SUMMARISE, ACTIVITY, FLUSH, RESTORE, ENTER]
+    by_name = [*KERNELS.values(), MACHINE, SUMMARISE, ACTIVITY, ALONE, ENTER]
     generated = [kernel_of(i) for i in (*of_activations(), *of_losses(), *of_penalties(), *of_updates())]
     return list(dict.fromkeys([*by_name, *generated, *of_operations()]))
 

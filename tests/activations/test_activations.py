@@ -216,7 +216,7 @@ def model_value(model, x):
     """The layer's kernel on values that `predict` would refuse at the boundary."""
     from thalweg.engine.native.compiler.compile import callable_of
     from thalweg.engine.native.kernels.table import kernel_of
-    from thalweg.engine.native.layouts.state import REALS, ROWS, STATE
+    from thalweg.engine.native.layouts.state import Reals, State
     from thalweg.engine.native.runtime.table_rows import row
     from thalweg.program.builder import Builder
     from thalweg.program.ir.instruction import Buffer
@@ -230,8 +230,8 @@ def model_value(model, x):
     places = SimpleNamespace(address={i.h: h.ctypes.data, i.a: a.ctypes.data}.get)
     words, reals = row(i, places)
     o, c = np.array(words, np.int64), np.array([*reals, 0.0])
-    s, f = np.zeros(STATE, np.int64), np.zeros(REALS)
-    s[ROWS] = len(x)
+    s, f = np.zeros(State.size, np.int64), np.zeros(Reals.size)
+    s[State.rows] = len(x)
     callable_of(kernel_of(i))(*(v.ctypes.data for v in (o, c, s, f)))
     return a
 

@@ -250,10 +250,10 @@ def right(z, first_of_all, scale: float, slope: float, *numbers, iteration, pena
 @pytest.mark.jit
 def test_every_parameter_is_read_from_its_place():
     from thalweg.engine.native.compiler.compile import callable_of
-    from thalweg.engine.native.layouts import state
+    from thalweg.engine.native.layouts.state import Reals, State
 
     z = np.zeros(7, np.float32)
     o, c = np.array([z.ctypes.data, 1, 40, 41]), np.array([0.5, 0.25])
-    s, f = np.arange(state.STATE) + 10, np.arange(state.REALS) + 0.75
+    s, f = np.arange(State.size) + 10, np.arange(Reals.size) + 0.75
     callable_of(Kernel("own", "right", RIGHT))(*(a.ctypes.data for a in (o, c, s, f)))
-    assert z.tolist() == [0.5, 0.25, 10 + state.ITERATION, 0.75 + state.PENALTIES, 10 + state.ROWS, 40, 41]
+    assert z.tolist() == [0.5, 0.25, 10 + State.iteration, 0.75 + Reals.penalties, 10 + State.rows, 40, 41]

@@ -68,7 +68,7 @@ def trained(script, **settings):
 
 def kernels_of_training():
     """Every kernel that TRAINING needs, as its networks' programs name them."""
-    from thalweg.engine.native.kernels.table import ENTER, FLUSH, RESTORE
+    from thalweg.engine.native.kernels.table import ALONE, ENTER
 
     model = Sequential([Input((20,)), Dense(16, "relu"), Dense(40, "softmax")], seed=1)
     model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
@@ -78,12 +78,12 @@ def kernels_of_training():
         from thalweg.engine.native.runtime import executor
 
         prepare = executor.prepare
-        patch.setattr(executor, "prepare", lambda kernels, more: asked.extend(kernels) or prepare(kernels))
+        patch.setattr(executor, "prepare", lambda kernels: asked.extend(kernels) or prepare(kernels))
         x = np.zeros((300, 20), np.float32)
         model.fit(x, np.arange(300) % 40, verbose=0, lanes=2)
         model.predict(x[:1])
         model.predict(x, lanes=2)
-    return {MACHINE, FLUSH, RESTORE, ENTER, *asked}
+    return {MACHINE, ALONE, ENTER, *asked}
 
 
 @pytest.fixture(scope="module")
@@ -210,17 +210,17 @@ def test_a_kernel_whose_sources_were_edited_is_not_ready(copied):
     listed.write_text(json.dumps(contents))
     script = """
 from thalweg.engine.native.compiler.ready import is_ready, library
-from thalweg.engine.native.kernels.table import FLUSH, MACHINE
+from thalweg.engine.native.kernels.table import ALONE, MACHINE
 assert library() is not None
-print(is_ready(MACHINE), is_ready(FLUSH))"""
+print(is_ready(MACHINE), is_ready(ALONE))"""
     assert run(script, THALWEG_READY=copied)[:2] == ("False True\n", "")
 
 
 FOR_ANOTHER = """
 from pathlib import Path
-from thalweg.engine.native.kernels.table import FLUSH, MACHINE
+from thalweg.engine.native.kernels.table import ALONE, MACHINE
 from wheels.libraries import make_library
-print(make_library(Path({folder!r}), [FLUSH, MACHINE]))
+print(make_library(Path({folder!r}), [ALONE, MACHINE]))
 """
 MAGIC = {"linux": b"\x7fELF", "macos": b"\xcf\xfa\xed\xfe", "windows": b"MZ"}
 

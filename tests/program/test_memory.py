@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from thalweg import Sequential
 from thalweg.engine.contract import Chunk
 from thalweg.engine.native.instructions import linear
-from thalweg.engine.native.layouts import job as layout
 from thalweg.engine.native.passes import input_split
 from thalweg.engine.native.runtime.executor import NativeExecutor
 from thalweg.engine.native.runtime.partition import TILE, WIDE_SLICE, lines, slices
@@ -292,12 +291,11 @@ def test_no_instruction_reads_weights_while_lanes_take_them(batch):
     _, job = make(batch, 2)
     executor = NativeExecutor(job)
     rows = executor.phases[1]
-    place = int(executor.jobs[0, layout.JOB_FREE]) - len(executor.phases[0])
+    place = int(executor.jobs[0].free) - len(executor.phases[0])
     assert 0 < place < len(rows)
     assert any(b.region == PARAMETERS for b in rows[place - 1].inputs)
     assert not any(b.region == PARAMETERS for i in rows[place:] for b in i.inputs)
-    count, each = executor.jobs[0, [layout.JOB_LINE_COUNT, layout.JOB_EACH]]
-    assert 0 < count <= each * (len(rows) - place)
+    assert 0 < executor.jobs[0].line_count <= executor.jobs[0].each * (len(rows) - place)
 
 
 @pytest.mark.parametrize("lanes", [1, 2, 3])

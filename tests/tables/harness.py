@@ -11,11 +11,11 @@ from thalweg.engine.native.instructions.scan import NativeScan
 from thalweg.engine.native.instructions.variants import native
 from thalweg.engine.native.kernels.names import name_of
 from thalweg.engine.native.kernels.table import kernel_of
-from thalweg.engine.native.layouts import state
 from thalweg.engine.native.layouts.by_columns import ByColumns, in_columns
 from thalweg.engine.native.layouts.by_steps import BySteps
 from thalweg.engine.native.layouts.job import CONSTANTS, ROW_WIDTH
 from thalweg.engine.native.layouts.limits import NARROW
+from thalweg.engine.native.layouts.state import Reals, State
 from thalweg.engine.native.runtime.linked_steps import link_steps, rows_behind
 from thalweg.engine.native.runtime.table_rows import row
 from thalweg.engine.native.scheduling.traits import OwnInputs, in_place, sliced
@@ -286,22 +286,23 @@ class Case:
         else:
             words, reals = row(i, operands)
         o, c = np.array([*words, 0], np.int64), np.array([*reals, 0.0])
-        s, f = np.zeros(state.STATE, np.int64), np.zeros(state.REALS)
+        tables = np.zeros(State.size, np.int64), np.zeros(Reals.size)
+        s, f = State(tables[0]), Reals(tables[1])
         order = np.ascontiguousarray(self.order, np.int64)
-        s[state.ROWS], s[state.FIRST_ROW], s[state.BATCH_ROWS] = self.shape.rows, self.first_row, self.batch_rows
-        s[state.ACCUMULATE] = self.has(ACCUMULATE) and not sliced(i)
-        s[state.ITERATION], s[state.SEED] = self.iteration, self.shape.seed
-        s[state.ORDER], s[state.START] = order.ctypes.data if self.has(ORDERED) else 0, self.start
-        s[state.UPDATE], s[state.BUSY] = self.update, self.busy
-        s[state.BLOCK] = self.shape.rows
-        f[state.LEARNING_RATE], f[state.PENALTIES] = 0.05, self.penalties
+        s.rows, s.first_row, s.batch_rows = self.shape.rows, self.first_row, self.batch_rows
+        s.accumulate = self.has(ACCUMULATE) and not sliced(i)
+        s.iteration, s.seed = self.iteration, self.shape.seed
+        s.order, s.start = order.ctypes.data if self.has(ORDERED) else 0, self.start
+        s.update, s.busy = self.update, self.busy
+        s.block = self.shape.rows
+        f.learning_rate, f.penalties = 0.05, self.penalties
         for lane in range(self.lanes):
-            s[state.LANE], s[state.LANES] = lane, self.lanes
+            s.lane, s.lanes = lane, self.lanes
             for first, after in self.stretches(lane):
-                s[state.FIRST], s[state.AFTER] = first, after
-                callable_of(kernel_of(i))(*(a.ctypes.data for a in (o, c, s, f)))
+                s.first, s.after = first, after
+                callable_of(kernel_of(i))(*(a.ctypes.data for a in (o, c, *tables)))
                 if sliced(i):
-                    s[state.ACCUMULATE] = 1
+                    s.accumulate = 1
 
     def stretches(self, lane: int) -> list[tuple[int, int]]:
         """The stretches of the parameter vector that a lane works on, one after the other; any if it doesn't matter."""

@@ -5,9 +5,30 @@ import math
 import numpy as np
 
 from thalweg.engine.native.language.callables import compiled, inlined
+from thalweg.engine.native.layouts.record import Record
 
 F32, I32, U32, U64 = np.float32, np.int32, np.uint32, np.uint64
 TABLE, PAIR = (3, 5, 7), (2.5, -1.5)
+
+
+class Counts(Record):
+    even: int
+    odd: int
+    seen: int
+
+
+class Sums(Record):
+    total: float
+    largest: float
+
+
+@compiled
+def counted(counts, x):
+    if x % 2:
+        counts.odd += 1
+    else:
+        counts.even += 1
+    return counts.seen
 
 
 @compiled
@@ -274,6 +295,25 @@ def an_array_s_part(o, c, s, f):
 def an_array_filled(o, c, s, f):
     o[3:7] = 8
     o[10:14] = s[1:5]
+
+
+def fields_of_a_record(o, c, s, f):
+    counts, sums = Counts(o), Sums(c)
+    for i in range(13):
+        counts.seen = i + 1
+        o[20 + i] = counted(counts, s[i])
+        sums.total += s[i]
+        sums.largest = max(sums.largest, f[i])
+    c[5], o[5] = sums.total / counts.seen, counts.even - counts.odd
+
+
+def places_of_fields(o, c, s, f):
+    o[Counts.seen], o[Counts.odd], o[9] = 7, Counts.size, Counts(o).seen
+
+
+def several_fields_at_once(o, c, s, f):
+    counts = Counts(o)
+    counts.even, counts.odd, o[7] = s[1], s[2], s[3]
 
 
 def changed_in_place(o, c, s, f):

@@ -21,7 +21,7 @@ from typing import Any
 from thalweg.engine.contract import Array, Chunk, Job, Outcome
 from thalweg.engine.native.instructions.embedding import NativeEmbeddingGradient
 from thalweg.engine.native.layouts.regions import EXCHANGE
-from thalweg.engine.native.layouts.state import BUSY
+from thalweg.engine.native.layouts.state import State
 from thalweg.engine.native.runtime.executor import NativeExecutor, Share
 from thalweg.engine.native.runtime.linking import Memory
 from thalweg.engine.ranks.exchange import Exchange, Piece, complete
@@ -174,7 +174,7 @@ class RankedExecutor:
                 self.arrived, self.before = begin, self.seconds
             self.exchanges[number]()
             if number == self.last and self.job.program.backward:
-                busy = int(self.native.states[self.native.own.start, BUSY])
+                busy = int(self.native.states[self.native.own.start, State.busy])
                 for table in self.sent_rows:
                     table.exchange(busy)
                 if self.ranks.fast_sums:

@@ -18,8 +18,9 @@ import numpy as np
 from thalweg import layers, losses, metrics, optimizers
 from thalweg.engine.native.compiler.kernel import Kernel, symbol_of
 from thalweg.engine.native.kernels.table import KERNELS, MACHINE, kernel_of, parameters_of
-from thalweg.engine.native.layouts import job
-from thalweg.engine.native.layouts import state as step
+from thalweg.engine.native.layouts.job import COME, CONSTANTS, ROW_WIDTH, LaneJob
+from thalweg.engine.native.layouts.record import LINE
+from thalweg.engine.native.layouts.state import Reals, State
 from thalweg.engine.native.runtime.partition import SLICE
 from thalweg.engine.native.scheduling.schedule import Schedule, schedule_of
 from thalweg.errors import ThalwegError
@@ -90,10 +91,9 @@ class Catalogue:
         return {
             "machine": symbol_of(MACHINE),
             "layout": {
-                "row": job.ROW_WIDTH, "constants": job.CONSTANTS, "state": step.STATE, "reals": step.REALS,
-                "job_size": job.JOB_SIZE, "barrier": job.COME + job.WORD, "slice": SLICE, "alignment": ALIGNMENT,
-                "job": {name: n for name, n in vars(job).items() if name.startswith("JOB_") and name != "JOB_SIZE"},
-                "rows": step.ROWS, "batch_rows": step.BATCH_ROWS,
+                "row": ROW_WIDTH, "constants": CONSTANTS, "state": State.size, "reals": Reals.size,
+                "job_size": LaneJob.size, "shared": COME + LINE, "slice": SLICE, "alignment": ALIGNMENT,
+                "job": LaneJob.places, "rows": State.rows, "batch_rows": State.batch_rows,
                 "totals": {"loss": LOSS, "rows": ROWS, "penalty": PENALTY, "metric": FIRST_METRIC},
             },
             "kernels": {name: signature(kernel) for name, kernel in self.kernels.items()},

@@ -6,7 +6,7 @@ A kernel reads like its formula:
     def rescale(x, z, size, scale: float, offset: float, *, rows): ...
 
 Its parameters are the addresses of the instruction's operands (0 for one that is absent) and its whole numbers, its
-real numbers (annotated `float`) and, after the star, the state of the step (`layouts/state.py`, in lower case). A
+real numbers (annotated `float`) and, after the star, the state of the step (`layouts/state.py`). A
 default stands for a field that only the instruction's native variant has. A starred parameter, `*axes` or `*fill:
 float`, stands for any number of them. The words of an instruction's row are in the order of its kernel's signature, and
 so are its constants.
@@ -20,17 +20,12 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
-from thalweg.engine.native.layouts import state
+from thalweg.engine.native.layouts.state import Reals, State
 
 SIGNATURE = re.compile(r"^@kernel\ndef (\w+)\(([^)]*)\):", re.M)
 PARAMETER = re.compile(r"(\**)(\w*)\s*(:\s*float)?\s*(?:=\s*(\S+))?")
-REALS = {"learning_rate": state.LEARNING_RATE, "penalties": state.PENALTIES}  # of the state
+WHOLE, REALS = State.places, Reals.places
 POINTERS = {"state": "s", "reals": "f"}  # the whole of it, to be handed on to other kernels
-WHOLE = {
-    name.lower(): place
-    for name, place in vars(state).items()
-    if name.isupper() and name not in ("STATE", "REALS") and name.lower() not in REALS
-}
 
 
 class Parameter(NamedTuple):

@@ -38,10 +38,9 @@ def kernels() -> Iterator[tuple[Kernel, str]]:
 
 SIGNATURES = dict(kernels())
 KERNELS = {kernel.name: kernel for kernel in SIGNATURES}
-MACHINE = Kernel("runtime.machine", "machine")
+MACHINE, ALONE = (Kernel("runtime.machine", name) for name in ("machine", "alone"))
 SUMMARISE, ACTIVITY = (Kernel("runtime.vector_sums", name) for name in ("summarise", "activity"))
 ENTER = Kernel("runtime.entrance", "enter", method=True)
-FLUSH, RESTORE = (Kernel("runtime.denormals", name) for name in ("flush", "restore"))
 
 
 def kernel_of(i: Instruction) -> Kernel:

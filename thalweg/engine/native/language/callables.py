@@ -20,8 +20,10 @@ from thalweg.engine.native.language.types import (
     Number,
     Type,
     codes,
+    float64,
     int64,
 )
+from thalweg.engine.native.layouts.record import Record
 
 
 class Compiled:
@@ -95,6 +97,18 @@ class View(InKernels):
             raise Broken("arguments", called=f"a view, {self.type},", count=len(arguments), taken=1 + self.type.axes)
         address, *sizes = (cast(b, x, int64) for x in arguments)
         return Value(self.type, (b.inttoptr(address, self.type.item.code.as_pointer()), *sizes))
+
+
+def recorded(b: ir.IRBuilder, record: type[Record], arguments: Sequence[Thing]) -> Value:
+    """A record of an array, or of an address."""
+    if len(arguments) != 1:
+        raise Broken("arguments", called=record.__name__, count=len(arguments), taken=1)
+    item, place = float64 if record.real else int64, arguments[0]
+    if isinstance(place, Value) and place.type == Array(item):
+        pointer = place.parts[0]
+    else:
+        pointer = b.inttoptr(cast(b, place, int64), item.code.as_pointer())
+    return Value(Array(item, record=record), (pointer, ir.Constant(int64.code, record.size)))
 
 
 class Special(InKernels):

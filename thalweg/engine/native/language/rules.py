@@ -27,6 +27,7 @@ RULES = {
     "arguments": "{called} is called with {count} arguments, and takes {taken}",
     "index": "{what}: an index is a whole number, from 0 on; rows take two, [i, j], or one for a row",
     "negative": "an index of {value}: an array isn't counted from its end; write x[x.size - {back}]",
+    "field": "{record} has no {name!r}; it has: {fields}",
     "value": "{what} is no number or array: it can be called, or looked into",
     "condition": "{what} has no truth value",
     "unpacking": "{count} values for {taken} names",

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from llvmlite import ir
 
-from thalweg.engine.native.language.callables import Compiled, Emitted, Special, View
+from thalweg.engine.native.language.callables import Compiled, Emitted, Special, View, recorded
 from thalweg.engine.native.language.known_functions import KNOWN, LIBRARY, converted
 from thalweg.engine.native.language.number_operators import (
     cast,
@@ -31,6 +31,7 @@ from thalweg.engine.native.language.number_operators import (
 from thalweg.engine.native.language.rules import Broken, Source
 from thalweg.engine.native.language.things import Known, Thing, Value, computed, known, of_type, parts, type_of
 from thalweg.engine.native.language.types import Array, Number, Type, boolean, codes, common, int64
+from thalweg.engine.native.layouts.record import Record
 
 if TYPE_CHECKING:
     from thalweg.engine.native.language.unit import Unit
@@ -202,7 +203,10 @@ class Expressions(ABC):
         return tuple(found)
 
     def attribute(self, thing: Thing, name: str) -> Thing:
-        """thing.name, of an array its size and shape."""
+        """thing.name: of a record a field, of an array its size and shape."""
+        if record := record_of(thing):
+            item, place = self.field(thing, record, name)
+            return Value(item, (self.load(item, place),))
         if isinstance(thing, Value) and isinstance(thing.type, Array) and name in ("size", "shape"):
             sizes = tuple(Value(int64, (part,)) for part in thing.parts[1:])
             return sizes if name == "shape" else sizes[0] if len(sizes) == 1 else operated(self.b, ast.Mult(), *sizes)
@@ -315,6 +319,21 @@ class Expressions(ABC):
             where = self.b.add(self.b.mul(where, thing.parts[2]), cast(self.b, indices[1], int64))
         return thing.type.item, self.b.gep(thing.parts[0], [where], inbounds=True)
 
+    def field(self, thing: Thing, record: type[Record], name: str) -> tuple[Number, ir.Value]:
+        """The type of a record's field, and where it is."""
+        if name not in record.places:
+            raise Broken("field", record=record.__name__, name=name, fields=", ".join(record.places))
+        return self.place(thing, Known(record.places[name]))
+
+    def target_place(self, target: ast.expr) -> tuple[Number, ir.Value]:
+        """The type of an element or a field that stands on the left, and where it is."""
+        match target:
+            case ast.Subscript(value=inner, slice=index) if not isinstance(index, ast.Slice):
+                return self.place(self.value(inner), self.value(index))
+            case ast.Attribute(value=inner, attr=name) if record := record_of(thing := self.value(inner)):
+                return self.field(thing, record, name)
+        raise self.construct(target)
+
     def load(self, item: Number, place: ir.Value) -> ir.Value:
         found = self.b.load(place)
         found.align = item.bytes
@@ -334,6 +353,8 @@ class Expressions(ABC):
             raise Broken("construct", what=f"an argument by name, {next(iter(named))}", instead="give it by its place")
         if isinstance(function, Number):
             return converted(function).call(self.b, arguments)
+        if isinstance(function, type) and issubclass(function, Record):
+            return recorded(self.b, function, arguments)
         if isinstance(function, Emitted | View | Special):
             return function.call(self.b, arguments)
         if callable(function) and function in LIBRARY:
@@ -362,6 +383,11 @@ class Expressions(ABC):
 def is_value(thing: Thing) -> bool:
     """Whether a thing has parts alone, and can have a place."""
     return all(map(is_value, thing)) if isinstance(thing, tuple) else isinstance(thing, Value)
+
+
+def record_of(thing: Thing) -> type[Record] | None:
+    """What names the places of a thing, if they have names."""
+    return thing.type.record if isinstance(thing, Value) and isinstance(thing.type, Array) else None
 
 
 def met(x: Type, y: Type) -> Type:

@@ -143,19 +143,15 @@ class Translation(Expressions):
                     self.target(inner, one)
             case ast.Subscript(value=inner, slice=ast.Slice()):
                 self.fill(self.subscript(self.value(inner), target.slice), thing)
-            case ast.Subscript(value=inner, slice=index):
-                item, place = self.place(self.value(inner), self.value(index))
-                self.store(item, thing, place)
             case _:
-                raise self.construct(target)
+                item, place = self.target_place(target)
+                self.store(item, thing, place)
 
     def changed(self, target: ast.expr, op: ast.operator, value: ast.expr) -> None:
         """target op= value; the place of an element is computed once."""
         if isinstance(target, ast.Name):
             return self.assign(target.id, operated(self.b, op, self.name(target.id), self.value(value)))
-        if not isinstance(target, ast.Subscript) or isinstance(target.slice, ast.Slice):
-            raise self.construct(target)
-        item, place = self.place(self.value(target.value), self.value(target.slice))
+        item, place = self.target_place(target)
         old = Value(item, (self.load(item, place),))
         return self.store(item, operated(self.b, op, old, self.value(value)), place)
 

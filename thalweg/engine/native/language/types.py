@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 
+from thalweg.engine.native.layouts.record import Record
+
 POINTER = 64  # bits of an address, and of a whole number
 
 
@@ -60,13 +62,14 @@ OF_PYTHON: dict[type, Number] = {t.python: t for t in NUMBERS} | {int: int64, fl
 
 @dataclass(frozen=True)
 class Array:
-    """The type of an array of numbers, with one axis or two, row after row."""
+    """The type of an array of numbers, with one axis or two, row after row; or of a record, whose places have names."""
 
     item: Number
     axes: int = 1
+    record: type[Record] | None = None
 
     def __repr__(self) -> str:
-        return f"array of {self.item}" + ", in rows" * (self.axes - 1)
+        return self.record.__name__ if self.record else f"array of {self.item}" + ", in rows" * (self.axes - 1)
 
 
 Type = Number | Array | tuple[Any, ...] | None

@@ -1,17 +1,34 @@
 """The frame with which prediction enters the machine: addresses, and what an array has to be."""
 
-# Indices in a frame: the job; 1 while a call uses it; the first instruction of the rows phase and the one after the
-# last; the list of the table's cells that hold the address of X, their number and the bytes in a row of X, and the same
-# for Y; None; how many rows are too many; from how many rows on other Python threads may run meanwhile; NumPy's
-# function that creates an array; x's required class, element type and number of axes; and the number of axes of y.
-# The lengths of the axes start at X_SHAPE and Y_SHAPE; the first of y, the rows, is filled in by the call.
-(
-    JOB, TAKEN, FIRST, AFTER, X_CELLS, X_COUNT, X_BYTES, Y_CELLS, Y_COUNT, Y_BYTES, NONE, MANY, LONG, NEW, ARRAY,
-    FLOATS, X_AXES, Y_AXES, X_SHAPE,
-) = range(19)  # fmt: skip
-MOST_AXES = 64  # NumPy's limit
-Y_SHAPE = X_SHAPE + MOST_AXES
-SIZE = Y_SHAPE + MOST_AXES
+from __future__ import annotations
+
+from thalweg.engine.native.layouts.record import Record
+
+
+class PredictFrame(Record):
+    """What a call needs. `x_cells`, `y_cells`: the table's cells that hold the address of X, and of Y."""
+
+    job: int
+    taken: int  # 1 while a call uses it
+    first: int  # the instructions that are executed: up to before `after`
+    after: int
+    x_cells: int
+    x_count: int
+    x_bytes: int  # of a row
+    y_cells: int
+    y_count: int
+    y_bytes: int
+    none: int  # Python's None
+    many: int  # rows: too many
+    long: int  # rows from which on other Python threads may run meanwhile
+    new: int  # NumPy's function that creates an array
+    array: int  # the class, element type and number of axes that x must have
+    floats: int
+    x_axes: int
+    x_shape: int
+    y_axes: int
+    y_shape: int  # whose first length, the rows, is filled in by the call
+
 
 # Offsets of an object's class in Python, and of an array's fields in NumPy (PyArrayObject_fields), which follow the
 # header of every Python object.

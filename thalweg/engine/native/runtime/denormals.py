@@ -54,13 +54,3 @@ def flush_denormals(builder):
 def restore_denormals(builder, before):
     """Sets how this thread treats denormal numbers to what it was before `flush_denormals`."""
     write(builder, before)
-
-
-def flush(o, c, s, f):
-    """Prepares this thread for kernels that are called one by one, without the machine."""
-    o[0] = flush_denormals()
-
-
-def restore(o, c, s, f):
-    """Ends what `flush` began."""
-    restore_denormals(o[0])

@@ -6,9 +6,10 @@ method written in C, and reads and creates NumPy arrays as C does.
 
 from thalweg.engine.native.compiler.llvm import fetch_add, hold, integers, leave, new_array, reenter
 from thalweg.engine.native.language.callables import compiled, inlined
-from thalweg.engine.native.layouts import job as m
 from thalweg.engine.native.layouts import predict_frame as t
-from thalweg.engine.native.layouts.state import BATCH_ROWS, FIRST_ROW, ROWS, STATE
+from thalweg.engine.native.layouts.job import LaneJob
+from thalweg.engine.native.layouts.predict_frame import PredictFrame
+from thalweg.engine.native.layouts.state import State
 from thalweg.engine.native.runtime.denormals import flush_denormals, restore_denormals
 from thalweg.engine.native.runtime.machine import execute
 
@@ -21,15 +22,15 @@ def word(address):
 @inlined
 def fits(x, frame):
     """Whether the machine can read an object without conversion."""
-    if word(x + t.CLASS) != frame[t.ARRAY]:
+    if word(x + t.CLASS) != frame.array:
         return False
     axes = word(x + t.COUNT) & 0xFF  # a 32-bit int, like the flags; the word's other half may hold anything
-    if word(x + t.KIND) != frame[t.FLOATS] or axes != frame[t.X_AXES] or word(x + t.HOW) & t.READY != t.READY:
+    if word(x + t.KIND) != frame.floats or axes != frame.x_axes or word(x + t.HOW) & t.READY != t.READY:
         return False
-    shape = integers(word(x + t.DIMENSIONS), axes)
-    same = 0 < shape[0] < frame[t.MANY]
+    shape, wanted = integers(word(x + t.DIMENSIONS), axes), integers(frame.x_shape, axes)
+    same = 0 < shape[0] < frame.many
     for axis in range(1, axes):
-        same &= shape[axis] == frame[t.X_SHAPE + axis]
+        same &= shape[axis] == wanted[axis]
     return same
 
 
@@ -44,16 +45,16 @@ def point(cells, count, address):
 @compiled
 def predict(frame, rows, x, y):
     """Fills y, block by block: the instructions read x and write y in place."""
-    job = integers(frame[t.JOB], m.JOB_SIZE)
-    s = integers(job[m.JOB_STATE], STATE)
-    s[BATCH_ROWS] = rows
+    job = LaneJob(frame.job)
+    s = State(job.state)
+    s.batch_rows = rows
     before = flush_denormals()
-    execute(job, 0, job[m.JOB_PREPARE])
-    for first in range(0, rows, job[m.JOB_BLOCK]):
-        s[FIRST_ROW], s[ROWS] = first, min(job[m.JOB_BLOCK], rows - first)
-        point(frame[t.X_CELLS], frame[t.X_COUNT], x + first * frame[t.X_BYTES])
-        point(frame[t.Y_CELLS], frame[t.Y_COUNT], y + first * frame[t.Y_BYTES])
-        execute(job, frame[t.FIRST], frame[t.AFTER])
+    execute(job, 0, job.prepare)
+    for first in range(0, rows, job.block):
+        s.first_row, s.rows = first, min(job.block, rows - first)
+        point(frame.x_cells, frame.x_count, x + first * frame.x_bytes)
+        point(frame.y_cells, frame.y_count, y + first * frame.y_bytes)
+        execute(job, frame.first, frame.after)
     restore_denormals(before)
 
 
@@ -62,22 +63,22 @@ def enter(self, x):
 
     self is the frame's array. The result is a new reference, as from any method written in C.
     """
-    at = word(self + t.DATA)
-    frame = integers(at, t.SIZE)
+    frame = PredictFrame(word(self + t.DATA))
     if not fits(x, frame):
-        return hold(frame[t.NONE])
-    if fetch_add(at + 8 * t.TAKEN, 1):
-        fetch_add(at + 8 * t.TAKEN, -1)
-        return hold(frame[t.NONE])
+        return hold(frame.none)
+    taken = word(self + t.DATA) + 8 * PredictFrame.taken
+    if fetch_add(taken, 1):
+        fetch_add(taken, -1)
+        return hold(frame.none)
     rows = word(word(x + t.DIMENSIONS))
-    frame[t.Y_SHAPE] = rows
-    y = new_array(frame[t.NEW], frame[t.ARRAY], hold(frame[t.FLOATS]), frame[t.Y_AXES], at + 8 * t.Y_SHAPE)
+    integers(frame.y_shape, 1)[0] = rows
+    y = new_array(frame.new, frame.array, hold(frame.floats), frame.y_axes, frame.y_shape)
     if y:  # otherwise NumPy has set an error, which Python raises
-        if rows < frame[t.LONG]:
+        if rows < frame.long:
             predict(frame, rows, word(x + t.DATA), word(y + t.DATA))
         else:
             thread = leave()
             predict(frame, rows, word(x + t.DATA), word(y + t.DATA))
             reenter(thread)
-    fetch_add(at + 8 * t.TAKEN, -1)
+    fetch_add(taken, -1)
     return y

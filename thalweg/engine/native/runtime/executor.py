@@ -13,15 +13,11 @@ import numpy as np
 from thalweg.engine.contract import Array, Chunk, Job, Outcome, added, aligned
 from thalweg.engine.native.compiler.compile import callable_of, prepare
 from thalweg.engine.native.compiler.system import ticks_a_second
-from thalweg.engine.native.kernels.table import (
-    FLUSH,
-    MACHINE,
-    RESTORE,
-    kernel_of,
-    kernels_of,
-)
-from thalweg.engine.native.layouts import job as m
-from thalweg.engine.native.layouts import state
+from thalweg.engine.native.kernels.table import ALONE, MACHINE, kernels_of
+from thalweg.engine.native.layouts.job import CALL, CLOSED, COME, DISMISSED, ROW_WIDTH, LaneJob
+from thalweg.engine.native.layouts.record import LINE
+from thalweg.engine.native.layouts.regions import EXCHANGE, PREPARED
+from thalweg.engine.native.layouts.state import Reals, State
 from thalweg.engine.native.runtime.linking import Memory, link
 from thalweg.engine.native.runtime.partition import first_free, lines, slices
 from thalweg.engine.native.runtime.table_rows import cells
@@ -33,7 +29,7 @@ from thalweg.engine.native.scheduling.traits import OwnInputs
 from thalweg.errors import ArgumentError
 from thalweg.program.instructions.batches import Gather
 from thalweg.program.ir.alignment import ALIGNMENT, align
-from thalweg.program.ir.instruction import DATA, GRADIENTS, LOSS, PENALTY, ROWS, WORKSPACE, Instruction
+from thalweg.program.ir.instruction import DATA, GRADIENTS, LOSS, NORMS, PENALTY, ROWS, TOTALS, WORKSPACE, Instruction
 
 
 class Share(NamedTuple):
@@ -71,9 +67,7 @@ class NativeExecutor:
         self.allocate()
         self.share_out()
         self.link_tables()
-        for lane, own in enumerate(self.jobs):
-            numbers = self.common_numbers() | self.own_numbers(lane)
-            own[list(numbers)] = list(numbers.values())
+        self.tell()
 
     def allocate(self) -> None:
         """Allocates the memory of all lanes, and what the machine keeps for each."""
@@ -83,20 +77,18 @@ class NativeExecutor:
         self.norms = aligned(lanes * schedule.norms, np.float64)
         self.totals = np.zeros((lanes, align(job.totals)), np.float64)
         self.order = np.zeros(job.rows if (job.shuffle or job.ordered) and not job.one_batch else 0, np.int64)
-        self.shared = aligned(m.COME + m.WORD * lanes, np.int64)  # through which the threads communicate
-        self.states = aligned(lanes * state.STATE, np.int64).reshape(lanes, -1)
-        self.reals = aligned(lanes * state.REALS, np.float64).reshape(lanes, -1)
-        self.jobs = aligned(lanes * m.JOB_SIZE, np.int64).reshape(lanes, -1)
-        prepared, exchange = aligned(plan.prepared), aligned(lanes * plan.exchange)
+        self.shared = aligned(COME + LINE * lanes, np.int64)  # through which the threads communicate
+        self.states = aligned(lanes * State.size, np.int64).reshape(lanes, -1)
+        self.reals = aligned(lanes * Reals.size, np.float64).reshape(lanes, -1)
+        jobs = aligned(lanes * LaneJob.size, np.int64).reshape(lanes, -1)
+        self.jobs, self.all_jobs = [LaneJob(own) for own in jobs], LaneJob(jobs.T)
         stride = align(plan.row * block) + plan.once + ALIGNMENT  # its address isn't round
         workspaces = aligned(lanes * stride).reshape(lanes, stride)
+        common = {PREPARED: aligned(plan.prepared), EXCHANGE: aligned(lanes * plan.exchange), NORMS: self.norms}
+        own = zip(workspaces, self.gradients, self.totals, strict=True)
         self.memories = [
-            Memory(
-                job, schedule, block, workspaces[lane], prepared,
-                self.gradients[lane], self.totals[lane], exchange, self.norms,
-            )
-            for lane in range(lanes)
-        ]  # fmt: skip
+            Memory(job, schedule, block, common | {WORKSPACE: w, GRADIENTS: g, TOTALS: t}) for w, g, t in own
+        ]
 
     def share_out(self) -> None:
         """Determines where the lanes meet, and which part of the finish each does."""
@@ -120,68 +112,38 @@ class NativeExecutor:
         ]
         moved = GRADIENTS if self.shared_gradients else None
         places = [  # in a table: the finish's operands that are gradients, if some gradients are moved
-            row * m.ROW_WIDTH + column
+            row * ROW_WIDTH + column
             for row, i in enumerate(self.phases[3], start=sum(map(len, self.phases[:3])))
             for column, buffer in cells(i)
             if buffer.region == moved
         ]
         self.cells = [table.ctypes.data + 8 * np.array(places, np.int64) for table, _ in self.tables]
 
-    def common_numbers(self) -> dict[int, int]:
-        """The values that every lane's job has in common, by index."""
-        job = self.job
-        return {
-            m.JOB_PREPARE: len(self.phases[0]),
-            m.JOB_PREPARED: int(self.schedule.meets_early),
-            m.JOB_GATHERS: sum(isinstance(i, Gather) for i in self.phases[1]),
-            m.JOB_ROWS: len(self.phases[1]),
-            m.JOB_COLLECT: len(self.phases[2]),
-            m.JOB_MEETINGS: len(self.cuts),
-            m.JOB_CUTS: self.cuts.ctypes.data,
-            m.JOB_SEGMENTS: self.finish_cuts.ctypes.data,
-            m.JOB_SEGMENT_COUNT: len(self.segments),
-            m.JOB_EVERY: job.program.every,
-            m.JOB_LANES: job.lanes,
-            m.JOB_DATA_ROWS: job.rows,
-            m.JOB_BATCH: job.batch,
-            m.JOB_BLOCK: self.memories[0].block,
-            m.JOB_SEED: int(np.uint64(job.seed).astype(np.int64)),
-            m.JOB_SHUFFLE: int(self.order.size > 0 and not job.ordered),
-            m.JOB_ORDER: self.order.ctypes.data if self.order.size else 0,
-            m.JOB_TOTALS: self.totals.ctypes.data,
-            m.JOB_TOTALS_SIZE: self.totals.shape[1],
-            m.JOB_SUMS: job.totals,
-            m.JOB_STRIDE: self.memories[0].workspace.size,
-            m.JOB_BARRIER: self.shared.ctypes.data,
-            m.JOB_LOSS: LOSS,
-            m.JOB_PENALTY: PENALTY,
-            m.JOB_COUNTED: ROWS,
-            m.JOB_THREADS: 1,
-            m.JOB_FIRST_LANE: self.own.start,
-            m.JOB_OWN: len(self.own),
-            m.JOB_ELSEWHERE: self.elsewhere,
-        }
-
-    def own_numbers(self, lane: int) -> dict[int, int]:
-        """The values specific to one lane's job, by index."""
-        table, constants = self.tables[lane]
-        free = first_free(self.phases[1])
-        return {
-            m.JOB_LANE: lane,
-            m.JOB_SELF: self.jobs[lane].ctypes.data,
-            m.JOB_TABLE: table.ctypes.data,
-            m.JOB_CONSTANTS: constants.ctypes.data,
-            m.JOB_STATE: self.states[lane].ctypes.data,
-            m.JOB_REALS: self.reals[lane].ctypes.data,
-            m.JOB_SLICES: self.slices[lane].ctypes.data,
-            m.JOB_SLICE_COUNT: len(self.slices[lane]),
-            m.JOB_CELLS: self.cells[lane].ctypes.data,
-            m.JOB_CELL_COUNT: len(self.cells[lane]),
-            m.JOB_LINES: self.lines[lane].ctypes.data,
-            m.JOB_LINE_COUNT: len(self.lines[lane]),
-            m.JOB_EACH: -(-len(self.lines[lane]) // max(1, len(self.phases[1]) - free)),
-            m.JOB_FREE: len(self.phases[0]) + free,
-        }
+    def tell(self) -> None:
+        """Writes into the lanes' jobs what stays as it is, first what all have in common."""
+        job, jobs, free = self.job, self.all_jobs, first_free(self.phases[1])
+        jobs.prepare, jobs.rows, jobs.collect = map(len, self.phases[:3])
+        jobs.prepared = int(self.schedule.meets_early)
+        jobs.gathers = sum(isinstance(i, Gather) for i in self.phases[1])
+        jobs.cuts, jobs.meetings = self.cuts.ctypes.data, len(self.cuts)
+        jobs.segments, jobs.segment_count = self.finish_cuts.ctypes.data, len(self.segments)
+        jobs.every, jobs.lanes, jobs.threads = job.program.every, job.lanes, 1
+        jobs.first_lane, jobs.own, jobs.elsewhere = self.own.start, len(self.own), self.elsewhere
+        jobs.data_rows, jobs.batch, jobs.block = job.rows, job.batch, self.memories[0].block
+        jobs.seed = int(np.uint64(job.seed).astype(np.int64))
+        jobs.shuffle = int(self.order.size > 0 and not job.ordered)
+        jobs.order = self.order.ctypes.data if self.order.size else 0
+        jobs.totals, jobs.totals_size, jobs.sums = self.totals.ctypes.data, self.totals.shape[1], job.totals
+        jobs.stride, jobs.shared = self.memories[0].regions[WORKSPACE].size, self.shared.ctypes.data
+        jobs.free = len(self.phases[0]) + free
+        for lane, own in enumerate(self.jobs):
+            own.lane, own.itself = lane, own.numbers.ctypes.data
+            own.table, own.constants = (a.ctypes.data for a in self.tables[lane])
+            own.state, own.reals = self.state_of(lane)
+            own.slices, own.slice_count = self.slices[lane].ctypes.data, len(self.slices[lane])
+            own.cells, own.cell_count = self.cells[lane].ctypes.data, len(self.cells[lane])
+            own.lines, own.line_count = self.lines[lane].ctypes.data, len(self.lines[lane])
+            own.each = -(-len(self.lines[lane]) // max(1, len(self.phases[1]) - free))
 
     def rebind(self, job: Job) -> bool:
         """Binds the same program to other data with another number of rows; returns False if they need more memory.
@@ -192,7 +154,8 @@ class NativeExecutor:
         if block > self.memories[0].block:
             return False
         self.job = job
-        self.jobs[:, [m.JOB_DATA_ROWS, m.JOB_BATCH, m.JOB_BLOCK]] = job.rows, job.batch, block
+        jobs = self.all_jobs
+        jobs.data_rows, jobs.batch, jobs.block = job.rows, job.batch, block
         for memory, (table, _) in zip(self.memories, self.tables, strict=True):
             memory.data, memory.first = job.data, job.first
             memory.starts.clear()
@@ -217,8 +180,8 @@ class NativeExecutor:
             ended = (chunk.batch + done) // job.steps_per_epoch
             self.begin(chunk, done, steps, records[ended:], running[:, done:])
             self.call(numbers[done:], threads)
-            done += int(self.jobs[self.own.start, m.JOB_DONE])
-            finite = bool(self.jobs[self.own.start, m.JOB_FINITE])
+            just_done = int(self.jobs[self.own.start].done)
+            done, finite = done + just_done, just_done == steps
             if not finite:
                 break
         ended = (chunk.batch + done) // job.steps_per_epoch
@@ -248,12 +211,11 @@ class NativeExecutor:
     def begin(self, chunk: Chunk, done: int, steps: int, records: Array, running: Array) -> None:
         """Writes into every lane's job which part of the chunk comes next."""
         epoch, batch = divmod(chunk.batch + done, self.job.steps_per_epoch)
-        self.jobs[:, m.JOB_EPOCH] = chunk.epoch + epoch
-        self.jobs[:, m.JOB_FIRST_BATCH] = batch
-        self.jobs[:, m.JOB_STEPS] = steps
-        self.jobs[:, m.JOB_ITERATION] = chunk.iteration + done
-        self.jobs[:, m.JOB_RECORDS] = records.ctypes.data
-        self.jobs[:, m.JOB_LOSSES] = [own.ctypes.data if own.size else 0 for own in running]
+        jobs = self.all_jobs
+        jobs.epoch, jobs.first_batch, jobs.steps = chunk.epoch + epoch, batch, steps
+        jobs.iteration, jobs.records = chunk.iteration + done, records.ctypes.data
+        for job, own in zip(self.jobs, running, strict=True):
+            job.losses = own.ctypes.data if own.size else 0
 
     def call(self, numbers: Array, threads: int) -> None:
         """Enters the machine: on this thread, which begins with all lanes, and on others, which join when they can.
@@ -262,23 +224,23 @@ class NativeExecutor:
         """
         if self.process != os.getpid():  # after a fork there are no other threads
             self.process, self.pool, self.others = os.getpid(), None, []
-        asked, jobs, second = threads, self.jobs, ticks_a_second()
+        asked, jobs, second = threads, self.all_jobs, ticks_a_second()
         if not all(other.done() for other in self.others):  # a thread of the last call has still to enter
             threads = 1
-        jobs[:, m.JOB_THREADS] = threads
+        jobs.threads = threads
         if len(self.own) > 1:
-            jobs[:, m.JOB_PATIENCE : m.JOB_MOST + 1] = [round(s * second) for s in self.threads.limits()]
-            jobs[:, m.JOB_WAITED : m.JOB_TICKS_ALONE + 1] = 0
+            jobs.patience, jobs.account, jobs.gain, jobs.most = (round(s * second) for s in self.threads.limits())
+            jobs.together = jobs.ticks_together = jobs.ticks_alone = 0
         try:
             if threads > 1:
                 self.invite(numbers)
             self.enter(0, numbers)
         except BaseException:  # Ctrl-C before this thread was inside: the others must not wait for it
-            self.shared[m.CALL] = m.DISMISSED
+            self.shared[CALL] = DISMISSED
             raise
         if threads > 1:
             for lane, other in enumerate(self.others, start=1):
-                if self.shared[m.COME + m.WORD * lane] != m.CLOSED:
+                if self.shared[COME + LINE * lane] != CLOSED:
                     other.result()
         if len(self.own) > 1:
             self.threads.saw(asked, self.part(second))
@@ -286,13 +248,12 @@ class NativeExecutor:
     def part(self, second: int) -> Part:
         """What the last call did; second: a second in ticks."""
         job = self.jobs[self.own.start]
-        together, waited = int(job[m.JOB_TOGETHER]), int(job[m.JOB_WAITED])
         return Part(
-            alone=int(job[m.JOB_DONE]) - together,
-            seconds_alone=int(job[m.JOB_TICKS_ALONE]) / second,
-            together=together,
-            seconds_together=max(0, int(job[m.JOB_TICKS_TOGETHER]) - waited) / second,
-            account=int(job[m.JOB_ACCOUNT]) / second,
+            alone=int(job.done - job.together),
+            seconds_alone=int(job.ticks_alone) / second,
+            together=int(job.together),
+            seconds_together=max(0, int(job.ticks_together)) / second,
+            account=int(job.account) / second,
         )
 
     def invite(self, numbers: Array) -> None:
@@ -317,7 +278,7 @@ class NativeExecutor:
         lane: counted from the first that this process runs.
         """
         lane += self.own.start
-        self.run_lanes(int(self.jobs[lane, m.JOB_SELF]), numbers.ctypes.data, *self.state_of(lane))
+        self.run_lanes(int(self.jobs[lane].itself), numbers.ctypes.data, *self.state_of(lane))
 
     def state_of(self, lane: int) -> tuple[int, int]:
         return self.states[lane].ctypes.data, self.reals[lane].ctypes.data
@@ -335,7 +296,7 @@ class NativeExecutor:
 
     def step_by_step(self, chunk: Chunk, repeats: int) -> Iterator[tuple[Instruction, int, float]]:
         """One step, every kernel called separately: yields the instruction, the lane whose memory it used, seconds."""
-        job, s, f = self.job, self.states[0], self.reals[0]
+        job, lanes, block = self.job, self.job.lanes, self.memories[0].block
         epoch, batch = divmod(chunk.batch, job.steps_per_epoch)
         start = batch * job.batch
         rows = min(job.batch, job.rows - start)
@@ -345,33 +306,28 @@ class NativeExecutor:
             from thalweg.program.ir.counter import permutation
 
             self.order[:] = permutation(job.seed, chunk.epoch + epoch, job.rows)
-        lanes = self.job.lanes
-        s[:] = 0
-        s[state.BATCH_ROWS], s[state.ITERATION], s[state.LANES] = rows, chunk.iteration + 1, 1
-        s[state.UPDATE] = chunk.iteration // job.program.every + 1
-        s[state.BLOCK], s[state.AFTER] = self.memories[0].block, job.parameters.size
-        s[state.BUSY] = min(lanes, -(-rows // s[state.BLOCK]))
-        s[state.SEED] = self.jobs[0, m.JOB_SEED]
-        f[state.LEARNING_RATE] = chunk.learning_rates[0] if len(chunk.learning_rates) else 0.0
-        f[state.PENALTIES] = 1.0 if chunk.penalties is None else chunk.penalties[0]
+        s, f = State(self.states[0]), Reals(self.reals[0])
+        s.numbers[:] = 0
+        s.batch_rows, s.block, s.lanes, s.busy = rows, block, 1, min(lanes, -(-rows // block))
+        s.iteration, s.update = chunk.iteration + 1, chunk.iteration // job.program.every + 1
+        s.after, s.seed, s.start = job.parameters.size, self.jobs[0].seed, start
+        s.order = self.order[start:].ctypes.data if self.order.size else 0
+        f.learning_rate = chunk.learning_rates[0] if len(chunk.learning_rates) else 0.0
+        f.penalties = 1.0 if chunk.penalties is None else chunk.penalties[0]
 
         ends = np.cumsum([0, *(len(p) for p in self.phases)])
-        s[state.START] = start
-        s[state.ORDER] = self.order[start:].ctypes.data if self.order.size else 0
         for lane in range(lanes):
             for i, _, seconds in self.one_by_one(self.phases[0], ends[0], repeats, lane):
                 if lane == 0 or any(b.region == WORKSPACE for b in i.outputs):  # each lane's own
                     yield i, lane, seconds
-        for number, first in enumerate(range(0, rows, self.memories[0].block)):
-            memory = self.memories[number % lanes]
-            s[state.ROWS] = memory.rows = min(memory.block, rows - first)
-            s[state.FIRST_ROW], s[state.START] = first, start + first
-            s[state.ORDER] = self.order[start + first :].ctypes.data if self.order.size else 0
-            s[state.ACCUMULATE] = int(number >= lanes)
+        for number, first in enumerate(range(0, rows, block)):
+            s.rows = self.memories[number % lanes].rows = min(block, rows - first)
+            s.first_row, s.start, s.accumulate = first, start + first, int(number >= lanes)
+            s.order = self.order[start + first :].ctypes.data if self.order.size else 0
             yield from self.one_by_one(self.phases[1], ends[1], repeats, number % lanes)
-        for lane in range(s[state.BUSY]):
+        for lane in range(s.busy):
             yield from self.one_by_one(self.phases[2], ends[2], repeats, lane)
-        s[state.ACCUMULATE], s[state.STRIDE] = 0, self.jobs[0, m.JOB_STRIDE]
+        s.accumulate, s.stride = 0, self.jobs[0].stride
         place = ends[3]
         for segment in self.segments:
             if not segment.due or (chunk.iteration + 1) % job.program.every == 0:
@@ -384,17 +340,13 @@ class NativeExecutor:
     def one_by_one(
         self, instructions: Sequence[Instruction], place: int, repeats: int, lane: int = 0
     ) -> Iterator[tuple[Instruction, int, float]]:
-        table, constants = self.tables[lane]
-        flush, restore = callable_of(FLUSH), callable_of(RESTORE)
+        (table, constants), run = self.tables[lane], callable_of(ALONE)
         for number, instruction in enumerate(instructions, start=int(place)):
-            kernel = callable_of(kernel_of(instruction))
-            self.states[0, state.LANE] = lane if isinstance(instruction, OwnInputs) else 0
-            arguments = (table[number, 1:].ctypes.data, constants[number].ctypes.data, *self.state_of(0))
-            seconds, mode = [], np.zeros(1, np.int64)
-            flush(mode.ctypes.data, *arguments[1:])
+            self.states[0, State.lane] = lane if isinstance(instruction, OwnInputs) else 0
+            words = np.array([table[number].ctypes.data, constants[number].ctypes.data, *self.state_of(0)], np.int64)
+            at, seconds = words.ctypes.data, []
             for _ in range(repeats):
                 begin = time.perf_counter()
-                kernel(*arguments)
+                run(at, 0, 0, 0)
                 seconds.append(time.perf_counter() - begin)
-            restore(mode.ctypes.data, *arguments[1:])
             yield instruction, lane, min(seconds)

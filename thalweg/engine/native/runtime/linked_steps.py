@@ -13,7 +13,7 @@ from thalweg.engine.contract import Array
 from thalweg.engine.native.compiler.compile import address_of
 from thalweg.engine.native.instructions.scan import NativeScan
 from thalweg.engine.native.kernels.table import kernel_of
-from thalweg.engine.native.layouts import job as m
+from thalweg.engine.native.layouts.job import ROW_WIDTH
 from thalweg.engine.native.runtime.table_rows import Places, cells, row
 from thalweg.program.instructions.elementwise import Reshape
 from thalweg.program.ir.instruction import Buffer, Instruction
@@ -53,7 +53,7 @@ def moving(scan: NativeScan) -> Iterator[tuple[int, int, Buffer]]:
 def rows_behind(scan: NativeScan) -> int:
     """How many rows of the table a scan needs besides its own."""
     numbers = 2 * sum(1 for _ in moving(scan)) + CARRIED * len(scan.memories)
-    return len(working(scan)) + -(-numbers // m.ROW_WIDTH)
+    return len(working(scan)) + -(-numbers // ROW_WIDTH)
 
 
 def link_steps(
@@ -65,7 +65,7 @@ def link_steps(
         words, reals = row(i, places)
         table[number, : 1 + len(words)] = address_of(kernel_of(i)), *words
         constants[number, : len(reals)] = reals
-    start, wide = table.ctypes.data, 8 * m.ROW_WIDTH
+    start, wide = table.ctypes.data, 8 * ROW_WIDTH
     moves = [
         number for place, column, b in moving(scan) for number in (start + wide * (first + place) + 8 * column, b.size)
     ]

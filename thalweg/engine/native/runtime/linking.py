@@ -11,26 +11,15 @@ from thalweg.engine.contract import Array, Job, aligned
 from thalweg.engine.native.compiler.compile import address_of
 from thalweg.engine.native.instructions.scan import NativeScan
 from thalweg.engine.native.kernels.table import kernel_of
-from thalweg.engine.native.layouts import job as m
 from thalweg.engine.native.layouts.by_columns import ByColumns
 from thalweg.engine.native.layouts.by_steps import BySteps
-from thalweg.engine.native.layouts.regions import EXCHANGE, PREPARED
+from thalweg.engine.native.layouts.job import CONSTANTS, ROW_WIDTH
+from thalweg.engine.native.layouts.regions import EXCHANGE
 from thalweg.engine.native.runtime.linked_steps import link_steps, rows_behind
 from thalweg.engine.native.runtime.table_rows import row
 from thalweg.engine.native.scheduling.schedule import Schedule
 from thalweg.program.ir.alignment import align
-from thalweg.program.ir.instruction import (
-    DATA,
-    GRADIENTS,
-    NORMS,
-    PARAMETERS,
-    SLOTS,
-    TOTALS,
-    WORKSPACE,
-    Buffer,
-    Constant,
-    Instruction,
-)
+from thalweg.program.ir.instruction import DATA, GRADIENTS, PARAMETERS, SLOTS, WORKSPACE, Buffer, Constant, Instruction
 
 FAR = 1 << 20  # bytes of data: more than this exceeds a core's own caches
 
@@ -38,35 +27,13 @@ FAR = 1 << 20  # bytes of data: more than this exceeds a core's own caches
 class Memory(Mapping[Buffer, Array]):
     """One lane's memory: the regions it shares with the others, and its own workspace, gradients and sums."""
 
-    def __init__(
-        self,
-        job: Job,
-        schedule: Schedule,
-        block: int,
-        workspace: Array,
-        prepared: Array,
-        gradients: Array,
-        totals: Array,
-        exchange: Array,
-        norms: Array,
-    ) -> None:
+    def __init__(self, job: Job, schedule: Schedule, block: int, regions: dict[str, Array]) -> None:
         self.starts: dict[int, int] = {}
-        self.block = block
-        self.lanes = job.lanes
-        self.rows = block
-        self.data, self.first = job.data, job.first
+        self.block = self.rows = block
+        self.lanes, self.data, self.first = job.lanes, job.data, job.first
         self.plan, self.constants = schedule.plan, schedule.constants
-        self.workspace = workspace
+        self.regions = {PARAMETERS: job.parameters, SLOTS: job.slots} | regions
         self.once = align(self.plan.row * block)  # where the buffers that aren't per row begin
-        self.flat = {
-            PARAMETERS: job.parameters,
-            PREPARED: prepared,
-            EXCHANGE: exchange,
-            GRADIENTS: gradients,
-            SLOTS: job.slots,
-            TOTALS: totals,
-            NORMS: norms,
-        }
 
     def place(self, buffer: Buffer) -> tuple[Array, int]:
         """The array that holds a buffer, and the buffer's offset in it."""
@@ -76,10 +43,10 @@ class Memory(Mapping[Buffer, Array]):
             return self.data[buffer.name], 0
         offset = self.plan.offset(buffer)
         if buffer.region == EXCHANGE:
-            return self.flat[EXCHANGE], offset * self.lanes  # the lanes' parts are contiguous
-        if buffer.region != WORKSPACE:
-            return self.flat[buffer.region], offset
-        return self.workspace, offset * self.block if buffer.per_row else self.once + offset
+            offset *= self.lanes  # whose parts are contiguous
+        elif buffer.region == WORKSPACE:
+            offset = offset * self.block if buffer.per_row else self.once + offset
+        return self.regions[buffer.region], offset
 
     def address(self, buffer: Buffer | None) -> int:
         """A buffer's address; 0 for an absent operand. Of a stretch of an epoch's rows, where the first would be."""
@@ -138,8 +105,8 @@ def link(phases: Sequence[Sequence[Instruction]], own: Memory, first: Memory) ->
     """
     done = sum(len(phase) for phase in phases)  # behind them: what scans call, and how it moves
     count = done + sum(rows_behind(i) for phase in phases for i in phase if isinstance(i, NativeScan))
-    table = aligned(count * m.ROW_WIDTH, np.int64).reshape(count, m.ROW_WIDTH)
-    constants = aligned(max(1, count) * m.CONSTANTS, np.float64).reshape(-1, m.CONSTANTS)
+    table = aligned(count * ROW_WIDTH, np.int64).reshape(count, ROW_WIDTH)
+    constants = aligned(max(1, count) * CONSTANTS, np.float64).reshape(-1, CONSTANTS)
     place = 0
     for number, phase in enumerate(phases):
         for i in phase:

@@ -11,8 +11,8 @@ import numpy as np
 from thalweg.engine.contract import Array, Job
 from thalweg.engine.native.compiler.compile import address_of
 from thalweg.engine.native.kernels.table import ENTER
-from thalweg.engine.native.layouts import predict_frame as t
-from thalweg.engine.native.layouts import state
+from thalweg.engine.native.layouts.predict_frame import PredictFrame
+from thalweg.engine.native.layouts.state import State
 from thalweg.engine.native.runtime.executor import NativeExecutor
 from thalweg.engine.native.runtime.table_rows import cells
 from thalweg.program.instructions.batches import Gather, Store
@@ -63,33 +63,19 @@ class NativePredictor:
         some = {"X": np.zeros((1, *inputs), FLOAT), "Y_pred": np.zeros((1, *outputs), FLOAT)}
         job = Job(program, some, MOST_ROWS, MOST_ROWS, parameters, parameters[:0])
         self.executor = executor = NativeExecutor(job)
-        memory = executor.states[0]
-        memory[[state.LANES, state.BUSY, state.BLOCK]] = 1, 1, executor.memories[0].block
+        memory = State(executor.states[0])
+        memory.lanes, memory.busy, memory.block = 1, 1, executor.memories[0].block
         first, after, x_cells, y_cells = self.cells()
-        self.x_cells, self.y_cells = np.array(x_cells, np.int64), np.array(y_cells, np.int64)
-        self.frame = np.zeros(t.SIZE, np.int64)
-        places = {
-            t.JOB: executor.jobs.ctypes.data,
-            t.FIRST: first,
-            t.AFTER: after,
-            t.X_CELLS: self.x_cells.ctypes.data,
-            t.X_COUNT: len(x_cells),
-            t.X_BYTES: some["X"].nbytes,
-            t.Y_CELLS: self.y_cells.ctypes.data,
-            t.Y_COUNT: len(y_cells),
-            t.Y_BYTES: some["Y_pred"].nbytes,
-            t.NONE: id(None),
-            t.MANY: many,
-            t.LONG: long,
-            t.NEW: maker_of_arrays(),
-            t.ARRAY: id(np.ndarray),
-            t.FLOATS: id(FLOAT),
-            t.X_AXES: 1 + len(inputs),
-            t.Y_AXES: 1 + len(outputs),
-            **{t.X_SHAPE + 1 + axis: size for axis, size in enumerate(inputs)},
-            **{t.Y_SHAPE + 1 + axis: size for axis, size in enumerate(outputs)},
-        }
-        self.frame[list(places)] = list(places.values())
+        held = [np.array(each, np.int64) for each in (x_cells, [0, *inputs], y_cells, [0, *outputs])]
+        self.held = held  # what the frame points to
+        self.frame = np.zeros(PredictFrame.size, np.int64)
+        frame = PredictFrame(self.frame)
+        frame.job, frame.first, frame.after = executor.jobs[0].itself, first, after
+        frame.x_cells, frame.x_shape, frame.y_cells, frame.y_shape = (each.ctypes.data for each in held)
+        frame.x_count, frame.x_bytes, frame.x_axes = len(x_cells), some["X"].nbytes, 1 + len(inputs)
+        frame.y_count, frame.y_bytes, frame.y_axes = len(y_cells), some["Y_pred"].nbytes, 1 + len(outputs)
+        frame.none, frame.many, frame.long, frame.new = id(None), many, long, maker_of_arrays()
+        frame.array, frame.floats = id(np.ndarray), id(FLOAT)
         self.enter: Any = new_method(ctypes.addressof(definition()), self.frame, None)
 
     def cells(self) -> tuple[int, int, list[int], list[int]]:

@@ -10,8 +10,8 @@ from thalweg.engine.native.compiler.parameters import Parameter
 from thalweg.engine.native.instructions.variants import VARIANTS
 from thalweg.engine.native.kernels.names import name_of
 from thalweg.engine.native.kernels.table import kernel_of, parameters_of
-from thalweg.engine.native.layouts import job as m
 from thalweg.engine.native.layouts.by_columns import in_columns
+from thalweg.engine.native.layouts.job import CONSTANTS, ROW_WIDTH
 from thalweg.program.ir.instruction import Buffer, Instruction, field_names
 
 
@@ -49,7 +49,7 @@ def row(i: Instruction, places: Places) -> tuple[list[int], list[float]]:
         words += several(sizes.get(asked.rest, ()))
     elif asked.rest:
         reals += several(constants.get(asked.rest, ()))
-    if len(words) >= m.ROW_WIDTH or len(reals) > m.CONSTANTS:
+    if len(words) >= ROW_WIDTH or len(reals) > CONSTANTS:
         raise OverflowError(
             f"{i.title} has more numbers than a row of the table: {len(words)} whole, {len(reals)} real"
         )

@@ -6,6 +6,7 @@ Results are complete only if all values are finite; `recordings/measuring.py` do
 import numpy as np
 
 from thalweg.engine.native.compiler.llvm import bits_float, doubles, float_bits, floats, integers
+from thalweg.engine.native.compiler.named import kernel
 from thalweg.engine.native.language.callables import compiled, inlined
 
 I32, F32, F64 = np.int32, np.float32, np.float64
@@ -46,54 +47,51 @@ def histogram(v, bins, step, counts, low, high):
         counts[min(bins - 1, int((F64(v[i]) - low) * scale))] += 1
 
 
-def summarise(o, c, s, f):
-    """Σv², Σ|v|, the least and the greatest value, and whether all are finite.
-
-    o: v, its size, the counts, their number, the step of what is counted, the results.
-    """
-    v, counts, result = floats(o[0], o[1]), integers(o[2], o[3]), doubles(o[5], 5)
-    extremes(v, doubles(o[5] + 16, 3))
+@kernel
+def summarise(v, size, counts, bins, step, result):
+    """Σv², Σ|v|, the least and the greatest value, and whether all are finite; counts every `step`-th value."""
+    v, counts, result = floats(v, size), integers(counts, bins), doubles(result, 5)
+    extremes(v, result[2:])
     if result[4] == 0.0:
         return
     squares, sizes = 0.0, 0.0
-    for i in range(v.size):
+    for i in range(size):
         x = F64(v[i])
         squares += x * x
         sizes += abs(x)
     result[0], result[1] = squares, sizes
-    histogram(v, o[3], o[4], counts, result[2], result[3])
+    histogram(v, bins, step, counts, result[2], result[3])
 
 
-def activity(o, c, s, f):
+@kernel
+def activity(a, size, counts, bins, step, result, h, many, units, greatest, large: float):
     """Σa, Σa², the least and the greatest output, whether all are finite, dead units, and saturated pre-activations.
 
-    o: the outputs a, their size, the counts, their number, the step of what is counted, the results; then the
-    pre-activations h, their size, units, and a place for the greatest h of each. c: from which |h| on one is saturated.
+    a: the outputs. h: the pre-activations, which from |h| = large on are saturated; greatest: a place for each unit's.
     """
-    a, counts, result = floats(o[0], o[1]), integers(o[2], o[3]), doubles(o[5], 7)
-    h, greatest = floats(o[6], o[7]), floats(o[9], o[8])
-    extremes(h, doubles(o[5] + 16, 3))
+    a, counts, result = floats(a, size), integers(counts, bins), doubles(result, 7)
+    h, greatest = floats(h, many), floats(greatest, units)
+    extremes(h, result[2:])
     if result[4] == 0.0:
         return
-    extremes(a, doubles(o[5] + 16, 3))
+    extremes(a, result[2:])
     if result[4] == 0.0:
         return
     sums, squares = 0.0, 0.0
-    for i in range(a.size):
+    for i in range(size):
         x = F64(a[i])
         sums += x
         squares += x * x
     result[0], result[1] = sums, squares
-    histogram(a, o[3], o[4], counts, result[2], result[3])
-    units, large, saturated = o[8], F32(c[0]), 0
-    for i in range(h.size):
-        saturated += 1 if abs(h[i]) >= large else 0
+    histogram(a, bins, step, counts, result[2], result[3])
+    saturated, dead = 0, 0
+    for i in range(many):
+        saturated += abs(h[i]) >= F32(large)
     for unit in range(units):
         greatest[unit] = h[unit]
-    for row in range(1, h.size // units):
+    for row in range(1, many // units):
         for unit in range(units):
             greatest[unit] = max(greatest[unit], h[row * units + unit])
-    dead = 0
     for unit in range(units):
-        dead += 1 if greatest[unit] <= F32(0) else 0
+        dead += greatest[unit] <= F32(0)
     result[5], result[6] = F64(dead), F64(saturated)

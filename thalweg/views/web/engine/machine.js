@@ -112,17 +112,16 @@ export class Table {
     const vector = lowered.parameters.length ? this.regions.parameters.size : 0;
     const slices = sliced(vector, layout.slice, unit);
     this.set({
-      JOB_SELF: this.job, JOB_TABLE: this.table, JOB_CONSTANTS: this.constants, JOB_RECORDS: this.records,
-      JOB_STATE: machine.room(8 * layout.state), JOB_REALS: machine.room(8 * layout.reals),
-      JOB_TOTALS: this.regions.totals.at, JOB_TOTALS_SIZE: totals, JOB_SUMS: this.sums, JOB_LOSSES: this.losses,
-      JOB_BARRIER: machine.room(8 * layout.barrier), JOB_LANES: 1, JOB_THREADS: 1, JOB_OWN: 1,
-      JOB_PREPARE: prepare.length, JOB_GATHERS: gathers.length, JOB_ROWS: rows.length, JOB_COLLECT: collect.length,
-      JOB_SEGMENTS: machine.words(segments.flatMap((s) => [s.rows.length, Number(s.sliced), 0])),
-      JOB_SEGMENT_COUNT: segments.length, JOB_EVERY: 1, JOB_SLICES: machine.words(slices.flat()),
-      JOB_SLICE_COUNT: slices.length, JOB_DATA_ROWS: job.rows, JOB_BATCH: job.batch, JOB_BLOCK: job.block,
-      JOB_SEED: job.seed, JOB_SHUFFLE: Number(job.shuffle), JOB_ORDER: job.shuffle ? machine.room(8 * job.rows) : 0,
-      JOB_LOSS: layout.totals.loss, JOB_PENALTY: layout.totals.penalty, JOB_COUNTED: layout.totals.rows,
-      JOB_FREE: prepare.length + rows.length,
+      itself: this.job, table: this.table, constants: this.constants, records: this.records,
+      state: machine.room(8 * layout.state), reals: machine.room(8 * layout.reals),
+      totals: this.regions.totals.at, totals_size: totals, sums: this.sums, losses: this.losses,
+      shared: machine.room(8 * layout.shared), lanes: 1, threads: 1, own: 1,
+      prepare: prepare.length, gathers: gathers.length, rows: rows.length, collect: collect.length,
+      segments: machine.words(segments.flatMap((s) => [s.rows.length, Number(s.sliced), 0])),
+      segment_count: segments.length, every: 1, slices: machine.words(slices.flat()),
+      slice_count: slices.length, data_rows: job.rows, batch: job.batch, block: job.block,
+      seed: job.seed, shuffle: Number(job.shuffle), order: job.shuffle ? machine.room(8 * job.rows) : 0,
+      free: prepare.length + rows.length,
     }); // prettier-ignore
   }
 
@@ -180,11 +179,11 @@ export class Table {
   run({ epoch, batch, iteration }, rates) {
     const numbers = this.machine.doubles(this.numbers, 2 * rates.length);
     rates.forEach((rate, n) => numbers.set([rate, 1], 2 * n));
-    const steps = { JOB_STEPS: rates.length, JOB_ITERATION: iteration };
-    this.set({ ...steps, JOB_EPOCH: epoch, JOB_FIRST_BATCH: batch });
+    this.set({ steps: rates.length, iteration, epoch, first_batch: batch });
     const { machine, job } = this;
-    machine.exports[machine.catalogue.machine](job, this.numbers, this.get("JOB_STATE"), this.get("JOB_REALS"));
-    return { done: this.get("JOB_DONE"), finite: this.get("JOB_FINITE") === 1 };
+    machine.exports[machine.catalogue.machine](job, this.numbers, this.get("state"), this.get("reals"));
+    const done = this.get("done");
+    return { done, finite: done === rates.length };
   }
 }
 

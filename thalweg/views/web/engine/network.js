@@ -283,7 +283,7 @@ export class Network {
         of.subarray(first * size, (first + many) * size);
       this.machine.floats(table.regions.x.at, many * inputs).set(part(x, inputs));
       if (y) this.machine.floats(table.regions.y.at, many * this.targets).set(part(y, this.targets));
-      table.set({ JOB_DATA_ROWS: many, JOB_BATCH: many });
+      table.set({ data_rows: many, batch: many });
       const { finite } = table.run({ epoch: 0, batch: 0, iteration: 0 }, [0]);
       done(first, many, finite);
     }
