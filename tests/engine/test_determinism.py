@@ -210,11 +210,21 @@ def test_uniform_numbers_are_uniform_and_independent():
     assert np.array_equal(uniform(3, 1, 0, 40, 10), uniform(3, 1, 0, 0, 50)[40:])
 
 
+SHUFFLED = """from thalweg.engine.native.linalg.hashing import shuffle
+
+
+def shuffled(o, c, s, f):
+    shuffle(o[: s[0]], s[1], s[2])
+"""
+
+
 @pytest.mark.jit
 def test_the_native_shuffle_is_the_reference_one():
-    from thalweg.engine.native.linalg.hashing import shuffle
+    from thalweg.engine.native.compiler.compile import callable_of
+    from thalweg.engine.native.compiler.kernel import Kernel
 
+    shuffled = callable_of(Kernel("test", "shuffled", SHUFFLED))
     for n in (1, 2, 3, 100, 1000):
-        order = np.zeros(n, np.int64)
-        shuffle(order, np.int64(-5), np.int64(2))  # a seed above 2⁶³ as the bits of a negative number
+        order, given = np.zeros(n, np.int64), np.array([n, -5, 2])  # a seed above 2⁶³ as the bits of a negative number
+        shuffled(order.ctypes.data, None, given.ctypes.data, None)
         assert np.array_equal(order, counter.permutation(2**64 - 5, 2, n))
