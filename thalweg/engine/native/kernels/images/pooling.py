@@ -76,8 +76,8 @@ def max_pooling_adjoint(
                 at = _down(image, i, t, H, Wd, C, sh, dh, top) + 4 * (j * sw + u * dw - left) * C
                 of = 4 * ((image * OH + i) * OW + j) * C
                 give(
-                    x + at, a + of, da + of, dx + at, relu,
-                    dh * Wd * C, dw * C, after_t - t, after_u - u, end - j, sw * C, C, tiled, more,
+                    more, x + at, a + of, da + of, dx + at, relu,
+                    dh * Wd * C, dw * C, after_t - t, after_u - u, end - j, sw * C, C, tiled,
                 )  # fmt: skip
                 j = end
 
@@ -120,6 +120,6 @@ def average_pooling_adjoint(
                 to = dx + _down(image, i, t, H, Wd, C, sh, dh, top) + 4 * (j * sw + u * dw - left) * C
                 of = da + 4 * ((image * OH + i) * OW + j) * C
                 spread(
-                    of, to, dh * Wd * C, dw * C, after_t - t, after_u - u, end - j, sw * C, C, tiled, gate, more
+                    more, of, to, dh * Wd * C, dw * C, after_t - t, after_u - u, end - j, sw * C, C, tiled, gate
                 )  # fmt: skip
                 j = end
