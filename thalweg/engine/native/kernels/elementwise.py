@@ -8,7 +8,7 @@ import numpy as np
 
 from thalweg.engine.native.compiler.llvm import bits_float, float_bits, floats, select
 from thalweg.engine.native.compiler.named import kernel
-from thalweg.engine.native.kernels.generated.loops import scalar
+from thalweg.engine.native.language.callables import inlined
 from thalweg.engine.native.linalg.hashing import key, uniform
 
 F32 = np.float32
@@ -54,7 +54,7 @@ def rescale(x, z, size, scale: float, offset: float, *, rows):
 DROPPED = np.int32(-(2**31))  # the bits of −0
 
 
-@scalar
+@inlined
 def _marked(keep, value):
     """The value, 0 instead of −0; or −0 if it is dropped. By bits, as the compiler may ignore the sign of 0."""
     value = select(float_bits(value) == DROPPED, F32(0), value)

@@ -35,9 +35,6 @@ _at = stack(2 * RUN)  # nodes, then leaves, as int64
 _going = stack(2 * RUN)  # trees, as int64
 _sums = stack(2 * RUN * WIDE)  # float64
 
-scalar = inlined
-
-
 @emitted(int64, float32)
 def _lowest(builder, word):
     """The place of the lowest bit of a float's 32 bits that is set."""
@@ -52,14 +49,14 @@ def _either(builder, condition, a, b):
     return Value(kind, (builder.select(truth(builder, condition), u, v),))
 
 
-@scalar
+@inlined
 def _bit(code, words):
     """The bit that stands for a code in a row of sets."""
     known = (code >= F32(0)) & (code < F32(BITS * words - 1))
     return _either(known, I64(_either(known, code, F32(0))) + 1, 0)
 
 
-@scalar
+@inlined
 def _step(nodes, at, x, sets, words):
     """How many nodes a row goes on from a node: 1 to the left, `skip` to the right, 0 from a leaf."""
     node = nodes + NODE * at
@@ -83,7 +80,7 @@ def _coded_row(x, sets, words, columns, codes):
         placed[2 * c + 1] = I32(bit % BITS)
 
 
-@scalar
+@inlined
 def _step_known(nodes, at, x, sets, words, placed):
     """The same without a branch, with what `_coded_row` has found."""
     node = nodes + NODE * at
@@ -252,7 +249,7 @@ def _give(sums, n, m, y, outputs):
             total[r * m + k] = 0.0
 
 
-@scalar
+@inlined
 def _same(trees, first, most):
     """How many trees from this one on have its place"""
     n = 1

@@ -8,7 +8,7 @@ import numpy as np
 
 from thalweg.engine.native.compiler.llvm import floats, load_f32, select, stack, unknown
 from thalweg.engine.native.compiler.named import kernel
-from thalweg.engine.native.kernels.generated.loops import scalar
+from thalweg.engine.native.language.callables import inlined
 
 F32 = np.float32
 ONE = F32(1)
@@ -16,7 +16,7 @@ RUN = 1024  # elements computed at once
 run_on_stack = stack(RUN)
 
 
-@scalar
+@inlined
 def slopes_of_own(h, alpha, z, y, n):
     """y = z·(h > 0 ? 1 : α) with an α for each element; y may be z, and both may be h."""
     k, target = floats(alpha, n), floats(y, n)
@@ -35,7 +35,7 @@ def slopes_of_own(h, alpha, z, y, n):
             target[i] = source[i] * select(x[i] > F32(0), ONE, k[i])
 
 
-@scalar
+@inlined
 def slopes_of_shared(h, k, z, y, n):
     """The same with one α for all."""
     target = floats(y, n)
@@ -54,7 +54,7 @@ def slopes_of_shared(h, k, z, y, n):
             target[i] = source[i] * select(x[i] > F32(0), ONE, k)
 
 
-@scalar
+@inlined
 def slopes(h, alpha, z, y, rows, A, B, C, D, E):
     """y = z·(h > 0 ? 1 : α)"""
     if B == 1 and E == 1 and 2 * D <= RUN:
@@ -89,7 +89,7 @@ def prelu_adjoint(h, alpha, da, dh, A, B, C, D, E, *, rows):
     slopes(h, alpha, da, dh, rows, A, B, C, D, E)
 
 
-@scalar
+@inlined
 def sums_of_short(h, da, dalpha, D, size):
     """dα += Σ da·min(h, 0), several places at once, each with its own sums until the end."""
     sums, total, n = floats(run_on_stack(), RUN), floats(dalpha, D), RUN // D * D

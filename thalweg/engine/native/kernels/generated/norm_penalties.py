@@ -14,8 +14,8 @@ IMPORTS = """import numpy as np
 
 from thalweg.engine.native.compiler.llvm import doubles, floats, select
 from thalweg.engine.native.compiler.named import kernel
-from thalweg.engine.native.kernels.generated.loops import scalar
 from thalweg.engine.native.kernels.updates.gradients import stretch
+from thalweg.engine.native.language.callables import inlined
 from thalweg.engine.native.linalg import mathematics as maths
 
 F32 = np.float32

@@ -12,7 +12,7 @@ from functools import lru_cache
 
 from thalweg.engine.native.compiler.kernel import Kernel
 from thalweg.engine.native.kernels.generated.code import Code
-from thalweg.engine.native.kernels.generated.formulas import FORCED, generated, places, reals, tuple_of, written
+from thalweg.engine.native.kernels.generated.formulas import generated, places, reals, tuple_of, written
 from thalweg.engine.native.kernels.names import underscored
 from thalweg.program.formula.operations import Operation
 from thalweg.program.instructions.pointwise import Pointwise
@@ -71,7 +71,7 @@ def pointwise_kernel(of: Operation, varies: tuple[bool, ...], whole: bool) -> Ke
     operands, k = list(of.slopes), [f"k{n}" for n in range(len(of.arguments))]
     named = [*places(operands, "v{}").values(), "z"]
     code = Code(places(operands, "v{}") | places(of.arguments, "k[{}]"), of.arguments)
-    function = written(code, [code.of(of.value)], ["k", *places(operands, "v{}").values()], FORCED)
+    function = written(code, [code.of(of.value)], ["k", *places(operands, "v{}").values()])
     accesses = "".join(f"load_{n}, store_{n} = apart({n}, {last + 1})\n" for n in range(last + 1))
     text = IMPORTS + accesses + function + KERNEL
     return generated(

@@ -5,8 +5,7 @@ import numpy as np
 
 from thalweg.engine.native.compiler.llvm import floats, load_f32, stack, store_f32
 from thalweg.engine.native.compiler.named import kernel
-from thalweg.engine.native.kernels.generated.loops import scalar
-from thalweg.engine.native.language.callables import compiled
+from thalweg.engine.native.language.callables import compiled, inlined
 from thalweg.engine.native.linalg.angles import cos_of_turns, sin_of_turns
 from thalweg.engine.native.linalg.moves import turn
 
@@ -21,7 +20,7 @@ _waves = stack(RUN)
 _backs = stack(RUN)
 
 
-@scalar
+@inlined
 def _emptied(address, n):
     floats(address, n)[:] = F32(0)
     return address
@@ -101,7 +100,7 @@ def periodic_embedding(x, omega, phi, W, b, a, columns, K, U, *, rows):
                 turn(ys, RUN, a + 4 * ((row * columns + first) * U + unit), columns * U, n * m, some)
 
 
-@scalar
+@inlined
 def _cleared(address, n, accumulate):
     if address and not accumulate:
         floats(address, n)[:] = F32(0)

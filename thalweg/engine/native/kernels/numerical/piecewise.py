@@ -7,8 +7,7 @@ from llvmlite import ir
 from thalweg.engine.native.compiler.levels import VW
 from thalweg.engine.native.compiler.llvm import F32, I32, floats, load_f32, pointer, select, store_f32
 from thalweg.engine.native.compiler.named import kernel
-from thalweg.engine.native.kernels.generated.loops import scalar
-from thalweg.engine.native.language.callables import compiled, emitted
+from thalweg.engine.native.language.callables import compiled, emitted, inlined
 from thalweg.engine.native.language.types import float32, int64
 
 ZERO, ONE = np.float32(0), np.float32(1)
@@ -47,14 +46,14 @@ def _of_whole_vectors(codes):
 _write_linear, _write_inside = _of_whole_vectors(_linear_vector), _of_whole_vectors(_inside_vector)
 
 
-@scalar
+@inlined
 def _linear(x, low, slope):
     z = (x - low) * slope
     z = select(z < ZERO, ZERO, z)
     return select(z > ONE, ONE, z)
 
 
-@scalar
+@inlined
 def _inside(x, low, end):
     return select(x >= low, select(x < end, ONE, ZERO), ZERO)
 
