@@ -22,16 +22,20 @@ from thalweg.program.instructions.losses.elementwise_losses import ElementwiseLo
 from thalweg.program.instructions.losses.loss_instruction import LossAndGradient
 from thalweg.program.ir.instruction import Instruction
 
-IMPORTS = """import numpy as np
+HEAD = """import math
 
-from thalweg.engine.native.linalg import mathematics as maths
-from thalweg.engine.native.kernels.generated.loops import any_of, each, each_adjoint, each_gradient
-from thalweg.engine.native.compiler.llvm import load_f32, select
+import numpy as np
+
+from thalweg.engine.native.compiler.llvm import apart, bits_float, doubles, float_bits, floats, load_f32, select
 from thalweg.engine.native.compiler.named import kernel
-from thalweg.engine.native.kernels.losses.loss_loops import elements
+from thalweg.engine.native.kernels.generated.loops import any_of, each, each_adjoint, each_gradient
+from thalweg.engine.native.kernels.losses.loss_loops import elements, rows_of_classes
+from thalweg.engine.native.kernels.rowwise import ordered
+from thalweg.engine.native.kernels.updates.gradients import stretch
 from thalweg.engine.native.language.callables import inlined
+from thalweg.engine.native.linalg import mathematics as maths
 
-F32 = np.float32
+F32, I32 = np.float32, np.int32
 """
 
 FUNCTION = """
@@ -155,7 +159,7 @@ def looped(
         given=f"{lines}, {n}, {tuple_of(k)}, ({''.join(f'{p}, ' for p in parameters)})",
         run=NEAR_OR_FAR.format(x=x, run=run, near=near) if bounded else run,
     )
-    return generated(kernel, IMPORTS + head + text)
+    return generated(kernel, head + text)
 
 
 def kernel_of_loss(i: Instruction) -> Kernel:
@@ -170,7 +174,7 @@ def loss_kernel(kernel: str, equation: Equation, gradient: bool) -> Kernel:
     own = places(equation.arguments, "k{}", 1)
     code = Code({"y": "y", "p": "p"} | own, equation.arguments)
     results = [code.of(equation.value), code.of(equation.slope)]
-    head = IMPORTS + written(code, results, ["y", "p", *own.values()])
+    head = written(code, results, ["y", "p", *own.values()])
     words = {"reals": reals(own.values()), "k": tuple_of(own.values())}
     if not gradient:
         return generated(kernel, head + LOSS.format(p="p", given="", slopes="0", **words))
@@ -197,13 +201,19 @@ def activated_kernel(activation: Equation, loss: Equation, whole: bool) -> Kerne
     code.symbols, code.numbers = {"y": "y", "p": a} | of_loss, set(loss.arguments)
     results = [code.of(loss.value), f"{code.of(loss.slope)} * {back}"]
     numbers = of_loss.values()
-    head = IMPORTS + written(code, results, ["y", "v", *numbers])
+    head = written(code, results, ["y", "v", *numbers])
     name = underscored(f"{activation.name}{'' if whole else ' adjoint'} {loss.name}")
     words = {"reals": reals(numbers), "k": tuple_of(numbers)}
     return generated(name, head + LOSS.format(p="v", given="dh, ", slopes="dh", **words))
 
 
+def accesses(count: int) -> str:
+    """The declaration of what loads and stores elements of each of some arrays that don't overlap."""
+    return "".join(f"load_{n}, store_{n} = apart({n}, {count})\n" for n in range(count))
+
+
 def generated(name: str, text: str) -> Kernel:
-    """The kernel from a module with this text, in which {name} stands for its name."""
+    """The kernel from a module with this text behind its imports, in which {name} stands for its name."""
+    text = HEAD + text
     name = f"{name}_{hashlib.sha256(text.encode()).hexdigest()[:16]}"
     return Kernel("generated", name, text.replace("def {name}", f"def {name}", 1))
