@@ -23,6 +23,13 @@ def key(seed, iteration, stream):
     return splitmix(splitmix(splitmix(U64(seed)) ^ U64(iteration)) ^ U64(stream))
 
 
+@inlined
+def halves(seed, iteration, stream):
+    """The key's low and high half, for `uniform`."""
+    k = key(seed, iteration, stream)
+    return U32(k & U64(0xFFFFFFFF)), U32(k >> U64(32))
+
+
 @emitted(uint32, uint32, uint32, uint32)
 def mix(builder, low, high, counter):
     """The hash of a counter: lowbias32 (Wellons, hash-prospector) of the counter and the key's two halves, on uint32.
@@ -42,9 +49,9 @@ def mix(builder, low, high, counter):
 
 
 @inlined
-def uniform(low, high, counter):
-    """A float in [0, 1) of 24 bits from the two halves of a key and a counter."""
-    bits = np.int32(mix(U32(low), U32(high), U32(counter)) >> U32(8))  # a signed integer is cheaper to convert
+def uniform(key, counter):
+    """A float in [0, 1) of 24 bits from a key's halves and a counter."""
+    bits = np.int32(mix(*key, U32(counter)) >> U32(8))  # a signed integer is cheaper to convert
     return np.float32(bits) * np.float32(2.0**-24)
 
 
