@@ -181,19 +181,15 @@ def _tiles(M, v, a, rsa, csa, ga, na, b, ldb, gb, nb, c, ldc, start, lds, outer,
     """M rows of C, v vectors wide, in tiles of heights as even as possible."""
     tiles = (M + ROWS - 1) // ROWS
     rows, taller = M // tiles, M % tiles  # `taller` of the tiles have one more row than the others
-    if taller:
-        r = rows + 1
-        tile(
-            r, v, a, rsa, csa, b, ldb, c, ldc, start, lds, depth, last, taller, r * rsa, relu, gate, ga, na, gb, nb,
-            outer, groups,
-        )  # fmt: skip
-        a += 4 * taller * r * rsa
-        c += 4 * taller * r * ldc
-        start += 4 * taller * r * lds
-    tile(
-        rows, v, a, rsa, csa, b, ldb, c, ldc, start, lds, depth, last, tiles - taller, rows * rsa, relu, gate, ga, na,
-        gb, nb, outer, groups,
-    )  # fmt: skip
+    for r, count in ((rows + 1, taller), (rows, tiles - taller)):
+        if count:
+            tile(
+                r, v, a, rsa, csa, b, ldb, c, ldc, start, lds, depth, last, count, r * rsa, relu, gate, ga, na, gb, nb,
+                outer, groups,
+            )  # fmt: skip
+            a += 4 * count * r * rsa
+            c += 4 * count * r * ldc
+            start += 4 * count * r * lds
 
 
 @compiled
