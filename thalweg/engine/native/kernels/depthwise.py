@@ -128,7 +128,8 @@ def _size(builder, given):
     """The number of the windows' size, or 0."""
     key = integer(0)
     for number, size in enumerate(COMMON, start=1):
-        same = [builder.icmp_signed("==", given[side], integer(n)) for side, n in zip(("rows", "columns"), size)]
+        sides = zip(("rows", "columns"), size, strict=True)
+        same = [builder.icmp_signed("==", given[side], integer(n)) for side, n in sides]
         key = builder.select(builder.and_(*same), integer(number), key)
     return key
 

@@ -33,6 +33,7 @@ _at = stack(2 * RUN)  # nodes, then leaves, as int64
 _going = stack(2 * RUN)  # trees, as int64
 _sums = stack(2 * RUN * WIDE)  # float64
 
+
 @emitted(int64, float32)
 def _lowest(builder, word):
     """The place of the lowest bit of a float's 32 bits that is set."""

@@ -43,7 +43,8 @@ class Emitter:
     """Base of the emitters of micro-kernels: loops, addresses, and vectors whose tail may be masked.
 
     Attributes:
-        arguments: the names of what a micro-kernel is given. constants: of what it is made for, which become attributes.
+        arguments: the names of what a micro-kernel is given.
+        constants: the names of what it is made for, which become attributes.
         width: floats in a vector.
     """
 
@@ -214,12 +215,6 @@ class Emitter:
             value = self.builder.insert_element(value, item, ir.Constant(I32, lane))
         return value
 
-    def fetch(self, address):
-        ask(self.builder, address)
-
-    def rewrite(self, address):
-        rewrite(self.builder, address)
-
     def store(self, value, p):
         self.builder.store(value, self.builder.bitcast(p, self.vector.as_pointer())).align = 4
 
@@ -242,7 +237,7 @@ class _Tile(Emitter):
     convolution a tenth slower.
     """
 
-    arguments = TILE_ARGUMENTS + GROUPS
+    arguments: tuple[str, ...] = TILE_ARGUMENTS + GROUPS
     constants = ("rows", "vectors", "masked", "narrow")
     looks_ahead = False
 
@@ -265,7 +260,7 @@ class _Tile(Emitter):
         if self.looks_ahead:
             which = builder.srem(i, integer(self.vectors))  # each tile prefetches another vector of the next rows of B
             self.ahead = builder.add(given["ahead"], builder.mul(which, integer(VW)))
-            self.each_own(self.fetch)
+            self.each_own(ask)
         zeros = [self.words[v].zero for _, v in cells] * self.chains
         sums = self.repeat(given["outer"], zeros, self.image)
         sums = [reduce(builder.fadd, sums[cell :: len(cells)]) for cell in range(len(cells))]
@@ -278,7 +273,7 @@ class _Tile(Emitter):
         else:
             self.store_cells(sums, joined=False)
         if self.looks_ahead:
-            self.each_own(self.rewrite)
+            self.each_own(rewrite)
         steps = (given["step"], *(builder.mul(given[name], integer(self.rows)) for name in ("ldc", "lds")))
         return self.moved(places, steps)
 
@@ -305,11 +300,11 @@ class _Tile(Emitter):
             (words.store if whole else words.store_some)(value, self.at("c", "ldc", r, v * VW))
 
     def each_own(self, act):
-        """Calls `act` on the address `own` bytes after each vector of C, if `own` isn't 0."""
+        """Emits `act` on the address `own` bytes after each vector of C, if `own` isn't 0."""
         builder, own = self.builder, self.given["own"]
         with builder.if_then(builder.icmp_signed("!=", own, integer(0))):
             for r, v in self.cells:
-                act(builder.add(builder.ptrtoint(self.at("c", "ldc", r, v * VW), I64), own))
+                act(builder, builder.add(builder.ptrtoint(self.at("c", "ldc", r, v * VW), I64), own))
 
     def image(self, n, sums):
         """sums += Σ_g Σ_k A[n, g, :, k] · B[n, g, k, :]"""
@@ -325,9 +320,7 @@ class _Tile(Emitter):
 
     def products(self, a, b, sums):
         """sums += Σ_k A[:, k] · B[k, :]"""
-        return self.in_chains(
-            self.given["depth"], self.chains, sums, lambda k, sums: self.outer_product(a, b, k, sums)
-        )
+        return self.in_chains(self.given["depth"], self.chains, sums, lambda k, sums: self.outer_product(a, b, k, sums))
 
     def outer_product(self, a, b, k, sums):
         """sums[r, v] += A[r, k] · B[k, v]"""
@@ -335,7 +328,7 @@ class _Tile(Emitter):
         a = builder.gep(a, [builder.mul(k, given["csa"])])
         b = builder.gep(b, [builder.mul(k, given["ldb"])])
         if self.looks_ahead:
-            self.fetch(builder.ptrtoint(builder.gep(b, [self.ahead]), I64))
+            ask(builder, builder.ptrtoint(builder.gep(b, [self.ahead]), I64))
         row = [self.load_vector(builder.gep(b, [integer(v * VW)]), v) for v in range(self.vectors)]
         column = [builder.gep(a, [builder.mul(given["rsa"], integer(r))]) for r in range(self.rows)]
         column = [self.load_scalar(p) for p in column]
@@ -369,7 +362,7 @@ class Family:
     """
 
     def __init__(self, name, kind, kernels, finished=False):
-        """name: of the family in the module of `kind`, the class that emits its functions. kernels: key → its constants.
+        """name: of the family in the module of `kind`, the class that emits its functions. kernels: key → constants.
 
         finished: whether LLVM's passes would find nothing to optimise in what is emitted.
         """
@@ -441,8 +434,8 @@ TILES, TILES_AHEAD = _tiles("TILES", _Tile), _tiles("TILES_AHEAD", _TileAhead)
 tile = TILES.function(_end, rows=8, vectors=1)
 """Computes `tiles` tiles, one below the other, whose last vector holds `last` columns: 1 … VW.
 
-(rows, vectors) is one of SHAPES. start, lds: the address of C₀ and its row stride, both 0 if there is none. step: floats
-from a tile's rows of A to the next tile's. relu, gate: 0, or how the tiles end (see above).
+(rows, vectors) is one of SHAPES. start, lds: the address of C₀ and its row stride, both 0 if there is none.
+step: floats from a tile's rows of A to the next tile's. relu, gate: 0, or how the tiles end (see above).
 """
 tile_ahead = TILES_AHEAD.function(_end, rows=8, vectors=1)
 """The same, with prefetching of the memory that is needed next.

@@ -60,7 +60,24 @@ def max_pooling(
 ):
     """a = the largest element of each window; with relu, max(a, 0)"""
     _each_run(
-        _largest, (x, a, relu), 1, x_by_columns, rows, H, Wd, C, OH, OW, kh, kw, sh, sw, dilation_h, dilation_w, top, left
+        _largest,
+        (x, a, relu),
+        1,
+        x_by_columns,
+        rows,
+        H,
+        Wd,
+        C,
+        OH,
+        OW,
+        kh,
+        kw,
+        sh,
+        sw,
+        dilation_h,
+        dilation_w,
+        top,
+        left,
     )
 
 
@@ -90,9 +107,7 @@ def _mean(x, a, at, of, *window):
 @kernel
 def average_pooling(x, a, H, Wd, C, OH, OW, kh, kw, sh, sw, dilation_h, dilation_w, top, left, x_by_columns, *, rows):
     """a = the mean of each window"""
-    _each_run(
-        _mean, (x, a), 1, x_by_columns, rows, H, Wd, C, OH, OW, kh, kw, sh, sw, dilation_h, dilation_w, top, left
-    )
+    _each_run(_mean, (x, a), 1, x_by_columns, rows, H, Wd, C, OH, OW, kh, kw, sh, sw, dilation_h, dilation_w, top, left)
 
 
 @inlined

@@ -15,6 +15,7 @@ from thalweg.engine.native.compiler.named import kernel
 from thalweg.engine.native.kernels.convolution import (
     _after_place,
     _after_tap,
+    _alike,
     _first_place,
     _first_tap,
     _share,
@@ -192,12 +193,7 @@ def _row_of_taps(x, W, left, R, d, OH, OW, O, rows, kw, dW, C):
     """The gradients of the taps in a row of the kernel, over `rows` rows; taps that see the same places together."""
     b = 0
     while b < kw:
-        j, after_j = _first_place(b, 1, 1, -left), _after_place(b, W, OW, 1, 1, -left)
-        after = b + 1
-        while (
-            after < kw and _first_place(after, 1, 1, -left) == j and _after_place(after, W, OW, 1, 1, -left) == after_j
-        ):
-            after += 1
+        j, after_j, after = _alike(b, kw, W, OW, 1, 1, -left)
         if j < after_j:
             add_dots(
                 x + 4 * (j + b - left) * R, R, W * R, d + 4 * j * R, OH * OW * R, OW * R, rows, (after_j - j) * R,

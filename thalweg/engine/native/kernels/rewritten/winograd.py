@@ -10,8 +10,6 @@ Vectors run along the channels. Addresses are in bytes, strides in floats.
 import math
 from functools import reduce
 
-from llvmlite import ir
-
 from thalweg.engine.native.compiler.levels import VW
 from thalweg.engine.native.compiler.llvm import F32, I64, stack
 from thalweg.engine.native.compiler.named import kernel
