@@ -60,25 +60,9 @@ def max_pooling(
 ):
     """a = the largest element of each window; with relu, max(a, 0)"""
     _each_run(
-        _largest,
-        (x, a, relu),
-        1,
-        x_by_columns,
-        rows,
-        H,
-        Wd,
-        C,
-        OH,
-        OW,
-        kh,
-        kw,
-        sh,
-        sw,
-        dilation_h,
-        dilation_w,
-        top,
-        left,
-    )
+        _largest, (x, a, relu), 1, x_by_columns, rows, H, Wd, C, OH, OW, kh, kw, sh, sw, dilation_h, dilation_w,
+        top, left,
+    )  # fmt: skip
 
 
 @inlined

@@ -82,7 +82,7 @@ class _Transform(Emitter):
         self.builder.ret_void()
 
     def square(self, i, places):
-        builder, given = self.builder, self.given
+        given = self.given
         given["x"], given["y"] = places
         self.over_channels()
         return self.moved(places, [given["xs"], given["ys"]])
