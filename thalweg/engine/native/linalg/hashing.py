@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from thalweg.engine.native.language.callables import compiled, emitted, inlined
-from thalweg.engine.native.language.types import uint32
+from thalweg.engine.native.language.callables import compiled, inlined
 
 U32, U64 = np.uint32, np.uint64
 
@@ -30,22 +29,20 @@ def halves(seed, iteration, stream):
     return U32(k & U64(0xFFFFFFFF)), U32(k >> U64(32))
 
 
-@emitted(uint32, uint32, uint32, uint32)
-def mix(builder, low, high, counter):
-    """The hash of a counter: lowbias32 (Wellons, hash-prospector) of the counter and the key's two halves, on uint32.
+@inlined
+def lowbias(x):
+    """lowbias32 (Wellons, hash-prospector)"""
+    x = U32(x ^ (x >> U32(16)))
+    x = U32(x * U32(0x7FEB352D))
+    x = U32(x ^ (x >> U32(15)))
+    x = U32(x * U32(0x846CA68B))
+    return U32(x ^ (x >> U32(16)))
 
-    Arithmetic on uint32 is of 64 bits in kernels, which would halve the vectors.
-    """
-    word = counter.type
 
-    def lowbias(x):
-        x = builder.xor(x, builder.lshr(x, word(16)))
-        x = builder.mul(x, word(0x7FEB352D))
-        x = builder.xor(x, builder.lshr(x, word(15)))
-        x = builder.mul(x, word(0x846CA68B))
-        return builder.xor(x, builder.lshr(x, word(16)))
-
-    return lowbias(builder.add(lowbias(builder.xor(counter, low)), high))
+@inlined
+def mix(low, high, counter):
+    """The hash of a counter and the key's two halves. Each step is one on 32 bits, so that the vectors are full."""
+    return lowbias(U32(lowbias(U32(counter ^ low)) + high))
 
 
 @inlined

@@ -228,8 +228,8 @@ class Emitter:
         return self.builder.call(declare(self.builder, name, result, [a.type for a in arguments]), arguments)
 
 
-class _Tile(Emitter):
-    """Register tiles of rows × vectors, one below the other, that accumulate outer products.
+class Tile(Emitter):
+    """Base of register tiles of rows × vectors, one below the other, that accumulate outer products.
 
     If `masked`, the last vector holds only `last` columns. AVX-512 masks at no cost, so there every tile is masked. A
     `narrow` last vector is half as wide; some processors multiply two of these in the time of one. A tile that
@@ -237,9 +237,8 @@ class _Tile(Emitter):
     convolution a tenth slower.
     """
 
-    arguments: tuple[str, ...] = TILE_ARGUMENTS + GROUPS
     constants = ("rows", "vectors", "masked", "narrow")
-    looks_ahead = False
+    looks_ahead: bool
 
     def __init__(self, function, rows, vectors, masked, narrow):
         super().__init__(function, rows, vectors, masked, narrow)
@@ -342,7 +341,12 @@ class _Tile(Emitter):
         return words.load_some(p) if self.masked and v == self.vectors - 1 else words.load(p)
 
 
-class _TileAhead(_Tile):
+class _OfGroups(Tile):
+    arguments = TILE_ARGUMENTS + GROUPS
+    looks_ahead = False
+
+
+class _Ahead(Tile):
     arguments = TILE_ARGUMENTS + AHEAD
     looks_ahead = True
 
@@ -429,7 +433,7 @@ def _end(builder, given):
     return builder.mul(builder.zext(short, I64), integer(72))
 
 
-TILES, TILES_AHEAD = _tiles("TILES", _Tile), _tiles("TILES_AHEAD", _TileAhead)
+TILES, TILES_AHEAD = _tiles("TILES", _OfGroups), _tiles("TILES_AHEAD", _Ahead)
 
 tile = TILES.function(_end, rows=8, vectors=1)
 """Computes `tiles` tiles, one below the other, whose last vector holds `last` columns: 1 … VW.
