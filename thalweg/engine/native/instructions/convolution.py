@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from thalweg.engine.native.instructions.changes import Flagged, end, ended
-from thalweg.program.instructions.convolution import Convolution, KernelGradient, TransposedConvolution
+from thalweg.program.instructions.convolution import Convolution, TransposedConvolution
 from thalweg.program.ir.instruction import Array, Buffer
 
 
@@ -27,10 +27,6 @@ class NativeConvolution(Ended, Convolution):
         self, xp: Any, x: Array, W: Array, b: Array | None, a: Array | None
     ) -> Array:
         return end(xp, super().reference(xp, x, W, b), self.relu, a)
-
-
-class NativeKernelGradient(KernelGradient):
-    """dW[a, b, c, o] = Σ over rows and places of x under (a, b)·dh, of images by columns"""
 
 
 class NativeTransposedConvolution(Ended, TransposedConvolution):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from thalweg.engine.native.instructions.changes import Flagged, end, ended
-from thalweg.program.instructions.linear import Affine, BiasGradient, InputGradient, WeightGradient, matrix
+from thalweg.program.instructions.linear import Affine, InputGradient, WeightGradient, matrix
 from thalweg.program.ir.instruction import GRADIENTS, Array, Buffer, Instruction
 
 # From this many elements on (128 KiB), a weight gradient is wide: if a lane's rows fit one block, it is computed just
@@ -69,10 +69,6 @@ class NativeWeightGradient(WeightGradient, Waits):
 
     def flops(self, rows: int) -> int:
         return super().flops(rows) + (0 if self.db is None else rows * self.dh.size)
-
-
-class NativeBiasGradient(BiasGradient):
-    """db = Σ dh over rows and places of images by columns"""
 
 
 class Transpose(Instruction):

@@ -9,25 +9,15 @@ from typing import Any
 
 from thalweg.engine.native.instructions.batches import NativeGatherFloats
 from thalweg.engine.native.instructions.changes import variant
-from thalweg.engine.native.instructions.convolution import (
-    NativeConvolution,
-    NativeKernelGradient,
-    NativeTransposedConvolution,
-)
+from thalweg.engine.native.instructions.convolution import NativeConvolution, NativeTransposedConvolution
 from thalweg.engine.native.instructions.elementwise import NativeDropout
 from thalweg.engine.native.instructions.embedding import NativeEmbedding, NativeEmbeddingGradient
 from thalweg.engine.native.instructions.images.pooling import (
-    NativeAveragePooling,
     NativeAveragePoolingAdjoint,
     NativeMaxPooling,
     NativeMaxPoolingAdjoint,
 )
-from thalweg.engine.native.instructions.linear import (
-    NativeAffine,
-    NativeBiasGradient,
-    NativeInputGradient,
-    NativeWeightGradient,
-)
+from thalweg.engine.native.instructions.linear import NativeAffine, NativeInputGradient, NativeWeightGradient
 from thalweg.engine.native.instructions.normalization import (
     NativeBatchNormalization,
     NativeBatchSums,
@@ -51,11 +41,10 @@ def neutral(kind: type[Instruction]) -> type[Instruction]:
 VARIANTS: dict[type[Instruction], type[Instruction]] = {
     neutral(kind): kind
     for kind in (
-        NativeGatherFloats, NativeConvolution, NativeKernelGradient, NativeTransposedConvolution, NativeAveragePooling,
-        NativeAveragePoolingAdjoint, NativeMaxPooling, NativeMaxPoolingAdjoint, NativeAffine, NativeBiasGradient,
-        NativeInputGradient, NativeWeightGradient, NativeDropout, NativeEmbedding, NativeEmbeddingGradient,
-        NativeBatchNormalization, NativeBatchSums, NativeClipNorm, NativeLamb, NativeAdafactor, NativeMuon,
-        NativeTableUpdate, NativeMaskWeights,
+        NativeGatherFloats, NativeConvolution, NativeTransposedConvolution, NativeAveragePoolingAdjoint,
+        NativeMaxPooling, NativeMaxPoolingAdjoint, NativeAffine, NativeInputGradient, NativeWeightGradient,
+        NativeDropout, NativeEmbedding, NativeEmbeddingGradient, NativeBatchNormalization, NativeBatchSums,
+        NativeClipNorm, NativeLamb, NativeAdafactor, NativeMuon, NativeTableUpdate, NativeMaskWeights,
     )
 }  # fmt: skip
 

@@ -181,19 +181,15 @@ def _tiles(M, v, a, rsa, csa, ga, na, b, ldb, gb, nb, c, ldc, start, lds, outer,
     """M rows of C, v vectors wide, in tiles of heights as even as possible."""
     tiles = (M + ROWS - 1) // ROWS
     rows, taller = M // tiles, M % tiles  # `taller` of the tiles have one more row than the others
-    if taller:
-        r = rows + 1
-        tile(
-            r, v, a, rsa, csa, b, ldb, c, ldc, start, lds, depth, last, taller, r * rsa, relu, gate, ga, na, gb, nb,
-            outer, groups,
-        )  # fmt: skip
-        a += 4 * taller * r * rsa
-        c += 4 * taller * r * ldc
-        start += 4 * taller * r * lds
-    tile(
-        rows, v, a, rsa, csa, b, ldb, c, ldc, start, lds, depth, last, tiles - taller, rows * rsa, relu, gate, ga, na,
-        gb, nb, outer, groups,
-    )  # fmt: skip
+    for r, count in ((rows + 1, taller), (rows, tiles - taller)):
+        if count:
+            tile(
+                r, v, a, rsa, csa, b, ldb, c, ldc, start, lds, depth, last, count, r * rsa, relu, gate, ga, na, gb, nb,
+                outer, groups,
+            )  # fmt: skip
+            a += 4 * count * r * rsa
+            c += 4 * count * r * ldc
+            start += 4 * count * r * lds
 
 
 @compiled
@@ -334,6 +330,15 @@ def _after_place(tap, n, outputs, s, d, at):
 
 
 @compiled
+def _alike(tap, taps, n, outputs, s, d, at):
+    """(first output, output after the last, tap after the last) of the taps from this one on that see these outputs."""
+    first, after, end = _first_place(tap, s, d, at), _after_place(tap, n, outputs, s, d, at), tap + 1
+    while end < taps and _first_place(end, s, d, at) == first and _after_place(end, n, outputs, s, d, at) == after:
+        end += 1
+    return first, after, end
+
+
+@compiled
 def _with_border(x, H, W, C, target, images, high, wide, first, left):
     """target = `high` rows of each image from row `first`, `wide` elements from column −left; 0 outside the image."""
     from_, to = min(left, wide) * C, min(left + W, wide) * C
@@ -400,14 +405,8 @@ def _taps(x, d, dW, H, Wd, C, OH, OW, O, kh, kw, sh, sw, dh, dw, top, left, grou
                 after_i = max(i, min(row + some_rows, _after_place(a, H, OH, sh, dh, -top)))
                 b = 0
                 while b < kw:
-                    j, after_j = _first_place(b, sw, dw, -left), _after_place(b, Wd, OW, sw, dw, -left)
-                    after_b = b + 1
-                    while (
-                        after_b < kw and groups == 1 and dw == 1
-                        and _first_place(after_b, sw, dw, -left) == j
-                        and _after_place(after_b, Wd, OW, sw, dw, -left) == after_j
-                    ):  # fmt: skip
-                        after_b += 1
+                    last = kw if groups == 1 and dw == 1 else b + 1
+                    j, after_j, after_b = _alike(b, last, Wd, OW, sw, dw, -left)
                     at = x + 4 * (((image * H + i * sh + a * dh - top) * Wd + j * sw + b * dw - left) * C)
                     to = dW + 4 * (a * kw + b) * n * O
                     for g in range(groups):

@@ -5,15 +5,13 @@ the run, and so do the sums of a kernel's gradient. Addresses are in bytes, stri
 """
 
 from thalweg.engine.native.compiler.levels import VW
-from thalweg.engine.native.compiler.llvm import F32, floats, pointer
+from thalweg.engine.native.compiler.llvm import floats
 from thalweg.engine.native.compiler.named import kernel
 from thalweg.engine.native.kernels.convolution import _phase, _zone
-from thalweg.engine.native.language.callables import compiled, emitted
+from thalweg.engine.native.language.callables import compiled
 from thalweg.engine.native.linalg.microkernel import Emitter, Family, integer
 
 RUN = ("row", "column", "rows", "columns", "count", "step", "channels")
-WEIGH_ARGUMENTS = ("x", "w", "wr", "bias", "y", "apart", *RUN, "relu", "gate")
-GRADIENT_ARGUMENTS = ("x", "d", "w", "wr", *RUN)
 COMMON = ((3, 3), (5, 5))  # kernel sizes for which loops are unrolled
 
 
@@ -21,16 +19,12 @@ class _Run(Emitter):
     """A run of `count` outputs. Their windows are `step` floats apart and have rows × columns elements, `row` and
     `column` floats apart. It covers all channels, a vector at a time."""
 
-    def __init__(self, function, arguments, size):
-        super().__init__(function, arguments)
-        self.size = size  # the window's, or None
+    constants = ("size",)  # the window's, or None
 
     def emit(self):
-        builder, channels = self.builder, self.given["channels"]
-        whole = builder.sdiv(channels, integer(VW))
-        done = builder.mul(whole, integer(VW))
+        builder = self.builder
+        whole, done, rest = self.divided(self.given["channels"], VW)
         self.repeat(whole, [], lambda v, _: self.vector_of_channels(builder.mul(v, integer(VW)), self.load, self.store))
-        rest = builder.sub(channels, done)
         with builder.if_then(builder.icmp_signed(">", rest, integer(0))):
             self.keep(rest)
             self.vector_of_channels(done, self.load_some, self.store_some)
@@ -39,12 +33,6 @@ class _Run(Emitter):
     def vector_of_channels(self, k, load, store):
         """Emits the work on the channels from k on; returns no carried values."""
         raise NotImplementedError
-
-    def place(self, name, *steps):
-        p = pointer(self.builder, self.given[name], F32)
-        for step in steps:
-            p = self.builder.gep(p, [step])
-        return p
 
     def times(self, a, name):
         """a times an argument, for a number or an emitted value a"""
@@ -71,6 +59,8 @@ class _Run(Emitter):
 
 
 class _Weigh(_Run):
+    arguments = ("x", "w", "wr", "bias", "y", "apart", *RUN, "relu", "gate")
+
     def vector_of_channels(self, k, load, store):
         """y = bias + Σ x·w, then max(y, 0) or y·[G > 0], G `gate` bytes after y; outputs are `apart` floats apart."""
         builder, given = self.builder, self.given
@@ -100,6 +90,8 @@ class _Weigh(_Run):
 
 
 class _WeightGradient(_Run):
+    arguments = ("x", "d", "w", "wr", *RUN)
+
     def vector_of_channels(self, k, load, store):
         """w += Σ over the run of x·d"""
 
@@ -132,35 +124,21 @@ class _WeightGradient(_Run):
         return self.each_tap([], tap)
 
 
-def _family(name, kind, names):
-    return Family(__name__, name, names, {n: (kind, names, size) for n, size in enumerate((None, *COMMON))})
-
-
-WEIGHERS = _family("WEIGHERS", _Weigh, WEIGH_ARGUMENTS)
-WEIGHT_GRADIENTS = _family("WEIGHT_GRADIENTS", _WeightGradient, GRADIENT_ARGUMENTS)
-
-
-def _call(family, builder, run):
-    """Calls the micro-kernel for windows of this size."""
-    given = dict(zip(family.arguments, run, strict=True))
+def _size(builder, given):
+    """The number of the windows' size, or 0."""
     key = integer(0)
     for number, size in enumerate(COMMON, start=1):
         sides = zip(("rows", "columns"), size, strict=True)
         same = [builder.icmp_signed("==", given[side], integer(n)) for side, n in sides]
         key = builder.select(builder.and_(*same), integer(number), key)
-    family.call(builder, key, run)
+    return key
 
 
-@emitted(names=WEIGH_ARGUMENTS)
-def weigh(builder, *run):
-    """y = bias + Σ x·w for a run of outputs"""
-    _call(WEIGHERS, builder, run)
-
-
-@emitted(names=GRADIENT_ARGUMENTS)
-def weigh_gradient(builder, *run):
-    """w += Σ x·d over a run of outputs"""
-    _call(WEIGHT_GRADIENTS, builder, run)
+WEIGHERS, WEIGHT_GRADIENTS = (
+    Family(name, kind, {n: (size,) for n, size in enumerate((None, *COMMON))})
+    for name, kind in (("WEIGHERS", _Weigh), ("WEIGHT_GRADIENTS", _WeightGradient))
+)
+weigh, weigh_gradient = WEIGHERS.function(_size), WEIGHT_GRADIENTS.function(_size)
 
 
 @compiled

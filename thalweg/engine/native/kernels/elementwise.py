@@ -8,11 +8,10 @@ import numpy as np
 
 from thalweg.engine.native.compiler.llvm import bits_float, float_bits, floats, select
 from thalweg.engine.native.compiler.named import kernel
-from thalweg.engine.native.kernels.generated.loops import scalar
-from thalweg.engine.native.linalg.hashing import key, uniform
+from thalweg.engine.native.language.callables import inlined
+from thalweg.engine.native.linalg.hashing import halves, uniform
 
 F32 = np.float32
-U32, U64 = np.uint32, np.uint64
 
 
 @kernel
@@ -33,9 +32,7 @@ def copy(x, z, size, per_row, *, rows):
     """z = x"""
     n = size * (rows if per_row else 1)
     if x != z:
-        x, z = floats(x, n), floats(z, n)
-        for i in range(n):
-            z[i] = x[i]
+        floats(z, n)[:] = floats(x, n)
 
 
 @kernel
@@ -54,7 +51,7 @@ def rescale(x, z, size, scale: float, offset: float, *, rows):
 DROPPED = np.int32(-(2**31))  # the bits of −0
 
 
-@scalar
+@inlined
 def _marked(keep, value):
     """The value, 0 instead of −0; or −0 if it is dropped. By bits, as the compiler may ignore the sign of 0."""
     value = select(float_bits(value) == DROPPED, F32(0), value)
@@ -65,22 +62,20 @@ def _marked(keep, value):
 def dropout(h, a, size, stream, rate: float, marked=0, *, rows, first_row, seed, iteration):
     """a = h·keep/(1 − rate); an element's counter is its place in the batch. If marked, dropped elements are −0."""
     rate, scale = F32(rate), F32(1.0 / (1.0 - rate))
-    n, first = rows * size, U32(U64(first_row * size))
-    k = key(seed, iteration, stream)
-    low, high = U32(k & U64(0xFFFFFFFF)), U32(k >> U64(32))
+    k, n, first = halves(seed, iteration, stream), rows * size, first_row * size
     alone, h, a = h == a, floats(h, n), floats(a, n)
     if marked and alone:
         for i in range(n):
-            a[i] = _marked(uniform(low, high, first + U32(i)) >= rate, a[i] * scale)
+            a[i] = _marked(uniform(k, first + i) >= rate, a[i] * scale)
     elif marked:
         for i in range(n):
-            a[i] = _marked(uniform(low, high, first + U32(i)) >= rate, h[i] * scale)
+            a[i] = _marked(uniform(k, first + i) >= rate, h[i] * scale)
     elif alone:
         for i in range(n):
-            a[i] = select(uniform(low, high, first + U32(i)) >= rate, a[i] * scale, F32(0))
+            a[i] = select(uniform(k, first + i) >= rate, a[i] * scale, F32(0))
     else:
         for i in range(n):
-            a[i] = select(uniform(low, high, first + U32(i)) >= rate, h[i] * scale, F32(0))
+            a[i] = select(uniform(k, first + i) >= rate, h[i] * scale, F32(0))
 
 
 @kernel

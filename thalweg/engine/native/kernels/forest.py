@@ -12,9 +12,7 @@ from llvmlite import ir
 
 from thalweg.engine.native.compiler.llvm import doubles, floats, integers, load_f32, stack, store_f32, words_of
 from thalweg.engine.native.compiler.named import kernel
-from thalweg.engine.native.language.callables import Special, compiled, emitted, inlined
-from thalweg.engine.native.language.number_operators import together, truth
-from thalweg.engine.native.language.things import Value
+from thalweg.engine.native.language.callables import compiled, emitted, inlined
 from thalweg.engine.native.language.types import float32, int64
 from thalweg.engine.native.linalg.moves import turn
 
@@ -35,8 +33,6 @@ _at = stack(2 * RUN)  # nodes, then leaves, as int64
 _going = stack(2 * RUN)  # trees, as int64
 _sums = stack(2 * RUN * WIDE)  # float64
 
-scalar = inlined
-
 
 @emitted(int64, float32)
 def _lowest(builder, word):
@@ -45,32 +41,25 @@ def _lowest(builder, word):
     return builder.zext(builder.cttz(bits, ir.Constant(ir.IntType(1), 1)), ir.IntType(64))
 
 
-@Special
-def _either(builder, condition, a, b):
-    """a where the condition holds, otherwise b; both are computed."""
-    kind, u, v = together(builder, a, b)
-    return Value(kind, (builder.select(truth(builder, condition), u, v),))
-
-
-@scalar
+@inlined
 def _bit(code, words):
     """The bit that stands for a code in a row of sets."""
     known = (code >= F32(0)) & (code < F32(BITS * words - 1))
-    return _either(known, I64(_either(known, code, F32(0))) + 1, 0)
+    return np.where(known, I64(np.where(known, code, F32(0))) + 1, 0)
 
 
-@scalar
+@inlined
 def _step(nodes, at, x, sets, words):
     """How many nodes a row goes on from a node: 1 to the left, `skip` to the right, 0 from a leaf."""
     node = nodes + NODE * at
     column, threshold, skip = I64(load_f32(node, 0)), load_f32(node, 1), I64(load_f32(node, 2))
-    v = load_f32(x, _either(column < 0, -1 - column, column))
-    left = _either(v == v, v <= threshold, load_f32(node, 3) > F32(0))
+    v = load_f32(x, np.where(column < 0, -1 - column, column))
+    left = np.where(v == v, v <= threshold, load_f32(node, 3) > F32(0))
     if sets and column < 0:
         bit = _bit(v, words)
         word = I64(load_f32(sets, I64(threshold) * words + bit // BITS))
         left = (word >> (bit % BITS)) & 1 > 0
-    return _either(left, min(1, skip), skip)
+    return np.where(left, min(1, skip), skip)
 
 
 @compiled
@@ -83,19 +72,19 @@ def _coded_row(x, sets, words, columns, codes):
         placed[2 * c + 1] = I32(bit % BITS)
 
 
-@scalar
+@inlined
 def _step_known(nodes, at, x, sets, words, placed):
     """The same without a branch, with what `_coded_row` has found."""
     node = nodes + NODE * at
     column, threshold, skip = I64(load_f32(node, 0)), load_f32(node, 1), I64(load_f32(node, 2))
-    own = _either(column < 0, -1 - column, column)
+    own = np.where(column < 0, -1 - column, column)
     v = load_f32(x, own)
-    left = _either(v == v, v <= threshold, load_f32(node, 3) > F32(0))
+    left = np.where(v == v, v <= threshold, load_f32(node, 3) > F32(0))
     if sets:
-        row = _either(column < 0, I64(threshold), 0)
+        row = np.where(column < 0, I64(threshold), 0)
         word = I64(load_f32(sets, row * words + I64(placed[2 * own])))
-        left = _either(column < 0, (word >> I64(placed[2 * own + 1])) & 1 > 0, left)
-    return _either(left, min(1, skip), skip)
+        left = np.where(column < 0, (word >> I64(placed[2 * own + 1])) & 1 > 0, left)
+    return np.where(left, min(1, skip), skip)
 
 
 @compiled
@@ -141,7 +130,7 @@ def _cross(x, threshold, keep, left):
     """Rows with x > threshold or NaN keep these leaves alone"""
     u, bits, limit, keep = floats(x, RUN), words_of(left, RUN), threshold, I32(keep)
     for r in range(RUN):
-        bits[r] &= _either(u[r] <= limit, I32(-1), keep)
+        bits[r] &= np.where(u[r] <= limit, I32(-1), keep)
 
 
 @compiled
@@ -149,7 +138,7 @@ def _cross_known(x, threshold, keep, left):
     """Rows with x > threshold keep these leaves alone"""
     u, bits, limit, keep = floats(x, RUN), words_of(left, RUN), threshold, I32(keep)
     for r in range(RUN):
-        bits[r] &= _either(u[r] > limit, keep, I32(-1))
+        bits[r] &= np.where(u[r] > limit, keep, I32(-1))
 
 
 @compiled
@@ -159,8 +148,8 @@ def _cross_others(codes, word, first, keep, left):
     for r in range(RUN):
         k = q[r] - first
         inside = (k >= 0) & (k < BITS)
-        unset = (word >> _either(inside, k, I32(0))) & I32(1) == I32(0)
-        bits[r] &= _either(inside & unset, keep, I32(-1))
+        unset = (word >> np.where(inside, k, I32(0))) & I32(1) == I32(0)
+        bits[r] &= np.where(inside & unset, keep, I32(-1))
 
 
 @compiled
@@ -168,7 +157,7 @@ def _cross_set(codes, word, keep, left):
     """Rows whose bit isn't set keep these leaves alone; all bits are of this word"""
     q, bits, word, keep = words_of(codes, RUN), words_of(left, RUN), I32(word), I32(keep)
     for r in range(RUN):
-        bits[r] &= _either((word >> q[r]) & I32(1) == I32(0), keep, I32(-1))
+        bits[r] &= np.where((word >> q[r]) & I32(1) == I32(0), keep, I32(-1))
 
 
 @compiled
@@ -252,7 +241,7 @@ def _give(sums, n, m, y, outputs):
             total[r * m + k] = 0.0
 
 
-@scalar
+@inlined
 def _same(trees, first, most):
     """How many trees from this one on have its place"""
     n = 1

@@ -6,67 +6,60 @@ from thalweg.engine.native.compiler.llvm import floats, select, stack
 from thalweg.engine.native.compiler.named import kernel
 from thalweg.engine.native.language.callables import inlined
 from thalweg.engine.native.linalg import mathematics as maths
-from thalweg.engine.native.linalg.hashing import key, uniform
+from thalweg.engine.native.linalg.hashing import halves, uniform
 
-F32 = np.float32
-U32, U64 = np.uint32, np.uint64
+F32, U32 = np.float32, np.uint32
 RUN = 1024  # channels at a time
 
 _keep = stack(RUN)
 
 
 @inlined
-def normal(low, high, counter):
+def normal(key, counter):
     """A normal number of mean 0 and variance 1 from two of the counter's (Box and Muller)."""
-    u = uniform(low, high, U32(counter + counter))
-    v = uniform(low, high, U32(counter + counter + U32(1)))
+    counter = U32(counter)
+    u, v = uniform(key, counter + counter), uniform(key, counter + counter + U32(1))
     return np.sqrt(F32(-2) * maths.log(F32(1) - u)) * maths.cos(F32(6.2831853) * v)
 
 
 @kernel
 def gaussian_noise(h, a, size, stream, amount: float, *, rows, first_row, seed, iteration):
     """a = h + amount·z"""
-    amount, n, first = F32(amount), rows * size, U32(U64(first_row * size))
-    k = key(seed, iteration, stream)
-    low, high = U32(k & U64(0xFFFFFFFF)), U32(k >> U64(32))
+    k, amount, n, first = halves(seed, iteration, stream), F32(amount), rows * size, first_row * size
     alone, h, a = h == a, floats(h, n), floats(a, n)
     if alone:
         for i in range(n):
-            a[i] += amount * normal(low, high, U32(first + U32(i)))
+            a[i] += amount * normal(k, first + i)
     else:
         for i in range(n):
-            a[i] = h[i] + amount * normal(low, high, U32(first + U32(i)))
+            a[i] = h[i] + amount * normal(k, first + i)
 
 
 @kernel
 def gaussian_dropout(h, a, size, stream, amount: float, *, rows, first_row, seed, iteration):
     """a = h·(1 + amount·z)"""
-    amount, n, first = F32(amount), rows * size, U32(U64(first_row * size))
-    k = key(seed, iteration, stream)
-    low, high = U32(k & U64(0xFFFFFFFF)), U32(k >> U64(32))
+    k, amount, n, first = halves(seed, iteration, stream), F32(amount), rows * size, first_row * size
     alone, h, a = h == a, floats(h, n), floats(a, n)
     if alone:
         for i in range(n):
-            a[i] *= F32(1) + amount * normal(low, high, U32(first + U32(i)))
+            a[i] *= F32(1) + amount * normal(k, first + i)
     else:
         for i in range(n):
-            a[i] = h[i] * (F32(1) + amount * normal(low, high, U32(first + U32(i))))
+            a[i] = h[i] * (F32(1) + amount * normal(k, first + i))
 
 
 @kernel
 def spatial_dropout(h, a, positions, channels, stream, amount: float, *, rows, first_row, seed, iteration):
     """a = h·keep/(1 − rate); a channel's counter is its place among the channels of the batch."""
     rate, scale = F32(amount), F32(1.0 / (1.0 - amount))
-    k = key(seed, iteration, stream)
-    low, high = U32(k & U64(0xFFFFFFFF)), U32(k >> U64(32))
-    keep = _keep()
+    k, keep = halves(seed, iteration, stream), _keep()
     for row in range(rows):
         for begin in range(0, channels, RUN):
             w = min(RUN, channels - begin)
-            first = U32(U64((first_row + row) * channels + begin))
+            first = (first_row + row) * channels + begin
             factor = floats(keep, w)
             for i in range(w):
-                factor[i] = select(uniform(low, high, U32(first + U32(i))) >= rate, scale, F32(0))
+                factor[i] = select(uniform(k, first + i) >= rate, scale, F32(0))
             for place in range(positions):
                 at = 4 * ((row * positions + place) * channels + begin)
                 u, v = floats(h + at, w), floats(a + at, w)
@@ -78,17 +71,15 @@ def spatial_dropout(h, a, positions, channels, stream, amount: float, *, rows, f
 def alpha_dropout(h, a, size, stream, rate: float, scale: float, shift: float, *, rows, first_row, seed, iteration):
     """a = scale·(keep ? h : −1.758) + shift"""
     rate, scale, shift = F32(rate), F32(scale), F32(shift)
-    n, first = rows * size, U32(U64(first_row * size))
-    k = key(seed, iteration, stream)
-    low, high = U32(k & U64(0xFFFFFFFF)), U32(k >> U64(32))
+    k, n, first = halves(seed, iteration, stream), rows * size, first_row * size
     alone, h, a = h == a, floats(h, n), floats(a, n)
     if alone:
         for i in range(n):
-            keep = uniform(low, high, U32(first + U32(i))) >= rate
+            keep = uniform(k, first + i) >= rate
             a[i] = scale * select(keep, a[i], F32(-1.7580993)) + shift
     else:
         for i in range(n):
-            keep = uniform(low, high, U32(first + U32(i))) >= rate
+            keep = uniform(k, first + i) >= rate
             a[i] = scale * select(keep, h[i], F32(-1.7580993)) + shift
 
 
@@ -96,48 +87,40 @@ def alpha_dropout(h, a, size, stream, rate: float, scale: float, shift: float, *
 def alpha_dropout_adjoint(h, a, size, stream, rate: float, scale: float, *, rows, first_row, seed, iteration):
     """dh = scale·keep·da"""
     rate, scale = F32(rate), F32(scale)
-    n, first = rows * size, U32(U64(first_row * size))
-    k = key(seed, iteration, stream)
-    low, high = U32(k & U64(0xFFFFFFFF)), U32(k >> U64(32))
+    k, n, first = halves(seed, iteration, stream), rows * size, first_row * size
     alone, h, a = h == a, floats(h, n), floats(a, n)
     if alone:
         for i in range(n):
-            keep = uniform(low, high, U32(first + U32(i))) >= rate
+            keep = uniform(k, first + i) >= rate
             a[i] = select(keep, scale * a[i], F32(0))
     else:
         for i in range(n):
-            keep = uniform(low, high, U32(first + U32(i))) >= rate
+            keep = uniform(k, first + i) >= rate
             a[i] = select(keep, scale * h[i], F32(0))
 
 
 @kernel
 def random_normal(z, size, stream, mean: float, stddev: float, *, rows, first_row, seed, iteration):
     """z = mean + stddev·n"""
-    n, first, mean, stddev = rows * size, U32(U64(first_row * size)), F32(mean), F32(stddev)
-    k = key(seed, iteration, stream)
-    low, high = U32(k & U64(0xFFFFFFFF)), U32(k >> U64(32))
-    z = floats(z, n)
+    n, first, mean, stddev = rows * size, first_row * size, F32(mean), F32(stddev)
+    k, z = halves(seed, iteration, stream), floats(z, n)
     for i in range(n):
-        z[i] = mean + stddev * normal(low, high, U32(first + U32(i)))
+        z[i] = mean + stddev * normal(k, first + i)
 
 
 @kernel
 def random_uniform(z, size, stream, least: float, most: float, *, rows, first_row, seed, iteration):
     """z = least + (most − least)·u"""
-    n, first, least, width = rows * size, U32(U64(first_row * size)), F32(least), F32(most - least)
-    k = key(seed, iteration, stream)
-    low, high = U32(k & U64(0xFFFFFFFF)), U32(k >> U64(32))
-    z = floats(z, n)
+    n, first, least, width = rows * size, first_row * size, F32(least), F32(most - least)
+    k, z = halves(seed, iteration, stream), floats(z, n)
     for i in range(n):
-        z[i] = least + width * uniform(low, high, U32(first + U32(i)))
+        z[i] = least + width * uniform(k, first + i)
 
 
 @kernel
 def random_bernoulli(z, size, stream, probability: float, value: float, *, rows, first_row, seed, iteration):
     """z = value with a probability, otherwise 0"""
-    n, first, probability, value = rows * size, U32(U64(first_row * size)), F32(probability), F32(value)
-    k = key(seed, iteration, stream)
-    low, high = U32(k & U64(0xFFFFFFFF)), U32(k >> U64(32))
-    z = floats(z, n)
+    n, first, probability, value = rows * size, first_row * size, F32(probability), F32(value)
+    k, z = halves(seed, iteration, stream), floats(z, n)
     for i in range(n):
-        z[i] = select(uniform(low, high, U32(first + U32(i))) < probability, value, F32(0))
+        z[i] = select(uniform(k, first + i) < probability, value, F32(0))

@@ -41,17 +41,14 @@ def _rows_at_once(width, copies):
 
 @compiled
 def _repeat(source, n, copies, target):
-    """target = source, repeated `copies` times"""
+    """target = source, repeated `copies` times, or zeros if it is absent"""
     x, y = floats(source, n), floats(target, n * copies)
+    if source == 0:
+        y[:] = 0
+        return
     for q in range(copies):
         for j in range(n):
             y[q * n + j] = x[j]
-
-
-@compiled
-def _fill(target, n, value):
-    """target = value"""
-    floats(target, n)[:] = F32(value)
 
 
 @compiled
@@ -87,14 +84,8 @@ def _normalize(x, a, rows, channels, mean, variance, gamma, beta, epsilon, short
         n, at = min(RUN, channels - first), 4 * first
         _inverse(variance + at, gamma + at if gamma else 0, n, epsilon, factor)
         _repeat(factor, n, copies, factor)
-        if mean:
-            _repeat(mean + at, n, copies, centre)
-        else:
-            _fill(centre, n * copies, 0)
-        if beta:
-            _repeat(beta + at, n, copies, shift)
-        else:
-            _fill(shift, n * copies, 0)
+        _repeat(mean + at if mean else 0, n, copies, centre)
+        _repeat(beta + at if beta else 0, n, copies, shift)
         key, step = relu + (2 if shortcut else 0), _rows_at_once(n, copies)
         for r in range(0, rows, step):
             at = 4 * (r * channels + first)
@@ -107,9 +98,8 @@ def _moments(x, rows, n, channels, copies, mean, squares):
     rows: these are about as small, and need only one pass over x."""
     centre, one, other, totals = _a(), _b(), _c(), _e()
     step = _rows_at_once(n, copies)
-    _fill(centre, n * copies, 0)
-    _fill(one, n * copies, 0)
-    _fill(other, n * copies, 0)
+    for zeros in (centre, one, other):
+        _repeat(0, n, copies, zeros)
     sums, sums_of_squares = doubles(totals, n), doubles(totals + 8 * n, n)
     sums[:] = 0.0
     seen = min(step, rows)
@@ -118,7 +108,7 @@ def _moments(x, rows, n, channels, copies, mean, squares):
     for j in range(n):
         store_f32(centre, j, F32(sums[j] / seen))
     _repeat(centre, n, copies, centre)
-    _fill(other, n * copies, 0)
+    _repeat(0, n, copies, other)
     sums[:], sums_of_squares[:] = 0.0, 0.0
     for r in range(0, rows, step):
         moments(x + 4 * r * channels, centre, one, other, min(step, rows - r), n, channels, copies)
@@ -197,8 +187,8 @@ def _sums(x, mean, variance, da, more, a, kept, key, sums, rows, n, channels, co
     centre, factor, one, other, totals = _a(), _b(), _c(), _d(), _e()
     _repeat(mean, n, copies, centre)
     _inverse(variance, 0, n, epsilon, factor)
-    _fill(one, n * copies, 0)
-    _fill(other, n * copies, 0)
+    _repeat(0, n, copies, one)
+    _repeat(0, n, copies, other)
     first, second = doubles(totals, n), doubles(totals + 8 * n, n)
     first[:], second[:] = 0.0, 0.0
     step = _rows_at_once(n, copies)
@@ -227,9 +217,7 @@ def batch_sums(x, mean, variance, da, sums, positions, channels, epsilon: float,
 @kernel
 def channel_gradient(sums, dp, size, place, *, lane):
     """dβ or dγ of this lane"""
-    source, target = floats(sums + 4 * (2 * lane + place) * size, size), floats(dp, size)
-    for j in range(size):
-        target[j] = source[j]
+    floats(dp, size)[:] = floats(sums + 4 * (2 * lane + place) * size, size)
 
 
 @kernel

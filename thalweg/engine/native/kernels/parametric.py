@@ -8,7 +8,8 @@ import numpy as np
 
 from thalweg.engine.native.compiler.llvm import floats, load_f32, select, stack, unknown
 from thalweg.engine.native.compiler.named import kernel
-from thalweg.engine.native.kernels.generated.loops import scalar
+from thalweg.engine.native.kernels.generated.loops import each_adjoint
+from thalweg.engine.native.language.callables import inlined
 
 F32 = np.float32
 ONE = F32(1)
@@ -16,45 +17,29 @@ RUN = 1024  # elements computed at once
 run_on_stack = stack(RUN)
 
 
-@scalar
-def slopes_of_own(h, alpha, z, y, n):
-    """y = z·(h > 0 ? 1 : α) with an α for each element; y may be z, and both may be h."""
-    k, target = floats(alpha, n), floats(y, n)
+@inlined
+def own_slope(x, j, _, alphas):
+    return select(x > F32(0), ONE, load_f32(alphas, j))
+
+
+@inlined
+def shared_slope(x, j, alpha, _):
+    return select(x > F32(0), ONE, alpha)
+
+
+@inlined
+def run_of_slopes(slope, h, z, y, n, alpha, alphas):
+    """y = z·(h > 0 ? 1 : α) with one α, or one for each element; y may be z, and both may be h."""
     if h == y:
-        one = unknown(ONE)
+        target, one = floats(y, n), unknown(ONE)
         for i in range(n):
             x = target[i] * one  # see loops.each
-            target[i] = x * select(x > F32(0), ONE, k[i])
-    elif z == y:
-        x = floats(h, n)
-        for i in range(n):
-            target[i] *= select(x[i] > F32(0), ONE, k[i])
+            target[i] = x * slope(x, i, alpha, alphas)
     else:
-        x, source = floats(h, n), floats(z, n)
-        for i in range(n):
-            target[i] = source[i] * select(x[i] > F32(0), ONE, k[i])
+        each_adjoint(slope, h, z, y, 1, n, alpha, alphas)
 
 
-@scalar
-def slopes_of_shared(h, k, z, y, n):
-    """The same with one α for all."""
-    target = floats(y, n)
-    if h == y:
-        one = unknown(ONE)
-        for i in range(n):
-            x = target[i] * one
-            target[i] = x * select(x > F32(0), ONE, k)
-    elif z == y:
-        x = floats(h, n)
-        for i in range(n):
-            target[i] *= select(x[i] > F32(0), ONE, k)
-    else:
-        x, source = floats(h, n), floats(z, n)
-        for i in range(n):
-            target[i] = source[i] * select(x[i] > F32(0), ONE, k)
-
-
-@scalar
+@inlined
 def slopes(h, alpha, z, y, rows, A, B, C, D, E):
     """y = z·(h > 0 ? 1 : α)"""
     if B == 1 and E == 1 and 2 * D <= RUN:
@@ -65,16 +50,17 @@ def slopes(h, alpha, z, y, rows, A, B, C, D, E):
             repeated[i] = once[i % D]
         for at in range(0, rows * A * C * D, n):
             there = 4 * at
-            slopes_of_own(h + there, run, z + there, y + there, min(n, rows * A * C * D - at))
+            m = min(n, rows * A * C * D - at)
+            run_of_slopes(own_slope, h + there, z + there, y + there, m, ONE, run)
         return
     for place in range(rows * A * B * C):
         own, at = alpha + 4 * (place // C % B) * D, 4 * place * D * E
         if E == 1:
-            slopes_of_own(h + at, own, z + at, y + at, D)
+            run_of_slopes(own_slope, h + at, z + at, y + at, D, ONE, own)
         else:
             for j in range(D):
                 there = at + 4 * j * E
-                slopes_of_shared(h + there, load_f32(own, j), z + there, y + there, E)
+                run_of_slopes(shared_slope, h + there, z + there, y + there, E, load_f32(own, j), own)
 
 
 @kernel
@@ -89,7 +75,7 @@ def prelu_adjoint(h, alpha, da, dh, A, B, C, D, E, *, rows):
     slopes(h, alpha, da, dh, rows, A, B, C, D, E)
 
 
-@scalar
+@inlined
 def sums_of_short(h, da, dalpha, D, size):
     """dα += Σ da·min(h, 0), several places at once, each with its own sums until the end."""
     sums, total, n = floats(run_on_stack(), RUN), floats(dalpha, D), RUN // D * D

@@ -2,14 +2,13 @@
 
 import numpy as np
 
-from thalweg.engine.native.compiler.llvm import apart, call, floats, integers
+from thalweg.engine.native.compiler.llvm import call, floats, integers
 from thalweg.engine.native.compiler.named import kernel
+from thalweg.engine.native.kernels.shapes import copy
 from thalweg.engine.native.language.callables import compiled
 from thalweg.engine.native.layouts.job import CONSTANTS, ROW_WIDTH
 
 F32 = np.float32
-
-load, store = apart(0, 2)[0], apart(1, 2)[1]
 
 
 @compiled
@@ -22,16 +21,10 @@ def _move(cells, count, rows):
 
 
 @compiled
-def _copy(source, target, n):
-    for i in range(n):
-        store(target, i, load(source, i))
-
-
-@compiled
 def _carry(source, target, n):
     """What a memory becomes: a copy, or zeros without a source."""
     if source:
-        _copy(source, target, n)
+        copy(source, target, n)
     else:
         floats(target, n)[:] = F32(0)
 
@@ -68,6 +61,6 @@ def by_steps(x, z, steps, size, back, *, rows):
         for step in range(steps):
             by_row, by_step = 4 * size * (row * steps + step), 4 * size * (step * rows + row)
             if back:
-                _copy(x + by_step, z + by_row, size)
+                copy(x + by_step, z + by_row, size)
             else:
-                _copy(x + by_row, z + by_step, size)
+                copy(x + by_row, z + by_step, size)

@@ -15,7 +15,8 @@ load, store = apart(0, 2)[0], apart(1, 2)[1]
 
 
 @compiled
-def _copy(source, target, n):
+def copy(source, target, n):
+    """target = source, which is elsewhere"""
     for i in range(n):
         store(target, i, load(source, i))
 
@@ -37,7 +38,7 @@ def _grid(x, down, across, z, below, beside, m, n):
             _spread(x + 4 * j * across, down, z + 4 * j * beside, below, m)
     elif across == 1 and beside == 1:
         for i in range(m):
-            _copy(x + 4 * i * down, z + 4 * i * below, n)
+            copy(x + 4 * i * down, z + 4 * i * below, n)
     else:
         for i in range(m):
             _spread(x + 4 * i * down, across, z + 4 * i * below, beside, n)
@@ -112,9 +113,9 @@ def upsampling(x, z, H, Wd, C, down, across, *, rows):
         to = z + 4 * i * down * row
         for j in range(Wd):
             for k in range(across):
-                _copy(x + 4 * (i * Wd + j) * C, to + 4 * (j * across + k) * C, C)
+                copy(x + 4 * (i * Wd + j) * C, to + 4 * (j * across + k) * C, C)
         for k in range(1, down):
-            _copy(to, to + 4 * k * row, row)
+            copy(to, to + 4 * k * row, row)
 
 
 @kernel

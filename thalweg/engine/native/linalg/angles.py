@@ -22,12 +22,19 @@ ALMOST_HALF = _f(0.49999997)  # which doesn't round up the sum with an odd numbe
 
 
 @inlined
+def polynomial(x, highest, *others):
+    """The polynomial with these coefficients, by Horner's scheme."""
+    p = _f(highest)
+    for coefficient in others:
+        p = multiply_add(p, x, _f(coefficient))
+    return p
+
+
+@inlined
 def _sin_of_rest(r):
     """sin r for r in −π/2 … π/2."""
     s = r * r
-    p = multiply_add(s, _f(2.60576530e-6), _f(-1.98095963e-4))
-    p = multiply_add(p, s, _f(8.33306616e-3))
-    p = multiply_add(p, s, _f(-1.66666595e-1))
+    p = polynomial(s, 2.60576530e-6, -1.98095963e-4, 8.33306616e-3, -1.66666595e-1)
     return multiply_add(p * s, r, r)
 
 
@@ -132,10 +139,7 @@ def atan(x):
     base = select(large, _f(1.57079633), select(middle, _f(0.78539816), _f(0)))
     z = above / below
     s = z * z
-    p = multiply_add(s, _f(-6.083375e-2), _f(1.0595972e-1))
-    p = multiply_add(p, s, _f(-1.4243845e-1))
-    p = multiply_add(p, s, _f(1.9998489e-1))
-    p = multiply_add(p, s, _f(-3.3333316e-1))
+    p = polynomial(s, -6.083375e-2, 1.0595972e-1, -1.4243845e-1, 1.9998489e-1, -3.3333316e-1)
     y = base + multiply_add(p * s, z, z)
     return select(x < _f(0), -y, y)
 

@@ -10,11 +10,7 @@ so that few channels fill whole vectors too: each channel's constants and sums a
     unscale     dx = k·(da − b − (x − m)·p)
 """
 
-from llvmlite import ir
-
 from thalweg.engine.native.compiler.levels import VW
-from thalweg.engine.native.compiler.llvm import F32
-from thalweg.engine.native.language.callables import emitted
 from thalweg.engine.native.linalg.microkernel import Emitter, Family, integer
 
 MATRIX = ("rows", "width", "stride", "copies")
@@ -24,13 +20,9 @@ GROUP = 4  # vectors at a time, so that enough sums are in flight
 class _Channels(Emitter):
     """Processes all rows of a group of column vectors, then those of the next. The last vector may be masked."""
 
-    arguments: tuple[str, ...]
-    constants: tuple[str, ...]  # of each column
+    constants = ("key",)
+    fixed: tuple[str, ...]  # of each column
     sums: tuple[str, ...] = ()  # of each column, added to the previous values
-
-    def __init__(self, function, key):
-        super().__init__(function, (*self.arguments, *MATRIX))
-        self.key = key
 
     def emit(self):
         builder, given = self.builder, self.given
@@ -50,10 +42,8 @@ class _Channels(Emitter):
 
     def columns(self, begin, rows, columns, step):
         builder = self.builder
-        vectors = builder.sdiv(columns, integer(VW))
-        groups = builder.sdiv(vectors, integer(GROUP))
-        single = builder.srem(vectors, integer(GROUP))
-        after, rest = builder.sub(vectors, single), builder.srem(columns, integer(VW))
+        vectors, _, rest = self.divided(columns, VW)
+        groups, after, single = self.divided(vectors, GROUP)
 
         def down(first, count, load=self.load, store=self.store):
             column = builder.mul(first, integer(VW))
@@ -69,24 +59,21 @@ class _Channels(Emitter):
     def down(self, columns, begin, rows, step, load, store):
         """All rows of the vectors that begin at these columns."""
         builder, size = self.builder, len(self.sums)
-        constants = [[load(self.place(name, k)) for name in self.constants] for k in columns]
+        fixed = [[load(self.place(name, k)) for name in self.fixed] for k in columns]
         places = [self.place(name, k) for k in columns for name in self.sums]
 
         def row(r, sums):
             at = builder.add(begin, builder.mul(r, step))
             parts = [sums[v * size : (v + 1) * size] for v in range(len(columns))]
-            cells = zip(columns, constants, parts, strict=True)
+            cells = zip(columns, fixed, parts, strict=True)
             return [s for k, c, p in cells for s in self.cell(builder.add(at, k), c, p, load, store)]
 
         for total, place in zip(self.repeat(rows, [load(p) for p in places], row), places, strict=True):
             store(total, place)
 
-    def cell(self, at, constants, sums, load, store):
+    def cell(self, at, fixed, sums, load, store):
         """Emits the work on the numbers at offset `at`, in floats; returns the new sums."""
         raise NotImplementedError
-
-    def place(self, array, offset):
-        return self.builder.gep(self.builder.inttoptr(self.given[array], F32.as_pointer()), [offset])
 
     def minus(self, x, y):
         """x − y, evaluated here: operations without flags of their own may be reordered."""
@@ -94,85 +81,65 @@ class _Channels(Emitter):
 
 
 class _Moments(_Channels):
-    arguments = ("x", "centre", "one", "other")
-    constants, sums = ("centre",), ("one", "other")
+    arguments = ("x", "centre", "one", "other", *MATRIX)
+    fixed, sums = ("centre",), ("one", "other")
 
-    def cell(self, at, constants, sums, load, store):
-        e = self.minus(load(self.place("x", at)), constants[0])
+    def cell(self, at, fixed, sums, load, store):
+        e = self.minus(load(self.place("x", at)), fixed[0])
         return [self.builder.fadd(sums[0], e), self.multiply_add(e, e, sums[1])]
 
 
 class _Products(_Channels):
-    arguments = ("x", "da", "more", "a", "kept", "centre", "one", "other")
-    constants, sums = ("centre",), ("one", "other")
+    arguments = ("x", "da", "more", "a", "kept", "centre", "one", "other", *MATRIX)
+    fixed, sums = ("centre",), ("one", "other")
 
-    def cell(self, at, constants, sums, load, store):
+    def cell(self, at, fixed, sums, load, store):
         builder = self.builder
         v = load(self.place("da", at))
         if self.key == 2:
             v = builder.fadd(v, load(self.place("more", at)))
         if self.key:
             above = builder.fcmp_ordered(">", load(self.place("a", at)), self.zero)
-            v = builder.fmul(v, builder.select(above, ir.Constant(self.vector, [1.0] * VW), self.zero))  # NaN stays NaN
+            v = builder.fmul(v, builder.select(above, self.constant(1.0), self.zero))  # NaN stays NaN
             store(v, self.place("kept", at))
-        e = self.minus(load(self.place("x", at)), constants[0])
+        e = self.minus(load(self.place("x", at)), fixed[0])
         return [builder.fadd(sums[0], v), self.multiply_add(v, e, sums[1])]
 
 
 class _Scale(_Channels):
-    arguments = ("x", "shortcut", "a", "centre", "scale", "shift")
-    constants = ("centre", "scale", "shift")
+    arguments = ("x", "shortcut", "a", "centre", "scale", "shift", *MATRIX)
+    fixed = ("centre", "scale", "shift")
 
-    def cell(self, at, constants, sums, load, store):
-        builder, (m, k, b) = self.builder, constants
+    def cell(self, at, fixed, sums, load, store):
+        builder, (m, k, b) = self.builder, fixed
         v = self.multiply_add(self.minus(load(self.place("x", at)), m), k, b)
         if self.key & 2:
             v = builder.fadd(v, load(self.place("shortcut", at)))
         if self.key & 1:
-            v = builder.select(builder.fcmp_ordered("<", v, self.zero), self.zero, v)  # NaN stays NaN
+            v = self.at_least_zero(v)
         store(v, self.place("a", at))
         return []
 
 
 class _Unscale(_Channels):
-    arguments = ("x", "da", "dx", "centre", "scale", "shift", "slope")
-    constants = ("centre", "scale", "shift", "slope")
+    arguments = ("x", "da", "dx", "centre", "scale", "shift", "slope", *MATRIX)
+    fixed = ("centre", "scale", "shift", "slope")
 
-    def cell(self, at, constants, sums, load, store):
-        m, k, b, p = constants
+    def cell(self, at, fixed, sums, load, store):
+        m, k, b, p = fixed
         e = self.builder.fmul(self.minus(load(self.place("x", at)), m), p, flags=("contract",))
         v = self.minus(self.minus(load(self.place("da", at)), b), e)
         store(self.builder.fmul(v, k), self.place("dx", at))
         return []
 
 
-def _family(name, kind, keys=1):
-    return Family(__name__, name, kind.arguments + MATRIX, {key: (kind, key) for key in range(keys)})
+MOMENTS = Family("MOMENTS", _Moments, {0: (0,)})
+PRODUCTS = Family("PRODUCTS", _Products, {key: (key,) for key in range(3)})
+SCALE = Family("SCALE", _Scale, {key: (key,) for key in range(4)})
+UNSCALE = Family("UNSCALE", _Unscale, {0: (0,)})
 
-
-MOMENTS, PRODUCTS = _family("MOMENTS", _Moments), _family("PRODUCTS", _Products, 3)
-SCALE, UNSCALE = _family("SCALE", _Scale, 4), _family("UNSCALE", _Unscale)
-
-
-@emitted(names=MOMENTS.arguments)
-def moments(builder, *matrix):
-    """one += Σ (x − m), other += Σ (x − m)²"""
-    MOMENTS.call(builder, integer(0), matrix)
-
-
-@emitted(names=("key", *PRODUCTS.arguments))
-def products(builder, key, *matrix):
-    """one += Σ v, other += Σ v·(x − m); key 0: v = da; 1: v = da·[a > 0], 2: v = (da + more)·[a > 0], which are kept"""
-    PRODUCTS.call(builder, key, matrix)
-
-
-@emitted(names=("key", *SCALE.arguments))
-def scale(builder, key, *matrix):
-    """a = (x − m)·k + b; key & 2: plus the shortcut; key & 1: then max(a, 0)"""
-    SCALE.call(builder, key, matrix)
-
-
-@emitted(names=UNSCALE.arguments)
-def unscale(builder, *matrix):
-    """dx = k·(da − b − (x − m)·p)"""
-    UNSCALE.call(builder, integer(0), matrix)
+moments, unscale = MOMENTS.function(), UNSCALE.function()
+products = PRODUCTS.function(key=1)
+"""key 0: v = da; 1: v = da·[a > 0], 2: v = (da + more)·[a > 0], which are kept"""
+scale = SCALE.function(key=1)
+"""key & 2: plus the shortcut; key & 1: then max(a, 0)"""

@@ -11,24 +11,19 @@ from llvmlite import ir
 
 from thalweg.engine.native.compiler.levels import VW
 from thalweg.engine.native.compiler.llvm import F32, I32, I64
-from thalweg.engine.native.language.callables import emitted
 from thalweg.engine.native.linalg.microkernel import IN_FLIGHT, Emitter, Family, integer
 
 # Enough rows of dots for a vector of sums, and for enough sums in flight.
 DOT_COLUMNS = {16: 7, 8: 7, 4: 3}[VW]
 DOT_ROWS = (0, *(max(VW, IN_FLIGHT) // j for j in range(1, DOT_COLUMNS + 1)))
 DOT_SHAPES = sorted({(r, j) for j in range(1, DOT_COLUMNS + 1) for r in (1, DOT_ROWS[j])})
-DOT_ARGUMENTS = ("a", "rsa", "b", "ldb", "c", "ldc", "start", "step", "depth", "tiles", "relu", "gate")
 SHORT = 12  # numbers in a row of A, at most, for which a dot product barely fills a vector
-SHORT_ARGUMENTS = ("a", "rsa", "b", "ldb", "c", "ldc", "start", "lds", "rows")
 
 
 class DotProducts(Emitter):
     """Base of tiles of dot products: each of `rows` rows of A with each of `columns` columns of B, in vectors."""
 
-    def __init__(self, function, arguments, rows, columns):
-        super().__init__(function, arguments)
-        self.rows, self.columns = rows, columns
+    constants = ("rows", "columns")
 
     def times(self, i):
         return self.builder.mul(i, integer(VW))
@@ -69,8 +64,7 @@ class _Dots(DotProducts):
     """Dot products of each of `rows` rows of A with each of `columns` columns of B, both contiguous along k, for tiles
     of consecutive rows. If C's rows are contiguous, all numbers of a tile are written at once."""
 
-    def __init__(self, function, rows, columns):
-        super().__init__(function, DOT_ARGUMENTS, rows, columns)
+    arguments = ("a", "rsa", "b", "ldb", "c", "ldc", "start", "step", "depth", "tiles", "relu", "gate")
 
     def emit(self):
         """C = C₀ + A·B for each of `tiles` tiles; the next tile's C₀ is `step` floats further on."""
@@ -102,9 +96,8 @@ class _Dots(DotProducts):
                 with otherwise:
                     (value,) = self.if_given("gate", [total], self.gated_apart, [part])
                     self.store_apart(value, part)
-        steps = (given["rsa"], given["ldc"])
-        steps = (*(builder.mul(step, integer(self.rows)) for step in steps), given["step"])
-        return [builder.add(p, builder.mul(n, integer(4))) for p, n in zip(places, steps, strict=True)]
+        steps = (builder.mul(given[step], integer(self.rows)) for step in ("rsa", "ldc"))
+        return self.moved(places, (*steps, given["step"]))
 
     def load_start(self, first):
         return self.load_some(self.at("start", "step", 0, first))
@@ -130,9 +123,8 @@ def _place(i):
 class _Short(Emitter):
     """One column of C from rows of A with only `depth` numbers: number by number, with B's column in registers."""
 
-    def __init__(self, function, depth):
-        super().__init__(function, SHORT_ARGUMENTS)
-        self.depth = depth
+    arguments = ("a", "rsa", "b", "ldb", "c", "ldc", "start", "lds", "rows")
+    constants = ("depth",)
 
     def emit(self):
         """C[i, 0] = C₀[i, 0] + Σ_k A[i, k]·B[k, 0]. If C₀ has no address, it is read from a stored zero."""
@@ -155,20 +147,13 @@ class _Short(Emitter):
         builder.ret_void()
 
 
-DOTS = Family(__name__, "DOTS", DOT_ARGUMENTS, {16 * r + j: (_Dots, r, j) for r, j in DOT_SHAPES})
-SHORT_DOTS = Family(__name__, "SHORT_DOTS", SHORT_ARGUMENTS, {k: (_Short, k) for k in range(1, SHORT + 1)})
+DOTS = Family("DOTS", _Dots, {16 * r + j: (r, j) for r, j in DOT_SHAPES})
+SHORT_DOTS = Family("SHORT_DOTS", _Short, {k: (k,) for k in range(1, SHORT + 1)})
 
+dots = DOTS.function(rows=16, columns=1)
+"""Computes the dot products of DOT_ROWS[columns] rows, or of 1, with 1 … DOT_COLUMNS columns; depth >= 1.
 
-@emitted(names=("rows", "columns", *DOT_ARGUMENTS))
-def dots(builder, rows, columns, *tiles):
-    """Computes the dot products of DOT_ROWS[columns] rows, or of 1, with 1 … DOT_COLUMNS columns; depth >= 1.
-
-    start, step: the address of C₀, and the distance to the next tile's C₀ in floats. relu, gate: as for `tile`.
-    """
-    DOTS.call(builder, builder.add(builder.mul(rows, integer(16)), columns), tiles)
-
-
-@emitted(names=("depth", *SHORT_ARGUMENTS))
-def short(builder, depth, *column):
-    """Computes one column of C, from rows of A with 1 … SHORT numbers."""
-    SHORT_DOTS.call(builder, depth, column)
+start, step: the address of C₀, and the distance to the next tile's C₀ in floats. relu, gate: as for `tile`.
+"""
+short = SHORT_DOTS.function(depth=1)
+"""Computes one column of C, from rows of A with 1 … SHORT numbers."""

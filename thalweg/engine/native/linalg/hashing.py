@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from thalweg.engine.native.language.callables import compiled, emitted, inlined
-from thalweg.engine.native.language.types import uint32
+from thalweg.engine.native.language.callables import compiled, inlined
 
 U32, U64 = np.uint32, np.uint64
 
@@ -23,28 +22,33 @@ def key(seed, iteration, stream):
     return splitmix(splitmix(splitmix(U64(seed)) ^ U64(iteration)) ^ U64(stream))
 
 
-@emitted(uint32, uint32, uint32, uint32)
-def mix(builder, low, high, counter):
-    """The hash of a counter: lowbias32 (Wellons, hash-prospector) of the counter and the key's two halves, on uint32.
-
-    Arithmetic on uint32 is of 64 bits in kernels, which would halve the vectors.
-    """
-    word = counter.type
-
-    def lowbias(x):
-        x = builder.xor(x, builder.lshr(x, word(16)))
-        x = builder.mul(x, word(0x7FEB352D))
-        x = builder.xor(x, builder.lshr(x, word(15)))
-        x = builder.mul(x, word(0x846CA68B))
-        return builder.xor(x, builder.lshr(x, word(16)))
-
-    return lowbias(builder.add(lowbias(builder.xor(counter, low)), high))
+@inlined
+def halves(seed, iteration, stream):
+    """The key's low and high half, for `uniform`."""
+    k = key(seed, iteration, stream)
+    return U32(k & U64(0xFFFFFFFF)), U32(k >> U64(32))
 
 
 @inlined
-def uniform(low, high, counter):
-    """A float in [0, 1) of 24 bits from the two halves of a key and a counter."""
-    bits = np.int32(mix(U32(low), U32(high), U32(counter)) >> U32(8))  # a signed integer is cheaper to convert
+def lowbias(x):
+    """lowbias32 (Wellons, hash-prospector)"""
+    x = U32(x ^ (x >> U32(16)))
+    x = U32(x * U32(0x7FEB352D))
+    x = U32(x ^ (x >> U32(15)))
+    x = U32(x * U32(0x846CA68B))
+    return U32(x ^ (x >> U32(16)))
+
+
+@inlined
+def mix(low, high, counter):
+    """The hash of a counter and the key's two halves. Each step is one on 32 bits, so that the vectors are full."""
+    return lowbias(U32(lowbias(U32(counter ^ low)) + high))
+
+
+@inlined
+def uniform(key, counter):
+    """A float in [0, 1) of 24 bits from a key's halves and a counter."""
+    bits = np.int32(mix(*key, U32(counter)) >> U32(8))  # a signed integer is cheaper to convert
     return np.float32(bits) * np.float32(2.0**-24)
 
 

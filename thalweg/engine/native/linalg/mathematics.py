@@ -12,7 +12,7 @@ import numpy as np
 
 from thalweg.engine.native.compiler.llvm import bits_float, float_bits, multiply_add, select
 from thalweg.engine.native.language.callables import inlined
-from thalweg.engine.native.linalg.angles import NEAR, atan, atan2, cos, near_cos, near_sin, sin  # noqa: F401 — of maths
+from thalweg.engine.native.linalg.angles import NEAR, atan, atan2, cos, near_cos, near_sin, polynomial, sin  # noqa: F401
 
 _f = np.float32
 _d = np.float64
@@ -48,10 +48,7 @@ def _reduced(x, rounding):
 @inlined
 def _expm1_near_0(r):
     """eʳ − 1 = r + r²·p(r) for |r| up to ½·ln 2; p of degree 4 with the smallest error relative to eʳ, 3e-9."""
-    p = multiply_add(r, _f(1.3814593e-3), _f(8.3687194e-3))
-    p = multiply_add(p, r, _f(4.1668389e-2))
-    p = multiply_add(p, r, _f(1.6666521e-1))
-    p = multiply_add(p, r, _f(4.9999994e-1))
+    p = polynomial(r, 1.3814593e-3, 8.3687194e-3, 4.1668389e-2, 1.6666521e-1, 4.9999994e-1)
     return multiply_add(p, r * r, r)
 
 
@@ -75,14 +72,10 @@ def exp(x):
 @inlined
 def _log1p_near_0(f):
     """ln(1 + f) = f − f²/2 + f³·p(f) for 1 + f in √½ … √2, with the polynomial of Cephes' logf."""
-    p = multiply_add(f, _f(7.0376836292e-2), _f(-1.1514610310e-1))
-    p = multiply_add(p, f, _f(1.1676998740e-1))
-    p = multiply_add(p, f, _f(-1.2420140846e-1))
-    p = multiply_add(p, f, _f(1.4249322787e-1))
-    p = multiply_add(p, f, _f(-1.6668057665e-1))
-    p = multiply_add(p, f, _f(2.0000714765e-1))
-    p = multiply_add(p, f, _f(-2.4999993993e-1))
-    p = multiply_add(p, f, _f(3.3333331174e-1))
+    p = polynomial(
+        f, 7.0376836292e-2, -1.1514610310e-1, 1.1676998740e-1, -1.2420140846e-1, 1.4249322787e-1, -1.6668057665e-1,
+        2.0000714765e-1, -2.4999993993e-1, 3.3333331174e-1,
+    )  # fmt: skip
     square = f * f
     return p * f * square, _f(-0.5) * square
 
@@ -136,10 +129,7 @@ def softplus(x):
 def _tanh_near_0(x):
     """tanh x − x = x³·p(x²) for |x| up to 0.625, with the polynomial of Cephes' tanhf."""
     s = x * x
-    p = multiply_add(s, _f(-5.70498872745e-3), _f(2.06390887954e-2))
-    p = multiply_add(p, s, _f(-5.37397155531e-2))
-    p = multiply_add(p, s, _f(1.33314422036e-1))
-    p = multiply_add(p, s, _f(-3.33332819422e-1))
+    p = polynomial(s, -5.70498872745e-3, 2.06390887954e-2, -5.37397155531e-2, 1.33314422036e-1, -3.33332819422e-1)
     return p * s * x
 
 
@@ -206,16 +196,10 @@ def normal(x):
     e = _exp_in_range(_f(-0.5) * (high * high))
     e = select(t > _f(13.2), _f(0), multiply_add(e, more, e))
     s = (t - _f(4)) / (t + _f(4))
-    p = multiply_add(s, _f(-7.0540725232e-05), _f(-5.7632141336e-05))
-    p = multiply_add(p, s, _f(6.9494395931e-04))
-    p = multiply_add(p, s, _f(-3.0448919077e-04))
-    p = multiply_add(p, s, _f(-5.0056383467e-03))
-    p = multiply_add(p, s, _f(1.7940063002e-02))
-    p = multiply_add(p, s, _f(-3.2197065253e-02))
-    p = multiply_add(p, s, _f(2.8600020190e-02))
-    p = multiply_add(p, s, _f(1.3999586019e-02))
-    p = multiply_add(p, s, _f(-9.6703468502e-02))
-    p = multiply_add(p, s, _f(4.7205320694e-01))
+    p = polynomial(
+        s, -7.0540725232e-05, -5.7632141336e-05, 6.9494395931e-04, -3.0448919077e-04, -5.0056383467e-03,
+        1.7940063002e-02, -3.2197065253e-02, 2.8600020190e-02, 1.3999586019e-02, -9.6703468502e-02, 4.7205320694e-01,
+    )  # fmt: skip
     beyond = e * p / (_f(1) + t)
     share = select(x < _f(0), beyond, _f(1) - beyond)
     return select(x == x, share, x), select(x == x, e * _f(0.3989422804), x)
@@ -238,12 +222,9 @@ def mish_gate(x):
 def erf(x):
     """2/√π·∫₀ˣ e^(−t²) dt: odd, a polynomial up to ¾, then 1 − 2·Φ(−√2·x). Error: 2 ulp."""
     s = x * x
-    p = multiply_add(s, _f(9.46125667e-5), _f(-8.35536548e-4))
-    p = multiply_add(p, s, _f(5.21668991e-3))
-    p = multiply_add(p, s, _f(-2.68647425e-2))
-    p = multiply_add(p, s, _f(1.12837783e-1))
-    p = multiply_add(p, s, _f(-3.76126384e-1))
-    p = multiply_add(p, s, _f(1.12837917))
+    p = polynomial(
+        s, 9.46125667e-5, -8.35536548e-4, 5.21668991e-3, -2.68647425e-2, 1.12837783e-1, -3.76126384e-1, 1.12837917,
+    )  # fmt: skip
     share, _ = normal(_f(-1.41421356) * abs(x))
     far = _f(1) - _f(2) * share
     far = select(x < _f(0), -far, far)
@@ -254,9 +235,7 @@ def erf(x):
 def sinh(x):
     """(eˣ − e⁻ˣ)/2, a polynomial up to 1. Error: 4 ulp."""
     s = x * x
-    p = multiply_add(s, _f(2.81743963e-6), _f(1.98360663e-4))
-    p = multiply_add(p, s, _f(8.33335060e-3))
-    p = multiply_add(p, s, _f(1.66666665e-1))
+    p = polynomial(s, 2.81743963e-6, 1.98360663e-4, 8.33335060e-3, 1.66666665e-1)
     root = exp(_f(0.5) * abs(x))  # eˣ itself would overflow too early
     far = multiply_add(_f(0.5) * root, root, _f(-0.5) / (root * root))
     return select(abs(x) < _f(1), multiply_add(p * s, x, x), select(x < _f(0), -far, far))

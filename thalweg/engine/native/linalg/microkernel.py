@@ -40,20 +40,35 @@ AHEAD = ("na", "nb", "outer", "ahead", "own")
 
 
 class Emitter:
-    """Base of the emitters of micro-kernels: loops, addresses, and vectors whose tail may be masked."""
+    """Base of the emitters of micro-kernels: loops, addresses, and vectors whose tail may be masked.
 
-    def __init__(self, function, arguments, width=VW):
-        """width: floats in a vector."""
+    Attributes:
+        arguments: the names of what a micro-kernel is given.
+        constants: the names of what it is made for, which become attributes.
+        width: floats in a vector.
+    """
+
+    arguments: tuple[str, ...]
+    constants: tuple[str, ...] = ()
+    width = VW
+
+    def __init__(self, function, *constants):
         self.builder = ir.IRBuilder(function.append_basic_block("entry"))
-        self.given = dict(zip(arguments, function.args[1:], strict=True))  # after the key
-        self.width, self.vector = width, ir.VectorType(F32, width)
-        self.zero = ir.Constant(self.vector, [0.0] * width)
+        self.given = dict(zip(self.arguments, function.args[1:], strict=True))  # after the key
+        vars(self).update(zip(self.constants, constants, strict=True))
+
+    @property
+    def vector(self):
+        return ir.VectorType(F32, self.width)
+
+    @property
+    def zero(self):
+        return self.constant(0.0)
 
     def of_width(self, width):
         """The same emitter for vectors of another width."""
         result = copy(self)
-        result.width, result.vector = width, ir.VectorType(F32, width)
-        result.zero = ir.Constant(result.vector, [0.0] * width)
+        result.width = width
         return result
 
     def repeat(self, count, carried, body):
@@ -71,6 +86,29 @@ class Emitter:
         builder.cbranch(builder.icmp_signed("<", following, count), loop, after)
         builder.position_at_end(after)
         return [self.phi((value, before), (latest, end)) for value, latest in zip(carried, new, strict=True)]
+
+    def divided(self, count, size):
+        """How many whole groups of `size` there are in a count, how many that makes, and the rest."""
+        whole = self.builder.sdiv(count, integer(size))
+        done = self.builder.mul(whole, integer(size))
+        return whole, done, self.builder.sub(count, done)
+
+    def in_chains(self, count, chains, sums, add):
+        """sums = add(k, sums) for every k; there are several chains of sums, which take turns at k, and the first takes
+        the remainder."""
+        if chains == 1:
+            return self.repeat(count, sums, add)
+        builder, size = self.builder, len(sums) // chains
+        whole, done, rest = self.divided(count, chains)
+
+        def turn(k, sums):
+            first = builder.mul(k, integer(chains))
+            parts = [add(builder.add(first, integer(c)), sums[c * size : (c + 1) * size]) for c in range(chains)]
+            return [value for part in parts for value in part]
+
+        sums = self.repeat(whole, sums, turn)
+        first = self.repeat(rest, sums[:size], lambda k, sums: add(builder.add(done, k), sums))
+        return [*first, *sums[size:]]
 
     def plus_start(self, sums, load, cells):
         """sums + C₀, loaded cell by cell, if C₀ has an address.
@@ -96,8 +134,7 @@ class Emitter:
 
     def gated(self, value, gate):
         """value·[gate > 0], a product, so that NaN stays NaN."""
-        one = ir.Constant(self.vector, [1.0] * self.width)
-        passes = self.builder.select(self.builder.fcmp_ordered(">", gate, self.zero), one, self.zero)
+        passes = self.builder.select(self.builder.fcmp_ordered(">", gate, self.zero), self.constant(1.0), self.zero)
         return self.builder.fmul(value, passes)
 
     def phi(self, *incoming):
@@ -106,12 +143,26 @@ class Emitter:
             phi.add_incoming(value, block)
         return phi
 
+    def place(self, array, *steps):
+        """A pointer into an array, some steps of floats from its beginning."""
+        p = pointer(self.builder, self.given[array], F32)
+        for step in steps:
+            p = self.builder.gep(p, [step])
+        return p
+
     def at(self, matrix, stride, row, column):
         """A pointer to an element of a matrix; row and column are numbers, or values of the emitted code."""
-        builder = self.builder
         row, column = (integer(n) if isinstance(n, int) else n for n in (row, column))
-        p = builder.gep(pointer(builder, self.given[matrix], F32), [builder.mul(row, self.given[stride])])
-        return builder.gep(p, [column])
+        return self.place(matrix, self.builder.mul(row, self.given[stride]), column)
+
+    def moved(self, places, steps):
+        """Addresses, some floats further."""
+        builder = self.builder
+        return [builder.add(p, builder.mul(step, integer(4))) for p, step in zip(places, steps, strict=True)]
+
+    def constant(self, number):
+        """A vector of one number."""
+        return ir.Constant(self.vector, [number] * self.width)
 
     def multiply_add(self, x, y, total):
         """total + x·y, contracted to one instruction."""
@@ -164,12 +215,6 @@ class Emitter:
             value = self.builder.insert_element(value, item, ir.Constant(I32, lane))
         return value
 
-    def fetch(self, address):
-        ask(self.builder, address)
-
-    def rewrite(self, address):
-        rewrite(self.builder, address)
-
     def store(self, value, p):
         self.builder.store(value, self.builder.bitcast(p, self.vector.as_pointer())).align = 4
 
@@ -183,8 +228,8 @@ class Emitter:
         return self.builder.call(declare(self.builder, name, result, [a.type for a in arguments]), arguments)
 
 
-class _Tile(Emitter):
-    """Register tiles of rows × vectors, one below the other, that accumulate outer products.
+class Tile(Emitter):
+    """Base of register tiles of rows × vectors, one below the other, that accumulate outer products.
 
     If `masked`, the last vector holds only `last` columns. AVX-512 masks at no cost, so there every tile is masked. A
     `narrow` last vector is half as wide; some processors multiply two of these in the time of one. A tile that
@@ -192,9 +237,11 @@ class _Tile(Emitter):
     convolution a tenth slower.
     """
 
-    def __init__(self, function, rows, vectors, masked, narrow, looks_ahead):
-        super().__init__(function, TILE_ARGUMENTS + (AHEAD if looks_ahead else GROUPS))
-        self.rows, self.vectors, self.masked, self.looks_ahead = rows, vectors, masked, looks_ahead
+    constants = ("rows", "vectors", "masked", "narrow")
+    looks_ahead: bool
+
+    def __init__(self, function, rows, vectors, masked, narrow):
+        super().__init__(function, rows, vectors, masked, narrow)
         self.words = [self] * (vectors - 1) + [self.of_width(VW // 2) if narrow else self]
         self.cells = [(r, v) for r in range(rows) for v in range(vectors)]
         self.chains = min(MOST_CHAINS, -(-IN_FLIGHT // len(self.cells)))
@@ -212,11 +259,10 @@ class _Tile(Emitter):
         if self.looks_ahead:
             which = builder.srem(i, integer(self.vectors))  # each tile prefetches another vector of the next rows of B
             self.ahead = builder.add(given["ahead"], builder.mul(which, integer(VW)))
-            self.each_own(self.fetch)
+            self.each_own(ask)
         zeros = [self.words[v].zero for _, v in cells] * self.chains
         sums = self.repeat(given["outer"], zeros, self.image)
-        parts = [sums[c * len(cells) : (c + 1) * len(cells)] for c in range(self.chains)]
-        sums = [reduce(builder.fadd, values) for values in zip(*parts, strict=True)]
+        sums = [reduce(builder.fadd, sums[cell :: len(cells)]) for cell in range(len(cells))]
         sums = self.plus_start(sums, lambda r, v: self.load_vector(self.at("start", "lds", r, v * VW), v), cells)
         sums = self.if_given("relu", sums, lambda value, cell: self.words[cell[1]].at_least_zero(value), cells)
         given["G"] = builder.add(given["c"], given["gate"])
@@ -226,9 +272,9 @@ class _Tile(Emitter):
         else:
             self.store_cells(sums, joined=False)
         if self.looks_ahead:
-            self.each_own(self.rewrite)
+            self.each_own(rewrite)
         steps = (given["step"], *(builder.mul(given[name], integer(self.rows)) for name in ("ldc", "lds")))
-        return [builder.add(p, builder.mul(n, integer(4))) for p, n in zip(places, steps, strict=True)]
+        return self.moved(places, steps)
 
     def gated_cell(self, value, cell):
         r, v = cell
@@ -253,11 +299,11 @@ class _Tile(Emitter):
             (words.store if whole else words.store_some)(value, self.at("c", "ldc", r, v * VW))
 
     def each_own(self, act):
-        """Calls `act` on the address `own` bytes after each vector of C, if `own` isn't 0."""
+        """Emits `act` on the address `own` bytes after each vector of C, if `own` isn't 0."""
         builder, own = self.builder, self.given["own"]
         with builder.if_then(builder.icmp_signed("!=", own, integer(0))):
             for r, v in self.cells:
-                act(builder.add(builder.ptrtoint(self.at("c", "ldc", r, v * VW), I64), own))
+                act(builder, builder.add(builder.ptrtoint(self.at("c", "ldc", r, v * VW), I64), own))
 
     def image(self, n, sums):
         """sums += Σ_g Σ_k A[n, g, :, k] · B[n, g, k, :]"""
@@ -272,27 +318,8 @@ class _Tile(Emitter):
         return self.products(a, b, sums)
 
     def products(self, a, b, sums):
-        """sums += Σ_k A[:, k] · B[k, :]; the chains take turns at k, and the first takes the remainder."""
-        builder, given, size = self.builder, self.given, len(self.cells)
-        if self.chains == 1:
-            return self.repeat(given["depth"], sums, lambda k, sums: self.outer_product(a, b, k, sums))
-        chains = integer(self.chains)
-        whole = builder.sdiv(given["depth"], chains)
-        done = builder.mul(whole, chains)
-
-        def turn(k, sums):
-            first = builder.mul(k, chains)
-            parts = [sums[c * size : (c + 1) * size] for c in range(self.chains)]
-            parts = [self.outer_product(a, b, builder.add(first, integer(c)), p) for c, p in enumerate(parts)]
-            return [value for part in parts for value in part]
-
-        sums = self.repeat(whole, sums, turn)
-        rest = self.repeat(
-            builder.sub(given["depth"], done),
-            sums[:size],
-            lambda k, sums: self.outer_product(a, b, builder.add(done, k), sums),
-        )
-        return [*rest, *sums[size:]]
+        """sums += Σ_k A[:, k] · B[k, :]"""
+        return self.in_chains(self.given["depth"], self.chains, sums, lambda k, sums: self.outer_product(a, b, k, sums))
 
     def outer_product(self, a, b, k, sums):
         """sums[r, v] += A[r, k] · B[k, v]"""
@@ -300,7 +327,7 @@ class _Tile(Emitter):
         a = builder.gep(a, [builder.mul(k, given["csa"])])
         b = builder.gep(b, [builder.mul(k, given["ldb"])])
         if self.looks_ahead:
-            self.fetch(builder.ptrtoint(builder.gep(b, [self.ahead]), I64))
+            ask(builder, builder.ptrtoint(builder.gep(b, [self.ahead]), I64))
         row = [self.load_vector(builder.gep(b, [integer(v * VW)]), v) for v in range(self.vectors)]
         column = [builder.gep(a, [builder.mul(given["rsa"], integer(r))]) for r in range(self.rows)]
         column = [self.load_scalar(p) for p in column]
@@ -312,6 +339,16 @@ class _Tile(Emitter):
     def load_vector(self, p, v):
         words = self.words[v]
         return words.load_some(p) if self.masked and v == self.vectors - 1 else words.load(p)
+
+
+class _OfGroups(Tile):
+    arguments = TILE_ARGUMENTS + GROUPS
+    looks_ahead = False
+
+
+class _Ahead(Tile):
+    arguments = TILE_ARGUMENTS + AHEAD
+    looks_ahead = True
 
 
 def integer(value):
@@ -328,27 +365,42 @@ class Family:
     inlined, and its loops are not unrolled (optsize): that would double the compile time and gain nothing.
     """
 
-    def __init__(self, module, name, arguments, kernels, finished=False):
-        """module, name: where the family is defined. kernels: key → what emits the function: a class and its arguments.
+    def __init__(self, name, kind, kernels, finished=False):
+        """name: of the family in the module of `kind`, the class that emits its functions. kernels: key → constants.
 
         finished: whether LLVM's passes would find nothing to optimise in what is emitted.
         """
-        self.kernel = Kernel(module.removeprefix(f"{HOME}."), name)
-        self.arguments, self.kernels, self.finished = arguments, kernels, finished
+        self.kernel = Kernel(kind.__module__.removeprefix(f"{HOME}."), name)
+        self.kind, self.kernels, self.finished = kind, kernels, finished
 
     def call(self, builder, key, arguments):
         """Emits the call of the micro-kernel with this key, a value of the emitted code."""
         name, given = symbol_of(self.kernel), [key, *arguments]
         builder.call(declare(builder, name, ir.VoidType(), [I64] * len(given)), given)
 
+    def function(self, rest=None, **weights):
+        """The function by which kernels call a micro-kernel: of numbers, whose sum with these weights is the key, and
+        the arguments. rest: what else the key has, (builder, {argument: value}) → an int64."""
+
+        @emitted(names=(*weights, *self.kind.arguments))
+        def call(builder, *values):
+            key, given = integer(0), values[len(weights) :]
+            for weight, value in zip(weights.values(), values, strict=False):
+                key = builder.add(key, builder.mul(value, integer(weight)))
+            if rest is not None:
+                key = builder.add(key, rest(builder, dict(zip(self.kind.arguments, given, strict=True))))
+            self.call(builder, key, given)
+
+        return call
+
     def emit(self, module):
         """Adds the function and the micro-kernels it jumps to."""
         builder = ir.IRBuilder(self._function(module, symbol_of(self.kernel)).append_basic_block("entry"))
         nothing = builder.append_basic_block("nothing")
         switch = builder.switch(builder.function.args[0], nothing)
-        for key, (kind, *of) in self.kernels.items():
+        for key, constants in self.kernels.items():
             kernel = self._function(module, f"kernel_{key}", "linkonce_odr", "noinline", "optsize")
-            kind(kernel, *of).emit()
+            self.kind(kernel, *constants).emit()
             builder.position_at_end(block := builder.append_basic_block(f"key_{key}"))
             builder.call(kernel, builder.function.args, tail=True)
             builder.ret_void()
@@ -357,7 +409,7 @@ class Family:
         builder.ret_void()
 
     def _function(self, module, name, linkage="", *attributes):
-        parameters = [I64] * (1 + len(self.arguments))
+        parameters = [I64] * (1 + len(self.kind.arguments))
         function = ir.Function(module, ir.FunctionType(ir.VoidType(), parameters), name)
         function.linkage = linkage
         for attribute in ("nounwind", *attributes):
@@ -365,42 +417,33 @@ class Family:
         return function
 
 
-def _tiles(name, looks_ahead):
-    kinds = ((True, False), (True, True)) if HALF else ((False, False), (True, False))  # (masked, narrow)
+def _tiles(name, kind):
+    ends = ((True, False), (True, True)) if HALF else ((False, False), (True, False))  # (masked, narrow)
     kernels = {
-        72 * kind + 8 * r + v: (_Tile, r, v, *of, looks_ahead)  # close together, for a jump table
+        72 * number + 8 * r + v: (r, v, *end)  # close together, for a jump table
         for r, v in SHAPES
-        for kind, of in enumerate(kinds)
+        for number, end in enumerate(ends)
     }
-    return Family(__name__, name, TILE_ARGUMENTS + (AHEAD if looks_ahead else GROUPS), kernels, finished=True)
+    return Family(name, kind, kernels, finished=True)
 
 
-TILES, TILES_AHEAD = _tiles("TILES", False), _tiles("TILES_AHEAD", True)
+def _end(builder, given):
+    """Whether a tile's last vector is narrow, or masked."""
+    short = builder.icmp_signed("<=", given["last"], integer(HALF or VW - 1))
+    return builder.mul(builder.zext(short, I64), integer(72))
 
 
-def _tile(family, builder, rows, vectors, tiles):
-    """Calls the micro-kernel for these rows and vectors."""
-    last = tiles[TILE_ARGUMENTS.index("last")]
-    kind = builder.zext(builder.icmp_signed("<=", last, integer(HALF or VW - 1)), I64)
-    key = builder.add(builder.mul(rows, integer(8)), builder.add(vectors, builder.mul(kind, integer(72))))
-    family.call(builder, key, tiles)
+TILES, TILES_AHEAD = _tiles("TILES", _OfGroups), _tiles("TILES_AHEAD", _Ahead)
 
+tile = TILES.function(_end, rows=8, vectors=1)
+"""Computes `tiles` tiles, one below the other, whose last vector holds `last` columns: 1 … VW.
 
-@emitted(names=("rows", "vectors", *TILES.arguments))
-def tile(builder, rows, vectors, *tiles):
-    """Computes `tiles` tiles, one below the other, whose last vector holds `last` columns: 1 … VW.
+(rows, vectors) is one of SHAPES. start, lds: the address of C₀ and its row stride, both 0 if there is none.
+step: floats from a tile's rows of A to the next tile's. relu, gate: 0, or how the tiles end (see above).
+"""
+tile_ahead = TILES_AHEAD.function(_end, rows=8, vectors=1)
+"""The same, with prefetching of the memory that is needed next.
 
-    (rows, vectors) is one of SHAPES. start, lds: the address of C₀ and its row stride, both 0 if there is none.
-    step: floats from a tile's rows of A to the next tile's. relu, gate: 0, or how the tiles end (see above).
-    """
-    _tile(TILES, builder, rows, vectors, tiles)
-
-
-@emitted(names=("rows", "vectors", *TILES_AHEAD.arguments))
-def tile_ahead(builder, rows, vectors, *tiles):
-    """The same, with prefetching of the memory that is needed next.
-
-    ahead: floats from a row of B to one that a later call reads and that is prefetched, or 0. own: bytes from C to
-    numbers that this core is about to change, and whose cache lines it takes from others that may hold them; or 0.
-    """
-    _tile(TILES_AHEAD, builder, rows, vectors, tiles)
+ahead: floats from a row of B to one that a later call reads and that is prefetched, or 0. own: bytes from C to numbers
+that this core is about to change, and whose cache lines it takes from others that may hold them; or 0.
+"""

@@ -2,20 +2,17 @@
 
 from thalweg.engine.native.compiler.levels import VW
 from thalweg.engine.native.compiler.llvm import I64, load_f32, store_f32
-from thalweg.engine.native.language.callables import compiled, emitted, inlined
+from thalweg.engine.native.language.callables import compiled, inlined
 from thalweg.engine.native.linalg.microkernel import WIDEST, Emitter, Family, integer
 
-COPY_ARGUMENTS = ("a", "lda", "b", "ldb", "rows", "last")
-TRANSPOSITION_ARGUMENTS = ("a", "lda", "b", "ldb", "rows", "columns")
 ALONE = 3  # columns or rows of a square, at most, for which copying number by number is faster
 
 
 class _Copy(Emitter):
     """Copies rows of `vectors` vectors, the last of which may be masked."""
 
-    def __init__(self, function, vectors, masked):
-        super().__init__(function, COPY_ARGUMENTS)
-        self.vectors, self.masked = vectors, masked
+    arguments = ("a", "lda", "b", "ldb", "rows", "last")
+    constants = ("vectors", "masked")
 
     def emit(self):
         """B[i, j] = A[i, j], and zeros in the rest of B's last vector"""
@@ -37,9 +34,8 @@ class _Transposition(Emitter):
     Stage w = 1, 2, 4 … swaps the off-diagonal squares of w x w floats in every square of 2w x 2w.
     """
 
-    def __init__(self, function, partly):
-        super().__init__(function, TRANSPOSITION_ARGUMENTS)
-        self.partly = partly
+    arguments = ("a", "lda", "b", "ldb", "rows", "columns")
+    constants = ("partly",)
 
     def emit(self):
         """B[j, i] = A[i, j]. Rows beyond the last read and write the last row too; the right value is written last."""
@@ -68,30 +64,22 @@ class _Transposition(Emitter):
         return self.builder.select(self.builder.icmp_signed("<", integer(i), last), integer(i), last)
 
 
-COPIES = Family(
-    __name__,
-    "COPIES",
-    COPY_ARGUMENTS,
-    {2 * v + masked: (_Copy, v, masked) for v in range(1, max(WIDEST) + 1) for masked in (False, True)},
-)
-TRANSPOSITIONS = Family(
-    __name__, "TRANSPOSITIONS", TRANSPOSITION_ARGUMENTS, {partly: (_Transposition, partly) for partly in (0, 1)}
-)
+def _masked(builder, given):
+    return builder.zext(builder.icmp_signed("<", given["last"], integer(VW)), I64)
 
 
-@emitted(names=("vectors", *COPY_ARGUMENTS))
-def copy(builder, vectors, *rows):
-    """B[i, j] = A[i, j] for rows of 1 … WIDEST[ROWS] vectors, the last of which holds `last` columns, then zeros."""
-    masked = builder.zext(builder.icmp_signed("<", rows[-1], integer(VW)), I64)
-    COPIES.call(builder, builder.add(builder.mul(vectors, integer(2)), masked), rows)
+def _partly(builder, given):
+    full = builder.icmp_signed("==", builder.add(given["rows"], given["columns"]), integer(2 * VW))
+    return builder.select(full, integer(0), integer(1))
 
 
-@emitted(names=TRANSPOSITION_ARGUMENTS)
-def transposition(builder, *square):
-    """B[j, i] = A[i, j] for i < rows, j < columns, both at most VW."""
-    *_, rows, columns = square
-    full = builder.icmp_signed("==", builder.add(rows, columns), integer(2 * VW))
-    TRANSPOSITIONS.call(builder, builder.select(full, integer(0), integer(1)), square)
+COPIES = Family("COPIES", _Copy, {2 * v + masked: (v, masked) for v in range(1, max(WIDEST) + 1) for masked in (0, 1)})
+TRANSPOSITIONS = Family("TRANSPOSITIONS", _Transposition, {partly: (partly,) for partly in (0, 1)})
+
+copy = COPIES.function(_masked, vectors=2)
+"""B[i, j] = A[i, j] for rows of 1 … WIDEST[ROWS] vectors, the last of which holds `last` columns, then zeros."""
+transposition = TRANSPOSITIONS.function(_partly)
+"""B[j, i] = A[i, j] for i < rows, j < columns, both at most VW."""
 
 
 @inlined

@@ -4,14 +4,12 @@ import numpy as np
 from llvmlite import ir
 
 from thalweg.engine.native.compiler.levels import VW
-from thalweg.engine.native.compiler.llvm import F32, load_f32, pointer, stack, store_f32
-from thalweg.engine.native.language.callables import compiled, emitted
+from thalweg.engine.native.compiler.llvm import F32, load_f32, stack, store_f32
+from thalweg.engine.native.language.callables import compiled
 from thalweg.engine.native.layouts.limits import NARROW
 from thalweg.engine.native.linalg.microkernel import IN_FLIGHT, Emitter, Family, integer
 
 BLOCK = 256  # rows for which one unit's values are contiguous in a buffer; outside, rows hold several units
-ARGUMENTS = ("x", "ldx", "w", "ldw", "bias", "out", "inputs", "rows")
-PROJECTION_ARGUMENTS = ("x", "ldx", "d", "w", "ldw", "b", "more", "rows")
 
 _unit = stack(BLOCK)
 _zero = stack(1)
@@ -23,12 +21,10 @@ class _Columns(Emitter):
     def over_rows(self, carried, vectors, body):
         """carried = body(row, vectors, load, store, carried): `vectors` vectors at a time, the rest one at a time."""
         builder, many, one = self.builder, integer(vectors * VW), integer(VW)
-        whole = builder.sdiv(self.given["rows"], many)
-        done = builder.mul(whole, many)
+        whole, done, rest = self.divided(self.given["rows"], vectors * VW)
         carried = self.repeat(
             whole, carried, lambda i, c: body(builder.mul(i, many), vectors, self.load, self.store, c)
         )
-        rest = builder.sub(self.given["rows"], done)
 
         def some(i, carried):
             before = builder.mul(i, one)
@@ -38,16 +34,9 @@ class _Columns(Emitter):
 
         return self.repeat(builder.sdiv(builder.add(rest, integer(VW - 1)), one), carried, some)
 
-    def place(self, name, *steps):
-        p = pointer(self.builder, self.given[name], F32)
-        for step in steps:
-            p = self.builder.gep(p, [step])
-        return p
-
 
 class _Combination(_Columns):
-    def __init__(self, function):
-        super().__init__(function, ARGUMENTS)
+    arguments = ("x", "ldx", "w", "ldw", "bias", "out", "inputs", "rows")
 
     def emit(self):
         self.bias = self.splat(self.load_scalar(self.place("bias")))
@@ -70,9 +59,8 @@ class _Combination(_Columns):
 
 
 class _Projection(_Columns):
-    def __init__(self, function, columns):
-        super().__init__(function, PROJECTION_ARGUMENTS)
-        self.columns = columns
+    arguments = ("x", "ldx", "d", "w", "ldw", "b", "more", "rows")
+    constants = ("columns",)
 
     def emit(self):
         """w[k] (+)= Σ_r x[k, r]·d[r], b (+)= Σ_r d[r]; += if `more` isn't 0."""
@@ -95,20 +83,13 @@ class _Projection(_Columns):
         return [*products, builder.fadd(sums[-1], d)]
 
 
-COMBINATIONS = Family(__name__, "COMBINATIONS", ARGUMENTS, {0: (_Combination,)})
-PROJECTIONS = Family(__name__, "PROJECTIONS", PROJECTION_ARGUMENTS, {k: (_Projection, k) for k in range(1, NARROW + 1)})
+COMBINATIONS = Family("COMBINATIONS", _Combination, {0: ()})
+PROJECTIONS = Family("PROJECTIONS", _Projection, {k: (k,) for k in range(1, NARROW + 1)})
 
-
-@emitted(names=ARGUMENTS)
-def combination(builder, *columns):
-    """out = bias + Σ_k w[k]·x[k], for columns of `rows` rows."""
-    COMBINATIONS.call(builder, integer(0), columns)
-
-
-@emitted(names=("columns", *PROJECTION_ARGUMENTS))
-def projection(builder, columns, *given):
-    """w[k] (+)= Σ_r x[k, r]·d[r] for 1 … NARROW columns, and b (+)= Σ_r d[r]."""
-    PROJECTIONS.call(builder, columns, given)
+combination = COMBINATIONS.function()
+"""out = bias + Σ_k w[k]·x[k], for columns of `rows` rows."""
+projection = PROJECTIONS.function(columns=1)
+"""w[k] (+)= Σ_r x[k, r]·d[r] for 1 … NARROW columns, and b (+)= Σ_r d[r]."""
 
 
 @compiled

@@ -6,11 +6,9 @@ A tile does the same, but here there is so little work that passing a tile's nin
 from functools import reduce
 
 from thalweg.engine.native.compiler.levels import VW
-from thalweg.engine.native.compiler.llvm import F32, pointer
 from thalweg.engine.native.language.callables import emitted
 from thalweg.engine.native.linalg.microkernel import IN_FLIGHT, WIDEST, Emitter, Family, integer
 
-ARGUMENTS = ("a", "step", "b", "ldb", "c", "start", "relu", "last", "depth")
 MOST = WIDEST[1]  # vectors of c
 # Reading whole vectors of short rows of B would mostly touch two cache lines, so there are narrower vectors, too.
 NARROW = [width for width in (4, 8) if width < VW]
@@ -19,54 +17,35 @@ NARROW = [width for width in (4, 8) if width < VW]
 class _Row(Emitter):
     """`vectors` vectors of c, the last of which may be masked, as sums of several parts of the depth."""
 
-    def __init__(self, function, vectors, width, masked):
-        super().__init__(function, ARGUMENTS, width)
-        self.masked = masked
-        self.columns = [v * width for v in range(vectors)]
-        self.chains = max(1, IN_FLIGHT // vectors)
+    arguments = ("a", "step", "b", "ldb", "c", "start", "relu", "last", "depth")
+    constants = ("vectors", "width", "masked")
 
     def emit(self):
         builder, given = self.builder, self.given
         if self.masked:
             self.keep(given["last"])
-        whole = builder.sdiv(given["depth"], integer(self.chains))
-        done = builder.mul(whole, integer(self.chains))
-        parts = self.repeat(whole, [self.zero] * (len(self.columns) * self.chains), self.turn)
-        first = self.repeat(
-            builder.sub(given["depth"], done),
-            parts[: len(self.columns)],
-            lambda k, s: self.add(builder.add(done, k), s),
-        )
-        parts = [*first, *parts[len(self.columns) :]]
-        sums = [reduce(builder.fadd, parts[v :: len(self.columns)]) for v in range(len(self.columns))]
+        self.columns = [v * self.width for v in range(self.vectors)]
+        chains = max(1, IN_FLIGHT // self.vectors)
+        parts = self.in_chains(given["depth"], chains, [self.zero] * (self.vectors * chains), self.add)
+        sums = [reduce(builder.fadd, parts[v :: self.vectors]) for v in range(self.vectors)]
         columns = [(j,) for j in self.columns]
         sums = self.plus_start(sums, self.load_columns("start"), columns)
         sums = self.if_given("relu", sums, lambda value, column: self.at_least_zero(value), columns)
         for j, value in zip(self.columns, sums, strict=True):
-            (self.store_some if self.is_last(j) else self.store)(value, self.element("c", j))
+            (self.store_some if self.is_last(j) else self.store)(value, self.place("c", integer(j)))
         builder.ret_void()
 
     def is_last(self, j):
         return self.masked and j == self.columns[-1]
 
-    def element(self, vector, j):
-        return self.builder.gep(pointer(self.builder, self.given[vector], F32), [integer(j)])
-
     def load_columns(self, vector):
-        return lambda j: (self.load_some if self.is_last(j) else self.load)(self.element(vector, j))
-
-    def turn(self, i, sums):
-        """One value of k for each chain of sums."""
-        builder, n = self.builder, len(self.columns)
-        k = builder.mul(i, integer(self.chains))
-        parts = [self.add(builder.add(k, integer(c)), sums[c * n : (c + 1) * n]) for c in range(self.chains)]
-        return [value for part in parts for value in part]
+        return lambda j: (self.load_some if self.is_last(j) else self.load)(self.place(vector, integer(j)))
 
     def add(self, k, sums):
         """sums += a[k·step]·B[k, :]"""
         builder, given = self.builder, self.given
         a = self.splat(self.load_scalar(self.at("a", "step", k, 0)))
-        row = builder.gep(pointer(builder, given["b"], F32), [builder.mul(k, given["ldb"])])
+        row = self.place("b", builder.mul(k, given["ldb"]))
         result = []
         for j, total in zip(self.columns, sums, strict=True):
             p = builder.gep(row, [integer(j)])
@@ -75,12 +54,11 @@ class _Row(Emitter):
 
 
 ROW_PRODUCTS = Family(
-    __name__,
     "ROW_PRODUCTS",
-    ARGUMENTS,
-    {v: (_Row, v, VW, VW == 16) for v in range(1, MOST + 1)}
-    | {MOST + v: (_Row, v, VW, True) for v in range(1, MOST + 1) if VW < 16}
-    | {-width: (_Row, 1, width, True) for width in NARROW},
+    _Row,
+    {v: (v, VW, VW == 16) for v in range(1, MOST + 1)}
+    | {MOST + v: (v, VW, True) for v in range(1, MOST + 1) if VW < 16}
+    | {-width: (1, width, True) for width in NARROW},
 )
 
 

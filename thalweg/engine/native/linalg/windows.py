@@ -17,14 +17,9 @@ from llvmlite import ir
 
 from thalweg.engine.native.compiler.levels import VW
 from thalweg.engine.native.compiler.llvm import F32, I64
-from thalweg.engine.native.language.callables import emitted
 from thalweg.engine.native.linalg.microkernel import Emitter, Family, integer
 
 WINDOW = ("row", "column", "rows", "columns", "count", "step", "channels", "joined")
-LARGEST_ARGUMENTS = ("x", "a", "relu", *WINDOW)
-GIVE_ARGUMENTS = ("x", "a", "da", "dx", "relu", *WINDOW)
-MEAN_ARGUMENTS = ("x", "a", *WINDOW)
-SPREAD_ARGUMENTS = ("da", "dx", *WINDOW, "gate")
 COMMON = (2, 2)  # the window size for which loops are unrolled
 
 
@@ -35,15 +30,11 @@ class _Window(Emitter):
     instead as long as the excess is overwritten afterwards.
     """
 
-    def __init__(self, function, arguments, common, more):
-        super().__init__(function, arguments)
-        self.common, self.more = common, more
+    constants = ("common", "more")
 
     def emit(self):
         builder, given = self.builder, self.given
-        whole = builder.sdiv(given["channels"], integer(VW))
-        done = builder.mul(whole, integer(VW))
-        rest = builder.sub(given["channels"], done)
+        whole, done, rest = self.divided(given["channels"], VW)
         self.keep(rest)
         some = builder.icmp_signed(">", rest, integer(0))
         joined = builder.icmp_signed("!=", given["joined"], integer(0))
@@ -61,7 +52,7 @@ class _Window(Emitter):
                     with otherwise:
                         self.vectors(done, self.load_some, self.store_some)
             self.repeat(whole, [], lambda i, _: self.vectors(builder.mul(i, integer(VW)), self.load, self.store))
-            return [builder.add(p, builder.mul(steps[a], integer(4))) for a, p in zip(arrays, places, strict=True)]
+            return self.moved(places, [steps[name] for name in arrays])
 
         self.repeat(given["count"], [given[name] for name in arrays], window)
         builder.ret_void()
@@ -96,14 +87,10 @@ class _Window(Emitter):
 
         return self.repeat(given["rows"], carried, row)
 
-    def place(self, array, offset):
-        return self.builder.gep(self.builder.inttoptr(self.given[array], F32.as_pointer()), [offset])
-
     def relu(self, value, otherwise):
         """A vector of `value` with a relu, of `otherwise` without."""
         some = self.builder.icmp_signed("!=", self.given["relu"], integer(0))
-        value, otherwise = (ir.Constant(self.vector, [v] * VW) for v in (value, otherwise))
-        return self.builder.select(some, value, otherwise)
+        return self.builder.select(some, self.constant(value), self.constant(otherwise))
 
     def each(self):
         """A vector of 1/elements of the window."""
@@ -119,6 +106,8 @@ class _Window(Emitter):
 
 
 class _Largest(_Window):
+    arguments = ("x", "a", "relu", *WINDOW)
+
     def vectors(self, k, load, store):
         """NaN is detected separately, in two elements at once if the loops are unrolled: then a maximum is one
         instruction."""
@@ -136,11 +125,13 @@ class _Largest(_Window):
             return [top, builder.or_(nan, builder.fcmp_unordered("uno", value, other))]
 
         top, nan = self.over_window([self.relu(0.0, -math.inf), none], larger)
-        store(builder.select(nan, ir.Constant(self.vector, [math.nan] * VW), top), self.place("a", k))
+        store(builder.select(nan, self.constant(math.nan), top), self.place("a", k))
         return []
 
 
 class _Give(_Window):
+    arguments = ("x", "a", "da", "dx", "relu", *WINDOW)
+
     def vectors(self, k, load, store):
         builder = self.builder
         top = load(self.place("a", k))
@@ -158,6 +149,8 @@ class _Give(_Window):
 
 
 class _Mean(_Window):
+    arguments = ("x", "a", *WINDOW)
+
     def vectors(self, k, load, store):
         builder = self.builder
 
@@ -170,6 +163,8 @@ class _Mean(_Window):
 
 
 class _Spread(_Window):
+    arguments = ("da", "dx", *WINDOW, "gate")
+
     def vectors(self, k, load, store):
         builder, given = self.builder, self.given
         share = builder.fmul(load(self.place("da", k)), self.each())
@@ -186,49 +181,22 @@ class _Spread(_Window):
         return []
 
 
-def _family(name, kind, names, adds=(0,)):
-    kernels = {common + 2 * add: (kind, names, common, add) for common in (0, 1) for add in adds}
-    return Family(__name__, name, names, kernels)
+def _family(name, kind, adds=(0,)):
+    return Family(name, kind, {common + 2 * add: (common, add) for common in (0, 1) for add in adds})
 
 
-LARGEST, MEANS = _family("LARGEST", _Largest, LARGEST_ARGUMENTS), _family("MEANS", _Mean, MEAN_ARGUMENTS)
-GIVERS = _family("GIVERS", _Give, GIVE_ARGUMENTS, (0, 1))
-SPREADERS = _family("SPREADERS", _Spread, SPREAD_ARGUMENTS, (0, 1))
+def _common(builder, given):
+    """Whether the windows have the size for which loops are unrolled."""
+    rows, columns = (
+        builder.icmp_signed("==", given[name], integer(size))
+        for name, size in zip(("rows", "columns"), COMMON, strict=True)
+    )
+    return builder.zext(builder.and_(rows, columns), I64)
 
 
-def _call(family, builder, windows, more=None):
-    """Calls the micro-kernel for windows of this size, and for sums if `more` isn't 0."""
-    given = dict(zip(family.arguments, windows, strict=True))
-    sizes = zip(("rows", "columns"), COMMON, strict=True)
-    rows, columns = (builder.icmp_signed("==", given[name], integer(size)) for name, size in sizes)
-    key = builder.zext(builder.and_(rows, columns), I64)
-    if more is not None:
-        some = builder.zext(builder.icmp_signed("!=", more, integer(0)), I64)
-        key = builder.add(key, builder.mul(some, integer(2)))
-    family.call(builder, key, windows)
+LARGEST, MEANS = _family("LARGEST", _Largest), _family("MEANS", _Mean)
+GIVERS, SPREADERS = _family("GIVERS", _Give, (0, 1)), _family("SPREADERS", _Spread, (0, 1))
 
-
-@emitted(names=LARGEST_ARGUMENTS)
-def largest(builder, *windows):
-    """a = the largest element of each window, for every channel"""
-    _call(LARGEST, builder, windows)
-
-
-@emitted(names=(*GIVE_ARGUMENTS, "more"))
-def give(builder, *given):
-    """dx (+)= da at the first element of each window that equals a, for every channel"""
-    *windows, more = given
-    _call(GIVERS, builder, windows, more)
-
-
-@emitted(names=MEAN_ARGUMENTS)
-def mean(builder, *windows):
-    """a = the mean of each window, for every channel"""
-    _call(MEANS, builder, windows)
-
-
-@emitted(names=(*SPREAD_ARGUMENTS, "more"))
-def spread(builder, *given):
-    """dx (+)= da/elements at every element of each window, for every channel; with a gate, times [G > 0]"""
-    *windows, more = given
-    _call(SPREADERS, builder, windows, more)
+# For every channel of each window; more: 0 or 1.
+largest, mean = LARGEST.function(_common), MEANS.function(_common)
+give, spread = GIVERS.function(_common, more=2), SPREADERS.function(_common, more=2)

@@ -28,18 +28,7 @@ from thalweg.program.passes.draft import Draft
 from thalweg.program.passes.scanned import on_values
 from thalweg.support.extras import can_compile
 
-ALIKE = (
-    Reshape,
-    Affine,
-    WeightGradient,
-    BiasGradient,
-    InputGradient,
-    Elementwise,
-    ElementwiseAdjoint,
-    Add,
-    Copy,
-    Rescale,
-)
+ALIKE = (Reshape, Affine, WeightGradient, BiasGradient, InputGradient, Add, Copy, Rescale)
 
 
 def place_steps(draft: Draft) -> Draft:

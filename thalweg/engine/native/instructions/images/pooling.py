@@ -6,12 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from thalweg.engine.native.instructions.changes import Flagged, end, ended, variant
-from thalweg.program.instructions.images.pooling import (
-    AveragePooling,
-    AveragePoolingAdjoint,
-    MaxPooling,
-    MaxPoolingAdjoint,
-)
+from thalweg.program.instructions.images.pooling import AveragePoolingAdjoint, MaxPooling, MaxPoolingAdjoint
 from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Instruction
 
 
@@ -59,10 +54,6 @@ class NativeMaxPoolingAdjoint(Flagged, MaxPoolingAdjoint):
     def reference(self, xp: Any, x: Array, a: Array, da: Array) -> Array:
         """A window whose largest element isn't above 0 has nothing to give."""
         return super().reference(xp, x, a, xp.where(a > 0, da, 0) if self.relu else da)
-
-
-class NativeAveragePooling(AveragePooling):
-    """a = the mean of each window, of images by columns"""
 
 
 class NativeAveragePoolingAdjoint(AveragePoolingAdjoint):

@@ -21,6 +21,11 @@ TOGETHER = (("normal", "normal_density"), ("mish_gate", "mish_gate_slope"))
 NEAR = {"sin": "maths.near_sin", "cos": "maths.near_cos"}
 
 
+def literal(value: float) -> str:
+    """A number as code."""
+    return f"F32({value!r})" if np.isfinite(value) else f"F32({'-' * (value < 0)}np.{abs(value)})"
+
+
 class Code:
     """Statements t0 = …, t1 = …, all of float32.
 
@@ -50,8 +55,7 @@ class Code:
         if isinstance(e, ast.Name) and e.id in self.symbols:
             return self.symbols[e.id]
         if not names_in(e) and not isinstance(e, ast.Compare | ast.BoolOp):
-            value = float(evaluate(e, {}, np))
-            return f"F32({value!r})" if np.isfinite(value) else f"F32({'-' * (value < 0)}np.inf)"
+            return literal(float(evaluate(e, {}, np)))
         return self.named(self.code(e))
 
     def named(self, code: str) -> str:

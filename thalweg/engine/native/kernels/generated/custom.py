@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from thalweg.engine.native.compiler.kernel import Kernel
-from thalweg.engine.native.kernels.generated.formulas import ADJOINT, IMPORTS, VALUE, generated
+from thalweg.engine.native.kernels.generated.formulas import looped
 from thalweg.errors import ArgumentError
 from thalweg.program.instructions.activations import ElementwiseAdjoint
 from thalweg.program.instructions.custom_activation import CustomActivation
@@ -15,8 +15,8 @@ OWN = """
 {definition}
 
 
-@scalar
-def function(h, k):
+@inlined
+def function(h, j, k, parameters):
     return own(h)
 """
 
@@ -32,11 +32,7 @@ def kernel_of_custom(i: Instruction) -> Kernel:
     need("llvmlite", "jit", f"the activation {of.pair.name}, a Python function,")
     own, what = (of.pair.value, "value") if of is i else (of.pair.derivative, "derivative")
     definition = own.text.replace("def own(", "@inlined\ndef own(", 1)
-    head = IMPORTS + OWN.replace("{definition}", definition)
-    entry, run = (
-        (VALUE, "each(function, h, a, n, k)") if of is i else (ADJOINT, "each_adjoint(function, v, da, dh, n, k)")
-    )
-    kernel = generated("custom", head + entry.format(reals="", k="()", run=run))
+    kernel = looped("custom", OWN.replace("{definition}", definition), "value" if of is i else "adjoint")
     from thalweg.engine.native.compiler.compile import address_of  # which needs llvmlite, and the table doesn't
     from thalweg.engine.native.language.rules import LanguageError
 

@@ -22,99 +22,49 @@ from thalweg.program.instructions.losses.elementwise_losses import ElementwiseLo
 from thalweg.program.instructions.losses.loss_instruction import LossAndGradient
 from thalweg.program.ir.instruction import Instruction
 
-IMPORTS = """import numpy as np
+HEAD = """import math
 
-from thalweg.engine.native.linalg import mathematics as maths
-from thalweg.engine.native.kernels.generated.loops import any_of, each, each_adjoint, scalar
-from thalweg.engine.native.compiler.llvm import floats, select, unknown
+import numpy as np
+
+from thalweg.engine.native.compiler.llvm import apart, bits_float, doubles, float_bits, floats, load_f32, select
 from thalweg.engine.native.compiler.named import kernel
-from thalweg.engine.native.kernels.losses.loss_loops import elements
+from thalweg.engine.native.kernels.generated.loops import any_of, each, each_adjoint, each_gradient
+from thalweg.engine.native.kernels.losses.loss_loops import elements, rows_of_classes
+from thalweg.engine.native.kernels.rowwise import ordered
+from thalweg.engine.native.kernels.updates.gradients import stretch
 from thalweg.engine.native.language.callables import inlined
+from thalweg.engine.native.linalg import mathematics as maths
 
 F32, I32 = np.float32, np.int32
 """
 
 FUNCTION = """
 
-@{how}
+@inlined
 def {name}({arguments}):
     {lines}
 """
 
-# An activation's value, and its adjoint; {reals} declares the equation's arguments, {k} is their tuple.
-VALUE = """
+ELEMENT = ("x", "j", "k", "parameters")  # what the loops of activations give a function
+
+# An activation's value, adjoint, or gradient of a trainable parameter; {reals} declares the equation's arguments.
+ACTIVATION = """
 
 @kernel
-def {{name}}(h, a, size, per_row{reals}, *, rows):
-    n, k = size * (rows if per_row else 1), {k}
+def {{name}}({operands}, {sizes}{reals}, *, rows{more}):
+    given = {given}
     {run}
 """
 
-ADJOINT = """
-
-@kernel
-def {{name}}(v, da, dh, size, per_row{reals}, *, rows):
-    n, k = size * (rows if per_row else 1), {k}
-    {run}
-"""
-
-# The same with trainable parameters, one number per unit: z is f(h), or da·f'(v).
-UNITS = """
-
-@scalar
-def run(function, x_at, z_at, y_at, lines, units, k, {parameters}):
-    {views}
-    one = unknown(F32(1))
-    for r in range(lines):
-        x, y = floats(x_at + 4 * r * units, units), floats(y_at + 4 * r * units, units)
-        if z_at == y_at:
-            for j in range(units):
-                y[j] = {in_place}
-        else:
-            z = floats(z_at + 4 * r * units, units)
-            for j in range(units):
-                y[j] = {apart}
-"""
-
-GRADIENT = """
-
-@scalar
-def run(function, x_at, z_at, y_at, lines, units, k, {parameters}):
-    {views}
-    y = floats(y_at, units)
-    for r in range(lines):
-        x, z = floats(x_at + 4 * r * units, units), floats(z_at + 4 * r * units, units)
-        for j in range(units):
-            y[j] += z[j] * {call}
-"""
-
-CLEARED = """    if not accumulate:
-        floats(dp, units)[:] = F32(0)
-"""
-
-OF_UNITS = """
-
-@kernel
-def {{name}}({operands}, positions, units{reals}, *, rows{more}):
-    lines, k = rows * positions, {k}
-{cleared}    {run}
-"""
-
-FAR_UNITS = """
-
-@scalar
-def far_among(x_at, lines, units, k, {parameters}):
-    {views}
-    found = I32(0)
-    for r in range(lines):
-        x = floats(x_at + 4 * r * units, units)
-        for j in range(units):
-            found |= I32({far})
-    return found != I32(0)
-"""
+# What a kernel reads and writes, and its loop.
+LOOPS = {
+    "value": (("h", "a"), "each({function}, h, a, *given)"),
+    "adjoint": (("v", "da", "dh"), "each_adjoint({function}, v, da, dh, *given)"),
+    "gradient": (("v", "da", "dp"), "each_gradient({function}, v, da, dp, *given, accumulate)"),
+}
 
 # For an equation with functions that are faster where no argument is far from 0.
-NEAR_OR_FAR = """if {far}:
+NEAR_OR_FAR = """if any_of(far, {x}, *given):
         {run}
     else:
         {near}"""
@@ -128,19 +78,15 @@ def {{name}}({p}, y, weight, sums, {given}size, total, coefficient: float{reals}
 """
 
 # The activation that it includes, if something reads it.
-ACTIVATION = """    if a:
-        each(activation, p, a, rows * size, ())
+INCLUDED = """    if a:
+        each(activation, p, a, 1, rows * size, (), ())
 """
 
-FORCED = "inlined"
 
-
-def written(
-    code: Code, results: Sequence[str], arguments: Sequence[str], how: str = "scalar", name: str = "function"
-) -> str:
-    """The text of a scalar function with these results."""
+def written(code: Code, results: Sequence[str], arguments: Sequence[str], name: str = "function") -> str:
+    """The text of a function with these results."""
     lines = [*code.lines, f"return {', '.join(results)}"]
-    return FUNCTION.format(how=how, name=name, arguments=", ".join(arguments), lines="\n    ".join(lines))
+    return FUNCTION.format(name=name, arguments=", ".join(arguments), lines="\n    ".join(lines))
 
 
 def places(names: Iterable[str], place: str, first: int = 0) -> dict[str, str]:
@@ -185,50 +131,35 @@ def kernel_of_activation(i: Instruction) -> Kernel:
 
 @lru_cache(maxsize=256)
 def activation_kernel(kernel: str, computes: str, equation: Equation, text: str, count: int) -> Kernel:
-    forward = computes == "value"
     parameters = [f"p{n}" for n in range(count)]
     symbols = {"h": "x", "a": "x"} | places(equation.arguments, "k[{}]") | {p: p for p in parameters}
-    arguments = ["x", "k", *parameters]
-    code = Code(symbols, equation.arguments)
-    head = IMPORTS + written(code, [code.of(text)], arguments)
-    near = Code(symbols, equation.arguments, near=True)
-    nearby = near.of(text)
+    code, near = (Code(symbols, equation.arguments, near) for near in (False, True))
+    for each in (code, near):
+        each.lines += [f"{p} = load_f32(parameters[{n}], j)" for n, p in enumerate(parameters)]
+    head, nearby = written(code, [code.of(text)], ELEMENT), near.of(text)
     if near.bounded:
-        head += written(near, [nearby], arguments, name="near")
-        head += written(near, [" | ".join(f"(abs({v}) > maths.NEAR)" for v in near.bounded)], arguments, name="far")
-    k = [f"k{n}" for n in range(len(equation.arguments))]
-    words = {"reals": reals(k), "k": tuple_of(k)}
-    if not count:
-        kind, run = (VALUE, "each({}, h, a, n, k)") if forward else (ADJOINT, "each_adjoint({}, v, da, dh, n, k)")
-        far = f"any_of(far, {'h' if forward else 'v'}, n, k)"
-        return generated(kernel, head + kind.format(run=chosen(run, far, bool(near.bounded)), **words))
-    given = f"k, {', '.join(f'u{n}[j]' for n in range(count))}"
-    words["parameters"] = ", ".join(parameters)
-    words["views"] = "\n    ".join(f"u{n} = floats({p}, units)" for n, p in enumerate(parameters))
-    x, z, y = {"value": ("h", "h", "a"), "adjoint": ("v", "da", "dh"), "gradient": ("v", "da", "dp")}[computes]
-    in_place, apart = (
-        (f"function(y[j] * one, {given})", f"function(z[j], {given})")
-        if forward
-        else (f"y[j] * function(x[j], {given})", f"z[j] * function(x[j], {given})")
-    )
-    loop = GRADIENT if computes == "gradient" else UNITS
-    head += loop.format(call=f"function(x[j], {given})", in_place=in_place, apart=apart, **words)
-    if near.bounded:
-        head += FAR_UNITS.format(far=f"far(x[j], {given})", **words)
-    run = f"run({{}}, {x}, {z}, {y}, lines, units, k, {words['parameters']})"
-    far = f"far_among({x}, lines, units, k, {words['parameters']})"
-    words["operands"] = ", ".join(dict.fromkeys((x, *parameters, z, y)))
-    gradient = {"more": ", accumulate", "cleared": CLEARED} if computes == "gradient" else {"more": "", "cleared": ""}
-    return generated(kernel, head + OF_UNITS.format(run=chosen(run, far, bool(near.bounded)), **words, **gradient))
+        head += written(near, [nearby], ELEMENT, "near")
+        head += written(near, [" | ".join(f"(abs({v}) > maths.NEAR)" for v in near.bounded)], ELEMENT, "far")
+    return looped(kernel, head, computes, len(equation.arguments), parameters, bool(near.bounded))
 
 
-def chosen(run: str, far: str, bounded: bool) -> str:
-    """The code that runs an equation, or its faster version where no argument is far from 0."""
-    return (
-        NEAR_OR_FAR.format(far=far, run=run.format("function"), near=run.format("near"))
-        if bounded
-        else run.format("function")
+def looped(
+    kernel: str, head: str, computes: str, numbers: int = 0, parameters: Sequence[str] = (), bounded: bool = False
+) -> Kernel:
+    """The kernel that calls `function` for each element; or `near`, where no argument is `far` from 0."""
+    k = [f"k{n}" for n in range(numbers)]
+    (x, *others), loop = LOOPS[computes]
+    lines, n = ("rows * positions", "units") if parameters else ("1", "size * (rows if per_row else 1)")
+    run, near = (loop.format(function=function) for function in ("function", "near"))
+    text = ACTIVATION.format(
+        operands=", ".join((x, *parameters, *others)),
+        sizes="positions, units" if parameters else "size, per_row",
+        reals=reals(k),
+        more=", accumulate" * (computes == "gradient"),
+        given=f"{lines}, {n}, {tuple_of(k)}, ({''.join(f'{p}, ' for p in parameters)})",
+        run=NEAR_OR_FAR.format(x=x, run=run, near=near) if bounded else run,
     )
+    return generated(kernel, head + text)
 
 
 def kernel_of_loss(i: Instruction) -> Kernel:
@@ -243,15 +174,15 @@ def loss_kernel(kernel: str, equation: Equation, gradient: bool) -> Kernel:
     own = places(equation.arguments, "k{}", 1)
     code = Code({"y": "y", "p": "p"} | own, equation.arguments)
     results = [code.of(equation.value), code.of(equation.slope)]
-    head = IMPORTS + written(code, results, ["y", "p", *own.values()], FORCED)
+    head = written(code, results, ["y", "p", *own.values()])
     words = {"reals": reals(own.values()), "k": tuple_of(own.values())}
     if not gradient:
         return generated(kernel, head + LOSS.format(p="p", given="", slopes="0", **words))
     if equation.activation is None:
         return generated(kernel, head + LOSS.format(p="p", given="dp, ", slopes="dp", **words))
     code = Code({"h": "x"})
-    head += written(code, [code.of(equation.activation.value)], ["x", "k"], name="activation")
-    return generated(kernel, head + LOSS.format(p="p", given="dp, a, ", slopes="dp", **words) + ACTIVATION)
+    head += written(code, [code.of(equation.activation.value)], ELEMENT, "activation")
+    return generated(kernel, head + LOSS.format(p="p", given="dp, a, ", slopes="dp", **words) + INCLUDED)
 
 
 def kernel_of_activated(i: ActivatedLoss) -> Kernel:
@@ -270,13 +201,19 @@ def activated_kernel(activation: Equation, loss: Equation, whole: bool) -> Kerne
     code.symbols, code.numbers = {"y": "y", "p": a} | of_loss, set(loss.arguments)
     results = [code.of(loss.value), f"{code.of(loss.slope)} * {back}"]
     numbers = of_loss.values()
-    head = IMPORTS + written(code, results, ["y", "v", *numbers], FORCED)
+    head = written(code, results, ["y", "v", *numbers])
     name = underscored(f"{activation.name}{'' if whole else ' adjoint'} {loss.name}")
     words = {"reals": reals(numbers), "k": tuple_of(numbers)}
     return generated(name, head + LOSS.format(p="v", given="dh, ", slopes="dh", **words))
 
 
+def accesses(count: int) -> str:
+    """The declaration of what loads and stores elements of each of some arrays that don't overlap."""
+    return "".join(f"load_{n}, store_{n} = apart({n}, {count})\n" for n in range(count))
+
+
 def generated(name: str, text: str) -> Kernel:
-    """The kernel from a module with this text, in which {name} stands for its name."""
+    """The kernel from a module with this text behind its imports, in which {name} stands for its name."""
+    text = HEAD + text
     name = f"{name}_{hashlib.sha256(text.encode()).hexdigest()[:16]}"
     return Kernel("generated", name, text.replace("def {name}", f"def {name}", 1))

@@ -2,27 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
-
-import numpy as np
 
 from thalweg.engine.native.compiler.kernel import Kernel
 from thalweg.engine.native.instructions.gates import Columns
-from thalweg.engine.native.kernels.generated.code import Code
+from thalweg.engine.native.kernels.generated.code import Code, literal
+from thalweg.engine.native.kernels.generated.formulas import accesses, generated
 from thalweg.engine.native.passes.chains import pointwise
 from thalweg.program.instructions.elementwise import Copy, Rescale
 from thalweg.program.instructions.shapes import Concatenation, Placement, Slice
 from thalweg.program.ir.instruction import Buffer, Constant, Instruction
-
-HEAD = """import numpy as np
-
-from thalweg.engine.native.compiler.llvm import apart, bits_float, float_bits, select
-from thalweg.engine.native.compiler.named import kernel
-from thalweg.engine.native.linalg import mathematics as maths
-
-F32 = np.float32
-"""
 
 KERNEL = """
 
@@ -98,27 +87,19 @@ class Writer:
                 yield f"store_{n}(a{n}, {place}, {self.parts[b, k]})"
 
 
-def literal(value: float) -> str:
-    """A number as code."""
-    return f"F32({value!r})" if np.isfinite(value) else f"F32({'-' * (value < 0)}np.{abs(value)})"
-
-
 def kernel_of_columns(i: Columns) -> Kernel:
     """The kernel, for any number of units."""
-    writer, count = Writer(i), len(i.read) + len(i.written)
+    writer = Writer(i)
     body = [*writer.loads[False], *writer.code.lines, *writer.stores(i)]
     names = [*(f"v{n}" for n in range(len(i.read))), *(f"z{n}" for n in range(len(i.written)))]
     begin = [*starts(writer, names), *writer.loads[True]]
-    accesses = "".join(f"load_{n}, store_{n} = apart({n}, {count})\n" for n in range(count))
     text = KERNEL.format(
         name="{name}",
         operands=", ".join(names),
         begin="\n".join(f"        {line}" for line in begin),
         body="\n".join(f"            {line}" for line in body),
     )
-    digest = hashlib.sha256((accesses + text).encode()).hexdigest()[:16]
-    name = f"columns_{digest}"
-    return Kernel("columns", name, HEAD + accesses + text.format(name=name))
+    return generated("columns", accesses(len(names)) + text)
 
 
 def starts(writer: Writer, names: list[str]) -> Iterator[str]:

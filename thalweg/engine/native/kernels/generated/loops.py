@@ -1,4 +1,7 @@
-"""The vectorised loops of activations, which take a scalar function: the activation's value or its slope.
+"""The vectorised loops of activations, which take a function of a number: the activation's value or its slope.
+
+function(x, j, k, parameters) is one of element j of a line, with the activation's arguments k and the addresses of its
+trainable parameters, one number per element. Most have no parameters, and one line.
 
 A result may overwrite its operand. LLVM vectorises a loop over two arrays only after a check that they don't overlap,
 and runs a scalar loop if they do; so the case of a single array has a loop of its own. The loops are inlined into each
@@ -12,44 +15,56 @@ from thalweg.engine.native.language.callables import inlined
 
 F32, I32 = np.float32, np.int32
 
-scalar = inlined
 
-
-@scalar
-def each(function, h, a, n, arguments):
-    """a = f(h; arguments), element by element.
+@inlined
+def each(function, h, a, lines, n, k, parameters):
+    """a = f(h), element by element.
 
     On AVX2, LLVM turns "store either x or the value already there" into a masked store of x, which takes some
     processors six times as long. Multiplying by a 1 that LLVM doesn't know to be one hides the value already there.
     """
-    y = floats(a, n)
-    if h == a:
-        one = unknown(F32(1))
-        for i in range(n):
-            y[i] = function(y[i] * one, arguments)
-    else:
-        x = floats(h, n)
-        for i in range(n):
-            y[i] = function(x[i], arguments)
+    for r in range(lines):
+        x, y = floats(h + 4 * r * n, n), floats(a + 4 * r * n, n)
+        if h == a:
+            one = unknown(F32(1))
+            for j in range(n):
+                y[j] = function(y[j] * one, j, k, parameters)
+        else:
+            for j in range(n):
+                y[j] = function(x[j], j, k, parameters)
 
 
-@scalar
-def each_adjoint(slope, v, da, dh, n, arguments):
-    """dh = da·f'(v; arguments), element by element."""
-    x, y = floats(v, n), floats(dh, n)
-    if da == dh:
-        for i in range(n):
-            y[i] *= slope(x[i], arguments)
-    else:
-        d = floats(da, n)
-        for i in range(n):
-            y[i] = d[i] * slope(x[i], arguments)
+@inlined
+def each_adjoint(slope, v, da, dh, lines, n, k, parameters):
+    """dh = da·f'(v), element by element."""
+    for r in range(lines):
+        x, d, y = floats(v + 4 * r * n, n), floats(da + 4 * r * n, n), floats(dh + 4 * r * n, n)
+        if da == dh:
+            for j in range(n):
+                y[j] *= slope(x[j], j, k, parameters)
+        else:
+            for j in range(n):
+                y[j] = d[j] * slope(x[j], j, k, parameters)
 
 
-@scalar
-def any_of(condition, v, n, arguments):
-    """Whether a condition holds for one of n numbers."""
-    x, found = floats(v, n), I32(0)
-    for i in range(n):
-        found |= I32(condition(x[i], arguments))
+@inlined
+def each_gradient(slope, v, da, dp, lines, n, k, parameters, accumulate):
+    """dp = Σ over the lines of da·f'(v)"""
+    y = floats(dp, n)
+    if not accumulate:
+        y[:] = F32(0)
+    for r in range(lines):
+        x, d = floats(v + 4 * r * n, n), floats(da + 4 * r * n, n)
+        for j in range(n):
+            y[j] += d[j] * slope(x[j], j, k, parameters)
+
+
+@inlined
+def any_of(condition, v, lines, n, k, parameters):
+    """Whether a condition holds for one of the numbers."""
+    found = I32(0)
+    for r in range(lines):
+        x = floats(v + 4 * r * n, n)
+        for j in range(n):
+            found |= I32(condition(x[j], j, k, parameters))
     return found != I32(0)

@@ -10,17 +10,6 @@ from thalweg.engine.native.scheduling.traits import sliced
 from thalweg.program.instructions.losses.penalties import NormPenalty
 from thalweg.program.ir.instruction import TOTALS
 
-IMPORTS = """import numpy as np
-
-from thalweg.engine.native.compiler.llvm import doubles, floats, select
-from thalweg.engine.native.compiler.named import kernel
-from thalweg.engine.native.kernels.generated.loops import scalar
-from thalweg.engine.native.kernels.updates.gradients import stretch
-from thalweg.engine.native.linalg import mathematics as maths
-
-F32 = np.float32
-"""
-
 SUM = """
 
 @kernel
@@ -61,6 +50,6 @@ OF_ROWS = {
 def kernel_of_penalty(i: NormPenalty) -> Kernel:
     """The kernel of a penalty or of its gradient, over a lane's slice of the weights or the rows of a block."""
     code = Code({"w": "w", "l1": "l1", "l2": "l2"}, ("l1", "l2"))
-    head = IMPORTS + written(code, [code.of(i.text)], ["w", "l1", "l2"])
+    head = written(code, [code.of(i.text)], ["w", "l1", "l2"])
     kind = SUM if i.outputs[0].region == TOTALS else SLOPES
     return generated(name_of(i), head + kind.format(**(SLICED if sliced(i) else OF_ROWS)))

@@ -12,21 +12,10 @@ from functools import lru_cache
 
 from thalweg.engine.native.compiler.kernel import Kernel
 from thalweg.engine.native.kernels.generated.code import Code
-from thalweg.engine.native.kernels.generated.formulas import FORCED, generated, places, reals, tuple_of, written
+from thalweg.engine.native.kernels.generated.formulas import accesses, generated, places, reals, tuple_of, written
 from thalweg.engine.native.kernels.names import underscored
 from thalweg.program.formula.operations import Operation
 from thalweg.program.instructions.pointwise import Pointwise
-
-IMPORTS = """import numpy as np
-
-from thalweg.engine.native.compiler.llvm import apart, bits_float, float_bits, floats, select
-from thalweg.engine.native.compiler.named import kernel
-from thalweg.engine.native.kernels.rowwise import ordered
-from thalweg.engine.native.linalg import mathematics as maths
-from thalweg.engine.native.language.callables import inlined
-
-F32, I32 = np.float32, np.int32
-"""
 
 # axes: the size of each of `count`, then the operands' masks.
 KERNEL = """
@@ -71,9 +60,8 @@ def pointwise_kernel(of: Operation, varies: tuple[bool, ...], whole: bool) -> Ke
     operands, k = list(of.slopes), [f"k{n}" for n in range(len(of.arguments))]
     named = [*places(operands, "v{}").values(), "z"]
     code = Code(places(operands, "v{}") | places(of.arguments, "k[{}]"), of.arguments)
-    function = written(code, [code.of(of.value)], ["k", *places(operands, "v{}").values()], FORCED)
-    accesses = "".join(f"load_{n}, store_{n} = apart({n}, {last + 1})\n" for n in range(last + 1))
-    text = IMPORTS + accesses + function + KERNEL
+    function = written(code, [code.of(of.value)], ["k", *places(operands, "v{}").values()])
+    text = accesses(last + 1) + function + KERNEL
     return generated(
         underscored(of.name),
         text.format(

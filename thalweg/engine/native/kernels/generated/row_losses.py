@@ -23,9 +23,7 @@ FUNCTIONS: dict[type[of.RowLoss], str] = {
     of.GaussianNLLLogarithm: "gaussian_logarithm",
 }
 
-TEXT = """from thalweg.engine.native.compiler.named import kernel
-from thalweg.engine.native.kernels.losses.loss_loops import F32, rows_of_classes
-from thalweg.engine.native.kernels.losses.row_functions import {function}
+TEXT = """from thalweg.engine.native.kernels.losses.row_functions import {function}
 
 
 @kernel

@@ -4,30 +4,17 @@ from __future__ import annotations
 
 import ast
 import copy
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 
 from thalweg.engine.native.compiler.kernel import Kernel
 from thalweg.engine.native.instructions.updates import NativeTableUpdate
 from thalweg.engine.native.kernels.generated.code import Code
-from thalweg.engine.native.kernels.generated.formulas import reals
+from thalweg.engine.native.kernels.generated.formulas import accesses, generated, reals
 from thalweg.engine.native.kernels.names import name_of
 from thalweg.program.formula.language import CONSTANTS, names_in
 from thalweg.program.formula.statements import elementwise, replaced, statements, target, value
 from thalweg.program.instructions.updates.updates import Statements
-
-HEAD = """import math
-
-import numpy as np
-
-from thalweg.engine.native.compiler.llvm import apart, load_f32, select
-from thalweg.engine.native.compiler.named import kernel
-from thalweg.engine.native.kernels.updates.gradients import stretch
-from thalweg.engine.native.linalg import mathematics as maths
-
-F32 = np.float32
-"""
 
 KERNEL = """
 
@@ -145,15 +132,13 @@ def kernel_of_statements(i: Statements) -> Kernel:
 def step_kernel(
     kernel: str, text: str, vectors: tuple[str, ...], numbers: tuple[str, ...], on_rows: bool = False
 ) -> Kernel:
-    writer, count = Writer(text, vectors, numbers, on_rows), len(vectors)
+    writer = Writer(text, vectors, numbers, on_rows)
     names, declared = [f"vector_{name}" for name in vectors], reals(["factor", *(f"scalar_{name}" for name in numbers)])
     if on_rows:  # of a table, which are listed at `own`
         part, given = "", f"{', '.join(names)}, own, columns{declared}, *, "
     else:
         part = f"first, after = stretch(size, {names[0]}_offset, first, after)"
         given = f"{', '.join(names)}, size, {names[0]}_offset{declared}, *, first, after, "
-    accesses = "".join(f"load_{n}, store_{n} = apart({n}, {count})\n" for n in range(count))
     body = "".join(f"    {line}\n" for line in writer.block(statements(text)))
-    digest = hashlib.sha256((accesses + body).encode()).hexdigest()[:16]
-    name = f"{kernel}_{digest}".replace("-", "_")
-    return Kernel("updates", name, HEAD + accesses + KERNEL.format(name=name, given=given, part=part) + body)
+    head = accesses(len(vectors)) + KERNEL.format(name="{name}", given=given, part=part)
+    return generated(kernel.replace("-", "_"), head + body)

@@ -8,33 +8,26 @@ from thalweg.engine.native.compiler.llvm import floats, select
 from thalweg.engine.native.compiler.named import kernel
 from thalweg.engine.native.kernels.noise import normal
 from thalweg.engine.native.language.callables import compiled, inlined
-from thalweg.engine.native.linalg.hashing import key, uniform
+from thalweg.engine.native.linalg.hashing import halves, uniform
 
-F32, U32, U64 = np.float32, np.uint32, np.uint64
+F32 = np.float32
 CONSTANT, NEAREST, WRAP = 0, 1, 2  # fill modes; any other number reflects
 TURN = 2 * math.pi
-
-
-@inlined
-def draw(seed, iteration, stream, counter):
-    """A random number in [0, 1) for an instruction in this step."""
-    k = key(seed, iteration, stream)
-    return uniform(U32(k & U64(0xFFFFFFFF)), U32(k >> U64(32)), U32(U64(counter)))
 
 
 @kernel
 def random_flip(x, z, height, width, channels, horizontal, vertical, stream, *, rows, first_row, seed, iteration):
     """z = x or x mirrored"""
-    size = height * width * channels
+    k, size = halves(seed, iteration, stream), height * width * channels
     for r in range(rows):
-        flip = draw(seed, iteration, stream, first_row + r) <= F32(0.5)
+        flip = uniform(k, first_row + r) <= F32(0.5)
         source, target = floats(x + 4 * r * size, size), floats(z + 4 * r * size, size)
         for y in range(height):
             row = (height - 1 - y if flip and vertical else y) * width * channels
             if flip and horizontal:
                 for i in range(width):
-                    for k in range(channels):
-                        target[(y * width + i) * channels + k] = source[row + (width - 1 - i) * channels + k]
+                    for c in range(channels):
+                        target[(y * width + i) * channels + c] = source[row + (width - 1 - i) * channels + c]
             else:
                 for i in range(width * channels):
                     target[y * width * channels + i] = source[row + i]
@@ -69,15 +62,15 @@ def random_warp(
     *, rows, first_row, seed, iteration,
 ):  # fmt: skip
     """z[p] = x[matrix·p + offset], with a matrix and an offset for each image."""
-    size, fill = height * width * channels, F32(fill)
+    k, size, fill = halves(seed, iteration, stream), height * width * channels, F32(fill)
     middle_y, middle_x = (height - 1) / 2.0, (width - 1) / 2.0
     for r in range(rows):
         first = (first_row + r) * 5
-        turn = TURN * between(angle_low, angle_high, draw(seed, iteration, stream, first))
-        down = between(down_low, down_high, draw(seed, iteration, stream, first + 1)) * height
-        right = between(right_low, right_high, draw(seed, iteration, stream, first + 2)) * width
-        tall = between(tall_low, tall_high, draw(seed, iteration, stream, first + 3))
-        wide = tall if alike else between(wide_low, wide_high, draw(seed, iteration, stream, first + 4))
+        turn = TURN * between(angle_low, angle_high, uniform(k, first))
+        down = between(down_low, down_high, uniform(k, first + 1)) * height
+        right = between(right_low, right_high, uniform(k, first + 2)) * width
+        tall = between(tall_low, tall_high, uniform(k, first + 3))
+        wide = tall if alike else between(wide_low, wide_high, uniform(k, first + 4))
         cos, sin = math.cos(turn), math.sin(turn)
         yy, yx, xy, xx = cos * tall, sin * wide, -sin * tall, cos * wide
         off_y = middle_y - (yy * middle_y + yx * middle_x) - down
@@ -93,18 +86,18 @@ def random_warp(
                     v, h = F32(at_y - low_y), F32(at_x - low_x)
                     top, bottom = inside(y, height, mode), inside(y + 1, height, mode)
                     left, other = inside(u, width, mode), inside(u + 1, width, mode)
-                    for k in range(channels):
-                        a = source[(top * width + left) * channels + k] if top >= 0 and left >= 0 else fill
-                        b = source[(top * width + other) * channels + k] if top >= 0 and other >= 0 else fill
-                        d = source[(bottom * width + left) * channels + k] if bottom >= 0 and left >= 0 else fill
-                        e = source[(bottom * width + other) * channels + k] if bottom >= 0 and other >= 0 else fill
+                    for c in range(channels):
+                        a = source[(top * width + left) * channels + c] if top >= 0 and left >= 0 else fill
+                        b = source[(top * width + other) * channels + c] if top >= 0 and other >= 0 else fill
+                        d = source[(bottom * width + left) * channels + c] if bottom >= 0 and left >= 0 else fill
+                        e = source[(bottom * width + other) * channels + c] if bottom >= 0 and other >= 0 else fill
                         upper, lower = a + h * (b - a), d + h * (e - d)
-                        target[place + k] = upper + v * (lower - upper)
+                        target[place + c] = upper + v * (lower - upper)
                 else:
                     y = inside(np.int64(math.floor(at_y + 0.5)), height, mode)
                     u = inside(np.int64(math.floor(at_x + 0.5)), width, mode)
-                    for k in range(channels):
-                        target[place + k] = source[(y * width + u) * channels + k] if y >= 0 and u >= 0 else fill
+                    for c in range(channels):
+                        target[place + c] = source[(y * width + u) * channels + c] if y >= 0 and u >= 0 else fill
 
 
 @kernel
@@ -113,19 +106,19 @@ def random_contrast(
     *, rows, first_row, seed, iteration,
 ):  # fmt: skip
     """z = clip(mean + factor·(x − mean)); z may be x."""
-    pixels = height * width
+    k, pixels = halves(seed, iteration, stream), height * width
     size, low, high = pixels * channels, F32(low), F32(high)
     for r in range(rows):
-        factor = F32(between(factor_low, factor_high, draw(seed, iteration, stream, first_row + r)))
+        factor = F32(between(factor_low, factor_high, uniform(k, first_row + r)))
         source, target = floats(x + 4 * r * size, size), floats(z + 4 * r * size, size)
-        for k in range(channels):
+        for c in range(channels):
             total = 0.0
             for p in range(pixels):
-                total += source[p * channels + k]
+                total += source[p * channels + c]
             mean = F32(total / pixels)
             for p in range(pixels):
-                value = mean + factor * (source[p * channels + k] - mean)
-                target[p * channels + k] = low if value < low else high if value > high else value  # NaN stays NaN
+                value = mean + factor * (source[p * channels + c] - mean)
+                target[p * channels + c] = low if value < low else high if value > high else value  # NaN stays NaN
 
 
 @kernel
@@ -134,9 +127,9 @@ def random_brightness(
     *, rows, first_row, seed, iteration,
 ):  # fmt: skip
     """z = clip(x + factor·(high − low)); z may be x."""
-    least, most = F32(low), F32(high)
+    k, least, most = halves(seed, iteration, stream), F32(low), F32(high)
     for r in range(rows):
-        more = F32(between(factor_low, factor_high, draw(seed, iteration, stream, first_row + r)) * (high - low))
+        more = F32(between(factor_low, factor_high, uniform(k, first_row + r)) * (high - low))
         source, target = floats(x + 4 * r * size, size), floats(z + 4 * r * size, size)
         for i in range(size):
             value = source[i] + more
@@ -151,20 +144,16 @@ def random_erasing(
 ):  # fmt: skip
     """z = x but for a rectangle"""
     size, low, high = height * width * channels, F32(low), F32(high)
-    k = key(seed, iteration, noise)
-    half, other = U32(k & U64(0xFFFFFFFF)), U32(k >> U64(32))
+    k, noise = halves(seed, iteration, stream), halves(seed, iteration, noise)
     for r in range(rows):
         first = (first_row + r) * 6
-        wide = math.sqrt(between(area_low, area_high, draw(seed, iteration, stream, first))) * width
-        tall = math.sqrt(between(area_low, area_high, draw(seed, iteration, stream, first + 1))) * height
-        left = np.float64(draw(seed, iteration, stream, first + 2)) * (width - wide)
-        top = np.float64(draw(seed, iteration, stream, first + 3)) * (height - tall)
-        erased = np.float64(draw(seed, iteration, stream, first + 5)) < between(
-            factor_low, factor_high, draw(seed, iteration, stream, first + 4)
-        )
+        wide = math.sqrt(between(area_low, area_high, uniform(k, first))) * width
+        tall = math.sqrt(between(area_low, area_high, uniform(k, first + 1))) * height
+        left = np.float64(uniform(k, first + 2)) * (width - wide)
+        top = np.float64(uniform(k, first + 3)) * (height - tall)
+        erased = np.float64(uniform(k, first + 5)) < between(factor_low, factor_high, uniform(k, first + 4))
         source, target = floats(x + 4 * r * size, size), floats(z + 4 * r * size, size)
-        for i in range(size):
-            target[i] = source[i]
+        target[:] = source
         if erased:
             for y in range(math.ceil(top), min(height, math.ceil(top + tall))):
                 for u in range(math.ceil(left), min(width, math.ceil(left + wide))):
@@ -173,21 +162,19 @@ def random_erasing(
                         if fills:
                             target[place + i] = F32(fill[i if fills > 1 else 0])
                         else:
-                            counter = U32(U64((first_row + r) * size + place + i))
-                            value = normal(half, other, counter) * high
+                            value = normal(noise, (first_row + r) * size + place + i) * high
                             target[place + i] = low if value < low else high if value > high else value
 
 
 @kernel
 def random_crop(x, z, height, width, channels, tall, wide, stream, *, rows, first_row, seed, iteration):
     """z = x from a random pixel on"""
-    n = wide * channels
+    k, n = halves(seed, iteration, stream), wide * channels
     for r in range(rows):
         first = (first_row + r) * 2
-        top = np.int64(np.float64(draw(seed, iteration, stream, first)) * (height - tall + 1))
-        left = np.int64(np.float64(draw(seed, iteration, stream, first + 1)) * (width - wide + 1))
+        top = np.int64(np.float64(uniform(k, first)) * (height - tall + 1))
+        left = np.int64(np.float64(uniform(k, first + 1)) * (width - wide + 1))
         for y in range(tall):
             source = floats(x + 4 * (((r * height + top + y) * width) + left) * channels, n)
             target = floats(z + 4 * (r * tall + y) * n, n)
-            for i in range(n):
-                target[i] = source[i]
+            target[:] = source

@@ -5,7 +5,7 @@ By columns, an image's channels count as images, and the rows of the block as ch
 
 from thalweg.engine.native.compiler.llvm import floats
 from thalweg.engine.native.compiler.named import kernel
-from thalweg.engine.native.language.callables import compiled
+from thalweg.engine.native.language.callables import compiled, inlined
 from thalweg.engine.native.linalg.windows import give, largest, mean, spread
 
 
@@ -24,17 +24,34 @@ def _after(j, outputs, n, s, d, before, taps):
 
 
 @compiled
-def _down(image, i, t, H, W, C, sh, dh, top):
-    """The offset of tap row t of the windows in output row i, in bytes from the first image."""
-    return 4 * (image * H + i * sh + t * dh - top) * W * C
-
-
-@compiled
-def _prepare(dx, images, size, kh, kw, sh, sw, tiled):
+def _prepare(dx, size, kh, kw, sh, sw, tiled):
     """Sets dx = 0, unless every element is in exactly one window; returns whether elements may be in several."""
     if not tiled:
-        floats(dx, images * size)[:] = 0
+        floats(dx, size)[:] = 0
     return kh > sh or kw > sw
+
+
+@inlined
+def _each_run(act, given, joined, by_columns, rows, H, W, C, OH, OW, kh, kw, sh, sw, dh, dw, top, left):
+    """act(*given, …) for every run of windows: the places of the first among the elements and among the results, in
+    bytes, and what windows.py calls WINDOW."""
+    images, C = (C, rows) if by_columns else (rows, C)
+    for image in range(images):
+        for i in range(OH):
+            t, after_t = _reached(i, H, sh, dh, top, kh)
+            j = 0
+            while j < OW:
+                u, after_u = _reached(j, W, sw, dw, left, kw)
+                end = _after(j, OW, W, sw, dw, left, kw)
+                at = 4 * ((image * H + i * sh + t * dh - top) * W + j * sw + u * dw - left) * C
+                of = 4 * ((image * OH + i) * OW + j) * C
+                act(*given, at, of, dh * W * C, dw * C, after_t - t, after_u - u, end - j, sw * C, C, joined)
+                j = end
+
+
+@inlined
+def _largest(x, a, relu, at, of, *window):
+    largest(x + at, a + of, relu, *window)
 
 
 @kernel
@@ -42,19 +59,15 @@ def max_pooling(
     x, a, H, Wd, C, OH, OW, kh, kw, sh, sw, dilation_h, dilation_w, top, left, x_by_columns, relu=0, *, rows
 ):
     """a = the largest element of each window; with relu, max(a, 0)"""
-    dh, dw = dilation_h, dilation_w
-    images, C = (C, rows) if x_by_columns else (rows, C)
-    for image in range(images):
-        for i in range(OH):
-            t, after_t = _reached(i, H, sh, dh, top, kh)
-            j = 0
-            while j < OW:
-                u, after_u = _reached(j, Wd, sw, dw, left, kw)
-                end = _after(j, OW, Wd, sw, dw, left, kw)
-                at = x + _down(image, i, t, H, Wd, C, sh, dh, top) + 4 * (j * sw + u * dw - left) * C
-                to = a + 4 * ((image * OH + i) * OW + j) * C
-                largest(at, to, relu, dh * Wd * C, dw * C, after_t - t, after_u - u, end - j, sw * C, C, 1)
-                j = end
+    _each_run(
+        _largest, (x, a, relu), 1, x_by_columns, rows, H, Wd, C, OH, OW, kh, kw, sh, sw, dilation_h, dilation_w,
+        top, left,
+    )  # fmt: skip
+
+
+@inlined
+def _give(x, a, da, dx, relu, more, at, of, *window):
+    give(more, x + at, a + of, da + of, dx + at, relu, *window)
 
 
 @kernel
@@ -62,42 +75,28 @@ def max_pooling_adjoint(
     x, a, da, dx, H, Wd, C, OH, OW, kh, kw, sh, sw, dilation_h, dilation_w, top, left, x_by_columns, relu=0, *, rows
 ):
     """dx = Σ of da over the windows in which the element is the first largest; with relu, if it is above 0"""
-    dh, dw = dilation_h, dilation_w
-    images, C = (C, rows) if x_by_columns else (rows, C)
     tiled = kh == sh and kw == sw and OH * sh == H and OW * sw == Wd
-    more = _prepare(dx, images, H * Wd * C, kh, kw, sh, sw, tiled)
-    for image in range(images):
-        for i in range(OH):
-            t, after_t = _reached(i, H, sh, dh, top, kh)
-            j = 0
-            while j < OW:
-                u, after_u = _reached(j, Wd, sw, dw, left, kw)
-                end = _after(j, OW, Wd, sw, dw, left, kw)
-                at = _down(image, i, t, H, Wd, C, sh, dh, top) + 4 * (j * sw + u * dw - left) * C
-                of = 4 * ((image * OH + i) * OW + j) * C
-                give(
-                    x + at, a + of, da + of, dx + at, relu,
-                    dh * Wd * C, dw * C, after_t - t, after_u - u, end - j, sw * C, C, tiled, more,
-                )  # fmt: skip
-                j = end
+    more = _prepare(dx, rows * H * Wd * C, kh, kw, sh, sw, tiled)
+    _each_run(
+        _give, (x, a, da, dx, relu, more), tiled, x_by_columns, rows, H, Wd, C, OH, OW, kh, kw, sh, sw,
+        dilation_h, dilation_w, top, left,
+    )  # fmt: skip
+
+
+@inlined
+def _mean(x, a, at, of, *window):
+    mean(x + at, a + of, *window)
 
 
 @kernel
 def average_pooling(x, a, H, Wd, C, OH, OW, kh, kw, sh, sw, dilation_h, dilation_w, top, left, x_by_columns, *, rows):
     """a = the mean of each window"""
-    dh, dw = dilation_h, dilation_w
-    images, C = (C, rows) if x_by_columns else (rows, C)
-    for image in range(images):
-        for i in range(OH):
-            t, after_t = _reached(i, H, sh, dh, top, kh)
-            j = 0
-            while j < OW:
-                u, after_u = _reached(j, Wd, sw, dw, left, kw)
-                end = _after(j, OW, Wd, sw, dw, left, kw)
-                at = x + _down(image, i, t, H, Wd, C, sh, dh, top) + 4 * (j * sw + u * dw - left) * C
-                to = a + 4 * ((image * OH + i) * OW + j) * C
-                mean(at, to, dh * Wd * C, dw * C, after_t - t, after_u - u, end - j, sw * C, C, 1)
-                j = end
+    _each_run(_mean, (x, a), 1, x_by_columns, rows, H, Wd, C, OH, OW, kh, kw, sh, sw, dilation_h, dilation_w, top, left)
+
+
+@inlined
+def _spread(da, dx, gate, more, at, of, *window):
+    spread(more, da + of, dx + at, *window, gate)
 
 
 @kernel
@@ -105,21 +104,9 @@ def average_pooling_adjoint(
     da, dx, H, Wd, C, OH, OW, kh, kw, sh, sw, dilation_h, dilation_w, top, left, da_by_columns, a=0, *, rows
 ):
     """dx = Σ of da/elements over the windows that cover the element; with a, times [a > 0]"""
-    dh, dw = dilation_h, dilation_w
-    images, C = (C, rows) if da_by_columns else (rows, C)
-    gate = a - dx if a else 0
     tiled = kh == sh and kw == sw and OH * sh == H and OW * sw == Wd
-    more = _prepare(dx, images, H * Wd * C, kh, kw, sh, sw, tiled)
-    for image in range(images):
-        for i in range(OH):
-            t, after_t = _reached(i, H, sh, dh, top, kh)
-            j = 0
-            while j < OW:
-                u, after_u = _reached(j, Wd, sw, dw, left, kw)
-                end = _after(j, OW, Wd, sw, dw, left, kw)
-                to = dx + _down(image, i, t, H, Wd, C, sh, dh, top) + 4 * (j * sw + u * dw - left) * C
-                of = da + 4 * ((image * OH + i) * OW + j) * C
-                spread(
-                    of, to, dh * Wd * C, dw * C, after_t - t, after_u - u, end - j, sw * C, C, tiled, gate, more
-                )  # fmt: skip
-                j = end
+    more = _prepare(dx, rows * H * Wd * C, kh, kw, sh, sw, tiled)
+    _each_run(
+        _spread, (da, dx, a - dx if a else 0, more), tiled, da_by_columns, rows, H, Wd, C, OH, OW, kh, kw, sh, sw,
+        dilation_h, dilation_w, top, left,
+    )  # fmt: skip

@@ -5,8 +5,7 @@ import numpy as np
 
 from thalweg.engine.native.compiler.llvm import floats, load_f32, stack, store_f32
 from thalweg.engine.native.compiler.named import kernel
-from thalweg.engine.native.kernels.generated.loops import scalar
-from thalweg.engine.native.language.callables import compiled
+from thalweg.engine.native.language.callables import compiled, inlined
 from thalweg.engine.native.linalg.angles import cos_of_turns, sin_of_turns
 from thalweg.engine.native.linalg.moves import turn
 
@@ -21,9 +20,9 @@ _waves = stack(RUN)
 _backs = stack(RUN)
 
 
-@scalar
+@inlined
 def _emptied(address, n):
-    floats(address, n)[:] = F32(0)
+    floats(address, n)[:] = 0
     return address
 
 
@@ -70,10 +69,9 @@ def _add_sum(x, total):
 
 
 @compiled
-def _pulled_back(W, da, g, units, n):
-    """g = Σ_u W[u]·da[u] for RUN rows, the first of n pieces of units; otherwise g += …"""
-    if n == 0:
-        floats(g, RUN)[:] = F32(0)
+def _pulled_back(W, da, g, units):
+    """g = Σ_u W[u]·da[u] for RUN rows"""
+    _emptied(g, RUN)
     for u in range(units):
         _add(load_f32(W, u), da + 4 * u * RUN, g)
 
@@ -101,19 +99,12 @@ def periodic_embedding(x, omega, phi, W, b, a, columns, K, U, *, rows):
                 turn(ys, RUN, a + 4 * ((row * columns + first) * U + unit), columns * U, n * m, some)
 
 
-@scalar
-def _cleared(address, n, accumulate):
-    if address and not accumulate:
-        floats(address, n)[:] = F32(0)
-
-
 @kernel
 def periodic_gradient(x, omega, phi, W, da, domega, dphi, dW, db, columns, K, U, *, rows, accumulate):
     """dφ = Σ g, dω = Σ g·x, dW = Σ cos(2π(ω·x + φ))·da, db = Σ da; rows beyond the last count as x = 0, da = 0"""
-    _cleared(domega, columns * K, accumulate)
-    _cleared(dphi, columns * K, accumulate)
-    _cleared(dW, columns * K * U, accumulate)
-    _cleared(db, columns * U, accumulate)
+    for gradient, size in ((domega, K), (dphi, K), (dW, K * U), (db, U)):
+        if gradient and not accumulate:
+            _emptied(gradient, columns * size)
     wave, back = _waves(), _backs()
     together, piece = max(1, MOST // U), min(U, MOST)
     for row in range(0, rows, RUN):
@@ -136,7 +127,7 @@ def periodic_gradient(x, omega, phi, W, da, domega, dphi, dW, db, columns, K, U,
                         if dW:
                             for u in range(m):
                                 _add_dot(wave, own + 4 * u * RUN, dW + 4 * (at * U + unit + u))
-                        _pulled_back(W + 4 * (at * U + unit), own, back, m, 0)
+                        _pulled_back(W + 4 * (at * U + unit), own, back, m)
                         _slopes(xs + 4 * j * RUN, load_f32(omega, at), load_f32(phi, at), back)
                         if dphi:
                             _add_sum(back, dphi + 4 * at)
@@ -153,13 +144,13 @@ def periodic_input_gradient(x, omega, phi, W, da, dx, columns, K, U, *, rows):
         some = min(RUN, rows - row)
         for column in range(columns):
             turn(x + 4 * (row * columns + column), columns, xs, RUN, some, 1)
-            floats(total, RUN)[:] = F32(0)
+            _emptied(total, RUN)
             for unit in range(0, U, piece):
                 m = min(piece, U - unit)
                 turn(da + 4 * ((row * columns + column) * U + unit), columns * U, ds, RUN, some, m)
                 for k in range(K):
                     at = column * K + k
-                    _pulled_back(W + 4 * (at * U + unit), ds, back, m, 0)
+                    _pulled_back(W + 4 * (at * U + unit), ds, back, m)
                     _slopes(xs, load_f32(omega, at), load_f32(phi, at), back)
                     _add(load_f32(omega, at), back, total)
             turn(total, RUN, dx + 4 * (row * columns + column), columns, 1, some)

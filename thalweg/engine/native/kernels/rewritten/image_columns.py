@@ -15,13 +15,14 @@ from thalweg.engine.native.compiler.named import kernel
 from thalweg.engine.native.kernels.convolution import (
     _after_place,
     _after_tap,
+    _alike,
     _first_place,
     _first_tap,
     _share,
     _tiles,
     _zone,
 )
-from thalweg.engine.native.language.callables import compiled, emitted
+from thalweg.engine.native.language.callables import compiled
 from thalweg.engine.native.layouts.limits import MOST_CHANNELS
 from thalweg.engine.native.linalg.dots import DotProducts
 from thalweg.engine.native.linalg.microkernel import ROWS, WIDEST, Family, integer
@@ -30,7 +31,6 @@ from thalweg.engine.native.linalg.moves import turn
 # For t taps of a kernel's gradient, up to TAPS[t] outputs are summed at a time: as many as fit into the registers.
 TAPS = (0, 8, 8, 6, 5, 4) if VW == 16 else (0, 6, 4, 3, 2)
 SUM_SHAPES = [(t, n) for t in range(1, len(TAPS)) for n in range(1, TAPS[t] + 1)]
-SUM_ARGUMENTS = ("a", "rsa", "na", "b", "ldb", "nb", "c", "outer", "depth")
 MOST_SUMS = max(t * n for t, n in SUM_SHAPES)
 
 BORDERED = 1 << 16  # a channel gets zeros on both sides if it then has at most this many elements
@@ -41,8 +41,7 @@ _biases, _sums, _border = stack(MOST_CHANNELS * max(WIDEST) * VW), stack(MOST_SU
 class _Sums(DotProducts):
     """Dot products of rows of A with rows of B, each of `outer` parts of `depth` floats, na and nb apart."""
 
-    def __init__(self, function, rows, columns):
-        super().__init__(function, SUM_ARGUMENTS, rows, columns)
+    arguments = ("a", "rsa", "na", "b", "ldb", "nb", "c", "outer", "depth")
 
     def emit(self):
         """C[r, j] = Σ_n Σ_k A[n·na + r·rsa + k]·B[n·nb + j·ldb + k]"""
@@ -66,13 +65,10 @@ class _Sums(DotProducts):
         builder.ret_void()
 
 
-DOT_SUMS = Family(__name__, "DOT_SUMS", SUM_ARGUMENTS, {16 * r + j: (_Sums, r, j) for r, j in SUM_SHAPES})
+DOT_SUMS = Family("DOT_SUMS", _Sums, {16 * r + j: (r, j) for r, j in SUM_SHAPES})
 
-
-@emitted(names=("rows", "columns", *SUM_ARGUMENTS))
-def dot_sums(builder, rows, columns, *parts):
-    """Computes the sums of a tile of one of SUM_SHAPES; depth >= 1."""
-    DOT_SUMS.call(builder, builder.add(builder.mul(rows, integer(16)), columns), parts)
+dot_sums = DOT_SUMS.function(rows=16, columns=1)
+"""Computes the sums of a tile of one of SUM_SHAPES; depth >= 1."""
 
 
 @compiled
@@ -197,12 +193,7 @@ def _row_of_taps(x, W, left, R, d, OH, OW, O, rows, kw, dW, C):
     """The gradients of the taps in a row of the kernel, over `rows` rows; taps that see the same places together."""
     b = 0
     while b < kw:
-        j, after_j = _first_place(b, 1, 1, -left), _after_place(b, W, OW, 1, 1, -left)
-        after = b + 1
-        while (
-            after < kw and _first_place(after, 1, 1, -left) == j and _after_place(after, W, OW, 1, 1, -left) == after_j
-        ):
-            after += 1
+        j, after_j, after = _alike(b, kw, W, OW, 1, 1, -left)
         if j < after_j:
             add_dots(
                 x + 4 * (j + b - left) * R, R, W * R, d + 4 * j * R, OH * OW * R, OW * R, rows, (after_j - j) * R,

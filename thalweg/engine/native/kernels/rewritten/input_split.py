@@ -45,14 +45,9 @@ def affine_sum(parts, b, h, units, lanes, part, relu, *, rows, first_row):
     parts += 4 * first_row * units
     for r in range(rows):
         at = 4 * r * units
-        x, y = floats(parts + at, units), floats(h + at, units)
-        if b:
-            bias = floats(b, units)
-            for j in range(units):
-                y[j] = x[j] + bias[j]
-        else:
-            for j in range(units):
-                y[j] = x[j]
+        x, y, bias = floats(parts + at, units), floats(h + at, units), floats(b, units)
+        for j in range(units):
+            y[j] = x[j] + bias[j] if b else x[j]
         for lane in range(1, lanes):
             x = floats(parts + 4 * lane * part + at, units)
             for j in range(units):

@@ -10,14 +10,12 @@ Vectors run along the channels. Addresses are in bytes, strides in floats.
 import math
 from functools import reduce
 
-from llvmlite import ir
-
 from thalweg.engine.native.compiler.levels import VW
 from thalweg.engine.native.compiler.llvm import F32, I64, stack
 from thalweg.engine.native.compiler.named import kernel
 from thalweg.engine.native.kernels.convolution import correlate
 from thalweg.engine.native.kernels.updates.gradients import share
-from thalweg.engine.native.language.callables import compiled, emitted
+from thalweg.engine.native.language.callables import compiled
 from thalweg.engine.native.layouts.filtering import SIDE, TAPS, matrices
 from thalweg.engine.native.linalg import gemm
 from thalweg.engine.native.linalg.microkernel import Emitter, Family, integer
@@ -49,11 +47,6 @@ SCRATCH = 1 << 18  # floats between the transforms: at most 1 MiB …
 USUAL = 1 << 17  # … and half of it, which fits the L2 cache, if that is enough tiles for a product
 LEAST_TILES, MOST_TILES = 14, 128
 
-TRANSFORM_ARGUMENTS = (
-    "x", "xr", "xc", "xs", "y", "yr", "yc", "ys", "bias", "channels", "count", "top", "bottom", "left", "right",
-    "relu", "gate",
-)  # fmt: skip
-
 
 def _pairs(rows):
     """The rows (plus, minus) of points ±p: equal in their even terms, opposite in the odd ones."""
@@ -69,8 +62,13 @@ class _Transform(Emitter):
     `relu` isn't 0, or with Y·[V > 0], V `gate` bytes after Y.
     """
 
+    arguments = (
+        "x", "xr", "xc", "xs", "y", "yr", "yc", "ys", "bias", "channels", "count", "top", "bottom", "left", "right",
+        "relu", "gate",
+    )  # fmt: skip
+
     def __init__(self, function, matrix, kind, partly):
-        super().__init__(function, TRANSFORM_ARGUMENTS)
+        super().__init__(function)
         self.outputs, self.has_gate, self.partly = kind in (OUTPUT, GATED), kind == GATED, partly
         self.matrix, self.columns = matrix.tolist(), matrix.T.tolist()
 
@@ -84,18 +82,15 @@ class _Transform(Emitter):
         self.builder.ret_void()
 
     def square(self, i, places):
-        builder, given = self.builder, self.given
+        given = self.given
         given["x"], given["y"] = places
         self.over_channels()
-        steps = (builder.mul(given[name], integer(4)) for name in ("xs", "ys"))
-        return [builder.add(place, step) for place, step in zip(places, steps, strict=True)]
+        return self.moved(places, [given["xs"], given["ys"]])
 
     def over_channels(self):
         """A vector of channels at a time, the last masked; with AVX-512, where masking costs nothing, all of them."""
         builder, channels = self.builder, self.given["channels"]
-        whole = builder.sdiv(channels, integer(VW))
-        done = builder.mul(whole, integer(VW))
-        rest = builder.sub(channels, done)
+        whole, _, rest = self.divided(channels, VW)
         some = builder.icmp_signed(">", rest, integer(0))
 
         def masked(v, _):
@@ -126,24 +121,17 @@ class _Transform(Emitter):
         builder = self.builder
         value = builder.fadd(value, bias)
         if self.has_gate:
-            gate = builder.ptrtoint(self.place("y", "yr", "yc", i, j, k), I64)
+            gate = builder.ptrtoint(self.element("y", "yr", "yc", i, j, k), I64)
             gate = builder.inttoptr(builder.add(gate, self.given["gate"]), F32.as_pointer())
             gate = load(self.there(i, j, gate) if self.partly else gate)
             return self.gated(value, gate)
         low = builder.icmp_signed("!=", self.given["relu"], integer(0))
-        low = builder.select(low, self.zero, ir.Constant(self.vector, [-math.inf] * VW))
+        low = builder.select(low, self.zero, self.constant(-math.inf))
         return builder.select(builder.fcmp_ordered("<", value, low), low, value)
 
     def bias(self, k, load):
         """The biases of these channels, or zeros."""
-        builder, before = self.builder, self.builder.block
-        read, after = builder.append_basic_block("read"), builder.append_basic_block("after")
-        builder.cbranch(builder.icmp_signed("==", self.given["bias"], integer(0)), after, read)
-        builder.position_at_end(read)
-        value = load(builder.gep(builder.inttoptr(self.given["bias"], F32.as_pointer()), [k]))
-        builder.branch(after)
-        builder.position_at_end(after)
-        return self.phi((self.zero, before), (value, read))
+        return self.if_given("bias", [self.zero], lambda _, k: load(self.place("bias", k)), [k])[0]
 
     def times(self, vectors):
         """L times a column of vectors. If rows belong to points ±p, their even and odd terms are summed once; if
@@ -184,15 +172,15 @@ class _Transform(Emitter):
             return (self.builder.fadd if factor > 0 else self.builder.fsub)(total, vector)
         if factor == 1:
             return vector
-        constant = ir.Constant(self.vector, [factor] * VW)
+        constant = self.constant(factor)
         return self.builder.fmul(vector, constant) if total is None else self.multiply_add(vector, constant, total)
 
     def source(self, i, j, k):
-        place = self.place("x", "xr", "xc", i, j, k)
+        place = self.element("x", "xr", "xc", i, j, k)
         return self.there(i, j, place) if self.partly and not self.outputs else place
 
     def target(self, i, j, k):
-        place = self.place("y", "yr", "yc", i, j, k)
+        place = self.element("y", "yr", "yc", i, j, k)
         return self.there(i, j, place) if self.partly and self.outputs else place
 
     def there(self, i, j, place):
@@ -202,29 +190,24 @@ class _Transform(Emitter):
         inside += [builder.icmp_signed(">", given[after], integer(n)) for after, n in (("bottom", i), ("right", j))]
         return builder.select(reduce(builder.and_, inside), place, self.beside)
 
-    def place(self, array, rows, columns, i, j, k):
+    def element(self, array, rows, columns, i, j, k):
         builder, given = self.builder, self.given
         offset = builder.add(builder.mul(given[rows], integer(i)), builder.mul(given[columns], integer(j)))
-        return builder.gep(builder.inttoptr(given[array], F32.as_pointer()), [builder.add(offset, k)])
+        return self.place(array, builder.add(offset, k))
 
 
 TRANSFORMS = Family(
-    __name__,
     "TRANSFORMS",
-    TRANSFORM_ARGUMENTS,
+    _Transform,
     {
-        2 * kind + partly: (_Transform, *made, partly)
+        2 * kind + partly: (*made, partly)
         for kind, made in kinds().items()
         for partly in (False, True)[: 2 if kind in CUT else 1]
     },
 )
 
-
-@emitted(names=("kind", "partly", *TRANSFORM_ARGUMENTS))
-def transform(builder, kind, partly, *tiles):
-    """Y = L·X·Lᵀ of one of the kinds; a bias is added to outputs if it has an address."""
-    TRANSFORMS.call(builder, builder.add(builder.mul(kind, integer(2)), partly), tiles)
-
+transform = TRANSFORMS.function(kind=2, partly=1)
+"""Y = L·X·Lᵀ of one of the kinds; a bias is added to outputs if it has an address."""
 
 _scratch = stack(SCRATCH + 2 * PRODUCTS * 16)  # each plane has an extra cache line, so that planes share no cache sets
 _kernels = stack(PRODUCTS * VW * VW)

@@ -12,9 +12,9 @@ from thalweg.engine.native.kernels.rowwise import ordered
 from thalweg.engine.native.language.callables import compiled, inlined
 from thalweg.engine.native.linalg import gemm
 from thalweg.engine.native.linalg import mathematics as maths
-from thalweg.engine.native.linalg.hashing import key, uniform
+from thalweg.engine.native.linalg.hashing import halves, uniform
 
-F32, U32, U64 = np.float32, np.uint32, np.uint64
+F32, U32 = np.float32, np.uint32
 MASKED, NOBODY = F32(-1e9), F32(-9e8)  # a masked score; if the largest is below the second, all are masked
 QUERIES, KEYS = 64, 256  # at a time
 AHEAD = KEYS + 16  # floats between two queries' scores, no power of 2
@@ -72,12 +72,8 @@ def scaled(x, n, mask, scale):
 @inlined
 def fill(x, low, high, n, value):
     """x = value before `low` and from `high` on"""
-    y = floats(x, low)
-    for j in range(low):
-        y[j] = value
-    y = floats(x + 4 * high, n - high)
-    for j in range(n - high):
-        y[j] = value
+    floats(x, low)[:] = value
+    floats(x + 4 * high, n - high)[:] = value
 
 
 @compiled
@@ -99,11 +95,11 @@ def powers(x, n, low, high, mask, scale, top):
 
 
 @compiled
-def drop(x, n, rate, low, high, counter):
+def drop(x, n, rate, key, counter):
     """x = 0 with probability `rate`"""
     y = floats(x, n)
     for j in range(n):
-        y[j] = select(uniform(low, high, U32(counter + U32(j))) >= rate, y[j], F32(0))
+        y[j] = select(uniform(key, counter + U32(j)) >= rate, y[j], F32(0))
 
 
 @inlined
@@ -121,8 +117,7 @@ def attention(
 ):  # fmt: skip
     """o = softmax(scale·q·kᵀ)·v, and the largest score and the sum of each query"""
     factor, dropped, share = F32(scale), F32(rate), F32(1.0 - rate)
-    hashed = key(seed, iteration, stream)
-    hash_low, hash_high = U32(hashed & U64(0xFFFFFFFF)), U32(hashed >> U64(32))
+    hashed = halves(seed, iteration, stream)
     scores, ld_k, ld_v, ld_o = _scores(), groups * depth, groups * width, heads * width
     for row in range(rows):
         for head in range(heads):
@@ -130,7 +125,7 @@ def attention(
             keys_of = k + 4 * (row * keys * ld_k + group * depth)
             values_of = v + 4 * (row * keys * ld_v + group * width)
             masks = mask + 4 * (row * mask_row + head * mask_head)
-            counters = U64(((first_row + row) * heads + head) * queries)
+            counters = ((first_row + row) * heads + head) * queries
             for first in range(0, queries, QUERIES):
                 m = min(QUERIES, queries - first)
                 at = q + 4 * ((row * queries + first) * heads + head) * depth
@@ -155,9 +150,9 @@ def attention(
                             rescale(to + 4 * i * ld_o, width, less)
                         totals[i] = total
                         if rate:
-                            counter = U32((counters + U64(first + i)) * U64(keys) + U64(begin))
+                            counter = U32((counters + first + i) * keys + begin)
                             low, high = (low, high) if top > NOBODY else (0, n)  # otherwise 0 outside
-                            drop(x + 4 * low, high - low, dropped, hash_low, hash_high, U32(counter + U32(low)))
+                            drop(x + 4 * low, high - low, dropped, hashed, U32(counter + low))
                     gemm.gemm(
                         scores, AHEAD, 1, values_of + 4 * begin * ld_v, ld_v, to, ld_o, 0, begin > start, m, width, n
                     )
@@ -166,7 +161,7 @@ def attention(
 
 
 @compiled
-def slopes(x, g, n, low, high, mask, scale, top, inverse, along, rate, share, hash_low, hash_high, counter):
+def slopes(x, g, n, low, high, mask, scale, top, inverse, along, rate, share, key, counter):
     """x = the weights p of a query's keys, g = p·(g − along)·scale; with a rate, the weights and g are dropped."""
     y, d = floats(x + 4 * low, high - low), floats(g + 4 * low, high - low)
     factor, masked = scale, mask + 4 * low
@@ -174,10 +169,10 @@ def slopes(x, g, n, low, high, mask, scale, top, inverse, along, rate, share, ha
         scaled(x + 4 * low, high - low, masked, scale)
         factor = F32(1)
     if rate:
-        counted = U32(counter + U32(low))
+        counted = U32(counter + low)
         for j in range(high - low):
             p = maths.exp(factor * y[j] - top) * inverse
-            keep = select(uniform(hash_low, hash_high, U32(counted + U32(j))) >= rate, share, F32(0))
+            keep = select(uniform(key, counted + U32(j)) >= rate, share, F32(0))
             y[j] = p * keep
             d[j] = p * (d[j] * keep - along) * scale
     else:
@@ -194,16 +189,8 @@ def slopes(x, g, n, low, high, mask, scale, top, inverse, along, rate, share, ha
         fill(g, low, high, n, F32(0))
         fill(x, low, high, n, power * share)
         if rate and power > F32(0):
-            drop(x, low, rate, hash_low, hash_high, counter)
-            drop(x + 4 * high, n - high, rate, hash_low, hash_high, U32(counter + U32(high)))
-
-
-@compiled
-def zero(x, n):
-    """x = 0"""
-    y = floats(x, n)
-    for j in range(n):
-        y[j] = F32(0)
+            drop(x, low, rate, key, counter)
+            drop(x + 4 * high, n - high, rate, key, U32(counter + high))
 
 
 @compiled
@@ -222,19 +209,18 @@ def attention_adjoint(
 ):  # fmt: skip
     """dv = pᵀ·do, ds = p·(do·vᵀ − Σ do·o)·scale, dq = ds·k, dk = dsᵀ·q"""
     factor, dropped, share = F32(scale), F32(rate), F32(1.0 / (1.0 - rate))
-    hashed = key(seed, iteration, stream)
-    hash_low, hash_high = U32(hashed & U64(0xFFFFFFFF)), U32(hashed >> U64(32))
+    hashed = halves(seed, iteration, stream)
     weights, errors, along = _scores(), _slopes(), floats(_along(), QUERIES)
     ld_q, ld_k, ld_v, ld_o = heads * depth, groups * depth, groups * width, heads * width
     for row in range(rows):
         if dk:
-            zero(dk + 4 * row * keys * ld_k, keys * ld_k)
+            floats(dk + 4 * row * keys * ld_k, keys * ld_k)[:] = 0
         if dv:
-            zero(dv + 4 * row * keys * ld_v, keys * ld_v)
+            floats(dv + 4 * row * keys * ld_v, keys * ld_v)[:] = 0
         for head in range(heads):
             group = head // (heads // groups)
             masks = mask + 4 * (row * mask_row + head * mask_head)
-            counters = U64(((first_row + row) * heads + head) * queries)
+            counters = ((first_row + row) * heads + head) * queries
             for first in range(0, queries, QUERIES):
                 m = min(QUERIES, queries - first)
                 at = 4 * ((row * queries + first) * heads + head)
@@ -252,10 +238,10 @@ def attention_adjoint(
                     for i in range(m):
                         low, high = bounds(first + i, begin, n, causal, window)
                         masked = masks + 4 * ((first + i) * mask_query + begin) if mask else 0
-                        counter = U32((counters + U64(first + i)) * U64(keys) + U64(begin))
+                        counter = U32((counters + first + i) * keys + begin)
                         slopes(
                             weights + 4 * i * AHEAD, errors + 4 * i * AHEAD, n, low, high, masked, factor, tops[i],
-                            F32(1) / totals[i], along[i], dropped, share, hash_low, hash_high, counter,
+                            F32(1) / totals[i], along[i], dropped, share, hashed, counter,
                         )  # fmt: skip
                     if dv:
                         gemm.gemm(weights, 1, AHEAD, do + at * width, ld_o, dv + of_v, ld_v, 0, 1, n, width, m)

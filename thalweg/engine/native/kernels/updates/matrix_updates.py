@@ -153,21 +153,15 @@ def muon(
     w, dw, m, g = floats(w, size), floats(dw, size), floats(m, size), floats(other, size)
     for i in range(size):
         m[i] = keep * m[i] + dw[i]
-    if nesterov:
-        for i in range(size):
-            g[i] = dw[i] + keep * m[i]
-    else:
-        for i in range(size):
-            g[i] = m[i]
+    for i in range(size):
+        g[i] = dw[i] + keep * m[i] if nesterov else m[i]
     scale = F32(1 / (math.sqrt(squares(g)) + 1e-7))
     for i in range(size):
         g[i] *= scale
     if rows > columns:
         gemm.transpose(other, rows, columns, x, 0, columns)
     else:
-        start = floats(x, size)
-        for i in range(size):
-            start[i] = g[i]
+        floats(x, size)[:] = g
     a, b, c2 = F32(a), F32(b), F32(c)
     for _ in range(steps):
         gemm.transpose(x, short, long, turned, 0, long)
