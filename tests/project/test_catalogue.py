@@ -37,7 +37,7 @@ class Prepared(BaseException):
 def missing(catalogue, monkeypatch):
     """What a program of a call asks for that isn't in the catalogue."""
 
-    def stop(asked, _more):
+    def stop(asked):
         raise Prepared(asked - catalogue)
 
     monkeypatch.setattr(executor, "prepare", stop)
