@@ -151,8 +151,8 @@ def pointed(said: words.Said, text: str, start: int, end: int = -1) -> FormulaEr
     return FormulaError(words.Said("{said}\n    {shown}\n    {marks}", said=said, shown=shown, marks=marks))
 
 
-def largest_power(e: ast.expr) -> Fraction | int:
-    return max((abs(n) for _, n in Product.of(e).factors.values()), default=0)
+def largest_power(e: ast.expr) -> Fraction:
+    return max((abs(n) for _, n in Product.of(e).factors.values()), default=Fraction(0))
 
 
 class Reader:
@@ -291,7 +291,7 @@ class Reader:
         result: ast.expr = ast.BinOp(base, ast.Pow(), exponent)
         if n is None:
             return result
-        if abs(n) > LARGEST_POWER or largest_power(result := self.forms.better(result)) > LARGEST_POWER:
+        if not -LARGEST_POWER <= n <= LARGEST_POWER or largest_power(result := self.forms.better(result)) > LARGEST_POWER:
             raise self.error(words.Said("a power can't be larger than {most}", most=LARGEST_POWER), node)
         return result
 
