@@ -86,7 +86,7 @@ def formula(
             of each for every unit (or channel), and trains them with its weights.
 
     Raises:
-        FormulaError, ArgumentError: a formula that contains anything else, has no derivative, or doesn't use a name.
+        FormulaError, ArgumentError: a formula that contains anything else, is constant, or doesn't use a name.
 
     >>> f = formula("x * sigmoid(beta * x)", constants={"beta": 1.702})
     >>> f([0.0, 1.0]).round(3)

@@ -291,7 +291,8 @@ class Reader:
         result: ast.expr = ast.BinOp(base, ast.Pow(), exponent)
         if n is None:
             return result
-        if not -LARGEST_POWER <= n <= LARGEST_POWER or largest_power(result := self.forms.better(result)) > LARGEST_POWER:
+        within = -LARGEST_POWER <= n <= LARGEST_POWER
+        if not within or largest_power(result := self.forms.better(result)) > LARGEST_POWER:
             raise self.error(words.Said("a power can't be larger than {most}", most=LARGEST_POWER), node)
         return result
 
