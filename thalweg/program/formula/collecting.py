@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import reduce
 
+import numpy as np
+
+from thalweg.program.formula.language import evaluate
 from thalweg.program.formula.simplify import number
 from thalweg.program.formula.statements import replaced
 
 Parts = dict[str, tuple[ast.expr, Fraction]]  # by the key of an expression: it, and its coefficient or exponent
-LONGEST_CHAIN = 32  # terms or factors, from which on they are grouped: trees may not be deep
 SHORT = 8  # operations of what may be written twice
 HALF = Fraction(1, 2)
 LARGEST_WHOLE = 10**15  # what is larger is written as a float
@@ -92,16 +93,12 @@ class Sum:
     def written(self) -> ast.expr:
         """As an expression: a positive number first, a negative one last."""
         terms = [*self.terms.values()]
-        if len(terms) > LONGEST_CHAIN:
-            half = dict([*self.terms.items()][: len(terms) // 2])
-            rest = {k: part for k, part in self.terms.items() if k not in half}
-            return ast.BinOp(Sum(self.number, half).written(), ast.Add(), Sum(Fraction(0), rest).written())
         if self.number or not terms:
             terms.insert(0 if self.number > 0 else len(terms), (constant(1), self.number))
-        result = Product.of(*terms[0]).written()
+        result = times(terms[0][1], terms[0][0])
         for e, coefficient in terms[1:]:
             op = ast.Add() if coefficient > 0 else ast.Sub()
-            result = ast.BinOp(result, op, Product.of(e, abs(coefficient)).written())
+            result = ast.BinOp(result, op, times(abs(coefficient), e))
         return result
 
 
@@ -149,22 +146,35 @@ def raised(base: ast.expr, n: Fraction) -> ast.expr:
     return base if n == 1 else ast.BinOp(base, ast.Pow(), constant(n))
 
 
-def chain(factors: Sequence[ast.expr]) -> ast.expr:
+def chain(factors: list[ast.expr]) -> ast.expr:
     """Their product."""
-    if len(factors) > LONGEST_CHAIN:
-        middle = len(factors) // 2
-        factors = (chain(factors[:middle]), chain(factors[middle:]))
     return reduce(lambda x, y: ast.BinOp(x, ast.Mult(), y), factors)
 
 
 def parted(e: ast.expr) -> tuple[Fraction, ast.expr]:
     """The number by which an expression begins, and the rest."""
-    p = Product.of(e)
-    return p.number, e if p.number == 1 else Product(Fraction(1), p.factors).written()
+    kept: dict[str, tuple[Fraction, ast.expr]] = e.__dict__
+    if "parted" not in kept:
+        p = Product.of(e)
+        kept["parted"] = p.number, e if p.number == 1 else Product(Fraction(1), p.factors).written()
+    return kept["parted"]
 
 
 def times(factor: Fraction | int, e: ast.expr) -> ast.expr:
-    return Product.of(e, factor).written()
+    return e if factor == 1 else Product.of(e, factor).written()
+
+
+def folded(e: ast.expr) -> ast.expr:
+    """The number that an expression of numbers is.
+
+    Raises:
+        ArithmeticError: it is infinite, or isn't real.
+    """
+    with np.errstate(all="ignore"):
+        value = evaluate(plain(e), {}, np)
+    if isinstance(value, complex) or not np.isfinite(value):
+        raise ArithmeticError
+    return constant(float(value))
 
 
 # --- as a text -------------------------------------------------------------------------------------------------------

@@ -5,26 +5,11 @@ from __future__ import annotations
 import ast
 import math
 from fractions import Fraction
-from typing import Any
 
-import numpy as np
-
-from thalweg.program.formula.collecting import (
-    HALF,
-    Product,
-    Sum,
-    call,
-    constant,
-    exact,
-    is_sum,
-    key,
-    operations,
-    parted,
-    plain,
-    times,
-)
+from thalweg.program.formula.collecting import Product, Sum, call, constant, exact, folded, is_sum, key, parted, times
+from thalweg.program.formula.collecting import operations as size
 from thalweg.program.formula.derivatives import of
-from thalweg.program.formula.language import CONSTANTS, evaluate, names_in, parsed
+from thalweg.program.formula.language import CONSTANTS, names_in, parsed
 from thalweg.program.formula.simplify import number, simplified, truth
 
 ONE = Fraction(1)
@@ -86,8 +71,10 @@ class Forms:
                 return self.product(Product.of(self.better(x), -1))
             case ast.BinOp(left=x, op=ast.Pow(), right=y):
                 base, exponent = self.better(x), self.better(y)
-                n = number(exponent)
-                return self.general_power(base, exponent) if n is None else self.power(base, exact(n))
+                if (n := number(exponent)) is not None:
+                    return self.power(base, exact(n))
+                at_e = key(base) == key(constant(math.e))
+                return self.call("exp", exponent) if at_e else ast.BinOp(base, ast.Pow(), exponent)
             case ast.Call(func=ast.Name(id="where"), args=[test, x, y]):
                 test, x, y = self.condition(test), self.better(x), self.better(y)
                 holds = True if key(x) == key(y) else truth(test)
@@ -151,7 +138,7 @@ class Forms:
                         rest.raise_by(found[k], -n)
                     inner.add(self.product(rest))
                 forms.append(self.product(outer.multiply(self.with_number(inner))))
-        return min(forms, key=operations)
+        return min(forms, key=size)
 
     def product(self, p: Product) -> ast.expr:
         if not p.number:
@@ -167,8 +154,8 @@ class Forms:
                 return call("where", test, *(self.product(Product.of(piece, p.number)) for piece in (x, y)))
         if not self.shorter:
             return p.written()
-        result = Product(p.number, dict(sorted(p.factors.items(), key=lambda item: operations(item[1][0])))).written()
-        return min(result, Sum().add(result).written(), key=operations)  # 3·(1 + a/3) is 3 + a
+        result = Product(p.number, dict(sorted(p.factors.items(), key=lambda item: size(item[1][0])))).written()
+        return min(result, Sum().add(result).written(), key=size)  # 3·(1 + a/3) is 3 + a
 
     def replacement(
         self, p: Product, base: ast.expr, n: Fraction
@@ -204,25 +191,18 @@ class Forms:
         if (u := argument(e, "exp")) is not None:
             return self.call("exp", times(n, u))
         if not p.factors:
-            return constant(p.number ** int(n) if whole else real(float(p.number) ** float(n)))
+            return constant(p.number ** int(n)) if whole else folded(ast.BinOp(e, ast.Pow(), constant(n)))
         if n == -1 or (whole and 1 <= abs(p.number ** int(n)) * RANGE <= RANGE**2):
             return self.product(Product(p.number ** int(n), {k: (base, m * n) for k, (base, m) in p.factors.items()}))
         exponents = [m for _, m in p.factors.values()]
         if p.number == 1 and len(exponents) == 1 and exponents[0].denominator > 1:  # √u has u ≥ 0
             return self.product(Product(ONE, {k: (base, m * n) for k, (base, m) in p.factors.items()}))
         if p.number > 0 and not whole and all(m.denominator == 1 and m % 2 == 0 for m in exponents):
-            result = Product(real(float(p.number) ** float(n)))
+            result = Product.of(folded(ast.BinOp(constant(p.number), ast.Pow(), constant(n))))
             for base, m in p.factors.values():
                 result.raise_by(self.call("abs", base), m * n)
             return self.product(result)
         return Product(ONE, {key(e): (e, n)}).written()
-
-    def general_power(self, base: ast.expr, exponent: ast.expr) -> ast.expr:
-        """A power whose exponent isn't a number"""
-        u = constant(1) if number(base) == exact(math.e) else argument(base, "exp")
-        if number(base) == 1 or u is None:
-            return base if number(base) == 1 else ast.BinOp(base, ast.Pow(), exponent)
-        return self.call("exp", self.product(Product.of(u).multiply(exponent)))
 
     # --- functions -----------------------------------------------------------------------------------------------
 
@@ -230,12 +210,11 @@ class Forms:
         plain_form = call(name, x, *others)
         factor, rest = parted(x)
         if None not in map(number, (x, *others)):
-            with np.errstate(all="ignore"):
-                return constant(real(evaluate(plain(plain_form), {}, np)))
+            return folded(plain_form)
         if (name, name_of(x)) in COMPOSED:
             return self.better(simplified(parsed(COMPOSED[name, name_of(x)])[1], {"x": x.args[0]}))  # type: ignore[attr-defined]
         if name == "sqrt":
-            return self.power(x, HALF)
+            return self.power(x, Fraction(1, 2))
         if name == "abs" and all(n.denominator == 1 and n % 2 == 0 for _, n in Product.of(rest).factors.values()):
             return times(abs(factor), rest)
         if name in ("abs", "sign") and factor != 1:
@@ -265,13 +244,6 @@ class Forms:
         return self.product(Product(p.number / value.number ** int(n), p.factors))
 
 
-def real(value: Any) -> Fraction:
-    """The exact form of a number that is finite and real."""
-    if isinstance(value, complex) or not math.isfinite(value):
-        raise ArithmeticError
-    return exact(float(value))
-
-
 def by_root(u: ast.expr) -> ast.expr:
     """√2·u, so that √2·(x/√2) is x again."""
     n, rest = parted(u)
@@ -299,7 +271,7 @@ def slope_of(e: ast.expr, name: str, forms: Forms) -> ast.expr:
 
 def from_value(e: ast.expr, name: str) -> ast.expr | None:
     """The slope in terms of the value a alone, if possible: 1 − a² for tanh(h), [a > 0] for max(h, 0)."""
-    if isinstance(e, ast.Name) or operations(e) > LONGEST_VALUE:
+    if isinstance(e, ast.Name) or size(e) > LONGEST_VALUE:
         return None
     slope = slope_of(e, name, Forms(e, shorter=True))
     return pieces_from_value(e, name) if "h" in names_in(slope) else slope
