@@ -400,7 +400,7 @@ DAMAGES = {
         ("program/formula/rewriting.py", "times(c ** int(n), self.power", "times(c ** -int(n), self.power"),
         ("program/formula/collecting.py", "else -factor)", "else factor)"),
         ("program/formula/collecting.py", "else -exponent)", "else exponent)"),
-        ("program/formula/collecting.py", "n - HALF), raised", "n + HALF), raised"),
+        ("program/formula/collecting.py", "n - HALF), *raised", "n + HALF), *raised"),
         (
             "program/formula/collecting.py",
             "ast.BinOp(plain(y), ast.Sub(), plain(x))",

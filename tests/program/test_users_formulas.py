@@ -158,6 +158,11 @@ STABLE = {  # formula → value and slope
     "x + x": ("2*h", "2"),
     "x*x": ("h**2", "2*h"),
     "x**0.5": ("sqrt(h)", "0.5/a"),
+    "x**2.5": ("h**2*sqrt(h)", "2.5*h*sqrt(h)"),
+    "x**1.5/(x**2 + 2)**1.5": (
+        "h*sqrt(h)/((2 + h**2)*sqrt(2 + h**2))",
+        "sqrt(h)*(3 - 1.5*h**2)/((2 + h**2)**2*sqrt(2 + h**2))",
+    ),
     "1/x": ("1/h", "-a**2"),
     "tan(x)": ("sin(h)/cos(h)", "1 + a**2"),
     "x/(1 + abs(x))": ("h/(1 + abs(h))", "1/(1 + abs(h))**2"),
@@ -210,7 +215,7 @@ def nested(form, depth, inner="x"):
         ("(x - x)**-1", "this has no finite real value"),
         ("(-2)**x", "no finite real value"),
         ("*".join(["(1e30*x)"] * 14), "no finite real value"),
-        (nested("(x + {})/(x*{})", 6), "exceeds 2000 operations|at most 500"),
+        (nested("tan({})", 7), "exceeds 2000 operations"),
     ],
 )
 def test_what_is_too_large_is_refused(text, message):

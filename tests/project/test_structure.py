@@ -133,7 +133,7 @@ BUDGET = {
     "engine.native.scheduling": 480, "engine.native.instructions.images": 100, "engine.native.layouts": 180,
     "engine.contract": 240, "engine.lanes": 80, "program": 1_160, "program.passes": 540,
     "program.instructions": 3_770, "program.instructions.images": 620, "program.instructions.losses": 1_080,
-    "program.instructions.numerical": 240, "program.instructions.updates": 520, "program.formula": 1_920,
+    "program.instructions.numerical": 240, "program.instructions.updates": 520, "program.formula": 2_020,
     "program.ir": 580, "support": 2_500, "absent": 297, "errors": 150, "version": 20, "program.interchange": 520,
     "words": 250, "__main__": 40, "views.chart": 160,
     "program.instructions.recurrence": 360, "export.onnx": 1_260, "export.c": 720, "export.js": 380,

@@ -133,8 +133,8 @@ class Product:
 
     def written(self) -> ast.expr:
         """As an expression: the number first, and one quotient for all negative exponents."""
-        above = [raised(base, n) for base, n in self.factors.values() if n > 0]
-        below = [raised(base, -n) for base, n in self.factors.values() if n < 0]
+        above = [part for base, n in self.factors.values() if n > 0 for part in raised(base, n)]
+        below = [part for base, n in self.factors.values() if n < 0 for part in raised(base, -n)]
         if self.number == -1 and above:
             above[0] = ast.UnaryOp(ast.USub(), above[0])
         elif self.number != 1 or not above:
@@ -142,8 +142,11 @@ class Product:
         return ast.BinOp(chain(above), ast.Div(), chain(below)) if below else chain(above)
 
 
-def raised(base: ast.expr, n: Fraction) -> ast.expr:
-    return base if n == 1 else ast.BinOp(base, ast.Pow(), constant(n))
+def raised(base: ast.expr, n: Fraction) -> list[ast.expr]:
+    """The factors of a power: u·√u for u**1.5, if u is short."""
+    if n.denominator == 2 and n > 1 and operations(base) <= SHORT:
+        return [*raised(base, n - HALF), *raised(base, HALF)]
+    return [base if n == 1 else ast.BinOp(base, ast.Pow(), constant(n))]
 
 
 def chain(factors: list[ast.expr]) -> ast.expr:
@@ -199,11 +202,8 @@ def plain(e: ast.expr) -> ast.expr:
                 size = ast.Constant(abs(int(n) if n.denominator == 1 and abs(n) <= LARGEST_WHOLE else float(n)))
                 return ast.UnaryOp(ast.USub(), size) if n < 0 else size
             case ast.BinOp(left=base, op=ast.Pow(), right=ast.Constant() as exponent):
-                n = exact(number(exponent) or 0)
-                if n == HALF:
+                if number(exponent) == HALF:
                     return call("sqrt", plain(base))
-                if n.denominator == 2 and operations(base) <= SHORT:
-                    return plain(chain([raised(base, n - HALF), raised(base, HALF)]))
             case ast.UnaryOp(op=ast.USub(), operand=ast.BinOp(left=x, op=ast.Sub(), right=y)):
                 return ast.BinOp(plain(y), ast.Sub(), plain(x))
         return None

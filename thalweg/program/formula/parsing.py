@@ -69,7 +69,7 @@ def formula(
     """Reads a formula in x, or in y_pred and y_true; differentiates by the first of these and by each parameter."""
     if not isinstance(text, str):
         raise ArgumentError(f"a formula is a text such as 'x * sigmoid(x)', got {text!r}")
-    check_names(text, variables, [name for name, _ in constants], parameters)
+    check_names(variables, [name for name, _ in constants], parameters)
     symbols = SYMBOLS | {name: f"p{n}" for n, name in enumerate(parameters)}
     reader = Reader(text, {name: symbols[name] for name in (*variables, *parameters)}, dict(constants))
     value = reader.expression()
@@ -111,7 +111,7 @@ def slope(value: ast.expr, name: str, symbol: str, forms: Forms) -> ast.expr:
     return (from_value(value, symbol) if "h" in names_in(result) else None) or result
 
 
-def check_names(text: str, variables: Sequence[str], constants: Sequence[str], parameters: Sequence[str]) -> None:
+def check_names(variables: Sequence[str], constants: Sequence[str], parameters: Sequence[str]) -> None:
     """Checks that the names of constants and parameters are valid and not taken."""
     taken = {*variables, *RESERVED, *CONSTANTS, *FUNCTIONS}
     for name in [*constants, *parameters]:

@@ -192,11 +192,10 @@ class Forms:
             return self.call("exp", times(n, u))
         if not p.factors:
             return constant(p.number ** int(n)) if whole else folded(ast.BinOp(e, ast.Pow(), constant(n)))
-        if n == -1 or (whole and 1 <= abs(p.number ** int(n)) * RANGE <= RANGE**2):
-            return self.product(Product(p.number ** int(n), {k: (base, m * n) for k, (base, m) in p.factors.items()}))
         exponents = [m for _, m in p.factors.values()]
-        if p.number == 1 and len(exponents) == 1 and exponents[0].denominator > 1:  # √u has u ≥ 0
-            return self.product(Product(ONE, {k: (base, m * n) for k, (base, m) in p.factors.items()}))
+        root = p.number == 1 and len(exponents) == 1 and exponents[0].denominator > 1  # √u has u ≥ 0
+        if root or n == -1 or (whole and 1 <= abs(p.number ** int(n)) * RANGE <= RANGE**2):
+            return self.product(Product(p.number ** int(n), {k: (base, m * n) for k, (base, m) in p.factors.items()}))
         if p.number > 0 and not whole and all(m.denominator == 1 and m % 2 == 0 for m in exponents):
             result = Product.of(folded(ast.BinOp(constant(p.number), ast.Pow(), constant(n))))
             for base, m in p.factors.values():
