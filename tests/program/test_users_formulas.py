@@ -167,6 +167,8 @@ STABLE = {  # formula → value and slope
     "tan(x)": ("sin(h)/cos(h)", "1 + a**2"),
     "x/(1 + abs(x))": ("h/(1 + abs(h))", "1/(1 + abs(h))**2"),
     "x if 3*tanh(x) > 0 else 0": ("where(h > 0, h, 0)", "where(a > 0, 1, 0)"),
+    "x if -tanh(x) > 0 else 0": ("where(-tanh(h) > 0, h, 0)", "where(-tanh(h) > 0, 1, 0)"),
+    "x if -x > 0 else 0": ("where(-h > 0, h, 0)", "where(-h > 0, 1, 0)"),
     "3*x if x >= 0 else 2*exp(x) - 2": ("where(h >= 0, 3*h, 2*expm1(h))", "where(a >= 0, 3, 2 + a)"),
     "max(x, 0)": ("max(h, 0)", "where(a > 0, 1, 0)"),
     "0.1*(3*x)": ("0.3*h", "0.3"),
