@@ -164,6 +164,7 @@ STABLE = {  # formula → value and slope
         "sqrt(h)*(3 - 1.5*h**2)/((2 + h**2)**2*sqrt(2 + h**2))",
     ),
     "1/x": ("1/h", "-a**2"),
+    "sqrt(4*x + 1)": ("sqrt(1 + 4*h)", "2/a"),
     "tan(x)": ("sin(h)/cos(h)", "1 + a**2"),
     "x/(1 + abs(x))": ("h/(1 + abs(h))", "1/(1 + abs(h))**2"),
     "x if 3*tanh(x) > 0 else 0": ("where(h > 0, h, 0)", "where(a > 0, 1, 0)"),
