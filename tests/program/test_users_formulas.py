@@ -154,6 +154,7 @@ STABLE = {  # formula → value and slope
     "sqrt(x**2)": ("abs(h)", "sign(h)"),
     "(4*x**2)**0.5": ("2*abs(h)", "2*sign(h)"),
     "abs(-2*x)": ("2*abs(h)", "2*sign(h)"),
+    "abs(3*x) + x*sign(2*x)": ("4*abs(h)", "4*sign(h)"),
     "tanh(-x) - cos(-x)": ("-tanh(h) - cos(h)", "tanh(h)**2 + sin(h) - 1"),
     "x + x": ("2*h", "2"),
     "x*x": ("h**2", "2*h"),
