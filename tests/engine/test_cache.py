@@ -207,7 +207,6 @@ def test_a_process_that_finds_its_kernels_imports_no_compiler_and_computes_the_s
     assert "llvmlite" in warm[2]
     assert not warm[2] & {
         "translation",
-        "sympy",
         "sklearn",
         "scipy",
         "pandas",

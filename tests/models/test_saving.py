@@ -24,7 +24,6 @@ from thalweg.losses import BinaryCrossentropy
 from thalweg.metrics import BinaryAccuracy
 from thalweg.models import model_file as saving
 from thalweg.optimizers import SGD, Adam
-from thalweg.program.formula.parsing import formula
 from thalweg.regularizers import L1L2
 from thalweg.support import extras
 
@@ -303,12 +302,11 @@ def test_a_description_that_lies_is_refused(tmp_path):
 
 
 def test_what_a_file_needs_that_is_not_installed_is_said(tmp_path, monkeypatch):
-    path = tmp_path / "formula.safetensors"
-    Sequential([Input((2,)), Dense(1, "x * tanh(2.5 * x)")]).save(path)
-    formula.cache_clear()
-    monkeypatch.setattr(extras, "find_spec", lambda name: None)
+    path = tmp_path / "layer.safetensors"
+    Sequential([Input((2,)), Dense(1)]).save(path)
+    monkeypatch.setattr(Dense, "__init__", lambda self, *_, **__: extras.need("nothing", "plot", "a layer"))
     said = (
-        rf"^{re.escape(str(path))} can't be turned into a model: a formula needs sympy: pip install 'thalweg\[jit\]'$"
+        rf"^{re.escape(str(path))} can't be turned into a model: a layer needs nothing: pip install 'thalweg\[plot\]'$"
     )
     with pytest.raises(MissingPackageError, match=said):
         load_model(path)

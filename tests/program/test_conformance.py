@@ -18,7 +18,6 @@ from conformance_formulas import FORMULAS
 from harness import IN_PLACE, Case, Dot, Shape, run
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from jit import buildable
 from loss_rows import EQUATIONS as LOSSES
 
 import thalweg.program
@@ -47,7 +46,7 @@ def is_row_loss(i: Instruction) -> bool:
 MADE = {*FORMULAS, *EQUATIONS, *LOSSES, *(f"{e}_adjoint" for e in EQUATIONS), *(f"{e}_gradient" for e in LOSSES)}
 MADE |= {*pointwise_rows.GENERATED, "columns"}
 MADE |= {f"{on}penalty{of}" for on in ("", "activity_") for of in ("", "_gradient")}
-CLASSES = {name: type(Case(build, Shape()).instruction) for name, build in ROWS.items() if buildable(name)}
+CLASSES = {name: type(Case(build, Shape()).instruction) for name, build in ROWS.items()}
 MADE |= {name for name in CLASSES if is_row_loss(Case(ROWS[name], Shape()).instruction)}
 WITH_ADJOINT = [name for name, kind in CLASSES.items() if kind.adjoint is not Instruction.adjoint]
 CASES = {name: Case(ROWS[name], Shape()).instruction for name in WITH_ADJOINT}

@@ -110,7 +110,7 @@ def noticed(passes: tuple[Pass, ...]) -> bool:
     return False
 
 
-@pytest.mark.jit  # a network with a formula raises, too, where there is no SymPy
+@pytest.mark.jit  # a network with a formula raises, too, where there is no compiler
 @pytest.mark.parametrize("module", MODULES)
 def test_a_pass_without_one_of_its_conditions_is_noticed(module):
     unnoticed = []

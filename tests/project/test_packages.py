@@ -103,7 +103,7 @@ def test_nothing_imports_what_the_dev_extra_lacks(path):
 
 
 def test_what_an_extra_brings_is_imported_where_it_is_used():
-    """But by the compiler and by formulas, whose modules are imported where they are used."""
+    """But by the compiler, whose modules are imported where they are used."""
     paths, known = (ROOT / "thalweg").rglob("*.py"), installed_by()
     assert {"numpy", "scipy", "sklearn"} <= known
     found = {
@@ -112,8 +112,7 @@ def test_what_an_extra_brings_is_imported_where_it_is_used():
         for package, _, top in foreign(path, known)
         if top
     }
-    engine, formulas = ("engine", "native"), ("program", "formula")
-    assert found == {(engine, "llvmlite"), (formulas, "sympy")}
+    assert found == {(("engine", "native"), "llvmlite")}
 
 
 def test_a_wrong_import_would_be_found(tmp_path):

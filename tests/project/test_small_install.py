@@ -135,24 +135,23 @@ def test_what_is_built_in_takes_no_more(tmp_path):
     assert imported(BUILT_IN, tmp_path) <= ENOUGH
 
 
-PAGE = """
-from thalweg.play import scenes
-from thalweg.play.exercises.uploads import Uploads
-from thalweg.play.requests.page_state import State
-from thalweg.play.static.thalweg_as_json import site_facts
-from thalweg.play.training.journey import Course
+FORMULAS = """
+import numpy as np
+from thalweg import Input, Sequential, layers
 
-site_facts()
-for scene in (*scenes.lessons().values(), *scenes.presets().values()):
-    for state in scenes.states_of(scene):
-        Course(State.of(state), Uploads())
+network = Sequential([Input((2,)), layers.Dense(3, "x * sigmoid(1.702 * x)"), layers.Dense(1)])
+network.compile("sgd", "log(cosh(y_pred - y_true))")
+network.fit(np.ones((4, 2)), np.ones(4), epochs=2, verbose=0)
 """
-TYPED = PAGE + "\nCourse(State.of({'output': {'activation': 'sin(x)'}}), Uploads())"
+REFERENCE = FORMULAS.replace("])\nnetwork", '], engine="reference")\nnetwork')
 
 
-def test_no_formula_is_read_on_the_live_page_that_nobody_typed(tmp_path):
-    assert "sympy" not in imported(PAGE, tmp_path)
-    assert "sympy" in imported(TYPED, tmp_path)  # the control
+def test_formulas_take_a_compiler_alone(tmp_path):
+    assert imported(FORMULAS, tmp_path) <= ENOUGH
+    assert imported(REFERENCE, tmp_path) == {"numpy"}
+    ran(UNCOMPILED + REFERENCE, tmp_path)
+    with pytest.raises(AssertionError, match=r"MissingPackageError: thalweg has no ready code .*thalweg\[jit\]"):
+        ran(UNCOMPILED + FORMULAS, tmp_path)
 
 
 TERMINAL = """
@@ -177,10 +176,6 @@ def test_without_rich_a_terminal_gets_a_line_an_epoch(tmp_path):
 
 ONE = "import numpy as np\nfrom thalweg import Input, Sequential, activations, compare, layers\n"
 NEEDS = {
-    'activations.formula("x * sigmoid(x)")': "a formula needs sympy: pip install 'thalweg[jit]'",
-    'layers.Dense(3, "x * sigmoid(x)")': "a formula needs sympy: pip install 'thalweg[jit]'",
-    'Sequential([Input((1,)), layers.Dense(1)]).compile("sgd", "(y_pred - y_true)**4")':
-        "a formula needs sympy: pip install 'thalweg[jit]'",
     "from thalweg.export.onnx import onnx_model; onnx_model(None)":
         "an ONNX model needs onnx: pip install 'thalweg[onnx]'",
     "import thalweg.sklearn": "thalweg.sklearn needs scikit-learn: pip install scikit-learn",

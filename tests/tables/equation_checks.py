@@ -1,4 +1,4 @@
-"""What can be said against an equation: its slope against SymPy's derivative, its value against other words for it."""
+"""What can be said against an equation: its slope against a derivative, its value against other words for it."""
 
 import ast
 from collections.abc import Iterator
@@ -64,7 +64,7 @@ def users_formula(text: str, numbers: dict[str, float]) -> str:
 
 
 def derivative(equation: Equation, numbers: dict[str, float]) -> str:
-    """SymPy's derivative of an equation's value, as a text."""
+    """The derivative of an equation's value, as of a user's formula."""
     variables = ("y_pred", "y_true") if equation in OF_LOSSES else ("x",)
     longest, most = parsing.LONGEST, parsing.MOST_OPERATIONS
     parsing.LONGEST = parsing.MOST_OPERATIONS = 10**6

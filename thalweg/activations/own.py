@@ -72,8 +72,8 @@ def formula(
     """An activation given as a formula in x, with named constants and trainable parameters.
 
     It may contain numbers, pi, e, + - * / **, `y if x > 0 else z`, and exp, expm1, log, log1p, sqrt, square, abs, sign,
-    min, max, sin, cos, tan, arctan, sinh, cosh, tanh, sigmoid, softplus, relu, erf, pow, where. SymPy differentiates
-    it, and LLVM compiles it: `pip install 'thalweg[jit]'`. A formula is data: nothing but these is accepted.
+    min, max, sin, cos, tan, arctan, sinh, cosh, tanh, sigmoid, softplus, relu, erf, pow, where. It is differentiated
+    here, and LLVM compiles it: `pip install 'thalweg[jit]'`. A formula is data: nothing but these is accepted.
 
     ln(1 + eˣ), 1/(1 + e⁻ˣ), ln cosh x and eˣ − 1 are computed in forms that neither overflow nor lose digits. At a
     kink, the derivative is that of the piece that gives the value there: for max and min the last argument's if
@@ -86,17 +86,16 @@ def formula(
             of each for every unit (or channel), and trains them with its weights.
 
     Raises:
-        FormulaError, ArgumentError: a formula that contains anything else, has no derivative, or doesn't use a name.
-        MissingPackageError: SymPy isn't installed.
+        FormulaError, ArgumentError: a formula that contains anything else, is constant, or doesn't use a name.
 
     >>> f = formula("x * sigmoid(beta * x)", constants={"beta": 1.702})
     >>> f([0.0, 1.0]).round(3)
     array([0.   , 0.846])
     >>> f.derivative
-    '(1 + 1.702·x·(1 − σ(1.702·x)))·σ(1.702·x)'
+    'σ(1.702·x)·(1 + 1.702·x·(1 − σ(1.702·x)))'
     >>> from thalweg.layers import Dense
     >>> Dense(8, formula("max(x, 0) + a * min(x, 0)", parameters={"a": 0.25})).activation.formula
-    'a·min(x, 0) + max(x, 0)'
+    'max(x, 0) + a·min(x, 0)'
     >>> formula("x * tanh(y)")
     Traceback (most recent call last):
     thalweg.errors.FormulaError: unknown name 'y' in the formula. It knows: x, pi, e

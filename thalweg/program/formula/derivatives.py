@@ -1,41 +1,43 @@
-"""Derivatives of texts in the language of formulas, as texts: of slopes, for gradients that are derived once more.
+"""Derivatives in the language of formulas: of users' formulas, and of slopes for gradients that are derived once more.
 
-No SymPy is needed. At a kink, the derivative is that of one side.
+At a kink, the derivative is that of the piece that gives the value there: for `max(a, b)` and `min(a, b)` the second if
+both are equal, for `abs` and `sign` 0 at 0.
 """
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 from thalweg.errors import ThalwegError
 from thalweg.program.formula import operations
+from thalweg.program.formula.collecting import call
 from thalweg.program.formula.language import parsed
 from thalweg.program.formula.simplify import joined, number, simplified
 
 ZERO, ONE = ast.Constant(0), ast.Constant(1)
-RULES = {  # function of one number → its derivative, {0} for the number and {1} for the function's value
-    "exp": "{1}",
-    "expm1": "{1} + 1",
-    "log": "1 / {0}",
-    "log1p": "1 / (1 + {0})",
-    "sqrt": "0.5 / {1}",
-    "abs": "sign({0})",
-    "sin": "cos({0})",
-    "cos": "-sin({0})",
-    "arctan": "1 / (1 + {0} * {0})",
-    "sinh": "cosh({0})",
-    "cosh": "sinh({0})",
-    "tanh": "1 - {1} * {1}",
-    "sigmoid": "{1} * (1 - {1})",
-    "softplus": "sigmoid({0})",
-    "logcosh": "tanh({0})",
-    "tanh_shrink": "tanh({0}) * tanh({0})",
-    "erf": "2 / sqrt(pi) * exp(-{0} * {0})",
-    "normal": "normal_density({0})",
-    "normal_density": "-{0} * {1}",
-    "mish_gate": "mish_gate_slope({0})",
+RULES = {  # function of one number → its derivative, x is the number and y the function's value
+    "exp": "y",
+    "expm1": "y + 1",
+    "log": "1 / x",
+    "log1p": "1 / (1 + x)",
+    "sqrt": "0.5 / y",
+    "abs": "sign(x)",
+    "sin": "cos(x)",
+    "cos": "-sin(x)",
+    "arctan": "1 / (1 + x * x)",
+    "sinh": "cosh(x)",
+    "cosh": "sinh(x)",
+    "tanh": "1 - y * y",
+    "sigmoid": "y * (1 - y)",
+    "softplus": "sigmoid(x)",
+    "logcosh": "tanh(x)",
+    "tanh_shrink": "tanh(x) * tanh(x)",
+    "erf": "2 / sqrt(pi) * exp(-x * x)",
+    "normal": "normal_density(x)",
+    "normal_density": "-x * y",
+    "mish_gate": "mish_gate_slope(x)",
     **dict.fromkeys(("sign", "floor", "ceil", "round", "floor_divide"), "0"),
 }
 
@@ -59,12 +61,16 @@ def derivative(text: str, name: str) -> str | None:
         slope = of(expression, slopes)
         lines.append(f"{part} = {ast.unparse(expression)}")
         slopes.pop(part, None)  # a part may hide the name
-        if number(slope) == 0:
+        if vanishes(slope):
             continue
         lines.append(f"{part}_slope = {ast.unparse(slope)}")
         slopes[part] = ast.Name(f"{part}_slope")
     result = of(value, slopes)
-    return None if number(result) == 0 else "\n".join([*lines, ast.unparse(result)])
+    return None if vanishes(result) else "\n".join([*lines, ast.unparse(result)])
+
+
+def vanishes(e: ast.expr) -> bool:
+    return number(simplified(e, {})) == 0
 
 
 def of(e: ast.expr, slopes: Mapping[str, ast.expr]) -> ast.expr:
@@ -85,11 +91,20 @@ def of(e: ast.expr, slopes: Mapping[str, ast.expr]) -> ast.expr:
             below = of(y, slopes)
             first = joined(of(x, slopes), ast.Div(), y)
             return joined(first, ast.Sub(), joined(times(x, below), ast.Div(), ast.BinOp(y, ast.Mult(), y)))
-        case ast.BinOp(left=x, op=ast.Pow(), right=ast.Constant(value=int() as n)):
-            return times(times(ast.Constant(n), joined(x, ast.Pow(), ast.Constant(n - 1))), of(x, slopes))
+        case ast.BinOp(left=x, op=ast.Pow(), right=y):
+            return of_power(e, x, y, of(x, slopes), of(y, slopes))
         case ast.Call(func=ast.Name(id=name), args=arguments):
             return of_call(e, name, arguments, slopes)
     return unknown(e, slopes)
+
+
+def of_power(e: ast.expr, x: ast.expr, y: ast.expr, dx: ast.expr, dy: ast.expr) -> ast.expr:
+    """The derivative of x to the power of y, from theirs."""
+    if number(dy) == 0:
+        less = joined(y, ast.Sub(), ONE) if (n := number(y)) is None else ast.Constant(n - 1)  # type: ignore[arg-type]
+        return times(times(y, joined(x, ast.Pow(), less)), dx)
+    by_exponent = times(call("log", x), dy)
+    return times(e, joined(by_exponent, ast.Add(), joined(times(y, dx), ast.Div(), x)))
 
 
 def of_call(e: ast.expr, name: str, arguments: list[ast.expr], slopes: Mapping[str, ast.expr]) -> ast.expr:
@@ -98,28 +113,27 @@ def of_call(e: ast.expr, name: str, arguments: list[ast.expr], slopes: Mapping[s
     if all(number(slope) == 0 for slope in inner):
         return ZERO
     if name == "where":
-        return ast.Call(ast.Name("where"), [arguments[0], *inner[1:]], [])
+        return call("where", arguments[0], *inner[1:])
     if name in ("min", "max"):
         x, y = arguments
         taken = ast.Compare(x, [ast.Lt() if name == "min" else ast.Gt()], [y])
-        return ast.Call(ast.Name("where"), [taken, *inner], [])
+        return call("where", taken, *inner)
     if name == "pow":
         first, second = (written(operations.BINARY["power"].slopes[k] or "", arguments) for k in ("x", "y"))
         return joined(times(first, inner[0]), ast.Add(), times(second, inner[1]))
     if name in RULES:
-        rule = RULES[name].format(*(f"({ast.unparse(part)})" for part in (arguments[0], e)))
-        return times(parsed(rule)[1], inner[0])
+        return times(written(RULES[name], (arguments[0], e)), inner[0])
     return unknown(e, slopes)
 
 
-def written(text: str, arguments: list[ast.expr]) -> ast.expr:
+def written(text: str, arguments: Sequence[ast.expr]) -> ast.expr:
     """A text in x and y, of two expressions."""
     return simplified(parsed(text)[1], dict(zip(("x", "y"), arguments, strict=True)))
 
 
 def times(x: ast.expr, y: ast.expr) -> ast.expr:
-    """x·y, simplified."""
-    return simplified(joined(x, ast.Mult(), y), {})
+    """x·y"""
+    return joined(x, ast.Mult(), y)
 
 
 def unknown(e: ast.expr, slopes: Mapping[str, ast.expr]) -> ast.expr:

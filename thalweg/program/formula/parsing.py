@@ -1,8 +1,7 @@
 """Formulas that users write: read, checked and differentiated. A formula is data and is never executed.
 
-Python's own parser turns the text into a tree; the few kinds of nodes that a formula may have become a SymPy expression
-one by one, and everything else is refused with a line that points at it. The expression becomes an equation in the
-language of formulas, like the built-in ones.
+Python's own parser turns the text into a tree; the few kinds of nodes that a formula may have become an expression in
+the language of formulas, in its better form, and everything else is refused with a line that points at it.
 """
 
 from __future__ import annotations
@@ -12,30 +11,36 @@ import math
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
 
 from thalweg import words
 from thalweg.errors import ArgumentError, FormulaError
+from thalweg.program.formula.collecting import Product, call, constant, operations
+from thalweg.program.formula.collecting import text as written
 from thalweg.program.formula.equation import Equation
-from thalweg.program.formula.language import CONSTANTS, evaluate
-from thalweg.support.extras import need
+from thalweg.program.formula.language import CONSTANTS, evaluate, names_in, parsed
+from thalweg.program.formula.rewriting import Forms, from_value, slope_of
+from thalweg.program.formula.simplify import number, simplified
 from thalweg.support.naming import choose
-
-if TYPE_CHECKING:
-    from thalweg.program.formula.algebra import Expression
 
 LONGEST = 500  # characters
 DEEPEST = 40  # levels of brackets and operators
 LARGEST_POWER = 64
 LARGEST_NUMBER = 1e30  # its inverse is the smallest: within float32, with room to multiply
-MOST_OPERATIONS = 2000  # of a derivative
-RESERVED = ("pi", "e")
-VALUE = "_value"  # the symbol of the formula's own value in a slope
+MOST_OPERATIONS = 2000  # of a derivative, as it is written: equal parts count as often as they occur
+RESERVED = {"pi": math.pi, "e": math.e}
+SYMBOLS = {"x": "h", "y_pred": "p", "y_true": "y"}  # the equation's names for the variables
 
-
-# The equation's names for the variables of a user's formula, and for its own value in a slope.
-SYMBOLS = {"x": "h", VALUE: "a", "y_pred": "p", "y_true": "y"}
+# The closed list of functions that a formula may call → how many numbers they take.
+FUNCTIONS: dict[str, int] = {
+    **dict.fromkeys(("exp", "expm1", "log", "log1p", "sqrt", "square", "abs", "sign", "sin", "cos", "tan"), 1),
+    **dict.fromkeys(("arctan", "atan", "sinh", "cosh", "tanh", "sigmoid", "softplus", "relu", "erf"), 1),
+    **dict.fromkeys(("min", "max", "pow"), 2),
+    "where": 3,
+}
+# Those that the language of formulas lacks.
+DEFINED = {"square": "x**2", "tan": "sin(x) / cos(x)", "atan": "arctan(x)", "relu": "max(x, 0)"}
 
 
 @dataclass(frozen=True)
@@ -44,7 +49,7 @@ class Formula:
 
     >>> f = formula("x * sigmoid(1.702 * x)", ("x",))
     >>> f.equation.value, f.equation.slope
-    ('h*sigmoid(1.702*h)', '(1 + 1.702*h*(1 - sigmoid(1.702*h)))*sigmoid(1.702*h)')
+    ('h*sigmoid(1.702*h)', 'sigmoid(1.702*h)*(1 + 1.702*h*(1 - sigmoid(1.702*h)))')
     """
 
     text: str
@@ -64,15 +69,10 @@ def formula(
     """Reads a formula in x, or in y_pred and y_true; differentiates by the first of these and by each parameter."""
     if not isinstance(text, str):
         raise ArgumentError(f"a formula is a text such as 'x * sigmoid(x)', got {text!r}")
-    need("sympy", "jit", "a formula")
-    import sympy as sp
-
-    from thalweg.program.formula import rewriting
-
-    check_names(text, variables, [name for name, _ in constants], parameters)
-    reader = Reader(text, [*variables, *parameters], dict(constants))
-    expression = rewriting.stable(reader.expression())
-    check_real(expression)
+    check_names(variables, [name for name, _ in constants], parameters)
+    symbols = SYMBOLS | {name: f"p{n}" for n, name in enumerate(parameters)}
+    reader = Reader(text, {name: symbols[name] for name in (*variables, *parameters)}, dict(constants))
+    value = reader.expression()
     for kind, name in [("constant", n) for n, _ in constants] + [("parameter", n) for n in parameters]:
         if name not in reader.used:
             raise FormulaError(
@@ -83,41 +83,36 @@ def formula(
                     name=name,
                 )
             )
-    symbols = SYMBOLS | {name: f"p{n}" for n, name in enumerate(parameters)}
-    slopes = []
-    for name in (variables[0], *parameters):
-        slope = rewriting.derivative(expression, symbol(name))
-        if slope == 0:
-            raise FormulaError(
-                words.Said("the derivative with respect to {name} is 0 everywhere: nothing can be learned", name=name)
-            )
-        check_real(slope)
-        if sp.count_ops(slope) > MOST_OPERATIONS:
-            raise FormulaError(
-                words.Said(
-                    "the derivative with respect to {name} exceeds {most} operations", name=name, most=MOST_OPERATIONS
-                )
-            )
-        if variables == ("x",):
-            slope = rewriting.from_value(expression, slope, symbol("x"), symbol(VALUE))
-        slopes.append(rewriting.text(slope, symbols))
-    kind = "formula" if variables == ("x",) else "formula loss"
-    value = rewriting.text(expression, symbols)
-    equation = Equation(kind, value, slopes[0], cost=10, by_parameter=tuple(slopes[1:]))
+    try:
+        slopes = [slope(value, name, symbols[name], reader.forms) for name in (variables[0], *parameters)]
+        first, *others = (written(e) for e in slopes)
+        kind = "formula" if variables == ("x",) else "formula loss"
+        equation = Equation(kind, written(value), first, cost=10, by_parameter=tuple(others))
+    except ArithmeticError:
+        raise FormulaError(words.Said("the formula has no finite real value")) from None
     check_somewhere_finite(equation)
     return Formula(text, variables, constants, parameters, equation)
 
 
-def symbol(name: str) -> Expression:
-    import sympy as sp
+def slope(value: ast.expr, name: str, symbol: str, forms: Forms) -> ast.expr:
+    """The derivative of a formula by one of its names; from the activation alone, if that is enough."""
+    forms.shorter = True
+    result = slope_of(value, symbol, forms)
+    if number(result) == 0:
+        raise FormulaError(
+            words.Said("the derivative with respect to {name} is 0 everywhere: nothing can be learned", name=name)
+        )
+    if operations(result) > MOST_OPERATIONS:
+        raise FormulaError(
+            words.Said(
+                "the derivative with respect to {name} exceeds {most} operations", name=name, most=MOST_OPERATIONS
+            )
+        )
+    return (from_value(value, symbol) if "h" in names_in(result) else None) or result
 
-    return sp.Symbol(name, real=True)
 
-
-def check_names(text: str, variables: Sequence[str], constants: Sequence[str], parameters: Sequence[str]) -> None:
+def check_names(variables: Sequence[str], constants: Sequence[str], parameters: Sequence[str]) -> None:
     """Checks that the names of constants and parameters are valid and not taken."""
-    from thalweg.program.formula.algebra import FUNCTIONS
-
     taken = {*variables, *RESERVED, *CONSTANTS, *FUNCTIONS}
     for name in [*constants, *parameters]:
         if not isinstance(name, str) or not name.isidentifier() or not name.isascii() or len(name) > 30:
@@ -125,23 +120,6 @@ def check_names(text: str, variables: Sequence[str], constants: Sequence[str], p
         if name in taken or name.startswith("_"):
             raise ArgumentError(f"the name {name!r} has a meaning of its own in formulas: choose another")
         taken.add(name)
-
-
-def check_real(expression: Expression) -> None:
-    """Refuses imaginary or infinite parts, and functions without code."""
-    import sympy as sp
-
-    from thalweg.program.formula.algebra import known_function
-
-    if expression.has(sp.I, sp.zoo, sp.nan, sp.oo, -sp.oo):
-        raise FormulaError(words.Said("the formula has no finite real value"))
-    for node in sp.preorder_traversal(expression):
-        known = node.is_Add or node.is_Mul or node.is_Pow or node.is_Symbol or node.is_Number or node.is_NumberSymbol
-        if not known and not known_function(node.func):
-            name = node.func.__name__
-            raise FormulaError(words.Said("the formula can't be differentiated: {name} has no derivative", name=name))
-        if node.is_Pow and node.exp.is_Number and abs(node.exp) > 2 * LARGEST_POWER:
-            raise FormulaError(words.Said("a power in the formula is larger than {most}", most=LARGEST_POWER))
 
 
 def check_somewhere_finite(equation: Equation) -> None:
@@ -173,12 +151,20 @@ def pointed(said: words.Said, text: str, start: int, end: int = -1) -> FormulaEr
     return FormulaError(words.Said("{said}\n    {shown}\n    {marks}", said=said, shown=shown, marks=marks))
 
 
-class Reader:
-    """Turns the tree of a text into a SymPy expression, node by node."""
+def largest_power(e: ast.expr) -> Fraction:
+    return max((abs(n) for _, n in Product.of(e).factors.values()), default=Fraction(0))
 
-    def __init__(self, text: str, symbols: Sequence[str], constants: Mapping[str, float]) -> None:
+
+class Reader:
+    """Turns the tree of a text into an expression of the language, node by node.
+
+    symbols: the equation's names for the formula's.
+    """
+
+    def __init__(self, text: str, symbols: Mapping[str, str], constants: Mapping[str, float]) -> None:
         self.text = text
         self.symbols, self.constants = symbols, constants
+        self.forms = Forms()
         self.used: set[str] = set()
 
     def error(self, said: words.Said, node: ast.AST) -> FormulaError:
@@ -187,7 +173,7 @@ class Reader:
         start, end = (len(line[: getattr(node, f)].decode(errors="ignore")) for f in ("col_offset", "end_col_offset"))
         return pointed(said, self.text, start, end)
 
-    def expression(self) -> Expression:
+    def expression(self) -> ast.expr:
         tree = self.tree()
         result = self.number_or_expression(tree.body, 0)
         if not any(name in self.used for name in self.symbols):
@@ -221,30 +207,22 @@ class Reader:
         except (ValueError, RecursionError, MemoryError):
             raise FormulaError(words.Said("the formula is nested too deeply")) from None
 
-    def number_or_expression(self, node: ast.expr, depth: int) -> Expression:
+    def number_or_expression(self, node: ast.expr, depth: int) -> ast.expr:
         """The node's expression. One without variables becomes a number at once, so that none grows without bound."""
-        import numpy as np
-        import sympy as sp
-
-        from thalweg.program.formula import rewriting
-
         if depth > DEEPEST:
             raise self.error(words.Said("the formula is nested more than {most} levels deep", most=DEEPEST), node)
-        result = self.convert(node, depth + 1)
-        if not result.free_symbols and not isinstance(node, ast.Constant):
-            try:
-                with np.errstate(all="ignore"):
-                    value = float(evaluate(rewriting.text(result, {}), {}, np))
-            except (TypeError, ValueError, OverflowError, KeyError, ZeroDivisionError):
-                value = math.nan
-            result = self.number(value, node)
-        if result.has(sp.I, sp.zoo, sp.nan, sp.oo, -sp.oo):
-            raise self.error(words.Said("this has no finite real value"), node)
-        return result
+        try:
+            result = self.forms.better(self.convert(node, depth + 1))
+            if operations(result) > MOST_OPERATIONS:  # tan u is sin u/cos u
+                raise FormulaError(words.Said("the formula is nested too deeply"))
+            if largest_power(result) > 2 * LARGEST_POWER:
+                raise FormulaError(words.Said("a power in the formula is larger than {most}", most=LARGEST_POWER))
+            n = number(result)
+            return result if n is None or isinstance(node, ast.Constant) else self.number(float(n), node)
+        except ArithmeticError:
+            raise self.error(words.Said("this has no finite real value"), node) from None
 
-    def number(self, value: float, node: ast.AST) -> Expression:
-        import sympy as sp
-
+    def number(self, value: float, node: ast.AST) -> ast.expr:
         if not math.isfinite(value):
             raise self.error(words.Said("this has no finite real value"), node)
         if abs(value) > LARGEST_NUMBER or 0 < abs(value) < 1 / LARGEST_NUMBER:
@@ -252,10 +230,10 @@ class Reader:
                 "this number is {value:g}: numbers must lie between 1e-30 and 1e30 in magnitude", value=value
             )
             raise self.error(said, node)
-        return sp.Rational(repr(float(value))) if value != int(value) or abs(value) > 1e15 else sp.Integer(int(value))
+        return constant(value)
 
-    def convert(self, node: ast.expr, depth: int) -> Expression:
-        def inner(part: ast.expr) -> Expression:
+    def convert(self, node: ast.expr, depth: int) -> ast.expr:
+        def inner(part: ast.expr) -> ast.expr:
             return self.number_or_expression(part, depth)
 
         match node:
@@ -267,15 +245,13 @@ class Reader:
             case ast.Name(id=name):
                 return self.named(name, node)
             case ast.UnaryOp(op=ast.USub() | ast.UAdd() as sign, operand=operand):
-                return -inner(operand) if isinstance(sign, ast.USub) else inner(operand)
+                return ast.UnaryOp(sign, inner(operand)) if isinstance(sign, ast.USub) else inner(operand)
             case ast.BinOp(left=left, op=operator, right=right):
                 return self.operation(operator, inner(left), inner(right), node)
             case ast.Call(func=ast.Name(id=name), args=arguments, keywords=[]):
                 return self.call(name, arguments, node, depth)
             case ast.IfExp(test=test, body=body, orelse=other):
-                from thalweg.program.formula.algebra import where
-
-                return where(self.condition(test, depth), inner(body), inner(other))
+                return call("where", self.condition(test, depth), inner(body), inner(other))
             case ast.Compare() | ast.BoolOp() | ast.UnaryOp():
                 said = words.Said("a comparison can only be the condition of where(…, …, …) or of … if … else …")
                 raise self.error(said, node)
@@ -284,59 +260,43 @@ class Reader:
         kind = type(node).__name__.lower()
         raise self.error(words.Said("a formula can't contain this ({kind})", kind=kind), node)
 
-    def named(self, name: str, node: ast.AST) -> Expression:
-        from thalweg.program.formula.algebra import FUNCTIONS
-
+    def named(self, name: str, node: ast.AST) -> ast.expr:
         self.used.add(name)
         if name in self.symbols:
-            return symbol(name)
+            return ast.Name(self.symbols[name])
         if name in self.constants:
             return self.number(self.constants[name], node)
         if name in RESERVED:
-            return self.number(math.pi if name == "pi" else math.e, node)
+            return self.number(RESERVED[name], node)
         if name in FUNCTIONS:
             raise self.error(words.Said("{name} is a function: write {name}(…)", name=name), node)
         known = [*self.symbols, *self.constants, *RESERVED]
         said = words.Said("unknown name {name!r} in the formula. It knows: {known}", name=name, known=known)
         raise self.error(said, node)
 
-    def operation(self, operator: ast.operator, left: Expression, right: Expression, node: ast.AST) -> Expression:
+    def operation(self, operator: ast.operator, left: ast.expr, right: ast.expr, node: ast.AST) -> ast.expr:
         match operator:
-            case ast.Add():
-                return left + right
-            case ast.Sub():
-                return left - right
-            case ast.Mult():
-                return left * right
-            case ast.Div():
-                if right == 0:
+            case ast.Add() | ast.Sub() | ast.Mult() | ast.Div():
+                if isinstance(operator, ast.Div) and number(right) == 0:
                     raise self.error(words.Said("this divides by 0"), node)
-                return left / right
+                return ast.BinOp(left, operator, right)
             case ast.Pow():
                 return self.power(left, right, node)
             case ast.BitXor():
                 raise self.error(words.Said("a power is written **, not ^"), node)
         raise self.error(words.Said("a formula can use only + - * / and **"), node)
 
-    def power(self, base: Expression, exponent: Expression, node: ast.AST) -> Expression:
-        import sympy as sp
-
-        if exponent.is_Number and abs(exponent) > LARGEST_POWER:
+    def power(self, base: ast.expr, exponent: ast.expr, node: ast.AST) -> ast.expr:
+        n = number(exponent)
+        result: ast.expr = ast.BinOp(base, ast.Pow(), exponent)
+        if n is None:
+            return result
+        within = -LARGEST_POWER <= n <= LARGEST_POWER
+        if not within or largest_power(result := self.forms.better(result)) > LARGEST_POWER:
             raise self.error(words.Said("a power can't be larger than {most}", most=LARGEST_POWER), node)
-        if base.is_Number and exponent.is_Number:
-            try:
-                value = float(base) ** float(exponent)
-            except (OverflowError, ZeroDivisionError):
-                value = math.inf
-            return self.number(value if isinstance(value, float) else math.nan, node)
-        result = base**exponent
-        if result.is_Pow and result.exp.is_Number and abs(result.exp) > LARGEST_POWER:
-            raise self.error(words.Said("a power can't be larger than {most}", most=LARGEST_POWER), node)
-        return sp.sympify(result)  # the argument is an expression, not a text
+        return result
 
-    def call(self, name: str, arguments: list[ast.expr], node: ast.Call, depth: int) -> Expression:
-        from thalweg.program.formula.algebra import FUNCTIONS
-
+    def call(self, name: str, arguments: list[ast.expr], node: ast.Call, depth: int) -> ast.expr:
         if name not in FUNCTIONS:
             try:
                 choose("function in the formula", name, FUNCTIONS)
@@ -344,8 +304,7 @@ class Reader:
                 raise self.error(
                     words.Said("{error}", context="unknown function", error=str(error)), node.func
                 ) from None
-        count: int = FUNCTIONS[name][0]
-        function: Any = FUNCTIONS[name][1]
+        count: int = FUNCTIONS[name]
         if len(arguments) != count and not (name in ("min", "max") and len(arguments) > 1):
             said = words.Said(
                 "{name} takes 1 argument, got {given}" if count == 1 else "{name} takes {count} arguments, got {given}",
@@ -356,41 +315,28 @@ class Reader:
             raise self.error(said, node)
         if name == "where":
             values = [self.number_or_expression(a, depth) for a in arguments[1:]]
-            return function(self.condition(arguments[0], depth), *values)
-        values = [self.number_or_expression(a, depth) for a in arguments]
+            return call(name, self.condition(arguments[0], depth), *values)
+        first, *others = (self.number_or_expression(a, depth) for a in arguments)
         if name == "pow":
-            return self.power(values[0], values[1], node)
-        result = function(*values[:count])
-        for more in values[count:]:  # max(a, b, c) is max(max(a, b), c)
-            result = function(result, more)
+            return self.power(first, others[0], node)
+        if name in DEFINED:
+            return simplified(parsed(DEFINED[name])[1], {"x": first})
+        result = call(name, first, *others[: count - 1])
+        for more in others[count - 1 :]:  # max(a, b, c) is max(max(a, b), c)
+            result = call(name, result, more)
         return result
 
-    def condition(self, node: ast.expr, depth: int) -> Expression:
-        from thalweg.program.formula.algebra import both, either, less, less_equal, negation
-
+    def condition(self, node: ast.expr, depth: int) -> ast.expr:
         if depth > DEEPEST:
             raise self.error(words.Said("the formula is nested more than {most} levels deep", most=DEEPEST), node)
         match node:
             case ast.Compare(left=left, ops=operators, comparators=others):
-                values = [self.number_or_expression(n, depth + 1) for n in (left, *others)]
-                result = None
-                for operator, x, y in zip(operators, values, values[1:], strict=False):
-                    match operator:
-                        case ast.Lt() | ast.Gt():
-                            one = less(x, y) if isinstance(operator, ast.Lt) else less(y, x)
-                        case ast.LtE() | ast.GtE():
-                            one = less_equal(x, y) if isinstance(operator, ast.LtE) else less_equal(y, x)
-                        case _:
-                            raise self.error(words.Said("a condition compares with <, <=, > or >="), node)
-                    result = one if result is None else both(result, one)
-                return result
+                sides = [self.number_or_expression(n, depth + 1) for n in (left, *others)]
+                if not all(isinstance(operator, ast.Lt | ast.LtE | ast.Gt | ast.GtE) for operator in operators):
+                    raise self.error(words.Said("a condition compares with <, <=, > or >="), node)
+                return ast.Compare(sides[0], operators, sides[1:])
             case ast.BoolOp(op=operator, values=parts):
-                conditions = [self.condition(part, depth + 1) for part in parts]
-                join = both if isinstance(operator, ast.And) else either
-                result = conditions[0]
-                for more in conditions[1:]:
-                    result = join(result, more)
-                return result
-            case ast.UnaryOp(op=ast.Not(), operand=operand):
-                return negation(self.condition(operand, depth + 1))
+                return ast.BoolOp(operator, [self.condition(part, depth + 1) for part in parts])
+            case ast.UnaryOp(op=ast.Not() as operator, operand=operand):
+                return ast.UnaryOp(operator, self.condition(operand, depth + 1))
         raise self.error(words.Said("a condition is a comparison such as x > 0"), node)

@@ -6,6 +6,7 @@ import ast
 import math
 import operator
 from collections.abc import Callable, Mapping
+from fractions import Fraction
 from typing import Any
 
 COMPARISONS: dict[type, Callable[[Any, Any], Any]] = {
@@ -52,9 +53,9 @@ def truth(e: ast.expr) -> bool | None:
     return None
 
 
-def number(e: ast.expr) -> float | None:
+def number(e: ast.expr) -> float | Fraction | None:
     """The value of an expression that is a number, otherwise None."""
-    return e.value if isinstance(e, ast.Constant) and isinstance(e.value, int | float) else None
+    return e.value if isinstance(e, ast.Constant) and isinstance(e.value, int | float | Fraction) else None
 
 
 def joined(x: ast.expr, op: ast.operator, y: ast.expr) -> ast.expr:
@@ -99,4 +100,4 @@ def multiplied(e: ast.expr, by: ast.expr) -> ast.expr:
     first, second = number(e), number(by)
     assert first is not None
     assert second is not None
-    return ast.Constant(first * second)
+    return ast.Constant(first * second)  # type: ignore[arg-type]  # exact numbers of users' formulas are fractions
