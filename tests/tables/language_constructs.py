@@ -225,6 +225,17 @@ def whole_numbers_of_32_bits(o, c, s, f):
         o[i + 13] = np.int64(U32(s[i] & 0xFFFF) >> U32(3))
 
 
+def a_narrower_type_later(o, c, s, f):
+    x = f[8]
+    x = F32(x)
+    c[0] = x * F32(0.1)
+    for i in range(4):
+        y = f[i] + 0.1
+        c[i + 1] = y
+        y = F32(y)
+        c[i + 5] = y * F32(0.3)
+
+
 def negative_numbers_of_32_bits(o, c, s, f):
     for i in range(13):
         o[i] = I32(-(s[i] & 0xFF))

@@ -212,4 +212,5 @@ def negated(b: ir.IRBuilder, op: ast.unaryop, thing: Thing) -> Thing:
     if isinstance(op, ast.Invert):
         kind = widened(x.type)
         return Value(kind, (b.not_(cast(b, x, kind)),))
-    return Value(x.type, (b.fneg(x.parts[0]),)) if x.type.kind == "f" else operated(b, ast.Sub(), Known(0), x)
+    zero = constant(x.type, -0.0) if x.type.kind == "f" else Known(0)  # −0 − 0 is −0; reordered as any difference
+    return operated(b, ast.Sub(), zero, x)

@@ -1,7 +1,8 @@
 """Expressions of the kernels' language, in LLVM's code.
 
-Each name has a place on the stack, which LLVM makes a register of. A number that a name is given later may be of a
-wider type: then the function is translated once more, with that type from the beginning.
+Each name has a place on the stack, which LLVM makes a register of; another one for another type in the same block of
+statements. In an inner block, a name may be given a number of a wider type: then the function is translated once more,
+with that type from the beginning.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import ast
 import builtins
 import inspect
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -51,11 +53,12 @@ class Widened(Exception):
 
 @dataclass
 class Place:
-    """Where a name's value is, and in how many loops it came there."""
+    """Where a name's value is; in how many loops, and in which block of statements, it came there."""
 
     type: Type
     slots: list[ir.Value]
     loops: int
+    block: int
 
 
 class Expressions(ABC):
@@ -63,8 +66,9 @@ class Expressions(ABC):
 
     Attributes:
         b: writes code at the place that is reached.
-        names: what each name stands for. types: those of numbers, which may become wider. assigned: the names that have
-            a value on every path that leads here.
+        names: what each name stands for. types: by name and version, those of numbers, which may become wider.
+        assigned: the names that have a value on every path that leads here. versions: how often a name has had another
+            type in the block of statements in which it got its value. here: the number of this block.
         loops: how many there are around this place. depth: of blocks that may not be reached.
     """
 
@@ -74,7 +78,9 @@ class Expressions(ABC):
     b: ir.IRBuilder
     entry: ir.Block
     names: dict[str, Place | Thing]
-    types: dict[str, Type]
+    types: dict[tuple[str, int], Type]
+    versions: Counter[str]
+    here: int
     assigned: set[str]
     loops: list[Any]
     depth: int
@@ -99,9 +105,14 @@ class Expressions(ABC):
                 raise Broken("types", name=name, first=shown(place.type), second=told(thing))
             self.names[name] = thing
             return
-        kind, before = type_of(thing), self.types.get(name)
+        kind = type_of(thing)
+        if isinstance(place, Place) and place.block == self.here and place.type != kind:  # it is read no more
+            self.versions[name] += 1
+            del self.names[name]
+        version = (name, self.versions[name])
+        before = self.types.get(version)
         if before is None:
-            self.types[name] = before = kind
+            self.types[version] = before = kind
         elif before != kind:
             joint = met(before, kind)
             if joint is None:  # as an address, and then the array there
@@ -110,7 +121,7 @@ class Expressions(ABC):
                 self.names[name], before = self.placed(kind), kind
             else:
                 if joint != before:
-                    self.types[name] = joint
+                    self.types[version] = joint
                     raise Widened
                 thing, before = self.cast(thing, joint), joint
         if not isinstance(self.names.get(name), Place):
@@ -121,7 +132,7 @@ class Expressions(ABC):
             self.b.store(part, slot)
 
     def placed(self, kind: Type) -> Place:
-        return Place(kind, [self.slot(code) for code in codes(kind)], len(self.loops))
+        return Place(kind, [self.slot(code) for code in codes(kind)], len(self.loops), self.here)
 
     def name(self, name: str) -> Thing:
         """What a name stands for."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -33,7 +34,7 @@ class Translation(Expressions):
     def __init__(self, unit: Unit, function: Callable[..., Any], arguments: tuple[Thing, ...], inline: bool) -> None:
         self.unit, self.function, self.arguments, self.inline = unit, function, arguments, inline
         self.source = source_of(function)
-        self.types: dict[str, Type] = {}  # of names
+        self.types: dict[tuple[str, int], Type] = {}
         self.result: Type = None
 
     def made(self) -> Made:
@@ -61,6 +62,8 @@ class Translation(Expressions):
         self.b = ir.IRBuilder(body)
         self.names: dict[str, Place | Thing] = {}
         self.assigned: set[str] = set()
+        self.versions: Counter[str] = Counter()
+        self.here = self.blocks = 0
         self.loops: list[Loop] = []
         self.depth = 0  # of blocks that may not be reached
         self.returned = [self.slot(code) for code in results]
@@ -177,10 +180,13 @@ class Translation(Expressions):
     @contextmanager
     def inside(self) -> Iterator[None]:
         """A block that may not be reached: what is known in it, or is of another kind, ends with it."""
-        before = dict(self.names)
+        before, outside = dict(self.names), self.here
         self.depth += 1
+        self.blocks += 1
+        self.here = self.blocks
         yield
         self.depth -= 1
+        self.here = outside
         for name, thing in list(self.names.items()):
             if thing is not before.get(name, thing if isinstance(thing, Place) else None):
                 self.assigned.discard(name)
