@@ -41,9 +41,7 @@ def kernel_of_custom(i: Instruction) -> Kernel:
     except LanguageError as error:
         (file, before), text = own.place, kernel.text
         line = error.line - text[: text.index("\ndef own(")].count("\n") - 2
-        last = own.text.count("\n") - own.text[: own.text.index("def own(")].count("\n")
-        said = (
-            f"{file}:{before + min(max(line, 1), last)}: {error.said}"  # whoever calls it is told of a lack of results
-        )
+        last = own.text[own.text.index("def own(") :].count("\n")  # of a function without a result, its caller is told
+        said = f"{file}:{before + min(max(line, 1), last)}: {error.said}"
         raise ArgumentError(f"the {what} of the activation {of.pair.name} can't be compiled: {said}") from None
     return kernel
