@@ -137,6 +137,7 @@ DAMAGES = {
             "self.b.branch(self.loops[-1].end)",
         ),
         ("engine/native/language/translated_values.py", "bound.apply_defaults()", "pass"),
+        ("engine/native/language/translated_values.py", "place.block == self.here and", "False and"),
         ("engine/native/language/known_functions.py", "larger(ast.Gt()).call(b, (x, low))", "x"),
         ("engine/native/language/callables.py", "if len(arguments) != 1 + self.type.axes:", "if False:"),
     ],
