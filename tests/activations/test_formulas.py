@@ -167,7 +167,7 @@ TOKENS = ["x", "a", "1", "2.5", "1e9", "+", "-", "*", "/", "**", "(", ")", ",", 
           *NASTY]  # fmt: skip
 WORDS = re.compile(r"[A-Za-z_][\w.]*")
 ALLOWED = re.compile(
-    r"(F32|float|t\d+|x|k|p\d+|not|select|abs|np\.sqrt|e|maths\.\w+|return|def|function|scalar|formula_\w+)$"
+    r"(F32|float|t\d+|x|j|k|parameters|p\d+|not|select|abs|np\.sqrt|e|maths\.\w+|return|def|function|inlined|formula_\w+)$"
 )
 
 
@@ -181,7 +181,7 @@ def test_whatever_is_written_is_a_formula_or_an_error_and_never_code(text):
     i = Elementwise(Buffer("h", (1,)), Buffer("a", (1,)), f.equation)
     for instruction in (i, ElementwiseAdjoint(i, i.source, Buffer("da", (1,)), Buffer("dh", (1,)))):
         source = kernel_of_equation(instruction).text
-        body = source[source.index("@scalar") :].split("\n\n\n")[0]
+        body = source[source.index("@inlined") :].split("\n\n\n")[0]
         assert all(ALLOWED.match(word) for word in WORDS.findall(body)), body
 
 
