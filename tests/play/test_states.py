@@ -1,14 +1,10 @@
 """States that come from outside: everything is checked, refused in one sentence, and the page lives on."""
 
 import json
-import queue
-import time
 
 import pytest
-from page_client import SECONDS
 
 from thalweg.errors import ThalwegError
-from thalweg.play import side
 from thalweg.play.exercises.uploads import Uploads
 from thalweg.play.requests.page_state import DATA, LAYERS, State
 from thalweg.play.requests.refusal import RefusedError
@@ -200,23 +196,6 @@ def test_powers_of_variables_count(text):
 @pytest.mark.parametrize("text", ["x**x", "2**x", "x**2*x**-0.5", "x**x+2**x", "-x**-2", "x**x**x"])
 def test_a_few_powers_are_modest(text):
     assert modest(text) == text
-
-
-@pytest.mark.jit
-def test_a_formula_that_takes_too_long_to_compile_is_stopped(monkeypatch):
-    formula = f"x*tanh(1.{time.time_ns()}*x)"  # no kernel of an earlier run is there
-    monkeypatch.setattr(side, "COMPILE_SECONDS", 1e-3)
-    frames = queue.Queue()
-    one = side.Side(0, Uploads(), frames.put)
-    try:
-        one.tell({"do": "state", "state": {"layers": [{"activation": formula}]}})
-        while "error" not in (frame := frames.get(timeout=SECONDS)):
-            one.acknowledge(frame["frame"])
-        error = frame["error"]
-        assert "compiling the formula was stopped" in error["en"]
-        assert "公式編譯超過" in error["zh"]
-    finally:
-        assert one.close(SECONDS)
 
 
 def test_defaults_are_filled_in_and_a_state_survives_json():
