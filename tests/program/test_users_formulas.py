@@ -130,6 +130,7 @@ STABLE = {  # formula → value and slope
     "log(exp(2*x) + 1)": ("softplus(2*h)", "2*sigmoid(2*h)"),
     "1/(1 + exp(-x))": ("sigmoid(h)", "a*(1 - a)"),
     "3/(2 + 2*exp(x))": ("1.5*sigmoid(-h)", "-a*(1 - 0.6666666666666666*a)"),
+    "1/(2 + exp(x))": ("1/(2 + exp(h))", "-exp(h)/(2 + exp(h))**2"),
     "exp(x)/(exp(x) + 1)": ("sigmoid(h)", "a*(1 - a)"),
     "exp(2*x)/(1 + exp(x))**2": ("sigmoid(h)**2", "2*sigmoid(h)**2*(1 - sigmoid(h))"),
     "x/(1 + exp(-x))**2": ("h*sigmoid(h)**2", "sigmoid(h)**2*(1 + 2*h*(1 - sigmoid(h)))"),
