@@ -338,4 +338,4 @@ def changed_in_place(o, c, s, f):
 
 def known_in_advance(o, c, s, f):
     o[0], o[1] = TABLE[1] + 4, 7 // 2 if PAIR[0] > 0 else 1
-    o[2] = 3 if applied is twice else 4
+    o[2], o[3] = 3 if applied is twice else 4, s[10] // 2**33 + (s[10] & 2**40)

@@ -18,6 +18,7 @@ from thalweg.engine.native.language.rules import Broken
 from thalweg.engine.native.language.things import Known, Thing, Value, computed, constant
 from thalweg.engine.native.language.types import Array, Number, boolean, common, float64, int64, widened
 
+ENDLESS = 4096  # bits of a whole power that isn't computed as one, before it takes all memory
 FLAGS = ("reassoc", "contract", "nsz")
 WHOLE, REAL = (
     {ast.Add: "add", ast.Sub: "sub", ast.Mult: "mul", ast.BitAnd: "and_", ast.BitOr: "or_", ast.BitXor: "xor"},
@@ -127,8 +128,8 @@ def operated(b: ir.IRBuilder, op: ast.operator, x: Thing, y: Thing) -> Thing:
 
 def of_python(kind: type, x: Any, y: Any) -> Thing:
     """x op y, of what is known."""
-    if kind is ast.Pow and isinstance(x, int) and isinstance(y, int) and y * x.bit_length() > 64:
-        x = float(x)  # before it takes all memory
+    if kind is ast.Pow and isinstance(x, int) and isinstance(y, int) and y * x.bit_length() > ENDLESS:
+        x = float(x)
     try:
         return Known(PYTHON[kind](x, y))
     except (ArithmeticError, TypeError, ValueError) as error:
