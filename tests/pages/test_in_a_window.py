@@ -32,9 +32,10 @@ def inputs_of(opened, table, count):
     page.set_input_files("#upload", table)
     page.wait_for_function(f"() => document.querySelector('.layer-card b')?.textContent === '{count}'")
     settled(page)
-    page.evaluate("window.written = []")
-    page.set_viewport_size({"width": 1279, "height": 900})
-    page.wait_for_function(f"() => window.written.filter(([align]) => align === 'right').length >= {count}")
+    for width in (1100, 1280):  # a pixel less may leave the picture as wide as it was, and not drawn again
+        page.evaluate("window.written = []")
+        page.set_viewport_size({"width": width, "height": 900})
+        page.wait_for_function(f"() => window.written.filter(([align]) => align === 'right').length >= {count}")
     return page, page.evaluate(INPUTS)
 
 
