@@ -22,7 +22,7 @@ RULES = {
     "depth": "{function} has an expression that is nested too deeply: give its parts names",
     "known": "{what} has no value: {error}",
     "range": "{what} is beyond the whole numbers of 64 bits: write {what}.0",
-    "loop": "a loop goes over range(…), or over a tuple that is known when the kernel is compiled",
+    "loop": "a loop goes over range(…), independent(…), or over a tuple that is known when the kernel is compiled",
     "independent": "a loop over independent(…) goes on to its end: no break or return; write range(…)",
     "call": "{called} can't be called in a kernel: it calls compiled and emitted functions, and {known}",
     "arguments": "{called} is called with {count} arguments, and takes {taken}",

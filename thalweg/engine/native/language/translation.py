@@ -17,11 +17,10 @@ from thalweg.engine.native.language.translated_values import Expressions, Place,
 from thalweg.engine.native.language.types import Array, Type, codes, int64
 from thalweg.engine.native.language.unit import Made, Unit
 
-
 MEMORY = ("load", "store", "call")
 
 
-class Distinct(ir.values.MDValue):
+class Distinct(ir.values.MDValue):  # type: ignore[misc]
     """Metadata that equals no other."""
 
     def __init__(self, module: ir.Module, *told: ir.Value) -> None:

@@ -110,9 +110,8 @@ class Writer:
             code.symbols[target(s)] = code.of(replaced(value(s), prepared))
         yield from (f"{name} = {text}" for text, name in constants.items())
         lines = ["for i in independent(first, after):", *loads, *(f"    {line}" for line in code.lines)]
-        for name in dict.fromkeys(target(s) for s in body):
-            if name in self.vectors:
-                lines.append(f"    store_f32(vector_{name}, i, {code.symbols[name]})")
+        written = [name for name in dict.fromkeys(map(target, body)) if name in self.vectors]
+        lines += [f"    store_f32(vector_{name}, i, {code.symbols[name]})" for name in written]
         if self.on_rows:
             yield "for k in range(1, 1 + np.int64(load_f32(own, 0))):"
             yield "    first = np.int64(load_f32(own, k)) * columns"
