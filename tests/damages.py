@@ -64,6 +64,7 @@ DAMAGES = {
             "            if self.result is not None:\n                raise self",
             "            if False:\n                raise self",
         ),
+        ("engine/native/language/translation.py", "place in outside for place", "place in () for place"),
         ("engine/native/language/unit.py", "if found is None:", "if False:"),
         ("engine/native/language/translation.py", "except RecursionError:", "except MemoryError:"),
         (

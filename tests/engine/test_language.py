@@ -164,7 +164,9 @@ ERRORS = {
     "known: a power": ("c[0] = f[0] * 2 ** 5000", 1, "Pow of 2.0 and 5000 has no value"),
     "range": ("o[0] = 1 << 63", 1, "9223372036854775808 is beyond the whole numbers of 64 bits"),
     "range: of a power": ("o[0] = 2 ** 70", 1, "1180591620717411303424 is beyond the whole numbers of 64 bits"),
-    "loop": ("for x in o:\n    c[0] = x", 1, r"a loop goes over range\(…\)"),
+    "loop": ("for x in o:\n    c[0] = x", 1, r"a loop goes over range\(…\), independent\(…\)"),
+    "independent": ("for k in independent(9):\n    if s[k] > 2:\n        break", 1, "goes on to its end: no break"),
+    "independent: return": ("for k in independent(9):\n    if s[k] > 2:\n        return", 1, "no break or return"),
     "call": ("o[0] = sorted(TABLE)[0]", 1, "sorted can't be called in a kernel"),
     "arguments": ("o[0] = twice(1, 2)", 1, "twice is called with 2 arguments, and takes 1"),
     "arguments: of a view": (

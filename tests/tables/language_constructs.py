@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from thalweg.engine.native.language.callables import compiled, inlined
+from thalweg.engine.native.language.callables import compiled, independent, inlined
 from thalweg.engine.native.layouts.record import Record
 
 F32, I32, U32, U64 = np.float32, np.int32, np.uint32, np.uint64
@@ -334,6 +334,21 @@ def changed_in_place(o, c, s, f):
     x = 2
     x <<= 3
     o[4] = x
+
+
+def independent_times_around(o, c, s, f):
+    total = 0.0
+    for k in independent(7):
+        o[k] += s[k] * s[k]
+        c[k] = f[k] if f[k] > f[k + 1] else twice(f[k + 1])
+        total += f[k]
+        for j in independent(2):
+            c[7 + 2 * k + j] = f[k] + j
+        if k == 3:
+            continue
+    for k in independent(11, 4, -2):
+        o[20 + k] = k
+    c[21] = total if total > 0 else 0.0
 
 
 def known_in_advance(o, c, s, f):

@@ -4,7 +4,7 @@ import numpy as np
 
 from thalweg.engine.native.compiler.llvm import floats, select, stack
 from thalweg.engine.native.compiler.named import kernel
-from thalweg.engine.native.language.callables import inlined
+from thalweg.engine.native.language.callables import independent, inlined
 from thalweg.engine.native.linalg import mathematics as maths
 from thalweg.engine.native.linalg.hashing import halves, uniform
 
@@ -26,26 +26,18 @@ def normal(key, counter):
 def gaussian_noise(h, a, size, stream, amount: float, *, rows, first_row, seed, iteration):
     """a = h + amount·z"""
     k, amount, n, first = halves(seed, iteration, stream), F32(amount), rows * size, first_row * size
-    alone, h, a = h == a, floats(h, n), floats(a, n)
-    if alone:
-        for i in range(n):
-            a[i] += amount * normal(k, first + i)
-    else:
-        for i in range(n):
-            a[i] = h[i] + amount * normal(k, first + i)
+    h, a = floats(h, n), floats(a, n)
+    for i in independent(n):
+        a[i] = h[i] + amount * normal(k, first + i)
 
 
 @kernel
 def gaussian_dropout(h, a, size, stream, amount: float, *, rows, first_row, seed, iteration):
     """a = h·(1 + amount·z)"""
     k, amount, n, first = halves(seed, iteration, stream), F32(amount), rows * size, first_row * size
-    alone, h, a = h == a, floats(h, n), floats(a, n)
-    if alone:
-        for i in range(n):
-            a[i] *= F32(1) + amount * normal(k, first + i)
-    else:
-        for i in range(n):
-            a[i] = h[i] * (F32(1) + amount * normal(k, first + i))
+    h, a = floats(h, n), floats(a, n)
+    for i in independent(n):
+        a[i] = h[i] * (F32(1) + amount * normal(k, first + i))
 
 
 @kernel
@@ -72,15 +64,10 @@ def alpha_dropout(h, a, size, stream, rate: float, scale: float, shift: float, *
     """a = scale·(keep ? h : −1.758) + shift"""
     rate, scale, shift = F32(rate), F32(scale), F32(shift)
     k, n, first = halves(seed, iteration, stream), rows * size, first_row * size
-    alone, h, a = h == a, floats(h, n), floats(a, n)
-    if alone:
-        for i in range(n):
-            keep = uniform(k, first + i) >= rate
-            a[i] = scale * select(keep, a[i], F32(-1.7580993)) + shift
-    else:
-        for i in range(n):
-            keep = uniform(k, first + i) >= rate
-            a[i] = scale * select(keep, h[i], F32(-1.7580993)) + shift
+    h, a = floats(h, n), floats(a, n)
+    for i in independent(n):
+        keep = uniform(k, first + i) >= rate
+        a[i] = scale * select(keep, h[i], F32(-1.7580993)) + shift
 
 
 @kernel
@@ -88,15 +75,10 @@ def alpha_dropout_adjoint(h, a, size, stream, rate: float, scale: float, *, rows
     """dh = scale·keep·da"""
     rate, scale = F32(rate), F32(scale)
     k, n, first = halves(seed, iteration, stream), rows * size, first_row * size
-    alone, h, a = h == a, floats(h, n), floats(a, n)
-    if alone:
-        for i in range(n):
-            keep = uniform(k, first + i) >= rate
-            a[i] = select(keep, scale * a[i], F32(0))
-    else:
-        for i in range(n):
-            keep = uniform(k, first + i) >= rate
-            a[i] = select(keep, scale * h[i], F32(0))
+    h, a = floats(h, n), floats(a, n)
+    for i in independent(n):
+        keep = uniform(k, first + i) >= rate
+        a[i] = select(keep, scale * h[i], F32(0))
 
 
 @kernel

@@ -6,7 +6,7 @@ places are computed at once, with the α repeated for each of them.
 
 import numpy as np
 
-from thalweg.engine.native.compiler.llvm import floats, load_f32, select, stack, unknown
+from thalweg.engine.native.compiler.llvm import floats, load_f32, select, stack
 from thalweg.engine.native.compiler.named import kernel
 from thalweg.engine.native.kernels.generated.loops import each_adjoint
 from thalweg.engine.native.language.callables import inlined
@@ -28,18 +28,6 @@ def shared_slope(x, j, alpha, _):
 
 
 @inlined
-def run_of_slopes(slope, h, z, y, n, alpha, alphas):
-    """y = z·(h > 0 ? 1 : α) with one α, or one for each element; y may be z, and both may be h."""
-    if h == y:
-        target, one = floats(y, n), unknown(ONE)
-        for i in range(n):
-            x = target[i] * one  # see loops.each
-            target[i] = x * slope(x, i, alpha, alphas)
-    else:
-        each_adjoint(slope, h, z, y, 1, n, alpha, alphas)
-
-
-@inlined
 def slopes(h, alpha, z, y, rows, A, B, C, D, E):
     """y = z·(h > 0 ? 1 : α)"""
     if B == 1 and E == 1 and 2 * D <= RUN:
@@ -51,16 +39,16 @@ def slopes(h, alpha, z, y, rows, A, B, C, D, E):
         for at in range(0, rows * A * C * D, n):
             there = 4 * at
             m = min(n, rows * A * C * D - at)
-            run_of_slopes(own_slope, h + there, z + there, y + there, m, ONE, run)
+            each_adjoint(own_slope, h + there, z + there, y + there, 1, m, ONE, run)
         return
     for place in range(rows * A * B * C):
         own, at = alpha + 4 * (place // C % B) * D, 4 * place * D * E
         if E == 1:
-            run_of_slopes(own_slope, h + at, z + at, y + at, D, ONE, own)
+            each_adjoint(own_slope, h + at, z + at, y + at, 1, D, ONE, own)
         else:
             for j in range(D):
                 there = at + 4 * j * E
-                run_of_slopes(shared_slope, h + there, z + there, y + there, E, load_f32(own, j), own)
+                each_adjoint(shared_slope, h + there, z + there, y + there, 1, E, load_f32(own, j), own)
 
 
 @kernel

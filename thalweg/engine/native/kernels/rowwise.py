@@ -7,7 +7,7 @@ from thalweg.engine.native.compiler.llvm import bits_float, float_bits, float_ro
 from thalweg.engine.native.compiler.named import kernel
 from thalweg.engine.native.kernels.losses import row_functions
 from thalweg.engine.native.kernels.losses.loss_loops import ROWS_AT_ONCE, classes_scratch, rows_scratch, turn_rows
-from thalweg.engine.native.language.callables import compiled, inlined
+from thalweg.engine.native.language.callables import compiled, independent, inlined
 from thalweg.engine.native.linalg import mathematics as maths
 from thalweg.engine.native.linalg.moves import turn
 
@@ -34,12 +34,8 @@ def row_below_maximum(h, a, n):
     """a = h − max h"""
     x, y = floats(h, n), floats(a, n)
     top = row_maximum(x, n)
-    if h == a:
-        for j in range(n):
-            y[j] -= top
-    else:
-        for j in range(n):
-            y[j] = x[j] - top
+    for j in independent(n):
+        y[j] = x[j] - top
 
 
 @compiled
@@ -93,12 +89,8 @@ def softmax_adjoint(v, da, dh, vectors, n, *, rows):
         total = F32(0)
         for j in range(n):
             total += d[j] * a[j]
-        if da == dh:
-            for j in range(n):
-                g[j] = a[j] * (g[j] - total)
-        else:
-            for j in range(n):
-                g[j] = a[j] * (d[j] - total)
+        for j in independent(n):
+            g[j] = a[j] * (d[j] - total)
 
 
 @kernel
@@ -123,12 +115,8 @@ def log_softmax_adjoint(v, da, dh, vectors, n, *, rows):
         total = F32(0)
         for j in range(n):
             total += d[j]
-        if da == dh:
-            for j in range(n):
-                g[j] -= maths.exp(a[j]) * total
-        else:
-            for j in range(n):
-                g[j] = d[j] - maths.exp(a[j]) * total
+        for j in independent(n):
+            g[j] = d[j] - maths.exp(a[j]) * total
 
 
 @kernel
@@ -166,12 +154,8 @@ def sparsemax_adjoint(v, da, dh, vectors, n, *, rows):
             total += select(a[j] > F32(0), d[j], F32(0))
             count += select(a[j] > F32(0), F32(1), F32(0))
         mean = total / count
-        if da == dh:
-            for j in range(n):
-                g[j] = select(a[j] > F32(0), g[j] - mean, F32(0))
-        else:
-            for j in range(n):
-                g[j] = select(a[j] > F32(0), d[j] - mean, F32(0))
+        for j in independent(n):
+            g[j] = select(a[j] > F32(0), d[j] - mean, F32(0))
 
 
 @kernel

@@ -3,29 +3,27 @@
 import numpy as np
 
 from thalweg.engine.native.compiler.levels import VW
-from thalweg.engine.native.compiler.llvm import apart, floats
+from thalweg.engine.native.compiler.llvm import floats, load_f32, store_f32
 from thalweg.engine.native.compiler.named import kernel
-from thalweg.engine.native.language.callables import compiled
+from thalweg.engine.native.language.callables import compiled, independent
 from thalweg.engine.native.linalg.moves import turn
 
 F32 = np.float32
 FEW = 8  # elements of a run, for which starting its loop takes longer than copying them
 
-load, store = apart(0, 2)[0], apart(1, 2)[1]
-
 
 @compiled
 def copy(source, target, n):
     """target = source, which is elsewhere"""
-    for i in range(n):
-        store(target, i, load(source, i))
+    for i in independent(n):
+        store_f32(target, i, load_f32(source, i))
 
 
 @compiled
 def _spread(x, step, z, stride, n):
     """z[i·stride] = x[i·step]"""
-    for i in range(n):
-        store(z, i * stride, load(x, i * step))
+    for i in independent(n):
+        store_f32(z, i * stride, load_f32(x, i * step))
 
 
 @compiled

@@ -25,6 +25,9 @@ from thalweg.engine.native.language.types import (
 )
 from thalweg.engine.native.layouts.record import Record
 
+independent = range
+"""The range of a loop in which no time needs what another writes: several are computed at once, and without a check."""
+
 
 class Compiled:
     """A function of kernels, which Python calls as it is."""

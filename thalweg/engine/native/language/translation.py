@@ -18,6 +18,19 @@ from thalweg.engine.native.language.translated_values import Expressions, Place,
 from thalweg.engine.native.language.types import Array, Type, codes, int64
 from thalweg.engine.native.language.unit import Made, Unit
 
+MEMORY = ("load", "store", "call")
+
+
+class Distinct(ir.values.MDValue):  # type: ignore[misc]
+    """Metadata that equals no other."""
+
+    def __init__(self, module: ir.Module, *told: ir.Value) -> None:
+        super().__init__(module, told, str(len(module.metadata)))
+
+    def descr(self, buf: list[str]) -> None:
+        buf.append("distinct ")
+        super().descr(buf)
+
 
 @dataclass
 class Loop:
@@ -239,7 +252,7 @@ class Translation(Expressions):
 
     def go_through(self, target: ast.expr, over: ast.expr, body: Sequence[ast.stmt]) -> None:
         """for … in range(…): …, or once for each of what is known."""
-        if isinstance(over, ast.Call) and isinstance(over.func, ast.Name) and over.func.id == "range":
+        if isinstance(over, ast.Call) and isinstance(over.func, ast.Name) and over.func.id in ("range", "independent"):
             ends = [cast(self.b, self.value(end), int64) for end in over.args]
             zero, one = (ir.Constant(int64.code, n) for n in (0, 1))
             if not 1 <= len(ends) <= 3:
@@ -251,7 +264,7 @@ class Translation(Expressions):
                 with self.inside():
                     self.block(body)
 
-            return self.loop(start, stop, step, each)
+            return self.loop(start, stop, step, each, over.func.id == "independent")
         several = self.value(over)
         if isinstance(several, Known) and isinstance(several.value, range):
             several = known(tuple(several.value))
@@ -262,8 +275,10 @@ class Translation(Expressions):
             self.block(body)
         return None
 
-    def loop(self, start: ir.Value, stop: ir.Value, step: ir.Value, body: Callable[[ir.Value], None]) -> None:
-        """Counts from start to before stop."""
+    def loop(
+        self, start: ir.Value, stop: ir.Value, step: ir.Value, body: Callable[[ir.Value], None], apart: bool = False
+    ) -> None:
+        """Counts from start to before stop. apart: no time needs what another writes."""
         b, slot = self.b, self.slot(int64.code)
         b.store(start, slot)
         head, do, following, end = (b.append_basic_block(name) for name in ("for", "do", "next", "end"))
@@ -287,8 +302,25 @@ class Translation(Expressions):
             b.branch(following)
         b.position_at_end(following)
         b.store(b.add(i, step, flags=("nsw",)), slot)
-        b.branch(head)
+        again = b.branch(head)
+        if apart:
+            self.promise(again, (do, *self.code.blocks[self.code.blocks.index(end) + 1 :]), (end, self.exit))
         b.position_at_end(end)
+
+    def promise(self, again: ir.Instruction, body: Sequence[ir.Block], outside: Sequence[ir.Block]) -> None:
+        """Tells LLVM that no time around the loop of these blocks needs what another writes: it needs no check of that
+        to make vectors of them. A function that is called becomes part of the loop, with the call's group."""
+        group = Distinct(self.unit.module)
+        for block in body:
+            if any(place in outside for place in block.terminator.operands):
+                raise Broken("independent")
+            for each in block.instructions:
+                reached = each.operands[-1] if each.opname in ("load", "store") else None
+                if each.opname in MEMORY and not isinstance(reached, ir.AllocaInstr):
+                    each.metadata.setdefault("llvm.access.group", group)
+        word, loop = ir.MetaDataString(self.unit.module, "llvm.loop.parallel_accesses"), Distinct(self.unit.module)
+        loop.operands = (loop, Distinct(self.unit.module, word, group))
+        again.set_metadata("llvm.loop", loop)
 
     def fill(self, array: Thing, thing: Thing) -> None:
         """x[i:j] = a number, or the elements of another array."""

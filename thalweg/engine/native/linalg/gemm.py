@@ -256,7 +256,7 @@ def end(c, ldc, gate, M, N):
             for j in range(N):
                 row[j] *= select(gates[j] > ZERO, ONE, ZERO)
         else:
-            one = unknown(ONE)  # as in activations.py
+            one = unknown(ONE)
             for j in range(N):
                 x = row[j] * one
                 row[j] = select(x < ZERO, ZERO, x)

@@ -26,13 +26,13 @@ HEAD = """import math
 
 import numpy as np
 
-from thalweg.engine.native.compiler.llvm import apart, bits_float, doubles, float_bits, floats, load_f32, select
+from thalweg.engine.native.compiler.llvm import bits_float, doubles, float_bits, floats, load_f32, select, store_f32
 from thalweg.engine.native.compiler.named import kernel
 from thalweg.engine.native.kernels.generated.loops import any_of, each, each_adjoint, each_gradient
 from thalweg.engine.native.kernels.losses.loss_loops import elements, rows_of_classes
 from thalweg.engine.native.kernels.rowwise import ordered
 from thalweg.engine.native.kernels.updates.gradients import stretch
-from thalweg.engine.native.language.callables import inlined
+from thalweg.engine.native.language.callables import independent, inlined
 from thalweg.engine.native.linalg import mathematics as maths
 
 F32, I32 = np.float32, np.int32
@@ -205,11 +205,6 @@ def activated_kernel(activation: Equation, loss: Equation, whole: bool) -> Kerne
     name = underscored(f"{activation.name}{'' if whole else ' adjoint'} {loss.name}")
     words = {"reals": reals(numbers), "k": tuple_of(numbers)}
     return generated(name, head + LOSS.format(p="v", given="dh, ", slopes="dh", **words))
-
-
-def accesses(count: int) -> str:
-    """The declaration of what loads and stores elements of each of some arrays that don't overlap."""
-    return "".join(f"load_{n}, store_{n} = apart({n}, {count})\n" for n in range(count))
 
 
 def generated(name: str, text: str) -> Kernel:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from thalweg.engine.native.compiler.kernel import Kernel
 from thalweg.engine.native.instructions.gates import Columns
 from thalweg.engine.native.kernels.generated.code import Code, literal
-from thalweg.engine.native.kernels.generated.formulas import accesses, generated
+from thalweg.engine.native.kernels.generated.formulas import generated
 from thalweg.engine.native.passes.chains import pointwise
 from thalweg.program.instructions.elementwise import Copy, Rescale
 from thalweg.program.instructions.shapes import Concatenation, Placement, Slice
@@ -19,7 +19,7 @@ KERNEL = """
 def {name}({operands}, units, *, rows):
     for r in range(rows):
 {begin}
-        for j in range(units):
+        for j in independent(units):
 {body}
 """
 
@@ -47,7 +47,7 @@ class Writer:
         if (b, k) not in self.parts:
             n, once = self.operands.index(b), b.size == 1
             name = f"x{n}_{k}"
-            self.loads[once].append(f"{name} = load_{n}(a{n}, {'0' if once else f'j + {k} * units'})")
+            self.loads[once].append(f"{name} = load_f32(a{n}, {'0' if once else f'j + {k} * units'})")
             self.parts[b, k] = name
         return self.parts[b, k]
 
@@ -84,7 +84,7 @@ class Writer:
         for n, b in enumerate(i.written, start=len(i.read)):
             for k in range(self.count(b)):
                 place = "0" if b.size == 1 else f"j + {k} * units"
-                yield f"store_{n}(a{n}, {place}, {self.parts[b, k]})"
+                yield f"store_f32(a{n}, {place}, {self.parts[b, k]})"
 
 
 def kernel_of_columns(i: Columns) -> Kernel:
@@ -99,7 +99,7 @@ def kernel_of_columns(i: Columns) -> Kernel:
         begin="\n".join(f"        {line}" for line in begin),
         body="\n".join(f"            {line}" for line in body),
     )
-    return generated("columns", accesses(len(names)) + text)
+    return generated("columns", text)
 
 
 def starts(writer: Writer, names: list[str]) -> Iterator[str]:

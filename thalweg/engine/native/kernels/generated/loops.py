@@ -3,35 +3,24 @@
 function(x, j, k, parameters) is one of element j of a line, with the activation's arguments k and the addresses of its
 trainable parameters, one number per element. Most have no parameters, and one line.
 
-A result may overwrite its operand. LLVM vectorises a loop over two arrays only after a check that they don't overlap,
-and runs a scalar loop if they do; so the case of a single array has a loop of its own. The loops are inlined into each
-kernel.
+A result may overwrite its operand. The loops are inlined into each kernel.
 """
 
 import numpy as np
 
-from thalweg.engine.native.compiler.llvm import floats, unknown
-from thalweg.engine.native.language.callables import inlined
+from thalweg.engine.native.compiler.llvm import floats
+from thalweg.engine.native.language.callables import independent, inlined
 
 F32, I32 = np.float32, np.int32
 
 
 @inlined
 def each(function, h, a, lines, n, k, parameters):
-    """a = f(h), element by element.
-
-    On AVX2, LLVM turns "store either x or the value already there" into a masked store of x, which takes some
-    processors six times as long. Multiplying by a 1 that LLVM doesn't know to be one hides the value already there.
-    """
+    """a = f(h), element by element."""
     for r in range(lines):
         x, y = floats(h + 4 * r * n, n), floats(a + 4 * r * n, n)
-        if h == a:
-            one = unknown(F32(1))
-            for j in range(n):
-                y[j] = function(y[j] * one, j, k, parameters)
-        else:
-            for j in range(n):
-                y[j] = function(x[j], j, k, parameters)
+        for j in independent(n):
+            y[j] = function(x[j], j, k, parameters)
 
 
 @inlined
@@ -39,12 +28,8 @@ def each_adjoint(slope, v, da, dh, lines, n, k, parameters):
     """dh = da·f'(v), element by element."""
     for r in range(lines):
         x, d, y = floats(v + 4 * r * n, n), floats(da + 4 * r * n, n), floats(dh + 4 * r * n, n)
-        if da == dh:
-            for j in range(n):
-                y[j] *= slope(x[j], j, k, parameters)
-        else:
-            for j in range(n):
-                y[j] = d[j] * slope(x[j], j, k, parameters)
+        for j in independent(n):
+            y[j] = d[j] * slope(x[j], j, k, parameters)
 
 
 @inlined

@@ -12,7 +12,7 @@ from functools import lru_cache
 
 from thalweg.engine.native.compiler.kernel import Kernel
 from thalweg.engine.native.kernels.generated.code import Code
-from thalweg.engine.native.kernels.generated.formulas import accesses, generated, places, reals, tuple_of, written
+from thalweg.engine.native.kernels.generated.formulas import generated, places, reals, tuple_of, written
 from thalweg.engine.native.kernels.names import underscored
 from thalweg.program.formula.operations import Operation
 from thalweg.program.instructions.pointwise import Pointwise
@@ -61,10 +61,9 @@ def pointwise_kernel(of: Operation, varies: tuple[bool, ...], whole: bool) -> Ke
     named = [*places(operands, "v{}").values(), "z"]
     code = Code(places(operands, "v{}") | places(of.arguments, "k[{}]"), of.arguments)
     function = written(code, [code.of(of.value)], ["k", *places(operands, "v{}").values()])
-    text = accesses(last + 1) + function + KERNEL
     return generated(
         underscored(of.name),
-        text.format(
+        (function + KERNEL).format(
             operands=", ".join(named),
             reals=reals(k),
             k=tuple_of(k),
@@ -109,22 +108,22 @@ def body(of: Operation, varies: tuple[bool, ...], whole: bool) -> Iterator[str]:
     for n, runs in enumerate(varies):
         yield f"b{n} = a{n} + 4 * m * step{n}"
         if not runs and n < z:
-            yield f"x{n} = load_{n}(b{n}, 0)"
-    arguments = ", ".join(f"load_{n}(b{n}, j)" if varies[n] else f"x{n}" for n in range(z))
+            yield f"x{n} = load_f32(b{n}, 0)"
+    arguments = ", ".join(f"load_f32(b{n}, j)" if varies[n] else f"x{n}" for n in range(z))
     call = f"function(k, {arguments})"
     if whole:
-        yield "for j in range(inner):"
-        yield f"    store_{z}(b{z}, j, {call})"
+        yield "for j in independent(inner):"
+        yield f"    store_f32(b{z}, j, {call})"
     elif varies[z]:
-        yield "for j in range(inner):"
-        yield f"    v, old = {call}, load_{z}(b{z}, j)"
-        yield f"    store_{z}(b{z}, j, {combined(of.combine)})"
+        yield "for j in independent(inner):"
+        yield f"    v, old = {call}, load_f32(b{z}, j)"
+        yield f"    store_f32(b{z}, j, {combined(of.combine)})"
     elif of.combine in ("sum", "prod"):
         yield f"v = F32({IDENTITY[of.combine]})"
         yield "for j in range(inner):"
         yield f"    v {'+' if of.combine == 'sum' else '*'}= {call}"
-        yield f"old = load_{z}(b{z}, 0)"
-        yield f"store_{z}(b{z}, 0, {combined(of.combine)})"
+        yield f"old = load_f32(b{z}, 0)"
+        yield f"store_f32(b{z}, 0, {combined(of.combine)})"
     else:  # as whole numbers in the same order, since maxima of floats aren't vectorised; a NaN is noted
         yield f"top, strange = ordered(float_bits(F32({IDENTITY[of.combine]}))), I32(0)"
         yield "for j in range(inner):"
@@ -132,8 +131,8 @@ def body(of: Operation, varies: tuple[bool, ...], whole: bool) -> Iterator[str]:
         yield f"    top = {of.combine}(top, ordered(float_bits(u)))"
         yield "    strange |= I32(u != u)"
         yield "v = F32(np.nan) if strange else bits_float(ordered(top))"
-        yield f"old = load_{z}(b{z}, 0)"
-        yield f"store_{z}(b{z}, 0, {combined(of.combine)})"
+        yield f"old = load_f32(b{z}, 0)"
+        yield f"store_f32(b{z}, 0, {combined(of.combine)})"
 
 
 def combined(how: str) -> str:

@@ -10,7 +10,7 @@ from functools import lru_cache
 from thalweg.engine.native.compiler.kernel import Kernel
 from thalweg.engine.native.instructions.updates import NativeTableUpdate
 from thalweg.engine.native.kernels.generated.code import Code
-from thalweg.engine.native.kernels.generated.formulas import accesses, generated, reals
+from thalweg.engine.native.kernels.generated.formulas import generated, reals
 from thalweg.engine.native.kernels.names import name_of
 from thalweg.program.formula.language import CONSTANTS, names_in
 from thalweg.program.formula.statements import elementwise, replaced, statements, target, value
@@ -102,19 +102,16 @@ class Writer:
                 code.numbers.add(name)
                 return ast.Name(name, ast.Load())
             if isinstance(e, ast.Name) and e.id in self.vectors and e.id not in code.symbols:
-                n = self.vectors.index(e.id)
-                loads.append(f"    {e.id}_before = load_{n}(vector_{e.id}, i)")
+                loads.append(f"    {e.id}_before = load_f32(vector_{e.id}, i)")
                 code.symbols[e.id] = f"{e.id}_before"
             return None
 
         for s in body:
             code.symbols[target(s)] = code.of(replaced(value(s), prepared))
         yield from (f"{name} = {text}" for text, name in constants.items())
-        lines = ["for i in range(first, after):", *loads, *(f"    {line}" for line in code.lines)]
-        for name in dict.fromkeys(target(s) for s in body):
-            if name in self.vectors:
-                n = self.vectors.index(name)
-                lines.append(f"    store_{n}(vector_{name}, i, {code.symbols[name]})")
+        lines = ["for i in independent(first, after):", *loads, *(f"    {line}" for line in code.lines)]
+        written = [name for name in dict.fromkeys(map(target, body)) if name in self.vectors]
+        lines += [f"    store_f32(vector_{name}, i, {code.symbols[name]})" for name in written]
         if self.on_rows:
             yield "for k in range(1, 1 + np.int64(load_f32(own, 0))):"
             yield "    first = np.int64(load_f32(own, k)) * columns"
@@ -140,5 +137,4 @@ def step_kernel(
         part = f"first, after = stretch(size, {names[0]}_offset, first, after)"
         given = f"{', '.join(names)}, size, {names[0]}_offset{declared}, *, first, after, "
     body = "".join(f"    {line}\n" for line in writer.block(statements(text)))
-    head = accesses(len(vectors)) + KERNEL.format(name="{name}", given=given, part=part)
-    return generated(kernel.replace("-", "_"), head + body)
+    return generated(kernel.replace("-", "_"), KERNEL.format(name="{name}", given=given, part=part) + body)
