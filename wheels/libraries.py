@@ -20,7 +20,7 @@ import llvmlite.binding as binding
 from thalweg.engine.native.compiler.cache import kept
 from thalweg.engine.native.compiler.compile import families_of, make
 from thalweg.engine.native.compiler.fingerprint import fingerprint
-from thalweg.engine.native.compiler.kernel import Kernel, family_of, symbol_of
+from thalweg.engine.native.compiler.kernel import WHOLE, Kernel, family_of, symbol_of
 from thalweg.engine.native.compiler.levels import LEVEL, WASM
 from thalweg.engine.native.compiler.llvm import triple
 from thalweg.engine.native.compiler.ready import is_current
@@ -45,7 +45,8 @@ def objects(wanted: Iterable[Kernel], folder: Path) -> dict[Kernel, Path]:
         kernel = waiting.pop()
         if kernel in found:
             continue
-        content = kept(kernel) or make(kernel)
+        whole = kernel._replace(member=WHOLE) if hasattr(kernel.function(), "emit") else kernel
+        content = kept(whole) or make(whole)
         waiting += [family_of(symbol) for symbol in families_of(content)]
         found[kernel] = folder / f"{symbol_of(kernel)}.o"
         found[kernel].write_bytes(content.partition(b"\n")[2])

@@ -136,7 +136,8 @@ def remove_old(path: Path) -> None:
 
 
 def file_name(kernel: Kernel) -> str:
-    return f"{kernel.module}.{kernel.name}.{fingerprint(kernel)}{SUFFIX}"
+    member = f".{kernel.member}" if kernel.member else ""
+    return f"{kernel.module}.{kernel.name}{member}.{fingerprint(kernel)}{SUFFIX}"
 
 
 def digest(folder: Path, kernel: Kernel, code: bytes) -> bytes:

@@ -11,11 +11,13 @@ from collections.abc import Iterable
 
 from thalweg.engine.native.compiler.cache import is_there, keep, kept
 from thalweg.engine.native.compiler.kernel import Function, Kernel, family_of, symbol_of
+from thalweg.engine.native.compiler.on_demand import counter
 from thalweg.engine.native.compiler.ready import is_ready, ready_address
 from thalweg.engine.native.compiler.telling import progress
 from thalweg.errors import MissingPackageError
 from thalweg.support.extras import can_compile
 from thalweg.support.once import once
+from thalweg.support.stopwatch import compiling
 
 SHOWN = 3  # kernels that an error names
 
@@ -38,13 +40,12 @@ def readable(kernel: Kernel) -> str:
 
 
 def make(kernel: Kernel) -> bytes:
-    """Compiles a kernel or a family now, and keeps and returns its content: a line with the names of the families that
-    it calls, then object code.
+    """Compiles a kernel, or what a family is made of, now, and keeps and returns its content: a line with the names of
+    the families that it calls, then object code.
     """
     from thalweg.engine.native.compiler import emit
 
-    family = hasattr(kernel.function(), "emit")
-    code, families = (emit.family_code(kernel), []) if family else emit.object_code(kernel)
+    code, families = emit.object_code(kernel)
     content = " ".join(families).encode() + b"\n" + code
     keep(kernel, content)
     return content
@@ -59,8 +60,9 @@ def linked(kernel: Kernel, content: bytes) -> int:
     """The address of the kernel in its content, linked with the families that it calls."""
     from thalweg.engine.native.compiler.loader import load
 
-    code = content.partition(b"\n")[2]
-    return load(symbol_of(kernel), code, {symbol: address_of(family_of(symbol)) for symbol in families_of(content)})
+    code, called = content.partition(b"\n")[2], families_of(content)
+    families = {symbol: address_of(family_of(symbol)) for symbol in called}
+    return load(symbol_of(kernel), code, families | counter(address_of))
 
 
 @once
@@ -80,7 +82,7 @@ def address_of(kernel: Kernel) -> int:
     need_compiler([kernel])
     content = kept(kernel)
     if content is None:
-        with progress.compiling(kernel):
+        with compiling if kernel.member else progress.compiling(kernel):
             content = make(kernel)
     return linked(kernel, content)
 

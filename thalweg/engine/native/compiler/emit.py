@@ -59,15 +59,22 @@ def machine_code(module: Any) -> bytes:
 
 
 def object_code(kernel: Kernel) -> tuple[bytes, list[str]]:
-    """The object code of a kernel, and the names of the families of micro-kernels that it calls.
+    """The object code of a kernel or of what a family is made of, and the names of the families that it calls.
 
     Raises:
         LanguageError: the function isn't in the language of kernels.
     """
-    module = binding.parse_assembly(str(lowered(kernel)))
-    optimise(module)
+    family = hasattr(kernel.function(), "emit")
+    module = (family_module if family else optimised)(kernel)
     called = [f.name for f in module.functions if f.is_declaration and f.name.startswith(SYMBOL)]
     return machine_code(module), called
+
+
+def optimised(kernel: Kernel) -> Any:
+    """A kernel's module, optimised."""
+    module = binding.parse_assembly(str(lowered(kernel)))
+    optimise(module)
+    return module
 
 
 def lowered(kernel: Kernel) -> ir.Module:
@@ -92,19 +99,19 @@ def lowered(kernel: Kernel) -> ir.Module:
     return unit.module
 
 
-def family_code(kernel: Kernel) -> bytes:
-    """The object code of a family of micro-kernels."""
+def family_module(kernel: Kernel) -> Any:
+    """The module of a family of micro-kernels, of one of them, or of the function that finds them."""
     family: Any = kernel.function()
     machine, empty = target_machine(), ir.Module()
     empty.triple, empty.data_layout = machine.triple, str(machine.target_data)
-    family.emit(empty)
+    family.emit(empty, kernel.member)
     reorder(empty)
     module = binding.parse_assembly(str(empty))
     (simplify if family.finished else optimise)(module)
     for function in module.functions:
         if not function.is_declaration and function.name != symbol_of(kernel):
             function.linkage = "internal"  # only now: LLVM might have changed the arguments of internal functions
-    return machine_code(module)
+    return module
 
 
 def reorder(module: ir.Module) -> None:

@@ -11,6 +11,7 @@ Function = Callable[..., Any]
 
 HOME = __name__.removesuffix(".compiler.kernel")  # the package that contains the kernels' modules
 SYMBOL = "thalweg."  # prefix of the names of kernels and families of micro-kernels in object code
+WHOLE = "whole"  # a family with all its micro-kernels, as in a library of ready kernels
 
 
 class Kernel(NamedTuple):
@@ -20,6 +21,7 @@ class Kernel(NamedTuple):
     name: str
     text: str = ""  # of the module, if it isn't a file
     method: bool = False  # whether Python calls it as a method of an object; see `entrance.py`
+    member: str = ""  # of a family: the key of a micro-kernel, or WHOLE
 
     def function(self) -> Function:
         """The Python function to compile, or a family."""
@@ -35,8 +37,9 @@ class Kernel(NamedTuple):
 
 
 def symbol_of(kernel: Kernel) -> str:
-    """The name of a kernel or a family of micro-kernels in object code; kernels call families by it."""
-    return f"{SYMBOL}{kernel.module}.{kernel.name}"
+    """The name of a kernel, a family of micro-kernels, or one of these in object code; kernels call families by it."""
+    member = "" if kernel.member in ("", WHOLE) else f".{kernel.member}"
+    return f"{SYMBOL}{kernel.module}.{kernel.name}{member}"
 
 
 def family_of(symbol: str) -> Kernel:

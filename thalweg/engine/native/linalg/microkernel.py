@@ -16,10 +16,11 @@ from functools import reduce
 
 from llvmlite import ir
 
-from thalweg.engine.native.compiler.kernel import HOME, Kernel, symbol_of
+from thalweg.engine.native.compiler.kernel import HOME, WHOLE, Kernel, symbol_of
 from thalweg.engine.native.compiler.levels import VW
 from thalweg.engine.native.compiler.llvm import F32, I32, I64, architecture, ask, declare, pointer, rewrite
 from thalweg.engine.native.language.callables import emitted
+from thalweg.engine.native.runtime.absent import ABSENT
 
 # The widest tile for every number of rows. Its sums, a row of B and a scalar of A have to fit into the registers: 32
 # with AVX-512 and on ARM, otherwise 16. At least 8 sums in flight hide the latency of a multiply-add, so tiles with few
@@ -358,8 +359,8 @@ def integer(value):
 class Family:
     """Micro-kernels that differ in compile-time constants, and a function that jumps to one of them by its key.
 
-    They are an object file of their own, linked with each kernel that calls them: with a copy in every kernel, most of
-    the compile time went into that copy.
+    They are object files of their own, one for each that was ever called (see `compiler/on_demand.py`), and the
+    function is linked with each kernel that calls them. In a library of ready kernels there are all.
 
     A micro-kernel takes the key too, so that its arguments needn't be moved and the call becomes a jump. It is not
     inlined, and its loops are not unrolled (optsize): that would double the compile time and gain nothing.
@@ -393,10 +394,20 @@ class Family:
 
         return call
 
-    def emit(self, module):
-        """Adds the function and the micro-kernels it jumps to."""
+    def emit(self, module, member=""):
+        """Adds the function; the micro-kernel with this key alone; or the function and all that it jumps to."""
+        if member not in ("", WHOLE):
+            own = self._function(module, symbol_of(self.kernel._replace(member=member)), "", "optsize")
+            self.kind(own, *self.kernels[int(member)]).emit()
+            return
         builder = ir.IRBuilder(self._function(module, symbol_of(self.kernel)).append_basic_block("entry"))
         nothing = builder.append_basic_block("nothing")
+        (self._jump if member else self._look_up)(module, builder, nothing)
+        builder.position_at_end(nothing)
+        builder.ret_void()
+
+    def _jump(self, module, builder, nothing):
+        """Emits a jump to one of the micro-kernels in this module."""
         switch = builder.switch(builder.function.args[0], nothing)
         for key, constants in self.kernels.items():
             kernel = self._function(module, f"kernel_{key}", "linkonce_odr", "noinline", "optsize")
@@ -405,7 +416,39 @@ class Family:
             builder.call(kernel, builder.function.args, tail=True)
             builder.ret_void()
             switch.add_case(integer(key), block)
-        builder.position_at_end(nothing)
+
+    def _look_up(self, module, builder, nothing):
+        """Emits a jump to a micro-kernel whose address is in the key's slot, or is awaited there."""
+        function, name = builder.function, bytearray(f"{symbol_of(self.kernel)}\0".encode())
+        key, first = function.args[0], min(self.kernels)
+        keys = range(first, 1 + max(self.kernels))
+        slots = ir.GlobalVariable(module, ir.ArrayType(I64, len(keys)), "slots")
+        empty = self._function(module, "nothing", "internal")  # for keys in between, with which no tile is computed
+        ir.IRBuilder(empty.append_basic_block()).ret_void()
+        slots.initializer = ir.Constant(
+            slots.value_type, [integer(0) if n in self.kernels else empty.ptrtoint(I64) for n in keys]
+        )
+        family = ir.GlobalVariable(module, ir.ArrayType(ir.IntType(8), len(name)), "family")
+        family.initializer = ir.Constant(family.value_type, name)
+        slots.linkage = family.linkage = "internal"
+        known = function.append_basic_block("known")
+        place = builder.sub(key, integer(first))
+        builder.cbranch(builder.icmp_unsigned("<", place, integer(len(keys))), known, nothing)
+        builder.position_at_end(known)
+        slot = builder.gep(slots, [integer(0), place])
+        there, absent = function.append_basic_block("there"), function.append_basic_block("absent")
+        found = builder.load_atomic(slot, "acquire", 8)
+        builder.cbranch(builder.icmp_unsigned("!=", found, integer(0)), there, absent)
+        builder.position_at_end(absent)
+        order = [builder.ptrtoint(family, I64), key, builder.ptrtoint(slot, I64)]
+        builder.call(declare(builder, symbol_of(ABSENT.kernel), ir.VoidType(), [I64] * 3), order)
+        made = builder.load_atomic(slot, "acquire", 8)
+        builder.cbranch(builder.icmp_unsigned("!=", made, integer(0)), there, nothing)
+        builder.position_at_end(there)
+        address = builder.phi(I64)
+        address.add_incoming(found, known)
+        address.add_incoming(made, absent)
+        builder.call(pointer(builder, address, function.function_type), function.args, tail=True)
         builder.ret_void()
 
     def _function(self, module, name, linkage="", *attributes):

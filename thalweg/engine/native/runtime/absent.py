@@ -1,0 +1,70 @@
+"""What a family does where the micro-kernel that is called isn't made yet; see `compiler/on_demand.py`."""
+
+from llvmlite import ir
+
+from thalweg.engine.native.compiler.llvm import I32, I64, declare, leave, load_acquire, pause, reenter, stack, triple
+from thalweg.engine.native.compiler.on_demand import BEGIN, HOLDS, ORDER, SERVE, THREAD
+from thalweg.engine.native.compiler.shared import Shared
+from thalweg.engine.native.language.callables import emitted
+from thalweg.engine.native.language.types import int64
+from thalweg.engine.native.layouts.order import MADE, WAITING, Order
+from thalweg.engine.native.runtime.meeting import wait
+
+PATIENCE = 20_000  # turns, a second and more, until the thread makes it itself
+
+memory = stack(2 * Order.size)
+
+
+@emitted()
+def take(builder, order):
+    """Leaves an order."""
+    builder.call(declare(builder, ORDER, ir.VoidType(), [I64]), [order])
+
+
+@emitted()
+def begin(builder):
+    """Begins a thread that makes what is ordered, if the system has one."""
+    builder.call(declare(builder, BEGIN, ir.VoidType(), []), [])
+
+
+@emitted()
+def serve(builder):
+    """Makes what is ordered on this thread."""
+    builder.call(declare(builder, SERVE, ir.VoidType(), []), [])
+
+
+@emitted(int64)
+def holds(builder):
+    """Whether this thread may use Python's objects now."""
+    return builder.zext(builder.call(declare(builder, HOLDS, I32, []), []), I64)
+
+
+@emitted(int64)
+def thread(builder):
+    """Python's number of this thread, of C's type unsigned long."""
+    long = I32 if "windows" in triple() else I64
+    return builder.zext(builder.call(declare(builder, THREAD, long, []), []), I64)
+
+
+def absent(family, key, slot):
+    """Orders a micro-kernel, whose address is then in the slot, and waits for it. If it fails, the slot stays 0."""
+    place = memory()
+    order = Order(place)
+    order.state, order.family, order.key, order.slot, order.thread = WAITING, family, key, slot, thread()
+    held = holds()
+    python = leave() if held else 0  # whoever makes it needs Python
+    take(place)
+    begin()
+    turns = 0
+    while load_acquire(place) == WAITING:  # not until the slot is filled: by another's order it may be before
+        wait(turns)
+        turns += 1
+        if turns % PATIENCE == 0:
+            serve()
+    while order.state == MADE and load_acquire(slot) == 0:  # the two numbers may be seen in any order
+        pause()
+    if held:
+        reenter(python)
+
+
+ABSENT = Shared("ABSENT", absent)
