@@ -28,7 +28,6 @@ class _Run(Emitter):
         with builder.if_then(builder.icmp_signed(">", rest, integer(0))):
             self.keep(rest)
             self.vector_of_channels(done, self.load_some, self.store_some)
-        builder.ret_void()
 
     def vector_of_channels(self, k, load, store):
         """Emits the work on the channels from k on; returns no carried values."""

@@ -38,7 +38,6 @@ class _Channels(Emitter):
             return carried
 
         self.repeat(integer(2), [], part)
-        builder.ret_void()
 
     def columns(self, begin, rows, columns, step):
         builder = self.builder

@@ -7,6 +7,8 @@ empty. The vectors run along k.
 C₀ is the previous C, or a bias row, or zero (its address is 0). Addresses are in bytes, strides in floats.
 """
 
+from itertools import product
+
 from llvmlite import ir
 
 from thalweg.engine.native.compiler.levels import VW
@@ -32,8 +34,7 @@ class DotProducts(Emitter):
         """sums[r, j] += A[r, k:k+VW] · B[j, k:k+VW]"""
         a = [load(self.at("a", "rsa", r, k)) for r in range(self.rows)]
         b = [load(self.at("b", "ldb", j, k)) for j in range(self.columns)]
-        pairs = [(x, y) for x in a for y in b]
-        return [self.multiply_add(x, y, total) for (x, y), total in zip(pairs, sums, strict=True)]
+        return self.multiply_adds(product(a, b), sums)
 
     def totals(self, vectors):
         """A vector whose first elements are the sums over each of `vectors`.
@@ -53,10 +54,7 @@ class DotProducts(Emitter):
             pairs = list(zip(vectors[::2], vectors[1::2], strict=True))
             vectors = [self.builder.fadd(self.shuffle(x, y, first), self.shuffle(x, y, second)) for x, y in pairs]
             of = [[(x + y)[i] for i in first] for x, y in zip(of[::2], of[1::2], strict=True)]
-        (vector,), (of,) = vectors, of
-        while size > 1:
-            size //= 2
-            vector = self.builder.fadd(vector, self.shuffle(vector, vector, [i ^ size for i in range(VW)]))
+        (of,), vector = of, self.summed(vectors[0], size)
         return self.shuffle(vector, vector, [of.index(i % count) for i in range(VW)])
 
 
@@ -69,7 +67,6 @@ class _Dots(DotProducts):
     def emit(self):
         """C = C₀ + A·B for each of `tiles` tiles; the next tile's C₀ is `step` floats further on."""
         self.repeat(self.given["tiles"], [self.given[name] for name in ("a", "c", "start")], self.tile)
-        self.builder.ret_void()
 
     def tile(self, i, places):
         """One tile. The last vector along k, which may be only partly filled, is handled after the loop."""
@@ -144,7 +141,6 @@ class _Short(Emitter):
             return carried
 
         self.repeat(given["rows"], [], row)
-        builder.ret_void()
 
 
 DOTS = Family("DOTS", _Dots, {16 * r + j: (r, j) for r, j in DOT_SHAPES})

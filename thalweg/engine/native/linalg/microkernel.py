@@ -18,7 +18,7 @@ from llvmlite import ir
 
 from thalweg.engine.native.compiler.kernel import HOME, Kernel, symbol_of
 from thalweg.engine.native.compiler.levels import VW
-from thalweg.engine.native.compiler.llvm import F32, I32, I64, architecture, ask, declare, pointer, rewrite
+from thalweg.engine.native.compiler.llvm import F32, I32, I64, architecture, fetch, invoke, pointer, take
 from thalweg.engine.native.language.callables import emitted
 
 # The widest tile for every number of rows. Its sums, a row of B and a scalar of A have to fit into the registers: 32
@@ -168,6 +168,10 @@ class Emitter:
         """total + x·y, contracted to one instruction."""
         return self.builder.fadd(self.builder.fmul(x, y, flags=("contract",)), total, flags=("contract",))
 
+    def multiply_adds(self, pairs, totals):
+        """total + x·y for pairs of vectors x and y, each with its total."""
+        return [self.multiply_add(x, y, total) for (x, y), total in zip(pairs, totals, strict=True)]
+
     def splat(self, scalar):
         """A vector whose every element is the scalar."""
         undefined = ir.Constant(ir.VectorType(scalar.type, self.width), ir.Undefined)
@@ -175,12 +179,15 @@ class Emitter:
         return self.shuffle(first, undefined, [0] * self.width)
 
     def total(self, vector):
-        """The sum of a vector's elements, computed in every element; the first is returned."""
-        size = self.width
+        """The sum of a vector's elements."""
+        return self.builder.extract_element(self.summed(vector, self.width), ir.Constant(I32, 0))
+
+    def summed(self, vector, size):
+        """The sums of each `size` elements of a vector, in all of these elements."""
         while size > 1:
             size //= 2
             vector = self.builder.fadd(vector, self.shuffle(vector, vector, [i ^ size for i in range(self.width)]))
-        return self.builder.extract_element(vector, ir.Constant(I32, 0))
+        return vector
 
     def shuffle(self, x, y, lanes):
         """Picks elements of x (0 … width−1) and y (from width on)."""
@@ -224,8 +231,7 @@ class Emitter:
     def _masked_call(self, name, result, before, after):
         pointed = self.builder.bitcast(before[-1], self.vector.as_pointer())
         arguments = [*before[:-1], pointed, ir.Constant(I32, 4), self.mask, *after]
-        name = f"llvm.masked.{name}.v{self.width}f32.p0"
-        return self.builder.call(declare(self.builder, name, result, [a.type for a in arguments]), arguments)
+        return invoke(self.builder, f"llvm.masked.{name}.v{self.width}f32.p0", result, *arguments)
 
 
 class Tile(Emitter):
@@ -251,7 +257,6 @@ class Tile(Emitter):
         if self.masked:
             self.words[-1].keep(self.given["last"])
         self.repeat(self.given["tiles"], [self.given[name] for name in ("a", "c", "start")], self.tile)
-        self.builder.ret_void()
 
     def tile(self, i, places):
         builder, given, cells = self.builder, self.given, self.cells
@@ -259,7 +264,7 @@ class Tile(Emitter):
         if self.looks_ahead:
             which = builder.srem(i, integer(self.vectors))  # each tile prefetches another vector of the next rows of B
             self.ahead = builder.add(given["ahead"], builder.mul(which, integer(VW)))
-            self.each_own(ask)
+            self.each_own(fetch.emit)
         zeros = [self.words[v].zero for _, v in cells] * self.chains
         sums = self.repeat(given["outer"], zeros, self.image)
         sums = [reduce(builder.fadd, sums[cell :: len(cells)]) for cell in range(len(cells))]
@@ -272,7 +277,7 @@ class Tile(Emitter):
         else:
             self.store_cells(sums, joined=False)
         if self.looks_ahead:
-            self.each_own(rewrite)
+            self.each_own(take.emit)
         steps = (given["step"], *(builder.mul(given[name], integer(self.rows)) for name in ("ldc", "lds")))
         return self.moved(places, steps)
 
@@ -327,14 +332,14 @@ class Tile(Emitter):
         a = builder.gep(a, [builder.mul(k, given["csa"])])
         b = builder.gep(b, [builder.mul(k, given["ldb"])])
         if self.looks_ahead:
-            ask(builder, builder.ptrtoint(builder.gep(b, [self.ahead]), I64))
+            fetch.emit(builder, builder.ptrtoint(builder.gep(b, [self.ahead]), I64))
         row = [self.load_vector(builder.gep(b, [integer(v * VW)]), v) for v in range(self.vectors)]
         column = [builder.gep(a, [builder.mul(given["rsa"], integer(r))]) for r in range(self.rows)]
         column = [self.load_scalar(p) for p in column]
         kinds = list(dict.fromkeys(self.words))
         column = [{words: words.splat(x) for words in kinds} for x in column]
         pairs = [(x[words], y) for x in column for words, y in zip(self.words, row, strict=True)]
-        return [self.multiply_add(x, y, total) for (x, y), total in zip(pairs, sums, strict=True)]
+        return self.multiply_adds(pairs, sums)
 
     def load_vector(self, p, v):
         words = self.words[v]
@@ -375,8 +380,7 @@ class Family:
 
     def call(self, builder, key, arguments):
         """Emits the call of the micro-kernel with this key, a value of the emitted code."""
-        name, given = symbol_of(self.kernel), [key, *arguments]
-        builder.call(declare(builder, name, ir.VoidType(), [I64] * len(given)), given)
+        invoke(builder, symbol_of(self.kernel), ir.VoidType(), key, *arguments)
 
     def function(self, rest=None, **weights):
         """The function by which kernels call a micro-kernel: of numbers, whose sum with these weights is the key, and
@@ -400,7 +404,9 @@ class Family:
         switch = builder.switch(builder.function.args[0], nothing)
         for key, constants in self.kernels.items():
             kernel = self._function(module, f"kernel_{key}", "linkonce_odr", "noinline", "optsize")
-            self.kind(kernel, *constants).emit()
+            emitter = self.kind(kernel, *constants)
+            emitter.emit()
+            emitter.builder.ret_void()
             builder.position_at_end(block := builder.append_basic_block(f"key_{key}"))
             builder.call(kernel, builder.function.args, tail=True)
             builder.ret_void()

@@ -55,7 +55,6 @@ class _Window(Emitter):
             return self.moved(places, [steps[name] for name in arrays])
 
         self.repeat(given["count"], [given[name] for name in arrays], window)
-        builder.ret_void()
 
     def written(self, vector):
         """(floats from one window's output to the next, in all), and how far a vector that ends there can reach."""

@@ -62,7 +62,6 @@ class _Sums(DotProducts):
             some = sums[at : at + VW]
             self.keep(integer(len(some)))
             self.store_some(self.totals(some), self.at("c", "depth", 0, at))
-        builder.ret_void()
 
 
 DOT_SUMS = Family("DOT_SUMS", _Sums, {16 * r + j: (r, j) for r, j in SUM_SHAPES})

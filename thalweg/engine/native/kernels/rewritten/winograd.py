@@ -79,7 +79,6 @@ class _Transform(Emitter):
             self.builder.store(self.zero, beside)
             self.beside = self.builder.bitcast(beside, F32.as_pointer())
         self.repeat(self.given["count"], [self.given["x"], self.given["y"]], self.square)
-        self.builder.ret_void()
 
     def square(self, i, places):
         given = self.given
