@@ -52,12 +52,6 @@ def simplify(module: Any) -> None:
     passes.run(module, builder)
 
 
-def machine_code(module: Any) -> bytes:
-    """The module's object code."""
-    code: bytes = target_machine().emit_object(module)
-    return code
-
-
 def object_code(kernel: Kernel) -> tuple[bytes, list[str]]:
     """The object code of a kernel, and the names of the families of micro-kernels that it calls.
 
@@ -67,7 +61,7 @@ def object_code(kernel: Kernel) -> tuple[bytes, list[str]]:
     module = binding.parse_assembly(str(lowered(kernel)))
     optimise(module)
     called = [f.name for f in module.functions if f.is_declaration and f.name.startswith(SYMBOL)]
-    return machine_code(module), called
+    return bytes(target_machine().emit_object(module)), called
 
 
 def lowered(kernel: Kernel) -> ir.Module:
@@ -104,7 +98,7 @@ def family_code(kernel: Kernel) -> bytes:
     for function in module.functions:
         if not function.is_declaration and function.name != symbol_of(kernel):
             function.linkage = "internal"  # only now: LLVM might have changed the arguments of internal functions
-    return machine_code(module)
+    return bytes(machine.emit_object(module))
 
 
 def reorder(module: ir.Module) -> None:

@@ -83,7 +83,8 @@ class _Dots(DotProducts):
         for first in range(0, len(cells), VW):
             part = cells[first : first + VW]
             self.keep(integer(len(part)))
-            (total,) = self.plus_start([self.totals(sums[first : first + VW])], self.load_start, [(first,)])
+            total = self.totals(sums[first : first + VW])
+            (total,) = self.plus_start([total], lambda k: self.load_some(self.at("start", "step", 0, k)), [(first,)])
             (total,) = self.if_given("relu", [total], lambda value, _: self.at_least_zero(value), [()])
             with builder.if_else(joined) as (then, otherwise):
                 with then:
@@ -96,25 +97,20 @@ class _Dots(DotProducts):
         steps = (builder.mul(given[step], integer(self.rows)) for step in ("rsa", "ldc"))
         return self.moved(places, (*steps, given["step"]))
 
-    def load_start(self, first):
-        return self.load_some(self.at("start", "step", 0, first))
-
     def gated_at(self, value, p):
         return self.gated(value, self.load_some(p))
 
     def gated_apart(self, value, cells):
         gates = self.zero
         for i, cell in enumerate(cells):
-            gates = self.builder.insert_element(gates, self.load_scalar(self.at("G", "ldc", *cell)), _place(i))
+            gate = self.load_scalar(self.at("G", "ldc", *cell))
+            gates = self.builder.insert_element(gates, gate, ir.Constant(I32, i))
         return self.gated(value, gates)
 
     def store_apart(self, value, cells):
         for i, cell in enumerate(cells):
-            self.builder.store(self.builder.extract_element(value, _place(i)), self.at("c", "ldc", *cell)).align = 4
-
-
-def _place(i):
-    return ir.Constant(I32, i)
+            number = self.builder.extract_element(value, ir.Constant(I32, i))
+            self.builder.store(number, self.at("c", "ldc", *cell)).align = 4
 
 
 class _Short(Emitter):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 
@@ -85,10 +86,7 @@ class Schedule:
 
     def __iter__(self) -> Iterator[Instruction]:
         """Every instruction in the order of execution."""
-        yield from self.prepare
-        yield from self.rows
-        yield from self.collect
-        yield from self.finish
+        return chain(self.prepare, self.rows, self.collect, self.finish)
 
     def segments(self) -> list[Segment]:
         """The finish, divided where the lanes have to meet."""
