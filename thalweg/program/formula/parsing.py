@@ -107,7 +107,6 @@ def slope(value: ast.expr, name: str, symbol: str, forms: Forms) -> ast.expr:
 
 
 def check_names(variables: Sequence[str], constants: Sequence[str], parameters: Sequence[str]) -> None:
-    """Checks that the names of constants and parameters are valid and not taken."""
     taken = {*variables, *RESERVED, *CONSTANTS, *FUNCTIONS}
     for name in [*constants, *parameters]:
         if not isinstance(name, str) or not name.isidentifier() or not name.isascii() or len(name) > 30:

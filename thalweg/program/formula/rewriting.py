@@ -182,7 +182,6 @@ class Forms:
         return (self.call("exp", times(n, u)), [(base, n)]) if name == "exp" and n != 1 else None
 
     def power(self, e: ast.expr, n: Fraction) -> ast.expr:
-        """e to the power of a number"""
         p, whole = Product.of(e), n.denominator == 1
         if n in (0, 1):
             return e if n else constant(1)

@@ -33,7 +33,6 @@ OPERATIONS = (ast.BinOp, ast.UnaryOp, ast.Call, ast.Compare, ast.BoolOp)
 
 @lru_cache(maxsize=256)
 def statements(text: str) -> Sequence[ast.stmt]:
-    """The statements of a step."""
     return ast.parse(text).body
 
 
@@ -66,12 +65,10 @@ def flat(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
 
 @lru_cache(maxsize=256)
 def targets(text: str) -> tuple[str, ...]:
-    """The names to which a step assigns."""
     return tuple(dict.fromkeys(target(s) for s in flat(statements(text))))
 
 
 def names_of(text: str) -> set[str]:
-    """All names in a step."""
     tests = [s.test for s in statements(text) if isinstance(s, ast.If)]
     return {name for e in (*tests, *map(value, flat(statements(text)))) for name in names_in(e)} | set(targets(text))
 

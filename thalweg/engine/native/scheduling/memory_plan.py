@@ -54,7 +54,6 @@ class MemoryPlan:
 
 
 def planned(prepare: Sequence[Instruction], rows: Sequence[Instruction], after: Sequence[Instruction]) -> MemoryPlan:
-    """The plan for the phases of a step."""
     plan = MemoryPlan()
     per_row = region(WORKSPACE, rows, per_row=True)
     lives = lifetimes(per_row, rows)
