@@ -123,7 +123,7 @@ BUDGET = {
     "activations": 940, "constraints": 200, "initializers": 640, "losses": 1_510, "metrics": 1_747,
     "optimizers": 1_160, "regularizers": 240, "schedules": 400, "ops": 4_100, "ops.image": 700,
     "engine": 380, "engine.execution": 100,
-    "engine.reference": 220, "engine.jax": 800, "engine.native": 0, "engine.native.runtime": 1_610,
+    "engine.reference": 220, "engine.jax": 800, "engine.native": 0, "engine.native.runtime": 1_600,
     "engine.native.kernels": 2_800, "engine.native.kernels.sequences": 260, "engine.native.kernels.generated": 940,
     "engine.native.kernels.images": 330,
     "engine.native.kernels.losses": 670, "engine.native.kernels.numerical": 240,

@@ -51,10 +51,9 @@ def derivative(text: str, name: str) -> str | None:
         slope = of(expression, slopes)
         lines.append(f"{part} = {ast.unparse(expression)}")
         slopes.pop(part, None)  # a part may hide the name
-        if vanishes(slope):
-            continue
-        lines.append(f"{part}_slope = {ast.unparse(slope)}")
-        slopes[part] = ast.Name(f"{part}_slope")
+        if not vanishes(slope):
+            lines.append(f"{part}_slope = {ast.unparse(slope)}")
+            slopes[part] = ast.Name(f"{part}_slope")
     result = of(value, slopes)
     return None if vanishes(result) else "\n".join([*lines, ast.unparse(result)])
 

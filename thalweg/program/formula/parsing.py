@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from functools import lru_cache
+from functools import lru_cache, partial, reduce
 
 import numpy as np
 
@@ -237,7 +237,7 @@ class Reader:
             case ast.Compare() | ast.BoolOp() | ast.UnaryOp():
                 said = words.Said("a comparison can only be the condition of where(…, …, …) or of … if … else …")
                 raise self.error(said, node)
-            case ast.BinOp() | ast.Call():
+            case ast.Call():
                 raise self.error(words.Said("a formula can't contain this"), node)
         kind = type(node).__name__.lower()
         raise self.error(words.Said("a formula can't contain this ({kind})", kind=kind), node)
@@ -303,10 +303,7 @@ class Reader:
             return self.power(first, others[0], node)
         if name in DEFINED:
             return of_text(DEFINED[name], {"x": first})
-        result = call(name, first, *others[: count - 1])
-        for more in others[count - 1 :]:  # max(a, b, c) is max(max(a, b), c)
-            result = call(name, result, more)
-        return result
+        return reduce(partial(call, name), others, first) if others else call(name, first)  # max(a, b, c): nested
 
     def condition(self, node: ast.expr, depth: int) -> ast.expr:
         if depth > DEEPEST:

@@ -51,8 +51,7 @@ class NativeExecutor:
         if job.parameters.dtype != np.float32:
             raise ArgumentError(f"the native engine computes in float32, not {job.parameters.dtype}")
         self.job = job
-        self.own = range(job.lanes) if share is None else share.lanes
-        self.elsewhere = 0 if share is None else share.meeting
+        self.own, self.elsewhere = share or Share(range(job.lanes), 0)
         self.threads = ThreadPolicy(len(self.own), job.program.flops(job.batch))
         self.process = os.getpid()  # the process that owns the pool's threads
         self.pool: ThreadPoolExecutor | None = None
