@@ -130,7 +130,7 @@ BUDGET = {
     "engine.native.kernels.rewritten": 750, "engine.native.kernels.updates": 380, "engine.native.linalg": 2_290,
     "engine.native.compiler": 1_340, "engine.native.language": 1_650,
     "engine.native.passes": 1_590, "engine.native.instructions": 830,
-    "engine.native.scheduling": 480, "engine.native.instructions.images": 80, "engine.native.layouts": 270,
+    "engine.native.scheduling": 470, "engine.native.instructions.images": 80, "engine.native.layouts": 270,
     "engine.contract": 240, "engine.lanes": 80, "program": 1_160, "program.passes": 540,
     "program.instructions": 3_790, "program.instructions.images": 620, "program.instructions.losses": 1_080,
     "program.instructions.numerical": 240, "program.instructions.updates": 520, "program.formula": 1_930,

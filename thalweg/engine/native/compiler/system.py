@@ -28,7 +28,9 @@ def ticks_a_second() -> int:
 
 
 def system() -> Any:
-    return ctypes.WinDLL("kernel32") if sys.platform == "win32" else ctypes.CDLL(None)
+    if sys.platform == "win32":
+        return ctypes.WinDLL("kernel32")
+    return ctypes.CDLL(None)
 
 
 def address(function: Any) -> int:

@@ -201,9 +201,7 @@ class Emitter:
         self.count = count
 
     def load(self, p):
-        value = self.builder.load(self.builder.bitcast(p, self.vector.as_pointer()))
-        value.align = 4
-        return value
+        return self.load_scalar(self.builder.bitcast(p, self.vector.as_pointer()))
 
     def load_scalar(self, p):
         value = self.builder.load(p)

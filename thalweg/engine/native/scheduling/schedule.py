@@ -116,11 +116,6 @@ class Schedule:
         return self.plan.prepared > 0 or any(isinstance(i, OwnInputs) for i in self.prepare)
 
     @property
-    def wide(self) -> list[Instruction]:
-        """The instructions that compute the weight gradients that may be left to the finish."""
-        return [i for i in self.rows if wide_gradient(i) is not None]
-
-    @property
     def wide_gradients(self) -> list[Buffer]:
         """The weight gradients that may be left to the finish."""
         return [gradient for i in self.rows if (gradient := wide_gradient(i)) is not None]
