@@ -492,12 +492,12 @@ DAMAGES = {
         ),
     ],
     "tests/program/test_derivatives.py": [
-        ("program/formula/derivatives.py", '"cos": "-sin(x)"', '"cos": "sin(x)"'),
+        ("program/formula/operations.py", '"cos(h)", "-sin(h)"', '"cos(h)", "sin(h)"'),
         ("program/formula/derivatives.py", "joined(first, ast.Sub(), joined(", "joined(first, ast.Add(), joined("),
     ],
     "tests/program/test_users_formulas.py": [
-        ("program/formula/derivatives.py", '"log1p": "1 / (1 + x)"', '"log1p": "1 / (1 - x)"'),
-        ("program/formula/derivatives.py", '"softplus": "sigmoid(x)"', '"softplus": "sigmoid(-x)"'),
+        ("program/formula/operations.py", '"log1p(h)", "1 / (1 + h)"', '"log1p(h)", "1 / (1 - h)"'),
+        ("program/formula/derivatives.py", '"softplus": "sigmoid(h)"', '"softplus": "sigmoid(-h)"'),
         (
             "program/formula/derivatives.py",
             'ast.Lt() if name == "min" else ast.Gt()',

@@ -11,10 +11,9 @@ from thalweg.engine.native.instructions.scan import NativeScan
 from thalweg.engine.native.instructions.variants import native
 from thalweg.engine.native.kernels.names import name_of
 from thalweg.engine.native.kernels.table import kernel_of
-from thalweg.engine.native.layouts.by_columns import ByColumns, in_columns
-from thalweg.engine.native.layouts.by_steps import BySteps
 from thalweg.engine.native.layouts.job import CONSTANTS, ROW_WIDTH
 from thalweg.engine.native.layouts.limits import NARROW
+from thalweg.engine.native.layouts.orders import ByColumns, BySteps, in_columns
 from thalweg.engine.native.layouts.state import Reals, State
 from thalweg.engine.native.runtime.linked_steps import link_steps, rows_behind
 from thalweg.engine.native.runtime.table_rows import row

@@ -5,7 +5,7 @@ from harness import EXTREME, OPTIONAL, ORDERED, TOTAL, TWICE, Case, Memory
 
 from thalweg.engine.native.instructions.gates import Columns
 from thalweg.engine.native.instructions.scan import ByStepsOf, NativeScan
-from thalweg.engine.native.layouts.by_steps import BySteps
+from thalweg.engine.native.layouts.orders import BySteps
 from thalweg.program.formula import operations
 from thalweg.program.instructions.activations import Elementwise
 from thalweg.program.instructions.elementwise import Copy, Rescale

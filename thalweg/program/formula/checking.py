@@ -90,8 +90,8 @@ def check_value(e: ast.expr, names: set[str] | None, depth: int = 0) -> None:
 
 def parts(e: ast.expr) -> Iterator[ast.expr]:
     """The expressions inside, without the name of a function."""
-    inner = (child for child in ast.iter_child_nodes(e) if isinstance(child, ast.expr))
-    yield from (child for child in inner if not (isinstance(e, ast.Call) and child is e.func))
+    function = getattr(e, "func", None)
+    return (child for child in ast.iter_child_nodes(e) if isinstance(child, ast.expr) and child is not function)
 
 
 def arity(name: str) -> int:

@@ -7,37 +7,27 @@ both are equal, for `abs` and `sign` 0 at 0.
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import lru_cache
 
 from thalweg.errors import ThalwegError
 from thalweg.program.formula import operations
 from thalweg.program.formula.collecting import call
-from thalweg.program.formula.language import parsed
+from thalweg.program.formula.language import of_text, trees
 from thalweg.program.formula.simplify import joined, number, simplified
 
 ZERO, ONE = ast.Constant(0), ast.Constant(1)
-RULES = {  # function of one number → its derivative, x is the number and y the function's value
-    "exp": "y",
-    "expm1": "y + 1",
-    "log": "1 / x",
-    "log1p": "1 / (1 + x)",
-    "sqrt": "0.5 / y",
-    "abs": "sign(x)",
-    "sin": "cos(x)",
-    "cos": "-sin(x)",
-    "arctan": "1 / (1 + x * x)",
-    "sinh": "cosh(x)",
-    "cosh": "sinh(x)",
-    "tanh": "1 - y * y",
-    "sigmoid": "y * (1 - y)",
-    "softplus": "sigmoid(x)",
-    "logcosh": "tanh(x)",
-    "tanh_shrink": "tanh(x) * tanh(x)",
-    "erf": "2 / sqrt(pi) * exp(-x * x)",
-    "normal": "normal_density(x)",
-    "normal_density": "-x * y",
-    "mish_gate": "mish_gate_slope(x)",
+AS_STATED = ("exp", "expm1", "log", "log1p", "sqrt", "abs", "sin", "cos", "sinh", "cosh", "sigmoid", "erf")
+RULES = {  # function of one number → its derivative, h is the number and a the function's value
+    **{name: operations.UNARY[name].slope for name in AS_STATED},
+    "arctan": "1 / (1 + h * h)",
+    "tanh": "1 - a * a",
+    "softplus": "sigmoid(h)",
+    "logcosh": "tanh(h)",
+    "tanh_shrink": "tanh(h) * tanh(h)",
+    "normal": "normal_density(h)",
+    "normal_density": "-h * a",
+    "mish_gate": "mish_gate_slope(h)",
     **dict.fromkeys(("sign", "floor", "ceil", "round", "floor_divide"), "0"),
 }
 
@@ -54,17 +44,16 @@ def derivative(text: str, name: str) -> str | None:
     >>> derivative("where(a > 0, 1, 0)", "a") is None
     True
     """
-    definitions, value = parsed(text)
+    definitions, value = trees(text)
     slopes: dict[str, ast.expr] = {name: ONE}
     lines: list[str] = []
     for part, expression in definitions:
         slope = of(expression, slopes)
         lines.append(f"{part} = {ast.unparse(expression)}")
         slopes.pop(part, None)  # a part may hide the name
-        if vanishes(slope):
-            continue
-        lines.append(f"{part}_slope = {ast.unparse(slope)}")
-        slopes[part] = ast.Name(f"{part}_slope")
+        if not vanishes(slope):
+            lines.append(f"{part}_slope = {ast.unparse(slope)}")
+            slopes[part] = ast.Name(f"{part}_slope")
     result = of(value, slopes)
     return None if vanishes(result) else "\n".join([*lines, ast.unparse(result)])
 
@@ -81,8 +70,7 @@ def of(e: ast.expr, slopes: Mapping[str, ast.expr]) -> ast.expr:
         case ast.Name(id=name):
             return slopes.get(name, ZERO)
         case ast.UnaryOp(op=ast.USub(), operand=x):
-            inner = of(x, slopes)
-            return ZERO if number(inner) == 0 else ast.UnaryOp(ast.USub(), inner)
+            return joined(ZERO, ast.Sub(), of(x, slopes))
         case ast.BinOp(left=x, op=ast.Add() | ast.Sub() as op, right=y):
             return joined(of(x, slopes), op, of(y, slopes))
         case ast.BinOp(left=x, op=ast.Mult(), right=y):
@@ -108,7 +96,6 @@ def of_power(e: ast.expr, x: ast.expr, y: ast.expr, dx: ast.expr, dy: ast.expr) 
 
 
 def of_call(e: ast.expr, name: str, arguments: list[ast.expr], slopes: Mapping[str, ast.expr]) -> ast.expr:
-    """The derivative of a call."""
     inner = [of(a, slopes) for a in arguments] if name != "where" else [ZERO, *(of(a, slopes) for a in arguments[1:])]
     if all(number(slope) == 0 for slope in inner):
         return ZERO
@@ -119,20 +106,13 @@ def of_call(e: ast.expr, name: str, arguments: list[ast.expr], slopes: Mapping[s
         taken = ast.Compare(x, [ast.Lt() if name == "min" else ast.Gt()], [y])
         return call("where", taken, *inner)
     if name == "pow":
-        first, second = (written(operations.BINARY["power"].slopes[k] or "", arguments) for k in ("x", "y"))
+        given = dict(zip("xy", arguments, strict=True))
+        first, second = (of_text(slope or "", given) for slope in operations.BINARY["power"].slopes.values())
         return joined(times(first, inner[0]), ast.Add(), times(second, inner[1]))
-    if name in RULES:
-        return times(written(RULES[name], (arguments[0], e)), inner[0])
-    return unknown(e, slopes)
-
-
-def written(text: str, arguments: Sequence[ast.expr]) -> ast.expr:
-    """A text in x and y, of two expressions."""
-    return simplified(parsed(text)[1], dict(zip(("x", "y"), arguments, strict=True)))
+    return times(of_text(RULES[name], {"h": arguments[0], "a": e}), inner[0]) if name in RULES else unknown(e, slopes)
 
 
 def times(x: ast.expr, y: ast.expr) -> ast.expr:
-    """x·y"""
     return joined(x, ast.Mult(), y)
 
 

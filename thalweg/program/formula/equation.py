@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Equation:
     """An activation a = f(h), or the loss ℓ(y, p) of one output, and its derivative with respect to h or p.
 
@@ -17,16 +17,12 @@ class Equation:
 
     name: str  # as printed
     value: str
-    slope: str
+    slope: str = ""
     arguments: Mapping[str, float | None] = field(default_factory=dict)  # name → default; None: required
     limits: Mapping[str, tuple[float, float]] = field(default_factory=dict)  # argument → (smallest, largest)
     cost: int = 1  # floating-point operations per element, roughly
     by_parameter: tuple[str, ...] = ()  # the derivatives with respect to the trainable parameters p0, p1, …
     activation: Equation | None = None  # for a loss of logits: the activation that it computes along the way
-
-    def __eq__(self, other: object) -> bool:
-        """A copy of an equation is equal to it: passes compare them."""
-        return isinstance(other, Equation) and self.__dict__ == other.__dict__
 
     def __hash__(self) -> int:
         return hash(self.name)

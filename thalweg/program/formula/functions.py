@@ -82,17 +82,12 @@ FUNCTIONS = {
     "log1p": same("log1p", "log(1 + x)"),
     "sqrt": same("sqrt", "√({0})"),
     "abs": same("abs", "|{0}|"),
-    "sign": same("sign", "sign({0})"),
-    "sin": same("sin", "sin({0})"),
-    "cos": same("cos", "cos({0})"),
-    "arctan": same("arctan", "arctan({0})"),
-    "arctan2": same("arctan2", "arctan2({0}, {1})"),
-    "sinh": same("sinh", "sinh({0})"),
-    "cosh": same("cosh", "cosh({0})"),
-    "tanh": same("tanh", "tanh({0})"),
-    "floor": same("floor", "floor({0})"),
-    "ceil": same("ceil", "ceil({0})"),
+    **{
+        name: same(name, f"{name}({{0}})")
+        for name in ("sign", "sin", "cos", "arctan", "sinh", "cosh", "tanh", "floor", "ceil")
+    },
     "round": same("rint", "round({0})"),
+    "arctan2": same("arctan2", "arctan2({0}, {1})"),
     "mod": same("mod", "mod({0}, {1})"),
     "floor_divide": same("floor_divide", "floor({0}/{1})"),
     "pow": Function(power, "pow({0}, {1})"),

@@ -18,7 +18,8 @@ import ast
 import math
 import operator
 from collections.abc import Callable, Mapping
-from functools import lru_cache
+from functools import lru_cache, reduce
+from itertools import pairwise
 from typing import Any
 
 from thalweg.program.formula.functions import FUNCTIONS
@@ -36,8 +37,6 @@ ARITHMETIC: dict[type, Callable[[Any, Any], Any]] = {
     ast.Pow: lambda x, y: power(x, y),
 }
 SIGNS = {ast.Lt: "<", ast.LtE: "≤", ast.Gt: ">", ast.GtE: "≥", ast.Eq: "=", ast.NotEq: "≠"}
-
-
 MOST_DIGITS = 64  # an exponent of whole numbers up to which their power stays whole
 
 
@@ -68,6 +67,11 @@ def parsed(text: str) -> tuple[Definitions, ast.expr]:
 
 def trees(text: str | ast.expr) -> tuple[Definitions, ast.expr]:
     return parsed(text) if isinstance(text, str) else ((), text)
+
+
+def of_text(text: str, given: Mapping[str, ast.expr]) -> ast.expr:
+    """The value of a text with expressions in place of its names."""
+    return simplified(parsed(text)[1], given)
 
 
 def within(outer: str, text: str) -> str:
@@ -112,17 +116,10 @@ def evaluate(text: str | ast.expr, values: Mapping[str, Any], xp: Any) -> Any:
             case ast.BinOp(left=x, op=op, right=y):
                 return ARITHMETIC[type(op)](of(x), of(y))
             case ast.BoolOp(op=op, values=parts):
-                join = xp.logical_and if isinstance(op, ast.And) else xp.logical_or
-                result = of(parts[0])
-                for part in parts[1:]:
-                    result = join(result, of(part))
-                return result
+                return reduce(xp.logical_and if isinstance(op, ast.And) else xp.logical_or, map(of, parts))
             case ast.Compare(left=x, ops=ops, comparators=others):
-                sides = [of(side) for side in (x, *others)]
-                result = COMPARISONS[type(ops[0])](sides[0], sides[1])
-                for sign, left, right in zip(ops[1:], sides[1:], sides[2:], strict=False):
-                    result = xp.logical_and(result, COMPARISONS[type(sign)](left, right))
-                return result
+                pairs = zip(ops, pairwise(map(of, (x, *others))), strict=True)
+                return reduce(xp.logical_and, (COMPARISONS[type(op)](*pair) for op, pair in pairs))
             case ast.Call(func=ast.Name(id=name), args=arguments):
                 return FUNCTIONS[name].value(xp, *(of(a) for a in arguments))
         raise TypeError(f"not part of a formula: {ast.unparse(e)}")
@@ -206,7 +203,7 @@ def _shown(e: ast.expr, names: Mapping[str, str]) -> tuple[str, int]:
             form = FUNCTIONS[name].shown
             if "{0}" in form:
                 return form.format(*(_shown(a, names)[0] for a in arguments)), ATOM
-            return _shown(simplified(parsed(form)[1], {"x": arguments[0]}), names)
+            return _shown(of_text(form, {"x": arguments[0]}), names)
     raise TypeError(f"not part of a formula: {ast.unparse(e)}")
 
 

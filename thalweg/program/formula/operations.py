@@ -16,7 +16,7 @@ from thalweg.program.formula.equation import Equation
 from thalweg.program.formula.language import names_in, within
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Operation:
     """z = f(x, y, …) of single numbers, and its derivatives, as texts in the language of formulas.
 
@@ -30,10 +30,6 @@ class Operation:
     arguments: tuple[str, ...] = ()  # the names of numbers that the texts use
     combine: str = "sum"
     cost: int = 1  # floating-point operations per element, roughly
-
-    def __eq__(self, other: object) -> bool:
-        """A copy of an operation is equal to it, as with equations."""
-        return isinstance(other, Operation) and self.__dict__ == other.__dict__
 
     def __hash__(self) -> int:
         return hash(self.name)
@@ -61,17 +57,14 @@ def comparison(name: str, condition: str) -> Operation:
 # y/(x² + y²), without overflow
 ANGLE_SLOPE = """size = max(abs(x), abs(y))
 ({} / size) / ((x / size) * (x / size) + (y / size) * (y / size)) / size"""
+OF_TIES = "where(x == y, 0.5, 0)"
 BINARY = {
     "add": binary("sum of two", "x + y", "1", "1"),
     "subtract": binary("difference", "x - y", "1", "-1"),
     "multiply": binary("product of two", "x * y", "y", "x"),
     "divide": binary("quotient", "x / y", "1 / y", "-x / (y * y)"),
-    "maximum": binary(
-        "maximum", "max(x, y)", "where(x > y, 1, where(x == y, 0.5, 0))", "where(y > x, 1, where(x == y, 0.5, 0))"
-    ),
-    "minimum": binary(
-        "minimum", "min(x, y)", "where(x < y, 1, where(x == y, 0.5, 0))", "where(y < x, 1, where(x == y, 0.5, 0))"
-    ),
+    "maximum": binary("maximum", "max(x, y)", f"where(x > y, 1, {OF_TIES})", f"where(y > x, 1, {OF_TIES})"),
+    "minimum": binary("minimum", "min(x, y)", f"where(x < y, 1, {OF_TIES})", f"where(y < x, 1, {OF_TIES})"),
     "power": binary(
         "power", "pow(x, y)", "where(y == 0, 0, y * pow(x, y - 1))", "where(x == 0, 0, pow(x, y) * log(x))", cost=20
     ),
@@ -124,41 +117,34 @@ EXPONENTIALS = Operation(
 )
 LOGARITHM = Operation("logarithm", "log(x) + where(abs(top) < inf, top, 0)", {"x": "1 / x", "top": None}, cost=12)
 
-
 # Of one number: equations, as those of activations, which are in thalweg/activations/catalogue.py unless they are here.
-
-
-def unary(name: str, value: str, slope: str = "", cost: int = 1) -> Equation:
-    return Equation(name, value, slope, cost=cost)
-
-
 UNARY = {
-    "exp": unary("exponential", "exp(h)", "a", cost=10),
-    "expm1": unary("expm1", "expm1(h)", "a + 1", cost=10),
-    "log": unary("log", "log(h)", "1 / h", cost=12),
-    "log1p": unary("log1p", "log1p(h)", "1 / (1 + h)", cost=14),
-    "log2": unary("log2", f"log(h) * {1 / math.log(2)!r}", f"{1 / math.log(2)!r} / h", cost=13),
-    "log10": unary("log10", f"log(h) * {1 / math.log(10)!r}", f"{1 / math.log(10)!r} / h", cost=13),
-    "sqrt": unary("sqrt", "sqrt(h)", "0.5 / a", cost=4),
-    "rsqrt": unary("rsqrt", "1 / sqrt(h)", "-0.5 * a * a * a", cost=8),
-    "square": unary("square", "h * h", "2 * h"),
-    "abs": unary("abs", "abs(h)", "sign(h)"),
-    "sign": unary("sign", "sign(h)"),
-    "reciprocal": unary("reciprocal", "1 / h", "-a * a", cost=4),
-    "negative": unary("negative", "-h", "-1"),
-    "sin": unary("sine", "sin(h)", "cos(h)", cost=12),
-    "cos": unary("cos", "cos(h)", "-sin(h)", cost=12),
-    "tan": unary("tan", "sin(h) / cos(h)", "1 + a * a", cost=34),
-    "arcsin": unary("arcsin", "arctan(h / sqrt((1 - h) * (1 + h)))", "1 / sqrt((1 - h) * (1 + h))", cost=25),
-    "arccos": unary("arccos", "2 * arctan(sqrt((1 - h) / (1 + h)))", "-1 / sqrt((1 - h) * (1 + h))", cost=25),
-    "arctan": unary("arctan", "arctan(h)", "1 / (1 + h**2)", cost=12),
-    "sinh": unary("sinh", "sinh(h)", "cosh(h)", cost=20),
-    "cosh": unary("cosh", "cosh(h)", "sinh(h)", cost=20),
-    "tanh": unary("tanh", "tanh(h)", "1 - a**2", cost=12),
-    "sigmoid": unary("sigmoid", "sigmoid(h)", "a * (1 - a)", cost=12),
-    "relu": unary("relu", "max(h, 0)", "where(a > 0, 1, 0)"),
-    "softplus": unary("softplus", "softplus(h)", "-expm1(-a)", cost=20),
-    "silu": unary(
+    "exp": Equation("exponential", "exp(h)", "a", cost=10),
+    "expm1": Equation("expm1", "expm1(h)", "a + 1", cost=10),
+    "log": Equation("log", "log(h)", "1 / h", cost=12),
+    "log1p": Equation("log1p", "log1p(h)", "1 / (1 + h)", cost=14),
+    "log2": Equation("log2", f"log(h) * {1 / math.log(2)!r}", f"{1 / math.log(2)!r} / h", cost=13),
+    "log10": Equation("log10", f"log(h) * {1 / math.log(10)!r}", f"{1 / math.log(10)!r} / h", cost=13),
+    "sqrt": Equation("sqrt", "sqrt(h)", "0.5 / a", cost=4),
+    "rsqrt": Equation("rsqrt", "1 / sqrt(h)", "-0.5 * a * a * a", cost=8),
+    "square": Equation("square", "h * h", "2 * h"),
+    "abs": Equation("abs", "abs(h)", "sign(h)"),
+    "sign": Equation("sign", "sign(h)"),
+    "reciprocal": Equation("reciprocal", "1 / h", "-a * a", cost=4),
+    "negative": Equation("negative", "-h", "-1"),
+    "sin": Equation("sine", "sin(h)", "cos(h)", cost=12),
+    "cos": Equation("cos", "cos(h)", "-sin(h)", cost=12),
+    "tan": Equation("tan", "sin(h) / cos(h)", "1 + a * a", cost=34),
+    "arcsin": Equation("arcsin", "arctan(h / sqrt((1 - h) * (1 + h)))", "1 / sqrt((1 - h) * (1 + h))", cost=25),
+    "arccos": Equation("arccos", "2 * arctan(sqrt((1 - h) / (1 + h)))", "-1 / sqrt((1 - h) * (1 + h))", cost=25),
+    "arctan": Equation("arctan", "arctan(h)", "1 / (1 + h**2)", cost=12),
+    "sinh": Equation("sinh", "sinh(h)", "cosh(h)", cost=20),
+    "cosh": Equation("cosh", "cosh(h)", "sinh(h)", cost=20),
+    "tanh": Equation("tanh", "tanh(h)", "1 - a**2", cost=12),
+    "sigmoid": Equation("sigmoid", "sigmoid(h)", "a * (1 - a)", cost=12),
+    "relu": Equation("relu", "max(h, 0)", "where(a > 0, 1, 0)"),
+    "softplus": Equation("softplus", "softplus(h)", "-expm1(-a)", cost=20),
+    "silu": Equation(
         "silu",
         "h * sigmoid(h)",
         """x = min(max(h, -100), 100)
@@ -166,7 +152,7 @@ s = sigmoid(x)
 s + s * x * (1 - s)""",
         cost=13,
     ),
-    "gelu": unary(
+    "gelu": Equation(
         "gelu",
         "h * normal(h)",
         """x = min(max(h, -14), 14)
@@ -193,14 +179,14 @@ s + s * (1 - s) * x * sqrt(8 / pi) * (1 + 0.134145 * x**2)""",
         {"alpha": (0.0, math.inf)},
         cost=12,
     ),
-    "floor": unary("floor", "floor(h)"),
-    "ceil": unary("ceil", "ceil(h)"),
-    "round": unary("round", "round(h)"),
-    "erf": unary("erf", "erf(h)", "2 / sqrt(pi) * exp(-h * h)", cost=30),
-    "logical_not": unary("logical not", "where(h == 0, 1, 0)"),
-    "isnan": unary("isnan", "where(h != h, 1, 0)"),
-    "isfinite": unary("isfinite", "where(abs(h) < inf, 1, 0)"),
-    "isinf": unary("isinf", "where(abs(h) == inf, 1, 0)"),
+    "floor": Equation("floor", "floor(h)"),
+    "ceil": Equation("ceil", "ceil(h)"),
+    "round": Equation("round", "round(h)"),
+    "erf": Equation("erf", "erf(h)", "2 / sqrt(pi) * exp(-h * h)", cost=30),
+    "logical_not": Equation("logical not", "where(h == 0, 1, 0)"),
+    "isnan": Equation("isnan", "where(h != h, 1, 0)"),
+    "isfinite": Equation("isfinite", "where(abs(h) < inf, 1, 0)"),
+    "isinf": Equation("isinf", "where(abs(h) == inf, 1, 0)"),
 }
 
 
@@ -222,13 +208,11 @@ def with_number(kind: str, reverse: bool) -> Equation:
 
 # Of −∞ and −0, a power isn't the root.
 ROOTS = {
-    0.5: unary("power one half", "sqrt(where(h == -inf, inf, h))", "0.5 / a", cost=4),
-    -0.5: unary(
+    0.5: Equation("power one half", "sqrt(where(h == -inf, inf, h))", "0.5 / a", cost=4),
+    -0.5: Equation(
         "power minus one half", "where(h == 0, inf, 1 / sqrt(where(h == -inf, inf, h)))", "-0.5 * a * a * a", cost=8
     ),
 }
-
-
 WHOLE_POWERS = range(3, 9)  # those that are operations of their own
 
 

@@ -12,16 +12,18 @@ import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from functools import lru_cache
+from functools import lru_cache, partial, reduce
+
+import numpy as np
 
 from thalweg import words
 from thalweg.errors import ArgumentError, FormulaError
 from thalweg.program.formula.collecting import Product, call, constant, operations
 from thalweg.program.formula.collecting import text as written
 from thalweg.program.formula.equation import Equation
-from thalweg.program.formula.language import CONSTANTS, evaluate, names_in, parsed
+from thalweg.program.formula.language import CONSTANTS, evaluate, names_in, of_text
 from thalweg.program.formula.rewriting import Forms, from_value, slope_of
-from thalweg.program.formula.simplify import number, simplified
+from thalweg.program.formula.simplify import number
 from thalweg.support.naming import choose
 
 LONGEST = 500  # characters
@@ -73,16 +75,12 @@ def formula(
     symbols = SYMBOLS | {name: f"p{n}" for n, name in enumerate(parameters)}
     reader = Reader(text, {name: symbols[name] for name in (*variables, *parameters)}, dict(constants))
     value = reader.expression()
-    for kind, name in [("constant", n) for n, _ in constants] + [("parameter", n) for n in parameters]:
+    for name, _ in constants:
         if name not in reader.used:
-            raise FormulaError(
-                words.Said(
-                    "the formula doesn't use its constant {name!r}"
-                    if kind == "constant"
-                    else "the formula doesn't use its parameter {name!r}",
-                    name=name,
-                )
-            )
+            raise FormulaError(words.Said("the formula doesn't use its constant {name!r}", name=name))
+    for name in parameters:
+        if name not in reader.used:
+            raise FormulaError(words.Said("the formula doesn't use its parameter {name!r}", name=name))
     try:
         slopes = [slope(value, name, symbols[name], reader.forms) for name in (variables[0], *parameters)]
         first, *others = (written(e) for e in slopes)
@@ -98,21 +96,17 @@ def slope(value: ast.expr, name: str, symbol: str, forms: Forms) -> ast.expr:
     """The derivative of a formula by one of its names; from the activation alone, if that is enough."""
     forms.shorter = True
     result = slope_of(value, symbol, forms)
+    said = None
     if number(result) == 0:
-        raise FormulaError(
-            words.Said("the derivative with respect to {name} is 0 everywhere: nothing can be learned", name=name)
-        )
-    if operations(result) > MOST_OPERATIONS:
-        raise FormulaError(
-            words.Said(
-                "the derivative with respect to {name} exceeds {most} operations", name=name, most=MOST_OPERATIONS
-            )
-        )
+        said = words.Said("the derivative with respect to {name} is 0 everywhere: nothing can be learned", name=name)
+    elif operations(result) > (most := MOST_OPERATIONS):
+        said = words.Said("the derivative with respect to {name} exceeds {most} operations", name=name, most=most)
+    if said is not None:
+        raise FormulaError(said)
     return (from_value(value, symbol) if "h" in names_in(result) else None) or result
 
 
 def check_names(variables: Sequence[str], constants: Sequence[str], parameters: Sequence[str]) -> None:
-    """Checks that the names of constants and parameters are valid and not taken."""
     taken = {*variables, *RESERVED, *CONSTANTS, *FUNCTIONS}
     for name in [*constants, *parameters]:
         if not isinstance(name, str) or not name.isidentifier() or not name.isascii() or len(name) > 30:
@@ -124,23 +118,17 @@ def check_names(variables: Sequence[str], constants: Sequence[str], parameters: 
 
 def check_somewhere_finite(equation: Equation) -> None:
     """Refuses a formula that is NaN or infinite at every point tried."""
-    import numpy as np
-
     random = np.random.default_rng(0)
     values = {name: random.uniform(-3, 3, 100) for name in ("h", "p", "y")}
     values |= {f"p{n}": random.uniform(0, 3, 100) for n in range(len(equation.by_parameter))}
     with np.errstate(all="ignore"):
         values["a"] = value = evaluate(equation.value, values, np)
         slopes = [evaluate(text, values, np) for text in (equation.slope, *equation.by_parameter)]
-    for part in (value, *slopes):
-        if not np.isfinite(np.broadcast_to(part, 100)).any():
-            raise FormulaError(
-                words.Said(
-                    "the formula's value is not a finite number anywhere between -3 and 3"
-                    if part is value
-                    else "the formula's derivative is not a finite number anywhere between -3 and 3"
-                )
-            )
+    first, *others = (np.isfinite(np.broadcast_to(part, 100)).any() for part in (value, *slopes))
+    if not first:
+        raise FormulaError(words.Said("the formula's value is not a finite number anywhere between -3 and 3"))
+    if not all(others):
+        raise FormulaError(words.Said("the formula's derivative is not a finite number anywhere between -3 and 3"))
 
 
 def pointed(said: words.Said, text: str, start: int, end: int = -1) -> FormulaError:
@@ -181,20 +169,16 @@ class Reader:
         return result
 
     def tree(self) -> ast.Expression:
-        text = self.text
+        text, most, count = self.text, LONGEST, len(self.text)
         if not text.strip():
             raise ArgumentError(words.Said("the formula is empty"))
-        if len(text) > LONGEST:
-            raise ArgumentError(
-                words.Said(
-                    "a formula has at most {most} characters, this one has {count}", most=LONGEST, count=len(text)
-                )
-            )
+        if count > most:
+            said = words.Said("a formula has at most {most} characters, this one has {count}", most=most, count=count)
+            raise ArgumentError(said)
         for place, letter in enumerate(text):
             if not letter.isascii() or not letter.isprintable():
-                raise pointed(
-                    words.Said("a formula can't contain the character {letter!r}", letter=letter), text, place
-                )
+                said = words.Said("a formula can't contain the character {letter!r}", letter=letter)
+                raise pointed(said, text, place)
         if text != text.lstrip():
             raise pointed(words.Said("a formula can't begin with a space"), text, 0)
         try:
@@ -225,12 +209,10 @@ class Reader:
     def number(self, value: float, node: ast.AST) -> ast.expr:
         if not math.isfinite(value):
             raise self.error(words.Said("this has no finite real value"), node)
-        if abs(value) > LARGEST_NUMBER or 0 < abs(value) < 1 / LARGEST_NUMBER:
-            said = words.Said(
-                "this number is {value:g}: numbers must lie between 1e-30 and 1e30 in magnitude", value=value
-            )
-            raise self.error(said, node)
-        return constant(value)
+        if value == 0 or 1 / LARGEST_NUMBER <= abs(value) <= LARGEST_NUMBER:
+            return constant(value)
+        said = words.Said("this number is {value:g}: numbers must lie between 1e-30 and 1e30 in magnitude", value=value)
+        raise self.error(said, node)
 
     def convert(self, node: ast.expr, depth: int) -> ast.expr:
         def inner(part: ast.expr) -> ast.expr:
@@ -255,7 +237,7 @@ class Reader:
             case ast.Compare() | ast.BoolOp() | ast.UnaryOp():
                 said = words.Said("a comparison can only be the condition of where(…, …, …) or of … if … else …")
                 raise self.error(said, node)
-            case ast.BinOp() | ast.Call():
+            case ast.Call():
                 raise self.error(words.Said("a formula can't contain this"), node)
         kind = type(node).__name__.lower()
         raise self.error(words.Said("a formula can't contain this ({kind})", kind=kind), node)
@@ -320,11 +302,8 @@ class Reader:
         if name == "pow":
             return self.power(first, others[0], node)
         if name in DEFINED:
-            return simplified(parsed(DEFINED[name])[1], {"x": first})
-        result = call(name, first, *others[: count - 1])
-        for more in others[count - 1 :]:  # max(a, b, c) is max(max(a, b), c)
-            result = call(name, result, more)
-        return result
+            return of_text(DEFINED[name], {"x": first})
+        return reduce(partial(call, name), others, first) if others else call(name, first)  # max(a, b, c): nested
 
     def condition(self, node: ast.expr, depth: int) -> ast.expr:
         if depth > DEEPEST:

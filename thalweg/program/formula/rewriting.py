@@ -9,8 +9,8 @@ from fractions import Fraction
 from thalweg.program.formula.collecting import Product, Sum, call, constant, exact, folded, is_sum, key, parted, times
 from thalweg.program.formula.collecting import operations as size
 from thalweg.program.formula.derivatives import of
-from thalweg.program.formula.language import CONSTANTS, names_in, parsed
-from thalweg.program.formula.simplify import number, simplified, truth
+from thalweg.program.formula.language import CONSTANTS, names_in, of_text
+from thalweg.program.formula.simplify import number, rebuilt, truth
 
 ONE = Fraction(1)
 ODD = ("sin", "arctan", "sinh", "tanh", "erf", "sign")  # f(−x) = −f(x)
@@ -85,10 +85,8 @@ class Forms:
 
     def condition(self, e: ast.expr) -> ast.expr:
         match e:
-            case ast.BoolOp(op=op, values=parts):
-                return ast.BoolOp(op, [self.condition(part) for part in parts])
-            case ast.UnaryOp(op=ast.Not(), operand=x):
-                return ast.UnaryOp(ast.Not(), self.condition(x))
+            case ast.BoolOp() | ast.UnaryOp(op=ast.Not()):
+                return rebuilt(e, self.condition)
             case ast.Compare(left=x, ops=ops, comparators=others):
                 sides = [self.better(side) for side in (x, *others)]
                 sides = [bare(side) for side in sides] if 0 in map(number, sides) else sides
@@ -184,7 +182,6 @@ class Forms:
         return (self.call("exp", times(n, u)), [(base, n)]) if name == "exp" and n != 1 else None
 
     def power(self, e: ast.expr, n: Fraction) -> ast.expr:
-        """e to the power of a number"""
         p, whole = Product.of(e), n.denominator == 1
         if n in (0, 1):
             return e if n else constant(1)
@@ -211,7 +208,7 @@ class Forms:
         if None not in map(number, (x, *others)):
             return folded(plain_form)
         if (name, name_of(x)) in COMPOSED:
-            return self.better(simplified(parsed(COMPOSED[name, name_of(x)])[1], {"x": x.args[0]}))  # type: ignore[attr-defined]
+            return self.better(of_text(COMPOSED[name, name_of(x)], {"x": x.args[0]}))  # type: ignore[attr-defined]
         if name == "sqrt":
             return self.power(x, Fraction(1, 2))
         if name == "abs" and all(n.denominator == 1 and n % 2 == 0 for _, n in Product.of(rest).factors.values()):

@@ -29,18 +29,24 @@ def simplified(e: ast.expr, given: Mapping[str, ast.expr]) -> ast.expr:
             return inner if isinstance(op, ast.USub) and number(inner) == 0 else ast.UnaryOp(op, inner)
         case ast.BinOp(left=x, op=op, right=y):
             return joined(simplified(x, given), op, simplified(y, given))
-        case ast.BoolOp(op=op, values=parts):
-            return ast.BoolOp(op, [simplified(part, given) for part in parts])
-        case ast.Compare(left=x, ops=ops, comparators=others):
-            return ast.Compare(simplified(x, given), ops, [simplified(y, given) for y in others])
-        case ast.Call(func=ast.Name(id=name) as function, args=arguments):
-            inner_ones = [simplified(a, given) for a in arguments]
-            if name == "where" and (holds := truth(inner_ones[0])) is not None:
-                return inner_ones[1 if holds else 2]
-            if name in ("min", "max") and number(inner_ones[1]) == (math.inf if name == "min" else -math.inf):
-                return inner_ones[0]
-            return ast.Call(function, inner_ones, [])
+    e = rebuilt(e, lambda part: simplified(part, given))
+    match e:
+        case ast.Call(func=ast.Name(id="where"), args=[test, x, y]) if (holds := truth(test)) is not None:
+            return x if holds else y
+        case ast.Call(func=ast.Name(id="min" | "max" as name), args=[x, bound]):
+            return x if number(bound) == (math.inf if name == "min" else -math.inf) else e
     return e
+
+
+def rebuilt(e: ast.expr, change: Callable[[ast.expr], ast.expr]) -> ast.expr:
+    """The expression with each of its parts changed, but for the name of a function."""
+
+    def new(name: str, part: Any) -> Any:
+        if isinstance(part, list):
+            return [new(name, each) for each in part]
+        return change(part) if isinstance(part, ast.expr) and name != "func" else part
+
+    return type(e)(**{name: new(name, part) for name, part in ast.iter_fields(e)})
 
 
 def truth(e: ast.expr) -> bool | None:

@@ -19,22 +19,20 @@ array([0.95, 2.05])
 from __future__ import annotations
 
 import ast
-import copy
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from thalweg.program.formula.language import SYMBOLS, evaluate, names_in, shown
-from thalweg.program.formula.simplify import simplified
+from thalweg.program.formula.simplify import rebuilt, simplified
 
 OPERATIONS = (ast.BinOp, ast.UnaryOp, ast.Call, ast.Compare, ast.BoolOp)
 
 
 @lru_cache(maxsize=256)
 def statements(text: str) -> Sequence[ast.stmt]:
-    """The statements of a step."""
     return ast.parse(text).body
 
 
@@ -67,12 +65,10 @@ def flat(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
 
 @lru_cache(maxsize=256)
 def targets(text: str) -> tuple[str, ...]:
-    """The names to which a step assigns."""
     return tuple(dict.fromkeys(target(s) for s in flat(statements(text))))
 
 
 def names_of(text: str) -> set[str]:
-    """All names in a step."""
     tests = [s.test for s in statements(text) if isinstance(s, ast.If)]
     return {name for e in (*tests, *map(value, flat(statements(text)))) for name in names_in(e)} | set(targets(text))
 
@@ -83,13 +79,9 @@ def functions_of(text: str) -> set[str]:
     return {ast.unparse(function) for function in calls}
 
 
-def elementwise(text: str, vectors: Collection[str]) -> frozenset[str]:
-    """The names that have a value for every element: the vectors, and what is computed from them."""
-    return reached(text, frozenset(vectors))
-
-
 @lru_cache(maxsize=1024)
-def reached(text: str, vectors: frozenset[str]) -> frozenset[str]:
+def elementwise(text: str, vectors: frozenset[str]) -> frozenset[str]:
+    """The names that have a value for every element: the vectors, and what is computed from them."""
     found = set(vectors)
     for s in flat(statements(text)):
         if names_in(value(s)) & found:
@@ -114,15 +106,8 @@ def divided(s: ast.stmt, vectors: frozenset[str]) -> tuple[ast.expr, dict[str, a
 
 def replaced(e: ast.expr, other: Callable[[ast.expr], ast.expr | None]) -> ast.expr:
     """The expression with `other`'s in place of its largest parts for which there is one."""
-    if (found := other(e)) is not None:
-        return found
-    e = copy.copy(e)
-    for part, child in ast.iter_fields(e):
-        if isinstance(child, ast.expr) and part != "func":
-            setattr(e, part, replaced(child, other))
-        elif isinstance(child, list):
-            setattr(e, part, [replaced(c, other) if isinstance(c, ast.expr) else c for c in child])
-    return e
+    found = other(e)
+    return rebuilt(e, lambda part: replaced(part, other)) if found is None else found
 
 
 def typed(xp: Any, scalar: Any, like: Any) -> Any:
@@ -138,7 +123,7 @@ def run(text: str, values: Mapping[str, Any], xp: Any) -> dict[str, Any]:
     Scalars are computed in their own precision, and take the vectors' type where they meet them. Any of them may be
     traced: if that of an `if` is, both sides are computed.
     """
-    vectors = elementwise(text, [name for name, v in values.items() if xp.ndim(v)])
+    vectors = elementwise(text, frozenset(name for name, v in values.items() if xp.ndim(v)))
     like = next(v for v in values.values() if xp.ndim(v))
 
     def after(body: Sequence[ast.stmt], values: Mapping[str, Any]) -> dict[str, Any]:
@@ -169,25 +154,10 @@ def run(text: str, values: Mapping[str, Any], xp: Any) -> dict[str, Any]:
 @lru_cache(maxsize=256)
 def operations(text: str, vectors: tuple[str, ...]) -> int:
     """The number of operations per element in a step."""
-    found = elementwise(text, vectors)
+    found = elementwise(text, frozenset(vectors))
     values = [value(s) for s in flat(statements(text))]
     nodes = (node for e in values for node in ast.walk(e) if isinstance(node, OPERATIONS))
     return sum(bool(names_in(node) & found) for node in nodes if isinstance(node, ast.expr))
-
-
-class Numbers(ast.NodeTransformer):
-    """Fills in numbers: 1 - beta with beta = 0.9 becomes 0.1."""
-
-    def __init__(self, numbers: Mapping[str, float]) -> None:
-        self.numbers = numbers
-
-    def visit(self, node: ast.AST) -> Any:
-        if not isinstance(node, ast.expr):
-            return node
-        if isinstance(node, (ast.Constant, ast.Compare, ast.BoolOp)) or not names_in(node) <= set(self.numbers):
-            return self.generic_visit(node)
-        number = evaluate(node, self.numbers, np)
-        return ast.UnaryOp(ast.USub(), ast.Constant(-number)) if number < 0 else ast.Constant(number)
 
 
 def shown_step(text: str, numbers: Mapping[str, float], names: Mapping[str, str], factor: float = 1.0) -> str:
@@ -195,7 +165,14 @@ def shown_step(text: str, numbers: Mapping[str, float], names: Mapping[str, str]
 
     factor: multiplies the learning rate.
     """
-    rate = ast.BinOp(ast.Constant(factor), ast.Mult(), ast.Name("learning_rate", ast.Load()))
+    rate = simplified(ast.BinOp(ast.Constant(factor), ast.Mult(), ast.Name("learning_rate", ast.Load())), {})
+
+    def filled(e: ast.expr) -> ast.expr | None:
+        """The number that a part is: 1 - beta with beta = 0.9 becomes 0.1."""
+        if isinstance(e, ast.Constant | ast.Compare | ast.BoolOp) or not names_in(e) <= set(numbers):
+            return None
+        n = evaluate(e, numbers, np)
+        return ast.UnaryOp(ast.USub(), ast.Constant(-n)) if n < 0 else ast.Constant(n)
 
     def lines(body: Sequence[ast.stmt]) -> str:
         return "; ".join(map(line, body))
@@ -209,8 +186,6 @@ def shown_step(text: str, numbers: Mapping[str, float], names: Mapping[str, str]
         return f"{names.get(target(s), target(s))} {sign}= {formula(s.value)}"
 
     def formula(e: ast.expr) -> str:
-        return shown(
-            simplified(Numbers(numbers).visit(copy.deepcopy(e)), {"learning_rate": simplified(rate, {})}), names
-        )
+        return shown(simplified(replaced(e, filled), {"learning_rate": rate}), names)
 
     return lines(statements(text))

@@ -69,7 +69,8 @@ def places() -> Places:
                 make(folder)
                 check(folder)
             read.append(path)
-            probe(path)
+            with tempfile.TemporaryFile(dir=path, buffering=0) as file:
+                file.write(bytes(PROBE))
         except OSError as error:
             refused.append(f"{parent} ({error.strerror or error})")
             continue
@@ -102,12 +103,6 @@ def check(folder: Path) -> None:
         raise OSError("it is somebody else's")
     if others_write(found):
         raise OSError("others can write to it: chmod go-w")
-
-
-def probe(folder: Path) -> None:
-    """Raises an OSError if nothing can be written."""
-    with tempfile.TemporaryFile(dir=folder, buffering=0) as file:
-        file.write(bytes(PROBE))
 
 
 def trusted(found: os.stat_result) -> bool:

@@ -52,12 +52,6 @@ def simplify(module: Any) -> None:
     passes.run(module, builder)
 
 
-def machine_code(module: Any) -> bytes:
-    """The module's object code."""
-    code: bytes = target_machine().emit_object(module)
-    return code
-
-
 def object_code(kernel: Kernel) -> tuple[bytes, list[str]]:
     """The object code of a kernel or of what a family is made of, and the names of the families that it calls.
 
@@ -67,7 +61,7 @@ def object_code(kernel: Kernel) -> tuple[bytes, list[str]]:
     family = hasattr(kernel.function(), "emit")
     module = (family_module if family else optimised)(kernel)
     called = [f.name for f in module.functions if f.is_declaration and f.name.startswith(SYMBOL)]
-    return machine_code(module), called
+    return bytes(target_machine().emit_object(module)), called
 
 
 def optimised(kernel: Kernel) -> Any:

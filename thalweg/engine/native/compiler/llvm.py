@@ -77,30 +77,19 @@ def apart(k: int, count: int):
     return load, store
 
 
-def ask(builder, address):
-    """Emits a prefetch of the cache line at an address, into L2; an invalid address has no effect."""
-    arguments = [builder.inttoptr(address, BYTES), *(ir.Constant(I32, n) for n in (0, 2, 1))]
-    function = declare(builder, "llvm.prefetch.p0", ir.VoidType(), [a.type for a in arguments])
-    builder.call(function, arguments)
-
-
 @emitted()
 def fetch(builder, address):
-    """Prefetches the cache line at an address that is read soon."""
-    ask(builder, address)
-
-
-def rewrite(builder, address):
-    """Emits code that writes a number back unchanged, so that the core owns its cache line. A prefetch for writing
-    doesn't take a line that others hold too. Atomic, or LLVM would remove it."""
-    p = pointer(builder, address, I32)
-    builder.store_atomic(builder.load_atomic(p, "monotonic", 4), p, "monotonic", 4)
+    """Prefetches the cache line at an address that is read soon, into L2; an invalid address has no effect."""
+    how = (ir.Constant(I32, n) for n in (0, 2, 1))
+    invoke(builder, "llvm.prefetch.p0", ir.VoidType(), builder.inttoptr(address, BYTES), *how)
 
 
 @emitted()
 def take(builder, address):
-    """Takes the cache line at an address from other cores. The processor continues meanwhile."""
-    rewrite(builder, address)
+    """Takes the cache line at an address from other cores, by writing a number back unchanged. The processor continues
+    meanwhile. A prefetch for writing doesn't take a line that others hold too. Atomic, or LLVM would remove it."""
+    p = pointer(builder, address, I32)
+    builder.store_atomic(builder.load_atomic(p, "monotonic", 4), p, "monotonic", 4)
 
 
 @emitted(int64)
@@ -108,13 +97,13 @@ def allocate(builder, size):
     """The address of `size` bytes from C's malloc."""
     if architecture() == "wasm32":
         size = builder.trunc(size, I32)
-    return builder.ptrtoint(builder.call(declare(builder, "malloc", BYTES, [size.type]), [size]), I64)
+    return builder.ptrtoint(invoke(builder, "malloc", BYTES, size), I64)
 
 
 @emitted()
 def release(builder, address):
     """Frees memory from `allocate`; 0 has no effect."""
-    builder.call(declare(builder, "free", ir.VoidType(), [BYTES]), [builder.inttoptr(address, BYTES)])
+    invoke(builder, "free", ir.VoidType(), builder.inttoptr(address, BYTES))
 
 
 def stack(n: int):
@@ -163,21 +152,21 @@ def store_release(builder, address, value):
 def pause(builder):
     """Tells the core that this is a spin loop: it waits a few dozen cycles, in which its other thread runs."""
     if architecture() in ("x86_64", "i686", "amd64"):
-        builder.call(declare(builder, "llvm.x86.sse2.pause", ir.VoidType(), []), [])
+        invoke(builder, "llvm.x86.sse2.pause", ir.VoidType())
     elif architecture() in ("aarch64", "arm64"):  # isb waits longer than yield, which most ARM cores ignore
-        builder.call(declare(builder, "llvm.aarch64.isb", ir.VoidType(), [I32]), [ir.Constant(I32, 15)])
+        invoke(builder, "llvm.aarch64.isb", ir.VoidType(), ir.Constant(I32, 15))
 
 
 @emitted()
 def sched_yield(builder):
     """Lets the operating system run another thread on this core: POSIX sched_yield, or Windows' SwitchToThread."""
-    builder.call(declare(builder, YIELD, I32, []), [])
+    invoke(builder, YIELD, I32)
 
 
 @emitted()
 def nap(builder):
     """Sleeps for the shortest possible time: some 50 µs, on Windows 1 ms."""
-    builder.call(declare(builder, NAP, I32, [I32]), [ir.Constant(I32, 1)])
+    invoke(builder, NAP, I32, ir.Constant(I32, 1))
 
 
 @emitted(int64)
@@ -187,10 +176,9 @@ def ticks(builder):
         place = builder.alloca(ir.ArrayType(I64, 2))
     address = builder.bitcast(place, I64.as_pointer())
     if "windows" in triple():
-        builder.call(declare(builder, CLOCK, I32, [address.type]), [address])
+        invoke(builder, CLOCK, I32, address)
         return builder.load(address)
-    kind = ir.Constant(I32, monotonic())
-    builder.call(declare(builder, CLOCK, I32, [I32, address.type]), [kind, address])
+    invoke(builder, CLOCK, I32, ir.Constant(I32, monotonic()), address)
     rest = builder.load(builder.gep(address, [ir.Constant(I64, 1)]))
     return builder.add(builder.mul(builder.load(address), ir.Constant(I64, 10**9)), rest)
 
@@ -212,10 +200,10 @@ def architecture() -> str:
     return triple().split("-")[0]
 
 
-def declare(builder, name: str, result, parameters):
-    """Returns the module's declaration of the named function."""
-    declared = builder.module.globals.get(name)
-    return declared or ir.Function(builder.module, ir.FunctionType(result, parameters), name)
+def invoke(builder, name: str, result, *arguments):
+    """Emits the call of the function with this name, which the module declares; result: its type."""
+    kind = ir.FunctionType(result, [argument.type for argument in arguments])
+    return builder.call(builder.module.globals.get(name) or ir.Function(builder.module, kind, name), arguments)
 
 
 # --- Python ------------------------------------------------------------------------------------------------------
@@ -224,7 +212,7 @@ def declare(builder, name: str, result, parameters):
 @emitted(int64)
 def hold(builder, thing):
     """Adds a reference to the Python object at an address; returns the address."""
-    builder.call(declare(builder, HOLD, ir.VoidType(), [BYTES]), [builder.inttoptr(thing, BYTES)])
+    invoke(builder, HOLD, ir.VoidType(), builder.inttoptr(thing, BYTES))
     return thing
 
 
@@ -241,14 +229,13 @@ def new_array(builder, create, array, kind, axes, shape):
 @emitted(int64)
 def leave(builder):
     """Lets other Python threads run; returns the argument of `reenter`."""
-    return builder.ptrtoint(builder.call(declare(builder, LEAVE, BYTES, []), []), I64)
+    return builder.ptrtoint(invoke(builder, LEAVE, BYTES), I64)
 
 
 @emitted()
 def reenter(builder, thread):
     """Waits until this thread may use Python's objects again."""
-    function = declare(builder, REENTER, ir.VoidType(), [BYTES])
-    builder.call(function, [builder.inttoptr(thread, BYTES)])
+    invoke(builder, REENTER, ir.VoidType(), builder.inttoptr(thread, BYTES))
 
 
 # --- Arithmetic --------------------------------------------------------------------------------------------------

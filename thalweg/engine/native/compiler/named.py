@@ -43,7 +43,6 @@ def kernel(function):
 
 
 def read(builder, place, index, kind):
-    """One of a table's numbers."""
     return Value(kind, (builder.load(builder.gep(place, [word(index)])),))
 
 

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from thalweg.engine.native.compiler.fingerprint import fingerprint
 from thalweg.engine.native.compiler.kernel import Kernel, family_of, symbol_of
 from thalweg.engine.native.compiler.levels import USABLE, Level
-from thalweg.engine.native.compiler.system import NAMES, addresses
+from thalweg.engine.native.compiler.system import NAMES, address, addresses
 from thalweg.support.extras import can_compile
 from thalweg.support.once import once
 from thalweg.version import __version__
@@ -38,7 +38,6 @@ class Library(NamedTuple):
 
 
 def folder_of() -> Path:
-    """The folder of the libraries."""
     return Path(os.environ.get("THALWEG_READY") or FOLDER)
 
 
@@ -107,8 +106,5 @@ def is_ready(kernel: Kernel) -> bool:
 
 def ready_address(kernel: Kernel) -> int | None:
     """The address of a ready kernel; None if it isn't ready."""
-    if not is_ready(kernel):
-        return None
     found = library()
-    assert found is not None
-    return ctypes.cast(getattr(found.code, symbol_of(kernel)), ctypes.c_void_p).value
+    return address(getattr(found.code, symbol_of(kernel))) if found is not None and is_ready(kernel) else None

@@ -5,7 +5,7 @@ import inspect
 from llvmlite import ir
 
 from thalweg.engine.native.compiler.kernel import HOME, Kernel, symbol_of
-from thalweg.engine.native.compiler.llvm import I64, declare
+from thalweg.engine.native.compiler.llvm import invoke
 from thalweg.engine.native.language.callables import emitted
 
 
@@ -24,6 +24,6 @@ class Shared:
 
         @emitted(names=self.names)
         def call(builder, *arguments):
-            builder.call(declare(builder, symbol, ir.VoidType(), [I64] * len(arguments)), arguments)
+            invoke(builder, symbol, ir.VoidType(), *arguments)
 
         return call

@@ -20,7 +20,6 @@ NAMES = (YIELD, NAP, CLOCK, HOLD, LEAVE, REENTER)
 
 @once
 def ticks_a_second() -> int:
-    """The frequency of the clock."""
     if sys.platform == "win32":
         result = ctypes.c_int64()
         system().QueryPerformanceFrequency(ctypes.byref(result))
@@ -29,17 +28,13 @@ def ticks_a_second() -> int:
 
 
 def system() -> Any:
-    """The operating system's functions."""
     if sys.platform == "win32":
         return ctypes.WinDLL("kernel32")
     return ctypes.CDLL(None)
 
 
 def address(function: Any) -> int:
-    """The address of a C function."""
-    result = ctypes.cast(function, ctypes.c_void_p).value
-    assert result is not None
-    return result
+    return ctypes.cast(function, ctypes.c_void_p).value or 0
 
 
 @once

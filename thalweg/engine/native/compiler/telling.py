@@ -26,7 +26,6 @@ class Progress:
         self.drawn = 0  # columns of the line on the terminal
 
     def need(self, kernels: Iterable[Kernel]) -> None:
-        """Notes kernels that have to be compiled."""
         self.needed.update(kernels)
 
     @contextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from thalweg.engine.native.layouts.by_columns import in_columns
+from thalweg.engine.native.layouts.orders import in_columns
 from thalweg.program.instructions.batches import GatherFloats
 
 

@@ -9,7 +9,8 @@ from thalweg.engine.native.compiler.llvm import floats
 from thalweg.engine.native.compiler.named import kernel
 from thalweg.engine.native.kernels.convolution import _phase, _zone
 from thalweg.engine.native.language.callables import compiled
-from thalweg.engine.native.linalg.microkernel import Emitter, Family, integer
+from thalweg.engine.native.linalg.families import Family, integer
+from thalweg.engine.native.linalg.microkernel import Emitter
 
 RUN = ("row", "column", "rows", "columns", "count", "step", "channels")
 COMMON = ((3, 3), (5, 5))  # kernel sizes for which loops are unrolled
@@ -28,7 +29,6 @@ class _Run(Emitter):
         with builder.if_then(builder.icmp_signed(">", rest, integer(0))):
             self.keep(rest)
             self.vector_of_channels(done, self.load_some, self.store_some)
-        builder.ret_void()
 
     def vector_of_channels(self, k, load, store):
         """Emits the work on the channels from k on; returns no carried values."""

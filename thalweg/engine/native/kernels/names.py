@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from thalweg.engine.native.instructions.normalization import NativeBatchNormalization
-from thalweg.engine.native.layouts.by_columns import in_columns
+from thalweg.engine.native.layouts.orders import in_columns
 from thalweg.engine.native.passes.winograd import WinogradConvolution, WinogradGradient
 from thalweg.program.instructions.activations import ElementwiseAdjoint
 from thalweg.program.instructions.convolution import Convolution, KernelGradient, TransposedConvolution

@@ -11,7 +11,8 @@ so that few channels fill whole vectors too: each channel's constants and sums a
 """
 
 from thalweg.engine.native.compiler.levels import VW
-from thalweg.engine.native.linalg.microkernel import Emitter, Family, integer
+from thalweg.engine.native.linalg.families import Family, integer
+from thalweg.engine.native.linalg.microkernel import Emitter
 
 MATRIX = ("rows", "width", "stride", "copies")
 GROUP = 4  # vectors at a time, so that enough sums are in flight
@@ -38,7 +39,6 @@ class _Channels(Emitter):
             return carried
 
         self.repeat(integer(2), [], part)
-        builder.ret_void()
 
     def columns(self, begin, rows, columns, step):
         builder = self.builder

@@ -7,11 +7,14 @@ empty. The vectors run along k.
 C₀ is the previous C, or a bias row, or zero (its address is 0). Addresses are in bytes, strides in floats.
 """
 
+from itertools import product
+
 from llvmlite import ir
 
 from thalweg.engine.native.compiler.levels import VW
 from thalweg.engine.native.compiler.llvm import F32, I32, I64
-from thalweg.engine.native.linalg.microkernel import IN_FLIGHT, Emitter, Family, integer
+from thalweg.engine.native.linalg.families import Family, integer
+from thalweg.engine.native.linalg.microkernel import IN_FLIGHT, Emitter
 
 # Enough rows of dots for a vector of sums, and for enough sums in flight.
 DOT_COLUMNS = {16: 7, 8: 7, 4: 3}[VW]
@@ -32,8 +35,7 @@ class DotProducts(Emitter):
         """sums[r, j] += A[r, k:k+VW] · B[j, k:k+VW]"""
         a = [load(self.at("a", "rsa", r, k)) for r in range(self.rows)]
         b = [load(self.at("b", "ldb", j, k)) for j in range(self.columns)]
-        pairs = [(x, y) for x in a for y in b]
-        return [self.multiply_add(x, y, total) for (x, y), total in zip(pairs, sums, strict=True)]
+        return self.multiply_adds(product(a, b), sums)
 
     def totals(self, vectors):
         """A vector whose first elements are the sums over each of `vectors`.
@@ -53,10 +55,7 @@ class DotProducts(Emitter):
             pairs = list(zip(vectors[::2], vectors[1::2], strict=True))
             vectors = [self.builder.fadd(self.shuffle(x, y, first), self.shuffle(x, y, second)) for x, y in pairs]
             of = [[(x + y)[i] for i in first] for x, y in zip(of[::2], of[1::2], strict=True)]
-        (vector,), (of,) = vectors, of
-        while size > 1:
-            size //= 2
-            vector = self.builder.fadd(vector, self.shuffle(vector, vector, [i ^ size for i in range(VW)]))
+        (of,), vector = of, self.summed(vectors[0], size)
         return self.shuffle(vector, vector, [of.index(i % count) for i in range(VW)])
 
 
@@ -69,7 +68,6 @@ class _Dots(DotProducts):
     def emit(self):
         """C = C₀ + A·B for each of `tiles` tiles; the next tile's C₀ is `step` floats further on."""
         self.repeat(self.given["tiles"], [self.given[name] for name in ("a", "c", "start")], self.tile)
-        self.builder.ret_void()
 
     def tile(self, i, places):
         """One tile. The last vector along k, which may be only partly filled, is handled after the loop."""
@@ -86,7 +84,8 @@ class _Dots(DotProducts):
         for first in range(0, len(cells), VW):
             part = cells[first : first + VW]
             self.keep(integer(len(part)))
-            (total,) = self.plus_start([self.totals(sums[first : first + VW])], self.load_start, [(first,)])
+            total = self.totals(sums[first : first + VW])
+            (total,) = self.plus_start([total], lambda k: self.load_some(self.at("start", "step", 0, k)), [(first,)])
             (total,) = self.if_given("relu", [total], lambda value, _: self.at_least_zero(value), [()])
             with builder.if_else(joined) as (then, otherwise):
                 with then:
@@ -99,25 +98,20 @@ class _Dots(DotProducts):
         steps = (builder.mul(given[step], integer(self.rows)) for step in ("rsa", "ldc"))
         return self.moved(places, (*steps, given["step"]))
 
-    def load_start(self, first):
-        return self.load_some(self.at("start", "step", 0, first))
-
     def gated_at(self, value, p):
         return self.gated(value, self.load_some(p))
 
     def gated_apart(self, value, cells):
         gates = self.zero
         for i, cell in enumerate(cells):
-            gates = self.builder.insert_element(gates, self.load_scalar(self.at("G", "ldc", *cell)), _place(i))
+            gate = self.load_scalar(self.at("G", "ldc", *cell))
+            gates = self.builder.insert_element(gates, gate, ir.Constant(I32, i))
         return self.gated(value, gates)
 
     def store_apart(self, value, cells):
         for i, cell in enumerate(cells):
-            self.builder.store(self.builder.extract_element(value, _place(i)), self.at("c", "ldc", *cell)).align = 4
-
-
-def _place(i):
-    return ir.Constant(I32, i)
+            number = self.builder.extract_element(value, ir.Constant(I32, i))
+            self.builder.store(number, self.at("c", "ldc", *cell)).align = 4
 
 
 class _Short(Emitter):
@@ -144,7 +138,6 @@ class _Short(Emitter):
             return carried
 
         self.repeat(given["rows"], [], row)
-        builder.ret_void()
 
 
 DOTS = Family("DOTS", _Dots, {16 * r + j: (r, j) for r, j in DOT_SHAPES})

@@ -69,8 +69,7 @@ def gemm(a, rsa, csa, b, ldb, c, ldc, bias, accumulate, M, N, K):
             _add(bias, c + 4 * i * ldc, N)
     start = c if accumulate else bias
     lds = ldc if accumulate else 0
-    if not _at_once(a, rsa, csa, b, ldb, c, ldc, start, lds, 0, 0, M, N, K):
-        _blocks(a, rsa, csa, b, ldb, 0, c, ldc, start, lds, 0, 0, 1, 0, 0, M, N, K, 0)
+    _any_size(a, rsa, csa, b, ldb, 0, c, ldc, start, lds, 0, 0, M, N, K)
 
 
 @compiled
@@ -83,8 +82,8 @@ def product(a, rsa, csa, b, ldb, across, c, ldc, bias, relu, gate, M, N, K):
     behind = gate - c if gate else 0
     if across and csa == 1 and bias == 0 and M * (N + K) < N * K and min(M, TURNED_ROWS) <= _turned_rows(K):
         _turned(a, rsa, b, ldb, c, ldc, relu, behind, M, N, K)
-    elif across or not _at_once(a, rsa, csa, b, ldb, c, ldc, bias, 0, relu, behind, M, N, K):
-        _blocks(a, rsa, csa, b, ldb, across, c, ldc, bias, 0, relu, behind, 1, 0, 0, M, N, K, 0)
+    else:
+        _any_size(a, rsa, csa, b, ldb, across, c, ldc, bias, 0, relu, behind, M, N, K)
 
 
 @compiled
@@ -101,10 +100,8 @@ def pair(x, tx, y, ty, z, accumulate, M, N, K):
         return
     rsa, csa = (1, M) if tx else (K, 1)
     across = 1 if ty and N > 1 else 0
-    ldb = K if across else N
     start, lds = (z, N) if accumulate else (0, 0)
-    if across or not _at_once(x, rsa, csa, y, ldb, z, N, start, lds, 0, 0, M, N, K):
-        _blocks(x, rsa, csa, y, ldb, across, z, N, start, lds, 0, 0, 1, 0, 0, M, N, K, 0)
+    _any_size(x, rsa, csa, y, K if across else N, across, z, N, start, lds, 0, 0, M, N, K)
 
 
 @compiled
@@ -120,17 +117,16 @@ def _sideways(x, y, ty, z, M, N, K):
 
 
 @compiled
-def _at_once(a, rsa, csa, b, ldb, c, ldc, start, lds, relu, gate, M, N, K):
-    """Computes C as one row or one tile, for small networks and few rows; returns whether that was possible."""
-    if M == 1 and csa == 1 and gate == 0 and 0 < N <= MOST * VW and 0 < K <= DEPTH:
+def _any_size(a, rsa, csa, b, ldb, across, c, ldc, start, lds, relu, gate, M, N, K):
+    """Computes C as one row or one tile, for small networks and few rows; otherwise by blocks."""
+    few, vectors, small = N % VW, (N + VW - 1) // VW, across == 0 and 0 < K <= DEPTH
+    if small and M == 1 and csa == 1 and gate == 0 and 0 < N <= MOST * VW:
         row(N, a, 1, b, ldb, c, start, relu, K)
-        return True
-    few, vectors = N % VW, (N + VW - 1) // VW
-    if 0 < M <= ROWS and 0 < vectors <= WIDEST[M] and 0 < K <= DEPTH and (few == 0 or few * 2 > M) and ldb > 1:
+    elif small and 0 < M <= ROWS and 0 < vectors <= WIDEST[M] and (few == 0 or few * 2 > M) and ldb > 1:
         last = few if few else VW
         tile_ahead(M, vectors, a, rsa, csa, b, ldb, c, ldc, start, lds, K, last, 1, 0, relu, gate, 0, 0, 1, 0, 0)
-        return True
-    return False
+    else:
+        _blocks(a, rsa, csa, b, ldb, across, c, ldc, start, lds, relu, gate, 1, 0, 0, M, N, K, 0)
 
 
 @compiled

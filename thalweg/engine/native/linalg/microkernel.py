@@ -16,11 +16,9 @@ from functools import reduce
 
 from llvmlite import ir
 
-from thalweg.engine.native.compiler.kernel import HOME, WHOLE, Kernel, symbol_of
 from thalweg.engine.native.compiler.levels import VW
-from thalweg.engine.native.compiler.llvm import F32, I32, I64, architecture, ask, declare, pointer, rewrite
-from thalweg.engine.native.language.callables import emitted
-from thalweg.engine.native.runtime.absent import ABSENT
+from thalweg.engine.native.compiler.llvm import F32, I32, I64, architecture, fetch, invoke, pointer, take
+from thalweg.engine.native.linalg.families import Family, integer
 
 # The widest tile for every number of rows. Its sums, a row of B and a scalar of A have to fit into the registers: 32
 # with AVX-512 and on ARM, otherwise 16. At least 8 sums in flight hide the latency of a multiply-add, so tiles with few
@@ -169,6 +167,10 @@ class Emitter:
         """total + x·y, contracted to one instruction."""
         return self.builder.fadd(self.builder.fmul(x, y, flags=("contract",)), total, flags=("contract",))
 
+    def multiply_adds(self, pairs, totals):
+        """total + x·y for pairs of vectors x and y, each with its total."""
+        return [self.multiply_add(x, y, total) for (x, y), total in zip(pairs, totals, strict=True)]
+
     def splat(self, scalar):
         """A vector whose every element is the scalar."""
         undefined = ir.Constant(ir.VectorType(scalar.type, self.width), ir.Undefined)
@@ -176,12 +178,15 @@ class Emitter:
         return self.shuffle(first, undefined, [0] * self.width)
 
     def total(self, vector):
-        """The sum of a vector's elements, computed in every element; the first is returned."""
-        size = self.width
+        """The sum of a vector's elements."""
+        return self.builder.extract_element(self.summed(vector, self.width), ir.Constant(I32, 0))
+
+    def summed(self, vector, size):
+        """The sums of each `size` elements of a vector, in all of these elements."""
         while size > 1:
             size //= 2
             vector = self.builder.fadd(vector, self.shuffle(vector, vector, [i ^ size for i in range(self.width)]))
-        return self.builder.extract_element(vector, ir.Constant(I32, 0))
+        return vector
 
     def shuffle(self, x, y, lanes):
         """Picks elements of x (0 … width−1) and y (from width on)."""
@@ -195,9 +200,7 @@ class Emitter:
         self.count = count
 
     def load(self, p):
-        value = self.builder.load(self.builder.bitcast(p, self.vector.as_pointer()))
-        value.align = 4
-        return value
+        return self.load_scalar(self.builder.bitcast(p, self.vector.as_pointer()))
 
     def load_scalar(self, p):
         value = self.builder.load(p)
@@ -225,8 +228,7 @@ class Emitter:
     def _masked_call(self, name, result, before, after):
         pointed = self.builder.bitcast(before[-1], self.vector.as_pointer())
         arguments = [*before[:-1], pointed, ir.Constant(I32, 4), self.mask, *after]
-        name = f"llvm.masked.{name}.v{self.width}f32.p0"
-        return self.builder.call(declare(self.builder, name, result, [a.type for a in arguments]), arguments)
+        return invoke(self.builder, f"llvm.masked.{name}.v{self.width}f32.p0", result, *arguments)
 
 
 class Tile(Emitter):
@@ -252,7 +254,6 @@ class Tile(Emitter):
         if self.masked:
             self.words[-1].keep(self.given["last"])
         self.repeat(self.given["tiles"], [self.given[name] for name in ("a", "c", "start")], self.tile)
-        self.builder.ret_void()
 
     def tile(self, i, places):
         builder, given, cells = self.builder, self.given, self.cells
@@ -260,7 +261,7 @@ class Tile(Emitter):
         if self.looks_ahead:
             which = builder.srem(i, integer(self.vectors))  # each tile prefetches another vector of the next rows of B
             self.ahead = builder.add(given["ahead"], builder.mul(which, integer(VW)))
-            self.each_own(ask)
+            self.each_own(fetch.emit)
         zeros = [self.words[v].zero for _, v in cells] * self.chains
         sums = self.repeat(given["outer"], zeros, self.image)
         sums = [reduce(builder.fadd, sums[cell :: len(cells)]) for cell in range(len(cells))]
@@ -273,7 +274,7 @@ class Tile(Emitter):
         else:
             self.store_cells(sums, joined=False)
         if self.looks_ahead:
-            self.each_own(rewrite)
+            self.each_own(take.emit)
         steps = (given["step"], *(builder.mul(given[name], integer(self.rows)) for name in ("ldc", "lds")))
         return self.moved(places, steps)
 
@@ -328,14 +329,14 @@ class Tile(Emitter):
         a = builder.gep(a, [builder.mul(k, given["csa"])])
         b = builder.gep(b, [builder.mul(k, given["ldb"])])
         if self.looks_ahead:
-            ask(builder, builder.ptrtoint(builder.gep(b, [self.ahead]), I64))
+            fetch.emit(builder, builder.ptrtoint(builder.gep(b, [self.ahead]), I64))
         row = [self.load_vector(builder.gep(b, [integer(v * VW)]), v) for v in range(self.vectors)]
         column = [builder.gep(a, [builder.mul(given["rsa"], integer(r))]) for r in range(self.rows)]
         column = [self.load_scalar(p) for p in column]
         kinds = list(dict.fromkeys(self.words))
         column = [{words: words.splat(x) for words in kinds} for x in column]
         pairs = [(x[words], y) for x in column for words, y in zip(self.words, row, strict=True)]
-        return [self.multiply_add(x, y, total) for (x, y), total in zip(pairs, sums, strict=True)]
+        return self.multiply_adds(pairs, sums)
 
     def load_vector(self, p, v):
         words = self.words[v]
@@ -352,118 +353,10 @@ class _Ahead(Tile):
     looks_ahead = True
 
 
-def integer(value):
-    return ir.Constant(I64, value)
-
-
-class Family:
-    """Micro-kernels that differ in compile-time constants, and a function that jumps to one of them by its key.
-
-    They are object files of their own, one for each that was ever called (see `compiler/on_demand.py`), and the
-    function is linked with each kernel that calls them. In a library of ready kernels there are all.
-
-    A micro-kernel takes the key too, so that its arguments needn't be moved and the call becomes a jump. It is not
-    inlined, and its loops are not unrolled (optsize): that would double the compile time and gain nothing.
-    """
-
-    def __init__(self, name, kind, kernels, finished=False):
-        """name: of the family in the module of `kind`, the class that emits its functions. kernels: key → constants.
-
-        finished: whether LLVM's passes would find nothing to optimise in what is emitted.
-        """
-        self.kernel = Kernel(kind.__module__.removeprefix(f"{HOME}."), name)
-        self.kind, self.kernels, self.finished = kind, kernels, finished
-
-    def call(self, builder, key, arguments):
-        """Emits the call of the micro-kernel with this key, a value of the emitted code."""
-        name, given = symbol_of(self.kernel), [key, *arguments]
-        builder.call(declare(builder, name, ir.VoidType(), [I64] * len(given)), given)
-
-    def function(self, rest=None, **weights):
-        """The function by which kernels call a micro-kernel: of numbers, whose sum with these weights is the key, and
-        the arguments. rest: what else the key has, (builder, {argument: value}) → an int64."""
-
-        @emitted(names=(*weights, *self.kind.arguments))
-        def call(builder, *values):
-            key, given = integer(0), values[len(weights) :]
-            for weight, value in zip(weights.values(), values, strict=False):
-                key = builder.add(key, builder.mul(value, integer(weight)))
-            if rest is not None:
-                key = builder.add(key, rest(builder, dict(zip(self.kind.arguments, given, strict=True))))
-            self.call(builder, key, given)
-
-        return call
-
-    def emit(self, module, member=""):
-        """Adds the function; the micro-kernel with this key alone; or the function and all that it jumps to."""
-        if member not in ("", WHOLE):
-            own = self._function(module, symbol_of(self.kernel._replace(member=member)), "", "optsize")
-            self.kind(own, *self.kernels[int(member)]).emit()
-            return
-        builder = ir.IRBuilder(self._function(module, symbol_of(self.kernel)).append_basic_block("entry"))
-        nothing = builder.append_basic_block("nothing")
-        (self._jump if member else self._look_up)(module, builder, nothing)
-        builder.position_at_end(nothing)
-        builder.ret_void()
-
-    def _jump(self, module, builder, nothing):
-        """Emits a jump to one of the micro-kernels in this module."""
-        switch = builder.switch(builder.function.args[0], nothing)
-        for key, constants in self.kernels.items():
-            kernel = self._function(module, f"kernel_{key}", "linkonce_odr", "noinline", "optsize")
-            self.kind(kernel, *constants).emit()
-            builder.position_at_end(block := builder.append_basic_block(f"key_{key}"))
-            builder.call(kernel, builder.function.args, tail=True)
-            builder.ret_void()
-            switch.add_case(integer(key), block)
-
-    def _look_up(self, module, builder, nothing):
-        """Emits a jump to a micro-kernel whose address is in the key's slot, or is awaited there."""
-        function, name = builder.function, bytearray(f"{symbol_of(self.kernel)}\0".encode())
-        key, first = function.args[0], min(self.kernels)
-        keys = range(first, 1 + max(self.kernels))
-        slots = ir.GlobalVariable(module, ir.ArrayType(I64, len(keys)), "slots")
-        empty = self._function(module, "nothing", "internal")  # for keys in between, with which no tile is computed
-        ir.IRBuilder(empty.append_basic_block()).ret_void()
-        slots.initializer = ir.Constant(
-            slots.value_type, [integer(0) if n in self.kernels else empty.ptrtoint(I64) for n in keys]
-        )
-        family = ir.GlobalVariable(module, ir.ArrayType(ir.IntType(8), len(name)), "family")
-        family.initializer = ir.Constant(family.value_type, name)
-        slots.linkage = family.linkage = "internal"
-        known = function.append_basic_block("known")
-        place = builder.sub(key, integer(first))
-        builder.cbranch(builder.icmp_unsigned("<", place, integer(len(keys))), known, nothing)
-        builder.position_at_end(known)
-        slot = builder.gep(slots, [integer(0), place])
-        there, absent = function.append_basic_block("there"), function.append_basic_block("absent")
-        found = builder.load_atomic(slot, "acquire", 8)
-        builder.cbranch(builder.icmp_unsigned("!=", found, integer(0)), there, absent)
-        builder.position_at_end(absent)
-        order = [builder.ptrtoint(family, I64), key, builder.ptrtoint(slot, I64)]
-        builder.call(declare(builder, symbol_of(ABSENT.kernel), ir.VoidType(), [I64] * 3), order)
-        made = builder.load_atomic(slot, "acquire", 8)
-        builder.cbranch(builder.icmp_unsigned("!=", made, integer(0)), there, nothing)
-        builder.position_at_end(there)
-        address = builder.phi(I64)
-        address.add_incoming(found, known)
-        address.add_incoming(made, absent)
-        builder.call(pointer(builder, address, function.function_type), function.args, tail=True)
-        builder.ret_void()
-
-    def _function(self, module, name, linkage="", *attributes):
-        parameters = [I64] * (1 + len(self.kind.arguments))
-        function = ir.Function(module, ir.FunctionType(ir.VoidType(), parameters), name)
-        function.linkage = linkage
-        for attribute in ("nounwind", *attributes):
-            function.attributes.add(attribute)
-        return function
-
-
 def _tiles(name, kind):
     ends = ((True, False), (True, True)) if HALF else ((False, False), (True, False))  # (masked, narrow)
     kernels = {
-        72 * number + 8 * r + v: (r, v, *end)  # close together, for a jump table
+        72 * number + 8 * r + v: (r, v, *end)  # close together
         for r, v in SHAPES
         for number, end in enumerate(ends)
     }

@@ -3,7 +3,8 @@
 from thalweg.engine.native.compiler.levels import VW
 from thalweg.engine.native.compiler.llvm import I64, load_f32, store_f32
 from thalweg.engine.native.language.callables import compiled, inlined
-from thalweg.engine.native.linalg.microkernel import WIDEST, Emitter, Family, integer
+from thalweg.engine.native.linalg.families import Family, integer
+from thalweg.engine.native.linalg.microkernel import WIDEST, Emitter
 
 ALONE = 3  # columns or rows of a square, at most, for which copying number by number is faster
 
@@ -19,7 +20,6 @@ class _Copy(Emitter):
         if self.masked:
             self.keep(self.given["last"])
         self.repeat(self.given["rows"], [], self.row)
-        self.builder.ret_void()
 
     def row(self, i, carried):
         for v in range(self.vectors):
@@ -39,9 +39,8 @@ class _Transposition(Emitter):
 
     def emit(self):
         """B[j, i] = A[i, j]. Rows beyond the last read and write the last row too; the right value is written last."""
-        builder, given = self.builder, self.given
         if self.partly:
-            self.keep(given["columns"])
+            self.keep(self.given["columns"])
         rows = [self.at("a", "lda", self.within(i, "rows"), 0) for i in range(VW)]
         rows = [self.load_some(p) if self.partly else self.load(p) for p in rows]
         for w in (1 << i for i in range(VW.bit_length() - 1)):
@@ -51,11 +50,10 @@ class _Transposition(Emitter):
                 rows[i] = self.shuffle(x, y, upper)
                 rows[i + w] = self.shuffle(x, y, [lane + w for lane in upper])
         if self.partly:
-            self.keep(given["rows"])
+            self.keep(self.given["rows"])
         for j in reversed(range(VW)):
             store = self.store_some if self.partly else self.store
             store(rows[j], self.at("b", "ldb", self.within(j, "columns"), 0))
-        builder.ret_void()
 
     def within(self, i, count):
         if not self.partly:

@@ -7,7 +7,8 @@ from thalweg.engine.native.compiler.levels import VW
 from thalweg.engine.native.compiler.llvm import F32, load_f32, stack, store_f32
 from thalweg.engine.native.language.callables import compiled
 from thalweg.engine.native.layouts.limits import NARROW
-from thalweg.engine.native.linalg.microkernel import IN_FLIGHT, Emitter, Family, integer
+from thalweg.engine.native.linalg.families import Family, integer
+from thalweg.engine.native.linalg.microkernel import IN_FLIGHT, Emitter
 
 BLOCK = 256  # rows for which one unit's values are contiguous in a buffer; outside, rows hold several units
 
@@ -41,7 +42,6 @@ class _Combination(_Columns):
     def emit(self):
         self.bias = self.splat(self.load_scalar(self.place("bias")))
         self.over_rows([], IN_FLIGHT, self.sum)
-        self.builder.ret_void()
 
     def sum(self, row, vectors, load, store, carried):
         """out[row:] = bias + Σ_k w[k]·x[k, row:]"""
@@ -51,7 +51,7 @@ class _Combination(_Columns):
             factor = self.splat(self.load_scalar(self.place("w", builder.mul(k, given["ldw"]))))
             column = self.place("x", row, builder.mul(k, given["ldx"]))
             parts = [load(builder.gep(column, [integer(v * VW)])) for v in range(vectors)]
-            return [self.multiply_add(factor, part, total) for part, total in zip(parts, sums, strict=True)]
+            return self.multiply_adds([(factor, part) for part in parts], sums)
 
         for v, total in enumerate(self.repeat(given["inputs"], [self.zero] * vectors, add)):
             store(builder.fadd(total, self.bias), self.place("out", row, integer(v * VW)))
@@ -73,14 +73,12 @@ class _Projection(_Columns):
             total = self.total(vector)
             before = builder.select(old, self.load_scalar(p), ir.Constant(F32, 0.0))
             builder.store(builder.fadd(before, total), p).align = 4
-        builder.ret_void()
 
     def add(self, row, vectors, load, store, sums):
         builder, ldx = self.builder, self.given["ldx"]
         d = load(self.place("d", row))
         parts = [load(self.place("x", row, builder.mul(ldx, integer(k)))) for k in range(self.columns)]
-        products = [self.multiply_add(part, d, total) for part, total in zip(parts, sums[:-1], strict=True)]
-        return [*products, builder.fadd(sums[-1], d)]
+        return [*self.multiply_adds([(part, d) for part in parts], sums[:-1]), builder.fadd(sums[-1], d)]
 
 
 COMBINATIONS = Family("COMBINATIONS", _Combination, {0: ()})

@@ -7,7 +7,8 @@ from functools import reduce
 
 from thalweg.engine.native.compiler.levels import VW
 from thalweg.engine.native.language.callables import emitted
-from thalweg.engine.native.linalg.microkernel import IN_FLIGHT, WIDEST, Emitter, Family, integer
+from thalweg.engine.native.linalg.families import Family, integer
+from thalweg.engine.native.linalg.microkernel import IN_FLIGHT, WIDEST, Emitter
 
 MOST = WIDEST[1]  # vectors of c
 # Reading whole vectors of short rows of B would mostly touch two cache lines, so there are narrower vectors, too.
@@ -29,28 +30,24 @@ class _Row(Emitter):
         parts = self.in_chains(given["depth"], chains, [self.zero] * (self.vectors * chains), self.add)
         sums = [reduce(builder.fadd, parts[v :: self.vectors]) for v in range(self.vectors)]
         columns = [(j,) for j in self.columns]
-        sums = self.plus_start(sums, self.load_columns("start"), columns)
+        sums = self.plus_start(sums, lambda j: self.load_column(self.place("start"), j), columns)
         sums = self.if_given("relu", sums, lambda value, column: self.at_least_zero(value), columns)
         for j, value in zip(self.columns, sums, strict=True):
             (self.store_some if self.is_last(j) else self.store)(value, self.place("c", integer(j)))
-        builder.ret_void()
 
     def is_last(self, j):
         return self.masked and j == self.columns[-1]
 
-    def load_columns(self, vector):
-        return lambda j: (self.load_some if self.is_last(j) else self.load)(self.place(vector, integer(j)))
+    def load_column(self, row, j):
+        return (self.load_some if self.is_last(j) else self.load)(self.builder.gep(row, [integer(j)]))
 
     def add(self, k, sums):
         """sums += a[k·step]·B[k, :]"""
         builder, given = self.builder, self.given
         a = self.splat(self.load_scalar(self.at("a", "step", k, 0)))
         row = self.place("b", builder.mul(k, given["ldb"]))
-        result = []
-        for j, total in zip(self.columns, sums, strict=True):
-            p = builder.gep(row, [integer(j)])
-            result.append(self.multiply_add(a, (self.load_some if self.is_last(j) else self.load)(p), total))
-        return result
+        columns = zip(self.columns, sums, strict=True)
+        return [self.multiply_add(a, self.load_column(row, j), total) for j, total in columns]
 
 
 ROW_PRODUCTS = Family(

@@ -12,15 +12,17 @@ windows are taken, `step` floats apart; their results are contiguous.
 """
 
 import math
+from itertools import product
 
 from llvmlite import ir
 
 from thalweg.engine.native.compiler.levels import VW
 from thalweg.engine.native.compiler.llvm import F32, I64
-from thalweg.engine.native.linalg.microkernel import Emitter, Family, integer
+from thalweg.engine.native.linalg.families import Family, integer
+from thalweg.engine.native.linalg.microkernel import Emitter
 
 WINDOW = ("row", "column", "rows", "columns", "count", "step", "channels", "joined")
-COMMON = (2, 2)  # the window size for which loops are unrolled
+COMMON = 2  # the window's rows and columns for which loops are unrolled
 
 
 class _Window(Emitter):
@@ -51,11 +53,10 @@ class _Window(Emitter):
                         self.vectors(done, self.load_some, self.store)
                     with otherwise:
                         self.vectors(done, self.load_some, self.store_some)
-            self.repeat(whole, [], lambda i, _: self.vectors(builder.mul(i, integer(VW)), self.load, self.store))
+            self.repeat(whole, [], lambda i, _: self.vectors(builder.mul(i, integer(VW)), self.load, self.store) or [])
             return self.moved(places, [steps[name] for name in arrays])
 
         self.repeat(given["count"], [given[name] for name in arrays], window)
-        builder.ret_void()
 
     def written(self, vector):
         """(floats from one window's output to the next, in all), and how far a vector that ends there can reach."""
@@ -66,7 +67,7 @@ class _Window(Emitter):
         return (given["step"], builder.mul(given["step"], given["count"])), builder.add(last, vector)
 
     def vectors(self, k, load, store):
-        """Emits the work on the channels from k on; returns no carried values."""
+        """Emits the work on the channels from k on."""
         raise NotImplementedError
 
     def over_window(self, carried, body):
@@ -77,9 +78,8 @@ class _Window(Emitter):
             return builder.add(builder.mul(r, given["row"]), builder.mul(k, given["column"]))
 
         if self.common:
-            for r in range(COMMON[0]):
-                for k in range(COMMON[1]):
-                    carried = body(offset(integer(r), integer(k)), carried)
+            for r, k in product(range(COMMON), repeat=2):
+                carried = body(offset(integer(r), integer(k)), carried)
             return carried
 
         def row(r, carried):
@@ -126,7 +126,6 @@ class _Largest(_Window):
 
         top, nan = self.over_window([self.relu(0.0, -math.inf), none], larger)
         store(builder.select(nan, self.constant(math.nan), top), self.place("a", k))
-        return []
 
 
 class _Give(_Window):
@@ -145,7 +144,6 @@ class _Give(_Window):
             return [builder.select(here, self.zero, rest)]
 
         self.over_window([builder.select(above, load(self.place("da", k)), self.zero)], take)
-        return []
 
 
 class _Mean(_Window):
@@ -159,7 +157,6 @@ class _Mean(_Window):
 
         (total,) = self.over_window([self.zero], add)
         store(builder.fmul(total, self.each()), self.place("a", k))
-        return []
 
 
 class _Spread(_Window):
@@ -178,7 +175,6 @@ class _Spread(_Window):
             return carried
 
         self.over_window([], add)
-        return []
 
 
 def _family(name, kind, adds=(0,)):
@@ -187,10 +183,7 @@ def _family(name, kind, adds=(0,)):
 
 def _common(builder, given):
     """Whether the windows have the size for which loops are unrolled."""
-    rows, columns = (
-        builder.icmp_signed("==", given[name], integer(size))
-        for name, size in zip(("rows", "columns"), COMMON, strict=True)
-    )
+    rows, columns = (builder.icmp_signed("==", given[name], integer(COMMON)) for name in ("rows", "columns"))
     return builder.zext(builder.and_(rows, columns), I64)
 
 

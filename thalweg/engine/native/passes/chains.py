@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from functools import lru_cache
 
-from thalweg.engine.native.layouts.by_columns import ByColumns
+from thalweg.engine.native.layouts.orders import ByColumns
 from thalweg.program.formula.language import names_in, within
 from thalweg.program.formula.operations import BINARY, Operation
 from thalweg.program.instructions.activations import Elementwise, ElementwiseAdjoint

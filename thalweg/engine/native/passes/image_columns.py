@@ -15,8 +15,8 @@ from typing import Any
 
 from thalweg.engine.native.instructions.changes import on_buffers
 from thalweg.engine.native.instructions.variants import native
-from thalweg.engine.native.layouts.by_columns import ByColumns, in_columns
 from thalweg.engine.native.layouts.limits import MOST_CHANNELS, NARROW
+from thalweg.engine.native.layouts.orders import ByColumns, in_columns
 from thalweg.engine.native.passes.winograd import VECTOR, planned
 from thalweg.program.instructions.activations import Activation, ElementwiseAdjoint
 from thalweg.program.instructions.batches import GatherFloats

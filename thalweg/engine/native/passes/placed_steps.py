@@ -13,7 +13,7 @@ from typing import cast
 from thalweg.engine.native.instructions.changes import variant
 from thalweg.engine.native.instructions.linear import NativeInputGradient
 from thalweg.engine.native.instructions.scan import ByStepsOf, NativeScan
-from thalweg.engine.native.layouts.by_steps import BySteps
+from thalweg.engine.native.layouts.orders import BySteps
 from thalweg.engine.native.passes.fused_columns import fuse_columns
 from thalweg.engine.native.passes.prepared import TRANSPOSED, on_transposed
 from thalweg.program.instructions.activations import Elementwise, ElementwiseAdjoint

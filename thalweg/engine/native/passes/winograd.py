@@ -30,8 +30,8 @@ import numpy as np
 
 from thalweg.engine.native.instructions.changes import end, ended, variant
 from thalweg.engine.native.instructions.convolution import NativeConvolution, NativeTransposedConvolution
-from thalweg.engine.native.layouts.by_columns import in_columns
 from thalweg.engine.native.layouts.filtering import SIDE, TAPS, matrices
+from thalweg.engine.native.layouts.orders import in_columns
 from thalweg.engine.native.layouts.regions import PREPARED
 from thalweg.program.instructions.convolution import (
     Convolution,

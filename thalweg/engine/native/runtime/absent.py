@@ -2,7 +2,7 @@
 
 from llvmlite import ir
 
-from thalweg.engine.native.compiler.llvm import I32, I64, declare, leave, load_acquire, pause, reenter, stack, triple
+from thalweg.engine.native.compiler.llvm import I32, I64, invoke, leave, load_acquire, pause, reenter, stack, triple
 from thalweg.engine.native.compiler.on_demand import BEGIN, HOLDS, ORDER, SERVE, THREAD
 from thalweg.engine.native.compiler.shared import Shared
 from thalweg.engine.native.language.callables import emitted
@@ -18,32 +18,32 @@ memory = stack(2 * Order.size)
 @emitted()
 def take(builder, order):
     """Leaves an order."""
-    builder.call(declare(builder, ORDER, ir.VoidType(), [I64]), [order])
+    invoke(builder, ORDER, ir.VoidType(), order)
 
 
 @emitted()
 def begin(builder):
     """Begins a thread that makes what is ordered, if the system has one."""
-    builder.call(declare(builder, BEGIN, ir.VoidType(), []), [])
+    invoke(builder, BEGIN, ir.VoidType())
 
 
 @emitted()
 def serve(builder):
     """Makes what is ordered on this thread."""
-    builder.call(declare(builder, SERVE, ir.VoidType(), []), [])
+    invoke(builder, SERVE, ir.VoidType())
 
 
 @emitted(int64)
 def holds(builder):
     """Whether this thread may use Python's objects now."""
-    return builder.zext(builder.call(declare(builder, HOLDS, I32, []), []), I64)
+    return builder.zext(invoke(builder, HOLDS, I32), I64)
 
 
 @emitted(int64)
 def thread(builder):
     """Python's number of this thread, of C's type unsigned long."""
     long = I32 if "windows" in triple() else I64
-    return builder.zext(builder.call(declare(builder, THREAD, long, []), []), I64)
+    return builder.zext(invoke(builder, THREAD, long), I64)
 
 
 def absent(family, key, slot):

@@ -7,7 +7,7 @@ restored when the thread leaves the machine, as NumPy computes with denormal num
 
 from llvmlite import ir
 
-from thalweg.engine.native.compiler.llvm import BYTES, I32, I64, architecture, declare
+from thalweg.engine.native.compiler.llvm import BYTES, I32, I64, architecture, invoke
 from thalweg.engine.native.language.callables import emitted
 from thalweg.engine.native.language.types import int64
 
@@ -18,22 +18,22 @@ FLUSH_ON_X86, FLUSH_ON_ARM = 1 << 15, 1 << 24  # bits of MXCSR and FPCR; on othe
 def read(builder):
     """Emits a read of the register that controls this thread's floating-point arithmetic; 0 where it isn't known."""
     if architecture() in ARM:
-        return builder.call(declare(builder, "llvm.aarch64.get.fpcr", I64, []), [])
+        return invoke(builder, "llvm.aarch64.get.fpcr", I64)
     if architecture() not in X86:
         return ir.Constant(I64, 0)
     place = word(builder)
-    builder.call(declare(builder, "llvm.x86.sse.stmxcsr", ir.VoidType(), [BYTES]), [builder.bitcast(place, BYTES)])
+    invoke(builder, "llvm.x86.sse.stmxcsr", ir.VoidType(), builder.bitcast(place, BYTES))
     return builder.zext(builder.load(place), I64)
 
 
 def write(builder, mode):
     """Emits a write of that register."""
     if architecture() in ARM:
-        builder.call(declare(builder, "llvm.aarch64.set.fpcr", ir.VoidType(), [I64]), [mode])
+        invoke(builder, "llvm.aarch64.set.fpcr", ir.VoidType(), mode)
     elif architecture() in X86:
         place = word(builder)
         builder.store(builder.trunc(mode, I32), place)
-        builder.call(declare(builder, "llvm.x86.sse.ldmxcsr", ir.VoidType(), [BYTES]), [builder.bitcast(place, BYTES)])
+        invoke(builder, "llvm.x86.sse.ldmxcsr", ir.VoidType(), builder.bitcast(place, BYTES))
 
 
 def word(builder):

@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
@@ -51,8 +52,7 @@ class NativeExecutor:
         if job.parameters.dtype != np.float32:
             raise ArgumentError(f"the native engine computes in float32, not {job.parameters.dtype}")
         self.job = job
-        self.own = range(job.lanes) if share is None else share.lanes
-        self.elsewhere = 0 if share is None else share.meeting
+        self.own, self.elsewhere = share or Share(range(job.lanes), 0)
         self.threads = ThreadPolicy(len(self.own), job.program.flops(job.batch))
         self.process = os.getpid()  # the process that owns the pool's threads
         self.pool: ThreadPoolExecutor | None = None
@@ -104,19 +104,12 @@ class NativeExecutor:
     def link_tables(self) -> None:
         """Links the tables, and notes which of their cells are rewritten later, because the addresses change."""
         self.tables = [link(self.phases, memory, self.memories[0]) for memory in self.memories]
-        self.data_cells = [  # the cells of a table that hold addresses of the caller's arrays
-            (place, column, buffer)
-            for place, i in enumerate(i for phase in self.phases for i in phase)
-            for column, buffer in cells(i)
-            if buffer.region == DATA
-        ]
+        every = [(n, column, b) for n, i in enumerate(chain(*self.phases)) for column, b in cells(i)]
+        self.data_cells = [cell for cell in every if cell[2].region == DATA]  # with addresses of the caller's arrays
+        finish = sum(map(len, self.phases[:3]))
         moved = GRADIENTS if self.shared_gradients else None
-        places = [  # in a table: the finish's operands that are gradients, if some gradients are moved
-            row * ROW_WIDTH + column
-            for row, i in enumerate(self.phases[3], start=sum(map(len, self.phases[:3])))
-            for column, buffer in cells(i)
-            if buffer.region == moved
-        ]
+        # The finish's operands that are gradients, if some gradients are moved.
+        places = [n * ROW_WIDTH + column for n, column, b in every if n >= finish and b.region == moved]
         self.cells = [table.ctypes.data + 8 * np.array(places, np.int64) for table, _ in self.tables]
 
     def tell(self) -> None:

@@ -11,9 +11,8 @@ from thalweg.engine.contract import Array, Job, aligned
 from thalweg.engine.native.compiler.compile import address_of
 from thalweg.engine.native.instructions.scan import NativeScan
 from thalweg.engine.native.kernels.table import kernel_of
-from thalweg.engine.native.layouts.by_columns import ByColumns
-from thalweg.engine.native.layouts.by_steps import BySteps
 from thalweg.engine.native.layouts.job import CONSTANTS, ROW_WIDTH
+from thalweg.engine.native.layouts.orders import ByColumns, BySteps
 from thalweg.engine.native.layouts.regions import EXCHANGE
 from thalweg.engine.native.runtime.linked_steps import link_steps, rows_behind
 from thalweg.engine.native.runtime.table_rows import row
@@ -63,14 +62,12 @@ class Memory(Mapping[Buffer, Array]):
         array, offset = self.place(buffer)
         if buffer.region == DATA:
             return array if isinstance(buffer, Constant) else array.reshape(-1, *buffer.shape)
-        shape = (self.rows, *buffer.shape) if buffer.per_row else buffer.shape
+        values = array[offset : offset + buffer.size * (self.rows if buffer.per_row else 1)]
         if isinstance(buffer, BySteps):
-            steps = array[offset : offset + buffer.size * self.rows]
-            return steps.reshape(buffer.shape[0], self.rows, *buffer.shape[1:]).swapaxes(0, 1)
+            return values.reshape(buffer.shape[0], self.rows, *buffer.shape[1:]).swapaxes(0, 1)
         if isinstance(buffer, ByColumns):
-            columns = array[offset : offset + buffer.size * self.rows]
-            return columns.reshape(buffer.shape[-1], *buffer.shape[:-1], self.rows).swapaxes(0, -1)
-        return array[offset : offset + buffer.size * (self.rows if buffer.per_row else 1)].reshape(shape)
+            return values.reshape(buffer.shape[-1], *buffer.shape[:-1], self.rows).swapaxes(0, -1)
+        return values.reshape((self.rows, *buffer.shape) if buffer.per_row else buffer.shape)
 
     def __iter__(self) -> Iterator[Buffer]:
         raise TypeError("memory is looked up by buffer, it has no list of them")

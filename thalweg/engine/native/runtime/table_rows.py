@@ -10,8 +10,8 @@ from thalweg.engine.native.compiler.parameters import Parameter
 from thalweg.engine.native.instructions.variants import VARIANTS
 from thalweg.engine.native.kernels.names import name_of
 from thalweg.engine.native.kernels.table import kernel_of, parameters_of
-from thalweg.engine.native.layouts.by_columns import in_columns
 from thalweg.engine.native.layouts.job import CONSTANTS, ROW_WIDTH
+from thalweg.engine.native.layouts.orders import in_columns
 from thalweg.program.ir.instruction import Buffer, Instruction, field_names
 
 
@@ -20,15 +20,12 @@ class Places(Protocol):
 
     def address(self, buffer: Buffer | None) -> int:
         """An operand's address; 0 for an absent one."""
-        ...
 
     def weights(self, gradient: Buffer) -> int:
         """The address of the weights that are updated right after their gradient has been computed; otherwise 0."""
-        ...
 
     def far(self, data: Buffer) -> bool:
         """Whether data exceed a core's own caches."""
-        ...
 
 
 FACTS: dict[str, Callable[[Places, Buffer], int]] = {  # a kernel asks for them as x_by_columns, dW_offset, …

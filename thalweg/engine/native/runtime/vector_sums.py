@@ -47,20 +47,25 @@ def histogram(v, bins, step, counts, low, high):
         counts[min(bins - 1, int((F64(v[i]) - low) * scale))] += 1
 
 
-@kernel
-def summarise(v, size, counts, bins, step, result):
-    """Σv², Σ|v|, the least and the greatest value, and whether all are finite; counts every `step`-th value."""
-    v, counts, result = floats(v, size), integers(counts, bins), doubles(result, 5)
+@compiled
+def described(v, bins, step, counts, result, first, second):
+    """Two sums over functions of the values, the extremes and whether all are finite; counts every `step`-th value."""
     extremes(v, result[2:])
     if result[4] == 0.0:
         return
-    squares, sizes = 0.0, 0.0
-    for i in range(size):
+    one, other = 0.0, 0.0
+    for i in range(v.size):
         x = F64(v[i])
-        squares += x * x
-        sizes += abs(x)
-    result[0], result[1] = squares, sizes
+        one += first(x)
+        other += second(x)
+    result[0], result[1] = one, other
     histogram(v, bins, step, counts, result[2], result[3])
+
+
+@kernel
+def summarise(v, size, counts, bins, step, result):
+    """Σv², Σ|v|, the least and the greatest value, and whether all are finite; counts every `step`-th value."""
+    described(floats(v, size), bins, step, integers(counts, bins), doubles(result, 5), np.square, abs)
 
 
 @kernel
@@ -69,21 +74,11 @@ def activity(a, size, counts, bins, step, result, h, many, units, greatest, larg
 
     a: the outputs. h: the pre-activations, which from |h| = large on are saturated; greatest: a place for each unit's.
     """
-    a, counts, result = floats(a, size), integers(counts, bins), doubles(result, 7)
-    h, greatest = floats(h, many), floats(greatest, units)
+    result, h, greatest = doubles(result, 7), floats(h, many), floats(greatest, units)
     extremes(h, result[2:])
     if result[4] == 0.0:
         return
-    extremes(a, result[2:])
-    if result[4] == 0.0:
-        return
-    sums, squares = 0.0, 0.0
-    for i in range(size):
-        x = F64(a[i])
-        sums += x
-        squares += x * x
-    result[0], result[1] = sums, squares
-    histogram(a, bins, step, counts, result[2], result[3])
+    described(floats(a, size), bins, step, integers(counts, bins), result, F64, np.square)
     saturated, dead = 0, 0
     for i in range(many):
         saturated += abs(h[i]) >= F32(large)

@@ -62,7 +62,6 @@ def shared_gradients(schedule: Schedule, batch: int, lanes: int) -> list[Buffer]
 
 
 def block_of(job: Job) -> int:
-    """Rows per block of a job."""
     return block_for(schedule_of(job.program), job.batch, job.lanes)
 
 

@@ -54,7 +54,6 @@ class MemoryPlan:
 
 
 def planned(prepare: Sequence[Instruction], rows: Sequence[Instruction], after: Sequence[Instruction]) -> MemoryPlan:
-    """The plan for the phases of a step."""
     plan = MemoryPlan()
     per_row = region(WORKSPACE, rows, per_row=True)
     lives = lifetimes(per_row, rows)
@@ -78,11 +77,11 @@ def lifetimes(buffers: Sequence[Buffer], rows: Sequence[Instruction]) -> dict[Bu
     for buffer in buffers:
         uses = [n for n, i in enumerate(rows) if any(b is buffer for b in i.operands)]
         lives[buffer] = Life(align(buffer.size) if buffer.size >= WIDE else buffer.size, min(uses), max(uses))
-    batch = {b for i in rows if isinstance(i, Gather) for b in i.outputs}
-    for buffer in batch:  # a batch that is the whole data set is gathered only once: it has to survive the step
+    # A batch that is the whole data set is gathered only once; a wide gradient's product may be left to the finish.
+    kept = [b for i in rows if isinstance(i, Gather) for b in i.outputs]
+    kept += [b for i in rows if wide_gradient(i) is not None for b in i.inputs if b.per_row]
+    for buffer in kept:
         lives[buffer].end = len(rows)
-    for buffer in (b for i in rows if wide_gradient(i) is not None for b in i.inputs if b.per_row):
-        lives[buffer].end = len(rows)  # the product may be left to the finish
     for buffer in buffers:
         if buffer.view_of is not None:
             share(lives, buffer.storage, buffer)

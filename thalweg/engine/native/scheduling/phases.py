@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from thalweg.engine.contract import Plan
+from thalweg.engine.native.instructions.linear import wide_gradient
 from thalweg.engine.native.instructions.updates import on_lanes
 from thalweg.engine.native.scheduling.blocks import block_for, shared_gradients
 from thalweg.engine.native.scheduling.schedule import Schedule, Segment, schedule_of
@@ -28,7 +29,8 @@ def finish_of(schedule: Schedule, lanes: int, shared: Sequence[Buffer]) -> list[
     if shared:
         number = next(number for number, s in enumerate(segments) if s.sliced)
         rest = [part for i in segments[number].instructions for part in on_lanes(i, lanes, shared)]
-        segments[number] = replace(segments[number], instructions=[*schedule.wide, *rest])
+        wide = [i for i in schedule.rows if wide_gradient(i) is not None]
+        segments[number] = replace(segments[number], instructions=[*wide, *rest])
     return segments
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 
@@ -85,10 +86,7 @@ class Schedule:
 
     def __iter__(self) -> Iterator[Instruction]:
         """Every instruction in the order of execution."""
-        yield from self.prepare
-        yield from self.rows
-        yield from self.collect
-        yield from self.finish
+        return chain(self.prepare, self.rows, self.collect, self.finish)
 
     def segments(self) -> list[Segment]:
         """The finish, divided where the lanes have to meet."""
@@ -116,11 +114,6 @@ class Schedule:
     def meets_early(self) -> bool:
         """Whether the lanes read what others have prepared."""
         return self.plan.prepared > 0 or any(isinstance(i, OwnInputs) for i in self.prepare)
-
-    @property
-    def wide(self) -> list[Instruction]:
-        """The instructions that compute the weight gradients that may be left to the finish."""
-        return [i for i in self.rows if wide_gradient(i) is not None]
 
     @property
     def wide_gradients(self) -> list[Buffer]:

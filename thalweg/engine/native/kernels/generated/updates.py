@@ -56,7 +56,7 @@ class Writer:
 
     def __init__(self, text: str, vectors: Sequence[str], numbers: Sequence[str], on_rows: bool) -> None:
         self.vectors, self.on_rows = vectors, on_rows
-        self.every = elementwise(text, vectors)
+        self.every = elementwise(text, frozenset(vectors))
         self.scalars = {name: f"scalar_{name}" for name in ("learning_rate", "t", "iteration")}
         self.scalars |= {name: f"scalar_{name}" for name in numbers}
 

@@ -25,7 +25,8 @@ from thalweg.engine.native.kernels.convolution import (
 from thalweg.engine.native.language.callables import compiled
 from thalweg.engine.native.layouts.limits import MOST_CHANNELS
 from thalweg.engine.native.linalg.dots import DotProducts
-from thalweg.engine.native.linalg.microkernel import ROWS, WIDEST, Family, integer
+from thalweg.engine.native.linalg.families import Family, integer
+from thalweg.engine.native.linalg.microkernel import ROWS, WIDEST
 from thalweg.engine.native.linalg.moves import turn
 
 # For t taps of a kernel's gradient, up to TAPS[t] outputs are summed at a time: as many as fit into the registers.
@@ -62,7 +63,6 @@ class _Sums(DotProducts):
             some = sums[at : at + VW]
             self.keep(integer(len(some)))
             self.store_some(self.totals(some), self.at("c", "depth", 0, at))
-        builder.ret_void()
 
 
 DOT_SUMS = Family("DOT_SUMS", _Sums, {16 * r + j: (r, j) for r, j in SUM_SHAPES})

@@ -18,7 +18,8 @@ from thalweg.engine.native.kernels.updates.gradients import share
 from thalweg.engine.native.language.callables import compiled
 from thalweg.engine.native.layouts.filtering import SIDE, TAPS, matrices
 from thalweg.engine.native.linalg import gemm
-from thalweg.engine.native.linalg.microkernel import Emitter, Family, integer
+from thalweg.engine.native.linalg.families import Family, integer
+from thalweg.engine.native.linalg.microkernel import Emitter
 from thalweg.engine.native.linalg.moves import transposition
 
 # Y = L·X·Lᵀ, with L = Bᵀ for images; for each kernel size, G for kernels, G with reversed columns for flipped kernels,
@@ -79,7 +80,6 @@ class _Transform(Emitter):
             self.builder.store(self.zero, beside)
             self.beside = self.builder.bitcast(beside, F32.as_pointer())
         self.repeat(self.given["count"], [self.given["x"], self.given["y"]], self.square)
-        self.builder.ret_void()
 
     def square(self, i, places):
         given = self.given
