@@ -349,10 +349,8 @@ def _with_border(x, H, W, C, target, images, high, wide, first, left):
             if i < 0 or i >= H:
                 row[:] = 0
                 continue
-            source = floats(x + 4 * (image * H + i) * W * C, W * C)
             row[:from_] = 0
-            for j in range(from_, to):
-                row[j] = source[j - from_]
+            row[from_:to] = floats(x + 4 * (image * H + i) * W * C, to - from_)
             row[to:] = 0
 
 

@@ -87,8 +87,7 @@ def channel_scale(x, gamma, beta, a, positions, channels, *, rows):
             for i in range(channels):
                 v[i] = u[i] * k[i]
         else:
-            for i in range(channels):
-                v[i] = u[i]
+            v[:] = u
         if beta:
             b = floats(beta, channels)
             for i in range(channels):

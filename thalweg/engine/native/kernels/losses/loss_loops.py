@@ -100,9 +100,7 @@ def rows_of_classes(
         P, Y, D = float_rows(to_p, classes, n), float_rows(to_y, classes, n), float_rows(to_d, classes, n)
         turn_rows(p + 4 * first * classes, to_p, count, n, classes)
         if sparse:
-            for j in range(classes):
-                for r in range(n):
-                    Y[j, r] = F32(0)
+            floats(to_y, classes * n)[:] = F32(0)
             labels = floats(y + 4 * first, count)
             for r in range(count):
                 label = class_of(labels[r], classes)
@@ -141,5 +139,4 @@ def turn_rows(x, X, count, n, columns):
     turn(x, columns, X, n, count, columns)
     rows = float_rows(X, columns, n)
     for j in range(columns):
-        for r in range(count, n):
-            rows[j, r] = F32(0)
+        rows[j][count:] = F32(0)
