@@ -50,12 +50,12 @@ class _Run(Emitter):
 
     def each_tap(self, carried, body):
         """carried = body(a, b, carried) for every element of a window."""
-        given = self.given
-        return self.repeat(
-            given["rows"],
-            carried,
-            lambda a, carried: self.repeat(given["columns"], carried, lambda b, carried: body(a, b, carried)),
-        )
+        for a, b in self.taps() if self.size else ():
+            carried = body(a, b, carried)
+        if self.size:
+            return carried
+        rows, columns = self.given["rows"], self.given["columns"]
+        return self.repeat(rows, carried, lambda a, sums: self.repeat(columns, sums, lambda b, sums: body(a, b, sums)))
 
 
 class _Weigh(_Run):
@@ -69,22 +69,16 @@ class _Weigh(_Run):
         weights = {tap: load(self.weight(*tap, k)) for tap in (self.taps() if self.size else ())}
 
         def output(i, carried):
-            if self.size:
-                total = start
-                for (a, b), w in weights.items():
-                    total = self.multiply_add(load(self.seen(i, a, b, k)), w, total)
-            else:
-                (total,) = self.each_tap([start], add(i))
+            def add(a, b, sums):
+                w = weights[a, b] if self.size else load(self.weight(a, b, k))
+                return [self.multiply_add(load(self.seen(i, a, b, k)), w, sums[0])]
+
+            (total,) = self.each_tap([start], add)
             at = self.times(i, "apart")
             total = self.if_given("relu", [total], lambda v, _: self.at_least_zero(v), [at])
             (total,) = self.if_given("gate", total, lambda v, at: self.gated(v, load(self.place("G", at, k))), [at])
             store(total, self.place("y", at, k))
             return carried
-
-        def add(i):
-            return lambda a, b, sums: [
-                self.multiply_add(load(self.seen(i, a, b, k)), load(self.weight(a, b, k)), sums[0])
-            ]
 
         return self.repeat(given["count"], [], output)
 
