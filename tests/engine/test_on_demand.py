@@ -1,4 +1,4 @@
-"""Micro-kernels that are made when they are first called: ordered, awaited, and found again."""
+"""Micro-kernels that are made when they are first called: requested, awaited, and found again."""
 
 import ctypes
 import os
@@ -15,8 +15,8 @@ from thalweg.engine.native.compiler.compile import families_of, make
 from thalweg.engine.native.compiler.kernel import symbol_of
 from thalweg.engine.native.compiler.loader import load
 from thalweg.engine.native.compiler.on_demand import NotCompiledError, counter
+from thalweg.engine.native.linalg.awaiting import AWAITED
 from thalweg.engine.native.linalg.one_row import ROW_PRODUCTS as ROWS
-from thalweg.engine.native.runtime.absent import ABSENT
 
 ARGUMENTS = list(range(len(ROWS.kind.arguments)))
 KINDS = [ctypes.c_int64] * (1 + len(ARGUMENTS))
@@ -28,8 +28,8 @@ FREE, HELD = ctypes.CFUNCTYPE(None, *KINDS), ctypes.PYFUNCTYPE(None, *KINDS)  # 
 def code():
     """The object code of a family's function, and of what it calls."""
     (called,) = families_of(make(ROWS.kernel))
-    assert called == symbol_of(ABSENT.kernel)
-    return [emit.object_code(kernel)[0] for kernel in (ROWS.kernel, ABSENT.kernel)]
+    assert called == symbol_of(AWAITED.kernel)
+    return [emit.object_code(kernel)[0] for kernel in (ROWS.kernel, AWAITED.kernel)]
 
 
 @pytest.fixture
@@ -37,8 +37,8 @@ def family(code):
     """Links a family whose micro-kernels this function makes, once more: its slots are empty."""
 
     def link(make, kind=FREE):
-        absent = load(symbol_of(ABSENT.kernel), code[1], counter(make))
-        return kind(load(symbol_of(ROWS.kernel), code[0], {symbol_of(ABSENT.kernel): absent}))
+        awaited = load(symbol_of(AWAITED.kernel), code[1], counter(make))
+        return kind(load(symbol_of(ROWS.kernel), code[0], {symbol_of(AWAITED.kernel): awaited}))
 
     return link
 
@@ -57,7 +57,7 @@ class Makers:
 
 
 @pytest.mark.parametrize("kind", [FREE, HELD])
-def test_the_first_call_orders_and_each_passes_its_arguments(family, kind):
+def test_the_first_call_requests_and_each_passes_its_arguments(family, kind):
     make = Makers()
     call = family(make, kind)
     for _ in range(2):
@@ -152,7 +152,7 @@ def test_threads_that_want_the_same_get_it(family):
     make, both, last = Makers(), threading.Barrier(2), threading.Event()
 
     def slow(kernel):
-        if both.wait(60):  # both orders are served at once, and one is late
+        if both.wait(60):  # both requests are served at once, and one is late
             assert last.wait(60)
         return make(kernel)
 
@@ -163,7 +163,7 @@ def test_threads_that_want_the_same_get_it(family):
     while not make.calls:
         time.sleep(0.001)
     time.sleep(0.1)
-    assert sum(thread.is_alive() for thread in threads) == 1  # whose order lies on its stack until it is served
+    assert sum(thread.is_alive() for thread in threads) == 1  # whose request lies on its stack until it is served
     last.set()
     for thread in threads:
         thread.join()
@@ -171,7 +171,7 @@ def test_threads_that_want_the_same_get_it(family):
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
-def test_a_child_orders_anew_what_its_parent_waits_for(family):
+def test_a_child_requests_anew_what_its_parent_waits_for(family):
     make, begun, forked = Makers(), threading.Event(), threading.Event()
 
     def slow(kernel):
@@ -183,13 +183,13 @@ def test_a_child_orders_anew_what_its_parent_waits_for(family):
     waiting = threading.Thread(target=call, args=(KEYS[0], *ARGUMENTS))
     waiting.start()
     assert begun.wait(60)
-    on_demand._orders.append(0)  # as if one had not been taken yet
+    on_demand._requests.append(0)  # as if one had not been taken yet
     child = os.fork()
     if child == 0:
         forked.set()
         call(KEYS[0], *ARGUMENTS)
         os._exit(0 if make.calls == [[KEYS[0], *ARGUMENTS]] else 1)
-    on_demand._orders.clear()
+    on_demand._requests.clear()
     forked.set()
     waiting.join()
     assert os.waitpid(child, 0)[1] == 0

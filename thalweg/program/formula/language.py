@@ -119,7 +119,7 @@ def evaluate(text: str | ast.expr, values: Mapping[str, Any], xp: Any) -> Any:
                 return reduce(xp.logical_and if isinstance(op, ast.And) else xp.logical_or, map(of, parts))
             case ast.Compare(left=x, ops=ops, comparators=others):
                 pairs = zip(ops, pairwise(map(of, (x, *others))), strict=True)
-                return reduce(xp.logical_and, (COMPARISONS[type(op)](*pair) for op, pair in pairs))
+                return reduce(lambda a, b: xp.logical_and(a, b), (COMPARISONS[type(op)](*pair) for op, pair in pairs))
             case ast.Call(func=ast.Name(id=name), args=arguments):
                 return FUNCTIONS[name].value(xp, *(of(a) for a in arguments))
         raise TypeError(f"not part of a formula: {ast.unparse(e)}")

@@ -1,10 +1,13 @@
-"""Dense layers: products with a relu or its adjoint behind them, by columns, and with W transposed once a step."""
+"""Dense layers: products with a relu or its adjoint behind them, with W transposed once a step, and by columns, as the
+batch that they read may be."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from thalweg.engine.native.instructions.changes import Flagged, end, ended
+from thalweg.engine.native.layouts.orders import in_columns
+from thalweg.program.instructions.batches import GatherFloats
 from thalweg.program.instructions.linear import Affine, InputGradient, WeightGradient, matrix
 from thalweg.program.ir.instruction import GRADIENTS, Array, Buffer, Instruction
 
@@ -12,6 +15,14 @@ from thalweg.program.ir.instruction import GRADIENTS, Array, Buffer, Instruction
 # before the update, some rows of W at a time, each by one lane from all lanes' x and dh. So there are no partial
 # gradients to add up, and the update finds it in the core's cache.
 WIDE = 1 << 15
+
+
+class NativeGatherFloats(GatherFloats):
+    """x = X[order], which may be by columns"""
+
+    @property
+    def formula(self) -> str:
+        return super().formula + (", by columns" if in_columns(self.x) else "")
 
 
 class NativeAffine(Flagged, Affine):

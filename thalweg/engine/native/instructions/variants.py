@@ -7,29 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from thalweg.engine.native.instructions.batches import NativeGatherFloats
+from thalweg.engine.native.instructions import convolution, elementwise, embedding, linear, normalization, updates
 from thalweg.engine.native.instructions.changes import variant
-from thalweg.engine.native.instructions.convolution import NativeConvolution, NativeTransposedConvolution
-from thalweg.engine.native.instructions.elementwise import NativeDropout
-from thalweg.engine.native.instructions.embedding import NativeEmbedding, NativeEmbeddingGradient
-from thalweg.engine.native.instructions.images.pooling import (
-    NativeAveragePoolingAdjoint,
-    NativeMaxPooling,
-    NativeMaxPoolingAdjoint,
-)
-from thalweg.engine.native.instructions.linear import NativeAffine, NativeInputGradient, NativeWeightGradient
-from thalweg.engine.native.instructions.normalization import (
-    NativeBatchNormalization,
-    NativeBatchSums,
-    NativeMaskWeights,
-)
-from thalweg.engine.native.instructions.updates import (
-    NativeAdafactor,
-    NativeClipNorm,
-    NativeLamb,
-    NativeMuon,
-    NativeTableUpdate,
-)
+from thalweg.engine.native.instructions.images import pooling
 from thalweg.program.ir.instruction import Instruction
 
 
@@ -38,15 +18,10 @@ def neutral(kind: type[Instruction]) -> type[Instruction]:
     return next(base for base in kind.__bases__ if base.__module__.startswith(Instruction.__module__.split(".ir.")[0]))
 
 
+MODULES = (convolution, elementwise, embedding, linear, normalization, pooling, updates)
 VARIANTS: dict[type[Instruction], type[Instruction]] = {
-    neutral(kind): kind
-    for kind in (
-        NativeGatherFloats, NativeConvolution, NativeTransposedConvolution, NativeAveragePoolingAdjoint,
-        NativeMaxPooling, NativeMaxPoolingAdjoint, NativeAffine, NativeInputGradient, NativeWeightGradient,
-        NativeDropout, NativeEmbedding, NativeEmbeddingGradient, NativeBatchNormalization, NativeBatchSums,
-        NativeClipNorm, NativeLamb, NativeAdafactor, NativeMuon, NativeTableUpdate, NativeMaskWeights,
-    )
-}  # fmt: skip
+    neutral(kind): kind for module in MODULES for name, kind in vars(module).items() if name.startswith("Native")
+}
 
 
 def native(i: Instruction, **changes: Any) -> Instruction:

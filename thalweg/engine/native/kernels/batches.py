@@ -43,7 +43,6 @@ def numbers(order, next, rows, far):
 @kernel
 def gather(X, x, size, x_by_columns, X_far, *, rows, order, start, next):
     """x = X[order], or by columns; X_far: the data exceed the core's caches"""
-    target = floats(x, rows * size)
     if x_by_columns and order == 0:
         gemm.transpose(X + 4 * start * size, rows, size, x, 0, size)
     elif x_by_columns:
@@ -54,16 +53,12 @@ def gather(X, x, size, x_by_columns, X_far, *, rows, order, start, next):
             for j in range(size):
                 store_f32(x, j * rows + r, load_f32(at, j))
     elif order == 0:
-        source = floats(X + 4 * start * size, rows * size)
-        for i in range(rows * size):
-            target[i] = source[i]
+        floats(x, rows * size)[:] = floats(X + 4 * start * size, rows * size)
     else:
         each, later = numbers(order, next, rows, X_far)
         for r in range(rows):
             fetch_row(X, each, later, r, 4 * size)
-            source = floats(X + 4 * each[r] * size, size)
-            for j in range(size):
-                target[r * size + j] = source[j]
+            floats(x + 4 * r * size, size)[:] = floats(X + 4 * each[r] * size, size)
 
 
 @kernel
@@ -75,9 +70,7 @@ def gather_bytes(X, x, size, X_far, *, rows, order, start, next):
             each, later = numbers(order, next, rows, X_far)
             row = each[r]
             fetch_row(X, each, later, r, size)
-        source, target = bytes_of(X + row * size, size), floats(x + 4 * r * size, size)
-        for j in range(size):
-            target[j] = source[j]
+        floats(x + 4 * r * size, size)[:] = bytes_of(X + row * size, size)
 
 
 @kernel
@@ -85,12 +78,8 @@ def store(y, Y, size, *, rows, order, start):
     """Y[order] = y"""
     source = floats(y, rows * size)
     if order == 0:
-        target = floats(Y + 4 * start * size, rows * size)
-        for i in range(rows * size):
-            target[i] = source[i]
+        floats(Y + 4 * start * size, rows * size)[:] = source
     else:
         each = integers(order, rows)
         for r in range(rows):
-            target = floats(Y + 4 * each[r] * size, size)
-            for j in range(size):
-                target[j] = source[r * size + j]
+            floats(Y + 4 * each[r] * size, size)[:] = source[r * size : (r + 1) * size]

@@ -9,8 +9,8 @@ images, rows and columns, can be the rows of a tile, so that a corner is as fast
 With few output channels, neighbouring outputs of a row are computed together, as the channels of one output of a wider
 kernel, so that they fill a vector.
 
-`x`, `y` below are addresses in bytes; strides are in floats. (s, d, at, taps) of a dimension: tap t of output i sees
-the element i·s + t·d + at.
+`x`, `y` below are addresses in bytes; strides are in floats. A dimension, `down` or `across`, is (outputs, n, s, d, at,
+taps): tap t of output i sees the element i·s + t·d + at of n.
 """
 
 import numpy as np
@@ -42,30 +42,30 @@ _panel, _bordered, _widened, _biases = stack(PANEL), stack(BORDERED), stack(WIDE
 
 
 @compiled
-def _share(n, most):
+def evenly(n, most):
     """The size of each part when n is divided as evenly as possible into the fewest parts of at most `most`."""
     parts = max(1, (n + most - 1) // max(1, most))
     return max(1, (n + parts - 1) // parts)
 
 
 @compiled
-def _first_tap(i, s, d, at):
+def first_tap(i, s, d, at):
     """The first tap of output i that isn't before the image."""
     return max(0, (-at - i * s + d - 1) // d)
 
 
 @compiled
-def _after_tap(i, n, s, d, at, taps):
+def after_tap(i, n, s, d, at, taps):
     """The tap after the last of output i that isn't beyond an image of n elements."""
     return min(taps, (n - 1 - at - i * s + d) // d) if n - 1 - at - i * s >= 0 else 0
 
 
 @compiled
-def _zone(i, outputs, n, s, d, at, taps):
+def zone(i, outputs, n, s, d, at, taps):
     """(first tap, tap after the last, output after the last) of the outputs from i on that use the same taps."""
-    first, after = _first_tap(i, s, d, at), _after_tap(i, n, s, d, at, taps)
+    first, after = first_tap(i, s, d, at), after_tap(i, n, s, d, at, taps)
     end = i + 1
-    while end < outputs and _first_tap(end, s, d, at) == first and _after_tap(end, n, s, d, at, taps) == after:
+    while end < outputs and first_tap(end, s, d, at) == first and after_tap(end, n, s, d, at, taps) == after:
         end += 1
     return first, max(first, after), end
 
@@ -112,8 +112,9 @@ def _narrow(B, C, N, th, sw, tw, g, target, accumulate):
 
 
 @compiled
-def dense_correlate(x, H, W, C, B, y, OH, OW, N, bias, images, sh, dh, ah, th, sw, dw, aw, tw, relu, gate):
+def dense_correlate(x, C, B, y, N, bias, images, down, across, relu, gate):
     """y = bias + Σ x·B over the taps, for contiguous x, B and y; relu, gate: as for `tile`."""
+    (OH, H, _, _, _, th), (OW, W, sw, dw, aw, tw) = down, across
     g = _together(N, OW, C, th, sw, dw, tw)
     if g > 1:
         kernel, biases = _widened(), _biases()
@@ -122,29 +123,26 @@ def dense_correlate(x, H, W, C, B, y, OH, OW, N, bias, images, sh, dh, ah, th, s
             for j in range(N):
                 store_f32(biases, q * N + j, load_f32(bias, j))
         B, bias, N, OW, tw, sw = kernel, (biases if bias else 0), g * N, OW // g, tw + (g - 1) * sw, g * sw
-    correlate(
-        x, H * W * C, W * C, C, H, W, B, tw * C * N, C * N, C, y, OH * OW * N, OW * N, N, N, N, bias,
-        images, OH, sh, dh, ah, th, OW, sw, dw, aw, tw, relu, gate,
-    )  # fmt: skip
+    of_x, of_B, of_y = (H * W * C, W * C, C), (tw * C * N, C * N, N), (OH * OW * N, OW * N, N)
+    correlate(x, of_x, B, of_B, C, y, of_y, N, bias, images, down, (OW, W, sw, dw, aw, tw), relu, gate)
 
 
 @compiled
-def correlate(
-    x, xi, xr, xc, H, W, B, br, bc, C, y, yi, yr, yc, N, ldb, bias,
-    images, OH, sh, dh, ah, th, OW, sw, dw, aw, tw, relu, gate,
-):  # fmt: skip
+def correlate(x, of_x, B, of_B, C, y, of_y, N, bias, images, down, across, relu, gate):
     """y[image, i, j, :] = bias + Σ x[image, i·sh + a·dh + ah, j·sw + b·dw + aw, :]·B[a, b] over the taps on the image.
 
-    xi, xr, xc; yi, yr, yc: strides of image, row and column; br, bc: of the kernel's rows and columns. At each tap, C
+    of_x, of_y: strides of image, row and column; of_B: of the kernel's rows and columns, and ldb. At each tap, C
     channels of x times a matrix of N columns with row stride ldb. Finally max(y, 0), if `relu`, or y·[G > 0], if `gate`
     isn't 0: G is laid out like y, `gate` bytes after it.
     """
+    (xi, xr, xc), (br, bc, ldb), (yi, yr, yc) = of_x, of_B, of_y
+    (OH, _, sh, dh, ah, _), (OW, _, sw, dw, aw, _) = down, across
     i = 0
     while i < OH:
-        a, after_a, next_i = _zone(i, OH, H, sh, dh, ah, th)
+        a, after_a, next_i = zone(i, *down)
         j = 0
         while j < OW:
-            b, after_b, next_j = _zone(j, OW, W, sw, dw, aw, tw)
+            b, after_b, next_j = zone(j, *across)
             _rectangle(
                 x + 4 * ((i * sh + a * dh + ah) * xr + (j * sw + b * dw + aw) * xc), xi, sh * xr, sw * xc,
                 dh * xr, dw * xc, C, B + 4 * (a * br + b * bc), br, bc, ldb, y + 4 * (i * yr + j * yc), yi, yr, yc, N,
@@ -177,7 +175,7 @@ def _rectangle(a, an, ah, aw, ga, gb, C, b, br, bc, ldb, c, cn, ch, cw, N, bias,
 
 
 @compiled
-def _tiles(M, v, a, rsa, csa, ga, na, b, ldb, gb, nb, c, ldc, start, lds, outer, groups, depth, last, relu, gate):
+def tile_rows(M, v, a, rsa, csa, ga, na, b, ldb, gb, nb, c, ldc, start, lds, outer, groups, depth, last, relu, gate):
     """M rows of C, v vectors wide, in tiles of heights as even as possible."""
     tiles = (M + ROWS - 1) // ROWS
     rows, taller = M // tiles, M % tiles  # `taller` of the tiles have one more row than the others
@@ -206,8 +204,8 @@ def _products(a, aq, ap, rsa, ga, b, gb, ldb, c, cq, cp, ldc, bias, accumulate, 
         last = min(VW, N - j - (v - 1) * VW)
         most = PANEL // (v * VW)
         packs = tiles * Q * P >= PACKED_TILES
-        parts = _share(groups, most // max(1, depth)) if depth <= most else 1
-        part = _share(depth, most) if depth > most else max(1, depth)
+        parts = evenly(groups, most // max(1, depth)) if depth <= most else 1
+        part = evenly(depth, most) if depth > most else max(1, depth)
         for g in range(0, max(1, groups), parts):
             for k in range(0, max(1, depth), part):
                 G, K = min(parts, groups - g), min(part, depth - k)
@@ -223,7 +221,7 @@ def _products(a, aq, ap, rsa, ga, b, gb, ldb, c, cq, cp, ldc, bias, accumulate, 
                         at, to = a + 4 * (q * aq + p * ap + g * ga + k), c + 4 * (q * cq + p * cp + j)
                         from_ = to if more else (bias + 4 * j if bias else 0)
                         lds = ldc if more else 0
-                        _tiles(
+                        tile_rows(
                             M, v, at, rsa, 1, ga, 0, panel, ldp, gp, 0, to, ldc, from_, lds, 1, G, K, last, low, open_
                         )
         j += v * VW
@@ -234,20 +232,18 @@ def convolution(
     x, W, b, h, H, Wd, C, OH, OW, O, kh, kw, sh, sw, dilation_h, dilation_w, top, left, groups, relu=0, a=0, *, rows
 ):
     """h = x ∗ W + b; max(h, 0), or h·[a > 0]"""
-    dh, dw = dilation_h, dilation_w
+    down, across = (OH, H, sh, dilation_h, -top, kh), (OW, Wd, sw, dilation_w, -left, kw)
     n, m, gate = C // groups, O // groups, a - h if a else 0
     if kh * kw * sh * sw * groups == 1 and H * Wd == OH * OW:
         gemm.product(x, C, 1, W, O, 0, h, O, b, relu, a, rows * OH * OW, O, C)
         return
     if groups == 1:
-        dense_correlate(x, H, Wd, C, W, h, OH, OW, O, b, rows, sh, dh, -top, kh, sw, dw, -left, kw, relu, gate)
+        dense_correlate(x, C, W, h, O, b, rows, down, across, relu, gate)
         return
+    of_x, of_W, of_h = (H * Wd * C, Wd * C, C), (kw * n * O, n * O, O), (OH * OW * O, OW * O, O)
     for g in range(groups):
-        correlate(
-            x + 4 * g * n, H * Wd * C, Wd * C, C, H, Wd, W + 4 * g * m, kw * n * O, n * O, n,
-            h + 4 * g * m, OH * OW * O, OW * O, O, m, O, b + 4 * g * m if b else 0,
-            rows, OH, sh, dh, -top, kh, OW, sw, dw, -left, kw, relu, gate,
-        )  # fmt: skip
+        at, of, to, bias = x + 4 * g * n, W + 4 * g * m, h + 4 * g * m, b + 4 * g * m if b else 0
+        correlate(at, of_x, of, of_W, n, to, of_h, m, bias, rows, down, across, relu, gate)
 
 
 @kernel
@@ -259,37 +255,34 @@ def transposed_convolution(
 
     Elements of the image that are a stride apart lie under the same taps, so they are computed together.
     """
-    dh, dw = dilation_h, dilation_w
     n, m, gate = C // groups, O // groups, a - h if a else 0
     if kh * kw * sh * sw * groups == 1 and H * Wd == OH * OW:
         gemm.product(x, O, 1, flipped, C, 0, h, C, b, relu, a, rows * OH * OW, C, O)
         return
     if sh * sw * groups == 1:
-        ah, aw = top - (kh - 1) * dh, left - (kw - 1) * dw
-        dense_correlate(x, OH, OW, O, flipped, h, H, Wd, C, b, rows, 1, dh, ah, kh, 1, dw, aw, kw, relu, gate)
+        down = (H, OH, 1, dilation_h, top - (kh - 1) * dilation_h, kh)
+        across = (Wd, OW, 1, dilation_w, left - (kw - 1) * dilation_w, kw)
+        dense_correlate(x, O, flipped, h, C, b, rows, down, across, relu, gate)
         return
+    of_x, of_W, of_h = (OH * OW * O, OW * O, O), (kw * O * n, O * n, n), (H * Wd * C, sh * Wd * C, sw * C)
     for p in range(min(sh, H)):
-        th, first_a, ah = _phase(p, kh, sh, dh, top)
+        first_a, down = phase_of(p, H, OH, sh, dilation_h, top, kh)
         for q in range(min(sw, Wd)):
-            tw, first_b, aw = _phase(q, kw, sw, dw, left)
+            first_b, across = phase_of(q, Wd, OW, sw, dilation_w, left, kw)
             for g in range(groups):
-                correlate(
-                    x + 4 * g * m, OH * OW * O, OW * O, O, OH, OW,
-                    flipped + 4 * ((first_a * kw + first_b) * O + g * m) * n, kw * O * n, O * n, m,
-                    h + 4 * ((p * Wd + q) * C + g * n), H * Wd * C, sh * Wd * C, sw * C, n, n,
-                    b + 4 * g * n if b else 0,
-                    rows, (H - p + sh - 1) // sh, 1, dh, ah, th, (Wd - q + sw - 1) // sw, 1, dw, aw, tw,
-                    relu, gate,
-                )  # fmt: skip
+                at, of = x + 4 * g * m, flipped + 4 * ((first_a * kw + first_b) * O + g * m) * n
+                to, bias = h + 4 * ((p * Wd + q) * C + g * n), b + 4 * g * n if b else 0
+                correlate(at, of_x, of, of_W, m, to, of_h, n, bias, rows, down, across, relu, gate)
 
 
 @compiled
-def _phase(i, taps, s, d, before):
-    """The taps that cover element i of an image, and those s, 2s … after it: (how many, the index of the first in the
-    flipped kernel, the place from which that one sees i)."""
+def phase_of(i, n, outputs, s, d, before, taps):
+    """Of element i of an image of n, and those s, 2s … after it: the index of the first tap that covers them in the
+    flipped kernel, and the dimension, in which the `outputs` are seen."""
     phase = (i + before) % s
-    n = _of_phase(taps, s, phase)
-    return n, _before_phase(taps, s, phase), (i + before - phase) // s - (n - 1) * d
+    several = _of_phase(taps, s, phase)
+    at = (i + before - phase) // s - (several - 1) * d
+    return _before_phase(taps, s, phase), ((n - i + s - 1) // s, outputs, 1, d, at, several)
 
 
 @compiled
@@ -318,28 +311,28 @@ def flip(W, flipped, kh, kw, C, O, sh, sw, *, lane, lanes):
 
 
 @compiled
-def _first_place(tap, s, d, at):
+def first_place(tap, s, d, at):
     """The first output whose tap isn't before the image."""
     return max(0, (-at - tap * d + s - 1) // s)
 
 
 @compiled
-def _after_place(tap, n, outputs, s, d, at):
+def after_place(tap, n, outputs, s, d, at):
     """The output after the last whose tap isn't beyond an image of n elements."""
     return min(outputs, (n - 1 - at - tap * d) // s + 1) if n - 1 - at - tap * d >= 0 else 0
 
 
 @compiled
-def _alike(tap, taps, n, outputs, s, d, at):
+def alike(tap, taps, n, outputs, s, d, at):
     """(first output, output after the last, tap after the last) of the taps from this one on that see these outputs."""
-    first, after, end = _first_place(tap, s, d, at), _after_place(tap, n, outputs, s, d, at), tap + 1
-    while end < taps and _first_place(end, s, d, at) == first and _after_place(end, n, outputs, s, d, at) == after:
+    first, after, end = first_place(tap, s, d, at), after_place(tap, n, outputs, s, d, at), tap + 1
+    while end < taps and first_place(end, s, d, at) == first and after_place(end, n, outputs, s, d, at) == after:
         end += 1
     return first, after, end
 
 
 @compiled
-def _with_border(x, H, W, C, target, images, high, wide, first, left):
+def with_border(x, H, W, C, target, images, high, wide, first, left):
     """target = `high` rows of each image from row `first`, `wide` elements from column −left; 0 outside the image."""
     from_, to = min(left, wide) * C, min(left + W, wide) * C
     for image in range(images):
@@ -349,10 +342,8 @@ def _with_border(x, H, W, C, target, images, high, wide, first, left):
             if i < 0 or i >= H:
                 row[:] = 0
                 continue
-            source = floats(x + 4 * (image * H + i) * W * C, W * C)
             row[:from_] = 0
-            for j in range(from_, to):
-                row[j] = source[j - from_]
+            row[from_:to] = floats(x + 4 * (image * H + i) * W * C, to - from_)
             row[to:] = 0
 
 
@@ -364,65 +355,64 @@ def kernel_gradient(
     if kh * kw * sh * sw * groups == 1 and H * Wd == OH * OW:
         gemm.gemm(x, 1, C, dh, O, dW, O, 0, accumulate, C, O, rows * OH * OW)
         return
+    down, across = (OH, H, sh, dilation_h, -top, kh), (OW, Wd, sw, dilation_w, -left, kw)
     g = _together(O, OW, C, kh, sw, dilation_w, kw) if groups == 1 else 1
     if g == 1:
-        _taps(
-            x, dh, dW, H, Wd, C, OH, OW, O, kh, kw, sh, sw, dilation_h, dilation_w, top, left, groups, rows, accumulate
-        )
+        _taps(x, dh, dW, C, O, down, across, groups, rows, accumulate)
         return
     kernel, wide = _widened(), kw + (g - 1) * sw
-    _taps(x, dh, kernel, H, Wd, C, OH, OW // g, g * O, kh, wide, sh, g * sw, dilation_h, 1, top, left, 1, rows, 0)
+    _taps(x, dh, kernel, C, g * O, down, (OW // g, Wd, g * sw, 1, -left, wide), 1, rows, 0)
     _narrow(kernel, C, O, kh, sw, kw, g, dW, accumulate)
 
 
 @compiled
-def _taps(x, d, dW, H, Wd, C, OH, OW, O, kh, kw, sh, sw, dh, dw, top, left, groups, images, more):
-    """dW (+)= x ∗ dh: the rows of a tile are channels (of several taps, if all see the same places), its depth is
+def _taps(x, d, dW, C, O, down, across, groups, images, more):
+    """dW (+)= x ∗ d: the rows of a tile are channels (of several taps, if all see the same places), its depth is
     places.
 
-    Some places at a time, so that x and dh stay in the nearest cache for all taps.
+    Some places at a time, so that x and d stay in the nearest cache for all taps.
     """
+    (OH, H, sh, dh, ah, kh), (OW, W, sw, dw, aw, kw) = down, across
     n, m = C // groups, O // groups
     some_rows, some_images = min(OH, max(1, PLACES // OW)), max(1, PLACES // (OH * OW))
     high, wide = (some_rows - 1) * sh + (kh - 1) * dh + 1, (OW - 1) * sw + kw
     few = groups == 1 and dw == 1 and some_images * high * wide * C <= BORDERED
-    bordered = _bordered() if few and (left > 0 or wide - left > Wd) else 0
+    bordered = _bordered() if few and (aw < 0 or wide + aw > W) else 0
+    of_d, of_x = (OH * OW * O, OW * O, O), (H * W * C, sh * W * C, sw * C)
     for image in range(0, images, some_images):
         for row in range(0, OH, some_rows):
             if bordered:
                 n, h = min(some_images, images - image), min(some_rows, OH - row)
-                _with_border(x + 4 * image * H * Wd * C, H, Wd, C, bordered, n, high, wide, row * sh - top, left)
-                at = d + 4 * (image * OH + row) * OW * O
+                with_border(x + 4 * image * H * W * C, H, W, C, bordered, n, high, wide, row * sh + ah, -aw)
+                of_border, to = (high * wide * C, sh * wide * C, sw * C), d + 4 * (image * OH + row) * OW * O
                 for a in range(kh):
-                    _gradient(
-                        bordered + 4 * a * dh * wide * C, high * wide * C, sh * wide * C, sw * C,
-                        at, OH * OW * O, OW * O, O, dW + 4 * a * kw * C * O, O, more, n, h, OW, kw * C, O,
-                    )  # fmt: skip
+                    at, of = bordered + 4 * a * dh * wide * C, dW + 4 * a * kw * C * O
+                    _gradient(at, of_border, to, of_d, of, O, more, n, h, OW, kw * C, O)
                 more = 1
                 continue
             for a in range(kh):
-                i = max(row, _first_place(a, sh, dh, -top))
-                after_i = max(i, min(row + some_rows, _after_place(a, H, OH, sh, dh, -top)))
+                i = max(row, first_place(a, sh, dh, ah))
+                h = max(i, min(row + some_rows, after_place(a, H, OH, sh, dh, ah))) - i
                 b = 0
                 while b < kw:
                     last = kw if groups == 1 and dw == 1 else b + 1
-                    j, after_j, after_b = _alike(b, last, Wd, OW, sw, dw, -left)
-                    at = x + 4 * (((image * H + i * sh + a * dh - top) * Wd + j * sw + b * dw - left) * C)
-                    to = dW + 4 * (a * kw + b) * n * O
+                    j, after_j, after_b = alike(b, last, W, OW, sw, dw, aw)
+                    at = x + 4 * (((image * H + i * sh + a * dh + ah) * W + j * sw + b * dw + aw) * C)
+                    to, of = d + 4 * ((image * OH + i) * OW + j) * O, dW + 4 * (a * kw + b) * n * O
+                    many, w = min(some_images, images - image), max(0, after_j - j)
                     for g in range(groups):
                         _gradient(
-                            at + 4 * g * n, H * Wd * C, sh * Wd * C, sw * C,
-                            d + 4 * (((image * OH + i) * OW + j) * O + g * m), OH * OW * O, OW * O, O,
-                            to + 4 * g * m, O, more, min(some_images, images - image), after_i - i,
-                            max(0, after_j - j), (after_b - b) * n, m,
+                            at + 4 * g * n, of_x, to + 4 * g * m, of_d, of + 4 * g * m, O, more, many, h, w,
+                            (after_b - b) * n, m,
                         )  # fmt: skip
                     b = after_b
             more = 1
 
 
 @compiled
-def _gradient(a, an, ah, aw, b, bn, bh, bw, c, ldc, accumulate, n, h, w, M, N):
-    """C (+)= Σ over n images, h rows and w columns of Aᵀ·B; an, ah, aw; bn, bh, bw: the strides of A and B."""
+def _gradient(a, of_a, b, of_b, c, ldc, accumulate, n, h, w, M, N):
+    """C (+)= Σ over n images, h rows and w columns of Aᵀ·B; of_a, of_b: the strides of A's and B's."""
+    (an, ah, aw), (bn, bh, bw) = of_a, of_b
     tiles = (M + ROWS - 1) // ROWS
     widest = WIDEST[(M + tiles - 1) // tiles]
     vectors = (N + VW - 1) // VW
@@ -433,5 +423,5 @@ def _gradient(a, an, ah, aw, b, bn, bh, bw, c, ldc, accumulate, n, h, w, M, N):
         last = min(VW, N - j - (v - 1) * VW)
         to = c + 4 * j
         start, lds = (to, ldc) if accumulate else (0, 0)
-        _tiles(M, v, a, 1, aw, ah, an, b + 4 * j, bw, bh, bn, to, ldc, start, lds, n, h, w, last, 0, 0)
+        tile_rows(M, v, a, 1, aw, ah, an, b + 4 * j, bw, bh, bn, to, ldc, start, lds, n, h, w, last, 0, 0)
         j += v * VW

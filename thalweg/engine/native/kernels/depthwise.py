@@ -7,7 +7,7 @@ the run, and so do the sums of a kernel's gradient. Addresses are in bytes, stri
 from thalweg.engine.native.compiler.levels import VW
 from thalweg.engine.native.compiler.llvm import floats
 from thalweg.engine.native.compiler.named import kernel
-from thalweg.engine.native.kernels.convolution import _phase, _zone
+from thalweg.engine.native.kernels.convolution import phase_of, zone
 from thalweg.engine.native.language.callables import compiled
 from thalweg.engine.native.linalg.families import Family, integer
 from thalweg.engine.native.linalg.microkernel import Emitter
@@ -50,12 +50,12 @@ class _Run(Emitter):
 
     def each_tap(self, carried, body):
         """carried = body(a, b, carried) for every element of a window."""
-        given = self.given
-        return self.repeat(
-            given["rows"],
-            carried,
-            lambda a, carried: self.repeat(given["columns"], carried, lambda b, carried: body(a, b, carried)),
-        )
+        for a, b in self.taps() if self.size else ():
+            carried = body(a, b, carried)
+        if self.size:
+            return carried
+        rows, columns = self.given["rows"], self.given["columns"]
+        return self.repeat(rows, carried, lambda a, sums: self.repeat(columns, sums, lambda b, sums: body(a, b, sums)))
 
 
 class _Weigh(_Run):
@@ -69,22 +69,16 @@ class _Weigh(_Run):
         weights = {tap: load(self.weight(*tap, k)) for tap in (self.taps() if self.size else ())}
 
         def output(i, carried):
-            if self.size:
-                total = start
-                for (a, b), w in weights.items():
-                    total = self.multiply_add(load(self.seen(i, a, b, k)), w, total)
-            else:
-                (total,) = self.each_tap([start], add(i))
+            def add(a, b, sums):
+                w = weights[a, b] if self.size else load(self.weight(a, b, k))
+                return [self.multiply_add(load(self.seen(i, a, b, k)), w, sums[0])]
+
+            (total,) = self.each_tap([start], add)
             at = self.times(i, "apart")
             total = self.if_given("relu", [total], lambda v, _: self.at_least_zero(v), [at])
             (total,) = self.if_given("gate", total, lambda v, at: self.gated(v, load(self.place("G", at, k))), [at])
             store(total, self.place("y", at, k))
             return carried
-
-        def add(i):
-            return lambda a, b, sums: [
-                self.multiply_add(load(self.seen(i, a, b, k)), load(self.weight(a, b, k)), sums[0])
-            ]
 
         return self.repeat(given["count"], [], output)
 
@@ -142,20 +136,19 @@ weigh, weigh_gradient = WEIGHERS.function(_size), WEIGHT_GRADIENTS.function(_siz
 
 
 @compiled
-def _correlate(
-    x, H, W, C, w, wr, bias, y, yi, yr, yc, images, OH, sh, dh, ah, th, OW, sw, dw, aw, tw, relu, gate
-):  # fmt: skip
+def _correlate(x, C, w, wr, bias, y, of_y, images, down, across, relu, gate):
     """y[image, i, j] = bias + Σ x[image, i·sh + a·dh + ah, j·sw + b·dw + aw]·w[a, b] over the taps on the image.
 
-    yi, yr, yc: strides of y's images, rows and columns.
+    of_y: strides of y's images, rows and columns.
     """
+    (OH, H, sh, dh, ah, _), (OW, W, sw, dw, aw, _), (yi, yr, yc) = down, across, of_y
     for image in range(images):
         i = 0
         while i < OH:
-            a, after_a, next_i = _zone(i, OH, H, sh, dh, ah, th)
+            a, after_a, next_i = zone(i, *down)
             j = 0
             while j < OW:
-                b, after_b, next_j = _zone(j, OW, W, sw, dw, aw, tw)
+                b, after_b, next_j = zone(j, *across)
                 for r in range(i, next_i):
                     weigh(
                         x + 4 * ((image * H + r * sh + a * dh + ah) * W + j * sw + b * dw + aw) * C,
@@ -171,11 +164,8 @@ def depthwise_convolution(
     x, W, b, h, H, Wd, C, OH, OW, kh, kw, sh, sw, dilation_h, dilation_w, top, left, relu=0, a=0, *, rows
 ):
     """h = x ∗ W + b; max(h, 0), or h·[a > 0]"""
-    dh, dw = dilation_h, dilation_w
-    _correlate(
-        x, H, Wd, C, W, kw * C, b, h, OH * OW * C, OW * C, C, rows, OH, sh, dh, -top, kh, OW, sw, dw, -left, kw,
-        relu, a - h if a else 0,
-    )  # fmt: skip
+    down, across = (OH, H, sh, dilation_h, -top, kh), (OW, Wd, sw, dilation_w, -left, kw)
+    _correlate(x, C, W, kw * C, b, h, (OH * OW * C, OW * C, C), rows, down, across, relu, a - h if a else 0)
 
 
 @kernel
@@ -183,17 +173,13 @@ def depthwise_transposed_convolution(
     x, flipped, b, h, H, Wd, C, OH, OW, kh, kw, sh, sw, dilation_h, dilation_w, top, left, relu=0, a=0, *, rows
 ):
     """h = x ∗ Wᶠ + b; max(h, 0), or h·[a > 0]; elements that are a stride apart lie under the same taps."""
-    dh, dw = dilation_h, dilation_w
-    gate = a - h if a else 0
+    of_h, gate = (H * Wd * C, sh * Wd * C, sw * C), a - h if a else 0
     for p in range(min(sh, H)):
-        th, first_a, ah = _phase(p, kh, sh, dh, top)
+        first_a, down = phase_of(p, H, OH, sh, dilation_h, top, kh)
         for q in range(min(sw, Wd)):
-            tw, first_b, aw = _phase(q, kw, sw, dw, left)
-            _correlate(
-                x, OH, OW, C, flipped + 4 * (first_a * kw + first_b) * C, kw * C, b, h + 4 * (p * Wd + q) * C,
-                H * Wd * C, sh * Wd * C, sw * C, rows, (H - p + sh - 1) // sh, 1, dh, ah, th,
-                (Wd - q + sw - 1) // sw, 1, dw, aw, tw, relu, gate,
-            )  # fmt: skip
+            first_b, across = phase_of(q, Wd, OW, sw, dilation_w, left, kw)
+            of, to = flipped + 4 * (first_a * kw + first_b) * C, h + 4 * (p * Wd + q) * C
+            _correlate(x, C, of, kw * C, b, to, of_h, rows, down, across, relu, gate)
 
 
 @kernel
@@ -205,10 +191,10 @@ def depthwise_kernel_gradient(
         floats(dW, kh * kw * C)[:] = 0
     for image in range(rows):
         for i in range(OH):
-            a, after_a, _ = _zone(i, i + 1, H, sh, dilation_h, -top, kh)
+            a, after_a, _ = zone(i, i + 1, H, sh, dilation_h, -top, kh)
             j = 0
             while j < OW:
-                b, after_b, next_j = _zone(j, OW, Wd, sw, dilation_w, -left, kw)
+                b, after_b, next_j = zone(j, OW, Wd, sw, dilation_w, -left, kw)
                 weigh_gradient(
                     x + 4 * ((image * H + i * sh + a * dilation_h - top) * Wd + j * sw + b * dilation_w - left) * C,
                     dh + 4 * ((image * OH + i) * OW + j) * C, dW + 4 * (a * kw + b) * C, kw * C,

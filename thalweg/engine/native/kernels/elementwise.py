@@ -4,7 +4,7 @@ import numpy as np
 
 from thalweg.engine.native.compiler.llvm import bits_float, float_bits, floats, select
 from thalweg.engine.native.compiler.named import kernel
-from thalweg.engine.native.language.callables import independent, inlined
+from thalweg.engine.native.language.callables import independent
 from thalweg.engine.native.linalg.hashing import halves, uniform
 
 F32 = np.float32
@@ -39,13 +39,6 @@ def rescale(x, z, size, scale: float, offset: float, *, rows):
 DROPPED = np.int32(-(2**31))  # the bits of −0
 
 
-@inlined
-def _marked(keep, value):
-    """The value, 0 instead of −0; or −0 if it is dropped. By bits, as the compiler may ignore the sign of 0."""
-    value = select(float_bits(value) == DROPPED, F32(0), value)
-    return select(keep, value, bits_float(DROPPED))
-
-
 @kernel
 def dropout(h, a, size, stream, rate: float, marked=0, *, rows, first_row, seed, iteration):
     """a = h·keep/(1 − rate); an element's counter is its place in the batch. If marked, dropped elements are −0."""
@@ -53,8 +46,10 @@ def dropout(h, a, size, stream, rate: float, marked=0, *, rows, first_row, seed,
     k, n, first = halves(seed, iteration, stream), rows * size, first_row * size
     h, a = floats(h, n), floats(a, n)
     if marked:
-        for i in independent(n):
-            a[i] = _marked(uniform(k, first + i) >= rate, h[i] * scale)
+        for i in independent(n):  # by bits, as the compiler may ignore the sign of 0
+            value = h[i] * scale
+            kept = select(float_bits(value) == DROPPED, F32(0), value)
+            a[i] = select(uniform(k, first + i) >= rate, kept, bits_float(DROPPED))
     else:
         for i in independent(n):
             a[i] = select(uniform(k, first + i) >= rate, h[i] * scale, F32(0))

@@ -36,8 +36,7 @@ def embedding(ids, W, h, entries, columns, n, mean=0, *, rows):
                 break
             w = floats(W + 4 * row * columns, columns)
             if k == r * each:
-                for j in range(columns):
-                    out[j] = w[j]
+                out[:] = w
             else:
                 for j in range(columns):
                     out[j] += w[j]

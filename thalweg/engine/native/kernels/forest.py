@@ -270,11 +270,8 @@ def forest(x, nodes, trees, values, base, sets, y, columns, entries, count, outp
     xs, codes, tops, left, at, going, sums = _columns(), _codes(), _tops(), _left(), _at(), _going(), _sums()
     doubles(sums, RUN * WIDE)[:] = 0.0
     floats(xs, COLUMNS * RUN)[:] = F32(0)
-    start = floats(base, outputs)
     for r in range(rows):
-        own = floats(y + 4 * r * outputs, outputs)
-        for k in range(outputs):
-            own[k] = start[k]
+        floats(y + 4 * r * outputs, outputs)[:] = floats(base, outputs)
     for row in range(0, rows, RUN):
         n = min(RUN, rows - row)
         of, to = x + 4 * row * columns, y + 4 * row * outputs

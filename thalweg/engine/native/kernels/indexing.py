@@ -30,8 +30,7 @@ def take(x, indices, z, before, n, after, per_row, count, *, rows):
         else:
             for j in range(count):
                 at, to = np.int64(indices[j]) * after, j * after
-                for i in range(after):
-                    target[to + i] = source[at + i]
+                target[to : to + after] = source[at : at + after]
 
 
 @kernel

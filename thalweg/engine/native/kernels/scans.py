@@ -24,8 +24,7 @@ def cumulative_sum(x, z, before, n, after, per_row, backwards, *, rows):
             place = start + 4 * after * (n - 1 - k if backwards else k)
             u, v = floats(x + place, after), floats(z + place, after)
             if k == 0:
-                for j in range(after):
-                    v[j] = u[j]
+                v[:] = u
             else:
                 last = floats(z + (place + 4 * after if backwards else place - 4 * after), after)
                 for j in range(after):

@@ -82,15 +82,10 @@ def channel_scale(x, gamma, beta, a, positions, channels, *, rows):
     """a = γ·x + β"""
     for r in range(rows * positions):
         u, v = floats(x + 4 * r * channels, channels), floats(a + 4 * r * channels, channels)
-        if gamma:
-            k = floats(gamma, channels)
-            for i in range(channels):
-                v[i] = u[i] * k[i]
-        else:
-            for i in range(channels):
-                v[i] = u[i]
+        k, b = floats(gamma, channels), floats(beta, channels)
+        for i in range(channels):
+            v[i] = u[i] * k[i] if gamma else u[i]
         if beta:
-            b = floats(beta, channels)
             for i in range(channels):
                 v[i] += b[i]
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from thalweg.engine.native.compiler.kernel import Kernel
 from thalweg.engine.native.compiler.parameters import SIGNATURE, Parameters, parameters
 from thalweg.engine.native.instructions.gates import Columns
-from thalweg.engine.native.kernels.generated.custom import is_custom, kernel_of_custom
+from thalweg.engine.native.kernels.generated.custom import kernel_of_custom
 from thalweg.engine.native.kernels.generated.formulas import kernel_of_equation
 from thalweg.engine.native.kernels.generated.gates import kernel_of_columns
 from thalweg.engine.native.kernels.generated.norm_penalties import kernel_of_penalty
@@ -17,6 +18,8 @@ from thalweg.engine.native.kernels.generated.pointwise import kernel_of_pointwis
 from thalweg.engine.native.kernels.generated.row_losses import kernel_of_rows
 from thalweg.engine.native.kernels.generated.updates import kernel_of_statements
 from thalweg.engine.native.kernels.names import name_of
+from thalweg.program.instructions.activations import ElementwiseAdjoint
+from thalweg.program.instructions.custom_activation import CustomActivation
 from thalweg.program.instructions.elementwise import Reshape
 from thalweg.program.instructions.losses.loss_instruction import LossAndGradient
 from thalweg.program.instructions.losses.penalties import NormPenalty
@@ -42,6 +45,11 @@ MACHINE, ALONE = (Kernel("runtime.machine", name) for name in ("machine", "alone
 SUMMARISE, ACTIVITY = (Kernel("runtime.vector_sums", name) for name in ("summarise", "activity"))
 ENTER = Kernel("runtime.entrance", "enter", method=True)
 
+GENERATED: dict[type[Instruction], Callable[[Any], Kernel]] = {  # the others are generated from their equations
+    Statements: kernel_of_statements, NormPenalty: kernel_of_penalty, Columns: kernel_of_columns,
+    Pointwise: kernel_of_pointwise, RowLoss: kernel_of_rows, CustomActivation: kernel_of_custom,
+}  # fmt: skip
+
 
 def kernel_of(i: Instruction) -> Kernel:
     """The kernel that executes an instruction. It is kept with it, as generating one takes as long as some steps."""
@@ -63,17 +71,8 @@ def chosen(i: Instruction) -> Kernel:
     """The kernel of an instruction: handwritten, or generated from its equation or a user's function."""
     if (name := name_of(i)) in KERNELS:
         return KERNELS[name]
-    if isinstance(i, Statements):
-        return kernel_of_statements(i)
-    if isinstance(i, NormPenalty):
-        return kernel_of_penalty(i)
-    if isinstance(i, Columns):
-        return kernel_of_columns(i)
-    if isinstance(i, Pointwise):
-        return kernel_of_pointwise(i)
-    if isinstance(i, RowLoss) or (isinstance(i, LossAndGradient) and isinstance(i.of, RowLoss)):
-        return kernel_of_rows(i)
-    return kernel_of_custom(i) if is_custom(i) else kernel_of_equation(i)
+    of = i.of if isinstance(i, LossAndGradient | ElementwiseAdjoint) else i
+    return next((make for kind, make in GENERATED.items() if isinstance(of, kind)), kernel_of_equation)(i)
 
 
 @cache

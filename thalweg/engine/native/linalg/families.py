@@ -5,7 +5,7 @@ from llvmlite import ir
 from thalweg.engine.native.compiler.kernel import HOME, WHOLE, Kernel, symbol_of
 from thalweg.engine.native.compiler.llvm import I64, invoke, pointer
 from thalweg.engine.native.language.callables import emitted
-from thalweg.engine.native.runtime.absent import ABSENT
+from thalweg.engine.native.linalg.awaiting import AWAITED
 
 
 class Family:
@@ -89,8 +89,8 @@ class Family:
         with builder.if_then(builder.icmp_unsigned("<", place, integer(len(keys)))):
             slot = builder.gep(slots, [integer(0), place])
             with builder.if_then(builder.icmp_unsigned("==", builder.load_atomic(slot, "acquire", 8), integer(0))):
-                order = builder.ptrtoint(family, I64), key, builder.ptrtoint(slot, I64)
-                invoke(builder, symbol_of(ABSENT.kernel), ir.VoidType(), *order)
+                request = builder.ptrtoint(family, I64), key, builder.ptrtoint(slot, I64)
+                invoke(builder, symbol_of(AWAITED.kernel), ir.VoidType(), *request)
             address = builder.load_atomic(slot, "acquire", 8)
             with builder.if_then(builder.icmp_unsigned("!=", address, integer(0))):
                 builder.call(pointer(builder, address, function.function_type), function.args, tail=True)

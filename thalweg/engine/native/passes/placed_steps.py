@@ -74,10 +74,8 @@ class Placing:
                 and all(len(b.shape) == axes for b in values)
                 and all(aligned(b.shape, axes)[0] == (steps if b.per_row else 1) for b in (*i.values, i.z))
             )
-        if isinstance(i, Elementwise):
+        if isinstance(i, Elementwise | ElementwiseAdjoint):
             return not i.parameters
-        if isinstance(i, ElementwiseAdjoint):
-            return not i.of.parameters
         return isinstance(i, ALIKE)
 
     def placed(self, i: Instruction) -> Iterator[Instruction]:

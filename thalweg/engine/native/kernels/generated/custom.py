@@ -21,10 +21,6 @@ def function(h, j, k, parameters):
 """
 
 
-def is_custom(i: Instruction) -> bool:
-    return isinstance(i.of if isinstance(i, ElementwiseAdjoint) else i, CustomActivation)
-
-
 def kernel_of_custom(i: Instruction) -> Kernel:
     """The kernel, compiled at once: a function that isn't in the kernels' language is refused in one sentence."""
     of = i.of if isinstance(i, ElementwiseAdjoint) else i

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from typing import Any
 
 from thalweg.engine.native.compiler.kernel import Kernel
 from thalweg.engine.native.kernels.generated.code import Code
@@ -106,27 +105,21 @@ def tuple_of(names: Iterable[str]) -> str:
 
 def kernel_of_equation(i: Instruction) -> Kernel:
     """The kernel of an instruction whose computation is an equation, not yet compiled."""
-    match i:
-        case Elementwise() | ElementwiseAdjoint(of=Elementwise()) | ParameterGradient():
-            return kernel_of_activation(i)
-        case ElementwiseLoss() | LossAndGradient(of=ElementwiseLoss()):
-            return kernel_of_loss(i)
-        case ActivatedLoss():
-            return kernel_of_activated(i)
     name = name_of(i)
-    raise KeyError(f"there is no kernel for {name}: no lines `@kernel` and `def {name}(…):` in native/kernels/")
-
-
-def kernel_of_activation(i: Instruction) -> Kernel:
-    of: Any = i if isinstance(i, Elementwise) else getattr(i, "of")  # noqa: B009
     match i:
         case Elementwise():
-            computes, text = "value", of.equation.value
+            return activation_kernel(name, "value", i.equation, i.equation.value, len(i.parameters))
+        case ElementwiseAdjoint(of=Elementwise() as of):
+            return activation_kernel(name, "adjoint", of.equation, of.equation.slope, len(of.parameters))
         case ParameterGradient():
-            computes, text = "gradient", i.text
-        case _:
-            computes, text = "adjoint", of.equation.slope
-    return activation_kernel(name_of(i), computes, of.equation, text, len(of.parameters))
+            return activation_kernel(name, "gradient", i.of.equation, i.text, len(i.parameters))
+        case ElementwiseLoss():
+            return loss_kernel(name, i.equation, False)
+        case LossAndGradient(of=ElementwiseLoss() as loss):
+            return loss_kernel(name, loss.equation, True)
+        case ActivatedLoss(loss=LossAndGradient(of=ElementwiseLoss() as loss)):
+            return activated_kernel(i.activation.equation, loss.equation, i.v is i.activation.h)
+    raise KeyError(f"there is no kernel for {name}: no lines `@kernel` and `def {name}(…):` in native/kernels/")
 
 
 @lru_cache(maxsize=256)
@@ -162,19 +155,12 @@ def looped(
     return generated(kernel, head + text)
 
 
-def kernel_of_loss(i: Instruction) -> Kernel:
-    """The kernel of a loss, or of the loss and its gradient."""
-    loss = i.of if isinstance(i, LossAndGradient) else i
-    assert isinstance(loss, ElementwiseLoss)
-    return loss_kernel(name_of(i), loss.equation, i is not loss)
-
-
 @lru_cache(maxsize=256)
 def loss_kernel(kernel: str, equation: Equation, gradient: bool) -> Kernel:
+    """The kernel of a loss, or of the loss and its gradient."""
     own = places(equation.arguments, "k{}", 1)
     code = Code({"y": "y", "p": "p"} | own, equation.arguments)
-    results = [code.of(equation.value), code.of(equation.slope)]
-    head = written(code, results, ["y", "p", *own.values()])
+    head = written(code, [code.of(equation.value), code.of(equation.slope)], ["y", "p", *own.values()])
     words = {"reals": reals(own.values()), "k": tuple_of(own.values())}
     if not gradient:
         return generated(kernel, head + LOSS.format(p="p", given="", slopes="0", **words))
@@ -185,14 +171,9 @@ def loss_kernel(kernel: str, equation: Equation, gradient: bool) -> Kernel:
     return generated(kernel, head + LOSS.format(p="p", given="dp, a, ", slopes="dp", **words) + INCLUDED)
 
 
-def kernel_of_activated(i: ActivatedLoss) -> Kernel:
-    """The kernel of a loss with the activation before it, both in one function."""
-    assert isinstance(i.loss.of, ElementwiseLoss)
-    return activated_kernel(i.activation.equation, i.loss.of.equation, i.v is i.activation.h)
-
-
 @lru_cache(maxsize=256)
 def activated_kernel(activation: Equation, loss: Equation, whole: bool) -> Kernel:
+    """The kernel of a loss with the activation before it, both in one function."""
     code = Code({"h": "v", "a": "v"})
     a = code.of(activation.value) if whole else "v"
     code.symbols["a"] = a

@@ -34,17 +34,12 @@ def {{name}}(w, dw, {given}):
 SLICED = {
     "given": "size, w_offset, l1: float, l2: float, *, first, after, batch_rows, penalties",
     "range": "stretch(size, w_offset, first, after)",
-    "factor": "batch_rows * penalties",
-    "stored": "+=",
-    "scaled": "* penalties",
-}
+    "factor": "batch_rows * penalties", "stored": "+=", "scaled": "* penalties",
+}  # fmt: skip
 OF_ROWS = {
-    "given": "size, l1: float, l2: float, *, rows, batch_rows",
-    "range": "0, rows * size",
-    "factor": "1.0",
-    "stored": "=",
-    "scaled": "/ batch_rows",
-}
+    "given": "size, l1: float, l2: float, *, rows, batch_rows", "range": "0, rows * size",
+    "factor": "1.0", "stored": "=", "scaled": "/ batch_rows",
+}  # fmt: skip
 
 
 def kernel_of_penalty(i: NormPenalty) -> Kernel:

@@ -122,8 +122,6 @@ def body(of: Operation, varies: tuple[bool, ...], whole: bool) -> Iterator[str]:
         yield f"v = F32({IDENTITY[of.combine]})"
         yield "for j in range(inner):"
         yield f"    v {'+' if of.combine == 'sum' else '*'}= {call}"
-        yield f"old = load_f32(b{z}, 0)"
-        yield f"store_f32(b{z}, 0, {combined(of.combine)})"
     else:  # as whole numbers in the same order, since maxima of floats aren't vectorised; a NaN is noted
         yield f"top, strange = ordered(float_bits(F32({IDENTITY[of.combine]}))), I32(0)"
         yield "for j in range(inner):"
@@ -131,6 +129,7 @@ def body(of: Operation, varies: tuple[bool, ...], whole: bool) -> Iterator[str]:
         yield f"    top = {of.combine}(top, ordered(float_bits(u)))"
         yield "    strange |= I32(u != u)"
         yield "v = F32(np.nan) if strange else bits_float(ordered(top))"
+    if not varies[z]:
         yield f"old = load_f32(b{z}, 0)"
         yield f"store_f32(b{z}, 0, {combined(of.combine)})"
 

@@ -29,8 +29,7 @@ def random_flip(x, z, height, width, channels, horizontal, vertical, stream, *, 
                     for c in range(channels):
                         target[(y * width + i) * channels + c] = source[row + (width - 1 - i) * channels + c]
             else:
-                for i in range(width * channels):
-                    target[y * width * channels + i] = source[row + i]
+                target[y * width * channels : (y + 1) * width * channels] = source[row : row + width * channels]
 
 
 @inlined

@@ -32,9 +32,10 @@ def _prepare(dx, size, kh, kw, sh, sw, tiled):
 
 
 @inlined
-def _each_run(act, given, joined, by_columns, rows, H, W, C, OH, OW, kh, kw, sh, sw, dh, dw, top, left):
-    """act(*given, …) for every run of windows: the places of the first among the elements and among the results, in
-    bytes, and what windows.py calls WINDOW."""
+def _each_run(act, x, a, given, joined, by_columns, rows, C, down, across):
+    """act(first element of x, first result in a, *given, …) for every run of windows, with what windows.py calls
+    WINDOW; (inputs, outputs, taps, stride, dilation, before) of both dimensions."""
+    (H, OH, kh, sh, dh, top), (W, OW, kw, sw, dw, left) = down, across
     images, C = (C, rows) if by_columns else (rows, C)
     for image in range(images):
         for i in range(OH):
@@ -43,15 +44,10 @@ def _each_run(act, given, joined, by_columns, rows, H, W, C, OH, OW, kh, kw, sh,
             while j < OW:
                 u, after_u = _reached(j, W, sw, dw, left, kw)
                 end = _after(j, OW, W, sw, dw, left, kw)
-                at = 4 * ((image * H + i * sh + t * dh - top) * W + j * sw + u * dw - left) * C
-                of = 4 * ((image * OH + i) * OW + j) * C
-                act(*given, at, of, dh * W * C, dw * C, after_t - t, after_u - u, end - j, sw * C, C, joined)
+                at = x + 4 * ((image * H + i * sh + t * dh - top) * W + j * sw + u * dw - left) * C
+                of = a + 4 * ((image * OH + i) * OW + j) * C
+                act(at, of, *given, dh * W * C, dw * C, after_t - t, after_u - u, end - j, sw * C, C, joined)
                 j = end
-
-
-@inlined
-def _largest(x, a, relu, at, of, *window):
-    largest(x + at, a + of, relu, *window)
 
 
 @kernel
@@ -59,14 +55,12 @@ def max_pooling(
     x, a, H, Wd, C, OH, OW, kh, kw, sh, sw, dilation_h, dilation_w, top, left, x_by_columns, relu=0, *, rows
 ):
     """a = the largest element of each window; with relu, max(a, 0)"""
-    _each_run(
-        _largest, (x, a, relu), 1, x_by_columns, rows, H, Wd, C, OH, OW, kh, kw, sh, sw, dilation_h, dilation_w,
-        top, left,
-    )  # fmt: skip
+    down, across = (H, OH, kh, sh, dilation_h, top), (Wd, OW, kw, sw, dilation_w, left)
+    _each_run(largest, x, a, (relu,), 1, x_by_columns, rows, C, down, across)
 
 
 @inlined
-def _give(x, a, da, dx, relu, more, at, of, *window):
+def _give(at, of, x, a, da, dx, relu, more, *window):
     give(more, x + at, a + of, da + of, dx + at, relu, *window)
 
 
@@ -77,26 +71,20 @@ def max_pooling_adjoint(
     """dx = Σ of da over the windows in which the element is the first largest; with relu, if it is above 0"""
     tiled = kh == sh and kw == sw and OH * sh == H and OW * sw == Wd
     more = _prepare(dx, rows * H * Wd * C, kh, kw, sh, sw, tiled)
-    _each_run(
-        _give, (x, a, da, dx, relu, more), tiled, x_by_columns, rows, H, Wd, C, OH, OW, kh, kw, sh, sw,
-        dilation_h, dilation_w, top, left,
-    )  # fmt: skip
-
-
-@inlined
-def _mean(x, a, at, of, *window):
-    mean(x + at, a + of, *window)
+    down, across = (H, OH, kh, sh, dilation_h, top), (Wd, OW, kw, sw, dilation_w, left)
+    _each_run(_give, 0, 0, (x, a, da, dx, relu, more), tiled, x_by_columns, rows, C, down, across)
 
 
 @kernel
 def average_pooling(x, a, H, Wd, C, OH, OW, kh, kw, sh, sw, dilation_h, dilation_w, top, left, x_by_columns, *, rows):
     """a = the mean of each window"""
-    _each_run(_mean, (x, a), 1, x_by_columns, rows, H, Wd, C, OH, OW, kh, kw, sh, sw, dilation_h, dilation_w, top, left)
+    down, across = (H, OH, kh, sh, dilation_h, top), (Wd, OW, kw, sw, dilation_w, left)
+    _each_run(mean, x, a, (), 1, x_by_columns, rows, C, down, across)
 
 
 @inlined
-def _spread(da, dx, gate, more, at, of, *window):
-    spread(more, da + of, dx + at, *window, gate)
+def _spread(dx, da, gate, more, *window):
+    spread(more, da, dx, *window, gate)
 
 
 @kernel
@@ -106,7 +94,5 @@ def average_pooling_adjoint(
     """dx = Σ of da/elements over the windows that cover the element; with a, times [a > 0]"""
     tiled = kh == sh and kw == sw and OH * sh == H and OW * sw == Wd
     more = _prepare(dx, rows * H * Wd * C, kh, kw, sh, sw, tiled)
-    _each_run(
-        _spread, (da, dx, a - dx if a else 0, more), tiled, da_by_columns, rows, H, Wd, C, OH, OW, kh, kw, sh, sw,
-        dilation_h, dilation_w, top, left,
-    )  # fmt: skip
+    down, across = (H, OH, kh, sh, dilation_h, top), (Wd, OW, kw, sw, dilation_w, left)
+    _each_run(_spread, dx, da, (a - dx if a else 0, more), tiled, da_by_columns, rows, C, down, across)

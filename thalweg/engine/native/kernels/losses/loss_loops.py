@@ -55,15 +55,11 @@ def elements(function, arguments, p, y, weight, sums, gradient, size, total, coe
                 j += 1
                 if j == size:
                     r, j = r + 1, 0
-            for i in range(count):
-                value, slope = function(v[i], u[i], *arguments)
-                slopes[i] = scale * slope * weights[i]
-                block += value * weights[i]
-        else:
-            for i in range(count):
-                value, slope = function(v[i], u[i], *arguments)
-                slopes[i] = scale * slope
-                block += value
+        for i in range(count):
+            value, slope = function(v[i], u[i], *arguments)
+            w = weights[i] if weight else ONE
+            slopes[i] = scale * slope * w
+            block += value * w
         result += np.float64(block)
     doubles(sums, 1)[0] += result * coefficient * (batch_rows if total else 1)
 
@@ -100,9 +96,7 @@ def rows_of_classes(
         P, Y, D = float_rows(to_p, classes, n), float_rows(to_y, classes, n), float_rows(to_d, classes, n)
         turn_rows(p + 4 * first * classes, to_p, count, n, classes)
         if sparse:
-            for j in range(classes):
-                for r in range(n):
-                    Y[j, r] = F32(0)
+            floats(to_y, classes * n)[:] = F32(0)
             labels = floats(y + 4 * first, count)
             for r in range(count):
                 label = class_of(labels[r], classes)
@@ -141,5 +135,4 @@ def turn_rows(x, X, count, n, columns):
     turn(x, columns, X, n, count, columns)
     rows = float_rows(X, columns, n)
     for j in range(columns):
-        for r in range(count, n):
-            rows[j, r] = F32(0)
+        rows[j][count:] = F32(0)

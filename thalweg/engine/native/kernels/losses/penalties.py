@@ -47,8 +47,7 @@ def products_of_rows(W, U, P, inverses, totals, n, width, first, after, k):
 @inlined
 def products_of_columns(W, U, P, inverses, totals, height, n, first, after, k):
     """The same for columns: uᵢ·uⱼ is in row j and column i of P."""
-    for j in range(n):
-        inverses[j] = F32(0)
+    inverses[:] = F32(0)
     for i in range(height):
         w = floats(W + 4 * i * n, n)
         for j in range(n):

@@ -1,5 +1,5 @@
-"""The losses of whole rows, as functions. P, Y, D: (classes, n), transposed rows; T: n results, then scratch. See
-`loss_loops.py`. The loops over r are vectorised."""
+"""The losses of whole rows, as functions of the losses' names. P, Y, D: (classes, n), transposed rows; T: n results,
+then scratch. See `loss_loops.py`. The loops over r are vectorised."""
 
 from thalweg.engine.native.compiler.llvm import select, unknown
 from thalweg.engine.native.kernels.losses.loss_loops import F32, ONE
@@ -77,7 +77,7 @@ def softmax(P, top, mass, n, classes):
 
 
 @compiled
-def softmax_crossentropy(P, Y, D, T, n, classes, smoothing):
+def categorical_crossentropy_logits(P, Y, D, T, n, classes, smoothing):
     """ℓ = Σ y·(log Σeʰ − h), dh = softmax(h)·Σy − y"""
     loss, top, mass, truth = T[:n], T[2 * n : 3 * n], T[3 * n : 4 * n], T[4 * n : 5 * n]
     smooth(Y, smoothing, n, classes)
@@ -96,7 +96,7 @@ def softmax_crossentropy(P, Y, D, T, n, classes, smoothing):
 
 
 @compiled
-def crossentropy(P, Y, D, T, n, classes, smoothing):
+def categorical_crossentropy(P, Y, D, T, n, classes, smoothing):
     """ℓ = −Σ y·log q with q = p/Σp, clipped; dp = (Σy − y/q)/Σp over the classes whose q is not clipped."""
     loss, mass, truth = T[:n], T[2 * n : 3 * n], T[3 * n : 4 * n]
     smooth(Y, smoothing, n, classes)
@@ -116,7 +116,7 @@ def crossentropy(P, Y, D, T, n, classes, smoothing):
 
 
 @compiled
-def focal(P, Y, D, T, n, classes, smoothing, gamma, alpha):
+def categorical_focal_crossentropy(P, Y, D, T, n, classes, smoothing, gamma, alpha):
     """ℓ = −Σ α·(1 − q)^γ·y·log q with q = p/Σp, clipped"""
     loss, mass, turning = T[:n], T[2 * n : 3 * n], T[3 * n : 4 * n]
     smooth(Y, smoothing, n, classes)
@@ -145,12 +145,12 @@ def focal(P, Y, D, T, n, classes, smoothing, gamma, alpha):
 
 
 @compiled
-def softmax_focal(P, Y, D, T, n, classes, smoothing, gamma, alpha):
-    """`focal` of p = softmax(h): dh = p·(dp − Σ dp·p)"""
+def categorical_focal_crossentropy_logits(P, Y, D, T, n, classes, smoothing, gamma, alpha):
+    """`categorical_focal_crossentropy` of p = softmax(h): dh = p·(dp − Σ dp·p)"""
     turning = T[4 * n : 5 * n]
     largest(P, turning, n, classes)
     softmax(P, turning, T[3 * n : 4 * n], n, classes)
-    focal(P, Y, D, T, n, classes, smoothing, gamma, alpha)
+    categorical_focal_crossentropy(P, Y, D, T, n, classes, smoothing, gamma, alpha)
     sum_of(D, P, turning, n, classes)
     for j in range(classes):
         for r in independent(n):
@@ -158,7 +158,7 @@ def softmax_focal(P, Y, D, T, n, classes, smoothing, gamma, alpha):
 
 
 @compiled
-def generalized(P, Y, D, T, n, classes, q):
+def generalized_cross_entropy(P, Y, D, T, n, classes, q):
     """ℓ = (1 − p_y^q)/q, dp_y = −p_y^(q − 1)"""
     loss, slope = T[:n], T[2 * n : 3 * n]
     sum_of(P, Y, loss, n, classes)
@@ -172,7 +172,7 @@ def generalized(P, Y, D, T, n, classes, q):
 
 
 @compiled
-def hinge_of_classes(P, Y, D, T, n, classes):
+def categorical_hinge(P, Y, D, T, n, classes):
     """ℓ = max(max (1 − y)·ŷ − Σ y·ŷ + 1, 0)"""
     loss, top, place = T[:n], T[2 * n : 3 * n], T[3 * n : 4 * n]
     sum_of(P, Y, loss, n, classes)
@@ -194,7 +194,7 @@ def hinge_of_classes(P, Y, D, T, n, classes):
 
 
 @compiled
-def cosine(P, Y, D, T, n, classes):
+def cosine_similarity(P, Y, D, T, n, classes):
     """ℓ = −Σ y·ŷ/(‖y‖·‖ŷ‖)"""
     loss, of_y, of_p, turning = T[:n], T[2 * n : 3 * n], T[3 * n : 4 * n], T[4 * n : 5 * n]
     sum_of(Y, Y, of_y, n, classes)
@@ -217,7 +217,7 @@ def cosine(P, Y, D, T, n, classes):
 
 
 @compiled
-def dice_of(P, Y, D, T, n, classes):
+def dice(P, Y, D, T, n, classes):
     """ℓ = 1 − 2·Σ y·ŷ/S with S = Σ y + Σ ŷ + ε, dŷ = 2·(Σ y·ŷ/S − y)/S"""
     loss, of_y, of_p = T[:n], T[2 * n : 3 * n], T[3 * n : 4 * n]
     mass_of(Y, of_y, n, classes)
@@ -233,7 +233,7 @@ def dice_of(P, Y, D, T, n, classes):
 
 
 @compiled
-def tversky_of(P, Y, D, T, n, classes, alpha, beta):
+def tversky(P, Y, D, T, n, classes, alpha, beta):
     """ℓ = 1 − I/B with I = Σ y·ŷ, B = I + α·Σ (1 − ŷ)·y + β·Σ ŷ·(1 − y) + ε"""
     loss, bottom, ratio = T[:n], T[2 * n : 3 * n], T[3 * n : 4 * n]
     sum_of(P, Y, loss, n, classes)
@@ -253,7 +253,7 @@ def tversky_of(P, Y, D, T, n, classes, alpha, beta):
 
 
 @compiled
-def gaussian(P, Y, D, T, n, classes, eps):
+def gaussian_nll(P, Y, D, T, n, classes, eps):
     """ℓ = Σ ½(log v + (μ − y)²/v), v at least eps; the first half of the outputs are μ"""
     half = classes // 2
     T[:n] = ZERO
@@ -273,7 +273,7 @@ def gaussian(P, Y, D, T, n, classes, eps):
 
 
 @compiled
-def gaussian_logarithm(P, Y, D, T, n, classes, eps):
+def gaussian_nll_logarithm(P, Y, D, T, n, classes, eps):
     """ℓ = Σ ½(s + (μ − y)²·e⁻ˢ)"""
     half = classes // 2
     T[:n] = ZERO

@@ -12,16 +12,7 @@ Only without strides, dilation and groups.
 from thalweg.engine.native.compiler.levels import VW
 from thalweg.engine.native.compiler.llvm import floats, load_f32, stack
 from thalweg.engine.native.compiler.named import kernel
-from thalweg.engine.native.kernels.convolution import (
-    _after_place,
-    _after_tap,
-    _alike,
-    _first_place,
-    _first_tap,
-    _share,
-    _tiles,
-    _zone,
-)
+from thalweg.engine.native.kernels import convolution
 from thalweg.engine.native.language.callables import compiled
 from thalweg.engine.native.layouts.limits import MOST_CHANNELS
 from thalweg.engine.native.linalg.dots import DotProducts
@@ -79,10 +70,10 @@ def correlate(x, H, W, C, B, y, OH, OW, O, bias, R, ah, th, aw, tw, row, after_r
     for o in range(O if bias else 0):
         floats(biases + 4 * o * max(WIDEST) * VW, max(WIDEST) * VW)[:] = load_f32(bias, o)
     for i in range(row, after_row):
-        a, after_a = _first_tap(i, 1, 1, ah), _after_tap(i, H, 1, 1, ah, th)
+        a, after_a = convolution.first_tap(i, 1, 1, ah), convolution.after_tap(i, H, 1, 1, ah, th)
         j = column
         while j < after_column:
-            b, after_b, next_j = _zone(j, after_column, W, 1, 1, aw, tw)
+            b, after_b, next_j = convolution.zone(j, after_column, W, 1, 1, aw, tw)
             stretch(
                 x + 4 * ((i + a + ah) * W + j + b + aw) * R, H * W * R, W * R, R, C, B + 4 * (a * tw + b) * C * O,
                 tw * C * O, y + 4 * (i * OW + j) * R, OH * OW * R, O, biases, (next_j - j) * R,
@@ -101,28 +92,25 @@ def stretch(x, xc, xa, xb, C, B, ba, y, yc, O, biases, n, taps_a, taps_b, relu, 
     widest = WIDEST[(O + tiles - 1) // tiles]
     vectors = (n + VW - 1) // VW
     lds = max(WIDEST) * VW if biases else 0
+    of_inner, of_outer = O, C * O
+    if taps_b > C:
+        xc, xb, C, taps_b, of_inner, of_outer = xb, xc, taps_b, C, of_outer, of_inner
     j = 0
     for panels in range((vectors + widest - 1) // widest, 0, -1):
         v = (vectors + panels - 1) // panels
         vectors -= v
         last = min(VW, n - j - (v - 1) * VW)
         at, to = x + 4 * j, y + 4 * j
-        if taps_b <= C:
-            _tiles(
-                O, v, B, 1, O, C * O, ba, at, xc, xb, xa, to, yc, biases, lds, taps_a, taps_b, C, last, relu, gate
-            )  # fmt: skip
-        else:
-            _tiles(
-                O, v, B, 1, C * O, O, ba, at, xb, xc, xa, to, yc, biases, lds, taps_a, C, taps_b, last, relu, gate
-            )  # fmt: skip
+        convolution.tile_rows(
+            O, v, B, 1, of_inner, of_outer, ba, at, xc, xb, xa, to, yc, biases, lds, taps_a, taps_b, C, last, relu, gate
+        )
         j += v * VW
 
 
 @kernel
 def convolution_by_columns(x, W, b, h, H, Wd, C, OH, OW, O, kh, kw, top, left, relu=0, a=0, *, rows):
     """h = x ∗ W + b; max(h, 0), or h·[a > 0]"""
-    gate = a - h if a else 0
-    correlate(x, H, Wd, C, W, h, OH, OW, O, b, rows, -top, kh, -left, kw, 0, OH, 0, OW, relu, gate)
+    correlate(x, H, Wd, C, W, h, OH, OW, O, b, rows, -top, kh, -left, kw, 0, OH, 0, OW, relu, a - h if a else 0)
 
 
 @kernel
@@ -131,18 +119,6 @@ def transposed_convolution_by_columns(x, flipped, b, h, H, Wd, C, OH, OW, O, kh,
     gate = a - h if a else 0
     ah, aw = top - kh + 1, left - kw + 1
     correlate(x, OH, OW, O, flipped, h, H, Wd, C, b, rows, ah, kh, aw, kw, 0, H, 0, Wd, relu, gate)
-
-
-@compiled
-def _with_border(x, H, W, R, left, target, wide):
-    """target = a channel's rows, `wide` elements from column −left on; 0 outside the image"""
-    width = min(W, wide - left) * R
-    for i in range(H):
-        row, source = floats(target + 4 * i * wide * R, wide * R), floats(x + 4 * i * W * R, width)
-        row[: left * R] = 0
-        for k in range(width):
-            row[left * R + k] = source[k]
-        row[left * R + width :] = 0
 
 
 @compiled
@@ -157,10 +133,10 @@ def add_sums(sums, rows, columns, c, ldc):
 @compiled
 def add_dots(a, rsa, na, b, ldb, nb, outer, depth, c, ldc, M, N):
     """C += A·Bᵀ, with rows of A and B in `outer` parts of `depth` floats, na and nb apart."""
-    sums, some = _sums(), _share(M, len(TAPS) - 1)
+    sums, some = _sums(), convolution.evenly(M, len(TAPS) - 1)
     for i in range(0, M, some):
         t = min(some, M - i)
-        few = _share(N, TAPS[t])
+        few = convolution.evenly(N, TAPS[t])
         for j in range(0, N, few):
             m = min(few, N - j)
             dot_sums(t, m, a + 4 * i * rsa, rsa, na, b + 4 * j * ldb, ldb, nb, sums, outer, depth)
@@ -178,14 +154,13 @@ def kernel_gradient_by_columns(x, dh, dW, H, Wd, C, OH, OW, O, kh, kw, top, left
         plane, width, before = x + 4 * channel * H * Wd * R, Wd, left
         if copies:
             plane, width, before = _border(), wide, 0
-            _with_border(x + 4 * channel * H * Wd * R, H, Wd, R, left, plane, wide)
+            convolution.with_border(x + 4 * channel * H * Wd * R, H, Wd, R, plane, 1, H, wide, 0, left)
         for a in range(kh):
-            i, after_i = _first_place(a, 1, 1, -top), _after_place(a, H, OH, 1, 1, -top)
+            i, after_i = convolution.first_place(a, 1, 1, -top), convolution.after_place(a, H, OH, 1, 1, -top)
             if i < after_i:
-                _row_of_taps(
-                    plane + 4 * (i + a - top) * width * R, width, before, R, dh + 4 * i * OW * R, OH, OW, O,
-                    after_i - i, kw, dW + 4 * (a * kw * C + channel) * O, C,
-                )  # fmt: skip
+                at, d = plane + 4 * (i + a - top) * width * R, dh + 4 * i * OW * R
+                to = dW + 4 * (a * kw * C + channel) * O
+                _row_of_taps(at, width, before, R, d, OH, OW, O, after_i - i, kw, to, C)
 
 
 @compiled
@@ -193,7 +168,7 @@ def _row_of_taps(x, W, left, R, d, OH, OW, O, rows, kw, dW, C):
     """The gradients of the taps in a row of the kernel, over `rows` rows; taps that see the same places together."""
     b = 0
     while b < kw:
-        j, after_j, after = _alike(b, kw, W, OW, 1, 1, -left)
+        j, after_j, after = convolution.alike(b, kw, W, OW, 1, 1, -left)
         if j < after_j:
             add_dots(
                 x + 4 * (j + b - left) * R, R, W * R, d + 4 * j * R, OH * OW * R, OW * R, rows, (after_j - j) * R,

@@ -26,9 +26,7 @@ def gather_share(X, x, inputs, lanes, *, batch_rows, order, start, lane):
             each = integers(order, batch_rows)
             row = each[r]
             ask_ahead(own, each, r, 4 * inputs, 4 * n)
-        source, target = floats(own + 4 * row * inputs, n), floats(x + 4 * r * n, n)
-        for j in range(n):
-            target[j] = source[j]
+        floats(x + 4 * r * n, n)[:] = floats(own + 4 * row * inputs, n)
 
 
 @kernel

@@ -296,22 +296,13 @@ def winograd_convolution(x, U, W, b, h, H, Wd, C, OH, OW, O, taps, top, left, do
         for p in range(PRODUCTS):
             gemm.gemm(V + 4 * p * of_v, C, 1, U + 4 * p * C * O, O, M + 4 * p * of_m, O, 0, 0, n, O, C)
         _outputs(_kind(taps, kind), M, of_m, h, OH, OW, O, O, b, size, high, wide, first, n, relu, gate)
-    if down < OH:
-        _rest(x, H, Wd, C, W, taps, h, OH, OW, O, b, rows, top, left, down, OH, 0, OW, relu, gate)
-    if across < OW:
-        _rest(x, H, Wd, C, W, taps, h, OH, OW, O, b, rows, top, left, 0, down, across, OW, relu, gate)
-
-
-@compiled
-def _rest(
-    x, H, W, C, kernel, taps, h, OH, OW, O, bias, images, top, left, row, after_row, column, after_column, relu, gate
-):
-    """The outputs of some rows and columns, computed directly."""
-    correlate(
-        x, H * W * C, W * C, C, H, W, kernel, taps * C * O, C * O, C, h + 4 * (row * OW + column) * O, OH * OW * O,
-        OW * O, O, O, O, bias, images, after_row - row, 1, 1, row - top, taps, after_column - column, 1, 1,
-        column - left, taps, relu, gate,
-    )  # fmt: skip
+    of_x, of_W, of_h = (H * Wd * C, Wd * C, C), (taps * C * O, C * O, O), (OH * OW * O, OW * O, O)
+    for below in range(2):  # the rest of h
+        row, after_row, column = (down, OH, 0) if below else (0, down, across)
+        to = h + 4 * (row * OW + column) * O
+        rest_down = (after_row - row, H, 1, 1, row - top, taps)
+        rest_across = (OW - column, Wd, 1, 1, column - left, taps)
+        correlate(x, of_x, W, of_W, C, to, of_h, O, b, rows, rest_down, rest_across, relu, gate)
 
 
 @kernel

@@ -54,18 +54,11 @@ def bounds(query, begin, n, causal, window):
 @inlined
 def scaled(x, n, mask, scale):
     """x = scale·x, −10⁹ where the mask is 0; the largest. A NaN may or may not win."""
-    y, top = floats(x, n), ordered(float_bits(F32(-np.inf)))
-    if mask:
-        m = floats(mask, n)
-        for j in range(n):
-            score = select(m[j] != F32(0), scale * y[j], MASKED)
-            y[j] = score
-            top = max(top, ordered(float_bits(score)))
-    else:
-        for j in range(n):
-            score = scale * y[j]
-            y[j] = score
-            top = max(top, ordered(float_bits(score)))
+    y, m, top = floats(x, n), floats(mask, n), ordered(float_bits(F32(-np.inf)))
+    for j in range(n):
+        score = select(m[j] != F32(0), scale * y[j], MASKED) if mask else scale * y[j]
+        y[j] = score
+        top = max(top, ordered(float_bits(score)))
     return bits_float(ordered(top))
 
 

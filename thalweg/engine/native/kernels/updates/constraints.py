@@ -38,8 +38,7 @@ def scale_row(address, size, low, high, rate):
 def scale_columns(address, size, stride, count, low, high, rate):
     """Scales `count` vectors side by side, of `size` elements that are `stride` apart."""
     squares = floats(squares_on_stack(), COLUMNS)
-    for j in range(count):
-        squares[j] = F32(0)
+    squares[:count] = F32(0)
     for i in range(size):
         w = floats(address + 4 * i * stride, count)
         for j in range(count):

@@ -40,9 +40,7 @@ def table_reduce(dw, counts, listed, own, columns, vector, *, lane, lanes, busy,
             store_f32(own, number, F32(row))
             to = floats(dw + 4 * row * columns, columns)
             if other:
-                part = floats(dw + 4 * (other * vector + row * columns), columns)
-                for j in range(columns):
-                    to[j] = part[j]
+                to[:] = floats(dw + 4 * (other * vector + row * columns), columns)
             for later in range(other + 1, busy):
                 if load_f32(counts + 4 * stride * later, row) > F32(0):
                     part = floats(dw + 4 * (later * vector + row * columns), columns)

@@ -1,4 +1,4 @@
-"""What compiled code writes down to order a micro-kernel."""
+"""What compiled code writes down to request a micro-kernel."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from thalweg.engine.native.layouts.record import Record
 WAITING, MADE, FAILED = range(3)
 
 
-class Order(Record):
-    """An order, which lies on the stack of the thread that waits."""
+class Request(Record):
+    """A request, which lies on the stack of the thread that waits."""
 
     state: int
     family: int  # the address of its name
