@@ -55,11 +55,15 @@ def elements(function, arguments, p, y, weight, sums, gradient, size, total, coe
                 j += 1
                 if j == size:
                     r, j = r + 1, 0
-        for i in range(count):
-            value, slope = function(v[i], u[i], *arguments)
-            w = weights[i] if weight else ONE
-            slopes[i] = scale * slope * w
-            block += value * w
+            for i in range(count):
+                value, slope = function(v[i], u[i], *arguments)
+                slopes[i] = scale * slope * weights[i]
+                block += value * weights[i]
+        else:
+            for i in range(count):
+                value, slope = function(v[i], u[i], *arguments)
+                slopes[i] = scale * slope
+                block += value
         result += np.float64(block)
     doubles(sums, 1)[0] += result * coefficient * (batch_rows if total else 1)
 
