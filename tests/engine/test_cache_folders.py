@@ -1,17 +1,21 @@
 """Where compiled kernels are kept: only where nobody else can put code, and where nothing can be kept, in memory."""
 
+import io
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
 from thalweg.engine.native.compiler import cache
+from thalweg.engine.native.compiler.cache import announce
 from thalweg.engine.native.compiler.kernel import Kernel
+from thalweg.support.terminal import redrawing
 
 pytestmark = pytest.mark.jit
 PARENT = Path(cache.__file__).parents[4]
@@ -113,6 +117,7 @@ def test_a_file_that_cannot_be_written_whole_leaves_nothing_behind(tmp_path):
     before = """
 import resource
 from thalweg.engine.native.compiler import cache
+from thalweg.engine.native.compiler.cache import announce
 cache.PROBE = 0
 resource.setrlimit(resource.RLIMIT_FSIZE, (4000, 4000))
 """
@@ -360,3 +365,26 @@ def test_what_is_old_is_removed_and_nothing_else(tmp_path, monkeypatch, fresh):
     assert {path.name for path in tmp_path.iterdir()} == {*names} - {"0123456789abcdef"}
     left = {path.name for path in folders["0000111122223333"].iterdir()} - {cache.file_name(KERNEL)}
     assert left == {"begun.new", "thesis.txt", "elementwise.relu.compiled"}
+
+
+@pytest.mark.parametrize("redraws", [False, True])
+def test_a_terminal_whose_line_is_redrawn_is_told_nothing_between(redraws, monkeypatch):
+    stream = io.StringIO()
+    monkeypatch.setattr(stream, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr(sys, "stderr", stream)
+    monkeypatch.setenv("TERM", "xterm")
+    announce.cache_clear()
+    with redrawing() if redraws else nullcontext():
+        announce()
+        announce()
+    announce.cache_clear()
+    assert stream.getvalue().count("compiling kernels") == int(not redraws)
+
+
+def test_a_reader_who_leaves_ends_no_compiling(monkeypatch):
+    stream = io.StringIO()
+    stream.close()
+    monkeypatch.setattr(sys, "stderr", stream)
+    announce.cache_clear()
+    announce()
+    announce.cache_clear()

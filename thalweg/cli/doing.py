@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from threading import Event, Thread
 
-from thalweg.support.terminal import interactive, news, redrawing
+from thalweg.support.terminal import interactive, redrawing
 
 QUIET = 1.0
 """Seconds of a stage before it is said; …"""
@@ -44,20 +44,14 @@ def doing(name: str) -> Iterator[None]:
 
 @contextmanager
 def spinner(name: str) -> Iterator[None]:
-    """A redrawn line that vanishes at the end of its stage; it leaves what others print alone, and shows their news."""
+    """A redrawn line that vanishes at the end of its stage; it leaves what others print alone."""
     from rich.console import Console
     from rich.live import Live
     from rich.spinner import Spinner
     from rich.text import Text
 
-    sign = Spinner("line")
-
-    def line() -> Spinner:
-        sign.update(text=Text(f"{name} ({news()})" if news() else name))
-        return sign
-
     live = Live(
-        get_renderable=line,
+        Spinner("line", Text(name)),
         console=Console(stderr=True),
         transient=True,
         refresh_per_second=8,

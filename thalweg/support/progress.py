@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from thalweg.errors import ArgumentError
 from thalweg.support.printing import out
-from thalweg.support.terminal import interactive, news, redrawing, width
+from thalweg.support.terminal import interactive, redrawing, width
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -111,7 +111,7 @@ class Display:
         line, signs = Text(f"{self.head}  ", no_wrap=True), "=-" if options.ascii_only else "━─"
         line.append(signs[0] * full, "green").append(signs[1] * (bar - full))  # distinct without colours too
         yield line.append("".join(f"  {text}" for text in texts))
-        for parts in [*self.below, *([[news()]] if news() else [])]:
+        for parts in self.below:
             yield Text(fitting(parts, room), no_wrap=True)
 
 

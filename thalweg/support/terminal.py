@@ -1,5 +1,5 @@
-"""Whether standard output is a terminal and how wide that is, text in columns as it shows them, and who redraws its
-last line: two would overwrite each other, so whoever finds it taken has its news shown in the other's."""
+"""Whether standard output is a terminal and how wide that is, text in columns as it shows them, and whether somebody
+redraws its last line: others would write into it."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ from typing import Any
 
 LEAST_CUT = 8  # columns of a text that is cut
 
-_taken = 0
-_news = ""
+_redrawing = 0
 
 
 def interactive(stream: Any = None) -> bool:
@@ -73,26 +72,15 @@ def shortened(text: str, most: int) -> str:
 
 @contextmanager
 def redrawing() -> Iterator[None]:
-    """Within it, the line is the caller's, who shows the `news` too."""
-    global _taken
-    _taken += 1
+    """Within it, the line is the caller's."""
+    global _redrawing
+    _redrawing += 1
     try:
         yield
     finally:
-        _taken -= 1
+        _redrawing -= 1
 
 
-def taken() -> bool:
+def redrawn() -> bool:
     """Whether somebody redraws the line."""
-    return _taken > 0
-
-
-def tell(text: str) -> None:
-    """Sets the news; an empty text takes them back."""
-    global _news
-    _news = text
-
-
-def news() -> str:
-    """What others have to say."""
-    return _news
+    return _redrawing > 0

@@ -22,6 +22,7 @@ from thalweg.engine.native.compiler.fingerprint import environment, fingerprint
 from thalweg.engine.native.compiler.kernel import Kernel
 from thalweg.support.extras import can_compile
 from thalweg.support.once import once
+from thalweg.support.terminal import interactive, redrawn
 
 KEEP_SECONDS = 30 * 24 * 3600  # code unused for this long is removed
 USED_SECONDS = 24 * 3600  # how often the use of a file is recorded
@@ -158,11 +159,6 @@ def kept(kernel: Kernel) -> bytes | None:
     return None
 
 
-def is_there(kernel: Kernel) -> bool:
-    """Whether a file for the kernel exists, whatever it contains."""
-    return any(os.path.exists(folder / file_name(kernel)) for folder in places().read)
-
-
 def keep(kernel: Kernel, code: bytes) -> None:
     """Writes the code to disk, after its hash; atomically, so that nobody reads half a file. Warns if it can't."""
     folder = places().write
@@ -185,8 +181,14 @@ def keep(kernel: Kernel, code: bytes) -> None:
         )
 
 
-def warn_of_refused() -> None:
-    """Warns, when something has to be compiled, which folders were refused and why."""
+@once
+def announce() -> None:
+    """Says once, when something has to be compiled, why the program seems to do nothing, unless a terminal shows a line
+    that is redrawn; warns which folders were refused and why."""
+    if not (redrawn() and interactive(sys.stderr)):
+        with suppress(OSError, ValueError):  # nobody reads it any more
+            text = "compiling kernels that this network is the first here to need; that takes some seconds …"
+            print(f"thalweg: {text}", file=sys.stderr, flush=True)
     _, folder, refused = places()
     if folder is None:
         warn(

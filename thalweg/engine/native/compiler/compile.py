@@ -9,11 +9,10 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Iterable
 
-from thalweg.engine.native.compiler.cache import is_there, keep, kept
+from thalweg.engine.native.compiler.cache import announce, keep, kept
 from thalweg.engine.native.compiler.kernel import Function, Kernel, family_of, symbol_of
 from thalweg.engine.native.compiler.on_demand import counter
 from thalweg.engine.native.compiler.ready import is_ready, ready_address
-from thalweg.engine.native.compiler.telling import progress
 from thalweg.errors import MissingPackageError
 from thalweg.support.extras import can_compile
 from thalweg.support.once import once
@@ -67,11 +66,10 @@ def linked(kernel: Kernel, content: bytes) -> int:
 
 @once
 def prepare(kernels: frozenset[Kernel]) -> None:
-    """Notes which kernels of a program have to be compiled; raises if they can't be."""
+    """Raises if kernels of a program can't be had."""
     missing = [kernel for kernel in kernels if not is_ready(kernel)]
     if missing:
         need_compiler(missing)
-        progress.need(kernel for kernel in missing if not is_there(kernel))
 
 
 @once
@@ -82,7 +80,9 @@ def address_of(kernel: Kernel) -> int:
     need_compiler([kernel])
     content = kept(kernel)
     if content is None:
-        with compiling if kernel.member else progress.compiling(kernel):
+        if not kernel.member:  # that takes hundredths of a second
+            announce()
+        with compiling:
             content = make(kernel)
     return linked(kernel, content)
 

@@ -58,17 +58,17 @@ def object_code(kernel: Kernel) -> tuple[bytes, list[str]]:
     Raises:
         LanguageError: the function isn't in the language of kernels.
     """
-    family = hasattr(kernel.function(), "emit")
-    module = (family_module if family else optimised)(kernel)
+    function: Any = kernel.function()
+    family = hasattr(function, "emit")
+    module = binding.parse_assembly(str((of_family if family else lowered)(kernel)))
+    (simplify if family and function.finished else optimise)(module)
     called = [f.name for f in module.functions if f.is_declaration and f.name.startswith(SYMBOL)]
+    for each in module.functions:
+        if not each.is_declaration and each.name != symbol_of(kernel):
+            each.linkage = (
+                "internal"  # only now: LLVM might have changed the arguments of a family's internal functions
+            )
     return bytes(target_machine().emit_object(module)), called
-
-
-def optimised(kernel: Kernel) -> Any:
-    """A kernel's module, optimised."""
-    module = binding.parse_assembly(str(lowered(kernel)))
-    optimise(module)
-    return module
 
 
 def lowered(kernel: Kernel) -> ir.Module:
@@ -93,18 +93,13 @@ def lowered(kernel: Kernel) -> ir.Module:
     return unit.module
 
 
-def family_module(kernel: Kernel) -> Any:
-    """The module of a family of micro-kernels, of one of them, or of the function that finds them."""
-    family: Any = kernel.function()
-    machine, empty = target_machine(), ir.Module()
-    empty.triple, empty.data_layout = machine.triple, str(machine.target_data)
-    family.emit(empty, kernel.member)
-    reorder(empty)
-    module = binding.parse_assembly(str(empty))
-    (simplify if family.finished else optimise)(module)
-    for function in module.functions:
-        if not function.is_declaration and function.name != symbol_of(kernel):
-            function.linkage = "internal"  # only now: LLVM might have changed the arguments of internal functions
+def of_family(kernel: Kernel) -> ir.Module:
+    """A family of micro-kernels, one of them, or the function that finds them, as LLVM IR."""
+    machine, module = target_machine(), ir.Module()
+    module.triple, module.data_layout = machine.triple, str(machine.target_data)
+    function: Any = kernel.function()
+    function.emit(module, kernel.member)
+    reorder(module)
     return module
 
 

@@ -10,19 +10,10 @@ from typing import Any
 
 from llvmlite import ir
 
-from thalweg.engine.native.language.number_operators import (
-    cast,
-)
+from thalweg.engine.native.language.number_operators import cast
 from thalweg.engine.native.language.rules import Broken
 from thalweg.engine.native.language.things import Thing, Value, of_type
-from thalweg.engine.native.language.types import (
-    Array,
-    Number,
-    Type,
-    codes,
-    float64,
-    int64,
-)
+from thalweg.engine.native.language.types import Array, Number, Type, codes, float64, int64
 from thalweg.engine.native.layouts.record import Record
 
 independent = range

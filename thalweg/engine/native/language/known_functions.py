@@ -90,17 +90,6 @@ def finite(b: ir.IRBuilder, thing: Thing) -> Thing:
     return of_truth(b.fcmp_ordered("<", absolute, ir.Constant(absolute.type, math.inf)))
 
 
-def not_a_number(b: ir.IRBuilder, thing: Thing) -> Thing:
-    """Whether a number is NaN."""
-    x = number(thing)
-    return compared(b, ast.NotEq(), x, x)
-
-
-def infinite(b: ir.IRBuilder, thing: Thing) -> Thing:
-    """Whether a number is ∞ or −∞."""
-    return compared(b, ast.Eq(), size(b, thing), Known(math.inf))
-
-
 def clipped(b: ir.IRBuilder, x: Thing, low: Thing, high: Thing) -> Thing:
     """x, at least low and at most high; NaN of NaN."""
     return larger(ast.Lt()).call(b, (larger(ast.Gt()).call(b, (x, low)), high))
@@ -156,58 +145,34 @@ def sign_of(b: ir.IRBuilder, thing: Thing) -> Thing:
     return chosen(b, compared(b, ast.Gt(), x, Known(0)), one, below)
 
 
-def square(b: ir.IRBuilder, thing: Thing) -> Thing:
-    """x²"""
-    return operated(b, ast.Mult(), thing, thing)
-
-
-def raised(b: ir.IRBuilder, x: Thing, y: Thing) -> Thing:
-    """xʸ"""
-    return operated(b, ast.Pow(), x, y)
-
-
-def of_operator(op: ast.operator, b: ir.IRBuilder, x: Thing, y: Thing) -> Thing:
-    """x op y, as a function of NumPy's."""
-    return operated(b, op, x, y)
-
-
-def negative(b: ir.IRBuilder, x: Thing) -> Thing:
-    """−x"""
-    return negated(b, ast.USub(), x)
-
-
 OF_OPERATORS = {np.add: ast.Add(), np.subtract: ast.Sub(), np.multiply: ast.Mult(), np.divide: ast.Div()}
 OF_LLVM, OF_C = "sqrt exp exp2 log sin cos log2 log10", "tan tanh sinh cosh expm1 log1p cbrt"
 """Functions that `math` and NumPy have under one name: LLVM's, and C's."""
-ARCS = {
-    "asin": "arcsin",
-    "acos": "arccos",
-    "atan": "arctan",
-    "asinh": "arcsinh",
-    "acosh": "arccosh",
-    "atanh": "arctanh",
-}
+ARCS = "asin acos atan asinh acosh atanh"  # of C and `math`; arcsin … of NumPy
 
 LIBRARY: dict[Any, Special] = {
     min: extreme(ast.Lt(), min), max: extreme(ast.Gt(), max), len: Special(length),
     np.minimum: larger(ast.Lt()), np.maximum: larger(ast.Gt()),
     **dict.fromkeys((abs, np.abs, math.fabs, np.fabs), Special(size)),
     **dict.fromkeys((math.isfinite, np.isfinite), Special(finite)), np.clip: Special(clipped),
-    **dict.fromkeys((math.isnan, np.isnan), Special(not_a_number)),
-    **dict.fromkeys((math.isinf, np.isinf), Special(infinite)),
-    **{f: Special(partial(of_operator, op)) for f, op in OF_OPERATORS.items()}, np.negative: Special(negative),
+    **dict.fromkeys((math.isnan, np.isnan), Special(lambda b, x: compared(b, ast.NotEq(), x, x))),
+    **dict.fromkeys(
+        (math.isinf, np.isinf), Special(lambda b, x: compared(b, ast.Eq(), size(b, x), Known(math.inf)))
+    ),
+    **{f: Special(partial(lambda op, b, x, y: operated(b, op, x, y), op)) for f, op in OF_OPERATORS.items()},
+    np.negative: Special(lambda b, x: negated(b, ast.USub(), x)),
     math.floor: real("llvm.floor", int64), math.ceil: real("llvm.ceil", int64), round: real("llvm.rint", int64),
     np.floor: real("llvm.floor"), np.ceil: real("llvm.ceil"), np.trunc: real("llvm.trunc"), np.rint: real("llvm.rint"),
     **{getattr(home, name): real(f"llvm.{name}") for home in (math, np) for name in OF_LLVM.split()},
     **{getattr(home, name): of_c(name) for home in (math, np) for name in OF_C.split()},
-    **{f: of_c(name) for name, of_numpy in ARCS.items() for f in (getattr(math, name), getattr(np, of_numpy))},
+    **{f: of_c(name) for name in ARCS.split() for f in (getattr(math, name), getattr(np, f"arc{name[1:]}"))},
     math.erf: of_c("erf"), math.erfc: of_c("erfc"), math.lgamma: of_c("lgamma"), math.gamma: of_c("tgamma"),
     **dict.fromkeys((math.atan2, np.arctan2), of_c("atan2", 2)),
     **dict.fromkeys((math.hypot, np.hypot), of_c("hypot", 2)),
     **dict.fromkeys((math.copysign, np.copysign), of_c("copysign", 2)), math.fmod: of_c("fmod", 2),
-    **dict.fromkeys((pow, math.pow, np.power), Special(raised)),
-    np.where: Special(chosen), np.sign: Special(sign_of), np.square: Special(square),
-    bool: Special(lambda b, x: Value(boolean, (truth(b, x),))),
+    **dict.fromkeys((pow, math.pow, np.power), Special(lambda b, x, y: operated(b, ast.Pow(), x, y))),
+    np.square: Special(lambda b, x: operated(b, ast.Mult(), x, x)), np.where: Special(chosen),
+    np.sign: Special(sign_of), bool: Special(lambda b, x: Value(boolean, (truth(b, x),))),
     **{kind: converted(number_type) for kind, number_type in OF_PYTHON.items() if kind is not bool},
 }  # fmt: skip
 KNOWN = "numbers' functions of Python, math and NumPy: abs, min, max, len, float, int, sqrt, exp, log, tanh, where …"

@@ -285,12 +285,11 @@ class Translation(Expressions):
         b.branch(head)
         b.position_at_end(head)
         i = b.load(slot)
-        upwards, downwards = b.icmp_signed, b.icmp_signed
         if isinstance(step, ir.Constant):
-            goes_on = upwards("<" if step.constant > 0 else ">", i, stop)
+            goes_on = b.icmp_signed("<" if step.constant > 0 else ">", i, stop)
         else:
-            rises = upwards(">", step, ir.Constant(int64.code, 0))
-            goes_on = b.select(rises, upwards("<", i, stop), downwards(">", i, stop))
+            rises = b.icmp_signed(">", step, ir.Constant(int64.code, 0))
+            goes_on = b.select(rises, b.icmp_signed("<", i, stop), b.icmp_signed(">", i, stop))
         b.cbranch(goes_on, do, end)
         b.position_at_end(do)
         before = {*self.assigned}

@@ -2,18 +2,7 @@
 
 from llvmlite import ir
 
-from thalweg.engine.native.compiler.llvm import (
-    I32,
-    I64,
-    invoke,
-    leave,
-    load_acquire,
-    nap,
-    pause,
-    reenter,
-    stack,
-    triple,
-)
+from thalweg.engine.native.compiler.llvm import I32, I64, invoke, leave, load_acquire, nap, reenter, stack, triple
 from thalweg.engine.native.compiler.on_demand import BEGIN, HOLDS, REQUEST, SERVE, THREAD
 from thalweg.engine.native.compiler.shared import Shared
 from thalweg.engine.native.language.callables import emitted
@@ -26,20 +15,15 @@ memory = stack(2 * Request.size)
 
 
 @emitted()
-def take(builder, request):
-    """Leaves a request."""
+def hand_in(builder, request):
+    """Leaves a request, and begins a thread that serves it, if the system has one."""
     invoke(builder, REQUEST, ir.VoidType(), request)
-
-
-@emitted()
-def begin(builder):
-    """Begins a thread that makes what is requested, if the system has one."""
     invoke(builder, BEGIN, ir.VoidType())
 
 
 @emitted()
 def serve(builder):
-    """Makes what is requested on this thread."""
+    """Serves requests on this thread."""
     invoke(builder, SERVE, ir.VoidType())
 
 
@@ -63,8 +47,7 @@ def await_member(family, key, slot):
     request.state, request.family, request.key, request.slot, request.thread = WAITING, family, key, slot, thread()
     held = holds()
     python = leave() if held else 0  # whoever makes it needs Python
-    take(place)
-    begin()
+    hand_in(place)
     turns = 0
     while load_acquire(place) == WAITING:  # not until the slot is filled: by another's request it may be before
         nap()
@@ -72,7 +55,7 @@ def await_member(family, key, slot):
         if turns % PATIENCE == 0:
             serve()
     while request.state == MADE and load_acquire(slot) == 0:  # the two numbers may be seen in any order
-        pause()
+        nap()
     if held:
         reenter(python)
 
