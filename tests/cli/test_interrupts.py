@@ -26,7 +26,7 @@ from thalweg.layers import Dense, Input
 from thalweg.models import trainer as training
 from thalweg.optimizers import SGD
 from thalweg.support.interrupts import Held, stopped_by_ctrl_c
-from thalweg.tabular import Features
+from thalweg.tabular import Features, ensemble
 from thalweg.tabular.blueprint import Blueprint
 from thalweg.tabular.clock import Clock
 from thalweg.tabular.training import BestEpoch
@@ -405,3 +405,21 @@ main()
         [sys.executable, "-c", script], capture_output=True, text=True, env=environment, cwd=tmp_path, check=False
     )
     assert (done.returncode, without_stages(done.stderr)) == (130, "thalweg: interrupted\n")
+
+
+def test_the_epochs_of_a_network_bear_its_number_where_one_before_it_is_left_out(run_thalweg, monkeypatch):
+    fit_one = ensemble.fit_one
+
+    def diverging(blueprint, rows, held, judge, number, *others):
+        if number == 0:
+            raise DivergedError("training stopped")
+        return fit_one(blueprint, rows, held, judge, number, *others)
+
+    monkeypatch.setattr(ensemble, "fit_one", diverging)
+    code, _, _ = run_thalweg(
+        "train", PENGUINS, "--target", "target", "--seed", "0", "--out", "run", "--members", "3", "--epochs", "2"
+    )
+    assert code == 0
+    assert len(json.loads(Path("run/run.json").read_text())["members"]) == 2
+    members = [json.loads(line)["member"] for line in Path("run/history.jsonl").read_text().splitlines()]
+    assert sorted(set(members)) == [0, 1]

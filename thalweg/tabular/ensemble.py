@@ -264,7 +264,7 @@ def tell_last(trained: Trained | DivergedError, tell: Callable[[int, dict[str, A
     """Tells of the last epoch of a training on another rank."""
     if isinstance(trained, Trained) and trained.records:
         last = trained.records[-1]
-        tell(last["epoch"], {name: value for name, value in last.items() if name not in ("member", "epoch")})
+        tell(last["epoch"], {name: value for name, value in last.items() if name != "epoch"})
 
 
 def fit_one(
@@ -303,7 +303,7 @@ def fit_one(
     except DivergedError as error:
         error.model = model
         raise
-    records = [{"member": number, **record, "epoch": record["epoch"] + 1} for record in history.records()]
+    records = [{**record, "epoch": record["epoch"] + 1} for record in history.records()]
     recording = model.recording
     if recording is not None and len(held):  # they are rows of the fit with a weight of 0, or not in it
         learn = np.setdiff1d(np.arange(len(rows.x)), held, assume_unique=True)
@@ -355,9 +355,10 @@ def join(blueprint: Blueprint, ended: Sequence[Trained], seeds: Sequence[int], j
     used = each if len(ended) == 1 else each**0.5
     model, networks = blueprint.ensemble([t.model for t in ended], [used] * len(ended), judge.low, judge.high)
     members = [
-        Member(network, t.held_out, t.epochs, t.score(judge.metric), seeds[t.number], t.records)
-        for network, t in zip(networks, ended, strict=True)
-    ]
+        Member(network, t.held_out, t.epochs, t.score(judge.metric), seeds[t.number],
+               [{"member": place, **record} for record in t.records])
+        for place, (network, t) in enumerate(zip(networks, ended, strict=True))  # without those that are left out
+    ]  # fmt: skip
     return Ensemble(model, members, each, out_of_fold(blueprint, held, outputs, judge, used, len(rows.x)))
 
 
