@@ -1,4 +1,4 @@
-"""Vector multiply-adds that touch nothing but registers, for `peak.py`: an older thalweg may not have what they take."""
+"""Multiply-adds of vectors that touch nothing but registers, for `peak.py`: older versions may lack what they take."""
 
 from __future__ import annotations
 
