@@ -107,13 +107,13 @@ class Served:
             model = opened(self.folder, self.limits.lanes)
             if stamp_of(self.folder) != stamp:
                 return  # it was changed while it was read: the next look sees to it
-            self.model, self.batches.seconds = model, model.seconds
+            self.stamp, self.model, self.batches.seconds = stamp, model, model.seconds
             outcome, said = "loaded", "reloaded"
         except Exception as error:  # whatever a damaged run leads to, the server goes on
+            self.stamp = stamp
             outcome, said = "failed", f"the run isn't taken, and the earlier one still answers: {error}"
         finally:
             self.loading = False
-        self.stamp = stamp
         self.counters.add("thalweg_reloads_total", (*self.labels, ("outcome", outcome)))
         print(f"{self.name}: {said}", file=sys.stderr, flush=True)
 
