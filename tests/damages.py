@@ -127,7 +127,13 @@ DAMAGES = {
             'off = b.and_(b.icmp_signed("!=", left, zero)',
             'off = b.and_(b.icmp_signed("==", left, zero)',
         ),
-        ("engine/native/language/number_operators.py", "else b.select(nothing, zero, found)", "else found"),
+        ("engine/native/language/number_operators.py", "b.mul(u, v), found)", "zero, found)"),
+        ("engine/native/language/translation.py", "if any(map(leaves, body)):", "if False:"),
+        (
+            "engine/native/language/translation.py",
+            "            if not self.b.block.is_terminated:\n                self.target(",
+            "            if True:\n                self.target(",
+        ),
         (
             "engine/native/language/number_operators.py",
             'b.fcmp_unordered if sign == "!="',

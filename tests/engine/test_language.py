@@ -128,13 +128,13 @@ def test_a_construct_gives_what_python_gives(name):
         np.testing.assert_allclose(one, other, rtol=1e-14 if one.dtype == float else 0)
 
 
-@pytest.mark.parametrize(("op", "expected"), [("//", 0), ("%", 0)])
-def test_whole_numbers_divided_by_0_are_0(op, expected):
-    kernel, _ = kernel_of(f"o[0] = s[3] {op} s[0]")
+@pytest.mark.parametrize("by", ["s[0]", "0", "np.uint64(s[0])"])
+def test_whole_numbers_divided_by_0_are_0(by):
+    kernel, _ = kernel_of(f"o[0], o[1] = s[3] // {by}, s[3] % {by}\no[2] = np.uint64(s[3]) // {by}")
     words, reals, state, more = tables()
-    words[0] = 9
+    words[:3] = 9
     callable_of(kernel)(*(table.ctypes.data for table in (words, reals, state, more)))
-    assert words[0] == expected
+    assert words[:3].tolist() == [0, 0, 0]
 
 
 def test_nan_is_unequal_true_and_in_no_order():
@@ -167,6 +167,9 @@ ERRORS = {
     "loop": ("for x in o:\n    c[0] = x", 1, r"a loop goes over range\(…\), independent\(…\)"),
     "independent": ("for k in independent(9):\n    if s[k] > 2:\n        break", 1, "goes on to its end: no break"),
     "independent: return": ("for k in independent(9):\n    if s[k] > 2:\n        return", 1, "no break or return"),
+    "unrolled": ("for k in (1, 2):\n    if s[k] > 1:\n        break", 1, "over a tuple goes on to its end: no break"),
+    "unrolled: continue": ("for x in s[0:1], s[1:2]:\n    continue", 1, "no break or continue"),
+    "known: a range": ("for k in range(3, 0, 0):\n    o[k] = k", 1, "a range has no value: its step is 0"),
     "call": ("o[0] = sorted(TABLE)[0]", 1, "sorted can't be called in a kernel"),
     "arguments": ("o[0] = twice(1, 2)", 1, "twice is called with 2 arguments, and takes 1"),
     "arguments: of a view": (
@@ -177,6 +180,9 @@ ERRORS = {
     "index": ("o[0, 1] = 3", 1, "2 of array of int64"),
     "index: real": ("o[f[0]] = 3", 1, "float64: an index is a whole number"),
     "negative": ("o[-1] = 3", 1, r"write x\[x.size - 1\]"),
+    "negative: of a part": ("x = o[0:-2]", 1, r"write x\[x.size - 2\]"),
+    "index: real, of a part": ("x = o[f[0]:]", 1, "float64: an index is a whole number"),
+    "operands: a power": ("o[0] = s[3] ** 5000", 1, "a power of int64 and a number that isn't a known whole one"),
     "field": ("Counts(o).od = 1", 1, "Counts has no 'od'; it has: even, odd, seen"),
     "field: read": ("counts = Counts(o)\no[0] = counts.size", 2, "Counts has no 'size'"),
     "field: changed": ("Counts(o).none += 1", 1, "Counts has no 'none'"),

@@ -354,3 +354,28 @@ def independent_times_around(o, c, s, f):
 def known_in_advance(o, c, s, f):
     o[0], o[1] = TABLE[1] + 4, 7 // 2 if PAIR[0] > 0 else 1
     o[2], o[3] = 3 if applied is twice else 4, s[10] // 2**33 + (s[10] & 2**40)
+
+
+def the_least_number_divided(o, c, s, f):
+    least = s[0] - (1 << 62) - (1 << 62)
+    o[0], o[1], o[2] = least // s[6], least % s[6], least // s[2]
+    o[3], o[4], o[5] = least // -1, s[5] // -1, s[5] % -1
+
+
+def left_from_a_loop_over_a_tuple(o, c, s, f):
+    for k in range(5):
+        for x in s[k], s[k + 1]:
+            if x > 3:
+                o[1] = x
+                return
+        while o[0] < 9:
+            o[0] += 4
+            if k == 1:
+                break
+
+
+def returned_by_the_first_time_around(o, c, s, f):
+    o[2] = 4
+    for k in (1, 2):
+        o[k] = 5
+        return

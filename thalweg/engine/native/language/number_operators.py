@@ -18,7 +18,7 @@ from thalweg.engine.native.language.rules import Broken
 from thalweg.engine.native.language.things import Known, Thing, Value, computed, constant
 from thalweg.engine.native.language.types import Array, Number, boolean, common, float64, int64, widened
 
-ENDLESS = 4096  # bits of a whole power that isn't computed as one, before it takes all memory
+ENDLESS = 4096  # bits of a whole power, or factors of one, before it takes all memory
 FLAGS = ("reassoc", "contract", "nsz")
 WHOLE, REAL = (
     {ast.Add: "add", ast.Sub: "sub", ast.Mult: "mul", ast.BitAnd: "and_", ast.BitOr: "or_", ast.BitXor: "xor"},
@@ -142,20 +142,23 @@ def is_python(thing: Thing) -> bool:
 
 
 def divided(b: ir.IRBuilder, kind: Number, u: ir.Value, v: ir.Value, rest: bool = False) -> ir.Value:
-    """⌊u/v⌋ of whole numbers, or the rest, which has the sign of v; 0 for v = 0."""
+    """⌊u/v⌋ of whole numbers, or the rest, which has the sign of v; 0 for v = 0.
+
+    The processor knows no division by 0, nor of the least number by −1: it is by 1, and the quotient's other than u.
+    """
     zero, one = ir.Constant(kind.code, 0), ir.Constant(kind.code, 1)
-    is_constant = isinstance(v, ir.Constant)
-    if is_constant and v.constant > 0 and not kind.signed:
-        return (b.urem if rest else b.udiv)(u, v)
-    nothing = b.icmp_signed("==", v, zero)
-    by = v if is_constant else b.select(nothing, one, v)
+    if isinstance(v, ir.Constant) and v.constant not in (0, -1):
+        by, odd = v, None
+    else:
+        odd = b.icmp_unsigned("<=", b.add(v, one), one) if kind.signed else b.icmp_unsigned("==", v, zero)
+        by = b.select(odd, one, v)
     if not kind.signed:
         found = (b.urem if rest else b.udiv)(u, by)
     else:
         found, left = b.sdiv(u, by), b.srem(u, by)
         off = b.and_(b.icmp_signed("!=", left, zero), b.icmp_signed("<", b.xor(left, by), zero))
         found = b.add(left, b.select(off, by, zero)) if rest else b.sub(found, b.zext(off, kind.code))
-    return found if is_constant else b.select(nothing, zero, found)
+    return found if odd is None or rest else b.select(odd, b.mul(u, v), found)
 
 
 def remainder(b: ir.IRBuilder, u: ir.Value, v: ir.Value) -> ir.Value:
@@ -167,9 +170,9 @@ def remainder(b: ir.IRBuilder, u: ir.Value, v: ir.Value) -> ir.Value:
 
 
 def powered(b: ir.IRBuilder, kind: Number, x: Value, u: ir.Value, v: ir.Value) -> Value:
-    """xⁿ, for a known whole n > 0 by multiplying; otherwise, of real numbers, by C's pow."""
+    """xⁿ, for a known whole n > 0, not too large, by multiplying; otherwise, of real numbers, by C's pow."""
     exponent = v.constant if isinstance(v, ir.Constant) else None
-    if exponent is not None and exponent >= 1 and exponent == int(exponent):
+    if exponent is not None and 1 <= exponent <= ENDLESS and exponent == int(exponent):
         found: Thing = x
         for _ in range(int(exponent) - 1):
             found = operated(b, ast.Mult(), found, x)

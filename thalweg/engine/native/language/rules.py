@@ -24,6 +24,7 @@ RULES = {
     "range": "{what} is beyond the whole numbers of 64 bits: write {what}.0",
     "loop": "a loop goes over range(…), independent(…), or over a tuple that is known when the kernel is compiled",
     "independent": "a loop over independent(…) goes on to its end: no break or return; write range(…)",
+    "unrolled": "a loop over a tuple goes on to its end: no break or continue; write range(…), or an if",
     "call": "{called} can't be called in a kernel: it calls compiled and emitted functions, and {known}",
     "arguments": "{called} is called with {count} arguments, and takes {taken}",
     "index": "{what}: an index is a whole number, from 0 on; rows take two, [i, j], or one for a row",

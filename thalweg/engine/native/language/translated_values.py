@@ -285,7 +285,7 @@ class Expressions(ABC):
                 raise Broken("index", what=f"an index of {told(thing)} that isn't known")
             return known(thing.value[at.value])
         if isinstance(thing.type, Array) and thing.type.axes == 2 and not isinstance(at, tuple):
-            begin = self.b.mul(cast(self.b, at, int64), thing.parts[2])
+            begin = self.b.mul(self.position(at), thing.parts[2])
             return Value(Array(thing.type.item), (self.b.gep(thing.parts[0], [begin], inbounds=True), thing.parts[2]))
         item, place = self.place(thing, at)
         return Value(item, (self.load(item, place),))
@@ -294,8 +294,8 @@ class Expressions(ABC):
         """x[i:j]"""
         if not isinstance(thing.type, Array) or thing.type.axes != 1 or index.step is not None:
             raise Broken("index", what=f"a part of {told(thing)}")
-        low = cast(self.b, Known(0) if index.lower is None else self.value(index.lower), int64)
-        high = thing.parts[1] if index.upper is None else cast(self.b, self.value(index.upper), int64)
+        low, high = (None if end is None else self.position(self.value(end)) for end in (index.lower, index.upper))
+        low, high = low or ir.Constant(int64.code, 0), high or thing.parts[1]
         return Value(thing.type, (self.b.gep(thing.parts[0], [low], inbounds=True), self.b.sub(high, low)))
 
     def element(self, several: tuple[Thing, ...], at: Thing) -> Thing:
@@ -320,15 +320,18 @@ class Expressions(ABC):
         indices = at if isinstance(at, tuple) else (at,)
         if len(indices) != thing.type.axes:
             raise Broken("index", what=f"{len(indices)} of {thing.type}")
-        for index in indices:
-            if isinstance(index, Known) and index.is_number and index.value < 0:
-                raise Broken("negative", value=index.value, back=-index.value)
-            if number(index).type.kind == "f":  # type: ignore[union-attr]
-                raise Broken("index", what=told(index))
-        where = cast(self.b, indices[0], int64)
-        if len(indices) == 2:
-            where = self.b.add(self.b.mul(where, thing.parts[2]), cast(self.b, indices[1], int64))
+        where, *others = map(self.position, indices)
+        for column in others:
+            where = self.b.add(self.b.mul(where, thing.parts[2]), column)
         return thing.type.item, self.b.gep(thing.parts[0], [where], inbounds=True)
+
+    def position(self, index: Thing) -> ir.Value:
+        """An index, from 0 on."""
+        if isinstance(index, Known) and index.is_number and index.value < 0:
+            raise Broken("negative", value=index.value, back=-index.value)
+        if number(index).type.kind == "f":  # type: ignore[union-attr]
+            raise Broken("index", what=told(index))
+        return cast(self.b, index, int64)
 
     def field(self, thing: Thing, record: type[Record], name: str) -> tuple[Number, ir.Value]:
         """The type of a record's field, and where it is."""

@@ -258,6 +258,8 @@ class Translation(Expressions):
             if not 1 <= len(ends) <= 3:
                 raise Broken("loop")
             start, stop, step = (zero, ends[0], one) if len(ends) == 1 else (*ends, one)[:3]
+            if isinstance(step, ir.Constant) and step.constant == 0:
+                raise Broken("known", what="a range", error="its step is 0")
 
             def each(i: ir.Value) -> None:
                 self.target(target, Value(int64, (i,)))
@@ -270,9 +272,12 @@ class Translation(Expressions):
             several = known(tuple(several.value))
         if not isinstance(several, tuple):
             raise Broken("loop")
+        if any(map(leaves, body)):
+            raise Broken("unrolled")
         for thing in several:
-            self.target(target, thing)
-            self.block(body)
+            if not self.b.block.is_terminated:
+                self.target(target, thing)
+                self.block(body)
         return None
 
     def loop(
@@ -340,6 +345,12 @@ class Translation(Expressions):
 
         zero, one = (ir.Constant(int64.code, n) for n in (0, 1))
         self.loop(zero, array.parts[1], one, write)
+
+
+def leaves(node: ast.AST) -> bool:
+    """Whether a break or continue in it is that of a loop around it."""
+    inner = isinstance(node, ast.For | ast.While)
+    return isinstance(node, ast.Break | ast.Continue) or (not inner and any(map(leaves, ast.iter_child_nodes(node))))
 
 
 def parameters(tree: ast.FunctionDef) -> list[str]:
