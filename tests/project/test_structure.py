@@ -128,7 +128,7 @@ BUDGET = {
     "engine.native.kernels.images": 330,
     "engine.native.kernels.losses": 670, "engine.native.kernels.numerical": 240,
     "engine.native.kernels.rewritten": 750, "engine.native.kernels.updates": 380, "engine.native.linalg": 2_420,
-    "engine.native.compiler": 1_350, "engine.native.language": 1_630,
+    "engine.native.compiler": 1_350, "engine.native.language": 1_650,
     "engine.native.passes": 1_590, "engine.native.instructions": 830,
     "engine.native.scheduling": 470, "engine.native.instructions.images": 80, "engine.native.layouts": 290,
     "engine.contract": 240, "engine.lanes": 80, "program": 1_160, "program.passes": 540,

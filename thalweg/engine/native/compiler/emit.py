@@ -65,9 +65,7 @@ def object_code(kernel: Kernel) -> tuple[bytes, list[str]]:
     called = [f.name for f in module.functions if f.is_declaration and f.name.startswith(SYMBOL)]
     for each in module.functions:
         if not each.is_declaration and each.name != symbol_of(kernel):
-            each.linkage = (
-                "internal"  # only now: LLVM might have changed the arguments of a family's internal functions
-            )
+            each.linkage = "internal"  # only now: LLVM might have changed the arguments of a family's functions
     return bytes(target_machine().emit_object(module)), called
 
 

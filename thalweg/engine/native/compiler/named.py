@@ -37,9 +37,7 @@ class Named:
         return tuple(values[name] for name in inspect.signature(self.function).parameters)
 
 
-def kernel(function):
-    """Makes a function with named parameters a kernel."""
-    return Named(function)
+kernel = Named  # a decorator: makes a function with named parameters a kernel
 
 
 def read(builder, place, index, kind):

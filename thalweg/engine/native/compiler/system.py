@@ -11,9 +11,7 @@ from typing import Any
 
 from thalweg.support.once import once
 
-YIELD = "thalweg_sched_yield"
-NAP = "thalweg_nap"
-CLOCK = "thalweg_clock"
+YIELD, NAP, CLOCK = "thalweg_sched_yield", "thalweg_nap", "thalweg_clock"
 HOLD, LEAVE, REENTER = "thalweg_hold", "thalweg_leave", "thalweg_reenter"
 NAMES = (YIELD, NAP, CLOCK, HOLD, LEAVE, REENTER)
 

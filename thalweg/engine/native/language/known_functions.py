@@ -41,7 +41,7 @@ def extreme(sign: ast.cmpop, of_python: Callable[..., Any]) -> Special:
         best = number(several[0])
         for thing in several[1:]:
             x = number(thing)
-            kind = common(best.type, x.type)  # type: ignore[arg-type]
+            kind = common(best.type, x.type)
             old, new = cast(b, best, kind), cast(b, x, kind)
             better = compared(b, sign, Value(kind, (new,)), Value(kind, (old,)))
             best = Value(kind, (b.select(better.parts[0], new, old),))
@@ -55,8 +55,8 @@ def real(name: str, to: Number | None = None) -> Special:
 
     def function(b: ir.IRBuilder, thing: Thing) -> Thing:
         x = number(thing)
-        kind = x.type if x.type.kind == "f" else float64  # type: ignore[union-attr]
-        found = Value(kind, (intrinsic(b, name, cast(b, x, kind)),))  # type: ignore[arg-type]
+        kind = x.type if x.type.kind == "f" else float64
+        found = Value(kind, (intrinsic(b, name, cast(b, x, kind)),))
         return found if to is None else Value(to, (cast(b, found, to),))
 
     return Special(function)
@@ -76,7 +76,6 @@ def converted(to: Number) -> Special:
 def size(b: ir.IRBuilder, thing: Thing) -> Thing:
     """|x|"""
     x = number(thing)
-    assert isinstance(x.type, Number)
     if x.type.kind == "f":
         return Value(x.type, (intrinsic(b, "llvm.fabs", x.parts[0]),))
     value, zero = cast(b, x, int64), ir.Constant(int64.code, 0)
@@ -140,7 +139,7 @@ def chosen(b: ir.IRBuilder, condition: Thing, x: Thing, y: Thing) -> Thing:
 def sign_of(b: ir.IRBuilder, thing: Thing) -> Thing:
     """−1, 0 or 1; NaN of NaN."""
     x = number(thing)
-    one = constant(x.type, 1)  # type: ignore[arg-type]
+    one = constant(x.type, 1)
     below = chosen(b, compared(b, ast.Lt(), x, Known(0)), negated(b, ast.USub(), one), x)
     return chosen(b, compared(b, ast.Gt(), x, Known(0)), one, below)
 

@@ -52,7 +52,6 @@ def cast(b: ir.IRBuilder, thing: Thing, to: Number) -> ir.Value:
     fraction."""
     x = number(thing)
     source, (value,) = x.type, x.parts
-    assert isinstance(source, Number)
     if source is to:
         return value
     if to.kind == "b":
@@ -78,9 +77,9 @@ def truth(b: ir.IRBuilder, thing: Thing) -> ir.Value:
     if thing.type.kind == "b":
         return value
     zero = ir.Constant(value.type, 0)
-    return (
-        b.fcmp_unordered("!=", value, zero, flags=FLAGS) if thing.type.kind == "f" else b.icmp_signed("!=", value, zero)
-    )
+    if thing.type.kind == "f":
+        return b.fcmp_unordered("!=", value, zero, flags=FLAGS)
+    return b.icmp_signed("!=", value, zero)
 
 
 def of_truth(value: ir.Value) -> Value:
@@ -90,8 +89,6 @@ def of_truth(value: ir.Value) -> Value:
 def together(b: ir.IRBuilder, x: Thing, y: Thing) -> tuple[Number, ir.Value, ir.Value]:
     """Two numbers in the type in which they meet."""
     first, second = number(x), number(y)
-    assert isinstance(first.type, Number)
-    assert isinstance(second.type, Number)
     kind = common(first.type, second.type)
     kind = kind if kind.kind == "b" else widened(kind)
     return kind, cast(b, first, kind), cast(b, second, kind)
@@ -103,7 +100,6 @@ def operated(b: ir.IRBuilder, op: ast.operator, x: Thing, y: Thing) -> Thing:
     if is_python(x) and is_python(y):
         return of_python(kind, x.value, y.value)  # type: ignore[union-attr]
     x, y = number(x), number(y)
-    assert isinstance(x.type, Number)
     if kind in (ast.LShift, ast.RShift):
         to = widened(x.type)
         value, by = cast(b, x, to), cast(b, y, int64)
@@ -142,10 +138,8 @@ def is_python(thing: Thing) -> bool:
 
 
 def divided(b: ir.IRBuilder, kind: Number, u: ir.Value, v: ir.Value, rest: bool = False) -> ir.Value:
-    """⌊u/v⌋ of whole numbers, or the rest, which has the sign of v; 0 for v = 0.
-
-    The processor knows no division by 0, nor of the least number by −1: it is by 1, and the quotient's other than u.
-    """
+    """⌊u/v⌋ of whole numbers, or the rest, which has the sign of v; 0 for v = 0. Processors divide neither by 0 nor the
+    least number by −1: so it is divided by 1 then."""
     zero, one = ir.Constant(kind.code, 0), ir.Constant(kind.code, 1)
     if isinstance(v, ir.Constant) and v.constant not in (0, -1):
         by, odd = v, None
@@ -212,7 +206,6 @@ def negated(b: ir.IRBuilder, op: ast.unaryop, thing: Thing) -> Thing:
     if isinstance(thing, Known) and thing.is_number:
         return Known(operator.neg(thing.value) if isinstance(op, ast.USub) else operator.invert(thing.value))
     x = number(thing)
-    assert isinstance(x.type, Number)
     if isinstance(op, ast.Invert):
         kind = widened(x.type)
         return Value(kind, (b.not_(cast(b, x, kind)),))

@@ -9,14 +9,14 @@ from typing import Any
 from llvmlite import ir
 
 from thalweg.engine.native.language.rules import Broken
-from thalweg.engine.native.language.types import OF_PYTHON, Array, Number, Type, codes, int64
+from thalweg.engine.native.language.types import OF_PYTHON, Number, Type, codes, int64
 
 
 @dataclass(frozen=True, slots=True)
 class Value:
     """A number or an array in the code that is made: its type, and its parts (`codes`)."""
 
-    type: Number | Array
+    type: Any  # a Number or an Array
     parts: tuple[ir.Value, ...]
 
 
@@ -62,7 +62,7 @@ def type_of(thing: Thing) -> Type:
         return tuple(map(type_of, thing))
     if isinstance(thing, Known):
         raise TypeError(f"{thing.value!r} is no value")
-    return thing.type
+    return thing.type  # type: ignore[no-any-return]
 
 
 def parts(thing: Thing) -> list[ir.Value]:

@@ -329,7 +329,7 @@ class Expressions(ABC):
         """An index, from 0 on."""
         if isinstance(index, Known) and index.is_number and index.value < 0:
             raise Broken("negative", value=index.value, back=-index.value)
-        if number(index).type.kind == "f":  # type: ignore[union-attr]
+        if number(index).type.kind == "f":
             raise Broken("index", what=told(index))
         return cast(self.b, index, int64)
 

@@ -329,7 +329,6 @@ class Translation(Expressions):
     def fill(self, array: Thing, thing: Thing) -> None:
         """x[i:j] = a number, or the elements of another array."""
         assert isinstance(array, Value)
-        assert isinstance(array.type, Array)
         item = array.type.item
         of_array = isinstance(thing, Value) and isinstance(thing.type, Array)
         same = None if of_array else cast(self.b, thing, item)
@@ -338,7 +337,6 @@ class Translation(Expressions):
             found = same
             if found is None:
                 assert isinstance(thing, Value)
-                assert isinstance(thing.type, Array)
                 each = self.b.load(self.b.gep(thing.parts[0], [i], inbounds=True))
                 found = cast(self.b, Value(thing.type.item, (each,)), item)
             self.b.store(found, self.b.gep(array.parts[0], [i], inbounds=True))
