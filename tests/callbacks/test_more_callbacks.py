@@ -1,6 +1,9 @@
 """Callbacks that set the learning rate, write files, and swap weights: what they do, and that Keras does the same."""
 
 import os
+import signal
+import subprocess
+import sys
 from types import SimpleNamespace
 
 import numpy as np
@@ -150,6 +153,21 @@ def test_a_fit_that_was_cut_off_goes_on_bit_for_bit(optimizer, tmp_path):
     assert history.epoch == [4, 5]
     assert history.history["loss"] == record[4:]
     assert second.vector.tobytes() == whole.vector.tobytes()
+    assert not folder.exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no signals that kill")
+def test_what_a_killed_process_was_writing_is_removed(tmp_path):
+    folder = tmp_path / "backup"
+    fit(network(), BackupAndRestore(folder, delete_checkpoint=False), epochs=2)
+    path = str(folder / "epoch-000003.safetensors")
+    killed = (
+        "import os, pathlib, signal; from thalweg.support.files import writing\n"
+        f"with writing(pathlib.Path({path!r})): os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    assert subprocess.run([sys.executable, "-c", killed]).returncode == -signal.SIGKILL
+    assert len(list(folder.iterdir())) == 2
+    assert fit(network(), BackupAndRestore(folder), epochs=4).epoch == [2, 3]
     assert not folder.exists()
 
 

@@ -84,7 +84,8 @@ def strike(ranks, expected, most, empty_cache=False):
         found = result(started(max(1, ranks - 1), folder, **cache))
         assert found["vector"] == expected["vector"], "other bits"
         assert found["epochs"] == expected["epochs"][max(kept, default=0) :]
-        assert not list(folder.glob("written/backup/*")), "something is left over"
+        left = [path.name for path in folder.glob("written/backup/*")]
+        assert not left, f"{left} is left over"
         return took, max(kept, default=0)
     finally:
         shutil.rmtree(folder, ignore_errors=True)

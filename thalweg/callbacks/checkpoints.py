@@ -10,7 +10,7 @@ from thalweg.callbacks.callback import Callback, Logs
 from thalweg.callbacks.watching import MODES, improvement, monitored
 from thalweg.errors import ArgumentError, ModelFileError
 from thalweg.support.checks import model_path
-from thalweg.support.files import append, explained
+from thalweg.support.files import UNFINISHED, append, explained
 from thalweg.support.naming import choose
 from thalweg.support.printing import out
 
@@ -196,6 +196,9 @@ class BackupAndRestore(Callback):
         return sorted(((int(p.stem.removeprefix("epoch-")), p) for p in names), reverse=True)
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
+        with explained(self.backup_dir):
+            for path in self.backup_dir.glob(f"{UNFINISHED}*"):  # of a process that was killed while it wrote
+                path.unlink()
         found = self.backups()
         for place, (epochs, path) in enumerate(found):
             try:

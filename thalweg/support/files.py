@@ -21,6 +21,9 @@ from thalweg.errors import ThalwegError
 ENDING = ".thalweg"
 """How the names of folders that are there for a while end."""
 
+UNFINISHED = ".thalweg-"
+"""How the names of files that are being written begin."""
+
 
 @contextmanager
 def explained(path: Path, error: type[ThalwegError] = ThalwegError) -> Iterator[None]:
@@ -45,7 +48,7 @@ def writing(path: Path, error: type[ThalwegError] = ThalwegError) -> Iterator[Pa
     """
     if os.path.exists(path) and not os.path.isfile(path):
         raise error(f"{path} is a folder or a device: give the path of a file")
-    new = path.with_name(f".thalweg-{os.urandom(8).hex()}{path.suffix}")
+    new = path.with_name(f"{UNFINISHED}{os.urandom(8).hex()}{path.suffix}")
     with explained(path, error):
         try:
             new.open("xb").close()
