@@ -163,7 +163,7 @@ class BackupAndRestore(Callback):
     earlier epochs are not restored.
 
     Args:
-        backup_dir: a folder for this training alone; made if it doesn't exist.
+        backup_dir: a folder for this training alone, made if need be; what a killed process left unfinished is removed.
         save_freq: "epoch".
         double_checkpoint: whether the previous epoch is kept too, in case the last file is damaged.
         delete_checkpoint: whether to delete the files when training ends; after Ctrl-C or an error they are kept.
@@ -200,15 +200,15 @@ class BackupAndRestore(Callback):
             for path in self.backup_dir.glob(f"{UNFINISHED}*"):  # of a process that was killed while it wrote
                 path.unlink()
         found = self.backups()
-        for place, (epochs, path) in enumerate(found):
+        for epochs, path in found:
             try:
                 self.model.load_state(path)
             except ModelFileError:
-                if place + 1 == len(found):
-                    raise
-                continue  # with the previous one
-            self.model.initial_epoch = epochs
-            return
+                if path == found[-1][1]:
+                    raise  # otherwise the previous one may serve
+            else:
+                self.model.initial_epoch = epochs
+                return
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         with explained(self.backup_dir):
