@@ -746,7 +746,7 @@ DAMAGES = {
         ("support/interrupts.py", "if again and self.first_only:", "if self.first_only:"),
     ],
     "tests/export/test_numpy_file.py": [
-        ("export/simplified.py", '"subtract": (0, False)', '"subtract": (0, True)'),
+        ("program/graphs/simplified.py", '"subtract": (0, False)', '"subtract": (0, True)'),
         ("export/expressions.py", "if b.storage in read]", "if b.storage not in read]"),
         ("export/numpy_functions.py", "np.minimum(skip[at], 1), skip[at]", "skip[at], np.minimum(skip[at], 1)"),
     ],

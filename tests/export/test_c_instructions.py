@@ -11,11 +11,11 @@ from harness import TOLERANCE, Case
 from thalweg.errors import ThalwegError
 from thalweg.export.c.c_files import Function, constant, declarations, memory_name, memory_of
 from thalweg.export.c.c_text import CPrinter, type_of
-from thalweg.export.loops.elements import Storage
-from thalweg.export.loops.nests import GIVEN, Array, Names
-from thalweg.export.loops.routine import routine_of
-from thalweg.export.traced_program import Arrays, statement
+from thalweg.program.graphs.traced_program import Arrays, statement
 from thalweg.program.ir.instruction import PARAMETERS
+from thalweg.program.loops.elements import Storage
+from thalweg.program.loops.nests import GIVEN, Array, Names
+from thalweg.program.loops.routine import routine_of
 
 NATIVE = ("winograd", "share", "affine_sum", "by_columns")  # what native passes make, which no export sees
 OTHERS = ("custom", "custom_adjoint", "store", "gather", "gather_bytes", "random_warp")  # Python; rows; vectors

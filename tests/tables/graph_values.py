@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from thalweg.export.traced_values import walk
+from thalweg.program.graphs.traced_values import walk
 
 
 def evaluate(values, given, step, rows):

@@ -17,10 +17,10 @@ from thalweg.data.target import Target
 from thalweg.errors import ArgumentError
 from thalweg.export.exported_network import Network, network_of
 from thalweg.export.identifiers import identifiers
-from thalweg.export.simplified import simplified
-from thalweg.export.traced_program import Assignment, Prepared, Statement
-from thalweg.export.traced_values import ROWS, Value, named
-from thalweg.export.value_functions import Tracing
+from thalweg.program.graphs.simplified import simplified
+from thalweg.program.graphs.traced_program import Assignment, Prepared, Statement
+from thalweg.program.graphs.traced_values import ROWS, Value, named
+from thalweg.program.graphs.value_functions import Tracing
 from thalweg.program.ir.instruction import DOUBLE, Buffer
 
 KINDS: Mapping[type[FittedColumn], str] = {

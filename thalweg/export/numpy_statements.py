@@ -8,10 +8,10 @@ from math import isclose
 from typing import Any
 
 from thalweg.export.expressions import Expressions, Text, one_line
-from thalweg.export.simplified import is_number
-from thalweg.export.traced_program import Statement
-from thalweg.export.traced_values import Value
 from thalweg.losses.probabilities import BinaryCrossentropy
+from thalweg.program.graphs.simplified import is_number
+from thalweg.program.graphs.traced_program import Statement
+from thalweg.program.graphs.traced_values import Value
 from thalweg.program.instructions.activations import Elementwise
 from thalweg.program.instructions.convolution import Convolution, KernelGradient, TransposedConvolution, Window
 from thalweg.program.instructions.forest import Forest

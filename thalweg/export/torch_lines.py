@@ -10,8 +10,8 @@ import numpy as np
 
 from thalweg.errors import ThalwegError
 from thalweg.export.expressions import ATOM, Expressions, Text, number, one_line, size, sliced
-from thalweg.export.traced_program import Statement
-from thalweg.export.traced_values import Value
+from thalweg.program.graphs.traced_program import Statement
+from thalweg.program.graphs.traced_values import Value
 from thalweg.program.instructions.activations import Elementwise
 from thalweg.program.instructions.convolution import Convolution, TransposedConvolution, Window
 from thalweg.program.instructions.images.pooling import AveragePooling, MaxPooling

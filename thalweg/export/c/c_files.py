@@ -15,13 +15,13 @@ from thalweg.export.c.c_functions import INFIX, MATHS, OWN, SPLITMIX, declared
 from thalweg.export.c.c_text import CPrinter, type_of
 from thalweg.export.exported_network import Network
 from thalweg.export.identifiers import identifiers
-from thalweg.export.loops.elements import Storage
-from thalweg.export.loops.nests import GIVEN, MEMORY, RESULT, VECTOR, WEIGHT, Array, Block, Names, arrays_written
-from thalweg.export.loops.printer import bare, comment, indented
-from thalweg.export.loops.routine import Routine, copied, routine_of
-from thalweg.export.loops.small_weights import small_weights
-from thalweg.export.traced_program import Statement
+from thalweg.export.small_weights import replaced, small_weights
+from thalweg.program.graphs.traced_program import Statement
 from thalweg.program.ir.instruction import DOUBLE, Buffer, Instruction
+from thalweg.program.loops.elements import Storage
+from thalweg.program.loops.nests import GIVEN, MEMORY, RESULT, VECTOR, WEIGHT, Array, Block, Names, arrays_written
+from thalweg.program.loops.printer import bare, comment, indented
+from thalweg.program.loops.routine import Routine, copied, routine_of
 
 WORDS = """
     auto break case char const continue default do double else enum extern float for goto if inline int long register
@@ -97,7 +97,7 @@ def c_files(network: Network, name: str, title: str, int8: bool = False) -> Sour
         array.numbers = network.weights[b].reshape(-1)
     small = small_weights(network, shared) if int8 else {}
     predict = prediction(network, name, shared, [s.scale.name for s in small.values()])
-    predict.routine = predict.routine.replaced(small)
+    predict.routine = replaced(predict.routine, small)
     printer = CPrinter()
     lines = predict.lines(printer)
     shown = {b: small[array].numbers if array in small else array for b, array in shared.items()}

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from thalweg.export.loops import printer
+from thalweg.program.loops import printer
 
 INFIX = printer.INFIX | {
     "bitwise_and": "&", "bitwise_or": "|", "bitwise_xor": "^", "left_shift": "<<", "right_shift": ">>"

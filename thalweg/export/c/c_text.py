@@ -8,8 +8,8 @@ import numpy as np
 
 from thalweg.errors import ThalwegError
 from thalweg.export.c.c_functions import INFIX, MATHS, OWN, helper
-from thalweg.export.loops.nests import Apply, Expression, Local, Number
-from thalweg.export.loops.printer import Printer, Type, bare
+from thalweg.program.loops.nests import Apply, Expression, Local, Number
+from thalweg.program.loops.printer import Printer, Type, bare
 
 TYPES = {
     "float32": "float", "float64": "double", "int64": "int64_t", "int32": "int32_t", "uint32": "uint32_t",

@@ -30,9 +30,10 @@ from thalweg.export.c.c_text import CPrinter
 from thalweg.export.exported_network import Network
 from thalweg.export.exported_training import Lasting, Training
 from thalweg.export.identifiers import identifiers
-from thalweg.export.loops.elements import Storage
-from thalweg.export.loops.indices import ZERO
-from thalweg.export.loops.nests import (
+from thalweg.program.ir.instruction import LOSS, TOTALS, Buffer
+from thalweg.program.loops.elements import Storage
+from thalweg.program.loops.indices import ZERO
+from thalweg.program.loops.nests import (
     GIVEN,
     VECTOR,
     WEIGHT,
@@ -46,9 +47,8 @@ from thalweg.export.loops.nests import (
     Store,
     When,
 )
-from thalweg.export.loops.printer import indented
-from thalweg.export.loops.routine import ERROR, blocks_of, routine_of
-from thalweg.program.ir.instruction import LOSS, TOTALS, Buffer
+from thalweg.program.loops.printer import indented
+from thalweg.program.loops.routine import ERROR, blocks_of, routine_of
 
 TRUTH = np.dtype(bool)
 

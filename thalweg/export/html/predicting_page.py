@@ -15,8 +15,8 @@ from thalweg.export.exported_tables import Column, TableNetwork
 from thalweg.export.js.js_files import constants, network_lines
 from thalweg.export.js.js_table import columns_read, markers
 from thalweg.export.js.js_text import ARRAYS
-from thalweg.export.loops.printer import indented
-from thalweg.export.loops.routine import Routine
+from thalweg.program.loops.printer import indented
+from thalweg.program.loops.routine import Routine
 from thalweg.views.web.bundle import bundle, styles
 from thalweg.views.web.encoding import encode
 from thalweg.views.web.page import framed

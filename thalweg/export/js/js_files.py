@@ -10,12 +10,12 @@ import numpy as np
 from thalweg.export.exported_network import Network
 from thalweg.export.identifiers import identifiers
 from thalweg.export.js.js_text import ARRAYS, OWN, JavaScriptPrinter
-from thalweg.export.loops.elements import Storage
-from thalweg.export.loops.nests import GIVEN, MEMORY, RESULT, TABLE, WEIGHT, Array, Names
-from thalweg.export.loops.printer import Type, comment, indented
-from thalweg.export.loops.routine import Routine, routine_of
-from thalweg.export.loops.small_weights import small_weights
+from thalweg.export.small_weights import replaced, small_weights
 from thalweg.program.ir.instruction import DOUBLE, Buffer
+from thalweg.program.loops.elements import Storage
+from thalweg.program.loops.nests import GIVEN, MEMORY, RESULT, TABLE, WEIGHT, Array, Names
+from thalweg.program.loops.printer import Type, comment, indented
+from thalweg.program.loops.routine import Routine, routine_of
 
 WORDS = """
     await break case catch class const continue debugger default delete do else enum export extends false finally for
@@ -97,7 +97,7 @@ def network_lines(
         if array.where == MEMORY:
             array.where = RESULT
     storage = Storage(stored, Names([*names.values(), *(s.scale.name for s in small.values())]), 1)
-    routine = routine_of(network.statements, storage, results).replaced(small)
+    routine = replaced(routine_of(network.statements, storage, results), small)
     printer = JavaScriptPrinter()
     body = [line for block in routine.blocks for line in ("", *printer.block(block))]
     own = [line for name in sorted(printer.own) for line in (*OWN[name].split("\n"), "")]

@@ -7,9 +7,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from thalweg.errors import ThalwegError
-from thalweg.export.loops import printer
-from thalweg.export.loops.nests import Apply, Expression, Local
-from thalweg.export.loops.printer import Printer, Type, bare
+from thalweg.program.loops import printer
+from thalweg.program.loops.nests import Apply, Expression, Local
+from thalweg.program.loops.printer import Printer, Type, bare
 
 ARRAYS = {
     "float32": "Float32Array", "float64": "Float64Array", "int64": "Float64Array", "int32": "Int32Array",

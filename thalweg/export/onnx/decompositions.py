@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-from thalweg.export.traced_values import Shape, Value
+from thalweg.program.graphs.traced_values import Shape, Value
 
 
 def operator(name: str, *operands: Value, shape: Shape, dtype: DTypeLike = np.float32, **attributes: Any) -> Value:

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from thalweg.export.onnx.decompositions import operator
-from thalweg.export.traced_program import Arrays
-from thalweg.export.traced_values import ROWS, Value, constant, transposed
-from thalweg.export.value_functions import Tracing
 from thalweg.program.formula.operations import UNARY
+from thalweg.program.graphs.traced_program import Arrays
+from thalweg.program.graphs.traced_values import ROWS, Value, constant, transposed
+from thalweg.program.graphs.value_functions import Tracing
 from thalweg.program.instructions.activations import RELU, SIGMOID, Elementwise
 from thalweg.program.instructions.convolution import Convolution, TransposedConvolution, Window
 from thalweg.program.instructions.forest import COLUMN, MISSING, ROOT, SKIP, THRESHOLD, Forest, goes_left

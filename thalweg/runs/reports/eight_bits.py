@@ -10,7 +10,7 @@ import numpy as np
 from thalweg.data.cells import Array
 from thalweg.errors import NotFoundError
 from thalweg.export.exported_network import network_of
-from thalweg.export.loops.small_weights import quantised, small_buffers
+from thalweg.export.small_weights import quantised, small_buffers
 from thalweg.models.model import Model
 from thalweg.runs.evidence import load_evidence
 from thalweg.runs.reports.pages import classes, input_shape

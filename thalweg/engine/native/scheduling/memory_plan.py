@@ -11,18 +11,9 @@ from thalweg.engine.native.scheduling.traits import in_place
 from thalweg.program.instructions.batches import Gather
 from thalweg.program.ir.alignment import ALIGNMENT, align
 from thalweg.program.ir.instruction import WORKSPACE, Buffer, Instruction
+from thalweg.program.ir.packing import Life, pack
 
 WIDE = 8 * ALIGNMENT  # elements of a row: so large a buffer begins at a cache line, however many rows a block has
-
-
-@dataclass(eq=False, slots=True)
-class Life:
-    """The instructions between which a piece of memory is in use: written first at `start`, read last at `end`."""
-
-    size: int
-    start: int
-    end: int
-    offset: int = -1
 
 
 @dataclass(slots=True)
@@ -101,18 +92,3 @@ def share(lives: dict[Buffer, Life], one: Buffer, other: Buffer) -> None:
     for buffer, life in lives.items():
         if life is dropped:
             lives[buffer] = kept
-
-
-def pack(lives: list[Life]) -> int:
-    """Offsets by first fit, largest first (the greedy-by-size plan of Pisarchyk and Lee, arXiv 2001.03288)."""
-    placed: list[Life] = []
-    for life in sorted(lives, key=lambda life: -life.size):
-        neighbours = sorted((p for p in placed if p.start <= life.end and life.start <= p.end), key=lambda p: p.offset)
-        offset = 0
-        for neighbour in neighbours:
-            if offset + life.size <= neighbour.offset:
-                break
-            offset = max(offset, neighbour.offset + neighbour.size)
-        life.offset = offset
-        placed.append(life)
-    return max((life.offset + life.size for life in placed), default=0)

@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from thalweg.export.loops.elements import LEAVES, VIEWS, Body, Elements, Storage
-from thalweg.export.loops.heavy import HEAVY
-from thalweg.export.loops.indices import Index, aligned, flat, of
-from thalweg.export.loops.nests import Array, Block, Element, Let, Local, Number, Step, Store, nest
-from thalweg.export.traced_program import Assignment, Statement
-from thalweg.export.traced_values import Value, walk
+from thalweg.program.graphs.traced_program import Assignment, Statement
+from thalweg.program.graphs.traced_values import Value, walk
 from thalweg.program.ir.instruction import Buffer
+from thalweg.program.loops.elements import LEAVES, VIEWS, Body, Elements, Storage
+from thalweg.program.loops.heavy import HEAVY
+from thalweg.program.loops.indices import Index, aligned, flat, of
+from thalweg.program.loops.nests import Array, Block, Element, Let, Local, Number, Step, Store, nest
 
 QUICK = (
     "add", "subtract", "multiply", "negative", "absolute", "maximum", "minimum", "where", "astype", "less", "equal",

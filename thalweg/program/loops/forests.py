@@ -12,9 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from thalweg.export.loops.elements import Storage
-from thalweg.export.loops.indices import Index, Looked, Variable, of
-from thalweg.export.loops.nests import (
+from thalweg.program.instructions.forest import BITS, COLUMN, MISSING, PLACE, ROOT, SKIP, THRESHOLD, Forest
+from thalweg.program.ir.instruction import Buffer
+from thalweg.program.loops.elements import Storage
+from thalweg.program.loops.indices import Index, Looked, Variable, of
+from thalweg.program.loops.nests import (
     FLOAT,
     TRUTH,
     Apply,
@@ -31,8 +33,6 @@ from thalweg.export.loops.nests import (
     While,
     nest,
 )
-from thalweg.program.instructions.forest import BITS, COLUMN, MISSING, PLACE, ROOT, SKIP, THRESHOLD, Forest
-from thalweg.program.ir.instruction import Buffer
 
 DOUBLE, WHOLE = np.dtype(np.float64), np.dtype(np.int32)
 BYTE = 8  # bits

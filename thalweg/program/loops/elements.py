@@ -11,8 +11,10 @@ from typing import Any
 import numpy as np
 
 from thalweg.errors import ThalwegError
-from thalweg.export.loops.indices import Index, Looked, Variable, aligned, flat, of, unravelled, within
-from thalweg.export.loops.nests import (
+from thalweg.program.graphs.traced_values import Value
+from thalweg.program.ir.instruction import Buffer
+from thalweg.program.loops.indices import Index, Looked, Variable, aligned, flat, of, unravelled, within
+from thalweg.program.loops.nests import (
     TABLE,
     Apply,
     Array,
@@ -29,8 +31,6 @@ from thalweg.export.loops.nests import (
     Step,
     indices,
 )
-from thalweg.export.traced_values import Value
-from thalweg.program.ir.instruction import Buffer
 
 LEAVES = ("name", "constant", "step", "rows", "arange")
 VIEWS = ("reshape", "transpose", "slice", "pad", "concatenate", "broadcast_to", "take", "take_along_axis")

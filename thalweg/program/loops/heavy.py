@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from thalweg.export.loops.elements import Body, Elements
-from thalweg.export.loops.indices import ZERO, Index, Looked, Variable, flat, of
-from thalweg.export.loops.nests import (
+from thalweg.program.graphs.traced_values import Value
+from thalweg.program.loops.elements import Body, Elements
+from thalweg.program.loops.indices import ZERO, Index, Looked, Variable, flat, of
+from thalweg.program.loops.nests import (
     Apply,
     Array,
     Element,
@@ -28,7 +29,6 @@ from thalweg.export.loops.nests import (
     indices,
     nest,
 )
-from thalweg.export.traced_values import Value
 
 COMBINED = {
     "sum": "add", "prod": "multiply", "max": "maximum", "min": "minimum", "all": "logical_and", "any": "logical_or",

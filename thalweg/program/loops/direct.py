@@ -7,10 +7,22 @@ from typing import Any
 
 import numpy as np
 
-from thalweg.export.loops.elements import Storage
-from thalweg.export.loops.forests import forest
-from thalweg.export.loops.indices import Index, Looked, Variable, flat, of, within
-from thalweg.export.loops.nests import (
+from thalweg.program.instructions.convolution import Convolution, KernelGradient, TransposedConvolution, Window
+from thalweg.program.instructions.embedding import EmbeddingGradient
+from thalweg.program.instructions.forest import Forest
+from thalweg.program.instructions.images.pooling import (
+    AveragePooling,
+    AveragePoolingAdjoint,
+    MaxPooling,
+    MaxPoolingAdjoint,
+    counted,
+)
+from thalweg.program.instructions.linear import Affine
+from thalweg.program.ir.instruction import Buffer, Instruction
+from thalweg.program.loops.elements import Storage
+from thalweg.program.loops.forests import forest
+from thalweg.program.loops.indices import Index, Looked, Variable, flat, of, within
+from thalweg.program.loops.nests import (
     FLOAT,
     TRUTH,
     Apply,
@@ -29,18 +41,6 @@ from thalweg.export.loops.nests import (
     nest,
     within_ids,
 )
-from thalweg.program.instructions.convolution import Convolution, KernelGradient, TransposedConvolution, Window
-from thalweg.program.instructions.embedding import EmbeddingGradient
-from thalweg.program.instructions.forest import Forest
-from thalweg.program.instructions.images.pooling import (
-    AveragePooling,
-    AveragePoolingAdjoint,
-    MaxPooling,
-    MaxPoolingAdjoint,
-    counted,
-)
-from thalweg.program.instructions.linear import Affine
-from thalweg.program.ir.instruction import Buffer, Instruction
 
 ZERO_FLOAT = Number(np.float32(0), FLOAT)
 

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from thalweg.errors import ThalwegError
-from thalweg.export.simplified import simplified
-from thalweg.export.traced_values import ROWS, Value, constant, named, value_of, weak
-from thalweg.export.value_functions import Tracing
+from thalweg.program.graphs.simplified import simplified
+from thalweg.program.graphs.traced_values import ROWS, Value, constant, named, value_of, weak
+from thalweg.program.graphs.value_functions import Tracing
 from thalweg.program.instructions.custom_activation import CustomActivation
 from thalweg.program.instructions.recurrence.scan import Scan
 from thalweg.program.ir.instruction import DATA, DOUBLE, FLOAT, TOTALS, Buffer, Constant, Instruction, StepState

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
-from thalweg.export.traced_values import Value, constant, reshaped, walk
+from thalweg.program.graphs.traced_values import Value, constant, reshaped, walk
 
 
 def simplified(values: Sequence[Value]) -> list[Value]:

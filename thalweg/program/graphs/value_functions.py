@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from thalweg.errors import ThalwegError
-from thalweg.export.traced_values import (
+from thalweg.program.graphs.traced_values import (
     FUNCTIONS,
     ROWS,
     Shape,

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from thalweg.export.loops.indices import Index, Variable, of
+from thalweg.program.loops.indices import Index, Variable, of
 
 FLOAT, TRUTH = np.dtype(np.float32), np.dtype(bool)
 # Where an array lies.

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from thalweg.export.traced_values import Shape
+from thalweg.program.graphs.traced_values import Shape
 
 
 @dataclass(frozen=True)

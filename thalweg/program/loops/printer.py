@@ -9,8 +9,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from thalweg.errors import ThalwegError
-from thalweg.export.loops.indices import Index, Looked, Quotient, Remainder, Variable, Within
-from thalweg.export.loops.nests import (
+from thalweg.program.loops.indices import Index, Looked, Quotient, Remainder, Variable, Within
+from thalweg.program.loops.nests import (
     Apply,
     Block,
     Condition,

@@ -16,13 +16,18 @@ import numpy as np
 
 from thalweg.errors import ThalwegError
 from thalweg.export.exported_network import Network
-from thalweg.export.loops.indices import Index, Looked, Quotient, Remainder, Within
-from thalweg.export.loops.nests import (
+from thalweg.program.instructions.convolution import Convolution
+from thalweg.program.instructions.embedding import Embedding
+from thalweg.program.instructions.linear import Affine
+from thalweg.program.ir.instruction import Buffer
+from thalweg.program.loops.indices import Index, Looked, Quotient, Remainder, Within
+from thalweg.program.loops.nests import (
     FLOAT,
     TABLE,
     WEIGHT,
     Apply,
     Array,
+    Block,
     Element,
     Expression,
     Fail,
@@ -36,11 +41,10 @@ from thalweg.export.loops.nests import (
     Store,
     When,
     While,
+    arrays_read,
+    arrays_written,
 )
-from thalweg.program.instructions.convolution import Convolution
-from thalweg.program.instructions.embedding import Embedding
-from thalweg.program.instructions.linear import Affine
-from thalweg.program.ir.instruction import Buffer
+from thalweg.program.loops.routine import Routine
 
 
 @dataclass(frozen=True)
@@ -84,6 +88,16 @@ def small_buffers(network: Network) -> list[Buffer]:
     """The weights of products, convolutions and embeddings, which are most of a network's."""
     read = [s.instruction for s in network.statements if isinstance(s.instruction, Affine | Convolution | Embedding)]
     return list(dict.fromkeys(i.W.storage for i in read if i.W.storage in network.weights))
+
+
+def replaced(routine: Routine, small: Mapping[Array, Small]) -> Routine:
+    """The same, with some weights of eight bits."""
+    if not small:
+        return routine
+    replacing = Replacing(small)
+    blocks = tuple(Block(b.formula, replacing.steps(b.steps)) for b in routine.blocks)
+    arrays = dict.fromkeys(a for b in blocks for a in (*arrays_written(b.steps), *arrays_read(b.steps)))
+    return Routine(blocks, tuple(arrays), routine.memory)
 
 
 class Replacing:

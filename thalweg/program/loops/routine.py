@@ -8,12 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from thalweg.engine.native.scheduling.memory_plan import Life, pack
-from thalweg.export.loops.direct import DIRECT, Direct
-from thalweg.export.loops.elements import Storage
-from thalweg.export.loops.fusing import fused
-from thalweg.export.loops.indices import Index, of
-from thalweg.export.loops.nests import (
+from thalweg.program.graphs.traced_program import Statement
+from thalweg.program.graphs.traced_values import walk
+from thalweg.program.ir.instruction import Buffer, Constant, Instruction
+from thalweg.program.ir.packing import Life, pack
+from thalweg.program.loops.direct import DIRECT, Direct
+from thalweg.program.loops.elements import Storage
+from thalweg.program.loops.fusing import fused
+from thalweg.program.loops.indices import Index, of
+from thalweg.program.loops.nests import (
     MEMORY,
     TABLE,
     TRUTH,
@@ -33,10 +36,6 @@ from thalweg.export.loops.nests import (
     steps_of,
     within_ids,
 )
-from thalweg.export.loops.small_weights import Replacing, Small
-from thalweg.export.traced_program import Statement
-from thalweg.export.traced_values import walk
-from thalweg.program.ir.instruction import Buffer, Constant, Instruction
 
 ERROR = Local("error", np.dtype(np.int64))
 """What a routine returns: 0 where all is well."""
@@ -55,15 +54,6 @@ class Routine:
     blocks: tuple[Block, ...]
     arrays: tuple[Array, ...]
     memory: Mapping[np.dtype[Any], int]
-
-    def replaced(self, small: Mapping[Array, Small]) -> Routine:
-        """The same, with some weights of eight bits."""
-        if not small:
-            return self
-        replacing = Replacing(small)
-        blocks = tuple(Block(b.formula, replacing.steps(b.steps)) for b in self.blocks)
-        arrays = dict.fromkeys(a for b in blocks for a in (*arrays_written(b.steps), *arrays_read(b.steps)))
-        return Routine(blocks, tuple(arrays), self.memory)
 
     @property
     def tables(self) -> list[Array]:

@@ -115,16 +115,16 @@ class Value(NDArrayOperatorsMixin):
         return reshaped(self, (-1,))
 
     def cumsum(self, axis: Any = None) -> Value:
-        return FUNCTIONS["cumsum"](self, axis)  # type: ignore[no-any-return]
+        return FUNCTIONS["cumsum"](self, axis)
 
     def repeat(self, repeats: int, axis: Any = None) -> Value:
-        return FUNCTIONS["repeat"](self, repeats, axis)  # type: ignore[no-any-return]
+        return FUNCTIONS["repeat"](self, repeats, axis)
 
     def sum(self, axis: Any = None, keepdims: bool = False, dtype: Any = None) -> Value:
         return reduced("sum", self, axis, keepdims, dtype=dtype)
 
     def mean(self, axis: Any = None, keepdims: bool = False) -> Value:
-        return FUNCTIONS["mean"](self, axis, keepdims)  # type: ignore[no-any-return]
+        return FUNCTIONS["mean"](self, axis, keepdims)
 
     def max(self, axis: Any = None, keepdims: bool = False) -> Value:
         return reduced("max", self, axis, keepdims)
@@ -174,7 +174,7 @@ def called(ufunc: np.ufunc, *operands: Any) -> Value:
     """An elementwise function, or the product of matrices."""
     name = ufunc.__name__.removesuffix(" (vectorized)")
     if name == "isnan":
-        return operands[0] != operands[0]  # type: ignore[no-any-return]
+        return operands[0] != operands[0]
     kinds = [kind_of(x) for x in operands]
     *_, dtype = ufunc.resolve_dtypes((*kinds, *[None] * ufunc.nout))
     if dtype.kind == "O":  # one of ours, made of a function of Python's numbers
@@ -214,7 +214,7 @@ def to_kind(x: Any, kinds: Sequence[Any], dtype: np.dtype[Any]) -> Value:
     """An operand; Python's numbers become those of the arrays beside them, as NumPy does it."""
     arrays = [kind for kind in kinds if isinstance(kind, np.dtype)]
     if is_weak(x):
-        return x.astype(np.result_type(*arrays, kind_of(x)())) if arrays else x  # type: ignore[no-any-return]
+        return x.astype(np.result_type(*arrays, kind_of(x)())) if arrays else x
     if isinstance(x, Value):
         return x
     if isinstance(x, bool | int | float):
@@ -276,7 +276,7 @@ def transposed(x: Value, axes: Sequence[int]) -> Value:
 def picked(x: Value, places: tuple[Any, ...]) -> Value:
     """x[places]: slices, whole numbers, None and …; or arrays of places along the first axes."""
     if any(isinstance(p, Value | np.ndarray | list) for p in places):
-        return FUNCTIONS["gathered"](x, places)  # type: ignore[no-any-return]
+        return FUNCTIONS["gathered"](x, places)
     wide = sum(p is not None and p is not Ellipsis for p in places)
     if Ellipsis not in places:
         places = (*places, Ellipsis)
