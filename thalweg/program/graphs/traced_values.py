@@ -16,6 +16,7 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 from numpy.typing import DTypeLike
 
 from thalweg.errors import ThalwegError
+from thalweg.program.graphs.sizes import Size
 from thalweg.program.ir.instruction import Buffer
 
 ROWS = 2**31 - 1
@@ -157,6 +158,8 @@ def constant(elements: Any) -> Value:
 
 
 def value_of(x: Any) -> Value:
+    if isinstance(x, Size):
+        return weak("size", dtype=np.int64, size=x)
     return x if isinstance(x, Value) else constant(x)
 
 
@@ -207,7 +210,7 @@ def kind_of(x: Any) -> Any:
     if is_weak(x):
         return float if x.dtype.kind == "f" else int
     number = isinstance(x, int | float) and not isinstance(x, bool | np.generic)
-    return type(x) if number else np.dtype(getattr(x, "dtype", bool))
+    return (float if isinstance(x, float) else int) if number else np.dtype(getattr(x, "dtype", bool))
 
 
 def to_kind(x: Any, kinds: Sequence[Any], dtype: np.dtype[Any]) -> Value:
@@ -217,10 +220,17 @@ def to_kind(x: Any, kinds: Sequence[Any], dtype: np.dtype[Any]) -> Value:
         return x.astype(np.result_type(*arrays, kind_of(x)())) if arrays else x
     if isinstance(x, Value):
         return x
+    if isinstance(x, Size):
+        return open_size(x, np.result_type(*arrays, 0) if arrays else np.dtype(np.int64))
     if isinstance(x, bool | int | float):
         common = np.result_type(*arrays, x) if arrays else np.result_type(type(x))
         return value_of(number_of(x, common) if x and x % ROWS == 0 else np.asarray(x, common))
     return constant(x)
+
+
+def open_size(size: Size, dtype: DTypeLike) -> Value:
+    """A size as a number, which takes the type of the arrays beside it."""
+    return weak("size", dtype=np.int64, size=size).astype(dtype)
 
 
 def axes_of(axis: Any, ndim: int) -> tuple[int, ...]:
@@ -253,7 +263,9 @@ def number_of(count: float, dtype: np.dtype[Any]) -> Any:
 
 
 def reshaped(x: Value, shape: Any) -> Value:
-    wanted = tuple(int(n) for n in (shape if isinstance(shape, tuple | list) else (shape,)))
+    wanted = tuple(
+        n if isinstance(n, int) else int(n) for n in (shape if isinstance(shape, tuple | list) else (shape,))
+    )
     if -1 in wanted:
         known = -math.prod(wanted)
         wanted = tuple(x.size // known if n == -1 else n for n in wanted)
@@ -289,11 +301,10 @@ def picked(x: Value, places: tuple[Any, ...]) -> Value:
             continue
         size = x.shape[axis]
         if isinstance(p, slice):
-            start, stop, step = p.indices(size)
-            count = len(range(start, stop, step))
+            start, step, count = stretch(p, size)
             after.append(count)
         else:
-            start, step, count = int(p) % size, 1, 1
+            start, step, count = p % size, 1, 1
         starts.append(start)
         steps.append(step)
         between.append(count)
@@ -301,6 +312,18 @@ def picked(x: Value, places: tuple[Any, ...]) -> Value:
     if tuple(between) != x.shape or any(step != 1 for step in steps):
         x = Value("slice", (x,), tuple(between), x.dtype, {"starts": tuple(starts), "steps": tuple(steps)})
     return reshaped(x, after)
+
+
+def stretch(p: slice, size: int) -> tuple[int, int, int]:
+    """(first, step, how many) of a slice, whose ends may be open sizes."""
+    step = 1 if p.step is None else p.step
+    ends = [end if end is None or end >= 0 else max(end + size, 0 if step > 0 else -1) for end in (p.start, p.stop)]
+    if step > 0:
+        start, stop = (size if end is None else min(end, size) for end in (0 if ends[0] is None else ends[0], ends[1]))
+        return start, step, max(0, (stop - start + step - 1) // step)
+    start = size - 1 if ends[0] is None else min(ends[0], size - 1)
+    stop = -1 if ends[1] is None else ends[1]
+    return start, step, max(0, (start - stop - step - 1) // -step)
 
 
 def walk(values: Sequence[Value]) -> list[Value]:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from thalweg.errors import ThalwegError
+from thalweg.program.graphs.sizes import Size
 from thalweg.program.graphs.traced_values import (
     FUNCTIONS,
     ROWS,
@@ -95,7 +96,10 @@ def split(x: Value, parts: Any, axis: int = 0) -> list[Value]:
 
 
 def pad(x: Value, widths: Any, mode: str = "constant", constant_values: float = 0.0) -> Value:
-    widths = tuple((int(a), int(b)) for a, b in np.broadcast_to(np.asarray(widths), (x.ndim, 2)))
+    pairs = isinstance(widths, list | tuple) and all(isinstance(w, list | tuple) for w in widths)
+    if not pairs or len(widths) != x.ndim:
+        widths = np.broadcast_to(np.asarray(widths), (x.ndim, 2)).tolist()
+    widths = tuple((a, b) for a, b in widths)
     if mode != "constant":
         raise ThalwegError(f"no export pads with {mode}")
     if not any(map(any, widths)):
@@ -239,7 +243,7 @@ class Tracing:
     @staticmethod
     def full(shape: Any, number: Any, dtype: Any = None) -> Any:
         whole = shape if isinstance(shape, tuple | list) else (shape,)
-        if not any(n % ROWS == 0 for n in whole):
+        if not any(isinstance(n, Size) or n % ROWS == 0 for n in whole):
             return np.full(whole, number, dtype)
         return broadcast_to(np.asarray(number, dtype), tuple(whole))
 
@@ -252,7 +256,8 @@ class Tracing:
     @staticmethod
     def arange(count: int, *more: Any, dtype: Any = None) -> Any:
         start, stop = (count, more[0]) if more else (0, count)
-        if (stop - start) % ROWS or stop == start:
+        count_open = isinstance(stop - start, Size) or (stop != start and (stop - start) % ROWS == 0)
+        if not count_open:
             return np.arange(count, *more, dtype=dtype)
         numbers: Any = Value("arange", (), (stop - start,), np.dtype(dtype or np.int64))
         return numbers + start if start else numbers

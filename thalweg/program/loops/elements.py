@@ -13,7 +13,7 @@ import numpy as np
 from thalweg.errors import ThalwegError
 from thalweg.program.graphs.traced_values import Value
 from thalweg.program.ir.instruction import Buffer
-from thalweg.program.loops.indices import Index, Looked, Variable, aligned, flat, of, unravelled, within
+from thalweg.program.loops.indices import ZERO, Index, Looked, Variable, aligned, flat, of, unravelled, within
 from thalweg.program.loops.nests import (
     TABLE,
     Apply,
@@ -32,7 +32,7 @@ from thalweg.program.loops.nests import (
     indices,
 )
 
-LEAVES = ("name", "constant", "step", "rows", "arange")
+LEAVES = ("name", "constant", "step", "rows", "size", "arange")
 VIEWS = ("reshape", "transpose", "slice", "pad", "concatenate", "broadcast_to", "take", "take_along_axis")
 
 
@@ -179,9 +179,11 @@ class Elements:
             case "step" if v.ndim == 0:
                 return Local(v.options["name"], v.dtype)
             case "drawn":
-                return Drawn(v.options["stream"], flat(at, v.shape))
+                return Drawn(v.options["stream"], flat(at, v.shape) + v.options.get("first", ZERO))
             case "step" | "arange":
                 return Position(at[0], v.dtype)
+            case "size":
+                return Position(Index((), v.options["size"]), v.dtype)
         raise ThalwegError("a program with an open number of rows has no loops")
 
     def viewed(self, v: Value, at: tuple[Index, ...], body: Body) -> Expression:

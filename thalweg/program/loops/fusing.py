@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
-
-import numpy as np
 
 from thalweg.program.graphs.traced_program import Assignment, Statement
 from thalweg.program.graphs.traced_values import Value, walk
@@ -95,7 +94,10 @@ class Fused:
             own = nests[number]
             targets = [end.place for end in group if isinstance(end.place, Array)]
             elsewhere = [
-                (r, at) for r, at in own.loads for t in targets if r.overlaps(t) and (r is not t or at != own.index)
+                (r, at)
+                for r, at in own.loads
+                for t in targets
+                if r.overlaps(t) and not (r.lies_as(t) and at == own.index)
             ]
             after = [r for nest in nests[number + 1 :] for r, _ in nest.loads for t in targets if r.overlaps(t)]
             if elsewhere or after:  # what is overwritten is still to be read
@@ -160,7 +162,7 @@ def chosen(order: Sequence[Value], ends: Iterable[tuple[Value, tuple[int, ...]]]
         own = 0 if v.function in (*LEAVES, *VIEWS) else 1 if v.function in QUICK else SLOW
         cost[v] = own + (0 if v.function in HEAVY else sum(cost[o] for o in v.operands))
     for v, shape in ends:
-        uses[v][shape, v.shape] = float(np.prod(shape))
+        uses[v][shape, v.shape] = float(math.prod(shape))
         readers[v] += 1
     roots: set[Value] = set()
     for v in reversed(order):

@@ -45,6 +45,10 @@ class Array:
         beside = self.offset < other.offset + other.size and other.offset < self.offset + self.size
         return self.where == other.where == VECTOR and self.region == other.region and beside
 
+    def lies_as(self, other: Array) -> bool:
+        """Whether it is the same numbers."""
+        return self is other or (self.overlaps(other) and (self.offset, self.size) == (other.offset, other.size))
+
 
 # --- what has a value
 

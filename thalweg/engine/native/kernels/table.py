@@ -11,6 +11,7 @@ from thalweg.engine.native.compiler.kernel import Kernel
 from thalweg.engine.native.compiler.parameters import SIGNATURE, Parameters, parameters
 from thalweg.engine.native.instructions.gates import Columns
 from thalweg.engine.native.kernels.generated.custom import kernel_of_custom
+from thalweg.engine.native.kernels.generated.derived import Derived, derived
 from thalweg.engine.native.kernels.generated.formulas import kernel_of_equation
 from thalweg.engine.native.kernels.generated.gates import kernel_of_columns
 from thalweg.engine.native.kernels.generated.norm_penalties import kernel_of_penalty
@@ -18,9 +19,11 @@ from thalweg.engine.native.kernels.generated.pointwise import kernel_of_pointwis
 from thalweg.engine.native.kernels.generated.row_losses import kernel_of_rows
 from thalweg.engine.native.kernels.generated.updates import kernel_of_statements
 from thalweg.engine.native.kernels.names import name_of
-from thalweg.program.instructions.activations import ElementwiseAdjoint
+from thalweg.engine.native.passes.activated import ActivatedLoss
+from thalweg.program.instructions.activations import Elementwise, ElementwiseAdjoint, ParameterGradient
 from thalweg.program.instructions.custom_activation import CustomActivation
 from thalweg.program.instructions.elementwise import Reshape
+from thalweg.program.instructions.losses.elementwise_losses import ElementwiseLoss
 from thalweg.program.instructions.losses.loss_instruction import LossAndGradient
 from thalweg.program.instructions.losses.penalties import NormPenalty
 from thalweg.program.instructions.losses.row_losses import RowLoss
@@ -48,6 +51,7 @@ ENTER = Kernel("runtime.entrance", "enter", method=True)
 GENERATED: dict[type[Instruction], Callable[[Any], Kernel]] = {  # the others are generated from their equations
     Statements: kernel_of_statements, NormPenalty: kernel_of_penalty, Columns: kernel_of_columns,
     Pointwise: kernel_of_pointwise, RowLoss: kernel_of_rows, CustomActivation: kernel_of_custom,
+    **dict.fromkeys((Elementwise, ElementwiseLoss, ParameterGradient, ActivatedLoss), kernel_of_equation),
 }  # fmt: skip
 
 
@@ -68,11 +72,19 @@ def kernels_of(instructions: Iterable[Instruction]) -> Iterator[Kernel]:
 
 
 def chosen(i: Instruction) -> Kernel:
-    """The kernel of an instruction: handwritten, or generated from its equation or a user's function."""
+    """The kernel of an instruction: handwritten, or generated from its equation, a user's function or its
+    reference."""
     if (name := name_of(i)) in KERNELS:
         return KERNELS[name]
     of = i.of if isinstance(i, LossAndGradient | ElementwiseAdjoint) else i
-    return next((make for kind, make in GENERATED.items() if isinstance(of, kind)), kernel_of_equation)(i)
+    made = next((make for kind, make in GENERATED.items() if isinstance(of, kind)), None)
+    return derived(i).kernel if made is None else made(i)
+
+
+def derivation_of(i: Instruction) -> Derived | None:
+    """What a kernel that was made of an instruction's reference is given; None of another kernel."""
+    kept: Derived | None = vars(i).get("native derivation")
+    return kept
 
 
 @cache

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from thalweg.engine.native.compiler.parameters import Parameter
 from thalweg.engine.native.instructions.variants import VARIANTS
 from thalweg.engine.native.kernels.names import name_of
-from thalweg.engine.native.kernels.table import kernel_of, parameters_of
+from thalweg.engine.native.kernels.table import derivation_of, kernel_of, parameters_of
 from thalweg.engine.native.layouts.job import CONSTANTS, ROW_WIDTH
 from thalweg.engine.native.layouts.orders import in_columns
 from thalweg.program.ir.instruction import Buffer, Instruction, field_names
@@ -38,7 +38,13 @@ FACTS: dict[str, Callable[[Places, Buffer], int]] = {  # a kernel asks for them 
 
 def row(i: Instruction, places: Places) -> tuple[list[int], list[float]]:
     """What the row of an instruction holds after the kernel's address, and its constants."""
-    asked, sizes, constants = parameters_of(kernel_of(i)), i.sizes, i.constants  # which are made whenever asked for
+    asked = parameters_of(kernel_of(i))
+    if (own := derivation_of(i)) is not None:
+        words = [
+            places.address(own.operands[p.name]) if p.name in own.operands else own.sizes[p.name] for p in asked.words
+        ]
+        return fitting(i, words, [own.constants[p.name] for p in asked.reals])
+    sizes, constants = i.sizes, i.constants  # which are made whenever asked for
     words = [word(i, p, sizes, places) for p in asked.words]
     reals = [real(i, p, constants) for p in asked.reals]
     if asked.rest and asked.whole:
@@ -46,6 +52,11 @@ def row(i: Instruction, places: Places) -> tuple[list[int], list[float]]:
         words += several(sizes.get(asked.rest, ()))
     elif asked.rest:
         reals += several(constants.get(asked.rest, ()))
+    return fitting(i, words, reals)
+
+
+def fitting(i: Instruction, words: list[int], reals: list[float]) -> tuple[list[int], list[float]]:
+    """The same, if a row of the table has room for them."""
     if len(words) >= ROW_WIDTH or len(reals) > CONSTANTS:
         raise OverflowError(
             f"{i.title} has more numbers than a row of the table: {len(words)} whole, {len(reals)} real"
@@ -103,6 +114,8 @@ def missing(i: Instruction, p: Parameter, names: Iterable[str], others: Iterable
 def cells(i: Instruction) -> Iterator[tuple[int, Buffer]]:
     """The columns of an instruction's row that hold addresses of operands, and the operands."""
     asked = parameters_of(kernel_of(i))
-    operands = [i.named_operands.get(p.name) for p in asked.words]
+    own = derivation_of(i)
+    named = i.named_operands if own is None else own.operands
+    operands = [named.get(p.name) for p in asked.words]
     operands += several(i.named_operands.get(asked.rest, ())) if asked.whole else []
     yield from ((column, b) for column, b in enumerate(operands, start=1) if isinstance(b, Buffer))

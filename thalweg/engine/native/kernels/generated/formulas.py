@@ -25,7 +25,8 @@ HEAD = """import math
 
 import numpy as np
 
-from thalweg.engine.native.compiler.llvm import bits_float, doubles, float_bits, floats, load_f32, select, store_f32
+from thalweg.engine.native.compiler.llvm import allocate, bits_float, bytes_of, doubles, float_bits, floats, integers
+from thalweg.engine.native.compiler.llvm import load_f32, release, select, store_f32
 from thalweg.engine.native.compiler.named import kernel
 from thalweg.engine.native.kernels.generated.loops import any_of, each, each_adjoint, each_gradient
 from thalweg.engine.native.kernels.losses.loss_loops import elements, rows_of_classes
@@ -33,8 +34,9 @@ from thalweg.engine.native.kernels.rowwise import ordered
 from thalweg.engine.native.kernels.updates.gradients import stretch
 from thalweg.engine.native.language.callables import independent, inlined
 from thalweg.engine.native.linalg import mathematics as maths
+from thalweg.engine.native.linalg.hashing import halves, uniform
 
-F32, I32 = np.float32, np.int32
+F32, F64, I32, I64, U8, U32, U64 = np.float32, np.float64, np.int32, np.int64, np.uint8, np.uint32, np.uint64
 """
 
 FUNCTION = """
@@ -119,7 +121,7 @@ def kernel_of_equation(i: Instruction) -> Kernel:
             return loss_kernel(name, loss.equation, True)
         case ActivatedLoss(loss=LossAndGradient(of=ElementwiseLoss() as loss)):
             return activated_kernel(i.activation.equation, loss.equation, i.v is i.activation.h)
-    raise KeyError(f"there is no kernel for {name}: no lines `@kernel` and `def {name}(…):` in native/kernels/")
+    raise KeyError(f"there is no equation of {name}")
 
 
 @lru_cache(maxsize=256)

@@ -1,0 +1,224 @@
+"""Kernels of instructions for which nobody wrote one: made of the loops of their references.
+
+Whatever an instruction's sizes and numbers are, they stay open where they decide nothing, so that one text serves many.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from thalweg.engine.native.compiler.kernel import Kernel
+from thalweg.engine.native.kernels.generated.formulas import generated
+from thalweg.engine.native.kernels.generated.kernel_printer import STATE, KernelPrinter, sized
+from thalweg.engine.native.kernels.names import underscored
+from thalweg.engine.native.layouts.orders import ByColumns, BySteps
+from thalweg.engine.native.scheduling.traits import in_place
+from thalweg.errors import ThalwegError
+from thalweg.program.graphs.sizes import Size
+from thalweg.program.graphs.traced_program import Arrays, Statement, TracedStep, statement
+from thalweg.program.graphs.traced_values import ROWS, Value, constant, named, weak
+from thalweg.program.ir.instruction import (
+    BYTES,
+    DATA,
+    DOUBLE,
+    NORMS,
+    TOTALS,
+    Buffer,
+    Constant,
+    Instruction,
+    fields_of,
+)
+from thalweg.program.loops.elements import Storage
+from thalweg.program.loops.fusing import fused
+from thalweg.program.loops.indices import Variable, of
+from thalweg.program.loops.nests import GIVEN, MEMORY, TABLE, VECTOR, Array, Names, arrays_read, arrays_written
+from thalweg.program.loops.printer import indented
+from thalweg.program.loops.routine import planned
+
+VIEWS = {"float32": "floats", "float64": "doubles", "int64": "integers", "uint8": "bytes_of", "bool": "bytes_of"}
+ORDER = ("rows", "first_row", "batch_rows", "accumulate", "iteration", "update", "seed", *STATE)
+
+
+@dataclass(frozen=True)
+class Derived:
+    """A kernel, and what it is given: operands, whole numbers and real numbers, by the names in its signature."""
+
+    kernel: Kernel
+    operands: Mapping[str, Buffer]
+    sizes: Mapping[str, int]
+    constants: Mapping[str, float]
+
+
+class Opened:
+    """An instruction whose numbers are open: they have names, and decide as what they are."""
+
+    def __init__(self, i: Instruction) -> None:
+        self.operands: dict[str, Buffer] = {}
+        self.sizes: dict[str, int] = {}
+        self.constants: dict[str, float] = {}
+        self.buffers: dict[Buffer, Buffer] = {}
+        self.own: dict[Buffer, str] = {}  # the opened buffers' names
+        given = [b for b in i.operands if b is not None]
+        for b in dict.fromkeys(given):
+            if isinstance(b, ByColumns | BySteps) or (b.region == DATA and not isinstance(b, Constant)):
+                raise ThalwegError(f"{b} lies in an order of its own")
+            name = f"v{len(self.operands)}"
+            self.operands[name] = b
+            self.own[self.buffer(b)] = name
+        self.instruction: Instruction = self.of(i)
+
+    def size(self, n: int) -> int:
+        """A size by its name: equal ones have the same."""
+        if n in (0, 1):
+            return n
+        known = {size: name for name, size in self.sizes.items() if name.startswith("n")}
+        name = known.get(n, f"n{len(self.sizes)}")
+        self.sizes[name] = n
+        return Size.named(name, n)  # type: ignore[no-any-return]
+
+    def buffer(self, b: Buffer) -> Buffer:
+        if b not in self.buffers:
+            if isinstance(b, Constant):
+                self.buffers[b] = b
+            else:
+                shape = tuple(self.size(n) for n in b.shape)
+                self.buffers[b] = replace(b, shape=shape, view_of=None)
+        return self.buffers[b]
+
+    def of(self, value: Any, kind: str = "") -> Any:
+        """A field's value, opened."""
+        match value:
+            case Buffer():
+                return self.buffer(value)
+            case tuple():
+                return tuple(map(self.of, value)) if any(isinstance(v, Buffer) for v in value) else value
+            case int() if kind == "stream":
+                name = f"s{len(self.sizes)}"
+                self.sizes[name] = value
+                return Size.named(name, value)
+            case float() if kind == "float":
+                name = f"r{len(self.constants)}"
+                self.constants[name] = value
+                return weak("step", name=name)
+            case Instruction():
+                shadow = copy.copy(value)
+                types = {name: f.type for name, f in type(value).__dataclass_fields__.items()}  # type: ignore[attr-defined]
+                for name, own in fields_of(value).items():
+                    vars(shadow)[name] = self.of(own, "stream" if name == "stream" else types[name])
+                for cached in ("named_operands", "operands", "outputs", "inputs", "results", "native kernel"):
+                    vars(shadow).pop(cached, None)
+                return shadow
+        return value
+
+
+class KernelStep(TracedStep):
+    """The state of a step in a kernel, whose rows begin somewhere in the batch."""
+
+    def drawn(self, xp: Any, stream: int, row: tuple[int, ...]) -> Any:
+        """Numbers in [0, 1) for every row; an element's counter is its place in the batch."""
+        first = of(Variable("first_row", ROWS)) * math.prod(row)
+        options = {"stream": stream, "first": first}
+        return Value("drawn", (), (self.rows, *row), np.dtype(np.float32), options)
+
+
+class KernelArrays(Arrays):
+    """What an instruction reads: each operand lies by itself."""
+
+    def __init__(self, rows: int) -> None:
+        super().__init__(ROWS, np.float32, ROWS)
+        self.rows = rows
+        of: dict[str, Any] = {n: weak("step", (), np.int64, name=n) for n in ("iteration", "update", "batch_rows")}
+        of |= {name: weak("step", name=name) for name in ("learning_rate", "penalties")}
+        self.step = KernelStep(rows=rows, **of)
+
+    def __getitem__(self, buffer: Buffer) -> Value:
+        if isinstance(buffer, Constant):
+            return constant(buffer.values.astype(self.dtype))
+        return named(buffer, (*[self.rows] * buffer.per_row, *buffer.shape), self.kind(buffer))
+
+
+def derived(i: Instruction) -> Derived:
+    """The kernel of an instruction, from its reference.
+
+    Raises:
+        ThalwegError: its reference uses what no kernel knows.
+    """
+    kept: dict[str, Any] = vars(i)
+    if "native derivation" not in kept:
+        kept["native derivation"] = Deriving(i).derived()
+    found: Derived = kept["native derivation"]
+    return found
+
+
+class Deriving:
+    """One kernel."""
+
+    def __init__(self, i: Instruction) -> None:
+        self.of = i
+        self.opened = Opened(i)
+        self.rows = Size.named("rows", ROWS)
+        self.printer = KernelPrinter()
+        self.arrays = {b: self.array(b, name) for b, name in self.opened.own.items()}
+        self.overwriting()
+        self.storage = Storage(lambda b: self.arrays[b], Names(self.opened.operands), self.rows)
+
+    def array(self, b: Buffer, name: str) -> Array:
+        kind = np.dtype({DOUBLE: np.float64, BYTES: np.uint8}.get(b.dtype, np.float32))
+        kind = np.dtype(np.float64) if b.region in (TOTALS, NORMS) else kind
+        return Array(name, b.size * (self.rows if b.per_row else 1), kind, GIVEN)
+
+    def overwriting(self) -> None:
+        """Tells which result may lie over an operand."""
+        for b in in_place(self.of) or ():
+            array = self.arrays[self.opened.buffer(b)]
+            array.where, array.region = VECTOR, "shared"
+
+    def derived(self) -> Derived:
+        opened = self.opened
+        traced = statement(opened.instruction, KernelArrays(self.rows))
+        lines = list(indented(self.lines(traced)))
+        names = [*opened.operands, *opened.sizes]
+        reals = [f"{name}: float" for name in opened.constants]
+        state = ", ".join(name for name in dict.fromkeys(ORDER) if name in self.printer.state)
+        head = f"\n\n@kernel\ndef {{name}}({', '.join([*names, *reals])}{', *, ' * bool(state)}{state}):\n"
+        text = head + "\n".join(lines) + "\n"
+        kernel = generated(underscored(self.of.title), text)
+        return Derived(kernel, opened.operands, opened.sizes, opened.constants)
+
+    def lines(self, traced: Statement) -> list[str]:
+        made, reduced = traced.assignments, self.reduced()
+        assignments = tuple(replace(a, adds=a.adds or a.buffer in reduced) for a in made)
+        block = fused(self.storage, Statement(self.of, assignments))
+        memory, body = planned([block]), list(self.printer.steps(block.steps))
+        used = list(dict.fromkeys((*arrays_written(block.steps), *arrays_read(block.steps))))
+        if any(a.where == TABLE for a in used):
+            raise ThalwegError("it has a table of constants")
+        self.printer.state |= {"rows"}
+        found = [f"{a.name} = {view(a)}({a.name}, {sized(a.size)})" for a in used if a.where in (GIVEN, VECTOR)]
+        for dtype, count in memory.items():
+            found.append(f"m_{dtype} = allocate({dtype.itemsize} * ({sized(count)}))")
+        for a in used:
+            if a.where == MEMORY:
+                place = f"m_{a.dtype} + {a.dtype.itemsize} * ({sized(a.offset)})"
+                found.append(f"{a.name} = {view(a)}({place}, {sized(a.size)})")
+        for b in reduced:
+            self.printer.state.add("accumulate")
+            found += ["if not accumulate:", f"    {self.arrays[b].name}[:] = F32(0)"]
+        found += [f"{key} = {made}" for key, made in self.printer.keys.items()]
+        return [*found, *body, *(f"release(m_{dtype})" for dtype in memory)]
+
+    def reduced(self) -> list[Buffer]:
+        """The results that are sums over the rows of a batch, block after block."""
+        fields = [getattr(self.opened.instruction, name) for name in self.of.reduces]
+        every = [b for v in fields for b in (v if isinstance(v, tuple) else (v,)) if b is not None]
+        return [b for b in every if b.region != TOTALS]
+
+
+def view(a: Array) -> str:
+    return VIEWS[a.dtype.name]
