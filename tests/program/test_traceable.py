@@ -70,9 +70,9 @@ def made(tmp_path, monkeypatch):
     """A function that makes the class whose reference has this body, in a file of its own."""
     count = iter(range(1000))
 
-    def make(body, head=HEAD):
+    def make(body, head=HEAD, tail=""):
         name = f"foreign_{next(count)}"
-        text = head + "".join(f"        {line}\n" for line in body.splitlines())
+        text = head + "".join(f"        {line}\n" for line in body.splitlines()) + tail
         (tmp_path / f"{name}.py").write_text(text, encoding="utf-8")
         monkeypatch.syspath_prepend(tmp_path)
         importlib.invalidate_caches()
@@ -117,6 +117,17 @@ REFUSED = {  # body → line of the body, what stands there, what is said
     "kept = []\nfor p in parts:\n    kept.append(p)\nif kept[0]:\n    return x": (3, "kept[0]", WHERE),
     "kept = {}\nkept['x'] = x\nfor k, v in kept.items():\n    if k and v.sum():\n        return x": (
         3, "k and v.sum()", WHERE),
+    "pairs = ((1, W), (2, x))\nn, y = pairs[0]\nif n:\n    if y:\n        return x": (3, "y", WHERE),
+    "rest = parts[1:]\nif rest:\n    if rest[0]:\n        return x": (2, "rest[0]", WHERE),
+    "first, *rest = parts\nif rest:\n    if rest[0]:\n        return x": (2, "rest[0]", WHERE),
+    "y: object = x\nif y:\n    return W": (1, "y", WHERE),
+    "if next(iter(list(parts))):\n    return W": (0, "next(iter(list(parts)))", WHERE),
+    "print(y := x)\nif y:\n    return W": (1, "y", WHERE),
+    "while self.size:\n    if W.sum() > 1:\n        x = W": (1, "W.sum() > 1", WHERE),
+    "k = 0\nwhile k < 3:\n    k = x": (1, "k < 3", WHERE),
+    "def f(*v):\n    if v[0]:\n        return W\n    return v\nreturn f(x)": (1, "v[0]", WHERE),
+    "def f():\n    yield x\nif next(f()):\n    return W": (2, "next(f())", WHERE),
+    "return x.sum(out=W)": (0, "x.sum(out=W)", f"{NEW}leave out= away, and take what is returned"),
     "return xp.tann(x)": (0, "xp.tann(x)", "xp.tann has no rule; did you mean xp.tan?"),
     "return xp.nanmean(x)": (0, "xp.nanmean(x)", "xp.nanmean has no rule; did you mean xp.mean?"),
     "return xp.std(x)": (
@@ -216,6 +227,12 @@ ALLOWED = [
     "n, y = steps(xp, x)\nreturn y if n > 1 else x",
     "a, c = xp.split(x, 2, axis=1)\nreturn xp.maximum(a, c).sum(axis=0) * (not self.size)",
     "y = x.T.reshape(-1).astype(xp.float32)\nz = -abs(y) ** 2 % 3\nreturn ~(z > 0) & (z < 9) | (z == 0)",
+    "n, y = ((1, W), x)[0]\nreturn y if n else x",
+    "kept = {1: x}\nreturn W if kept.pop(1) is x and kept.get('n', 0) is None else x",
+    "kept = xp.zeros(3).tolist()\nreturn x if kept[0] > 1 else W",
+    "k = 1\nif b is None:\n    k = x\n    return k\nreturn W if k else x",
+    "return (x if x > 0 else W) if isinstance(x, float) else x",
+    "keys = {1: x}\nreturn W if any(k > 1 for k in keys.keys()) else x",
     "y: object = x\nwith np.errstate(all='ignore'):\n    y = xp.exp(y)\nreturn y",
 ]
 
@@ -233,6 +250,16 @@ def test_every_rule_is_needed_to_allow_what_is_allowed(made):
         made("if b is None and x.ndim:\n    return x\nif x[0] > 3:\n    return W\nreturn x")
     with pytest.raises(ThalwegError, match="`W if n > 1 else x`"):
         made("y, n = steps(xp, x)\nreturn W if n > 1 else x")
+
+
+def test_a_function_beside_a_class_within_a_function_is_read_too(made):
+    """Names of the function around it are known, but for those that come later."""
+    head = HEAD.replace("class Own", "def outer():\n  def bent(xp, x):\n    return W if x else x\n\n  class Own")
+    start = head.index("  class Own") + 2
+    head, tail = head[:start] + head[start:].replace("\n", "\n  "), "  later = None\n  return Own\n\nOwn = outer()\n"
+    assert made("  return x if later is None else later(xp, x)", head.removesuffix("  "), tail)
+    with pytest.raises(ThalwegError, match="at `W if x else x`"):
+        made("  return bent(xp, x)", head.removesuffix("  "), tail)
 
 
 def own_classes():

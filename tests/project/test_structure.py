@@ -159,13 +159,7 @@ MACHINE = r"(lane|kernel|cache|block|thread|phase|slice|core|register|scratch)s?
 OTHERWISE = {
     "kernel": ["instructions.convolution"],  # the weights of a convolution
     "phase": ["instructions.numerical.periodic"],  # of a wave
-    "slice": [
-        "builder",
-        "stretches",
-        "instructions.shapes",
-        "ir.traceable",
-        "passes.scanned",
-    ],  # Python's, of sequences
+    "slice": ["builder", "stretches", "instructions.shapes", "ir.traceable", "passes.scanned"],  # of a sequence
     "lane": ["passes.draft"],  # a request says for how many of them a program is wanted; only an engine's passes ask
 }
 # Still to be given a common base; a class that has one has to be taken out.
