@@ -233,6 +233,8 @@ ALLOWED = [
     "k = 1\nif b is None:\n    k = x\n    return k\nreturn W if k else x",
     "return (x if x > 0 else W) if isinstance(x, float) else x",
     "keys = {1: x}\nreturn W if any(k > 1 for k in keys.keys()) else x",
+    "return x" + ".copy()" * 40,  # each is read once
+    "return super().reference(xp, x) if self.size else x",
     "y: object = x\nwith np.errstate(all='ignore'):\n    y = xp.exp(y)\nreturn y",
 ]
 

@@ -355,6 +355,8 @@ class Reader:
         if isinstance(f, ast.Attribute):
             home = self.library(f.value)
             return home and f"{home}.{f.attr}"
+        if not isinstance(f, ast.Name):
+            return ""
         return "xp" if self.kind(f) == XP else "np" if self.object(f) is np else ""
 
     def numpy(self, e: ast.Call, path: str, touched: int) -> Kind:
