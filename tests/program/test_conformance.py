@@ -64,8 +64,9 @@ def instructions() -> set[type[Instruction]]:
     for package in (thalweg.program, variants, passes):
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             importlib.import_module(module.name)
-    places = ("thalweg.program.", "thalweg.engine.")  # what exports add to a program is part of none
-    return {c for c in subclasses(Instruction) if c.__module__.startswith(places) and hasattr(c, "name")}
+    places, graphs = ("thalweg.program.", "thalweg.engine."), "thalweg.program.graphs."
+    found = {c for c in subclasses(Instruction) if c.__module__.startswith(places) and hasattr(c, "name")}
+    return {c for c in found if not c.__module__.startswith(graphs)}  # what exports add to a program is part of none
 
 
 @cache

@@ -160,7 +160,8 @@ def without_a_round_trip():
 
 def test_every_instruction_has_come_back():
     assert not without_a_round_trip()
-    known = {c for c in subclasses(Instruction) if c.__module__.startswith("thalweg.program.") and hasattr(c, "name")}
+    places = ("thalweg.program.instructions.", "thalweg.program.passes.")  # not what exports add to a program
+    known = {c for c in subclasses(Instruction) if c.__module__.startswith(places) and hasattr(c, "name")}
     assert known - {Scan} == set(operations().values())  # which is written step by step
 
 

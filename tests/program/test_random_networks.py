@@ -20,7 +20,7 @@ ELSEWHERE = {  # modules and classes that have tables of graphs or numbers of th
     "metrics": "metrics: tests/metrics",
     "batches": "rows of bytes: tests/layers/test_bytes.py",
     "forest": "trees, which are grown: tests/tabular/test_forests.py",
-    "export": "what exports add to a program",
+    "graphs": "what exports add to a program",
     "input_split": "several lanes: tests/engine",
     "winograd": "more channels: networks.py",
     "recurrence": "loops over steps: recurrent_networks.py",

@@ -135,7 +135,7 @@ BUDGET = {
     "engine.contract": 240, "engine.lanes": 80, "program": 1_160, "program.passes": 540,
     "program.instructions": 3_790, "program.instructions.images": 620, "program.instructions.losses": 1_080,
     "program.instructions.numerical": 240, "program.instructions.updates": 520, "program.formula": 1_930,
-    "program.ir": 600, "program.graphs": 800,
+    "program.ir": 1_140, "program.graphs": 820,
     "program.loops": 2_000, "support": 2_500, "absent": 297, "errors": 150, "version": 20, "program.interchange": 520,
     "words": 250, "__main__": 40, "views.chart": 160,
     "program.instructions.recurrence": 360, "export.onnx": 1_260, "export.c": 720, "export.js": 380,
@@ -159,7 +159,7 @@ MACHINE = r"(lane|kernel|cache|block|thread|phase|slice|core|register|scratch)s?
 OTHERWISE = {
     "kernel": ["instructions.convolution"],  # the weights of a convolution
     "phase": ["instructions.numerical.periodic"],  # of a wave
-    "slice": ["builder", "stretches", "instructions.shapes", "passes.scanned"],  # Python's, of a sequence or along axes
+    "slice": ["builder", "stretches", "instructions.shapes", "ir.traceable", "passes.scanned"],  # of a sequence
     "lane": ["passes.draft"],  # a request says for how many of them a program is wanted; only an engine's passes ask
 }
 # Still to be given a common base; a class that has one has to be taken out.

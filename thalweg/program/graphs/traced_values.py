@@ -18,6 +18,7 @@ from numpy.typing import DTypeLike
 from thalweg.errors import ThalwegError
 from thalweg.program.graphs.sizes import Size
 from thalweg.program.ir.instruction import Buffer
+from thalweg.program.ir.traced_names import advice
 
 ROWS = 2**31 - 1
 """Stands for the number of rows where that is left open: a prime, so that what is a multiple of it can be told."""
@@ -64,14 +65,25 @@ class Value(NDArrayOperatorsMixin):
         return f"{self.function}{self.shape}"
 
     def __bool__(self) -> bool:
-        raise TypeError("what is computed can't decide which way a reference goes")
+        raise ThalwegError(
+            "numbers that aren't there yet can't decide which way to go; write xp.where(condition, a, b)"
+        )
+
+    def __float__(self) -> float:
+        raise ThalwegError("its numbers aren't there yet: leave float() and int() away, or write x.astype(dtype)")
+
+    def __int__(self) -> int:
+        return int(float(self))  # which raises
+
+    def __setitem__(self, places: Any, new: Any) -> None:
+        raise ThalwegError("an array that is given never changes; write x = xp.where(places, new, x)")
 
     __array__ = None  # NumPy must not try to look at its elements
     __hash__ = object.__hash__  # the mixin's == compares elements
 
     def __iter__(self) -> Iterator[Value]:
         if self.shape[0] % ROWS == 0:
-            raise ThalwegError("it takes the rows one by one, as a Python function of a number does")
+            raise ThalwegError("it takes the rows one by one, as a Python function of a number does; compute with all")
         return (self[k] for k in range(len(self)))
 
     def __getitem__(self, places: Any) -> Value:
@@ -81,6 +93,10 @@ class Value(NDArrayOperatorsMixin):
         if method == "reduce":
             (x,) = operands
             return reduced(REDUCED[ufunc.__name__], x, options.get("axis", 0))
+        if "out" in options:
+            raise ThalwegError("an array that is given never changes; write x = x + y for x += y, and leave out= away")
+        if ufunc.nout > 1:
+            raise ThalwegError(f"xp.{ufunc.__name__} returns several arrays; compute each by a function of its own")
         if method != "__call__" or options.keys() - {"dtype"}:
             return NotImplemented
         result = called(ufunc, *operands)
@@ -90,7 +106,8 @@ class Value(NDArrayOperatorsMixin):
         try:
             own = FUNCTIONS[function.__name__]
         except KeyError:
-            raise ThalwegError(f"no export knows NumPy's {function.__name__}") from None
+            name = function.__name__
+            raise ThalwegError(f"xp.{name} has no rule; {advice(name)}") from None
         return own(*operands, **options)
 
     def reshape(self, *shape: Any) -> Value:
@@ -189,7 +206,7 @@ def called(ufunc: np.ufunc, *operands: Any) -> Value:
         return Value(name, tuple(taken), broadcast(*(x.shape for x in taken)), dtype)
     one, other = taken
     if one.ndim < 2 or other.ndim < 2:
-        raise ThalwegError("no export knows products of vectors: give them an axis")
+        raise ThalwegError("a product of vectors has no rule; write x[None, :] @ W, or (x * y).sum(-1)")
     if one.shape[-1] != other.shape[-2]:
         raise ValueError(f"shapes don't fit: {one.shape} @ {other.shape}")
     shape = (*broadcast(one.shape[:-2], other.shape[:-2]), one.shape[-2], other.shape[-1])

@@ -40,7 +40,7 @@ def gathered(x: Value, places: tuple[Any, ...]) -> Value:
     if not all(kinds):
         if places.count(Ellipsis) + places.count(None) == 0 and kinds.count(True) == 1:
             return take(x, places[kinds.index(True)], kinds.index(True))
-        raise ThalwegError("no export knows such an index")
+        raise ThalwegError("such an index has no rule; write xp.take(x, places, axis), one axis after the other")
     rows: Any = 0
     for p, size in zip(places, x.shape, strict=False):
         rows = rows * size + p
@@ -101,7 +101,7 @@ def pad(x: Value, widths: Any, mode: str = "constant", constant_values: float = 
         widths = np.broadcast_to(np.asarray(widths), (x.ndim, 2)).tolist()
     widths = tuple((a, b) for a, b in widths)
     if mode != "constant":
-        raise ThalwegError(f"no export pads with {mode}")
+        raise ThalwegError(f"padding by {mode!r} has no rule; write xp.concatenate of x and parts of it")
     if not any(map(any, widths)):
         return x
     shape = tuple(n + a + b for n, (a, b) in zip(x.shape, widths, strict=True))
@@ -125,10 +125,12 @@ def einsum(text: str, *operands: Any, optimize: Any = False) -> Value:
     """Of two arrays, as a product of matrices."""
     sources, arrow, result = text.replace(" ", "").partition("->")
     names = sources.split(",")
-    x, y = (value_of(o) for o in operands)
-    if not arrow or "." in text or any(len(set(n)) != len(n) for n in names):
-        raise ThalwegError(f"no export knows einsum {text}")
+    if not arrow or "." in text or len(names) != 2 or any(len(set(n)) != len(n) for n in names):
+        raise ThalwegError(
+            f"einsum {text!r} has no rule; write one of two arrays, with -> and each letter once in either"
+        )
     one, other = names
+    x, y = (value_of(o) for o in operands)
     sizes = dict(zip(one + other, x.shape + y.shape, strict=True))
     x, one = summed(x, one, set(one) - set(other) - set(result))
     y, other = summed(y, other, set(other) - set(one) - set(result))
@@ -243,6 +245,8 @@ class Tracing:
     @staticmethod
     def full(shape: Any, number: Any, dtype: Any = None) -> Any:
         whole = shape if isinstance(shape, tuple | list) else (shape,)
+        if isinstance(number, Value):
+            return broadcast_to(number if dtype is None else number.astype(dtype), tuple(whole))
         if not any(isinstance(n, Size) or n % ROWS == 0 for n in whole):
             return np.full(whole, number, dtype)
         return broadcast_to(np.asarray(number, dtype), tuple(whole))

@@ -197,8 +197,17 @@ class Instruction:
     due: ClassVar[bool] = False  # in an update: is skipped in steps that only accumulate gradients
 
     def __init_subclass__(cls, kw_only: bool = False) -> None:
-        """Makes a constructor alone: what Python writes for a frozen dataclass takes three times as long to import."""
+        """Makes a constructor alone: what Python writes for a frozen dataclass takes three times as long to import.
+
+        Raises:
+            ThalwegError: the reference can't be traced: file, line and what to write. A class that was typed where no
+                text is kept is checked when it is first traced.
+        """
         dataclass(eq=False, repr=False, kw_only=kw_only)(cls)
+        if not cls.__module__.startswith("thalweg."):  # a test checks those
+            from thalweg.program.ir.traceable import check
+
+            check(cls)
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name in vars(self) or name not in vars(type(self))["__dataclass_fields__"]:
