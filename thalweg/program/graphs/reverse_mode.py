@@ -7,6 +7,7 @@ and all elements that are the largest along axes get the same share.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -117,7 +118,7 @@ def of_product(v: Value, dv: Value, place: int) -> Any:
     axes = v.options["axis"]
     order = [*(a for a in range(x.ndim) if a not in axes), *axes]
     moved = transposed(x, order)
-    line = reshaped(moved, (*(x.shape[a] for a in order[: -len(axes)]), -1)) if axes else moved[..., None]
+    line = reshaped(moved, (*(n for a, n in enumerate(x.shape) if a not in axes), math.prod(x.shape[a] for a in axes)))
     others: Any = before(line) * flip(before(flip(line, -1)), -1)
     return kept(v, dv) * transposed(reshaped(others, moved.shape), undone(order))
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from thalweg.program.graphs.reverse_mode import gradients
 from thalweg.program.graphs.evaluated import TracedStep, evaluated, traced_step
+from thalweg.program.graphs.reverse_mode import gradients
 from thalweg.program.graphs.simplified import simplified
 from thalweg.program.graphs.traced_values import ROWS, Value, constant, named, value_of, walk
 from thalweg.program.graphs.value_functions import Tracing, broadcast_to
