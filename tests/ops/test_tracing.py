@@ -56,6 +56,7 @@ REFUSED = {
     "stack rows": (lambda x: ops.stack([x, x]), "mixes the rows"),
     "maximum of rows": (lambda x: ops.max(x, 0), "mixes the rows"),
     "softmax of rows": (lambda x: ops.softmax(x, 0), "mixes the rows"),
+    "cumprod of rows": (lambda x: ops.cumprod(x, 0), "mixes the rows"),
     "cumsum of rows": (lambda x: ops.cumsum(x, 0), "mixes the rows"),
     "flip of rows": (lambda x: ops.flip(x, 0), "mixes the rows"),
     "split of rows": (lambda x: ops.split(x, 2), "mixes the rows"),

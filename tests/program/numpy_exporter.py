@@ -205,8 +205,9 @@ class Exporter:
         of = attributes.pop("of", None)
         if of is not None:
             attributes, operation = {**of["attributes"], **attributes}, f"{operation} {of['operation']}"
+        operands = {**(of["operands"] if of is not None else {}), **i["operands"]}
         names = {(f"{k}_" if k in ("rows",) else k): literal(v) for k, v in attributes.items()}
-        for name, n in i["operands"].items():
+        for name, n in operands.items():
             names[name] = tupled([f"v{k}" for k in n]) if isinstance(n, list) else "None" if n is None else f"v{n}"
             if isinstance(n, int):
                 v = self.values[n]

@@ -320,6 +320,14 @@ def placed(x, lead, shape, starts, steps, value):
     return z
 
 
+def running_product_adjoint(x, dz, axis):
+    """For each element the products that hold it, without it."""
+    x, dz = np.moveaxis(x, axis, -1), np.moveaxis(dz, axis, -1)
+    others = [np.where(np.arange(x.shape[-1]) == k, 1, x).cumprod(axis=-1) for k in range(x.shape[-1])]
+    dx = [(dz * product)[..., k:].sum(axis=-1) for k, product in enumerate(others)]
+    return np.moveaxis(np.stack(dx, axis=-1), -1, axis)
+
+
 def take_along(x, ids, axis):
     n = x.shape[axis]
     there = (ids >= -n) & (ids < n)

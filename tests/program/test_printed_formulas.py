@@ -25,13 +25,16 @@ UNREAD = frozenset(
     categorical_focal_crossentropy_logits_gradient categorical_hinge categorical_hinge_gradient categorical_matches
     center_distance center_distance_gradient center_sums center_update channel_gradient class_counts clip_norm
     concatenation confusion_counts convolution convolution_by_columns cosine_similarity cosine_similarity_gradient
-    cumulative_sum custom custom_adjoint depthwise_convolution depthwise_kernel_gradient
+    cumulative_product cumulative_product_adjoint cumulative_sum custom custom_adjoint depthwise_convolution
+    depthwise_kernel_gradient
     depthwise_transposed_convolution dice dice_gradient difference_adjoint_of_x difference_adjoint_of_y dropout
     dropout_adjoint
     exponentials flip forest ftrl gather gather_bytes gather_share gaussian_dropout gaussian_nll gaussian_nll_gradient
     gaussian_nll_logarithm gaussian_nll_logarithm_gradient gaussian_noise generalized_cross_entropy
     generalized_cross_entropy_gradient glu glu_adjoint gradient_descent kernel_gradient kernel_gradient_by_columns lamb
-    largest layout lion log_softmax matrix_product max_pooling max_pooling_adjoint maximum_adjoint_of_x
+    largest layout lion
+    log_of_sum_of_exponentials_adjoint_of_y log_softmax matrix_product max_pooling max_pooling_adjoint
+    maximum_adjoint_of_x
     maximum_adjoint_of_y mean_over_axes minimum_adjoint_of_y mod_adjoint_of_y moments moving_average muon nadam
     norm_constraint normalization one_hot orthogonal_penalty periodic_embedding periodic_gradient
     periodic_input_gradient permutation piecewise_linear piecewise_linear_adjoint placement

@@ -111,7 +111,7 @@ row("cast", lambda x: ops.cast(x, "float32"), lambda x: x.astype(np.float32))
 row("stop_gradient", lambda x: x * ops.stop_gradient(ops.exp(x)), lambda x: x * np.exp(x), slope=False)
 
 PAIRS: tuple[tuple[Shape, ...], ...] = ((X, X), (X, (5, 1)), ((1, 3), (5, 1)), ((5, 1), (4,)))
-for name in ("add", "subtract", "multiply", "maximum", "minimum", "arctan2"):
+for name in ("add", "subtract", "multiply", "maximum", "minimum", "arctan2", "logaddexp"):
     for shapes in PAIRS[:3]:
         row(name, getattr(ops, name), None, *shapes)
 for name in ("divide", "true_divide", "power"):
@@ -123,7 +123,7 @@ for name in ("logical_and", "logical_or", "logical_xor"):
     row(name, getattr(ops, name), None, X, (1, 3), values=whole, slope=False)
 row("floor_divide", ops.floor_divide, None, X, (5, 1), values=positive, slope=False)
 row("mod", ops.mod, None, X, (5, 1), values=positive)
-for name in ("add", "subtract", "multiply", "divide", "power", "maximum", "minimum", "arctan2", "mod"):
+for name in ("add", "subtract", "multiply", "divide", "power", "maximum", "minimum", "arctan2", "mod", "logaddexp"):
     row(name, lambda x, f=getattr(ops, name): f(x, 1.5), None, values=positive)
     row(name, lambda x, f=getattr(ops, name): f(1.5, x), None, values=positive)
 for name in ("subtract", "multiply", "divide"):
@@ -221,6 +221,7 @@ for axis in (-1, 2, 1):
     row("softmax", lambda x, axis=axis: ops.softmax(x, axis), lambda x, axis=axis: special.softmax(x, axis))
     row("log_softmax", lambda x, axis=axis: ops.log_softmax(x, axis), lambda x, axis=axis: special.log_softmax(x, axis))
     row("cumsum", lambda x, axis=axis: ops.cumsum(x, axis))
+    row("cumprod", lambda x, axis=axis: ops.cumprod(x, axis))
 
 # --- shapes, axes, joining --------------------------------------------------------------------------------------------
 

@@ -13,8 +13,9 @@ from thalweg.program.formula.equation import Equation
 from thalweg.program.formula.language import evaluate
 from thalweg.program.formula.operations import BINARY, UNARY, Operation
 from thalweg.program.instructions.activations import Elementwise, ElementwiseAdjoint
+from thalweg.program.instructions.derived.derived_adjoint import DerivedAdjoint
 from thalweg.program.instructions.pointwise import Pointwise
-from thalweg.program.instructions.scans import Argmax, CumulativeSum
+from thalweg.program.instructions.scans import Argmax, CumulativeProduct, CumulativeSum
 from thalweg.program.ir.instruction import Buffer, Instruction, StepState
 
 Build = Callable[[Case], Instruction]
@@ -216,6 +217,25 @@ def cumulative_sum(c: Case) -> Instruction:
     return CumulativeSum(x, z, c.shape.seed // 4 % 3, c.has(TWICE))
 
 
+def cumulative_product(c: Case) -> CumulativeProduct:
+    x, _ = along(c)
+    c.values[x] = np.clip(c.values[x], -2, 2)
+    if c.shape.seed % 3 == 0:  # no element may be divided by
+        c.values[x].flat[:: 2 + c.shape.seed % 5] = 0
+    axis = c.shape.seed // 4 % 3
+    c.magnitudes["z"] = lambda m: np.cumprod(abs(m[x]), axis + x.per_row)
+    return CumulativeProduct(x, c.put("z", x.shape, np.nan, per_row=x.per_row), axis)
+
+
+def cumulative_product_adjoint(c: Case) -> Instruction:
+    of = cumulative_product(c)
+    x = of.x
+    dz = c.normal("dz", x.shape, per_row=x.per_row)
+    i = DerivedAdjoint(of, 0, (dz,), c.put("dx", x.shape, np.nan, per_row=x.per_row))
+    c.magnitudes = {"dx": lambda m: i.reference(np, (abs(m[x]),), (abs(m[dz]),), m.step)}
+    return i
+
+
 def argmax(c: Case) -> Instruction:
     x, _ = along(c)
     axis = c.shape.seed // 4 % 3
@@ -329,3 +349,4 @@ ROWS |= {
 # Their kernels are made for each, so they are not among KERNELS.
 GENERATED = tuple(ROWS)
 ROWS |= {"cumulative_sum": cumulative_sum, "argmax": argmax}
+ROWS |= {"cumulative_product": cumulative_product, "cumulative_product_adjoint": cumulative_product_adjoint}

@@ -87,6 +87,7 @@ ANY: list[Block] = [  # of values of any shape
     one(lambda v: ops.exp(ops.negative(ops.square(v)))),
     one(lambda v: ops.multiply(ops.sin(v), ops.stop_gradient(ops.sigmoid(v)))),
     one(lambda v: ops.cumsum(ops.tanh(v), axis=-1)),
+    one(lambda v: ops.cumprod(ops.tanh(v), axis=-1)),
     lambda value, draw: Sorted()(value),
     one(lambda v: ops.add(v, ops.mean(v, axis=-1, keepdims=True))),
     one(lambda v: ops.subtract(v, ops.max(ops.tanh(v), axis=-1, keepdims=True))),

@@ -96,8 +96,8 @@ TWO = [
         row(name, getattr(np, name))
         for name in (
             "add", "subtract", "multiply", "divide", "true_divide", "floor_divide", "mod", "maximum", "minimum",
-            "arctan2", "equal", "not_equal", "greater", "greater_equal", "less", "less_equal", "logical_and",
-            "logical_or", "logical_xor",
+            "arctan2", "logaddexp", "equal", "not_equal", "greater", "greater_equal", "less", "less_equal",
+            "logical_and", "logical_or", "logical_xor",
         )
     ),
     row("power", ieee_power, rtol=2e-5),
@@ -105,8 +105,8 @@ TWO = [
     row("where", lambda x, y: np.where(y > x, 1, y), lambda x, y: ops.where(y > x, 1.0, y)),
 ]  # fmt: skip
 WITH_NUMBERS = (
-    "add", "subtract", "multiply", "divide", "floor_divide", "mod", "maximum", "minimum", "arctan2", "power", "less",
-    "equal",
+    "add", "subtract", "multiply", "divide", "floor_divide", "mod", "maximum", "minimum", "arctan2", "logaddexp",
+    "power", "less", "equal",
 )  # fmt: skip
 NUMBERS = (0.0, -0.0, 1e-40, -0.5, 0.5, 1.0, -1.0, 2.0, 3.0, MOST, np.inf, -np.inf, np.nan)
 
@@ -146,6 +146,7 @@ ALONG = [
     *(along(name, partial(getattr(np, name), axis=-1)) for name in (
         "sum", "mean", "max", "min", "amax", "amin", "any", "all", "argmax", "argmin", "cumsum",
     )),
+    row("cumprod", lambda x: flushed(x).cumprod(-1), lambda x: ops.cumprod(ops.where(ops.abs(x) < LEAST, 0.0, x), -1)),
     row("prod", lambda x: flushed(x).prod(-1), lambda x: ops.prod(ops.where(ops.abs(x) < LEAST, 0.0, x), -1)),
     along("mean", lambda x: x.mean(-1, keepdims=True), keepdims=True),
     along("max", lambda x: np.maximum(x.max(-1), 1), initial=1.0),

@@ -18,14 +18,16 @@ NN = ["relu", "sigmoid", "silu", "softplus", "elu", "gelu", "leaky_relu", "log_s
 ELEMENTWISE = [
     "abs", "add", "arccos", "arcsin", "arctan", "arctan2", "ceil", "cos", "cosh", "divide", "equal", "exp", "expm1",
     "floor", "floor_divide", "get_item", "greater", "greater_equal", "isfinite", "isinf", "isnan", "less",
-    "less_equal", "log", "log10", "log1p", "log2", "logical_and", "logical_not", "logical_or", "logical_xor",
-    "matmul", "maximum", "minimum", "mod", "multiply", "negative", "not_equal", "power", "reciprocal", "relu",
-    "sigmoid", "sign", "silu", "sin", "sinh", "softplus", "sqrt", "square", "subtract", "tan", "tanh", "where",
+    "less_equal", "log", "log10", "log1p", "log2", "logaddexp", "logical_and", "logical_not", "logical_or",
+    "logical_xor", "matmul", "maximum", "minimum", "mod", "multiply", "negative", "not_equal", "power", "reciprocal",
+    "relu", "sigmoid", "sign", "silu", "sin", "sinh", "softplus", "sqrt", "square", "subtract", "tan", "tanh", "where",
 ]  # fmt: skip
 OPTIONS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(ELEMENTWISE, ()),
     **dict.fromkeys(("argmax", "argmin", "max", "mean", "min", "prod", "sum"), ("axis", "keepdims")),
-    **dict.fromkeys(("concatenate", "cumsum", "expand_dims", "log_softmax", "softmax", "squeeze", "stack"), ("axis",)),
+    **dict.fromkeys(
+        ("concatenate", "cumprod", "cumsum", "expand_dims", "log_softmax", "softmax", "squeeze", "stack"), ("axis",)
+    ),
     "elu": ("alpha",), "gelu": ("approximate",), "leaky_relu": ("negative_slope",), "reshape": ("newshape",),
     "transpose": ("axes",),
 }  # fmt: skip

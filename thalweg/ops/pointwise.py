@@ -17,10 +17,10 @@ from thalweg.program.ir.instruction import Buffer
 __all__ = [
     "abs", "absolute", "add", "arccos", "arcsin", "arctan", "arctan2", "cast", "ceil", "clip", "cos", "cosh", "divide",
     "elu", "equal", "erf", "exp", "expm1", "floor", "floor_divide", "gelu", "greater", "greater_equal", "isfinite",
-    "isinf", "isnan", "leaky_relu", "less", "less_equal", "log", "log1p", "log2", "log10", "log_sigmoid", "logical_and",
-    "logical_not", "logical_or", "logical_xor", "maximum", "minimum", "mod", "multiply", "negative", "not_equal",
-    "power", "reciprocal", "relu", "round", "rsqrt", "sigmoid", "sign", "silu", "sin", "sinh", "softplus", "sqrt",
-    "square", "stop_gradient", "subtract", "tan", "tanh", "true_divide", "where",
+    "isinf", "isnan", "leaky_relu", "less", "less_equal", "log", "log1p", "log2", "log10", "log_sigmoid", "logaddexp",
+    "logical_and", "logical_not", "logical_or", "logical_xor", "maximum", "minimum", "mod", "multiply", "negative",
+    "not_equal", "power", "reciprocal", "relu", "round", "rsqrt", "sigmoid", "sign", "silu", "sin", "sinh", "softplus",
+    "sqrt", "square", "stop_gradient", "subtract", "tan", "tanh", "true_divide", "where",
 ]  # fmt: skip
 
 
@@ -93,6 +93,11 @@ mod = two("mod", np.mod, "The remainder of x₁/x₂, with the sign of x₂.\n\n
 power = two("power", partial(functions.power, np), "x₁ to the power of x₂.\n\n>>> float(power(3.0, 2.0))\n9.0\n")
 maximum = two("maximum", np.maximum, "The larger of x₁ and x₂.\n\n>>> float(maximum(3.0, 2.0))\n3.0\n")
 minimum = two("minimum", np.minimum, "The smaller of x₁ and x₂.\n\n>>> float(minimum(3.0, 2.0))\n2.0\n")
+logaddexp = two(
+    "logaddexp",
+    np.logaddexp,
+    "ln(eˣ¹ + eˣ²), without overflow.\n\n>>> float(logaddexp(1000.0, -1000.0))\n1000.0\n",
+)
 arctan2 = two("arctan2", np.arctan2, "The angle of the point (x₂, x₁).\n\n>>> float(arctan2(0.0, 1.0))\n0.0\n")
 
 

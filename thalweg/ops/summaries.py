@@ -1,4 +1,4 @@
-"""Operations along axes: sums, means, extremes, norms, softmax, cumulative sums."""
+"""Operations along axes: sums, means, extremes, norms, softmax, cumulative sums and products."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from thalweg.program.instructions.rowwise import LogSoftmax, Softmax
 from thalweg.program.ir.instruction import Buffer
 
 __all__ = [
-    "all", "amax", "amin", "any", "argmax", "argmin", "average", "count_nonzero", "cumsum", "l2_normalize",
-    "log_softmax", "logsumexp", "max", "mean", "min", "moments", "norm", "normalize", "prod", "softmax", "std",
-    "sum", "var",
+    "all", "amax", "amin", "any", "argmax", "argmin", "average", "count_nonzero", "cumprod", "cumsum",
+    "l2_normalize", "log_softmax", "logsumexp", "max", "mean", "min", "moments", "norm", "normalize", "prod",
+    "softmax", "std", "sum", "var",
 ]  # fmt: skip
 
 _numpy: Any = np  # its stubs overload `keepdims` by True and False, and have nothing for a bool
@@ -341,15 +341,28 @@ argmin = index(
 )
 
 
-@operation(np.cumsum)
-def cumsum(x: Any, axis: int | None = None) -> Any:
-    """Sums of the first 1, 2, … numbers along an axis.
+def running(name: str, numpy: Callable[..., Any], doc: str) -> Any:
+    """What the first 1, 2, … numbers along an axis give together."""
 
-    >>> cumsum([1, 2, 3]).tolist()
-    [1, 3, 6]
-    """
-    program = program_of([x])
-    x = Traced(program, operand(program, x))
-    if axis is None:
-        raise refuse("cumsum needs an axis in a network")
-    return program.reduce("cumsum", x.buffer, (inner_axis(x, axis, "cumsum"),))
+    def function(x: Any, axis: int | None = None) -> Any:
+        program = program_of([x])
+        x = Traced(program, operand(program, x))
+        if axis is None:
+            raise refuse(f"{name} needs an axis in a network")
+        return program.reduce(name, x.buffer, (inner_axis(x, axis, name),))
+
+    function.__name__ = function.__qualname__ = name
+    function.__doc__ = doc
+    return operation(numpy)(function)
+
+
+cumsum = running(
+    "cumsum",
+    np.cumsum,
+    "Sums of the first 1, 2, … numbers along an axis.\n\n>>> cumsum([1, 2, 3]).tolist()\n[1, 3, 6]\n",
+)
+cumprod = running(
+    "cumprod",
+    np.cumprod,
+    "Products of the first 1, 2, … numbers along an axis.\n\n>>> cumprod([1, 2, 3]).tolist()\n[1, 2, 6]\n",
+)

@@ -35,7 +35,7 @@ from thalweg.program.instructions.parametric import Prelu
 from thalweg.program.instructions.pointwise import Pointwise
 from thalweg.program.instructions.products import MatrixProduct
 from thalweg.program.instructions.rowwise import Rowwise
-from thalweg.program.instructions.scans import Argmax, CumulativeSum
+from thalweg.program.instructions.scans import Argmax, CumulativeProduct, CumulativeSum
 from thalweg.program.instructions.shapes import MOST_PARTS, Concatenation, Permutation, Placement, Slice, Upsampling
 from thalweg.program.instructions.standardization import ChannelScale, Standardization
 from thalweg.program.ir.counter import key
@@ -430,14 +430,14 @@ class Builder:
         return self.elementwise(equation, x, arguments or tuple(float(a or 0) for a in equation.arguments.values()))
 
     def reduce(self, kind: str, x: Buffer, axes: Sequence[int], keepdims: bool = False) -> Buffer:
-        """The sum, mean, max, min, prod or logsumexp along axes; argmax, argmin or cumsum along one.
+        """The sum, mean, max, min, prod or logsumexp along axes; argmax, argmin, cumsum or cumprod along one.
 
         Axes count from 0 without the rows' axis. Those of `argmax` and the others go, unless `keepdims`; over all axes,
-        the shape becomes (). A cumulative sum keeps its shape.
+        the shape becomes (). A cumulative sum or product keeps its shape.
         """
         shape = tuple(1 if axis in axes else n for axis, n in enumerate(x.shape))
-        if kind == "cumsum":
-            return self.append(CumulativeSum(x, self.value("z", x.shape, x.per_row), axes[0]))
+        if running := {"cumsum": CumulativeSum, "cumprod": CumulativeProduct}.get(kind):
+            return self.append(running(x, self.value("z", x.shape, x.per_row), axes[0]))
         z = self.value("z", shape, x.per_row)
         if kind in ("argmax", "argmin"):
             z = self.append(Argmax(x, z, axes[0], kind == "argmin"))

@@ -68,6 +68,13 @@ BINARY = {
     "power": binary(
         "power", "pow(x, y)", "where(y == 0, 0, y * pow(x, y - 1))", "where(x == 0, 0, pow(x, y) * log(x))", cost=20
     ),
+    "logaddexp": binary(
+        "log of sum of exponentials",
+        "where(x == y, x + log(2), max(x, y) + log1p(exp(-abs(x - y))))",
+        "sigmoid(x - y)",
+        "sigmoid(y - x)",
+        cost=30,
+    ),
     "arctan2": binary("angle", "arctan2(x, y)", ANGLE_SLOPE.format("y"), ANGLE_SLOPE.format("-x"), cost=15),
     "floor_divide": binary("floor divide", "floor_divide(x, y)", cost=4),
     "mod": binary("mod", "mod(x, y)", "1", "-floor_divide(x, y)", cost=4),
@@ -81,7 +88,16 @@ BINARY = {
     "logical_or": comparison("logical or", "x != 0 or y != 0"),
     "logical_xor": comparison("logical xor", "(x != 0 and y == 0) or (x == 0 and y != 0)"),
 }
-COMMUTATIVE = ("add", "multiply", "maximum", "minimum", "equal", "not_equal", *(k for k in BINARY if "logical" in k))
+COMMUTATIVE = (
+    "add",
+    "multiply",
+    "maximum",
+    "minimum",
+    "logaddexp",
+    "equal",
+    "not_equal",
+    *(k for k in BINARY if "logical" in k),
+)
 WHERE = Operation(
     "where",
     "where(condition != 0, x, y)",

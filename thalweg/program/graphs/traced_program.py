@@ -10,12 +10,13 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from thalweg.errors import ThalwegError
+from thalweg.program.graphs.evaluated import traced_step
 from thalweg.program.graphs.simplified import simplified
 from thalweg.program.graphs.traced_values import ROWS, Value, constant, named, value_of, weak
 from thalweg.program.graphs.value_functions import Tracing
 from thalweg.program.instructions.custom_activation import CustomActivation
 from thalweg.program.instructions.recurrence.scan import Scan
-from thalweg.program.ir.instruction import DATA, DOUBLE, FLOAT, TOTALS, Buffer, Constant, Instruction, StepState
+from thalweg.program.ir.instruction import DATA, DOUBLE, FLOAT, TOTALS, Buffer, Constant, Instruction
 from thalweg.program.ir.references import compute
 from thalweg.program.passes.scanned import steps_of
 
@@ -50,24 +51,12 @@ class Statement:
     assignments: tuple[Assignment, ...]
 
 
-class TracedStep(StepState):
-    """The state of a step whose numbers are values, but for those of rows."""
-
-    def drawn(self, xp: Any, stream: int, row: tuple[int, ...]) -> Any:
-        """Numbers in [0, 1) for every row: an array that the export has to draw."""
-        return Value("drawn", (), (self.rows, *row), np.dtype(np.float32), {"stream": stream})
-
-
 class Arrays:
     """What an instruction reads, by buffer: each array is given, and views are of what they view."""
 
     def __init__(self, rows: int, dtype: DTypeLike, data_rows: int) -> None:
         self.rows, self.dtype, self.data_rows = rows, np.dtype(dtype), data_rows
-        of: dict[str, Any] = {name: weak("step", (), np.int64, name=name) for name in ("iteration", "update")}
-        of |= {name: weak("step", name=name) for name in ("learning_rate", "penalties")}
-        of["order"] = Value("step", (), (rows,), np.dtype(np.int64), {"name": "order"})
-        of["batch_rows"] = weak("rows", dtype=np.int64) if rows == ROWS else rows
-        self.step = TracedStep(rows=rows, **of)
+        self.step = traced_step(rows, weak("rows", dtype=np.int64) if rows == ROWS else rows)
 
     def kind(self, buffer: Buffer) -> np.dtype[Any]:
         if buffer.dtype == FLOAT:

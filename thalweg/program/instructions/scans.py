@@ -1,4 +1,4 @@
-"""Along one axis, in its order: running sums, and the place of the largest element."""
+"""Along one axis, in its order: running sums and products, and the place of the largest element."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
+from thalweg.program.instructions.derived.derived_adjoint import Derived
 from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Instruction, Shape
 
 
@@ -52,6 +53,33 @@ class CumulativeSum(Instruction):
     def reference(self, xp: Any, x: Array) -> Array:
         axis = self.axis + self.per_row
         return xp.flip(xp.cumsum(xp.flip(x, axis), axis), axis) if self.backwards else xp.cumsum(x, axis)
+
+    def flops(self, rows: int) -> int:
+        return self.x.size * (rows if self.per_row else 1)
+
+
+class CumulativeProduct(Derived):
+    """z[k] = Π x[i] for i ≤ k along an axis, which doesn't count the rows' axis. Per row or once a step."""
+
+    x: Buffer
+    z: Buffer
+    axis: int
+
+    name = "cumulative product"
+    writes = ("z",)
+    shapes = "x: …; z: …"
+    differentiates = ("x",)
+
+    @property
+    def formula(self) -> str:
+        return f"{self.z} = products of {self.x} along axis {self.axis + 1}"
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        return around(self.x, self.axis)
+
+    def reference(self, xp: Any, x: Array) -> Array:
+        return xp.cumprod(x, self.axis + self.per_row)
 
     def flops(self, rows: int) -> int:
         return self.x.size * (rows if self.per_row else 1)

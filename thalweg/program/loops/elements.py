@@ -13,7 +13,7 @@ import numpy as np
 from thalweg.errors import ThalwegError
 from thalweg.program.graphs.traced_values import Value
 from thalweg.program.ir.instruction import Buffer
-from thalweg.program.loops.indices import ZERO, Index, Looked, Variable, aligned, flat, of, unravelled, within
+from thalweg.program.loops.indices import Index, Looked, Variable, aligned, flat, of, unravelled, within
 from thalweg.program.loops.nests import (
     TABLE,
     Apply,
@@ -179,7 +179,7 @@ class Elements:
             case "step" if v.ndim == 0:
                 return Local(v.options["name"], v.dtype)
             case "drawn":
-                return Drawn(v.options["stream"], flat(at, v.shape) + v.options.get("first", ZERO))
+                return Drawn(v.options["stream"], flat(at, v.shape) + v.options["first"])
             case "step" | "arange":
                 return Position(at[0], v.dtype)
             case "size":

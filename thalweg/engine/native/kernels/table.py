@@ -11,8 +11,8 @@ from thalweg.engine.native.compiler.kernel import Kernel
 from thalweg.engine.native.compiler.parameters import SIGNATURE, Parameters, parameters
 from thalweg.engine.native.instructions.gates import Columns
 from thalweg.engine.native.kernels.generated.custom import kernel_of_custom
-from thalweg.engine.native.kernels.generated.derived import Derived, derived
 from thalweg.engine.native.kernels.generated.formulas import kernel_of_equation
+from thalweg.engine.native.kernels.generated.from_references import FromReference, from_reference
 from thalweg.engine.native.kernels.generated.gates import kernel_of_columns
 from thalweg.engine.native.kernels.generated.norm_penalties import kernel_of_penalty
 from thalweg.engine.native.kernels.generated.pointwise import kernel_of_pointwise
@@ -78,12 +78,12 @@ def chosen(i: Instruction) -> Kernel:
         return KERNELS[name]
     of = i.of if isinstance(i, LossAndGradient | ElementwiseAdjoint) else i
     made = next((make for kind, make in GENERATED.items() if isinstance(of, kind)), None)
-    return derived(i).kernel if made is None else made(i)
+    return from_reference(i).kernel if made is None else made(i)
 
 
-def derivation_of(i: Instruction) -> Derived | None:
+def derivation_of(i: Instruction) -> FromReference | None:
     """What a kernel that was made of an instruction's reference is given; None of another kernel."""
-    kept: Derived | None = vars(i).get("native derivation")
+    kept: FromReference | None = vars(i).get("native derivation")
     return kept
 
 

@@ -6,7 +6,6 @@ Whatever an instruction's sizes and numbers are, they stay open where they decid
 from __future__ import annotations
 
 import copy
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -20,8 +19,9 @@ from thalweg.engine.native.kernels.names import underscored
 from thalweg.engine.native.layouts.orders import ByColumns, BySteps
 from thalweg.engine.native.scheduling.traits import in_place
 from thalweg.errors import ThalwegError
+from thalweg.program.graphs.evaluated import traced_step
 from thalweg.program.graphs.sizes import Size
-from thalweg.program.graphs.traced_program import Arrays, Statement, TracedStep, statement
+from thalweg.program.graphs.traced_program import Arrays, Statement, statement
 from thalweg.program.graphs.traced_values import ROWS, Value, constant, named, weak
 from thalweg.program.ir.instruction import (
     BYTES,
@@ -36,7 +36,6 @@ from thalweg.program.ir.instruction import (
 )
 from thalweg.program.loops.elements import Storage
 from thalweg.program.loops.fusing import fused
-from thalweg.program.loops.indices import Variable, of
 from thalweg.program.loops.nests import GIVEN, MEMORY, TABLE, VECTOR, Array, Names, arrays_read, arrays_written
 from thalweg.program.loops.printer import indented
 from thalweg.program.loops.routine import planned
@@ -46,7 +45,7 @@ ORDER = ("rows", "first_row", "batch_rows", "accumulate", "iteration", "update",
 
 
 @dataclass(frozen=True)
-class Derived:
+class FromReference:
     """A kernel, and what it is given: operands, whole numbers and real numbers, by the names in its signature."""
 
     kernel: Kernel
@@ -117,25 +116,13 @@ class Opened:
         return value
 
 
-class KernelStep(TracedStep):
-    """The state of a step in a kernel, whose rows begin somewhere in the batch."""
-
-    def drawn(self, xp: Any, stream: int, row: tuple[int, ...]) -> Any:
-        """Numbers in [0, 1) for every row; an element's counter is its place in the batch."""
-        first = of(Variable("first_row", ROWS)) * math.prod(row)
-        options = {"stream": stream, "first": first}
-        return Value("drawn", (), (self.rows, *row), np.dtype(np.float32), options)
-
-
 class KernelArrays(Arrays):
     """What an instruction reads: each operand lies by itself."""
 
     def __init__(self, rows: int) -> None:
         super().__init__(ROWS, np.float32, ROWS)
         self.rows = rows
-        of: dict[str, Any] = {n: weak("step", (), np.int64, name=n) for n in ("iteration", "update", "batch_rows")}
-        of |= {name: weak("step", name=name) for name in ("learning_rate", "penalties")}
-        self.step = KernelStep(rows=rows, **of)
+        self.step = replace(traced_step(rows), first_row=Size.named("first_row", ROWS))
 
     def __getitem__(self, buffer: Buffer) -> Value:
         if isinstance(buffer, Constant):
@@ -143,7 +130,7 @@ class KernelArrays(Arrays):
         return named(buffer, (*[self.rows] * buffer.per_row, *buffer.shape), self.kind(buffer))
 
 
-def derived(i: Instruction) -> Derived:
+def from_reference(i: Instruction) -> FromReference:
     """The kernel of an instruction, from its reference.
 
     Raises:
@@ -151,12 +138,12 @@ def derived(i: Instruction) -> Derived:
     """
     kept: dict[str, Any] = vars(i)
     if "native derivation" not in kept:
-        kept["native derivation"] = Deriving(i).derived()
-    found: Derived = kept["native derivation"]
+        kept["native derivation"] = Writing(i).whole()
+    found: FromReference = kept["native derivation"]
     return found
 
 
-class Deriving:
+class Writing:
     """One kernel."""
 
     def __init__(self, i: Instruction) -> None:
@@ -179,7 +166,7 @@ class Deriving:
             array = self.arrays[self.opened.buffer(b)]
             array.where, array.region = VECTOR, "shared"
 
-    def derived(self) -> Derived:
+    def whole(self) -> FromReference:
         opened = self.opened
         traced = statement(opened.instruction, KernelArrays(self.rows))
         lines = list(indented(self.lines(traced)))
@@ -189,7 +176,7 @@ class Deriving:
         head = f"\n\n@kernel\ndef {{name}}({', '.join([*names, *reals])}{', *, ' * bool(state)}{state}):\n"
         text = head + "\n".join(lines) + "\n"
         kernel = generated(underscored(self.of.title), text)
-        return Derived(kernel, opened.operands, opened.sizes, opened.constants)
+        return FromReference(kernel, opened.operands, opened.sizes, opened.constants)
 
     def lines(self, traced: Statement) -> list[str]:
         made, reduced = traced.assignments, self.reduced()
