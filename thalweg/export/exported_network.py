@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from thalweg.errors import ThalwegError
+from thalweg.program.graphs.sizes import ROWS
 from thalweg.program.graphs.traced_program import Arrays, Statement, statements
-from thalweg.program.graphs.traced_values import ROWS
 from thalweg.program.instructions.batches import Gather, Store
 from thalweg.program.ir.instruction import DATA, PARAMETERS, SLOTS, Array, Buffer, Constant, Instruction
 from thalweg.program.ir.program import Program

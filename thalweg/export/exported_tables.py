@@ -18,8 +18,9 @@ from thalweg.errors import ArgumentError
 from thalweg.export.exported_network import Network, network_of
 from thalweg.export.identifiers import identifiers
 from thalweg.program.graphs.simplified import simplified
+from thalweg.program.graphs.sizes import ROWS
 from thalweg.program.graphs.traced_program import Assignment, Prepared, Statement
-from thalweg.program.graphs.traced_values import ROWS, Value, named
+from thalweg.program.graphs.traced_values import Value, named
 from thalweg.program.graphs.value_functions import Tracing
 from thalweg.program.ir.instruction import DOUBLE, Buffer
 

@@ -10,8 +10,8 @@ import numpy as np
 
 from thalweg.errors import ThalwegError
 from thalweg.export.exported_network import refuse_states
+from thalweg.program.graphs.sizes import ROWS
 from thalweg.program.graphs.traced_program import Arrays, Statement, statements
-from thalweg.program.graphs.traced_values import ROWS
 from thalweg.program.instructions.batches import Gather
 from thalweg.program.ir.instruction import (
     FIRST_METRIC,

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from thalweg.program.graphs.traced_values import ROWS, Shape, Value, walk
+from thalweg.program.graphs.sizes import ROWS
+from thalweg.program.graphs.traced_values import Shape, Value, walk
 from thalweg.program.ir.instruction import Buffer
 
 WIDTH = 100  # letters of an expression, more or less; longer ones are divided

@@ -17,8 +17,8 @@ from thalweg.export.identifiers import identifiers
 from thalweg.export.numpy_cells import CELLS, GAPS, MISSING
 from thalweg.export.numpy_functions import FUNCTIONS, source
 from thalweg.export.numpy_statements import sums_to_one, written
+from thalweg.program.graphs.sizes import ROWS
 from thalweg.program.graphs.traced_program import Statement
-from thalweg.program.graphs.traced_values import ROWS
 from thalweg.program.ir.instruction import TOTALS, Array, Buffer
 
 TAKEN = (

@@ -9,8 +9,9 @@ import numpy as np
 
 from thalweg.export.onnx.decompositions import operator
 from thalweg.program.formula.operations import UNARY
+from thalweg.program.graphs.sizes import ROWS
 from thalweg.program.graphs.traced_program import Arrays
-from thalweg.program.graphs.traced_values import ROWS, Value, constant, transposed
+from thalweg.program.graphs.traced_values import Value, constant, transposed
 from thalweg.program.graphs.value_functions import Tracing
 from thalweg.program.instructions.activations import RELU, SIGMOID, Elementwise
 from thalweg.program.instructions.convolution import Convolution, TransposedConvolution, Window

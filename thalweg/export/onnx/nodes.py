@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
+from thalweg.program.graphs.sizes import ROWS
 from thalweg.program.graphs.traced_program import Prepared
-from thalweg.program.graphs.traced_values import ROWS, broadcast
+from thalweg.program.graphs.traced_values import broadcast
 from thalweg.program.ir.instruction import Array, Buffer, Instruction, Shape
 
 ELEMENTWISE = frozenset({

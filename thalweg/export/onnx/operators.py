@@ -9,7 +9,8 @@ import numpy as np
 
 from thalweg.errors import ThalwegError
 from thalweg.export.onnx.nodes import Nodes, Tensor
-from thalweg.program.graphs.traced_values import ROWS, Value
+from thalweg.program.graphs.sizes import ROWS
+from thalweg.program.graphs.traced_values import Value
 
 ELEMENTWISE = {
     "add": "Add", "subtract": "Sub", "multiply": "Mul", "divide": "Div", "power": "Pow", "negative": "Neg",

@@ -11,7 +11,7 @@ from thalweg.export.exported_network import Network
 from thalweg.export.onnx.nodes import LEARNED, Node, Tensor, needed, title
 from thalweg.export.onnx.opsets import FIRST, lowest_of
 from thalweg.export.onnx.writer import Writer, name_all, shape_of
-from thalweg.program.graphs.traced_values import ROWS
+from thalweg.program.graphs.sizes import ROWS
 from thalweg.program.ir.instruction import Buffer
 from thalweg.support.extras import need
 from thalweg.version import __version__

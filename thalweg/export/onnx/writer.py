@@ -14,8 +14,9 @@ from thalweg.export.onnx.instructions import DIRECT, Known
 from thalweg.export.onnx.nodes import Nodes, Tensor, title
 from thalweg.export.onnx.operators import OPERATORS, own
 from thalweg.export.spellings import Listed
+from thalweg.program.graphs.sizes import ROWS
 from thalweg.program.graphs.traced_program import Assignment, Statement
-from thalweg.program.graphs.traced_values import ROWS, Shape, Value, reshaped
+from thalweg.program.graphs.traced_values import Shape, Value, reshaped
 from thalweg.program.graphs.value_functions import broadcast_to
 from thalweg.program.ir.instruction import Buffer
 

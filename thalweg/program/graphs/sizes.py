@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from itertools import product
 from typing import Any
 
+ROWS = 2**31 - 1
+"""Stands for the number of rows where that is left open: a prime, so that what is a multiple of it can be told."""
 Terms = dict[tuple[str, ...], int]
 """A sum of products: names, sorted → factor."""
 
@@ -96,7 +98,15 @@ def times(names: tuple[str, ...], factor: int) -> str:
 
 
 def terms_of(x: int) -> Terms:
-    return x.terms if isinstance(x, Size) else {(): int(x)}
+    """The terms of a size, or of a number: a multiple of ROWS is one of the rows."""
+    if isinstance(x, Size):
+        return x.terms
+    return {("rows",): x // ROWS} if x and x % ROWS == 0 else {(): int(x)}
+
+
+def as_size(x: int) -> Any:
+    """A number as a size, if it is a multiple of ROWS."""
+    return Size.made(x, terms_of(x))
 
 
 def names_of(size: int) -> Iterator[str]:
@@ -113,7 +123,7 @@ def divided(x: int, by: int) -> Any:
     found = shares(x, by)
     if found is not None and int(x) % int(by) == 0:
         return Size.made(int(x) // int(by), found)
-    return Size.named(f"({x}) // ({by})", int(x) // int(by))
+    return Size.named(f"(({as_size(x)}) // ({as_size(by)}))", int(x) // int(by))
 
 
 def rest(x: int, by: int) -> Any:
@@ -121,7 +131,7 @@ def rest(x: int, by: int) -> Any:
     number = int(x) % int(by)
     if shares(x, by) is not None and number == 0:
         return 0
-    return Size.named(f"({x}) % ({by})", number)
+    return Size.named(f"(({as_size(x)}) % ({as_size(by)}))", number)
 
 
 def shares(x: int, by: int) -> Terms | None:

@@ -12,7 +12,8 @@ from numpy.typing import DTypeLike
 from thalweg.errors import ThalwegError
 from thalweg.program.graphs.evaluated import traced_step
 from thalweg.program.graphs.simplified import simplified
-from thalweg.program.graphs.traced_values import ROWS, Value, constant, named, value_of, weak
+from thalweg.program.graphs.sizes import ROWS
+from thalweg.program.graphs.traced_values import Value, constant, named, value_of, weak
 from thalweg.program.graphs.value_functions import Tracing
 from thalweg.program.instructions.custom_activation import CustomActivation
 from thalweg.program.instructions.recurrence.scan import Scan

@@ -16,12 +16,10 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 from numpy.typing import DTypeLike
 
 from thalweg.errors import ThalwegError
-from thalweg.program.graphs.sizes import Size
+from thalweg.program.graphs.sizes import ROWS, Size
 from thalweg.program.ir.instruction import Buffer
 from thalweg.program.ir.traced_names import advice
 
-ROWS = 2**31 - 1
-"""Stands for the number of rows where that is left open: a prime, so that what is a multiple of it can be told."""
 Shape = tuple[int, ...]
 FUNCTIONS: dict[str, Callable[..., Any]] = {}
 """What stands for a function of NumPy's that isn't elementwise, by its name: see `value_functions.py`."""

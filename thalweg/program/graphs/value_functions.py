@@ -11,10 +11,9 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from thalweg.errors import ThalwegError
-from thalweg.program.graphs.sizes import Size
+from thalweg.program.graphs.sizes import ROWS, Size
 from thalweg.program.graphs.traced_values import (
     FUNCTIONS,
-    ROWS,
     Shape,
     Value,
     axes_of,

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from thalweg.errors import ThalwegError
+from thalweg.program.graphs.sizes import Size
 from thalweg.program.graphs.traced_values import Value
 from thalweg.program.ir.instruction import Buffer
 from thalweg.program.loops.indices import Index, Looked, Variable, aligned, flat, of, unravelled, within
@@ -182,8 +183,8 @@ class Elements:
                 return Drawn(v.options["stream"], flat(at, v.shape) + v.options["first"])
             case "step" | "arange":
                 return Position(at[0], v.dtype)
-            case "size":
-                return Position(Index((), v.options["size"]), v.dtype)
+            case "size" | "rows" if isinstance(self.storage.rows, Size):
+                return Position(Index((), v.options.get("size", self.storage.rows)), v.dtype)
         raise ThalwegError("a program with an open number of rows has no loops")
 
     def viewed(self, v: Value, at: tuple[Index, ...], body: Body) -> Expression:

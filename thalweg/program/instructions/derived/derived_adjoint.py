@@ -11,7 +11,8 @@ import numpy as np
 from thalweg.program.graphs.evaluated import TracedStep, evaluated, traced_step
 from thalweg.program.graphs.reverse_mode import gradients
 from thalweg.program.graphs.simplified import simplified
-from thalweg.program.graphs.traced_values import ROWS, Value, constant, named, value_of, walk
+from thalweg.program.graphs.sizes import ROWS
+from thalweg.program.graphs.traced_values import Value, constant, named, value_of, walk
 from thalweg.program.graphs.value_functions import Tracing, broadcast_to
 from thalweg.program.ir.instruction import BYTES, DOUBLE, Adjoints, Array, Buffer, Constant, Instruction, StepState
 from thalweg.program.ir.references import compute

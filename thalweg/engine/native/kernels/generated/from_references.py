@@ -17,23 +17,27 @@ from thalweg.engine.native.kernels.generated.formulas import generated
 from thalweg.engine.native.kernels.generated.kernel_printer import STATE, KernelPrinter, sized
 from thalweg.engine.native.kernels.names import underscored
 from thalweg.engine.native.layouts.orders import ByColumns, BySteps
-from thalweg.engine.native.scheduling.traits import in_place
+from thalweg.engine.native.layouts.regions import EXCHANGE, PREPARED
+from thalweg.engine.native.scheduling.traits import in_place, sliced
 from thalweg.errors import ThalwegError
 from thalweg.program.graphs.evaluated import traced_step
-from thalweg.program.graphs.sizes import Size
+from thalweg.program.graphs.sizes import ROWS, Size
 from thalweg.program.graphs.traced_program import Arrays, Statement, statement
-from thalweg.program.graphs.traced_values import ROWS, Value, constant, named, weak
+from thalweg.program.graphs.traced_values import Value, constant, named, weak
 from thalweg.program.ir.instruction import (
     BYTES,
     DATA,
     DOUBLE,
     NORMS,
+    PARAMETERS,
+    SLOTS,
     TOTALS,
     Buffer,
     Constant,
     Instruction,
     fields_of,
 )
+from thalweg.program.ir.program import changes
 from thalweg.program.loops.elements import Storage
 from thalweg.program.loops.fusing import fused
 from thalweg.program.loops.nests import GIVEN, MEMORY, TABLE, VECTOR, Array, Names, arrays_read, arrays_written
@@ -41,7 +45,7 @@ from thalweg.program.loops.printer import indented
 from thalweg.program.loops.routine import planned
 
 VIEWS = {"float32": "floats", "float64": "doubles", "int64": "integers", "uint8": "bytes_of", "bool": "bytes_of"}
-ORDER = ("rows", "first_row", "batch_rows", "accumulate", "iteration", "update", "seed", *STATE)
+ORDER = ("rows", "first_row", "batch_rows", "accumulate", "iteration", "update", "seed", "lane", *STATE)
 
 
 @dataclass(frozen=True)
@@ -57,7 +61,8 @@ class FromReference:
 class Opened:
     """An instruction whose numbers are open: they have names, and decide as what they are."""
 
-    def __init__(self, i: Instruction) -> None:
+    def __init__(self, i: Instruction, reals: bool) -> None:
+        self.reals = reals  # whether real numbers are open, too
         self.operands: dict[str, Buffer] = {}
         self.sizes: dict[str, int] = {}
         self.constants: dict[str, float] = {}
@@ -76,8 +81,8 @@ class Opened:
         """A size by its name: equal ones have the same."""
         if n in (0, 1):
             return n
-        known = {size: name for name, size in self.sizes.items() if name.startswith("n")}
-        name = known.get(n, f"n{len(self.sizes)}")
+        known = {size: name for name, size in self.sizes.items() if name.startswith("d")}
+        name = known.get(n, f"d{len(self.sizes)}")
         self.sizes[name] = n
         return Size.named(name, n)  # type: ignore[no-any-return]
 
@@ -98,10 +103,10 @@ class Opened:
             case tuple():
                 return tuple(map(self.of, value)) if any(isinstance(v, Buffer) for v in value) else value
             case int() if kind == "stream":
-                name = f"s{len(self.sizes)}"
+                name = f"q{len(self.sizes)}"
                 self.sizes[name] = value
                 return Size.named(name, value)
-            case float() if kind == "float":
+            case float() if self.reals and kind == "float":
                 name = f"r{len(self.constants)}"
                 self.constants[name] = value
                 return weak("step", name=name)
@@ -138,17 +143,29 @@ def from_reference(i: Instruction) -> FromReference:
     """
     kept: dict[str, Any] = vars(i)
     if "native derivation" not in kept:
-        kept["native derivation"] = Writing(i).whole()
+        if is_shared(i):
+            raise ThalwegError(f"the lanes share {i.title}, which its reference doesn't say: write its kernel")
+        try:
+            kept["native derivation"] = Writing(i, reals=True).whole()
+        except (ThalwegError, TypeError, ValueError):  # a number decides what is computed
+            kept["native derivation"] = Writing(i, reals=False).whole()
     found: FromReference = kept["native derivation"]
     return found
+
+
+def is_shared(i: Instruction) -> bool:
+    """Whether all lanes have to do it together: on stretches of a vector, or on what all of them have made."""
+    together = any(b is not None and b.region in (EXCHANGE, PREPARED) for b in i.operands)
+    lasting = i.accumulates or any(b.region in (PARAMETERS, SLOTS, TOTALS, NORMS) for b in i.outputs)
+    return sliced(i) or together or (lasting and not i.per_row and not changes(i))
 
 
 class Writing:
     """One kernel."""
 
-    def __init__(self, i: Instruction) -> None:
+    def __init__(self, i: Instruction, reals: bool) -> None:
         self.of = i
-        self.opened = Opened(i)
+        self.opened = Opened(i, reals)
         self.rows = Size.named("rows", ROWS)
         self.printer = KernelPrinter()
         self.arrays = {b: self.array(b, name) for b, name in self.opened.own.items()}
@@ -161,10 +178,14 @@ class Writing:
         return Array(name, b.size * (self.rows if b.per_row else 1), kind, GIVEN)
 
     def overwriting(self) -> None:
-        """Tells which result may lie over an operand."""
-        for b in in_place(self.of) or ():
-            array = self.arrays[self.opened.buffer(b)]
-            array.where, array.region = VECTOR, "shared"
+        """Tells which operands lie over each other: a result may lie over what it is made of, and views over views."""
+        over = in_place(self.of) or ()
+        given = [b for b in self.opened.operands.values() if b not in over]
+        groups: list[list[Buffer]] = [[b for b in given if b.storage is of] for of in {b.storage: 0 for b in given}]
+        for group in (list(over), *groups):
+            for b in group if len(group) > 1 else ():
+                array = self.arrays[self.opened.buffer(b)]
+                array.where, array.region = VECTOR, array.region or f"over {group[0]}"
 
     def whole(self) -> FromReference:
         opened = self.opened
@@ -198,7 +219,11 @@ class Writing:
             self.printer.state.add("accumulate")
             found += ["if not accumulate:", f"    {self.arrays[b].name}[:] = F32(0)"]
         found += [f"{key} = {made}" for key, made in self.printer.keys.items()]
-        return [*found, *body, *(f"release(m_{dtype})" for dtype in memory)]
+        lines = [*found, *body, *(f"release(m_{dtype})" for dtype in memory)]
+        if not changes(self.of) or self.of.per_row:
+            return lines
+        self.printer.state.add("lane")
+        return ["if lane == 0:", *indented(lines)]
 
     def reduced(self) -> list[Buffer]:
         """The results that are sums over the rows of a batch, block after block."""

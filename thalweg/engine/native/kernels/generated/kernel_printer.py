@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 
 from thalweg.errors import ThalwegError
-from thalweg.program.graphs.sizes import Size
-from thalweg.program.graphs.traced_values import ROWS
+from thalweg.program.graphs.sizes import ROWS, as_size
 from thalweg.program.loops.indices import Index, Variable
 from thalweg.program.loops.nests import (
     Apply,
@@ -63,9 +62,13 @@ class KernelPrinter(Printer):
             return str(bool(value))
         if dtype.kind != "f":
             return f"{short(dtype)}({int(value)})"
-        if value and value % ROWS == 0:
+        value = float(value)
+        if not np.isfinite(value):
+            name = "np.nan" if np.isnan(value) else f"{'-' * (value < 0)}np.inf"
+        elif value and value % ROWS == 0:
             raise ThalwegError("the number of rows isn't known")
-        name = "np.nan" if np.isnan(value) else f"{'-' * (value < 0)}np.inf" if np.isinf(value) else repr(float(value))
+        else:
+            name = repr(value)
         return f"{short(dtype)}({name})"
 
     def converted(self, text: str, one: Type, other: Type) -> str:
@@ -117,7 +120,7 @@ class KernelPrinter(Printer):
                 return f"(-{operands[0]})"
             case "positive":
                 return operands[0]
-            case "logical_not":
+            case "logical_not" | "invert" if kind.kind == "b":
                 return f"(not {operands[0]})"
             case "square":
                 return f"({operands[0]} * {operands[0]})"
@@ -209,9 +212,7 @@ def short(dtype: Type) -> str:
 
 def sized(size: int) -> str:
     """A whole number as text, in which the rows are open."""
-    if not isinstance(size, Size) and size and size % ROWS == 0:
-        raise ThalwegError("the number of rows isn't known")
-    return str(size)
+    return str(as_size(size))
 
 
 def multiple(text: str, factor: int) -> str:
