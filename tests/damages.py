@@ -199,7 +199,7 @@ DAMAGES = {
     ],
     "tests/program/test_memory.py": [
         (
-            "engine/native/scheduling/memory_plan.py",
+            "program/ir/packing.py",
             "p.start <= life.end and life.start <= p.end",
             "p.start < life.end and life.start < p.end",
         ),

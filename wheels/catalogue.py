@@ -1,7 +1,8 @@
 """Which kernels a wheel brings: all handwritten ones, and what is generated for everything that thalweg names.
 
-A formula, a Python function or a chain of operations has a kernel of its own, which nobody can know in advance; these
-are compiled on the user's machine (`thalweg[jit]`).
+A formula, a Python function or a chain of operations has a kernel of its own, which nobody can know in advance; and the
+adjoint of running products has one for each number of axes and each doubling of the steps, of which a wheel brings
+those of up to two axes and MOST steps. The others are compiled on the user's machine (`thalweg[jit]`).
 """
 
 from __future__ import annotations
@@ -25,9 +26,11 @@ from thalweg.program.formula import operations
 from thalweg.program.formula.equation import Equation
 from thalweg.program.formula.operations import Operation
 from thalweg.program.instructions.activations import Elementwise, ElementwiseAdjoint
+from thalweg.program.instructions.derived.derived_adjoint import DerivedAdjoint
 from thalweg.program.instructions.losses import penalties, row_losses
 from thalweg.program.instructions.losses.elementwise_losses import ElementwiseLoss
 from thalweg.program.instructions.losses.loss_instruction import LossAndGradient
+from thalweg.program.instructions.scans import CumulativeProduct
 from thalweg.program.instructions.updates import constraints, gradients
 from thalweg.program.instructions.updates.table_updates import of_rows
 from thalweg.program.instructions.updates.updates import Statements, Update
@@ -42,7 +45,7 @@ def kernels() -> list[Kernel]:
     """Every kernel that is made before it is asked for; the families that they call are not among them."""
     by_name = [*KERNELS.values(), MACHINE, SUMMARISE, ACTIVITY, ALONE, ENTER]
     generated = [kernel_of(i) for i in (*of_activations(), *of_losses(), *of_penalties(), *of_updates())]
-    return list(dict.fromkeys([*by_name, *generated, *of_operations()]))
+    return list(dict.fromkeys([*by_name, *generated, *of_operations(), *map(kernel_of, of_references())]))
 
 
 def value(name: str, region: str = "workspace", per_row: bool = True) -> Buffer:
@@ -123,6 +126,32 @@ def of_penalties() -> Iterator[Instruction]:
     yield penalties.PenaltyGradient(w, 0.5, 0.5, value("dw", GRADIENTS, per_row=False))
     yield penalties.ActivityPenalty(value("a"), 0.5, 0.5, SUMS)
     yield penalties.ActivityPenaltyGradient(value("a"), 0.5, 0.5, value("da"))
+
+
+# --- Of references ---------------------------------------------------------------------------------------------------
+
+MOST = 32
+STEPS = sorted({n for k in range(MOST.bit_length() - 1) for n in (2**k + 1, 2 ** (k + 1))})
+"""As many are doubled as often; the last turn has one left, or more."""
+
+
+def of_references() -> Iterator[Instruction]:
+    """Those that nobody wrote: what is made of a reference depends on the axes, and on which have a single place."""
+    for per_row, axes in product((True, False), (1, 2, 3)):
+        for shape, axis in product(product((1, 2), repeat=axes), range(axes)):
+            yield running_product(shape, axis, per_row)
+    for axes in (1, 2):
+        for axis, n in product(range(axes), STEPS):
+            of = running_product(tuple(n if k == axis else 2 for k in range(axes)), axis)
+            yield DerivedAdjoint(of, 0, (placed("dz", of.x.shape),), placed("dx", of.x.shape))
+
+
+def running_product(shape: tuple[int, ...], axis: int, per_row: bool = True) -> CumulativeProduct:
+    return CumulativeProduct(placed("x", shape, per_row), placed("z", shape, per_row), axis)
+
+
+def placed(name: str, shape: tuple[int, ...], per_row: bool = True) -> Buffer:
+    return Buffer(name, shape, per_row=per_row)
 
 
 # --- Steps -----------------------------------------------------------------------------------------------------------

@@ -10,16 +10,17 @@ from ops_checks import data, layer_model
 from ops_rows import ROWS as OPERATIONS
 from pipelines import leave_out
 
-from thalweg import Input, Sequential, optimizers
+from thalweg import Input, Sequential, ops, optimizers
 from thalweg.engine.native.kernels.table import kernel_of
 from thalweg.engine.native.runtime import executor
 from thalweg.errors import ThalwegError
-from thalweg.layers import Dense, Embedding, Flatten
+from thalweg.layers import Dense, Embedding, Flatten, Lambda
 from thalweg.program.instructions.activations import ElementwiseAdjoint
-from wheels.catalogue import kernels, options
+from wheels.catalogue import MOST, kernels, options
 
 OF_USERS = {f"formula{what}" for what in ("", "_adjoint", "_gradient", "_loss", "_loss_gradient")}
 OF_USERS |= {"custom", "custom_adjoint", "columns"}  # the gates of a step are made for each network
+IN_PART = {"cumulative_product_adjoint"}  # it depends on how many axes and steps there are
 SHARED = ("weight_decay", "clipvalue", "use_ema")  # arguments of all optimizers that are further instructions
 CHANGED = 25  # optimizers of each kind, with other arguments
 
@@ -54,7 +55,7 @@ def missing(catalogue, monkeypatch):
 def test_every_instruction_has_a_kernel(catalogue):
     """All rows of the tables of instructions, on several shapes, but those of users' formulas and functions."""
     seen, missing = 0, set()
-    for name in ROWS.keys() - OF_USERS - {"reshape", "batch_statistics"}:
+    for name in ROWS.keys() - OF_USERS - IN_PART - {"reshape", "batch_statistics"}:
         for shape in SHAPES:
             instruction = Case(ROWS[name], shape).instruction
             if isinstance(instruction, ElementwiseAdjoint) and instruction.of.equation.slope == "1":
@@ -94,7 +95,7 @@ def test_every_function_of_ops_has_its_kernels(missing):
                 model.compile("sgd", "mse")
                 y = np.zeros((4, *model.output_shape[1:]), np.float32)
                 found |= missing(model.fit, x, y, verbose=0, lanes=1)
-            if found - OF_USERS:
+            if found - OF_USERS - IN_PART:
                 lacking[row.name, kinds] = found
     assert lacking == {}
 
@@ -119,3 +120,13 @@ def test_every_optimizer_has_its_kernels(name, missing):
         model.compile(optimizer, "mse")
         lacking |= missing(model.fit, x, y, verbose=0, lanes=1)
     assert lacking == set()
+
+
+def test_running_products_are_learned_from_without_a_compiler(missing):
+    """Of up to two axes, and as many steps as the catalogue says; of more not."""
+    lacking = {}
+    for shape, axis in [((2,), 1), ((3,), 1), ((MOST,), 1), ((5, 3), 1), ((2, 7), 2), ((MOST + 1,), 1)]:
+        model = Sequential([Input(shape), Dense(shape[-1]), Lambda(lambda h, axis=axis: ops.cumprod(h, axis))])
+        model.compile("sgd", "mse")
+        lacking[shape] = missing(model.fit, np.zeros((4, *shape)), np.zeros((4, *shape)), verbose=0, lanes=1)
+    assert {shape for shape, found in lacking.items() if found & IN_PART} == {(MOST + 1,)}

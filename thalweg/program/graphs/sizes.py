@@ -120,6 +120,8 @@ def divided(x: int, by: int) -> Any:
     """⌊x/by⌋, term by term if all are multiples."""
     if int(by) == 1 and not isinstance(by, Size):
         return x
+    if 0 <= int(x) < int(by):
+        return 0
     found = shares(x, by)
     if found is not None and int(x) % int(by) == 0:
         return Size.made(int(x) // int(by), found)
@@ -131,6 +133,8 @@ def rest(x: int, by: int) -> Any:
     number = int(x) % int(by)
     if shares(x, by) is not None and number == 0:
         return 0
+    if 0 <= int(x) < int(by):
+        return x
     return Size.named(f"(({as_size(x)}) % ({as_size(by)}))", number)
 
 

@@ -77,10 +77,6 @@ class Reshape(Instruction):
     def formula(self) -> str:
         return f"{self.z} = {self.x} as {'a constant' if self.stops else self.z.shape}"
 
-    @property
-    def sizes(self) -> dict[str, int]:
-        return {}
-
     def differentiable(self) -> tuple[Buffer, ...]:
         return () if self.stops else (self.x,)
 

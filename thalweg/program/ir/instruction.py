@@ -276,8 +276,8 @@ class Instruction:
 
     @property
     def sizes(self) -> Mapping[str, int | tuple[int, ...]]:
-        """The whole numbers that it depends on besides the number of rows, by name; a tuple for any number."""
-        raise NotImplementedError
+        """The whole numbers that an engine is told besides the number of rows, by name; a tuple for any number."""
+        return {}
 
     @property
     def constants(self) -> Mapping[str, float | tuple[float, ...]]:

@@ -88,14 +88,6 @@ class DerivedAdjoint(Derived):
         return f"{self.dx} = {terms} of {self.of.formula}"
 
     @property
-    def sizes(self) -> Mapping[str, int | tuple[int, ...]]:
-        return self.of.sizes
-
-    @property
-    def constants(self) -> Mapping[str, float | tuple[float, ...]]:
-        return self.of.constants
-
-    @property
     def streams(self) -> tuple[int, ...]:
         return self.of.streams
 

@@ -30,10 +30,6 @@ class SquaredNorm(Instruction):
     def formula(self) -> str:
         return f"{self.n} = " + " + ".join(f"Σ {dw}²" for dw in self.dw)
 
-    @property
-    def sizes(self) -> dict[str, int]:
-        return {}
-
     def reference(self, xp: Any, dw: tuple[Array, ...]) -> Array:
         total: Array = xp.stack([(part.astype(np.float64) ** 2).sum() for part in dw]).sum()
         return total

@@ -6,23 +6,23 @@ Whatever an instruction's sizes and numbers are, they stay open where they decid
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from thalweg.engine.native.compiler.kernel import Kernel
+from thalweg.engine.native.compiler.kernel import HOME, Kernel
 from thalweg.engine.native.kernels.generated.formulas import generated
 from thalweg.engine.native.kernels.generated.kernel_printer import STATE, KernelPrinter, sized
-from thalweg.engine.native.kernels.names import underscored
 from thalweg.engine.native.layouts.orders import ByColumns, BySteps
 from thalweg.engine.native.layouts.regions import EXCHANGE, PREPARED
 from thalweg.engine.native.scheduling.traits import in_place, sliced
 from thalweg.errors import ThalwegError
 from thalweg.program.graphs.evaluated import traced_step
 from thalweg.program.graphs.sizes import ROWS, Size
-from thalweg.program.graphs.traced_program import Arrays, Statement, statement
+from thalweg.program.graphs.traced_program import Arrays, Assignment, Statement, statement
 from thalweg.program.graphs.traced_values import Value, constant, named, weak
 from thalweg.program.ir.instruction import (
     BYTES,
@@ -67,6 +67,7 @@ class Opened:
         self.sizes: dict[str, int] = {}
         self.constants: dict[str, float] = {}
         self.buffers: dict[Buffer, Buffer] = {}
+        self.known: dict[tuple[int, int], str] = {}  # (place from the front, or from the end, size) → name
         self.own: dict[Buffer, str] = {}  # the opened buffers' names
         given = [b for b in i.operands if b is not None]
         for b in dict.fromkeys(given):
@@ -77,25 +78,29 @@ class Opened:
             self.own[self.buffer(b)] = name
         self.instruction: Instruction = self.of(i)
 
-    def size(self, n: int) -> int:
-        """A size by its name: equal ones have the same."""
-        if n in (0, 1):
-            return n
-        known = {size: name for name, size in self.sizes.items() if name.startswith("d")}
-        name = known.get(n, f"d{len(self.sizes)}")
-        self.sizes[name] = n
-        return Size.named(name, n)  # type: ignore[no-any-return]
+    def axes(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """The sizes of axes by their names: an axis has that of one before it of the same size and at the same place,
+        counted from either end, if there is one. So the names don't depend on what happens to be equal."""
+        named: list[int] = []
+        for k, n in enumerate(shape):
+            alike = (self.known.get((k - end, n)) for end in (0, len(shape)))
+            name = next((a for a in alike if a is not None and a not in map(str, named)), f"d{len(self.sizes)}")
+            if n not in (0, 1):
+                self.sizes[name] = n
+                for end in (0, len(shape)):
+                    self.known.setdefault((k - end, n), name)
+            named.append(n if n in (0, 1) else Size.named(name, n))
+        return tuple(named)
 
     def buffer(self, b: Buffer) -> Buffer:
         if b not in self.buffers:
-            if isinstance(b, Constant):
-                self.buffers[b] = b
-            else:
-                shape = tuple(self.size(n) for n in b.shape)
-                self.buffers[b] = replace(b, shape=shape, view_of=None)
+            own = b
+            if not isinstance(b, Constant):
+                own = Buffer(b.name, self.axes(b.shape), b.region, b.per_row, b.offset, dtype=b.dtype)
+            self.buffers[b] = own
         return self.buffers[b]
 
-    def of(self, value: Any, kind: str = "") -> Any:
+    def of(self, value: Any, kind: Any = "") -> Any:
         """A field's value, opened."""
         match value:
             case Buffer():
@@ -106,7 +111,7 @@ class Opened:
                 name = f"q{len(self.sizes)}"
                 self.sizes[name] = value
                 return Size.named(name, value)
-            case float() if self.reals and kind == "float":
+            case float() if self.reals and kind in ("float", float):
                 name = f"r{len(self.constants)}"
                 self.constants[name] = value
                 return weak("step", name=name)
@@ -143,12 +148,17 @@ def from_reference(i: Instruction) -> FromReference:
     """
     kept: dict[str, Any] = vars(i)
     if "native derivation" not in kept:
+        if type(i).__module__.startswith(HOME):
+            raise ThalwegError(f"{i.title} is a native form, which does more than its reference says: write its kernel")
         if is_shared(i):
             raise ThalwegError(f"the lanes share {i.title}, which its reference doesn't say: write its kernel")
         try:
             kept["native derivation"] = Writing(i, reals=True).whole()
         except (ThalwegError, TypeError, ValueError):  # a number decides what is computed
-            kept["native derivation"] = Writing(i, reals=False).whole()
+            try:
+                kept["native derivation"] = Writing(i, reals=False).whole()
+            except (KeyError, TypeError, ValueError) as error:
+                raise ThalwegError(f"no kernel can be made of the reference of {i.title}: {error}") from error
     found: FromReference = kept["native derivation"]
     return found
 
@@ -196,12 +206,12 @@ class Writing:
         state = ", ".join(name for name in dict.fromkeys(ORDER) if name in self.printer.state)
         head = f"\n\n@kernel\ndef {{name}}({', '.join([*names, *reals])}{', *, ' * bool(state)}{state}):\n"
         text = head + "\n".join(lines) + "\n"
-        kernel = generated(underscored(self.of.title), text)
+        kernel = generated(re.sub(r"\W+", "_", self.of.title), text)
         return FromReference(kernel, opened.operands, opened.sizes, opened.constants)
 
     def lines(self, traced: Statement) -> list[str]:
-        made, reduced = traced.assignments, self.reduced()
-        assignments = tuple(replace(a, adds=a.adds or a.buffer in reduced) for a in made)
+        reduced = self.reduced()
+        assignments = tuple(self.flat(replace(a, adds=a.adds or a.buffer in reduced)) for a in traced.assignments)
         block = fused(self.storage, Statement(self.of, assignments))
         memory, body = planned([block]), list(self.printer.steps(block.steps))
         used = list(dict.fromkeys((*arrays_written(block.steps), *arrays_read(block.steps))))
@@ -224,6 +234,17 @@ class Writing:
             return lines
         self.printer.state.add("lane")
         return ["if lane == 0:", *indented(lines)]
+
+    def flat(self, a: Assignment) -> Assignment:
+        """The same without a change of the shape, as the elements lie in the same order."""
+        value, array = a.value, self.arrays[a.buffer]
+        while value.function == "reshape" and value.size == array.size:
+            (value,) = value.operands
+        buffer = Buffer(a.buffer.name, value.shape, per_row=False)
+        if value is a.value:
+            return a
+        self.arrays[buffer] = array
+        return Assignment(buffer, value, a.adds)
 
     def reduced(self) -> list[Buffer]:
         """The results that are sums over the rows of a batch, block after block."""

@@ -1,0 +1,154 @@
+"""Kernels that are made of references: they agree with these, for instructions that have one by hand, too."""
+
+import re
+
+import numpy as np
+import pytest
+from conformance import ROWS
+from conformance_activations import ACTIVATIONS
+from conformance_formulas import FORMULAS
+from harness import Case, Shape
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import thalweg as tw
+from thalweg.engine.native.kernels.generated.from_references import from_reference
+from thalweg.engine.native.kernels.table import derivation_of, kernel_of
+from thalweg.errors import ThalwegError
+from thalweg.program.graphs.sizes import ROWS as MANY
+from thalweg.program.graphs.sizes import Size
+from thalweg.program.ir.instruction import Buffer, Instruction
+
+SHAPES = (Shape(5, 7, 6, 2, 0, 1), Shape(1, 1, 3, 1, 255, 2), Shape(67, 300, 5, 3, 84, 3))
+LEFT_OUT = {*ACTIVATIONS, *FORMULAS, "reshape", "sparse_categorical_crossentropy_logits_gradient"}
+"""Many of one form; one without a kernel; one whose kernel by hand keeps more digits than its reference's order."""
+KINDS = [name for name in ROWS if name not in LEFT_OUT and not name.endswith("_of_rows")]
+SAID = re.compile(  # of what can't be made of a reference, why
+    "an order of its own|a table of constants|no kernel (knows|sorts|can be made)|the lanes share|a native form"
+    "|has no rule|can't be exported|which no other language has|a function of Python"
+)
+MADE = 190  # of the rows here
+
+
+def made_of_reference(name, shape):
+    """A case whose kernel is made of the reference, whatever else there is; None if that can't be done."""
+    case = Case(ROWS[name], shape)
+    try:
+        made = from_reference(case.instruction)
+    except ThalwegError as error:
+        if not SAID.search(str(error)):
+            raise
+        return None
+    vars(case.instruction)["native kernel"] = made.kernel
+    return case
+
+
+@pytest.mark.jit
+@pytest.mark.parametrize("part", range(8))
+def test_what_is_made_of_a_reference_agrees_with_it(part):
+    for name in KINDS[part::8]:
+        for shape in SHAPES:
+            if (case := made_of_reference(name, shape)) is not None:
+                case.check()
+
+
+def test_most_can_be_made():
+    found = [made_of_reference(name, SHAPES[0]) for name in KINDS]
+    assert sum(case is not None for case in found) >= MADE
+
+
+@settings(max_examples=300)
+@given(st.data())
+def test_the_text_of_a_size_is_the_number(data):
+    """However it was computed, also where a quotient has a remainder."""
+    numbers = {name: data.draw(st.integers(1, 30), name) for name in "abc"}
+    sizes = [*(Size.named(name, n) for name, n in numbers.items()), 2, 3, 6]
+    for _ in range(data.draw(st.integers(1, 6))):
+        x, y = (data.draw(st.sampled_from(sizes)) for _ in range(2))
+        how = data.draw(st.sampled_from(["+", "-", "*", "//", "%"]))
+        if how in ("//", "%") and y == 0:
+            continue
+        sizes.append({"+": x + y, "-": x - y, "*": x * y}[how] if how in "+-*" else x // y if how == "//" else x % y)
+        assert eval(str(sizes[-1]), dict(numbers)) == int(sizes[-1]), str(sizes[-1])
+
+
+def test_a_number_of_rows_is_one_in_each_form():
+    rows = Size.named("rows", MANY)
+    assert str(rows * 3 // MANY) == "3"
+    assert str(rows * Size.named("a", 5) + MANY) == "a * rows + rows"
+
+
+class Windowed(Instruction):
+    """z[k] = Σ x[k + i] for i < width along the last axis: as somebody adds it."""
+
+    x: Buffer
+    z: Buffer
+    width: int
+    scale: float
+
+    name = "windowed sum"
+    printed = "{z} = sums of {width} of {x}"
+    writes = ("z",)
+
+    def reference(self, xp, x):
+        count = self.z.shape[-1]
+        return self.scale * sum(x[..., k : k + count] for k in range(self.width))
+
+
+@pytest.mark.jit
+@pytest.mark.parametrize(("rows", "n", "width"), [(1, 1, 1), (3, 5, 2), (7, 40, 40), (64, 33, 5), (1, 1000, 3)])
+def test_an_instruction_with_only_a_reference_has_a_kernel(rows, n, width):
+    def build(c):
+        x = c.normal("x", (n,))
+        c.magnitudes["z"] = lambda m: Windowed.reference(case_of(x, width), np, abs(m[x]))
+        return Windowed(x, c.put("z", (n - width + 1,), np.nan), width, 0.7)
+
+    case = Case(build, Shape(rows=rows))
+    assert kernel_of(case.instruction) == derivation_of(case.instruction).kernel
+    case.check()
+
+
+def case_of(x, width):
+    return Windowed(x, Buffer("z", (x.shape[0] - width + 1,)), width, 0.7)
+
+
+def test_one_text_serves_many_sizes():
+    texts = set()
+    for n in (5, 6, 31):
+        x, z = Buffer("x", (n,)), Buffer("z", (n - 1,))
+        texts.add(kernel_of(Windowed(x, z, 2, 0.3 * n)).text)
+    assert len(texts) == 1
+
+
+@pytest.mark.jit
+def test_running_products_learn_natively_as_by_the_reference():
+    x, y = np.random.default_rng(0).normal(size=(2, 70, 6)).astype(np.float32)
+    found = []
+    for engine in ("reference", "native"):
+        products = tw.layers.Lambda(lambda h: tw.ops.cumprod(h, 1))
+        model = tw.Sequential([tw.Input((6,)), tw.layers.Dense(6), products], seed=0, engine=engine)
+        model.compile("sgd", "mse")
+        model.fit(x, y, epochs=3, batch_size=32, verbose=0)
+        found.append(np.concatenate([np.ravel(w) for w in model.get_weights()]))
+    np.testing.assert_allclose(*found, rtol=1e-4, atol=1e-6)
+
+
+class Kept(Instruction):
+    """z = z + x, of weights: what all lanes would do together."""
+
+    x: Buffer
+    z: Buffer
+
+    name = "kept"
+    printed = "{z} += {x}"
+    writes = ("z",)
+    accumulates = True
+
+    def reference(self, xp, x):
+        return x
+
+
+def test_what_lanes_share_is_refused():
+    x, z = Buffer("x", (3,), "gradients", per_row=False), Buffer("z", (3,), "gradients", per_row=False)
+    with pytest.raises(ThalwegError, match="the lanes share kept"):
+        kernel_of(Kept(x, z))
