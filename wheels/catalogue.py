@@ -1,8 +1,8 @@
 """Which kernels a wheel brings: all handwritten ones, and what is generated for everything that thalweg names.
 
 A formula, a Python function or a chain of operations has a kernel of its own, which nobody can know in advance; and the
-adjoint of running products has one for each number of axes and each doubling of the steps, of which a wheel brings
-those of up to two axes and MOST steps. The others are compiled on the user's machine (`thalweg[jit]`).
+adjoint of running products has one for each doubling of the steps, of which a wheel brings those of up to MOST. The
+others are compiled on the user's machine (`thalweg[jit]`).
 """
 
 from __future__ import annotations
@@ -27,9 +27,12 @@ from thalweg.program.formula.equation import Equation
 from thalweg.program.formula.operations import Operation
 from thalweg.program.instructions.activations import Elementwise, ElementwiseAdjoint
 from thalweg.program.instructions.derived.derived_adjoint import DerivedAdjoint
+from thalweg.program.instructions.elementwise import Rescale
 from thalweg.program.instructions.losses import penalties, row_losses
 from thalweg.program.instructions.losses.elementwise_losses import ElementwiseLoss
 from thalweg.program.instructions.losses.loss_instruction import LossAndGradient
+from thalweg.program.instructions.metrics import Moments, SquaresAndTargets
+from thalweg.program.instructions.noise import AlphaDropout, AlphaDropoutAdjoint, RandomBernoulli, RandomUniform
 from thalweg.program.instructions.scans import CumulativeProduct
 from thalweg.program.instructions.updates import constraints, gradients
 from thalweg.program.instructions.updates.table_updates import of_rows
@@ -136,14 +139,20 @@ STEPS = sorted({n for k in range(MOST.bit_length() - 1) for n in (2**k + 1, 2 **
 
 
 def of_references() -> Iterator[Instruction]:
-    """Those that nobody wrote: what is made of a reference depends on the axes, and on which have a single place."""
-    for per_row, axes in product((True, False), (1, 2, 3)):
-        for shape, axis in product(product((1, 2), repeat=axes), range(axes)):
-            yield running_product(shape, axis, per_row)
-    for axes in (1, 2):
-        for axis, n in product(range(axes), STEPS):
-            of = running_product(tuple(n if k == axis else 2 for k in range(axes)), axis)
-            yield DerivedAdjoint(of, 0, (placed("dz", of.x.shape),), placed("dx", of.x.shape))
+    """Those that nobody wrote: what is made of a reference depends on which axes count, and on which are alone."""
+    shapes: tuple[tuple[int, ...], ...] = ((), (2,))
+    for shape in shapes:
+        h, a = placed("h", shape), placed("a", shape)
+        yield Rescale(h, a, 0.5, 0.5)
+        yield from (kind(h, a, 0.5, 1) for kind in (AlphaDropout, AlphaDropoutAdjoint))
+        yield from (kind(a, 0.5, 0.5, 1) for kind in (RandomUniform, RandomBernoulli))
+        for kind, count in ((SquaresAndTargets, 3), (Moments, 5)):
+            yield kind(h, a, Buffer("sums", (count * h.size,), TOTALS, per_row=False))
+    for per_row, shape in product((True, False), product((1, 2), repeat=3)):
+        yield running_product(shape, 1, per_row)
+    for before, after, n in product((1, 2), (1, 2), STEPS):
+        of = running_product((before, n, after), 1)
+        yield DerivedAdjoint(of, 0, (placed("dz", of.x.shape),), placed("dx", of.x.shape))
 
 
 def running_product(shape: tuple[int, ...], axis: int, per_row: bool = True) -> CumulativeProduct:

@@ -45,7 +45,10 @@ def is_row_loss(i: Instruction) -> bool:
 
 MADE = {*FORMULAS, *EQUATIONS, *LOSSES, *(f"{e}_adjoint" for e in EQUATIONS), *(f"{e}_gradient" for e in LOSSES)}
 MADE |= {*pointwise_rows.GENERATED, "columns"}
-MADE |= {"cumulative_product", "cumulative_product_adjoint"}  # of their references
+MADE |= {  # of their references
+    "cumulative_product", "cumulative_product_adjoint", "rescale", "alpha_dropout", "alpha_dropout_adjoint",
+    "random_uniform", "random_bernoulli", "squares_and_targets", "moments",
+}  # fmt: skip
 MADE |= {f"{on}penalty{of}" for on in ("", "activity_") for of in ("", "_gradient")}
 CLASSES = {name: type(Case(build, Shape()).instruction) for name, build in ROWS.items()}
 MADE |= {name for name in CLASSES if is_row_loss(Case(ROWS[name], Shape()).instruction)}

@@ -3,7 +3,6 @@ come from a counter and aren't stored."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
@@ -92,7 +91,7 @@ class SpatialDropout(Noise):
 
     def reference(self, xp: Any, h: Array, step: StepState) -> Array:
         one_place = (*(1 for _ in self.a.shape[1:]), self.a.shape[-1])
-        keep = step.drawn(xp, self.stream, one_place) >= np.float32(self.amount)
+        keep = step.drawn(xp, self.stream, one_place) >= self.amount
         return xp.where(keep, h / (1 - self.amount), 0)
 
     def flops(self, rows: int) -> int:
@@ -104,29 +103,22 @@ class AlphaNoise(Noise):
 
     @property
     def scale(self) -> float:
-        return 1 / math.sqrt((1 - self.amount) * (1 + self.amount * DROPPED**2))
+        scale: float = ((1 - self.amount) * (1 + self.amount * DROPPED**2)) ** -0.5
+        return scale
 
     @property
     def shift(self) -> float:
         return -self.scale * self.amount * DROPPED
 
-    @property
-    def constants(self) -> dict[str, float]:
-        return {"rate": self.amount, "scale": self.scale}
-
     def keep(self, xp: Any, step: StepState) -> Array:
         """Which elements are kept."""
-        return step.drawn(xp, self.stream, self.a.shape) >= np.float32(self.amount)
+        return step.drawn(xp, self.stream, self.a.shape) >= self.amount
 
 
 class AlphaDropout(AlphaNoise):
     """a = scale·(keep ? h : −1.758) + shift, which preserves mean 0 and variance 1 (Klambauer et al. 2017)."""
 
     name = "alpha dropout"
-
-    @property
-    def constants(self) -> dict[str, float]:
-        return super().constants | {"shift": self.shift}
 
     @property
     def formula(self) -> str:
@@ -209,4 +201,4 @@ class RandomBernoulli(RandomValues):
     meanings = ("probability", "value")
 
     def reference(self, xp: Any, step: StepState) -> Array:
-        return xp.where(step.drawn(xp, self.stream, self.z.shape) < np.float32(self.first), self.second, 0)
+        return xp.where(step.drawn(xp, self.stream, self.z.shape) < self.first, self.second, 0)

@@ -54,6 +54,9 @@ def divided(s: Elements, v: Value) -> tuple[list[Variable], list[Variable], tupl
     """Variables of what stays and of what is summed, the indices of an element, and where its result lies."""
     (x,) = v.operands
     axes = v.options["axis"]
+    if len(axes) == x.ndim:
+        gone, at = s.domain([x], x.shape)
+        return [], gone, at, ZERO
     every = s.names.variables(x.shape)
     kept = [k for axis, k in enumerate(every) if axis not in axes]
     gone = [k for axis, k in enumerate(every) if axis in axes]

@@ -27,15 +27,6 @@ def copy(x, z, size, per_row, *, rows):
         floats(z, n)[:] = floats(x, n)
 
 
-@kernel
-def rescale(x, z, size, scale: float, offset: float, *, rows):
-    """z = scale·x + offset"""
-    n, scale, offset = rows * size, F32(scale), F32(offset)
-    x, z = floats(x, n), floats(z, n)
-    for i in independent(n):
-        z[i] = scale * x[i] + offset
-
-
 DROPPED = np.int32(-(2**31))  # the bits of −0
 
 

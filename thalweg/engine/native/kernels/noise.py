@@ -60,49 +60,9 @@ def spatial_dropout(h, a, positions, channels, stream, amount: float, *, rows, f
 
 
 @kernel
-def alpha_dropout(h, a, size, stream, rate: float, scale: float, shift: float, *, rows, first_row, seed, iteration):
-    """a = scale·(keep ? h : −1.758) + shift"""
-    rate, scale, shift = F32(rate), F32(scale), F32(shift)
-    k, n, first = halves(seed, iteration, stream), rows * size, first_row * size
-    h, a = floats(h, n), floats(a, n)
-    for i in independent(n):
-        keep = uniform(k, first + i) >= rate
-        a[i] = scale * select(keep, h[i], F32(-1.7580993)) + shift
-
-
-@kernel
-def alpha_dropout_adjoint(h, a, size, stream, rate: float, scale: float, *, rows, first_row, seed, iteration):
-    """dh = scale·keep·da"""
-    rate, scale = F32(rate), F32(scale)
-    k, n, first = halves(seed, iteration, stream), rows * size, first_row * size
-    h, a = floats(h, n), floats(a, n)
-    for i in independent(n):
-        keep = uniform(k, first + i) >= rate
-        a[i] = select(keep, scale * h[i], F32(0))
-
-
-@kernel
 def random_normal(z, size, stream, mean: float, stddev: float, *, rows, first_row, seed, iteration):
     """z = mean + stddev·n"""
     n, first, mean, stddev = rows * size, first_row * size, F32(mean), F32(stddev)
     k, z = halves(seed, iteration, stream), floats(z, n)
     for i in range(n):
         z[i] = mean + stddev * normal(k, first + i)
-
-
-@kernel
-def random_uniform(z, size, stream, least: float, most: float, *, rows, first_row, seed, iteration):
-    """z = least + (most − least)·u"""
-    n, first, least, width = rows * size, first_row * size, F32(least), F32(most - least)
-    k, z = halves(seed, iteration, stream), floats(z, n)
-    for i in range(n):
-        z[i] = least + width * uniform(k, first + i)
-
-
-@kernel
-def random_bernoulli(z, size, stream, probability: float, value: float, *, rows, first_row, seed, iteration):
-    """z = value with a probability, otherwise 0"""
-    n, first, probability, value = rows * size, first_row * size, F32(probability), F32(value)
-    k, z = halves(seed, iteration, stream), floats(z, n)
-    for i in range(n):
-        z[i] = select(uniform(k, first + i) < probability, value, F32(0))

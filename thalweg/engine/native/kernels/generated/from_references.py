@@ -201,13 +201,14 @@ class Writing:
         opened = self.opened
         traced = statement(opened.instruction, KernelArrays(self.rows))
         lines = list(indented(self.lines(traced)))
-        names = [*opened.operands, *opened.sizes]
+        lines, sizes = folded(lines, opened.sizes)
+        names = [*opened.operands, *sizes]
         reals = [f"{name}: float" for name in opened.constants]
         state = ", ".join(name for name in dict.fromkeys(ORDER) if name in self.printer.state)
         head = f"\n\n@kernel\ndef {{name}}({', '.join([*names, *reals])}{', *, ' * bool(state)}{state}):\n"
         text = head + "\n".join(lines) + "\n"
         kernel = generated(re.sub(r"\W+", "_", self.of.title), text)
-        return FromReference(kernel, opened.operands, opened.sizes, opened.constants)
+        return FromReference(kernel, opened.operands, sizes, opened.constants)
 
     def lines(self, traced: Statement) -> list[str]:
         reduced = self.reduced()
@@ -228,7 +229,7 @@ class Writing:
         for b in reduced:
             self.printer.state.add("accumulate")
             found += ["if not accumulate:", f"    {self.arrays[b].name}[:] = F32(0)"]
-        found += [f"{key} = {made}" for key, made in self.printer.keys.items()]
+        found += [f"{key} = {made}" for made, key in self.printer.keys.items()]
         lines = [*found, *body, *(f"release(m_{dtype})" for dtype in memory)]
         if not changes(self.of) or self.of.per_row:
             return lines
@@ -251,6 +252,23 @@ class Writing:
         fields = [getattr(self.opened.instruction, name) for name in self.of.reduces]
         every = [b for v in fields for b in (v if isinstance(v, tuple) else (v,)) if b is not None]
         return [b for b in every if b.region != TOTALS]
+
+
+def folded(lines: list[str], sizes: Mapping[str, int]) -> tuple[list[str], dict[str, int]]:
+    """The same with a single name for sizes that are only ever multiplied with each other, and without those that
+    nothing reads: so the number of axes doesn't matter where their order doesn't."""
+    text, found = "\n".join(lines), dict(sizes)
+    for one in [*found]:
+        count = len(re.findall(rf"\b{one}\b", text))
+        for other in [name for name in found if name != one and one in found]:
+            pair = rf"\b{one} \* {other}\b"
+            if count and count == len(re.findall(pair, text)) == len(re.findall(rf"\b{other}\b", text)):
+                text = re.sub(pair, one, text)
+                found[one] *= found.pop(other)
+    kept = dict.fromkeys(re.findall(r"\b[dq]\d+\b", text))  # in the order in which they are read
+    new = {name: f"{name[0]}{k}" for k, name in enumerate(kept)}
+    text = re.sub(r"\b[dq]\d+\b", lambda m: new.get(m[0], m[0]), text)
+    return text.split("\n"), {new[name]: found[name] for name in kept}
 
 
 def view(a: Array) -> str:

@@ -53,7 +53,7 @@ class KernelPrinter(Printer):
     def __init__(self) -> None:
         super().__init__()
         self.state: set[str] = set()
-        self.keys: dict[str, str] = {}  # of streams of random numbers
+        self.keys: dict[str, str] = {}  # how one is made → its name
 
     # --- numbers
 
@@ -143,8 +143,8 @@ class KernelPrinter(Printer):
 
     def drawn(self, stream: int, index: str) -> str:
         self.state |= {"seed", "iteration", "first_row"}
-        self.keys[key := f"key_{stream}"] = f"halves(seed, iteration, {stream})"
-        return f"uniform({key}, {index})"
+        made = f"halves(seed, iteration, {stream})"
+        return f"uniform({self.keys.setdefault(made, f'key{len(self.keys)}')}, {index})"
 
     # --- indices
 
