@@ -148,6 +148,9 @@ def from_reference(i: Instruction) -> FromReference:
     """
     kept: dict[str, Any] = vars(i)
     if "native derivation" not in kept:
+        if type(i).reference is Instruction.reference:
+            lines = "no lines `@kernel` and `def {}(…):` in native/kernels/".format(i.title.replace(" ", "_"))
+            raise KeyError(f"there is no kernel for {i.title}: {lines}, and no reference of which one could be made")
         if type(i).__module__.startswith(HOME):
             raise ThalwegError(f"{i.title} is a native form, which does more than its reference says: write its kernel")
         if is_shared(i):
