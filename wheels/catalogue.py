@@ -31,7 +31,6 @@ from thalweg.program.instructions.elementwise import Rescale
 from thalweg.program.instructions.losses import penalties, row_losses
 from thalweg.program.instructions.losses.elementwise_losses import ElementwiseLoss
 from thalweg.program.instructions.losses.loss_instruction import LossAndGradient
-from thalweg.program.instructions.metrics import Moments, SquaresAndTargets
 from thalweg.program.instructions.noise import AlphaDropout, AlphaDropoutAdjoint, RandomBernoulli, RandomUniform
 from thalweg.program.instructions.scans import CumulativeProduct
 from thalweg.program.instructions.updates import constraints, gradients
@@ -146,8 +145,6 @@ def of_references() -> Iterator[Instruction]:
         yield Rescale(h, a, 0.5, 0.5)
         yield from (kind(h, a, 0.5, 1) for kind in (AlphaDropout, AlphaDropoutAdjoint))
         yield from (kind(a, 0.5, 0.5, 1) for kind in (RandomUniform, RandomBernoulli))
-        for kind, count in ((SquaresAndTargets, 3), (Moments, 5)):
-            yield kind(h, a, Buffer("sums", (count * h.size,), TOTALS, per_row=False))
     for per_row, shape in product((True, False), product((1, 2), repeat=3)):
         yield running_product(shape, 1, per_row)
     for before, after, n in product((1, 2), (1, 2), STEPS):

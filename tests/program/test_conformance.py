@@ -47,7 +47,7 @@ MADE = {*FORMULAS, *EQUATIONS, *LOSSES, *(f"{e}_adjoint" for e in EQUATIONS), *(
 MADE |= {*pointwise_rows.GENERATED, "columns"}
 MADE |= {  # of their references
     "cumulative_product", "cumulative_product_adjoint", "rescale", "alpha_dropout", "alpha_dropout_adjoint",
-    "random_uniform", "random_bernoulli", "squares_and_targets", "moments",
+    "random_uniform", "random_bernoulli",
 }  # fmt: skip
 MADE |= {f"{on}penalty{of}" for on in ("", "activity_") for of in ("", "_gradient")}
 CLASSES = {name: type(Case(build, Shape()).instruction) for name, build in ROWS.items()}

@@ -65,6 +65,19 @@ def sparse_matches(p, y, sums, size, classes, *, rows):
     doubles(sums, 1)[0] += result
 
 
+@kernel
+def squares_and_targets(p, y, sums, size, *, rows):
+    """sums += Σ (ŷ − y)², Σ y, Σ y², for each output"""
+    p, y, sums = floats(p, rows * size), floats(y, rows * size), doubles(sums, 3 * size)
+    for r in range(rows):
+        for j in range(size):
+            t = np.float64(y[r * size + j])
+            e = np.float64(p[r * size + j]) - t
+            sums[j] += e * e
+            sums[size + j] += t
+            sums[2 * size + j] += t * t
+
+
 @compiled
 def exceeded_by_fewer(p, first, classes, own, k):
     """Whether fewer than k of a row's predictions exceed that of class `own`."""
@@ -169,3 +182,17 @@ def row_correlations(p, y, sums, size, classes, *, rows):
             pp, yy, py = pp + a * a, yy + b * b, py + a * b
         result += py / np.sqrt(pp * yy)
     doubles(sums, 1)[0] += result
+
+
+@kernel
+def moments(p, y, sums, size, *, rows):
+    """sums += Σ ŷ, Σ y, Σ ŷ², Σ y², Σ ŷ·y, for each output"""
+    p, y, sums = floats(p, rows * size), floats(y, rows * size), doubles(sums, 5 * size)
+    for r in range(rows):
+        for j in range(size):
+            a, b = np.float64(p[r * size + j]), np.float64(y[r * size + j])
+            sums[j] += a
+            sums[size + j] += b
+            sums[2 * size + j] += a * a
+            sums[3 * size + j] += b * b
+            sums[4 * size + j] += a * b
