@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import suppress
 from inspect import isclass
-from itertools import combinations, product
+from itertools import chain, combinations, product
+from math import prod
 from typing import Any
 
 from thalweg import activations, losses, optimizers
@@ -27,16 +28,26 @@ from thalweg.program.formula.equation import Equation
 from thalweg.program.formula.operations import Operation
 from thalweg.program.instructions.activations import Elementwise, ElementwiseAdjoint
 from thalweg.program.instructions.derived.derived_adjoint import DerivedAdjoint
-from thalweg.program.instructions.elementwise import Rescale
-from thalweg.program.instructions.losses import penalties, row_losses
+from thalweg.program.instructions.elementwise import Add, Copy, Rescale
+from thalweg.program.instructions.losses import centers, penalties, row_losses, row_value
 from thalweg.program.instructions.losses.elementwise_losses import ElementwiseLoss
 from thalweg.program.instructions.losses.loss_instruction import LossAndGradient
-from thalweg.program.instructions.noise import AlphaDropout, AlphaDropoutAdjoint, RandomBernoulli, RandomUniform
+from thalweg.program.instructions.noise import (
+    AlphaDropout,
+    AlphaDropoutAdjoint,
+    RandomBernoulli,
+    RandomUniform,
+    SpatialDropout,
+)
+from thalweg.program.instructions.parametric import Prelu
 from thalweg.program.instructions.scans import CumulativeProduct
+from thalweg.program.instructions.shapes import Upsampling, enlarged
+from thalweg.program.instructions.standardization import ChannelScale, ChannelScaleGradient
 from thalweg.program.instructions.updates import constraints, gradients
 from thalweg.program.instructions.updates.table_updates import of_rows
 from thalweg.program.instructions.updates.updates import Statements, Update
 from thalweg.program.ir.instruction import GRADIENTS, PARAMETERS, SLOTS, TOTALS, Buffer, Instruction
+from thalweg.program.loops.heavy import LONG
 from thalweg.program.lowering import Weight
 
 OTHER_OPTIONS = (0.0, 0.5)  # for every argument of an optimizer, besides its default: they may change its equation
@@ -145,11 +156,49 @@ def of_references() -> Iterator[Instruction]:
         yield Rescale(h, a, 0.5, 0.5)
         yield from (kind(h, a, 0.5, 1) for kind in (AlphaDropout, AlphaDropoutAdjoint))
         yield from (kind(a, 0.5, 0.5, 1) for kind in (RandomUniform, RandomBernoulli))
+        for per_row in (True, False):
+            x, y, z = (placed(name, shape, per_row) for name in "xyz")
+            yield from (Add(x, y, z), Add(x, x, z), Copy(x, z))
+    yield from of_losses_of_rows()
+    for shape in chain.from_iterable(product((1, 2), repeat=axes) for axes in (1, 2, 3)):
+        yield from of_channels(shape)
     for per_row, shape in product((True, False), product((1, 2), repeat=3)):
         yield running_product(shape, 1, per_row)
     for before, after, n in product((1, 2), (1, 2), STEPS):
         of = running_product((before, n, after), 1)
         yield DerivedAdjoint(of, 0, (placed("dz", of.x.shape),), placed("dx", of.x.shape))
+
+
+FEATURES = ((1,), (2,), (LONG + 1,), (1, 2), (2, 1), (2, 3), (1, LONG + 1), (LONG + 1, 1), (2, LONG), (LONG, 2))
+"""Short rows and long ones, of as many places as there are classes, or of others."""
+
+
+def of_losses_of_rows() -> Iterator[Instruction]:
+    """Of one number a row, and of distances; with and without weights of the rows."""
+    y, v, weights = placed("y", (1,)), placed("v", (1,)), placed("weight", (1,))
+    for weight, total in product((None, weights), (False, True)):
+        yield row_value.RowValue(v, weight, SUMS, total)
+        yield row_value.RowValueGradient(weight, v, total)
+        for shape, classes in product(FEATURES, (1, 2, 5)):
+            x, of = placed("x", shape), placed("centers", (classes, prod(shape)), False)
+            yield centers.CenterDistance(x, y, weight, of, SUMS, 0.5, total)
+            yield centers.CenterDistanceGradient(x, y, weight, of, placed("dx", shape), 0.5, total)
+
+
+def of_channels(shape: tuple[int, ...]) -> Iterator[Instruction]:
+    """Of rows of a shape, with numbers for some of their axes, or for the last."""
+    x, z, dx = placed("x", shape), placed("z", shape), placed("dx", shape)
+    gamma, beta = (Buffer(name, shape[-1:], PARAMETERS, per_row=False) for name in ("gamma", "beta"))
+    yield SpatialDropout(x, z, 0.5, 1)
+    yield from (ChannelScale(x, g, b, z) for g, b in product((gamma, None), (beta, None)))
+    yield ChannelScaleGradient(x, z, Buffer("dgamma", shape[-1:], GRADIENTS, per_row=False))
+    for own in product(*({1, n} for n in shape)):
+        of = Prelu(x, Buffer("alpha", own, PARAMETERS, per_row=False), z)
+        yield from (of, DerivedAdjoint(of, 0, (z,), dx))
+        yield DerivedAdjoint(of, 1, (z,), Buffer("dalpha", own, GRADIENTS, per_row=False))
+    for size in product((1, 2), repeat=2) if len(shape) == 3 else ():
+        of = Upsampling(x, placed("z", enlarged(x, size)), size)
+        yield from (of, DerivedAdjoint(of, 0, (of.z,), dx))
 
 
 def running_product(shape: tuple[int, ...], axis: int, per_row: bool = True) -> CumulativeProduct:

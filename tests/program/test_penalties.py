@@ -10,7 +10,6 @@ from thalweg.errors import ArgumentError, ModelFileError, ShapeError
 from thalweg.initializers import Constant
 from thalweg.layers import GRU, ActivityRegularization, Conv2D, Dense, EinsumDense, Flatten, Input, PReLU
 from thalweg.optimizers import SGD
-from thalweg.program.instructions.parametric import levels
 from thalweg.program.ir.instruction import PARAMETERS, TOTALS, Buffer, StepState
 from thalweg.regularizers import L1L2, L2, OrthogonalRegularizer, Regularizer
 
@@ -88,17 +87,6 @@ def test_prelu_begins_as_relu_and_keeps_a_constraint():
     free.compile(SGD(0.5), "mse")
     free.fit(X, Y, epochs=3, verbose=0)
     assert free.get_weights()[0].min() < 0 <= model.get_weights()[0].min()
-
-
-def test_axes_that_follow_each_other_alike_are_taken_together():
-    assert tuple(levels((4, 3, 2), (4, 3, 2)).values()) == (1, 1, 1, 24, 1)
-    assert tuple(levels((4, 3, 2), (1, 1, 2)).values()) == (1, 1, 12, 2, 1)
-    assert tuple(levels((4, 3, 2), (1, 1, 1)).values()) == (1, 1, 1, 1, 24)
-    assert tuple(levels((4, 3, 2), (4, 1, 2)).values()) == (1, 4, 3, 2, 1)
-    assert tuple(levels((4, 3, 2), (1, 3, 1)).values()) == (1, 1, 4, 3, 2)
-    assert tuple(levels((4, 1, 2), (4, 1, 1)).values()) == (1, 1, 1, 4, 2)
-    with pytest.raises(ShapeError, match="use Reshape"):
-        levels((2, 3, 2, 3, 2, 3), (2, 1, 2, 1, 2, 1))
 
 
 # --- penalties -------------------------------------------------------------------------------------------------------

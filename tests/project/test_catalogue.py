@@ -5,13 +5,13 @@ from itertools import product
 import numpy as np
 import pytest
 from conformance import ROWS, SHAPES
-from harness import Case
+from harness import Case, Shape
 from ops_checks import data, layer_model
 from ops_rows import ROWS as OPERATIONS
 from pipelines import leave_out
 
 from thalweg import Input, Sequential, ops, optimizers
-from thalweg.engine.native.kernels.table import kernel_of
+from thalweg.engine.native.kernels.table import derivation_of, kernel_of
 from thalweg.engine.native.runtime import executor
 from thalweg.errors import ThalwegError
 from thalweg.layers import Dense, Embedding, Flatten, Lambda
@@ -22,6 +22,7 @@ OF_USERS = {f"formula{what}" for what in ("", "_adjoint", "_gradient", "_loss", 
 OF_USERS |= {"custom", "custom_adjoint", "columns"}  # the gates of a step are made for each network
 IN_PART = {"cumulative_product_adjoint"}  # it depends on how many axes and steps there are
 SHARED = ("weight_decay", "clipvalue", "use_ema")  # arguments of all optimizers that are further instructions
+DRAWN = 60  # shapes of each instruction whose kernel is made of its reference
 CHANGED = 25  # optimizers of each kind, with other arguments
 
 
@@ -65,6 +66,21 @@ def test_every_instruction_has_a_kernel(catalogue):
                 missing.add((name, kernel_of(instruction).name))
     assert missing == set()
     assert seen > 3000
+
+
+def test_a_kernel_of_a_reference_is_there_at_any_shape(catalogue):
+    """Whatever is 1, or happens to be equal."""
+    draw, missing = np.random.default_rng(0), {}
+    drawn = {"rows": (1, 5), "width": (1, 2, 3, 7, 12, 64, 300), "units": (1, 2, 3, 5, 40), "positions": (1, 2, 3)}
+    for name in ROWS.keys() - IN_PART - {"reshape", "batch_statistics"}:
+        if derivation_of(Case(ROWS[name], Shape()).instruction) is None:
+            continue
+        for _ in range(DRAWN):
+            numbers = {key: int(draw.choice(of)) for key, of in drawn.items()}
+            shape = Shape(**numbers, flags=int(draw.integers(256)), seed=int(draw.integers(1000)))
+            if kernel_of(Case(ROWS[name], shape).instruction) not in catalogue:
+                missing.setdefault(name, shape)
+    assert missing == {}
 
 
 def kinds_of(row):

@@ -97,7 +97,7 @@ def input_gradient(c: Case) -> Instruction:
 
 def add(c: Case) -> Instruction:
     once = c.has(ORDERED)  # the two contributions to the gradient of a parameter: not per row
-    region = PARAMETERS if once else WORKSPACE
+    region = GRADIENTS if once else WORKSPACE
     x = c.normal("x", c.row, region, not once)
     y = x if c.has(TWICE) else c.normal("y", c.row, region, not once)
     c.magnitudes["z"] = lambda m: abs(m[x]) + abs(m[y])

@@ -11,7 +11,8 @@ from thalweg.engine.native.kernels.names import underscored
 from thalweg.program.formula.equation import Equation
 from thalweg.program.instructions import rowwise
 from thalweg.program.instructions.activations import Elementwise, ElementwiseAdjoint
-from thalweg.program.instructions.parametric import Prelu, PreluAdjoint, PreluGradient
+from thalweg.program.instructions.derived.derived_adjoint import DerivedAdjoint
+from thalweg.program.instructions.parametric import Prelu
 from thalweg.program.instructions.rowwise import Rowwise, RowwiseAdjoint
 from thalweg.program.ir.instruction import GRADIENTS, PARAMETERS, Buffer, Instruction
 
@@ -122,8 +123,8 @@ def prelu(c: Case) -> Instruction:
 
 def prelu_adjoint(c: Case) -> Instruction:
     h, own = prelu_operands(c)
-    alpha = c.normal("α", own, PARAMETERS, per_row=False)
-    return PreluAdjoint(h, alpha, c.normal("da", h.shape), c.output("dh", h.shape))
+    of = Prelu(h, c.normal("α", own, PARAMETERS, per_row=False), Buffer("a", h.shape))
+    return DerivedAdjoint(of, 0, (c.normal("da", h.shape),), c.output("dh", h.shape))
 
 
 def prelu_gradient(c: Case) -> Instruction:
@@ -135,8 +136,9 @@ def prelu_gradient(c: Case) -> Instruction:
         sums: Array = abs(m[da] * m[h]).sum(axis=0).sum(axis=shared, keepdims=True)
         return sums + (abs(m[dalpha]) if c.has(ACCUMULATE) else 0)
 
-    c.magnitudes["dalpha"] = size
-    return PreluGradient(h, da, dalpha)
+    c.magnitudes["dx"] = size
+    of = Prelu(h, Buffer("α", own, PARAMETERS, per_row=False), Buffer("a", h.shape))
+    return DerivedAdjoint(of, 1, (da,), dalpha)
 
 
 # Every equation of the catalogue, and arguments for those that aren't tried with their defaults.

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from thalweg.engine.native.compiler.compile import callable_of
+from thalweg.engine.native.compiler.kernel import Kernel
 from thalweg.engine.native.instructions.scan import NativeScan
 from thalweg.engine.native.instructions.variants import native
 from thalweg.engine.native.kernels.names import name_of
@@ -299,9 +300,12 @@ class Case:
             s.lane, s.lanes = lane, self.lanes
             for first, after in self.stretches(lane):
                 s.first, s.after = first, after
-                callable_of(kernel_of(i))(*(a.ctypes.data for a in (o, c, *tables)))
+                self.invoke(kernel_of(i), o, c, *tables)
                 if sliced(i):
                     s.accumulate = 1
+
+    def invoke(self, kernel: Kernel, *tables: Array) -> None:
+        callable_of(kernel)(*(table.ctypes.data for table in tables))
 
     def stretches(self, lane: int) -> list[tuple[int, int]]:
         """The stretches of the parameter vector that a lane works on, one after the other; any if it doesn't matter."""

@@ -12,6 +12,7 @@ from thalweg.engine.native.layouts.regions import EXCHANGE
 from thalweg.engine.native.passes import image_columns as columns
 from thalweg.program.instructions import convolution, normalization, shapes, standardization
 from thalweg.program.instructions.convolution import Window
+from thalweg.program.instructions.derived.derived_adjoint import DerivedAdjoint
 from thalweg.program.instructions.images import pooling
 from thalweg.program.ir.instruction import GRADIENTS, PARAMETERS, WORKSPACE, Buffer, Instruction
 
@@ -297,7 +298,8 @@ def upsampling_adjoint(c: Case) -> Instruction:
     small, large, size = enlarged(c)
     dz, dx = c.normal("dz", large), c.output("dx", small)
     c.magnitudes["dx"] = positive(upsampling_adjoint, c, dx, dz)
-    return shapes.UpsamplingAdjoint(dz, dx, size)
+    of = shapes.Upsampling(Buffer("x", small), Buffer("z", large), size)
+    return DerivedAdjoint(of, 0, (dz,), dx)
 
 
 def standardization_parts(c: Case) -> tuple[Buffer, Buffer, int, bool]:

@@ -41,7 +41,7 @@ def evaluated(values: Sequence[Value], arrays: Mapping[Buffer, Any], step: StepS
         elif v.function == "constant":
             known[v] = v if isinstance(xp, Tracing) else xp.asarray(v.options["elements"])
         elif v.function == "step":
-            known[v] = getattr(step, v.options["name"])
+            known[v] = getattr(step, v.options["name"], v)  # a number of the instruction's that is left open
         elif v.function == "drawn":
             known[v] = step.drawn(xp, v.options["stream"], v.shape[1:])
         elif v.function == "arange":

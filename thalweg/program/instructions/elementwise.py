@@ -24,10 +24,6 @@ class Add(Instruction):
     def stated(self) -> Stated:
         return Stated("z = x + y", {"x": self.x, "y": self.y, "z": self.z})
 
-    @property
-    def sizes(self) -> dict[str, int]:
-        return {"size": self.z.size, "per_row": int(self.z.per_row)}
-
     def adjoint(self, d: Adjoints) -> Iterator[Instruction]:
         for value in (self.x, self.y):
             if d.wants(value):
@@ -50,10 +46,6 @@ class Copy(Instruction):
     printed = "{z} = {x}"
     writes = ("z",)
     differentiates = ("x",)
-
-    @property
-    def sizes(self) -> dict[str, int]:
-        return {"size": self.z.size, "per_row": int(self.z.per_row)}
 
     def adjoint(self, d: Adjoints) -> Iterator[Instruction]:
         if d.wants(self.x):
@@ -119,10 +111,6 @@ class Rescale(Instruction):
         return Stated(
             "z = scale * x + offset", {"x": self.x, "z": self.z}, {"scale": self.scale, "offset": self.offset}
         )
-
-    @property
-    def sizes(self) -> dict[str, int]:
-        return {"size": self.z.size}
 
     def adjoint(self, d: Adjoints) -> Iterator[Instruction]:
         if d.wants(self.x):

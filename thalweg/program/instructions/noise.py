@@ -8,7 +8,6 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from thalweg.program.instructions.linear import positions
 from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Instruction, Shape, StepState
 
 DROPPED = -1.7580993408473766  # −scale·alpha of selu: its limit for very negative inputs
@@ -80,10 +79,6 @@ class SpatialDropout(Noise):
     @property
     def formula(self) -> str:
         return f"{self.a} = {self.h}·keep/{1 - self.amount:g}, a keep for each channel"
-
-    @property
-    def sizes(self) -> dict[str, int]:
-        return {"positions": positions(self.a), "channels": self.a.shape[-1], "stream": self.stream}
 
     def adjoint(self, d: Adjoints) -> Iterator[Instruction]:
         if d.wants(self.h):

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from thalweg.program.instructions.convolution import Pair
+from thalweg.program.instructions.derived.derived_adjoint import Derived
 from thalweg.program.instructions.scans import along
 from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Instruction, Shape
 
@@ -244,12 +245,7 @@ def enlarged(x: Buffer, size: Pair) -> Shape:
     return height * size[0], width * size[1], channels
 
 
-def upsampled(x: Buffer, size: Pair) -> dict[str, int]:
-    """An image's shape and how often its elements are repeated, by name."""
-    return dict(zip(("H", "Wd", "C", "down", "across"), (*x.shape, *size), strict=True))
-
-
-class Upsampling(Instruction):
+class Upsampling(Derived):
     """z[i, j] = x[i // size, j // size]: every element is repeated, down and across"""
 
     x: Buffer
@@ -265,40 +261,5 @@ class Upsampling(Instruction):
     def fits(self) -> bool:
         return self.z.shape == enlarged(self.x, self.size)
 
-    @property
-    def sizes(self) -> dict[str, int]:
-        return upsampled(self.x, self.size)
-
-    def adjoint(self, d: Adjoints) -> Iterator[Instruction]:
-        if d.wants(self.x):
-            yield UpsamplingAdjoint(d(self.z), d.into(self.x), self.size)
-
     def reference(self, xp: Any, x: Array) -> Array:
         return x.repeat(self.size[0], axis=1).repeat(self.size[1], axis=2)
-
-
-class UpsamplingAdjoint(Instruction):
-    """dx = Σ of dz over the copies of each element"""
-
-    dz: Buffer
-    dx: Buffer
-    size: Pair
-
-    name = "upsampling adjoint"
-    printed = "{dx} = Σ over {size} of {dz}"
-    writes = ("dx",)
-
-    @property
-    def fits(self) -> bool:
-        return self.dz.shape == enlarged(self.dx, self.size)
-
-    @property
-    def sizes(self) -> dict[str, int]:
-        return upsampled(self.dx, self.size)
-
-    def reference(self, xp: Any, dz: Array) -> Array:
-        height, width, channels = self.dx.shape
-        return dz.reshape(-1, height, self.size[0], width, self.size[1], channels).sum(axis=(2, 4))
-
-    def flops(self, rows: int) -> int:
-        return rows * self.dz.size

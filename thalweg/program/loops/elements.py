@@ -30,7 +30,6 @@ from thalweg.program.loops.nests import (
     Number,
     Position,
     Step,
-    indices,
 )
 
 LEAVES = ("name", "constant", "step", "rows", "size", "arange")
@@ -93,29 +92,38 @@ class Elements:
 
     def domain(self, values: Sequence[Value], shape: tuple[int, ...]) -> tuple[list[Variable], tuple[Index, ...]]:
         """Variables that count a shape, as few as possible, and the indices made of them."""
+        return self.counted(shape, self.grouped(values, shape))
+
+    def counted(
+        self, shape: tuple[int, ...], groups: Sequence[Sequence[int]]
+    ) -> tuple[list[Variable], tuple[Index, ...]]:
+        """A variable for each group of axes, and the indices made of them."""
+        sizes = [tuple(shape[axis] for axis in group) for group in groups]
+        variables = self.names.variables([math.prod(group) for group in sizes])
+        at = (i for variable, group in zip(variables, sizes, strict=True) for i in unravelled(of(variable), group))
+        return variables, tuple(at)
+
+    def grouped(self, values: Sequence[Value], shape: tuple[int, ...], gone: Sequence[int] = ()) -> list[list[int]]:
+        """The axes that one variable can count: beside each other, of arrays that are read in order and have both or
+        none; all of them `gone`, or none."""
         accesses: list[tuple[int, ...]] | None = []
         for v in values:
             found = self.accesses(v)
             accesses = None if found is None or accesses is None else accesses + found
         if accesses is None:
-            variables = self.names.variables(shape)
-            return variables, indices(variables)
+            return [[axis] for axis in range(len(shape))]
         wide = [(1,) * (len(shape) - len(s)) + s for s in accesses]
         groups: list[list[int]] = []
         last = -1  # the axis of the group that counts more than 1
         for axis, size in enumerate(shape):
-            alike = last < 0 or size == 1 or all((s[axis] == size) == (s[last] == shape[last]) for s in wide)
-            if not groups or not alike:
+            alike = all((s[axis] == size) == (s[last] == shape[last]) for s in wide)
+            same = bool(groups) and (axis in gone) == (groups[-1][0] in gone)
+            if not (same and (last < 0 or size == 1 or alike)):
                 groups.append([])
                 last = -1
-            groups[-1].append(size)
+            groups[-1].append(axis)
             last = axis if size > 1 else last
-        sizes = [math.prod(group) for group in groups]
-        variables = self.names.variables(sizes)
-        at: list[Index] = []
-        for variable, group in zip(variables, groups, strict=True):
-            at += unravelled(of(variable), tuple(group))
-        return variables, tuple(at)
+        return groups
 
     def accesses(self, v: Value) -> list[tuple[int, ...]] | None:
         """The shapes of the arrays that are read in order; None where others are."""

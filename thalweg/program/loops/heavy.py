@@ -54,13 +54,11 @@ def divided(s: Elements, v: Value) -> tuple[list[Variable], list[Variable], tupl
     """Variables of what stays and of what is summed, the indices of an element, and where its result lies."""
     (x,) = v.operands
     axes = v.options["axis"]
-    if len(axes) == x.ndim:
-        gone, at = s.domain([x], x.shape)
-        return [], gone, at, ZERO
-    every = s.names.variables(x.shape)
-    kept = [k for axis, k in enumerate(every) if axis not in axes]
-    gone = [k for axis, k in enumerate(every) if axis in axes]
-    return kept, gone, indices(every), flat(indices(kept), tuple(k.count for k in kept))
+    groups = s.grouped([x], x.shape, axes)
+    every, at = s.counted(x.shape, groups)
+    kept = [k for k, group in zip(every, groups, strict=True) if group[0] not in axes]
+    gone = [k for k, group in zip(every, groups, strict=True) if group[0] in axes]
+    return kept, gone, at, flat(indices(kept), tuple(k.count for k in kept))
 
 
 def reduction(s: Elements, v: Value, place: Array | Local) -> list[Step]:
@@ -71,10 +69,12 @@ def reduction(s: Elements, v: Value, place: Array | Local) -> list[Step]:
     start, combined = first_of(v.function, v.dtype), COMBINED[v.function]
     widely = v.function == "sum" and v.dtype == np.float32 and count > LONG
     inner = bool(kept) and x.ndim - 1 not in v.options["axis"] and kept[-1].count > 1
-    if v.function == "sum" and inner and not widely and isinstance(place, Array):
-        begun = nest(kept, [Store(place, index, start)])
-        return begun + nest([*gone, *kept], [*body.lets, Store(place, index, element, adds=True)])
     kind = np.dtype(np.float64) if widely else v.dtype
+    if v.function == "sum" and inner and isinstance(place, Array):
+        sums = s.storage.memory(v.size, kind) if widely else place
+        begun = nest(kept, [Store(sums, index, Number(kind.type(0), kind))])
+        added = nest([*gone, *kept], [*body.lets, Store(sums, index, element, adds=True)])
+        return begun + added + (nest(kept, [Store(place, index, Element(sums, index))]) if widely else [])
     total = s.names.local(kind, "s")
     step = Set(total, Apply(combined, (total, element), kind))
     return nest(

@@ -1,4 +1,4 @@
-"""Elementwise kernels other than activations: sums, copies, rescaling, dropout. A result may overwrite its operand."""
+"""Dropout, whose adjoint may read what was dropped from the signs of zeros. A result may overwrite its operand."""
 
 import numpy as np
 
@@ -8,25 +8,6 @@ from thalweg.engine.native.language.callables import independent
 from thalweg.engine.native.linalg.hashing import halves, uniform
 
 F32 = np.float32
-
-
-@kernel
-def add(x, y, z, size, per_row, *, rows):
-    """z = x + y; x, y or both may be z."""
-    n = size * (rows if per_row else 1)
-    x, y, z = floats(x, n), floats(y, n), floats(z, n)
-    for i in independent(n):
-        z[i] = x[i] + y[i]
-
-
-@kernel
-def copy(x, z, size, per_row, *, rows):
-    """z = x"""
-    n = size * (rows if per_row else 1)
-    if x != z:
-        floats(z, n)[:] = floats(x, n)
-
-
 DROPPED = np.int32(-(2**31))  # the bits of −0
 
 

@@ -1,17 +1,14 @@
-"""Random numbers; an element's counter is its place in the batch."""
+"""Normal numbers, in float32 where their references keep float64; an element's counter is its place in the batch."""
 
 import numpy as np
 
-from thalweg.engine.native.compiler.llvm import floats, select, stack
+from thalweg.engine.native.compiler.llvm import floats
 from thalweg.engine.native.compiler.named import kernel
 from thalweg.engine.native.language.callables import independent, inlined
 from thalweg.engine.native.linalg import mathematics as maths
 from thalweg.engine.native.linalg.hashing import halves, uniform
 
 F32, U32 = np.float32, np.uint32
-RUN = 1024  # channels at a time
-
-_keep = stack(RUN)
 
 
 @inlined
@@ -38,25 +35,6 @@ def gaussian_dropout(h, a, size, stream, amount: float, *, rows, first_row, seed
     h, a = floats(h, n), floats(a, n)
     for i in independent(n):
         a[i] = h[i] * (F32(1) + amount * normal(k, first + i))
-
-
-@kernel
-def spatial_dropout(h, a, positions, channels, stream, amount: float, *, rows, first_row, seed, iteration):
-    """a = h·keep/(1 − rate); a channel's counter is its place among the channels of the batch."""
-    rate, scale = F32(amount), F32(1.0 / (1.0 - amount))
-    k, keep = halves(seed, iteration, stream), _keep()
-    for row in range(rows):
-        for begin in range(0, channels, RUN):
-            w = min(RUN, channels - begin)
-            first = (first_row + row) * channels + begin
-            factor = floats(keep, w)
-            for i in range(w):
-                factor[i] = select(uniform(k, first + i) >= rate, scale, F32(0))
-            for place in range(positions):
-                at = 4 * ((row * positions + place) * channels + begin)
-                u, v = floats(h + at, w), floats(a + at, w)
-                for i in range(w):
-                    v[i] = select(factor[i] > F32(0), u[i] * factor[i], F32(0))
 
 
 @kernel

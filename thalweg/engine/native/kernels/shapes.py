@@ -1,4 +1,4 @@
-"""Moving elements: slices and what they come from, concatenation, permuting axes, nearest upsampling."""
+"""Moving elements: slices and what they come from, concatenation, permuting axes."""
 
 import numpy as np
 
@@ -101,27 +101,3 @@ def concatenation(z, per_row, before, count, *parts, rows):
 def permutation(x, z, per_row, *loop, rows):
     """z = x with its axes in another order"""
     _walk(loop, x, z, 0, rows if per_row else 1)
-
-
-@kernel
-def upsampling(x, z, H, Wd, C, down, across, *, rows):
-    """z = x with each element repeated"""
-    row = Wd * across * C
-    for i in range(rows * H):
-        to = z + 4 * i * down * row
-        for j in range(Wd):
-            for k in range(across):
-                copy(x + 4 * (i * Wd + j) * C, to + 4 * (j * across + k) * C, C)
-        for k in range(1, down):
-            copy(to, to + 4 * k * row, row)
-
-
-@kernel
-def upsampling_adjoint(dz, dx, H, Wd, C, down, across, *, rows):
-    """dx = Σ of dz over the copies of each element"""
-    floats(dx, rows * H * Wd * C)[:] = F32(0)
-    for i in range(rows * H * down):
-        for j in range(Wd * across):
-            d, y = floats(dz + 4 * (i * Wd * across + j) * C, C), floats(dx + 4 * (i // down * Wd + j // across) * C, C)
-            for k in range(C):
-                y[k] += d[k]

@@ -1,17 +1,13 @@
-"""Layer and group normalisation, and the scale of each channel."""
+"""Layer and group normalisation, set by set: made of the reference, whole blocks would go through memory six times."""
 
 import math
 
 import numpy as np
 
-from thalweg.engine.native.compiler.llvm import floats, load_f32, stack, store_f32
+from thalweg.engine.native.compiler.llvm import floats
 from thalweg.engine.native.compiler.named import kernel
 
 F32 = np.float32
-RUN = 1024  # channels at a time
-FLUSH = 64  # rows whose products are summed before they are added to a total: long sums lose bits
-
-_sums = stack(RUN)
 
 
 @kernel
@@ -75,36 +71,3 @@ def standardization_adjoint(x, da, dx, lines, places, groups, channels, centered
                 v = floats(dx + first + 4 * p * width, channels)
                 for k in range(channels):
                     v[k] = (d[k] - shift - (u[k] - mean) * slope) * scale
-
-
-@kernel
-def channel_scale(x, gamma, beta, a, positions, channels, *, rows):
-    """a = γ·x + β"""
-    for r in range(rows * positions):
-        u, v = floats(x + 4 * r * channels, channels), floats(a + 4 * r * channels, channels)
-        k, b = floats(gamma, channels), floats(beta, channels)
-        for i in range(channels):
-            v[i] = u[i] * k[i] if gamma else u[i]
-        if beta:
-            for i in range(channels):
-                v[i] += b[i]
-
-
-@kernel
-def channel_scale_gradient(x, da, dgamma, positions, channels, *, rows, accumulate):
-    """dγ = Σ da·x"""
-    rows *= positions
-    sums = _sums()
-    if not accumulate:
-        floats(dgamma, channels)[:] = F32(0)
-    for first in range(0, channels, RUN):
-        w = min(RUN, channels - first)
-        for begin in range(0, rows, FLUSH):
-            floats(sums, w)[:] = F32(0)
-            for r in range(begin, min(rows, begin + FLUSH)):
-                at = 4 * (r * channels + first)
-                u, d, t = floats(x + at, w), floats(da + at, w), floats(sums, w)
-                for i in range(w):
-                    t[i] += d[i] * u[i]
-            for i in range(w):
-                store_f32(dgamma, first + i, load_f32(dgamma, first + i) + load_f32(sums, i))

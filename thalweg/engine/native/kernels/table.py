@@ -83,6 +83,7 @@ def chosen(i: Instruction) -> Kernel:
 
 def derivation_of(i: Instruction) -> FromReference | None:
     """What a kernel that was made of an instruction's reference is given; None of another kernel."""
+    kernel_of(i)
     kept: FromReference | None = vars(i).get("native derivation")
     return kept
 

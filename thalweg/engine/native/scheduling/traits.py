@@ -12,7 +12,7 @@ from thalweg.program.instructions.images.augmentation import RandomBrightness, R
 from thalweg.program.instructions.losses.penalties import OrthogonalPenaltyGradient, Penalty, PenaltyGradient
 from thalweg.program.instructions.noise import Noise
 from thalweg.program.instructions.normalization import BatchNormalizationAdjoint
-from thalweg.program.instructions.parametric import Prelu, PreluAdjoint
+from thalweg.program.instructions.parametric import Prelu
 from thalweg.program.instructions.rowwise import Rowwise, RowwiseAdjoint
 from thalweg.program.instructions.updates.constraints import NormConstraint
 from thalweg.program.instructions.updates.gradients import ClipNorm
@@ -24,7 +24,7 @@ from thalweg.program.ir.instruction import Buffer, Instruction
 # The operand of a kernel, and the result that it may write over it: what it has written it doesn't read again.
 OVERWRITING: tuple[tuple[tuple[type[Instruction], ...], str, str], ...] = (
     ((Activation, Rowwise, Dropout, Noise, Prelu), "h", "a"),
-    ((ElementwiseAdjoint, RowwiseAdjoint, PreluAdjoint, DropoutAdjoint), "da", "dh"),
+    ((ElementwiseAdjoint, RowwiseAdjoint, DropoutAdjoint), "da", "dh"),
     ((Add, Copy, Rescale, RandomContrast, RandomBrightness), "x", "z"),
     ((BatchNormalizationAdjoint,), "da", "dx"),
     ((NativeBatchNormalization,), "shortcut", "a"),

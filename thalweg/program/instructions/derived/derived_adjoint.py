@@ -14,7 +14,17 @@ from thalweg.program.graphs.simplified import simplified
 from thalweg.program.graphs.sizes import ROWS
 from thalweg.program.graphs.traced_values import Value, constant, named, value_of, walk
 from thalweg.program.graphs.value_functions import Tracing, broadcast_to
-from thalweg.program.ir.instruction import BYTES, DOUBLE, Adjoints, Array, Buffer, Constant, Instruction, StepState
+from thalweg.program.ir.instruction import (
+    BYTES,
+    DOUBLE,
+    Adjoints,
+    Array,
+    Buffer,
+    Constant,
+    Instruction,
+    StepState,
+    fields_of,
+)
 from thalweg.program.ir.references import compute
 
 
@@ -49,8 +59,10 @@ class DerivedAdjoint(Derived):
 
     @property
     def name(self) -> str:  # type: ignore[override]
-        several = len(self.of.differentiable()) > 1
-        return f"{self.of.title} adjoint" + f" of {self.x}" * several
+        if len(self.of.differentiable()) == 1:
+            return f"{self.of.title} adjoint"
+        held = ((name, v if isinstance(v, tuple) else (v,)) for name, v in fields_of(self.of).items())
+        return f"{self.of.title} adjoint of {next(name for name, of in held if any(v is self.x for v in of))}"
 
     @property
     def x(self) -> Buffer:

@@ -14,7 +14,7 @@ from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Instruction,
 
 def away(xp: Any, x: Array, y: Array, centers: Array) -> Array:
     """x − c_y of each row, as (rows, features); NaN where y isn't a class"""
-    labels, known = class_numbers(xp, y[:, 0], len(centers))
+    labels, known = class_numbers(xp, y[:, 0], centers.shape[0])
     return xp.where(known[:, None], rows_of(x) - xp.take(centers, labels, axis=0), np.nan)
 
 
@@ -34,10 +34,6 @@ class OfCenters(Instruction):
     y: Buffer
     weight: Buffer | None
     centers: Buffer
-
-    @property
-    def sizes(self) -> dict[str, int]:
-        return {"features": self.x.size, "classes": self.centers.shape[0]}
 
 
 class CenterDistance(OfCenters):
@@ -65,10 +61,6 @@ class CenterDistance(OfCenters):
         over_rows = "Σ" if self.total else "mean"
         factor = f"{weight_text(self.weight)}{times(self.factor / 2)}"
         return f"{self.sums} += {over_rows} {factor}‖{self.x} − {self.centers}[{self.y}]‖²"
-
-    @property
-    def sizes(self) -> dict[str, int]:
-        return super().sizes | {"total": int(self.total)}
 
     def adjoint(self, d: Adjoints) -> Iterator[Instruction]:
         if d.wants(self.x):
@@ -102,10 +94,6 @@ class CenterDistanceGradient(OfCenters):
         text = f"{weight_text(self.weight)}{times(self.factor)}({self.x} − {self.centers}[{self.y}])"
         return f"{self.dx} = {text}" + ("" if self.total else "/rows")
 
-    @property
-    def sizes(self) -> dict[str, int]:
-        return super().sizes | {"total": int(self.total)}
-
     def reference(self, xp: Any, x: Array, y: Array, weight: Array | None, centers: Array, step: StepState) -> Array:
         slope = weighted(away(xp, x, y, centers), weight) * scale(self.total, self.factor, step)
         return slope.reshape(x.shape)
@@ -131,6 +119,10 @@ class CenterSums(OfCenters):
     def formula(self) -> str:
         w = weight_text(self.weight)
         return f"{self.parts} = Σ {w}({self.centers} − {self.x}), Σ {w or '1'} of each {self.y}".replace("· of", " of")
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        return {"features": self.x.size, "classes": self.centers.shape[0]}
 
     def reference(self, xp: Any, x: Array, y: Array, weight: Array | None, centers: Array) -> Array:
         difference = away(xp, x, y, centers)

@@ -32,10 +32,6 @@ class RowValue(Instruction):
         optional = {} if self.weight is None else {"weight": self.weight}
         return Stated(text, {"v": self.v, **optional, "sums": self.sums})
 
-    @property
-    def sizes(self) -> dict[str, int]:
-        return {"total": int(self.total)}
-
     def differentiable(self) -> tuple[Buffer, ...]:
         return () if self.metric else (self.v,)
 
@@ -69,10 +65,6 @@ class RowValueGradient(Instruction):
     def stated(self) -> Stated:
         text = ("1" if self.weight is None else "weight") + ("" if self.total else " / batch_rows")
         return Stated(f"dv = {text}", {"dv": self.dv} | ({} if self.weight is None else {"weight": self.weight}))
-
-    @property
-    def sizes(self) -> dict[str, int]:
-        return {"total": int(self.total)}
 
     def reference(self, xp: Any, weight: Array | None, step: StepState) -> Array:
         scale = 1.0 if self.total else 1.0 / step.batch_rows

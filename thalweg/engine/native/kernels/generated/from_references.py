@@ -105,9 +105,9 @@ class Opened:
         match value:
             case Buffer():
                 return self.buffer(value)
-            case tuple():
-                return tuple(map(self.of, value)) if any(isinstance(v, Buffer) for v in value) else value
-            case int() if kind == "stream":
+            case tuple() if kind == "Pair" or any(isinstance(v, Buffer) for v in value):
+                return tuple(self.of(v, int) for v in value)
+            case int() if kind == "stream" or (kind in ("int", int) and value > 1):
                 name = f"q{len(self.sizes)}"
                 self.sizes[name] = value
                 return Size.named(name, value)

@@ -1,49 +1,13 @@
-"""Class centres in feature space: distances, their gradient, a lane's sums, and the update of the centres."""
+"""Class centres in feature space: a lane's sums, and the update of the centres, which all lanes share."""
 
 import numpy as np
 
-from thalweg.engine.native.compiler.llvm import doubles, floats, load_f32
+from thalweg.engine.native.compiler.llvm import floats, load_f32
 from thalweg.engine.native.compiler.named import kernel
 from thalweg.engine.native.kernels.losses.class_numbers import NO_CLASS, class_of
 
 F32 = np.float32
 ONE = F32(1)
-
-
-@kernel
-def center_distance(x, y, weight, centers, sums, features, total, classes, factor: float, *, rows, batch_rows):
-    """sums += factor·½·Σ w·‖x − c_y‖², NaN if any y isn't a class"""
-    y = floats(y, rows)
-    result = 0.0
-    for r in range(rows):
-        label = class_of(y[r], classes)
-        if label == NO_CLASS:
-            result = np.nan
-            break
-        u, center = floats(x + 4 * r * features, features), floats(centers + 4 * label * features, features)
-        squares = F32(0)
-        for k in range(features):
-            e = u[k] - center[k]
-            squares += e * e
-        result += np.float64(squares * (load_f32(weight, r) if weight else ONE))
-    doubles(sums, 1)[0] += result * factor * 0.5 * (batch_rows if total else 1)
-
-
-@kernel
-def center_distance_gradient(x, y, weight, centers, dx, features, total, classes, factor: float, *, rows, batch_rows):
-    """dx = w·factor·(x − c_y)/rows, NaN where y isn't a class"""
-    y = floats(y, rows)
-    scale = F32(factor if total else factor / batch_rows)
-    for r in range(rows):
-        u, g = floats(x + 4 * r * features, features), floats(dx + 4 * r * features, features)
-        label = class_of(y[r], classes)
-        if label == NO_CLASS:
-            g[:] = F32(np.nan)
-            continue
-        center = floats(centers + 4 * label * features, features)
-        w = scale * (load_f32(weight, r) if weight else ONE)
-        for k in range(features):
-            g[k] = w * (u[k] - center[k])
 
 
 @kernel
