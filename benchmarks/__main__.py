@@ -75,6 +75,7 @@ def parsed() -> argparse.Namespace:
         "--doctor", action="store_true", help="the doctor's false alarms in hundreds of healthy trainings"
     )
     modes.add_argument("--compiling", action="store_true", help="what compiling the kernels of `make demo` costs")
+    modes.add_argument("--kernels", action="store_true", help="which kernels are made of references, and at what cost")
     modes.add_argument("--series", action="store_true", help="forecasts of series in time, beside other methods")
     modes.add_argument("--large", action="store_true", help="a million rows, and ten thousand columns")
     modes.add_argument("--on-disk", action="store_true", help="a Parquet folder larger than --memory 500MB")
@@ -160,6 +161,10 @@ def main() -> None:
         from benchmarks.formulas import formulas
 
         formulas(arguments.only)
+    elif arguments.kernels:
+        from benchmarks.derived_kernels import kernels
+
+        kernels(arguments.only)
     elif arguments.estimators:
         from benchmarks.estimators import estimators
 

@@ -1,6 +1,8 @@
 """Kernels that are made of references: they agree with these, for instructions that have one by hand, too."""
 
+import operator
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,7 +16,7 @@ from hypothesis import strategies as st
 import thalweg as tw
 from thalweg.engine.native.kernels.generated.from_references import from_reference
 from thalweg.engine.native.kernels.table import derivation_of, kernel_of
-from thalweg.errors import ThalwegError
+from thalweg.errors import ArgumentError, ThalwegError
 from thalweg.program.graphs.sizes import ROWS as MANY
 from thalweg.program.graphs.sizes import Size
 from thalweg.program.ir.instruction import Buffer, Instruction
@@ -65,11 +67,11 @@ def test_the_text_of_a_size_is_the_number(data):
     sizes = [*(Size.named(name, n) for name, n in numbers.items()), 2, 3, 6]
     for _ in range(data.draw(st.integers(1, 6))):
         x, y = (data.draw(st.sampled_from(sizes)) for _ in range(2))
-        how = data.draw(st.sampled_from(["+", "-", "*", "//", "%"]))
-        if how in ("//", "%") and y == 0:
+        how = data.draw(st.sampled_from([operator.add, operator.sub, operator.mul, operator.floordiv, operator.mod]))
+        if how in (operator.floordiv, operator.mod) and y == 0:
             continue
-        sizes.append({"+": x + y, "-": x - y, "*": x * y}[how] if how in "+-*" else x // y if how == "//" else x % y)
-        assert eval(str(sizes[-1]), dict(numbers)) == int(sizes[-1]), str(sizes[-1])
+        sizes.append(how(x, y))
+        assert eval(str(sizes[-1]), dict(numbers)) == int(sizes[-1]) == how(int(x), int(y)), str(sizes[-1])
 
 
 def test_a_number_of_rows_is_one_in_each_form():
@@ -131,6 +133,65 @@ def test_running_products_learn_natively_as_by_the_reference():
         model.fit(x, y, epochs=3, batch_size=32, verbose=0)
         found.append(np.concatenate([np.ravel(w) for w in model.get_weights()]))
     np.testing.assert_allclose(*found, rtol=1e-4, atol=1e-6)
+
+
+class Totals(Instruction):
+    """z = Σ x over the rows, and the sum of each row beside it."""
+
+    x: Buffer
+    z: Buffer
+    s: Buffer
+
+    name = "totals"
+    printed = "{z} = Σ {x}, {s}"
+    writes = ("z", "s")
+    reduces = ("z",)
+
+    def reference(self, xp, x):
+        return x.sum(axis=0), x.sum(axis=1, keepdims=True)
+
+
+@pytest.mark.jit
+@pytest.mark.parametrize(("rows", "n"), [(20_000, 5), (5, 20_000), (1, 1), (300, 300)])
+def test_long_sums_keep_their_digits(rows, n):
+    """Of numbers that are all alike, every sum of float32 is rounded the same way."""
+
+    def build(c):
+        x = c.put("x", (n,), np.float32(0.1))
+        return Totals(x, c.put("z", (n,), np.nan, "gradients", per_row=False), c.put("s", (1,), np.nan))
+
+    case = Case(build, Shape(rows=rows))
+    case.check()
+    for field, found in case.native().items():
+        np.testing.assert_allclose(found, case.reference()[field], rtol=3e-7, err_msg=field)
+
+
+def test_what_is_by_hand_says_why():
+    """In the first line of its file, which a schedule prints."""
+    folder = Path(tw.__file__).parent / "engine" / "native" / "kernels"
+    files = [f for f in folder.rglob("*.py") if f.parent.name != "generated" and "\n@kernel\n" in f.read_text("utf-8")]
+    assert len(files) > 20
+    assert [f.name for f in files if ": by hand, " not in f.read_text("utf-8").split("\n", 1)[0]] == []
+
+
+def test_a_schedule_tells_how_kernels_are_made():
+    layers = [tw.Input((4,)), tw.layers.Dense(3, "tanh"), tw.layers.PReLU(), tw.layers.Dense(2)]
+    model = tw.Sequential(layers)
+    model.compile("sgd", "mse")
+    listing = model.schedule(kernels=True)
+    found = {row.name: row.kernel for row in listing}
+    assert found["prelu adjoint of alpha"] == "of its reference"
+    assert found["tanh"] == "of its equation"
+    assert found["affine"] == "by hand, on the micro-kernels"
+    assert (
+        str(listing).count("by hand, on the micro-kernels")
+        == list(found.values()).count("by hand, on the micro-kernels") + 2
+    )
+    assert all(row.kernel == "" for row in model.schedule())
+    other = tw.Sequential([tw.Input((4,)), tw.layers.Dense(2)], engine="reference")
+    other.compile("sgd", "mse")
+    with pytest.raises(ArgumentError, match="no kernels of its own"):
+        other.schedule(kernels=True)
 
 
 class Kept(Instruction):

@@ -22,6 +22,7 @@ class Plan(NamedTuple):
 
     instructions: Sequence[tuple[str, Instruction]]
     numbers: Mapping[str, int]
+    kernel: Callable[[Instruction], str]  # how what computes an instruction is made, and why so
 
 
 @dataclass(frozen=True)

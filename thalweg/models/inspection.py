@@ -107,6 +107,7 @@ class Inspected:
         lanes: int = 1,
         after: str | None = None,
         length: int | None = None,
+        kernels: bool = False,
     ) -> Listing:
         """How the engine runs the program: the instructions that it executes, phase by phase, in their order.
 
@@ -119,6 +120,8 @@ class Inspected:
             split among the lanes by its inputs.
         after: shows the instructions as they are after this pass. An unknown name raises an error that lists the
             passes.
+        kernels: whether each row says how its kernel is made: of the instruction's reference, of an equation, or by
+            hand, and then why.
 
         >>> import thalweg
         >>> model = thalweg.Sequential([thalweg.Input((2,)), thalweg.layers.Dense(1, "sigmoid")])
@@ -138,7 +141,9 @@ class Inspected:
         profiled, seconds = compiled._profiles.get((kind, batch_size), (program, None))
         times = seconds if program is profiled and request.lanes == 1 else None  # measured on one lane
         plan = None if compiled.runs.plan is None else compiled.runs.plan(program, request.batch, request.lanes)
-        return Listing(program, request.batch, times, plan)
+        if plan is None and kernels:
+            raise ArgumentError(f"the {compiled.engine} engine has no kernels of its own to tell of")
+        return Listing(program, request.batch, times, plan, kernels)
 
     def _requested(self, kind: str, batch_size: int, lanes: int = 1) -> Request:
         """The request for a program that is to be looked at."""

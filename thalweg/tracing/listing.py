@@ -43,6 +43,7 @@ class Row:
     """One instruction of a listing. Times are seconds of one step; None before they are measured.
 
     heading: the formula, without those of the `inner` ones that it runs itself.
+    kernel: how what computes it is made, and why so; "" unless that is asked for.
     """
 
     number: int
@@ -57,6 +58,7 @@ class Row:
     phase: str = ""  # of a schedule
     heading: str = ""
     inner: tuple[Inner, ...] = ()
+    kernel: str = ""
 
     @property
     def part(self) -> str:
@@ -68,10 +70,16 @@ class Listing(Sequence[Row]):
     """The rows of a program for a batch of `rows`, or of a schedule; printing it shows the table.
 
     seconds: the time of each instruction. plan: how an engine runs the program; its rows are in the order of execution.
+    kernels: whether a schedule says how each instruction's kernel is made.
     """
 
     def __init__(
-        self, program: Program, rows: int, seconds: Sequence[float] | None = None, plan: Plan | None = None
+        self,
+        program: Program,
+        rows: int,
+        seconds: Sequence[float] | None = None,
+        plan: Plan | None = None,
+        kernels: bool = False,
     ) -> None:
         sections = dict.fromkeys(program.backward, "backward") | dict.fromkeys(program.update, "update")
         order = sorted(program, key=lambda i: SECTIONS.index(sections.get(i, "forward")))
@@ -94,6 +102,7 @@ class Listing(Sequence[Row]):
                 phase,
                 i.heading,
                 tuple(inner_of(i, rows)),
+                plan.kernel(i) if plan is not None and kernels else "",
             )
             for number, (phase, i) in enumerate(executed, start=1)
         ]
@@ -164,6 +173,8 @@ class Listing(Sequence[Row]):
                 section = row.part
                 rows.append([section])
             rows.append([*self.cells(row, timed), row.heading])
+            if row.kernel:
+                rows.append(["", "kernel", *[""] * (len(rows[-1]) - 3), row.kernel])
             for part in row.inner:
                 number, name, *cells = self.inner_cells(part, timed)
                 name = name.replace(" " * 2, "\N{NO-BREAK SPACE}" * 2)  # which HTML keeps
@@ -184,6 +195,9 @@ class Listing(Sequence[Row]):
                 formulas.append("")
             lines.append(self.cells(row, timed))
             formulas.append(row.heading)
+            if row.kernel:
+                lines.append(["", "  kernel", *[""] * (len(header) - 2)])
+                formulas.append(f"  {row.kernel}")
             lines += [self.inner_cells(part, timed) for part in row.inner]
             formulas += [part.indent + part.formula for part in row.inner]
         last = self.sums(timed)

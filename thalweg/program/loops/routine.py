@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from thalweg.program.graphs.sizes import ROWS
 from thalweg.program.graphs.traced_program import Statement
 from thalweg.program.graphs.traced_values import walk
 from thalweg.program.ir.instruction import Buffer, Constant, Instruction
@@ -138,7 +139,13 @@ def planned(blocks: Sequence[Block]) -> dict[np.dtype[Any], int]:
     sizes: dict[np.dtype[Any], int] = {}
     for dtype in dict.fromkeys(a.dtype for a in lives):
         own = list(dict.fromkeys(life for a, life in lives.items() if a.dtype == dtype))
-        sizes[dtype] = pack(own)
+        fixed = [life for life in own if life.size < ROWS]
+        grown = [life for life in own if life.size >= ROWS]  # with the rows, however few there are: lies behind
+        sizes[dtype] = pack(fixed)
+        behind = pack(grown)
+        for life in grown:
+            life.offset += sizes[dtype]
+        sizes[dtype] += behind
     for array, life in lives.items():
         array.offset = life.offset
     return sizes

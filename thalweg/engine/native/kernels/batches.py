@@ -1,4 +1,4 @@
-"""Rows in and out."""
+"""Rows in and out: by hand, as the data lie in an order of their own and are asked for before they are needed."""
 
 from thalweg.engine.native.compiler.llvm import bytes_of, fetch, floats, integers, load_f32, store_f32
 from thalweg.engine.native.compiler.named import kernel

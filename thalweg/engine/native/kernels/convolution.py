@@ -1,4 +1,4 @@
-"""Convolutions on the micro-kernel, without a copy of the patches under the kernel.
+"""Convolutions: by hand, on the micro-kernel, without a copy of the patches under the kernel.
 
 In (row, height, width, channel) order the elements under one row of a kernel are contiguous in memory, and those of the
 next output begin a stride further on: a matrix whose rows overlap, which costs nothing, since a tile only broadcasts A.

@@ -1,4 +1,4 @@
-"""Depthwise convolutions: every channel has a kernel of its own, so they work on vectors of channels, not matrices.
+"""Depthwise convolutions: by hand, on vectors of channels, not matrices, as every channel has a kernel of its own.
 
 The outputs of a row that use the same taps are a run: for a vector of channels, the kernel stays in registers during
 the run, and so do the sums of a kernel's gradient. Addresses are in bytes, strides in floats.

@@ -1,4 +1,4 @@
-"""Dropout, whose adjoint may read what was dropped from the signs of zeros. A result may overwrite its operand."""
+"""Dropout: by hand, as its adjoint reads what was dropped from signs of zeros. A result may overwrite its operand."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Rows of a table, chosen by number, and the gradient of the table."""
+"""Rows of a table, chosen by number, and its gradient: by hand, as rows are asked for before they are needed."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Decision trees, without a branch on what a node finds, in one of three ways.
+"""Decision trees: by hand, without a branch on what a node finds, in one of three ways.
 
 * A tree of at most LEAVES leaves, for RUN rows: each node crosses out the leaves to its left for the rows that go
   right, in a word of bits for each row; a row reaches the first leaf that is left. So all nodes are read in order, and

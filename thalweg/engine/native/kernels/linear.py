@@ -1,4 +1,4 @@
-"""The products of dense layers, computed by the micro-kernels."""
+"""The products of dense layers: by hand, on the micro-kernels."""
 
 from thalweg.engine.native.compiler.named import kernel
 from thalweg.engine.native.kernels.updates.gradients import stretch

@@ -1,4 +1,7 @@
-"""Running float64 sums for metrics. Operands: p, y, sums; sizes: elements of a row, classes."""
+"""Running float64 sums for metrics: by hand, as several sums are added in one pass, and a row ends at its first NaN.
+
+Operands: p, y, sums; sizes: elements of a row, classes.
+"""
 
 import numpy as np
 

@@ -1,4 +1,7 @@
-"""Normal numbers, in float32 where their references keep float64; an element's counter is its place in the batch."""
+"""Normal numbers: by hand, in float32 where their references keep float64.
+
+An element's counter is its place in the batch.
+"""
 
 import numpy as np
 

@@ -1,6 +1,7 @@
-"""Batch normalisation: the values for each channel are computed here; the loops over all rows are in channels.py.
+"""Batch normalisation: by hand, as the lanes share the sums over all rows.
 
-Sums over many rows lose bits, so they are taken over some rows at a time and added up in float64.
+The values for each channel are computed here; the loops over all rows are in channels.py. Sums over many rows lose
+bits, so they are taken over some rows at a time and added up in float64.
 """
 
 import math

@@ -1,4 +1,4 @@
-"""Products of many pairs of matrices: one by one, by the micro-kernels of dense layers."""
+"""Products of many pairs of matrices: by hand, one by one, on the micro-kernels of dense layers."""
 
 from thalweg.engine.native.compiler.named import kernel
 from thalweg.engine.native.linalg.gemm import pair

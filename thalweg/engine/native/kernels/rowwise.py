@@ -1,4 +1,4 @@
-"""Activations that act on one row at a time: softmax, log_softmax, sparsemax, glu."""
+"""Activations that act on one row at a time: by hand, as short rows are turned, so that vectors run along the rows."""
 
 import numpy as np
 

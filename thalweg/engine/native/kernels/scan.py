@@ -1,4 +1,4 @@
-"""The loop over the steps of sequences, which calls the kernels of its body; and sequences in the other layout."""
+"""The loop over the steps of sequences: by hand, as it calls the kernels of its body; and sequences by steps."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Along one axis, in its order: running sums, and the place of the largest element."""
+"""Along one axis, in its order: by hand, as vectors run across it: running sums, and the largest element's place."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Moving elements: slices and what they come from, concatenation, permuting axes."""
+"""Moving elements: by hand, as one text serves all orders of axes: slices and where they come from, concatenation."""
 
 import numpy as np
 

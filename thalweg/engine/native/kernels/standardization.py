@@ -1,4 +1,4 @@
-"""Layer and group normalisation, set by set: made of the reference, whole blocks would go through memory six times."""
+"""Layer and group normalisation: by hand, set by set, where the reference goes over whole blocks six times."""
 
 import math
 

@@ -88,6 +88,16 @@ def derivation_of(i: Instruction) -> FromReference | None:
     return kept
 
 
+def origin(i: Instruction) -> str:
+    """How the kernel of an instruction is made: of its reference, of an equation, or by hand, and then why."""
+    kernel = kernel_of(i)
+    if kernel.text:
+        return "of its reference" if derivation_of(i) else "of its equation"
+    text = Path(__file__).parents[1].joinpath(*kernel.module.split(".")).with_suffix(".py").read_text(encoding="utf-8")
+    first = text.split("\n", 1)[0].strip('"')
+    return f"by hand{first.partition(': by hand')[2]}".removesuffix(".")
+
+
 @cache
 def parameters_of(kernel: Kernel) -> Parameters:
     """What a kernel asks for; generated ones have their signature in their text."""

@@ -221,6 +221,8 @@ class Writing:
         used = list(dict.fromkeys((*arrays_written(block.steps), *arrays_read(block.steps))))
         if any(a.where == TABLE for a in used):
             raise ThalwegError("it has a table of constants")
+        if any(a.size > ROWS and int(a.size) % ROWS for a in used):  # which is longer, depends on the rows
+            raise ThalwegError("what it keeps is as long as the rows and some more")
         self.printer.state |= {"rows"}
         found = [f"{a.name} = {view(a)}({a.name}, {sized(a.size)})" for a in used if a.where in (GIVEN, VECTOR)]
         for dtype, count in memory.items():

@@ -1,4 +1,7 @@
-"""Random changes of images. Every loop runs over (y, x, channel), the channels innermost."""
+"""Random changes of images: by hand, as what is drawn for an image is computed once, not for each of its elements.
+
+Every loop runs over (y, x, channel), the channels innermost.
+"""
 
 import math
 

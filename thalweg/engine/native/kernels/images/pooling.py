@@ -1,4 +1,4 @@
-"""Pooling, by the loops of windows.py, over runs of windows that reach the image with the same taps.
+"""Pooling: by hand, by the loops of windows.py, over runs of windows that reach the image with the same taps.
 
 By columns, an image's channels count as images, and the rows of the block as channels.
 """

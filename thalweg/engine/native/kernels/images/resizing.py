@@ -1,4 +1,4 @@
-"""Images of another size."""
+"""Images of another size: by hand, as the places and weights of what is averaged are tables of constants."""
 
 import numpy as np
 

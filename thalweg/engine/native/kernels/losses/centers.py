@@ -1,4 +1,4 @@
-"""Class centres in feature space: a lane's sums, and the update of the centres, which all lanes share."""
+"""Class centres in feature space: by hand, as the lanes share the sums and the update of the centres."""
 
 import numpy as np
 

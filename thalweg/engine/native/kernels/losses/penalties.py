@@ -1,4 +1,4 @@
-"""Penalties on the angles between a matrix's vectors."""
+"""Penalties on the angles between a matrix's vectors: by hand, as the lanes share the products."""
 
 import math
 

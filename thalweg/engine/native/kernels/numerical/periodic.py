@@ -1,5 +1,8 @@
-"""Periodic embeddings. The vectors run along the rows, RUN of them at a time: x and a are transposed on the way in and
-out, so that every number of ω, φ and W is one for a whole vector, and only the gradients' sums end within a vector."""
+"""Periodic embeddings: by hand, as vectors run along the rows, RUN of them at a time.
+
+x and a are transposed on the way in and out, so that every number of ω, φ and W is one for a whole vector, and only the
+gradients' sums end within a vector.
+"""
 
 import numpy as np
 

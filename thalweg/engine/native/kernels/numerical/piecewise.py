@@ -1,5 +1,8 @@
-"""Codes of numbers by bins. Each column's codes are written in whole vectors, whose last may reach into the next
-columns' places; these are written afterwards. Near the end of a row, the codes are written one by one."""
+"""Codes of numbers by bins: by hand, in whole vectors, of columns with as many bins as they have.
+
+The last vector of a column may reach into the next columns' places; these are written afterwards. Near the end of a
+row, the codes are written one by one.
+"""
 
 import numpy as np
 

@@ -1,5 +1,6 @@
-"""Convolutions of few channels by columns: the elements of an image are stored channel by channel, each for all rows of
-the block, so that a vector holds rows, however few channels there are.
+"""Convolutions of few channels by columns: by hand, so that a vector holds rows, however few channels there are.
+
+The elements of an image are stored channel by channel, each for all rows of the block.
 
     x[c, i, j, r]      channel, row and column of the image, row of the block
 

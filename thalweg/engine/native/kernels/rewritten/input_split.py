@@ -1,4 +1,4 @@
-"""A first layer whose many inputs are split over the lanes: its products, for all rows of the batch."""
+"""A first layer whose inputs are split over the lanes: by hand, products on the micro-kernels, for all rows."""
 
 from thalweg.engine.native.compiler.llvm import floats, integers
 from thalweg.engine.native.compiler.named import kernel

@@ -1,4 +1,4 @@
-"""Convolutions of 3×3 and 5×5 by Winograd's minimal filtering: 36 multiplications instead of 144 and of 100.
+"""Convolutions of 3×3 and 5×5 by Winograd's filtering: by hand, with 36 multiplications instead of 144 and of 100.
 
 The image is divided into overlapping squares of 6×6, which give 4×4 or 2×2 outputs each. Squares and kernels are
 transformed, and element p of one is multiplied only by element p of the other: 36 products of matrices,

@@ -1,5 +1,7 @@
-"""Winograd's filtering of images by columns: channels take the place of images, and rows of the block that of channels,
-so that the transforms are the same."""
+"""Winograd's filtering of images by columns: by hand, with the same transforms.
+
+Channels take the place of images, and rows of the block that of channels.
+"""
 
 from thalweg.engine.native.compiler.levels import VW
 from thalweg.engine.native.compiler.llvm import floats, load_f32, stack

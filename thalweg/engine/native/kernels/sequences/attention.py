@@ -1,4 +1,4 @@
-"""Attention and its adjoint: the scores of some queries for some keys at a time, which stay in the core's own cache.
+"""Attention and its adjoint: by hand, as the scores of some queries for some keys at a time stay in the core's cache.
 
 For more keys, a query's sums are kept up to date as the next are looked at (online softmax: Milakov and Gimelshein,
 arXiv 1805.02867; FlashAttention, arXiv 2205.14135).

@@ -1,4 +1,4 @@
-"""Constraints on weights after the update, each lane on its own share of an array."""
+"""Constraints on weights after the update: by hand, as the lanes share an array."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Gradients before the update and weights around it: each lane on its own stretch of the flat vectors."""
+"""Gradients before the update and weights around it: by hand, as the lanes share the flat vectors."""
 
 import math
 

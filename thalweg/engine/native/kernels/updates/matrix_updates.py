@@ -1,4 +1,4 @@
-"""Optimizer steps on whole arrays of weights. Each array is one lane's; they are dealt out in order of size."""
+"""Optimizer steps on whole arrays of weights: by hand, as the lanes share them, dealt out in order of size."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""The rows of a table that occur in the batch: their gradients are summed over the lanes, each row by one lane."""
+"""The rows of a table that occur in the batch: by hand, as the lanes share them, each row one lane's."""
 
 import numpy as np
 
