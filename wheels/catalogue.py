@@ -196,9 +196,10 @@ def of_channels(shape: tuple[int, ...]) -> Iterator[Instruction]:
         of = Prelu(x, Buffer("alpha", own, PARAMETERS, per_row=False), z)
         yield from (of, DerivedAdjoint(of, 0, (z,), dx))
         yield DerivedAdjoint(of, 1, (z,), Buffer("dalpha", own, GRADIENTS, per_row=False))
-    for size in product((1, 2), repeat=2) if len(shape) == 3 else ():
-        of = Upsampling(x, placed("z", enlarged(x, size)), size)
-        yield from (of, DerivedAdjoint(of, 0, (of.z,), dx))
+    if len(shape) == 3:
+        for size in ((1, 1), (1, 2), (2, 1), (2, 2)):
+            larger = Upsampling(x, placed("z", enlarged(x, size)), size)
+            yield from (larger, DerivedAdjoint(larger, 0, (larger.z,), dx))
 
 
 def running_product(shape: tuple[int, ...], axis: int, per_row: bool = True) -> CumulativeProduct:

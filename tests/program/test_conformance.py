@@ -47,7 +47,9 @@ MADE = {*FORMULAS, *EQUATIONS, *LOSSES, *(f"{e}_adjoint" for e in EQUATIONS), *(
 MADE |= {*pointwise_rows.GENERATED, "columns"}
 MADE |= {  # of their references
     "cumulative_product", "cumulative_product_adjoint", "rescale", "alpha_dropout", "alpha_dropout_adjoint",
-    "random_uniform", "random_bernoulli",
+    "random_uniform", "random_bernoulli", "spatial_dropout", "add", "copy", "prelu", "prelu_adjoint_of_h",
+    "prelu_adjoint_of_alpha", "upsampling", "upsampling_adjoint", "channel_scale", "channel_scale_gradient",
+    "row_value", "row_value_gradient", "center_distance", "center_distance_gradient",
 }  # fmt: skip
 MADE |= {f"{on}penalty{of}" for on in ("", "activity_") for of in ("", "_gradient")}
 CLASSES = {name: type(Case(build, Shape()).instruction) for name, build in ROWS.items()}
@@ -110,7 +112,7 @@ def test_an_instruction_without_a_row_is_noticed(monkeypatch):
             test_every_instruction_has_a_row()
     finally:
         Forgotten.__module__ = "tests"
-    monkeypatch.delitem(KERNELS, "add")
+    monkeypatch.delitem(KERNELS, "dropout")
     with pytest.raises(AssertionError):
         test_every_kernel_has_a_row_and_every_row_a_kernel()
 
@@ -156,9 +158,9 @@ def test_the_harness_finds_a_wrong_kernel(kernel, wrong, monkeypatch):
 
 
 def test_a_kernel_of_other_operands_is_refused(monkeypatch):
-    monkeypatch.setitem(KERNELS, "softmax", KERNELS["copy"])
+    monkeypatch.setitem(KERNELS, "softmax", KERNELS["dropout_adjoint"])
     with pytest.raises(
-        LookupError, match="the kernel softmax asks for 'x', which the instruction 'softmax' doesn't have"
+        LookupError, match="the kernel softmax asks for 'da', which the instruction 'softmax' doesn't have"
     ):
         Case(ROWS["softmax"], Shape(rows=3, width=5, seed=3)).check()
 

@@ -38,7 +38,7 @@ UNREAD = frozenset(
     maximum_adjoint_of_y mean_over_axes minimum_adjoint_of_y mod_adjoint_of_y moments moving_average muon nadam
     norm_constraint normalization one_hot orthogonal_penalty periodic_embedding periodic_gradient
     periodic_input_gradient permutation piecewise_linear piecewise_linear_adjoint placement
-    power_adjoint_of_y prelu_gradient
+    power_adjoint_of_y prelu_adjoint_of_alpha prelu_adjoint_of_h
     product product_of_two_adjoint_of_x product_of_two_adjoint_of_y product_without_zeros quotient_adjoint_of_x
     quotient_adjoint_of_y random_bernoulli random_brightness random_contrast random_crop random_erasing random_flip
     random_normal random_uniform random_warp reduce resampling reshape rmsprop row_correlations schedule-free_adamw

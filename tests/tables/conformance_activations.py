@@ -159,8 +159,8 @@ def made(equation: Equation) -> Make:
 
 ACTIVATIONS: dict[str, Build] = {
     "prelu": prelu,
-    "prelu_adjoint": prelu_adjoint,
-    "prelu_gradient": prelu_gradient,
+    "prelu_adjoint_of_h": prelu_adjoint,
+    "prelu_adjoint_of_alpha": prelu_gradient,
     **{name: value(made(equation), name) for name, equation in EQUATIONS.items()},
     **{f"{name}_adjoint": adjoint(made(equation), name) for name, equation in EQUATIONS.items()},
     **{kind.name.replace(" ", "_"): row_value(kind) for kind in SIZES},

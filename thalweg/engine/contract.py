@@ -22,7 +22,6 @@ class Plan(NamedTuple):
 
     instructions: Sequence[tuple[str, Instruction]]
     numbers: Mapping[str, int]
-    kernel: Callable[[Instruction], str]  # how what computes an instruction is made, and why so
 
 
 @dataclass(frozen=True)
@@ -37,6 +36,7 @@ class Engine:
     small_batch: int = 1  # batches of fewer rows get another program
     splits: Callable[[Program, Request], bool] = lambda program, request: False  # whether lanes share a layer's inputs
     plan: Callable[[Program, int, int], Plan] | None = None  # how a batch is run by lanes; None: in the program's order
+    origin: Callable[[Instruction], str] | None = None  # how what computes an instruction is made, and why so
     package: str = ""  # the one it needs, which is the extra of the same name
     stores_at_once: bool = True  # whether a step sees what the one before it has stored in the data
     steps_together: Callable[[], int | None] = lambda: None  # steps of a chunk, if that mustn't depend on the clock

@@ -10,7 +10,14 @@ from thalweg.engine.native.passes.input_split import splits
 from thalweg.engine.native.passes.pipeline import PIPELINE
 from thalweg.engine.native.scheduling.blocks import most_lanes
 from thalweg.engine.native.scheduling.phases import plan
+from thalweg.program.ir.instruction import Instruction
 from thalweg.program.plain import PLAIN
+
+
+def origin(i: Instruction) -> str:
+    from thalweg.engine.native.kernels import table
+
+    return table.origin(i)
 
 
 def native_executor(job: Job) -> Executor:
@@ -60,6 +67,7 @@ ENGINES = {
         LEAST_ROWS,
         splits,
         plan,
+        origin,
     ),
     "reference": Engine(reference_executor, PLAIN, ("float32", "float64")),
     "jax": Engine(

@@ -115,21 +115,16 @@ class Inspected:
         divides the work among lanes. The values and gradients stay what they are.
 
         kind, batch_size, length: as for `program`.
-        lanes: with more than one, the sum of the lanes' gradients is shown too. Wide layers need no sum: right before
-            the update, each lane computes a share of their gradients from all rows. A first layer with many inputs is
-            split among the lanes by its inputs.
-        after: shows the instructions as they are after this pass. An unknown name raises an error that lists the
-            passes.
-        kernels: whether each row says how its kernel is made: of the instruction's reference, of an equation, or by
-            hand, and then why.
+        lanes: with more than one, the sum of their gradients is shown too. Wide layers need none: before the update,
+            each lane computes a share of theirs from all rows. A first layer with many inputs is split by these.
+        after: shows the instructions as they are after this pass. An unknown name raises an error that lists them.
+        kernels: whether each row says how its kernel is made: of its reference, of an equation, or by hand, and why.
 
         >>> import thalweg
         >>> model = thalweg.Sequential([thalweg.Input((2,)), thalweg.layers.Dense(1, "sigmoid")])
         >>> model.compile("sgd", "mse")
         >>> [row.name for row in model.schedule() if row.section == "backward"]
         ['weight gradient']
-        >>> [row.phase for row in model.schedule()]
-        ['rows', 'rows', 'rows', 'rows', 'rows', 'finish']
         """
         from thalweg.tracing.listing import Listing
 
@@ -141,9 +136,9 @@ class Inspected:
         profiled, seconds = compiled._profiles.get((kind, batch_size), (program, None))
         times = seconds if program is profiled and request.lanes == 1 else None  # measured on one lane
         plan = None if compiled.runs.plan is None else compiled.runs.plan(program, request.batch, request.lanes)
-        if plan is None and kernels:
+        if kernels and compiled.runs.origin is None:
             raise ArgumentError(f"the {compiled.engine} engine has no kernels of its own to tell of")
-        return Listing(program, request.batch, times, plan, kernels)
+        return Listing(program, request.batch, times, plan, compiled.runs.origin if kernels else None)
 
     def _requested(self, kind: str, batch_size: int, lanes: int = 1) -> Request:
         """The request for a program that is to be looked at."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -70,7 +70,7 @@ class Listing(Sequence[Row]):
     """The rows of a program for a batch of `rows`, or of a schedule; printing it shows the table.
 
     seconds: the time of each instruction. plan: how an engine runs the program; its rows are in the order of execution.
-    kernels: whether a schedule says how each instruction's kernel is made.
+    origin: how what computes an instruction is made, where a schedule says that.
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class Listing(Sequence[Row]):
         rows: int,
         seconds: Sequence[float] | None = None,
         plan: Plan | None = None,
-        kernels: bool = False,
+        origin: Callable[[Instruction], str] | None = None,
     ) -> None:
         sections = dict.fromkeys(program.backward, "backward") | dict.fromkeys(program.update, "update")
         order = sorted(program, key=lambda i: SECTIONS.index(sections.get(i, "forward")))
@@ -102,7 +102,7 @@ class Listing(Sequence[Row]):
                 phase,
                 i.heading,
                 tuple(inner_of(i, rows)),
-                plan.kernel(i) if plan is not None and kernels else "",
+                "" if origin is None else origin(i),
             )
             for number, (phase, i) in enumerate(executed, start=1)
         ]

@@ -8,7 +8,6 @@ from dataclasses import replace
 from thalweg.engine.contract import Plan
 from thalweg.engine.native.instructions.linear import wide_gradient
 from thalweg.engine.native.instructions.updates import on_lanes
-from thalweg.engine.native.kernels.table import origin
 from thalweg.engine.native.scheduling.blocks import block_for, shared_gradients
 from thalweg.engine.native.scheduling.schedule import Schedule, Segment, schedule_of
 from thalweg.program.instructions.elementwise import Reshape
@@ -62,5 +61,4 @@ def plan(program: Program, batch: int, lanes: int) -> Plan:
             "meetings in a step": len(schedule.meetings) + len(finish) + 1 + schedule.meets_early,
             "bytes of workspace in a lane": 4 * (align(schedule.plan.row * block) + schedule.plan.once),
         },
-        origin,
     )

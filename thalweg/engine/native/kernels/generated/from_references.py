@@ -6,6 +6,7 @@ Whatever an instruction's sizes and numbers are, they stay open where they decid
 from __future__ import annotations
 
 import copy
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -23,7 +24,7 @@ from thalweg.errors import ThalwegError
 from thalweg.program.graphs.evaluated import traced_step
 from thalweg.program.graphs.sizes import ROWS, Size
 from thalweg.program.graphs.traced_program import Arrays, Assignment, Statement, statement
-from thalweg.program.graphs.traced_values import Value, constant, named, weak
+from thalweg.program.graphs.traced_values import Value, constant, named, walk, weak
 from thalweg.program.ir.instruction import (
     BYTES,
     DATA,
@@ -38,13 +39,14 @@ from thalweg.program.ir.instruction import (
     fields_of,
 )
 from thalweg.program.ir.program import changes
-from thalweg.program.loops.elements import Storage
+from thalweg.program.loops.elements import VIEWS, Storage
 from thalweg.program.loops.fusing import fused
+from thalweg.program.loops.heavy import HEAVY
 from thalweg.program.loops.nests import GIVEN, MEMORY, TABLE, VECTOR, Array, Names, arrays_read, arrays_written
 from thalweg.program.loops.printer import indented
 from thalweg.program.loops.routine import planned
 
-VIEWS = {"float32": "floats", "float64": "doubles", "int64": "integers", "uint8": "bytes_of", "bool": "bytes_of"}
+TYPES = {"float32": "floats", "float64": "doubles", "int64": "integers", "uint8": "bytes_of", "bool": "bytes_of"}
 ORDER = ("rows", "first_row", "batch_rows", "accumulate", "iteration", "update", "seed", "lane", *STATE)
 
 
@@ -61,8 +63,9 @@ class FromReference:
 class Opened:
     """An instruction whose numbers are open: they have names, and decide as what they are."""
 
-    def __init__(self, i: Instruction, reals: bool) -> None:
-        self.reals = reals  # whether real numbers are open, too
+    def __init__(self, i: Instruction, reals: bool, flat: bool) -> None:
+        self.reals = reals  # whether real numbers are open, too, and constant arrays
+        self.flat = flat  # whether buffers have a single axis
         self.operands: dict[str, Buffer] = {}
         self.sizes: dict[str, int] = {}
         self.constants: dict[str, float] = {}
@@ -70,8 +73,11 @@ class Opened:
         self.known: dict[tuple[int, int], str] = {}  # (place from the front, or from the end, size) → name
         self.own: dict[Buffer, str] = {}  # the opened buffers' names
         given = [b for b in i.operands if b is not None]
+        orders = {type(b) for b in given if b.per_row}
+        self.order = orders.pop() if len(orders) == 1 else Buffer  # one of the elements, in which all may lie alike
         for b in dict.fromkeys(given):
-            if isinstance(b, ByColumns | BySteps) or (b.region == DATA and not isinstance(b, Constant)):
+            other = isinstance(b, ByColumns | BySteps) and not isinstance(b, self.order)
+            if other or (b.region == DATA and not isinstance(b, Constant)):
                 raise ThalwegError(f"{b} lies in an order of its own")
             name = f"v{len(self.operands)}"
             self.operands[name] = b
@@ -81,6 +87,7 @@ class Opened:
     def axes(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         """The sizes of axes by their names: an axis has that of one before it of the same size and at the same place,
         counted from either end, if there is one. So the names don't depend on what happens to be equal."""
+        shape = (math.prod(shape),) if self.flat else shape
         named: list[int] = []
         for k, n in enumerate(shape):
             alike = (self.known.get((k - end, n)) for end in (0, len(shape)))
@@ -94,10 +101,9 @@ class Opened:
 
     def buffer(self, b: Buffer) -> Buffer:
         if b not in self.buffers:
-            own = b
-            if not isinstance(b, Constant):
-                own = Buffer(b.name, self.axes(b.shape), b.region, b.per_row, b.offset, dtype=b.dtype)
-            self.buffers[b] = own
+            known = isinstance(b, Constant) and not self.reals
+            shape = () if known else self.axes(b.shape)
+            self.buffers[b] = b if known else Buffer(b.name, shape, b.region, b.per_row, b.offset, dtype=b.dtype)
         return self.buffers[b]
 
     def of(self, value: Any, kind: Any = "") -> Any:
@@ -157,7 +163,7 @@ def from_reference(i: Instruction) -> FromReference:
             raise ThalwegError(f"the lanes share {i.title}, which its reference doesn't say: write its kernel")
         try:
             kept["native derivation"] = Writing(i, reals=True).whole()
-        except (ThalwegError, TypeError, ValueError):  # a number decides what is computed
+        except (ThalwegError, AttributeError, TypeError, ValueError):  # a number decides what is computed
             try:
                 kept["native derivation"] = Writing(i, reals=False).whole()
             except (KeyError, TypeError, ValueError) as error:
@@ -176,9 +182,9 @@ def is_shared(i: Instruction) -> bool:
 class Writing:
     """One kernel."""
 
-    def __init__(self, i: Instruction, reals: bool) -> None:
+    def __init__(self, i: Instruction, reals: bool, flat: bool = False) -> None:
         self.of = i
-        self.opened = Opened(i, reals)
+        self.opened = Opened(i, reals, flat)
         self.rows = Size.named("rows", ROWS)
         self.printer = KernelPrinter()
         self.arrays = {b: self.array(b, name) for b, name in self.opened.own.items()}
@@ -203,6 +209,10 @@ class Writing:
     def whole(self) -> FromReference:
         opened = self.opened
         traced = statement(opened.instruction, KernelArrays(self.rows))
+        if alike(traced) and not opened.flat:  # whatever their shapes are
+            return Writing(self.of, opened.reals, flat=True).whole()
+        if issubclass(opened.order, ByColumns | BySteps) and not opened.flat:
+            raise ThalwegError("what isn't elementwise lies in an order of its own")
         lines = list(indented(self.lines(traced)))
         lines, sizes = folded(lines, opened.sizes)
         names = [*opened.operands, *sizes]
@@ -259,6 +269,14 @@ class Writing:
         return [b for b in every if b.region != TOTALS]
 
 
+def alike(traced: Statement) -> bool:
+    """Whether each element of the results is made of those at its place: their order in memory doesn't matter then."""
+    values = walk([a.value for a in traced.assignments])
+    moves = (*HEAVY, *(set(VIEWS) - {"reshape"}), "drawn", "arange")
+    sizes = {v.size for v in values if v.ndim}
+    return len(sizes) == 1 and not any(v.function in moves for v in values)
+
+
 def folded(lines: list[str], sizes: Mapping[str, int]) -> tuple[list[str], dict[str, int]]:
     """The same with a single name for sizes that are only ever multiplied with each other, and without those that
     nothing reads: so the number of axes doesn't matter where their order doesn't."""
@@ -277,4 +295,4 @@ def folded(lines: list[str], sizes: Mapping[str, int]) -> tuple[list[str], dict[
 
 
 def view(a: Array) -> str:
-    return VIEWS[a.dtype.name]
+    return TYPES[a.dtype.name]
