@@ -328,6 +328,11 @@ def running_product_adjoint(x, dz, axis):
     return np.moveaxis(np.stack(dx, axis=-1), -1, axis)
 
 
+def shared(x, shape):
+    """The sums over the rows, and over the axes along which there is one number."""
+    return x.sum(0).sum(tuple(k for k, n in enumerate(shape) if n == 1), keepdims=True)
+
+
 def take_along(x, ids, axis):
     n = x.shape[axis]
     there = (ids >= -n) & (ids < n)

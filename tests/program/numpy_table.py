@@ -45,6 +45,10 @@ TABLE = {
     "cumulative_product": "np.cumprod(x, axis + x_lead)",
     "cumulative_sum": f"{CUMULATIVE} if backwards else np.cumsum(x, axis + x_lead)",
     "derived_adjoint cumulative_product": "running_product_adjoint(x, dz[0], axis + x_lead)",
+    "derived_adjoint prelu": (
+        "shared(dz[0] * np.minimum(h, 0), dx_shape) if place else dz[0] * np.where(h > 0, 1, alpha)"
+    ),
+    "derived_adjoint upsampling": "dz[0].reshape(-1, x_shape[0], size[0], x_shape[1], size[1], x_shape[2]).sum((2, 4))",
     "dropout": "np.where(draw(stream, *a_shape) >= rate, h / (1 - rate), 0)",
     "embedding": "embedded(ids, W)",
     "embedding_gradient": "dW, counts = embedding_gradient(ids, dh, dW_shape)",
@@ -114,7 +118,6 @@ TABLE = {
     "top_matches": "np.sum(among_largest(p, class_of(y, p)[..., None], k))",
     "transposed_convolution": "scaled(transposed_convolution(x, W, window, groups, h_shape), None, b)",
     "upsampling": "x.repeat(size[0], axis=1).repeat(size[1], axis=2)",
-    "upsampling_adjoint": "dz.reshape(-1, dx_shape[0], size[0], dx_shape[1], size[1], dx_shape[2]).sum(axis=(2, 4))",
     "weight_gradient": "flat(x).T @ flat(dh)",
 }
 # Losses of whole rows: the value and the slope, of predictions p and targets y.
