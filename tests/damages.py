@@ -44,10 +44,14 @@ DAMAGES = {
         ("engine/native/compiler/on_demand.py", "ctypes.pythonapi.PyThreadState_SetAsyncExc(thread, error)", "pass"),
     ],
     # --- kernels of references ----------------------------------------------------------------------------------------
-    "tests/engine/test_from_references.py": [
+    "tests/engine/test_from_references.py::test_a_product_of_sums_is_multiplied_out": [
         ("program/graphs/sizes.py", "terms[names] = terms.get(names, 0) + f * g", "terms[names] = f * g"),
+    ],
+    "tests/engine/test_from_references.py::test_the_text_of_a_size_is_the_number": [
         ("program/graphs/sizes.py", "return self + other * -1 if", "return self + other if"),
         ("program/graphs/sizes.py", "            left.remove(name)", "            pass"),
+    ],
+    "tests/engine/test_from_references.py": [
         ("program/loops/elements.py", "(axis in gone) == (groups[-1][0] in gone)", "True"),
         ("program/loops/elements.py", "last < 0 or size == 1 or alike", "True"),
         ("program/loops/elements.py", "index + -before for", "index + before for"),

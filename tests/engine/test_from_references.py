@@ -74,6 +74,12 @@ def test_the_text_of_a_size_is_the_number(data):
         assert eval(str(sizes[-1]), dict(numbers)) == int(sizes[-1]) == how(int(x), int(y)), str(sizes[-1])
 
 
+def test_a_product_of_sums_is_multiplied_out():
+    a, b = Size.named("a", 2), Size.named("b", 3)
+    assert str((a + b) * (a + b)) == "a * a + 2 * a * b + b * b"
+    assert str((a + b) * (a - b)) == "a * a - 1 * b * b"
+
+
 def test_a_number_of_rows_is_one_in_each_form():
     rows = Size.named("rows", MANY)
     assert str(rows * 3 // MANY) == "3"
