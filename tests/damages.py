@@ -73,6 +73,8 @@ DAMAGES = {
         ("engine/native/kernels/generated/kernel_printer.py", '">" if f == "maximum" else "<"', '"<"'),
         ("engine/native/kernels/generated/kernel_printer.py", "(c.index.high >= c.high)", "(c.index.high > c.high)"),
         ("program/loops/routine.py", "life.size < ROWS", "True"),
+        ("engine/native/kernels/generated/from_references.py", "(other and len(orders) > 1)", "False"),
+        ("engine/native/kernels/generated/from_references.py", '"drawn", "arange")', '"arange")'),
         ("engine/native/runtime/table_rows.py", "if (own := derivation_of(i)) is not None:", "if (own := None):"),
         ("program/instructions/derived/derived_adjoint.py", "if self.per_row and not self.dx.per_row", "if False"),
     ],

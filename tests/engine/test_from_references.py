@@ -16,9 +16,12 @@ from hypothesis import strategies as st
 import thalweg as tw
 from thalweg.engine.native.kernels.generated.from_references import from_reference
 from thalweg.engine.native.kernels.table import derivation_of, kernel_of
+from thalweg.engine.native.layouts.orders import ByColumns, BySteps
 from thalweg.errors import ArgumentError, ThalwegError
 from thalweg.program.graphs.sizes import ROWS as MANY
 from thalweg.program.graphs.sizes import Size
+from thalweg.program.instructions.elementwise import Copy
+from thalweg.program.instructions.scans import CumulativeProduct
 from thalweg.program.ir.instruction import Buffer, Instruction
 
 SHAPES = (Shape(5, 7, 6, 2, 0, 1), Shape(1, 1, 3, 1, 255, 2), Shape(67, 300, 5, 3, 84, 3))
@@ -213,6 +216,30 @@ class Kept(Instruction):
 
     def reference(self, xp, x):
         return x
+
+
+@pytest.mark.parametrize(
+    ("operands", "known"),
+    [
+        ((ByColumns("x", (4,)), ByColumns("z", (4,))), True),
+        ((BySteps("x", (3, 4)), BySteps("z", (3, 4))), True),
+        ((ByColumns("x", (4,)), Buffer("z", (4,))), False),
+        ((ByColumns("x", (2, 2, 3)), ByColumns("z", (4, 1, 3))), False),  # the elements in another order
+        ((BySteps("x", (3, 4)), BySteps("z", (4, 3))), False),
+    ],
+)
+def test_only_what_lies_alike_is_gone_through_as_it_lies(operands, known):
+    i = Copy(*operands)
+    if known:
+        assert kernel_of(i) == kernel_of(Copy(Buffer("x", (7,)), Buffer("z", (7,))))
+    else:
+        with pytest.raises(ThalwegError, match="an order of its own"):
+            kernel_of(i)
+
+
+def test_what_is_not_elementwise_is_refused_in_another_order():
+    with pytest.raises(ThalwegError, match="an order of its own"):
+        kernel_of(CumulativeProduct(BySteps("x", (3, 4)), BySteps("z", (3, 4)), 0))
 
 
 def test_what_lanes_share_is_refused():

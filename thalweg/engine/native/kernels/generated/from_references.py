@@ -66,6 +66,7 @@ class Opened:
     def __init__(self, i: Instruction, reals: bool, flat: bool) -> None:
         self.reals = reals  # whether real numbers are open, too, and constant arrays
         self.flat = flat  # whether buffers have a single axis
+        self.ordered = False  # whether all of them lie in another order of their elements
         self.operands: dict[str, Buffer] = {}
         self.sizes: dict[str, int] = {}
         self.constants: dict[str, float] = {}
@@ -73,11 +74,11 @@ class Opened:
         self.known: dict[tuple[int, int], str] = {}  # (place from the front, or from the end, size) → name
         self.own: dict[Buffer, str] = {}  # the opened buffers' names
         given = [b for b in i.operands if b is not None]
-        orders = {type(b) for b in given if b.per_row}
-        self.order = orders.pop() if len(orders) == 1 else Buffer  # one of the elements, in which all may lie alike
+        orders = {(type(b), b.shape) for b in given if b.per_row}
         for b in dict.fromkeys(given):
-            other = isinstance(b, ByColumns | BySteps) and not isinstance(b, self.order)
-            if other or (b.region == DATA and not isinstance(b, Constant)):
+            other = isinstance(b, ByColumns | BySteps)
+            self.ordered = self.ordered or other
+            if (other and len(orders) > 1) or (b.region == DATA and not isinstance(b, Constant)):
                 raise ThalwegError(f"{b} lies in an order of its own")
             name = f"v{len(self.operands)}"
             self.operands[name] = b
@@ -211,7 +212,7 @@ class Writing:
         traced = statement(opened.instruction, KernelArrays(self.rows))
         if alike(traced) and not opened.flat:  # whatever their shapes are
             return Writing(self.of, opened.reals, flat=True).whole()
-        if issubclass(opened.order, ByColumns | BySteps) and not opened.flat:
+        if opened.ordered and not opened.flat:
             raise ThalwegError("what isn't elementwise lies in an order of its own")
         lines = list(indented(self.lines(traced)))
         lines, sizes = folded(lines, opened.sizes)
