@@ -1,4 +1,4 @@
-"""Which kernels a wheel brings: all handwritten ones, and what is generated for everything that thalweg names.
+"""Which kernels a wheel brings: all handwritten ones, and those made for everything that thalweg names.
 
 A formula, a Python function or a chain of operations has a kernel of its own, which nobody can know in advance; and the
 adjoint of running products has one for each doubling of the steps, of which a wheel brings those of up to MOST. The
