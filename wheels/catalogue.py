@@ -29,6 +29,7 @@ from thalweg.program.formula.operations import Operation
 from thalweg.program.instructions.activations import Elementwise, ElementwiseAdjoint
 from thalweg.program.instructions.derived.derived_adjoint import DerivedAdjoint
 from thalweg.program.instructions.elementwise import Add, Copy, Rescale
+from thalweg.program.instructions.images.augmentation import RandomBrightness, RandomContrast, RandomFlip
 from thalweg.program.instructions.losses import centers, penalties, row_losses, row_value
 from thalweg.program.instructions.losses.elementwise_losses import ElementwiseLoss
 from thalweg.program.instructions.losses.loss_instruction import LossAndGradient
@@ -196,7 +197,10 @@ def of_channels(shape: tuple[int, ...]) -> Iterator[Instruction]:
         of = Prelu(x, Buffer("alpha", own, PARAMETERS, per_row=False), z)
         yield from (of, DerivedAdjoint(of, 0, (z,), dx))
         yield DerivedAdjoint(of, 1, (z,), Buffer("dalpha", own, GRADIENTS, per_row=False))
+    factors = (0.25, 0.5), (0.125, 0.75)
     if len(shape) == 3:
+        yield from (RandomFlip(x, z, bool(way & 1), bool(way & 2), 1) for way in (1, 2, 3))
+        yield from (kind(x, z, *factors, 1) for kind in (RandomContrast, RandomBrightness))
         for size in ((1, 1), (1, 2), (2, 1), (2, 2)):
             larger = Upsampling(x, placed("z", enlarged(x, size)), size)
             yield from (larger, DerivedAdjoint(larger, 0, (larger.z,), dx))

@@ -56,11 +56,6 @@ class RandomFlip(Instruction):
         axes = ["x → −x"] * self.horizontal + ["y → −y"] * self.vertical
         return f"{self.z} = {self.x}, half of them {', '.join(axes)}"
 
-    @property
-    def sizes(self) -> dict[str, int]:
-        ways = {"horizontal": int(self.horizontal), "vertical": int(self.vertical)}
-        return {**sides(self.x), **ways, "stream": self.stream}
-
     def reference(self, xp: Any, x: Array, step: StepState) -> Array:
         axes = [1] * self.vertical + [2] * self.horizontal
         return xp.where(step.drawn(xp, self.stream, (1, 1, 1)) <= 0.5, xp.flip(x, tuple(axes)), x)
@@ -174,14 +169,6 @@ class RandomContrast(Instruction):
     def formula(self) -> str:
         return f"{self.z} = clip(mean + f·({self.x} − mean)), f {limits(self.factor)}"
 
-    @property
-    def sizes(self) -> dict[str, int]:
-        return {**sides(self.x), "stream": self.stream}
-
-    @property
-    def constants(self) -> dict[str, float]:
-        return {**bounds({"factor": self.factor}), "low": self.clip[0], "high": self.clip[1]}
-
     def reference(self, xp: Any, x: Array, step: StepState) -> Array:
         factor = between(step.drawn(xp, self.stream, (1, 1, 1)), self.factor).astype(x.dtype)
         mean = x.mean(axis=(1, 2), keepdims=True)
@@ -207,14 +194,6 @@ class RandomBrightness(Instruction):
     @property
     def formula(self) -> str:
         return f"{self.z} = clip({self.x} + f·{self.clip[1] - self.clip[0]:g}), f {limits(self.factor)}"
-
-    @property
-    def sizes(self) -> dict[str, int]:
-        return {"size": self.x.size, "stream": self.stream}
-
-    @property
-    def constants(self) -> dict[str, float]:
-        return {**bounds({"factor": self.factor}), "low": self.clip[0], "high": self.clip[1]}
 
     def reference(self, xp: Any, x: Array, step: StepState) -> Array:
         share = between(step.drawn(xp, self.stream, (1, 1, 1)), self.factor)

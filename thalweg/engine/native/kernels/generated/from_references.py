@@ -112,8 +112,8 @@ class Opened:
         match value:
             case Buffer():
                 return self.buffer(value)
-            case tuple() if kind == "Pair" or any(isinstance(v, Buffer) for v in value):
-                return tuple(self.of(v, int) for v in value)
+            case tuple() if kind in ("Pair", "Range") or any(isinstance(v, Buffer) for v in value):
+                return tuple(self.of(v, type(v)) for v in value)
             case int() if kind == "stream" or (kind in ("int", int) and value > 1):
                 name = f"q{len(self.sizes)}"
                 self.sizes[name] = value

@@ -1,4 +1,4 @@
-"""Random changes of images: by hand, as what is drawn for an image is computed once, not for each of its elements.
+"""Random warps, crops and erased patches: by hand, as what a place takes is computed once for all channels.
 
 Every loop runs over (y, x, channel), the channels innermost.
 """
@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 
-from thalweg.engine.native.compiler.llvm import floats, select
+from thalweg.engine.native.compiler.llvm import floats
 from thalweg.engine.native.compiler.named import kernel
 from thalweg.engine.native.kernels.noise import normal
 from thalweg.engine.native.language.callables import compiled, inlined
@@ -16,23 +16,6 @@ from thalweg.engine.native.linalg.hashing import halves, uniform
 F32 = np.float32
 CONSTANT, NEAREST, WRAP = 0, 1, 2  # fill modes; any other number reflects
 TURN = 2 * math.pi
-
-
-@kernel
-def random_flip(x, z, height, width, channels, horizontal, vertical, stream, *, rows, first_row, seed, iteration):
-    """z = x or x mirrored"""
-    k, size = halves(seed, iteration, stream), height * width * channels
-    for r in range(rows):
-        flip = uniform(k, first_row + r) <= F32(0.5)
-        source, target = floats(x + 4 * r * size, size), floats(z + 4 * r * size, size)
-        for y in range(height):
-            row = (height - 1 - y if flip and vertical else y) * width * channels
-            if flip and horizontal:
-                for i in range(width):
-                    for c in range(channels):
-                        target[(y * width + i) * channels + c] = source[row + (width - 1 - i) * channels + c]
-            else:
-                target[y * width * channels : (y + 1) * width * channels] = source[row : row + width * channels]
 
 
 @inlined
@@ -100,42 +83,6 @@ def random_warp(
                     u = inside(np.int64(math.floor(at_x + 0.5)), width, mode)
                     for c in range(channels):
                         target[place + c] = source[(y * width + u) * channels + c] if y >= 0 and u >= 0 else fill
-
-
-@kernel
-def random_contrast(
-    x, z, height, width, channels, stream, factor_low: float, factor_high: float, low: float, high: float,
-    *, rows, first_row, seed, iteration,
-):  # fmt: skip
-    """z = clip(mean + factor·(x − mean)); z may be x."""
-    k, pixels = halves(seed, iteration, stream), height * width
-    size, low, high = pixels * channels, F32(low), F32(high)
-    for r in range(rows):
-        factor = F32(between(factor_low, factor_high, uniform(k, first_row + r)))
-        source, target = floats(x + 4 * r * size, size), floats(z + 4 * r * size, size)
-        for c in range(channels):
-            total = 0.0
-            for p in range(pixels):
-                total += source[p * channels + c]
-            mean = F32(total / pixels)
-            for p in range(pixels):
-                value = mean + factor * (source[p * channels + c] - mean)
-                target[p * channels + c] = low if value < low else high if value > high else value  # NaN stays NaN
-
-
-@kernel
-def random_brightness(
-    x, z, size, stream, factor_low: float, factor_high: float, low: float, high: float,
-    *, rows, first_row, seed, iteration,
-):  # fmt: skip
-    """z = clip(x + factor·(high − low)); z may be x."""
-    k, least, most = halves(seed, iteration, stream), F32(low), F32(high)
-    for r in range(rows):
-        more = F32(between(factor_low, factor_high, uniform(k, first_row + r)) * (high - low))
-        source, target = floats(x + 4 * r * size, size), floats(z + 4 * r * size, size)
-        for i in range(size):
-            value = source[i] + more
-            target[i] = select(value < least, least, select(value > most, most, value))  # NaN stays NaN
 
 
 @kernel
