@@ -137,7 +137,7 @@ def prelu_gradient(c: Case) -> Instruction:
         return sums + (abs(m[dalpha]) if c.has(ACCUMULATE) else 0)
 
     c.magnitudes["dx"] = size
-    of = Prelu(h, Buffer("α", own, PARAMETERS, per_row=False), Buffer("a", h.shape))
+    of = Prelu(h, Buffer("α", own, PARAMETERS, per_row=False, offset=0), Buffer("a", h.shape))
     return DerivedAdjoint(of, 1, (da,), dalpha)
 
 
