@@ -161,7 +161,7 @@ def of_references() -> Iterator[Instruction]:
             x, y, z = (placed(name, shape, per_row) for name in "xyz")
             yield from (Add(x, y, z), Add(x, x, z), Copy(x, z))
     yield from of_losses_of_rows()
-    for shape in chain.from_iterable(product((1, 2), repeat=axes) for axes in (1, 2, 3)):
+    for shape in chain.from_iterable(product((1, 2), repeat=axes) for axes in (1, 2, 3, 4)):
         yield from of_channels(shape)
     for per_row, shape in product((True, False), product((1, 2), repeat=3)):
         yield running_product(shape, 1, per_row)

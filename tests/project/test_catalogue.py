@@ -14,7 +14,7 @@ from thalweg import Input, Sequential, ops, optimizers
 from thalweg.engine.native.kernels.table import derivation_of, kernel_of
 from thalweg.engine.native.runtime import executor
 from thalweg.errors import ThalwegError
-from thalweg.layers import Dense, Embedding, Flatten, Lambda
+from thalweg.layers import Dense, Embedding, Flatten, Lambda, PReLU
 from thalweg.program.instructions.activations import ElementwiseAdjoint
 from wheels.catalogue import MOST, kernels, options
 
@@ -81,6 +81,14 @@ def test_a_kernel_of_a_reference_is_there_at_any_shape(catalogue):
             if kernel_of(Case(ROWS[name], shape).instruction) not in catalogue:
                 missing.setdefault(name, shape)
     assert missing == {}
+
+
+@pytest.mark.parametrize("shared", [(), (1, 2, 3), (1, 3), (2, 4), (4,)])
+@pytest.mark.parametrize("shape", [(2, 3, 4, 5), (2, 1, 4, 5), (2, 3, 4, 1)])
+def test_slopes_of_volumes_have_their_kernels(shape, shared, missing):
+    model = Sequential([Input(shape), Dense(shape[-1]), PReLU(shared_axes=shared), Flatten(), Dense(1)])
+    model.compile("sgd", "mse")
+    assert missing(model.fit, np.zeros((4, *shape)), np.zeros((4, 1)), verbose=0, lanes=1) == set()
 
 
 def kinds_of(row):

@@ -41,7 +41,8 @@ def evaluated(values: Sequence[Value], arrays: Mapping[Buffer, Any], step: StepS
         elif v.function == "constant":
             known[v] = v if isinstance(xp, Tracing) else xp.asarray(v.options["elements"])
         elif v.function == "step":
-            known[v] = getattr(step, v.options["name"], v)  # a number of the instruction's that is left open
+            name = v.options["name"]  # where one traces, also that of a number of the instruction's which is left open
+            known[v] = v if isinstance(xp, Tracing) and not hasattr(step, name) else getattr(step, name)
         elif v.function == "drawn":
             known[v] = step.drawn(xp, v.options["stream"], v.shape[1:])
         elif v.function == "arange":

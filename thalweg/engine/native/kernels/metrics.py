@@ -1,4 +1,4 @@
-"""Running float64 sums for metrics: by hand, as several sums are added in one pass, and a row ends at its first NaN.
+"""Running float64 sums for metrics: by hand, as several sums are added in one pass over the predictions and targets.
 
 Operands: p, y, sums; sizes: elements of a row, classes.
 """
