@@ -54,14 +54,21 @@ class Timed(Case):
 
 
 def pair(name: str, shape: Shape) -> tuple[Timed, Timed] | str:
-    """The same case with the kernel that it has, and with one of its reference; or why there is none."""
+    """The same case with the kernel that it has, and with one of its reference; or why there is none.
+
+    The kernel that it has must agree with the reference; of what is as exact as that only if worked out otherwise
+    (x - tanh(x) of small x, say), the derived one may not, which is a reason for the other.
+    """
     usual, derived = Timed(ROWS[name], shape), Timed(ROWS[name], shape)
     try:
         vars(derived.instruction)["native kernel"] = from_reference(derived.instruction).kernel
     except ThalwegError as error:
         return str(error).partition(": ")[2] or str(error)
-    for case in (usual, derived):
-        case.check()
+    usual.check()
+    try:
+        derived.check()
+    except AssertionError as difference:
+        return f"not as exact: {difference}"
     return usual, derived
 
 
