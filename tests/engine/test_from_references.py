@@ -1,5 +1,6 @@
 """Kernels that are made of references: they agree with these, for instructions that have one by hand, too."""
 
+import itertools
 import operator
 import re
 from pathlib import Path
@@ -21,8 +22,10 @@ from thalweg.errors import ArgumentError, ThalwegError
 from thalweg.program.graphs.sizes import ROWS as MANY
 from thalweg.program.graphs.sizes import Size
 from thalweg.program.instructions.elementwise import Copy
+from thalweg.program.instructions.noise import RandomUniform
 from thalweg.program.instructions.scans import CumulativeProduct
 from thalweg.program.ir.instruction import Buffer, Instruction
+from thalweg.program.loops.indices import Index, Quotient, Variable
 
 SHAPES = (Shape(5, 7, 6, 2, 0, 1), Shape(1, 1, 3, 1, 255, 2), Shape(67, 300, 5, 3, 84, 3))
 LEFT_OUT = {*ACTIVATIONS, *FORMULAS, "reshape", "sparse_categorical_crossentropy_logits_gradient"}
@@ -81,6 +84,30 @@ def test_a_product_of_sums_is_multiplied_out():
     a, b = Size.named("a", 2), Size.named("b", 3)
     assert str((a + b) * (a + b)) == "a * a + 2 * a * b + b * b"
     assert str((a + b) * (a - b)) == "a * a - 1 * b * b"
+
+
+@given(st.lists(st.integers(-12, 12).filter(bool), min_size=1, max_size=3), st.integers(-20, 20), st.integers(1, 9))
+def test_an_index_is_divided_as_the_number(factors, first, by):
+    variables = [Variable(name, count) for name, count in zip("ijk", (2, 3, 4), strict=False)][: len(factors)]
+    index = Index(tuple(zip(variables, factors, strict=True)), first)
+    quotient, remainder = index.split(by)
+    for numbers in itertools.product(*(range(v.count) for v in variables)):
+        at = dict(zip(variables, numbers, strict=True))
+        assert (value_of(quotient, at), value_of(remainder, at)) == divmod(value_of(index, at), by)
+
+
+def value_of(index, at):
+    """The number that an index is, as languages have it that round quotients towards 0."""
+    total = index.first
+    for term, factor in index.terms:
+        if isinstance(term, Variable):
+            number = at[term]
+        else:
+            number = value_of(term.index, at)
+            assert number >= 0
+            number = number // term.by if isinstance(term, Quotient) else number % term.by
+        total += factor * number
+    return total
 
 
 def test_a_number_of_rows_is_one_in_each_form():
@@ -142,6 +169,67 @@ def test_running_products_learn_natively_as_by_the_reference():
         model.fit(x, y, epochs=3, batch_size=32, verbose=0)
         found.append(np.concatenate([np.ravel(w) for w in model.get_weights()]))
     np.testing.assert_allclose(*found, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.jit
+def test_derived_gradients_of_weights_add_up_over_blocks():
+    """A batch of so many rows goes through the network in blocks; PReLU's gradient of alpha is derived."""
+    x = np.random.default_rng(0).normal(size=(5000, 6)).astype(np.float32)
+    found = []
+    for engine in ("reference", "native"):
+        model = tw.Sequential(
+            [tw.Input((6,)), tw.layers.Dense(64), tw.layers.PReLU(), tw.layers.Dense(1)], seed=0, engine=engine
+        )
+        model.compile(tw.optimizers.SGD(1.0), "mse")
+        model.fit(x, x[:, :1] * np.abs(x[:, 1:2]), batch_size=5000, verbose=0)
+        found.append(model.get_weights()[2])
+    np.testing.assert_allclose(*found, rtol=1e-3)
+
+
+class Spread(Instruction):
+    """z = a·|x|^exponent, with a along some of the axes of x."""
+
+    x: Buffer
+    a: Buffer
+    z: Buffer
+    exponent: float
+
+    name = "spread"
+    printed = "{z} = {a}·|{x}|^{exponent}"
+    writes = ("z",)
+
+    def reference(self, xp, x, a):
+        return a * xp.abs(x) ** self.exponent
+
+
+@pytest.mark.jit
+@pytest.mark.parametrize("exponent", [2.5, 3, 0.5, -1, 0, -0.7])
+@pytest.mark.parametrize("shape", [(3, 4, 5), (3, 1, 5), (1, 4, 1), (3, 4, 1), (3, 1, 1), (1, 1, 1)])
+def test_an_array_lies_along_some_of_the_axes(shape, exponent):
+    def build(c):
+        return Spread(c.normal("x", (3, 4, 5)), c.normal("a", shape), c.put("z", (3, 4, 5), np.nan), exponent)
+
+    case = Case(build, Shape(rows=7))
+    case.check()
+    assert "//" not in kernel_of(case.instruction).text  # an axis is counted, not divided
+
+
+class Reversed(Instruction):
+    """x = cumulative product of x from its end, in place."""
+
+    x: Buffer
+
+    name = "reversed"
+    printed = "{x} = running products of {x} from its end"
+    writes = ("x",)
+
+    def reference(self, xp, x):
+        return xp.cumprod(xp.flip(x, -1), -1)
+
+
+@pytest.mark.jit
+def test_what_is_overwritten_is_read_before():
+    Case(lambda c: Reversed(c.normal("x", (5,))), Shape(rows=3)).check()
 
 
 class Totals(Instruction):
@@ -237,9 +325,16 @@ def test_only_what_lies_alike_is_gone_through_as_it_lies(operands, known):
             kernel_of(i)
 
 
-def test_what_is_not_elementwise_is_refused_in_another_order():
+@pytest.mark.parametrize(
+    "i",
+    [
+        CumulativeProduct(BySteps("x", (3, 4)), BySteps("z", (3, 4)), 0),
+        RandomUniform(BySteps("z", (3, 4)), 0.0, 1.0, 0),  # a place's number is that of its index
+    ],
+)
+def test_what_is_not_elementwise_is_refused_in_another_order(i):
     with pytest.raises(ThalwegError, match="an order of its own"):
-        kernel_of(CumulativeProduct(BySteps("x", (3, 4)), BySteps("z", (3, 4)), 0))
+        kernel_of(i)
 
 
 def test_what_lanes_share_is_refused():

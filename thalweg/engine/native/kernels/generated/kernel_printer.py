@@ -38,6 +38,7 @@ OPERATORS = INFIX | {
 }  # fmt: skip
 VECTORS = {name: name for name in ("exp", "log", "tanh", "expm1", "log1p", "erf", "sinh", "cosh", "sin", "cos")}
 VECTORS |= {"arctan": "atan", "arctan2": "atan2", "floor_divide": "floor_divide", "remainder": "mod"}
+VECTORS |= {"signed_power": "signed_power"}
 """NumPy's names of the functions in linalg/mathematics, which are those of float32."""
 SCALARS = (
     *MATHS, "rint", "exp2", "copysign", "power", "sign", "absolute", "maximum", "minimum", "isfinite"
@@ -105,6 +106,8 @@ class KernelPrinter(Printer):
         if f == "power" and isinstance(e.operands[1], Number) and e.operands[1].value in (2, 0.5):
             f, e = ("square" if e.operands[1].value == 2 else "sqrt"), Apply(f, e.operands[:1], e.dtype)
         operands = [self.converted(self.text(o), o.dtype, kind) for o in e.operands]
+        if f == "power" and kind == np.float32 and not is_whole(e.operands[1]):  # LLVM makes products of whole ones
+            f = "signed_power"
         return self.called(f, operands, kind, e.dtype)
 
     def called(self, f: str, operands: Sequence[str], kind: Type, result: Type) -> str:
@@ -199,6 +202,10 @@ class KernelPrinter(Printer):
                 raise ThalwegError("no kernel sorts")
             case _:
                 yield from (line.removesuffix(";") for line in super().step(step))
+
+
+def is_whole(e: Expression) -> bool:
+    return isinstance(e, Number) and float(e.value).is_integer()
 
 
 def choice(dtype: Type) -> str:
