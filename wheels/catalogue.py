@@ -26,6 +26,7 @@ from thalweg.optimizers.layout import Run
 from thalweg.program.formula import operations
 from thalweg.program.formula.equation import Equation
 from thalweg.program.formula.operations import Operation
+from thalweg.program.instructions import metrics
 from thalweg.program.instructions.activations import Elementwise, ElementwiseAdjoint
 from thalweg.program.instructions.derived.derived_adjoint import DerivedAdjoint
 from thalweg.program.instructions.elementwise import Add, Copy, Rescale
@@ -163,6 +164,7 @@ def of_references() -> Iterator[Instruction]:
     yield from of_losses_of_rows()
     for shape in chain.from_iterable(product((1, 2), repeat=axes) for axes in (1, 2, 3, 4)):
         yield from of_channels(shape)
+        yield from of_metrics(shape)
     for per_row, shape in product((True, False), product((1, 2), repeat=3)):
         yield running_product(shape, 1, per_row)
     for before, after, n in product((1, 2), (1, 2), STEPS):
@@ -204,6 +206,12 @@ def of_channels(shape: tuple[int, ...]) -> Iterator[Instruction]:
         for size in ((1, 1), (1, 2), (2, 1), (2, 2)):
             larger = Upsampling(x, placed("z", enlarged(x, size)), size)
             yield from (larger, DerivedAdjoint(larger, 0, (larger.z,), dx))
+
+
+def of_metrics(shape: tuple[int, ...]) -> Iterator[Instruction]:
+    p, y, sums = placed("p", shape), placed("y", shape), Buffer("sums", (3 * prod(shape),), TOTALS, per_row=False)
+    yield metrics.RowCorrelations(p, y, SUMS)
+    yield metrics.SquaresAndTargets(p, y, sums)
 
 
 def running_product(shape: tuple[int, ...], axis: int, per_row: bool = True) -> CumulativeProduct:

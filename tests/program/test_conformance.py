@@ -50,7 +50,7 @@ MADE |= {  # of their references
     "random_uniform", "random_bernoulli", "spatial_dropout", "add", "copy", "prelu", "prelu_adjoint_of_h",
     "prelu_adjoint_of_alpha", "upsampling", "upsampling_adjoint", "channel_scale", "channel_scale_gradient",
     "row_value", "row_value_gradient", "center_distance", "center_distance_gradient", "random_flip", "random_contrast",
-    "random_brightness",
+    "random_brightness", "row_correlations", "squares_and_targets",
 }  # fmt: skip
 MADE |= {f"{on}penalty{of}" for on in ("", "activity_") for of in ("", "_gradient")}
 CLASSES = {name: type(Case(build, Shape()).instruction) for name, build in ROWS.items()}

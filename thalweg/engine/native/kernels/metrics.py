@@ -68,19 +68,6 @@ def sparse_matches(p, y, sums, size, classes, *, rows):
     doubles(sums, 1)[0] += result
 
 
-@kernel
-def squares_and_targets(p, y, sums, size, *, rows):
-    """sums += Σ (ŷ − y)², Σ y, Σ y², for each output"""
-    p, y, sums = floats(p, rows * size), floats(y, rows * size), doubles(sums, 3 * size)
-    for r in range(rows):
-        for j in range(size):
-            t = np.float64(y[r * size + j])
-            e = np.float64(p[r * size + j]) - t
-            sums[j] += e * e
-            sums[size + j] += t
-            sums[2 * size + j] += t * t
-
-
 @compiled
 def exceeded_by_fewer(p, first, classes, own, k):
     """Whether fewer than k of a row's predictions exceed that of class `own`."""
@@ -165,26 +152,6 @@ def score_histogram(p, y, sums, size, classes, buckets, by_output, logits, *, ro
         place = (i % classes * 2 * buckets if by_output else 0) + bucket
         sums[place] += y[i]
         sums[place + buckets] += F32(1) - y[i]
-
-
-@kernel
-def row_correlations(p, y, sums, size, classes, *, rows):
-    """sums += Σ over rows of the correlation of y and ŷ"""
-    n = rows * size
-    p, y = floats(p, n), floats(y, n)
-    result = 0.0
-    for first in range(0, n, classes):
-        mean_p, mean_y = 0.0, 0.0
-        for j in range(first, first + classes):
-            mean_p += p[j]
-            mean_y += y[j]
-        mean_p, mean_y = mean_p / classes, mean_y / classes
-        pp, yy, py = 0.0, 0.0, 0.0
-        for j in range(first, first + classes):
-            a, b = p[j] - mean_p, y[j] - mean_y
-            pp, yy, py = pp + a * a, yy + b * b, py + a * b
-        result += py / np.sqrt(pp * yy)
-    doubles(sums, 1)[0] += result
 
 
 @kernel
