@@ -36,7 +36,6 @@ from thalweg.program.instructions.losses.elementwise_losses import ElementwiseLo
 from thalweg.program.instructions.losses.loss_instruction import LossAndGradient
 from thalweg.program.instructions.noise import (
     AlphaDropout,
-    AlphaDropoutAdjoint,
     RandomBernoulli,
     RandomUniform,
     SpatialDropout,
@@ -156,7 +155,8 @@ def of_references() -> Iterator[Instruction]:
     for shape in shapes:
         h, a = placed("h", shape), placed("a", shape)
         yield Rescale(h, a, 0.5, 0.5)
-        yield from (kind(h, a, 0.5, 1) for kind in (AlphaDropout, AlphaDropoutAdjoint))
+        noise = AlphaDropout(h, a, 0.5, 1)
+        yield from (noise, DerivedAdjoint(noise, 0, (a,), h))
         yield from (kind(a, 0.5, 0.5, 1) for kind in (RandomUniform, RandomBernoulli))
         for per_row in (True, False):
             x, y, z = (placed(name, shape, per_row) for name in "xyz")

@@ -16,7 +16,6 @@ TABLE = {
     "affine": "scaled(x @ W, None, b)",
     "alpha_dropout": "alpha_scale(amount) * (np.where(draw(stream, *a_shape) >= np.float32(amount), h, "
     "-1.7580993408473766) + amount * 1.7580993408473766)",
-    "alpha_dropout_adjoint": "np.where(draw(stream, *a_shape) >= np.float32(amount), alpha_scale(amount) * h, 0)",
     "argmax": "(np.argmin if smallest else np.argmax)(x, axis=axis + x_lead).reshape(*x.shape[:x_lead], *z_shape)",
     "argsort": "np.lexsort((-x if descending else x,), axis=-1)[..., :z_shape[-1]].astype(float)",
     "attention": "o, sums = attention(draw, q, k, v, mask, scale, causal, window, rate, stream)",
@@ -44,6 +43,9 @@ TABLE = {
     "copy": RESHAPED,
     "cumulative_product": "np.cumprod(x, axis + x_lead)",
     "cumulative_sum": f"{CUMULATIVE} if backwards else np.cumsum(x, axis + x_lead)",
+    "derived_adjoint alpha_dropout": (
+        "np.where(draw(stream, *a_shape) >= np.float32(amount), alpha_scale(amount) * dz[0], 0)"
+    ),
     "derived_adjoint cumulative_product": "running_product_adjoint(x, dz[0], axis + x_lead)",
     "derived_adjoint prelu": (
         "shared(dz[0] * np.minimum(h, 0), dx_shape) if place else dz[0] * np.where(h > 0, 1, alpha)"

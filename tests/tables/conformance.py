@@ -33,6 +33,7 @@ from harness import ACCUMULATE, OPTIONAL, ORDERED, SMOOTHED, TOTAL, TWICE, Case,
 from thalweg.engine.native.instructions import linear as native_linear
 from thalweg.engine.native.instructions.elementwise import DropoutAdjoint
 from thalweg.program.instructions import batches, elementwise, linear, noise
+from thalweg.program.instructions.derived.derived_adjoint import DerivedAdjoint
 from thalweg.program.instructions.images import augmentation
 from thalweg.program.instructions.losses import penalties
 from thalweg.program.ir.instruction import DATA, GRADIENTS, PARAMETERS, WORKSPACE, Buffer, Instruction, StepState
@@ -135,6 +136,11 @@ def random_noise(kind: type[noise.Noise]) -> Build:
         return kind(h, c.output("a", c.row), (0.1, 0.5, 0.9)[c.shape.seed % 3], 7)
 
     return build
+
+
+def alpha_dropout_adjoint(c: Case) -> Instruction:
+    of = random_noise(noise.AlphaDropout)(c)
+    return DerivedAdjoint(of, 0, (c.normal("da", c.row),), c.output("dh", c.row))
 
 
 def rescale(c: Case) -> Instruction:
@@ -262,7 +268,7 @@ ROWS: dict[str, Build] = {
     "gaussian_noise": random_noise(noise.GaussianNoise),
     "gaussian_dropout": random_noise(noise.GaussianDropout),
     "alpha_dropout": random_noise(noise.AlphaDropout),
-    "alpha_dropout_adjoint": random_noise(noise.AlphaDropoutAdjoint),
+    "alpha_dropout_adjoint": alpha_dropout_adjoint,
     "penalty": penalty,
     "penalty_gradient": penalty_gradient,
     **conformance_updates.ROWS,

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from thalweg.program.instructions.derived.derived_adjoint import Derived
 from thalweg.program.ir.instruction import Adjoints, Array, Buffer, Instruction, Shape, StepState
 
 DROPPED = -1.7580993408473766  # −scale·alpha of selu: its limit for very negative inputs
@@ -93,8 +94,10 @@ class SpatialDropout(Noise):
         return rows * (self.a.size + 10 * self.a.shape[-1])
 
 
-class AlphaNoise(Noise):
-    """Base of alpha dropout and its adjoint: the elements that both keep, and their scale."""
+class AlphaDropout(Noise, Derived):
+    """a = scale·(keep ? h : −1.758) + shift, which preserves mean 0 and variance 1 (Klambauer et al. 2017)."""
+
+    name = "alpha dropout"
 
     @property
     def scale(self) -> float:
@@ -105,39 +108,13 @@ class AlphaNoise(Noise):
     def shift(self) -> float:
         return -self.scale * self.amount * DROPPED
 
-    def keep(self, xp: Any, step: StepState) -> Array:
-        """Which elements are kept."""
-        return step.drawn(xp, self.stream, self.a.shape) >= self.amount
-
-
-class AlphaDropout(AlphaNoise):
-    """a = scale·(keep ? h : −1.758) + shift, which preserves mean 0 and variance 1 (Klambauer et al. 2017)."""
-
-    name = "alpha dropout"
-
     @property
     def formula(self) -> str:
         return f"{self.a} = {self.scale:.4g}·(keep ? {self.h} : {DROPPED:.4g}) + {self.shift:.4g}"
 
-    def adjoint(self, d: Adjoints) -> Iterator[Instruction]:
-        if d.wants(self.h):
-            yield AlphaDropoutAdjoint(d(self.a), d.into(self.h), self.amount, self.stream)
-
     def reference(self, xp: Any, h: Array, step: StepState) -> Array:
-        return self.scale * xp.where(self.keep(xp, step), h, DROPPED) + self.shift
-
-
-class AlphaDropoutAdjoint(AlphaNoise):
-    """dh = scale·keep·da; the fields are called a (dh) and h (da)"""
-
-    name = "alpha dropout adjoint"
-    printed = "{a} = {scale:.4g}·keep·{h}"
-
-    def differentiable(self) -> tuple[Buffer, ...]:
-        return ()
-
-    def reference(self, xp: Any, h: Array, step: StepState) -> Array:
-        return xp.where(self.keep(xp, step), self.scale * h, 0)
+        keep = step.drawn(xp, self.stream, self.a.shape) >= self.amount
+        return self.scale * xp.where(keep, h, DROPPED) + self.shift
 
 
 class RandomValues(Instruction):
