@@ -37,6 +37,10 @@ class Timed(Case):
 
     words: tuple[Any, ...]
 
+    def __init__(self, *given: Any) -> None:
+        super().__init__(*given)
+        self.lanes = 1  # of several, the last may have nothing to do
+
     def invoke(self, kernel: Kernel, *tables: Any) -> None:
         super().invoke(kernel, *tables)
         self.words = (address_of(kernel), [t.ctypes.data for t in tables], tables)
