@@ -6,6 +6,7 @@
 # make coverage: the tests once more, with the share of lines that they run, which doubles their time.
 # make library: the kernels of a wheel for this machine's processor, and for pages; networks then compile next to nothing.
 # make wheels: wheels with ready kernels, in build/wheels: for all systems, or make wheels SYSTEMS=linux-x86_64.
+# make release: whether a tagged version lacks anything; then all tests, wheels and the site. It publishes nothing.
 # make extras: what each extra is for, done where it alone is installed, from a wheel with this machine's kernels.
 # make docs: the site, in build/site, with links checked; open build/site/index.html.
 # make lowest: some tests with the lowest versions of the dependencies that pyproject.toml allows (Python 3.11 or 3.12).
@@ -17,7 +18,7 @@ BIN := .venv/bin
 # Each core begins with its share of the tests, in their order, and takes half of what another has left.
 ON_ALL_CORES := -n auto --dist worksteal
 
-.PHONY: demo lint library quick test soak damages coverage parity pages web-types lowest wheels extras bench docs clean
+.PHONY: demo lint library quick test soak damages coverage parity pages web-types lowest wheels release extras bench docs clean
 
 .venv/created:
 	$(PYTHON) -m venv .venv
@@ -88,6 +89,13 @@ lowest: .venv-lowest/installed
 
 wheels: .venv/dev
 	$(BIN)/python -m wheels $(SYSTEMS)
+
+release: .venv/dev
+	$(BIN)/python -m wheels.release
+	$(MAKE) --jobs 2 lint library
+	$(BIN)/pytest $(ON_ALL_CORES) --release
+	$(MAKE) wheels docs
+	@echo "build/wheels and build/site are what this version is; to publish: twine upload build/wheels/*, git push --tags"
 
 extras: .venv/dev
 	$(MAKE) library

@@ -6,6 +6,8 @@ Tests of random examples ask `amounts.py` how many: `make test` tries few, `make
 remembered until it has run; `make parity` installs PyTorch, Keras, JAX, onnxruntime, TensorBoard and MPI, and runs what
 is remembered, `make pages` Playwright for the tests in a browser. A test that is skipped again is then a failure:
 nothing is left that no run has run.
+
+`--release` makes failures of what may wait until a release, as a sentence without its Chinese; otherwise it is listed.
 """
 
 import doctest
@@ -29,6 +31,7 @@ from thalweg.engine.native.passes import pipeline, placed_steps
 KEY = "thalweg/skipped"  # in pytest's cache folder
 COMPILER = "llvmlite"
 LACKING = ("could not import", "is not on the PATH")  # why a test is skipped that has to run later
+WAITING = "until a release: "  # why a test is skipped that has found what a release may not have
 
 amounts.register()
 
@@ -130,6 +133,7 @@ def module(nodeid):
 
 
 def pytest_addoption(parser):
+    parser.addoption("--release", action="store_true", help="what may wait until a release is a failure")
     parser.addoption("--skipped", action="store_true", help="only tests that were skipped for want of a package")
 
 
@@ -142,6 +146,25 @@ def pytest_configure(config):
         config.pluginmanager.register(Uncompiled(), "uncompiled")
     if config.pluginmanager.hasplugin("cacheprovider"):  # which -p no:cacheprovider takes away
         config.pluginmanager.register(Skipped(config), "skipped")
+
+
+def pytest_terminal_summary(terminalreporter):
+    for report in terminalreporter.stats.get("skipped", []):
+        _, found, told = report.longrepr[2].partition(WAITING)
+        if found:
+            terminalreporter.write_line(f"before a release, {told}", yellow=True)
+
+
+@pytest.fixture
+def before_release(request):
+    """Takes what a test has found: in a release nothing may be; in any other run it is listed at the end."""
+
+    def check(what, found):
+        assert not (found and request.config.getoption("release")), f"{what}: {found}"
+        if found:
+            pytest.skip(f"{WAITING}{len(found)} {what}: {found}")
+
+    return check
 
 
 @pytest.hookimpl(trylast=True)  # after Hypothesis, which marks its tests

@@ -5,6 +5,7 @@ Names stay as they are: columns, classes, layers, settings' values, code and for
 
 import json
 import pickle
+import re
 
 import numpy as np
 import pytest
@@ -26,6 +27,11 @@ from thalweg.views.web.encoding import decode, encode
 from thalweg.words import translations
 
 QUICK = {"seed": 0, "lanes": 1, "members": 1, "layers": (4,), "epochs": 1, "trees": False}
+WAITING = [  # sentences without Chinese, as patterns: a release has none, which test_words.py sees to
+    re.sub(r"\\\{.*?\\\}", ".*", re.escape(english))
+    for (_, english), chinese in translations.catalogue("zh").items()
+    if not chinese
+]
 UNSEEN = {"kind", "id", "language", "rule"}
 NAMES = (
     "name of bird",
@@ -81,8 +87,9 @@ def seen(value, key=""):
 
 
 def english(document, names=NAMES):
-    """The sentences of a page in Chinese that are English."""
-    return [text for text in seen(decode(encode(document))) if is_english(text, names)]
+    """The sentences of a page in Chinese that are English, but for those that wait for a translator."""
+    found = [text for text in seen(decode(encode(document))) if is_english(text, names)]
+    return [text for text in found if not any(re.search(wait, text) for wait in WAITING)]
 
 
 @pytest.fixture(scope="module")

@@ -76,7 +76,7 @@ def unread(entries, read):
 def main(now):
     from thalweg.words.translations import catalogue
 
-    entries = catalogue("zh")
+    entries = {key: chinese for key, chinese in catalogue("zh").items() if chinese}
     for mark, key in unread(entries, known() | {*now}).items():
         print(f"{mark}  {key[1]}\n          {entries[key]}\n")
     there = {fingerprint(*key, chinese) for key, chinese in entries.items()}

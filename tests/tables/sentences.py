@@ -1,7 +1,7 @@
 """What thalweg says to its users, collected from where it stands: the keys of thalweg/words/zh.po.
 
 `python tests/tables/sentences.py` adds what waits for translation to the catalogue, with an empty msgstr, and takes out
-what nothing says any more."""
+what nothing says any more, and from the notes of what was read."""
 
 import ast
 import inspect
@@ -11,6 +11,7 @@ from dataclasses import fields as fields_of
 from pathlib import Path
 from string import Formatter
 
+import chinese_words
 import numpy as np
 
 import thalweg
@@ -144,6 +145,8 @@ def main():
     print(f"{len(said)} sentences; {len(waiting)} wait for translation, {len(known.keys() - said)} taken out")
     for _, english in waiting:
         print(f"  {english}")
+    catalogue.cache_clear()
+    chinese_words.main([])
 
 
 if __name__ == "__main__":
