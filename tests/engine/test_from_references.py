@@ -214,6 +214,60 @@ def test_an_array_lies_along_some_of_the_axes(shape, exponent):
     assert "//" not in kernel_of(case.instruction).text  # an axis is counted, not divided
 
 
+class Shaped(Instruction):
+    """Element by element, with numbers that the shape says, and sums along axes that may be of size 1."""
+
+    x: Buffer
+    z: Buffer
+    way: int
+
+    name = "shaped"
+    printed = "{z} = f({x})"
+    writes = ("z",)
+
+    def reference(self, xp, x):
+        if self.way == 0:
+            return x * x.shape[-1]
+        if self.way == 1:
+            return x / self.x.shape[0] ** 0.5
+        return x + x.mean(axis=tuple(range(1, x.ndim)), keepdims=True)
+
+
+@pytest.mark.jit
+@pytest.mark.parametrize("way", range(3))
+@pytest.mark.parametrize("shape", [(3, 4), (2, 6), (12,), (1, 1, 4), (4, 1), (1, 1), (1,)])
+def test_what_a_shape_says_isnt_lost_where_elements_are_counted_by_one_axis(shape, way):
+    Case(lambda c: Shaped(c.normal("x", shape), c.put("z", shape, np.nan), way), Shape(rows=5)).check()
+
+
+class Counted(Instruction):
+    """Along an axis that isn't there, or of arrays that don't meet."""
+
+    x: Buffer
+    z: Buffer
+    way: int
+
+    name = "counted"
+    printed = "{z} = f({x})"
+    writes = ("z",)
+
+    def reference(self, xp, x):
+        ways = {
+            0: lambda: x.sum(axis=2),
+            1: lambda: xp.cumprod(x, -3),
+            2: lambda: xp.expand_dims(x, 3),
+            3: lambda: xp.concatenate([x, x[:, :2]], axis=0),
+            4: lambda: xp.stack([x, x[:, :2]], axis=1),
+        }
+        return ways[self.way]()
+
+
+@pytest.mark.parametrize("way", range(5))
+def test_an_axis_that_isnt_there_is_refused(way):
+    with pytest.raises(ThalwegError, match=r"out of bounds for array of dimension|don't meet along axis"):
+        kernel_of(Counted(Buffer("x", (3,)), Buffer("z", (3,)), way))
+
+
 class Reversed(Instruction):
     """x = cumulative product of x from its end, in place."""
 

@@ -252,7 +252,14 @@ def axes_of(axis: Any, ndim: int) -> tuple[int, ...]:
     """Axes counted from 0; None for all."""
     if axis is None:
         return tuple(range(ndim))
-    return tuple(a % ndim for a in (axis if isinstance(axis, tuple | list) else (axis,)))
+    return tuple(axis_of(a, ndim) for a in (axis if isinstance(axis, tuple | list) else (axis,)))
+
+
+def axis_of(axis: int, ndim: int) -> int:
+    """An axis counted from 0. Raises AxisError, a ValueError, where there is none."""
+    if not -ndim <= axis < ndim:
+        raise np.exceptions.AxisError(axis, ndim)
+    return axis % ndim
 
 
 def reduced(name: str, x: Any, axis: Any = None, keepdims: bool = False, dtype: Any = None) -> Value:
@@ -294,7 +301,7 @@ def reshaped(x: Value, shape: Any) -> Value:
 
 
 def transposed(x: Value, axes: Sequence[int]) -> Value:
-    axes = tuple(a % x.ndim for a in axes)
+    axes = axes_of(tuple(axes), x.ndim)
     if axes == tuple(range(x.ndim)):
         return x
     return Value("transpose", (x,), tuple(x.shape[a] for a in axes), x.dtype, {"axes": axes})

@@ -17,6 +17,7 @@ from thalweg.program.graphs.traced_values import (
     Shape,
     Value,
     axes_of,
+    axis_of,
     broadcast,
     kind_of,
     reduced,
@@ -50,14 +51,14 @@ def take(x: Any, indices: Any, axis: Any = None, mode: str = "raise") -> Value:
     x, indices = value_of(x), value_of(indices)
     if axis is None:
         x, axis = reshaped(x, (-1,)), 0
-    axis %= x.ndim
+    axis = axis_of(axis, x.ndim)
     shape = (*x.shape[:axis], *indices.shape, *x.shape[axis + 1 :])
     return Value("take", (x, indices), shape, x.dtype, {"axis": axis})
 
 
 def take_along_axis(x: Any, indices: Any, axis: int) -> Value:
     x, indices = value_of(x), value_of(indices)
-    axis %= x.ndim
+    axis = axis_of(axis, x.ndim)
     both = broadcast(*((*v.shape[:axis], 1, *v.shape[axis + 1 :]) for v in (x, indices)))
     shape = tuple(indices.shape[a] if a == axis else n for a, n in enumerate(both))
     return Value("take_along_axis", (x, indices), shape, x.dtype, {"axis": axis})
@@ -72,7 +73,9 @@ def where(condition: Any, one: Any, other: Any) -> Value:
 
 def concatenate(parts: Any, axis: int = 0) -> Value:
     values = [value_of(part) for part in parts]
-    axis %= values[0].ndim
+    axis = axis_of(axis, values[0].ndim)
+    if len({(*v.shape[:axis], *v.shape[axis + 1 :]) for v in values}) > 1:
+        raise ValueError(f"arrays of shapes {', '.join(str(v.shape) for v in values)} don't meet along axis {axis}")
     shape = list(values[0].shape)
     shape[axis] = sum(v.shape[axis] for v in values)
     return Value(
@@ -82,15 +85,20 @@ def concatenate(parts: Any, axis: int = 0) -> Value:
 
 def stack(parts: Any, axis: int = 0) -> Value:
     values = [value_of(part) for part in parts]
-    axis %= values[0].ndim + 1
-    return concatenate([reshaped(v, (*v.shape[:axis], 1, *v.shape[axis:])) for v in values], axis)
+    axis = axis_of(axis, values[0].ndim + 1)
+    return concatenate([expand_dims(v, axis) for v in values], axis)
+
+
+def expand_dims(x: Value, axis: int) -> Value:
+    axis = axis_of(axis, x.ndim + 1)
+    return reshaped(x, (*x.shape[:axis], 1, *x.shape[axis:]))
 
 
 def split(x: Value, parts: Any, axis: int = 0) -> list[Value]:
     size = x.shape[axis]
     ends = [*parts, size] if not isinstance(parts, int) else [size // parts * (k + 1) for k in range(parts)]
     starts = [0, *ends[:-1]]
-    before = (slice(None),) * (axis % x.ndim)
+    before = (slice(None),) * axis_of(axis, x.ndim)
     return [x[(*before, slice(start, end))] for start, end in zip(starts, ends, strict=True)]
 
 
@@ -155,7 +163,7 @@ def cumulative(name: str) -> Callable[..., Value]:
         x = x if dtype is None else x.astype(dtype)
         if axis is None:
             x, axis = reshaped(x, (-1,)), 0
-        return Value(name, (x,), x.shape, x.dtype, {"axis": axis % x.ndim})
+        return Value(name, (x,), x.shape, x.dtype, {"axis": axis_of(axis, x.ndim)})
 
     return own
 
@@ -168,7 +176,7 @@ def broadcast_to(x: Any, shape: Shape) -> Value:
 def repeat(x: Value, repeats: int, axis: Any = None) -> Value:
     if axis is None:
         x, axis = reshaped(x, (-1,)), 0
-    axis %= x.ndim
+    axis = axis_of(axis, x.ndim)
     wide = broadcast_to(
         reshaped(x, (*x.shape[: axis + 1], 1, *x.shape[axis + 1 :])),
         (*x.shape[: axis + 1], repeats, *x.shape[axis + 1 :]),
@@ -177,11 +185,11 @@ def repeat(x: Value, repeats: int, axis: Any = None) -> Value:
 
 
 def sort(x: Value, axis: int = -1) -> Value:
-    return Value("sort", (x,), x.shape, x.dtype, {"axis": axis % x.ndim})
+    return Value("sort", (x,), x.shape, x.dtype, {"axis": axis_of(axis, x.ndim)})
 
 
 def argsort(x: Value, axis: int = -1, kind: Any = None, stable: Any = None) -> Value:
-    return Value("argsort", (x,), x.shape, np.dtype(np.int64), {"axis": axis % x.ndim})
+    return Value("argsort", (x,), x.shape, np.dtype(np.int64), {"axis": axis_of(axis, x.ndim)})
 
 
 def lexsort(keys: Any, axis: int = -1) -> Value:
@@ -215,7 +223,7 @@ FUNCTIONS |= {
     "cumprod": cumulative("cumprod"), "ones_like": like(1), "zeros_like": like(0),
     "full_like": lambda x, fill_value, dtype=None: Tracing.full(x.shape, fill_value, dtype or x.dtype),
     "result_type": lambda *all: np.result_type(*(x.dtype if isinstance(x, Value) else x for x in all)),
-    "expand_dims": lambda x, axis: reshaped(x, (*x.shape[: axis % (x.ndim + 1)], 1, *x.shape[axis % (x.ndim + 1) :])),
+    "expand_dims": expand_dims,
     **{name: partial(reduced, name) for name in ("sum", "max", "min", "prod", "all", "any", "argmax", "argmin")},
     "amax": partial(reduced, "max"),
     "amin": partial(reduced, "min"),

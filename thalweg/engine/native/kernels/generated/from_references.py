@@ -8,7 +8,7 @@ from __future__ import annotations
 import copy
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -209,9 +209,11 @@ class Writing:
 
     def whole(self) -> FromReference:
         opened = self.opened
-        traced = statement(opened.instruction, KernelArrays(self.rows))
-        if alike(traced) and not opened.flat:  # whatever their shapes are
-            return Writing(self.of, opened.reals, flat=True).whole()
+        traced = self.traced()
+        if not opened.flat and alike(traced):
+            flat = Writing(self.of, opened.reals, flat=True)
+            if flat.computes(self.told()):
+                return flat.whole()
         if opened.ordered and not opened.flat:
             raise ThalwegError("what isn't elementwise lies in an order of its own")
         lines = list(indented(self.lines(traced)))
@@ -223,6 +225,32 @@ class Writing:
         text = head + "\n".join(lines) + "\n"
         kernel = generated(re.sub(r"\W+", "_", self.of.title), text)
         return FromReference(kernel, opened.operands, sizes, opened.constants)
+
+    def traced(self) -> Statement:
+        return statement(self.opened.instruction, KernelArrays(self.rows))
+
+    def computes(self, told: list[Hashable]) -> bool:
+        """Whether it is the same with other shapes: a reference may read numbers from these, or count axes."""
+        try:
+            return self.told() == told
+        except (ThalwegError, AttributeError, IndexError, TypeError, ValueError):
+            return False
+
+    def told(self) -> list[Hashable]:
+        """What is computed, but for shapes."""
+        values = [a.value for a in self.traced().assignments]
+        known: dict[Value, int] = {}  # the first of equal values
+        places: dict[Hashable, int] = {}
+        for v in walk(values):
+            if v.function == "reshape":
+                known[v] = known[v.operands[0]]
+                continue
+            options = {name: o.ravel().tobytes() if isinstance(o, np.ndarray) else o for name, o in v.options.items()}
+            if v.function == "name":
+                options["buffer"] = self.opened.own[v.options["buffer"]]
+            of = v.function, v.dtype, tuple(known[o] for o in v.operands), tuple(sorted(options.items(), key=str))
+            known[v] = places.setdefault(of, len(places))
+        return [*places, *(known[v] for v in values)]
 
     def lines(self, traced: Statement) -> list[str]:
         reduced = self.reduced()
