@@ -76,6 +76,17 @@ DAMAGES = {
         ("engine/native/kernels/generated/from_references.py", '"drawn", "arange")', '"arange")'),
         ("engine/native/kernels/generated/from_references.py", "return self.told() == told", "return True"),
         ("program/graphs/traced_values.py", "if not -ndim <= axis < ndim:", "if False:"),
+        ("engine/native/kernels/generated/kernel_printer.py", "({number} >= {low.format(count)}) & ", ""),
+        (
+            "engine/native/kernels/generated/kernel_printer.py",
+            "({number} if {number} >= I64(0) else {number} + ",
+            "({number} + ",
+        ),
+        (
+            "engine/native/kernels/generated/kernel_printer.py",
+            "                if there:\n",
+            "                if False:\n",
+        ),
         ("engine/native/runtime/table_rows.py", "if (own := derivation_of(i)) is not None:", "if (own := None):"),
         ("program/instructions/derived/derived_adjoint.py", "if self.per_row and not self.dx.per_row", "if False"),
     ],

@@ -268,6 +268,40 @@ def test_an_axis_that_isnt_there_is_refused(way):
         kernel_of(Counted(Buffer("x", (3,)), Buffer("z", (3,)), way))
 
 
+class Chosen(Instruction):
+    """Elements by computed places, and sums at such places: those that aren't there."""
+
+    x: Buffer
+    places: Buffer
+    z: Buffer
+    counts: Buffer
+
+    name = "chosen"
+    printed = "{z} = {x}[{places}], {counts}"
+    writes = ("z", "counts")
+
+    def reference(self, xp, x, places):
+        at = places.astype(int)
+        return xp.take_along_axis(x, at, axis=1), xp.bincount(at.ravel(), xp.ones_like(places).ravel(), minlength=4)
+
+
+@pytest.mark.jit
+@pytest.mark.parametrize(
+    ("place", "there"), [(0, 0), (3, 3), (-1, 3), (-4, 0), (4, None), (-5, None), (1e9, None), (np.nan, None)]
+)
+def test_what_is_looked_up_beyond_an_array_is_not_a_number(place, there):
+    """Where NumPy raises: a kernel can't, and doesn't read or write elsewhere."""
+
+    def build(c):
+        x, places = c.normal("x", (4,)), c.put("places", (1,), place)
+        return Chosen(x, places, c.put("z", (1,), np.nan), c.put("counts", (4,), np.nan, "gradients", per_row=False))
+
+    case = Case(build, Shape(rows=2))
+    found, x = case.native(), case.memory(np.float64)[case.instruction.x]
+    np.testing.assert_allclose(found["z"], np.full((2, 1), np.nan) if there is None else x[:, [there]], rtol=1e-6)
+    np.testing.assert_array_equal(found["counts"], 2 * (np.arange(4) == place))
+
+
 class Reversed(Instruction):
     """x = cumulative product of x from its end, in place."""
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from thalweg.errors import ThalwegError
 from thalweg.program.graphs.sizes import ROWS, as_size
-from thalweg.program.loops.indices import Index, Variable
+from thalweg.program.loops.indices import Index, Looked, Variable
 from thalweg.program.loops.nests import (
     Apply,
     Condition,
@@ -83,6 +83,12 @@ class KernelPrinter(Printer):
         return bare(self.converted(self.text(e), e.dtype, dtype))
 
     def text(self, e: Expression) -> str:
+        if isinstance(e, Element) and (there := self.there(e.index)):
+            outside = self.number(np.nan if e.dtype.kind == "f" else 0, e.dtype)
+            return f"({self.element(e)} if {there} else {outside})"
+        return self.element(e)
+
+    def element(self, e: Expression) -> str:
         match e:
             case Guarded(conditions=conditions, inside=inside, outside=outside):
                 return f"({self.text(inside)} if {self.conditions(conditions)} else {self.text(outside)})"
@@ -165,7 +171,19 @@ class KernelPrinter(Printer):
             found += [f"({index} < {sized(c.high)})"] * (c.index.high >= c.high)
         return " & ".join(found)
 
+    def there(self, index: Index, written: bool = False) -> str:
+        """The condition that what is looked up is in its array, as no kernel can raise; "" where nothing is.
+
+        A place to read may be counted from the end, below 0; a bin that is written may not, as in NumPy.
+        """
+        numbers = [(self.place(self.text(of.element)), sized(of.count)) for of in looked_up(index)]
+        low = "0" if written else "-({})"
+        return " & ".join(f"({number} >= {low.format(count)}) & ({number} < {count})" for number, count in numbers)
+
     def term(self, term: Any) -> str:
+        if isinstance(term, Looked):
+            number = self.place(self.text(term.element))
+            return f"({number} if {number} >= I64(0) else {number} + {sized(term.count)})"
         by = getattr(term, "by", None)
         if by is None:
             return super().term(term)
@@ -196,12 +214,24 @@ class KernelPrinter(Printer):
                 yield f"if {bare(self.text(test))}:"
                 yield from indented(self.steps(body))
             case Store(array=array, index=index, value=value, adds=adds):
+                there = self.there(index, written=True)
+                if there:
+                    yield f"if {there}:"
                 place = f"{array.name}[{self.index(index)}]"
-                yield f"{place} {'+' * adds}= {self.value(value, array.dtype)}"
+                yield f"{'    ' * bool(there)}{place} {'+' * adds}= {self.value(value, array.dtype)}"
             case While() | Sort():
                 raise ThalwegError("no kernel sorts")
             case _:
                 yield from (line.removesuffix(";") for line in super().step(step))
+
+
+def looked_up(index: Index) -> Iterator[Looked]:
+    """The terms of an index that are elements of arrays."""
+    for term, _ in index.terms:
+        if isinstance(term, Looked):
+            yield term
+        elif not isinstance(term, Variable):
+            yield from looked_up(term.index)
 
 
 def is_whole(e: Expression) -> bool:
