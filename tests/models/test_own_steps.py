@@ -359,6 +359,7 @@ class Adversaries(Model):
 
 
 def test_a_model_without_a_call_trains_and_predicts_nothing():
+    thalweg.utils.set_random_seed(0)  # of the two networks' weights, and of the noise
     model = Adversaries(seed=1)
     model.compile(optimizers.Adam(0.01), optimizers.Adam(0.01))
     before = model.forger.predict(Y)
