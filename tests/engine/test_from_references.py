@@ -268,6 +268,17 @@ def test_an_axis_that_isnt_there_is_refused(way):
         kernel_of(Counted(Buffer("x", (3,)), Buffer("z", (3,)), way))
 
 
+def test_a_result_of_another_shape_is_refused():
+    with pytest.raises(ThalwegError, match=r"gives z of shape \(rows, 4\) an array of shape \(rows, 2\)"):
+        kernel_of(Shaped(Buffer("x", (2,)), Buffer("z", (4,)), 0))
+
+
+@pytest.mark.parametrize("shape", [(0,), (3, 0), (0, 3)])
+def test_what_has_no_elements_is_refused(shape):
+    with pytest.raises(ThalwegError, match="shaped has nothing to do: x has no elements"):
+        kernel_of(Shaped(Buffer("x", shape), Buffer("z", shape), 0))
+
+
 class Chosen(Instruction):
     """Elements by computed places, and sums at such places: those that aren't there."""
 

@@ -126,7 +126,7 @@ BUDGET = {
     "optimizers": 1_160, "regularizers": 240, "schedules": 400, "ops": 4_100, "ops.image": 700,
     "engine": 380, "engine.execution": 100,
     "engine.reference": 220, "engine.jax": 800, "engine.native": 0, "engine.native.runtime": 1_620,
-    "engine.native.kernels": 2_560, "engine.native.kernels.sequences": 260, "engine.native.kernels.generated": 1_520,
+    "engine.native.kernels": 2_560, "engine.native.kernels.sequences": 260, "engine.native.kernels.generated": 1_540,
     "engine.native.kernels.images": 330,
     "engine.native.kernels.losses": 670, "engine.native.kernels.numerical": 260,
     "engine.native.kernels.rewritten": 750, "engine.native.kernels.updates": 380, "engine.native.linalg": 2_420,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import copy
 import math
 import re
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -24,7 +24,7 @@ from thalweg.errors import ThalwegError
 from thalweg.program.graphs.evaluated import traced_step
 from thalweg.program.graphs.sizes import ROWS, Size
 from thalweg.program.graphs.traced_program import Arrays, Assignment, Statement, statement
-from thalweg.program.graphs.traced_values import Value, constant, named, walk, weak
+from thalweg.program.graphs.traced_values import Value, broadcast, constant, named, walk, weak
 from thalweg.program.ir.instruction import (
     BYTES,
     DATA,
@@ -160,6 +160,8 @@ def from_reference(i: Instruction) -> FromReference:
             raise KeyError(f"there is no kernel for {i.title}: {lines}, and no reference of which one could be made")
         if type(i).__module__.startswith(HOME):
             raise ThalwegError(f"{i.title} is a native form, which does more than its reference says: write its kernel")
+        if empty := [b for b in i.operands if b is not None and not b.size]:
+            raise ThalwegError(f"{i.title} has nothing to do: {empty[0]} has no elements")
         if is_shared(i):
             raise ThalwegError(f"the lanes share {i.title}, which its reference doesn't say: write its kernel")
         try:
@@ -227,7 +229,18 @@ class Writing:
         return FromReference(kernel, opened.operands, sizes, opened.constants)
 
     def traced(self) -> Statement:
-        return statement(self.opened.instruction, KernelArrays(self.rows))
+        """What the reference computes, whose shapes have to be those of the results, or become them by repeating."""
+        found = statement(self.opened.instruction, KernelArrays(self.rows))
+        for a in found.assignments:
+            wanted = (*[self.rows] * a.buffer.per_row, *a.buffer.shape)
+            try:
+                fits = broadcast(a.value.shape, wanted) == wanted
+            except ValueError:
+                fits = False
+            if not fits:
+                own = f"{a.buffer} of shape {numbers(wanted)} an array of shape {numbers(a.value.shape)}"
+                raise ThalwegError(f"the reference of {self.of.title} gives {own}")
+        return found
 
     def computes(self, told: list[Hashable]) -> bool:
         """Whether it is the same with other shapes: a reference may read numbers from these, or count axes."""
@@ -296,6 +309,11 @@ class Writing:
         fields = [getattr(self.opened.instruction, name) for name in self.of.reduces]
         every = [b for v in fields for b in (v if isinstance(v, tuple) else (v,)) if b is not None]
         return [b for b in every if b.region != TOTALS]
+
+
+def numbers(shape: Sequence[int]) -> str:
+    """A shape for people, whose first axis may be the rows."""
+    return f"({', '.join('rows' if n == ROWS else str(int(n)) for n in shape)})"
 
 
 def alike(traced: Statement) -> bool:
