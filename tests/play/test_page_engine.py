@@ -233,6 +233,7 @@ def test_what_a_step_computes_is_that_of_the_readable_engine(pairs):
     assert [len(step["h"]) for step in found["trace"]] == [ROWS * n for n in (3, 7, 5 * 4 * 5, 8 * 7 * 5)]
     model.set_weights([np.reshape(a, w.shape) for a, w in zip(found["weights"], model.get_weights(), strict=True)])
     compiled = model._compiled
+    compiled.prepare_slots()  # another worker may have the test that trains it
     job = compiled.job("training", compiled.data(x, y), ROWS, visible=True)
     executed = make_executor(compiled.engine, job).trace(compiled.next_step())
     seen = {b.name: memory[b].copy() for i, memory in executed for b in i.outputs if b.per_row}
