@@ -11,6 +11,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from thalweg.support.printing import lasting_streams
+
 ROOT = Path(__file__).parents[1]
 TAG = re.compile(r"v\d+\.\d+\.\d+((a|b|rc)\d+)?")
 
@@ -47,4 +49,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with lasting_streams(ends=True):
+        main()

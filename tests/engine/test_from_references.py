@@ -33,7 +33,7 @@ LEFT_OUT = {*ACTIVATIONS, *FORMULAS, "reshape", "sparse_categorical_crossentropy
 KINDS = [name for name in ROWS if name not in LEFT_OUT and not name.endswith("_of_rows")]
 SAID = re.compile(  # of what can't be made of a reference, why
     "an order of its own|a table of constants|no kernel (knows|sorts|can be made)|the lanes share|a native form"
-    "|has no rule|can't be exported|which no other language has|a function of Python"
+    "|as long as the rows|has no rule|can't be exported|which no other language has|a function of Python"
 )
 MADE = 190  # of the rows here
 
@@ -277,6 +277,57 @@ def test_a_result_of_another_shape_is_refused():
 def test_what_has_no_elements_is_refused(shape):
     with pytest.raises(ThalwegError, match="shaped has nothing to do: x has no elements"):
         kernel_of(Shaped(Buffer("x", shape), Buffer("z", shape), 0))
+
+
+OPEN = {  # references that ask for what stays open, or that loops can't say: what each is told
+    "numbers / x.shape[0]": (lambda xp, x: x * (1 / x.shape[0]), "number of rows"),
+    "root of the rows": (lambda xp, x: x * x.shape[0] ** 0.5, "number of rows"),
+    "length": (lambda xp, x: x * (len(x) - 1), "number of rows"),
+    "the first rows": (lambda xp, x: x + x[:5].sum(axis=0), "number of rows"),
+    "the last rows": (lambda xp, x: x + x[-5:].sum(axis=0), "number of rows"),
+    "one of the rows": (lambda xp, x: x + x[3], "number of rows"),
+    "rows but one": (lambda xp, x: x + xp.cumsum(x[1:] * xp.cumsum(x[1:], 1), 1).sum(axis=0), "as long as the rows"),
+    "mask": (lambda xp, x: x + x[x > 0].sum(), "a mask as an index"),
+    "masked rows": (lambda xp, x: x + x[x[:, 0] > 0].sum(axis=0), "a mask as an index"),
+    "beside places": (lambda xp, x: x + x[:, ::-1][:, None, ::-1, [1]].sum(), "such an index"),
+    "clipped places": (lambda xp, x: xp.take(x, np.array([0, 1, 9]), 1, mode="clip"), "take"),
+    "steps": (lambda xp, x: x + xp.arange(0, x.shape[1], 2).sum(), "with a step"),
+    "bytes": (lambda xp, x: x + x.astype(np.int8), "numbers of int8"),
+}
+SAME = {  # those that they say otherwise than NumPy would be wrong silently
+    "all of numbers": lambda xp, x: x + xp.all(xp.floor(x), axis=1, keepdims=True),
+    "both": lambda xp, x: x + xp.logical_and(xp.floor(x).astype(int), xp.floor(x[:, ::-1]).astype(int)),
+    "sums of bytes": lambda xp, x: x + (xp.zeros_like(x) + 200).astype(np.uint8).sum(axis=1, keepdims=True),
+    "the last of each row": lambda xp, x: x + x[xp.arange(x.shape[0]), -1][:, None],
+    "steps of rows": lambda xp, x: x + x[::-1].sum(axis=0) + x[0] - x[-1],
+}
+
+
+class Told(Instruction):
+    """z = one of the references above, by its name."""
+
+    x: Buffer
+    z: Buffer
+    which: str
+
+    name = "told"
+    printed = "{z} = f({x})"
+    writes = ("z",)
+
+    def reference(self, xp, x):
+        return SAME[self.which](xp, x) if self.which in SAME else OPEN[self.which][0](xp, x)
+
+
+@pytest.mark.parametrize("which", OPEN)
+def test_what_stays_open_is_refused(which):
+    with pytest.raises(ThalwegError, match=OPEN[which][1]):
+        kernel_of(Told(Buffer("x", (3,)), Buffer("z", (3,)), which))
+
+
+@pytest.mark.jit
+@pytest.mark.parametrize("which", SAME)
+def test_what_numpy_says_of_whole_numbers_and_rows_is_said(which):
+    Case(lambda c: Told(c.normal("x", (3,)), c.put("z", (3,), np.nan), which), Shape(rows=4)).check()
 
 
 class Chosen(Instruction):

@@ -323,7 +323,7 @@ class Typed(Instruction):
         "x.__setitem__(0, 1)": "an array that is given never changes; write x = xp.where(places, new, x)",
         "x.__iadd__(1)": "an array that is given never changes; write x = x + y for x += y, and leave out= away",
         "xp.modf(x)": "xp.modf returns several arrays; compute each by a function of its own",
-        "x[0] @ x[1]": "a product of vectors has no rule; write x[None, :] @ W, or (x * y).sum(-1)",
+        "x[0] @ x[-1]": "a product of vectors has no rule; write x[None, :] @ W, or (x * y).sum(-1)",
         "x[..., np.array([1])]": "such an index has no rule; write xp.take(x, places, axis)",
         "xp.pad(x, 1, mode='wrap')": "padding by 'wrap' has no rule; write xp.concatenate of x and parts of it",
         "xp.einsum('ij->i', x)": "einsum 'ij->i' has no rule; write one of two arrays, with -> and each letter once",

@@ -6,8 +6,6 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from thalweg.program.graphs.traced_values import FUNCTIONS, Shape, Value, reshaped, value_of
 from thalweg.program.graphs.value_functions import Tracing, broadcast_to, flip, pad, where
 
@@ -32,7 +30,7 @@ def put_back(shape: Shape, indices: Value, x: Value, axis: int) -> Value:
     """(shape): the sum of what `take` took from each place along an axis."""
     blocks, n, inner = math.prod(shape[:axis]), shape[axis], math.prod(shape[axis + 1 :])
     at = n * counted(blocks, 2) + reshaped(from_the_first(indices, n), (1, -1, 1))
-    return put(shape, at * inner + np.arange(inner), x)
+    return put(shape, at * inner + Tracing.arange(inner), x)
 
 
 def put_along(shape: Shape, indices: Value, x: Value, axis: int) -> Value:

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from itertools import product
 from typing import Any
 
+from thalweg.errors import ThalwegError
+
 ROWS = 2**31 - 1
 """Stands for the number of rows where that is left open: a prime, so that what is a multiple of it can be told."""
 Terms = dict[tuple[str, ...], int]
@@ -83,6 +85,28 @@ class Size(int):
     def __floordiv__(self, by: Any) -> Any:
         return divided(self, by)
 
+    def __truediv__(self, by: Any) -> Any:
+        return self.decided() / by
+
+    def __rtruediv__(self, x: Any) -> Any:
+        return x / self.decided()
+
+    def __pow__(self, by: Any, modulus: Any = None) -> Any:
+        return pow(self.decided(), by, modulus)
+
+    def __rpow__(self, x: Any, modulus: Any = None) -> Any:
+        return pow(x, self.decided(), modulus)
+
+    def decided(self) -> int:
+        """The number, where what is computed of it isn't a size.
+
+        Raises:
+            ThalwegError: it is made of the number of rows, which stays open.
+        """
+        if of_rows(self):
+            raise ThalwegError("the number of rows isn't known: divide arrays by it, or multiply them")
+        return int(self)
+
     def __rfloordiv__(self, x: Any) -> Any:
         return divided(x, self)
 
@@ -114,6 +138,11 @@ def names_of(size: int) -> Iterator[str]:
     if isinstance(size, Size):
         for names in size.terms:
             yield from names
+
+
+def of_rows(size: int) -> bool:
+    """Whether it is made of the number of rows."""
+    return any("rows" in name for name in names_of(as_size(size)))
 
 
 def divided(x: int, by: int) -> Any:

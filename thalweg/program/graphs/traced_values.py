@@ -16,7 +16,7 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 from numpy.typing import DTypeLike
 
 from thalweg.errors import ThalwegError
-from thalweg.program.graphs.sizes import ROWS, Size
+from thalweg.program.graphs.sizes import ROWS, Size, of_rows
 from thalweg.program.ir.instruction import Buffer
 from thalweg.program.ir.traced_names import advice
 
@@ -57,6 +57,8 @@ class Value(NDArrayOperatorsMixin):
         return transposed(self, tuple(range(self.ndim))[::-1])
 
     def __len__(self) -> int:
+        if of_rows(self.shape[0]):
+            raise ThalwegError("the number of rows isn't known: write x.shape[0], of which arrays can be made")
         return self.shape[0]
 
     def __repr__(self) -> str:
@@ -193,6 +195,8 @@ def called(ufunc: np.ufunc, *operands: Any) -> Value:
     name = ufunc.__name__.removesuffix(" (vectorized)")
     if name == "isnan":
         return operands[0] != operands[0]
+    if name.startswith("logical_") and any(kind_of(x) != np.dtype(bool) for x in operands):
+        return called(ufunc, *(x if kind_of(x) == np.dtype(bool) else value_of(x) != 0 for x in operands))
     kinds = [kind_of(x) for x in operands]
     *_, dtype = ufunc.resolve_dtypes((*kinds, *[None] * ufunc.nout))
     if dtype.kind == "O":  # one of ours, made of a function of Python's numbers
@@ -270,9 +274,10 @@ def reduced(name: str, x: Any, axis: Any = None, keepdims: bool = False, dtype: 
     kind = x.dtype
     if name in ("all", "any"):
         kind = np.dtype(bool)
+        x = x if x.dtype == kind else x != 0
     elif name in ("argmax", "argmin"):
         kind = np.dtype(np.int64)
-    elif name in ("sum", "prod") and kind.kind == "b":
+    elif name in ("sum", "prod") and kind.kind in "biu" and kind.itemsize < 8:  # wide enough, as NumPy has it
         kind = np.dtype(np.int64)
         x = x.astype(kind)
     return Value(name, (x,), shape, kind, {"axis": axes, "keepdims": keepdims})
@@ -322,11 +327,13 @@ def picked(x: Value, places: tuple[Any, ...]) -> Value:
             after.append(1)
             continue
         size = x.shape[axis]
+        if of_rows(size) and not is_of_any_rows(p, size):
+            raise ThalwegError("the number of rows isn't known: no place among them but the first and the last is")
         if isinstance(p, slice):
             start, step, count = stretch(p, size)
             after.append(count)
         else:
-            start, step, count = p % size, 1, 1
+            start, step, count = axis_of(p, size), 1, 1
         starts.append(start)
         steps.append(step)
         between.append(count)
@@ -334,6 +341,14 @@ def picked(x: Value, places: tuple[Any, ...]) -> Value:
     if tuple(between) != x.shape or any(step != 1 for step in steps):
         x = Value("slice", (x,), tuple(between), x.dtype, {"starts": tuple(starts), "steps": tuple(steps)})
     return reshaped(x, after)
+
+
+def is_of_any_rows(p: Any, size: int) -> bool:
+    """Whether an index is that of one row or more, however many there are."""
+    if not isinstance(p, slice):
+        return p in (0, -1)
+    ends = (p.start, p.stop) if (p.step or 1) > 0 else (None, None if p.start is p.stop is None else 0)
+    return ends[0] in (None, 0, 1) and ends[1] in (None, -1, size)
 
 
 def stretch(p: slice, size: int) -> tuple[int, int, int]:

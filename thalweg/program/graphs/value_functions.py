@@ -19,6 +19,7 @@ from thalweg.program.graphs.traced_values import (
     axes_of,
     axis_of,
     broadcast,
+    constant,
     kind_of,
     reduced,
     reshaped,
@@ -38,17 +39,38 @@ def gathered(x: Value, places: tuple[Any, ...]) -> Value:
     """x[i, j, …], with whole numbers for the first axes."""
     kinds = [isinstance(p, Value | np.ndarray | list | int) for p in places]
     if not all(kinds):
-        if places.count(Ellipsis) + places.count(None) == 0 and kinds.count(True) == 1:
+        others = [p for p, kind in zip(places, kinds, strict=True) if not kind]
+        if kinds.count(True) == 1 and all(p == slice(None) for p in others):
             return take(x, places[kinds.index(True)], kinds.index(True))
         raise ThalwegError("such an index has no rule; write xp.take(x, places, axis), one axis after the other")
     rows: Any = 0
     for p, size in zip(places, x.shape, strict=False):
-        rows = rows * size + p
+        rows = rows * size + counted_place(p, size)
     return take(reshaped(x, (-1, *x.shape[len(places) :])), rows, 0)
+
+
+MASK = "a mask as an index has no rule; write xp.where(mask, x, 0)"
+
+
+def counted_place(p: Any, size: int) -> Any:
+    """A place along an axis, or an array of them, counted from the first."""
+    if isinstance(p, int):
+        return axis_of(p, size)
+    p = value_of(p)
+    if p.dtype.kind == "b":
+        raise ThalwegError(MASK)
+    if p.function == "constant":
+        places = p.options["elements"]
+        return constant(np.where(places < 0, places + size, places))
+    return p if p.function == "arange" else where(p < 0, p + size, p)
 
 
 def take(x: Any, indices: Any, axis: Any = None, mode: str = "raise") -> Value:
     x, indices = value_of(x), value_of(indices)
+    if indices.dtype.kind == "b":
+        raise ThalwegError(MASK)
+    if mode != "raise":
+        raise ThalwegError(f"take with mode={mode!r} has no rule; write xp.clip, or %, of the places")
     if axis is None:
         x, axis = reshaped(x, (-1,)), 0
     axis = axis_of(axis, x.ndim)
@@ -160,6 +182,8 @@ def summed(x: Value, names: str, over: set[str]) -> tuple[Value, str]:
 
 def cumulative(name: str) -> Callable[..., Value]:
     def own(x: Value, axis: Any = None, dtype: Any = None) -> Value:
+        if dtype is None and x.dtype.kind in "biu" and x.dtype.itemsize < 8:
+            dtype = np.int64  # as NumPy has it
         x = x if dtype is None else x.astype(dtype)
         if axis is None:
             x, axis = reshaped(x, (-1,)), 0
@@ -270,5 +294,7 @@ class Tracing:
         count_open = isinstance(stop - start, Size) or (stop != start and (stop - start) % ROWS == 0)
         if not count_open:
             return np.arange(count, *more, dtype=dtype)
+        if more[1:] not in ((), (1,)):
+            raise ThalwegError("xp.arange with a step and open ends has no rule; write step * xp.arange(count)")
         numbers: Any = Value("arange", (), (stop - start,), np.dtype(dtype or np.int64))
         return numbers + start if start else numbers

@@ -77,7 +77,7 @@ class EmbeddingGradient(Instruction):
     def reference(self, xp: Any, ids: Array, dh: Array) -> tuple[Array, Array | None]:
         (count, width), n = self.dW.shape, self.ids.size
         numbers, known = class_numbers(xp, ids.reshape(-1, n), count)
-        parts = xp.where(known[..., None], dh.reshape(len(ids), n, width), 0)
+        parts = xp.where(known[..., None], dh.reshape(ids.shape[0], n, width), 0)
         places = numbers[..., None] * width + xp.arange(width)
         dW = summed_at(xp, places, parts, count * width).reshape(count, width)
         counts = summed_at(xp, numbers, known.astype(dh.dtype), count)

@@ -69,7 +69,7 @@ class Forest(Instruction):
     def reference(
         self, xp: Any, x: Array, nodes: Array, trees: Array, values: Array, base: Array, sets: Array | None
     ) -> Array:
-        at = xp.zeros((len(x), 1), x.dtype) + trees[:, ROOT]
+        at = xp.zeros((x.shape[0], 1), x.dtype) + trees[:, ROOT]
         for _ in range(self.depth):
             column, threshold, skip, missing = (xp.take(nodes[:, k], at.astype(int)) for k in range(4))
             v = xp.take_along_axis(x, xp.where(column < 0, -1 - column, column).astype(int), axis=1)
@@ -80,7 +80,7 @@ class Forest(Instruction):
         leaves = xp.take(values, xp.take(nodes[:, THRESHOLD], at.astype(int)).astype(int), axis=0)
         places = trees[:, PLACE, None] == xp.arange(self.y.size // self.values.shape[1])
         sums = xp.moveaxis(leaves, 1, 2) @ places.astype(values.dtype)
-        return base + xp.moveaxis(sums, 1, 2).reshape(len(x), -1)
+        return base + xp.moveaxis(sums, 1, 2).reshape(x.shape[0], -1)
 
     def flops(self, rows: int) -> int:
         """As if a row looked at all nodes of a small tree, which is what vectors do, or at some of a large one."""

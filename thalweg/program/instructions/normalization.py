@@ -192,7 +192,7 @@ class BatchNormalizationAdjoint(OfChannels):
         self, xp: Any, x: Array, mean: Array, variance: Array, gamma: Array | None, da: Array, sums: Array
     ) -> Array:
         inverse = 1 / xp.sqrt(variance + self.epsilon)
-        one, other = xp.split(sums / (len(x) * positions(self.x)), 2)
+        one, other = xp.split(sums / (x.shape[0] * positions(self.x)), 2)
         return scaled((da - one - (x - mean) * inverse * other) * inverse, gamma, None)
 
     def flops(self, rows: int) -> int:

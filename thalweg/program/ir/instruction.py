@@ -383,7 +383,7 @@ def summed_at(xp: Any, places: Array, values: Array, count: int) -> Array:
 
 def rows_of(value: Array) -> Array:
     """A view of (rows, …) as (rows, everything else)."""
-    return value.reshape(len(value), -1)
+    return value.reshape(value.shape[0], -1)
 
 
 def front_replaced(xp: Any, x: Array, front: Array) -> Array:

@@ -178,7 +178,7 @@ def chosen(order: Sequence[Value], ends: Iterable[tuple[Value, tuple[int, ...]]]
             view = v.function in VIEWS or v.function == "matmul"
             for key, domain in inner.items():
                 if v.function in ("pad", "concatenate"):
-                    domain *= o.size / v.size
+                    domain *= int(o.size) / int(v.size)
                 place = (key, v, number) if view else (key, o.shape) if o.shape != v.shape else key
                 uses[o][place] = max(uses[o].get(place, 0), domain)
             if v.function in ("argsort", "lexsort") and o.function != "name":

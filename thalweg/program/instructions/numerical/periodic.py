@@ -49,7 +49,7 @@ class PeriodicEmbedding(Waves):
 
     def reference(self, xp: Any, x: Array, omega: Array, phi: Array, W: Array, b: Array) -> Array:
         a = xp.einsum("rck,cku->rcu", xp.cos(TURN * phases(x, omega, phi)), W) + b
-        return a.reshape(len(x), -1)
+        return a.reshape(x.shape[0], -1)
 
     def flops(self, rows: int) -> int:
         columns, frequencies, units = self.W.shape
@@ -63,7 +63,7 @@ def phases(x: Array, omega: Array, phi: Array) -> Array:
 
 def slopes(xp: Any, x: Array, omega: Array, phi: Array, W: Array, da: Array) -> Array:
     """The derivatives of the loss with respect to the phases: −2π·sin(2π(ω·x + φ))·Σ_u W·da."""
-    back = xp.einsum("rcu,cku->rck", da.reshape(len(x), len(W), -1), W)
+    back = xp.einsum("rcu,cku->rck", da.reshape(x.shape[0], len(W), -1), W)
     return -TURN * xp.sin(TURN * phases(x, omega, phi)) * back
 
 
@@ -89,7 +89,7 @@ class PeriodicGradient(Waves):
         return ", ".join(f"{to} = Σ {what}" for to, what in of.items() if to is not None)
 
     def reference(self, xp: Any, x: Array, omega: Array, phi: Array, W: Array, da: Array) -> tuple[Array | None, ...]:
-        g, each = slopes(xp, x, omega, phi, W, da), da.reshape(len(x), len(W), -1)
+        g, each = slopes(xp, x, omega, phi, W, da), da.reshape(x.shape[0], len(W), -1)
         cosines = xp.cos(TURN * phases(x, omega, phi))
         found = (g * x[:, :, None]).sum(axis=0), g.sum(axis=0), xp.einsum("rck,rcu->cku", cosines, each), each.sum(0)
         wanted = self.domega, self.dphi, self.dW, self.db

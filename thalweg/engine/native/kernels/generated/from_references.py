@@ -22,7 +22,7 @@ from thalweg.engine.native.layouts.regions import EXCHANGE, PREPARED
 from thalweg.engine.native.scheduling.traits import in_place, sliced
 from thalweg.errors import ThalwegError
 from thalweg.program.graphs.evaluated import traced_step
-from thalweg.program.graphs.sizes import ROWS, Size
+from thalweg.program.graphs.sizes import ROWS, Size, of_rows
 from thalweg.program.graphs.traced_program import Arrays, Assignment, Statement, statement
 from thalweg.program.graphs.traced_values import Value, broadcast, constant, named, walk, weak
 from thalweg.program.ir.instruction import (
@@ -124,11 +124,10 @@ class Opened:
                 return weak("step", name=name)
             case Instruction():
                 shadow = copy.copy(value)
+                vars(shadow).clear()  # also of what was worked out of its fields
                 types = {name: f.type for name, f in type(value).__dataclass_fields__.items()}  # type: ignore[attr-defined]
                 for name, own in fields_of(value).items():
                     vars(shadow)[name] = self.of(own, "stream" if name == "stream" else types[name])
-                for cached in ("named_operands", "operands", "outputs", "inputs", "results", "native kernel"):
-                    vars(shadow).pop(cached, None)
                 return shadow
         return value
 
@@ -166,7 +165,7 @@ def from_reference(i: Instruction) -> FromReference:
             raise ThalwegError(f"the lanes share {i.title}, which its reference doesn't say: write its kernel")
         try:
             kept["native derivation"] = Writing(i, reals=True).whole()
-        except (ThalwegError, AttributeError, TypeError, ValueError):  # a number decides what is computed
+        except (ThalwegError, AttributeError, KeyError, TypeError, ValueError):  # a number decides what is computed
             try:
                 kept["native derivation"] = Writing(i, reals=False).whole()
             except (KeyError, TypeError, ValueError) as error:
@@ -273,7 +272,7 @@ class Writing:
         used = list(dict.fromkeys((*arrays_written(block.steps), *arrays_read(block.steps))))
         if any(a.where == TABLE for a in used):
             raise ThalwegError("it has a table of constants")
-        if any(a.size > ROWS and int(a.size) % ROWS for a in used):  # which is longer, depends on the rows
+        if any(of_rows(a.size) and int(a.size) % ROWS for a in used):  # which is longer, depends on the rows
             raise ThalwegError("what it keeps is as long as the rows and some more")
         self.printer.state |= {"rows"}
         found = [f"{a.name} = {view(a)}({a.name}, {sized(a.size)})" for a in used if a.where in (GIVEN, VECTOR)]

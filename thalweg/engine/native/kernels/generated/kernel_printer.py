@@ -32,6 +32,7 @@ from thalweg.program.loops.nests import (
 from thalweg.program.loops.printer import INFIX, MATHS, Printer, Type, bare, indented
 
 SHORT = {"float32": "F32", "float64": "F64", "int64": "I64", "int32": "I32", "uint32": "U32", "uint64": "U64"}
+SHORT |= {"bool": "U8", "uint8": "U8"}
 OPERATORS = INFIX | {
     "logical_and": "&", "logical_or": "|", "bitwise_and": "&", "bitwise_or": "|", "bitwise_xor": "^",
     "left_shift": "<<", "right_shift": ">>",
@@ -244,7 +245,9 @@ def choice(dtype: Type) -> str:
 
 def short(dtype: Type) -> str:
     """The language's name of a type."""
-    return "U8" if dtype.itemsize == 1 else SHORT[dtype.name]
+    if dtype.name not in SHORT:
+        raise ThalwegError(f"no kernel knows numbers of {dtype}")
+    return SHORT[dtype.name]
 
 
 def sized(size: int) -> str:
