@@ -28,7 +28,7 @@ class NativeEmbedding(Flagged, Embedding):
 
     def reference(self, xp: Any, ids: Array, W: Array) -> Array:
         h = super().reference(xp, ids, W)
-        return h.reshape(len(h), -1, h.shape[-1]).mean(axis=1).reshape(-1, *self.h.shape) if self.mean else h
+        return h.reshape(h.shape[0], -1, h.shape[-1]).mean(axis=1).reshape(-1, *self.h.shape) if self.mean else h
 
     def flops(self, rows: int) -> int:
         return rows * self.ids.size * self.W.shape[1] if self.mean else 0
@@ -56,5 +56,5 @@ class NativeEmbeddingGradient(Flagged, EmbeddingGradient):
     def reference(self, xp: Any, ids: Array, dh: Array) -> tuple[Array | None, ...]:  # type: ignore[override]
         if self.mean:
             n = self.ids.size
-            dh = xp.broadcast_to(dh.reshape(len(ids), 1, -1) / n, (len(ids), n, self.dW.shape[1]))
+            dh = xp.broadcast_to(dh.reshape(ids.shape[0], 1, -1) / n, (ids.shape[0], n, self.dW.shape[1]))
         return (*super().reference(xp, ids, dh), None)

@@ -96,7 +96,7 @@ class NativeBatchNormalization(Flagged, BatchNormalization):
         self, xp: Any, x: Array, parts: Array, gamma: Array | None, beta: Array | None, shortcut: Array | None
     ) -> tuple[Array, ...]:
         mean, variance = xp.split(parts, 2)
-        variance = variance / (len(x) * positions(self.x))
+        variance = variance / (x.shape[0] * positions(self.x))
         a = super().reference(xp, x, mean, variance, gamma, beta)
         return end(xp, a if shortcut is None else a + shortcut, self.relu, None), mean, variance
 

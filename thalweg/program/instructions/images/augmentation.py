@@ -144,7 +144,7 @@ class RandomWarp(Instruction):
             places = places % n
         else:
             places = xp.clip(places, 0, n - 1)
-        pixels = x[xp.arange(len(x))[:, None, None], places[..., 0], places[..., 1]]
+        pixels = x[xp.arange(x.shape[0])[:, None, None], places[..., 0], places[..., 1]]
         return pixels if self.fill_mode != "constant" else xp.where(inside, pixels, self.fill_value)
 
     def flops(self, rows: int) -> int:
@@ -292,7 +292,7 @@ class RandomCrop(Instruction):
         spare = xp.asarray([old - new + 1 for old, new in zip(self.x.shape[:2], self.z.shape[:2], strict=True)])
         start = xp.floor(u * spare).astype(int)
         down, across = (start[:, k, None] + xp.arange(self.z.shape[k]) for k in range(2))
-        return x[xp.arange(len(start))[:, None, None], down[:, :, None], across[:, None, :]]
+        return x[xp.arange(start.shape[0])[:, None, None], down[:, :, None], across[:, None, :]]
 
 
 def limits(bounds: Range) -> str:
