@@ -62,7 +62,7 @@ class Store(Instruction):
         return {"size": self.y.size}
 
     def reference(self, xp: Any, y: Array, Y: Array, step: StepState) -> Array:
-        rows, count = len(step.order), len(Y)
+        rows, count = step.order.shape[0], Y.shape[0]
         place = summed_at(xp, step.order, xp.arange(1, rows + 1), count).astype(int)  # of a row in y, from 1; 0: none
         every = xp.where(place > 0, place - 1, xp.arange(count) + rows)  # each row's index in y followed by Y
         return xp.take(xp.concatenate([y, Y]), every, axis=0)
