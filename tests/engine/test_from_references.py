@@ -293,12 +293,24 @@ OPEN = {  # references that ask for what stays open, or that loops can't say: wh
     "clipped places": (lambda xp, x: xp.take(x, np.array([0, 1, 9]), 1, mode="clip"), "take"),
     "steps": (lambda xp, x: x + xp.arange(0, x.shape[1], 2).sum(), "with a step"),
     "bytes": (lambda xp, x: x + x.astype(np.int8), "numbers of int8"),
+    "axes": (lambda xp, x: xp.transpose(x[:, :, None], (0, 1)), "aren't those of an array of 3"),
+    "an argument": (lambda xp, x: x + x.max(1, True), "positional arguments"),
+    "a type of the largest": (lambda xp, x: x + xp.max(x, 1, np.float64), "takes an axis and keepdims="),
 }
 SAME = {  # those that they say otherwise than NumPy would be wrong silently
     "all of numbers": lambda xp, x: x + xp.all(xp.floor(x), axis=1, keepdims=True),
     "both": lambda xp, x: x + xp.logical_and(xp.floor(x).astype(int), xp.floor(x[:, ::-1]).astype(int)),
     "sums of bytes": lambda xp, x: x + (xp.zeros_like(x) + 200).astype(np.uint8).sum(axis=1, keepdims=True),
     "the last of each row": lambda xp, x: x + x[xp.arange(x.shape[0]), -1][:, None],
+    "the type of a sum": lambda xp, x: (
+        xp.sum(x, 1, np.float64)[:, None] + x.sum(0, np.float64) - xp.prod(x, 1, int)[:, None]
+    ),
+    "places by position": lambda xp, x: xp.take(x, xp.argmax(x, axis=1), 1)[:, 0, None],
+    "extremes of truths": lambda xp, x: xp.max(x > 0, axis=1, keepdims=True) + 2.0 * xp.min(x < 0, axis=0) + x,
+    "places of truths": lambda xp, x: x + xp.argmax(x > 0, axis=1)[:, None] - 2 * xp.argmin(x > 0, axis=1)[:, None],
+    "whole numbers are finite": lambda xp, x: xp.where(xp.isfinite(x.astype(int)), x, 7),
+    "shares of the rows": lambda xp, x: x * (x.shape[0] // 3) + x.shape[0] % 3 + 9 // x.shape[0] - 9 % x.shape[0],
+    "the largest whole number": lambda xp, x: x * (2**31 - 1) + xp.where(x > 0, 2.0**31 - 1, 3),
     "steps of rows": lambda xp, x: x + x[::-1].sum(axis=0) + x[0] - x[-1],
 }
 

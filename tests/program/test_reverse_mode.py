@@ -47,7 +47,7 @@ CASES = [
       "floor", "ceil", "rint", "sign") for shape in (X, (), (0, 2))),
     ("erf", erf_of, (X,)), ("ndtr", normal_of, (X,)),
     *(("where", lambda c, x, y: np.where(c > 0.6, x, y), shapes) for shapes in ((X, X, (4,)), ((3, 1), (), X))),
-    *((n, lambda x, n=n, axis=axis, keep=keep: getattr(x, n)(axis, keep), (X,))
+    *((n, lambda x, n=n, axis=axis, keep=keep: getattr(x, n)(axis, keepdims=keep), (X,))
       for n in ("sum", "prod", "max", "min") for axis in (None, 0, -1, (0, 2)) for keep in (False, True)),
     *((n, lambda x, n=n: getattr(x, n)(1), ((2, 1, 3),)) for n in ("sum", "prod", "max", "min")),
     *((n, lambda x, n=n: getattr(x, n)(1), ((2, 0, 3),)) for n in ("sum", "prod")),

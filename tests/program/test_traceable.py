@@ -12,6 +12,7 @@ import pytest
 import thalweg
 from thalweg.errors import ThalwegError
 from thalweg.program.graphs import value_functions
+from thalweg.program.graphs.sizes import ROWS
 from thalweg.program.graphs.traced_program import Arrays, statement
 from thalweg.program.graphs.traced_values import Value
 from thalweg.program.ir import traced_names
@@ -331,7 +332,7 @@ class Typed(Instruction):
     }.items():
         scope["np"] = np
         with pytest.raises(ThalwegError, match=re.escape(said)) as refused:
-            statement(scope["Typed"](x, z, how), Arrays(2**31 - 1, np.float32, 2**31 - 1))
+            statement(scope["Typed"](x, z, how), Arrays(ROWS, np.float32, ROWS))
         assert str(refused.value).startswith("typed (z of x) can't be exported: ")
 
 

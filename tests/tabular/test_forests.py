@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from graph_values import evaluate
 from sklearn.ensemble import (
     ExtraTreesClassifier,
     ExtraTreesRegressor,
@@ -17,8 +16,11 @@ from thalweg import Input
 from thalweg.data.tables import Table
 from thalweg.export.exported_network import network_of
 from thalweg.models.functional import Functional
+from thalweg.program.graphs.evaluated import evaluated
+from thalweg.program.graphs.trial import settled
 from thalweg.program.instructions.forest import Forest
 from thalweg.program.instructions.linear import Affine
+from thalweg.program.ir.instruction import StepState
 from thalweg.tabular.beside import columns_of, joined, trees_of
 from thalweg.tabular.features import Features
 from thalweg.tabular.forests.conversion import Grown, of_boosting, of_trees, rounded_down
@@ -248,6 +250,6 @@ def test_an_export_sees_networks_and_trees():
     given = network.weights | {network.inputs[0]: x[:7]}
     for statement in network.statements:
         for assignment in statement.assignments:
-            (given[assignment.buffer],) = evaluate([assignment.value], given, None, 7)
+            (given[assignment.buffer],) = evaluated(settled([assignment.value], {"rows": 7}), given, StepState(), np)
     np.testing.assert_allclose(given[network.outputs[0]], both.predict(x[:7]), rtol=1e-5, atol=1e-6)
     assert {type(statement.instruction) for statement in network.statements} >= {Forest, Affine}

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from thalweg.program.graphs.sizes import ROWS
+from thalweg.program.graphs.sizes import of_rows
 from thalweg.program.graphs.traced_values import Shape, Value, walk
 from thalweg.program.ir.instruction import Buffer
 
@@ -121,7 +121,7 @@ class Expressions:
         return self.views.get((buffer, shape[buffer.per_row :]), "")
 
     def shape(self, shape: Shape) -> str:
-        return tupled(size(n) for n in shape)
+        return tupled(map(str, shape))
 
     def _name(self, v: Value, options: Mapping[str, Any]) -> str:
         return self.names[options["buffer"]]
@@ -142,6 +142,9 @@ class Expressions:
     def _rows(self, v: Value, options: Mapping[str, Any]) -> str:
         return "rows"
 
+    def _size(self, v: Value, options: Mapping[str, Any]) -> str:
+        return f"({options['size']})"
+
     def _step(self, v: Value, options: Mapping[str, Any]) -> str:
         return "iteration" if options["name"] == "update" else str(options["name"])
 
@@ -149,7 +152,7 @@ class Expressions:
         return f"uniform(SEED, iteration, {options['stream']}, {self.shape(v.shape)})"
 
     def _arange(self, v: Value, options: Mapping[str, Any]) -> str:
-        return f"np.arange({size(v.shape[0])})"
+        return f"np.arange({v.shape[0]})"
 
     def _astype(self, v: Value, options: Mapping[str, Any]) -> Text:
         (x,) = v.operands
@@ -161,7 +164,7 @@ class Expressions:
         (x,) = v.operands
         if x.function == "name" and self.view_of(x.options["buffer"], v.shape):
             return self.view_of(x.options["buffer"], v.shape)
-        told = ", ".join(size(n, "-1") for n in v.shape)
+        told = ", ".join("-1" if of_rows(n) else str(n) for n in v.shape)
         return f"{self.inner(v.operands[0], ATOM)}.reshape({told or '()'})"
 
     def _transpose(self, v: Value, options: Mapping[str, Any]) -> str:
@@ -222,13 +225,6 @@ def trivial(v: Value) -> bool:
     if v.function in ("reshape", "transpose", "astype"):
         return trivial(v.operands[0]) and (v.function != "astype" or "weak" in v.operands[0].options)
     return v.function in ("name", "rows", "step") or (v.function == "constant" and not v.shape)
-
-
-def size(n: int, rows: str = "rows") -> str:
-    """A length; `rows` stands for the number of rows."""
-    if not n or n % ROWS:
-        return str(n)
-    return rows if n == ROWS or rows == "-1" else f"{n // ROWS} * {rows}"
 
 
 def sliced(start: int, step: int, count: int, whole: int) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 
 from thalweg.export.exported_network import Network
 from thalweg.export.exported_training import Lasting, Training
-from thalweg.export.expressions import listed, one_line, size
+from thalweg.export.expressions import listed, one_line
 from thalweg.export.identifiers import identifiers
 from thalweg.export.numpy_cells import CELLS, GAPS, MISSING
 from thalweg.export.numpy_functions import FUNCTIONS, source
@@ -238,7 +238,7 @@ def counted(body: Sequence[str], x: str) -> list[str]:
 
 def shape_of(buffer: Buffer) -> str:
     """The shape of an array, for people."""
-    return f"({', '.join(size(n) for n in (*[ROWS] * buffer.per_row, *buffer.shape))})"
+    return f"({', '.join(str(n) for n in (*[ROWS] * buffer.per_row, *buffer.shape))})"
 
 
 def defined(lasting: Lasting, names: Mapping[Buffer, str]) -> Iterator[str]:

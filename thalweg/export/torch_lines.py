@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from thalweg.errors import ThalwegError
-from thalweg.export.expressions import ATOM, Expressions, Text, number, one_line, size, sliced
+from thalweg.export.expressions import ATOM, Expressions, Text, number, one_line, sliced
 from thalweg.program.graphs.traced_program import Statement
 from thalweg.program.graphs.traced_values import Value
 from thalweg.program.instructions.activations import Elementwise
@@ -89,7 +89,7 @@ class TorchExpressions(Expressions):
     _drawn = _step
 
     def _arange(self, v: Value, options: Mapping[str, Any]) -> str:
-        return f"torch.arange({size(v.shape[0])})"
+        return f"torch.arange({v.shape[0]})"
 
     def _astype(self, v: Value, options: Mapping[str, Any]) -> Text:
         (x,) = v.operands

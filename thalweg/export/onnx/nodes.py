@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-from thalweg.program.graphs.sizes import ROWS
+from thalweg.errors import ThalwegError
+from thalweg.program.graphs.sizes import ROWS, Size, of_rows
 from thalweg.program.graphs.traced_program import Prepared
 from thalweg.program.graphs.traced_values import broadcast
 from thalweg.program.ir.instruction import Array, Buffer, Instruction, Shape
@@ -145,7 +146,7 @@ class Nodes:
 
     def sizes(self, shape: Shape, follows: bool = False) -> Tensor:
         """A shape as a vector. follows: an open number may be left to ONNX, since the others decide it."""
-        is_open = [n > 0 and n % ROWS == 0 for n in shape]
+        is_open = [of_rows(n) for n in shape]
         if not any(is_open) or (follows and sum(is_open) == 1):
             return self.constant([-1 if o else n for n, o in zip(shape, is_open, strict=True)])
         parts = [
@@ -155,6 +156,8 @@ class Nodes:
         return parts[0] if len(parts) == 1 else self.add("Concat", parts, np.int64, axis=0)
 
     def times(self, count: Tensor, number: int) -> Tensor:
+        if isinstance(number, Size):
+            raise ThalwegError("an ONNX file counts the rows, or so many times the rows, and not others than these")
         return count if number == 1 else self.add("Mul", [count, self.constant(number)], np.int64)
 
     # --- what is done at once where the elements are known

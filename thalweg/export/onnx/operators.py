@@ -9,7 +9,7 @@ import numpy as np
 
 from thalweg.errors import ThalwegError
 from thalweg.export.onnx.nodes import Nodes, Tensor
-from thalweg.program.graphs.sizes import ROWS
+from thalweg.program.graphs.sizes import ROWS, of_rows
 from thalweg.program.graphs.traced_values import Value
 
 ELEMENTWISE = {
@@ -119,7 +119,7 @@ def sliced(g: Nodes, v: Value, x: Sequence[Tensor]) -> Tensor:
     starts, steps = v.options["starts"], v.options["steps"]
     before = v.operands[0].shape
     axes = [a for a in range(v.ndim) if (starts[a], v.shape[a], steps[a]) != (0, before[a], 1)]
-    if any(before[a] and before[a] % ROWS == 0 for a in axes):
+    if any(of_rows(before[a]) for a in axes):
         raise ThalwegError("ONNX can't pick some of the rows")
     ends = [starts[a] + steps[a] * v.shape[a] for a in axes]
     ends = [end if end >= 0 else np.iinfo(np.int64).min for end in ends]
@@ -166,8 +166,8 @@ def bincount(g: Nodes, v: Value, x: Sequence[Tensor]) -> Tensor:
 
 
 def absent(g: Nodes, v: Value, x: Sequence[Tensor]) -> Tensor:
-    what = "random numbers" if v.function == "drawn" else "what changes from step to step"
-    raise ThalwegError(f"ONNX doesn't know {what}")
+    what = {"drawn": "random numbers", "size": f"the number {v.options.get('size')}"}
+    raise ThalwegError(f"ONNX doesn't know {what.get(v.function, 'what changes from step to step')}")
 
 
 Line = Callable[..., Any]  # (nodes, value, its operands as tensors) → the value as a tensor
@@ -175,7 +175,7 @@ OPERATORS: dict[str, Line] = {
     **dict.fromkeys((*ELEMENTWISE, *COMPARED, *LOGICAL), elementwise),
     **dict.fromkeys(("sum", "prod", "ReduceMax", "ReduceMean", "ReduceMin"), reduced),
     **dict.fromkeys(("ArgMax", "ArgMin"), place),
-    **dict.fromkeys(("drawn", "step"), absent),
+    **dict.fromkeys(("drawn", "size", "step"), absent),
     "name": given, "constant": constant, "astype": astype, "rows": rows, "arange": arange, "where": where,
     "TopK": topmost, "reshape": reshape, "transpose": transpose, "broadcast_to": broadcast, "slice": sliced,
     "pad": pad, "concatenate": concatenate, "take": take, "take_along_axis": take_along_axis, "cumsum": cumsum,

@@ -12,8 +12,6 @@ from typing import Any
 
 from thalweg.errors import ThalwegError
 
-ROWS = 2**31 - 1
-"""Stands for the number of rows where that is left open: a prime, so that what is a multiple of it can be told."""
 Terms = dict[tuple[str, ...], int]
 """A sum of products: names, sorted → factor."""
 
@@ -122,15 +120,7 @@ def times(names: tuple[str, ...], factor: int) -> str:
 
 
 def terms_of(x: int) -> Terms:
-    """The terms of a size, or of a number: a multiple of ROWS is one of the rows."""
-    if isinstance(x, Size):
-        return x.terms
-    return {("rows",): x // ROWS} if x and x % ROWS == 0 else {(): int(x)}
-
-
-def as_size(x: int) -> Any:
-    """A number as a size, if it is a multiple of ROWS."""
-    return Size.made(x, terms_of(x))
+    return x.terms if isinstance(x, Size) else {(): int(x)}
 
 
 def names_of(size: int) -> Iterator[str]:
@@ -142,19 +132,19 @@ def names_of(size: int) -> Iterator[str]:
 
 def of_rows(size: int) -> bool:
     """Whether it is made of the number of rows."""
-    return any("rows" in name for name in names_of(as_size(size)))
+    return any("rows" in name for name in names_of(size))
 
 
 def divided(x: int, by: int) -> Any:
     """⌊x/by⌋, term by term if all are multiples."""
     if int(by) == 1 and not isinstance(by, Size):
         return x
-    if 0 <= int(x) < int(by):
+    if 0 <= int(x) < int(by) and not of_rows(x) and not of_rows(by):
         return 0
     found = shares(x, by)
     if found is not None and int(x) % int(by) == 0:
         return Size.made(int(x) // int(by), found)
-    return Size.named(f"(({as_size(x)}) // ({as_size(by)}))", int(x) // int(by))
+    return Size.named(f"(({x}) // ({by}))", int(x) // int(by))
 
 
 def rest(x: int, by: int) -> Any:
@@ -162,9 +152,9 @@ def rest(x: int, by: int) -> Any:
     number = int(x) % int(by)
     if shares(x, by) is not None and number == 0:
         return 0
-    if 0 <= int(x) < int(by):
+    if 0 <= int(x) < int(by) and not of_rows(x) and not of_rows(by):
         return x
-    return Size.named(f"(({as_size(x)}) % ({as_size(by)}))", number)
+    return Size.named(f"(({x}) % ({by}))", number)
 
 
 def shares(x: int, by: int) -> Terms | None:
@@ -184,3 +174,7 @@ def shares(x: int, by: int) -> Terms | None:
             return None
         result[tuple(left)] = f // factor
     return result
+
+
+ROWS: Any = Size.named("rows", 2**31 - 1)
+"""The number of rows where that is left open. It decides as a number that no axis has: a large prime."""

@@ -14,8 +14,10 @@ from thalweg.program.graphs.evaluated import traced_step
 from thalweg.program.graphs.simplified import simplified
 from thalweg.program.graphs.sizes import ROWS
 from thalweg.program.graphs.traced_values import Value, constant, named, value_of, weak
+from thalweg.program.graphs.trial import is_foreign, try_out
 from thalweg.program.graphs.value_functions import Tracing
 from thalweg.program.instructions.custom_activation import CustomActivation
+from thalweg.program.instructions.derived.derived_adjoint import Leaves
 from thalweg.program.instructions.recurrence.scan import Scan
 from thalweg.program.ir.instruction import DATA, DOUBLE, FLOAT, TOTALS, Buffer, Constant, Instruction
 from thalweg.program.ir.references import compute
@@ -57,7 +59,7 @@ class Arrays:
 
     def __init__(self, rows: int, dtype: DTypeLike, data_rows: int) -> None:
         self.rows, self.dtype, self.data_rows = rows, np.dtype(dtype), data_rows
-        self.step = traced_step(rows, weak("rows", dtype=np.int64) if rows == ROWS else rows)
+        self.step = traced_step(rows, weak("rows", dtype=np.int64) if rows is ROWS else rows)
 
     def kind(self, buffer: Buffer) -> np.dtype[Any]:
         if buffer.dtype == FLOAT:
@@ -84,7 +86,9 @@ def statement(instruction: Instruction, arrays: Arrays) -> Statement:
         raise ThalwegError(f"{of.pair.name} is a function of Python's, which no other language has: write a formula")
     try:
         results = compute(instruction, arrays, Tracing())
-    except ThalwegError as error:
+    except (ThalwegError, AttributeError, KeyError, TypeError, ValueError) as error:
+        if not (isinstance(error, ThalwegError) or is_foreign(of)):
+            raise
         raise ThalwegError(f"{instruction.title} ({instruction.formula}) can't be exported: {error}") from None
     pairs = [
         (b, value_of(v)) for b, v in zip(instruction.results, results, strict=True) if b is not None and v is not None
@@ -96,4 +100,9 @@ def statement(instruction: Instruction, arrays: Arrays) -> Statement:
 
 def statements(instructions: Iterable[Instruction], arrays: Arrays) -> list[Statement]:
     """What a program computes."""
-    return [statement(step, arrays) for i in instructions for step in (steps_of(i) if isinstance(i, Scan) else (i,))]
+    every = [step for i in instructions for step in (steps_of(i) if isinstance(i, Scan) else (i,))]
+    found = [statement(i, arrays) for i in every]
+    for i in every:
+        if arrays.rows is ROWS and is_foreign(i):
+            try_out(i, i, Leaves(ROWS, np.dtype(np.float64)))
+    return found

@@ -16,7 +16,7 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 from numpy.typing import DTypeLike
 
 from thalweg.errors import ThalwegError
-from thalweg.program.graphs.sizes import ROWS, Size, of_rows
+from thalweg.program.graphs.sizes import Size, of_rows
 from thalweg.program.ir.instruction import Buffer
 from thalweg.program.ir.traced_names import advice
 
@@ -82,7 +82,7 @@ class Value(NDArrayOperatorsMixin):
     __hash__ = object.__hash__  # the mixin's == compares elements
 
     def __iter__(self) -> Iterator[Value]:
-        if self.shape[0] % ROWS == 0:
+        if of_rows(self.shape[0]):
             raise ThalwegError("it takes the rows one by one, as a Python function of a number does; compute with all")
         return (self[k] for k in range(len(self)))
 
@@ -138,29 +138,29 @@ class Value(NDArrayOperatorsMixin):
     def repeat(self, repeats: int, axis: Any = None) -> Value:
         return FUNCTIONS["repeat"](self, repeats, axis)
 
-    def sum(self, axis: Any = None, keepdims: bool = False, dtype: Any = None) -> Value:
-        return reduced("sum", self, axis, keepdims, dtype=dtype)
+    def sum(self, axis: Any = None, dtype: Any = None, *, keepdims: bool = False) -> Value:
+        return reduced("sum", self, axis, dtype, keepdims=keepdims)
 
-    def mean(self, axis: Any = None, keepdims: bool = False) -> Value:
-        return FUNCTIONS["mean"](self, axis, keepdims)
+    def mean(self, axis: Any = None, *, keepdims: bool = False) -> Value:
+        return FUNCTIONS["mean"](self, axis, keepdims=keepdims)
 
-    def max(self, axis: Any = None, keepdims: bool = False) -> Value:
-        return reduced("max", self, axis, keepdims)
+    def max(self, axis: Any = None, *, keepdims: bool = False) -> Value:
+        return reduced("max", self, axis, keepdims=keepdims)
 
-    def min(self, axis: Any = None, keepdims: bool = False) -> Value:
-        return reduced("min", self, axis, keepdims)
+    def min(self, axis: Any = None, *, keepdims: bool = False) -> Value:
+        return reduced("min", self, axis, keepdims=keepdims)
 
-    def prod(self, axis: Any = None, keepdims: bool = False) -> Value:
-        return reduced("prod", self, axis, keepdims)
+    def prod(self, axis: Any = None, dtype: Any = None, *, keepdims: bool = False) -> Value:
+        return reduced("prod", self, axis, dtype, keepdims=keepdims)
 
-    def all(self, axis: Any = None, keepdims: bool = False) -> Value:
-        return reduced("all", self, axis, keepdims)
+    def all(self, axis: Any = None, *, keepdims: bool = False) -> Value:
+        return reduced("all", self, axis, keepdims=keepdims)
 
-    def any(self, axis: Any = None, keepdims: bool = False) -> Value:
-        return reduced("any", self, axis, keepdims)
+    def any(self, axis: Any = None, *, keepdims: bool = False) -> Value:
+        return reduced("any", self, axis, keepdims=keepdims)
 
     def argmax(self, axis: int) -> Value:
-        return reduced("argmax", self, axis, False)
+        return reduced("argmax", self, axis)
 
 
 def named(buffer: Buffer, shape: Shape, dtype: DTypeLike) -> Value:
@@ -195,6 +195,8 @@ def called(ufunc: np.ufunc, *operands: Any) -> Value:
     name = ufunc.__name__.removesuffix(" (vectorized)")
     if name == "isnan":
         return operands[0] != operands[0]
+    if name == "isfinite" and operands[0].dtype.kind != "f":
+        return operands[0] == operands[0]
     if name.startswith("logical_") and any(kind_of(x) != np.dtype(bool) for x in operands):
         return called(ufunc, *(x if kind_of(x) == np.dtype(bool) else value_of(x) != 0 for x in operands))
     kinds = [kind_of(x) for x in operands]
@@ -243,13 +245,17 @@ def to_kind(x: Any, kinds: Sequence[Any], dtype: np.dtype[Any]) -> Value:
         return open_size(x, np.result_type(*arrays, 0) if arrays else np.dtype(np.int64))
     if isinstance(x, bool | int | float):
         common = np.result_type(*arrays, x) if arrays else np.result_type(type(x))
-        return value_of(number_of(x, common) if x and x % ROWS == 0 else np.asarray(x, common))
+        return constant(np.asarray(x, common))
     return constant(x)
 
 
 def open_size(size: Size, dtype: DTypeLike) -> Value:
-    """A size as a number, which takes the type of the arrays beside it."""
-    return weak("size", dtype=np.int64, size=size).astype(dtype)
+    """A size as a number of a type: so many times the rows if it is no more than that."""
+    if list(size.terms) != [("rows",)]:
+        return weak("size", dtype=np.int64, size=size).astype(dtype)
+    rows, times = weak("rows", dtype=np.int64), size.terms["rows",]
+    counted: Value = rows if times == 1 else rows * times
+    return counted.astype(dtype)
 
 
 def axes_of(axis: Any, ndim: int) -> tuple[int, ...]:
@@ -266,12 +272,17 @@ def axis_of(axis: int, ndim: int) -> int:
     return axis % ndim
 
 
-def reduced(name: str, x: Any, axis: Any = None, keepdims: bool = False, dtype: Any = None) -> Value:
+def reduced(name: str, x: Any, axis: Any = None, dtype: Any = None, *, keepdims: bool = False) -> Value:
+    if dtype is not None and name not in ("sum", "prod"):
+        raise ThalwegError(f"xp.{name} takes an axis and keepdims=, and no more")
     axes = axes_of(axis, x.ndim)
     if dtype is not None:
         x = x.astype(dtype)
     shape = tuple(1 if a in axes else n for a, n in enumerate(x.shape) if keepdims or a not in axes)
     kind = x.dtype
+    if kind.kind == "b":  # as NumPy has it
+        name = {"max": "any", "min": "all"}.get(name, name)
+        x = x.astype(np.int64) if name.startswith("arg") else x
     if name in ("all", "any"):
         kind = np.dtype(bool)
         x = x if x.dtype == kind else x != 0
@@ -281,12 +292,6 @@ def reduced(name: str, x: Any, axis: Any = None, keepdims: bool = False, dtype: 
         kind = np.dtype(np.int64)
         x = x.astype(kind)
     return Value(name, (x,), shape, kind, {"axis": axes, "keepdims": keepdims})
-
-
-def number_of(count: float, dtype: np.dtype[Any]) -> Any:
-    """A number of elements where the rows are open: so many times them."""
-    rows = weak("rows", dtype=np.int64)
-    return (rows if count == ROWS else rows * int(count // ROWS)).astype(dtype)
 
 
 def reshaped(x: Value, shape: Any) -> Value:
@@ -309,6 +314,8 @@ def transposed(x: Value, axes: Sequence[int]) -> Value:
     axes = axes_of(tuple(axes), x.ndim)
     if axes == tuple(range(x.ndim)):
         return x
+    if sorted(axes) != list(range(x.ndim)):
+        raise ValueError(f"axes {axes} aren't those of an array of {x.ndim}, each once")
     return Value("transpose", (x,), tuple(x.shape[a] for a in axes), x.dtype, {"axes": axes})
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from thalweg.errors import ThalwegError
-from thalweg.program.graphs.sizes import ROWS, Size
+from thalweg.program.graphs.sizes import Size
 from thalweg.program.graphs.traced_values import (
     FUNCTIONS,
     Shape,
@@ -29,8 +29,8 @@ from thalweg.program.graphs.traced_values import (
 )
 
 
-def mean(x: Any, axis: Any = None, keepdims: bool = False) -> Value:
-    total = reduced("sum", x, axis, keepdims)
+def mean(x: Any, axis: Any = None, *, keepdims: bool = False) -> Value:
+    total = reduced("sum", x, axis, keepdims=keepdims)
     result: Value = total / math.prod(x.shape[a] for a in axes_of(axis, x.ndim))
     return result
 
@@ -269,16 +269,16 @@ class Tracing:
         return np.asarray(x, dtype)
 
     @staticmethod
-    def take(x: Any, indices: Any, **how: Any) -> Any:
+    def take(x: Any, indices: Any, axis: Any = None, **how: Any) -> Any:
         """np.take itself asks x alone whether it is a value."""
-        return take(x, indices, **how) if isinstance(indices, Value) else np.take(x, indices, **how)
+        return (take if isinstance(indices, Value) else np.take)(x, indices, axis, **how)
 
     @staticmethod
     def full(shape: Any, number: Any, dtype: Any = None) -> Any:
         whole = shape if isinstance(shape, tuple | list) else (shape,)
         if isinstance(number, Value):
             return broadcast_to(number if dtype is None else number.astype(dtype), tuple(whole))
-        if not any(isinstance(n, Size) or n % ROWS == 0 for n in whole):
+        if not any(isinstance(n, Size) for n in whole):
             return np.full(whole, number, dtype)
         return broadcast_to(np.asarray(number, dtype), tuple(whole))
 
@@ -291,8 +291,7 @@ class Tracing:
     @staticmethod
     def arange(count: int, *more: Any, dtype: Any = None) -> Any:
         start, stop = (count, more[0]) if more else (0, count)
-        count_open = isinstance(stop - start, Size) or (stop != start and (stop - start) % ROWS == 0)
-        if not count_open:
+        if not isinstance(stop - start, Size):
             return np.arange(count, *more, dtype=dtype)
         if more[1:] not in ((), (1,)):
             raise ThalwegError("xp.arange with a step and open ends has no rule; write step * xp.arange(count)")

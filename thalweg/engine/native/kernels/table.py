@@ -20,6 +20,7 @@ from thalweg.engine.native.kernels.generated.row_losses import kernel_of_rows
 from thalweg.engine.native.kernels.generated.updates import kernel_of_statements
 from thalweg.engine.native.kernels.names import name_of
 from thalweg.engine.native.passes.activated import ActivatedLoss
+from thalweg.program.graphs.trial import is_foreign
 from thalweg.program.instructions.activations import Elementwise, ElementwiseAdjoint, ParameterGradient
 from thalweg.program.instructions.custom_activation import CustomActivation
 from thalweg.program.instructions.elementwise import Reshape
@@ -72,9 +73,11 @@ def kernels_of(instructions: Iterable[Instruction]) -> Iterator[Kernel]:
 
 
 def chosen(i: Instruction) -> Kernel:
-    """The kernel of an instruction: handwritten, or generated from its equation, a user's function or its
-    reference."""
-    if (name := name_of(i)) in KERNELS:
+    """The kernel of an instruction: handwritten, or generated from its equation, a user's function or its reference.
+
+    The names of others' instructions aren't ours: one may be called what a kernel is called.
+    """
+    if (name := name_of(i)) in KERNELS and not is_foreign(i):
         return KERNELS[name]
     of = i.of if isinstance(i, LossAndGradient | ElementwiseAdjoint) else i
     made = next((make for kind, make in GENERATED.items() if isinstance(of, kind)), None)

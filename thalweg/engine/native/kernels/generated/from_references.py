@@ -13,10 +13,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from thalweg.engine.native.compiler.kernel import HOME, Kernel
 from thalweg.engine.native.kernels.generated.formulas import generated
-from thalweg.engine.native.kernels.generated.kernel_printer import STATE, KernelPrinter, sized
+from thalweg.engine.native.kernels.generated.kernel_printer import STATE, KernelPrinter
 from thalweg.engine.native.layouts.orders import ByColumns, BySteps
 from thalweg.engine.native.layouts.regions import EXCHANGE, PREPARED
 from thalweg.engine.native.scheduling.traits import in_place, sliced
@@ -25,6 +26,7 @@ from thalweg.program.graphs.evaluated import traced_step
 from thalweg.program.graphs.sizes import ROWS, Size, of_rows
 from thalweg.program.graphs.traced_program import Arrays, Assignment, Statement, statement
 from thalweg.program.graphs.traced_values import Value, broadcast, constant, named, walk, weak
+from thalweg.program.graphs.trial import is_foreign, try_out
 from thalweg.program.ir.instruction import (
     BYTES,
     DATA,
@@ -135,10 +137,9 @@ class Opened:
 class KernelArrays(Arrays):
     """What an instruction reads: each operand lies by itself."""
 
-    def __init__(self, rows: int) -> None:
-        super().__init__(ROWS, np.float32, ROWS)
-        self.rows = rows
-        self.step = replace(traced_step(rows), first_row=Size.named("first_row", ROWS))
+    def __init__(self, dtype: DTypeLike = np.float32) -> None:
+        super().__init__(ROWS, dtype, ROWS)
+        self.step = replace(traced_step(ROWS), first_row=Size.named("first_row", int(ROWS)))
 
     def __getitem__(self, buffer: Buffer) -> Value:
         if isinstance(buffer, Constant):
@@ -187,7 +188,7 @@ class Writing:
     def __init__(self, i: Instruction, reals: bool, flat: bool = False) -> None:
         self.of = i
         self.opened = Opened(i, reals, flat)
-        self.rows = Size.named("rows", ROWS)
+        self.rows = ROWS
         self.printer = KernelPrinter()
         self.arrays = {b: self.array(b, name) for b, name in self.opened.own.items()}
         self.overwriting()
@@ -211,6 +212,10 @@ class Writing:
     def whole(self) -> FromReference:
         opened = self.opened
         traced = self.traced()
+        if is_foreign(self.of) and not opened.flat:
+            own = {b: opened.operands[name] for b, name in opened.own.items()}
+            numbers = {**opened.sizes, **opened.constants}
+            try_out(self.of, opened.instruction, KernelArrays(np.float64), own, numbers)
         if not opened.flat and alike(traced):
             flat = Writing(self.of, opened.reals, flat=True)
             if flat.computes(self.told()):
@@ -224,12 +229,12 @@ class Writing:
         state = ", ".join(name for name in dict.fromkeys(ORDER) if name in self.printer.state)
         head = f"\n\n@kernel\ndef {{name}}({', '.join([*names, *reals])}{', *, ' * bool(state)}{state}):\n"
         text = head + "\n".join(lines) + "\n"
-        kernel = generated(re.sub(r"\W+", "_", self.of.title), text)
+        kernel = generated(re.sub(r"\W+|^(?=\d)", "_", self.of.title), text)
         return FromReference(kernel, opened.operands, sizes, opened.constants)
 
     def traced(self) -> Statement:
         """What the reference computes, whose shapes have to be those of the results, or become them by repeating."""
-        found = statement(self.opened.instruction, KernelArrays(self.rows))
+        found = statement(self.opened.instruction, KernelArrays())
         for a in found.assignments:
             wanted = (*[self.rows] * a.buffer.per_row, *a.buffer.shape)
             try:
@@ -272,16 +277,16 @@ class Writing:
         used = list(dict.fromkeys((*arrays_written(block.steps), *arrays_read(block.steps))))
         if any(a.where == TABLE for a in used):
             raise ThalwegError("it has a table of constants")
-        if any(of_rows(a.size) and int(a.size) % ROWS for a in used):  # which is longer, depends on the rows
+        if any(of_rows(a.size) and a.size % ROWS for a in used):  # which is longer, depends on the rows
             raise ThalwegError("what it keeps is as long as the rows and some more")
         self.printer.state |= {"rows"}
-        found = [f"{a.name} = {view(a)}({a.name}, {sized(a.size)})" for a in used if a.where in (GIVEN, VECTOR)]
+        found = [f"{a.name} = {view(a)}({a.name}, {a.size})" for a in used if a.where in (GIVEN, VECTOR)]
         for dtype, count in memory.items():
-            found.append(f"m_{dtype} = allocate({dtype.itemsize} * ({sized(count)}))")
+            found.append(f"m_{dtype} = allocate({dtype.itemsize} * ({count}))")
         for a in used:
             if a.where == MEMORY:
-                place = f"m_{a.dtype} + {a.dtype.itemsize} * ({sized(a.offset)})"
-                found.append(f"{a.name} = {view(a)}({place}, {sized(a.size)})")
+                place = f"m_{a.dtype} + {a.dtype.itemsize} * ({a.offset})"
+                found.append(f"{a.name} = {view(a)}({place}, {a.size})")
         for b in reduced:
             self.printer.state.add("accumulate")
             found += ["if not accumulate:", f"    {self.arrays[b].name}[:] = F32(0)"]

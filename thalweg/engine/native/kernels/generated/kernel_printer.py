@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from thalweg.errors import ThalwegError
-from thalweg.program.graphs.sizes import ROWS, as_size
 from thalweg.program.loops.indices import Index, Looked, Variable
 from thalweg.program.loops.nests import (
     Apply,
@@ -67,8 +66,6 @@ class KernelPrinter(Printer):
         value = float(value)
         if not np.isfinite(value):
             name = "np.nan" if np.isnan(value) else f"{'-' * (value < 0)}np.inf"
-        elif value and value % ROWS == 0:
-            raise ThalwegError("the number of rows isn't known")
         else:
             name = repr(value)
         return f"{short(dtype)}({name})"
@@ -161,15 +158,15 @@ class KernelPrinter(Printer):
     def index(self, index: Index) -> str:
         texts = [multiple(self.term(term), factor) for term, factor in ordered(index)]
         if index.first != 0 or not texts:
-            texts.append(sized(index.first))
+            texts.append(str(index.first))
         return " + ".join(texts).replace("+ -", "- ")
 
     def conditions(self, conditions: Iterable[Condition]) -> str:
         found = []
         for c in conditions:
             index = self.index(c.index)
-            found += [f"({index} >= {sized(c.low)})"] * (c.index.low < c.low)
-            found += [f"({index} < {sized(c.high)})"] * (c.index.high >= c.high)
+            found += [f"({index} >= {c.low})"] * (c.index.low < c.low)
+            found += [f"({index} < {c.high})"] * (c.index.high >= c.high)
         return " & ".join(found)
 
     def there(self, index: Index, written: bool = False) -> str:
@@ -177,22 +174,22 @@ class KernelPrinter(Printer):
 
         A place to read may be counted from the end, below 0; a bin that is written may not, as in NumPy.
         """
-        numbers = [(self.place(self.text(of.element)), sized(of.count)) for of in looked_up(index)]
+        numbers = [(self.place(self.text(of.element)), str(of.count)) for of in looked_up(index)]
         low = "0" if written else "-({})"
         return " & ".join(f"({number} >= {low.format(count)}) & ({number} < {count})" for number, count in numbers)
 
     def term(self, term: Any) -> str:
         if isinstance(term, Looked):
             number = self.place(self.text(term.element))
-            return f"({number} if {number} >= I64(0) else {number} + {sized(term.count)})"
+            return f"({number} if {number} >= I64(0) else {number} + {term.count})"
         by = getattr(term, "by", None)
         if by is None:
             return super().term(term)
         sign = "//" if type(term).__name__ == "Quotient" else "%"
-        return f"(({self.index(term.index)}) {sign} ({sized(by)}))"
+        return f"(({self.index(term.index)}) {sign} ({by}))"
 
     def quotient(self, text: str, by: int) -> str:
-        return f"(({text}) // ({sized(by)}))"
+        return f"(({text}) // ({by}))"
 
     def place(self, text: str) -> str:
         return f"I64({bare(text)})"
@@ -206,7 +203,7 @@ class KernelPrinter(Printer):
         match step:
             case Loop(variable=v, body=body):
                 over = "independent" if is_independent(step) else "range"
-                yield f"for {v.name} in {over}({sized(v.count)}):"
+                yield f"for {v.name} in {over}({v.count}):"
                 yield from indented(self.steps(body))
             case If(conditions=conditions, body=body):
                 yield f"if {self.conditions(conditions)}:"
@@ -250,15 +247,10 @@ def short(dtype: Type) -> str:
     return SHORT[dtype.name]
 
 
-def sized(size: int) -> str:
-    """A whole number as text, in which the rows are open."""
-    return str(as_size(size))
-
-
 def multiple(text: str, factor: int) -> str:
     if factor == 1:
         return text
-    return f"-{text}" if factor == -1 else f"{text} * ({sized(factor)})"
+    return f"-{text}" if factor == -1 else f"{text} * ({factor})"
 
 
 def ordered(index: Index) -> list[tuple[Any, int]]:
