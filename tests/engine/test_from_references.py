@@ -342,6 +342,23 @@ def test_what_numpy_says_of_whole_numbers_and_rows_is_said(which):
     Case(lambda c: Told(c.normal("x", (3,)), c.put("z", (3,), np.nan), which), Shape(rows=4)).check()
 
 
+@pytest.mark.jit
+@pytest.mark.parametrize("title", ["copy", "2 copies", "加總"])
+def test_an_instruction_may_have_a_kernel_s_name(title):
+    class Named(Instruction):
+        x: Buffer
+        z: Buffer
+
+        name = title
+        printed = "{z} = 2·{x}"
+        writes = ("z",)
+
+        def reference(self, xp, x):
+            return 2 * x
+
+    Case(lambda c: Named(c.normal("x", (3,)), c.put("z", (3,), np.nan)), Shape(rows=4)).check()
+
+
 class Chosen(Instruction):
     """Elements by computed places, and sums at such places: those that aren't there."""
 

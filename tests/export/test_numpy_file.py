@@ -10,8 +10,8 @@ from harness import Case
 from thalweg.export.identifiers import identifiers
 from thalweg.export.numpy_functions import source
 from thalweg.export.numpy_statements import written
+from thalweg.program.graphs.sizes import ROWS
 from thalweg.program.graphs.traced_program import Arrays, statement
-from thalweg.program.graphs.traced_values import ROWS
 from thalweg.program.ir.instruction import DATA
 from thalweg.program.ir.references import compute
 

@@ -22,8 +22,8 @@ from thalweg.export.exported_network import Network, network_of
 from thalweg.export.onnx import onnx_model
 from thalweg.export.onnx import proto as onnx_file
 from thalweg.layers import Activation, Conv2D, Dense, Embedding, Flatten, MaxPooling2D, TokenAndPositionEmbedding
+from thalweg.program.graphs.sizes import ROWS as OPEN
 from thalweg.program.graphs.traced_program import Arrays, Statement, statement
-from thalweg.program.graphs.traced_values import ROWS as OPEN
 from thalweg.program.graphs.traced_values import walk
 from thalweg.program.ir.instruction import DATA, Buffer, Constant
 from thalweg.program.ir.references import compute

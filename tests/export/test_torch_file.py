@@ -21,8 +21,8 @@ from thalweg.export.identifiers import identifiers
 from thalweg.export.torch_file import HELPERS, source, torch_file
 from thalweg.export.torch_lines import written
 from thalweg.layers import Dense
+from thalweg.program.graphs.sizes import ROWS
 from thalweg.program.graphs.traced_program import Arrays, statement
-from thalweg.program.graphs.traced_values import ROWS
 from thalweg.program.instructions.updates.table_updates import TableUpdate
 from thalweg.program.instructions.updates.updates import Running, Update
 from thalweg.program.ir.references import compute
