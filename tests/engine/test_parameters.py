@@ -108,6 +108,8 @@ class NativeOwn(Own):
 @pytest.fixture
 def signature(monkeypatch):
     monkeypatch.setitem(VARIANTS, Own, NativeOwn)
+    for kind in (Own, NativeOwn):
+        monkeypatch.setattr(kind, "__module__", "thalweg.own")  # others' instructions have no kernels by hand
 
     def give(text):
         kernel = Kernel("own", "own", f"@kernel\ndef own({text}):\n    pass\n")
