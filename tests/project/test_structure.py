@@ -137,7 +137,7 @@ BUDGET = {
     "program.instructions": 3_700, "program.instructions.derived": 160,
     "program.instructions.images": 620, "program.instructions.losses": 1_080,
     "program.instructions.numerical": 240, "program.instructions.updates": 520, "program.formula": 1_950,
-    "program.ir": 1_140, "program.graphs": 1_480, "program.graphs.traced_program": 100,
+    "program.ir": 1_140, "program.graphs": 1_485, "program.graphs.traced_program": 110,
     "program.loops": 2_020, "support": 2_500, "absent": 297, "errors": 150, "version": 20, "program.interchange": 520,
     "words": 250, "__main__": 40, "views.chart": 160,
     "program.instructions.recurrence": 360, "export.onnx": 1_260, "export.c": 720, "export.js": 380,
