@@ -101,8 +101,16 @@ def test_the_number_of_rows_may_decide_nothing(which):
     assert statements([told(DECIDE[which])], Arrays(5, np.float32, 5))  # where it is given, it may
 
 
-def test_where_the_rows_start_may_not_either():
-    assert "where they start" in said(lambda: from_reference(told(lambda i, xp, x, step: x * bool(step.first_row))))
+STARTS = {
+    "a number of Python's": lambda i, xp, x, step: x * bool(step.first_row),
+    "rows in the middle": lambda i, xp, x, step: x * (2 if step.first_row == 4 else 1),
+}
+
+
+@pytest.mark.parametrize("which", STARTS)
+def test_where_the_rows_start_may_not_either(which):
+    assert "where they start" in said(lambda: from_reference(told(STARTS[which])))
+    assert statements([told(STARTS[which])], Arrays(ROWS, np.float32, ROWS))  # of a file, which gets its rows at once
 
 
 def test_a_derivative_of_what_others_wrote_is_tried_too():
