@@ -343,7 +343,7 @@ def test_what_numpy_says_of_whole_numbers_and_rows_is_said(which):
 
 
 @pytest.mark.jit
-@pytest.mark.parametrize("title", ["copy", "2 copies", "加總"])
+@pytest.mark.parametrize("title", ["softmax", "2 copies", "加總"])
 def test_an_instruction_may_have_a_kernel_s_name(title):
     class Named(Instruction):
         x: Buffer
