@@ -1,6 +1,7 @@
 # make demo: train on real data.  make test: lint, types, tests, doctests.  make bench: compare speed with the peers.
 # How well tables are predicted takes hours and isn't part of it: .venv/bin/python -m benchmarks --accuracy
 # make quick: lint, types and the tests that find most, in about a minute once the kernels are compiled.
+# make test-core, test-insight, test-tables, test-doors: the tests of one district of docs/architecture.md.
 # make soak: all random examples and shapes of the tests of kernels, gradients, formulas and readers of files.
 # make damages: mistakes in a copy of the package, one after the other; tests have to notice each.
 # make coverage: the tests once more, with the share of lines that they run, which doubles their time.
@@ -18,7 +19,7 @@ BIN := .venv/bin
 # Each core begins with its share of the tests, in their order, and takes half of what another has left.
 ON_ALL_CORES := -n auto --dist worksteal
 
-.PHONY: demo lint library quick test soak damages coverage parity pages web-types lowest wheels release extras bench docs clean
+.PHONY: demo lint library quick test test-core test-insight test-tables test-doors soak damages coverage parity pages web-types lowest wheels release extras bench docs clean
 
 .venv/created:
 	$(PYTHON) -m venv .venv
@@ -52,6 +53,13 @@ library: .venv/dev # this machine's ready kernels, which tests would compile one
 test: .venv/dev
 	$(MAKE) --jobs 2 lint library
 	$(BIN)/pytest $(ON_ALL_CORES)
+
+CORE := activations applications callbacks engine initializers layers losses metrics models ops optimizers program support utils
+INSIGHT := doctor landscapes recordings tracing views
+TABLES := data datasets estimators experiments runs series tabular
+DOORS := cli export play serve pages
+test-core test-insight test-tables test-doors: .venv/dev # those of one district (docs/architecture.md)
+	$(BIN)/pytest $(ON_ALL_CORES) $(addprefix tests/,$($(shell echo $(@:test-%=%) | tr a-z A-Z)))
 
 soak: .venv/dev # one worker notes the kernels
 	$(BIN)/pytest $(ON_ALL_CORES) --dist loadfile --hypothesis-profile soak tests/program tests/engine tests/activations tests/data \

@@ -114,8 +114,8 @@ def beside_memory() -> dict[str, float]:
     the weights are the same bits."""
     import thalweg
     from thalweg import layers
+    from thalweg.batches.ordering import Ordering, Taken
     from thalweg.data import OnDisk
-    from thalweg.data.ordering import Ordering, Taken
 
     class InOrder(Ordering):
         def epoch(self, number: int) -> Taken:

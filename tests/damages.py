@@ -517,11 +517,11 @@ DAMAGES = {
         ("data/cells.py", "EXACT = 2.0**53", "EXACT = 2.0**63"),
     ],
     "tests/models/test_streams.py": [
-        ("data/streams.py", "default_rng((self.seed, self.epochs))", "default_rng(self.seed)"),
+        ("batches/streams.py", "default_rng((self.seed, self.epochs))", "default_rng(self.seed)"),
     ],
     "tests/models/test_fit.py": [
-        ("data/arrays.py", "first = int(rows * (1 - share))", "first = int(rows * share)"),
-        ("data/arrays.py", "if y.shape[1] == 1 else y.argmax(axis=1)", "if y.shape[1] == 1 else y.argmax(axis=0)"),
+        ("batches/arrays.py", "first = int(rows * (1 - share))", "first = int(rows * share)"),
+        ("batches/arrays.py", "if y.shape[1] == 1 else y.argmax(axis=1)", "if y.shape[1] == 1 else y.argmax(axis=0)"),
     ],
     "tests/cli/test_unlike_pictures.py": [
         (

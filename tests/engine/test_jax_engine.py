@@ -19,8 +19,9 @@ from pass_checks import check_every_pass
 
 from thalweg import Input, Sequential, engine, layers
 from thalweg.activations import custom, formula
-from thalweg.data import OnDisk, on_disk
-from thalweg.data.ordering import Ordering, Taken
+from thalweg.batches import on_disk
+from thalweg.batches.ordering import Ordering, Taken
+from thalweg.data import OnDisk
 from thalweg.engine.contract import Chunk
 from thalweg.engine.jax import use_devices
 from thalweg.errors import ArgumentError, DivergedError, MissingPackageError, ThalwegError

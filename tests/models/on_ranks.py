@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from thalweg import Input, Sequential, callbacks, data, layers, optimizers, regularizers
-from thalweg.data import on_disk
+from thalweg.batches import on_disk
 from thalweg.distributed import Ranks
 from thalweg.engine.ranks import exchange, team
 from thalweg.errors import ThalwegError

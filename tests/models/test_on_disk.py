@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 
 from thalweg import Input, Sequential
+from thalweg.batches import on_disk, streams
+from thalweg.batches.arrays import contiguous
+from thalweg.batches.ordering import Ordering, Taken
+from thalweg.batches.streams import PyDataset
 from thalweg.callbacks import BackupAndRestore, Callback
-from thalweg.data import OnDisk, on_disk, streams
-from thalweg.data.arrays import contiguous
-from thalweg.data.ordering import Ordering, Taken
-from thalweg.data.streams import PyDataset
+from thalweg.data import OnDisk
 from thalweg.errors import ArgumentError, DataError, DivergedError, ShapeError
 from thalweg.layers import BatchNormalization, Dense, Dropout
 
@@ -120,7 +121,7 @@ def test_mapped_pages_are_given_back_unharmed(tmp_path):
 
 def test_a_mapped_array_is_taken_as_it_lies_or_refused(tmp_path, monkeypatch):
     """Of the engine's type, no copy is made; another is refused if its copy is larger than memory, OnDisk takes it."""
-    monkeypatch.setattr("thalweg.data.arrays.memory_there", lambda: 1000)
+    monkeypatch.setattr("thalweg.batches.arrays.memory_there", lambda: 1000)
     X.tofile(tmp_path / "x")
     X.astype("f8").tofile(tmp_path / "x8")
     floats = np.memmap(tmp_path / "x", "f4", "r", shape=X.shape)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import thalweg
-from thalweg.data.ordering import Ordering, Taken
+from thalweg.batches.ordering import Ordering, Taken
 from thalweg.errors import ArgumentError, DivergedError
 
 ROWS, BATCH = 23, 5

@@ -101,7 +101,7 @@ def test_a_run_is_saved_and_read_as_any_other(tmp_path):
 
 
 def test_windows_dont_change_a_bit_nor_does_the_cache(tmp_path, monkeypatch):
-    from thalweg.data import on_disk
+    from thalweg.batches import on_disk
 
     first = made(tmp_path)
     kept = made(tmp_path)  # from the cache

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from thalweg.support.lazily import lazily
 
 if TYPE_CHECKING:
-    from thalweg.data.on_disk import OnDisk
+    from thalweg.batches.on_disk import OnDisk
     from thalweg.data.tables import Column, Table, read_table, write_table
     from thalweg.data.target import Target, infer_task, split_rows
 
@@ -17,5 +17,5 @@ lazily(
     __name__,
     dict.fromkeys(("Column", "Table", "read_table", "write_table"), TABLES)
     | dict.fromkeys(("Target", "infer_task", "split_rows"), TARGET)
-    | {"OnDisk": "thalweg.data.on_disk"},
+    | {"OnDisk": "thalweg.batches.on_disk"},
 )

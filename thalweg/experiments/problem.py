@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from thalweg.data import arrays
+from thalweg.batches import arrays
 from thalweg.data.recipe import TASKS, Recipe, recipe
 from thalweg.data.tables import Table
 from thalweg.data.target import Target, split_rows

@@ -314,7 +314,7 @@ class Normalization(Layer):
 
     def adapt(self, data: ArrayLike) -> None:
         """Measures mean and variance on data (rows, …), or on batches of it, in float64; call it before training."""
-        from thalweg.data.batches.makers import arrays_of
+        from thalweg.batches.makers import arrays_of
 
         if self.given:
             raise ArgumentError("this Normalization was given its mean and variance: make one without them to adapt it")

@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from thalweg.data.arrays import split_place
-from thalweg.data.streams import Window, Windows
+from thalweg.batches.arrays import split_place
+from thalweg.batches.streams import Window, Windows
 from thalweg.errors import ArgumentError
 from thalweg.models.goals import spread
 from thalweg.models.lengths import filling

@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from thalweg import words
+from thalweg.batches.streams import Window, Windows, collected, is_stream, stream_of
 from thalweg.callbacks import Callback, Logs
 from thalweg.callbacks.callback import Model, introduced, listened, notify
-from thalweg.data.streams import Window, Windows, collected, is_stream, stream_of
 from thalweg.engine import Executors, make_executor, usable_lanes
 from thalweg.engine.contract import Array, Chunk, Executor, Job, Ranks, States
 from thalweg.errors import ArgumentError, DivergedError, ThalwegError

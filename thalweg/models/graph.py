@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from thalweg.data import arrays as batches
-from thalweg.data.arrays import Array
+from thalweg.batches import arrays as batches
+from thalweg.batches.arrays import Array
 from thalweg.errors import ArgumentError, DataError, ThalwegError
 from thalweg.layers import Input, Layer
 from thalweg.layers.core import connect_all, shape_after

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from thalweg.batches.ordering import Ordering
+from thalweg.batches.streams import collected, is_stream
 from thalweg.callbacks import Callback, History
-from thalweg.data.ordering import Ordering
-from thalweg.data.streams import collected, is_stream
 from thalweg.engine.contract import Array
 from thalweg.errors import ArgumentError, ShapeError
 from thalweg.exchange.exporting import Exporting
@@ -351,7 +351,7 @@ class Model(Inspected, Exporting, Stepping, Layer):
             callbacks: see `thalweg.callbacks`.
             validation_split: the share of the *last* rows kept for validation, taken before shuffling.
             validation_data: (x, y) or (x, y, sample_weight) to validate on; takes precedence over `validation_split`.
-            shuffle: whether each epoch takes the rows in a new order, or a `data.ordering.Ordering`, which says how.
+            shuffle: whether each epoch takes the rows in a new order, or a `batches.ordering.Ordering`, which says how.
             class_weight: a weight for each class number. sample_weight: a weight for each row.
             initial_epoch: the number of epochs already done, for numbering only.
             steps_per_epoch: the batches of a generator that are an epoch. Of arrays an epoch is all; another number

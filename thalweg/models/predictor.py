@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from thalweg.batches.streams import joined, stream_of
 from thalweg.callbacks.callback import Callback, Model, introduced, listened, notify
-from thalweg.data.streams import joined, stream_of
 from thalweg.engine import make_executor, usable_lanes
 from thalweg.engine.contract import Array, Chunk, Executor, Job
 from thalweg.layers.recurrent.stateful import states_of

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from thalweg.data import arrays as batches
+from thalweg.batches import arrays as batches
 from thalweg.engine.contract import Array, Chunk, Job
 from thalweg.errors import ArgumentError
 from thalweg.layers.layer import Shape

@@ -11,13 +11,22 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from thalweg import words
+from thalweg.batches import arrays as batches
+from thalweg.batches.dataset import PyDataset
+from thalweg.batches.makers import length_of
+from thalweg.batches.ordering import Ordering, Taken
+from thalweg.batches.streams import (
+    UNKNOWN_STEPS,
+    WINDOW_SECONDS,
+    RowSource,
+    Sharing,
+    Stream,
+    Window,
+    Windows,
+    is_stream,
+)
 from thalweg.callbacks import Callback, History, Logs, TerminateOnNaN
 from thalweg.callbacks.callback import Model, checked, listened, notify
-from thalweg.data import arrays as batches
-from thalweg.data.batches.dataset import PyDataset
-from thalweg.data.batches.makers import length_of
-from thalweg.data.ordering import Ordering, Taken
-from thalweg.data.streams import UNKNOWN_STEPS, WINDOW_SECONDS, RowSource, Sharing, Stream, Window, Windows, is_stream
 from thalweg.engine import Executors
 from thalweg.engine.contract import Array, Chunk, Job
 from thalweg.engine.ranks.world import current

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from thalweg.data.ordering import Ordering, Taken
+from thalweg.batches.ordering import Ordering, Taken
 
 Array = NDArray[Any]
 

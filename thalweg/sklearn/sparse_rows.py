@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from thalweg.data.arrays import contiguous
-from thalweg.data.ordering import Ordering, Taken
+from thalweg.batches.arrays import contiguous
+from thalweg.batches.ordering import Ordering, Taken
 
 Array = NDArray[Any]
 BYTES = 1 << 26  # of dense rows at once

@@ -15,7 +15,7 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
-from thalweg.data.arrays import memory_there
+from thalweg.batches.arrays import memory_there
 from thalweg.data.fitted import LeftOut
 from thalweg.data.tables import Table
 from thalweg.data.target import Target

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from thalweg.data.on_disk import DiskRows
+from thalweg.batches.on_disk import DiskRows
 from thalweg.data.recipe import recipe
 from thalweg.engine.ranks.other_ranks import workers
 from thalweg.errors import DivergedError, ThalwegError

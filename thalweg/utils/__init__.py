@@ -1,7 +1,7 @@
 """Small helpers, and data from folders and series, under Keras's names."""
 
 from thalweg.backend import clear_session
-from thalweg.data.batches.dataset import PyDataset
+from thalweg.batches.dataset import PyDataset
 from thalweg.support.naming import answer_for
 from thalweg.support.nested import pack_x_y_sample_weight, unpack_x_y_sample_weight
 from thalweg.support.seeds import set_random_seed

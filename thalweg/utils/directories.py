@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from thalweg.data.batches.dataset import Batches
+from thalweg.batches.dataset import Batches
 from thalweg.errors import ArgumentError, DataError, NotFoundError
 from thalweg.ops.with_numpy import ArrayResult
 from thalweg.support.checks import number, whole

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from thalweg import layers
-from thalweg.data.batches.makers import arrays_of
+from thalweg.batches.makers import arrays_of
 from thalweg.errors import ArgumentError, DataError, ShapeError, ThalwegError
 from thalweg.layers import Input, Layer
 from thalweg.models.model_file import FORMAT, write

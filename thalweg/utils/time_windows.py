@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from thalweg.data.batches.dataset import Batches
+from thalweg.batches.dataset import Batches
 from thalweg.errors import ArgumentError, DataError
 from thalweg.support.checks import whole
 from thalweg.support.naming import suggesting

@@ -308,7 +308,7 @@ class Discretization(Lookup):
 
     def adapt(self, data: ArrayLike) -> None:
         """Measures the boundaries on all numbers of the data, by quantiles of a summary, as Keras does."""
-        from thalweg.data.batches.makers import arrays_of
+        from thalweg.batches.makers import arrays_of
 
         if self.num_bins is None:
             raise ArgumentError(f"{self.spelled} was given its boundaries: make one with num_bins to adapt it")

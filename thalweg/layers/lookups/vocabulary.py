@@ -187,7 +187,7 @@ class Vocabulary(Lookup):
         output_mode="tf_idf" every row is a document, and a token's weight is ln(1 + documents / (1 + documents with
         the token)).
         """
-        from thalweg.data.batches.makers import arrays_of
+        from thalweg.batches.makers import arrays_of
 
         if self.given:
             raise ArgumentError(f"{self.spelled} was given its vocabulary: make one without it to adapt it")

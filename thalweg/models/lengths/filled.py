@@ -9,8 +9,8 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from thalweg.data import arrays as batches
-from thalweg.data.arrays import Array, Shape
+from thalweg.batches import arrays as batches
+from thalweg.batches.arrays import Array, Shape
 from thalweg.errors import DataError, ShapeError
 from thalweg.models.lengths.ragged import listed, steps_of
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from thalweg.data.arrays import Array
+from thalweg.batches.arrays import Array
 from thalweg.engine.contract import Chunk, Job
 from thalweg.engine.reference import ReferenceExecutor
 from thalweg.errors import ShapeError

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from thalweg.data.arrays import Array, Shape
+from thalweg.batches.arrays import Array, Shape
 from thalweg.errors import DataError, ShapeError
 from thalweg.layers import Embedding, Layer, Masking
 from thalweg.support.frames import checked

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from thalweg.data.on_disk import give_back
+from thalweg.batches.on_disk import give_back
 from thalweg.data.stored_rows import StoredRows
 from thalweg.data.target import Target
 from thalweg.errors import DataError

@@ -17,9 +17,9 @@ from typing import Any
 
 import numpy as np
 
+from thalweg.batches.on_disk import HELD, WINDOW_BYTES, DiskRows
 from thalweg.data.database import confine
 from thalweg.data.large_source import LargeSource
-from thalweg.data.on_disk import HELD, WINDOW_BYTES, DiskRows
 from thalweg.data.stored_rows import StoredRows, stored_rows
 from thalweg.data.tables import Table
 from thalweg.data.target import Target

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from thalweg.data.on_disk import hashed
+from thalweg.batches.on_disk import hashed
 from thalweg.program.ir.counter import key
 
 Array = NDArray[Any]

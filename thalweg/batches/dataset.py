@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Any, final
 
-from thalweg.data.batches.ahead import prefetched
+from thalweg.batches.ahead import prefetched
 from thalweg.support.checks import whole
 from thalweg.support.naming import suggesting
 

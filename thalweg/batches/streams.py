@@ -13,9 +13,9 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from thalweg.data.batches.ahead import END, numbered
-from thalweg.data.batches.dataset import PyDataset
-from thalweg.data.batches.makers import as_array, is_source, length_of, one_pass, told
+from thalweg.batches.ahead import END, numbered
+from thalweg.batches.dataset import PyDataset
+from thalweg.batches.makers import as_array, is_source, length_of, one_pass, told
 from thalweg.errors import ArgumentError, DataError, ShapeError
 from thalweg.support.checks import whole
 from thalweg.support.nested import leaves, mapped

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from thalweg.data.streams import RowSource, Sharing, Window, Windows
+from thalweg.batches.streams import RowSource, Sharing, Window, Windows
 from thalweg.errors import ArgumentError, DataError, ShapeError
 from thalweg.program.ir.counter import key
 from thalweg.support.checks import whole

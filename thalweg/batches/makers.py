@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from thalweg.data.batches.ahead import numbered
-from thalweg.data.batches.dataset import Batches, PyDataset
+from thalweg.batches.ahead import numbered
+from thalweg.batches.dataset import Batches, PyDataset
 from thalweg.errors import DataError, ThalwegError
 from thalweg.support.nested import mapped
 
