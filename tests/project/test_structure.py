@@ -18,6 +18,7 @@ from house import House, is_abstract
 import thalweg
 import thalweg.data
 import thalweg.sklearn
+from thalweg.cli.main import HOMES
 from thalweg.support.printing import lasting_streams
 
 ROOT = Path(thalweg.__file__).parent
@@ -459,6 +460,11 @@ def test_importing_is_light():
     assert loaded("from thalweg import *") == set()
     assert loaded("import thalweg.data") == set()
     assert loaded("import duckdb") == {"duckdb"}  # the control: such a module would be seen
+
+
+def test_a_command_begins_without_scikit_learn():
+    """Which takes longer to import than a table's prediction: only a forecaster, a tree or the doctor needs it."""
+    assert loaded(f"import {', '.join({*HOMES.values()})}") <= {"typer", "rich", "duckdb"}
 
 
 def test_the_reference_engine_needs_no_compiler():

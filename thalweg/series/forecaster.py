@@ -17,9 +17,8 @@ from thalweg.errors import ArgumentError, DataError
 from thalweg.series.cadence import Cadence
 from thalweg.series.given_series import Form, Indexed, Roles, read_series
 from thalweg.series.global_network import Continuation, Plan, continuation
-from thalweg.series.measures import coverage, mase, pinball, smape
-from thalweg.series.origins import Strip, View, scale_of
-from thalweg.series.panel import Line, Panel, panel_of, shown
+from thalweg.series.origins import Strip, View, scores_of
+from thalweg.series.panel import Panel, panel_of, shown
 from thalweg.series.season import Season, season_of
 from thalweg.series.time_index import TimeIndex
 from thalweg.support.checks import number, whole
@@ -422,34 +421,3 @@ def checked_quantiles(quantiles: Any, add: bool = True) -> tuple[float, ...]:
     if len(set(found)) < len(found):
         raise ArgumentError(f"quantiles names one twice: {quantiles!r}")
     return tuple(sorted({*found, *((0.5,) if add else ())}))
-
-
-def scores_of(
-    lines: Sequence[Line], cut: Sequence[Line], found: Array, quantiles: Sequence[float], season: int
-) -> dict[str, float]:
-    """The mean scores of forecasts (lines, horizon, quantiles) of what comes after the cut lines."""
-    rows = []
-    horizon = found.shape[1]
-    middle = list(quantiles).index(0.5)
-    for line, before, each in zip(lines, cut, found, strict=True):
-        truth = np.full(horizon, np.nan)
-        later = line.values[len(before) : len(before) + horizon]
-        truth[: len(later)] = later
-        if np.isnan(truth).all():
-            continue
-        history = before.filled
-        last = history[len(history) - min(season, len(history)) + np.arange(horizon) % min(season, len(history))]
-        usual = season if len(history) > season else 1
-        rows.append(
-            {
-                "MASE": mase(truth, each[:, middle], before.values, usual),
-                "sMAPE": smape(truth, each[:, middle]),
-                "pinball": pinball(truth, each, quantiles) / scale_of(history, season),
-                "coverage": coverage(truth, each[:, 0], each[:, -1]),
-                "MASE as last season": mase(truth, last, before.values, usual),
-            }
-        )
-    if not rows:
-        raise DataError("no series has values after the origin")
-    finite = {name: [row[name] for row in rows if np.isfinite(row[name])] for name in rows[0]}
-    return {name: float(np.mean(values)) if values else float("nan") for name, values in finite.items()}

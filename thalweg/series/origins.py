@@ -9,7 +9,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from thalweg.errors import DataError
 from thalweg.series.cadence import Cadence
+from thalweg.series.measures import coverage, mase, pinball, smape
 from thalweg.series.panel import Line, Panel
 from thalweg.series.smoothing import Smoothing
 
@@ -187,3 +189,34 @@ def scale_of(values: Array, season: int) -> float:
             return scale
     spread = float(values.std())
     return spread if spread > tiny else 1.0
+
+
+def scores_of(
+    lines: Sequence[Line], cut: Sequence[Line], found: Array, quantiles: Sequence[float], season: int
+) -> dict[str, float]:
+    """The mean scores of forecasts (lines, horizon, quantiles) of what comes after the cut lines."""
+    rows = []
+    horizon = found.shape[1]
+    middle = list(quantiles).index(0.5)
+    for line, before, each in zip(lines, cut, found, strict=True):
+        truth = np.full(horizon, np.nan)
+        later = line.values[len(before) : len(before) + horizon]
+        truth[: len(later)] = later
+        if np.isnan(truth).all():
+            continue
+        history = before.filled
+        last = history[len(history) - min(season, len(history)) + np.arange(horizon) % min(season, len(history))]
+        usual = season if len(history) > season else 1
+        rows.append(
+            {
+                "MASE": mase(truth, each[:, middle], before.values, usual),
+                "sMAPE": smape(truth, each[:, middle]),
+                "pinball": pinball(truth, each, quantiles) / scale_of(history, season),
+                "coverage": coverage(truth, each[:, 0], each[:, -1]),
+                "MASE as last season": mase(truth, last, before.values, usual),
+            }
+        )
+    if not rows:
+        raise DataError("no series has values after the origin")
+    finite = {name: [row[name] for row in rows if np.isfinite(row[name])] for name in rows[0]}
+    return {name: float(np.mean(values)) if values else float("nan") for name, values in finite.items()}

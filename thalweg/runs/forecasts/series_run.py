@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,14 +15,16 @@ from thalweg.errors import DataError, ModelFileError
 from thalweg.runs.folder import SERIES, read_folder, write_folder
 from thalweg.runs.run import load_network
 from thalweg.series.cadence import Cadence
-from thalweg.series.forecaster import Forecaster, scores_of
 from thalweg.series.given_series import Long, Roles, read_series
 from thalweg.series.global_network import Continuation
-from thalweg.series.origins import View
+from thalweg.series.origins import View, scores_of
 from thalweg.series.panel import Line, Panel, Rows, shown, without_gaps
 from thalweg.series.time_index import TimeIndex
 from thalweg.support.untrusted import readable
 from thalweg.tabular.features import Features
+
+if TYPE_CHECKING:
+    from thalweg.series.forecaster import Forecaster
 
 Array = NDArray[Any]
 
@@ -134,6 +136,8 @@ class SeriesRun:
 
 def load(folder: Path) -> SeriesRun:
     """Reads a run from its folder."""
+    from thalweg.series.forecaster import Forecaster  # scikit-learn comes with it: not for other runs
+
     description, history, facts = read_folder(folder, SERIES)
     with readable(ModelFileError, f"{folder / SERIES} is damaged"):
         roles, cadence = description["roles"], Cadence(**description["cadence"])

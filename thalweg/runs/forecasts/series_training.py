@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from thalweg.data.tables import Table
 from thalweg.errors import ArgumentError, DataError
 from thalweg.runs.forecasts.series_run import SeriesRun
-from thalweg.series.forecaster import Forecaster, checked_quantiles, scores_of
+from thalweg.series.forecaster import Forecaster, checked_quantiles
 from thalweg.series.given_series import read_series
 from thalweg.series.global_network import LEAST_BEFORE, Plan, continuation
-from thalweg.series.origins import Strip
+from thalweg.series.origins import Strip, scores_of
 from thalweg.series.panel import Panel
 from thalweg.series.simple_methods import simple_forecasts
 from thalweg.support.checks import number, whole
