@@ -61,8 +61,8 @@ DOORS := cli export play serve pages
 test-core test-insight test-tables test-doors: .venv/dev # those of one district (docs/architecture.md)
 	$(BIN)/pytest $(ON_ALL_CORES) $(addprefix tests/,$($(shell echo $(@:test-%=%) | tr a-z A-Z)))
 
-soak: .venv/dev # one worker notes the kernels
-	$(BIN)/pytest $(ON_ALL_CORES) --dist loadfile --hypothesis-profile soak tests/program tests/engine tests/activations tests/data \
+soak: .venv/dev
+	$(BIN)/pytest $(ON_ALL_CORES) --hypothesis-profile soak tests/program tests/engine tests/activations tests/data \
 		tests/models/test_random_graphs.py tests/tabular
 
 damages: .venv/dev

