@@ -27,17 +27,12 @@ from thalweg.support.checks import number, whole
 from thalweg.support.untrusted import readable
 from thalweg.tabular.beside import Trees, joined, predicted_in_batches
 from thalweg.tabular.features import Features, Target, at_least_one, with_numbers, without_bad_rows
-from thalweg.tabular.qualities import Settings, settings_of
+from thalweg.tabular.qualities import OF_MEMBERS, Settings, settings_of
 from thalweg.tabular.single_row import row_of
 from thalweg.words import Text
 
 FIRST = "member_1_output"
 """The last layer of the first network, by its name in the ensemble's graph."""
-OF_MEMBERS = (
-    *("members", "layers", "activation", "initial_weights", "loss", "optimizer", "learning_rate", "batch_size"),
-    *("epochs", "dropout", "l2"),
-)
-"""The options that replace settings of the quality."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,7 +21,7 @@ from thalweg.runs import baselines, evidence, judging, suspicions
 from thalweg.runs.divisions import group_codes, times
 from thalweg.runs.judging import Judgement
 from thalweg.runs.run import Array, Parts, balanced_weights
-from thalweg.runs.table_run import OF_MEMBERS, TableOptions, TableRun, divide, fit_all
+from thalweg.runs.table_run import TableOptions, TableRun, divide, fit_all
 from thalweg.support.interrupts import Kept
 from thalweg.support.progress import stage
 from thalweg.support.seeds import draw_seed
@@ -31,7 +31,7 @@ from thalweg.tabular.clock import Clock
 from thalweg.tabular.ensemble import Ensemble, Progress
 from thalweg.tabular.planning import Outlook, Sample, outlook, sample_in_time
 from thalweg.tabular.preparation import Prepared, encoded, prepare
-from thalweg.tabular.qualities import Settings
+from thalweg.tabular.qualities import OF_MEMBERS, Settings
 
 COMPARED = 0.1
 """Of a time limit, what the comparisons before the training may take."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import KW_ONLY, replace
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -21,8 +21,8 @@ from thalweg.series.origins import Strip, View, scores_of
 from thalweg.series.panel import Panel, panel_of, shown
 from thalweg.series.season import Season, season_of
 from thalweg.series.time_index import TimeIndex
+from thalweg.support.arguments import arguments
 from thalweg.support.checks import number, whole
-from thalweg.support.naming import suggesting
 from thalweg.tabular.clock import Clock
 from thalweg.tabular.features import Features
 
@@ -48,6 +48,7 @@ class RollingOrigins(NamedTuple):
         )
 
 
+@arguments
 class Forecaster(BaseEstimator):
     """Continues one series or thousands: networks that learn from all of them at once, with intervals.
 
@@ -88,35 +89,19 @@ class Forecaster(BaseEstimator):
     (12, True)
     """
 
-    @suggesting
-    def __init__(
-        self,
-        horizon: int | None = None,
-        *,
-        target: Any = None,
-        time: Any = None,
-        group: Any = None,
-        known: Sequence[Any] = (),
-        season: int | None = None,
-        lags: int | None = None,
-        quantiles: Sequence[float] = (0.1, 0.5, 0.9),
-        networks: int = 3,
-        epochs: int | None = None,
-        time_limit: float | None = None,
-        random_state: Any = None,
-    ) -> None:
-        self.horizon = horizon
-        self.target = target
-        self.time = time
-        self.group = group
-        self.known = known
-        self.season = season
-        self.lags = lags
-        self.quantiles = quantiles
-        self.networks = networks
-        self.epochs = epochs
-        self.time_limit = time_limit
-        self.random_state = random_state
+    horizon: int | None = None
+    _: KW_ONLY
+    target: Any = None
+    time: Any = None
+    group: Any = None
+    known: Sequence[Any] = ()
+    season: int | None = None
+    lags: int | None = None
+    quantiles: Sequence[float] = (0.1, 0.5, 0.9)
+    networks: int = 3
+    epochs: int | None = None
+    time_limit: float | None = None
+    random_state: Any = None
 
     def fit(self, y: Any, X: Any = None, fh: Any = None) -> Self:
         """Learns from series.

@@ -19,7 +19,7 @@ from thalweg.errors import ArgumentError, DataError
 from thalweg.runs.large.large_training import SMALL, Place, Ready, prepared_rows, target_of
 from thalweg.runs.large.memory import READER, block_of, bytes_of, reader_of_predictions
 from thalweg.runs.large.roles import Roles
-from thalweg.runs.table_run import OF_MEMBERS, TableOptions
+from thalweg.runs.table_run import TableOptions
 from thalweg.sklearn.intake import array_names
 from thalweg.sklearn.table_sources import IN_MEMORY, check_name, is_mapped, is_source
 from thalweg.support.extras import need
@@ -27,6 +27,7 @@ from thalweg.support.files import own_folder
 from thalweg.tabular.beside import BATCH
 from thalweg.tabular.clock import Clock
 from thalweg.tabular.features import Features
+from thalweg.tabular.qualities import OF_MEMBERS
 
 ALIKE = ("quality", "metric", "time_limit")
 """Parameters of an estimator that are options of a run, too, besides those of the networks."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from dataclasses import KW_ONLY
+from typing import Annotated, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +19,8 @@ from thalweg.errors import ArgumentError, DataError
 from thalweg.sklearn.aim import Aim, aim_of_classes
 from thalweg.sklearn.compatible import validate_data
 from thalweg.sklearn.intake import whole_labels
-from thalweg.sklearn.perceptron import Perceptron, partial
+from thalweg.sklearn.perceptron import Perceptron, of, partial
+from thalweg.support.arguments import Before, arguments
 from thalweg.support.naming import suggesting
 
 Array = NDArray[Any]
@@ -29,6 +31,7 @@ def of_probabilities(estimator: Any) -> bool:
     return "_aim" not in vars(estimator) or not estimator._aim.margin
 
 
+@arguments
 class MLPClassifier(ClassifierMixin, Perceptron):
     """scikit-learn's MLPClassifier, five and more times as fast, and with what its users asked for.
 
@@ -82,45 +85,9 @@ class MLPClassifier(ClassifierMixin, Perceptron):
     ((1, 2), True)
     """
 
-    _parameter_constraints = Perceptron._parameter_constraints | {"class_weight": [dict, list, str, None]}
-
-    @suggesting
-    def __init__(
-        self,
-        hidden_layer_sizes: Any = (100,),
-        activation: Any = "relu",
-        *,
-        solver: Any = "adam",
-        alpha: float = 0.0001,
-        batch_size: int | str = "auto",
-        learning_rate: Any = "constant",
-        learning_rate_init: float = 0.001,
-        power_t: float = 0.5,
-        max_iter: int = 200,
-        shuffle: bool = True,
-        random_state: Any = None,
-        tol: float = 1e-4,
-        verbose: bool = False,
-        warm_start: bool = False,
-        momentum: float = 0.9,
-        nesterovs_momentum: bool = True,
-        early_stopping: bool = False,
-        validation_fraction: float = 0.1,
-        beta_1: float = 0.9,
-        beta_2: float = 0.999,
-        epsilon: float = 1e-8,
-        n_iter_no_change: float = 10,
-        max_fun: int = 15000,
-        loss: Any = "log_loss",
-        dropout: Any = 0.0,
-        batch_normalization: bool = False,
-        class_weight: Any = None,
-        validation_data: Any = None,
-        callbacks: Any = None,
-        dtype: str = "auto",
-        n_jobs: int | None = None,
-    ) -> None:
-        self._keep(locals())
+    _: KW_ONLY
+    loss: Annotated[Any, Before("dropout")] = "log_loss"
+    class_weight: Annotated[Any, of(dict, list, str, None), Before("validation_data")] = None
 
     def _read(self, X: Any, y: Any, reset: bool, incremental: bool) -> tuple[Any, Array]:
         options = {"accept_sparse": ["csr", "csc"], "multi_output": True, "reset": reset}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,11 +14,13 @@ from thalweg.errors import DataError
 from thalweg.sklearn.aim import Aim, aim_of_numbers
 from thalweg.sklearn.compatible import validate_data
 from thalweg.sklearn.perceptron import Perceptron, partial
+from thalweg.support.arguments import Before, arguments
 from thalweg.support.naming import suggesting
 
 Array = NDArray[Any]
 
 
+@arguments
 class MLPRegressor(RegressorMixin, Perceptron):
     """scikit-learn's MLPRegressor, five and more times as fast, and with what its users asked for.
 
@@ -35,42 +37,7 @@ class MLPRegressor(RegressorMixin, Perceptron):
     ((200,), True)
     """
 
-    @suggesting
-    def __init__(
-        self,
-        loss: Any = "squared_error",
-        hidden_layer_sizes: Any = (100,),
-        activation: Any = "relu",
-        *,
-        solver: Any = "adam",
-        alpha: float = 0.0001,
-        batch_size: int | str = "auto",
-        learning_rate: Any = "constant",
-        learning_rate_init: float = 0.001,
-        power_t: float = 0.5,
-        max_iter: int = 200,
-        shuffle: bool = True,
-        random_state: Any = None,
-        tol: float = 1e-4,
-        verbose: bool = False,
-        warm_start: bool = False,
-        momentum: float = 0.9,
-        nesterovs_momentum: bool = True,
-        early_stopping: bool = False,
-        validation_fraction: float = 0.1,
-        beta_1: float = 0.9,
-        beta_2: float = 0.999,
-        epsilon: float = 1e-8,
-        n_iter_no_change: float = 10,
-        max_fun: int = 15000,
-        dropout: Any = 0.0,
-        batch_normalization: bool = False,
-        validation_data: Any = None,
-        callbacks: Any = None,
-        dtype: str = "auto",
-        n_jobs: int | None = None,
-    ) -> None:
-        self._keep(locals())
+    loss: Annotated[Any, Before("hidden_layer_sizes")] = "squared_error"
 
     def _read(self, X: Any, y: Any, reset: bool, incremental: bool) -> tuple[Any, Array]:
         options = {"accept_sparse": ["csr", "csc"], "multi_output": True, "y_numeric": True, "reset": reset}

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from dataclasses import KW_ONLY, dataclass
 from numbers import Integral, Real
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,17 +20,33 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from thalweg import optimizers
 from thalweg.errors import ArgumentError, DataError
-from thalweg.models.sequential import Sequential
 from thalweg.sklearn.aim import SCIKIT_LEARN, Aim
 from thalweg.sklearn.compatible import validate_data
 from thalweg.sklearn.epochs import Rows, Stochastic, batch_size, by_lbfgs
 from thalweg.sklearn.layered import Hidden, draw_weights, hidden_layers, kernels_and_biases, network
 from thalweg.sklearn.sparse_rows import dense, in_pieces
+from thalweg.support.arguments import Checked, arguments
 from thalweg.support.naming import suggesting
 
 Array = NDArray[Any]
 STRATEGIES = ("constant", "invscaling", "adaptive")
+FROM_0, ABOVE_0 = Interval(Real, 0, None, closed="left"), Interval(Real, 0, None, closed="neither")
+FROM_1, BELOW_1 = Interval(Integral, 1, None, closed="left"), Interval(Real, 0, 1, closed="left")
 SMALL = 100  # rows: up to here, and if they are one batch, training is in float64, which takes twice the time
+
+
+@dataclass(frozen=True)
+class Allowed:
+    """What scikit-learn's `_validate_params` lets a parameter be when `fit` begins; until then it is kept as given."""
+
+    values: tuple[Any, ...]
+
+    def __call__(self, what: str, value: Any) -> Any:
+        return value
+
+
+def of(*values: Any) -> Checked:
+    return Checked(Allowed(values))
 
 
 def stochastic(estimator: Any) -> bool:
@@ -41,78 +58,48 @@ def stochastic(estimator: Any) -> bool:
     return True
 
 
+@arguments
 class Perceptron(BaseEstimator, ABC):
     """Base of the two estimators."""
 
-    _parameter_constraints: ClassVar[dict[str, Any]] = {
-        "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
-        "alpha": [Interval(Real, 0, None, closed="left")],
-        "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
-        "learning_rate": [StrOptions(set(STRATEGIES)), callable],
-        "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
-        "power_t": [Interval(Real, 0, None, closed="left")],
-        "max_iter": [Interval(Integral, 1, None, closed="left")],
-        "shuffle": ["boolean"],
-        "random_state": ["random_state"],
-        "tol": [Interval(Real, 0, None, closed="left")],
-        "verbose": ["verbose"],
-        "warm_start": ["boolean"],
-        "momentum": [Interval(Real, 0, 1, closed="both")],
-        "nesterovs_momentum": ["boolean"],
-        "early_stopping": ["boolean"],
-        "validation_fraction": [Interval(Real, 0, 1, closed="left")],
-        "beta_1": [Interval(Real, 0, 1, closed="left")],
-        "beta_2": [Interval(Real, 0, 1, closed="left")],
-        "epsilon": [Interval(Real, 0, None, closed="neither")],
-        "n_iter_no_change": [Interval(Integral, 1, None, closed="left"), Options(Real, {np.inf})],
-        "max_fun": [Interval(Integral, 1, None, closed="left")],
-        "batch_normalization": ["boolean"],
-        "validation_data": [tuple, list, None],
-        "callbacks": [list, tuple, None],
-        "dtype": [StrOptions({"auto", "float32", "float64"})],
-        "n_jobs": [Integral, None],
-    }
+    hidden_layer_sizes: Annotated[Any, of("array-like", FROM_1)] = (100,)
+    activation: Any = "relu"
+    _: KW_ONLY
+    solver: Any = "adam"
+    alpha: Annotated[float, of(FROM_0)] = 0.0001
+    batch_size: Annotated[int | str, of(StrOptions({"auto"}), FROM_1)] = "auto"
+    learning_rate: Annotated[Any, of(StrOptions(set(STRATEGIES)), callable)] = "constant"
+    learning_rate_init: Annotated[float, of(ABOVE_0)] = 0.001
+    power_t: Annotated[float, of(FROM_0)] = 0.5
+    max_iter: Annotated[int, of(FROM_1)] = 200
+    shuffle: Annotated[bool, of("boolean")] = True
+    random_state: Annotated[Any, of("random_state")] = None
+    tol: Annotated[float, of(FROM_0)] = 1e-4
+    verbose: Annotated[bool, of("verbose")] = False
+    warm_start: Annotated[bool, of("boolean")] = False
+    momentum: Annotated[float, of(Interval(Real, 0, 1, closed="both"))] = 0.9
+    nesterovs_momentum: Annotated[bool, of("boolean")] = True
+    early_stopping: Annotated[bool, of("boolean")] = False
+    validation_fraction: Annotated[float, of(BELOW_1)] = 0.1
+    beta_1: Annotated[float, of(BELOW_1)] = 0.9
+    beta_2: Annotated[float, of(BELOW_1)] = 0.999
+    epsilon: Annotated[float, of(ABOVE_0)] = 1e-8
+    n_iter_no_change: Annotated[float, of(FROM_1, Options(Real, {np.inf}))] = 10
+    max_fun: Annotated[int, of(FROM_1)] = 15000
+    dropout: Any = 0.0
+    batch_normalization: Annotated[bool, of("boolean")] = False
+    validation_data: Annotated[Any, of(tuple, list, None)] = None
+    callbacks: Annotated[Any, of(list, tuple, None)] = None
+    dtype: Annotated[str, of(StrOptions({"auto", "float32", "float64"}))] = "auto"
+    n_jobs: Annotated[int | None, of(Integral, None)] = None
 
-    # The parameters, as scikit-learn's estimators keep them.
-    hidden_layer_sizes: Any
-    activation: Any
-    solver: Any
-    alpha: float
-    batch_size: Any
-    learning_rate: Any
-    learning_rate_init: float
-    power_t: float
-    max_iter: int
-    shuffle: bool
-    random_state: Any
-    tol: float
-    verbose: Any
-    warm_start: bool
-    momentum: float
-    nesterovs_momentum: bool
-    early_stopping: bool
-    validation_fraction: float
-    beta_1: float
-    beta_2: float
-    epsilon: float
-    n_iter_no_change: float
-    max_fun: int
-    loss: Any
-    dropout: Any
-    batch_normalization: bool
-    validation_data: Any
-    callbacks: Any
-    dtype: str
-    n_jobs: int | None
-    # And what a fit finds.
-    model_: Sequential
-    _aim: Aim
+    if TYPE_CHECKING:
+        loss: Any  # which each of the two declares at another place
 
-    def _keep(self, given: dict[str, Any]) -> None:
-        """Sets the parameters, as they are, from the local names of an `__init__`."""
-        for name, value in given.items():
-            if name not in ("self", "__class__"):
-                setattr(self, name, value)
+    @property
+    def _parameter_constraints(self) -> dict[str, Any]:
+        checks = {name: argument.rule.check for name, argument in getattr(self, "declared_arguments", {}).items()}
+        return {name: check.values for name, check in checks.items() if isinstance(check, Allowed)}
 
     # --- what the two do differently -----------------------------------------------------------------------------
 
@@ -390,4 +377,4 @@ def replace(arrays: list[Array], given: Any, what: str) -> None:
 partial: Callable[[Any], Any] = available_if(stochastic)
 """Decorates a method that solvers by batches have."""
 
-__all__ = ["Perceptron", "partial"]
+__all__ = ["Perceptron", "of", "partial"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import replace
+from dataclasses import KW_ONLY, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -44,83 +44,51 @@ from thalweg.sklearn.table_sources import (
     slices,
     with_target,
 )
+from thalweg.support.arguments import arguments
 from thalweg.support.checks import number, whole
 from thalweg.support.naming import suggesting
 from thalweg.support.printing import out
 from thalweg.tabular import canonical
 from thalweg.tabular.beside import joined, predicted_in_batches
 from thalweg.tabular.clock import Clock
-from thalweg.tabular.ensemble import Ensemble, Member
+from thalweg.tabular.ensemble import Ensemble
 from thalweg.tabular.features import Features, at_least_one
 from thalweg.tabular.judge import Judge
 from thalweg.tabular.preparation import prepare
-from thalweg.tabular.qualities import Settings, settings_of
+from thalweg.tabular.qualities import OF_MEMBERS, Settings, settings_of
 from thalweg.tabular.scoring import shown
 from thalweg.tabular.trees import NETWORKS
 
 Array = NDArray[Any]
 
-SETTINGS = (
-    "members", "layers", "activation", "initial_weights", "loss", "optimizer", "learning_rate", "batch_size", "epochs",
-    "dropout",
-)  # fmt: skip
 
-
+@arguments
 class TableEstimator(BaseEstimator):
     """Base of the two estimators for tables; see `TabularClassifier`."""
 
-    members_: list[Member]
-    out_of_fold_: Array
-
-    @suggesting
-    def __init__(
-        self,
-        quality: str = "balanced",
-        *,
-        metric: str | None = None,
-        time_limit: float | None = None,
-        members: int | str | None = None,
-        layers: Sequence[int] | int | None = None,
-        activation: Any = None,
-        initial_weights: Any = None,
-        loss: Any = None,
-        optimizer: Any = None,
-        learning_rate: float | None = None,
-        batch_size: int | None = None,
-        epochs: int | None = None,
-        dropout: float | None = None,
-        categories: Sequence[str | int] = (),
-        numbers: Sequence[str | int] = (),
-        ignore: Sequence[str | int] = (),
-        class_weight: Any = None,
-        random_state: Any = None,
-        n_jobs: int | None = None,
-        verbose: int = 0,
-        memory: str | int | None = None,
-        cache: str | Path | None = None,
-    ) -> None:
-        self.quality = quality
-        self.metric = metric
-        self.time_limit = time_limit
-        self.members = members
-        self.layers = layers
-        self.activation = activation
-        self.initial_weights = initial_weights
-        self.loss = loss
-        self.optimizer = optimizer
-        self.learning_rate = learning_rate
-        self.batch_size = batch_size
-        self.epochs = epochs
-        self.dropout = dropout
-        self.categories = categories
-        self.numbers = numbers
-        self.ignore = ignore
-        self.class_weight = class_weight
-        self.random_state = random_state
-        self.n_jobs = n_jobs
-        self.verbose = verbose
-        self.memory = memory
-        self.cache = cache
+    quality: str = "balanced"
+    _: KW_ONLY
+    metric: str | None = None
+    time_limit: float | None = None
+    members: int | str | None = None
+    layers: Sequence[int] | int | None = None
+    activation: Any = None
+    initial_weights: Any = None
+    loss: Any = None
+    optimizer: Any = None
+    learning_rate: float | None = None
+    batch_size: int | None = None
+    epochs: int | None = None
+    dropout: float | None = None
+    categories: Sequence[str | int] = ()
+    numbers: Sequence[str | int] = ()
+    ignore: Sequence[str | int] = ()
+    class_weight: Any = None
+    random_state: Any = None
+    n_jobs: int | None = None
+    verbose: int = 0
+    memory: str | int | None = None
+    cache: str | Path | None = None
 
     @suggesting
     def fit(self, X: Any, y: Any, sample_weight: Any = None, groups: Any = None, time: Any = None) -> Self:
@@ -183,7 +151,7 @@ class TableEstimator(BaseEstimator):
             at_hand = prepared.rows.on_disk
             assert at_hand is not None
             del self.out_of_fold_  # of a few rows
-            self.members_ = [replace(m, held_out=at_hand.at_hand[m.held_out]) for m in self.members_]
+            self.members_ = [replace(m, held_out=at_hand.at_hand[m.held_out]) for m in ended.members]
         warn_of_the_end(ended)
         return self
 
@@ -255,13 +223,6 @@ class TableEstimator(BaseEstimator):
         """Class numbers, or standardised numbers, of labels as in the fit."""
         raise NotImplementedError
 
-    def _place(self, used: Array, rows: int) -> None:
-        """Says which rows of X those are that were used."""
-        of_used = self.out_of_fold_
-        self.out_of_fold_ = np.full((rows, *of_used.shape[1:]), np.nan)
-        self.out_of_fold_[used] = of_used
-        self.members_ = [replace(m, held_out=np.unique(used[m.held_out])) for m in self.members_]
-
     def _fit_table(
         self,
         clock: Clock,
@@ -311,7 +272,7 @@ class TableEstimator(BaseEstimator):
         self._judge = replace(judge, y=judge.y[:0], weights=None)
         networks = found.out_of_fold[:, 0] if judge.task == "regression" else found.out_of_fold
         predicted = networks if found.together is None else found.together
-        self.out_of_fold_ = predicted
+        self.out_of_fold_: Array = predicted
         both = networks + predicted
         self.validation_score_ = validation(judge, predicted, both)
         self.networks_score_ = validation(judge, networks, both)
@@ -322,6 +283,13 @@ class TableEstimator(BaseEstimator):
                 ThalwegWarning,
                 stacklevel=4,
             )
+
+    def _place(self, used: Array, rows: int) -> None:
+        """Says which rows of X those are that were used."""
+        of_used = self.out_of_fold_
+        self.out_of_fold_ = np.full((rows, *of_used.shape[1:]), np.nan)
+        self.out_of_fold_[used] = of_used
+        self.members_ = [replace(m, held_out=np.unique(used[m.held_out])) for m in self.members_]
 
     @suggesting
     def export(
@@ -388,7 +356,7 @@ class TableEstimator(BaseEstimator):
         raise NotImplementedError
 
     def _settings(self) -> Settings:
-        return settings_of(self.quality, **{name: getattr(self, name) for name in SETTINGS})
+        return settings_of(self.quality, **{name: getattr(self, name) for name in OF_MEMBERS if hasattr(self, name)})
 
     def _lanes(self) -> int:
         if self.n_jobs is None or self.n_jobs == -1:

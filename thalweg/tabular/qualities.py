@@ -15,6 +15,11 @@ FEW = 256
 """Up to so many different rows are few: see `Settings.of_few_rows`."""
 BATCH, LEAST_BATCH, STEPS = 256, 16, 16
 LEAST_ROWS = 2000
+OF_MEMBERS = (
+    *("members", "layers", "activation", "initial_weights", "loss", "optimizer", "learning_rate", "batch_size"),
+    *("epochs", "dropout", "l2"),
+)
+"""The settings that may be given in place of those of the quality."""
 
 
 @dataclass(frozen=True)
