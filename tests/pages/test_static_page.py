@@ -4,6 +4,7 @@ import contextlib
 import functools
 import http.server
 import json
+import re
 import threading
 import time
 from pathlib import Path
@@ -66,8 +67,9 @@ def site(tmp_path_factory):
 def opened(site, new_page):
     """Opens the site, or another address; whatever it asks for lies in its folder."""
 
-    def open_page(query="", address=None, locale="en-US"):
-        page = new_page(allowed=(site[1],) if address is None else ("file:", "data:", "blob:"), locale=locale)
+    def open_page(query="", address=None, locale="en-US", **options):
+        allowed = (site[1],) if address is None else ("file:", "data:", "blob:")
+        page = new_page(allowed=allowed, locale=locale, **options)
         page.add_init_script(HEARS)
         page.goto((address or site[1]) + query)
         page.wait_for_selector("body[data-ready=true]", state="attached")
@@ -126,6 +128,29 @@ def test_one_file_from_disk(opened, tmp_path):
     path.write_text("my own page")
     with pytest.raises(ArgumentError, match="isn't a live page"):
         write_file(path)
+
+
+@pytest.mark.parametrize(("language", "name"), [("en", "Pause"), ("zh", "暫停")])
+def test_a_frame_in_another_page_learns_at_once(language, name, opened):
+    """It has one knob; a unit's arithmetic takes the place of the prediction until the unit is chosen again."""
+    page = opened(f"?preset=spiral&frame&language={language}")
+    page.get_by_role("button", name=name).wait_for()
+    page.locator("[data-readout=epoch] b", has_text=re.compile(r"\d\d")).wait_for()
+    assert page.locator(".knob:visible").count() == page.locator("#knob-rate:visible").count() == 1
+    page.focus(".panel-network canvas")
+    for key, shown, hidden in (
+        ("ArrowRight", "surface", "arithmetic"),
+        ("Enter", "arithmetic", "surface"),
+        ("Enter", "surface", "arithmetic"),
+    ):
+        page.keyboard.press(key)
+        page.locator(f".panel-{shown}:visible").wait_for()
+        assert page.locator(f".panel-{hidden}:visible").count() == 0
+
+
+def test_a_frame_waits_where_motion_is_reduced(opened):
+    page = opened("?preset=spiral&frame", reduced_motion="reduce")
+    assert stepped(page, 1)["iteration"] == 1
 
 
 def test_without_simd_and_after_a_crash(site, opened, new_page):

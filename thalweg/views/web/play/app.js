@@ -19,6 +19,8 @@ import { el, refill } from "./widgets.js";
 const TOO_MANY = 1013; // the code of a socket that the server closes when enough pages are open
 const FREED = 4000; // … when the teacher has freed the seat
 const SEND_AFTER = 80; // ms: a slider that moves sends its state that often
+const FRAME_PACE = 10; // epochs a second, of a network in another page
+const REDUCED = matchMedia("(prefers-reduced-motion: reduce)");
 
 /**
  * A setting in which A and B differ.
@@ -36,6 +38,9 @@ export class App {
     this.body = body;
     this.token = new URLSearchParams(location.search).get("token") ?? "";
     this.alone = hasNoServer();
+    /** Within another page, at ?frame: what is shown of the network. @type {{ knobs: string[], show: string[] } | null} */
+    this.frame = new URLSearchParams(location.search).has("frame") ? { knobs: ["rate"], show: ["network", "surface"] } : null;
+    body.classList.toggle("in-frame", Boolean(this.frame));
     /** @type {any} */
     this.hello = null;
     /** @type {Side[]} */
@@ -137,6 +142,8 @@ export class App {
     this.showsLessons = Boolean(this.lesson);
     const chosen = this.lesson ?? this.preset;
     if (chosen?.pace) this.setPace(chosen.pace);
+    if (this.frame) this.setPace(FRAME_PACE);
+    if (this.frame && !REDUCED.matches) this.send({ do: "play" });
     this.body.dataset.ready = "true";
     this.rebuild();
   }
@@ -178,8 +185,9 @@ export class App {
     this.redraw();
   }
 
-  /** The lesson whose needs alone are shown; null for the whole page. */
+  /** The lesson or frame whose needs alone are shown; null for the whole page. */
   focused() {
+    if (this.frame) return this.frame;
     return this.whole || this.sides.length > 1 ? null : this.lesson;
   }
 
@@ -192,7 +200,7 @@ export class App {
   showPanels() {
     this.stale = false;
     const focused = this.focused();
-    this.body.classList.toggle("in-lesson", Boolean(focused));
+    this.body.classList.toggle("in-lesson", Boolean(focused) && !this.frame);
     for (const side of this.sides) side.keep(focused?.show);
     showTop(this, this.top);
     showLesson(this, this.lessonPanel);
@@ -401,6 +409,10 @@ export class App {
 
   /** @param {{ layer?: number, unit?: number, row?: number }} change @param {Side} [side] */
   select(change, side = this.side()) {
+    if (this.frame) { // a unit's arithmetic, until it is clicked again
+      const again = change.layer === side.selected.layer && change.unit === side.selected.unit && this.frame.show.includes("arithmetic");
+      this.frame.show = ["network", again ? "surface" : "arithmetic"];
+    }
     Object.assign(side.selected, change);
     this.send({ do: "select", side: side.index, ...side.selected });
     side.dirty.add("network");

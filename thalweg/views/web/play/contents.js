@@ -39,7 +39,7 @@ function networkFigure({ values, selected, app }) {
     output_names: facts.classes && facts.task !== "binary" ? facts.classes : facts.targets,
     units: [image ? picture(sample?.x) : input_maps ?? null, ...layers.map((/** @type {any} */ l) => l.maps ?? null)],
     selected,
-    space: app.focused() ? 48 : 60,
+    space: app.frame ? 30 : app.focused() ? 48 : 60,
   };
 }
 

@@ -101,7 +101,7 @@ export function listenToKeys(app) {
     const busy = target.matches("input, select, textarea, [contenteditable]") || document.querySelector("dialog[open]");
     const own = event.key === " " && !pointed && target.matches("button, summary, [role=button], .pad");
     const act = acts[event.key.length === 1 ? event.key.toLowerCase() : event.key];
-    if (!act || busy || own || event.ctrlKey || event.metaKey || event.altKey || !app.hello) return;
+    if (!act || busy || (app.frame && "cl?".includes(event.key.toLowerCase())) || own || event.ctrlKey || event.metaKey || event.altKey || !app.hello) return;
     event.preventDefault();
     act();
   });
