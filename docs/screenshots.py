@@ -1,4 +1,4 @@
-"""Photographs the live page and a report for the docs: play.png, lesson.png, report.png and local-valleys.png.
+"""Photographs live page and report: front.png, play.png, lesson.png, report.png and local-valleys.png.
 
 Run: python docs/screenshots.py. It needs the extras `play` and `pages`, and Chromium, whose path may be given.
 """
@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from PIL import Image
+
+from thalweg.play.static.site import write_file
 
 DOCS = Path(__file__).parent
 CHROMIUM = sys.argv[1] if len(sys.argv) > 1 else "/usr/bin/chromium"
@@ -40,6 +42,21 @@ def keep(shown: Any, name: str) -> None:
     path = DOCS / name
     shown.screenshot(path=path)
     Image.open(path).convert("RGB").quantize(256).save(path, optimize=True)
+
+
+def of_front(browser: Any) -> None:
+    """The spiral as the first page shows it, in a frame, half learned."""
+    page = browser.new_page(viewport={"width": 1180, "height": 414}, device_scale_factor=1.5)
+    with tempfile.TemporaryDirectory() as folder:
+        write_file(Path(folder) / "play.html")
+        page.goto(f"file://{folder}/play.html?preset=spiral&frame")
+        page.wait_for_function(
+            "() => +document.querySelector('[data-readout=accuracy] b')?.textContent.match(/\\d+/) >= 95",
+            timeout=60_000,
+        )
+        page.keyboard.press("Space")
+        page.wait_for_timeout(800)
+        keep(page, "front.png")
 
 
 def of_play(browser: Any) -> None:
@@ -96,6 +113,7 @@ def main() -> None:
 
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(QUIET))
+        of_front(browser)
         of_play(browser)
         of_lesson(browser)
         of_report(browser)

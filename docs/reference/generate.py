@@ -15,6 +15,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import duckdb
+
 HERE = Path(__file__).parent
 if str(HERE) not in sys.path:
     sys.path.insert(0, str(HERE))
@@ -28,6 +30,7 @@ from docstring import escape, first_sentence, markdown  # noqa: E402
 from places import on_the_site  # noqa: E402
 
 from thalweg.play.static.site import write_file  # noqa: E402
+from thalweg.sklearn import TabularClassifier  # noqa: E402
 from thalweg.support.naming import snake_case  # noqa: E402
 from thalweg.support.printing import lasting_streams  # noqa: E402
 
@@ -42,6 +45,8 @@ FACTS = {
 }
 ADVICE = {"use": "When to use it 適用", "avoid": "When not 不適用"}
 CODE = ("formula", "derivative")
+THEME = DOCS.parent / "thalweg" / "views" / "web" / "theme.css"
+LIGHT, DARK = r"\.thalweg \{\n(.*?)  --radius", r'data-theme="dark"\] \{\n(.*?)  \}'
 
 
 def anchor(name: str) -> str:
@@ -173,7 +178,23 @@ def write(folder: Path) -> list[Path]:
     mindmap.write(folder)
     classroom.write(folder)
     write_file(folder / "play.html", documented="./")
+    penguins_form(folder / "form.html")
+    (folder / "assets" / "palette.css").write_text(palette(), encoding="utf-8")
     return written
+
+
+def palette() -> str:
+    """The colours of page, report and form, for the site: the dark theme's where the system is dark."""
+    theme = THEME.read_text("utf-8")
+    ((light,), (dark,)) = (re.findall(rule, theme, re.DOTALL) for rule in (LIGHT, DARK))
+    return f":root {{\n{light}}}\n@media (prefers-color-scheme: dark) {{ :root {{\n{dark}}} }}\n"
+
+
+def penguins_form(path: Path) -> None:
+    """The page that `thalweg export --to html` makes of the penguins."""
+    columns = duckdb.read_csv(str(DOCS.parent / "examples" / "penguins.csv")).fetchnumpy()
+    target = columns.pop("target")
+    TabularClassifier("fast", random_state=1).fit(columns, target).export(path)
 
 
 if __name__ == "__main__":

@@ -66,14 +66,16 @@ def test_a_readme_says_what_each_extra_brings(name):
     assert set(PROJECT["optional-dependencies"]) - set(extras) == OF_DEVELOPERS
 
 
-def test_the_picture_of_the_terminal_shows_its_last_line_whole():
-    picture = (ROOT / "docs" / "train.svg").read_text(encoding="utf-8")
-    seen = float(re.search(r'clip-terminal">\s*<rect [^>]*height="([\d.]+)"', picture)[1])
-    lines = [
-        float(y) for y, text in re.findall(r'<text [^>]* y="([\d.]+)"[^>]*>([^<]*)</text>', picture) if text.strip()
-    ]
-    assert max(lines) + 10 < seen  # a letter's part below the baseline is a quarter of 20 pixels
-    assert "predict" in picture
+@pytest.mark.parametrize("name", READMES)
+def test_the_documentation_opens_as_the_readme_does(name):
+    """With the same sentence and picture; each figure stands in the README's tables."""
+    readme, first = READMES[name], page(PAGES[name].replace("compared", "index"))
+    assert re.search(r"^# (.*) \{: \.first", first, re.M)[1] == re.search(r"^\*\*(.*)\*\*$", readme, re.M)[1]
+    source, alternative = re.search(r'<img src="(.*?)" alt="(.*?)"', first).groups()
+    assert f"![{alternative}](docs/{source})" in readme
+    figures = re.findall(r"^\[\*\*(.+?)\*\*", first, re.M)
+    assert len(figures) == 3
+    assert all(re.search(rf"[ *]{figure}[ *]", readme) for figure in figures)
 
 
 @pytest.mark.parametrize("name", READMES)
