@@ -64,6 +64,20 @@ const works = {
     course.close();
     return { weights, losses, diverged };
   },
+  exported: ({ state, changes = [], kinds, table }) => {
+    if (table) tools.tables.set(state.data.source, twins.readTable(new TextEncoder().encode(table.text), table.name, state.data.source, site));
+    const course = new twins.Course(tools, rules.state(state));
+    for (const change of changes) typeof change === "number" ? course.run(change) : course.change(rules.state(change));
+    const found = Object.fromEntries(kinds.map((kind) => {
+      try {
+        const { bytes, ...rest } = twins.exported(kind, course);
+        return [kind, { ...rest, bytes: Buffer.from(bytes).toString("base64") }];
+      } catch (error) {
+        return [kind, { error: twins.told(error) }];
+      }
+    }));
+    return { ...found, loss: course.last.train.loss };
+  },
   landscape: ({ state, steps }, n) => {
     const course = new twins.Course(tools, rules.state(state));
     for (let n = 0; n < steps; n++) course.run(1);

@@ -27,6 +27,7 @@ NAMES = {
     "worker/course.js": "Course",
     "worker/encode.js": "encode",
     "worker/exercise.js": "posed",
+    "worker/exports.js": "exported",
     "worker/formulas.js": "Activation",
     "worker/initializers.js": "drawn",
     "worker/knobs.js": "Knobs",

@@ -28,6 +28,7 @@ from thalweg.play.choices import SPECIAL, choices
 from thalweg.play.exercises import exercise
 from thalweg.play.requests import bounds
 from thalweg.play.requests.page_state import ANEW, CHECKS, DATA, LAYERS, OUTPUT, State, rule_of, rules_of
+from thalweg.play.static.exports_as_json import exports
 from thalweg.play.training import arithmetic, ball, checkup, curves, knobs, network, responses
 from thalweg.play.training.numpy_lines import SPELLED
 from thalweg.program.formula.language import parsed
@@ -92,6 +93,7 @@ def site_facts() -> dict[str, Any]:
             "probable": givens.PROBABLE,
         },
         "missing": MISSING_MARKERS,
+        "exports": exports(),
         "initial": scenes.initial(None, None, False),
     }  # fmt: skip
 

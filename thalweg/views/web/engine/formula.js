@@ -71,7 +71,7 @@ const TOKEN =
   /\s*(?:(\d+\.?\d*(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?)|([A-Za-z_]\w*)|(\*\*|<=|>=|[-+*/(),<>])|(\S))/gy;
 
 /** Reads a text by recursive descent: if … else, or, and, not, comparisons, + −, * /, sign, power, in this order. */
-class Reader {
+export class Reader {
   /** @param {string} text @param {{ [name: string]: string }} names what the text calls its variables, and what the tree does */
   constructor(text, names) {
     this.names = names;
@@ -169,7 +169,7 @@ class Reader {
     const token = this.tokens[this.at] ?? this.fail();
     if (/^[\d.]/.test(token)) {
       this.at += 1;
-      return Number(token);
+      return this.literal(token);
     }
     if (!/^[A-Za-z_]/.test(token) || ["if", "else", "and", "or", "not"].includes(token)) this.fail();
     this.at += 1;
@@ -182,12 +182,21 @@ class Reader {
     const known = [...Object.keys(this.names), "pi", "e"].join(", ");
     throw unsupported("unknown name {name!r} in the formula. It knows: {known}", { name: token, known });
   }
-  /** @param {string} name @returns {Tree} */
-  call(name) {
-    const given = [];
-    do given.push(this.choice());
+  /** A number. @param {string} token @returns {Tree} */
+  literal(token) {
+    return Number(token);
+  }
+  /** @returns {Tree[]} */
+  given() {
+    const found = [];
+    do found.push(this.choice());
     while (this.take(","));
     this.need(")");
+    return found;
+  }
+  /** @param {string} name @returns {Tree} */
+  call(name) {
+    const given = this.given();
     const counted = name in FUNCTIONS ? 1 : name === "min" || name === "max" ? 2 : DEFINED[name]?.[0];
     if (counted === undefined) throw unsupported("unknown function {name} in the formula", { name });
     if (given.length !== counted && !(counted === 2 && name !== "pow" && given.length > 2)) {
@@ -309,18 +318,22 @@ const BINDING = {
   "**": 8,
 };
 
-/** A tree as a text that Python reads. @param {Tree} tree @param {number} [around] the binding of what it stands in @returns {string} */
-export function written(tree, around = 0) {
+/**
+ * A tree as a text that Python reads.
+ * @param {Tree} tree @param {number} [around] the binding of what it stands in @param {number} [tight] operations that
+ * bind so tightly stand without spaces @returns {string}
+ */
+export function written(tree, around = 0, tight = 6) {
   if (!Array.isArray(tree)) return typeof tree === "number" && tree < 0 && around > 5 ? `(${tree})` : String(tree);
   const [operation, ...parts] = tree;
   const own = BINDING[operation];
-  if (own === undefined) return `${operation}(${parts.map((part) => written(part)).join(", ")})`;
+  if (own === undefined) return `${operation}(${parts.map((part) => written(part, 0, tight)).join(", ")})`;
   const [left, right] = operation === "**" ? [own + 1, own] : [own, own + 1];
   const sign = operation === "neg" ? "-" : operation;
   const text =
     parts.length === 1
-      ? `${sign}${operation === "not" ? " " : ""}${written(parts[0], own)}`
-      : `${written(parts[0], left)}${own < 6 ? ` ${sign} ` : sign}${written(parts[1], right)}`;
+      ? `${sign}${operation === "not" ? " " : ""}${written(parts[0], own, tight)}`
+      : `${written(parts[0], left, tight)}${own < tight ? ` ${sign} ` : sign}${written(parts[1], right, tight)}`;
   return own < around ? `(${text})` : text;
 }
 

@@ -29,7 +29,7 @@ export async function dataOf(name) {
 /**
  * Frames are acknowledged as the socket's are; `change:closed` says, in `reason`, why the worker has ended. The page
  * begins with the lesson or preset of its address: ?lesson=one-row.
- * @returns {Model & { upload(file: File): Promise<any> }}
+ * @returns {Model & { upload(file: File): Promise<any>, exported(kind: string, side: number): Promise<any> }}
  */
 export function workerModel() {
   const { values, on, set } = notices();
@@ -37,8 +37,8 @@ export function workerModel() {
   let worker = null;
   /** @type {any[]} */
   const waiting = []; // what is sent before there is a worker
-  /** Who waits for the answer about a file. @type {((answer: any) => void)[]} */
-  const uploading = [];
+  /** Who waits for the answer about a file, and for one: the worker answers in order. @type {{ [what: string]: ((answer: any) => void)[] }} */
+  const asking = { uploaded: [], exported: [] };
 
   async function start() {
     const asked = new URLSearchParams(location.search);
@@ -57,7 +57,7 @@ export function workerModel() {
   /** @param {MessageEvent} event */
   async function heard({ data }) {
     if (data.failed) return void set("closed", { reason: data.failed });
-    if (data.uploaded) return uploading.shift()?.(data.uploaded);
+    for (const [what, waits] of Object.entries(asking)) if (data[what]) return waits.shift()?.(data[what]);
     const frame = decode(data);
     const drawn = Object.entries(frame).flatMap(([name, value]) => set(name, value));
     await Promise.all([...drawn, ...set("message", frame)]);
@@ -73,12 +73,17 @@ export function workerModel() {
   start().catch((error) => set("closed", { reason: String(error) }));
   /** A table's file, as the server takes it. @param {File} file */
   async function upload(file) {
-    const bytes = new Uint8Array(await file.arrayBuffer());
+    return answer("uploaded", { upload: new Uint8Array(await file.arrayBuffer()), name: file.name });
+  }
+
+  /** @param {string} what @param {any} message @returns {Promise<any>} */
+  function answer(what, message) {
     return new Promise((resolve) => {
-      uploading.push(resolve);
-      send({ upload: bytes, name: file.name });
+      asking[what].push(resolve);
+      send(message);
     });
   }
 
-  return { live: true, get: (name) => values[name], on, send, upload };
+  const exported = (/** @type {string} */ kind, /** @type {number} */ side) => answer("exported", { do: "export", kind, side });
+  return { live: true, get: (name) => values[name], on, send, upload, exported };
 }

@@ -11,6 +11,15 @@ import { DivergedError } from "./sentences.js";
 /** @typedef {import("./arithmetic.js").Step} Step */
 /** What every course needs: the site's description, its digits, and the engine. @typedef {{ site: any, digits: import("./exercise.js").Digits | null, tables: Map<string, import("./table.js").Table>, kernels: any }} Tools */
 
+/**
+ * A part of the course without other changes than of the learning rate. whole: whether it ended with an epoch; rates:
+ * steps done before each change, and the rate from then on.
+ * @typedef {{ state: State, epochs: number, whole: boolean, rates: [number, number][] }} Leg
+ */
+
+/** @param {State} state @returns {Leg} */
+const legOf = (state) => ({ state, epochs: 0, whole: true, rates: [] });
+
 const SCORED_ROWS = 5000; // up to here the loss of all rows is computed for each picture
 
 export class Course {
@@ -20,6 +29,7 @@ export class Course {
     this.constants = tools.site.constants;
     this.rules = new Rules(tools.site);
     this.network = new PageNetwork(tools, state, posed(state, tools));
+    this.legs = [legOf(state)];
     this.curves = new Curves(this.network.metric, this.constants["curves.MOST"]);
     this.responses = new Responses(this.network);
     this.epochsBefore = 0; // of networks before
@@ -49,7 +59,12 @@ export class Course {
   }
 
   get iteration() {
-    return this.iterationsBefore + this.engine.epochs * this.engine.stepsPerEpoch + this.engine.step;
+    return this.iterationsBefore + this.steps;
+  }
+
+  /** Of this leg. */
+  get steps() {
+    return this.engine.epochs * this.engine.stepsPerEpoch + this.engine.step;
   }
 
   /** Goes on under another state, if its network can keep the weights; returns whether anything is new. @param {State} state */
@@ -58,6 +73,7 @@ export class Course {
     if (!differs.length) return false;
     const { network } = this;
     if (String(differs) === "learning_rate" && state.schedule === null) {
+      this.legs[this.legs.length - 1].rates.push([this.steps, state.learning_rate]);
       network.knobs.state = state;
       network.state = state;
       network.rate = network.knobs.rate;
@@ -74,6 +90,7 @@ export class Course {
     [this.epochsBefore, this.iterationsBefore] = [this.epoch, this.iteration];
     network.close();
     this.network = next;
+    this.legs.push(legOf(state));
     this.step = null;
     this.responses = new Responses(next);
     this.checkup = new Checkup(this);
@@ -102,6 +119,9 @@ export class Course {
         this.checkup.failed(error.before);
       }
       throw error;
+    } finally {
+      const { epochs: ended, step } = this.engine;
+      Object.assign(this.legs[this.legs.length - 1], { epochs: ended, whole: step === 0 });
     }
   }
 

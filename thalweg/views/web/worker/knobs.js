@@ -51,7 +51,7 @@ const SCHEDULES = {
 };
 
 /** A name and its arguments. @param {any} given @returns {{ name: string, rest: { [key: string]: any } }} */
-function parts(given) {
+export function parts(given) {
   const { name, ...rest } = typeof given === "string" ? { name: given } : given;
   return { name, rest };
 }

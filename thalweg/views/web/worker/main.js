@@ -38,6 +38,7 @@ addEventListener("message", async ({ data }) => {
     session ??= start(data);
     const opened = await session;
     if (data.upload) postMessage({ uploaded: opened.upload(data.upload, data.name) });
+    else if (data.do === "export") postMessage({ exported: opened.export(data.kind, data.side) });
     else if (!data.files) opened.take(data);
   } catch (error) {
     postMessage({ failed: WebAssembly.validate(SIMD) ? told(error) : sentence("This browser's WebAssembly has no SIMD, with which the networks are computed here: take a newer browser, of 2023 or later.") });

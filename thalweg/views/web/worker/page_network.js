@@ -66,7 +66,7 @@ function arraysOf(spec, input) {
  * @param {Knobs} knobs
  * @returns {{ spec: any, given: any }[]}
  */
-function chosen(state, exercise, knobs) {
+export function chosen(state, exercise, knobs) {
   /** @type {{ spec: any, given: any }[]} */
   const found = [];
   let images = exercise.shape.length === 3;

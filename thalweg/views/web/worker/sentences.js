@@ -53,6 +53,15 @@ function general(value, digits) {
   return `${mantissa}e${power[0]}${power.slice(1).padStart(2, "0")}`;
 }
 
+/** A number, or lists of numbers, as Python shows floats. @param {any} value @returns {string} */
+export function real(value) {
+  if (Array.isArray(value)) return `[${value.map(real).join(", ")}]`;
+  if (!Number.isFinite(value)) return Number.isNaN(value) ? "nan" : value < 0 ? "-inf" : "inf";
+  const [digits, power] = value.toExponential().split("e");
+  if (power < -4 || power >= 16) return `${digits}e${power[0]}${power.slice(1).padStart(2, "0")}`;
+  return Number.isInteger(value) ? `${value}.0` : String(value);
+}
+
 /**
  * A value of JSON as Python shows it.
  * @param {any} value
@@ -62,7 +71,11 @@ export function inPython(value) {
   if (value === null || value === undefined) return "None";
   if (value === true) return "True";
   if (value === false) return "False";
-  if (typeof value === "string") return value.includes("'") && !value.includes('"') ? `"${value}"` : `'${value.replaceAll("\\", "\\\\").replaceAll("'", "\\'")}'`;
+  if (typeof value === "string") {
+    const text = value.replaceAll("\\", "\\\\");
+    return text.includes("'") && !text.includes('"') ? `"${text}"` : `'${text.replaceAll("'", "\\'")}'`;
+  }
+  if (typeof value === "number" && !Number.isInteger(value)) return real(value);
   if (Array.isArray(value)) return `[${value.map(inPython).join(", ")}]`;
   if (typeof value === "object") return `{${Object.entries(value).map(([key, v]) => `${inPython(key)}: ${inPython(v)}`).join(", ")}}`;
   return String(value);

@@ -1,5 +1,6 @@
 // One open page: the twin of play/session.py, which talks to the page by messages of a worker.
 import { encode } from "./encode.js";
+import { exported } from "./exports.js";
 import { aNumber, aWhole, someList, someObject } from "./page_state.js";
 import { PageSide } from "./page_side.js";
 import { choose, inPython, refused, told } from "./sentences.js";
@@ -46,6 +47,15 @@ export class Session {
       tables.set(table.id, table);
       for (const id of [...tables.keys()].slice(0, -site.constants["bounds.UPLOADS"])) tables.delete(id);
       return { table: shownTable(table) };
+    } catch (error) {
+      return { error: told(error) };
+    }
+  }
+
+  /** A file of a side: a program, the model. @param {string} kind @param {number} side */
+  export(kind, side) {
+    try {
+      return exported(kind, this.sides.get(side)?.course);
     } catch (error) {
       return { error: told(error) };
     }
