@@ -196,11 +196,18 @@ def test_a_table_of_ones_own(opened):
     assert frame["loss_now"] == pytest.approx(course.loss_now(), rel=1e-5)
 
 
-def test_what_needs_an_install_says_so(opened):
+def test_programs_and_the_model_are_saved(opened, tmp_path):
     page = opened()
-    page.locator("#export summary").click()
-    page.locator("[data-key=export-python]").click()
-    page.get_by_text("thalweg on your machine").wait_for()
+    page.wait_for_selector(".side[aria-busy=false]")
+    stepped(page, 2)
+    for kind, name in {"python": "network.py", "keras": "network_keras.py"}.items():
+        page.locator("#export summary").click()
+        with page.expect_download() as download:
+            page.locator(f"[data-key=export-{kind}]").click()
+        assert download.value.suggested_filename == name
+        download.value.save_as(tmp_path / name)
+    assert "import keras" in (tmp_path / "network_keras.py").read_text("utf-8")
+    exec(compile((tmp_path / "network.py").read_text("utf-8"), "exported", "exec"), {"print": lambda *words: None})
 
 
 def test_a_folder_of_other_files_is_left_alone(site, tmp_path):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
-from thalweg import activations, initializers, losses, optimizers
+from thalweg import activations, initializers, losses, optimizers, words
 from thalweg.exchange import keras_parts
 from thalweg.play.choices import SPECIAL, choices
 from thalweg.play.exercises import passages, planar
@@ -50,6 +50,12 @@ def exports() -> dict[str, Any]:
             "losses": sorted(KERAS_LOSSES),
             "optimizers": sorted(KERAS_OPTIMIZERS),
             "schedules": sorted(KERAS_SCHEDULES),
+            "called": {
+                "activations": words.text("activation", context="of Keras"),
+                "losses": words.text("loss", context="of Keras"),
+                "optimizers": words.text("optimizer"),
+                "schedules": words.text("schedule", context="of Keras"),
+            },
             "equations": dict(equations()),
             "functions": FUNCTIONS,
         },

@@ -5,7 +5,7 @@ import { isFormula } from "../engine/own_kernels.js";
 import { outputsOf } from "./exercise.js";
 import { Knobs, parts } from "./knobs.js";
 import { chosen } from "./page_network.js";
-import { inPython, real, refused, sentence } from "./sentences.js";
+import { inPython, real, refused } from "./sentences.js";
 
 /** @typedef {import("./page_state.js").State} State */
 /** @typedef {import("./course.js").Course} Course */
@@ -116,9 +116,10 @@ class Dialect {
     this.knobs = new Knobs(site, state, exercise);
   }
 
-  /** Throws if Keras hasn't it. @param {string} of @param {import("./sentences.js").Text} what @param {string} name */
-  need(of, what, name) {
-    if (this.keras && !this.facts.keras[of].includes(name)) throw refused("Keras has no {what} {name}: choose another to export to Keras", { what, name });
+  /** Throws if Keras hasn't it. @param {string} of @param {string} name */
+  need(of, name) {
+    const { keras } = this.facts;
+    if (this.keras && !keras[of].includes(name)) throw refused("Keras has no {what} {name}: choose another to export to Keras", { what: keras.called[of], name });
   }
 
   /** @param {string} text @param {string[]} variables */
@@ -131,7 +132,7 @@ class Dialect {
     const { activations, equations } = this.facts.keras;
     if (!this.keras || activations.includes(name)) return quoted(name);
     if (isFormula(name)) return `lambda x: ${this.formula(name, ["x"])}`;
-    if (!(name in equations)) this.need("activations", sentence("activation"), name);
+    if (!(name in equations)) this.need("activations", name);
     return `lambda h: ${this.formula(equations[name], ["h"])}`;
   }
 
@@ -140,7 +141,7 @@ class Dialect {
     if (kind === "FormulaLoss") return this.keras ? `lambda y_true, y_pred: ops.mean(${this.formula(text, ["y_true", "y_pred"])}, axis=-1)` : quoted(text);
     if (kind === "SumSquaredError") return this.keras ? `lambda y_true, y_pred: ${half ? "0.5" : "1.0"} * ops.sum((y_true - y_pred) ** 2, axis=-1)` : `losses.SumSquaredError(half=${inPython(half)})`;
     const name = this.facts.losses[this.knobs.lossName];
-    this.need("losses", sentence("loss"), name);
+    this.need("losses", name);
     return quoted(name);
   }
 
@@ -159,7 +160,7 @@ class Dialect {
   /** @param {string} rate */
   optimizer(rate) {
     const { name, rest } = parts(this.state.optimizer);
-    this.need("optimizers", sentence("optimizer"), name);
+    this.need("optimizers", name);
     return `optimizers.${this.facts.classes[name]}(${[rate, ...listed(rest)].join(", ")})`;
   }
 
@@ -168,7 +169,7 @@ class Dialect {
     const { schedule, learning_rate: first } = this.state;
     const { name, rest } = parts(schedule ?? "constant");
     if (name === "constant") return real(first);
-    this.need("schedules", sentence("schedule"), name);
+    this.need("schedules", name);
     return `${this.schedules}.${this.facts.classes[name]}(${[real(first), ...listed({ ...this.facts.usual[name], ...rest })].join(", ")})`;
   }
 
