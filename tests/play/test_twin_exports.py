@@ -1,13 +1,17 @@
 """The page without a server gives away what the page with one gives."""
 
 import base64
+import json
 import re
 
+import numpy as np
 import pytest
 from test_exports import LAYERS, TABLE, executed
 from twins import NODE, ran
 
 from thalweg import words
+from thalweg.models import model_file
+from thalweg.models.loading import load_model
 from thalweg.play.exercises.uploads import Uploads
 from thalweg.play.exports.programs import EXPORTS
 from thalweg.play.requests.page_state import State
@@ -75,7 +79,7 @@ def both(tmp_path_factory):
         for change in changes:
             course.run(change) if isinstance(change, int) else course.change(State.of(change))
         table = {"table": {"text": PLAIN, "name": "pieces.csv"}} if "table" in name else {}
-        work.append({"do": "exported", "state": state, "changes": changes, "kinds": ["python", "keras"], **table})
+        work.append({"do": "exported", "state": state, "changes": changes, "kinds": list(EXPORTS), **table})
     found = ran(tmp_path_factory.mktemp("exports"), work, trains=True)
     return {name: (courses[name], files) for name, files in zip(STATES, found, strict=True)}
 
@@ -107,3 +111,28 @@ def test_a_program_runs_and_gives_the_pages_loss(both):
     _, files = both["numbers"]
     text = content(files["python"]).decode()
     assert executed(text) == pytest.approx(float(re.search(r"epoch was ([\d.e-]+)\.\n", text)[1]), rel=1e-4)
+
+
+@pytest.mark.parametrize("name", STATES)
+def test_states_are_the_same_texts(name, both):
+    course, files = both[name]
+    assert content(files["state"]) == EXPORTS["state"].made(course)
+
+
+@pytest.mark.parametrize("name", STATES)
+def test_models_are_the_same_files(name, both, tmp_path):
+    """The description to the letter; the arrays but for rounding. It is read, and predicts what Python's does."""
+    course, files = both[name]
+    paths = [tmp_path / "python.safetensors", tmp_path / "javascript.safetensors"]
+    for path, data in zip(paths, (EXPORTS["model"].made(course), content(files["model"])), strict=True):
+        path.write_bytes(data)
+    (expected, description), (found, same) = map(model_file.read, paths)  # which checks the digest
+    assert json.dumps(same, sort_keys=True) == json.dumps(description, sort_keys=True)
+    assert found.keys() == expected.keys()
+    for key, array in expected.items():
+        assert np.allclose(found[key], array, rtol=1e-2, atol=1e-3), key
+    model = load_model(paths[1])
+    x = course.network.exercise.x
+    assert np.allclose(model.predict(x, verbose=0), course.network.model.predict(x, verbose=0), atol=1e-2)
+    model.save(tmp_path / "again.safetensors")
+    assert (tmp_path / "again.safetensors").read_bytes() == paths[1].read_bytes()

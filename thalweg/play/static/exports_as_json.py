@@ -5,8 +5,10 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
-from thalweg import activations, initializers, losses, optimizers, words
+from thalweg import activations, initializers, layers, losses, metrics, optimizers, schedules, words
+from thalweg.data.recipe import RECIPES
 from thalweg.exchange import keras_parts
+from thalweg.models.model_file import FORMAT
 from thalweg.play.choices import SPECIAL, choices
 from thalweg.play.exercises import passages, planar
 from thalweg.play.exports.keras_formulas import FUNCTIONS
@@ -21,6 +23,8 @@ KERAS_SCHEDULES = {snake_case(name) for name in keras_parts.FAMILIES["schedule"]
 CLASSES = initializers.NAMES | optimizers.NAMES | knobs.SCHEDULES
 SAME = {"normal": "random_normal", "uniform": "random_uniform"}
 """Initializers by the names that both packages know."""
+ACCURACY = [((1,), (1,)), ((1,), (3,)), ((3,), (3,))]
+"""Shapes of targets and outputs: of two classes, of class numbers, and of a number for each class."""
 MADE = ("blobs", "moons", "circles", "spiral", "xor", "plane", "hills", "line", "divided", "expanded", "edges")
 
 
@@ -36,6 +40,7 @@ def exports() -> dict[str, Any]:
         "files": {
             "python": {"name": "network.py", "type": "text/x-python; charset=utf-8"},
             "keras": {"name": "network_keras.py", "type": "text/x-python; charset=utf-8"},
+            "model": {"name": "model.safetensors", "type": "application/octet-stream"},
             "state": {"name": "state.json", "type": "application/json"},
         },
         "sources": {function.__name__: inspect.getsource(function).rstrip() for function in functions},
@@ -45,6 +50,7 @@ def exports() -> dict[str, Any]:
         "losses": {name: snake_case(type(losses.get(name)).__name__) for name in offered()},
         "cells": {name: kind.__name__ for name, kind in CELLS.items()},
         "embedded": EMBEDDED,
+        "model": real(model()),
         "keras": {
             "activations": sorted(KERAS_ACTIVATIONS),
             "losses": sorted(KERAS_LOSSES),
@@ -60,6 +66,40 @@ def exports() -> dict[str, Any]:
             "functions": FUNCTIONS,
         },
     }
+
+
+def model() -> dict[str, Any]:
+    """Descriptions in a model's file: of everything with its defaults."""
+    made = [layers.Dense(1), layers.Conv2D(1, 1), layers.MaxPooling2D(1), layers.Flatten(), layers.Dropout(0.5)]
+    made += [layers.BatchNormalization(), layers.Embedding(1, 1), layers.MultiHeadAttention(1, 1)]
+    made += [layers.GlobalAveragePooling1D(), *(kind(1) for kind in CELLS.values())]
+    accuracy = [metrics.serialize(metrics.get("accuracy", *shapes)) for shapes in ACCURACY]
+    return {
+        "head": {"format": FORMAT, "engine": "native", "dtype": "float32"},
+        "layers": {type(layer).__name__: layers.serialize(layer) for layer in made},
+        "initializers": {name: initializers.serialize(kind()) for name, kind in initializers.NAMES.items()}
+        | {other: initializers.serialize(initializers.NAMES[name]()) for other, name in initializers.ALIASES.items()},
+        "optimizers": {name: optimizers.serialize(kind()) for name, kind in optimizers.NAMES.items()},
+        "schedules": {name: schedules.serialize(kind(0.5, **usual(kind))) for name, kind in knobs.SCHEDULES.items()},
+        "rates": knobs.RATES,
+        "losses": {name: losses.serialize(losses.get(name)) for name in offered()}
+        | {"half": losses.serialize(losses.SumSquaredError(half=True))}
+        | {"formula": losses.serialize(losses.get("(y_pred - y_true)**2"))},
+        "metrics": {
+            "mae": metrics.serialize(metrics.get("mae", (1,), (1,))),
+            "binary_accuracy": metrics.serialize(metrics.get(RECIPES["binary"].metric_for("linear"), (1,), (1,))),
+            "accuracy": accuracy,
+        },
+    }
+
+
+def real(value: Any) -> Any:
+    """JSON in which each float is {"real": v}: JavaScript has one kind of number."""
+    if isinstance(value, dict):
+        return {key: real(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [real(inner) for inner in value]
+    return {"real": value} if isinstance(value, float) else value
 
 
 def offered() -> list[str]:

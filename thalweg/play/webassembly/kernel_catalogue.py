@@ -209,6 +209,7 @@ class Catalogue:
             rows.append(row | {"over": kind_of_row})
         return {
             "rows": rows,
+            "names": list(optimizer.own_slots()),
             "slots": self.beginnings(optimizer, arguments),
             "flat": isinstance(optimizer, optimizers.Muon),
         }

@@ -59,7 +59,7 @@ export class Network {
   constructor(kernels, machine, spec, weights, x, y, rows) {
     const { catalogue } = kernels;
     const training = new Lowering(catalogue, spec, "training");
-    const { slots, given } = optimizer(catalogue, spec);
+    const { slots, names, given } = optimizer(catalogue, spec);
     this.kernels = kernels;
     this.machine = machine;
     this.spec = spec;
@@ -76,6 +76,8 @@ export class Network {
     const region = (/** @type {number} */ size) => ({ at: machine.room(4 * size), size });
     this.regions = { parameters: region(vector), gradients: region(trained), x: region(x.length), y: region(y.length) };
     this.slots = slots.map(() => region(trained));
+    this.slotNames = names;
+    this.beginnings = slots.map((beginning) => (beginning === "w" ? "w" : beginning ? given[beginning] : 0));
     const own = Object.fromEntries(this.slots.map((slot, n) => [`slot${n}`, slot]));
     const block = training.meets ? up(this.batch, 16) : blockOf(training, this.batch);
     const shuffle = spec.shuffle && this.batch < rows;
@@ -93,10 +95,10 @@ export class Network {
     this.epochs = 0;
     this.step = 0;
     this.setWeights(weights);
-    slots.forEach((beginning, n) => {
+    this.beginnings.forEach((beginning, n) => {
       const to = machine.floats(this.slots[n].at, trained);
       if (beginning === "w") to.set(this.vector.subarray(0, trained));
-      else if (beginning) to.fill(given[beginning]);
+      else to.fill(beginning);
     });
     this.before = { vector: new Float32Array(vector), slots: slots.map(() => new Float32Array(trained)) };
   }
@@ -147,6 +149,11 @@ export class Network {
       const values = this.machine.floats(this.regions.parameters.at + 4 * offset, count(shape));
       return { layer, name, shape, values };
     });
+  }
+
+  /** The optimizer's vectors, of what is trained, and what they began with: a number, or "w" for the weights. */
+  optimizerVectors() {
+    return this.slots.map(({ at, size }, n) => ({ name: this.slotNames[n], values: this.machine.floats(at, size), beginning: this.beginnings[n] }));
   }
 
   /**

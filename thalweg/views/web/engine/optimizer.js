@@ -43,7 +43,7 @@ export function settings(catalogue, spec) {
 /**
  * The variant of the optimizer that its arguments ask for: its rows, and what its vectors begin with.
  * @param {any} catalogue @param {Spec} spec
- * @returns {{ rows: any[], slots: (string | null)[], flat: boolean, given: any }}
+ * @returns {{ rows: any[], slots: (string | null)[], names: string[], flat: boolean, given: any }}
  */
 export function optimizer(catalogue, spec) {
   const given = settings(catalogue, spec);

@@ -1,9 +1,15 @@
-// What a page gives away, as files: programs.
+// What a page gives away, as files: programs, the model, the state.
+import { json, modelFile } from "./model_file.js";
 import { program } from "./programs.js";
 import { choose, refused } from "./sentences.js";
 
 /** @type {{ [kind: string]: (course: import("./course.js").Course) => string | Uint8Array }} */
-const MADE = { python: (course) => program(course, false), keras: (course) => program(course, true) };
+const MADE = {
+  python: (course) => program(course, false),
+  keras: (course) => program(course, true),
+  model: modelFile,
+  state: ({ rules, state }) => `${json(rules.marked({ kind: "read_state" }, state), true)}\n`,
+};
 
 /**
  * A file of a course.

@@ -118,6 +118,7 @@ export class PageNetwork {
     if (!exercise.rows) throw refused("all rows are held out to validate on: take more rows, or a smaller share of them");
     this.knobs = new Knobs(tools.site, state, exercise);
     const chain = chosen(state, exercise, this.knobs);
+    this.given = chain.map(({ given }) => given);
     this.layers = this.described(chain.map(({ spec }) => spec));
     this.checkSize();
     const last = this.layers[this.layers.length - 1];
@@ -129,7 +130,7 @@ export class PageNetwork {
     this.firstLoss = undefined;
     this.rate = this.knobs.rate;
     this.rate(0);
-    this.initial = before ? before.weights().map((a) => a.slice()) : this.drawn(chain.map(({ given }) => given));
+    this.initial = before ? before.weights().map((a) => a.slice()) : this.drawn(this.given);
     this.engine = this.made(this.initial);
     this.kernels = this.layers.filter((layer) => layer.weights >= 0);
   }

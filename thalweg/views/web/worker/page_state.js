@@ -94,6 +94,24 @@ export class Rules {
     }
   }
 
+  /** A checked value in which each float is { real: v }, as Python tells it from a whole number. @param {Rule} rule @param {any} value @returns {any} */
+  marked(rule, value) {
+    const each = (/** @type {any} */ rules) => Object.fromEntries(Object.entries(value).map(([key, v]) => [key, key in rules ? this.marked(rules[key], v) : v]));
+    if (value === null || typeof value === "string") return value;
+    switch (rule.kind) {
+      case "number": return { real: value };
+      case "numbers": case "kernel": return Array.isArray(value) ? value.map((v) => this.marked(rule, v)) : { real: value };
+      case "optional": return this.marked(rule.of, value);
+      case "read_state": return each(this.rules.checks);
+      case "read_data": return each(this.rules.data[value.name]);
+      case "read_layers": return value.map((/** @type {any} */ layer) => this.marked({ kind: "read_layer" }, layer));
+      case "read_layer": return each(this.rules.layers[value.kind]);
+      case "read_output": return each(this.rules.output);
+      case "named": return Object.fromEntries(Object.entries(value).map(([key, v]) => [key, this.marked({ kind: Array.isArray(v) || !Number.isInteger(v) ? "numbers" : "whole" }, v)]));
+      default: return value;
+    }
+  }
+
   /** @param {string} what @param {any} value */
   text(what, value) {
     const formula = this.site.constants["bounds.FORMULA"];
