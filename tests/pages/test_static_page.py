@@ -15,6 +15,7 @@ from live_page import SECONDS
 
 from thalweg.data.tables import read_table
 from thalweg.errors import ArgumentError, MissingPackageError
+from thalweg.models.loading import load_model
 from thalweg.play import scenes
 from thalweg.play.exercises.uploads import Upload, Uploads
 from thalweg.play.requests.page_state import State
@@ -207,6 +208,11 @@ def test_programs_and_the_model_are_saved(opened, tmp_path):
         assert download.value.suggested_filename == name
         download.value.save_as(tmp_path / name)
     assert "import keras" in (tmp_path / "network_keras.py").read_text("utf-8")
+    page.locator("#export summary").click()
+    with page.expect_download() as download:
+        page.locator("[data-key=export-model]").click()
+    download.value.save_as(tmp_path / download.value.suggested_filename)
+    assert load_model(tmp_path / "model.safetensors").optimizer.iterations == 2
     exec(compile((tmp_path / "network.py").read_text("utf-8"), "exported", "exec"), {"print": lambda *words: None})
 
 

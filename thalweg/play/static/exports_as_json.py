@@ -23,8 +23,8 @@ KERAS_SCHEDULES = {snake_case(name) for name in keras_parts.FAMILIES["schedule"]
 CLASSES = initializers.NAMES | optimizers.NAMES | knobs.SCHEDULES
 SAME = {"normal": "random_normal", "uniform": "random_uniform"}
 """Initializers by the names that both packages know."""
-ACCURACY = [((1,), (1,)), ((1,), (3,)), ((3,), (3,))]
-"""Shapes of targets and outputs: of two classes, of class numbers, and of a number for each class."""
+ACCURACY = [((1,), (1,)), ((3,), (1,)), ((3,), (3,))]
+"""Shapes of outputs and targets: of two classes, of class numbers, and of a number for each class."""
 MADE = ("blobs", "moons", "circles", "spiral", "xor", "plane", "hills", "line", "divided", "expanded", "edges")
 
 

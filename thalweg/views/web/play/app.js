@@ -462,11 +462,6 @@ export class App {
     return answer.json().catch(() => ({ error: `${answer.status} ${answer.statusText}` }));
   }
 
-  /** What this page can't do without a server. */
-  needsInstall() {
-    this.tell(word("Programs and models need thalweg on your machine, with its extra play: thalweg play."));
-  }
-
   /**
    * A sentence at the foot of the page; good news go by themselves.
    * @param {string} text
