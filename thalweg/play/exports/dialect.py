@@ -6,22 +6,23 @@ import inspect
 from dataclasses import dataclass
 from typing import Any
 
-from thalweg import activations, initializers, optimizers, words
+from thalweg import activations, initializers, words
 from thalweg.activations import FormulaFunction
-from thalweg.exchange import keras_parts
 from thalweg.losses import FormulaLoss, SumSquaredError
 from thalweg.play.exercises.exercise import Exercise
 from thalweg.play.exports.keras_formulas import in_keras
 from thalweg.play.requests.page_state import State
 from thalweg.play.requests.refusal import RefusedError
+from thalweg.play.static.exports_as_json import (
+    CLASSES,
+    KERAS_ACTIVATIONS,
+    KERAS_LOSSES,
+    KERAS_OPTIMIZERS,
+    KERAS_SCHEDULES,
+    SAME,
+)
 from thalweg.play.training import knobs
 from thalweg.support.naming import choose, snake_case
-
-KERAS_ACTIVATIONS = {*keras_parts.ACTIVATIONS} - {"glu", "threshold"}  # these two take arguments, or half the units
-KERAS_LOSSES = {snake_case(name) for name in keras_parts.FAMILIES["loss"].classes}
-KERAS_OPTIMIZERS = {*keras_parts.FAMILIES["optimizer"].names} - {"schedulefreeadamw"}  # only in the newest Keras
-KERAS_SCHEDULES = {snake_case(name) for name in keras_parts.FAMILIES["schedule"].classes}
-CAMEL = {name: kind.__name__ for name, kind in (initializers.NAMES | optimizers.NAMES | knobs.SCHEDULES).items()}
 
 
 @dataclass(frozen=True)
@@ -72,8 +73,8 @@ class Dialect:
         name, rest = knobs.split(given)
         name = initializers.ALIASES.get(name, name)
         if rest:
-            return f"initializers.{CAMEL[name]}({written(rest)})"
-        return quoted({"normal": "random_normal", "uniform": "random_uniform"}.get(name, name))  # as both know it
+            return f"initializers.{CLASSES[name].__name__}({written(rest)})"
+        return quoted(SAME.get(name, name))  # as both know it
 
     def array(self, values: Any) -> str:
         """Given weights."""
@@ -85,7 +86,7 @@ class Dialect:
         name, rest = knobs.split(state.optimizer)
         if self.keras and name not in KERAS_OPTIMIZERS:
             raise self.lacks(words.text("optimizer"), name)
-        return f"optimizers.{CAMEL[name]}({', '.join([rate, *([written(rest)] if rest else [])])})"
+        return f"optimizers.{CLASSES[name].__name__}({', '.join([rate, *([written(rest)] if rest else [])])})"
 
     def rate(self, state: State) -> str:
         """The learning rate: a number, or a schedule."""
@@ -97,7 +98,7 @@ class Dialect:
         kind = choose("schedule", name, knobs.SCHEDULES)
         _, *others = inspect.signature(kind).parameters
         usual = {key: knobs.USUAL[key] for key in others if key in knobs.USUAL}
-        return f"{self.schedules}.{CAMEL[name]}({state.learning_rate!r}, {written(usual | rest)})"
+        return f"{self.schedules}.{CLASSES[name].__name__}({state.learning_rate!r}, {written(usual | rest)})"
 
     def changes(self, first: float, changes: list[tuple[int, float]]) -> str:
         """A learning rate that was changed by hand: (steps done before, the rate from then on)."""

@@ -6,15 +6,7 @@ import ast
 from functools import reduce
 
 from thalweg.play.requests.refusal import RefusedError
-
-FUNCTIONS = {
-    "exp": "exp", "expm1": "expm1", "log": "log", "log1p": "log1p", "sqrt": "sqrt", "square": "square", "abs": "abs",
-    "sign": "sign", "sin": "sin", "cos": "cos", "tan": "tan", "arctan": "arctan", "atan": "arctan", "sinh": "sinh",
-    "cosh": "cosh", "tanh": "tanh", "sigmoid": "sigmoid", "softplus": "softplus", "relu": "relu", "erf": "erf",
-    "pow": "power", "where": "where", "min": "minimum", "max": "maximum", "floor": "floor", "ceil": "ceil",
-    "round": "round", "tanh_shrink": "tanh_shrink",
-}  # fmt: skip
-"""A formula's functions → those of keras.ops."""
+from thalweg.play.static.exports_as_json import FUNCTIONS
 
 
 class Translation(ast.NodeTransformer):

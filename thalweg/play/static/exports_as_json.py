@@ -11,7 +11,6 @@ from thalweg.exchange import keras_parts
 from thalweg.models.model_file import FORMAT
 from thalweg.play.choices import SPECIAL, choices
 from thalweg.play.exercises import passages, planar
-from thalweg.play.exports.keras_formulas import FUNCTIONS
 from thalweg.play.training import knobs
 from thalweg.play.training.network import CELLS, EMBEDDED
 from thalweg.support.naming import snake_case
@@ -20,6 +19,14 @@ KERAS_ACTIVATIONS = {*keras_parts.ACTIVATIONS} - {"glu", "threshold"}  # these t
 KERAS_LOSSES = {snake_case(name) for name in keras_parts.FAMILIES["loss"].classes}
 KERAS_OPTIMIZERS = {*keras_parts.FAMILIES["optimizer"].names} - {"schedulefreeadamw"}  # only in the newest Keras
 KERAS_SCHEDULES = {snake_case(name) for name in keras_parts.FAMILIES["schedule"].classes}
+FUNCTIONS = {
+    "exp": "exp", "expm1": "expm1", "log": "log", "log1p": "log1p", "sqrt": "sqrt", "square": "square", "abs": "abs",
+    "sign": "sign", "sin": "sin", "cos": "cos", "tan": "tan", "arctan": "arctan", "atan": "arctan", "sinh": "sinh",
+    "cosh": "cosh", "tanh": "tanh", "sigmoid": "sigmoid", "softplus": "softplus", "relu": "relu", "erf": "erf",
+    "pow": "power", "where": "where", "min": "minimum", "max": "maximum", "floor": "floor", "ceil": "ceil",
+    "round": "round", "tanh_shrink": "tanh_shrink",
+}  # fmt: skip
+"""A formula's functions → those of keras.ops."""
 CLASSES = initializers.NAMES | optimizers.NAMES | knobs.SCHEDULES
 SAME = {"normal": "random_normal", "uniform": "random_uniform"}
 """Initializers by the names that both packages know."""
