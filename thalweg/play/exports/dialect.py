@@ -10,10 +10,7 @@ from thalweg import activations, initializers, words
 from thalweg.activations import FormulaFunction
 from thalweg.losses import FormulaLoss, SumSquaredError
 from thalweg.play.exercises.exercise import Exercise
-from thalweg.play.exports.keras_formulas import in_keras
-from thalweg.play.requests.page_state import State
-from thalweg.play.requests.refusal import RefusedError
-from thalweg.play.static.exports_as_json import (
+from thalweg.play.exports.facts import (
     CLASSES,
     KERAS_ACTIVATIONS,
     KERAS_LOSSES,
@@ -21,6 +18,9 @@ from thalweg.play.static.exports_as_json import (
     KERAS_SCHEDULES,
     SAME,
 )
+from thalweg.play.exports.keras_formulas import in_keras
+from thalweg.play.requests.page_state import State
+from thalweg.play.requests.refusal import RefusedError
 from thalweg.play.training import knobs
 from thalweg.support.naming import choose, snake_case
 

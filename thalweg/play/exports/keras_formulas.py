@@ -5,8 +5,8 @@ from __future__ import annotations
 import ast
 from functools import reduce
 
+from thalweg.play.exports.facts import FUNCTIONS
 from thalweg.play.requests.refusal import RefusedError
-from thalweg.play.static.exports_as_json import FUNCTIONS
 
 
 class Translation(ast.NodeTransformer):

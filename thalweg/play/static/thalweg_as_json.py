@@ -26,9 +26,9 @@ from thalweg.models.sequential import Sequential
 from thalweg.play import frame, rhythm, scenes, session, side, survey
 from thalweg.play.choices import SPECIAL, choices
 from thalweg.play.exercises import exercise
+from thalweg.play.exports.facts import exports
 from thalweg.play.requests import bounds
 from thalweg.play.requests.page_state import ANEW, CHECKS, DATA, LAYERS, OUTPUT, State, rule_of, rules_of
-from thalweg.play.static.exports_as_json import exports
 from thalweg.play.training import arithmetic, ball, checkup, curves, knobs, network, responses
 from thalweg.play.training.numpy_lines import SPELLED
 from thalweg.program.formula.language import parsed
