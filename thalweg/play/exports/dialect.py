@@ -10,7 +10,7 @@ from thalweg import activations, initializers, words
 from thalweg.activations import FormulaFunction
 from thalweg.losses import FormulaLoss, SumSquaredError
 from thalweg.play.exercises.exercise import Exercise
-from thalweg.play.exports.facts import (
+from thalweg.play.exports.exports_as_json import (
     CLASSES,
     KERAS_ACTIVATIONS,
     KERAS_LOSSES,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from functools import reduce
 
-from thalweg.play.exports.facts import FUNCTIONS
+from thalweg.play.exports.exports_as_json import FUNCTIONS
 from thalweg.play.requests.refusal import RefusedError
 
 

@@ -26,7 +26,7 @@ from thalweg.models.sequential import Sequential
 from thalweg.play import frame, rhythm, scenes, session, side, survey
 from thalweg.play.choices import SPECIAL, choices
 from thalweg.play.exercises import exercise
-from thalweg.play.exports.facts import exports
+from thalweg.play.exports.exports_as_json import exports
 from thalweg.play.requests import bounds
 from thalweg.play.requests.page_state import ANEW, CHECKS, DATA, LAYERS, OUTPUT, State, rule_of, rules_of
 from thalweg.play.training import arithmetic, ball, checkup, curves, knobs, network, responses
@@ -93,7 +93,7 @@ def site_facts() -> dict[str, Any]:
             "probable": givens.PROBABLE,
         },
         "missing": MISSING_MARKERS,
-        "exports": exports(),
+        "exports": exports([name for name in choices()["losses"] if name not in knobs.HALVED]),
         "initial": scenes.initial(None, None, False),
     }  # fmt: skip
 

@@ -9,7 +9,6 @@ from thalweg import activations, initializers, layers, losses, metrics, optimize
 from thalweg.data.recipe import RECIPES
 from thalweg.exchange import keras_parts
 from thalweg.models.model_file import FORMAT
-from thalweg.play.choices import SPECIAL, choices
 from thalweg.play.exercises import passages, planar
 from thalweg.play.training import knobs
 from thalweg.play.training.network import CELLS, EMBEDDED
@@ -35,10 +34,13 @@ ACCURACY = [((1,), (1,)), ((3,), (1,)), ((3,), (3,))]
 MADE = ("blobs", "moons", "circles", "spiral", "xor", "plane", "hills", "line", "divided", "expanded", "edges")
 
 
-def exports() -> dict[str, Any]:
+def exports(offered: list[str]) -> dict[str, Any]:
     """Everything.
 
-    >>> found = exports()
+    Args:
+        offered: the names of the losses that a state may name.
+
+    >>> found = exports(["huber"])
     >>> found["classes"]["he_normal"], found["keras"]["equations"]["lisht"]
     ('HeNormal', 'h * tanh(h)')
     """
@@ -54,10 +56,10 @@ def exports() -> dict[str, Any]:
         "classes": {name: kind.__name__ for name, kind in CLASSES.items()},
         "initializers": {name: SAME.get(name, name) for name in initializers.NAMES} | initializers.ALIASES,
         "usual": {name: usual(kind) for name, kind in knobs.SCHEDULES.items()},
-        "losses": {name: snake_case(type(losses.get(name)).__name__) for name in offered()},
+        "losses": {name: snake_case(type(losses.get(name)).__name__) for name in offered},
         "cells": {name: kind.__name__ for name, kind in CELLS.items()},
         "embedded": EMBEDDED,
-        "model": real(model()),
+        "model": real(model(offered)),
         "keras": {
             "activations": sorted(KERAS_ACTIVATIONS),
             "losses": sorted(KERAS_LOSSES),
@@ -75,7 +77,7 @@ def exports() -> dict[str, Any]:
     }
 
 
-def model() -> dict[str, Any]:
+def model(offered: list[str]) -> dict[str, Any]:
     """Descriptions in a model's file: of everything with its defaults."""
     made = [layers.Dense(1), layers.Conv2D(1, 1), layers.MaxPooling2D(1), layers.Flatten(), layers.Dropout(0.5)]
     made += [layers.BatchNormalization(), layers.Embedding(1, 1), layers.MultiHeadAttention(1, 1)]
@@ -89,7 +91,7 @@ def model() -> dict[str, Any]:
         "optimizers": {name: optimizers.serialize(kind()) for name, kind in optimizers.NAMES.items()},
         "schedules": {name: schedules.serialize(kind(0.5, **usual(kind))) for name, kind in knobs.SCHEDULES.items()},
         "rates": knobs.RATES,
-        "losses": {name: losses.serialize(losses.get(name)) for name in offered()}
+        "losses": {name: losses.serialize(losses.get(name)) for name in offered}
         | {"half": losses.serialize(losses.SumSquaredError(half=True))}
         | {"formula": losses.serialize(losses.get("(y_pred - y_true)**2"))},
         "metrics": {
@@ -109,11 +111,6 @@ def real(value: Any) -> Any:
     return {"real": value} if isinstance(value, float) else value
 
 
-def offered() -> list[str]:
-    """The losses that a state may name."""
-    return [name for name, kind in losses.NAMES.items() if kind.__name__ not in SPECIAL]
-
-
 def usual(kind: Any) -> dict[str, Any]:
     """What a schedule is given where it has no default."""
     return {key: knobs.USUAL[key] for key in inspect.signature(kind).parameters if key in knobs.USUAL}
@@ -121,7 +118,7 @@ def usual(kind: Any) -> dict[str, Any]:
 
 def equations() -> Any:
     """The equations of activations that Keras lacks, as far as they are a line."""
-    for name in (activation["name"] for activation in choices()["activations"]):
+    for name in keras_parts.OWN_ACTIVATIONS:
         equation: Any = getattr(activations.get(name), "equation", None)
-        if name not in KERAS_ACTIVATIONS and equation is not None and "\n" not in equation.value.strip():
+        if equation is not None and "\n" not in equation.value.strip():
             yield name, equation.value
