@@ -29,6 +29,7 @@ STATES = {
     },
     "a table": ({"data": {"name": "table", "target": "kind", "columns": ["length", "width"]}}, [9]),
     "a table's numbers": ({"data": {"name": "table", "target": "length", "share": 0.0}}, [12]),
+    "a short name": ({"loss": "mse", "data": {"name": "plane"}}, []),
     "small numbers": ({"learning_rate": 0.00001, "l1": 1e-7, "l2": 1, "data": {"name": "moons", "noise": 0}}, []),
     "several legs": (
         SGD,

@@ -93,7 +93,7 @@ def site_facts() -> dict[str, Any]:
             "probable": givens.PROBABLE,
         },
         "missing": MISSING_MARKERS,
-        "exports": exports([name for name in choices()["losses"] if name not in knobs.HALVED]),
+        "exports": exports([name for name, _ in offered_losses() if name not in knobs.HALVED]),
         "initial": scenes.initial(None, None, False),
     }  # fmt: skip
 
