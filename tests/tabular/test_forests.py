@@ -1,5 +1,8 @@
 """scikit-learn's fitted models as graphs: the same predictions, for every kind of tree, target and cell."""
 
+import warnings
+from threading import Barrier
+
 import numpy as np
 import pytest
 from sklearn.ensemble import (
@@ -8,12 +11,14 @@ from sklearn.ensemble import (
     HistGradientBoostingClassifier,
     HistGradientBoostingRegressor,
 )
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
 
 from thalweg import Input
 from thalweg.data.tables import Table
+from thalweg.experiments.population import side_by_side
 from thalweg.export.exported_network import network_of
 from thalweg.models.functional import Functional
 from thalweg.program.graphs.evaluated import evaluated
@@ -26,7 +31,7 @@ from thalweg.tabular.features import Features
 from thalweg.tabular.forests.conversion import Grown, of_boosting, of_trees, rounded_down
 from thalweg.tabular.forests.forest_layer import ForestLayer
 from thalweg.tabular.qualities import LINEAR
-from thalweg.tabular.trees import compact, predictions
+from thalweg.tabular.trees import compact, predictions, steady_warnings
 
 ROWS = 700
 TASKS = ("binary", "multiclass", "regression")
@@ -253,3 +258,33 @@ def test_an_export_sees_networks_and_trees():
             (given[assignment.buffer],) = evaluated(settled([assignment.value], {"rows": 7}), given, StepState(), np)
     np.testing.assert_allclose(given[network.outputs[0]], both.predict(x[:7]), rtol=1e-5, atol=1e-6)
     assert {type(statement.instruction) for statement in network.statements} >= {Forest, Affine}
+
+
+def test_fits_side_by_side_leave_the_filters_of_warnings():
+    """Two threads leave their `catch_warnings` in the order in which they entered, as scikit-learn's do by chance."""
+    step = Barrier(2)
+
+    def first():
+        with warnings.catch_warnings():
+            step.wait()
+            step.wait()
+        step.wait()
+
+    def second():
+        step.wait()
+        with warnings.catch_warnings():
+            step.wait()
+            step.wait()
+            warnings.resetwarnings()
+            warnings.warn("`sklearn.utils.parallel.delayed` should be used with `Parallel`", UserWarning, stacklevel=1)
+            warnings.warn("not converged", ConvergenceWarning, stacklevel=1)
+            warnings.warn("of another kind", UserWarning, stacklevel=1)
+
+    before = list(warnings.filters)
+    with pytest.warns(UserWarning, match="of another kind") as told, steady_warnings():
+        side_by_side([first, second], 2, print)
+    assert len(told) == 1
+    assert list(warnings.filters) == before
+    with pytest.raises(UserWarning, match="of another kind"), steady_warnings():
+        side_by_side([first, second], 2, print)
+    assert list(warnings.filters) == before

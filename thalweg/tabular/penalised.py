@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
@@ -39,8 +38,7 @@ def penalised(
         return model
     if len(np.unique(y)) < 2:
         return None
-    with warnings.catch_warnings(), threadpool_limits(1):  # several threads wait for each other longer than they work
-        warnings.simplefilter("ignore")  # it has not converged in so many steps, and is judged as it is
+    with threadpool_limits(1):  # several threads wait for each other longer than they work
         return LogisticRegression(C=1 / penalty, max_iter=500).fit(x, y, weights)
 
 

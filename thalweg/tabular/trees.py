@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import inspect
 import time
-from collections.abc import Callable, Mapping, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
@@ -163,13 +165,31 @@ def grow(
         for way in KINDS[name]:
             fit = partial(way, iterations=iterations) if name == BOOSTED else way
             out_of_fold = np.full(shape, np.nan)
-            fits = side_by_side([partial(one, fit, z, out_of_fold, held) for held in parts], lanes, clock.stop)
+            with steady_warnings():
+                fits = side_by_side([partial(one, fit, z, out_of_fold, held) for held in parts], lanes, clock.stop)
             models = [model for model in fits if model is not None]
             if models:
                 tried.append(Grown(name, models, out_of_fold))
         if tried:
             grown.append(min(tried, key=partial(loss, y=truth, weights=weights)) if len(tried) > 1 else tried[0])
     return grown
+
+
+@contextmanager
+def steady_warnings() -> Iterator[None]:
+    """Of what is fitted side by side, the warnings come afterwards, by the caller's filters, and these stay.
+
+    scikit-learn empties the filters of the whole process around each tree, so that fits in two threads lose them for
+    one another, and warn of that, too. That a linear model has not converged is of no interest: its score says enough.
+    """
+    from sklearn.exceptions import ConvergenceWarning
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        yield
+    for one in caught:
+        if not issubclass(one.category, ConvergenceWarning) and "utils.parallel.delayed" not in str(one.message):
+            warnings.warn_explicit(one.message, one.category, one.filename, one.lineno)
 
 
 def loss(one: Grown, y: Array, weights: Array | None) -> float:
