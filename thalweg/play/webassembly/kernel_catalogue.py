@@ -52,7 +52,8 @@ STRUCTURE = (
     "gather", "affine", "input_gradient", "weight_gradient", "bias_gradient", "transpose",
     "convolution", "transposed_convolution", "flip", "kernel_gradient", "max_pooling", "max_pooling_adjoint",
     "dropout", "dropout_adjoint", "batch_moments", "batch_normalization", "batch_sums", "batch_normalization_adjoint",
-    "channel_gradient", "moving_average", "normalization",
+    "channel_gradient", "moving_average", "normalization", "embedding", "embedding_gradient", "attention",
+    "attention_adjoint", "average_pooling", "average_pooling_adjoint",
 )  # fmt: skip
 """The kernels that JavaScript's own rules name."""
 ENDINGS = ("linear", "sigmoid", "softmax")

@@ -34,6 +34,30 @@ export const EXTENTS = {
     sums: 2 * n.channels,
   }),
   channel_gradient: ({ size }) => ({ sums: 2 * size, dp: size }),
+  embedding: (n) => ({ ids: n.n, W: n.entries * n.columns, h: n.n * n.columns }),
+  embedding_gradient: (n) => ({
+    ids: n.n,
+    dh: n.n * n.columns,
+    dW: n.entries * n.columns,
+    counts: n.entries,
+    touched: n.entries + 1,
+  }),
+  average_pooling: (n) => ({ x: image(n), a: map(n) * n.C }),
+  average_pooling_adjoint: (n) => ({ dx: image(n), da: map(n) * n.C }),
+  attention: (n) => ({ ...looked(n), o: n.queries * n.heads * n.width, sums: 2 * n.queries * n.heads }),
+  attention_adjoint: (n) => {
+    const { q, k, v } = looked(n);
+    const o = n.queries * n.heads * n.width;
+    return { q, k, v, dq: q, dk: k, dv: v, ...both("o", "do", o), sums: 2 * n.queries * n.heads };
+  },
+  recurrence: (n) => {
+    const [all, whole, size] = [n.steps * n.n, n.steps * n.gates * n.n, n.gates * n.n];
+    const dh = n.each ? all : n.n;
+    return { x: whole, dx: whole, dr: whole, R: n.n * size, c: size, before: all, h: all, kept: all, end: n.n, dh };
+  },
+  add: ({ size }) => both("x", "y", size),
+  hold: ({ size }) => both("x", "held", size),
+  restore: (n) => ({ ...both("x", "held", n.entries * n.columns), counts: n.entries }),
   moving_average: ({ size }) => ({ value: size, moving: size }),
 };
 const both = (/** @type {string} */ one, /** @type {string} */ other, /** @type {number} */ n) => ({
@@ -43,6 +67,10 @@ const both = (/** @type {string} */ one, /** @type {string} */ other, /** @type 
 const image = (/** @type {any} */ n) => n.H * n.Wd * n.C;
 const map = (/** @type {any} */ n) => n.OH * n.OW;
 const window = (/** @type {any} */ n) => n.kh * n.kw;
+const looked = (/** @type {any} */ n) => {
+  const of = (/** @type {number} */ steps, /** @type {number} */ depth) => steps * n.heads * depth;
+  return { q: of(n.queries, n.depth), k: of(n.keys, n.depth), v: of(n.keys, n.width) };
+};
 const normalized = (/** @type {any} */ { positions, channels }) => {
   const each = { mean: channels, variance: channels, gamma: channels, beta: channels };
   return { x: positions * channels, ...each };

@@ -5,6 +5,7 @@
 import { EXTENTS, checked } from "./extents.js";
 import { optimizer, parts } from "./optimizer.js";
 import { isFormula, ownActivation, ownLoss } from "./own_kernels.js";
+import { CELLS, SEQUENCES } from "./sequences.js";
 import { count, end, layout, shapes, unsupported, up, views } from "./weights.js";
 
 /**
@@ -28,8 +29,14 @@ import { count, end, layout, shapes, unsupported, up, views } from "./weights.js
  *   use_bias?: boolean }} Conv2D
  * @typedef {{ kind: "max_pool", pool_size: number }} MaxPool
  * @typedef {{ kind: "dropout", rate: number }} Dropout
- * @typedef {Dense | Conv2D | MaxPool | Dropout | { kind: "flatten" } | { kind: "batch_norm" }} Layer
+ * @typedef {{ kind: "embedding", entries: number, units: number }} Embedding
+ * @typedef {{ kind: "recurrent", cell: string, units: number, sequences: boolean }} Recurrent
+ * @typedef {{ kind: "attention", heads: number, units: number }} Attention
+ * @typedef {{ kind: "flatten" } | { kind: "batch_norm" } | { kind: "average" }} Plain
+ * @typedef {Dense | Conv2D | MaxPool | Dropout | Embedding | Recurrent | Attention | Plain} Layer
  */
+
+const CELL = new RegExp(`^(${Object.keys(CELLS).join("|")})(_adjoint)?$`); // of their kernels, which share their extents
 
 export class Lowering {
   /** @param {any} catalogue @param {Spec} spec @param {Kind} kind */
@@ -45,13 +52,16 @@ export class Lowering {
     this.moving = /** @type {Row[]} */ ([]);
     this.finish = /** @type {Row[]} */ ([]);
     this.matrices = /** @type {Row[]} */ ([]);
+    this.tables = /** @type {Row[]} */ ([]);
     this.perRow = 0; // floats of the workspace for each row of a block, and those that don't depend on rows
     this.once = 0;
     this.streams = 0;
     this.meets = false; // whether a layer reads all rows of the batch, which are then one block
     this.parameters = layout(spec, catalogue.layout.alignment);
     this.outputs = /** @type {Value[]} */ ([]);
+    this.insides = /** @type {Map<number, { [name: string]: Buffer }>} */ (new Map()); // of layers over steps
     this.steps = /** @type {Map<number, { [name: string]: Buffer }>} */ (new Map()); // x, h, a, dh of layers with weights
+    this.optimizer = optimizer(catalogue, spec);
     this.x = this.gather("x", count(spec.input));
     this.network(spec, kind);
   }
@@ -85,7 +95,7 @@ export class Lowering {
     }
     const last = this.steps.get(spec.layers.length - 1);
     if (last) last.a = a;
-    if (!this.visible) this.update(spec);
+    if (!this.visible) this.update();
   }
 
   // --- memory ---------------------------------------------------------------------------------------------------
@@ -118,12 +128,14 @@ export class Lowering {
   // --- rows -----------------------------------------------------------------------------------------------------
 
   /**
-   * @param {Row[]} phase @param {string} name of one of the catalogue's structural kernels
+   * @param {Row[]} phase @param {string} name of one of the catalogue's structural kernels, or of those over steps
    * @param {{ [name: string]: Buffer | null }} operands @param {{ [name: string]: number }} numbers
    */
   row(phase, name, operands, numbers) {
-    checked(name, operands, EXTENTS[name](numbers));
-    phase.push({ kernel: this.catalogue.structure[name], operands, numbers });
+    const own = SEQUENCES[name];
+    const extents = EXTENTS[name.replace(CELL, "recurrence")](numbers);
+    checked(name, operands, extents);
+    phase.push({ kernel: own ? name : this.catalogue.structure[name], operands, numbers, own });
   }
   /**
    * A row of what the catalogue describes; names stand for their numbers.
@@ -177,6 +189,14 @@ export class Lowering {
         return this.dropout(layer, x);
       case "batch_norm":
         return this.batchNorm(number, x);
+      case "embedding":
+        return this.embedding(layer, number, x);
+      case "recurrent":
+        return this.recurrent(layer, number, x);
+      case "attention":
+        return this.attention(layer, number, x);
+      case "average":
+        return this.average(x);
       default:
         throw unsupported("the page's engine has no layer {kind}", { kind: layer.kind });
     }
@@ -186,24 +206,35 @@ export class Lowering {
   dense(layer, number, x, joined) {
     const { units } = layer;
     const activation = joined ? "linear" : layer.activation;
-    const inputs = x.shape[x.shape.length - 1];
     const shape = [...x.shape.slice(0, -1), units];
-    const positions = count(shape) / units;
-    const W = /** @type {any} */ (this.parameter(number, "W"));
-    const b = this.parameter(number, "b");
     const relu = activation === "relu" && !this.visible ? 1 : 0;
-    const h = this.value(units * positions);
-    const sizes = { inputs, units, positions };
-    const operands = { x: x.buffer, W: W.w, b: b && b.w, h };
-    this.row(this.forward, "affine", operands, { ...sizes, x_by_columns: 0, relu });
+    const { h, back } = this.product(x, this.parameter(number, "W"), this.parameter(number, "b"), relu);
     const made = this.activated(activation, h, shape, relu);
     return {
       value: made.value,
       back: (/** @type {Buffer} */ d, /** @type {boolean} */ gated, /** @type {boolean} */ wanted) => {
         const dh = gated ? d : made.back(d);
         this.steps.set(number, { x: x.buffer, h, a: made.value.buffer, dh });
-        const facts = { x_by_columns: 0, dW_weights: 0, dW_offset: W.dw.offset };
-        this.row(this.backward, "weight_gradient", { x: x.buffer, dh, dW: W.dw }, { ...sizes, ...facts });
+        return back(dh, wanted);
+      },
+    };
+  }
+
+  /**
+   * h = x·W + b at each position of x, and the way back.
+   * @param {Value} x @param {any} W @param {{ w: Buffer, dw: Buffer } | null} b @param {number} [relu]
+   */
+  product(x, W, b, relu = 0) {
+    const inputs = x.shape[x.shape.length - 1];
+    const [units, positions] = [W.w.size / inputs, count(x.shape) / inputs];
+    const h = this.value(units * positions);
+    const sizes = { inputs, units, positions };
+    const operands = { x: x.buffer, W: W.w, b: b && b.w, h };
+    this.row(this.forward, "affine", operands, { ...sizes, x_by_columns: 0, relu });
+    return {
+      h,
+      back: (/** @type {Buffer} */ dh, /** @type {boolean} */ wanted) => {
+        this.weightGradient(x.buffer, dh, W.dw, sizes);
         if (b) this.row(this.backward, "bias_gradient", { dh, db: b.dw }, { units, positions, dh_by_columns: 0 });
         if (!wanted) return null;
         const Wt = this.once_(inputs * units);
@@ -214,6 +245,12 @@ export class Lowering {
         return { buffer: dx, gated: x.gate !== null };
       },
     };
+  }
+
+  /** @param {Buffer} x @param {Buffer} dh @param {Buffer} dW @param {{ [name: string]: number }} sizes */
+  weightGradient(x, dh, dW, sizes) {
+    const facts = { x_by_columns: 0, dW_weights: 0, dW_offset: dW.offset };
+    this.row(this.backward, "weight_gradient", { x, dh, dW }, { ...sizes, ...facts });
   }
 
   /** @param {any} layer @param {number} number @param {Value} x @param {boolean} joined */
@@ -327,6 +364,119 @@ export class Lowering {
     };
   }
 
+  // --- layers over steps ----------------------------------------------------------------------------------------
+
+  /** @param {any} layer @param {number} number @param {Value} x numbers of rows of the table */
+  embedding({ entries, units: columns }, number, x) {
+    const n = count(x.shape);
+    const E = /** @type {any} */ (this.parameter(number, "E"));
+    const h = this.value(n * columns);
+    const sizes = { entries, columns, n };
+    this.row(this.forward, "embedding", { ids: x.buffer, W: E.w, h }, sizes);
+    return {
+      value: { buffer: h, shape: [...x.shape, columns], gate: null },
+      back: (/** @type {Buffer} */ dh) => {
+        const [counts, touched] = this.visible ? [null, null] : [this.once_(entries), this.once_(entries + 1)];
+        this.row(this.backward, "embedding_gradient", { ids: x.buffer, dh, dW: E.dw, counts, touched }, sizes);
+        if (counts) this.restored(E, counts, { entries, columns });
+        return null;
+      },
+    };
+  }
+
+  /**
+   * Keeps the rows of a table that don't occur in the batch as they are, unless the optimizer needs all of them.
+   * @param {{ w: Buffer, dw: Buffer }} table @param {Buffer} counts @param {{ [name: string]: number }} sizes
+   */
+  restored({ w, dw }, counts, sizes) {
+    const { rows, slots } = this.optimizer;
+    const byRows = rows.every((/** @type {any} */ row) => row.over === "all");
+    for (const x of byRows ? [w, ...slots.map((_, n) => ({ ...w, region: `slot${n}` }))] : []) {
+      const held = this.once_(w.size);
+      this.row(this.moving, "hold", { x, held }, { size: w.size });
+      this.row(this.tables, "restore", { x, held, counts }, sizes);
+    }
+    this.row(byRows ? this.tables : this.moving, "restore", { x: dw, held: null, counts }, sizes);
+  }
+
+  /** @param {any} layer @param {number} number @param {Value} x */
+  recurrent({ cell, units: n, sequences }, number, x) {
+    this.streams += 2; // of dropout of inputs and states, which the page doesn't have
+    const { gates, keeps } = CELLS[cell];
+    const [W, R, b] = ["W", "R", "b"].map((name) => /** @type {any} */ (this.parameter(number, name)));
+    const [steps, size] = [x.shape[0], gates * n];
+    const half = (/** @type {Buffer} */ of, /** @type {number} */ k) => ({ ...of, offset: of.offset + k * size, size });
+    const [given, own] = [0, 1].map((k) => k * size < b.w.size && { w: half(b.w, k), dw: half(b.dw, k) });
+    const { h: gate, back } = this.product(x, W, given || null);
+    const [before, h] = [0, 1].map(() => this.value(steps * n));
+    const kept = keeps ? this.value(steps * n) : null;
+    const end = sequences ? null : this.value(n);
+    const sizes = { steps, n, gates, each: Number(sequences) };
+    const of = { x: gate, R: R.w, before, h, kept };
+    this.row(this.forward, cell, { ...of, c: own ? own.w : null, end }, sizes);
+    this.insides.set(number, { h });
+    return {
+      value: { buffer: end ?? h, shape: sequences ? [steps, n] : [n], gate: null },
+      back: (/** @type {Buffer} */ dh, /** @type {boolean} */ _, /** @type {boolean} */ wanted) => {
+        const dx = this.value(steps * size);
+        const dr = own ? this.value(steps * size) : dx;
+        this.row(this.backward, `${cell}_adjoint`, { ...of, dh, dx, dr }, sizes);
+        this.weightGradient(before, dr, R.dw, { inputs: n, units: size, positions: steps });
+        const places = { units: size, positions: steps, dh_by_columns: 0 };
+        if (own) this.row(this.backward, "bias_gradient", { dh: dr, db: own.dw }, places);
+        return back(dx, wanted);
+      },
+    };
+  }
+
+  /** Of x on itself. @param {any} layer @param {number} number @param {Value} x */
+  attention({ heads, units: depth }, number, x) {
+    const steps = x.shape[0];
+    const of = (/** @type {string} */ part, /** @type {Value} */ value) =>
+      this.product(value, this.parameter(number, `${part}/W`), this.parameter(number, `${part}/b`));
+    const looks = ["query", "key", "value"].map((part) => of(part, x));
+    const [q, k, v] = looks.map(({ h }) => h);
+    const [o, sums] = [steps * heads * depth, 2 * steps * heads].map((size) => this.value(size));
+    const sizes = { queries: steps, keys: steps, heads, groups: heads, depth, width: depth, scale: depth ** -0.5, rate: 0 };
+    const plain = { mask_row: 0, mask_head: 0, mask_query: 0, causal: 0, window: 0, stream: 0 };
+    const operands = { q, k, v, mask: null, o, sums };
+    this.row(this.forward, "attention", operands, { ...sizes, ...plain });
+    this.insides.set(number, { q, k });
+    const made = of("output", { buffer: o, shape: [steps, heads * depth], gate: null });
+    return {
+      value: { buffer: made.h, shape: x.shape, gate: null },
+      back: (/** @type {Buffer} */ d, /** @type {boolean} */ _, /** @type {boolean} */ wanted) => {
+        const { buffer: dO } = /** @type {any} */ (made.back(d, true));
+        const errors = looks.map(({ h }) => this.value(h.size));
+        const [dq, dk, dv] = errors;
+        this.row(this.backward, "attention_adjoint", { ...operands, do: dO, dq, dk, dv }, { ...sizes, ...plain });
+        const [dx, ...others] = looks.map(({ back }, n) => back(errors[n], wanted));
+        if (!dx) return null;
+        for (const other of others)
+          this.row(this.backward, "add", { x: dx.buffer, y: other?.buffer ?? null }, { size: count(x.shape) });
+        return dx;
+      },
+    };
+  }
+
+  /** The mean over the steps. @param {Value} x */
+  average(x) {
+    const [steps, C] = x.shape;
+    const window = { H: 1, Wd: steps, C, OH: 1, OW: 1, kh: 1, kw: steps, sh: 1, sw: steps };
+    const sizes = { ...window, dilation_h: 1, dilation_w: 1, top: 0, left: 0, x_by_columns: 0 };
+    const a = this.value(C);
+    this.row(this.forward, "average_pooling", { x: x.buffer, a }, sizes);
+    return {
+      value: { buffer: a, shape: [C], gate: null },
+      back: (/** @type {Buffer} */ da, /** @type {boolean} */ _, /** @type {boolean} */ wanted) => {
+        if (!wanted) return null;
+        const dx = this.value(steps * C);
+        this.row(this.backward, "average_pooling_adjoint", { da, dx }, { ...sizes, da_by_columns: 0 });
+        return { buffer: dx, gated: false };
+      },
+    };
+  }
+
   /**
    * An activation of h; with `relu`, h is already max(h, 0), and whoever computes its adjoint can leave out what is 0.
    * @param {string} name @param {Buffer} h @param {number[]} shape @param {number} relu
@@ -403,7 +553,7 @@ export class Lowering {
     if (!l1 && !l2) return;
     const { penalties, layout } = this.catalogue;
     const sums = { region: "totals", offset: layout.totals.penalty, size: 1, perRow: false };
-    const kernels = this.parameters.filter((p) => p.name === "W");
+    const kernels = this.parameters.filter((p) => /(^|\/)W$/.test(p.name));
     for (const [key, result] of /** @type {[string, any][]} */ ([
       ["penalty", null],
       ["gradient", "dw"],
@@ -417,9 +567,8 @@ export class Lowering {
     }
   }
 
-  /** @param {Spec} spec */
-  update(spec) {
-    const { rows, flat, given } = optimizer(this.catalogue, spec);
+  update() {
+    const { rows, flat, given } = this.optimizer;
     const names = Object.fromEntries(Object.entries(given).map(([k, v]) => [k, Number(v)]));
     const trained = this.parameters.filter((p) => p.trained);
     const vector = end(trained);
@@ -448,6 +597,7 @@ export class Lowering {
       { rows: this.moving, sliced: false },
       { rows: this.finish, sliced: true },
       { rows: this.matrices, sliced: false },
+      { rows: this.tables, sliced: false },
     ];
     return found.filter(({ rows }) => rows.length > 0);
   }

@@ -5,14 +5,15 @@ import { count, unsupported } from "./weights.js";
 
 /**
  * The stretches of the vector that a row works on, and the numbers of each.
- * @param {string} over all, or each matrix or vector @param {boolean} flat whether only arrays of two axes are matrices
+ * @param {string} over all, or each matrix or vector @param {boolean} flat whether only arrays of two axes are matrices, and not tables
  * @param {Parameter[]} trained @param {number} vector @returns {{ offset: number, size: number, [name: string]: number }[]}
  */
 export function parts(over, flat, trained, vector) {
   if (over === "all") return [{ offset: 0, size: vector }];
-  const isMatrix = (/** @type {number[]} */ shape) => (flat ? shape.length === 2 : shape.length > 1);
+  const isMatrix = (/** @type {Parameter} */ { shape, name }) =>
+    flat ? shape.length === 2 && name !== "E" : shape.length > 1;
   return trained
-    .filter(({ shape }) => isMatrix(shape) === (over === "matrix"))
+    .filter((p) => isMatrix(p) === (over === "matrix"))
     .map(({ offset, shape }) => {
       const [size, columns, rows] = [count(shape), shape[shape.length - 1], shape[shape.length - 2] ?? 0];
       const scratch = 3 * size + 2 * Math.min(rows, columns) ** 2;

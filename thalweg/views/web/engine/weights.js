@@ -1,4 +1,6 @@
 // Where the arrays of weights lie in the parameter vector.
+import { CELLS } from "./sequences.js";
+
 /** @typedef {import("./lowering.js").Buffer} Buffer @typedef {import("./lowering.js").Spec} Spec */
 /** @typedef {{ layer: number, name: string, shape: number[], offset: number, trained: boolean }} Parameter */
 
@@ -37,6 +39,9 @@ export function shapes(spec) {
   return spec.layers.map((layer) => {
     if (layer.kind === "dense") shape = [...shape.slice(0, -1), layer.units];
     else if (layer.kind === "flatten") shape = [count(shape)];
+    else if (layer.kind === "embedding") shape = [...shape, layer.units];
+    else if (layer.kind === "recurrent") shape = layer.sequences ? [shape[0], layer.units] : [layer.units];
+    else if (layer.kind === "average") shape = [shape[1]];
     else if (layer.kind === "conv2d") {
       const cut = layer.padding === "same" ? 0 : layer.kernel_size - 1;
       shape = seen(layer.kind, shape, layer.kernel_size, (size) => size - cut, layer.filters);
@@ -81,6 +86,21 @@ export function layout(spec, alignment) {
       const window = given.kind === "dense" ? [] : [given.kernel_size, given.kernel_size];
       add("W", [...window, inputs, units]);
       if (given.use_bias !== false) add("b", [units]);
+    } else if (given.kind === "embedding") {
+      add("E", [given.entries, given.units]);
+    } else if (given.kind === "recurrent") {
+      const size = CELLS[given.cell].gates * given.units;
+      add("W", [inputs, size]);
+      add("R", [given.units, size]);
+      add("b", given.cell === "gru" ? [2, size] : [size]);
+    } else if (given.kind === "attention") {
+      const looks = [given.heads, given.units];
+      for (const part of ["query", "key", "value"]) {
+        add(`${part}/W`, [inputs, ...looks]);
+        add(`${part}/b`, looks);
+      }
+      add("output/W", [...looks, inputs]);
+      add("output/b", [inputs]);
     } else if (given.kind === "batch_norm") {
       for (const name of ["γ", "β", "μ", "σ²"]) add(name, [inputs], name === "γ" || name === "β");
     }
