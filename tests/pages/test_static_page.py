@@ -101,17 +101,7 @@ def expected(state, steps):
     return course.loss_now()
 
 
-INSTALLED = ("next-letter", "attention")
-
-
-@pytest.mark.parametrize("lesson", INSTALLED)
-def test_what_needs_an_install_is_said(lesson, opened):
-    page = opened(f"?lesson={lesson}")
-    assert page.locator("#task").is_visible()
-    assert page.inner_text(".message").startswith("Texts and sentences need thalweg on your machine, with its extra")
-
-
-@pytest.mark.parametrize("lesson", [name for name in scenes.lessons() if name not in INSTALLED])
+@pytest.mark.parametrize("lesson", scenes.lessons())
 def test_lessons_train_as_python_does(lesson, opened):
     page = opened(f"?lesson={lesson}", locale="zh-TW" if lesson == "loss" else "en-US")
     assert page.locator("#task").is_visible()

@@ -14,7 +14,14 @@ from thalweg.play.training.responses import shrunk
 
 pytestmark = pytest.mark.skipif(NODE is None, reason="needs node")
 SEEDS = (0, 1, 2, 7, 123456789, 2**31 - 1, 5 * 10**9)
-KINDS = ["blobs", "moons", "circles", "spiral", "xor", "plane", "hills", "line", "digits", "edges", "given"]
+KINDS = ["blobs", "moons", "circles", "spiral", "xor", "plane", "hills", "line", "digits", "edges", "given",
+         "text", "sentences"]  # fmt: skip
+
+TEXTS_OF_ANY_LANGUAGE = [
+    "床前明月光 疑是地上霜",
+    "a 𝔟\uffeec d𝔟 a",
+    "It is what it is, is it?",
+]  # two are sorted by code points
 
 
 def states():
@@ -33,9 +40,13 @@ def states():
             }
         if name == "edges":
             data |= {"kernel": "horizontal" if number % 2 else [[1, 2], [-0.5, 0.25]], "rows": 20}
+        if name == "text":
+            data |= {"text": draw.choice(TEXTS_OF_ANY_LANGUAGE), "window": int(draw.integers(1, 9))}
+            del data["seed"]
         if name == "given":
             data |= {"x": draw.normal(size=(30, 2)).tolist(), "y": draw.integers(0, 2, 30).tolist(), "task": "classes"}
-        yield {"data": data, "inputs": draw.permutation(INPUTS)[:3].tolist(), "output": None if number == 9 else {}}
+        without = name == "edges" and number < len(KINDS)
+        yield {"data": data, "inputs": draw.permutation(INPUTS)[:3].tolist(), "output": None if without else {}}
 
 
 def test_random_numbers_are_numpys(tmp_path):
@@ -55,8 +66,8 @@ def test_exercises_are_those_of_python(tmp_path):
         state = State.of(given)
         exercise = posed(state, Uploads())
         assert found["state"] == state.to_json()
-        for key in ("task", "inputs", "targets", "classes", "held"):
-            assert found[key] == getattr(exercise, key), key
+        for key in ("task", "inputs", "targets", "classes", "held", "vocabulary"):
+            assert found.get(key) == getattr(exercise, key), key
         assert found["shape"] == list(exercise.x.shape[1:])
         pairs = [("x", exercise.x), ("y", exercise.y), ("heldX", exercise.held_x), ("heldY", exercise.held_y)]
         for key, array in pairs:  # as float32; a sine's last bit may differ before
@@ -74,19 +85,13 @@ def test_wrong_states_are_refused_in_the_same_words(tmp_path):
         {"data": {"name": "digits", "digits": [1]}}, {"data": {"name": "given", "x": [[[[[[1]]]]]]}},
         {"data": {"name": "given", "y": [1, 2], "task": "classes"}}, {"inputs": "x0"},
         {"data": {"name": "text", "text": " "}}, {"data": {"name": "text", "text": "x" * 5000}},
+        {"data": {"name": "text", "text": "abcabc", "window": 6}}, {"data": {"name": "text", "text": "aabbaabbabab"}},
     ]  # fmt: skip
     for given, found in zip(wrong, ran(tmp_path, [{"do": "exercise", "state": s} for s in wrong]), strict=True):
         with pytest.raises(ValueError, match=r".") as caught:
             posed(State.of(given), Uploads())
         said = words.Said.of(caught.value)
         assert found["refused"] == said.text, given
-
-
-def test_what_needs_an_install_is_said(tmp_path):
-    wanted = [{"data": {"name": "text"}}, {"data": {"name": "sentences"}}]
-    for found in ran(tmp_path, [{"do": "exercise", "state": s} for s in wanted]):
-        assert found["refused"]["en"].startswith("Texts and sentences need thalweg on your machine, with its extra")
-        assert "附加套件 play" in found["refused"]["zh"]
 
 
 def test_initial_weights_are_those_of_python(tmp_path):

@@ -45,7 +45,7 @@ const works = {
     const course = new twins.Course(tools, rules.state(state));
     const frame = new twins.SideFrame();
     frame.reset();
-    const first = frame.made(course, new Set(["surface", "units", "weights", "arithmetic"]), { layer: -1, unit: 0, row: 0 }, 0);
+    const first = frame.made(course, new Set(["surface", "units", "weights", "arithmetic", "reading"]), { layer: -1, unit: 0, row: 0, said: "" }, 0);
     writeFileSync(`${answer}.${n}.frame`, new Uint8Array(twins.encode(first)));
     const weights = course.network.weights().map(list);
     if (state.data.name === "digits") writeFileSync(`${answer}.${n}.drawing`, new Uint8Array(twins.encode(course.responses.drawing(DRAWN))));

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from math import inf
 from typing import Any
 
+import numpy as np
+
 from thalweg import activations, initializers, losses, optimizers, words
 from thalweg.data.reading import MISSING_MARKERS
 from thalweg.data.recipe import RECIPES, Recipe
@@ -25,11 +27,11 @@ from thalweg.losses.outputs import doubt
 from thalweg.models.sequential import Sequential
 from thalweg.play import frame, rhythm, scenes, session, side, survey
 from thalweg.play.choices import SPECIAL, choices
-from thalweg.play.exercises import exercise
+from thalweg.play.exercises import exercise, passages
 from thalweg.play.exports.exports_as_json import exports
 from thalweg.play.requests import bounds
 from thalweg.play.requests.page_state import ANEW, CHECKS, DATA, LAYERS, OUTPUT, State, rule_of, rules_of
-from thalweg.play.training import arithmetic, ball, checkup, curves, knobs, network, responses
+from thalweg.play.training import arithmetic, ball, checkup, curves, knobs, network, readings, responses
 from thalweg.play.training.numpy_lines import SPELLED
 from thalweg.program.formula.language import parsed
 from thalweg.program.lowering import forward
@@ -46,7 +48,7 @@ OPERATORS = {
 }  # fmt: skip
 MODULES = (
     arithmetic, ball, blowups, bounds, case, checkup, curves, exercise, frame, generalising, givens, lifeless,
-    measuring, planes, responses, rhythm, session, side, steps, survey, terrain,
+    measuring, network, planes, readings, responses, rhythm, session, side, steps, survey, terrain,
 )  # fmt: skip
 """Whose constants the page reads, by their names."""
 
@@ -64,6 +66,8 @@ def site_facts() -> dict[str, Any]:
         "limits": bounds.limits(),
         "constants": {key: value for module in MODULES for key, value in constants(module)},
         "kernels": exercise.KERNELS,
+        "sentences": dict(zip(("x", "y", "words"), map(plain, passages.judgements()), strict=True)),
+        "takes": network.TAKES,
         "state": {
             "checks": {key: rule_of(check) for key, check in CHECKS.items()},
             "defaults": State().to_json(),
@@ -91,11 +95,17 @@ def site_facts() -> dict[str, Any]:
             "severities": SEVERITIES,
             "ranges": {name: [low, high if high < inf else None] for name, (low, high) in givens.RANGES.items()},
             "probable": givens.PROBABLE,
+            "scaling": sorted(givens.SCALING),
         },
         "missing": MISSING_MARKERS,
         "exports": exports([name for name, _ in offered_losses() if name not in knobs.HALVED]),
         "initial": scenes.initial(None, None, False),
     }  # fmt: skip
+
+
+def plain(value: Any) -> list[Any]:
+    """An array of whole numbers as lists."""
+    return value.astype(int).tolist() if isinstance(value, np.ndarray) else value
 
 
 def constants(module: Any) -> Iterator[tuple[str, Any]]:

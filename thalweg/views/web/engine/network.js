@@ -264,6 +264,16 @@ export class Network {
     return found;
   }
 
+  /** What layers over steps compute for a row: h of a recurrence, q and k of an attention. @param {Float32Array} x */
+  insides(x) {
+    this.predict(x, 1);
+    const read = (/** @type {Buffer} */ b) => this.machine.floats(this.inference.place(b), b.size).slice();
+    return [...this.lowered.inference.insides].map(([layer, buffers]) => {
+      const values = Object.entries(buffers).map(([name, buffer]) => [name, read(buffer)]);
+      return /** @type {any} */ ({ layer, ...Object.fromEntries(values) });
+    });
+  }
+
   /** Mean loss, penalties included, and metric on these rows; NaN if the loss isn't finite. @param {Float32Array} x @param {Float32Array} y @param {number} rows */
   evaluate(x, y, rows) {
     let [loss, metric] = [0, 0];

@@ -67,9 +67,9 @@ export class Terrain {
     this.y = chosen ? taken(y, y.length / exercise.rows, chosen) : y;
     const arrays = network.engine.arrays();
     const start = network.engine.vector.byteOffset;
-    const parts = network.layers.flatMap((layer) => layer.arrays.map((shape, n) => ({ shape, n, at: layer.first + n })));
+    const parts = network.layers.flatMap((layer) => layer.arrays.map((shape, n) => ({ shape, n, at: layer.first + n })).slice(0, layer.trained));
     /** Those that gradients change: not the moving averages of a normalisation. @type {Part[]} */
-    this.trained = parts.filter(({ n }) => n < 2).map(({ shape, n, at }) => ({ shape, key: "Wb"[n], size: arrays[at].values.length, offset: (arrays[at].values.byteOffset - start) / 4 }));
+    this.trained = parts.map(({ shape, n, at }) => ({ shape, key: "Wb"[n], size: arrays[at].values.length, offset: (arrays[at].values.byteOffset - start) / 4 }));
   }
 
   /** @param {ArrayLike<number>} vector */

@@ -77,7 +77,7 @@ export class Checkup {
 
   /** The parts of layers that gradients change. @param {Float32Array[]} weights @returns {Float32Array[][]} */
   parts(weights) {
-    return this.layers.map(({ first, arrays }) => weights.slice(first, first + Math.min(2, arrays.length)).map((a) => a.slice()));
+    return this.layers.map(({ first, trained }) => weights.slice(first, first + trained).map((a) => a.slice()));
   }
 
   /** Those with weights. */

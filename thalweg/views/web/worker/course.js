@@ -4,6 +4,7 @@ import { Curves } from "./curves.js";
 import { posed } from "./exercise.js";
 import { PageNetwork } from "./page_network.js";
 import { Rules } from "./page_state.js";
+import { Reading } from "./readings.js";
 import { Responses } from "./responses.js";
 import { DivergedError } from "./sentences.js";
 
@@ -32,6 +33,7 @@ export class Course {
     this.legs = [legOf(state)];
     this.curves = new Curves(this.network.metric, this.constants["curves.MOST"]);
     this.responses = new Responses(this.network);
+    this.reading = new Reading(this.network);
     this.epochsBefore = 0; // of networks before
     this.iterationsBefore = 0;
     /** The scores of the epoch that ended last. @type {{ train: any, held: any }} */
@@ -93,6 +95,7 @@ export class Course {
     this.legs.push(legOf(state));
     this.step = null;
     this.responses = new Responses(next);
+    this.reading = new Reading(next);
     this.checkup = new Checkup(this);
     return true;
   }

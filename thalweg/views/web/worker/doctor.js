@@ -277,7 +277,7 @@ const CHECKS = {
   "unscaled inputs": (c) => {
     const { exercise, layers } = c.network;
     const first = layers.findIndex(({ arrays }) => arrays.length);
-    if (!c.poor || layers.slice(0, first + 1).some(({ kind }) => kind === "BatchNormalization")) return null;
+    if (!c.poor || layers.slice(0, first + 1).some(({ kind }) => c.course.tools.site.doctor.scaling.includes(kind))) return null;
     const columns = exercise.shape.length === 1 ? exercise.shape[0] : 1;
     const squares = Array(columns).fill(0);
     exercise.x.forEach((v, n) => (squares[n % columns] += v * v));

@@ -1,6 +1,6 @@
 // What a network is to learn: the twin of play/exercises/exercise.py.
 import { Generator } from "./numpy_random.js";
-import { divided, expanded, PLANAR } from "./planar.js";
+import { divided, expanded, halfEven, PLANAR } from "./planar.js";
 import { refused } from "./sentences.js";
 import { tabular } from "./table.js";
 
@@ -31,6 +31,7 @@ import { tabular } from "./table.js";
  * @property {string[]} targets
  * @property {string[] | null} classes
  * @property {Sight | null} sight
+ * @property {string[]} [vocabulary] the letters or words whose numbers are in x
  * @property {[number, number] | null} [targetScale] mean and deviation that were taken out of a table's target
  */
 
@@ -220,6 +221,35 @@ function edgeMaps(state, digits, site) {
   return ofImages({ task: "maps", x, y, targetShape: state.output ? [high * wide] : [high, wide, 1], classes: null }, state);
 }
 
+/** A text, whose next letter is to be told from those before it; its end is held back. @param {State} state @param {any} site */
+function letters(state, site) {
+  const { text, window, share } = state.data;
+  const all = Array.from(/** @type {string} */ (text));
+  const alphabet = [...new Set(all)].sort((a, b) => /** @type {number} */ (a.codePointAt(0)) - /** @type {number} */ (b.codePointAt(0)));
+  const most = site.constants["bounds.LETTERS"];
+  if (all.length <= window + 1 || alphabet.length < 3 || alphabet.length > most) {
+    throw refused("a text to learn from is longer than {window} letters, and has 3 to {most} different ones", { window: window + 1, most });
+  }
+  const codes = all.map((letter) => alphabet.indexOf(letter));
+  const count = codes.length - window;
+  const rows = count - halfEven(share * count);
+  const x = Float32Array.from({ length: count * window }, (_, n) => codes[Math.floor(n / window) + (n % window)]);
+  const y = Float32Array.from(codes.slice(window));
+  return {
+    task: "multiclass", shape: [window], targetShape: [], inputs: Array.from({ length: window }, (_, n) => `−${window - n}`), targets: ["next"],
+    classes: alphabet, vocabulary: alphabet, sight: null, rows, held: count - rows,
+    x: x.slice(0, rows * window), y: y.slice(0, rows), heldX: x.slice(rows * window), heldY: y.slice(rows),
+  };
+}
+
+/** Sentences that praise or blame. @param {State} state @param {any} site */
+function sentences(state, site) {
+  const { x, y, words } = site.sentences;
+  const inputs = x[0].map((/** @type {number} */ _, /** @type {number} */ n) => `word ${n + 1}`);
+  const parts = { task: "binary", x: Float32Array.from(x.flat()), y: Float32Array.from(y), shape: [inputs.length], targetShape: [], inputs, targets: ["praise"], sight: null };
+  return split({ ...parts, classes: ["blame", "praise"], vocabulary: words }, state.data.share, state.data.seed);
+}
+
 /**
  * The exercise of a state.
  * @param {State} state
@@ -235,7 +265,8 @@ export function posed(state, { site, digits, tables }) {
     if (!table) throw refused("this table is no longer here: open its file again");
     return tabular(state, table, site);
   }
-  if (name === "text" || name === "sentences") throw refused("Texts and sentences need thalweg on your machine, with its extra play: thalweg play.");
+  if (name === "text") return letters(state, site);
+  if (name === "sentences") return sentences(state, site);
   if (!digits) throw refused("this page was made without the digits");
   return name === "digits" ? toldApart(state, digits) : edgeMaps(state, digits, site);
 }

@@ -4,7 +4,7 @@ import { drawn } from "./initializers.js";
 import { Knobs } from "./knobs.js";
 import { Generator } from "./numpy_random.js";
 import { DivergedError, refused, refusedByEngine, sentence } from "./sentences.js";
-import { UnsupportedError } from "../engine/weights.js";
+import { layout, shapes, UnsupportedError } from "../engine/weights.js";
 import { Network } from "../engine/network.js";
 
 /** @typedef {import("./page_state.js").State} State */
@@ -24,70 +24,62 @@ import { Network } from "../engine/network.js";
  * @property {number} weights the place among the layers with kernels; -1 for others
  * @property {number} first the place of its first array
  * @property {number[][]} arrays their shapes
+ * @property {number} trained how many of them gradients change; they come first
+ * @property {string[]} names of the arrays, as the engine has them
  */
 
 /** Keras's class, and how layers of it are called. @type {{ [kind: string]: [string, string] }} */
 const KERAS = {
   dense: ["Dense", "dense"], conv2d: ["Conv2D", "conv2d"], max_pool: ["MaxPooling2D", "max_pooling2d"], flatten: ["Flatten", "flatten"],
-  dropout: ["Dropout", "dropout"], batch_norm: ["BatchNormalization", "batch_normalization"],
+  dropout: ["Dropout", "dropout"], batch_norm: ["BatchNormalization", "batch_normalization"], embedding: ["Embedding", "embedding"],
+  simple_rnn: ["SimpleRNN", "simple_rnn"], gru: ["GRU", "gru"], lstm: ["LSTM", "lstm"], attention: ["MultiHeadAttention", "multi_head_attention"],
+  average: ["GlobalAveragePooling1D", "global_average_pooling1d"],
 };
 
 /** The engine's names. @type {{ [metric: string]: import("../engine/lowering.js").Spec["metric"] }} */
 const METRICS = { accuracy: "accuracy", binary_accuracy: "margin", mae: "mae" };
 
-/** The shape of a row after a layer. @param {any} spec @param {number[]} input @returns {number[]} */
-function shapeAfter(spec, input) {
-  const [high, wide, channels] = input;
-  const valid = (/** @type {number} */ size) => (spec.padding === "valid" ? size - spec.kernel_size + 1 : size);
-  switch (spec.kind) {
-    case "dense": return [...input.slice(0, -1), spec.units];
-    case "conv2d": return [valid(high), valid(wide), spec.filters];
-    case "max_pool": return [Math.floor(high / spec.pool_size), Math.floor(wide / spec.pool_size), channels];
-    case "flatten": return [sizeOf(input)];
-    default: return input;
-  }
-}
-
-/** Shapes of a layer's arrays, as get_weights has them. @param {any} spec @param {number[]} input @returns {number[][]} */
-function arraysOf(spec, input) {
-  const channels = input[input.length - 1];
-  if (spec.kind === "dense") return spec.use_bias ? [[channels, spec.units], [spec.units]] : [[channels, spec.units]];
-  if (spec.kind === "conv2d") {
-    const kernel = [spec.kernel_size, spec.kernel_size, channels, spec.filters];
-    return spec.use_bias ? [kernel, [spec.filters]] : [kernel];
-  }
-  return spec.kind === "batch_norm" ? Array(4).fill([channels]) : [];
-}
-
 /**
- * The layers of a state, with the flattening and dropout between them that it implies, and what their weights begin as.
+ * The layers of a state, with what it implies: an embedding in front, flattening and dropout in between; and what their
+ * weights begin as.
  * @param {State} state
  * @param {Exercise} exercise
  * @param {Knobs} knobs
+ * @param {any} site
  * @returns {{ spec: any, given: any }[]}
  */
-export function chosen(state, exercise, knobs) {
+export function chosen(state, exercise, knobs, site) {
+  const { takes, constants } = site;
+  const [images, ids, steps, flat] = [takes.conv2d, takes.embedding, takes.recurrent, ""];
+  const entries = exercise.vocabulary?.length;
   /** @type {{ spec: any, given: any }[]} */
   const found = [];
-  let images = exercise.shape.length === 3;
-  const flat = () => images && found.push({ spec: { kind: "flatten" }, given: null });
+  let rows = exercise.shape.length === 3 ? images : entries ? ids : flat;
+  const add = (/** @type {any} */ spec, given = null) => void found.push({ spec, given });
+  const kinds = state.layers.map((/** @type {any} */ { kind }) => kind);
+  if (rows === ids && kinds[0] !== "embedding") {
+    add({ kind: "embedding", units: constants["network.EMBEDDED"], entries });
+    rows = steps;
+  }
   state.layers.forEach((/** @type {any} */ given, /** @type {number} */ n) => {
     const { kind } = given;
-    if ((kind === "conv2d" || kind === "max_pool") && !images) {
-      throw refused("layer {place}, {kind}, takes images: use the digits, and put it before flatten and dense layers", { place: n + 1, kind });
+    if ((takes[kind] ?? rows) !== rows) {
+      throw takes[kind] === images
+        ? refused("layer {place}, {kind}, takes images: use the digits, and put it before flatten and dense layers", { place: n + 1, kind })
+        : refused("layer {place}, {kind}, is for a text or sentences: an embedding comes first, then what goes through the steps", { place: n + 1, kind });
     }
-    if (["embedding", "recurrent", "attention", "average"].includes(kind)) {
-      throw refused("layer {place}, {kind}, is for a text or sentences: an embedding comes first, then what goes through the steps", { place: n + 1, kind });
-    }
-    if (kind === "dense") flat();
-    images = images && kind !== "dense" && kind !== "flatten";
+    if (kind === "dense" && rows !== flat) add({ kind: "flatten" });
     const { weights: _, bias: __, initializer: ___, ...spec } = given;
-    found.push({ spec, given });
-    if (kind === "dense" && state.dropout) found.push({ spec: { kind: "dropout", rate: state.dropout }, given: null });
+    if (kind === "embedding") spec.entries = entries;
+    if (kind === "recurrent") spec.sequences = kinds.slice(n + 1).some((/** @type {string} */ later) => takes[later] === steps);
+    add(spec, given);
+    if (["dense", "flatten", "average"].includes(kind) || spec.sequences === false) rows = flat;
+    else if (kind === "embedding") rows = steps;
+    if (kind === "dense" && state.dropout) add({ kind: "dropout", rate: state.dropout });
   });
   if (state.output !== null) {
-    flat();
-    found.push({ spec: { kind: "dense", units: outputsOf(exercise), activation: knobs.ending, use_bias: state.output.use_bias }, given: state.output });
+    if (rows !== flat) add({ kind: "flatten" });
+    add({ kind: "dense", units: outputsOf(exercise), activation: knobs.ending, use_bias: state.output.use_bias }, state.output);
   }
   if (!found.some(({ spec }) => spec.kind === "dense" || spec.kind === "conv2d")) throw refused("there is no layer with weights to train");
   return found;
@@ -104,6 +96,15 @@ function givenWeights(values, shape, what) {
   return Float64Array.from(flat);
 }
 
+/** What the engine makes, or its refusal as the page's. @template T @param {() => T} make @returns {T} */
+function ofEngine(make) {
+  try {
+    return make();
+  } catch (error) {
+    throw error instanceof UnsupportedError ? refusedByEngine(error) : error;
+  }
+}
+
 export class PageNetwork {
   /**
    * @param {import("./course.js").Tools} tools
@@ -117,7 +118,7 @@ export class PageNetwork {
     this.exercise = exercise;
     if (!exercise.rows) throw refused("all rows are held out to validate on: take more rows, or a smaller share of them");
     this.knobs = new Knobs(tools.site, state, exercise);
-    const chain = chosen(state, exercise, this.knobs);
+    const chain = chosen(state, exercise, this.knobs, tools.site);
     this.given = chain.map(({ given }) => given);
     this.layers = this.described(chain.map(({ spec }) => spec));
     this.checkSize();
@@ -149,32 +150,28 @@ export class PageNetwork {
   /** An engine's network with these weights. @param {Float32Array[]} weights */
   made(weights) {
     const { tools, exercise } = this;
-    try {
-      return Network.create(tools.kernels, this.spec, weights, exercise.x, this.y, exercise.rows);
-    } catch (error) {
-      throw error instanceof UnsupportedError ? refusedByEngine(error) : error;
-    }
+    return ofEngine(() => Network.create(tools.kernels, this.spec, weights, exercise.x, this.y, exercise.rows));
   }
 
   /** @param {any[]} specs @returns {Layer[]} */
   described(specs) {
     /** @type {{ [name: string]: number }} */
     const counts = {};
-    let shape = this.exercise.shape;
+    const spec = /** @type {any} */ ({ input: this.exercise.shape, layers: specs });
+    const after = ofEngine(() => shapes(spec));
+    const arrays = layout(spec, 1);
     let [kernels, first] = [0, 0];
     return specs.map((spec, n) => {
-      const [kind, called] = KERAS[spec.kind];
+      const [kind, called] = KERAS[spec.cell ?? spec.kind];
       const number = (counts[called] = (counts[called] ?? -1) + 1);
-      const input = shape;
-      shape = shapeAfter(spec, input);
-      if (shape.some((size) => size < 1)) throw refused("layer {place}, {kind}, is larger than the image that it gets: {high} × {wide}", { place: n + 1, kind: spec.kind, high: input[0], wide: input[1] });
-      const arrays = arraysOf(spec, input);
+      const own = arrays.filter((array) => array.layer === n);
       const hasKernel = spec.kind === "dense" || spec.kind === "conv2d";
+      const activation = hasKernel ? spec.activation : spec.cell && "tanh";
       const layer = {
-        spec, kind, input, shape, arrays, first, name: number ? `${called}_${number}` : called, useBias: Boolean(spec.use_bias),
-        activation: hasKernel ? this.knobs.activation(spec.activation) : null, weights: hasKernel ? kernels++ : -1,
+        spec, kind, input: after[n - 1] ?? this.exercise.shape, shape: after[n], arrays: own.map(({ shape }) => shape), names: own.map(({ name }) => name), first, trained: own.filter(({ trained }) => trained).length,
+        name: number ? `${called}_${number}` : called, useBias: Boolean(spec.use_bias), activation: activation ? this.knobs.activation(activation) : null, weights: hasKernel ? kernels++ : -1,
       };
-      first += arrays.length;
+      first += own.length;
       return layer;
     });
   }
@@ -188,7 +185,11 @@ export class PageNetwork {
     const parameters = constants["bounds.PARAMETERS"];
     if (this.parameters > parameters) throw refused("this network has {count:,} weights; a page takes {parameters:,} at most: use fewer units or layers", { count: this.parameters, parameters });
     const rows = Math.min(this.state.batch, this.exercise.rows);
-    const products = this.layers.filter((layer) => layer.weights >= 0).map(({ arrays, shape, kind }) => sizeOf(arrays[0]) * (kind === "Conv2D" ? shape[0] * shape[1] : 1));
+    const products = this.layers.map(({ spec, names, arrays, input, shape }) => {
+      const matrices = arrays.filter((_, n) => /(^|\/)[WR]$/.test(names[n])).reduce((sum, of) => sum + sizeOf(of), 0);
+      const looks = spec.kind === "attention" ? 2 * input[0] * spec.heads * spec.units : 0;
+      return (matrices + looks) * (spec.kind === "conv2d" ? shape[0] * shape[1] : input.length === 2 ? input[0] : 1);
+    });
     const work = 2 * rows * products.reduce((a, b) => a + b, 0);
     const most = constants["bounds.STEP_WORK"];
     if (work > most) throw refused("one step would take {work:,.0f} billion operations; {most:g} are the most: use a smaller batch or network", { work: work / 1e9, most: most / 1e9 });
@@ -199,8 +200,7 @@ export class PageNetwork {
     const { site } = this.tools;
     const draw = new Generator(this.state.seed);
     return this.layers.flatMap((layer, n) => {
-      if (layer.kind === "BatchNormalization") return [1, 0, 0, 1].map((v) => new Float32Array(layer.arrays[0][0]).fill(v));
-      if (layer.weights < 0) return [];
+      if (layer.weights < 0) return layer.arrays.map((shape, k) => this.begun(layer, layer.names[k], shape, draw));
       const { weights, bias, initializer } = given[n];
       const [kernel, offsets] = layer.arrays;
       const values = weights === null ? drawn(initializer ?? this.state.initializer, kernel, draw, site) : givenWeights(weights, kernel, layer.name);
@@ -209,6 +209,14 @@ export class PageNetwork {
       if (offsets) found.push(bias === null ? new Float32Array(offsets[0]) : Float32Array.from(givenWeights(bias, offsets, layer.name)));
       return found;
     });
+  }
+
+  /** What an array begins as, of a layer for which a state says nothing. @param {Layer} layer @param {string} name @param {number[]} shape @param {Generator} draw */
+  begun({ spec }, name, shape, draw) {
+    const given = name.endsWith("W") ? this.state.initializer : { E: "uniform", R: "orthogonal" }[name];
+    if (given) return Float32Array.from(drawn(given, shape, draw, this.tools.site));
+    const found = new Float32Array(sizeOf(shape)).fill(Number(name === "γ" || name === "σ²"));
+    return spec.cell === "lstm" ? found.fill(1, spec.units, 2 * spec.units) : found; // it forgets nothing at first
   }
 
   /** Targets as the loss takes them. @param {Float32Array} y @param {number[]} output @returns {Float32Array} */
@@ -287,7 +295,7 @@ export class PageNetwork {
 
   /** What a layer computes, in a line. @param {Layer} layer */
   equation(layer) {
-    if (!layer.activation) return this.tools.site.equations[layer.kind] ?? "";
+    if (!layer.activation || layer.weights < 0) return this.tools.site.equations[layer.kind] ?? "";
     const { name } = layer.activation;
     return `h = ${layer.kind === "Dense" ? "x·W" : "x∗W"}${layer.useBias ? " + b" : ""}, a = ${name === "linear" ? "h" : `${name}(h)`}`;
   }

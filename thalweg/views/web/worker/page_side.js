@@ -43,7 +43,7 @@ export class PageSide {
     this.dirty = false; // whether a frame would tell something new
     this.nextFrame = 0;
     this.wanted = new Set(SHOWN);
-    this.choice = { layer: -1, unit: 0, row: 0 };
+    this.choice = { layer: -1, unit: 0, row: 0, said: "" };
     this.serial = 0; // of the newest message with a number that was done, or refused
     /** @type {Survey | null} */
     this.survey = null;

@@ -108,7 +108,7 @@ export function divided(rows, share, seed) {
 }
 
 /** Python's round. @param {number} value */
-function halfEven(value) {
+export function halfEven(value) {
   const low = Math.floor(value);
   return value - low === 0.5 ? low + (low % 2) : Math.round(value);
 }

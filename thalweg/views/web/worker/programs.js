@@ -224,7 +224,7 @@ class Dialect {
   /** The lines that make the model; attention looks at what it is on itself. */
   get model() {
     const { name, state, exercise } = this;
-    const made = chosen(state, exercise, this.knobs).map((layer) => this.layer(layer));
+    const made = chosen(state, exercise, this.knobs, this.site).map((layer) => this.layer(layer));
     const attends = (/** @type {string} */ line) => line.startsWith("layers.MultiHeadAttention");
     const input = `${name}.Input(${tuple(exercise.shape)})`;
     if (made.some(attends)) {

@@ -1,7 +1,7 @@
 // One open page: the twin of play/session.py, which talks to the page by messages of a worker.
 import { encode } from "./encode.js";
 import { exported } from "./exports.js";
-import { aNumber, aWhole, someList, someObject } from "./page_state.js";
+import { aNumber, aWhole, Rules, someList, someObject } from "./page_state.js";
 import { PageSide } from "./page_side.js";
 import { choose, inPython, refused, told } from "./sentences.js";
 import { readTable, shownTable } from "./table.js";
@@ -22,6 +22,7 @@ export class Session {
     const { site } = tools;
     this.tools = tools;
     this.post = (/** @type {any} */ document) => post(encode(document));
+    this.rules = new Rules(site);
     this.count = 0;
     this.uploads = 0;
     /** @type {Map<number, PageSide>} */
@@ -65,7 +66,7 @@ export class Session {
   take(given) {
     let side = 0;
     try {
-      const message = read(given);
+      const message = read(given, this.rules);
       side = message.side ?? 0;
       this.passOn(message);
     } catch (error) {
@@ -93,9 +94,10 @@ export class Session {
 /**
  * A message, checked but for its state.
  * @param {any} given
+ * @param {Rules} rules
  * @returns {any}
  */
-export function read(given) {
+function read(given, rules) {
   const message = someObject("a message", given);
   const what = choose("message", message.do, DOES);
   const some = (/** @type {any} */ value) => value !== undefined && value !== null;
@@ -108,6 +110,7 @@ export function read(given) {
   if (what === "pace") found.epochs = some(message.epochs) ? aNumber("epochs", message.epochs, 0.1, 1e6) : null;
   if (what === "ack") found.frame = aWhole("frame", message.frame, 0, 2 ** 53);
   if (what === "select") found.chosen = Object.fromEntries(["layer", "unit", "row"].filter((key) => some(message[key])).map((key) => [key, aWhole(key, message[key], 0, 1e9)]));
+  if (what === "select" && some(message.said)) found.chosen.said = message.said && rules.text("said", message.said);
   if (what === "want") found.what = someList("what", message.what).map((wish) => choose("wish", wish, WANTS));
   if (what === "draw") found.image = drawing(message.image);
   return found;

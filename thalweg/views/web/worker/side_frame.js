@@ -100,6 +100,7 @@ export class SideFrame {
     }
     if (wanted.has("units")) found.units = responses.units(choice.row);
     if (wanted.has("surface")) Object.assign(found, { surface: responses.surface(this.renewed), line: responses.line(this.renewed), sample: responses.sample(choice.row) });
+    if (wanted.has("reading")) found.reading = course.reading.shown(choice.said, choice.row, course.iteration);
     if (wanted.has("arithmetic")) found.arithmetic = arithmetic(network, choice, course.step);
     if (wanted.has("landscape")) Object.assign(found, this.landscape(course));
     if (wanted.has("findings")) {
