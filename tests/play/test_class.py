@@ -2,6 +2,7 @@
 
 import json
 import threading
+from math import inf
 
 import pytest
 from page_client import Page, fetch, running, wait_until
@@ -174,16 +175,16 @@ def test_of_too_many_names_those_are_kept_who_were_there_longest(monkeypatch):
     room = Classroom(seats=2)
 
     def stays(name, seconds):
-        entered = room.enter(KEYS[0], name)
+        entered = room.hear(KEYS[0], name, "p", inf)
         entered.progress(None, ["one-row"])
         clock[0] += seconds
-        entered.leave()
+        entered.leave("p")
 
     for name, seconds in (("A", 600), ("B", 1), ("C", 900), ("D", 2), ("A", 1)):
         stays(name, seconds)
-    present = room.enter(KEYS[1], "E")
+    present = room.hear(KEYS[1], "E", "q", inf)
     assert [pupil["name"] for pupil in room.to_json()] == ["A", "C", "E"]
-    assert present.pages == 1
+    assert list(present.heard) == ["q"]
 
 
 def test_a_pupil_has_a_few_pages(room):

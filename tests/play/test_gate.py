@@ -77,7 +77,7 @@ def test_the_page_is_given_with_its_policy(site):
     assert b"<!doctype html>" in text.lower()
     policy = headers["content-security-policy"]
     assert "default-src 'none'" in policy
-    assert "script-src 'self';" in policy
+    assert "script-src 'self' 'wasm-unsafe-eval';" in policy
     assert "frame-ancestors 'none'" in policy
     assert headers["x-content-type-options"] == "nosniff"
     assert headers["referrer-policy"] == "no-referrer"

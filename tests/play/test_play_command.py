@@ -59,8 +59,8 @@ def test_it_serves_until_ctrl_c_and_ends_quietly(tmp_path):
 SLOW = """
 import sys
 import duckdb
-from thalweg.play.exercises import uploads
-uploads.read_table = lambda path: duckdb.sql("SELECT sum(sin(range)) FROM range(10000000000000)").fetchall()
+from thalweg.play.exercises import page_table
+page_table.read_table = lambda path: duckdb.sql("SELECT sum(sin(range)) FROM range(10000000000000)").fetchall()
 sys.argv = ["thalweg", "play", "--no-open"]
 from thalweg.cli.main import main
 main()

@@ -5,6 +5,7 @@ import pytest
 from page_client import Page, running
 
 from thalweg.errors import ThalwegError
+from thalweg.play.exercises import page_table
 from thalweg.play.exercises import uploads as module
 from thalweg.play.exercises.uploads import Uploads, of_source
 from thalweg.play.requests.page_state import State
@@ -194,13 +195,13 @@ def test_the_command_lines_encoding_is_the_programs_too(tmp_path, monkeypatch):
 
 
 def test_a_wide_file_is_refused_by_its_header_before_it_is_read(monkeypatch, page):
-    header = ",".join(f'"c,{n}"' if n % 2 else f"c{n}" for n in range(module.TABLE_FEATURES))
-    row = "1," * (module.TABLE_FEATURES - 1) + "2\n"
-    monkeypatch.setattr(module, "read_table", lambda path: pytest.fail("it was read"))
+    header = ",".join(f'"c,{n}"' if n % 2 else f"c{n}" for n in range(page_table.TABLE_FEATURES))
+    row = "1," * (page_table.TABLE_FEATURES - 1) + "2\n"
+    monkeypatch.setattr(page_table, "read_table", lambda path: pytest.fail("it was read"))
     for separator, wide in ((",", header + ",one more"), (";", header.replace(",", ";") + ";one more")):
         status, answer = page.upload((wide + "\n" + row).encode(), "wide.csv")
         assert status == 400
-        assert f"wide.csv has {module.TABLE_FEATURES + 1:,} columns" in answer["error"]["en"]
+        assert f"wide.csv has {page_table.TABLE_FEATURES + 1:,} columns" in answer["error"]["en"]
         assert "2,001 欄" in answer["error"]["zh"]
         assert separator in wide
     monkeypatch.undo()

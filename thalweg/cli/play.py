@@ -46,10 +46,11 @@ def play(
         write_static(static)
         return
     from thalweg.play import scenes
+    from thalweg.play.apart import busy
     from thalweg.play.classroom import Classroom, typed_token
     from thalweg.play.exercises.uploads import of_source
     from thalweg.play.requests.bounds import PUPILS
-    from thalweg.play.server import HOST, Site, busy, check_installed, listening, serve
+    from thalweg.play.server import HOST, Site, check_installed, listening, serve
 
     check_installed()
     if sum(given is not None for given in (source, lesson, preset)) > 1:

@@ -95,7 +95,11 @@ class DateColumn:
         return {"": "", _DIGITS: "; written in digits"}.get(self.notation, f"; {self.notation}")
 
     def write(self, column: Column, table: Table, out: Array) -> None:
-        fill(out, self.arranged, seconds(_dates(self.name, column, table, self.notation)))
+        fill(out, self.arranged, seconds(self.moments(column, table)))
+
+    def moments(self, column: Column, table: Table) -> Array:
+        """The moments of these rows, datetime64[us] (rows,), NaT for a missing one."""
+        return _dates(self.name, column, table, self.notation)
 
     def moment(self, text: str) -> np.datetime64 | None:
         """What a bare text says here, read alone; NaT for a gap, None for an odd cell."""

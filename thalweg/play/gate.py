@@ -8,7 +8,7 @@ arrived, which it isn't when a foreign name was made to point here (DNS rebindin
 from __future__ import annotations
 
 import secrets
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Collection, MutableMapping
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -22,11 +22,13 @@ OPEN = "/web/"
 """Code and words, the same for everyone: no token is needed."""
 CLASS = "/class"
 """What is the teacher's: it needs a token of its own."""
+PROGRESS = f"{CLASS}/progress"
+"""What pupils send: it needs theirs."""
 THIS_MACHINE = ("127.0.0.1", "localhost")
 POLICY = "; ".join(
     (
         "default-src 'none'",
-        "script-src 'self'",
+        "script-src 'self' 'wasm-unsafe-eval'",
         "style-src 'self' 'unsafe-inline'",
         "img-src 'self' data: blob:",
         "connect-src 'self' {socket}",
@@ -47,10 +49,13 @@ class Gate:
         port: of the server.
         token: the secret in the page's address.
         teacher: the secret in the address of a class's list; None where there is no class.
+        given: paths of code and words besides, which need no token.
     """
 
-    def __init__(self, app: App, port: int, token: str, teacher: str | None = None) -> None:
-        self.app, self.port, self.token, self.teacher = app, port, token, teacher
+    def __init__(
+        self, app: App, port: int, token: str, teacher: str | None = None, given: Collection[str] = ()
+    ) -> None:
+        self.app, self.port, self.token, self.teacher, self.given = app, port, token, teacher, given
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
@@ -86,9 +91,10 @@ class Gate:
             return "another page may not speak to this server"
         if scope["type"] == "websocket" and not origins:
             return "a socket has to come from this server's page"
-        if scope["type"] == "http" and scope["path"].startswith(OPEN):
+        if scope["type"] == "http" and (scope["path"].startswith(OPEN) or scope["path"] in self.given):
             return None
-        teachers = scope["path"] == CLASS or scope["path"].startswith(f"{CLASS}/")
+        path = scope["path"]
+        teachers = path == CLASS or (path.startswith(f"{CLASS}/") and path != PROGRESS)
         right = self.teacher if teachers else self.token
         tokens = parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])
         if right is None or len(tokens) != 1 or not secrets.compare_digest(tokens[0].encode(), right.encode()):

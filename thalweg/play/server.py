@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 import ipaddress
 import secrets
 import socket
 import sys
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from html import escape
-from typing import TYPE_CHECKING, Any, TypeVar
+from json import loads
+from math import inf
+from typing import TYPE_CHECKING, Any, Protocol
 
 from thalweg import words
 from thalweg.errors import ArgumentError, ThalwegError
+from thalweg.play.apart import Apart
 from thalweg.play.choices import choices
 from thalweg.play.classroom import Classroom, Pupil
 from thalweg.play.exercises.uploads import Upload
@@ -24,7 +25,6 @@ from thalweg.play.requests.bounds import CLASS_UPLOAD_BYTES, MESSAGE_BYTES, PUPI
 from thalweg.play.requests.refusal import RefusedError, told
 from thalweg.play.scenes import WEB, documentation, initial
 from thalweg.play.session import Session
-from thalweg.play.side import THREAD
 from thalweg.serve import serving
 from thalweg.support.extras import need
 from thalweg.support.files import to_json
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
     from starlette.responses import Response
     from starlette.websockets import WebSocket
 
-T = TypeVar("T")
 HOST = "127.0.0.1"
 EVERYWHERE = "0.0.0.0"
 ELSEWHERE = "192.0.2.1"
@@ -81,7 +80,7 @@ class Site:
     host: str = HOST
     classroom: Classroom | None = None
     sessions: dict[str, Session] = field(default_factory=dict)
-    awaited: set[asyncio.Future[Any]] = field(default_factory=set)
+    apart: Apart = field(default_factory=Apart)
 
     @property
     def address(self) -> str:
@@ -155,12 +154,12 @@ class Site:
         pupil = self.classroom.pupils.get(request.query_params.get("name", ""))
         if pupil is None:
             return refused(RefusedError("nobody in the list has this name"), 404)
-        if not pupil.pages:
+        if not pupil.heard:
             del self.classroom.pupils[pupil.name]
         own = [session for session in self.sessions.values() if session.pupil is pupil]
         for session in own:  # at once, however long a page takes to go
             session.pupil = None
-            pupil.leave()
+            pupil.leave(session.id)
         return json({}, background=BackgroundTasks([BackgroundTask(session.close) for session in own]))
 
     async def file(self, request: Request) -> Response:
@@ -183,21 +182,22 @@ class Site:
         """A page's socket, for as long as it is open."""
         await socket.accept()
         try:
-            pupil = self.admitted(socket)
+            page = secrets.token_urlsafe(12)
+            pupil = self.admitted(socket, page)
         except RefusedError as error:
             await socket.close(TOO_MANY, str(error))
             return
         greeting = self.greeting() | ({} if pupil is None else {"pupil": pupil.name})
-        session = Session(self.source, self.states, greeting, pupil)
+        session = Session(self.source, self.states, greeting, pupil, page)
         self.sessions[session.id] = session
         try:
             await session.run(socket)
         finally:
             del self.sessions[session.id]
             if session.pupil is not None:
-                session.pupil.leave()
+                session.pupil.leave(session.id)
 
-    def admitted(self, socket: WebSocket) -> Pupil | None:
+    def admitted(self, socket: WebSocket, page: str) -> Pupil | None:
         """The pupil whose page a socket is, in a class.
 
         Raises:
@@ -208,7 +208,11 @@ class Site:
             raise RefusedError("{most} pages are open: close one first", most=most)
         if self.classroom is None:
             return None
-        return self.classroom.enter(asked.get("pupil", ""), asked.get("name", ""))
+        pupil = self.classroom.hear(asked.get("pupil", ""), asked.get("name", ""), page, inf)
+        if len(pupil.heard) > PUPIL_PAGES:
+            pupil.leave(page)
+            raise RefusedError("you have {most} pages open: close one first", most=PUPIL_PAGES)
+        return pupil
 
     def session(self, request: Request) -> Session:
         """The session that a request belongs to."""
@@ -217,44 +221,13 @@ class Site:
             raise RefusedError("this page's connection has ended: load it again")
         return found
 
-    async def apart(self, work: Callable[..., T], *arguments: Any) -> T:
-        """The result of work in a thread that nobody waits for: Ctrl-C ends the server, whatever is being read.
-
-        Raises:
-            RefusedError: the server ends.
-        """
-        loop = asyncio.get_running_loop()
-        result: asyncio.Future[T] = loop.create_future()
-
-        def settle(set_it: Callable[[Any], None], value: Any) -> None:
-            if not result.done():  # it is cancelled when the server ends
-                set_it(value)
-
-        def run() -> None:
-            settled: tuple[Callable[[Any], None], Any]
-            try:
-                settled = result.set_result, work(*arguments)
-            except BaseException as error:  # the request's, not the thread's
-                settled = result.set_exception, error
-            if not loop.is_closed():
-                loop.call_soon_threadsafe(settle, *settled)
-
-        self.awaited.add(result)
-        threading.Thread(target=run, name=f"{THREAD} request", daemon=True).start()
-        try:
-            return await result
-        except asyncio.CancelledError:
-            raise RefusedError("the page has been ended") from None
-        finally:
-            self.awaited.discard(result)
-
     async def upload(self, request: Request) -> Response:
         """Takes a table's file."""
         try:
             session = self.session(request)
             content = await body(request, self.upload_bytes)
             name = request.query_params.get("name", "table.csv")
-            made = await self.apart(session.uploads.add, content, name)
+            made = await self.apart.done(session.uploads.add, content, name)
         except (ThalwegError, OSError) as error:
             return refused(error, 413 if isinstance(error, TooLargeError) else 400)
         return json({"table": made.to_json()})
@@ -274,16 +247,11 @@ class Site:
                 with side.still() as course:
                     return export.made(course)
 
-            content = await self.apart(made)
+            content = await self.apart.done(made)
         except ThalwegError as error:
             return refused(error, 400)
         headers = {"content-disposition": f'attachment; filename="{export.file}"'}
         return Response(content, media_type=export.type, headers=headers)
-
-
-def busy() -> bool:
-    """Whether threads of a page are still at work."""
-    return any(thread.name.startswith(THREAD) for thread in threading.enumerate())
 
 
 class TooLargeError(RefusedError):
@@ -332,6 +300,18 @@ def json(content: Any, status: int = 200, **more: Any) -> Response:
     return Response(to_json(content), status, media_type=TYPES[".json"], **more)
 
 
+def told_json(content: bytes) -> Any:
+    """What a request says.
+
+    Raises:
+        RefusedError: it is no JSON.
+    """
+    try:
+        return loads(content)
+    except (ValueError, RecursionError) as error:
+        raise RefusedError("a message has to be JSON: {error}", error=error) from None
+
+
 def refused(error: BaseException, status: int) -> Response:
     """Why a page can't have what it asked for."""
     return json({"error": told(error)}, status)
@@ -374,7 +354,17 @@ def check_installed() -> None:
         need(package, "play", "the live page")
 
 
-def serve(site: Site, at: socket.socket, started: Callable[[Callable[[], None]], Any]) -> None:
+class Answers(Protocol):
+    """What is served."""
+
+    port: int
+    host: str
+    apart: Apart
+
+    def app(self) -> Gate: ...
+
+
+def serve(site: Answers, at: socket.socket, started: Callable[[Callable[[], None]], Any]) -> None:
     """Serves until Ctrl-C, or until what `started` is given is called; that is once pages can be opened."""
     import uvicorn
 
@@ -385,8 +375,7 @@ def serve(site: Site, at: socket.socket, started: Callable[[Callable[[], None]],
                 started(self.stop)
 
         async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-            for result in list(site.awaited):
-                result.cancel()
+            site.apart.end()
             await super().shutdown(sockets)
 
         def stop(self) -> None:

@@ -50,8 +50,9 @@ class Session:
         initial: list[dict[str, Any]],
         greeting: dict[str, Any],
         pupil: Pupil | None = None,
+        page: str | None = None,
     ) -> None:
-        self.id = secrets.token_urlsafe(12)
+        self.id = page or secrets.token_urlsafe(12)
         self.pupil = pupil
         self.uploads = Uploads(source)
         self.initial, self.greeting = initial, greeting

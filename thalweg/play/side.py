@@ -14,6 +14,7 @@ from typing import Any
 
 from thalweg.engine.lanes import cores
 from thalweg.errors import DivergedError, ThalwegError
+from thalweg.play.apart import THREAD
 from thalweg.play.exercises.uploads import Uploads
 from thalweg.play.frame import Frame
 from thalweg.play.requests.page_state import State
@@ -30,8 +31,6 @@ INBOX = 200
 """Messages that may wait; of a page that sends faster than they are done, the oldest are left undone."""
 SHORT_EPOCH = 0.25
 """Seconds: an epoch that takes less is finished before a pause, so that `fit` can repeat the training."""
-THREAD = "thalweg page"
-"""How the names of a page's threads begin."""
 TRAINS = ("play", "step", "epoch", "reset")
 """What trains with the settings that the page shows."""
 TURNS = Turns(cores())

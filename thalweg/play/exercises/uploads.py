@@ -9,17 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from thalweg.data.formats.encodings import likely_encoding
-from thalweg.data.sources import QUOTE, header_width
+from thalweg.data.sources import QUOTE
 from thalweg.data.tables import Table, read_table
-from thalweg.errors import DataError, ThalwegError
-from thalweg.play.requests.bounds import TABLE_FEATURES, TABLE_ROWS, UPLOADS
+from thalweg.play.exercises.page_table import SHOWN_ROWS, read_upload
+from thalweg.play.requests.bounds import TABLE_ROWS, UPLOADS
 from thalweg.play.requests.refusal import RefusedError
-from thalweg.support.files import own_folder
 
-SHOWN_ROWS = 5
 KINDS = {"number": "number", "integer": "number", "boolean": "boolean", "text": "category", "date": "date"}
-ENDINGS = (".csv", ".tsv", ".txt")
 
 
 @dataclass(frozen=True)
@@ -92,17 +88,6 @@ def limited(table: Table) -> Table:
     return table
 
 
-def check_width(columns: int, label: str) -> None:
-    """Refuses a file by its header: columns take longer to read than rows, and the network couldn't take them."""
-    if columns > TABLE_FEATURES:
-        raise RefusedError(
-            "{label} has {columns:,} columns; a page takes {most:,} at most: give those that matter",
-            label=label,
-            columns=columns,
-            most=TABLE_FEATURES,
-        )
-
-
 class Uploads:
     """The tables that one page may use, by their ids; only the newest are kept."""
 
@@ -114,30 +99,10 @@ class Uploads:
         """Reads an uploaded file. The name is for people: it never becomes a path.
 
         Raises:
-            DataError: the file can't be read, is empty, or has too many rows.
+            DataError: as `read_upload`, or the file has too many rows.
         """
-        label = "".join(c for c in Path(name).name if c.isprintable())[:80] or "table.csv"
-        ending = next((e for e in ENDINGS if label.lower().endswith(e)), ".csv")
-        with own_folder("thalweg-play-") as folder:
-            path = folder / f"upload{ending}"
-            path.write_bytes(content)
-            try:
-                check_width(header_width(path), label)
-                read = read_table(path)
-            except RefusedError:
-                raise
-            except ThalwegError as error:  # it names the file, whose place is none of the page's business
-                likely = likely_encoding(path)
-                if likely not in (None, "utf-8"):
-                    raise RefusedError(
-                        "{label} isn't UTF-8; it looks like {likely}: save it as UTF-8, or start with "
-                        "thalweg play FILE --encoding {likely}",
-                        label=label,
-                        likely=likely,
-                    ) from None
-                raise DataError(str(error).replace(str(path), label)) from None
-        table = Table({n: read.column(n) for n in read.names}, label)
-        made = Upload(secrets.token_hex(8), label, label, limited(table))
+        table = read_upload(content, name)
+        made = Upload(secrets.token_hex(8), table.source, table.source, limited(table))
         self.uploaded[made.id] = made
         while len(self.uploaded) > UPLOADS:
             del self.uploaded[next(iter(self.uploaded))]

@@ -45,7 +45,7 @@ PAGE = """<!doctype html>
 <meta name="color-scheme" content="light dark">
 <meta name="referrer" content="no-referrer">
 <meta name="thalweg-model" content="worker">
-<meta name="documentation" content="{documentation}">
+{begins}<meta name="documentation" content="{documentation}">
 <link rel="icon" href="icon.svg">
 <title>thalweg</title>
 <link rel="stylesheet" href="page.css">
@@ -58,12 +58,21 @@ PAGE = """<!doctype html>
 """
 
 
+BEGINS = '<meta name="thalweg-begins" content="begin.json">\n'
+"""By which a page knows that `thalweg play` serves it, and where that says how it begins."""
+
+
+def index(begins: str = "") -> str:
+    """The page; `begins`: `BEGINS`, of one that `thalweg play` serves."""
+    return PAGE.format(noscript=noscript(), documentation=escape(documentation()), begins=begins)
+
+
 @cache
 def files() -> Mapping[str, bytes]:
     """The site's files by their names."""
     kernels = Catalogue()
     texts = {
-        "index.html": PAGE.format(noscript=noscript(), documentation=escape(documentation())),
+        "index.html": index(),
         "page.css": styles("play/play.css"),
         "page.js": bundle("play/play.js", commented=False, scoped=True),
         "worker.js": bundle("worker/main.js", vendor=(), commented=False, scoped=True),

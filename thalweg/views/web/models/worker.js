@@ -1,6 +1,7 @@
 // The model of the live page without a server: the socket's messages and frames, from a worker.
 import { decode } from "../decode.js";
 import { notices } from "./notices.js";
+import { addressOf, readByServer } from "./served.js";
 import { unpacked } from "./static.js";
 
 const FILES = { site: "site.json", engine: "engine.json", wasm: "thalweg.wasm", digits: "digits.bin", lessons: "lessons.json", presets: "presets.json" };
@@ -28,10 +29,11 @@ export async function dataOf(name) {
 
 /**
  * Frames are acknowledged as the socket's are; `change:closed` says, in `reason`, why the worker has ended. The page
- * begins with the lesson or preset of its address: ?lesson=one-row.
+ * begins with the lesson or preset of its address, ?lesson=one-row, or as its server says.
+ * @param {import("./served.js").Begins | null} [served]
  * @returns {Model & { upload(file: File): Promise<any>, exported(kind: string, side: number): Promise<any> }}
  */
-export function workerModel() {
+export function workerModel(served = null) {
   const { values, on, set } = notices();
   /** @type {Worker | null} */
   let worker = null;
@@ -51,7 +53,9 @@ export function workerModel() {
       worker?.terminate();
       set("closed", { reason: event.message ?? "" });
     });
-    for (const message of [{ lesson: asked.get("lesson"), preset: asked.get("preset"), files }, ...waiting.splice(0)]) worker.postMessage(message);
+    if (served?.table) files.table = addressOf("table");
+    const scene = asked.has("lesson") || asked.has("preset") || !served ? { lesson: asked.get("lesson"), preset: asked.get("preset") } : served;
+    for (const message of [{ ...scene, upload_bytes: served?.upload_bytes, files }, ...waiting.splice(0)]) worker.postMessage(message);
   }
 
   /** @param {MessageEvent} event */
@@ -71,9 +75,11 @@ export function workerModel() {
   }
 
   start().catch((error) => set("closed", { reason: String(error) }));
-  /** A table's file, as the server takes it. @param {File} file */
+  /** What is to be learned from a table's file, which the server reads where there is one. @param {File} file */
   async function upload(file) {
-    return answer("uploaded", { upload: new Uint8Array(await file.arrayBuffer()), name: file.name });
+    const read = served && (await readByServer(file));
+    if (read && "error" in read) return read;
+    return answer("uploaded", read ? { table: read.bytes } : { upload: new Uint8Array(await file.arrayBuffer()), name: file.name });
   }
 
   /** @param {string} what @param {any} message @returns {Promise<any>} */

@@ -1,10 +1,11 @@
 // The live page: one socket, one or two sides, and the panels around them.
 import { h } from "../dom.js";
+import { begins } from "../models/served.js";
 import { socketModel } from "../models/socket.js";
 import { hasNoServer, workerModel } from "../models/worker.js";
 import { onSettings } from "../settings.js";
 import { said, word } from "../words.js";
-import { enrolled, forget } from "./classroom.js";
+import { Attendance, enrolled, forget } from "./classroom.js";
 import { showKnobs, showTraining } from "./controls.js";
 import { Worked } from "./convolution.js";
 import { showData } from "./datapanel.js";
@@ -72,6 +73,8 @@ export class App {
     this.uploadSaid = "";
     /** @type {number | null} */
     this.pace = 60;
+    /** In a class, what its list is told. @type {Attendance | null} */
+    this.attendance = null;
     /** In a class, whose page this is. @type {{ pupil: string, name: string } | null} */
     this.pupil = null;
     this.frames = 0;
@@ -104,9 +107,14 @@ export class App {
   async start() {
     if (!this.token && !this.alone) return this.tell(word("This address lacks its token: open the one that `thalweg play` printed."));
     [this.lessons, this.presets, this.map] = await Promise.all(["lessons", "presets", "map"].map(read));
-    if (!this.alone) this.pupil = await enrolled();
+    const served = this.alone ? await begins() : null;
+    this.pupil = await enrolled(served?.class);
+    if (served && this.pupil) {
+      this.attendance = new Attendance(this, this.pupil);
+      if (!(await this.attendance.takeSeat())) return;
+    }
     const asked = new URLSearchParams({ token: this.token, ...this.pupil });
-    this.model = this.alone ? workerModel() : socketModel(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/socket?${asked}`);
+    this.model = this.alone ? workerModel(served) : socketModel(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/socket?${asked}`);
     this.model.on("change:message", (/** @type {any} */ message) => (message.hello ? (this.greeted = this.greet(message.hello)) : this.greeted.then(() => this.receive(message))));
     this.model.on("change:closed", (/** @type {any} */ why) => (this.alone ? stopped(this, why.reason) : this.closed(why.code)));
     onSettings(() => this.rebuild());
@@ -123,7 +131,8 @@ export class App {
 
   /** Tells the teacher's list where this pupil is. */
   progress() {
-    if (this.pupil) this.send({ do: "progress", lesson: this.lesson?.id ?? null, solved: [...this.done] });
+    if (this.attendance) this.attendance.tell();
+    else if (this.pupil) this.send({ do: "progress", lesson: this.lesson?.id ?? null, solved: [...this.done] });
   }
 
   /**
@@ -439,7 +448,8 @@ export class App {
   async upload(file) {
     this.uploadSaid = word("Reading {0} …", file.name);
     this.changed();
-    const result = this.alone ? await this.model.upload(file) : await this.uploaded(file);
+    const reading = this.alone ? this.model.upload(file) : this.uploaded(file);
+    const result = await reading.catch(() => ({ error: word("`thalweg play` has ended, or this machine can't reach it: it would read the file.") }));
     this.uploadSaid = result.error ? said(result.error) : "";
     if (result.table) {
       this.tables.set(result.table.id, result.table);

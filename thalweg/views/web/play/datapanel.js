@@ -141,7 +141,7 @@ function tablePanel(app) {
   const numeric = features.filter((/** @type {any} */ c) => chosen.includes(c.name) && c.kind === "number");
   const axis = (/** @type {number} */ n) => menu(`axis-${n}`, `${word("Axes of the picture")} ${n + 1}`, names(numeric), axes[n], (v) => app.edit((s) => (s.plane = n ? [axes[0], v] : [v, axes[1]])), { hidden: true });
   return [
-    el("p.hint", `${table.name} · ${word("{0} rows", numeral(table.rows))}`),
+    el("p.hint", `${table.name} · ${table.of > table.rows ? word("{0} rows, drawn at random from {1}", numeral(table.rows), numeral(table.of)) : word("{0} rows", numeral(table.rows))}`),
     menu("target", word("Target"), names(usable), target, (v) => app.edit((s) => { s.data.target = v; delete s.data.columns; delete s.data.task; s.plane = null; s.output = { activation: "auto" }; s.loss = "auto"; })),
     h("div", { class: "chips columns-chosen", role: "group", "aria-label": word("Columns") }, el("span.chips-title", word("Columns")),
       features.map((/** @type {any} */ c) => button(`column-${c.name}`, c.name, () => toggle(c.name), { class: "chip", title: c.kind, "aria-pressed": String(chosen.includes(c.name)) }))),

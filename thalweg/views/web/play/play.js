@@ -13,4 +13,4 @@ followSystem();
 await loadPictures();
 const app = new App(document.body);
 listenToKeys(app);
-await app.start();
+await app.start().catch((error) => app.tell(String(error.message ?? error)));

@@ -27,7 +27,7 @@ export function showTop(app, panel) {
   const tool = (/** @type {string} */ sign, /** @type {string} */ text, /** @type {string} */ key, /** @type {() => void} */ onclick, /** @type {any} */ more = {}) =>
     button(`tool-${key}`, icon(sign), onclick, { class: "tool", title: `${text} (${key === "space" ? word("space bar") : key})`, "aria-label": text, ...more });
   refill(panel, () => [
-    el("div.brand", el("h1", "thalweg"), el("span", app.hello?.pupil ?? word("a network you can watch while it learns"))),
+    el("div.brand", el("h1", "thalweg"), el("span", app.attendance?.name ?? app.hello?.pupil ?? word("a network you can watch while it learns"))),
     h("div", { class: "transport", role: "group" },
       tool("reset", word("Reset"), "r", act("reset")), tool(playing ? "pause" : "play", playing ? word("Pause") : word("Play"), "space", () => app.toggle(), { id: "play" }),
       tool("step", word("One step"), "s", act("step")), tool("epoch", word("One epoch"), "e", act("epoch")), paceMenu(app)),

@@ -29,7 +29,8 @@ export class Session {
     this.sides = new Map();
     const initial = begins.states ?? site.initial;
     const { lesson = null, preset = null } = begins;
-    this.post({ hello: { version: site.version, lesson, preset, source: null, choices: site.choices, limits: site.limits, session: "", initial } });
+    const source = tools.tables.get("source"); // of the command line
+    this.post({ hello: { version: site.version, lesson, preset, source: source ? shownTable(source) : null, choices: site.choices, limits: site.limits, session: "", initial } });
     initial.forEach((/** @type {any} */ state, /** @type {number} */ n) => this.side(n).tell({ do: "state", state }));
   }
 
@@ -40,14 +41,10 @@ export class Session {
     return found;
   }
 
-  /** Reads a table's file; only the newest ones are kept. @param {Uint8Array} bytes @param {string} name */
+  /** Reads a table's file. @param {Uint8Array} bytes @param {string} name */
   upload(bytes, name) {
-    const { tables, site } = this.tools;
     try {
-      const table = readTable(bytes, name, `table ${++this.uploads}`, site);
-      tables.set(table.id, table);
-      for (const id of [...tables.keys()].slice(0, -site.constants["bounds.UPLOADS"])) tables.delete(id);
-      return { table: shownTable(table) };
+      return { table: this.hold((id) => readTable(bytes, name, id, this.tools.site)) };
     } catch (error) {
       return { error: told(error) };
     }
@@ -60,6 +57,16 @@ export class Session {
     } catch (error) {
       return { error: told(error) };
     }
+  }
+
+  /** Keeps a table, of which only the newest are kept; what the page shows of it. @param {(id: string) => import("./table.js").Table} read */
+  hold(read) {
+    const { tables, site } = this.tools;
+    const table = read(`table ${++this.uploads}`);
+    tables.set(table.id, table);
+    const own = [...tables.keys()].filter((id) => id !== "source");
+    for (const id of own.slice(0, -site.constants["bounds.UPLOADS"])) tables.delete(id);
+    return shownTable(table);
   }
 
   /** Reads a message of the page, and passes it to whom it concerns; a wrong one is answered with an error. @param {any} given */

@@ -1,14 +1,18 @@
-// A table of one's own: plain numbers, words and truth values, read and arranged as thalweg's tabular networks do. What
-// thalweg reads besides (dates, units, other notations) is left to thalweg play, column by column.
+// A table of one's own, arranged as thalweg's tabular networks do. Where there is no server, this reads plain numbers,
+// words and truth values; what thalweg reads besides (dates, units, other notations) is left to thalweg play.
 import { delimiterOf, rowsOf } from "../predictor/csv.js";
 import { heldOut } from "./legacy_random.js";
 import { Generator } from "./numpy_random.js";
 import { choose, refused } from "./sentences.js";
 
 /** @typedef {import("./page_state.js").State} State */
-/** @typedef {"integer" | "number" | "boolean" | "text" | "other"} Kind */
-/** A column: NaN or null where a cell is missing. @typedef {{ name: string, kind: Kind, values: (number | string | null)[], texts: (string | null)[], why: string | null }} Column */
-/** @typedef {{ id: string, name: string, rows: number, columns: Column[] }} Table */
+/** @typedef {"integer" | "number" | "boolean" | "text" | "date" | "other"} Kind */
+/**
+ * A column: NaN or null where a cell is missing; dates are seconds since 1970. `first`: its first cells as they were
+ * written; `written`: how values are spelled, if not as thalweg does.
+ * @typedef {{ name: string, kind: Kind, values: ArrayLike<any>, first: (string | null)[], written: Map<any, string>, why: string | null }} Column
+ */
+/** `of`: how many rows there are, of which these may be a sample. `path`, `how`: from where and how an exported program reads it. @typedef {{ id: string, name: string, rows: number, of: number, path: string, how: { [option: string]: string }, columns: Column[] }} Table */
 /** What a column of the training rows has become: its names in the matrix, and what they are of a cell. @typedef {{ features: string[], of: (value: any) => number[] }} Fitted */
 
 const INTEGER = /^[+-]?(?:0|[1-9]\d{0,14})$/;
@@ -20,17 +24,20 @@ const ROWS_PER_CLASS = 5;
 const MOST_CATEGORIES = 100;
 const TAIL = 0.01;
 const CLIP = 3;
-const KINDS = { integer: "number", number: "number", boolean: "boolean", text: "category", other: "other" };
+const FIRST = 5; // rows that the page shows
+const DAY = 86400; // seconds
+const WEEKDAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
+const KINDS = { integer: "number", number: "number", boolean: "boolean", text: "category", date: "date", other: "other" };
 
 /** @param {any} value */
 function isMissing(value) {
   return value === null || Number.isNaN(value);
 }
 
-/** @param {any[]} values */
+/** @param {ArrayLike<any>} values */
 function counted(values) {
   const counts = new Map();
-  for (const value of values) if (!isMissing(value)) counts.set(value, (counts.get(value) ?? 0) + 1);
+  for (const value of Array.from(values)) if (!isMissing(value)) counts.set(value, (counts.get(value) ?? 0) + 1);
   return counts;
 }
 
@@ -63,8 +70,35 @@ function columnOf(name, texts) {
   let why = present.length ? "this page reads plain numbers, words and truth values; thalweg play reads more" : "it holds no values that can be read";
   const values = texts.map((text) => (kind === "text" || text === null ? text : kind === "boolean" ? Number(text.toLowerCase() === "true") : Number(text)));
   const numbers = /** @type {number[]} */ (values.filter((v) => typeof v === "number"));
-  if (kind === "integer" && Math.min(...numbers) >= 1e5 && Math.max(...numbers) <= 22e6 && (Math.min(...numbers) >= 18e6 || /date|day|\u65e5/i.test(name))) kind = "other"; // 20201231
-  return { name, kind, texts, values: kind === "text" ? values : values.map((v) => (v === null ? NaN : v)), why: kind === "other" ? why : null };
+  const [low, high] = ends(numbers);
+  if (kind === "integer" && low >= 1e5 && high <= 22e6 && (low >= 18e6 || /date|day|\u65e5/i.test(name))) kind = "other"; // 20201231
+  const cells = kind === "text" ? values : values.map((v) => (v === null ? NaN : v));
+  return { name, kind, values: cells, first: texts.slice(0, FIRST), written: spelling(kind, cells, texts), why: kind === "other" ? why : null };
+}
+
+/** Least and greatest. @param {number[]} values @returns {[number, number]} */
+function ends(values) {
+  return values.reduce(([low, high], v) => [Math.min(low, v), Math.max(high, v)], [Infinity, -Infinity]);
+}
+
+/** How few values are spelled, if the text spells any of them differently from thalweg, and each in one way. @param {Kind} kind @param {any[]} values @param {(string | null)[]} texts */
+function spelling(kind, values, texts) {
+  const found = new Map();
+  const different = new Set(texts.filter((text) => text !== null));
+  if (kind === "text" || kind === "other" || different.size > FEW) return found;
+  texts.forEach((text, n) => text !== null && found.set(values[n], text));
+  const plain = (/** @type {number} */ v) => (kind === "boolean" ? [String(Boolean(v)), `${v}.0`] : [String(v), Number.isInteger(v) ? `${v}.0` : String(v)]);
+  const ours = [...found].every(([value, text]) => plain(value).includes(text));
+  return ours || found.size < different.size ? new Map() : found;
+}
+
+/** A table as `thalweg play` has read it: encoded numbers are float64, words stand for their places. @param {any} sent @param {string} id @returns {Table} */
+export function heldTable(sent, id) {
+  const columns = sent.columns.map((/** @type {any} */ { name, kind, why = null, first = [], written = [], words, codes, numbers }) => {
+    const values = words ? Array.from(codes, (code) => (code < 0 ? null : words[code])) : numbers ? Array.from(new Float64Array(numbers.slice().buffer)) : Array(sent.rows).fill(null);
+    return { name, kind, why, first, written: new Map(written), values };
+  });
+  return { ...sent, id, columns };
 }
 
 /**
@@ -98,22 +132,22 @@ export function readTable(bytes, given, id, site) {
   const wrong = cells.findIndex((row) => row.length !== names.length);
   if (wrong >= 0) throw refused("row {row} of {label} has {cells} cells, and the header {columns}", { row: wrong + 1, label: name, cells: cells[wrong].length, columns: names.length });
   const bare = (/** @type {string} */ cell) => (site.missing.includes(cell.trim()) ? null : cell.trim());
-  return { id, name, rows: cells.length, columns: names.map((column, k) => columnOf(column, cells.map((row) => bare(row[k])))) };
+  return { id, name, path: name, how: {}, rows: cells.length, of: cells.length, columns: names.map((column, k) => columnOf(column, cells.map((row) => bare(row[k])))) };
 }
 
 /** What the page shows of a table. @param {Table} table */
 export function shownTable(table) {
   const columns = table.columns.map((column) => {
-    const present = column.values.filter((v) => !isMissing(v));
+    const present = Array.from(column.values).filter((v) => !isMissing(v));
     const distinct = column.kind === "other" ? 0 : counted(present).size;
     const wide = column.kind === "text" && distinct > Math.max(20, 0.9 * present.length);
     const why = column.why ?? (distinct === 1 ? "it holds one value only" : wide ? "it differs in nearly every row" : null);
-    const found = { name: column.name, kind: KINDS[column.kind], missing: table.rows - column.texts.filter((t) => t !== null).length, distinct, usable: why === null };
+    const found = { name: column.name, kind: KINDS[column.kind], missing: table.rows - present.length, distinct, usable: why === null };
     return why ? { ...found, why } : found;
   });
   const usable = columns.filter((c) => c.usable).map((c) => c.name);
-  const first = Array.from({ length: Math.min(5, table.rows) }, (_, row) => table.columns.filter((c) => usable.includes(c.name)).map((c) => c.texts[row]?.slice(0, 80) ?? null));
-  return { id: table.id, name: table.name, rows: table.rows, columns, target: suggested(usable), first };
+  const first = Array.from({ length: Math.min(FIRST, table.rows) }, (_, row) => table.columns.filter((c) => usable.includes(c.name)).map((c) => c.first[row]?.slice(0, 80) ?? null));
+  return { id: table.id, name: table.name, rows: table.rows, of: table.of, columns, target: suggested(usable), first };
 }
 
 /** The column that is probably to be predicted. @param {string[]} usable */
@@ -126,6 +160,7 @@ function targetOf(column, asked) {
   const counts = counted(column.values);
   const labels = [...counts.keys()].sort((a, b) => (a < b ? -1 : 1));
   const { name } = column;
+  if (column.kind === "date") throw refused("the target column {name} holds dates: turn them into numbers or words", { name });
   if (column.kind === "other") throw refused("the target column {name} isn't plain numbers, words or truth values: thalweg play reads more", { name });
   if (labels.length < 2) throw refused("the target column {name} holds one value only: there is nothing to tell apart", { name });
   const numeric = column.kind === "integer" || column.kind === "number";
@@ -141,7 +176,7 @@ function targetOf(column, asked) {
 
 /** Rows to learn from and rows to validate on, those without a target left out. @param {Column} column @param {string} task @param {number} share @param {number} seed */
 function splitRows(column, task, share, seed) {
-  const rows = [...column.values.keys()].filter((n) => !isMissing(column.values[n]));
+  const rows = Array.from(column.values, (_, n) => n).filter((n) => !isMissing(column.values[n]));
   const tested = Math.ceil(share * rows.length);
   if (!share) return { train: rows, held: [] };
   if (rows.length < 2 || tested >= rows.length) throw refused("{rows} rows with a target can't be divided so: one part would be empty", { rows: rows.length });
@@ -176,7 +211,8 @@ function scaleOf(present) {
   const sorted = [...present].sort((a, b) => a - b);
   const [low, high] = [quantile(sorted, TAIL), quantile(sorted, 1 - TAIL)];
   const clipped = present.map((v) => Math.min(Math.max(v, low), high));
-  const kept = Math.min(...clipped) === Math.max(...clipped) ? present : clipped;
+  const [least, most] = ends(clipped);
+  const kept = least === most ? present : clipped;
   const [center, scale] = [mean(kept), deviation(kept) || sorted[sorted.length - 1] - sorted[0]];
   return (/** @type {number} */ v) => {
     const z = Math.min(Math.max((v - center) / scale, -1e9), 1e9);
@@ -210,6 +246,7 @@ function fitted(column, train) {
     const varies = counts.size === 2;
     return { features: [...(varies ? [column.name] : []), ...marked], of: (v) => [...(varies ? [Number.isNaN(v) ? 0 : 2 * v - 1] : []), ...mark(Number.isNaN(v))] };
   }
+  if (column.kind === "date") return fittedDates(column.name, numbers, marked, mark);
   const varies = counts.size > 1;
   const sorted = [...numbers].sort((a, b) => a - b);
   const [a, b] = [sorted[(sorted.length - 1) >> 1], sorted[sorted.length >> 1]];
@@ -218,12 +255,46 @@ function fitted(column, train) {
   return { features: [...(varies ? [column.name] : []), ...marked], of: (v) => [...(varies ? [scaled(Number.isNaN(v) ? median : v)] : []), ...mark(Number.isNaN(v))] };
 }
 
+/** The day of a moment, its part of the year and of the day, and its weekday, 0 for Monday. @param {number} moment */
+function partsOf(moment) {
+  const day = Math.floor(moment / DAY);
+  const date = new Date(1000 * DAY * day);
+  const year = date.getUTCFullYear();
+  const first = (/** @type {number} */ y) => new Date(0).setUTCFullYear(y, 0, 1) / 1000 / DAY;
+  return { day: moment / DAY, month: date.getUTCMonth(), season: (moment / DAY - first(year)) / (first(year + 1) - first(year)), clock: (moment - day * DAY) / DAY, weekday: (((day + 3) % 7) + 7) % 7 };
+}
+
+/**
+ * Dates: the day, its season and time on circles, and its weekday, each if it varies; a missing one is 0 in all.
+ * @param {string} name
+ * @param {number[]} present
+ * @param {string[]} marked
+ * @param {(missing: boolean) => number[]} mark
+ * @returns {Fitted}
+ */
+function fittedDates(name, present, marked, mark) {
+  const parts = present.map(partsOf);
+  const varies = (/** @type {"day" | "month" | "clock" | "weekday"} */ part) => parts.some((p) => p[part] !== parts[0][part]);
+  const [day, season, clock, weekday] = [varies("day"), varies("month"), varies("clock"), varies("weekday")];
+  const scaled = day ? scaleOf(parts.map((p) => p.day)) : () => 0;
+  const circle = (/** @type {number} */ turns) => [Math.sin(2 * Math.PI * turns), Math.cos(2 * Math.PI * turns)];
+  const features = [...(day ? [`${name} day`] : []), ...(season ? [`${name} season sin`, `${name} season cos`] : []), ...(clock ? [`${name} time sin`, `${name} time cos`] : []), ...(weekday ? WEEKDAYS.map((d) => `${name} is a ${d}`) : [])];
+  return {
+    features: [...features, ...marked],
+    of(v) {
+      if (Number.isNaN(v)) return [...features.map(() => 0), ...mark(true)];
+      const p = partsOf(v);
+      return [...(day ? [scaled(p.day)] : []), ...(season ? circle(p.season) : []), ...(clock ? circle(p.clock) : []), ...(weekday ? WEEKDAYS.map((_, k) => Number(p.weekday === k)) : []), ...mark(false)];
+    },
+  };
+}
+
 /** A cell that is the median of a column, or its most frequent value. @param {Column} column @param {number[]} train */
 function representative(column, train) {
   const present = train.map((row) => column.values[row]).filter((v) => !isMissing(v));
   if (!present.length) return column.values[train[0]];
   const sorted = [...present].sort((x, y) => (/** @type {any} */ (x) < /** @type {any} */ (y) ? -1 : 1));
-  if (column.kind === "integer" || column.kind === "number") return sorted[(sorted.length - 1) >> 1];
+  if (["integer", "number", "date"].includes(column.kind)) return sorted[(sorted.length - 1) >> 1];
   const counts = counted(sorted);
   return [...counts.keys()].reduce((best, value) => (counts.get(value) > counts.get(best) ? value : best));
 }
@@ -267,8 +338,7 @@ export function tabular(state, table, site) {
   const [middle, spread] = task === "numbers" ? [mean(numbers), deviation(numbers) || 1] : [0, 1];
   const y = (/** @type {number[]} */ rows) => Float32Array.from(rows, (row) => (task === "numbers" ? (/** @type {number} */ (target[row]) - middle) / spread : labels.indexOf(target[row])));
   const of = (/** @type {number[]} */ rows) => matrix(rows.length, (n, c) => c.values[rows[n]]);
-  const spelled = labels.every((label) => new Set(column(name).texts.filter((_, n) => target[n] === label)).size === 1);
-  const shown = (/** @type {any} */ label) => (spelled ? column(name).texts[target.indexOf(label)] ?? "" : plainly(label, column(name).kind));
+  const shown = (/** @type {any} */ label) => column(name).written.get(label) ?? plainly(label, column(name).kind);
   return {
     task, shape: [features.length], targetShape: task === "numbers" ? [1] : [], x: of(train), y: y(train), heldX: of(held), heldY: y(held), rows: train.length, held: held.length,
     inputs: features, targets: [name], classes: task === "numbers" ? null : labels.map(shown), targetScale: task === "numbers" ? [middle, spread] : null,
@@ -276,7 +346,7 @@ export function tabular(state, table, site) {
   };
 }
 
-/** A label of which there are several spellings, as Python shows it. @param {any} label @param {Kind} kind */
+/** A label as Python shows it. @param {any} label @param {Kind} kind */
 function plainly(label, kind) {
   if (kind === "boolean") return label ? "True" : "False";
   return kind === "number" && Number.isInteger(label) ? `${label}.0` : String(label);
