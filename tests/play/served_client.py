@@ -7,7 +7,7 @@ import threading
 from page_client import SECONDS, fetch
 
 from thalweg.play.server import listening, serve
-from thalweg.play.static.served import Served
+from thalweg.play.static.page_server import Served
 
 
 @contextlib.contextmanager

@@ -1,5 +1,6 @@
 """The page without a server: a table of one's own becomes the rows that it becomes with one."""
 
+import base64
 from pathlib import Path
 
 import numpy as np
@@ -7,8 +8,9 @@ import pytest
 from twins import NODE, ran
 
 from thalweg.data.tables import read_table
+from thalweg.play.exercises.page_table import PageTable
 from thalweg.play.exercises.table_exercise import tabular
-from thalweg.play.exercises.uploads import Upload, Uploads
+from thalweg.play.exercises.uploads import Upload
 from thalweg.play.requests.page_state import State
 
 pytestmark = pytest.mark.skipif(NODE is None, reason="needs node")
@@ -61,9 +63,12 @@ def test_tables(text, count, tmp_path):
     for one, other in zip(expected["columns"], shown["columns"], strict=True):
         assert other == one or one["name"] in left_out
     assert [c["usable"] for c in shown["columns"] if c["name"] in left_out] == [False] * ("when" in text)
-    uploads = Uploads()
-    uploads.uploaded["a"] = upload
-    for state, theirs in zip(given, found["exercises"], strict=True):
+    check_exercises(given, found["exercises"], upload)
+
+
+def check_exercises(given, found, upload):
+    """The exercises that JavaScript makes of states are those of Python."""
+    for state, theirs in zip(given, found, strict=True):
         exercise = tabular(State.of(state), upload)
         for key in ("task", "inputs", "targets", "classes", "held"):
             assert theirs[key] == getattr(exercise, key), (state, key)
@@ -76,6 +81,31 @@ def test_tables(text, count, tmp_path):
         assert np.allclose(theirs["ranges"], sight.ranges, atol=1e-9)
         assert np.allclose(np.asarray(theirs["points"], float), sight.points.ravel().astype(float), equal_nan=True)
         assert np.allclose(theirs["seen"], sight.rows(np.array([[0.5, -1], [3, 200]])).ravel(), atol=2e-7)
+
+
+def moments(row):
+    """A date, maybe a moment, an amount, a share, maybe a word for truth, maybe a number, a class, a letter."""
+    when = "" if row % 9 == 4 else f"2024-02-{1 + row % 29:02} {row % 24:02}:30"
+    cells = [f"{1 + row % 28}/{1 + row % 12}/{1899 + row % 7 * 30}", when, f'"NT${row * 37 % 5000:,}"', f"{row % 100}%"]
+    cells += [("yes", "no", "")[row % 3], "?" if row % 11 == 3 else row * 1.5, row % 80, row % 5, "ab"[row % 2]]
+    return ",".join(map(str, cells)) + "\n"
+
+
+MOMENTS = "day,moment,weight,share,sure,size,age,y,kind\n" + "".join(map(moments, range(400)))
+
+
+def test_tables_that_the_server_has_read(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text(MOMENTS, "utf-8")
+    sent = PageTable.of_source(str(path))
+    asked = [{"target": "y"}, {"target": "weight"}, {"target": "sure", "seed": 2}]
+    asked.append({"target": "kind", "columns": ["moment", "size", "age", "weight"], "share": 0.4})
+    given = [{"data": {"name": "table", "source": "a", **data}, "plane": ["size", "age"]} for data in asked]
+    work = [{"do": "table", "sent": base64.b64encode(sent.encoded()).decode(), "states": given}]
+    (found,) = ran(tmp_path, work)
+    upload = Upload("a", "a.csv", "a.csv", sent.table)
+    assert found["shown"] == {**upload.to_json(), "of": 400}
+    check_exercises(given, found["exercises"], upload)
 
 
 def test_classes_of_several_spellings(tmp_path):

@@ -21,8 +21,8 @@ const works = {
     const { x, y, heldX, heldY, sight, ...rest } = twins.posed(read, tools);
     return { state: read, ...rest, x: list(x), y: list(y), heldX: list(heldX), heldY: list(heldY), points: sight && list(sight.points), ranges: sight?.ranges, seen: sight && list(sight.rows(Float64Array.of(0.5, -1, 3, 200).slice(0, 2 * sight.names.length))) };
   },
-  table: ({ text, states }) => {
-    const table = twins.readTable(new TextEncoder().encode(text), "a.csv", "a", site);
+  table: ({ text, sent, states }) => {
+    const table = sent ? twins.heldTable(twins.decode(Buffer.from(sent, "base64")), "a") : twins.readTable(new TextEncoder().encode(text), "a.csv", "a", site);
     tools.tables.set("a", table);
     return { shown: twins.shownTable(table), exercises: states.map((state) => works.exercise({ state })) };
   },

@@ -38,7 +38,7 @@ NAMES = {
     "worker/sentences.js": "told",
     "worker/session.js": "Session",
     "worker/side_frame.js": "SideFrame",
-    "worker/table.js": "readTable, shownTable",
+    "worker/table.js": "heldTable, readTable, shownTable",
 }
 
 
