@@ -54,8 +54,8 @@ export function workerModel(served = null) {
       set("closed", { reason: event.message ?? "" });
     });
     if (served?.table) files.table = addressOf("table");
-    const scene = asked.has("lesson") || asked.has("preset") || !served ? { lesson: asked.get("lesson"), preset: asked.get("preset") } : served;
-    for (const message of [{ ...scene, upload_bytes: served?.upload_bytes, files }, ...waiting.splice(0)]) worker.postMessage(message);
+    const { lesson, preset, states } = served && !asked.has("lesson") && !asked.has("preset") ? served : { lesson: asked.get("lesson"), preset: asked.get("preset"), states: undefined };
+    for (const message of [{ lesson, preset, states, upload_bytes: served?.upload_bytes, files }, ...waiting.splice(0)]) worker.postMessage(message);
   }
 
   /** @param {MessageEvent} event */
