@@ -113,7 +113,7 @@ class Case {
     }
     const columns = Array.from({ length: wide }, (_, k) => Array.from({ length: exercise.rows }, (__, n) => y[n * wide + k]));
     if (name === "mean_squared_error" && this.kind === "numbers") {
-      const spread = mean(columns.map((values) => mean(values.map((v) => (v - mean(values)) ** 2))));
+      const spread = mean(columns.map(deviationOf));
       return spread > 0 ? spread : null;
     }
     if (!(name in this.course.tools.site.losses) || name.includes("hinge") || knobs.loss.described.sparse || exercise.targetShape.length > 1) return null;
