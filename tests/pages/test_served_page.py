@@ -1,5 +1,7 @@
 """The page that `thalweg play` serves and the browser trains: a table beside it, and a class."""
 
+import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -62,13 +64,26 @@ def test_the_table_beside_it_is_learned(visit, tmp_path, monkeypatch):
         page.keyboard.press("s")
         until(page, "iteration", "v === 1")
         assert readout(page, "loss_now") > 0
-        page.set_input_files(
-            "#upload", {"name": "b.csv", "mimeType": "text/csv", "buffer": "\n".join(ROWS.split("\n")[:100]).encode()}
-        )
+        check_program(page, tmp_path / "exported.py")
+        rows = "\n".join(ROWS.split("\n")[:100]).encode()
+        page.set_input_files("#upload", {"name": "b.csv", "mimeType": "text/csv", "buffer": rows})
         page.get_by_text("b.csv · ").wait_for()
         page.click("[data-key=column-when]")  # a date, which the page alone doesn't read
         settled(page)
         assert page.inner_text(".message") == ""
+
+
+def check_program(page, path):
+    """Exported after an epoch, a program that reads the table's file and draws its sample has the page's loss."""
+    page.click("[data-key=tool-e]")
+    until(page, "epoch", "v === 1")
+    with page.expect_download() as download:
+        page.click("#export summary")
+        page.click("[data-key=export-python]")
+    download.value.save_as(path)
+    told = float(re.search(r"last epoch was ([\d.e-]+\d)", path.read_text("utf-8"))[1])
+    run = subprocess.run([sys.executable, path], capture_output=True, text=True, check=True)
+    assert float(re.search(r"loss ([\d.e-]+)", run.stdout)[1]) == pytest.approx(told, rel=1e-5)
 
 
 def test_it_begins_as_the_command_says(visit):

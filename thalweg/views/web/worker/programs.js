@@ -89,9 +89,11 @@ function tableLines({ data }, exercise, tools) {
   const table = /** @type {import("./table.js").Table} */ (tools.tables.get(data.source));
   if (!table) throw refused("this table is no longer here: open its file again");
   const target = exercise.targets[0];
-  const ignored = data.columns ? table.columns.map(({ name }) => name).filter((name) => name !== target && !data.columns.includes(name)) : [];
+  const ignored = table.columns.filter(({ name, kind }) => name !== target && (kind === "other" || (data.columns && !data.columns.includes(name)))).map(({ name }) => name);
+  const how = Object.entries(table.how).map(([option, value]) => `, ${option}=${inPython(value)}`);
   return [
-    `table = read_table(${inPython(table.name)})  # the file that the page was given: put it here`,
+    `table = read_table(${inPython(table.path)}${how.join("")})${table.id === "source" ? "" : "  # the file that the page was given: put it here"}`,
+    ...(table.rows < table.of ? [`table = table.take(np.sort(np.random.default_rng(0).choice(len(table), ${table.rows}, replace=False)))`] : []),
     `target = Target.of(table, ${inPython(target)}, ${inPython(exercise.classes ? exercise.task : "regression")})`,
     data.share ? `train, held = split_rows(table[${inPython(target)}], target.task, ${real(data.share)}, seed=${data.seed})` : `train, held = np.flatnonzero(~table.column(${inPython(target)}).missing()), []`,
     `features = Features.fit(table.take(train), target, ignore=${inPython(ignored)})`,
