@@ -762,11 +762,10 @@ DAMAGES = {
         ("play/gate.py", "if len(given) != 1 or given[0].lower() not in own:", "if len(given) != 1:"),
     ],
     "tests/play/test_class.py": [
-        ("play/classroom.py", "sum(other.pages > 0 for", "sum(other.pages > 0 or bool(other.solved) for"),
-        ("play/classroom.py", "not self.pupils[one].pages)", "True)"),
-        ("play/server.py", "            pupil.leave()\n        return json", "        return json"),
+        ("play/classroom.py", "sum(bool(other.heard) for", "sum(bool(other.heard or other.solved) for"),
+        ("play/classroom.py", "not self.pupils[one].heard)", "True)"),
+        ("play/classroom.py", "if page in self.freed:", "if False:"),
         ("play/gate.py", "right = self.teacher if teachers else self.token", "right = self.token"),
-        ("play/rhythm.py", "self.waiting.popleft().set()", "self.waiting.pop().set()"),
     ],
     "tests/serve/test_damaged_arrow.py": [
         ("support/frames.py", "values.validate(full=True)", "values.validate()"),
@@ -784,15 +783,31 @@ DAMAGES = {
     "tests/serve/test_row_queue.py": [
         ("serve/row_queue.py", "self.rows -= rows", "self.rows -= 0"),
     ],
-    "tests/play/test_rhythm.py": [
-        ("play/rhythm.py", "if due > LATE * rate + 1:", "if False:"),
+    "tests/play/test_page_parts.py": [
+        ("views/web/worker/rhythm.js", "if (due > LATE * rate + 1) {", "if (false) {"),
+    ],
+    "tests/play/test_page_pictures.py": [
+        (
+            "views/web/worker/responses.js",
+            "points.set([axes[0][n % side], axes[1][",
+            "points.set([axes[1][n % side], axes[0][",
+        ),
+        ("views/web/worker/ball.js", "fround(u * first[n]) + fround(v", "fround(u * first[n]) - fround(v"),
+        ("views/web/worker/doctor.js", "yields_to.some", "yields_to.every"),
+    ],
+    "tests/play/test_exports.py": [
+        ("views/web/worker/model_file.js", 'else if (beginning === "w") found.set(initial[n], places[n]);', ""),
+        ("views/web/worker/planar.js", "const side = 1 - 2 * y[n];", "const side = 1;"),
+    ],
+    "tests/play/test_page_tables.py": [
+        ("views/web/worker/table.js", "const median = a === b ? a : a / 2 + b / 2;", "const median = a;"),
     ],
     "tests/play/test_reading.py": [
-        ("play/exercises/passages.py", "y.append(praise ^ turned)", "y.append(praise)"),
-        ("play/training/readings.py", "states = steps[-1].states[0]", "states = steps[-1].states[0][::-1]"),
+        ("play/passages.py", "y.append(praise ^ turned)", "y.append(praise)"),
+        ("views/web/worker/readings.js", "h[(n % steps) * units + Math.floor(n / steps)]", "h[(n % steps) * units]"),
     ],
-    "tests/play/test_uploads.py": [
-        ("play/exercises/uploads.py", "if len(table) > TABLE_ROWS:", "if False:"),
+    "tests/play/test_served.py": [
+        ("play/page_table.py", "if len(table) <= TABLE_ROWS:", "if True:"),
     ],
     # --- defaults, whose list is tests/tables/signatures.txt
     "tests/project/test_signatures.py": [

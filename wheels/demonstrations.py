@@ -1,7 +1,7 @@
 """What the README says of each extra ("What is installed"), done: python demonstrations.py EXTRA
 
-`wheels.extras` runs it where that extra alone is installed, in a folder with penguins.csv, the folder `run` that a
-training has written, and the folder `pages`, which tests the live page. The extra "" is thalweg without any.
+`wheels.extras` runs it where that extra alone is installed, in a folder with penguins.csv and the folder `run` that a
+training has written. The extra "" is thalweg without any.
 """
 
 from __future__ import annotations
@@ -191,18 +191,21 @@ def onnx() -> None:
 
 
 def play() -> None:
-    """The page as files, and on a server each lesson and preset, all of which open and learn."""
+    """The page as files, and on a server, which reads tables for it."""
     thalweg("play", "--static", "site")
     thalweg("play", "--static", "page.html")
-    sys.path.insert(0, "pages")
-    from page_client import Page, running  # type: ignore[import-not-found]  # of tests/play
-
-    from thalweg.play import scenes
-
-    for scene in (*scenes.lessons().values(), *scenes.presets().values()):
-        with running(states=scenes.states_of(scene)) as site, Page(site) as page:
-            page.say("step")
-            assert "error" not in page.until(lambda frame: "error" in frame or frame.get("iteration")), scene["id"]
+    command = [sys.executable, "-u", "-m", "thalweg", "play", "penguins.csv", "--no-open"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        address = server.stdout.readline().strip()
+        sent = Path("penguins.csv").read_bytes()
+        try:
+            for path in ("", "worker.js", "thalweg.wasm", "begin.json", "table", "upload"):
+                place = address.replace("/?", f"/{path}?")
+                with urllib.request.urlopen(place, sent if path == "upload" else None, timeout=60) as answer:
+                    assert answer.read(), path
+        finally:
+            server.terminate()
 
 
 def plot() -> None:

@@ -78,7 +78,6 @@ def tried(extra: str, python: Path, place: Path) -> bool:
     folder.mkdir()
     for path in (ROOT / "wheels" / "demonstrations.py", ROOT / "examples" / "penguins.csv"):
         shutil.copy(path, folder)
-    shutil.copytree(ROOT / "tests" / "play", folder / "pages")
     if extra:
         shutil.copytree(place / "tried " / "run", folder / "run")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("THALWEG", "XDG", "PYTHON"))}

@@ -9,8 +9,6 @@ import sys
 import pytest
 from live_page import SECONDS, settled
 
-from thalweg.views.web.encoding import decode
-
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 QUIET = ["--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
 
@@ -66,18 +64,13 @@ def server():
 
 @pytest.fixture
 def opened(server, new_page):
-    """Opens the live page; whatever it asks for, it asks of its own server. `heard` takes what it was told last."""
+    """Opens the live page; whatever it asks for, it asks of its own server. `script` runs before the page's own."""
 
-    def open_page(hash="", route=None, heard=None, **options):
+    def open_page(hash="", script="", **options):
         address = server[0]
-        host = address.split("/?")[0]
-        allowed = (host, host.replace("http", "ws"), "data:", "blob:")
-        page = new_page(allowed=allowed, **{"locale": "en-US", **options})
+        page = new_page(allowed=(address.split("/?")[0], "data:", "blob:"), **{"locale": "en-US", **options})
         page.set_default_timeout(SECONDS)
-        if route is not None:
-            page.route_web_socket("**/socket*", route)
-        if heard is not None:
-            page.on("websocket", lambda socket: socket.on("framereceived", lambda frame: heard.update(decode(frame))))
+        page.add_init_script(script)
         page.goto(address + hash)
         page.wait_for_selector("body[data-ready]")
         settled(page)

@@ -1,6 +1,9 @@
 """The live page, as tests drive it."""
 
+import base64
 import time
+
+from thalweg.views.web.encoding import decode
 
 SECONDS = 60_000  # milliseconds that anything may take on a busy machine
 SETTLED = """() => {
@@ -9,8 +12,31 @@ SETTLED = """() => {
 }"""
 
 
+LISTENING = """(() => {
+    const Own = Worker;
+    window.heard = [];
+    window.Worker = class extends Own {
+        constructor(...given) {
+            super(...given);
+            this.addEventListener("message", ({ data }) => data instanceof ArrayBuffer && window.heard.push(data));
+        }
+    };
+})()"""
+"""A script by which a page keeps what its worker says."""
+NEWS = """() => window.heard.splice(0).map((data) => {
+    return btoa(Array.from(new Uint8Array(data), (v) => String.fromCharCode(v)).join(""));
+})"""
+
+
+def hear(page, heard):
+    """Takes what the worker has said since."""
+    for frame in page.evaluate(NEWS):
+        heard.update(decode(base64.b64decode(frame)))
+    return heard
+
+
 def settled(page):
-    """Waits until the server has answered every change, and its answer is drawn."""
+    """Waits until the worker has answered every change, and its answer is drawn."""
     page.wait_for_function(SETTLED)
 
 

@@ -101,10 +101,8 @@ def test_a_page_carries_little_code():
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(HERE)))
-def test_modules_are_short_and_make_no_markup_of_texts(path):
-    text = path.read_text(encoding="utf-8")
-    assert text.count("\n") < 500
-    assert not MARKUP.findall(text)
+def test_modules_make_no_markup_of_texts(path):
+    assert not MARKUP.findall(path.read_text(encoding="utf-8"))
 
 
 def test_markup_would_be_found():

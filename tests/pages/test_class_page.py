@@ -22,7 +22,7 @@ SEATS = {
 
 @pytest.fixture(scope="module")
 def addresses():
-    for package in ("starlette", "uvicorn", "websockets"):
+    for package in ("starlette", "uvicorn"):
         pytest.importorskip(package)
     command = [sys.executable, "-m", "thalweg", "play", "--no-open", "--host", "127.0.0.1", "--pupils", "2"]
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
@@ -32,8 +32,7 @@ def addresses():
 
 
 def windows(new_page, address, locale, count):
-    host = address.split("/?")[0]
-    allowed = (host, host.replace("http", "ws"), "data:", "blob:")
+    allowed = (address.split("/?")[0], "data:", "blob:")
     opened = [new_page(allowed=allowed, locale=locale) for _ in range(count)]
     for page in opened:
         page.set_default_timeout(SECONDS)
@@ -108,6 +107,7 @@ def test_the_teacher_frees_a_seat(addresses, new_page, locale):
     row = teacher.locator("tbody tr", has_text=f"{name} (2)")
     row.get_by_role("button", name=free).click()
     second.get_by_text(freed).wait_for()
+    new_page.faults[:] = [f for f in new_page.faults if "409" not in f]  # Chromium notes every refusal
     third.reload()
     assert enter(third, "Chen") == "Chen"
     assert first.is_visible("#play:not([disabled])")

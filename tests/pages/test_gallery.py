@@ -369,34 +369,31 @@ def test_a_notebooks_widget_draws_and_follows(new_page):
 
 
 def test_a_frame_is_acknowledged_when_it_has_been_drawn(new_page):
-    page = shell(new_page(), "models/socket.js")
+    page = shell(new_page(), "models/worker.js")
     sent = page.evaluate(
         """async text => {
-          const sent = [];
-          window.WebSocket = class extends EventTarget {
-            static CONNECTING = 0;
-            static OPEN = 1;
-            readyState = 0;
-            constructor() { super(); window.socket = this; }
-            send(text) { sent.push(JSON.parse(text)); }
+          const sent = [], later = ms => new Promise(done => setTimeout(done, ms));
+          let begun;
+          const began = new Promise(done => { begun = done; });
+          window.fileOf = async name => name;
+          window.Worker = class extends EventTarget {
+            constructor() { super(); window.worker = this; }
+            postMessage(message) { sent.push(message.files ? "begins" : message); if (!message.files) begun(); }
           };
-          const model = socketModel("ws://here");
+          const model = workerModel();
           model.send({ do: "play" });
-          sent.push("not open yet");
-          socket.readyState = 1;
-          socket.dispatchEvent(new Event("open"));
-          model.on("change:loss", () => new Promise(done => setTimeout(() => { sent.push("drawn"); done(); }, 30)));
+          sent.push("no worker yet");
+          await began;
+          model.on("change:loss", async () => { await later(30); sent.push("drawn"); });
           const off = model.on("change:loss", () => sent.push("heard"));
-          socket.dispatchEvent(new MessageEvent("message", { data: bytes(text).buffer }));
+          worker.dispatchEvent(new MessageEvent("message", { data: bytes(text).buffer }));
           off();
-          await new Promise(done => setTimeout(done, 100));
-          socket.dispatchEvent(new MessageEvent("message", { data: '{"hello": {}}' }));
-          await new Promise(done => setTimeout(done, 100));
-          return [...sent, model.get("loss"), model.get("hello")];
+          await later(100);
+          return [...sent, model.get("loss")];
         }""",
         packed({"frame": 7, "loss": 0.5}),
     )
-    assert sent == ["not open yet", {"do": "play"}, "heard", "drawn", {"do": "ack", "frame": 7}, 0.5, {}]
+    assert sent == ["no worker yet", "begins", {"do": "play"}, "heard", "drawn", {"do": "ack", "frame": 7}, 0.5]
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from live_page import choose, lesson, number, readout, settled, until, wait
+from live_page import LISTENING, choose, hear, lesson, number, readout, settled, until, wait
 
 from thalweg.views import web
 
@@ -74,7 +74,7 @@ def solve(page, name):
 def test_every_task_can_be_done(opened, locale):
     """At the lesson's own pace, without a scroll; what is beside the lines is what the engine has said."""
     heard = {}
-    page = opened(locale=locale, heard=heard)
+    page = opened(locale=locale, script=LISTENING)
     for entry in LESSONS:
         name = entry["id"]
         lesson(page, name)
@@ -132,15 +132,15 @@ def assert_in_sight(page, name):
 
 
 def assert_lines(page, entry, heard):
-    """A lesson's lines and numbers, against what the server said last; tests/play/test_lessons.py executes them."""
+    """A lesson's lines and numbers, against what the worker said last."""
     read = """() => [...document.querySelectorAll(".numpy tr")].map((row) => {
         const value = row.querySelector(".numpy-value");
         return [row.querySelector(".numpy-line").textContent, value?.dataset.show ?? null, value?.textContent ?? ""];
     })"""
-    wait(page, lambda: heard.get("status") == "paused")
+    wait(page, lambda: hear(page, heard).get("status") == "paused")
     settled(page)
     page.wait_for_timeout(300)  # the last frame of a training that was paused
-    values, compared = known(page, heard), 0
+    values, compared = known(page, hear(page, heard)), 0
     names = values | heard["arithmetic"]["code"]
     shown = page.evaluate(read)
     wanted = [re.sub(r"\{([\w.]+)\}", lambda m: str(names.get(m[1], "")), one["line"]) for one in entry["code"]]

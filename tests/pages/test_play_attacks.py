@@ -1,8 +1,6 @@
 """The live page under what people do: preset after preset, table after table, wishes that can't be."""
 
-import json
-
-from live_page import settled, wait
+from live_page import settled
 
 
 def preset(page, name):
@@ -28,7 +26,7 @@ def test_the_differences_go_with_the_second_side(opened):
     assert page.is_hidden(".differs")
 
 
-def test_what_cannot_be_exported_is_said(opened, new_page):
+def test_what_cannot_be_exported_is_said(opened):
     page = opened()
     page.select_option("select[data-key=optimizer]", "adabelief")
     settled(page)
@@ -36,7 +34,6 @@ def test_what_cannot_be_exported_is_said(opened, new_page):
     page.click("[data-key=export-keras]")
     page.wait_for_selector(".toast:not([hidden])")
     assert "Keras has no optimizer adabelief" in page.inner_text(".toast")
-    new_page.faults[:] = [f for f in new_page.faults if "400" not in f]  # Chromium notes every refusal
 
 
 def test_a_second_table_is_drawn_over_its_own_columns(opened):
@@ -49,36 +46,42 @@ def test_a_second_table_is_drawn_over_its_own_columns(opened):
     assert page.input_value("select[data-key=axis-0]") == "d"
 
 
+GATED = """(() => {
+    const Own = Worker;
+    window.held = [];
+    window.sent = [];
+    window.holding = false;
+    const sets = (data, name) => new TextDecoder().decode(data).includes(name);
+    window.Worker = class extends Own {
+        addEventListener(kind, listener) {
+            super.addEventListener(kind, kind !== "message" ? listener : (event) => {
+                const holds = window.holding && (window.held.length || sets(event.data, '"sgd"'));
+                if (holds) window.held.push(() => listener(event));
+                else listener(event);
+            });
+        }
+        postMessage(message) {
+            window.sent.push(message);
+            super.postMessage(message);
+        }
+    };
+})()"""
+"""Frames about pictures pass: without their acknowledgment there would be no answer."""
+
+
 def test_an_older_answer_does_not_undo_a_newer_change(opened):
     """The answer to the first change arrives when the second has been sent, and none to that."""
-    sent, held, holding = [], [], []
-
-    def route(socket):
-        server = socket.connect_to_server()
-
-        def answered(frame):  # frames about pictures pass: without their acknowledgment there would be no answer
-            held.append((socket, frame)) if holding and (held or b'"sgd"' in frame) else socket.send(frame)
-
-        socket.on_message(lambda text: (sent.append(json.loads(text)), server.send(text)))
-        server.on_message(answered)
-
-    page = opened(route=route)
-    holding.append(True)
+    page = opened(script=GATED)
+    page.evaluate("window.holding = true")
     page.select_option("select[data-key=optimizer]", "sgd")
-    wait(page, lambda: held)
+    page.wait_for_function("() => window.held.length")
     page.select_option("select[data-key=schedule]", "cosine_decay")
-    wait(page, lambda: any("cosine" in str(m.get("state")) for m in sent))
-    acknowledged = sum(m["do"] == "ack" for m in sent)
-    socket, frame = held.pop(0)
-    held.append(None)  # what comes from now on waits
-    socket.send(frame)
-    wait(page, lambda: sum(m["do"] == "ack" for m in sent) > acknowledged)
+    page.wait_for_function("() => window.sent.some(({ state }) => JSON.stringify(state ?? null).includes('cosine'))")
+    acknowledged = page.evaluate("window.sent.filter((message) => message.do === 'ack').length")
+    page.evaluate("() => { const [first] = window.held.splice(0, 1, () => null); first(); }")
+    page.wait_for_function("n => window.sent.filter((message) => message.do === 'ack').length > n", arg=acknowledged)
     assert "cosine_decay" in page.input_value("select[data-key=schedule]")
-    held.remove(None)
-    holding.clear()
-    while held:
-        socket, frame = held.pop(0)
-        socket.send(frame)
+    page.evaluate("() => { window.holding = false; window.held.splice(0).forEach((pass) => pass()); }")
     settled(page)
     assert page.input_value("select[data-key=schedule]") == "cosine_decay"
     assert page.input_value("select[data-key=optimizer]") == "sgd"

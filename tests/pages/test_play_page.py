@@ -2,18 +2,15 @@
 
 import json
 import math
-import os
 import re
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 from live_page import choose, lesson, readout, settled, until
 
-from thalweg.play.requests.page_state import State
 from thalweg.views import web
 
 PLAY = Path(web.__file__).parent / "play"
@@ -192,7 +189,7 @@ def test_nan_is_shown_with_its_sentence(opened):
     page.click("#play")
     page.wait_for_selector("[data-side='1'] .message.is-error")
     said = page.inner_text("[data-side='1'] .message.is-error")
-    assert said.startswith("NaN: training stopped in epoch ")  # once
+    assert said.startswith("NaN: a value was no longer finite in epoch ")  # once
     assert "learning rate" in said
     assert page.inner_text("[data-side='1'] [data-readout=loss_now] b") == "NaN"
     assert readout(page, "loss_now") < 2  # A goes on
@@ -268,29 +265,3 @@ def test_it_fits_a_phone(opened, locale):
     page = opened(width=400, locale=locale)
     page.wait_for_selector(".panel-network canvas")
     assert page.evaluate("document.documentElement.scrollWidth") <= 400
-
-
-def test_a_closed_page_ends_its_training(opened, server):
-    page = opened()
-    choose(page, "pace", "")
-    page.click("#play")
-    until(page, "epoch", "v > 5")
-    page.close()
-    time.sleep(3)
-    stat = Path(f"/proc/{server[1].pid}/stat")
-    if not stat.exists():
-        pytest.skip("processor time is read from /proc")
-
-    def used():
-        return sum(map(int, stat.read_text().rsplit(") ", 1)[1].split()[11:13])) / os.sysconf("SC_CLK_TCK")
-
-    before = used()
-    time.sleep(2)
-    assert used() - before < 0.5  # a training would use 2 seconds
-
-
-def test_lessons_and_presets_are_states_that_the_page_takes():
-    for name, states in (("lessons", lambda entry: [entry["state"]]), ("presets", lambda entry: entry["states"])):
-        for entry in json.loads((PLAY / f"{name}.json").read_text(encoding="utf-8")):
-            for state in states(entry):
-                State.of(state)  # raises for a key or value that it doesn't know

@@ -3,23 +3,19 @@
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from live_page import SECONDS, readout, settled, until
 
 for package in ("starlette", "uvicorn"):
     pytest.importorskip(package)
-sys.path.append(str(Path(__file__).parents[1] / "play"))
-
 from served_client import serving  # noqa: E402 - the imports above have to come first
 
 from thalweg.errors import MissingPackageError  # noqa: E402
-from thalweg.play import scenes  # noqa: E402
+from thalweg.play import page_table, scenes  # noqa: E402
 from thalweg.play.classroom import Classroom  # noqa: E402
-from thalweg.play.exercises import page_table  # noqa: E402
-from thalweg.play.exercises.page_table import PageTable  # noqa: E402
-from thalweg.play.static.site import files  # noqa: E402
+from thalweg.play.page_table import PageTable  # noqa: E402
+from thalweg.play.pages.site import files  # noqa: E402
 
 ROWS = "when,weight,town,price\n" + "".join(
     f"{1 + n % 28}/{1 + n % 12}/2020,{40 + n % 9} kg,{('Ulm', 'Köln')[n % 2]},{n % 28}\n" for n in range(300)

@@ -1,4 +1,4 @@
-"""The live page without a server, from a file server and from disk: it trains as Python does, under a strict policy."""
+"""The live page without a server, from a file server and from disk: it trains as in node, under a strict policy."""
 
 import contextlib
 import functools
@@ -12,15 +12,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from live_page import SECONDS
+from node_page import Course, table
 
-from thalweg.data.tables import read_table
 from thalweg.errors import ArgumentError, MissingPackageError
 from thalweg.models.loading import load_model
 from thalweg.play import scenes
-from thalweg.play.exercises.uploads import Upload, Uploads
-from thalweg.play.requests.page_state import State
-from thalweg.play.static.site import MARK, write_file, write_site
-from thalweg.play.training.journey import Course
+from thalweg.play.pages.site import MARK, write_file, write_site
 from thalweg.views.web.encoding import decode
 
 POLICY = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'"
@@ -93,16 +90,15 @@ def stepped(page, steps):
     raise AssertionError(f"no frame of step {steps}")
 
 
-def expected(state, steps):
-    """The loss that Python has after them."""
-    course = Course(State.of(state), Uploads())
-    for _ in range(steps):
-        course.one_step()
-    return course.loss_now()
+def expected(state, steps, of=None):
+    """The loss after them in node, where the training is compared with Python's."""
+    course = Course(state, of)
+    course.run(steps)
+    return course.loss_now
 
 
 @pytest.mark.parametrize("lesson", scenes.lessons())
-def test_lessons_train_as_python_does(lesson, opened):
+def test_lessons_train_as_in_node(lesson, opened):
     page = opened(f"?lesson={lesson}", locale="zh-TW" if lesson == "loss" else "en-US")
     assert page.locator("#task").is_visible()
     frame = stepped(page, STEPS)
@@ -178,13 +174,9 @@ def test_a_table_of_ones_own(opened):
     page.locator("[data-key=target]").wait_for()
     page.wait_for_selector(".side[aria-busy=false]")
     frame = stepped(page, 3)
-    uploads = Uploads()
-    uploads.uploaded["table 2"] = Upload("table 2", "penguins.csv", "penguins.csv", read_table(PENGUINS))
-    state = {"data": {"name": "table", "source": "table 2", "target": "target"}, "layers": [{"activation": "tanh"}] * 2}
-    course = Course(State.of(state), uploads)
-    for _ in range(3):
-        course.one_step()
-    assert frame["loss_now"] == pytest.approx(course.loss_now(), rel=1e-5)
+    state = {"data": {"name": "table", "source": "a", "target": "target"}, "layers": [{"activation": "tanh"}] * 2}
+    same = expected(state, 3, table(PENGUINS.read_text("utf-8"), "penguins.csv"))
+    assert frame["loss_now"] == pytest.approx(same, rel=1e-5)
 
 
 def test_programs_and_the_model_are_saved(opened, tmp_path):

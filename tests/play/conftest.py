@@ -1,20 +1,21 @@
-"""A server and a page of it, for the tests of this folder."""
+"""A server and a page, for the tests of this folder."""
 
 import pytest
 
-for package in ("starlette", "uvicorn", "websockets"):
+for package in ("starlette", "uvicorn"):
     pytest.importorskip(package)
 
-from page_client import Page, running  # noqa: E402 - it imports them
+from node_page import Page  # noqa: E402 - the imports above have to come first
+from served_client import serving  # noqa: E402
 
 
 @pytest.fixture(scope="module")
 def site():
-    with running() as started:
+    with serving() as started:
         yield started
 
 
 @pytest.fixture
-def page(site):
-    with Page(site) as opened:
+def page():
+    with Page() as opened:
         yield opened

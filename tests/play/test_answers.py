@@ -1,11 +1,6 @@
 """Every state that a page sends is answered, with its number: an older answer is never taken for the newest."""
 
-import pytest
-from page_client import Page
-
-from thalweg.play.exercises.uploads import Uploads
-from thalweg.play.requests.page_state import State
-from thalweg.play.training.journey import Course
+from node_page import Course, table
 
 TABLE = "a,b,c,y\n" + "".join(f"{n},{n * n % 17},{n % 5},{n / 3}\n" for n in range(40))
 
@@ -16,7 +11,7 @@ def answered(page, serial, state):
 
 
 def test_every_state_is_answered_with_its_number(page):
-    assert page.until(lambda f: f.get("reset"))["serial"] == 0  # the server's own
+    assert page.until(lambda f: f.get("reset"))["serial"] == 0  # the page's own beginning
     assert answered(page, 1, {"learning_rate": 0.1})["state"]["learning_rate"] == 0.1
     assert "state" not in answered(page, 2, {"learning_rate": 0.1})  # nothing is new, but it is answered
     assert "error" in answered(page, 3, {"learning_rate": -1})
@@ -49,30 +44,33 @@ def test_a_refused_state_is_forgotten_when_the_next_fits(page):
     assert "error" not in found
 
 
-@pytest.mark.jit
-def test_a_change_is_kept_when_the_epoch_before_it_diverges(site):
+def test_a_change_is_kept_when_the_epoch_before_it_diverges(page):
     """The page finishes a short epoch first; that it diverges is no reason to lose what may be the remedy."""
-    with Page(site) as page:
-        page.until(lambda f: f.get("reset"))
-        side = site.sessions[page.hello["session"]].sides[0]
-        answered(page, 1, {"data": {"name": "plane"}, "optimizer": "sgd", "output": {"activation": "x**3"}})
-        with side.still() as course:
-            course.run(1)
-            side.playing, side.pace.step_seconds = True, 1e-4
-            course.network.model.optimizer.learning_rate = 1e6
-            side.set_state({**course.state.to_json(), "learning_rate": 1e-3})
-            assert course.state.learning_rate == 1e-3
-            assert course.diverged
-            assert side.frame.status == "diverged"
+    page.until(lambda f: f.get("reset"))
+    state = {"data": {"name": "plane"}, "optimizer": "sgd", "output": {"activation": "x**3"}, "learning_rate": 1e-6}
+    answered(page, 1, state)
+    page.say("pace", epochs=0.1)  # the next step of its own would be due after a second
+    page.say("step", serial=2)
+    assert page.until(lambda f: f["serial"] == 2)["batch"] == 1
+    answered(page, 3, {**state, "learning_rate": 1e6})
+    page.say("play")
+    page.say("state", state={**state, "learning_rate": 1e-3}, serial=4)
+    found = page.until(lambda f: f["serial"] == 4)
+    assert found["state"]["learning_rate"] == 1e-3
+    assert found["status"] == "diverged"
+    assert "no longer finite" in found["error"]["en"]
 
 
 def test_another_plane_is_drawn_when_something_else_changes_with_it():
-    uploads = Uploads()
-    data = {"name": "table", "source": uploads.add(TABLE.encode(), "t.csv").id, "target": "y"}
-    course = Course(State.of({"data": data}), uploads)
-    assert course.responses.surface(True)["names"] == ["a", "b"]
+    data = {"name": "table", "source": "a", "target": "y"}
+    course = Course({"data": data}, table(TABLE))
+
+    def drawn():
+        return course.do("frame", wanted=["surface"])["surface"]["names"]
+
+    assert drawn() == ["a", "b"]
     course.run(3)
-    before = course.network.model.get_weights()
-    course.change(State.of({"data": data, "plane": ["c", "a"], "l2": 0.01}))
-    assert course.responses.surface(True)["names"] == ["c", "a"]
-    assert all((old == new).all() for old, new in zip(before, course.network.model.get_weights(), strict=True))
+    before = course.do("arrays")
+    course.change({"data": data, "plane": ["c", "a"], "l2": 0.01})
+    assert drawn() == ["c", "a"]
+    assert all((old == new).all() for old, new in zip(before, course.do("arrays"), strict=True))

@@ -3,17 +3,16 @@
 import contextlib
 import http.client
 import importlib.metadata
-import json
 
 import pytest
-from page_client import Page, fetch, wait_until
-from websockets.exceptions import ConnectionClosed, InvalidStatus
-from websockets.sync.client import connect
+from served_client import fetch, told
 
-from thalweg.play import server
-from thalweg.play.requests.bounds import SESSIONS
+from thalweg.play import scenes
+from thalweg.play.gate import Gate
+from thalweg.play.pages import server
+from thalweg.play.pages import site as static
 
-TOKEN_PATHS = ["/", "/export/python", "/export/model", "/upload"]
+TOKEN_PATHS = ["/", "/begin.json", "/table", "/upload"]
 
 
 def raw(site, path, method="GET", **headers):
@@ -51,24 +50,11 @@ def test_a_foreign_host_is_refused(site, host):
 @pytest.mark.parametrize(
     "origin", ["https://evil.example", "null", "http://127.0.0.1:1", "http://127.0.0.1:{}.evil", "file://"]
 )
-@pytest.mark.parametrize("path", ["/", "/export/python", "/web/theme.css"])
+@pytest.mark.parametrize("path", ["/", "/begin.json", "/page.css"])
 def test_a_foreign_origin_is_refused(site, origin, path):
     origin = origin.replace("{}", str(site.port))
     status, _, _ = raw(site, f"{path}?token={site.token}", Host=f"127.0.0.1:{site.port}", Origin=origin)
     assert status == 403
-
-
-@pytest.mark.parametrize(
-    ("token", "origin"),
-    [("", "own"), ("wrong", "own"), ("right", "https://evil.example"), ("right", None), ("right", "null")],
-)
-def test_the_socket_is_refused(site, token, origin):
-    own = f"http://127.0.0.1:{site.port}"
-    address = f"ws://127.0.0.1:{site.port}/socket?token={site.token if token == 'right' else token}"
-    with pytest.raises(InvalidStatus) as error, connect(address, origin=own if origin == "own" else origin):
-        pass
-    assert error.value.response.status_code == 403
-    assert wait_until(lambda: not site.sessions)
 
 
 def test_the_page_is_given_with_its_policy(site):
@@ -87,53 +73,35 @@ def test_the_page_is_given_with_its_policy(site):
 @pytest.mark.parametrize(
     "path",
     [
-        "/web/encoding.py",
-        "/web/../../errors.py",
-        "/web/%2e%2e/%2e%2e/errors.py",
-        "/web/..%2f..%2f..%2fpyproject.toml",
-        "/web//etc/passwd",
-        "/web/%2fetc%2fpasswd",
-        "/web/play",
-        "/web/",
-        "/web/play/index.html%00.js",
-        "/web/nothing.js",
+        "/encoding.py", "/../../errors.py", "/%2e%2e/%2e%2e/errors.py", "/..%2f..%2fpyproject.toml", "//etc/passwd",
+        "/%2fetc%2fpasswd", "/play", "/web/theme.css", "/index.html", "/index.html%00.js", "/page.js%00", "/nothing.js",
     ],
-)
-def test_no_file_outside_the_folder_is_given(site, path):
-    status, _, text = raw(site, path, Host=f"127.0.0.1:{site.port}")
-    assert status in (400, 404)
+)  # fmt: skip
+@pytest.mark.parametrize("token", ["", "?token={}"])
+def test_no_other_file_is_given(site, path, token):
+    status, _, text = raw(site, path + token.replace("{}", site.token), Host=f"127.0.0.1:{site.port}")
+    assert status in (400, 403, 404)
     assert b"root:" not in text
     assert b"import" not in text
 
 
 @pytest.mark.parametrize(
     ("path", "kind"),
-    [("theme.css", "text/css"), ("decode.js", "text/javascript"), ("play/lessons.json", "application/json")],
-)
+    [
+        ("page.css", "text/css"), ("page.js", "text/javascript"), ("lessons.json", "application/json"),
+        ("thalweg.wasm", "application/wasm"), ("icon.svg", "image/svg+xml"),
+    ],
+)  # fmt: skip
 def test_the_pages_files_are_given(site, path, kind):
-    status, headers, text = raw(site, f"/web/{path}", Host=f"127.0.0.1:{site.port}")
+    status, headers, text = raw(site, f"/{path}", Host=f"127.0.0.1:{site.port}")
     assert status == 200
     assert headers["content-type"].startswith(kind)
-    assert text
+    assert text == static.files()[path]
 
 
-def test_a_large_message_closes_the_socket(site):
-    with Page(site) as page:
-
-        def send():
-            page.socket.send(json.dumps({"do": "state", "state": {"loss": "x" * 100_000_000}}))
-            page.until(lambda frame: False)
-
-        with pytest.raises(ConnectionClosed):
-            send()
-        assert page.socket.protocol.close_code in (1009, 1006)  # 1006: while it was being sent
-    with Page(site) as page:  # the server lives on
-        assert page.next()["frame"] == 1
-
-
-def test_a_large_upload_is_refused(page, site, monkeypatch):
+def test_a_large_upload_is_refused(site, monkeypatch):
     monkeypatch.setattr(server, "UPLOAD_BYTES", 1000)
-    status, answer = page.upload(b"a,b\n" + b"1,2\n" * 1000)
+    status, answer = told(site, "/upload", b"a,b\n" + b"1,2\n" * 1000)
     assert status == 413
     assert "larger" in answer["error"]["en"]
 
@@ -142,25 +110,8 @@ def test_a_large_upload_is_refused(page, site, monkeypatch):
         for _ in range(1000):
             yield b"1,2\n"
 
-    status, _ = fetch(site, "/upload", chunks(), {"Transfer-Encoding": "chunked"}, session=page.hello["session"])
+    status, _ = fetch(site, "/upload", chunks(), {"Transfer-Encoding": "chunked"})
     assert status == 413
-
-
-def test_an_upload_and_an_export_need_an_open_page(site):
-    assert fetch(site, "/upload", b"a\n1\n", session="none")[0] == 400
-    assert fetch(site, "/export/python", session="none")[0] == 400
-    assert fetch(site, "/export/nothing", session="none")[0] == 400
-
-
-def test_only_so_many_pages_are_open(site):
-    assert wait_until(lambda: not site.sessions)
-    pages = [Page(site) for _ in range(SESSIONS)]
-    try:
-        with pytest.raises(ConnectionClosed):
-            Page(site)
-    finally:
-        for page in pages:
-            page.close()
 
 
 @pytest.mark.parametrize(
@@ -179,5 +130,34 @@ def test_the_page_knows_where_its_documentation_is(site, monkeypatch, urls, addr
             return urls
 
     monkeypatch.setattr(importlib.metadata, "metadata", lambda name: Metadata())
-    assert server.documentation() == address
+    assert scenes.documentation() == address
     assert f'<meta name="documentation" content="{address}">' in fetch(site, "/")[1].decode()
+
+
+def scope(host, server="192.168.1.5", origin=None, token="right", path="/"):
+    headers = [(b"host", host.encode()), *([] if origin is None else [(b"origin", origin.encode())])]
+    query = f"token={token}".encode()
+    return {"type": "http", "path": path, "headers": headers, "query_string": query, "server": (server, 80)}
+
+
+@pytest.mark.parametrize(
+    ("asked", "passes"),
+    [
+        (scope("192.168.1.5:8000"), True),
+        (scope("192.168.1.5:8000", origin="http://192.168.1.5:8000"), True),
+        (scope("evil.example:8000"), False),  # a name that was made to point here
+        (scope("127.0.0.1:8000"), False),
+        (scope("localhost:8000"), False),
+        (scope("192.168.1.5"), False),
+        (scope("192.168.1.6:8000"), False),
+        (scope("192.168.1.5:8000", origin="http://evil.example:8000"), False),
+        (scope("192.168.1.5:8000", token="wrong"), False),
+        (scope("127.0.0.1:8000", server="127.0.0.1"), True),
+        (scope("192.168.1.5:8000", server="127.0.0.1"), False),
+        (scope("192.168.1.5:8000", path="/class"), False),
+        (scope("192.168.1.5:8000", path="/class/list", token="teachers"), True),
+        (scope("192.168.1.5:8000", path="/classes", token="teachers"), False),
+    ],
+)
+def test_the_gate_knows_the_address_that_was_reached(asked, passes):
+    assert (Gate(None, 8000, "right", ["/page.js"], "teachers").refusal(asked) is None) == passes

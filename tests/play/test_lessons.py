@@ -6,13 +6,10 @@ import re
 
 import numpy as np
 import pytest
+from node_page import Course
 
 import thalweg
-from thalweg.play.exercises.uploads import Uploads
-from thalweg.play.requests.page_state import State
 from thalweg.play.scenes import lessons
-from thalweg.play.training.arithmetic import Choice, arithmetic
-from thalweg.play.training.journey import Course
 
 LESSONS = lessons()
 
@@ -60,46 +57,46 @@ def course_of(name, change):
         state = state | {"output": state["output"] | change}
     else:
         state = state | change
-    return Course(State.of(state), Uploads())
+    return Course(state)
 
 
 def chosen(course, unit=0):
     """A unit's numbers for the last row, at which the loops of the lessons end."""
-    return arithmetic(course.network, Choice(0, unit, len(course.network.exercise.x) - 1))
+    return course.arithmetic(0, unit, len(course.rows().x) - 1)
 
 
 def slopes(course, found):
     """What the page itself makes of the sums over all rows."""
-    rows = len(course.network.exercise.x)
+    rows = len(course.rows().x)
     return {f"slope_{name}": -found[f"del_{name}"] / rows for name in ("w", "b") if f"del_{name}" in found}
 
 
 def written(line, found, state):
     """A line as the page writes it."""
-    return re.sub(r"\{(\w+)\}", lambda m: str(found["code"].get(m[1], getattr(state, m[1], ""))), line)
+    return re.sub(r"\{(\w+)\}", lambda m: str(found["code"].get(m[1], state.get(m[1], ""))), line)
 
 
 def givens(course, found, unit):
     """What the lines start from."""
-    network, exercise = course.network, course.network.exercise
-    kernel = network.kernels[0].get_weights()[0].astype(float)
-    features, row = exercise.x.astype(float), found["row"]
+    exercise, arrays = course.rows(), course.do("arrays")
+    kernel, features, row = arrays[0].astype(float), exercise.x, found["row"]
     given = FUNCTIONS | {"np": np, "learn_rate": found["learning_rate"], "k": unit, "epochs": 1}
     if kernel.ndim == 4:
-        shape = network.kernels[0].output_shape[:2]
-        y = exercise.y[row].reshape(shape) if network.kernels[0] is network.layers[-1] else None
+        layers = course.do("facts")["layers"]
+        shape = tuple(layers[0]["shape"][:2])
+        y = exercise.y.reshape(len(features), *shape)[row] if len(layers) == 1 else None
         maps = {name: np.zeros(shape) for name in ("h", "y_predict", "error", "error_term")}
         i, j = found["place"]
         return given | maps | {
-            "x": features[row, ..., 0], "kernel": kernel[..., 0, unit], "b": found["b"], "y": y, "i": i, "j": j
+            "x": features[row].reshape(8, 8), "kernel": kernel[..., 0, unit], "b": found["b"], "y": y, "i": i, "j": j
         }  # fmt: skip
     given |= {"x": features[row], "w": kernel[:, unit].copy(), "b": found["b"], "W": kernel.copy()}
     targets = np.asarray(exercise.y, float).reshape(len(features), -1)
     given |= {"features": features, "targets": targets if targets.shape[1] > 1 else targets[:, 0], "y": found["y"]}
     given |= {f"x{n}": value for n, value in enumerate(features[row], start=1)}
     if "next" in found:
-        follower = network.kernels[1].get_weights()[0].astype(float)
-        given |= {"W_next": follower, "error_term_next": found["next"]["error_term"]}
+        following = 2 if found["b"] is not None else 1
+        given |= {"W_next": arrays[following].astype(float), "error_term_next": found["next"]["error_term"]}
     return given
 
 
@@ -142,7 +139,7 @@ def softmax(h):
 
 def executed(name, course, given, state):
     """The values of a lesson's lines, and what the page shows beside them."""
-    reading = course.reading.shown("", 3, course.iteration)
+    reading = course.do("reading", said="", row=3, iteration=course.iteration)
     lines = LESSONS[name]["code"]
     for one in lines:
         for layer, units in enumerate(state["layers"]):
@@ -157,7 +154,7 @@ def executed(name, course, given, state):
 def test_the_next_letters_lines_give_the_numbers_beside_them():
     course = course_of("next-letter", {})
     course.run(60)
-    exercise, arrays = course.network.exercise, course.network.model.get_weights()
+    exercise, arrays = course.rows(), course.do("arrays")
     names = dict(zip("EWRbVc", (a.astype(float) for a in arrays), strict=True))
     given = {
         "np": np,
@@ -175,10 +172,9 @@ def test_the_next_letters_lines_give_the_numbers_beside_them():
 def test_the_lines_of_attention_give_the_numbers_beside_them():
     state = copy.deepcopy(LESSONS["attention"]["state"])
     state["layers"].insert(1, {"kind": "attention", "heads": 1, "units": 8})
-    course = Course(State.of(state), Uploads())
+    course = Course(state)
     course.run(60)
-    exercise = course.network.exercise
-    arrays = [a.astype(float) for a in course.network.model.get_weights()]
+    exercise, arrays = course.rows(), [a.astype(float) for a in course.do("arrays")]
     E, Wq, bq, Wk, bk, Wv, bv, Wo, bo, w, b = (
         a.reshape(a.shape[0], -1) if a.ndim == 3 and n < 7 else a.reshape(-1, a.shape[-1]) if a.ndim == 3 else a.ravel()
         if a.ndim == 2 and n in (2, 4, 6) else a for n, a in enumerate(arrays)
@@ -194,37 +190,35 @@ def test_the_lines_of_attention_give_the_numbers_beside_them():
 def test_the_slopes_are_those_of_the_mountain():
     """The losses a little to either side say the same."""
     course = course_of("mountain", {})
-    found, network = slopes(course, chosen(course)), course.network
-    kernel, bias = (array.astype(float) for array in network.kernels[0].get_weights())
-    for name, array in (("w", kernel), ("b", bias)):
+    found = slopes(course, chosen(course))
+    for name, nudge in (("w", [1e-2, 0]), ("b", [0, 1e-2])):
         losses = []
-        for nudge in (1e-2, -1e-2):
-            array += nudge
-            network.model.set_weights([kernel, bias])
-            losses.append(course.loss_now())
-            array -= nudge
+        for by in (nudge, [-2 * n for n in nudge]):
+            course.do("shift", by=by)
+            losses.append(course.loss_now)
+        course.do("shift", by=nudge)
         assert found[f"slope_{name}"] == pytest.approx((losses[0] - losses[1]) / 2e-2, rel=2e-2)
 
 
 def test_the_six_steps_make_the_network_of_the_page():
     course = course_of("six-steps", {})
-    epochs, exercise, state = 3, course.network.exercise, course.state
-    course.run(epochs * course.bursts.steps_per_epoch)
+    epochs, exercise, state = 3, course.rows(), course.state
+    course.run(epochs * course.steps_per_epoch)
     names = {"epoch": epochs, "layers.0.units": 1, "layers.0.activation": "tanh"}
     lines = [
-        re.sub(r"\{([\w.]+)\}", lambda m: str(names.get(m[1], getattr(state, m[1], ""))), one["line"])
+        re.sub(r"\{([\w.]+)\}", lambda m: str(names.get(m[1], state.get(m[1], ""))), one["line"])
         for one in LESSONS["six-steps"]["code"]
     ]
-    assert state.optimizer == "adam"
-    assert course.network.loss.name == "binary_crossentropy"
-    data = (exercise.x, exercise.y), (exercise.held_x, exercise.held_y)
+    assert state["optimizer"] == "adam"
+    assert course.do("facts")["loss"] == "binary_crossentropy"
+    data = (exercise.x, exercise.y), (exercise.heldX, exercise.heldY)
     given = {"load_data": lambda: data}
     exec("\n".join(lines), given)
     assert given["keras"] is thalweg
-    for ours, theirs in zip(given["model"].get_weights(), course.network.model.get_weights(), strict=True):
+    for ours, theirs in zip(given["model"].get_weights(), course.do("arrays"), strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-5)
-    assert given["accuracy"] == pytest.approx(course.last["val_accuracy"])
-    assert given["y_predict"].shape == (len(exercise.held_x), 1)
+    assert given["accuracy"] == pytest.approx(course.val_metric)
+    assert given["y_predict"].shape == (len(exercise.heldX), 1)
 
 
 def test_the_weights_beside_the_last_line_are_those_after_the_step():
@@ -238,7 +232,7 @@ def test_the_weights_beside_the_last_line_are_those_after_the_step():
         for _ in range(3):
             wanted = chosen(course)
             course.run(1)
-            after = course.network.kernels[0].get_weights()
+            after = course.do("arrays")
             np.testing.assert_allclose(after[0][:, 0], wanted[shown], rtol=1e-5)
             if wanted["b"] is not None:
                 np.testing.assert_allclose(after[1], [wanted["b_new"]], rtol=1e-5)

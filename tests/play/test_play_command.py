@@ -14,12 +14,13 @@ import urllib.request
 from types import SimpleNamespace
 
 import pytest
-from page_client import Page, wait_until
+from served_client import fetch, wait_until
 
 from thalweg.cli.play import play
 from thalweg.errors import ThalwegError
-from thalweg.play import server
+from thalweg.play.pages import server
 from thalweg.support import extras
+from thalweg.views.web.encoding import decode
 
 COMMAND = [sys.executable, "-W", "error", "-m", "thalweg", "play", "--no-open"]
 
@@ -43,13 +44,9 @@ def test_it_serves_until_ctrl_c_and_ends_quietly(tmp_path):
     try:
         with urllib.request.urlopen(site.address, timeout=30) as answer:
             assert b"<!doctype html>" in answer.read().lower()
-        with Page(site) as page:
-            first = page.until(lambda f: f.get("reset"))
-            assert first["facts"]["targets"] == ["c"]
-            page.say("play")
-            page.until(lambda f: f.get("epoch", 0) > 5)
-            process.send_signal(signal.SIGINT)  # while it trains
-            assert process.wait(20) == 0
+        assert decode(fetch(site, "/table")[1])["name"] == "t.csv"
+        process.send_signal(signal.SIGINT)
+        assert process.wait(20) == 0
         assert process.stderr.read() == ""
     finally:
         process.kill()
@@ -59,7 +56,7 @@ def test_it_serves_until_ctrl_c_and_ends_quietly(tmp_path):
 SLOW = """
 import sys
 import duckdb
-from thalweg.play.exercises import page_table
+from thalweg.play import page_table
 page_table.read_table = lambda path: duckdb.sql("SELECT sum(sin(range)) FROM range(10000000000000)").fetchall()
 sys.argv = ["thalweg", "play", "--no-open"]
 from thalweg.cli.main import main
@@ -75,21 +72,21 @@ def test_ctrl_c_ends_the_server_while_a_file_is_read(times):
     try:
         address = process.stdout.readline().strip()
         port, _, token = address.removeprefix("http://127.0.0.1:").partition("/?token=")
-        with Page(SimpleNamespace(port=int(port), token=token, address=address)) as page:
+        site = SimpleNamespace(port=int(port), token=token, address=address)
 
-            def upload():
-                with contextlib.suppress(OSError, http.client.HTTPException):  # the server goes before it answers
-                    page.upload(b"a,b\n1,2\n")
+        def upload():
+            with contextlib.suppress(OSError, http.client.HTTPException):  # the server goes before it answers
+                fetch(site, "/upload", b"a,b\n1,2\n")
 
-            sender = threading.Thread(target=upload)
-            sender.start()
-            before = cpu(process.pid)
-            assert wait_until(lambda: cpu(process.pid) > before + 0.5)
-            for _ in range(times):
-                process.send_signal(signal.SIGINT)
-                time.sleep(0.3)
-            assert process.wait(30) in (0, 130)
-            sender.join(30)
+        sender = threading.Thread(target=upload)
+        sender.start()
+        before = cpu(process.pid)
+        assert wait_until(lambda: cpu(process.pid) > before + 0.5)
+        for _ in range(times):
+            process.send_signal(signal.SIGINT)
+            time.sleep(0.3)
+        assert process.wait(30) in (0, 130)
+        sender.join(30)
         assert "Traceback" not in process.stderr.read()
     finally:
         process.kill()
@@ -103,30 +100,6 @@ def cpu(pid):
     with open(f"/proc/{pid}/stat") as file:
         fields = file.read().rpartition(")")[2].split()
     return sum(map(int, fields[11:13])) / os.sysconf("SC_CLK_TCK")
-
-
-@pytest.mark.skipif(not os.path.exists("/proc/self/stat"), reason="reads /proc")
-def test_a_paused_server_leaves_the_core_alone():
-    def seconds(pid):
-        with open(f"/proc/{pid}/stat") as file:
-            fields = file.read().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-    process, site = started("--lesson", "one-row")
-    try:
-        with Page(site) as page:
-            page.until(lambda f: f.get("reset"))
-            page.say("play")
-            page.until(lambda f: f.get("epoch", 0) > 2)
-            page.say("pause")
-            page.until(lambda f: f["status"] == "paused")
-            time.sleep(0.5)
-            before = seconds(process.pid)
-            time.sleep(3)
-            assert (seconds(process.pid) - before) / 3 < 0.05
-    finally:
-        process.kill()
-        process.communicate()
 
 
 @pytest.mark.parametrize(

@@ -4,17 +4,11 @@ import time
 
 import numpy as np
 import pytest
+from node_page import Course, PageError
 
-from thalweg.errors import ArgumentError
-from thalweg.play.exercises.passages import judgements, windows
-from thalweg.play.exercises.uploads import Uploads
-from thalweg.play.frame import Frame
-from thalweg.play.requests.page_state import RHYME, State
-from thalweg.play.session import read
-from thalweg.play.training.arithmetic import Choice
-from thalweg.play.training.journey import Course
-from thalweg.play.training.readings import WRITTEN
+from thalweg.play.page_state import RHYME
 
+WRITTEN = 60  # letters
 TEXT = {"data": {"name": "text"}, "layers": [{"kind": "embedding"}, {"kind": "recurrent"}], "learning_rate": 0.01}
 LOOKS = {"kind": "attention", "units": 8}
 SENTENCES = {
@@ -26,18 +20,23 @@ SENTENCES = {
 
 
 def course_of(state, **changes):
-    return Course(State.of(state | changes), Uploads())
+    return Course(state | changes)
+
+
+def read(course, said="", row=0, iteration=0):
+    return course.do("reading", said=said, row=row, iteration=iteration)
 
 
 def test_windows_are_followed_by_their_next_letter():
-    x, y, alphabet = windows("abcabd", 2)
-    assert alphabet == ["a", "b", "c", "d"]
-    assert x.tolist() == [[0, 1], [1, 2], [2, 0], [0, 1]]
-    assert y.tolist() == [2, 0, 1, 3]
+    rows = course_of(TEXT, data={"name": "text", "text": "abcabd", "window": 2}).rows()
+    assert rows.vocabulary == ["a", "b", "c", "d"]
+    assert rows.x.tolist() == [[0, 1], [1, 2], [2, 0], [0, 1]]
+    assert rows.y.tolist() == [2, 0, 1, 3]
 
 
 def test_no_word_alone_tells_whether_a_sentence_praises():
-    x, y, words = judgements()
+    rows = course_of(SENTENCES, data={"name": "sentences", "share": 0.0}).rows()
+    x, y, words = rows.x, rows.y, rows.vocabulary
     assert len(x) == 192
     for place in range(x.shape[1]):
         for word in np.unique(x[:, place]):
@@ -50,16 +49,16 @@ def test_attention_tells_what_the_mean_of_words_cannot():
     scores = []
     for layers in (SENTENCES["layers"], [{"kind": "embedding"}, {"kind": "average"}]):
         course = course_of(SENTENCES, layers=layers)
-        course.run(40 * course.bursts.steps_per_epoch)
-        scores.append(course.last["val_accuracy"])
+        course.run(40 * course.steps_per_epoch)
+        scores.append(course.val_metric)
     assert scores[0] >= 0.95
     assert scores[1] <= 0.6
 
 
 def test_it_writes_words_of_its_text():
     course = course_of(TEXT)
-    course.run(60 * course.bursts.steps_per_epoch)
-    shown = course.reading.shown("This is the ", 0, course.iteration)
+    course.run(40 * course.steps_per_epoch)
+    shown = read(course, "This is the ", iteration=course.iteration)
     assert "".join(shown["tokens"]) == "This is the "
     assert len(shown["written"]) == WRITTEN
     known = set(RHYME.replace(".", "").split())
@@ -70,48 +69,63 @@ def test_it_writes_words_of_its_text():
     assert shown["probabilities"][shown["classes"].index("T")] < 0.1
 
 
-def test_while_it_trains_it_writes_anew_twice_a_second(monkeypatch):
+def test_while_it_trains_it_writes_anew_twice_a_second():
     course = course_of(TEXT)
-    texts = [course.reading.shown("", 0, iteration)["written"] for iteration in (1, 2)]
+    texts = [read(course, iteration=iteration)["written"] for iteration in (1, 2)]
     assert texts[0] == texts[1]
-    later = time.monotonic() + 1
-    monkeypatch.setattr(time, "monotonic", lambda: later)
-    assert course.reading.shown("", 0, 3)["written"] != texts[0]
+    time.sleep(0.6)
+    assert read(course, iteration=3)["written"] != texts[0]
 
 
 def test_states_are_those_of_the_layer():
+    """By hand: what an LSTM is at each letter, and what the last layer says of its last state."""
     course = course_of(TEXT, layers=[{"kind": "embedding"}, {"kind": "recurrent", "cell": "lstm", "units": 6}])
-    shown = course.reading.shown("", 5, 1)
-    outputs = course.network.outputs(course.network.exercise.x[5:6])
-    assert shown["states"].shape == (6, 12)
-    np.testing.assert_allclose(shown["states"][:, -1], outputs[1][0], rtol=1e-5, atol=1e-6)
-    np.testing.assert_allclose(shown["probabilities"], outputs[-1][0], rtol=1e-5, atol=1e-6)
+    course.run(20)
+    E, W, R, b, V, c = (array.astype(float) for array in course.do("arrays"))
+    h, cell, states = np.zeros(6), np.zeros(6), []
+    for letter in course.rows().x[5].astype(int):
+        i, f, g, o = np.split(E[letter] @ W + h @ R + b, 4)
+        cell = sigmoid(f) * cell + sigmoid(i) * np.tanh(g)
+        h = sigmoid(o) * np.tanh(cell)
+        states.append(h)
+    powers = np.exp(h @ V + c)
+    shown = read(course, row=5)
+    np.testing.assert_allclose(shown["states"], np.transpose(states), rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(shown["probabilities"], powers / powers.sum(), rtol=1e-4, atol=1e-6)
+
+
+def sigmoid(x):
+    return 1 / (1 + np.exp(-x))
 
 
 def test_what_cannot_be_read_is_said_and_the_row_is_read():
     course = course_of(SENTENCES)
-    row = course.reading.shown("", 2, 0)["tokens"]
+    row = read(course, row=2)["tokens"]
     for said, why in (
         ("the soup was not tasty", "the word tasty; it knows the, film"),
         ("the soup was good", "has 5 words"),
     ):
-        shown = course.reading.shown(said, 2, 0)
+        shown = read(course, said, row=2)
         assert shown["tokens"] == row
         assert why in shown["unread"]["en"]
-    assert "no letter x" in course_of(TEXT).reading.shown("x", 0, 0)["unread"]["en"]
-    assert "unread" not in course.reading.shown("the soup was not good", 2, 0)
+        assert shown["unread"]["zh"] != shown["unread"]["en"]
+    assert "no letter x" in read(course_of(TEXT), "x")["unread"]["en"]
+    assert "unread" not in read(course, "the soup was not good", row=2)
 
 
 def test_a_frame_has_a_reading_of_texts_alone():
     for state, there in ((TEXT, True), ({}, False)):
-        course = course_of(state)
-        frame = Frame(0)
-        frame.reset(course)
-        assert ("reading" in frame.made(course, {"reading"}, Choice(), 0.0)) is there
-        assert "reading" not in frame.made(course, {"weights"}, Choice(), 0.0)
-    assert read('{"do": "select", "said": " a b "}')["said"] == "a b"
-    assert read('{"do": "select", "said": ""}')["said"] == ""
-    assert "said" not in read('{"do": "select", "row": 1}')
+        assert ("reading" in course_of(state).do("frame", wanted=["reading"])) is there
+
+
+def test_what_was_typed_is_forgotten_with_its_text(page):
+    page.set(TEXT)
+    page.say("want", what=["reading"])
+    page.say("select", said="that Jack")
+    page.until(lambda f: "".join(f.get("reading", {}).get("tokens", [])) == "   that Jack")
+    shown = page.set(SENTENCES)["reading"]
+    assert len(shown["tokens"]) == 5
+    assert "unread" not in shown
 
 
 @pytest.mark.parametrize(
@@ -127,8 +141,9 @@ def test_a_frame_has_a_reading_of_texts_alone():
     ],
 )  # fmt: skip
 def test_what_cannot_be_is_refused_in_a_sentence(state, why):
-    with pytest.raises(ArgumentError, match=why):
+    with pytest.raises(PageError, match=why) as refused:
         course_of(state)
+    assert refused.value.text["zh"] != refused.value.text["en"]
 
 
 @pytest.mark.parametrize(
@@ -143,7 +158,7 @@ def test_what_cannot_be_is_refused_in_a_sentence(state, why):
 )
 def test_what_a_state_leaves_out_is_there(layers, made):
     course = course_of(TEXT | {"layers": layers})
-    assert [type(layer).__name__ for layer in course.network.layers] == made
+    assert [layer["kind"] for layer in course.do("facts")["layers"]] == made
     course.run(2)
 
 
@@ -151,5 +166,5 @@ def test_a_text_in_any_language_is_read():
     course = course_of(
         TEXT | {"data": {"name": "text", "text": "床前明月光 疑是地上霜  舉頭望明月 低頭思故鄉", "window": 3}}
     )
-    assert "  " not in course.state.data["text"]
-    assert len(course.reading.shown("明月", 0, 0)["written"]) == WRITTEN
+    assert "  " not in course.state["data"]["text"]
+    assert len(read(course, "明月")["written"]) == WRITTEN

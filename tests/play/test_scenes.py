@@ -1,13 +1,10 @@
-"""Lessons and presets: data that page and server read alike; every state of them can be, and trains."""
+"""Lessons and presets: data that the page reads; every state of them can be, and trains."""
 
 import pytest
+from node_page import Course
 
 from thalweg.errors import ArgumentError
-from thalweg.play.exercises.uploads import Uploads
-from thalweg.play.requests.page_state import State
 from thalweg.play.scenes import initial, lessons, presets, states_of
-from thalweg.play.training.arithmetic import Choice, arithmetic
-from thalweg.play.training.journey import Course
 
 SCENES = {f"lesson: {name}": scene for name, scene in lessons().items()}
 SCENES |= {f"preset: {name}": scene for name, scene in presets().items()}
@@ -18,11 +15,11 @@ def test_every_scene_can_be_played(scene):
     assert set(scene["title"]) == {"en", "zh"}
     assert scene["text"]["zh"]
     for given in states_of(scene):
-        course = Course(State.of(given), Uploads())
+        course = Course(given)
         course.run(3)
-        assert course.network.facts()["parameters"] > 0
-        shown = arithmetic(course.network, Choice(**scene.get("select", {})))
-        assert shown["learning_rate"] > 0
+        assert course.iteration == 3
+        assert course.do("facts")["parameters"] > 0
+        assert course.arithmetic(**scene.get("select", {}))["learning_rate"] > 0
 
 
 def test_there_are_the_lessons_and_the_presets():

@@ -1,22 +1,15 @@
 """What `thalweg play` answers: files without a token, how the page begins, tables that it reads, a class's progress."""
 
-import json
-
 import numpy as np
 import pytest
-from page_client import fetch
-from served_client import serving, told
+from served_client import fetch, serving, told
 
 from thalweg.errors import MissingPackageError
-from thalweg.play import classroom
-from thalweg.play.classroom import Classroom
-from thalweg.play.exercises import page_table
-from thalweg.play.exercises.page_table import PageTable
-from thalweg.play.requests.bounds import CLASS_UPLOAD_BYTES
-from thalweg.play.static.site import files
+from thalweg.play import page_table
+from thalweg.play.page_table import PageTable
+from thalweg.play.pages.site import files
 from thalweg.views.web.encoding import decode
 
-KEYS = [letter * 20 for letter in "abcd"]
 ODD = "when,weight,town,sure,price\n" + "".join(
     f"{1 + n % 28}/{1 + n % 12}/2020,{40 + n % 9} kg,{('Ulm', 'Köln')[n % 2]},{('TRUE', 'FALSE')[n % 2]},{n}\n"
     for n in range(60)
@@ -34,12 +27,6 @@ def engine():
 @pytest.fixture(scope="module")
 def served():
     with serving(states=[{"data": {"name": "moons"}}], lesson="loss") as site:
-        yield site
-
-
-@pytest.fixture
-def room():
-    with serving(classroom=Classroom(seats=2)) as site:
         yield site
 
 
@@ -114,75 +101,42 @@ def test_what_cannot_be_read_is_said(served):
     }  # fmt: skip
 
 
-def heard(site, number, name, page="p", solved=(), **more):
-    content = {"pupil": KEYS[number], "name": name, "page": page, "lesson": None, "solved": list(solved)} | more
-    return told(site, "/class/progress", json.dumps(content).encode())
-
-
-def listed(site):
-    return told(site, "/class/list", token=site.classroom.token)[1]["pupils"]
-
-
-def test_the_teacher_sees_who_has_solved_what(room):
-    assert heard(room, 0, "  Mei   Lin ") == (200, {"pupil": "Mei Lin"})
-    assert heard(room, 1, "Mei Lin", lesson="loss")[1] == {"pupil": "Mei Lin (2)"}
-    heard(room, 1, "Mei Lin", solved=["one-row"], lesson="loss")
-    heard(room, 1, "Mei Lin", solved=["edges"], lesson="loss")  # as after the page was loaded again
-    assert listed(room) == [
-        {"name": "Mei Lin", "lesson": None, "solved": [], "pages": 1},
-        {"name": "Mei Lin (2)", "lesson": "loss", "solved": ["one-row", "edges"], "pages": 1},
-    ]
-    status, answer = heard(room, 2, "Chen")
-    assert status == 409
-    assert "all 2 seats" in answer["error"]["en"]
-    assert heard(room, 0, "Mei Lin", leaves=True)[0] == 200
-    assert [pupil["pages"] for pupil in listed(room)] == [0, 1]
-    assert heard(room, 2, "Chen")[0] == 200
-
-
-def test_who_is_not_heard_of_has_left(room, monkeypatch):
-    clock = [100.0]
-    monkeypatch.setattr(classroom, "monotonic", lambda: clock[0])
-    heard(room, 0, "A", solved=["loss"])
-    clock[0] += classroom.PATIENCE - 1
-    assert listed(room)[0]["pages"] == 1
-    clock[0] += 2
-    assert listed(room)[0] == {"name": "A", "lesson": None, "solved": ["loss"], "pages": 0}
-    assert heard(room, 0, "A")[0] == 200
-    assert listed(room)[0] == {"name": "A", "lesson": None, "solved": ["loss"], "pages": 1}
-
-
-def test_a_freed_seat_stays_free_until_the_page_is_loaded_again(room):
-    heard(room, 0, "A", "first")
-    assert fetch(room, "/class/free", b"", name="A")[0] == 403  # a pupil's token
-    assert fetch(room, "/class/free", b"", name="A", token=room.classroom.token)[0] == 200
-    status, answer = heard(room, 0, "A", "first")
-    assert (status, answer["error"]["en"]) == (409, "the teacher has freed this seat")
-    assert heard(room, 0, "A", "second")[0] == 200
-    assert fetch(room, "/class/free", b"", name="B", token=room.classroom.token)[0] == 404
-
-
 @pytest.mark.parametrize(
-    ("content", "why"),
-    [
-        (b"[", "JSON"),
-        (b"[]", "an object"),
-        (b'{"pupil": "x", "name": "A", "page": "p", "solved": []}', "key"),
-        (json.dumps({"pupil": KEYS[0], "name": "a" * 41, "page": "p", "solved": []}).encode(), "a name"),
-        (json.dumps({"pupil": KEYS[0], "name": "A", "page": "p", "solved": ["nothing"]}).encode(), "nothing"),
-    ],
+    "content",
+    [b"", b"\x00\x01\x02\xff" * 100, b"a,b\n", "價,錢\n".encode("utf-16")],
+    ids=["empty", "bytes", "no rows", "another encoding"],
 )
-def test_what_pupils_send_is_checked(room, content, why):
-    status, answer = told(room, "/class/progress", content)
-    assert status == 409
-    assert why in answer["error"]["en"]
+def test_a_broken_file_is_refused_in_a_sentence(served, content):
+    status, answer = told(served, "/upload", content)
+    assert status == 400
+    assert 5 < len(answer["error"]["en"]) < 600
+    assert "Traceback" not in answer["error"]["en"]
+    assert "/tmp" not in answer["error"]["en"]
 
 
-def test_a_class_has_its_own_files_and_tokens(room, served):
-    assert b"class.js" in fetch(room, "/class", token=room.classroom.token)[1]
-    assert fetch(room, "/class")[0] == 403
-    assert fetch(room, "/class/progress", b"{}", token=room.classroom.token)[0] == 403
-    assert fetch(room, "/class.js", token=False)[0] == 200
-    assert fetch(served, "/class.js", token=False)[0] == 403
-    assert fetch(served, "/class/progress", b"{}")[0] == 404
-    assert told(room, "/begin.json")[1]["upload_bytes"] == CLASS_UPLOAD_BYTES
+@pytest.mark.parametrize("name", ["../../etc/passwd", "/etc/passwd", "a\x00b.csv", "x" * 5000, "", "..", "上傳.csv"])
+def test_a_name_never_becomes_a_path(served, name):
+    status, answer = fetch(served, "/upload", b"a,b\n1,2\n3,4\n", name=name)
+    assert status == 200
+    assert "/" not in decode(answer)["name"]
+    assert len(decode(answer)["name"]) <= 80
+
+
+@pytest.mark.parametrize("encoding", ["cp950", "utf-16"])
+def test_another_encoding_is_named_with_what_can_be_done(served, encoding):
+    text = "坪數,房間數,價格\n" + "".join(f"{n},{n % 4},{n * 30}\n" for n in range(40))
+    _, answer = told(served, "/upload", text.encode(encoding), name="房價.csv")
+    assert f"looks like {encoding}: save it as UTF-8, or start with thalweg play FILE" in answer["error"]["en"]
+
+
+def test_a_wide_file_is_refused_by_its_header_before_it_is_read(served, monkeypatch):
+    header = ",".join(f'"c,{n}"' if n % 2 else f"c{n}" for n in range(page_table.TABLE_FEATURES))
+    row = "1," * (page_table.TABLE_FEATURES - 1) + "2\n"
+    monkeypatch.setattr(page_table, "read_table", lambda path: pytest.fail("it was read"))
+    for wide in (header + ",one more", header.replace(",", ";") + ";one more"):
+        status, answer = told(served, "/upload", (wide + "\n" + row).encode(), name="wide.csv")
+        assert status == 400
+        assert f"wide.csv has {page_table.TABLE_FEATURES + 1:,} columns" in answer["error"]["en"]
+        assert "2,001 欄" in answer["error"]["zh"]
+    monkeypatch.undo()
+    assert fetch(served, "/upload", (header + "\n" + row * 3).encode(), name="wide.csv")[0] == 200

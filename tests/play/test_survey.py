@@ -1,39 +1,37 @@
 """The landscape follows a ball that leaves it, and weights without bound have none."""
 
-import numpy as np
-import pytest
+import time
 
-from thalweg.errors import ThalwegError
-from thalweg.play import survey
-from thalweg.play.exercises.uploads import Uploads
-from thalweg.play.requests.page_state import State
-from thalweg.play.training.ball import valley
-from thalweg.play.training.journey import Course
+from node_page import Course, call
 
 
-def test_a_ball_that_leaves_its_landscape_gets_another(page, site, monkeypatch):
-    monkeypatch.setattr(survey, "AGAIN", 0.0)
+def test_a_ball_that_leaves_its_landscape_gets_another(page):
     page.until(lambda f: f.get("reset"))
     page.say("want", what=["landscape"])
     first = page.until(lambda f: "loss" in f.get("landscape", {}))
-    side = site.sessions[page.hello["session"]].sides[0]
-    with side.still() as course:
-        model = course.network.model
-        model.set_weights([weights + 50 for weights in model.get_weights()])
+    call("shift", page=page.number, by=50)
     page.say("step")
-    again = page.until(lambda f: "loss" in f.get("landscape", {}))
-    assert again["frame"] > first["frame"]
-    a, b, _ = again["ball"]
-    assert again["landscape"]["a"][0] <= a <= again["landscape"]["a"][-1]
-    assert again["landscape"]["b"][0] <= b <= again["landscape"]["b"][-1]
+    outside = page.until(lambda f: f["iteration"] == 1)
+    assert "landscape" not in outside
+    assert not inside(outside["ball"], first["landscape"])
+    page.say("pace", epochs=60)
+    end = time.monotonic() + 60
+    while time.monotonic() < end and "loss" not in (again := page.next()).get("landscape", {}):
+        page.say("pace", epochs=60)  # for whatever the page says, a frame follows
+    assert inside(again["ball"], again["landscape"])
+
+
+def inside(ball, figure):
+    return all(axis[0] <= at <= axis[-1] for at, axis in zip(ball, (figure["a"], figure["b"]), strict=False))
 
 
 def test_weights_without_bound_have_no_landscape():
-    course = Course(State.of({"data": {"name": "plane"}}), Uploads())
-    model, exercise = course.network.model, course.network.exercise
-    model.set_weights([np.full_like(weights, 1e25) for weights in model.get_weights()])
-    with pytest.raises(ThalwegError, match="too large for a landscape"):
-        valley(model, exercise.x, course.network.y, [], 32, True)
+    course = Course({"data": {"name": "plane"}})
+    course.do("shift", by=1e25)
+    found = course.do("landscape")
+    assert "figure" not in found
+    assert "too large for a landscape" in found["error"]["en"]
+    assert found["error"]["zh"]
 
 
 def test_a_training_that_has_diverged_is_not_called_paused(page):

@@ -4,14 +4,11 @@ import time
 
 import numpy as np
 import pytest
-from page_client import Page, running
+from node_page import Course, Page, PageError
 
-from thalweg.errors import DivergedError
-from thalweg.models.bursts import Bursts
-from thalweg.play.exercises.uploads import Uploads
-from thalweg.play.requests.page_state import State
-from thalweg.play.training.arithmetic import Choice, arithmetic
-from thalweg.play.training.journey import Course
+from thalweg import Sequential
+from thalweg.layers import Dense, Dropout, Input
+from thalweg.regularizers import L2
 
 ROW = [0.5, -0.2, 0.1, 0.9, -0.4]
 WEIGHTS = [0.1, 0.3, -0.2, 0.4, 0.2]
@@ -26,7 +23,7 @@ ONE_ROW = {
 
 
 def course(**state):
-    return Course(State.of(state), Uploads())
+    return Course(state)
 
 
 def sigmoid(h):
@@ -41,7 +38,7 @@ def test_the_default_network_learns_the_spiral(page):
 
 
 def test_thirty_frames_a_second_reach_the_page(page):
-    """Counted by a client in Python on a machine that may be busy: the tests of the page count in the browser."""
+    """Counted by Python beside node on a machine that may be busy: the tests of the page count in the browser."""
     page.until(lambda f: f.get("reset"))
     page.say("play")
     page.until(lambda f: f.get("epoch", 0) > 10)
@@ -62,7 +59,7 @@ def test_one_step_equals_numpy_by_hand():
         error = y - y_predict
         error_term = error * y_predict * (1 - y_predict)
         delta_w = learn_rate * error_term * x
-        shown = arithmetic(training.network, Choice())
+        shown = training.arithmetic()
         assert shown["x"] == pytest.approx(x)
         assert shown["w"] == pytest.approx(w, abs=1e-6)
         for name, value in {"h": h, "y_predict": y_predict, "error": error, "error_term": error_term, "y": y}.items():
@@ -70,9 +67,9 @@ def test_one_step_equals_numpy_by_hand():
         assert shown["delta_w"] == pytest.approx(delta_w, abs=1e-7)
         assert shown["loss"] == pytest.approx(error**2 / 2, abs=1e-7)
         w = w + delta_w
-        training.one_step()
-        assert training.network.model.get_weights()[0].ravel() == pytest.approx(w, abs=1e-6)
-        done = arithmetic(training.network, Choice(), training.step)["step"]
+        training.do("oneStep")
+        assert training.do("arrays")[0].ravel() == pytest.approx(w, abs=1e-6)
+        done = training.arithmetic()["step"]
         assert done["delta_w"] == pytest.approx(delta_w, abs=1e-6)
         assert done["rows"] == 1
     assert shown["formulas"]["error"] == "error = y − y_predict"
@@ -89,22 +86,22 @@ def test_many_rows_add_up():
     for row, target in zip(x, y, strict=True):
         y_predict = sigmoid(row @ w)
         del_w += (target - y_predict) * y_predict * (1 - y_predict) * row
-    each = [arithmetic(training.network, Choice(row=row)) for row in range(3)]
+    each = [training.arithmetic(row=row) for row in range(3)]
     assert sum(a["error_term"] * a["x"] for a in each) == pytest.approx(del_w, abs=1e-6)
-    training.one_step()
-    done = arithmetic(training.network, Choice(), training.step)["step"]
+    training.do("oneStep")
+    done = training.arithmetic()["step"]
     assert done["del_w"] == pytest.approx(del_w, abs=1e-5)
     assert done["delta_w"] == pytest.approx(0.5 * del_w / 3, abs=1e-6)
 
 
 def test_a_hidden_units_error_comes_from_the_next_layer():
     training = course(layers=[{"units": 3, "activation": "tanh"}], loss="halved_squared_error", optimizer="sgd")
-    first, last = (np.asarray(w, np.float64) for w in training.network.model.get_weights()[::2])
-    x, y = training.network.exercise.x[7].astype(float), float(training.network.y[7, 0])
+    first, last = training.do("arrays")[::2]
+    x, y = training.rows().x[7], training.rows().y[7]
     hidden = np.tanh(x @ first)
     y_predict = sigmoid(hidden @ last)[0]
     term = (y - y_predict) * y_predict * (1 - y_predict)
-    shown = arithmetic(training.network, Choice(layer=0, unit=1, row=7))
+    shown = training.arithmetic(layer=0, unit=1, row=7)
     assert shown["error"] == pytest.approx(term * last[1, 0], abs=1e-6)
     assert shown["slope"] == pytest.approx(1 - hidden[1] ** 2, abs=1e-6)
     assert shown["error_term"] == pytest.approx(term * last[1, 0] * (1 - hidden[1] ** 2), abs=1e-6)
@@ -125,9 +122,9 @@ def test_a_hidden_units_error_comes_from_the_next_layer():
 def test_the_arithmetic_adds_up_everywhere(state):
     training = course(optimizer="sgd", **state)
     training.run(20)
-    for layer in range(len(training.network.kernels)):
+    for layer in range(sum(facts["weights"] is not None for facts in training.do("facts")["layers"])):
         for unit in (0, 1):
-            a = arithmetic(training.network, Choice(layer, unit, 5))
+            a = training.arithmetic(layer, unit, 5)
             assert a["x"] @ a["w"] + (a["b"] or 0) == pytest.approx(a["h"], abs=1e-4)
             assert a["delta_w"] == pytest.approx(a["learning_rate"] * a["error_term"] * a["x"])
             if a["slope"] is not None and a["error"] is not None and "cancel" not in a.get("note", {}).get("en", ""):
@@ -135,36 +132,55 @@ def test_the_arithmetic_adds_up_everywhere(state):
 
 
 def test_bursts_equal_one_fit():
-    training = course(dropout=0.2, l2=0.01, batch=50)
+    """Bit for bit those of one run, and those of thalweg but for rounding: the same order, the same dropout."""
+    given = {"dropout": 0.2, "l2": 0.01, "batch": 50}
+    training, other = course(**given), course(**given)
+    initial = [array.astype(np.float32) for array in training.do("arrays")]
     for steps in (1, 2, 7, 30, 3, 11):
         training.run(steps)
-    epochs = training.epoch
-    assert epochs == 9
-    assert training.bursts.batch == 0
-    other = course(dropout=0.2, l2=0.01, batch=50).network
-    history = other.model.fit(other.exercise.x, other.y, batch_size=50, epochs=9, lanes=1, verbose=0)
-    assert np.array_equal(other.model.vector, training.network.model.vector)
-    assert history.history["loss"][-1] == training.last["loss"]
+    assert training.epoch == 9
+    assert training.batch == 0
+    other.run(training.iteration)
+    weights = training.do("arrays")
+    assert all(map(np.array_equal, weights, other.do("arrays")))
+    assert training.loss == other.loss
+    penalty = {"kernel_regularizer": L2(0.01)}
+    hidden = [layer for _ in range(2) for layer in (Dense(8, "tanh", **penalty), Dropout(0.2))]
+    model = Sequential([Input((2,)), *hidden, Dense(1, "sigmoid", **penalty)], seed=1)
+    model.compile("adam", "binary_crossentropy")
+    model.optimizer.learning_rate = 0.01
+    model.set_weights(initial)
+    rows = training.rows()
+    history = model.fit(rows.x, rows.y, batch_size=50, epochs=9, lanes=1, verbose=0)
+    for ours, theirs in zip(weights, model.get_weights(), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)
+    assert history.history["loss"][-1] == pytest.approx(training.loss, rel=1e-5)
+
+
+def test_another_rate_keeps_what_the_optimizer_remembers():
+    training, other = course(), course()
+    training.run(100)
+    assert training.change({"learning_rate": 0.5})
+    assert training.rate == 0.5
+    assert training.change({"learning_rate": 0.01})
+    for one in (training, other):
+        one.run(150 - one.iteration)
+    assert all(map(np.array_equal, training.do("arrays"), other.do("arrays")))
 
 
 def test_what_a_change_keeps():
     training = course()
     training.run(100)
-    weights, model = training.network.model.vector.copy(), training.network.model
-    assert training.change(State.of({"learning_rate": 0.5}))
-    assert training.network.model is model  # the optimizer's state, too
-    assert training.network.model.optimizer.learning_rate == 0.5
+    weights = training.do("arrays")
     for change in ({"l2": 0.1}, {"dropout": 0.5}, {"batch": 8}, {"loss": "mse"}, {"optimizer": "sgd"}):
-        state = State.of(change)
-        assert state.keeps_weights(training.state)
-        assert training.change(state)
-        assert np.array_equal(np.concatenate([w.ravel() for w in model.get_weights()]),
-                              np.concatenate([w.ravel() for w in training.network.model.get_weights()]))  # fmt: skip
+        assert training.do("keeps", state=change)
+        assert training.change(change)
+        assert all(map(np.array_equal, weights, training.do("arrays")))
     assert training.iteration == 100
-    assert not training.change(State.of({"optimizer": "sgd"}))
-    assert not State.of({"seed": 2}).keeps_weights(training.state)
-    assert not State.of({"layers": [{}]}).keeps_weights(training.state)
-    assert not np.array_equal(weights, course(seed=2).network.model.vector)
+    assert not training.change({"optimizer": "sgd"})
+    assert not training.do("keeps", state={"seed": 2})
+    assert not training.do("keeps", state={"layers": [{}]})
+    assert not np.array_equal(course().do("arrays")[0], course(seed=2).do("arrays")[0])
 
 
 def test_a_change_of_the_network_begins_anew_and_goes_on_playing(page):
@@ -185,7 +201,7 @@ def test_numbers_that_blow_up_are_told(page):
     page.set({"data": {"name": "plane"}, "optimizer": "sgd", "learning_rate": 1e5})
     page.say("play")
     told = page.until(lambda f: f["status"] == "diverged")
-    assert "not finite" in told["error"]["en"]
+    assert "no longer finite" in told["error"]["en"]
     assert told["error"]["zh"]
     assert any(finding["rule"] == "not finite" for f in page.frames for finding in f.get("findings", []))
     assert all(np.isfinite(w).all() for w in told["weights"])
@@ -247,20 +263,16 @@ def test_the_ball_rolls_in_the_landscape(page):
 
 @pytest.mark.parametrize("bias", [True, False])
 def test_one_or_two_weights_are_their_own_landscape(bias):
-    from thalweg.play.training.ball import valley
-
     data = {"name": "given", "x": [[-1.0], [0.0], [2.0]], "y": [1.0, 2.0, -1.0]}
     training = course(data=data, layers=[], output={"use_bias": bias}, optimizer="sgd", loss="halved_squared_error")
-    network = training.network
-    found = valley(network.model, network.exercise.x, network.y, training.path, 3, True)
-    figure = found.figure
+    found = training.do("landscape")
+    figure = found["figure"]
     assert figure["a_label"] == "w"
     i, j = 5, 7 if bias else 0
     w, b = figure["a"][i], figure["b"][j]
     x, y = np.array([-1.0, 0.0, 2.0]), np.array([1.0, 2.0, -1.0])
     assert figure["loss"][i, j] == pytest.approx(((y - x * w - b) ** 2).mean() / 2, rel=1e-4)
-    ball = found.ball(network.model.vector, 1.0)
-    assert ball[0] == pytest.approx(float(network.model.get_weights()[0].ravel()[0]), abs=1e-6)
+    assert found["ball"][0] == pytest.approx(training.do("arrays")[0][0, 0], abs=1e-6)
 
 
 def test_a_line_is_drawn_for_one_input(page):
@@ -282,20 +294,18 @@ def test_several_outputs_have_several_surfaces(page):
     assert first["surface"]["values"].shape == (48, 48, 2)
 
 
-def test_bursts_raise_as_fit_does():
+def test_a_run_that_diverges_ends_with_finite_weights():
     training = course(data={"name": "plane"}, optimizer="sgd", learning_rate=1e5)
-    with pytest.raises(DivergedError, match="training stopped in epoch 1, batch"):
+    with pytest.raises(PageError, match="no longer finite in epoch 1, batch ") as told:
         training.run(200)
-    assert np.isfinite(training.network.model.vector).all()
-    assert isinstance(training.bursts, Bursts)
-    assert [f["rule"] for f in training.findings()] != []
+    assert told.value.diverged
+    assert all(told.value.text[key].endswith(text) for key, text in training.diverged.items())
+    assert all(np.isfinite(array).all() for array in training.do("arrays"))
+    assert "not finite" in [finding["rule"] for finding in training.do("findings")]
 
 
 def test_the_page_begins_with_a_scene():
-    with (
-        running(states=[{"data": {"name": "xor"}}, {"data": {"name": "moons"}}], preset="two") as site,
-        Page(site) as page,
-    ):
+    with Page(states=[{"data": {"name": "xor"}}, {"data": {"name": "moons"}}], preset="two") as page:
         assert page.hello["preset"] == "two"
         names = {}
         while len(names) < 2:

@@ -47,8 +47,6 @@ NOT_RUN = {  # how a line begins, and why it isn't run here
     "pip ": "installs from an index; test_an_install_line_names_what_there_is looks at it",
     "make ": "CI runs them; test_make_knows_every_target looks for them",
     ".venv/bin/": "what `make` has made, in a checkout",
-    "python -m venv course": "an environment without a network, for which pip downloads everything first",
-    "course/bin/": "the same",
     "mpiexec ": "several processes: tests/models/test_ranks.py, where mpi4py and an MPI are",
     "module load": "a cluster's",
     "srun ": "a cluster's",
@@ -129,7 +127,7 @@ def lines(page):
             section = f"{page}: {re.sub(r' *{:.*', '', token['heading'])}"
         if token["kind"] in ("sh", "console"):
             ours = list(commands(token["kind"], token["block"]))
-        elif re.match(r"(python|thalweg|make)\s" if page in INLINE_TOO else r"pip install '?\.", token["inline"] or ""):
+        elif re.match(r"(python|thalweg|make)\s" if page in INLINE_TOO else r"pip install.*'\.", token["inline"] or ""):
             ours = [(" ".join(token["inline"].split()), None)]
         else:
             continue

@@ -29,8 +29,8 @@ DYNAMIC = {
     *(
         "doctor/finding.py",
         "doctor/rule.py",
-        "play/requests/refusal.py",
-        "play/static/thalweg_as_json.py",
+        "play/refusal.py",
+        "play/pages/thalweg_as_json.py",
         "views/report/subject.py",
     ),
     "views/web/wording.py",

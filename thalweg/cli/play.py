@@ -38,7 +38,7 @@ def play(
         Option(help="writes the page for any web server into this folder, or as one FILE.html, instead of opening it"),
     ] = None,
 ) -> None:
-    """Opens the live page: a network in the browser, trained by this machine while one watches."""
+    """Opens the live page: a network that the browser trains while one watches."""
     if static is not None:
         given = (source, lesson, preset, port, host, pupils, no_open, file_format)
         if given != (None, None, None, 0, None, None, False, FileFormat()):
@@ -47,10 +47,10 @@ def play(
         return
     from thalweg.play import scenes
     from thalweg.play.apart import busy
+    from thalweg.play.bounds import PUPILS
     from thalweg.play.classroom import Classroom, typed_token
-    from thalweg.play.exercises.uploads import of_source
-    from thalweg.play.requests.bounds import PUPILS
-    from thalweg.play.server import HOST, Site, check_installed, listening, serve
+    from thalweg.play.page_table import PageTable
+    from thalweg.play.pages.server import HOST, Site, check_installed, listening, serve
 
     check_installed()
     if sum(given is not None for given in (source, lesson, preset)) > 1:
@@ -60,7 +60,7 @@ def play(
     states = scenes.initial(lesson, preset, source is not None)
     if source is None and file_format != FileFormat():
         raise ArgumentError("--encoding, --sheet and --quote say how SOURCE is read: give one")
-    table = None if source is None else of_source(source, **asdict(file_format))
+    table = None if source is None else PageTable.of_source(source, **asdict(file_format))
     sweep()
     at = listening(port, host or HOST)
     site = Site(at.getsockname()[1], table, states, lesson, preset)
@@ -70,7 +70,7 @@ def play(
     def started(stop: Callable[[], None]) -> None:
         print(site.address)
         if site.classroom is None:
-            print("open this address; Ctrl-C ends the page and its trainings", flush=True)
+            print("open this address; Ctrl-C ends the server", flush=True)
         else:
             print(f"{site.list_address}\nthe first address is for the pupils, the second, with the list of what they")
             print("have done, for you alone; Ctrl-C ends the class", flush=True)
@@ -85,7 +85,7 @@ def play(
 
 def write_static(place: Path) -> None:
     """Writes the page without a server, and says how large it is and how to look at it."""
-    from thalweg.play.static.site import write_file, write_site
+    from thalweg.play.pages.site import write_file, write_site
 
     if place.suffix.lower() in (".html", ".htm"):
         print(f"{place}: {write_file(place) / 1000:,.0f} kB; open it in a browser")

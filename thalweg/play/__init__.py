@@ -1,1 +1,1 @@
-"""The live page: a server on this machine that trains while one watches."""
+"""The live page: served on this machine with a table beside it, or written as files; the browser trains."""

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from thalweg.play.requests.refusal import RefusedError
+from thalweg.play.refusal import RefusedError
 
 T = TypeVar("T")
 THREAD = "thalweg page"

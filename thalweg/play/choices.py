@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
-from thalweg import activations, initializers, losses, optimizers, words
-from thalweg.play.exercises.exercise import NUMBERS
-from thalweg.play.requests.page_state import DATA, INPUTS, LAYERS, Option
-from thalweg.play.training.knobs import HALVED, RATES, SCHEDULES, arguments
+from thalweg import activations, initializers, losses, optimizers, schedules, words
+from thalweg.play.page_state import DATA, INPUTS, LAYERS, defaults
 from thalweg.support.naming import snake_case
 from thalweg.words import Text
 
+HALVED = ("halved_squared_error", "half_squared_error")
+"""The tutorial's loss, ½·Σ(y − ŷ)², whose derivative is the plain error."""
+RATES = ("initial_learning_rate", "max_learning_rate", "learning_rate")
+"""What schedules call the learning rate that the page gives."""
+SCHEDULES = {
+    snake_case(name): kind
+    for name, kind in schedules.CLASSES.items()
+    if next(iter(inspect.signature(kind).parameters)) in RATES
+}
+STEPS = 1000
+USUAL = {"decay_steps": STEPS, "first_decay_steps": STEPS, "total_steps": STEPS, "decay_rate": 0.5}
+"""Of the arguments of schedules that have no default."""
+MOST = {"ns_steps": 20, "warmup_steps": 10**6, "ema_overwrite_frequency": 10**6, "gradient_accumulation_steps": 10**4}
+"""Counts in an optimizer: each costs time."""
+NUMBERS = ("plane", "hills", "line", "edges")
+"""Data sets whose targets are numbers."""
 TITLES: dict[str, Text] = {
     "blobs": words.text("Blobs"),
     "moons": words.text("Moons"),
@@ -55,7 +70,7 @@ def choices() -> dict[str, Any]:
         "data": {
             name: {
                 "title": TITLES[name],
-                "kind": "either" if name in EITHER else "numbers" if name in (*NUMBERS, "edges") else "classes",
+                "kind": "either" if name in EITHER else "numbers" if name in NUMBERS else "classes",
                 "options": defaults(options),
             }
             for name, options in DATA.items()
@@ -65,5 +80,11 @@ def choices() -> dict[str, Any]:
     }  # fmt: skip
 
 
-def defaults(options: dict[str, Option]) -> dict[str, Any]:
-    return {key: default for key, (default, _) in options.items()}
+def arguments(kind: Any, skip: tuple[str, ...]) -> dict[str, Any]:
+    """A class's own arguments with their defaults."""
+    own = inspect.signature(kind).parameters.values()
+    return {
+        p.name: USUAL.get(p.name) if p.default is p.empty else p.default
+        for p in own
+        if p.name not in (*skip, "name", "seed") and p.kind is not p.VAR_KEYWORD
+    }

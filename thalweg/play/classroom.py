@@ -6,11 +6,12 @@ import secrets
 import unicodedata
 from dataclasses import dataclass, field
 from itertools import count
+from json import loads
 from time import monotonic
 from typing import Any
 
-from thalweg.play.requests.bounds import NAME, NAMES
-from thalweg.play.requests.refusal import RefusedError
+from thalweg.play.bounds import FORMULA, NAME, NAMES
+from thalweg.play.refusal import RefusedError, shortened
 from thalweg.play.scenes import lessons
 from thalweg.support.naming import choose
 
@@ -114,6 +115,34 @@ class Classroom:
             del self.pupils[min(gone, key=lambda other: other.there).name]
         return pupil
 
+    def told(self, content: bytes) -> Pupil | None:
+        """What a page says of itself, as JSON: whose it is, and what is solved; or that it goes. None when it goes.
+
+        Raises:
+            RefusedError: it isn't what pages say; or as `hear`.
+            ArgumentError: there is no lesson of such a name.
+        """
+        try:
+            found = loads(content)
+        except (ValueError, RecursionError) as error:
+            raise RefusedError("a message has to be JSON: {error}", error=error) from None
+        if not isinstance(found, dict):
+            raise RefusedError(
+                "{what} has to be an object, {{…}}, got {value}", what="a message", value=shortened(found)
+            )
+        key, name, page = (short(part, found.get(part)) for part in ("pupil", "name", "page"))
+        if found.get("leaves"):
+            self.leave(key, page)
+            return None
+        lesson, solved = found.get("lesson"), found.get("solved")
+        if not isinstance(solved, list):
+            raise RefusedError(
+                "{what} has to be a list of at most 1,000, got {value}", what="solved", value=shortened(solved)
+            )
+        pupil = self.hear(key, name, page)
+        pupil.progress(None if lesson is None else short("lesson", lesson), [short("solved", one) for one in solved])
+        return pupil
+
     def leave(self, key: str, page: str) -> None:
         """A page says that it goes."""
         for pupil in self.pupils.values():
@@ -153,3 +182,15 @@ class Classroom:
         """The list that the teacher sees, by name; the keys stay here."""
         self.look()
         return [pupil.to_json() for pupil in sorted(self.pupils.values(), key=lambda pupil: pupil.name)]
+
+
+def short(what: str, value: Any) -> str:
+    """A text that isn't long."""
+    if not isinstance(value, str) or not value.strip() or len(value) > FORMULA:
+        raise RefusedError(
+            "{what} has to be a text of at most {formula} characters, got {value}",
+            what=what,
+            formula=FORMULA,
+            value=shortened(value),
+        )
+    return value.strip()

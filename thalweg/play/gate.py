@@ -18,8 +18,6 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-OPEN = "/web/"
-"""Code and words, the same for everyone: no token is needed."""
 CLASS = "/class"
 """What is the teacher's: it needs a token of its own."""
 PROGRESS = f"{CLASS}/progress"
@@ -31,7 +29,7 @@ POLICY = "; ".join(
         "script-src 'self' 'wasm-unsafe-eval'",
         "style-src 'self' 'unsafe-inline'",
         "img-src 'self' data: blob:",
-        "connect-src 'self' {socket}",
+        "connect-src 'self'",
         "font-src 'self'",
         "form-action 'none'",
         "base-uri 'none'",
@@ -48,25 +46,17 @@ class Gate:
         app: what answers them.
         port: of the server.
         token: the secret in the page's address.
+        given: paths of code and words, the same for everyone, which need no token.
         teacher: the secret in the address of a class's list; None where there is no class.
-        given: paths of code and words besides, which need no token.
     """
 
-    def __init__(
-        self, app: App, port: int, token: str, teacher: str | None = None, given: Collection[str] = ()
-    ) -> None:
-        self.app, self.port, self.token, self.teacher, self.given = app, port, token, teacher, given
+    def __init__(self, app: App, port: int, token: str, given: Collection[str], teacher: str | None) -> None:
+        self.app, self.port, self.token, self.given, self.teacher = app, port, token, given, teacher
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] not in ("http", "websocket"):
-            await self.app(scope, receive, send)
-            return
         why = self.refusal(scope)
         if why is None:
             await self.app(scope, receive, self.with_headers(scope, send))
-        elif scope["type"] == "websocket":
-            await receive()  # the request to connect
-            await send({"type": "websocket.close", "code": 1008, "reason": why})  # before it is accepted: a 403
         else:
             text = {"type": "http.response.body", "body": f"{why}\n".encode()}
             headers = [(b"content-type", b"text/plain; charset=utf-8")]
@@ -89,11 +79,9 @@ class Gate:
             return "this server answers to its own address alone"
         if any(origin.lower() not in {f"http://{host}" for host in own} for origin in origins) or len(origins) > 1:
             return "another page may not speak to this server"
-        if scope["type"] == "websocket" and not origins:
-            return "a socket has to come from this server's page"
-        if scope["type"] == "http" and (scope["path"].startswith(OPEN) or scope["path"] in self.given):
-            return None
         path = scope["path"]
+        if path in self.given:
+            return None
         teachers = path == CLASS or (path.startswith(f"{CLASS}/") and path != PROGRESS)
         right = self.teacher if teachers else self.token
         tokens = parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])
@@ -103,9 +91,8 @@ class Gate:
 
     def with_headers(self, scope: Scope, send: Send) -> Send:
         """Sends the page's policy with every answer."""
-        hosts = sorted(self.hosts(scope))
         headers = {
-            "content-security-policy": POLICY.format(socket=" ".join(f"ws://{host}" for host in hosts)),
+            "content-security-policy": POLICY,
             "x-content-type-options": "nosniff",
             "referrer-policy": "no-referrer",
             "cross-origin-resource-policy": "same-origin",

@@ -1,4 +1,4 @@
-"""Lessons and presets: states of the page by name. They are data, which page and server read alike."""
+"""Lessons and presets: states of the page by name. They are data, which the page reads."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import importlib.metadata
 from pathlib import Path
 from typing import Any
 
-from thalweg.play.requests.page_state import State
+from thalweg.play.page_state import DATA, STATE, defaults
 from thalweg.support.naming import choose
 from thalweg.views import web
 from thalweg.views.web import wording
@@ -45,9 +45,8 @@ def initial(lesson: str | None, preset: str | None, table: bool) -> list[dict[st
         return states_of(choose("lesson", lesson, lessons()))
     if preset is not None:
         return states_of(choose("preset", preset, presets()))
-    if table:
-        return [State.of({"data": {"name": "table"}}).to_json()]
-    return [State().to_json()]
+    state = defaults(STATE)
+    return [state | {"data": {"name": "table", **defaults(DATA["table"])}} if table else state]
 
 
 def documentation() -> str:

@@ -26,8 +26,7 @@ from thalweg.engine.native.scheduling.schedule import Schedule, schedule_of
 from thalweg.errors import ThalwegError
 from thalweg.layers import Input
 from thalweg.models.sequential import Sequential
-from thalweg.play.choices import choices
-from thalweg.play.training import knobs
+from thalweg.play.choices import HALVED, choices
 from thalweg.program.instructions.activations import Activation, ElementwiseAdjoint
 from thalweg.program.instructions.losses.loss_instruction import LossAndGradient
 from thalweg.program.instructions.losses.penalties import Penalty, PenaltyGradient
@@ -247,7 +246,7 @@ def schedule_of_a_network(
 
 
 def loss_of(name: str) -> losses.Loss:
-    return losses.SumSquaredError(half=True) if name in knobs.HALVED else losses.get(name)
+    return losses.SumSquaredError(half=True) if name in HALVED else losses.get(name)
 
 
 def found(schedule: Schedule, *kinds: type[Any]) -> list[Any]:

@@ -33,6 +33,7 @@ const FUNCTIONS = {
   sign: [Math.sign, () => 0],
   sin: [Math.sin, (u) => ["cos", u]],
   cos: [Math.cos, (u) => ["neg", ["sin", u]]],
+  tan: [Math.tan, (u) => ["+", 1, ["**", ["tan", u], 2]]],
   arctan: [Math.atan, (u) => ["/", 1, ["+", 1, ["**", u, 2]]]],
   sinh: [Math.sinh, (u) => ["cosh", u]],
   cosh: [Math.cosh, (u) => ["sinh", u]],
@@ -45,7 +46,6 @@ const FUNCTIONS = {
 const DEFINED = {
   square: [1, (u) => ["**", u, 2]],
   relu: [1, (u) => ["max", u, 0]],
-  tan: [1, (u) => ["/", ["sin", u], ["cos", u]]],
   atan: [1, (u) => ["arctan", u]],
   pow: [2, (u, v) => ["**", u, v]],
   where: [3, (on, u, v) => ["where", on, u, v]],
@@ -66,6 +66,7 @@ const OPERATIONS = {
 };
 const LONGEST = 500; // characters
 const MOST = 2000; // operations of a derivative
+const DEEPEST = 10; // functions within each other: tan doubles what is in it
 const CONDITIONS = ["<", "<=", ">", ">=", "and", "or", "not"];
 const TOKEN =
   /\s*(?:(\d+\.?\d*(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?)|([A-Za-z_]\w*)|(\*\*|<=|>=|[-+*/(),<>])|(\S))/gy;
@@ -82,6 +83,7 @@ export class Reader {
       this.tokens.push(number ?? name ?? sign);
     }
     this.at = 0;
+    this.depth = 0;
   }
   /** @param {...string} expected @returns {string | null} the next token, taken if it is one of these */
   take(...expected) {
@@ -189,9 +191,11 @@ export class Reader {
   /** @returns {Tree[]} */
   given() {
     const found = [];
+    if (++this.depth > DEEPEST) throw unsupported("the formula is nested too deeply");
     do found.push(this.choice());
     while (this.take(","));
     this.need(")");
+    this.depth -= 1;
     return found;
   }
   /** @param {string} name @returns {Tree} */

@@ -528,6 +528,9 @@ export class Lowering {
     if (shape.length > 1 && "classes" in { ...template.loss.sizes, ...metric?.sizes })
       throw unsupported("classes take a dense layer at the end: put flatten and dense after the last layer");
     const names = { units, "1/units": 1 / units };
+    const { coefficient } = template.loss.constants; // of a sum over the outputs: its mean over the places counts
+    const over = typeof coefficient === "number" ? { coefficient: (coefficient * /** @type {number} */ (shape.at(-1))) / units } : {};
+    const scored = { ...template.loss, constants: { ...template.loss.constants, ...over } };
     const { totals } = catalogue.layout;
     const sum = (/** @type {number} */ offset) => ({ region: "totals", offset, size: 1, perRow: false });
     return {
@@ -539,9 +542,9 @@ export class Lowering {
         const a = template.joined ? this.value(units) : null;
         const operands = { y, weight: null, sums: sum(totals.loss), dp: d, a };
         if (own) this.own(this.forward, spec.loss, own, { p, y, sums: operands.sums, dp: d }, units);
-        else this.templated(this.forward, template.loss, { p, ...operands }, names);
-        const scored = { p: a ?? p, y, weight: null, sums: sum(totals.metric) };
-        if (metric) this.templated(this.forward, metric, scored, names);
+        else this.templated(this.forward, scored, { p, ...operands }, names);
+        const judged = { p: a ?? p, y, weight: null, sums: sum(totals.metric) };
+        if (metric) this.templated(this.forward, metric, judged, names);
         return { a: a ?? p, d };
       },
     };

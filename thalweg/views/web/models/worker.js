@@ -1,4 +1,4 @@
-// The model of the live page without a server: the socket's messages and frames, from a worker.
+// The live page's model: JSON goes to a worker that trains, binary frames come back. A frame's keys are the names that change.
 import { decode } from "../decode.js";
 import { notices } from "./notices.js";
 import { addressOf, readByServer } from "./served.js";
@@ -7,11 +7,6 @@ import { unpacked } from "./static.js";
 const FILES = { site: "site.json", engine: "engine.json", wasm: "thalweg.wasm", digits: "digits.bin", lessons: "lessons.json", presets: "presets.json" };
 /** What a page that is one file holds: bytes by name. @type {Promise<{ [name: string]: Uint8Array }> | null} */
 let held = null;
-
-/** Whether this page has no server: its index.html says so, or it is one file with all data. */
-export function hasNoServer() {
-  return document.getElementById("document") !== null || document.querySelector('meta[name="thalweg-model"]')?.getAttribute("content") === "worker";
-}
 
 /** A file of the site: its bytes, if the page holds them, or its address beside the page. @param {string} name */
 async function fileOf(name) {
@@ -28,7 +23,8 @@ export async function dataOf(name) {
 }
 
 /**
- * Frames are acknowledged as the socket's are; `change:closed` says, in `reason`, why the worker has ended. The page
+ * Every frame is acknowledged when its listeners have run and what they promised is done: the worker makes the next one
+ * only then, so a page never gets more than it can draw. `change:closed` says, in `reason`, why the worker has ended. The page
  * begins with the lesson or preset of its address, ?lesson=one-row, or as its server says.
  * @param {import("./served.js").Begins | null} [served]
  * @returns {Model & { upload(file: File): Promise<any>, exported(kind: string, side: number): Promise<any> }}

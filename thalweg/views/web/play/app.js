@@ -1,24 +1,20 @@
-// The live page: one socket, one or two sides, and the panels around them.
+// The live page: one worker, one or two sides, and the panels around them.
 import { h } from "../dom.js";
 import { begins } from "../models/served.js";
-import { socketModel } from "../models/socket.js";
-import { hasNoServer, workerModel } from "../models/worker.js";
+import { dataOf, workerModel } from "../models/worker.js";
 import { onSettings } from "../settings.js";
 import { said, word } from "../words.js";
-import { Attendance, enrolled, forget } from "./classroom.js";
+import { Attendance, enrolled } from "./classroom.js";
 import { showKnobs, showTraining } from "./controls.js";
 import { Worked } from "./convolution.js";
 import { showData } from "./datapanel.js";
 import { followLesson, showLesson } from "./lessons.js";
-import { read } from "./pictures.js";
 import { Side } from "./side.js";
 import { copied, differences, unpackedLink } from "./states.js";
 import { stopped } from "./stopped.js";
 import { showTop } from "./top.js";
 import { el, refill } from "./widgets.js";
 
-const TOO_MANY = 1013; // the code of a socket that the server closes when enough pages are open
-const FREED = 4000; // … when the teacher has freed the seat
 const SEND_AFTER = 80; // ms: a slider that moves sends its state that often
 const FRAME_PACE = 10; // epochs a second, of a network in another page
 const REDUCED = matchMedia("(prefers-reduced-motion: reduce)");
@@ -37,8 +33,6 @@ export class App {
   /** @param {HTMLElement} body */
   constructor(body) {
     this.body = body;
-    this.token = new URLSearchParams(location.search).get("token") ?? "";
-    this.alone = hasNoServer();
     /** Within another page, at ?frame: what is shown of the network. @type {{ knobs: string[], show: string[] } | null} */
     this.frame = new URLSearchParams(location.search).has("frame") ? { knobs: ["rate"], show: ["network", "surface"] } : null;
     body.classList.toggle("in-frame", Boolean(this.frame));
@@ -103,40 +97,29 @@ export class App {
     this.greeted = Promise.resolve();
   }
 
-  /** Reads what the page needs, and opens the socket. */
+  /** Reads what the page needs, and starts its worker. */
   async start() {
-    if (!this.token && !this.alone) return this.tell(word("This address lacks its token: open the one that `thalweg play` printed."));
-    [this.lessons, this.presets, this.map] = await Promise.all(["lessons", "presets", "map"].map(read));
-    const served = this.alone ? await begins() : null;
+    [this.lessons, this.presets, this.map] = await Promise.all(["lessons", "presets", "map"].map(dataOf));
+    const served = await begins();
     this.pupil = await enrolled(served?.class);
     if (served && this.pupil) {
       this.attendance = new Attendance(this, this.pupil);
       if (!(await this.attendance.takeSeat())) return;
     }
-    const asked = new URLSearchParams({ token: this.token, ...this.pupil });
-    this.model = this.alone ? workerModel(served) : socketModel(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/socket?${asked}`);
+    this.model = workerModel(served);
     this.model.on("change:message", (/** @type {any} */ message) => (message.hello ? (this.greeted = this.greet(message.hello)) : this.greeted.then(() => this.receive(message))));
-    this.model.on("change:closed", (/** @type {any} */ why) => (this.alone ? stopped(this, why.reason) : this.closed(why.code)));
+    this.model.on("change:closed", (/** @type {any} */ why) => stopped(this, why.reason));
     onSettings(() => this.rebuild());
     this.redraw();
   }
 
-  /** @param {number} code of the socket's end */
-  closed(code) {
-    if (code === FREED) return this.tell(word("Your teacher has freed this seat: reload this page to take one again."));
-    if (this.hello) return this.tell(this.pupil ? word("The connection has ended: reload this page.") : word("The connection has ended: start `thalweg play` again and reload this page."));
-    if (this.pupil) forget();
-    return this.tell(code === TOO_MANY ? word("There is no place left for this page: close another one, and reload this.") : word("The connection has ended: start `thalweg play` again and reload this page."));
-  }
-
   /** Tells the teacher's list where this pupil is. */
   progress() {
-    if (this.attendance) this.attendance.tell();
-    else if (this.pupil) this.send({ do: "progress", lesson: this.lesson?.id ?? null, solved: [...this.done] });
+    this.attendance?.tell();
   }
 
   /**
-   * The server's first word: what there is to choose, and where to begin.
+   * The worker's first word: what there is to choose, and where to begin.
    * @param {any} hello
    */
   async greet(hello) {
@@ -439,17 +422,11 @@ export class App {
     this.changed();
   }
 
-  /** @param {string} path @param {{ [name: string]: string }} more */
-  address(path, more) {
-    return `${path}?${new URLSearchParams({ token: this.token, session: this.hello?.session ?? "", ...more })}`;
-  }
-
   /** @param {File} file */
   async upload(file) {
     this.uploadSaid = word("Reading {0} …", file.name);
     this.changed();
-    const reading = this.alone ? this.model.upload(file) : this.uploaded(file);
-    const result = await reading.catch(() => ({ error: word("`thalweg play` has ended, or this machine can't reach it: it would read the file.") }));
+    const result = await this.model.upload(file).catch(() => ({ error: word("`thalweg play` has ended, or this machine can't reach it: it would read the file.") }));
     this.uploadSaid = result.error ? said(result.error) : "";
     if (result.table) {
       this.tables.set(result.table.id, result.table);
@@ -464,12 +441,6 @@ export class App {
       });
     }
     this.changed();
-  }
-
-  /** The server's answer to a file. @param {File} file */
-  async uploaded(file) {
-    const answer = await fetch(this.address("/upload", { name: file.name }), { method: "POST", body: file, headers: { "Content-Type": "text/csv" } });
-    return answer.json().catch(() => ({ error: `${answer.status} ${answer.statusText}` }));
   }
 
   /**

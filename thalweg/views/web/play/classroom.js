@@ -61,10 +61,10 @@ export class Attendance {
 
 /**
  * The page's key and the pupil's name, which is asked for the first time.
- * @param {boolean} [asked] whether this is a class, if the page doesn't say so itself
+ * @param {boolean} [asked] whether this is a class
  * @returns {Promise<{ pupil: string, name: string } | null>} null outside a class
  */
-export async function enrolled(asked = "class" in document.body.dataset) {
+export async function enrolled(asked = false) {
   if (!asked) return null;
   const stored = sessionStorage.getItem(STORED);
   if (stored) return JSON.parse(stored);
@@ -75,7 +75,7 @@ export async function enrolled(asked = "class" in document.body.dataset) {
 }
 
 /** The next time, the name is asked for again. */
-export function forget() {
+function forget() {
   sessionStorage.removeItem(STORED);
 }
 

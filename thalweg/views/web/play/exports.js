@@ -22,15 +22,8 @@ export function exportMenu(app) {
 
 /** @param {App} app @param {string} kind */
 async function download(app, kind) {
-  if (app.alone) {
-    const file = await app.model.exported(kind, app.active);
-    return file.error ? app.tell(said(file.error)) : save([file.bytes], file.name, file.type);
-  }
-  const answer = await fetch(app.address(`/export/${kind}`, { side: String(app.active) }));
-  if (!answer.ok) return app.tell(said((await answer.json().catch(() => null))?.error ?? `${answer.status} ${answer.statusText}`));
-  const name = /filename="?([^";]+)/.exec(answer.headers.get("Content-Disposition") ?? "")?.[1] ?? `thalweg-${kind}`;
-  const blob = await answer.blob();
-  save([blob], name, blob.type);
+  const file = await app.model.exported(kind, app.active);
+  return file.error ? app.tell(said(file.error)) : save([file.bytes], file.name, file.type);
 }
 
 /** The address of this page becomes the link, and is copied where that is allowed. @param {App} app */

@@ -1,18 +1,13 @@
 // The live page's data that aren't code, and its small pictures: pictures.json.
 import { svg } from "../dom.js";
-import { dataOf, hasNoServer } from "../models/worker.js";
+import { dataOf } from "../models/worker.js";
 
 /** @type {{ [kind: string]: any }} */
 const PICTURES = {};
 
-/** @param {string} name of a file with data, such as "lessons" */
-export async function read(name) {
-  return hasNoServer() ? dataOf(name) : (await fetch(`/web/play/${name}.json`)).json();
-}
-
 /** Reads the pictures: nothing can be drawn before. */
 export async function loadPictures() {
-  Object.assign(PICTURES, await read("pictures"));
+  Object.assign(PICTURES, await dataOf("pictures"));
 }
 
 /** @param {string} name */

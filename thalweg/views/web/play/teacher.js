@@ -1,16 +1,16 @@
 // The teacher's list of a class: who is there, in which lesson, and which are done.
 import { h, save, scroller } from "../dom.js";
+import { dataOf } from "../models/worker.js";
 import { followSystem, language, onSettings } from "../settings.js";
 import { languageButton, themeButton } from "../switches.js";
 import { said, tag, word } from "../words.js";
-import { read } from "./pictures.js";
 import { el } from "./widgets.js";
 
 const EVERY = 2000; // ms
 
 /** @typedef {{ name: string, lesson: string | null, solved: string[], pages: number }} Pupil */
 
-const lessons = await read("lessons");
+const lessons = await dataOf("lessons");
 const token = new URLSearchParams(location.search).get("token") ?? "";
 /** @type {{ pupils: Pupil[], seats: number, address: string } | null} */
 let told = null;

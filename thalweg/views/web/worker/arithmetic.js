@@ -1,4 +1,4 @@
-// One unit's arithmetic on one row, with the tutorial's names: the twin of play/training/arithmetic.py.
+// One unit's arithmetic on one row, with the tutorial's names.
 import { factorOf, numpyLines } from "./numpy_lines.js";
 import { floats } from "./encode.js";
 import { sentence } from "./sentences.js";
@@ -7,6 +7,8 @@ import { sentence } from "./sentences.js";
 /** @typedef {import("./page_network.js").Layer} Layer */
 /** @typedef {{ layer: number, unit: number, row: number }} Choice */
 /** A step that was done: the weights before it, and how. @typedef {{ before: [Float32Array, Float32Array | null][], rows: number, iteration: number, learningRate: number }} Step */
+
+const MOST_ROWS = 200; // of a batch whose step is written out
 
 /** What a layer read and made of some rows, and −∂L/∂h: each row after the other. @typedef {{ x: Float64Array, h: Float64Array, a: Float64Array, terms: Float64Array }} Pass */
 
@@ -212,10 +214,10 @@ function fromNext(network, layer, unit, run) {
 
 /** What all rows ask of a unit together, and the weights after the step that they make. @param {PageNetwork} network @param {Choice} choice @param {Layer} layer @param {Float64Array} w @param {number | null} b */
 function overRows(network, choice, layer, w, b) {
-  const { state, exercise, tools } = network;
+  const { state, exercise } = network;
   const { rows } = exercise;
   const random = state.dropout || state.layers.some((/** @type {any} */ l) => l.kind === "dropout" || l.kind === "batch_norm");
-  if (state.optimizer !== "sgd" || state.l1 || state.l2 || state.batch < rows || rows > tools.site.constants["arithmetic.MOST_ROWS"] || random) return {};
+  if (state.optimizer !== "sgd" || state.l1 || state.l2 || state.batch < rows || rows > MOST_ROWS || random) return {};
   const pass = passOf(executed(network, 0, rows), layer);
   const units = layer.shape[layer.shape.length - 1];
   const terms = columnOf(pass.terms, units, choice.unit).map((term) => term * rows); // of the rows' mean loss

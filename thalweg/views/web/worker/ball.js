@@ -1,4 +1,4 @@
-// The landscape under a training, made a part at a time between its bursts: the twin of play/training/ball.py.
+// The landscape under a training, made a part at a time between its bursts.
 import { floats } from "./encode.js";
 import { taken } from "./exercise.js";
 import { Generator } from "./numpy_random.js";
@@ -8,6 +8,12 @@ import { refused, sentence } from "./sentences.js";
 /** @typedef {import("./page_network.js").PageNetwork} PageNetwork */
 /** A part of the vector of weights with a shape. @typedef {{ offset: number, shape: number[], size: number, key: string }} Part */
 
+export const PATH = 64; // weights that are remembered of the way
+export const REMEMBERED = 50_000; // weights of the largest network whose way is remembered
+const AGAIN = 4; // s from one landscape to the next, when the ball has left it
+const AHEAD = 300; // epochs that the copy trains
+const SECONDS = 0.6; // … and for how long at most
+const LARGEST = 1e12; // length of the weights around which there is a landscape: a network with larger ones has diverged
 const SIDE = 25;
 const WEIGHT_SIDE = 33; // of the picture of one weight or two
 
@@ -175,6 +181,7 @@ export class Survey {
   constructor(course) {
     const { network, path } = course;
     this.constants = course.constants;
+    this.seconds = SECONDS;
     this.begun = performance.now() / 1000;
     /** @type {Valley | null} */
     this.valley = null;
@@ -191,7 +198,7 @@ export class Survey {
 
   /** Whether it is done, and was begun long enough ago to be made anew. */
   get old() {
-    return this.done && performance.now() / 1000 - this.begun > this.constants["survey.AGAIN"];
+    return this.done && performance.now() / 1000 - this.begun > AGAIN;
   }
 
   /** Works for some seconds. @param {number} seconds */
@@ -221,7 +228,7 @@ export class Survey {
     const numbers = terrain.trained.reduce((sum, part) => sum + part.size, 0);
     if (numbers <= 2) return yield* this.ofWeights(numbers);
     const here = terrain.solution;
-    if (!(norm(here) < this.constants["ball.LARGEST"])) throw refused("the weights are too large for a landscape around them");
+    if (!(norm(here) < LARGEST)) throw refused("the weights are too large for a landscape around them");
     const ahead = yield* this.ahead(network);
     const way = [...this.walked, here, ...ahead];
     const moved = way[0].some((v, n) => Math.abs(v - way[way.length - 1][n]) > 1e-8 + 1e-5 * Math.abs(way[way.length - 1][n]));
@@ -229,7 +236,7 @@ export class Survey {
     let axes;
     /** @type {[number, number][]} */
     let ranges = [[-1, 1], [-1, 1]];
-    if (way.length >= 3 && here.length <= this.constants["ball.REMEMBERED"] && moved) [axes, ranges] = this.plane(way);
+    if (way.length >= 3 && here.length <= REMEMBERED && moved) [axes, ranges] = this.plane(way);
     else {
       const draw = new Generator(0);
       axes = [terrain.direction(draw), terrain.direction(draw)];
@@ -260,8 +267,8 @@ export class Survey {
     /** @type {Float32Array[]} */
     const way = [];
     let spent = 0;
-    const pictures = Math.floor(this.constants["ball.PATH"] / 2);
-    const epochs = Math.max(1, Math.floor(this.constants["ball.AHEAD"] / pictures));
+    const pictures = Math.floor(PATH / 2);
+    const epochs = Math.max(1, Math.floor(AHEAD / pictures));
     try {
       for (let n = 0; n < pictures; n++) {
         for (let e = 0; e < epochs; e++) {
@@ -269,7 +276,7 @@ export class Survey {
           const { finite } = twin.run(twin.stepsPerEpoch, network.rate);
           spent += (performance.now() - begun) / 1000;
           if (!finite) return way;
-          if (spent > this.constants["ball.SECONDS"]) return [...way, twin.vector.slice()];
+          if (spent > this.seconds) return [...way, twin.vector.slice()];
           yield;
         }
         way.push(twin.vector.slice());

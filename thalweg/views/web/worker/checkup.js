@@ -1,4 +1,4 @@
-// The doctor at a training: samples of single steps, the twin of play/training/checkup.py and of thalweg/recordings.
+// The doctor at a training: samples of single steps, as thalweg/recordings takes them.
 import { diagnosed } from "./doctor.js";
 import { evenly, taken } from "./exercise.js";
 
@@ -9,6 +9,10 @@ import { evenly, taken } from "./exercise.js";
 
 const seconds = () => performance.now() / 1000;
 const MOST_ROWS = 256;
+const BETWEEN = 0.25; // s from one sample to the next: one takes a few milliseconds
+const FIRST = 12; // samples that are taken early,
+const GROWTH = 1.5; // and by how much the steps between them grow
+const AGAIN = 1; // s from one diagnosis to the next
 
 /** @param {ArrayLike<number>[]} parts @param {(v: number) => number} of */
 function summed(parts, of) {
@@ -47,15 +51,11 @@ export class Checkup {
   /** @param {Course} course */
   constructor(course) {
     this.course = course;
-    const of = (/** @type {string} */ name) => /** @type {number} */ (course.constants[name]);
-    this.between = of("checkup.BETWEEN");
-    this.first = of("checkup.FIRST");
-    this.growth = of("checkup.GROWTH");
-    this.again = of("checkup.AGAIN");
-    this.large = of("measuring.SATURATED");
-    this.same = of("measuring.SAME");
+    this.again = AGAIN;
+    this.large = course.constants["measuring.SATURATED"];
+    this.same = course.constants["measuring.SAME"];
     this.at = 0; // the step from which on the next of the early samples is taken
-    this.sampled = -this.between;
+    this.sampled = -BETWEEN;
     this.rate = { most: 0, last: 0 };
     /** @type {Sample[]} */
     this.samples = [];
@@ -68,9 +68,9 @@ export class Checkup {
   /** Whether the step after these is one to sample. @param {number} steps */
   due(steps) {
     const now = seconds();
-    const early = this.samples.length < this.first && steps >= this.at;
-    if (!early && now - this.sampled < this.between) return false;
-    this.at = Math.max(steps + 1, steps * this.growth);
+    const early = this.samples.length < FIRST && steps >= this.at;
+    if (!early && now - this.sampled < BETWEEN) return false;
+    this.at = Math.max(steps + 1, steps * GROWTH);
     this.sampled = now;
     return true;
   }

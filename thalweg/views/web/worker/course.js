@@ -1,4 +1,5 @@
-// The course of one side's training since it began anew: the twin of play/training/journey.py.
+// The course of one side's training since it began anew.
+import { PATH, REMEMBERED } from "./ball.js";
 import { Checkup } from "./checkup.js";
 import { Curves } from "./curves.js";
 import { posed } from "./exercise.js";
@@ -31,7 +32,7 @@ export class Course {
     this.rules = new Rules(tools.site);
     this.network = new PageNetwork(tools, state, posed(state, tools));
     this.legs = [legOf(state)];
-    this.curves = new Curves(this.network.metric, this.constants["curves.MOST"]);
+    this.curves = new Curves(this.network.metric);
     this.responses = new Responses(this.network);
     this.reading = new Reading(this.network);
     this.epochsBefore = 0; // of networks before
@@ -151,9 +152,9 @@ export class Course {
     this.last = { train, held };
     this.curves.add(epoch, train, held);
     const { vector } = this.engine;
-    if (vector.length > this.constants["ball.REMEMBERED"]) return;
+    if (vector.length > REMEMBERED) return;
     this.path.push(vector.slice());
-    if (this.path.length > this.constants["ball.PATH"]) this.path = this.path.filter((_, n) => n % 2 === 0);
+    if (this.path.length > PATH) this.path = this.path.filter((_, n) => n % 2 === 0);
   }
 
   trainScores() {

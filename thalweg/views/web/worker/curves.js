@@ -1,13 +1,14 @@
-// Loss and metric by epoch: the twin of play/training/curves.py.
+// Loss and metric by epoch.
 import { floats } from "./encode.js";
+
+const MOST = 2000; // points: of more, every other one goes
 
 /** @typedef {{ loss: number, metric: number | null }} Scores */
 
 export class Curves {
-  /** @param {string} metric @param {number} most */
-  constructor(metric, most) {
+  /** @param {string} metric */
+  constructor(metric) {
     this.metric = metric;
-    this.most = most;
     /** @type {number[][]} */
     this.points = [];
     this.sent = 0; // points that the page has
@@ -16,7 +17,7 @@ export class Curves {
   /** @param {number} epoch @param {Scores | null} train @param {Scores | null} held */
   add(epoch, train, held) {
     this.points.push([epoch, train?.loss ?? NaN, train?.metric ?? NaN, held?.loss ?? NaN, held?.metric ?? NaN]);
-    if (this.points.length <= this.most) return;
+    if (this.points.length <= MOST) return;
     this.points = this.points.filter((_, n) => n % 2 === 0);
     this.sent = 0;
   }

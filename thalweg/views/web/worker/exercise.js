@@ -1,4 +1,4 @@
-// What a network is to learn: the twin of play/exercises/exercise.py.
+// What a network is to learn.
 import { Generator } from "./numpy_random.js";
 import { divided, expanded, halfEven, PLANAR } from "./planar.js";
 import { refused } from "./sentences.js";
@@ -36,6 +36,11 @@ import { tabular } from "./table.js";
  */
 
 const IMAGE = 64;
+const REACH = 3.3; // how far the pictures of generated data reach from the middle
+const ROWS = 1000; // at most, of those that are written in the state
+const COLUMNS = 64;
+/** Differences between left and right, and between above and below. @type {{ [side: string]: number[][] }} */
+export const KERNELS = { vertical: Array(3).fill([1, 0, -1]), horizontal: [[1, 1, 1], [0, 0, 0], [-1, -1, -1]] };
 const NUMBERS = ["plane", "hills", "line"];
 
 /** @param {number[]} shape */
@@ -98,9 +103,8 @@ function classNames(count) {
 /**
  * A data set in the plane, or on a line.
  * @param {State} state
- * @param {any} site
  */
-function generated(state, site) {
+function generated(state) {
   const { name, rows, noise, seed, share, classes: count = 2 } = state.data;
   const flat = name === "line";
   const allowed = state.inputs.filter((/** @type {string} */ n) => !flat || ["x0", "x0²", "sin x0"].includes(n));
@@ -108,9 +112,8 @@ function generated(state, site) {
   const inputs = allowed.length ? [...new Set(/** @type {string[]} */ (allowed))] : ["x0"];
   const columns = flat ? 1 : 2;
   const { points, y } = PLANAR[name](rows, noise, new Generator(seed), count);
-  const reach = site.constants["exercise.REACH"];
   const numbers = NUMBERS.includes(name);
-  const sight = { names: flat ? ["x0"] : ["x0", "x1"], ranges: Array(columns).fill([-reach, reach]), rows: (/** @type {Float64Array} */ p) => expanded(p, columns, inputs) };
+  const sight = { names: flat ? ["x0"] : ["x0", "x1"], ranges: Array(columns).fill([-REACH, REACH]), rows: (/** @type {Float64Array} */ p) => expanded(p, columns, inputs) };
   return split({
     task: numbers ? "numbers" : count === 2 ? "binary" : "multiclass", inputs, targets: ["y"], classes: numbers ? null : classNames(count),
     x: expanded(points, columns, inputs), y: Float32Array.from(y), shape: [inputs.length], targetShape: numbers ? [1] : [], points, sight,
@@ -121,15 +124,13 @@ function generated(state, site) {
  * Lists as (rows, columns); plain numbers are a column.
  * @param {string} what
  * @param {any} given
- * @param {any} site
  */
-function matrix(what, given, site) {
-  const [most, widest] = [site.constants["exercise.GIVEN_ROWS"], site.constants["exercise.GIVEN_COLUMNS"]];
+function matrix(what, given) {
   const rows = Array.isArray(given) ? given.map((row) => (Array.isArray(row) ? row : [row])) : [];
   const width = rows[0]?.length ?? 0;
   const flat = rows.flat();
-  if (!rows.length || rows.length > most || !width || width > widest || flat.length !== rows.length * width || rows.some((row) => row.length !== width) || flat.some((v) => typeof v !== "number")) {
-    throw refused("{what} is a list of 1 to {rows:,} rows of equal length, 1 to {columns} numbers each", { what, rows: most, columns: widest });
+  if (!rows.length || rows.length > ROWS || !width || width > COLUMNS || flat.length !== rows.length * width || rows.some((row) => row.length !== width) || flat.some((v) => typeof v !== "number")) {
+    throw refused("{what} is a list of 1 to {rows:,} rows of equal length, 1 to {columns} numbers each", { what, rows: ROWS, columns: COLUMNS });
   }
   return { values: Float32Array.from(flat), rows: rows.length, width };
 }
@@ -152,12 +153,11 @@ function reachOf(values) {
 /**
  * Rows that stand in the state.
  * @param {State} state
- * @param {any} site
  */
-function written(state, site) {
+function written(state) {
   const { data } = state;
-  const x = matrix("data.x", data.x, site);
-  const y = matrix("data.y", data.y, site);
+  const x = matrix("data.x", data.x);
+  const y = matrix("data.y", data.y);
   if (x.rows !== y.rows) throw refused("data.x and data.y need one row each for every example, got {rows} and {targets}", { rows: x.rows, targets: y.rows });
   const names = namedColumns(data.names, x.width, "x");
   let classes = null;
@@ -200,10 +200,10 @@ function toldApart(state, digits) {
   return ofImages({ task: kept.length === 2 ? "binary" : "multiclass", x: images(digits, rows), y, targetShape: [], classes: kept.map(String) }, state);
 }
 
-/** The map that a kernel makes of each digit. @param {State} state @param {Digits} digits @param {any} site */
-function edgeMaps(state, digits, site) {
+/** The map that a kernel makes of each digit. @param {State} state @param {Digits} digits */
+function edgeMaps(state, digits) {
   const given = state.data.kernel;
-  const kernel = matrix("data.kernel", typeof given === "string" ? site.kernels[given] : given, site);
+  const kernel = matrix("data.kernel", typeof given === "string" ? KERNELS[given] : given);
   if (Math.max(kernel.rows, kernel.width) > 5) throw refused("data.kernel has 5 × 5 numbers at most");
   const count = Math.min(state.data.rows, digits.labels.length);
   const x = images(digits, Array.from({ length: count }, (_, n) => n));
@@ -258,8 +258,8 @@ function sentences(state, site) {
  */
 export function posed(state, { site, digits, tables }) {
   const { name } = state.data;
-  if (name in PLANAR) return generated(state, site);
-  if (name === "given") return written(state, site);
+  if (name in PLANAR) return generated(state);
+  if (name === "given") return written(state);
   if (name === "table") {
     const table = tables.get(state.data.source);
     if (!table) throw refused("this table is no longer here: open its file again");
@@ -268,5 +268,5 @@ export function posed(state, { site, digits, tables }) {
   if (name === "text") return letters(state, site);
   if (name === "sentences") return sentences(state, site);
   if (!digits) throw refused("this page was made without the digits");
-  return name === "digits" ? toldApart(state, digits) : edgeMaps(state, digits, site);
+  return name === "digits" ? toldApart(state, digits) : edgeMaps(state, digits);
 }

@@ -1,4 +1,4 @@
-// Values of formulas: trees that static/thalweg_as_json.py has made of thalweg's equations.
+// Values of formulas: trees that play/pages/thalweg_as_json.py has made of thalweg's equations.
 
 /** A number, a name, or an operation before its operands. @typedef {number | string | any[]} Branch */
 /** @typedef {{ let: [string, Branch][], value: Branch }} Tree */
@@ -71,7 +71,7 @@ const OPERATIONS = {
   "==": (x, y) => x === y,
   "!=": (x, y) => x !== y,
   exp, log, sqrt, abs, tanh, cosh, max, min, sigmoid, softplus, erf,
-  expm1: Math.expm1, log1p: Math.log1p, sign: Math.sign, sin: Math.sin, cos: Math.cos, sinh: Math.sinh,
+  expm1: Math.expm1, log1p: Math.log1p, sign: Math.sign, sin: Math.sin, cos: Math.cos, tan: Math.tan, sinh: Math.sinh,
   arctan: Math.atan, arctan2: Math.atan2, floor: Math.floor, ceil: Math.ceil, round: rounded, mod: remainder,
   floor_divide: (x, y) => Math.floor(x / y),
   pow: (x, y) => x ** y,
@@ -132,7 +132,7 @@ function sparsemax(h) {
 
 /** An activation of a row of numbers, and what flows back through it. */
 export class Activation {
-  /** @param {any} described of static/thalweg_as_json.py */
+  /** @param {any} described of play/pages/thalweg_as_json.py */
   constructor(described) {
     this.described = described;
     this.name = described.name;

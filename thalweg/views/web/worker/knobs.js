@@ -1,10 +1,11 @@
-// The knobs of a training by their names in a state: the twin of play/training/knobs.py.
+// The knobs of a training by their names in a state.
 import { describedActivation, formula } from "../engine/formula.js";
 import { isFormula } from "../engine/own_kernels.js";
 import { UnsupportedError } from "../engine/weights.js";
 import { Activation } from "./formulas.js";
 import { RowLoss } from "./losses.js";
 import { choose, inPython, refused, refusedByEngine } from "./sentences.js";
+import { checkSize } from "./typed_formulas.js";
 
 /** @typedef {import("./page_state.js").State} State */
 /** @typedef {import("./exercise.js").Exercise} Exercise */
@@ -103,7 +104,14 @@ export class Knobs {
     for (const [key, most] of Object.entries(this.site.most)) {
       if (rest[key] > most) throw refused("the optimizer's {key} is {most:,} at most", { key, most });
     }
-    return { ...filled("optimizer", name, this.site.optimizers[name], rest), name };
+    const found = filled("optimizer", name, this.site.optimizers[name], rest);
+    for (const [key, [low, high]] of Object.entries(this.site.ranges[name])) {
+      const value = found[key];
+      if (value === null || value < (low ?? -Infinity) || value >= (high ?? Infinity)) {
+        throw refused("the optimizer's {key} has to be a number in [{low:g}, {high:g}), got {value}", { key, low: low ?? -Infinity, high: high ?? Infinity, value: inPython(value) });
+      }
+    }
+    return { ...found, name };
   }
 
   /** The learning rate of each step. @returns {(step: number) => number} */
@@ -137,11 +145,16 @@ export class Knobs {
 function described(what, text, names) {
   if (!isFormula(text)) throw refused("unknown {what} {name}. Choose from: {names}", { what, name: inPython(text), names: [...names].sort().join(", ") });
   try {
-    if (what === "activation") return describedActivation(text);
+    if (what === "activation") {
+      const found = describedActivation(text);
+      checkSize(found.value.value);
+      return found;
+    }
     const { value, slope } = formula(text, { y_pred: "p", y_true: "y" });
+    checkSize(value);
     const trees = { value: { let: [], value }, slope: { let: [], value: slope } };
-    return { name: text, kind: "FormulaLoss", half: false, arguments: {}, coefficients: [1, 0.5], targets: ["numbers", "numbers"], sparse: false, after: null, ...trees };
+    return { name: text, kind: "FormulaLoss", half: false, arguments: {}, coefficients: [1, 0.5], targets: ["numbers", "numbers"], sparse: false, noise: null, after: null, ...trees };
   } catch (error) {
-    throw error instanceof UnsupportedError ? refusedByEngine(error) : error;
+    throw error instanceof UnsupportedError ? refused("{formula}: {error}", { formula: text, error: refusedByEngine(error).text }) : error;
   }
 }

@@ -39,7 +39,7 @@ const OF_ROWS = {
 
 /** A loss by its description. */
 export class RowLoss {
-  /** @param {any} described of static/thalweg_as_json.py */
+  /** @param {any} described of play/pages/thalweg_as_json.py */
   constructor(described) {
     this.described = described;
   }

@@ -95,6 +95,12 @@ function described(network) {
   return { ...common, name: "functional", inputs: [{ name: "input", shape }], taken: tensor(-1), calls, outputs: tensor(layers.length - 1) };
 }
 
+/** The name of a layer's array in a file. @param {import("./page_network.js").Layer} layer @param {string} array the engine's name */
+function called({ name, spec }, array) {
+  if (spec.kind === "recurrent") return `${name}/${spec.cell}_cell/${/** @type {any} */ ({ W: "kernel", R: "recurrent_kernel", b: "bias" })[array]}`;
+  return `${name}/${array.replace(/^E$/, "W").replace(/^output/, "attention_output")}`;
+}
+
 /** The weights, and the optimizer's vectors, which have a place for every weight. @param {PageNetwork} network @returns {Stored[]} */
 function arraysOf({ engine, layers, initial }) {
   const weights = engine.arrays();
@@ -115,7 +121,7 @@ function arraysOf({ engine, layers, initial }) {
     });
     return { name: `/optimizer/${name}`, shape: [found.length], values: found };
   });
-  return [...vectors, ...weights.map(({ layer, name, shape, values }) => ({ name: `${layers[layer].name}/${name}`, shape, values }))];
+  return [...vectors, ...weights.map(({ layer, name, shape, values }) => ({ name: called(layers[layer], name), shape, values }))];
 }
 
 /** The file. @param {Course} course */

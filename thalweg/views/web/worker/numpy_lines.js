@@ -1,4 +1,4 @@
-// The lines of NumPy beside a unit's numbers: the twin of play/training/numpy_lines.py.
+// The lines of NumPy beside a unit's numbers.
 import { sizeOf } from "./exercise.js";
 
 /** @typedef {import("./page_network.js").PageNetwork} PageNetwork */

@@ -1,4 +1,4 @@
-// The network of a state: the twin of play/training/network.py, over the engine.
+// The network of a state, over the engine.
 import { outputsOf, sizeOf } from "./exercise.js";
 import { drawn } from "./initializers.js";
 import { Knobs } from "./knobs.js";
@@ -36,6 +36,19 @@ const KERAS = {
   average: ["GlobalAveragePooling1D", "global_average_pooling1d"],
 };
 
+const IMAGES = "images";
+const IDS = "letters or words";
+const STEPS = "steps";
+/** What layers take that don't take any rows. @type {{ [kind: string]: string }} */
+const TAKES = { conv2d: IMAGES, max_pool: IMAGES, embedding: IDS, recurrent: STEPS, attention: STEPS, average: STEPS };
+const EMBEDDED = 8; // numbers for each letter or word, unless the state says it
+/** What layers without a kernel of weights compute, by Keras's class. @type {{ [kind: string]: string }} */
+const EQUATIONS = {
+  MaxPooling2D: "a = max over each window", Flatten: "a = x in one row", Dropout: "a = x·mask/(1 − rate)", BatchNormalization: "a = γ·(x − μ)/σ + β",
+  Embedding: "x = E[number]", SimpleRNN: "h = tanh(x·W + h·R + b)", GRU: "h = z·h + (1 − z)·g", LSTM: "c = f·c + i·g, h = o·tanh(c)",
+  MultiHeadAttention: "a = softmax(q·kᵀ/√d)·v", GlobalAveragePooling1D: "a = mean over the steps",
+};
+
 /** The engine's names. @type {{ [metric: string]: import("../engine/lowering.js").Spec["metric"] }} */
 const METRICS = { accuracy: "accuracy", binary_accuracy: "margin", mae: "mae" };
 
@@ -45,12 +58,10 @@ const METRICS = { accuracy: "accuracy", binary_accuracy: "margin", mae: "mae" };
  * @param {State} state
  * @param {Exercise} exercise
  * @param {Knobs} knobs
- * @param {any} site
  * @returns {{ spec: any, given: any }[]}
  */
-export function chosen(state, exercise, knobs, site) {
-  const { takes, constants } = site;
-  const [images, ids, steps, flat] = [takes.conv2d, takes.embedding, takes.recurrent, ""];
+export function chosen(state, exercise, knobs) {
+  const [images, ids, steps, flat] = [IMAGES, IDS, STEPS, ""];
   const entries = exercise.vocabulary?.length;
   /** @type {{ spec: any, given: any }[]} */
   const found = [];
@@ -58,20 +69,20 @@ export function chosen(state, exercise, knobs, site) {
   const add = (/** @type {any} */ spec, given = null) => void found.push({ spec, given });
   const kinds = state.layers.map((/** @type {any} */ { kind }) => kind);
   if (rows === ids && kinds[0] !== "embedding") {
-    add({ kind: "embedding", units: constants["network.EMBEDDED"], entries });
+    add({ kind: "embedding", units: EMBEDDED, entries });
     rows = steps;
   }
   state.layers.forEach((/** @type {any} */ given, /** @type {number} */ n) => {
     const { kind } = given;
-    if ((takes[kind] ?? rows) !== rows) {
-      throw takes[kind] === images
+    if ((TAKES[kind] ?? rows) !== rows) {
+      throw TAKES[kind] === images
         ? refused("layer {place}, {kind}, takes images: use the digits, and put it before flatten and dense layers", { place: n + 1, kind })
         : refused("layer {place}, {kind}, is for a text or sentences: an embedding comes first, then what goes through the steps", { place: n + 1, kind });
     }
     if (kind === "dense" && rows !== flat) add({ kind: "flatten" });
     const { weights: _, bias: __, initializer: ___, ...spec } = given;
     if (kind === "embedding") spec.entries = entries;
-    if (kind === "recurrent") spec.sequences = kinds.slice(n + 1).some((/** @type {string} */ later) => takes[later] === steps);
+    if (kind === "recurrent") spec.sequences = kinds.slice(n + 1).some((/** @type {string} */ later) => TAKES[later] === steps);
     add(spec, given);
     if (["dense", "flatten", "average"].includes(kind) || spec.sequences === false) rows = flat;
     else if (kind === "embedding") rows = steps;
@@ -118,7 +129,7 @@ export class PageNetwork {
     this.exercise = exercise;
     if (!exercise.rows) throw refused("all rows are held out to validate on: take more rows, or a smaller share of them");
     this.knobs = new Knobs(tools.site, state, exercise);
-    const chain = chosen(state, exercise, this.knobs, tools.site);
+    const chain = chosen(state, exercise, this.knobs);
     this.given = chain.map(({ given }) => given);
     this.layers = this.described(chain.map(({ spec }) => spec));
     this.checkSize();
@@ -236,7 +247,20 @@ export class PageNetwork {
     if (String(wanted) !== String(needed)) {
       throw refused("the targets have the shape (rows, {shape}), but the network's output for {loss} needs (rows, {needed})", { shape: wanted.join(", "), loss: name, needed: needed.join(", ") });
     }
+    this.checkTargets(y, units);
     return y;
+  }
+
+  /** Refuses numbers that the loss can't have as targets. @param {Float32Array} y @param {number} units */
+  checkTargets(y, units) {
+    const { sparse, noise, name } = this.knobs.loss.described;
+    const isClass = (/** @type {number} */ v) => v >= 0 && v < units && Number.isInteger(v);
+    const isShare = (/** @type {number} */ v) => noise === null || (v >= 0 && v <= 1) || (v > -noise && v < 1 + noise);
+    const place = y.findIndex((v) => !(sparse ? isClass(v) : isShare(v)));
+    if (place < 0) return;
+    const value = y[place];
+    if (sparse) throw refused("labels have to be whole numbers from 0 to {last} for a network with {units} outputs, got {value:g}", { last: units - 1, units, value });
+    throw refused("targets of {loss} have to be between 0 and 1, give or take less than {noise:g}, got {value:g}", { loss: name, noise, value });
   }
 
   /** All weights, as get_weights has them. @returns {Float32Array[]} */
@@ -295,7 +319,7 @@ export class PageNetwork {
 
   /** What a layer computes, in a line. @param {Layer} layer */
   equation(layer) {
-    if (!layer.activation || layer.weights < 0) return this.tools.site.equations[layer.kind] ?? "";
+    if (!layer.activation || layer.weights < 0) return EQUATIONS[layer.kind] ?? "";
     const { name } = layer.activation;
     return `h = ${layer.kind === "Dense" ? "x·W" : "x∗W"}${layer.useBias ? " + b" : ""}, a = ${name === "linear" ? "h" : `${name}(h)`}`;
   }

@@ -1,14 +1,17 @@
-// One side of the page: the twin of play/side.py, in bursts of a worker's one thread.
+// One side of the page, in bursts of a worker's one thread.
 import { Survey } from "./ball.js";
 import { Course } from "./course.js";
 import { Rules } from "./page_state.js";
-import { Pace } from "./rhythm.js";
+import { BURST, Pace } from "./rhythm.js";
 import { DivergedError, refused, RefusedError, told } from "./sentences.js";
 import { SideFrame } from "./side_frame.js";
 
 /** @typedef {import("./course.js").Tools} Tools */
 /** @typedef {import("./sentences.js").Text} Text */
 
+const INBOX = 200; // messages that wait
+const FRAME_SECONDS = 1 / 60;
+const SHORT_EPOCH = 0.25; // s: an epoch that is over by then tells nothing before its end
 const TRAINS = ["play", "step", "epoch", "reset"]; // what trains with the settings that the page shows
 const SHOWN = ["surface", "units", "weights", "findings"];
 
@@ -26,7 +29,6 @@ export class PageSide {
     this.tools = tools;
     this.post = post;
     this.numbered = numbered;
-    this.constants = tools.site.constants;
     this.rules = new Rules(tools.site);
     /** @type {any[]} */
     this.inbox = [];
@@ -38,7 +40,7 @@ export class PageSide {
     /** Why the newest state can't be: the course is one of an older state. @type {Text | null} */
     this.refusedState = null;
     this.playing = false;
-    this.pace = new Pace(60, this.constants);
+    this.pace = new Pace(60);
     this.frame = new SideFrame();
     this.dirty = false; // whether a frame would tell something new
     this.nextFrame = 0;
@@ -57,7 +59,7 @@ export class PageSide {
   /** Takes a message; of several states that wait, only the newest counts. @param {any} message */
   tell(message) {
     if (message.do === "state") this.inbox = this.inbox.filter((m) => m.do !== "state");
-    if (this.inbox.length >= this.constants["side.INBOX"]) {
+    if (this.inbox.length >= INBOX) {
       this.inbox.splice(Number(this.inbox[0].do === "state"), 1); // the newest count, and what they are about
       this.frame.error = told(refused("too many messages at once"));
     }
@@ -134,7 +136,7 @@ export class PageSide {
     }
     if (this.playing && this.course) this.train(this.course);
     if (this.survey && !this.survey.done) {
-      this.survey.work(this.constants["rhythm.BURST"]);
+      this.survey.work(BURST);
       if (this.survey.done) {
         this.frame.landed(this.survey);
         this.dirty = true;
@@ -187,7 +189,7 @@ export class PageSide {
 
   /** Whether the rest of this epoch takes no time worth telling. @param {number} steps */
   short(steps) {
-    return steps * this.pace.stepSeconds < this.constants["side.SHORT_EPOCH"];
+    return steps * this.pace.stepSeconds < SHORT_EPOCH;
   }
 
   /** Stops playing; a short epoch is finished first. @param {Course} course @param {boolean} [finish] */
@@ -257,6 +259,7 @@ export class PageSide {
     this.dropSurvey();
     this.course?.close();
     this.course = made;
+    this.choice.said = ""; // of another text
     this.frame.reset();
     this.frame.status = this.playing ? "playing" : "paused";
     this.pace.begin();
@@ -289,7 +292,7 @@ export class PageSide {
   deliver(content) {
     const frame = this.numbered();
     this.awaited = frame;
-    this.nextFrame = seconds() + this.constants["side.FRAME_SECONDS"];
+    this.nextFrame = seconds() + FRAME_SECONDS;
     this.post({ frame, side: this.number, serial: this.serial, ...content });
   }
 }

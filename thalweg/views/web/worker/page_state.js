@@ -1,4 +1,5 @@
-// The state of one side: the twin of play/requests/page_state.py, which has written down its rules.
+// The state of one side: by the rules of play/page_state.py.
+import { KERNELS } from "./exercise.js";
 import { choose, inPython, refused, shortened } from "./sentences.js";
 
 /** @typedef {{ [key: string]: any }} State */
@@ -85,7 +86,7 @@ export class Rules {
       case "list_of": return someList(what, value).map((item) => this.check(rule.of, what, item));
       case "optional": return value === null ? null : this.check(rule.of, what, value);
       case "numbers": return numbers(what, value);
-      case "kernel": return typeof value === "string" ? choose(what, value, Object.keys(this.site.kernels)) : numbers(what, value);
+      case "kernel": return typeof value === "string" ? choose(what, value, Object.keys(KERNELS)) : numbers(what, value);
       case "named": return this.named(what, value);
       case "read_data": return this.data(what, value);
       case "read_layers": return this.layers(what, value);

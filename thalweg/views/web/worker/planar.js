@@ -1,4 +1,4 @@
-// Small data sets in the plane: the twin of play/exercises/planar.py. Points are (rows, 2) or (rows, 1) in one array.
+// Small data sets in the plane: the twin of play/planar.py, which an exported program holds. Points are (rows, 2) or (rows, 1) in one array.
 import { Generator } from "./numpy_random.js";
 
 /** @typedef {{ points: Float64Array, y: Float64Array }} Drawn2 */

@@ -2,7 +2,7 @@
 // with Keras. With thalweg and the same epochs it computes what the page has; Keras draws other weights, and other orders.
 import { Reader, written } from "../engine/formula.js";
 import { isFormula } from "../engine/own_kernels.js";
-import { outputsOf } from "./exercise.js";
+import { KERNELS, outputsOf } from "./exercise.js";
 import { Knobs, parts } from "./knobs.js";
 import { chosen } from "./page_network.js";
 import { inPython, real, refused } from "./sentences.js";
@@ -66,8 +66,7 @@ function dataOf({ network: { exercise, tools } }, /** @type {State} */ state) {
   if (name === "digits" || name === "edges") {
     const lines = ["images, labels = load_digits(return_X_y=True)", "x = (images / 16).reshape(-1, 8, 8, 1).astype(np.float32)"];
     const kept = inPython((exercise.classes ?? []).map(Number));
-    const { kernels } = tools.site;
-    const kernel = typeof data.kernel === "string" ? kernels[data.kernel] : single(data.kernel);
+    const kernel = typeof data.kernel === "string" ? KERNELS[data.kernel] : single(data.kernel);
     if (name === "digits") lines.push(`rows = np.flatnonzero(np.isin(labels, ${kept}))[:${rows}]`, `x, y = x[rows], np.searchsorted(${kept}, labels[rows])`);
     else lines.push(`x = x[:${rows}]`, `y = edges(x, np.array(${real(kernel)})).astype(np.float32)`, ...(state.output ? ["y = y.reshape(len(y), -1)"] : []));
     return { code: made(name === "digits" ? ["divided"] : ["divided", "edges"], [...lines, divide("x"), DIVIDED]), imports: [LOAD] };
@@ -226,7 +225,7 @@ class Dialect {
   /** The lines that make the model; attention looks at what it is on itself. */
   get model() {
     const { name, state, exercise } = this;
-    const made = chosen(state, exercise, this.knobs, this.site).map((layer) => this.layer(layer));
+    const made = chosen(state, exercise, this.knobs).map((layer) => this.layer(layer));
     const attends = (/** @type {string} */ line) => line.startsWith("layers.MultiHeadAttention");
     const input = `${name}.Input(${tuple(exercise.shape)})`;
     if (made.some(attends)) {

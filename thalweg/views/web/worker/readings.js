@@ -1,10 +1,13 @@
-// What a network for texts makes of one row: the twin of play/training/readings.py.
+// What a network for texts makes of one row.
 import { floats } from "./encode.js";
 import { Generator } from "./numpy_random.js";
 import { refused, RefusedError, told } from "./sentences.js";
 
 /** @typedef {import("./page_network.js").PageNetwork} PageNetwork */
 
+const WRITTEN = 60; // letters that the network writes
+const WRITES_AGAIN = 0.5; // s from one text to the next while it trains: each letter is a prediction
+const STATES = 32; // units whose states are shown
 const seconds = () => performance.now() / 1000;
 
 /** The weights of an attention, the mean over its heads: (steps, steps). @param {Float32Array} q @param {Float32Array} k @param {number} steps @param {number} heads */
@@ -32,14 +35,10 @@ export class Reading {
   /** @param {PageNetwork} network */
   constructor(network) {
     const { classes, vocabulary, shape } = network.exercise;
-    const { constants } = network.tools.site;
     this.network = network;
     this.vocabulary = vocabulary ?? [];
     this.letters = classes === vocabulary;
     this.steps = shape[0];
-    this.most = constants["readings.STATES"];
-    this.length = constants["readings.WRITTEN"];
-    this.pause = constants["readings.WRITES_AGAIN"];
     this.last = { written: "", begins: "", again: 0 };
   }
 
@@ -79,7 +78,7 @@ export class Reading {
     for (const { layer, h, q, k } of engine.insides(x)) { // the last of each kind counts
       const units = layers[layer].shape[layers[layer].shape.length - 1];
       if (h) {
-        const shown = Math.min(units, this.most);
+        const shown = Math.min(units, STATES);
         result.states = floats(Float32Array.from({ length: shown * steps }, (_, n) => h[(n % steps) * units + Math.floor(n / steps)]), shown, steps);
         result.state = floats(h.slice(-units));
       } else {
@@ -101,7 +100,7 @@ export class Reading {
     const draw = new Generator(iteration);
     const row = x.slice();
     let written = "";
-    for (let n = 0; n < this.length; n++) {
+    for (let n = 0; n < WRITTEN; n++) {
       let total = 0;
       const sums = Array.from(this.network.engine.predict(row, 1), (share) => (total += share * share));
       const drawn = Number.isFinite(total) ? draw.random(1)[0] * total : 0;
@@ -110,7 +109,7 @@ export class Reading {
       row.copyWithin(0, 1);
       row[row.length - 1] = place;
     }
-    this.last = { written, begins, again: seconds() + this.pause };
+    this.last = { written, begins, again: seconds() + WRITES_AGAIN };
     return written;
   }
 }

@@ -1,8 +1,15 @@
-// What a network answers all over the plane: the twin of play/training/responses.py.
+// What a network answers all over the plane.
 import { floats, halves, shaped } from "./encode.js";
 import { sizeOf } from "./exercise.js";
+import { refused } from "./sentences.js";
 
 /** @typedef {import("./page_network.js").PageNetwork} PageNetwork */
+
+const SURFACE = 48; // points along a side of the surface,
+const MAP = 24; // of a unit's map,
+const CURVE = 121; // and along a line
+const POINTS = 2000; // the most rows that are drawn
+const UNITS_SHOWN = 64; // small maps of one layer's units
 
 /** np.linspace @param {number} low @param {number} high @param {number} count */
 function spaced(low, high, count) {
@@ -30,20 +37,13 @@ function maps(rows, units, most, shape) {
 export class Responses {
   /** @param {PageNetwork} network */
   constructor(network) {
-    const { constants } = network.tools.site;
-    const of = (/** @type {string} */ name) => /** @type {number} */ (constants[`responses.${name}`]);
-    this.surfaceSide = of("SURFACE");
-    this.mapSide = of("MAP");
-    this.curvePoints = of("CURVE");
-    this.most = of("POINTS");
-    this.unitsShown = of("UNITS_SHOWN");
     this.network = network;
     const { sight } = network.exercise;
     this.sight = sight;
     this.flat = sight?.ranges.length === 1;
-    this.mapShape = this.flat ? [1, this.mapSide] : [this.mapSide, this.mapSide];
-    this.mapRows = sight && sight.rows(grid(sight.ranges, this.mapSide));
-    this.surfacePoints = sight ? grid(sight.ranges, this.flat ? this.curvePoints : this.surfaceSide) : new Float64Array(0);
+    this.mapShape = this.flat ? [1, MAP] : [MAP, MAP];
+    this.mapRows = sight && sight.rows(grid(sight.ranges, MAP));
+    this.surfacePoints = sight ? grid(sight.ranges, this.flat ? CURVE : SURFACE) : new Float64Array(0);
     this.surfaceRows = sight ? sight.rows(this.surfacePoints) : new Float32Array(0);
   }
 
@@ -52,7 +52,7 @@ export class Responses {
     const { network } = this;
     if (!this.mapRows) return this.featureMaps(row);
     const outputs = network.outputs(this.mapRows, sizeOf(this.mapShape));
-    return network.layers.slice(0, -1).flatMap((layer, place) => (layer.shape.length === 1 ? [{ layer: place, maps: maps(outputs[place], layer.shape[0], this.unitsShown, this.mapShape) }] : []));
+    return network.layers.slice(0, -1).flatMap((layer, place) => (layer.shape.length === 1 ? [{ layer: place, maps: maps(outputs[place], layer.shape[0], UNITS_SHOWN, this.mapShape) }] : []));
   }
 
   /** @param {number} row */
@@ -60,7 +60,7 @@ export class Responses {
     const { network } = this;
     if (network.exercise.shape.length !== 3) return [];
     const outputs = network.outputs(this.image(row), 1);
-    return network.layers.flatMap(({ shape }, place) => (shape.length === 3 ? [{ layer: place, maps: maps(outputs[place], shape[2], this.unitsShown, shape.slice(0, 2)) }] : []));
+    return network.layers.flatMap(({ shape }, place) => (shape.length === 3 ? [{ layer: place, maps: maps(outputs[place], shape[2], UNITS_SHOWN, shape.slice(0, 2)) }] : []));
   }
 
   /** The inputs of a training row that there is. @param {number} row */
@@ -73,21 +73,22 @@ export class Responses {
 
   /** Each input over the plane. */
   inputs() {
-    return this.mapRows ? maps(this.mapRows, this.network.exercise.inputs.length, this.unitsShown, this.mapShape) : null;
+    return this.mapRows ? maps(this.mapRows, this.network.exercise.inputs.length, UNITS_SHOWN, this.mapShape) : null;
   }
 
   /** The outputs over the plane; with `data`, the rows too. @param {boolean} data */
   surface(data) {
-    const { sight, network, surfaceSide: side } = this;
+    const { sight, network } = this;
     const { exercise } = network;
     if (!sight || this.flat) return null;
+    const side = SURFACE;
     const values = network.engine.predict(this.surfaceRows, side * side);
     const outputs = values.length / side / side;
     /** @type {any} */
     const found = { x0: sight.ranges[0], x1: sight.ranges[1], names: sight.names, values: outputs === 1 ? floats(values, side, side) : floats(values, side, side, outputs), regression: exercise.classes === null };
     if (data) {
       for (const [prefix, points, y] of /** @type {[string, Float64Array, Float32Array][]} */ ([["", sight.points, exercise.y], ["held_", sight.heldPoints, exercise.heldY]])) {
-        const count = Math.min(points.length / 2, this.most);
+        const count = Math.min(points.length / 2, POINTS);
         found[`${prefix}points`] = floats(points.subarray(0, 2 * count), count, 2);
         found[`${prefix}labels`] = this.labels(y, count);
       }
@@ -105,16 +106,16 @@ export class Responses {
 
   /** The outputs over one input. @param {boolean} data */
   line(data) {
-    const { sight, network, curvePoints } = this;
+    const { sight, network } = this;
     const { exercise } = network;
     if (!sight || !this.flat) return null;
-    const values = network.engine.predict(this.surfaceRows, curvePoints);
+    const values = network.engine.predict(this.surfaceRows, CURVE);
     /** @type {any} */
-    const found = { x: floats(this.surfacePoints), y_pred: floats(values, curvePoints, values.length / curvePoints) };
+    const found = { x: floats(this.surfacePoints), y_pred: floats(values, CURVE, values.length / CURVE) };
     if (data) {
       const wide = sizeOf(exercise.targetShape);
       for (const [prefix, points, y] of /** @type {[string, Float64Array, Float32Array][]} */ ([["", sight.points, exercise.y], ["held_", sight.heldPoints, exercise.heldY]])) {
-        const count = Math.min(points.length, this.most);
+        const count = Math.min(points.length, POINTS);
         found[`${prefix}points`] = floats(points.subarray(0, count), count);
         found[`${prefix}targets`] = floats(y.subarray(0, count * wide), count, wide);
       }
@@ -139,6 +140,7 @@ export class Responses {
   /** What the network takes a drawing for. @param {number[][]} image */
   drawing(image) {
     const { exercise, engine } = this.network;
+    if (exercise.shape.length !== 3 || !exercise.classes) throw refused("only a network that tells digits apart takes a drawing");
     const small = shrunk(image);
     const answer = /** @type {number[]} */ (Array.from(engine.predict(small, 1)));
     return { image: floats(small, 8, 8), probabilities: floats(answer.length === 1 ? [1 - answer[0], answer[0]] : answer), classes: exercise.classes };

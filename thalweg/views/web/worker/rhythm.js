@@ -1,15 +1,16 @@
-// How many steps are due: the twin of play/rhythm.py.
+// How many steps are due.
+
+export const BURST = 0.012; // s: for so long the worker computes before it listens
+const LATE = 0.5; // s: what is missed beyond is left out
 
 const seconds = () => performance.now() / 1000;
 
 /** Epochs a second while playing; null for as many as there can be. */
 export class Pace {
-  /** @param {number | null} epochs @param {any} constants */
-  constructor(epochs, constants) {
+  /** @param {number | null} epochs */
+  constructor(epochs) {
     this.epochs = epochs;
-    this.burst = constants["rhythm.BURST"];
-    this.late = constants["rhythm.LATE"];
-    this.stepSeconds = this.burst; // of one step, as measured; at first one step is tried
+    this.stepSeconds = BURST; // of one step, as measured; at first one step is tried
     this.measured = 0; // epochs a second
     /** Since when, and steps since then: what the measure is over. @type {[number, number]} */
     this.window = [0, 0];
@@ -33,7 +34,7 @@ export class Pace {
 
   /** Steps that take about as long as a burst. */
   affordable() {
-    return Math.max(1, Math.floor(this.burst / Math.max(this.stepSeconds, 1e-8)));
+    return Math.max(1, Math.floor(BURST / Math.max(this.stepSeconds, 1e-8)));
   }
 
   /** Steps that should have been done by now, and haven't. @param {number} perEpoch */
@@ -54,7 +55,7 @@ export class Pace {
     if (this.epochs === null) return this.affordable();
     let due = this.due(perEpoch);
     const rate = this.epochs * perEpoch;
-    if (due > this.late * rate + 1) {
+    if (due > LATE * rate + 1) {
       this.since = seconds() - 1 / rate;
       this.stepsDone = 0;
       due = 1;

@@ -1,4 +1,4 @@
-// Sentences in both languages, and refusals: the twin of thalweg/words and of play/requests/refusal.py.
+// Sentences in both languages, and refusals: the twin of thalweg/words.
 import { CHINESE } from "../catalogue.js";
 
 /** @typedef {{ en: string, zh: string }} Text */
@@ -83,7 +83,10 @@ export function inPython(value) {
 
 /** A received value as an error names it: not longer than a line. @param {any} value */
 export function shortened(value) {
-  const text = inPython(value);
+  let text = "[[[…";
+  try {
+    text = inPython(value);
+  } catch {} // nested more deeply than functions can call each other
   return text.length <= 60 ? text : `${text.slice(0, 60)}…`;
 }
 
@@ -132,5 +135,5 @@ export function told(error) {
  */
 export function choose(what, name, names) {
   if (typeof name === "string" && names.includes(name)) return name;
-  throw refused("unknown {what} {name}. Choose from: {names}", { what, name: inPython(name), names: [...names].sort().join(", ") });
+  throw refused("unknown {what} {name}. Choose from: {names}", { what, name: shortened(name), names: [...names].sort().join(", ") });
 }

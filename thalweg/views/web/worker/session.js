@@ -1,4 +1,4 @@
-// One open page: the twin of play/session.py, which talks to the page by messages of a worker.
+// One open page, which the session talks to by messages of its worker.
 import { encode } from "./encode.js";
 import { exported } from "./exports.js";
 import { aNumber, aWhole, Rules, someList, someObject } from "./page_state.js";
@@ -53,7 +53,9 @@ export class Session {
   /** A file of a side: a program, the model. @param {string} kind @param {number} side */
   export(kind, side) {
     try {
-      return exported(kind, this.sides.get(side)?.course);
+      const asked = this.sides.get(side);
+      if (asked?.refusedState) return { error: asked.refusedState }; // the course is not what the page shows
+      return exported(kind, asked?.course);
     } catch (error) {
       return { error: told(error) };
     }

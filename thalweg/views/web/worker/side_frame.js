@@ -1,4 +1,4 @@
-// What a side tells the page in one frame: the twin of play/frame.py.
+// What a side tells the page in one frame.
 import { arithmetic } from "./arithmetic.js";
 import { floats, shaped } from "./encode.js";
 

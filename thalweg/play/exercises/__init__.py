@@ -1,1 +1,0 @@
-"""What networks of the page learn from."""

@@ -1,1 +1,0 @@
-"""What a page gives away: programs, models, states."""

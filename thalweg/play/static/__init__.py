@@ -1,1 +1,0 @@
-"""The live page as files for any web server: no Python behind it."""

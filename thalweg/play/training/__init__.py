@@ -1,1 +1,0 @@
-"""A network of the page, its training, and what is seen of them."""
