@@ -12,17 +12,15 @@ import argparse
 import asyncio
 import json
 import random
-import re
 import secrets
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 from thalweg.play.scenes import lessons
 from thalweg.support.printing import lasting_streams
 
-from .live_page import processor_seconds
+from .processes import mebibytes, processor_seconds
 
 BEAT = 15.0
 """Seconds, as in views/web/play/classroom.js."""
@@ -32,20 +30,12 @@ SOLVES = 0.2
 SERVER = """
 import sys
 from thalweg.play.classroom import Classroom
-from thalweg.play.server import listening, serve
-from thalweg.play.static.page_server import Served
+from thalweg.play.pages.server import Site, listening, serve
 
 at = listening(0)
-site = Served(at.getsockname()[1], classroom=Classroom(int(sys.argv[1])))
+site = Site(at.getsockname()[1], classroom=Classroom(int(sys.argv[1])))
 serve(site, at, lambda stop: print(site.address, site.list_address, sep="\\n", flush=True))
 """
-
-
-def memory(process: int) -> float:
-    """MiB that a process holds; 0 where there is no /proc."""
-    path = Path(f"/proc/{process}/status")
-    found = re.search(r"VmRSS:\s+(\d+)", path.read_text()) if path.exists() else None
-    return int(found[1]) / 1024 if found else 0.0
 
 
 class Client:
@@ -107,7 +97,7 @@ async def follow(
     address: str, teacher: str, pupils: int, seconds: float, server: int
 ) -> tuple[dict[str, list[float]], list[tuple[float, float]], int]:
     """Seconds to answers by what was asked; memory and the share of a core for each tenth of the time; who is there."""
-    from thalweg.play.static.site import files
+    from thalweg.play.pages.site import files
 
     waits: dict[str, list[float]] = {"page": [], "progress": [], "list": []}
     client, sizes = Client(address), []
@@ -117,7 +107,7 @@ async def follow(
         for _ in range(10):
             used, begin = processor_seconds(server), time.perf_counter()
             await asyncio.sleep(seconds / 10)
-            sizes.append((memory(server), (processor_seconds(server) - used) / (time.perf_counter() - begin)))
+            sizes.append((mebibytes(server), (processor_seconds(server) - used) / (time.perf_counter() - begin)))
 
     parts = (take_part(client, number, asked, seconds, waits) for number in range(pupils))
     there, *_ = await asyncio.gather(watch(client, teacher, seconds, waits), measure(), *parts)
@@ -134,7 +124,7 @@ def main() -> None:
         try:
             assert run.stdout is not None
             address, listed = run.stdout.readline().strip(), run.stdout.readline().strip()
-            empty = memory(run.pid)
+            empty = mebibytes(run.pid)
             measured = follow(address, listed.partition("?token=")[2], given.pupils, given.seconds, run.pid)
             waits, sizes, there = asyncio.run(measured)
         finally:

@@ -23,7 +23,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from benchmarks.live_page import processor_seconds
+from benchmarks.processes import processor_seconds
 from thalweg.support.printing import lasting_streams
 
 CONNECTIONS = 32
