@@ -1,40 +1,22 @@
 """Photographs live page and report: front.png, play.png, lesson.png, report.png and local-valleys.png.
 
-Run: python docs/screenshots.py. It needs the extras `play` and `pages`, and Chromium, whose path may be given.
+Run: python docs/screenshots.py. It needs the extras `jit`, `pages` and `wheels`, and Chromium, whose path may be given.
 """
 
-import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
 
-from thalweg.play.static.site import write_file
+from thalweg.play.pages.site import write_file
 
 DOCS = Path(__file__).parent
 CHROMIUM = sys.argv[1] if len(sys.argv) > 1 else "/usr/bin/chromium"
 QUIET = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update")
 LEARNED = "() => document.body.innerText.match(/validation accuracy\\s*(9[5-9]|100)/)"
-
-
-@contextmanager
-def live_page(*begun: str) -> Iterator[str]:
-    """The address of a live page that begins with a preset or a lesson."""
-    call = [sys.executable, "-m", "thalweg", "play", *begun, "--no-open"]
-    server = subprocess.Popen(call, cwd=DOCS.parent, stdout=subprocess.PIPE, text=True)
-    assert server.stdout is not None
-    try:
-        found = next(re.search(r"http://\S+", line) for line in server.stdout)
-        assert found is not None, "the first line is the page's address"
-        yield found[0]
-    finally:
-        server.terminate()
-        server.wait()
 
 
 def keep(shown: Any, name: str) -> None:
@@ -44,49 +26,45 @@ def keep(shown: Any, name: str) -> None:
     Image.open(path).convert("RGB").quantize(256).save(path, optimize=True)
 
 
-def of_front(browser: Any) -> None:
+def of_front(browser: Any, live: str) -> None:
     """The spiral as the first page shows it, in a frame, half learned."""
     page = browser.new_page(viewport={"width": 1180, "height": 414}, device_scale_factor=1.5)
-    with tempfile.TemporaryDirectory() as folder:
-        write_file(Path(folder) / "play.html")
-        page.goto(f"file://{folder}/play.html?preset=spiral&frame")
-        page.wait_for_function(
-            "() => +document.querySelector('[data-readout=accuracy] b')?.textContent.match(/\\d+/) >= 95",
-            timeout=60_000,
-        )
-        page.keyboard.press("Space")
-        page.wait_for_timeout(800)
-        keep(page, "front.png")
+    page.goto(f"{live}?preset=spiral&frame")
+    page.wait_for_function(
+        "() => +document.querySelector('[data-readout=accuracy] b')?.textContent.match(/\\d+/) >= 95",
+        timeout=60_000,
+    )
+    page.keyboard.press("Space")
+    page.wait_for_timeout(800)
+    keep(page, "front.png")
 
 
-def of_play(browser: Any) -> None:
+def of_play(browser: Any, live: str) -> None:
     """The spiral, once its network has learned it."""
     page = browser.new_page(viewport={"width": 1280, "height": 860})
-    with live_page("--preset", "spiral") as address:
-        page.goto(address)
-        page.wait_for_timeout(1500)
-        pace = page.locator("header select").first
-        pace.select_option(index=pace.locator("option").count() - 1)  # as fast as it goes
-        page.mouse.click(5, 5)
-        page.keyboard.press("Space")
-        page.wait_for_function(LEARNED, timeout=60_000)
-        page.keyboard.press("Space")
-        page.wait_for_timeout(800)
-        keep(page, "play.png")
+    page.goto(f"{live}?preset=spiral")
+    page.wait_for_timeout(1500)
+    pace = page.locator("header select").first
+    pace.select_option(index=pace.locator("option").count() - 1)  # as fast as it goes
+    page.mouse.click(5, 5)
+    page.keyboard.press("Space")
+    page.wait_for_function(LEARNED, timeout=60_000)
+    page.keyboard.press("Space")
+    page.wait_for_timeout(800)
+    keep(page, "play.png")
 
 
-def of_lesson(browser: Any) -> None:
+def of_lesson(browser: Any, live: str) -> None:
     """The lesson of the mountain, after its task is done."""
     page = browser.new_page(viewport={"width": 1280, "height": 900})
-    with live_page("--lesson", "mountain") as address:
-        page.goto(address)
-        page.locator(".ball").wait_for()
-        page.locator("[data-key=choice-1]").click()
-        page.locator("#play").click()
-        page.locator(".task-done").wait_for(timeout=60_000)
-        page.locator("#play").click()
-        page.wait_for_timeout(800)
-        keep(page, "lesson.png")
+    page.goto(f"{live}?lesson=mountain")
+    page.locator(".ball").wait_for()
+    page.locator("[data-key=choice-1]").click()
+    page.locator("#play").click()
+    page.locator(".task-done").wait_for(timeout=60_000)
+    page.locator("#play").click()
+    page.wait_for_timeout(800)
+    keep(page, "lesson.png")
 
 
 def of_report(browser: Any) -> None:
@@ -111,11 +89,11 @@ def of_report(browser: Any) -> None:
 def main() -> None:
     from playwright.sync_api import sync_playwright
 
-    with sync_playwright() as playwright:
+    with sync_playwright() as playwright, tempfile.TemporaryDirectory() as folder:
+        write_file(Path(folder) / "play.html")
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(QUIET))
-        of_front(browser)
-        of_play(browser)
-        of_lesson(browser)
+        for photograph in (of_front, of_play, of_lesson):
+            photograph(browser, f"file://{folder}/play.html")
         of_report(browser)
         browser.close()
 

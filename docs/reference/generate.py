@@ -29,7 +29,7 @@ from catalogues import Section, arguments, call, fact, fact_zh, sections, text_o
 from docstring import escape, first_sentence, markdown  # noqa: E402
 from places import on_the_site  # noqa: E402
 
-from thalweg.play.static.site import write_file  # noqa: E402
+from thalweg.play.pages.site import write_file  # noqa: E402
 from thalweg.sklearn import TabularClassifier  # noqa: E402
 from thalweg.support.naming import snake_case  # noqa: E402
 from thalweg.support.printing import lasting_streams  # noqa: E402
