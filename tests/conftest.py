@@ -26,8 +26,6 @@ import amounts
 import jit
 import pytest
 
-from thalweg.engine.native.passes import pipeline, placed_steps
-
 KEY = "thalweg/skipped"  # in pytest's cache folder
 COMPILER = "llvmlite"
 LACKING = ("could not import", "is not on the PATH")  # why a test is skipped that has to run later
@@ -248,6 +246,8 @@ def mostly_ready_kernels(request, monkeypatch):
 
     In `make soak`, all join a chain of operations in one kernel, which no other test needs, and wait for it.
     """
+    from thalweg.engine.native.passes import pipeline, placed_steps
+
     if not amounts.soaking() and zlib.crc32(request.node.name.encode()) % 10:
         for passes in (pipeline, placed_steps):
             monkeypatch.setattr(passes, "can_compile", lambda: False)

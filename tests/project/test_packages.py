@@ -60,28 +60,33 @@ def installed_by(*extras):
     return {module for module, names in held.items() if found & {normal(name) for name in names}}
 
 
-def foreign(path, known):
-    """The imports in a file of what isn't known: (package, line, whether as soon as the file is imported)."""
-    near = {p.stem for folder in (path.parent, *LOOKED_IN) for p in folder.glob("*.py")} | {
-        "thalweg",
-        "benchmarks",
-        "wheels",
-    }
+@cache
+def imports(text):
+    """What a module of this text imports: (package, line, whether as soon as the file is imported)."""
 
     def visit(node, top):
         for child in ast.iter_child_nodes(node):
-            if isinstance(child, ast.If) and "TYPE_CHECKING" in ast.dump(child.test):
+            if isinstance(child, ast.expr) or (isinstance(child, ast.If) and "TYPE_CHECKING" in ast.dump(child.test)):
                 continue
             names = [alias.name for alias in child.names] if isinstance(child, ast.Import) else []
             if isinstance(child, ast.ImportFrom) and not child.level:
                 names = [child.module]
-            for name in names:
-                package = name.partition(".")[0]
-                if package not in {*sys.stdlib_module_names, *near, *known}:
-                    yield package, child.lineno, top
-            yield from visit(child, top and not isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)))
+            yield from ((name.partition(".")[0], child.lineno, top) for name in names)
+            yield from visit(child, top and not isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef)))
 
-    return list(visit(ast.parse(path.read_text(encoding="utf-8")), True))
+    return list(visit(ast.parse(text), True))
+
+
+@cache
+def modules_in(folder):
+    """The names by which files beside each other import each other."""
+    return {path.stem for path in folder.glob("*.py")}
+
+
+def foreign(path, known):
+    """The imports in a file of what isn't known."""
+    there = OWN.union(sys.stdlib_module_names, known, *map(modules_in, (path.parent, *LOOKED_IN)))
+    return [found for found in imports(path.read_text(encoding="utf-8")) if found[0] not in there]
 
 
 def faults(path, known):
@@ -165,8 +170,9 @@ def ran(folder, *options):
     """(exit code, the names of the tests that passed, the output) of pytest in a folder."""
     paths = map(str, (folder / "packages", *LOOKED_IN))
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths), "PYTEST_ADDOPTS": ""}
+    environment |= {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}  # to load all takes longer than these tests
     environment.pop("PYTEST_XDIST_WORKER", None)
-    command = [sys.executable, "-m", "pytest", "--doctest-modules", "-v", *options, "."]
+    command = [sys.executable, "-m", "pytest", "-p", "xdist", "--doctest-modules", "-v", *options, "."]
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
     passed = re.findall(r"::(test_\w+)[^\n]* PASSED|PASSED [^\n]*::(test_\w+)", done.stdout)
     return done.returncode, sorted(one or other for one, other in passed), done.stdout
