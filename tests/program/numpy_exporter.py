@@ -264,6 +264,11 @@ def run(data, parameters, slots, order, batch_rows=None, first_row=0, seed=0, it
 
 def exported(document):
     """The text of a Python file."""
+    return HEAD.read_text(encoding="utf-8") + run(document)
+
+
+def run(document):
+    """The text of its function `run`."""
     exporter = Exporter(document)
     values = document["values"]
     sizes = {
@@ -272,5 +277,4 @@ def exported(document):
     }
     lines = "\n".join(f"    {line}" for line in exporter.lines)
     numbered = ", ".join(f"{n}: v{n}" for n in range(len(values)))
-    head = HEAD.read_text(encoding="utf-8")
-    return head + BODY.format(totals=max(sizes["totals"], 3), norms=sizes["norms"], lines=lines, values=numbered)
+    return BODY.format(totals=max(sizes["totals"], 3), norms=sizes["norms"], lines=lines, values=numbered)
