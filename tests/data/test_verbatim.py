@@ -87,12 +87,17 @@ def outputs(folder, cells):
 
 @pytest.mark.parametrize("ids", [TEXTS, *ALIKE, *SPANS], ids=lambda ids: str(ids[:2]))
 def test_text_stays_as_it_was_from_every_format_to_every_other(ids, tmp_path):
+    """The same cells are written once, wherever they come from."""
+    known = {}
     for name, source in inputs(tmp_path, ids).items():
         empty = "csv" in name.lower() or name in ("semicolons", "tsv")  # an empty cell is a missing one there
         for table in (read_table(source, verbatim=["id"]), read_table(source, verbatim=["id"]).take(range(len(ids)))):
             cells = table.column("id").verbatim
             assert cells is not None, name
-            for ending, found in outputs(tmp_path, cells):
+            key = cells.sql_type, cells.texts.dtype, *map(type, cells.texts), *cells.texts
+            if key not in known:
+                known[key] = dict(outputs(tmp_path, cells))
+            for ending, found in known[key].items():
                 missing = "" if ending in (".csv", ".tsv") else None
                 expected = [missing if c is None or (c == "" and empty) else c for c in ids]
                 if name == "query of CSV" and ids is SPANS[0]:  # integers that are written in no other way
