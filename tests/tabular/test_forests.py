@@ -18,7 +18,7 @@ from sklearn.pipeline import make_pipeline
 
 from thalweg import Input
 from thalweg.data.tables import Table
-from thalweg.experiments.population import side_by_side
+from thalweg.experiments.population import _libraries, one_thread, side_by_side
 from thalweg.export.exported_network import network_of
 from thalweg.models.functional import Functional
 from thalweg.program.graphs.evaluated import evaluated
@@ -288,3 +288,18 @@ def test_fits_side_by_side_leave_the_filters_of_warnings():
     with pytest.raises(UserWarning, match="of another kind"), steady_warnings():
         side_by_side([first, second], 2, print)
     assert list(warnings.filters) == before
+
+
+def test_libraries_with_threads_compute_with_one_and_have_theirs_back():
+    """Those that scikit-learn brings: they are looked for once."""
+
+    def threads():
+        return {(one["user_api"], one["num_threads"]) for one in _libraries().info()}
+
+    with _libraries().limit(limits=2, user_api="openmp"):
+        assert ("openmp", 2) in threads()
+        for kind in ("openmp", None):
+            with one_thread(kind):
+                assert ("openmp", 1) in threads()
+                assert ("openmp", 2) not in threads()
+        assert ("openmp", 2) in threads()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from functools import partial
+from importlib import import_module
 from threading import Event, Lock
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
@@ -16,6 +17,7 @@ from thalweg.errors import ArgumentError, DivergedError
 from thalweg.models.cloning import take_over
 from thalweg.support.checks import whole
 from thalweg.support.extras import need
+from thalweg.support.once import once
 
 if TYPE_CHECKING:
     from thalweg.models.sequential import Sequential
@@ -47,6 +49,22 @@ def side_by_side(trainings: Sequence[Callable[[], T]], at_once: int, stop: Calla
             stop()
             pool.shutdown(wait=False, cancel_futures=True)
             raise
+
+
+@once
+def _libraries() -> Any:
+    """Those with threads that scikit-learn computes with: to look for them takes milliseconds."""
+    from threadpoolctl import ThreadpoolController
+
+    for name in ("ensemble", "linear_model"):
+        import_module(f"sklearn.{name}")
+    return ThreadpoolController()
+
+
+def one_thread(kind: Literal["blas", "openmp"] | None = None) -> Any:
+    """Within it, scikit-learn uses one thread: several wait for one another by spinning, which a busy machine
+    punishes."""
+    return _libraries().limit(limits=1, user_api=kind)
 
 
 @overload

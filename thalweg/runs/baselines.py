@@ -13,6 +13,7 @@ import numpy as np
 from thalweg import words
 from thalweg.data.cells import Array
 from thalweg.data.tables import Table
+from thalweg.experiments.population import one_thread
 from thalweg.runs.scores import class_scores, number_scores
 from thalweg.tabular.features import Features
 
@@ -76,13 +77,12 @@ def linear(
 
 
 def fitted(features: Features, train: Table, balanced: bool) -> Any:
-    """The linear model, by one thread: several wait for one another by spinning, which a busy machine punishes."""
+    """The linear model."""
     from sklearn.linear_model import LogisticRegression, Ridge
-    from threadpoolctl import threadpool_limits
 
     assert features.target is not None
     x, y = features.matrix(train), features.targets(train).ravel()
-    with threadpool_limits(1):
+    with one_thread():
         if features.target.task == "regression":
             return Ridge(solver="lsqr").fit(x, y.astype(np.float64))
         return LogisticRegression(max_iter=STEPS, class_weight="balanced" if balanced else None).fit(x, y.astype(int))

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from thalweg.experiments.population import one_thread
+
 Array = NDArray[Any]
 
 PENALTIES = (1, 3, 10, 30, 100, 300)
@@ -29,7 +31,6 @@ def penalised(
     The range of the targets goes with a regression, whose predictions are limited to it.
     """
     from sklearn.linear_model import LogisticRegression, Ridge
-    from threadpoolctl import threadpool_limits
 
     x, y, weights = x[learn].astype(np.float64), y[learn], None if weights is None else weights[learn]
     if task == "regression":
@@ -38,7 +39,7 @@ def penalised(
         return model
     if len(np.unique(y)) < 2:
         return None
-    with threadpool_limits(1):  # several threads wait for each other longer than they work
+    with one_thread():
         return LogisticRegression(C=1 / penalty, max_iter=500).fit(x, y, weights)
 
 

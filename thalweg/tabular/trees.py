@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from thalweg.experiments.population import side_by_side
+from thalweg.experiments.population import one_thread, side_by_side
 from thalweg.tabular import scoring
 from thalweg.tabular.beside import Trees, columns_of, trees_of
 from thalweg.tabular.clock import Clock
@@ -76,7 +76,7 @@ def categorical(features: Features) -> list[bool]:
 def predictions(models: Sequence[Any], features: Features, z: Array) -> Array:
     """The mean of fitted models of a kind for rows as it takes them: probabilities (rows, classes), or numbers (rows,)
     in the target's unit."""
-    with one_thread():
+    with one_thread("openmp"):
         mean: Array = np.mean([_predicted(model, features, z) for model in models], axis=0)
     return mean
 
@@ -271,15 +271,8 @@ def extra(
     return chained.fit(z[learn], y[learn], **more)
 
 
-def one_thread() -> Any:
-    """Within it, trees use one thread: theirs wait for one another by spinning, which a busy machine punishes."""
-    from threadpoolctl import threadpool_limits
-
-    return threadpool_limits(1, "openmp")
-
-
 def _with_one_thread(model: Any, x: Array, y: Array, weights: Array | None, more: Mapping[str, Any]) -> Any:
-    with one_thread():
+    with one_thread("openmp"):
         return model.fit(x, y, sample_weight=weights, **more)
 
 
