@@ -73,7 +73,7 @@ def test_the_control_would_be_noticed(tmp_path):
     assert "BrokenPipeError" in said
 
 
-@pytest.mark.parametrize("name", ["", *HOMES])
+@pytest.mark.parametrize("name", ["", "train"])  # the others' are printed by the same function
 def test_a_help_ends_quietly(name, tmp_path):
     assert closed([*COMMAND, *filter(None, [name]), "--help"], tmp_path, "stdout") == (0, "", "")
 

@@ -84,13 +84,20 @@ def test_an_edit_is_picked_up_where_it_counts_and_compiling_is_announced_once(tm
     assert run(tmp_path, **settings) == (out, "")
 
 
+@pytest.fixture(scope="module")
+def copied(tmp_path_factory):
+    """A copy of the package, to which comments are added."""
+    folder = tmp_path_factory.mktemp("sources")
+    shutil.copytree(PACKAGE, folder / "thalweg", ignore=shutil.ignore_patterns("__pycache__", "ready"))
+    return folder
+
+
 @pytest.fixture
-def sources(tmp_path, monkeypatch):
-    """A copy of the package, in which fingerprints are taken."""
-    shutil.copytree(PACKAGE, tmp_path / "thalweg", ignore=shutil.ignore_patterns("__pycache__"))
-    monkeypatch.setattr(fingerprint, "ROOT", tmp_path)
+def sources(copied, monkeypatch):
+    """The copy, in which fingerprints are taken."""
+    monkeypatch.setattr(fingerprint, "ROOT", copied)
     forget()
-    yield tmp_path
+    yield copied
     forget()
 
 
