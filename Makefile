@@ -16,6 +16,8 @@
 # make web-types: the types of the pages' modules, by TypeScript, which npm fetches; nothing where there is no npm.
 PYTHON ?= python3
 BIN := .venv/bin
+# A container may forbid to keep bytecode; each process that a test starts would then compile the package again.
+unexport PYTHONDONTWRITEBYTECODE
 # Each core begins with its share of the tests, in their order, and takes half of what another has left.
 ON_ALL_CORES := -n auto --dist worksteal
 
